@@ -1,0 +1,27 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+const noRestricted = (names) => ['error', ...names];
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', '.try-it-now/', 'docs/', 'examples/*/public/', 'coverage/', 'bench-results/'] },
+  js.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      'no-console': 'error',
+      'no-restricted-properties': noRestricted([{ object: 'process', property: 'env', message: 'Read the environment in src/config only.' }]),
+    },
+  },
+  // A terminal is where the CLI, the entry point and the scripts speak; the environment enters at the edge.
+  { files: ['src/cli/**', 'src/main.ts', 'scripts/**', 'test/bench/**', 'examples/**'], rules: { 'no-console': 'off' } },
+  { files: ['src/config/**', 'src/main.ts', 'src/launcher/**', 'scripts/**', 'test/**', 'examples/**', '**/*.test.ts', 'vitest.config.ts'], rules: { 'no-restricted-properties': 'off' } },
+  { files: ['**/*.js', '**/*.cjs', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', module: 'writable', Buffer: 'readonly' } } },
+);

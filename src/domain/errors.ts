@@ -1,0 +1,79 @@
+/**
+ * Every error that can reach a person or a program, with its stable code. `docs/reference/errors.md` is generated from
+ * this table. `retryable` says that the same request may succeed later without being changed.
+ */
+export const ERROR_CATALOGUE = {
+  malformed_request: { status: 400, retryable: false, title: 'The request could not be read', remedy: 'Send a body and headers as the OpenAPI document describes them.' },
+  invalid_request: { status: 400, retryable: false, title: 'The request has a wrong value', remedy: 'Mend the field named in `errors`.' },
+  key_missing: { status: 401, retryable: false, title: 'An API key is needed', remedy: 'Send the key in the X-API-Key header.' },
+  key_wrong: { status: 403, retryable: false, title: 'The API key is not accepted', remedy: 'Check the key in the X-API-Key header.' },
+  foreign_origin: { status: 403, retryable: false, title: 'The form came from another site', remedy: 'Open the page itself and click there.' },
+  unknown_route: { status: 404, retryable: false, title: 'There is nothing at this address', remedy: 'See the OpenAPI document for the routes.' },
+  unknown_template: { status: 404, retryable: false, title: 'There is no such template', remedy: 'GET /api/v1/templates lists the templates.' },
+  unknown_instance: { status: 404, retryable: false, title: 'There is no such instance', remedy: 'It may have ended; acquire a new one.' },
+  method_not_allowed: { status: 405, retryable: false, title: 'This address does not take that method', remedy: 'See the Allow header for the methods it takes.' },
+  not_assigned: { status: 409, retryable: false, title: 'The instance is not held by anybody', remedy: 'Acquire an instance first.' },
+  extension_limit: { status: 409, retryable: false, title: 'The instance cannot be extended any further', remedy: 'Acquire a new instance when this one ends.' },
+  conflicting_change: { status: 409, retryable: true, title: 'The instance was changed at the same time', remedy: 'Send the request again.' },
+  body_too_large: { status: 413, retryable: false, title: 'The request body is too large', remedy: 'Send less than the limit named in the detail.' },
+  uri_too_long: { status: 414, retryable: false, title: 'The address is too long', remedy: 'Shorten it.' },
+  unsupported_media_type: { status: 415, retryable: false, title: 'The content type is not supported', remedy: 'Send application/json.' },
+  idempotency_mismatch: { status: 422, retryable: false, title: 'The idempotency key was used for another template', remedy: 'Use a new key for a different request.' },
+  hourly_limit: { status: 429, retryable: true, title: 'Too many instances in this hour', remedy: 'Wait as Retry-After says.' },
+  daily_limit: { status: 429, retryable: true, title: 'Too many instances today', remedy: 'Wait as Retry-After says.' },
+  headers_too_large: { status: 431, retryable: false, title: 'The request headers are too large', remedy: 'Send fewer or shorter headers.' },
+  internal_error: { status: 500, retryable: true, title: 'Something went wrong here', remedy: 'Try again; tell the operator the request id if it stays.' },
+  pool_empty: { status: 503, retryable: true, title: 'No instance is ready right now', remedy: 'Wait as Retry-After says.' },
+  store_unavailable: { status: 503, retryable: true, title: 'The state store does not answer', remedy: 'Check Valkey at VALKEY_ADDR.' },
+  queue_unavailable: { status: 503, retryable: true, title: 'The task queue does not answer', remedy: 'Check NATS at NATS_URL.' },
+  shutting_down: { status: 503, retryable: true, title: 'The server is shutting down', remedy: 'Try again in a few seconds.' },
+  invalid_config: { status: 500, retryable: false, title: 'The configuration is wrong', remedy: 'Mend each variable named.' },
+  engine_unavailable: { status: 500, retryable: true, title: 'The container engine does not answer', remedy: 'Check that its service runs and its socket can be opened.' },
+  image_missing: { status: 500, retryable: false, title: 'The container image is not on this host', remedy: 'Build or pull the image, then try again.' },
+  container_failed: { status: 500, retryable: true, title: 'The container could not be started or removed', remedy: 'See the engine\'s own message in the detail.' },
+  not_ready_in_time: { status: 500, retryable: true, title: 'The app did not become ready in time', remedy: 'Check the readiness path, or raise the readiness timeout.' },
+  no_free_port: { status: 500, retryable: true, title: 'No host port is free', remedy: 'Widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes.' },
+  isolation_failed: { status: 500, retryable: false, title: 'Instances could not be isolated from the network', remedy: 'Run as root with iptables installed.' },
+  proxy_unavailable: { status: 500, retryable: true, title: 'The proxy does not answer', remedy: 'Check Caddy at CADDY_ADMIN_URL.' },
+  port_taken: { status: 500, retryable: false, title: 'A port is already in use', remedy: 'End the other program, or choose another port.' },
+  child_failed: { status: 500, retryable: false, title: 'A server we started did not come up', remedy: 'See its own log lines in the detail.' },
+} as const satisfies Record<string, { status: number; retryable: boolean; title: string; remedy: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+export interface ErrorExtras {
+  readonly cause?: unknown;
+  /** How long the caller should wait before the next try, in ms. */
+  readonly retryAfterMs?: number;
+  /** Machine-readable particulars; shown to the caller, so never a secret. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** What went wrong, to what and why, in one sentence for a person, with a code for a program. */
+export class TryItNowError extends Error {
+  override readonly name = 'TryItNowError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: ErrorCode, message: string, extras: ErrorExtras = {}) {
+    super(message, extras.cause === undefined ? undefined : { cause: extras.cause });
+    this.code = code;
+    this.status = ERROR_CATALOGUE[code].status;
+    this.retryable = ERROR_CATALOGUE[code].retryable;
+    this.retryAfterMs = extras.retryAfterMs;
+    this.details = extras.details;
+  }
+}
+
+/** The message of whatever was thrown, followed by those of its causes. */
+export function describeError(thrown: unknown): string {
+  const parts: string[] = [];
+  for (let error = thrown; error !== undefined && parts.length < 5; error = error instanceof Error ? error.cause : undefined) {
+    if (error instanceof AggregateError && error.message === '') parts.push(error.errors.map((inner) => describeError(inner)).join('; '));
+    else parts.push(error instanceof Error ? error.message : String(error));
+  }
+  return parts.join(': ');
+}

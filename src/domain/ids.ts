@@ -1,0 +1,48 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** Source of random bytes; a parameter so that tests can be deterministic. */
+export type Entropy = (bytes: number) => Uint8Array;
+
+/** RFC 4648 base32 in lower case without padding: safe in URLs, host names and container names. Five bits a character. */
+function base32(bytes: Uint8Array, length: number): string {
+  let text = '';
+  let buffer = 0;
+  let bits = 0;
+  for (const byte of bytes) {
+    buffer = (buffer << 8) | byte;
+    bits += 8;
+    while (bits >= 5 && text.length < length) {
+      bits -= 5;
+      text += ALPHABET.charAt((buffer >> bits) & 31);
+    }
+  }
+  return text;
+}
+
+/** 26 characters, 130 bits. Whoever knows it may govern the instance, so it is drawn independently of the label. */
+export function newInstanceId(entropy: Entropy = randomBytes): string {
+  return base32(entropy(17), 26);
+}
+
+/** 20 characters, 100 bits: the unguessable first label of an instance's host name. Opens the app, governs nothing. */
+export function newHostLabel(entropy: Entropy = randomBytes): string {
+  return base32(entropy(13), 20);
+}
+
+export const INSTANCE_ID_PATTERN = '^[a-z2-7]{26}$';
+export const HOST_LABEL_PATTERN = '^[a-z2-7]{20}$';
+const instanceId = new RegExp(INSTANCE_ID_PATTERN);
+
+export function isInstanceId(text: string): boolean {
+  return instanceId.test(text);
+}
+
+/**
+ * The container's name. Engines write it into the container's /etc/hosts, where hostile code can read it, so it must
+ * not give away the id: a one-way hash, the same for every attempt at the same instance.
+ */
+export function containerName(id: string): string {
+  return `demo-${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
+}

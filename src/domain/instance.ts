@@ -1,0 +1,41 @@
+import Type, { type Static } from 'typebox';
+import { HOST_LABEL_PATTERN, INSTANCE_ID_PATTERN } from './ids.ts';
+import { INSTANCE_STATES } from './lifecycle.ts';
+
+/** Raised when the stored shape changes; records of another version are skipped and counted, never guessed at. */
+export const INSTANCE_RECORD_VERSION = 1;
+
+const Millis = Type.Integer({ minimum: 0 });
+const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+/** One instance as it is stored. Times are milliseconds since the Unix epoch by the store's clock. */
+export const InstanceRecord = Type.Object({
+  v: Type.Literal(INSTANCE_RECORD_VERSION),
+  id: Type.String({ pattern: INSTANCE_ID_PATTERN }),
+  label: Type.String({ pattern: HOST_LABEL_PATTERN }),
+  template: Type.String(),
+  templateVersion: Type.String(),
+  /** The host that holds the container; the container's name means nothing without it. */
+  node: Type.String(),
+  container: Type.String(),
+  state: Type.Enum([...INSTANCE_STATES]),
+  /** Raised by every change of state or deadline; what a compare-and-set compares. */
+  generation: Type.Integer({ minimum: 0 }),
+  /** Host port on the node's loopback; null before it is allocated and after it was given back. */
+  port: Nullable(Type.Integer({ minimum: 1, maximum: 65535 })),
+  createdAtMs: Millis,
+  readyAtMs: Nullable(Millis),
+  assignedAtMs: Nullable(Millis),
+  /** When the visitor's time is up; set while assigned. */
+  deadlineMs: Nullable(Millis),
+  /** No instance lives past this: an extend is cut here, and stock with less life left than a visit is retired. */
+  endOfLifeMs: Nullable(Millis),
+  owner: Nullable(Type.String()),
+  /** Why it is releasing or quarantined. */
+  reason: Nullable(Type.String()),
+});
+export type Instance = Static<typeof InstanceRecord>;
+
+/** Why an instance leaves; a bounded set, because it is a metric label. */
+export const RELEASE_REASONS = ['released', 'expired', 'retired', 'outdated', 'provision_failed', 'container_lost', 'abandoned', 'shutdown'] as const;
+export type ReleaseReason = (typeof RELEASE_REASONS)[number];

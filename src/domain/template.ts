@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+
+/** An app that can be tried: everything needed to start, check, limit and stock it. Durations in ms, sizes in bytes. */
+export interface Template {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly image: string;
+  /** The TCP port the app listens on inside the container. */
+  readonly port: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly readiness: { readonly path: string; readonly timeoutMs: number };
+  /** Paths requested once, through the proxy, before the instance counts as ready. */
+  readonly warmup: readonly string[];
+  readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };
+  /** Linux capabilities kept, without the CAP_ prefix; all others are dropped. */
+  readonly capabilities: readonly string[];
+  /** True lets instances open connections to the outside; never to each other or to the host. */
+  readonly egress: boolean;
+  readonly pool: {
+    readonly target: number;
+    readonly max: number;
+    /** Share of the target (0..1) that may be missing before a refill starts. */
+    readonly replenishThreshold: number;
+  };
+  readonly ttl: { readonly defaultMs: number; readonly maxMs: number };
+  /** Life of an instance from ready on; stock without a full visit left is replaced. */
+  readonly maxAgeMs: number;
+}
+
+/** Changes exactly when an instance of the old template would not do for the new one: stock settings do not count. */
+export function templateVersion(template: Template): string {
+  const { image, port, env, readiness, warmup, limits, capabilities, egress } = template;
+  const sorted = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = JSON.stringify([image, port, sorted, readiness, warmup, limits, [...capabilities].sort(), egress]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+/** The templates on offer, in the order of the catalogue file; the first is the default. Never empty. */
+export class Catalogue {
+  readonly #byName: ReadonlyMap<string, Template>;
+  readonly #versions: ReadonlyMap<string, string>;
+  readonly default: Template;
+
+  constructor(templates: readonly Template[]) {
+    const [first] = templates;
+    if (first === undefined) throw new Error('a catalogue needs at least one template');
+    this.default = first;
+    this.#byName = new Map(templates.map((template) => [template.name, template]));
+    this.#versions = new Map(templates.map((template) => [template.name, templateVersion(template)]));
+  }
+
+  get(name: string): Template | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The current version of a template, undefined for one that is no longer offered. */
+  version(name: string): string | undefined {
+    return this.#versions.get(name);
+  }
+
+  all(): readonly Template[] {
+    return [...this.#byName.values()];
+  }
+}
