@@ -1,0 +1,68 @@
+import { describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import { backoffMs } from './backoff.ts';
+import { sleep } from './sleep.ts';
+
+export interface LoopOptions {
+  readonly name: string;
+  /** Between the end of one round and the start of the next, spread by ±10 % so that several hosts do not march in step. */
+  readonly intervalMs: number;
+  readonly log: Log;
+  readonly random?: () => number;
+}
+
+/** A background loop: rounds never overlap; failing rounds back off; one line on the edge of failing and of recovering. */
+export class Loop {
+  readonly #options: LoopOptions;
+  readonly #round: (signal: AbortSignal) => Promise<void>;
+  readonly #abort = new AbortController();
+  #wake: AbortController = new AbortController();
+  #nudged = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: LoopOptions, round: (signal: AbortSignal) => Promise<void>) {
+    this.#options = options;
+    this.#round = round;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Runs a round now, or right after the one that is under way. Many nudges make one round. */
+  nudge(): void {
+    if (this.#nudged) return;
+    this.#nudged = true;
+    this.#wake.abort();
+  }
+
+  /** No round starts after this; the one under way is told by its signal and awaited. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#wake.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { name, intervalMs, log, random = Math.random } = this.#options;
+    const { signal } = this.#abort;
+    let failures = 0;
+    while (!signal.aborted) {
+      this.#nudged = false;
+      this.#wake = new AbortController();
+      try {
+        await this.#round(signal);
+        if (failures > 0) log.info({ loop: name, failures }, 'Loop recovered');
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        if (failures === 1) log.error({ loop: name, err: error, reason: describeError(error) }, 'Loop failed; trying again with backoff');
+      }
+      if (signal.aborted) return;
+      const pause = failures === 0 ? intervalMs * (0.9 + 0.2 * random()) : Math.max(intervalMs, backoffMs(failures, { baseMs: 500, maxMs: 30_000, random }));
+      // A nudge must not cut a failing loop's backoff short, or a busy system would hammer what is down.
+      await sleep(pause, failures === 0 ? this.#wake.signal : signal);
+    }
+  }
+}
