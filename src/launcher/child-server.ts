@@ -1,0 +1,116 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import { sleep } from '../lifecycle/sleep.ts';
+
+export interface ChildServerSpec {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Resolves true once the server answers; polled every 20 ms until it does. */
+  readonly isUp: () => Promise<boolean>;
+  readonly startTimeoutMs?: number;
+  readonly stopSignal?: NodeJS.Signals;
+}
+
+const LOG_LINES_KEPT = 60;
+const STOP_GRACE_MS = 8_000;
+const PATH = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
+
+/** The program's full path, undefined when it is not installed. Looks into the sbin folders too, which a user's PATH often lacks. */
+export function findProgram(name: string): string | undefined {
+  return PATH.split(delimiter).map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/**
+ * A real server as our child: ready when it answers, failed as soon as it exits, its last lines kept for the error
+ * message. `setpriv --pdeathsig` has the kernel end it when we die without a chance to (SIGKILL), so nothing is left.
+ */
+export class ChildServer implements AsyncDisposable {
+  readonly name: string;
+  readonly #process: ChildProcess;
+  readonly #stopSignal: NodeJS.Signals;
+  readonly #lines: string[] = [];
+  readonly exited: Promise<string>;
+
+  private constructor(spec: ChildServerSpec, program: string) {
+    this.name = spec.name;
+    this.#stopSignal = spec.stopSignal ?? 'SIGTERM';
+    const guard = findProgram('setpriv');
+    const [command, args] = guard === undefined ? [program, spec.args] : [guard, ['--pdeathsig', 'KILL', program, ...spec.args]];
+    this.#process = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, PATH, ...spec.env },
+      // Its own group: a Ctrl-C in the terminal reaches us alone, and we stop the parts in their order.
+      detached: true,
+      ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+    });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream?.setEncoding('utf8').on('data', (chunk: string) => {
+        this.#lines.push(...chunk.split('\n').filter((line) => line.trim() !== ''));
+        this.#lines.splice(0, Math.max(0, this.#lines.length - LOG_LINES_KEPT));
+      });
+    }
+    this.exited = new Promise((resolve) => {
+      this.#process.once('error', (error) => resolve(describeError(error)));
+      this.#process.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`));
+    });
+  }
+
+  /** Throws child_failed with the server's own last lines when it exits or does not answer in time. */
+  static async start(spec: ChildServerSpec): Promise<ChildServer> {
+    const program = findProgram(spec.command);
+    if (program === undefined) {
+      throw new TryItNowError('child_failed', `${spec.name} cannot be started: the program ${spec.command} is not installed; \`make setup\` installs it`);
+    }
+    const child = new ChildServer(spec, program);
+    const timeoutMs = spec.startTimeoutMs ?? 15_000;
+    const giveUp = AbortSignal.timeout(timeoutMs);
+    const ended: { how?: string } = {};
+    const exited = child.exited.then((how) => { ended.how = how; });
+    while (ended.how === undefined && !giveUp.aborted) {
+      if (await spec.isUp().catch(() => false)) {
+        // Somebody else's server may be what answered: ours must still be there.
+        await sleep(0);
+        if (child.alive) return child;
+      }
+      await Promise.race([sleep(20), exited]);
+    }
+    const why = ended.how ?? `no answer within ${timeoutMs} ms`;
+    await child.stop();
+    throw new TryItNowError('child_failed', `${spec.name} did not start (${why}). Its last lines:\n${child.tail()}`);
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  get alive(): boolean {
+    return this.#process.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** The last lines it wrote, for an error message. */
+  tail(lines = 20): string {
+    return this.#lines.slice(-lines).join('\n');
+  }
+
+  /** For drills: SIGSTOP, SIGCONT, SIGKILL. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  async stop(): Promise<void> {
+    if (!this.alive) return;
+    this.#process.kill(this.#stopSignal);
+    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_GRACE_MS);
+    await this.exited;
+    clearTimeout(timer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
