@@ -1,0 +1,55 @@
+import type { PublicAddress } from '../domain/address.ts';
+import type { Template } from '../domain/template.ts';
+import type { LogLevel } from '../telemetry/logger.ts';
+
+export type ContainerMode = 'auto' | 'podman' | 'docker' | 'simulated';
+
+/** Everything that can be set, parsed once at the edge, frozen, and passed down. Durations in ms. */
+export interface Config {
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    /** Where people find the start page; pages for ended instances link there. No trailing slash. */
+    readonly publicUrl: string;
+    /** How long in-flight work may take at shutdown. */
+    readonly shutdownGraceMs: number;
+    /** Empty: the API is open. */
+    readonly apiKeys: readonly string[];
+    /** Addresses and CIDR blocks whose X-Forwarded-For is believed. */
+    readonly trustedProxies: readonly string[];
+  };
+  readonly log: { readonly level: LogLevel };
+  /** 0: unlimited. */
+  readonly rateLimit: { readonly hourly: number; readonly daily: number };
+  /** Marks everything we make on a shared host, so that two deployments leave each other alone. */
+  readonly deployment: string;
+  readonly node: {
+    readonly name: string;
+    /** Where the proxy reaches this node's instances. */
+    readonly address: string;
+  };
+  readonly valkey: { readonly host: string; readonly port: number; readonly password: string | undefined };
+  readonly nats: { readonly url: string; readonly token: string | undefined };
+  readonly proxy: {
+    readonly adminUrl: string;
+    /** Caddy's listen address, as Caddy spells it: `:8000`. */
+    readonly listen: string;
+    /** Where the server itself reaches the proxy for warm-up and the readiness gate. */
+    readonly internalUrl: string;
+    readonly address: PublicAddress;
+    /** host:port of the DNS responder. */
+    readonly discovery: { readonly host: string; readonly port: number };
+  };
+  readonly containers: {
+    readonly mode: ContainerMode;
+    readonly portRange: { readonly start: number; readonly end: number };
+    /** A given-back port rests this long; longer than the proxy remembers an answer. */
+    readonly portCoolDownMs: number;
+    readonly podmanSocket: string;
+    readonly dockerSocket: string;
+  };
+  readonly pool: { readonly replenishIntervalMs: number };
+  readonly queue: { readonly workers: number };
+  /** In the order of the catalogue; never empty. */
+  readonly templates: readonly Template[];
+}
