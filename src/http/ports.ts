@@ -26,6 +26,8 @@ export interface Demos {
   acquire(request: AcquireRequest): Promise<Acquired>;
   /** Throws unknown_instance. Ready and warming stock is nobody's business: unknown too. */
   find(id: string): Promise<InstanceView>;
+  /** As `find`, for many at once in one go at the store; what would be unknown is left out. Throws store_unavailable. */
+  findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;
   /** Throws unknown_instance, not_assigned, extension_limit, conflicting_change. */
   extend(id: string, minutes: number): Promise<{ readonly expiresAtMs: number; readonly ttlMs: number }>;
   /** Returns as soon as the name has stopped resolving; the container goes in the background. Throws unknown_instance. Releasing twice is fine. */
