@@ -73,9 +73,10 @@ export class TryItNowError extends Error {
 /** The message of whatever was thrown, followed by those of its causes. */
 export function describeError(thrown: unknown): string {
   const parts: string[] = [];
-  for (let error = thrown; error !== undefined && parts.length < 5; error = error instanceof Error ? error.cause : undefined) {
+  for (let error: unknown = thrown; error !== undefined && parts.length < 5; error = error instanceof Error ? error.cause : undefined) {
     if (error instanceof AggregateError && error.message === '') parts.push(error.errors.map((inner) => describeError(inner)).join('; '));
-    else parts.push(error instanceof Error ? error.message : String(error));
+    else if (error instanceof Error) parts.push(error.message);
+    else parts.push(typeof error === 'string' ? error : JSON.stringify(error));
   }
   return parts.join(': ');
 }

@@ -7,6 +7,8 @@ export interface LoopOptions {
   readonly name: string;
   /** Between the end of one round and the start of the next, spread by ±10 % so that several hosts do not march in step. */
   readonly intervalMs: number;
+  /** Nudged rounds start at least this far apart, so that a flood of nudges costs a bounded number of rounds. */
+  readonly minGapMs?: number;
   readonly log: Log;
   readonly random?: () => number;
 }
@@ -44,10 +46,12 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    const { name, intervalMs, log, random = Math.random } = this.#options;
+    const { name, intervalMs, minGapMs = 0, log, random = Math.random } = this.#options;
     const { signal } = this.#abort;
+    const stopped = (): boolean => signal.aborted;
     let failures = 0;
-    while (!signal.aborted) {
+    while (!stopped()) {
+      const startedAt = performance.now();
       this.#nudged = false;
       this.#wake = new AbortController();
       try {
@@ -55,14 +59,16 @@ export class Loop {
         if (failures > 0) log.info({ loop: name, failures }, 'Loop recovered');
         failures = 0;
       } catch (error) {
-        if (signal.aborted) return;
+        if (stopped()) return;
         failures += 1;
         if (failures === 1) log.error({ loop: name, err: error, reason: describeError(error) }, 'Loop failed; trying again with backoff');
       }
-      if (signal.aborted) return;
+      if (stopped()) return;
       const pause = failures === 0 ? intervalMs * (0.9 + 0.2 * random()) : Math.max(intervalMs, backoffMs(failures, { baseMs: 500, maxMs: 30_000, random }));
       // A nudge must not cut a failing loop's backoff short, or a busy system would hammer what is down.
       await sleep(pause, failures === 0 ? this.#wake.signal : signal);
+      const gapMs = minGapMs - (performance.now() - startedAt);
+      if (gapMs > 0) await sleep(gapMs, signal);
     }
   }
 }

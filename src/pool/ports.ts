@@ -36,7 +36,7 @@ export interface InstanceView {
 /** The fast path: one round trip each. */
 export interface Takes {
   take(request: TakeRequest): Promise<TakeOutcome>;
-  /** Compare-and-set on `generation` (undefined: whatever it is). `maxMs` bounds the whole stay, counted from the take. */
+  /** Compare-and-set on the instance's generation. `maxMs` bounds the whole stay, counted from the take. */
   extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome>;
   find(id: string): Promise<InstanceView | undefined>;
 }
@@ -63,8 +63,8 @@ export interface Departures {
   quarantine(instance: Instance, reason: string): Promise<void>;
   /** Assigned instances whose deadline has passed. */
   expired(limit: number): Promise<Instance[]>;
-  /** Ready instances with less life left than one visit, or of another version than `version`. */
-  staleStock(template: Template, version: string, limit: number): Promise<Instance[]>;
+  /** Ready instances with less life left than one visit. */
+  agedStock(template: Template, limit: number): Promise<Instance[]>;
   /** Releasing or quarantined for longer than `olderThanMs`: their cleanup task was lost or keeps failing. */
   overdue(olderThanMs: number, limit: number): Promise<Instance[]>;
 }
@@ -171,6 +171,11 @@ export interface TaskHandlers {
   cleanup(task: CleanupTask, context: TaskContext): Promise<void>;
   /** The attempts are used up, or the task could not be read (then undefined): it is kept as dead. */
   abandoned(task: ProvisionTask | CleanupTask | undefined, reason: string): Promise<void>;
+}
+
+export interface NodeRegistry {
+  /** Tells discovery where this node's instances are reached. */
+  announce(): Promise<void>;
 }
 
 export interface Proxy {

@@ -1,0 +1,43 @@
+import type { Instance } from '../domain/instance.ts';
+import type { CleanupTask } from '../domain/task.ts';
+import type { ContainerRuntime, Departures, Observer, Takes } from './ports.ts';
+import { queueCleanup, type ReleaseParts } from './release.ts';
+
+export interface CleanupParts {
+  readonly departures: Departures;
+  readonly runtime: ContainerRuntime;
+}
+
+/** In strict order; a step that fails keeps everything after it from happening. The name stopped resolving on release. */
+export async function takeDown({ departures, runtime }: CleanupParts, instance: Instance): Promise<void> {
+  await runtime.remove(instance.container);
+  await departures.coolPort(instance);
+  await departures.forget(instance);
+}
+
+/** The cleanup saga for a queued task. Done already, or not leaving after all: nothing happens. */
+export async function cleanUp(
+  parts: CleanupParts & ReleaseParts & { readonly takes: Takes; readonly observer: Observer; readonly node: { readonly name: string } },
+  task: CleanupTask,
+): Promise<void> {
+  const view = await parts.takes.find(task.id);
+  if (view === undefined) return;
+  let { instance } = view;
+  if (instance.state === 'quarantined') {
+    const outcome = await parts.departures.release(instance, 'abandoned', { from: ['quarantined'], generation: instance.generation });
+    if (outcome.kind === 'releasing') instance = outcome.instance;
+  }
+  if (instance.state !== 'releasing') return;
+  if (instance.node !== parts.node.name) {
+    queueCleanup(parts, instance);
+    return;
+  }
+  const startedAt = performance.now();
+  try {
+    await takeDown(parts, instance);
+  } catch (error) {
+    parts.observer.cleanup(instance.template, 'failure', performance.now() - startedAt);
+    throw error;
+  }
+  parts.observer.cleanup(instance.template, 'success', performance.now() - startedAt);
+}

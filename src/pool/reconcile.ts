@@ -1,0 +1,80 @@
+import { describeError } from '../domain/errors.ts';
+import type { Instance } from '../domain/instance.ts';
+import type { Catalogue } from '../domain/template.ts';
+import type { Census, ContainerRuntime, NodeRegistry, Proxy, Takes } from './ports.ts';
+import { sendAway, type ReleaseParts } from './release.ts';
+
+export interface ReconcileParts extends ReleaseParts {
+  readonly catalogue: Catalogue;
+  readonly census: Census;
+  readonly runtime: ContainerRuntime;
+  readonly proxy: Proxy;
+  readonly registry: NodeRegistry;
+  readonly takes: Takes;
+  readonly node: { readonly name: string };
+}
+
+/**
+ * One round of making the books and the world agree, both ways. Every part is tried even when another fails; then the
+ * failures are thrown together. Records are read before the containers are listed, and a container is only an orphan if
+ * its record is missing afterwards: a record is older than its container and outlives it, so neither look can mislead.
+ */
+export async function reconcile(parts: ReconcileParts): Promise<void> {
+  const { census, registry, proxy, observer } = parts;
+  const failures: unknown[] = [];
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await attempt(() => registry.announce());
+  await attempt(async () => {
+    if ((await proxy.ensure()) === 'written') observer.repaired('proxy', 1);
+  });
+  await attempt(() => reconcileContainers(parts));
+  await attempt(() => retireOutdated(parts));
+  await attempt(async () => observer.repaired('index', await census.settleIndexes()));
+  await attempt(async () => observer.repaired('port', await census.settlePorts()));
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, failures.map((failure) => describeError(failure)).join('; '));
+}
+
+async function reconcileContainers(parts: ReconcileParts): Promise<void> {
+  const { census, runtime, takes, observer, log, node } = parts;
+  const records = (await census.list()).filter((record) => record.node === node.name);
+  const containers = await runtime.list();
+  const running = new Set(containers.filter((container) => container.running).map((container) => container.name));
+
+  for (const record of records) {
+    if ((record.state !== 'ready' && record.state !== 'assigned') || running.has(record.container)) continue;
+    const gone = await sendAway(parts, record, 'container_lost', { from: ['ready', 'assigned'], generation: record.generation });
+    if (gone === undefined) continue;
+    observer.repaired('record', 1);
+    log.warn({ instance: record.id, container: record.container, state: record.state }, 'The container of an instance is gone; the instance is taken out');
+  }
+
+  const known = new Set(records.map((record) => record.container));
+  for (const { name, instanceId } of containers.filter((container) => !known.has(container.name))) {
+    const view = instanceId === undefined ? undefined : await takes.find(instanceId);
+    if (view?.instance.container === name) continue;
+    await runtime.remove(name);
+    observer.repaired('container', 1);
+    log.warn({ container: name, instance: instanceId }, 'Removed a container that no record knows of');
+  }
+}
+
+/** Stock of an older template version, or of a template no longer offered: half of it a round, so that some stays takeable. */
+async function retireOutdated(parts: ReconcileParts): Promise<void> {
+  const { census, catalogue } = parts;
+  const outdated = new Map<string, Instance[]>();
+  for (const record of await census.list()) {
+    if (record.state !== 'ready' || record.templateVersion === catalogue.version(record.template)) continue;
+    outdated.set(record.template, [...(outdated.get(record.template) ?? []), record]);
+  }
+  for (const [template, stock] of outdated) {
+    const count = catalogue.get(template) === undefined ? stock.length : Math.ceil(stock.length / 2);
+    await Promise.all(stock.slice(0, count).map((record) => sendAway(parts, record, 'outdated', { from: ['ready'], generation: record.generation })));
+  }
+}

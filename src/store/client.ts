@@ -1,0 +1,61 @@
+import { Redis as Valkey } from 'iovalkey';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
+
+export interface ValkeyOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly password: string | undefined;
+  readonly log: Log;
+}
+
+/** A visitor should rather hear "try again" than wait for a store that does not answer. */
+const COMMAND_TIMEOUT_MS = 2_000;
+
+/**
+ * One connection that fails fast while Valkey is away and comes back by itself.
+ * Throws store_unavailable when the first connection cannot be made.
+ */
+export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
+  const { host, port, password, log } = options;
+  let connected = false;
+  const client = new Valkey({
+    host,
+    port,
+    ...(password === undefined ? {} : { password }),
+    lazyConnect: true,
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: COMMAND_TIMEOUT_MS,
+    retryStrategy: (attempt) => (connected ? backoffMs(attempt, { baseMs: 50, maxMs: 1_000 }) : null),
+  });
+  let lastError: unknown;
+  let down = false;
+  client.on('error', (error) => {
+    lastError = error;
+    if (connected && !down) log.error({ address: `${host}:${port}`, reason: describeError(error) }, 'Valkey connection lost; reconnecting');
+    down = true;
+  });
+  client.on('ready', () => {
+    if (down && connected) log.info({ address: `${host}:${port}` }, 'Valkey connection is back');
+    down = false;
+  });
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (error) {
+    client.disconnect();
+    throw new TryItNowError('store_unavailable', `Valkey does not answer at ${host}:${port} (${describeError(lastError ?? error)}); start it or set VALKEY_ADDR`, { cause: error });
+  }
+  connected = true;
+  return client;
+}
+
+/** Turns what the client throws into store_unavailable, except errors a script or command answered with. */
+export function storeError(error: unknown): unknown {
+  if (error instanceof Error && error.name === 'ReplyError') return error;
+  return new TryItNowError('store_unavailable', `Valkey does not answer (${describeError(error)})`, { cause: error, retryAfterMs: 2_000 });
+}

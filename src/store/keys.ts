@@ -1,0 +1,39 @@
+/**
+ * Every key in Valkey, spelled here and nowhere else. Ports belong to a node: the first node keeps the plain names that
+ * operators know (`available_ports`), further nodes carry theirs as a suffix.
+ */
+const FIRST_NODE = 'node0';
+const ofNode = (name: string, node: string): string => (node === FIRST_NODE ? name : `${name}:${node}`);
+
+export const keys = {
+  /** hash: id → record (JSON) */
+  instances: 'instances',
+  /** set: every template that ever had a refill planned, so that one taken off the catalogue is still looked after */
+  templates: 'templates',
+  /** hash: label → {v, id, node, port} */
+  hostnames: 'hostnames',
+  /** stream: what changed in `hostnames`, for discovery */
+  hostnameChanges: 'hostname_changes',
+  /** hash: node → {v, address, seenAtMs} */
+  nodes: 'nodes',
+  /** zset: id by end of life (ms) */
+  ready: (template: string) => `ready:${template}`,
+  /** zset: ticket (the future instance's id) by deadline (ms) */
+  warming: (template: string) => `warming:${template}`,
+  /** zset: id by deadline (ms) */
+  assigned: (template: string) => `assigned:${template}`,
+  /** zset: releasing and quarantined ids, by since when (ms) */
+  leaving: (template: string) => `leaving:${template}`,
+  /** hash: failures in a row, until_ms */
+  refillPause: (template: string) => `refill_pause:${template}`,
+  /** set: ports free to take */
+  availablePorts: (node: string) => ofNode('available_ports', node),
+  /** zset: port by the time it is rested (ms) */
+  coolingPorts: (node: string) => ofNode('cooling_ports', node),
+  /** hash: port → id */
+  heldPorts: (node: string) => ofNode('held_ports', node),
+  /** string: "<id> <template>" */
+  idempotency: (hash: string) => `idempotency:${hash}`,
+  hourlyRate: (subject: string) => `rate:hourly:${subject}`,
+  dailyRate: (subject: string) => `rate:daily:${subject}`,
+} as const;

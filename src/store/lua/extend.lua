@@ -1,0 +1,18 @@
+-- Pushes the deadline out, as compare-and-set on the generation.
+-- KEYS[1] instances  [2] assigned:<template>
+-- ARGV[1] id  [2] generation  [3] by (ms)  [4] longest stay (ms), counted from the take
+-- Returns {0, deadline, ms left, generation}  {-1} unknown  {-2} not assigned (or its time is up)
+--         {-3} another generation  {-4, latest deadline} nothing left to extend by
+local now = now_ms()
+local record = load_record(KEYS[1], ARGV[1])
+if not record then return {-1} end
+if record.state ~= 'assigned' or record.deadlineMs <= now then return {-2} end
+if record.generation ~= tonumber(ARGV[2]) then return {-3} end
+
+local latest = math.min(record.assignedAtMs + tonumber(ARGV[4]), record.endOfLifeMs)
+local deadline = math.min(record.deadlineMs + tonumber(ARGV[3]), latest)
+if deadline <= record.deadlineMs then return {-4, latest} end
+record.deadlineMs = deadline
+save_record(KEYS[1], record)
+redis.call('ZADD', KEYS[2], deadline, record.id)
+return {0, deadline, deadline - now, record.generation}

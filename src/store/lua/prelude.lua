@@ -1,0 +1,42 @@
+-- Prepended to every script. The server's clock is the only clock that decides about state.
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The record of `id`, or nil when there is none or it is of a version this script does not know.
+local function load_record(instances, id)
+  local text = redis.call('HGET', instances, id)
+  if not text then return nil end
+  local record = cjson.decode(text)
+  if record.v ~= 1 then return nil end
+  return record
+end
+
+-- Stores the record under the next generation and returns its text.
+local function save_record(instances, record)
+  record.generation = record.generation + 1
+  local text = cjson.encode(record)
+  redis.call('HSET', instances, record.id, text)
+  return text
+end
+
+-- The name resolves no longer; discovery hears of it through the stream.
+local function drop_hostname(hostnames, changes, label)
+  if redis.call('HDEL', hostnames, label) == 1 then
+    redis.call('XADD', changes, 'MAXLEN', '~', 10000, '*', 'label', label, 'entry', '')
+  end
+end
+
+-- The name resolves to the instance's node and port.
+local function publish_hostname(hostnames, changes, record)
+  local entry = cjson.encode({v = 1, id = record.id, node = record.node, port = record.port})
+  redis.call('HSET', hostnames, record.label, entry)
+  redis.call('XADD', changes, 'MAXLEN', '~', 10000, '*', 'label', record.label, 'entry', entry)
+end
+
+-- There is a record, but of a version this script does not know: whatever hangs on it is left alone.
+local function is_unreadable(instances, id)
+  local text = redis.call('HGET', instances, id)
+  return text and cjson.decode(text).v ~= 1
+end

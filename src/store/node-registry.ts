@@ -1,0 +1,22 @@
+import type { Redis as Valkey } from 'iovalkey';
+import type { NodeRegistry } from '../pool/ports.ts';
+import { storeError } from './client.ts';
+import { keys } from './keys.ts';
+
+export class ValkeyNodeRegistry implements NodeRegistry {
+  readonly #client: Valkey;
+  readonly #node: { readonly name: string; readonly address: string };
+
+  constructor(client: Valkey, node: { readonly name: string; readonly address: string }) {
+    this.#client = client;
+    this.#node = node;
+  }
+
+  async announce(): Promise<void> {
+    try {
+      await this.#client.hset(keys.nodes, this.#node.name, JSON.stringify({ v: 1, address: this.#node.address, seenAtMs: Date.now() }));
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+}

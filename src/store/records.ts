@@ -1,0 +1,25 @@
+import { Compile } from 'typebox/compile';
+import { InstanceRecord, type Instance } from '../domain/instance.ts';
+import type { Log } from '../domain/log.ts';
+
+const validator = Compile(InstanceRecord);
+
+/** The record in `text`, undefined when it is of another version or damaged; then it is logged and left alone. */
+export function parseRecord(text: string, log: Log): Instance | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (validator.Check(value)) return value;
+  log.error({ record: text.slice(0, 200) }, 'Skipped an instance record that cannot be read');
+  return undefined;
+}
+
+/** For a text a script has just written: anything unreadable there is a defect of ours. */
+export function requireRecord(text: unknown, log: Log): Instance {
+  const record = typeof text === 'string' ? parseRecord(text, log) : undefined;
+  if (record === undefined) throw new Error('a store script answered with something that is no instance record');
+  return record;
+}

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Redis as Valkey } from 'iovalkey';
+import { storeError } from './client.ts';
+
+const SCRIPT_NAMES = [
+  'allocate-port', 'begin', 'cancel-ticket', 'cool-port', 'due', 'extend', 'find', 'forget', 'mark-ready', 'publish-hostname', 'quarantine',
+  'record-failure', 'release', 'renew-ticket', 'reserve', 'settle-hostname', 'settle-index', 'settle-ports', 'take',
+] as const;
+type ScriptName = (typeof SCRIPT_NAMES)[number];
+
+interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
+
+function readScript(name: string): string {
+  return readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
+}
+
+/** The atomic operations of the store: one round trip each, also the first after Valkey forgot them. */
+export class Scripts {
+  readonly #client: Valkey;
+  readonly #scripts: ReadonlyMap<ScriptName, Script>;
+
+  constructor(client: Valkey) {
+    this.#client = client;
+    const prelude = readScript('prelude');
+    this.#scripts = new Map(SCRIPT_NAMES.map((name) => {
+      const source = `${prelude}\n${readScript(name)}`;
+      return [name, { source, sha: createHash('sha1').update(source).digest('hex') }];
+    }));
+  }
+
+  /** Throws store_unavailable when Valkey does not answer. */
+  async run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    const script = this.#scripts.get(name);
+    if (script === undefined) throw new Error(`no script named ${name}`);
+    try {
+      return await this.#client.evalsha(script.sha, keys.length, ...keys, ...args);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw storeError(error);
+    }
+    try {
+      return await this.#client.eval(script.source, keys.length, ...keys, ...args);
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+}
