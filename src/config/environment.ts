@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { closestMatch } from 'leven';
+import { describeError } from '../domain/errors.ts';
+import { Wrong, type Kind } from './kinds.ts';
+import { NOT_YET_USED, VARIABLES, VARIABLE_NAMES, type Values, type Variable, type VariableName } from './variables.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+/** Reads a whole text file, or throws. */
+export type FileReader = (path: string) => string;
+
+export const readTextFile: FileReader = (path) => readFileSync(path, 'utf8');
+
+export interface EnvironmentReading {
+  /** A wrong or missing value is replaced by the default, so that the rules can go on and everything is told at once. */
+  readonly values: Values;
+  readonly problems: readonly string[];
+  /** The variables whose values are not what was meant; rules over them would only repeat the problem. */
+  readonly broken: ReadonlySet<VariableName>;
+  /** The variables that were given, themselves or by their _FILE. */
+  readonly explicit: ReadonlySet<VariableName>;
+}
+
+/** As a message may show it: credentials in an address hidden, cut at a length that fits a line. */
+export function shown(text: string): string {
+  const safe = text.replace(/\/\/.*@/s, '//(hidden)@');
+  return JSON.stringify(safe.length > 80 ? `${safe.slice(0, 80)}…` : safe);
+}
+
+/** "NAME is … but must be …" for a text that is not of its kind. */
+export function mismatch(name: string, given: string | undefined, kind: Kind<unknown>, wrong: Wrong): string {
+  const value = given === undefined ? 'has a value (not shown) that is wrong' : `is ${shown(given)}`;
+  return `${name} ${value}${wrong.why === undefined ? '' : ` (${wrong.why})`}; it must be ${kind.expects}`;
+}
+
+/** The text given for a variable. Empty counts as not given, because that is what an unset line of a compose file becomes. */
+function givenText(name: VariableName, env: Environment, readFile: FileReader, problems: string[]): string | undefined {
+  const direct = env[name] === '' ? undefined : env[name];
+  if (!(VARIABLES[name] satisfies Variable<unknown> as Variable<unknown>).secret) return direct?.trim() === '' ? undefined : direct?.trim();
+  const fileName = `${name}_FILE`;
+  const file = env[fileName] === '' ? undefined : env[fileName];
+  if (file === undefined) return direct;
+  if (direct !== undefined) {
+    problems.push(`${name} and ${fileName} are both set; remove one of them`);
+    return undefined;
+  }
+  try {
+    const text = readFile(file).replace(/\r?\n$/, '');
+    if (text !== '') return text;
+    problems.push(`${fileName} names ${shown(file)}, which is empty; write the value into it or unset ${fileName}`);
+  } catch (error) {
+    problems.push(`${fileName} names ${shown(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`);
+  }
+  return undefined;
+}
+
+export function readEnvironment(env: Environment, readFile: FileReader): EnvironmentReading {
+  const problems: string[] = [];
+  const broken = new Set<VariableName>();
+  const explicit = new Set<VariableName>();
+  const values: Partial<Record<VariableName, unknown>> = {};
+  for (const name of VARIABLE_NAMES) {
+    const variable: Variable<unknown> = VARIABLES[name];
+    const before = problems.length;
+    const given = givenText(name, env, readFile, problems);
+    if (problems.length > before) broken.add(name);
+    if (given !== undefined) explicit.add(name);
+    let value = given === undefined ? undefined : variable.kind.parse(given);
+    if (value instanceof Wrong) {
+      problems.push(mismatch(name, variable.secret ? undefined : given, variable.kind, value));
+      broken.add(name);
+      value = undefined;
+    }
+    values[name] = value ?? (variable.default === undefined ? undefined : variable.kind.parse(variable.default));
+  }
+  return { values: values as Values, problems, broken, explicit };
+}
+
+/** Beginnings that nobody else uses, so that what follows is surely meant for us. */
+const OWN_PREFIXES = ['POOL_', 'RATE_LIMIT_', 'CONTAINER_PORT_', 'QUEUE_WORKER_', 'DISCOVERY_', 'TEMPLATES_', 'CADDY_ADMIN_', 'PROXY_LISTEN', 'PROXY_INTERNAL_'];
+const SECRET_FILES = VARIABLE_NAMES.filter((name) => VARIABLES[name].secret).map((name) => `${name}_FILE`);
+
+/** What is set but does nothing, most likely a slip of the pen. */
+export function unknownVariables(env: Environment): string[] {
+  const known: readonly string[] = [...VARIABLE_NAMES, ...SECRET_FILES];
+  const warnings: string[] = [];
+  for (const name of Object.keys(env).sort()) {
+    if (env[name] === undefined || env[name] === '' || known.includes(name)) continue;
+    const bare = name.replace(/^TRY_IT_NOW_/, '');
+    // Two slips at most, and fewer in a short name, or NODE_ENV would be taken for NODE_NAME.
+    const meant = known.includes(bare) ? bare : closestMatch(name, known, { maxDistance: name.length > 8 ? 2 : 1 });
+    if (NOT_YET_USED.includes(name)) warnings.push(`${name} is set but has no effect: this version starts every container cold`);
+    else if (meant !== undefined) warnings.push(`${name} is set but is not a variable of Try It Now; did you mean ${meant}?`);
+    else if (OWN_PREFIXES.some((prefix) => name.startsWith(prefix))) warnings.push(`${name} is set but is not a variable of Try It Now; docs/reference/config.md lists them`);
+  }
+  return warnings;
+}

@@ -1,0 +1,131 @@
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { PublicAddress } from '../domain/address.ts';
+import type { Template } from '../domain/template.ts';
+import type { Config } from './config.ts';
+import { readEnvironment, readTextFile, shown, unknownVariables, type Environment, type EnvironmentReading, type FileReader } from './environment.ts';
+import type { HostPort } from './kinds.ts';
+import { environmentProblems, environmentWarnings, poolProblems, portShortage, type Setting } from './rules.ts';
+import { parseTemplates, templateOfImage, type TemplateDefaults } from './templates.ts';
+import { VARIABLES, type Values, type VariableName } from './variables.ts';
+
+/** `EX_CONFIG` of sysexits.h: what the process ends with when its configuration is wrong. */
+export const EXIT_CONFIG = 78;
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** The variables that were given, for `up`, which launches the servers that were not. */
+  readonly explicit: ReadonlySet<VariableName>;
+  /** What will run, but probably not as meant; one sentence each, to be logged once. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads everything that can be set. Throws one invalid_config that names every wrong setting and how to mend it
+ * (also as `details.problems`); secrets are never in it.
+ */
+export function loadConfig(env: Environment, readFile: FileReader = readTextFile): LoadedConfig {
+  const reading = readEnvironment(env, readFile);
+  const { values, broken, explicit } = reading;
+  const catalogue = readCatalogue(reading, env, readFile);
+  const rangeIsSound = !broken.has('CONTAINER_PORT_RANGE_START') && !broken.has('CONTAINER_PORT_RANGE_END');
+  const found = [...reading.problems, ...environmentProblems(values, broken), ...catalogue.problems];
+  // Counted only once the pools themselves are right: their sizes are what is added up.
+  if (catalogue.problems.length === 0 && rangeIsSound && !broken.has('POOL_MAX_SIZE')) found.push(...portShortage(values, catalogue.templates));
+  const problems = [...new Set(found)];
+  const unknown = unknownVariables(env);
+  if (problems.length > 0) throw invalidConfig(problems, unknown);
+  return {
+    config: deepFreeze(assemble(values, catalogue.templates)),
+    explicit,
+    warnings: [...unknown, ...environmentWarnings(values, explicit, readFile)],
+  };
+}
+
+function invalidConfig(problems: readonly string[], unknown: readonly string[]): TryItNowError {
+  const heading = problems.length === 1 ? 'The configuration has 1 problem' : `The configuration has ${problems.length} problems`;
+  const hints = unknown.length === 0 ? [] : ['Also:', ...unknown.map((line) => `  - ${line}`)];
+  const message = [`${heading}; nothing was started.`, ...problems.map((line) => `  - ${line}`), ...hints].join('\n');
+  return new TryItNowError('invalid_config', message, { details: { problems } });
+}
+
+function readCatalogue({ values, broken }: EnvironmentReading, env: Environment, readFile: FileReader): { templates: readonly Template[]; problems: readonly string[] } {
+  const setting = (name: 'POOL_TARGET_SIZE' | 'POOL_MAX_SIZE' | 'POOL_REPLENISH_THRESHOLD' | 'POOL_DEFAULT_TTL' | 'POOL_MAX_TTL' | 'POOL_MAX_AGE'): Setting<number> => {
+    const given = env[name]?.trim();
+    return { value: values[name], source: name, written: given === undefined || given === '' ? VARIABLES[name].default : given, sound: !broken.has(name) };
+  };
+  const defaults: TemplateDefaults = {
+    target: setting('POOL_TARGET_SIZE'),
+    max: setting('POOL_MAX_SIZE'),
+    replenishThreshold: setting('POOL_REPLENISH_THRESHOLD'),
+    defaultTtl: setting('POOL_DEFAULT_TTL'),
+    maxTtl: setting('POOL_MAX_TTL'),
+    maxAge: setting('POOL_MAX_AGE'),
+  };
+  const problems = poolProblems(defaults);
+  const { TEMPLATES_FILE: file } = values;
+  if (file === undefined) return { templates: [templateOfImage(values.CONTAINER_IMAGE, values.CONTAINER_PORT, defaults)], problems };
+  let text: string;
+  try {
+    text = readFile(file);
+  } catch (error) {
+    return { templates: [], problems: [...problems, `TEMPLATES_FILE is ${shown(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`] };
+  }
+  const parsed = parseTemplates(text, file, defaults);
+  return { templates: parsed.templates, problems: [...problems, ...parsed.problems] };
+}
+
+function publicAddress(values: Values): PublicAddress {
+  const { PUBLIC_SCHEME: scheme, BASE_DOMAIN: baseDomain } = values;
+  const port = values.PUBLIC_PORT ?? values.PROXY_LISTEN.port;
+  return { scheme, baseDomain, port: port === (scheme === 'https' ? 443 : 80) ? undefined : port };
+}
+
+/** A listener on every address is reached over loopback, one on a single address only there. */
+function internalUrl({ host, port }: HostPort): string {
+  const reached = ['', '0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host;
+  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+}
+
+function assemble(values: Values, templates: readonly Template[]): Config {
+  return {
+    server: {
+      host: values.SERVER_HOST,
+      port: values.SERVER_PORT,
+      publicUrl: values.PUBLIC_URL ?? `http://localhost:${values.SERVER_PORT}`,
+      shutdownGraceMs: values.SHUTDOWN_GRACE,
+      apiKeys: values.API_KEY ?? [],
+      trustedProxies: values.TRUSTED_PROXIES,
+    },
+    log: { level: values.LOG_LEVEL },
+    rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
+    deployment: values.DEPLOYMENT,
+    node: { name: values.NODE_NAME, address: values.NODE_ADDRESS },
+    valkey: { ...values.VALKEY_ADDR, password: values.VALKEY_PASSWORD },
+    nats: { url: values.NATS_URL, token: values.NATS_TOKEN },
+    proxy: {
+      adminUrl: values.CADDY_ADMIN_URL,
+      listen: values.PROXY_LISTEN.text,
+      internalUrl: values.PROXY_INTERNAL_URL ?? internalUrl(values.PROXY_LISTEN),
+      address: publicAddress(values),
+      discovery: values.DISCOVERY_ADDR,
+    },
+    containers: {
+      mode: values.CONTAINER_MODE,
+      portRange: { start: values.CONTAINER_PORT_RANGE_START, end: values.CONTAINER_PORT_RANGE_END },
+      portCoolDownMs: values.CONTAINER_PORT_COOLDOWN,
+      podmanSocket: values.PODMAN_SOCKET,
+      dockerSocket: values.DOCKER_SOCKET,
+    },
+    pool: { replenishIntervalMs: values.POOL_REPLENISH_INTERVAL },
+    queue: { workers: values.QUEUE_WORKER_COUNT },
+    templates,
+  };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

@@ -1,0 +1,150 @@
+import { LineCounter, parseDocument } from 'yaml';
+import type { Template } from '../domain/template.ts';
+import { capability } from './capabilities.ts';
+import { bool, decimal, duration, integer, matching, size, Wrong, type Kind } from './kinds.ts';
+import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
+import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
+import { YamlSection, type YamlSource } from './yaml-section.ts';
+
+/** What a template takes from the environment where it does not say otherwise. */
+export interface TemplateDefaults extends PoolSettings {
+  readonly replenishThreshold: Setting<number>;
+}
+
+export interface TemplatesReading {
+  readonly templates: readonly Template[];
+  readonly problems: readonly string[];
+}
+
+const requestPath = matching('path', /^\/[\x21-\x7e]{0,1000}$/, 'a path that starts with / and has no blanks, such as /healthz');
+const environmentName = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
+const environmentValue: Kind<string> = {
+  type: 'text',
+  expects: 'a text, a number or true or false',
+  parse: (value) => (value.includes('\0') ? new Wrong('it has a NUL character') : value),
+};
+
+/** Words for people: line ends and runs of blanks count as one blank, so that YAML's folding does not show. */
+function prose(maxLength: number): Kind<string> {
+  return {
+    type: 'text',
+    expects: `a text of 1 to ${maxLength} characters`,
+    parse: (value) => {
+      const words = value.replace(/\s+/g, ' ').trim();
+      // eslint-disable-next-line no-control-regex
+      return words !== '' && words.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(words) ? words : new Wrong();
+    },
+  };
+}
+
+const TITLE = prose(80);
+const DESCRIPTION = prose(500);
+const READINESS_TIMEOUT = duration('1s', '30m', '60s');
+const MEMORY = size('6MiB', '1024GiB', '256MiB');
+const CPUS = decimal(0.01, 512, 1);
+const PIDS = integer(1, 1_000_000, 128);
+
+/** What an app gets that does not say otherwise: enough for a small web app, too little to harm its neighbours. */
+const DEFAULTS = {
+  readiness: { path: '/', timeoutMs: 60_000 },
+  warmup: ['/'],
+  limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
+} as const;
+
+const KEYS = ['name', 'title', 'description', 'image', 'port', 'env', 'readiness', 'warmup', 'limits', 'capabilities', 'egress', 'pool', 'ttl', 'max_age'] as const;
+
+function readEnv(section: YamlSection): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const name of section.keys()) {
+    if (!environmentName.test(name)) section.report(`${JSON.stringify(name)} is not a name that an environment variable can have; use letters, digits and _`, name);
+    else env[name] = section.read(name, environmentValue)?.value ?? '';
+  }
+  return env;
+}
+
+function readTemplate(section: YamlSection, defaults: TemplateDefaults, problems: string[]): Template {
+  const readiness = section.section('readiness', ['path', 'timeout']);
+  const limits = section.section('limits', ['memory', 'cpus', 'pids']);
+  const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
+  const times = section.section('ttl', ['default', 'max']);
+  // A value that is there but wrong was reported by its read: the default that stands in for it must not raise a second problem.
+  const pick = <T>(from: YamlSection, key: string, kind: Kind<T>, fallback: Setting<T>): Setting<T> =>
+    from.read(key, kind) ?? (from.has(key) ? { ...fallback, sound: false } : fallback);
+  const settings: PoolSettings = {
+    target: pick(pool, 'target', poolTarget, defaults.target),
+    max: pick(pool, 'max', poolMax, defaults.max),
+    defaultTtl: pick(times, 'default', ttl, defaults.defaultTtl),
+    maxTtl: pick(times, 'max', ttl, defaults.maxTtl),
+    maxAge: pick(section, 'max_age', maxAge, defaults.maxAge),
+  };
+  problems.push(...poolProblems(settings));
+  const name = section.require('name', templateName)?.value ?? '';
+  return {
+    name,
+    title: section.read('title', TITLE)?.value ?? name,
+    description: section.read('description', DESCRIPTION)?.value ?? '',
+    image: section.require('image', imageName)?.value ?? '',
+    port: section.require('port', port)?.value ?? 0,
+    env: readEnv(section.section('env', undefined)),
+    readiness: {
+      path: readiness.read('path', requestPath)?.value ?? DEFAULTS.readiness.path,
+      timeoutMs: readiness.read('timeout', READINESS_TIMEOUT)?.value ?? DEFAULTS.readiness.timeoutMs,
+    },
+    warmup: section.list('warmup', requestPath) ?? DEFAULTS.warmup,
+    limits: {
+      memoryBytes: limits.read('memory', MEMORY)?.value ?? DEFAULTS.limits.memoryBytes,
+      cpus: limits.read('cpus', CPUS)?.value ?? DEFAULTS.limits.cpus,
+      pids: limits.read('pids', PIDS)?.value ?? DEFAULTS.limits.pids,
+    },
+    capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
+    egress: section.read('egress', bool)?.value ?? false,
+    ...stock(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold)),
+  };
+}
+
+function stock(settings: PoolSettings, replenishThreshold: Setting<number>): Pick<Template, 'pool' | 'ttl' | 'maxAgeMs'> {
+  return {
+    pool: { target: settings.target.value, max: settings.max.value, replenishThreshold: replenishThreshold.value },
+    ttl: { defaultMs: settings.defaultTtl.value, maxMs: settings.maxTtl.value },
+    maxAgeMs: settings.maxAge.value,
+  };
+}
+
+/** Reads the catalogue file; every problem begins with `file:line`. The templates are only to be used when there is none. */
+export function parseTemplates(text: string, file: string, defaults: TemplateDefaults): TemplatesReading {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const problems: string[] = [];
+  for (const flaw of [...document.errors, ...document.warnings]) {
+    problems.push(`${file}:${lines.linePos(flaw.pos[0]).line}: this is not YAML as it should be: ${flaw.message}`);
+  }
+  if (document.errors.length > 0) return { templates: [], problems };
+  const source: YamlSource = { document, lines, file, problems };
+  const root = new YamlSection(source, document.contents, '', ['templates']);
+  const sections = root.sections('templates', KEYS);
+  if (!root.has('templates') || sections?.length === 0) root.report('the file must have a list named templates with at least one template in it', 'templates');
+  const templates: Template[] = [];
+  for (const section of sections ?? []) {
+    const template = readTemplate(section, defaults, problems);
+    if (template.name !== '' && templates.some(({ name }) => name === template.name)) section.report(`the name ${template.name} is taken by an earlier template; choose another`, 'name');
+    templates.push(template);
+  }
+  return { templates, problems };
+}
+
+/** The one template there is without a catalogue file. Its title is the image's last word. */
+export function templateOfImage(image: string, appPort: number, defaults: TemplateDefaults): Template {
+  const title = image.replace(/@.*$/, '').replace(/:[^/]*$/, '').split('/').at(-1) ?? image;
+  return {
+    name: 'default',
+    title,
+    description: '',
+    image,
+    port: appPort,
+    env: {},
+    ...DEFAULTS,
+    capabilities: [],
+    egress: false,
+    ...stock(defaults, defaults.replenishThreshold),
+  };
+}

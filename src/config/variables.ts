@@ -1,0 +1,120 @@
+import { LOG_LEVELS } from '../telemetry/logger.ts';
+import {
+  decimal, domainName, duration, hostPort, integer, ipOrBlock, ipPort, ipv4, listOf, listenAddress, listenHost, matching, oneOf, path, text, url,
+  Wrong, type Kind,
+} from './kinds.ts';
+
+/** One environment variable: parsing, error messages and docs/reference/config.md all come from here. */
+export interface Variable<T> {
+  readonly kind: Kind<T>;
+  readonly group: string;
+  /** As it would be written in the environment. */
+  readonly default: string | undefined;
+  /** Instead of `default` on the reference page, where the value is taken from elsewhere. */
+  readonly otherwise: string | undefined;
+  readonly about: string;
+  /** Never shown; may also come from the file named by <NAME>_FILE. */
+  readonly secret: boolean;
+}
+
+/** One that always has a value. */
+interface Defaulted<T> extends Variable<T> {
+  readonly default: string;
+}
+
+function group(name: string) {
+  return {
+    required: <T>(kind: Kind<T>, fallback: string, about: string): Defaulted<T> => ({ kind, group: name, default: fallback, otherwise: undefined, about, secret: false }),
+    optional: <T>(kind: Kind<T>, otherwise: string, about: string): Variable<T> => ({ kind, group: name, default: undefined, otherwise, about, secret: false }),
+    secret: <T>(kind: Kind<T>, otherwise: string, about: string): Variable<T> => ({ kind, group: name, default: undefined, otherwise, about, secret: true }),
+  };
+}
+
+/** Long enough that guessing is hopeless at any rate the API answers at. */
+const API_KEY_LENGTH = 16;
+const apiKey: Kind<string> = {
+  type: 'key',
+  expects: `at least ${API_KEY_LENGTH} printable characters without blanks; \`openssl rand -hex 24\` makes one`,
+  parse: (key) => {
+    if (!/^[\x21-\x7e]+$/.test(key)) return new Wrong('a key has a blank or a character that no header can carry');
+    return key.length >= API_KEY_LENGTH ? key : new Wrong('a key is too short');
+  },
+};
+const password = text(1000);
+
+const pool = group('Pool');
+const containers = group('Containers');
+const addresses = group('Public addresses and proxy');
+const state = group('State and queue');
+const http = group('HTTP server');
+const host = group('Process and host');
+
+/** The proxy remembers an address for 1 s; a port must rest longer, with room for a slow clock tick. */
+const PROXY_MEMORY = '2s';
+
+export const CONTAINER_MODES = ['auto', 'podman', 'docker', 'simulated'] as const;
+export const templateName = matching('name', /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, '1 to 32 of a-z, 0-9 and -, not starting or ending with -, such as hello');
+export const imageName = matching('image', /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$/, 'an image name, such as localhost/try-it-now/hello:latest');
+export const poolTarget = integer(0, 10_000, 3);
+export const poolMax = integer(1, 10_000, 20);
+export const share = decimal(0, 1, 0.5);
+export const ttl = duration('1s', '30d', '30m');
+export const maxAge = duration('1s', '365d', '24h');
+export const port = integer(1, 65_535, 8080);
+
+export const VARIABLES = {
+  POOL_TARGET_SIZE: pool.required(poolTarget, '3', 'How many instances stand ready, per template that does not say otherwise.'),
+  POOL_MAX_SIZE: pool.required(poolMax, '20', 'How many instances may exist at once (ready, handed out, starting and leaving), per template that does not say otherwise.'),
+  POOL_REPLENISH_THRESHOLD: pool.required(share, '0', 'The share of the target that may be missing before a refill starts. 0 refills as soon as one is missing; 0.5 waits until half are gone.'),
+  POOL_REPLENISH_INTERVAL: pool.required(duration('100ms', '1h', '10s'), '10s', 'How often the pools are looked at. Each hand-over starts a refill at once, whatever stands here.'),
+  POOL_DEFAULT_TTL: pool.required(ttl, '30m', 'How long a visitor has an instance, per template that does not say otherwise.'),
+  POOL_MAX_TTL: pool.required(ttl, '2h', 'The longest stay after extensions, counted from the hand-over, per template that does not say otherwise.'),
+  POOL_MAX_AGE: pool.required(maxAge, '24h', 'The whole life of an instance, counted from when it was ready. Ready instances that have less than one visit left are replaced.'),
+  RATE_LIMIT_HOURLY: pool.required(integer(0, 1_000_000, 60), '60', 'How many instances one client address (one /64 for IPv6) may take in an hour. 0: no limit.'),
+  RATE_LIMIT_DAILY: pool.required(integer(0, 1_000_000, 300), '300', 'The same for a day. 0: no limit.'),
+  TEMPLATES_FILE: pool.optional(path, 'not set: one template named default, made from CONTAINER_IMAGE and CONTAINER_PORT', 'The YAML catalogue of the apps on offer; see [templates](../templates.md).'),
+
+  CONTAINER_MODE: containers.required(oneOf(CONTAINER_MODES), 'auto', 'The engine that runs the instances. auto takes Podman if it answers, else Docker, else simulated, which runs no containers and is for a look around.'),
+  CONTAINER_IMAGE: containers.required(imageName, 'localhost/try-it-now/hello:latest', 'The image of the template named default. Not used with TEMPLATES_FILE.'),
+  CONTAINER_PORT: containers.required(port, '3000', 'The TCP port on which the app listens inside the container. Not used with TEMPLATES_FILE.'),
+  CONTAINER_PORT_RANGE_START: containers.required(integer(1024, 65_535, 20_000), '20000', 'The first host port, on the loopback address, that instances may be published on.'),
+  CONTAINER_PORT_RANGE_END: containers.required(integer(1024, 65_535, 29_999), '29999', 'The last one. Keep the range clear of /proc/sys/net/ipv4/ip_local_port_range, where the kernel takes ports for itself.'),
+  CONTAINER_PORT_COOLDOWN: containers.required(duration(PROXY_MEMORY, '1h', '10s'), '10s', 'How long a given-back host port rests before another instance gets it. The proxy remembers an address for a second, so 2s is the least.'),
+  PODMAN_SOCKET: containers.required(path, '/run/podman/podman.sock', 'The socket of the Podman service.'),
+  DOCKER_SOCKET: containers.required(path, '/var/run/docker.sock', 'The socket of the Docker daemon.'),
+
+  BASE_DOMAIN: addresses.required(domainName, 'localhost', 'Instances are reached at <label>.<this domain>. Point *.<this domain> at the proxy; localhost needs no DNS.'),
+  PROXY_LISTEN: addresses.required(listenAddress, ':8000', 'Where Caddy listens for the instances’ visitors.'),
+  PROXY_INTERNAL_URL: addresses.optional(url(['http', 'https'], 'http://127.0.0.1:8000'), 'the host (127.0.0.1 when it is every address) and port of PROXY_LISTEN', 'Where the server itself reaches the proxy, to check and warm up each instance the way a visitor will.'),
+  PUBLIC_SCHEME: addresses.required(oneOf(['http', 'https']), 'http', 'The scheme in the addresses given to visitors; https where a TLS end stands before the proxy.'),
+  PUBLIC_PORT: addresses.optional(port, 'the port of PROXY_LISTEN', 'The port in the addresses given to visitors. 80 with http and 443 with https are left out of them.'),
+  PUBLIC_URL: addresses.optional(url(['http', 'https'], 'https://try.example.org'), 'http://localhost with SERVER_PORT', 'Where people find the start page.'),
+  CADDY_ADMIN_URL: addresses.required(url(['http', 'https'], 'http://127.0.0.1:2019'), 'http://127.0.0.1:2019', 'Caddy’s admin API.'),
+  DISCOVERY_ADDR: addresses.required(ipPort, '127.0.0.1:15353', 'The UDP address at which the discovery process tells Caddy, by DNS, where instances are.'),
+
+  VALKEY_ADDR: state.required(hostPort('127.0.0.1:6379'), '127.0.0.1:6379', 'Valkey, which holds all state.'),
+  VALKEY_PASSWORD: state.secret(password, 'not set', 'The password of Valkey’s default user.'),
+  NATS_URL: state.required(url(['nats', 'tls'], 'nats://127.0.0.1:4222'), 'nats://127.0.0.1:4222', 'NATS with JetStream, which holds the tasks.'),
+  NATS_TOKEN: state.secret(password, 'not set', 'The token to log in to NATS with.'),
+  QUEUE_WORKER_COUNT: state.required(integer(1, 256, 4), '4', 'How many tasks this process works on at once.'),
+
+  SERVER_HOST: http.required(listenHost, '127.0.0.1', 'The address the API and the start page listen on.'),
+  SERVER_PORT: http.required(port, '8080', 'Their port.'),
+  API_KEY: http.secret(listOf(apiKey), 'not set: the API is open', 'The key that callers of the API send in X-API-Key. Several with commas between, so that one can be replaced without a gap.'),
+  TRUSTED_PROXIES: http.required(listOf(ipOrBlock), '', 'The addresses or CIDR blocks, with commas between, of the proxies whose X-Forwarded-For is believed. Without them, everybody behind such a proxy counts as one client.'),
+
+  SHUTDOWN_GRACE: host.required(duration('0s', '10m', '10s'), '10s', 'How long work that is under way may take when the process is told to stop.'),
+  LOG_LEVEL: host.required(oneOf(LOG_LEVELS), 'info', 'The least severe lines that are written.'),
+  DEPLOYMENT: host.required(matching('name', /^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, '2 to 32 of a-z, 0-9 and -, starting with a letter, such as try-it-now'), 'try-it-now', 'Marks every container and network this deployment makes. Two deployments on one host need two names, two Valkeys and two port ranges.'),
+  NODE_NAME: host.required(matching('name', /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'a DNS label of a-z, 0-9 and -, such as node0'), 'node0', 'The name of this host among several.'),
+  NODE_ADDRESS: host.required(ipv4, '127.0.0.1', 'The IPv4 address at which the proxy reaches this host’s instances.'),
+} as const satisfies Record<string, Variable<unknown>>;
+
+export type VariableName = keyof typeof VARIABLES;
+type ValueOf<V> = V extends Defaulted<infer T> ? T : V extends Variable<infer T> ? T | undefined : never;
+export type Values = { readonly [Name in VariableName]: ValueOf<(typeof VARIABLES)[Name]> };
+
+export const VARIABLE_NAMES = Object.keys(VARIABLES) as VariableName[];
+
+/** Part of the operators' contract, but only meaningful once containers can be restored from checkpoints. */
+export const NOT_YET_USED: readonly string[] = ['CHECKPOINT_PATH', 'CRIU_ENABLED'];
