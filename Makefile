@@ -1,0 +1,47 @@
+# Everything a developer or a newcomer runs. `make` alone lists the targets.
+# Variables given to make reach the program too: make up TEMPLATE=hello POOL_TARGET_SIZE=5 CONTAINER_MODE=docker
+.DEFAULT_GOAL := help
+.PHONY: help setup up check test bench clean
+# One recipe at a time, also under make -j: they share node_modules and dist.
+.NOTPARALLEL:
+
+# npm writes this file last, so it is there, and newer than the lockfile, only after a complete install.
+INSTALLED := node_modules/.package-lock.json
+BUILT := dist/.built
+# Folders are in the list because deleting a file changes nothing else than its folder.
+SOURCES := $(shell find src scripts/build.js tsconfig.json tsconfig.build.json package.json ! -name '*.test.ts')
+
+# Many visitors mean many sockets: what the system allows, but not so many that programs which walk all of them crawl.
+MORE_FILES := hard=$$(ulimit -Hn); case $$hard in unlimited|???????*) hard=524288;; esac; ulimit -Sn $$hard
+
+help: ## list the targets
+	@echo 'Try It Now. Two commands do it all: make up, and make test.'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
+
+setup: ## install what is missing on this machine (SETUP_FLAGS=--with-tests for all that the tests use)
+	@scripts/setup.sh $(SETUP_FLAGS)
+
+up: setup $(INSTALLED) $(BUILT) ## start everything and print where to click; Ctrl-C takes it all down
+	@$(MORE_FILES); exec node dist/main.js up
+
+check: $(INSTALLED) ## types, lint, structure, dead code
+	@npm run --silent check
+
+test: override SETUP_FLAGS += --with-tests
+test: setup $(INSTALLED) $(BUILT) ## every test, on real servers (FILES=path for some of them)
+	@$(MORE_FILES); exec node_modules/.bin/vitest run $(FILES)
+
+bench: setup $(INSTALLED) ## measure, print a table and write JSON
+	@$(MORE_FILES); exec npm run --silent bench
+
+clean: ## remove what the build made
+	@rm -rf dist coverage bench-results test-results
+
+$(INSTALLED): package-lock.json
+	npm ci
+	@touch $@
+
+# The stamp is as old as the start of the build: a source that is saved while the compiler runs is built next time.
+$(BUILT): $(INSTALLED) $(SOURCES)
+	@echo 'Building.'
+	@started=$$(mktemp) && npm run --silent build && mv "$$started" $@

@@ -1,0 +1,153 @@
+# Installing Debian packages: sourced by ../setup.sh, which has say, fail, as_root, $work and $debian.
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # set by setup.sh
+
+readonly DEBIAN_KEYS=/usr/share/keyrings/debian-archive-keyring
+readonly BACKPORTS_SOURCE=/etc/apt/sources.list.d/try-it-now-backports.sources
+readonly BACKPORTS_PIN=/etc/apt/preferences.d/try-it-now-backports
+readonly SERVICE_POLICY=/usr/sbin/policy-rc.d
+readonly SERVICE_POLICY_MARK='Try It Now set-up'
+
+# Asks nothing, keeps configuration files as they are, waits for another apt or dpkg, restarts no services.
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l \
+    apt-get -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null 9<&-
+}
+
+# The address of the mirror this machine takes its Debian release from, as apt itself understands its sources.
+debian_mirror() {
+  # shellcheck disable=SC2016 # the dollars are apt's
+  apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+    awk -v codename="$(os_release VERSION_CODENAME)" \
+      '$2 == "main" && ($1 == codename || $1 ~ /^(old)*stable$/) { print $3; exit }'
+}
+
+debian_keyring() {
+  local file
+  for file in "$DEBIAN_KEYS.gpg" "$DEBIAN_KEYS.pgp"; do
+    if [ -r "$file" ]; then printf '%s' "$file"; return; fi
+  done
+  return 1
+}
+
+# Writes stdin to a system file that everyone may read.
+write_system_file() {
+  cat >"$work/system-file"
+  as_root install -D -m "${2:-644}" "$work/system-file" "$1"
+}
+
+update_lists() {
+  local try
+  for try in $(seq 60); do
+    if apt_get update >"$work/apt.log" 2>&1; then return; fi
+    # apt waits for the lock of dpkg but not for the one of its lists, which a machine holds for a while after its boot.
+    if ! grep -q 'Could not get lock' "$work/apt.log"; then break; fi
+    if [ "$try" = 1 ]; then say '  another apt is running; waiting for it'; fi
+    sleep 5
+  done
+  # One broken third-party source is no reason to stop: whether what we need can be had shows below.
+  grep -E '^(E|W|Err)' "$work/apt.log" | head -5 | sed 's/^/  apt: /' >&2 || true
+}
+
+# Valkey came into Debian after release 12: there it is in the backports of the same mirror. The source is added together
+# with a pin that gives it no say over any other package: priority 1 neither upgrades nor replaces anything installed.
+add_backports_for_valkey() {
+  local mirror keyring
+  [ "$debian" = 12 ] || return 0
+  # shellcheck disable=SC2016
+  if apt-get indextargets --format '$(RELEASE)' 2>/dev/null | grep -qx 'bookworm-backports'; then return; fi
+  mirror=$(debian_mirror)
+  keyring=$(debian_keyring) || fail 'the keys of the Debian archive are missing: install debian-archive-keyring first'
+  if [ -z "$mirror" ]; then fail "apt has no source for bookworm main: set one up in /etc/apt/sources.list.d first"; fi
+  say "  $BACKPORTS_SOURCE: Valkey for Debian 12, pinned so that no other package changes"
+  write_system_file "$BACKPORTS_PIN" <<PIN
+# Written by Try It Now's set-up: of bookworm-backports only Valkey is taken. Delete together with
+# $BACKPORTS_SOURCE.
+Package: *
+Pin: release n=bookworm-backports
+Pin-Priority: 1
+
+Package: valkey-server valkey-tools
+Pin: release n=bookworm-backports
+Pin-Priority: 500
+PIN
+  write_system_file "$BACKPORTS_SOURCE" <<SOURCE
+# Written by Try It Now's set-up, for Valkey; see $BACKPORTS_PIN.
+Types: deb
+URIs: $mirror
+Suites: bookworm-backports
+Components: main
+Signed-By: $keyring
+SOURCE
+}
+
+# Debian starts and enables a service as soon as its package is installed. Try It Now starts its servers itself, on ports
+# of its own, so for the time of the install the usual policy file refuses starts. A policy that is already there stays.
+# It holds only while this very process lives: a set-up that was killed cannot keep other services from starting.
+hold_services() {
+  local since
+  if [ -e "$SERVICE_POLICY" ] && ! grep -q "$SERVICE_POLICY_MARK" "$SERVICE_POLICY"; then return; fi
+  since=$(cut -d' ' -f22 /proc/$$/stat)
+  write_system_file "$SERVICE_POLICY" 755 <<POLICY
+#!/bin/sh
+# $SERVICE_POLICY_MARK: no service is started while it installs packages. Safe to delete.
+[ "\$(cut -d' ' -f22 /proc/$$/stat 2>/dev/null)" = "$since" ] && exit 101
+exit 0
+POLICY
+}
+
+allow_services() {
+  if [ -e "$SERVICE_POLICY" ] && grep -q "$SERVICE_POLICY_MARK" "$SERVICE_POLICY"; then as_root rm -f "$SERVICE_POLICY"; fi
+}
+
+# The units of freshly installed packages are not to start at the next boot either. Whoever wants one enables it.
+disable_services() {
+  local package path units=()
+  for package in "$@"; do
+    while read -r path; do
+      case $path in
+        *@.*) ;;
+        */systemd/system/*.service | */systemd/system/*.socket | */systemd/system/*.timer) units+=("${path##*/}") ;;
+        /etc/init.d/*) units+=("${path##*/}") ;;
+      esac
+    done < <(dpkg-query --listfiles "$package" 2>/dev/null)
+  done
+  for path in ${units[@]+"${units[@]}"}; do
+    if command -v systemctl >/dev/null; then
+      as_root systemctl disable --now --quiet "$path" >/dev/null 2>&1 || true
+    elif [ -e "/etc/init.d/$path" ] && command -v update-rc.d >/dev/null; then
+      as_root update-rc.d "$path" disable >/dev/null 2>&1 || true
+    fi
+  done
+}
+
+install_packages() {
+  local packages=("$@") removed fresh=()
+  # Since Debian 13 the command line of Docker is a package of its own.
+  case " ${packages[*]} " in *' docker.io '*) if [ "$debian" = 13 ]; then packages+=(docker-cli); fi ;; esac
+  case " ${packages[*]} " in *' valkey-'*) add_backports_for_valkey ;; esac
+  say '  (fetching and installing takes a minute or two; apt waits for its turn if another install is running)'
+  update_lists
+
+  if ! apt-get -s --no-install-recommends install "${packages[@]}" >"$work/plan" 2>&1; then
+    tail -n 15 "$work/plan" | sed 's/^/  apt: /' >&2
+    fail 'apt cannot install these packages. Is the network up, and does /etc/apt list a Debian mirror? Nothing was installed.'
+  fi
+  # busybox-static takes the place of busybox (same program, same path); nothing else may go.
+  removed=$(awk '$1 == "Remv" && $2 != "busybox" { print $2 }' "$work/plan")
+  if [ -n "$removed" ]; then
+    fail "installing would remove $(printf '%s' "$removed" | tr '\n' ' '): decide that by hand with apt-get install ${packages[*]}. Nothing was installed."
+  fi
+  while read -r package; do fresh+=("$package"); done < <(
+    awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' "$work/plan" | grep -xE 'containerd|'"$(IFS='|'; printf '%s' "${packages[*]}")"
+  )
+
+  hold_services
+  if ! apt_get --no-install-recommends install "${packages[@]}" >"$work/apt.log" 2>&1; then
+    tail -n 20 "$work/apt.log" | sed 's/^/  apt: /' >&2
+    fail 'apt could not install everything (its last lines are above). Mend that and run this again: what is already installed stays.'
+  fi
+  disable_services ${fresh[@]+"${fresh[@]}"}
+  allow_services
+}
