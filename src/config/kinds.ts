@@ -96,8 +96,8 @@ export function text(maxLength: number): Kind<string> {
   };
 }
 
-/** Commas between the entries; blanks around them and empty entries do not count. */
-export function listOf<T>(entry: Kind<T>): Kind<readonly T[]> {
+/** Commas between the entries; blanks around them and empty entries do not count, but `least` others must be there. */
+export function listOf<T>(entry: Kind<T>, least = 0): Kind<readonly T[]> {
   return {
     type: `list of ${entry.type}`,
     expects: `a list with commas between, each entry ${entry.expects}`,
@@ -108,7 +108,7 @@ export function listOf<T>(entry: Kind<T>): Kind<readonly T[]> {
         if (value instanceof Wrong) return new Wrong(value.why ?? 'an entry is not right');
         values.push(value);
       }
-      return values;
+      return values.length < least ? new Wrong('there is no entry in it') : values;
     },
   };
 }

@@ -29,7 +29,7 @@ function both(a: Setting<number>, b: Setting<number>, wrong: (a: number, b: numb
 
 const exceeds = (a: number, b: number): boolean => a > b;
 
-/** Identical messages for two templates mean that both take the settings from the environment: tell them once. */
+/** The same settings give the same messages, so that what the environment got wrong need not be told for each template again. */
 export function poolProblems({ target, max, defaultTtl, maxTtl, maxAge }: PoolSettings): string[] {
   return [
     ...both(target, max, exceeds, (a, b) => `${a} but ${b}: more would stand ready than may exist; lower the first or raise the second`),

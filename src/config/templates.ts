@@ -4,7 +4,7 @@ import { capability } from './capabilities.ts';
 import { bool, decimal, duration, integer, matching, size, Wrong, type Kind } from './kinds.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
 import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
-import { YamlSection, type YamlSource } from './yaml-section.ts';
+import { listProblems, YamlSection, type YamlSource } from './yaml-section.ts';
 
 /** What a template takes from the environment where it does not say otherwise. */
 export interface TemplateDefaults extends PoolSettings {
@@ -62,7 +62,7 @@ function readEnv(section: YamlSection): Record<string, string> {
   return env;
 }
 
-function readTemplate(section: YamlSection, defaults: TemplateDefaults, problems: string[]): Template {
+function readTemplate(section: YamlSection, defaults: TemplateDefaults): Template {
   const readiness = section.section('readiness', ['path', 'timeout']);
   const limits = section.section('limits', ['memory', 'cpus', 'pids']);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
@@ -77,7 +77,8 @@ function readTemplate(section: YamlSection, defaults: TemplateDefaults, problems
     maxTtl: pick(times, 'max', ttl, defaults.maxTtl),
     maxAge: pick(section, 'max_age', maxAge, defaults.maxAge),
   };
-  problems.push(...poolProblems(settings));
+  const told = poolProblems(defaults);
+  for (const problem of poolProblems(settings).filter((text) => !told.includes(text))) section.report(problem);
   const name = section.require('name', templateName)?.value ?? '';
   return {
     name,
@@ -110,26 +111,25 @@ function stock(settings: PoolSettings, replenishThreshold: Setting<number>): Pic
   };
 }
 
-/** Reads the catalogue file; every problem begins with `file:line`. The templates are only to be used when there is none. */
+/** Reads the catalogue file; every problem begins with `file:line`, in the file's order. The templates are only to be used when there is none. */
 export function parseTemplates(text: string, file: string, defaults: TemplateDefaults): TemplatesReading {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const problems: string[] = [];
+  const source: YamlSource = { document, lines, file, problems: [] };
   for (const flaw of [...document.errors, ...document.warnings]) {
-    problems.push(`${file}:${lines.linePos(flaw.pos[0]).line}: this is not YAML as it should be: ${flaw.message}`);
+    source.problems.push({ line: lines.linePos(flaw.pos[0]).line, text: `this is not YAML as it should be: ${flaw.message}` });
   }
-  if (document.errors.length > 0) return { templates: [], problems };
-  const source: YamlSource = { document, lines, file, problems };
+  if (document.errors.length > 0) return { templates: [], problems: listProblems(source) };
   const root = new YamlSection(source, document.contents, '', ['templates']);
   const sections = root.sections('templates', KEYS);
   if (!root.has('templates') || sections?.length === 0) root.report('the file must have a list named templates with at least one template in it', 'templates');
   const templates: Template[] = [];
   for (const section of sections ?? []) {
-    const template = readTemplate(section, defaults, problems);
+    const template = readTemplate(section, defaults);
     if (template.name !== '' && templates.some(({ name }) => name === template.name)) section.report(`the name ${template.name} is taken by an earlier template; choose another`, 'name');
     templates.push(template);
   }
-  return { templates, problems };
+  return { templates, problems: listProblems(source) };
 }
 
 /** The one template there is without a catalogue file. Its title is the image's last word. */

@@ -100,7 +100,7 @@ export const VARIABLES = {
 
   SERVER_HOST: http.required(listenHost, '127.0.0.1', 'The address the API and the start page listen on.'),
   SERVER_PORT: http.required(port, '8080', 'Their port.'),
-  API_KEY: http.secret(listOf(apiKey), 'not set: the API is open', 'The key that callers of the API send in X-API-Key. Several with commas between, so that one can be replaced without a gap.'),
+  API_KEY: http.secret(listOf(apiKey, 1), 'not set: the API is open', 'The key that callers of the API send in X-API-Key. Several with commas between, so that one can be replaced without a gap.'),
   TRUSTED_PROXIES: http.required(listOf(ipOrBlock), '', 'The addresses or CIDR blocks, with commas between, of the proxies whose X-Forwarded-For is believed. Without them, everybody behind such a proxy counts as one client.'),
 
   SHUTDOWN_GRACE: host.required(duration('0s', '10m', '10s'), '10s', 'How long work that is under way may take when the process is told to stop.'),

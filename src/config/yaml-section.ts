@@ -10,7 +10,12 @@ export interface YamlSource {
   readonly lines: LineCounter;
   /** As the operator wrote it in TEMPLATES_FILE. */
   readonly file: string;
-  readonly problems: string[];
+  readonly problems: { readonly line: number; readonly text: string }[];
+}
+
+/** In the order of the file, each beginning with `file:line`. */
+export function listProblems({ file, problems }: YamlSource): string[] {
+  return [...problems].sort((a, b) => a.line - b.line).map(({ line: at, text }) => `${file}:${at}: ${text}`);
 }
 
 function line(source: YamlSource, node: Node | undefined): number {
@@ -136,6 +141,6 @@ export class YamlSection {
   }
 
   #report(problem: string, node: Node | undefined): void {
-    this.#source.problems.push(`${this.#place(node)}: ${problem}`);
+    this.#source.problems.push({ line: line(this.#source, node), text: problem });
   }
 }
