@@ -7,3 +7,9 @@ export async function find(takes: Takes, id: string): Promise<InstanceView> {
   if (view === undefined || view.instance.assignedAtMs === null) throw new TryItNowError('unknown_instance', `there is no instance ${id}; it may have ended`);
   return view;
 }
+
+/** As `find`, for many in one go; what would be unknown is left out. */
+export async function findMany(takes: Takes, ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>> {
+  const views = await takes.findMany(ids);
+  return new Map([...views].filter(([, { instance }]) => instance.assignedAtMs !== null));
+}

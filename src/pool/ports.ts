@@ -39,6 +39,8 @@ export interface Takes {
   /** Compare-and-set on the instance's generation. `maxMs` bounds the whole stay, counted from the take. */
   extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome>;
   find(id: string): Promise<InstanceView | undefined>;
+  /** Unknown ids are left out. */
+  findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;
 }
 
 export type ReleaseOutcome = { readonly kind: 'releasing'; readonly instance: Instance } | { readonly kind: 'unchanged' };

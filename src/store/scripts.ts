@@ -32,6 +32,15 @@ export class Scripts {
     }));
   }
 
+  /** Has Valkey know every script beforehand, so that the first take too is a single round trip. */
+  async load(): Promise<void> {
+    try {
+      await Promise.all([...this.#scripts.values()].map(({ source }) => this.#client.script('LOAD', source)));
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
   /** Throws store_unavailable when Valkey does not answer. */
   async run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     const script = this.#scripts.get(name);

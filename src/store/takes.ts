@@ -14,6 +14,7 @@ export interface TakeLimits {
 
 /** A key is remembered for a day: longer than any stay, so a late repeat still finds its instance. */
 const IDEMPOTENCY_LIFE_MS = 24 * 3_600_000;
+const FIND_BATCH = 200;
 
 export class ValkeyTakes implements Takes {
   readonly #scripts: Scripts;
@@ -62,8 +63,18 @@ export class ValkeyTakes implements Takes {
   }
 
   async find(id: string): Promise<InstanceView | undefined> {
-    const [nowMs, text] = (await this.#scripts.run('find', [keys.instances], [id])) as [number, string?];
-    const instance = text === undefined ? undefined : parseRecord(text, this.#log);
-    return instance === undefined ? undefined : { instance, nowMs };
+    return (await this.findMany([id])).get(id);
+  }
+
+  async findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>> {
+    const found = new Map<string, InstanceView>();
+    for (let at = 0; at < ids.length; at += FIND_BATCH) {
+      const [nowMs, ...texts] = (await this.#scripts.run('find', [keys.instances], ids.slice(at, at + FIND_BATCH))) as [number, ...string[]];
+      for (const text of texts) {
+        const instance = text === '' ? undefined : parseRecord(text, this.#log);
+        if (instance !== undefined) found.set(instance.id, { instance, nowMs });
+      }
+    }
+    return found;
   }
 }

@@ -1,5 +1,7 @@
--- KEYS[1] instances   ARGV[1] id
--- Returns {now, record text} or {now}
-local text = redis.call('HGET', KEYS[1], ARGV[1])
-if text then return {now_ms(), text} end
-return {now_ms()}
+-- KEYS[1] instances   ARGV[1…] ids, at most a few hundred
+-- Returns {now, record text or '', …} in the order of the ids
+local found = {now_ms()}
+for index = 1, #ARGV do
+  found[index + 1] = redis.call('HGET', KEYS[1], ARGV[index]) or ''
+end
+return found

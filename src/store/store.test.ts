@@ -1,0 +1,323 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TakeRequest } from '../pool/ports.ts';
+import { newInstanceId } from '../domain/ids.ts';
+import { templateVersion } from '../domain/template.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { startStore, stock, warm, type TestStore } from '../../test/support/store.ts';
+import { template } from '../../test/support/templates.ts';
+import { keys } from './keys.ts';
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await startStore();
+});
+afterAll(async () => {
+  await store[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await store.valkey.flushall();
+  await store.census.settlePorts();
+});
+
+const tiny = template();
+const click = (overrides: Partial<TakeRequest> = {}): TakeRequest => ({
+  template: tiny, subject: '203.0.113.7', owner: 'visitor', idempotencyKey: undefined, ttlMs: tiny.ttl.defaultMs, ...overrides,
+});
+const taken = async (overrides: Partial<TakeRequest> = {}) => {
+  const outcome = await store.takes.take(click(overrides));
+  if (outcome.kind !== 'taken' && outcome.kind !== 'again') throw new Error(`expected an instance, got ${outcome.kind}`);
+  return outcome;
+};
+const viewOf = async (id: string) => {
+  const view = await store.takes.find(id);
+  if (view === undefined) throw new Error(`no record of ${id}`);
+  return view;
+};
+
+/** Every port is in exactly one of the three books. */
+async function expectPortsToBalance(): Promise<void> {
+  const [available, cooling, held] = await Promise.all([
+    store.valkey.smembers(keys.availablePorts('node0')), store.valkey.zrange(keys.coolingPorts('node0'), 0, -1), store.valkey.hkeys(keys.heldPorts('node0')),
+  ]);
+  const all = [...available, ...cooling, ...held].map(Number).sort((a, b) => a - b);
+  expect(all).toEqual(Array.from({ length: 100 }, (_, at) => 21_000 + at));
+}
+
+describe('take', () => {
+  it('hands out the oldest ready instance and sets owner, deadline and generation', async () => {
+    const [first] = await stock(store, template({ pool: { ...tiny.pool, target: 1 } }));
+    await stock(store, tiny);
+    const outcome = await taken();
+    expect(outcome.id).toBe(first?.id);
+    const { instance, nowMs } = await viewOf(outcome.id);
+    expect(instance).toMatchObject({ state: 'assigned', owner: 'visitor', deadlineMs: outcome.deadlineMs, label: outcome.label });
+    expect(instance.generation).toBeGreaterThan(first?.generation ?? Infinity);
+    expect(outcome.deadlineMs - nowMs).toBeLessThanOrEqual(tiny.ttl.defaultMs);
+    expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
+  });
+
+  it('is one round trip: a single command reaches Valkey', async () => {
+    await stock(store, tiny);
+    const calls = async () => {
+      const lines = (await store.valkey.info('commandstats')).split('\n').filter((line) => line.startsWith('cmdstat_') && !line.startsWith('cmdstat_info'));
+      return new Map(lines.map((line) => [line.split(':')[0] ?? '', Number(/calls=(\d+)/.exec(line)?.[1])]));
+    };
+    const monitor = await store.valkey.monitor();
+    const seen: { command: string; fromLua: boolean }[] = [];
+    monitor.on('monitor', (_time: string, [command = '']: string[], source: string) => seen.push({ command: command.toLowerCase(), fromLua: source === 'lua' }));
+    const before = await calls();
+    await taken({ idempotencyKey: 'once' });
+    const after = await calls();
+    expect((after.get('cmdstat_evalsha') ?? 0) - (before.get('cmdstat_evalsha') ?? 0)).toBe(1);
+    await eventually(() => expect(seen.filter(({ command }) => command === 'info')).toHaveLength(2));
+    monitor.disconnect();
+    expect(seen.filter(({ fromLua, command }) => !fromLua && command !== 'info').map(({ command }) => command)).toEqual(['evalsha']);
+  });
+
+  it('gives 200 at once exactly the 20 there are, all different', async () => {
+    const many = template({ pool: { target: 20, max: 20, replenishThreshold: 0 } });
+    await stock(store, many);
+    const outcomes = await Promise.all(Array.from({ length: 200 }, (_, at) => store.takes.take(click({ template: many, owner: `visitor-${at}` }))));
+    const ids = outcomes.flatMap((outcome) => (outcome.kind === 'taken' ? [outcome.id] : []));
+    expect(new Set(ids).size).toBe(20);
+    expect(ids).toHaveLength(20);
+    expect(outcomes.filter(({ kind }) => kind === 'empty')).toHaveLength(180);
+  });
+
+  it('leaves instances alone that have less life left than a visit', async () => {
+    await stock(store, template({ maxAgeMs: tiny.ttl.defaultMs - 1_000 }));
+    expect(await store.takes.take(click())).toEqual({ kind: 'empty' });
+    expect(await store.departures.agedStock(tiny, 10)).toHaveLength(3);
+  });
+
+  it('answers the same key of the same owner with the same instance, until it has ended', async () => {
+    await stock(store, tiny);
+    const first = await taken({ idempotencyKey: 'k' });
+    expect(await store.takes.take(click({ idempotencyKey: 'k' }))).toMatchObject({ kind: 'again', id: first.id, deadlineMs: first.deadlineMs });
+    expect((await taken({ idempotencyKey: 'k', owner: 'somebody else' })).id).not.toBe(first.id);
+    await store.departures.release((await viewOf(first.id)).instance, 'released', { from: ['assigned'] });
+    expect(await store.takes.take(click({ idempotencyKey: 'k' }))).toMatchObject({ kind: 'taken' });
+  });
+
+  it('refuses a key that stands for another template', async () => {
+    const other = template({ name: 'other' });
+    await stock(store, tiny);
+    await stock(store, other);
+    await taken({ idempotencyKey: 'k' });
+    expect(await store.takes.take(click({ template: other, idempotencyKey: 'k' }))).toEqual({ kind: 'key_reused' });
+  });
+
+  it('passes over an index entry that no record backs', async () => {
+    await stock(store, tiny);
+    await store.valkey.zadd(keys.ready('tiny'), Date.now() + tiny.ttl.defaultMs + 1, newInstanceId());
+    expect(await taken()).toMatchObject({ kind: 'taken', readyLeft: 2 });
+  });
+});
+
+describe('rate limits', () => {
+  it('count what was handed out, by the hour and by the day, and say when to come back', async () => {
+    await using limited = await startStore({ limits: { hourly: 2, daily: 3 } });
+    await stock(limited, template({ pool: { ...tiny.pool, target: 10 } }));
+    expect(await limited.takes.take(click())).toMatchObject({ kind: 'taken' });
+    expect(await limited.takes.take(click())).toMatchObject({ kind: 'taken' });
+    const refused = await limited.takes.take(click());
+    expect(refused).toMatchObject({ kind: 'limited', window: 'hourly' });
+    if (refused.kind === 'limited') expect(refused.retryAfterMs).toBeGreaterThan(3_500_000);
+    expect(await limited.takes.take(click({ subject: '203.0.113.8' }))).toMatchObject({ kind: 'taken' });
+    await limited.valkey.del(keys.hourlyRate('203.0.113.7'));
+    expect(await limited.takes.take(click())).toMatchObject({ kind: 'taken' });
+    expect(await limited.takes.take(click())).toMatchObject({ kind: 'limited', window: 'daily' });
+  });
+
+  it('do not count refusals: an empty pool costs a visitor nothing', async () => {
+    await using limited = await startStore({ limits: { hourly: 1, daily: 1 } });
+    expect(await limited.takes.take(click())).toEqual({ kind: 'empty' });
+    await stock(limited, tiny);
+    expect(await limited.takes.take(click())).toMatchObject({ kind: 'taken' });
+  });
+});
+
+describe('extend', () => {
+  it('moves the deadline, once for each generation', async () => {
+    await stock(store, tiny);
+    const { id, deadlineMs } = await taken();
+    const { instance } = await viewOf(id);
+    expect(await store.takes.extend(instance, 60_000, tiny.ttl.maxMs)).toMatchObject({ kind: 'extended', deadlineMs: deadlineMs + 60_000 });
+    expect(await store.takes.extend(instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'conflict' });
+    expect((await viewOf(id)).instance.deadlineMs).toBe(deadlineMs + 60_000);
+  });
+
+  it('stops at the longest stay', async () => {
+    await stock(store, tiny);
+    const { id } = await taken();
+    const first = (await viewOf(id)).instance;
+    const latestDeadlineMs = (first.assignedAtMs ?? 0) + tiny.ttl.maxMs;
+    expect(await store.takes.extend(first, 3_600_000, tiny.ttl.maxMs)).toMatchObject({ kind: 'extended', deadlineMs: latestDeadlineMs });
+    expect(await store.takes.extend((await viewOf(id)).instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'limit', latestDeadlineMs });
+  });
+
+  it('cannot bring back what has expired, and what was extended does not expire', async () => {
+    await stock(store, tiny);
+    const over = await taken({ ttlMs: 1 });
+    const { instance } = await viewOf(over.id);
+    await eventually(async () => expect((await store.departures.expired(10)).map(({ id }) => id)).toEqual([over.id]));
+    expect(await store.takes.extend(instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'not_assigned' });
+
+    const running = await taken();
+    const stale = (await viewOf(running.id)).instance;
+    expect(await store.departures.release(stale, 'expired', { from: ['assigned'], onlyIfExpired: true })).toEqual({ kind: 'unchanged' });
+    expect(await store.departures.release(instance, 'expired', { from: ['assigned'], onlyIfExpired: true })).toMatchObject({ kind: 'releasing' });
+  });
+});
+
+describe('departures', () => {
+  it('stop the name, rest the port, then delete the record, in no other order', async () => {
+    await stock(store, tiny);
+    const { id, label } = await taken();
+    const { instance } = await viewOf(id);
+    expect(await store.valkey.hexists(keys.hostnames, label)).toBe(1);
+    const outcome = await store.departures.release(instance, 'released', { from: ['assigned'] });
+    expect(await store.valkey.hexists(keys.hostnames, label)).toBe(0);
+    await expect(store.departures.forget(instance)).rejects.toThrow('still holds a port');
+    await store.departures.coolPort(instance);
+    await store.departures.coolPort(instance);
+    expect(await store.valkey.zrange(keys.coolingPorts('node0'), 0, -1)).toEqual([String(instance.port)]);
+    await store.departures.forget(instance);
+    await store.departures.forget(instance);
+    expect(outcome.kind).toBe('releasing');
+    expect(await store.takes.find(id)).toBeUndefined();
+    await expectPortsToBalance();
+  });
+
+  it('follow the lifecycle table: a quarantined instance only leaves through releasing', async () => {
+    await stock(store, tiny);
+    const { id } = await taken();
+    const { instance } = await viewOf(id);
+    await store.departures.quarantine(instance, 'too early');
+    expect((await viewOf(id)).instance.state).toBe('assigned');
+    await store.departures.release(instance, 'released', { from: ['assigned'] });
+    await store.departures.quarantine(instance, 'the engine refuses');
+    expect((await viewOf(id)).instance).toMatchObject({ state: 'quarantined', reason: 'the engine refuses' });
+    expect(await store.departures.release(instance, 'released', { from: ['assigned', 'ready', 'warming'] })).toEqual({ kind: 'unchanged' });
+    await expect(store.departures.forget(instance)).rejects.toThrow('cannot be deleted');
+    expect((await store.departures.overdue(-1_000, 10)).map((record) => record.id)).toEqual([id]);
+    expect(await store.departures.release(instance, 'abandoned', { from: ['quarantined'] })).toMatchObject({ kind: 'releasing' });
+  });
+});
+
+describe('refill', () => {
+  it('plans exactly what is missing, whoever plans at the same time', async () => {
+    const ids = (await Promise.all(Array.from({ length: 20 }, () => store.arrivals.reserve(tiny)))).flat();
+    expect(ids).toHaveLength(3);
+    expect(await store.arrivals.reserve(tiny)).toEqual([]);
+  });
+
+  it('never exceeds the capacity, counting those on their way out', async () => {
+    const tight = template({ pool: { target: 3, max: 4, replenishThreshold: 0 } });
+    await stock(store, tight);
+    const { id } = await taken();
+    await taken();
+    expect(await store.arrivals.reserve(tight)).toHaveLength(1);
+    await store.departures.release((await viewOf(id)).instance, 'released', { from: ['assigned'] });
+    expect(await store.arrivals.reserve(tight)).toEqual([]);
+  });
+
+  it('waits until more than the threshold is missing, then goes on to the target', async () => {
+    const lazy = template({ pool: { target: 4, max: 20, replenishThreshold: 0.25 } });
+    await stock(store, lazy);
+    await taken();
+    expect(await store.arrivals.reserve(lazy)).toEqual([]);
+    await taken();
+    expect(await store.arrivals.reserve(lazy)).toHaveLength(2);
+  });
+
+  it('drops work whose ticket was taken away, and pauses a template that fails', async () => {
+    const [first = '', second = ''] = await store.arrivals.reserve(tiny);
+    await store.arrivals.cancelTicket('tiny', first);
+    expect(await store.arrivals.begin(tiny, templateVersion(tiny), first)).toBeUndefined();
+    const instance = await warm(store, tiny, second);
+    await store.arrivals.cancelTicket('tiny', second);
+    expect(await store.arrivals.markReady(instance, tiny)).toBe(false);
+    expect(await store.arrivals.recordFailure('tiny')).toBe(5_000);
+    expect(await store.arrivals.recordFailure('tiny')).toBe(10_000);
+    expect(await store.arrivals.reserve(tiny)).toEqual([]);
+  });
+
+  it('gives an instance one port however often it asks, and says when none is left', async () => {
+    await using small = await startStore({ portRange: { start: 21_000, end: 21_000 } });
+    const [first = '', second = ''] = await small.arrivals.reserve(tiny);
+    const instance = await warm(small, tiny, first);
+    expect((await small.arrivals.allocatePort(instance)).port).toBe(21_000);
+    await expect(warm(small, tiny, second)).rejects.toMatchObject({ code: 'no_free_port' });
+  });
+});
+
+describe('settling', () => {
+  it('frees ports and index entries that no record backs, and puts back what is missing', async () => {
+    const [kept, lost] = await stock(store, tiny);
+    if (kept === undefined || lost === undefined) throw new Error('the pool was not stocked');
+    await store.valkey.hdel(keys.instances, lost.id);
+    await store.valkey.zrem(keys.ready('tiny'), kept.id);
+    await store.valkey.hdel(keys.hostnames, kept.label);
+    await store.valkey.srem(keys.availablePorts('node0'), ...(await store.valkey.srandmember(keys.availablePorts('node0'), 5)));
+    await store.valkey.sadd(keys.availablePorts('node0'), 9_999);
+
+    expect(await store.census.settleIndexes()).toBe(4);
+    expect(await store.census.settlePorts()).toBe(7);
+    expect(await store.valkey.zscore(keys.ready('tiny'), kept.id)).not.toBeNull();
+    expect(await store.valkey.hexists(keys.hostnames, lost.label)).toBe(0);
+    expect(await store.valkey.hexists(keys.hostnames, kept.label)).toBe(1);
+    await expectPortsToBalance();
+    expect(await store.census.settleIndexes()).toBe(0);
+  });
+
+  it('skips a record of another version and leaves what hangs on it alone', async () => {
+    const [newer] = await stock(store, tiny);
+    if (newer === undefined) throw new Error('the pool was not stocked');
+    await store.valkey.hset(keys.instances, newer.id, JSON.stringify({ ...newer, v: 2 }));
+    expect((await store.census.list()).map(({ id }) => id)).not.toContain(newer.id);
+    await store.census.settlePorts();
+    await store.census.settleIndexes();
+    expect(await store.valkey.hget(keys.heldPorts('node0'), String(newer.port))).toBe(newer.id);
+  });
+});
+
+it('keeps the books balanced under any order of takes, releases and refills', async () => {
+  const action = fc.constantFrom('stock', 'take', 'release', 'expire', 'clean', 'fail');
+  await fc.assert(fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
+    await store.valkey.flushall();
+    await store.census.settlePorts();
+    const held = new Set<string>();
+    for (const step of actions) {
+      const records = await store.census.list();
+      const leaving = records.filter(({ state }) => state === 'releasing');
+      switch (step) {
+        case 'stock': await stock(store, tiny); break;
+        case 'take': {
+          const outcome = await store.takes.take(click({ ttlMs: 1_000 }));
+          if (outcome.kind === 'taken') {
+            expect(held.has(outcome.id)).toBe(false);
+            held.add(outcome.id);
+          }
+          break;
+        }
+        case 'release': await Promise.all(records.slice(0, 1).map((record) => store.departures.release(record, 'released', { from: ['assigned'] }))); break;
+        case 'expire': await Promise.all((await store.departures.expired(10)).map((record) => store.departures.release(record, 'expired', { from: ['assigned'], onlyIfExpired: true }))); break;
+        case 'clean': for (const record of leaving) { await store.departures.coolPort(record); await store.departures.forget(record); } break;
+        case 'fail': {
+          const [id] = await store.arrivals.reserve(tiny);
+          if (id !== undefined) {
+            const instance = await warm(store, tiny, id);
+            await store.arrivals.cancelTicket('tiny', id);
+            await store.departures.release(instance, 'provision_failed', { from: ['warming'] });
+          }
+        }
+      }
+      await expectPortsToBalance();
+      const { ready = 0, assigned = 0, warming = 0, leaving: out = 0 } = (await store.census.stats([tiny])).get('tiny') ?? {};
+      expect(ready + assigned + warming + out).toBeLessThanOrEqual(tiny.pool.max);
+    }
+    expect(await store.census.settleIndexes()).toBe(0);
+  }), { numRuns: 40 });
+});

@@ -1,0 +1,51 @@
+import type { Log } from '../domain/log.ts';
+import type { Arrivals, Census, Departures, NodeRegistry, Takes } from '../pool/ports.ts';
+import { ValkeyArrivals } from './arrivals.ts';
+import { ValkeyCensus } from './census.ts';
+import { connectValkey } from './client.ts';
+import { ValkeyDepartures } from './departures.ts';
+import { ValkeyNodeRegistry } from './node-registry.ts';
+import { Scripts } from './scripts.ts';
+import { ValkeyTakes, type TakeLimits } from './takes.ts';
+import { TemplateIndex } from './template-index.ts';
+
+export interface StoreOptions {
+  readonly valkey: { readonly host: string; readonly port: number; readonly password: string | undefined };
+  readonly node: { readonly name: string; readonly address: string };
+  readonly limits: TakeLimits;
+  readonly portRange: { readonly start: number; readonly end: number };
+  readonly portCoolDownMs: number;
+  readonly log: Log;
+}
+
+export interface Store {
+  readonly takes: Takes;
+  readonly departures: Departures;
+  readonly arrivals: Arrivals;
+  readonly census: Census;
+  readonly registry: NodeRegistry;
+  readonly isUp: () => boolean;
+  readonly close: () => Promise<void>;
+}
+
+/** All state, over one connection. Throws store_unavailable when Valkey does not answer. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { valkey, node, limits, portRange, portCoolDownMs, log } = options;
+  const client = await connectValkey({ ...valkey, log });
+  const scripts = new Scripts(client);
+  await scripts.load();
+  const templates = new TemplateIndex(client);
+  return {
+    takes: new ValkeyTakes(scripts, limits, log),
+    departures: new ValkeyDepartures(scripts, templates, portCoolDownMs, log),
+    arrivals: new ValkeyArrivals(scripts, node.name, log),
+    census: new ValkeyCensus(client, scripts, templates, { node: node.name, portRange, portCoolDownMs }, log),
+    registry: new ValkeyNodeRegistry(client, node),
+    isUp: () => client.status === 'ready',
+    close: async () => {
+      // A connection that is down has nothing to say goodbye to.
+      if (client.status === 'ready') await client.quit();
+      else client.disconnect();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis as Valkey } from 'iovalkey';
+import type { Instance } from '../../src/domain/instance.ts';
+import type { Template } from '../../src/domain/template.ts';
+import { templateVersion } from '../../src/domain/template.ts';
+import { launchValkey } from '../../src/launcher/valkey.ts';
+import { openStore, type Store, type StoreOptions } from '../../src/store/store.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+
+export interface TestStore extends Store, AsyncDisposable {
+  /** A connection of the test's own, to look at the keys. */
+  readonly valkey: Valkey;
+  readonly address: { readonly host: string; readonly port: number };
+}
+
+export const silent = createLogger('silent');
+
+/** A Valkey of the test's own, and the store on it. */
+export async function startStore(overrides: Partial<StoreOptions> = {}): Promise<TestStore> {
+  const dir = await mkdtemp(join(tmpdir(), 'try-it-now-valkey-'));
+  const launched = await launchValkey({ dir });
+  const port = Number(launched.address.split(':')[1]);
+  const address = { host: '127.0.0.1', port };
+  const store = await openStore({
+    valkey: { ...address, password: undefined },
+    node: { name: 'node0', address: '127.0.0.1' },
+    limits: { hourly: 0, daily: 0 },
+    portRange: { start: 21_000, end: 21_099 },
+    portCoolDownMs: 200,
+    log: silent,
+    ...overrides,
+  });
+  const valkey = new Valkey(port, '127.0.0.1');
+  await store.census.settlePorts();
+  return {
+    ...store,
+    valkey,
+    address,
+    [Symbol.asyncDispose]: async () => {
+      valkey.disconnect();
+      await store.close();
+      await launched.server.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Brings one reserved ticket up to a warming record with a port and a name. */
+export async function warm(store: Store, template: Template, id: string): Promise<Instance> {
+  const begun = await store.arrivals.begin(template, templateVersion(template), id);
+  if (begun === undefined) throw new Error(`no ticket for ${id}`);
+  const instance = await store.arrivals.allocatePort(begun);
+  await store.arrivals.publishHostname(instance);
+  return instance;
+}
+
+/** Fills the template's pool to its target without any container. */
+export async function stock(store: Store, template: Template): Promise<Instance[]> {
+  const ids = await store.arrivals.reserve(template);
+  return Promise.all(ids.map(async (id) => {
+    const instance = await warm(store, template, id);
+    if (!(await store.arrivals.markReady(instance, template))) throw new Error(`${id} did not become ready`);
+    return instance;
+  }));
+}

@@ -1,0 +1,22 @@
+import type { Template } from '../../src/domain/template.ts';
+
+/** A small template; every test overrides what it is about. */
+export function template(overrides: Partial<Template> = {}): Template {
+  return {
+    name: 'tiny',
+    title: 'Tiny',
+    description: 'A tiny app for tests.',
+    image: 'localhost/try-it-now/tiny:latest',
+    port: 8080,
+    env: {},
+    readiness: { path: '/', timeoutMs: 20_000 },
+    warmup: ['/'],
+    limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
+    capabilities: [],
+    egress: false,
+    pool: { target: 3, max: 20, replenishThreshold: 0 },
+    ttl: { defaultMs: 60_000, maxMs: 300_000 },
+    maxAgeMs: 3_600_000,
+    ...overrides,
+  };
+}
