@@ -35,6 +35,8 @@ export class ValkeyHostnameSource implements HostnameSource {
   constructor(options: HostnameSourceOptions) {
     this.#options = options;
     this.#lookups = this.#connect((attempt) => backoffMs(attempt, { baseMs: 50, maxMs: 1_000 }));
+    // A first try that fails is followed by others, as the retry strategy says.
+    this.#lookups.connect().catch(() => undefined);
   }
 
   async lookup(label: string): Promise<HostnameEntry | undefined> {
@@ -84,9 +86,9 @@ export class ValkeyHostnameSource implements HostnameSource {
 
   /** In one transaction, so that the position and the names belong to the same moment. */
   async #snapshot(client: Valkey, position: Position): Promise<HostnameEvent> {
-    const replies = await client.multi().xinfo('STREAM', keys.hostnameChanges).hgetall(keys.hostnames).hgetall(keys.nodes).exec();
-    const [stream, hostnames, nodes] = replies ?? [];
-    const { added, lastId } = streamState(stream);
+    const replies = await client.multi().exists(keys.hostnameChanges).xinfo('STREAM', keys.hostnameChanges).hgetall(keys.hostnames).hgetall(keys.nodes).exec();
+    const [exists, stream, hostnames, nodes] = replies ?? [];
+    const { added, lastId } = streamState(exists, stream);
     position.added = added;
     position.lastId = lastId;
     const entries = new Map<string, HostnameEntry>();
@@ -106,14 +108,15 @@ export class ValkeyHostnameSource implements HostnameSource {
     const replies = await client
       .multi()
       .xread('COUNT', BATCH, 'STREAMS', keys.hostnameChanges, position.lastId)
+      .exists(keys.hostnameChanges)
       .xinfo('STREAM', keys.hostnameChanges)
       .hlen(keys.hostnames)
       .hgetall(keys.nodes)
       .exec();
-    const [unread, stream, count, nodes] = replies ?? [];
+    const [unread, exists, stream, count, nodes] = replies ?? [];
     const changes = this.#advance(position, valueOf(unread));
     const caughtUp = changes.length < BATCH;
-    const gap = caughtUp && (streamState(stream).added !== position.added || valueOf(count) !== position.labels.size);
+    const gap = caughtUp && (streamState(exists, stream).added !== position.added || valueOf(count) !== position.labels.size);
     return { changes, nodes: this.#parseNodes(textsOf(nodes)), gap };
   }
 
@@ -181,9 +184,9 @@ function textsOf(reply: TransactionReply): Record<string, string> {
   return valueOf(reply) as Record<string, string>;
 }
 
-/** A stream that does not exist has been given nothing. */
-function streamState(reply: TransactionReply): { added: number; lastId: string } {
-  if (reply?.[0]?.message.includes('no such key') === true) return { added: 0, lastId: '0-0' };
+/** A stream that does not exist has been given nothing (and XINFO answers with an error). */
+function streamState(exists: TransactionReply, reply: TransactionReply): { added: number; lastId: string } {
+  if (valueOf(exists) === 0) return { added: 0, lastId: '0-0' };
   const fields = valueOf(reply) as unknown[];
   const valueAfter = (name: string): unknown => fields[fields.indexOf(name) + 1];
   return { added: Number(valueAfter('entries-added')), lastId: String(valueAfter('last-generated-id')) };

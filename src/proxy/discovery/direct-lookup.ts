@@ -1,0 +1,42 @@
+import type { HostnameEntry, HostnameSource } from './ports.ts';
+
+export interface DirectLookupOptions {
+  readonly source: HostnameSource;
+  /** False while the store is known to be away: then nobody waits for it. */
+  readonly inStep: () => boolean;
+  readonly timeoutMs: number;
+  /** After an answer that came too late the store is left alone for this long. */
+  readonly pauseMs: number;
+  readonly now: () => number;
+}
+
+/**
+ * Asks the store about a name that memory does not hold, so that a name published a moment ago is found even if word of
+ * it is still on its way. Bounded tightly: Caddy looks names up one at a time, so waiting here holds up everybody
+ * whose answer has just run out.
+ */
+export class DirectLookup {
+  readonly #options: DirectLookupOptions;
+  #pausedUntil = 0;
+
+  constructor(options: DirectLookupOptions) {
+    this.#options = options;
+  }
+
+  async ask(label: string): Promise<HostnameEntry | 'unknown' | 'unsure'> {
+    const { source, inStep, timeoutMs, pauseMs, now } = this.#options;
+    if (!inStep() || now() < this.#pausedUntil) return 'unsure';
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => { timer = setTimeout(resolve, timeoutMs, 'late'); });
+    try {
+      const found = await Promise.race([source.lookup(label), late]);
+      if (found !== 'late') return found ?? 'unknown';
+      this.#pausedUntil = now() + pauseMs;
+      return 'unsure';
+    } catch {
+      return 'unsure';
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

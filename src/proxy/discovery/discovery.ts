@@ -1,0 +1,87 @@
+import type { Log } from '../../domain/log.ts';
+import { sleep } from '../../lifecycle/sleep.ts';
+import { DirectLookup } from './direct-lookup.ts';
+import { Follower } from './follower.ts';
+import { NameTable } from './name-table.ts';
+import type { DiscoveryObserver, HostnameSource } from './ports.ts';
+import { startResponder } from './responder.ts';
+import { SnapshotFile } from './snapshot-file.ts';
+import { answer } from './zone.ts';
+
+/** How long a start waits for the store before it makes do with the saved names. */
+const FIRST_WORD_MS = 500;
+/** A lookup takes well under a millisecond when the store is well. */
+const LOOKUP_TIMEOUT_MS = 200;
+const LOOKUP_PAUSE_MS = 1_000;
+
+export interface DiscoveryOptions {
+  /** Loopback unless told otherwise: what is asked here tells where every instance lives. Port 0: a free one. */
+  readonly listen: { readonly host?: string; readonly port: number };
+  readonly source: HostnameSource;
+  readonly log: Log;
+  /** Where the names are kept for a restart while the store is away. Without it such a restart knows none. */
+  readonly snapshotFile?: string;
+  readonly observer?: DiscoveryObserver;
+}
+
+export interface DiscoveryStats {
+  readonly hostnames: number;
+  readonly nodes: number;
+  /** False: the store is away and answers come from memory. */
+  readonly inStep: boolean;
+  /** Snapshots read from the store so far. */
+  readonly resyncs: number;
+}
+
+export interface Discovery {
+  readonly address: { readonly host: string; readonly port: number };
+  stats(): DiscoveryStats;
+  close(): Promise<void>;
+}
+
+/**
+ * Answers where instances live, from memory fed by the store; needs neither the store nor anything else for what it
+ * knows already. The source stays the caller's to close. Throws port_taken.
+ */
+export async function startDiscovery(options: DiscoveryOptions): Promise<Discovery> {
+  const { source, log, observer } = options;
+  const table = new NameTable();
+  const file = options.snapshotFile === undefined ? undefined : new SnapshotFile(options.snapshotFile, table, log);
+  const follower = new Follower({ source, table, log, onChange: () => file?.changed() });
+  const stop = async (): Promise<void> => {
+    await follower.stop();
+    await file?.close();
+  };
+  // Nothing is answered before the store had its say: saved names may be out of date.
+  const patience = new AbortController();
+  await Promise.race([follower.firstWord, sleep(FIRST_WORD_MS, patience.signal)]);
+  patience.abort();
+  const saved = table.everFilled ? undefined : await file?.read(Date.now());
+  // The store may have spoken while the file was read, and it knows better.
+  if (saved !== undefined && follower.resyncs === 0) {
+    table.replace(saved.hostnames, saved.nodes);
+    log.warn({ known: table.hostnames.size }, 'The store does not answer; starting with the saved host names');
+  }
+  const lookup = new DirectLookup({ source, inStep: () => follower.inStep, timeoutMs: LOOKUP_TIMEOUT_MS, pauseMs: LOOKUP_PAUSE_MS, now: Date.now });
+  try {
+    const responder = await startResponder({
+      host: options.listen.host ?? '127.0.0.1',
+      port: options.listen.port,
+      answer: (question) => answer(question, table, (label) => lookup.ask(label)),
+      onAnswered: (outcome) => observer?.answered(outcome),
+    });
+    const { host, port } = responder;
+    log.info({ host, port, known: table.hostnames.size }, 'Discovery answers');
+    return {
+      address: { host, port },
+      stats: () => ({ hostnames: table.hostnames.size, nodes: table.nodes.size, inStep: follower.inStep, resyncs: follower.resyncs }),
+      close: async () => {
+        await responder.close();
+        await stop();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

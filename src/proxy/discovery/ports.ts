@@ -1,0 +1,43 @@
+/** What discovery needs of the state store, in its own terms. */
+
+/** Where a host name lives. */
+export interface HostnameEntry {
+  readonly node: string;
+  readonly port: number;
+}
+
+export interface HostnameChange {
+  readonly label: string;
+  /** Undefined: the name is gone. */
+  readonly entry: HostnameEntry | undefined;
+}
+
+export type HostnameEvent =
+  | {
+      /** The whole truth at one moment; what was known before is void. */
+      readonly kind: 'snapshot';
+      readonly hostnames: ReadonlyMap<string, HostnameEntry>;
+      /** Node name → address or host name the proxy reaches it by. */
+      readonly nodes: ReadonlyMap<string, string>;
+    }
+  | { readonly kind: 'changes'; readonly changes: readonly HostnameChange[] }
+  | { readonly kind: 'nodes'; readonly nodes: ReadonlyMap<string, string> };
+
+export interface HostnameSource {
+  /**
+   * A snapshot, then every change in order; another snapshot whenever changes may have been missed. Ends only by the
+   * signal. Throws when the store is lost or silent: follow again, which begins with a new snapshot.
+   */
+  follow(signal: AbortSignal): AsyncIterable<HostnameEvent>;
+  /** Asks the store itself. May take long or throw while the store is away; the caller bounds it. */
+  lookup(label: string): Promise<HostnameEntry | undefined>;
+  close(): void;
+}
+
+/** How a question was answered; a bounded set, because it is a metric label. */
+export const DNS_OUTCOMES = ['known', 'looked_up', 'node', 'no_data', 'unknown', 'unsure', 'refused', 'malformed'] as const;
+export type DnsOutcome = (typeof DNS_OUTCOMES)[number];
+
+export interface DiscoveryObserver {
+  answered(outcome: DnsOutcome): void;
+}

@@ -1,0 +1,64 @@
+import type { Answer, DecodedPacket } from 'dns-packet';
+import { HOST_LABEL_PATTERN } from '../../domain/ids.ts';
+import type { NameTable } from './name-table.ts';
+import type { DnsOutcome, HostnameEntry } from './ports.ts';
+
+/** Ours alone: never delegated, never asked of a public resolver. */
+export const ZONE = 'demo.internal';
+
+/** Seconds. The proxy keeps its own time; this is for whoever else asks. */
+const TTL = 1;
+const label = new RegExp(HOST_LABEL_PATTERN);
+
+/** RFC 1035 section 4.1.1. */
+export const RCODE = { ok: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4, refused: 5 } as const;
+
+export interface Reply {
+  readonly rcode: number;
+  readonly answers: readonly Answer[];
+  readonly outcome: DnsOutcome;
+}
+
+type Question = NonNullable<DecodedPacket['questions']>[number];
+
+/** Asks the store about a name that memory does not hold. `unsure`: the store could not say. */
+export type AskStore = (label: string) => Promise<HostnameEntry | 'unknown' | 'unsure'>;
+
+const UNKNOWN: Reply = { rcode: RCODE.nameError, answers: [], outcome: 'unknown' };
+const UNSURE: Reply = { rcode: RCODE.serverFailure, answers: [], outcome: 'unsure' };
+const NO_DATA: Reply = { rcode: RCODE.ok, answers: [], outcome: 'no_data' };
+const REFUSED: Reply = { rcode: RCODE.refused, answers: [], outcome: 'refused' };
+
+/**
+ * `<label>.demo.internal SRV` is where an instance is, `<node>.demo.internal A|AAAA` where its host is (an SRV target
+ * has to be a name). What memory knows is answered without waiting for anything.
+ */
+export function answer(question: Question, table: NameTable, askStore: AskStore): Reply | Promise<Reply> {
+  const name = question.name.toLowerCase();
+  if (question.class !== 'IN') return REFUSED;
+  if (name === ZONE) return NO_DATA;
+  if (!name.endsWith(`.${ZONE}`)) return REFUSED;
+  const key = name.slice(0, -ZONE.length - 1);
+  const address = table.addressOf(key);
+  if (address !== undefined) return ofNode(question, address);
+  const entry = table.find(key);
+  if (entry !== undefined) return ofInstance(question, entry, 'known');
+  // No instance can have such a name, so the store need not be troubled.
+  if (!label.test(key)) return table.everFilled ? UNKNOWN : UNSURE;
+  return askStore(key).then((found) => {
+    if (found === 'unsure') return UNSURE;
+    return found === 'unknown' ? UNKNOWN : ofInstance(question, found, 'looked_up');
+  });
+}
+
+function ofInstance(question: Question, entry: HostnameEntry, outcome: DnsOutcome): Reply {
+  if (question.type !== 'SRV') return NO_DATA;
+  const data = { priority: 0, weight: 0, port: entry.port, target: `${entry.node}.${ZONE}` };
+  return { rcode: RCODE.ok, answers: [{ type: 'SRV', class: 'IN', name: question.name, ttl: TTL, data }], outcome };
+}
+
+function ofNode(question: Question, address: string): Reply {
+  const type = address.includes(':') ? 'AAAA' : 'A';
+  if (question.type !== type) return NO_DATA;
+  return { rcode: RCODE.ok, answers: [{ type, class: 'IN', name: question.name, ttl: TTL, data: address }], outcome: 'node' };
+}
