@@ -28,6 +28,7 @@ export const ERROR_CATALOGUE = {
   pool_empty: { status: 503, retryable: true, title: 'No instance is ready right now', remedy: 'Wait as Retry-After says.' },
   store_unavailable: { status: 503, retryable: true, title: 'The state store does not answer', remedy: 'Check Valkey at VALKEY_ADDR.' },
   queue_unavailable: { status: 503, retryable: true, title: 'The task queue does not answer', remedy: 'Check NATS at NATS_URL.' },
+  queue_conflict: { status: 500, retryable: false, title: 'NATS holds something else under our names', remedy: 'Delete or rename what the detail names, then start again.' },
   shutting_down: { status: 503, retryable: true, title: 'The server is shutting down', remedy: 'Try again in a few seconds.' },
   invalid_config: { status: 500, retryable: false, title: 'The configuration is wrong', remedy: 'Mend each variable named.' },
   engine_unavailable: { status: 500, retryable: true, title: 'The container engine does not answer', remedy: 'Check that its service runs and its socket can be opened.' },

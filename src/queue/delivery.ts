@@ -1,0 +1,120 @@
+import type { JsMsg } from '@nats-io/jetstream';
+import { describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { CleanupTask, ProvisionTask, Task } from '../domain/task.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
+import type { TaskContext, TaskHandlers } from '../pool/ports.ts';
+import type { QueueConnection } from './connection.ts';
+import { keepDead, type Burial } from './dead-tasks.ts';
+import type { DeliveryPolicy } from './stream-and-consumers.ts';
+import { decodeTask } from './task-payload.ts';
+
+export type TaskKind = Task['kind'];
+/** `interrupted`: stopped before it was done, and handed back. */
+export type TaskOutcome = 'done' | 'retried' | 'interrupted' | 'dead' | 'unreadable';
+
+/** What is counted about tasks; both labels come from bounded sets. */
+export interface QueueObserver {
+  taskEnded(kind: TaskKind, outcome: TaskOutcome, durationMs: number): void;
+}
+
+export interface DeliveryContext {
+  readonly connection: QueueConnection;
+  readonly policy: DeliveryPolicy;
+  readonly handlers: TaskHandlers;
+  readonly log: Log;
+  readonly observer: QueueObserver | undefined;
+  /** Aborted when the grace of a stop is over. */
+  readonly signal: AbortSignal;
+}
+
+const FAILED = { provision: 'Provision task failed', cleanup: 'Cleanup task failed' } as const;
+
+/** What identifies a task in a log line. */
+export function taskFields(task: Task): Record<string, string> {
+  return task.kind === 'provision' ? { id: task.id, template: task.template } : { id: task.id, node: task.node };
+}
+
+/** Sees one delivery through: to its ack, to another attempt, or to the dead tasks. Throws only when the connection is closed. */
+export async function deliver(context: DeliveryContext, kind: TaskKind, message: JsMsg): Promise<void> {
+  const { policy, observer, signal } = context;
+  const startedAt = performance.now();
+  // While this goes on NATS knows that somebody is at work. It ends with the grace: what is then still running is
+  // handed out again once ack_wait has passed without a sign.
+  const progress = setInterval(() => message.working(), policy.ackWaitMs / 3);
+  const endProgress = () => clearInterval(progress);
+  signal.addEventListener('abort', endProgress, { once: true });
+  try {
+    const outcome = await attempt(context, message);
+    observer?.taskEnded(kind, outcome, performance.now() - startedAt);
+  } finally {
+    endProgress();
+    signal.removeEventListener('abort', endProgress);
+  }
+}
+
+async function attempt(context: DeliveryContext, message: JsMsg): Promise<TaskOutcome> {
+  const { log, signal } = context;
+  const decoded = decodeTask(message.subject, message.data);
+  if (decoded.task === undefined) {
+    log.error({ subject: message.subject, sequence: message.seq, reason: decoded.problem }, 'Unreadable task set aside as dead by a queue worker');
+    await bury(context, message, undefined, decoded.problem);
+    return 'unreadable';
+  }
+  const { task } = decoded;
+  try {
+    await run(context.handlers, task, { attempt: message.info.deliveryCount, signal });
+  } catch (error) {
+    return afterFailure(context, message, task, error);
+  }
+  message.ack();
+  return 'done';
+}
+
+async function afterFailure(context: DeliveryContext, message: JsMsg, task: Task, error: unknown): Promise<TaskOutcome> {
+  const { policy, log, signal } = context;
+  const reason = describeError(error);
+  const failed = FAILED[task.kind];
+  const { deliveryCount } = message.info;
+  const fields = { ...taskFields(task), attempt: deliveryCount, attempts: policy.attempts, err: error, reason };
+  if (signal.aborted) {
+    log.warn({ ...fields, outcome: 'interrupted' }, failed);
+    message.nak();
+    return 'interrupted';
+  }
+  if (deliveryCount >= policy.attempts) {
+    log.error({ ...fields, outcome: 'dead' }, failed);
+    await bury(context, message, task, reason);
+    return 'dead';
+  }
+  const retryInMs = Math.round(backoffMs(deliveryCount, policy.backoff));
+  log.error({ ...fields, outcome: 'retry', retryInMs }, failed);
+  message.nak(retryInMs);
+  return 'retried';
+}
+
+async function run(handlers: TaskHandlers, task: ProvisionTask | CleanupTask, context: TaskContext): Promise<void> {
+  await (task.kind === 'provision' ? handlers.provision(task, context) : handlers.cleanup(task, context));
+}
+
+async function bury(context: DeliveryContext, message: JsMsg, task: Task | undefined, reason: string): Promise<void> {
+  const { subject, data, seq, time, info } = message;
+  const burial: Burial = { subject, payload: data, sequence: seq, publishedAt: time, attempts: info.deliveryCount, reason };
+  try {
+    await giveUp(context, task, burial);
+    message.term();
+  } catch (error) {
+    // Delivered again, or, when this was the last delivery, noted by NATS as given up: either way it comes back to us.
+    context.log.error({ sequence: seq, err: error, reason: describeError(error) }, 'Dead task could not be set aside by a queue worker; trying again');
+    message.nak(Math.round(backoffMs(info.deliveryCount, context.policy.backoff)));
+  }
+}
+
+/**
+ * Keeps the task and tells the pool, in this order and before the task leaves the stream: whatever is cut off halfway
+ * is done again from the start, so neither is ever left out. Keeping is deduplicated; `abandoned` may be told twice.
+ */
+export async function giveUp({ connection, handlers }: DeliveryContext, task: Task | undefined, burial: Burial): Promise<void> {
+  await keepDead(connection, burial);
+  await handlers.abandoned(task, burial.reason);
+}

@@ -1,0 +1,51 @@
+/** Every stream, subject and consumer name, spelled here and nowhere else. Operators rely on them. */
+import { TryItNowError } from '../domain/errors.ts';
+import type { Task } from '../domain/task.ts';
+
+export const STREAM = 'PROVISIONING';
+export const DEAD_STREAM = 'PROVISIONING_DEAD';
+export const DEAD_SUBJECTS = 'provisioning.dead.>';
+
+export const PROVISION_SUBJECT = 'provisioning.provision';
+const CLEANUP_SUBJECT_PREFIX = 'provisioning.cleanup.';
+export const CLEANUP_SUBJECTS = `${CLEANUP_SUBJECT_PREFIX}*`;
+/** Where the server itself says that it gave a task up. Part of the stream, so that the note outlives whoever is down. */
+export const GIVEN_UP_SUBJECTS = `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${STREAM}.*`;
+
+export const PROVISION_CONSUMER = 'provision-workers';
+export const GIVEN_UP_CONSUMER = 'given-up-tasks';
+const CLEANUP_CONSUMER = 'cleanup-workers';
+/** The first node keeps the plain name that operators know; further nodes carry theirs as a suffix. */
+const FIRST_NODE = 'node0';
+
+/** What is one token of a subject and also legal in a consumer's name. */
+const NODE_TOKEN = /^[A-Za-z0-9_-]{1,63}$/;
+
+function nodeToken(node: string): string {
+  if (!NODE_TOKEN.test(node)) {
+    throw new TryItNowError('invalid_config', `The node name ${JSON.stringify(node)} cannot be part of a queue subject; use letters, digits, - and _ only`);
+  }
+  return node;
+}
+
+/** Cleanup is addressed: only the node that holds the container can remove it. */
+export function cleanupSubject(node: string): string {
+  return CLEANUP_SUBJECT_PREFIX + nodeToken(node);
+}
+
+export function cleanupConsumer(node: string): string {
+  return node === FIRST_NODE ? CLEANUP_CONSUMER : `${CLEANUP_CONSUMER}-${nodeToken(node)}`;
+}
+
+export function subjectOf(task: Task): string {
+  return task.kind === 'provision' ? PROVISION_SUBJECT : cleanupSubject(task.node);
+}
+
+/** `provisioning.cleanup.node0` ↔ `provisioning.dead.cleanup.node0` */
+export function deadSubject(subject: string): string {
+  return subject.replace(/^provisioning\./, 'provisioning.dead.');
+}
+
+export function livingSubject(subject: string): string {
+  return subject.replace(/^provisioning\.dead\./, 'provisioning.');
+}

@@ -1,0 +1,157 @@
+import { AckPolicy, DeliverPolicy, DiscardPolicy, JetStreamApiError, ReplayPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import type { ConsumerConfig, ConsumerInfo, StreamConfig } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
+import { TryItNowError } from '../domain/errors.ts';
+import type { BackoffOptions } from '../lifecycle/backoff.ts';
+import type { QueueConnection } from './connection.ts';
+import { CLEANUP_SUBJECTS, DEAD_STREAM, DEAD_SUBJECTS, GIVEN_UP_CONSUMER, GIVEN_UP_SUBJECTS, PROVISION_CONSUMER, PROVISION_SUBJECT, STREAM, cleanupConsumer, cleanupSubject } from './names.ts';
+
+/** How a task is delivered, and how often. */
+export interface DeliveryPolicy {
+  /** A worker that has been silent for this long is taken for dead, and its task goes to another. Progress acks renew it. */
+  readonly ackWaitMs: number;
+  /** Deliveries altogether, crashes included; also the consumers' MaxDeliver. */
+  readonly attempts: number;
+  /** The pause before the next attempt of a task that failed. */
+  readonly backoff: BackoffOptions;
+}
+
+export const DELIVERY_POLICY: DeliveryPolicy = { ackWaitMs: 30_000, attempts: 5, backoff: { baseMs: 1_000, maxMs: 60_000 } };
+
+const MEBIBYTE = 1024 * 1024;
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** JetStream's own codes, https://github.com/nats-io/nats-server/blob/main/server/errors.json */
+const STREAM_NOT_FOUND = 10059;
+const CONSUMER_NOT_FOUND = 10014;
+const SUBJECTS_OVERLAP = 10065;
+
+const WORK_STREAM: Partial<StreamConfig> & { name: string } = {
+  name: STREAM,
+  description: 'Provision and cleanup tasks of Try It Now',
+  subjects: [PROVISION_SUBJECT, CLEANUP_SUBJECTS, GIVEN_UP_SUBJECTS],
+  retention: RetentionPolicy.Workqueue,
+  storage: StorageType.File,
+  // A publisher running away is refused, per subject: it can neither push tasks out, nor crowd out the other kind, nor fill the disk.
+  discard: DiscardPolicy.New,
+  discard_new_per_subject: true,
+  max_msgs_per_subject: 50_000,
+  max_bytes: 64 * MEBIBYTE,
+  max_msg_size: 16 * 1024,
+};
+
+const DEAD_TASK_STREAM: Partial<StreamConfig> & { name: string } = {
+  name: DEAD_STREAM,
+  description: 'Tasks that Try It Now gave up, kept to be looked at and retried',
+  subjects: [DEAD_SUBJECTS],
+  retention: RetentionPolicy.Limits,
+  storage: StorageType.File,
+  // Newest kept: what failed last week matters less than what fails now.
+  discard: DiscardPolicy.Old,
+  max_age: nanos(7 * DAY_MS),
+  max_msgs: 10_000,
+  max_bytes: 64 * MEBIBYTE,
+  // Burying is repeated when what follows it fails; one task must not be kept twice for that.
+  duplicate_window: nanos(60 * 60 * 1000),
+};
+
+/** What NATS never lets anybody change on a stream that exists. */
+const FIXED = ['retention', 'storage'] as const;
+
+function sameValue(a: unknown, b: unknown): boolean {
+  const plain = (value: unknown) => JSON.stringify(Array.isArray(value) ? [...(value as unknown[])].sort() : value);
+  return plain(a) === plain(b);
+}
+
+function differs(wanted: object, found: object): boolean {
+  const actual = new Map(Object.entries(found));
+  return Object.entries(wanted).some(([key, value]) => !sameValue(value, actual.get(key)));
+}
+
+const failedWith = (error: unknown, code: number): boolean => error instanceof JetStreamApiError && error.code === code;
+
+async function ensureStream({ manager }: QueueConnection, wanted: Partial<StreamConfig> & { name: string }): Promise<boolean> {
+  const found = await manager.streams.info(wanted.name).catch((error: unknown) => {
+    if (failedWith(error, STREAM_NOT_FOUND)) return undefined;
+    throw error;
+  });
+  if (found === undefined) {
+    await manager.streams.add(wanted).catch((error: unknown) => {
+      if (!failedWith(error, SUBJECTS_OVERLAP)) throw error;
+      throw new TryItNowError('queue_conflict', `The NATS stream ${wanted.name} cannot be made: another stream already takes one of its subjects (${(wanted.subjects ?? []).join(', ')}); find it with \`nats stream ls\` and delete it or change its subjects`, { cause: error });
+    });
+    return true;
+  }
+  for (const key of FIXED) {
+    if (found.config[key] !== wanted[key]) {
+      throw new TryItNowError('queue_conflict', `The NATS stream ${wanted.name} exists with ${key} "${found.config[key]}", but "${wanted[key] ?? ''}" is needed and NATS cannot change that; delete it with \`nats stream rm ${wanted.name}\``);
+    }
+  }
+  if (differs(wanted, found.config)) await manager.streams.update(wanted.name, wanted);
+  return false;
+}
+
+/** Makes both streams, or changes them to what they should be. Returns the names of those that were missing. Throws queue_conflict. */
+export async function ensureStreams(connection: QueueConnection): Promise<string[]> {
+  const made: string[] = [];
+  for (const stream of [WORK_STREAM, DEAD_TASK_STREAM]) if (await ensureStream(connection, stream)) made.push(stream.name);
+  return made;
+}
+
+function consumerConfig(name: string, subject: string, policy: DeliveryPolicy, attempts: number): Partial<ConsumerConfig> {
+  return {
+    durable_name: name,
+    filter_subject: subject,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    replay_policy: ReplayPolicy.Instant,
+    // No `backoff` here: it would replace ack_wait, so that the pause after a failure and the patience with a silent
+    // worker were one figure. The worker asks for its pause itself when it hands a task back.
+    ack_wait: nanos(policy.ackWaitMs),
+    max_deliver: attempts,
+    // Counts the tasks waiting out a pause too; generous, so that they do not keep fresh ones from being handed out.
+    max_ack_pending: 1_000,
+    // One waiting pull for each idle worker of every process; the default 512 is two processes of 256.
+    max_waiting: 4_096,
+  };
+}
+
+async function ensureConsumer({ manager }: QueueConnection, wanted: Partial<ConsumerConfig>): Promise<{ made: boolean; info: ConsumerInfo }> {
+  const name = wanted.durable_name ?? '';
+  const found = await manager.consumers.info(STREAM, name).catch((error: unknown) => {
+    if (failedWith(error, CONSUMER_NOT_FOUND)) return undefined;
+    throw error;
+  });
+  if (found === undefined) return { made: true, info: await manager.consumers.add(STREAM, wanted) };
+  const { ack_policy: ackPolicy, deliver_subject: deliverSubject, deliver_policy: deliverPolicy, max_waiting: maxWaiting } = found.config;
+  if (ackPolicy !== wanted.ack_policy || deliverSubject !== undefined || deliverPolicy !== wanted.deliver_policy) {
+    throw new TryItNowError('queue_conflict', `The NATS consumer ${name} of ${STREAM} is not a pull consumer with explicit acks from the first message on, and NATS cannot change that; delete it with \`nats consumer rm ${STREAM} ${name}\``);
+  }
+  const target = { ...wanted, max_waiting: maxWaiting ?? wanted.max_waiting ?? 0 };
+  if (!differs(target, found.config)) return { made: false, info: found };
+  return { made: false, info: await manager.consumers.add(STREAM, target) };
+}
+
+export interface Consumers {
+  readonly provision: ConsumerInfo;
+  readonly cleanup: ConsumerInfo;
+  /** Tasks that used up MaxDeliver without any worker of ours seeing the last attempt through. */
+  readonly givenUp: ConsumerInfo;
+  /** Names of streams and consumers that were missing. */
+  readonly made: readonly string[];
+}
+
+/** The streams, and the durable pull consumers that a node's workers pull from. Safe to repeat. Throws queue_conflict. */
+export async function ensureStreamsAndConsumers(connection: QueueConnection, node: string, policy: DeliveryPolicy): Promise<Consumers> {
+  const made = await ensureStreams(connection);
+  const ensure = async (config: Partial<ConsumerConfig>): Promise<ConsumerInfo> => {
+    const result = await ensureConsumer(connection, config);
+    if (result.made) made.push(result.info.name);
+    return result.info;
+  };
+  return {
+    provision: await ensure(consumerConfig(PROVISION_CONSUMER, PROVISION_SUBJECT, policy, policy.attempts)),
+    cleanup: await ensure(consumerConfig(cleanupConsumer(node), cleanupSubject(node), policy, policy.attempts)),
+    givenUp: await ensure(consumerConfig(GIVEN_UP_CONSUMER, GIVEN_UP_SUBJECTS, policy, -1)),
+    made,
+  };
+}

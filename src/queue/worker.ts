@@ -1,0 +1,116 @@
+import type { JsMsg } from '@nats-io/jetstream';
+import { deadline } from '@nats-io/transport-node';
+import { describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
+import { sleep } from '../lifecycle/sleep.ts';
+import type { TaskHandlers } from '../pool/ports.ts';
+import type { QueueConnection } from './connection.ts';
+import { ConsumerKeeper } from './consumer-keeper.ts';
+import { deliver, type DeliveryContext, type QueueObserver } from './delivery.ts';
+import { buryGivenUp } from './given-up-tasks.ts';
+import { Puller } from './puller.ts';
+import { DELIVERY_POLICY, type Consumers, type DeliveryPolicy } from './stream-and-consumers.ts';
+
+/** What a handler told to stop may still take to unwind before its task is left to redelivery. */
+const UNWIND_MS = 1_000;
+const FLUSH_TIMEOUT_MS = 1_000;
+const RETRY = { baseMs: 100, maxMs: 5_000 };
+
+export interface WorkerOptions {
+  readonly connection: QueueConnection;
+  /** Whose cleanup tasks to take. */
+  readonly node: string;
+  /** Up to this many provision tasks, and as many cleanup tasks, at once. */
+  readonly count: number;
+  readonly handlers: TaskHandlers;
+  readonly log: Log;
+  readonly observer?: QueueObserver;
+  readonly policy?: DeliveryPolicy;
+}
+
+export interface Workers {
+  /** Tasks being handled right now. */
+  readonly inFlight: number;
+  /**
+   * Takes no more tasks, waits up to `graceMs` for those in flight, then aborts their signal. A handler that throws
+   * upon that hands its task back at once; one that does not is left running, and its task is handed out again after
+   * ack_wait. The connection stays open: whoever opened it closes it.
+   */
+  stop(graceMs: number): Promise<void>;
+}
+
+interface Lane {
+  readonly consumer: Exclude<keyof Consumers, 'made'>;
+  readonly slots: number;
+  readonly handle: (message: JsMsg) => Promise<void>;
+}
+
+/** Starts pulling tasks once streams and consumers are as they should be. Throws queue_unavailable, queue_conflict. */
+export async function startWorkers(options: WorkerOptions): Promise<Workers> {
+  const { connection, node, count, handlers, log, observer, policy = DELIVERY_POLICY } = options;
+  const keeper = new ConsumerKeeper({ connection, node, policy, log });
+  await keeper.ensure();
+
+  const stopping = new AbortController();
+  const graceOver = new AbortController();
+  const context: DeliveryContext = { connection, policy, handlers, log, observer, signal: graceOver.signal };
+  // Kinds never share a slot: twenty slow provisions must not keep a single container from being removed.
+  const lanes: Lane[] = [
+    { consumer: 'provision', slots: count, handle: (message) => deliver(context, 'provision', message) },
+    { consumer: 'cleanup', slots: count, handle: (message) => deliver(context, 'cleanup', message) },
+    { consumer: 'givenUp', slots: 1, handle: (message) => buryGivenUp(context, message) },
+  ];
+  const puller = new Puller(connection, stopping.signal);
+  // A server that comes back empty would leave the pulls unanswered until their heartbeats are missed.
+  const forgetConnection = connection.onReconnect(() => void keeper.recover(new Error('NATS reconnected'), stopping.signal));
+  const inFlight = new Set<Promise<void>>();
+
+  const runSlot = async (lane: Lane): Promise<void> => {
+    let failures = 0;
+    while (!stopping.signal.aborted) {
+      try {
+        const message = await puller.next(keeper.consumers[lane.consumer]);
+        failures = 0;
+        if (message === undefined) continue;
+        const handled = lane.handle(message);
+        inFlight.add(handled);
+        await handled.finally(() => inFlight.delete(handled));
+      } catch (error) {
+        failures += 1;
+        await keeper.recover(error, stopping.signal);
+        if (failures > 1) await sleep(backoffMs(failures - 1, RETRY), stopping.signal);
+      }
+    }
+  };
+  for (const lane of lanes) for (let slot = 0; slot < lane.slots; slot += 1) void runSlot(lane);
+  log.info({ node, workers: count, url: connection.url }, 'Queue workers started on NATS');
+
+  return {
+    get inFlight() {
+      return inFlight.size;
+    },
+    async stop(graceMs) {
+      stopping.abort();
+      forgetConnection();
+      puller.close();
+      if (!(await allSettled(inFlight, graceMs))) {
+        log.warn({ unfinished: inFlight.size, graceMs }, 'Queue workers: tasks are unfinished at the end of the grace; they will be delivered again');
+        graceOver.abort();
+        await allSettled(inFlight, UNWIND_MS);
+      }
+      // The acks are on their way, not yet there: whoever closes the connection next must not cut them off.
+      if (connection.connected) await deadline(connection.nats.flush(), FLUSH_TIMEOUT_MS).catch((error: unknown) => log.warn({ reason: describeError(error) }, 'NATS took no more acks from the queue workers'));
+      log.info({ node }, 'Queue workers stopped');
+    },
+  };
+}
+
+/** False when some are still pending after `withinMs`. */
+async function allSettled(promises: Iterable<Promise<void>>, withinMs: number): Promise<boolean> {
+  const patience = new AbortController();
+  const settled = Promise.allSettled(promises).then(() => true);
+  const result = await Promise.race([settled, sleep(withinMs, patience.signal).then(() => false)]);
+  patience.abort();
+  return result;
+}
