@@ -1,0 +1,152 @@
+import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newHostLabel } from '../../src/domain/ids.ts';
+import { freePort } from '../../src/launcher/ports.ts';
+import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { eventually } from '../support/eventually.ts';
+import { get, START_URL, startProxyWorld, startUpstream } from '../support/proxy.ts';
+import { silent } from '../support/store.ts';
+
+const html = { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' };
+let releasers: Releasers;
+
+beforeEach(() => { releasers = new Releasers(); });
+afterEach(() => releasers.releaseAll(silent));
+
+async function page(name: 'ended' | 'unreachable'): Promise<string> {
+  const text = await readFile(new URL(`../../src/proxy/pages/${name}.html`, import.meta.url), 'utf8');
+  return text.replaceAll('__START_URL__', START_URL);
+}
+
+describe('a request through the proxy', () => {
+  it('reaches the instance its host name stands for, and the page for ended demos once that is released', async () => {
+    const world = await startProxyWorld(releasers);
+    const one = await startUpstream(releasers, (_, response) => response.end('one'));
+    const two = await startUpstream(releasers, (_, response) => response.end('two'));
+    await world.names.publish(one.label, one.port);
+    await world.names.publish(two.label, two.port);
+
+    expect(await get(world.proxyPort, `${one.label}.localhost:${world.proxyPort}`)).toMatchObject({ status: 200, body: 'one' });
+    expect(await get(world.proxyPort, `${two.label.toUpperCase()}.LOCALHOST`)).toMatchObject({ status: 200, body: 'two' });
+
+    await world.names.withdraw(one.label);
+    const ended = await eventually(async () => {
+      const answer = await get(world.proxyPort, `${one.label}.localhost`, html);
+      expect(answer.status).toBe(404);
+      return answer;
+    });
+    expect(ended.body).toBe(await page('ended'));
+    expect(await get(world.proxyPort, `${two.label}.localhost`)).toMatchObject({ status: 200, body: 'two' });
+  });
+
+  it('finds the instance under a base domain of several labels', async () => {
+    const world = await startProxyWorld(releasers, { baseDomain: 'demo.example.test' });
+    const app = await startUpstream(releasers, (_, response) => response.end('app'));
+    await world.names.publish(app.label, app.port);
+
+    expect(await get(world.proxyPort, `${app.label}.demo.example.test`)).toMatchObject({ status: 200, body: 'app' });
+    expect((await get(world.proxyPort, `${newHostLabel()}.demo.example.test`)).status).toBe(404);
+    expect((await get(world.proxyPort, `${app.label}.example.test`)).status).toBe(302);
+    expect((await get(world.proxyPort, `x.${app.label}.demo.example.test`)).status).toBe(302);
+  });
+
+  it('gets a page for people and a problem body for programs where there is no instance', async () => {
+    const world = await startProxyWorld(releasers);
+    const host = `${newHostLabel()}.localhost`;
+
+    const forPeople = await get(world.proxyPort, host, html);
+    expect(forPeople).toMatchObject({ status: 404, body: await page('ended') });
+    expect(forPeople.headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin' });
+    expect(forPeople.headers.server).toBeUndefined();
+
+    const forPrograms = await get(world.proxyPort, host, { accept: '*/*' });
+    expect(forPrograms.headers['content-type']).toBe('application/problem+json');
+    expect(JSON.parse(forPrograms.body)).toMatchObject({ status: 404, code: 'unknown_hostname' });
+  });
+
+  it('is told to come back when the instance does not answer', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (_, response) => response.end('app'));
+    await world.names.publish(app.label, app.port);
+    expect((await get(world.proxyPort, `${app.label}.localhost`)).status).toBe(200);
+    await app.stop();
+
+    const forPeople = await get(world.proxyPort, `${app.label}.localhost`, html);
+    expect(forPeople).toMatchObject({ status: 503, body: await page('unreachable') });
+    expect(forPeople.headers['retry-after']).toBe('3');
+    expect(JSON.parse((await get(world.proxyPort, `${app.label}.localhost`)).body)).toMatchObject({ status: 503, code: 'instance_unreachable' });
+  });
+
+  it('is sent from the base domain to the start page, but never in a circle', async () => {
+    const proxyPort = await freePort();
+    const world = await startProxyWorld(releasers, { listen: `127.0.0.1:${proxyPort}`, publicUrl: `http://localhost:${proxyPort}` });
+
+    expect((await get(proxyPort, 'localhost')).headers.location).toBe(`http://localhost:${proxyPort}/`);
+    expect(await get(proxyPort, `localhost:${proxyPort}`)).toMatchObject({ status: 404 });
+    expect(world.baseDomain).toBe('localhost');
+  });
+
+  it('hands the app an error page of its own unchanged', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (_, response) => response.writeHead(503, { 'retry-after': '99' }).end('my own words'));
+    await world.names.publish(app.label, app.port);
+
+    const answer = await get(world.proxyPort, `${app.label}.localhost`, html);
+    expect(answer).toMatchObject({ status: 503, body: 'my own words' });
+    expect(answer.headers['retry-after']).toBe('99');
+  });
+
+  it('tells the app who asks, and believes nobody about it', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (incoming, response) => response.end(JSON.stringify(incoming.headers)));
+    await world.names.publish(app.label, app.port);
+    const host = `${app.label}.localhost:${world.proxyPort}`;
+
+    const seen: unknown = JSON.parse((await get(world.proxyPort, host, { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' })).body);
+    expect(seen).toMatchObject({ host, 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http', 'x-forwarded-host': host });
+  });
+
+  it('believes a trusted proxy in front about who asks', async () => {
+    const world = await startProxyWorld(releasers, { trustedProxies: ['127.0.0.0/8'] });
+    const app = await startUpstream(releasers, (incoming, response) => response.end(JSON.stringify(incoming.headers)));
+    await world.names.publish(app.label, app.port);
+
+    const seen: unknown = JSON.parse((await get(world.proxyPort, `${app.label}.localhost`, { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' })).body);
+    expect(seen).toMatchObject({ 'x-forwarded-for': '203.0.113.9, 127.0.0.1', 'x-forwarded-proto': 'https' });
+  });
+
+  it('cannot be given a cookie that other instances would see, and keeps the host name out of referrers', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (_, response) => {
+      response.setHeader('set-cookie', ['a=1; Domain=localhost; Path=/; HttpOnly', 'b=2;domain=.localhost', 'c=domain; Path=/']);
+      response.setHeader('server', 'app/1');
+      response.end();
+    });
+    await world.names.publish(app.label, app.port);
+
+    const { headers } = await get(world.proxyPort, `${app.label}.localhost`);
+    expect(headers['set-cookie']).toEqual(['a=1; Path=/; HttpOnly', 'b=2', 'c=domain; Path=/']);
+    expect(headers).toMatchObject({ 'referrer-policy': 'same-origin', 'x-robots-tag': 'noindex, nofollow', server: 'app/1' });
+  });
+
+  it('gets a streamed answer as it is written', async () => {
+    const world = await startProxyWorld(releasers);
+    let finish = (): void => undefined;
+    const app = await startUpstream(releasers, (_, response) => {
+      response.write('first');
+      finish = () => response.end('last');
+    });
+    await world.names.publish(app.label, app.port);
+
+    const socket = connect(world.proxyPort, '127.0.0.1');
+    releasers.push('client', () => socket.destroy());
+    let received = '';
+    socket.setEncoding('utf8').on('data', (chunk: string) => { received += chunk; });
+    socket.write(`GET / HTTP/1.1\r\nHost: ${app.label}.localhost\r\nConnection: close\r\n\r\n`);
+    await eventually(() => expect(received).toContain('first'));
+    expect(received).not.toContain('last');
+    finish();
+    await eventually(() => expect(received).toContain('last'));
+  });
+});
