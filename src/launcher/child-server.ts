@@ -10,6 +10,7 @@ export interface ChildServerSpec {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  readonly onLine?: (line: string) => void;
   /** Resolves true once the server answers; polled every 20 ms until it does. */
   readonly isUp: () => Promise<boolean>;
   readonly startTimeoutMs?: number;
@@ -50,7 +51,9 @@ export class ChildServer implements AsyncDisposable {
     });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding('utf8').on('data', (chunk: string) => {
-        this.#lines.push(...chunk.split('\n').filter((line) => line.trim() !== ''));
+        const lines = chunk.split('\n').filter((line) => line.trim() !== '');
+        this.#lines.push(...lines);
+        for (const line of lines) spec.onLine?.(line);
         this.#lines.splice(0, Math.max(0, this.#lines.length - LOG_LINES_KEPT));
       });
     }
@@ -62,7 +65,7 @@ export class ChildServer implements AsyncDisposable {
 
   /** Throws child_failed with the server's own last lines when it exits or does not answer in time. */
   static async start(spec: ChildServerSpec): Promise<ChildServer> {
-    const program = findProgram(spec.command);
+    const program = spec.command.includes('/') ? spec.command : findProgram(spec.command);
     if (program === undefined) {
       throw new TryItNowError('child_failed', `${spec.name} cannot be started: the program ${spec.command} is not installed; \`make setup\` installs it`);
     }

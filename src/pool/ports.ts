@@ -148,6 +148,8 @@ export interface ContainerRuntime {
   remove(name: string): Promise<void>;
   /** This deployment's containers on this node, and no others. */
   list(): Promise<ContainerSummary[]>;
+  /** Takes what `prepare` made off the host again. False, and nothing done, while containers of ours are still there. */
+  dismantle(): Promise<boolean>;
   close(): Promise<void>;
 }
 

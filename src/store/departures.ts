@@ -1,4 +1,5 @@
 import type { Instance, ReleaseReason } from '../domain/instance.ts';
+import { canMove } from '../domain/lifecycle.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { Departures, ReleaseGuard, ReleaseOutcome } from '../pool/ports.ts';
@@ -22,10 +23,11 @@ export class ValkeyDepartures implements Departures {
 
   async release(instance: Instance, reason: ReleaseReason, guard: ReleaseGuard): Promise<ReleaseOutcome> {
     const { template } = instance;
+    const from = guard.from.filter((state) => canMove(state, 'releasing'));
     const reply = await this.#scripts.run(
       'release',
       [keys.instances, keys.ready(template), keys.assigned(template), keys.leaving(template), keys.hostnames, keys.hostnameChanges],
-      [instance.id, reason, `,${guard.from.join(',')},`, guard.generation ?? -1, guard.onlyIfExpired === true ? 1 : 0],
+      [instance.id, reason, `,${from.join(',')},`, guard.generation ?? -1, guard.onlyIfExpired === true ? 1 : 0],
     );
     return reply === 0 ? { kind: 'unchanged' } : { kind: 'releasing', instance: requireRecord(reply, this.#log) };
   }

@@ -1,0 +1,42 @@
+import type { Config } from './config/config.ts';
+import { TryItNowError } from './domain/errors.ts';
+import type { Log } from './domain/log.ts';
+import type { ContainerRuntime } from './pool/ports.ts';
+import { detectEngine } from './runtime/detect.ts';
+import { createDockerRuntime } from './runtime/docker/docker-runtime.ts';
+import { createPodmanRuntime } from './runtime/podman/podman-runtime.ts';
+import { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts';
+
+export type Engine = ContainerRuntime['engine'];
+
+/** The engine to use. `auto` takes Podman, else Docker, else the simulated one, and says why the better ones were not taken. */
+export async function chooseEngine(config: Config, log: Log): Promise<Engine> {
+  const { mode, podmanSocket, dockerSocket } = config.containers;
+  if (mode !== 'auto') return mode;
+  const { engine, tried } = await detectEngine({ podman: podmanSocket, docker: dockerSocket });
+  const reasons = tried.map(({ reason }) => reason);
+  if (engine === 'simulated') log.warn({ reasons }, 'No container engine answers: instances are only simulated');
+  else log.info({ engine, reasons }, 'Container engine chosen');
+  return engine;
+}
+
+/** The only switch on engine names. */
+export function createRuntime(engine: Engine, config: Config, log: Log): ContainerRuntime {
+  const { deployment, node, containers } = config;
+  const shared = { deployment, node: node.name, log };
+  switch (engine) {
+    case 'podman': return createPodmanRuntime({ ...shared, socketPath: containers.podmanSocket });
+    case 'docker': return createDockerRuntime({ ...shared, socketPath: containers.dockerSocket });
+    case 'simulated': return new SimulatedRuntime();
+  }
+}
+
+/** Prepares the runtime's host, and names the setting that would let a wrong choice pass. */
+export async function prepareRuntime(runtime: ContainerRuntime, config: Config): Promise<void> {
+  try {
+    await runtime.prepare(config.templates);
+  } catch (error) {
+    if (!(error instanceof TryItNowError) || error.code !== 'engine_unavailable') throw error;
+    throw new TryItNowError('engine_unavailable', `${error.message} (CONTAINER_MODE is ${config.containers.mode}; CONTAINER_MODE=simulated runs without an engine)`, { cause: error });
+  }
+}

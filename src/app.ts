@@ -1,0 +1,138 @@
+import type { Logger } from 'pino';
+import { chooseEngine, createRuntime, prepareRuntime, type Engine } from './adapters.ts';
+import type { Config } from './config/config.ts';
+import { systemClock } from './domain/clock.ts';
+import { Catalogue } from './domain/template.ts';
+import { createServer } from './http/server.ts';
+import { Loop } from './lifecycle/loop.ts';
+import { Releasers } from './lifecycle/releasers.ts';
+import { abandon } from './pool/abandon.ts';
+import { cleanUp } from './pool/cleanup.ts';
+import { DemoPool } from './pool/demos.ts';
+import type { ContainerRuntime, TaskHandlers } from './pool/ports.ts';
+import { provision } from './pool/provision.ts';
+import { reap } from './pool/reap.ts';
+import { reconcile } from './pool/reconcile.ts';
+import { replenish } from './pool/replenish.ts';
+import { CaddyProxy } from './proxy/caddy-proxy.ts';
+import { connectQueue } from './queue/connection.ts';
+import { queueDepth } from './queue/depth.ts';
+import { createPublisher } from './queue/publisher.ts';
+import { startWorkers } from './queue/worker.ts';
+import { HttpProbe } from './runtime/readiness/http-probe.ts';
+import { openStore } from './store/store.ts';
+import { Metrics } from './telemetry/metrics.ts';
+
+/** `server`: API, page, loops and workers. `worker`: the workers alone, for this or a further node. */
+export type Role = 'server' | 'worker';
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly role: Role;
+  readonly version: string;
+  /** Undefined: as the configuration says. `up` has chosen already. */
+  readonly engine?: Engine;
+}
+
+export interface App {
+  readonly demos: DemoPool;
+  readonly runtime: ContainerRuntime;
+  /** The HTTP port that is listened on; undefined for a worker. */
+  readonly port: number | undefined;
+  /** In the order of the operators' contract; everything is released, whatever fails on the way. */
+  stop(): Promise<void>;
+}
+
+const REAP_INTERVAL_MS = 1_000;
+const RECONCILE_INTERVAL_MS = 30_000;
+/** A burst of clicks plans this often at most; far below the time an instance takes to start. */
+const REPLENISH_GAP_MS = 25;
+
+/** The composition root. Throws what the part that could not be had throws; what was started by then is stopped again. */
+export async function startApp(options: AppOptions): Promise<App> {
+  const releasers = new Releasers();
+  try {
+    return await compose(options, releasers);
+  } catch (error) {
+    await releasers.releaseAll(options.log);
+    throw error;
+  }
+}
+
+async function compose({ config, log, role, version, engine }: AppOptions, releasers: Releasers): Promise<App> {
+  const { node, proxy: proxyConfig, server } = config;
+  const { address } = proxyConfig;
+  const catalogue = new Catalogue(config.templates);
+
+  const store = await openStore({
+    valkey: config.valkey, node, limits: config.rateLimit,
+    portRange: config.containers.portRange, portCoolDownMs: config.containers.portCoolDownMs, log,
+  });
+  releasers.push('store', store.close);
+  const connection = await connectQueue({ ...config.nats, log });
+  releasers.push('queue', () => connection.close());
+  const runtime = createRuntime(engine ?? (await chooseEngine(config, log)), config, log);
+  releasers.push('runtime', () => runtime.close());
+  await prepareRuntime(runtime, config);
+
+  const queue = createPublisher({ connection, log });
+  const proxy = new CaddyProxy({
+    adminUrl: proxyConfig.adminUrl, listen: proxyConfig.listen, baseDomain: address.baseDomain,
+    discovery: proxyConfig.discovery, publicUrl: server.publicUrl, log,
+  });
+  const metrics = new Metrics({
+    templates: config.templates.map(({ name }) => name), version,
+    sources: {
+      stats: () => store.census.stats(config.templates),
+      queue: async () => {
+        const depth = await queueDepth(connection);
+        return {
+          consumers: new Map(depth.consumers.map(({ consumer, pending, outstanding }) => [consumer, { pending, inFlight: outstanding }])),
+          dead: new Map([['PROVISIONING_DEAD', depth.dead]]),
+        };
+      },
+      dependencies: { caddy: () => fetch(new URL('/config/', proxyConfig.adminUrl), { method: 'HEAD', signal: AbortSignal.timeout(1_000) }) },
+    },
+  });
+
+  const parts = {
+    catalogue, node, address, runtime, proxy, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
+    census: store.census, registry: store.registry, observer: metrics, probe: new HttpProbe(), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
+  };
+  // Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left.
+  await reconcile(parts);
+
+  const replenisher = new Loop(
+    { name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log },
+    (signal) => replenish(parts, signal),
+  );
+  const loops = [
+    replenisher,
+    new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, () => reap(parts)),
+    new Loop({ name: 'reconciler', intervalMs: RECONCILE_INTERVAL_MS, log }, () => reconcile(parts)),
+  ];
+  releasers.push('loops', () => Promise.all(loops.map((loop) => loop.stop())));
+
+  const handlers: TaskHandlers = {
+    provision: (task, context) => provision(parts, task, context),
+    cleanup: (task) => cleanUp(parts, task),
+    abandoned: (task, reason) => abandon(parts, task, reason),
+  };
+  const workers = await startWorkers({ connection, node: node.name, count: config.queue.workers, handlers, log });
+  releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
+
+  const demos = new DemoPool({ ...parts, onDemand: () => replenisher.nudge() });
+  let port: number | undefined;
+  if (role === 'server') {
+    const http = await createServer({ demos, log, publicUrl: server.publicUrl, apiKeys: server.apiKeys, trustedProxies: server.trustedProxies, metrics, observer: metrics });
+    releasers.push('http', () => http.close(server.shutdownGraceMs));
+    port = await http.listen(server);
+    for (const loop of loops) loop.start();
+  } else {
+    // A further node looks after its own containers and ports; the pool itself is the server's business.
+    loops.at(-1)?.start();
+  }
+  log.info({ role, engine: runtime.engine, node: node.name, port, templates: catalogue.all().map(({ name }) => name) }, 'Try It Now started');
+  return { demos, runtime, port, stop: () => releasers.releaseAll(log) };
+}

@@ -1,0 +1,27 @@
+import { Command } from 'commander';
+import type { Environment } from '../config/environment.ts';
+import { packageVersion } from './package-version.ts';
+import { runCommand } from './run-command.ts';
+
+/** The commands. Each loads its own code only when it runs: discovery must be up in a moment. */
+export function program(env: Environment): Command {
+  const cli = new Command('try-it-now')
+    .description('A running container of their own for every visitor, handed over from a warm pool.')
+    .version(packageVersion())
+    .showHelpAfterError()
+    .addHelpText('after', '\nSettings come from environment variables; docs/reference/config.md lists them all.');
+
+  cli.command('up')
+    .description('start everything on this machine, server and all, and print where to click; Ctrl-C takes it down')
+    .action(() => runCommand(async () => (await import('./up/up.ts')).up(env)));
+  cli.command('serve')
+    .description('run the API, the pool and its workers against NATS, Valkey and Caddy that run already')
+    .action(() => runCommand(async () => (await import('./serve.ts')).serve(env, 'server')));
+  cli.command('worker')
+    .description('run only the workers, on this or a further host')
+    .action(() => runCommand(async () => (await import('./serve.ts')).serve(env, 'worker')));
+  cli.command('discovery')
+    .description('answer the proxy where instances live (DNS)')
+    .action(() => runCommand(async () => (await import('./discovery.ts')).discovery(env)));
+  return cli;
+}

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Environment } from '../../config/environment.ts';
+import { TryItNowError } from '../../domain/errors.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const OWN_IMAGE = /^localhost\/try-it-now\/([a-z0-9-]+):latest$/;
+
+/** With nothing chosen, the example app: TEMPLATE=<name> picks another of the folder examples/. Throws unknown_template. */
+export function withExample(env: Environment): Environment {
+  if (isSet(env['TEMPLATES_FILE']) || isSet(env['CONTAINER_IMAGE'])) return env;
+  const name = isSet(env['TEMPLATE']) ? env['TEMPLATE'] : 'hello';
+  const file = `${ROOT}examples/${name}/template.yaml`;
+  if (!/^[a-z0-9-]+$/.test(name) || !existsSync(file)) {
+    throw new TryItNowError('unknown_template', `there is no example named "${name}" (TEMPLATE); the folder examples/ holds them`);
+  }
+  return { ...env, TEMPLATES_FILE: file };
+}
+
+function isSet(value: string | undefined): value is string {
+  return value !== undefined && value.trim() !== '';
+}
+
+/** The example an image is built from; undefined for an image that is none of ours to build. */
+export function exampleOf(image: string): string | undefined {
+  const name = OWN_IMAGE.exec(image)?.[1];
+  return name !== undefined && existsSync(`${ROOT}examples/${name}/Containerfile`) ? name : undefined;
+}
+
+/** Builds the image when it is missing or its sources changed. Throws image_missing with the build's last lines. */
+export async function buildImage(name: string, engine: 'podman' | 'docker', socketPath: string, onLine: (line: string) => void): Promise<void> {
+  const host = `unix://${socketPath}`;
+  const build = spawn(`${ROOT}scripts/build-image.sh`, [name, '--engine', engine], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...(engine === 'docker' ? { DOCKER_HOST: host } : {}) },
+  });
+  const lines: string[] = [];
+  for (const stream of [build.stdout, build.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      for (const line of chunk.split('\n').filter((text) => text.trim() !== '')) {
+        lines.push(line);
+        onLine(line);
+      }
+    });
+  }
+  const code = await new Promise<number | null>((resolve, reject) => {
+    build.once('error', reject);
+    build.once('close', resolve);
+  });
+  if (code !== 0) throw new TryItNowError('image_missing', `The image of the example "${name}" could not be built:\n${lines.slice(-15).join('\n')}`);
+}

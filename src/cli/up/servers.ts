@@ -1,0 +1,107 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../../config/config.ts';
+import type { Environment } from '../../config/environment.ts';
+import { TryItNowError } from '../../domain/errors.ts';
+import type { Releasers } from '../../lifecycle/releasers.ts';
+import { launchCaddy } from '../../launcher/caddy.ts';
+import { ChildServer, findProgram } from '../../launcher/child-server.ts';
+import { launchNats } from '../../launcher/nats.ts';
+import { launchPodman } from '../../launcher/podman.ts';
+import { freePort, isFree, preferPort } from '../../launcher/ports.ts';
+import { supervise, type SupervisorEvents } from '../../launcher/supervise.ts';
+import { launchValkey } from '../../launcher/valkey.ts';
+
+export interface ServersOptions {
+  readonly config: Config;
+  /** What the user configured; only the rest is launched. */
+  readonly explicit: ReadonlySet<string>;
+  /** Everything the servers write goes below it. */
+  readonly dir: string;
+  readonly releasers: Releasers;
+  readonly events: SupervisorEvents;
+  readonly onStarted: (name: string, where: string) => void;
+}
+
+const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
+
+/** Nothing of ours can work around these two: people know their numbers. Throws port_taken. */
+export async function requirePorts(config: Config): Promise<void> {
+  const { server, proxy } = config;
+  const proxyPort = Number(proxy.listen.split(':').at(-1));
+  const wanted = [[server.port, server.host, 'the start page', 'SERVER_PORT'], [proxyPort, '127.0.0.1', 'the proxy', 'PROXY_LISTEN']] as const;
+  const taken: string[] = [];
+  for (const [port, host, what, variable] of wanted) {
+    if (port !== 0 && !(await isFree(port, host))) taken.push(`Port ${port}, wanted for ${what}, is already in use; end the other program (perhaps an earlier \`make up\`), or set ${variable}.`);
+  }
+  if (taken.length > 0) throw new TryItNowError('port_taken', taken.join('\n'));
+}
+
+/** Starts what is not configured by URL, keeps it running, and returns the environment that points at it. */
+export async function startServers(options: ServersOptions): Promise<Environment> {
+  const { config, explicit, dir, releasers, events, onStarted } = options;
+  const made: Record<string, string> = {};
+  const folder = async (name: string): Promise<string> => {
+    const path = join(dir, name);
+    await mkdir(path, { recursive: true });
+    return path;
+  };
+  const keep = async <T extends { readonly server: ChildServer }>(name: string, where: string, launch: () => Promise<T>): Promise<void> => {
+    const supervised = await supervise(name, launch, events);
+    releasers.push(name, () => supervised.stop());
+    onStarted(name, where);
+  };
+
+  if (!explicit.has('VALKEY_ADDR')) {
+    const port = await preferPort(6379);
+    const valkeyDir = await folder('valkey');
+    await keep('Valkey', `127.0.0.1:${port}`, () => launchValkey({ dir: valkeyDir, port, persistent: true }));
+    made['VALKEY_ADDR'] = `127.0.0.1:${port}`;
+  }
+  if (!explicit.has('NATS_URL')) {
+    const port = await preferPort(4222);
+    const monitorPort = await preferPort(8222);
+    const natsDir = await folder('nats');
+    await keep('NATS', `127.0.0.1:${port}`, () => launchNats({ dir: natsDir, port, monitorPort }));
+    made['NATS_URL'] = `nats://127.0.0.1:${port}`;
+  }
+  if (!explicit.has('CADDY_ADMIN_URL')) {
+    const adminPort = await preferPort(2019);
+    const caddyDir = await folder('caddy');
+    await keep('Caddy', `127.0.0.1:${adminPort} (admin)`, () => launchCaddy({ dir: caddyDir, adminPort }));
+    made['CADDY_ADMIN_URL'] = `http://127.0.0.1:${adminPort}`;
+  }
+  const { mode } = config.containers;
+  if (!explicit.has('PODMAN_SOCKET') && (mode === 'podman' || (mode === 'auto' && findProgram('podman') !== undefined))) {
+    const socketPath = join(dir, 'podman.sock');
+    await keep('Podman', socketPath, () => launchPodman({ socketPath }));
+    made['PODMAN_SOCKET'] = socketPath;
+  }
+  return made;
+}
+
+/** The DNS responder as a process of its own, as it runs in production: it outlives the server. */
+export async function startDiscoveryProcess(env: Environment, options: Pick<ServersOptions, 'config' | 'explicit' | 'releasers' | 'events' | 'onStarted'>): Promise<Environment> {
+  const { config, explicit, releasers, events, onStarted } = options;
+  const wanted = config.proxy.discovery;
+  const port = explicit.has('DISCOVERY_ADDR') || (await isFree(wanted.port)) ? wanted.port : await freePort();
+  const address = `${wanted.host}:${port}`;
+  const child = { ...env, DISCOVERY_ADDR: address, LOG_LEVEL: 'info' };
+  const supervised = await supervise('discovery', async () => {
+    const said = { up: false };
+    const server = await ChildServer.start({
+      name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: definedOnly(child),
+      onLine: (line) => { said.up ||= line.includes('Discovery answers'); },
+      isUp: () => Promise.resolve(said.up),
+    });
+    return { server };
+  }, events);
+  releasers.push('discovery', () => supervised.stop());
+  onStarted('discovery', address);
+  return { DISCOVERY_ADDR: address };
+}
+
+function definedOnly(env: Environment): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

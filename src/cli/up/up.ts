@@ -1,0 +1,150 @@
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import ora from 'ora';
+import type { Logger } from 'pino';
+import { chooseEngine, createRuntime, type Engine } from '../../adapters.ts';
+import { startApp, type App } from '../../app.ts';
+import type { Config } from '../../config/config.ts';
+import type { Environment } from '../../config/environment.ts';
+import { loadConfig, type LoadedConfig } from '../../config/load.ts';
+import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { Releasers } from '../../lifecycle/releasers.ts';
+import { untilStopped } from '../../lifecycle/signals.ts';
+import { sleep } from '../../lifecycle/sleep.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import type { ContainerRuntime } from '../../pool/ports.ts';
+import { packageVersion } from '../package-version.ts';
+import { buildImage, exampleOf, withExample } from './example.ts';
+import { requirePorts, startDiscoveryProcess, startServers } from './servers.ts';
+
+/** Longest wait for a first instance before the page is offered all the same; the log then says what is wrong. */
+const WARM_UP_MS = 180_000;
+
+/**
+ * Everything on this machine, as children of this process, until Ctrl-C; then nothing of it is left. Throws
+ * invalid_config and port_taken before anything is started, and what a part that does not come up throws.
+ */
+export async function up(env: Environment): Promise<void> {
+  const chosen = withExample(env);
+  const loaded = loadConfig(chosen);
+  for (const warning of loaded.warnings) console.warn(`Note: ${warning}`);
+  await requirePorts(loaded.config);
+
+  const logFile = join(tmpdir(), `try-it-now-${process.pid}.log`);
+  const log = createLogger(loaded.config.log.level, createWriteStream(logFile, { mode: 0o600 }));
+  const stopped = new AbortController();
+  const stopSignal = untilStopped(log).then((signal) => {
+    stopped.abort();
+    return signal;
+  });
+  const releasers = new Releasers();
+  const screen = ora({ stream: process.stdout, discardStdin: false });
+  try {
+    await bringUp({ env: chosen, loaded, log, logFile, releasers, screen, stopped: stopped.signal });
+    if (!stopped.signal.aborted) await stopSignal;
+    screen.start('Taking everything down');
+  } catch (error) {
+    if (!stopped.signal.aborted) {
+      screen.fail(`Could not start; the whole log is in ${logFile}`);
+      throw error;
+    }
+  } finally {
+    await releasers.releaseAll(log);
+    if (stopped.signal.aborted) {
+      screen.succeed('Everything is down; nothing was left behind.');
+      await rm(logFile, { force: true });
+    }
+  }
+}
+
+interface UpParts {
+  readonly env: Environment;
+  readonly loaded: LoadedConfig;
+  readonly log: Logger;
+  readonly logFile: string;
+  readonly releasers: Releasers;
+  readonly screen: ReturnType<typeof ora>;
+  readonly stopped: AbortSignal;
+}
+
+async function bringUp({ env, loaded, log, logFile, releasers, screen, stopped }: UpParts): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'try-it-now-'));
+  releasers.push('files', () => rm(dir, { recursive: true, force: true }));
+  const shared = {
+    config: loaded.config, explicit: loaded.explicit, dir, releasers,
+    events: {
+      onLost: (name: string, how: string) => {
+        log.error({ part: name, how }, 'A part ended by itself; starting it again');
+        console.warn(`${name} ended by itself (${how}); starting it again.`);
+      },
+      onRestored: (name: string) => log.info({ part: name }, 'The part is back'),
+    },
+    onStarted: (name: string, where: string) => screen.succeed(`${name} on ${where}`),
+  };
+  screen.start('Starting the servers');
+  const servers = { ...env, ...(await startServers(shared)) };
+  const settings = { ...servers, ...(await startDiscoveryProcess(servers, shared)) };
+  const { config } = loadConfig(settings);
+  stopped.throwIfAborted();
+
+  const engine = await chooseEngine(config, log);
+  explainEngine(engine, config, screen);
+  if (engine !== 'simulated') await buildImages(config, engine, screen);
+  stopped.throwIfAborted();
+
+  // Released backwards: the server stops, then the containers it leaves for a restart are removed, then the parts.
+  releasers.push('containers', () => removeContainers(createRuntime(engine, config, log)));
+  const app = await startApp({ config, log, role: 'server', version: packageVersion(), engine });
+  releasers.push('server', () => app.stop());
+  await warmUp(app, screen, stopped);
+  if (stopped.aborted) return;
+  const { publicUrl } = config.server;
+  console.log(`\n  Click here:  ${publicUrl}/\n\n  The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json\n  The log: ${logFile}\n  Ctrl-C takes everything down.\n`);
+}
+
+function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']): void {
+  if (engine !== 'simulated') screen.succeed(`Containers by ${engine === 'podman' ? 'Podman' : 'Docker'}`);
+  else if (config.containers.mode === 'simulated') screen.info('Containers are simulated, as CONTAINER_MODE says');
+  else screen.warn('Neither Podman nor Docker answers here, so containers are only simulated: the way works, the apps are stand-ins');
+}
+
+async function buildImages(config: Config, engine: 'podman' | 'docker', screen: UpParts['screen']): Promise<void> {
+  const socketPath = engine === 'podman' ? config.containers.podmanSocket : config.containers.dockerSocket;
+  for (const { image } of config.templates) {
+    const example = exampleOf(image);
+    if (example === undefined) continue;
+    screen.start(`Image ${image}`);
+    await buildImage(example, engine, socketPath, (line) => { screen.text = `Image ${image}: ${line}`.slice(0, 100); });
+    screen.succeed(`Image ${image}`);
+  }
+}
+
+/** Shows the pools filling, until they are full or it takes too long to keep people waiting. */
+async function warmUp(app: App, screen: UpParts['screen'], stopped: AbortSignal): Promise<void> {
+  const deadline = performance.now() + WARM_UP_MS;
+  screen.start('Warming the pools');
+  while (!stopped.aborted) {
+    const stats = [...(await app.demos.stats())];
+    screen.text = `Warming the pools: ${stats.map(([name, { ready, target }]) => `${name} ${ready} of ${target} ready`).join(', ')}`;
+    if (stats.every(([, { ready, target }]) => ready >= target)) {
+      screen.succeed(screen.text);
+      return;
+    }
+    if (performance.now() > deadline) {
+      screen.warn(`${screen.text}. Something is slow or failing; the log tells more. The page waits for the first instance.`);
+      return;
+    }
+    await sleep(100, stopped);
+  }
+}
+
+async function removeContainers(runtime: ContainerRuntime): Promise<void> {
+  const containers = await runtime.list();
+  const results = await Promise.allSettled(containers.map(({ name }) => runtime.remove(name)));
+  const failed = results.filter((result) => result.status === 'rejected');
+  await runtime.dismantle();
+  await runtime.close();
+  if (failed.length > 0) throw new TryItNowError('container_failed', `${failed.length} containers could not be removed: ${failed.map(({ reason }) => describeError(reason)).join('; ')}`);
+}

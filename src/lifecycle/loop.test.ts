@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
+import { pino } from 'pino';
+import { Loop } from './loop.ts';
+
+function capture() {
+  const lines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => { lines.push((JSON.parse(line) as { msg: string }).msg); } });
+  return { log, lines };
+}
+
+describe('Loop', () => {
+  it('never overlaps its rounds, and makes one round of many nudges', async () => {
+    const { log } = capture();
+    let running = 0;
+    let most = 0;
+    let rounds = 0;
+    const finish: (() => void)[] = [];
+    const loop = new Loop({ name: 'test', intervalMs: 60_000, log }, async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise<void>((resolve) => finish.push(resolve));
+      running -= 1;
+      rounds += 1;
+    });
+    loop.start();
+    await eventually(() => expect(finish).toHaveLength(1));
+    for (let nudge = 0; nudge < 10; nudge += 1) loop.nudge();
+    finish.pop()?.();
+    await eventually(() => expect(finish).toHaveLength(1));
+    finish.pop()?.();
+    await eventually(() => expect(rounds).toBe(2));
+    await loop.stop();
+    expect(most).toBe(1);
+    expect(rounds).toBe(2);
+  });
+
+  it('says once that it fails and once that it recovered', async () => {
+    const { log, lines } = capture();
+    let rounds = 0;
+    const loop = new Loop({ name: 'test', intervalMs: 1, log, random: () => 0 }, () => {
+      rounds += 1;
+      return rounds <= 2 ? Promise.reject(new Error('down')) : Promise.resolve();
+    });
+    loop.start();
+    await eventually(() => expect(rounds).toBeGreaterThan(4));
+    await loop.stop();
+    expect(lines).toEqual(['Loop failed; trying again with backoff', 'Loop recovered']);
+  });
+
+  it('tells the round under way to stop, and waits for it', async () => {
+    const { log } = capture();
+    let ended = false;
+    const loop = new Loop({ name: 'test', intervalMs: 1, log }, async (signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      ended = true;
+    });
+    loop.start();
+    await loop.stop();
+    expect(ended).toBe(true);
+  });
+});
