@@ -1,0 +1,41 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ChildServer, findProgram } from './child-server.ts';
+import { engineAnswers } from './engine-socket.ts';
+
+export interface LaunchedPodman extends AsyncDisposable {
+  readonly socketPath: string;
+  readonly server: ChildServer;
+}
+
+/**
+ * Podman's API service on a socket of its own, over the host's ordinary container storage. Containers do not end with
+ * it: they have a parent of their own each, so whoever made them removes them first.
+ */
+export async function launchPodman(options: { readonly socketPath: string }): Promise<LaunchedPodman> {
+  const { socketPath } = options;
+  await mkdir(dirname(socketPath), { recursive: true });
+  // One left by a killed service would keep the new one from listening.
+  if (!(await engineAnswers(socketPath))) await rm(socketPath, { force: true });
+  const server = await ChildServer.start({
+    name: 'Podman',
+    command: 'podman',
+    args: [...hostFlags(), 'system', 'service', '--time=0', `unix://${socketPath}`],
+    isUp: () => engineAnswers(socketPath),
+  });
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    await rm(socketPath, { force: true });
+  };
+  return { socketPath, server, [Symbol.asyncDispose]: stop };
+}
+
+/** runc, since Debian's crun has no CRIU support and refuses hybrid cgroup layouts; no systemd means no cgroup driver and no journal of its. */
+function hostFlags(): string[] {
+  const runc = findProgram('runc');
+  return [
+    ...(runc === undefined ? [] : ['--runtime', runc]),
+    ...(existsSync('/run/systemd/system') ? [] : ['--cgroup-manager', 'cgroupfs', '--events-backend', 'file']),
+  ];
+}

@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import type { ContainerSpec } from '../../pool/ports.ts';
+import type { InstanceNetwork } from '../isolation/network-plan.ts';
+import { LABEL } from '../labels.ts';
+
+export interface Surroundings {
+  readonly deployment: string;
+  readonly node: string;
+  readonly network: InstanceNetwork;
+  /** Name servers of instances with egress. */
+  readonly resolvers: readonly string[];
+  readonly logConfig: NonNullable<HostConfig['LogConfig']>;
+  readonly ulimits: NonNullable<HostConfig['Ulimits']>;
+  readonly ipv6: boolean;
+}
+
+/** The same for all, since it can be read inside and a restored clone keeps it; the instance's id must not show. */
+const HOSTNAME = 'instance';
+/** A resolver that answers nothing. Docker's own DNS would carry lookups, and so data, to the outside for a closed instance. */
+const NO_RESOLVER = '127.0.0.1';
+const TMP_SHARE = 0.5;
+/** Instances go before the servers when the host runs out of memory. */
+const OOM_SCORE = 500;
+/** Enough for any demo, and below what a container engine without CAP_SYS_RESOURCE may grant. */
+const RLIMIT_WANTED = 20_000;
+
+/**
+ * An engine that may not raise its own hard limits fails to start a container that asks for more; left to themselves
+ * engines ask for about a million.
+ */
+export function containerUlimits(limits: string = readFileSync('/proc/self/limits', 'utf8')): NonNullable<HostConfig['Ulimits']> {
+  const hard = (row: string): number => {
+    const found = new RegExp(`^${row}\\s+\\S+\\s+(\\d+)`, 'm').exec(limits)?.[1];
+    return Math.min(RLIMIT_WANTED, found === undefined ? RLIMIT_WANTED : Number(found));
+  };
+  return [['nofile', hard('Max open files')] as const, ['nproc', hard('Max processes')] as const]
+    .map(([name, limit]) => ({ Name: name, Soft: limit, Hard: limit }));
+}
+
+/** Everything an instance may and may not do, in the engine's words. */
+export function containerOptions(spec: ContainerSpec, around: Surroundings): ContainerCreateOptions {
+  const { template } = spec;
+  const port = `${template.port}/tcp`;
+  return {
+    name: spec.name,
+    Image: template.image,
+    Hostname: HOSTNAME,
+    Env: Object.entries({ ...template.env, ...spec.env }).map(([key, value]) => `${key}=${value}`),
+    Labels: {
+      [LABEL.deployment]: around.deployment,
+      [LABEL.node]: around.node,
+      [LABEL.instance]: spec.instanceId,
+      [LABEL.template]: template.name,
+    },
+    ExposedPorts: { [port]: {} },
+    // Whoever stops it, be it the engine's own shutdown: a throw-away container gets no grace.
+    StopSignal: 'SIGKILL',
+    StopTimeout: 0,
+    HostConfig: hostConfig(spec, port, around),
+  };
+}
+
+function hostConfig({ template, hostPort }: ContainerSpec, port: string, around: Surroundings): HostConfig {
+  const { limits } = template;
+  return {
+    NetworkMode: around.network.name,
+    PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] },
+    Dns: around.network.egress && around.resolvers.length > 0 ? [...around.resolvers] : [NO_RESOLVER],
+    DnsSearch: ['.'],
+    Privileged: false,
+    CapDrop: ['ALL'],
+    CapAdd: [...template.capabilities],
+    SecurityOpt: ['no-new-privileges'],
+    PidsLimit: limits.pids,
+    Memory: limits.memoryBytes,
+    // Equal to the memory: no swap on top of it.
+    MemorySwap: limits.memoryBytes,
+    NanoCpus: Math.round(limits.cpus * 1e9),
+    OomScoreAdj: OOM_SCORE,
+    Ulimits: around.ulimits,
+    Tmpfs: { '/tmp': `rw,nosuid,nodev,mode=1777,size=${Math.floor(limits.memoryBytes * TMP_SHARE)}` },
+    Sysctls: {
+      // Root without capabilities could not listen on port 80 otherwise; it is the container's own port 80.
+      'net.ipv4.ip_unprivileged_port_start': '0',
+      // Link-local IPv6 would lead past the rules for IPv4.
+      ...(around.ipv6 ? { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' } : {}),
+    },
+    LogConfig: around.logConfig,
+    RestartPolicy: { Name: 'no' },
+    AutoRemove: false,
+  };
+}

@@ -1,0 +1,21 @@
+import type Dockerode from 'dockerode';
+import type { InstanceNetwork } from '../isolation/network-plan.ts';
+
+export interface FoundNetwork {
+  readonly labels: Readonly<Record<string, string>>;
+  /** The bridge's interface on the host. */
+  readonly bridge: string | undefined;
+  /** A name service of the engine's own answers on this network and could carry data out. */
+  readonly answersDns: boolean;
+}
+
+/** Where the engines that speak Docker's API differ. Failures are thrown as the engine's API gives them. */
+export interface Dialect {
+  readonly engine: 'docker' | 'podman';
+  readonly title: string;
+  /** Bounded, so that an instance cannot fill the disk through its output. */
+  readonly logConfig: NonNullable<Dockerode.HostConfig['LogConfig']>;
+  findNetwork(name: string): Promise<FoundNetwork | undefined>;
+  /** Somebody else having just made it is fine. `seed` chooses the subnet where the engine does not. */
+  createNetwork(network: InstanceNetwork, labels: Readonly<Record<string, string>>, seed: Uint8Array): Promise<void>;
+}

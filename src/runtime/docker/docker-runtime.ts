@@ -1,0 +1,46 @@
+import type Dockerode from 'dockerode';
+import type { Dialect } from './dialect.ts';
+import { EngineRuntime, connectEngine, type EngineOptions } from './engine-runtime.ts';
+import { statusOf } from './engine-errors.ts';
+
+const BRIDGE_NAME = 'com.docker.network.bridge.name';
+
+export function createDockerRuntime(options: EngineOptions): EngineRuntime {
+  const docker = connectEngine(options.socketPath);
+  return new EngineRuntime(docker, dockerDialect(docker), options);
+}
+
+function dockerDialect(docker: Dockerode): Dialect {
+  return {
+    engine: 'docker',
+    title: 'Docker',
+    logConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+    async findNetwork(name) {
+      try {
+        const found = await docker.getNetwork(name).inspect();
+        // Docker also finds a network by the beginning of its id.
+        if (found.Name !== name) return undefined;
+        // Docker's own DNS forwards with the container's own packets, so the rules govern it.
+        return { labels: found.Labels ?? {}, bridge: found.Options?.[BRIDGE_NAME], answersDns: false };
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    },
+    async createNetwork(network, labels) {
+      try {
+        await docker.createNetwork({
+          Name: network.name,
+          CheckDuplicate: true,
+          Driver: 'bridge',
+          EnableIPv6: false,
+          // Docker can keep members apart by itself; our own rules hold without it.
+          Options: { [BRIDGE_NAME]: network.bridge, 'com.docker.network.bridge.enable_icc': 'false' },
+          Labels: { ...labels },
+        });
+      } catch (error) {
+        if (statusOf(error) !== 409) throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,227 @@
+import { existsSync } from 'node:fs';
+import { Agent } from 'node:http';
+import Dockerode from 'dockerode';
+import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { isInstanceId } from '../../domain/ids.ts';
+import type { Log } from '../../domain/log.ts';
+import type { Template } from '../../domain/template.ts';
+import type { ContainerRuntime, ContainerSpec, ContainerSummary } from '../../pool/ports.ts';
+import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
+import { ensureRules, removeRules } from '../isolation/iptables.ts';
+import { hostResolvers } from '../isolation/resolvers.ts';
+import { LABEL } from '../labels.ts';
+import { containerOptions, containerUlimits } from './container-options.ts';
+import type { Dialect } from './dialect.ts';
+import { engineFailure, statusOf } from './engine-errors.ts';
+import { removeContainer } from './remove-container.ts';
+
+export interface EngineOptions {
+  readonly socketPath: string;
+  readonly deployment: string;
+  readonly node: string;
+  readonly log: Log;
+  /** Name servers for instances with egress; the host's own without it. */
+  readonly resolvers?: readonly string[];
+}
+
+/** Starts beyond this only wait for each other inside the engine; measured on two cores, 3 to 20 at once take equally long. */
+const MAX_CONNECTIONS = 8;
+/** A call that takes longer has hung; the slowest seen, under full load, stay below 10 s. */
+const CALL_TIMEOUT_MS = 60_000;
+
+/** DOCKER_HOST, which the library would follow, is not asked: the socket is configured. */
+export function connectEngine(socketPath: string): Dockerode {
+  const options = { host: '', socketPath, agent: new Agent({ keepAlive: false, maxSockets: MAX_CONNECTIONS }) };
+  return new Dockerode(options);
+}
+
+/** Instances as containers of an engine that speaks Docker's API. */
+export class EngineRuntime implements ContainerRuntime {
+  readonly engine: Dialect['engine'];
+  readonly #docker: Dockerode;
+  readonly #dialect: Dialect;
+  readonly #options: EngineOptions;
+  readonly #plan: NetworkPlan;
+  readonly #title: { readonly title: string; readonly socketPath: string };
+  readonly #ulimits = containerUlimits();
+  readonly #ipv6 = existsSync('/proc/sys/net/ipv6');
+
+  constructor(docker: Dockerode, dialect: Dialect, options: EngineOptions) {
+    this.engine = dialect.engine;
+    this.#docker = docker;
+    this.#dialect = dialect;
+    this.#options = options;
+    this.#plan = networkPlan(dialect.engine, options.deployment);
+    this.#title = { title: dialect.title, socketPath: options.socketPath };
+  }
+
+  async prepare(templates: readonly Template[]): Promise<void> {
+    await this.#call('answer', () => this.#docker.ping());
+    await this.#requireImages(templates);
+    // The rules come first: they name interfaces that need not exist yet, so no instance is ever without them.
+    await ensureRules(this.#plan, await this.#resolvers());
+    for (const network of new Set(templates.map((template) => this.#networkOf(template)))) await this.#ensureNetwork(network);
+  }
+
+  async start(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    // A request to the engine cannot be taken back, so the signal is heeded between requests and what was made is unmade.
+    await this.#create(spec);
+    try {
+      signal.throwIfAborted();
+      await this.#call(`start ${spec.name}`, () => this.#docker.getContainer(spec.name).start());
+      signal.throwIfAborted();
+    } catch (error) {
+      await this.remove(spec.name).catch((failure: unknown) => {
+        this.#options.log.warn({ container: spec.name, reason: describeError(failure) }, 'A container that failed to start is still there');
+      });
+      throw error;
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    await removeContainer(this.#docker.getContainer(name), name, (what, operation) => this.#call(what, operation));
+  }
+
+  async list(): Promise<ContainerSummary[]> {
+    const { deployment, node } = this.#options;
+    const found = await this.#labelled({ [LABEL.deployment]: deployment, [LABEL.node]: node });
+    return found.map(({ Names, Labels, State }) => {
+      const id = Labels[LABEL.instance];
+      return {
+        name: (Names[0] ?? '').replace(/^\//, ''),
+        instanceId: id !== undefined && isInstanceId(id) ? id : undefined,
+        running: State === 'running' || State === 'paused',
+      };
+    });
+  }
+
+  /** Looks for containers of every node: two nodes of a deployment on one host share its networks. */
+  async dismantle(): Promise<boolean> {
+    if ((await this.#labelled({ [LABEL.deployment]: this.#options.deployment })).length > 0) return false;
+    for (const { name } of [this.#plan.closed, this.#plan.open]) {
+      if ((await this.#findNetwork(name)) === undefined) continue;
+      await this.#call(`remove the network ${name}`, async () => {
+        await this.#docker.getNetwork(name).remove();
+      });
+    }
+    await removeRules(this.#plan);
+    return true;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #labelled(labels: Readonly<Record<string, string>>): Promise<Dockerode.ContainerInfo[]> {
+    const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+    return this.#call('list containers', () => this.#docker.listContainers({ all: true, filters: { label } }));
+  }
+
+  #networkOf(template: Template): InstanceNetwork {
+    return template.egress ? this.#plan.open : this.#plan.closed;
+  }
+
+  async #resolvers(): Promise<readonly string[]> {
+    return this.#options.resolvers ?? hostResolvers();
+  }
+
+  async #create(spec: ContainerSpec): Promise<void> {
+    const { deployment, node } = this.#options;
+    const options = containerOptions(spec, {
+      deployment,
+      node,
+      network: this.#networkOf(spec.template),
+      resolvers: spec.template.egress ? await this.#resolvers() : [],
+      logConfig: this.#dialect.logConfig,
+      ulimits: this.#ulimits,
+      ipv6: this.#ipv6,
+    });
+    const what = `create ${spec.name} from ${spec.template.image}`;
+    const create = (): Promise<unknown> => this.#timed(this.#docker.createContainer(options));
+    try {
+      await create();
+    } catch (error) {
+      if (statusOf(error) === 404 && !(await this.#hasImage(spec.template.image))) throw this.#imageMissing([spec.template]);
+      // Docker answers a taken name with 409, Podman with 500 like any other failure; so look.
+      const taken = statusOf(error) !== undefined && (await this.#call(`look for ${spec.name}`, () => this.#exists(spec.name)));
+      if (!taken) throw engineFailure(error, this.#title, what);
+      await this.remove(spec.name);
+      await this.#call(what, create);
+    }
+  }
+
+  async #exists(name: string): Promise<boolean> {
+    try {
+      await this.#docker.getContainer(name).inspect();
+      return true;
+    } catch (error) {
+      if (statusOf(error) === 404) return false;
+      throw error;
+    }
+  }
+
+  async #requireImages(templates: readonly Template[]): Promise<void> {
+    const missing: Template[] = [];
+    for (const template of templates) if (!(await this.#hasImage(template.image))) missing.push(template);
+    if (missing.length > 0) throw this.#imageMissing(missing);
+  }
+
+  async #hasImage(image: string): Promise<boolean> {
+    try {
+      await this.#timed(this.#docker.getImage(image).inspect());
+      return true;
+    } catch (error) {
+      if (statusOf(error) === 404) return false;
+      throw engineFailure(error, this.#title, `look for the image ${image}`);
+    }
+  }
+
+  #imageMissing(templates: readonly Template[]): TryItNowError {
+    const list = templates.map(({ image, name }) => `${image} (template ${name})`).join(', ');
+    const { engine } = this;
+    const image = templates[0]?.image ?? 'IMAGE';
+    return new TryItNowError('image_missing', `${this.#dialect.title} does not have ${list}. Build it here (${engine} build -t ${image} FOLDER) or fetch it (${engine} pull ${image}).`);
+  }
+
+  async #findNetwork(name: string): Promise<Awaited<ReturnType<Dialect['findNetwork']>>> {
+    return this.#call(`look for the network ${name}`, () => this.#dialect.findNetwork(name));
+  }
+
+  async #ensureNetwork(network: InstanceNetwork): Promise<void> {
+    if ((await this.#findNetwork(network.name)) === undefined) {
+      try {
+        await this.#timed(this.#dialect.createNetwork(network, { [LABEL.deployment]: this.#options.deployment }, this.#plan.seed));
+      } catch (error) {
+        if (statusOf(error) === undefined) throw engineFailure(error, this.#title, `create the network ${network.name}`);
+        throw new TryItNowError('isolation_failed', `${this.#dialect.title} could not create the network ${network.name}: ${describeError(error)}`, { cause: error });
+      }
+    }
+    const found = await this.#findNetwork(network.name);
+    // The rules hold for the bridge of this name only.
+    if (found?.bridge !== network.bridge || found.labels[LABEL.deployment] !== this.#options.deployment || found.answersDns) {
+      throw new TryItNowError('isolation_failed', `The network ${network.name} is not as this deployment makes it, so its instances would not be isolated. Remove it (${this.engine} network rm ${network.name}) and start again.`);
+    }
+  }
+
+  async #call<T>(what: string, operation: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#timed(operation());
+    } catch (error) {
+      throw engineFailure(error, this.#title, what);
+    }
+  }
+
+  /** The client library never settles when an answer is cut off half way. */
+  async #timed<T>(operation: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${CALL_TIMEOUT_MS} ms`)), CALL_TIMEOUT_MS);
+    });
+    try {
+      return await Promise.race([operation, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import Type from 'typebox';
+import Value from 'typebox/value';
+import type { Dialect } from '../docker/dialect.ts';
+import { statusOf } from '../docker/engine-errors.ts';
+import { EngineRuntime, connectEngine, type EngineOptions } from '../docker/engine-runtime.ts';
+import { libpod } from './libpod-api.ts';
+
+/** What is read of Podman's answer about a network. */
+const LibpodNetwork = Type.Object({
+  labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  network_interface: Type.String(),
+  dns_enabled: Type.Boolean(),
+});
+
+/**
+ * Podman's own choice is a /24, which ends at 253 instances; a Linux bridge takes 1,023, which is a /22. Drawn from
+ * 10.64.0.0/10, away from where Podman, Docker and most sites begin.
+ */
+const SUBNET_PREFIX = 22;
+const SUBNETS = 4096;
+const SUBNET_TRIES = 16;
+
+export function createPodmanRuntime(options: EngineOptions): EngineRuntime {
+  return new EngineRuntime(connectEngine(options.socketPath), podmanDialect(options.socketPath), options);
+}
+
+/** The `attempt`-th subnet to try for this network. */
+export function subnetFor(seed: Uint8Array, egress: boolean, attempt: number): string {
+  const view = Buffer.from(seed);
+  const index = (view.readUInt16BE(egress ? 2 : 0) + attempt) % SUBNETS;
+  return `10.${64 + (index >> 6)}.${(index & 63) << 2}.0/${SUBNET_PREFIX}`;
+}
+
+function podmanDialect(socketPath: string): Dialect {
+  return {
+    engine: 'podman',
+    title: 'Podman',
+    logConfig: { Type: 'k8s-file', Config: { 'max-size': '1mb' } },
+    async findNetwork(name) {
+      try {
+        const found = Value.Parse(LibpodNetwork, await libpod(socketPath, 'GET', `/networks/${encodeURIComponent(name)}/json`));
+        return { labels: found.labels ?? {}, bridge: found.network_interface, answersDns: found.dns_enabled };
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    },
+    // Podman's own API, since the Docker-compatible one cannot switch the network's name service off.
+    async createNetwork(network, labels, seed) {
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          await libpod(socketPath, 'POST', '/networks/create', {
+            name: network.name,
+            driver: 'bridge',
+            network_interface: network.bridge,
+            dns_enabled: false,
+            ipv6_enabled: false,
+            subnets: [{ subnet: subnetFor(seed, network.egress, attempt) }],
+            labels,
+          });
+          return;
+        } catch (error) {
+          if (statusOf(error) === 409) return;
+          // A subnet in use is answered like any other failure.
+          if (statusOf(error) !== 500 || attempt + 1 >= SUBNET_TRIES) throw error;
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { Client } from 'undici';
+import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { sleep } from '../../lifecycle/sleep.ts';
+import type { Probe } from '../../pool/ports.ts';
+
+const POLL_EVERY_MS = 50;
+const REQUEST_TIMEOUT_MS = 2_000;
+/** The app is somebody's own program and may send without end; its status is all we need. */
+const BODY_READ_BYTES = 64 * 1024;
+
+/** Plain words for how a connection fails. */
+const FAILURES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  UND_ERR_SOCKET: 'connection closed before an answer',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_HEADERS_OVERFLOW: 'an answer with too large headers',
+};
+
+interface Target {
+  readonly url: URL;
+  readonly hostname: string | undefined;
+}
+
+/** Asks over HTTP until the app answers below 400. Leaves no connection open, so a checkpoint may follow at once. */
+export class HttpProbe implements Probe {
+  async untilOk({ url, hostname, timeoutMs }: Parameters<Probe['untilOk']>[0], signal: AbortSignal): Promise<void> {
+    const target = { url: new URL(url), hostname };
+    const deadline = performance.now() + timeoutMs;
+    let tries = 0;
+    let last = 'nothing was asked yet';
+    for (;;) {
+      signal.throwIfAborted();
+      const left = deadline - performance.now();
+      if (left <= 0) break;
+      tries += 1;
+      const seen = await ask(target, Math.min(REQUEST_TIMEOUT_MS, left), signal);
+      signal.throwIfAborted();
+      if (typeof seen === 'number' && seen < 400) return;
+      last = typeof seen === 'number' ? `status ${seen}` : seen;
+      await sleep(Math.max(0, Math.min(POLL_EVERY_MS, deadline - performance.now())), signal);
+    }
+    const host = hostname === undefined ? '' : ` (Host ${hostname})`;
+    throw new TryItNowError('not_ready_in_time', `${url}${host} did not answer below 400 within ${timeoutMs} ms; last seen after ${tries} tries: ${last}`);
+  }
+}
+
+/** The answer's status, or what went wrong in words. */
+async function ask({ url, hostname }: Target, timeoutMs: number, signal: AbortSignal): Promise<number | string> {
+  // One client a request and no keep-alive: the connection ends with it, whatever becomes of the answer.
+  const client = new Client(url.origin, { pipelining: 0 });
+  const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
+  const either = AbortSignal.any([signal, timeout]);
+  try {
+    const { statusCode, body } = await client.request({
+      method: 'GET',
+      path: `${url.pathname}${url.search}`,
+      headers: { 'user-agent': 'try-it-now-readiness', ...(hostname === undefined ? {} : { host: hostname }) },
+      signal: either,
+    });
+    // An app cut off in the middle of its answer may log an error, so a short one is read to its end.
+    await body.dump({ limit: BODY_READ_BYTES, signal: either }).catch(() => undefined);
+    return statusCode;
+  } catch (error) {
+    if (timeout.aborted) return `no answer within ${Math.ceil(timeoutMs)} ms`;
+    return inWords(error);
+  } finally {
+    await client.destroy();
+  }
+}
+
+function inWords(error: unknown): string {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return FAILURES[code] ?? describeError(error);
+}
