@@ -1,0 +1,10 @@
+/** Writes the generated pages of docs/reference: `npm run generate`. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { referencePages } from './reference.ts';
+
+for (const [path, text] of await referencePages()) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  console.log(path);
+}

@@ -1,0 +1,254 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { TryItNowError } from '../domain/errors.ts';
+import type { Config } from './config.ts';
+import { readTextFile, type Environment } from './environment.ts';
+import { EXIT_CONFIG, loadConfig } from './load.ts';
+
+const EPHEMERAL = '/proc/sys/net/ipv4/ip_local_port_range';
+
+/** Real files, but the kernel's port range is the usual one whatever this machine's is. */
+function read(path: string): string {
+  return path === EPHEMERAL ? '32768\t60999\n' : readTextFile(path);
+}
+
+function config(env: Environment = {}): Config {
+  return loadConfig(env, read).config;
+}
+
+function problems(env: Environment): string[] {
+  try {
+    loadConfig(env, read);
+  } catch (error) {
+    if (!(error instanceof TryItNowError) || error.code !== 'invalid_config') throw error;
+    const listed = error.message.split('\n').slice(1).map((line) => line.replace(/^ {2}- /, ''));
+    expect(listed).toEqual(expect.arrayContaining(error.details?.['problems'] as string[]));
+    return error.details?.['problems'] as string[];
+  }
+  return [];
+}
+
+/** The one problem there is. */
+function problem(env: Environment): string {
+  const all = problems(env);
+  expect(all).toHaveLength(1);
+  return all[0] ?? '';
+}
+
+function file(text: string, name = 'value'): string {
+  const folder = mkdtempSync(join(tmpdir(), 'try-it-now-config-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+}
+
+describe('without any variable', () => {
+  it('gives a configuration that runs on one host', () => {
+    expect(config()).toMatchObject({
+      server: { host: '127.0.0.1', port: 8080, publicUrl: 'http://localhost:8080', shutdownGraceMs: 10_000, apiKeys: [], trustedProxies: [] },
+      valkey: { host: '127.0.0.1', port: 6379, password: undefined },
+      nats: { url: 'nats://127.0.0.1:4222', token: undefined },
+      proxy: { adminUrl: 'http://127.0.0.1:2019', listen: ':8000', internalUrl: 'http://127.0.0.1:8000', address: { scheme: 'http', baseDomain: 'localhost', port: 8000 } },
+      containers: { mode: 'auto', portRange: { start: 20_000, end: 29_999 }, portCoolDownMs: 10_000 },
+      rateLimit: { hourly: 60, daily: 300 },
+      queue: { workers: 4 },
+      templates: [{ name: 'default', title: 'hello', image: 'localhost/try-it-now/hello:latest', port: 3000, pool: { target: 3, max: 20, replenishThreshold: 0 }, ttl: { defaultMs: 1_800_000, maxMs: 7_200_000 }, maxAgeMs: 86_400_000 }],
+    });
+  });
+
+  it('warns of nothing and says that nothing was given', () => {
+    const { warnings, explicit } = loadConfig({}, read);
+    expect(warnings).toEqual([]);
+    expect([...explicit]).toEqual([]);
+  });
+
+  it('is frozen all the way down', () => {
+    const found = config();
+    const frozen = (value: unknown): boolean => typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
+    expect(frozen(found)).toBe(true);
+    expect(() => { (found.server as { port: number }).port = 1; }).toThrow(TypeError);
+  });
+});
+
+describe('a variable', () => {
+  it('that is empty or blank counts as unset', () => {
+    const { config: found, explicit } = loadConfig({ POOL_TARGET_SIZE: '', VALKEY_ADDR: '  ', API_KEY: '', API_KEY_FILE: '' }, read);
+    expect(found).toEqual(config());
+    expect(explicit.size).toBe(0);
+  });
+
+  it('that was given is known to have been given', () => {
+    const { explicit } = loadConfig({ VALKEY_ADDR: '127.0.0.1:6379', NATS_URL: 'nats://queue:4222', HOME: '/root' }, read);
+    expect([...explicit].sort()).toEqual(['NATS_URL', 'VALKEY_ADDR']);
+  });
+
+  it('is told of with its value, what is wrong, and what it must be', () => {
+    expect(problem({ POOL_TARGET_SIZE: 'many' })).toBe('POOL_TARGET_SIZE is "many"; it must be a whole number from 0 to 10000, such as 3');
+    expect(problem({ POOL_DEFAULT_TTL: '30' })).toMatch(/^POOL_DEFAULT_TTL is "30" \(the unit is missing\); it must be a duration .* such as 30m$/);
+  });
+
+  it.each([
+    ['POOL_TARGET_SIZE', '-1'], ['POOL_TARGET_SIZE', '1.5'], ['POOL_TARGET_SIZE', '1e3'], ['POOL_TARGET_SIZE', '0x10'], ['POOL_MAX_SIZE', '0'], ['POOL_REPLENISH_THRESHOLD', '1.1'],
+    ['POOL_REPLENISH_INTERVAL', '1ms'], ['POOL_MAX_TTL', '1h30m'], ['POOL_MAX_TTL', '-1h'], ['CONTAINER_PORT_COOLDOWN', '1s'], ['CONTAINER_MODE', 'Podman'], ['CONTAINER_IMAGE', '--privileged'], ['CONTAINER_PORT', '65536'],
+    ['BASE_DOMAIN', 'http://example.org'], ['BASE_DOMAIN', '10.0.0.1'], ['BASE_DOMAIN', `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}`], ['PROXY_LISTEN', '8000'], ['PUBLIC_SCHEME', 'ftp'],
+    ['CADDY_ADMIN_URL', 'localhost:2019'], ['DISCOVERY_ADDR', 'localhost:53'], ['VALKEY_ADDR', 'redis://host:6379'], ['VALKEY_ADDR', '127.0.0.1'], ['VALKEY_ADDR', 'h:0'], ['NATS_URL', 'http://h:4222'], ['PUBLIC_URL', 'https://h/?a=b'],
+    ['SERVER_PORT', '80 80'], ['TRUSTED_PROXIES', '10.0.0.0/33'], ['TRUSTED_PROXIES', '127.1'], ['LOG_LEVEL', 'loud'], ['DEPLOYMENT', 'Big'], ['NODE_NAME', 'a.b'], ['NODE_ADDRESS', '::1'], ['QUEUE_WORKER_COUNT', '0'],
+  ])('%s refuses %s', (name, value) => {
+    expect(problem({ [name]: value })).toMatch(new RegExp(`^${name} is .*; it must be `));
+  });
+
+  it.each([
+    [{ POOL_MAX_TTL: '90m' }, { templates: [{ ttl: { maxMs: 5_400_000 } }] }],
+    [{ POOL_REPLENISH_THRESHOLD: '0.25' }, { templates: [{ pool: { replenishThreshold: 0.25 } }] }],
+    [{ VALKEY_ADDR: '[::1]:6380' }, { valkey: { host: '::1', port: 6380 } }],
+    [{ CADDY_ADMIN_URL: 'http://127.0.0.1:2019/' }, { proxy: { adminUrl: 'http://127.0.0.1:2019' } }],
+    [{ BASE_DOMAIN: 'Demo.Example.ORG' }, { proxy: { address: { baseDomain: 'demo.example.org' } } }],
+    [{ TRUSTED_PROXIES: ' 10.0.0.0/8, ::1 ,' }, { server: { trustedProxies: ['10.0.0.0/8', '::1'] } }],
+    [{ RATE_LIMIT_HOURLY: '0' }, { rateLimit: { hourly: 0 } }],
+    [{ CONTAINER_IMAGE: 'registry.example.org:5000/team/board:1.2', CONTAINER_PORT: '80' }, { templates: [{ title: 'board', port: 80 }] }],
+  ])('%j is taken', (env, expected) => {
+    expect(config(env)).toMatchObject(expected);
+  });
+});
+
+describe('several problems', () => {
+  it('are all told at once', () => {
+    const found = problems({ POOL_TARGET_SIZE: 'x', LOG_LEVEL: 'loud', API_KEY: 'short', SERVER_PORT: '8000', CONTAINER_PORT_RANGE_START: '25000', CONTAINER_PORT_RANGE_END: '24000' });
+    expect(found.map((text) => text.split(' ')[0]).sort()).toEqual(['API_KEY', 'CONTAINER_PORT_RANGE_START', 'LOG_LEVEL', 'POOL_TARGET_SIZE', 'SERVER_PORT']);
+  });
+
+  it('do not make others of values that were never meant', () => {
+    expect(problems({ POOL_MAX_SIZE: 'x', POOL_TARGET_SIZE: '100' })).toHaveLength(1);
+  });
+
+  it('name misspelt variables too', () => {
+    expect(() => loadConfig({ POOL_TARGT_SIZE: '5', LOG_LEVEL: 'loud' }, read)).toThrow(/POOL_TARGT_SIZE is set but .* did you mean POOL_TARGET_SIZE\?/);
+  });
+
+  it('end the process with EX_CONFIG', () => {
+    expect(EXIT_CONFIG).toBe(78);
+  });
+});
+
+describe('a secret', () => {
+  const key = 'correct-horse-battery';
+
+  it('comes from the environment or from a file, without the line end', () => {
+    expect(config({ API_KEY: key }).server.apiKeys).toEqual([key]);
+    expect(config({ API_KEY_FILE: file(`${key}\n`) }).server.apiKeys).toEqual([key]);
+    expect(config({ VALKEY_PASSWORD_FILE: file(' keeps blanks \r\n') }).valkey.password).toBe(' keeps blanks ');
+    expect(config({ NATS_TOKEN_FILE: file('token') }).nats.token).toBe('token');
+  });
+
+  it('may be several keys', () => {
+    expect(config({ API_KEY: `${key}, another-${key}` }).server.apiKeys).toEqual([key, `another-${key}`]);
+  });
+
+  it('is never shown', () => {
+    for (const env of [{ API_KEY: 'geheim' }, { API_KEY: `${key},geheim` }, { API_KEY_FILE: file('geheim') }, { VALKEY_PASSWORD: 'geheim\u0007' }, { NATS_TOKEN: 'geheim', NATS_TOKEN_FILE: file('geheim', 'token') }, { NATS_URL: 'nats://user:geheim@host:4222' }, { CADDY_ADMIN_URL: 'http://u:ge/heim@x y' }]) {
+      expect(problem(env)).not.toMatch(/ge\/?heim/);
+    }
+  });
+
+  it('that is there but holds no key is wrong, or the API would stand open unnoticed', () => {
+    expect(problem({ API_KEY: ' , ' })).toMatch(/^API_KEY has a value \(not shown\)/);
+    expect(problem({ API_KEY_FILE: file('\n') })).toMatch(/^API_KEY_FILE names .* which is empty/);
+  });
+
+  it('says how a good key is made', () => {
+    expect(problem({ API_KEY: 'short' })).toContain('openssl rand -hex 24');
+  });
+
+  it('given twice, or in a file that cannot be read, is wrong', () => {
+    expect(problem({ API_KEY: key, API_KEY_FILE: file(key) })).toBe('API_KEY and API_KEY_FILE are both set; remove one of them');
+    expect(problem({ NATS_TOKEN_FILE: '/nonexistent/token' })).toMatch(/^NATS_TOKEN_FILE names "\/nonexistent\/token", which cannot be read \(ENOENT/);
+  });
+});
+
+describe('variables that must fit each other', () => {
+  it.each([
+    [{ POOL_TARGET_SIZE: '30' }, /^POOL_TARGET_SIZE is 30 but POOL_MAX_SIZE is 20: .* lower the first or raise the second$/],
+    [{ POOL_DEFAULT_TTL: '3h' }, /^POOL_DEFAULT_TTL is 3h but POOL_MAX_TTL is 2h: /],
+    [{ POOL_MAX_AGE: '1h' }, /^POOL_MAX_TTL is 2h but POOL_MAX_AGE is 1h: /],
+    [{ POOL_DEFAULT_TTL: '2h', POOL_MAX_AGE: '3h' }, /^POOL_DEFAULT_TTL is 2h but POOL_MAX_AGE is 3h: .* at least twice/],
+    [{ CONTAINER_PORT_RANGE_START: '29999' }, /^CONTAINER_PORT_RANGE_START is 29999 but CONTAINER_PORT_RANGE_END is 29999: /],
+    [{ CONTAINER_PORT_RANGE_END: '20010' }, /has 11 ports but the pools may hold 20 instances/],
+    [{ SERVER_PORT: '25000' }, /^SERVER_PORT uses port 25000, which lies between CONTAINER_PORT_RANGE_START/],
+    [{ SERVER_PORT: '8000' }, /^SERVER_PORT and PROXY_LISTEN both use port 8000/],
+    [{ VALKEY_ADDR: 'localhost:4222' }, /^VALKEY_ADDR and NATS_URL both use port 4222/],
+    [{ PUBLIC_SCHEME: 'https' }, /^PUBLIC_SCHEME is https but PROXY_LISTEN is :8000, .*PUBLIC_PORT=443$/],
+  ])('%j does not', (env, message) => {
+    expect(problem(env)).toMatch(message);
+  });
+
+  it('need not differ in their ports when they are on other hosts', () => {
+    expect(problems({ VALKEY_ADDR: 'valkey:8080', NATS_URL: 'nats://queue:25000' })).toEqual([]);
+  });
+});
+
+describe('addresses', () => {
+  it('leave out the port that goes without saying', () => {
+    expect(config({ PROXY_LISTEN: ':80' }).proxy.address.port).toBeUndefined();
+    expect(config({ PUBLIC_SCHEME: 'https', PUBLIC_PORT: '443' }).proxy.address.port).toBeUndefined();
+    expect(config({ PUBLIC_SCHEME: 'http', PUBLIC_PORT: '443' }).proxy.address.port).toBe(443);
+    expect(config({ PUBLIC_PORT: '9000' }).proxy.address.port).toBe(9000);
+  });
+
+  it('follow what they are taken from', () => {
+    expect(config({ SERVER_PORT: '9090' }).server.publicUrl).toBe('http://localhost:9090');
+    expect(config({ PROXY_LISTEN: ':8001' }).proxy.internalUrl).toBe('http://127.0.0.1:8001');
+    expect(config({ PROXY_LISTEN: '10.1.2.3:8001' }).proxy.internalUrl).toBe('http://10.1.2.3:8001');
+    expect(config({ PROXY_LISTEN: '[::1]:8001' }).proxy.internalUrl).toBe('http://[::1]:8001');
+  });
+});
+
+describe('warnings', () => {
+  const warnings = (env: Environment): readonly string[] => loadConfig(env, read).warnings;
+
+  it.each([
+    [{ POOL_TARGT_SIZE: '5' }, /^POOL_TARGT_SIZE .* did you mean POOL_TARGET_SIZE\?$/],
+    [{ API_KEYS: 'x' }, /did you mean API_KEY\?$/],
+    [{ API_KEY_FLE: 'x' }, /did you mean API_KEY_FILE\?$/],
+    [{ TRY_IT_NOW_LOG_LEVEL: 'x' }, /did you mean LOG_LEVEL\?$/],
+    [{ POOL_SOMETHING_ELSE: 'x' }, /^POOL_SOMETHING_ELSE .*docs\/reference\/config\.md/],
+    [{ CRIU_ENABLED: 'true' }, /^CRIU_ENABLED is set but has no effect/],
+    [{ CONTAINER_PORT_RANGE_START: '32000', CONTAINER_PORT_RANGE_END: '33000' }, /overlaps the kernel's own range 32768 to 60999/],
+    [{ SERVER_HOST: '0.0.0.0' }, /^SERVER_HOST \(0\.0\.0\.0\) lets other machines in and API_KEY is not set/],
+    [{ TRUSTED_PROXIES: '0.0.0.0/0' }, /^TRUSTED_PROXIES has 0\.0\.0\.0\/0/],
+    [{ RATE_LIMIT_DAILY: '10' }, /^RATE_LIMIT_DAILY \(10\) is below RATE_LIMIT_HOURLY \(60\)/],
+    [{ TEMPLATES_FILE: 'docs/templates.md', CONTAINER_IMAGE: 'x' }, /^CONTAINER_IMAGE is not used/],
+  ])('%j gets one', (env, message) => {
+    const readCatalogue = (path: string): string => (path.endsWith('.md') ? 'templates: [{ name: a, image: b, port: 1 }]' : read(path));
+    const found = loadConfig(env, readCatalogue).warnings;
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(message);
+  });
+
+  it('leave other programs\' variables alone', () => {
+    expect(warnings({ NODE_ENV: 'production', NODE_OPTIONS: '', DOCKER_HOST: 'x', HOST: 'x', PORT: '1', SERVER_NAME: 'x', NATS_PORT: 'tcp://1.2.3.4:4222', PATH: '/bin', HTTP_PROXY: 'x', POOL_TARGT_SIZE: '' })).toEqual([]);
+  });
+
+  it('do without the kernel\'s range where there is none', () => {
+    expect(loadConfig({ CONTAINER_PORT_RANGE_START: '32000', CONTAINER_PORT_RANGE_END: '33000' }, () => { throw new Error('ENOENT'); }).warnings).toEqual([]);
+  });
+});
+
+describe('the catalogue file', () => {
+  it('replaces the default template and takes its defaults from the variables', () => {
+    const path = file('templates:\n  - { name: a, image: one, port: 1 }\n  - { name: b, image: two, port: 2, pool: { target: 1 } }\n', 'templates.yaml');
+    const { templates } = config({ TEMPLATES_FILE: path, POOL_TARGET_SIZE: '7', POOL_MAX_SIZE: '9' });
+    expect(templates.map(({ name, pool }) => [name, pool.target, pool.max])).toEqual([['a', 7, 9], ['b', 1, 9]]);
+  });
+
+  it('that cannot be read is told of beside everything else', () => {
+    const found = problems({ TEMPLATES_FILE: '/nonexistent.yaml', LOG_LEVEL: 'loud' });
+    expect(found).toEqual([expect.stringMatching(/^LOG_LEVEL /), expect.stringMatching(/^TEMPLATES_FILE is "\/nonexistent\.yaml", which cannot be read/)]);
+  });
+
+  it('counts the ports of all its templates together', () => {
+    const path = file('templates:\n  - { name: a, image: one, port: 1, pool: { max: 6 } }\n  - { name: b, image: two, port: 2, pool: { max: 6 } }\n');
+    expect(problem({ TEMPLATES_FILE: path, CONTAINER_PORT_RANGE_END: '20010' })).toMatch(/has 11 ports but the pools may hold 12/);
+  });
+});

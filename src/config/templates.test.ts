@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { Template } from '../domain/template.ts';
+import type { Setting } from './rules.ts';
+import { parseTemplates, type TemplateDefaults } from './templates.ts';
+
+const MINUTE = 60_000;
+const setting = (source: string, value: number, written: string): Setting<number> => ({ source, value, written, sound: true });
+const defaults: TemplateDefaults = {
+  target: setting('POOL_TARGET_SIZE', 3, '3'),
+  max: setting('POOL_MAX_SIZE', 20, '20'),
+  replenishThreshold: setting('POOL_REPLENISH_THRESHOLD', 0, '0'),
+  defaultTtl: setting('POOL_DEFAULT_TTL', 30 * MINUTE, '30m'),
+  maxTtl: setting('POOL_MAX_TTL', 120 * MINUTE, '2h'),
+  maxAge: setting('POOL_MAX_AGE', 1_440 * MINUTE, '24h'),
+};
+
+const reading = (text: string) => parseTemplates(text, 'apps.yaml', defaults);
+const problems = (text: string): readonly string[] => reading(text).problems;
+
+/** One template with these lines added, each a line of the file from line 5 on. */
+function withLines(...lines: string[]): string {
+  return ['templates:', '  - name: hello', '    image: app', '    port: 80', ...lines.map((line) => `    ${line}`)].join('\n');
+}
+
+function template(...lines: string[]): Template {
+  const { templates, problems: found } = reading(withLines(...lines));
+  expect(found).toEqual([]);
+  expect(templates).toHaveLength(1);
+  return templates[0] as Template;
+}
+
+describe('a template', () => {
+  it('needs a name, an image and a port; the rest has defaults', () => {
+    expect(template()).toEqual({
+      name: 'hello', title: 'hello', description: '', image: 'app', port: 80, env: {},
+      readiness: { path: '/', timeoutMs: MINUTE }, warmup: ['/'], limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
+      capabilities: [], egress: false, pool: { target: 3, max: 20, replenishThreshold: 0 }, ttl: { defaultMs: 30 * MINUTE, maxMs: 120 * MINUTE }, maxAgeMs: 1_440 * MINUTE,
+    } satisfies Template);
+  });
+
+  it('keeps environment values as they are written', () => {
+    expect(template('env: { A: 1.10, B: true, C: 007, D: "", E: a b, F: 0x1F, G: 1_000 }').env).toEqual({ A: '1.10', B: 'true', C: '007', D: '', E: 'a b', F: '0x1F', G: '1_000' });
+  });
+
+  it('has its description in one line, however it is folded', () => {
+    expect(template('description: |', '  One', '  two.', '').description).toBe('One two.');
+  });
+
+  it('may name capabilities as any manual does', () => {
+    expect(template('capabilities: [CAP_CHOWN, setuid, CHOWN]').capabilities).toEqual(['CHOWN', 'SETUID']);
+  });
+
+  it('may repeat parts by YAML aliases', () => {
+    const { templates, problems: found } = reading('templates:\n  - { name: a, image: one, port: 1, limits: &small { memory: 64m, cpus: 0.5 } }\n  - { name: b, image: two, port: 2, limits: *small }\n');
+    expect(found).toEqual([]);
+    expect(templates[1]?.limits).toEqual({ memoryBytes: 64 * 2 ** 20, cpus: 0.5, pids: 128 });
+  });
+});
+
+describe('a problem', () => {
+  it.each([
+    ['prot: 80', 5, /templates\[0\]\.prot is not known; did you mean port\?/],
+    ['frobnicate: 1', 5, /templates\[0\]\.frobnicate is not known; here may stand name, title/],
+    ['pool: { targt: 3 }', 5, /templates\[0\]\.pool\.targt is not known; did you mean target\?/],
+    ['title: ""', 5, /templates\[0\]\.title is ""; it must be a text of 1 to 80 characters/],
+    ['title: [a]', 5, /templates\[0\]\.title is a list; it must be/],
+    ['egress: perhaps', 5, /templates\[0\]\.egress is "perhaps"; it must be true or false/],
+    ['env: { A: }', 5, /templates\[0\]\.env\.A is empty/],
+    ['env: { A: { B: c } }', 5, /templates\[0\]\.env\.A is a group of settings/],
+    ['env: { "a-b": c }', 5, /"a-b" is not a name that an environment variable can have/],
+    ['env: [A=b]', 5, /templates\[0\]\.env is a list; it must be a group of settings/],
+    ['limits:', 5, /templates\[0\]\.limits is empty; it must be a group of settings/],
+    ['limits: { memory: 256 }', 5, /templates\[0\]\.limits\.memory is "256" \(the unit is missing\)/],
+    ['limits: { memory: 256MB }', 5, /templates\[0\]\.limits\.memory is "256MB"; it must be a size/],
+    ['limits: { memory: 1MiB }', 5, /it must be a size from 6MiB/],
+    ['limits: { cpus: 0 }', 5, /templates\[0\]\.limits\.cpus is "0"/],
+    ['readiness: { path: healthz }', 5, /templates\[0\]\.readiness\.path is "healthz"; it must be a path that starts with \//],
+    ['warmup: /', 5, /templates\[0\]\.warmup must be a list/],
+    ['warmup: [/, "a b"]', 5, /templates\[0\]\.warmup\[1\] is "a b"/],
+    ['capabilities: [SYS_ADMIN]', 5, /templates\[0\]\.capabilities\[0\] is "SYS_ADMIN" \(refused because it mounts file systems/],
+    ['capabilities: [CAP_NET_RAW]', 5, /refused because it forges packets/],
+    ['capabilities: [ALL]', 5, /refused/],
+    ['capabilities: [CHWON]', 5, /did you mean CHOWN\?/],
+    ['pool: { target: 30 }', 2, /templates\[0\]\.pool\.target \(apps\.yaml:5\) is 30 but POOL_MAX_SIZE is 20/],
+    ['ttl: { default: 3h }', 2, /templates\[0\]\.ttl\.default \(apps\.yaml:5\) is 3h but POOL_MAX_TTL is 2h/],
+    ['max_age: 90m', 2, /POOL_MAX_TTL is 2h but templates\[0\]\.max_age \(apps\.yaml:5\) is 90m/],
+    ['name: again', 5, /apps\.yaml:5: this is not YAML as it should be: Map keys must be unique/],
+  ])('in %s is told with line and reason', (text, line, message) => {
+    const found = problems(withLines(text));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(new RegExp(`^apps\\.yaml:${line}: `));
+    expect(found[0]).toMatch(message);
+  });
+
+  it('is told once where a wrong value would upset a rule too', () => {
+    expect(problems(withLines('pool: { max: none }', 'ttl: { max: soon }'))).toEqual([
+      expect.stringMatching(/^apps\.yaml:5: templates\[0\]\.pool\.max is "none"/),
+      expect.stringMatching(/^apps\.yaml:6: templates\[0\]\.ttl\.max is "soon"/),
+    ]);
+  });
+
+  it('of what the variables got wrong is left to them', () => {
+    expect(parseTemplates(withLines(), 'apps.yaml', { ...defaults, target: setting('POOL_TARGET_SIZE', 30, '30') }).problems).toEqual([]);
+  });
+
+  it('does not hide the others, and they come in the order of the file', () => {
+    const found = problems('templates:\n  - name: Big Name\n    port: 0\n    colour: red\n  - just text\n');
+    expect(found.map((text) => text.replace(/; .*/, ''))).toEqual([
+      'apps.yaml:2: templates[0].name is "Big Name"',
+      'apps.yaml:2: templates[0].image is missing',
+      'apps.yaml:3: templates[0].port is "0"',
+      'apps.yaml:4: templates[0].colour is not known',
+      'apps.yaml:5: templates[1] is a single value',
+    ]);
+  });
+
+  it('is a name that is taken', () => {
+    expect(problems('templates:\n  - { name: a, image: b, port: 1 }\n  - { name: a, image: b, port: 1 }\n')).toEqual(['apps.yaml:3: the name a is taken by an earlier template; choose another']);
+  });
+
+  it.each(['', 'templates:', 'templates: []', '# nothing', 'other: 1\ntemplates: [', '- a', 'just text', 'templates: {}', '\t- x', 'templates: [{ name: *nobody, image: x, port: 1 }]', '---\na: 1\n---\nb: 2'])('is a file like %j', (text) => {
+    const found = problems(text);
+    expect(found.length).toBeGreaterThan(0);
+    for (const line of found) expect(line).toMatch(/^apps\.yaml:\d+: /);
+  });
+});
+
+describe('docs/templates.md', () => {
+  const page = readFileSync('docs/templates.md', 'utf8');
+  const example = /```yaml\n(.*?)```/s.exec(page)?.[1] ?? '';
+  const documented = [...page.matchAll(/^\| `([a-z_.]+)` \|/gm)].map(([, key = '']) => key);
+
+  it('has an example that is right', () => {
+    const { templates, problems: found } = reading(example);
+    expect(found).toEqual([]);
+    expect(templates.map(({ name }) => name)).toEqual(['hello', 'clock']);
+  });
+
+  it('describes exactly the keys that the example shows in full', () => {
+    const { templates: [full = {}] } = parse(example) as { templates: Record<string, unknown>[] };
+    const nested = ['readiness', 'limits', 'pool', 'ttl'];
+    const shown = Object.entries(full).flatMap(([key, value]) => (nested.includes(key) ? Object.keys(value as object).map((inner) => `${key}.${inner}`) : [key]));
+    expect(documented).toEqual(shown);
+  });
+
+  it('describes every key that may stand there', () => {
+    const [problem = ''] = problems(withLines('frobnicate: 1'));
+    const known = /here may stand (.*)$/.exec(problem)?.[1]?.split(', ') ?? [];
+    expect(known.length).toBeGreaterThan(10);
+    expect([...new Set(documented.map((key) => key.split('.')[0]))]).toEqual(known);
+  });
+});

@@ -1,0 +1,35 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { processRegistry } from './process-metrics.ts';
+
+export interface DiscoveryMetricsOptions<Outcome extends string> {
+  readonly version: string;
+  /** Every way in which a question can be answered: the values of the label `outcome`. */
+  readonly outcomes: readonly Outcome[];
+  readonly stats: () => { readonly hostnames: number; readonly inStep: boolean; readonly resyncs: number };
+}
+
+/** What the discovery process counts; it has a registry of its own, as it is a process of its own. */
+export class DiscoveryMetrics<Outcome extends string> {
+  readonly registry: Registry;
+  readonly contentType: string;
+  readonly #answers: Counter<'outcome'>;
+
+  constructor({ version, outcomes, stats }: DiscoveryMetricsOptions<Outcome>) {
+    this.registry = processRegistry(version);
+    this.contentType = this.registry.contentType;
+    const registers = [this.registry];
+    this.#answers = new Counter({ name: 'try_it_now_dns_answers_total', help: 'DNS questions about where an instance is, by how they were answered.', labelNames: ['outcome'], registers });
+    for (const outcome of outcomes) this.#answers.inc({ outcome }, 0);
+    new Gauge({ name: 'try_it_now_dns_hostnames', help: 'Instances whose place is known.', registers, collect() { this.set(stats().hostnames); } });
+    new Gauge({ name: 'try_it_now_dns_in_step', help: 'Whether Valkey is being followed: 1 yes, 0 when answers come from memory alone.', registers, collect() { this.set(stats().inStep ? 1 : 0); } });
+    new Counter({ name: 'try_it_now_dns_resyncs_total', help: 'How often everything was read anew from Valkey.', registers, collect() { this.reset(); this.inc(stats().resyncs); } });
+  }
+
+  answered(outcome: Outcome): void {
+    this.#answers.inc({ outcome });
+  }
+
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+}

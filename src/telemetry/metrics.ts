@@ -1,0 +1,173 @@
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { ErrorCode } from '../domain/errors.ts';
+import { RELEASE_REASONS, type ReleaseReason } from '../domain/instance.ts';
+import type { Observer } from '../pool/ports.ts';
+import { processRegistry } from './process-metrics.ts';
+import { ScrapedGauges, type ScrapeSources } from './scraped-gauges.ts';
+
+type Outcome = Parameters<Observer['take']>[1];
+type Method = Parameters<Observer['provision']>[1];
+type Phase = Parameters<Observer['provisionPhase']>[1];
+type Repair = Parameters<Observer['repaired']>[0];
+type Status = 'success' | 'failure';
+
+const OUTCOMES = ['taken', 'again', 'empty', 'limited', 'key_reused', 'error'] as const satisfies readonly Outcome[];
+const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];
+const PHASES = ['container', 'readiness', 'warmup'] as const satisfies readonly Phase[];
+const REPAIRS = ['container', 'record', 'port', 'index', 'ticket', 'proxy'] as const satisfies readonly Repair[];
+const STATUSES = ['success', 'failure'] as const satisfies readonly Status[];
+
+/** A take is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
+const TAKE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+const HTTP_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** 5 s and 10 s are where the alerts on slow starts are drawn. */
+const PROVISION_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 120];
+const CLEANUP_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const LAG_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** Stands for a template that is no longer in the catalogue, so that old records cannot add series for ever. */
+const FORMER_TEMPLATE = '(former)';
+
+export interface MetricsOptions {
+  /** The names in the catalogue: the only values of the label `template`. */
+  readonly templates: readonly string[];
+  readonly version: string;
+  readonly sources?: ScrapeSources;
+  readonly sourceTimeoutMs?: number;
+}
+
+interface TakeSeries {
+  readonly outcomes: Readonly<Record<Outcome, Counter.Internal>>;
+  readonly duration: Histogram.Internal<'template'>;
+}
+
+/** Everything this process counts, in the Prometheus text format. Durations come in as ms and go out as seconds. */
+export class Metrics implements Observer {
+  readonly registry: Registry;
+  readonly contentType: string;
+  readonly #gauges: ScrapedGauges;
+  readonly #templates: ReadonlySet<string>;
+  readonly #takes: Counter<'template' | 'outcome'>;
+  readonly #takeDuration: Histogram<'template'>;
+  readonly #takeSeries = new Map<string, TakeSeries>();
+  readonly #provisions: Counter<'template' | 'method' | 'status'>;
+  readonly #provisionDuration: Histogram<'template' | 'method'>;
+  readonly #phaseDuration: Histogram<'template' | 'phase'>;
+  readonly #provisionFailures: Counter<'template' | 'code'>;
+  readonly #releases: Counter<'template' | 'reason'>;
+  readonly #cleanups: Counter<'template' | 'status'>;
+  readonly #cleanupDuration: Histogram<'template'>;
+  readonly #expiryLag: Histogram;
+  readonly #repairs: Counter<'kind'>;
+  readonly #http: Histogram<'method' | 'route' | 'status'>;
+  #scrape: Promise<string> | undefined;
+
+  constructor({ templates, version, sources = {}, sourceTimeoutMs }: MetricsOptions) {
+    this.registry = processRegistry(version);
+    this.contentType = this.registry.contentType;
+    this.#templates = new Set(templates);
+    this.#gauges = new ScrapedGauges(this.registry, sources, sourceTimeoutMs);
+    const registers = [this.registry];
+    this.#takes = new Counter({ name: 'try_it_now_takes_total', help: 'Requests for an instance, by what became of them.', labelNames: ['template', 'outcome'], registers });
+    this.#takeDuration = new Histogram({ name: 'try_it_now_take_duration_seconds', help: 'How long the hand-over of an instance took in the store, in seconds.', labelNames: ['template'], buckets: TAKE_BUCKETS, registers });
+    this.#provisions = new Counter({ name: 'try_it_now_provisions_total', help: 'Attempts to make an instance ready.', labelNames: ['template', 'method', 'status'], registers });
+    this.#provisionDuration = new Histogram({ name: 'try_it_now_provision_duration_seconds', help: 'How long it took until an instance was ready, failed attempts left out, in seconds.', labelNames: ['template', 'method'], buckets: PROVISION_BUCKETS, registers });
+    this.#phaseDuration = new Histogram({ name: 'try_it_now_provision_phase_duration_seconds', help: 'The same by phase: container start, readiness of the app, warm-up through the proxy, in seconds.', labelNames: ['template', 'phase'], buckets: PROVISION_BUCKETS, registers });
+    this.#provisionFailures = new Counter({ name: 'try_it_now_provision_failures_total', help: 'Failed attempts to make an instance ready, by error code.', labelNames: ['template', 'code'], registers });
+    this.#releases = new Counter({ name: 'try_it_now_releases_total', help: 'Instances sent on their way out, by reason.', labelNames: ['template', 'reason'], registers });
+    this.#cleanups = new Counter({ name: 'try_it_now_cleanups_total', help: 'Attempts to take an instance down.', labelNames: ['template', 'status'], registers });
+    this.#cleanupDuration = new Histogram({ name: 'try_it_now_cleanup_duration_seconds', help: 'How long it took to take an instance down, failed attempts left out, in seconds.', labelNames: ['template'], buckets: CLEANUP_BUCKETS, registers });
+    this.#expiryLag = new Histogram({ name: 'try_it_now_expiry_lag_seconds', help: 'How long after its deadline an instance stopped being reachable, in seconds.', buckets: LAG_BUCKETS, registers });
+    this.#repairs = new Counter({ name: 'try_it_now_reconcile_repairs_total', help: 'Things found out of order and put right, by kind.', labelNames: ['kind'], registers });
+    this.#http = new Histogram({ name: 'try_it_now_http_request_duration_seconds', help: 'How long requests took, by route and class of status, in seconds.', labelNames: ['method', 'route', 'status'], buckets: HTTP_BUCKETS, registers });
+    this.#startAtZero(templates);
+  }
+
+  /** What /metrics answers. Scrapes at the same time share one reading of the sources. */
+  text(): Promise<string> {
+    this.#scrape ??= this.#gauges.refresh().then(() => this.registry.metrics()).finally(() => { this.#scrape = undefined; });
+    return this.#scrape;
+  }
+
+  /** Binds a route's labels once; the function it returns is called per request. */
+  route(method: string, route: string): (status: number, durationMs: number) => void {
+    const classes: (Histogram.Internal<'method' | 'route' | 'status'> | undefined)[] = [];
+    return (status, durationMs) => {
+      const hundred = status >= 100 && status < 600 ? Math.trunc(status / 100) : 5;
+      const series = (classes[hundred] ??= this.#http.labels({ method, route, status: `${hundred}xx` }));
+      series.observe(durationMs / 1000);
+    };
+  }
+
+  take(template: string, outcome: Outcome, durationMs: number): void {
+    const series = this.#takeSeries.get(template) ?? this.#takesOf(FORMER_TEMPLATE);
+    series.outcomes[outcome].inc();
+    series.duration.observe(durationMs / 1000);
+  }
+
+  provision(template: string, method: Method, status: Status, durationMs: number): void {
+    const known = this.#known(template);
+    this.#provisions.inc({ template: known, method, status });
+    if (status === 'success') this.#provisionDuration.observe({ template: known, method }, durationMs / 1000);
+  }
+
+  provisionPhase(template: string, phase: Phase, durationMs: number): void {
+    this.#phaseDuration.observe({ template: this.#known(template), phase }, durationMs / 1000);
+  }
+
+  provisionFailed(template: string, code: ErrorCode): void {
+    this.#provisionFailures.inc({ template: this.#known(template), code });
+  }
+
+  release(template: string, reason: ReleaseReason): void {
+    this.#releases.inc({ template: this.#known(template), reason });
+  }
+
+  cleanup(template: string, status: Status, durationMs: number): void {
+    const known = this.#known(template);
+    this.#cleanups.inc({ template: known, status });
+    if (status === 'success') this.#cleanupDuration.observe({ template: known }, durationMs / 1000);
+  }
+
+  expiryLag(ms: number): void {
+    this.#expiryLag.observe(ms / 1000);
+  }
+
+  repaired(kind: Repair, count: number): void {
+    this.#repairs.inc({ kind }, count);
+  }
+
+  #known(template: string): string {
+    return this.#templates.has(template) ? template : FORMER_TEMPLATE;
+  }
+
+  #takesOf(template: string): TakeSeries {
+    const found = this.#takeSeries.get(template);
+    if (found !== undefined) return found;
+    const of = (outcome: Outcome): Counter.Internal => this.#takes.labels({ template, outcome });
+    const made: TakeSeries = {
+      outcomes: { taken: of('taken'), again: of('again'), empty: of('empty'), limited: of('limited'), key_reused: of('key_reused'), error: of('error') },
+      duration: this.#takeDuration.labels({ template }),
+    };
+    this.#takeSeries.set(template, made);
+    return made;
+  }
+
+  /** A series that appears with its first event has no earlier value, and rate() would miss that event. */
+  #startAtZero(templates: readonly string[]): void {
+    for (const template of templates) {
+      this.#takesOf(template);
+      for (const outcome of OUTCOMES) this.#takes.inc({ template, outcome }, 0);
+      this.#takeDuration.zero({ template });
+      for (const method of METHODS) {
+        this.#provisionDuration.zero({ template, method });
+        for (const status of STATUSES) this.#provisions.inc({ template, method, status }, 0);
+      }
+      for (const phase of PHASES) this.#phaseDuration.zero({ template, phase });
+      for (const reason of RELEASE_REASONS) this.#releases.inc({ template, reason }, 0);
+      for (const status of STATUSES) this.#cleanups.inc({ template, status }, 0);
+      this.#cleanupDuration.zero({ template });
+    }
+    for (const kind of REPAIRS) this.#repairs.inc({ kind }, 0);
+  }
+}
