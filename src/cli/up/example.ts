@@ -29,11 +29,11 @@ export function exampleOf(image: string): string | undefined {
 }
 
 /** Builds the image when it is missing or its sources changed. Throws image_missing with the build's last lines. */
-export async function buildImage(name: string, engine: 'podman' | 'docker', socketPath: string, onLine: (line: string) => void): Promise<void> {
+export async function buildImage(name: string, engine: 'podman' | 'docker', socketPath: string, env: Environment, onLine: (line: string) => void): Promise<void> {
   const host = `unix://${socketPath}`;
   const build = spawn(`${ROOT}scripts/build-image.sh`, [name, '--engine', engine], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...(engine === 'docker' ? { DOCKER_HOST: host } : {}) },
+    env: { ...env, ...(engine === 'docker' ? { DOCKER_HOST: host } : {}) },
   });
   const lines: string[] = [];
   for (const stream of [build.stdout, build.stderr]) {

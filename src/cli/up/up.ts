@@ -91,7 +91,7 @@ async function bringUp({ env, loaded, log, logFile, releasers, screen, stopped }
 
   const engine = await chooseEngine(config, log);
   explainEngine(engine, config, screen);
-  if (engine !== 'simulated') await buildImages(config, engine, screen);
+  if (engine !== 'simulated') await buildImages(config, engine, settings, screen);
   stopped.throwIfAborted();
 
   // Released backwards: the server stops, then the containers it leaves for a restart are removed, then the parts.
@@ -110,13 +110,13 @@ function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']
   else screen.warn('Neither Podman nor Docker answers here, so containers are only simulated: the way works, the apps are stand-ins');
 }
 
-async function buildImages(config: Config, engine: 'podman' | 'docker', screen: UpParts['screen']): Promise<void> {
+async function buildImages(config: Config, engine: 'podman' | 'docker', env: Environment, screen: UpParts['screen']): Promise<void> {
   const socketPath = engine === 'podman' ? config.containers.podmanSocket : config.containers.dockerSocket;
   for (const { image } of config.templates) {
     const example = exampleOf(image);
     if (example === undefined) continue;
     screen.start(`Image ${image}`);
-    await buildImage(example, engine, socketPath, (line) => { screen.text = `Image ${image}: ${line}`.slice(0, 100); });
+    await buildImage(example, engine, socketPath, env, (line) => { screen.text = `Image ${image}: ${line}`.slice(0, 100); });
     screen.succeed(`Image ${image}`);
   }
 }

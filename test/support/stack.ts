@@ -1,0 +1,109 @@
+import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startApp, type App } from '../../src/app.ts';
+import type { Config } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Template } from '../../src/domain/template.ts';
+import { newHostLabel } from '../../src/domain/ids.ts';
+import { launchCaddy, type LaunchedCaddy } from '../../src/launcher/caddy.ts';
+import { launchNats, type LaunchedNats } from '../../src/launcher/nats.ts';
+import { freePort } from '../../src/launcher/ports.ts';
+import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts';
+import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
+import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
+import { createRuntime } from '../../src/adapters.ts';
+import { silent } from './store.ts';
+import { template as tiny } from './templates.ts';
+
+export interface Stack extends AsyncDisposable {
+  readonly config: Config;
+  readonly app: App;
+  /** http://127.0.0.1:<port> of the API. */
+  readonly api: string;
+  /** http://127.0.0.1:<port> of Caddy. */
+  readonly proxy: string;
+  readonly valkey: LaunchedValkey;
+  readonly nats: LaunchedNats;
+  readonly caddy: LaunchedCaddy;
+  /** Stops the server and starts it again on the same parts, as a deployment would. */
+  restart(): Promise<void>;
+}
+
+export interface StackOptions {
+  readonly engine?: 'podman' | 'docker' | 'simulated';
+  /** The engine's socket. */
+  readonly socketPath?: string;
+  readonly templates?: readonly Template[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const PORTS_A_STACK = 300;
+let stacksStarted = 0;
+
+/** Test files run side by side in numbered workers; each worker has ports of its own, below the kernel's ephemeral ones. */
+function nextPortRange(): number {
+  const worker = Number(process.env['VITEST_POOL_ID'] ?? '0') % 8;
+  stacksStarted += 1;
+  return 12_000 + worker * 2_000 + (stacksStarted % 6) * PORTS_A_STACK;
+}
+
+/** Every part for real, on free ports, with a deployment name of its own; all of it is gone when disposed. */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const { engine = 'simulated', socketPath, templates = [tiny()] } = options;
+  const cleanups: (() => Promise<unknown>)[] = [];
+  const dispose = async (): Promise<void> => {
+    const errors: unknown[] = [];
+    for (const cleanup of cleanups.reverse()) await cleanup().catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw new AggregateError(errors, 'the stack left something behind');
+  };
+  try {
+    const dir = await mkdtemp(join(tmpdir(), 'try-it-now-stack-'));
+    cleanups.push(() => rm(dir, { recursive: true, force: true }));
+    const folder = async (name: string): Promise<string> => {
+      await mkdir(join(dir, name));
+      return join(dir, name);
+    };
+    const [valkey, nats, caddy] = await Promise.all([
+      launchValkey({ dir: await folder('valkey') }), launchNats({ dir: await folder('nats') }), launchCaddy({ dir: await folder('caddy') }),
+    ]);
+    cleanups.push(() => Promise.all([valkey, nats, caddy].map(({ server }) => server.stop())));
+
+    const [proxyPort, serverPort, discoveryPort, rangeStart] = [await freePort(), await freePort(), await freePort(), nextPortRange()];
+    const env = {
+      CONTAINER_MODE: engine, CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl,
+      PROXY_LISTEN: `:${proxyPort}`, SERVER_PORT: String(serverPort), DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
+      CONTAINER_PORT_RANGE_START: String(rangeStart), CONTAINER_PORT_RANGE_END: String(rangeStart + PORTS_A_STACK - 1), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
+      ...(socketPath === undefined ? {} : { [engine === 'podman' ? 'PODMAN_SOCKET' : 'DOCKER_SOCKET']: socketPath }), ...options.env,
+    };
+    const config: Config = { ...loadConfig(env).config, templates };
+
+    const source = new ValkeyHostnameSource({ ...config.valkey, log: silent });
+    const discovery = await startDiscovery({ listen: config.proxy.discovery, source, log: silent });
+    cleanups.push(async () => {
+      await discovery.close();
+      source.close();
+    });
+    cleanups.push(async () => {
+      const runtime = createRuntime(engine, config, silent);
+      for (const { name } of await runtime.list()) await runtime.remove(name);
+      if (!(await runtime.dismantle())) throw new Error('containers of the test are still there');
+      await runtime.close();
+    });
+    const start = (): Promise<App> => startApp({ config, log: silent, role: 'server', version: 'test' });
+    let app = await start();
+    cleanups.push(() => app.stop());
+    return {
+      config, valkey, nats, caddy, api: `http://127.0.0.1:${serverPort}`, proxy: `http://127.0.0.1:${proxyPort}`,
+      get app() { return app; },
+      restart: async () => {
+        await app.stop();
+        app = await start();
+      },
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
