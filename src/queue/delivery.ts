@@ -6,6 +6,7 @@ import { backoffMs } from '../lifecycle/backoff.ts';
 import type { TaskContext, TaskHandlers } from '../pool/ports.ts';
 import type { QueueConnection } from './connection.ts';
 import { keepDead, type Burial } from './dead-tasks.ts';
+import { PULL_EXPIRES_MS } from './puller.ts';
 import type { DeliveryPolicy } from './stream-and-consumers.ts';
 import { decodeTask } from './task-payload.ts';
 
@@ -78,8 +79,9 @@ async function afterFailure(context: DeliveryContext, message: JsMsg, task: Task
   const { deliveryCount } = message.info;
   const fields = { ...taskFields(task), attempt: deliveryCount, attempts: policy.attempts, err: error, reason };
   if (signal.aborted) {
+    // Not at once: the pulls of the workers that are stopping must have left the server by then.
     log.warn({ ...fields, outcome: 'interrupted' }, failed);
-    message.nak();
+    message.nak(PULL_EXPIRES_MS);
     return 'interrupted';
   }
   if (deliveryCount >= policy.attempts) {

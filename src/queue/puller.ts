@@ -1,10 +1,14 @@
 import type { ConsumerInfo, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { QueueConnection } from './connection.ts';
 
-/** How long one pull waits at the server for a task; it is asked again at once. */
-const PULL_EXPIRES_MS = 30_000;
+/**
+ * How long one pull waits at the server; a free worker asks again at once. It is short because a pull outlives its
+ * worker at the server until then, and nats-server 2.9 mishandles a redelivery that meets nothing but such orphans: it
+ * steps back in the stream and hands out a task that another worker has in hands.
+ */
+export const PULL_EXPIRES_MS = 5_000;
 /** NATS leaves a pull on a missing consumer unanswered; two heartbeats missed are how that is noticed. */
-const HEARTBEAT_MS = 2_000;
+const HEARTBEAT_MS = 1_500;
 
 /**
  * One task for one free worker. Each pull asks for a single message and waits at the server, so a task reaches an idle
@@ -32,10 +36,12 @@ export class Puller {
     const handle = this.#connection.jetstream.consumers.getConsumerFromInfo(consumer);
     const messages = await handle.fetch({ max_messages: 1, expires: PULL_EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS });
     this.#open.add(messages);
+    // The stop may have come while the pull was being opened, and so have missed it.
+    if (stopped()) void messages.close();
     try {
       for await (const message of messages) {
         if (!stopped()) return message;
-        message.nak();
+        message.nak(PULL_EXPIRES_MS);
       }
       return undefined;
     } finally {

@@ -1,0 +1,305 @@
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
+import { Gate, QUICK, RecordingHandlers, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
+import { sleep } from '../lifecycle/sleep.ts';
+import { listDead } from './dead-tasks.ts';
+import type { TaskOutcome } from './delivery.ts';
+import { queueDepth } from './depth.ts';
+import type { QueueConnection } from './connection.ts';
+
+/** Nothing in the stream: nothing can be delivered any more. */
+const drained = (connection: QueueConnection) => eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
+
+describe('a task', () => {
+  it('is handled once and leaves the stream', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection } = await nats.workers(handlers);
+    const { queue } = await nats.publisher();
+    const [provision, cleanup] = [provisionTask(), cleanupTask()];
+    await queue.publishProvision([provision]);
+    await queue.publishCleanup(cleanup);
+    await drained(connection);
+    expect(handlers.calls.map(({ task, context }) => ({ task, attempt: context.attempt }))).toEqual(expect.arrayContaining([{ task: provision, attempt: 1 }, { task: cleanup, attempt: 1 }]));
+    expect(handlers.calls).toHaveLength(2);
+  });
+
+  it('that fails is tried again after a pause, and each failure is logged', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const outcomes: TaskOutcome[] = [];
+    handlers.work = ({ context }) => {
+      if (context.attempt < 3) throw new Error(`no luck ${context.attempt}`);
+    };
+    const { connection } = await nats.workers(handlers, { observer: { taskEnded: (_kind, outcome) => outcomes.push(outcome) } });
+    const { queue } = await nats.publisher();
+    const task = provisionTask();
+    await queue.publishProvision([task]);
+    await drained(connection);
+    expect(handlers.calls.map(({ context }) => context.attempt)).toEqual([1, 2, 3]);
+    expect(nats.log.with('Provision task failed').map(({ message, fields }) => [message, fields['id'], fields['template'], fields['attempt'], fields['reason']])).toEqual([
+      ['Provision task failed', task.id, 'hello', 1, 'no luck 1'],
+      ['Provision task failed', task.id, 'hello', 2, 'no luck 2'],
+    ]);
+    expect(nats.log.with('Provision task failed')[0]?.fields['retryInMs']).toBeGreaterThanOrEqual(QUICK.backoff.baseMs / 2);
+    expect(outcomes).toEqual(['retried', 'retried', 'done']);
+    expect(handlers.abandonments).toEqual([]);
+    expect((await queueDepth(connection)).dead).toBe(0);
+  });
+
+  it('that keeps failing is kept as dead with its payload and reason, and abandoned once', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    handlers.work = () => { throw new Error('the image is\nbroken'); };
+    const { connection } = await nats.workers(handlers);
+    const { queue } = await nats.publisher();
+    const task = cleanupTask();
+    await queue.publishCleanup(task);
+    await drained(connection);
+    expect(handlers.calls.map(({ context }) => context.attempt)).toEqual([1, 2, 3]);
+    expect(handlers.abandonments).toEqual([{ task, reason: 'the image is\nbroken' }]);
+    expect(nats.log.with('Cleanup task failed')).toHaveLength(3);
+    const [dead, ...more] = await listDead(connection, 10);
+    expect(more).toEqual([]);
+    expect(JSON.parse(new TextDecoder().decode(dead?.payload))).toEqual(task);
+    expect(dead).toMatchObject({ subject: 'provisioning.cleanup.node0', reason: 'the image is broken', attempts: 3, sequence: 1, deadSequence: 1 });
+    expect(dead?.publishedAt.getTime()).toBeGreaterThan(0);
+  });
+
+  it('is not handed out a second time while its handler is slower than ack_wait', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const ackWaitMs = 300;
+    handlers.work = () => sleep(4 * ackWaitMs);
+    const { connection } = await nats.workers(handlers, { policy: { ...QUICK, ackWaitMs } });
+    const { queue } = await nats.publisher();
+    await queue.publishProvision([provisionTask()]);
+    await drained(connection);
+    expect(handlers.calls).toHaveLength(1);
+    expect(nats.log.with('failed')).toEqual([]);
+  });
+
+  it('whose worker died goes to another after ack_wait', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection, stop } = await nats.workers(handlers);
+    await stop(0);
+    const { queue } = await nats.publisher();
+    await queue.publishProvision([provisionTask()]);
+    await takeAndDie(connection);
+    const second = await nats.workers(handlers);
+    await drained(second.connection);
+    expect(handlers.calls.map(({ context }) => context.attempt)).toEqual([2]);
+  });
+
+  it('whose workers died on every attempt ends up dead and abandoned, although nobody listened when NATS gave it up', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection, stop } = await nats.workers(handlers);
+    await stop(0);
+    const { queue } = await nats.publisher();
+    const task = provisionTask();
+    await queue.publishProvision([task]);
+    for (let delivery = 1; delivery <= QUICK.attempts; delivery += 1) await takeAndDie(connection);
+    // One more pull is what makes the server notice that the attempts are used up.
+    const handle = await connection.jetstream.consumers.get('PROVISIONING', 'provision-workers');
+    expect(await handle.next({ expires: 2 * QUICK.ackWaitMs })).toBeNull();
+    await eventually(async () => expect((await connection.manager.consumers.info('PROVISIONING', 'given-up-tasks')).num_pending).toBe(1));
+
+    await nats.workers(handlers);
+    await drained(connection);
+    expect(handlers.calls).toEqual([]);
+    expect(handlers.abandonments.map((abandonment) => abandonment.task)).toEqual([task]);
+    expect(handlers.abandonments[0]?.reason).toContain('3 deliveries');
+    expect((await listDead(connection, 10)).map(({ subject, attempts, sequence }) => ({ subject, attempts, sequence }))).toEqual([{ subject: 'provisioning.provision', attempts: 3, sequence: 1 }]);
+    expect(nats.log.with('Provision task failed')).toHaveLength(1);
+  });
+
+  it('whose abandonment fails is abandoned again until that succeeds, and kept once', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    handlers.work = () => { throw new Error('no luck'); };
+    handlers.onAbandoned = () => { if (handlers.abandonments.length < 3) throw new Error('the store is away'); };
+    const { connection } = await nats.workers(handlers);
+    const { queue } = await nats.publisher();
+    const task = provisionTask();
+    await queue.publishProvision([task]);
+    await drained(connection);
+    expect(handlers.calls).toHaveLength(QUICK.attempts);
+    expect(handlers.abandonments.map((abandonment) => abandonment.task)).toEqual([task, task, task]);
+    expect(await listDead(connection, 10)).toHaveLength(1);
+  });
+});
+
+describe('a payload that cannot be read', () => {
+  const payloads: [string, string, string | Uint8Array][] = [
+    ['is not JSON', 'provisioning.provision', 'not json'],
+    ['is not UTF-8', 'provisioning.provision', Uint8Array.of(0xff, 0xfe)],
+    ['is empty', 'provisioning.provision', ''],
+    ['is of a later version', 'provisioning.provision', JSON.stringify({ ...provisionTask(), v: 2 })],
+    ['has a malformed id', 'provisioning.provision', JSON.stringify({ ...provisionTask(), id: '../../etc' })],
+    ['is of the other kind', 'provisioning.cleanup.node0', JSON.stringify(provisionTask())],
+    ['is addressed to another node', 'provisioning.cleanup.node0', JSON.stringify(cleanupTask('node1'))],
+  ];
+
+  it('goes to the dead tasks at once, is counted, and holds nothing up', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const outcomes: TaskOutcome[] = [];
+    const { connection } = await nats.workers(handlers, { observer: { taskEnded: (_kind, outcome) => outcomes.push(outcome) } });
+    for (const [, subject, payload] of payloads) await connection.jetstream.publish(subject, payload);
+    const { queue } = await nats.publisher();
+    const good = provisionTask();
+    await queue.publishProvision([good]);
+    await drained(connection);
+    expect(handlers.ids()).toEqual([good.id]);
+    expect(handlers.abandonments.map((abandonment) => abandonment.task)).toEqual(payloads.map(() => undefined));
+    expect(outcomes.filter((outcome) => outcome === 'unreadable')).toHaveLength(payloads.length);
+    const dead = await listDead(connection, 20);
+    expect(dead.map(({ attempts }) => attempts)).toEqual(payloads.map(() => 1));
+    const asText = (bytes: string | Uint8Array) => Buffer.from(bytes).toString('base64');
+    expect(dead.map(({ payload }) => asText(payload)).sort()).toEqual(payloads.map(([, , payload]) => asText(payload)).sort());
+  });
+});
+
+describe('workers', () => {
+  it('handle as many tasks of each kind at once as their count says, and no more', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const gate = new Gate();
+    handlers.work = () => gate.passed();
+    const { connection } = await nats.workers(handlers, { count: 3 });
+    const { queue } = await nats.publisher();
+    await queue.publishProvision(Array.from({ length: 8 }, provisionTask));
+    await Promise.all(Array.from({ length: 8 }, () => queue.publishCleanup(cleanupTask())));
+    await eventually(() => expect(handlers.running).toEqual({ provision: 3, cleanup: 3 }));
+    expect((await queueDepth(connection)).consumers).toEqual(expect.arrayContaining([
+      { consumer: 'provision-workers', pending: 5, outstanding: 3, redelivered: 0 },
+      { consumer: 'cleanup-workers', pending: 5, outstanding: 3, redelivered: 0 },
+    ]));
+    gate.open();
+    await drained(connection);
+    expect(handlers.mostAtOnce).toEqual({ provision: 3, cleanup: 3 });
+    expect(new Set(handlers.ids()).size).toBe(16);
+    expect(handlers.calls).toHaveLength(16);
+  });
+
+  it('clean up while every provision slot is busy', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const gate = new Gate();
+    handlers.work = ({ task }) => (task.kind === 'provision' ? gate.passed() : undefined);
+    const { connection } = await nats.workers(handlers, { count: 2 });
+    const { queue } = await nats.publisher();
+    await queue.publishProvision(Array.from({ length: 6 }, provisionTask));
+    await eventually(() => expect(handlers.running.provision).toBe(2));
+    const cleanup = cleanupTask();
+    await queue.publishCleanup(cleanup);
+    await eventually(() => expect(handlers.ids()).toContain(cleanup.id));
+    expect(handlers.running.provision).toBe(2);
+    gate.open();
+    await drained(connection);
+  });
+
+  it('take cleanup tasks of their own node only', async () => {
+    await using nats = await TestNats.start();
+    const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];
+    const { connection } = await nats.workers(first);
+    const { queue } = await nats.publisher();
+    const [other, own] = [cleanupTask('node1'), cleanupTask('node0')];
+    await queue.publishCleanup(other);
+    await queue.publishCleanup(own);
+    await eventually(async () => {
+      expect(first.ids()).toEqual([own.id]);
+      expect((await queueDepth(connection)).total).toBe(1);
+    });
+    await nats.workers(second, { node: 'node1' });
+    await drained(connection);
+    expect(second.ids()).toEqual([other.id]);
+    expect(first.ids()).toEqual([own.id]);
+    expect((await queueDepth(connection)).consumers.map(({ consumer }) => consumer).sort()).toEqual(['cleanup-workers', 'cleanup-workers-node1', 'given-up-tasks', 'provision-workers']);
+  });
+
+  it('of two processes share the work, and no task is handled twice', async () => {
+    await using nats = await TestNats.start();
+    const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];
+    for (const handlers of [first, second]) handlers.work = () => sleep(2);
+    const { connection } = await nats.workers(first);
+    await nats.workers(second);
+    const { queue } = await nats.publisher();
+    const tasks = Array.from({ length: 200 }, provisionTask);
+    await queue.publishProvision(tasks);
+    await drained(connection);
+    expect([...first.ids(), ...second.ids()].sort()).toEqual(tasks.map(({ id }) => id).sort());
+    expect(first.calls.length).toBeGreaterThan(0);
+    expect(second.calls.length).toBeGreaterThan(0);
+  });
+});
+
+describe('stopping', () => {
+  it('waits for handlers in flight and takes no more tasks', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const gate = new Gate();
+    handlers.work = () => gate.passed();
+    const workers = await nats.workers(handlers, { count: 1 });
+    const { queue, connection } = await nats.publisher();
+    await queue.publishProvision([provisionTask()]);
+    await eventually(() => expect(workers.inFlight).toBe(1));
+    let stopped = false;
+    const stop = workers.stop(10_000).then(() => { stopped = true; });
+    const later = provisionTask();
+    await queue.publishProvision([later]);
+    expect(stopped).toBe(false);
+    expect(handlers.calls[0]?.context.signal.aborted).toBe(false);
+    gate.open();
+    await stop;
+    expect(handlers.calls).toHaveLength(1);
+    await eventually(async () => expect(await queueDepth(connection)).toMatchObject({ total: 1 }));
+    expect((await queueDepth(connection)).consumers).toContainEqual({ consumer: 'provision-workers', pending: 1, outstanding: 0, redelivered: 0 });
+  });
+
+  it('aborts what is unfinished when the grace is over, and another worker gets the task long before ack_wait', async () => {
+    await using nats = await TestNats.start();
+    const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];
+    first.work = ({ context: { signal } }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('told to stop'))));
+    // So patient with silent workers that only a task handed back can come round within the test.
+    const policy = { ...QUICK, ackWaitMs: 60_000 };
+    const workers = await nats.workers(first, { policy });
+    const { queue, connection } = await nats.publisher();
+    const task = provisionTask();
+    await queue.publishProvision([task]);
+    await eventually(() => expect(workers.inFlight).toBe(1));
+    await workers.stop(50);
+    await workers.connection.close();
+    await nats.workers(second, { policy });
+    await eventually(async () => expect((await queueDepth(connection)).total).toBe(0), { timeoutMs: 10_000 });
+    expect(second.calls.map(({ task: { id }, context }) => ({ id, attempt: context.attempt }))).toEqual([{ id: task.id, attempt: 2 }]);
+    expect(first.abandonments).toEqual([]);
+  });
+
+  it('does not wait for a handler that does not listen: its task goes to another worker after ack_wait', async () => {
+    await using nats = await TestNats.start();
+    const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];
+    const gate = new Gate();
+    first.work = () => gate.passed();
+    const workers = await nats.workers(first);
+    const { queue, connection } = await nats.publisher();
+    await queue.publishProvision([provisionTask()]);
+    await eventually(() => expect(workers.inFlight).toBe(1));
+    await nats.workers(second);
+    await workers.stop(50);
+    expect(workers.inFlight).toBe(1);
+    await drained(connection);
+    expect(second.calls.map(({ context }) => context.attempt)).toEqual([2]);
+    gate.open();
+    await eventually(() => expect(workers.inFlight).toBe(0));
+  });
+});
+
+/** What a worker does that is killed in the middle of a task. */
+async function takeAndDie(connection: QueueConnection): Promise<void> {
+  const consumer = await connection.jetstream.consumers.get('PROVISIONING', 'provision-workers');
+  const message = await consumer.next({ expires: 3 * QUICK.ackWaitMs });
+  if (message === null) throw new Error('there was nothing to take');
+}

@@ -1,0 +1,168 @@
+import { randomInt } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newInstanceId } from '../../src/domain/ids.ts';
+import type { Log } from '../../src/domain/log.ts';
+import type { CleanupTask, ProvisionTask, Task } from '../../src/domain/task.ts';
+import { launchNats, type LaunchedNats } from '../../src/launcher/nats.ts';
+import { isFree } from '../../src/launcher/ports.ts';
+import { Releasers } from '../../src/lifecycle/releasers.ts';
+import type { TaskContext, TaskHandlers, TaskQueue } from '../../src/pool/ports.ts';
+import { connectQueue, type QueueConnection } from '../../src/queue/connection.ts';
+import { createPublisher } from '../../src/queue/publisher.ts';
+import type { DeliveryPolicy } from '../../src/queue/stream-and-consumers.ts';
+import { startWorkers, type Workers, type WorkerOptions } from '../../src/queue/worker.ts';
+
+/** Quick enough to watch redelivery happen. */
+export const QUICK: DeliveryPolicy = { ackWaitMs: 1_000, attempts: 3, backoff: { baseMs: 20, maxMs: 40 } };
+
+export const provisionTask = (): ProvisionTask => ({ v: 1, kind: 'provision', id: newInstanceId(), template: 'hello' });
+export const cleanupTask = (node = 'node0'): CleanupTask => ({ v: 1, kind: 'cleanup', id: newInstanceId(), node });
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A log that keeps its lines. */
+export class LogBook implements Log {
+  readonly lines: LogLine[] = [];
+  debug(fields: object, message: string): void { this.#keep('debug', fields, message); }
+  info(fields: object, message: string): void { this.#keep('info', fields, message); }
+  warn(fields: object, message: string): void { this.#keep('warn', fields, message); }
+  error(fields: object, message: string): void { this.#keep('error', fields, message); }
+  child(): Log { return this; }
+
+  with(message: string): LogLine[] {
+    return this.lines.filter((line) => line.message.includes(message));
+  }
+
+  #keep(level: string, fields: object, message: string): void {
+    this.lines.push({ level, message, fields: { ...fields } });
+  }
+}
+
+export interface Call {
+  readonly task: Task;
+  readonly context: TaskContext;
+}
+
+/** The pool's side of the queue: notes what it is given, and does as the test says. */
+export class RecordingHandlers implements TaskHandlers {
+  readonly calls: Call[] = [];
+  readonly abandonments: { readonly task: Task | undefined; readonly reason: string }[] = [];
+  /** At work right now, by kind. */
+  readonly running = { provision: 0, cleanup: 0 };
+  readonly mostAtOnce = { provision: 0, cleanup: 0 };
+  work: (call: Call) => Promise<void> | void = () => undefined;
+  onAbandoned: () => Promise<void> | void = () => undefined;
+
+  provision(task: ProvisionTask, context: TaskContext): Promise<void> { return this.#handle({ task, context }); }
+  cleanup(task: CleanupTask, context: TaskContext): Promise<void> { return this.#handle({ task, context }); }
+  async abandoned(task: Task | undefined, reason: string): Promise<void> {
+    this.abandonments.push({ task, reason });
+    await this.onAbandoned();
+  }
+
+  ids(): string[] {
+    return this.calls.map(({ task }) => task.id);
+  }
+
+  async #handle(call: Call): Promise<void> {
+    const { kind } = call.task;
+    this.calls.push(call);
+    this.running[kind] += 1;
+    this.mostAtOnce[kind] = Math.max(this.mostAtOnce[kind], this.running[kind]);
+    try {
+      await this.work(call);
+    } finally {
+      this.running[kind] -= 1;
+    }
+  }
+}
+
+/** Closed until opened: what holds a handler for as long as the test wants. */
+export class Gate {
+  readonly #opened: Promise<void>;
+  #open: () => void = () => undefined;
+  constructor() {
+    this.#opened = new Promise((resolve) => { this.#open = resolve; });
+  }
+  open(): void { this.#open(); }
+  passed(): Promise<void> { return this.#opened; }
+}
+
+/** A NATS server of the test's own, with everything the test opened on it. */
+export class TestNats implements AsyncDisposable {
+  readonly log = new LogBook();
+  readonly #releasers = new Releasers();
+  #launched: LaunchedNats;
+  #dir: string;
+
+  private constructor(launched: LaunchedNats, dir: string) {
+    this.#launched = launched;
+    this.#dir = dir;
+  }
+
+  static async start(): Promise<TestNats> {
+    const dir = await newDir();
+    return new TestNats(await launchNats({ dir, port: await steadyPort(), monitorPort: await steadyPort() }), dir);
+  }
+
+  get url(): string { return this.#launched.url; }
+  get monitorUrl(): string { return this.#launched.monitorUrl; }
+  get server(): LaunchedNats['server'] { return this.#launched.server; }
+
+  async connect(log: Log = this.log): Promise<QueueConnection> {
+    const connection = await connectQueue({ url: this.url, log });
+    this.#releasers.push('connection', () => connection.close());
+    return connection;
+  }
+
+  async publisher(timeoutMs?: number): Promise<{ connection: QueueConnection; queue: TaskQueue }> {
+    const connection = await this.connect();
+    return { connection, queue: createPublisher({ connection, log: this.log, ...(timeoutMs === undefined ? {} : { timeoutMs }) }) };
+  }
+
+  async workers(handlers: TaskHandlers, options: Partial<WorkerOptions> = {}): Promise<Workers & { readonly connection: QueueConnection }> {
+    const connection = options.connection ?? (await this.connect());
+    const workers = await startWorkers({ node: 'node0', count: 2, log: this.log, policy: QUICK, ...options, connection, handlers });
+    this.#releasers.push('workers', () => workers.stop(0));
+    return { stop: (graceMs) => workers.stop(graceMs), get inFlight() { return workers.inFlight; }, connection };
+  }
+
+  async down(): Promise<void> {
+    await this.server.stop();
+  }
+
+  /** Again on the same port; with an empty store when `emptied`. */
+  async up({ emptied = false } = {}): Promise<void> {
+    const old = this.#dir;
+    if (emptied) this.#dir = await newDir();
+    this.#launched = await launchNats({ dir: this.#dir, port: Number(new URL(this.url).port), monitorPort: Number(new URL(this.monitorUrl).port) });
+    if (emptied) await rm(old, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#releasers.releaseAll(this.log);
+    await this.server.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+function newDir(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'try-it-now-nats-'));
+}
+
+/**
+ * A free port below the kernel's ephemeral range. A port inside it may be somebody's outgoing port by the time the server
+ * starts again, and a client that keeps connecting to it while it is closed can end up connected to itself.
+ */
+async function steadyPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 20_000);
+    if (await isFree(port)) return port;
+  }
+}
