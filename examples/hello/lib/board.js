@@ -5,16 +5,16 @@ import { animals, qualities } from './names.js';
 
 export const colors = ['sun', 'peach', 'rose', 'lilac', 'sky', 'mint'];
 export const maxNotes = 100;
-export const maxTextLength = 280;
+export const maxTextLength = 240;
 const idPattern = /^[a-z0-9]{8,32}$/;
 
 const draw = (list) => list[randomInt(list.length)];
 
 /** What a visitor finds on a new board. Positions are shares (0..1) of the free way, so they fit every window. */
 const welcome = [
-  { id: 'welcome0one', text: 'Hello! This board was started for you alone. Write on it, move things around, make a mess.', color: 'sun', x: 0.08, y: 0.1 },
-  { id: 'welcome0two', text: 'Drag me. Then open this page in a second window and watch me move there too.', color: 'sky', x: 0.55, y: 0.24 },
-  { id: 'welcome0six', text: 'Out of words? Press “Ideas”.', color: 'rose', x: 0.25, y: 0.62 },
+  { id: 'welcome0one', text: 'Hello! This board was started for you alone. Write on it, move things around, make a mess.', color: 'sun', x: 0.06, y: 0.06 },
+  { id: 'welcome0two', text: 'Drag me. Then open this page in a second window and watch me move there too.', color: 'sky', x: 0.62, y: 0.42 },
+  { id: 'welcome0six', text: 'Out of words? Press “Ideas”.', color: 'rose', x: 0.2, y: 0.8 },
 ];
 
 /**

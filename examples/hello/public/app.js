@@ -25,8 +25,9 @@ function drop(id) {
 
 /** The place among a few dozen tried that keeps the most distance from the notes already there. */
 function freePlace() {
+  const { width, height } = element('notes').getBoundingClientRect();
   const taken = [...views.values()].map(({ note }) => note);
-  const clearance = ({ x, y }) => Math.min(...taken.map((note) => Math.hypot(note.x - x, note.y - y)), 0.5);
+  const clearance = ({ x, y }) => Math.min(...taken.map((note) => Math.hypot((note.x - x) * width, (note.y - y) * height)), width / 3);
   const tried = Array.from({ length: 40 }, () => ({ x: 0.03 + Math.random() * 0.94, y: 0.05 + Math.random() * 0.9 }));
   return tried.reduce((best, place) => (clearance(place) > clearance(best) ? place : best));
 }

@@ -1,0 +1,77 @@
+# Base images made of Debian packages, for machines without a registry: sourced by ../build-image.sh, which has say, fail,
+# engine, label_of, is_present, $name, $cache_dir and $LABEL, and wants $base set.
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # set and used by build-image.sh
+
+# Uses what an earlier run left: the base image itself, or its file system in the cache folder. Fails when neither is there.
+use_debian_base() {
+  local inputs
+  inputs=$(recipe_inputs "$1")
+  base=localhost/try-it-now/$name-base:$inputs
+  if is_present "$base"; then return; fi
+  [ -f "$(rootfs_path "$inputs")" ] || return 1
+  import_rootfs "$inputs"
+}
+
+make_debian_base() {
+  local inputs
+  inputs=$(recipe_inputs "$1")
+  base=localhost/try-it-now/$name-base:$inputs
+  command -v mmdebstrap >/dev/null || fail 'mmdebstrap is not installed, and without a registry it builds the base image; "make setup" installs it'
+  mkdir -p "$cache_dir"
+  # A second run for another engine waits here and then finds the file.
+  exec 8>"$cache_dir/.lock"
+  flock 8
+  if [ ! -f "$(rootfs_path "$inputs")" ]; then build_rootfs "$1" "$inputs"; fi
+  exec 8>&-
+  import_rootfs "$inputs"
+}
+
+recipe_value() { sed -n "s/^$2=//p" "$1" | head -n 1; }
+recipe_inputs() { grep -E '^(suite|variant|packages)=' "$1" | sha256sum | cut -c1-12; }
+rootfs_path() { printf '%s/%s-base-%s.tar' "$cache_dir" "$name" "$1"; }
+
+import_rootfs() {
+  local answer
+  say "importing the base file system $(rootfs_path "$1")"
+  if answer=$(engine import --change "LABEL $LABEL=$1" "$(rootfs_path "$1")" "$base" 2>&1); then return; fi
+  fail "the base file system cannot be imported: $(tail -n 1 <<<"$answer")"
+}
+
+build_rootfs() {
+  local recipe=$1 target log suite sources=() options=() line
+  target=$(rootfs_path "$2")
+  suite=$(recipe_value "$recipe" suite)
+  log=$(mktemp)
+  while read -r line; do sources+=("$line"); done < <(apt_sources "$suite")
+  while read -r line; do options+=("--aptopt=$line"); done < <(apt_proxies)
+  say "fetching and unpacking Debian $suite packages, this takes half a minute"
+  # Documentation, manuals and translations are of no use in an image; licences stay. What mmdebstrap writes of this
+  # machine (name, resolver, mirror, proxy) is taken out again.
+  # shellcheck disable=SC2016 # the hook's own shell expands $1
+  if ! mmdebstrap --variant="$(recipe_value "$recipe" variant)" --include="$(recipe_value "$recipe" packages)" \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
+    --customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap' \
+    --customize-hook=': >"$1"/etc/hostname; : >"$1"/etc/resolv.conf' \
+    ${options[@]+"${options[@]}"} \
+    "$suite" "$target.new.tar" ${sources[@]+"${sources[@]}"} >"$log" 2>&1; then
+    tail -n 15 "$log" >&2
+    rm -f "$log" "$target.new.tar"
+    fail "mmdebstrap could not build the base file system; its last lines stand above"
+  fi
+  rm -f "$log"
+  find "$cache_dir" -maxdepth 1 -name "$name-base-*.tar" ! -name '*.new.tar' -delete
+  mv "$target.new.tar" "$target"
+}
+
+# The machine's own sources of that release, its security updates included; nothing when it has none, then mmdebstrap
+# uses the official mirror.
+apt_sources() {
+  # shellcheck disable=SC2016 # the dollars are apt's
+  apt-get indextargets --no-release-info --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+    awk -v suite="$1" '$2 == "main" && ($1 == suite || $1 == suite "-updates" || $1 == suite "-security") { print "deb", $3, $1, $2 }' | sort -u
+}
+
+apt_proxies() { apt-config dump --format '%F "%v";%n' 2>/dev/null | grep -E '^Acquire::https?::Proxy.* "[^"]+";$' || true; }
