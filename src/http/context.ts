@@ -1,0 +1,25 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify';
+import type { TryItNowError } from '../domain/errors.ts';
+import type { Demos } from './ports.ts';
+
+/** A Fastify whose handlers are typed by the schemas that validate. */
+export type App = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+/** What every group of routes gets. */
+export interface RouteContext {
+  readonly demos: Demos;
+  /** Whose rate limit the request counts against. */
+  readonly subjectOf: (request: FastifyRequest) => string;
+  /** Why this request is not taken at its address. */
+  readonly refusal: (request: FastifyRequest) => TryItNowError;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Left out of the request durations: the answer lasts as long as somebody listens. */
+    readonly untimed?: true;
+    /** Answers that the method is not taken here, so it does not count as one that is. */
+    readonly refused?: true;
+  }
+}

@@ -1,0 +1,124 @@
+import type { ServerResponse } from 'node:http';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { InstanceView } from '../pool/ports.ts';
+import type { Demos } from './ports.ts';
+import { secondsLeft } from './time-left.ts';
+
+export interface CountdownOptions {
+  readonly demos: Pick<Demos, 'findMany'>;
+  readonly log: Log;
+  /** Between two events of a stream; they double as its heartbeat. */
+  readonly everyMs?: number;
+  /** Over all clients. Each stream holds a socket for as long as an instance lives. */
+  readonly maxStreams?: number;
+  /** Per client address, so that one visitor cannot use up the room of all. */
+  readonly maxPerSubject?: number;
+}
+
+/** A reader that lets this much pile up is gone or stuck: some hundred events. */
+const MAX_BACKLOG_BYTES = 16 * 1024;
+const RECONNECT_AFTER_MS = 3_000;
+
+interface Stream {
+  readonly response: ServerResponse;
+  readonly subject: string;
+}
+
+/**
+ * The countdowns of all instances that somebody watches: one timer and one batched look-up a tick for all of them,
+ * however many listen, and neither when nobody does. Extends and early ends show at the next tick.
+ */
+export class Countdowns {
+  readonly #options: Required<CountdownOptions>;
+  readonly #streams = new Map<string, Set<Stream>>();
+  readonly #perSubject = new Map<string, number>();
+  #open = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #ticking = false;
+  #failing = false;
+
+  constructor(options: CountdownOptions) {
+    this.#options = { everyMs: 1_000, maxStreams: 1_000, maxPerSubject: 20, ...options };
+  }
+
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Throws too_many_streams. Call before the answer has begun. */
+  admit(subject: string): void {
+    const { maxStreams, maxPerSubject } = this.#options;
+    if (this.#open >= maxStreams) throw new TryItNowError('too_many_streams', `All ${maxStreams} countdown streams of this server are in use; ask again in a while`, { retryAfterMs: 10_000 });
+    if ((this.#perSubject.get(subject) ?? 0) >= maxPerSubject) {
+      throw new TryItNowError('too_many_streams', `Your address has ${maxPerSubject} countdown streams open, which is as many as one may; close one first`, { retryAfterMs: 10_000 });
+    }
+  }
+
+  /** Takes the response over: headers, a first event at once, then one each tick until the instance ends or the client leaves. */
+  attach(id: string, subject: string, response: ServerResponse, headers: Readonly<Record<string, string>>, first: InstanceView): void {
+    response.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+    response.write(`retry: ${RECONNECT_AFTER_MS}\n\n`);
+    const stream: Stream = { response, subject };
+    const others = this.#streams.get(id) ?? new Set<Stream>();
+    this.#streams.set(id, others.add(stream));
+    this.#open += 1;
+    this.#perSubject.set(subject, (this.#perSubject.get(subject) ?? 0) + 1);
+    // 'close' comes once, whoever ends the stream.
+    response.once('close', () => this.#detach(id, stream));
+    response.on('error', () => response.destroy());
+    tell([stream], first);
+    this.#timer ??= setInterval(() => void this.#tick(), this.#options.everyMs);
+  }
+
+  /** Ends every stream; clients reconnect by themselves, to another server if there is one. */
+  stop(): void {
+    for (const streams of this.#streams.values()) for (const { response } of streams) response.end();
+  }
+
+  #detach(id: string, stream: Stream): void {
+    const others = this.#streams.get(id);
+    if (others?.delete(stream) !== true) return;
+    if (others.size === 0) this.#streams.delete(id);
+    this.#open -= 1;
+    const left = (this.#perSubject.get(stream.subject) ?? 1) - 1;
+    if (left === 0) this.#perSubject.delete(stream.subject);
+    else this.#perSubject.set(stream.subject, left);
+    if (this.#open === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+  }
+
+  async #tick(): Promise<void> {
+    // A look-up slower than the tick must not have the next one pile up behind it.
+    if (this.#ticking) return;
+    this.#ticking = true;
+    const asked = [...this.#streams.keys()];
+    try {
+      const views = await this.#options.demos.findMany(asked);
+      for (const id of asked) tell(this.#streams.get(id) ?? [], views.get(id));
+      if (this.#failing) this.#options.log.info({}, 'Countdowns go on');
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#options.log.warn({ err: error, reason: describeError(error) }, 'Countdowns cannot look up their instances; streams stay open');
+      this.#failing = true;
+      // Not knowing is not the same as ended: the stream stays, and the comment keeps proxies from closing it.
+      for (const id of asked) for (const { response } of this.#streams.get(id) ?? []) response.write(': the time left is not known right now\n\n');
+    } finally {
+      this.#ticking = false;
+    }
+  }
+}
+
+function tell(streams: Iterable<Stream>, view: InstanceView | undefined): void {
+  const ended = view?.instance.state !== 'assigned' || view.instance.deadlineMs === null;
+  const text = ended
+    ? 'event: ended\ndata: {"state":"ended","remaining_seconds":0,"expires_at":null}\n\n'
+    : `event: countdown\ndata: ${JSON.stringify({ state: 'assigned', remaining_seconds: secondsLeft(view), expires_at: new Date(view.instance.deadlineMs ?? 0).toISOString() })}\n\n`;
+  for (const { response } of streams) {
+    if (ended) response.end(text);
+    else if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
+    else response.write(text);
+  }
+}

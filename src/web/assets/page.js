@@ -1,0 +1,72 @@
+/* global document, window, location, fetch, performance, setInterval, clearInterval, URLSearchParams */
+// Everything here only makes smoother what works without it: the forms, the waiting page and its refresh.
+
+const inWords = (seconds) => {
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.ceil(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const rest = minutes % 60;
+  return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`;
+};
+
+const markBusy = (form, busy) => {
+  const button = form.querySelector('button');
+  button.toggleAttribute('data-busy', busy);
+  if (busy) button.dataset.label = button.textContent;
+  button.textContent = busy ? 'Starting…' : (button.dataset.label ?? button.textContent);
+};
+
+for (const form of document.querySelectorAll('form[data-try]')) {
+  form.addEventListener('submit', (event) => {
+    if (form.querySelector('button').hasAttribute('data-busy')) event.preventDefault();
+    else markBusy(form, true);
+  });
+}
+
+// Back from an instance to a page the browser kept: what it shows is old.
+window.addEventListener('pageshow', (event) => {
+  if (event.persisted) location.reload();
+});
+
+const countDown = (element) => {
+  const shown = element.querySelector('[data-time-left]');
+  const total = Number(element.dataset.secondsLeft);
+  const shownAt = performance.now();
+  const timer = setInterval(() => {
+    const left = Math.max(0, Math.ceil(total - (performance.now() - shownAt) / 1000));
+    shown.textContent = inWords(left);
+    if (left > 0) return;
+    clearInterval(timer);
+    location.replace('/');
+  }, 1000);
+};
+document.querySelectorAll('[data-seconds-left]').forEach(countDown);
+
+const waitForInstance = (panel) => {
+  const elapsed = panel.querySelector('[data-elapsed]');
+  const progress = panel.querySelector('[data-progress]');
+  const { tryUrl, visitor, since, waited } = panel.dataset;
+  const shownAt = performance.now();
+  const timer = setInterval(() => {
+    elapsed.textContent = inWords(Math.floor(Number(waited) + (performance.now() - shownAt) / 1000));
+  }, 1000);
+  const ask = async () => {
+    const answer = await fetch(tryUrl, { method: 'POST', headers: { accept: 'application/json' }, body: new URLSearchParams({ visitor, since }) });
+    // A refusal (a limit, say) has a page of its own: the browser gets it by asking as a browser.
+    if (!answer.ok && answer.status < 500) return { state: 'refused' };
+    return answer.ok ? answer.json() : { state: 'waiting', progress: 'The server does not answer right now; still trying' };
+  };
+  const poll = async () => {
+    const { state, url, progress: text } = await ask().catch(() => ({ state: 'waiting', progress: 'No connection right now; still trying' }));
+    if (state === 'waiting') {
+      if (progress.textContent !== text) progress.textContent = text;
+      window.setTimeout(poll, 1000);
+      return;
+    }
+    clearInterval(timer);
+    if (state === 'ready') location.replace(url);
+    else location.reload();
+  };
+  void poll();
+};
+document.querySelectorAll('[data-waiting]').forEach(waitForInstance);

@@ -1,0 +1,36 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { TryItNowError } from '../domain/errors.ts';
+import { problemHeaders, retryAfterSeconds } from '../http/problem.ts';
+import type { AssetUrls } from './assets.ts';
+import { failurePage } from './pages/failure.ts';
+
+/**
+ * Sends a page with the headers every page bears. `formTarget` is where a form's redirect may lead besides ourselves:
+ * browsers hold `form-action` against the whole chain of redirects.
+ */
+export function sendPage(reply: FastifyReply, text: string, formTarget?: string): FastifyReply {
+  return reply
+    .type('text/html; charset=utf-8')
+    .header('content-security-policy', `default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'${formTarget === undefined ? '' : ` ${formTarget}`}; base-uri 'none'; frame-ancestors 'none'`)
+    // Our own forms must bear an Origin we can check, while an instance learns nothing of where its visitor came from.
+    .header('referrer-policy', 'same-origin')
+    .header('cross-origin-opener-policy', 'same-origin')
+    .header('permissions-policy', 'camera=(), geolocation=(), microphone=()')
+    .send(text);
+}
+
+/** True when a person's browser should get a page; everything under /api/ speaks JSON whoever asks. */
+export function wantsPage(request: FastifyRequest): boolean {
+  return !request.url.startsWith('/api/') && request.headers.accept?.includes('text/html') === true;
+}
+
+export function sendFailurePage(reply: FastifyReply, error: TryItNowError, assets: AssetUrls): FastifyReply {
+  problemHeaders(reply, error);
+  return sendPage(reply, failurePage({ assets, error, retryAfterSeconds: retryAfterSeconds(error), requestId: reply.request.id }));
+}
+
+/** `http://*.localhost:8000` for instances at `http://<label>.localhost:8000/`. */
+export function instanceOrigins(urlOfLabel: (label: string) => string): string {
+  const { protocol, host } = new URL(urlOfLabel('a'));
+  return `${protocol}//*${host.slice(1)}`;
+}

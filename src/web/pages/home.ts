@@ -1,0 +1,86 @@
+import type { Template } from '../../domain/template.ts';
+import type { AssetUrls } from '../assets.ts';
+import { inWords } from '../duration.ts';
+import { html, type Html } from '../html.ts';
+import { page } from './layout.ts';
+
+export interface Offer {
+  readonly template: Template;
+  /** Undefined when it is not known right now. */
+  readonly readyCount: number | undefined;
+  /** The visitor's own running instance of it. */
+  readonly held: { readonly url: string; readonly secondsLeft: number } | undefined;
+}
+
+/** What a form's outcome is told as, after the redirect back. */
+export const NOTICES = {
+  ended: { tone: 'good', text: 'Ended. Everything in that copy is gone.' },
+  extended: { tone: 'good', text: 'Done: you have more time.' },
+  'extension-limit': { tone: 'warn', text: 'This copy has reached its longest stay and cannot be kept any longer.' },
+  gone: { tone: 'warn', text: 'That copy had already ended.' },
+} as const;
+export type Notice = keyof typeof NOTICES;
+
+export const EXTEND_MINUTES = 15;
+const TILE_HUES = 6;
+
+export function homePage(parts: { readonly assets: AssetUrls; readonly offers: readonly Offer[]; readonly visitorToken: string; readonly notice: Notice | undefined }): string {
+  const { assets, offers, visitorToken, notice } = parts;
+  return page({
+    title: 'Try It Now',
+    assets,
+    body: html`
+<section class="hero">
+<h1>A running app of your own, <em>one click away</em></h1>
+<p>No sign-up, nothing to install. Pick one, and you are in a fresh copy that belongs to you alone until its time is up.</p>
+</section>
+${notice !== undefined && html`<p class="notice ${NOTICES[notice].tone}" role="status">${NOTICES[notice].text}</p>`}
+<ul class="cards" role="list">
+${offers.map((offer, index) => card(offer, index, visitorToken))}
+</ul>`,
+  });
+}
+
+function card({ template, readyCount, held }: Offer, index: number, visitorToken: string): Html {
+  const path = encodeURIComponent(template.name);
+  return html`<li class="card${held !== undefined && ' held'}">
+<div class="card-head">
+<span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(template.title)}</span>
+<div><h2>${template.title}</h2>${held === undefined ? stock(readyCount) : html`<p class="state running" data-seconds-left="${held.secondsLeft}">Yours · <span data-time-left>${inWords(held.secondsLeft)}</span> left</p>`}</div>
+</div>
+<p class="about">${template.description}</p>
+<p class="terms">${terms(template)}</p>
+${held === undefined ? tryForm(path, visitorToken, template.title) : heldActions(path, held.url, template.title)}
+</li>`;
+}
+
+function stock(readyCount: number | undefined): Html | undefined {
+  if (readyCount === undefined) return undefined;
+  return readyCount > 0 ? html`<p class="state ready">Ready now</p>` : html`<p class="state warming">Ready in a moment</p>`;
+}
+
+function terms({ ttl }: Template): string {
+  const first = inWords(Math.round(ttl.defaultMs / 1000));
+  return ttl.maxMs > ttl.defaultMs ? `Yours for ${first}, up to ${inWords(Math.round(ttl.maxMs / 1000))} if you like` : `Yours for ${first}`;
+}
+
+function tryForm(path: string, visitorToken: string, title: string): Html {
+  return html`<form method="post" action="/try/${path}" data-try>
+<input type="hidden" name="visitor" value="${visitorToken}">
+<button class="primary" aria-label="Try ${title} now">Try it now</button>
+</form>`;
+}
+
+function heldActions(path: string, url: string, title: string): Html {
+  return html`<div class="actions">
+<a class="button primary" href="${url}" aria-label="Open your copy of ${title}">Open yours</a>
+<form method="post" action="/extend/${path}"><button class="quiet" aria-label="Keep your copy of ${title} ${EXTEND_MINUTES} minutes longer">+${EXTEND_MINUTES} min</button></form>
+<form method="post" action="/end/${path}"><button class="quiet danger" aria-label="End your copy of ${title}">End it</button></form>
+</div>`;
+}
+
+/** The first character as a person counts them, so that an emoji or an accented letter stays whole. */
+function initial(title: string): string {
+  const [first] = new Intl.Segmenter().segment(title);
+  return first?.segment.toUpperCase() ?? '';
+}

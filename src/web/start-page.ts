@@ -1,0 +1,116 @@
+import cookie from '@fastify/cookie';
+import formbody from '@fastify/formbody';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { systemClock, type Clock } from '../domain/clock.ts';
+import { ERROR_CATALOGUE, TryItNowError, type ErrorCode } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { Template } from '../domain/template.ts';
+import type { Demos } from '../http/ports.ts';
+import { secondsLeft } from '../http/time-left.ts';
+import { assetRoutes, type Assets, type AssetUrls } from './assets.ts';
+import { instanceOrigins, sendPage } from './page-response.ts';
+import { problemPage } from './pages/failure.ts';
+import { EXTEND_MINUTES, NOTICES, homePage, type Notice, type Offer } from './pages/home.ts';
+import { requireOwnPage } from './same-origin.ts';
+import { Stock } from './stock.ts';
+import { VisitorCookies, type Visitor } from './visitor.ts';
+import { Visits } from './visits.ts';
+import { WaitingRoom } from './waiting-room.ts';
+
+export interface StartPageOptions {
+  readonly demos: Demos;
+  readonly log: Log;
+  /** Decides whether cookies are marked Secure, and which Origin is ours. */
+  readonly publicUrl: string;
+  readonly assets: Assets;
+  readonly subjectOf: (request: FastifyRequest) => string;
+  readonly clock?: Clock;
+  /** After this a waiting visitor is told that it takes too long. */
+  readonly waitLimitMs?: number;
+}
+
+interface Deps {
+  readonly demos: Demos;
+  readonly assets: AssetUrls;
+  readonly cookies: VisitorCookies;
+  readonly visits: Visits;
+  readonly stock: Stock;
+  readonly formTarget: string;
+}
+
+type ForTemplate = { Params: { template: string } };
+
+/** The page where visitors click, and the actions behind its buttons. It works without JavaScript and without cookies. */
+export async function startPage(app: FastifyInstance, options: StartPageOptions): Promise<void> {
+  const { demos, log, subjectOf, clock = systemClock } = options;
+  const { origin, protocol } = new URL(options.publicUrl);
+  const cookies = new VisitorCookies(protocol === 'https:');
+  const visits = new Visits({ demos, cookies, subjectOf });
+  const deps: Deps = { demos, assets: options.assets.urls, cookies, visits, stock: new Stock(demos, clock, log), formTarget: instanceOrigins((label) => demos.url(label)) };
+
+  await app.register(cookie);
+  await app.register(formbody);
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.method === 'POST') requireOwnPage(request, origin);
+    done();
+  });
+  assetRoutes(app, options.assets);
+  app.get<{ Querystring: { notice?: unknown } }>('/', (request, reply) => home(deps, request, reply, request.query.notice));
+  actionRoutes(app, deps);
+  problemRoute(app, deps.assets);
+  const room = new WaitingRoom({ ...deps, clock, ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }) });
+  app.post<ForTemplate>('/try/:template', (request, reply) => room.enter(request, reply, templateNamed(demos, request.params.template)));
+  app.get<ForTemplate>('/wait/:template', (request, reply) => room.look(request, reply, templateNamed(demos, request.params.template)));
+}
+
+function actionRoutes(app: FastifyInstance, { demos, cookies, visits }: Deps): void {
+  app.post<ForTemplate>('/end/:template', async (request, reply) => {
+    const outcome = await visits.end(request, reply, templateNamed(demos, request.params.template), cookies.identify(request, reply));
+    return backHome(reply, outcome);
+  });
+  app.post<ForTemplate>('/extend/:template', async (request, reply) => {
+    const outcome = await visits.extend(request, templateNamed(demos, request.params.template), cookies.identify(request, reply), EXTEND_MINUTES);
+    return backHome(reply, outcome);
+  });
+}
+
+function backHome(reply: FastifyReply, notice: Notice): FastifyReply {
+  return reply.redirect(`/?notice=${notice}`, 303);
+}
+
+function problemRoute(app: FastifyInstance, assets: AssetUrls): void {
+  app.get<{ Params: { code: string } }>('/problems/:code', (request, reply) => {
+    const { code } = request.params;
+    if (!Object.hasOwn(ERROR_CATALOGUE, code)) throw new TryItNowError('unknown_route', `There is no problem with the code ${JSON.stringify(code.slice(0, 64))}`);
+    return sendPage(reply, problemPage({ assets, code: code as ErrorCode }));
+  });
+}
+
+function templateNamed(demos: Demos, name: string): Template {
+  const template = demos.templates().find((candidate) => candidate.name === name);
+  if (template === undefined) throw new TryItNowError('unknown_template', `There is no template named ${JSON.stringify(name.slice(0, 64))}; the start page lists those there are`);
+  return template;
+}
+
+async function home(deps: Deps, request: FastifyRequest, reply: FastifyReply, notice: unknown): Promise<FastifyReply> {
+  const { assets, cookies, demos, formTarget } = deps;
+  const visitor = cookies.identify(request, reply);
+  const offers = await Promise.all(demos.templates().map((template) => offer(deps, request, template, visitor)));
+  const known = typeof notice === 'string' && Object.hasOwn(NOTICES, notice) ? (notice as Notice) : undefined;
+  return sendPage(reply, homePage({ assets, offers, visitorToken: visitor.token, notice: known }), formTarget);
+}
+
+async function offer({ demos, stock, visits }: Deps, request: FastifyRequest, template: Template, visitor: Visitor): Promise<Offer> {
+  const [stats, view] = await Promise.all([stock.of(template.name), visits.held(request, template, visitor).catch(unlessStoreIsDown)]);
+  return {
+    template,
+    readyCount: stats?.ready,
+    held: view === undefined ? undefined : { url: demos.url(view.instance.label), secondsLeft: secondsLeft(view) },
+  };
+}
+
+/** With the store down the page still comes; a click then says what is wrong. */
+function unlessStoreIsDown(error: unknown): undefined {
+  if (error instanceof TryItNowError && error.code === 'store_unavailable') return undefined;
+  throw error;
+}

@@ -1,0 +1,104 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CookieSerializeOptions } from '@fastify/cookie';
+import type { Entropy } from '../domain/ids.ts';
+import { isInstanceId } from '../domain/ids.ts';
+
+const TOKEN = /^[\w-]{22}$/;
+const DAY_SECONDS = 86_400;
+
+/** One browser. The cookie holds a secret; `token`, its hash, is what forms carry for browsers that keep no cookies, and what the pool knows. */
+export interface Visitor {
+  readonly token: string;
+  /** `visitor:<token>`, as instances name their owner. */
+  readonly owner: string;
+  /** False for a browser that did not send our cookie. */
+  readonly hasCookie: boolean;
+}
+
+/**
+ * What we keep in a visitor's browser: who they are, which instances they hold, and since when they wait. Over https
+ * the names bear the __Host- prefix: an instance on a sibling name could otherwise plant a cookie of its choice here.
+ */
+export class VisitorCookies {
+  readonly #secure: boolean;
+  readonly #entropy: Entropy;
+
+  constructor(secure: boolean, entropy: Entropy = randomBytes) {
+    this.#secure = secure;
+    this.#entropy = entropy;
+  }
+
+  /** Who asks: by cookie, else by the token their form carried, else somebody new. The cookie is set or renewed. */
+  identify(request: FastifyRequest, reply: FastifyReply, formToken?: string): Visitor {
+    const known = this.#read(request, 'visitor');
+    if (known !== undefined && TOKEN.test(known)) {
+      this.#write(reply, 'visitor', known, DAY_SECONDS);
+      return visitor(hash(known), true);
+    }
+    if (formToken !== undefined && TOKEN.test(formToken)) return visitor(formToken, false);
+    const secret = Buffer.from(this.#entropy(16)).toString('base64url');
+    this.#write(reply, 'visitor', secret, DAY_SECONDS);
+    return visitor(hash(secret), false);
+  }
+
+  /** The id of the instance of this template they were last given; whether it is still theirs is for the pool to say. */
+  held(request: FastifyRequest, template: string): string | undefined {
+    const id = this.#read(request, `held-${encodeURIComponent(template)}`);
+    return id !== undefined && isInstanceId(id) ? id : undefined;
+  }
+
+  hold(reply: FastifyReply, template: string, id: string): void {
+    this.#write(reply, `held-${encodeURIComponent(template)}`, id, DAY_SECONDS);
+  }
+
+  letGo(reply: FastifyReply, template: string): void {
+    this.#clear(reply, `held-${encodeURIComponent(template)}`);
+  }
+
+  /** When they clicked and found nothing ready; undefined when they did not. */
+  waitingSince(request: FastifyRequest, template: string): number | undefined {
+    return parseSince(this.#read(request, `wait-${encodeURIComponent(template)}`));
+  }
+
+  wait(reply: FastifyReply, template: string, sinceMs: number, forSeconds: number): void {
+    this.#write(reply, `wait-${encodeURIComponent(template)}`, String(sinceMs), forSeconds);
+  }
+
+  stopWaiting(reply: FastifyReply, template: string): void {
+    this.#clear(reply, `wait-${encodeURIComponent(template)}`);
+  }
+
+  #read(request: FastifyRequest, name: string): string | undefined {
+    return request.cookies[this.#name(name)];
+  }
+
+  #write(reply: FastifyReply, name: string, value: string, maxAge: number): void {
+    reply.setCookie(this.#name(name), value, { ...this.#attributes(), maxAge });
+  }
+
+  #clear(reply: FastifyReply, name: string): void {
+    reply.clearCookie(this.#name(name), this.#attributes());
+  }
+
+  #name(name: string): string {
+    return `${this.#secure ? '__Host-' : ''}try-it-now-${name}`;
+  }
+
+  #attributes(): CookieSerializeOptions {
+    return { path: '/', httpOnly: true, sameSite: 'lax', secure: this.#secure };
+  }
+}
+
+/** Milliseconds since the epoch as text; undefined for anything else. */
+export function parseSince(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{13}$/.test(text) ? Number(text) : undefined;
+}
+
+function visitor(token: string, hasCookie: boolean): Visitor {
+  return { token, owner: `visitor:${token}`, hasCookie };
+}
+
+function hash(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url').slice(0, 22);
+}

@@ -1,0 +1,125 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../domain/clock.ts';
+import type { Template } from '../domain/template.ts';
+import type { AssetUrls } from './assets.ts';
+import { sendPage, wantsPage } from './page-response.ts';
+import { gaveUpPage, progressText, waitingPage } from './pages/waiting.ts';
+import { isPrefetch } from './same-origin.ts';
+import type { Stock } from './stock.ts';
+import { parseSince, type Visitor, type VisitorCookies } from './visitor.ts';
+import type { Visits } from './visits.ts';
+
+export interface WaitingRoomOptions {
+  readonly assets: AssetUrls;
+  readonly clock: Clock;
+  readonly cookies: VisitorCookies;
+  readonly visits: Visits;
+  readonly stock: Stock;
+  readonly formTarget: string;
+  /** After this a visitor is told that it takes too long. */
+  readonly limitMs?: number;
+}
+
+const LIMIT_MS = 180_000;
+
+interface Wish {
+  readonly visitor: Visitor;
+  readonly sinceMs: number;
+}
+
+/**
+ * From a click to an instance, also when none is ready. The click (a POST) leaves a wish: a cookie, or for browsers
+ * without cookies the query of the waiting page. With the script the page repeats the POST; without it the browser
+ * refreshes GET /wait, which takes an instance only for a wish, from our own page, and never for a prefetch.
+ * The same wish always gets the same instance, so repeating it does nothing new.
+ */
+export class WaitingRoom {
+  readonly #options: Required<WaitingRoomOptions>;
+
+  constructor(options: WaitingRoomOptions) {
+    this.#options = { limitMs: LIMIT_MS, ...options };
+  }
+
+  /** POST /try/:template, from a form or from the waiting page's script. */
+  async enter(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
+    const { cookies, visits } = this.#options;
+    const visitor = cookies.identify(request, reply, field(request.body, 'visitor'));
+    const acquired = await visits.take(request, reply, template, visitor);
+    const scripted = !wantsPage(request);
+    if (acquired !== undefined) return scripted ? reply.send({ state: 'ready', url: acquired.url }) : reply.redirect(acquired.url, 303);
+    const sinceMs = this.#since(request, template, field(request.body, 'since'));
+    if (scripted && this.#waited(sinceMs) > this.#options.limitMs) return reply.send({ state: 'gave_up' });
+    // A click on a page begins anew; a wish too old to be still waited for was of an earlier visit.
+    const beganMs = this.#waited(sinceMs) > this.#options.limitMs ? this.#options.clock.now() : sinceMs;
+    this.#remember(reply, template, beganMs);
+    if (!scripted) return reply.redirect(this.#waitUrl(template, { visitor, sinceMs: beganMs }), 303);
+    return reply.code(202).send({ state: 'waiting', waited_seconds: seconds(this.#waited(sinceMs)), progress: progressText(await this.#warming(template)) });
+  }
+
+  /** GET /wait/:template: what a waiting browser shows, and refreshes. */
+  async look(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
+    const { assets, cookies, visits, formTarget, limitMs } = this.#options;
+    const wish = this.#wish(request, reply, template);
+    if (wish === undefined) return reply.redirect('/', 303);
+    const parts = { assets, template, visitorToken: wish.visitor.token, sinceMs: wish.sinceMs, waitedSeconds: seconds(this.#waited(wish.sinceMs)) };
+    if (this.#waited(wish.sinceMs) > limitMs) {
+      cookies.stopWaiting(reply, template.name);
+      return sendPage(reply, gaveUpPage(parts), formTarget);
+    }
+    const acquired = mayTake(request) ? await visits.take(request, reply, template, wish.visitor) : undefined;
+    if (acquired !== undefined) return reply.redirect(acquired.url, 303);
+    return sendPage(reply, waitingPage({ ...parts, warming: await this.#warming(template) }), formTarget);
+  }
+
+  /** Undefined when nobody clicked: then this address gives nothing away. */
+  #wish(request: FastifyRequest, reply: FastifyReply, template: Template): Wish | undefined {
+    const { cookies } = this.#options;
+    const fromCookie = cookies.waitingSince(request, template.name);
+    if (fromCookie !== undefined) {
+      const visitor = cookies.identify(request, reply);
+      if (visitor.hasCookie) return { visitor, sinceMs: fromCookie };
+    }
+    // A query can be put into any link, so it counts only where the browser vouches for our own page.
+    if (request.headers['sec-fetch-site'] !== 'same-origin') return undefined;
+    const token = field(request.query, 'visitor');
+    const sinceMs = parseSince(field(request.query, 'since'));
+    return token === undefined || sinceMs === undefined ? undefined : { visitor: cookies.identify(request, reply, token), sinceMs };
+  }
+
+  #since(request: FastifyRequest, template: Template, told: string | undefined): number {
+    return this.#options.cookies.waitingSince(request, template.name) ?? parseSince(told) ?? this.#options.clock.now();
+  }
+
+  #waited(sinceMs: number): number {
+    return Math.max(0, this.#options.clock.now() - sinceMs);
+  }
+
+  #remember(reply: FastifyReply, template: Template, sinceMs: number): void {
+    // A little longer than the wait itself, so that the last look still finds it and can say that it is over.
+    this.#options.cookies.wait(reply, template.name, sinceMs, Math.ceil(this.#options.limitMs / 1000) + 60);
+  }
+
+  #waitUrl(template: Template, { visitor, sinceMs }: Wish): string {
+    const path = `/wait/${encodeURIComponent(template.name)}`;
+    return visitor.hasCookie ? path : `${path}?${new URLSearchParams({ visitor: visitor.token, since: String(sinceMs) }).toString()}`;
+  }
+
+  async #warming(template: Template): Promise<number | undefined> {
+    return (await this.#options.stock.of(template.name))?.warming;
+  }
+}
+
+function mayTake(request: FastifyRequest): boolean {
+  const site = request.headers['sec-fetch-site'];
+  return request.method === 'GET' && !isPrefetch(request) && (site === undefined || site === 'same-origin' || site === 'none');
+}
+
+function field(source: unknown, name: string): string | undefined {
+  if (typeof source !== 'object' || source === null || !Object.hasOwn(source, name)) return undefined;
+  const value: unknown = (source as Record<string, unknown>)[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000);
+}

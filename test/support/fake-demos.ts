@@ -1,0 +1,134 @@
+import { TryItNowError } from '../../src/domain/errors.ts';
+import { newHostLabel, newInstanceId } from '../../src/domain/ids.ts';
+import { INSTANCE_RECORD_VERSION, type Instance } from '../../src/domain/instance.ts';
+import type { Template } from '../../src/domain/template.ts';
+import type { AcquireRequest, Acquired, Demos } from '../../src/http/ports.ts';
+import type { InstanceView, PoolStats } from '../../src/pool/ports.ts';
+import { template } from './templates.ts';
+
+/** A pool in memory for tests of the HTTP side alone: it keeps the promises of the port and counts what it is asked. */
+export class FakeDemos implements Demos {
+  readonly instances = new Map<string, Instance>();
+  readonly calls: { readonly method: string; readonly argument: unknown }[] = [];
+  /** Ready instances left, per template; Infinity never runs out. */
+  readonly ready = new Map<string, number>();
+  /** The store's clock. */
+  nowMs = 1_800_000_000_000;
+  /** Thrown by every call while set. */
+  failure: Error | undefined;
+  urlOf = (label: string) => `http://${label}.localhost:8000/`;
+  readonly #templates: readonly Template[];
+  readonly #keys = new Map<string, { readonly id: string; readonly template: string }>();
+
+  constructor(templates: readonly Template[] = [template({ name: 'hello', title: 'Hello' })], ready = Infinity) {
+    this.#templates = templates;
+    for (const { name } of templates) this.ready.set(name, ready);
+  }
+
+  /** How often a method was called. */
+  count(method: keyof Demos): number {
+    return this.calls.filter((call) => call.method === method).length;
+  }
+
+  acquire(request: AcquireRequest): Promise<Acquired> {
+    return this.#answer('acquire', request, () => {
+      const wanted = this.#templates.find(({ name }) => name === (request.template ?? this.#templates[0]?.name));
+      if (wanted === undefined) throw new TryItNowError('unknown_template', `There is no template named ${request.template ?? ''}`);
+      const key = request.idempotencyKey === undefined ? undefined : `${request.owner} ${request.idempotencyKey}`;
+      const earlier = key === undefined ? undefined : this.#keys.get(key);
+      const held = earlier === undefined ? undefined : this.instances.get(earlier.id);
+      if (held?.state === 'assigned') {
+        if (held.template !== wanted.name) throw new TryItNowError('idempotency_mismatch', 'The key was used for another template');
+        return this.#acquired(held, true);
+      }
+      const left = this.ready.get(wanted.name) ?? 0;
+      if (left < 1) throw new TryItNowError('pool_empty', `No instance of ${wanted.name} is ready`, { retryAfterMs: 1_500 });
+      this.ready.set(wanted.name, left - 1);
+      const instance = this.#assign(wanted, request.owner);
+      if (key !== undefined) this.#keys.set(key, { id: instance.id, template: wanted.name });
+      return this.#acquired(instance, false);
+    });
+  }
+
+  find(id: string): Promise<InstanceView> {
+    return this.#answer('find', id, () => ({ instance: this.#known(id), nowMs: this.nowMs }));
+  }
+
+  findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>> {
+    return this.#answer('findMany', ids, () => new Map(ids.flatMap((id): [string, InstanceView][] => {
+      const instance = this.instances.get(id);
+      return instance === undefined ? [] : [[id, { instance, nowMs: this.nowMs }]];
+    })));
+  }
+
+  extend(id: string, minutes: number): Promise<{ readonly expiresAtMs: number; readonly ttlMs: number }> {
+    return this.#answer('extend', { id, minutes }, () => {
+      const instance = this.#known(id);
+      if (instance.state !== 'assigned') throw new TryItNowError('not_assigned', `${id} is not held by anybody`);
+      const longest = this.#templates.find(({ name }) => name === instance.template)?.ttl.maxMs ?? 0;
+      const expiresAtMs = (instance.deadlineMs ?? 0) + minutes * 60_000;
+      if (expiresAtMs > (instance.assignedAtMs ?? 0) + longest) throw new TryItNowError('extension_limit', `${id} cannot be kept longer than ${longest} ms`);
+      this.instances.set(id, { ...instance, deadlineMs: expiresAtMs, generation: instance.generation + 1 });
+      return { expiresAtMs, ttlMs: expiresAtMs - this.nowMs };
+    });
+  }
+
+  release(id: string): Promise<void> {
+    return this.#answer('release', id, () => {
+      this.instances.set(id, { ...this.#known(id), state: 'releasing' });
+    });
+  }
+
+  stats(): Promise<ReadonlyMap<string, PoolStats>> {
+    return this.#answer('stats', undefined, () => new Map(this.#templates.map(({ name, pool }): [string, PoolStats] => {
+      const left = this.ready.get(name) ?? 0;
+      const own = [...this.instances.values()].filter((instance) => instance.template === name);
+      return [name, {
+        ready: Number.isFinite(left) ? left : pool.target,
+        assigned: own.filter(({ state }) => state === 'assigned').length,
+        warming: left < 1 ? pool.target : 0,
+        leaving: own.filter(({ state }) => state === 'releasing').length,
+        target: pool.target,
+        capacity: pool.max,
+      }];
+    })));
+  }
+
+  url(label: string): string {
+    return this.urlOf(label);
+  }
+
+  templates(): readonly Template[] {
+    return this.#templates;
+  }
+
+  #known(id: string): Instance {
+    const instance = this.instances.get(id);
+    if (instance === undefined) throw new TryItNowError('unknown_instance', `There is no instance ${id}`);
+    return instance;
+  }
+
+  #assign({ name, ttl }: Template, owner: string): Instance {
+    const id = newInstanceId();
+    const instance: Instance = {
+      v: INSTANCE_RECORD_VERSION, id, label: newHostLabel(), template: name, templateVersion: 'v1', node: 'node0', container: `demo-${id}`, state: 'assigned', generation: 2,
+      port: 20_000, createdAtMs: this.nowMs, readyAtMs: this.nowMs, assignedAtMs: this.nowMs, deadlineMs: this.nowMs + ttl.defaultMs, endOfLifeMs: null, owner, reason: null,
+    };
+    this.instances.set(id, instance);
+    return instance;
+  }
+
+  #acquired({ id, template: name, label, deadlineMs }: Instance, again: boolean): Acquired {
+    return { id, template: name, url: this.url(label), expiresAtMs: deadlineMs ?? 0, ttlMs: (deadlineMs ?? 0) - this.nowMs, again };
+  }
+
+  #answer<T>(method: string, argument: unknown, work: () => T): Promise<T> {
+    this.calls.push({ method, argument });
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    try {
+      return Promise.resolve(work());
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
