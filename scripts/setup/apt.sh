@@ -18,7 +18,7 @@ apt_get() {
 # The address of the mirror this machine takes its Debian release from, as apt itself understands its sources.
 debian_mirror() {
   # shellcheck disable=SC2016 # the dollars are apt's
-  apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+  apt-get indextargets --no-release-info --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
     awk -v codename="$(os_release VERSION_CODENAME)" \
       '$2 == "main" && ($1 == codename || $1 ~ /^(old)*stable$/) { print $3; exit }'
 }
@@ -40,14 +40,19 @@ write_system_file() {
 update_lists() {
   local try
   for try in $(seq 60); do
-    if apt_get update >"$work/apt.log" 2>&1; then return; fi
+    if apt_get -o APT::Update::Error-Mode=any update >"$work/apt.log" 2>&1; then return; fi
     # apt waits for the lock of dpkg but not for the one of its lists, which a machine holds for a while after its boot.
     if ! grep -q 'Could not get lock' "$work/apt.log"; then break; fi
     if [ "$try" = 1 ]; then say '  another apt is running; waiting for it'; fi
     sleep 5
   done
   # One broken third-party source is no reason to stop: whether what we need can be had shows below.
-  grep -E '^(E|W|Err)' "$work/apt.log" | head -5 | sed 's/^/  apt: /' >&2 || true
+  show_errors "$work/apt.log"
+}
+
+# The lines in which apt names what went wrong, or the last ones of its log when it named nothing.
+show_errors() {
+  { grep -E '^(E|W):' "$1" || tail -n 10 "$1"; } | head -n 10 | sed 's/^/  apt: /' >&2
 }
 
 # Valkey came into Debian after release 12: there it is in the backports of the same mirror. The source is added together
@@ -55,12 +60,15 @@ update_lists() {
 add_backports_for_valkey() {
   local mirror keyring
   [ "$debian" = 12 ] || return 0
+  # A source that is there is used as it is. Our own one is written again: the machine's mirror may have moved since.
   # shellcheck disable=SC2016
-  if apt-get indextargets --format '$(RELEASE)' 2>/dev/null | grep -qx 'bookworm-backports'; then return; fi
+  if [ ! -e "$BACKPORTS_SOURCE" ] &&
+    apt-get indextargets --no-release-info --format '$(RELEASE)' 2>/dev/null | grep -qx 'bookworm-backports'; then return; fi
   mirror=$(debian_mirror)
   keyring=$(debian_keyring) || fail 'the keys of the Debian archive are missing: install debian-archive-keyring first'
   if [ -z "$mirror" ]; then fail "apt has no source for bookworm main: set one up in /etc/apt/sources.list.d first"; fi
   say "  $BACKPORTS_SOURCE: Valkey for Debian 12, pinned so that no other package changes"
+  added_backports=yes
   write_system_file "$BACKPORTS_PIN" <<PIN
 # Written by Try It Now's set-up: of bookworm-backports only Valkey is taken. Delete together with
 # $BACKPORTS_SOURCE.
@@ -80,6 +88,12 @@ Suites: bookworm-backports
 Components: main
 Signed-By: $keyring
 SOURCE
+}
+
+# Ends the set-up before anything is installed, and leaves apt as it was.
+give_up() {
+  if [ "$added_backports" = yes ]; then as_root rm -f "$BACKPORTS_SOURCE" "$BACKPORTS_PIN"; fi
+  fail "$* Nothing was installed."
 }
 
 # Debian starts and enables a service as soon as its package is installed. Try It Now starts its servers itself, on ports
@@ -123,7 +137,8 @@ disable_services() {
 }
 
 install_packages() {
-  local packages=("$@") removed fresh=()
+  local packages=("$@") package removed fresh=()
+  added_backports=no
   # Since Debian 13 the command line of Docker is a package of its own.
   case " ${packages[*]} " in *' docker.io '*) if [ "$debian" = 13 ]; then packages+=(docker-cli); fi ;; esac
   case " ${packages[*]} " in *' valkey-'*) add_backports_for_valkey ;; esac
@@ -131,13 +146,13 @@ install_packages() {
   update_lists
 
   if ! apt-get -s --no-install-recommends install "${packages[@]}" >"$work/plan" 2>&1; then
-    tail -n 15 "$work/plan" | sed 's/^/  apt: /' >&2
-    fail 'apt cannot install these packages. Is the network up, and does /etc/apt list a Debian mirror? Nothing was installed.'
+    show_errors "$work/plan"
+    give_up 'apt cannot install these packages. Is the network up, and does /etc/apt list a Debian mirror?'
   fi
   # busybox-static takes the place of busybox (same program, same path); nothing else may go.
   removed=$(awk '$1 == "Remv" && $2 != "busybox" { print $2 }' "$work/plan")
   if [ -n "$removed" ]; then
-    fail "installing would remove $(printf '%s' "$removed" | tr '\n' ' '): decide that by hand with apt-get install ${packages[*]}. Nothing was installed."
+    give_up "Installing would remove $(printf '%s' "$removed" | tr '\n' ' '): decide that by hand with apt-get install ${packages[*]}."
   fi
   while read -r package; do fresh+=("$package"); done < <(
     awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' "$work/plan" | grep -xE 'containerd|'"$(IFS='|'; printf '%s' "${packages[*]}")"
@@ -145,8 +160,8 @@ install_packages() {
 
   hold_services
   if ! apt_get --no-install-recommends install "${packages[@]}" >"$work/apt.log" 2>&1; then
-    tail -n 20 "$work/apt.log" | sed 's/^/  apt: /' >&2
-    fail 'apt could not install everything (its last lines are above). Mend that and run this again: what is already installed stays.'
+    show_errors "$work/apt.log"
+    fail 'apt could not fetch or install everything, see above. Mend that and run this again: it goes on where it stopped.'
   fi
   disable_services ${fresh[@]+"${fresh[@]}"}
   allow_services
