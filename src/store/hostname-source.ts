@@ -102,7 +102,7 @@ export class ValkeyHostnameSource implements HostnameSource {
 
   /**
    * Reads what is left and compares the books in the same moment: a stream that was trimmed before we read it, emptied
-   * or replaced has another count than ours, a hash changed without the stream another size.
+   * or replaced has another count or last id than ours, a hash changed without the stream another size.
    */
   async #check(client: Valkey, position: Position): Promise<{ changes: HostnameChange[]; nodes: Map<string, string>; gap: boolean }> {
     const replies = await client
@@ -116,7 +116,8 @@ export class ValkeyHostnameSource implements HostnameSource {
     const [unread, exists, stream, count, nodes] = replies ?? [];
     const changes = this.#advance(position, valueOf(unread));
     const caughtUp = changes.length < BATCH;
-    const gap = caughtUp && (streamState(exists, stream).added !== position.added || valueOf(count) !== position.labels.size);
+    const { added, lastId } = streamState(exists, stream);
+    const gap = caughtUp && (added !== position.added || lastId !== position.lastId || valueOf(count) !== position.labels.size);
     return { changes, nodes: this.#parseNodes(textsOf(nodes)), gap };
   }
 

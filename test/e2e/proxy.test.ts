@@ -58,7 +58,7 @@ describe('a request through the proxy', () => {
     const forPeople = await get(world.proxyPort, host, html);
     expect(forPeople).toMatchObject({ status: 404, body: await page('ended') });
     expect(forPeople.headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin' });
-    expect(forPeople.headers.server).toBeUndefined();
+    expect(forPeople.headers['server']).toBeUndefined();
 
     const forPrograms = await get(world.proxyPort, host, { accept: '*/*' });
     expect(forPrograms.headers['content-type']).toBe('application/problem+json');

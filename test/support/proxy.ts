@@ -10,7 +10,7 @@ import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy, type LaunchedCaddy } from '../../src/launcher/caddy.ts';
 import { freePort } from '../../src/launcher/ports.ts';
 import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts';
-import { Releasers } from '../../src/lifecycle/releasers.ts';
+import type { Releasers } from '../../src/lifecycle/releasers.ts';
 import { CaddyProxy, type CaddyProxyOptions } from '../../src/proxy/caddy-proxy.ts';
 import { startDiscovery, type Discovery, type DiscoveryOptions } from '../../src/proxy/discovery/discovery.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
@@ -150,10 +150,15 @@ export async function openSocket(releasers: Releasers, port: number, host: strin
 
 /** What comes back for `text`; rejects when the socket closes first. */
 export async function echo(socket: WebSocket, text: string): Promise<string> {
-  const reply = once(socket, 'message') as Promise<[Buffer]>;
-  const closed = once(socket, 'close').then(() => { throw new Error('the WebSocket was closed'); });
+  const settled = new AbortController();
+  const reply = once(socket, 'message', settled) as Promise<[Buffer]>;
+  const closed = once(socket, 'close', settled).then(() => { throw new Error('the WebSocket was closed'); });
   closed.catch(() => undefined);
   socket.send(text);
-  const [data] = await Promise.race([reply, closed]);
-  return data.toString();
+  try {
+    const [data] = await Promise.race([reply, closed]);
+    return data.toString();
+  } finally {
+    settled.abort();
+  }
 }

@@ -1,0 +1,130 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { request } from 'undici';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { echo, get, openSocket, START_URL, startProxyWorld, startUpstream, temporaryFolder } from '../../test/support/proxy.ts';
+import { silent } from '../../test/support/store.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import { launchCaddy } from '../launcher/caddy.ts';
+import { freePort } from '../launcher/ports.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+import { CaddyProxy } from './caddy-proxy.ts';
+
+const servers = '/config/apps/http/servers';
+let releasers: Releasers;
+
+beforeEach(() => { releasers = new Releasers(); });
+afterEach(() => releasers.releaseAll(silent));
+
+/** As an operator's own tools would; Caddy cuts admin connections at every reload, so each request has its own. */
+async function admin(adminUrl: string, method: string, path: string, value?: unknown): Promise<unknown> {
+  const response = await request(`${adminUrl}${path}`, { method, reset: true, ...(value === undefined ? {} : { body: JSON.stringify(value), headers: { 'content-type': 'application/json' } }) });
+  const text = await response.body.text();
+  expect(response.statusCode, text).toBe(200);
+  return text.trim() === '' ? undefined : JSON.parse(text);
+}
+
+async function emptyCaddy(): Promise<{ adminUrl: string; port: number; proxy: CaddyProxy; read: (path: string) => Promise<unknown>; write: (path: string, value: unknown) => Promise<void> }> {
+  const caddy = await launchCaddy({ dir: await temporaryFolder(releasers) });
+  releasers.push('caddy', () => caddy.server.stop());
+  const port = await freePort();
+  const proxy = new CaddyProxy({ adminUrl: caddy.adminUrl, listen: `127.0.0.1:${port}`, baseDomain: 'localhost', discovery: { host: '127.0.0.1', port: 9 }, publicUrl: START_URL, log: silent });
+  return {
+    adminUrl: caddy.adminUrl,
+    port,
+    proxy,
+    read: (path) => admin(caddy.adminUrl, 'GET', path),
+    write: async (path, value) => { await admin(caddy.adminUrl, 'PUT', path, value); },
+  };
+}
+
+describe('CaddyProxy', () => {
+  it('writes our server into an empty Caddy, then finds nothing left to do', async () => {
+    const { proxy, port } = await emptyCaddy();
+
+    expect(await proxy.ensure()).toBe('written');
+    expect(await proxy.ensure()).toBe('unchanged');
+    expect((await get(port, 'localhost')).headers.location).toBe(START_URL);
+  });
+
+  it('puts the server back when it was deleted or altered', async () => {
+    const { adminUrl, proxy, read } = await emptyCaddy();
+    await proxy.ensure();
+    const ours = await read(`${servers}/demo`);
+
+    await admin(adminUrl, 'DELETE', `${servers}/demo`);
+    expect(await read(`${servers}/demo`)).toBeNull();
+    expect(await proxy.ensure()).toBe('written');
+    expect(await read(`${servers}/demo`)).toEqual(ours);
+
+    await admin(adminUrl, 'DELETE', `${servers}/demo/routes/0`);
+    expect(await proxy.ensure()).toBe('written');
+    expect(await read(`${servers}/demo`)).toEqual(ours);
+
+    await admin(adminUrl, 'DELETE', `/config/apps`);
+    expect(await proxy.ensure()).toBe('written');
+    expect(await read(`${servers}/demo`)).toEqual(ours);
+  });
+
+  it('leaves the sites and settings of an operator alone', async () => {
+    const { proxy, read, write } = await emptyCaddy();
+    const shop = { listen: [`127.0.0.1:${await freePort()}`], routes: [{ handle: [{ handler: 'static_response', body: 'shop' }] }] };
+    await write(`${servers}/shop`, shop);
+    await write('/config/apps/http/grace_period', '3s');
+    const before = await read('/config/');
+
+    await proxy.ensure();
+
+    const after = await read('/config/') as { apps: { http: { servers: Record<string, unknown> } } };
+    delete after.apps.http.servers['demo'];
+    expect(after).toEqual(before);
+    expect(await get(Number(shop.listen[0]?.split(':')[1]), 'shop.example.test')).toMatchObject({ status: 200, body: 'shop' });
+  });
+
+  it('cuts no WebSocket when there is nothing to write', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (_, response) => response.end());
+    await world.names.publish(app.label, app.port);
+    const socket = await openSocket(releasers, world.proxyPort, `${app.label}.localhost`);
+
+    expect(await world.proxy.ensure()).toBe('unchanged');
+    expect(await world.proxy.ensure()).toBe('unchanged');
+    expect(await echo(socket, 'still here')).toBe('still here');
+  });
+
+  it('is written once when several write at the same time', async () => {
+    const { proxy, read } = await emptyCaddy();
+
+    await Promise.all([proxy.ensure(), proxy.ensure(), proxy.ensure(), proxy.ensure()]);
+
+    expect(await proxy.ensure()).toBe('unchanged');
+    expect(Object.keys(await read(servers) as object)).toEqual(['demo']);
+  });
+
+  it('names the port that another program has', async () => {
+    const { proxy, port } = await emptyCaddy();
+    const squatter = createServer().listen(port, '127.0.0.1');
+    releasers.push('squatter', () => squatter.close());
+    await once(squatter, 'listening');
+
+    const error = await proxy.ensure().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TryItNowError);
+    expect(error).toMatchObject({ code: 'port_taken', message: expect.stringContaining(`127.0.0.1:${port}`) as string });
+  });
+
+  it('names the port that another site of the same Caddy has', async () => {
+    const { proxy, port, write } = await emptyCaddy();
+    await write(`${servers}/shop`, { listen: [`127.0.0.1:${port}`] });
+
+    await expect(proxy.ensure()).rejects.toMatchObject({ code: 'port_taken', message: expect.stringMatching(`127.0.0.1:${port}.*already claimed by server`) as string });
+  });
+
+  it('says so when Caddy does not answer, or refuses', async () => {
+    const gone = `http://127.0.0.1:${await freePort()}`;
+    const options = { listen: ':0', baseDomain: 'localhost', discovery: { host: '127.0.0.1', port: 9 }, publicUrl: START_URL, log: silent };
+    await expect(new CaddyProxy({ ...options, adminUrl: gone }).ensure()).rejects.toMatchObject({ code: 'proxy_unavailable', message: expect.stringContaining(gone) as string });
+
+    const { adminUrl } = await emptyCaddy();
+    await expect(new CaddyProxy({ ...options, adminUrl, listen: 'nonsense:port:here' }).ensure()).rejects.toMatchObject({ code: 'proxy_unavailable', message: expect.stringContaining('nonsense') as string });
+  });
+});

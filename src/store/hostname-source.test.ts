@@ -1,0 +1,154 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
+import { discover } from '../../test/support/proxy.ts';
+import { silent, startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { template } from '../../test/support/templates.ts';
+import { newHostLabel } from '../domain/ids.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+import type { HostnameEvent } from '../proxy/discovery/ports.ts';
+import { ValkeyHostnameSource } from './hostname-source.ts';
+import { keys } from './keys.ts';
+
+let releasers: Releasers;
+let store: TestStore;
+
+beforeEach(async () => {
+  releasers = new Releasers();
+  store = await startStore();
+  releasers.push('store', () => store[Symbol.asyncDispose]());
+});
+afterEach(() => releasers.releaseAll(silent));
+
+const entry = (port: number, node = 'node0'): string => JSON.stringify({ v: 1, id: 'a', node, port });
+
+/** Follows the names in the background; `state` is what a faithful listener would believe. */
+function follow(): { events: HostnameEvent[]; state: () => Record<string, number>; failure: () => unknown } {
+  const source = new ValkeyHostnameSource({ ...store.address, password: undefined, log: silent });
+  const abort = new AbortController();
+  const events: HostnameEvent[] = [];
+  const hostnames = new Map<string, number>();
+  let failure: unknown;
+  const running = (async () => {
+    for await (const event of source.follow(abort.signal)) {
+      events.push(event);
+      if (event.kind === 'snapshot') {
+        hostnames.clear();
+        for (const [label, { port }] of event.hostnames) hostnames.set(label, port);
+      } else if (event.kind === 'changes') {
+        for (const change of event.changes) {
+          if (change.entry === undefined) hostnames.delete(change.label);
+          else hostnames.set(change.label, change.entry.port);
+        }
+      }
+    }
+  })().catch((error: unknown) => { failure = error; });
+  releasers.push('follower', async () => { abort.abort(); await running; source.close(); });
+  return { events, state: () => Object.fromEntries(hostnames), failure: () => failure };
+}
+
+const snapshots = (events: readonly HostnameEvent[]): number => events.filter(({ kind }) => kind === 'snapshot').length;
+
+describe('host names out of Valkey', () => {
+  it('come and go as the store publishes and releases instances, without a second snapshot', async () => {
+    const [before] = await stock(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
+    const { state, events } = follow();
+    await eventually(() => expect(state()).toEqual({ [before?.label ?? '']: before?.port }));
+
+    const after = await stock(store, template({ pool: { target: 3, max: 20, replenishThreshold: 0 } }));
+    await eventually(() => expect(Object.keys(state())).toHaveLength(3));
+    expect(state()).toMatchObject(Object.fromEntries(after.map(({ label, port }) => [label, port])));
+
+    for (const instance of after) await store.departures.release(instance, 'released', { from: ['ready'] });
+    await eventually(() => expect(state()).toEqual({ [before?.label ?? '']: before?.port }));
+    // Long enough to have compared the books.
+    await eventually(() => expect(events.filter(({ kind }) => kind === 'nodes').length).toBeGreaterThanOrEqual(2));
+    expect(snapshots(events)).toBe(1);
+    expect(events).toContainEqual({ kind: 'nodes', nodes: new Map([['node0', '127.0.0.1']]) });
+  });
+
+  it('are read anew when Valkey was emptied behind our back', async () => {
+    await stock(store, template());
+    const { state } = follow();
+    await eventually(() => expect(Object.keys(state())).toHaveLength(3));
+
+    await store.valkey.flushall();
+    await eventually(() => expect(state()).toEqual({}));
+    await store.valkey.xadd(keys.hostnameChanges, '*', 'label', 'x', 'entry', entry(5));
+    await store.valkey.hset(keys.hostnames, 'x', entry(5));
+    await eventually(() => expect(state()).toEqual({ x: 5 }));
+  });
+
+  it('are read anew when the stream begins again with lower ids', async () => {
+    await store.valkey.xadd(keys.hostnameChanges, '9999999999999-0', 'label', 'old', 'entry', entry(1));
+    await store.valkey.hset(keys.hostnames, 'old', entry(1));
+    const { state } = follow();
+    await eventually(() => expect(state()).toEqual({ old: 1 }));
+
+    await store.valkey.multi().del(keys.hostnameChanges, keys.hostnames).hset(keys.hostnames, 'new', entry(2)).xadd(keys.hostnameChanges, '5-0', 'label', 'new', 'entry', entry(2)).exec();
+    await eventually(() => expect(state()).toEqual({ new: 2 }));
+  });
+
+  it('are read anew when the stream was trimmed before it was read', async () => {
+    const { state, events } = follow();
+    await eventually(() => expect(snapshots(events)).toBe(1));
+
+    const lost = newHostLabel();
+    await store.valkey.multi()
+      .hset(keys.hostnames, lost, entry(7)).xadd(keys.hostnameChanges, '*', 'label', lost, 'entry', entry(7))
+      .hset(keys.hostnames, 'b', entry(8)).xadd(keys.hostnameChanges, 'MAXLEN', '=', 1, '*', 'label', 'b', 'entry', entry(8))
+      .exec();
+    await eventually(() => expect(state()).toEqual({ [lost]: 7, b: 8 }));
+    expect(snapshots(events)).toBe(2);
+  });
+
+  it('are read anew when somebody removed a name without telling the stream', async () => {
+    await stock(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
+    const { state } = follow();
+    await eventually(() => expect(Object.keys(state())).toHaveLength(1));
+    await store.valkey.del(keys.hostnames);
+    await eventually(() => expect(state()).toEqual({}));
+  });
+
+  it('come in order and complete through a flood larger than one reading', async () => {
+    const { state, events } = follow();
+    await eventually(() => expect(snapshots(events)).toBe(1));
+    const flood = store.valkey.multi();
+    for (let index = 0; index < 5_000; index += 1) {
+      const label = `l${index % 1_500}`;
+      if (index % 3 === 2) flood.hdel(keys.hostnames, label).xadd(keys.hostnameChanges, '*', 'label', label, 'entry', '');
+      else flood.hset(keys.hostnames, label, entry(index + 1)).xadd(keys.hostnameChanges, '*', 'label', label, 'entry', entry(index + 1));
+    }
+    await flood.exec();
+    const truth = Object.fromEntries(Object.entries(await store.valkey.hgetall(keys.hostnames)).map(([label, text]) => [label, (JSON.parse(text) as { port: number }).port]));
+    expect(Object.keys(truth).length).toBeGreaterThan(500);
+    await eventually(() => expect(state()).toEqual(truth));
+    expect(snapshots(events)).toBe(1);
+  });
+
+  it('leave out entries that cannot be read, without reading everything again for ever', async () => {
+    await store.valkey.hset(keys.hostnames, { good: entry(1), newer: '{"v":2}', broken: '{' });
+    const { state, events } = follow();
+    await eventually(() => expect(state()).toEqual({ good: 1 }));
+    await store.valkey.multi().hset(keys.hostnames, 'good', '[]').xadd(keys.hostnameChanges, '*', 'label', 'good', 'entry', '[]').exec();
+    await eventually(() => expect(state()).toEqual({}));
+    await eventually(() => expect(events.filter(({ kind }) => kind === 'nodes').length).toBeGreaterThanOrEqual(2));
+    expect(snapshots(events)).toBe(1);
+  });
+
+  it('end with an error when Valkey is lost, and with none when told to stop', async () => {
+    const { events, failure } = follow();
+    await eventually(() => expect(snapshots(events)).toBe(1));
+    await store.valkey.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await eventually(() => expect(failure()).toBeInstanceOf(Error));
+
+    const second = follow();
+    await eventually(() => expect(snapshots(second.events)).toBe(1));
+    await releasers.releaseAll(silent);
+    expect(second.failure()).toBeUndefined();
+  });
+});
+
+it('discovery is in step with Valkey from its first answer on', async () => {
+  const discovery = await discover(releasers, store.address.port);
+  expect(discovery.stats()).toMatchObject({ inStep: true, resyncs: 1 });
+});
