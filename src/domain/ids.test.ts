@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { containerName, HOST_LABEL_PATTERN, isInstanceId, newHostLabel, newInstanceId } from './ids.ts';
+
+describe('ids', () => {
+  it('carry all the randomness they promise: 130 bits in an id, 100 in a label', () => {
+    const ones = (bytes: number) => new Uint8Array(bytes).fill(255);
+    expect(newInstanceId(ones)).toBe('7'.repeat(26));
+    expect(newHostLabel(ones)).toBe('7'.repeat(20));
+    expect(isInstanceId(newInstanceId())).toBe(true);
+    expect(newHostLabel()).toMatch(new RegExp(HOST_LABEL_PATTERN));
+  });
+
+  it('never repeat', () => {
+    expect(new Set(Array.from({ length: 10_000 }, () => newInstanceId())).size).toBe(10_000);
+  });
+
+  it('refuse what is no id', () => {
+    for (const wrong of ['', 'a', '7'.repeat(25), '7'.repeat(27), 'A'.repeat(26), `${'7'.repeat(25)}1`]) expect(isInstanceId(wrong)).toBe(false);
+  });
+
+  it('do not show in the container\'s name, which is the same at each attempt', () => {
+    const id = newInstanceId();
+    expect(containerName(id)).toBe(containerName(id));
+    expect(containerName(id)).toMatch(/^demo-[0-9a-f]{16}$/);
+    expect(containerName(id)).not.toContain(id.slice(0, 6));
+  });
+});
