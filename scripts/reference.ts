@@ -12,6 +12,49 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
   return [heads, heads.map(() => '---'), ...rows.map((row) => row.map(cell))].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
+/** Each block is loaded by a test. */
+const EXAMPLES = `## Examples
+
+On the internet, behind a TLS end that passes \`try.example.org\` to the server and \`*.demo.example.org\` to the proxy:
+
+\`\`\`ini
+BASE_DOMAIN=demo.example.org
+PUBLIC_SCHEME=https
+PUBLIC_PORT=443
+PUBLIC_URL=https://try.example.org
+TRUSTED_PROXIES=127.0.0.1,::1
+API_KEY_FILE=/run/secrets/api-key
+TEMPLATES_FILE=/etc/try-it-now/templates.yaml
+\`\`\`
+
+With Valkey and NATS on other hosts, and a deeper pool for short visits:
+
+\`\`\`ini
+VALKEY_ADDR=valkey.example.org:6379
+VALKEY_PASSWORD_FILE=/run/secrets/valkey-password
+NATS_URL=tls://nats.example.org:4222
+NATS_TOKEN_FILE=/run/secrets/nats-token
+POOL_TARGET_SIZE=20
+POOL_MAX_SIZE=100
+POOL_DEFAULT_TTL=10m
+POOL_MAX_TTL=30m
+QUEUE_WORKER_COUNT=8
+\`\`\`
+
+A second deployment on the same host:
+
+\`\`\`ini
+DEPLOYMENT=try-it-now-staging
+SERVER_PORT=8081
+PROXY_LISTEN=:8001
+CADDY_ADMIN_URL=http://127.0.0.1:2020
+DISCOVERY_ADDR=127.0.0.1:15354
+VALKEY_ADDR=127.0.0.1:6380
+NATS_URL=nats://127.0.0.1:4223
+CONTAINER_PORT_RANGE_START=10000
+CONTAINER_PORT_RANGE_END=19999
+\`\`\``;
+
 export function configPage(): string {
   const groups = [...new Set(VARIABLE_NAMES.map((name) => VARIABLES[name].group))];
   const sections = groups.map((group) => {
@@ -31,6 +74,7 @@ export function configPage(): string {
     'When something is wrong, nothing is started: one message names every wrong variable with what to change, and the process ends with exit code 78. Variables that look like a misspelt one of these are named in a warning.',
     'Durations have one unit: `500ms`, `10s`, `30m`, `2h`, `1d`. Secrets can be kept out of the environment: `API_KEY_FILE=/run/secrets/api-key` reads the value from a file, without the line end; only one of the two may be set.',
     ...sections,
+    EXAMPLES,
     `## Not used yet\n\n${NOT_YET_USED.map((name) => `\`${name}\``).join(' and ')} are reserved for starting instances from checkpoints. Setting them has no effect in this version, and a warning says so.`,
   ].join('\n\n') + '\n';
 }

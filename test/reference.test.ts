@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { referencePages } from '../scripts/reference.ts';
+import { loadConfig } from '../src/config/load.ts';
 import { VARIABLE_NAMES } from '../src/config/variables.ts';
 import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
 
@@ -18,5 +19,15 @@ describe('docs/reference', () => {
 
   it.each(VARIABLE_NAMES)('tells of the variable %s', (name) => {
     expect(committed('config')).toContain(`| \`${name}\` |`);
+  });
+
+  it('has examples that load without a word', () => {
+    const files = (path: string): string => (path.endsWith('.yaml') ? 'templates: [{ name: app, image: app, port: 80 }]' : path.startsWith('/run/') ? 'a-secret-that-is-long-enough' : '32768 60999');
+    const blocks = [...committed('config').matchAll(/```ini\n(.*?)```/gs)].map(([, text = '']) => text);
+    expect(blocks.length).toBeGreaterThan(2);
+    for (const block of blocks) {
+      const env = Object.fromEntries(block.trim().split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)));
+      expect(loadConfig(env as Record<string, string>, files).warnings).toEqual([]);
+    }
   });
 });

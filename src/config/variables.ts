@@ -1,4 +1,5 @@
 import { LOG_LEVELS } from '../telemetry/logger.ts';
+import type { ContainerMode } from './config.ts';
 import {
   decimal, domainName, duration, hostPort, integer, ipOrBlock, ipPort, ipv4, listOf, listenAddress, listenHost, matching, oneOf, path, text, url,
   Wrong, type Kind,
@@ -52,7 +53,7 @@ const host = group('Process and host');
 /** The proxy remembers an address for 1 s; a port must rest longer, with room for a slow clock tick. */
 const PROXY_MEMORY = '2s';
 
-export const CONTAINER_MODES = ['auto', 'podman', 'docker', 'simulated'] as const;
+const CONTAINER_MODES = ['auto', 'podman', 'docker', 'simulated'] as const satisfies readonly ContainerMode[];
 export const templateName = matching('name', /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, '1 to 32 of a-z, 0-9 and -, not starting or ending with -, such as hello');
 export const imageName = matching('image', /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$/, 'an image name, such as localhost/try-it-now/hello:latest');
 export const poolTarget = integer(0, 10_000, 3);
