@@ -1,4 +1,4 @@
-import { endedPage, unreachablePage, type ProxyPage } from './pages.ts';
+import { endedPage, RETRY_SECONDS, unreachablePage, type ProxyPage } from './pages.ts';
 import { ZONE } from './discovery/zone.ts';
 
 export interface DemoServerOptions {
@@ -103,7 +103,7 @@ function instanceHeaders(): JsonObject {
 /** For browsers as HTML, for everything else as a problem body. */
 function pageRoutes(page: ProxyPage, errorStatus?: readonly string[]): JsonObject[] {
   const status: JsonObject = errorStatus === undefined ? {} : { vars: { '{http.error.status_code}': errorStatus } };
-  const retry: JsonObject = page.status === 503 ? { 'Retry-After': ['3'] } : {};
+  const retry: JsonObject = page.status === 503 ? { 'Retry-After': [String(RETRY_SECONDS)] } : {};
   const security: JsonObject = {
     'Content-Security-Policy': ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"],
     'X-Content-Type-Options': ['nosniff'],

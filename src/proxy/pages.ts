@@ -1,28 +1,51 @@
 import { readFileSync } from 'node:fs';
 
-/** What a visitor sees in place of an instance, for people and for programs. */
+/** What is answered in place of an instance, to people and to programs. */
 export interface ProxyPage {
   readonly status: number;
   readonly html: string;
   readonly problem: string;
 }
 
+/** Seconds between two tries of the page for an instance that does not answer; also its Retry-After. */
+export const RETRY_SECONDS = 3;
+
 /**
- * There is no instance of that name. 404 and not 410: the proxy only knows that nobody answers to the name now, and a
- * 410 tells caches and crawlers that this is for ever.
+ * There is no instance of that name. 404 and not 410: the proxy knows only that nobody answers to the name now, while
+ * a 410 tells caches and crawlers that this is for ever.
  */
 export function endedPage(startUrl: string): ProxyPage {
-  return page('ended.html', startUrl, 404, 'unknown_hostname', 'There is no demo at this address', `It has ended, or the address is mistyped. Start a new one at ${startUrl}.`);
+  return {
+    status: 404,
+    html: fill('<title>This copy has ended · Try It Now</title>', read('ended.html'), startUrl),
+    problem: problem(404, 'unknown_hostname', 'There is nothing at this address', `The copy has ended, or the address is mistyped. Start a new one at ${startUrl}`),
+  };
 }
 
-/** The name is known, but nothing accepts the connection. 503 and not 502, because only that goes with Retry-After. */
+/** The name is known, but nothing takes the connection. 503 and not 502, because that is what Retry-After goes with. */
 export function unreachablePage(startUrl: string): ProxyPage {
-  return page('unreachable.html', startUrl, 503, 'instance_unreachable', 'The demo does not answer right now', 'It is starting again, or its time is up. Try again in a few seconds.');
+  return {
+    status: 503,
+    html: fill(`<meta http-equiv="refresh" content="${RETRY_SECONDS}">\n<title>One moment · Try It Now</title>`, read('unreachable.html'), startUrl),
+    problem: problem(503, 'instance_unreachable', 'The copy does not answer right now', 'It is starting again, or its time is up. Try again in a few seconds.'),
+  };
 }
 
-function page(file: string, startUrl: string, status: number, code: string, title: string, detail: string): ProxyPage {
-  const html = readFileSync(new URL(`./pages/${file}`, import.meta.url), 'utf8').replaceAll('__START_URL__', escapeHtml(startUrl));
-  return { status, html, problem: `${JSON.stringify({ type: 'about:blank', title, status, detail, code })}\n` };
+/** One self-contained page: what it shows must not depend on any server that may be down. */
+function fill(head: string, body: string, startUrl: string): string {
+  return read('frame.html')
+    .replace('__HEAD__', () => head)
+    .replace('__STYLE__', () => read('page.css'))
+    .replace('__BODY__', () => body)
+    .replaceAll('__START_URL__', () => escapeHtml(startUrl));
+}
+
+function problem(status: number, code: string, title: string, detail: string): string {
+  return `${JSON.stringify({ type: 'about:blank', title, status, detail, code })}\n`;
+}
+
+function read(file: string): string {
+  return readFileSync(new URL(`./pages/${file}`, import.meta.url), 'utf8');
 }
 
 function escapeHtml(text: string): string {

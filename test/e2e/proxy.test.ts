@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { freePort } from '../../src/launcher/ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { endedPage, unreachablePage } from '../../src/proxy/pages.ts';
 import { eventually } from '../support/eventually.ts';
 import { get, START_URL, startProxyWorld, startUpstream } from '../support/proxy.ts';
 import { silent } from '../support/store.ts';
@@ -13,11 +13,6 @@ let releasers: Releasers;
 
 beforeEach(() => { releasers = new Releasers(); });
 afterEach(() => releasers.releaseAll(silent));
-
-async function page(name: 'ended' | 'unreachable'): Promise<string> {
-  const text = await readFile(new URL(`../../src/proxy/pages/${name}.html`, import.meta.url), 'utf8');
-  return text.replaceAll('__START_URL__', START_URL);
-}
 
 describe('a request through the proxy', () => {
   it('reaches the instance its host name stands for, and the page for ended demos once that is released', async () => {
@@ -36,7 +31,7 @@ describe('a request through the proxy', () => {
       expect(answer.status).toBe(404);
       return answer;
     });
-    expect(ended.body).toBe(await page('ended'));
+    expect(ended.body).toBe(endedPage(START_URL).html);
     expect(await get(world.proxyPort, `${two.label}.localhost`)).toMatchObject({ status: 200, body: 'two' });
   });
 
@@ -56,7 +51,7 @@ describe('a request through the proxy', () => {
     const host = `${newHostLabel()}.localhost`;
 
     const forPeople = await get(world.proxyPort, host, html);
-    expect(forPeople).toMatchObject({ status: 404, body: await page('ended') });
+    expect(forPeople).toMatchObject({ status: 404, body: endedPage(START_URL).html });
     expect(forPeople.headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin' });
     expect(forPeople.headers['server']).toBeUndefined();
 
@@ -73,7 +68,7 @@ describe('a request through the proxy', () => {
     await app.stop();
 
     const forPeople = await get(world.proxyPort, `${app.label}.localhost`, html);
-    expect(forPeople).toMatchObject({ status: 503, body: await page('unreachable') });
+    expect(forPeople).toMatchObject({ status: 503, body: unreachablePage(START_URL).html });
     expect(forPeople.headers['retry-after']).toBe('3');
     expect(JSON.parse((await get(world.proxyPort, `${app.label}.localhost`)).body)).toMatchObject({ status: 503, code: 'instance_unreachable' });
   });
