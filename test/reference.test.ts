@@ -26,8 +26,10 @@ describe('docs/reference', () => {
     const blocks = [...committed('config').matchAll(/```ini\n(.*?)```/gs)].map(([, text = '']) => text);
     expect(blocks.length).toBeGreaterThan(2);
     for (const block of blocks) {
-      const env = Object.fromEntries(block.trim().split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)));
-      expect(loadConfig(env as Record<string, string>, files).warnings).toEqual([]);
+      const env: Record<string, string> = {};
+      for (const [, name = '', value = ''] of block.matchAll(/^([A-Z_]+)=(.*)$/gm)) env[name] = value;
+      expect(Object.keys(env)).toHaveLength(block.trim().split('\n').length);
+      expect(loadConfig(env, files).warnings).toEqual([]);
     }
   });
 });

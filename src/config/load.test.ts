@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Config } from './config.ts';
 import { readTextFile, type Environment } from './environment.ts';
 import { EXIT_CONFIG, loadConfig } from './load.ts';
+import { VARIABLE_NAMES } from './variables.ts';
 
 const EPHEMERAL = '/proc/sys/net/ipv4/ip_local_port_range';
 
@@ -129,6 +131,25 @@ describe('several problems', () => {
 
   it('end the process with EX_CONFIG', () => {
     expect(EXIT_CONFIG).toBe(78);
+  });
+});
+
+describe('whatever is set', () => {
+  const tricky = fc.oneof(fc.string({ unit: 'binary' }), fc.integer().map(String), fc.constantFrom('0', '1', '65535', ':1', '[::]:1', 'a:1', 'http://[', 'nats://x', 'tls://[::1]:1', '1s', '1h', ',', '/', '{', '[::1'));
+
+  it('either gives a configuration or is refused by name', () => {
+    fc.assert(fc.property(fc.dictionary(fc.constantFrom(...VARIABLE_NAMES), tricky), tricky, (env, text) => {
+      let told: string[] = [];
+      try {
+        expect(loadConfig(env, () => text).config.templates.length).toBeGreaterThan(0);
+      } catch (error) {
+        if (!(error instanceof TryItNowError) || error.code !== 'invalid_config') throw error;
+        told = error.details?.['problems'] as string[];
+        expect(told.length).toBeGreaterThan(0);
+      }
+      const lines = told.filter((line) => env['TEMPLATES_FILE'] === undefined || !line.startsWith(env['TEMPLATES_FILE'].trim()));
+      for (const line of lines) expect(line).toMatch(/^[A-Z_]{7,}/);
+    }), { numRuns: 500 });
   });
 });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { Template } from '../domain/template.ts';
 import type { Setting } from './rules.ts';
 import { parseTemplates, type TemplateDefaults } from './templates.ts';
@@ -124,6 +125,22 @@ describe('a problem', () => {
     const found = problems(text);
     expect(found.length).toBeGreaterThan(0);
     for (const line of found) expect(line).toMatch(/^apps\.yaml:\d+: /);
+  });
+});
+
+describe('whatever the file holds', () => {
+  const keys = ['name', 'title', 'image', 'port', 'env', 'readiness', 'warmup', 'limits', 'capabilities', 'egress', 'pool', 'ttl', 'max_age', 'path', 'max', 'default'];
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof({ maxDepth: 4 }, fc.constantFrom(null, true, 1, -1.5, '', 'app', '/', '30m', '64m'), fc.string(), fc.array(tie('tree'), { maxLength: 3 }), fc.dictionary(fc.constantFrom(...keys), tie('tree'), { maxKeys: 6 })),
+  }));
+
+  it('either gives templates or is refused with file and line', () => {
+    const texts = fc.oneof(fc.string(), tree.map((value) => stringify({ templates: [value] })), tree.map((value) => stringify({ templates: [{ name: 'a', image: 'b', port: 1, ...(value as object) }] })));
+    fc.assert(fc.property(texts, (text) => {
+      const { templates, problems: found } = reading(text);
+      for (const line of found) expect(line).toMatch(/^apps\.yaml:\d+: /);
+      expect(templates.length > 0 || found.length > 0).toBe(true);
+    }), { numRuns: 1_000 });
   });
 });
 
