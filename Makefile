@@ -38,7 +38,8 @@ clean: ## remove what the build made
 	@rm -rf dist coverage bench-results test-results
 
 $(INSTALLED): package-lock.json
-	npm ci
+	@echo 'Installing the npm packages.'
+	@npm ci --loglevel=error
 	@touch $@
 
 # The stamp is as old as the start of the build: a source that is saved while the compiler runs is built next time.

@@ -6,7 +6,7 @@ readonly NODE_WANTED=20.19
 usage() {
   cat <<USAGE
 usage: scripts/setup.sh [--with-tests] [--without-criu]
-  --with-tests    also what the tests need: Docker and Chromium
+  --with-tests    also what the tests need: Docker, Chromium and a checker for metrics
   --without-criu  leave CRIU alone (without it every instance starts cold, which is slower)
 With CONTAINER_MODE=simulated nothing is installed for containers; with CONTAINER_MODE=docker Docker instead of Podman.
 USAGE
@@ -15,6 +15,7 @@ USAGE
 # One part a line: group, program looked for, Debian package, what it is for.
 # runc and not crun: Debian 12's crun refuses hybrid cgroup layouts and is built without CRIU.
 readonly PARTS='
+base|make|make|runs the commands of this project: make up, make test
 servers|nats-server|nats-server|the queue: work that takes longer than a click goes through NATS JetStream
 servers|valkey-server|valkey-server|the state: who has which instance, until when
 servers|valkey-cli|valkey-tools|looking into that state by hand
@@ -25,11 +26,15 @@ podman|conmon|conmon|watches over each container for Podman
 podman|netavark|netavark|container networks for Podman
 podman|aardvark-dns|aardvark-dns|names on those networks
 docker|dockerd|docker.io|the container engine Docker
+docker|docker|docker-cli|builds the example images for Docker
 containers|iptables|iptables|keeps instances away from each other, from this host and from the outside
+containers|modprobe|kmod|loads the part of the kernel that those rules need on a bridge
 containers|mmdebstrap|mmdebstrap|builds the example images without a container registry
 containers|busybox|busybox-static|a whole container image in 2 MB, for a first look and for the tests
 tests|chromium|chromium|the tests click through the pages in a real browser
 tests|fonts|fonts-liberation|letters for that browser
+tests|ip|iproute2|the tests play the outside world in a network of its own
+tests|promtool|prometheus|checks the metrics and the alert rules
 '
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -153,11 +158,11 @@ main() {
   require_node
 
   case ${CONTAINER_MODE:-auto} in
-    simulated) wanted='servers' ;;
-    docker) wanted='servers docker containers' ;;
-    *) wanted='servers podman containers' ;;
+    simulated) wanted='base servers' ;;
+    docker) wanted='base servers docker containers' ;;
+    *) wanted='base servers podman containers' ;;
   esac
-  if [ "$with_tests" = yes ]; then wanted='servers podman docker containers tests'; fi
+  if [ "$with_tests" = yes ]; then wanted='base servers podman docker containers tests'; fi
 
   find_missing
   if ! known_debian; then tell_unknown_system; fi

@@ -139,8 +139,8 @@ disable_services() {
 install_packages() {
   local packages=("$@") package removed fresh=()
   added_backports=no
-  # Since Debian 13 the command line of Docker is a package of its own.
-  case " ${packages[*]} " in *' docker.io '*) if [ "$debian" = 13 ]; then packages+=(docker-cli); fi ;; esac
+  # The command line of Docker is a package of its own since Debian 13.
+  if [ "$debian" = 12 ]; then packages=("${packages[@]/#docker-cli/docker.io}"); fi
   case " ${packages[*]} " in *' valkey-'*) add_backports_for_valkey ;; esac
   say '  (fetching and installing takes a minute or two; apt waits for its turn if another install is running)'
   update_lists

@@ -14,19 +14,21 @@ podman_sets() {
 # above the hard one that is in force, and every container would fail to start.
 needs_podman_limits() {
   local bounding
+  [ -r /proc/self/status ] || return 1
   bounding=$(awk '/^CapBnd:/ { print $2 }' /proc/self/status)
   ! ((0x$bounding >> CAP_SYS_RESOURCE_BIT & 1)) && ! podman_sets default_ulimits
 }
 
-# With crun beside runc Podman prefers crun.
+# With crun beside runc Podman prefers crun, and Debian 12's crun starts nothing on a hybrid cgroup layout (version 1 with
+# version 2 below "unified"). On any other host the default stays: the server itself asks its Podman service for runc.
 needs_podman_runtime() {
-  command -v crun >/dev/null && ! podman_sets runtime
+  command -v crun >/dev/null && [ -d /sys/fs/cgroup/unified ] && ! podman_sets runtime
 }
 
 # Prints the files to be written, one a line with the reason.
 missing_podman_settings() {
   if needs_podman_limits; then printf '  %s: containers may ask for no more than this host'\''s own limits\n' "$PODMAN_LIMITS"; fi
-  if needs_podman_runtime; then printf '  %s: Podman runs containers with runc, which can checkpoint them\n' "$PODMAN_RUNTIME"; fi
+  if needs_podman_runtime; then printf '  %s: Podman uses runc, for crun refuses this host'\''s cgroup layout\n' "$PODMAN_RUNTIME"; fi
 }
 
 write_podman_settings() {
@@ -43,7 +45,7 @@ CONF
   fi
   if needs_podman_runtime; then
     write_system_file "$PODMAN_RUNTIME" <<CONF
-# Written by Try It Now's set-up: Debian 12 builds crun without CRIU, and its version refuses hybrid cgroup layouts.
+# Written by Try It Now's set-up: crun, Podman's default, refuses a hybrid cgroup layout like this host's.
 [engine]
 runtime = "runc"
 CONF
