@@ -24,56 +24,78 @@ export class IdeaLibrary {
     this.#vocabulary = [...postings.keys()].sort();
   }
 
-  /** Reads every idea twice: once to measure the index, once to fill it. Seconds for the whole library; `limit` bounds it. */
+  /** Reads every idea: seconds for the whole library, which `limit` bounds. */
   static async build({ limit, onProgress }) {
     const size = Math.min(limit, deeds.length * people.length * places.length * twists.length);
-    const pace = createPace();
-
-    const counts = new Map();
-    for (let number = 0; number < size; number += 1) {
-      for (const word of new Set(wordsOf(ideaAt(number)))) counts.set(word, (counts.get(word) ?? 0) + 1);
-      await pace();
-    }
-    onProgress('ideas read', { ideas: size, words: counts.size });
-
-    const postings = new Map([...counts].map(([word, count]) => [word, new Uint32Array(count)]));
-    const filled = new Map();
+    const postings = new Map();
+    let entries = 0;
+    let sliceEnd = performance.now() + sliceMs;
     for (let number = 0; number < size; number += 1) {
       for (const word of new Set(wordsOf(ideaAt(number)))) {
-        const at = filled.get(word) ?? 0;
-        postings.get(word)[at] = number;
-        filled.set(word, at + 1);
+        if (!postings.has(word)) postings.set(word, new NumberList());
+        postings.get(word).push(number);
+        entries += 1;
       }
-      await pace();
+      if (number % 256 === 0 && performance.now() > sliceEnd) {
+        await nextTurn();
+        sliceEnd = performance.now() + sliceMs;
+      }
     }
-    const bytes = [...postings.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-    onProgress('search index built', { MiB: Math.round(bytes / 2 ** 20) });
-    return new IdeaLibrary(size, postings);
+    onProgress('search index built', { ideas: size, words: postings.size, entries });
+    return new IdeaLibrary(size, new Map([...postings].map(([word, list]) => [word, list.numbers()])));
   }
 
   /** A handful of ideas that contain all the words asked for, drawn anew each time; of all ideas when no word is given. */
   search(query) {
     const words = wordsOf(query);
-    if (words.length === 0) return { query, total: this.size, ideas: this.#draw(this.size, (at) => at) };
-    let found;
-    for (const word of words) {
-      const hits = this.#ideasWith(word);
-      found = found === undefined ? hits : intersect(found, hits);
+    // Per idea, how many of the words in a row it has had so far; in the end those count that have had all.
+    const had = new Uint8Array(this.size);
+    for (const [turn, word] of words.entries()) {
+      for (const known of this.#wordsLike(word)) {
+        for (const number of this.#postings.get(known)) {
+          if (had[number] === turn) had[number] = turn + 1;
+        }
+      }
     }
-    return { query, total: found.length, ideas: this.#draw(found.length, (at) => found[at]) };
+    const found = new NumberList();
+    for (let number = 0; number < this.size; number += 1) {
+      if (had[number] === words.length) found.push(number);
+    }
+    return { query, total: found.size, ideas: draw(found.numbers()).map(ideaAt) };
   }
 
-  #ideasWith(word) {
-    const exact = this.#vocabulary.filter((known) => known.startsWith(word));
-    const known = exact.length > 0 || word.length < 3 ? exact : this.#vocabulary.filter((other) => differsByOne(word, other));
-    return known.map((each) => this.#postings.get(each)).reduce(unite, new Uint32Array());
+  #wordsLike(word) {
+    const beginning = this.#vocabulary.filter((known) => known.startsWith(word));
+    if (beginning.length > 0 || word.length < 3) return beginning;
+    return this.#vocabulary.filter((known) => differsByOne(word, known));
+  }
+}
+
+/** A list of numbers that grows, at four bytes a number where an array of Node takes eight. */
+class NumberList {
+  size = 0;
+  #room = new Uint32Array(64);
+
+  push(number) {
+    if (this.size === this.#room.length) {
+      const larger = new Uint32Array(2 * this.size);
+      larger.set(this.#room);
+      this.#room = larger;
+    }
+    this.#room[this.size] = number;
+    this.size += 1;
   }
 
-  #draw(count, numberAt) {
-    const picked = new Set();
-    while (picked.size < Math.min(shown, count)) picked.add(randomInt(count));
-    return [...picked].map((at) => ideaAt(numberAt(at)));
+  numbers() {
+    return this.#room.subarray(0, this.size);
   }
+}
+
+/** A few of the numbers, each at most once. */
+function draw(numbers) {
+  const picked = new Set();
+  while (picked.size < Math.min(shown, numbers.length)) picked.add(numbers[randomInt(numbers.length)]);
+  return [...picked];
 }
 
 /** The ideas in their order: the deed turns fastest, the twist slowest. */
@@ -83,46 +105,6 @@ function ideaAt(number) {
   const person = people[rest % people.length];
   rest = Math.floor(rest / people.length);
   return `${deed} for ${person} ${places[rest % places.length]}, ${twists[Math.floor(rest / places.length)]}.`;
-}
-
-/** Lets the event loop breathe once a slice of work is done; free of cost in between. */
-function createPace() {
-  const done = Promise.resolve();
-  let calls = 0;
-  let sliceEnd = performance.now() + sliceMs;
-  return () => {
-    calls += 1;
-    if (calls % 256 !== 0 || performance.now() < sliceEnd) return done;
-    return nextTurn().then(() => {
-      sliceEnd = performance.now() + sliceMs;
-    });
-  };
-}
-
-function intersect(left, right) {
-  const both = [];
-  let at = 0;
-  for (const number of left) {
-    while (right[at] < number) at += 1;
-    if (right[at] === number) both.push(number);
-  }
-  return both;
-}
-
-function unite(left, right) {
-  if (left.length === 0) return right;
-  const all = new Uint32Array(left.length + right.length);
-  let size = 0;
-  let atLeft = 0;
-  let atRight = 0;
-  while (atLeft < left.length || atRight < right.length) {
-    const next = Math.min(left[atLeft] ?? Infinity, right[atRight] ?? Infinity);
-    if (left[atLeft] === next) atLeft += 1;
-    if (right[atRight] === next) atRight += 1;
-    all[size] = next;
-    size += 1;
-  }
-  return all.subarray(0, size);
 }
 
 /** True when one letter less, more or other, or two neighbours swapped, makes one word the other's beginning. */

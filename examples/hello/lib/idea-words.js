@@ -32,5 +32,6 @@ export const places = [
 ];
 export const twists = [
   'with no more than five words', 'using only blue things', 'before the sun comes up', 'without being seen', 'for less than a penny',
-  'as quietly as you can', 'with your eyes closed', 'and make it rhyme',
+  'as quietly as you can', 'with your eyes closed', 'and make it rhyme', 'with the wrong hand',
+  'out of nothing but paper',
 ];

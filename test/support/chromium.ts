@@ -1,0 +1,17 @@
+import { chromium, type Browser } from 'playwright-core';
+import { findProgram } from '../../src/launcher/child-server.ts';
+
+/** Why browser tests cannot run here; undefined when they can. Where CI runs nothing is excused: they run, and fail. */
+export function whyWithoutChromium(): string | undefined {
+  if (process.env['CI'] === 'true' || findProgram('chromium') !== undefined) return undefined;
+  return 'chromium is not installed';
+}
+
+/** The machine's own Chromium, without a window. Close it. */
+export async function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: findProgram('chromium') ?? '/usr/bin/chromium',
+    // Containers and root have no user namespaces for its sandbox; it opens nothing but our own pages.
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  });
+}
