@@ -27,6 +27,8 @@ export interface DeliveryContext {
   readonly observer: QueueObserver | undefined;
   /** Aborted when the grace of a stop is over. */
   readonly signal: AbortSignal;
+  /** What this process has in hands right now. */
+  readonly inHand: Set<string>;
 }
 
 const FAILED = { provision: 'Provision task failed', cleanup: 'Cleanup task failed' } as const;
@@ -38,6 +40,23 @@ export function taskFields(task: Task): Record<string, string> {
 
 /** Sees one delivery through: to its ack, to another attempt, or to the dead tasks. Throws only when the connection is closed. */
 export async function deliver(context: DeliveryContext, kind: TaskKind, message: JsMsg): Promise<void> {
+  // The time belongs to it: a stream that was deleted and made again counts from 1 again.
+  const key = `${message.seq}@${message.info.timestampNanos}`;
+  if (context.inHand.has(key)) {
+    // NATS took us for dead (this process or its host stood still for longer than ack_wait), or mixed up a redelivery.
+    // The handler at work goes on, and its ack counts for this delivery too.
+    context.log.warn({ sequence: message.seq, attempt: message.info.deliveryCount }, 'Task was delivered again while a queue worker of this process is at it; left to that one');
+    return;
+  }
+  context.inHand.add(key);
+  try {
+    await work(context, kind, message);
+  } finally {
+    context.inHand.delete(key);
+  }
+}
+
+async function work(context: DeliveryContext, kind: TaskKind, message: JsMsg): Promise<void> {
   const { policy, observer, signal } = context;
   const startedAt = performance.now();
   // While this goes on NATS knows that somebody is at work. It ends with the grace: what is then still running is

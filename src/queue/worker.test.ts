@@ -79,6 +79,23 @@ describe('a task', () => {
     expect(nats.log.with('failed')).toEqual([]);
   });
 
+  it('is not handled twice when the process stood still for longer than ack_wait', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const gate = new Gate();
+    handlers.work = () => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900);
+      return gate.passed();
+    };
+    const { connection } = await nats.workers(handlers, { policy: { ...QUICK, ackWaitMs: 300, attempts: 20 } });
+    const { queue } = await nats.publisher();
+    await queue.publishProvision([provisionTask()]);
+    await eventually(() => expect(nats.log.with('delivered again').length).toBeGreaterThan(0));
+    gate.open();
+    await drained(connection);
+    expect(handlers.calls).toHaveLength(1);
+  });
+
   it('whose worker died goes to another after ack_wait', async () => {
     await using nats = await TestNats.start();
     const handlers = new RecordingHandlers();

@@ -37,7 +37,7 @@ export interface Workers {
    * upon that hands its task back within seconds; one that does not is left running, and its task is handed out again after
    * ack_wait. The connection stays open: whoever opened it closes it.
    */
-  stop(graceMs: number): Promise<void>;
+  readonly stop: (graceMs: number) => Promise<void>;
 }
 
 interface Lane {
@@ -54,7 +54,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
 
   const stopping = new AbortController();
   const graceOver = new AbortController();
-  const context: DeliveryContext = { connection, policy, handlers, log, observer, signal: graceOver.signal };
+  const context: DeliveryContext = { connection, policy, handlers, log, observer, signal: graceOver.signal, inHand: new Set() };
   // Kinds never share a slot: twenty slow provisions must not keep a single container from being removed.
   const lanes: Lane[] = [
     { consumer: 'provision', slots: count, handle: (message) => deliver(context, 'provision', message) },

@@ -137,12 +137,18 @@ export class TestNats implements AsyncDisposable {
     await this.server.stop();
   }
 
-  /** Again on the same port; with an empty store when `emptied`. */
-  async up({ emptied = false } = {}): Promise<void> {
-    const old = this.#dir;
-    if (emptied) this.#dir = await newDir();
-    this.#launched = await launchNats({ dir: this.#dir, port: Number(new URL(this.url).port), monitorPort: Number(new URL(this.monitorUrl).port) });
-    if (emptied) await rm(old, { recursive: true, force: true });
+  /** Again on the same port. `emptied` has it come up with a new store, which it may fill before anybody else can. */
+  async up({ emptied }: { readonly emptied?: (connection: QueueConnection) => Promise<void> | void } = {}): Promise<void> {
+    const { url, monitorUrl } = this;
+    if (emptied !== undefined) {
+      await rm(this.#dir, { recursive: true, force: true });
+      this.#dir = await newDir();
+      await using elsewhere = await launchNats({ dir: this.#dir, port: await steadyPort(), monitorPort: await steadyPort() });
+      const connection = await connectQueue({ url: elsewhere.url, log: this.log });
+      await emptied(connection);
+      await connection.close();
+    }
+    this.#launched = await launchNats({ dir: this.#dir, port: Number(new URL(url).port), monitorPort: Number(new URL(monitorUrl).port) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

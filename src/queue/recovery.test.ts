@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
+import { Gate, RecordingHandlers, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
+import type { TaskQueue } from '../pool/ports.ts';
+import { queueDepth } from './depth.ts';
+
+/** Publishes until NATS takes it. */
+async function published(queue: TaskQueue) {
+  const task = provisionTask();
+  await eventually(() => queue.publishProvision([task]), { timeoutMs: 15_000 });
+  return task;
+}
+
+describe('workers go on by themselves', () => {
+  it('after NATS was restarted, with what was queued before and with what comes after', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const gate = new Gate();
+    handlers.work = () => gate.passed();
+    const { connection } = await nats.workers(handlers, { count: 1 });
+    const { queue } = await nats.publisher();
+    const before = [provisionTask(), provisionTask()];
+    for (const task of before) await queue.publishProvision([task]);
+    await eventually(() => expect(handlers.ids()).toEqual([before[0]?.id]));
+    await nats.down();
+    await eventually(() => expect(connection.connected).toBe(false));
+    await nats.up();
+    gate.open();
+    await eventually(() => expect(handlers.ids()).toEqual(before.map(({ id }) => id)), { timeoutMs: 15_000 });
+    const after = await published(queue);
+    await eventually(() => expect(handlers.ids()).toEqual([...before, after].map(({ id }) => id)));
+    await eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
+    expect(connection.connected).toBe(true);
+    // One line for each edge on each of the two connections, and none about lost streams.
+    expect(nats.log.with('NATS disconnected')).toHaveLength(2);
+    expect(nats.log.with('NATS reconnected')).toHaveLength(2);
+    expect(nats.log.with('put them back')).toEqual([]);
+  });
+
+  it('after NATS came back empty', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection } = await nats.workers(handlers);
+    await nats.down();
+    await nats.up({ emptied: () => undefined });
+    await eventually(() => expect(nats.log.with('the queue workers put them back')).toHaveLength(1), { timeoutMs: 15_000 });
+    expect(nats.log.with('the queue workers put them back')[0]?.fields['made']).toEqual(['PROVISIONING', 'PROVISIONING_DEAD', 'provision-workers', 'cleanup-workers', 'given-up-tasks']);
+    const { queue } = await nats.publisher();
+    const task = await published(queue);
+    await eventually(() => expect(handlers.ids()).toEqual([task.id]));
+    await eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
+  });
+
+  it.each(['provision-workers', 'cleanup-workers', 'given-up-tasks'])('after an operator deleted the consumer %s', async (name) => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection } = await nats.workers(handlers);
+    await connection.manager.consumers.delete('PROVISIONING', name);
+    await eventually(() => expect(nats.log.with('put them back').map(({ fields }) => fields['made'])).toEqual([[name]]), { timeoutMs: 15_000 });
+    const { queue } = await nats.publisher();
+    const [provision, cleanup] = [await published(queue), cleanupTask()];
+    await queue.publishCleanup(cleanup);
+    await eventually(() => expect(handlers.ids()).toHaveLength(2));
+    expect(handlers.ids()).toEqual(expect.arrayContaining([provision.id, cleanup.id]));
+  });
+
+  it('after the consumer was deleted while every worker of it was busy', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const gate = new Gate();
+    handlers.work = ({ task }) => (task.id === busy.id ? gate.passed() : undefined);
+    const { connection } = await nats.workers(handlers, { count: 1 });
+    const { queue } = await nats.publisher();
+    const busy = await published(queue);
+    await eventually(() => expect(handlers.ids()).toEqual([busy.id]));
+    await connection.manager.consumers.delete('PROVISIONING', 'provision-workers');
+    gate.open();
+    const next = await published(queue);
+    await eventually(() => expect(handlers.ids()).toContain(next.id), { timeoutMs: 15_000 });
+    // The ack went to a consumer that was gone, so the task was handed out again: at least once is what holds.
+    await eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
+    expect(new Set(handlers.ids())).toEqual(new Set([busy.id, next.id]));
+  });
+
+  it('after an operator deleted the streams', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection } = await nats.workers(handlers);
+    await connection.manager.streams.delete('PROVISIONING_DEAD');
+    await connection.manager.streams.delete('PROVISIONING');
+    await eventually(() => expect(nats.log.with('put them back')).toHaveLength(1), { timeoutMs: 15_000 });
+    const { queue } = await nats.publisher();
+    const task = await published(queue);
+    await eventually(() => expect(handlers.ids()).toEqual([task.id]));
+    await eventually(async () => expect(await queueDepth(connection)).toMatchObject({ total: 0, dead: 0 }));
+  });
+
+  it('once the stream that stood in their way is gone, after saying so once', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection } = await nats.workers(handlers);
+    await nats.down();
+    await nats.up({ emptied: async ({ manager }) => { await manager.streams.add({ name: 'IN_THE_WAY', subjects: ['provisioning.>'] }); } });
+    const complaint = 'Queue workers cannot reach their consumers on NATS';
+    await eventually(() => expect(nats.log.with(complaint)).toHaveLength(1), { timeoutMs: 15_000 });
+    expect(nats.log.with(complaint)[0]?.fields['reason']).toContain('another stream already takes one of its subjects');
+    await connection.manager.streams.delete('IN_THE_WAY');
+    await eventually(() => expect(nats.log.with('reach their consumers on NATS again')).toHaveLength(1), { timeoutMs: 20_000 });
+    const { queue } = await nats.publisher();
+    const task = await published(queue);
+    await eventually(() => expect(handlers.ids()).toEqual([task.id]), { timeoutMs: 15_000 });
+    await eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
+    expect(nats.log.with(complaint)).toHaveLength(1);
+  });
+});
