@@ -79,6 +79,8 @@ export interface Arrivals {
   cancelTicket(template: string, id: string): Promise<void>;
   /** Pushes the ticket's deadline out; false when there is no such ticket any more. */
   renewTicket(template: string, id: string): Promise<boolean>;
+  /** For tickets whose tasks still wait in the queue: they get as much time again as they had at first. */
+  keepQueued(tickets: readonly LostTicket[]): Promise<void>;
   /** Makes the warming record, or returns the one there is. Undefined when the ticket is gone: nobody wants it any more. */
   begin(template: Template, version: string, id: string): Promise<Instance | undefined>;
   /** Takes a port out of the available ones, once per instance. Throws no_free_port. */
@@ -111,7 +113,7 @@ export interface Census {
   stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>>;
   /** Every readable record. Unreadable ones are logged, counted and left alone. */
   list(): Promise<Instance[]>;
-  /** Tickets past their deadline. */
+  /** Tickets past their deadline: at most some hundreds at a time. */
   lostTickets(): Promise<LostTicket[]>;
   /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */
   settlePorts(): Promise<number>;
@@ -161,6 +163,8 @@ export interface Probe {
 export interface TaskQueue {
   publishProvision(tasks: readonly ProvisionTask[]): Promise<void>;
   publishCleanup(task: CleanupTask): Promise<void>;
+  /** Provision tasks that wait for their first delivery. Throws queue_unavailable. */
+  waitingProvisions(): Promise<number>;
 }
 
 export interface TaskContext {

@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Catalogue } from '../domain/template.ts';
-import type { Arrivals, Census, Takes } from './ports.ts';
+import type { Arrivals, Census, LostTicket, Takes } from './ports.ts';
 import { queueCleanup, sendAway, type ReleaseParts } from './release.ts';
 
 export interface ReapParts extends ReleaseParts {
@@ -17,7 +17,7 @@ const CLEANUP_OVERDUE_MS = 30_000;
 
 /** One round: ends what is over, retires stock too old for a visit, and takes up what was left lying. */
 export async function reap(parts: ReapParts): Promise<void> {
-  const { departures, catalogue, arrivals, census, takes, observer, clock } = parts;
+  const { departures, catalogue, census, observer, clock } = parts;
 
   const expired = await departures.expired(BATCH);
   await Promise.all(expired.map(async (instance) => {
@@ -30,12 +30,26 @@ export async function reap(parts: ReapParts): Promise<void> {
     await Promise.all(aged.map((instance) => sendAway(parts, instance, 'retired', { from: ['ready'], generation: instance.generation })));
   }
 
-  for (const { template, id } of await census.lostTickets()) {
-    await arrivals.cancelTicket(template, id);
-    observer.repaired('ticket', 1);
-    const view = await takes.find(id);
-    if (view !== undefined) await sendAway(parts, view.instance, 'provision_failed', { from: ['warming'] });
-  }
+  await settleTickets(parts, await census.lostTickets());
 
   for (const instance of await departures.overdue(CLEANUP_OVERDUE_MS, BATCH)) queueCleanup(parts, instance);
+}
+
+/**
+ * A ticket past its deadline was either begun by a worker that died, or its task waits in a long queue, or its task is
+ * lost (a purged stream). Only the second kind may go on; the room of the others is given back.
+ */
+async function settleTickets(parts: ReapParts, tickets: readonly LostTicket[]): Promise<void> {
+  if (tickets.length === 0) return;
+  const { arrivals, takes, queue, observer } = parts;
+  const begun = await takes.findMany(tickets.map(({ id }) => id));
+  const queued = tickets.filter(({ id }) => !begun.has(id));
+  const waiting = queued.length > 0 && (await queue.waitingProvisions()) > 0;
+  if (waiting) await arrivals.keepQueued(queued);
+  for (const { template, id } of waiting ? tickets.filter(({ id: ticket }) => begun.has(ticket)) : tickets) {
+    await arrivals.cancelTicket(template, id);
+    observer.repaired('ticket', 1);
+    const view = begun.get(id);
+    if (view !== undefined) await sendAway(parts, view.instance, 'provision_failed', { from: ['warming'] });
+  }
 }

@@ -1,19 +1,22 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { RequestError, deadline } from '@nats-io/transport-node';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Task } from '../domain/task.ts';
 import type { TaskQueue } from '../pool/ports.ts';
 import type { QueueConnection } from './connection.ts';
-import { subjectOf } from './names.ts';
+import { PROVISION_CONSUMER, STREAM, subjectOf } from './names.ts';
 import { ensureStreams } from './stream-and-consumers.ts';
 import { encodeTask } from './task-payload.ts';
 
 const PUBLISH_TIMEOUT_MS = 2_000;
+/** Tasks under way to NATS at once: enough to fill the wire, few enough to be confirmed well within the timeout. */
+const BATCH = 250;
 
 export interface PublisherOptions {
   readonly connection: QueueConnection;
   readonly log: Log;
-  /** The bound of a whole publish, however many tasks it has. */
+  /** How long NATS may take to confirm the tasks under way; a large refill goes out in several batches of them. */
   readonly timeoutMs?: number;
 }
 
@@ -52,19 +55,32 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
   };
 
   const publish = async (tasks: readonly Task[]): Promise<void> => {
-    if (!connection.connected) throw unavailable(connection, tasks.length, tasks.length, 'it is disconnected; reconnecting goes on in the background');
-    const outcomes = await Promise.allSettled(tasks.map((task) => deadline(publishOne(task), timeoutMs)));
-    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
-    const [first] = failed;
-    if (first === undefined) return;
-    const error: unknown = first.reason;
-    if (error instanceof TryItNowError) throw error;
-    throw unavailable(connection, failed.length, tasks.length, describeError(error), error);
+    for (let from = 0; from < tasks.length; from += BATCH) {
+      // What follows a batch that failed would fail as slowly.
+      const unsent = Math.max(0, tasks.length - from - BATCH);
+      if (!connection.connected) throw unavailable(connection, tasks.length - from, tasks.length, 'it is disconnected; reconnecting goes on in the background');
+      const outcomes = await Promise.allSettled(tasks.slice(from, from + BATCH).map((task) => deadline(publishOne(task), timeoutMs)));
+      const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+      const [first] = failed;
+      if (first === undefined) continue;
+      const error: unknown = first.reason;
+      if (error instanceof TryItNowError) throw error;
+      throw unavailable(connection, failed.length + unsent, tasks.length, describeError(error), error);
+    }
   };
 
   return {
     publishProvision: publish,
     publishCleanup: (task) => publish([task]),
+    waitingProvisions: async () => {
+      try {
+        return (await connection.manager.consumers.info(STREAM, PROVISION_CONSUMER)).num_pending;
+      } catch (error) {
+        // Without its stream or consumer nothing waits: the workers and the publisher put both back empty.
+        if (error instanceof JetStreamApiError) return 0;
+        throw new TryItNowError('queue_unavailable', `NATS at ${connection.url} does not say how many tasks wait`, { cause: error });
+      }
+    },
   };
 }
 

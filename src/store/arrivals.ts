@@ -3,13 +3,13 @@ import { containerName, newHostLabel, newInstanceId } from '../domain/ids.ts';
 import { INSTANCE_RECORD_VERSION, type Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
-import type { Arrivals } from '../pool/ports.ts';
+import type { Arrivals, LostTicket } from '../pool/ports.ts';
 import { keys } from './keys.ts';
 import { requireRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 
-/** How long a ticket may wait in the queue before it counts as lost. */
-const QUEUED_TICKET_LIFE_MS = 5 * 60_000;
+/** How long a ticket may wait in the queue before it is asked whether its task is still there. */
+const QUEUED_TICKET_LIFE_MS = 30_000;
 /** Beyond the readiness time-out: start, warm-up, a redelivery after a crash, and the longest backoff between attempts. */
 const WORK_ALLOWANCE_MS = 2 * 60_000;
 /** Tickets reserved at most by one script call, which bounds how long it keeps the store busy. */
@@ -42,7 +42,13 @@ export class ValkeyArrivals implements Arrivals {
   }
 
   async renewTicket(template: string, id: string): Promise<boolean> {
-    return (await this.#scripts.run('renew-ticket', [keys.warming(template)], [id, WORK_ALLOWANCE_MS])) === 1;
+    return (await this.#scripts.run('renew-ticket', [keys.warming(template)], [WORK_ALLOWANCE_MS, id])) === 1;
+  }
+
+  async keepQueued(tickets: readonly LostTicket[]): Promise<void> {
+    const byTemplate = new Map<string, string[]>();
+    for (const { template, id } of tickets) byTemplate.set(template, [...(byTemplate.get(template) ?? []), id]);
+    await Promise.all([...byTemplate].map(([template, ids]) => this.#scripts.run('renew-ticket', [keys.warming(template)], [QUEUED_TICKET_LIFE_MS, ...ids])));
   }
 
   async begin(template: Template, version: string, id: string): Promise<Instance | undefined> {

@@ -1,5 +1,11 @@
--- KEYS[1] warming:<template>   ARGV[1] id  [2] ticket life from now (ms)
--- Returns 1, or 0 when the ticket is gone
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
-redis.call('ZADD', KEYS[1], now_ms() + tonumber(ARGV[2]), ARGV[1])
-return 1
+-- KEYS[1] warming:<template>   ARGV[1] ticket life from now (ms)  [2…] ids
+-- Returns how many of the tickets are still there
+local deadline = now_ms() + tonumber(ARGV[1])
+local renewed = 0
+for index = 2, #ARGV do
+  if redis.call('ZSCORE', KEYS[1], ARGV[index]) then
+    redis.call('ZADD', KEYS[1], deadline, ARGV[index])
+    renewed = renewed + 1
+  end
+end
+return renewed

@@ -1,0 +1,27 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { cpus, release } from 'node:os';
+import { benchAcquire } from './acquire.ts';
+import { benchColdPool } from './cold-pool.ts';
+import { printTable, type Figure } from './figures.ts';
+import { benchProxy } from './proxy.ts';
+
+/** `npm run bench [acquire|proxy|cold-pool …]`: all of them without arguments. Prints a table and writes JSON. */
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = { acquire: benchAcquire, proxy: benchProxy, 'cold-pool': benchColdPool };
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => BENCHES[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`There is no benchmark named ${unknown.join(', ')}; there are: ${Object.keys(BENCHES).join(', ')}.`);
+  process.exit(2);
+}
+const figures: Figure[] = [];
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.log(`Measuring ${name} …`);
+  figures.push(...(await bench()));
+}
+printTable(figures);
+await mkdir('bench-results', { recursive: true });
+const file = `bench-results/${new Date().toISOString().replaceAll(':', '-')}.json`;
+await writeFile(file, `${JSON.stringify({ at: new Date().toISOString(), machine: { cores: cpus().length, cpu: cpus()[0]?.model, kernel: release(), node: process.version }, figures }, null, 2)}\n`);
+console.log(`Written to ${file}`);
