@@ -61,15 +61,12 @@ async function work(context: DeliveryContext, kind: TaskKind, message: JsMsg): P
   const startedAt = performance.now();
   // While this goes on NATS knows that somebody is at work. It ends with the grace: what is then still running is
   // handed out again once ack_wait has passed without a sign.
-  const progress = setInterval(() => message.working(), policy.ackWaitMs / 3);
-  const endProgress = () => clearInterval(progress);
-  signal.addEventListener('abort', endProgress, { once: true });
+  const progress = setInterval(() => signal.aborted || message.working(), policy.ackWaitMs / 3);
   try {
     const outcome = await attempt(context, message);
     observer?.taskEnded(kind, outcome, performance.now() - startedAt);
   } finally {
-    endProgress();
-    signal.removeEventListener('abort', endProgress);
+    clearInterval(progress);
   }
 }
 

@@ -12,13 +12,13 @@ describe('publishing', () => {
     await using nats = await TestNats.start();
     const { queue, connection } = await nats.publisher();
     await ensureStreams(connection);
-    const tasks = Array.from({ length: 300 }, provisionTask);
+    const tasks = Array.from({ length: 3_000 }, provisionTask);
     await queue.publishProvision(tasks);
     const cleanup = cleanupTask('node7');
     await queue.publishCleanup(cleanup);
     await queue.publishCleanup(cleanup);
     const { state } = await connection.manager.streams.info('PROVISIONING', { subjects_filter: '>' });
-    expect(state.subjects).toEqual({ 'provisioning.provision': 300, 'provisioning.cleanup.node7': 2 });
+    expect(state.subjects).toEqual({ 'provisioning.provision': 3_000, 'provisioning.cleanup.node7': 2 });
     await expect(queue.publishProvision([])).resolves.toBeUndefined();
   });
 

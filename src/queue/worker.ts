@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { JsMsg } from '@nats-io/jetstream';
 import { deadline } from '@nats-io/transport-node';
 import { describeError } from '../domain/errors.ts';
@@ -54,6 +55,8 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
 
   const stopping = new AbortController();
   const graceOver = new AbortController();
+  // Every worker and every handler listens on them; Node warns of a leak from eleven on.
+  setMaxListeners(0, stopping.signal, graceOver.signal);
   const context: DeliveryContext = { connection, policy, handlers, log, observer, signal: graceOver.signal, inHand: new Set() };
   // Kinds never share a slot: twenty slow provisions must not keep a single container from being removed.
   const lanes: Lane[] = [
