@@ -17,7 +17,7 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 type JsonObject = Readonly<Record<string, Json>>;
 
 const REFRESH_MS = 1_000;
-const KEEP_ALIVE_MS = 4_000;
+const KEEP_ALIVE_MS = 8_000;
 
 /**
  * How long Caddy may still send requests for a name to the port it had: its cached answer, then an idle connection. A
