@@ -108,39 +108,37 @@ require_engine_answer() {
 
 # Pulls an image. When the registry does not answer in time or refuses, fails with the reason in $pull_error.
 pull() {
-  local log pid waited=0 limit=$pull_timeout status
-  log=$(mktemp)
+  local log=$work/pull.log waited=0 limit=$pull_timeout status=0
   engine pull "$1" >"$log" 2>&1 &
-  pid=$!
-  while kill -0 "$pid" 2>/dev/null; do
+  pull_pid=$!
+  while kill -0 "$pull_pid" 2>/dev/null; do
     if [ "$limit" = "$pull_timeout" ] && grep -qE 'Copying blob|Pulling from|Pulling fs layer' "$log"; then limit=$DOWNLOAD_TIMEOUT; fi
     if [ "$waited" -ge $((limit * 10)) ]; then
-      kill "$pid" 2>/dev/null || true
+      kill "$pull_pid" 2>/dev/null || true
       break
     fi
     sleep 0.1
     waited=$((waited + 1))
   done
-  if wait "$pid"; then status=0; else status=1; fi
+  wait "$pull_pid" || status=1
+  pull_pid=''
   pull_error=$(tail -n 1 "$log" | sed 's/.*: //')
   if [ "$waited" -ge $((limit * 10)) ]; then pull_error="no answer within $limit s"; fi
-  rm -f "$log"
   return "$status"
 }
 
-# Sets $base to an image that is in the engine's storage.
+# Sets $base to an image that is in the engine's storage. A base that was asked for is never replaced by another.
 provide_base() {
-  local wanted=${base:-$(sed -n 's/^ARG BASE=//p' "$root/examples/$name/Containerfile" | head -n 1)}
-  local recipe=$root/examples/$name/debian-base.conf
-  base=$wanted
+  local recipe=$root/examples/$name/debian-base.conf wanted=$base
+  if [ -n "$wanted" ] || [ ! -f "$recipe" ]; then recipe=''; fi
+  wanted=${wanted:-$(sed -n 's/^ARG BASE=//p' "$root/examples/$name/Containerfile" | head -n 1)}
   if [ -z "$wanted" ]; then return; fi
+  base=$wanted
   if is_present "$wanted"; then return; fi
-  if [ -f "$recipe" ] && use_debian_base "$recipe"; then return; fi
+  if [ -n "$recipe" ] && use_debian_base "$recipe"; then return; fi
   say "pulling $wanted"
   if pull "$wanted"; then return; fi
-  if [ ! -f "$recipe" ]; then
-    fail "the base image $wanted cannot be pulled ($pull_error), and examples/$name has no debian-base.conf to build one from"
-  fi
+  if [ -z "$recipe" ]; then fail "the base image $wanted is not here and cannot be pulled: $pull_error"; fi
   say "$wanted cannot be pulled ($pull_error), so the base is built from Debian packages instead"
   make_debian_base "$recipe"
 }
@@ -155,12 +153,18 @@ build() {
   # One layer on top of the base, and no unnamed images in between.
   if [ "$engine_name" = podman ]; then arguments+=(--layers=false); fi
   say "building $image with $engine_name on ${base:-its own base}"
-  if ! engine build --quiet "${arguments[@]}" --label "$LABEL=$inputs" --tag "$image" \
-    --file "$root/examples/$name/Containerfile" "$root/examples/$name" >/dev/null; then
-    fail "$engine_name build failed; its reason stands above"
+  if ! engine build ${arguments[@]+"${arguments[@]}"} --label "$LABEL=$inputs" --tag "$image" \
+    --file "$root/examples/$name/Containerfile" "$root/examples/$name" >"$work/build.log" 2>&1; then
+    tail -n 20 "$work/build.log" >&2
+    fail "$engine_name build failed; its last lines stand above"
   fi
   # The image this one replaces, unless a container still uses it.
   if [ -n "$previous" ]; then engine image rm "$previous" >/dev/null 2>&1 || true; fi
+}
+
+clean_up() {
+  if [ -n "$pull_pid" ]; then kill "$pull_pid" 2>/dev/null || true; fi
+  rm -rf "$work" ${unfinished:+"$unfinished"}
 }
 
 parse_arguments "$@"
@@ -171,6 +175,9 @@ if [ "$(label_of "$image")" = "$inputs" ]; then
   say "$image is up to date"
   exit 0
 fi
+pull_pid='' unfinished=''
+work=$(mktemp -d)
+trap clean_up EXIT
 require_engine_answer
 started=$SECONDS
 provide_base

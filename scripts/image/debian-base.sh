@@ -1,5 +1,5 @@
 # Base images made of Debian packages, for machines without a registry: sourced by ../build-image.sh, which has say, fail,
-# engine, label_of, is_present, $name, $cache_dir and $LABEL, and wants $base set.
+# engine, is_present, $name, $cache_dir, $work and $LABEL, wants $base set, and removes $unfinished when it ends.
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # set and used by build-image.sh
 
@@ -34,15 +34,26 @@ rootfs_path() { printf '%s/%s-base-%s.tar' "$cache_dir" "$name" "$1"; }
 import_rootfs() {
   local answer
   say "importing the base file system $(rootfs_path "$1")"
-  if answer=$(engine import --change "LABEL $LABEL=$1" "$(rootfs_path "$1")" "$base" 2>&1); then return; fi
+  if answer=$(engine import --change "LABEL $LABEL=$1" "$(rootfs_path "$1")" "$base" 2>&1); then
+    remove_other_bases
+    return
+  fi
   fail "the base file system cannot be imported: $(tail -n 1 <<<"$answer")"
 }
 
+# Bases of earlier recipes lose their name here; what is still built on them keeps its layers.
+remove_other_bases() {
+  local other
+  engine image ls --format '{{.Repository}}:{{.Tag}}' | while read -r other; do
+    if [[ $other == "localhost/try-it-now/$name-base:"* && $other != "$base" ]]; then engine image rm "$other" >/dev/null 2>&1 || true; fi
+  done
+}
+
 build_rootfs() {
-  local recipe=$1 target log suite sources=() options=() line
+  local recipe=$1 target suite sources=() options=() line
   target=$(rootfs_path "$2")
   suite=$(recipe_value "$recipe" suite)
-  log=$(mktemp)
+  unfinished=$target.new.tar
   while read -r line; do sources+=("$line"); done < <(apt_sources "$suite")
   while read -r line; do options+=("--aptopt=$line"); done < <(apt_proxies)
   say "fetching and unpacking Debian $suite packages, this takes half a minute"
@@ -56,14 +67,13 @@ build_rootfs() {
     --customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap' \
     --customize-hook=': >"$1"/etc/hostname; : >"$1"/etc/resolv.conf' \
     ${options[@]+"${options[@]}"} \
-    "$suite" "$target.new.tar" ${sources[@]+"${sources[@]}"} >"$log" 2>&1; then
-    tail -n 15 "$log" >&2
-    rm -f "$log" "$target.new.tar"
+    "$suite" "$unfinished" ${sources[@]+"${sources[@]}"} >"$work/mmdebstrap.log" 2>&1; then
+    tail -n 15 "$work/mmdebstrap.log" >&2
     fail "mmdebstrap could not build the base file system; its last lines stand above"
   fi
-  rm -f "$log"
   find "$cache_dir" -maxdepth 1 -name "$name-base-*.tar" ! -name '*.new.tar' -delete
-  mv "$target.new.tar" "$target"
+  mv "$unfinished" "$target"
+  unfinished=''
 }
 
 # The machine's own sources of that release, its security updates included; nothing when it has none, then mmdebstrap
