@@ -26,8 +26,8 @@ export interface Stack extends AsyncDisposable {
   readonly valkey: LaunchedValkey;
   readonly nats: LaunchedNats;
   readonly caddy: LaunchedCaddy;
-  /** Stops the server and starts it again on the same parts, as a deployment would. */
-  restart(): Promise<void>;
+  /** Stops the server and starts it again on the same parts, as a deployment would; `meanwhile` runs in between, `templates` replace the old ones. */
+  restart(meanwhile?: () => Promise<void>, templates?: readonly Template[]): Promise<void>;
 }
 
 export interface StackOptions {
@@ -90,15 +90,16 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       if (!(await runtime.dismantle())) throw new Error('containers of the test are still there');
       await runtime.close();
     });
-    const start = (): Promise<App> => startApp({ config, log: silent, role: 'server', version: 'test' });
-    let app = await start();
+    const start = (offered: readonly Template[]): Promise<App> => startApp({ config: { ...config, templates: offered }, log: silent, role: 'server', version: 'test' });
+    let app = await start(templates);
     cleanups.push(() => app.stop());
     return {
       config, valkey, nats, caddy, api: `http://127.0.0.1:${serverPort}`, proxy: `http://127.0.0.1:${proxyPort}`,
       get app() { return app; },
-      restart: async () => {
+      restart: async (meanwhile, newTemplates = templates) => {
         await app.stop();
-        app = await start();
+        await meanwhile?.();
+        app = await start(newTemplates);
       },
       [Symbol.asyncDispose]: dispose,
     };
