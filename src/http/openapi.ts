@@ -5,6 +5,14 @@ const API_VERSION = '1.0.0';
 
 export const OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
   hideUntagged: true,
+  refResolver: { buildLocalReference: (schema, _base, _fragment, index) => (typeof schema['$id'] === 'string' ? schema['$id'] : `def-${index}`) },
+  transformObject: (document) => {
+    if (!('openapiObject' in document)) return document.swaggerObject;
+    // JSON Schema has no word for "or no body at all".
+    const body = document.openapiObject.paths?.['/api/v1/demo/acquire']?.post?.requestBody;
+    if (body !== undefined && 'content' in body) body.required = false;
+    return document.openapiObject;
+  },
   openapi: {
     openapi: '3.1.0',
     info: {

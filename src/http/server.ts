@@ -24,6 +24,7 @@ import { poolStatsRoute, templatesRoute } from './routes/catalogue.ts';
 import { countdownRoute } from './routes/countdown.ts';
 import { demoRoutes } from './routes/demo.ts';
 import { operationsRoutes, type MetricsSource } from './routes/operations.ts';
+import { ProblemBody } from './schemas/problem.ts';
 
 export interface ServerOptions {
   readonly demos: Demos;
@@ -109,7 +110,8 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   });
   const unrouted = options.observer?.route('any', NO_ROUTE);
   app.setNotFoundHandler((request, reply) => {
-    reply.raw.once('finish', () => unrouted?.(reply.statusCode, reply.elapsedTime));
+    const startedAt = performance.now();
+    reply.raw.once('finish', () => unrouted?.(reply.statusCode, performance.now() - startedAt));
     throw routes.refusal(request);
   });
 
@@ -168,6 +170,7 @@ async function addRoutes(app: App, options: ServerOptions, { countdowns, assets,
   const { demos, log } = options;
   const check = keyCheck(options.apiKeys);
   const context: RouteContext = { demos, subjectOf, refusal: (request) => routes.refusal(request) };
+  app.addSchema(ProblemBody);
   await app.register(swagger, OPENAPI_OPTIONS);
   operationsRoutes(app, options.metrics);
   templatesRoute(app, context);

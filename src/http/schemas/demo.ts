@@ -21,7 +21,7 @@ export const AcquireHeaders = Type.Object({
   })),
 });
 
-export const AcquiredBody = Type.Object({ id: Id, url: Url, template: TemplateName, expires_at: ExpiresAt, ttl_seconds: TtlSeconds });
+export const AcquiredBody = Type.Object({ id: Id, url: Url, template: TemplateName, expires_at: ExpiresAt, ttl_seconds: TtlSeconds }, { description: 'The instance, running and yours.' });
 
 export const InstanceBody = Type.Object({
   id: Id,
@@ -30,11 +30,11 @@ export const InstanceBody = Type.Object({
   template: TemplateName,
   expires_at: Type.Optional(ExpiresAt),
   ttl_seconds: TtlSeconds,
-});
+}, { description: 'The instance as it is now.' });
 
 export const ExtendBody = Type.Object(
   { minutes: Type.Integer({ minimum: 1, maximum: 60, description: 'How much longer; the template\'s longest stay bounds the sum.' }) },
   { additionalProperties: false },
 );
 
-export const ExtendedBody = Type.Object({ id: Id, expires_at: ExpiresAt, ttl_seconds: TtlSeconds });
+export const ExtendedBody = Type.Object({ id: Id, expires_at: ExpiresAt, ttl_seconds: TtlSeconds }, { description: 'How long it is yours now.' });

@@ -14,7 +14,7 @@ const counts = {
 export const PoolStatsBody = Type.Object({
   ...counts,
   templates: Type.Record(Type.String(), Type.Object(counts), { description: 'The same per template; the figures above are their sums.' }),
-});
+}, { description: 'The pool right now.' });
 
 export const TemplatesBody = Type.Object({
   templates: Type.Array(Type.Object({
@@ -25,4 +25,4 @@ export const TemplatesBody = Type.Object({
     ttl_seconds: Type.Integer({ description: 'How long an instance is yours at first.' }),
     max_ttl_seconds: Type.Integer({ description: 'How long it can be yours with every extension.' }),
   })),
-});
+}, { description: 'In the order of the catalogue.' });

@@ -2,7 +2,8 @@ import Type from 'typebox';
 import { ERROR_CATALOGUE, type ErrorCode } from '../../domain/errors.ts';
 import { PROBLEM_TYPE } from '../problem.ts';
 
-const ProblemBody = Type.Object(
+/** Registered once and referred to by every response: some forty copies would make the document five times as long. */
+export const ProblemBody = Type.Object(
   {
     type: Type.String({ format: 'uri', description: 'Where people can read about this kind of problem.' }),
     title: Type.String(),
@@ -14,7 +15,7 @@ const ProblemBody = Type.Object(
     retry_after_seconds: Type.Optional(Type.Integer({ minimum: 1, description: 'As in the Retry-After header.' })),
     errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }), { description: 'For invalid_request: each wrong value as a JSON pointer.' })),
   },
-  { additionalProperties: true, description: 'An RFC 9457 problem.' },
+  { $id: 'Problem', additionalProperties: true, description: 'An RFC 9457 problem.' },
 );
 
 /** The problem responses of a route for its OpenAPI entry: one per status, naming the codes it can carry. */
@@ -23,7 +24,7 @@ export function problems(...codes: readonly ErrorCode[]): Record<number, unknown
     status,
     {
       description: named.map((code) => `\`${code}\`: ${ERROR_CATALOGUE[code].title}.`).join(' '),
-      content: { [PROBLEM_TYPE]: { schema: ProblemBody } },
+      content: { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' } } },
     },
   ]));
 }

@@ -1,0 +1,29 @@
+import { pino } from 'pino';
+import { TryItNowError } from '../domain/errors.ts';
+import type { Demos } from './ports.ts';
+import { createServer } from './server.ts';
+
+/** The OpenAPI document as the server serves it, from the schemas that validate; nothing is started for it. */
+export async function openApiDocument(): Promise<object> {
+  const server = await createServer({
+    demos: NO_DEMOS,
+    log: pino({ level: 'silent' }),
+    publicUrl: 'http://localhost:8080',
+    apiKeys: [],
+    trustedProxies: [],
+    metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
+  });
+  try {
+    return server.app.swagger();
+  } finally {
+    await server.close(0);
+  }
+}
+
+const nothing = () => Promise.reject(new TryItNowError('shutting_down', 'This server only describes itself'));
+
+const NO_DEMOS: Demos = {
+  acquire: nothing, find: nothing, findMany: nothing, extend: nothing, release: nothing, stats: nothing,
+  url: (label) => `http://${label}.localhost/`,
+  templates: () => [],
+};
