@@ -29,8 +29,12 @@ export interface DeliveryContext {
   readonly signal: AbortSignal;
   /** What this process has in hands right now. */
   readonly inHand: Set<string>;
+  /** Done here, but NATS did not confirm the ack. */
+  readonly unconfirmed: Set<string>;
 }
 
+const ACK_TIMEOUT_MS = 2_000;
+const UNCONFIRMED_KEPT = 1_000;
 const FAILED = { provision: 'Provision task failed', cleanup: 'Cleanup task failed' } as const;
 
 /** What identifies a task in a log line. */
@@ -50,13 +54,28 @@ export async function deliver(context: DeliveryContext, kind: TaskKind, message:
   }
   context.inHand.add(key);
   try {
-    await work(context, kind, message);
+    if (context.unconfirmed.has(key) || (await work(context, kind, message)) === 'done') await confirm(context, key, message);
   } finally {
     context.inHand.delete(key);
   }
 }
 
-async function work(context: DeliveryContext, kind: TaskKind, message: JsMsg): Promise<void> {
+/** Acks, and waits for NATS to say so: a server that is just restarting drops acks, and then delivers what was done long ago. */
+async function confirm({ unconfirmed, log }: DeliveryContext, key: string, message: JsMsg): Promise<void> {
+  try {
+    await message.ackAck({ timeout: ACK_TIMEOUT_MS });
+    unconfirmed.delete(key);
+  } catch (error) {
+    log.warn({ sequence: message.seq, reason: describeError(error) }, 'NATS did not confirm the ack of a queue worker; should the task be delivered here again, it is only acked');
+    for (const oldest of unconfirmed) {
+      if (unconfirmed.size < UNCONFIRMED_KEPT) break;
+      unconfirmed.delete(oldest);
+    }
+    unconfirmed.add(key);
+  }
+}
+
+async function work(context: DeliveryContext, kind: TaskKind, message: JsMsg): Promise<TaskOutcome> {
   const { policy, observer, signal } = context;
   const startedAt = performance.now();
   // While this goes on NATS knows that somebody is at work. It ends with the grace: what is then still running is
@@ -65,6 +84,7 @@ async function work(context: DeliveryContext, kind: TaskKind, message: JsMsg): P
   try {
     const outcome = await attempt(context, message);
     observer?.taskEnded(kind, outcome, performance.now() - startedAt);
+    return outcome;
   } finally {
     clearInterval(progress);
   }
@@ -84,7 +104,6 @@ async function attempt(context: DeliveryContext, message: JsMsg): Promise<TaskOu
   } catch (error) {
     return afterFailure(context, message, task, error);
   }
-  message.ack();
   return 'done';
 }
 

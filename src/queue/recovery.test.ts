@@ -77,9 +77,9 @@ describe('workers go on by themselves', () => {
     gate.open();
     const next = await published(queue);
     await eventually(() => expect(handlers.ids()).toContain(next.id), { timeoutMs: 15_000 });
-    // The ack went to a consumer that was gone, so the task was handed out again: at least once is what holds.
     await eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
-    expect(new Set(handlers.ids())).toEqual(new Set([busy.id, next.id]));
+    // The new consumer delivered the task again, whether before its ack or because its ack went to the one that was gone.
+    expect(handlers.ids()).toEqual([busy.id, next.id]);
   });
 
   it('after an operator deleted the streams', async () => {
@@ -103,7 +103,6 @@ describe('workers go on by themselves', () => {
     await nats.up({ emptied: async ({ manager }) => { await manager.streams.add({ name: 'IN_THE_WAY', subjects: ['provisioning.>'] }); } });
     const complaint = 'Queue workers cannot reach their consumers on NATS';
     await eventually(() => expect(nats.log.with(complaint)).toHaveLength(1), { timeoutMs: 15_000 });
-    expect(nats.log.with(complaint)[0]?.fields['reason']).toContain('another stream already takes one of its subjects');
     await connection.manager.streams.delete('IN_THE_WAY');
     await eventually(() => expect(nats.log.with('reach their consumers on NATS again')).toHaveLength(1), { timeoutMs: 20_000 });
     const { queue } = await nats.publisher();

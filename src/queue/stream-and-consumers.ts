@@ -128,7 +128,8 @@ async function ensureConsumer({ manager }: QueueConnection, wanted: Partial<Cons
   }
   const target = { ...wanted, max_waiting: maxWaiting ?? wanted.max_waiting ?? 0 };
   if (!differs(target, found.config)) return { made: false, info: found };
-  return { made: false, info: await manager.consumers.add(STREAM, target) };
+  // The client lays our settings over those found, so what we never set has to be emptied by name.
+  return { made: false, info: await manager.consumers.update(STREAM, name, { ...target, backoff: [] }) };
 }
 
 export interface Consumers {

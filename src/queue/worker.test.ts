@@ -3,9 +3,10 @@ import { eventually } from '../../test/support/eventually.ts';
 import { Gate, QUICK, RecordingHandlers, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { listDead } from './dead-tasks.ts';
-import type { TaskOutcome } from './delivery.ts';
+import { deliver, type DeliveryContext, type TaskOutcome } from './delivery.ts';
 import { queueDepth } from './depth.ts';
 import type { QueueConnection } from './connection.ts';
+import { ensureStreamsAndConsumers } from './stream-and-consumers.ts';
 
 /** Nothing in the stream: nothing can be delivered any more. */
 const drained = (connection: QueueConnection) => eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
@@ -92,6 +93,29 @@ describe('a task', () => {
     await queue.publishProvision([provisionTask()]);
     await eventually(() => expect(nats.log.with('delivered again').length).toBeGreaterThan(0));
     gate.open();
+    await drained(connection);
+    expect(handlers.calls).toHaveLength(1);
+  });
+
+  it('whose ack got lost is acked when it comes again, and not handled twice', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { queue, connection } = await nats.publisher();
+    const { provision } = await ensureStreamsAndConsumers(connection, 'node0', QUICK);
+    const consumer = connection.jetstream.consumers.getConsumerFromInfo(provision);
+    await queue.publishProvision([provisionTask()]);
+    const context: DeliveryContext = { connection, policy: QUICK, handlers, log: nats.log, observer: undefined, signal: new AbortController().signal, inHand: new Set(), unconfirmed: new Set() };
+
+    const first = await consumer.next({ expires: 2_000 });
+    if (first === null) throw new Error('nothing was delivered');
+    // Between our ack and a server that drops it lies only the wire.
+    first.ackAck = () => Promise.reject(new Error('timeout'));
+    await deliver(context, 'provision', first);
+    expect((await queueDepth(connection)).total).toBe(1);
+
+    const again = await consumer.next({ expires: 3 * QUICK.ackWaitMs });
+    expect([again?.seq, again?.info.deliveryCount]).toEqual([first.seq, 2]);
+    if (again !== null) await deliver(context, 'provision', again);
     await drained(connection);
     expect(handlers.calls).toHaveLength(1);
   });

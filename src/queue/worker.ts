@@ -57,7 +57,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
   const graceOver = new AbortController();
   // Every worker and every handler listens on them; Node warns of a leak from eleven on.
   setMaxListeners(0, stopping.signal, graceOver.signal);
-  const context: DeliveryContext = { connection, policy, handlers, log, observer, signal: graceOver.signal, inHand: new Set() };
+  const context: DeliveryContext = { connection, policy, handlers, log, observer, signal: graceOver.signal, inHand: new Set(), unconfirmed: new Set() };
   // Kinds never share a slot: twenty slow provisions must not keep a single container from being removed.
   const lanes: Lane[] = [
     { consumer: 'provision', slots: count, handle: (message) => deliver(context, 'provision', message) },
