@@ -13,6 +13,7 @@ import { LABEL } from '../labels.ts';
 import { containerOptions, containerUlimits } from './container-options.ts';
 import type { Dialect } from './dialect.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
+import { whyPortTaken } from './host-port.ts';
 import { removeContainer } from './remove-container.ts';
 
 export interface EngineOptions {
@@ -69,6 +70,7 @@ export class EngineRuntime implements ContainerRuntime {
     await this.#create(spec);
     try {
       signal.throwIfAborted();
+      await this.#requirePort(spec);
       await this.#call(`start ${spec.name}`, () => this.#docker.getContainer(spec.name).start());
       signal.throwIfAborted();
     } catch (error) {
@@ -149,6 +151,12 @@ export class EngineRuntime implements ContainerRuntime {
       await this.remove(spec.name);
       await this.#call(what, create);
     }
+  }
+
+  /** Podman finds out late that a port is taken, and on its way back removes the forwarding of the container that has it. */
+  async #requirePort({ name, hostPort }: ContainerSpec): Promise<void> {
+    const why = await whyPortTaken(hostPort);
+    if (why !== undefined) throw new TryItNowError('container_failed', `${this.#dialect.title} cannot start ${name}: its port is taken: ${why}`, { details: { hostPort } });
   }
 
   async #exists(name: string): Promise<boolean> {

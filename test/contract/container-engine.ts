@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
+import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
+import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { launchEngine, uniqueDeployment, type LaunchedEngine, type RealEngine } from '../support/container-engine.ts';
+import { template } from '../support/templates.ts';
+import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
+import { hardeningContract } from './container-hardening.ts';
+import { isolationContract } from './container-isolation.ts';
+import { containerRuntimeContract } from './container-runtime.ts';
+
+export interface EngineUnderTest {
+  readonly engine: RealEngine;
+  readonly socketPath: string;
+  readonly image: TinyImage;
+  readonly deployment: string;
+  readonly runtime: (deployment?: string, node?: string, resolvers?: readonly string[]) => EngineRuntime;
+}
+
+/** The whole contract on a real engine: what every runtime promises, what an instance may not do, and whom it cannot reach. */
+export function containerEngineContract(engine: RealEngine): void {
+  let launched: LaunchedEngine;
+  let image: TinyImage;
+  const deployment = uniqueDeployment();
+  const create = engine === 'podman' ? createPodmanRuntime : createDockerRuntime;
+
+  beforeAll(async () => {
+    launched = await launchEngine(engine);
+    image = await loadTinyImage(launched.socketPath);
+  });
+  afterAll(async () => {
+    await image[Symbol.asyncDispose]();
+    await launched[Symbol.asyncDispose]();
+  });
+
+  const subject = (): EngineUnderTest => ({
+    engine,
+    socketPath: launched.socketPath,
+    image,
+    deployment,
+    runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1']) => create({ socketPath: launched.socketPath, deployment: of, node, resolvers, log: createLogger('silent') }),
+  });
+
+  describe('as every runtime', () => {
+    containerRuntimeContract({ deployment, runtime: (of, node) => subject().runtime(of, node), template: () => template({ image: image.name, port: image.port }) });
+  });
+  describe('hardening', () => hardeningContract(subject));
+  describe('isolation', () => isolationContract(subject));
+}

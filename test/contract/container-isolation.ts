@@ -1,0 +1,183 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import Dockerode from 'dockerode';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ContainerSpec } from '../../src/pool/ports.ts';
+import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
+import { networkPlan } from '../../src/runtime/isolation/network-plan.ts';
+import { Inside } from '../support/container-inside.ts';
+import { eventually } from '../support/eventually.ts';
+import { outsideNetwork, type OutsideNetwork } from '../support/outside-network.ts';
+import { template } from '../support/templates.ts';
+import type { EngineUnderTest } from './container-engine.ts';
+import { newSpec, untilReady } from './container-runtime.ts';
+
+const never = new AbortController().signal;
+const SITE = 'name.example';
+const SITE_ADDRESS = '192.0.2.77';
+
+type Place = readonly [address: string, port: number];
+
+interface Member {
+  readonly spec: ContainerSpec;
+  readonly inside: Inside;
+}
+
+/**
+ * Whom an instance reaches. The control containers are of the same image on an ordinary network of the same engine; the
+ * same questions asked from there are answered, so a refusal to an instance is the isolation's doing.
+ */
+export function isolationContract(subject: () => EngineUnderTest): void {
+  let docker: Dockerode;
+  let outside: OutsideNetwork;
+  let engine: EngineRuntime;
+  let hostService: Server;
+  let servicePort: number;
+  let control: readonly [Inside, Inside];
+  let closed: readonly [Member, Member];
+  let open: readonly [Member, Member];
+  const releases: (() => unknown)[] = [];
+  const controlName = `tin-control-${randomBytes(4).toString('hex')}`;
+
+  const member = async (egress: boolean): Promise<Member> => {
+    const spec = await newSpec(template({ image: subject().image.name, port: 80, egress }));
+    await engine.start(spec, never);
+    await untilReady(spec);
+    return { spec, inside: await Inside.of(docker, spec.name) };
+  };
+
+  const raw = async (network: string): Promise<Inside> => {
+    const name = `${controlName}-${randomBytes(3).toString('hex')}`;
+    const ulimits = ['nofile', 'nproc'].map((limit) => ({ Name: limit, Soft: 1024, Hard: 1024 }));
+    const container = await docker.createContainer({ name, Image: subject().image.name, StopTimeout: 0, HostConfig: { NetworkMode: network, Ulimits: ulimits } });
+    releases.push(() => container.remove({ force: true, v: true }));
+    await container.start();
+    return Inside.of(docker, name);
+  };
+
+  beforeAll(async () => {
+    docker = new Dockerode({ host: '', socketPath: subject().socketPath });
+    outside = await outsideNetwork();
+    releases.push(() => outside[Symbol.asyncDispose]());
+    // Also on IPv6, for the link-local address of a bridge.
+    hostService = createServer((_, response) => response.end('host')).listen(0, '::');
+    releases.push(() => new Promise((resolve) => hostService.close(resolve)));
+    await eventually(() => expect(hostService.listening).toBe(true));
+    servicePort = (hostService.address() as AddressInfo).port;
+
+    const network = await docker.createNetwork({ Name: controlName, Driver: 'bridge' });
+    releases.push(() => network.remove());
+    control = [await raw(controlName), await raw(controlName)];
+
+    engine = subject().runtime(undefined, undefined, [outside.privateAddress]);
+    releases.push(async () => expect(await engine.dismantle()).toBe(true));
+    await engine.prepare([template({ image: subject().image.name }), template({ image: subject().image.name, egress: true })]);
+    releases.push(async () => { for (const { name } of await engine.list()) await engine.remove(name); });
+    closed = [await member(false), await member(false)];
+    open = [await member(true), await member(true)];
+  });
+
+  afterAll(async () => {
+    const failures: unknown[] = [];
+    for (const release of releases.reverse()) {
+      try {
+        await release();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    expect(failures).toEqual([]);
+  });
+
+  const service = (address: string): Place => [address, servicePort];
+  const page = ({ address }: Inside): Place => [address, 80];
+
+  it('does not reach another instance', async () => {
+    expect(await reached(control[0], [page(control[1])])).toEqual([true]);
+    const members = [...closed, ...open].map(({ inside }) => inside);
+    const pairs = members.flatMap((from) => members.filter((to) => to !== from).map((to) => [from, to] as const));
+    const answers = await Promise.all(pairs.map(async ([from, to]) => reached(from, [page(to)])));
+    expect(answers.flat()).toEqual(pairs.map(() => false));
+  });
+
+  it('does not reach the host under any of its addresses', async () => {
+    const gateway = await control[0].gateway();
+    expect(await reached(control[0], [service(gateway), service(outside.hostAddress)])).toEqual([true, true]);
+    for (const { inside } of [closed[0], open[0]]) {
+      expect(await reached(inside, [service(await inside.gateway()), service(outside.hostAddress), service(gateway)])).toEqual([false, false, false]);
+    }
+  });
+
+  it('does not reach the published port of another instance, which the host does', async () => {
+    for (const [from, to] of [closed, open]) {
+      const addresses = ['127.0.0.1', await from.inside.gateway(), outside.hostAddress];
+      expect(await reached(from.inside, addresses.map((address) => [address, to.spec.hostPort]))).toEqual([false, false, false]);
+      await untilReady(to.spec);
+    }
+  });
+
+  it('reaches the outside only when its template says so, and no private address even then', async () => {
+    const places: Place[] = [[outside.address, outside.webPort], [outside.privateAddress, outside.webPort]];
+    expect(await reached(control[0], places)).toEqual([true, true]);
+    expect(await reached(open[0].inside, places)).toEqual([true, false]);
+    expect(await reached(closed[0].inside, places)).toEqual([false, false]);
+  });
+
+  it('is not reached from elsewhere past its published port', async () => {
+    // Docker itself refuses such a way in; Podman leaves it open, which is what this shows.
+    if (subject().engine === 'podman') expect(await outside.reaches(...page(control[0]))).toBe(true);
+    for (const { inside } of [closed[0], open[0]]) expect(await outside.reaches(...page(inside))).toBe(false);
+  });
+
+  it('looks names up with egress, and sends nothing out by name without', async () => {
+    expect(await control[0].lookUp(SITE, outside.address)).toContain(SITE_ADDRESS);
+    expect(await open[0].inside.lookUp(SITE, await open[0].inside.nameServer())).toContain(SITE_ADDRESS);
+    const { inside } = closed[0];
+    const servers = [await inside.nameServer(), outside.address, outside.privateAddress, await inside.gateway()];
+    const answers = await Promise.all(servers.map((server) => inside.lookUp(SITE, server)));
+    expect(answers.map((answer) => answer.trim())).toEqual(['', '', '', '']);
+  });
+
+  it('reaches nothing over IPv6, even if it had it', async () => {
+    const { closed: network } = networkPlan(subject().engine, subject().deployment);
+    // Without the switch-off that instances get.
+    const [one, two] = [await raw(network.name), await raw(network.name)];
+    for (const each of [...control, one, two]) await each.forceIpv6();
+    const ask = async (from: Inside, to: Inside): Promise<boolean[]> => reached(from, [service(await from.bridgeLinkLocal()), [await to.linkLocal(), 80]]);
+    // An IPv6 address is usable a moment after it is there.
+    await eventually(async () => expect(await ask(control[0], control[1])).toEqual([true, true]), { timeoutMs: 20_000 });
+    expect(await ask(one, two)).toEqual([false, false]);
+  });
+
+  it('stays isolated whatever an engine or a firewall accepts in the filter table', async () => {
+    const { closed: { bridge } } = networkPlan(subject().engine, subject().deployment);
+    const rules = ['FORWARD', 'INPUT'].map((chain) => [chain, '-i', bridge, '-j', 'ACCEPT']);
+    for (const rule of rules) await iptables('-I', ...rule);
+    try {
+      const places: Place[] = [page(closed[1].inside), service(outside.hostAddress), [outside.address, outside.webPort]];
+      expect(await reached(closed[0].inside, places)).toEqual([false, false, false]);
+    } finally {
+      for (const rule of rules) await iptables('-D', ...rule);
+    }
+  });
+
+  it('is put back when somebody has emptied the rules', async () => {
+    const { chains } = networkPlan(subject().engine, subject().deployment);
+    const { inside, spec } = closed[0];
+    await iptables('-t', 'mangle', '-F', chains.toHost);
+    expect(await reached(inside, [service(outside.hostAddress)])).toEqual([true]);
+    await engine.prepare([spec.template, open[0].spec.template]);
+    expect(await reached(inside, [service(outside.hostAddress)])).toEqual([false]);
+  });
+}
+
+async function reached(from: Inside, places: readonly Place[]): Promise<boolean[]> {
+  return Promise.all(places.map(async (place) => from.reaches(...place)));
+}
+
+async function iptables(...args: readonly string[]): Promise<void> {
+  await promisify(execFile)('iptables', ['-w', '10', ...args]);
+}

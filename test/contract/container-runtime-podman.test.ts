@@ -1,0 +1,5 @@
+import { describe } from 'vitest';
+import { titleFor, whyWithout } from '../support/container-engine.ts';
+import { containerEngineContract } from './container-engine.ts';
+
+describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => containerEngineContract('podman'));

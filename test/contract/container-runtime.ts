@@ -1,0 +1,165 @@
+import { afterEach, expect, it } from 'vitest';
+import { request } from 'undici';
+import { containerName, newInstanceId } from '../../src/domain/ids.ts';
+import type { Template } from '../../src/domain/template.ts';
+import { freePort } from '../../src/launcher/ports.ts';
+import type { ContainerRuntime, ContainerSpec } from '../../src/pool/ports.ts';
+import { HttpProbe } from '../../src/runtime/readiness/http-probe.ts';
+
+export interface RuntimeUnderTest {
+  /** A new runtime for this deployment and node. */
+  readonly runtime: (deployment: string, node: string) => ContainerRuntime;
+  readonly deployment: string;
+  readonly template: () => Template;
+}
+
+const never = new AbortController().signal;
+
+/** The spec of a new instance on a free port. */
+export async function newSpec(template: Template, overrides: Partial<ContainerSpec> = {}): Promise<ContainerSpec> {
+  const instanceId = newInstanceId();
+  return { name: containerName(instanceId), instanceId, template, hostPort: await freePort(), env: {}, ...overrides };
+}
+
+export async function untilReady({ hostPort, template }: ContainerSpec): Promise<void> {
+  await new HttpProbe().untilOk({ url: `http://127.0.0.1:${hostPort}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs }, never);
+}
+
+/** What every engine promises. */
+export function containerRuntimeContract(subject: RuntimeUnderTest): void {
+  const { template, deployment } = subject;
+  const used = new Set<ContainerRuntime>();
+  const runtime = (of = deployment, node = 'node-a'): ContainerRuntime => {
+    const made = subject.runtime(of, node);
+    used.add(made);
+    return made;
+  };
+
+  afterEach(async () => {
+    for (const each of used) for (const { name } of await each.list()) await each.remove(name);
+    for (const each of used) {
+      expect(await each.dismantle()).toBe(true);
+      await each.close();
+    }
+    used.clear();
+  });
+
+  it('starts an instance that answers on its port, lists it, and removes it', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const spec = await newSpec(template());
+    await engine.start(spec, never);
+    await untilReady(spec);
+    expect(await engine.list()).toEqual([{ name: spec.name, instanceId: spec.instanceId, running: true }]);
+    await engine.remove(spec.name);
+    expect(await engine.list()).toEqual([]);
+    await expect(request(`http://127.0.0.1:${spec.hostPort}/`)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('publishes on 127.0.0.1 and on no other address', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const spec = await newSpec(template());
+    await engine.start(spec, never);
+    await untilReady(spec);
+    // Every address of 127.0.0.0/8 is the host's own: a port open on all addresses would answer here.
+    await expect(request(`http://127.0.0.2:${spec.hostPort}/`)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('replaces whatever bears the name already', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const first = await newSpec(template());
+    await engine.start(first, never);
+    const second = { ...first, hostPort: await freePort() };
+    await engine.start(second, never);
+    await untilReady(second);
+    await engine.start(second, never);
+    await untilReady(second);
+    expect(await engine.list()).toHaveLength(1);
+    await expect(request(`http://127.0.0.1:${first.hostPort}/`)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('removes what is not there, or is being removed by somebody else', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    await engine.remove('demo-0000000000000000');
+    const spec = await newSpec(template());
+    await engine.start(spec, never);
+    await Promise.all([engine.remove(spec.name), engine.remove(spec.name), engine.remove(spec.name)]);
+    expect(await engine.list()).toEqual([]);
+    await engine.remove(spec.name);
+  });
+
+  it('frees the port for the next instance', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const first = await newSpec(template());
+    await engine.start(first, never);
+    await engine.remove(first.name);
+    const second = await newSpec(template(), { hostPort: first.hostPort });
+    await engine.start(second, never);
+    await untilReady(second);
+  });
+
+  it('fails plainly on a port in use, and leaves nothing behind', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const first = await newSpec(template());
+    await engine.start(first, never);
+    const second = await newSpec(template(), { hostPort: first.hostPort });
+    await expect(engine.start(second, never)).rejects.toMatchObject({ code: 'container_failed', message: expect.stringMatching(/address already in use|port is already allocated/) as string });
+    expect((await engine.list()).map(({ name }) => name)).toEqual([first.name]);
+    await untilReady(first);
+  });
+
+  it('stops at the signal, and leaves nothing behind', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const spec = await newSpec(template());
+    const abort = new AbortController();
+    const started = engine.start(spec, abort.signal);
+    abort.abort(new Error('the task was taken away'));
+    await expect(started).rejects.toThrow('the task was taken away');
+    expect(await engine.list()).toEqual([]);
+  });
+
+  it('lists the containers of its own deployment and node only', async () => {
+    const mine = runtime(deployment, 'node-a');
+    const others = [runtime(deployment, 'node-b'), runtime(`${deployment}-2`, 'node-a')];
+    const specs = new Map<ContainerRuntime, ContainerSpec>();
+    for (const engine of [mine, ...others]) {
+      await engine.prepare([template()]);
+      const spec = await newSpec(template());
+      await engine.start(spec, never);
+      specs.set(engine, spec);
+    }
+    for (const [engine, spec] of specs) expect(await engine.list()).toEqual([{ name: spec.name, instanceId: spec.instanceId, running: true }]);
+  });
+
+  it('takes its own things off the host only when no instance is left, and makes them again', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const spec = await newSpec(template());
+    await engine.start(spec, never);
+    expect(await engine.dismantle()).toBe(false);
+    await untilReady(spec);
+    await engine.remove(spec.name);
+    expect(await engine.dismantle()).toBe(true);
+    expect(await engine.dismantle()).toBe(true);
+    await engine.prepare([template()]);
+    await engine.prepare([template()]);
+    await engine.start(spec, never);
+    await untilReady(spec);
+  });
+
+  it('starts many at once', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const specs = await Promise.all(Array.from({ length: 6 }, () => newSpec(template())));
+    await Promise.all(specs.map((spec) => engine.start(spec, never)));
+    await Promise.all(specs.map(untilReady));
+    await Promise.all(specs.map(({ name }) => engine.remove(name)));
+    expect(await engine.list()).toEqual([]);
+  });
+}

@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { promisify } from 'node:util';
+import { ChildServer } from '../../src/launcher/child-server.ts';
+import { OPEN_PAGE } from './container-inside.ts';
+
+const run = promisify(execFile);
+const ip = async (...args: readonly string[]): Promise<void> => { await run('ip', args); };
+
+/** A stranger's machine beyond the host: a network of its own with a web server (port 8080) and a name server (port 53). */
+export interface OutsideNetwork extends AsyncDisposable {
+  /** A public address. */
+  readonly address: string;
+  /** The same machine under an address of a private range. */
+  readonly privateAddress: string;
+  /** The host's own address on the way there. */
+  readonly hostAddress: string;
+  readonly webPort: 8080;
+  /** Whether a web server answers it there. */
+  readonly reaches: (address: string, port: number) => Promise<boolean>;
+}
+
+/** Answers every A question with 192.0.2.77, and HTTP with "outside". */
+const SERVERS = `
+const dgram = require('node:dgram'), http = require('node:http');
+// One socket an address, so that the answer comes from the address that was asked.
+for (const address of process.argv.slice(1)) {
+  const names = dgram.createSocket('udp4').bind(53, address);
+  names.on('message', (query, peer) => {
+    let end = 12;
+    while (query[end] !== 0) end += query[end] + 1;
+    const question = query.subarray(12, end + 5), isA = query.readUInt16BE(end + 1) === 1;
+    const head = Buffer.from([query[0], query[1], 0x81, 0x80, 0, 1, 0, isA ? 1 : 0, 0, 0, 0, 0]);
+    const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 77]);
+    names.send(Buffer.concat(isA ? [head, question, answer] : [head, question]), peer.port, peer.address);
+  });
+}
+http.createServer((_, response) => response.end('outside')).listen(8080, '0.0.0.0');
+`;
+
+export async function outsideNetwork(): Promise<OutsideNetwork> {
+  const n = randomInt(0, 63);
+  const name = `tinout${n}-${randomInt(0, 0xffff).toString(16)}`;
+  const [hostAddress, address, privateAddress] = [`203.0.113.${4 * n + 1}`, `203.0.113.${4 * n + 2}`, `10.222.${n}.77`];
+  const link = name.slice(0, 15);
+  let server: ChildServer | undefined;
+  const dispose = async (): Promise<void> => {
+    await server?.stop();
+    await ip('netns', 'del', name).catch(() => undefined);
+    await ip('link', 'del', link).catch(() => undefined);
+  };
+  try {
+    await ip('netns', 'add', name);
+    await ip('link', 'add', link, 'type', 'veth', 'peer', 'name', 'up', 'netns', name);
+    await ip('address', 'add', `${hostAddress}/30`, 'dev', link);
+    await ip('link', 'set', link, 'up');
+    await ip('-n', name, 'address', 'add', `${address}/30`, 'dev', 'up');
+    await ip('-n', name, 'address', 'add', `${privateAddress}/32`, 'dev', 'up');
+    await ip('-n', name, 'link', 'set', 'dev', 'up', 'up');
+    await ip('-n', name, 'route', 'add', 'default', 'via', hostAddress);
+    await ip('route', 'add', `${privateAddress}/32`, 'via', address);
+    server = await ChildServer.start({
+      name: 'the outside', command: 'ip', args: ['netns', 'exec', name, process.execPath, '-e', SERVERS, address, privateAddress],
+      isUp: async () => (await fetch(`http://${address}:8080/`)).ok,
+    });
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  const reaches = async (to: string, port: number): Promise<boolean> =>
+    run('ip', ['netns', 'exec', name, process.execPath, '-e', OPEN_PAGE, to, String(port)]).then(() => true, () => false);
+  return { address, privateAddress, hostAddress, webPort: 8080, reaches, [Symbol.asyncDispose]: dispose };
+}
