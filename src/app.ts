@@ -46,6 +46,8 @@ export interface App {
 
 const REAP_INTERVAL_MS = 1_000;
 const RECONCILE_INTERVAL_MS = 30_000;
+/** While outdated stock is being replaced, a part at a time. */
+const RECONCILE_GAP_MS = 2_000;
 /** A burst of clicks plans this often at most; far below the time an instance takes to start. */
 const REPLENISH_GAP_MS = 25;
 
@@ -96,22 +98,22 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
     },
   });
 
-  const parts = {
-    catalogue, node, address, runtime, proxy, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
-    census: store.census, registry: store.registry, observer: metrics, probe: new HttpProbe(), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
-  };
-  // Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left.
-  await reconcile(parts);
-
-  const replenisher = new Loop(
+  const replenisher: Loop = new Loop(
     { name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log },
     (signal) => replenish(parts, signal),
   );
-  const loops = [
-    replenisher,
-    new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, () => reap(parts)),
-    new Loop({ name: 'reconciler', intervalMs: RECONCILE_INTERVAL_MS, log }, () => reconcile(parts)),
-  ];
+  const parts = {
+    catalogue, node, address, runtime, proxy, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
+    census: store.census, registry: store.registry, observer: metrics, probe: new HttpProbe(), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
+    onDemand: () => replenisher.nudge(),
+  };
+  // Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left.
+  const { unfinished } = await reconcile(parts);
+
+  const reconciler = new Loop({ name: 'reconciler', intervalMs: RECONCILE_INTERVAL_MS, minGapMs: RECONCILE_GAP_MS, log }, async () => {
+    if ((await reconcile(parts)).unfinished) reconciler.nudge();
+  });
+  const loops = [replenisher, new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, () => reap(parts)), reconciler];
   releasers.push('loops', () => Promise.all(loops.map((loop) => loop.stop())));
 
   const handlers: TaskHandlers = {
@@ -122,7 +124,7 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
   const workers = await startWorkers({ connection, node: node.name, count: config.queue.workers, handlers, log });
   releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
 
-  const demos = new DemoPool({ ...parts, onDemand: () => replenisher.nudge() });
+  const demos = new DemoPool(parts);
   let port: number | undefined;
   if (role === 'server') {
     const http = await createServer({ demos, log, publicUrl: server.publicUrl, apiKeys: server.apiKeys, trustedProxies: server.trustedProxies, metrics, observer: metrics });
@@ -131,8 +133,9 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
     for (const loop of loops) loop.start();
   } else {
     // A further node looks after its own containers and ports; the pool itself is the server's business.
-    loops.at(-1)?.start();
+    reconciler.start();
   }
+  if (unfinished) reconciler.nudge();
   log.info({ role, engine: runtime.engine, node: node.name, port, templates: catalogue.all().map(({ name }) => name) }, 'Try It Now started');
   return { demos, runtime, port, stop: () => releasers.releaseAll(log) };
 }

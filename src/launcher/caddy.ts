@@ -20,6 +20,7 @@ export async function launchCaddy(options: { readonly dir: string; readonly admi
     args: ['run', '--config', config],
     cwd: options.dir,
     env: { XDG_DATA_HOME: options.dir, XDG_CONFIG_HOME: options.dir, HOME: options.dir },
+    saysUp: 'serving initial configuration',
     isUp: async () => (await fetch(`${adminUrl}/config/`)).ok,
   });
   return { adminUrl, server, [Symbol.asyncDispose]: () => server.stop() };

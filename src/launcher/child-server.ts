@@ -10,9 +10,10 @@ export interface ChildServerSpec {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly onLine?: (line: string) => void;
-  /** Resolves true once the server answers; polled every 20 ms until it does. */
-  readonly isUp: () => Promise<boolean>;
+  /** What it writes once it serves. Unlike an answer on its port, its own word cannot be another server's. */
+  readonly saysUp?: string;
+  /** Resolves true once the server answers; polled every 20 ms, after `saysUp` was seen. At least one of the two is given. */
+  readonly isUp?: () => Promise<boolean>;
   readonly startTimeoutMs?: number;
   readonly stopSignal?: NodeJS.Signals;
 }
@@ -35,11 +36,13 @@ export class ChildServer implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #stopSignal: NodeJS.Signals;
   readonly #lines: string[] = [];
+  #saidUp: boolean;
   readonly exited: Promise<string>;
 
   private constructor(spec: ChildServerSpec, program: string) {
     this.name = spec.name;
     this.#stopSignal = spec.stopSignal ?? 'SIGTERM';
+    this.#saidUp = spec.saysUp === undefined;
     const guard = findProgram('setpriv');
     const [command, args] = guard === undefined ? [program, spec.args] : [guard, ['--pdeathsig', 'KILL', program, ...spec.args]];
     this.#process = spawn(command, args, {
@@ -53,7 +56,7 @@ export class ChildServer implements AsyncDisposable {
       stream?.setEncoding('utf8').on('data', (chunk: string) => {
         const lines = chunk.split('\n').filter((line) => line.trim() !== '');
         this.#lines.push(...lines);
-        for (const line of lines) spec.onLine?.(line);
+        this.#saidUp ||= lines.some((line) => line.includes(spec.saysUp ?? ''));
         this.#lines.splice(0, Math.max(0, this.#lines.length - LOG_LINES_KEPT));
       });
     }
@@ -75,11 +78,7 @@ export class ChildServer implements AsyncDisposable {
     const ended: { how?: string } = {};
     const exited = child.exited.then((how) => { ended.how = how; });
     while (ended.how === undefined && !giveUp.aborted) {
-      if (await spec.isUp().catch(() => false)) {
-        // Somebody else's server may be what answered: ours must still be there.
-        await sleep(0);
-        if (child.alive) return child;
-      }
+      if (child.#saidUp && (await (spec.isUp?.() ?? Promise.resolve(true)).catch(() => false)) && child.alive) return child;
       await Promise.race([sleep(20), exited]);
     }
     const why = ended.how ?? `no answer within ${timeoutMs} ms`;

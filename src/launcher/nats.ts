@@ -17,6 +17,7 @@ export async function launchNats(options: { readonly dir: string; readonly port?
     name: 'NATS',
     command: 'nats-server',
     args: ['-a', '127.0.0.1', '-p', String(port), '-m', String(monitorPort), '-js', '-sd', options.dir],
+    saysUp: 'Server is ready',
     isUp: async () => (await fetch(`${monitorUrl}/healthz`)).ok,
   });
   return { url: `nats://127.0.0.1:${port}`, monitorUrl, server, [Symbol.asyncDispose]: () => server.stop() };

@@ -9,6 +9,9 @@ export interface SupervisorEvents {
   readonly onRestored: (name: string) => void;
 }
 
+/** A part that ran this long had no trouble starting; one that ends sooner is started again with a growing pause. */
+const SETTLED_MS = 10_000;
+
 /** Starts a part and keeps it running: whenever it ends by itself it is started again, with backoff, until stopped. */
 export async function supervise(
   name: string,
@@ -20,27 +23,27 @@ export async function supervise(
   let { server } = await launch();
 
   const watch = async (): Promise<void> => {
-    let attempt = 0;
-    for (;;) {
+    let failures = 0;
+    let startedAt = performance.now();
+    while (!stopped()) {
       const how = await server.exited;
       if (stopped()) return;
+      failures = performance.now() - startedAt > SETTLED_MS ? 0 : failures + 1;
       events.onLost(name, `${how}\n${server.tail(5)}`);
       for (let up = false; !up && !stopped();) {
+        if (failures > 0) await sleep(backoffMs(failures, { baseMs: 200, maxMs: 10_000 }), abort.signal);
+        if (stopped()) return;
+        startedAt = performance.now();
         try {
           ({ server } = await launch());
           up = true;
-          attempt = 0;
-          events.onRestored(name);
         } catch (error) {
-          attempt += 1;
-          if (attempt === 1) events.onLost(name, describeError(error));
-          await sleep(backoffMs(attempt, { baseMs: 100, maxMs: 10_000 }), abort.signal);
+          failures += 1;
+          if (failures === 1) events.onLost(name, describeError(error));
         }
       }
-      if (stopped()) {
-        await server.stop();
-        return;
-      }
+      if (stopped()) await server.stop();
+      else events.onRestored(name);
     }
   };
   const watching = watch();

@@ -1,4 +1,4 @@
-import { answers, freePort } from './ports.ts';
+import { freePort } from './ports.ts';
 import { ChildServer } from './child-server.ts';
 
 export interface LaunchedValkey extends AsyncDisposable {
@@ -13,8 +13,8 @@ export async function launchValkey(options: { readonly dir: string; readonly por
   const server = await ChildServer.start({
     name: 'Valkey',
     command: 'valkey-server',
-    args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', options.dir, '--save', '', ...persistence, '--loglevel', 'warning'],
-    isUp: () => answers(port),
+    args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', options.dir, '--save', '', ...persistence, '--loglevel', 'notice'],
+    saysUp: 'Ready to accept connections',
   });
   return { address: `127.0.0.1:${port}`, server, [Symbol.asyncDispose]: () => server.stop() };
 }

@@ -28,7 +28,7 @@ export interface AcquireParts {
   readonly takes: Takes;
   readonly observer: Observer;
   readonly address: PublicAddress;
-  /** Called when stock went down or was found empty. */
+  /** Called when stock went down, was found empty, or room for more came free. */
   readonly onDemand: () => void;
 }
 

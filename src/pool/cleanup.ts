@@ -40,4 +40,5 @@ export async function cleanUp(
     throw error;
   }
   parts.observer.cleanup(instance.template, 'success', performance.now() - startedAt);
+  parts.onDemand();
 }

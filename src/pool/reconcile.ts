@@ -18,8 +18,9 @@ export interface ReconcileParts extends ReleaseParts {
  * One round of making the books and the world agree, both ways. Every part is tried even when another fails; then the
  * failures are thrown together. Records are read before the containers are listed, and a container is only an orphan if
  * its record is missing afterwards: a record is older than its container and outlives it, so neither look can mislead.
+ * Unfinished: there is more to do as soon as new stock is ready.
  */
-export async function reconcile(parts: ReconcileParts): Promise<void> {
+export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfinished: boolean }> {
   const { census, registry, proxy, observer } = parts;
   const failures: unknown[] = [];
   const attempt = async (work: () => Promise<void>): Promise<void> => {
@@ -34,11 +35,15 @@ export async function reconcile(parts: ReconcileParts): Promise<void> {
     if ((await proxy.ensure()) === 'written') observer.repaired('proxy', 1);
   });
   await attempt(() => reconcileContainers(parts));
-  await attempt(() => retireOutdated(parts));
+  let unfinished = false;
+  await attempt(async () => {
+    unfinished = await retireOutdated(parts);
+  });
   await attempt(async () => observer.repaired('index', await census.settleIndexes()));
   await attempt(async () => observer.repaired('port', await census.settlePorts()));
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures, failures.map((failure) => describeError(failure)).join('; '));
+  return { unfinished };
 }
 
 async function reconcileContainers(parts: ReconcileParts): Promise<void> {
@@ -65,16 +70,23 @@ async function reconcileContainers(parts: ReconcileParts): Promise<void> {
   }
 }
 
-/** Stock of an older template version, or of a template no longer offered: half of it a round, so that some stays takeable. */
-async function retireOutdated(parts: ReconcileParts): Promise<void> {
+/**
+ * Stock of an older template version, or of a template no longer offered. At least half of the target stays takeable;
+ * true when some had to stay for that, to be replaced as soon as new ones are ready.
+ */
+async function retireOutdated(parts: ReconcileParts): Promise<boolean> {
   const { census, catalogue } = parts;
-  const outdated = new Map<string, Instance[]>();
+  const ready = new Map<string, Instance[]>();
   for (const record of await census.list()) {
-    if (record.state !== 'ready' || record.templateVersion === catalogue.version(record.template)) continue;
-    outdated.set(record.template, [...(outdated.get(record.template) ?? []), record]);
+    if (record.state === 'ready') ready.set(record.template, [...(ready.get(record.template) ?? []), record]);
   }
-  for (const [template, stock] of outdated) {
-    const count = catalogue.get(template) === undefined ? stock.length : Math.ceil(stock.length / 2);
-    await Promise.all(stock.slice(0, count).map((record) => sendAway(parts, record, 'outdated', { from: ['ready'], generation: record.generation })));
+  let someStay = false;
+  for (const [name, stock] of ready) {
+    const outdated = stock.filter((record) => record.templateVersion !== catalogue.version(name));
+    const keep = Math.ceil((catalogue.get(name)?.pool.target ?? 0) / 2);
+    const leaving = outdated.slice(0, Math.max(0, stock.length - keep));
+    someStay ||= leaving.length < outdated.length;
+    await Promise.all(leaving.map((record) => sendAway(parts, record, 'outdated', { from: ['ready'], generation: record.generation })));
   }
+  return someStay;
 }

@@ -10,6 +10,8 @@ export interface ReleaseParts {
   readonly queue: TaskQueue;
   readonly observer: Observer;
   readonly log: Log;
+  /** Called when stock went down, was found empty, or room for more came free. */
+  readonly onDemand: () => void;
 }
 
 /** → releasing, and its cleanup is queued without being waited for. Undefined when the guard did not let it. */
@@ -18,6 +20,7 @@ export async function sendAway(parts: ReleaseParts, instance: Instance, reason: 
   if (outcome.kind === 'unchanged') return undefined;
   parts.observer.release(instance.template, reason);
   queueCleanup(parts, outcome.instance);
+  if (instance.state === 'ready') parts.onDemand();
   return outcome.instance;
 }
 

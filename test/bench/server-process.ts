@@ -63,7 +63,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
       RATE_LIMIT_HOURLY: '1000000', RATE_LIMIT_DAILY: '1000000', QUEUE_WORKER_COUNT: String(options.workers), POOL_MAX_AGE: '48h',
       ...(options.socketPath === undefined ? {} : { PODMAN_SOCKET: options.socketPath }),
     };
-    const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env, isUp: () => Promise.resolve(true) });
+    const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env, saysUp: 'Discovery answers' });
     cleanups.push(() => discovery.stop());
 
     const api = `http://127.0.0.1:${serverPort}`;

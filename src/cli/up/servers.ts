@@ -89,12 +89,7 @@ export async function startDiscoveryProcess(env: Environment, options: Pick<Serv
   const address = `${wanted.host}:${port}`;
   const child = { ...env, DISCOVERY_ADDR: address, LOG_LEVEL: 'info' };
   const supervised = await supervise('discovery', async () => {
-    const said = { up: false };
-    const server = await ChildServer.start({
-      name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: definedOnly(child),
-      onLine: (line) => { said.up ||= line.includes('Discovery answers'); },
-      isUp: () => Promise.resolve(said.up),
-    });
+    const server = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: definedOnly(child), saysUp: 'Discovery answers' });
     return { server };
   }, events);
   releasers.push('discovery', () => supervised.stop());
