@@ -31,7 +31,7 @@ export function failurePage(parts: { readonly assets: AssetUrls; readonly error:
 <section class="panel">
 <h1>${heading}</h1>
 <p>${text}</p>
-${isLimit(error.code) && retryAfterSeconds !== undefined && html`<p class="progress">The next one is possible in about <strong>${inWords(retryAfterSeconds)}</strong>. What you have open stays yours.</p>`}
+${isLimit(error.code) && retryAfterSeconds !== undefined && html`<p class="note">The next one is possible in about <strong>${inWords(retryAfterSeconds)}</strong>. What you have open stays yours.</p>`}
 <p><a class="button primary" href="/">Back to the start</a></p>
 ${error.status >= 500 && html`<p class="waited">Number of this request: <code>${requestId}</code></p>`}
 </section>`,

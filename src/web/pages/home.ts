@@ -46,7 +46,7 @@ function card({ template, readyCount, held }: Offer, index: number, visitorToken
   return html`<li class="card${held !== undefined && ' held'}">
 <div class="card-head">
 <span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(template.title)}</span>
-<div><h2>${template.title}</h2>${held === undefined ? stock(readyCount) : html`<p class="state running" data-seconds-left="${held.secondsLeft}">Yours · <span data-time-left>${inWords(held.secondsLeft)}</span> left</p>`}</div>
+<div><h2>${template.title}</h2>${held === undefined ? stock(readyCount) : html`<p class="state running" data-seconds-left="${held.secondsLeft}"><span>Yours · <span data-time-left>${inWords(held.secondsLeft)}</span> left</span></p>`}</div>
 </div>
 <p class="about">${template.description}</p>
 <p class="terms">${terms(template)}</p>

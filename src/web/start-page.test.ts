@@ -1,0 +1,262 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeDemos } from '../../test/support/fake-demos.ts';
+import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
+import { template } from '../../test/support/templates.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import type { AcquireRequest } from '../http/ports.ts';
+
+const HTML = { accept: 'text/html' };
+
+/** A browser's cookie jar, as far as one site needs it. */
+class Visitor {
+  readonly cookies = new Map<string, string>();
+  readonly setCookies: string[] = [];
+  readonly #base: string;
+
+  constructor(base: string) {
+    this.#base = base;
+  }
+
+  async send(method: string, path: string, init: { readonly headers?: Record<string, string>; readonly form?: Record<string, string> } = {}): Promise<Response> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const answer = await fetch(this.#base + path, {
+      method, redirect: 'manual',
+      headers: { ...HTML, ...(cookie === '' ? {} : { cookie }), ...init.headers },
+      ...(init.form === undefined ? {} : { body: new URLSearchParams(init.form) }),
+    });
+    for (const line of answer.headers.getSetCookie()) {
+      this.setCookies.push(line);
+      const [pair = ''] = line.split(';');
+      const [name = '', value = ''] = pair.split('=');
+      if (value === '') this.cookies.delete(name);
+      else this.cookies.set(name, value);
+    }
+    return answer;
+  }
+}
+
+let http: RunningServer;
+let visitor: Visitor;
+const open = async (options: Parameters<typeof startHttp>[0] = {}) => {
+  http = await startHttp(options);
+  visitor = new Visitor(http.url);
+};
+beforeEach(() => open());
+afterEach(() => http[Symbol.asyncDispose]());
+const reopen = async (options: Parameters<typeof startHttp>[0]) => {
+  await http[Symbol.asyncDispose]();
+  await open(options);
+};
+const taken = () => http.demos.instances.size;
+const codeOf = async (answer: Response) => ((await answer.json()) as { code: string }).code;
+
+describe('the start page', () => {
+  it('bears a strict policy that lets its forms lead to instances and nowhere else', async () => {
+    const { headers } = await visitor.send('GET', '/');
+    expect(headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' http://*.localhost:8000; base-uri 'none'; frame-ancestors 'none'");
+    expect(Object.fromEntries(headers)).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin', 'cross-origin-opener-policy': 'same-origin', 'cache-control': 'no-store' });
+  });
+
+  it('escapes whatever the catalogue says', async () => {
+    await reopen({ demos: new FakeDemos([template({ name: 'x', title: '<script>alert(1)</script>', description: '"><img src=x onerror=alert(1)>' })]) });
+    const text = await (await visitor.send('GET', '/')).text();
+    expect(text).not.toMatch(/<script>|<img src=x/);
+    expect(text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+  });
+
+  it('serves its assets for good and an icon at the usual place', async () => {
+    const text = await (await visitor.send('GET', '/')).text();
+    const urls = [...text.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, url]) => url ?? '');
+    expect(urls.map((url) => url.replace(/\.[0-9a-f]{12}\./, '.')).sort()).toEqual(['/assets/icon.svg', '/assets/icon.svg', '/assets/page.css', '/assets/page.js']);
+    for (const url of urls) {
+      const { status, headers } = await visitor.send('GET', url);
+      expect([status, headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable']);
+    }
+    expect((await visitor.send('GET', '/favicon.ico')).headers.get('content-type')).toBe('image/svg+xml');
+  });
+
+  it('comes also while the store is down', async () => {
+    await visitor.send('POST', '/try/hello');
+    http.demos.failure = new TryItNowError('store_unavailable', 'Valkey does not answer');
+    const answer = await visitor.send('GET', '/');
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toContain('Try it now');
+  });
+
+  it('explains every problem at the address its type names, and no other', async () => {
+    const answer = await visitor.send('GET', '/problems/pool_empty');
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('No instance is ready right now')]);
+    expect((await visitor.send('GET', '/problems/constructor')).status).toBe(404);
+  });
+});
+
+describe('a click', () => {
+  it('goes to the instance and keeps what it remembers out of scripts\' and other sites\' reach', async () => {
+    await visitor.send('GET', '/');
+    const answer = await visitor.send('POST', '/try/hello');
+    const [instance] = http.demos.instances.values();
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, http.demos.url(instance?.label ?? '')]);
+    expect(instance?.owner).toMatch(/^visitor:[\w-]{22}$/);
+    expect(instance?.owner).not.toContain(visitor.cookies.get('try-it-now-visitor'));
+    for (const line of visitor.setCookies) expect(line).toMatch(/; Path=\/; HttpOnly; SameSite=Lax$/);
+  });
+
+  it('counts against the limit of the visitor\'s address, with the visitor as owner', async () => {
+    await visitor.send('POST', '/try/hello');
+    expect(http.demos.calls.find(({ method }) => method === 'acquire')?.argument).toMatchObject({ subject: '127.0.0.1', owner: expect.stringMatching(/^visitor:/) as string, idempotencyKey: 'page:hello' } satisfies Partial<AcquireRequest>);
+  });
+
+  it('marks its cookies for https alone, under a prefix no sibling host can forge, when the page is on https', async () => {
+    await reopen({ publicUrl: 'https://try.example.org' });
+    await visitor.send('POST', '/try/hello');
+    expect(visitor.setCookies).toHaveLength(2);
+    for (const line of visitor.setCookies) expect(line).toMatch(/^__Host-try-it-now-(visitor|held-hello)=.*; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+  });
+
+  it('needs no API key', async () => {
+    await reopen({ apiKeys: ['secret'] });
+    expect((await visitor.send('POST', '/try/hello')).status).toBe(303);
+  });
+
+  it.each([
+    ['another site', { 'sec-fetch-site': 'cross-site' }],
+    ['an instance on a sibling name', { 'sec-fetch-site': 'same-site' }],
+    ['another origin, told by an older browser', { origin: 'https://evil.example' }],
+    ['a sandboxed frame', { origin: 'null' }],
+  ])('that came from %s does nothing', async (_name, headers) => {
+    await visitor.send('POST', '/try/hello');
+    const before = structuredClone([...http.demos.instances.values()]);
+    for (const action of ['try', 'extend', 'end']) {
+      const answer = await visitor.send('POST', `/${action}/hello`, { headers: { ...headers, accept: 'application/json' } });
+      expect([answer.status, await codeOf(answer)]).toEqual([403, 'foreign_origin']);
+    }
+    expect([...http.demos.instances.values()]).toEqual(before);
+    expect(await (await visitor.send('POST', '/try/hello', { headers })).text()).toContain('That click came from another site');
+  });
+
+  it.each([[{ 'sec-fetch-site': 'same-origin' }], [{ 'sec-fetch-site': 'none' }], [{ origin: 'http://localhost:8080' }]])('is taken from our own page: %j', async (headers) => {
+    expect((await visitor.send('POST', '/try/hello', { headers })).status).toBe(303);
+  });
+
+  it('on a name that is on no list is told so, as a page', async () => {
+    for (const [method, path] of [['POST', '/try/nope'], ['GET', '/wait/nope'], ['POST', '/end/nope'], ['POST', '/extend/%3Cscript%3E']] as const) {
+      const answer = await visitor.send(method, path);
+      expect(answer.status).toBe(404);
+      expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
+      expect(await answer.text()).toContain('There is no such app here');
+    }
+  });
+
+  it('over the limit is told when the next one is possible', async () => {
+    http.demos.failure = new TryItNowError('hourly_limit', 'enough', { retryAfterMs: 1_300_000 });
+    const answer = await visitor.send('POST', '/try/hello');
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '1300']);
+    expect(await answer.text()).toContain('about <strong>22 min</strong>');
+  });
+
+  it('that meets an unforeseen failure gets a page with the request\'s number and nothing of our insides', async () => {
+    http.demos.failure = new Error('innards');
+    const answer = await visitor.send('POST', '/try/hello', { headers: { 'x-request-id': 'req-77' } });
+    const text = await answer.text();
+    expect(answer.status).toBe(500);
+    expect(text).toContain('req-77');
+    expect(text).not.toContain('innards');
+  });
+});
+
+describe('waiting', () => {
+  beforeEach(async () => {
+    http.demos.ready.set('hello', 0);
+    await visitor.send('GET', '/');
+  });
+  const supply = () => http.demos.ready.set('hello', 5);
+
+  it('leads from the click to a page that asks again, until an instance is there', async () => {
+    const click = await visitor.send('POST', '/try/hello');
+    expect([click.status, click.headers.get('location')]).toEqual([303, '/wait/hello']);
+    const waiting = await visitor.send('GET', '/wait/hello');
+    expect([waiting.status, await waiting.text()]).toEqual([200, expect.stringContaining('<noscript><meta http-equiv="refresh" content="2"></noscript>')]);
+    supply();
+    const done = await visitor.send('GET', '/wait/hello');
+    expect([done.status, done.headers.get('location')]).toEqual([303, http.demos.url([...http.demos.instances.values()][0]?.label ?? '')]);
+    expect([...visitor.cookies.keys()].some((name) => name.includes('wait'))).toBe(false);
+  });
+
+  it('gives nothing to whoever did not click', async () => {
+    supply();
+    const answer = await visitor.send('GET', '/wait/hello');
+    expect([answer.status, answer.headers.get('location'), taken()]).toEqual([303, '/', 0]);
+  });
+
+  it.each([
+    ['a prefetch', { 'sec-purpose': 'prefetch;prerender', 'sec-fetch-site': 'same-origin' }],
+    ['an older prefetch', { purpose: 'prefetch' }],
+    ['a link on another site', { 'sec-fetch-site': 'cross-site' }],
+    ['a link in an instance', { 'sec-fetch-site': 'same-site' }],
+  ])('takes nothing for %s', async (_name, headers) => {
+    await visitor.send('POST', '/try/hello');
+    supply();
+    expect((await visitor.send('GET', '/wait/hello', { headers })).status).toBe(200);
+    expect((await visitor.send('HEAD', '/wait/hello')).status).toBe(200);
+    expect(taken()).toBe(0);
+  });
+
+  it('works without cookies by the query, but only from our own page', async () => {
+    const token = /name="visitor" value="([\w-]{22})"/.exec(await (await visitor.send('GET', '/')).text())?.[1] ?? '';
+    const bare = new Visitor(http.url);
+    const click = await bare.send('POST', '/try/hello', { form: { visitor: token } });
+    const waitUrl = click.headers.get('location') ?? '';
+    expect(waitUrl).toMatch(new RegExp(`^/wait/hello\\?visitor=${token}&since=\\d{13}$`));
+    bare.cookies.clear();
+    supply();
+    for (const headers of [{}, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'none' }]) expect((await bare.send('GET', waitUrl, { headers })).headers.get('location')).toBe('/');
+    expect(taken()).toBe(0);
+    bare.cookies.clear();
+    await bare.send('GET', waitUrl, { headers: { 'sec-fetch-site': 'same-origin' } });
+    expect([...http.demos.instances.values()].map(({ owner }) => owner)).toEqual([`visitor:${token}`]);
+  });
+
+  it('answers the page\'s script in JSON, and gives up after the limit', async () => {
+    const clock = { skipMs: 0, now: () => Date.now() + clock.skipMs };
+    const { demos } = http;
+    await reopen({ demos, page: { clock } });
+    await visitor.send('GET', '/');
+    const ask = async () => (await visitor.send('POST', '/try/hello', { headers: { accept: 'application/json' } })).json();
+    expect(await ask()).toEqual({ state: 'waiting', waited_seconds: 0, progress: '3 copies are being prepared' });
+    clock.skipMs = 20_000;
+    expect(await ask()).toMatchObject({ state: 'waiting', waited_seconds: expect.toSatisfy((seconds: number) => seconds >= 20) as number });
+    clock.skipMs = 200_000;
+    expect(await ask()).toEqual({ state: 'gave_up' });
+    expect(await (await visitor.send('GET', '/wait/hello')).text()).toContain('This takes longer than it should');
+    supply();
+    expect(await ask()).toEqual({ state: 'ready', url: http.demos.url([...http.demos.instances.values()][0]?.label ?? '') });
+  });
+});
+
+describe('an instance of one\'s own', () => {
+  it('is shown, kept longer and ended by its visitor alone', async () => {
+    await visitor.send('POST', '/try/hello');
+    const [id = ''] = http.demos.instances.keys();
+    const thief = new Visitor(http.url);
+    await thief.send('GET', '/');
+    thief.cookies.set('try-it-now-held-hello', id);
+    expect(await (await thief.send('GET', '/')).text()).not.toContain('Open yours');
+    expect((await thief.send('POST', '/extend/hello')).headers.get('location')).toBe('/?notice=gone');
+    expect((await thief.send('POST', '/end/hello')).headers.get('location')).toBe('/?notice=gone');
+    expect(http.demos.instances.get(id)).toMatchObject({ state: 'assigned', generation: 2 });
+
+    expect(await (await visitor.send('GET', '/')).text()).toContain('Open yours');
+    expect((await visitor.send('POST', '/end/hello')).headers.get('location')).toBe('/?notice=ended');
+    expect(http.demos.instances.get(id)?.state).toBe('releasing');
+    expect(await (await visitor.send('GET', '/')).text()).not.toContain('Open yours');
+  });
+
+  it('survives garbage in its cookie', async () => {
+    await visitor.send('GET', '/');
+    visitor.cookies.set('try-it-now-held-hello', '../../x');
+    visitor.cookies.set('try-it-now-wait-hello', 'soon');
+    visitor.cookies.set('try-it-now-visitor', '%00');
+    expect((await visitor.send('GET', '/')).status).toBe(200);
+    expect((await visitor.send('POST', '/try/hello')).status).toBe(303);
+  });
+});
