@@ -17,6 +17,8 @@ const FAILURES: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_OVERFLOW: 'an answer with too large headers',
 };
 
+const NO_ANSWER = Symbol('no answer');
+
 interface Target {
   readonly url: URL;
   readonly hostname: string | undefined;
@@ -34,10 +36,12 @@ export class HttpProbe implements Probe {
       const left = deadline - performance.now();
       if (left <= 0) break;
       tries += 1;
-      const seen = await ask(target, Math.min(REQUEST_TIMEOUT_MS, left), signal);
+      const patience = Math.min(REQUEST_TIMEOUT_MS, left);
+      const seen = await ask(target, patience, signal);
       signal.throwIfAborted();
       if (typeof seen === 'number' && seen < 400) return;
-      last = typeof seen === 'number' ? `status ${seen}` : seen;
+      // A last try cut short by the deadline tells less than the one before it.
+      if (seen !== NO_ANSWER || tries === 1 || patience === REQUEST_TIMEOUT_MS) last = inWords(seen, patience);
       await sleep(Math.max(0, Math.min(POLL_EVERY_MS, deadline - performance.now())), signal);
     }
     const host = hostname === undefined ? '' : ` (Host ${hostname})`;
@@ -45,8 +49,8 @@ export class HttpProbe implements Probe {
   }
 }
 
-/** The answer's status, or what went wrong in words. */
-async function ask({ url, hostname }: Target, timeoutMs: number, signal: AbortSignal): Promise<number | string> {
+/** The answer's status, or what went wrong. */
+async function ask({ url, hostname }: Target, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
   // One client a request and no keep-alive: the connection ends with it, whatever becomes of the answer.
   const client = new Client(url.origin, { pipelining: 0 });
   const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
@@ -62,14 +66,15 @@ async function ask({ url, hostname }: Target, timeoutMs: number, signal: AbortSi
     await body.dump({ limit: BODY_READ_BYTES, signal: either }).catch(() => undefined);
     return statusCode;
   } catch (error) {
-    if (timeout.aborted) return `no answer within ${Math.ceil(timeoutMs)} ms`;
-    return inWords(error);
+    return timeout.aborted ? NO_ANSWER : error;
   } finally {
     await client.destroy();
   }
 }
 
-function inWords(error: unknown): string {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return FAILURES[code] ?? describeError(error);
+function inWords(seen: unknown, patienceMs: number): string {
+  if (typeof seen === 'number') return `status ${seen}`;
+  if (seen === NO_ANSWER) return `no answer within ${Math.ceil(patienceMs)} ms`;
+  const code = seen instanceof Error && 'code' in seen && typeof seen.code === 'string' ? seen.code : '';
+  return FAILURES[code] ?? describeError(seen);
 }

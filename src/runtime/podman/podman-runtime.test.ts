@@ -1,0 +1,18 @@
+import { BlockList } from 'node:net';
+import { expect, it } from 'vitest';
+import { subnetFor } from './podman-runtime.ts';
+
+it('draws /22 networks out of 10.64.0.0/10, another one at each try', () => {
+  const range = new BlockList();
+  range.addSubnet('10.64.0.0', 10);
+  for (const seed of [[0, 0, 0, 1], [255, 255, 255, 255], [18, 52, 86, 120]]) {
+    const drawn = [0, 1, 2, 15].flatMap((attempt) => [subnetFor(Uint8Array.from(seed), false, attempt), subnetFor(Uint8Array.from(seed), true, attempt + 20)]);
+    expect(new Set(drawn).size).toBe(drawn.length);
+    for (const subnet of drawn) {
+      const [address = '', prefix] = subnet.split('/');
+      expect(prefix).toBe('22');
+      expect(range.check(address)).toBe(true);
+      expect(Number(address.split('.')[2]) % 4).toBe(0);
+    }
+  }
+});

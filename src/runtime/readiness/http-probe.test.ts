@@ -1,0 +1,95 @@
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import { freePort } from '../../launcher/ports.ts';
+import { HttpProbe } from './http-probe.ts';
+
+const never = new AbortController().signal;
+const open: { readonly server: Server; readonly sockets: Set<Socket> }[] = [];
+
+afterEach(async () => {
+  for (const { server, sockets } of open.splice(0)) {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+async function listen(server: Server, port = 0): Promise<{ url: string; sockets: Set<Socket> }> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined).once('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  open.push({ server, sockets });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/ready?deep=1`, sockets };
+}
+
+const web = async (answer: RequestListener, port?: number): Promise<{ url: string; sockets: Set<Socket> }> => listen(createServer(answer), port);
+
+it('takes any answer below 400, asks for the path and host it was given, and leaves no connection open', async () => {
+  const asked: unknown[] = [];
+  const { url, sockets } = await web((request, response) => {
+    asked.push([request.method, request.url, request.headers.host]);
+    response.writeHead(302, { location: '/elsewhere' }).end('go on');
+  });
+  await new HttpProbe().untilOk({ url, hostname: 'label.localhost', timeoutMs: 5_000 }, never);
+  expect(asked).toEqual([['GET', '/ready?deep=1', 'label.localhost']]);
+  await expect.poll(() => sockets.size).toBe(0);
+});
+
+it('goes on asking until the app is there and well', async () => {
+  const port = await freePort();
+  const states = [503, 500, 404, 200];
+  const seen: number[] = [];
+  const probing = new HttpProbe().untilOk({ url: `http://127.0.0.1:${port}/`, timeoutMs: 20_000 }, never);
+  await web((_, response) => {
+    const status = states[seen.length] ?? 200;
+    seen.push(status);
+    response.writeHead(status).end();
+  }, port);
+  await probing;
+  expect(seen).toEqual(states);
+});
+
+it.each<[string, string, () => Promise<{ url: string }>]>([
+  ['nobody listens', 'connection refused', async () => ({ url: `http://127.0.0.1:${await freePort()}/` })],
+  ['the app answers with an error', 'status 502', () => web((_, response) => { response.writeHead(502).end(); })],
+  ['the app hangs up', 'connection closed before an answer', () => listen(createTcpServer((socket) => socket.end()))],
+  ['the app never answers', 'no answer within', () => listen(createTcpServer(() => undefined))],
+])('names what it saw last when %s', async (_, words, start) => {
+  const { url } = await start();
+  const failure = await new HttpProbe().untilOk({ url, hostname: 'a.localhost', timeoutMs: 300 }, never).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: 'not_ready_in_time', message: expect.stringContaining(words) as string });
+  expect(failure).toMatchObject({ message: expect.stringContaining(`${url} (Host a.localhost)`) as string });
+});
+
+it('is content with the status of an answer that never ends', async () => {
+  const { url, sockets } = await web((_, response) => {
+    response.writeHead(200);
+    const flood = (): void => { while (!response.destroyed && response.write(Buffer.alloc(64 * 1024))); };
+    response.on('drain', flood).on('error', () => undefined);
+    flood();
+  });
+  await new HttpProbe().untilOk({ url, timeoutMs: 10_000 }, never);
+  await expect.poll(() => sockets.size).toBe(0);
+});
+
+it('stops at the signal with the signal\'s reason', async () => {
+  const { url } = await web((_, response) => { response.writeHead(503).end(); });
+  const abort = new AbortController();
+  const probing = new HttpProbe().untilOk({ url, timeoutMs: 60_000 }, abort.signal);
+  abort.abort(new Error('taken away'));
+  await expect(probing).rejects.toThrow('taken away');
+});
+
+it('stops at the signal while an answer is awaited', async () => {
+  let connect = (): void => undefined;
+  const connected = new Promise<void>((resolve) => { connect = resolve; });
+  const { url } = await listen(createTcpServer(() => connect()));
+  const abort = new AbortController();
+  const probing = new HttpProbe().untilOk({ url, timeoutMs: 60_000 }, abort.signal);
+  await connected;
+  abort.abort(new Error('taken away'));
+  await expect(probing).rejects.toThrow('taken away');
+});
