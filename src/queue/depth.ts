@@ -3,7 +3,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { QueueConnection } from './connection.ts';
 import { DEAD_STREAM, STREAM } from './names.ts';
 
-export interface ConsumerDepth {
+interface ConsumerDepth {
   readonly consumer: string;
   /** Waiting for their first delivery. */
   readonly pending: number;

@@ -22,12 +22,12 @@ describe('publishing', () => {
     await expect(queue.publishProvision([])).resolves.toBeUndefined();
   });
 
-  it('puts the streams back when they are gone, without any worker', async () => {
+  it('makes the streams when they are not there, without any worker', async () => {
     await using nats = await TestNats.start();
     const { queue, connection } = await nats.publisher();
     await queue.publishProvision(Array.from({ length: 20 }, provisionTask));
     expect((await queueDepth(connection)).total).toBe(20);
-    expect(nats.log.with('put them back').map(({ fields }) => fields['made'])).toEqual([['PROVISIONING', 'PROVISIONING_DEAD']]);
+    expect(nats.log.with('the publisher made them').map(({ fields }) => fields['made'])).toEqual([['PROVISIONING', 'PROVISIONING_DEAD']]);
   });
 
   it('is refused at once while NATS is down, and nothing of it arrives later', async () => {

@@ -35,7 +35,7 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
   const putStreamsBack = (): Promise<void> => {
     repair ??= ensureStreams(connection)
       .then((made) => {
-        if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS had lost streams of ours; the publisher put them back');
+        if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; the publisher made them');
       })
       .finally(() => {
         repair = undefined;

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
+import { Gate, QUICK, RecordingHandlers, TestNats, provisionTask } from '../../test/support/queue.ts';
+import { queueDepth } from './depth.ts';
+
+describe('stopping', () => {
+  it('waits for handlers in flight and takes no more tasks', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const gate = new Gate();
+    handlers.work = () => gate.passed();
+    const workers = await nats.workers(handlers, { count: 1 });
+    const { queue, connection } = await nats.publisher();
+    await queue.publishProvision([provisionTask()]);
+    await eventually(() => expect(workers.inFlight).toBe(1));
+    let stopped = false;
+    const stop = workers.stop(10_000).then(() => { stopped = true; });
+    const later = provisionTask();
+    await queue.publishProvision([later]);
+    expect(stopped).toBe(false);
+    expect(handlers.calls[0]?.context.signal.aborted).toBe(false);
+    gate.open();
+    await stop;
+    expect(handlers.calls).toHaveLength(1);
+    await eventually(async () => expect(await queueDepth(connection)).toMatchObject({ total: 1 }));
+    expect((await queueDepth(connection)).consumers).toContainEqual({ consumer: 'provision-workers', pending: 1, outstanding: 0, redelivered: 0 });
+  });
+
+  it('aborts what is unfinished when the grace is over, and another worker gets the task long before ack_wait', async () => {
+    await using nats = await TestNats.start();
+    const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];
+    first.work = ({ context: { signal } }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('told to stop'))));
+    // So patient with silent workers that only a task handed back can come round within the test.
+    const policy = { ...QUICK, ackWaitMs: 60_000 };
+    const workers = await nats.workers(first, { policy });
+    const { queue, connection } = await nats.publisher();
+    const task = provisionTask();
+    await queue.publishProvision([task]);
+    await eventually(() => expect(workers.inFlight).toBe(1));
+    await workers.stop(50);
+    await workers.connection.close();
+    await nats.workers(second, { policy });
+    await eventually(async () => expect((await queueDepth(connection)).total).toBe(0), { timeoutMs: 10_000 });
+    expect(second.calls.map(({ task: { id }, context }) => ({ id, attempt: context.attempt }))).toEqual([{ id: task.id, attempt: 2 }]);
+    expect(first.abandonments).toEqual([]);
+  });
+
+  it('does not wait for a handler that does not listen: its task goes to another worker after ack_wait', async () => {
+    await using nats = await TestNats.start();
+    const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];
+    const gate = new Gate();
+    first.work = () => gate.passed();
+    const workers = await nats.workers(first);
+    const { queue, connection } = await nats.publisher();
+    await queue.publishProvision([provisionTask()]);
+    await eventually(() => expect(workers.inFlight).toBe(1));
+    await nats.workers(second);
+    await workers.stop(50);
+    expect(workers.inFlight).toBe(1);
+    await eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
+    expect(second.calls.map(({ context }) => context.attempt)).toEqual([2]);
+    gate.open();
+    await eventually(() => expect(workers.inFlight).toBe(0));
+  });
+});
