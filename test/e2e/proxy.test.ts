@@ -1,11 +1,12 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newHostLabel } from '../../src/domain/ids.ts';
+import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { freePort } from '../../src/launcher/ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { endedPage, unreachablePage } from '../../src/proxy/pages.ts';
 import { eventually } from '../support/eventually.ts';
-import { get, START_URL, startProxyWorld, startUpstream } from '../support/proxy.ts';
+import { discover, get, START_URL, startProxyWorld, startUpstream, startValkey, temporaryFolder } from '../support/proxy.ts';
 import { silent } from '../support/store.ts';
 
 const html = { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' };
@@ -143,5 +144,40 @@ describe('a request through the proxy', () => {
     expect(received).not.toContain('last');
     finish();
     await eventually(() => expect(received).toContain('last'));
+  });
+});
+
+describe('while a part is away', () => {
+  it('instances are reached without Valkey, and again once discovery was restarted', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (_, response) => response.end('app'));
+    const host = `${app.label}.localhost`;
+    await world.names.publish(app.label, app.port);
+    await eventually(() => expect(world.discovery.stats().hostnames).toBe(1));
+
+    await world.valkey.server.stop();
+    await eventually(() => expect(world.discovery.stats().inStep).toBe(false));
+    expect(await get(world.proxyPort, host)).toMatchObject({ status: 200, body: 'app' });
+
+    const valkeyPort = Number(world.valkey.address.split(':')[1]);
+    await startValkey(releasers, valkeyPort);
+    await world.names.addNode();
+    await world.names.publish(app.label, app.port);
+    await world.discovery.close();
+    await eventually(async () => expect((await get(world.proxyPort, host)).status).toBe(404));
+    await discover(releasers, valkeyPort, { listen: { port: world.discovery.address.port } });
+    expect(await get(world.proxyPort, host)).toMatchObject({ status: 200, body: 'app' });
+  });
+
+  it('a Caddy that comes back empty is given its server again', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (_, response) => response.end('app'));
+    await world.names.publish(app.label, app.port);
+    await world.caddy.server.stop();
+    const again = await launchCaddy({ dir: await temporaryFolder(releasers), adminPort: Number(new URL(world.caddy.adminUrl).port) });
+    releasers.push('caddy again', () => again.server.stop());
+
+    expect(await world.proxy.ensure()).toBe('written');
+    expect(await get(world.proxyPort, `${app.label}.localhost`)).toMatchObject({ status: 200, body: 'app' });
   });
 });
