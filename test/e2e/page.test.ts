@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { FakeDemos } from '../support/fake-demos.ts';
 import { eventually } from '../support/eventually.ts';
 import { startHttp, type RunningServer } from '../support/http-server.ts';
@@ -11,157 +12,162 @@ const TTL = { defaultMs: 1_800_000, maxMs: 3_600_000 };
 const HELLO = template({ name: 'hello', title: 'Hello <b>notes</b>', description: 'A board & more.', ttl: TTL });
 const OTHER = template({ name: 'other', title: 'Other', ttl: TTL });
 
-let browser: Browser;
-let instances: Server;
-let http: RunningServer;
-let context: BrowserContext;
-let page: Page;
+const why = whyWithoutChromium();
 
-beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
-  instances = createServer((request, response) => response.setHeader('content-type', 'text/html').end(`<title>instance</title><h1>${request.headers.host ?? ''}</h1>`));
-  await new Promise<void>((resolve) => instances.listen(0, '127.0.0.1', resolve));
-});
-afterAll(async () => {
-  await browser.close();
-  instances.closeAllConnections();
-  await new Promise((resolve) => instances.close(resolve));
-});
+describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a browser (skipped: ${why})`, () => {
+  let browser: Browser;
+  let instances: Server;
+  let http: RunningServer;
+  let context: BrowserContext;
+  let page: Page;
 
-beforeEach(async () => {
-  const demos = new FakeDemos([HELLO, OTHER]);
-  const { port } = instances.address() as AddressInfo;
-  demos.urlOf = (label) => `http://${label}.localhost:${port}/`;
-  http = await startHttp({ demos });
-});
-afterEach(async () => {
-  await context.close();
-  await http[Symbol.asyncDispose]();
-});
-
-async function visit(options: BrowserContextOptions = {}): Promise<void> {
-  context = await browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
-  page = await context.newPage();
-  await page.goto(http.url);
-}
-
-const tryButton = () => page.getByRole('button', { name: /^Try Hello/ });
-const assigned = () => [...http.demos.instances.values()].filter(({ state }) => state === 'assigned');
-const onInstance = () => page.waitForURL((url) => url.hostname.endsWith('.localhost'));
-
-/** What the policy blocked or a script threw; a page that works has none. */
-function complaints(): string[] {
-  const seen: string[] = [];
-  page.on('console', (message) => { if (message.type() === 'error') seen.push(message.text()); });
-  page.on('pageerror', (error) => seen.push(error.message));
-  return seen;
-}
-
-describe.each([{ name: 'with JavaScript', javaScriptEnabled: true }, { name: 'without JavaScript', javaScriptEnabled: false }])('the page, $name', ({ javaScriptEnabled }) => {
-  it('shows the templates as they are named and goes to a running instance on a click', async () => {
-    await visit({ javaScriptEnabled });
-    const wrong = complaints();
-    await page.reload();
-    expect(await page.getByRole('heading', { level: 2 }).allTextContents()).toEqual(['Hello <b>notes</b>', 'Other']);
-    await tryButton().click();
-    await onInstance();
-    expect(await page.title()).toBe('instance');
-    expect(new URL(page.url()).hostname).toBe(`${assigned()[0]?.label ?? ''}.localhost`);
-    expect(wrong).toEqual([]);
+  beforeAll(async () => {
+    browser = await launchChromium();
+    instances = createServer((request, response) => response.setHeader('content-type', 'text/html').end(`<title>instance</title><h1>${request.headers.host ?? ''}</h1>`));
+    await new Promise<void>((resolve) => instances.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(async () => {
+    await browser.close();
+    instances.closeAllConnections();
+    await new Promise((resolve) => instances.close(resolve));
   });
 
-  it('gives a double click one instance', async () => {
-    await visit({ javaScriptEnabled });
-    await tryButton().dblclick({ noWaitAfter: true });
-    await onInstance();
-    expect(assigned()).toHaveLength(1);
+  beforeEach(async () => {
+    const demos = new FakeDemos([HELLO, OTHER]);
+    const { port } = instances.address() as AddressInfo;
+    demos.urlOf = (label) => `http://${label}.localhost:${port}/`;
+    http = await startHttp({ demos });
   });
-
-  it('waits on its own when the pool is empty and goes on when an instance is ready', async () => {
-    http.demos.ready.set('hello', 0);
-    await visit({ javaScriptEnabled });
-    const wrong = complaints();
-    await tryButton().click();
-    await page.getByRole('heading', { name: 'Preparing your Hello <b>notes</b>' }).waitFor();
-    await page.getByText('3 copies are being prepared').waitFor();
-    const asked = http.demos.count('acquire');
-    await eventually(() => { expect(http.demos.count('acquire')).toBeGreaterThan(asked); });
-    http.demos.ready.set('hello', 1);
-    await onInstance();
-    expect(assigned()).toHaveLength(1);
-    expect(wrong).toEqual([]);
-  });
-
-  it('shows the visitor\'s own instance, keeps it longer, ends it and then gives a new one', async () => {
-    await visit({ javaScriptEnabled });
-    await tryButton().click();
-    await onInstance();
-    await page.goto(http.url);
-    await page.getByText('Yours · 30 min left').waitFor();
-    expect(await page.getByRole('link', { name: /^Open your copy of Hello/ }).getAttribute('href')).toBe(http.demos.url(assigned()[0]?.label ?? ''));
-    const first = assigned()[0]?.id;
-
-    await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
-    await page.getByText('Yours · 45 min left').waitFor();
-    await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
-    await page.getByText('Yours · 1 h left').waitFor();
-    await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
-    await page.getByText('cannot be kept any longer').waitFor();
-
-    await page.getByRole('button', { name: /^End your copy of Hello/ }).click();
-    await page.getByText('Everything in that copy is gone').waitFor();
-    expect(assigned()).toEqual([]);
-    await tryButton().click();
-    await onInstance();
-    expect(assigned()[0]?.id).not.toBe(first);
-  });
-});
-
-describe('the page', () => {
-  it('gives one instance to a double click of a browser that keeps no cookies', async () => {
-    await visit();
-    const form = { visitor: await page.locator('form[action="/try/hello"] input[name=visitor]').inputValue() };
-    await context.clearCookies();
-    const answers = await Promise.all([0, 1].map(() => context.request.post(`${http.url}/try/hello`, { form, maxRedirects: 0, headers: { accept: 'text/html' } })));
-    expect(answers.map((answer) => answer.status())).toEqual([303, 303]);
-    expect(new Set(answers.map((answer) => answer.headers()['location'])).size).toBe(1);
-    expect(assigned()).toHaveLength(1);
-  });
-
-  it('counts down by itself and forgets what has ended', async () => {
-    await visit();
-    await tryButton().click();
-    await onInstance();
-    http.demos.nowMs += TTL.defaultMs - 2_500;
-    await page.goto(http.url);
-    await page.getByText('Yours · 3 s left').waitFor();
-    await page.getByText('Yours · 2 s left').waitFor();
-    http.demos.nowMs += 2_500;
-    await tryButton().waitFor();
-  });
-
-  it('gives up politely and takes another try', async () => {
+  afterEach(async () => {
+    await context.close();
     await http[Symbol.asyncDispose]();
-    const { demos } = http;
-    const clock = { now: () => Date.now() + skipMs };
-    let skipMs = 0;
-    demos.ready.set('hello', 0);
-    http = await startHttp({ demos, page: { clock } });
-    await visit();
-    await tryButton().click();
-    await page.getByRole('heading', { name: /^Preparing/ }).waitFor();
-    skipMs = 181_000;
-    await page.getByRole('heading', { name: 'This takes longer than it should' }).waitFor();
-    demos.ready.set('hello', 1);
-    await page.getByRole('button', { name: 'Try again' }).click();
-    await onInstance();
   });
 
-  it.each([{ width: 390, height: 844 }, { width: 1_280, height: 800 }])('fits a screen of $width x $height without scrolling sideways', async (viewport) => {
-    await visit({ viewport });
-    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(viewport.width);
-    const heights = await page.getByRole('button').evaluateAll((buttons) => buttons.map((button) => button.getBoundingClientRect().height));
-    // 44 CSS pixels: what a thumb hits (WCAG 2.5.5).
-    for (const height of heights) expect(height).toBeGreaterThanOrEqual(44);
+  async function visit(options: BrowserContextOptions = {}): Promise<void> {
+    context = await browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
+    page = await context.newPage();
+    await page.goto(http.url);
+  }
+
+  const tryButton = () => page.getByRole('button', { name: /^Try Hello/ });
+  const assigned = () => [...http.demos.instances.values()].filter(({ state }) => state === 'assigned');
+  const onInstance = () => page.waitForURL((url) => url.hostname.endsWith('.localhost'));
+
+  /** What the policy blocked or a script threw; a page that works has none. */
+  function complaints(): string[] {
+    const seen: string[] = [];
+    page.on('console', (message) => { if (message.type() === 'error') seen.push(message.text()); });
+    page.on('pageerror', (error) => seen.push(error.message));
+    return seen;
+  }
+
+  describe.each([{ name: 'with JavaScript', javaScriptEnabled: true }, { name: 'without JavaScript', javaScriptEnabled: false }])('the page, $name', ({ javaScriptEnabled }) => {
+    it('shows the templates as they are named and goes to a running instance on a click', async () => {
+      await visit({ javaScriptEnabled });
+      const wrong = complaints();
+      await page.reload();
+      expect(await page.getByRole('heading', { level: 2 }).allTextContents()).toEqual(['Hello <b>notes</b>', 'Other']);
+      await tryButton().click();
+      await onInstance();
+      expect(await page.title()).toBe('instance');
+      expect(new URL(page.url()).hostname).toBe(`${assigned()[0]?.label ?? ''}.localhost`);
+      expect(wrong).toEqual([]);
+    });
+
+    it('gives a double click one instance', async () => {
+      await visit({ javaScriptEnabled });
+      await tryButton().dblclick({ noWaitAfter: true });
+      await onInstance();
+      expect(assigned()).toHaveLength(1);
+    });
+
+    it('waits on its own when the pool is empty and goes on when an instance is ready', async () => {
+      http.demos.ready.set('hello', 0);
+      await visit({ javaScriptEnabled });
+      const wrong = complaints();
+      await tryButton().click();
+      await page.getByRole('heading', { name: 'Preparing your Hello <b>notes</b>' }).waitFor();
+      await page.getByText('3 copies are being prepared').waitFor();
+      const asked = http.demos.count('acquire');
+      await eventually(() => { expect(http.demos.count('acquire')).toBeGreaterThan(asked); });
+      http.demos.ready.set('hello', 1);
+      await onInstance();
+      expect(assigned()).toHaveLength(1);
+      expect(wrong).toEqual([]);
+    });
+
+    it('shows the visitor\'s own instance, keeps it longer, ends it and then gives a new one', async () => {
+      await visit({ javaScriptEnabled });
+      await tryButton().click();
+      await onInstance();
+      await page.goto(http.url);
+      await page.getByText('Yours · 30 min left').waitFor();
+      expect(await page.getByRole('link', { name: /^Open your copy of Hello/ }).getAttribute('href')).toBe(http.demos.url(assigned()[0]?.label ?? ''));
+      const first = assigned()[0]?.id;
+
+      await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
+      await page.getByText('Yours · 45 min left').waitFor();
+      await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
+      await page.getByText('Yours · 1 h left').waitFor();
+      await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
+      await page.getByText('cannot be kept any longer').waitFor();
+
+      await page.getByRole('button', { name: /^End your copy of Hello/ }).click();
+      await page.getByText('Everything in that copy is gone').waitFor();
+      expect(assigned()).toEqual([]);
+      await tryButton().click();
+      await onInstance();
+      expect(assigned()[0]?.id).not.toBe(first);
+    });
+  });
+
+  describe('the page', () => {
+    it('gives one instance to a double click of a browser that keeps no cookies', async () => {
+      await visit();
+      const form = { visitor: await page.locator('form[action="/try/hello"] input[name=visitor]').inputValue() };
+      await context.clearCookies();
+      const answers = await Promise.all([0, 1].map(() => context.request.post(`${http.url}/try/hello`, { form, maxRedirects: 0, headers: { accept: 'text/html' } })));
+      expect(answers.map((answer) => answer.status())).toEqual([303, 303]);
+      expect(new Set(answers.map((answer) => answer.headers()['location'])).size).toBe(1);
+      expect(assigned()).toHaveLength(1);
+    });
+
+    it('counts down by itself and forgets what has ended', async () => {
+      await visit();
+      await tryButton().click();
+      await onInstance();
+      http.demos.nowMs += TTL.defaultMs - 2_500;
+      await page.goto(http.url);
+      await page.getByText('Yours · 3 s left').waitFor();
+      await page.getByText('Yours · 2 s left').waitFor();
+      http.demos.nowMs += 2_500;
+      await tryButton().waitFor();
+    });
+
+    it('gives up politely and takes another try', async () => {
+      await http[Symbol.asyncDispose]();
+      const { demos } = http;
+      const clock = { now: () => Date.now() + skipMs };
+      let skipMs = 0;
+      demos.ready.set('hello', 0);
+      http = await startHttp({ demos, page: { clock } });
+      await visit();
+      await tryButton().click();
+      await page.getByRole('heading', { name: /^Preparing/ }).waitFor();
+      skipMs = 181_000;
+      await page.getByRole('heading', { name: 'This takes longer than it should' }).waitFor();
+      demos.ready.set('hello', 1);
+      await page.getByRole('button', { name: 'Try again' }).click();
+      await onInstance();
+    });
+
+    it.each([{ width: 390, height: 844 }, { width: 1_280, height: 800 }])('fits a screen of $width x $height without scrolling sideways', async (viewport) => {
+      await visit({ viewport });
+      expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(viewport.width);
+      const buttons = await page.getByRole('button').all();
+      expect(buttons).toHaveLength(2);
+      // 44 CSS pixels: what a thumb hits (WCAG 2.5.5).
+      for (const button of buttons) expect((await button.boundingBox())?.height).toBeGreaterThanOrEqual(44);
+    });
   });
 });
