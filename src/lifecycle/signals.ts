@@ -1,17 +1,23 @@
 import type { Log } from '../domain/log.ts';
 
-/** Resolves with the first SIGINT or SIGTERM. From then on a second one ends the process at once. */
-export async function untilStopped(log: Log): Promise<NodeJS.Signals> {
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, resolve);
+/**
+ * Resolves with the first SIGINT or SIGTERM. From then on a second one ends the process at once. The listeners stay: a
+ * library that restores the terminal would otherwise take itself for the only listener, and end the process midway.
+ */
+export function untilStopped(log: Log): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let told = false;
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(name, () => {
+        if (!told) {
+          told = true;
+          resolve(name);
+          return;
+        }
+        log.warn({ signal: name }, 'Told to stop a second time; ending at once');
+        // 128 + the signal's number, as a shell reports it.
+        process.exit(name === 'SIGINT' ? 130 : 143);
+      });
+    }
   });
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.removeAllListeners(name);
-    process.once(name, () => {
-      log.warn({ signal: name }, 'Told to stop a second time; ending at once');
-      // 128 + the signal's number, as a shell reports it.
-      process.exit(name === 'SIGINT' ? 130 : 143);
-    });
-  }
-  return signal;
 }

@@ -40,7 +40,7 @@ export async function up(env: Environment): Promise<void> {
     return signal;
   });
   const releasers = new Releasers();
-  const screen = ora({ stream: process.stdout, discardStdin: false });
+  const screen = ora({ stream: process.stdout, discardStdin: false, isEnabled: process.stdout.isTTY && process.stdout.columns > 0 });
   try {
     await bringUp({ env: chosen, loaded, log, logFile, releasers, screen, stopped: stopped.signal });
     if (!stopped.signal.aborted) await stopSignal;
