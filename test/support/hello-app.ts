@@ -7,7 +7,7 @@ import { freePort } from '../../src/launcher/ports.ts';
 
 const serverFile = fileURLToPath(new URL('../../examples/hello/server.js', import.meta.url));
 
-export interface Note {
+interface Note {
   readonly id: string;
   readonly text: string;
   readonly color: string;
@@ -15,7 +15,7 @@ export interface Note {
   readonly y: number;
 }
 
-export interface BoardState {
+interface BoardState {
   readonly name: string;
   readonly container: string;
   readonly windows: number;

@@ -23,12 +23,18 @@ function drop(id) {
   element('empty').hidden = views.size > 0;
 }
 
+const noteSize = () => Number.parseFloat(getComputedStyle(element('board')).getPropertyValue('--note'));
+
 /** The place among a few dozen tried that keeps the most distance from the notes already there. */
 function freePlace() {
+  const size = noteSize();
   const { width, height } = element('notes').getBoundingClientRect();
   const taken = [...views.values()].map(({ note }) => note);
-  const clearance = ({ x, y }) => Math.min(...taken.map((note) => Math.hypot((note.x - x) * width, (note.y - y) * height)), width / 3);
-  const tried = Array.from({ length: 40 }, () => ({ x: 0.03 + Math.random() * 0.94, y: 0.05 + Math.random() * 0.9 }));
+  const clearance = ({ x, y }) => Math.min(
+    ...taken.map((note) => Math.hypot((note.x - x) * (width - size), (note.y - y) * (height - size))),
+    1.4 * size, // enough to touch nothing, whichever way it lies
+  );
+  const tried = Array.from({ length: 60 }, () => ({ x: 0.03 + Math.random() * 0.94, y: 0.03 + Math.random() * 0.94 }));
   return tried.reduce((best, place) => (clearance(place) > clearance(best) ? place : best));
 }
 
@@ -83,7 +89,7 @@ element('add').addEventListener('click', () => add().focus());
 element('board').addEventListener('dblclick', (event) => {
   if (event.target.closest('.note') !== null) return;
   const box = element('board').getBoundingClientRect();
-  const size = Number.parseFloat(getComputedStyle(element('board')).getPropertyValue('--note'));
+  const size = noteSize();
   const share = (at, start, length) => Math.min(1, Math.max(0, (at - start - size / 2) / (length - size)));
   add({ x: share(event.clientX, box.left, box.width), y: share(event.clientY, box.top, box.height) }).focus();
 });
