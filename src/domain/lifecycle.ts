@@ -11,7 +11,7 @@
 export const INSTANCE_STATES = ['warming', 'ready', 'assigned', 'releasing', 'quarantined'] as const;
 export type InstanceState = (typeof INSTANCE_STATES)[number];
 
-export const TRANSITIONS: Readonly<Record<InstanceState, readonly (InstanceState | 'gone')[]>> = {
+const TRANSITIONS: Readonly<Record<InstanceState, readonly (InstanceState | 'gone')[]>> = {
   warming: ['ready', 'releasing'],
   ready: ['assigned', 'releasing'],
   assigned: ['releasing'],

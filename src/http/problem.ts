@@ -18,7 +18,7 @@ export interface Problem {
   readonly [detail: string]: unknown;
 }
 
-export interface FieldError {
+interface FieldError {
   readonly pointer: string;
   readonly message: string;
 }

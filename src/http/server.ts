@@ -42,7 +42,7 @@ export interface ServerOptions {
   readonly countdowns?: Pick<CountdownOptions, 'everyMs' | 'maxStreams' | 'maxPerSubject'>;
 }
 
-export interface ServerLimits {
+interface ServerLimits {
   readonly bodyBytes: number;
   /** Request line and headers together. */
   readonly headerBytes: number;

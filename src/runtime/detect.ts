@@ -1,7 +1,7 @@
 import { Client } from 'undici';
 import { engineFailure } from './docker/engine-errors.ts';
 
-export interface EngineTried {
+interface EngineTried {
   readonly engine: 'podman' | 'docker';
   readonly usable: boolean;
   /** For people: why it is or is not taken. */

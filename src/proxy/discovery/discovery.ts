@@ -24,7 +24,7 @@ export interface DiscoveryOptions {
   readonly observer?: DiscoveryObserver;
 }
 
-export interface DiscoveryStats {
+interface DiscoveryStats {
   readonly hostnames: number;
   readonly nodes: number;
   /** False: the store is away and answers come from memory. */

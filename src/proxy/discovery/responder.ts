@@ -8,7 +8,7 @@ import { RCODE, type Reply } from './zone.ts';
 const HEADER_BYTES = 12;
 const RESPONSE_BIT = 0x80;
 
-export type Question = NonNullable<DecodedPacket['questions']>[number];
+type Question = NonNullable<DecodedPacket['questions']>[number];
 
 export interface ResponderOptions {
   readonly host: string;

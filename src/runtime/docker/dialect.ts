@@ -1,7 +1,7 @@
 import type Dockerode from 'dockerode';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 
-export interface FoundNetwork {
+interface FoundNetwork {
   readonly labels: Readonly<Record<string, string>>;
   /** The bridge's interface on the host. */
   readonly bridge: string | undefined;

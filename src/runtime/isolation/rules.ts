@@ -13,7 +13,7 @@ const NEVER_OUTSIDE = [
 /** Answers to what the host itself asked, and the ICMP errors that belong to them. */
 const ANSWERS = ['-m conntrack --ctstate ESTABLISHED -j RETURN', '-p icmp -m conntrack --ctstate RELATED -j RETURN'];
 
-export interface Hook {
+interface Hook {
   readonly parent: 'FORWARD' | 'INPUT';
   readonly match: string;
   readonly chain: string;
