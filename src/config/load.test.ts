@@ -93,7 +93,7 @@ describe('a variable', () => {
 
   it.each([
     ['POOL_TARGET_SIZE', '-1'], ['POOL_TARGET_SIZE', '1.5'], ['POOL_TARGET_SIZE', '1e3'], ['POOL_TARGET_SIZE', '0x10'], ['POOL_MAX_SIZE', '0'], ['POOL_REPLENISH_THRESHOLD', '1.1'],
-    ['POOL_REPLENISH_INTERVAL', '1ms'], ['POOL_MAX_TTL', '1h30m'], ['POOL_MAX_TTL', '-1h'], ['CONTAINER_PORT_COOLDOWN', '5s'], ['CONTAINER_MODE', 'Podman'], ['CONTAINER_IMAGE', '--privileged'], ['CONTAINER_PORT', '65536'],
+    ['POOL_REPLENISH_INTERVAL', '1ms'], ['POOL_MAX_TTL', '1h30m'], ['POOL_MAX_TTL', '-1h'], ['CONTAINER_PORT_COOLDOWN', '9s'], ['CONTAINER_MODE', 'Podman'], ['CONTAINER_IMAGE', '--privileged'], ['CONTAINER_PORT', '65536'],
     ['BASE_DOMAIN', 'http://example.org'], ['BASE_DOMAIN', '10.0.0.1'], ['BASE_DOMAIN', `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}`], ['PROXY_LISTEN', '8000'], ['PUBLIC_SCHEME', 'ftp'],
     ['CADDY_ADMIN_URL', 'localhost:2019'], ['DISCOVERY_ADDR', 'localhost:53'], ['VALKEY_ADDR', 'redis://host:6379'], ['VALKEY_ADDR', '127.0.0.1'], ['VALKEY_ADDR', 'h:0'], ['NATS_URL', 'http://h:4222'], ['PUBLIC_URL', 'https://h/?a=b'],
     ['SERVER_PORT', '80 80'], ['TRUSTED_PROXIES', '10.0.0.0/33'], ['TRUSTED_PROXIES', '127.1'], ['LOG_LEVEL', 'loud'], ['DEPLOYMENT', 'Big'], ['NODE_NAME', 'a.b'], ['NODE_ADDRESS', '::1'], ['QUEUE_WORKER_COUNT', '0'],

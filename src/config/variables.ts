@@ -51,7 +51,7 @@ const http = group('HTTP server');
 const host = group('Process and host');
 
 /** The proxy remembers an address for 1 s; a port must rest longer, with room for a slow clock tick. */
-const PROXY_MEMORY = '6s';
+const PROXY_MEMORY = '10s';
 
 const CONTAINER_MODES = ['auto', 'podman', 'docker', 'simulated'] as const satisfies readonly ContainerMode[];
 export const templateName = matching('name', /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, '1 to 32 of a-z, 0-9 and -, not starting or ending with -, such as hello');
@@ -80,7 +80,7 @@ export const VARIABLES = {
   CONTAINER_PORT: containers.required(port, '3000', 'The TCP port on which the app listens inside the container. Not used with TEMPLATES_FILE.'),
   CONTAINER_PORT_RANGE_START: containers.required(integer(1024, 65_535, 20_000), '20000', 'The first host port, on the loopback address, that instances may be published on.'),
   CONTAINER_PORT_RANGE_END: containers.required(integer(1024, 65_535, 29_999), '29999', 'The last one. Keep the range clear of /proc/sys/net/ipv4/ip_local_port_range, where the kernel takes ports for itself.'),
-  CONTAINER_PORT_COOLDOWN: containers.required(duration(PROXY_MEMORY, '1h', '10s'), '10s', 'How long a given-back host port rests before another instance gets it. The proxy remembers an address, and keeps an idle connection, for up to five seconds together, so 6s is the least.'),
+  CONTAINER_PORT_COOLDOWN: containers.required(duration(PROXY_MEMORY, '1h', '12s'), '12s', 'How long a given-back host port rests before another instance gets it. The proxy remembers an address, and keeps an idle connection, for up to nine seconds together, so 10s is the least.'),
   PODMAN_SOCKET: containers.required(path, '/run/podman/podman.sock', 'The socket of the Podman service.'),
   DOCKER_SOCKET: containers.required(path, '/var/run/docker.sock', 'The socket of the Docker daemon.'),
 

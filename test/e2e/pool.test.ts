@@ -57,7 +57,7 @@ describe('the pool', () => {
   });
 
   it('undoes a provision that fails, keeps every port accounted for, and recovers by itself', async () => {
-    await using stack = await startStack({ templates: [template({ pool: { target: 1, max: 1, replenishThreshold: 0 } })], env: { CONTAINER_PORT_COOLDOWN: '6s' } });
+    await using stack = await startStack({ templates: [template({ pool: { target: 1, max: 1, replenishThreshold: 0 } })], env: { CONTAINER_PORT_COOLDOWN: '10s' } });
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 1 }), PATIENT);
     const { start, end } = stack.config.containers.portRange;
     // Every port is occupied by somebody else but the one in use, so the next start must fail.
