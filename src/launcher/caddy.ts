@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChildServer } from './child-server.ts';
-import { freePort } from './ports.ts';
+import { answers, freePort } from './ports.ts';
 
 export interface LaunchedCaddy extends AsyncDisposable {
   readonly adminUrl: string;
@@ -21,7 +21,8 @@ export async function launchCaddy(options: { readonly dir: string; readonly admi
     cwd: options.dir,
     env: { XDG_DATA_HOME: options.dir, XDG_CONFIG_HOME: options.dir, HOME: options.dir },
     saysUp: 'serving initial configuration',
-    isUp: async () => (await fetch(`${adminUrl}/config/`)).ok,
+    // Not by fetch: newer versions take its Sec-Fetch-Mode header for a browser's and refuse it.
+    isUp: () => answers(adminPort),
   });
   return { adminUrl, server, [Symbol.asyncDispose]: () => server.stop() };
 }
