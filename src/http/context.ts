@@ -17,7 +17,7 @@ export interface RouteContext {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Left out of the request durations: the answer lasts as long as somebody listens. */
+    /** Left out of the request durations: they would say nothing (a stream lasts as long as somebody listens). */
     readonly untimed?: true;
     /** Answers that the method is not taken here, so it does not count as one that is. */
     readonly refused?: true;

@@ -1,9 +1,13 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
-import type { FakeDemos } from '../../test/support/fake-demos.ts';
+import { FakeDemos } from '../../test/support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
 import { readEvents, type SseEvent } from '../../test/support/sse.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import { Countdowns } from './countdowns.ts';
 
 const TICK_MS = 25;
 
@@ -107,6 +111,21 @@ describe('the countdown of an instance', () => {
       await again.body?.cancel();
       expect(again.status).toBe(200);
     });
+  });
+
+  it('keeps no stream for a client that left, or a server that drained, while the instance was looked up', async () => {
+    const demos = new FakeDemos();
+    const view = await demos.find(await taken(demos));
+    const countdowns = new Countdowns({ demos, log: pino({ level: 'silent' }) });
+    const response = () => new ServerResponse(new IncomingMessage(new Socket()));
+    const left = response();
+    left.destroy();
+    countdowns.attach(view.instance.id, 's', left, {}, view);
+    countdowns.stop();
+    const late = response();
+    countdowns.attach(view.instance.id, 's', late, {}, view);
+    expect(late.destroyed).toBe(true);
+    expect(countdowns.open).toBe(0);
   });
 
   it('ends when the server drains', async () => {

@@ -37,6 +37,7 @@ export class Countdowns {
   #timer: NodeJS.Timeout | undefined;
   #ticking = false;
   #failing = false;
+  #stopped = false;
 
   constructor(options: CountdownOptions) {
     this.#options = { everyMs: 1_000, maxStreams: 1_000, maxPerSubject: 20, ...options };
@@ -57,6 +58,12 @@ export class Countdowns {
 
   /** Takes the response over: headers, a first event at once, then one each tick until the instance ends or the client leaves. */
   attach(id: string, subject: string, response: ServerResponse, headers: Readonly<Record<string, string>>, first: InstanceView): void {
+    // Both can happen while the caller looked the instance up; nobody would ever detach such a stream.
+    if (response.destroyed) return;
+    if (this.#stopped) {
+      response.destroy();
+      return;
+    }
     response.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
     response.write(`retry: ${RECONNECT_AFTER_MS}\n\n`);
     const stream: Stream = { response, subject };
@@ -73,6 +80,7 @@ export class Countdowns {
 
   /** Ends every stream; clients reconnect by themselves, to another server if there is one. */
   stop(): void {
+    this.#stopped = true;
     for (const streams of this.#streams.values()) for (const { response } of streams) response.end();
   }
 

@@ -117,8 +117,11 @@ export interface Census {
   lostTickets(): Promise<LostTicket[]>;
   /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */
   settlePorts(): Promise<number>;
-  /** Removes index entries (host names, pool sets) that no record backs. Returns how many. */
-  settleIndexes(): Promise<number>;
+  /**
+   * Makes host names and pool sets agree with the records. `seen` is a recent `list`: where to look; the store looks
+   * again for itself before it changes anything. Returns repairs made.
+   */
+  settleIndexes(seen: readonly Instance[]): Promise<number>;
 }
 
 export interface ContainerSpec {

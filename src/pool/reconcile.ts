@@ -34,21 +34,25 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
   await attempt(async () => {
     if ((await proxy.ensure()) === 'written') observer.repaired('proxy', 1);
   });
-  await attempt(() => reconcileContainers(parts));
+  // Read once, before the containers are listed, for every step that only needs a suspicion to start from.
+  let records: readonly Instance[] = [];
+  await attempt(async () => {
+    records = await census.list();
+    await reconcileContainers(parts, records.filter((record) => record.node === parts.node.name));
+  });
   let unfinished = false;
   await attempt(async () => {
-    unfinished = await retireOutdated(parts);
+    unfinished = await retireOutdated(parts, records);
   });
-  await attempt(async () => observer.repaired('index', await census.settleIndexes()));
+  await attempt(async () => observer.repaired('index', await census.settleIndexes(records)));
   await attempt(async () => observer.repaired('port', await census.settlePorts()));
   if (failures.length === 1) throw failures[0];
   if (failures.length > 1) throw new AggregateError(failures, failures.map((failure) => describeError(failure)).join('; '));
   return { unfinished };
 }
 
-async function reconcileContainers(parts: ReconcileParts): Promise<void> {
-  const { census, runtime, takes, observer, log, node } = parts;
-  const records = (await census.list()).filter((record) => record.node === node.name);
+async function reconcileContainers(parts: ReconcileParts, records: readonly Instance[]): Promise<void> {
+  const { runtime, takes, observer, log } = parts;
   const containers = await runtime.list();
   const running = new Set(containers.filter((container) => container.running).map((container) => container.name));
 
@@ -74,11 +78,14 @@ async function reconcileContainers(parts: ReconcileParts): Promise<void> {
  * Stock of an older template version, or of a template no longer offered. At least half of the target stays takeable;
  * true when some had to stay for that, to be replaced as soon as new ones are ready.
  */
-async function retireOutdated(parts: ReconcileParts): Promise<boolean> {
-  const { census, catalogue } = parts;
+async function retireOutdated(parts: ReconcileParts, records: readonly Instance[]): Promise<boolean> {
+  const { catalogue } = parts;
   const ready = new Map<string, Instance[]>();
-  for (const record of await census.list()) {
-    if (record.state === 'ready') ready.set(record.template, [...(ready.get(record.template) ?? []), record]);
+  for (const record of records) {
+    if (record.state !== 'ready') continue;
+    const stock = ready.get(record.template);
+    if (stock === undefined) ready.set(record.template, [record]);
+    else stock.push(record);
   }
   let someStay = false;
   for (const [name, stock] of ready) {

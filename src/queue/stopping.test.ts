@@ -9,7 +9,7 @@ describe('stopping', () => {
     const handlers = new RecordingHandlers();
     const gate = new Gate();
     handlers.work = () => gate.passed();
-    const workers = await nats.workers(handlers, { count: 1 });
+    const workers = await nats.workers(handlers, { count: 2 });
     const { queue, connection } = await nats.publisher();
     await queue.publishProvision([provisionTask()]);
     await eventually(() => expect(workers.inFlight).toBe(1));
@@ -22,6 +22,7 @@ describe('stopping', () => {
     gate.open();
     await stop;
     expect(handlers.calls).toHaveLength(1);
+    expect(handlers.calls[0]?.context.signal.aborted).toBe(false);
     await eventually(async () => expect(await queueDepth(connection)).toMatchObject({ total: 1 }));
     expect((await queueDepth(connection)).consumers).toContainEqual({ consumer: 'provision-workers', pending: 1, outstanding: 0, redelivered: 0 });
   });

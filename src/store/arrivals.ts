@@ -13,7 +13,7 @@ const QUEUED_TICKET_LIFE_MS = 30_000;
 /** Beyond the readiness time-out: start, warm-up, a redelivery after a crash, and the longest backoff between attempts. */
 const WORK_ALLOWANCE_MS = 2 * 60_000;
 /** Tickets reserved at most by one script call, which bounds how long it keeps the store busy. */
-const RESERVE_BATCH = 256;
+const RESERVE_BATCH = 64;
 
 export class ValkeyArrivals implements Arrivals {
   readonly #scripts: Scripts;

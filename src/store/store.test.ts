@@ -263,13 +263,13 @@ describe('settling', () => {
     await store.valkey.srem(keys.availablePorts('node0'), ...(await store.valkey.srandmember(keys.availablePorts('node0'), 5)));
     await store.valkey.sadd(keys.availablePorts('node0'), 9_999);
 
-    expect(await store.census.settleIndexes()).toBe(4);
+    expect(await store.census.settleIndexes(await store.census.list())).toBe(4);
     expect(await store.census.settlePorts()).toBe(7);
     expect(await store.valkey.zscore(keys.ready('tiny'), kept.id)).not.toBeNull();
     expect(await store.valkey.hexists(keys.hostnames, lost.label)).toBe(0);
     expect(await store.valkey.hexists(keys.hostnames, kept.label)).toBe(1);
     await expectPortsToBalance();
-    expect(await store.census.settleIndexes()).toBe(0);
+    expect(await store.census.settleIndexes(await store.census.list())).toBe(0);
   });
 
   it('skips a record of another version and leaves what hangs on it alone', async () => {
@@ -278,7 +278,7 @@ describe('settling', () => {
     await store.valkey.hset(keys.instances, newer.id, JSON.stringify({ ...newer, v: 2 }));
     expect((await store.census.list()).map(({ id }) => id)).not.toContain(newer.id);
     await store.census.settlePorts();
-    await store.census.settleIndexes();
+    await store.census.settleIndexes(await store.census.list());
     expect(await store.valkey.hget(keys.heldPorts('node0'), String(newer.port))).toBe(newer.id);
   });
 });
@@ -318,6 +318,6 @@ it('keeps the books balanced under any order of takes, releases and refills', as
       const { ready = 0, assigned = 0, warming = 0, leaving: out = 0 } = (await store.census.stats([tiny])).get('tiny') ?? {};
       expect(ready + assigned + warming + out).toBeLessThanOrEqual(tiny.pool.max);
     }
-    expect(await store.census.settleIndexes()).toBe(0);
+    expect(await store.census.settleIndexes(await store.census.list())).toBe(0);
   }), { numRuns: 40 });
 });

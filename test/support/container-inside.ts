@@ -106,6 +106,7 @@ export class Inside {
 
 function linkLocalIn(addresses: string): string {
   const [, address] = /inet6 (fe80:\S+)\/64/.exec(addresses) ?? [];
-  if (address === undefined) throw new Error(`no link-local address in: ${addresses}`);
+  // The kernel first asks around for a second's time whether somebody else has it, and does not use it meanwhile.
+  if (address === undefined || addresses.includes('tentative')) throw new Error(`no usable link-local address in: ${addresses}`);
   return `${address}%eth0`;
 }
