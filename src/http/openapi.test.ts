@@ -5,7 +5,7 @@ import { startHttp } from '../../test/support/http-server.ts';
 import { openApiDocument } from './openapi-document.ts';
 
 describe('the OpenAPI document', () => {
-  it('is what docs/reference/openapi.json holds; `npx tsx scripts/generate-openapi.ts` renews it', async () => {
+  it('is what docs/reference/openapi.json holds; `npm run generate` renews it', async () => {
     const committed = await readFile(new URL('../../docs/reference/openapi.json', import.meta.url), 'utf8');
     expect(JSON.parse(committed)).toEqual(JSON.parse(JSON.stringify(await openApiDocument())));
   });
