@@ -17,10 +17,12 @@ export function whyWithout(engine: RealEngine): string | undefined {
   return undefined;
 }
 
-/** The title of a suite, with the reason when it is skipped. */
+/** The title of a suite, with the reason when it is skipped; the reporter does not show it then, so it is printed as well. */
 export function titleFor(engine: RealEngine): string {
   const why = whyWithout(engine);
-  return why === undefined ? engine : `${engine} (skipped: ${why})`;
+  if (why === undefined) return engine;
+  process.stderr.write(`The ${engine} tests are skipped: ${why}\n`);
+  return `${engine} (skipped: ${why})`;
 }
 
 export interface LaunchedEngine extends AsyncDisposable {
