@@ -81,7 +81,7 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
   const queue = createPublisher({ connection, log });
   const proxy = new CaddyProxy({
     adminUrl: proxyConfig.adminUrl, listen: proxyConfig.listen, baseDomain: address.baseDomain,
-    discovery: proxyConfig.discovery, publicUrl: server.publicUrl, log,
+    discovery: proxyConfig.discovery, publicUrl: server.publicUrl, trustedProxies: server.trustedProxies, log,
   });
   const metrics = new Metrics({
     templates: config.templates.map(({ name }) => name), version,
@@ -94,7 +94,7 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
           dead: new Map([['PROVISIONING_DEAD', depth.dead]]),
         };
       },
-      dependencies: { caddy: () => fetch(new URL('/config/', proxyConfig.adminUrl), { method: 'HEAD', signal: AbortSignal.timeout(1_000) }) },
+      dependencies: { caddy: () => proxy.ping() }
     },
   });
 

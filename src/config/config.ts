@@ -37,8 +37,13 @@ export interface Config {
     /** Where the server itself reaches the proxy for warm-up and the readiness gate. */
     readonly internalUrl: string;
     readonly address: PublicAddress;
-    /** host:port of the DNS responder. */
-    readonly discovery: { readonly host: string; readonly port: number };
+    /** The DNS responder, where it serves its metrics, and where it keeps what it knows for a restart. */
+    readonly discovery: {
+      readonly host: string;
+      readonly port: number;
+      readonly metrics: { readonly host: string; readonly port: number };
+      readonly snapshotFile: string | undefined;
+    };
   };
   readonly containers: {
     readonly mode: ContainerMode;

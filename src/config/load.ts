@@ -107,7 +107,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
       listen: values.PROXY_LISTEN.text,
       internalUrl: values.PROXY_INTERNAL_URL ?? internalUrl(values.PROXY_LISTEN),
       address: publicAddress(values),
-      discovery: values.DISCOVERY_ADDR,
+      discovery: { ...values.DISCOVERY_ADDR, metrics: values.DISCOVERY_METRICS_ADDR, snapshotFile: values.DISCOVERY_SNAPSHOT_FILE },
     },
     containers: {
       mode: values.CONTAINER_MODE,

@@ -92,6 +92,8 @@ export const VARIABLES = {
   PUBLIC_URL: addresses.optional(url(['http', 'https'], 'https://try.example.org'), 'http://localhost with SERVER_PORT', 'Where people find the start page.'),
   CADDY_ADMIN_URL: addresses.required(url(['http', 'https'], 'http://127.0.0.1:2019'), 'http://127.0.0.1:2019', 'Caddy’s admin API.'),
   DISCOVERY_ADDR: addresses.required(ipPort, '127.0.0.1:15353', 'The UDP address at which the discovery process tells Caddy, by DNS, where instances are.'),
+  DISCOVERY_METRICS_ADDR: addresses.required(ipPort, '127.0.0.1:15354', 'Where the discovery process serves its own /metrics.'),
+  DISCOVERY_SNAPSHOT_FILE: addresses.optional(path, 'none', 'Where the discovery process keeps the names it knows, so that a restart while Valkey is away still knows them. Its folder must be writable.'),
 
   VALKEY_ADDR: state.required(hostPort('127.0.0.1:6379'), '127.0.0.1:6379', 'Valkey, which holds all state.'),
   VALKEY_PASSWORD: state.secret(password, 'not set', 'The password of Valkey’s default user.'),

@@ -1,13 +1,21 @@
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
+import { TryItNowError } from '../domain/errors.ts';
 
-/** A port that nobody listens on right now. Drawn by the kernel; another program can still be quicker. */
+/** Below the ephemeral ports, so that no outgoing connection takes a port between the moment it is drawn and its use. */
+const DRAW_FROM = 6_500;
+const DRAW_BELOW = 8_000;
+const given = new Set<number>();
+
+/** A port that nobody listens on right now, and that this process has not drawn before. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('the kernel gave no port');
-  return address.port;
+  for (let attempt = 0; attempt < DRAW_BELOW - DRAW_FROM; attempt += 1) {
+    const port = randomInt(DRAW_FROM, DRAW_BELOW);
+    if (given.has(port) || !(await isFree(port, host))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new TryItNowError('port_taken', `no port from ${DRAW_FROM} to ${DRAW_BELOW - 1} is free on ${host}; end some of the programs that listen there`);
 }
 
 /** The wanted port if it can be bound, else a free one. */

@@ -31,6 +31,8 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
     }
   };
   await attempt(() => registry.announce());
+  // Isolation rules last only until somebody flushes the host's firewall.
+  await attempt(() => parts.runtime.prepare(parts.catalogue.all()));
   await attempt(async () => {
     if ((await proxy.ensure()) === 'written') observer.repaired('proxy', 1);
   });

@@ -25,6 +25,11 @@ export class CaddyProxy implements Proxy {
     this.#server = demoServer(options);
   }
 
+  /** Throws proxy_unavailable when Caddy's admin API does not answer. */
+  async ping(): Promise<void> {
+    await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
+  }
+
   /** Writes only what differs, because every write reloads Caddy and cuts open WebSockets. Throws proxy_unavailable, port_taken. */
   async ensure(): Promise<'unchanged' | 'written'> {
     const { adminUrl, listen, log } = this.#options;

@@ -1,5 +1,6 @@
 /** Every stream, subject and consumer name, spelled here and nowhere else. Operators rely on them. */
 import { TryItNowError } from '../domain/errors.ts';
+import { FIRST_NODE } from '../domain/node.ts';
 import type { Task } from '../domain/task.ts';
 
 export const STREAM = 'PROVISIONING';
@@ -15,8 +16,6 @@ export const GIVEN_UP_SUBJECTS = `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${S
 export const PROVISION_CONSUMER = 'provision-workers';
 export const GIVEN_UP_CONSUMER = 'given-up-tasks';
 const CLEANUP_CONSUMER = 'cleanup-workers';
-/** The first node keeps the plain name that operators know; further nodes carry theirs as a suffix. */
-const FIRST_NODE = 'node0';
 
 /** What is one token of a subject and also legal in a consumer's name. */
 const NODE_TOKEN = /^[A-Za-z0-9_-]{1,63}$/;

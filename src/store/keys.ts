@@ -1,8 +1,9 @@
+import { FIRST_NODE } from '../domain/node.ts';
+
 /**
  * Every key in Valkey, spelled here and nowhere else. Ports belong to a node: the first node keeps the plain names that
  * operators know (`available_ports`), further nodes carry theirs as a suffix.
  */
-const FIRST_NODE = 'node0';
 const ofNode = (name: string, node: string): string => (node === FIRST_NODE ? name : `${name}:${node}`);
 
 export const keys = {

@@ -49,7 +49,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
     await page.goto(http.url);
   }
 
-  const tryButton = () => page.getByRole('button', { name: /^Try Hello/ });
+  const tryButton = () => page.getByRole('button', { name: /^Try it now: Hello/ });
   const assigned = () => [...http.demos.instances.values()].filter(({ state }) => state === 'assigned');
   const onInstance = () => page.waitForURL((url) => url.hostname.endsWith('.localhost'));
 

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +5,7 @@ import { newInstanceId } from '../../src/domain/ids.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { CleanupTask, ProvisionTask, Task } from '../../src/domain/task.ts';
 import { launchNats, type LaunchedNats } from '../../src/launcher/nats.ts';
-import { isFree } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import type { TaskContext, TaskHandlers, TaskQueue } from '../../src/pool/ports.ts';
 import { connectQueue, type QueueConnection } from '../../src/queue/connection.ts';
@@ -108,7 +107,7 @@ export class TestNats implements AsyncDisposable {
 
   static async start(): Promise<TestNats> {
     const dir = await newDir();
-    return new TestNats(await launchNats({ dir, port: await steadyPort(), monitorPort: await steadyPort() }), dir);
+    return new TestNats(await launchNats({ dir, port: await freePort(), monitorPort: await freePort() }), dir);
   }
 
   get url(): string { return this.#launched.url; }
@@ -143,7 +142,7 @@ export class TestNats implements AsyncDisposable {
     if (emptied !== undefined) {
       await rm(this.#dir, { recursive: true, force: true });
       this.#dir = await newDir();
-      await using elsewhere = await launchNats({ dir: this.#dir, port: await steadyPort(), monitorPort: await steadyPort() });
+      await using elsewhere = await launchNats({ dir: this.#dir, port: await freePort(), monitorPort: await freePort() });
       const connection = await connectQueue({ url: elsewhere.url, log: this.log });
       await emptied(connection);
       await connection.close();
@@ -162,13 +161,3 @@ function newDir(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'try-it-now-nats-'));
 }
 
-/**
- * A free port below the kernel's ephemeral range. A port inside it may be somebody's outgoing port by the time the server
- * starts again, and a client that keeps connecting to it while it is closed can end up connected to itself.
- */
-async function steadyPort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 20_000);
-    if (await isFree(port)) return port;
-  }
-}

@@ -82,12 +82,13 @@ export async function startServers(options: ServersOptions): Promise<Environment
 }
 
 /** The DNS responder as a process of its own, as it runs in production: it outlives the server. */
-export async function startDiscoveryProcess(env: Environment, options: Pick<ServersOptions, 'config' | 'explicit' | 'releasers' | 'events' | 'onStarted'>): Promise<Environment> {
-  const { config, explicit, releasers, events, onStarted } = options;
+export async function startDiscoveryProcess(env: Environment, options: ServersOptions): Promise<Environment> {
+  const { config, explicit, dir, releasers, events, onStarted } = options;
   const wanted = config.proxy.discovery;
   const port = explicit.has('DISCOVERY_ADDR') || (await isFree(wanted.port)) ? wanted.port : await freePort();
   const address = `${wanted.host}:${port}`;
-  const child = { ...env, DISCOVERY_ADDR: address, LOG_LEVEL: 'info' };
+  const metrics = explicit.has('DISCOVERY_METRICS_ADDR') ? {} : { DISCOVERY_METRICS_ADDR: `127.0.0.1:${await preferPort(config.proxy.discovery.metrics.port)}` };
+  const child = { ...env, ...metrics, DISCOVERY_ADDR: address, DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'), LOG_LEVEL: 'info' };
   const supervised = await supervise('discovery', async () => {
     const server = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: definedOnly(child), saysUp: 'Discovery answers' });
     return { server };

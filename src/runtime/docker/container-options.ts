@@ -15,8 +15,6 @@ export interface Surroundings {
   readonly ipv6: boolean;
 }
 
-/** The same for all, since it can be read inside and a restored clone keeps it; the instance's id must not show. */
-const HOSTNAME = 'instance';
 /** A resolver that answers nothing. Docker's own DNS would carry lookups, and so data, to the outside for a closed instance. */
 const NO_RESOLVER = '127.0.0.1';
 const TMP_SHARE = 0.5;
@@ -45,7 +43,8 @@ export function containerOptions(spec: ContainerSpec, around: Surroundings): Con
   return {
     name: spec.name,
     Image: template.image,
-    Hostname: HOSTNAME,
+    // Tells instances apart for whoever looks from inside, without giving the id away: see containerName.
+    Hostname: spec.name,
     Env: Object.entries({ ...template.env, ...spec.env }).map(([key, value]) => `${key}=${value}`),
     Labels: {
       [LABEL.deployment]: around.deployment,

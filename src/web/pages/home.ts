@@ -67,7 +67,7 @@ function terms({ ttl }: Template): string {
 function tryForm(path: string, visitorToken: string, title: string): Html {
   return html`<form method="post" action="/try/${path}" data-try>
 <input type="hidden" name="visitor" value="${visitorToken}">
-<button class="primary" aria-label="Try ${title} now">Try it now</button>
+<button class="primary" aria-label="Try it now: ${title}">Try it now</button>
 </form>`;
 }
 

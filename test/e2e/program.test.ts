@@ -1,0 +1,110 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { answers, freePort, isFree } from '../../src/launcher/ports.ts';
+import { eventually } from '../support/eventually.ts';
+import { Program } from '../support/program.ts';
+import { startStack } from '../support/stack.ts';
+
+async function upSettings(): Promise<Record<string, string>> {
+  return {
+    CONTAINER_MODE: 'simulated', SERVER_PORT: String(await freePort()), PROXY_LISTEN: `:${await freePort()}`, DEPLOYMENT: 'test-up',
+    CONTAINER_PORT_RANGE_START: '11000', CONTAINER_PORT_RANGE_END: '11099', NODE_ENV: 'production',
+  };
+}
+
+/** The processes whose ancestor `pid` is, as the kernel lists them. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const parents = new Map<number, number>();
+  for (const name of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => undefined);
+    if (stat !== undefined) parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+  }
+  const descends = (child: number): boolean => {
+    const parent = parents.get(child);
+    return parent === pid || (parent !== undefined && parent > 1 && descends(parent));
+  };
+  return [...parents.keys()].filter(descends);
+}
+
+describe('try-it-now up', () => {
+  it('starts everything, says where to click, and leaves nothing after Ctrl-C', async () => {
+    const settings = await upSettings();
+    await using program = new Program(['up'], settings);
+    await eventually(() => expect(program.output).toContain('Click here:'), { timeoutMs: 60_000 });
+    const api = `http://localhost:${settings['SERVER_PORT'] ?? ''}`;
+    expect(await (await fetch(`${api}/health`)).text()).toBe('{"status":"ok"}');
+    const acquired = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' });
+    expect(acquired.status).toBe(201);
+    const children = await childrenOf(program.pid);
+    expect(children.length).toBeGreaterThanOrEqual(4);
+    const folder = /log: (\S+)\.log/.exec(program.output)?.[1] ?? '';
+
+    program.signal('SIGINT');
+    expect(await program.exitCode).toBe(0);
+    expect(program.output).toContain('nothing was left behind');
+    for (const child of children) expect(existsSync(`/proc/${child}/exe`) && (await readFile(`/proc/${child}/status`, 'utf8')).includes('State:\tS')).toBe(false);
+    expect(await answers(Number(settings['SERVER_PORT']))).toBe(false);
+    expect(await isFree(Number(settings['PROXY_LISTEN']?.slice(1)))).toBe(true);
+    expect(existsSync(`${folder}.log`)).toBe(false);
+  });
+
+  it('takes its children with it even when it is killed', async () => {
+    await using program = new Program(['up'], await upSettings());
+    await eventually(() => expect(program.output).toContain('Click here:'), { timeoutMs: 60_000 });
+    const children = await childrenOf(program.pid);
+    program.signal('SIGKILL');
+    await program.exitCode;
+    await eventually(async () => {
+      for (const child of children) expect((await readFile(`/proc/${child}/status`, 'utf8').catch(() => 'gone'))).toMatch(/gone|State:\tZ/);
+    });
+  });
+
+  it('names a port that is taken, before it starts anything', async () => {
+    const settings = await upSettings();
+    const other = createServer().listen(Number(settings['SERVER_PORT']), '127.0.0.1');
+    await once(other, 'listening');
+    try {
+      await using program = new Program(['up'], settings);
+      expect(await program.exitCode).toBe(1);
+      expect(program.output).toContain(`Port ${settings['SERVER_PORT'] ?? ''}`);
+      expect(program.output).toContain('SERVER_PORT');
+      expect(program.output).not.toContain('Valkey on');
+    } finally {
+      other.close();
+    }
+  });
+});
+
+describe('try-it-now serve', () => {
+  it('names every wrong variable at once and ends with 78', async () => {
+    await using program = new Program(['serve'], { POOL_TARGET_SIZE: 'many', SERVER_PORT: '99999', CONTAINER_MODE: 'lxc' });
+    expect(await program.exitCode).toBe(78);
+    for (const name of ['POOL_TARGET_SIZE', 'SERVER_PORT', 'CONTAINER_MODE']) expect(program.output).toContain(name);
+  });
+
+  it('names the part that does not answer', async () => {
+    await using stack = await startStack();
+    const nowhere = `127.0.0.1:${await freePort()}`;
+    const good = {
+      CONTAINER_MODE: 'simulated', CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: stack.valkey.address, NATS_URL: stack.nats.url, CADDY_ADMIN_URL: stack.caddy.adminUrl,
+      PROXY_LISTEN: stack.config.proxy.listen, SERVER_PORT: String(await freePort()), CONTAINER_PORT_RANGE_START: '11200', CONTAINER_PORT_RANGE_END: '11299',
+      DISCOVERY_ADDR: `127.0.0.1:${stack.config.proxy.discovery.port}`,
+    };
+    const cases = [
+      [{ VALKEY_ADDR: nowhere }, `Valkey does not answer at ${nowhere}`],
+      [{ NATS_URL: `nats://${nowhere}` }, `NATS at nats://${nowhere} does not answer`],
+      [{ CADDY_ADMIN_URL: `http://${nowhere}` }, `Caddy's admin API does not answer at http://${nowhere}`],
+      [{ CONTAINER_MODE: 'podman', PODMAN_SOCKET: '/nowhere/podman.sock' }, '/nowhere/podman.sock'],
+      [{ CONTAINER_MODE: 'docker', DOCKER_SOCKET: '/nowhere/docker.sock' }, '/nowhere/docker.sock'],
+      [{ SERVER_PORT: new URL(stack.api).port }, 'SERVER_PORT'],
+    ] as const;
+    for (const [wrong, message] of cases) {
+      await using program = new Program(['serve'], { ...good, ...wrong });
+      expect(await program.exitCode, program.output).toBe(1);
+      expect(program.output).toContain(message);
+    }
+  });
+});
