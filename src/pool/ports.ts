@@ -17,7 +17,7 @@ export interface TakeRequest {
 }
 
 export type TakeOutcome =
-  | { readonly kind: 'taken' | 'again'; readonly id: string; readonly label: string; readonly deadlineMs: number; readonly ttlMs: number; readonly readyLeft: number }
+  | { readonly kind: 'taken' | 'again'; readonly id: string; readonly label: string; readonly deadlineMs: number; readonly ttlMs: number }
   | { readonly kind: 'empty' }
   | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
   | { readonly kind: 'key_reused' };

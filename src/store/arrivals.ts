@@ -12,8 +12,8 @@ import type { Scripts } from './scripts.ts';
 const QUEUED_TICKET_LIFE_MS = 30_000;
 /** Beyond the readiness time-out: start, warm-up, a redelivery after a crash, and the longest backoff between attempts. */
 const WORK_ALLOWANCE_MS = 2 * 60_000;
-/** Tickets reserved at most by one script call, which bounds how long it keeps the store busy. */
-const RESERVE_BATCH = 64;
+/** Tickets reserved at most by one script call. Most rounds need one or two; the next call goes on where this one ends. */
+const RESERVE_BATCH = 16;
 
 export class ValkeyArrivals implements Arrivals {
   readonly #scripts: Scripts;

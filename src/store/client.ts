@@ -25,7 +25,6 @@ export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
     port,
     ...(password === undefined ? {} : { password }),
     lazyConnect: true,
-    enableAutoPipelining: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: COMMAND_TIMEOUT_MS,

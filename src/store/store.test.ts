@@ -89,6 +89,9 @@ describe('take', () => {
     await stock(store, template({ maxAgeMs: tiny.ttl.defaultMs - 1_000 }));
     expect(await store.takes.take(click())).toEqual({ kind: 'empty' });
     expect(await store.departures.agedStock(tiny, 10)).toHaveLength(3);
+    const [young] = await stock(store, template({ pool: { ...tiny.pool, target: 4 } }));
+    expect((await taken()).id).toBe(young?.id);
+    expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ ready: 3 });
   });
 
   it('answers the same key of the same owner with the same instance, until it has ended', async () => {
@@ -111,7 +114,8 @@ describe('take', () => {
   it('passes over an index entry that no record backs', async () => {
     await stock(store, tiny);
     await store.valkey.zadd(keys.ready('tiny'), Date.now() + tiny.ttl.defaultMs + 1, newInstanceId());
-    expect(await taken()).toMatchObject({ kind: 'taken', readyLeft: 2 });
+    expect((await taken()).kind).toBe('taken');
+    expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
   });
 });
 

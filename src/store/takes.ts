@@ -42,8 +42,8 @@ export class ValkeyTakes implements Takes {
       case -3: return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
       case -4: return { kind: 'key_reused' };
       default: {
-        const [, id, label, deadlineMs, leftMs, readyLeft] = reply as [number, string, string, number, number, number];
-        return { kind: code === 1 ? 'again' : 'taken', id, label, deadlineMs, ttlMs: leftMs, readyLeft };
+        const [, id, label, deadlineMs, leftMs] = reply as [number, string, string, number, number];
+        return { kind: code === 1 ? 'again' : 'taken', id, label, deadlineMs, ttlMs: leftMs };
       }
     }
   }

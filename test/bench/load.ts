@@ -38,14 +38,14 @@ export async function releaseInSequence(api: string, ids: readonly string[]): Pr
 }
 
 /** Requests a second over `connections`, for a number of requests. Any answer but 2xx is an error: it would not be the work we measure. */
-export async function rate(options: { readonly url: string; readonly method?: 'GET' | 'POST'; readonly amount: number; readonly connections: number; readonly hosts?: readonly string[] }): Promise<number> {
-  const { url, method = 'GET', amount, connections, hosts } = options;
+export async function rate(options: { readonly url: string; readonly method?: 'GET' | 'POST'; readonly amount: number; readonly connections: number; readonly hosts?: readonly string[]; readonly headers?: Readonly<Record<string, string>> }): Promise<number> {
+  const { url, method = 'GET', amount, connections, hosts, headers = {} } = options;
   let nextHost = 0;
   let lastAnswerAt = 0;
   const startedAt = performance.now();
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     const run = autocannon({
-      url, method, amount, connections,
+      url, method, amount, connections, headers,
       ...(hosts === undefined ? {} : {
         requests: [{ setupRequest: (request) => {
           nextHost = (nextHost + 1) % hosts.length;
