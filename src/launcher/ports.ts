@@ -2,8 +2,11 @@ import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { TryItNowError } from '../domain/errors.ts';
 
-/** Below the ephemeral ports, so that no outgoing connection takes a port between the moment it is drawn and its use. */
-const DRAW_FROM = 6_500;
+/**
+ * Below the ephemeral ports, so that no outgoing connection takes a port between the moment it is drawn and its use, and
+ * clear of the ports that fetch refuses to ask (https://fetch.spec.whatwg.org/#port-blocking).
+ */
+const DRAW_FROM = 7_000;
 const DRAW_BELOW = 8_000;
 const given = new Set<number>();
 

@@ -58,7 +58,8 @@ export async function warm(store: Store, template: Template, id: string): Promis
 
 /** Fills the template's pool to its target without any container. */
 export async function stock(store: Store, template: Template): Promise<Instance[]> {
-  const ids = await store.arrivals.reserve(template);
+  const ids: string[] = [];
+  for (let some = await store.arrivals.reserve(template); some.length > 0; some = await store.arrivals.reserve(template)) ids.push(...some);
   return Promise.all(ids.map(async (id) => {
     const instance = await warm(store, template, id);
     if (!(await store.arrivals.markReady(instance, template))) throw new Error(`${id} did not become ready`);

@@ -16,3 +16,9 @@ it('draws /22 networks out of 10.64.0.0/10, another one at each try', () => {
     }
   }
 });
+
+it('leaves a /16 that is in use, as Podman\'s default network is, at the next try', () => {
+  const seed = Uint8Array.from([6, 0, 6, 0]);
+  expect(subnetFor(seed, false, 0)).toBe('10.88.0.0/22');
+  for (let attempt = 1; attempt < 16; attempt += 1) expect(subnetFor(seed, false, attempt)).not.toMatch(/^10\.88\./);
+});

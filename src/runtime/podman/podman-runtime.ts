@@ -19,6 +19,8 @@ const LibpodNetwork = Type.Object({
 const SUBNET_PREFIX = 22;
 const SUBNETS = 4096;
 const SUBNET_TRIES = 16;
+/** Odd, so that every subnet is reached; more than 64, so that one /16 in use (Podman's default network is one) costs one try. */
+const SUBNET_STRIDE = 67;
 
 export function createPodmanRuntime(options: EngineOptions): EngineRuntime {
   return new EngineRuntime(connectEngine(options.socketPath), podmanDialect(options.socketPath), options);
@@ -27,7 +29,7 @@ export function createPodmanRuntime(options: EngineOptions): EngineRuntime {
 /** The `attempt`-th subnet to try for this network. */
 export function subnetFor(seed: Uint8Array, egress: boolean, attempt: number): string {
   const view = Buffer.from(seed);
-  const index = (view.readUInt16BE(egress ? 2 : 0) + attempt) % SUBNETS;
+  const index = (view.readUInt16BE(egress ? 2 : 0) + attempt * SUBNET_STRIDE) % SUBNETS;
   return `10.${64 + (index >> 6)}.${(index & 63) << 2}.0/${SUBNET_PREFIX}`;
 }
 
