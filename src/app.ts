@@ -103,7 +103,7 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
     (signal) => replenish(parts, signal),
   );
   const parts = {
-    catalogue, node, address, runtime, proxy, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
+    catalogue, node, address, runtime, proxy: role === 'server' ? proxy : undefined, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
     census: store.census, registry: store.registry, observer: metrics, probe: new HttpProbe(), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
     onDemand: () => replenisher.nudge(),
   };

@@ -8,7 +8,8 @@ export interface ReconcileParts extends ReleaseParts {
   readonly catalogue: Catalogue;
   readonly census: Census;
   readonly runtime: ContainerRuntime;
-  readonly proxy: Proxy;
+  /** Undefined on a further node: the proxy is looked after by the node it runs on. */
+  readonly proxy: Proxy | undefined;
   readonly registry: NodeRegistry;
   readonly takes: Takes;
   readonly node: { readonly name: string };
@@ -34,7 +35,7 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
   // Isolation rules last only until somebody flushes the host's firewall.
   await attempt(() => parts.runtime.prepare(parts.catalogue.all()));
   await attempt(async () => {
-    if ((await proxy.ensure()) === 'written') observer.repaired('proxy', 1);
+    if ((await proxy?.ensure()) === 'written') observer.repaired('proxy', 1);
   });
   // Read once, before the containers are listed, for every step that only needs a suspicion to start from.
   let records: readonly Instance[] = [];

@@ -1,0 +1,54 @@
+import { request } from 'undici';
+import { Redis as Valkey } from 'iovalkey';
+import { expect, it } from 'vitest';
+import type { Instance } from '../../src/domain/instance.ts';
+import { eventually } from '../support/eventually.ts';
+import { Program } from '../support/program.ts';
+import { startStack } from '../support/stack.ts';
+import { template } from '../support/templates.ts';
+
+const PATIENT = { timeoutMs: 30_000 };
+
+it('shares the work with a second node, reaches its instances, and has it clean up what it holds', async () => {
+  await using stack = await startStack({ templates: [template({ name: 'default', pool: { target: 4, max: 12, replenishThreshold: 0 } })] });
+  const { config, api, proxy } = stack;
+  const valkey = new Valkey(config.valkey.port, config.valkey.host);
+  try {
+    await using worker = new Program(['worker'], {
+      NODE_NAME: 'node1', CONTAINER_MODE: 'simulated', CONTAINER_IMAGE: template().image, VALKEY_ADDR: stack.valkey.address, NATS_URL: stack.nats.url,
+      CADDY_ADMIN_URL: 'http://127.0.0.1:9', PROXY_LISTEN: config.proxy.listen, DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`,
+      CONTAINER_PORT_RANGE_START: '11300', CONTAINER_PORT_RANGE_END: '11399', CONTAINER_PORT: String(template().port),
+    });
+    await eventually(() => expect(worker.output).toContain('Try It Now started'), PATIENT);
+
+    const recordOf = async (id: string): Promise<Instance | undefined> => {
+      const text = await valkey.hget('instances', id);
+      return text === null ? undefined : JSON.parse(text) as Instance;
+    };
+    /** Takes and gives back until the second node has had its turn at the refill. */
+    const foreign = await eventually(async () => {
+      const { id, url } = (await (await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as { id: string; url: string };
+      const record = await recordOf(id);
+      if (record?.node === 'node1') return { id, url, record };
+      await fetch(`${api}/api/v1/demo/${id}`, { method: 'DELETE' });
+      throw new Error(`the second node has made none yet, this one is on ${record?.node ?? 'no node'}`);
+    }, { ...PATIENT, everyMs: 100 });
+
+    expect(foreign.record.port).toBeGreaterThanOrEqual(11_300);
+    expect(await valkey.hget('held_ports:node1', String(foreign.record.port))).toBe(foreign.id);
+    const { host, pathname } = new URL(foreign.url);
+    const answer = await request(`${proxy}${pathname}`, { headers: { host } });
+    expect(answer.statusCode).toBe(200);
+    expect(await answer.body.text()).toContain(foreign.record.container);
+
+    await fetch(`${api}/api/v1/demo/${foreign.id}`, { method: 'DELETE' });
+    await eventually(async () => {
+      expect(await recordOf(foreign.id)).toBeUndefined();
+      expect(await valkey.zscore('cooling_ports:node1', String(foreign.record.port))).not.toBeNull();
+    }, PATIENT);
+    worker.signal('SIGTERM');
+    expect(await worker.exitCode).toBe(0);
+  } finally {
+    valkey.disconnect();
+  }
+});
