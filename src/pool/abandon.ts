@@ -1,17 +1,17 @@
-import type { Log } from '../domain/log.ts';
 import type { CleanupTask, ProvisionTask } from '../domain/task.ts';
-import type { Arrivals, Departures, Takes } from './ports.ts';
+import type { Arrivals, Takes } from './ports.ts';
+import { sendAway, type ReleaseParts } from './release.ts';
 
 /** What the queue gave up on. A template that keeps failing is paused, a container that cannot be removed is quarantined. */
 export async function abandon(
-  parts: { readonly arrivals: Arrivals; readonly departures: Departures; readonly takes: Takes; readonly log: Log },
+  parts: ReleaseParts & { readonly arrivals: Arrivals; readonly takes: Takes },
   task: ProvisionTask | CleanupTask | undefined,
   reason: string,
 ): Promise<void> {
   if (task === undefined) return;
   switch (task.kind) {
     case 'provision': {
-      await parts.arrivals.cancelTicket(task.template, task.id);
+      await giveUpTicket(parts, task);
       const pauseMs = await parts.arrivals.recordFailure(task.template);
       parts.log.error({ instance: task.id, template: task.template, pauseMs, reason }, 'Provision given up; the template is not refilled for a while');
       return;
@@ -22,4 +22,11 @@ export async function abandon(
       parts.log.error({ instance: task.id, reason }, 'Cleanup given up; the instance is quarantined and tried again later');
     }
   }
+}
+
+/** The record first, if a worker died over it: a ticket still finds what its record left, a record finds no ticket. */
+export async function giveUpTicket(parts: ReleaseParts & { readonly arrivals: Arrivals; readonly takes: Takes }, { template, id }: { readonly template: string; readonly id: string }): Promise<void> {
+  const view = await parts.takes.find(id);
+  if (view !== undefined) await sendAway(parts, view.instance, 'provision_failed', { from: ['warming'] });
+  await parts.arrivals.cancelTicket(template, id);
 }

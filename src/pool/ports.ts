@@ -67,7 +67,10 @@ export interface Departures {
   expired(limit: number): Promise<Instance[]>;
   /** Ready instances with less life left than one visit. */
   agedStock(template: Template, limit: number): Promise<Instance[]>;
-  /** Releasing or quarantined for longer than `olderThanMs`: their cleanup task was lost or keeps failing. */
+  /**
+   * Releasing or quarantined for longer than `olderThanMs`: their cleanup task was lost or keeps failing. Their time
+   * starts again, so that each comes up once in that while.
+   */
   overdue(olderThanMs: number, limit: number): Promise<Instance[]>;
 }
 
@@ -113,6 +116,8 @@ export interface Census {
   stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>>;
   /** Every readable record. Unreadable ones are logged, counted and left alone. */
   list(): Promise<Instance[]>;
+  /** Also for a record of another version, which `list` and `find` skip: what hangs on it is not ours to judge. */
+  isRecorded(id: string): Promise<boolean>;
   /** Tickets past their deadline: at most some hundreds at a time. */
   lostTickets(): Promise<LostTicket[]>;
   /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */

@@ -4,13 +4,15 @@ import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import type { ProvisionTask } from '../domain/task.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
+import { giveUpTicket } from './abandon.ts';
 import { takeDown, type CleanupParts } from './cleanup.ts';
-import type { Arrivals, ContainerRuntime, Observer, Probe, TaskContext } from './ports.ts';
+import type { Arrivals, ContainerRuntime, Observer, Probe, TaskContext, Takes } from './ports.ts';
 import { queueCleanup, type ReleaseParts } from './release.ts';
 
 export interface ProvisionParts extends CleanupParts, ReleaseParts {
   readonly catalogue: Catalogue;
   readonly arrivals: Arrivals;
+  readonly takes: Takes;
   readonly runtime: ContainerRuntime;
   readonly probe: Probe;
   readonly observer: Observer;
@@ -33,7 +35,7 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
   const template = catalogue.get(task.template);
   const version = catalogue.version(task.template);
   if (template === undefined || version === undefined) {
-    await arrivals.cancelTicket(task.template, task.id);
+    await giveUpTicket(parts, task);
     log.warn({ instance: task.id, template: task.template }, 'Dropped a provision task for a template that is no longer offered');
     return;
   }

@@ -1,3 +1,4 @@
+import { giveUpTicket } from './abandon.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { Arrivals, Census, LostTicket, Takes } from './ports.ts';
@@ -47,9 +48,7 @@ async function settleTickets(parts: ReapParts, tickets: readonly LostTicket[]): 
   const waiting = queued.length > 0 && (await queue.waitingProvisions()) > 0;
   if (waiting) await arrivals.keepQueued(queued);
   for (const { template, id } of waiting ? tickets.filter(({ id: ticket }) => begun.has(ticket)) : tickets) {
-    await arrivals.cancelTicket(template, id);
+    await giveUpTicket(parts, { template, id });
     observer.repaired('ticket', 1);
-    const view = begun.get(id);
-    if (view !== undefined) await sendAway(parts, view.instance, 'provision_failed', { from: ['warming'] });
   }
 }

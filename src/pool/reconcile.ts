@@ -55,7 +55,7 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
 }
 
 async function reconcileContainers(parts: ReconcileParts, records: readonly Instance[]): Promise<void> {
-  const { runtime, takes, observer, log } = parts;
+  const { census, runtime, takes, observer, log } = parts;
   const containers = await runtime.list();
   const running = new Set(containers.filter((container) => container.running).map((container) => container.name));
 
@@ -70,7 +70,7 @@ async function reconcileContainers(parts: ReconcileParts, records: readonly Inst
   const known = new Set(records.map((record) => record.container));
   for (const { name, instanceId } of containers.filter((container) => !known.has(container.name))) {
     const view = instanceId === undefined ? undefined : await takes.find(instanceId);
-    if (view?.instance.container === name) continue;
+    if (view === undefined ? instanceId !== undefined && (await census.isRecorded(instanceId)) : view.instance.container === name) continue;
     await runtime.remove(name);
     observer.repaired('container', 1);
     log.warn({ container: name, instance: instanceId }, 'Removed a container that no record knows of');
@@ -78,7 +78,7 @@ async function reconcileContainers(parts: ReconcileParts, records: readonly Inst
 }
 
 /**
- * Stock of an older template version, or of a template no longer offered. At least half of the target stays takeable;
+ * Stock of an older template version, or of a template no longer offered. Half of the target, rounded down, stays takeable;
  * true when some had to stay for that, to be replaced as soon as new ones are ready.
  */
 async function retireOutdated(parts: ReconcileParts, records: readonly Instance[]): Promise<boolean> {
@@ -90,13 +90,16 @@ async function retireOutdated(parts: ReconcileParts, records: readonly Instance[
     if (stock === undefined) ready.set(record.template, [record]);
     else stock.push(record);
   }
-  let someStay = false;
+  let unfinished = false;
   for (const [name, stock] of ready) {
     const outdated = stock.filter((record) => record.templateVersion !== catalogue.version(name));
-    const keep = Math.ceil((catalogue.get(name)?.pool.target ?? 0) / 2);
+    const template = catalogue.get(name);
+    const keep = Math.floor((template?.pool.target ?? 0) / 2);
     const leaving = outdated.slice(0, Math.max(0, stock.length - keep));
-    someStay ||= leaving.length < outdated.length;
     await Promise.all(leaving.map((record) => sendAway(parts, record, 'outdated', { from: ['ready'], generation: record.generation })));
+    if (template === undefined || leaving.length === outdated.length) continue;
+    // The rest goes when their successors are ready; with none on the way, the next regular round is soon enough.
+    unfinished ||= ((await parts.census.stats([template])).get(name)?.warming ?? 0) > 0 || leaving.length > 0;
   }
-  return someStay;
+  return unfinished;
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import { sleep } from '../lifecycle/sleep.ts';
 import type { Proxy } from '../pool/ports.ts';
 import { askAdmin } from './caddy-admin.ts';
 import { demoServer, type DemoServerOptions, type Json } from './caddy-config.ts';
@@ -14,6 +15,7 @@ export interface CaddyProxyOptions extends DemoServerOptions {
 const SERVER_PATH = '/config/apps/http/servers/demo';
 /** Somebody else may make or remove the server between our reading and our writing. */
 const ATTEMPTS = 3;
+const RELOAD_PAUSE_MS = 100;
 
 /** Our server in Caddy's configuration, and nothing else of it: an operator's own servers are neither read nor written. */
 export class CaddyProxy implements Proxy {
@@ -32,22 +34,32 @@ export class CaddyProxy implements Proxy {
 
   /** Writes only what differs, because every write reloads Caddy and cuts open WebSockets. Throws proxy_unavailable, port_taken. */
   async ensure(): Promise<'unchanged' | 'written'> {
-    const { adminUrl, listen, log } = this.#options;
     let refusal = '';
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      const current = await askAdmin(adminUrl, 'GET', SERVER_PATH);
-      // A missing level above is an error to Caddy's GET, a missing server is null; to us both mean: not there.
-      const exists = current.ok && current.body !== null;
-      if (exists && isDeepStrictEqual(current.body, this.#server)) return 'unchanged';
-      // PUT makes missing levels and refuses to replace; PATCH replaces and refuses to make.
-      const written = await askAdmin(adminUrl, exists ? 'PATCH' : 'PUT', SERVER_PATH, this.#server);
-      if (written.ok) {
-        log.info({ adminUrl, listen, replaced: exists }, 'Proxy configuration written');
-        return 'written';
+      try {
+        const outcome = await this.#writeIfDifferent();
+        if (typeof outcome === 'string') return outcome;
+        refusal = outcome.refusal;
+      } catch (error) {
+        // Caddy drops its admin connections whenever anybody reloads it; the next look tells what became of ours.
+        if (attempt === ATTEMPTS) throw error;
+        await sleep(RELOAD_PAUSE_MS);
       }
-      refusal = written.error;
     }
     throw this.#refused(refusal);
+  }
+
+  async #writeIfDifferent(): Promise<'unchanged' | 'written' | { readonly refusal: string }> {
+    const { adminUrl, listen, log } = this.#options;
+    const current = await askAdmin(adminUrl, 'GET', SERVER_PATH);
+    // A missing level above is an error to Caddy's GET, a missing server is null; to us both mean: not there.
+    const exists = current.ok && current.body !== null;
+    if (exists && isDeepStrictEqual(current.body, this.#server)) return 'unchanged';
+    // PUT makes missing levels and refuses to replace; PATCH replaces and refuses to make.
+    const written = await askAdmin(adminUrl, exists ? 'PATCH' : 'PUT', SERVER_PATH, this.#server);
+    if (!written.ok) return { refusal: written.error };
+    log.info({ adminUrl, listen, replaced: exists }, 'Proxy configuration written');
+    return 'written';
   }
 
   #refused(reason: string): TryItNowError {

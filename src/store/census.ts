@@ -20,6 +20,7 @@ const BATCH = 250;
 const LOST_TICKETS_A_ROUND = 500;
 /** Records read in one go: parsing them keeps takes waiting for a fraction of a millisecond. */
 const SCAN_COUNT = 50;
+const WARMING = 3;
 
 export class ValkeyCensus implements Census {
   readonly #client: Valkey;
@@ -63,10 +64,14 @@ export class ValkeyCensus implements Census {
 
   async lostTickets(): Promise<LostTicket[]> {
     const lost = await Promise.all((await this.#templates.names()).map(async (template) => {
-      const pairs = (await this.#scripts.run('due', [keys.warming(template), keys.instances], [0, LOST_TICKETS_A_ROUND])) as string[];
+      const pairs = (await this.#scripts.run('due', [keys.warming(template), keys.instances], [0, LOST_TICKETS_A_ROUND, 0])) as string[];
       return pairs.flatMap((id, at) => (at % 2 === 0 ? [{ template, id }] : []));
     }));
     return lost.flat();
+  }
+
+  async isRecorded(id: string): Promise<boolean> {
+    return (await this.#ask(() => this.#client.hexists(keys.instances, id))) === 1;
   }
 
   async settlePorts(): Promise<number> {
@@ -92,14 +97,15 @@ export class ValkeyCensus implements Census {
     const records = new Map(seen.map((record) => [record.id, record]));
     let repaired = 0;
     for (const template of await this.#templates.names()) {
-      const indexes = [keys.ready(template), keys.assigned(template), keys.leaving(template)] as const;
+      const indexes = [keys.ready(template), keys.assigned(template), keys.leaving(template), keys.warming(template)] as const;
       const members = await this.#ask(() => Promise.all(indexes.map((index) => this.#client.zrange(index, 0, -1))));
-      const unplaced = new Set([...records.values()].filter((record) => record.template === template && record.state !== 'warming').map((record) => record.id));
+      const unplaced = new Set([...records.values()].filter((record) => record.template === template).map((record) => record.id));
       const misplaced = new Set<string>();
       for (const [at, ids] of members.entries()) {
         for (const id of ids) {
           if (indexOf(records.get(id)) === at) unplaced.delete(id);
-          else misplaced.add(id);
+          // A ticket whose work has not begun has no record yet.
+          else if (at !== WARMING || records.has(id)) misplaced.add(id);
         }
       }
       const suspects = new Set([...unplaced, ...misplaced]);
@@ -141,14 +147,14 @@ export class ValkeyCensus implements Census {
   }
 }
 
-/** Which of ready, assigned and leaving (0, 1, 2) the record belongs into; -1 for none of them. */
+/** Which of ready, assigned, leaving and warming (0 to 3) the record belongs into; -1 for none of them. */
 function indexOf(record: Instance | undefined): number {
   switch (record?.state) {
     case 'ready': return 0;
     case 'assigned': return 1;
     case 'releasing':
     case 'quarantined': return 2;
-    case 'warming':
+    case 'warming': return WARMING;
     case undefined: return -1;
   }
 }

@@ -47,24 +47,24 @@ export class ValkeyDepartures implements Departures {
   }
 
   async expired(limit: number): Promise<Instance[]> {
-    return this.#dueEverywhere(keys.assigned, 0, limit);
+    return this.#dueEverywhere(keys.assigned, 0, limit, false);
   }
 
   async agedStock(template: Template, limit: number): Promise<Instance[]> {
-    return this.#due(keys.ready(template.name), template.ttl.defaultMs, limit);
+    return this.#due(keys.ready(template.name), template.ttl.defaultMs, limit, false);
   }
 
   async overdue(olderThanMs: number, limit: number): Promise<Instance[]> {
-    return this.#dueEverywhere(keys.leaving, -olderThanMs, limit);
+    return this.#dueEverywhere(keys.leaving, -olderThanMs, limit, true);
   }
 
-  async #dueEverywhere(index: (template: string) => string, offsetMs: number, limit: number): Promise<Instance[]> {
-    const found = await Promise.all((await this.#templates.names()).map((name) => this.#due(index(name), offsetMs, limit)));
-    return found.flat().slice(0, limit);
+  async #dueEverywhere(index: (template: string) => string, offsetMs: number, limit: number, again: boolean): Promise<Instance[]> {
+    const found = await Promise.all((await this.#templates.names()).map((name) => this.#due(index(name), offsetMs, limit, again)));
+    return found.flat();
   }
 
-  async #due(index: string, offsetMs: number, limit: number): Promise<Instance[]> {
-    const pairs = (await this.#scripts.run('due', [index, keys.instances], [offsetMs, limit])) as string[];
+  async #due(index: string, offsetMs: number, limit: number, again: boolean): Promise<Instance[]> {
+    const pairs = (await this.#scripts.run('due', [index, keys.instances], [offsetMs, limit, again ? 1 : 0])) as string[];
     // An entry without a record is the reconciler's to settle.
     return pairs.flatMap((text, at) => (at % 2 === 0 || text === '' ? [] : (parseRecord(text, this.#log) ?? [])));
   }

@@ -23,7 +23,7 @@ export const keys = {
   warming: (template: string) => `warming:${template}`,
   /** zset: id by deadline (ms) */
   assigned: (template: string) => `assigned:${template}`,
-  /** zset: releasing and quarantined ids, by since when (ms) */
+  /** zset: releasing and quarantined ids, by when their cleanup was last seen to (ms) */
   leaving: (template: string) => `leaving:${template}`,
   /** hash: failures in a row, until_ms */
   refillPause: (template: string) => `refill_pause:${template}`,

@@ -205,7 +205,9 @@ describe('departures', () => {
     expect((await viewOf(id)).instance).toMatchObject({ state: 'quarantined', reason: 'the engine refuses' });
     expect(await store.departures.release(instance, 'released', { from: ['assigned', 'ready', 'warming'] })).toEqual({ kind: 'unchanged' });
     await expect(store.departures.forget(instance)).rejects.toThrow('cannot be deleted');
-    expect((await store.departures.overdue(-1_000, 10)).map((record) => record.id)).toEqual([id]);
+    await store.valkey.zadd(keys.leaving('tiny'), Date.now() - 60_000, id);
+    expect((await store.departures.overdue(30_000, 10)).map((record) => record.id)).toEqual([id]);
+    expect(await store.departures.overdue(30_000, 10)).toEqual([]);
     expect(await store.departures.release(instance, 'abandoned', { from: ['quarantined'] })).toMatchObject({ kind: 'releasing' });
   });
 });
@@ -234,6 +236,10 @@ describe('refill', () => {
     expect(await store.arrivals.reserve(lazy)).toEqual([]);
     await taken();
     expect(await store.arrivals.reserve(lazy)).toHaveLength(2);
+  });
+
+  it('fills an empty pool whatever the threshold', async () => {
+    expect(await store.arrivals.reserve(template({ pool: { ...tiny.pool, replenishThreshold: 1 } }))).toHaveLength(3);
   });
 
   it('drops work whose ticket was taken away, and pauses a template that fails', async () => {
@@ -276,11 +282,21 @@ describe('settling', () => {
     expect(await store.census.settleIndexes(await store.census.list())).toBe(0);
   });
 
+  it('has a warming record without a ticket taken up by the reaper', async () => {
+    const [id = '', queued = ''] = await store.arrivals.reserve(tiny);
+    await warm(store, tiny, id);
+    await store.arrivals.cancelTicket('tiny', id);
+    expect(await store.census.settleIndexes(await store.census.list())).toBe(1);
+    expect(await store.census.lostTickets()).toEqual([{ template: 'tiny', id }]);
+    expect(await store.valkey.zscore(keys.warming('tiny'), queued)).not.toBeNull();
+  });
+
   it('skips a record of another version and leaves what hangs on it alone', async () => {
     const [newer] = await stock(store, tiny);
     if (newer === undefined) throw new Error('the pool was not stocked');
     await store.valkey.hset(keys.instances, newer.id, JSON.stringify({ ...newer, v: 2 }));
     expect((await store.census.list()).map(({ id }) => id)).not.toContain(newer.id);
+    expect(await store.census.isRecorded(newer.id)).toBe(true);
     await store.census.settlePorts();
     await store.census.settleIndexes(await store.census.list());
     expect(await store.valkey.hget(keys.heldPorts('node0'), String(newer.port))).toBe(newer.id);

@@ -12,8 +12,8 @@ local target = tonumber(ARGV[1])
 local ready = redis.call('ZCARD', KEYS[1])
 local warming = redis.call('ZCARD', KEYS[2])
 local missing = target - ready - warming
--- Once a refill has begun (tickets are out) it is carried to the target.
-if missing <= 0 or (warming == 0 and missing <= tonumber(ARGV[3]) * target) then return {} end
+-- Once a refill has begun (tickets are out) it is carried to the target, and an empty pool waits for no threshold.
+if missing <= 0 or (warming == 0 and ready > 0 and missing <= tonumber(ARGV[3]) * target) then return {} end
 
 local room = tonumber(ARGV[2]) - ready - warming - redis.call('ZCARD', KEYS[3]) - redis.call('ZCARD', KEYS[4])
 local reserved = {}

@@ -1,5 +1,6 @@
 -- Puts one id into exactly the index its record's state asks for. Without a record it leaves all of them.
--- KEYS[1] instances  [2] ready:<template>  [3] assigned:<template>  [4] leaving:<template>   ARGV[1] id
+-- A warming record without a ticket gets one that is due at once, so that the reaper takes it up.
+-- KEYS[1] instances  [2] ready:<template>  [3] assigned:<template>  [4] leaving:<template>  [5] warming:<template>   ARGV[1] id
 -- Returns 1 when something had to be moved
 local id = ARGV[1]
 local record = load_record(KEYS[1], id)
@@ -11,6 +12,10 @@ if record then
   elseif record.state == 'releasing' or record.state == 'quarantined' then wanted, score = 4, now_ms() end
 end
 local moved = 0
+if record and record.state == 'warming' and not redis.call('ZSCORE', KEYS[5], id) then
+  redis.call('ZADD', KEYS[5], now_ms(), id)
+  moved = 1
+end
 for index = 2, 4 do
   local present = redis.call('ZSCORE', KEYS[index], id)
   if present and index ~= wanted then
