@@ -11,7 +11,7 @@ const run = promisify(execFile);
  */
 export const OPEN_PAGE = `
 const [, host, port] = process.argv;
-const request = require('node:http').get({ host, port, timeout: 2000, agent: false }, () => process.exit(0));
+const request = require('node:http').get({ host, port, timeout: 4000, agent: false }, () => process.exit(0));
 request.on('timeout', () => process.exit(1)).on('error', () => process.exit(1));
 `;
 
@@ -62,7 +62,7 @@ export class Inside {
     return (await run('nsenter', ['-t', String(this.pid), '-n', program, ...args])).stdout;
   }
 
-  /** Whether a web server answers there; a packet that is dropped counts as no after 2 s. */
+  /** Whether a web server answers there; a packet that is dropped counts as no after 4 s. */
   async reaches(address: string, port: number): Promise<boolean> {
     return this.run(process.execPath, '-e', OPEN_PAGE, address, String(port)).then(() => true, () => false);
   }
