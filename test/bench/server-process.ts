@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { createRuntime } from '../../src/adapters.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
 import { freePort } from '../../src/launcher/ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
+import { silent } from '../support/store.ts';
 import { eventually } from '../support/eventually.ts';
 
 export interface ServerProcess extends AsyncDisposable {
@@ -66,6 +69,13 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env, saysUp: 'Discovery answers' });
     cleanups.push(() => discovery.stop());
 
+    // A server that stops leaves its containers to its next start; here there is none.
+    cleanups.push(async () => {
+      const runtime = createRuntime(options.engine, loadConfig(env).config, silent);
+      await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
+      await runtime.dismantle();
+      await runtime.close();
+    });
     const api = `http://127.0.0.1:${serverPort}`;
     const startedAt = performance.now();
     const server = await ChildServer.start({ name: 'server', command: process.execPath, args: [MAIN, 'serve'], env, isUp: async () => (await fetch(`${api}/health`)).ok, startTimeoutMs: 30_000 });
