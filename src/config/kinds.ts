@@ -91,7 +91,7 @@ export function text(maxLength: number): Kind<string> {
     type: 'text',
     expects: `one line of text of at most ${maxLength} characters`,
     // A control character in a title or a path would end up in a header or a log line.
-    // eslint-disable-next-line no-control-regex
+    // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
     parse: (value) => (value.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(value) ? value : new Wrong()),
   };
 }

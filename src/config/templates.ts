@@ -31,7 +31,7 @@ function prose(maxLength: number): Kind<string> {
     expects: `a text of 1 to ${maxLength} characters`,
     parse: (value) => {
       const words = value.replace(/\s+/g, ' ').trim();
-      // eslint-disable-next-line no-control-regex
+      // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
       return words !== '' && words.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(words) ? words : new Wrong();
     },
   };

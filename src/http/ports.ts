@@ -1,25 +1,9 @@
 /** What the HTTP side needs of the pool. */
 import type { Template } from '../domain/template.ts';
+import type { AcquireRequest, Acquired } from '../pool/acquire.ts';
 import type { InstanceView, PoolStats } from '../pool/ports.ts';
 
-export interface AcquireRequest {
-  /** Undefined: the default template. */
-  readonly template: string | undefined;
-  /** The client address whose rate limit counts; IPv6 already cut to its /64. */
-  readonly subject: string;
-  readonly owner: string;
-  readonly idempotencyKey: string | undefined;
-}
-
-export interface Acquired {
-  readonly id: string;
-  readonly template: string;
-  readonly url: string;
-  readonly expiresAtMs: number;
-  readonly ttlMs: number;
-  /** True when the same owner's earlier take was found by its idempotency key. */
-  readonly again: boolean;
-}
+export type { AcquireRequest, Acquired };
 
 export interface Demos {
   /** Throws unknown_template, hourly_limit, daily_limit, pool_empty (each with retryAfterMs where waiting helps), idempotency_mismatch, store_unavailable. */
