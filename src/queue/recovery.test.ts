@@ -78,8 +78,10 @@ describe('workers go on by themselves', () => {
     const next = await published(queue);
     await eventually(() => expect(handlers.ids()).toContain(next.id), { timeoutMs: 15_000 });
     await eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
-    // The new consumer delivered the task again, whether before its ack or because its ack went to the one that was gone.
-    expect(handlers.ids()).toEqual([busy.id, next.id]);
+    // How often the new consumer hands `busy` out again is open: its ack may have gone to the one that was gone, and a
+    // publish whose confirmation came late was made twice. Nothing else may have been handled, and nothing is left out.
+    expect(new Set(handlers.ids())).toEqual(new Set([busy.id, next.id]));
+    expect(handlers.abandonments).toEqual([]);
   });
 
   it('after an operator deleted the streams', async () => {
