@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
 
+/** Something an instance is asked after it came up: a command run inside it, or an HTTP request to its port. */
+export type InstanceCall =
+  | { readonly kind: 'exec'; readonly command: readonly string[] }
+  | { readonly kind: 'http'; readonly path: string };
+
 /** An app that can be tried: everything needed to start, check, limit and stock it. Durations in ms, sizes in bytes. */
 export interface Template {
   readonly name: string;
@@ -17,6 +22,22 @@ export interface Template {
   readonly capabilities: readonly string[];
   /** True lets instances open connections to the outside; never to each other or to the host. */
   readonly egress: boolean;
+  /** Hands an instance what is its own alone; run after a restore and after a cold start alike, before it can be ready. */
+  readonly activation: (InstanceCall & { readonly timeoutMs: number }) | undefined;
+  /** What two instances must answer differently; what a checkpoint is verified by. */
+  readonly identity: InstanceCall | undefined;
+  readonly checkpoint: {
+    /** False: always a cold start, whatever was promoted. */
+    readonly enabled: boolean;
+    /** An archive to promote when the server starts; a newer promotion holds until this names another one. */
+    readonly file: string | undefined;
+    /** Requested at the app's own port before the dump, when it has neither a name nor a database yet. */
+    readonly warmup: readonly string[];
+    /** The app holds file locks, which CRIU then has to dump and restore. */
+    readonly fileLocks: boolean;
+  };
+  /** A database and a user of its own for each instance, filled from the seed. */
+  readonly database: { readonly seedFile: string; readonly seedDigest: string } | undefined;
   readonly pool: {
     readonly target: number;
     readonly max: number;
@@ -30,9 +51,9 @@ export interface Template {
 
 /** Changes exactly when an instance of the old template would not do for the new one: stock settings do not count. */
 export function templateVersion(template: Template): string {
-  const { image, port, env, readiness, warmup, limits, capabilities, egress } = template;
+  const { image, port, env, readiness, warmup, limits, capabilities, egress, activation, database } = template;
   const sorted = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify([image, port, sorted, readiness, warmup, limits, [...capabilities].sort(), egress]);
+  const text = JSON.stringify([image, port, sorted, readiness, warmup, limits, [...capabilities].sort(), egress, activation, database?.seedDigest]);
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 

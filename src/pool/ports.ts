@@ -1,4 +1,5 @@
 /** What the pool needs of the outside, in its own terms. Engines implement these; nothing here names one. */
+import type { CheckpointHost, CheckpointMetadata } from '../domain/checkpoint.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Instance, ReleaseReason } from '../domain/instance.ts';
 import type { InstanceState } from '../domain/lifecycle.ts';
@@ -58,9 +59,11 @@ export interface ReleaseGuard {
 export interface Departures {
   /** → releasing; the host name stops resolving in the same step. Unchanged when the guard or the table forbids it. */
   release(instance: Instance, reason: ReleaseReason, guard: ReleaseGuard): Promise<ReleaseOutcome>;
+  /** The record no longer names a database. Only after it is verified dropped. */
+  databaseDropped(instance: Instance): Promise<void>;
   /** The instance's port goes into cool-down. Only after its container is verified absent. */
   coolPort(instance: Instance): Promise<void>;
-  /** Deletes the record of a releasing instance that holds no port any more. */
+  /** Deletes the record of a releasing instance that holds neither a port nor a database any more. */
   forget(instance: Instance): Promise<void>;
   quarantine(instance: Instance, reason: string): Promise<void>;
   /** Assigned instances whose deadline has passed. */
@@ -84,8 +87,11 @@ export interface Arrivals {
   renewTicket(template: string, id: string): Promise<boolean>;
   /** For tickets whose tasks still wait in the queue: they get as much time again as they had at first. */
   keepQueued(tickets: readonly LostTicket[]): Promise<void>;
-  /** Makes the warming record, or returns the one there is. Undefined when the ticket is gone: nobody wants it any more. */
-  begin(template: Template, version: string, id: string): Promise<Instance | undefined>;
+  /**
+   * Makes the warming record, with the name of the database to come, or returns the one there is. Undefined when the ticket
+   * is gone: nobody wants it any more.
+   */
+  begin(template: Template, version: string, id: string, database: string | undefined): Promise<Instance | undefined>;
   /** Takes a port out of the available ones, once per instance. Throws no_free_port. */
   allocatePort(instance: Instance): Promise<Instance>;
   /** From here on the host name resolves to the instance's node and port. */
@@ -131,15 +137,20 @@ export interface Census {
 
 export interface ContainerSpec {
   readonly name: string;
-  readonly instanceId: string;
+  /** Undefined for one that is no instance: the source of a checkpoint, or a clone that is only tried. */
+  readonly instanceId: string | undefined;
   readonly template: Template;
   readonly hostPort: number;
   /** Added to the template's environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** The reconciler leaves it alone until then (ms since the epoch), although no record knows it. */
+  readonly keepUntilMs?: number;
 }
 
 export interface ContainerSummary {
   readonly name: string;
+  /** As given at its start; undefined for an instance's. */
+  readonly keepUntilMs?: number;
   /** From our label; undefined when it is missing or malformed. */
   readonly instanceId: string | undefined;
   readonly running: boolean;
@@ -156,6 +167,11 @@ export interface ContainerRuntime {
   start(spec: ContainerSpec, signal: AbortSignal): Promise<void>;
   /** Kills and removes at once; resolves only when the engine says the name is absent. Absent from the start is fine. */
   remove(name: string): Promise<void>;
+  /**
+   * Runs a command in a running container, with these variables added to its environment. Throws container_failed when it
+   * cannot be run or does not end in time; an exit code other than 0 is an answer.
+   */
+  exec(name: string, call: { readonly command: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly timeoutMs: number }, signal: AbortSignal): Promise<ExecResult>;
   /** This deployment's containers on this node, and no others. */
   list(): Promise<ContainerSummary[]>;
   /** Takes what `prepare` made off the host again. False, and nothing done, while containers of ours are still there. */
@@ -163,9 +179,117 @@ export interface ContainerRuntime {
   close(): Promise<void>;
 }
 
+export interface ExecResult {
+  readonly exitCode: number;
+  /** What it wrote to either stream, its last 8 KiB. */
+  readonly output: string;
+}
+
+/** A checkpoint whose files were checked and lie ready for any number of restores. */
+export interface OpenCheckpoint {
+  readonly id: string;
+  /** The unpacked archive. */
+  readonly folder: string;
+  readonly fileLocks: boolean;
+}
+
+export type CheckpointingAvailability = { readonly available: true } | { readonly available: false; readonly reason: string };
+
+/** An optional ability of an engine. */
+export interface Checkpointing {
+  /** Dumps and restores a tiny container for real, once; later calls answer from that. The reason is for people. */
+  availability(): Promise<CheckpointingAvailability>;
+  /** What a checkpoint of this template made here and now would fit to. Throws image_missing, engine_unavailable. */
+  host(template: Template): Promise<CheckpointHost>;
+  /** Waits until no TCP connection is open in the container: one could not be dumped. Throws checkpoint_failed. */
+  untilIdle(name: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /** Writes the container's memory and files into `archive` (mode 0600) and leaves the container stopped. Throws checkpoint_failed. */
+  dump(name: string, archive: string, options: { readonly fileLocks: boolean }): Promise<void>;
+  /** Instead of a start; whatever bears the name already is replaced. Throws restore_failed with CRIU's own lines. */
+  restore(spec: ContainerSpec, from: OpenCheckpoint, signal: AbortSignal): Promise<void>;
+}
+
+/** The checkpoints on this node's disk. */
+export interface CheckpointShelf {
+  /** Newest first. A `problem` says why one cannot be read. */
+  list(): Promise<readonly CheckpointOnShelf[]>;
+  /** Moves the archive in and writes its metadata; the id comes from the content. */
+  add(archive: string, about: Omit<CheckpointMetadata, 'format' | 'id' | 'sizeBytes' | 'sha256'>): Promise<CheckpointMetadata>;
+  /** Copies an archive and the metadata beside it in, once. Throws checkpoint_damaged. */
+  adopt(archive: string): Promise<CheckpointMetadata>;
+  /** Throws unknown_checkpoint, checkpoint_damaged. */
+  metadata(id: string): Promise<CheckpointMetadata>;
+  /**
+   * Checks checksum and fit, and unpacks; once per process and checkpoint, at once after that.
+   * Throws unknown_checkpoint, checkpoint_damaged, checkpoint_unfit.
+   */
+  open(id: string, fit: { readonly template: string; readonly templateVersion: string; readonly host: CheckpointHost }): Promise<OpenCheckpoint>;
+  /** Absent is fine. */
+  remove(id: string): Promise<void>;
+}
+
+export interface CheckpointOnShelf {
+  readonly id: string;
+  readonly archive: string;
+  readonly metadata: CheckpointMetadata | undefined;
+  readonly problem: string | undefined;
+}
+
+/** Which checkpoint a template is restored from, everywhere, and how that goes. */
+export interface Promotions {
+  /** Templates without one are left out. */
+  current(templates: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  status(template: string): Promise<PromotionStatus>;
+  /** Undefined `configured`: by a person. Otherwise nothing happens when the configuration named this one before. */
+  promote(template: string, id: string, configured?: 'configured'): Promise<{ readonly changed: boolean; readonly replaced: string | undefined }>;
+  /** Back to the one before. Throws no_earlier_checkpoint. */
+  rollback(template: string): Promise<{ readonly from: string; readonly to: string | undefined }>;
+  /** For how long this node is not to try (ms), 0: it may. */
+  pausedMs(template: string): Promise<number>;
+  restored(template: string, id: string): Promise<void>;
+  /** One that never restored anywhere is taken out after some failures, and the one before it comes back. */
+  restoreFailed(template: string, id: string): Promise<{ readonly pauseMs: number; readonly withdrawn: boolean; readonly current: string | undefined }>;
+}
+
+export interface PromotionStatus {
+  readonly current: string | undefined;
+  /** The one that `rollback` goes back to first. */
+  readonly earlier: readonly string[];
+  /** It has been restored from since it was promoted. */
+  readonly proven: boolean;
+  readonly failures: number;
+  /** The last one taken out because it did not restore. */
+  readonly withdrawn: string | undefined;
+}
+
+export interface DatabaseCredentials {
+  /** Path of the server's socket, as an instance sees it. */
+  readonly socket: string;
+  readonly name: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** One database and one user per instance, on the node's own database server. */
+export interface Databases {
+  /** Ready for these templates: reachable, safe to let instances near, seeds loaded. Throws database_unavailable, database_unsafe, database_failed. */
+  prepare(templates: readonly Template[]): Promise<void>;
+  /** A name for an instance, or for something that is only tried and may be dropped by the reconciler from `keepUntilMs` on. */
+  nameFor(owner: { readonly instanceId: string } | { readonly keepUntilMs: number }): string;
+  /** Filled from the template's seed, with a new password; whatever bears the name already is replaced. Throws database_unavailable, database_failed. */
+  create(name: string, template: Template): Promise<DatabaseCredentials>;
+  /** Resolves when neither database nor user is there any more, and no connection to it. Absent is fine. */
+  drop(name: string): Promise<void>;
+  /** Every database and user of this deployment's, except those that are only tried and still may be. */
+  list(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
 export interface Probe {
   /** Polls (50 ms) until the answer's status is below 400. Throws not_ready_in_time with the last thing seen. */
   untilOk(target: { readonly url: string; readonly hostname?: string; readonly timeoutMs: number }, signal: AbortSignal): Promise<void>;
+  /** One request, JSON if there is a body; the answer's body is cut at 64 KiB. Throws whatever kept it from being answered. */
+  ask(target: { readonly url: string; readonly body?: object; readonly timeoutMs: number }, signal: AbortSignal): Promise<{ readonly status: number; readonly body: string }>;
 }
 
 export interface TaskQueue {
@@ -199,14 +323,19 @@ export interface Proxy {
   ensure(): Promise<'unchanged' | 'written'>;
 }
 
+/** `container` is a cold start's, `restore` a checkpoint's. */
+export const PROVISION_PHASES = ['database', 'container', 'restore', 'readiness', 'activation', 'warmup'] as const;
+export type ProvisionPhase = (typeof PROVISION_PHASES)[number];
+export type ProvisionMethod = 'criu_restore' | 'cold_start';
+
 /** What is counted. Implemented by the metrics; every label value comes from a bounded set. */
 export interface Observer {
   take(template: string, outcome: TakeOutcome['kind'] | 'error', durationMs: number): void;
-  provision(template: string, method: 'criu_restore' | 'cold_start', status: 'success' | 'failure', durationMs: number): void;
-  provisionPhase(template: string, phase: 'container' | 'readiness' | 'warmup', durationMs: number): void;
+  provision(template: string, method: ProvisionMethod, status: 'success' | 'failure', durationMs: number): void;
+  provisionPhase(template: string, phase: ProvisionPhase, durationMs: number): void;
   provisionFailed(template: string, code: ErrorCode): void;
   release(template: string, reason: ReleaseReason): void;
   cleanup(template: string, status: 'success' | 'failure', durationMs: number): void;
   expiryLag(ms: number): void;
-  repaired(kind: 'container' | 'record' | 'port' | 'index' | 'ticket' | 'proxy', count: number): void;
+  repaired(kind: 'container' | 'database' | 'record' | 'port' | 'index' | 'ticket' | 'proxy', count: number): void;
 }

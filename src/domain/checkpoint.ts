@@ -1,0 +1,46 @@
+import Type, { type Static } from 'typebox';
+
+/** Raised when the metadata's shape changes; a file of another version is refused, never guessed at. */
+export const CHECKPOINT_FORMAT = 1;
+
+/** The first 16 hexadecimal digits of the archive's SHA-256. */
+export const CHECKPOINT_ID_PATTERN = '^[0-9a-f]{16}$';
+const checkpointId = new RegExp(CHECKPOINT_ID_PATTERN);
+
+export function isCheckpointId(text: string): boolean {
+  return checkpointId.test(text);
+}
+
+/** What a checkpoint only fits to: a restore anywhere else fails late, or worse, works in part. */
+export const CheckpointHost = Type.Object({
+  /** The engine's own id of the image: the root file system below the dumped memory. */
+  imageId: Type.String(),
+  /** `uname -r` and `uname -m` of the host. */
+  kernel: Type.String(),
+  arch: Type.String(),
+  engine: Type.String(),
+  engineVersion: Type.String(),
+  criu: Type.String(),
+});
+export type CheckpointHost = Static<typeof CheckpointHost>;
+
+/** The file beside a checkpoint's archive. */
+export const CheckpointMetadata = Type.Object({
+  format: Type.Literal(CHECKPOINT_FORMAT),
+  id: Type.String({ pattern: CHECKPOINT_ID_PATTERN }),
+  template: Type.String(),
+  /** Environment, limits and port are frozen in the dump, so another version of the template needs another checkpoint. */
+  templateVersion: Type.String(),
+  host: CheckpointHost,
+  fileLocks: Type.Boolean(),
+  sizeBytes: Type.Integer({ minimum: 1 }),
+  sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  /** ISO 8601, UTC. */
+  createdAt: Type.String(),
+});
+export type CheckpointMetadata = Static<typeof CheckpointMetadata>;
+
+/** Stock is of the template and, where one is promoted, of the checkpoint: promoting another makes it outdated. */
+export function stockVersion(templateVersion: string, checkpoint: string | undefined): string {
+  return checkpoint === undefined ? templateVersion : `${templateVersion}+${checkpoint}`;
+}
