@@ -51,10 +51,10 @@ export class ValkeyArrivals implements Arrivals {
     await Promise.all([...byTemplate].map(([template, ids]) => this.#scripts.run('renew-ticket', [keys.warming(template)], [QUEUED_TICKET_LIFE_MS, ...ids])));
   }
 
-  async begin(template: Template, version: string, id: string): Promise<Instance | undefined> {
+  async begin(template: Template, version: string, id: string, database: string | undefined): Promise<Instance | undefined> {
     const draft: Instance = {
       v: INSTANCE_RECORD_VERSION, id, label: newHostLabel(), template: template.name, templateVersion: version,
-      node: this.#node, container: containerName(id), state: 'warming', generation: 0, port: null,
+      node: this.#node, container: containerName(id), state: 'warming', generation: 0, port: null, database: database ?? null,
       createdAtMs: 0, readyAtMs: null, assignedAtMs: null, deadlineMs: null, endOfLifeMs: null, owner: null, reason: null,
     };
     const ticketLifeMs = template.readiness.timeoutMs + WORK_ALLOWANCE_MS;

@@ -32,6 +32,10 @@ export class ValkeyDepartures implements Departures {
     return reply === 0 ? { kind: 'unchanged' } : { kind: 'releasing', instance: requireRecord(reply, this.#log) };
   }
 
+  async databaseDropped(instance: Instance): Promise<void> {
+    await this.#scripts.run('database-dropped', [keys.instances], [instance.id]);
+  }
+
   async coolPort(instance: Instance): Promise<void> {
     const { node, id } = instance;
     await this.#scripts.run('cool-port', [keys.instances, keys.coolingPorts(node), keys.heldPorts(node)], [id, this.#portCoolDownMs]);
@@ -39,7 +43,7 @@ export class ValkeyDepartures implements Departures {
 
   async forget(instance: Instance): Promise<void> {
     const reply = await this.#scripts.run('forget', [keys.instances, keys.leaving(instance.template)], [instance.id]);
-    if (reply === -1) throw new Error(`the record of ${instance.id} cannot be deleted: it is not releasing, or it still holds a port`);
+    if (reply === -1) throw new Error(`the record of ${instance.id} cannot be deleted: it is not releasing, or it still holds a port or a database`);
   }
 
   async quarantine(instance: Instance, reason: string): Promise<void> {

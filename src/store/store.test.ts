@@ -245,7 +245,7 @@ describe('refill', () => {
   it('drops work whose ticket was taken away, and pauses a template that fails', async () => {
     const [first = '', second = ''] = await store.arrivals.reserve(tiny);
     await store.arrivals.cancelTicket('tiny', first);
-    expect(await store.arrivals.begin(tiny, templateVersion(tiny), first)).toBeUndefined();
+    expect(await store.arrivals.begin(tiny, templateVersion(tiny), first, undefined)).toBeUndefined();
     const instance = await warm(store, tiny, second);
     await store.arrivals.cancelTicket('tiny', second);
     expect(await store.arrivals.markReady(instance, tiny)).toBe(false);

@@ -111,7 +111,7 @@ export class FakeDemos implements Demos {
   #assign({ name, ttl }: Template, owner: string): Instance {
     const id = newInstanceId();
     const instance: Instance = {
-      v: INSTANCE_RECORD_VERSION, id, label: newHostLabel(), template: name, templateVersion: 'v1', node: 'node0', container: `demo-${id}`, state: 'assigned', generation: 2,
+      v: INSTANCE_RECORD_VERSION, id, label: newHostLabel(), template: name, templateVersion: 'v1', node: 'node0', container: `demo-${id}`, database: null, state: 'assigned', generation: 2,
       port: 20_000, createdAtMs: this.nowMs, readyAtMs: this.nowMs, assignedAtMs: this.nowMs, deadlineMs: this.nowMs + ttl.defaultMs, endOfLifeMs: null, owner, reason: null,
     };
     this.instances.set(id, instance);

@@ -49,7 +49,7 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
 
 /** Brings one reserved ticket up to a warming record with a port and a name. */
 export async function warm(store: Store, template: Template, id: string): Promise<Instance> {
-  const begun = await store.arrivals.begin(template, templateVersion(template), id);
+  const begun = await store.arrivals.begin(template, templateVersion(template), id, undefined);
   if (begun === undefined) throw new Error(`no ticket for ${id}`);
   const instance = await store.arrivals.allocatePort(begun);
   await store.arrivals.publishHostname(instance);

@@ -1,0 +1,8 @@
+-- The database of a releasing instance is gone; the record must not keep naming it.
+-- KEYS[1] instances   ARGV[1] id
+-- Returns 1 when it was noted, 0 when there was none to note
+local record = load_record(KEYS[1], ARGV[1])
+if not record or record.state ~= 'releasing' or record.database == cjson.null then return 0 end
+record.database = cjson.null
+save_record(KEYS[1], record)
+return 1
