@@ -1,16 +1,24 @@
+import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { CleanupTask } from '../domain/task.ts';
-import type { ContainerRuntime, Departures, Observer, Takes } from './ports.ts';
+import type { ContainerRuntime, Databases, Departures, Observer, Takes } from './ports.ts';
 import { queueCleanup, type ReleaseParts } from './release.ts';
 
 export interface CleanupParts {
   readonly departures: Departures;
   readonly runtime: ContainerRuntime;
+  /** Undefined on a node without a database server. */
+  readonly databases: Databases | undefined;
 }
 
 /** In strict order; a step that fails keeps everything after it from happening. The name stopped resolving on release. */
-export async function takeDown({ departures, runtime }: CleanupParts, instance: Instance): Promise<void> {
+export async function takeDown({ departures, runtime, databases }: CleanupParts, instance: Instance): Promise<void> {
   await runtime.remove(instance.container);
+  if (instance.database !== null) {
+    if (databases === undefined) throw new TryItNowError('database_unavailable', `The database ${instance.database} of instance ${instance.id} cannot be dropped: this node has no database server any more; set DATABASE_SOCKET again`);
+    await databases.drop(instance.database);
+    await departures.databaseDropped(instance);
+  }
   await departures.coolPort(instance);
   await departures.forget(instance);
 }

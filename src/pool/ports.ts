@@ -124,6 +124,8 @@ export interface Census {
   list(): Promise<Instance[]>;
   /** Also for a record of another version, which `list` and `find` skip: what hangs on it is not ours to judge. */
   isRecorded(id: string): Promise<boolean>;
+  /** Of every record, readable or not. */
+  ids(): Promise<readonly string[]>;
   /** Tickets past their deadline: at most some hundreds at a time. */
   lostTickets(): Promise<LostTicket[]>;
   /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */

@@ -1,13 +1,18 @@
+import type { Clock } from '../domain/clock.ts';
 import { describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
-import type { Census, ContainerRuntime, NodeRegistry, Proxy, Takes } from './ports.ts';
+import type { Census, ContainerRuntime, Databases, NodeRegistry, Promotions, Proxy, Takes } from './ports.ts';
 import { sendAway, type ReleaseParts } from './release.ts';
+import { wantedStock } from './stock-version.ts';
 
 export interface ReconcileParts extends ReleaseParts {
   readonly catalogue: Catalogue;
   readonly census: Census;
   readonly runtime: ContainerRuntime;
+  readonly databases: Databases | undefined;
+  readonly promotions: Promotions;
+  readonly clock: Clock;
   /** Undefined on a further node: the proxy is looked after by the node it runs on. */
   readonly proxy: Proxy | undefined;
   readonly registry: NodeRegistry;
@@ -43,6 +48,7 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
     records = await census.list();
     await reconcileContainers(parts, records.filter((record) => record.node === parts.node.name));
   });
+  await attempt(() => reconcileDatabases(parts));
   let unfinished = false;
   await attempt(async () => {
     unfinished = await retireOutdated(parts, records);
@@ -68,7 +74,8 @@ async function reconcileContainers(parts: ReconcileParts, records: readonly Inst
   }
 
   const known = new Set(records.map((record) => record.container));
-  for (const { name, instanceId } of containers.filter((container) => !known.has(container.name))) {
+  for (const { name, instanceId, keepUntilMs = 0 } of containers.filter((container) => !known.has(container.name))) {
+    if (keepUntilMs > parts.clock.now()) continue;
     const view = instanceId === undefined ? undefined : await takes.find(instanceId);
     if (view === undefined ? instanceId !== undefined && (await census.isRecorded(instanceId)) : view.instance.container === name) continue;
     await runtime.remove(name);
@@ -77,8 +84,22 @@ async function reconcileContainers(parts: ReconcileParts, records: readonly Inst
   }
 }
 
+/** The databases are listed before the records are read: a record is older than its database and outlives it. */
+async function reconcileDatabases({ databases, census, catalogue, observer, log }: ReconcileParts): Promise<void> {
+  if (databases === undefined) return;
+  await databases.prepare(catalogue.all());
+  const names = await databases.list();
+  if (names.length === 0) return;
+  const known = new Set((await census.ids()).map((instanceId) => databases.nameFor({ instanceId })));
+  for (const name of names.filter((candidate) => !known.has(candidate))) {
+    await databases.drop(name);
+    observer.repaired('database', 1);
+    log.warn({ database: name }, 'Dropped a database that no record knows of');
+  }
+}
+
 /**
- * Stock of an older template version, or of a template no longer offered. Half of the target, rounded down, stays takeable;
+ * Stock of an older template version or of another checkpoint than the promoted one, or of a template no longer offered. Half of the target, rounded down, stays takeable;
  * true when some had to stay for that, to be replaced as soon as new ones are ready.
  */
 async function retireOutdated(parts: ReconcileParts, records: readonly Instance[]): Promise<boolean> {
@@ -91,8 +112,9 @@ async function retireOutdated(parts: ReconcileParts, records: readonly Instance[
     else stock.push(record);
   }
   let unfinished = false;
+  const wanted = await wantedStock(parts, catalogue.all());
   for (const [name, stock] of ready) {
-    const outdated = stock.filter((record) => record.templateVersion !== catalogue.version(name));
+    const outdated = stock.filter((record) => record.templateVersion !== wanted.get(name)?.version);
     const template = catalogue.get(name);
     const keep = Math.floor((template?.pool.target ?? 0) / 2);
     const leaving = outdated.slice(0, Math.max(0, stock.length - keep));

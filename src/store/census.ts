@@ -70,6 +70,10 @@ export class ValkeyCensus implements Census {
     return lost.flat();
   }
 
+  async ids(): Promise<readonly string[]> {
+    return this.#ask(() => this.#client.hkeys(keys.instances));
+  }
+
   async isRecorded(id: string): Promise<boolean> {
     return (await this.#ask(() => this.#client.hexists(keys.instances, id))) === 1;
   }

@@ -1,0 +1,218 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { instanceUrl, hostname, type PublicAddress } from '../domain/address.ts';
+import type { CheckpointMetadata } from '../domain/checkpoint.ts';
+import { systemClock, type Clock } from '../domain/clock.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import { newHostLabel, newInstanceId } from '../domain/ids.ts';
+import type { Log } from '../domain/log.ts';
+import { templateVersion, type Catalogue, type Template } from '../domain/template.ts';
+import { activate, askIdentity, type Reach } from './activate.ts';
+import type { Checkpointing, CheckpointShelf, ContainerRuntime, ContainerSpec, Databases, Probe, Promotions } from './ports.ts';
+
+export interface CheckpointParts {
+  readonly catalogue: Catalogue;
+  readonly runtime: ContainerRuntime;
+  /** Undefined: the engine has no such ability. */
+  readonly checkpointing: Checkpointing | undefined;
+  readonly shelf: CheckpointShelf;
+  readonly promotions: Promotions;
+  readonly databases: Databases | undefined;
+  readonly probe: Probe;
+  readonly node: { readonly address: string };
+  readonly address: PublicAddress;
+  /** A free host port outside the pool's range. */
+  readonly freePort: () => Promise<number>;
+  /** A path in the shelf's file system for an archive in the making. */
+  readonly draftArchive: () => Promise<string>;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** Told as each step begins: long ones show progress. */
+export type OnStep = (step: string) => void;
+
+/** How long the containers and databases of one command outlive it at most, should it be killed. */
+const KEEP_MS = 30 * 60_000;
+/** Keep-alive connections of the warm-up requests are closed by us; an app's own to itself may take a little. */
+const IDLE_TIMEOUT_MS = 15_000;
+const RESTORED_READY_MS = 5_000;
+const SEED_BYTES = 32;
+
+/**
+ * Starts the template's app from its image, waits until it is ready, warms it up, waits until no connection is open, and
+ * dumps it. It has neither identity nor database then, so the dump holds nobody's. Throws checkpointing_unavailable,
+ * unknown_template, and what its steps throw; whatever it started is gone when it returns.
+ */
+export async function createCheckpoint(parts: CheckpointParts, name: string, onStep: OnStep, signal: AbortSignal): Promise<CheckpointMetadata> {
+  const { runtime, probe, shelf } = parts;
+  const clock = parts.clock ?? systemClock;
+  const template = requireTemplate(parts.catalogue, name);
+  onStep('trying whether this host can dump and restore');
+  const checkpointing = await requireCheckpointing(parts);
+  const host = await checkpointing.host(template);
+  await runtime.prepare([template]);
+  const archive = await parts.draftArchive();
+  const { spec, reach } = await tried(parts, template, 'source');
+  try {
+    onStep(`starting ${template.image}`);
+    await runtime.start(spec, signal);
+    onStep(`waiting until ${template.readiness.path} answers`);
+    await probe.untilOk({ url: `${reach.origin}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs }, signal);
+    for (const path of template.checkpoint.warmup) {
+      onStep(`warming up ${path}`);
+      await probe.untilOk({ url: `${reach.origin}${path}`, timeoutMs: template.readiness.timeoutMs }, signal);
+    }
+    onStep('waiting until no connection is open');
+    await checkpointing.untilIdle(spec.name, IDLE_TIMEOUT_MS, signal);
+    onStep('dumping memory and files');
+    await checkpointing.dump(spec.name, archive, { fileLocks: template.checkpoint.fileLocks });
+    onStep('storing the archive');
+    return await shelf.add(archive, {
+      template: template.name, templateVersion: templateVersion(template), host, fileLocks: template.checkpoint.fileLocks,
+      createdAt: new Date(clock.now()).toISOString(),
+    });
+  } finally {
+    await removed(parts, () => runtime.remove(spec.name));
+    await rm(archive, { force: true });
+  }
+}
+
+export interface Verification {
+  readonly metadata: CheckpointMetadata;
+  /** From the start of the restore to the app's answer, of each clone, in ms. */
+  readonly restoreMs: readonly number[];
+  /** What the clones' identity probes answered. */
+  readonly identities: readonly string[];
+}
+
+/**
+ * Restores two clones side by side, activates both and asks each who it is. Throws checkpoint_not_verified when the template
+ * has no identity probe or both answer alike, and what the checks and the restores throw.
+ */
+export async function verifyCheckpoint(parts: CheckpointParts, id: string, onStep: OnStep, signal: AbortSignal): Promise<Verification> {
+  const metadata = await parts.shelf.metadata(id);
+  const template = requireTemplate(parts.catalogue, metadata.template);
+  const { identity } = template;
+  if (identity === undefined) {
+    throw new TryItNowError('checkpoint_not_verified', `Template ${template.name} has no identity probe, so nobody can tell whether two clones of checkpoint ${id} are each their own; give it one (identity: {http: /path} or {exec: [command]})`);
+  }
+  onStep('trying whether this host can dump and restore');
+  const checkpointing = await requireCheckpointing(parts);
+  onStep(`checking the archive of ${id}`);
+  const from = await parts.shelf.open(id, { template: template.name, templateVersion: templateVersion(template), host: await checkpointing.host(template) });
+  await parts.runtime.prepare([template]);
+  await parts.databases?.prepare([template]);
+
+  onStep('restoring and activating two clones');
+  const clone = async (which: string): Promise<{ readonly restoreMs: number; readonly identity: string }> => {
+    const { spec, reach, database } = await tried(parts, template, which);
+    try {
+      const startedAt = performance.now();
+      await checkpointing.restore(spec, from, signal);
+      await parts.probe.untilOk({ url: `${reach.origin}${template.readiness.path}`, timeoutMs: RESTORED_READY_MS }, signal);
+      const restoreMs = performance.now() - startedAt;
+      const label = newHostLabel();
+      await activate(parts, template, reach, {
+        instanceId: newInstanceId(), hostname: hostname(parts.address, label), url: instanceUrl(parts.address, label), seed: randomBytes(SEED_BYTES).toString('hex'),
+        database: database === undefined ? undefined : await parts.databases?.create(database, template),
+      }, signal);
+      return { restoreMs, identity: await askIdentity(parts, template, identity, reach, signal) };
+    } finally {
+      await removed(parts, () => parts.runtime.remove(spec.name));
+      if (database !== undefined) await removed(parts, async () => parts.databases?.drop(database));
+    }
+  };
+  const clones = [clone('clone'), clone('clone')];
+  await Promise.allSettled(clones);
+  const [first, second] = await Promise.all(clones);
+  if (first === undefined || second === undefined) throw new Error('two clones were asked for');
+  if (first.identity === second.identity) {
+    throw new TryItNowError('checkpoint_not_verified', `Two clones of checkpoint ${id} gave the same answer to the identity probe of template ${template.name} (${JSON.stringify(first.identity.slice(0, 200))}), so the activation hook does not make an instance its own`);
+  }
+  return { metadata, restoreMs: [first.restoreMs, second.restoreMs], identities: [first.identity, second.identity] };
+}
+
+/** Verifies, and has every node restore the template from it. The pool is replaced gradually. */
+export async function promoteCheckpoint(parts: CheckpointParts, id: string, onStep: OnStep, signal: AbortSignal): Promise<Verification & { readonly changed: boolean; readonly replaced: string | undefined }> {
+  const verification = await verifyCheckpoint(parts, id, onStep, signal);
+  onStep('promoting');
+  return { ...verification, ...(await parts.promotions.promote(verification.metadata.template, id)) };
+}
+
+/** Removes checkpoints beyond the newest `keep` of each template, never one that is promoted or can be gone back to. Returns their ids. */
+export async function prunable(parts: Pick<CheckpointParts, 'shelf' | 'promotions'>, keep: number): Promise<readonly string[]> {
+  const kept = new Map<string, number>();
+  const removable: string[] = [];
+  for (const { id, metadata } of await parts.shelf.list()) {
+    if (metadata === undefined) continue;
+    const { current, earlier } = await parts.promotions.status(metadata.template);
+    const already = kept.get(metadata.template) ?? 0;
+    if (id === current || earlier.includes(id)) continue;
+    if (already < keep) kept.set(metadata.template, already + 1);
+    else removable.push(id);
+  }
+  return removable;
+}
+
+/** Checkpoints that the configuration names: copied in and promoted once, so that a later promotion by a person holds. One that is unsound is logged and left. */
+export async function promoteConfigured(parts: Pick<CheckpointParts, 'catalogue' | 'shelf' | 'promotions' | 'log'>): Promise<void> {
+  for (const template of parts.catalogue.all()) {
+    const { file, enabled } = template.checkpoint;
+    if (file === undefined || !enabled) continue;
+    try {
+      const { id, template: madeFor } = await parts.shelf.adopt(file);
+      if (madeFor !== template.name) throw new TryItNowError('checkpoint_unfit', `${file} was made for template ${madeFor}, not for ${template.name}`);
+      const { changed } = await parts.promotions.promote(template.name, id, 'configured');
+      if (changed) parts.log.info({ template: template.name, checkpoint: id, file }, 'Checkpoint of the configuration promoted');
+    } catch (error) {
+      if (!(error instanceof TryItNowError) || error.code === 'store_unavailable') throw error;
+      parts.log.error({ template: template.name, file, code: error.code, reason: describeError(error) }, 'The checkpoint that the configuration names cannot be used; what was promoted before holds');
+    }
+  }
+}
+
+interface Tried {
+  readonly spec: ContainerSpec;
+  readonly reach: Reach;
+  readonly database: string | undefined;
+}
+
+/** Something that no record knows, so it carries its own end for the reconciler of a server that runs beside us. */
+async function tried({ node, databases, freePort, clock = systemClock }: CheckpointParts, template: Template, what: string): Promise<Tried> {
+  const keepUntilMs = clock.now() + KEEP_MS;
+  const hostPort = await freePort();
+  if (what !== 'source' && template.database !== undefined && databases === undefined) {
+    throw new TryItNowError('database_unavailable', `Template ${template.name} has a database, but this node has no database server; set DATABASE_SOCKET`);
+  }
+  const name = `demo-${what}-${randomBytes(6).toString('hex')}`;
+  return {
+    spec: { name, instanceId: undefined, template, hostPort, env: {}, keepUntilMs },
+    reach: { container: name, origin: `http://${node.address}:${hostPort}` },
+    database: template.database === undefined ? undefined : databases?.nameFor({ keepUntilMs }),
+  };
+}
+
+/** What cannot be removed is left to the reconciler, and must not hide why we are here. */
+async function removed({ log }: CheckpointParts, remove: () => Promise<void>): Promise<void> {
+  try {
+    await remove();
+  } catch (error) {
+    log.warn({ reason: describeError(error) }, 'Something made for a checkpoint is still there; the reconciler will remove it');
+  }
+}
+
+function requireTemplate(catalogue: Catalogue, name: string): Template {
+  const template = catalogue.get(name);
+  if (template === undefined) {
+    throw new TryItNowError('unknown_template', `There is no template ${name}; there ${catalogue.all().length === 1 ? 'is' : 'are'} ${catalogue.all().map((known) => known.name).join(', ')}`);
+  }
+  return template;
+}
+
+async function requireCheckpointing({ checkpointing, runtime }: CheckpointParts): Promise<Checkpointing> {
+  if (checkpointing === undefined) throw new TryItNowError('checkpointing_unavailable', `Containers here are run by ${runtime.engine}, which cannot restore checkpoints; Podman can`);
+  const availability = await checkpointing.availability();
+  if (!availability.available) throw new TryItNowError('checkpointing_unavailable', availability.reason);
+  return checkpointing;
+}

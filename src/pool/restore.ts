@@ -1,0 +1,70 @@
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { Template } from '../domain/template.ts';
+import type { Checkpointing, CheckpointShelf, ContainerSpec, Promotions } from './ports.ts';
+
+export interface RestorerOptions {
+  readonly checkpointing: Checkpointing;
+  readonly shelf: CheckpointShelf;
+  readonly promotions: Promotions;
+  readonly log: Log;
+}
+
+/** Brings containers up from the promoted checkpoint, and keeps the books on how that goes. One for each process. */
+export class Restorer {
+  readonly #options: RestorerOptions;
+  /** What was said already, so that a checkpoint that does not fit here costs one line and not one an instance. */
+  readonly #told = new Set<string>();
+
+  constructor(options: RestorerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * True when the container runs, restored. False when a cold start is to take its place: nothing fits here, this node has
+   * paused after failures, or the restore failed, which was then counted and logged. Throws only when aborted.
+   */
+  async restore(template: Template, templateVersion: string, checkpoint: string, spec: ContainerSpec, signal: AbortSignal): Promise<boolean> {
+    const { checkpointing, shelf, promotions } = this.#options;
+    if ((await promotions.pausedMs(template.name)) > 0) return false;
+    const availability = await checkpointing.availability();
+    if (!availability.available) {
+      this.#tell('no restores', { reason: availability.reason }, 'This node cannot restore checkpoints; its instances are started cold');
+      return false;
+    }
+    try {
+      const from = await shelf.open(checkpoint, { template: template.name, templateVersion, host: await checkpointing.host(template) });
+      await checkpointing.restore(spec, from, signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (error instanceof TryItNowError && (error.code === 'unknown_checkpoint' || error.code === 'checkpoint_unfit')) {
+        // The checkpoint may be sound elsewhere: that it is not for this node says nothing against it.
+        this.#tell(`${template.name} ${checkpoint} ${templateVersion}`, { template: template.name, checkpoint, reason: describeError(error) }, 'The promoted checkpoint is not for this node; its instances are started cold');
+        return false;
+      }
+      await this.failed(template, checkpoint, error);
+      return false;
+    }
+  }
+
+  /** The restored instance came up. */
+  async succeeded(template: Template, checkpoint: string): Promise<void> {
+    await this.#options.promotions.restored(template.name, checkpoint);
+  }
+
+  /** The restore itself failed, or what it restored does not answer. */
+  async failed(template: Template, checkpoint: string, error: unknown): Promise<void> {
+    const { promotions, log } = this.#options;
+    const outcome = await promotions.restoreFailed(template.name, checkpoint);
+    const fields = { template: template.name, checkpoint, reason: describeError(error), pauseMs: outcome.pauseMs };
+    if (outcome.withdrawn) log.error({ ...fields, current: outcome.current }, 'The checkpoint never restored and was taken out; the one before it, if there is one, takes its place');
+    else log.warn(fields, outcome.pauseMs > 0 ? 'Restore failed again; instances are started cold for a while' : 'Restore failed; the instance is started cold');
+  }
+
+  #tell(key: string, fields: object, message: string): void {
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    this.#options.log.warn(fields, message);
+  }
+}
