@@ -3,10 +3,12 @@ import { chooseEngine, createRuntime, prepareRuntime, type Engine } from './adap
 import type { Config } from './config/config.ts';
 import { systemClock } from './domain/clock.ts';
 import { Catalogue } from './domain/template.ts';
+import { TryItNowError } from './domain/errors.ts';
 import { createServer } from './http/server.ts';
 import { Loop } from './lifecycle/loop.ts';
 import { Releasers } from './lifecycle/releasers.ts';
 import { abandon } from './pool/abandon.ts';
+import { promoteConfigured } from './pool/checkpoints.ts';
 import { cleanUp } from './pool/cleanup.ts';
 import { DemoPool } from './pool/demos.ts';
 import type { ContainerRuntime, TaskHandlers } from './pool/ports.ts';
@@ -19,6 +21,7 @@ import { connectQueue } from './queue/connection.ts';
 import { queueDepth } from './queue/depth.ts';
 import { createPublisher } from './queue/publisher.ts';
 import { startWorkers } from './queue/worker.ts';
+import { openRestoreParts, type RestoreParts } from './restore-parts.ts';
 import { HttpProbe } from './runtime/readiness/http-probe.ts';
 import { openStore } from './store/store.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -74,9 +77,13 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
   releasers.push('store', store.close);
   const connection = await connectQueue({ ...config.nats, log });
   releasers.push('queue', () => connection.close());
-  const runtime = createRuntime(engine ?? (await chooseEngine(config, log)), config, log);
+  const chosen = engine ?? (await chooseEngine(config, log));
+  const runtime = createRuntime(chosen, config, log);
   releasers.push('runtime', () => runtime.close());
   await prepareRuntime(runtime, config);
+  const restoring = openRestoreParts({ config, engine: chosen, promotions: store.promotions, log, releasers });
+  await requireRestores(config, restoring);
+  await promoteConfigured({ catalogue, shelf: restoring.shelf, promotions: store.promotions, log });
 
   const queue = createPublisher({ connection, log });
   const proxy = new CaddyProxy({
@@ -104,7 +111,7 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
   );
   const parts = {
     catalogue, node, address, runtime, proxy: role === 'server' ? proxy : undefined, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
-    census: store.census, registry: store.registry, observer: metrics, probe: new HttpProbe(), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
+    census: store.census, registry: store.registry, promotions: store.promotions, databases: restoring.databases, restorer: restoring.restorer, observer: metrics, probe: new HttpProbe(), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
     onDemand: () => replenisher.nudge(),
   };
   // Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left.
@@ -138,4 +145,11 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
   if (unfinished) reconciler.nudge();
   log.info({ role, engine: runtime.engine, node: node.name, port, templates: catalogue.all().map(({ name }) => name) }, 'Try It Now started');
   return { demos, runtime, port, stop: () => releasers.releaseAll(log) };
+}
+
+/** CRIU_ENABLED=true is for operators who would rather have no pool than a slow one. Throws checkpointing_unavailable. */
+async function requireRestores({ checkpoints }: Config, { checkpointing }: RestoreParts): Promise<void> {
+  if (checkpoints.mode !== 'on') return;
+  const availability = checkpointing === undefined ? { available: false as const, reason: 'Only Podman can restore checkpoints here' } : await checkpointing.availability();
+  if (!availability.available) throw new TryItNowError('checkpointing_unavailable', `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts instances cold where they cannot be restored)`);
 }

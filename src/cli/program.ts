@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
+import { registerCheckpointCommands } from './checkpoint/register.ts';
 import { packageVersion } from './package-version.ts';
 import { runCommand } from './run-command.ts';
 
@@ -23,5 +24,6 @@ export function program(env: Environment): Command {
   cli.command('discovery')
     .description('answer the proxy where instances live (DNS)')
     .action(() => runCommand(async () => (await import('./discovery.ts')).discovery(env)));
+  registerCheckpointCommands(cli, env);
   return cli;
 }

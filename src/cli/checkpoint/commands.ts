@@ -1,0 +1,179 @@
+import { createInterface } from 'node:readline/promises';
+import Table from 'cli-table3';
+import ora from 'ora';
+import { openCheckpointDesk, type CheckpointDesk } from '../../checkpoint-desk.ts';
+import type { Environment } from '../../config/environment.ts';
+import { loadConfig } from '../../config/load.ts';
+import type { CheckpointMetadata } from '../../domain/checkpoint.ts';
+import { TryItNowError } from '../../domain/errors.ts';
+import { createCheckpoint, promoteCheckpoint, prunable, verifyCheckpoint, type OnStep, type Verification } from '../../pool/checkpoints.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import type { OutputOptions } from './register.ts';
+
+/** Each opens what it needs and closes it again, whatever happens. A signal ends the work in good order: what was started is removed. */
+export async function create(env: Environment, template: string, options: OutputOptions & { readonly promote?: true }): Promise<void> {
+  await atDesk(env, async (desk, signal) => {
+    const metadata = await showing(`Checkpoint of ${template}`, (onStep) => createCheckpoint(desk, template, onStep, signal));
+    const verification = options.promote === true ? await showing(`Promotion of ${metadata.id}`, (onStep) => promoteCheckpoint(desk, metadata.id, onStep, signal)) : undefined;
+    if (options.json === true) printJson({ ...metadata, ...(verification === undefined ? {} : { promoted: true, restore_ms: verification.restoreMs.map(Math.round) }) });
+    else if (verification !== undefined) console.log(`Checkpoint ${metadata.id} of template ${template} (${megabytes(metadata.sizeBytes)}) is promoted; ${restoreTimes(verification)}.`);
+    else console.log(`Checkpoint ${metadata.id} of template ${template} is made (${megabytes(metadata.sizeBytes)}). Next: try-it-now checkpoint promote ${metadata.id}`);
+  });
+}
+
+export async function list(env: Environment, options: OutputOptions): Promise<void> {
+  await atDesk(env, async (desk) => {
+    const found = await desk.shelf.list();
+    const current = await desk.promotions.current(desk.catalogue.all().map(({ name }) => name));
+    const promoted = new Set(current.values());
+    if (options.json === true) {
+      printJson(found.map(({ id, archive, metadata, problem }) => ({ id, archive, promoted: promoted.has(id), ...(metadata === undefined ? {} : { metadata }), ...(problem === undefined ? {} : { problem }) })));
+      return;
+    }
+    if (found.length === 0) {
+      console.log('There is no checkpoint on this node. Make one: try-it-now checkpoint create TEMPLATE');
+      return;
+    }
+    const table = plainTable(['ID', 'TEMPLATE', 'SIZE', 'CREATED', 'STATE']);
+    for (const { id, metadata, problem } of found) {
+      table.push([id, metadata?.template ?? '?', metadata === undefined ? '?' : megabytes(metadata.sizeBytes), metadata === undefined ? '?' : minuteOf(metadata.createdAt), promoted.has(id) ? 'promoted' : problem === undefined ? '' : 'unreadable']);
+    }
+    console.log(table.toString());
+    for (const { id, problem } of found) if (problem !== undefined) console.log(`${id}: ${problem}`);
+  });
+}
+
+export async function inspect(env: Environment, id: string, options: OutputOptions): Promise<void> {
+  await atDesk(env, async (desk) => {
+    const metadata = await desk.shelf.metadata(id);
+    const status = await desk.promotions.status(metadata.template);
+    if (options.json === true) {
+      printJson({ ...metadata, promotion: status });
+      return;
+    }
+    const { host } = metadata;
+    const table = plainTable([]);
+    table.push(
+      ['Checkpoint', metadata.id], ['Template', `${metadata.template} (version ${metadata.templateVersion})`], ['Created', metadata.createdAt],
+      ['Size', megabytes(metadata.sizeBytes)], ['SHA-256', metadata.sha256], ['Image', host.imageId], ['Kernel', `${host.kernel} (${host.arch})`],
+      ['Engine', `${host.engine} ${host.engineVersion}, CRIU ${host.criu}`], ['File locks', metadata.fileLocks ? 'yes' : 'no'],
+      ['State', stateOf(id, status)],
+    );
+    console.log(table.toString());
+  });
+}
+
+export async function verify(env: Environment, id: string, options: OutputOptions): Promise<void> {
+  await atDesk(env, async (desk, signal) => {
+    const verification = await showing(`Verification of ${id}`, (onStep) => verifyCheckpoint(desk, id, onStep, signal));
+    if (options.json === true) printJson({ id, template: verification.metadata.template, restore_ms: verification.restoreMs.map(Math.round), identities: verification.identities });
+    else console.log(`Checkpoint ${id} is sound: two clones came up and each is its own; ${restoreTimes(verification)}.`);
+  });
+}
+
+export async function promote(env: Environment, id: string, options: OutputOptions): Promise<void> {
+  await atDesk(env, async (desk, signal) => {
+    const { metadata, changed, replaced, ...verification } = await showing(`Promotion of ${id}`, (onStep) => promoteCheckpoint(desk, id, onStep, signal));
+    if (options.json === true) printJson({ id, template: metadata.template, changed, replaced: replaced ?? null, restore_ms: verification.restoreMs.map(Math.round) });
+    else if (!changed) console.log(`Checkpoint ${id} was promoted already; it is sound, and nothing changed.`);
+    else console.log(`Checkpoint ${id} is promoted${replaced === undefined ? '' : ` in place of ${replaced}`}; the pool of ${metadata.template} is replaced gradually. To go back: try-it-now checkpoint rollback ${metadata.template}`);
+  });
+}
+
+export async function rollback(env: Environment, template: string, options: OutputOptions): Promise<void> {
+  await atDesk(env, async (desk) => {
+    if (desk.catalogue.get(template) === undefined) throw new TryItNowError('unknown_template', `There is no template ${template}; there are ${desk.catalogue.all().map(({ name }) => name).join(', ')}`);
+    const { from, to } = await desk.promotions.rollback(template);
+    if (options.json === true) printJson({ template, from, to: to ?? null });
+    else console.log(`Template ${template} is no longer restored from ${from}; ${to === undefined ? 'it is started cold' : `it is restored from ${to} again`}, and its pool is replaced gradually.`);
+  });
+}
+
+export async function prune(env: Environment, options: { readonly keep: number; readonly yes?: true }): Promise<void> {
+  await atDesk(env, async (desk) => {
+    const removable = await prunable(desk, options.keep);
+    if (removable.length === 0) {
+      console.log('There is nothing to prune.');
+      return;
+    }
+    if (options.yes !== true && !(await confirmed(`Delete ${removable.join(', ')}?`))) {
+      console.log('Nothing was deleted.');
+      return;
+    }
+    for (const id of removable) {
+      await desk.shelf.remove(id);
+      console.log(`Deleted ${id}.`);
+    }
+  });
+}
+
+async function atDesk(env: Environment, work: (desk: CheckpointDesk, signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { config } = loadConfig(env);
+  // What is worth a log line in a server is, in a command, said on the terminal; standard output is for the result.
+  const log = createLogger('warn', process.stderr);
+  const stopped = new AbortController();
+  const stop = (): void => stopped.abort(new TryItNowError('shutting_down', 'Stopped; what was started for this command is removed.'));
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop);
+  const desk = await openCheckpointDesk(config, log);
+  try {
+    await work(desk, stopped.signal);
+  } finally {
+    await desk.close();
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, stop);
+  }
+}
+
+/** A line that says what is going on; on a terminal it moves, elsewhere each step is a line. All of it on standard error. */
+async function showing<T>(what: string, work: (onStep: OnStep) => Promise<T>): Promise<T> {
+  const { isTTY, columns } = process.stderr;
+  const screen = ora({ stream: process.stderr, discardStdin: false, isEnabled: isTTY && columns > 0 });
+  screen.start(what);
+  try {
+    const result = await work((step) => {
+      if (screen.isEnabled) screen.text = `${what}: ${step}`;
+      else process.stderr.write(`${what}: ${step}\n`);
+    });
+    screen.succeed(what);
+    return result;
+  } catch (error) {
+    screen.fail(what);
+    throw error;
+  }
+}
+
+async function confirmed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new TryItNowError('invalid_request', `${question} Nobody can be asked here; say so with --yes.`);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function plainTable(head: string[]): InstanceType<typeof Table> {
+  const none = Object.fromEntries(['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'].map((name) => [name, '']));
+  return new Table({ head, chars: { ...none, middle: '  ' }, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 } });
+}
+
+function stateOf(id: string, { current, earlier, proven, failures, withdrawn }: Awaited<ReturnType<CheckpointDesk['promotions']['status']>>): string {
+  if (id === current) return `promoted; ${proven ? 'instances were restored from it' : `no instance was restored from it yet${failures > 0 ? `, ${failures} restores failed` : ''}`}`;
+  if (id === withdrawn) return 'taken out, because it did not restore';
+  return earlier.includes(id) ? 'promoted earlier; rollback can go back to it' : 'not promoted';
+}
+
+function restoreTimes({ restoreMs }: Pick<Verification, 'restoreMs'>): string {
+  return `two restores side by side took ${restoreMs.map((ms) => (ms / 1000).toFixed(2)).join(' and ')} s until the app answered`;
+}
+
+function minuteOf(iso: CheckpointMetadata['createdAt']): string {
+  return iso.slice(0, 16).replace('T', ' ');
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.max(1, Math.round(bytes / 1e6))} MB`;
+}
+
+function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, undefined, 2));
+}
