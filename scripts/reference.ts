@@ -1,5 +1,5 @@
 /** The pages under docs/reference that are made from the code, so that they cannot say anything else than the code does. */
-import { NOT_YET_USED, VARIABLES, VARIABLE_NAMES, type Variable } from '../src/config/variables.ts';
+import { VARIABLES, VARIABLE_NAMES, type Variable } from '../src/config/variables.ts';
 import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
 import { DNS_OUTCOMES } from '../src/proxy/discovery/ports.ts';
 import { DiscoveryMetrics } from '../src/telemetry/discovery-metrics.ts';
@@ -41,6 +41,17 @@ POOL_MAX_TTL=30m
 QUEUE_WORKER_COUNT=8
 \`\`\`
 
+With instances that must come from checkpoints, and a database for each:
+
+\`\`\`ini
+CONTAINER_MODE=podman
+CRIU_ENABLED=true
+DATABASE_SOCKET=/run/mysqld/mysqld.sock
+DATABASE_USER=try_it_now
+DATABASE_PASSWORD_FILE=/run/secrets/database-password
+TEMPLATES_FILE=/etc/try-it-now/templates.yaml
+\`\`\`
+
 A second deployment on the same host:
 
 \`\`\`ini
@@ -48,7 +59,9 @@ DEPLOYMENT=try-it-now-staging
 SERVER_PORT=8081
 PROXY_LISTEN=:8001
 CADDY_ADMIN_URL=http://127.0.0.1:2020
-DISCOVERY_ADDR=127.0.0.1:15354
+DISCOVERY_ADDR=127.0.0.1:15355
+DISCOVERY_METRICS_ADDR=127.0.0.1:15356
+CHECKPOINT_DIR=/var/lib/try-it-now-staging/checkpoints
 VALKEY_ADDR=127.0.0.1:6380
 NATS_URL=nats://127.0.0.1:4223
 CONTAINER_PORT_RANGE_START=10000
@@ -75,7 +88,6 @@ export function configPage(): string {
     'Durations have one unit: `500ms`, `10s`, `30m`, `2h`, `1d`. Secrets can be kept out of the environment: `API_KEY_FILE=/run/secrets/api-key` reads the value from a file, without the line end; only one of the two may be set.',
     ...sections,
     EXAMPLES,
-    `## Not used yet\n\n${NOT_YET_USED.map((name) => `\`${name}\``).join(' and ')} are reserved for starting instances from checkpoints. Setting them has no effect in this version, and a warning says so.`,
   ].join('\n\n') + '\n';
 }
 

@@ -3,6 +3,8 @@ import type { Template } from '../domain/template.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 
 export type ContainerMode = 'auto' | 'podman' | 'docker' | 'simulated';
+/** `auto`: where the trial passes; `on`: refuse to start where it does not; `off`: never. */
+export type CheckpointMode = 'auto' | 'on' | 'off';
 
 /** Everything that can be set, parsed once at the edge, frozen, and passed down. Durations in ms. */
 export interface Config {
@@ -53,6 +55,20 @@ export interface Config {
     readonly podmanSocket: string;
     readonly dockerSocket: string;
   };
+  readonly checkpoints: {
+    readonly mode: CheckpointMode;
+    /** Absolute; holds the archives, their metadata and what they were unpacked into. */
+    readonly dir: string;
+  };
+  /** Undefined: there is no database server, and no template asks for one. */
+  readonly database:
+    | {
+        /** Absolute. Its whole folder is mounted into the instances of templates with a database. */
+        readonly socketPath: string;
+        readonly user: string;
+        readonly password: string;
+      }
+    | undefined;
   readonly pool: { readonly replenishIntervalMs: number };
   readonly queue: { readonly workers: number };
   /** In the order of the catalogue; never empty. */

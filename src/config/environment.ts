@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { closestMatch } from 'leven';
 import { describeError } from '../domain/errors.ts';
 import { Wrong, type Kind } from './kinds.ts';
-import { NOT_YET_USED, VARIABLES, VARIABLE_NAMES, type Values, type Variable, type VariableName } from './variables.ts';
+import { VARIABLES, VARIABLE_NAMES, type Values, type Variable, type VariableName } from './variables.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads a whole text file, or throws. */
@@ -76,7 +76,7 @@ export function readEnvironment(env: Environment, readFile: FileReader): Environ
 }
 
 /** Beginnings that nobody else uses, so that what follows is surely meant for us. */
-const OWN_PREFIXES = ['POOL_', 'RATE_LIMIT_', 'CONTAINER_PORT_', 'QUEUE_WORKER_', 'DISCOVERY_', 'TEMPLATES_', 'CADDY_ADMIN_', 'PROXY_LISTEN', 'PROXY_INTERNAL_'];
+const OWN_PREFIXES = ['POOL_', 'RATE_LIMIT_', 'CONTAINER_PORT_', 'QUEUE_WORKER_', 'DISCOVERY_', 'TEMPLATES_', 'CHECKPOINT_', 'CADDY_ADMIN_', 'PROXY_LISTEN', 'PROXY_INTERNAL_'];
 const SECRET_FILES = VARIABLE_NAMES.filter((name) => VARIABLES[name].secret).map((name) => `${name}_FILE`);
 
 /** What is set but does nothing, most likely a slip of the pen. */
@@ -88,8 +88,7 @@ export function unknownVariables(env: Environment): string[] {
     const bare = name.replace(/^TRY_IT_NOW_/, '');
     // Two slips at most, and fewer in a short name, or NODE_ENV would be taken for NODE_NAME.
     const meant = known.includes(bare) ? bare : closestMatch(name, known, { maxDistance: name.length > 8 ? 2 : 1 });
-    if (NOT_YET_USED.includes(name)) warnings.push(`${name} is set but has no effect: this version starts every container cold`);
-    else if (meant !== undefined) warnings.push(`${name} is set but is not a variable of Try It Now; did you mean ${meant}?`);
+    if (meant !== undefined) warnings.push(`${name} is set but is not a variable of Try It Now; did you mean ${meant}?`);
     else if (OWN_PREFIXES.some((prefix) => name.startsWith(prefix))) warnings.push(`${name} is set but is not a variable of Try It Now; docs/reference/config.md lists them`);
   }
   return warnings;

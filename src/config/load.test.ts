@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -56,6 +56,8 @@ describe('without any variable', () => {
       containers: { mode: 'auto', portRange: { start: 20_000, end: 29_999 }, portCoolDownMs: 12_000 },
       rateLimit: { hourly: 60, daily: 300 },
       queue: { workers: 4 },
+      checkpoints: { mode: 'auto', dir: '/var/lib/try-it-now/checkpoints' },
+      database: undefined,
       templates: [{ name: 'default', title: 'hello', image: 'localhost/try-it-now/hello:latest', port: 3000, pool: { target: 3, max: 20, replenishThreshold: 0 }, ttl: { defaultMs: 1_800_000, maxMs: 7_200_000 }, maxAgeMs: 86_400_000 }],
     });
   });
@@ -96,7 +98,9 @@ describe('a variable', () => {
     ['POOL_REPLENISH_INTERVAL', '1ms'], ['POOL_MAX_TTL', '1h30m'], ['POOL_MAX_TTL', '-1h'], ['CONTAINER_PORT_COOLDOWN', '9s'], ['CONTAINER_MODE', 'Podman'], ['CONTAINER_IMAGE', '--privileged'], ['CONTAINER_PORT', '65536'],
     ['BASE_DOMAIN', 'http://example.org'], ['BASE_DOMAIN', '10.0.0.1'], ['BASE_DOMAIN', `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}`], ['PROXY_LISTEN', '8000'], ['PUBLIC_SCHEME', 'ftp'],
     ['CADDY_ADMIN_URL', 'localhost:2019'], ['DISCOVERY_ADDR', 'localhost:53'], ['VALKEY_ADDR', 'redis://host:6379'], ['VALKEY_ADDR', '127.0.0.1'], ['VALKEY_ADDR', 'h:0'], ['NATS_URL', 'http://h:4222'], ['PUBLIC_URL', 'https://h/?a=b'],
-    ['SERVER_PORT', '80 80'], ['TRUSTED_PROXIES', '10.0.0.0/33'], ['TRUSTED_PROXIES', '127.1'], ['LOG_LEVEL', 'loud'], ['DEPLOYMENT', 'Big'], ['NODE_NAME', 'a.b'], ['NODE_ADDRESS', '::1'], ['QUEUE_WORKER_COUNT', '0'],
+    ['SERVER_PORT', '80 80'], ['TRUSTED_PROXIES', '10.0.0.0/33'], ['TRUSTED_PROXIES', '127.1'], ['LOG_LEVEL', 'loud'], ['DEPLOYMENT', 'Big'], ['NODE_NAME', 'a.b'], ['NODE_ADDRESS', '::1'], ['CRIU_ENABLED', 'maybe'], ['CRIU_ENABLED', 'Auto'],
+    ['CHECKPOINT_DIR', 'checkpoints'], ['DATABASE_SOCKET', 'mysqld.sock'], ['DATABASE_SOCKET', '/run/mysqld/'], ['DATABASE_SOCKET', '/run/my:sql/s'], ['DATABASE_SOCKET', `/run/${'a'.repeat(100)}/s.sock`],
+    ['DATABASE_SOCKET', `/run/m/${'a'.repeat(90)}`], ['QUEUE_WORKER_COUNT', '0'],
   ])('%s refuses %s', (name, value) => {
     expect(problem({ [name]: value })).toMatch(new RegExp(`^${name} is .*; it must be `));
   });
@@ -108,6 +112,10 @@ describe('a variable', () => {
     [{ CADDY_ADMIN_URL: 'http://127.0.0.1:2019/' }, { proxy: { adminUrl: 'http://127.0.0.1:2019' } }],
     [{ BASE_DOMAIN: 'Demo.Example.ORG' }, { proxy: { address: { baseDomain: 'demo.example.org' } } }],
     [{ TRUSTED_PROXIES: ' 10.0.0.0/8, ::1 ,' }, { server: { trustedProxies: ['10.0.0.0/8', '::1'] } }],
+    [{ CRIU_ENABLED: 'true' }, { checkpoints: { mode: 'on' } }],
+    [{ CRIU_ENABLED: 'no' }, { checkpoints: { mode: 'off' } }],
+    [{ CHECKPOINT_DIR: '/srv//checkpoints/../dumps/' }, { checkpoints: { dir: '/srv/dumps' } }],
+    [{ DATABASE_SOCKET: '/run/mysqld/mysqld.sock', DATABASE_PASSWORD: 'secret' }, { database: { socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' } }],
     [{ RATE_LIMIT_HOURLY: '0' }, { rateLimit: { hourly: 0 } }],
     [{ CONTAINER_IMAGE: 'registry.example.org:5000/team/board:1.2', CONTAINER_PORT: '80' }, { templates: [{ title: 'board', port: 80 }] }],
   ])('%j is taken', (env, expected) => {
@@ -199,6 +207,9 @@ describe('variables that must fit each other', () => {
     [{ SERVER_PORT: '25000' }, /^SERVER_PORT uses port 25000, which lies between CONTAINER_PORT_RANGE_START/],
     [{ SERVER_PORT: '8000' }, /^SERVER_PORT and PROXY_LISTEN both use port 8000/],
     [{ VALKEY_ADDR: 'localhost:4222' }, /^VALKEY_ADDR and NATS_URL both use port 4222/],
+    [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'docker' }, /^CRIU_ENABLED is true but CONTAINER_MODE is docker: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto/],
+    [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'simulated' }, /^CRIU_ENABLED is true but CONTAINER_MODE is simulated: /],
+    [{ DATABASE_SOCKET: '/run/mysqld/mysqld.sock' }, /^DATABASE_SOCKET is set but DATABASE_PASSWORD is not: .*set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE$/],
     [{ PUBLIC_SCHEME: 'https' }, /^PUBLIC_SCHEME is https but PROXY_LISTEN is :8000, .*PUBLIC_PORT=443$/],
   ])('%j does not', (env, message) => {
     expect(problem(env)).toMatch(message);
@@ -206,6 +217,69 @@ describe('variables that must fit each other', () => {
 
   it('need not differ in their ports when they are on other hosts', () => {
     expect(problems({ VALKEY_ADDR: 'valkey:8080', NATS_URL: 'nats://queue:25000' })).toEqual([]);
+  });
+});
+
+describe('the folder of the database socket', () => {
+  const withSocket = (path: string, env: Environment = {}) => ({ DATABASE_SOCKET: path, DATABASE_PASSWORD: 'secret', ...env });
+  const folder = (): string => {
+    const made = mkdtempSync(join(tmpdir(), 'try-it-now-database-'));
+    onTestFinished(() => rmSync(made, { recursive: true }));
+    return made;
+  };
+
+  it.each(['/tmp', '/run', '/var/run', '/var/lib/mysql', '/var/lib', '/data', '/var/tmp', '/var/run/../lib', ''])('may not be %s, where more than the socket would go to the instances', (place) => {
+    expect(problem(withSocket(`${place}/mysqld.sock`))).toMatch(/^DATABASE_SOCKET is .*, and its whole folder is mounted into instances, but .* holds what others put there too; have MariaDB open its socket in a folder that holds nothing else .*such as \/run\/mysqld\/mysqld\.sock$/);
+  });
+
+  it('may not lead to such a folder by a link', () => {
+    const link = join(folder(), 'link');
+    symlinkSync('/tmp', link);
+    expect(problem(withSocket(`${link}/mysqld.sock`))).toContain('/tmp holds what others put there too');
+  });
+
+  it('may not hold the databases themselves', () => {
+    const place = folder();
+    writeFileSync(join(place, 'ibdata1'), '');
+    expect(problem(withSocket(join(place, 'mysqld.sock')))).toContain(`${place} holds the data of every database`);
+  });
+
+  it.each(['PODMAN_SOCKET', 'DOCKER_SOCKET', 'CHECKPOINT_DIR'])('may not hold %s', (name) => {
+    expect(problem(withSocket('/srv/demo/mysqld.sock', { [name]: '/srv/demo/deeper/one' }))).toContain(`${name} ("/srv/demo/deeper/one") lies in it`);
+  });
+
+  it('may be one of its own', () => {
+    expect(problems(withSocket('/run/mysqld/mysqld.sock'))).toEqual([]);
+    expect(problems(withSocket(join(folder(), 'mysqld.sock')))).toEqual([]);
+  });
+});
+
+describe('CHECKPOINT_PATH', () => {
+  const catalogue = (...lines: string[]): string => file(`templates:\n${lines.map((line) => `  - { ${line} }\n`).join('')}`, 'templates.yaml');
+
+  it('is for the default template', () => {
+    const archive = file('', 'board.tar');
+    expect(config({ CHECKPOINT_PATH: archive }).templates[0]?.checkpoint).toEqual({ enabled: true, file: archive, warmup: [], fileLocks: false });
+    const two = config({ CHECKPOINT_PATH: archive, TEMPLATES_FILE: catalogue('name: a, image: a, port: 1', 'name: b, image: b, port: 1') });
+    expect(two.templates.map((each) => each.checkpoint.file)).toEqual([archive, undefined]);
+  });
+
+  it('stands back where the template names one of its own, or wants none', () => {
+    const own = file('', 'own.tar');
+    const archive = file('', 'board.tar');
+    const { config: found, warnings } = loadConfig({ CHECKPOINT_PATH: archive, TEMPLATES_FILE: catalogue(`name: a, image: a, port: 1, checkpoint: { file: ${own} }`) }, read);
+    expect(found.templates[0]?.checkpoint.file).toBe(own);
+    expect(warnings).toEqual(['CHECKPOINT_PATH is not used, because the template a names a checkpoint.file of its own']);
+    expect(loadConfig({ CHECKPOINT_PATH: archive, TEMPLATES_FILE: catalogue('name: a, image: a, port: 1, checkpoint: { enabled: false }') }, read).warnings).toEqual([expect.stringMatching(/checkpoint\.enabled: false$/)]);
+  });
+
+  it('must name a file', () => {
+    expect(problem({ CHECKPOINT_PATH: '/nonexistent/board.tar' })).toBe('CHECKPOINT_PATH is "/nonexistent/board.tar" (there is no file /nonexistent/board.tar); it must be the archive (.tar) of a checkpoint');
+    expect(problem({ CHECKPOINT_PATH: tmpdir() })).toMatch(/^CHECKPOINT_PATH is .* is a folder\); it must be the archive/);
+  });
+
+  it('is not looked at where checkpoints are off', () => {
+    expect(problems({ CHECKPOINT_PATH: '/nonexistent/board.tar', CRIU_ENABLED: 'false' })).toEqual([]);
   });
 });
 
@@ -234,7 +308,9 @@ describe('warnings', () => {
     [{ API_KEY_FLE: 'x' }, /did you mean API_KEY_FILE\?$/],
     [{ TRY_IT_NOW_LOG_LEVEL: 'x' }, /did you mean LOG_LEVEL\?$/],
     [{ POOL_SOMETHING_ELSE: 'x' }, /^POOL_SOMETHING_ELSE .*docs\/reference\/config\.md/],
-    [{ CRIU_ENABLED: 'true' }, /^CRIU_ENABLED is set but has no effect/],
+    [{ CRIU_ENABLE: 'true' }, /did you mean CRIU_ENABLED\?$/],
+    [{ DATABASE_USER: 'keeper' }, /^DATABASE_USER is not used, because DATABASE_SOCKET is not set/],
+    [{ DATABASE_PASSWORD: 'secret' }, /^DATABASE_PASSWORD is not used, because DATABASE_SOCKET is not set/],
     [{ CONTAINER_PORT_RANGE_START: '32000', CONTAINER_PORT_RANGE_END: '33000' }, /overlaps the kernel's own range 32768 to 60999/],
     [{ SERVER_HOST: '0.0.0.0' }, /^SERVER_HOST \(0\.0\.0\.0\) lets other machines in and API_KEY is not set/],
     [{ TRUSTED_PROXIES: '0.0.0.0/0' }, /^TRUSTED_PROXIES has 0\.0\.0\.0\/0/],
@@ -248,7 +324,7 @@ describe('warnings', () => {
   });
 
   it('leave other programs\' variables alone', () => {
-    expect(warnings({ NODE_ENV: 'production', NODE_OPTIONS: '', DOCKER_HOST: 'x', HOST: 'x', PORT: '1', SERVER_NAME: 'x', NATS_PORT: 'tcp://1.2.3.4:4222', PATH: '/bin', HTTP_PROXY: 'x', POOL_TARGT_SIZE: '' })).toEqual([]);
+    expect(warnings({ NODE_ENV: 'production', NODE_OPTIONS: '', DOCKER_HOST: 'x', HOST: 'x', PORT: '1', SERVER_NAME: 'x', NATS_PORT: 'tcp://1.2.3.4:4222', DATABASE_URL: 'x', DATABASE_HOST: 'x', CRIU_CONFIG_FILE: 'x', PATH: '/bin', HTTP_PROXY: 'x', POOL_TARGT_SIZE: '' })).toEqual([]);
   });
 
   it('do without the kernel\'s range where there is none', () => {

@@ -1,9 +1,12 @@
+import { resolve } from 'node:path';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import type { Template } from '../domain/template.ts';
 import type { Config } from './config.ts';
-import { readEnvironment, readTextFile, shown, unknownVariables, type Environment, type EnvironmentReading, type FileReader } from './environment.ts';
-import type { HostPort } from './kinds.ts';
+import { mismatch, readEnvironment, readTextFile, shown, unknownVariables, type Environment, type EnvironmentReading, type FileReader } from './environment.ts';
+import { databaseProblems } from './database-rules.ts';
+import { Wrong, type HostPort } from './kinds.ts';
+import { archiveFile } from './paths.ts';
 import { environmentProblems, environmentWarnings, poolProblems, portShortage, type Setting } from './rules.ts';
 import { parseTemplates, templateOfImage, type TemplateDefaults } from './templates.ts';
 import { VARIABLES, type Values, type VariableName } from './variables.ts';
@@ -28,17 +31,38 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
   const { values, broken, explicit } = reading;
   const catalogue = readCatalogue(reading, env, readFile);
   const rangeIsSound = !broken.has('CONTAINER_PORT_RANGE_START') && !broken.has('CONTAINER_PORT_RANGE_END');
-  const found = [...reading.problems, ...environmentProblems(values, broken), ...catalogue.problems];
+  const found = [...reading.problems, ...environmentProblems(values, broken), ...databaseProblems(values, broken), ...checkpointPathProblems(reading), ...catalogue.problems];
   // Counted only once the pools themselves are right: their sizes are what is added up.
   if (catalogue.problems.length === 0 && rangeIsSound && !broken.has('POOL_MAX_SIZE')) found.push(...portShortage(values, catalogue.templates));
   const problems = [...new Set(found)];
   const unknown = unknownVariables(env);
   if (problems.length > 0) throw invalidConfig(problems, unknown);
   return {
-    config: deepFreeze(assemble(values, catalogue.templates)),
+    config: deepFreeze(assemble(values, withCheckpointPath(values, catalogue.templates))),
     explicit,
-    warnings: [...unknown, ...environmentWarnings(values, explicit, readFile)],
+    warnings: [...unknown, ...environmentWarnings(values, explicit, readFile), ...unusedCheckpointPath(values, catalogue.templates)],
   };
+}
+
+/** Where checkpoints are off, a file that is gone does no harm. */
+function checkpointPathProblems({ values, broken }: EnvironmentReading): string[] {
+  const { CHECKPOINT_PATH: file, CRIU_ENABLED: mode } = values;
+  if (file === undefined || mode === 'off' || broken.has('CRIU_ENABLED')) return [];
+  const kind = archiveFile(process.cwd(), 'must exist');
+  const found = kind.parse(file);
+  return found instanceof Wrong ? [mismatch('CHECKPOINT_PATH', file, kind, found)] : [];
+}
+
+function withCheckpointPath({ CHECKPOINT_PATH: file }: Values, [first, ...others]: readonly Template[]): readonly Template[] {
+  if (first === undefined) return [];
+  if (file === undefined || first.checkpoint.file !== undefined) return [first, ...others];
+  return [{ ...first, checkpoint: { ...first.checkpoint, file: resolve(file) } }, ...others];
+}
+
+function unusedCheckpointPath({ CHECKPOINT_PATH: file }: Values, [first]: readonly Template[]): string[] {
+  if (file === undefined || first === undefined) return [];
+  if (first.checkpoint.file !== undefined) return [`CHECKPOINT_PATH is not used, because the template ${first.name} names a checkpoint.file of its own`];
+  return first.checkpoint.enabled ? [] : [`CHECKPOINT_PATH is not used, because the template ${first.name} has checkpoint.enabled: false`];
 }
 
 function invalidConfig(problems: readonly string[], unknown: readonly string[]): TryItNowError {
@@ -70,7 +94,10 @@ function readCatalogue({ values, broken }: EnvironmentReading, env: Environment,
   } catch (error) {
     return { templates: [], problems: [...problems, `TEMPLATES_FILE is ${shown(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`] };
   }
-  const parsed = parseTemplates(text, file, defaults);
+  const parsed = parseTemplates(text, file, defaults, {
+    hasDatabase: values.DATABASE_SOCKET !== undefined || broken.has('DATABASE_SOCKET'),
+    usesCheckpoints: values.CRIU_ENABLED !== 'off' && !broken.has('CRIU_ENABLED'),
+  });
   return { templates: parsed.templates, problems: [...problems, ...parsed.problems] };
 }
 
@@ -84,6 +111,10 @@ function publicAddress(values: Values): PublicAddress {
 function internalUrl({ host, port }: HostPort): string {
   const reached = ['', '0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host;
   return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+}
+
+function database({ DATABASE_SOCKET: socketPath, DATABASE_USER: user, DATABASE_PASSWORD: password }: Values): Config['database'] {
+  return socketPath === undefined || password === undefined ? undefined : { socketPath, user, password };
 }
 
 function assemble(values: Values, templates: readonly Template[]): Config {
@@ -116,6 +147,8 @@ function assemble(values: Values, templates: readonly Template[]): Config {
       podmanSocket: values.PODMAN_SOCKET,
       dockerSocket: values.DOCKER_SOCKET,
     },
+    checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR },
+    database: database(values),
     pool: { replenishIntervalMs: values.POOL_REPLENISH_INTERVAL },
     queue: { workers: values.QUEUE_WORKER_COUNT },
     templates,

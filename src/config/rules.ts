@@ -79,6 +79,10 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
   if (sound('PUBLIC_SCHEME', 'PUBLIC_PORT', 'PROXY_LISTEN') && values.PUBLIC_SCHEME === 'https' && values.PUBLIC_PORT === undefined && values.PROXY_LISTEN.port !== 443) {
     problems.push(`PUBLIC_SCHEME is https but PROXY_LISTEN is ${values.PROXY_LISTEN.text}, where Caddy speaks plain HTTP; set PUBLIC_PORT to the port of your TLS end, such as PUBLIC_PORT=443`);
   }
+  const { CRIU_ENABLED: checkpoints, CONTAINER_MODE: engine } = values;
+  if (sound('CRIU_ENABLED', 'CONTAINER_MODE') && checkpoints === 'on' && (engine === 'docker' || engine === 'simulated')) {
+    problems.push(`CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto to use them where they work`);
+  }
   return problems;
 }
 
@@ -102,6 +106,9 @@ export function environmentWarnings(values: Values, explicit: ReadonlySet<Variab
   }
   for (const entry of values.TRUSTED_PROXIES.filter((block) => block.endsWith('/0'))) {
     warnings.push(`TRUSTED_PROXIES has ${entry}: every client may then claim any address, and rate limits count for nothing`);
+  }
+  for (const name of ['DATABASE_USER', 'DATABASE_PASSWORD'] as const) {
+    if (values.DATABASE_SOCKET === undefined && explicit.has(name)) warnings.push(`${name} is not used, because DATABASE_SOCKET is not set`);
   }
   for (const name of ['CONTAINER_IMAGE', 'CONTAINER_PORT'] as const) {
     if (values.TEMPLATES_FILE !== undefined && explicit.has(name)) warnings.push(`${name} is not used, because TEMPLATES_FILE names the images and ports`);

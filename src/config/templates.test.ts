@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse, stringify } from 'yaml';
-import type { Template } from '../domain/template.ts';
+import { templateVersion, type Template } from '../domain/template.ts';
 import type { Setting } from './rules.ts';
 import { parseTemplates, type TemplateDefaults } from './templates.ts';
 
@@ -17,7 +20,8 @@ const defaults: TemplateDefaults = {
   maxAge: setting('POOL_MAX_AGE', 1_440 * MINUTE, '24h'),
 };
 
-const reading = (text: string) => parseTemplates(text, 'apps.yaml', defaults);
+const everything = { hasDatabase: true, usesCheckpoints: true };
+const reading = (text: string, file = 'apps.yaml', surroundings = everything) => parseTemplates(text, file, defaults, surroundings);
 const problems = (text: string): readonly string[] => reading(text).problems;
 
 /** One template with these lines added, each a line of the file from line 5 on. */
@@ -37,7 +41,7 @@ describe('a template', () => {
     expect(template()).toEqual({
       name: 'hello', title: 'hello', description: '', image: 'app', port: 80, env: {},
       readiness: { path: '/', timeoutMs: MINUTE }, warmup: ['/'], limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
-      capabilities: [], egress: false, pool: { target: 3, max: 20, replenishThreshold: 0 }, ttl: { defaultMs: 30 * MINUTE, maxMs: 120 * MINUTE }, maxAgeMs: 1_440 * MINUTE,
+      capabilities: [], egress: false, activation: undefined, identity: undefined, checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false }, database: undefined, pool: { target: 3, max: 20, replenishThreshold: 0 }, ttl: { defaultMs: 30 * MINUTE, maxMs: 120 * MINUTE }, maxAgeMs: 1_440 * MINUTE,
     } satisfies Template);
   });
 
@@ -51,6 +55,20 @@ describe('a template', () => {
 
   it('may name capabilities as any manual does', () => {
     expect(template('capabilities: [CAP_CHOWN, setuid, CHOWN]').capabilities).toEqual(['CHOWN', 'SETUID']);
+  });
+
+  it('may be told who it is by a command in it or by a request to it', () => {
+    expect(template('activation: { exec: [/app/activate, "", --now] }').activation).toEqual({ kind: 'exec', command: ['/app/activate', '', '--now'], timeoutMs: 10_000 });
+    expect(template('activation: { http: /activate, timeout: 100ms }').activation).toEqual({ kind: 'http', path: '/activate', timeoutMs: 100 });
+  });
+
+  it('may be asked who it is in the same ways', () => {
+    expect(template('identity: { exec: [cat, /run/salt] }').identity).toEqual({ kind: 'exec', command: ['cat', '/run/salt'] });
+    expect(template('identity: { http: /identity?brief }').identity).toEqual({ kind: 'http', path: '/identity?brief' });
+  });
+
+  it('may say how its checkpoints are made', () => {
+    expect(template('checkpoint: { enabled: no, warmup: [/, /shop], file_locks: yes }').checkpoint).toEqual({ enabled: false, file: undefined, warmup: ['/', '/shop'], fileLocks: true });
   });
 
   it('may repeat parts by YAML aliases', () => {
@@ -84,6 +102,29 @@ describe('a problem', () => {
     ['capabilities: [CAP_NET_RAW]', 5, /refused because it forges packets/],
     ['capabilities: [ALL]', 5, /refused/],
     ['capabilities: [CHWON]', 5, /did you mean CHOWN\?/],
+    ['activation:', 5, /templates\[0\]\.activation is empty; it must be a group of settings/],
+    ['activation: /app/activate', 5, /templates\[0\]\.activation is a single value; it must be a group of settings/],
+    ['activation: {}', 5, /templates\[0\]\.activation has neither exec nor http; it must have one of them/],
+    ['activation: { timeout: 5s }', 5, /templates\[0\]\.activation has neither exec nor http/],
+    ['activation: { exec: [a], http: /a }', 5, /templates\[0\]\.activation has both exec and http/],
+    ['activation: { exce: [a] }', 5, /templates\[0\]\.activation\.exce is not known; did you mean exec\?/],
+    ['activation: { exec: /app/activate --now }', 5, /templates\[0\]\.activation\.exec must be a list/],
+    ['activation: { exec: [] }', 5, /templates\[0\]\.activation\.exec is an empty list; each entry must be a word of a command/],
+    ['activation: { exec: ["", a] }', 5, /templates\[0\]\.activation\.exec begins with an empty word/],
+    ['activation: { exec: [a, [b]] }', 5, /templates\[0\]\.activation\.exec\[1\] is a list; it must be a word of a command/],
+    ['activation: { http: activate }', 5, /templates\[0\]\.activation\.http is "activate"; it must be a path that starts with \//],
+    ['activation: { http: /a, timeout: 99ms }', 5, /templates\[0\]\.activation\.timeout is "99ms"; it must be a duration from 100ms to 10m/],
+    ['identity: { exec: [a], timeout: 5s }', 5, /templates\[0\]\.identity\.timeout is not known; here may stand exec, http/],
+    ['identity: { }', 5, /templates\[0\]\.identity has neither exec nor http/],
+    ['checkpoint: { enable: true }', 5, /templates\[0\]\.checkpoint\.enable is not known; did you mean enabled\?/],
+    ['checkpoint: { warmup: [shop] }', 5, /templates\[0\]\.checkpoint\.warmup\[0\] is "shop"/],
+    ['checkpoint: { file_locks: some }', 5, /templates\[0\]\.checkpoint\.file_locks is "some"; it must be true or false/],
+    ['checkpoint: { file: /nonexistent/board.tar }', 5, /templates\[0\]\.checkpoint\.file is "\/nonexistent\/board\.tar" \(there is no file \/nonexistent\/board\.tar\); it must be the archive/],
+    ['database: {}', 5, /templates\[0\]\.database\.seed is missing; it must be the path of an SQL file/],
+    ['database: { seed: "" }', 5, /templates\[0\]\.database\.seed is ""; it must be/],
+    ['database: { seed: /nonexistent.sql }', 5, /templates\[0\]\.database\.seed is "\/nonexistent\.sql" \(there is no file \/nonexistent\.sql\)/],
+    ['database: { seed: /proc }', 5, /\(\/proc is a folder\)/],
+    ['database: { seed: /dev/null }', 5, /\(\/dev\/null is not an ordinary file\)/],
     ['pool: { target: 30 }', 2, /templates\[0\]\.pool\.target \(apps\.yaml:5\) is 30 but POOL_MAX_SIZE is 20/],
     ['ttl: { default: 3h }', 2, /templates\[0\]\.ttl\.default \(apps\.yaml:5\) is 3h but POOL_MAX_TTL is 2h/],
     ['max_age: 90m', 2, /POOL_MAX_TTL is 2h but templates\[0\]\.max_age \(apps\.yaml:5\) is 90m/],
@@ -103,7 +144,7 @@ describe('a problem', () => {
   });
 
   it('of what the variables got wrong is left to them', () => {
-    expect(parseTemplates(withLines(), 'apps.yaml', { ...defaults, target: setting('POOL_TARGET_SIZE', 30, '30') }).problems).toEqual([]);
+    expect(parseTemplates(withLines(), 'apps.yaml', { ...defaults, target: setting('POOL_TARGET_SIZE', 30, '30') }, everything).problems).toEqual([]);
   });
 
   it('does not hide the others, and they come in the order of the file', () => {
@@ -128,8 +169,59 @@ describe('a problem', () => {
   });
 });
 
+describe('a file that a template names', () => {
+  const folder = (): string => {
+    const made = mkdtempSync(join(tmpdir(), 'try-it-now-catalogue-'));
+    onTestFinished(() => rmSync(made, { recursive: true }));
+    return made;
+  };
+  const found = (at: string, line: string, surroundings = everything) => reading(withLines(line), join(at, 'apps.yaml'), surroundings);
+
+  it('is found from the folder of the catalogue', () => {
+    const at = folder();
+    mkdirSync(join(at, 'seeds'));
+    writeFileSync(join(at, 'seeds', 'shop.sql'), 'CREATE TABLE a (b INT);');
+    writeFileSync(join(at, 'shop.tar'), '');
+    const { templates: [shop], problems: none } = reading(withLines('database: { seed: seeds/shop.sql }', 'checkpoint: { file: ./shop.tar }'), join(at, 'apps.yaml'));
+    expect(none).toEqual([]);
+    expect(shop?.checkpoint.file).toBe(join(at, 'shop.tar'));
+    expect(shop?.database).toEqual({ seedFile: join(at, 'seeds', 'shop.sql'), seedDigest: createHash('sha256').update('CREATE TABLE a (b INT);').digest('hex').slice(0, 16) });
+  });
+
+  it('makes another version of the template when the seed has other content', () => {
+    const at = folder();
+    const versions = ['one', 'other'].map((content) => {
+      writeFileSync(join(at, 'a.sql'), content);
+      return templateVersion(found(at, 'database: { seed: a.sql }').templates[0] as Template);
+    });
+    expect(versions[0]).not.toBe(versions[1]);
+  });
+
+  it('may not be larger than a seed should be', () => {
+    const at = folder();
+    writeFileSync(join(at, 'a.sql'), '');
+    truncateSync(join(at, 'a.sql'), 512 * 2 ** 20 + 1); // Sparse: takes no room on the disk.
+    expect(found(at, 'database: { seed: a.sql }').problems).toEqual([expect.stringMatching(/apps\.yaml:5: templates\[0\]\.database\.seed is "a\.sql" \(.*a\.sql has 513 MiB\); it must be the path of an SQL file of at most 512 MiB/)]);
+  });
+
+  it('need not be there when it would not be used', () => {
+    const off = { hasDatabase: true, usesCheckpoints: false };
+    expect(found('/nowhere', 'checkpoint: { file: a.tar }', off).problems).toEqual([]);
+    expect(found('/nowhere', 'checkpoint: { file: a.tar, enabled: false }').problems).toEqual([]);
+    expect(found('/nowhere', 'checkpoint: { file: a.tar }').problems).toHaveLength(1);
+  });
+
+  it('does no good without a database server', () => {
+    const at = folder();
+    writeFileSync(join(at, 'a.sql'), '');
+    expect(found(at, 'database: { seed: a.sql }', { hasDatabase: false, usesCheckpoints: true }).problems).toEqual([
+      expect.stringMatching(/apps\.yaml:5: templates\[0\]\.database is set but DATABASE_SOCKET is not: .*set DATABASE_SOCKET to the socket of a MariaDB server, or take the section out$/),
+    ]);
+  });
+});
+
 describe('whatever the file holds', () => {
-  const keys = ['name', 'title', 'image', 'port', 'env', 'readiness', 'warmup', 'limits', 'capabilities', 'egress', 'pool', 'ttl', 'max_age', 'path', 'max', 'default'];
+  const keys = ['activation', 'identity', 'checkpoint', 'database', 'exec', 'http', 'timeout', 'file', 'seed', 'name', 'title', 'image', 'port', 'env', 'readiness', 'warmup', 'limits', 'capabilities', 'egress', 'pool', 'ttl', 'max_age', 'path', 'max', 'default'];
   const { tree } = fc.letrec((tie) => ({
     tree: fc.oneof({ maxDepth: 4 }, fc.constantFrom(null, true, 1, -1.5, '', 'app', '/', '30m', '64m'), fc.string(), fc.array(tie('tree'), { maxLength: 3 }), fc.dictionary(fc.constantFrom(...keys), tie('tree'), { maxKeys: 6 })),
   }));
@@ -149,17 +241,25 @@ describe('docs/templates.md', () => {
   const example = /```yaml\n(.*?)```/s.exec(page)?.[1] ?? '';
   const documented = [...page.matchAll(/^\| `([a-z_.]+)` \|/gm)].map(([, key = '']) => key);
 
-  it('has an example that is right', () => {
-    const { templates, problems: found } = reading(example);
-    expect(found).toEqual([]);
-    expect(templates.map(({ name }) => name)).toEqual(['hello', 'clock']);
+  const shown = (parse(example) as { templates: Record<string, unknown>[] }).templates.flatMap((each) => {
+    const nested = ['readiness', 'limits', 'activation', 'identity', 'checkpoint', 'database', 'pool', 'ttl'];
+    return Object.entries(each).flatMap(([key, value]) => (nested.includes(key) ? Object.keys(value as object).map((inner) => `${key}.${inner}`) : [key]));
   });
 
-  it('describes exactly the keys that the example shows in full', () => {
-    const { templates: [full = {}] } = parse(example) as { templates: Record<string, unknown>[] };
-    const nested = ['readiness', 'limits', 'pool', 'ttl'];
-    const shown = Object.entries(full).flatMap(([key, value]) => (nested.includes(key) ? Object.keys(value as object).map((inner) => `${key}.${inner}`) : [key]));
-    expect(documented).toEqual(shown);
+  it('has an example that is right', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'try-it-now-catalogue-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    for (const [, named = ''] of example.matchAll(/(?:file|seed): ([\w./-]+)/g)) {
+      mkdirSync(dirname(join(folder, named)), { recursive: true });
+      writeFileSync(join(folder, named), '');
+    }
+    const { templates, problems: found } = reading(example, join(folder, 'apps.yaml'));
+    expect(found).toEqual([]);
+    expect(templates.map(({ name }) => name)).toEqual(['hello', 'shop', 'clock']);
+  });
+
+  it('describes exactly the keys that the example shows', () => {
+    expect([...documented].sort()).toEqual([...new Set(shown)].sort());
   });
 
   it('describes every key that may stand there', () => {

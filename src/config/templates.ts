@@ -1,7 +1,9 @@
+import { dirname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import type { Template } from '../domain/template.ts';
 import { capability } from './capabilities.ts';
-import { bool, decimal, duration, integer, matching, size, Wrong, type Kind } from './kinds.ts';
+import { readCheckpointSections, requestPath, WITHOUT_CALLS, type Surroundings } from './checkpoint-sections.ts';
+import { bool, decimal, duration, integer, size, Wrong, type Kind } from './kinds.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
 import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
 import { listProblems, YamlSection, type YamlSource } from './yaml-section.ts';
@@ -16,7 +18,6 @@ export interface TemplatesReading {
   readonly problems: readonly string[];
 }
 
-const requestPath = matching('path', /^\/[\x21-\x7e]{0,1000}$/, 'a path that starts with / and has no blanks, such as /healthz');
 const environmentName = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
 const environmentValue: Kind<string> = {
   type: 'text',
@@ -51,7 +52,9 @@ const DEFAULTS = {
   limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
 } as const;
 
-const KEYS = ['name', 'title', 'description', 'image', 'port', 'env', 'readiness', 'warmup', 'limits', 'capabilities', 'egress', 'pool', 'ttl', 'max_age'] as const;
+const KEYS = [
+  'name', 'title', 'description', 'image', 'port', 'env', 'readiness', 'warmup', 'limits', 'capabilities', 'egress', 'activation', 'identity', 'checkpoint', 'database', 'pool', 'ttl', 'max_age',
+] as const;
 
 function readEnv(section: YamlSection): Record<string, string> {
   const env: Record<string, string> = {};
@@ -62,7 +65,7 @@ function readEnv(section: YamlSection): Record<string, string> {
   return env;
 }
 
-function readTemplate(section: YamlSection, defaults: TemplateDefaults): Template {
+function readTemplate(section: YamlSection, defaults: TemplateDefaults, surroundings: Surroundings): Template {
   const readiness = section.section('readiness', ['path', 'timeout']);
   const limits = section.section('limits', ['memory', 'cpus', 'pids']);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
@@ -99,6 +102,7 @@ function readTemplate(section: YamlSection, defaults: TemplateDefaults): Templat
     },
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     egress: section.read('egress', bool)?.value ?? false,
+    ...readCheckpointSections(section, surroundings),
     ...stock(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold)),
   };
 }
@@ -112,7 +116,7 @@ function stock(settings: PoolSettings, replenishThreshold: Setting<number>): Pic
 }
 
 /** Reads the catalogue file; every problem begins with `file:line`, in the file's order. The templates are only to be used when there is none. */
-export function parseTemplates(text: string, file: string, defaults: TemplateDefaults): TemplatesReading {
+export function parseTemplates(text: string, file: string, defaults: TemplateDefaults, surroundings: Omit<Surroundings, 'folder'>): TemplatesReading {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const source: YamlSource = { document, lines, file, problems: [] };
@@ -125,7 +129,7 @@ export function parseTemplates(text: string, file: string, defaults: TemplateDef
   if (!root.has('templates') || sections?.length === 0) root.report('the file must have a list named templates with at least one template in it', 'templates');
   const templates: Template[] = [];
   for (const section of sections ?? []) {
-    const template = readTemplate(section, defaults);
+    const template = readTemplate(section, defaults, { ...surroundings, folder: dirname(file) });
     if (template.name !== '' && templates.some(({ name }) => name === template.name)) section.report(`the name ${template.name} is taken by an earlier template; choose another`, 'name');
     templates.push(template);
   }
@@ -145,6 +149,7 @@ export function templateOfImage(image: string, appPort: number, defaults: Templa
     ...DEFAULTS,
     capabilities: [],
     egress: false,
+    ...WITHOUT_CALLS,
     ...stock(defaults, defaults.replenishThreshold),
   };
 }

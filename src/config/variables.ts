@@ -1,9 +1,10 @@
 import { LOG_LEVELS } from '../telemetry/logger.ts';
-import type { ContainerMode } from './config.ts';
+import type { CheckpointMode, ContainerMode } from './config.ts';
 import {
-  decimal, domainName, duration, hostPort, integer, ipOrBlock, ipPort, ipv4, listOf, listenAddress, listenHost, matching, oneOf, path, text, url,
+  bool, decimal, domainName, duration, hostPort, integer, ipOrBlock, ipPort, ipv4, listOf, listenAddress, listenHost, matching, oneOf, path, text, url,
   Wrong, type Kind,
 } from './kinds.ts';
+import { absolutePath, socketPath } from './paths.ts';
 
 /** One environment variable: parsing, error messages and docs/reference/config.md all come from here. */
 export interface Variable<T> {
@@ -42,9 +43,21 @@ const apiKey: Kind<string> = {
   },
 };
 const password = text(1000);
+const checkpointMode: Kind<CheckpointMode> = {
+  type: 'auto, true, false',
+  expects: 'one of auto, true, false',
+  parse: (word) => {
+    if (word === 'auto') return word;
+    const wanted = bool.parse(word);
+    if (wanted instanceof Wrong) return wanted;
+    return wanted ? 'on' : 'off';
+  },
+};
 
 const pool = group('Pool');
 const containers = group('Containers');
+const checkpoints = group('Checkpoints');
+const databases = group('Databases');
 const addresses = group('Public addresses and proxy');
 const state = group('State and queue');
 const http = group('HTTP server');
@@ -84,6 +97,14 @@ export const VARIABLES = {
   PODMAN_SOCKET: containers.required(path, '/run/podman/podman.sock', 'The socket of the Podman service.'),
   DOCKER_SOCKET: containers.required(path, '/var/run/docker.sock', 'The socket of the Docker daemon.'),
 
+  CRIU_ENABLED: checkpoints.required(checkpointMode, 'auto', 'Whether instances are restored from checkpoints, which only Podman can. auto: where a trial at the start passes. true: nothing is started where it does not. false: every instance starts cold. See [checkpoints](../criu-checkpoint.md).'),
+  CHECKPOINT_DIR: checkpoints.required(absolutePath('/var/lib/try-it-now/checkpoints'), '/var/lib/try-it-now/checkpoints', 'Where checkpoints are kept. They hold the memory of processes: nobody but the server may read the folder. Each takes up to twice its size, once as archive and once unpacked.'),
+  CHECKPOINT_PATH: checkpoints.optional(path, 'none', 'The archive of a checkpoint to restore the default template from, with its metadata beside it. It is promoted at the start, once: a newer promotion holds until another file is named here. A template that names a `checkpoint.file` of its own goes by that.'),
+
+  DATABASE_SOCKET: databases.optional(socketPath, 'none: no template may ask for a database', 'The unix socket of the MariaDB server that gives each instance a database of its own. Its whole folder is mounted, read-only, into the instances of such templates, so it must be a folder for this socket alone.'),
+  DATABASE_USER: databases.required(text(80), 'root', 'The user who makes and drops the databases and users of the instances.'),
+  DATABASE_PASSWORD: databases.secret(password, 'not set; needed with DATABASE_SOCKET', 'That user’s password. Instances reach the same socket, so there must be one.'),
+
   BASE_DOMAIN: addresses.required(domainName, 'localhost', 'Instances are reached at <label>.<this domain>. Point *.<this domain> at the proxy; localhost needs no DNS.'),
   PROXY_LISTEN: addresses.required(listenAddress, ':8000', 'Where Caddy listens for the instances’ visitors.'),
   PROXY_INTERNAL_URL: addresses.optional(url(['http', 'https'], 'http://127.0.0.1:8000'), 'the host (127.0.0.1 when it is every address) and port of PROXY_LISTEN', 'Where the server itself reaches the proxy, to check and warm up each instance the way a visitor will.'),
@@ -118,6 +139,3 @@ type ValueOf<V> = V extends Defaulted<infer T> ? T : V extends Variable<infer T>
 export type Values = { readonly [Name in VariableName]: ValueOf<(typeof VARIABLES)[Name]> };
 
 export const VARIABLE_NAMES = Object.keys(VARIABLES) as VariableName[];
-
-/** Part of the operators' contract, but only meaningful once containers can be restored from checkpoints. */
-export const NOT_YET_USED: readonly string[] = ['CHECKPOINT_PATH', 'CRIU_ENABLED'];

@@ -44,18 +44,24 @@ function nature(node: Node | undefined): string {
 export class YamlSection {
   readonly #source: YamlSource;
   readonly #map: YAMLMap | undefined;
-  readonly #path: string;
+  /** As messages name it: `templates[0].pool`. */
+  readonly path: string;
   readonly #at: Node | undefined;
 
   /** `node` undefined stands for a section that was left out: every setting in it is absent. */
   constructor(source: YamlSource, node: unknown, path: string, known: readonly string[] | undefined, at?: Node) {
     this.#source = source;
-    this.#path = path;
+    this.path = path;
     const found = target(source, node);
     this.#at = found ?? at;
     if (isMap(found)) this.#map = found;
     else if (node !== undefined && node !== null) this.#report(`${path === '' ? 'the file' : path} is ${isScalar(found) && found.value !== null ? 'a single value' : nature(found)}; it must be a group of settings`, found);
     if (known !== undefined) this.#refuseUnknown(known);
+  }
+
+  /** False when it was left out, or is something else, which was reported. */
+  get isGroup(): boolean {
+    return this.#map !== undefined;
   }
 
   has(key: string): boolean {
@@ -89,9 +95,11 @@ export class YamlSection {
     return this.read(key, kind);
   }
 
-  /** Undefined when the key is absent; wrong entries are reported and left out. */
-  list<T>(key: string, kind: Kind<T>): T[] | undefined {
-    return this.#items(key)?.flatMap((item, index) => {
+  /** Undefined when the key is absent; wrong entries, and fewer than `least`, are reported, and wrong ones left out. */
+  list<T>(key: string, kind: Kind<T>, least = 0): T[] | undefined {
+    const items = this.#items(key);
+    if (items !== undefined && items.length < least) this.#report(`${this.#name(key)} is an empty list; each entry must be ${kind.expects}`, this.#keyNode(key));
+    return items?.flatMap((item, index) => {
       const node = target(this.#source, item);
       return this.#value(`${this.#name(key)}[${index}]`, node ?? this.#keyNode(key), scalarText(node), kind, nature(node)) ?? [];
     });
@@ -133,7 +141,7 @@ export class YamlSection {
   }
 
   #name(key: string): string {
-    return this.#path === '' ? key : `${this.#path}.${key}`;
+    return this.path === '' ? key : `${this.path}.${key}`;
   }
 
   #place(node: Node | undefined): string {

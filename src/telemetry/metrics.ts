@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RELEASE_REASONS, type ReleaseReason } from '../domain/instance.ts';
-import type { Observer } from '../pool/ports.ts';
+import { PROVISION_PHASES, type Observer } from '../pool/ports.ts';
 import { processRegistry } from './process-metrics.ts';
 import { ScrapedGauges, type ScrapeSources } from './scraped-gauges.ts';
 
@@ -13,15 +13,18 @@ type Status = 'success' | 'failure';
 
 const OUTCOMES = ['taken', 'again', 'empty', 'limited', 'key_reused', 'error'] as const satisfies readonly Outcome[];
 const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];
-const PHASES = ['container', 'readiness', 'warmup'] as const satisfies readonly Phase[];
-const REPAIRS = ['container', 'record', 'port', 'index', 'ticket', 'proxy'] as const satisfies readonly Repair[];
+const REPAIRS = ['container', 'database', 'record', 'port', 'index', 'ticket', 'proxy'] as const satisfies readonly Repair[];
 const STATUSES = ['success', 'failure'] as const satisfies readonly Status[];
 
 /** A take is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
 const TAKE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 const HTTP_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** 5 s and 10 s are where the alerts on slow starts are drawn. */
-const PROVISION_BUCKETS = [0.1, 0.25, 0.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 120];
+/** 5 s and 10 s are where the alerts on slow starts are drawn; a restore is ready within the first few. */
+const PROVISION_BUCKETS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 30, 60, 120];
+/** From an activation's milliseconds to a start's minute. */
+const PHASE_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120];
+/** A small app on a quiet machine takes 0.3 to 0.4 s, a large one 2 s; 5 s and 10 s are where an alert is drawn. */
+const RESTORE_BUCKETS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30];
 const CLEANUP_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const LAG_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
@@ -53,6 +56,7 @@ export class Metrics implements Observer {
   readonly #provisions: Counter<'template' | 'method' | 'status'>;
   readonly #provisionDuration: Histogram<'template' | 'method'>;
   readonly #phaseDuration: Histogram<'template' | 'phase'>;
+  readonly #restoreDuration: Histogram<'template'>;
   readonly #provisionFailures: Counter<'template' | 'code'>;
   readonly #releases: Counter<'template' | 'reason'>;
   readonly #cleanups: Counter<'template' | 'status'>;
@@ -72,7 +76,8 @@ export class Metrics implements Observer {
     this.#takeDuration = new Histogram({ name: 'try_it_now_take_duration_seconds', help: 'How long the hand-over of an instance took in the store, in seconds.', labelNames: ['template'], buckets: TAKE_BUCKETS, registers });
     this.#provisions = new Counter({ name: 'try_it_now_provisions_total', help: 'Attempts to make an instance ready.', labelNames: ['template', 'method', 'status'], registers });
     this.#provisionDuration = new Histogram({ name: 'try_it_now_provision_duration_seconds', help: 'How long it took until an instance was ready, failed attempts left out, in seconds.', labelNames: ['template', 'method'], buckets: PROVISION_BUCKETS, registers });
-    this.#phaseDuration = new Histogram({ name: 'try_it_now_provision_phase_duration_seconds', help: 'The same by phase: container start, readiness of the app, warm-up through the proxy, in seconds.', labelNames: ['template', 'phase'], buckets: PROVISION_BUCKETS, registers });
+    this.#phaseDuration = new Histogram({ name: 'try_it_now_provision_phase_duration_seconds', help: 'The same by phase: making its database, start of the container or restore from a checkpoint instead, readiness of the app, activation, warm-up through the proxy, in seconds.', labelNames: ['template', 'phase'], buckets: PHASE_BUCKETS, registers });
+    this.#restoreDuration = new Histogram({ name: 'try_it_now_criu_restore_duration_seconds', help: 'How long it took to restore a container from its checkpoint, failed attempts left out, in seconds.', labelNames: ['template'], buckets: RESTORE_BUCKETS, registers });
     this.#provisionFailures = new Counter({ name: 'try_it_now_provision_failures_total', help: 'Failed attempts to make an instance ready, by error code.', labelNames: ['template', 'code'], registers });
     this.#releases = new Counter({ name: 'try_it_now_releases_total', help: 'Instances sent on their way out, by reason.', labelNames: ['template', 'reason'], registers });
     this.#cleanups = new Counter({ name: 'try_it_now_cleanups_total', help: 'Attempts to take an instance down.', labelNames: ['template', 'status'], registers });
@@ -112,7 +117,9 @@ export class Metrics implements Observer {
   }
 
   provisionPhase(template: string, phase: Phase, durationMs: number): void {
-    this.#phaseDuration.observe({ template: this.#known(template), phase }, durationMs / 1000);
+    const known = this.#known(template);
+    this.#phaseDuration.observe({ template: known, phase }, durationMs / 1000);
+    if (phase === 'restore') this.#restoreDuration.observe({ template: known }, durationMs / 1000);
   }
 
   provisionFailed(template: string, code: ErrorCode): void {
@@ -163,7 +170,8 @@ export class Metrics implements Observer {
         this.#provisionDuration.zero({ template, method });
         for (const status of STATUSES) this.#provisions.inc({ template, method, status }, 0);
       }
-      for (const phase of PHASES) this.#phaseDuration.zero({ template, phase });
+      this.#restoreDuration.zero({ template });
+      for (const phase of PROVISION_PHASES) this.#phaseDuration.zero({ template, phase });
       for (const reason of RELEASE_REASONS) this.#releases.inc({ template, reason }, 0);
       for (const status of STATUSES) this.#cleanups.inc({ template, status }, 0);
       this.#cleanupDuration.zero({ template });

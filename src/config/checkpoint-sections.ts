@@ -1,0 +1,85 @@
+/** What a template says of activation, identity, checkpoints and its database. */
+import type { InstanceCall, Template } from '../domain/template.ts';
+import { bool, duration, matching, Wrong, type Kind } from './kinds.ts';
+import { archiveFile, seedFile } from './paths.ts';
+import type { YamlSection } from './yaml-section.ts';
+
+/** What else decides whether a template can be offered. */
+export interface Surroundings {
+  /** The folder of the catalogue file: where its relative paths start. */
+  readonly folder: string;
+  readonly hasDatabase: boolean;
+  readonly usesCheckpoints: boolean;
+}
+
+export const requestPath = matching('path', /^\/[\x21-\x7e]{0,1000}$/, 'a path that starts with / and has no blanks, such as /healthz');
+
+const commandWord: Kind<string> = {
+  type: 'text',
+  expects: 'a word of a command, such as /app/activate',
+  parse: (word) => (word.length <= 4096 && !word.includes('\0') ? word : new Wrong()),
+};
+const ACTIVATION_TIMEOUT = duration('100ms', '10m', '10s');
+const DEFAULT_ACTIVATION_TIMEOUT_MS = 10_000;
+
+/** What an app gets that says nothing of these: never anything run in it. */
+export const WITHOUT_CALLS = {
+  activation: undefined,
+  identity: undefined,
+  checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false },
+  database: undefined,
+} as const satisfies Partial<Template>;
+
+export function readCheckpointSections(section: YamlSection, surroundings: Surroundings): Pick<Template, keyof typeof WITHOUT_CALLS> {
+  return {
+    activation: readActivation(section),
+    identity: section.has('identity') ? readCall(section.section('identity', ['exec', 'http'])) : undefined,
+    checkpoint: readCheckpoint(section.section('checkpoint', ['enabled', 'file', 'warmup', 'file_locks']), surroundings),
+    database: readDatabase(section, surroundings),
+  };
+}
+
+function readActivation(section: YamlSection): Template['activation'] {
+  if (!section.has('activation')) return undefined;
+  const activation = section.section('activation', ['exec', 'http', 'timeout']);
+  const call = readCall(activation);
+  const timeoutMs = activation.read('timeout', ACTIVATION_TIMEOUT)?.value ?? DEFAULT_ACTIVATION_TIMEOUT_MS;
+  return call === undefined ? undefined : { ...call, timeoutMs };
+}
+
+/** Undefined when it is wrong, which is reported. */
+function readCall(section: YamlSection): InstanceCall | undefined {
+  // That it is no group of settings, or that its keys are misspelt, was reported: what they were to be must not be asked for as well.
+  if (!section.isGroup) return undefined;
+  if (section.has('exec') === section.has('http')) {
+    const both = section.has('exec');
+    if (both || section.keys().every((key) => key === 'timeout')) section.report(`${section.path} has ${both ? 'both exec and http' : 'neither exec nor http'}; it must have one of them: exec: [/app/command, argument] or http: /path`);
+    return undefined;
+  }
+  if (section.has('http')) {
+    const path = section.read('http', requestPath);
+    return path === undefined ? undefined : { kind: 'http', path: path.value };
+  }
+  const command = section.list('exec', commandWord, 1);
+  if (command === undefined) return undefined;
+  if (command[0]?.trim() === '') section.report(`${section.path}.exec begins with an empty word; it must begin with the command, such as [/app/command, argument]`, 'exec');
+  return { kind: 'exec', command };
+}
+
+function readCheckpoint(section: YamlSection, { folder, usesCheckpoints }: Surroundings): Template['checkpoint'] {
+  const defaults = WITHOUT_CALLS.checkpoint;
+  const enabled = section.read('enabled', bool)?.value ?? defaults.enabled;
+  return {
+    enabled,
+    file: section.read('file', archiveFile(folder, usesCheckpoints && enabled ? 'must exist' : 'may be absent'))?.value,
+    warmup: section.list('warmup', requestPath) ?? defaults.warmup,
+    fileLocks: section.read('file_locks', bool)?.value ?? defaults.fileLocks,
+  };
+}
+
+function readDatabase(section: YamlSection, { folder, hasDatabase }: Surroundings): Template['database'] {
+  if (!section.has('database')) return undefined;
+  const database = section.section('database', ['seed']);
+  if (!hasDatabase) database.report(`${database.path} is set but DATABASE_SOCKET is not: there is no server to make a database on; set DATABASE_SOCKET to the socket of a MariaDB server, or take the section out`);
+  return database.require('seed', seedFile(folder))?.value;
+}

@@ -1,0 +1,103 @@
+/** Kinds of settings that name something on this host's disk. */
+import { createHash } from 'node:crypto';
+import { accessSync, closeSync, constants, openSync, readSync, statSync, type Stats } from 'node:fs';
+import { isAbsolute, normalize, resolve } from 'node:path';
+import { describeError } from '../domain/errors.ts';
+import { Wrong, type Kind } from './kinds.ts';
+
+/** Without a slash at the end and without `..`, so that paths can be compared. */
+export function absolutePath(example: string): Kind<string> {
+  return {
+    type: 'path',
+    expects: `an absolute path, such as ${example}`,
+    parse: (text) => (isAbsolute(text) && !text.includes('\0') ? plain(text) : new Wrong()),
+  };
+}
+
+function plain(text: string): string {
+  return normalize(text).replace(/(?<=.)\/$/, '');
+}
+
+/** Where instances find the folder of the database server's socket. */
+const INSTANCE_FOLDER = '/run/try-it-now/database/';
+/** `sun_path` of unix(7) without its closing NUL. */
+const SOCKET_PATH_BYTES = 107;
+
+/** A colon or comma would end the path early where an engine is told what to mount. */
+export const socketPath: Kind<string> = {
+  type: 'path',
+  expects: 'the absolute path of a unix socket, such as /run/mysqld/mysqld.sock',
+  parse: (text) => {
+    if (!isAbsolute(text) || text.endsWith('/') || text.includes('\0')) return new Wrong();
+    const path = plain(text);
+    if (/[:,]/.test(path)) return new Wrong('it must not have a colon or comma');
+    const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(`${INSTANCE_FOLDER}${path.split('/').at(-1) ?? ''}`));
+    return longest > SOCKET_PATH_BYTES ? new Wrong(`the path of a socket may have ${SOCKET_PATH_BYTES} bytes, also as instances see it, in ${INSTANCE_FOLDER}`) : path;
+  },
+};
+
+/** The absolute path of a checkpoint's archive; `folder` is what a relative one starts from. */
+export function archiveFile(folder: string, presence: 'must exist' | 'may be absent'): Kind<string> {
+  return {
+    type: 'path',
+    expects: 'the archive (.tar) of a checkpoint',
+    parse: (text) => {
+      if (text === '' || text.includes('\0')) return new Wrong();
+      const path = resolve(folder, text);
+      const found = presence === 'must exist' ? readableFile(path) : path;
+      return found instanceof Wrong ? found : path;
+    },
+  };
+}
+
+const SEED_BYTES = 512 * 2 ** 20;
+
+/** What a database is filled from. The digest is the first 16 hexadecimal digits of the content's SHA-256. */
+export function seedFile(folder: string): Kind<{ readonly seedFile: string; readonly seedDigest: string }> {
+  return {
+    type: 'path',
+    expects: 'the path of an SQL file of at most 512 MiB, relative to the catalogue file',
+    parse: (text) => {
+      if (text === '' || text.includes('\0')) return new Wrong();
+      const path = resolve(folder, text);
+      const found = readableFile(path);
+      if (found instanceof Wrong) return found;
+      if (found.size > SEED_BYTES) return new Wrong(`${path} has ${Math.ceil(found.size / 2 ** 20)} MiB`);
+      const digest = sha256(path);
+      return digest instanceof Wrong ? digest : { seedFile: path, seedDigest: digest.slice(0, 16) };
+    },
+  };
+}
+
+function readableFile(path: string): Stats | Wrong {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return new Wrong(`there is no file ${path}`);
+    if (found.isDirectory()) return new Wrong(`${path} is a folder`);
+    if (!found.isFile()) return new Wrong(`${path} is not an ordinary file`);
+    accessSync(path, constants.R_OK);
+    return found;
+  } catch (error) {
+    return unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): Wrong {
+  return new Wrong(`${path} cannot be read: ${describeError(error)}`);
+}
+
+/** Piece by piece, for a seed may be larger than what should be held in memory. */
+function sha256(path: string): string | Wrong {
+  const hash = createHash('sha256');
+  const piece = Buffer.allocUnsafe(2 ** 20);
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    for (let length = readSync(file, piece); length > 0; length = readSync(file, piece)) hash.update(piece.subarray(0, length));
+    return hash.digest('hex');
+  } catch (error) {
+    return unreadable(path, error);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
