@@ -1,5 +1,5 @@
-/** Imports go one way: domain <- pool <- http, cli; engines import domain and pool/ports only; app.ts and adapters.ts alone see both sides. */
-const engines = '^src/(store|queue|runtime|proxy|database)/';
+/** Imports go one way: domain <- pool <- http, cli; engines import domain and pool/ports only; the files beside them (app.ts, adapters.ts …) alone see both sides. */
+const engines = '^src/(store|queue|runtime|proxy|database|checkpoints)/';
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
@@ -7,9 +7,9 @@ module.exports = {
     { name: 'domain-no-node', severity: 'error', from: { path: '^src/domain/', pathNot: '\\.test\\.ts$' }, to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' } },
     { name: 'pool-knows-no-engine', severity: 'error', from: { path: '^src/pool/', pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: '^src/(pool|domain|lifecycle)/' } },
     { name: 'engines-know-ports-only', severity: 'error', from: { path: engines, pathNot: '\\.test\\.ts$' }, to: { path: '^src/(pool|http|web|cli|config|launcher)/', pathNot: '^src/pool/ports\\.ts$' } },
-    { name: 'engines-are-strangers', severity: 'error', from: { path: '^src/(store|queue|runtime|proxy|database)/', pathNot: '\\.test\\.ts$' }, to: { path: engines, pathNot: ['^src/$1/', '^src/proxy/discovery/ports\\.ts$'] } },
-    { name: 'http-knows-no-engine', severity: 'error', from: { path: '^src/(http|web)/', pathNot: '\\.test\\.ts$' }, to: { path: '^src/(store|queue|runtime|proxy|database|launcher|cli)/' } },
-    { name: 'only-the-root-sees-both-sides', severity: 'error', from: { path: '^src/', pathNot: '^src/(app|adapters|main)\\.ts$|^src/cli/|\\.test\\.ts$' }, to: { path: '^src/(app|adapters)\\.ts$' } },
+    { name: 'engines-are-strangers', severity: 'error', from: { path: '^src/(store|queue|runtime|proxy|database|checkpoints)/', pathNot: '\\.test\\.ts$' }, to: { path: engines, pathNot: ['^src/$1/', '^src/proxy/discovery/ports\\.ts$'] } },
+    { name: 'http-knows-no-engine', severity: 'error', from: { path: '^src/(http|web)/', pathNot: '\\.test\\.ts$' }, to: { path: '^src/(store|queue|runtime|proxy|database|checkpoints|launcher|cli)/' } },
+    { name: 'only-the-root-sees-both-sides', severity: 'error', from: { path: '^src/', pathNot: '^src/(app|adapters|main|checkpoint-desk|restore-parts)\\.ts$|^src/cli/|\\.test\\.ts$' }, to: { path: '^src/(app|adapters|checkpoint-desk|restore-parts)\\.ts$' } },
     { name: 'launcher-stands-alone', severity: 'error', from: { path: '^src/launcher/', pathNot: '\\.test\\.ts$' }, to: { path: '^src/', pathNot: '^src/(launcher|lifecycle|domain)/' } },
     { name: 'no-tests-in-code', severity: 'error', from: { path: '^src/', pathNot: '\\.test\\.ts$' }, to: { path: '^test/|\\.test\\.ts$' } },
     { name: 'no-dev-dependency-in-code', severity: 'error', from: { path: '^src/', pathNot: '\\.test\\.ts$' }, to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] } },

@@ -1,0 +1,213 @@
+import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis as Valkey } from 'iovalkey';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpointDesk, type CheckpointDesk } from '../../src/checkpoint-desk.ts';
+import type { Instance } from '../../src/domain/instance.ts';
+import type { Template } from '../../src/domain/template.ts';
+import { createCheckpoint, promoteCheckpoint, verifyCheckpoint } from '../../src/pool/checkpoints.ts';
+import { launchEngine, titleFor, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { silent } from '../support/store.ts';
+import { template } from '../support/templates.ts';
+import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
+
+const PATIENT = { timeoutMs: 60_000 };
+const quiet = (): void => undefined;
+const never = new AbortController().signal;
+
+interface Bench extends AsyncDisposable {
+  readonly stack: Stack;
+  readonly desk: CheckpointDesk;
+  readonly folder: string;
+}
+
+describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('podman')}`, () => {
+  let podman: LaunchedEngine;
+  let image: TinyImage;
+  beforeAll(async () => {
+    podman = await launchEngine('podman');
+    image = await loadTinyImage(podman.socketPath);
+  });
+  afterAll(async () => {
+    await image[Symbol.asyncDispose]();
+    await podman[Symbol.asyncDispose]();
+  });
+
+  /** An app that writes down who it was told to be, and says so when asked. */
+  const selfAware = (overrides: Partial<Template> = {}): Template => template({
+    image: image.name, port: image.port,
+    activation: { kind: 'exec', command: ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_URL $TRY_IT_NOW_SEED" > /www/whoami'], timeoutMs: 10_000 },
+    identity: { kind: 'http', path: '/whoami' },
+    pool: { target: 2, max: 6, replenishThreshold: 0 },
+    ...overrides,
+  });
+
+  async function start(templates: readonly Template[]): Promise<Bench> {
+    const folder = await mkdtemp(join(tmpdir(), 'try-it-now-checkpoints-'));
+    const stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates, env: { CHECKPOINT_DIR: folder } });
+    const desk = await openCheckpointDesk(stack.config, silent);
+    return {
+      stack, desk, folder,
+      [Symbol.asyncDispose]: async () => {
+        await desk.close();
+        await stack[Symbol.asyncDispose]();
+        await rm(folder, { recursive: true });
+      },
+    };
+  }
+
+  async function metric({ api }: Stack, series: string): Promise<number> {
+    const text = await (await fetch(`${api}/metrics`)).text();
+    return Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.slice(series.length + 1) ?? 0);
+  }
+  const provisions = (stack: Stack, method: string, status: string): Promise<number> =>
+    metric(stack, `try_it_now_provisions_total{template="tiny",method="${method}",status="${status}"}`);
+  const acquire = async ({ api }: Stack): Promise<{ readonly id: string; readonly url: string }> =>
+    (await (await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as { id: string; url: string };
+  const whoami = async ({ proxy }: Stack, url: string): Promise<string> => {
+    const response = await fetch(`${proxy}/whoami`, { headers: { host: new URL(url).host } });
+    return (await response.text()).trim();
+  };
+  const ready = async ({ api }: Stack): Promise<number> =>
+    ((await (await fetch(`${api}/api/v1/pool/stats`)).json()) as { ready: number }).ready;
+  /** The versions of what is takeable right now. */
+  const versions = async ({ stack }: Bench): Promise<string[]> => (await records(stack)).filter(({ state }) => state === 'ready').map(({ templateVersion }) => templateVersion);
+
+  it('are made, verified, promoted, served from, and gone back from, without a restart', async () => {
+    const app = selfAware();
+    await using bench = await start([app]);
+    const { stack, desk } = bench;
+    await eventually(async () => expect(await ready(stack)).toBe(2), PATIENT);
+    expect(await provisions(stack, 'criu_restore', 'success')).toBe(0);
+    const cold = await versions(bench);
+
+    const steps: string[] = [];
+    const { id } = await createCheckpoint(desk, app.name, (step) => steps.push(step), never);
+    expect(steps.at(-1)).toBe('storing the archive');
+    const { changed, identities } = await promoteCheckpoint(desk, id, quiet, never);
+    expect(changed).toBe(true);
+    expect(new Set(identities).size).toBe(2);
+
+    // The pool is replaced, a part at a time, by restored instances.
+    await eventually(async () => {
+      expect(await versions(bench)).toEqual([`${cold[0] ?? ''}+${id}`, `${cold[0] ?? ''}+${id}`]);
+    }, PATIENT);
+    expect(await provisions(stack, 'criu_restore', 'success')).toBeGreaterThanOrEqual(2);
+    expect(await provisions(stack, 'criu_restore', 'failure')).toBe(0);
+    const [first, second] = [await acquire(stack), await acquire(stack)];
+    const [one, other] = [await whoami(stack, first.url), await whoami(stack, second.url)];
+    expect(one.split(' ').slice(0, 2)).toEqual([first.id, first.url]);
+    expect(other.split(' ').slice(0, 2)).toEqual([second.id, second.url]);
+    expect(one.split(' ')[2]).toMatch(/^[0-9a-f]{64}$/);
+    expect(one.split(' ')[2]).not.toBe(other.split(' ')[2]);
+
+    expect(await desk.promotions.rollback(app.name)).toEqual({ from: id, to: undefined });
+    await eventually(async () => {
+      expect(await versions(bench)).toEqual(cold);
+    }, PATIENT);
+    // Nothing that only was tried is left.
+    expect((await stack.app.runtime.list()).filter(({ keepUntilMs }) => keepUntilMs !== undefined)).toEqual([]);
+  });
+
+  it('are not promoted when their clones answer alike, or cannot be asked', async () => {
+    const alike = selfAware({ name: 'alike', activation: undefined, identity: { kind: 'http', path: '/' } });
+    const silentOne = selfAware({ name: 'silent', identity: undefined });
+    await using bench = await start([alike, silentOne]);
+    const { desk } = bench;
+    for (const name of ['alike', 'silent']) {
+      const { id } = await createCheckpoint(desk, name, quiet, never);
+      await expect(promoteCheckpoint(desk, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_not_verified' });
+      expect((await desk.promotions.status(name)).current).toBeUndefined();
+    }
+  });
+
+  it('of another template version, or with a changed archive, are refused before they are used', async () => {
+    const app = selfAware();
+    await using bench = await start([app]);
+    const { desk, stack, folder } = bench;
+    const { id } = await createCheckpoint(desk, app.name, quiet, never);
+    await using foreign = await deskFor(stack, { ...app, env: { MODE: 'other' } });
+    await expect(verifyCheckpoint(foreign, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_unfit' });
+    await truncate(join(folder, app.name, `${id}.tar`), 4096);
+    await using fresh = await deskFor(stack, app);
+    await expect(verifyCheckpoint(fresh, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_damaged' });
+  });
+
+  it('that do not restore cost a cold start in the same task, are taken out after some, and the one before comes back', async () => {
+    const app = selfAware({ pool: { target: 1, max: 4, replenishThreshold: 0 } });
+    await using bench = await start([app]);
+    const { desk, stack, folder } = bench;
+    const good = await createCheckpoint(desk, app.name, quiet, never);
+    const bad = await createCheckpoint(desk, app.name, quiet, never);
+    await promoteCheckpoint(desk, good.id, quiet, never);
+    await eventually(async () => expect((await versions(bench)).every((version) => version.endsWith(good.id))).toBe(true), PATIENT);
+    await promoteCheckpoint(desk, bad.id, quiet, never);
+    // As from a bad disk: sound when it was verified, no longer when it is used.
+    const pages = join(folder, '.unpacked', bad.id, 'checkpoint', 'pages-1.img');
+    expect((await readFile(pages)).length).toBeGreaterThan(4096);
+    await truncate(pages, 4096);
+
+    await eventually(async () => {
+      // Each visitor makes room for one more attempt.
+      const { id } = await acquire(stack);
+      if (id !== undefined) await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
+      expect(await desk.promotions.status(app.name)).toMatchObject({ current: good.id, withdrawn: bad.id });
+    }, { ...PATIENT, everyMs: 200 });
+    expect(await provisions(stack, 'cold_start', 'success')).toBeGreaterThanOrEqual(1);
+    // No attempt was lost to it: what could not be restored was started.
+    expect(await provisions(stack, 'cold_start', 'failure')).toBe(0);
+    await eventually(async () => expect((await versions(bench)).map((version) => version.split('+')[1])).toEqual([good.id]), PATIENT);
+  });
+
+  it('named by the configuration are promoted at the start, once', async () => {
+    const app = selfAware();
+    await using bench = await start([app]);
+    const { desk, stack } = bench;
+    const { id } = await createCheckpoint(desk, app.name, quiet, never);
+    const configured = { ...app, checkpoint: { ...app.checkpoint, file: join(bench.folder, app.name, `${id}.tar`) } };
+    await stack.restart(undefined, [configured]);
+    expect((await desk.promotions.status(app.name)).current).toBe(id);
+    await desk.promotions.rollback(app.name);
+    await stack.restart(undefined, [configured]);
+    expect((await desk.promotions.status(app.name)).current).toBeUndefined();
+  });
+});
+
+describe.skipIf(whyWithout('podman') !== undefined)(`an activation hook on ${titleFor('podman')}`, () => {
+  it('that fails keeps every instance out of the pool, and does not spin', async () => {
+    await using podman = await launchEngine('podman');
+    await using image = await loadTinyImage(podman.socketPath);
+    const broken = template({
+      image: image.name, port: image.port, pool: { target: 1, max: 4, replenishThreshold: 0 },
+      activation: { kind: 'exec', command: ['/bin/sh', '-c', 'echo no such luck; exit 3'], timeoutMs: 10_000 },
+    });
+    await using stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates: [broken] });
+    const failures = async (): Promise<number> => {
+      const text = await (await fetch(`${stack.api}/metrics`)).text();
+      return Number(/^try_it_now_provision_failures_total\{[^}]*code="activation_failed"[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0);
+    };
+    await eventually(async () => expect(await failures()).toBeGreaterThanOrEqual(2), PATIENT);
+    expect(((await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()) as { ready: number }).ready).toBe(0);
+    expect((await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' })).status).toBe(503);
+    // One task, tried again with growing pauses: never more than the one instance that is being tried.
+    expect((await stack.app.runtime.list()).length).toBeLessThanOrEqual(1);
+  });
+});
+
+/** As they are stored. */
+async function records({ config }: Stack): Promise<Instance[]> {
+  const valkey = new Valkey(config.valkey.port, config.valkey.host);
+  try {
+    return (await valkey.hvals('instances')).map((text) => JSON.parse(text) as Instance);
+  } finally {
+    valkey.disconnect();
+  }
+}
+
+async function deskFor(stack: Stack, app: Template): Promise<CheckpointDesk & AsyncDisposable> {
+  const desk = await openCheckpointDesk({ ...stack.config, templates: [app] }, silent);
+  return { ...desk, [Symbol.asyncDispose]: () => desk.close() };
+}
