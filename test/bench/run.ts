@@ -4,9 +4,10 @@ import { benchAcquire } from './acquire.ts';
 import { benchColdPool } from './cold-pool.ts';
 import { printTable, type Figure } from './figures.ts';
 import { benchProxy } from './proxy.ts';
+import { benchRestore } from './restore.ts';
 
-/** `npm run bench [acquire|proxy|cold-pool …]`: all of them without arguments. Prints a table and writes JSON. */
-const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = { acquire: benchAcquire, proxy: benchProxy, 'cold-pool': benchColdPool };
+/** `npm run bench [acquire|proxy|cold-pool|restore …]`: all of them without arguments. Prints a table and writes JSON. */
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = { acquire: benchAcquire, proxy: benchProxy, 'cold-pool': benchColdPool, restore: benchRestore };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => BENCHES[name] === undefined);

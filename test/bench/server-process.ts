@@ -30,6 +30,9 @@ export interface ServerProcessOptions {
   readonly app?: Readonly<Record<string, unknown>>;
   /** Share of the pool that may be taken before a refill would disturb the measurement. */
   readonly threshold?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Instances there may be, assigned ones included; the target without it. */
+  readonly room?: number;
 }
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -56,7 +59,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
 
     const { target, threshold = 0.95, app = {} } = options;
     const templatesFile = join(dir, 'templates.yaml');
-    const template = { name: 'bench', title: 'Bench', image: 'localhost/unused', port: 80, readiness: { path: '/' }, ...app, pool: { target, max: target, replenish_threshold: threshold } };
+    const template = { name: 'bench', title: 'Bench', image: 'localhost/unused', port: 80, readiness: { path: '/' }, ...app, pool: { target, max: options.room ?? target, replenish_threshold: threshold } };
     await writeFile(templatesFile, stringify({ templates: [template] }));
     const [proxyPort, serverPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
     const env = {
@@ -64,7 +67,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
       PROXY_LISTEN: `:${proxyPort}`, SERVER_PORT: String(serverPort), DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`, DEPLOYMENT: `bench-${newHostLabel().slice(0, 8)}`,
       CONTAINER_PORT_RANGE_START: String(options.portRange[0]), CONTAINER_PORT_RANGE_END: String(options.portRange[1]),
       RATE_LIMIT_HOURLY: '1000000', RATE_LIMIT_DAILY: '1000000', QUEUE_WORKER_COUNT: String(options.workers), POOL_MAX_AGE: '48h',
-      ...(options.socketPath === undefined ? {} : { PODMAN_SOCKET: options.socketPath }),
+      ...(options.socketPath === undefined ? {} : { PODMAN_SOCKET: options.socketPath }), ...options.env,
     };
     const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env, saysUp: 'Discovery answers' });
     cleanups.push(() => discovery.stop());

@@ -1,0 +1,205 @@
+import { execFile } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Client } from 'undici';
+import { stringify } from 'yaml';
+import { openCheckpointDesk, type CheckpointDesk } from '../../src/checkpoint-desk.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { templateVersion, type Template } from '../../src/domain/template.ts';
+import { findProgram } from '../../src/launcher/child-server.ts';
+import { launchPodman } from '../../src/launcher/podman.ts';
+import { sleep } from '../../src/lifecycle/sleep.ts';
+import { createCheckpoint } from '../../src/pool/checkpoints.ts';
+import type { Checkpointing, ContainerSpec, OpenCheckpoint } from '../../src/pool/ports.ts';
+import { startStack } from '../support/stack.ts';
+import { silent } from '../support/store.ts';
+import { figure, median, percentile, type Figure } from './figures.ts';
+import { startServerProcess, type ServerProcess } from './server-process.ts';
+
+const IMAGE = 'localhost/try-it-now/hello:criu';
+const HELLO = {
+  name: 'bench', image: IMAGE, port: 3000, readiness: { path: '/healthz', timeout: '120s' }, warmup: ['/'], limits: { memory: '256MiB', cpus: 1, pids: 64 },
+  activation: { http: '/.try-it-now/activate' }, identity: { http: '/.try-it-now/identity' }, checkpoint: { warmup: ['/'] },
+};
+const SAMPLES = 12;
+const COLD_SAMPLES = 5;
+const ACQUIRES = 40;
+const ACQUIRE_GAP_MS = 150;
+const PORTS = 23_000;
+
+const never = new AbortController().signal;
+const quiet = (): void => undefined;
+const run = promisify(execFile);
+
+interface Workbench {
+  readonly template: Template;
+  readonly desk: CheckpointDesk;
+  readonly checkpointing: Checkpointing;
+  readonly from: OpenCheckpoint;
+  readonly archive: string;
+  readonly socketPath: string;
+}
+
+/** Restore against cold start of hello, on Podman: alone, side by side, and through the whole of the pool. */
+export async function benchRestore(): Promise<Figure[]> {
+  if (findProgram('podman') === undefined) {
+    console.log('Restores are not measured: Podman is not installed (make setup installs it).');
+    return [];
+  }
+  await run(fileURLToPath(new URL('../../scripts/build-image.sh', import.meta.url)), ['hello', '--build-arg', 'RUN_AS=0:0', '--tag', 'criu']);
+  const dir = await mkdtemp(join(tmpdir(), 'try-it-now-bench-'));
+  await using podman = await launchPodman({ socketPath: join(dir, 'podman.sock') });
+  const { socketPath } = podman;
+  try {
+    const catalogue = join(dir, 'templates.yaml');
+    await writeFile(catalogue, stringify({ templates: [{ ...HELLO, pool: { target: 0, max: 1 } }] }));
+    const checkpoints = join(dir, 'checkpoints');
+    const env = { CHECKPOINT_DIR: checkpoints };
+    const [template] = loadConfig({ ...env, TEMPLATES_FILE: catalogue }).config.templates;
+    if (template === undefined) throw new Error('the catalogue has one template');
+    await using stack = await startStack({ engine: 'podman', socketPath, templates: [template], env });
+    const desk = await openCheckpointDesk(stack.config, silent);
+    try {
+      const { checkpointing } = desk;
+      if (checkpointing === undefined) throw new Error('Podman has checkpoints');
+      const { id } = await createCheckpoint(desk, template.name, quiet, never);
+      const from = await desk.shelf.open(id, { template: template.name, templateVersion: templateVersion(template), host: await checkpointing.host(template) });
+      const archive = join(checkpoints, template.name, `${id}.tar`);
+      const workbench: Workbench = { template, desk, checkpointing, from, archive, socketPath };
+      return [...(await alone(workbench)), ...(await throughThePool(socketPath, archive, checkpoints))];
+    } finally {
+      await desk.close();
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** One at a time and several side by side; interleaved, so that a noisy minute hits all alike. */
+async function alone(workbench: Workbench): Promise<Figure[]> {
+  const { archive } = workbench;
+  const cold: number[] = [];
+  const restored: number[] = [];
+  const engineOwn: number[] = [];
+  for (let at = 0; at < SAMPLES; at += 1) {
+    if (at < COLD_SAMPLES) cold.push(await timed(workbench, at, (spec) => workbench.desk.runtime.start(spec, never)));
+    restored.push(await timed(workbench, at, (spec) => workbench.checkpointing.restore(spec, workbench.from, never)));
+    engineOwn.push(await timed(workbench, at, (spec) => importWhole(workbench, spec)));
+  }
+  const figures = [
+    figure('hello: archive of its checkpoint', (await stat(archive)).size / 1e6, 'MB'),
+    figure('hello: cold start until it answers, p50', median(cold), 'ms'),
+    figure('hello: restore until it answers, p50', median(restored), 'ms'),
+    figure('hello: restore is faster than a cold start, p50', median(cold) / median(restored), 'times', { atLeast: 4 }),
+    figure('hello: restore by the engine alone from the whole archive, p50', median(engineOwn), 'ms'),
+    figure('hello: our restore beside the engine\'s own, p50', (median(restored) / median(engineOwn)) * 100, '%', { atMost: 125 }),
+  ];
+  for (const workers of [1, 2, 4]) {
+    let next = 0;
+    const startedAt = performance.now();
+    const containers: string[] = [];
+    await Promise.all(Array.from({ length: workers }, async () => {
+      while (next < SAMPLES) {
+        const at = next;
+        next += 1;
+        const spec = specOf(workbench, at);
+        containers.push(spec.name);
+        await workbench.checkpointing.restore(spec, workbench.from, never);
+        await untilReady(workbench, spec);
+      }
+    }));
+    figures.push(figure(`hello: restores a second, ${workers} at once`, SAMPLES / ((performance.now() - startedAt) / 1_000), '/s'));
+    for (const name of containers) await workbench.desk.runtime.remove(name);
+  }
+  return figures;
+}
+
+/** From a pool of restored stock: phases, the whole provision against the engine's part of it, and takes while it refills. */
+async function throughThePool(socketPath: string, archive: string, checkpoints: string): Promise<Figure[]> {
+  await using server = await startServerProcess({
+    engine: 'podman', socketPath, target: 10, workers: 1, portRange: [PORTS + 100, PORTS + 299], threshold: 0,
+    app: { ...HELLO, checkpoint: { ...HELLO.checkpoint, file: archive } }, env: { CHECKPOINT_DIR: checkpoints }, room: 60,
+  });
+  const filled = await phases(server);
+  const whole = await mean(server, 'try_it_now_provision_duration_seconds', 'template="bench",method="criu_restore"');
+  const figures = [...filled].map(([name, ms]) => figure(`restored instance, one at a time: ${name}`, ms, 'ms'));
+  const engines = filled.get('restore') ?? NaN;
+  figures.push(
+    figure('restored instance, one at a time: the whole, ticket to ready', whole, 'ms'),
+    figure('restored instance: what is added to the restore', ((whole - engines) / engines) * 100, '%', { atMost: 25 }),
+  );
+  const latencies: number[] = [];
+  const client = new Client(server.api);
+  try {
+    for (let at = 0; at < ACQUIRES; at += 1) {
+      const startedAt = performance.now();
+      const { statusCode, body } = await client.request({ method: 'POST', path: '/api/v1/demo/acquire' });
+      await body.dump();
+      if (statusCode < 300) latencies.push(performance.now() - startedAt);
+      await sleep(ACQUIRE_GAP_MS);
+    }
+  } finally {
+    await client.close();
+  }
+  figures.push(
+    figure('takes served while the pool refills by restores', latencies.length, ''),
+    figure('take while the pool refills by restores, p50', median(latencies), 'ms'),
+    figure('take while the pool refills by restores, p99', percentile(latencies, 0.99), 'ms', { atMost: 10 }),
+  );
+  return figures;
+}
+
+/** The mean of each phase of a provision so far, in ms. */
+async function phases(server: ServerProcess): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for (const phase of ['restore', 'readiness', 'activation', 'warmup']) {
+    found.set(phase, await mean(server, 'try_it_now_provision_phase_duration_seconds', `template="bench",phase="${phase}"`));
+  }
+  return found;
+}
+
+async function mean({ api }: ServerProcess, name: string, labels: string): Promise<number> {
+  const lines = (await (await fetch(`${api}/metrics`)).text()).split('\n');
+  const read = (suffix: string): number => Number(lines.find((line) => line.startsWith(`${name}_${suffix}{${labels}}`))?.split(' ').at(-1) ?? NaN);
+  return (read('sum') / read('count')) * 1_000;
+}
+
+function specOf({ template }: Workbench, at: number): ContainerSpec {
+  return { name: `demo-bench-${process.pid}-${at}`, instanceId: undefined, template, hostPort: PORTS + at, env: {}, keepUntilMs: Date.now() + 600_000 };
+}
+
+async function untilReady({ desk, template }: Workbench, { hostPort }: ContainerSpec): Promise<void> {
+  await desk.probe.untilOk({ url: `http://127.0.0.1:${hostPort}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs }, never);
+}
+
+/** From asking until the app answers; the container is gone afterwards. */
+async function timed(workbench: Workbench, at: number, bringUp: (spec: ContainerSpec) => Promise<void>): Promise<number> {
+  const spec = specOf(workbench, at);
+  try {
+    const startedAt = performance.now();
+    await bringUp(spec);
+    await untilReady(workbench, spec);
+    return performance.now() - startedAt;
+  } finally {
+    await workbench.desk.runtime.remove(spec.name);
+  }
+}
+
+/** What Podman offers by itself: the whole archive sent, unpacked and restored, over the same socket. */
+async function importWhole({ archive, socketPath, template }: Workbench, { name, hostPort }: ContainerSpec): Promise<void> {
+  const client = new Client('http://podman', { socketPath });
+  try {
+    const { statusCode, body } = await client.request({
+      method: 'POST', path: `/v4.0.0/libpod/containers/${name}/restore?import=true&name=${name}&publishPorts=127.0.0.1:${hostPort}:${template.port}`,
+      headers: { 'content-type': 'application/x-tar' }, body: createReadStream(archive),
+    });
+    const text = await body.text();
+    if (statusCode >= 300) throw new Error(`Podman answered ${statusCode}: ${text}`);
+  } finally {
+    await client.close();
+  }
+}
