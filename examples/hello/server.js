@@ -6,10 +6,12 @@ import { loadAssets } from './lib/assets.js';
 import { Board } from './lib/board.js';
 import { BoardFile } from './lib/board-file.js';
 import { IdeaLibrary } from './lib/idea-library.js';
+import { Identity } from './lib/identity.js';
 import { LiveWindows } from './lib/live-windows.js';
 import { createRouter } from './lib/router.js';
 
-const startedAt = new Date();
+const identity = new Identity();
+const startedAt = identity.since;
 
 function log(message, details = {}) {
   const line = { time: new Date().toISOString(), sinceStartMs: Date.now() - startedAt.getTime(), message, ...details };
@@ -40,7 +42,7 @@ for (const signal of ['SIGTERM', 'SIGINT']) {
 }
 
 log('starting', { node: process.version, container: hostname() });
-const board = new Board(file.load());
+const board = new Board(file.load() ?? { name: identity.boardName() });
 file.watch(board);
 log('board opened', { board: board.name, notes: board.notes().length });
 
@@ -49,7 +51,7 @@ const assets = await loadAssets(new URL('./public/', import.meta.url));
 log('pages and styles loaded', { files: assets.size });
 
 const windows = new LiveWindows(board);
-const server = createServer(createRouter({ board, windows, ideas, assets, startedAt, log }));
+const server = createServer(createRouter({ board, identity, windows, ideas, assets, log }));
 server.headersTimeout = 5_000;
 server.requestTimeout = 10_000;
 // Longer than reverse proxies keep idle connections, so that none of them sends into a closing one.

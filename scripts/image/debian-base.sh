@@ -1,5 +1,5 @@
 # Base images made of Debian packages, for machines without a registry: sourced by ../build-image.sh, which has say, fail,
-# engine, is_present, $name, $cache_dir, $work and $LABEL, wants $base set, and removes $unfinished when it ends.
+# engine, is_present, $root, $name, $cache_dir, $work and $LABEL, wants $base set, and removes $unfinished when it ends.
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # set and used by build-image.sh
 
@@ -28,7 +28,7 @@ make_debian_base() {
 }
 
 recipe_value() { sed -n "s/^$2=//p" "$1" | head -n 1; }
-recipe_inputs() { grep -E '^(suite|variant|packages)=' "$1" | sha256sum | cut -c1-12; }
+recipe_inputs() { grep -E '^(suite|variant|packages|unpacked)=' "$1" | sha256sum | cut -c1-12; }
 rootfs_path() { printf '%s/%s-base-%s.tar' "$cache_dir" "$name" "$1"; }
 
 import_rootfs() {
@@ -50,12 +50,15 @@ remove_other_bases() {
 }
 
 build_rootfs() {
-  local recipe=$1 target suite sources=() options=() line
+  local recipe=$1 target suite sources=() options=() unpacked=() line
   target=$(rootfs_path "$2")
   suite=$(recipe_value "$recipe" suite)
   unfinished=$target.new.tar
   while read -r line; do sources+=("$line"); done < <(apt_sources "$suite")
   while read -r line; do options+=("--aptopt=$line"); done < <(apt_proxies)
+  line=$(recipe_value "$recipe" unpacked)
+  # shellcheck disable=SC2016 # the hook's own shell expands $1
+  if [ -n "$line" ]; then unpacked=("--customize-hook=$(printf '%q "$1" %s' "$root/scripts/image/unpack-packages.sh" "${line//,/ }")"); fi
   say "fetching and unpacking Debian $suite packages, this takes half a minute"
   # Documentation, manuals and translations are of no use in an image; licences stay. What mmdebstrap writes of this
   # machine (name, resolver, mirror, proxy) is taken out again.
@@ -64,6 +67,7 @@ build_rootfs() {
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
+    ${unpacked[@]+"${unpacked[@]}"} \
     --customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap' \
     --customize-hook=': >"$1"/etc/hostname; : >"$1"/etc/resolv.conf' \
     ${options[@]+"${options[@]}"} \

@@ -106,6 +106,15 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the notes board in a bro
     expect(await texts(stranger)).toHaveLength(3);
   });
 
+  it('shows its new name in a window that was open when it was handed over', async () => {
+    const page = await open(app);
+    await app.activate({ seed: 'a5'.repeat(32) });
+    const { name } = await app.board();
+    await page.getByRole('heading', { level: 1, name }).waitFor();
+    expect(await page.title()).toBe(`${name} · your notes board`);
+    expect(await texts(page)).toHaveLength(3);
+  });
+
   it('keeps what was written, coloured and moved when the page is loaded again', async () => {
     const page = await open(app);
     const note = await write(page, 'milk & <b>bread</b>');

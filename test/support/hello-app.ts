@@ -18,6 +18,7 @@ interface Note {
 interface BoardState {
   readonly name: string;
   readonly container: string;
+  readonly startedAt: string;
   readonly windows: number;
   readonly notes: readonly Note[];
 }
@@ -26,6 +27,10 @@ export interface HelloApp extends AsyncDisposable {
   readonly url: string;
   readonly server: ChildServer;
   board(): Promise<BoardState>;
+  identity(): Promise<Record<string, string>>;
+  /** What `activate` sends unless told otherwise; the seed is the caller's. */
+  readonly handedOver: { readonly instance_id: string; readonly hostname: string; readonly url: string };
+  activate(fields: object, headers?: Readonly<Record<string, string>>): Promise<Response>;
 }
 
 /** A folder for boards, gone with everything in it. */
@@ -45,10 +50,20 @@ export async function startHelloApp(options: { readonly dataDir: string; readonl
     env: { PORT: String(port), DATA_DIR: options.dataDir, IDEAS: String(options.ideas ?? 2000) },
     isUp: async () => (await fetch(`${url}/healthz`)).ok,
   });
+  const handedOver = { instance_id: 'abcdefghijklmnopqrstuvwxyz', hostname: 'demo.example', url: 'https://demo.example/' };
+  const getJson = async (path: string): Promise<unknown> => (await fetch(`${url}${path}`)).json();
   return {
     url,
     server,
-    board: async () => (await (await fetch(`${url}/api/board`)).json()) as BoardState,
+    handedOver,
+    identity: async () => (await getJson('/.try-it-now/identity')) as Record<string, string>,
+    activate: (fields, headers = {}) =>
+      fetch(`${url}/.try-it-now/activate`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', ...headers },
+        body: JSON.stringify({ ...handedOver, ...fields }),
+      }),
+    board: async () => (await getJson('/api/board')) as BoardState,
     [Symbol.asyncDispose]: () => server.stop(),
   };
 }

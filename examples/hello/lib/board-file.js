@@ -53,9 +53,11 @@ export class BoardFile {
   /** Saves every change from now on, a burst of them once. */
   watch(board) {
     this.#board = board;
-    board.on('change', () => {
-      this.#timer ??= setTimeout(() => this.saveNow(), saveAfterMs);
-    });
+    for (const event of ['change', 'renamed']) {
+      board.on(event, () => {
+        this.#timer ??= setTimeout(() => this.saveNow(), saveAfterMs);
+      });
+    }
     this.saveNow();
   }
 

@@ -1,14 +1,10 @@
 import { EventEmitter } from 'node:events';
-import { randomInt } from 'node:crypto';
 import { Refusal } from './refusal.js';
-import { animals, qualities } from './names.js';
 
 export const colors = ['sun', 'peach', 'rose', 'lilac', 'sky', 'mint'];
 export const maxNotes = 100;
 export const maxTextLength = 240;
 const idPattern = /^[a-z0-9]{8,32}$/;
-
-const draw = (list) => list[randomInt(list.length)];
 
 /** What a visitor finds on a new board. Positions are shares (0..1) of the free way, so they fit every window. */
 const welcome = [
@@ -19,18 +15,24 @@ const welcome = [
 
 /**
  * The notes of one visitor, in memory. Emits `change` with `{ type: 'note', note }` or `{ type: 'removed', id }` after
- * every change. Refusals carry the HTTP status they stand for.
+ * every change, and `renamed`. Refusals carry the HTTP status they stand for.
  */
 export class Board extends EventEmitter {
   #notes = new Map();
   #revision = 0;
 
-  /** `saved` is what `toJSON` gave earlier, or undefined for a new board. */
+  /** `saved` is what `toJSON` gave earlier, or a new board's name alone. */
   constructor(saved) {
     super();
-    this.name = saved?.name ?? `${draw(qualities)} ${draw(animals)}`;
-    this.#revision = saved?.revision ?? 0;
-    for (const note of saved?.notes ?? welcome) this.#notes.set(note.id, { revision: 0, layer: 0, ...note });
+    this.name = saved.name;
+    this.#revision = saved.revision ?? 0;
+    for (const note of saved.notes ?? welcome) this.#notes.set(note.id, { revision: 0, layer: 0, ...note });
+  }
+
+  rename(name) {
+    this.name = name;
+    this.#revision += 1;
+    this.emit('renamed');
   }
 
   notes() {

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deeds, people, places, twists } from './idea-words.js';
@@ -45,8 +44,11 @@ export class IdeaLibrary {
     return new IdeaLibrary(size, new Map([...postings].map(([word, list]) => [word, list.numbers()])));
   }
 
-  /** A handful of ideas that contain all the words asked for, drawn anew each time; of all ideas when no word is given. */
-  search(query) {
+  /**
+   * A handful of ideas that contain all the words asked for, drawn anew each time with `randomInt(limit)`; of all ideas
+   * when no word is given.
+   */
+  search(query, randomInt) {
     const words = wordsOf(query);
     // Per idea, how many of the words in a row it has had so far; in the end those count that have had all.
     const had = new Uint8Array(this.size);
@@ -61,7 +63,7 @@ export class IdeaLibrary {
     for (let number = 0; number < this.size; number += 1) {
       if (had[number] === words.length) found.push(number);
     }
-    return { query, total: found.size, ideas: draw(found.numbers()).map(ideaAt) };
+    return { query, total: found.size, ideas: draw(found.numbers(), randomInt).map(ideaAt) };
   }
 
   #wordsLike(word) {
@@ -92,7 +94,7 @@ class NumberList {
 }
 
 /** A few of the numbers, each at most once. */
-function draw(numbers) {
+function draw(numbers, randomInt) {
   const picked = new Set();
   while (picked.size < Math.min(shown, numbers.length)) picked.add(numbers[randomInt(numbers.length)]);
   return [...picked];

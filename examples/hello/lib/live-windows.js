@@ -12,6 +12,7 @@ export class LiveWindows {
   constructor(board) {
     this.#board = board;
     board.on('change', (change) => this.#tell('change', change));
+    board.on('renamed', () => this.#tell('board', board));
     // Keeps proxies from taking a quiet stream for a dead one.
     setInterval(() => this.#write(': still here\n\n'), heartbeatMs).unref();
   }

@@ -7,7 +7,7 @@ const tooLarge = () => new Refusal(413, 'body_too_large', `A request body has at
 /** The parsed body. Refuses what is no JSON, is too large or does not say what it is. */
 export async function readJsonBody(request) {
   const type = (request.headers['content-type'] ?? '').split(';')[0].trim().toLowerCase();
-  if (type !== 'application/json') throw new Refusal(415, 'not_json', 'Send the note as application/json.');
+  if (type !== 'application/json') throw new Refusal(415, 'not_json', 'Send the body as application/json.');
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
   const chunks = [];
   let size = 0;

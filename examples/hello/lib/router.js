@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { gzipSync } from 'node:zlib';
 import { colors, maxTextLength } from './board.js';
 import { readJsonBody } from './request-body.js';
@@ -17,9 +16,9 @@ const securityHeaders = {
 };
 
 /** The request handler. Whatever goes wrong is answered with a problem body (RFC 9457). */
-export function createRouter({ board, windows, ideas, assets, startedAt, log }) {
-  // Read when asked for: a container restored from a checkpoint may have another name than at its start.
-  const facts = () => ({ container: hostname().slice(0, 12), startedAt: startedAt.toISOString() });
+export function createRouter({ board, identity, windows, ideas, assets, log }) {
+  // Asked for each time: the identity may be handed over after the start.
+  const facts = () => ({ container: identity.container, startedAt: identity.since.toISOString() });
 
   const routes = [
     route('GET', /^\/healthz$/, (call) => call.json(200, { status: 'ok' })),
@@ -31,7 +30,14 @@ export function createRouter({ board, windows, ideas, assets, startedAt, log }) 
     route('GET', /^\/api\/ideas$/, (call) => {
       const query = call.url.searchParams.get('q') ?? '';
       if (query.length > maxQueryLength) throw new Refusal(400, 'bad_query', `A search has at most ${maxQueryLength} characters.`);
-      call.json(200, ideas.search(query));
+      call.json(200, ideas.search(query, (limit) => identity.randomInt(limit)));
+    }),
+    route('GET', /^\/\.try-it-now\/identity$/, (call) => call.json(200, { board: board.name, fingerprint: identity.fingerprint })),
+    route('POST', /^\/\.try-it-now\/activate$/, async (call) => {
+      identity.activate(await readJsonBody(call.request));
+      board.rename(identity.boardName());
+      log('activated', { board: board.name });
+      call.empty(204);
     }),
     route('PUT', /^\/api\/notes\/([^/]+)$/, async (call, id) => {
       const { isNew, note } = board.put(id, await readJsonBody(call.request));

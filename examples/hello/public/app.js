@@ -100,7 +100,11 @@ element('since').textContent = since.toLocaleTimeString([], { hour: '2-digit', m
 element('since').title = since.toLocaleString();
 
 followBoard({
-  onBoard: ({ notes }) => showAll(notes),
+  onBoard({ name, notes }) {
+    element('name').textContent = name;
+    document.title = document.title.replace(/^.*(?= · )/, () => name);
+    showAll(notes);
+  },
   onNote: show,
   onRemoved: drop,
   onWindows(count) {
