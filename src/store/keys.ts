@@ -27,6 +27,12 @@ export const keys = {
   leaving: (template: string) => `leaving:${template}`,
   /** hash: failures in a row, until_ms */
   refillPause: (template: string) => `refill_pause:${template}`,
+  /** list: ids of promoted checkpoints, the current one first */
+  checkpoints: (template: string) => `checkpoints:${template}`,
+  /** hash: failures since the last restore, withdrawn, configured, proven:<id> */
+  restores: (template: string) => `restores:${template}`,
+  /** hash: checkpoint, failures in a row, until_ms */
+  restorePause: (template: string, node: string) => ofNode(`restore_pause:${template}`, node),
   /** set: ports free to take */
   availablePorts: (node: string) => ofNode('available_ports', node),
   /** zset: port by the time it is rested (ms) */

@@ -4,8 +4,9 @@ import type { Redis as Valkey } from 'iovalkey';
 import { storeError } from './client.ts';
 
 const SCRIPT_NAMES = [
-  'allocate-port', 'begin', 'cancel-ticket', 'cool-port', 'database-dropped', 'due', 'extend', 'find', 'forget', 'mark-ready', 'publish-hostname', 'quarantine',
-  'record-failure', 'release', 'renew-ticket', 'reserve', 'settle-hostname', 'settle-index', 'settle-ports', 'take',
+  'allocate-port', 'begin', 'cancel-ticket', 'cool-port', 'current-checkpoints', 'database-dropped', 'due', 'extend', 'find', 'forget', 'mark-ready', 'promote',
+  'promotion-status', 'publish-hostname', 'quarantine', 'record-failure', 'release', 'renew-ticket', 'reserve', 'restore-failed', 'restore-pause', 'restored',
+  'rollback-checkpoint', 'settle-hostname', 'settle-index', 'settle-ports', 'take',
 ] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];
 

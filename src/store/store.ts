@@ -1,10 +1,11 @@
 import type { Log } from '../domain/log.ts';
-import type { Arrivals, Census, Departures, NodeRegistry, Takes } from '../pool/ports.ts';
+import type { Arrivals, Census, Departures, NodeRegistry, Promotions, Takes } from '../pool/ports.ts';
 import { ValkeyArrivals } from './arrivals.ts';
 import { ValkeyCensus } from './census.ts';
 import { connectValkey } from './client.ts';
 import { ValkeyDepartures } from './departures.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
+import { ValkeyPromotions } from './promotions.ts';
 import { Scripts } from './scripts.ts';
 import { ValkeyTakes, type TakeLimits } from './takes.ts';
 import { TemplateIndex } from './template-index.ts';
@@ -24,6 +25,7 @@ export interface Store {
   readonly arrivals: Arrivals;
   readonly census: Census;
   readonly registry: NodeRegistry;
+  readonly promotions: Promotions;
   readonly isUp: () => boolean;
   readonly close: () => Promise<void>;
 }
@@ -41,6 +43,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     arrivals: new ValkeyArrivals(scripts, node.name, log),
     census: new ValkeyCensus(client, scripts, templates, { node: node.name, portRange, portCoolDownMs }, log),
     registry: new ValkeyNodeRegistry(client, node),
+    promotions: new ValkeyPromotions(scripts, node.name),
     isUp: () => client.status === 'ready',
     close: async () => {
       // A connection that is down has nothing to say goodbye to.
