@@ -49,6 +49,9 @@ export interface Template {
   readonly maxAgeMs: number;
 }
 
+/** Where a container with a database sees the folder of the database server's socket. */
+export const DATABASE_MOUNT = '/run/try-it-now/database';
+
 /** Changes exactly when an instance of the old template would not do for the new one: stock settings do not count. */
 export function templateVersion(template: Template): string {
   const { image, port, env, readiness, warmup, limits, capabilities, egress, activation, database } = template;

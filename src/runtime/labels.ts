@@ -4,4 +4,6 @@ export const LABEL = {
   node: 'try-it-now.node',
   instance: 'try-it-now.instance',
   template: 'try-it-now.template',
+  /** Milliseconds since the epoch, on what is no instance: what no process is busy with any more after that. */
+  keepUntil: 'try-it-now.keep-until',
 } as const;

@@ -6,6 +6,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { launchEngine, uniqueDeployment, type LaunchedEngine, type RealEngine } from '../support/container-engine.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
+import { commandsContract } from './container-commands.ts';
 import { hardeningContract } from './container-hardening.ts';
 import { isolationContract } from './container-isolation.ts';
 import { containerRuntimeContract } from './container-runtime.ts';
@@ -15,7 +16,7 @@ export interface EngineUnderTest {
   readonly socketPath: string;
   readonly image: TinyImage;
   readonly deployment: string;
-  readonly runtime: (deployment?: string, node?: string, resolvers?: readonly string[]) => EngineRuntime;
+  readonly runtime: (deployment?: string, node?: string, resolvers?: readonly string[], databaseFolder?: string) => EngineRuntime;
 }
 
 /** The whole contract on a real engine: what every runtime promises, what an instance may not do, and whom it cannot reach. */
@@ -39,12 +40,14 @@ export function containerEngineContract(engine: RealEngine): void {
     socketPath: launched.socketPath,
     image,
     deployment,
-    runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1']) => create({ socketPath: launched.socketPath, deployment: of, node, resolvers, log: createLogger('silent') }),
+    runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder = undefined) =>
+      create({ socketPath: launched.socketPath, deployment: of, node, resolvers, databaseFolder, log: createLogger('silent') }),
   });
 
   describe('as every runtime', () => {
     containerRuntimeContract({ deployment, runtime: (of, node) => subject().runtime(of, node), template: () => template({ image: image.name, port: image.port }) });
   });
+  describe('commands and mounts', () => commandsContract(subject));
   describe('hardening', () => hardeningContract(subject));
   describe('isolation', () => isolationContract(subject));
 }

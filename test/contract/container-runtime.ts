@@ -137,6 +137,30 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     for (const [engine, spec] of specs) expect(await engine.list()).toEqual([{ name: spec.name, instanceId: spec.instanceId, running: true }]);
   });
 
+  it('runs a command in the container it names, and in no other', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const specs = [await newSpec(template()), await newSpec(template())];
+    const answers = [];
+    for (const spec of specs) {
+      await engine.start(spec, never);
+      answers.push(await engine.exec(spec.name, { command: ['/bin/busybox', 'hostname'], env: {}, timeoutMs: 20_000 }, never));
+    }
+    expect(answers).toEqual(specs.map(({ name }) => ({ exitCode: 0, output: expect.stringContaining(name) as string })));
+    const [{ name } = { name: '' }] = specs;
+    await engine.remove(name);
+    await expect(engine.exec(name, { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 20_000 }, never)).rejects.toMatchObject({ code: 'container_failed', message: expect.stringContaining(name) as string });
+    await expect(engine.exec(name, { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 20_000 }, AbortSignal.abort(new Error('taken away')))).rejects.toThrow('taken away');
+  });
+
+  it('lists what is no instance with the time it is kept until', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const spec = await newSpec(template(), { instanceId: undefined, keepUntilMs: 1_800_000_000_123 });
+    await engine.start(spec, never);
+    expect(await engine.list()).toEqual([{ name: spec.name, instanceId: undefined, keepUntilMs: 1_800_000_000_123, running: true }]);
+  });
+
   it('takes its own things off the host only when no instance is left, and makes them again', async () => {
     const engine = runtime();
     await engine.prepare([template()]);

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import { TryItNowError } from '../../domain/errors.ts';
+import { DATABASE_MOUNT, type Template } from '../../domain/template.ts';
 import type { ContainerSpec } from '../../pool/ports.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
@@ -10,6 +12,8 @@ export interface Surroundings {
   readonly network: InstanceNetwork;
   /** Name servers of instances with egress. */
   readonly resolvers: readonly string[];
+  /** The host's folder with the database server's socket; for templates that have a database. */
+  readonly databaseFolder: string | undefined;
   readonly logConfig: NonNullable<HostConfig['LogConfig']>;
   readonly ulimits: NonNullable<HostConfig['Ulimits']>;
   readonly ipv6: boolean;
@@ -36,6 +40,30 @@ export function containerUlimits(limits: string = readFileSync('/proc/self/limit
     .map(([name, limit]) => ({ Name: name, Soft: limit, Hard: limit }));
 }
 
+/** What the container bears of ours: whose it is and what it is for. */
+export function containerLabels(spec: ContainerSpec, owner: { readonly deployment: string; readonly node: string }): Record<string, string> {
+  return {
+    [LABEL.deployment]: owner.deployment,
+    [LABEL.node]: owner.node,
+    [LABEL.template]: spec.template.name,
+    ...(spec.instanceId === undefined ? {} : { [LABEL.instance]: spec.instanceId }),
+    ...(spec.keepUntilMs === undefined ? {} : { [LABEL.keepUntil]: String(spec.keepUntilMs) }),
+  };
+}
+
+export function nameServers(network: InstanceNetwork, resolvers: readonly string[]): string[] {
+  return network.egress && resolvers.length > 0 ? [...resolvers] : [NO_RESOLVER];
+}
+
+/** The host's folder a container of this template sees at DATABASE_MOUNT; undefined for one without a database. Throws database_unavailable. */
+export function databaseSource(template: Template, databaseFolder: string | undefined): string | undefined {
+  if (template.database === undefined) return undefined;
+  if (databaseFolder === undefined) {
+    throw new TryItNowError('database_unavailable', `The template ${template.name} has a database, but this node has no database server; set DATABASE_SOCKET`);
+  }
+  return databaseFolder;
+}
+
 /** Everything an instance may and may not do, in the engine's words. */
 export function containerOptions(spec: ContainerSpec, around: Surroundings): ContainerCreateOptions {
   const { template } = spec;
@@ -46,12 +74,7 @@ export function containerOptions(spec: ContainerSpec, around: Surroundings): Con
     // Tells instances apart for whoever looks from inside, without giving the id away: see containerName.
     Hostname: spec.name,
     Env: Object.entries({ ...template.env, ...spec.env }).map(([key, value]) => `${key}=${value}`),
-    Labels: {
-      [LABEL.deployment]: around.deployment,
-      [LABEL.node]: around.node,
-      [LABEL.instance]: spec.instanceId,
-      [LABEL.template]: template.name,
-    },
+    Labels: containerLabels(spec, around),
     ExposedPorts: { [port]: {} },
     // Whoever stops it, be it the engine's own shutdown: a throw-away container gets no grace.
     StopSignal: 'SIGKILL',
@@ -62,10 +85,12 @@ export function containerOptions(spec: ContainerSpec, around: Surroundings): Con
 
 function hostConfig({ template, hostPort }: ContainerSpec, port: string, around: Surroundings): HostConfig {
   const { limits } = template;
+  const database = databaseSource(template, around.databaseFolder);
   return {
+    ...(database === undefined ? {} : { Mounts: [{ Type: 'bind' as const, Source: database, Target: DATABASE_MOUNT, ReadOnly: true }] }),
     NetworkMode: around.network.name,
     PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] },
-    Dns: around.network.egress && around.resolvers.length > 0 ? [...around.resolvers] : [NO_RESOLVER],
+    Dns: nameServers(around.network, around.resolvers),
     DnsSearch: ['.'],
     Privileged: false,
     CapDrop: ['ALL'],

@@ -5,7 +5,7 @@ import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { isInstanceId } from '../../domain/ids.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
-import type { ContainerRuntime, ContainerSpec, ContainerSummary } from '../../pool/ports.ts';
+import type { ContainerRuntime, ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
 import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
@@ -15,6 +15,7 @@ import type { Dialect } from './dialect.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { whyPortTaken } from './host-port.ts';
 import { removeContainer } from './remove-container.ts';
+import { runInContainer } from './run-in-container.ts';
 
 export interface EngineOptions {
   readonly socketPath: string;
@@ -23,6 +24,8 @@ export interface EngineOptions {
   readonly log: Log;
   /** Name servers for instances with egress; the host's own without it. */
   readonly resolvers?: readonly string[];
+  /** The folder of the database server's socket, which templates with a database need. */
+  readonly databaseFolder?: string | undefined;
 }
 
 /** Starts beyond this only wait for each other inside the engine; measured on two cores, 3 to 20 at once take equally long. */
@@ -31,8 +34,8 @@ const MAX_CONNECTIONS = 8;
 const CALL_TIMEOUT_MS = 60_000;
 
 /** DOCKER_HOST, which the library would follow, is not asked: the socket is configured. */
-export function connectEngine(socketPath: string): Dockerode {
-  const options = { host: '', socketPath, agent: new Agent({ keepAlive: false, maxSockets: MAX_CONNECTIONS }) };
+export function connectEngine(socketPath: string, maxSockets = MAX_CONNECTIONS): Dockerode {
+  const options = { host: '', socketPath, agent: new Agent({ keepAlive: false, maxSockets }) };
   return new Dockerode(options);
 }
 
@@ -40,6 +43,8 @@ export function connectEngine(socketPath: string): Dockerode {
 export class EngineRuntime implements ContainerRuntime {
   readonly engine: Dialect['engine'];
   readonly #docker: Dockerode;
+  /** Apart from the other requests, since a command holds its connection for as long as it runs. */
+  readonly #commands: Dockerode;
   readonly #dialect: Dialect;
   readonly #options: EngineOptions;
   readonly #plan: NetworkPlan;
@@ -50,6 +55,7 @@ export class EngineRuntime implements ContainerRuntime {
   constructor(docker: Dockerode, dialect: Dialect, options: EngineOptions) {
     this.engine = dialect.engine;
     this.#docker = docker;
+    this.#commands = connectEngine(options.socketPath, Infinity);
     this.#dialect = dialect;
     this.#options = options;
     this.#plan = networkPlan(dialect.engine, options.deployment);
@@ -85,14 +91,24 @@ export class EngineRuntime implements ContainerRuntime {
     await removeContainer(this.#docker.getContainer(name), name, (what, operation) => this.#call(what, operation));
   }
 
+  async exec(name: string, call: Parameters<ContainerRuntime['exec']>[1], signal: AbortSignal): Promise<ExecResult> {
+    try {
+      return await runInContainer(this.#commands.getContainer(name), name, call, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw engineFailure(error, this.#title, `run a command in ${name}`);
+    }
+  }
+
   async list(): Promise<ContainerSummary[]> {
     const { deployment, node } = this.#options;
     const found = await this.#labelled({ [LABEL.deployment]: deployment, [LABEL.node]: node });
     return found.map(({ Names, Labels, State }) => {
-      const id = Labels[LABEL.instance];
+      const { [LABEL.instance]: id, [LABEL.keepUntil]: keepUntil } = Labels;
       return {
         name: (Names[0] ?? '').replace(/^\//, ''),
         instanceId: id !== undefined && isInstanceId(id) ? id : undefined,
+        ...(keepUntil !== undefined && /^\d{1,15}$/.test(keepUntil) ? { keepUntilMs: Number(keepUntil) } : {}),
         running: State === 'running' || State === 'paused',
       };
     });
@@ -135,6 +151,7 @@ export class EngineRuntime implements ContainerRuntime {
       node,
       network: this.#networkOf(spec.template),
       resolvers: spec.template.egress ? await this.#resolvers() : [],
+      databaseFolder: this.#options.databaseFolder,
       logConfig: this.#dialect.logConfig,
       ulimits: this.#ulimits,
       ipv6: this.#ipv6,

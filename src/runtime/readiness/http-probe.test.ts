@@ -93,3 +93,51 @@ it('stops at the signal while an answer is awaited', async () => {
   abort.abort(new Error('taken away'));
   await expect(probing).rejects.toThrow('taken away');
 });
+
+it('asks once: GET without a body, POST with JSON, whatever the status, and leaves no connection open', async () => {
+  const asked: unknown[] = [];
+  const { url, sockets } = await web((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => { body += chunk; }).on('end', () => {
+      asked.push([request.method, request.url, request.headers['content-type'], body]);
+      response.writeHead(409, { connection: 'keep-alive' }).end(`answer ${asked.length}`);
+    });
+  });
+  const probe = new HttpProbe();
+  expect(await probe.ask({ url, timeoutMs: 5_000 }, never)).toEqual({ status: 409, body: 'answer 1' });
+  expect(await probe.ask({ url, body: { seed: 'ä', nested: { a: 1 } }, timeoutMs: 5_000 }, never)).toEqual({ status: 409, body: 'answer 2' });
+  expect(asked).toEqual([['GET', '/ready?deep=1', undefined, ''], ['POST', '/ready?deep=1', 'application/json', '{"seed":"ä","nested":{"a":1}}']]);
+  await expect.poll(() => sockets.size).toBe(0);
+});
+
+it('cuts an answer that never ends', async () => {
+  const { url, sockets } = await web((_, response) => {
+    const flood = (): void => { while (!response.destroyed && response.write(Buffer.alloc(64 * 1024, 'x'))); };
+    response.on('drain', flood).on('error', () => undefined);
+    flood();
+  });
+  const { status, body } = await new HttpProbe().ask({ url, timeoutMs: 10_000 }, never);
+  expect([status, body.length]).toEqual([200, 64 * 1024]);
+  await expect.poll(() => sockets.size).toBe(0);
+});
+
+it.each<[string, string, () => Promise<{ url: string }>]>([
+  ['nobody listens', 'connection refused', async () => ({ url: `http://127.0.0.1:${await freePort()}/` })],
+  ['the app hangs up', 'connection closed before an answer', () => listen(createTcpServer((socket) => socket.end()))],
+  ['the app never answers', 'no answer within 200 ms', () => listen(createTcpServer(() => undefined))],
+  ['the app never ends its answer', 'no answer within 200 ms', () => web((_, response) => { response.writeHead(200).write('begun'); })],
+])('says why it got no answer when %s', async (_, words, start) => {
+  const { url } = await start();
+  await expect(new HttpProbe().ask({ url, timeoutMs: 200 }, never)).rejects.toThrow(`${url}: ${words}`);
+});
+
+it('stops asking at the signal', async () => {
+  let connect = (): void => undefined;
+  const connected = new Promise<void>((resolve) => { connect = resolve; });
+  const { url } = await listen(createTcpServer(() => connect()));
+  const abort = new AbortController();
+  const asking = new HttpProbe().ask({ url, body: {}, timeoutMs: 60_000 }, abort.signal);
+  await connected;
+  abort.abort(new Error('taken away'));
+  await expect(asking).rejects.toThrow('taken away');
+});

@@ -37,7 +37,7 @@ export class HttpProbe implements Probe {
       if (left <= 0) break;
       tries += 1;
       const patience = Math.min(REQUEST_TIMEOUT_MS, left);
-      const seen = await ask(target, patience, signal);
+      const seen = await statusOf(target, patience, signal);
       signal.throwIfAborted();
       if (typeof seen === 'number' && seen < 400) return;
       // A last try cut short by the deadline tells less than the one before it.
@@ -47,10 +47,45 @@ export class HttpProbe implements Probe {
     const host = hostname === undefined ? '' : ` (Host ${hostname})`;
     throw new TryItNowError('not_ready_in_time', `${url}${host} did not answer below 400 within ${timeoutMs} ms; last seen after ${tries} tries: ${last}`);
   }
+
+  async ask({ url, body, timeoutMs }: Parameters<Probe['ask']>[0], signal: AbortSignal): Promise<{ status: number; body: string }> {
+    signal.throwIfAborted();
+    const target = new URL(url);
+    const client = new Client(target.origin, { pipelining: 0 });
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const either = AbortSignal.any([signal, timeout]);
+    try {
+      const answer = await client.request({
+        method: body === undefined ? 'GET' : 'POST',
+        path: `${target.pathname}${target.search}`,
+        headers: { 'user-agent': 'try-it-now', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: either,
+      });
+      return { status: answer.statusCode, body: await textOf(answer.body) };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new Error(`${url}: ${inWords(timeout.aborted ? NO_ANSWER : error, timeoutMs)}`, { cause: error });
+    } finally {
+      await client.destroy();
+    }
+  }
+}
+
+/** The beginning of a body that may never end. */
+async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= BODY_READ_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, BODY_READ_BYTES).toString();
 }
 
 /** The answer's status, or what went wrong. */
-async function ask({ url, hostname }: Target, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
+async function statusOf({ url, hostname }: Target, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
   // One client a request and no keep-alive: the connection ends with it, whatever becomes of the answer.
   const client = new Client(url.origin, { pipelining: 0 });
   const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));

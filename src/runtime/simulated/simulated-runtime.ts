@@ -1,5 +1,5 @@
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import type { ContainerRuntime, ContainerSpec, ContainerSummary } from '../../pool/ports.ts';
+import type { ContainerRuntime, ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
 import { Responder, type ListeningContainer } from './responder.ts';
 
 export interface SimulatedOptions {
@@ -25,10 +25,10 @@ export class SimulatedRuntime implements ContainerRuntime {
   async start(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     await this.remove(spec.name);
-    const { name, instanceId, hostPort, template } = spec;
+    const { name, instanceId, keepUntilMs, hostPort, template } = spec;
     try {
       const upAtMs = performance.now() + this.#startUpMs;
-      this.#running.set(name, await this.#responder.listen({ name, instanceId, template: template.name, hostPort, upAtMs }));
+      this.#running.set(name, await this.#responder.listen({ name, instanceId, keepUntilMs, template: template.name, hostPort, upAtMs }));
     } catch (error) {
       throw new TryItNowError('container_failed', `The simulated container ${name} could not start: ${describeError(error)}`, { cause: error });
     }
@@ -46,8 +46,17 @@ export class SimulatedRuntime implements ContainerRuntime {
     if (this.#running.get(name) === found) this.#running.delete(name);
   }
 
+  /** Runs nothing: every command succeeds, and says what only this container says. */
+  exec(name: string, _call: unknown, signal: AbortSignal): Promise<ExecResult> {
+    if (signal.aborted) return Promise.reject(signal.reason instanceof Error ? signal.reason : new Error(describeError(signal.reason)));
+    if (!this.#running.has(name)) return Promise.reject(new TryItNowError('container_failed', `There is no simulated container ${name} to run a command in`));
+    return Promise.resolve({ exitCode: 0, output: `simulated ${name}\n` });
+  }
+
   list(): Promise<ContainerSummary[]> {
-    return Promise.resolve([...this.#running.values()].map(({ container }) => ({ name: container.name, instanceId: container.instanceId, running: true })));
+    return Promise.resolve([...this.#running.values()].map(({ container: { name, instanceId, keepUntilMs } }) => ({
+      name, instanceId, running: true, ...(keepUntilMs === undefined ? {} : { keepUntilMs }),
+    })));
   }
 
   dismantle(): Promise<boolean> {

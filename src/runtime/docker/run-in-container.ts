@@ -1,0 +1,91 @@
+import { Writable } from 'node:stream';
+import type Dockerode from 'dockerode';
+import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { sleep } from '../../lifecycle/sleep.ts';
+import type { ContainerRuntime, ExecResult } from '../../pool/ports.ts';
+import { engineAnswer } from './engine-errors.ts';
+
+/** The program is somebody else's and may write without end. */
+const OUTPUT_BYTES = 8 * 1024;
+/** The output ends a little before the engine has taken note of the exit code. */
+const EXIT_CODE_POLL_MS = 10;
+
+type Call = Parameters<ContainerRuntime['exec']>[1];
+
+/**
+ * Runs the command and waits for its end. A command that does not end in time goes on running: only the end of the
+ * container ends it for sure. Throws container_failed, and the engine's own errors when it does not answer at all.
+ */
+export async function runInContainer(container: Dockerode.Container, name: string, call: Call, signal: AbortSignal): Promise<ExecResult> {
+  signal.throwIfAborted();
+  const late = AbortSignal.timeout(call.timeoutMs);
+  const either = AbortSignal.any([signal, late]);
+  try {
+    return await until(either, run(container, call, either));
+  } catch (error) {
+    signal.throwIfAborted();
+    const what = `The command ${JSON.stringify(call.command)} in ${name}`;
+    if (late.aborted) throw new TryItNowError('container_failed', `${what} did not end within ${call.timeoutMs} ms`);
+    const answer = engineAnswer(error);
+    if (answer === undefined) throw error;
+    throw new TryItNowError('container_failed', `${what} could not be run: ${answer.message}`, { cause: error });
+  }
+}
+
+async function run(container: Dockerode.Container, { command, env }: Call, signal: AbortSignal): Promise<ExecResult> {
+  const exec = await container.exec({
+    Cmd: [...command],
+    Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
+    AttachStdout: true,
+    AttachStderr: true,
+  });
+  const tail = new Tail();
+  const stream = await exec.start({ Detach: false, Tty: false });
+  // Also when the wait for the start was given up: the engine holds a connection for as long as somebody reads it.
+  const hangUp = (): void => { stream.destroy(); };
+  if (signal.aborted) hangUp();
+  signal.addEventListener('abort', hangUp, { once: true });
+  try {
+    container.modem.demuxStream(stream, tail, tail);
+    await new Promise<void>((resolve, reject) => {
+      stream.once('end', resolve).once('close', resolve).once('error', reject);
+    });
+    for (;;) {
+      signal.throwIfAborted();
+      const { Running, ExitCode } = await exec.inspect();
+      if (!Running && ExitCode !== null) return { exitCode: ExitCode, output: tail.text() };
+      await sleep(EXIT_CODE_POLL_MS, signal);
+    }
+  } finally {
+    signal.removeEventListener('abort', hangUp);
+    stream.destroy();
+  }
+}
+
+/** The operation's outcome, or the signal's reason as soon as it is aborted: a request to the engine cannot be taken back. */
+async function until<T>(signal: AbortSignal, operation: Promise<T>): Promise<T> {
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error(describeError(signal.reason)));
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([operation, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Keeps the last bytes written to it. */
+class Tail extends Writable {
+  #kept = Buffer.alloc(0);
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#kept = Buffer.concat([this.#kept, chunk]).subarray(-OUTPUT_BYTES);
+    done();
+  }
+
+  text(): string {
+    return this.#kept.toString();
+  }
+}

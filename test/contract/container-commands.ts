@@ -1,0 +1,89 @@
+import { createServer, connect } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
+import type { ContainerSpec, ExecResult } from '../../src/pool/ports.ts';
+import { template } from '../support/templates.ts';
+import type { EngineUnderTest } from './container-engine.ts';
+import { newSpec } from './container-runtime.ts';
+
+const never = new AbortController().signal;
+const BUSYBOX = '/bin/busybox';
+
+/** What is run and mounted in an instance of a real engine. */
+export function commandsContract(subject: () => EngineUnderTest): void {
+  afterEach(async () => {
+    const engine = subject().runtime();
+    for (const { name } of await engine.list()) await engine.remove(name);
+    expect(await engine.dismantle()).toBe(true);
+  });
+
+  const started = async (overrides: Partial<Template> = {}, databaseFolder?: string): Promise<ContainerSpec> => {
+    const { runtime, image } = subject();
+    const tiny = template({ image: image.name, port: image.port, env: { FROM: 'template' }, ...overrides });
+    const spec = await newSpec(tiny);
+    const engine = runtime(undefined, undefined, undefined, databaseFolder);
+    await engine.prepare([tiny]);
+    await engine.start(spec, never);
+    return spec;
+  };
+  const exec = async ({ name }: ContainerSpec, command: readonly string[], options: { env?: Record<string, string>; timeoutMs?: number; signal?: AbortSignal } = {}): Promise<ExecResult> =>
+    subject().runtime().exec(name, { command, env: options.env ?? {}, timeoutMs: options.timeoutMs ?? 20_000 }, options.signal ?? never);
+
+  it('gives a command its own environment on top, and answers with its exit code and both streams', async () => {
+    const spec = await started();
+    const { exitCode, output } = await exec(spec, ['/bin/sh', '-c', 'echo "out $FROM $SEED"; echo "err $#" >&2; exit 7'], { env: { SEED: 'a=b "c"' } });
+    expect(exitCode).toBe(7);
+    expect(output.split('\n').sort()).toEqual(['', 'err 0', 'out template a=b "c"']);
+    expect(await exec(spec, [BUSYBOX, 'true'])).toEqual({ exitCode: 0, output: '' });
+  });
+
+  it('keeps the end of a long output', async () => {
+    const { exitCode, output } = await exec(await started(), ['/bin/sh', '-c', `${BUSYBOX} yes 0123456 | ${BUSYBOX} head -c 300000; echo the end`]);
+    expect(exitCode).toBe(0);
+    expect(output).toHaveLength(8 * 1024);
+    expect(output.endsWith('0123456\nthe end\n')).toBe(true);
+  });
+
+  it('says when the program is not there', async () => {
+    const spec = await started();
+    // An engine answers with an error of its own, or as a shell does.
+    const outcome = await exec(spec, ['/no/such/program']).then(({ exitCode }) => exitCode, (error: unknown) => error);
+    if (typeof outcome === 'number') expect([126, 127]).toContain(outcome);
+    else expect(outcome).toMatchObject({ code: 'container_failed', message: expect.stringMatching(/no such file/i) as string });
+  });
+
+  it('gives up after the time allowed, and at the signal', async () => {
+    const spec = await started();
+    await expect(exec(spec, [BUSYBOX, 'sleep', '600'], { timeoutMs: 300 })).rejects.toMatchObject({ code: 'container_failed', message: expect.stringContaining('did not end within 300 ms') as string });
+    const abort = new AbortController();
+    const running = exec(spec, ['/bin/sh', '-c', `echo begun > /tmp/begun; ${BUSYBOX} sleep 600`], { signal: abort.signal });
+    await expect.poll(async () => (await exec(spec, [BUSYBOX, 'cat', '/tmp/begun'])).output, { timeout: 20_000 }).toBe('begun\n');
+    abort.abort(new Error('the task was taken away'));
+    await expect(running).rejects.toThrow('the task was taken away');
+    // The engine is not kept busy by what was given up.
+    expect(await exec(spec, [BUSYBOX, 'true'])).toMatchObject({ exitCode: 0 });
+  });
+
+  it('sees the database server\'s folder, read-only, if its template has a database', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tin-socket-'));
+    const server = createServer().listen(join(folder, 'db.sock'));
+    try {
+      const without = await started({}, folder);
+      expect((await exec(without, [BUSYBOX, 'ls', DATABASE_MOUNT])).exitCode).not.toBe(0);
+      const database = { seedFile: '/seed.sql', seedDigest: 'x' };
+      const spec = await started({ database }, folder);
+      expect(await exec(spec, [BUSYBOX, 'ls', DATABASE_MOUNT])).toEqual({ exitCode: 0, output: 'db.sock\n' });
+      const written = await exec(spec, [BUSYBOX, 'touch', `${DATABASE_MOUNT}/x`]);
+      expect(written).toMatchObject({ exitCode: 1, output: expect.stringContaining('Read-only file system') as string });
+      await expect(started({ database })).rejects.toMatchObject({ code: 'database_unavailable' });
+      // Ours, and still there.
+      await new Promise<void>((resolve, reject) => { const socket = connect(join(folder, 'db.sock'), () => { socket.destroy(); resolve(); }).on('error', reject); });
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+      await rm(folder, { recursive: true });
+    }
+  });
+}
