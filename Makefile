@@ -1,5 +1,6 @@
 # Everything a developer or a newcomer runs. `make` alone lists the targets.
 # Variables given to make reach the program too: make up TEMPLATE=hello POOL_TARGET_SIZE=5 CONTAINER_MODE=docker
+# make up CHECKPOINT=1 restores instances instead of starting them.
 .DEFAULT_GOAL := help
 .PHONY: help setup up check test bench clean
 # One recipe at a time, also under make -j: they share node_modules and dist.
@@ -22,7 +23,7 @@ setup: ## install what is missing on this machine (SETUP_FLAGS=--with-tests for 
 	@scripts/setup.sh $(SETUP_FLAGS)
 
 up: setup $(INSTALLED) $(BUILT) ## start everything and print where to click; Ctrl-C takes it all down
-	@$(MORE_FILES); exec node dist/main.js up
+	@$(MORE_FILES); exec node dist/main.js up $(if $(CHECKPOINT),--checkpoint)
 
 check: $(INSTALLED) ## types, lint, structure, dead code
 	@npm run --silent check

@@ -14,7 +14,8 @@ export function program(env: Environment): Command {
 
   cli.command('up')
     .description('start everything on this machine, server and all, and print where to click; Ctrl-C takes it down')
-    .action(() => runCommand(async () => (await import('./up/up.ts')).up(env)));
+    .option('--checkpoint', 'have instances restored instead of started, once the pool is warm (Podman with CRIU)')
+    .action((options: { readonly checkpoint?: true }) => runCommand(async () => (await import('./up/up.ts')).up(env, options)));
   cli.command('serve')
     .description('run the API, the pool and its workers against NATS, Valkey and Caddy that run already')
     .action(() => runCommand(async () => (await import('./serve.ts')).serve(env, 'server')));

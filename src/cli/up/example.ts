@@ -18,7 +18,7 @@ export function withExample(env: Environment): Environment {
   return { ...env, TEMPLATES_FILE: file };
 }
 
-function isSet(value: string | undefined): value is string {
+export function isSet(value: string | undefined): value is string {
   return value !== undefined && value.trim() !== '';
 }
 

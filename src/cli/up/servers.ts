@@ -17,6 +17,8 @@ export interface ServersOptions {
   readonly config: Config;
   /** What the user configured; only the rest is launched. */
   readonly explicit: ReadonlySet<string>;
+  /** A template wants databases, and no server for them was configured. */
+  readonly launchesDatabase: boolean;
   /** Everything the servers write goes below it. */
   readonly dir: string;
   readonly releasers: Releasers;
@@ -40,7 +42,7 @@ export async function requirePorts(config: Config): Promise<void> {
 
 /** Starts what is not configured by URL, keeps it running, and returns the environment that points at it. */
 export async function startServers(options: ServersOptions): Promise<Environment> {
-  const { config, explicit, dir, releasers, events, onStarted } = options;
+  const { config, explicit, launchesDatabase, dir, releasers, events, onStarted } = options;
   const made: Record<string, string> = {};
   const folder = async (name: string): Promise<string> => {
     const path = join(dir, name);

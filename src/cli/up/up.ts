@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ora from 'ora';
@@ -16,19 +16,28 @@ import { sleep } from '../../lifecycle/sleep.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { ContainerRuntime } from '../../pool/ports.ts';
 import { packageVersion } from '../package-version.ts';
-import { buildImage, exampleOf, withExample } from './example.ts';
+import { checkpointTemplates } from './checkpoint-templates.ts';
+import { environmentFile } from './environment-file.ts';
+import { buildImage, exampleOf, isSet, withExample } from './example.ts';
 import { requirePorts, startDiscoveryProcess, startServers } from './servers.ts';
 
+/** Stands for the database server that is started below, so that a template with a database is no mistake. Never opened. */
+const DATABASE_TO_COME = '/run/try-it-now/database-to-come/mysqld.sock';
 /** Longest wait for a first instance before the page is offered all the same; the log then says what is wrong. */
 const WARM_UP_MS = 180_000;
+
+export interface UpOptions {
+  /** Make and promote a checkpoint of each template once the pool is warm. */
+  readonly checkpoint?: true;
+}
 
 /**
  * Everything on this machine, as children of this process, until Ctrl-C; then nothing of it is left. Throws
  * invalid_config and port_taken before anything is started, and what a part that does not come up throws.
  */
-export async function up(env: Environment): Promise<void> {
+export async function up(env: Environment, options: UpOptions = {}): Promise<void> {
   const chosen = withExample(env);
-  const loaded = loadConfig(chosen);
+  const loaded = loadConfig(isSet(chosen['DATABASE_SOCKET']) ? chosen : { ...chosen, DATABASE_SOCKET: DATABASE_TO_COME });
   for (const warning of loaded.warnings) console.warn(`Note: ${warning}`);
   await requirePorts(loaded.config);
 
@@ -42,7 +51,7 @@ export async function up(env: Environment): Promise<void> {
   const releasers = new Releasers();
   const screen = ora({ stream: process.stdout, discardStdin: false, isEnabled: process.stdout.isTTY && process.stdout.columns > 0 });
   try {
-    await bringUp({ env: chosen, loaded, log, logFile, releasers, screen, stopped: stopped.signal });
+    await bringUp({ env: chosen, options, loaded, log, logFile, releasers, screen, stopped: stopped.signal });
     if (!stopped.signal.aborted) await stopSignal;
     screen.start('Taking everything down');
   } catch (error) {
@@ -61,6 +70,7 @@ export async function up(env: Environment): Promise<void> {
 
 interface UpParts {
   readonly env: Environment;
+  readonly options: UpOptions;
   readonly loaded: LoadedConfig;
   readonly log: Logger;
   readonly logFile: string;
@@ -69,11 +79,12 @@ interface UpParts {
   readonly stopped: AbortSignal;
 }
 
-async function bringUp({ env, loaded, log, logFile, releasers, screen, stopped }: UpParts): Promise<void> {
+async function bringUp({ env, options, loaded, log, logFile, releasers, screen, stopped }: UpParts): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-'));
   releasers.push('files', () => rm(dir, { recursive: true, force: true }));
   const shared = {
     config: loaded.config, explicit: loaded.explicit, dir, releasers,
+    launchesDatabase: !isSet(env['DATABASE_SOCKET']) && loaded.config.templates.some(({ database }) => database !== undefined),
     events: {
       onLost: (name: string, how: string) => {
         log.error({ part: name, how }, 'A part ended by itself; starting it again');
@@ -99,9 +110,12 @@ async function bringUp({ env, loaded, log, logFile, releasers, screen, stopped }
   const app = await startApp({ config, log, role: 'server', version: packageVersion(), engine });
   releasers.push('server', () => app.stop());
   await warmUp(app, screen, stopped);
+  if (options.checkpoint === true && !stopped.aborted) await checkpointTemplates(config, log, screen, stopped);
   if (stopped.aborted) return;
   const { publicUrl } = config.server;
-  console.log(`\n  Click here:  ${publicUrl}/\n\n  The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json\n  The log: ${logFile}\n  Ctrl-C takes everything down.\n`);
+  const commands = join(dir, 'environment');
+  await writeFile(commands, environmentFile(settings), { mode: 0o600 });
+  console.log(`\n  Click here:  ${publicUrl}/\n\n  The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json\n  Commands such as \`try-it-now checkpoint list\`, from another terminal: . ${commands}\n  The log: ${logFile}\n  Ctrl-C takes everything down.\n`);
 }
 
 function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']): void {
