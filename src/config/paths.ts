@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { accessSync, closeSync, constants, openSync, readSync, statSync, type Stats } from 'node:fs';
 import { isAbsolute, normalize, resolve } from 'node:path';
 import { describeError } from '../domain/errors.ts';
+import { DATABASE_MOUNT } from '../domain/template.ts';
 import { Wrong, type Kind } from './kinds.ts';
 
 /** Without a slash at the end and without `..`, so that paths can be compared. */
@@ -18,8 +19,6 @@ function plain(text: string): string {
   return normalize(text).replace(/(?<=.)\/$/, '');
 }
 
-/** Where instances find the folder of the database server's socket. */
-const INSTANCE_FOLDER = '/run/try-it-now/database/';
 /** `sun_path` of unix(7) without its closing NUL. */
 const SOCKET_PATH_BYTES = 107;
 
@@ -31,8 +30,8 @@ export const socketPath: Kind<string> = {
     if (!isAbsolute(text) || text.endsWith('/') || text.includes('\0')) return new Wrong();
     const path = plain(text);
     if (/[:,]/.test(path)) return new Wrong('it must not have a colon or comma');
-    const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(`${INSTANCE_FOLDER}${path.split('/').at(-1) ?? ''}`));
-    return longest > SOCKET_PATH_BYTES ? new Wrong(`the path of a socket may have ${SOCKET_PATH_BYTES} bytes, also as instances see it, in ${INSTANCE_FOLDER}`) : path;
+    const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(`${DATABASE_MOUNT}/${path.split('/').at(-1) ?? ''}`));
+    return longest > SOCKET_PATH_BYTES ? new Wrong(`the path of a socket may have ${SOCKET_PATH_BYTES} bytes, also as instances see it, in ${DATABASE_MOUNT}`) : path;
   },
 };
 
