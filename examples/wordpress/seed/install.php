@@ -18,7 +18,6 @@ define('WP_INSTALLING', true);
 require '/app/wordpress/wp-load.php';
 require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 
-// The shop's own content instead of "Hello world!"; WordPress calls this one when it is there.
 wp_install('Fernhill', 'demo', 'demo@shop.invalid', true, '', wp_generate_password(40));
 $content = require __DIR__ . '/content.php';
 $user = get_user_by('login', 'demo')->ID;
