@@ -150,6 +150,7 @@ describe('how restores go', () => {
     await promotions.restored('tiny', a);
     await failTimes(5, a);
     await promotions.promote('tiny', b);
+    expect(await promotions.status('tiny')).toMatchObject({ current: b, failures: 0 });
     expect(await promotions.pausedMs('tiny')).toBe(0);
     await promotions.restored('tiny', b);
     expect(await failTimes(3, b)).toMatchObject([{ pauseMs: 0 }, { pauseMs: 0 }, { pauseMs: 8_000 }]);

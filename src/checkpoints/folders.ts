@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isCheckpointId } from '../domain/checkpoint.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+
+const UNPACKED = '.unpacked';
+const DRAFTS = '.drafts';
+const templateFolder = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
+const draftName = /^\.?(\d+-\d+)-[0-9a-f]{16}$/;
+/** Drafts whose maker cannot be told from the name: an archive that nobody has written to for so long is a killed command's. */
+const FORGOTTEN_AFTER_MS = 3_600_000;
+
+export function isTemplateFolder(name: string): boolean {
+  return templateFolder.test(name);
+}
+
+/** Where things lie below CHECKPOINT_DIR, and who may read them. */
+export class Folders {
+  readonly root: string;
+  readonly #log: Log;
+  readonly #mark = processMark('self') ?? `${process.pid}-0`;
+  #ready: Promise<void> | undefined;
+
+  constructor(root: string, log: Log) {
+    this.root = root;
+    this.#log = log;
+  }
+
+  archive(template: string, id: string): string {
+    return join(this.root, template, `${id}.tar`);
+  }
+
+  metadata(template: string, id: string): string {
+    return join(this.root, template, `${id}.json`);
+  }
+
+  unpacked(id: string): string {
+    return join(this.root, UNPACKED, id);
+  }
+
+  /** A free name for something in the making; whose process is gone is cleared away. */
+  draft(): string {
+    return join(this.root, DRAFTS, this.#freeName());
+  }
+
+  /** The same beside what is unpacked already, which may be another file system. */
+  unpackedDraft(): string {
+    return join(this.root, UNPACKED, `.${this.#freeName()}`);
+  }
+
+  #freeName(): string {
+    return `${this.#mark}-${randomBytes(8).toString('hex')}`;
+  }
+
+  /** Makes the folders, for us alone, once. Throws invalid_config when others own or may read what is there. */
+  ready(): Promise<void> {
+    this.#ready ??= this.#prepare().catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async makeTemplateFolder(template: string): Promise<void> {
+    if (!isTemplateFolder(template)) throw new TryItNowError('checkpoint_damaged', `${JSON.stringify(template)} cannot be the name of a template, so no checkpoint of it can be stored`);
+    await mkdir(join(this.root, template), { recursive: true, mode: 0o700 });
+  }
+
+  async templates(): Promise<string[]> {
+    return (await readdir(this.root, { withFileTypes: true })).filter((entry) => entry.isDirectory() && isTemplateFolder(entry.name)).map(({ name }) => name).sort();
+  }
+
+  async #prepare(): Promise<void> {
+    try {
+      await mkdir(this.root, { recursive: true, mode: 0o700 });
+      await this.#closeRoot();
+      for (const name of [UNPACKED, DRAFTS]) await mkdir(join(this.root, name), { recursive: true, mode: 0o700 });
+      for (const name of [UNPACKED, DRAFTS, ...(await this.templates())]) {
+        const path = join(this.root, name);
+        if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o700);
+      }
+      await this.#sweepDrafts(DRAFTS);
+      await this.#sweepDrafts(UNPACKED);
+      await this.#sweepUnpacked();
+    } catch (error) {
+      if (error instanceof TryItNowError) throw error;
+      throw new TryItNowError('invalid_config', `The folder of checkpoints, ${this.root}, cannot be used (${describeError(error)}); set CHECKPOINT_DIR to one that the server may write to`, { cause: error });
+    }
+  }
+
+  /** Only an empty folder is tightened: in any other, a mistyped CHECKPOINT_DIR would lock others out of what is theirs. */
+  async #closeRoot(): Promise<void> {
+    const { uid, mode } = await stat(this.root);
+    const owner = process.geteuid?.();
+    if (owner !== undefined && uid !== owner) throw new TryItNowError('invalid_config', `The folder of checkpoints, ${this.root}, belongs to user ${uid}, who could read and replace the memory in them; give it to user ${owner} or set CHECKPOINT_DIR to another one`);
+    if ((mode & 0o077) === 0) return;
+    const foreign = (await readdir(this.root)).filter((name) => name !== UNPACKED && name !== DRAFTS);
+    if (foreign.length > 0 || (mode & 0o1000) !== 0) {
+      throw new TryItNowError('invalid_config', `Others may enter the folder of checkpoints, ${this.root} (mode ${(mode & 0o7777).toString(8)}), and it is not empty; if it is for checkpoints alone, run chmod 700 ${this.root}, else set CHECKPOINT_DIR to another one`);
+    }
+    await chmod(this.root, 0o700);
+    this.#log.warn({ folder: this.root, mode: (mode & 0o7777).toString(8) }, 'The folder of checkpoints was open to others; it is closed now');
+  }
+
+  async #sweepDrafts(folder: string): Promise<void> {
+    for (const name of await readdir(join(this.root, folder))) {
+      if (folder === UNPACKED && !name.startsWith('.')) continue;
+      const path = join(this.root, folder, name);
+      const maker = draftName.exec(name)?.[1];
+      if (maker === undefined ? await isForgotten(path) : !isAlive(maker)) await this.#clear(path);
+    }
+  }
+
+  /** Of a checkpoint that was removed while somebody was unpacking it. */
+  async #sweepUnpacked(): Promise<void> {
+    const ids = new Set<string>();
+    for (const template of await this.templates()) {
+      for (const name of await readdir(join(this.root, template))) ids.add(name.replace(/\.(?:tar|json)$/, ''));
+    }
+    for (const name of await readdir(join(this.root, UNPACKED))) {
+      if (isCheckpointId(name) && !ids.has(name)) await this.#clear(this.unpacked(name));
+    }
+  }
+
+  async #clear(path: string): Promise<void> {
+    await rm(path, { recursive: true, force: true });
+    this.#log.info({ path }, 'Cleared away what an earlier process left of a checkpoint');
+  }
+}
+
+async function isForgotten(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > FORGOTTEN_AFTER_MS;
+}
+
+/** Process id and start time: the id alone comes again, in a container at every start. Undefined when there is no such process. */
+function processMark(pid: string): string | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command's name, in brackets, may hold anything; the 20th field after it is the start time.
+    const startTime = text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
+    return `${text.slice(0, text.indexOf(' '))}-${startTime}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(mark: string): boolean {
+  return processMark(mark.slice(0, mark.indexOf('-'))) === mark;
+}

@@ -1,0 +1,74 @@
+import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { extract } from 'tar';
+
+/**
+ * Unpacks an archive that a survey found harmless into `target`, which appears whole or not at all: also after a crash, and
+ * whoever else unpacks the same one at the same time. `draft` and `aside` are free names in the same file system.
+ */
+export async function unpack(archive: string, files: ReadonlyMap<string, number>, paths: { readonly target: string; readonly draft: string; readonly aside: string }): Promise<void> {
+  const { target, draft, aside } = paths;
+  try {
+    await mkdir(draft, { mode: 0o700 });
+    await extract({
+      file: archive, cwd: draft, strict: true, preserveOwner: false, noMtime: true,
+      // The archive's own modes let everybody read most of the dump, and nobody enter a folder.
+      onReadEntry: (entry) => { entry.mode = entry.type === 'Directory' ? 0o700 : 0o600; },
+    });
+    if (!(await isWhole(draft, files))) throw new Error('not everything in it could be unpacked');
+    await sync(draft);
+    while (!(await moved(draft, target))) {
+      if (await isWhole(target, files)) return;
+      // Whoever else finds it incomplete may have been faster.
+      await rename(target, aside).catch((error: unknown) => {
+        if (!hasCode(error, 'ENOENT')) throw error;
+      });
+      await rm(aside, { recursive: true, force: true });
+    }
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** Whether every file is there in its full size: more than a crash or a full disk leaves behind. */
+export async function isWhole(folder: string, files: ReadonlyMap<string, number>): Promise<boolean> {
+  const sound = await Promise.all([...files].map(async ([path, size]) => {
+    const found = await lstat(join(folder, path)).catch(() => undefined);
+    return found?.isFile() === true && found.size === size;
+  }));
+  return sound.every(Boolean);
+}
+
+async function moved(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** Whether it is what the file system says, and one of these. */
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
+/** A name must not reach the disk before what it names does. */
+async function sync(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await sync(path);
+    else await syncOne(path);
+  }
+  await syncOne(folder);
+}
+
+export async function syncOne(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
