@@ -60,7 +60,7 @@ export interface Config {
     /** Absolute; holds the archives, their metadata and what they were unpacked into. */
     readonly dir: string;
   };
-  /** Undefined: there is no database server, and no template asks for one. */
+  /** Undefined: no database server was named in full, and no template asks for one. */
   readonly database:
     | {
         /** Absolute. Its whole folder is mounted into the instances of templates with a database. */

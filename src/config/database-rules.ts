@@ -1,6 +1,7 @@
 /** Instances reach the database server through its socket's folder: what else must hold then. */
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Template } from '../domain/template.ts';
 import { shown } from './environment.ts';
 import type { Values, VariableName } from './variables.ts';
 
@@ -13,12 +14,13 @@ const SHARED_FOLDERS: readonly string[] = [
 /** Whose contents an instance must never see; through an engine's socket it would be root on the host. */
 const PRIVATE_PATHS = ['PODMAN_SOCKET', 'DOCKER_SOCKET', 'CHECKPOINT_DIR'] as const satisfies readonly VariableName[];
 
-export function databaseProblems(values: Values, broken: ReadonlySet<VariableName>): string[] {
+export function databaseProblems(values: Values, broken: ReadonlySet<VariableName>, templates: readonly Template[]): string[] {
   const { DATABASE_SOCKET: socket, DATABASE_PASSWORD: password } = values;
   if (socket === undefined) return [];
   const problems: string[] = [];
-  if (password === undefined && !broken.has('DATABASE_PASSWORD')) {
-    problems.push('DATABASE_SOCKET is set but DATABASE_PASSWORD is not: instances reach the same socket and could log in as DATABASE_USER; give that user a password and set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE');
+  const first = templates.find((template) => template.database !== undefined);
+  if (first !== undefined && password === undefined && !broken.has('DATABASE_PASSWORD')) {
+    problems.push(`DATABASE_PASSWORD is not set but the template ${first.name} has a database: its instances reach DATABASE_SOCKET and could log in as DATABASE_USER; give that user a password and set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE`);
   }
   const flaw = folderFlaw(dirname(socket), values, broken);
   if (flaw !== undefined) {

@@ -209,7 +209,6 @@ describe('variables that must fit each other', () => {
     [{ VALKEY_ADDR: 'localhost:4222' }, /^VALKEY_ADDR and NATS_URL both use port 4222/],
     [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'docker' }, /^CRIU_ENABLED is true but CONTAINER_MODE is docker: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto/],
     [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'simulated' }, /^CRIU_ENABLED is true but CONTAINER_MODE is simulated: /],
-    [{ DATABASE_SOCKET: '/run/mysqld/mysqld.sock' }, /^DATABASE_SOCKET is set but DATABASE_PASSWORD is not: .*set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE$/],
     [{ PUBLIC_SCHEME: 'https' }, /^PUBLIC_SCHEME is https but PROXY_LISTEN is :8000, .*PUBLIC_PORT=443$/],
   ])('%j does not', (env, message) => {
     expect(problem(env)).toMatch(message);
@@ -217,6 +216,16 @@ describe('variables that must fit each other', () => {
 
   it('need not differ in their ports when they are on other hosts', () => {
     expect(problems({ VALKEY_ADDR: 'valkey:8080', NATS_URL: 'nats://queue:25000' })).toEqual([]);
+  });
+});
+
+describe('a template with a database', () => {
+  it('needs a server whose administrator has a password, for its instances reach the same socket', () => {
+    const socket = { DATABASE_SOCKET: '/run/mysqld/mysqld.sock' };
+    const withDatabase = file(`templates: [{ name: shop, image: a, port: 1, database: { seed: ${file('', 'shop.sql')} } }]`, 'templates.yaml');
+    expect(problem({ ...socket, TEMPLATES_FILE: withDatabase })).toMatch(/^DATABASE_PASSWORD is not set but the template shop has a database: .*set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE$/);
+    expect(config({ ...socket, TEMPLATES_FILE: withDatabase, DATABASE_PASSWORD_FILE: file('secret\n') }).database).toEqual({ socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' });
+    expect(config(socket).database).toBeUndefined();
   });
 });
 

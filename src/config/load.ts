@@ -31,7 +31,7 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
   const { values, broken, explicit } = reading;
   const catalogue = readCatalogue(reading, env, readFile);
   const rangeIsSound = !broken.has('CONTAINER_PORT_RANGE_START') && !broken.has('CONTAINER_PORT_RANGE_END');
-  const found = [...reading.problems, ...environmentProblems(values, broken), ...databaseProblems(values, broken), ...checkpointPathProblems(reading), ...catalogue.problems];
+  const found = [...reading.problems, ...environmentProblems(values, broken), ...databaseProblems(values, broken, catalogue.templates), ...checkpointPathProblems(reading), ...catalogue.problems];
   // Counted only once the pools themselves are right: their sizes are what is added up.
   if (catalogue.problems.length === 0 && rangeIsSound && !broken.has('POOL_MAX_SIZE')) found.push(...portShortage(values, catalogue.templates));
   const problems = [...new Set(found)];

@@ -103,7 +103,7 @@ export const VARIABLES = {
 
   DATABASE_SOCKET: databases.optional(socketPath, 'none: no template may ask for a database', 'The unix socket of the MariaDB server that gives each instance a database of its own. Its whole folder is mounted, read-only, into the instances of such templates, so it must be a folder for this socket alone.'),
   DATABASE_USER: databases.required(text(80), 'root', 'The user who makes and drops the databases and users of the instances.'),
-  DATABASE_PASSWORD: databases.secret(password, 'not set; needed with DATABASE_SOCKET', 'That user’s password. Instances reach the same socket, so there must be one.'),
+  DATABASE_PASSWORD: databases.secret(password, 'not set; needed for templates with a database', 'That user’s password. Instances reach the same socket, so there must be one.'),
 
   BASE_DOMAIN: addresses.required(domainName, 'localhost', 'Instances are reached at <label>.<this domain>. Point *.<this domain> at the proxy; localhost needs no DNS.'),
   PROXY_LISTEN: addresses.required(listenAddress, ':8000', 'Where Caddy listens for the instances’ visitors.'),
