@@ -8,7 +8,7 @@ import type { CheckpointMetadata } from '../../domain/checkpoint.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import { createCheckpoint, promoteCheckpoint, prunable, verifyCheckpoint, type OnStep, type Verification } from '../../pool/checkpoints.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import type { OutputOptions } from './register.ts';
+import type { OutputOptions } from './output-options.ts';
 
 /** Each opens what it needs and closes it again, whatever happens. A signal ends the work in good order: what was started is removed. */
 export async function create(env: Environment, template: string, options: OutputOptions & { readonly promote?: true }): Promise<void> {

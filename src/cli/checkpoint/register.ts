@@ -1,11 +1,8 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import type { Environment } from '../../config/environment.ts';
 import { isCheckpointId } from '../../domain/checkpoint.ts';
 import { runCommand } from '../run-command.ts';
-
-export interface OutputOptions {
-  readonly json?: true;
-}
+import type { OutputOptions } from './output-options.ts';
 
 /** Commands over the checkpoints on this node's disk and the promotions in Valkey. They read the same settings as the server. */
 export function registerCheckpointCommands(cli: Command, env: Environment): void {

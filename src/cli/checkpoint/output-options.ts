@@ -1,0 +1,3 @@
+export interface OutputOptions {
+  readonly json?: true;
+}
