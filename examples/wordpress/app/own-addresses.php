@@ -1,26 +1,38 @@
 <?php
 // Readiness and warm-up: both work without a database and before anything is handed over.
 
+/**
+ * Subjects that no page of a shop needs: libraries for old PHP, feeds and mail, set-up, networks of sites, file transfer;
+ * and noop.php, which declares functions of others once more, so that those could not be compiled after it.
+ */
+const NEEDLESS = '#/(sodium_compat|random_compat|ID3|getid3|SimplePie|PHPMailer|Text|IXR|customize|maint|network|user|js|css|plugins)/'
+    . '|/class-(ftp|json|pclzip|pop3|simplepie|snoopy|wp-(customize|filesystem|ms|xmlrpc))[^/]*$'
+    . '|/(atomlib|credits|freedoms|ms-|noop|setup-config|install|schema|upgrade|wp-(activate|mail|signup|trackback)|xmlrpc)[^/]*$#';
+
+/**
+ * Compiles what pages are made of into the cache that all workers share. Nothing of it is run, so nothing is drawn or
+ * remembered that clones of this process would then have in common. Returns the number of files.
+ */
+function warm(string $folder): int
+{
+    $compiled = 0;
+    $files = new RecursiveIteratorIterator(new RecursiveDirectoryIterator($folder, FilesystemIterator::SKIP_DOTS));
+    foreach ($files as $file) {
+        $path = (string) $file->getRealPath();
+        if ($file->getExtension() === 'php' && !preg_match(NEEDLESS, $path) && (opcache_is_script_cached($path) || @opcache_compile_file($path))) {
+            $compiled++;
+        }
+    }
+    return $compiled;
+}
+
 if ($path === '/.try-it-now/ready') {
     header('Content-Type: text/plain');
     echo "ready\n";
     return;
 }
 if ($path === '/.try-it-now/warm' && !is_file(OWN_FILE)) {
-    // Compiles what pages are made of into the shared cache. Nothing of it is run, so nothing is drawn or remembered
-    // that clones of this process would then have in common.
-    $places = ['wp-*.php', 'wp-includes/*.php', 'wp-includes/{blocks,html-api,l10n,rest-api,style-engine,block-supports,block-patterns}{/*,/*/*,/*/*/*}.php', 'wp-admin/*.php', 'wp-admin/includes/*.php', 'wp-content/mu-plugins/*.php', 'wp-content/themes/*/{,patterns/}*.php'];
-    // Whole subjects that a page never needs: importers, set-up, other sites in a network, upgrades of WordPress itself.
-    $needless = '#/(wp-config|install|upgrade|network|setup|import|export|ms-|class-(pclzip|wp-(site-health|upgrader|debug)|.*-upgrader)|deprecated-|noop|press-this|my-sites|freedoms|credits|update)#';
-    $compiled = 0;
-    foreach ($places as $place) {
-        foreach (glob("{$_SERVER['DOCUMENT_ROOT']}/$place", GLOB_BRACE) as $file) {
-            $file = realpath($file);
-            if (!preg_match($needless, strrchr($file, '/')) && (opcache_is_script_cached($file) || @opcache_compile_file($file))) {
-                $compiled++;
-            }
-        }
-    }
+    $compiled = warm('/app') + warm(realpath($_SERVER['DOCUMENT_ROOT']));
     $memory = opcache_get_status(false)['memory_usage'];
     header('Content-Type: application/json');
     echo json_encode(['compiled' => $compiled, 'usedBytes' => $memory['used_memory'], 'freeBytes' => $memory['free_memory']]), "\n";
