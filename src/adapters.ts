@@ -1,9 +1,12 @@
+import { dirname } from 'node:path';
 import type { Config } from './config/config.ts';
 import { TryItNowError } from './domain/errors.ts';
 import type { Log } from './domain/log.ts';
-import type { ContainerRuntime } from './pool/ports.ts';
+import type { Checkpointing, ContainerRuntime, Databases } from './pool/ports.ts';
 import { detectEngine } from './runtime/detect.ts';
 import { createDockerRuntime } from './runtime/docker/docker-runtime.ts';
+import type { EngineOptions } from './runtime/docker/engine-runtime.ts';
+import { createPodmanCheckpointing } from './runtime/podman/checkpoint/podman-checkpointing.ts';
 import { createPodmanRuntime } from './runtime/podman/podman-runtime.ts';
 import { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts';
 
@@ -22,13 +25,31 @@ export async function chooseEngine(config: Config, log: Log): Promise<Engine> {
 
 /** The only switch on engine names. */
 export function createRuntime(engine: Engine, config: Config, log: Log): ContainerRuntime {
-  const { deployment, node, containers } = config;
-  const shared = { deployment, node: node.name, log };
   switch (engine) {
-    case 'podman': return createPodmanRuntime({ ...shared, socketPath: containers.podmanSocket });
-    case 'docker': return createDockerRuntime({ ...shared, socketPath: containers.dockerSocket });
+    case 'podman':
+    case 'docker': return (engine === 'podman' ? createPodmanRuntime : createDockerRuntime)(engineOptions(engine, config, log));
     case 'simulated': return new SimulatedRuntime();
   }
+}
+
+/** Undefined for an engine that cannot restore. Whether this host can is only known once it was tried. */
+export function createCheckpointing(engine: Engine, config: Config, log: Log): Checkpointing | undefined {
+  return engine === 'podman' ? createPodmanCheckpointing(engineOptions(engine, config, log)) : undefined;
+}
+
+function engineOptions(engine: 'podman' | 'docker', { deployment, node, containers, database }: Config, log: Log): EngineOptions {
+  return {
+    deployment, node: node.name, log,
+    socketPath: engine === 'podman' ? containers.podmanSocket : containers.dockerSocket,
+    // The folder and not the socket: a server that is restarted makes a new socket in it.
+    ...(database === undefined ? {} : { databaseFolder: dirname(database.socketPath) }),
+  };
+}
+
+/** Undefined without a database server. */
+export function connectDatabases(config: Config, log: Log): Databases | undefined {
+  void config; void log;
+  return undefined;
 }
 
 /** Prepares the runtime's host, and names the setting that would let a wrong choice pass. */

@@ -22,7 +22,7 @@ import { buildImage, exampleOf, isSet, withExample } from './example.ts';
 import { requirePorts, startDiscoveryProcess, startServers } from './servers.ts';
 
 /** Stands for the database server that is started below, so that a template with a database is no mistake. Never opened. */
-const DATABASE_TO_COME = '/run/try-it-now/database-to-come/mysqld.sock';
+const DATABASE_TO_COME = { DATABASE_SOCKET: '/run/try-it-now/database-to-come/mysqld.sock', DATABASE_PASSWORD: 'to come' };
 /** Longest wait for a first instance before the page is offered all the same; the log then says what is wrong. */
 const WARM_UP_MS = 180_000;
 
@@ -37,7 +37,7 @@ export interface UpOptions {
  */
 export async function up(env: Environment, options: UpOptions = {}): Promise<void> {
   const chosen = withExample(env);
-  const loaded = loadConfig(isSet(chosen['DATABASE_SOCKET']) ? chosen : { ...chosen, DATABASE_SOCKET: DATABASE_TO_COME });
+  const loaded = loadConfig(isSet(chosen['DATABASE_SOCKET']) ? chosen : { ...chosen, ...DATABASE_TO_COME });
   for (const warning of loaded.warnings) console.warn(`Note: ${warning}`);
   await requirePorts(loaded.config);
 

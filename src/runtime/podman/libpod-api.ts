@@ -1,4 +1,6 @@
-import { Client } from 'undici';
+import { createWriteStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { Client, type Dispatcher } from 'undici';
 
 /** As the client library of Docker's API throws them, so that both kinds of answer are understood in one place. */
 class LibpodError extends Error {
@@ -14,16 +16,39 @@ class LibpodError extends Error {
 
 /** What Podman's own API can and the Docker-compatible one cannot. Throws an error with the answer's status code. */
 export async function libpod(socketPath: string, method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
+  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  return ask(socketPath, { method, path, ...sent }, (answer) => answer.body.json());
+}
+
+/** Sends a tar; the answer may take `timeoutMs`. Throws an error with the answer's status code. */
+export async function libpodUpload(socketPath: string, path: string, archive: Buffer, timeoutMs: number): Promise<unknown> {
+  const request = { method: 'POST' as const, path, body: archive, headers: { 'content-type': 'application/x-tar' }, headersTimeout: timeoutMs };
+  return ask(socketPath, request, (answer) => answer.body.json());
+}
+
+/** Writes what is answered into a file, which from the first byte on is its owner's alone to read. Throws as the others do. */
+export async function libpodDownload(socketPath: string, path: string, file: string, timeoutMs: number): Promise<void> {
+  const request = { method: 'POST' as const, path, headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+  await ask(socketPath, request, (answer) => pipeline(answer.body, createWriteStream(file, { flags: 'wx', mode: 0o600 })));
+}
+
+/** Whether Podman has it: a container, an image, a network. */
+export async function libpodHas(socketPath: string, path: string): Promise<boolean> {
+  try {
+    await ask(socketPath, { method: 'GET', path: `${path}/exists` }, (answer) => answer.body.dump());
+    return true;
+  } catch (error) {
+    if (error instanceof LibpodError && error.statusCode === 404) return false;
+    throw error;
+  }
+}
+
+async function ask<T>(socketPath: string, request: Dispatcher.RequestOptions, read: (answer: Dispatcher.ResponseData) => Promise<T>): Promise<T> {
   const client = new Client('http://podman', { socketPath, pipelining: 0 });
   try {
-    const answer = await client.request({
-      method,
-      path: `/v4.0.0/libpod${path}`,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    });
-    const json: unknown = await answer.body.json();
-    if (answer.statusCode >= 400) throw new LibpodError(`${method} ${path}`, answer.statusCode, json);
-    return json;
+    const answer = await client.request({ ...request, path: `/v4.0.0/libpod${request.path}` });
+    if (answer.statusCode >= 400) throw new LibpodError(`${request.method} ${request.path}`, answer.statusCode, await answer.body.json());
+    return await read(answer);
   } finally {
     await client.destroy();
   }
