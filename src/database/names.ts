@@ -1,0 +1,63 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Entropy } from '../domain/ids.ts';
+
+/**
+ * Names of databases, and of the user of each. At most 31 characters, which every version takes for a user; only letters
+ * a-z, digits and `_`. Other deployments on the same server differ in the second part, other programs in the first.
+ *
+ *   tin_<deployment, 8>_i_<instance, 16>      of an instance: nothing of its id can be read from it
+ *   tin_<deployment, 8>_t_<until, 9>_<6>      only tried, may go at that time (ms since the epoch, base 36)
+ *   tin_<deployment, 8>_s_<digest, 16>        a template's seed, to be cloned
+ */
+export type DatabaseName = { readonly kind: 'instance' } | { readonly kind: 'tried'; readonly untilMs: number } | { readonly kind: 'seed'; readonly digest: string };
+
+const UNTIL_DIGITS = 9;
+
+export class DatabaseNames {
+  readonly #prefix: string;
+  readonly #entropy: Entropy;
+
+  constructor(deployment: string, entropy: Entropy = randomBytes) {
+    this.#prefix = `tin_${hash(`deployment ${deployment}`, 8)}_`;
+    this.#entropy = entropy;
+  }
+
+  /** The same for every attempt at the same instance. */
+  instance(instanceId: string): string {
+    return `${this.#prefix}i_${hash(`database ${instanceId}`, 16)}`;
+  }
+
+  /** Another one at every call. */
+  tried(untilMs: number): string {
+    return `${this.#prefix}t_${Math.ceil(untilMs).toString(36).padStart(UNTIL_DIGITS, '0')}_${Buffer.from(this.#entropy(3)).toString('hex')}`;
+  }
+
+  seed(digest: string): string {
+    return `${this.#prefix}s_${digest}`;
+  }
+
+  /** Undefined for what is not this deployment's: only a name that fits entirely is ours to drop. */
+  parse(name: string): DatabaseName | undefined {
+    if (!name.startsWith(this.#prefix)) return undefined;
+    const rest = name.slice(this.#prefix.length);
+    if (/^i_[0-9a-f]{16}$/.test(rest)) return { kind: 'instance' };
+    const until = /^t_([0-9a-z]{9})_[0-9a-f]{6}$/.exec(rest)?.[1];
+    if (until !== undefined) return { kind: 'tried', untilMs: Number.parseInt(until, 36) };
+    const digest = /^s_([0-9a-f]{16})$/.exec(rest)?.[1];
+    return digest === undefined ? undefined : { kind: 'seed', digest };
+  }
+}
+
+/** Quoted for SQL. Table names come from a seed and may hold anything. */
+export function quoted(identifier: string): string {
+  return `\`${identifier.replaceAll('`', '``')}\``;
+}
+
+/** As GRANT takes a database's name: there `_` and `%` stand for other characters too, unless they are escaped. */
+export function quotedForGrant(database: string): string {
+  return quoted(database.replaceAll(/[\\_%]/g, (character) => `\\${character}`));
+}
+
+function hash(text: string, length: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, length);
+}

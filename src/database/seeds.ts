@@ -1,0 +1,98 @@
+import { TryItNowError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { Template } from '../domain/template.ts';
+import { createUser, dropUser, dropWithUser, newPassword } from './accounts.ts';
+import { createEmpty, readClonePlan, type ClonePlan } from './clone-plan.ts';
+import { quoted, type DatabaseNames } from './names.ts';
+import { withSession, type ServerLogin, type Session } from './session.ts';
+import { runSqlFile } from './sql-file.ts';
+
+type Seed = NonNullable<Template['database']>;
+
+const LOAD_TIMEOUT_MS = 15 * 60_000;
+
+/** Written onto the seed's database last: without it the load was cut off, and the seed is loaded anew. */
+const WHOLE = 'whole';
+const SEED_DEFAULTS = { characterSet: 'utf8mb4', collation: 'utf8mb4_general_ci' };
+
+/** Each seed's file, loaded once into a database of its own that every instance's is then copied from. */
+export class Seeds {
+  readonly #login: ServerLogin;
+  readonly #names: DatabaseNames;
+  readonly #log: Log;
+  readonly #plans = new Map<string, Promise<ClonePlan>>();
+
+  constructor(options: { readonly login: ServerLogin; readonly names: DatabaseNames; readonly log: Log }) {
+    this.#login = options.login;
+    this.#names = options.names;
+    this.#log = options.log;
+  }
+
+  /** Loads the seed unless a whole one is there; at once after that. */
+  async plan(seed: Seed): Promise<ClonePlan> {
+    const { seedDigest } = seed;
+    const known = this.#plans.get(seedDigest);
+    if (known !== undefined) return known;
+    const loading = withSession(this.#login, (session) => this.#loaded(session, seed), LOAD_TIMEOUT_MS);
+    this.#plans.set(seedDigest, loading);
+    loading.catch(() => this.forget(seedDigest));
+    return loading;
+  }
+
+  /** The seed's database may be gone: it is looked for, and loaded if need be, the next time. */
+  forget(digest: string): void {
+    this.#plans.delete(digest);
+  }
+
+  /** Drops this deployment's seeds that have none of these digests. */
+  async dropOthers(session: Session, digests: ReadonlySet<string>): Promise<void> {
+    for (const name of await namesOnServer(session)) {
+      const parsed = this.#names.parse(name);
+      if (parsed?.kind !== 'seed' || digests.has(parsed.digest)) continue;
+      await dropWithUser(session, name);
+      this.forget(parsed.digest);
+      this.#log.info({ database: name }, 'Dropped a seed that no template uses any more');
+    }
+  }
+
+  /** Under a lock, for another program of this deployment may be at the same. The server gives it back if we die. */
+  async #loaded(session: Session, seed: Seed): Promise<ClonePlan> {
+    const name = this.#names.seed(seed.seedDigest);
+    await lock(session, name, LOAD_TIMEOUT_MS / 1_000);
+    const [there] = await session.run(`Looking for the seed ${name}`, 'SELECT SCHEMA_COMMENT AS comment FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [name]);
+    if (there?.['comment'] !== WHOLE) await this.#load(session, name, seed);
+    return readClonePlan(session, name);
+  }
+
+  async #load(session: Session, name: string, seed: Seed): Promise<void> {
+    const startedAt = performance.now();
+    await dropWithUser(session, name);
+    await createEmpty(session, name, SEED_DEFAULTS);
+    try {
+      const password = newPassword();
+      await createUser(session, name, password, 'unlimited');
+      await runSqlFile(seed, { database: name, login: { socketPath: this.#login.socketPath, user: name, password }, timeoutMs: LOAD_TIMEOUT_MS });
+      const [tables] = await session.run(`Counting the tables of the seed ${name}`, 'SELECT COUNT(*) AS count FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?', [name]);
+      if (Number(tables?.['count']) === 0) throw new TryItNowError('database_failed', `The seed ${seed.seedFile} makes no table; give a dump of one database, without CREATE DATABASE and USE`);
+    } catch (error) {
+      // Best effort: what stays is not taken for whole, and what failed first is what the operator has to hear.
+      await dropWithUser(session, name).catch(() => undefined);
+      throw error;
+    }
+    await dropUser(session, name);
+    await session.run(`Marking the seed ${name} as whole`, `ALTER DATABASE ${quoted(name)} COMMENT '${WHOLE}'`);
+    this.#log.info({ database: name, seed: seed.seedFile, durationMs: Math.round(performance.now() - startedAt) }, 'Loaded a seed');
+  }
+}
+
+/** Names of all databases and of all users of the socket, whoever they belong to. */
+export async function namesOnServer(session: Session): Promise<readonly string[]> {
+  const rows = await session.run('Listing databases and users', "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA UNION SELECT User FROM mysql.global_priv WHERE Host = 'localhost'");
+  return rows.map(({ name }) => String(name));
+}
+
+/** Held until the session ends. Throws database_failed when somebody else holds it for that long. */
+export async function lock(session: Session, name: string, timeoutS: number): Promise<void> {
+  const [row] = await session.run(`Waiting for others at ${name}`, `SELECT GET_LOCK(?, ${timeoutS}) AS held`, [name]);
+  if (row?.['held'] !== 1) throw new TryItNowError('database_failed', `The database ${name} is being made or dropped by somebody else for more than ${timeoutS} s; it will be tried again`);
+}

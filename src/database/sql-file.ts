@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { Template } from '../domain/template.ts';
+import type { ServerLogin } from './session.ts';
+
+/** Where packages put the client; nothing else of our environment is its business. */
+const CLIENT_PATH = '/usr/local/bin:/usr/bin:/bin';
+const STDERR_BYTES_KEPT = 4_096;
+/** The client's own numbers for a server that is away or went away. */
+const SERVER_AWAY = /^ERROR 20(?:02|03|06|13|26)\b/m;
+
+/**
+ * Runs a dump with MariaDB's own client, which knows all that dumps contain (DELIMITER, versioned comments) and names the
+ * line of an error. The login is that of a user with rights on one database: a seed cannot do more than an instance may.
+ * Throws database_unavailable, database_failed.
+ */
+export async function runSqlFile(seed: NonNullable<Template['database']>, into: { readonly database: string; readonly login: ServerLogin; readonly timeoutMs: number }): Promise<void> {
+  const { database, login, timeoutMs } = into;
+  const sql = await unchanged(seed);
+  const client = spawn('mariadb', [
+    '--no-defaults', '--protocol=socket', `--socket=${login.socketPath}`, `--user=${login.user}`, '--default-character-set=utf8mb4', '--max-allowed-packet=1G',
+    // A dump is only SQL: of the client's own commands (\! runs a program) nothing but DELIMITER is understood.
+    '--batch', '--binary-mode', '--connect-timeout=5', `--database=${database}`,
+  ], { stdio: ['pipe', 'ignore', 'pipe'], env: { PATH: CLIENT_PATH, MYSQL_PWD: login.password }, signal: AbortSignal.timeout(timeoutMs), killSignal: 'SIGKILL' });
+  let said = '';
+  client.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    said = (said + chunk).slice(-STDERR_BYTES_KEPT);
+  });
+  // It stops reading at the first error, which it tells itself.
+  client.stdin.on('error', () => undefined).end(sql);
+  const code: unknown = await once(client, 'close').then(([exitCode]: unknown[]) => exitCode, (error: unknown) => {
+    const why = error instanceof Error && error.name === 'AbortError' ? `it did not end within ${timeoutMs} ms` : `MariaDB's client could not be run: ${describeError(error)}; install mariadb-client`;
+    throw new TryItNowError('database_failed', `The seed ${seed.seedFile} could not be loaded (${why})`);
+  });
+  if (code === 0) return;
+  if (SERVER_AWAY.test(said)) throw new TryItNowError('database_unavailable', `MariaDB at ${login.socketPath} stopped answering while the seed ${seed.seedFile} was loaded (${said.trim()})`, { retryAfterMs: 2_000 });
+  throw new TryItNowError('database_failed', `The seed ${seed.seedFile} could not be loaded: ${said.trim() || `the client ended with ${String(code)}`}. It is loaded by a user with rights on its own database alone; mend the file`);
+}
+
+async function unchanged({ seedFile, seedDigest }: NonNullable<Template['database']>): Promise<Buffer> {
+  let sql: Buffer;
+  try {
+    sql = await readFile(seedFile);
+  } catch (error) {
+    throw new TryItNowError('database_failed', `The seed ${seedFile} cannot be read (${describeError(error)})`);
+  }
+  if (!createHash('sha256').update(sql).digest('hex').startsWith(seedDigest)) {
+    throw new TryItNowError('database_failed', `The seed ${seedFile} was changed after this server read its catalogue; restart the server to use it`);
+  }
+  return sql;
+}

@@ -1,0 +1,124 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { TryItNowError } from '../domain/errors.ts';
+import { ChildServer, findProgram } from './child-server.ts';
+
+const run = promisify(execFile);
+
+export interface LaunchedMariadb extends AsyncDisposable {
+  /** In a folder with nothing else in it: that folder is mounted into instances. */
+  readonly socketPath: string;
+  readonly user: string;
+  readonly password: string;
+  /** Holds the password (mode 0600), for other programs of the same user. */
+  readonly passwordFile: string;
+  readonly server: ChildServer;
+}
+
+/** The account Debian's package makes for the server, which refuses to run as root. */
+const SERVER_ACCOUNT = 'mysql';
+
+/** Written at the first start: big enough that a clone of some MB does not make the server wait for its pages. */
+const LOG_FILE_SIZE = '64M';
+
+/** Every database here is thrown away within hours: nothing waits for a disk, and memory is kept for the instances. */
+const SETTINGS: readonly string[] = [
+  '--skip-networking', '--unix-socket=OFF', '--skip-log-bin', '--skip-name-resolve', '--local-infile=OFF', '--performance-schema=OFF', '--event-scheduler=OFF',
+  '--innodb-flush-log-at-trx-commit=2', '--innodb-use-native-aio=0', '--innodb-buffer-pool-size=64M', `--innodb-log-file-size=${LOG_FILE_SIZE}`,
+  '--innodb-stats-persistent=0', '--innodb-buffer-pool-dump-at-shutdown=OFF', '--innodb-buffer-pool-load-at-startup=OFF',
+  '--aria-pagecache-buffer-size=8M', '--key-buffer-size=1M', '--max-allowed-packet=64M', '--character-set-server=utf8mb4', '--secure-file-priv=/nonexistent',
+  // A connection costs nothing until it is made; see MAX_USER_CONNECTIONS in the databases' engine for an instance's share.
+  '--max-connections=2000', '--back-log=200', '--table-open-cache=2000', '--wait-timeout=28800',
+];
+
+/**
+ * A MariaDB without any port, for the instances' databases, its files under `dir`, which is made. It keeps data and
+ * password over a restart. Throws child_failed.
+ */
+export async function launchMariadb(options: { readonly dir: string }): Promise<LaunchedMariadb> {
+  const { dir } = options;
+  const paths = { data: join(dir, 'data'), socket: join(dir, 'socket', 'mariadb.sock'), own: join(dir, 'own'), passwordFile: join(dir, 'password') };
+  const account = await serverAccount();
+  // The server's account must be able to pass through, not to look around.
+  await mkdir(dir, { recursive: true });
+  if (account !== undefined) await chmod(dir, 0o711);
+  for (const folder of [join(dir, 'socket'), paths.own]) {
+    await mkdir(folder, { recursive: true });
+    if (account !== undefined) await chown(folder, account.uid, account.gid);
+    await chmod(folder, folder === paths.own ? 0o700 : 0o755);
+  }
+  if (!existsSync(paths.data)) await install(dir, paths.data, account);
+  const password = await keptPassword(paths.passwordFile);
+  const initFile = join(paths.own, 'init.sql');
+  await writeFile(initFile, initialSql(password), { mode: 0o600 });
+  if (account !== undefined) await chown(initFile, account.uid, account.gid);
+  const server = await ChildServer.start({
+    name: 'MariaDB',
+    command: 'mariadbd',
+    args: [
+      '--no-defaults', ...(account === undefined ? [] : [`--user=${SERVER_ACCOUNT}`]), `--datadir=${paths.data}`, `--socket=${paths.socket}`,
+      `--pid-file=${join(paths.own, 'mariadb.pid')}`, `--init-file=${initFile}`, `--tmpdir=${paths.own}`, ...SETTINGS,
+    ],
+    saysUp: 'ready for connections',
+    startTimeoutMs: 30_000,
+  });
+  return { socketPath: paths.socket, user: 'root', password, passwordFile: paths.passwordFile, server, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Undefined when we are not root and the server simply runs as we do. */
+async function serverAccount(): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  try {
+    const [uid, gid] = await Promise.all(['-u', '-g'].map(async (flag) => Number((await run('id', [flag, SERVER_ACCOUNT])).stdout)));
+    return { uid: uid ?? NaN, gid: gid ?? NaN };
+  } catch (error) {
+    throw new TryItNowError('child_failed', `MariaDB cannot be started: it does not run as root, and this host has no account ${SERVER_ACCOUNT}; \`make setup\` installs mariadb-server, which makes one`, { cause: error });
+  }
+}
+
+/** Into a folder beside, then renamed: a half-installed one is never taken for a whole one. */
+async function install(dir: string, data: string, account: Account | undefined): Promise<void> {
+  const program = findProgram('mariadb-install-db');
+  if (program === undefined) throw new TryItNowError('child_failed', 'MariaDB cannot be started: the program mariadb-install-db is not installed; `make setup` installs it');
+  const fresh = join(dir, 'data.new');
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { mode: 0o700 });
+  if (account !== undefined) await chown(fresh, account.uid, account.gid);
+  try {
+    await run(program, [
+      '--no-defaults', ...(account === undefined ? [] : [`--user=${SERVER_ACCOUNT}`]), `--datadir=${fresh}`, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve',
+      `--innodb-log-file-size=${LOG_FILE_SIZE}`, '--innodb-use-native-aio=0',
+    ], { timeout: 60_000 });
+  } catch (error) {
+    throw new TryItNowError('child_failed', `mariadb-install-db could not make ${data}`, { cause: error });
+  }
+  await rename(fresh, data);
+}
+
+/** Drawn once and kept: clients that reconnect after a restart still know it. */
+async function keptPassword(file: string): Promise<string> {
+  if (existsSync(file)) return (await readFile(file, 'utf8')).trim();
+  const password = randomBytes(24).toString('hex');
+  await writeFile(`${file}.new`, `${password}\n`, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+  return password;
+}
+
+/** Run before the server opens its socket, so the accounts without a password are never reachable. One statement a line. */
+function initialSql(password: string): string {
+  return [
+    "DELETE FROM mysql.global_priv WHERE User = '' OR (User = 'root' AND Host <> 'localhost');",
+    'FLUSH PRIVILEGES;',
+    `ALTER USER 'root'@'localhost' IDENTIFIED VIA mysql_native_password USING PASSWORD('${password}');`,
+    '',
+  ].join('\n');
+}
