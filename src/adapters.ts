@@ -1,7 +1,9 @@
 import { dirname } from 'node:path';
 import type { Config } from './config/config.ts';
+import { connectMariadb } from './database/mariadb.ts';
 import { TryItNowError } from './domain/errors.ts';
 import type { Log } from './domain/log.ts';
+import { DATABASE_MOUNT } from './domain/template.ts';
 import type { Checkpointing, ContainerRuntime, Databases } from './pool/ports.ts';
 import { detectEngine } from './runtime/detect.ts';
 import { createDockerRuntime } from './runtime/docker/docker-runtime.ts';
@@ -47,9 +49,8 @@ function engineOptions(engine: 'podman' | 'docker', { deployment, node, containe
 }
 
 /** Undefined without a database server. */
-export function connectDatabases(config: Config, log: Log): Databases | undefined {
-  void config; void log;
-  return undefined;
+export function connectDatabases({ database, deployment, templates }: Config, log: Log): Databases | undefined {
+  return database === undefined ? undefined : connectMariadb({ ...database, deployment, mountedAt: DATABASE_MOUNT, catalogue: templates, log });
 }
 
 /** Prepares the runtime's host, and names the setting that would let a wrong choice pass. */

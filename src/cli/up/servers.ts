@@ -7,6 +7,7 @@ import { TryItNowError } from '../../domain/errors.ts';
 import type { Releasers } from '../../lifecycle/releasers.ts';
 import { launchCaddy } from '../../launcher/caddy.ts';
 import { ChildServer, findProgram } from '../../launcher/child-server.ts';
+import { launchMariadb, type LaunchedMariadb } from '../../launcher/mariadb.ts';
 import { launchNats } from '../../launcher/nats.ts';
 import { launchPodman } from '../../launcher/podman.ts';
 import { freePort, isFree, preferPort } from '../../launcher/ports.ts';
@@ -73,6 +74,16 @@ export async function startServers(options: ServersOptions): Promise<Environment
     const caddyDir = await folder('caddy');
     await keep('Caddy', `127.0.0.1:${adminPort} (admin)`, () => launchCaddy({ dir: caddyDir, adminPort }));
     made['CADDY_ADMIN_URL'] = `http://127.0.0.1:${adminPort}`;
+  }
+  if (launchesDatabase) {
+    const databaseDir = await folder('mariadb');
+    let login: Pick<LaunchedMariadb, 'socketPath' | 'user' | 'passwordFile'> | undefined;
+    await keep('MariaDB', databaseDir, async () => {
+      const launched = await launchMariadb({ dir: databaseDir });
+      login = launched;
+      return launched;
+    });
+    if (login !== undefined) Object.assign(made, { DATABASE_SOCKET: login.socketPath, DATABASE_USER: login.user, DATABASE_PASSWORD_FILE: login.passwordFile });
   }
   const { mode } = config.containers;
   if (!explicit.has('PODMAN_SOCKET') && (mode === 'podman' || (mode === 'auto' && findProgram('podman') !== undefined))) {
