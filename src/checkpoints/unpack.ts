@@ -1,5 +1,5 @@
-import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { extract } from 'tar';
 
 /**
@@ -8,6 +8,7 @@ import { extract } from 'tar';
  */
 export async function unpack(archive: string, files: ReadonlyMap<string, number>, paths: { readonly target: string; readonly draft: string; readonly aside: string }): Promise<void> {
   const { target, draft, aside } = paths;
+  await requireRoom(dirname(draft), files);
   try {
     await mkdir(draft, { mode: 0o700 });
     await extract({
@@ -15,7 +16,8 @@ export async function unpack(archive: string, files: ReadonlyMap<string, number>
       // The archive's own modes let everybody read most of the dump, and nobody enter a folder.
       onReadEntry: (entry) => { entry.mode = entry.type === 'Directory' ? 0o700 : 0o600; },
     });
-    if (!(await isWhole(draft, files))) throw new Error('not everything in it could be unpacked');
+    // A write that a full disk cuts short goes unnoticed in there.
+    if (!(await isWhole(draft, files))) throw new Error('not everything in it could be written; the disk may be full');
     await sync(draft);
     while (!(await moved(draft, target))) {
       if (await isWhole(target, files)) return;
@@ -28,6 +30,13 @@ export async function unpack(archive: string, files: ReadonlyMap<string, number>
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
+}
+
+/** Beforehand, because what shares the disk suffers from a full one too. Throws ENOSPC. */
+async function requireRoom(folder: string, files: ReadonlyMap<string, number>): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const needed = [...files.values()].reduce((sum, size) => sum + size, 0);
+  if (bavail * bsize < needed) throw Object.assign(new Error(`${needed} bytes are needed in ${folder}`), { code: 'ENOSPC' });
 }
 
 /** Whether every file is there in its full size: more than a crash or a full disk leaves behind. */
