@@ -30,7 +30,7 @@ const SETTINGS: readonly string[] = [
   '--skip-networking', '--unix-socket=OFF', '--skip-log-bin', '--skip-name-resolve', '--local-infile=OFF', '--performance-schema=OFF', '--event-scheduler=OFF',
   '--innodb-flush-log-at-trx-commit=2', '--innodb-use-native-aio=0', '--innodb-buffer-pool-size=64M', `--innodb-log-file-size=${LOG_FILE_SIZE}`,
   '--innodb-stats-persistent=0', '--innodb-buffer-pool-dump-at-shutdown=OFF', '--innodb-buffer-pool-load-at-startup=OFF',
-  '--aria-pagecache-buffer-size=8M', '--key-buffer-size=1M', '--max-allowed-packet=64M', '--character-set-server=utf8mb4', '--secure-file-priv=/nonexistent',
+  '--aria-pagecache-buffer-size=8M', '--key-buffer-size=1M', '--max-allowed-packet=64M', '--character-set-server=utf8mb4',
   // A connection costs nothing until it is made; see MAX_USER_CONNECTIONS in the databases' engine for an instance's share.
   '--max-connections=2000', '--back-log=200', '--table-open-cache=2000', '--wait-timeout=28800',
 ];
