@@ -86,12 +86,12 @@ choose_engine() {
   command -v "$engine_name" >/dev/null || fail "$engine_name is not installed; \`make setup\` installs what is needed"
 }
 
-# Changes with everything that goes into the image; template.yaml and documents do not.
+# Changes with everything that goes into the image; template.yaml, documents and a database's seed do not.
 inputs_of_image() {
   {
     printf '%s\n' ${build_args[@]+"${build_args[@]}"}
     cd "$root/examples/$name"
-    find . -type f ! -name '*.md' ! -name template.yaml -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+    find . -type f ! -name '*.md' ! -name template.yaml ! -path './seed*' ! -path './make-seed*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
   } | sha256sum | cut -c1-16
 }
 

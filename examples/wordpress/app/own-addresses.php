@@ -11,7 +11,8 @@ const NEEDLESS = '#/(sodium_compat|random_compat|ID3|getid3|SimplePie|PHPMailer|
 
 /**
  * Compiles what pages are made of into the cache that all workers share. Nothing of it is run, so nothing is drawn or
- * remembered that clones of this process would then have in common. Returns the number of files.
+ * remembered that clones of this process would then have in common. Returns the number of files
+ * that were not in it.
  */
 function warm(string $folder): int
 {
@@ -19,7 +20,7 @@ function warm(string $folder): int
     $files = new RecursiveIteratorIterator(new RecursiveDirectoryIterator($folder, FilesystemIterator::SKIP_DOTS));
     foreach ($files as $file) {
         $path = (string) $file->getRealPath();
-        if ($file->getExtension() === 'php' && !preg_match(NEEDLESS, $path) && (opcache_is_script_cached($path) || @opcache_compile_file($path))) {
+        if ($file->getExtension() === 'php' && !preg_match(NEEDLESS, $path) && !opcache_is_script_cached($path) && @opcache_compile_file($path)) {
             $compiled++;
         }
     }
@@ -33,9 +34,9 @@ if ($path === '/.try-it-now/ready') {
 }
 if ($path === '/.try-it-now/warm' && !is_file(OWN_FILE)) {
     $compiled = warm('/app') + warm(realpath($_SERVER['DOCUMENT_ROOT']));
-    $memory = opcache_get_status(false)['memory_usage'];
+    $cache = opcache_get_status(false);
     header('Content-Type: application/json');
-    echo json_encode(['compiled' => $compiled, 'usedBytes' => $memory['used_memory'], 'freeBytes' => $memory['free_memory']]), "\n";
+    echo json_encode(['compiled' => $compiled, 'cached' => $cache['opcache_statistics']['num_cached_scripts'], 'freeBytes' => $cache['memory_usage']['free_memory']]), "\n";
     return;
 }
 http_response_code(404);
