@@ -171,6 +171,9 @@ describe('opening', () => {
       await damage();
       await Promise.all([here.another().open(id, fit), here.another().open(id, fit)]);
       expect(await hasContent(image, pages)).toBe(true);
+      await damage();
+      await Promise.all([here.shelf.open(id, fit), here.shelf.open(id, fit)]);
+      expect(await hasContent(image, pages)).toBe(true);
     }
     await rm(image);
     await symlink('/etc/passwd', image);

@@ -24,7 +24,7 @@ class DiskShelf implements CheckpointShelf {
   readonly #folders: Folders;
   /** Archives that this process has read through and found sound, by id. A failure is not kept: the files may be mended. */
   readonly #sound = new Map<string, Promise<Survey>>();
-  readonly #unpacked = new Map<string, Promise<string>>();
+  readonly #unpacked = new Map<string, Promise<Survey>>();
 
   constructor(folders: Folders) {
     this.#folders = folders;
@@ -92,12 +92,13 @@ class DiskShelf implements CheckpointShelf {
   async open(id: string, fit: Fit): Promise<OpenCheckpoint> {
     const metadata = await this.metadata(id);
     requireFit(metadata, fit);
-    const { fileLocks } = metadata;
-    const folder = await this.#unpack(metadata);
-    if (await isFolder(folder)) return { id, folder, fileLocks };
-    // Another process has removed the checkpoint, and somebody put it back.
+    const opened = { id, folder: this.#folders.unpacked(id), fileLocks: metadata.fileLocks };
+    const { files } = await this.#unpack(metadata);
+    if (await isWhole(opened.folder, files)) return opened;
+    // Another process has removed the checkpoint, and somebody put it back; or somebody tidied up.
     this.#forget(id);
-    return { id, folder: await this.#unpack(metadata), fileLocks };
+    await this.#unpack(metadata);
+    return opened;
   }
 
   async remove(id: string): Promise<void> {
@@ -189,16 +190,16 @@ class DiskShelf implements CheckpointShelf {
     });
   }
 
-  #unpack(metadata: CheckpointMetadata): Promise<string> {
+  #unpack(metadata: CheckpointMetadata): Promise<Survey> {
     const { id, template } = metadata;
     const target = this.#folders.unpacked(id);
     return once(this.#unpacked, id, async () => {
       try {
-        const { files } = await this.#requireSoundHere(metadata);
-        if (!(await isWhole(target, files))) {
-          await unpack(this.#folders.archive(template, id), files, { target, draft: this.#folders.unpackedDraft(), aside: this.#folders.unpackedDraft() });
+        const read = await this.#requireSoundHere(metadata);
+        if (!(await isWhole(target, read.files))) {
+          await unpack(this.#folders.archive(template, id), read.files, { target, draft: this.#folders.unpackedDraft(), aside: this.#folders.unpackedDraft() });
         }
-        return target;
+        return read;
       } catch (error) {
         throw ioTrouble(error, `Checkpoint ${id} could not be unpacked into ${target}`);
       }
@@ -241,10 +242,6 @@ function requireSound(archive: string, { sha256, sizeBytes, problem }: Survey, m
 function describeSize(archive: string, sizeBytes: number | undefined, metadata: CheckpointMetadata): string {
   const found = sizeBytes === undefined ? 'is missing' : `has ${sizeBytes} bytes`;
   return `The archive ${archive} ${found}, and its metadata says ${metadata.sizeBytes} bytes; copy both files again from where they were made, or create the checkpoint anew`;
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
 }
 
 /** What the file system says, as an error for a person; one that is that already stays. */
