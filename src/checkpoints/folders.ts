@@ -13,7 +13,7 @@ const draftName = /^\.?(\d+-\d+)-[0-9a-f]{16}$/;
 /** Drafts whose maker cannot be told from the name: an archive that nobody has written to for so long is a killed command's. */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 
-export function isTemplateFolder(name: string): boolean {
+function isTemplateFolder(name: string): boolean {
   return templateFolder.test(name);
 }
 
