@@ -40,7 +40,7 @@ export function containerEngineContract(engine: RealEngine): void {
     socketPath: launched.socketPath,
     image,
     deployment,
-    runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder = undefined) =>
+    runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder) =>
       create({ socketPath: launched.socketPath, deployment: of, node, resolvers, databaseFolder, log: createLogger('silent') }),
   });
 

@@ -10,6 +10,11 @@ const OUTPUT_BYTES = 8 * 1024;
 /** The output ends a little before the engine has taken note of the exit code. */
 const EXIT_CODE_POLL_MS = 10;
 
+/** The library's types leave it out. */
+interface Demultiplexer {
+  demuxStream(from: NodeJS.ReadableStream, stdout: Writable, stderr: Writable): void;
+}
+
 type Call = Parameters<ContainerRuntime['exec']>[1];
 
 /**
@@ -46,7 +51,7 @@ async function run(container: Dockerode.Container, { command, env }: Call, signa
   if (signal.aborted) hangUp();
   signal.addEventListener('abort', hangUp, { once: true });
   try {
-    container.modem.demuxStream(stream, tail, tail);
+    (container.modem as Demultiplexer).demuxStream(stream, tail, tail);
     await new Promise<void>((resolve, reject) => {
       stream.once('end', resolve).once('close', resolve).once('error', reject);
     });

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import Type, { type Static, type TSchema } from 'typebox';
+import Value from 'typebox/value';
+import { DATABASE_MOUNT } from '../../../domain/template.ts';
+import type { ContainerSpec } from '../../../pool/ports.ts';
+import { containerLabels, databaseSource, nameServers } from '../../docker/container-options.ts';
+import type { InstanceNetwork } from '../../isolation/network-plan.ts';
+import { parseExactly, writeExactly } from './exact-json.ts';
+
+export interface CloneSurroundings {
+  readonly deployment: string;
+  readonly node: string;
+  readonly network: InstanceNetwork;
+  readonly resolvers: readonly string[];
+  readonly databaseFolder: string | undefined;
+}
+
+/** The dumped container's settings, as Podman's two files hold them. */
+export interface DumpedSettings {
+  readonly config: string;
+  readonly spec: string;
+}
+
+export interface CloneSettings extends DumpedSettings {
+  /** Names of anonymous volumes: the source's, and the clone's in its place. */
+  readonly volumes: readonly { readonly from: string; readonly to: string }[];
+}
+
+/** What is changed in `config.dump`; everything else stays as it was dumped. */
+const DumpedConfig = Type.Object({
+  labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  newNetworks: Type.Record(Type.String(), Type.Object({})),
+  dnsServer: Type.Optional(Type.Array(Type.String())),
+  namedVolumes: Type.Optional(Type.Array(Type.Object({ volumeName: Type.String() }))),
+  spec: Type.Optional(Type.Unknown()),
+});
+
+/** And in `spec.dump`. */
+const DumpedSpec = Type.Object({
+  hostname: Type.Optional(Type.String()),
+  process: Type.Object({ env: Type.Optional(Type.Array(Type.String())) }),
+  mounts: Type.Array(Type.Object({ destination: Type.String(), source: Type.Optional(Type.String()) })),
+});
+
+const OUR_LABELS = 'try-it-now.';
+
+/**
+ * The settings of one clone: everything that named the source names the clone, and what may differ between here and
+ * where the checkpoint was made (deployment, network, name servers, the database server's folder) is as a cold start here
+ * has it. Throws an error when the files are not as Podman writes them, and database_unavailable.
+ */
+export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, around: CloneSurroundings): CloneSettings {
+  const config = checked(DumpedConfig, 'config.dump', dumped.config);
+  const volumes = (config.namedVolumes ?? []).map((volume) => {
+    const from = volume.volumeName;
+    // Podman restores a volume's content only into one that is not there yet.
+    volume.volumeName = randomBytes(32).toString('hex');
+    return { from, to: volume.volumeName };
+  });
+  const imageLabels = Object.entries(config.labels ?? {}).filter(([key]) => !key.startsWith(OUR_LABELS));
+  config.labels = { ...Object.fromEntries(imageLabels), ...containerLabels(spec, around) };
+  config.newNetworks = { [around.network.name]: { interface_name: 'eth0' } };
+  config.dnsServer = nameServers(around.network, around.resolvers);
+  // The other file has it as well, and that is the one Podman reads.
+  delete config.spec;
+  return { config: writeExactly(config), spec: cloneSpec(dumped.spec, spec, around), volumes };
+}
+
+/** The environment reaches later commands in the container only: the restored processes have what they were dumped with. */
+function cloneSpec(dumped: string, { name, env, template }: ContainerSpec, { databaseFolder }: CloneSurroundings): string {
+  const spec = checked(DumpedSpec, 'spec.dump', dumped);
+  spec.hostname = name;
+  const own: Readonly<Record<string, string>> = { ...env, HOSTNAME: name };
+  const kept = (spec.process.env ?? []).filter((entry) => !Object.hasOwn(own, entry.split('=')[0] ?? ''));
+  spec.process.env = [...kept, ...Object.entries(own).map(([key, value]) => `${key}=${value}`)];
+  const source = databaseSource(template, databaseFolder);
+  for (const mount of spec.mounts) if (mount.destination === DATABASE_MOUNT && source !== undefined) mount.source = source;
+  return writeExactly(spec);
+}
+
+function checked<T extends TSchema>(schema: T, file: string, text: string): Static<T> {
+  const value = parseExactly(text);
+  if (!Value.Check(schema, value)) throw new Error(`${file} is not as Podman is known to write it`);
+  return value;
+}

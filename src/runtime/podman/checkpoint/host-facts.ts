@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { release } from 'node:os';
+import { promisify } from 'node:util';
+import Type, { type Static, type TSchema } from 'typebox';
+import Value from 'typebox/value';
+import type { CheckpointHost } from '../../../domain/checkpoint.ts';
+import { TryItNowError } from '../../../domain/errors.ts';
+import type { Template } from '../../../domain/template.ts';
+import { engineFailure, statusOf } from '../../docker/engine-errors.ts';
+import { libpod } from '../libpod-api.ts';
+
+const Version = Type.Object({ version: Type.Object({ Version: Type.String() }), host: Type.Object({ arch: Type.String() }) });
+const Image = Type.Object({ Id: Type.String() });
+const CRIU_ANSWERS_WITHIN_MS = 5_000;
+/** The PATH first; a user's own often leaves the others out. */
+const CRIU_PLACES = ['criu', '/usr/local/sbin/criu', '/usr/sbin/criu', '/sbin/criu'];
+
+/** What checkpoints depend on, on this host. Everything but the image is asked once. */
+export class HostFacts {
+  readonly #socketPath: string;
+  #common: Promise<Omit<CheckpointHost, 'imageId'>> | undefined;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  /** Throws image_missing, engine_unavailable. */
+  async of(template: Template): Promise<CheckpointHost> {
+    const [imageId, common] = await Promise.all([this.#imageId(template), this.#commonFacts()]);
+    return { imageId, ...common };
+  }
+
+  async #imageId({ name, image }: Template): Promise<string> {
+    try {
+      return (await this.#ask(Image, `/images/${encodeURIComponent(image)}/json`)).Id;
+    } catch (error) {
+      if (statusOf(error) === 404) throw new TryItNowError('image_missing', `Podman does not have ${image} (template ${name}). Build it here (podman build -t ${image} FOLDER) or fetch it (podman pull ${image}).`);
+      throw engineFailure(error, { title: 'Podman', socketPath: this.#socketPath }, `look for the image ${image}`);
+    }
+  }
+
+  async #commonFacts(): Promise<Omit<CheckpointHost, 'imageId'>> {
+    this.#common ??= this.#askCommon();
+    try {
+      return await this.#common;
+    } catch (error) {
+      this.#common = undefined;
+      throw engineFailure(error, { title: 'Podman', socketPath: this.#socketPath }, 'describe itself');
+    }
+  }
+
+  async #askCommon(): Promise<Omit<CheckpointHost, 'imageId'>> {
+    const [{ version, host }, criu] = await Promise.all([this.#ask(Version, '/info'), criuVersion()]);
+    return { kernel: release(), arch: host.arch, engine: 'podman', engineVersion: version.Version, criu };
+  }
+
+  async #ask<T extends TSchema>(schema: T, path: string): Promise<Static<T>> {
+    const answer = await libpod(this.#socketPath, 'GET', path);
+    if (!Value.Check(schema, answer)) throw new Error(`Podman's answer to ${path} is not as it is known to be`);
+    return answer;
+  }
+}
+
+/** As this process finds it: Podman's service may find another, which the trial shows and this only names. */
+async function criuVersion(): Promise<string> {
+  for (const program of CRIU_PLACES) {
+    try {
+      const { stdout } = await promisify(execFile)(program, ['--version'], { timeout: CRIU_ANSWERS_WITHIN_MS });
+      return /^Version:\s*(\S+)/m.exec(stdout)?.[1] ?? 'unknown';
+    } catch {
+      // Not there, or not able to run here: then the next place.
+    }
+  }
+  return 'unknown';
+}

@@ -1,0 +1,156 @@
+import { resolve } from 'node:path';
+import Type from 'typebox';
+import Value from 'typebox/value';
+import type { CheckpointHost } from '../../../domain/checkpoint.ts';
+import { TryItNowError, describeError } from '../../../domain/errors.ts';
+import type { Template } from '../../../domain/template.ts';
+import { sleep } from '../../../lifecycle/sleep.ts';
+import type { Checkpointing, CheckpointingAvailability, ContainerSpec, OpenCheckpoint } from '../../../pool/ports.ts';
+import { connectEngine, type EngineOptions, type EngineRuntime } from '../../docker/engine-runtime.ts';
+import { whyPortTaken } from '../../docker/host-port.ts';
+import { networkPlan } from '../../isolation/network-plan.ts';
+import { hostResolvers } from '../../isolation/resolvers.ts';
+import { libpod, libpodDownload, libpodHas, libpodUpload } from '../libpod-api.ts';
+import { createPodmanRuntime } from '../podman-runtime.ts';
+import { cloneImages } from './clone-images.ts';
+import { criuFailure } from './criu-failure.ts';
+import { HostFacts } from './host-facts.ts';
+import { openConnections } from './open-connections.ts';
+import { restoreArchive } from './restore-archive.ts';
+import { tryCheckpointing } from './trial.ts';
+
+const IDLE_POLL_MS = 50;
+/** Ten times what the largest app tried takes; longer means that the engine is stuck. */
+const RESTORE_TIMEOUT_MS = 60_000;
+const DUMP_TIMEOUT_MS = 600_000;
+
+const Running = Type.Object({ State: Type.Object({ Pid: Type.Integer() }) });
+/** Microseconds, as Podman and CRIU give them. */
+const Restored = Type.Object({ runtime_restore_duration: Type.Integer(), criu_statistics: Type.Object({ restore_time: Type.Integer() }) });
+
+/** Checkpoints of Podman's containers on this host. The process must see the same files and processes as Podman's service, as root. */
+export function createPodmanCheckpointing(options: EngineOptions): Checkpointing {
+  return new PodmanCheckpointing(options);
+}
+
+class PodmanCheckpointing implements Checkpointing {
+  readonly #options: EngineOptions;
+  readonly #runtime: EngineRuntime;
+  readonly #facts: HostFacts;
+  #trial: Promise<CheckpointingAvailability> | undefined;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#runtime = createPodmanRuntime(options);
+    this.#facts = new HostFacts(options.socketPath);
+  }
+
+  availability(): Promise<CheckpointingAvailability> {
+    const { socketPath, log } = this.#options;
+    this.#trial ??= tryCheckpointing({ checkpointing: this, runtime: this.#runtime, docker: connectEngine(socketPath), socketPath, log });
+    return this.#trial;
+  }
+
+  host(template: Template): Promise<CheckpointHost> {
+    return this.#facts.of(template);
+  }
+
+  async untilIdle(name: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const pid = await this.#pidOf(name);
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      signal.throwIfAborted();
+      const open = await openConnections(pid).catch((error: unknown) => {
+        throw new TryItNowError('checkpoint_failed', `${name} ended before it could be checkpointed: ${describeError(error)}`, { cause: error });
+      });
+      if (open.length === 0) return;
+      const left = deadline - performance.now();
+      if (left <= 0) {
+        throw new TryItNowError('checkpoint_failed', `${name} still has ${open.length} TCP connection(s) open after ${timeoutMs} ms, and an open one cannot be dumped: ${open.slice(0, 5).join('; ')}`);
+      }
+      await sleep(Math.min(IDLE_POLL_MS, left), signal);
+    }
+  }
+
+  async dump(name: string, archive: string, { fileLocks }: { readonly fileLocks: boolean }): Promise<void> {
+    const { socketPath } = this.#options;
+    try {
+      await libpodDownload(socketPath, `/containers/${encodeURIComponent(name)}/checkpoint?export=true&fileLocks=${fileLocks}`, archive, DUMP_TIMEOUT_MS);
+    } catch (error) {
+      throw await criuFailure(socketPath, name, 'checkpoint_failed', `checkpoint ${name}`, error);
+    }
+  }
+
+  async restore(spec: ContainerSpec, from: OpenCheckpoint, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    try {
+      await this.#makeRoom(spec);
+      await using images = await ofCheckpoint(from, () => cloneImages(resolve(from.folder), spec.name));
+      const archive = await ofCheckpoint(from, () => this.#archive(spec, from, images.folder));
+      // A request to the engine cannot be taken back, so the signal is heeded between requests and what was made is unmade.
+      signal.throwIfAborted();
+      await this.#import(spec, from, archive);
+      signal.throwIfAborted();
+    } catch (error) {
+      // CRIU's log goes with the container, so it is read first.
+      const what = `restore ${spec.name} from checkpoint ${from.id}`;
+      const failure: TryItNowError = await criuFailure(this.#options.socketPath, spec.name, 'restore_failed', what, error);
+      await this.#runtime.remove(spec.name).catch((problem: unknown) => {
+        this.#options.log.warn({ container: spec.name, reason: describeError(problem) }, 'A container that failed to be restored is still there');
+      });
+      signal.throwIfAborted();
+      throw failure;
+    }
+  }
+
+  async #archive(spec: ContainerSpec, { folder }: OpenCheckpoint, images: string): Promise<Buffer> {
+    const { deployment, node, databaseFolder } = this.#options;
+    const plan = networkPlan('podman', deployment);
+    const network = spec.template.egress ? plan.open : plan.closed;
+    const resolvers = network.egress ? this.#options.resolvers ?? await hostResolvers() : [];
+    return restoreArchive(resolve(folder), images, spec, { deployment, node, network, resolvers, databaseFolder });
+  }
+
+  /** Podman finds out late that a port is taken, and on its way back removes the forwarding of the container that has it. */
+  async #makeRoom({ name, hostPort }: ContainerSpec): Promise<void> {
+    const [why, taken] = await Promise.all([whyPortTaken(hostPort), libpodHas(this.#options.socketPath, `/containers/${encodeURIComponent(name)}`)]);
+    if (!taken && why === undefined) return;
+    if (taken) await this.#runtime.remove(name);
+    // It may have been the replaced container's own.
+    const still = await whyPortTaken(hostPort);
+    if (still !== undefined) throw new TryItNowError('restore_failed', `Podman cannot restore ${name}: its port is taken: ${still}`, { details: { hostPort } });
+  }
+
+  async #import({ name, hostPort, template }: ContainerSpec, { id, fileLocks }: OpenCheckpoint, archive: Buffer): Promise<void> {
+    const query = new URLSearchParams({
+      import: 'true', name, publishPorts: `127.0.0.1:${hostPort}:${template.port}`, ignoreStaticIP: 'true', ignoreStaticMAC: 'true',
+      fileLocks: String(fileLocks), printStats: 'true',
+    });
+    const begun = performance.now();
+    const answer = await libpodUpload(this.#options.socketPath, `/containers/${encodeURIComponent(name)}/restore?${query.toString()}`, archive, RESTORE_TIMEOUT_MS);
+    if (!Value.Check(Restored, answer)) return;
+    const { runtime_restore_duration: runtime, criu_statistics: { restore_time: criu } } = answer;
+    this.#options.log.debug({ container: name, checkpoint: id, importMs: Math.round(performance.now() - begun), runtimeMs: Math.round(runtime / 1000), criuMs: Math.round(criu / 1000) }, 'Restored');
+  }
+
+  async #pidOf(name: string): Promise<number> {
+    let found: unknown;
+    try {
+      found = await libpod(this.#options.socketPath, 'GET', `/containers/${encodeURIComponent(name)}/json`);
+    } catch (error) {
+      throw await criuFailure(this.#options.socketPath, name, 'checkpoint_failed', `look into ${name}`, error);
+    }
+    const pid = Value.Check(Running, found) ? found.State.Pid : 0;
+    if (pid === 0) throw new TryItNowError('checkpoint_failed', `${name} does not run, so it cannot be checkpointed`);
+    return pid;
+  }
+}
+
+async function ofCheckpoint<T>({ id, folder }: OpenCheckpoint, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof TryItNowError) throw error;
+    throw new TryItNowError('restore_failed', `The checkpoint ${id} cannot be restored: what is unpacked of it in ${folder} is not complete: ${describeError(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type Dockerode from 'dockerode';
+import { extract } from 'tar';
+import { TryItNowError, describeError } from '../../../domain/errors.ts';
+import type { Log } from '../../../domain/log.ts';
+import type { Template } from '../../../domain/template.ts';
+import type { Checkpointing, CheckpointingAvailability, ContainerRuntime, ContainerSpec } from '../../../pool/ports.ts';
+import { HttpProbe } from '../../readiness/http-probe.ts';
+import { TRIAL_PORT, TRIAL_REPOSITORY, loadTrialImage } from './trial-image.ts';
+
+export interface TrialParts {
+  readonly checkpointing: Pick<Checkpointing, 'untilIdle' | 'dump' | 'restore'>;
+  readonly runtime: ContainerRuntime;
+  readonly docker: Dockerode;
+  readonly socketPath: string;
+  readonly log: Log;
+}
+
+/** What is left of a trial after this was left by a killed process. */
+const KEEP_MS = 5 * 60_000;
+const STEP_TIMEOUT_MS = 15_000;
+const CLONES = 2;
+
+/** Checkpoints a tiny container and restores two of it, exactly as instances are; takes about 2 s. Leaves nothing behind. */
+export async function tryCheckpointing(parts: TrialParts): Promise<CheckpointingAvailability> {
+  const begun = performance.now();
+  try {
+    await trial(parts);
+    parts.log.debug({ ms: Math.round(performance.now() - begun) }, 'A container was checkpointed and restored for a trial');
+    return { available: true };
+  } catch (error) {
+    return { available: false, reason: describeError(error instanceof TryItNowError ? error.message : error) };
+  }
+}
+
+async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialParts): Promise<void> {
+  if (process.getuid?.() !== 0) throw new TryItNowError('checkpointing_unavailable', 'CRIU works for root only, and this process is not run by root');
+  const keepUntilMs = Date.now() + KEEP_MS;
+  const signal = AbortSignal.timeout(6 * STEP_TIMEOUT_MS);
+  await using made = new Made(log);
+  const folder = await mkdtemp(join(tmpdir(), 'try-it-now-trial-'));
+  made.push(folder, () => rm(folder, { recursive: true }));
+  await removeImages(docker, (untilMs) => untilMs < Date.now());
+  made.push('the image', () => removeImages(docker, (untilMs) => untilMs === keepUntilMs));
+  const template = trialTemplate(await loadTrialImage(socketPath, keepUntilMs));
+  await runtime.prepare([template]);
+
+  const spec = async (): Promise<ContainerSpec> => {
+    const name = `demo-trial-${randomBytes(6).toString('hex')}`;
+    made.push(name, () => runtime.remove(name));
+    return { name, instanceId: undefined, template, hostPort: await anyPort(), env: {}, keepUntilMs };
+  };
+  const source = await spec();
+  await runtime.start(source, signal);
+  await untilUp(source, signal);
+  await checkpointing.untilIdle(source.name, STEP_TIMEOUT_MS, signal);
+  const archive = join(folder, 'archive.tar');
+  await checkpointing.dump(source.name, archive, { fileLocks: false });
+  await runtime.remove(source.name);
+
+  const unpacked = join(folder, 'unpacked');
+  await mkdir(unpacked);
+  await extract({ file: archive, cwd: unpacked, preserveOwner: true });
+  for (let clone = 0; clone < CLONES; clone += 1) {
+    const restored = await spec();
+    await checkpointing.restore(restored, { id: 'of the trial', folder: unpacked, fileLocks: false }, signal);
+    await untilUp(restored, signal);
+  }
+}
+
+function trialTemplate(image: string): Template {
+  return {
+    name: 'trial', title: 'Trial', description: '', image, port: TRIAL_PORT, env: {},
+    readiness: { path: '/', timeoutMs: STEP_TIMEOUT_MS }, warmup: [],
+    limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 }, capabilities: [], egress: false,
+    activation: undefined, identity: undefined, database: undefined,
+    checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false },
+    pool: { target: 0, max: 0, replenishThreshold: 0 }, ttl: { defaultMs: 0, maxMs: 0 }, maxAgeMs: 0,
+  };
+}
+
+async function untilUp({ hostPort, template }: ContainerSpec, signal: AbortSignal): Promise<void> {
+  await new HttpProbe().untilOk({ url: `http://127.0.0.1:${hostPort}/`, timeoutMs: template.readiness.timeoutMs }, signal);
+}
+
+/** A port outside every template's range: drawn by the kernel, and free a moment ago. */
+async function anyPort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))));
+    });
+  });
+}
+
+/** The trial's images say in their tag until when they are kept. Those in use by another process refuse to go. */
+async function removeImages(docker: Dockerode, which: (untilMs: number) => boolean): Promise<void> {
+  const images = await docker.listImages({ filters: { reference: [TRIAL_REPOSITORY] } });
+  const names = images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((name) => which(Number(/:(\d+)-/.exec(name)?.[1] ?? Infinity)));
+  for (const name of names) await docker.getImage(name).remove();
+}
+
+/** What the trial made, taken away again in reverse order, whatever fails on the way. */
+class Made implements AsyncDisposable {
+  readonly #releases: { readonly what: string; readonly release: () => Promise<void> }[] = [];
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  push(what: string, release: () => Promise<void>): void {
+    this.#releases.unshift({ what, release });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { what, release } of this.#releases) {
+      await release().catch((error: unknown) => {
+        this.#log.warn({ what, reason: describeError(error) }, 'Something of the trial of checkpoints is still there');
+      });
+    }
+  }
+}
