@@ -36,6 +36,8 @@ export interface AppOptions {
   readonly version: string;
   /** Undefined: as the configuration says. `up` has chosen already. */
   readonly engine?: Engine;
+  /** How often the books are compared with the world. */
+  readonly reconcileIntervalMs?: number;
 }
 
 export interface App {
@@ -65,7 +67,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 }
 
-async function compose({ config, log, role, version, engine }: AppOptions, releasers: Releasers): Promise<App> {
+async function compose({ config, log, role, version, engine, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: AppOptions, releasers: Releasers): Promise<App> {
   const { node, proxy: proxyConfig, server } = config;
   const { address } = proxyConfig;
   const catalogue = new Catalogue(config.templates);
@@ -117,7 +119,7 @@ async function compose({ config, log, role, version, engine }: AppOptions, relea
   // Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left.
   const { unfinished } = await reconcile(parts);
 
-  const reconciler = new Loop({ name: 'reconciler', intervalMs: RECONCILE_INTERVAL_MS, minGapMs: RECONCILE_GAP_MS, log }, async () => {
+  const reconciler = new Loop({ name: 'reconciler', intervalMs: reconcileIntervalMs, minGapMs: Math.min(RECONCILE_GAP_MS, reconcileIntervalMs), log }, async () => {
     if ((await reconcile(parts)).unfinished) reconciler.nudge();
   });
   const loops = [replenisher, new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, () => reap(parts)), reconciler];

@@ -115,7 +115,10 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
   const { parts, template, signal, startedAt } = attempt;
   const { restorer, catalogue, observer } = parts;
   const version = catalogue.version(template.name) ?? '';
-  if (restorer !== undefined && (await phase(attempt, 'restore', () => restorer.restore(template, version, checkpoint, spec, signal), (restored) => restored))) {
+  const outcome = restorer === undefined ? 'untried' : await phase(attempt, 'restore', () => restorer.restore(template, version, checkpoint, spec, signal), (result) => result === 'restored');
+  const countFailure = (): void => observer.provision(template.name, 'criu_restore', 'failure', performance.now() - startedAt);
+  if (outcome === 'failed') countFailure();
+  if (restorer !== undefined && outcome === 'restored') {
     attempt.method = 'criu_restore';
     try {
       await untilReady(attempt, reach, Math.min(RESTORED_READY_MS, template.readiness.timeoutMs));
@@ -124,7 +127,7 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
     } catch (error) {
       if (signal.aborted) throw error;
       attempt.method = 'cold_start';
-      observer.provision(template.name, 'criu_restore', 'failure', performance.now() - startedAt);
+      countFailure();
       await restorer.failed(template, checkpoint, error);
     }
   }

@@ -1,4 +1,4 @@
-import { TryItNowError, describeError } from '../domain/errors.ts';
+import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { Checkpointing, CheckpointShelf, ContainerSpec, Promotions } from './ports.ts';
@@ -9,6 +9,9 @@ export interface RestorerOptions {
   readonly promotions: Promotions;
   readonly log: Log;
 }
+
+/** Missing here, made for another image or kernel, or a disk or folder of this node that is not as it should be. */
+const THIS_NODE_ONLY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unknown_checkpoint', 'checkpoint_unfit', 'checkpoint_failed', 'invalid_config']);
 
 /** Brings containers up from the promoted checkpoint, and keeps the books on how that goes. One for each process. */
 export class Restorer {
@@ -21,30 +24,30 @@ export class Restorer {
   }
 
   /**
-   * True when the container runs, restored. False when a cold start is to take its place: nothing fits here, this node has
-   * paused after failures, or the restore failed, which was then counted and logged. Throws only when aborted.
+   * `restored`: the container runs. Otherwise a cold start is to take its place: `untried`, since nothing fits here or this
+   * node has paused after failures; or `failed`, which was then noted and logged. Throws only when aborted.
    */
-  async restore(template: Template, templateVersion: string, checkpoint: string, spec: ContainerSpec, signal: AbortSignal): Promise<boolean> {
+  async restore(template: Template, templateVersion: string, checkpoint: string, spec: ContainerSpec, signal: AbortSignal): Promise<'restored' | 'untried' | 'failed'> {
     const { checkpointing, shelf, promotions } = this.#options;
-    if ((await promotions.pausedMs(template.name)) > 0) return false;
+    if ((await promotions.pausedMs(template.name)) > 0) return 'untried';
     const availability = await checkpointing.availability();
     if (!availability.available) {
       this.#tell('no restores', { reason: availability.reason }, 'This node cannot restore checkpoints; its instances are started cold');
-      return false;
+      return 'untried';
     }
     try {
       const from = await shelf.open(checkpoint, { template: template.name, templateVersion, host: await checkpointing.host(template) });
       await checkpointing.restore(spec, from, signal);
-      return true;
+      return 'restored';
     } catch (error) {
       if (signal.aborted) throw error;
-      if (error instanceof TryItNowError && (error.code === 'unknown_checkpoint' || error.code === 'checkpoint_unfit')) {
-        // The checkpoint may be sound elsewhere: that it is not for this node says nothing against it.
-        this.#tell(`${template.name} ${checkpoint} ${templateVersion}`, { template: template.name, checkpoint, reason: describeError(error) }, 'The promoted checkpoint is not for this node; its instances are started cold');
-        return false;
+      if (error instanceof TryItNowError && THIS_NODE_ONLY.has(error.code)) {
+        // The checkpoint may be sound elsewhere: that it does not do for this node says nothing against it.
+        this.#tell(`${template.name} ${checkpoint} ${templateVersion}`, { template: template.name, checkpoint, reason: describeError(error) }, 'This node cannot use the promoted checkpoint; its instances are started cold');
+        return 'untried';
       }
       await this.failed(template, checkpoint, error);
-      return false;
+      return 'failed';
     }
   }
 

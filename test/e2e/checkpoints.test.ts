@@ -1,7 +1,10 @@
-import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Redis as Valkey } from 'iovalkey';
+import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpointDesk, type CheckpointDesk } from '../../src/checkpoint-desk.ts';
 import type { Instance } from '../../src/domain/instance.ts';
@@ -16,6 +19,7 @@ import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
 const PATIENT = { timeoutMs: 60_000 };
 const quiet = (): void => undefined;
+const run = promisify(execFile);
 const never = new AbortController().signal;
 
 interface Bench extends AsyncDisposable {
@@ -47,7 +51,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
 
   async function start(templates: readonly Template[]): Promise<Bench> {
     const folder = await mkdtemp(join(tmpdir(), 'try-it-now-checkpoints-'));
-    const stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates, env: { CHECKPOINT_DIR: folder } });
+    const stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates, env: { CHECKPOINT_DIR: folder }, reconcileIntervalMs: 1_000 });
     const desk = await openCheckpointDesk(stack.config, silent);
     return {
       stack, desk, folder,
@@ -71,8 +75,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   const takeOne = async ({ api }: Stack): Promise<string | undefined> =>
     ((await (await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as { id?: string }).id;
   const whoami = async ({ proxy }: Stack, url: string): Promise<string> => {
-    const response = await fetch(`${proxy}/whoami`, { headers: { host: new URL(url).host } });
-    return (await response.text()).trim();
+    const { body } = await request(`${proxy}/whoami`, { headers: { host: new URL(url).host } });
+    return (await body.text()).trim();
   };
   const ready = async ({ api }: Stack): Promise<number> =>
     ((await (await fetch(`${api}/api/v1/pool/stats`)).json()) as { ready: number }).ready;
@@ -144,14 +148,12 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     await using bench = await start([app]);
     const { desk, stack, folder } = bench;
     const good = await createCheckpoint(desk, app.name, quiet, never);
-    const bad = await createCheckpoint(desk, app.name, quiet, never);
     await promoteCheckpoint(desk, good.id, quiet, never);
     await eventually(async () => expect((await versions(bench)).every((version) => version.endsWith(good.id))).toBe(true), PATIENT);
-    await promoteCheckpoint(desk, bad.id, quiet, never);
-    // As from a bad disk: sound when it was verified, no longer when it is used.
-    const pages = join(folder, '.unpacked', bad.id, 'checkpoint', 'pages-1.img');
-    expect((await readFile(pages)).length).toBeGreaterThan(4096);
-    await truncate(pages, 4096);
+    // As from another host that wrote what this one cannot restore: whole, but its process cannot be read.
+    const broken = await withoutProcess(join(folder, app.name, `${good.id}.tar`), folder);
+    const bad = await desk.shelf.add(broken, { template: app.name, templateVersion: good.templateVersion, host: good.host, fileLocks: false, createdAt: good.createdAt });
+    await desk.promotions.promote(app.name, bad.id);
 
     await eventually(async () => {
       // Each visitor makes room for one more attempt.
@@ -159,6 +161,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       if (id !== undefined) await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
       expect(await desk.promotions.status(app.name)).toMatchObject({ current: good.id, withdrawn: bad.id });
     }, { ...PATIENT, everyMs: 200 });
+    expect(await provisions(stack, 'criu_restore', 'failure')).toBe(3);
     expect(await provisions(stack, 'cold_start', 'success')).toBeGreaterThanOrEqual(1);
     // No attempt was lost to it: what could not be restored was started.
     expect(await provisions(stack, 'cold_start', 'failure')).toBe(0);
@@ -199,6 +202,15 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an activation hook on ${tit
     expect((await stack.app.runtime.list()).length).toBeLessThanOrEqual(1);
   });
 });
+
+async function withoutProcess(archive: string, folder: string): Promise<string> {
+  const [unpacked, broken] = [join(folder, 'unpacked'), join(folder, 'broken.tar')];
+  await mkdir(unpacked);
+  await run('tar', ['-xf', archive, '-C', unpacked]);
+  await writeFile(join(unpacked, 'checkpoint/core-1.img'), 'not an image');
+  await run('tar', ['-cf', broken, '-C', unpacked, '.']);
+  return broken;
+}
 
 /** As they are stored. */
 async function records({ config }: Stack): Promise<Instance[]> {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -89,6 +89,8 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
 
   it('wordpress: two clones in a browser are two shops, each with its login, secrets and database', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'try-it-now-wordpress-'));
+    // The database server's account has to pass through.
+    await chmod(folder, 0o711);
     let mariadb: LaunchedMariadb | undefined;
     try {
       mariadb = await launchMariadb({ dir: join(folder, 'mariadb') });

@@ -36,6 +36,8 @@ export interface StackOptions {
   readonly socketPath?: string;
   readonly templates?: readonly Template[];
   readonly env?: Readonly<Record<string, string>>;
+  /** For tests of what the reconciler brings about, which need not wait as long as production. */
+  readonly reconcileIntervalMs?: number;
 }
 
 const PORTS_A_STACK = 300;
@@ -90,7 +92,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       if (!(await runtime.dismantle())) throw new Error('containers of the test are still there');
       await runtime.close();
     });
-    const start = (offered: readonly Template[]): Promise<App> => startApp({ config: { ...config, templates: offered }, log: silent, role: 'server', version: 'test' });
+    const start = (offered: readonly Template[]): Promise<App> => startApp({
+      config: { ...config, templates: offered }, log: silent, role: 'server', version: 'test',
+      ...(options.reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs: options.reconcileIntervalMs }),
+    });
     let app = await start(templates);
     cleanups.push(() => app.stop());
     return {

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ora from 'ora';
@@ -81,6 +81,8 @@ interface UpParts {
 
 async function bringUp({ env, options, loaded, log, logFile, releasers, screen, stopped }: UpParts): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-'));
+  // The database server runs as another account, which must be able to pass through, not to look around.
+  await chmod(dir, 0o711);
   releasers.push('files', () => rm(dir, { recursive: true, force: true }));
   const shared = {
     config: loaded.config, explicit: loaded.explicit, dir, releasers,
