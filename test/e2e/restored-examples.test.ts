@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
+import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpointDesk } from '../../src/checkpoint-desk.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -23,7 +24,7 @@ const run = promisify(execFile);
 const fileOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 /** Where CRIU may not read other users' limits, only an app that runs as root can be dumped; the image built so is another. */
-const ROOTED = 'localhost/try-it-now/hello:criu';
+const AS_ROOT = ['--build-arg', 'RUN_AS=0:0', '--tag', 'criu'];
 
 interface Acquired {
   readonly id: string;
@@ -38,11 +39,11 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
   afterAll(async () => podman[Symbol.asyncDispose]());
 
   /** The example as its own catalogue offers it. */
-  async function example(name: string, env: Readonly<Record<string, string>>, overrides: Partial<Template>, ...build: readonly string[]): Promise<Template> {
-    await run(fileOf('scripts/build-image.sh'), [name, '--engine', 'podman', ...build]);
+  async function example(name: string, env: Readonly<Record<string, string>> = {}): Promise<Template> {
+    await run(fileOf('scripts/build-image.sh'), [name, '--engine', 'podman', ...AS_ROOT]);
     const [template] = loadConfig({ TEMPLATES_FILE: fileOf(`examples/${name}/template.yaml`), ...env }).config.templates;
     if (template === undefined) throw new Error(`examples/${name}/template.yaml offers nothing`);
-    return { ...template, pool: { target: 2, max: 4, replenishThreshold: 0 }, ...overrides };
+    return { ...template, image: `localhost/try-it-now/${name}:criu`, pool: { target: 2, max: 4, replenishThreshold: 0 } };
   }
 
   /** Checkpoints the template and waits until the whole pool was restored from it. */
@@ -72,12 +73,16 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
   it('hello: two clones are two boards', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'try-it-now-checkpoints-'));
     try {
-      const hello = await example('hello', {}, { image: ROOTED }, '--build-arg', 'RUN_AS=0:0', '--tag', 'criu');
-      await using stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates: [hello], env: { CHECKPOINT_DIR: folder } });
+      const hello = await example('hello');
+      await using stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates: [hello], env: { CHECKPOINT_DIR: folder }, reconcileIntervalMs: 1_000 });
       await restoredPool(stack, hello);
       const boards = await Promise.all([await acquire(stack), await acquire(stack)].map(async ({ url }) => {
-        const ask = async (path: string): Promise<string> => (await fetch(`${stack.proxy}${path}`, { headers: { host: new URL(url).host } })).text();
-        expect((await fetch(`${stack.proxy}/.try-it-now/activate`, { method: 'POST', headers: { host: new URL(url).host, 'content-type': 'application/json' }, body: '{}' })).status).toBe(409);
+        const headers = { host: new URL(url).host };
+        const handedOver = JSON.stringify({ instance_id: 'a'.repeat(26), hostname: headers.host, url, seed: '0'.repeat(64) });
+        const ask = async (path: string): Promise<string> => (await request(`${stack.proxy}${path}`, { headers })).body.text();
+        const again = await request(`${stack.proxy}/.try-it-now/activate`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: handedOver });
+        await again.body.dump();
+        expect(again.statusCode).toBe(409);
         return { identity: await ask('/.try-it-now/identity'), name: (JSON.parse(await ask('/api/board')) as { name: string }).name };
       }));
       expect(boards[0]?.identity).not.toBe(boards[1]?.identity);
@@ -95,10 +100,10 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
     try {
       mariadb = await launchMariadb({ dir: join(folder, 'mariadb') });
       const database = { DATABASE_SOCKET: mariadb.socketPath, DATABASE_USER: mariadb.user, DATABASE_PASSWORD: mariadb.password };
-      const wordpress = await example('wordpress', database, {});
+      const wordpress = await example('wordpress', database);
       await using stack = await startStack({
         engine: 'podman', socketPath: podman.socketPath, templates: [wordpress],
-        env: { ...database, TEMPLATES_FILE: fileOf('examples/wordpress/template.yaml'), CHECKPOINT_DIR: join(folder, 'checkpoints') },
+        env: { ...database, TEMPLATES_FILE: fileOf('examples/wordpress/template.yaml'), CHECKPOINT_DIR: join(folder, 'checkpoints') }, reconcileIntervalMs: 1_000,
       });
       await restoredPool(stack, wordpress);
       const shops = [await acquire(stack), await acquire(stack)] as const;
