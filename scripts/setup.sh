@@ -20,6 +20,8 @@ servers|nats-server|nats-server|the queue: work that takes longer than a click g
 servers|valkey-server|valkey-server|the state: who has which instance, until when
 servers|valkey-cli|valkey-tools|looking into that state by hand
 servers|caddy|caddy|the proxy between visitors and their instances
+databases|mariadbd|mariadb-server|a database for each instance whose app wants one; only started by this project, without a port
+databases|mariadb|mariadb-client|loads what such a database is filled with, a dump as any app writes it
 podman|podman|podman|the container engine
 podman|runc|runc|what Podman runs containers with; it can checkpoint them
 podman|conmon|conmon|watches over each container for Podman
@@ -159,10 +161,10 @@ main() {
 
   case ${CONTAINER_MODE:-auto} in
     simulated) wanted='base servers' ;;
-    docker) wanted='base servers docker containers' ;;
-    *) wanted='base servers podman containers' ;;
+    docker) wanted='base servers databases docker containers' ;;
+    *) wanted='base servers databases podman containers' ;;
   esac
-  if [ "$with_tests" = yes ]; then wanted='base servers podman docker containers tests'; fi
+  if [ "$with_tests" = yes ]; then wanted='base servers databases podman docker containers tests'; fi
 
   find_missing
   if ! known_debian; then tell_unknown_system; fi

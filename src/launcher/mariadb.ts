@@ -56,11 +56,12 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
   const initFile = join(paths.own, 'init.sql');
   await writeFile(initFile, initialSql(password), { mode: 0o600 });
   if (account !== undefined) await chown(initFile, account.uid, account.gid);
+  const [command, ...args] = commandAs(account);
   const server = await ChildServer.start({
     name: 'MariaDB',
-    command: 'mariadbd',
+    command,
     args: [
-      '--no-defaults', ...(account === undefined ? [] : [`--user=${SERVER_ACCOUNT}`]), `--datadir=${paths.data}`, `--socket=${paths.socket}`,
+      ...args, '--no-defaults', `--datadir=${paths.data}`, `--socket=${paths.socket}`,
       `--pid-file=${join(paths.own, 'mariadb.pid')}`, `--init-file=${initFile}`, `--tmpdir=${paths.own}`, ...SETTINGS,
     ],
     saysUp: 'ready for connections',
@@ -83,6 +84,18 @@ async function serverAccount(): Promise<Account | undefined> {
   } catch (error) {
     throw new TryItNowError('child_failed', `MariaDB cannot be started: it does not run as root, and this host has no account ${SERVER_ACCOUNT}; \`make setup\` installs mariadb-server, which makes one`, { cause: error });
   }
+}
+
+/**
+ * Changing its own uid, as --user does, would take the signal away that ends it with us: so the uid is changed before, and
+ * the signal asked for after that.
+ */
+function commandAs(account: Account | undefined): readonly [string, ...string[]] {
+  const program = findProgram('mariadbd');
+  const guard = findProgram('setpriv');
+  if (account === undefined || program === undefined) return ['mariadbd'];
+  if (guard === undefined) return [program, `--user=${SERVER_ACCOUNT}`];
+  return [guard, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', '--pdeathsig=KILL', program];
 }
 
 /** Into a folder beside, then renamed: a half-installed one is never taken for a whole one. */

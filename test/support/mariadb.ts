@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { createConnection, type Connection } from 'mariadb';
+import { connectMariadb } from '../../src/database/mariadb.ts';
+import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
+import { findProgram } from '../../src/launcher/child-server.ts';
+import { launchMariadb, type LaunchedMariadb } from '../../src/launcher/mariadb.ts';
+import type { DatabaseCredentials, Databases } from '../../src/pool/ports.ts';
+import { silent } from './store.ts';
+import { template } from './templates.ts';
+
+/** The title of a suite, with the reason when it is skipped. Where CI runs nothing is excused: it runs, and fails. */
+export function mariadbSuite(title: string): { readonly title: string; readonly skip: boolean } {
+  const missing = ['mariadbd', 'mariadb'].filter((program) => findProgram(program) === undefined);
+  if (missing.length === 0 || process.env['CI'] === 'true') return { title, skip: false };
+  const why = `not installed: ${missing.join(', ')}`;
+  process.stderr.write(`The tests "${title}" are skipped: ${why}\n`);
+  return { title: `${title} (skipped: ${why})`, skip: true };
+}
+
+export interface TestMariadb extends AsyncDisposable {
+  readonly dir: string;
+  /** The one running now: a restart puts another in its place. */
+  readonly launched: LaunchedMariadb;
+  restart(): Promise<void>;
+  databases(options?: { readonly deployment?: string; readonly catalogue?: readonly Template[]; readonly clock?: { now(): number } }): Databases;
+  /** A template whose database is filled from this SQL. */
+  templateOf(sql: string, overrides?: Partial<Template>): Promise<Template>;
+  /** A connection as the server's root. */
+  asRoot(): Promise<Connection>;
+  /** A connection as an instance makes it. */
+  as(credentials: DatabaseCredentials): Promise<Connection>;
+}
+
+/** A MariaDB of the test's own. */
+export async function startMariadb(): Promise<TestMariadb> {
+  const dir = await mkdtemp(join(tmpdir(), 'tin-mariadb-'));
+  let launched: LaunchedMariadb;
+  try {
+    launched = await launchMariadb({ dir });
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true });
+    throw error;
+  }
+  return {
+    dir,
+    get launched() { return launched; },
+    restart: async () => { launched = await launchMariadb({ dir }); },
+    databases: ({ deployment = 'contract', catalogue = [], clock } = {}) => {
+      const { socketPath, user, password } = launched;
+      return connectMariadb({ socketPath, user, password, deployment, mountedAt: DATABASE_MOUNT, catalogue, log: silent, ...(clock === undefined ? {} : { clock }) });
+    },
+    templateOf: async (sql, overrides = {}) => template({ database: await seed(dir, sql), ...overrides }),
+    asRoot: () => open({ socketPath: launched.socketPath, user: launched.user, password: launched.password }),
+    as: ({ socket, name, user, password }) => open({ socketPath: join(dirname(launched.socketPath), basename(socket)), user, password, database: name }),
+    [Symbol.asyncDispose]: async () => {
+      launched.server.signal('SIGCONT');
+      await launched[Symbol.asyncDispose]();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** An SQL file with its digest, as the catalogue reads it. */
+export async function seed(dir: string, sql: string): Promise<NonNullable<Template['database']>> {
+  const seedDigest = createHash('sha256').update(sql).digest('hex').slice(0, 16);
+  const seedFile = join(dir, `${seedDigest}.sql`);
+  await writeFile(seedFile, sql);
+  return { seedFile, seedDigest };
+}
+
+async function open(login: { readonly socketPath: string; readonly user: string; readonly password: string; readonly database?: string }): Promise<Connection> {
+  const connection = await createConnection({ ...login, connectTimeout: 2_000, bigIntAsNumber: true, dateStrings: true });
+  connection.on('error', () => undefined);
+  return connection;
+}
