@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox';
 export const CHECKPOINT_FORMAT = 1;
 
 /** The first 16 hexadecimal digits of the archive's SHA-256. */
-export const CHECKPOINT_ID_PATTERN = '^[0-9a-f]{16}$';
+const CHECKPOINT_ID_PATTERN = '^[0-9a-f]{16}$';
 const checkpointId = new RegExp(CHECKPOINT_ID_PATTERN);
 
 export function isCheckpointId(text: string): boolean {

@@ -4,7 +4,9 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Writable } from 'node:stream';
 import { promisify } from 'node:util';
+import type { Logger } from 'pino';
 import { Client } from 'undici';
 import { stringify } from 'yaml';
 import { openCheckpointDesk, type CheckpointDesk } from '../../src/checkpoint-desk.ts';
@@ -15,8 +17,8 @@ import { launchPodman } from '../../src/launcher/podman.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { createCheckpoint } from '../../src/pool/checkpoints.ts';
 import type { Checkpointing, ContainerSpec, OpenCheckpoint } from '../../src/pool/ports.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { startStack } from '../support/stack.ts';
-import { silent } from '../support/store.ts';
 import { figure, median, percentile, type Figure } from './figures.ts';
 import { startServerProcess, type ServerProcess } from './server-process.ts';
 
@@ -42,6 +44,15 @@ interface Workbench {
   readonly from: OpenCheckpoint;
   readonly archive: string;
   readonly socketPath: string;
+  /** What the engine said of each restore so far. */
+  readonly told: readonly EnginePart[];
+}
+
+/** A part contains the next: Podman's import, in it the container runtime's restore, in it CRIU's; in ms. */
+interface EnginePart {
+  readonly importMs: number;
+  readonly runtimeMs: number;
+  readonly criuMs: number;
 }
 
 /** Restore against cold start of hello, on Podman: alone, side by side, and through the whole of the pool. */
@@ -62,14 +73,15 @@ export async function benchRestore(): Promise<Figure[]> {
     const [template] = loadConfig({ ...env, TEMPLATES_FILE: catalogue }).config.templates;
     if (template === undefined) throw new Error('the catalogue has one template');
     await using stack = await startStack({ engine: 'podman', socketPath, templates: [template], env });
-    const desk = await openCheckpointDesk(stack.config, silent);
+    const told: EnginePart[] = [];
+    const desk = await openCheckpointDesk(stack.config, listening(told));
     try {
       const { checkpointing } = desk;
       if (checkpointing === undefined) throw new Error('Podman has checkpoints');
       const { id } = await createCheckpoint(desk, template.name, quiet, never);
       const from = await desk.shelf.open(id, { template: template.name, templateVersion: templateVersion(template), host: await checkpointing.host(template) });
       const archive = join(checkpoints, template.name, `${id}.tar`);
-      const workbench: Workbench = { template, desk, checkpointing, from, archive, socketPath };
+      const workbench: Workbench = { template, desk, checkpointing, from, archive, socketPath, told };
       return [...(await alone(workbench)), ...(await throughThePool(socketPath, archive, checkpoints))];
     } finally {
       await desk.close();
@@ -77,6 +89,17 @@ export async function benchRestore(): Promise<Figure[]> {
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+function listening(told: EnginePart[]): Logger {
+  const destination = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      const line = JSON.parse(chunk.toString()) as Partial<EnginePart>;
+      if (line.importMs !== undefined && line.runtimeMs !== undefined && line.criuMs !== undefined) told.push({ importMs: line.importMs, runtimeMs: line.runtimeMs, criuMs: line.criuMs });
+      done();
+    },
+  });
+  return createLogger('debug', destination);
 }
 
 /** One at a time and several side by side; interleaved, so that a noisy minute hits all alike. */
@@ -90,12 +113,16 @@ async function alone(workbench: Workbench): Promise<Figure[]> {
     restored.push(await timed(workbench, at, (spec) => workbench.checkpointing.restore(spec, workbench.from, never)));
     engineOwn.push(await timed(workbench, at, (spec) => importWhole(workbench, spec)));
   }
+  const part = (share: (told: EnginePart) => number): number => median(workbench.told.map(share));
   const figures = [
     figure('hello: archive of its checkpoint', (await stat(archive)).size / 1e6, 'MB'),
     figure('hello: cold start until it answers, p50', median(cold), 'ms'),
     figure('hello: restore until it answers, p50', median(restored), 'ms'),
     figure('hello: restore is faster than a cold start, p50', median(cold) / median(restored), 'times', { atLeast: 4 }),
     figure('hello: restore by the engine alone from the whole archive, p50', median(engineOwn), 'ms'),
+    figure('hello: in a restore, Podman: import, storage, network, p50', part(({ importMs, runtimeMs }) => importMs - runtimeMs), 'ms'),
+    figure('hello: in a restore, runc around CRIU, p50', part(({ runtimeMs, criuMs }) => runtimeMs - criuMs), 'ms'),
+    figure('hello: in a restore, CRIU, p50', part(({ criuMs }) => criuMs), 'ms'),
     figure('hello: our restore beside the engine\'s own, p50', (median(restored) / median(engineOwn)) * 100, '%', { atMost: 125 }),
   ];
   for (const workers of [1, 2, 4]) {
