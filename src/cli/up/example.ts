@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../config/environment.ts';
 import { TryItNowError } from '../../domain/errors.ts';
@@ -28,10 +28,27 @@ export function exampleOf(image: string): string | undefined {
   return name !== undefined && existsSync(`${ROOT}examples/${name}/Containerfile`) ? name : undefined;
 }
 
+export interface BuildOptions {
+  readonly engine: 'podman' | 'docker';
+  readonly socketPath: string;
+  readonly env: Environment;
+  /** Have the app run as root inside its container; see mayDumpOtherUsers. */
+  readonly asRoot: boolean;
+}
+
+const CAP_SYS_RESOURCE = 1n << 24n;
+
+/** CRIU has to read the limits of the processes it dumps; without CAP_SYS_RESOURCE it may only read those of its own user. */
+export function mayDumpOtherUsers(status: string = readFileSync('/proc/self/status', 'utf8')): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return effective !== undefined && (BigInt(`0x${effective}`) & CAP_SYS_RESOURCE) !== 0n;
+}
+
 /** Builds the image when it is missing or its sources changed. Throws image_missing with the build's last lines. */
-export async function buildImage(name: string, engine: 'podman' | 'docker', socketPath: string, env: Environment, onLine: (line: string) => void): Promise<void> {
+export async function buildImage(name: string, options: BuildOptions, onLine: (line: string) => void): Promise<void> {
+  const { engine, socketPath, env, asRoot } = options;
   const host = `unix://${socketPath}`;
-  const build = spawn(`${ROOT}scripts/build-image.sh`, [name, '--engine', engine], {
+  const build = spawn(`${ROOT}scripts/build-image.sh`, [name, '--engine', engine, ...(asRoot ? ['--build-arg', 'RUN_AS=0:0'] : [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...env, ...(engine === 'docker' ? { DOCKER_HOST: host } : {}) },
   });

@@ -18,7 +18,7 @@ import type { ContainerRuntime } from '../../pool/ports.ts';
 import { packageVersion } from '../package-version.ts';
 import { checkpointTemplates } from './checkpoint-templates.ts';
 import { environmentFile } from './environment-file.ts';
-import { buildImage, exampleOf, isSet, withExample } from './example.ts';
+import { buildImage, exampleOf, isSet, mayDumpOtherUsers, withExample } from './example.ts';
 import { requirePorts, startDiscoveryProcess, startServers } from './servers.ts';
 
 /** Stands for the database server that is started below, so that a template with a database is no mistake. Never opened. */
@@ -104,7 +104,7 @@ async function bringUp({ env, options, loaded, log, logFile, releasers, screen, 
 
   const engine = await chooseEngine(config, log);
   explainEngine(engine, config, screen);
-  if (engine !== 'simulated') await buildImages(config, engine, settings, screen);
+  if (engine !== 'simulated') await buildImages(config, engine, settings, options, screen);
   stopped.throwIfAborted();
 
   // Released backwards: the server stops, then the containers it leaves for a restart are removed, then the parts.
@@ -126,13 +126,15 @@ function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']
   else screen.warn('Neither Podman nor Docker answers here, so containers are only simulated: the way works, the apps are stand-ins');
 }
 
-async function buildImages(config: Config, engine: 'podman' | 'docker', env: Environment, screen: UpParts['screen']): Promise<void> {
+async function buildImages(config: Config, engine: 'podman' | 'docker', env: Environment, { checkpoint }: UpOptions, screen: UpParts['screen']): Promise<void> {
   const socketPath = engine === 'podman' ? config.containers.podmanSocket : config.containers.dockerSocket;
+  const asRoot = checkpoint === true && engine === 'podman' && !mayDumpOtherUsers();
+  if (asRoot) screen.info('CRIU may only dump what runs as root here (no CAP_SYS_RESOURCE), so the example runs as root inside its container');
   for (const { image } of config.templates) {
     const example = exampleOf(image);
     if (example === undefined) continue;
     screen.start(`Image ${image}`);
-    await buildImage(example, engine, socketPath, env, (line) => { screen.text = `Image ${image}: ${line}`.slice(0, 100); });
+    await buildImage(example, { engine, socketPath, env, asRoot }, (line) => { screen.text = `Image ${image}: ${line}`.slice(0, 100); });
     screen.succeed(`Image ${image}`);
   }
 }
