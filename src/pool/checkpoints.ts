@@ -202,7 +202,8 @@ async function removed({ log }: CheckpointParts, remove: () => Promise<void>): P
   }
 }
 
-function requireTemplate(catalogue: Catalogue, name: string): Template {
+/** Throws unknown_template, naming those there are. */
+export function requireTemplate(catalogue: Catalogue, name: string): Template {
   const template = catalogue.get(name);
   if (template === undefined) {
     throw new TryItNowError('unknown_template', `There is no template ${name}; there ${catalogue.all().length === 1 ? 'is' : 'are'} ${catalogue.all().map((known) => known.name).join(', ')}`);

@@ -6,7 +6,7 @@ import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { CheckpointMetadata } from '../../domain/checkpoint.ts';
 import { TryItNowError } from '../../domain/errors.ts';
-import { createCheckpoint, promoteCheckpoint, prunable, verifyCheckpoint, type OnStep, type Verification } from '../../pool/checkpoints.ts';
+import { createCheckpoint, promoteCheckpoint, prunable, requireTemplate, verifyCheckpoint, type OnStep, type Verification } from '../../pool/checkpoints.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { OutputOptions } from './output-options.ts';
 
@@ -82,7 +82,7 @@ export async function promote(env: Environment, id: string, options: OutputOptio
 
 export async function rollback(env: Environment, template: string, options: OutputOptions): Promise<void> {
   await atDesk(env, async (desk) => {
-    if (desk.catalogue.get(template) === undefined) throw new TryItNowError('unknown_template', `There is no template ${template}; there are ${desk.catalogue.all().map(({ name }) => name).join(', ')}`);
+    requireTemplate(desk.catalogue, template);
     const { from, to } = await desk.promotions.rollback(template);
     if (options.json === true) printJson({ template, from, to: to ?? null });
     else console.log(`Template ${template} is no longer restored from ${from}; ${to === undefined ? 'it is started cold' : `it is restored from ${to} again`}, and its pool is replaced gradually.`);
