@@ -2,12 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { benchAcquire } from './acquire.ts';
 import { benchColdPool } from './cold-pool.ts';
+import { benchDatabaseCloning } from './database-cloning.ts';
 import { printTable, type Figure } from './figures.ts';
 import { benchProxy } from './proxy.ts';
 import { benchRestore } from './restore.ts';
 
-/** `npm run bench [acquire|proxy|cold-pool|restore …]`: all of them without arguments. Prints a table and writes JSON. */
-const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = { acquire: benchAcquire, proxy: benchProxy, 'cold-pool': benchColdPool, restore: benchRestore };
+/** `npm run bench [acquire|proxy|cold-pool|restore|databases …]`: all of them without arguments. Prints a table and writes JSON. */
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = { acquire: benchAcquire, proxy: benchProxy, 'cold-pool': benchColdPool, restore: benchRestore, databases: benchDatabaseCloning };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => BENCHES[name] === undefined);
