@@ -6,7 +6,8 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Template } from '../domain/template.ts';
 import type { ServerLogin } from './session.ts';
 
-/** Where packages put the client; nothing else of our environment is its business. */
+const CLIENT: string = 'mariadb';
+/** Where packages put it; nothing else of our environment is its business. */
 const CLIENT_PATH = '/usr/local/bin:/usr/bin:/bin';
 const STDERR_BYTES_KEPT = 4_096;
 /** The client's own numbers for a server that is away or went away. */
@@ -20,7 +21,7 @@ const SERVER_AWAY = /^ERROR 20(?:02|03|06|13|26)\b/m;
 export async function runSqlFile(seed: NonNullable<Template['database']>, into: { readonly database: string; readonly login: ServerLogin; readonly timeoutMs: number }): Promise<void> {
   const { database, login, timeoutMs } = into;
   const sql = await unchanged(seed);
-  const client = spawn('mariadb', [
+  const client = spawn(CLIENT, [
     '--no-defaults', '--protocol=socket', `--socket=${login.socketPath}`, `--user=${login.user}`, '--default-character-set=utf8mb4', '--max-allowed-packet=1G',
     // A dump is only SQL: of the client's own commands (\! runs a program) nothing but DELIMITER is understood.
     '--batch', '--binary-mode', '--connect-timeout=5', `--database=${database}`,

@@ -64,7 +64,7 @@ export async function startMariadb(): Promise<TestMariadb> {
 }
 
 /** An SQL file with its digest, as the catalogue reads it. */
-export async function seed(dir: string, sql: string): Promise<NonNullable<Template['database']>> {
+async function seed(dir: string, sql: string): Promise<NonNullable<Template['database']>> {
   const seedDigest = createHash('sha256').update(sql).digest('hex').slice(0, 16);
   const seedFile = join(dir, `${seedDigest}.sql`);
   await writeFile(seedFile, sql);
