@@ -49,8 +49,8 @@ function engineOptions(engine: 'podman' | 'docker', { deployment, node, containe
 }
 
 /** Undefined without a database server. */
-export function connectDatabases({ database, deployment, templates }: Config, log: Log): Databases | undefined {
-  return database === undefined ? undefined : connectMariadb({ ...database, deployment, mountedAt: DATABASE_MOUNT, catalogue: templates, log });
+export function connectDatabases({ database, deployment, templates }: Config, use: 'server' | 'command', log: Log): Databases | undefined {
+  return database === undefined ? undefined : connectMariadb({ ...database, deployment, mountedAt: DATABASE_MOUNT, catalogue: templates, tidiesSeeds: use === 'server', log });
 }
 
 /** Prepares the runtime's host, and names the setting that would let a wrong choice pass. */

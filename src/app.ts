@@ -3,7 +3,7 @@ import { chooseEngine, createRuntime, prepareRuntime, type Engine } from './adap
 import type { Config } from './config/config.ts';
 import { systemClock } from './domain/clock.ts';
 import { Catalogue } from './domain/template.ts';
-import { TryItNowError } from './domain/errors.ts';
+import { TryItNowError, describeError, type ErrorCode } from './domain/errors.ts';
 import { createServer } from './http/server.ts';
 import { Loop } from './lifecycle/loop.ts';
 import { Releasers } from './lifecycle/releasers.ts';
@@ -83,9 +83,9 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
   const runtime = createRuntime(chosen, config, log);
   releasers.push('runtime', () => runtime.close());
   await prepareRuntime(runtime, config);
-  const restoring = openRestoreParts({ config, engine: chosen, promotions: store.promotions, log, releasers });
+  const restoring = openRestoreParts({ config, engine: chosen, use: 'server', promotions: store.promotions, log, releasers });
   await requireRestores(config, restoring);
-  await promoteConfigured({ catalogue, shelf: restoring.shelf, promotions: store.promotions, log });
+  await promoteConfigured({ catalogue, checkpointing: restoring.checkpointing, shelf: restoring.shelf, promotions: store.promotions, log });
 
   const queue = createPublisher({ connection, log });
   const proxy = new CaddyProxy({
@@ -117,7 +117,12 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     onDemand: () => replenisher.nudge(),
   };
   // Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left.
-  const { unfinished } = await reconcile(parts);
+  const { unfinished } = await reconcile(parts).catch((error: unknown) => {
+    // Without its database server a template gets no new instances; everything else goes on.
+    if (!isOnly(error, 'database_unavailable')) throw error;
+    log.error({ err: error, reason: describeError(error) }, 'The database server does not answer; templates with a database get no new instances until it does');
+    return { unfinished: true };
+  });
 
   const reconciler = new Loop({ name: 'reconciler', intervalMs: reconcileIntervalMs, minGapMs: Math.min(RECONCILE_GAP_MS, reconcileIntervalMs), log }, async () => {
     if ((await reconcile(parts)).unfinished) reconciler.nudge();
@@ -154,4 +159,9 @@ async function requireRestores({ checkpoints }: Config, { checkpointing }: Resto
   if (checkpoints.mode !== 'on') return;
   const availability = checkpointing === undefined ? { available: false as const, reason: 'Only Podman can restore checkpoints here' } : await checkpointing.availability();
   if (!availability.available) throw new TryItNowError('checkpointing_unavailable', `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts instances cold where they cannot be restored)`);
+}
+
+function isOnly(thrown: unknown, code: ErrorCode): boolean {
+  const errors: readonly unknown[] = thrown instanceof AggregateError ? thrown.errors : [thrown];
+  return errors.every((error) => error instanceof TryItNowError && error.code === code);
 }

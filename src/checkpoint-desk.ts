@@ -30,7 +30,7 @@ export async function openCheckpointDesk(config: Config, log: Log): Promise<Chec
     const engine = await chooseEngine(config, log);
     const runtime = createRuntime(engine, config, log);
     releasers.push('runtime', () => runtime.close());
-    const { checkpointing, shelf, databases } = openRestoreParts({ config, engine, promotions: store.promotions, log, releasers });
+    const { checkpointing, shelf, databases } = openRestoreParts({ config, engine, use: 'command', promotions: store.promotions, log, releasers });
     if (checkpoints.mode === 'off') throw new TryItNowError('checkpointing_unavailable', 'CRIU_ENABLED is false; set it to auto or true to work with checkpoints');
     return {
       catalogue: new Catalogue(config.templates), runtime, checkpointing, shelf, databases, promotions: store.promotions,

@@ -22,6 +22,8 @@ export interface MariadbOptions {
   readonly mountedAt: string;
   /** All that are offered: their seeds stay, whichever of them is prepared. */
   readonly catalogue: readonly Template[];
+  /** Drop seeds that no template uses any more: for the server alone, since a command may read a newer catalogue than it. */
+  readonly tidiesSeeds: boolean;
   readonly log: Log;
   readonly clock?: Clock;
   readonly entropy?: Entropy;
@@ -60,7 +62,7 @@ class MariadbDatabases implements Databases {
       await requireMariadb(session);
       await requireSafe(session, this.#login.socketPath);
       await this.#tellOfConnections(session, offered);
-      await this.#seeds.dropOthers(session, new Set(offered.flatMap(({ database }) => database?.seedDigest ?? [])));
+      if (this.#options.tidiesSeeds) await this.#seeds.dropOthers(session, new Set(offered.flatMap(({ database }) => database?.seedDigest ?? [])));
     });
     for (const seed of wanted) await this.#seeds.plan(seed);
   }
@@ -78,6 +80,8 @@ class MariadbDatabases implements Databases {
     const plan = await this.#seeds.plan(seed);
     try {
       await withSession(this.#login, async (session) => {
+        // Asked each time: the instance is about to reach the socket, and the server may have been restarted otherwise.
+        await requireSafe(session, socketPath);
         await lock(session, name, LOCK_TIMEOUT_S);
         await dropWithUser(session, name);
         await createEmpty(session, name, plan);

@@ -156,13 +156,17 @@ export async function prunable(parts: Pick<CheckpointParts, 'shelf' | 'promotion
 }
 
 /** Checkpoints that the configuration names: copied in and promoted once, so that a later promotion by a person holds. One that is unsound is logged and left. */
-export async function promoteConfigured(parts: Pick<CheckpointParts, 'catalogue' | 'shelf' | 'promotions' | 'log'>): Promise<void> {
+export async function promoteConfigured(parts: Pick<CheckpointParts, 'catalogue' | 'checkpointing' | 'shelf' | 'promotions' | 'log'>): Promise<void> {
+  const { checkpointing } = parts;
+  if (checkpointing === undefined) return;
   for (const template of parts.catalogue.all()) {
     const { file, enabled } = template.checkpoint;
     if (file === undefined || !enabled) continue;
     try {
       const { id, template: madeFor } = await parts.shelf.adopt(file);
       if (madeFor !== template.name) throw new TryItNowError('checkpoint_unfit', `${file} was made for template ${madeFor}, not for ${template.name}`);
+      // Refused here and now rather than at each restore: what was promoted before is better than cold starts everywhere.
+      await parts.shelf.open(id, { template: template.name, templateVersion: templateVersion(template), host: await checkpointing.host(template) });
       const { changed } = await parts.promotions.promote(template.name, id, 'configured');
       if (changed) parts.log.info({ template: template.name, checkpoint: id, file }, 'Checkpoint of the configuration promoted');
     } catch (error) {

@@ -67,6 +67,7 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
   const attempt: Attempt = { parts, template, signal: context.signal, startedAt: performance.now(), method: 'cold_start' };
   try {
     if (instance.node !== parts.node.name) throw new TryItNowError('conflicting_change', `instance ${instance.id} was begun on node ${instance.node}; it starts anew here`);
+    if (instance.templateVersion !== wanted.version) throw new TryItNowError('conflicting_change', `instance ${instance.id} was begun as ${instance.templateVersion}, and ${wanted.version} is wanted by now; it starts anew`);
     await bringUp(attempt, instance, wanted.checkpoint);
   } catch (error) {
     if (context.signal.aborted) throw error;
@@ -94,9 +95,9 @@ async function bringUp(attempt: Attempt, begun: Instance, checkpoint: string | u
     createDatabase(attempt, instance),
     checkpoint === undefined ? startCold(attempt, spec, reach) : startRestored(attempt, spec, reach, checkpoint),
   ]);
-  await phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, {
+  await judged(attempt, checkpoint, () => phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, {
     instanceId: id, hostname: hostname(address, label), url: instanceUrl(address, label), seed: randomBytes(SEED_BYTES).toString('hex'), database,
-  }, signal));
+  }, signal)));
   // Only now: nobody meets an instance that is not yet its own.
   await arrivals.publishHostname(instance);
   await phase(attempt, 'warmup', async () => {
@@ -122,7 +123,6 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
     attempt.method = 'criu_restore';
     try {
       await untilReady(attempt, reach, Math.min(RESTORED_READY_MS, template.readiness.timeoutMs));
-      await restorer.succeeded(template, checkpoint);
       return;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -132,6 +132,21 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
     }
   }
   await startCold(attempt, spec, reach);
+}
+
+/**
+ * A checkpoint has proved itself when what was restored from it could be activated. One of an app that was activated before
+ * it was dumped never can: that counts against it, so that cold starts, or an earlier checkpoint, take its place.
+ */
+async function judged({ parts, template, method, signal }: Attempt, checkpoint: string | undefined, activation: () => Promise<void>): Promise<void> {
+  const restorer = method === 'criu_restore' ? parts.restorer : undefined;
+  try {
+    await activation();
+  } catch (error) {
+    if (!signal.aborted && checkpoint !== undefined) await restorer?.failed(template, checkpoint, error);
+    throw error;
+  }
+  if (checkpoint !== undefined) await restorer?.succeeded(template, checkpoint);
 }
 
 async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): Promise<void> {

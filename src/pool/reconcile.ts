@@ -48,6 +48,7 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
     records = await census.list();
     await reconcileContainers(parts, records.filter((record) => record.node === parts.node.name));
   });
+  await attempt(async () => parts.databases?.prepare(parts.catalogue.all()));
   await attempt(() => reconcileDatabases(parts));
   let unfinished = false;
   await attempt(async () => {
@@ -85,9 +86,8 @@ async function reconcileContainers(parts: ReconcileParts, records: readonly Inst
 }
 
 /** The databases are listed before the records are read: a record is older than its database and outlives it. */
-async function reconcileDatabases({ databases, census, catalogue, observer, log }: ReconcileParts): Promise<void> {
+async function reconcileDatabases({ databases, census, observer, log }: ReconcileParts): Promise<void> {
   if (databases === undefined) return;
-  await databases.prepare(catalogue.all());
   const names = await databases.list();
   if (names.length === 0) return;
   const known = new Set((await census.ids()).map((instanceId) => databases.nameFor({ instanceId })));

@@ -1,4 +1,4 @@
-import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { Checkpointing, CheckpointShelf, ContainerSpec, Promotions } from './ports.ts';
@@ -9,9 +9,6 @@ export interface RestorerOptions {
   readonly promotions: Promotions;
   readonly log: Log;
 }
-
-/** Missing here, made for another image or kernel, or a disk or folder of this node that is not as it should be. */
-const THIS_NODE_ONLY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['unknown_checkpoint', 'checkpoint_unfit', 'checkpoint_failed', 'invalid_config']);
 
 /** Brings containers up from the promoted checkpoint, and keeps the books on how that goes. One for each process. */
 export class Restorer {
@@ -41,8 +38,9 @@ export class Restorer {
       return 'restored';
     } catch (error) {
       if (signal.aborted) throw error;
-      if (error instanceof TryItNowError && THIS_NODE_ONLY.has(error.code)) {
-        // The checkpoint may be sound elsewhere: that it does not do for this node says nothing against it.
+      if (!(error instanceof TryItNowError) || error.code !== 'restore_failed') {
+        // Missing here, made for another image or kernel, a damaged copy, a disk or an engine that fails: the checkpoint may
+        // be sound elsewhere, and what is amiss on this node says nothing against it.
         this.#tell(`${template.name} ${checkpoint} ${templateVersion}`, { template: template.name, checkpoint, reason: describeError(error) }, 'This node cannot use the promoted checkpoint; its instances are started cold');
         return 'untried';
       }
@@ -51,12 +49,12 @@ export class Restorer {
     }
   }
 
-  /** The restored instance came up. */
+  /** The restored instance came up and was activated. */
   async succeeded(template: Template, checkpoint: string): Promise<void> {
     await this.#options.promotions.restored(template.name, checkpoint);
   }
 
-  /** The restore itself failed, or what it restored does not answer. */
+  /** The restore itself failed, or what it restored does not answer or cannot be activated. */
   async failed(template: Template, checkpoint: string, error: unknown): Promise<void> {
     const { promotions, log } = this.#options;
     const outcome = await promotions.restoreFailed(template.name, checkpoint);

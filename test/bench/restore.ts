@@ -29,8 +29,9 @@ const HELLO = {
 };
 const SAMPLES = 12;
 const COLD_SAMPLES = 5;
-const ACQUIRES = 40;
-const ACQUIRE_GAP_MS = 150;
+const ACQUIRES = 100;
+/** About what one worker restores in that time, so that it is at work all along. */
+const ACQUIRE_GAP_MS = 330;
 const PORTS = 23_000;
 
 const never = new AbortController().signal;
@@ -149,7 +150,7 @@ async function alone(workbench: Workbench): Promise<Figure[]> {
 async function throughThePool(socketPath: string, archive: string, checkpoints: string): Promise<Figure[]> {
   await using server = await startServerProcess({
     engine: 'podman', socketPath, target: 10, workers: 1, portRange: [PORTS + 100, PORTS + 299], threshold: 0,
-    app: { ...HELLO, checkpoint: { ...HELLO.checkpoint, file: archive } }, env: { CHECKPOINT_DIR: checkpoints }, room: 60,
+    app: { ...HELLO, checkpoint: { ...HELLO.checkpoint, file: archive } }, env: { CHECKPOINT_DIR: checkpoints }, room: 120,
   });
   const filled = await phases(server);
   const whole = await mean(server, 'try_it_now_provision_duration_seconds', 'template="bench",method="criu_restore"');

@@ -97,10 +97,10 @@ describe.skipIf(skip)(title, () => {
 
   it('tells a wrong password from an absent server, and never shows the password', async () => {
     const { socketPath, user } = server.launched;
-    const wrong = connectMariadb({ socketPath, user, password: 'not-the-one', deployment: 'contract', mountedAt: DATABASE_MOUNT, catalogue: [], log: silent });
+    const wrong = connectMariadb({ socketPath, user, password: 'not-the-one', deployment: 'contract', mountedAt: DATABASE_MOUNT, catalogue: [], tidiesSeeds: true, log: silent });
     await expect(wrong.list()).rejects.toMatchObject({ code: 'database_failed', message: expect.stringContaining('check DATABASE_USER and DATABASE_PASSWORD') as unknown });
     await expect(wrong.list()).rejects.not.toThrow('not-the-one');
-    const nowhere = connectMariadb({ socketPath: '/nowhere/mariadb.sock', user, password: 'x', deployment: 'contract', mountedAt: DATABASE_MOUNT, catalogue: [], log: silent });
+    const nowhere = connectMariadb({ socketPath: '/nowhere/mariadb.sock', user, password: 'x', deployment: 'contract', mountedAt: DATABASE_MOUNT, catalogue: [], tidiesSeeds: true, log: silent });
     await expect(nowhere.prepare([])).rejects.toMatchObject(AWAY);
   });
 
@@ -127,7 +127,7 @@ describe.skipIf(skip)(title, () => {
     await using unsafe = await startWithSocketLogin(server);
     const { socketPath, user } = server.launched;
     if (process.getuid?.() === 0) await (await createConnection({ socketPath, user: 'root' })).end();
-    await expect(connectMariadb({ socketPath, user, password: unsafe.password, deployment: 'contract', mountedAt: DATABASE_MOUNT, catalogue: [template], log: silent }).prepare([template]))
+    await expect(connectMariadb({ socketPath, user, password: unsafe.password, deployment: 'contract', mountedAt: DATABASE_MOUNT, catalogue: [template], tidiesSeeds: true, log: silent }).prepare([template]))
       .rejects.toMatchObject({ code: 'database_unsafe', message: expect.stringMatching(/'root'@'localhost' is let in without a password by its uid.*unix_socket=OFF/) as unknown });
   });
 

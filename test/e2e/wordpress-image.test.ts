@@ -58,7 +58,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     const server = await launchMariadb({ dir: join(folder, 'mariadb') });
     releasers.push('MariaDB', () => server[Symbol.asyncDispose]());
     template = { ...fromCatalogue(server), image };
-    databases = connectMariadb({ ...server, deployment, mountedAt: DATABASE_MOUNT, catalogue: [template], log: silent });
+    databases = connectMariadb({ ...server, deployment, mountedAt: DATABASE_MOUNT, catalogue: [template], tidiesSeeds: true, log: silent });
     releasers.push('databases', () => databases.close());
     await databases.prepare([template]);
 

@@ -50,7 +50,7 @@ export async function startMariadb(): Promise<TestMariadb> {
     restart: async () => { launched = await launchMariadb({ dir }); },
     databases: ({ deployment = 'contract', catalogue = [], clock } = {}) => {
       const { socketPath, user, password } = launched;
-      return connectMariadb({ socketPath, user, password, deployment, mountedAt: DATABASE_MOUNT, catalogue, log: silent, ...(clock === undefined ? {} : { clock }) });
+      return connectMariadb({ socketPath, user, password, deployment, mountedAt: DATABASE_MOUNT, catalogue, tidiesSeeds: true, log: silent, ...(clock === undefined ? {} : { clock }) });
     },
     templateOf: async (sql, overrides = {}) => template({ database: await seed(dir, sql), ...overrides }),
     asRoot: () => open({ socketPath: launched.socketPath, user: launched.user, password: launched.password }),

@@ -98,7 +98,9 @@ async function bringUp({ env, options, loaded, log, logFile, releasers, screen, 
   };
   screen.start('Starting the servers');
   const servers = { ...env, ...(await startServers(shared)) };
-  const settings = { ...servers, ...(await startDiscoveryProcess(servers, shared)) };
+  // Everything here is for this run, the promotions in its Valkey too: what nobody could use afterwards is not left behind.
+  const checkpoints = isSet(env['CHECKPOINT_DIR']) ? {} : { CHECKPOINT_DIR: join(dir, 'checkpoints') };
+  const settings = { ...checkpoints, ...servers, ...(await startDiscoveryProcess(servers, shared)) };
   const { config } = loadConfig(settings);
   stopped.throwIfAborted();
 
