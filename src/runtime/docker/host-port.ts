@@ -6,8 +6,8 @@ const PATIENCE_MS = 3_000;
 const POLL_MS = 20;
 
 /** The system's own words for why the port cannot be listened on at 127.0.0.1, nor soon; undefined when it can. */
-export async function whyPortTaken(port: number): Promise<string | undefined> {
-  const giveUpAt = performance.now() + PATIENCE_MS;
+export async function whyPortTaken(port: number, patienceMs = PATIENCE_MS): Promise<string | undefined> {
+  const giveUpAt = performance.now() + patienceMs;
   for (;;) {
     const why = await whyNow(port);
     if (why === undefined || performance.now() >= giveUpAt) return why;

@@ -19,7 +19,7 @@ class LibpodError extends Error {
 }
 
 /** What Podman's own API can and the Docker-compatible one cannot. Throws an error with the answer's status code. */
-export async function libpod(socketPath: string, method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
+export async function libpod(socketPath: string, method: 'GET' | 'POST', path: string, body?: object | string): Promise<unknown> {
   const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
   return ask(socketPath, { method, path, ...sent }, (answer) => answer.body.json());
 }

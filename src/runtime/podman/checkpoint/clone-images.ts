@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { requireWholePages } from './page-images.ts';
 import { renamedUts } from './uts-image.ts';
 
 const IMAGES = 'checkpoint';
@@ -21,9 +22,10 @@ export async function cloneImages(checkpoint: string, hostname: string): Promise
   // Inside the checkpoint's own folder: what a killed process leaves goes with it.
   const folder = join(checkpoint, CLONES, randomBytes(8).toString('hex'));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const source = join(checkpoint, IMAGES);
+  await requireWholePages(source);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
-    const source = join(checkpoint, IMAGES);
     await Promise.all((await readdir(source)).map(async (image) => {
       const renamed = image.startsWith('utsns-') ? renamedUts(await readFile(join(source, image)), hostname) : undefined;
       if (renamed === undefined) await link(join(source, image), join(folder, image));

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import Type from 'typebox';
 import Value from 'typebox/value';
 import { TryItNowError } from '../../../domain/errors.ts';
@@ -6,8 +7,8 @@ import { engineAnswer, engineFailure } from '../../docker/engine-errors.ts';
 import { libpod } from '../libpod-api.ts';
 import { criuErrorLines, criuRemedy } from './criu-problems.ts';
 
-const Logs = Type.Object({ State: Type.Object({ CheckpointLog: Type.Optional(Type.String()), RestoreLog: Type.Optional(Type.String()) }) });
-/** A log is read for its errors only, and they stand at its end. */
+const Logs = Type.Object({ State: Type.Object({ RestoreLog: Type.String() }) });
+/** A log is read for its errors only, and they stand at its end; the log of a CRIU gone wild can be of any size. */
 const LOG_BYTES = 1024 * 1024;
 
 /**
@@ -18,19 +19,29 @@ export async function criuFailure(socketPath: string, name: string, code: 'check
   if (error instanceof TryItNowError) return error;
   const answer = engineAnswer(error);
   if (answer === undefined) return new TryItNowError(code, engineFailure(error, { title: 'Podman', socketPath }, what).message, { cause: error });
-  const lines = criuErrorLines(await logOf(socketPath, name, code === 'restore_failed' ? 'RestoreLog' : 'CheckpointLog'));
+  const path = await logPath(socketPath, name, answer.message);
+  // None: the engine's own message has to do, it failed before CRIU was asked.
+  const lines = path === undefined ? [] : criuErrorLines(await endOf(path).catch(() => ''));
   const remedy = criuRemedy([...lines, answer.message]);
   const said = lines.length === 0 ? answer.message : `CRIU says: ${lines.join(' | ')}`;
   return new TryItNowError(code, `Podman could not ${what}: ${said}${remedy === undefined ? '' : ` (${remedy})`}`, { cause: error, details: { engine: answer.message, criu: lines } });
 }
 
-async function logOf(socketPath: string, name: string, which: 'CheckpointLog' | 'RestoreLog'): Promise<string> {
+/** Podman names the log of a failed restore in the container's state; of a failed dump only in the command it shows. */
+async function logPath(socketPath: string, name: string, message: string): Promise<string | undefined> {
+  const folder = /--work-path (\S+)/.exec(message)?.[1];
+  if (folder !== undefined) return join(folder, 'dump.log');
+  const found = await libpod(socketPath, 'GET', `/containers/${encodeURIComponent(name)}/json`).catch(() => undefined);
+  return Value.Check(Logs, found) ? found.State.RestoreLog : /log file: (\S+?):? /.exec(message)?.[1];
+}
+
+async function endOf(path: string): Promise<string> {
+  const file = await open(path);
   try {
-    const found = await libpod(socketPath, 'GET', `/containers/${encodeURIComponent(name)}/json`);
-    const path = Value.Check(Logs, found) ? found.State[which] : undefined;
-    return path === undefined ? '' : (await readFile(path)).subarray(-LOG_BYTES).toString();
-  } catch {
-    // Then the engine's own message has to do: it failed before CRIU was asked, or another removed the container.
-    return '';
+    const { size } = await file.stat();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(LOG_BYTES), 0, LOG_BYTES, Math.max(0, size - LOG_BYTES));
+    return buffer.subarray(0, bytesRead).toString();
+  } finally {
+    await file.close();
   }
 }

@@ -15,16 +15,21 @@ import { createPodmanRuntime } from '../podman-runtime.ts';
 import { cloneImages } from './clone-images.ts';
 import { criuFailure } from './criu-failure.ts';
 import { HostFacts } from './host-facts.ts';
+import { whyPortStays } from './leaked-port.ts';
 import { openConnections } from './open-connections.ts';
 import { restoreArchive } from './restore-archive.ts';
+import { killRestore } from './stuck-restore.ts';
 import { tryCheckpointing } from './trial.ts';
 
 const IDLE_POLL_MS = 50;
-/** Ten times what the largest app tried takes; longer means that the engine is stuck. */
-const RESTORE_TIMEOUT_MS = 60_000;
+/** Ten times what the largest app tried takes on a busy machine. A CRIU gone wild writes some 60 MB of log a second. */
+const RESTORE_TIMEOUT_MS = 20_000;
+/** Longer, so that what the watchdog ends is answered. */
+const ANSWER_TIMEOUT_MS = 60_000;
 const DUMP_TIMEOUT_MS = 600_000;
 
-const Running = Type.Object({ State: Type.Object({ Pid: Type.Integer() }) });
+/** The process id stays there after the end, when it may be another's. */
+const Running = Type.Object({ State: Type.Object({ Pid: Type.Integer(), Running: Type.Literal(true) }) });
 /** Microseconds, as Podman and CRIU give them. */
 const Restored = Type.Object({ runtime_restore_duration: Type.Integer(), criu_statistics: Type.Object({ restore_time: Type.Integer() }) });
 
@@ -83,8 +88,8 @@ class PodmanCheckpointing implements Checkpointing {
 
   async restore(spec: ContainerSpec, from: OpenCheckpoint, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    await this.#makeRoom(spec);
     try {
-      await this.#makeRoom(spec);
       await using images = await ofCheckpoint(from, () => cloneImages(resolve(from.folder), spec.name));
       const archive = await ofCheckpoint(from, () => this.#archive(spec, from, images.folder));
       // A request to the engine cannot be taken back, so the signal is heeded between requests and what was made is unmade.
@@ -92,15 +97,24 @@ class PodmanCheckpointing implements Checkpointing {
       await this.#import(spec, from, archive);
       signal.throwIfAborted();
     } catch (error) {
-      // CRIU's log goes with the container, so it is read first.
-      const what = `restore ${spec.name} from checkpoint ${from.id}`;
-      const failure: TryItNowError = await criuFailure(this.#options.socketPath, spec.name, 'restore_failed', what, error);
-      await this.#runtime.remove(spec.name).catch((problem: unknown) => {
-        this.#options.log.warn({ container: spec.name, reason: describeError(problem) }, 'A container that failed to be restored is still there');
-      });
+      const failure = await this.#undo(spec, from, error);
       signal.throwIfAborted();
       throw failure;
     }
+  }
+
+  /** Takes away what a failed restore made. CRIU's log goes with the container, so it is read first. */
+  async #undo({ name, hostPort }: ContainerSpec, { id }: OpenCheckpoint, error: unknown): Promise<TryItNowError> {
+    const { socketPath, log } = this.#options;
+    const failure = await criuFailure(socketPath, name, 'restore_failed', `restore ${name} from checkpoint ${id}`, error);
+    try {
+      await this.#runtime.remove(name);
+      const why = await whyPortStays(socketPath, hostPort);
+      if (why !== undefined) log.warn({ container: name, hostPort, reason: why }, 'The port of a failed restore is still taken');
+    } catch (problem) {
+      log.warn({ container: name, reason: describeError(problem) }, 'A container that failed to be restored is still there');
+    }
+    return failure;
   }
 
   async #archive(spec: ContainerSpec, { folder }: OpenCheckpoint, images: string): Promise<Buffer> {
@@ -113,12 +127,14 @@ class PodmanCheckpointing implements Checkpointing {
 
   /** Podman finds out late that a port is taken, and on its way back removes the forwarding of the container that has it. */
   async #makeRoom({ name, hostPort }: ContainerSpec): Promise<void> {
-    const [why, taken] = await Promise.all([whyPortTaken(hostPort), libpodHas(this.#options.socketPath, `/containers/${encodeURIComponent(name)}`)]);
-    if (!taken && why === undefined) return;
-    if (taken) await this.#runtime.remove(name);
-    // It may have been the replaced container's own.
-    const still = await whyPortTaken(hostPort);
-    if (still !== undefined) throw new TryItNowError('restore_failed', `Podman cannot restore ${name}: its port is taken: ${still}`, { details: { hostPort } });
+    const { socketPath } = this.#options;
+    try {
+      if (await libpodHas(socketPath, `/containers/${encodeURIComponent(name)}`)) await this.#runtime.remove(name);
+    } catch (error) {
+      throw await criuFailure(socketPath, name, 'restore_failed', `make room for ${name}`, error);
+    }
+    const why = await whyPortTaken(hostPort);
+    if (why !== undefined) throw new TryItNowError('restore_failed', `Podman cannot restore ${name}: its port is taken: ${why}`, { details: { hostPort } });
   }
 
   async #import({ name, hostPort, template }: ContainerSpec, { id, fileLocks }: OpenCheckpoint, archive: Buffer): Promise<void> {
@@ -127,10 +143,30 @@ class PodmanCheckpointing implements Checkpointing {
       fileLocks: String(fileLocks), printStats: 'true',
     });
     const begun = performance.now();
-    const answer = await libpodUpload(this.#options.socketPath, `/containers/${encodeURIComponent(name)}/restore?${query.toString()}`, archive, RESTORE_TIMEOUT_MS);
+    const answer = await this.#watched(name, () => libpodUpload(this.#options.socketPath, `/containers/${encodeURIComponent(name)}/restore?${query.toString()}`, archive, ANSWER_TIMEOUT_MS));
     if (!Value.Check(Restored, answer)) return;
     const { runtime_restore_duration: runtime, criu_statistics: { restore_time: criu } } = answer;
     this.#options.log.debug({ container: name, checkpoint: id, importMs: Math.round(performance.now() - begun), runtimeMs: Math.round(runtime / 1000), criuMs: Math.round(criu / 1000) }, 'Restored');
+  }
+
+  async #watched<T>(name: string, restore: () => Promise<T>): Promise<T> {
+    const { log } = this.#options;
+    const watch = { hung: false };
+    const watchdog = setTimeout(() => {
+      watch.hung = true;
+      killRestore(name).then(
+        (processes) => log.warn({ container: name, processes }, 'A restore hung and was killed'),
+        (error: unknown) => log.error({ container: name, reason: describeError(error) }, 'A restore that hangs cannot be killed'),
+      );
+    }, RESTORE_TIMEOUT_MS);
+    try {
+      return await restore();
+    } catch (error) {
+      if (watch.hung) throw new TryItNowError('restore_failed', `Podman could not restore ${name}: CRIU did not come to an end within ${RESTORE_TIMEOUT_MS} ms and was killed`, { cause: error });
+      throw error;
+    } finally {
+      clearTimeout(watchdog);
+    }
   }
 
   async #pidOf(name: string): Promise<number> {

@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { createPodmanCheckpointing } from '../../src/runtime/podman/checkpoint/podman-checkpointing.ts';
+import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import { launchEngine, titleFor, uniqueDeployment, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
+import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
+import { checkpointingContract } from './checkpointing.ts';
+
+describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
+  let launched: LaunchedEngine;
+  let image: TinyImage;
+  const deployment = uniqueDeployment();
+
+  beforeAll(async () => {
+    launched = await launchEngine('podman');
+    image = await loadTinyImage(launched.socketPath);
+  });
+  afterAll(async () => {
+    await image[Symbol.asyncDispose]();
+    await launched[Symbol.asyncDispose]();
+  });
+
+  checkpointingContract(() => {
+    const { socketPath } = launched;
+    const options = { socketPath, deployment, node: 'node-a', log: createLogger('silent') };
+    return {
+      engine: 'podman', socketPath, image, deployment,
+      runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder) => createPodmanRuntime({ ...options, deployment: of, node, resolvers, databaseFolder }),
+      checkpointing: (databaseFolder) => createPodmanCheckpointing({ ...options, databaseFolder }),
+    };
+  });
+});
