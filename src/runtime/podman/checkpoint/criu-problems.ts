@@ -1,5 +1,5 @@
 /** Well-known ways in which CRIU, or the engine in front of it, refuses, with what to do. First match counts. */
-export const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }[] = [
+const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }[] = [
   { says: /requires at least CRIU|criu: executable file not found|exec: "criu"/i, remedy: 'CRIU is not installed where Podman\'s service looks for it, or is too old: install CRIU 4.2 or newer in a folder of the service\'s PATH (`make setup` does)' },
   { says: /runtime does not support checkpoint|compiled without (CRIU|checkpoint)/i, remedy: 'this container runtime cannot use CRIU: have Podman\'s service use runc' },
   { says: /Unexpected rt vDSO|vdso: .*bounds/i, remedy: 'this CRIU is older than the kernel: install CRIU 4.2 or newer' },
