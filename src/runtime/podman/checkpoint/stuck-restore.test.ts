@@ -40,7 +40,7 @@ it('kills the restore of this container with all that descends from it, and noth
     const ended = once(stuck.parent, 'exit');
     expect(await killRestore('demo-stuck')).toBe(2);
     await ended;
-    await expect.poll(() => lives(stuck.childPid)).toBe(false);
+    await expect.poll(() => lives(stuck.childPid), { timeout: 20_000 }).toBe(false);
     for (const { parent, childPid } of others) expect([parent.exitCode, parent.signalCode, lives(childPid)]).toEqual([null, null, true]);
     expect(await killRestore('demo-absent')).toBe(0);
   } finally {
