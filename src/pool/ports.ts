@@ -199,7 +199,7 @@ export type CheckpointingAvailability = { readonly available: true } | { readonl
 
 /** An optional ability of an engine. */
 export interface Checkpointing {
-  /** Dumps and restores a tiny container for real, once; later calls answer from that. The reason is for people. */
+  /** Dumps and restores a tiny container for real, once; later calls answer from that, a refusal for some minutes. The reason is for people. */
   availability(): Promise<CheckpointingAvailability>;
   /** What a checkpoint of this template made here and now would fit to. Throws image_missing, engine_unavailable. */
   host(template: Template): Promise<CheckpointHost>;

@@ -4,7 +4,9 @@ import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts'
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { launchEngine, titleFor, uniqueDeployment, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
-import { checkpointingContract } from './checkpointing.ts';
+import { trialContract } from './checkpointing-trial.ts';
+import { cloneContract } from './checkpointing-clones.ts';
+import { checkpointingContract, type CheckpointingUnderTest } from './checkpointing.ts';
 
 describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   let launched: LaunchedEngine;
@@ -20,13 +22,17 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     await launched[Symbol.asyncDispose]();
   });
 
-  checkpointingContract(() => {
+  const subject = (): CheckpointingUnderTest => {
     const { socketPath } = launched;
     const options = { socketPath, deployment, node: 'node-a', log: createLogger('silent') };
     return {
       engine: 'podman', socketPath, image, deployment,
       runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder) => createPodmanRuntime({ ...options, deployment: of, node, resolvers, databaseFolder }),
-      checkpointing: (databaseFolder) => createPodmanCheckpointing({ ...options, databaseFolder }),
+      checkpointing: (databaseFolder) => createPodmanCheckpointing({ ...options, resolvers: ['127.0.0.1'], databaseFolder }),
     };
-  });
+  };
+
+  describe('checkpoints', () => checkpointingContract(subject));
+  describe('a clone', () => cloneContract(subject));
+  describe('where checkpoints do not work', trialContract);
 });

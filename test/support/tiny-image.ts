@@ -25,12 +25,12 @@ export const STUBBORN = ['/bin/sh', '-c', 'trap "" TERM; /bin/busybox httpd -p 8
  * A 2 MB image, Debian's static busybox serving a page on port 80, loaded into the engine behind the socket under a name
  * of its own. The engine's `load` is used since its `import` forgets the tag on Podman 4.3.
  */
-export async function loadTinyImage(socketPath: string, command: readonly string[] = ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/www']): Promise<TinyImage> {
+export async function loadTinyImage(socketPath: string, command: readonly string[] = ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/www'], volumes: readonly string[] = []): Promise<TinyImage> {
   const name = `localhost/try-it-now-test-${randomBytes(6).toString('hex')}:tiny`;
   const folder = await mkdtemp(join(tmpdir(), 'tiny-image-'));
   try {
     const docker = new Dockerode({ host: '', socketPath });
-    const archive = await writeArchive(folder, name, command);
+    const archive = await writeArchive(folder, name, command, volumes);
     const progress = await docker.loadImage(createReadStream(archive), { quiet: true });
     await new Promise((resolve, reject) => docker.modem.followProgress(progress, (error) => (error === null ? resolve(undefined) : reject(error))));
     return { name, port: 80, [Symbol.asyncDispose]: async () => { await docker.getImage(name).remove({ force: true }); } };
@@ -40,7 +40,7 @@ export async function loadTinyImage(socketPath: string, command: readonly string
 }
 
 /** In the format of `docker save`. */
-async function writeArchive(folder: string, name: string, command: readonly string[]): Promise<string> {
+async function writeArchive(folder: string, name: string, command: readonly string[], volumes: readonly string[]): Promise<string> {
   const root = join(folder, 'root');
   for (const path of ['bin', 'etc', 'tmp', 'www/cgi-bin']) await mkdir(join(root, path), { recursive: true });
   await copyFile('/usr/bin/busybox', join(root, 'bin/busybox'));
@@ -57,7 +57,7 @@ async function writeArchive(folder: string, name: string, command: readonly stri
     os: 'linux',
     created,
     // The name makes the image's id its own: removing one run's image cannot take another run's away.
-    config: { Cmd: command, Env: ['PATH=/bin'], ExposedPorts: { '80/tcp': {} }, Labels: { name } },
+    config: { Cmd: command, Env: ['PATH=/bin'], ExposedPorts: { '80/tcp': {} }, Volumes: Object.fromEntries(volumes.map((path) => [path, {}])), Labels: { name } },
     rootfs: { type: 'layers', diff_ids: [`sha256:${layerDigest}`] },
     history: [{ created }],
   }));

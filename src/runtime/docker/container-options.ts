@@ -64,6 +64,16 @@ export function databaseSource(template: Template, databaseFolder: string | unde
   return databaseFolder;
 }
 
+/** Of the container's own network. `ipv6`: the kernel has it. */
+export function instanceSysctls(ipv6: boolean): Record<string, string> {
+  return {
+    // Root without capabilities could not listen on port 80 otherwise; it is the container's own port 80.
+    'net.ipv4.ip_unprivileged_port_start': '0',
+    // Link-local IPv6 would lead past the rules for IPv4.
+    ...(ipv6 ? { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' } : {}),
+  };
+}
+
 /** Everything an instance may and may not do, in the engine's words. */
 export function containerOptions(spec: ContainerSpec, around: Surroundings): ContainerCreateOptions {
   const { template } = spec;
@@ -104,12 +114,7 @@ function hostConfig({ template, hostPort }: ContainerSpec, port: string, around:
     OomScoreAdj: OOM_SCORE,
     Ulimits: around.ulimits,
     Tmpfs: { '/tmp': `rw,nosuid,nodev,mode=1777,size=${Math.floor(limits.memoryBytes * TMP_SHARE)}` },
-    Sysctls: {
-      // Root without capabilities could not listen on port 80 otherwise; it is the container's own port 80.
-      'net.ipv4.ip_unprivileged_port_start': '0',
-      // Link-local IPv6 would lead past the rules for IPv4.
-      ...(around.ipv6 ? { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' } : {}),
-    },
+    Sysctls: instanceSysctls(around.ipv6),
     LogConfig: around.logConfig,
     RestartPolicy: { Name: 'no' },
     AutoRemove: false,

@@ -39,6 +39,11 @@ export function connectEngine(socketPath: string, maxSockets = MAX_CONNECTIONS):
   return new Dockerode(options);
 }
 
+/** Whether the kernel has it at all; settings of it fail otherwise. */
+export function hasIpv6(): boolean {
+  return existsSync('/proc/sys/net/ipv6');
+}
+
 /** Instances as containers of an engine that speaks Docker's API. */
 export class EngineRuntime implements ContainerRuntime {
   readonly engine: Dialect['engine'];
@@ -50,7 +55,7 @@ export class EngineRuntime implements ContainerRuntime {
   readonly #plan: NetworkPlan;
   readonly #title: { readonly title: string; readonly socketPath: string };
   readonly #ulimits = containerUlimits();
-  readonly #ipv6 = existsSync('/proc/sys/net/ipv6');
+  readonly #ipv6 = hasIpv6();
 
   constructor(docker: Dockerode, dialect: Dialect, options: EngineOptions) {
     this.engine = dialect.engine;

@@ -31,7 +31,7 @@ const DumpedConfig = Type.Object({
   labels: Type.Optional(Type.Record(Type.String(), Type.String())),
   newNetworks: Type.Record(Type.String(), Type.Object({})),
   dnsServer: Type.Optional(Type.Array(Type.String())),
-  namedVolumes: Type.Optional(Type.Array(Type.Object({ volumeName: Type.String() }))),
+  namedVolumes: Type.Optional(Type.Array(Type.Object({ volumeName: Type.String(), setAnonymous: Type.Optional(Type.Boolean()) }))),
   spec: Type.Optional(Type.Unknown()),
 });
 
@@ -53,8 +53,9 @@ export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, aroun
   const config = checked(DumpedConfig, 'config.dump', dumped.config);
   const volumes = (config.namedVolumes ?? []).map((volume) => {
     const from = volume.volumeName;
-    // Podman restores a volume's content only into one that is not there yet.
+    // Podman restores a volume's content only into one that is not there yet, and removes with the container what is anonymous.
     volume.volumeName = randomBytes(32).toString('hex');
+    volume.setAnonymous = true;
     return { from, to: volume.volumeName };
   });
   const imageLabels = Object.entries(config.labels ?? {}).filter(([key]) => !key.startsWith(OUR_LABELS));
@@ -63,18 +64,21 @@ export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, aroun
   config.dnsServer = nameServers(around.network, around.resolvers);
   // The other file has it as well, and that is the one Podman reads.
   delete config.spec;
-  return { config: writeExactly(config), spec: cloneSpec(dumped.spec, spec, around), volumes };
+  return { config: writeExactly(config), spec: cloneSpec(dumped.spec, volumes, spec, around), volumes };
 }
 
 /** The environment reaches later commands in the container only: the restored processes have what they were dumped with. */
-function cloneSpec(dumped: string, { name, env, template }: ContainerSpec, { databaseFolder }: CloneSurroundings): string {
+function cloneSpec(dumped: string, volumes: CloneSettings['volumes'], { name, env, template }: ContainerSpec, { databaseFolder }: CloneSurroundings): string {
   const spec = checked(DumpedSpec, 'spec.dump', dumped);
   spec.hostname = name;
   const own: Readonly<Record<string, string>> = { ...env, HOSTNAME: name };
   const kept = (spec.process.env ?? []).filter((entry) => !Object.hasOwn(own, entry.split('=')[0] ?? ''));
   spec.process.env = [...kept, ...Object.entries(own).map(([key, value]) => `${key}=${value}`)];
   const source = databaseSource(template, databaseFolder);
-  for (const mount of spec.mounts) if (mount.destination === DATABASE_MOUNT && source !== undefined) mount.source = source;
+  for (const mount of spec.mounts) {
+    if (mount.destination === DATABASE_MOUNT && source !== undefined) mount.source = source;
+    for (const { from, to } of volumes) if (mount.source?.includes(`/${from}/`) === true) mount.source = mount.source.replace(from, to);
+  }
   return writeExactly(spec);
 }
 

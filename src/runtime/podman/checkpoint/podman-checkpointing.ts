@@ -6,13 +6,15 @@ import { TryItNowError, describeError } from '../../../domain/errors.ts';
 import type { Template } from '../../../domain/template.ts';
 import { sleep } from '../../../lifecycle/sleep.ts';
 import type { Checkpointing, CheckpointingAvailability, ContainerSpec, OpenCheckpoint } from '../../../pool/ports.ts';
-import { connectEngine, type EngineOptions, type EngineRuntime } from '../../docker/engine-runtime.ts';
+import { instanceSysctls } from '../../docker/container-options.ts';
+import { connectEngine, hasIpv6, type EngineOptions, type EngineRuntime } from '../../docker/engine-runtime.ts';
 import { whyPortTaken } from '../../docker/host-port.ts';
 import { networkPlan } from '../../isolation/network-plan.ts';
 import { hostResolvers } from '../../isolation/resolvers.ts';
 import { libpod, libpodDownload, libpodHas, libpodUpload } from '../libpod-api.ts';
 import { createPodmanRuntime } from '../podman-runtime.ts';
 import { cloneImages } from './clone-images.ts';
+import { setSysctls } from './clone-sysctls.ts';
 import { criuFailure } from './criu-failure.ts';
 import { HostFacts } from './host-facts.ts';
 import { whyPortStays } from './leaked-port.ts';
@@ -27,6 +29,7 @@ const RESTORE_TIMEOUT_MS = 20_000;
 /** Longer, so that what the watchdog ends is answered. */
 const ANSWER_TIMEOUT_MS = 60_000;
 const DUMP_TIMEOUT_MS = 600_000;
+const TRY_AGAIN_MS = 10 * 60_000;
 
 /** The process id stays there after the end, when it may be another's. */
 const Running = Type.Object({ State: Type.Object({ Pid: Type.Integer(), Running: Type.Literal(true) }) });
@@ -52,7 +55,11 @@ class PodmanCheckpointing implements Checkpointing {
 
   availability(): Promise<CheckpointingAvailability> {
     const { socketPath, log } = this.#options;
-    this.#trial ??= tryCheckpointing({ checkpointing: this, runtime: this.#runtime, docker: connectEngine(socketPath), socketPath, log });
+    this.#trial ??= tryCheckpointing({ checkpointing: this, runtime: this.#runtime, docker: connectEngine(socketPath), socketPath, log }).then((availability) => {
+      // A host may be mended, or was only too busy: asked again after a while, it is tried again.
+      if (!availability.available) setTimeout(() => { this.#trial = undefined; }, TRY_AGAIN_MS).unref();
+      return availability;
+    });
     return this.#trial;
   }
 
@@ -61,7 +68,7 @@ class PodmanCheckpointing implements Checkpointing {
   }
 
   async untilIdle(name: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const pid = await this.#pidOf(name);
+    const pid = await this.#pidOf(name, 'checkpoint_failed');
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       signal.throwIfAborted();
@@ -95,6 +102,7 @@ class PodmanCheckpointing implements Checkpointing {
       // A request to the engine cannot be taken back, so the signal is heeded between requests and what was made is unmade.
       signal.throwIfAborted();
       await this.#import(spec, from, archive);
+      await this.#settle(spec.name);
       signal.throwIfAborted();
     } catch (error) {
       const failure = await this.#undo(spec, from, error);
@@ -149,6 +157,16 @@ class PodmanCheckpointing implements Checkpointing {
     this.#options.log.debug({ container: name, checkpoint: id, importMs: Math.round(performance.now() - begun), runtimeMs: Math.round(runtime / 1000), criuMs: Math.round(criu / 1000) }, 'Restored');
   }
 
+  /** Before anybody is told that it runs. Until then the rules on the host keep it in, as they do anyway. */
+  async #settle(name: string): Promise<void> {
+    const pid = await this.#pidOf(name, 'restore_failed');
+    try {
+      await setSysctls(pid, instanceSysctls(hasIpv6()));
+    } catch (error) {
+      throw new TryItNowError('restore_failed', `The network of ${name} could not be set up as a cold start's: ${describeError(error)}`, { cause: error });
+    }
+  }
+
   async #watched<T>(name: string, restore: () => Promise<T>): Promise<T> {
     const { log } = this.#options;
     const watch = { hung: false };
@@ -169,16 +187,15 @@ class PodmanCheckpointing implements Checkpointing {
     }
   }
 
-  async #pidOf(name: string): Promise<number> {
+  async #pidOf(name: string, code: 'checkpoint_failed' | 'restore_failed'): Promise<number> {
     let found: unknown;
     try {
       found = await libpod(this.#options.socketPath, 'GET', `/containers/${encodeURIComponent(name)}/json`);
     } catch (error) {
-      throw await criuFailure(this.#options.socketPath, name, 'checkpoint_failed', `look into ${name}`, error);
+      throw await criuFailure(this.#options.socketPath, name, code, `look into ${name}`, error);
     }
-    const pid = Value.Check(Running, found) ? found.State.Pid : 0;
-    if (pid === 0) throw new TryItNowError('checkpoint_failed', `${name} does not run, so it cannot be checkpointed`);
-    return pid;
+    if (!Value.Check(Running, found)) throw new TryItNowError(code, `${name} does not run`);
+    return found.State.Pid;
   }
 }
 

@@ -9,6 +9,7 @@ import { TryItNowError, describeError } from '../../../domain/errors.ts';
 import type { Log } from '../../../domain/log.ts';
 import type { Template } from '../../../domain/template.ts';
 import type { Checkpointing, CheckpointingAvailability, ContainerRuntime, ContainerSpec } from '../../../pool/ports.ts';
+import { engineFailure } from '../../docker/engine-errors.ts';
 import { HttpProbe } from '../../readiness/http-probe.ts';
 import { TRIAL_PORT, TRIAL_REPOSITORY, loadTrialImage } from './trial-image.ts';
 
@@ -33,7 +34,7 @@ export async function tryCheckpointing(parts: TrialParts): Promise<Checkpointing
     parts.log.debug({ ms: Math.round(performance.now() - begun) }, 'A container was checkpointed and restored for a trial');
     return { available: true };
   } catch (error) {
-    return { available: false, reason: describeError(error instanceof TryItNowError ? error.message : error) };
+    return { available: false, reason: engineFailure(error, { title: 'Podman', socketPath: parts.socketPath }, 'be tried for checkpoints').message };
   }
 }
 
@@ -44,7 +45,9 @@ async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialP
   await using made = new Made(log);
   const folder = await mkdtemp(join(tmpdir(), 'try-it-now-trial-'));
   made.push(folder, () => rm(folder, { recursive: true }));
-  await removeImages(docker, (untilMs) => untilMs < Date.now());
+  await removeImages(docker, (untilMs) => untilMs < Date.now()).catch((error: unknown) => {
+    log.warn({ reason: describeError(error) }, 'An image of an earlier trial of checkpoints is still there');
+  });
   made.push('the image', () => removeImages(docker, (untilMs) => untilMs === keepUntilMs));
   const template = trialTemplate(await loadTrialImage(socketPath, keepUntilMs));
   await runtime.prepare([template]);
