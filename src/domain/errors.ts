@@ -34,6 +34,7 @@ export const ERROR_CATALOGUE = {
   engine_unavailable: { status: 500, retryable: true, title: 'The container engine does not answer', remedy: 'Check that its service runs and its socket can be opened.' },
   image_missing: { status: 500, retryable: false, title: 'The container image is not on this host', remedy: 'Build or pull the image, then try again.' },
   container_failed: { status: 500, retryable: true, title: 'The container could not be started or removed', remedy: 'See the engine\'s own message in the detail.' },
+  template_failing: { status: 503, retryable: false, title: 'The template keeps failing and is not refilled for a while', remedy: 'See the cause in the detail and mend the template or its image; the next try comes by itself.' },
   not_ready_in_time: { status: 500, retryable: true, title: 'The app did not become ready in time', remedy: 'Check the readiness path, or raise the readiness timeout.' },
   no_free_port: { status: 500, retryable: true, title: 'No host port is free', remedy: 'Widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes.' },
   isolation_failed: { status: 500, retryable: false, title: 'Instances could not be isolated from the network', remedy: 'Run as root with iptables installed.' },

@@ -39,10 +39,15 @@ export function isInstanceId(text: string): boolean {
   return instanceId.test(text);
 }
 
+/** 8 characters: tells attempts at the same instance apart. */
+export function newAttempt(entropy: Entropy = randomBytes): string {
+  return base32(entropy(5), 8);
+}
+
 /**
- * The container's name. Engines write it into the container's /etc/hosts, where hostile code can read it, so it must
- * not give away the id: a one-way hash, the same for every attempt at the same instance.
+ * The container's name, another one for each attempt at the same instance. Engines write it into the container's
+ * /etc/hosts, where hostile code can read it, so it must not give away the id: a one-way hash.
  */
-export function containerName(id: string): string {
-  return `demo-${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
+export function containerName(id: string, attempt: string): string {
+  return `demo-${createHash('sha256').update(`${id} ${attempt}`).digest('hex').slice(0, 16)}`;
 }

@@ -8,6 +8,13 @@ export const INSTANCE_RECORD_VERSION = 1;
 const Millis = Type.Integer({ minimum: 0 });
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
+/** The provision saga's, in their order. */
+export const PROVISION_STEPS = ['recorded', 'port_allocated', 'database_created', 'container_started', 'answering', 'activated', 'named', 'warmed_up'] as const;
+export type ProvisionStep = (typeof PROVISION_STEPS)[number];
+/** The cleanup saga's, in their order; the name stops resolving on release, and after the last one the record goes. */
+export const CLEANUP_STEPS = ['container_gone', 'database_dropped', 'port_cooling'] as const;
+export type CleanupStep = (typeof CLEANUP_STEPS)[number];
+
 /** One instance as it is stored. Times are milliseconds since the Unix epoch by the store's clock. */
 export const InstanceRecord = Type.Object({
   v: Type.Literal(INSTANCE_RECORD_VERSION),
@@ -35,9 +42,17 @@ export const InstanceRecord = Type.Object({
   owner: Nullable(Type.String()),
   /** Why it is releasing or quarantined. */
   reason: Nullable(Type.String()),
+  /** The attempt at its provision that the record belongs to; no other may change it while it is warming. */
+  attempt: Type.Optional(Type.String()),
+  /** While warming: until when that attempt counts as alive without a further sign. */
+  leaseUntilMs: Type.Optional(Millis),
+  /** The last step that is done; the one after it may have been begun. */
+  step: Type.Optional(Type.Enum([...PROVISION_STEPS, ...CLEANUP_STEPS])),
+  /** Cleanups that failed. */
+  failures: Type.Optional(Type.Integer({ minimum: 0 })),
 });
 export type Instance = Static<typeof InstanceRecord>;
 
 /** Why an instance leaves; a bounded set, because it is a metric label. */
-export const RELEASE_REASONS = ['released', 'expired', 'retired', 'outdated', 'provision_failed', 'container_lost', 'abandoned', 'shutdown'] as const;
+export const RELEASE_REASONS = ['released', 'expired', 'retired', 'outdated', 'provision_failed', 'container_lost', 'unhealthy', 'store_rolled_back', 'abandoned', 'shutdown'] as const;
 export type ReleaseReason = (typeof RELEASE_REASONS)[number];

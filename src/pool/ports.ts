@@ -1,7 +1,7 @@
 /** What the pool needs of the outside, in its own terms. Engines implement these; nothing here names one. */
 import type { CheckpointHost, CheckpointMetadata } from '../domain/checkpoint.ts';
 import type { ErrorCode } from '../domain/errors.ts';
-import type { Instance, ReleaseReason } from '../domain/instance.ts';
+import type { Instance, ProvisionStep, ReleaseReason } from '../domain/instance.ts';
 import type { InstanceState } from '../domain/lifecycle.ts';
 import type { CleanupTask, ProvisionTask } from '../domain/task.ts';
 import type { Template } from '../domain/template.ts';
@@ -15,10 +15,22 @@ export interface TakeRequest {
   /** Same owner, same key, still assigned: the same instance again. */
   readonly idempotencyKey: string | undefined;
   readonly ttlMs: number;
+  /** An instance of the same owner's that turned out to be dead: the new one takes its place in the limits and under its key. */
+  readonly replacing?: string;
+}
+
+/** Where an instance is reached. */
+export interface Upstream {
+  readonly address: string;
+  readonly port: number;
 }
 
 export type TakeOutcome =
-  | { readonly kind: 'taken' | 'again'; readonly id: string; readonly label: string; readonly deadlineMs: number; readonly ttlMs: number }
+  | {
+    readonly kind: 'taken' | 'again'; readonly id: string; readonly label: string; readonly deadlineMs: number; readonly ttlMs: number;
+    /** Undefined for a node that has not announced itself. */
+    readonly upstream: Upstream | undefined;
+  }
   | { readonly kind: 'empty' }
   | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
   | { readonly kind: 'key_reused' };
@@ -53,25 +65,30 @@ export interface ReleaseGuard {
   readonly generation?: number;
   /** Only if the deadline has passed by the store's clock. */
   readonly onlyIfExpired?: boolean;
+  /** Only if the record still belongs to this attempt at its provision. */
+  readonly attempt?: string;
 }
 
 /** The way out: every step idempotent, each enforcing the lifecycle table. */
 export interface Departures {
   /** → releasing; the host name stops resolving in the same step. Unchanged when the guard or the table forbids it. */
   release(instance: Instance, reason: ReleaseReason, guard: ReleaseGuard): Promise<ReleaseOutcome>;
+  /** First step of a cleanup, which the store asks for before any later one. Only after the container is verified absent. */
+  containerGone(instance: Instance): Promise<void>;
   /** The record no longer names a database. Only after it is verified dropped. */
   databaseDropped(instance: Instance): Promise<void>;
   /** The instance's port goes into cool-down. Only after its container is verified absent. */
   coolPort(instance: Instance): Promise<void>;
   /** Deletes the record of a releasing instance that holds neither a port nor a database any more. */
   forget(instance: Instance): Promise<void>;
-  quarantine(instance: Instance, reason: string): Promise<void>;
+  /** A cleanup step failed. It comes up again as `overdue` after a pause that doubles each time. Returns its length (ms), 0 when nothing was changed. */
+  quarantine(instance: Instance, reason: string): Promise<number>;
   /** Assigned instances whose deadline has passed. */
   expired(limit: number): Promise<Instance[]>;
   /** Ready instances with less life left than one visit. */
   agedStock(template: Template, limit: number): Promise<Instance[]>;
   /**
-   * Releasing or quarantined for longer than `olderThanMs`: their cleanup task was lost or keeps failing. Their time
+   * Releasing for longer than `olderThanMs`: their cleanup task was lost; or quarantined, and their pause is over. Their time
    * starts again, so that each comes up once in that while.
    */
   overdue(olderThanMs: number, limit: number): Promise<Instance[]>;
@@ -87,19 +104,51 @@ export interface Arrivals {
   renewTicket(template: string, id: string): Promise<boolean>;
   /** For tickets whose tasks still wait in the queue: they get as much time again as they had at first. */
   keepQueued(tickets: readonly LostTicket[]): Promise<void>;
-  /**
-   * Makes the warming record, with the name of the database to come, or returns the one there is. Undefined when the ticket
-   * is gone: nobody wants it any more.
-   */
-  begin(template: Template, version: string, id: string, database: string | undefined): Promise<Instance | undefined>;
-  /** Takes a port out of the available ones, once per instance. Throws no_free_port. */
+  /** Makes the warming record, under the ticket's id and for this attempt alone. */
+  begin(template: Template, draft: AttemptDraft): Promise<Begun>;
+  /** The attempt is alive: renews its lease and its ticket. False when it was superseded or taken away. */
+  keepAlive(instance: Instance): Promise<boolean>;
+  /** Notes a step as done, and renews as `keepAlive` does. Throws conflicting_change when the attempt was superseded or taken away. */
+  advance(instance: Instance, step: ProvisionStep): Promise<void>;
+  /** Takes a port out of the available ones, once per attempt. Throws no_free_port, conflicting_change. */
   allocatePort(instance: Instance): Promise<Instance>;
-  /** From here on the host name resolves to the instance's node and port. */
+  /** From here on the host name resolves to the instance's node and port. Throws conflicting_change. */
   publishHostname(instance: Instance): Promise<void>;
-  /** warming → ready, and the ticket is spent. False when the ticket or the record was taken away meanwhile. */
-  markReady(instance: Instance, template: Template): Promise<boolean>;
-  /** No refill for this template until the pause, doubled at each failure in a row, is over. Returns its length. */
-  recordFailure(template: string): Promise<number>;
+  /** warming → ready, the ticket is spent, and the template's failures are forgiven. Throws conflicting_change when any of it was taken away. */
+  markReady(instance: Instance, template: Template): Promise<{ readonly recovered: boolean }>;
+  /**
+   * Counts an attempt that failed. From the third in a row on, the breaker is open: the template is refilled no more until
+   * the pause, doubled each time, is over, and then by one instance at a time until one comes up.
+   */
+  recordFailure(template: string): Promise<BreakerState>;
+}
+
+export interface AttemptDraft {
+  readonly id: string;
+  /** Drawn anew for each attempt: whatever it makes bears a name of its own, so that a superseded one can do no harm. */
+  readonly attempt: string;
+  /** What it will be stock of. */
+  readonly version: string;
+  readonly database: string | undefined;
+}
+
+export type Begun =
+  | { readonly kind: 'begun'; readonly instance: Instance }
+  /** No ticket: nobody wants it any more. */
+  | { readonly kind: 'unwanted' }
+  /** The template's breaker is open; the ticket was given back. */
+  | { readonly kind: 'paused' }
+  /** Another worker is alive and at it: this is a second delivery of its task. */
+  | { readonly kind: 'underway' }
+  /** An earlier attempt died; what it left is releasing now and has to be taken down first. */
+  | { readonly kind: 'left_over'; readonly instance: Instance };
+
+export interface BreakerState {
+  /** True for the one failure that opened it. */
+  readonly opened: boolean;
+  /** What is left of the pause, 0 while it is closed. */
+  readonly pauseMs: number;
+  readonly failures: number;
 }
 
 export interface PoolStats {
@@ -124,8 +173,8 @@ export interface Census {
   list(): Promise<Instance[]>;
   /** Also for a record of another version, which `list` and `find` skip: what hangs on it is not ours to judge. */
   isRecorded(id: string): Promise<boolean>;
-  /** Of every record, readable or not. */
-  ids(): Promise<readonly string[]>;
+  /** The database of every record, readable or not. */
+  databases(): Promise<readonly string[]>;
   /** Tickets past their deadline: at most some hundreds at a time. */
   lostTickets(): Promise<LostTicket[]>;
   /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */
@@ -176,6 +225,11 @@ export interface ContainerRuntime {
   exec(name: string, call: { readonly command: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly timeoutMs: number }, signal: AbortSignal): Promise<ExecResult>;
   /** This deployment's containers on this node, and no others. */
   list(): Promise<ContainerSummary[]>;
+  /**
+   * Told of each of them that ends or disappears from now on, whoever ended it. Ends when the signal is aborted; throws
+   * engine_unavailable when the engine is gone: what happened until the next call has to be looked up with `list`.
+   */
+  watch(gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void>;
   /** Takes what `prepare` made off the host again. False, and nothing done, while containers of ours are still there. */
   dismantle(): Promise<boolean>;
   close(): Promise<void>;
@@ -277,7 +331,7 @@ export interface Databases {
   /** Ready for these templates: reachable, safe to let instances near, seeds loaded. Throws database_unavailable, database_unsafe, database_failed. */
   prepare(templates: readonly Template[]): Promise<void>;
   /** A name for an instance, or for something that is only tried and may be dropped by the reconciler from `keepUntilMs` on. */
-  nameFor(owner: { readonly instanceId: string } | { readonly keepUntilMs: number }): string;
+  nameFor(owner: { readonly instanceId: string; readonly attempt: string } | { readonly keepUntilMs: number }): string;
   /** Filled from the template's seed, with a new password; whatever bears the name already is replaced. Throws database_unavailable, database_failed. */
   create(name: string, template: Template): Promise<DatabaseCredentials>;
   /** Resolves when neither database nor user is there any more, and no connection to it. Absent is fine. */
@@ -290,6 +344,8 @@ export interface Databases {
 export interface Probe {
   /** Polls (50 ms) until the answer's status is below 400. Throws not_ready_in_time with the last thing seen. */
   untilOk(target: { readonly url: string; readonly hostname?: string; readonly timeoutMs: number }, signal: AbortSignal): Promise<void>;
+  /** Whether anything listens there: `silent` when neither a yes nor a no came in time. */
+  listens(upstream: Upstream, timeoutMs: number): Promise<'listens' | 'refuses' | 'silent'>;
   /** One request, JSON if there is a body; the answer's body is cut at 64 KiB. Throws whatever kept it from being answered. */
   ask(target: { readonly url: string; readonly body?: object; readonly timeoutMs: number }, signal: AbortSignal): Promise<{ readonly status: number; readonly body: string }>;
 }
@@ -297,8 +353,8 @@ export interface Probe {
 export interface TaskQueue {
   publishProvision(tasks: readonly ProvisionTask[]): Promise<void>;
   publishCleanup(task: CleanupTask): Promise<void>;
-  /** Provision tasks that wait for their first delivery. Throws queue_unavailable. */
-  waitingProvisions(): Promise<number>;
+  /** Provision tasks in the stream: waiting for their first delivery, or handed out and not done. Throws queue_unavailable. */
+  provisions(): Promise<{ readonly waiting: number; readonly outstanding: number }>;
 }
 
 export interface TaskContext {
@@ -307,12 +363,18 @@ export interface TaskContext {
   readonly signal: AbortSignal;
 }
 
-/** What the queue's workers call. A throw means: try again after the backoff, until the attempts are used up. */
+/**
+ * What the queue's workers call. A throw means: try again after the backoff, until the attempts are used up; a TryItNowError
+ * that is not retryable means: give up at once.
+ */
 export interface TaskHandlers {
   provision(task: ProvisionTask, context: TaskContext): Promise<void>;
   cleanup(task: CleanupTask, context: TaskContext): Promise<void>;
-  /** The attempts are used up, or the task could not be read (then undefined): it is kept as dead. */
-  abandoned(task: ProvisionTask | CleanupTask | undefined, reason: string): Promise<void>;
+  /**
+   * Given up, or could not be read (then undefined): it is kept as dead. `unseen`: its workers died over it, so no attempt
+   * was seen to fail.
+   */
+  abandoned(task: ProvisionTask | CleanupTask | undefined, reason: string, unseen: boolean): Promise<void>;
 }
 
 export interface NodeRegistry {
@@ -330,6 +392,10 @@ export const PROVISION_PHASES = ['database', 'container', 'restore', 'readiness'
 export type ProvisionPhase = (typeof PROVISION_PHASES)[number];
 export type ProvisionMethod = 'criu_restore' | 'cold_start';
 
+/** What the reconciler finds out of order. */
+export const REPAIR_KINDS = ['container', 'network', 'database', 'record', 'port', 'index', 'hostname', 'ticket', 'proxy'] as const;
+export type RepairKind = (typeof REPAIR_KINDS)[number];
+
 /** What is counted. Implemented by the metrics; every label value comes from a bounded set. */
 export interface Observer {
   take(template: string, outcome: TakeOutcome['kind'] | 'error', durationMs: number): void;
@@ -339,5 +405,9 @@ export interface Observer {
   release(template: string, reason: ReleaseReason): void;
   cleanup(template: string, status: 'success' | 'failure', durationMs: number): void;
   expiryLag(ms: number): void;
-  repaired(kind: 'container' | 'database' | 'record' | 'port' | 'index' | 'ticket' | 'proxy', count: number): void;
+  repaired(kind: RepairKind, count: number): void;
+  /** A ready instance was looked at. */
+  stockChecked(template: string, healthy: boolean): void;
+  /** The breaker of a template opened or closed. */
+  breaker(template: string, open: boolean): void;
 }
