@@ -88,10 +88,10 @@ export interface Departures {
   /** Ready instances with less life left than one visit. */
   agedStock(template: Template, limit: number): Promise<Instance[]>;
   /**
-   * Releasing for longer than `olderThanMs`: their cleanup task was lost; or quarantined, and their pause is over. Their time
-   * starts again, so that each comes up once in that while.
+   * Releasing for much longer than a cleanup takes: their task was lost; or quarantined, and their pause is over. Each comes
+   * up once, and then again after a while.
    */
-  overdue(olderThanMs: number, limit: number): Promise<Instance[]>;
+  overdue(limit: number): Promise<Instance[]>;
 }
 
 /** The way in. A ticket reserves room for one instance until its deadline; it carries the instance's future id. */
@@ -108,6 +108,8 @@ export interface Arrivals {
   begin(template: Template, draft: AttemptDraft): Promise<Begun>;
   /** The attempt is alive: renews its lease and its ticket. False when it was superseded or taken away. */
   keepAlive(instance: Instance): Promise<boolean>;
+  /** Gives the lease up, so that the next delivery of the task may begin at once. */
+  surrender(instance: Instance): Promise<void>;
   /** Notes a step as done, and renews as `keepAlive` does. Throws conflicting_change when the attempt was superseded or taken away. */
   advance(instance: Instance, step: ProvisionStep): Promise<void>;
   /** Takes a port out of the available ones, once per attempt. Throws no_free_port, conflicting_change. */

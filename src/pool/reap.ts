@@ -13,8 +13,6 @@ export interface ReapParts extends ReleaseParts {
 }
 
 const BATCH = 200;
-/** A cleanup takes well under a second; after this its task counts as lost and is queued again. */
-const CLEANUP_OVERDUE_MS = 30_000;
 
 /** One round: ends what is over, retires stock too old for a visit, and takes up what was left lying. */
 export async function reap(parts: ReapParts): Promise<void> {
@@ -33,7 +31,7 @@ export async function reap(parts: ReapParts): Promise<void> {
 
   await settleTickets(parts, await census.lostTickets());
 
-  for (const instance of await departures.overdue(CLEANUP_OVERDUE_MS, BATCH)) queueCleanup(parts, instance);
+  for (const instance of await departures.overdue(BATCH)) queueCleanup(parts, instance);
 }
 
 /**

@@ -1,28 +1,37 @@
 import { TryItNowError } from '../domain/errors.ts';
 import { containerName, newHostLabel, newInstanceId } from '../domain/ids.ts';
-import { INSTANCE_RECORD_VERSION, type Instance } from '../domain/instance.ts';
+import { INSTANCE_RECORD_VERSION, type Instance, type ProvisionStep } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
-import type { Arrivals, LostTicket } from '../pool/ports.ts';
+import type { Arrivals, AttemptDraft, Begun, BreakerState, LostTicket } from '../pool/ports.ts';
+import { CLEANUP_ALLOWANCE_MS } from './departures.ts';
 import { keys } from './keys.ts';
 import { requireRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 
 /** How long a ticket may wait in the queue before it is asked whether its task is still there. */
 const QUEUED_TICKET_LIFE_MS = 30_000;
-/** Beyond the readiness time-out: start, warm-up, a redelivery after a crash, and the longest backoff between attempts. */
-const WORK_ALLOWANCE_MS = 2 * 60_000;
+/** Renewed while an attempt is alive; beyond that it covers a redelivery after a crash and the longest backoff between attempts. */
+const TICKET_LIFE_MS = 2 * 60_000;
 /** Tickets reserved at most by one script call. Most rounds need one or two; the next call goes on where this one ends. */
 const RESERVE_BATCH = 16;
+/** In a row. One or two may be bad luck. */
+const FAILURES_TO_OPEN = 3;
+
+export interface ArrivalsOptions {
+  readonly node: string;
+  /** An attempt without a sign for this long counts as dead. */
+  readonly leaseMs: number;
+}
 
 export class ValkeyArrivals implements Arrivals {
   readonly #scripts: Scripts;
-  readonly #node: string;
+  readonly #options: ArrivalsOptions;
   readonly #log: Log;
 
-  constructor(scripts: Scripts, node: string, log: Log) {
+  constructor(scripts: Scripts, options: ArrivalsOptions, log: Log) {
     this.#scripts = scripts;
-    this.#node = node;
+    this.#options = options;
     this.#log = log;
   }
 
@@ -32,7 +41,7 @@ export class ValkeyArrivals implements Arrivals {
     const reply = await this.#scripts.run(
       'reserve',
       [keys.ready(name), keys.warming(name), keys.assigned(name), keys.leaving(name), keys.refillPause(name), keys.templates],
-      [pool.target, pool.max, pool.replenishThreshold, QUEUED_TICKET_LIFE_MS, name, ...candidates],
+      [pool.target, pool.max, pool.replenishThreshold, QUEUED_TICKET_LIFE_MS, name, FAILURES_TO_OPEN, ...candidates],
     );
     return reply as string[];
   }
@@ -42,7 +51,7 @@ export class ValkeyArrivals implements Arrivals {
   }
 
   async renewTicket(template: string, id: string): Promise<boolean> {
-    return (await this.#scripts.run('renew-ticket', [keys.warming(template)], [WORK_ALLOWANCE_MS, id])) === 1;
+    return (await this.#scripts.run('renew-ticket', [keys.warming(template)], [TICKET_LIFE_MS, id])) === 1;
   }
 
   async keepQueued(tickets: readonly LostTicket[]): Promise<void> {
@@ -51,38 +60,77 @@ export class ValkeyArrivals implements Arrivals {
     await Promise.all([...byTemplate].map(([template, ids]) => this.#scripts.run('renew-ticket', [keys.warming(template)], [QUEUED_TICKET_LIFE_MS, ...ids])));
   }
 
-  async begin(template: Template, version: string, id: string, database: string | undefined): Promise<Instance | undefined> {
+  async begin(template: Template, { id, attempt, version, database }: AttemptDraft): Promise<Begun> {
+    const { name } = template;
     const draft: Instance = {
-      v: INSTANCE_RECORD_VERSION, id, label: newHostLabel(), template: template.name, templateVersion: version,
-      node: this.#node, container: containerName(id), state: 'warming', generation: 0, port: null, database: database ?? null,
-      createdAtMs: 0, readyAtMs: null, assignedAtMs: null, deadlineMs: null, endOfLifeMs: null, owner: null, reason: null,
+      v: INSTANCE_RECORD_VERSION, id, label: newHostLabel(), template: name, templateVersion: version,
+      node: this.#options.node, container: containerName(id, attempt), state: 'warming', generation: 0, port: null, database: database ?? null,
+      createdAtMs: 0, readyAtMs: null, assignedAtMs: null, deadlineMs: null, endOfLifeMs: null, owner: null, reason: null, attempt, step: 'recorded',
     };
-    const ticketLifeMs = template.readiness.timeoutMs + WORK_ALLOWANCE_MS;
-    const reply = await this.#scripts.run('begin', [keys.instances, keys.warming(template.name)], [id, JSON.stringify(draft), ticketLifeMs]);
-    if (reply === 0) return undefined;
-    if (reply === -1) throw new TryItNowError('conflicting_change', `instance ${id} is still being cleaned up after an earlier attempt`);
-    return requireRecord(reply, this.#log);
+    const [code, text] = (await this.#scripts.run(
+      'begin',
+      [keys.instances, keys.warming(name), keys.refillPause(name), keys.leaving(name), keys.hostnames, keys.hostnameChanges],
+      [id, JSON.stringify(draft), TICKET_LIFE_MS, this.#options.leaseMs, CLEANUP_ALLOWANCE_MS],
+    )) as [number, string?];
+    switch (code) {
+      case 0: return { kind: 'begun', instance: requireRecord(text, this.#log) };
+      case 1: return { kind: 'unwanted' };
+      case 2: return { kind: 'paused' };
+      case 3: return { kind: 'underway' };
+      case 4: return { kind: 'left_over', instance: requireRecord(text, this.#log) };
+      default: throw new Error(`begin.lua answered with an unknown code ${code}`);
+    }
+  }
+
+  async keepAlive(instance: Instance): Promise<boolean> {
+    return this.#advance(instance, this.#options.leaseMs, '');
+  }
+
+  async surrender(instance: Instance): Promise<void> {
+    await this.#advance(instance, 0, '');
+  }
+
+  async advance(instance: Instance, step: ProvisionStep): Promise<void> {
+    if (!(await this.#advance(instance, this.#options.leaseMs, step))) throw takenAway(instance);
   }
 
   async allocatePort(instance: Instance): Promise<Instance> {
     const { node, id } = instance;
-    const reply = await this.#scripts.run('allocate-port', [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)], [id]);
+    const reply = await this.#scripts.run('allocate-port', [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)], [id, attemptOf(instance)]);
     if (reply === -1) throw new TryItNowError('no_free_port', `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes`);
-    if (reply === 0) throw new TryItNowError('conflicting_change', `instance ${id} was taken away while it was being provisioned`);
+    if (reply === 0) throw takenAway(instance);
     return requireRecord(reply, this.#log);
   }
 
   async publishHostname(instance: Instance): Promise<void> {
-    const reply = await this.#scripts.run('publish-hostname', [keys.instances, keys.hostnames, keys.hostnameChanges], [instance.id]);
-    if (reply === 0) throw new TryItNowError('conflicting_change', `instance ${instance.id} was taken away while it was being provisioned`);
+    const reply = await this.#scripts.run('publish-hostname', [keys.instances, keys.hostnames, keys.hostnameChanges], [instance.id, attemptOf(instance)]);
+    if (reply === 0) throw takenAway(instance);
   }
 
-  async markReady(instance: Instance, template: Template): Promise<boolean> {
+  async markReady(instance: Instance, template: Template): Promise<{ readonly recovered: boolean }> {
     const { name, maxAgeMs } = template;
-    return (await this.#scripts.run('mark-ready', [keys.instances, keys.warming(name), keys.ready(name), keys.refillPause(name)], [instance.id, maxAgeMs])) === 1;
+    const [done, recovered] = (await this.#scripts.run(
+      'mark-ready', [keys.instances, keys.warming(name), keys.ready(name), keys.refillPause(name)], [instance.id, attemptOf(instance), maxAgeMs, FAILURES_TO_OPEN],
+    )) as [number, number?];
+    if (done !== 1) throw takenAway(instance);
+    return { recovered: recovered === 1 };
   }
 
-  async recordFailure(template: string): Promise<number> {
-    return Number(await this.#scripts.run('record-failure', [keys.refillPause(template)], []));
+  async recordFailure(template: string): Promise<BreakerState> {
+    const [opened, pauseMs, failures] = (await this.#scripts.run('record-failure', [keys.refillPause(template)], [FAILURES_TO_OPEN])) as [number, number, number];
+    return { opened: opened === 1, pauseMs, failures };
   }
+
+  async #advance(instance: Instance, leaseMs: number, step: ProvisionStep | ''): Promise<boolean> {
+    return (await this.#scripts.run('advance', [keys.instances, keys.warming(instance.template)], [instance.id, attemptOf(instance), TICKET_LIFE_MS, leaseMs, step])) === 1;
+  }
+}
+
+/** A record of before there were attempts belongs to none. */
+function attemptOf({ attempt }: Instance): string {
+  return attempt ?? '';
+}
+
+function takenAway({ id }: Instance): TryItNowError {
+  return new TryItNowError('conflicting_change', `instance ${id} was taken away while it was being provisioned`);
 }

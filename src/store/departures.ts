@@ -8,6 +8,12 @@ import { keys } from './keys.ts';
 import { parseRecord, requireRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 
+/** A cleanup takes well under a second; after this its task counts as lost and is queued again. */
+export const CLEANUP_ALLOWANCE_MS = 30_000;
+
+/** Longer ones are an engine's whole output; the log has all of it. */
+const REASON_LENGTH = 1_000;
+
 export class ValkeyDepartures implements Departures {
   readonly #scripts: Scripts;
   readonly #templates: TemplateIndex;
@@ -27,49 +33,60 @@ export class ValkeyDepartures implements Departures {
     const reply = await this.#scripts.run(
       'release',
       [keys.instances, keys.ready(template), keys.assigned(template), keys.leaving(template), keys.hostnames, keys.hostnameChanges],
-      [instance.id, reason, `,${from.join(',')},`, guard.generation ?? -1, guard.onlyIfExpired === true ? 1 : 0],
+      [instance.id, reason, `,${from.join(',')},`, guard.generation ?? -1, guard.onlyIfExpired === true ? 1 : 0, guard.attempt ?? '', CLEANUP_ALLOWANCE_MS],
     );
     return reply === 0 ? { kind: 'unchanged' } : { kind: 'releasing', instance: requireRecord(reply, this.#log) };
   }
 
+  async containerGone(instance: Instance): Promise<void> {
+    await this.#scripts.run('container-gone', [keys.instances], [instance.id]);
+  }
+
   async databaseDropped(instance: Instance): Promise<void> {
-    await this.#scripts.run('database-dropped', [keys.instances], [instance.id]);
+    const reply = await this.#scripts.run('database-dropped', [keys.instances], [instance.id]);
+    if (reply === -1) throw outOfOrder(instance, 'its database may not be forgotten');
   }
 
   async coolPort(instance: Instance): Promise<void> {
     const { node, id } = instance;
-    await this.#scripts.run('cool-port', [keys.instances, keys.coolingPorts(node), keys.heldPorts(node)], [id, this.#portCoolDownMs]);
+    const reply = await this.#scripts.run('cool-port', [keys.instances, keys.coolingPorts(node), keys.heldPorts(node)], [id, this.#portCoolDownMs]);
+    if (reply === -1) throw outOfOrder(instance, 'its port may not be given back');
   }
 
   async forget(instance: Instance): Promise<void> {
     const reply = await this.#scripts.run('forget', [keys.instances, keys.leaving(instance.template)], [instance.id]);
-    if (reply === -1) throw new Error(`the record of ${instance.id} cannot be deleted: it is not releasing, or it still holds a port or a database`);
+    if (reply === -1) throw outOfOrder(instance, 'its record may not be deleted');
   }
 
-  async quarantine(instance: Instance, reason: string): Promise<void> {
-    await this.#scripts.run('quarantine', [keys.instances, keys.leaving(instance.template)], [instance.id, reason]);
+  async quarantine(instance: Instance, reason: string): Promise<number> {
+    return Number(await this.#scripts.run('quarantine', [keys.instances, keys.leaving(instance.template)], [instance.id, reason.slice(0, REASON_LENGTH)]));
   }
 
   async expired(limit: number): Promise<Instance[]> {
-    return this.#dueEverywhere(keys.assigned, 0, limit, false);
+    return this.#dueEverywhere(keys.assigned, limit, 0);
   }
 
   async agedStock(template: Template, limit: number): Promise<Instance[]> {
-    return this.#due(keys.ready(template.name), template.ttl.defaultMs, limit, false);
+    return this.#due(keys.ready(template.name), template.ttl.defaultMs, limit, 0);
   }
 
-  async overdue(olderThanMs: number, limit: number): Promise<Instance[]> {
-    return this.#dueEverywhere(keys.leaving, -olderThanMs, limit, true);
+  async overdue(limit: number): Promise<Instance[]> {
+    return this.#dueEverywhere(keys.leaving, limit, CLEANUP_ALLOWANCE_MS);
   }
 
-  async #dueEverywhere(index: (template: string) => string, offsetMs: number, limit: number, again: boolean): Promise<Instance[]> {
-    const found = await Promise.all((await this.#templates.names()).map((name) => this.#due(index(name), offsetMs, limit, again)));
+  async #dueEverywhere(index: (template: string) => string, limit: number, putOffMs: number): Promise<Instance[]> {
+    const found = await Promise.all((await this.#templates.names()).map((name) => this.#due(index(name), 0, limit, putOffMs)));
     return found.flat();
   }
 
-  async #due(index: string, offsetMs: number, limit: number, again: boolean): Promise<Instance[]> {
-    const pairs = (await this.#scripts.run('due', [index, keys.instances], [offsetMs, limit, again ? 1 : 0])) as string[];
+  async #due(index: string, offsetMs: number, limit: number, putOffMs: number): Promise<Instance[]> {
+    const pairs = (await this.#scripts.run('due', [index, keys.instances], [offsetMs, limit, putOffMs])) as string[];
     // An entry without a record is the reconciler's to settle.
     return pairs.flatMap((text, at) => (at % 2 === 0 || text === '' ? [] : (parseRecord(text, this.#log) ?? [])));
   }
+}
+
+/** A step was asked for before the one that has to come first: a defect of ours, never a state of the world. */
+function outOfOrder({ id }: Instance, what: string): Error {
+  return new Error(`instance ${id} is not that far in its cleanup: ${what}`);
 }

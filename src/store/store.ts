@@ -16,6 +16,8 @@ export interface StoreOptions {
   readonly limits: TakeLimits;
   readonly portRange: { readonly start: number; readonly end: number };
   readonly portCoolDownMs: number;
+  /** Below the queue's patience with a silent worker, so that a task handed out again finds the lease over. */
+  readonly leaseMs?: number;
   readonly log: Log;
 }
 
@@ -30,9 +32,11 @@ export interface Store {
   readonly close: () => Promise<void>;
 }
 
+const LEASE_MS = 20_000;
+
 /** All state, over one connection. Throws store_unavailable when Valkey does not answer. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { valkey, node, limits, portRange, portCoolDownMs, log } = options;
+  const { valkey, node, limits, portRange, portCoolDownMs, leaseMs = LEASE_MS, log } = options;
   const client = await connectValkey({ ...valkey, log });
   const scripts = new Scripts(client);
   await scripts.load();
@@ -40,7 +44,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return {
     takes: new ValkeyTakes(scripts, limits, log),
     departures: new ValkeyDepartures(scripts, templates, portCoolDownMs, log),
-    arrivals: new ValkeyArrivals(scripts, node.name, log),
+    arrivals: new ValkeyArrivals(scripts, { node: node.name, leaseMs }, log),
     census: new ValkeyCensus(client, scripts, templates, { node: node.name, portRange, portCoolDownMs }, log),
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),

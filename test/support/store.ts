@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
+import { newAttempt } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { templateVersion } from '../../src/domain/template.ts';
@@ -49,9 +50,9 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
 
 /** Brings one reserved ticket up to a warming record with a port and a name. */
 export async function warm(store: Store, template: Template, id: string): Promise<Instance> {
-  const begun = await store.arrivals.begin(template, templateVersion(template), id, undefined);
-  if (begun === undefined) throw new Error(`no ticket for ${id}`);
-  const instance = await store.arrivals.allocatePort(begun);
+  const begun = await store.arrivals.begin(template, { id, attempt: newAttempt(), version: templateVersion(template), database: undefined });
+  if (begun.kind !== 'begun') throw new Error(`${id} could not be begun: ${begun.kind}`);
+  const instance = await store.arrivals.allocatePort(begun.instance);
   await store.arrivals.publishHostname(instance);
   return instance;
 }
@@ -62,7 +63,7 @@ export async function stock(store: Store, template: Template): Promise<Instance[
   for (let some = await store.arrivals.reserve(template); some.length > 0; some = await store.arrivals.reserve(template)) ids.push(...some);
   return Promise.all(ids.map(async (id) => {
     const instance = await warm(store, template, id);
-    if (!(await store.arrivals.markReady(instance, template))) throw new Error(`${id} did not become ready`);
+    await store.arrivals.markReady(instance, template);
     return instance;
   }));
 }

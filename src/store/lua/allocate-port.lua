@@ -1,16 +1,17 @@
--- One port for one instance, once. Ports whose cool-down is over come back first.
--- KEYS[1] instances  [2] available_ports  [3] cooling_ports  [4] held_ports   ARGV[1] id
--- Returns the record's text, 0 when it is not warming any more, -1 when no port is free
+-- One port for one attempt, once. Ports whose cool-down is over come back first.
+-- KEYS[1] instances  [2] available_ports  [3] cooling_ports  [4] held_ports   ARGV[1] id  [2] attempt
+-- Returns the record's text, 0 when it is not this attempt's any more, -1 when no port is free
 local rested = redis.call('ZRANGE', KEYS[3], '-inf', now_ms(), 'BYSCORE', 'LIMIT', 0, 100)
 for _, port in ipairs(rested) do
   redis.call('ZREM', KEYS[3], port)
   redis.call('SADD', KEYS[2], port)
 end
-local record = load_record(KEYS[1], ARGV[1])
-if not record or record.state ~= 'warming' then return 0 end
+local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
+if not record then return 0 end
 if record.port ~= cjson.null then return cjson.encode(record) end
 local port = redis.call('SPOP', KEYS[2])
 if not port then return -1 end
 redis.call('HSET', KEYS[4], port, record.id)
 record.port = tonumber(port)
+record.step = 'port_allocated'
 return save_record(KEYS[1], record)

@@ -1,14 +1,18 @@
 -- warming → ready; the ticket is spent, and the template's failures are forgiven.
--- KEYS[1] instances  [2] warming:<template>  [3] ready:<template>  [4] refill_pause:<template>   ARGV[1] id  [2] life from now (ms)
--- Returns 1, or 0 when the ticket or the record was taken away meanwhile
-local record = load_record(KEYS[1], ARGV[1])
-if not record or record.state ~= 'warming' then return 0 end
-if redis.call('ZREM', KEYS[2], record.id) == 0 then return 0 end
+-- KEYS[1] instances  [2] warming:<template>  [3] ready:<template>  [4] refill_pause:<template>
+-- ARGV[1] id  [2] attempt  [3] life from now (ms)  [4] failures that open the breaker
+-- Returns {1, 1 when the breaker was open}, or {0} when the ticket or the record is not this attempt's any more
+local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
+if not record then return {0} end
+if redis.call('ZREM', KEYS[2], record.id) == 0 then return {0} end
 local now = now_ms()
 record.state = 'ready'
+record.step = 'warmed_up'
+record.leaseUntilMs = nil
 record.readyAtMs = now
-record.endOfLifeMs = now + tonumber(ARGV[2])
+record.endOfLifeMs = now + tonumber(ARGV[3])
 save_record(KEYS[1], record)
 redis.call('ZADD', KEYS[3], record.endOfLifeMs, record.id)
-redis.call('DEL', KEYS[4])
-return 1
+local failures = tonumber(redis.call('HGET', KEYS[4], 'failures') or '0')
+if failures > 0 then redis.call('DEL', KEYS[4]) end
+return {1, failures >= tonumber(ARGV[4]) and 1 or 0}

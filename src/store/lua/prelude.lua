@@ -13,6 +13,13 @@ local function load_record(instances, id)
   return record
 end
 
+-- The warming record of `id` if it belongs to this attempt: another one's is nobody else's to change.
+local function load_attempt(instances, id, attempt)
+  local record = load_record(instances, id)
+  if not record or record.state ~= 'warming' or record.attempt ~= attempt then return nil end
+  return record
+end
+
 -- Stores the record under the next generation and returns its text.
 local function save_record(instances, record)
   record.generation = record.generation + 1

@@ -1,10 +1,13 @@
--- releasing → quarantined: a cleanup step keeps failing; everything after it waits.
+-- releasing → quarantined: a cleanup step failed; everything after it waits. It comes up again after 2 s, doubled at each
+-- failure, 5 min at most.
 -- KEYS[1] instances  [2] leaving:<template>   ARGV[1] id  [2] reason
--- Returns 1 or 0 when it was not releasing
+-- Returns the pause (ms), or 0 when it was not releasing
 local record = load_record(KEYS[1], ARGV[1])
 if not record or record.state ~= 'releasing' then return 0 end
 record.state = 'quarantined'
 record.reason = ARGV[2]
+record.failures = (record.failures or 0) + 1
 save_record(KEYS[1], record)
-redis.call('ZADD', KEYS[2], now_ms(), record.id)
-return 1
+local pause = math.min(300000, 2000 * 2 ^ math.min(record.failures - 1, 10))
+redis.call('ZADD', KEYS[2], now_ms() + pause, record.id)
+return pause

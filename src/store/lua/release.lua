@@ -1,6 +1,7 @@
 -- warming | ready | assigned | quarantined → releasing. The host name stops resolving in the same step.
 -- KEYS[1] instances  [2] ready:<template>  [3] assigned:<template>  [4] leaving:<template>  [5] hostnames  [6] hostname_changes
 -- ARGV[1] id  [2] reason  [3] states it may leave, as ",ready,assigned,"  [4] generation or -1  [5] '1': only when its time is up
+-- ARGV[6] attempt or ''  [7] how long its cleanup is waited for (ms)
 -- Returns the record's new text, or 0 when nothing was changed
 local now = now_ms()
 local record = load_record(KEYS[1], ARGV[1])
@@ -9,11 +10,13 @@ if not string.find(ARGV[3], ',' .. record.state .. ',', 1, true) then return 0 e
 if ARGV[4] ~= '-1' and record.generation ~= tonumber(ARGV[4]) then return 0 end
 -- The deadline is read again here, so an extend that came first wins and one that comes later is refused.
 if ARGV[5] == '1' and (record.state ~= 'assigned' or record.deadlineMs > now) then return 0 end
+if ARGV[6] ~= '' and record.attempt ~= ARGV[6] then return 0 end
 
 record.state = 'releasing'
 record.reason = ARGV[2]
+record.leaseUntilMs = nil
 redis.call('ZREM', KEYS[2], record.id)
 redis.call('ZREM', KEYS[3], record.id)
-redis.call('ZADD', KEYS[4], now, record.id)
+redis.call('ZADD', KEYS[4], now + tonumber(ARGV[7]), record.id)
 drop_hostname(KEYS[5], KEYS[6], record.label)
 return save_record(KEYS[1], record)

@@ -2,11 +2,12 @@
 -- KEYS[1] ready:<template>  [2] warming:<template>  [3] assigned:<template>  [4] leaving:<template>
 -- KEYS[5] refill_pause:<template>  [6] templates
 -- ARGV[1] target  [2] max  [3] threshold (share of the target that may be missing)  [4] ticket life (ms)  [5] template
--- ARGV[6…] candidate ids, one for each ticket that may be reserved
+-- ARGV[6] failures that open the breaker  [7…] candidate ids, one for each ticket that may be reserved
 -- Returns the ids reserved
 redis.call('SADD', KEYS[6], ARGV[5])
 local now = now_ms()
-if tonumber(redis.call('HGET', KEYS[5], 'until_ms') or '0') > now then return {} end
+local breaker = redis.call('HMGET', KEYS[5], 'until_ms', 'failures')
+if tonumber(breaker[1] or '0') > now then return {} end
 
 local target = tonumber(ARGV[1])
 local ready = redis.call('ZCARD', KEYS[1])
@@ -14,11 +15,13 @@ local warming = redis.call('ZCARD', KEYS[2])
 local missing = target - ready - warming
 -- Once a refill has begun (tickets are out) it is carried to the target, and an empty pool waits for no threshold.
 if missing <= 0 or (warming == 0 and ready > 0 and missing <= tonumber(ARGV[3]) * target) then return {} end
+-- After a pause one instance at a time is tried, until one comes up.
+if tonumber(breaker[2] or '0') >= tonumber(ARGV[6]) then missing = math.min(missing, 1 - warming) end
 
 local room = tonumber(ARGV[2]) - ready - warming - redis.call('ZCARD', KEYS[3]) - redis.call('ZCARD', KEYS[4])
 local reserved = {}
-for index = 1, math.min(missing, room, #ARGV - 5) do
-  local id = ARGV[5 + index]
+for index = 1, math.min(missing, room, #ARGV - 6) do
+  local id = ARGV[6 + index]
   redis.call('ZADD', KEYS[2], now + tonumber(ARGV[4]), id)
   reserved[index] = id
 end
