@@ -133,7 +133,7 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
   const handlers: TaskHandlers = {
     provision: (task, context) => provision(parts, task, context),
     cleanup: (task) => cleanUp(parts, task),
-    abandoned: (task, reason) => abandon(parts, task, reason),
+    abandoned: (task, reason, unseen) => abandon(parts, task, reason, unseen),
   };
   const workers = await startWorkers({ connection, node: node.name, count: config.queue.workers, handlers, log });
   releasers.push('workers', () => workers.stop(server.shutdownGraceMs));

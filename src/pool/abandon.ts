@@ -2,18 +2,19 @@ import type { CleanupTask, ProvisionTask } from '../domain/task.ts';
 import type { Arrivals, Takes } from './ports.ts';
 import { sendAway, type ReleaseParts } from './release.ts';
 
-/** What the queue gave up on. A template that keeps failing is paused, a container that cannot be removed is quarantined. */
+/** What the queue gave up on. An attempt that was seen to fail has been counted against its template already. */
 export async function abandon(
   parts: ReleaseParts & { readonly arrivals: Arrivals; readonly takes: Takes },
   task: ProvisionTask | CleanupTask | undefined,
   reason: string,
+  unseen: boolean,
 ): Promise<void> {
   if (task === undefined) return;
   switch (task.kind) {
     case 'provision': {
       await giveUpTicket(parts, task);
-      const pauseMs = await parts.arrivals.recordFailure(task.template);
-      parts.log.error({ instance: task.id, template: task.template, pauseMs, reason }, 'Provision given up; the template is not refilled for a while');
+      const pauseMs = unseen ? (await parts.arrivals.recordFailure(task.template)).pauseMs : undefined;
+      parts.log.error({ instance: task.id, template: task.template, pauseMs, reason }, 'Provision given up; its room is free for another instance');
       return;
     }
     case 'cleanup': {

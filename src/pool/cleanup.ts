@@ -1,4 +1,4 @@
-import { TryItNowError } from '../domain/errors.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { CleanupTask } from '../domain/task.ts';
 import type { ContainerRuntime, Databases, Departures, Observer, Takes } from './ports.ts';
@@ -11,9 +11,13 @@ export interface CleanupParts {
   readonly databases: Databases | undefined;
 }
 
-/** In strict order; a step that fails keeps everything after it from happening. The name stopped resolving on release. */
+/**
+ * In strict order, each step noted before the next begins; one that fails keeps everything after it from happening. The name
+ * stopped resolving on release. Any number of these may run at once for the same instance.
+ */
 export async function takeDown({ departures, runtime, databases }: CleanupParts, instance: Instance): Promise<void> {
   await runtime.remove(instance.container);
+  await departures.containerGone(instance);
   if (instance.database !== null) {
     if (databases === undefined) throw new TryItNowError('database_unavailable', `The database ${instance.database} of instance ${instance.id} cannot be dropped: this node has no database server any more; set DATABASE_SOCKET again`);
     await databases.drop(instance.database);
@@ -23,7 +27,11 @@ export async function takeDown({ departures, runtime, databases }: CleanupParts,
   await departures.forget(instance);
 }
 
-/** The cleanup saga for a queued task. Done already, or not leaving after all: nothing happens. */
+/**
+ * The cleanup saga for a queued task. Done already, or not leaving after all: nothing happens. A step that fails puts the
+ * instance into quarantine, with the reason, until the reaper brings it up again; the queue's own retry is left for crashes
+ * and a store that does not answer.
+ */
 export async function cleanUp(
   parts: CleanupParts & ReleaseParts & { readonly takes: Takes; readonly observer: Observer; readonly node: { readonly name: string } },
   task: CleanupTask,
@@ -45,7 +53,10 @@ export async function cleanUp(
     await takeDown(parts, instance);
   } catch (error) {
     parts.observer.cleanup(instance.template, 'failure', performance.now() - startedAt);
-    throw error;
+    const reason = describeError(error);
+    const pauseMs = await parts.departures.quarantine(instance, reason);
+    parts.log.error({ instance: instance.id, container: instance.container, node: instance.node, step: instance.step, retryInMs: pauseMs, err: error, reason }, 'Cleanup failed; the instance is quarantined and tried again');
+    return;
   }
   parts.observer.cleanup(instance.template, 'success', performance.now() - startedAt);
   parts.onDemand();

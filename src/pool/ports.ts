@@ -120,9 +120,9 @@ export interface Arrivals {
   markReady(instance: Instance, template: Template): Promise<{ readonly recovered: boolean }>;
   /**
    * Counts an attempt that failed. From the third in a row on, the breaker is open: the template is refilled no more until
-   * the pause, doubled each time, is over, and then by one instance at a time until one comes up.
+   * the pause, doubled each time up to `maxPauseMs` (5 min), is over, and then by one instance at a time until one comes up.
    */
-  recordFailure(template: string): Promise<BreakerState>;
+  recordFailure(template: string, maxPauseMs?: number): Promise<BreakerState>;
 }
 
 export interface AttemptDraft {

@@ -1,56 +1,34 @@
-import { randomBytes } from 'node:crypto';
-import { hostname, instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { newAttempt } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
-import type { Log } from '../domain/log.ts';
 import type { ProvisionTask } from '../domain/task.ts';
-import type { Catalogue, Template } from '../domain/template.ts';
+import type { Template } from '../domain/template.ts';
+import { sleep } from '../lifecycle/sleep.ts';
 import { giveUpTicket } from './abandon.ts';
-import { activate, type Reach } from './activate.ts';
+import { bringUp, type Attempt, type BringUpParts } from './bring-up.ts';
 import { takeDown, type CleanupParts } from './cleanup.ts';
-import type { Arrivals, ContainerSpec, DatabaseCredentials, Observer, Probe, Promotions, ProvisionMethod, ProvisionPhase, TaskContext, Takes } from './ports.ts';
+import { holdLease } from './lease.ts';
+import type { TaskContext, Takes } from './ports.ts';
 import { queueCleanup, type ReleaseParts } from './release.ts';
-import type { Restorer } from './restore.ts';
-import { wantedStock } from './stock-version.ts';
+import { wantedStock, type WantedStock } from './stock-version.ts';
 
-export interface ProvisionParts extends CleanupParts, ReleaseParts {
-  readonly catalogue: Catalogue;
-  readonly arrivals: Arrivals;
+export interface ProvisionParts extends BringUpParts, CleanupParts, ReleaseParts {
   readonly takes: Takes;
-  readonly promotions: Promotions;
-  /** Undefined where the engine restores nothing, or is not to. */
-  readonly restorer: Restorer | undefined;
-  readonly probe: Probe;
-  readonly observer: Observer;
-  readonly address: PublicAddress;
-  readonly node: { readonly name: string; readonly address: string };
-  /** Where the proxy listens, seen from here. */
-  readonly proxyUrl: string;
-  readonly log: Log;
 }
 
-/** The proxy knows a new name at once; this bounds a proxy or discovery that is down. */
-const PROXY_GATE_MS = 15_000;
-/** A restored app was ready when it was dumped: one that does not answer soon never will, and a cold start is the better use of the time. */
-const RESTORED_READY_MS = 5_000;
-const SEED_BYTES = 32;
-
-/** One attempt, as it goes along. */
-interface Attempt {
-  readonly parts: ProvisionParts;
-  readonly template: Template;
-  readonly signal: AbortSignal;
-  readonly startedAt: number;
-  method: ProvisionMethod;
-}
+/** How often a second delivery of a task looks whether the first one's worker is still alive. */
+const UNDERWAY_POLL_MS = 1_000;
+/** At most, while the engine, the database server or the proxy is away. */
+const OUTAGE_PAUSE_MS = 10_000;
 
 /**
  * The provision saga: ticket → record → port → database, and restore or cold start → readiness → activation → name →
- * warm-up through the proxy → ready. Each step may be repeated. A failed attempt is undone by the cleanup saga and thrown,
- * for the queue to try again.
+ * warm-up through the proxy → ready. Each attempt bears names of its own, holds a lease, and notes each step before the
+ * next begins; whoever finds its lease over takes down what it left and begins anew. A failed attempt is undone by the
+ * cleanup saga and thrown, for the queue to try again, unless it opened the template's breaker.
  */
 export async function provision(parts: ProvisionParts, task: ProvisionTask, context: TaskContext): Promise<void> {
-  const { catalogue, arrivals, observer, log } = parts;
+  const { catalogue, observer, log } = parts;
   const template = catalogue.get(task.template);
   if (template === undefined) {
     await giveUpTicket(parts, task);
@@ -59,147 +37,110 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
   }
   const wanted = (await wantedStock(parts, [template])).get(template.name);
   if (wanted === undefined) throw new Error('wantedStock answers for every template it is asked about');
-  const instance = await arrivals.begin(template, wanted.version, task.id, databaseName(parts, template, task.id));
-  if (instance === undefined) {
-    log.debug({ instance: task.id, template: template.name }, 'Dropped a provision task without a ticket');
-    return;
-  }
-  const attempt: Attempt = { parts, template, signal: context.signal, startedAt: performance.now(), method: 'cold_start' };
+  const instance = await begin(parts, template, wanted, task, context.signal);
+  if (instance === undefined) return;
+
+  await using lease = holdLease(parts, instance, context.signal);
+  const attempt: Attempt = { parts, template, signal: lease.signal, startedAt: performance.now(), method: 'cold_start' };
   try {
-    if (instance.node !== parts.node.name) throw new TryItNowError('conflicting_change', `instance ${instance.id} was begun on node ${instance.node}; it starts anew here`);
-    if (instance.templateVersion !== wanted.version) throw new TryItNowError('conflicting_change', `instance ${instance.id} was begun as ${instance.templateVersion}, and ${wanted.version} is wanted by now; it starts anew`);
-    await bringUp(attempt, instance, wanted.checkpoint);
+    const { recovered } = await bringUp(attempt, instance, wanted.checkpoint);
+    if (recovered) {
+      observer.breaker(template.name, false);
+      log.info({ template: template.name }, 'Template works again; it is refilled as usual');
+    }
   } catch (error) {
-    if (context.signal.aborted) throw error;
+    await lease[Symbol.asyncDispose]();
+    if (context.signal.aborted) {
+      await parts.arrivals.surrender(instance).catch(() => undefined);
+      throw error;
+    }
     observer.provision(template.name, attempt.method, 'failure', performance.now() - attempt.startedAt);
     observer.provisionFailed(template.name, error instanceof TryItNowError ? error.code : 'internal_error');
     await undo(parts, instance);
-    throw error;
+    throw await judged(parts, template, error);
   }
   const durationMs = performance.now() - attempt.startedAt;
   observer.provision(template.name, attempt.method, 'success', durationMs);
   log.info({ instance: instance.id, template: template.name, method: attempt.method, durationMs: Math.round(durationMs), attempt: context.attempt }, 'Instance ready');
 }
 
-async function bringUp(attempt: Attempt, begun: Instance, checkpoint: string | undefined): Promise<void> {
-  const { parts, template, signal } = attempt;
-  const { arrivals, runtime, probe, address, node, proxyUrl } = parts;
-  const instance = await arrivals.allocatePort(begun);
-  const { id, port, label, container } = instance;
-  if (port === null) throw new Error('an allocated port is never null');
-  const reach: Reach = { container, origin: `http://${node.address}:${port}` };
-  const spec: ContainerSpec = { name: container, instanceId: id, template, hostPort: port, env: {} };
-
-  // Side by side: neither needs the other before the activation. Both end before a failure is undone.
-  const [database] = await allOrFirstFailure([
-    createDatabase(attempt, instance),
-    checkpoint === undefined ? startCold(attempt, spec, reach) : startRestored(attempt, spec, reach, checkpoint),
-  ]);
-  await judged(attempt, checkpoint, () => phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, {
-    instanceId: id, hostname: hostname(address, label), url: instanceUrl(address, label), seed: randomBytes(SEED_BYTES).toString('hex'), database,
-  }, signal)));
-  // Only now: nobody meets an instance that is not yet its own.
-  await arrivals.publishHostname(instance);
-  await phase(attempt, 'warmup', async () => {
-    // At least one request, so that nothing counts as ready that a visitor could not reach.
-    const paths = template.warmup.length > 0 ? template.warmup : [template.readiness.path];
-    for (const path of paths) {
-      await probe.untilOk({ url: `${proxyUrl}${path}`, hostname: hostname(address, label), timeoutMs: PROXY_GATE_MS }, signal);
-    }
-  });
-  if (!(await arrivals.markReady(instance, template))) {
-    throw new TryItNowError('conflicting_change', `instance ${id} was taken away while it was being provisioned`);
-  }
-}
-
-async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach, checkpoint: string): Promise<void> {
-  const { parts, template, signal, startedAt } = attempt;
-  const { restorer, catalogue, observer } = parts;
-  const version = catalogue.version(template.name) ?? '';
-  const outcome = restorer === undefined ? 'untried' : await phase(attempt, 'restore', () => restorer.restore(template, version, checkpoint, spec, signal), (result) => result === 'restored');
-  const countFailure = (): void => observer.provision(template.name, 'criu_restore', 'failure', performance.now() - startedAt);
-  if (outcome === 'failed') countFailure();
-  if (restorer !== undefined && outcome === 'restored') {
-    attempt.method = 'criu_restore';
-    try {
-      await untilReady(attempt, reach, Math.min(RESTORED_READY_MS, template.readiness.timeoutMs));
-      return;
-    } catch (error) {
-      if (signal.aborted) throw error;
-      attempt.method = 'cold_start';
-      countFailure();
-      await restorer.failed(template, checkpoint, error);
+/** Undefined when there is nothing to do. A second delivery waits for the first one's end, and takes over should it die. */
+async function begin(parts: ProvisionParts, template: Template, { version }: WantedStock, { id }: ProvisionTask, signal: AbortSignal): Promise<Instance | undefined> {
+  const { arrivals, log } = parts;
+  for (;;) {
+    signal.throwIfAborted();
+    const attempt = newAttempt();
+    const begun = await arrivals.begin(template, { id, attempt, version, database: databaseName(parts, template, id, attempt) });
+    switch (begun.kind) {
+      case 'begun': return begun.instance;
+      case 'unwanted':
+        log.debug({ instance: id, template: template.name }, 'Dropped a provision task without a ticket');
+        return undefined;
+      case 'paused':
+        log.debug({ instance: id, template: template.name }, 'Dropped a provision task of a template that keeps failing');
+        return undefined;
+      case 'underway':
+        await sleep(UNDERWAY_POLL_MS, signal);
+        break;
+      case 'left_over': await takeDownLeftOver(parts, begun.instance);
     }
   }
-  await startCold(attempt, spec, reach);
 }
 
-/**
- * A checkpoint has proved itself when what was restored from it could be activated. One of an app that was activated before
- * it was dumped never can: that counts against it, so that cold starts, or an earlier checkpoint, take its place.
- */
-async function judged({ parts, template, method, signal }: Attempt, checkpoint: string | undefined, activation: () => Promise<void>): Promise<void> {
-  const restorer = method === 'criu_restore' ? parts.restorer : undefined;
-  try {
-    await activation();
-  } catch (error) {
-    if (!signal.aborted && checkpoint !== undefined) await restorer?.failed(template, checkpoint, error);
-    throw error;
+async function takeDownLeftOver(parts: ProvisionParts, instance: Instance): Promise<void> {
+  if (instance.state !== 'releasing') throw new TryItNowError('conflicting_change', `an earlier attempt at instance ${instance.id} cannot be cleaned up yet (${instance.reason ?? 'no reason given'})`);
+  if (instance.node !== parts.node.name) {
+    queueCleanup(parts, instance);
+    throw new TryItNowError('conflicting_change', `an earlier attempt at instance ${instance.id} is being cleaned up on node ${instance.node}`);
   }
-  if (checkpoint !== undefined) await restorer?.succeeded(template, checkpoint);
+  await takeDown(parts, instance);
 }
 
-async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): Promise<void> {
-  await phase(attempt, 'container', () => attempt.parts.runtime.start(spec, attempt.signal));
-  await untilReady(attempt, reach, attempt.template.readiness.timeoutMs);
-}
-
-async function untilReady(attempt: Attempt, { origin }: Reach, timeoutMs: number): Promise<void> {
-  const { parts, template, signal } = attempt;
-  await phase(attempt, 'readiness', () => parts.probe.untilOk({ url: `${origin}${template.readiness.path}`, timeoutMs }, signal));
-}
-
-async function createDatabase(attempt: Attempt, { database }: Instance): Promise<DatabaseCredentials | undefined> {
-  if (database === null) return undefined;
-  const { databases } = attempt.parts;
-  if (databases === undefined) throw noDatabaseServer(database);
-  return phase(attempt, 'database', () => databases.create(database, attempt.template));
-}
-
-function databaseName({ databases }: ProvisionParts, template: Template, id: string): string | undefined {
+function databaseName({ databases }: ProvisionParts, template: Template, instanceId: string, attempt: string): string | undefined {
   if (template.database === undefined) return undefined;
-  if (databases === undefined) throw noDatabaseServer(`for template ${template.name}`);
-  return databases.nameFor({ instanceId: id });
-}
-
-function noDatabaseServer(what: string): TryItNowError {
-  return new TryItNowError('database_unavailable', `A database ${what} is needed, but this node has no database server; set DATABASE_SOCKET`);
-}
-
-/** Counts how long it took, unless `counts` finds that nothing was done. */
-async function phase<T>({ parts, template }: Attempt, name: ProvisionPhase, work: () => Promise<T>, counts: (result: T) => boolean = () => true): Promise<T> {
-  const startedAt = performance.now();
-  const result = await work();
-  if (counts(result)) parts.observer.provisionPhase(template.name, name, performance.now() - startedAt);
-  return result;
-}
-
-async function allOrFirstFailure<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
-  await Promise.allSettled(work);
-  return Promise.all(work);
+  if (databases === undefined) throw new TryItNowError('database_unavailable', `A database for template ${template.name} is needed, but this node has no database server; set DATABASE_SOCKET`);
+  return databases.nameFor({ instanceId, attempt });
 }
 
 /** The ticket stays while the queue waits to try again, so that nobody plans a second instance in its place. */
 async function undo(parts: ProvisionParts, instance: Instance): Promise<void> {
-  const { arrivals, departures, observer, log } = parts;
+  const { arrivals, departures, observer, log, runtime, databases } = parts;
   try {
     await arrivals.renewTicket(instance.template, instance.id);
-    const outcome = await departures.release(instance, 'provision_failed', { from: ['warming'] });
-    if (outcome.kind === 'unchanged') return;
-    observer.release(instance.template, 'provision_failed');
-    if (outcome.instance.node === parts.node.name) await takeDown(parts, outcome.instance);
-    else queueCleanup(parts, outcome.instance);
+    const outcome = await departures.release(instance, 'provision_failed', { from: ['warming'], attempt: instance.attempt ?? '' });
+    if (outcome.kind === 'releasing') {
+      observer.release(instance.template, 'provision_failed');
+      await takeDown(parts, outcome.instance);
+      return;
+    }
+    // Superseded: the record is somebody else's by now, but what bears this attempt's names is still ours to remove.
+    await runtime.remove(instance.container);
+    if (instance.database !== null) await databases?.drop(instance.database);
   } catch (error) {
     log.warn({ instance: instance.id, reason: describeError(error) }, 'A failed provision could not be undone at once; the reaper will see to it');
+  }
+}
+
+/** A part is away that every template needs: it comes back in its own time, and then nobody should have to wait long. */
+function isOutage(error: unknown): boolean {
+  return error instanceof TryItNowError && (error.code === 'engine_unavailable' || error.code === 'database_unavailable' || error.code === 'proxy_unavailable');
+}
+
+/** Counts the failure against the template; the error to throw is one that is not retried when its breaker is open. */
+async function judged({ arrivals, observer, log }: ProvisionParts, { name }: Template, error: unknown): Promise<unknown> {
+  // Being taken away says nothing about the template.
+  if (error instanceof TryItNowError && error.code === 'conflicting_change') return error;
+  const reason = describeError(error);
+  try {
+    const { opened, pauseMs, failures } = await arrivals.recordFailure(name, isOutage(error) ? OUTAGE_PAUSE_MS : undefined);
+    if (pauseMs === 0) return error;
+    if (opened) {
+      observer.breaker(name, true);
+      log.error({ template: name, failures, pauseMs, reason }, 'Template keeps failing; it is not refilled for a while, and then tried one instance at a time');
+    }
+    return new TryItNowError('template_failing', `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} s: ${reason}`, { cause: error });
+  } catch {
+    // The store is away: the queue tries again, and the failure counts then.
+    return error;
   }
 }

@@ -43,7 +43,7 @@ async function settleTickets(parts: ReapParts, tickets: readonly LostTicket[]): 
   const { arrivals, takes, queue, observer } = parts;
   const begun = await takes.findMany(tickets.map(({ id }) => id));
   const queued = tickets.filter(({ id }) => !begun.has(id));
-  const waiting = queued.length > 0 && (await queue.waitingProvisions()) > 0;
+  const waiting = queued.length > 0 && (await queue.provisions()).waiting > 0;
   if (waiting) await arrivals.keepQueued(queued);
   for (const { template, id } of waiting ? tickets.filter(({ id: ticket }) => begun.has(ticket)) : tickets) {
     await giveUpTicket(parts, { template, id });

@@ -1,5 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream';
-import { describeError } from '../domain/errors.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { CleanupTask, ProvisionTask, Task } from '../domain/task.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
@@ -119,7 +119,9 @@ async function afterFailure(context: DeliveryContext, message: JsMsg, task: Task
     message.nak(PULL_EXPIRES_MS);
     return 'interrupted';
   }
-  if (deliveryCount >= policy.attempts) {
+  // Another attempt at what cannot succeed unchanged would only take a worker from those that can.
+  const hopeless = error instanceof TryItNowError && !error.retryable;
+  if (hopeless || deliveryCount >= policy.attempts) {
     log.error({ ...fields, outcome: 'dead' }, failed);
     await bury(context, message, task, reason);
     return 'dead';
@@ -138,7 +140,7 @@ async function bury(context: DeliveryContext, message: JsMsg, task: Task | undef
   const { subject, data, seq, time, info } = message;
   const burial: Burial = { subject, payload: data, sequence: seq, publishedAt: time, attempts: info.deliveryCount, reason };
   try {
-    await giveUp(context, task, burial);
+    await giveUp(context, task, burial, false);
     message.term();
   } catch (error) {
     // Delivered again, or, when this was the last delivery, noted by NATS as given up: either way it comes back to us.
@@ -151,7 +153,7 @@ async function bury(context: DeliveryContext, message: JsMsg, task: Task | undef
  * Keeps the task and tells the pool, in this order and before the task leaves the stream: whatever is cut off halfway
  * is done again from the start, so neither is ever left out. Keeping is deduplicated; `abandoned` may be told twice.
  */
-export async function giveUp({ connection, handlers }: DeliveryContext, task: Task | undefined, burial: Burial): Promise<void> {
+export async function giveUp({ connection, handlers }: DeliveryContext, task: Task | undefined, burial: Burial, unseen: boolean): Promise<void> {
   await keepDead(connection, burial);
-  await handlers.abandoned(task, burial.reason);
+  await handlers.abandoned(task, burial.reason, unseen);
 }

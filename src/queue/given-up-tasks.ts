@@ -46,7 +46,7 @@ async function buryNamedBy(context: DeliveryContext, note: JsMsg): Promise<void>
   if (stored === null || stored.time > new Date(advisory.timestamp)) return;
   const decoded = decodeTask(stored.subject, stored.data);
   const reason = `given up by NATS after ${advisory.deliveries} deliveries: no worker saw the last one through`;
-  await giveUp(context, decoded.task, { subject: stored.subject, payload: stored.data, sequence, publishedAt: stored.time, attempts: advisory.deliveries, reason });
+  await giveUp(context, decoded.task, { subject: stored.subject, payload: stored.data, sequence, publishedAt: stored.time, attempts: advisory.deliveries, reason }, true);
   await manager.streams.deleteMessage(STREAM, sequence, false);
   const identity = decoded.task === undefined ? {} : taskFields(decoded.task);
   context.log.error({ ...identity, sequence, attempt: advisory.deliveries, reason, outcome: 'dead' }, stored.subject === PROVISION_SUBJECT ? 'Provision task failed' : 'Cleanup task failed');

@@ -72,12 +72,13 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
   return {
     publishProvision: publish,
     publishCleanup: (task) => publish([task]),
-    waitingProvisions: async () => {
+    provisions: async () => {
       try {
-        return (await connection.manager.consumers.info(STREAM, PROVISION_CONSUMER)).num_pending;
+        const { num_pending: waiting, num_ack_pending: outstanding } = await connection.manager.consumers.info(STREAM, PROVISION_CONSUMER);
+        return { waiting, outstanding };
       } catch (error) {
         // Without its stream or consumer nothing waits: the workers and the publisher put both back empty.
-        if (error instanceof JetStreamApiError) return 0;
+        if (error instanceof JetStreamApiError) return { waiting: 0, outstanding: 0 };
         throw new TryItNowError('queue_unavailable', `NATS at ${connection.url} does not say how many tasks wait`, { cause: error });
       }
     },

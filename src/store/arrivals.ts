@@ -17,6 +17,7 @@ const TICKET_LIFE_MS = 2 * 60_000;
 const RESERVE_BATCH = 16;
 /** In a row. One or two may be bad luck. */
 const FAILURES_TO_OPEN = 3;
+const MAX_PAUSE_MS = 5 * 60_000;
 
 export interface ArrivalsOptions {
   readonly node: string;
@@ -116,8 +117,8 @@ export class ValkeyArrivals implements Arrivals {
     return { recovered: recovered === 1 };
   }
 
-  async recordFailure(template: string): Promise<BreakerState> {
-    const [opened, pauseMs, failures] = (await this.#scripts.run('record-failure', [keys.refillPause(template)], [FAILURES_TO_OPEN])) as [number, number, number];
+  async recordFailure(template: string, maxPauseMs = MAX_PAUSE_MS): Promise<BreakerState> {
+    const [opened, pauseMs, failures] = (await this.#scripts.run('record-failure', [keys.refillPause(template)], [FAILURES_TO_OPEN, maxPauseMs])) as [number, number, number];
     return { opened: opened === 1, pauseMs, failures };
   }
 
