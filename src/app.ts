@@ -20,6 +20,7 @@ import { CaddyProxy } from './proxy/caddy-proxy.ts';
 import { connectQueue } from './queue/connection.ts';
 import { queueDepth } from './queue/depth.ts';
 import { createPublisher } from './queue/publisher.ts';
+import { DELIVERY_POLICY } from './queue/stream-and-consumers.ts';
 import { startWorkers } from './queue/worker.ts';
 import { openRestoreParts, type RestoreParts } from './restore-parts.ts';
 import { HttpProbe } from './runtime/readiness/http-probe.ts';
@@ -49,6 +50,8 @@ export interface App {
   stop(): Promise<void>;
 }
 
+/** Of the queue's patience with a silent worker: a task that is handed out again must find the lease over. */
+const LEASE_SHARE = 2 / 3;
 const REAP_INTERVAL_MS = 1_000;
 const RECONCILE_INTERVAL_MS = 30_000;
 /** While outdated stock is being replaced, a part at a time. */
@@ -74,7 +77,7 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
 
   const store = await openStore({
     valkey: config.valkey, node, limits: config.rateLimit,
-    portRange: config.containers.portRange, portCoolDownMs: config.containers.portCoolDownMs, log,
+    portRange: config.containers.portRange, portCoolDownMs: config.containers.portCoolDownMs, leaseMs: config.queue.ackWaitMs * LEASE_SHARE, log,
   });
   releasers.push('store', store.close);
   const connection = await connectQueue({ ...config.nats, log });
@@ -135,7 +138,7 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     cleanup: (task) => cleanUp(parts, task),
     abandoned: (task, reason, unseen) => abandon(parts, task, reason, unseen),
   };
-  const workers = await startWorkers({ connection, node: node.name, count: config.queue.workers, handlers, log });
+  const workers = await startWorkers({ connection, node: node.name, count: config.queue.workers, handlers, log, policy: { ...DELIVERY_POLICY, ackWaitMs: config.queue.ackWaitMs } });
   releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
 
   const demos = new DemoPool(parts);

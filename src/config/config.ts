@@ -70,7 +70,7 @@ export interface Config {
       }
     | undefined;
   readonly pool: { readonly replenishIntervalMs: number };
-  readonly queue: { readonly workers: number };
+  readonly queue: { readonly workers: number; readonly ackWaitMs: number };
   /** In the order of the catalogue; never empty. */
   readonly templates: readonly Template[];
 }

@@ -55,7 +55,7 @@ describe('without any variable', () => {
       proxy: { adminUrl: 'http://127.0.0.1:2019', listen: ':8000', internalUrl: 'http://127.0.0.1:8000', address: { scheme: 'http', baseDomain: 'localhost', port: 8000 } },
       containers: { mode: 'auto', portRange: { start: 20_000, end: 29_999 }, portCoolDownMs: 12_000 },
       rateLimit: { hourly: 60, daily: 300 },
-      queue: { workers: 4 },
+      queue: { workers: 4, ackWaitMs: 30_000 },
       checkpoints: { mode: 'auto', dir: '/var/lib/try-it-now/checkpoints' },
       database: undefined,
       templates: [{ name: 'default', title: 'hello', image: 'localhost/try-it-now/hello:latest', port: 3000, pool: { target: 3, max: 20, replenishThreshold: 0 }, ttl: { defaultMs: 1_800_000, maxMs: 7_200_000 }, maxAgeMs: 86_400_000 }],

@@ -120,6 +120,7 @@ export const VARIABLES = {
   VALKEY_PASSWORD: state.secret(password, 'not set', 'The password of Valkey’s default user.'),
   NATS_URL: state.required(url(['nats', 'tls'], 'nats://127.0.0.1:4222'), 'nats://127.0.0.1:4222', 'NATS with JetStream, which holds the tasks.'),
   NATS_TOKEN: state.secret(password, 'not set', 'The token to log in to NATS with.'),
+  QUEUE_ACK_WAIT: state.required(duration('5s', '1h', '30s'), '30s', 'After how long without a sign a worker counts as dead, and its task goes to another.'),
   QUEUE_WORKER_COUNT: state.required(integer(1, 256, 4), '4', 'How many tasks this process works on at once.'),
 
   SERVER_HOST: http.required(listenHost, '127.0.0.1', 'The address the API and the start page listen on.'),

@@ -18,10 +18,11 @@ describe('ids', () => {
     for (const wrong of ['', 'a', '7'.repeat(25), '7'.repeat(27), 'A'.repeat(26), `${'7'.repeat(25)}1`]) expect(isInstanceId(wrong)).toBe(false);
   });
 
-  it('do not show in the container\'s name, which is the same at each attempt', () => {
+  it('do not show in the container\'s name, which differs at each attempt', () => {
     const id = newInstanceId();
-    expect(containerName(id)).toBe(containerName(id));
-    expect(containerName(id)).toMatch(/^demo-[0-9a-f]{16}$/);
-    expect(containerName(id)).not.toContain(id.slice(0, 6));
+    expect(containerName(id, 'one')).toBe(containerName(id, 'one'));
+    expect(containerName(id, 'one')).not.toBe(containerName(id, 'two'));
+    expect(containerName(id, 'one')).toMatch(/^demo-[0-9a-f]{16}$/);
+    expect(containerName(id, 'one')).not.toContain(id.slice(0, 6));
   });
 });

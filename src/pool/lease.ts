@@ -3,7 +3,7 @@ import type { Instance } from '../domain/instance.ts';
 import type { Arrivals } from './ports.ts';
 
 /** Several within the shortest lease, so that one slow answer of the store loses nothing. */
-const RENEW_MS = 2_000;
+const RENEW_MS = 1_000;
 
 export interface Lease extends AsyncDisposable {
   /** Aborted with `signal`, or when the attempt was superseded or taken away. */

@@ -58,7 +58,7 @@ describe('a task', () => {
     await queue.publishCleanup(task);
     await drained(connection);
     expect(handlers.calls.map(({ context }) => context.attempt)).toEqual([1, 2, 3]);
-    expect(handlers.abandonments).toEqual([{ task, reason: 'the image is\nbroken' }]);
+    expect(handlers.abandonments).toEqual([{ task, reason: 'the image is\nbroken', unseen: false }]);
     expect(nats.log.with('Cleanup task failed')).toHaveLength(3);
     const [dead, ...more] = await listDead(connection, 10);
     expect(more).toEqual([]);
@@ -151,7 +151,7 @@ describe('a task', () => {
     await drained(connection);
     expect(handlers.calls).toEqual([]);
     expect(handlers.abandonments.map((abandonment) => abandonment.task)).toEqual([task]);
-    expect(handlers.abandonments[0]?.reason).toContain('3 deliveries');
+    expect(handlers.abandonments[0]).toMatchObject({ reason: expect.stringContaining('3 deliveries') as string, unseen: true });
     expect((await listDead(connection, 10)).map(({ subject, attempts, sequence }) => ({ subject, attempts, sequence }))).toEqual([{ subject: 'provisioning.provision', attempts: 3, sequence: 1 }]);
     expect(nats.log.with('Provision task failed')).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { TakeRequest } from '../pool/ports.ts';
-import { newInstanceId } from '../domain/ids.ts';
+import type { AttemptDraft, TakeRequest } from '../pool/ports.ts';
+import { newAttempt, newInstanceId } from '../domain/ids.ts';
 import { templateVersion } from '../domain/template.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { startStore, stock, warm, type TestStore } from '../../test/support/store.ts';
@@ -29,6 +29,7 @@ const taken = async (overrides: Partial<TakeRequest> = {}) => {
   if (outcome.kind !== 'taken' && outcome.kind !== 'again') throw new Error(`expected an instance, got ${outcome.kind}`);
   return outcome;
 };
+const draft = (id: string): AttemptDraft => ({ id, attempt: newAttempt(), version: templateVersion(tiny), database: undefined });
 const viewOf = async (id: string) => {
   const view = await store.takes.find(id);
   if (view === undefined) throw new Error(`no record of ${id}`);
@@ -183,7 +184,8 @@ describe('departures', () => {
     expect(await store.valkey.hexists(keys.hostnames, label)).toBe(1);
     const outcome = await store.departures.release(instance, 'released', { from: ['assigned'] });
     expect(await store.valkey.hexists(keys.hostnames, label)).toBe(0);
-    await expect(store.departures.forget(instance)).rejects.toThrow('still holds a port');
+    await expect(store.departures.forget(instance)).rejects.toThrow('may not be deleted');
+    await store.departures.containerGone(instance);
     await store.departures.coolPort(instance);
     await store.departures.coolPort(instance);
     expect(await store.valkey.zrange(keys.coolingPorts('node0'), 0, -1)).toEqual([String(instance.port)]);
@@ -201,14 +203,50 @@ describe('departures', () => {
     await store.departures.quarantine(instance, 'too early');
     expect((await viewOf(id)).instance.state).toBe('assigned');
     await store.departures.release(instance, 'released', { from: ['assigned'] });
-    await store.departures.quarantine(instance, 'the engine refuses');
-    expect((await viewOf(id)).instance).toMatchObject({ state: 'quarantined', reason: 'the engine refuses' });
+    expect(await store.departures.quarantine(instance, 'the engine refuses')).toBe(2_000);
+    expect((await viewOf(id)).instance).toMatchObject({ state: 'quarantined', reason: 'the engine refuses', failures: 1 });
     expect(await store.departures.release(instance, 'released', { from: ['assigned', 'ready', 'warming'] })).toEqual({ kind: 'unchanged' });
-    await expect(store.departures.forget(instance)).rejects.toThrow('cannot be deleted');
-    await store.valkey.zadd(keys.leaving('tiny'), Date.now() - 60_000, id);
-    expect((await store.departures.overdue(30_000, 10)).map((record) => record.id)).toEqual([id]);
-    expect(await store.departures.overdue(30_000, 10)).toEqual([]);
+    await expect(store.departures.forget(instance)).rejects.toThrow('may not be deleted');
+    expect(await store.departures.overdue(10)).toEqual([]);
+    await store.valkey.zadd(keys.leaving('tiny'), Date.now() - 1, id);
+    expect((await store.departures.overdue(10)).map((record) => record.id)).toEqual([id]);
+    expect(await store.departures.overdue(10)).toEqual([]);
     expect(await store.departures.release(instance, 'abandoned', { from: ['quarantined'] })).toMatchObject({ kind: 'releasing' });
+    expect(await store.departures.quarantine(instance, 'the engine still refuses')).toBe(4_000);
+  });
+
+  it('take the steps of a cleanup in their order only', async () => {
+    await stock(store, tiny);
+    const { id } = await taken();
+    const { instance } = await viewOf(id);
+    await store.departures.release(instance, 'released', { from: ['assigned'] });
+    await expect(store.departures.coolPort(instance)).rejects.toThrow('not that far in its cleanup');
+    await expect(store.departures.forget(instance)).rejects.toThrow('not that far in its cleanup');
+    await store.departures.containerGone(instance);
+    await expect(store.departures.forget(instance)).rejects.toThrow('not that far in its cleanup');
+    await store.departures.coolPort(instance);
+    expect((await viewOf(id)).instance).toMatchObject({ step: 'port_cooling', port: null });
+    await store.departures.containerGone(instance);
+    expect((await viewOf(id)).instance.step).toBe('port_cooling');
+    await store.departures.forget(instance);
+    await store.departures.forget(instance);
+    expect(await store.takes.find(id)).toBeUndefined();
+    await expectPortsToBalance();
+  });
+
+  it('keep a database until its container is gone, and a port until the database is', async () => {
+    const [id = ''] = await store.arrivals.reserve(tiny);
+    const begun = await store.arrivals.begin(tiny, { id, attempt: newAttempt(), version: templateVersion(tiny), database: 'tin_some' });
+    if (begun.kind !== 'begun') throw new Error(begun.kind);
+    const instance = await store.arrivals.allocatePort(begun.instance);
+    await store.departures.release(instance, 'provision_failed', { from: ['warming'] });
+    await expect(store.departures.databaseDropped(instance)).rejects.toThrow('not that far in its cleanup');
+    await store.departures.containerGone(instance);
+    await expect(store.departures.coolPort(instance)).rejects.toThrow('not that far in its cleanup');
+    await store.departures.databaseDropped(instance);
+    await store.departures.coolPort(instance);
+    await store.departures.forget(instance);
+    expect(await store.takes.find(id)).toBeUndefined();
   });
 });
 
@@ -245,13 +283,66 @@ describe('refill', () => {
   it('drops work whose ticket was taken away, and pauses a template that fails', async () => {
     const [first = '', second = ''] = await store.arrivals.reserve(tiny);
     await store.arrivals.cancelTicket('tiny', first);
-    expect(await store.arrivals.begin(tiny, templateVersion(tiny), first, undefined)).toBeUndefined();
+    expect(await store.arrivals.begin(tiny, draft(first))).toEqual({ kind: 'unwanted' });
     const instance = await warm(store, tiny, second);
     await store.arrivals.cancelTicket('tiny', second);
-    expect(await store.arrivals.markReady(instance, tiny)).toBe(false);
-    expect(await store.arrivals.recordFailure('tiny')).toBe(5_000);
-    expect(await store.arrivals.recordFailure('tiny')).toBe(10_000);
+    await expect(store.arrivals.markReady(instance, tiny)).rejects.toMatchObject({ code: 'conflicting_change' });
+    expect(await store.arrivals.keepAlive(instance)).toBe(false);
+  });
+
+  it('opens the breaker of a template at the third failure in a row, then tries one at a time until one comes up', async () => {
+    const [first = '', second = '', third = ''] = await store.arrivals.reserve(tiny);
+    const fail = () => store.arrivals.recordFailure('tiny');
+    expect([await fail(), await fail()]).toEqual([{ opened: false, pauseMs: 0, failures: 1 }, { opened: false, pauseMs: 0, failures: 2 }]);
+    expect(await fail()).toEqual({ opened: true, pauseMs: 5_000, failures: 3 });
+    // One that was under way already fails of the same cause.
+    expect(await fail()).toMatchObject({ opened: false, failures: 3 });
+    expect(await store.arrivals.begin(tiny, draft(first))).toEqual({ kind: 'paused' });
+    expect(await store.arrivals.begin(tiny, draft(first))).toEqual({ kind: 'unwanted' });
     expect(await store.arrivals.reserve(tiny)).toEqual([]);
+    for (const id of [second, third]) await store.arrivals.cancelTicket('tiny', id);
+
+    const pauseIsOver = () => store.valkey.hset(keys.refillPause('tiny'), 'until_ms', 0);
+    await pauseIsOver();
+    const probes = await store.arrivals.reserve(tiny);
+    expect(probes).toHaveLength(1);
+    expect(await store.arrivals.reserve(tiny)).toEqual([]);
+    expect(await store.arrivals.recordFailure('tiny', 7_000)).toEqual({ opened: false, pauseMs: 7_000, failures: 4 });
+    await pauseIsOver();
+    const instance = await warm(store, tiny, probes[0] ?? '');
+    expect(await store.arrivals.markReady(instance, tiny)).toEqual({ recovered: true });
+    expect(await store.arrivals.reserve(tiny)).toHaveLength(2);
+  });
+
+  it('lets no attempt change what belongs to another, and has one that died make way', async () => {
+    await using quick = await startStore({ leaseMs: 0 });
+    const [id = ''] = await quick.arrivals.reserve(tiny);
+    const dead = await warm(quick, tiny, id);
+    const found = await quick.arrivals.begin(tiny, draft(id));
+    expect(found).toMatchObject({ kind: 'left_over', instance: { id, state: 'releasing', attempt: dead.attempt, port: dead.port } });
+    expect(await quick.valkey.hexists(keys.hostnames, dead.label)).toBe(0);
+    const superseded = { code: 'conflicting_change' };
+    await expect(quick.arrivals.advance(dead, 'answering')).rejects.toMatchObject(superseded);
+    await quick.departures.containerGone(dead);
+    await quick.departures.coolPort(dead);
+    await quick.departures.forget(dead);
+    const heir = await warm(quick, tiny, id);
+    expect(heir.container).not.toBe(dead.container);
+    expect(heir.label).not.toBe(dead.label);
+    for (const attempt of [quick.arrivals.advance(dead, 'activated'), quick.arrivals.allocatePort(dead), quick.arrivals.publishHostname(dead), quick.arrivals.markReady(dead, tiny)]) {
+      await expect(attempt).rejects.toMatchObject(superseded);
+    }
+    expect(await quick.arrivals.keepAlive(dead)).toBe(false);
+    expect(await quick.departures.release(dead, 'provision_failed', { from: ['warming'], attempt: dead.attempt ?? '' })).toEqual({ kind: 'unchanged' });
+    expect(await quick.arrivals.markReady(heir, tiny)).toEqual({ recovered: false });
+  });
+
+  it('says that an attempt is under way while its lease lasts, and no longer once it is surrendered', async () => {
+    const [id = ''] = await store.arrivals.reserve(tiny);
+    const instance = await warm(store, tiny, id);
+    expect(await store.arrivals.begin(tiny, draft(id))).toEqual({ kind: 'underway' });
+    await store.arrivals.surrender(instance);
+    expect(await store.arrivals.begin(tiny, draft(id))).toMatchObject({ kind: 'left_over' });
   });
 
   it('gives an instance one port however often it asks, and says when none is left', async () => {
@@ -324,7 +415,7 @@ it('keeps the books balanced under any order of takes, releases and refills', as
         }
         case 'release': await Promise.all(records.slice(0, 1).map((record) => store.departures.release(record, 'released', { from: ['assigned'] }))); break;
         case 'expire': await Promise.all((await store.departures.expired(10)).map((record) => store.departures.release(record, 'expired', { from: ['assigned'], onlyIfExpired: true }))); break;
-        case 'clean': for (const record of leaving) { await store.departures.coolPort(record); await store.departures.forget(record); } break;
+        case 'clean': for (const record of leaving) { await store.departures.containerGone(record); await store.departures.coolPort(record); await store.departures.forget(record); } break;
         case 'fail': {
           const [id] = await store.arrivals.reserve(tiny);
           if (id !== undefined) {

@@ -51,7 +51,7 @@ export interface Call {
 /** The pool's side of the queue: notes what it is given, and does as the test says. */
 export class RecordingHandlers implements TaskHandlers {
   readonly calls: Call[] = [];
-  readonly abandonments: { readonly task: Task | undefined; readonly reason: string }[] = [];
+  readonly abandonments: { readonly task: Task | undefined; readonly reason: string; readonly unseen: boolean }[] = [];
   /** At work right now, by kind. */
   readonly running = { provision: 0, cleanup: 0 };
   readonly mostAtOnce = { provision: 0, cleanup: 0 };
@@ -60,8 +60,8 @@ export class RecordingHandlers implements TaskHandlers {
 
   provision(task: ProvisionTask, context: TaskContext): Promise<void> { return this.#handle({ task, context }); }
   cleanup(task: CleanupTask, context: TaskContext): Promise<void> { return this.#handle({ task, context }); }
-  async abandoned(task: Task | undefined, reason: string): Promise<void> {
-    this.abandonments.push({ task, reason });
+  async abandoned(task: Task | undefined, reason: string, unseen: boolean): Promise<void> {
+    this.abandonments.push({ task, reason, unseen });
     await this.onAbandoned();
   }
 
