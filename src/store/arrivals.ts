@@ -6,7 +6,7 @@ import type { Template } from '../domain/template.ts';
 import type { Arrivals, AttemptDraft, Begun, BreakerState, LostTicket } from '../pool/ports.ts';
 import { CLEANUP_ALLOWANCE_MS } from './departures.ts';
 import { keys } from './keys.ts';
-import { requireRecord } from './records.ts';
+import { attemptOf, requireRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 
 /** How long a ticket may wait in the queue before it is asked whether its task is still there. */
@@ -125,11 +125,6 @@ export class ValkeyArrivals implements Arrivals {
   async #advance(instance: Instance, leaseMs: number, step: ProvisionStep | ''): Promise<boolean> {
     return (await this.#scripts.run('advance', [keys.instances, keys.warming(instance.template)], [instance.id, attemptOf(instance), TICKET_LIFE_MS, leaseMs, step])) === 1;
   }
-}
-
-/** A record of before there were attempts belongs to none. */
-function attemptOf({ attempt }: Instance): string {
-  return attempt ?? '';
 }
 
 function takenAway({ id }: Instance): TryItNowError {

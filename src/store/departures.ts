@@ -5,7 +5,7 @@ import type { Template } from '../domain/template.ts';
 import type { Departures, ReleaseGuard, ReleaseOutcome } from '../pool/ports.ts';
 import type { TemplateIndex } from './template-index.ts';
 import { keys } from './keys.ts';
-import { parseRecord, requireRecord } from './records.ts';
+import { attemptOf, parseRecord, requireRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 
 /** A cleanup takes well under a second; after this its task counts as lost and is queued again. */
@@ -39,27 +39,27 @@ export class ValkeyDepartures implements Departures {
   }
 
   async containerGone(instance: Instance): Promise<void> {
-    await this.#scripts.run('container-gone', [keys.instances], [instance.id]);
+    await this.#scripts.run('container-gone', [keys.instances], [instance.id, attemptOf(instance)]);
   }
 
   async databaseDropped(instance: Instance): Promise<void> {
-    const reply = await this.#scripts.run('database-dropped', [keys.instances], [instance.id]);
+    const reply = await this.#scripts.run('database-dropped', [keys.instances], [instance.id, attemptOf(instance)]);
     if (reply === -1) throw outOfOrder(instance, 'its database may not be forgotten');
   }
 
   async coolPort(instance: Instance): Promise<void> {
     const { node, id } = instance;
-    const reply = await this.#scripts.run('cool-port', [keys.instances, keys.coolingPorts(node), keys.heldPorts(node)], [id, this.#portCoolDownMs]);
+    const reply = await this.#scripts.run('cool-port', [keys.instances, keys.coolingPorts(node), keys.heldPorts(node)], [id, attemptOf(instance), this.#portCoolDownMs]);
     if (reply === -1) throw outOfOrder(instance, 'its port may not be given back');
   }
 
   async forget(instance: Instance): Promise<void> {
-    const reply = await this.#scripts.run('forget', [keys.instances, keys.leaving(instance.template)], [instance.id]);
+    const reply = await this.#scripts.run('forget', [keys.instances, keys.leaving(instance.template)], [instance.id, attemptOf(instance)]);
     if (reply === -1) throw outOfOrder(instance, 'its record may not be deleted');
   }
 
   async quarantine(instance: Instance, reason: string): Promise<number> {
-    return Number(await this.#scripts.run('quarantine', [keys.instances, keys.leaving(instance.template)], [instance.id, reason.slice(0, REASON_LENGTH)]));
+    return Number(await this.#scripts.run('quarantine', [keys.instances, keys.leaving(instance.template)], [instance.id, attemptOf(instance), reason.slice(0, REASON_LENGTH)]));
   }
 
   async expired(limit: number): Promise<Instance[]> {

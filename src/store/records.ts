@@ -23,3 +23,8 @@ export function requireRecord(text: unknown, log: Log): Instance {
   if (record === undefined) throw new Error('a store script answered with something that is no instance record');
   return record;
 }
+
+/** A record of before there were attempts belongs to none. */
+export function attemptOf({ attempt }: Instance): string {
+  return attempt ?? '';
+}

@@ -334,7 +334,14 @@ describe('refill', () => {
     }
     expect(await quick.arrivals.keepAlive(dead)).toBe(false);
     expect(await quick.departures.release(dead, 'provision_failed', { from: ['warming'], attempt: dead.attempt ?? '' })).toEqual({ kind: 'unchanged' });
-    expect(await quick.arrivals.markReady(heir, tiny)).toEqual({ recovered: false });
+    // Nor does whoever still cleans up after the dead one touch its heir.
+    const leaving = await quick.departures.release(heir, 'provision_failed', { from: ['warming'] });
+    if (leaving.kind !== 'releasing') throw new Error('the heir should be releasing');
+    await quick.departures.containerGone(dead);
+    await quick.departures.coolPort(dead);
+    await quick.departures.forget(dead);
+    expect(await quick.departures.quarantine(dead, 'too late')).toBe(0);
+    expect((await quick.takes.find(id))?.instance).toEqual(leaving.instance);
   });
 
   it('says that an attempt is under way while its lease lasts, and no longer once it is surrendered', async () => {

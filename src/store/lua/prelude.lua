@@ -20,6 +20,13 @@ local function load_attempt(instances, id, attempt)
   return record
 end
 
+-- The leaving record of `id` in this state, if it is still this attempt's: the id may have had another life since.
+local function load_leaving(instances, id, attempt, state)
+  local record = load_record(instances, id)
+  if not record or record.state ~= state or (record.attempt or '') ~= attempt then return nil end
+  return record
+end
+
 -- Stores the record under the next generation and returns its text.
 local function save_record(instances, record)
   record.generation = record.generation + 1
