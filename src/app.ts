@@ -90,6 +90,8 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
   await requireRestores(config, restoring);
   await promoteConfigured({ catalogue, checkpointing: restoring.checkpointing, shelf: restoring.shelf, promotions: store.promotions, log });
 
+  await Promise.all(catalogue.all().map(({ name }) => store.arrivals.offer(name, catalogue.version(name) ?? '')));
+
   const queue = createPublisher({ connection, log });
   const proxy = new CaddyProxy({
     adminUrl: proxyConfig.adminUrl, listen: proxyConfig.listen, baseDomain: address.baseDomain,

@@ -1,10 +1,11 @@
 import type { CleanupTask, ProvisionTask } from '../domain/task.ts';
+import type { Catalogue } from '../domain/template.ts';
 import type { Arrivals, Takes } from './ports.ts';
 import { sendAway, type ReleaseParts } from './release.ts';
 
 /** What the queue gave up on. An attempt that was seen to fail has been counted against its template already. */
 export async function abandon(
-  parts: ReleaseParts & { readonly arrivals: Arrivals; readonly takes: Takes },
+  parts: ReleaseParts & { readonly arrivals: Arrivals; readonly takes: Takes; readonly catalogue: Catalogue },
   task: ProvisionTask | CleanupTask | undefined,
   reason: string,
   unseen: boolean,
@@ -13,7 +14,7 @@ export async function abandon(
   switch (task.kind) {
     case 'provision': {
       await giveUpTicket(parts, task);
-      const pauseMs = unseen ? (await parts.arrivals.recordFailure(task.template)).pauseMs : undefined;
+      const pauseMs = unseen ? (await parts.arrivals.recordFailure(task.template, parts.catalogue.version(task.template) ?? '')).pauseMs : undefined;
       parts.log.error({ instance: task.id, template: task.template, pauseMs, reason }, 'Provision given up; its room is free for another instance');
       return;
     }

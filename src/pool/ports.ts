@@ -122,7 +122,9 @@ export interface Arrivals {
    * Counts an attempt that failed. From the third in a row on, the breaker is open: the template is refilled no more until
    * the pause, doubled each time up to `maxPauseMs` (5 min), is over, and then by one instance at a time until one comes up.
    */
-  recordFailure(template: string, maxPauseMs?: number): Promise<BreakerState>;
+  recordFailure(template: string, version: string, maxPauseMs?: number): Promise<BreakerState>;
+  /** The template is offered in this version: failures of another one say nothing about it. */
+  offer(template: string, version: string): Promise<void>;
 }
 
 export interface AttemptDraft {

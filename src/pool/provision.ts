@@ -127,12 +127,12 @@ function isOutage(error: unknown): boolean {
 }
 
 /** Counts the failure against the template; the error to throw is one that is not retried when its breaker is open. */
-async function judged({ arrivals, observer, log }: ProvisionParts, { name }: Template, error: unknown): Promise<unknown> {
+async function judged({ arrivals, catalogue, observer, log }: ProvisionParts, { name }: Template, error: unknown): Promise<unknown> {
   // Being taken away says nothing about the template.
   if (error instanceof TryItNowError && error.code === 'conflicting_change') return error;
   const reason = describeError(error);
   try {
-    const { opened, pauseMs, failures } = await arrivals.recordFailure(name, isOutage(error) ? OUTAGE_PAUSE_MS : undefined);
+    const { opened, pauseMs, failures } = await arrivals.recordFailure(name, catalogue.version(name) ?? '', isOutage(error) ? OUTAGE_PAUSE_MS : undefined);
     if (pauseMs === 0) return error;
     if (opened) {
       observer.breaker(name, true);

@@ -117,8 +117,12 @@ export class ValkeyArrivals implements Arrivals {
     return { recovered: recovered === 1 };
   }
 
-  async recordFailure(template: string, maxPauseMs = MAX_PAUSE_MS): Promise<BreakerState> {
-    const [opened, pauseMs, failures] = (await this.#scripts.run('record-failure', [keys.refillPause(template)], [FAILURES_TO_OPEN, maxPauseMs])) as [number, number, number];
+  async offer(template: string, version: string): Promise<void> {
+    await this.#scripts.run('offer', [keys.refillPause(template)], [version]);
+  }
+
+  async recordFailure(template: string, version: string, maxPauseMs = MAX_PAUSE_MS): Promise<BreakerState> {
+    const [opened, pauseMs, failures] = (await this.#scripts.run('record-failure', [keys.refillPause(template)], [FAILURES_TO_OPEN, maxPauseMs, version])) as [number, number, number];
     return { opened: opened === 1, pauseMs, failures };
   }
 

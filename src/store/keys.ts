@@ -23,9 +23,9 @@ export const keys = {
   warming: (template: string) => `warming:${template}`,
   /** zset: id by deadline (ms) */
   assigned: (template: string) => `assigned:${template}`,
-  /** zset: releasing and quarantined ids, by when their cleanup was last seen to (ms) */
+  /** zset: releasing and quarantined ids, by when their cleanup is to be taken up again (ms) */
   leaving: (template: string) => `leaving:${template}`,
-  /** hash: failures in a row, until_ms */
+  /** hash: failures in a row, until_ms, version of the template that failed */
   refillPause: (template: string) => `refill_pause:${template}`,
   /** list: ids of promoted checkpoints, the current one first */
   checkpoints: (template: string) => `checkpoints:${template}`,

@@ -292,7 +292,7 @@ describe('refill', () => {
 
   it('opens the breaker of a template at the third failure in a row, then tries one at a time until one comes up', async () => {
     const [first = '', second = '', third = ''] = await store.arrivals.reserve(tiny);
-    const fail = () => store.arrivals.recordFailure('tiny');
+    const fail = () => store.arrivals.recordFailure('tiny', 'one');
     expect([await fail(), await fail()]).toEqual([{ opened: false, pauseMs: 0, failures: 1 }, { opened: false, pauseMs: 0, failures: 2 }]);
     expect(await fail()).toEqual({ opened: true, pauseMs: 5_000, failures: 3 });
     // One that was under way already fails of the same cause.
@@ -307,11 +307,19 @@ describe('refill', () => {
     const probes = await store.arrivals.reserve(tiny);
     expect(probes).toHaveLength(1);
     expect(await store.arrivals.reserve(tiny)).toEqual([]);
-    expect(await store.arrivals.recordFailure('tiny', 7_000)).toEqual({ opened: false, pauseMs: 7_000, failures: 4 });
+    expect(await store.arrivals.recordFailure('tiny', 'one', 7_000)).toEqual({ opened: false, pauseMs: 7_000, failures: 4 });
     await pauseIsOver();
     const instance = await warm(store, tiny, probes[0] ?? '');
     expect(await store.arrivals.markReady(instance, tiny)).toEqual({ recovered: true });
     expect(await store.arrivals.reserve(tiny)).toHaveLength(2);
+  });
+
+  it('forgives a template its failures when it is offered in another version', async () => {
+    for (let failure = 0; failure < 3; failure += 1) await store.arrivals.recordFailure('tiny', 'one');
+    await store.arrivals.offer('tiny', 'one');
+    expect(await store.arrivals.reserve(tiny)).toEqual([]);
+    await store.arrivals.offer('tiny', 'two');
+    expect(await store.arrivals.reserve(tiny)).toHaveLength(3);
   });
 
   it('lets no attempt change what belongs to another, and has one that died make way', async () => {
