@@ -130,17 +130,17 @@ function isOutage(error: unknown): boolean {
 async function judged({ arrivals, catalogue, observer, log }: ProvisionParts, { name }: Template, error: unknown): Promise<unknown> {
   // Being taken away says nothing about the template.
   if (error instanceof TryItNowError && error.code === 'conflicting_change') return error;
+  const breaker = await arrivals.recordFailure(name, catalogue.version(name) ?? '', isOutage(error) ? OUTAGE_PAUSE_MS : undefined).catch((failure: unknown) => {
+    // The queue tries again, and the failure counts then.
+    if (failure instanceof TryItNowError && failure.code === 'store_unavailable') return undefined;
+    throw failure;
+  });
+  if (breaker === undefined || breaker.pauseMs === 0) return error;
+  const { opened, pauseMs, failures } = breaker;
   const reason = describeError(error);
-  try {
-    const { opened, pauseMs, failures } = await arrivals.recordFailure(name, catalogue.version(name) ?? '', isOutage(error) ? OUTAGE_PAUSE_MS : undefined);
-    if (pauseMs === 0) return error;
-    if (opened) {
-      observer.breaker(name, true);
-      log.error({ template: name, failures, pauseMs, reason }, 'Template keeps failing; it is not refilled for a while, and then tried one instance at a time');
-    }
-    return new TryItNowError('template_failing', `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} s: ${reason}`, { cause: error });
-  } catch {
-    // The store is away: the queue tries again, and the failure counts then.
-    return error;
+  if (opened) {
+    observer.breaker(name, true);
+    log.error({ template: name, failures, pauseMs, reason }, 'Template keeps failing; it is not refilled for a while, and then tried one instance at a time');
   }
+  return new TryItNowError('template_failing', `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} s: ${reason}`, { cause: error });
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { startApp, type App } from '../../src/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -38,6 +39,7 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** For tests of what the reconciler brings about, which need not wait as long as production. */
   readonly reconcileIntervalMs?: number;
+  readonly log?: Logger;
 }
 
 const PORTS_A_STACK = 300;
@@ -52,7 +54,7 @@ function nextPortRange(): number {
 
 /** Every part for real, on free ports, with a deployment name of its own; all of it is gone when disposed. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const { engine = 'simulated', socketPath, templates = [tiny()] } = options;
+  const { engine = 'simulated', socketPath, templates = [tiny()], log = silent } = options;
   const cleanups: (() => Promise<unknown>)[] = [];
   const dispose = async (): Promise<void> => {
     const errors: unknown[] = [];
@@ -93,7 +95,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       await runtime.close();
     });
     const start = (offered: readonly Template[]): Promise<App> => startApp({
-      config: { ...config, templates: offered }, log: silent, role: 'server', version: 'test',
+      config: { ...config, templates: offered }, log, role: 'server', version: 'test',
       ...(options.reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs: options.reconcileIntervalMs }),
     });
     let app = await start(templates);
