@@ -10,6 +10,7 @@ import { createDockerRuntime } from './runtime/docker/docker-runtime.ts';
 import type { EngineOptions } from './runtime/docker/engine-runtime.ts';
 import { createPodmanCheckpointing } from './runtime/podman/checkpoint/podman-checkpointing.ts';
 import { createPodmanRuntime } from './runtime/podman/podman-runtime.ts';
+import { RemoteSimulatedRuntime } from './runtime/simulated/remote-simulated-runtime.ts';
 import { SimulatedRuntime } from './runtime/simulated/simulated-runtime.ts';
 
 export type Engine = ContainerRuntime['engine'];
@@ -30,8 +31,12 @@ export function createRuntime(engine: Engine, config: Config, log: Log): Contain
   switch (engine) {
     case 'podman':
     case 'docker': return (engine === 'podman' ? createPodmanRuntime : createDockerRuntime)(engineOptions(engine, config, log));
-    case 'simulated': return new SimulatedRuntime();
+    case 'simulated': return simulated(config);
   }
+}
+
+function simulated({ containers: { simulatedSocket }, deployment, node }: Config): ContainerRuntime {
+  return simulatedSocket === undefined ? new SimulatedRuntime() : new RemoteSimulatedRuntime({ socketPath: simulatedSocket, deployment, node: node.name });
 }
 
 /** Undefined for an engine that cannot restore. Whether this host can is only known once it was tried. */

@@ -25,6 +25,9 @@ export function program(env: Environment): Command {
   cli.command('discovery')
     .description('answer the proxy where instances live (DNS)')
     .action(() => runCommand(async () => (await import('./discovery.ts')).discovery(env)));
+  cli.command('simulated-engine')
+    .description('run simulated containers on SIMULATED_SOCKET, for servers on this host with CONTAINER_MODE=simulated')
+    .action(() => runCommand(async () => (await import('./simulated-engine.ts')).simulatedEngine(env)));
   registerCheckpointCommands(cli, env);
   return cli;
 }

@@ -54,6 +54,8 @@ export interface Config {
     readonly portCoolDownMs: number;
     readonly podmanSocket: string;
     readonly dockerSocket: string;
+    /** Of a simulated engine that is a process of its own; undefined: this process simulates. */
+    readonly simulatedSocket: string | undefined;
   };
   readonly checkpoints: {
     readonly mode: CheckpointMode;

@@ -146,6 +146,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
       portCoolDownMs: values.CONTAINER_PORT_COOLDOWN,
       podmanSocket: values.PODMAN_SOCKET,
       dockerSocket: values.DOCKER_SOCKET,
+      simulatedSocket: values.SIMULATED_SOCKET,
     },
     checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR },
     database: database(values),

@@ -96,6 +96,7 @@ export const VARIABLES = {
   CONTAINER_PORT_COOLDOWN: containers.required(duration(PROXY_MEMORY, '1h', '12s'), '12s', 'How long a given-back host port rests before another instance gets it. The proxy remembers an address, and keeps an idle connection, for up to nine seconds together, so 10s is the least.'),
   PODMAN_SOCKET: containers.required(path, '/run/podman/podman.sock', 'The socket of the Podman service.'),
   DOCKER_SOCKET: containers.required(path, '/var/run/docker.sock', 'The socket of the Docker daemon.'),
+  SIMULATED_SOCKET: containers.optional(path, 'not set: simulated instances are part of the server, and end with it', 'The socket of a simulated engine that is a process of its own (`try-it-now simulated-engine`), so that simulated instances outlive the server as containers do. For tests and drills.'),
 
   CRIU_ENABLED: checkpoints.required(checkpointMode, 'auto', 'Whether instances are restored from checkpoints, which only Podman can. auto: where a trial at the start passes. true: nothing is started where it does not. false: every instance starts cold. See [checkpoints](../criu-checkpoint.md).'),
   CHECKPOINT_DIR: checkpoints.required(absolutePath('/var/lib/try-it-now/checkpoints'), '/var/lib/try-it-now/checkpoints', 'Where checkpoints are kept. They hold the memory of processes: nobody but the server may read the folder. Each takes up to twice its size, once as archive and once unpacked.'),

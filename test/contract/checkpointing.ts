@@ -237,7 +237,7 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
   });
 
   it('says which container is not there', async () => {
-    const missing = containerName(newInstanceId());
+    const missing = containerName(newInstanceId(), 'test');
     const failure = { code: 'checkpoint_failed', message: expect.stringContaining(missing) as string };
     await expect(checkpointing.untilIdle(missing, 1_000, never)).rejects.toMatchObject(failure);
     await expect(checkpointing.dump(missing, join(folder, 'none.tar'), { fileLocks: false })).rejects.toMatchObject(failure);

@@ -18,7 +18,7 @@ const never = new AbortController().signal;
 /** The spec of a new instance on a free port. */
 export async function newSpec(template: Template, overrides: Partial<ContainerSpec> = {}): Promise<ContainerSpec> {
   const instanceId = newInstanceId();
-  return { name: containerName(instanceId), instanceId, template, hostPort: await freePort(), env: {}, ...overrides };
+  return { name: containerName(instanceId, 'test'), instanceId, template, hostPort: await freePort(), env: {}, ...overrides };
 }
 
 export async function untilReady({ hostPort, template }: ContainerSpec): Promise<void> {

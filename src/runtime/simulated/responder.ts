@@ -6,8 +6,6 @@ import { WebSocketServer, type WebSocket } from 'ws';
 /** One simulated container: a listening socket, whatever is connected to it, and when its app is up. */
 export interface SimulatedContainer {
   readonly name: string;
-  readonly instanceId: string | undefined;
-  readonly keepUntilMs: number | undefined;
   readonly template: string;
   readonly hostPort: number;
   /** By performance.now(). Before it the app answers 503, as one that is still starting. */

@@ -7,6 +7,7 @@ import { template } from '../../../test/support/templates.ts';
 import { newInstanceId } from '../../domain/ids.ts';
 import { freePort } from '../../launcher/ports.ts';
 import type { ContainerSpec } from '../../pool/ports.ts';
+import { SimulatedHost } from './simulated-host.ts';
 import { SimulatedRuntime } from './simulated-runtime.ts';
 
 const never = new AbortController().signal;
@@ -17,7 +18,7 @@ afterEach(async () => {
 });
 
 function simulated(startUpMs = 0): SimulatedRuntime {
-  const runtime = new SimulatedRuntime({ startUpMs });
+  const runtime = new SimulatedRuntime(new SimulatedHost({ startUpMs }));
   open.push(runtime);
   return runtime;
 }

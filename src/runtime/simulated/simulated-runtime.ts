@@ -1,21 +1,18 @@
-import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type { ContainerRuntime, ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
-import { Responder, type ListeningContainer } from './responder.ts';
+import { SimulatedHost, simulatedSpec, type Owner } from './simulated-host.ts';
 
-export interface SimulatedOptions {
-  /** From start to the first answer below 400. */
-  readonly startUpMs?: number;
-}
+const THIS_PROCESS: Owner = { deployment: 'this process', node: 'this process' };
 
 /** In-process HTTP responders in place of containers. They isolate nothing and end with this process. */
 export class SimulatedRuntime implements ContainerRuntime {
   readonly engine = 'simulated';
-  readonly #responder = new Responder();
-  readonly #running = new Map<string, ListeningContainer>();
-  readonly #startUpMs: number;
+  readonly #host: SimulatedHost;
+  readonly #owner: Owner;
 
-  constructor(options: SimulatedOptions = {}) {
-    this.#startUpMs = options.startUpMs ?? 0;
+  /** Runtimes that share a host see their own owner's containers only, as deployments on one engine do. */
+  constructor(host = new SimulatedHost(), owner = THIS_PROCESS) {
+    this.#host = host;
+    this.#owner = owner;
   }
 
   prepare(): Promise<void> {
@@ -24,46 +21,41 @@ export class SimulatedRuntime implements ContainerRuntime {
 
   async start(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await this.remove(spec.name);
-    const { name, instanceId, keepUntilMs, hostPort, template } = spec;
-    try {
-      const upAtMs = performance.now() + this.#startUpMs;
-      this.#running.set(name, await this.#responder.listen({ name, instanceId, keepUntilMs, template: template.name, hostPort, upAtMs }));
-    } catch (error) {
-      throw new TryItNowError('container_failed', `The simulated container ${name} could not start: ${describeError(error)}`, { cause: error });
-    }
+    await this.#host.start(simulatedSpec(spec, this.#owner));
     if (signal.aborted) {
-      await this.remove(name);
+      await this.remove(spec.name);
       signal.throwIfAborted();
     }
   }
 
-  async remove(name: string): Promise<void> {
-    const found = this.#running.get(name);
-    if (found === undefined) return;
-    await found.stop();
-    // Somebody may have started another of the name meanwhile.
-    if (this.#running.get(name) === found) this.#running.delete(name);
+  remove(name: string): Promise<void> {
+    return this.#host.remove(name);
   }
 
-  /** Runs nothing: every command succeeds, and says what only this container says. */
-  exec(name: string, _call: unknown, signal: AbortSignal): Promise<ExecResult> {
-    if (signal.aborted) return Promise.reject(signal.reason instanceof Error ? signal.reason : new Error(describeError(signal.reason)));
-    if (!this.#running.has(name)) return Promise.reject(new TryItNowError('container_failed', `There is no simulated container ${name} to run a command in`));
-    return Promise.resolve({ exitCode: 0, output: `simulated ${name}\n` });
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection
+  async exec(name: string, _call: unknown, signal: AbortSignal): Promise<ExecResult> {
+    signal.throwIfAborted();
+    return this.#host.exec(name);
   }
 
   list(): Promise<ContainerSummary[]> {
-    return Promise.resolve([...this.#running.values()].map(({ container: { name, instanceId, keepUntilMs } }) => ({
-      name, instanceId, running: true, ...(keepUntilMs === undefined ? {} : { keepUntilMs }),
-    })));
+    return Promise.resolve(this.#host.list(this.#owner));
+  }
+
+  async watch(gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const stop = this.#host.watch(this.#owner, Date.now(), gone);
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    stop();
   }
 
   dismantle(): Promise<boolean> {
-    return Promise.resolve(this.#running.size === 0);
+    return Promise.resolve(!this.#host.hasAnyOf(this.#owner.deployment));
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#running.keys()].map((name) => this.remove(name)));
+    await Promise.all(this.#host.list(this.#owner).map(({ name }) => this.remove(name)));
   }
 }

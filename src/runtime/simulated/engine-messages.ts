@@ -1,0 +1,23 @@
+/** What goes over the socket of a simulated engine that is a process of its own: JSON over HTTP, one request a connection. */
+import Type from 'typebox';
+
+export const START_BODY = Type.Object({
+  owner: Type.Object({ deployment: Type.String(), node: Type.String() }),
+  instanceId: Type.Optional(Type.String()),
+  keepUntilMs: Type.Optional(Type.Integer()),
+  template: Type.String(),
+  hostPort: Type.Integer({ minimum: 1, maximum: 65_535 }),
+});
+
+/** Also each line of the stream of events: one that has ended or disappeared. */
+export const CONTAINER = Type.Object({
+  name: Type.String(),
+  instanceId: Type.Optional(Type.String()),
+  keepUntilMs: Type.Optional(Type.Integer()),
+  running: Type.Boolean(),
+});
+export const CONTAINERS = Type.Array(CONTAINER);
+export const ANY_CONTAINERS = Type.Object({ any: Type.Boolean() });
+export const EXEC_RESULT = Type.Object({ exitCode: Type.Integer(), output: Type.String() });
+/** With every status of 400 and above. */
+export const REFUSAL = Type.Object({ message: Type.String() });

@@ -1,0 +1,138 @@
+import { TryItNowError, describeError } from '../../domain/errors.ts';
+import type { ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
+import { Responder, type ListeningContainer } from './responder.ts';
+
+/** What a real engine's labels say. */
+export interface Owner {
+  readonly deployment: string;
+  readonly node: string;
+}
+
+export interface SimulatedSpec {
+  readonly name: string;
+  readonly owner: Owner;
+  readonly instanceId: string | undefined;
+  readonly keepUntilMs: number | undefined;
+  readonly template: string;
+  readonly hostPort: number;
+}
+
+interface Known {
+  readonly spec: SimulatedSpec;
+  readonly app: ListeningContainer;
+  /** False for one that has ended by itself: as in a real engine, it keeps its name until it is removed. */
+  running: boolean;
+}
+
+interface Departure {
+  readonly atMs: number;
+  readonly owner: Owner;
+  readonly container: ContainerSummary;
+}
+
+/** For watchers that had asked before they were heard: their request takes some milliseconds. */
+const DEPARTURES_KEPT = 1_000;
+
+/** What an engine is for real containers: it knows them by name, whoever they belong to, and says when one is gone. */
+export class SimulatedHost {
+  readonly #responder = new Responder();
+  readonly #known = new Map<string, Known>();
+  readonly #watchers = new Set<(departure: Departure) => void>();
+  readonly #departures: Departure[] = [];
+  readonly #startUpMs: number;
+
+  /** `startUpMs`: from start to the first answer below 400. */
+  constructor({ startUpMs = 0 }: { readonly startUpMs?: number } = {}) {
+    this.#startUpMs = startUpMs;
+  }
+
+  /** Whatever bears the name already is replaced. Throws container_failed. */
+  async start(spec: SimulatedSpec): Promise<void> {
+    const { name, template, hostPort } = spec;
+    await this.remove(name);
+    try {
+      const app = await this.#responder.listen({ name, template, hostPort, upAtMs: performance.now() + this.#startUpMs });
+      // Two starts of one name at once: as with a real engine, one of them fails.
+      if (this.#known.has(name)) {
+        await app.stop();
+        throw new Error('its name is in use');
+      }
+      this.#known.set(name, { spec, app, running: true });
+    } catch (error) {
+      throw new TryItNowError('container_failed', `The simulated container ${name} could not start: ${describeError(error)}`, { cause: error });
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    const found = this.#known.get(name);
+    if (found === undefined) return;
+    await found.app.stop();
+    // Somebody may have removed it meanwhile, and started another of the name.
+    if (this.#known.get(name) !== found) return;
+    this.#known.delete(name);
+    found.running = false;
+    this.#tell(found);
+  }
+
+  /** Ends it as a crash of its app would: nothing answers any more, and it is still listed. Throws container_failed. */
+  async crash(name: string): Promise<void> {
+    const found = this.#running(name);
+    await found.app.stop();
+    found.running = false;
+    this.#tell(found);
+  }
+
+  /** Runs nothing: every command succeeds, and says what only this container says. Throws container_failed. */
+  exec(name: string): ExecResult {
+    return { exitCode: 0, output: `simulated ${this.#running(name).spec.name}\n` };
+  }
+
+  list(owner: Owner): ContainerSummary[] {
+    return [...this.#known.values()].filter(({ spec }) => isOf(spec.owner, owner)).map(summary);
+  }
+
+  /** Whether any node of the deployment has containers here. */
+  hasAnyOf(deployment: string): boolean {
+    return [...this.#known.values()].some(({ spec }) => spec.owner.deployment === deployment);
+  }
+
+  /** Tells of each that ends or disappears, from `sinceMs` (since the epoch) on. Returns what ends it. */
+  watch(owner: Owner, sinceMs: number, gone: (container: ContainerSummary) => void): () => void {
+    const told = (departure: Departure): void => {
+      if (isOf(departure.owner, owner)) gone(departure.container);
+    };
+    for (const departure of this.#departures) if (departure.atMs >= sinceMs) told(departure);
+    this.#watchers.add(told);
+    return () => void this.#watchers.delete(told);
+  }
+
+  /** Ends all of them. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#known.keys()].map((name) => this.remove(name)));
+  }
+
+  #running(name: string): Known {
+    const found = this.#known.get(name);
+    if (found?.running !== true) throw new TryItNowError('container_failed', `No simulated container ${name} is running`);
+    return found;
+  }
+
+  #tell(known: Known): void {
+    const departure = { atMs: Date.now(), owner: known.spec.owner, container: summary(known) };
+    this.#departures.push(departure);
+    this.#departures.splice(0, this.#departures.length - DEPARTURES_KEPT);
+    for (const told of this.#watchers) told(departure);
+  }
+}
+
+function isOf(a: Owner, b: Owner): boolean {
+  return a.deployment === b.deployment && a.node === b.node;
+}
+
+function summary({ spec: { name, instanceId, keepUntilMs }, running }: Known): ContainerSummary {
+  return { name, instanceId, running, ...(keepUntilMs === undefined ? {} : { keepUntilMs }) };
+}
+
+export function simulatedSpec({ name, instanceId, keepUntilMs, hostPort, template }: ContainerSpec, owner: Owner): SimulatedSpec {
+  return { name, owner, instanceId, keepUntilMs, hostPort, template: template.name };
+}
