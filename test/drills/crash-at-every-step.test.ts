@@ -1,0 +1,212 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { sleep } from '../../src/lifecycle/sleep.ts';
+import { discrepancies, readRecords } from '../support/books.ts';
+import { launchEngine, titleFor, whyWithout } from '../support/container-engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { Guest } from '../support/guest.ts';
+import { mariadbSuite, startMariadb } from '../support/mariadb.ts';
+import { ServerProcess, type ServerProcessOptions } from '../support/server-process.ts';
+import { loadTinyImage } from '../support/tiny-image.ts';
+import type { Passed, Side } from '../support/wiretap.ts';
+
+/** Each with everything that follows from it by itself: a take is followed by a refill, a release by a cleanup. */
+const ACTS = ['take', 'extend', 'release', 'expire'] as const;
+type Act = (typeof ACTS)[number];
+
+interface CrashPoint {
+  readonly act: Act;
+  readonly exchange: string;
+  readonly side: Side;
+}
+
+/** Deployments that crash side by side: most of a crash is waiting for what was in flight to come back. */
+const LANES = 3;
+const PORTS_A_LANE = 40;
+const GUESTS_KEPT = 2;
+const REST = { timeoutMs: 90_000, everyMs: 100 };
+/** What was in a killed worker's hands comes back after this. */
+const ACK_WAIT = '5s';
+
+/** Exchanges that change nothing, so that a crash before or after them is one at the next that does; and what runs by the clock. */
+const NO_STEP = [
+  /^engine (GET|HEAD) /,
+  /^mariadb (SELECT|SHOW|SET|USE|START)\b/,
+  /^nats (pull|api|working)\b/,
+  /^valkey (due|find|current-checkpoints|promotion-status|restore-pause|keep-alive|settle-[a-z]+|[A-Z ]+)$/,
+];
+
+const mariadb = mariadbSuite('MariaDB');
+
+describe.skipIf(whyWithout('podman') !== undefined || mariadb.skip)(`a server that is killed at every step (${titleFor('podman')})`, () => {
+  it('loses nothing, leaves nothing behind and takes nothing from a visitor', { timeout: 1_200_000 }, async () => {
+    await using engine = await launchEngine('podman');
+    await using image = await loadTinyImage(engine.socketPath);
+    await using database = await startMariadb();
+    const seed = join(database.dir, 'seed.sql');
+    await writeFile(seed, "CREATE TABLE notes (id INT PRIMARY KEY, text VARCHAR(20)); INSERT INTO notes VALUES (1, 'one');");
+    const app = { image: image.name, port: image.port };
+    const options = (lane: number): ServerProcessOptions => ({
+      engine: 'podman', engineSocket: engine.socketPath, mariadb: database.launched, portRange: [15_000 + lane * PORTS_A_LANE, 15_000 + (lane + 1) * PORTS_A_LANE - 1],
+      env: { QUEUE_ACK_WAIT: ACK_WAIT, CONTAINER_PORT_COOLDOWN: '10s' },
+      templates: [
+        { ...app, name: 'shop', activation: { exec: ['/bin/busybox', 'true'] }, database: { seed }, pool: { target: 2, max: 10 }, ttl: { default: '20m', max: '2h' } },
+        { ...app, name: 'brief', pool: { target: 1, max: 6 }, ttl: { default: '1s', max: '2s' } },
+      ],
+    });
+
+    const points = await discoverPoints(options(0));
+    expect(points.length).toBeGreaterThan(50);
+    const failures: string[] = [];
+    const waiting = [...points];
+    const workThrough = async (lane: number): Promise<void> => {
+      while (waiting.length > 0) {
+        // A lane whose books did not balance goes no further: what follows would only repeat it.
+        await using crashing = await Lane.open(options(lane));
+        for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
+          const problem = await crashing.crashAt(point).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+          if (problem === undefined) continue;
+          failures.push(`killed at the ${point.side} of "${point.exchange}" during ${point.act}:\n${problem}\n${crashing.tail()}`);
+          break;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, (_, lane) => workThrough(lane)));
+    expect(failures.join('\n\n')).toBe('');
+  });
+});
+
+/** What a server does is watched once, undisturbed; each exchange that changes anything is a point to die before and after. */
+async function discoverPoints(options: ServerProcessOptions): Promise<CrashPoint[]> {
+  await using lane = await Lane.open(options);
+  const points = new Map<string, CrashPoint>();
+  const ofTake = new Set<string>();
+  for (const act of ACTS) {
+    for (const { exchange, sides } of await lane.watch(act)) {
+      if (NO_STEP.some((pattern) => pattern.test(exchange))) continue;
+      // Whoever lets an instance expire takes one first.
+      if (act === 'take') ofTake.add(exchange);
+      else if (act === 'expire' && ofTake.has(exchange)) continue;
+      for (const side of sides) points.set(`${act} ${exchange} ${side}`, { act, exchange, side });
+    }
+  }
+  return [...points.values()];
+}
+
+/** One deployment, its guests, and a server that dies again and again. */
+class Lane implements AsyncDisposable {
+  readonly #server: ServerProcess;
+  readonly #guests: Guest[] = [];
+
+  private constructor(server: ServerProcess) {
+    this.#server = server;
+  }
+
+  static async open(options: ServerProcessOptions): Promise<Lane> {
+    const lane = new Lane(await ServerProcess.launch(options));
+    try {
+      // One who holds on to their instance through all of it.
+      const bystander = new Guest(lane.#server, 'shop');
+      await bystander.takeEventually();
+      lane.#guests.push(bystander);
+      await lane.#atRest();
+      return lane;
+    } catch (error) {
+      await lane[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async watch(act: Act): Promise<readonly Passed[]> {
+    const guest = await this.#guestFor(act);
+    await this.#atRest();
+    const stop = this.#server.tripwire.record();
+    await perform(act, guest);
+    if (act === 'expire') await sleep(Math.max(0, guest.expiresAtMs - Date.now()));
+    await this.#settle(act, guest);
+    await this.#atRest();
+    return stop();
+  }
+
+  /** What went wrong, or undefined. */
+  async crashAt({ act, exchange, side }: CrashPoint): Promise<string | undefined> {
+    const guest = await this.#guestFor(act);
+    await this.#atRest();
+    const sprung = this.#server.tripwire.arm({ side, matches: (met) => met === exchange, nth: 1, pid: this.#server.pid });
+    // Its answer may never come.
+    const performed = perform(act, guest).catch(() => undefined);
+    const met = await Promise.race([sprung, sleep(30_000).then(() => undefined)]);
+    if (met === undefined) return 'it was not met within 30 s';
+    await this.#server.gone();
+    await performed;
+    // While nobody answers at the API, those who are in an app notice nothing.
+    for (const other of this.#guests) if (other !== guest) await other.open();
+    await this.#server.start();
+    await this.#settle(act, guest);
+    await this.#atRest();
+    for (const each of this.#guests) await each.open();
+    return undefined;
+  }
+
+  tail(): string {
+    return this.#server.tail();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+  }
+
+  async #guestFor(act: Act): Promise<Guest> {
+    if (act === 'take') return new Guest(this.#server, 'shop');
+    if (act === 'expire') return new Guest(this.#server, 'brief');
+    const [, second] = this.#guests;
+    if (second !== undefined) return second;
+    const guest = new Guest(this.#server, 'shop');
+    await guest.takeEventually();
+    this.#guests.push(guest);
+    return guest;
+  }
+
+  /** Whoever got no answer asks again; then it is as it should be for them. */
+  async #settle(act: Act, guest: Guest): Promise<void> {
+    switch (act) {
+      case 'take':
+        await guest.takeEventually();
+        await guest.open();
+        this.#guests.push(guest);
+        for (const extra of this.#guests.splice(GUESTS_KEPT)) await extra.release();
+        return;
+      case 'extend':
+        if ((await guest.extend(1)) !== 200) throw new Error('the guest could not extend their stay');
+        return;
+      case 'release':
+        if ((await guest.release()) !== 204) throw new Error('the guest could not give their instance back');
+        this.#guests.splice(this.#guests.indexOf(guest), 1);
+        await eventually(() => guest.isShut(), REST);
+        return;
+      case 'expire':
+        if (guest.holds) await eventually(() => guest.isShut(), REST);
+    }
+  }
+
+  /** Books balanced, pools full, and as many instances held as there are guests: nobody's twice, nobody's for nothing. */
+  async #atRest(): Promise<void> {
+    await eventually(async () => {
+      const problems = await discrepancies(this.#server.books);
+      const held = (await readRecords(this.#server.books)).filter(({ state }) => state === 'assigned').map(({ id }) => id).sort();
+      const theirs = this.#guests.map(({ id }) => id).sort();
+      if (held.join() !== theirs.join()) problems.push(`held are ${held.join(', ')}, and the guests have ${theirs.join(', ')}`);
+      if (problems.length > 0) throw new Error(problems.join('\n'));
+    }, REST);
+  }
+}
+
+async function perform(act: Act, guest: Guest): Promise<void> {
+  switch (act) {
+    case 'take':
+    case 'expire': await guest.take(); return;
+    case 'extend': await guest.extend(1); return;
+    case 'release': await guest.release();
+  }
+}

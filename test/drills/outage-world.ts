@@ -1,0 +1,204 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { createRuntime } from '../../src/adapters.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/config.ts';
+import { newHostLabel } from '../../src/domain/ids.ts';
+import { launchCaddy } from '../../src/launcher/caddy.ts';
+import { ChildServer } from '../../src/launcher/child-server.ts';
+import { launchMariadb } from '../../src/launcher/mariadb.ts';
+import { launchNats } from '../../src/launcher/nats.ts';
+import { launchPodman } from '../../src/launcher/podman.ts';
+import { freePort } from '../../src/launcher/ports.ts';
+import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { supervise } from '../../src/launcher/supervise.ts';
+import { launchValkey } from '../../src/launcher/valkey.ts';
+import type { Releasers } from '../../src/lifecycle/releasers.ts';
+import type { BooksOf } from '../support/books.ts';
+import { silent } from '../support/store.ts';
+
+export const PARTS = ['nats', 'valkey', 'caddy', 'podman', 'mariadb', 'api', 'discovery'] as const;
+export type PartName = (typeof PARTS)[number];
+
+/** A server that an outage is about. */
+export class Part {
+  readonly #launch: () => Promise<ChildServer>;
+  readonly #wipe: () => Promise<unknown>;
+  #server: ChildServer;
+
+  private constructor(server: ChildServer, launch: () => Promise<ChildServer>, wipe: () => Promise<unknown>) {
+    this.#server = server;
+    this.#launch = launch;
+    this.#wipe = wipe;
+  }
+
+  static async start(launch: () => Promise<ChildServer>, wipe: () => Promise<unknown> = () => Promise.resolve()): Promise<Part> {
+    return new Part(await launch(), launch, wipe);
+  }
+
+  get server(): ChildServer {
+    return this.#server;
+  }
+
+  /** Without a chance to say goodbye. */
+  async kill(): Promise<void> {
+    this.#server.signal('SIGKILL');
+    await this.#server.exited;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.signal('SIGCONT');
+    await this.#server.stop();
+  }
+
+  async start(): Promise<void> {
+    this.#server = await this.#launch();
+  }
+
+  /** What it keeps on disk is deleted; only while it is stopped. */
+  async wipe(): Promise<void> {
+    await this.#wipe();
+  }
+
+  hang(): void {
+    this.#server.signal('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.#server.signal('SIGCONT');
+  }
+}
+
+export interface WorldOptions {
+  readonly engine: 'simulated' | 'podman';
+  /** Of the default template, in the shape of a templates file. */
+  readonly app: Readonly<Record<string, unknown>>;
+  readonly target: number;
+  readonly max: number;
+  readonly workers: number;
+  /** A second template whose instances have a database each. */
+  readonly databases: boolean;
+  readonly portRange: readonly [number, number];
+}
+
+export interface World {
+  readonly config: Config;
+  readonly api: string;
+  readonly proxyPort: number;
+  readonly books: BooksOf;
+  part(name: PartName): Part;
+  /** What the server wrote, for the message of a failure. */
+  serverLog(): string;
+}
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export const WITH_DATABASE = 'shop';
+
+/** Every part for real, the server and discovery as the processes that people run, all of it gone with the releasers. */
+export async function startWorld(options: WorldOptions, releasers: Releasers): Promise<World> {
+  const dir = await mkdtemp(join(tmpdir(), 'try-it-now-outage-'));
+  releasers.push('folder', () => rm(dir, { recursive: true, force: true }));
+  const parts = new Map<PartName, Part>();
+  const keep = async (name: PartName, launch: () => Promise<{ readonly server: ChildServer }>, folder: string): Promise<void> => {
+    await mkdir(folder, { recursive: true });
+    const wipe = async (): Promise<void> => {
+      await rm(folder, { recursive: true });
+      await mkdir(folder);
+    };
+    const part = await Part.start(async () => (await launch()).server, wipe);
+    releasers.push(name, () => part.stop());
+    parts.set(name, part);
+  };
+  const ports = { valkey: await freePort(), nats: await freePort(), natsMonitor: await freePort(), caddyAdmin: await freePort(), proxy: await freePort(), server: await freePort(), discovery: await freePort(), discoveryMetrics: await freePort() };
+  const folders = { valkey: join(dir, 'valkey'), nats: join(dir, 'nats'), caddy: join(dir, 'caddy'), podman: join(dir, 'podman'), mariadb: join(dir, 'mariadb') };
+  await Promise.all([
+    keep('valkey', () => launchValkey({ dir: folders.valkey, port: ports.valkey, persistent: true }), folders.valkey),
+    keep('nats', () => launchNats({ dir: folders.nats, port: ports.nats, monitorPort: ports.natsMonitor }), folders.nats),
+    keep('caddy', () => launchCaddy({ dir: folders.caddy, adminPort: ports.caddyAdmin }), folders.caddy),
+  ]);
+  const engineSocket = join(options.engine === 'podman' ? folders.podman : dir, 'engine.sock');
+  const engineEnv: Record<string, string> = {};
+  if (options.engine === 'podman') {
+    await keep('podman', () => launchPodman({ socketPath: engineSocket }), folders.podman);
+    engineEnv['PODMAN_SOCKET'] = engineSocket;
+  } else {
+    const engine = await launchSimulatedEngine({ socketPath: engineSocket });
+    releasers.push('the simulated engine', () => engine.server.stop());
+    engineEnv['SIMULATED_SOCKET'] = engineSocket;
+  }
+  let login = { socketPath: '', user: '', password: '', passwordFile: '' };
+  if (options.databases) {
+    await keep('mariadb', async () => {
+      const launched = await launchMariadb({ dir: folders.mariadb });
+      login = launched;
+      return launched;
+    }, folders.mariadb);
+    Object.assign(engineEnv, { DATABASE_SOCKET: login.socketPath, DATABASE_USER: login.user, DATABASE_PASSWORD_FILE: login.passwordFile });
+  }
+
+  const env = {
+    ...engineEnv, ...(await templatesFile(dir, options)), CONTAINER_MODE: options.engine, DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
+    VALKEY_ADDR: `127.0.0.1:${ports.valkey}`, NATS_URL: `nats://127.0.0.1:${ports.nats}`, CADDY_ADMIN_URL: `http://127.0.0.1:${ports.caddyAdmin}`,
+    PROXY_LISTEN: `:${ports.proxy}`, SERVER_PORT: String(ports.server), DISCOVERY_ADDR: `127.0.0.1:${ports.discovery}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${ports.discoveryMetrics}`,
+    DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'), CONTAINER_PORT_RANGE_START: String(options.portRange[0]), CONTAINER_PORT_RANGE_END: String(options.portRange[1]), CONTAINER_PORT_COOLDOWN: '10s',
+    RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', QUEUE_WORKER_COUNT: String(options.workers), CRIU_ENABLED: 'false',
+  };
+  const { config } = loadConfig(env);
+  releasers.push('containers', () => removeContainers(config, options.engine));
+  await superviseDiscovery(env, parts, releasers);
+
+  const api = `http://127.0.0.1:${ports.server}`;
+  const server = await Part.start(() => ChildServer.start({ name: 'server', command: process.execPath, args: [MAIN, 'serve'], env, isUp: async () => (await fetch(`${api}/health`)).ok, startTimeoutMs: 30_000 }));
+  releasers.push('server', () => server.stop());
+  parts.set('api', server);
+  return {
+    config, api, proxyPort: ports.proxy,
+    books: {
+      valkeyPort: ports.valkey, natsUrl: env.NATS_URL, caddyAdminUrl: env.CADDY_ADMIN_URL, proxyPort: ports.proxy, deployment: env.DEPLOYMENT, portRange: options.portRange,
+      engine: { kind: options.engine, socketPath: engineSocket }, targets: Object.fromEntries(config.templates.map(({ name, pool }) => [name, pool.target])),
+      ...(options.databases ? { mariadb: { socketPath: login.socketPath, user: login.user, password: login.password } } : {}),
+    },
+    part: (name) => {
+      const part = parts.get(name);
+      if (part === undefined) throw new Error(`this world has no ${name}`);
+      return part;
+    },
+    serverLog: () => server.server.tail(60),
+  };
+}
+
+async function templatesFile(dir: string, { app, target, max, databases }: WorldOptions): Promise<{ readonly TEMPLATES_FILE: string }> {
+  const plain = { name: 'tiny', title: 'Tiny', image: 'localhost/unused', port: 80, ...app, pool: { target, max, replenish_threshold: 0 } };
+  await writeFile(join(dir, 'seed.sql'), 'CREATE TABLE notes (id INT PRIMARY KEY, text VARCHAR(80)); INSERT INTO notes VALUES (1, \'first\');\n');
+  const shop = { ...plain, name: WITH_DATABASE, title: 'With a database', database: { seed: 'seed.sql' }, activation: { exec: ['/bin/true'] }, pool: { target: 3, max: 40, replenish_threshold: 0 } };
+  const file = join(dir, 'templates.yaml');
+  await writeFile(file, stringify({ templates: databases ? [plain, shop] : [plain] }));
+  return { TEMPLATES_FILE: file };
+}
+
+/** Kept running as `up` keeps it. */
+async function superviseDiscovery(env: Readonly<Record<string, string>>, parts: Map<PartName, Part>, releasers: Releasers): Promise<void> {
+  const launch = (): Promise<ChildServer> => ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env, saysUp: 'Discovery answers' });
+  const supervised = await supervise('discovery', async () => {
+    const part = await Part.start(launch);
+    parts.set('discovery', part);
+    return { server: part.server };
+  }, { onLost: () => undefined, onRestored: () => undefined });
+  releasers.push('discovery', async () => {
+    parts.get('discovery')?.goOn();
+    await supervised.stop();
+  });
+}
+
+async function removeContainers(config: Config, engine: 'simulated' | 'podman'): Promise<void> {
+  const runtime = createRuntime(engine, config, silent);
+  try {
+    await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
+    if (!(await runtime.dismantle())) throw new Error('containers of the test are still there');
+  } finally {
+    await runtime.close();
+  }
+}
