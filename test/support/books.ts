@@ -1,0 +1,269 @@
+import { createHash } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect as connectNats } from '@nats-io/transport-node';
+import { Redis as Valkey } from 'iovalkey';
+import { createConnection } from 'mariadb';
+
+/** Where the books of one deployment lie. Nothing of the code under test is asked or used. */
+export interface BooksOf {
+  readonly valkeyPort: number;
+  readonly natsUrl: string;
+  readonly caddyAdminUrl: string;
+  readonly proxyPort: number;
+  readonly deployment: string;
+  readonly portRange: readonly [number, number];
+  readonly engine: { readonly kind: 'podman' | 'simulated'; readonly socketPath: string };
+  readonly mariadb?: { readonly socketPath: string; readonly user: string; readonly password: string };
+  /** How many should be ready, by template. */
+  readonly targets: Readonly<Record<string, number>>;
+}
+
+/** What of a record the books are about. */
+export interface Entry {
+  readonly id: string;
+  readonly label: string;
+  readonly template: string;
+  readonly container: string;
+  readonly state: string;
+  readonly port: number | null;
+  readonly database: string | null;
+  readonly deadlineMs: number | null;
+  readonly endOfLifeMs: number | null;
+  readonly owner: string | null;
+  readonly reason: string | null;
+}
+
+interface Ledger {
+  readonly records: readonly Entry[];
+  readonly ready: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly assigned: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly leaving: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly tickets: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly hostnames: Readonly<Record<string, string>>;
+  readonly available: readonly string[];
+  readonly cooling: readonly string[];
+  readonly held: Readonly<Record<string, string>>;
+}
+
+/**
+ * Everything that is out of order in a deployment that has come to rest, in words; empty: each container, port, database,
+ * user, ticket, record and name is accounted for exactly once, and the pools are full. Work still under way shows up
+ * here too, so it is asked until it is empty.
+ */
+export async function discrepancies(of: BooksOf): Promise<string[]> {
+  const [ledger, containers, networks, databases, tasks, sites] = await Promise.all([readLedger(of), listContainers(of), listNetworks(of), listDatabases(of), listTasks(of), caddyServers(of)]);
+  return [
+    ...poolProblems(of, ledger),
+    ...containerProblems(ledger, containers),
+    ...portProblems(of, ledger),
+    ...indexProblems(ledger),
+    ...hostnameProblems(ledger),
+    ...databaseProblems(ledger, databases),
+    ...tasks,
+    ...networkProblems(of, networks),
+    ...sites,
+  ];
+}
+
+/** The records as they are stored. */
+export async function readRecords(of: BooksOf): Promise<readonly Entry[]> {
+  return (await readLedger(of)).records;
+}
+
+async function readLedger({ valkeyPort }: BooksOf): Promise<Ledger> {
+  const valkey = new Valkey(valkeyPort, '127.0.0.1');
+  try {
+    const indexes = async (prefix: string): Promise<Map<string, Map<string, number>>> => {
+      const keys = await valkey.keys(`${prefix}:*`);
+      return new Map(await Promise.all(keys.map(async (key) => {
+        const flat = await valkey.zrange(key, 0, -1, 'WITHSCORES');
+        const members = new Map(flat.flatMap((member, at) => (at % 2 === 0 ? [[member, Number(flat[at + 1])] as const] : [])));
+        return [key.slice(prefix.length + 1), members] as const;
+      })));
+    };
+    const [texts, hostnames, available, cooling, held] = await Promise.all([
+      valkey.hgetall('instances'), valkey.hgetall('hostnames'), valkey.smembers('available_ports'), valkey.zrange('cooling_ports', 0, -1), valkey.hgetall('held_ports'),
+    ]);
+    const [ready, assigned, leaving, tickets] = await Promise.all(['ready', 'assigned', 'leaving', 'warming'].map(indexes));
+    if (ready === undefined || assigned === undefined || leaving === undefined || tickets === undefined) throw new Error('four indexes were asked for');
+    const records = Object.entries(texts).map(([id, record]) => {
+      const entry = JSON.parse(record) as Entry;
+      if (entry.id !== id) throw new Error(`the record ${record} is stored under ${id}`);
+      return entry;
+    });
+    return { records, ready, assigned, leaving, tickets, hostnames, available, cooling, held };
+  } finally {
+    valkey.disconnect();
+  }
+}
+
+function poolProblems({ targets }: BooksOf, { records, tickets }: Ledger): string[] {
+  const problems = records.filter(({ state }) => state !== 'ready' && state !== 'assigned').map(({ id, state, reason }) => `instance ${id} is ${state}${reason === null ? '' : ` (${reason})`}`);
+  for (const [template, target] of Object.entries(targets)) {
+    const ready = records.filter((record) => record.template === template && record.state === 'ready').length;
+    if (ready !== target) problems.push(`${ready} of ${template} are ready instead of ${target}`);
+  }
+  for (const [template, members] of tickets) problems.push(...[...members.keys()].map((id) => `the ticket ${id} of ${template} is out`));
+  return problems;
+}
+
+interface Container {
+  readonly name: string;
+  readonly running: boolean;
+  /** Undefined where the engine does not list it. */
+  readonly port: number | undefined;
+}
+
+function containerProblems({ records }: Ledger, containers: readonly Container[]): string[] {
+  const problems: string[] = [];
+  const byName = new Map(containers.map((container) => [container.name, container]));
+  if (byName.size !== containers.length) problems.push('two containers have one name');
+  for (const { id, container, state, port } of records) {
+    const found = byName.get(container);
+    byName.delete(container);
+    if (found === undefined) problems.push(`the container ${container} of ${state} instance ${id} is not there`);
+    else if (!found.running) problems.push(`the container ${container} of ${state} instance ${id} does not run`);
+    else if (found.port !== undefined && found.port !== port) problems.push(`the container ${container} is published on ${found.port}, its record says ${port ?? 'none'}`);
+  }
+  return [...problems, ...[...byName.keys()].map((name) => `no record knows the container ${name}`), ...twice('container', records.map(({ container }) => container))];
+}
+
+function portProblems({ portRange: [start, end] }: BooksOf, { records, available, cooling, held }: Ledger): string[] {
+  const everywhere = [...available, ...cooling, ...Object.keys(held)];
+  const problems = twice('port', everywhere);
+  const known = new Set(everywhere.map(Number));
+  for (let port = start; port <= end; port += 1) if (!known.delete(port)) problems.push(`the port ${port} is lost`);
+  for (const port of known) problems.push(`the port ${port} is outside the range`);
+  const holders = new Map(records.map(({ id, port }) => [id, port]));
+  for (const [port, id] of Object.entries(held)) if (holders.get(id) !== Number(port)) problems.push(`the port ${port} is held by ${id}, whose record says ${holders.get(id) ?? 'nothing'}`);
+  for (const { id, port } of records) if (port !== null && held[String(port)] !== id) problems.push(`instance ${id} has the port ${port}, which ${held[String(port)] ?? 'nobody'} holds`);
+  return problems;
+}
+
+function indexProblems({ records, ready, assigned, leaving }: Ledger): string[] {
+  const problems: string[] = [];
+  const expected = new Map<string, number | null>();
+  for (const { id, template, state, deadlineMs, endOfLifeMs } of records) {
+    if (state === 'ready') expected.set(`ready ${template} ${id}`, endOfLifeMs);
+    else if (state === 'assigned') expected.set(`assigned ${template} ${id}`, deadlineMs);
+    else if (state === 'releasing' || state === 'quarantined') expected.set(`leaving ${template} ${id}`, null);
+  }
+  for (const [index, byTemplate] of Object.entries({ ready, assigned, leaving })) {
+    for (const [template, members] of byTemplate) {
+      for (const [id, score] of members) {
+        const entry = `${index} ${template} ${id}`;
+        const wanted = expected.get(entry);
+        if (wanted === undefined) problems.push(`${id} is in ${index}:${template}, where it does not belong`);
+        else if (wanted !== null && wanted !== score) problems.push(`${id} stands at ${score} in ${index}:${template} instead of ${wanted}`);
+        expected.delete(entry);
+      }
+    }
+  }
+  return [...problems, ...[...expected.keys()].map((entry) => `missing from its index: ${entry}`)];
+}
+
+function hostnameProblems({ records, hostnames }: Ledger): string[] {
+  const problems = twice('label', records.map(({ label }) => label));
+  const left = new Map(Object.entries(hostnames));
+  for (const { id, label, state, port } of records.filter((record) => record.state === 'ready' || record.state === 'assigned')) {
+    const entry = left.get(label);
+    left.delete(label);
+    if (entry === undefined) {
+      problems.push(`the name of ${state} instance ${id} does not resolve`);
+      continue;
+    }
+    const { id: named, port: leadsTo } = JSON.parse(entry) as { id: string; port: number };
+    if (named !== id || leadsTo !== port) problems.push(`the name of ${id} leads to ${named} at ${leadsTo} instead of ${port ?? 'no port'}`);
+  }
+  for (const [label, entry] of left) problems.push(`the name ${label} resolves without a live instance: ${entry}`);
+  return problems;
+}
+
+function databaseProblems({ records }: Ledger, databases: { readonly names: readonly string[]; readonly users: readonly string[] }): string[] {
+  const wanted = new Set(records.flatMap(({ database }) => database ?? []));
+  const compare = (what: string, found: readonly string[]): string[] => [
+    ...found.filter((name) => !wanted.has(name)).map((name) => `no record knows the ${what} ${name}`),
+    ...[...wanted].filter((name) => !found.includes(name)).map((name) => `the ${what} ${name} of a record is not there`),
+  ];
+  return [...compare('database', databases.names), ...compare('database user', databases.users), ...twice('database', records.flatMap(({ database }) => database ?? []))];
+}
+
+function networkProblems({ deployment }: BooksOf, networks: readonly string[]): string[] {
+  const planned = [`try-it-now-closed-${deployment}`, `try-it-now-egress-${deployment}`];
+  return networks.filter((name) => !planned.includes(name)).map((name) => `the network ${name} is in no plan`);
+}
+
+function twice(what: string, all: readonly (string | number)[]): string[] {
+  return all.filter((one, at) => all.indexOf(one) !== at).map((one) => `the ${what} ${one} is in the books twice`);
+}
+
+interface EngineContainer {
+  readonly Names: readonly string[];
+  readonly State: string;
+  readonly Ports?: readonly { readonly PublicPort?: number; readonly IP?: string }[] | null;
+}
+
+async function listContainers({ engine, deployment }: BooksOf): Promise<Container[]> {
+  if (engine.kind === 'simulated') {
+    const listed = (await ask({ socketPath: engine.socketPath, path: `/containers?deployment=${deployment}&node=node0` })) as readonly { readonly name: string; readonly running: boolean }[];
+    return listed.map(({ name, running }) => ({ name, running, port: undefined }));
+  }
+  const filters = encodeURIComponent(JSON.stringify({ label: [`try-it-now.deployment=${deployment}`] }));
+  const found = (await ask({ socketPath: engine.socketPath, path: `/containers/json?all=true&filters=${filters}` })) as readonly EngineContainer[];
+  return found.map(({ Names, State, Ports }) => ({ name: (Names[0] ?? '').replace(/^\//, ''), running: State === 'running', port: Ports?.[0]?.PublicPort ?? 0 }));
+}
+
+async function listNetworks({ engine, deployment }: BooksOf): Promise<string[]> {
+  if (engine.kind === 'simulated') return [];
+  const networks = (await ask({ socketPath: engine.socketPath, path: '/networks' })) as readonly { readonly Name: string; readonly Labels?: Readonly<Record<string, string>> }[];
+  return networks.filter(({ Labels }) => Labels?.['try-it-now.deployment'] === deployment).map(({ Name }) => Name);
+}
+
+/** Those of instances, and whatever else of the deployment's but its seeds. */
+async function listDatabases({ mariadb, deployment }: BooksOf): Promise<{ names: string[]; users: string[] }> {
+  if (mariadb === undefined) return { names: [], users: [] };
+  const prefix = `tin_${createHash('sha256').update(`deployment ${deployment}`).digest('hex').slice(0, 8)}_`;
+  const connection = await createConnection(mariadb);
+  try {
+    const ours = async (sql: string): Promise<string[]> => (await connection.query<{ name: string }[]>(sql)).map(({ name }) => name).filter((name) => name.startsWith(prefix));
+    const names = await ours('SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA');
+    const users = await ours('SELECT User AS name FROM mysql.global_priv');
+    return { names: names.filter((name) => !name.startsWith(`${prefix}s_`)), users };
+  } finally {
+    await connection.end();
+  }
+}
+
+async function listTasks({ natsUrl }: BooksOf): Promise<string[]> {
+  const nats = await connectNats({ servers: new URL(natsUrl).host });
+  try {
+    const manager = await jetstreamManager(nats);
+    const count = async (stream: string): Promise<number> => (await manager.streams.info(stream)).state.messages;
+    const [waiting, dead] = [await count('PROVISIONING'), await count('PROVISIONING_DEAD')];
+    return [...(waiting === 0 ? [] : [`${waiting} tasks are in the queue`]), ...(dead === 0 ? [] : [`${dead} tasks are dead`])];
+  } finally {
+    await nats.close();
+  }
+}
+
+async function caddyServers({ caddyAdminUrl, proxyPort }: BooksOf): Promise<string[]> {
+  const { hostname, port } = new URL(caddyAdminUrl);
+  const servers = (await ask({ host: hostname, port: Number(port), path: '/config/apps/http/servers' })) as Readonly<Record<string, { readonly listen: readonly string[] }>> | null;
+  const listens = Object.entries(servers ?? {}).map(([name, { listen }]) => `${name} on ${listen.join(', ')}`);
+  return listens.join('; ') === `demo on :${proxyPort}` ? [] : [`Caddy serves "${listens.join('; ')}" instead of demo on :${proxyPort}`];
+}
+
+async function ask(where: { readonly socketPath?: string; readonly host?: string; readonly port?: number; readonly path: string }): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ ...where, agent: false }, (response) => {
+      text(response).then((body) => {
+        if (response.statusCode === 200) resolve(JSON.parse(body));
+        else reject(new Error(`${where.path} answered ${response.statusCode ?? 0}: ${body}`));
+      }).catch(reject);
+    });
+    request.once('error', reject);
+    request.end();
+  });
+}
