@@ -5,7 +5,7 @@ import { canMove } from '../../src/domain/lifecycle.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { keys } from '../../src/store/keys.ts';
 
-/** Everything the store holds about one template on one node, read in one moment. */
+/** Everything the store holds about some templates on one node, read in one moment. */
 export interface StoreBooks {
   readonly records: ReadonlyMap<string, Instance>;
   readonly ready: ReadonlyMap<string, number>;
@@ -27,20 +27,21 @@ function scores(pairs: readonly string[]): Map<string, number> {
 }
 
 /** One transaction, so that no script can run between two of the looks. */
-export async function readStoreBooks(valkey: Valkey, template: string): Promise<StoreBooks> {
-  const replies = await valkey.multi()
-    .hgetall(keys.instances)
-    .zrange(keys.ready(template), 0, -1, 'WITHSCORES').zrange(keys.warming(template), 0, -1, 'WITHSCORES')
-    .zrange(keys.assigned(template), 0, -1, 'WITHSCORES').zrange(keys.leaving(template), 0, -1, 'WITHSCORES')
-    .smembers(keys.availablePorts(NODE)).zrange(keys.coolingPorts(NODE), 0, -1).hgetall(keys.heldPorts(NODE)).hgetall(keys.hostnames)
-    .exec();
-  const [records, ready, tickets, assigned, leaving, available, cooling, held, hostnames] = (replies ?? []).map(([error, reply]) => {
+export async function readStoreBooks(valkey: Valkey, ...templates: readonly string[]): Promise<StoreBooks> {
+  const asked = valkey.multi()
+    .hgetall(keys.instances).smembers(keys.availablePorts(NODE)).zrange(keys.coolingPorts(NODE), 0, -1).hgetall(keys.heldPorts(NODE)).hgetall(keys.hostnames);
+  const indexes = [keys.ready, keys.warming, keys.assigned, keys.leaving];
+  for (const index of indexes) for (const template of templates) asked.zrange(index(template), 0, -1, 'WITHSCORES');
+  const replies = ((await asked.exec()) ?? []).map(([error, reply]) => {
     if (error !== null) throw error;
     return reply;
-  }) as [Record<string, string>, string[], string[], string[], string[], string[], string[], Record<string, string>, Record<string, string>];
+  });
+  const [records, available, cooling, held, hostnames, ...members] = replies as [Record<string, string>, string[], string[], Record<string, string>, Record<string, string>, ...string[][]];
+  const [ready, tickets, assigned, leaving] = indexes.map((_, at) => scores(members.slice(at * templates.length, (at + 1) * templates.length).flat()));
+  if (ready === undefined || tickets === undefined || assigned === undefined || leaving === undefined) throw new Error('four indexes were asked for');
   return {
     records: new Map(Object.entries(records).map(([id, text]) => [id, JSON.parse(text) as Instance])),
-    ready: scores(ready), tickets: scores(tickets), assigned: scores(assigned), leaving: scores(leaving),
+    ready, tickets, assigned, leaving,
     available: available.map(Number), cooling: cooling.map(Number), held: new Map(Object.entries(held).map(([port, id]) => [Number(port), id])),
     hostnames: new Map(Object.entries(hostnames).map(([label, text]) => [label, JSON.parse(text) as { id: string; port: number }])),
   };

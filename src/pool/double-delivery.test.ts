@@ -1,0 +1,239 @@
+import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { request } from 'undici';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CleanupTask, ProvisionTask } from '../domain/task.ts';
+import { Catalogue } from '../domain/template.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+import { SimulatedHost } from '../runtime/simulated/simulated-host.ts';
+import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import { HttpProbe } from '../runtime/readiness/http-probe.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { HeldWire, type Direction } from '../../test/support/held-wire.ts';
+import { startProxyWorld, type ProxyWorld } from '../../test/support/proxy.ts';
+import { TestNats } from '../../test/support/queue.ts';
+import { silent } from '../../test/support/store.ts';
+import { expectIndexesToAgree, expectPortsToBalance, readStoreBooks, type StoreBooks } from '../../test/support/store-books.ts';
+import { template as tiny } from '../../test/support/templates.ts';
+import { cleanUp } from './cleanup.ts';
+import type { TaskContext, TaskQueue } from './ports.ts';
+import { provision, type ProvisionParts } from './provision.ts';
+
+/** Room for every case at once. */
+const RANGE = { start: 23_000, end: 23_149 };
+/** One for each case, so that none can open the breaker of another. */
+const templates = Array.from({ length: 100 }, (_, at) => tiny({ name: `case-${at}`, pool: { target: 1, max: 1, replenishThreshold: 0 } }));
+const NAMES = templates.map(({ name }) => name);
+/** Over soon, because the next worker has to wait for it. */
+const LEASE_MS = 600;
+/** Requests to the store in one provision or cleanup, and some more: beyond the last one nothing is held. */
+const PROVISION_REQUESTS = 11;
+const CLEANUP_REQUESTS = 6;
+const never: TaskContext = { attempt: 1, signal: new AbortController().signal };
+
+const releasers = new Releasers();
+const host = new SimulatedHost();
+let world: ProxyWorld;
+let queue: TaskQueue;
+let cases = 0;
+
+/** What one process has of its own: a connection to the store, and a client of the engine. */
+interface Process {
+  readonly store: Store;
+  readonly parts: ProvisionParts;
+}
+
+async function startProcess(port = world.names.port): Promise<Process> {
+  const store = await openStore({
+    valkey: { host: '127.0.0.1', port, password: undefined }, node: { name: 'node0', address: '127.0.0.1' }, limits: { hourly: 0, daily: 0 },
+    portRange: RANGE, portCoolDownMs: 50, leaseMs: LEASE_MS, log: silent,
+  });
+  releasers.push('store', store.close);
+  const { takes, departures, arrivals, promotions } = store;
+  return { store, parts: {
+    takes, departures, arrivals, promotions, queue, runtime: new SimulatedRuntime(host), databases: undefined, restorer: undefined, probe: new HttpProbe(), log: silent,
+    catalogue: new Catalogue(templates), observer: new Metrics({ templates: NAMES, version: 'test' }), node: { name: 'node0', address: '127.0.0.1' },
+    address: { baseDomain: world.baseDomain, scheme: 'http', port: world.proxyPort }, proxyUrl: `http://127.0.0.1:${world.proxyPort}`, onDemand: () => undefined,
+  } };
+}
+
+let steady: Process;
+beforeAll(async () => {
+  world = await startProxyWorld(releasers);
+  const nats = await TestNats.start();
+  releasers.push('nats', () => nats[Symbol.asyncDispose]());
+  ({ queue } = await nats.publisher());
+  releasers.push('containers', async () => {
+    const runtime = new SimulatedRuntime(host);
+    await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
+  });
+  steady = await startProcess();
+  await steady.store.census.settlePorts();
+});
+afterAll(() => releasers.releaseAll(silent));
+
+async function newTask(): Promise<ProvisionTask> {
+  const template = templates[cases];
+  if (template === undefined) throw new Error('more cases than templates');
+  cases += 1;
+  const [id] = await steady.store.arrivals.reserve(template);
+  if (id === undefined) throw new Error('no ticket for the first instance of a template');
+  return { v: 1, kind: 'provision', id, template: template.name };
+}
+
+const books = (): Promise<StoreBooks> => readStoreBooks(world.names.valkey, ...NAMES);
+
+/** All that one instance is: its record, its place in the books, its name, and a connection into its one container that is not cut. */
+interface Sight {
+  readonly seen: object;
+  readonly connection: Socket;
+}
+
+async function lookAt(id: string): Promise<Sight> {
+  const { records, ready, tickets: out, held, hostnames, leaving, assigned } = await books();
+  const record = records.get(id);
+  if (record?.port == null) throw new Error(`${id} has no port`);
+  const containers = (await new SimulatedRuntime(host).list()).filter(({ instanceId }) => instanceId === id);
+  expect(containers, `containers of ${id}`).toEqual([{ name: record.container, instanceId: id, running: true }]);
+  const answer = await request(`http://127.0.0.1:${record.port}/`, { headers: { accept: 'application/json' } });
+  expect(await answer.body.json()).toMatchObject({ container: record.container });
+  const connection = connect(record.port, '127.0.0.1');
+  connection.on('error', () => undefined);
+  releasers.push('connection', () => connection.destroy());
+  await once(connection, 'connect');
+  return { connection, seen: { record, held: held.get(record.port), name: hostnames.get(record.label), at: [ready.get(id), out.get(id), assigned.get(id), leaving.get(id)] } };
+}
+
+async function expectUnchanged(id: string, before: Sight): Promise<void> {
+  const after = await lookAt(id);
+  expect(after.seen).toEqual(before.seen);
+  expect(before.connection.closed, `the container of ${id} is the same one`).toBe(false);
+}
+
+async function expectReady(id: string): Promise<Sight> {
+  const sight = await lookAt(id);
+  expect(sight.seen).toMatchObject({ record: { id, state: 'ready' }, at: [expect.any(Number), undefined, undefined, undefined] });
+  return sight;
+}
+
+async function expectAbsent(id: string, before: StoreBooks): Promise<void> {
+  const { records, cooling, available, leaving, ready, hostnames } = await books();
+  const { port, label } = before.records.get(id) ?? {};
+  expect([records.has(id), leaving.has(id), ready.has(id), hostnames.has(label ?? '')]).toEqual([false, false, false, false]);
+  expect([...cooling, ...available]).toContain(port);
+  expect((await new SimulatedRuntime(host).list()).filter(({ instanceId }) => instanceId === id)).toEqual([]);
+}
+
+/** A process whose wire to the store stands still at the `nth` exchange from now on. */
+async function startHeld(direction: Direction, nth: number): Promise<Process & { readonly wire: HeldWire }> {
+  const wire = await HeldWire.to({ host: '127.0.0.1', port: world.names.port });
+  releasers.push('wire', () => wire[Symbol.asyncDispose]());
+  const process = await startProcess(wire.port);
+  wire.holdAt(direction, nth);
+  return { ...process, wire };
+}
+
+const points = (last: number): (readonly [Direction, number])[] => (['request', 'reply'] as const).flatMap((direction) => Array.from({ length: last }, (_, at) => [direction, at + 1] as const));
+
+describe('a provision task delivered twice', () => {
+  it('makes one instance, whether at once or one after the other', async () => {
+    const [other, task] = [await startProcess(), await newTask()];
+    await Promise.all([provision(steady.parts, task, never), provision(other.parts, task, never)]);
+    const sight = await expectReady(task.id);
+    await provision(other.parts, task, never);
+    await expectUnchanged(task.id, sight);
+  });
+
+  it('leaves an instance alone that was handed out since', async () => {
+    const task = await newTask();
+    await provision(steady.parts, task, never);
+    const template = steady.parts.catalogue.get(task.template) ?? templates[0];
+    if (template === undefined) throw new Error('there are templates');
+    expect(await steady.store.takes.take({ template, subject: 's', owner: 'ann', idempotencyKey: undefined, ttlMs: 60_000 })).toMatchObject({ kind: 'taken', id: task.id });
+    const sight = await lookAt(task.id);
+    await provision(steady.parts, task, never);
+    await expectUnchanged(task.id, sight);
+  });
+
+  it('leaves the successor\'s instance alone when the first worker stood still at any point and comes back after its end', async () => {
+    await Promise.all(points(PROVISION_REQUESTS).map(async ([direction, nth]) => {
+      const { parts, wire } = await startHeld(direction, nth);
+      const task = await newTask();
+      const first = provision(parts, task, never).catch((error: unknown) => error);
+      await Promise.race([wire.held, first]);
+      await provision(steady.parts, task, never);
+      const sight = await expectReady(task.id);
+      wire.letGo();
+      await first;
+      await expectUnchanged(task.id, sight);
+    }));
+  });
+
+  it('ends in one sound instance when the first worker gave its exchange up and that is carried out late', async () => {
+    await Promise.all(points(PROVISION_REQUESTS).map(async ([direction, nth]) => {
+      const { parts, wire } = await startHeld(direction, nth);
+      const task = await newTask();
+      await provision(parts, task, never).catch(() => undefined);
+      wire.letGo();
+      // The queue's next try. What the first one may have left behind late is seen to before it, or not: both are right.
+      await eventually(() => provision(steady.parts, task, never));
+      const sight = await expectReady(task.id);
+      await expectUnchanged(task.id, sight);
+    }));
+  });
+});
+
+describe('a cleanup task delivered twice', () => {
+  async function leaving(): Promise<{ readonly task: CleanupTask; readonly before: StoreBooks }> {
+    const task = await newTask();
+    await provision(steady.parts, task, never);
+    const { id } = task;
+    const before = await books();
+    const record = before.records.get(id);
+    if (record === undefined) throw new Error('it has just become ready');
+    await steady.store.departures.release(record, 'retired', { from: ['ready'] });
+    return { task: { v: 1, kind: 'cleanup', id, node: 'node0' }, before };
+  }
+
+  it('takes down once, whether at once or one after the other', async () => {
+    const other = await startProcess();
+    const { task, before } = await leaving();
+    await Promise.all([cleanUp(steady.parts, task), cleanUp(other.parts, task)]);
+    await expectAbsent(task.id, before);
+    const after = await books();
+    await cleanUp(other.parts, task);
+    expect((await books()).records).toEqual(after.records);
+  });
+
+  it('leaves alone what has become of the port when a worker stood still at any point', async () => {
+    await Promise.all(points(CLEANUP_REQUESTS).map(async ([direction, nth]) => {
+      const { parts, wire } = await startHeld(direction, nth);
+      const { task, before } = await leaving();
+      const first = cleanUp(parts, task).catch((error: unknown) => error);
+      await Promise.race([wire.held, first]);
+      await cleanUp(steady.parts, task);
+      await expectAbsent(task.id, before);
+      wire.letGo();
+      await first;
+      await expectAbsent(task.id, before);
+    }));
+  });
+
+  it('leaves alone an instance that is there', async () => {
+    const task = await newTask();
+    await provision(steady.parts, task, never);
+    const sight = await expectReady(task.id);
+    await cleanUp(steady.parts, { v: 1, kind: 'cleanup', id: task.id, node: 'node0' });
+    await expectUnchanged(task.id, sight);
+  });
+});
+
+it('leaves the books balanced after all that', async () => {
+  const all = await books();
+  expectPortsToBalance(all, RANGE);
+  expectIndexesToAgree(all);
+  const containers = (await new SimulatedRuntime(host).list()).map(({ name }) => name).sort();
+  expect(containers).toEqual([...all.records.values()].map(({ container }) => container).sort());
+});
