@@ -104,16 +104,19 @@ function databaseName({ databases }: ProvisionParts, template: Template, instanc
 
 /** The ticket stays while the queue waits to try again, so that nobody plans a second instance in its place. */
 async function undo(parts: ProvisionParts, instance: Instance): Promise<void> {
-  const { arrivals, departures, observer, log, runtime, databases } = parts;
+  const { arrivals, departures, takes, observer, log, runtime, databases } = parts;
   try {
     await arrivals.renewTicket(instance.template, instance.id);
-    const outcome = await departures.release(instance, 'provision_failed', { from: ['warming'], attempt: instance.attempt ?? '' });
+    // Ready as well: the last step may have been carried out, and only its answer lost.
+    const outcome = await departures.release(instance, 'provision_failed', { from: ['warming', 'ready'], attempt: instance.attempt ?? '' });
     if (outcome.kind === 'releasing') {
       observer.release(instance.template, 'provision_failed');
       await takeDown(parts, outcome.instance);
       return;
     }
-    // Superseded: the record is somebody else's by now, but what bears this attempt's names is still ours to remove.
+    // Somebody has it already, or cleans it up.
+    if ((await takes.find(instance.id))?.instance.attempt === instance.attempt) return;
+    // Superseded: the record is another attempt's by now, but what bears this attempt's names is still ours to remove.
     await runtime.remove(instance.container);
     if (instance.database !== null) await databases?.drop(instance.database);
   } catch (error) {
