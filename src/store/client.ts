@@ -12,6 +12,11 @@ export interface ValkeyOptions {
 
 /** A visitor should rather hear "try again" than wait for a store that does not answer. */
 const COMMAND_TIMEOUT_MS = 2_000;
+/** How often a server that still reads its data in is asked whether it is done. */
+const LOADING_RETRY_MS = 500;
+const RETRY_AFTER_MS = 2_000;
+/** Answers of a server that cannot serve now, and not of a command that is wrong: https://valkey.io/topics/protocol/#simple-errors */
+const UNAVAILABLE = /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|NOAUTH|WRONGPASS|-?ERR max number of clients)/;
 
 /**
  * One connection that fails fast while Valkey is away and comes back by itself.
@@ -28,7 +33,10 @@ export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: COMMAND_TIMEOUT_MS,
+    // A server that hangs is left: from then on commands fail at once, instead of piling up to be carried out when it goes on.
+    socketTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: COMMAND_TIMEOUT_MS,
+    maxLoadingRetryTime: LOADING_RETRY_MS,
     retryStrategy: (attempt) => (connected ? backoffMs(attempt, { baseMs: 50, maxMs: 1_000 }) : null),
   });
   let lastError: unknown;
@@ -53,8 +61,10 @@ export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
   return client;
 }
 
-/** Turns what the client throws into store_unavailable, except errors a script or command answered with. */
+/** Turns what the client throws into store_unavailable, except what a script or command was answered with because it is wrong itself. */
 export function storeError(error: unknown): unknown {
-  if (error instanceof Error && error.name === 'ReplyError') return error;
-  return new TryItNowError('store_unavailable', `Valkey does not answer (${describeError(error)})`, { cause: error, retryAfterMs: 2_000 });
+  const answered = error instanceof Error && error.name === 'ReplyError';
+  if (answered && !UNAVAILABLE.test(error.message)) return error;
+  const what = answered ? 'Valkey cannot serve now, it says' : 'Valkey does not answer';
+  return new TryItNowError('store_unavailable', `${what} (${describeError(error)})`, { cause: error, retryAfterMs: RETRY_AFTER_MS });
 }
