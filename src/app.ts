@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { chooseEngine, createRuntime, prepareRuntime, type Engine } from './adapters.ts';
+import { chooseEngine, createNetworks, createRuntime, prepareRuntime, type Engine } from './adapters.ts';
 import type { Config } from './config/config.ts';
 import { systemClock } from './domain/clock.ts';
 import { Catalogue } from './domain/template.ts';
@@ -8,6 +8,7 @@ import { createServer } from './http/server.ts';
 import { Loop } from './lifecycle/loop.ts';
 import { Releasers } from './lifecycle/releasers.ts';
 import { abandon } from './pool/abandon.ts';
+import { afterRollback } from './pool/after-rollback.ts';
 import { promoteConfigured } from './pool/checkpoints.ts';
 import { cleanUp } from './pool/cleanup.ts';
 import { DemoPool } from './pool/demos.ts';
@@ -117,7 +118,7 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     (signal) => replenish(parts, signal),
   );
   const parts = {
-    catalogue, node, address, runtime, proxy: role === 'server' ? proxy : undefined, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
+    catalogue, node, address, runtime, networks: createNetworks(chosen, config, log), proxy: role === 'server' ? proxy : undefined, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
     census: store.census, registry: store.registry, promotions: store.promotions, databases: restoring.databases, restorer: restoring.restorer, observer: metrics, probe: new HttpProbe(), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
     onDemand: () => replenisher.nudge(),
   };
@@ -146,6 +147,12 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
   const demos = new DemoPool(parts);
   let port: number | undefined;
   if (role === 'server') {
+    const guard = store.rollbackGuard.watch((retired) => {
+      afterRollback(parts, retired);
+      // Records of visitors' instances are older than the world as well.
+      reconciler.nudge();
+    });
+    releasers.push('rollback guard', guard.stop);
     const http = await createServer({ demos, log, publicUrl: server.publicUrl, apiKeys: server.apiKeys, trustedProxies: server.trustedProxies, metrics, observer: metrics });
     releasers.push('http', () => http.close(server.shutdownGraceMs));
     port = await http.listen(server);

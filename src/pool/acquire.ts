@@ -1,7 +1,8 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError } from '../domain/errors.ts';
-import type { Catalogue } from '../domain/template.ts';
-import type { Observer, TakeOutcome, Takes } from './ports.ts';
+import type { Catalogue, Template } from '../domain/template.ts';
+import type { Probe, TakeOutcome, Takes } from './ports.ts';
+import { sendAway, type ReleaseParts } from './release.ts';
 
 export interface AcquireRequest {
   /** Undefined: the default template. */
@@ -23,53 +24,99 @@ export interface Acquired {
   readonly again: boolean;
 }
 
-export interface AcquireParts {
+export interface AcquireParts extends ReleaseParts {
   readonly catalogue: Catalogue;
   readonly takes: Takes;
-  readonly observer: Observer;
+  readonly probe: Probe;
   readonly address: PublicAddress;
-  /** Called when stock went down, was found empty, or room for more came free. */
-  readonly onDemand: () => void;
 }
+
+type HandedOut = Extract<TakeOutcome, { kind: 'taken' | 'again' }>;
 
 /** A warm container takes a few seconds to make; asking sooner than this is no use. */
 const EMPTY_RETRY_MS = 2_000;
+/** A host too busy to answer in this time is not a dead app, and the visitor has waited long enough. */
+const LISTEN_TIMEOUT_MS = 250;
 
 /**
- * Hands a ready instance over: one store round trip, nothing else is waited for.
+ * Hands a ready instance over: one store round trip, and a connection to the instance to see that it is alive. A dead one
+ * is sent away and replaced, once; who meets two in a row is asked to come again.
  * Throws unknown_template, hourly_limit, daily_limit, pool_empty, idempotency_mismatch, store_unavailable.
  */
 export async function acquire(parts: AcquireParts, request: AcquireRequest): Promise<Acquired> {
-  const { catalogue, takes, observer, address, onDemand } = parts;
-  const template = request.template === undefined ? catalogue.default : catalogue.get(request.template);
+  const template = request.template === undefined ? parts.catalogue.default : parts.catalogue.get(request.template);
   if (template === undefined) throw new TryItNowError('unknown_template', `there is no template named "${request.template ?? ''}"`);
 
-  const startedAt = performance.now();
+  const first = await take(parts, request, template, undefined);
+  if (first.alive) return acquired(parts, template, first.outcome);
+  const { id } = first.outcome;
+  let second: Taken | undefined;
+  try {
+    const second = await take(parts, request, template, id);
+    if (second.alive) return acquired(parts, template, second.outcome);
+    throw empty(template);
+  } catch (error) {
+    // The first was counted, and nothing came of it.
+    if (error instanceof TryItNowError && error.code === 'pool_empty') await parts.takes.uncount(request.subject);
+    throw error;
+  }
+}
+
+interface Taken {
+  readonly outcome: HandedOut;
+  /** False: it is on its way out already. */
+  readonly alive: boolean;
+}
+
+/** Throws when there was nothing to take. */
+async function take(parts: AcquireParts, request: AcquireRequest, template: Template, replacing: string | undefined): Promise<Taken> {
+  const { takes, observer, onDemand } = parts;
   const { subject, owner, idempotencyKey } = request;
+  const startedAt = performance.now();
   let outcome: TakeOutcome;
   try {
-    outcome = await takes.take({ template, subject, owner, idempotencyKey, ttlMs: template.ttl.defaultMs });
+    outcome = await takes.take({ template, subject, owner, idempotencyKey, ttlMs: template.ttl.defaultMs, ...(replacing === undefined ? {} : { replacing }) });
   } catch (error) {
     observer.take(template.name, 'error', performance.now() - startedAt);
     throw error;
   }
-  observer.take(template.name, outcome.kind, performance.now() - startedAt);
+  const tookMs = performance.now() - startedAt;
+  const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
+  if (outcome.kind === 'taken' || outcome.kind === 'empty') onDemand();
+  const alive = handedOut === undefined || (await isAlive(parts, handedOut));
+  observer.take(template.name, alive ? outcome.kind : 'replaced', tookMs);
+  if (handedOut === undefined) throw refusal(template, outcome as Exclude<TakeOutcome, HandedOut>);
+  if (!alive) await sendDeadAway(parts, template, handedOut);
+  return { outcome: handedOut, alive };
+}
 
+/** A store that knows no address for it leaves us nothing to ask; the reconciler sees to such a node. */
+async function isAlive({ probe }: AcquireParts, { upstream }: HandedOut): Promise<boolean> {
+  return upstream === undefined || (await probe.listens(upstream, LISTEN_TIMEOUT_MS)) !== 'refuses';
+}
+
+async function sendDeadAway(parts: AcquireParts, template: Template, { id, upstream }: HandedOut): Promise<void> {
+  parts.log.warn({ instance: id, template: template.name, upstream }, 'A dead instance was about to be handed out; it is replaced');
+  const view = await parts.takes.find(id);
+  if (view !== undefined) await sendAway(parts, view.instance, 'container_lost', { from: ['assigned'] });
+}
+
+function acquired({ address }: AcquireParts, template: Template, { kind, id, label, deadlineMs, ttlMs }: HandedOut): Acquired {
+  return { id, template: template.name, url: instanceUrl(address, label), expiresAtMs: deadlineMs, ttlMs, again: kind === 'again' };
+}
+
+function refusal(template: Template, outcome: Exclude<TakeOutcome, HandedOut>): TryItNowError {
   switch (outcome.kind) {
-    case 'taken':
-    case 'again': {
-      if (outcome.kind === 'taken') onDemand();
-      const { id, label, deadlineMs, ttlMs } = outcome;
-      return { id, template: template.name, url: instanceUrl(address, label), expiresAtMs: deadlineMs, ttlMs, again: outcome.kind === 'again' };
-    }
-    case 'empty':
-      onDemand();
-      throw new TryItNowError('pool_empty', `no instance of "${template.name}" is ready right now; more are being prepared`, { retryAfterMs: EMPTY_RETRY_MS });
+    case 'empty': return empty(template);
     case 'limited': {
       const { window, retryAfterMs } = outcome;
-      throw new TryItNowError(`${window}_limit`, `this address has had its share of instances for ${window === 'hourly' ? 'this hour' : 'today'}`, { retryAfterMs });
+      return new TryItNowError(`${window}_limit`, `this address has had its share of instances for ${window === 'hourly' ? 'this hour' : 'today'}`, { retryAfterMs });
     }
     case 'key_reused':
-      throw new TryItNowError('idempotency_mismatch', `this idempotency key already stands for an instance of another template than "${template.name}"`);
+      return new TryItNowError('idempotency_mismatch', `this idempotency key already stands for an instance of another template than "${template.name}"`);
   }
+}
+
+function empty(template: Template): TryItNowError {
+  return new TryItNowError('pool_empty', `no instance of "${template.name}" is ready right now; more are being prepared`, { retryAfterMs: EMPTY_RETRY_MS });
 }

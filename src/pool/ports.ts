@@ -23,6 +23,8 @@ export interface TakeRequest {
 export interface Upstream {
   readonly address: string;
   readonly port: number;
+  /** What publishes the port, where that is known: some engines accept connections for an app that is dead. */
+  readonly engine?: ContainerRuntime['engine'];
 }
 
 export type TakeOutcome =
@@ -51,6 +53,8 @@ export interface Takes {
   take(request: TakeRequest): Promise<TakeOutcome>;
   /** Compare-and-set on the instance's generation. `maxMs` bounds the whole stay, counted from the take. */
   extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome>;
+  /** One instance that was counted could not be used: it is taken off the subject's limits. */
+  uncount(subject: string): Promise<void>;
   find(id: string): Promise<InstanceView | undefined>;
   /** Unknown ids are left out. */
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;
@@ -181,13 +185,29 @@ export interface Census {
   databases(): Promise<readonly string[]>;
   /** Tickets past their deadline: at most some hundreds at a time. */
   lostTickets(): Promise<LostTicket[]>;
+  /**
+   * Tickets that nobody works on and that were not reserved within the last 10 s: only a task in the queue can still bring
+   * them up. Look here first and into the queue then. At most some hundreds at a time.
+   */
+  idleTickets(): Promise<LostTicket[]>;
+  /** Looks only: what the three below would put right. `seen` is a recent `list`. */
+  misplaced(seen: readonly Instance[]): Promise<readonly Misplaced[]>;
   /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */
   settlePorts(): Promise<number>;
   /**
-   * Makes host names and pool sets agree with the records. `seen` is a recent `list`: where to look; the store looks
-   * again for itself before it changes anything. Returns repairs made.
+   * Makes the pool sets agree with the records. `seen` is a recent `list`: where to look; the store looks again for itself
+   * before it changes anything. Returns repairs made.
    */
   settleIndexes(seen: readonly Instance[]): Promise<number>;
+  /** The same for host names. */
+  settleHostnames(seen: readonly Instance[]): Promise<number>;
+}
+
+export interface Misplaced {
+  readonly kind: 'port' | 'index' | 'hostname';
+  readonly what: string;
+  /** A clause for people. */
+  readonly why: string;
 }
 
 export interface ContainerSpec {
@@ -345,6 +365,14 @@ export interface Databases {
   close(): Promise<void>;
 }
 
+/** The networks an engine keeps for instances. */
+export interface Networks {
+  /** Those of this deployment that it has no use for (any more). */
+  strays(): Promise<readonly string[]>;
+  /** Absent is fine. Throws engine_unavailable, and container_failed while something is still in it. */
+  remove(name: string): Promise<void>;
+}
+
 export interface Probe {
   /** Polls (50 ms) until the answer's status is below 400. Throws not_ready_in_time with the last thing seen. */
   untilOk(target: { readonly url: string; readonly hostname?: string; readonly timeoutMs: number }, signal: AbortSignal): Promise<void>;
@@ -382,11 +410,13 @@ export interface TaskHandlers {
 }
 
 export interface NodeRegistry {
-  /** Tells discovery where this node's instances are reached. */
-  announce(): Promise<void>;
+  /** Tells where this node's instances are reached, and what runs them. */
+  announce(engine: ContainerRuntime['engine']): Promise<void>;
 }
 
 export interface Proxy {
+  /** Looks only. Throws proxy_unavailable. */
+  check(): Promise<'present' | 'missing' | 'different'>;
   /** Puts our server into the proxy's configuration if it is not there as it should be. Throws proxy_unavailable. */
   ensure(): Promise<'unchanged' | 'written'>;
 }
@@ -402,7 +432,8 @@ export type RepairKind = (typeof REPAIR_KINDS)[number];
 
 /** What is counted. Implemented by the metrics; every label value comes from a bounded set. */
 export interface Observer {
-  take(template: string, outcome: TakeOutcome['kind'] | 'error', durationMs: number): void;
+  /** `replaced`: taken, or had again, and found dead. */
+  take(template: string, outcome: TakeOutcome['kind'] | 'replaced' | 'error', durationMs: number): void;
   provision(template: string, method: ProvisionMethod, status: 'success' | 'failure', durationMs: number): void;
   provisionPhase(template: string, phase: ProvisionPhase, durationMs: number): void;
   provisionFailed(template: string, code: ErrorCode): void;

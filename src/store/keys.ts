@@ -15,8 +15,12 @@ export const keys = {
   hostnames: 'hostnames',
   /** stream: what changed in `hostnames`, for discovery */
   hostnameChanges: 'hostname_changes',
-  /** hash: node → {v, address, seenAtMs} */
+  /** hash: node → {v, address, engine, seenAtMs} */
   nodes: 'nodes',
+  /** string: how many instances were ever handed out; a store that knows of fewer than a process does has lost data */
+  takes: 'takes',
+  /** zset: process that hands out, by when it last said so (ms) */
+  takers: 'takers',
   /** zset: id by end of life (ms) */
   ready: (template: string) => `ready:${template}`,
   /** zset: ticket (the future instance's id) by deadline (ms) */

@@ -1,5 +1,5 @@
 import type { Redis as Valkey } from 'iovalkey';
-import type { NodeRegistry } from '../pool/ports.ts';
+import type { ContainerRuntime, NodeRegistry } from '../pool/ports.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 
@@ -12,9 +12,9 @@ export class ValkeyNodeRegistry implements NodeRegistry {
     this.#node = node;
   }
 
-  async announce(): Promise<void> {
+  async announce(engine: ContainerRuntime['engine']): Promise<void> {
     try {
-      await this.#client.hset(keys.nodes, this.#node.name, JSON.stringify({ v: 1, address: this.#node.address, seenAtMs: Date.now() }));
+      await this.#client.hset(keys.nodes, this.#node.name, JSON.stringify({ v: 1, address: this.#node.address, engine, seenAtMs: Date.now() }));
     } catch (error) {
       throw storeError(error);
     }

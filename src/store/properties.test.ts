@@ -69,8 +69,8 @@ class Holdings implements Witness {
 }
 
 async function sceneOf(witness: Witness): Promise<Scene> {
-  await main.valkey.flushall();
-  await main.census.settlePorts();
+  await main.clear();
+  for (const store of stores) await store.rollbackGuard.check();
   return { stores, valkey: main.valkey, template, witness, tasks: [], running: new Map() };
 }
 

@@ -4,9 +4,9 @@ import type { Redis as Valkey } from 'iovalkey';
 import { storeError } from './client.ts';
 
 const SCRIPT_NAMES = [
-  'advance', 'allocate-port', 'begin', 'cancel-ticket', 'container-gone', 'cool-port', 'current-checkpoints', 'database-dropped', 'due', 'extend', 'find', 'forget', 'mark-ready', 'offer', 'promote',
-  'promotion-status', 'publish-hostname', 'quarantine', 'record-failure', 'release', 'renew-ticket', 'reserve', 'restore-failed', 'restore-pause', 'restored',
-  'rollback-checkpoint', 'settle-hostname', 'settle-index', 'settle-ports', 'take',
+  'advance', 'allocate-port', 'begin', 'cancel-ticket', 'container-gone', 'cool-port', 'current-checkpoints', 'database-dropped', 'distrust-stock', 'due', 'extend', 'find', 'forget', 'idle-tickets', 'mark-ready', 'offer', 'promote',
+  'promotion-status', 'publish-hostname', 'quarantine', 'raise-takes', 'record-failure', 'release', 'renew-ticket', 'reserve', 'restore-failed', 'restore-pause', 'restored',
+  'rollback-checkpoint', 'settle-hostname', 'settle-index', 'settle-ports', 'take', 'uncount-take', 'watch-takes',
 ] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Log } from '../domain/log.ts';
 import type { Arrivals, Census, Departures, NodeRegistry, Promotions, Takes } from '../pool/ports.ts';
 import { ValkeyArrivals } from './arrivals.ts';
@@ -6,6 +7,7 @@ import { connectValkey } from './client.ts';
 import { ValkeyDepartures } from './departures.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
 import { ValkeyPromotions } from './promotions.ts';
+import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
 import { ValkeyTakes, type TakeLimits } from './takes.ts';
 import { TemplateIndex } from './template-index.ts';
@@ -28,6 +30,8 @@ export interface Store {
   readonly census: Census;
   readonly registry: NodeRegistry;
   readonly promotions: Promotions;
+  /** For processes that hand instances out. */
+  readonly rollbackGuard: RollbackGuard;
   readonly isUp: () => boolean;
   readonly close: () => Promise<void>;
 }
@@ -41,13 +45,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const scripts = new Scripts(client);
   await scripts.load();
   const templates = new TemplateIndex(client);
+  const rollbackGuard = new RollbackGuard({ client, scripts, templates, processId: randomUUID(), log });
   return {
-    takes: new ValkeyTakes(scripts, limits, log),
+    takes: new ValkeyTakes(scripts, rollbackGuard, limits, log),
     departures: new ValkeyDepartures(scripts, templates, portCoolDownMs, log),
     arrivals: new ValkeyArrivals(scripts, { node: node.name, leaseMs }, log),
     census: new ValkeyCensus(client, scripts, templates, { node: node.name, portRange, portCoolDownMs }, log),
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),
+    rollbackGuard,
     isUp: () => client.status === 'ready',
     close: async () => {
       // A connection that is down has nothing to say goodbye to.

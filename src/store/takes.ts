@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
+import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { ExtendOutcome, InstanceView, TakeOutcome, TakeRequest, Takes } from '../pool/ports.ts';
 import { keys } from './keys.ts';
+import { NodeEntries } from './node-entries.ts';
 import { parseRecord } from './records.ts';
+import type { RollbackGuard } from './rollback-guard.ts';
 import type { Scripts } from './scripts.ts';
 
 export interface TakeLimits {
@@ -15,25 +18,49 @@ export interface TakeLimits {
 /** A key is remembered for a day: longer than any stay, so a late repeat still finds its instance. */
 const IDEMPOTENCY_LIFE_MS = 24 * 3_600_000;
 const FIND_BATCH = 200;
+/** What take.lua answers when the store went back in time. */
+const ROLLED_BACK = -5;
+/** One mending is enough, unless the store goes back again meanwhile. */
+const MENDINGS = 3;
 
 export class ValkeyTakes implements Takes {
   readonly #scripts: Scripts;
+  readonly #guard: RollbackGuard;
+  readonly #nodes = new NodeEntries();
   readonly #limits: TakeLimits;
   readonly #log: Log;
 
-  constructor(scripts: Scripts, limits: TakeLimits, log: Log) {
+  constructor(scripts: Scripts, guard: RollbackGuard, limits: TakeLimits, log: Log) {
     this.#scripts = scripts;
+    this.#guard = guard;
     this.#limits = limits;
     this.#log = log;
   }
 
   async take(request: TakeRequest): Promise<TakeOutcome> {
-    const { template, subject, owner, idempotencyKey, ttlMs } = request;
+    for (let mendings = 0; ; mendings += 1) {
+      while (this.#guard.held !== undefined) await this.#guard.held;
+      const outcome = await this.#tryTake(request);
+      if (outcome !== undefined) return outcome;
+      if (mendings === MENDINGS) throw new TryItNowError('store_unavailable', 'Valkey keeps coming back with older data', { retryAfterMs: 2_000 });
+      await this.#guard.mend();
+    }
+  }
+
+  /** Undefined when the store has lost data. */
+  async #tryTake(request: TakeRequest): Promise<TakeOutcome | undefined> {
+    const { template, subject, owner, idempotencyKey, ttlMs, replacing } = request;
     const keyHash = idempotencyKey === undefined ? '' : createHash('sha256').update(`${owner}\n${idempotencyKey}`).digest('base64url');
     const reply = (await this.#scripts.run(
       'take',
-      [keys.ready(template.name), keys.assigned(template.name), keys.instances, keys.hourlyRate(subject), keys.dailyRate(subject), keys.idempotency(keyHash)],
-      [ttlMs, this.#limits.hourly, this.#limits.daily, owner, template.name, idempotencyKey === undefined ? 0 : IDEMPOTENCY_LIFE_MS],
+      [
+        keys.ready(template.name), keys.assigned(template.name), keys.instances, keys.hourlyRate(subject), keys.dailyRate(subject), keys.idempotency(keyHash),
+        keys.takes, keys.nodes,
+      ],
+      [
+        ttlMs, this.#limits.hourly, this.#limits.daily, owner, template.name, idempotencyKey === undefined ? 0 : IDEMPOTENCY_LIFE_MS,
+        this.#guard.seen, replacing ?? '',
+      ],
     )) as [number, ...unknown[]];
     const [code] = reply;
     switch (code) {
@@ -41,11 +68,17 @@ export class ValkeyTakes implements Takes {
       case -2: return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
       case -3: return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
       case -4: return { kind: 'key_reused' };
+      case ROLLED_BACK: return undefined;
       default: {
-        const [, id, label, deadlineMs, leftMs] = reply as [number, string, string, number, number];
-        return { kind: code === 1 ? 'again' : 'taken', id, label, deadlineMs, ttlMs: leftMs };
+        const [, id, label, deadlineMs, leftMs, port, node, count] = reply as [number, string, string, number, number, number, string, number];
+        this.#guard.note(count);
+        return { kind: code === 1 ? 'again' : 'taken', id, label, deadlineMs, ttlMs: leftMs, upstream: this.#nodes.upstream(node, port) };
       }
     }
+  }
+
+  async uncount(subject: string): Promise<void> {
+    await this.#scripts.run('uncount-take', [keys.hourlyRate(subject), keys.dailyRate(subject)], []);
   }
 
   async extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome> {

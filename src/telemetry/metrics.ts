@@ -1,7 +1,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RELEASE_REASONS, type ReleaseReason } from '../domain/instance.ts';
-import { PROVISION_PHASES, type Observer } from '../pool/ports.ts';
+import { PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/ports.ts';
 import { processRegistry } from './process-metrics.ts';
 import { ScrapedGauges, type ScrapeSources } from './scraped-gauges.ts';
 
@@ -11,10 +11,11 @@ type Phase = Parameters<Observer['provisionPhase']>[1];
 type Repair = Parameters<Observer['repaired']>[0];
 type Status = 'success' | 'failure';
 
-const OUTCOMES = ['taken', 'again', 'empty', 'limited', 'key_reused', 'error'] as const satisfies readonly Outcome[];
+const OUTCOMES = ['taken', 'again', 'replaced', 'empty', 'limited', 'key_reused', 'error'] as const satisfies readonly Outcome[];
 const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];
-const REPAIRS = ['container', 'database', 'record', 'port', 'index', 'ticket', 'proxy'] as const satisfies readonly Repair[];
 const STATUSES = ['success', 'failure'] as const satisfies readonly Status[];
+const CHECK_RESULTS = ['healthy', 'unhealthy'] as const;
+const BREAKER_STATES = ['open', 'closed'] as const;
 
 /** A take is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
 const TAKE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
@@ -63,6 +64,8 @@ export class Metrics implements Observer {
   readonly #cleanupDuration: Histogram<'template'>;
   readonly #expiryLag: Histogram;
   readonly #repairs: Counter<'kind'>;
+  readonly #stockChecks: Counter<'template' | 'result'>;
+  readonly #breakerChanges: Counter<'template' | 'state'>;
   readonly #http: Histogram<'method' | 'route' | 'status'>;
   #scrape: Promise<string> | undefined;
 
@@ -84,6 +87,8 @@ export class Metrics implements Observer {
     this.#cleanupDuration = new Histogram({ name: 'try_it_now_cleanup_duration_seconds', help: 'How long it took to take an instance down, failed attempts left out, in seconds.', labelNames: ['template'], buckets: CLEANUP_BUCKETS, registers });
     this.#expiryLag = new Histogram({ name: 'try_it_now_expiry_lag_seconds', help: 'How long after its deadline an instance stopped being reachable, in seconds.', buckets: LAG_BUCKETS, registers });
     this.#repairs = new Counter({ name: 'try_it_now_reconcile_repairs_total', help: 'Things found out of order and put right, by kind.', labelNames: ['kind'], registers });
+    this.#stockChecks = new Counter({ name: 'try_it_now_stock_checks_total', help: 'Looks at ready instances, by what was seen.', labelNames: ['template', 'result'], registers });
+    this.#breakerChanges = new Counter({ name: 'try_it_now_breaker_changes_total', help: 'How often refills of a template were stopped because it kept failing (open), and taken up again once an instance came up (closed).', labelNames: ['template', 'state'], registers });
     this.#http = new Histogram({ name: 'try_it_now_http_request_duration_seconds', help: 'How long requests took, by route and class of status, in seconds.', labelNames: ['method', 'route', 'status'], buckets: HTTP_BUCKETS, registers });
     this.#startAtZero(templates);
   }
@@ -144,6 +149,14 @@ export class Metrics implements Observer {
     this.#repairs.inc({ kind }, count);
   }
 
+  stockChecked(template: string, healthy: boolean): void {
+    this.#stockChecks.inc({ template: this.#known(template), result: healthy ? 'healthy' : 'unhealthy' });
+  }
+
+  breaker(template: string, open: boolean): void {
+    this.#breakerChanges.inc({ template: this.#known(template), state: open ? 'open' : 'closed' });
+  }
+
   #known(template: string): string {
     return this.#templates.has(template) ? template : FORMER_TEMPLATE;
   }
@@ -153,7 +166,7 @@ export class Metrics implements Observer {
     if (found !== undefined) return found;
     const of = (outcome: Outcome): Counter.Internal => this.#takes.labels({ template, outcome });
     const made: TakeSeries = {
-      outcomes: { taken: of('taken'), again: of('again'), empty: of('empty'), limited: of('limited'), key_reused: of('key_reused'), error: of('error') },
+      outcomes: { taken: of('taken'), again: of('again'), replaced: of('replaced'), empty: of('empty'), limited: of('limited'), key_reused: of('key_reused'), error: of('error') },
       duration: this.#takeDuration.labels({ template }),
     };
     this.#takeSeries.set(template, made);
@@ -175,7 +188,9 @@ export class Metrics implements Observer {
       for (const reason of RELEASE_REASONS) this.#releases.inc({ template, reason }, 0);
       for (const status of STATUSES) this.#cleanups.inc({ template, status }, 0);
       this.#cleanupDuration.zero({ template });
+      for (const result of CHECK_RESULTS) this.#stockChecks.inc({ template, result }, 0);
+      for (const state of BREAKER_STATES) this.#breakerChanges.inc({ template, state }, 0);
     }
-    for (const kind of REPAIRS) this.#repairs.inc({ kind }, 0);
+    for (const kind of REPAIR_KINDS) this.#repairs.inc({ kind }, 0);
   }
 }

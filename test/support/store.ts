@@ -14,6 +14,8 @@ export interface TestStore extends Store, AsyncDisposable {
   /** A connection of the test's own, to look at the keys. */
   readonly valkey: Valkey;
   readonly address: { readonly host: string; readonly port: number };
+  /** Empties the store between two tests, and has it settled as at a start. */
+  clear(): Promise<void>;
 }
 
 export const silent = createLogger('silent');
@@ -39,6 +41,12 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
     ...store,
     valkey,
     address,
+    clear: async () => {
+      await valkey.flushall();
+      // It has noticed by the time the test begins.
+      await store.rollbackGuard.check();
+      await store.census.settlePorts();
+    },
     [Symbol.asyncDispose]: async () => {
       valkey.disconnect();
       await store.close();

@@ -2,6 +2,7 @@ import { Client } from 'undici';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { Probe } from '../../pool/ports.ts';
+import { listens } from './listens.ts';
 
 const POLL_EVERY_MS = 50;
 const REQUEST_TIMEOUT_MS = 2_000;
@@ -26,6 +27,8 @@ interface Target {
 
 /** Asks over HTTP until the app answers below 400. Leaves no connection open, so a checkpoint may follow at once. */
 export class HttpProbe implements Probe {
+  readonly listens = listens;
+
   async untilOk({ url, hostname, timeoutMs }: Parameters<Probe['untilOk']>[0], signal: AbortSignal): Promise<void> {
     const target = { url: new URL(url), hostname };
     const deadline = performance.now() + timeoutMs;

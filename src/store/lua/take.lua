@@ -5,13 +5,21 @@
 -- KEYS[4] rate:hourly:<subject> counter
 -- KEYS[5] rate:daily:<subject>  counter
 -- KEYS[6] idempotency:<hash>    string, "<id> <template>"; not touched when ARGV[6] is 0
+-- KEYS[7] takes                 counter: raised by every instance that is handed out
+-- KEYS[8] nodes                 hash, node → its entry
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
--- ARGV[6] life of the idempotency key (ms), 0 without a key
--- Returns {0|1, id, label, deadline, ms left} taken | the same again
+-- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest count of takes the caller has seen
+-- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
+-- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', count of takes} taken | the same again (then the count is 0)
 --         {-1} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit   {-4} key used for another template
+--         {-5} fewer takes than the caller has seen: the store went back in time, nothing was changed
 local now = now_ms()
 local ttl = tonumber(ARGV[1])
 local key_life = tonumber(ARGV[6])
+
+local function handed_out(code, record, count)
+  return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, redis.call('HGET', KEYS[8], record.node) or '', count}
+end
 
 if key_life > 0 then
   local earlier = redis.call('GET', KEYS[6])
@@ -20,14 +28,22 @@ if key_life > 0 then
     local record = id and load_record(KEYS[3], id)
     if record and record.state == 'assigned' and record.owner == ARGV[4] and record.deadlineMs > now then
       if template ~= ARGV[5] then return {-4} end
-      return {1, id, record.label, record.deadlineMs, record.deadlineMs - now}
+      return handed_out(1, record, 0)
     end
   end
 end
 
+local counts = redis.call('MGET', KEYS[4], KEYS[5], KEYS[7])
+if tonumber(counts[3] or '0') < tonumber(ARGV[7]) then return {-5} end
+
+-- The dead one was counted; what takes its place is not counted again.
+local counted = false
+if ARGV[8] ~= '' then
+  local dead = load_record(KEYS[3], ARGV[8])
+  counted = dead and dead.owner == ARGV[4] and dead.state ~= 'assigned' and dead.reason == 'container_lost'
+end
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
-if limits[1] > 0 or limits[2] > 0 then
-  local counts = redis.call('MGET', KEYS[4], KEYS[5])
+if not counted then
   for window = 1, 2 do
     if limits[window] > 0 and tonumber(counts[window] or '0') >= limits[window] then
       return {-1 - window, math.max(redis.call('PTTL', KEYS[3 + window]), 1000)}
@@ -62,8 +78,8 @@ save_record(KEYS[3], taken)
 redis.call('ZADD', KEYS[2], taken.deadlineMs, taken.id)
 if key_life > 0 then redis.call('SET', KEYS[6], taken.id .. ' ' .. ARGV[5], 'PX', key_life) end
 for window = 1, 2 do
-  if limits[window] > 0 and redis.call('INCR', KEYS[3 + window]) == 1 then
+  if not counted and limits[window] > 0 and redis.call('INCR', KEYS[3 + window]) == 1 then
     redis.call('PEXPIRE', KEYS[3 + window], window == 1 and 3600000 or 86400000)
   end
 end
-return {0, taken.id, taken.label, taken.deadlineMs, ttl}
+return handed_out(0, taken, redis.call('INCR', KEYS[7]))

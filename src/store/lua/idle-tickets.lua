@@ -1,0 +1,21 @@
+-- Tickets that only a task in the queue could still bring up: nobody works on them, and nobody has just reserved them.
+-- KEYS[1] warming:<template>  [2] instances   ARGV[1] life of a ticket that was just reserved (ms)  [2] for how long of it it is new (ms)  [3] limit
+-- Returns their ids
+local now = now_ms()
+local full = now + tonumber(ARGV[1])
+local still_new = full - tonumber(ARGV[2])
+local idle = {}
+local tickets = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+for at = 1, #tickets, 2 do
+  if #idle >= tonumber(ARGV[3]) then break end
+  local id, until_ms = tickets[at], tonumber(tickets[at + 1])
+  local record = load_record(KEYS[2], id)
+  if record then
+    local at_work = record.state == 'warming' and (record.leaseUntilMs or 0) > now
+    if not at_work then idle[#idle + 1] = id end
+  elseif not is_unreadable(KEYS[2], id) and (until_ms <= still_new or until_ms > full) then
+    -- One with more than its first life was worked on already and waits for another try.
+    idle[#idle + 1] = id
+  end
+end
+return idle

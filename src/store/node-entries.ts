@@ -1,0 +1,40 @@
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { Upstream } from '../pool/ports.ts';
+
+const validator = Compile(Type.Object({
+  v: Type.Literal(1),
+  address: Type.String(),
+  engine: Type.Optional(Type.Enum(['podman', 'docker', 'simulated'])),
+}));
+
+/** A node's text changes with each of its announcements; there are as many as nodes, and some that are outdated. */
+const REMEMBERED = 100;
+
+type NodeEntry = Omit<Upstream, 'port'>;
+
+/** The entries of the `nodes` hash, each text read once: a take brings one along. */
+export class NodeEntries {
+  readonly #read = new Map<string, NodeEntry | undefined>();
+
+  /** Undefined for a node without an entry, or with one of another version. */
+  upstream(text: string, port: number): Upstream | undefined {
+    if (!this.#read.has(text)) {
+      if (this.#read.size >= REMEMBERED) this.#read.clear();
+      this.#read.set(text, parse(text));
+    }
+    const node = this.#read.get(text);
+    return node === undefined ? undefined : { ...node, port };
+  }
+}
+
+function parse(text: string): NodeEntry | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!validator.Check(value)) return undefined;
+  return { address: value.address, ...(value.engine === undefined ? {} : { engine: value.engine }) };
+}
