@@ -4,9 +4,10 @@ import { connectMariadb } from './database/mariadb.ts';
 import { TryItNowError } from './domain/errors.ts';
 import type { Log } from './domain/log.ts';
 import { DATABASE_MOUNT } from './domain/template.ts';
-import type { Checkpointing, ContainerRuntime, Databases } from './pool/ports.ts';
+import type { Checkpointing, ContainerRuntime, Databases, Networks } from './pool/ports.ts';
 import { detectEngine } from './runtime/detect.ts';
 import { createDockerRuntime } from './runtime/docker/docker-runtime.ts';
+import { EngineNetworks } from './runtime/docker/engine-networks.ts';
 import type { EngineOptions } from './runtime/docker/engine-runtime.ts';
 import { createPodmanCheckpointing } from './runtime/podman/checkpoint/podman-checkpointing.ts';
 import { createPodmanRuntime } from './runtime/podman/podman-runtime.ts';
@@ -42,6 +43,11 @@ function simulated({ containers: { simulatedSocket }, deployment, node }: Config
 /** Undefined for an engine that cannot restore. Whether this host can is only known once it was tried. */
 export function createCheckpointing(engine: Engine, config: Config, log: Log): Checkpointing | undefined {
   return engine === 'podman' ? createPodmanCheckpointing(engineOptions(engine, config, log)) : undefined;
+}
+
+/** Undefined for the simulated engine, which has none. */
+export function createNetworks(engine: Engine, config: Config, log: Log): Networks | undefined {
+  return engine === 'simulated' ? undefined : new EngineNetworks(engine, engineOptions(engine, config, log));
 }
 
 function engineOptions(engine: 'podman' | 'docker', { deployment, node, containers, database }: Config, log: Log): EngineOptions {

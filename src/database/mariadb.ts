@@ -67,8 +67,8 @@ class MariadbDatabases implements Databases {
     for (const seed of wanted) await this.#seeds.plan(seed);
   }
 
-  nameFor(owner: { readonly instanceId: string } | { readonly keepUntilMs: number }): string {
-    return 'instanceId' in owner ? this.#names.instance(owner.instanceId) : this.#names.tried(owner.keepUntilMs);
+  nameFor(owner: Parameters<Databases['nameFor']>[0]): string {
+    return 'instanceId' in owner ? this.#names.instance(owner.instanceId, owner.attempt) : this.#names.tried(owner.keepUntilMs);
   }
 
   async create(name: string, template: Template): Promise<DatabaseCredentials> {

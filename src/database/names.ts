@@ -5,7 +5,7 @@ import type { Entropy } from '../domain/ids.ts';
  * Names of databases, and of the user of each. At most 31 characters, which every version takes for a user; only letters
  * a-z, digits and `_`. Other deployments on the same server differ in the second part, other programs in the first.
  *
- *   tin_<deployment, 8>_i_<instance, 16>      of an instance: nothing of its id can be read from it
+ *   tin_<deployment, 8>_i_<attempt, 16>       of an attempt at an instance: nothing of its id can be read from it
  *   tin_<deployment, 8>_t_<until, 9>_<6>      only tried, may go at that time (ms since the epoch, base 36)
  *   tin_<deployment, 8>_s_<digest, 16>        a template's seed, to be cloned
  */
@@ -22,9 +22,9 @@ export class DatabaseNames {
     this.#entropy = entropy;
   }
 
-  /** The same for every attempt at the same instance. */
-  instance(instanceId: string): string {
-    return `${this.#prefix}i_${hash(`database ${instanceId}`, 16)}`;
+  /** Another one for each attempt at the same instance: one that was superseded cannot touch what its successor made. */
+  instance(instanceId: string, attempt: string): string {
+    return `${this.#prefix}i_${hash(`database ${instanceId} ${attempt}`, 16)}`;
   }
 
   /** Another one at every call. */

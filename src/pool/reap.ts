@@ -3,6 +3,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { Arrivals, Census, LostTicket, Takes } from './ports.ts';
 import { queueCleanup, sendAway, type ReleaseParts } from './release.ts';
+import { forsakenTickets } from './survey.ts';
 
 export interface ReapParts extends ReleaseParts {
   readonly catalogue: Catalogue;
@@ -16,7 +17,7 @@ const BATCH = 200;
 
 /** One round: ends what is over, retires stock too old for a visit, and takes up what was left lying. */
 export async function reap(parts: ReapParts): Promise<void> {
-  const { departures, catalogue, census, observer, clock } = parts;
+  const { departures, catalogue, observer, clock } = parts;
 
   const expired = await departures.expired(BATCH);
   await Promise.all(expired.map(async (instance) => {
@@ -29,24 +30,38 @@ export async function reap(parts: ReapParts): Promise<void> {
     await Promise.all(aged.map((instance) => sendAway(parts, instance, 'retired', { from: ['ready'], generation: instance.generation })));
   }
 
-  await settleTickets(parts, await census.lostTickets());
+  await settleTickets(parts);
 
   for (const instance of await departures.overdue(BATCH)) queueCleanup(parts, instance);
 }
 
+/** At the start: nobody on this node is at a cleanup yet, and what an earlier process left may have lost its task. A second one does no harm. */
+export async function resumeCleanups(parts: Pick<ReapParts, 'census' | 'queue' | 'log'> & { readonly node: { readonly name: string } }): Promise<void> {
+  for (const record of await parts.census.list()) {
+    if (record.node === parts.node.name && record.state === 'releasing') queueCleanup(parts, record);
+  }
+}
+
+/** The room of tickets that nothing will come of is given back: at once when the queue holds no task at all, else when their time is up. */
+async function settleTickets(parts: ReapParts): Promise<void> {
+  for (const hopeless of [forsakenTickets, overdueTickets]) {
+    for (const ticket of await hopeless(parts)) {
+      await giveUpTicket(parts, ticket);
+      parts.observer.repaired('ticket', 1);
+    }
+  }
+}
+
 /**
  * A ticket past its deadline was either begun by a worker that died, or its task waits in a long queue, or its task is
- * lost (a purged stream). Only the second kind may go on; the room of the others is given back.
+ * lost. Only the second kind may go on.
  */
-async function settleTickets(parts: ReapParts, tickets: readonly LostTicket[]): Promise<void> {
-  if (tickets.length === 0) return;
-  const { arrivals, takes, queue, observer } = parts;
+async function overdueTickets({ census, arrivals, takes, queue }: ReapParts): Promise<readonly LostTicket[]> {
+  const tickets = await census.lostTickets();
+  if (tickets.length === 0) return [];
   const begun = await takes.findMany(tickets.map(({ id }) => id));
   const queued = tickets.filter(({ id }) => !begun.has(id));
-  const waiting = queued.length > 0 && (await queue.provisions()).waiting > 0;
-  if (waiting) await arrivals.keepQueued(queued);
-  for (const { template, id } of waiting ? tickets.filter(({ id: ticket }) => begun.has(ticket)) : tickets) {
-    await giveUpTicket(parts, { template, id });
-    observer.repaired('ticket', 1);
-  }
+  if (queued.length === 0 || (await queue.provisions()).waiting === 0) return tickets;
+  await arrivals.keepQueued(queued);
+  return tickets.filter(({ id }) => begun.has(id));
 }

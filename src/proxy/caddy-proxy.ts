@@ -32,34 +32,29 @@ export class CaddyProxy implements Proxy {
     await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
   }
 
-  /** Writes only what differs, because every write reloads Caddy and cuts open WebSockets. Throws proxy_unavailable, port_taken. */
-  async ensure(): Promise<'unchanged' | 'written'> {
-    let refusal = '';
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      try {
-        const outcome = await this.#writeIfDifferent();
-        if (typeof outcome === 'string') return outcome;
-        refusal = outcome.refusal;
-      } catch (error) {
-        // Caddy drops its admin connections whenever anybody reloads it; the next look tells what became of ours.
-        if (attempt === ATTEMPTS) throw error;
-        await sleep(RELOAD_PAUSE_MS);
-      }
-    }
-    throw this.#refused(refusal);
+  async check(): Promise<'present' | 'missing' | 'different'> {
+    return insisting(() => this.#look());
   }
 
-  async #writeIfDifferent(): Promise<'unchanged' | 'written' | { readonly refusal: string }> {
+  /** Writes only what differs, because every write reloads Caddy and cuts open WebSockets. Throws proxy_unavailable, port_taken. */
+  async ensure(): Promise<'unchanged' | 'written'> {
     const { adminUrl, listen, log } = this.#options;
-    const current = await askAdmin(adminUrl, 'GET', SERVER_PATH);
+    return insisting(async () => {
+      const seen = await this.#look();
+      if (seen === 'present') return 'unchanged';
+      // PUT makes missing levels and refuses to replace; PATCH replaces and refuses to make.
+      const written = await askAdmin(adminUrl, seen === 'different' ? 'PATCH' : 'PUT', SERVER_PATH, this.#server);
+      if (!written.ok) throw this.#refused(written.error);
+      log.info({ adminUrl, listen, replaced: seen === 'different' }, 'Proxy configuration written');
+      return 'written';
+    });
+  }
+
+  async #look(): Promise<'present' | 'missing' | 'different'> {
+    const current = await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
     // A missing level above is an error to Caddy's GET, a missing server is null; to us both mean: not there.
-    const exists = current.ok && current.body !== null;
-    if (exists && isDeepStrictEqual(current.body, this.#server)) return 'unchanged';
-    // PUT makes missing levels and refuses to replace; PATCH replaces and refuses to make.
-    const written = await askAdmin(adminUrl, exists ? 'PATCH' : 'PUT', SERVER_PATH, this.#server);
-    if (!written.ok) return { refusal: written.error };
-    log.info({ adminUrl, listen, replaced: exists }, 'Proxy configuration written');
-    return 'written';
+    if (!current.ok || current.body === null) return 'missing';
+    return isDeepStrictEqual(current.body, this.#server) ? 'present' : 'different';
   }
 
   #refused(reason: string): TryItNowError {
@@ -68,5 +63,17 @@ export class CaddyProxy implements Proxy {
       return new TryItNowError('port_taken', `the proxy cannot listen on ${listen}: another program or another site of the same Caddy has that port (Caddy says: ${reason}); free it or set PROXY_LISTEN`);
     }
     return new TryItNowError('proxy_unavailable', `Caddy at ${adminUrl} refuses our configuration (it says: ${reason})`);
+  }
+}
+
+/** Caddy drops its admin connections whenever anybody reloads it; the next look tells what became of ours. */
+async function insisting<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (tries === ATTEMPTS) throw error;
+      await sleep(RELOAD_PAUSE_MS);
+    }
   }
 }

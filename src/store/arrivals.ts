@@ -10,7 +10,7 @@ import { attemptOf, requireRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 
 /** How long a ticket may wait in the queue before it is asked whether its task is still there. */
-const QUEUED_TICKET_LIFE_MS = 30_000;
+export const QUEUED_TICKET_LIFE_MS = 30_000;
 /** Renewed while an attempt is alive; beyond that it covers a redelivery after a crash and the longest backoff between attempts. */
 const TICKET_LIFE_MS = 2 * 60_000;
 /** Tickets reserved at most by one script call. Most rounds need one or two; the next call goes on where this one ends. */

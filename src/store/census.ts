@@ -2,7 +2,8 @@ import type { Redis as Valkey } from 'iovalkey';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
-import type { Census, LostTicket, PoolStats } from '../pool/ports.ts';
+import type { Census, LostTicket, Misplaced, PoolStats } from '../pool/ports.ts';
+import { QUEUED_TICKET_LIFE_MS } from './arrivals.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 import { parseRecord } from './records.ts';
@@ -21,6 +22,30 @@ const LOST_TICKETS_A_ROUND = 500;
 /** Records read in one go: parsing them keeps takes waiting for a fraction of a millisecond. */
 const SCAN_COUNT = 50;
 const WARMING = 3;
+/** Between the reservation of a ticket and its task in the queue lie milliseconds, and 2 s at most. */
+const NEW_TICKET_MS = 10_000;
+const DATABASE_FIELD = /"database"\s*:\s*"([^"]*)"/;
+
+/** `look`: the same scripts say what is wrong and change nothing. */
+type Mode = 'look' | 'settle';
+
+interface MisplacedPort {
+  readonly port: number;
+  readonly wrong: keyof typeof PORT_WORDS;
+}
+
+const PORT_WORDS = {
+  missing: 'in the range, but neither available nor cooling nor held',
+  outside: 'outside of the range',
+  doubled: 'counted twice among available, cooling and held',
+  unheld: 'held for an instance that does not have it',
+} as const;
+
+const HOSTNAME_WORDS = {
+  stale: (id: string) => `leads to ${id === '' ? 'nothing readable' : `instance ${id}, which is gone or leaving`}`,
+  missing: (id: string) => `does not lead anywhere, though instance ${id} is live`,
+  astray: (id: string) => `leads elsewhere than to instance ${id}`,
+} as const;
 
 export class ValkeyCensus implements Census {
   readonly #client: Valkey;
@@ -50,15 +75,10 @@ export class ValkeyCensus implements Census {
 
   async list(): Promise<Instance[]> {
     const found = new Map<string, Instance>();
-    let cursor = '0';
-    do {
-      const [next, pairs] = await this.#ask(() => this.#client.hscan(keys.instances, cursor, 'COUNT', SCAN_COUNT));
-      for (let at = 1; at < pairs.length; at += 2) {
-        const record = parseRecord(pairs[at] ?? '', this.#log);
-        if (record !== undefined) found.set(record.id, record);
-      }
-      cursor = next;
-    } while (cursor !== '0');
+    await this.#eachRecord((text) => {
+      const record = parseRecord(text, this.#log);
+      if (record !== undefined) found.set(record.id, record);
+    });
     return [...found.values()];
   }
 
@@ -70,15 +90,47 @@ export class ValkeyCensus implements Census {
     return lost.flat();
   }
 
-  async ids(): Promise<readonly string[]> {
-    return this.#ask(() => this.#client.hkeys(keys.instances));
+  async idleTickets(): Promise<LostTicket[]> {
+    const idle = await Promise.all((await this.#templates.names()).map(async (template) => {
+      const ids = (await this.#scripts.run('idle-tickets', [keys.warming(template), keys.instances], [QUEUED_TICKET_LIFE_MS, NEW_TICKET_MS, LOST_TICKETS_A_ROUND])) as string[];
+      return ids.map((id) => ({ template, id }));
+    }));
+    return idle.flat();
+  }
+
+  async databases(): Promise<readonly string[]> {
+    const found: string[] = [];
+    // Not parsed: a damaged record, or one of another version, must not cost an instance its database.
+    await this.#eachRecord((text) => {
+      const name = DATABASE_FIELD.exec(text)?.[1];
+      if (name !== undefined) found.push(name);
+    });
+    return found;
   }
 
   async isRecorded(id: string): Promise<boolean> {
     return (await this.#ask(() => this.#client.hexists(keys.instances, id))) === 1;
   }
 
+  async misplaced(seen: readonly Instance[]): Promise<readonly Misplaced[]> {
+    const indexes = await this.#indexes(seen, 'look');
+    const hostnames = await this.#hostnames(seen, 'look');
+    return [...indexes, ...hostnames, ...inRuns(await this.#ports('look'))];
+  }
+
   async settlePorts(): Promise<number> {
+    return (await this.#ports('settle')).length;
+  }
+
+  async settleIndexes(seen: readonly Instance[]): Promise<number> {
+    return (await this.#indexes(seen, 'settle')).length;
+  }
+
+  async settleHostnames(seen: readonly Instance[]): Promise<number> {
+    return (await this.#hostnames(seen, 'settle')).length;
+  }
+
+  async #ports(mode: Mode): Promise<MisplacedPort[]> {
     const { node, portRange, portCoolDownMs } = this.#options;
     const names = [keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)] as const;
     const [available, cooling, held] = await this.#ask(() => Promise.all([
@@ -90,20 +142,21 @@ export class ValkeyCensus implements Census {
     for (let port = portRange.start; port <= portRange.end; port += 1) {
       if (!free.has(String(port)) && !taken.has(String(port))) suspects.add(String(port));
     }
-    let repaired = 0;
+    const found: MisplacedPort[] = [];
     for (const batch of batches([...suspects])) {
-      repaired += Number(await this.#scripts.run('settle-ports', [...names, keys.instances], [portRange.start, portRange.end, portCoolDownMs, ...batch]));
+      const pairs = (await this.#scripts.run('settle-ports', [...names, keys.instances], [portRange.start, portRange.end, portCoolDownMs, flag(mode), ...batch])) as string[];
+      for (let at = 0; at < pairs.length; at += 2) found.push({ port: Number(pairs[at]), wrong: pairs[at + 1] as MisplacedPort['wrong'] });
     }
-    return repaired;
+    return found;
   }
 
-  async settleIndexes(seen: readonly Instance[]): Promise<number> {
-    const records = new Map(seen.map((record) => [record.id, record]));
-    let repaired = 0;
+  async #indexes(seen: readonly Instance[], mode: Mode): Promise<Misplaced[]> {
+    const records = byId(seen);
+    const found: Misplaced[] = [];
     for (const template of await this.#templates.names()) {
       const indexes = [keys.ready(template), keys.assigned(template), keys.leaving(template), keys.warming(template)] as const;
       const members = await this.#ask(() => Promise.all(indexes.map((index) => this.#client.zrange(index, 0, -1))));
-      const unplaced = new Set([...records.values()].filter((record) => record.template === template).map((record) => record.id));
+      const unplaced = new Set(seen.filter((record) => record.template === template).map((record) => record.id));
       const misplaced = new Set<string>();
       for (const [at, ids] of members.entries()) {
         for (const id of ids) {
@@ -112,34 +165,48 @@ export class ValkeyCensus implements Census {
           else if (at !== WARMING || records.has(id)) misplaced.add(id);
         }
       }
-      const suspects = new Set([...unplaced, ...misplaced]);
-      repaired += await this.#settle([...suspects], (id) => this.#scripts.run('settle-index', [keys.instances, ...indexes], [id]));
+      const moves = await this.#settle([...unplaced, ...misplaced], (id) => this.#scripts.run('settle-index', [keys.instances, ...indexes], [id, flag(mode)]));
+      for (const [id, move] of moves) {
+        const changes = move as string[];
+        if (changes.length > 0) found.push({ kind: 'index', what: id, why: indexWords(changes, template) });
+      }
     }
-    return repaired + (await this.#settleHostnames(records));
+    return found;
   }
 
-  async #settleHostnames(records: ReadonlyMap<string, Instance>): Promise<number> {
+  async #hostnames(seen: readonly Instance[], mode: Mode): Promise<Misplaced[]> {
+    const records = byId(seen);
     const entries = await this.#ask(() => this.#client.hgetall(keys.hostnames));
     const suspects = new Map<string, string>();
     for (const [label, text] of Object.entries(entries)) {
       const id = /"id":"([a-z2-7]{26})"/.exec(text)?.[1] ?? '';
       const record = records.get(id);
-      if (record?.label !== label || record.state === 'releasing' || record.state === 'quarantined') suspects.set(label, id);
+      const leads = record?.label === label && record.state !== 'releasing' && record.state !== 'quarantined' && leadsTo(text, record);
+      if (!leads) suspects.set(label, id);
     }
     for (const { label, id, state } of records.values()) {
       if ((state === 'ready' || state === 'assigned') && entries[label] === undefined) suspects.set(label, id);
     }
-    return this.#settle([...suspects], ([label, id]) => this.#scripts.run('settle-hostname', [keys.instances, keys.hostnames, keys.hostnameChanges], [label, id]));
+    const outcomes = await this.#settle([...suspects], ([label, id]) => this.#scripts.run('settle-hostname', [keys.instances, keys.hostnames, keys.hostnameChanges], [label, id, flag(mode)]));
+    return outcomes.flatMap(([[label, id], wrong]) => (wrong === '' ? [] : [{ kind: 'hostname', what: label, why: HOSTNAME_WORDS[wrong as keyof typeof HOSTNAME_WORDS](id) }]));
   }
 
   /** The scripts look again for themselves, so a suspicion that is out of date by now changes nothing. */
-  async #settle<T>(suspects: readonly T[], settleOne: (suspect: T) => Promise<unknown>): Promise<number> {
-    let repaired = 0;
+  async #settle<T>(suspects: readonly T[], settleOne: (suspect: T) => Promise<unknown>): Promise<[T, unknown][]> {
+    const outcomes: [T, unknown][] = [];
     for (const batch of batches(suspects)) {
-      const replies = await Promise.all(batch.map(settleOne));
-      repaired += replies.filter((reply) => reply === 1).length;
+      outcomes.push(...await Promise.all(batch.map(async (suspect): Promise<[T, unknown]> => [suspect, await settleOne(suspect)])));
     }
-    return repaired;
+    return outcomes;
+  }
+
+  async #eachRecord(read: (text: string) => void): Promise<void> {
+    let cursor = '0';
+    do {
+      const [next, pairs] = await this.#ask(() => this.#client.hscan(keys.instances, cursor, 'COUNT', SCAN_COUNT));
+      for (let at = 1; at < pairs.length; at += 2) read(pairs[at] ?? '');
+      cursor = next;
+    } while (cursor !== '0');
   }
 
   async #ask<T>(question: () => Promise<T>): Promise<T> {
@@ -165,4 +232,38 @@ function indexOf(record: Instance | undefined): number {
 
 function* batches<T>(items: readonly T[]): Generator<T[]> {
   for (let at = 0; at < items.length; at += BATCH) yield items.slice(at, at + BATCH);
+}
+
+function flag(mode: Mode): string {
+  return mode === 'look' ? '1' : '0';
+}
+
+function byId(records: readonly Instance[]): ReadonlyMap<string, Instance> {
+  return new Map(records.map((record) => [record.id, record]));
+}
+
+/** For a suspicion: an entry that cannot be read is one, and the script decides. */
+function leadsTo(entry: string, { node, port }: Instance): boolean {
+  try {
+    const value = JSON.parse(entry) as { readonly node?: unknown; readonly port?: unknown } | null;
+    return value?.node === node && value.port === port;
+  } catch {
+    return false;
+  }
+}
+
+function indexWords(moves: readonly string[], template: string): string {
+  const clauses = moves.map((move) => `${move.startsWith('+') ? 'not listed' : 'wrongly listed'} as ${move.slice(1)}`);
+  return `${clauses.join(' and ')} among the instances of ${template}`;
+}
+
+/** Neighbours with the same trouble as one: an empty store lacks thousands. */
+function inRuns(ports: readonly MisplacedPort[]): Misplaced[] {
+  const runs: { first: number; last: number; wrong: MisplacedPort['wrong'] }[] = [];
+  for (const { port, wrong } of [...ports].sort((a, b) => a.port - b.port)) {
+    const run = runs.at(-1);
+    if (run?.wrong === wrong && run.last === port - 1) run.last = port;
+    else runs.push({ first: port, last: port, wrong });
+  }
+  return runs.map(({ first, last, wrong }) => ({ kind: 'port', what: first === last ? String(first) : `${first}-${last}`, why: PORT_WORDS[wrong] }));
 }

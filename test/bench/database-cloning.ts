@@ -1,7 +1,7 @@
 import { chown, copyFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Connection } from 'mariadb';
-import { newInstanceId } from '../../src/domain/ids.ts';
+import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { findProgram } from '../../src/launcher/child-server.ts';
 import { startMariadb, type TestMariadb } from '../support/mariadb.ts';
@@ -80,7 +80,7 @@ async function benchEngine(server: TestMariadb, template: Template): Promise<Fig
   const loading = await timed(() => databases.prepare([template]));
   const figures = [figure('loading a seed of 3 MB, once', loading, 'ms')];
   for (const workers of [1, IN_PARALLEL]) {
-    const names = Array.from({ length: CLONES }, () => databases.nameFor({ instanceId: newInstanceId() }));
+    const names = Array.from({ length: CLONES }, () => databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }));
     const making = await spread(names, workers, (name) => timed(() => databases.create(name, template)));
     const dropping = await spread(names, workers, (name) => timed(() => databases.drop(name)));
     figures.push(

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { createConnection } from 'mariadb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectMariadb } from '../../src/database/mariadb.ts';
-import { newInstanceId } from '../../src/domain/ids.ts';
+import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import type { Databases } from '../../src/pool/ports.ts';
@@ -22,7 +22,7 @@ describe.skipIf(skip)(title, () => {
   let server: TestMariadb;
   let template: Template;
   let databases: Databases;
-  const newName = (): string => databases.nameFor({ instanceId: newInstanceId() });
+  const newName = (): string => databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() });
 
   beforeEach(async () => {
     server = await startMariadb();

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { newInstanceId } from '../../src/domain/ids.ts';
+import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/ports.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
@@ -23,7 +23,7 @@ describe.skipIf(skip)(title, () => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  const created = async (of: Databases = databases()): Promise<DatabaseCredentials> => of.create(of.nameFor({ instanceId: newInstanceId() }), template);
+  const created = async (of: Databases = databases()): Promise<DatabaseCredentials> => of.create(of.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }), template);
   const rows = async (credentials: DatabaseCredentials, sql: string): Promise<unknown> => {
     await using connection = await server.as(credentials);
     return await connection.query(sql);
@@ -147,7 +147,7 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('takes two attempts at the same name one after the other: the last one\'s password holds', async () => {
-    const name = databases().nameFor({ instanceId: newInstanceId() });
+    const name = databases().nameFor({ instanceId: newInstanceId(), attempt: newAttempt() });
     const made = await Promise.all([databases().create(name, template), databases().create(name, template)]);
     const open = await Promise.allSettled(made.map((credentials) => rows(credentials, 'SELECT text FROM notes')));
     expect(open.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);

@@ -1,6 +1,6 @@
 import { appendFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { newInstanceId } from '../../src/domain/ids.ts';
+import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/ports.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
@@ -50,7 +50,7 @@ describe.skipIf(skip)(title, () => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  const created = async (template: Template, databases = server.databases({ catalogue: [template] })): Promise<DatabaseCredentials> => databases.create(databases.nameFor({ instanceId: newInstanceId() }), template);
+  const created = async (template: Template, databases = server.databases({ catalogue: [template] })): Promise<DatabaseCredentials> => databases.create(databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }), template);
   const rows = async (credentials: DatabaseCredentials, sql: string): Promise<unknown> => {
     await using connection = await server.as(credentials);
     return await connection.query(sql);

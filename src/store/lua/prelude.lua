@@ -4,13 +4,17 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The record of `id`, or nil when there is none or it is of a version this script does not know.
+-- The record in `text`, or nil when it is damaged or of a version this script does not know.
+local function parse_record(text)
+  local readable, record = pcall(cjson.decode, text)
+  if not readable or type(record) ~= 'table' or record.v ~= 1 then return nil end
+  return record
+end
+
+-- The record of `id`, or nil when there is none that this script can read.
 local function load_record(instances, id)
   local text = redis.call('HGET', instances, id)
-  if not text then return nil end
-  local record = cjson.decode(text)
-  if record.v ~= 1 then return nil end
-  return record
+  return text and parse_record(text) or nil
 end
 
 -- The warming record of `id` if it belongs to this attempt: another one's is nobody else's to change.
@@ -49,8 +53,8 @@ local function publish_hostname(hostnames, changes, record)
   redis.call('XADD', changes, 'MAXLEN', '~', 10000, '*', 'label', record.label, 'entry', entry)
 end
 
--- There is a record, but of a version this script does not know: whatever hangs on it is left alone.
+-- There is a record, but damaged or of a version this script does not know: whatever hangs on it is left alone.
 local function is_unreadable(instances, id)
   local text = redis.call('HGET', instances, id)
-  return text and cjson.decode(text).v ~= 1
+  return text and not parse_record(text)
 end

@@ -1,19 +1,27 @@
--- A name resolves exactly while its instance is warming, ready or assigned and has a port.
--- KEYS[1] instances  [2] hostnames  [3] hostname_changes   ARGV[1] label  [2] id
--- Returns 1 when the name was taken out or put back
+-- A name resolves exactly while its instance is warming, ready or assigned and has a port, and to that port.
+-- KEYS[1] instances  [2] hostnames  [3] hostname_changes   ARGV[1] label  [2] id  [3] '1': only say what is wrong
+-- Returns '' when all is well, else stale (taken out) | missing (put back) | astray (led elsewhere)
 local label, id = ARGV[1], ARGV[2]
-if is_unreadable(KEYS[1], id) then return 0 end
+local only_look = ARGV[3] == '1'
+if is_unreadable(KEYS[1], id) then return '' end
 local record = load_record(KEYS[1], id)
 local live = record and record.label == label and record.port ~= cjson.null
   and (record.state == 'ready' or record.state == 'assigned' or record.state == 'warming')
-local present = redis.call('HEXISTS', KEYS[2], label) == 1
-if present and not live then
-  drop_hostname(KEYS[2], KEYS[3], label)
-  return 1
+local text = redis.call('HGET', KEYS[2], label)
+if text and not live then
+  if not only_look then drop_hostname(KEYS[2], KEYS[3], label) end
+  return 'stale'
+end
+if live and text then
+  local readable, entry = pcall(cjson.decode, text)
+  if readable and entry.v ~= 1 then return '' end
+  if readable and entry.id == id and entry.node == record.node and entry.port == record.port then return '' end
+  if not only_look then publish_hostname(KEYS[2], KEYS[3], record) end
+  return 'astray'
 end
 -- A warming instance publishes its own name when its container has started.
-if live and not present and record.state ~= 'warming' then
-  publish_hostname(KEYS[2], KEYS[3], record)
-  return 1
+if live and record.state ~= 'warming' then
+  if not only_look then publish_hostname(KEYS[2], KEYS[3], record) end
+  return 'missing'
 end
-return 0
+return ''
