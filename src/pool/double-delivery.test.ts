@@ -24,13 +24,14 @@ import { provision, type ProvisionParts } from './provision.ts';
 /** Room for every case at once. */
 const RANGE = { start: 23_000, end: 23_149 };
 /** One for each case, so that none can open the breaker of another. */
-const templates = Array.from({ length: 100 }, (_, at) => tiny({ name: `case-${at}`, pool: { target: 1, max: 1, replenishThreshold: 0 } }));
+const templates = Array.from({ length: 120 }, (_, at) => tiny({ name: `case-${at}`, pool: { target: 1, max: 1, replenishThreshold: 0 } }));
 const NAMES = templates.map(({ name }) => name);
 /** Over soon, because the next worker has to wait for it. */
 const LEASE_MS = 600;
 /** Requests to the store in one provision or cleanup, and some more: beyond the last one nothing is held. */
 const PROVISION_REQUESTS = 11;
 const CLEANUP_REQUESTS = 6;
+const FAILURES = 'try_it_now_provision_failures_total';
 const never: TaskContext = { attempt: 1, signal: new AbortController().signal };
 
 const releasers = new Releasers();
@@ -43,6 +44,7 @@ let cases = 0;
 interface Process {
   readonly store: Store;
   readonly parts: ProvisionParts;
+  readonly metrics: Metrics;
 }
 
 async function startProcess(port = world.names.port): Promise<Process> {
@@ -52,9 +54,10 @@ async function startProcess(port = world.names.port): Promise<Process> {
   });
   releasers.push('store', store.close);
   const { takes, departures, arrivals, promotions } = store;
-  return { store, parts: {
+  const metrics = new Metrics({ templates: NAMES, version: 'test' });
+  return { store, metrics, parts: {
     takes, departures, arrivals, promotions, queue, runtime: new SimulatedRuntime(host), databases: undefined, restorer: undefined, probe: new HttpProbe(), log: silent,
-    catalogue: new Catalogue(templates), observer: new Metrics({ templates: NAMES, version: 'test' }), node: { name: 'node0', address: '127.0.0.1' },
+    catalogue: new Catalogue(templates), observer: metrics, node: { name: 'node0', address: '127.0.0.1' },
     address: { baseDomain: world.baseDomain, scheme: 'http', port: world.proxyPort }, proxyUrl: `http://127.0.0.1:${world.proxyPort}`, onDemand: () => undefined,
   } };
 }
@@ -118,6 +121,17 @@ async function expectReady(id: string): Promise<Sight> {
   return sight;
 }
 
+/** Ready and all that belongs to it, or gone with all that belonged to it: which, is up to what the first worker could still do. */
+async function expectSound(id: string): Promise<void> {
+  const { records, tickets } = await books();
+  if (records.has(id)) {
+    await expectReady(id);
+    return;
+  }
+  expect(tickets.has(id), 'its room is free').toBe(false);
+  expect((await new SimulatedRuntime(host).list()).filter(({ instanceId }) => instanceId === id)).toEqual([]);
+}
+
 async function expectAbsent(id: string, before: StoreBooks): Promise<void> {
   const { records, cooling, available, leaving, ready, hostnames } = await books();
   const { port, label } = before.records.get(id) ?? {};
@@ -126,8 +140,10 @@ async function expectAbsent(id: string, before: StoreBooks): Promise<void> {
   expect((await new SimulatedRuntime(host).list()).filter(({ instanceId }) => instanceId === id)).toEqual([]);
 }
 
+type Held = Process & { readonly wire: HeldWire };
+
 /** A process whose wire to the store stands still at the `nth` exchange from now on. */
-async function startHeld(direction: Direction, nth: number): Promise<Process & { readonly wire: HeldWire }> {
+async function startHeld(direction: Direction, nth: number): Promise<Held> {
   const wire = await HeldWire.to({ host: '127.0.0.1', port: world.names.port });
   releasers.push('wire', () => wire[Symbol.asyncDispose]());
   const process = await startProcess(wire.port);
@@ -135,7 +151,12 @@ async function startHeld(direction: Direction, nth: number): Promise<Process & {
   return { ...process, wire };
 }
 
-const points = (last: number): (readonly [Direction, number])[] => (['request', 'reply'] as const).flatMap((direction) => Array.from({ length: last }, (_, at) => [direction, at + 1] as const));
+/** One process for each exchange up to `last` and each side of it, all at work at the same time. */
+async function atEachPoint(last: number, work: (held: Held) => Promise<void>): Promise<void> {
+  const held: Held[] = [];
+  for (const direction of ['request', 'reply'] as const) for (let nth = 1; nth <= last; nth += 1) held.push(await startHeld(direction, nth));
+  await Promise.all(held.map(work));
+}
 
 describe('a provision task delivered twice', () => {
   it('makes one instance, whether at once or one after the other', async () => {
@@ -158,8 +179,7 @@ describe('a provision task delivered twice', () => {
   });
 
   it('leaves the successor\'s instance alone when the first worker stood still at any point and comes back after its end', async () => {
-    await Promise.all(points(PROVISION_REQUESTS).map(async ([direction, nth]) => {
-      const { parts, wire } = await startHeld(direction, nth);
+    await atEachPoint(PROVISION_REQUESTS, async ({ parts, wire }) => {
       const task = await newTask();
       const first = provision(parts, task, never).catch((error: unknown) => error);
       await Promise.race([wire.held, first]);
@@ -168,20 +188,35 @@ describe('a provision task delivered twice', () => {
       wire.letGo();
       await first;
       await expectUnchanged(task.id, sight);
-    }));
+    });
   });
 
-  it('ends in one sound instance when the first worker gave its exchange up and that is carried out late', async () => {
-    await Promise.all(points(PROVISION_REQUESTS).map(async ([direction, nth]) => {
-      const { parts, wire } = await startHeld(direction, nth);
+  it('ends in one sound instance, or none, when the first worker gave its exchange up and that is carried out late', async () => {
+    await atEachPoint(PROVISION_REQUESTS, async ({ parts, wire }) => {
       const task = await newTask();
       await provision(parts, task, never).catch(() => undefined);
       wire.letGo();
       // The queue's next try. What the first one may have left behind late is seen to before it, or not: both are right.
       await eventually(() => provision(steady.parts, task, never));
-      const sight = await expectReady(task.id);
-      await expectUnchanged(task.id, sight);
-    }));
+      await eventually(() => expectSound(task.id));
+    });
+  });
+});
+
+it('leaves no half of an instance when the store only answered too late', async () => {
+  await atEachPoint(PROVISION_REQUESTS, async ({ parts, metrics, wire }) => {
+    const task = await newTask();
+    const over = new AbortController();
+    const first = provision(parts, task, never).catch(() => undefined).finally(() => over.abort());
+    // The store goes on just when the worker has given its answer up and begins to undo.
+    await eventually(async () => {
+      const failures = await metrics.registry.getSingleMetric(FAILURES)?.get();
+      if (!over.signal.aborted && failures?.values.length === 0) throw new Error('it still waits for the store');
+    }, { timeoutMs: 10_000 });
+    wire.letGo();
+    await first;
+    await eventually(() => provision(steady.parts, task, never));
+    await eventually(() => expectSound(task.id));
   });
 });
 
@@ -208,8 +243,7 @@ describe('a cleanup task delivered twice', () => {
   });
 
   it('leaves alone what has become of the port when a worker stood still at any point', async () => {
-    await Promise.all(points(CLEANUP_REQUESTS).map(async ([direction, nth]) => {
-      const { parts, wire } = await startHeld(direction, nth);
+    await atEachPoint(CLEANUP_REQUESTS, async ({ parts, wire }) => {
       const { task, before } = await leaving();
       const first = cleanUp(parts, task).catch((error: unknown) => error);
       await Promise.race([wire.held, first]);
@@ -218,7 +252,7 @@ describe('a cleanup task delivered twice', () => {
       wire.letGo();
       await first;
       await expectAbsent(task.id, before);
-    }));
+    });
   });
 
   it('leaves alone an instance that is there', async () => {
