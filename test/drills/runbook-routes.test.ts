@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchCaddy } from '../../src/launcher/caddy.ts';
+import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { eventually } from '../support/eventually.ts';
+import { Desk, PATIENT } from '../support/runbook-desk.ts';
+
+const REPAIRS = 'try_it_now_reconcile_repairs_total{kind="proxy"}';
+
+describe('Caddy without our server', () => {
+  let folder: string;
+  let engine: LaunchedSimulatedEngine;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tin-routes-'));
+    engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
+  });
+  afterAll(async () => {
+    await engine[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  it('is mended within one round after its routes were cleared, and visitors are back where they were', async () => {
+    await using desk = await Desk.open({ simulatedSocket: engine.socketPath });
+    const visitor = await desk.acquire();
+    expect(await desk.visit(visitor)).toBe(200);
+    const repairs = await desk.metric(REPAIRS);
+    expect((await fetch(`${desk.stack.caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' })).status).toBe(200);
+    await eventually(async () => expect(await desk.visit(visitor)).toBe(200), PATIENT);
+    await desk.settled();
+    expect(await desk.metric(REPAIRS)).toBe(repairs + 1);
+    // Nothing else was taken for broken, neither by the rounds nor by the starts that went on meanwhile.
+    expect(desk.book.lines.filter(({ level }) => level >= 50)).toEqual([]);
+  });
+
+  it('is mended after it came back empty, with starts waiting for it', async () => {
+    await using desk = await Desk.open({ simulatedSocket: engine.socketPath });
+    const visitor = await desk.acquire();
+    const { caddy } = desk.stack;
+    await caddy.server.stop();
+    // The refill of what is handed out now cannot be reached through the proxy for a while.
+    const second = await desk.acquire();
+    await eventually(() => expect(desk.book.with('Loop failed').map(({ loop }) => loop)).toEqual(['reconciler']), PATIENT);
+    await using again = await launchCaddy({ dir: folder, adminPort: Number(new URL(caddy.adminUrl).port) });
+    expect(again.adminUrl).toBe(caddy.adminUrl);
+    await eventually(async () => expect([await desk.visit(visitor), await desk.visit(second)]).toEqual([200, 200]), PATIENT);
+    await desk.settled();
+    expect(await desk.stats()).toMatchObject({ ready: 3, assigned: 2, warming: 0, leaving: 0 });
+    expect(desk.book.with('Loop recovered').map(({ loop }) => loop)).toEqual(['reconciler']);
+    expect(desk.book.with('Loop failed')).toHaveLength(1);
+  });
+});
