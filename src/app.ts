@@ -11,12 +11,14 @@ import { abandon } from './pool/abandon.ts';
 import { afterRollback } from './pool/after-rollback.ts';
 import { promoteConfigured } from './pool/checkpoints.ts';
 import { cleanUp } from './pool/cleanup.ts';
+import { followContainers } from './pool/container-events.ts';
 import { DemoPool } from './pool/demos.ts';
 import type { ContainerRuntime, TaskHandlers } from './pool/ports.ts';
 import { provision } from './pool/provision.ts';
-import { reap } from './pool/reap.ts';
+import { reap, resumeCleanups } from './pool/reap.ts';
 import { reconcile } from './pool/reconcile.ts';
 import { replenish } from './pool/replenish.ts';
+import { StockHealth } from './pool/stock-health.ts';
 import { CaddyProxy } from './proxy/caddy-proxy.ts';
 import { connectQueue } from './queue/connection.ts';
 import { queueDepth } from './queue/depth.ts';
@@ -55,6 +57,9 @@ export interface App {
 const LEASE_SHARE = 2 / 3;
 const REAP_INTERVAL_MS = 1_000;
 const RECONCILE_INTERVAL_MS = 30_000;
+/** Before the engine's events are asked for again, where it ended them without a failure. */
+const EVENTS_PAUSE_MS = 1_000;
+const BEARABLE_AT_START: readonly ErrorCode[] = ['database_unavailable', 'database_failed', 'container_failed', 'queue_unavailable'];
 /** While outdated stock is being replaced, a part at a time. */
 const RECONCILE_GAP_MS = 2_000;
 /** A burst of clicks plans this often at most; far below the time an instance takes to start. */
@@ -120,20 +125,27 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
   const parts = {
     catalogue, node, address, runtime, networks: createNetworks(chosen, config, log), proxy: role === 'server' ? proxy : undefined, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
     census: store.census, registry: store.registry, promotions: store.promotions, databases: restoring.databases, restorer: restoring.restorer, observer: metrics, probe: new HttpProbe(), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
-    onDemand: () => replenisher.nudge(),
+    onDemand: () => replenisher.nudge(), compareBooks: () => reconciler.nudge(),
   };
   // Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left.
   const { unfinished } = await reconcile(parts).catch((error: unknown) => {
-    // Without its database server a template gets no new instances; everything else goes on.
-    if (!isOnly(error, 'database_unavailable')) throw error;
-    log.error({ err: error, reason: describeError(error) }, 'The database server does not answer; templates with a database get no new instances until it does');
+    // What one template lacks, or one thing that cannot be cleared away, is no reason to serve nobody.
+    if (!isOnly(error, BEARABLE_AT_START)) throw error;
+    log.error({ err: error, reason: describeError(error) }, 'Not everything is in order; starting all the same, and trying again');
     return { unfinished: true };
   });
 
   const reconciler = new Loop({ name: 'reconciler', intervalMs: reconcileIntervalMs, minGapMs: Math.min(RECONCILE_GAP_MS, reconcileIntervalMs), log }, async () => {
     if ((await reconcile(parts)).unfinished) reconciler.nudge();
   });
-  const loops = [replenisher, new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, () => reap(parts)), reconciler];
+  const health = new StockHealth(parts);
+  // A further node looks after its own containers and ports; the pool itself is the server's business.
+  const own = [
+    new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) => followContainers(parts, signal)),
+    new Loop({ name: 'stock health', intervalMs: config.pool.healthIntervalMs, log }, (signal) => health.round(signal)),
+    reconciler,
+  ];
+  const loops = role === 'server' ? [replenisher, new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, () => reap(parts)), ...own] : own;
   releasers.push('loops', () => Promise.all(loops.map((loop) => loop.stop())));
 
   const handlers: TaskHandlers = {
@@ -143,6 +155,8 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
   };
   const workers = await startWorkers({ connection, node: node.name, count: config.queue.workers, handlers, log, policy: { ...DELIVERY_POLICY, ackWaitMs: config.queue.ackWaitMs } });
   releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
+
+  await resumeCleanups(parts);
 
   const demos = new DemoPool(parts);
   let port: number | undefined;
@@ -156,11 +170,8 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     const http = await createServer({ demos, log, publicUrl: server.publicUrl, apiKeys: server.apiKeys, trustedProxies: server.trustedProxies, metrics, observer: metrics });
     releasers.push('http', () => http.close(server.shutdownGraceMs));
     port = await http.listen(server);
-    for (const loop of loops) loop.start();
-  } else {
-    // A further node looks after its own containers and ports; the pool itself is the server's business.
-    reconciler.start();
   }
+  for (const loop of loops) loop.start();
   if (unfinished) reconciler.nudge();
   log.info({ role, engine: runtime.engine, node: node.name, port, templates: catalogue.all().map(({ name }) => name) }, 'Try It Now started');
   return { demos, runtime, port, stop: () => releasers.releaseAll(log) };
@@ -173,7 +184,7 @@ async function requireRestores({ checkpoints }: Config, { checkpointing }: Resto
   if (!availability.available) throw new TryItNowError('checkpointing_unavailable', `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts instances cold where they cannot be restored)`);
 }
 
-function isOnly(thrown: unknown, code: ErrorCode): boolean {
+function isOnly(thrown: unknown, codes: readonly ErrorCode[]): boolean {
   const errors: readonly unknown[] = thrown instanceof AggregateError ? thrown.errors : [thrown];
-  return errors.every((error) => error instanceof TryItNowError && error.code === code);
+  return errors.every((error) => error instanceof TryItNowError && codes.includes(error.code));
 }

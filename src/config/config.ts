@@ -71,7 +71,7 @@ export interface Config {
         readonly password: string;
       }
     | undefined;
-  readonly pool: { readonly replenishIntervalMs: number };
+  readonly pool: { readonly replenishIntervalMs: number; readonly healthIntervalMs: number };
   readonly queue: { readonly workers: number; readonly ackWaitMs: number };
   /** In the order of the catalogue; never empty. */
   readonly templates: readonly Template[];

@@ -150,7 +150,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
     },
     checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR },
     database: database(values),
-    pool: { replenishIntervalMs: values.POOL_REPLENISH_INTERVAL },
+    pool: { replenishIntervalMs: values.POOL_REPLENISH_INTERVAL, healthIntervalMs: values.POOL_HEALTH_INTERVAL },
     queue: { workers: values.QUEUE_WORKER_COUNT, ackWaitMs: values.QUEUE_ACK_WAIT },
     templates,
   };

@@ -81,6 +81,7 @@ export const VARIABLES = {
   POOL_MAX_SIZE: pool.required(poolMax, '20', 'How many instances may exist at once (ready, handed out, starting and leaving), per template that does not say otherwise.'),
   POOL_REPLENISH_THRESHOLD: pool.required(share, '0', 'The share of the target that may be missing before a refill starts. 0 refills as soon as one is missing; 0.5 waits until half are gone.'),
   POOL_REPLENISH_INTERVAL: pool.required(duration('100ms', '1h', '10s'), '10s', 'How often the pools are looked at. Each hand-over starts a refill at once, whatever stands here.'),
+  POOL_HEALTH_INTERVAL: pool.required(duration('1s', '1h', '15s'), '15s', 'How often every ready instance is looked at. One that fails two looks in a row is replaced.'),
   POOL_DEFAULT_TTL: pool.required(ttl, '30m', 'How long a visitor has an instance, per template that does not say otherwise.'),
   POOL_MAX_TTL: pool.required(ttl, '2h', 'The longest stay after extensions, counted from the hand-over, per template that does not say otherwise.'),
   POOL_MAX_AGE: pool.required(maxAge, '24h', 'The whole life of an instance, counted from when it was ready. Ready instances that have less than one visit left are replaced.'),
