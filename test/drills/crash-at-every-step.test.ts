@@ -49,7 +49,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadb.skip)(`a server th
     const app = { image: image.name, port: image.port };
     const options = (lane: number): ServerProcessOptions => ({
       engine: 'podman', engineSocket: engine.socketPath, mariadb: database.launched, portRange: [15_000 + lane * PORTS_A_LANE, 15_000 + (lane + 1) * PORTS_A_LANE - 1],
-      env: { QUEUE_ACK_WAIT: ACK_WAIT, CONTAINER_PORT_COOLDOWN: '10s' },
+      env: { QUEUE_ACK_WAIT: ACK_WAIT, CONTAINER_PORT_COOLDOWN: '10s', LOG_LEVEL: 'warn' },
       templates: [
         { ...app, name: 'shop', activation: { exec: ['/bin/busybox', 'true'] }, database: { seed }, pool: { target: 2, max: 10 }, ttl: { default: '20m', max: '2h' } },
         { ...app, name: 'brief', pool: { target: 1, max: 6 }, ttl: { default: '1s', max: '2s' } },

@@ -163,7 +163,7 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
   const direct = { ...shared, VALKEY_ADDR: valkey.address, NATS_URL: nats.url, [socketVariable]: options.engineSocket, ...databaseEnv(mariadb, mariadb?.socketPath ?? '') };
   const tapped = { ...shared, VALKEY_ADDR: `127.0.0.1:${valkeyTap.port}`, NATS_URL: `nats://127.0.0.1:${natsTap.port}`, [socketVariable]: engineTap, ...databaseEnv(mariadb, mariadbTap) };
 
-  const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: direct, saysUp: 'Discovery answers', startTimeoutMs: 60_000 });
+  const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: { ...direct, LOG_LEVEL: 'info' }, saysUp: 'Discovery answers', startTimeoutMs: 60_000 });
   cleanups.push(() => discovery.stop());
   cleanups.push(async () => {
     const runtime = createRuntime(options.engine, loadConfig(direct).config, silent);
