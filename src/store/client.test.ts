@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import { expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
-import { silent, startStore } from '../../test/support/store.ts';
+import { silent, startStore, stock as stockUp } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { ChildServer } from '../launcher/child-server.ts';
 import { freePort } from '../launcher/ports.ts';
@@ -31,6 +31,29 @@ it('answers store_unavailable while Valkey hangs, sends it nothing more once tha
     probe.disconnect();
     // The one in flight when it began to hang, and those of the recovery; none of the fifty.
     expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1])).toBeLessThan(20);
+  } finally {
+    valkey.server.signal('SIGCONT');
+    await store.close();
+    await valkey.server.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
+it('hands nothing out for a take that is carried out after its visitor was told to try again', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
+  const valkey = await launchValkey({ dir });
+  const port = Number(valkey.address.split(':')[1]);
+  const store = await openStore({ valkey: { host: '127.0.0.1', port, password: undefined }, node: { name: 'node0', address: '127.0.0.1' }, limits: { hourly: 0, daily: 0 }, portRange: { start: 21_000, end: 21_009 }, portCoolDownMs: 200, log: silent });
+  try {
+    await store.census.settlePorts();
+    const stock = template({ pool: { target: 4, max: 4, replenishThreshold: 0 } });
+    await stockUp(store, stock);
+    expect(await store.takes.take(take)).toMatchObject({ kind: 'taken' });
+    valkey.server.signal('SIGSTOP');
+    await Promise.all([1, 2, 3].map(() => expect(store.takes.take(take)).rejects.toMatchObject({ code: 'store_unavailable' })));
+    valkey.server.signal('SIGCONT');
+    await eventually(async () => expect((await store.census.stats([stock])).get('tiny')).toMatchObject({ ready: 3, assigned: 1 }), { timeoutMs: 15_000 });
+    expect(await store.takes.take(take)).toMatchObject({ kind: 'taken' });
   } finally {
     valkey.server.signal('SIGCONT');
     await store.close();

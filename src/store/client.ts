@@ -11,7 +11,7 @@ export interface ValkeyOptions {
 }
 
 /** A visitor should rather hear "try again" than wait for a store that does not answer. */
-const COMMAND_TIMEOUT_MS = 2_000;
+export const COMMAND_TIMEOUT_MS = 2_000;
 /** How often a server that still reads its data in is asked whether it is done. */
 const LOADING_RETRY_MS = 500;
 const RETRY_AFTER_MS = 2_000;

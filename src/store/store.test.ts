@@ -111,7 +111,7 @@ describe('take', () => {
 
   it('passes over an index entry that no record backs', async () => {
     await stock(store, tiny);
-    await store.valkey.zadd(keys.ready('tiny'), Date.now() + tiny.ttl.defaultMs + 1, newInstanceId());
+    await store.valkey.zadd(keys.ready('tiny'), Date.now() + tiny.ttl.defaultMs + 10_000, newInstanceId());
     expect((await taken()).kind).toBe('taken');
     expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
   });

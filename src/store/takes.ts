@@ -3,6 +3,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { ExtendOutcome, InstanceView, TakeOutcome, TakeRequest, Takes } from '../pool/ports.ts';
+import { COMMAND_TIMEOUT_MS } from './client.ts';
 import { keys } from './keys.ts';
 import { NodeEntries } from './node-entries.ts';
 import { parseRecord } from './records.ts';
@@ -20,6 +21,10 @@ const IDEMPOTENCY_LIFE_MS = 24 * 3_600_000;
 const FIND_BATCH = 200;
 /** What take.lua answers when the store went back in time. */
 const ROLLED_BACK = -5;
+/** What it answers when it comes to be carried out after its caller has stopped waiting. */
+const TOO_LATE = -6;
+/** The rest is for the answer's way back to a caller who still waits. */
+const CARRIED_OUT_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
 /** One mending is enough, unless the store goes back again meanwhile. */
 const MENDINGS = 3;
 
@@ -29,6 +34,8 @@ export class ValkeyTakes implements Takes {
   readonly #nodes = new NodeEntries();
   readonly #limits: TakeLimits;
   readonly #log: Log;
+  /** The store's clock less ours (performance.now()), as of its last answer. */
+  #aheadMs: number | undefined;
 
   constructor(scripts: Scripts, guard: RollbackGuard, limits: TakeLimits, log: Log) {
     this.#scripts = scripts;
@@ -59,22 +66,33 @@ export class ValkeyTakes implements Takes {
       ],
       [
         ttlMs, this.#limits.hourly, this.#limits.daily, owner, template.name, idempotencyKey === undefined ? 0 : IDEMPOTENCY_LIFE_MS,
-        this.#guard.seen, replacing ?? '',
+        this.#guard.seen, replacing ?? '', this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + CARRIED_OUT_WITHIN_MS),
       ],
     )) as [number, ...unknown[]];
     const [code] = reply;
     switch (code) {
-      case -1: return { kind: 'empty' };
+      case -1:
+        this.#noteClock(Number(reply[1]));
+        return { kind: 'empty' };
       case -2: return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
       case -3: return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
       case -4: return { kind: 'key_reused' };
       case ROLLED_BACK: return undefined;
+      case TOO_LATE:
+        // Our caller does wait: it is the clocks that moved against each other.
+        this.#noteClock(Number(reply[1]));
+        return this.#tryTake(request);
       default: {
         const [, id, label, deadlineMs, leftMs, port, node, count] = reply as [number, string, string, number, number, number, string, number];
         this.#guard.note(count);
+        this.#noteClock(deadlineMs - leftMs);
         return { kind: code === 1 ? 'again' : 'taken', id, label, deadlineMs, ttlMs: leftMs, upstream: this.#nodes.upstream(node, port) };
       }
     }
+  }
+
+  #noteClock(storeNowMs: number): void {
+    this.#aheadMs = storeNowMs - performance.now();
   }
 
   async uncount(subject: string): Promise<void> {

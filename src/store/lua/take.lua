@@ -9,13 +9,18 @@
 -- KEYS[8] nodes                 hash, node → its entry
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
 -- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest count of takes the caller has seen
--- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
+-- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''  [9] when the caller stops waiting (ms), 0: not known
 -- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', count of takes} taken | the same again (then the count is 0)
---         {-1} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit   {-4} key used for another template
+--         {-1, now} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit   {-4} key used for another template
 --         {-5} fewer takes than the caller has seen: the store went back in time, nothing was changed
+--         {-6, now} nobody waits for the answer any more, nothing was changed
 local now = now_ms()
 local ttl = tonumber(ARGV[1])
 local key_life = tonumber(ARGV[6])
+
+-- What lay in the socket of a server that hung is carried out when it goes on, long after the visitor was told to try again.
+local not_after = tonumber(ARGV[9])
+if not_after > 0 and now > not_after then return {-6, now} end
 
 local function handed_out(code, record, count)
   return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, redis.call('HGET', KEYS[8], record.node) or '', count}
@@ -68,7 +73,7 @@ while not taken do
   end
 end
 for index = 1, #aged, 2 do redis.call('ZADD', KEYS[1], aged[index], aged[index + 1]) end
-if not taken then return {-1} end
+if not taken then return {-1, now} end
 
 taken.state = 'assigned'
 taken.owner = ARGV[4]
