@@ -22,9 +22,9 @@ import type { TaskContext, TaskQueue } from './ports.ts';
 import { provision, type ProvisionParts } from './provision.ts';
 
 /** Room for every case at once. */
-const RANGE = { start: 23_000, end: 23_149 };
+const RANGE = { start: 23_000, end: 23_199 };
 /** One for each case, so that none can open the breaker of another. */
-const templates = Array.from({ length: 120 }, (_, at) => tiny({ name: `case-${at}`, pool: { target: 1, max: 1, replenishThreshold: 0 } }));
+const templates = Array.from({ length: 150 }, (_, at) => tiny({ name: `case-${at}`, pool: { target: 1, max: 1, replenishThreshold: 0 } }));
 const NAMES = templates.map(({ name }) => name);
 /** Over soon, because the next worker has to wait for it. */
 const LEASE_MS = 600;
@@ -47,16 +47,16 @@ interface Process {
   readonly metrics: Metrics;
 }
 
-async function startProcess(port = world.names.port): Promise<Process> {
+async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engine = host } = {}): Promise<Process> {
   const store = await openStore({
     valkey: { host: '127.0.0.1', port, password: undefined }, node: { name: 'node0', address: '127.0.0.1' }, limits: { hourly: 0, daily: 0 },
-    portRange: RANGE, portCoolDownMs: 50, leaseMs: LEASE_MS, log: silent,
+    portRange: RANGE, portCoolDownMs: 50, leaseMs, log: silent,
   });
   releasers.push('store', store.close);
   const { takes, departures, arrivals, promotions } = store;
   const metrics = new Metrics({ templates: NAMES, version: 'test' });
   return { store, metrics, parts: {
-    takes, departures, arrivals, promotions, queue, runtime: new SimulatedRuntime(host), databases: undefined, restorer: undefined, probe: new HttpProbe(), log: silent,
+    takes, departures, arrivals, promotions, queue, runtime: new SimulatedRuntime(engine), databases: undefined, restorer: undefined, probe: new HttpProbe(), log: silent,
     catalogue: new Catalogue(templates), observer: metrics, node: { name: 'node0', address: '127.0.0.1' },
     address: { baseDomain: world.baseDomain, scheme: 'http', port: world.proxyPort }, proxyUrl: `http://127.0.0.1:${world.proxyPort}`, onDemand: () => undefined,
   } };
@@ -94,11 +94,11 @@ interface Sight {
   readonly connection: Socket;
 }
 
-async function lookAt(id: string): Promise<Sight> {
+async function lookAt(id: string, engine = host): Promise<Sight> {
   const { records, ready, tickets: out, held, hostnames, leaving, assigned } = await books();
   const record = records.get(id);
   if (record?.port == null) throw new Error(`${id} has no port`);
-  const containers = (await new SimulatedRuntime(host).list()).filter(({ instanceId }) => instanceId === id);
+  const containers = (await new SimulatedRuntime(engine).list()).filter(({ instanceId }) => instanceId === id);
   expect(containers, `containers of ${id}`).toEqual([{ name: record.container, instanceId: id, running: true }]);
   const answer = await request(`http://127.0.0.1:${record.port}/`, { headers: { accept: 'application/json' } });
   expect(await answer.body.json()).toMatchObject({ container: record.container });
@@ -115,8 +115,8 @@ async function expectUnchanged(id: string, before: Sight): Promise<void> {
   expect(before.connection.closed, `the container of ${id} is the same one`).toBe(false);
 }
 
-async function expectReady(id: string): Promise<Sight> {
-  const sight = await lookAt(id);
+async function expectReady(id: string, engine = host): Promise<Sight> {
+  const sight = await lookAt(id, engine);
   expect(sight.seen).toMatchObject({ record: { id, state: 'ready' }, at: [expect.any(Number), undefined, undefined, undefined] });
   return sight;
 }
@@ -143,18 +143,18 @@ async function expectAbsent(id: string, before: StoreBooks): Promise<void> {
 type Held = Process & { readonly wire: HeldWire };
 
 /** A process whose wire to the store stands still at the `nth` exchange from now on. */
-async function startHeld(direction: Direction, nth: number): Promise<Held> {
+async function startHeld(direction: Direction, nth: number, engine: SimulatedHost): Promise<Held> {
   const wire = await HeldWire.to({ host: '127.0.0.1', port: world.names.port });
   releasers.push('wire', () => wire[Symbol.asyncDispose]());
-  const process = await startProcess(wire.port);
+  const process = await startProcess({ port: wire.port, engine });
   wire.holdAt(direction, nth);
   return { ...process, wire };
 }
 
 /** One process for each exchange up to `last` and each side of it, all at work at the same time. */
-async function atEachPoint(last: number, work: (held: Held) => Promise<void>): Promise<void> {
+async function atEachPoint(last: number, work: (held: Held) => Promise<void>, engine = host): Promise<void> {
   const held: Held[] = [];
-  for (const direction of ['request', 'reply'] as const) for (let nth = 1; nth <= last; nth += 1) held.push(await startHeld(direction, nth));
+  for (const direction of ['request', 'reply'] as const) for (let nth = 1; nth <= last; nth += 1) held.push(await startHeld(direction, nth, engine));
   await Promise.all(held.map(work));
 }
 
@@ -189,6 +189,37 @@ describe('a provision task delivered twice', () => {
       await first;
       await expectUnchanged(task.id, sight);
     });
+  });
+
+  it('leaves the successor alone when the first worker comes back while that one is still at it', async () => {
+    // Slow to come up, so that the successor is at work for a while. Its lease is the longer one: it is alive all the time.
+    const slow = new SimulatedHost({ startUpMs: 500 });
+    const next = await startProcess({ engine: slow, leaseMs: 10_000 });
+    await atEachPoint(PROVISION_REQUESTS, async ({ parts, wire }) => {
+      const task = await newTask();
+      const first = provision(parts, task, never).catch((error: unknown) => error);
+      await Promise.race([wire.held, first]);
+      const before = (await books()).records.get(task.id)?.attempt;
+      const second = provision(next.parts, task, never);
+      const over = new AbortController();
+      const ended = second.finally(() => over.abort());
+      // It has begun, or has found everything done.
+      await eventually(async () => {
+        const record = (await books()).records.get(task.id);
+        if (!over.signal.aborted && (record?.attempt === undefined || record.attempt === before)) throw new Error('the first one still counts as alive');
+      }, { timeoutMs: 10_000 });
+      const successor = (await books()).records.get(task.id)?.attempt;
+      wire.letGo();
+      await Promise.all([first, ended]);
+      expect((await expectReady(task.id, slow)).seen).toMatchObject({ record: { attempt: successor } });
+    }, slow);
+    const runtime = new SimulatedRuntime(slow);
+    await Promise.all((await runtime.list()).map(async ({ name, instanceId }) => {
+      await runtime.remove(name);
+      const record = (await books()).records.get(instanceId ?? '');
+      if (record !== undefined) await steady.store.departures.release(record, 'container_lost', { from: ['ready'] });
+      await cleanUp(steady.parts, { v: 1, kind: 'cleanup', id: instanceId ?? '', node: 'node0' });
+    }));
   });
 
   it('ends in one sound instance, or none, when the first worker gave its exchange up and that is carried out late', async () => {
