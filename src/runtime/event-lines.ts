@@ -1,23 +1,34 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { describeError } from '../domain/errors.ts';
+
+/** A stream of events has no end of its own: whoever sent it stopped, was ended, or was cut off. */
+export class EventsEnded extends Error {
+  constructor(cause?: unknown) {
+    super('the stream of events ended', { cause });
+  }
+}
 
 /**
- * Reads a stream of events, one JSON value a line, until the signal is aborted. Throws when it ends or breaks before that:
- * a stream of events has no end of its own.
+ * Reads a stream of events, one JSON value a line, until the signal is aborted. Throws EventsEnded, what `open` throws, and
+ * what `onEvent` throws.
  */
 export async function readEvents(open: () => Promise<Readable>, onEvent: (event: unknown) => void, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
+  const state = { aborted: false };
   let stop = (): void => undefined;
-  const aborted = new Promise<'aborted'>((resolve) => {
-    stop = () => resolve('aborted');
+  const aborted = new Promise<void>((resolve) => {
+    stop = () => {
+      state.aborted = true;
+      resolve();
+    };
     signal.addEventListener('abort', stop, { once: true });
   });
   const opening = open();
   try {
-    const stream = await Promise.race([opening, aborted]);
-    if (stream === 'aborted') return;
-    await Promise.race([untilEnd(stream, onEvent), aborted]);
+    await Promise.race([opening.then((stream) => untilEnd(stream, onEvent)), aborted]);
+  } catch (error) {
+    // What is cut off by the abort fails in its own way, and perhaps first.
+    if (!state.aborted) throw error;
   } finally {
     signal.removeEventListener('abort', stop);
     // Also one that opens only now.
@@ -27,17 +38,18 @@ export async function readEvents(open: () => Promise<Readable>, onEvent: (event:
 
 async function untilEnd(stream: Readable, onEvent: (event: unknown) => void): Promise<never> {
   return new Promise((_, reject) => {
-    stream.on('error', reject);
-    const lines = createInterface({ input: stream, crlfDelay: Infinity });
-    lines.on('line', (line) => {
+    const failed = (error: unknown): void => reject(new EventsEnded(error));
+    stream.on('error', failed);
+    stream.once('close', () => reject(new EventsEnded()));
+    stream.once('end', () => reject(new EventsEnded()));
+    // It passes the stream's errors on, and they would end the process if nobody listened.
+    createInterface({ input: stream, crlfDelay: Infinity }).on('error', failed).on('line', (line) => {
       if (line === '') return;
       try {
         onEvent(JSON.parse(line));
       } catch (error) {
-        reject(new Error(`an event cannot be read: ${describeError(error)}`, { cause: error }));
+        reject(error instanceof Error ? error : new Error('an event cannot be read', { cause: error }));
       }
     });
-    stream.once('close', () => reject(new Error('the stream of events ended')));
-    stream.once('end', () => reject(new Error('the stream of events ended')));
   });
 }

@@ -1,3 +1,4 @@
+import Dockerode from 'dockerode';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
@@ -45,7 +46,20 @@ export function containerEngineContract(engine: RealEngine): void {
   });
 
   describe('as every runtime', () => {
-    containerRuntimeContract({ deployment, runtime: (of, node) => subject().runtime(of, node), template: () => template({ image: image.name, port: image.port }) });
+    const container = (name: string): Dockerode.Container => new Dockerode({ host: '', socketPath: launched.socketPath }).getContainer(name);
+    containerRuntimeContract({
+      deployment,
+      runtime: (of, node) => subject().runtime(of, node),
+      template: () => template({ image: image.name, port: image.port }),
+      accidents: {
+        crash: async (name) => {
+          process.kill((await container(name).inspect()).State.Pid, 'SIGKILL');
+        },
+        removeByForce: async (name) => {
+          await container(name).remove({ force: true });
+        },
+      },
+    });
   });
   describe('commands and mounts', () => commandsContract(subject));
   describe('hardening', () => hardeningContract(subject));

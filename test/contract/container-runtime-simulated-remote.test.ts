@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { RemoteSimulatedRuntime } from '../../src/runtime/simulated/remote-simulated-runtime.ts';
+import { crashSimulated } from '../support/simulated-engine.ts';
 import { template } from '../support/templates.ts';
 import { containerRuntimeContract } from './container-runtime.ts';
 
@@ -20,7 +21,17 @@ describe('simulated, in a process of its own', () => {
     await rm(dir, { recursive: true });
   });
 
-  containerRuntimeContract({ runtime: (deployment, node) => new RemoteSimulatedRuntime({ socketPath: launched.socketPath, deployment, node }), deployment: 'test', template });
+  const runtime = (deployment: string, node: string): RemoteSimulatedRuntime => new RemoteSimulatedRuntime({ socketPath: launched.socketPath, deployment, node });
+  containerRuntimeContract({
+    runtime,
+    deployment: 'test',
+    template,
+    accidents: {
+      crash: (name) => crashSimulated(launched.socketPath, name),
+      // Of no deployment in particular, as an engine's own command is.
+      removeByForce: (name) => runtime('another', 'node-z').remove(name),
+    },
+  });
 
   it('lets nobody but its user in', async () => {
     expect((await stat(launched.socketPath)).mode & 0o777).toBe(0o600);

@@ -6,5 +6,10 @@ import { containerRuntimeContract } from './container-runtime.ts';
 
 describe('simulated', () => {
   const host = new SimulatedHost();
-  containerRuntimeContract({ runtime: (deployment, node) => new SimulatedRuntime(host, { deployment, node }), deployment: 'test', template });
+  containerRuntimeContract({
+    runtime: (deployment, node) => new SimulatedRuntime(host, { deployment, node }),
+    deployment: 'test',
+    template,
+    accidents: { crash: (name) => host.crash(name), removeByForce: (name) => host.remove(name) },
+  });
 });

@@ -1,9 +1,9 @@
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { request } from 'undici';
 import { containerName, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { freePort } from '../../src/launcher/ports.ts';
-import type { ContainerRuntime, ContainerSpec } from '../../src/pool/ports.ts';
+import type { ContainerRuntime, ContainerSpec, ContainerSummary } from '../../src/pool/ports.ts';
 import { HttpProbe } from '../../src/runtime/readiness/http-probe.ts';
 
 export interface RuntimeUnderTest {
@@ -11,6 +11,13 @@ export interface RuntimeUnderTest {
   readonly runtime: (deployment: string, node: string) => ContainerRuntime;
   readonly deployment: string;
   readonly template: () => Template;
+  /** The ends that come behind our back. */
+  readonly accidents: {
+    /** The app's process ends; the engine still knows the container. */
+    readonly crash: (name: string) => Promise<void>;
+    /** Somebody else removes it by the engine's own means. */
+    readonly removeByForce: (name: string) => Promise<void>;
+  };
 }
 
 const never = new AbortController().signal;
@@ -35,7 +42,10 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     return made;
   };
 
+  const watches: AbortController[] = [];
+
   afterEach(async () => {
+    for (const watch of watches.splice(0)) watch.abort();
     for (const each of used) for (const { name } of await each.list()) await each.remove(name);
     for (const each of used) {
       expect(await each.dismantle()).toBe(true);
@@ -159,6 +169,77 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     const spec = await newSpec(template(), { instanceId: undefined, keepUntilMs: 1_800_000_000_123 });
     await engine.start(spec, never);
     expect(await engine.list()).toEqual([{ name: spec.name, instanceId: undefined, keepUntilMs: 1_800_000_000_123, running: true }]);
+  });
+
+  describe('tells of those that end', () => {
+    /** Watches until the test is over; `names` are those told so far. */
+    const watching = (engine: ContainerRuntime): { readonly told: ContainerSummary[]; readonly stop: () => Promise<void> } => {
+      const abort = new AbortController();
+      watches.push(abort);
+      const told: ContainerSummary[] = [];
+      const ended = engine.watch((container) => told.push(container), abort.signal);
+      return {
+        told,
+        stop: () => {
+          abort.abort();
+          return ended;
+        },
+      };
+    };
+    const started = async (engine: ContainerRuntime, overrides: Partial<ContainerSpec> = {}): Promise<ContainerSpec> => {
+      await engine.prepare([template()]);
+      const spec = await newSpec(template(), overrides);
+      await engine.start(spec, never);
+      return spec;
+    };
+    const asGone = ({ name, instanceId }: ContainerSpec): ContainerSummary => ({ name, instanceId, running: false });
+
+    it('by themselves, or removed by whomever, and of no others', async () => {
+      const engine = runtime();
+      const others = [runtime(deployment, 'node-b'), runtime(`${deployment}-2`, 'node-a')];
+      const [crashed, removedByForce, removed, alive] = [await started(engine), await started(engine), await started(engine), await started(engine)];
+      const elsewhere = [];
+      for (const other of others) elsewhere.push(await started(other));
+      const { told, stop } = watching(engine);
+      const tells = (spec: ContainerSpec): Promise<void> => expect.poll(() => told, { timeout: 20_000 }).toContainEqual(asGone(spec));
+      for (const { name } of elsewhere) await subject.accidents.crash(name);
+      await subject.accidents.crash(crashed.name);
+      await tells(crashed);
+      // Docker tells before it takes note of it itself.
+      await expect.poll(() => engine.list(), { timeout: 20_000 }).toContainEqual(asGone(crashed));
+      await subject.accidents.removeByForce(removedByForce.name);
+      await tells(removedByForce);
+      await engine.remove(removed.name);
+      await tells(removed);
+      expect(new Set(told.map(({ name }) => name))).toEqual(new Set([crashed, removedByForce, removed].map(({ name }) => name)));
+      await untilReady(alive);
+      await stop();
+    });
+
+    it('with the time that what is no instance is kept until', async () => {
+      const engine = runtime();
+      const spec = await started(engine, { instanceId: undefined, keepUntilMs: 1_800_000_000_123 });
+      const { told, stop } = watching(engine);
+      await subject.accidents.crash(spec.name);
+      await expect.poll(() => told, { timeout: 20_000 }).toContainEqual({ ...asGone(spec), keepUntilMs: 1_800_000_000_123 });
+      await stop();
+    });
+
+    it('from the call on, and no longer than the signal allows', async () => {
+      const engine = runtime();
+      const [first, second] = [await started(engine), await started(engine)];
+      const { told, stop } = watching(engine);
+      // At once: the engine cannot have heard of the watch yet.
+      await subject.accidents.crash(first.name);
+      await expect.poll(() => told, { timeout: 20_000 }).toContainEqual(asGone(first));
+      await stop();
+      const others = watching(engine);
+      await subject.accidents.crash(second.name);
+      await expect.poll(() => others.told, { timeout: 20_000 }).toContainEqual(asGone(second));
+      await others.stop();
+      expect(told.map(({ name }) => name)).not.toContain(second.name);
+      await engine.watch(() => undefined, AbortSignal.abort());
+    });
   });
 
   it('takes its own things off the host only when no instance is left, and makes them again', async () => {

@@ -28,6 +28,13 @@ export function statusOf(error: unknown): number | undefined {
   return engineAnswer(error)?.statusCode;
 }
 
+/** Whether the engine was not reached, or did not answer; as opposed to a refusal, and to failures on this side such as a full disk. */
+export function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error) || engineAnswer(error) !== undefined) return false;
+  if (error.name === 'TimeoutError' || ('syscall' in error && error.syscall === 'connect')) return true;
+  return 'code' in error && typeof error.code === 'string' && (/^UND_ERR_/.test(error.code) || ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'].includes(error.code));
+}
+
 /** `what` completes "X could not …". An answer becomes container_failed in the engine's own words, no answer engine_unavailable. */
 export function engineFailure(error: unknown, engine: { readonly title: string; readonly socketPath: string }, what: string): TryItNowError {
   if (error instanceof TryItNowError) return error;

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { Agent } from 'node:http';
 import Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import { isInstanceId } from '../../domain/ids.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import type { ContainerRuntime, ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
@@ -11,11 +10,13 @@ import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
 import { LABEL } from '../labels.ts';
 import { containerOptions, containerUlimits } from './container-options.ts';
+import { containerSummary } from './container-summary.ts';
 import type { Dialect } from './dialect.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { whyPortTaken } from './host-port.ts';
 import { removeContainer } from './remove-container.ts';
 import { runInContainer } from './run-in-container.ts';
+import { watchContainers } from './watch-containers.ts';
 
 export interface EngineOptions {
   readonly socketPath: string;
@@ -32,10 +33,16 @@ export interface EngineOptions {
 const MAX_CONNECTIONS = 8;
 /** A call that takes longer has hung; the slowest seen, under full load, stay below 10 s. */
 const CALL_TIMEOUT_MS = 60_000;
+/**
+ * The same for a call that changes nothing. Longer than a restore that hangs is left alone, since Podman answers no list
+ * meanwhile.
+ */
+const LOOK_TIMEOUT_MS = 25_000;
 
 /** DOCKER_HOST, which the library would follow, is not asked: the socket is configured. */
-export function connectEngine(socketPath: string, maxSockets = MAX_CONNECTIONS): Dockerode {
-  const options = { host: '', socketPath, agent: new Agent({ keepAlive: false, maxSockets }) };
+export function connectEngine(socketPath: string, maxSockets = MAX_CONNECTIONS, timeoutMs = CALL_TIMEOUT_MS): Dockerode {
+  // With the timeout, what was given up as hung makes room for others.
+  const options = { host: '', socketPath, timeout: timeoutMs, agent: new Agent({ keepAlive: false, maxSockets }) };
   return new Dockerode(options);
 }
 
@@ -48,8 +55,8 @@ export function hasIpv6(): boolean {
 export class EngineRuntime implements ContainerRuntime {
   readonly engine: Dialect['engine'];
   readonly #docker: Dockerode;
-  /** Apart from the other requests, since a command holds its connection for as long as it runs. */
-  readonly #commands: Dockerode;
+  /** For what holds its connection for as long as it lasts: commands, and the stream of events. */
+  readonly #unlimited: Dockerode;
   readonly #dialect: Dialect;
   readonly #options: EngineOptions;
   readonly #plan: NetworkPlan;
@@ -60,7 +67,7 @@ export class EngineRuntime implements ContainerRuntime {
   constructor(docker: Dockerode, dialect: Dialect, options: EngineOptions) {
     this.engine = dialect.engine;
     this.#docker = docker;
-    this.#commands = connectEngine(options.socketPath, Infinity);
+    this.#unlimited = connectEngine(options.socketPath, Infinity, 0);
     this.#dialect = dialect;
     this.#options = options;
     this.#plan = networkPlan(dialect.engine, options.deployment);
@@ -68,7 +75,7 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {
-    await this.#call('answer', () => this.#docker.ping());
+    await this.#look('answer', () => this.#docker.ping());
     await this.#requireImages(templates);
     // The rules come first: they name interfaces that need not exist yet, so no instance is ever without them.
     await ensureRules(this.#plan, await this.#resolvers());
@@ -98,7 +105,7 @@ export class EngineRuntime implements ContainerRuntime {
 
   async exec(name: string, call: Parameters<ContainerRuntime['exec']>[1], signal: AbortSignal): Promise<ExecResult> {
     try {
-      return await runInContainer(this.#commands.getContainer(name), name, call, signal);
+      return await runInContainer(this.#unlimited.getContainer(name), name, call, signal);
     } catch (error) {
       signal.throwIfAborted();
       throw engineFailure(error, this.#title, `run a command in ${name}`);
@@ -108,15 +115,15 @@ export class EngineRuntime implements ContainerRuntime {
   async list(): Promise<ContainerSummary[]> {
     const { deployment, node } = this.#options;
     const found = await this.#labelled({ [LABEL.deployment]: deployment, [LABEL.node]: node });
-    return found.map(({ Names, Labels, State }) => {
-      const { [LABEL.instance]: id, [LABEL.keepUntil]: keepUntil } = Labels;
-      return {
-        name: (Names[0] ?? '').replace(/^\//, ''),
-        instanceId: id !== undefined && isInstanceId(id) ? id : undefined,
-        ...(keepUntil !== undefined && /^\d{1,15}$/.test(keepUntil) ? { keepUntilMs: Number(keepUntil) } : {}),
-        running: State === 'running' || State === 'paused',
-      };
-    });
+    return found.map(({ Names, Labels, State }) => containerSummary((Names[0] ?? '').replace(/^\//, ''), Labels, State === 'running' || State === 'paused'));
+  }
+
+  async watch(gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void> {
+    try {
+      await watchContainers(this.#unlimited, this.#options, gone, signal);
+    } catch (error) {
+      throw engineFailure(error, this.#title, 'tell which containers end');
+    }
   }
 
   /** Looks for containers of every node: two nodes of a deployment on one host share its networks. */
@@ -138,7 +145,7 @@ export class EngineRuntime implements ContainerRuntime {
 
   async #labelled(labels: Readonly<Record<string, string>>): Promise<Dockerode.ContainerInfo[]> {
     const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-    return this.#call('list containers', () => this.#docker.listContainers({ all: true, filters: { label } }));
+    return this.#look('list containers', () => this.#docker.listContainers({ all: true, filters: { label } }));
   }
 
   #networkOf(template: Template): InstanceNetwork {
@@ -168,7 +175,7 @@ export class EngineRuntime implements ContainerRuntime {
     } catch (error) {
       if (statusOf(error) === 404 && !(await this.#hasImage(spec.template.image))) throw this.#imageMissing([spec.template]);
       // Docker answers a taken name with 409, Podman with 500 like any other failure; so look.
-      const taken = statusOf(error) !== undefined && (await this.#call(`look for ${spec.name}`, () => this.#exists(spec.name)));
+      const taken = statusOf(error) !== undefined && (await this.#look(`look for ${spec.name}`, () => this.#exists(spec.name)));
       if (!taken) throw engineFailure(error, this.#title, what);
       await this.remove(spec.name);
       await this.#call(what, create);
@@ -199,7 +206,7 @@ export class EngineRuntime implements ContainerRuntime {
 
   async #hasImage(image: string): Promise<boolean> {
     try {
-      await this.#timed(this.#docker.getImage(image).inspect());
+      await this.#timed(this.#docker.getImage(image).inspect(), LOOK_TIMEOUT_MS);
       return true;
     } catch (error) {
       if (statusOf(error) === 404) return false;
@@ -215,7 +222,7 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async #findNetwork(name: string): Promise<Awaited<ReturnType<Dialect['findNetwork']>>> {
-    return this.#call(`look for the network ${name}`, () => this.#dialect.findNetwork(name));
+    return this.#look(`look for the network ${name}`, () => this.#dialect.findNetwork(name));
   }
 
   async #ensureNetwork(network: InstanceNetwork): Promise<void> {
@@ -234,19 +241,24 @@ export class EngineRuntime implements ContainerRuntime {
     }
   }
 
-  async #call<T>(what: string, operation: () => Promise<T>): Promise<T> {
+  /** For what changes nothing. */
+  async #look<T>(what: string, operation: () => Promise<T>): Promise<T> {
+    return this.#call(what, operation, LOOK_TIMEOUT_MS);
+  }
+
+  async #call<T>(what: string, operation: () => Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
     try {
-      return await this.#timed(operation());
+      return await this.#timed(operation(), timeoutMs);
     } catch (error) {
       throw engineFailure(error, this.#title, what);
     }
   }
 
   /** The client library never settles when an answer is cut off half way. */
-  async #timed<T>(operation: Promise<T>): Promise<T> {
+  async #timed<T>(operation: Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${CALL_TIMEOUT_MS} ms`)), CALL_TIMEOUT_MS);
+      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     });
     try {
       return await Promise.race([operation, late]);

@@ -25,11 +25,14 @@ export async function runInContainer(container: Dockerode.Container, name: strin
   signal.throwIfAborted();
   const late = AbortSignal.timeout(call.timeoutMs);
   const either = AbortSignal.any([signal, late]);
+  const progress = { begun: false };
   try {
-    return await until(either, run(container, call, either));
+    return await until(either, run(container, call, either, progress));
   } catch (error) {
     signal.throwIfAborted();
     const what = `The command ${JSON.stringify(call.command)} in ${name}`;
+    // Nothing was answered: an engine's failure, not the command's.
+    if (late.aborted && !progress.begun) throw new Error(`no answer within ${call.timeoutMs} ms`, { cause: error });
     if (late.aborted) throw new TryItNowError('container_failed', `${what} did not end within ${call.timeoutMs} ms`);
     const answer = engineAnswer(error);
     if (answer === undefined) throw error;
@@ -37,13 +40,15 @@ export async function runInContainer(container: Dockerode.Container, name: strin
   }
 }
 
-async function run(container: Dockerode.Container, { command, env }: Call, signal: AbortSignal): Promise<ExecResult> {
+async function run(container: Dockerode.Container, { command, env }: Call, signal: AbortSignal, progress: { begun: boolean }): Promise<ExecResult> {
   const exec = await container.exec({
     Cmd: [...command],
     Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
     AttachStdout: true,
     AttachStderr: true,
+    abortSignal: signal,
   });
+  progress.begun = true;
   const tail = new Tail();
   const stream = await exec.start({ Detach: false, Tty: false });
   // Also when the wait for the start was given up: the engine holds a connection for as long as somebody reads it.

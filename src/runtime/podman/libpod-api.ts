@@ -5,6 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import { Client, type Dispatcher } from 'undici';
 
 const PREFIX = '/v4.0.0/libpod';
+/** A call that takes longer has hung. To look takes as long as a lock is held; see the limits of the Docker-compatible calls. */
+const LOOK_TIMEOUT_MS = 25_000;
+const CALL_TIMEOUT_MS = 60_000;
 
 /** As the client library of Docker's API throws them, so that both kinds of answer are understood in one place. */
 class LibpodError extends Error {
@@ -21,13 +24,13 @@ class LibpodError extends Error {
 /** What Podman's own API can and the Docker-compatible one cannot. Throws an error with the answer's status code. */
 export async function libpod(socketPath: string, method: 'GET' | 'POST', path: string, body?: object | string): Promise<unknown> {
   const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  return ask(socketPath, { method, path, ...sent }, (answer) => answer.body.json());
+  return ask(socketPath, { method, path, ...sent }, method === 'GET' ? LOOK_TIMEOUT_MS : CALL_TIMEOUT_MS, (answer) => answer.body.json());
 }
 
 /** Sends a tar; the answer may take `timeoutMs`. Throws an error with the answer's status code. */
 export async function libpodUpload(socketPath: string, path: string, archive: Buffer, timeoutMs: number): Promise<unknown> {
-  const request = { method: 'POST' as const, path, body: archive, headers: { 'content-type': 'application/x-tar' }, headersTimeout: timeoutMs };
-  return ask(socketPath, request, (answer) => answer.body.json());
+  const request = { method: 'POST' as const, path, body: archive, headers: { 'content-type': 'application/x-tar' } };
+  return ask(socketPath, request, timeoutMs, (answer) => answer.body.json());
 }
 
 /**
@@ -47,7 +50,7 @@ export async function libpodDownload(socketPath: string, path: string, file: str
 /** Whether Podman has it: a container, an image, a network. */
 export async function libpodHas(socketPath: string, path: string): Promise<boolean> {
   try {
-    await ask(socketPath, { method: 'GET', path: `${path}/exists` }, (answer) => answer.body.dump());
+    await ask(socketPath, { method: 'GET', path: `${path}/exists` }, LOOK_TIMEOUT_MS, (answer) => answer.body.dump());
     return true;
   } catch (error) {
     if (error instanceof LibpodError && error.statusCode === 404) return false;
@@ -55,10 +58,11 @@ export async function libpodHas(socketPath: string, path: string): Promise<boole
   }
 }
 
-async function ask<T>(socketPath: string, request: Dispatcher.RequestOptions, read: (answer: Dispatcher.ResponseData) => Promise<T>): Promise<T> {
-  const client = new Client('http://podman', { socketPath, pipelining: 0 });
+async function ask<T>(socketPath: string, request: Dispatcher.RequestOptions, timeoutMs: number, read: (answer: Dispatcher.ResponseData) => Promise<T>): Promise<T> {
+  // One limit for all of it, in place of the library's own of five minutes for each part.
+  const client = new Client('http://podman', { socketPath, pipelining: 0, headersTimeout: 0, bodyTimeout: 0 });
   try {
-    const answer = await client.request({ ...request, path: PREFIX + request.path });
+    const answer = await client.request({ ...request, path: PREFIX + request.path, signal: AbortSignal.timeout(timeoutMs) });
     if (answer.statusCode >= 400) throw new LibpodError(`${request.method} ${request.path}`, answer.statusCode, await answer.body.json());
     return await read(answer);
   } finally {

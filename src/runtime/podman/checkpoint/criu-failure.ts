@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Type from 'typebox';
 import Value from 'typebox/value';
 import { TryItNowError } from '../../../domain/errors.ts';
-import { engineAnswer, engineFailure } from '../../docker/engine-errors.ts';
+import { engineAnswer, engineFailure, isUnreachable } from '../../docker/engine-errors.ts';
 import { libpod } from '../libpod-api.ts';
 import { criuErrorLines, criuRemedy } from './criu-problems.ts';
 
@@ -13,11 +13,13 @@ const LOG_BYTES = 1024 * 1024;
 
 /**
  * The failure with CRIU's own error lines, which stand in a file of the container and are gone with it: so this comes
- * before its removal. `what` completes "Podman could not …".
+ * before its removal. `what` completes "Podman could not …". engine_unavailable when Podman does not answer.
  */
 export async function criuFailure(socketPath: string, name: string, code: 'checkpoint_failed' | 'restore_failed', what: string, error: unknown): Promise<TryItNowError> {
   if (error instanceof TryItNowError) return error;
   const answer = engineAnswer(error);
+  // Says nothing against the checkpoint.
+  if (isUnreachable(error)) return engineFailure(error, { title: 'Podman', socketPath }, what);
   if (answer === undefined) return new TryItNowError(code, engineFailure(error, { title: 'Podman', socketPath }, what).message, { cause: error });
   const path = await logPath(socketPath, name, answer.message);
   // None: the engine's own message has to do, it failed before CRIU was asked.
