@@ -27,7 +27,7 @@ export function unreachablePage(startUrl: string): ProxyPage {
   return {
     status: 503,
     html: fill(`<meta http-equiv="refresh" content="${RETRY_SECONDS}">\n<title>One moment · Try It Now</title>`, read('unreachable.html'), startUrl),
-    problem: problem(503, 'instance_unreachable', 'The copy does not answer right now', 'It is starting again, or its time is up. Try again in a few seconds.'),
+    problem: problem(503, 'instance_unreachable', 'The copy does not answer right now', 'It is busy or starting again, or it has just ended. Try again in a few seconds.'),
   };
 }
 
