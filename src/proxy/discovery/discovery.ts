@@ -1,5 +1,6 @@
 import type { Log } from '../../domain/log.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
+import type { Liveness } from './ask.ts';
 import { DirectLookup } from './direct-lookup.ts';
 import { Follower } from './follower.ts';
 import { NameTable } from './name-table.ts';
@@ -36,6 +37,8 @@ interface DiscoveryStats {
 export interface Discovery {
   readonly address: { readonly host: string; readonly port: number };
   stats(): DiscoveryStats;
+  /** Whether an instance has this label, from memory, else from the store. */
+  isLive(label: string): Promise<Liveness>;
   close(): Promise<void>;
 }
 
@@ -74,6 +77,10 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     log.info({ host, port, known: table.hostnames.size }, 'Discovery answers');
     return {
       address: { host, port },
+      isLive: async (label) => {
+        const found = table.find(label) ?? (await lookup.ask(label));
+        return typeof found === 'string' ? found : 'live';
+      },
       stats: () => ({ hostnames: table.hostnames.size, nodes: table.nodes.size, inStep: follower.inStep, resyncs: follower.resyncs }),
       close: async () => {
         await responder.close();
