@@ -56,6 +56,8 @@ export interface App {
 /** Of the queue's patience with a silent worker: a task that is handed out again must find the lease over. */
 const LEASE_SHARE = 2 / 3;
 const REAP_INTERVAL_MS = 1_000;
+/** A Caddy that was restarted has forgotten our site, and until it is told again nobody reaches their app. */
+const PROXY_INTERVAL_MS = 2_000;
 const RECONCILE_INTERVAL_MS = 30_000;
 /** Before the engine's events are asked for again, where it ended them without a failure. */
 const EVENTS_PAUSE_MS = 1_000;
@@ -145,7 +147,11 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     new Loop({ name: 'stock health', intervalMs: config.pool.healthIntervalMs, log }, (signal) => health.round(signal)),
     reconciler,
   ];
-  const loops = role === 'server' ? [replenisher, new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, () => reap(parts)), ...own] : own;
+  const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, () => reap(parts));
+  const proxyKeeper = new Loop({ name: 'proxy keeper', intervalMs: PROXY_INTERVAL_MS, log }, async () => {
+    if ((await proxy.ensure()) === 'written') metrics.repaired('proxy', 1);
+  });
+  const loops = role === 'server' ? [replenisher, reaper, proxyKeeper, ...own] : own;
   releasers.push('loops', () => Promise.all(loops.map((loop) => loop.stop())));
 
   const handlers: TaskHandlers = {
@@ -172,6 +178,8 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     port = await http.listen(server);
   }
   for (const loop of loops) loop.start();
+  releasers.push('queue listener', connection.onReconnect(() => [replenisher, reaper].forEach((loop) => loop.retryNow())));
+  store.onReturn(() => [replenisher, reaper, reconciler].forEach((loop) => loop.retryNow()));
   if (unfinished) reconciler.nudge();
   log.info({ role, engine: runtime.engine, node: node.name, port, templates: catalogue.all().map(({ name }) => name) }, 'Try It Now started');
   return { demos, runtime, port, stop: () => releasers.releaseAll(log) };

@@ -48,6 +48,23 @@ describe('Loop', () => {
     expect(lines).toEqual(['Loop failed; trying again with backoff', 'Loop recovered']);
   });
 
+  it('is not nudged out of a backoff, but tries again when told that what it failed for is back', async () => {
+    const { log } = capture();
+    let rounds = 0;
+    const loop = new Loop({ name: 'test', intervalMs: 60_000, log }, () => {
+      rounds += 1;
+      return rounds === 1 ? Promise.reject(new Error('down')) : Promise.resolve();
+    });
+    loop.start();
+    await eventually(() => expect(rounds).toBe(1));
+    loop.nudge();
+    await new Promise((resolve) => { setImmediate(resolve); });
+    expect(rounds).toBe(1);
+    loop.retryNow();
+    await eventually(() => expect(rounds).toBe(2));
+    await loop.stop();
+  });
+
   it('tells the round under way to stop, and waits for it', async () => {
     const { log } = capture();
     let ended = false;

@@ -19,6 +19,7 @@ export class Loop {
   readonly #round: (signal: AbortSignal) => Promise<void>;
   readonly #abort = new AbortController();
   #wake: AbortController = new AbortController();
+  #backoff: AbortController = new AbortController();
   #nudged = false;
   #running: Promise<void> | undefined;
 
@@ -38,10 +39,17 @@ export class Loop {
     this.#wake.abort();
   }
 
+  /** What it fails for may be back: a round now, also out of a backoff. */
+  retryNow(): void {
+    this.#backoff.abort();
+    this.nudge();
+  }
+
   /** No round starts after this; the one under way is told by its signal and awaited. */
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#wake.abort();
+    this.#backoff.abort();
     await this.#running;
   }
 
@@ -54,6 +62,7 @@ export class Loop {
       const startedAt = performance.now();
       this.#nudged = false;
       this.#wake = new AbortController();
+      this.#backoff = new AbortController();
       try {
         await this.#round(signal);
         if (failures > 0) log.info({ loop: name, failures }, 'Loop recovered');
@@ -66,7 +75,7 @@ export class Loop {
       if (stopped()) return;
       const pause = failures === 0 ? intervalMs * (0.9 + 0.2 * random()) : Math.max(intervalMs, backoffMs(failures, { baseMs: 500, maxMs: 30_000, random }));
       // A nudge must not cut a failing loop's backoff short, or a busy system would hammer what is down.
-      await sleep(pause, failures === 0 ? this.#wake.signal : signal);
+      await sleep(pause, failures === 0 ? this.#wake.signal : this.#backoff.signal);
       const gapMs = minGapMs - (performance.now() - startedAt);
       if (gapMs > 0) await sleep(gapMs, signal);
     }

@@ -33,6 +33,8 @@ export interface Store {
   /** For processes that hand instances out. */
   readonly rollbackGuard: RollbackGuard;
   readonly isUp: () => boolean;
+  /** Called whenever the connection is there again after it was lost. */
+  readonly onReturn: (listener: () => void) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     rollbackGuard,
     isUp: () => client.status === 'ready',
     close: async () => {
+    onReturn: (listener) => void client.on('ready', listener),
       // A connection that is down has nothing to say goodbye to.
       if (client.status === 'ready') await client.quit();
       else client.disconnect();
