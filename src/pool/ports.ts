@@ -85,6 +85,8 @@ export interface Departures {
   coolPort(instance: Instance): Promise<void>;
   /** Deletes the record of a releasing instance that holds neither a port nor a database any more. */
   forget(instance: Instance): Promise<void>;
+  /** Its cleanup could not be queued: it is `overdue` at once. */
+  hurry(instance: Instance): Promise<void>;
   /** A cleanup step failed. It comes up again as `overdue` after a pause that doubles each time. Returns its length (ms), 0 when nothing was changed. */
   quarantine(instance: Instance, reason: string): Promise<number>;
   /** Assigned instances whose deadline has passed. */

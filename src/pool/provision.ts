@@ -1,4 +1,4 @@
-import { TryItNowError, describeError } from '../domain/errors.ts';
+import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import { newAttempt } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { ProvisionTask } from '../domain/task.ts';
@@ -124,9 +124,11 @@ async function undo(parts: ProvisionParts, instance: Instance): Promise<void> {
   }
 }
 
-/** A part is away that every template needs: it comes back in its own time, and then nobody should have to wait long. */
+const OUTAGES: ReadonlySet<ErrorCode> = new Set(['engine_unavailable', 'database_unavailable', 'proxy_unavailable', 'no_free_port']);
+
+/** Something is amiss that no template is to blame for: it passes in its own time, and then nobody should have to wait long. */
 function isOutage(error: unknown): boolean {
-  return error instanceof TryItNowError && (error.code === 'engine_unavailable' || error.code === 'database_unavailable' || error.code === 'proxy_unavailable');
+  return error instanceof TryItNowError && OUTAGES.has(error.code);
 }
 
 /** Counts the failure against the template; the error to throw is one that is not retried when its breaker is open. */

@@ -36,7 +36,7 @@ export async function reap(parts: ReapParts): Promise<void> {
 }
 
 /** At the start: nobody on this node is at a cleanup yet, and what an earlier process left may have lost its task. A second one does no harm. */
-export async function resumeCleanups(parts: Pick<ReapParts, 'census' | 'queue' | 'log'> & { readonly node: { readonly name: string } }): Promise<void> {
+export async function resumeCleanups(parts: Pick<ReapParts, 'census' | 'queue' | 'departures' | 'log'> & { readonly node: { readonly name: string } }): Promise<void> {
   for (const record of await parts.census.list()) {
     if (record.node === parts.node.name && record.state === 'releasing') queueCleanup(parts, record);
   }

@@ -24,10 +24,15 @@ export async function sendAway(parts: ReleaseParts, instance: Instance, reason: 
   return outcome.instance;
 }
 
-/** The name has stopped resolving already; if the queue is away, the reaper queues the cleanup again later. */
-export function queueCleanup({ queue, log }: Pick<ReleaseParts, 'queue' | 'log'>, { id, node }: Instance): void {
-  queue.publishCleanup({ v: TASK_VERSION, kind: 'cleanup', id, node }).catch((error: unknown) => {
-    log.warn({ instance: id, reason: describeError(error) }, 'Cleanup could not be queued; the reaper will do it later');
+/** The name has stopped resolving already; while the queue is away, the reaper tries again at each of its rounds. */
+export function queueCleanup({ queue, departures, log }: Pick<ReleaseParts, 'queue' | 'departures' | 'log'>, instance: Instance): void {
+  const { id, node } = instance;
+  queue.publishCleanup({ v: TASK_VERSION, kind: 'cleanup', id, node }).catch(async (error: unknown) => {
+    // The queue's own connection says that it is away; a line for each instance and round would say it a thousand times.
+    log.debug({ instance: id, reason: describeError(error) }, 'Cleanup could not be queued; the reaper tries again');
+    await departures.hurry(instance);
+  }).catch((error: unknown) => {
+    log.warn({ instance: id, reason: describeError(error) }, 'Neither queue nor store took a cleanup; it is taken up again when it is overdue');
   });
 }
 

@@ -23,6 +23,8 @@ export interface ArrivalsOptions {
   readonly node: string;
   /** An attempt without a sign for this long counts as dead. */
   readonly leaseMs: number;
+  /** Puts the books of ports in order: a store that lost its data has none until then. */
+  readonly settlePorts: () => Promise<unknown>;
 }
 
 export class ValkeyArrivals implements Arrivals {
@@ -97,8 +99,13 @@ export class ValkeyArrivals implements Arrivals {
 
   async allocatePort(instance: Instance): Promise<Instance> {
     const { node, id } = instance;
-    const reply = await this.#scripts.run('allocate-port', [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)], [id, attemptOf(instance)]);
-    if (reply === -1) throw new TryItNowError('no_free_port', `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes`);
+    const allocate = (): Promise<unknown> => this.#scripts.run('allocate-port', [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)], [id, attemptOf(instance)]);
+    let reply = await allocate();
+    if (reply === -2) {
+      await this.#options.settlePorts();
+      reply = await allocate();
+    }
+    if (reply === -1 || reply === -2) throw new TryItNowError('no_free_port', `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes`);
     if (reply === 0) throw takenAway(instance);
     return requireRecord(reply, this.#log);
   }

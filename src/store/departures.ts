@@ -58,6 +58,10 @@ export class ValkeyDepartures implements Departures {
     if (reply === -1) throw outOfOrder(instance, 'its record may not be deleted');
   }
 
+  async hurry(instance: Instance): Promise<void> {
+    await this.#scripts.run('hurry', [keys.instances, keys.leaving(instance.template)], [instance.id, attemptOf(instance)]);
+  }
+
   async quarantine(instance: Instance, reason: string): Promise<number> {
     return Number(await this.#scripts.run('quarantine', [keys.instances, keys.leaving(instance.template)], [instance.id, attemptOf(instance), reason.slice(0, REASON_LENGTH)]));
   }

@@ -366,6 +366,24 @@ describe('refill', () => {
   });
 });
 
+it('puts the books of ports back when an instance asks for one and there are none', async () => {
+  const [id = ''] = await store.arrivals.reserve(tiny);
+  await store.valkey.del(keys.availablePorts('node0'), keys.coolingPorts('node0'), keys.heldPorts('node0'));
+  expect((await warm(store, tiny, id)).port).not.toBeNull();
+  await expectPortsToBalance();
+});
+
+it('brings a cleanup up again at once that could not be queued', async () => {
+  await stock(store, tiny);
+  const { instance } = await viewOf((await taken()).id);
+  await store.departures.hurry(instance);
+  await store.departures.release(instance, 'released', { from: ['assigned'] });
+  expect(await store.departures.overdue(10)).toEqual([]);
+  await store.departures.hurry(instance);
+  expect((await store.departures.overdue(10)).map(({ id }) => id)).toEqual([instance.id]);
+  expect(await store.departures.overdue(10)).toEqual([]);
+});
+
 describe('settling', () => {
   it('frees ports and index entries that no record backs, and puts back what is missing', async () => {
     const [kept, lost] = await stock(store, tiny);

@@ -48,17 +48,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await scripts.load();
   const templates = new TemplateIndex(client);
   const rollbackGuard = new RollbackGuard({ client, scripts, templates, processId: randomUUID(), log });
+  const census = new ValkeyCensus(client, scripts, templates, { node: node.name, portRange, portCoolDownMs }, log);
   return {
     takes: new ValkeyTakes(scripts, rollbackGuard, limits, log),
     departures: new ValkeyDepartures(scripts, templates, portCoolDownMs, log),
-    arrivals: new ValkeyArrivals(scripts, { node: node.name, leaseMs }, log),
-    census: new ValkeyCensus(client, scripts, templates, { node: node.name, portRange, portCoolDownMs }, log),
+    arrivals: new ValkeyArrivals(scripts, { node: node.name, leaseMs, settlePorts: () => census.settlePorts() }, log),
+    census,
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),
     rollbackGuard,
     isUp: () => client.status === 'ready',
-    close: async () => {
     onReturn: (listener) => void client.on('ready', listener),
+    close: async () => {
       // A connection that is down has nothing to say goodbye to.
       if (client.status === 'ready') await client.quit();
       else client.disconnect();

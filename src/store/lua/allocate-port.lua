@@ -1,6 +1,7 @@
 -- One port for one attempt, once. Ports whose cool-down is over come back first.
 -- KEYS[1] instances  [2] available_ports  [3] cooling_ports  [4] held_ports   ARGV[1] id  [2] attempt
--- Returns the record's text, 0 when it is not this attempt's any more, -1 when no port is free
+-- Returns the record's text, 0 when it is not this attempt's any more, -1 when no port is free,
+-- -2 when there are no books of ports at all
 local rested = redis.call('ZRANGE', KEYS[3], '-inf', now_ms(), 'BYSCORE', 'LIMIT', 0, 100)
 for _, port in ipairs(rested) do
   redis.call('ZREM', KEYS[3], port)
@@ -10,7 +11,10 @@ local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
 if not record then return 0 end
 if record.port ~= cjson.null then return cjson.encode(record) end
 local port = redis.call('SPOP', KEYS[2])
-if not port then return -1 end
+if not port then
+  local kept = redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[4])
+  return kept == 0 and -2 or -1
+end
 redis.call('HSET', KEYS[4], port, record.id)
 record.port = tonumber(port)
 record.step = 'port_allocated'
