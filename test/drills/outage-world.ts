@@ -82,6 +82,7 @@ export interface WorldOptions {
   /** A second template whose instances have a database each. */
   readonly databases: boolean;
   readonly portRange: readonly [number, number];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface World {
@@ -90,6 +91,8 @@ export interface World {
   readonly proxyPort: number;
   readonly books: BooksOf;
   part(name: PartName): Part;
+  /** The simulated engine's process, which no outage is about. */
+  readonly simulatedEngine: ChildServer | undefined;
   /** What the server wrote, for the message of a failure. */
   serverLog(): string;
 }
@@ -121,12 +124,14 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   ]);
   const engineSocket = join(options.engine === 'podman' ? folders.podman : dir, 'engine.sock');
   const engineEnv: Record<string, string> = {};
+  let simulatedEngine: ChildServer | undefined;
   if (options.engine === 'podman') {
     await keep('podman', () => launchPodman({ socketPath: engineSocket }), folders.podman);
     engineEnv['PODMAN_SOCKET'] = engineSocket;
   } else {
     const engine = await launchSimulatedEngine({ socketPath: engineSocket });
     releasers.push('the simulated engine', () => engine.server.stop());
+    simulatedEngine = engine.server;
     engineEnv['SIMULATED_SOCKET'] = engineSocket;
   }
   let login = { socketPath: '', user: '', password: '', passwordFile: '' };
@@ -144,7 +149,7 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
     VALKEY_ADDR: `127.0.0.1:${ports.valkey}`, NATS_URL: `nats://127.0.0.1:${ports.nats}`, CADDY_ADMIN_URL: `http://127.0.0.1:${ports.caddyAdmin}`,
     PROXY_LISTEN: `:${ports.proxy}`, SERVER_PORT: String(ports.server), DISCOVERY_ADDR: `127.0.0.1:${ports.discovery}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${ports.discoveryMetrics}`,
     DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'), CONTAINER_PORT_RANGE_START: String(options.portRange[0]), CONTAINER_PORT_RANGE_END: String(options.portRange[1]), CONTAINER_PORT_COOLDOWN: '10s',
-    RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', QUEUE_WORKER_COUNT: String(options.workers), CRIU_ENABLED: 'false',
+    RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', QUEUE_WORKER_COUNT: String(options.workers), CRIU_ENABLED: 'false', ...options.env,
   };
   const { config } = loadConfig(env);
   releasers.push('containers', () => removeContainers(config, options.engine));
@@ -155,7 +160,7 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   releasers.push('server', () => server.stop());
   parts.set('api', server);
   return {
-    config, api, proxyPort: ports.proxy,
+    config, api, proxyPort: ports.proxy, simulatedEngine,
     books: {
       valkeyPort: ports.valkey, natsUrl: env.NATS_URL, caddyAdminUrl: env.CADDY_ADMIN_URL, proxyPort: ports.proxy, deployment: env.DEPLOYMENT, portRange: options.portRange,
       engine: { kind: options.engine, socketPath: engineSocket }, targets: Object.fromEntries(config.templates.map(({ name, pool }) => [name, pool.target])),
