@@ -50,7 +50,6 @@ export async function acquire(parts: AcquireParts, request: AcquireRequest): Pro
   const first = await take(parts, request, template, undefined);
   if (first.alive) return acquired(parts, template, first.outcome);
   const { id } = first.outcome;
-  let second: Taken | undefined;
   try {
     const second = await take(parts, request, template, id);
     if (second.alive) return acquired(parts, template, second.outcome);

@@ -20,14 +20,13 @@ export function listens({ address, port, engine }: Upstream, timeoutMs: number):
       resolve(seen);
     };
     let timer = setTimeout(() => settle('silent'), timeoutMs);
-    let connected = false;
-    socket.once('error', (error: NodeJS.ErrnoException) => settle(connected || error.code === 'ECONNREFUSED' ? 'refuses' : 'silent'));
+    const relayed = engine === 'docker';
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'ECONNREFUSED' || (relayed && code === 'ECONNRESET') ? 'refuses' : 'silent'));
     socket.once('connect', () => {
-      if (engine !== 'docker') {
+      if (!relayed) {
         settle('listens');
         return;
       }
-      connected = true;
       clearTimeout(timer);
       timer = setTimeout(() => settle('listens'), Math.min(RELAY_PATIENCE_MS, timeoutMs));
       // The end is only seen by who reads.

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
+import { LogBook, RecordingHandlers, TestNats } from '../../test/support/queue.ts';
+import { startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { template } from '../../test/support/templates.ts';
+import type { Instance } from '../domain/instance.ts';
+import { Catalogue } from '../domain/template.ts';
+import { HttpProbe } from '../runtime/readiness/http-probe.ts';
+import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import { keys } from '../store/keys.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { acquire, type AcquireParts, type AcquireRequest } from './acquire.ts';
+import type { TaskQueue } from './ports.ts';
+
+// Without the loops of a server, so that nothing else can find the dead ones first.
+const tiny = template();
+const SUBJECT = '203.0.113.7';
+const handlers = new RecordingHandlers();
+let nats: TestNats;
+let queue: TaskQueue;
+let store: TestStore;
+let runtime: SimulatedRuntime;
+beforeAll(async () => {
+  nats = await TestNats.start();
+  await nats.workers(handlers);
+  ({ queue } = await nats.publisher());
+  store = await startStore({ limits: { hourly: 5, daily: 5 } });
+  runtime = new SimulatedRuntime();
+});
+afterAll(async () => {
+  await runtime.close();
+  await store[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  for (const { name } of await runtime.list()) await runtime.remove(name);
+  await store.clear();
+  await store.registry.announce('simulated');
+});
+
+interface Bench {
+  readonly parts: AcquireParts;
+  readonly log: LogBook;
+  readonly metrics: Metrics;
+  /** In the order in which they are handed out. */
+  readonly instances: readonly Instance[];
+  /** By the hour and by the day. */
+  readonly counted: () => Promise<(number | null)[]>;
+}
+
+/** A pool of three that run, but those named by their place in the line. */
+async function bench(dead: readonly number[]): Promise<Bench> {
+  await stock(store, tiny);
+  const ids = await store.valkey.zrange(keys.ready('tiny'), 0, -1);
+  const views = await store.takes.findMany(ids);
+  const instances = ids.flatMap((id) => views.get(id)?.instance ?? []);
+  for (const [at, { id, container, port }] of instances.entries()) {
+    if (!dead.includes(at)) await runtime.start({ name: container, instanceId: id, template: tiny, hostPort: port ?? 0, env: {} }, new AbortController().signal);
+  }
+  const log = new LogBook();
+  const metrics = new Metrics({ templates: ['tiny'], version: 'test' });
+  return {
+    log, metrics, instances,
+    parts: {
+      catalogue: new Catalogue([tiny]), takes: store.takes, departures: store.departures, queue, observer: metrics, log, probe: new HttpProbe(),
+      address: { baseDomain: 'localhost', scheme: 'http', port: undefined }, onDemand: () => undefined,
+    },
+    counted: async () => (await store.valkey.mget(keys.hourlyRate(SUBJECT), keys.dailyRate(SUBJECT))).map((text) => (text === null ? null : Number(text))),
+  };
+}
+
+const click = (overrides: Partial<AcquireRequest> = {}): AcquireRequest => ({ template: undefined, subject: SUBJECT, owner: 'visitor', idempotencyKey: 'k', ...overrides });
+const stateOf = async (id: string | undefined) => (await store.takes.find(id ?? ''))?.instance;
+
+it('hands a living one out at once', async () => {
+  const { parts, instances, counted } = await bench([]);
+  expect(await acquire(parts, click())).toMatchObject({ id: instances[0]?.id, again: false });
+  expect(await acquire(parts, click())).toMatchObject({ id: instances[0]?.id, again: true });
+  expect(await counted()).toEqual([1, 1]);
+});
+
+it('replaces a dead one under the same key, counts once, and has it taken down', async () => {
+  const { parts, instances, counted, log, metrics } = await bench([0]);
+  expect(await acquire(parts, click())).toMatchObject({ id: instances[1]?.id, again: false });
+  expect(await acquire(parts, click())).toMatchObject({ id: instances[1]?.id, again: true });
+  expect(await counted()).toEqual([1, 1]);
+  expect(await stateOf(instances[0]?.id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
+  await eventually(() => expect(handlers.ids()).toContain(instances[0]?.id));
+  expect(log.lines.map(({ level, fields }) => [level, fields['instance']])).toEqual([['warn', instances[0]?.id]]);
+  const text = await metrics.text();
+  for (const line of ['takes_total{template="tiny",outcome="replaced"} 1', 'takes_total{template="tiny",outcome="taken"} 1', 'releases_total{template="tiny",reason="container_lost"} 1']) {
+    expect(text).toContain(`try_it_now_${line}`);
+  }
+});
+
+it('replaces one that died after it was handed out when it is had again', async () => {
+  const { parts, instances, counted } = await bench([]);
+  const first = await acquire(parts, click());
+  await runtime.remove(instances[0]?.container ?? '');
+  const second = await acquire(parts, click());
+  expect([second.again, second.id]).toEqual([false, instances[1]?.id]);
+  expect(await stateOf(first.id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
+  expect(await counted()).toEqual([1, 1]);
+});
+
+it('lets a visitor who used up the limit have a dead one replaced', async () => {
+  const { parts, instances } = await bench([]);
+  await store.valkey.set(keys.hourlyRate(SUBJECT), 4, 'PX', 60_000);
+  await acquire(parts, click());
+  await runtime.remove(instances[0]?.container ?? '');
+  expect(await acquire(parts, click())).toMatchObject({ id: instances[1]?.id });
+  await expect(acquire(parts, click({ idempotencyKey: undefined }))).rejects.toMatchObject({ code: 'hourly_limit' });
+});
+
+it('asks whoever meets two to come again, at no cost', async () => {
+  const { parts, instances, counted } = await bench([0, 1]);
+  await expect(acquire(parts, click())).rejects.toMatchObject({ code: 'pool_empty', retryAfterMs: 2_000 });
+  expect(await counted()).toEqual([0, 0]);
+  for (const { id } of instances.slice(0, 2)) expect(await stateOf(id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
+  expect(await acquire(parts, click())).toMatchObject({ id: instances[2]?.id });
+});
+
+it('gives two clicks under one key the same replacement', async () => {
+  const { parts, instances, counted } = await bench([]);
+  await acquire(parts, click());
+  await runtime.remove(instances[0]?.container ?? '');
+  const both = await Promise.all([acquire(parts, click()), acquire(parts, click())]);
+  expect(both.map(({ id }) => id)).toEqual([instances[1]?.id, instances[1]?.id]);
+  expect(await counted()).toEqual([1, 1]);
+});
+
+it('does not let another owner, or one whose instance lives, have a take for nothing', async () => {
+  const { counted, instances } = await bench([0]);
+  const take = { template: tiny, subject: SUBJECT, ttlMs: tiny.ttl.defaultMs, idempotencyKey: undefined };
+  await store.takes.take({ ...take, owner: 'one' });
+  await store.takes.take({ ...take, owner: 'one', replacing: instances[0]?.id ?? '' });
+  const [first] = instances;
+  if (first === undefined) throw new Error('no stock');
+  await store.departures.release(first, 'container_lost', { from: ['assigned'] });
+  await store.takes.take({ ...take, owner: 'two', replacing: first.id });
+  expect(await counted()).toEqual([3, 3]);
+});
