@@ -2,7 +2,7 @@
 # Variables given to make reach the program too: make up TEMPLATE=hello POOL_TARGET_SIZE=5 CONTAINER_MODE=docker
 # make up CHECKPOINT=1 restores instances instead of starting them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test bench clean
+.PHONY: help setup up check test bench clean install uninstall
 # One recipe at a time, also under make -j: they share node_modules and dist.
 .NOTPARALLEL:
 
@@ -34,6 +34,12 @@ test: setup $(INSTALLED) $(BUILT) ## every test, on real servers (FILES=path for
 
 bench: setup $(INSTALLED) ## measure, print a table and write JSON
 	@$(MORE_FILES); exec npm run --silent bench
+
+install: $(INSTALLED) $(BUILT) ## build and install to PREFIX=/opt/try-it-now, as root; starts nothing (docs/deployment.md)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh
+
+uninstall: ## remove what make install made; PURGE=1 removes settings and data too
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PURGE='$(PURGE)' scripts/uninstall.sh
 
 clean: ## remove what the build made
 	@rm -rf dist coverage bench-results test-results
