@@ -23,7 +23,9 @@ interface CrashPoint {
 
 /** Deployments that crash side by side: most of a crash is waiting for what was in flight to come back. */
 const LANES = 3;
-const PORTS_A_LANE = 40;
+/** Above those that other tests' stacks take. */
+const FIRST_PORT = 28_500;
+const PORTS_A_LANE = 50;
 const GUESTS_KEPT = 2;
 const REST = { timeoutMs: 90_000, everyMs: 100 };
 /** What was in a killed worker's hands comes back after this. */
@@ -48,7 +50,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadb.skip)(`a server th
     await writeFile(seed, "CREATE TABLE notes (id INT PRIMARY KEY, text VARCHAR(20)); INSERT INTO notes VALUES (1, 'one');");
     const app = { image: image.name, port: image.port };
     const options = (lane: number): ServerProcessOptions => ({
-      engine: 'podman', engineSocket: engine.socketPath, mariadb: database.launched, portRange: [15_000 + lane * PORTS_A_LANE, 15_000 + (lane + 1) * PORTS_A_LANE - 1],
+      engine: 'podman', engineSocket: engine.socketPath, mariadb: database.launched, ports: [FIRST_PORT + lane * PORTS_A_LANE, FIRST_PORT + (lane + 1) * PORTS_A_LANE - 1],
       env: { QUEUE_ACK_WAIT: ACK_WAIT, CONTAINER_PORT_COOLDOWN: '10s', LOG_LEVEL: 'warn' },
       templates: [
         { ...app, name: 'shop', activation: { exec: ['/bin/busybox', 'true'] }, database: { seed }, pool: { target: 2, max: 10 }, ttl: { default: '20m', max: '2h' } },

@@ -26,7 +26,8 @@ export interface ServerProcessOptions {
   /** As in a catalogue file. */
   readonly templates: readonly (Readonly<Record<string, unknown>> & { readonly name: string; readonly pool: { readonly target: number; readonly max: number } })[];
   readonly mariadb?: { readonly socketPath: string; readonly user: string; readonly password: string };
-  readonly portRange: readonly [number, number];
+  /** First and last. The first is the API's own: one drawn at random might be another test's while the server is dead. */
+  readonly ports: readonly [number, number];
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -150,9 +151,10 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
 
   const templatesFile = join(dir, 'templates.yaml');
   await writeFile(templatesFile, stringify({ templates: options.templates }));
-  const [proxyPort, serverPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
+  const [proxyPort, discoveryPort] = [await freePort(), await freePort()];
   const deployment = `test-${newHostLabel().slice(0, 8)}`;
-  const { mariadb, portRange } = options;
+  const { mariadb, ports: [serverPort, last] } = options;
+  const portRange = [serverPort + 1, last] as const;
   const socketVariable = options.engine === 'podman' ? 'PODMAN_SOCKET' : 'SIMULATED_SOCKET';
   const shared = {
     CONTAINER_MODE: options.engine, TEMPLATES_FILE: templatesFile, CADDY_ADMIN_URL: caddy.adminUrl, PROXY_LISTEN: `:${proxyPort}`, DEPLOYMENT: deployment,
