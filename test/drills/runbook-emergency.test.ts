@@ -27,7 +27,7 @@ describe('an emergency shutdown (kill -9)', () => {
     await using server = await ServerProcess.launch({
       engine: 'simulated', engineSocket: engine.socketPath, portRange: [18_000, 18_199],
       templates: [{ name: 'tiny', title: 'Tiny', image: 'localhost/unused', port: 80, pool: { target: 6, max: 30 } }],
-      env: { QUEUE_ACK_WAIT: '5s', QUEUE_WORKER_COUNT: '2' },
+      env: { QUEUE_ACK_WAIT: '6s', QUEUE_WORKER_COUNT: '2' },
     });
     const settled = (): Promise<void> => eventually(async () => expect(await discrepancies(server.books)).toEqual([]), PATIENT);
     await settled();
