@@ -85,7 +85,7 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
 
   const store = await openStore({
     valkey: config.valkey, node, limits: config.rateLimit,
-    portRange: config.containers.portRange, portCoolDownMs: config.containers.portCoolDownMs, leaseMs: config.queue.ackWaitMs * LEASE_SHARE, log,
+    portRange: config.containers.portRange, portCoolDownMs: config.containers.portCoolDownMs, leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE), log,
   });
   releasers.push('store', store.close);
   const connection = await connectQueue({ ...config.nats, log });
