@@ -1,7 +1,8 @@
 import { chmod, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CHECKPOINT_FORMAT, isCheckpointId, type CheckpointMetadata } from '../domain/checkpoint.ts';
+import { CHECKPOINT_FORMAT, type CheckpointMetadata } from '../domain/checkpoint.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { isCheckpointId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import type { CheckpointOnShelf, CheckpointShelf, OpenCheckpoint } from '../pool/ports.ts';
 import { survey, type Survey } from './archive.ts';

@@ -1,15 +1,8 @@
 import Type, { type Static } from 'typebox';
+import { CHECKPOINT_ID_PATTERN } from './ids.ts';
 
 /** Raised when the metadata's shape changes; a file of another version is refused, never guessed at. */
 export const CHECKPOINT_FORMAT = 1;
-
-/** The first 16 hexadecimal digits of the archive's SHA-256. */
-const CHECKPOINT_ID_PATTERN = '^[0-9a-f]{16}$';
-const checkpointId = new RegExp(CHECKPOINT_ID_PATTERN);
-
-export function isCheckpointId(text: string): boolean {
-  return checkpointId.test(text);
-}
 
 /** What a checkpoint only fits to: a restore anywhere else fails late, or worse, works in part. */
 export const CheckpointHost = Type.Object({

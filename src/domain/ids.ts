@@ -51,3 +51,11 @@ export function newAttempt(entropy: Entropy = randomBytes): string {
 export function containerName(id: string, attempt: string): string {
   return `demo-${createHash('sha256').update(`${id} ${attempt}`).digest('hex').slice(0, 16)}`;
 }
+
+/** The first 16 hexadecimal digits of the archive's SHA-256. */
+export const CHECKPOINT_ID_PATTERN = '^[0-9a-f]{16}$';
+const checkpointId = new RegExp(CHECKPOINT_ID_PATTERN);
+
+export function isCheckpointId(text: string): boolean {
+  return checkpointId.test(text);
+}

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Environment } from '../../config/environment.ts';
-import { isCheckpointId } from '../../domain/checkpoint.ts';
+// Nothing here may load a schema library: every start of the discovery process would wait for it.
+import { isCheckpointId } from '../../domain/ids.ts';
 import { runCommand } from '../run-command.ts';
 import type { OutputOptions } from './output-options.ts';
 
