@@ -33,8 +33,8 @@ export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: COMMAND_TIMEOUT_MS,
-    // A server that hangs is left: from then on commands fail at once, instead of piling up to be carried out when it goes on.
-    socketTimeout: COMMAND_TIMEOUT_MS,
+    // A server that hangs is left: it may be one that never goes on. By then every command that was under way has had its own time.
+    socketTimeout: 2 * COMMAND_TIMEOUT_MS,
     connectTimeout: COMMAND_TIMEOUT_MS,
     maxLoadingRetryTime: LOADING_RETRY_MS,
     retryStrategy: (attempt) => (connected ? backoffMs(attempt, { baseMs: 50, maxMs: 1_000 }) : null),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis as Valkey } from 'iovalkey';
-import { storeError } from './client.ts';
+import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
 
 const SCRIPT_NAMES = [
   'advance', 'allocate-port', 'begin', 'cancel-ticket', 'container-gone', 'cool-port', 'current-checkpoints', 'database-dropped', 'distrust-stock', 'due', 'extend', 'find', 'forget', 'hurry', 'idle-tickets', 'mark-ready', 'offer', 'promote',
@@ -24,6 +24,7 @@ export class Scripts {
   readonly #client: Valkey;
   readonly #scripts: ReadonlyMap<ScriptName, Script>;
   #gathering: Valkey['stream'] | undefined;
+  #silent = false;
 
   constructor(client: Valkey) {
     this.#client = client;
@@ -58,14 +59,31 @@ export class Scripts {
     });
   }
 
+  /**
+   * A server that hangs lets the first command wait its time; from then on, until anything is heard of it, they fail at once,
+   * for their visitors' sake and so that nothing piles up at it to be carried out when it goes on.
+   */
+  #fallSilent(): void {
+    if (this.#silent || this.#client.status !== 'ready') return;
+    this.#silent = true;
+    const heard = (): void => {
+      this.#silent = false;
+    };
+    this.#client.stream.once('data', heard);
+    this.#client.once('ready', heard);
+  }
+
   /** Throws store_unavailable when Valkey does not answer. */
   async run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     const script = this.#scripts.get(name);
     if (script === undefined) throw new Error(`no script named ${name}`);
+    if (this.#silent) throw storeError(new Error('it has not answered for a while'));
     this.#gatherWrites();
+    const startedAt = performance.now();
     try {
       return await this.#client.evalsha(script.sha, keys.length, ...keys, ...args);
     } catch (error) {
+      if (performance.now() - startedAt >= COMMAND_TIMEOUT_MS) this.#fallSilent();
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw storeError(error);
     }
     try {

@@ -1,3 +1,4 @@
+import { describeError } from '../../src/domain/errors.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { discrepancies, readRecords } from '../support/books.ts';
 import { eventually } from '../support/eventually.ts';
@@ -53,7 +54,7 @@ export async function stage(world: World, scenario: Scenario, options: DrillOpti
     await balanced(world, patienceMs).catch(() => undefined);
     const poolAfterMs = performance.now() - backMs;
     await crowd.goHome();
-    const lost = await balanced(world, patienceMs).then(() => heldByNobody(world), async (error: unknown) => [String(error instanceof Error ? error.message : error)]);
+    const lost = await balanced(world, patienceMs).then(() => heldByNobody(world), (error: unknown) => [describeError(error)]);
     return { scenario, ...summed(crowd, fromMs, backMs), serviceAfterMs, poolAfterMs, lost, seconds: bySecond(crowd, fromMs) };
   } finally {
     await crowd[Symbol.asyncDispose]();
