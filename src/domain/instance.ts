@@ -54,5 +54,5 @@ export const InstanceRecord = Type.Object({
 export type Instance = Static<typeof InstanceRecord>;
 
 /** Why an instance leaves; a bounded set, because it is a metric label. */
-export const RELEASE_REASONS = ['released', 'expired', 'retired', 'outdated', 'provision_failed', 'container_lost', 'unhealthy', 'store_rolled_back', 'abandoned', 'shutdown'] as const;
+export const RELEASE_REASONS = ['released', 'expired', 'retired', 'outdated', 'provision_failed', 'container_lost', 'unhealthy', 'store_rolled_back', 'drained', 'operator', 'abandoned', 'shutdown'] as const;
 export type ReleaseReason = (typeof RELEASE_REASONS)[number];

@@ -111,6 +111,7 @@ function refusal(template: Template, outcome: Exclude<TakeOutcome, HandedOut>): 
       const { window, retryAfterMs } = outcome;
       return new TryItNowError(`${window}_limit`, `this address has had its share of instances for ${window === 'hourly' ? 'this hour' : 'today'}`, { retryAfterMs });
     }
+    case 'paused': return new TryItNowError('pool_paused', `"${template.name}" is paused by its operators; nothing is handed out for the moment`, { retryAfterMs: outcome.retryAfterMs });
     case 'key_reused':
       return new TryItNowError('idempotency_mismatch', `this idempotency key already stands for an instance of another template than "${template.name}"`);
   }

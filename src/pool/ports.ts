@@ -34,6 +34,7 @@ export type TakeOutcome =
     readonly upstream: Upstream | undefined;
   }
   | { readonly kind: 'empty' }
+  | { readonly kind: 'paused'; readonly retryAfterMs: number }
   | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
   | { readonly kind: 'key_reused' };
 
@@ -93,6 +94,8 @@ export interface Departures {
   expired(limit: number): Promise<Instance[]>;
   /** Ready instances with less life left than one visit. */
   agedStock(template: Template, limit: number): Promise<Instance[]>;
+  /** Of a template that is drained: all of its stock, and what visitors hold once the deadline has passed. */
+  drainable(template: string, limit: number): Promise<Instance[]>;
   /**
    * Releasing for much longer than a cleanup takes: their task was lost; or quarantined, and their pause is over. Each comes
    * up once, and then again after a while.

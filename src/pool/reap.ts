@@ -30,6 +30,11 @@ export async function reap(parts: ReapParts): Promise<void> {
     await Promise.all(aged.map((instance) => sendAway(parts, instance, 'retired', { from: ['ready'], generation: instance.generation })));
   }
 
+  for (const template of catalogue.all()) {
+    const drained = await departures.drainable(template.name, BATCH);
+    await Promise.all(drained.map((instance) => sendAway(parts, instance, 'drained', { from: ['ready', 'assigned'], generation: instance.generation })));
+  }
+
   await settleTickets(parts);
 
   for (const instance of await departures.overdue(BATCH)) queueCleanup(parts, instance);

@@ -40,10 +40,10 @@ export class ValkeyArrivals implements Arrivals {
 
   async reserve(template: Template): Promise<string[]> {
     const { name, pool } = template;
-    const candidates = Array.from({ length: Math.min(pool.target, RESERVE_BATCH) }, () => newInstanceId());
+    const candidates = Array.from({ length: RESERVE_BATCH }, () => newInstanceId());
     const reply = await this.#scripts.run(
       'reserve',
-      [keys.ready(name), keys.warming(name), keys.assigned(name), keys.leaving(name), keys.refillPause(name), keys.templates],
+      [keys.ready(name), keys.warming(name), keys.assigned(name), keys.leaving(name), keys.refillPause(name), keys.templates, keys.poolControl(name)],
       [pool.target, pool.max, pool.replenishThreshold, QUEUED_TICKET_LIFE_MS, name, FAILURES_TO_OPEN, ...candidates],
     );
     return reply as string[];

@@ -64,11 +64,11 @@ export class ValkeyCensus implements Census {
 
   async stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>> {
     const counts = await Promise.all(templates.map(async ({ name, pool }) => {
-      const [ready, assigned, warming, leaving] = await this.#ask(() => Promise.all([
+      const [ready, assigned, warming, leaving, target] = await this.#ask(() => Promise.all([
         this.#client.zcard(keys.ready(name)), this.#client.zcard(keys.assigned(name)),
-        this.#client.zcard(keys.warming(name)), this.#client.zcard(keys.leaving(name)),
+        this.#client.zcard(keys.warming(name)), this.#client.zcard(keys.leaving(name)), this.#client.hget(keys.poolControl(name), 'target'),
       ]));
-      return [name, { ready, assigned, warming, leaving, target: pool.target, capacity: pool.max }] as const;
+      return [name, { ready, assigned, warming, leaving, target: target === null ? pool.target : Number(target), capacity: pool.max }] as const;
     }));
     return new Map(counts);
   }

@@ -74,6 +74,11 @@ export class ValkeyDepartures implements Departures {
     return this.#due(keys.ready(template.name), template.ttl.defaultMs, limit, 0);
   }
 
+  async drainable(template: string, limit: number): Promise<Instance[]> {
+    const texts = (await this.#scripts.run('drainable', [keys.poolControl(template), keys.ready(template), keys.assigned(template), keys.instances], [limit])) as string[];
+    return texts.flatMap((text) => (text === '' ? [] : (parseRecord(text, this.#log) ?? [])));
+  }
+
   async overdue(limit: number): Promise<Instance[]> {
     return this.#dueEverywhere(keys.leaving, limit, CLEANUP_ALLOWANCE_MS);
   }

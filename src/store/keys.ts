@@ -31,6 +31,10 @@ export const keys = {
   leaving: (template: string) => `leaving:${template}`,
   /** hash: failures in a row, until_ms, version of the template that failed */
   refillPause: (template: string) => `refill_pause:${template}`,
+  /** hash: mode, since_ms, deadline_ms, reason, target, as an operator has set them */
+  poolControl: (template: string) => `pool_control:${template}`,
+  /** stream: what operators did */
+  audit: 'audit',
   /** list: ids of promoted checkpoints, the current one first */
   checkpoints: (template: string) => `checkpoints:${template}`,
   /** hash: failures since the last restore, withdrawn, configured, proven:<id> */

@@ -4,7 +4,7 @@ import type { Redis as Valkey } from 'iovalkey';
 import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
 
 const SCRIPT_NAMES = [
-  'advance', 'allocate-port', 'begin', 'cancel-ticket', 'container-gone', 'cool-port', 'current-checkpoints', 'database-dropped', 'distrust-stock', 'due', 'extend', 'find', 'forget', 'hurry', 'idle-tickets', 'mark-ready', 'offer', 'promote',
+  'advance', 'allocate-port', 'begin', 'cancel-ticket', 'container-gone', 'control-pool', 'cool-port', 'current-checkpoints', 'database-dropped', 'distrust-stock', 'drainable', 'due', 'extend', 'find', 'forget', 'hurry', 'idle-tickets', 'mark-ready', 'offer', 'promote',
   'promotion-status', 'publish-hostname', 'quarantine', 'raise-takes', 'record-failure', 'release', 'renew-ticket', 'reserve', 'restore-failed', 'restore-pause', 'restored',
   'rollback-checkpoint', 'settle-hostname', 'settle-index', 'settle-ports', 'take', 'uncount-take', 'watch-takes',
 ] as const;

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { AuditLog, PoolControls } from '../pool/operator-ports.ts';
+import { ValkeyAuditLog } from './audit-log.ts';
+import { ValkeyPoolControls } from './pool-controls.ts';
 import type { Log } from '../domain/log.ts';
 import type { Arrivals, Census, Departures, NodeRegistry, Promotions, Takes } from '../pool/ports.ts';
 import { ValkeyArrivals } from './arrivals.ts';
@@ -30,6 +33,8 @@ export interface Store {
   readonly census: Census;
   readonly registry: NodeRegistry;
   readonly promotions: Promotions;
+  readonly controls: PoolControls;
+  readonly audit: AuditLog;
   /** For processes that hand instances out. */
   readonly rollbackGuard: RollbackGuard;
   readonly isUp: () => boolean;
@@ -56,6 +61,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     census,
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),
+    controls: new ValkeyPoolControls(client, scripts),
+    audit: new ValkeyAuditLog(client),
     rollbackGuard,
     isUp: () => client.status === 'ready',
     onReturn: (listener) => void client.on('ready', listener),

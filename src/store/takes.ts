@@ -23,6 +23,7 @@ const FIND_BATCH = 200;
 const ROLLED_BACK = -5;
 /** What it answers when it comes to be carried out after its caller has stopped waiting. */
 const TOO_LATE = -6;
+const PAUSED = -7;
 /** The rest is for the answer's way back to a caller who still waits. */
 const CARRIED_OUT_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
 /** One mending is enough, unless the store goes back again meanwhile. */
@@ -62,7 +63,7 @@ export class ValkeyTakes implements Takes {
       'take',
       [
         keys.ready(template.name), keys.assigned(template.name), keys.instances, keys.hourlyRate(subject), keys.dailyRate(subject), keys.idempotency(keyHash),
-        keys.takes, keys.nodes,
+        keys.takes, keys.nodes, keys.poolControl(template.name),
       ],
       [
         ttlMs, this.#limits.hourly, this.#limits.daily, owner, template.name, idempotencyKey === undefined ? 0 : IDEMPOTENCY_LIFE_MS,
@@ -77,6 +78,7 @@ export class ValkeyTakes implements Takes {
       case -2: return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
       case -3: return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
       case -4: return { kind: 'key_reused' };
+      case PAUSED: return { kind: 'paused', retryAfterMs: Number(reply[1]) };
       case ROLLED_BACK: return undefined;
       case TOO_LATE:
         // Our caller does wait: it is the clocks that moved against each other.
@@ -101,7 +103,7 @@ export class ValkeyTakes implements Takes {
 
   async extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome> {
     const [code, first = 0, second = 0, third = 0] = (await this.#scripts.run(
-      'extend', [keys.instances, keys.assigned(instance.template)], [instance.id, instance.generation, byMs, maxMs],
+      'extend', [keys.instances, keys.assigned(instance.template), keys.poolControl(instance.template)], [instance.id, instance.generation, byMs, maxMs],
     )) as [number, number?, number?, number?];
     switch (code) {
       case 0: return { kind: 'extended', deadlineMs: first, ttlMs: second, generation: third };

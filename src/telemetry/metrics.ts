@@ -11,7 +11,7 @@ type Phase = Parameters<Observer['provisionPhase']>[1];
 type Repair = Parameters<Observer['repaired']>[0];
 type Status = 'success' | 'failure';
 
-const OUTCOMES = ['taken', 'again', 'replaced', 'empty', 'limited', 'key_reused', 'error'] as const satisfies readonly Outcome[];
+const OUTCOMES = ['taken', 'again', 'replaced', 'empty', 'limited', 'paused', 'key_reused', 'error'] as const satisfies readonly Outcome[];
 const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];
 const STATUSES = ['success', 'failure'] as const satisfies readonly Status[];
 const CHECK_RESULTS = ['healthy', 'unhealthy'] as const;
@@ -166,7 +166,7 @@ export class Metrics implements Observer {
     if (found !== undefined) return found;
     const of = (outcome: Outcome): Counter.Internal => this.#takes.labels({ template, outcome });
     const made: TakeSeries = {
-      outcomes: { taken: of('taken'), again: of('again'), replaced: of('replaced'), empty: of('empty'), limited: of('limited'), key_reused: of('key_reused'), error: of('error') },
+      outcomes: { taken: of('taken'), again: of('again'), replaced: of('replaced'), empty: of('empty'), limited: of('limited'), paused: of('paused'), key_reused: of('key_reused'), error: of('error') },
       duration: this.#takeDuration.labels({ template }),
     };
     this.#takeSeries.set(template, made);

@@ -1,5 +1,5 @@
 -- Pushes the deadline out, as compare-and-set on the generation.
--- KEYS[1] instances  [2] assigned:<template>
+-- KEYS[1] instances  [2] assigned:<template>  [3] pool_control:<template>
 -- ARGV[1] id  [2] generation  [3] by (ms)  [4] longest stay (ms), counted from the take
 -- Returns {0, deadline, ms left, generation}  {-1} unknown  {-2} not assigned (or its time is up)
 --         {-3} another generation  {-4, latest deadline} nothing left to extend by
@@ -10,6 +10,8 @@ if record.state ~= 'assigned' or record.deadlineMs <= now then return {-2} end
 if record.generation ~= tonumber(ARGV[2]) then return {-3} end
 
 local latest = math.min(record.assignedAtMs + tonumber(ARGV[4]), record.endOfLifeMs)
+-- Of a template that is drained nothing outlives the deadline.
+latest = math.min(latest, tonumber(redis.call('HGET', KEYS[3], 'deadline_ms') or latest))
 local deadline = math.min(record.deadlineMs + tonumber(ARGV[3]), latest)
 if deadline <= record.deadlineMs then return {-4, latest} end
 record.deadlineMs = deadline

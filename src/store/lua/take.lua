@@ -7,12 +7,14 @@
 -- KEYS[6] idempotency:<hash>    string, "<id> <template>"; not touched when ARGV[6] is 0
 -- KEYS[7] takes                 counter: raised by every instance that is handed out
 -- KEYS[8] nodes                 hash, node → its entry
+-- KEYS[9] pool_control:<template> hash, what an operator has decided
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
 -- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest count of takes the caller has seen
 -- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''  [9] when the caller stops waiting (ms), 0: not known
 -- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', count of takes} taken | the same again (then the count is 0)
 --         {-1, now} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit   {-4} key used for another template
 --         {-5} fewer takes than the caller has seen: the store went back in time, nothing was changed
+--         {-7, ms to wait} paused or draining: nothing is handed out
 --         {-6, now} nobody waits for the answer any more, nothing was changed
 local now = now_ms()
 local ttl = tonumber(ARGV[1])
@@ -37,6 +39,9 @@ if key_life > 0 then
     end
   end
 end
+
+local control = redis.call('HMGET', KEYS[9], 'mode', 'deadline_ms')
+if control[1] then return {-7, math.max(tonumber(control[2] or '0') - now, 30000)} end
 
 local counts = redis.call('MGET', KEYS[4], KEYS[5], KEYS[7])
 if tonumber(counts[3] or '0') < tonumber(ARGV[7]) then return {-5} end
