@@ -3,8 +3,8 @@ import type { PartName } from './outage-world.ts';
 /** `killed`: by SIGKILL, and started again by whoever looks after it. `emptied`: it comes back without what it held. */
 export type OutageKind = 'stopped' | 'hung' | 'emptied' | 'killed';
 
-/** What those who are in an app already may notice. `blink`: a moment without answers. `cut`: their connections break, and their app is back after it. `lost`: their app ends. */
-export type AppEffect = 'nothing' | 'blink' | 'cut' | 'lost';
+/** What those who are in an app already may notice. `cut`: nothing answers or connections break, and their app is back after it. `lost`: their app ends. */
+export type AppEffect = 'nothing' | 'cut' | 'lost';
 
 export interface Scenario {
   readonly part: PartName;
@@ -31,7 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { part: 'podman', kind: 'hung', acquirers: ['ok'], inApps: 'nothing' },
   { part: 'mariadb', kind: 'stopped', acquirers: ['ok'], inApps: 'nothing' },
   { part: 'mariadb', kind: 'hung', acquirers: ['ok'], inApps: 'nothing' },
-  { part: 'discovery', kind: 'killed', acquirers: ['ok'], inApps: 'blink' },
+  { part: 'discovery', kind: 'killed', acquirers: ['ok'], inApps: 'nothing' },
   { part: 'discovery', kind: 'hung', acquirers: ['ok'], inApps: 'cut' },
   { part: 'api', kind: 'killed', acquirers: ['ok', 'unreachable'], told: 'unreachable', inApps: 'nothing' },
   { part: 'api', kind: 'stopped', acquirers: ['ok', 'unreachable', 'shutting_down'], told: 'unreachable', inApps: 'nothing' },

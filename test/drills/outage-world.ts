@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,61 +15,81 @@ import { launchNats } from '../../src/launcher/nats.ts';
 import { launchPodman } from '../../src/launcher/podman.ts';
 import { freePort } from '../../src/launcher/ports.ts';
 import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
-import { supervise } from '../../src/launcher/supervise.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { Releasers } from '../../src/lifecycle/releasers.ts';
 import type { BooksOf } from '../support/books.ts';
+import { eventually } from '../support/eventually.ts';
+import { activate } from '../support/socket-activation.ts';
 import { silent } from '../support/store.ts';
 
 export const PARTS = ['nats', 'valkey', 'caddy', 'podman', 'mariadb', 'api', 'discovery'] as const;
 export type PartName = (typeof PARTS)[number];
 
+interface PartParts {
+  readonly server: ChildServer;
+  readonly launch: () => Promise<ChildServer>;
+  readonly wipe: () => Promise<unknown>;
+  readonly pid: (server: ChildServer) => number | undefined;
+}
+
 /** A server that an outage is about. */
 export class Part {
-  readonly #launch: () => Promise<ChildServer>;
-  readonly #wipe: () => Promise<unknown>;
+  readonly #parts: PartParts;
   #server: ChildServer;
 
-  private constructor(server: ChildServer, launch: () => Promise<ChildServer>, wipe: () => Promise<unknown>) {
-    this.#server = server;
-    this.#launch = launch;
-    this.#wipe = wipe;
+  private constructor(parts: PartParts) {
+    this.#parts = parts;
+    this.#server = parts.server;
   }
 
   static async start(launch: () => Promise<ChildServer>, wipe: () => Promise<unknown> = () => Promise.resolve()): Promise<Part> {
-    return new Part(await launch(), launch, wipe);
+    return new Part({ server: await launch(), launch, wipe, pid: ({ pid }) => pid });
   }
 
-  get server(): ChildServer {
-    return this.#server;
+  /** One that somebody else starts again; `pid` is the current one's. */
+  static restartedByItself(server: ChildServer, pid: () => number): Part {
+    return new Part({ server, launch: () => Promise.resolve(server), wipe: () => Promise.resolve(), pid });
+  }
+
+  get pid(): number {
+    const pid = this.#parts.pid(this.#server);
+    if (pid === undefined) throw new Error(`${this.#server.name} does not run`);
+    return pid;
+  }
+
+  tail(lines: number): string {
+    return this.#server.tail(lines);
   }
 
   /** Without a chance to say goodbye. */
   async kill(): Promise<void> {
-    this.#server.signal('SIGKILL');
-    await this.#server.exited;
+    const { pid } = this;
+    process.kill(pid, 'SIGKILL');
+    await eventually(() => {
+      if (existsSync(`/proc/${pid}`)) throw new Error(`${this.#server.name} is still there`);
+    });
   }
 
   async stop(): Promise<void> {
-    this.#server.signal('SIGCONT');
+    if (this.#server.alive) this.goOn();
     await this.#server.stop();
   }
 
   async start(): Promise<void> {
-    this.#server = await this.#launch();
+    this.#server = await this.#parts.launch();
   }
 
   /** What it keeps on disk is deleted; only while it is stopped. */
   async wipe(): Promise<void> {
-    await this.#wipe();
+    await this.#parts.wipe();
   }
 
   hang(): void {
-    this.#server.signal('SIGSTOP');
+    process.kill(this.pid, 'SIGSTOP');
   }
 
   goOn(): void {
-    this.#server.signal('SIGCONT');
+    process.kill(this.pid, 'SIGCONT');
   }
 }
 
@@ -153,7 +174,7 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   };
   const { config } = loadConfig(env);
   releasers.push('containers', () => removeContainers(config, options.engine));
-  await superviseDiscovery(env, parts, releasers);
+  parts.set('discovery', await startDiscovery(config.proxy, env, releasers));
 
   const api = `http://127.0.0.1:${ports.server}`;
   const server = await Part.start(() => ChildServer.start({ name: 'server', command: process.execPath, args: [MAIN, 'serve'], env, isUp: async () => (await fetch(`${api}/health`)).ok, startTimeoutMs: 30_000 }));
@@ -171,7 +192,7 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
       if (part === undefined) throw new Error(`this world has no ${name}`);
       return part;
     },
-    serverLog: () => server.server.tail(60),
+    serverLog: () => server.tail(60),
   };
 }
 
@@ -184,18 +205,11 @@ async function templatesFile(dir: string, { app, target, max, databases }: World
   return { TEMPLATES_FILE: file };
 }
 
-/** Kept running as `up` keeps it. */
-async function superviseDiscovery(env: Readonly<Record<string, string>>, parts: Map<PartName, Part>, releasers: Releasers): Promise<void> {
-  const launch = (): Promise<ChildServer> => ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env, saysUp: 'Discovery answers' });
-  const supervised = await supervise('discovery', async () => {
-    const part = await Part.start(launch);
-    parts.set('discovery', part);
-    return { server: part.server };
-  }, { onLost: () => undefined, onRestored: () => undefined });
-  releasers.push('discovery', async () => {
-    parts.get('discovery')?.goOn();
-    await supervised.stop();
-  });
+/** As its systemd units run it: the socket outlives the process, which is started again whenever it ends. */
+async function startDiscovery({ discovery: { host, port } }: Config['proxy'], env: Readonly<Record<string, string>>, releasers: Releasers): Promise<Part> {
+  const activated = await activate({ name: 'discovery', listen: { host, port }, command: [process.execPath, MAIN, 'discovery'], env: { ...env, LOG_LEVEL: 'info' }, saysUp: 'Discovery answers' });
+  releasers.push('discovery', () => activated.server.stop());
+  return Part.restartedByItself(activated.server, () => activated.pid());
 }
 
 async function removeContainers(config: Config, engine: 'simulated' | 'podman'): Promise<void> {

@@ -29,6 +29,8 @@ export interface Visit {
   /** Good answers, to requests and on the WebSocket. */
   good: number;
   firstGoodAtMs: number | undefined;
+  /** 0 before the first. */
+  lastGoodAtMs: number;
   /** The longest time between two good answers to requests. */
   longestGapMs: number;
   /** What extending and releasing came to, where it was not as it should be. */
@@ -131,7 +133,7 @@ export class Crowd implements AsyncDisposable {
   }
 
   #enter(among: Visit[], id: string): Visit {
-    const visit: Visit = { id, arrivedAtMs: performance.now(), troubles: [], good: 0, firstGoodAtMs: undefined, longestGapMs: 0, refusals: [] };
+    const visit: Visit = { id, arrivedAtMs: performance.now(), troubles: [], good: 0, firstGoodAtMs: undefined, lastGoodAtMs: 0, longestGapMs: 0, refusals: [] };
     among.push(visit);
     return visit;
   }
@@ -178,6 +180,7 @@ export class Crowd implements AsyncDisposable {
           lastGood = performance.now();
           visit.good += 1;
           visit.firstGoodAtMs ??= lastGood;
+          visit.lastGoodAtMs = lastGood;
         } else {
           visit.troubles.push({ atMs, what: 'request', seen: `status ${statusCode}` });
         }
