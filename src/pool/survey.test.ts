@@ -73,6 +73,14 @@ async function soundStock(): Promise<[Instance, Instance, Instance]> {
   return [one, two, three];
 }
 
+/** The first of so many available ports in a row. */
+async function freeRun(length: number): Promise<number> {
+  const available = (await store.valkey.smembers(keys.availablePorts('node0'))).map(Number);
+  const first = available.find((port) => Array.from({ length }, (_, offset) => port + offset).every((next) => available.includes(next)));
+  if (first === undefined) throw new Error(`there are no ${length} available ports in a row`);
+  return first;
+}
+
 const found = async (of = parts): Promise<string[]> => (await survey(of)).findings.map(({ kind, what, why }) => `${kind} ${what}: ${why}`).sort();
 
 describe('a survey', () => {
@@ -87,21 +95,22 @@ describe('a survey', () => {
     const [one, two, three] = await soundStock();
     const { valkey } = store;
     const ghost = newInstanceId();
-    await start('demo-stray', 21_080, { instanceId: ghost });
-    await start('demo-earlier-attempt', 21_081, { instanceId: one.id });
-    await start('demo-tried', 21_082, { keepUntilMs: 999_999 });
-    await start('demo-being-tried', 21_083, { keepUntilMs: 1_000_001 });
+    await start('demo-stray', 21_180, { instanceId: ghost });
+    await start('demo-earlier-attempt', 21_181, { instanceId: one.id });
+    await start('demo-tried', 21_182, { keepUntilMs: 999_999 });
+    await start('demo-being-tried', 21_183, { keepUntilMs: 1_000_001 });
     await runtime.remove(two.container);
     const [idle = '', fresh = ''] = await store.arrivals.reserve(other);
     await valkey.zadd(keys.warming('other'), 'XX', Date.now() + 15_000, idle);
-    await valkey.srem(keys.availablePorts('node0'), '21070', '21071', '21072', '21074');
+    const first = await freeRun(4);
+    await valkey.srem(keys.availablePorts('node0'), [0, 1, 2, 3].map((offset) => String(first + offset)));
     await valkey.sadd(keys.availablePorts('node0'), '9999', String(one.port));
-    await valkey.hset(keys.heldPorts('node0'), '21074', ghost);
+    await valkey.hset(keys.heldPorts('node0'), String(first + 3), ghost);
     await valkey.zrem(keys.ready('tiny'), three.id);
     await valkey.zadd(keys.assigned('tiny'), 5, ghost);
     await valkey.hdel(keys.hostnames, one.label);
-    await valkey.hset(keys.hostnames, 'a'.repeat(20), JSON.stringify({ v: 1, id: ghost, node: 'node0', port: 21_080 }));
-    await valkey.hset(keys.hostnames, three.label, JSON.stringify({ v: 1, id: three.id, node: 'node0', port: 21_080 }));
+    await valkey.hset(keys.hostnames, 'a'.repeat(20), JSON.stringify({ v: 1, id: ghost, node: 'node0', port: 21_180 }));
+    await valkey.hset(keys.hostnames, three.label, JSON.stringify({ v: 1, id: three.id, node: 'node0', port: 21_180 }));
     await fetch(`${adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
 
     const before = await dumpOf(valkey);
@@ -114,8 +123,8 @@ describe('a survey', () => {
       `hostname ${three.label}: leads elsewhere than to instance ${three.id}`,
       `index ${ghost}: wrongly listed as assigned among the instances of tiny`,
       `index ${three.id}: not listed as ready among the instances of tiny`,
-      'port 21070-21072: in the range, but neither available nor cooling nor held',
-      'port 21074: held for an instance that does not have it',
+      `port ${first}-${first + 2}: in the range, but neither available nor cooling nor held`,
+      `port ${first + 3}: held for an instance that does not have it`,
       `port ${one.port}: counted twice among available, cooling and held`,
       'port 9999: outside of the range',
       'proxy demo: the proxy does not have our server',
@@ -148,19 +157,20 @@ describe('a survey', () => {
 
   it('tells what it could not look at and looks at the rest; no port comes free while containers cannot be listed', async () => {
     await soundStock();
-    await store.valkey.srem(keys.availablePorts('node0'), '21070');
+    const port = await freeRun(1);
+    await store.valkey.srem(keys.availablePorts('node0'), String(port));
     await fetch(`${adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
     const blind = { ...parts, runtime: { list: () => Promise.reject(new Error('the engine is gone')), remove: () => Promise.reject(new Error('the engine is gone')) } };
     const seen = await survey(blind);
     expect(seen.oversights.map(({ kinds }) => kinds)).toEqual([['record', 'container']]);
     expect(seen.findings.map(({ kind }) => kind)).toEqual(['port', 'proxy']);
     expect(await mend(blind, seen)).toMatchObject({ repaired: 1, failures: [] });
-    expect(await found()).toEqual(['port 21070: in the range, but neither available nor cooling nor held']);
+    expect(await found()).toEqual([`port ${port}: in the range, but neither available nor cooling nor held`]);
   });
 
   it('goes on mending when one thing cannot be mended', async () => {
-    await start('demo-one', 21_080, { instanceId: newInstanceId() });
-    await start('demo-two', 21_081, { instanceId: newInstanceId() });
+    await start('demo-one', 21_180, { instanceId: newInstanceId() });
+    await start('demo-two', 21_181, { instanceId: newInstanceId() });
     const seen = await survey(parts);
     const stuck = { ...parts, runtime: { list: () => runtime.list(), remove: (name: string) => (name === 'demo-one' ? Promise.reject(new Error('it does not go')) : runtime.remove(name)) } };
     expect(await mend(stuck, seen)).toMatchObject({ repaired: 1, failures: [{ kind: 'container' }] });
