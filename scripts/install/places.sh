@@ -9,7 +9,7 @@ readonly COMMAND=/usr/local/bin/try-it-now
 # Where systemd looks after /etc/systemd/system: drop-ins of the operator there stay theirs.
 readonly UNIT_DIR=/usr/local/lib/systemd/system
 readonly CONFIG_DIR=/etc/try-it-now
-readonly UNITS=(try-it-now.service try-it-now-worker.service try-it-now-discovery.service try-it-now-podman.service try-it-now-valkey.service try-it-now-nats.service)
+readonly UNITS=(try-it-now.service try-it-now-worker.service try-it-now-discovery.socket try-it-now-discovery.service try-it-now-podman.service try-it-now-valkey.service try-it-now-nats.service)
 # With DynamicUser the real folder is below private.
 readonly DATA_DIRS=(/var/lib/try-it-now /var/lib/try-it-now-discovery /var/lib/try-it-now-valkey /var/lib/try-it-now-nats
   /var/lib/private/try-it-now-discovery /var/lib/private/try-it-now-valkey /var/lib/private/try-it-now-nats)

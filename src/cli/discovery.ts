@@ -25,8 +25,11 @@ export async function discovery(env: Environment): Promise<void> {
       version: packageVersion(), outcomes: DNS_OUTCOMES,
       stats: () => running.discovery?.stats() ?? { hostnames: 0, inStep: false, resyncs: 0 },
     });
-    const started = await startDiscovery({ listen, source, log, observer: metrics, ...(snapshotFile === undefined ? {} : { snapshotFile }) });
+    const inherited = inheritedSocket(env);
+    const started = await startDiscovery({ listen: inherited === undefined ? listen : { ...listen, inherited }, source, log, observer: metrics, ...(snapshotFile === undefined ? {} : { snapshotFile }) });
     running.discovery = started;
+    const { host, port } = started.address;
+    if (host !== listen.host || port !== listen.port) log.warn({ host, port }, `The socket that was handed over is not DISCOVERY_ADDR (${listen.host}:${listen.port}), where the proxy asks; make them the same`);
     releasers.push('responder', () => started.close());
     releasers.push('http', await startHttpListener({
       listen: httpAddress, metrics,
@@ -36,4 +39,9 @@ export async function discovery(env: Environment): Promise<void> {
   } finally {
     await releasers.releaseAll(log);
   }
+}
+
+/** sd_listen_fds(3): the first descriptor that systemd's socket activation hands over is 3. */
+function inheritedSocket(env: Environment): { readonly fd: number } | undefined {
+  return env['LISTEN_PID'] === String(process.pid) && env['LISTEN_FDS'] === '1' ? { fd: 3 } : undefined;
 }

@@ -17,7 +17,7 @@ const LOOKUP_PAUSE_MS = 1_000;
 
 export interface DiscoveryOptions {
   /** Loopback unless told otherwise: what is asked here tells where every instance lives. Port 0: a free one. */
-  readonly listen: { readonly host?: string; readonly port: number };
+  readonly listen: { readonly host?: string; readonly port: number; readonly inherited?: { readonly fd: number } };
   readonly source: HostnameSource;
   readonly log: Log;
   /** Where the names are kept for a restart while the store is away. Without it such a restart knows none. */
@@ -70,6 +70,7 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     const responder = await startResponder({
       host: options.listen.host ?? '127.0.0.1',
       port: options.listen.port,
+      ...(options.listen.inherited === undefined ? {} : { inherited: options.listen.inherited }),
       answer: (question) => answer(question, table, (label) => lookup.ask(label)),
       onAnswered: (outcome) => observer?.answered(outcome),
     });

@@ -14,6 +14,8 @@ export interface ResponderOptions {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
+  /** A socket that somebody bound for us and keeps when we end, so that what is asked meanwhile waits in it. */
+  readonly inherited?: { readonly fd: number };
   readonly answer: (question: Question) => Reply | Promise<Reply>;
   readonly onAnswered: (outcome: DnsOutcome) => void;
 }
@@ -29,7 +31,8 @@ export async function startResponder(options: ResponderOptions): Promise<Respond
   const family = isIPv6(options.host) ? 6 : 4;
   // Askers come with their address; looking it up for every answer, as a socket does by default, costs time.
   const socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: (address, _, done) => done(null, address, family) });
-  await bind(socket, options.host, options.port);
+  if (options.inherited === undefined) await bind(socket, options.host, options.port);
+  else await adopt(socket, options.inherited.fd);
   // A send that fails concerns one asker, who will ask again.
   socket.on('error', () => undefined);
   socket.on('message', (packet, from) => respond(socket, packet, from, options));
@@ -45,6 +48,13 @@ function bind(socket: Socket, host: string, port: number): Promise<void> {
       else reject(new TryItNowError('port_taken', `discovery cannot listen on UDP ${host}:${port}: another program has it; end that one or set DISCOVERY_ADDR`, { cause: error }));
     });
     socket.bind(port, host, () => { socket.removeAllListeners('error'); resolve(); });
+  });
+}
+
+function adopt(socket: Socket, fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind({ fd }, () => { socket.removeAllListeners('error'); resolve(); });
   });
 }
 
