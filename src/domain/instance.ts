@@ -9,11 +9,10 @@ const Millis = Type.Integer({ minimum: 0 });
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 /** The provision saga's, in their order. */
-export const PROVISION_STEPS = ['recorded', 'port_allocated', 'database_created', 'container_started', 'answering', 'activated', 'named', 'warmed_up'] as const;
+const PROVISION_STEPS = ['recorded', 'port_allocated', 'database_created', 'container_started', 'answering', 'activated', 'named', 'warmed_up'] as const;
 export type ProvisionStep = (typeof PROVISION_STEPS)[number];
 /** The cleanup saga's, in their order; the name stops resolving on release, and after the last one the record goes. */
-export const CLEANUP_STEPS = ['container_gone', 'database_dropped', 'port_cooling'] as const;
-export type CleanupStep = (typeof CLEANUP_STEPS)[number];
+const CLEANUP_STEPS = ['container_gone', 'database_dropped', 'port_cooling'] as const;
 
 /** One instance as it is stored. Times are milliseconds since the Unix epoch by the store's clock. */
 export const InstanceRecord = Type.Object({

@@ -1,6 +1,4 @@
 /** What the operator's actions need of the outside. Apart from ports.ts, because nothing a visitor does needs any of it. */
-import type { Task } from '../domain/task.ts';
-
 /** `open`: as configured. `paused`: nothing is handed out, stock stays warm. `draining`: stock goes as well, and what visitors hold by the deadline. */
 export const POOL_MODES = ['open', 'paused', 'draining'] as const;
 export type PoolMode = (typeof POOL_MODES)[number];
@@ -26,50 +24,6 @@ export interface PoolControls {
   resume(template: string): Promise<void>;
   /** Undefined: as configured again. */
   setTarget(template: string, target: number | undefined): Promise<void>;
-}
-
-export interface QueueConsumer {
-  readonly consumer: string;
-  readonly pending: number;
-  readonly outstanding: number;
-  readonly redelivered: number;
-}
-
-export interface QueueInfo {
-  readonly consumers: readonly QueueConsumer[];
-  readonly total: number;
-  readonly dead: number;
-  /** Of the oldest task that is not done, undefined without one. */
-  readonly oldestAtMs: number | undefined;
-}
-
-export interface QueuedTask {
-  readonly sequence: number;
-  readonly publishedAtMs: number;
-  /** Undefined when it cannot be read. */
-  readonly task: Task | undefined;
-}
-
-export interface DeadTaskView extends QueuedTask {
-  readonly reason: string;
-  readonly attempts: number;
-  readonly diedAtMs: number;
-}
-
-/** Looking never counts as a delivery. Everything throws queue_unavailable. */
-export interface QueueDesk {
-  info(): Promise<QueueInfo>;
-  /** Oldest first. */
-  peek(limit: number): Promise<readonly QueuedTask[]>;
-  dead(limit: number): Promise<readonly DeadTaskView[]>;
-  /** Queues a dead task again and forgets it; false when there is none of that number. */
-  retry(sequence: number): Promise<boolean>;
-  /** Forgets a dead task; false when there is none of that number. */
-  bury(sequence: number): Promise<boolean>;
-  /** Takes a task out of the queue; false when there is none of that number. */
-  drop(sequence: number): Promise<boolean>;
-  /** Returns how many went. */
-  purge(which: 'tasks' | 'dead'): Promise<number>;
 }
 
 export interface AuditEntry {

@@ -42,7 +42,7 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
 }
 
 /** Several parts that need the same server say the same when it is away. */
-export function throwTogether(failures: readonly unknown[]): void {
+function throwTogether(failures: readonly unknown[]): void {
   const different = [...new Map(failures.map((failure) => [describeError(failure), failure])).values()];
   if (different.length === 1) throw different[0];
   if (different.length > 1) throw new AggregateError(different, different.map((failure) => describeError(failure)).join('; '));

@@ -11,7 +11,7 @@ export type Finding = { readonly what: string; readonly why: string } & (
 );
 
 /** Nothing could be found out about these. */
-export interface Oversight {
+interface Oversight {
   readonly kinds: readonly RepairKind[];
   readonly error: unknown;
 }

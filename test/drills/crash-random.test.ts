@@ -9,6 +9,7 @@ import { discrepancies, readRecords } from '../support/books.ts';
 import { eventually } from '../support/eventually.ts';
 import { Guest } from '../support/guest.ts';
 import { ServerProcess, type ServerProcessOptions } from '../support/server-process.ts';
+import type { Side } from '../support/wiretap.ts';
 
 /** CRASH_SEED and CRASH_ROUNDS replay a failure, or make it hundreds; see CONTRIBUTING.md. */
 const SEED = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
@@ -26,6 +27,9 @@ const ROUND_TIMEOUT_MS = 120_000;
 /** An expected end, and the moment a clock is read at, may lie this far apart. */
 const LEEWAY_MS = 1_000;
 
+/** What runs by the clock and changes nothing would be most of what is met. */
+const COUNTS = (exchange: string): boolean => !/^valkey (due|[A-Z ]+)$|^nats pull/.test(exchange);
+
 type Random = () => number;
 
 /** Mulberry32: small, fast, and the same everywhere. */
@@ -37,6 +41,10 @@ function randomFrom(seed: number): Random {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+function sideOf(random: Random): Side {
+  return random() < 0.5 ? 'request' : 'reply';
 }
 
 it(`a server killed at random under load, ${ROUNDS} times (CRASH_SEED=${SEED}): the books balance, and nobody is thrown out`, { timeout: ROUND_TIMEOUT_MS * Math.ceil(ROUNDS / LANES) }, async () => {
@@ -103,8 +111,8 @@ class Lane implements AsyncDisposable {
       const kills = random() < 0.3 ? 2 : 1;
       for (let kill = 0; kill < kills; kill += 1) {
         await this.#killSomewhere(random);
-        for (const { guest } of this.#stay) if (guest.holds) await guest.open();
-        await this.#server.start();
+        for (const { guest } of this.#stay) await guest.open();
+        await this.#startAgain(random);
       }
       await sleep(random() * 1_000);
     } finally {
@@ -135,7 +143,7 @@ class Lane implements AsyncDisposable {
   }
 
   async #killSomewhere(random: Random): Promise<void> {
-    const side = random() < 0.5 ? 'request' : 'reply';
+    const side = sideOf(random);
     const nth = 1 + Math.floor(random() * 150);
     const afterMs = random() * 1_500;
     if (random() < 0.3) {
@@ -144,8 +152,7 @@ class Lane implements AsyncDisposable {
       await this.#server.kill();
       return;
     }
-    // What runs by the clock and changes nothing would be most of what is met.
-    const sprung = this.#server.tripwire.arm({ side, nth, pid: this.#server.pid, matches: (exchange) => !/^valkey (due|[A-Z ]+)$|^nats pull/.test(exchange) });
+    const sprung = this.#server.tripwire.arm({ side, nth, pid: this.#server.pid, matches: COUNTS });
     const exchange = await Promise.race([sprung, sleep(5_000).then(() => undefined)]);
     if (exchange === undefined) {
       this.#server.tripwire.disarm();
@@ -153,6 +160,23 @@ class Lane implements AsyncDisposable {
     }
     this.story += exchange === undefined ? 'killed after 5 s. ' : `killed at the ${side} of "${exchange}", number ${nth}. `;
     await this.#server.gone();
+  }
+
+  /** Now and then it dies again before it is up, in the middle of putting things in order. */
+  async #startAgain(random: Random): Promise<void> {
+    const [fails, side, nth] = [random() < 0.4, sideOf(random), 1 + Math.floor(random() * 40)];
+    await this.#server.spawn();
+    if (fails) {
+      const sprung = this.#server.tripwire.arm({ side, nth, pid: this.#server.pid, matches: COUNTS });
+      const exchange = await Promise.race([sprung, this.#server.untilUp().then(() => undefined, () => sprung)]);
+      this.#server.tripwire.disarm();
+      if (exchange !== undefined) {
+        this.story += `killed while starting, at the ${side} of "${exchange}", number ${nth}. `;
+        await this.#server.gone();
+        await this.#server.spawn();
+      }
+    }
+    await this.#server.untilUp();
   }
 
   /** One after another comes, opens what they were given, and extends it, gives it back or lets it expire. */

@@ -129,7 +129,7 @@ function summed(crowd: Crowd, fromMs: number, backMs: number): Pick<Outcome, 'as
   };
 }
 
-export function counted(all: readonly string[]): Map<string, number> {
+function counted(all: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const one of all) counts.set(one, (counts.get(one) ?? 0) + 1);
   return counts;

@@ -1,10 +1,10 @@
 import type { PartName } from './outage-world.ts';
 
 /** `killed`: by SIGKILL, and started again by whoever looks after it. `emptied`: it comes back without what it held. */
-export type OutageKind = 'stopped' | 'hung' | 'emptied' | 'killed';
+type OutageKind = 'stopped' | 'hung' | 'emptied' | 'killed';
 
 /** What those who are in an app already may notice. `cut`: nothing answers or connections break, and their app is back after it. `lost`: their app ends. */
-export type AppEffect = 'nothing' | 'cut' | 'lost';
+type AppEffect = 'nothing' | 'cut' | 'lost';
 
 export interface Scenario {
   readonly part: PartName;

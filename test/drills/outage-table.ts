@@ -1,7 +1,7 @@
 import type { Outcome } from './outage-drill.ts';
 
 const KINDS = { stopped: 'stopped and started', hung: 'hung', emptied: 'came back empty', killed: 'killed' } as const;
-export const NAMES = { nats: 'NATS', valkey: 'Valkey', caddy: 'Caddy', podman: 'Podman service', mariadb: 'MariaDB', api: 'API server', discovery: 'discovery' } as const;
+const NAMES = { nats: 'NATS', valkey: 'Valkey', caddy: 'Caddy', podman: 'Podman service', mariadb: 'MariaDB', api: 'API server', discovery: 'discovery' } as const;
 
 /** In Markdown, a row an outage. */
 export function outageTable(outcomes: readonly Outcome[]): string {

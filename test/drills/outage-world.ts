@@ -33,7 +33,7 @@ interface PartParts {
 }
 
 /** A server that an outage is about. */
-export class Part {
+class Part {
   readonly #parts: PartParts;
   #server: ChildServer;
 
@@ -55,6 +55,10 @@ export class Part {
     const pid = this.#parts.pid(this.#server);
     if (pid === undefined) throw new Error(`${this.#server.name} does not run`);
     return pid;
+  }
+
+  get alive(): boolean {
+    return this.#server.alive;
   }
 
   tail(lines: number): string {
@@ -119,7 +123,7 @@ export interface World {
 }
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-export const WITH_DATABASE = 'shop';
+const WITH_DATABASE = 'shop';
 
 /** Every part for real, the server and discovery as the processes that people run, all of it gone with the releasers. */
 export async function startWorld(options: WorldOptions, releasers: Releasers): Promise<World> {

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { createRuntime } from '../../src/adapters.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -12,12 +13,14 @@ import { launchNats } from '../../src/launcher/nats.ts';
 import { freePort } from '../../src/launcher/ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { BooksOf } from './books.ts';
+import { eventually } from './eventually.ts';
 import { silent } from './store.ts';
 import { httpDialect, mariadbDialect, natsDialect, valkeyDialect, type Dialect } from './wire-dialects.ts';
 import { Tripwire, Wiretap, type Endpoint } from './wiretap.ts';
 
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 const MAIN = join(DIST, 'main.js');
+const START_TIMEOUT_MS = 60_000;
 
 export interface ServerProcessOptions {
   readonly engine: 'podman' | 'simulated';
@@ -83,12 +86,24 @@ export class ServerProcess implements AsyncDisposable {
     return this.#server?.tail(lines) ?? '';
   }
 
-  /** Resolves when it answers. */
+  /** Resolves when it answers. Throws with its last lines when it ends before that. */
   async start(): Promise<void> {
-    this.#server = await ChildServer.start({
-      name: 'server', command: process.execPath, args: [MAIN, 'serve'], env: this.#env, startTimeoutMs: 60_000,
-      isUp: async () => (await fetch(`${this.api}/health`)).ok,
-    });
+    await this.spawn();
+    await this.untilUp();
+  }
+
+  /** Resolves as soon as there is a process, which has done nothing yet. */
+  async spawn(): Promise<void> {
+    this.#server = await ChildServer.start({ name: 'server', command: process.execPath, args: [MAIN, 'serve'], env: this.#env, isUp: () => Promise.resolve(true) });
+  }
+
+  async untilUp(): Promise<void> {
+    const ended: { how?: string } = {};
+    void this.#server?.exited.then((how) => { ended.how = how; });
+    await eventually(async () => {
+      if (ended.how === undefined) expect((await fetch(`${this.api}/health`)).ok).toBe(true);
+    }, { timeoutMs: START_TIMEOUT_MS });
+    if (ended.how !== undefined) throw new Error(`the server did not start (${ended.how}): ${this.tail()}`);
   }
 
   /** Resolves when the process is gone, whoever ended it. */
@@ -165,7 +180,7 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
   const direct = { ...shared, VALKEY_ADDR: valkey.address, NATS_URL: nats.url, [socketVariable]: options.engineSocket, ...databaseEnv(mariadb, mariadb?.socketPath ?? '') };
   const tapped = { ...shared, VALKEY_ADDR: `127.0.0.1:${valkeyTap.port}`, NATS_URL: `nats://127.0.0.1:${natsTap.port}`, [socketVariable]: engineTap, ...databaseEnv(mariadb, mariadbTap) };
 
-  const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: { ...direct, LOG_LEVEL: 'info' }, saysUp: 'Discovery answers', startTimeoutMs: 60_000 });
+  const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: { ...direct, LOG_LEVEL: 'info' }, saysUp: 'Discovery answers', startTimeoutMs: START_TIMEOUT_MS });
   cleanups.push(() => discovery.stop());
   cleanups.push(async () => {
     const runtime = createRuntime(options.engine, loadConfig(direct).config, silent);

@@ -48,7 +48,7 @@ export interface CrowdOptions {
 }
 
 /** A visitor would have closed the tab by then; every bounded wait of ours is far below it. */
-export const HUNG_AFTER_MS = 10_000;
+const HUNG_AFTER_MS = 10_000;
 /** In the app an answer takes a few milliseconds. */
 const APP_TIMEOUT_MS = 2_000;
 const PAUSE_MS = 100;

@@ -1,5 +1,4 @@
 import { createInterface } from 'node:readline/promises';
-import Table from 'cli-table3';
 import ora from 'ora';
 import { openCheckpointDesk, type CheckpointDesk } from '../../checkpoint-desk.ts';
 import type { Environment } from '../../config/environment.ts';
@@ -8,6 +7,7 @@ import type { CheckpointMetadata } from '../../domain/checkpoint.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import { createCheckpoint, promoteCheckpoint, prunable, requireTemplate, verifyCheckpoint, type OnStep, type Verification } from '../../pool/checkpoints.ts';
 import { createLogger } from '../../telemetry/logger.ts';
+import { plainTable, printJson } from '../output.ts';
 import type { OutputOptions } from './output-options.ts';
 
 /** Each opens what it needs and closes it again, whatever happens. A signal ends the work in good order: what was started is removed. */
@@ -151,11 +151,6 @@ async function confirmed(question: string): Promise<boolean> {
   }
 }
 
-function plainTable(head: string[]): InstanceType<typeof Table> {
-  const none = Object.fromEntries(['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'].map((name) => [name, '']));
-  return new Table({ head, chars: { ...none, middle: '  ' }, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 } });
-}
-
 function stateOf(id: string, { current, earlier, proven, failures, withdrawn }: Awaited<ReturnType<CheckpointDesk['promotions']['status']>>): string {
   if (id === current) return `promoted; ${proven ? 'instances were restored from it' : `no instance was restored from it yet${failures > 0 ? `, ${failures} restores failed` : ''}`}`;
   if (id === withdrawn) return 'taken out, because it did not restore';
@@ -172,8 +167,4 @@ function minuteOf(iso: CheckpointMetadata['createdAt']): string {
 
 function megabytes(bytes: number): string {
   return `${Math.max(1, Math.round(bytes / 1e6))} MB`;
-}
-
-function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, undefined, 2));
 }

@@ -1,0 +1,56 @@
+import type { Environment } from '../../config/environment.ts';
+import { loadConfig } from '../../config/load.ts';
+import { describeError } from '../../domain/errors.ts';
+import { mend, type Mending } from '../../pool/mend.ts';
+import { survey, type Survey } from '../../pool/survey.ts';
+import { openReconcileDesk } from '../../reconcile-desk.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import { plainTable, printJson } from '../output.ts';
+import { packageVersion } from '../package-version.ts';
+
+export interface ReconcileOptions {
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+const EXIT_FAILED = 1;
+/** Of a dry run: for a script, "there is something to do". */
+const EXIT_FOUND = 3;
+
+/** Throws what a part that does not answer throws, where nothing can be said without it: Valkey, and the engine's choice. */
+export async function reconcileNow(env: Environment, { dryRun, json }: ReconcileOptions): Promise<void> {
+  const { config } = loadConfig(env);
+  // What is worth a log line in a server is said in the table here; standard output is for the result.
+  const desk = await openReconcileDesk(config, packageVersion(), createLogger('error', process.stderr));
+  try {
+    const seen = await survey(desk);
+    const mending = dryRun === true ? undefined : await mend(desk, seen);
+    if (json === true) printJson(asJson(seen, mending));
+    else print(seen, mending);
+    if (seen.oversights.length > 0 || (mending?.failures ?? []).length > 0) process.exitCode = EXIT_FAILED;
+    else if (dryRun === true && seen.findings.length > 0) process.exitCode = EXIT_FOUND;
+  } finally {
+    await desk.close();
+  }
+}
+
+function asJson({ findings, oversights }: Survey, mending: Mending | undefined): object {
+  return {
+    findings: findings.map(({ kind, what, why }) => ({ kind, what, why })),
+    not_looked_at: oversights.map(({ kinds, error }) => ({ kinds, reason: describeError(error) })),
+    ...(mending === undefined ? {} : { repaired: mending.repaired, failures: mending.failures.map(({ kind, error }) => ({ kind, reason: describeError(error) })) }),
+  };
+}
+
+function print({ findings, oversights }: Survey, mending: Mending | undefined): void {
+  if (findings.length > 0) {
+    const table = plainTable(['KIND', 'WHAT', 'WHY']);
+    for (const { kind, what, why } of findings) table.push([kind, what, why]);
+    console.log(`${table.toString()}\n`);
+  }
+  for (const { kinds, error } of oversights) console.error(`Not looked at: ${kinds.join(', ')}. ${describeError(error)}`);
+  for (const { kind, error } of mending?.failures ?? []) console.error(`Not put right: ${kind}. ${describeError(error)}`);
+  if (findings.length === 0) console.log(oversights.length === 0 ? 'All is in order.' : 'Nothing was found where it could be looked.');
+  else if (mending === undefined) console.log(`${findings.length} found; nothing was changed. To put it right: try-it-now reconcile`);
+  else console.log(`${findings.length} found, ${mending.repaired} put right.`);
+}

@@ -1,0 +1,224 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jetstream } from '@nats-io/jetstream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newInstanceId } from '../../src/domain/ids.ts';
+import type { ChildServer } from '../../src/launcher/child-server.ts';
+import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
+import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
+import { readRecords, type Entry } from '../support/books.ts';
+import { eventually } from '../support/eventually.ts';
+import { Program } from '../support/program.ts';
+import { Desk, PATIENT, type Line } from '../support/runbook-desk.ts';
+import { template } from '../support/templates.ts';
+
+const STREAM = 'PROVISIONING';
+/** So much longer than the grace that a start in the middle of it can only be cut off. */
+const SLOW_START_MS = 5_000;
+
+let folder: string;
+beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'tin-shutdown-')); });
+afterEach(async () => { await rm(folder, { recursive: true }); });
+
+/** The parts of a stack without its server: the built program takes its place, once or several times. */
+async function partsOnly(simulatedSocket: string, target = 2): Promise<Desk> {
+  const desk = await Desk.open({ simulatedSocket, templates: [template({ name: 'default', pool: { target, max: 8, replenishThreshold: 0 } })] }, { full: false });
+  await desk.stack.app.stop();
+  return desk;
+}
+
+async function serve({ stack: { config, valkey, nats, caddy, api } }: Desk, simulatedSocket: string, grace: string): Promise<Program> {
+  const [{ start, end }, { pool }] = [config.containers.portRange, template({ pool: config.templates[0]?.pool ?? template().pool })];
+  const program = new Program(['serve'], {
+    CONTAINER_MODE: 'simulated', SIMULATED_SOCKET: simulatedSocket, CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl,
+    PROXY_LISTEN: config.proxy.listen, SERVER_PORT: new URL(api).port, DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`, DEPLOYMENT: config.deployment,
+    CONTAINER_PORT_RANGE_START: String(start), CONTAINER_PORT_RANGE_END: String(end), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', CRIU_ENABLED: 'false',
+    POOL_TARGET_SIZE: String(pool.target), POOL_MAX_SIZE: String(pool.max), QUEUE_WORKER_COUNT: '2', SHUTDOWN_GRACE: grace,
+  });
+  await eventually(() => expect(program.output).toContain('Try It Now started'), PATIENT);
+  return program;
+}
+
+function linesOf({ output }: Program): Line[] {
+  return output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
+}
+
+/** What it wrote as an error, and what it wrote that is no log line at all. */
+function errorsOf(program: Program): unknown[] {
+  const foreign = program.output.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+  return [...foreign, ...linesOf(program).filter(({ level }) => String(level) === 'error' || String(level) === 'fatal')];
+}
+
+/** Which of these messages stood in the log, in their order. */
+function order(program: Program, ...messages: readonly string[]): string[] {
+  return linesOf(program).map(({ msg }) => msg).filter((msg) => messages.includes(msg));
+}
+
+/** A request whose headers have arrived, since the server has asked for the rest, and whose body has not. */
+async function halfARequest(api: string): Promise<{ readonly socket: Socket; finish(): Promise<string> }> {
+  const socket = connect(Number(new URL(api).port), '127.0.0.1').setEncoding('utf8');
+  let heard = '';
+  socket.on('data', (text: string) => { heard += text; });
+  // A cut connection is what some of these tests would fail with.
+  socket.on('error', (error) => { heard += String(error); });
+  const closed = once(socket, 'close');
+  socket.write('POST /api/v1/demo/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n');
+  await eventually(() => expect(heard).toContain('100 Continue'), PATIENT);
+  return {
+    socket,
+    finish: async () => {
+      socket.write('{}');
+      await closed;
+      return heard;
+    },
+  };
+}
+
+async function readyOf(desk: Desk): Promise<number> {
+  return (await readRecords(desk.books)).filter(({ state }) => state === 'ready').length;
+}
+
+describe('SIGTERM', () => {
+  it('answers what was asked before, takes nothing more, and leaves in order, with nothing to complain of', async () => {
+    await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
+    await using desk = await partsOnly(engine.socketPath);
+    await using program = await serve(desk, engine.socketPath, '10s');
+    await desk.settled();
+    const { api } = desk.stack;
+    const asked = await halfARequest(api);
+    program.signal('SIGTERM');
+    await eventually(() => expect(program.output).toContain('Shutting down'), PATIENT);
+
+    // Either nobody takes the connection any more, or the answer says why.
+    const late = await eventually(async () => {
+      const answer = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' }).then(async (response) => `${response.status} ${await response.text()}`, (error: unknown) => String((error as Error).cause));
+      expect(answer).not.toMatch(/^201/);
+      return answer;
+    }, PATIENT);
+    expect(late).toMatch(/ECONNREFUSED|^503 .*shutting_down/);
+    const answer = await asked.finish();
+    expect(answer).toContain('HTTP/1.1 201 Created');
+    expect(await program.exitCode).toBe(0);
+    expect(errorsOf(program)).toEqual([]);
+    expect(order(program, 'Shutting down', 'Queue workers stopped', 'Shut down')).toEqual(['Shutting down', 'Queue workers stopped', 'Shut down']);
+
+    // Nothing of it is left in the parts: neither a task in hand nor a connection.
+    const { num_ack_pending: inHand } = await desk.queue.consumers.info(STREAM, 'provision-workers');
+    expect(inHand).toBe(0);
+    expect((await desk.valkey.client('LIST') as string).split('\n').filter((line) => line.includes('cmd=')).length).toBeLessThanOrEqual(3);
+    // What it handed out last is that visitor's.
+    const { id, url } = JSON.parse(answer.slice(answer.indexOf('{"'))) as { id: string; url: string };
+    expect((await readRecords(desk.books)).find((record) => record.id === id)).toMatchObject({ state: 'assigned' });
+    expect(await desk.visit({ url })).toBe(200);
+  });
+
+  it('cuts off a provision that outlasts the grace, takes no further task meanwhile, and the next start takes both up, nothing doubled', async () => {
+    const socketPath = join(folder, 'slow.sock');
+    const host = new SimulatedHost({ startUpMs: SLOW_START_MS });
+    const engine = await serveSimulatedEngine(socketPath, host);
+    try {
+      await using desk = await partsOnly(socketPath, 1);
+      const underWay = async (): Promise<Entry> => eventually(async () => {
+        const [record] = await readRecords(desk.books);
+        expect(record?.state).toBe('warming');
+        expect(host.list({ deployment: desk.books.deployment, node: 'node0' }).map(({ name }) => name)).toEqual([record?.container]);
+        return record as Entry;
+      }, PATIENT);
+      let cut: Entry;
+      {
+        await using first = await serve(desk, socketPath, '1s');
+        cut = await underWay();
+        first.signal('SIGTERM');
+        await eventually(() => expect(first.output).toContain('Shutting down'), PATIENT);
+        // A worker is free, but it takes nothing more: without a ticket this would be dropped at once.
+        await eventually(async () => expect((await fetch(desk.stack.api).catch(() => undefined))?.status).toBeUndefined(), PATIENT);
+        expect(await first.exitCode).toBe(0);
+        expect(errorsOf(first)).toEqual([]);
+        expect(order(first, 'Queue workers: tasks are unfinished at the end of the grace; they will be delivered again', 'Provision task failed', 'Queue workers stopped', 'Shut down')).toHaveLength(4);
+      }
+      await jetstream(desk.nats).publish('provisioning.provision', JSON.stringify({ v: 1, kind: 'provision', id: newInstanceId(), template: 'default' }));
+      expect((await desk.queue.streams.info(STREAM)).state.messages).toBe(2);
+      await using second = await serve(desk, socketPath, '10s');
+      await desk.settled();
+      const [now, ...others] = await readRecords(desk.books);
+      expect(others).toEqual([]);
+      // The same task, and so the same place in the pool, by a container of its own.
+      expect(now).toMatchObject({ id: cut.id, state: 'ready' });
+      expect(now?.container).not.toBe(cut.container);
+      expect(linesOf(second).filter(({ msg }) => msg === 'Instance ready')).toHaveLength(1);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it('a second one ends it at once, and so does a second Ctrl-C', async () => {
+    const socketPath = join(folder, 'slow.sock');
+    const engine = await serveSimulatedEngine(socketPath, new SimulatedHost({ startUpMs: SLOW_START_MS }));
+    try {
+      await using desk = await partsOnly(socketPath, 1);
+      for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]] as const) {
+        await using program = await serve(desk, socketPath, '10m');
+        // A request that is never finished holds the first stop up for as long as the grace.
+        const { socket } = await halfARequest(desk.stack.api);
+        program.signal(signal);
+        await eventually(() => expect(program.output).toContain('Shutting down'), PATIENT);
+        program.signal(signal);
+        expect(await program.exitCode).toBe(code);
+        expect(program.output).toContain('ending at once');
+        socket.destroy();
+      }
+      await using last = await serve(desk, socketPath, '10s');
+      await desk.settled();
+      expect(await readyOf(desk)).toBe(1);
+      expect(last.output).not.toContain('Dead task');
+    } finally {
+      await engine.close();
+    }
+  });
+});
+
+/** Far more than grace and unwinding take, far less than what a hung part would be waited for without them. */
+const ENDS_WITHIN = { timeout: 60_000 };
+
+describe('SIGTERM ends the program within the grace', () => {
+  it.each(['Valkey', 'NATS', 'the engine'] as const)('while %s hangs', ENDS_WITHIN, async (part) => {
+    await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
+    await using desk = await partsOnly(engine.socketPath);
+    {
+      await using program = await serve(desk, engine.socketPath, '1s');
+      await desk.settled();
+      const taken = await desk.acquire();
+      const hung: ChildServer = { Valkey: desk.stack.valkey.server, NATS: desk.stack.nats.server, 'the engine': engine.server }[part];
+      hung.signal('SIGSTOP');
+      try {
+        // Work that needs it is under way in every worker.
+        await Promise.allSettled([desk.release(taken), desk.acquire()]);
+        program.signal('SIGTERM');
+        expect(await Promise.race([program.exitCode, new Promise((resolve) => setTimeout(resolve, 20_000, 'still running').unref())])).toBe(0);
+        expect(program.output).toContain('Shut down');
+      } finally {
+        hung.signal('SIGCONT');
+      }
+    }
+    await using again = await serve(desk, engine.socketPath, '10s');
+    await desk.settled();
+    expect(again.output).toContain('Try It Now started');
+  });
+
+  it('while NATS is away', ENDS_WITHIN, async () => {
+    await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
+    await using desk = await partsOnly(engine.socketPath);
+    await using program = await serve(desk, engine.socketPath, '1s');
+    await desk.settled();
+    await desk.stack.nats.server.stop();
+    const taken = await desk.acquire();
+    await desk.release(taken);
+    program.signal('SIGTERM');
+    expect(await program.exitCode).toBe(0);
+    expect(program.output).toContain('Shut down');
+  });
+});
