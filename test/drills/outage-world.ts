@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -129,6 +129,8 @@ const WITH_DATABASE = 'shop';
 export async function startWorld(options: WorldOptions, releasers: Releasers): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-outage-'));
   releasers.push('folder', () => rm(dir, { recursive: true, force: true }));
+  // MariaDB runs under an account of its own, which has to pass through.
+  await chmod(dir, 0o711);
   const parts = new Map<PartName, Part>();
   const keep = async (name: PartName, launch: () => Promise<{ readonly server: ChildServer }>, folder: string): Promise<void> => {
     await mkdir(folder, { recursive: true });
