@@ -6,12 +6,14 @@ import { Catalogue } from './domain/template.ts';
 import { TryItNowError, describeError, type ErrorCode } from './domain/errors.ts';
 import { createServer } from './http/server.ts';
 import { Loop } from './lifecycle/loop.ts';
+import { sleep } from './lifecycle/sleep.ts';
 import { Releasers } from './lifecycle/releasers.ts';
 import { abandon } from './pool/abandon.ts';
 import { afterRollback } from './pool/after-rollback.ts';
 import { promoteConfigured } from './pool/checkpoints.ts';
 import { cleanUp } from './pool/cleanup.ts';
 import { followContainers } from './pool/container-events.ts';
+import { DeliveryCheck } from './pool/delivery-check.ts';
 import { DemoPool } from './pool/demos.ts';
 import type { ContainerRuntime, TaskHandlers } from './pool/ports.ts';
 import { provision } from './pool/provision.ts';
@@ -124,9 +126,10 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     { name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log },
     (signal) => replenish(parts, signal),
   );
+  const probe = new HttpProbe();
   const parts = {
     catalogue, node, address, runtime, networks: createNetworks(chosen, config, log), proxy: role === 'server' ? proxy : undefined, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
-    census: store.census, registry: store.registry, promotions: store.promotions, databases: restoring.databases, restorer: restoring.restorer, observer: metrics, probe: new HttpProbe(), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
+    census: store.census, registry: store.registry, promotions: store.promotions, databases: restoring.databases, restorer: restoring.restorer, observer: metrics, probe, deliveryCheck: new DeliveryCheck(probe), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
     onDemand: () => replenisher.nudge(), compareBooks: () => reconciler.nudge(),
   };
   // Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left.
@@ -152,7 +155,8 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     if ((await proxy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
   const loops = role === 'server' ? [replenisher, reaper, proxyKeeper, ...own] : own;
-  releasers.push('loops', () => Promise.all(loops.map((loop) => loop.stop())));
+  // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
+  releasers.push('loops', () => Promise.race([Promise.all(loops.map((loop) => loop.stop())), sleep(server.shutdownGraceMs)]));
 
   const handlers: TaskHandlers = {
     provision: (task, context) => provision(parts, task, context),

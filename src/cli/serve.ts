@@ -5,6 +5,9 @@ import { untilStopped } from '../lifecycle/signals.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { packageVersion } from './package-version.ts';
 
+/** For what ends by itself; what still waits for the answer of a part that hangs would keep the process for as long as that. */
+const LINGER_MS = 500;
+
 /** Runs until told to stop. Throws invalid_config before anything is started, and what a missing part throws. */
 export async function serve(env: Environment, role: Role): Promise<void> {
   const { config, warnings } = loadConfig(env);
@@ -16,4 +19,7 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   log.info({ signal }, 'Shutting down');
   await app.stop();
   log.info({}, 'Shut down');
+  setTimeout(() => process.exit(), LINGER_MS).unref();
+  // What a hung part still owes an answer would keep the process for as long as that is waited for.
+  process.exit();
 }

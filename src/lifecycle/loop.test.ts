@@ -76,4 +76,22 @@ describe('Loop', () => {
     await loop.stop();
     expect(ended).toBe(true);
   });
+
+  it('leaves a round behind that does not heed its signal when it is stopped, and says so', async () => {
+    const { log, lines } = capture();
+    let finish = (): void => undefined;
+    let rounds = 0;
+    const loop = new Loop({ name: 'test', intervalMs: 1, unwindMs: 50, log }, () => {
+      rounds += 1;
+      return new Promise<void>((resolve) => { finish = resolve; });
+    });
+    loop.start();
+    await eventually(() => expect(rounds).toBe(1));
+    await loop.stop();
+    expect(lines).toEqual(['Loop does not stop; its last round is left behind']);
+    finish();
+    await loop.stop();
+    expect(rounds).toBe(1);
+    expect(lines).toHaveLength(1);
+  });
 });

@@ -9,9 +9,13 @@ export interface LoopOptions {
   readonly intervalMs: number;
   /** Nudged rounds start at least this far apart, so that a flood of nudges costs a bounded number of rounds. */
   readonly minGapMs?: number;
+  /** How long a stop waits for a round that does not heed its signal, such as one whose server hangs. */
+  readonly unwindMs?: number;
   readonly log: Log;
   readonly random?: () => number;
 }
+
+const UNWIND_MS = 3_000;
 
 /** A background loop: rounds never overlap; failing rounds back off; one line on the edge of failing and of recovering. */
 export class Loop {
@@ -45,12 +49,17 @@ export class Loop {
     this.nudge();
   }
 
-  /** No round starts after this; the one under way is told by its signal and awaited. */
+  /** No round starts after this; the one under way is told by its signal and awaited for a while, then left to itself. */
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#wake.abort();
     this.#backoff.abort();
-    await this.#running;
+    if (this.#running === undefined) return;
+    const { name, unwindMs = UNWIND_MS, log } = this.#options;
+    const ended = new AbortController();
+    const patience = sleep(unwindMs, ended.signal).then(() => ended.signal.aborted);
+    if (!(await Promise.race([this.#running.then(() => true), patience]))) log.warn({ loop: name, unwindMs }, 'Loop does not stop; its last round is left behind');
+    ended.abort();
   }
 
   async #run(): Promise<void> {

@@ -10,6 +10,7 @@ import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { keys } from '../store/keys.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { acquire, type AcquireParts, type AcquireRequest } from './acquire.ts';
+import { DeliveryCheck } from './delivery-check.ts';
 import type { TaskQueue } from './ports.ts';
 
 // Without the loops of a server, so that nothing else can find the dead ones first.
@@ -62,7 +63,7 @@ async function bench(dead: readonly number[]): Promise<Bench> {
   return {
     log, metrics, instances,
     parts: {
-      catalogue: new Catalogue([tiny]), takes: store.takes, departures: store.departures, queue, observer: metrics, log, probe: new HttpProbe(),
+      catalogue: new Catalogue([tiny]), takes: store.takes, departures: store.departures, queue, observer: metrics, log, deliveryCheck: new DeliveryCheck(new HttpProbe()),
       address: { baseDomain: 'localhost', scheme: 'http', port: undefined }, onDemand: () => undefined,
     },
     counted: async () => (await store.valkey.mget(keys.hourlyRate(SUBJECT), keys.dailyRate(SUBJECT))).map((text) => (text === null ? null : Number(text))),

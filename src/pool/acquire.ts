@@ -1,7 +1,8 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
-import type { Probe, TakeOutcome, Takes } from './ports.ts';
+import type { DeliveryCheck } from './delivery-check.ts';
+import type { TakeOutcome, Takes } from './ports.ts';
 import { sendAway, type ReleaseParts } from './release.ts';
 
 export interface AcquireRequest {
@@ -27,7 +28,7 @@ export interface Acquired {
 export interface AcquireParts extends ReleaseParts {
   readonly catalogue: Catalogue;
   readonly takes: Takes;
-  readonly probe: Probe;
+  readonly deliveryCheck: DeliveryCheck;
   readonly address: PublicAddress;
 }
 
@@ -35,8 +36,6 @@ type HandedOut = Extract<TakeOutcome, { kind: 'taken' | 'again' }>;
 
 /** A warm container takes a few seconds to make; asking sooner than this is no use. */
 const EMPTY_RETRY_MS = 2_000;
-/** A host too busy to answer in this time is not a dead app, and the visitor has waited long enough. */
-const LISTEN_TIMEOUT_MS = 250;
 
 /**
  * Hands a ready instance over: one store round trip, and a connection to the instance to see that it is alive. A dead one
@@ -82,16 +81,11 @@ async function take(parts: AcquireParts, request: AcquireRequest, template: Temp
   const tookMs = performance.now() - startedAt;
   const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
   if (outcome.kind === 'taken' || outcome.kind === 'empty') onDemand();
-  const alive = handedOut === undefined || (await isAlive(parts, handedOut));
+  const alive = handedOut === undefined || (await parts.deliveryCheck.isAlive(handedOut.upstream));
   observer.take(template.name, alive ? outcome.kind : 'replaced', tookMs);
   if (handedOut === undefined) throw refusal(template, outcome as Exclude<TakeOutcome, HandedOut>);
   if (!alive) await sendDeadAway(parts, template, handedOut);
   return { outcome: handedOut, alive };
-}
-
-/** A store that knows no address for it leaves us nothing to ask; the reconciler sees to such a node. */
-async function isAlive({ probe }: AcquireParts, { upstream }: HandedOut): Promise<boolean> {
-  return upstream === undefined || (await probe.listens(upstream, LISTEN_TIMEOUT_MS)) !== 'refuses';
 }
 
 async function sendDeadAway(parts: AcquireParts, template: Template, { id, upstream }: HandedOut): Promise<void> {

@@ -59,7 +59,7 @@ it(`a server killed at random under load, ${ROUNDS} times (CRASH_SEED=${SEED}): 
         for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
           const problem = await crashing.round(seed).then(() => undefined, describeError);
           if (problem === undefined) continue;
-          failures.push(`round failed; replay it with CRASH_SEED=${seed} CRASH_ROUNDS=1 (${crashing.story})\n${problem}\n${crashing.tail()}`);
+          failures.push(`round failed; replay it with CRASH_SEED=${seed} CRASH_ROUNDS=1 (${crashing.story})\n${problem}\n${await crashing.findings()}\n${crashing.tail()}`);
           break;
         }
       }
@@ -134,6 +134,12 @@ class Lane implements AsyncDisposable {
     }
   }
 
+  /** What the books look like now. */
+  async findings(): Promise<string> {
+    const { books } = this.#server;
+    return Promise.all([discrepancies(books), readRecords(books)]).then(([problems, records]) => `out of order, of ${records.length} instances: ${problems.join('; ')}`, describeError);
+  }
+
   tail(): string {
     return this.#server.tail();
   }
@@ -185,12 +191,15 @@ class Lane implements AsyncDisposable {
     let visitor: Visitor | undefined;
     while (!ended.aborted) {
       const choice = random();
-      if (visitor === undefined || visitor.gone || choice < 0.2) {
+      if (visitor?.unanswered === true) await visitor.askAgain();
+      else if (visitor === undefined || visitor.gone || choice < 0.2) {
         // Most give back what they had; the pool has room for some who forget.
         if (visitor !== undefined && !visitor.gone && random() < 0.8) await visitor.tryToLeave();
-        visitor = new Visitor(new Guest(this.#server, random() < 0.4 ? 'stay' : 'brief'));
-        visitors.push(visitor);
-        await visitor.take();
+        if (visitor?.unanswered !== true) {
+          visitor = new Visitor(new Guest(this.#server, random() < 0.4 ? 'stay' : 'brief'));
+          visitors.push(visitor);
+          await visitor.take();
+        }
       } else if (choice < 0.6) await visitor.open();
       else if (choice < 0.8) await visitor.extend();
       else await visitor.tryToLeave();
@@ -236,6 +245,15 @@ class Visitor {
 
   get holdsNow(): boolean {
     return this.guest.holds && !this.#left && this.guest.expiresAtMs > Date.now();
+  }
+
+  /** They asked for an instance, or to give it back, and do not know what came of it. */
+  get unanswered(): boolean {
+    return !this.#left && (this.#leaving || !this.guest.holds);
+  }
+
+  async askAgain(): Promise<void> {
+    await (this.#leaving ? this.tryToLeave() : this.take());
   }
 
   async take(): Promise<void> {

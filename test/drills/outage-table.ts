@@ -6,10 +6,14 @@ const NAMES = { nats: 'NATS', valkey: 'Valkey', caddy: 'Caddy', podman: 'Podman 
 /** In Markdown, a row an outage. */
 export function outageTable(outcomes: readonly Outcome[]): string {
   const rows = outcomes.map((outcome) => [
-    `${NAMES[outcome.scenario.part]} ${KINDS[outcome.scenario.kind]}`, acquirers(outcome), inApps(outcome), seconds(outcome.serviceAfterMs), seconds(outcome.poolAfterMs), outcome.lost.length === 0 ? 'nothing' : outcome.lost.join('; '),
+    `${NAMES[outcome.scenario.part]} ${KINDS[outcome.scenario.kind]}`, acquirers(outcome), inApps(outcome), seconds(outcome.serviceAfterMs), seconds(outcome.poolAfterMs), lost(outcome),
   ]);
   const head = ['outage', 'who asked for an instance meanwhile', 'who was in an app', 'served again after (s)', 'pool full after (s)', 'lost'];
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
+function lost({ lost: things, givenUp }: Outcome): string {
+  return [...things, ...(givenUp === 0 ? [] : [`${givenUp} tasks kept as dead`])].join('; ') || 'nothing';
 }
 
 function acquirers({ asked, slowestAnswerMs }: Outcome): string {
@@ -23,7 +27,8 @@ const SAID: Readonly<Record<string, string>> = { ok: 'served', unreachable: 'fou
 
 function inApps({ troubles, visitorsTroubled, visitorsInApps, longestGapMs }: Outcome): string {
   if (troubles.size === 0) return `${visitorsInApps} noticed nothing`;
-  return `${visitorsTroubled} of ${visitorsInApps} noticed (${[...troubles].map(([what, count]) => `${what} ×${count}`).join(', ')}), at most ${seconds(longestGapMs)} s without an answer`;
+  const seen = [...new Set([...troubles.keys()].map((what) => what.replace(/ \d+\.\d+\.\d+\.\d+:\d+$/, '').replace('Unexpected server response:', 'status')))];
+  return `${visitorsTroubled} of ${visitorsInApps} noticed (${seen.join(', ')}), at most ${seconds(longestGapMs)} s between two answers`;
 }
 
 function seconds(ms: number): string {

@@ -30,6 +30,7 @@ for (const engine of ['simulated', 'podman'] as const) {
     try {
       const { outcome, problems } = await staged.play(scenario);
       outcomes.push(outcome);
+      console.log(outageTable([outcome]).split('\n').at(-1));
       if (problems.length === 0) continue;
       failed += 1;
       console.log([...outcome.seconds, ...problems.map((problem) => `NOT AS IT SHOULD BE: ${problem}`)].join('\n'));

@@ -41,6 +41,8 @@ export interface SoakOutcome {
 const HAVOC_SHARE = 0.55;
 /** Longer than the queue waits for a worker that died, the longest stay, and a reconcile. */
 const REST_MS = 150_000;
+/** Caddy keeps an idle connection for two minutes. */
+const CLOSING_MS = 130_000;
 /** Indexes that may have been empty then and hold something now, such as the cooling ports. */
 const LASTING_INDEXES = 4;
 /** At rest nobody has a connection open but the parts among themselves. */
@@ -60,9 +62,7 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
     const samples: Sample[] = [];
     const blows = new Map<string, number>();
     const load = new Load(world, randomFrom(seed));
-    const over = AbortSignal.any([signal, AbortSignal.timeout(durationMs)]);
-    setMaxListeners(0, over);
-    const calm = AbortSignal.timeout(durationMs * HAVOC_SHARE);
+    const [over, calm] = [after(durationMs, signal, releasers), after(durationMs * HAVOC_SHARE, signal, releasers)];
     await Promise.all([
       load.run(options.arrivalsPerSecond, over),
       wreakHavoc(world, randomFrom(seed + 1), { everyMs: options.killEveryMs, calm, until: over, told: (blow) => { blows.set(blow, (blows.get(blow) ?? 0) + 1); } }),
@@ -71,14 +71,23 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
     const trends = judgeTrends(samples);
     say('Nobody comes any more; waiting until everything is at rest.');
     const restless = await atRest(world, signal).then(() => [], (error: unknown) => [`not at rest: ${describeError(error)}`, world.serverLog()]);
-    const after = await takeSample(world);
-    const wrongs = [
-      ...load.wrongs, ...restless, ...trends.filter(({ flat }) => !flat).map(({ what, first, last }) => `${what} grew from ${first} to ${last}`), ...leftAtRest(before, after),
-    ];
-    return { trends, counts: load.counts, blows, before, after, wrongs: signal.aborted ? [...load.wrongs] : wrongs };
+    const { last, left } = await leftOpen(world, before);
+    const wrongs = [...load.wrongs, ...restless, ...trends.filter(({ flat }) => !flat).map(({ what, first, last: end }) => `${what} grew from ${first} to ${end}`), ...left];
+    return { trends, counts: load.counts, blows, before, after: last, wrongs: signal.aborted ? [...load.wrongs] : wrongs };
   } finally {
     await releasers.releaseAll(silent);
   }
+}
+
+/** Aborted by then. Node forgets timeouts of AbortSignal that only AbortSignal.any refers to. */
+function after(ms: number, signal: AbortSignal, releasers: Releasers): AbortSignal {
+  const over = new AbortController();
+  setMaxListeners(0, over.signal);
+  const end = (): void => over.abort();
+  const timer = setTimeout(end, ms);
+  signal.addEventListener('abort', end);
+  releasers.push('timer', () => clearTimeout(timer));
+  return over.signal;
 }
 
 async function watch(world: World, { sampleEveryMs, say, durationMs }: SoakOptions, over: AbortSignal, samples: Sample[], load: Load, blows: ReadonlyMap<string, number>): Promise<void> {
@@ -105,6 +114,19 @@ async function atRest(world: World, signal: AbortSignal): Promise<void> {
     const held = (await takeSample(world)).store === undefined ? ['the store does not answer'] : [];
     if (problems.length + held.length > 0) throw new Error([...problems, ...held].join('\n'));
   }, { timeoutMs: REST_MS, everyMs: 500 });
+}
+
+/** Connections are kept alive for a while after their last use, so what is open is looked at until it is as before or the patience is over. */
+async function leftOpen(world: World, before: Sample): Promise<{ readonly last: Sample; readonly left: readonly string[] }> {
+  const look = async (): Promise<{ last: Sample; left: string[] }> => {
+    const last = await takeSample(world);
+    return { last, left: leftAtRest(before, last) };
+  };
+  return eventually(async () => {
+    const seen = await look();
+    if (seen.left.length > 0) throw new Error(seen.left.join('\n'));
+    return seen;
+  }, { timeoutMs: CLOSING_MS, everyMs: 1_000 }).catch(look);
 }
 
 function leftAtRest(before: Sample, after: Sample): string[] {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
 import Type from 'typebox';
 import Value from 'typebox/value';
+import { sleep } from '../../lifecycle/sleep.ts';
 import type { ContainerSummary } from '../../pool/ports.ts';
 import { EventsEnded, readEvents } from '../event-lines.ts';
 import { LABEL } from '../labels.ts';
@@ -12,8 +13,10 @@ const Event = Type.Object({ Actor: Type.Object({ Attributes: Type.Record(Type.St
 
 /** Docker ends with `destroy`, Podman with `remove`; and Podman filters by `died` what it calls `die` itself. */
 const ENDS = ['die', 'died', 'destroy', 'remove'];
-/** An engine whose streams end sooner than this is not in order. */
-const LEAST_STREAM_MS = 1_000;
+/** An engine whose streams end sooner than this, several times in a row, is not in order; once is while its log is cut. */
+const SHORT_STREAM_MS = 1_000;
+const SHORT_STREAMS_BORNE = 5;
+const PAUSE_MS = 200;
 /** Events are written by several processes, so not quite in their order. Told twice does no harm. */
 const OVERLAP_MS = 5_000;
 
@@ -30,14 +33,16 @@ export async function watchContainers(docker: Dockerode, owner: { readonly deplo
     // Podman takes one of several labels for enough, so that the engine is asked for one only.
     if (attributes[LABEL.node] === owner.node) gone(containerSummary(attributes['name'] ?? '', attributes, false));
   };
-  for (;;) {
+  for (let short = 0; ;) {
     const openedAt = performance.now();
     try {
       await readEvents(() => open(docker, owner.deployment, sinceMs, signal), onEvent, signal);
       return;
     } catch (error) {
-      if (!(error instanceof EventsEnded) || performance.now() - openedAt < LEAST_STREAM_MS) throw error;
+      short = performance.now() - openedAt < SHORT_STREAM_MS ? short + 1 : 0;
+      if (!(error instanceof EventsEnded) || short > SHORT_STREAMS_BORNE) throw error;
     }
+    await sleep(PAUSE_MS, signal);
   }
 }
 

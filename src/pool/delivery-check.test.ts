@@ -1,0 +1,58 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { freePort } from '../launcher/ports.ts';
+import { HttpProbe } from '../runtime/readiness/http-probe.ts';
+import { DeliveryCheck } from './delivery-check.ts';
+
+let connections = 0;
+const server = createServer((socket) => {
+  connections += 1;
+  socket.on('error', () => undefined).resume();
+});
+let living: { address: string; port: number };
+let dead: { address: string; port: number };
+let nowMs = 0;
+let check: DeliveryCheck;
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  living = { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  dead = { address: '127.0.0.1', port: await freePort() };
+});
+afterAll(() => new Promise((resolve) => server.close(resolve)));
+beforeEach(() => {
+  connections = 0;
+  nowMs = 0;
+  check = new DeliveryCheck(new HttpProbe(), () => nowMs);
+});
+
+const lookAt = async (upstream: { address: string; port: number }, times: number): Promise<number> => {
+  const answers = await Promise.all(Array.from({ length: times }, () => check.isAlive(upstream)));
+  return answers.filter((alive) => alive).length;
+};
+
+it('tells the living from the dead, and lets pass what it has no address of', async () => {
+  expect(await lookAt(living, 3)).toBe(3);
+  await expect.poll(() => connections).toBe(3);
+  expect(await lookAt(dead, 3)).toBe(0);
+  expect(await check.isAlive(undefined)).toBe(true);
+});
+
+it('looks at 200 at once and at 200 a second, however many come', async () => {
+  expect(await lookAt(living, 500)).toBe(500);
+  await expect.poll(() => connections).toBe(200);
+  nowMs += 100;
+  await lookAt(living, 500);
+  await expect.poll(() => connections).toBe(220);
+  nowMs += 3_600_000;
+  await lookAt(living, 500);
+  await expect.poll(() => connections).toBe(420);
+});
+
+it('looks at everybody\'s for a while after it met a dead one', async () => {
+  await lookAt(living, 199);
+  expect(await check.isAlive(dead)).toBe(false);
+  expect(await lookAt(dead, 300)).toBe(0);
+  nowMs += 10_000;
+  expect(await lookAt(dead, 200)).toBe(0);
+});
