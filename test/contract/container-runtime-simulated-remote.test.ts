@@ -14,7 +14,12 @@ describe('simulated, in a process of its own', () => {
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'tin-simulated-'));
-    launched = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+    try {
+      launched = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+    } catch (error) {
+      await rm(dir, { recursive: true });
+      throw error;
+    }
   });
   afterAll(async () => {
     await launched[Symbol.asyncDispose]();

@@ -191,11 +191,11 @@ class Lane implements AsyncDisposable {
     let visitor: Visitor | undefined;
     while (!ended.aborted) {
       const choice = random();
-      if (visitor?.unanswered === true) await visitor.askAgain();
+      if (visitor?.waits() === true) await visitor.askAgain();
       else if (visitor === undefined || visitor.gone || choice < 0.2) {
         // Most give back what they had; the pool has room for some who forget.
         if (visitor !== undefined && !visitor.gone && random() < 0.8) await visitor.tryToLeave();
-        if (visitor?.unanswered !== true) {
+        if (visitor?.waits() !== true) {
           visitor = new Visitor(new Guest(this.#server, random() < 0.4 ? 'stay' : 'brief'));
           visitors.push(visitor);
           await visitor.take();
@@ -248,7 +248,7 @@ class Visitor {
   }
 
   /** They asked for an instance, or to give it back, and do not know what came of it. */
-  get unanswered(): boolean {
+  waits(): boolean {
     return !this.#left && (this.#leaving || !this.guest.holds);
   }
 
