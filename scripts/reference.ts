@@ -56,7 +56,8 @@ A second deployment on the same host:
 
 \`\`\`ini
 DEPLOYMENT=try-it-now-staging
-SERVER_PORT=8081
+SERVER_PORT=8082
+ADMIN_ADDR=127.0.0.1:8083
 PROXY_LISTEN=:8001
 CADDY_ADMIN_URL=http://127.0.0.1:2020
 DISCOVERY_ADDR=127.0.0.1:15355

@@ -20,6 +20,8 @@ export interface Config {
     /** Addresses and CIDR blocks whose X-Forwarded-For is believed. */
     readonly trustedProxies: readonly string[];
   };
+  /** Where operators are listened to, and the keys they may send; without one nobody is. */
+  readonly admin: { readonly host: string; readonly port: number; readonly operatorKeys: readonly string[] };
   readonly log: { readonly level: LogLevel };
   /** 0: unlimited. */
   readonly rateLimit: { readonly hourly: number; readonly daily: number };

@@ -50,6 +50,7 @@ describe('without any variable', () => {
   it('gives a configuration that runs on one host', () => {
     expect(config()).toMatchObject({
       server: { host: '127.0.0.1', port: 8080, publicUrl: 'http://localhost:8080', shutdownGraceMs: 10_000, apiKeys: [], trustedProxies: [] },
+      admin: { host: '127.0.0.1', port: 8081, operatorKeys: [] },
       valkey: { host: '127.0.0.1', port: 6379, password: undefined },
       nats: { url: 'nats://127.0.0.1:4222', token: undefined },
       proxy: { adminUrl: 'http://127.0.0.1:2019', listen: ':8000', internalUrl: 'http://127.0.0.1:8000', address: { scheme: 'http', baseDomain: 'localhost', port: 8000 } },
@@ -171,6 +172,10 @@ describe('a secret', () => {
     expect(config({ NATS_TOKEN_FILE: file('token') }).nats.token).toBe('token');
   });
 
+  it('of an operator may be one of several, apart from those of visitors', () => {
+    expect(config({ OPERATOR_KEYS_FILE: file(`${key}\nanother-${key}\n`), API_KEY: `visitor-${key}` }).admin.operatorKeys).toEqual([key, `another-${key}`]);
+  });
+
   it('may be several keys', () => {
     expect(config({ API_KEY: `${key}, another-${key}` }).server.apiKeys).toEqual([key, `another-${key}`]);
   });
@@ -206,6 +211,8 @@ describe('variables that must fit each other', () => {
     [{ CONTAINER_PORT_RANGE_END: '20010' }, /has 11 ports but the pools may hold 20 instances/],
     [{ SERVER_PORT: '25000' }, /^SERVER_PORT uses port 25000, which lies between CONTAINER_PORT_RANGE_START/],
     [{ SERVER_PORT: '8000' }, /^SERVER_PORT and PROXY_LISTEN both use port 8000/],
+    [{ SERVER_PORT: '8081' }, /^SERVER_PORT and ADMIN_ADDR both use port 8081/],
+    [{ API_KEY: 'correct-horse-battery', OPERATOR_KEYS: 'another-key-of-length,correct-horse-battery' }, /^OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another/],
     [{ VALKEY_ADDR: 'localhost:4222' }, /^VALKEY_ADDR and NATS_URL both use port 4222/],
     [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'docker' }, /^CRIU_ENABLED is true but CONTAINER_MODE is docker: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto/],
     [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'simulated' }, /^CRIU_ENABLED is true but CONTAINER_MODE is simulated: /],
@@ -322,6 +329,7 @@ describe('warnings', () => {
     [{ DATABASE_PASSWORD: 'secret' }, /^DATABASE_PASSWORD is not used, because DATABASE_SOCKET is not set/],
     [{ CONTAINER_PORT_RANGE_START: '32000', CONTAINER_PORT_RANGE_END: '33000' }, /overlaps the kernel's own range 32768 to 60999/],
     [{ SERVER_HOST: '0.0.0.0' }, /^SERVER_HOST \(0\.0\.0\.0\) lets other machines in and API_KEY is not set/],
+    [{ ADMIN_ADDR: '0.0.0.0:8081' }, /^ADMIN_ADDR \(0\.0\.0\.0\) lets other machines reach the admin API, .* clear text/],
     [{ TRUSTED_PROXIES: '0.0.0.0/0' }, /^TRUSTED_PROXIES has 0\.0\.0\.0\/0/],
     [{ RATE_LIMIT_DAILY: '10' }, /^RATE_LIMIT_DAILY \(10\) is below RATE_LIMIT_HOURLY \(60\)/],
     [{ TEMPLATES_FILE: 'docs/templates.md', CONTAINER_IMAGE: 'x' }, /^CONTAINER_IMAGE is not used/],

@@ -127,6 +127,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
       apiKeys: values.API_KEY ?? [],
       trustedProxies: values.TRUSTED_PROXIES,
     },
+    admin: { ...values.ADMIN_ADDR, operatorKeys: values.OPERATOR_KEYS ?? [] },
     log: { level: values.LOG_LEVEL },
     rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
     deployment: values.DEPLOYMENT,

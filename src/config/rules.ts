@@ -51,6 +51,7 @@ function endpoint(address: string): { readonly host: string; readonly port: numb
 function localPorts(values: Values): { readonly name: VariableName; readonly port: number }[] {
   const all = [
     { name: 'SERVER_PORT', host: values.SERVER_HOST, port: values.SERVER_PORT },
+    { name: 'ADMIN_ADDR', ...values.ADMIN_ADDR },
     { name: 'PROXY_LISTEN', ...values.PROXY_LISTEN },
     { name: 'CADDY_ADMIN_URL', ...endpoint(values.CADDY_ADMIN_URL) },
     { name: 'VALKEY_ADDR', ...values.VALKEY_ADDR },
@@ -83,6 +84,9 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
   if (sound('CRIU_ENABLED', 'CONTAINER_MODE') && checkpoints === 'on' && (engine === 'docker' || engine === 'simulated')) {
     problems.push(`CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto to use them where they work`);
   }
+  if (sound('API_KEY', 'OPERATOR_KEYS') && (values.OPERATOR_KEYS ?? []).some((key) => values.API_KEY?.includes(key) === true)) {
+    problems.push('OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another one for operators (`openssl rand -hex 24`)');
+  }
   return problems;
 }
 
@@ -103,6 +107,9 @@ export function environmentWarnings(values: Values, explicit: ReadonlySet<Variab
   if (daily !== 0 && daily < hourly) warnings.push(`RATE_LIMIT_DAILY (${daily}) is below RATE_LIMIT_HOURLY (${hourly}), which therefore never counts`);
   if (!LOOPBACK.test(values.SERVER_HOST) && values.API_KEY === undefined) {
     warnings.push(`SERVER_HOST (${values.SERVER_HOST}) lets other machines in and API_KEY is not set, so whoever reaches port ${values.SERVER_PORT} may use the API`);
+  }
+  if (!LOOPBACK.test(values.ADMIN_ADDR.host)) {
+    warnings.push(`ADMIN_ADDR (${values.ADMIN_ADDR.host}) lets other machines reach the admin API, and operators' keys would travel in clear text; keep it on 127.0.0.1 and go through SSH or a TLS proxy`);
   }
   for (const entry of values.TRUSTED_PROXIES.filter((block) => block.endsWith('/0'))) {
     warnings.push(`TRUSTED_PROXIES has ${entry}: every client may then claim any address, and rate limits count for nothing`);

@@ -61,6 +61,7 @@ const databases = group('Databases');
 const addresses = group('Public addresses and proxy');
 const state = group('State and queue');
 const http = group('HTTP server');
+const operators = group('Operators');
 const host = group('Process and host');
 
 /** The proxy remembers an address for 1 s; a port must rest longer, with room for a slow clock tick. */
@@ -129,6 +130,11 @@ export const VARIABLES = {
   SERVER_PORT: http.required(port, '8080', 'Their port.'),
   API_KEY: http.secret(listOf(apiKey, 1), 'not set: the API is open', 'The key that callers of the API send in X-API-Key. Several with commas between, so that one can be replaced without a gap.'),
   TRUSTED_PROXIES: http.required(listOf(ipOrBlock), '', 'The addresses or CIDR blocks, with commas between, of the proxies whose X-Forwarded-For is believed. Without them, everybody behind such a proxy counts as one client.'),
+
+  ADMIN_ADDR: operators.required(hostPort('127.0.0.1:8081'), '127.0.0.1:8081', 'Where the server listens for operators (`/admin/v1`), apart from visitors. Keep it on the loopback address, or behind something that speaks TLS.'),
+  OPERATOR_KEYS: operators.secret(listOf(apiKey, 1), 'not set: the admin API answers nobody', 'The keys that operators send in X-API-Key, with commas between; one each tells them apart in the audit log. None of them may be an API_KEY.'),
+  ADMIN_URL: operators.optional(url(['http', 'https'], 'http://127.0.0.1:8081'), 'http and ADMIN_ADDR', 'For commands: where the admin API is.'),
+  OPERATOR_KEY: operators.secret(apiKey, 'the first of OPERATOR_KEYS', 'For commands: the operator key they send.'),
 
   SHUTDOWN_GRACE: host.required(duration('0s', '10m', '10s'), '10s', 'How long work that is under way may take when the process is told to stop.'),
   LOG_LEVEL: host.required(oneOf(LOG_LEVELS), 'info', 'The least severe lines that are written.'),

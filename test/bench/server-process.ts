@@ -64,7 +64,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     const [proxyPort, serverPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
     const env = {
       CONTAINER_MODE: options.engine, TEMPLATES_FILE: templatesFile, VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl,
-      PROXY_LISTEN: `:${proxyPort}`, SERVER_PORT: String(serverPort), DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`, DEPLOYMENT: `bench-${newHostLabel().slice(0, 8)}`,
+      PROXY_LISTEN: `:${proxyPort}`, SERVER_PORT: String(serverPort), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`, DEPLOYMENT: `bench-${newHostLabel().slice(0, 8)}`,
       CONTAINER_PORT_RANGE_START: String(options.portRange[0]), CONTAINER_PORT_RANGE_END: String(options.portRange[1]),
       RATE_LIMIT_HOURLY: '1000000', RATE_LIMIT_DAILY: '1000000', QUEUE_WORKER_COUNT: String(options.workers), POOL_MAX_AGE: '48h',
       ...(options.socketPath === undefined ? {} : { PODMAN_SOCKET: options.socketPath }), ...options.env,

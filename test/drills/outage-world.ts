@@ -174,7 +174,7 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   const env = {
     ...engineEnv, ...(await templatesFile(dir, options)), CONTAINER_MODE: options.engine, DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
     VALKEY_ADDR: `127.0.0.1:${ports.valkey}`, NATS_URL: `nats://127.0.0.1:${ports.nats}`, CADDY_ADMIN_URL: `http://127.0.0.1:${ports.caddyAdmin}`,
-    PROXY_LISTEN: `:${ports.proxy}`, SERVER_PORT: String(ports.server), DISCOVERY_ADDR: `127.0.0.1:${ports.discovery}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${ports.discoveryMetrics}`,
+    PROXY_LISTEN: `:${ports.proxy}`, SERVER_PORT: String(ports.server), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${ports.discovery}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${ports.discoveryMetrics}`,
     DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'), CONTAINER_PORT_RANGE_START: String(options.portRange[0]), CONTAINER_PORT_RANGE_END: String(options.portRange[1]), CONTAINER_PORT_COOLDOWN: '10s',
     RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', QUEUE_WORKER_COUNT: String(options.workers), CRIU_ENABLED: 'false', ...options.env,
   };

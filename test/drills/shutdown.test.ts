@@ -36,7 +36,7 @@ async function serve({ stack: { config, valkey, nats, caddy, api } }: Desk, simu
   const [{ start, end }, { pool }] = [config.containers.portRange, template({ pool: config.templates[0]?.pool ?? template().pool })];
   const program = new Program(['serve'], {
     CONTAINER_MODE: 'simulated', SIMULATED_SOCKET: simulatedSocket, CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl,
-    PROXY_LISTEN: config.proxy.listen, SERVER_PORT: new URL(api).port, DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`, DEPLOYMENT: config.deployment,
+    PROXY_LISTEN: config.proxy.listen, SERVER_PORT: new URL(api).port, ADMIN_ADDR: `127.0.0.1:${config.admin.port}`, DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`, DEPLOYMENT: config.deployment,
     CONTAINER_PORT_RANGE_START: String(start), CONTAINER_PORT_RANGE_END: String(end), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', CRIU_ENABLED: 'false',
     POOL_TARGET_SIZE: String(pool.target), POOL_MAX_SIZE: String(pool.max), QUEUE_WORKER_COUNT: '2', SHUTDOWN_GRACE: grace,
   });

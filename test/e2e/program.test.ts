@@ -90,7 +90,7 @@ describe('try-it-now serve', () => {
     const nowhere = `127.0.0.1:${await freePort()}`;
     const good = {
       CONTAINER_MODE: 'simulated', CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: stack.valkey.address, NATS_URL: stack.nats.url, CADDY_ADMIN_URL: stack.caddy.adminUrl,
-      PROXY_LISTEN: stack.config.proxy.listen, SERVER_PORT: String(await freePort()), CONTAINER_PORT_RANGE_START: '11200', CONTAINER_PORT_RANGE_END: '11299',
+      PROXY_LISTEN: stack.config.proxy.listen, SERVER_PORT: String(await freePort()), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, CONTAINER_PORT_RANGE_START: '11200', CONTAINER_PORT_RANGE_END: '11299',
       DISCOVERY_ADDR: `127.0.0.1:${stack.config.proxy.discovery.port}`,
     };
     const cases = [
@@ -100,6 +100,7 @@ describe('try-it-now serve', () => {
       [{ CONTAINER_MODE: 'podman', PODMAN_SOCKET: '/nowhere/podman.sock' }, '/nowhere/podman.sock'],
       [{ CONTAINER_MODE: 'docker', DOCKER_SOCKET: '/nowhere/docker.sock' }, '/nowhere/docker.sock'],
       [{ SERVER_PORT: new URL(stack.api).port }, 'SERVER_PORT'],
+      [{ ADMIN_ADDR: `127.0.0.1:${stack.config.admin.port}` }, 'ADMIN_ADDR'],
     ] as const;
     for (const [wrong, message] of cases) {
       await using program = new Program(['serve'], { ...good, ...wrong });

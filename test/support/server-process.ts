@@ -173,7 +173,7 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
   const socketVariable = options.engine === 'podman' ? 'PODMAN_SOCKET' : 'SIMULATED_SOCKET';
   const shared = {
     CONTAINER_MODE: options.engine, TEMPLATES_FILE: templatesFile, CADDY_ADMIN_URL: caddy.adminUrl, PROXY_LISTEN: `:${proxyPort}`, DEPLOYMENT: deployment,
-    SERVER_PORT: String(serverPort), DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
+    SERVER_PORT: String(serverPort), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
     CONTAINER_PORT_RANGE_START: String(portRange[0]), CONTAINER_PORT_RANGE_END: String(portRange[1]), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
     CRIU_ENABLED: 'false', CHECKPOINT_DIR: join(dir, 'checkpoints'), ...options.env,
   };

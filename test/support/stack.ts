@@ -76,7 +76,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const [proxyPort, serverPort, discoveryPort, rangeStart] = [await freePort(), await freePort(), await freePort(), nextPortRange()];
     const env = {
       CONTAINER_MODE: engine, CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl,
-      PROXY_LISTEN: `:${proxyPort}`, SERVER_PORT: String(serverPort), DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
+      PROXY_LISTEN: `:${proxyPort}`, SERVER_PORT: String(serverPort), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
       CONTAINER_PORT_RANGE_START: String(rangeStart), CONTAINER_PORT_RANGE_END: String(rangeStart + PORTS_A_STACK - 1), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
       ...(socketPath === undefined ? {} : { [engine === 'podman' ? 'PODMAN_SOCKET' : 'DOCKER_SOCKET']: socketPath }), ...options.env,
     };
