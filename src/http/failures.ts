@@ -3,7 +3,7 @@ import type { Log } from '../domain/log.ts';
 
 const QUIET_MS = 1_000;
 /** Everyday refusals: they are counted as metrics, a line each would drown the rest. */
-const EXPECTED: ReadonlySet<ErrorCode> = new Set(['pool_empty', 'shutting_down']);
+const EXPECTED: ReadonlySet<ErrorCode> = new Set(['pool_empty', 'pool_paused', 'shutting_down']);
 
 /**
  * Logs the failures that are ours. An unforeseen one always gets its line, because its caller was told to quote the

@@ -16,7 +16,7 @@ const TICKET_LIFE_MS = 2 * 60_000;
 /** Tickets reserved at most by one script call. Most rounds need one or two; the next call goes on where this one ends. */
 const RESERVE_BATCH = 16;
 /** In a row. One or two may be bad luck. */
-const FAILURES_TO_OPEN = 3;
+export const FAILURES_TO_OPEN = 3;
 const MAX_PAUSE_MS = 5 * 60_000;
 
 export interface ArrivalsOptions {
