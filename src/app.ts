@@ -8,6 +8,7 @@ import { createServer } from './http/server.ts';
 import { Loop } from './lifecycle/loop.ts';
 import { sleep } from './lifecycle/sleep.ts';
 import { Releasers } from './lifecycle/releasers.ts';
+import { openOperatorDesk } from './operator-desk.ts';
 import { abandon } from './pool/abandon.ts';
 import { afterRollback } from './pool/after-rollback.ts';
 import { promoteConfigured } from './pool/checkpoints.ts';
@@ -180,6 +181,7 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     const http = await createServer({ demos, log, publicUrl: server.publicUrl, apiKeys: server.apiKeys, trustedProxies: server.trustedProxies, metrics, observer: metrics });
     releasers.push('http', () => http.close(server.shutdownGraceMs));
     port = await http.listen(server);
+    await openOperatorDesk({ config, parts, store, observer: metrics, releasers, log });
   }
   for (const loop of loops) loop.start();
   releasers.push('queue listener', connection.onReconnect(() => [replenisher, reaper].forEach((loop) => loop.retryNow())));

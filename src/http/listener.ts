@@ -59,6 +59,8 @@ export interface ListenerOptions {
   readonly variable: string;
   /** Where people can read about a problem's code; the code is appended. */
   readonly typeBase: string;
+  /** Where people find what this listener answers. */
+  readonly catalogue: string;
   readonly trustedProxies: readonly string[];
   readonly observer: HttpObserver | undefined;
   readonly limits: Partial<ServerLimits> | undefined;
@@ -91,7 +93,7 @@ export function createListener(options: ListenerOptions): Listener {
   };
 
   const app = bareServer(options, limits, requestId, answerFailure);
-  const routes = new RouteTable();
+  const routes = new RouteTable(options.catalogue);
   routes.watch(app);
   observeRoutes(app, { observer: options.observer, log, slowMs: limits.slowMs });
   acceptJsonBodies(app);

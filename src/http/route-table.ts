@@ -3,7 +3,13 @@ import { TryItNowError } from '../domain/errors.ts';
 
 /** Which methods an address takes; asked only when a request matched no route. */
 export class RouteTable {
+  readonly #catalogue: string;
   readonly #routes: { readonly segments: readonly string[]; readonly methods: readonly string[] }[] = [];
+
+  /** `catalogue`: where people find what there is. */
+  constructor(catalogue: string) {
+    this.#catalogue = catalogue;
+  }
 
   /** Call before any route is added. */
   watch(app: FastifyInstance): void {
@@ -17,7 +23,7 @@ export class RouteTable {
   refusal({ url, method }: FastifyRequest): TryItNowError {
     const path = url.split('?', 1)[0] ?? '';
     const methods = this.#methodsAt(path);
-    if (methods.length === 0) return new TryItNowError('unknown_route', `There is nothing at ${path.slice(0, 200)}; /api/openapi.json lists what there is`);
+    if (methods.length === 0) return new TryItNowError('unknown_route', `There is nothing at ${path.slice(0, 200)}; ${this.#catalogue} lists what there is`);
     return new TryItNowError('method_not_allowed', `${path} does not take ${method}; it takes ${methods.join(', ')}`, { details: { allow: methods } });
   }
 

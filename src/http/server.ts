@@ -43,7 +43,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   const { log, demos } = options;
   const assets = await loadAssets();
   const listener = createListener({
-    log, name: 'HTTP server', variable: 'SERVER_PORT', typeBase: `${options.publicUrl}/problems/`, trustedProxies: options.trustedProxies, observer: options.observer, limits: options.limits,
+    log, name: 'HTTP server', variable: 'SERVER_PORT', catalogue: '/api/openapi.json', typeBase: `${options.publicUrl}/problems/`, trustedProxies: options.trustedProxies, observer: options.observer, limits: options.limits,
     failurePage: (request, reply, error) => (wantsPage(request) ? sendFailurePage(reply, error, assets.urls) : undefined),
   });
   const { app, routes } = listener;

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { AuditLog, PoolControls } from '../pool/operator-ports.ts';
+import type { AuditLog, Breakers, PoolControls } from '../pool/operator-ports.ts';
 import { ValkeyAuditLog } from './audit-log.ts';
 import { ValkeyPoolControls } from './pool-controls.ts';
 import type { Log } from '../domain/log.ts';
 import type { Arrivals, Census, Departures, NodeRegistry, Promotions, Takes } from '../pool/ports.ts';
 import { ValkeyArrivals } from './arrivals.ts';
+import { ValkeyBreakers } from './breakers.ts';
 import { ValkeyCensus } from './census.ts';
 import { connectValkey } from './client.ts';
 import { ValkeyDepartures } from './departures.ts';
@@ -35,6 +36,7 @@ export interface Store {
   readonly promotions: Promotions;
   readonly controls: PoolControls;
   readonly audit: AuditLog;
+  readonly breakers: Breakers;
   /** For processes that hand instances out. */
   readonly rollbackGuard: RollbackGuard;
   readonly isUp: () => boolean;
@@ -63,6 +65,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     promotions: new ValkeyPromotions(scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),
     audit: new ValkeyAuditLog(client),
+    breakers: new ValkeyBreakers(client),
     rollbackGuard,
     isUp: () => client.status === 'ready',
     onReturn: (listener) => void client.on('ready', listener),

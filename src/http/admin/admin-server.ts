@@ -1,0 +1,56 @@
+import swagger from '@fastify/swagger';
+import { TryItNowError } from '../../domain/errors.ts';
+import type { Log } from '../../domain/log.ts';
+import type { AuditLog } from '../../pool/operator-ports.ts';
+import { keyCheck } from '../api-keys.ts';
+import type { App } from '../context.ts';
+import { createListener, type HttpServer } from '../listener.ts';
+import type { HttpObserver } from '../observation.ts';
+import { ProblemBody } from '../schemas/problem.ts';
+import { AuditTrail } from './audit-trail.ts';
+import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
+import { poolRoutes } from './pool-routes.ts';
+import type { Operators } from './ports.ts';
+
+export interface AdminServerOptions {
+  readonly operators: Operators;
+  readonly audit: AuditLog;
+  readonly log: Log;
+  /** Where problems are explained: the public server's own pages. */
+  readonly publicUrl: string;
+  /** Empty: nobody is let in. */
+  readonly operatorKeys: readonly string[];
+  readonly observer?: HttpObserver;
+}
+
+/** The operators' API. Whatever is asked needs an operator's key, be it there or not. Nothing listens yet. */
+export async function createAdminServer(options: AdminServerOptions): Promise<HttpServer> {
+  const { log, operators } = options;
+  const trail = new AuditTrail(options.audit, log);
+  const listener = createListener({
+    log, name: 'admin API', variable: 'ADMIN_ADDR', catalogue: 'docs/reference/admin-openapi.json', typeBase: `${options.publicUrl}/problems/`, trustedProxies: [], observer: options.observer, limits: undefined,
+    onFailure: (request, error) => trail.failed(request, error),
+  });
+  const { app } = listener;
+  requireOperator(app, options.operatorKeys);
+  trail.watch(app);
+  app.addHook('preValidation', (request, _reply, done) => {
+    // Validation comes after this; until then no body is undefined.
+    if (request.body === undefined && request.method === 'POST') request.body = {};
+    done();
+  });
+  app.addSchema(ProblemBody);
+  await app.register(swagger, ADMIN_OPENAPI_OPTIONS);
+  poolRoutes(app, operators);
+  await app.ready();
+  return { app, drain: listener.drain, listen: listener.listen, close: listener.close };
+}
+
+function requireOperator(app: App, keys: readonly string[]): void {
+  const check = keyCheck(keys);
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (check === undefined) throw new TryItNowError('operator_key_unset', 'This server has no operator key, so nobody may act as an operator; set OPERATOR_KEYS_FILE (or OPERATOR_KEYS) and restart it');
+    check(request.headers['x-api-key']);
+    done();
+  });
+}

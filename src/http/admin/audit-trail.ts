@@ -1,0 +1,72 @@
+import type { FastifyRequest } from 'fastify';
+import { describeError, type TryItNowError } from '../../domain/errors.ts';
+import type { Log } from '../../domain/log.ts';
+import type { AuditLog } from '../../pool/operator-ports.ts';
+import { keyFingerprint } from '../api-keys.ts';
+import type { App } from '../context.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The name of a changing action: each call of it is kept in the audit log. */
+    readonly audit?: string;
+  }
+}
+
+/** Of what an address or a body names; longer is no name of ours. */
+const NAME_LENGTH = 100;
+/** What of a body tells one call of an action from another. Never the reason: visitors see that anyway, and it may be long. */
+const PARTICULARS = ['target', 'within_seconds', 'which'] as const;
+
+/** Keeps every call of a route with an `audit` name, also the refused and the failed ones, and before it is answered. */
+export class AuditTrail {
+  readonly #audit: AuditLog;
+  readonly #log: Log;
+  readonly #failures = new WeakMap<FastifyRequest, TryItNowError>();
+
+  constructor(audit: AuditLog, log: Log) {
+    this.#audit = audit;
+    this.#log = log;
+  }
+
+  failed(request: FastifyRequest, error: TryItNowError): void {
+    this.#failures.set(request, error);
+  }
+
+  /** Call before any route is added. */
+  watch(app: App): void {
+    app.addHook('onSend', async (request) => {
+      const { audit } = request.routeOptions.config;
+      if (audit !== undefined) await this.#keep(request, audit);
+    });
+  }
+
+  async #keep(request: FastifyRequest, name: string): Promise<void> {
+    const entry = {
+      who: keyFingerprint(request.headers['x-api-key']),
+      action: [name, ...particulars(request.body)].join(' '),
+      on: subject(request.params),
+      outcome: this.#failures.get(request)?.code ?? 'done',
+    };
+    this.#log.info({ audit: true, requestId: request.id, from: request.ip, ...entry }, 'Operator action');
+    try {
+      await this.#audit.record(entry);
+    } catch (error) {
+      // What was done is done; the log line above tells of it.
+      this.#log.error({ audit: true, requestId: request.id, reason: describeError(error) }, 'The audit log could not be written');
+    }
+  }
+}
+
+function subject(params: unknown): string {
+  const [named] = typeof params === 'object' && params !== null ? Object.values(params) : [];
+  return typeof named === 'string' ? named.slice(0, NAME_LENGTH) : 'all';
+}
+
+function particulars(body: unknown): string[] {
+  if (typeof body !== 'object' || body === null) return [];
+  const given = new Map(Object.entries(body));
+  return PARTICULARS.flatMap((key) => {
+    const value = given.get(key);
+    return value === undefined ? [] : [`${key}=${(JSON.stringify(value) ?? '').replaceAll('"', '').slice(0, NAME_LENGTH)}`];
+  });
+}
