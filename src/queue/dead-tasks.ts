@@ -1,3 +1,4 @@
+import type { StoredMsg } from '@nats-io/jetstream';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { TryItNowError } from '../domain/errors.ts';
 import type { QueueConnection } from './connection.ts';
@@ -47,7 +48,8 @@ export async function keepDead({ jetstream }: QueueConnection, burial: Burial, n
   await jetstream.publish(deadSubject(burial.subject), burial.payload, { headers: fields, msgID, timeout: KEEP_TIMEOUT_MS });
 }
 
-function deadTask(stored: { subject: string; seq: number; time: Date; data: Uint8Array }, fields: MsgHdrs | undefined): DeadTask {
+/** As it is kept in PROVISIONING_DEAD. */
+export function deadTask(stored: Pick<StoredMsg, 'subject' | 'seq' | 'time' | 'data'>, fields: MsgHdrs | undefined): DeadTask {
   return {
     subject: livingSubject(stored.subject),
     payload: stored.data,

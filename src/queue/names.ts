@@ -7,6 +7,8 @@ export const STREAM = 'PROVISIONING';
 export const DEAD_STREAM = 'PROVISIONING_DEAD';
 export const DEAD_SUBJECTS = 'provisioning.dead.>';
 
+/** Every task, and none of the server's notes. */
+export const TASK_SUBJECTS = 'provisioning.>';
 export const PROVISION_SUBJECT = 'provisioning.provision';
 const CLEANUP_SUBJECT_PREFIX = 'provisioning.cleanup.';
 export const CLEANUP_SUBJECTS = `${CLEANUP_SUBJECT_PREFIX}*`;
