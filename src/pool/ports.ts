@@ -252,6 +252,8 @@ export interface ContainerRuntime {
    * cannot be run or does not end in time; an exit code other than 0 is an answer.
    */
   exec(name: string, call: { readonly command: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly timeoutMs: number }, signal: AbortSignal): Promise<ExecResult>;
+  /** The last `tail` lines the container wrote to either stream, 256 KiB at most. Throws container_failed when there is no such container. */
+  logs(name: string, tail: number): Promise<string>;
   /** This deployment's containers on this node, and no others. */
   list(): Promise<ContainerSummary[]>;
   /**

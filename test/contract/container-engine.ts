@@ -51,6 +51,10 @@ export function containerEngineContract(engine: RealEngine): void {
       deployment,
       runtime: (of, node) => subject().runtime(of, node),
       template: () => template({ image: image.name, port: image.port }),
+      // To the app's own output, as if it had written it.
+      says: async ({ name }, text) => {
+        await subject().runtime().exec(name, { command: ['/bin/sh', '-c', `echo ${text} > /proc/1/fd/1`], env: {}, timeoutMs: 20_000 }, new AbortController().signal);
+      },
       accidents: {
         crash: async (name) => {
           process.kill((await container(name).inspect()).State.Pid, 'SIGKILL');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { RemoteSimulatedRuntime } from '../../src/runtime/simulated/remote-simulated-runtime.ts';
-import { crashSimulated } from '../support/simulated-engine.ts';
+import { askFor, crashSimulated } from '../support/simulated-engine.ts';
 import { template } from '../support/templates.ts';
 import { containerRuntimeContract } from './container-runtime.ts';
 
@@ -31,6 +31,7 @@ describe('simulated, in a process of its own', () => {
     runtime,
     deployment: 'test',
     template,
+    says: askFor,
     accidents: {
       crash: (name) => crashSimulated(launched.socketPath, name),
       // Of no deployment in particular, as an engine's own command is.

@@ -11,6 +11,8 @@ export interface RuntimeUnderTest {
   readonly runtime: (deployment: string, node: string) => ContainerRuntime;
   readonly deployment: string;
   readonly template: () => Template;
+  /** Has the app in the container write a line that ends in this text. */
+  readonly says: (spec: ContainerSpec, text: string) => Promise<void>;
   /** The ends that come behind our back. */
   readonly accidents: {
     /** The app's process ends; the engine still knows the container. */
@@ -161,6 +163,23 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     await engine.remove(name);
     await expect(engine.exec(name, { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 20_000 }, never)).rejects.toMatchObject({ code: 'container_failed', message: expect.stringContaining(name) as string });
     await expect(engine.exec(name, { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 20_000 }, AbortSignal.abort(new Error('taken away')))).rejects.toThrow('taken away');
+  });
+
+  it('shows the last lines of what a container wrote, and no other\'s', async () => {
+    const engine = runtime();
+    await engine.prepare([template()]);
+    const [mine, other] = [await newSpec(template()), await newSpec(template())];
+    for (const spec of [mine, other]) {
+      await engine.start(spec, never);
+      await untilReady(spec);
+    }
+    await subject.says(other, 'other');
+    for (const text of ['first', 'second', 'third']) await subject.says(mine, text);
+    const endings = async (tail: number): Promise<(string | undefined)[]> => (await engine.logs(mine.name, tail)).trimEnd().split('\n').map((line) => line.split(/[ /]/).at(-1));
+    await expect.poll(() => endings(2), { timeout: 20_000 }).toEqual(['second', 'third']);
+    expect((await endings(1_000)).slice(-3)).toEqual(['first', 'second', 'third']);
+    await engine.remove(mine.name);
+    await expect(engine.logs(mine.name, 2)).rejects.toMatchObject({ code: 'container_failed', message: expect.stringContaining(mine.name) as string });
   });
 
   it('lists what is no instance with the time it is kept until', async () => {

@@ -1,4 +1,4 @@
-import { Client } from 'undici';
+import { Client, request } from 'undici';
 
 /** Has a container of a simulated engine end as if its app had crashed. */
 export async function crashSimulated(socketPath: string, name: string): Promise<void> {
@@ -10,4 +10,9 @@ export async function crashSimulated(socketPath: string, name: string): Promise<
   } finally {
     await client.destroy();
   }
+}
+
+/** A simulated app writes a line for each request. */
+export async function askFor({ hostPort }: { readonly hostPort: number }, text: string): Promise<void> {
+  await (await request(`http://127.0.0.1:${hostPort}/${text}`)).body.dump();
 }

@@ -9,6 +9,7 @@ import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolatio
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
 import { LABEL } from '../labels.ts';
+import { containerLogs } from './container-logs.ts';
 import { containerOptions, containerUlimits } from './container-options.ts';
 import { containerSummary } from './container-summary.ts';
 import type { Dialect } from './dialect.ts';
@@ -110,6 +111,10 @@ export class EngineRuntime implements ContainerRuntime {
       signal.throwIfAborted();
       throw engineFailure(error, this.#title, `run a command in ${name}`);
     }
+  }
+
+  async logs(name: string, tail: number): Promise<string> {
+    return this.#look(`show the output of ${name}`, () => containerLogs(this.#docker.getContainer(name), tail));
   }
 
   async list(): Promise<ContainerSummary[]> {

@@ -1,19 +1,14 @@
-import { Writable } from 'node:stream';
 import type Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { ContainerRuntime, ExecResult } from '../../pool/ports.ts';
 import { engineAnswer } from './engine-errors.ts';
+import { OutputTail, type Demultiplexer } from './output-tail.ts';
 
 /** The program is somebody else's and may write without end. */
 const OUTPUT_BYTES = 8 * 1024;
 /** The output ends a little before the engine has taken note of the exit code. */
 const EXIT_CODE_POLL_MS = 10;
-
-/** The library's types leave it out. */
-interface Demultiplexer {
-  demuxStream(from: NodeJS.ReadableStream, stdout: Writable, stderr: Writable): void;
-}
 
 type Call = Parameters<ContainerRuntime['exec']>[1];
 
@@ -49,7 +44,7 @@ async function run(container: Dockerode.Container, { command, env }: Call, signa
     abortSignal: signal,
   });
   progress.begun = true;
-  const tail = new Tail();
+  const tail = new OutputTail(OUTPUT_BYTES);
   const stream = await exec.start({ Detach: false, Tty: false });
   // Also when the wait for the start was given up: the engine holds a connection for as long as somebody reads it.
   const hangUp = (): void => { stream.destroy(); };
@@ -83,19 +78,5 @@ async function until<T>(signal: AbortSignal, operation: Promise<T>): Promise<T> 
     return await Promise.race([operation, aborted]);
   } finally {
     signal.removeEventListener('abort', stop);
-  }
-}
-
-/** Keeps the last bytes written to it. */
-class Tail extends Writable {
-  #kept = Buffer.alloc(0);
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.#kept = Buffer.concat([this.#kept, chunk]).subarray(-OUTPUT_BYTES);
-    done();
-  }
-
-  text(): string {
-    return this.#kept.toString();
   }
 }

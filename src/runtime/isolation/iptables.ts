@@ -10,6 +10,8 @@ const PROGRAM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin', '/
 const IPV6_PRESENT = '/proc/sys/net/ipv6';
 /** How long to wait for another program that holds the tables, in s. */
 const LOCK_WAIT_S = '10';
+/** The same for who only looks. */
+const LOOK_WAIT_S = '2';
 const REMEDY = 'run as root with iptables installed (`make setup` installs it)';
 
 function findProgram(name: string): string | undefined {
@@ -80,5 +82,19 @@ export async function removeRules(plan: NetworkPlan): Promise<void> {
     for (const { command, rules } of families(plan, [])) await change(command, (present) => removeInput(rules, present));
   } catch (error) {
     throw new TryItNowError('isolation_failed', `The rules that keep instances apart could not be removed: ${describeError(error)}. To mend it, ${REMEDY}.`, { cause: error });
+  }
+}
+
+export type IsolationState = { readonly possible: true; readonly inPlace: boolean } | { readonly possible: false; readonly why: string };
+
+/** Looks only: whether this process could set the rules, and whether their chains are there. */
+export async function isolationState(plan: NetworkPlan): Promise<IsolationState> {
+  try {
+    const program = findProgram('iptables');
+    if (program === undefined || findProgram('iptables-restore') === undefined) return { possible: false, why: 'the program iptables is not installed' };
+    const present = (await run(program, ['-w', LOOK_WAIT_S, '-t', 'mangle', '-S'])).split('\n');
+    return { possible: true, inPlace: Object.values(plan.chains).every((chain) => present.includes(`-N ${chain}`)) };
+  } catch (error) {
+    return { possible: false, why: `the rules that keep instances apart cannot be read: ${describeError(error)}` };
   }
 }

@@ -19,5 +19,6 @@ export const CONTAINER = Type.Object({
 export const CONTAINERS = Type.Array(CONTAINER);
 export const ANY_CONTAINERS = Type.Object({ any: Type.Boolean() });
 export const EXEC_RESULT = Type.Object({ exitCode: Type.Integer(), output: Type.String() });
+export const LOGS = Type.Object({ text: Type.String() });
 /** With every status of 400 and above. */
 export const REFUSAL = Type.Object({ message: Type.String() });

@@ -88,12 +88,12 @@ async function answer(host: SimulatedHost, request: IncomingMessage, response: S
     case 'GET /containers': send(response, 200, host.list(owner)); return;
     case 'GET /any': send(response, 200, { any: host.hasAnyOf(owner.deployment) }); return;
     case 'GET /events': stream(host, owner, Number(query.get('since')), response); return;
-    default: send(response, 200, await toContainer(host, route, request));
+    default: send(response, 200, await toContainer(host, route, request, query));
   }
 }
 
 /** What is done to one container. */
-async function toContainer(host: SimulatedHost, route: string, request: IncomingMessage): Promise<unknown> {
+async function toContainer(host: SimulatedHost, route: string, request: IncomingMessage, query: URLSearchParams): Promise<unknown> {
   const [, method, encoded = '', verb = ''] = /^([A-Z]+) \/containers\/([^/]+)((?:\/[a-z]+)?)$/.exec(route) ?? [];
   const name = decodeURIComponent(encoded);
   switch (`${method ?? ''} NAME${verb}`) {
@@ -103,6 +103,7 @@ async function toContainer(host: SimulatedHost, route: string, request: Incoming
       return {};
     }
     case 'POST NAME/exec': return host.exec(name);
+    case 'GET NAME/logs': return { text: host.logs(name, Number(query.get('tail'))) };
     // No runtime asks for it; drills do.
     case 'POST NAME/crash': await host.crash(name); return {};
     case 'DELETE NAME': await host.remove(name); return {};

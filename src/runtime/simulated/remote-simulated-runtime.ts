@@ -5,7 +5,7 @@ import Value from 'typebox/value';
 import type { ContainerRuntime, ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
 import { engineFailure } from '../docker/engine-errors.ts';
 import { readEvents } from '../event-lines.ts';
-import { ANY_CONTAINERS, CONTAINER, CONTAINERS, EXEC_RESULT, REFUSAL } from './engine-messages.ts';
+import { ANY_CONTAINERS, CONTAINER, CONTAINERS, EXEC_RESULT, LOGS, REFUSAL } from './engine-messages.ts';
 import { simulatedSpec, type Owner } from './simulated-host.ts';
 
 export interface RemoteSimulatedOptions extends Owner {
@@ -47,6 +47,10 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
   async exec(name: string, _call: unknown, signal: AbortSignal): Promise<ExecResult> {
     signal.throwIfAborted();
     return this.#read(EXEC_RESULT, `run a command in ${name}`, 'POST', `${path(name)}/exec`);
+  }
+
+  async logs(name: string, tail: number): Promise<string> {
+    return (await this.#read(LOGS, `show the output of ${name}`, 'GET', `${path(name)}/logs?tail=${tail}`)).text;
   }
 
   async list(): Promise<ContainerSummary[]> {

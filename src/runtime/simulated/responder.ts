@@ -10,9 +10,13 @@ export interface SimulatedContainer {
   readonly hostPort: number;
   /** By performance.now(). Before it the app answers 503, as one that is still starting. */
   readonly upAtMs: number;
+  /** What it wrote, the newest last. */
+  readonly said: string[];
 }
 
 const MAX_MESSAGE_BYTES = 1024 * 1024;
+const LINE_LENGTH = 200;
+const LINES_KEPT = 1_000;
 const IDLE_CONNECTION_MS = 5_000;
 
 /** Answers for all simulated containers: one HTTP server that never listens itself, fed by a bare listening socket each. */
@@ -49,6 +53,7 @@ export class Responder {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const container = this.#owners.get(request.socket);
     request.resume();
+    if (container !== undefined) say(container, `${request.method ?? ''} ${(request.url ?? '').slice(0, LINE_LENGTH)}`);
     if (container === undefined || performance.now() < container.upAtMs) {
       response.writeHead(503, { 'content-type': 'text/plain', 'retry-after': '1' }).end('starting\n');
       return;
@@ -93,6 +98,11 @@ export class ListeningContainer {
     });
     return this.#stopped;
   }
+}
+
+function say({ said }: SimulatedContainer, line: string): void {
+  said.push(line);
+  if (said.length > LINES_KEPT) said.shift();
 }
 
 function page({ name, template }: SimulatedContainer): string {

@@ -51,7 +51,7 @@ export class SimulatedHost {
     const { name, template, hostPort } = spec;
     await this.remove(name);
     try {
-      const app = await this.#responder.listen({ name, template, hostPort, upAtMs: performance.now() + this.#startUpMs });
+      const app = await this.#responder.listen({ name, template, hostPort, upAtMs: performance.now() + this.#startUpMs, said: [`${template} listens on 127.0.0.1:${hostPort}`] });
       // Two starts of one name at once: as with a real engine, one of them fails.
       if (this.#known.has(name)) {
         await app.stop();
@@ -85,6 +85,13 @@ export class SimulatedHost {
   /** Runs nothing: every command succeeds, and says what only this container says. Throws container_failed. */
   exec(name: string): ExecResult {
     return { exitCode: 0, output: `simulated ${this.#running(name).spec.name}\n` };
+  }
+
+  /** A line for its start and one for each request, the last of them. Throws container_failed. */
+  logs(name: string, tail: number): string {
+    const found = this.#known.get(name);
+    if (found === undefined) throw new TryItNowError('container_failed', `There is no simulated container ${name}`);
+    return found.app.container.said.slice(-tail).map((line) => `${line}\n`).join('');
   }
 
   list(owner: Owner): ContainerSummary[] {

@@ -38,6 +38,11 @@ export class SimulatedRuntime implements ContainerRuntime {
     return this.#host.exec(name);
   }
 
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection
+  async logs(name: string, tail: number): Promise<string> {
+    return this.#host.logs(name, tail);
+  }
+
   list(): Promise<ContainerSummary[]> {
     return Promise.resolve(this.#host.list(this.#owner));
   }
