@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { registerCheckpointCommands } from './checkpoint/register.ts';
+import { registerDoctorCommand } from './doctor/register.ts';
 import { packageVersion } from './package-version.ts';
 import { registerReconcileCommand } from './reconcile/register.ts';
 import { runCommand } from './run-command.ts';
@@ -29,6 +30,7 @@ export function program(env: Environment): Command {
   cli.command('simulated-engine')
     .description('run simulated containers on SIMULATED_SOCKET, for servers on this host with CONTAINER_MODE=simulated')
     .action(() => runCommand(async () => (await import('./simulated-engine.ts')).simulatedEngine(env)));
+  registerDoctorCommand(cli, env);
   registerReconcileCommand(cli, env);
   registerCheckpointCommands(cli, env);
   return cli;

@@ -1,0 +1,76 @@
+import { describeError } from '../domain/errors.ts';
+import { templateVersion, type Template } from '../domain/template.ts';
+import type { CheckpointMode } from '../config/config.ts';
+import type { Checkpointing, CheckpointShelf, Promotions } from '../pool/ports.ts';
+import { NotLookedAt, failure, notLookedAt, ok, thrown, warning, type Check, type Observation, type Shared } from './check.ts';
+
+const PART = 'CRIU';
+/** A tiny container is dumped and restored for real. */
+const TRIAL_MS = 25_000;
+
+export interface CheckpointsToLookAt {
+  readonly mode: CheckpointMode;
+  readonly dir: string;
+  readonly templates: readonly Template[];
+  /** Undefined for an engine that cannot restore. */
+  readonly checkpointing: Shared<Checkpointing | undefined>;
+  readonly shelf: CheckpointShelf;
+  readonly promotions: Shared<Promotions>;
+}
+
+/** Whether this host can restore, and from what each template is. */
+export function checkpointChecks(parts: CheckpointsToLookAt): Check[] {
+  if (parts.mode === 'off') return [{ part: PART, what: 'available', look: () => Promise.resolve([ok('available', 'switched off by CRIU_ENABLED=false: instances start cold')]) }];
+  return [
+    { part: PART, what: 'available', limitMs: TRIAL_MS, look: async () => [await availability(parts)] },
+    ...parts.templates.filter(({ checkpoint }) => checkpoint.enabled).map((template): Check => (
+      { part: PART, what: `checkpoint of ${template.name}`, look: async () => [await promoted(parts, template)] }
+    )),
+  ];
+}
+
+async function availability({ mode, checkpointing }: CheckpointsToLookAt): Promise<Observation> {
+  const engine = await checkpointing.need();
+  if (engine === undefined) return notLookedAt('available', 'only Podman restores checkpoints: instances start cold');
+  const found = await engine.availability();
+  if (found.available) return ok('available', 'a trial container was dumped and restored');
+  const remedy = 'docs/criu-checkpoint.md lists what is needed; CRIU_ENABLED=false says that instances may start cold.';
+  return mode === 'on' ? failure('available', found.reason, remedy) : warning('available', `${found.reason}; instances start cold`, remedy);
+}
+
+async function promoted({ shelf, promotions, dir, checkpointing }: CheckpointsToLookAt, template: Template): Promise<Observation> {
+  const { name } = template;
+  const what = `checkpoint of ${name}`;
+  const create = `try-it-now checkpoint create ${name} --promote`;
+  const { current, failures, withdrawn } = await (await promotions.need()).status(name);
+  if (current === undefined) {
+    return withdrawn === undefined
+      ? ok(what, `none is promoted: instances start cold (\`${create}\` makes one)`)
+      : warning(what, `${withdrawn} was taken out because it did not restore; instances start cold`, `Make another: \`${create}\`.`);
+  }
+  let metadata;
+  try {
+    metadata = await shelf.metadata(current);
+  } catch (error) {
+    return failure(what, `${current} is promoted, but cannot be used on this node: ${describeError(error)}`, `Copy ${current}.tar and ${current}.json into ${dir}/${name} from where they were made, or make another: \`${create}\`.`);
+  }
+  if (metadata.templateVersion !== templateVersion(template)) {
+    return warning(what, `${current} is of another version of the template; instances start cold`, `Make another: \`${create}\`.`);
+  }
+  const unfit = await misfit(checkpointing, template, metadata.host);
+  if (unfit !== undefined) return failure(what, `${current} ${unfit}; instances start cold`, `Make another on this host: \`${create}\`.`);
+  return failures === 0 ? ok(what, `${current} is promoted`) : warning(what, `${current} is promoted; its last ${failures} restores failed`, `See \`try-it-now checkpoint verify ${current}\`.`);
+}
+
+/** A clause; undefined where it fits, and where nobody can say. */
+async function misfit(checkpointing: Shared<Checkpointing | undefined>, template: Template, made: { readonly imageId: string; readonly kernel: string }): Promise<string | undefined> {
+  try {
+    const here = await (await checkpointing.need())?.host(template);
+    if (here === undefined) return undefined;
+    if (here.kernel !== made.kernel) return `was made on kernel ${made.kernel}, and this is ${here.kernel}`;
+    return here.imageId === made.imageId ? undefined : `was made of another image than ${template.image} is now`;
+  } catch (error) {
+    if (error instanceof NotLookedAt) return undefined;
+    return `could not be compared with this host: ${thrown('', error).seen}`;
+  }
+}

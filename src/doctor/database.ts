@@ -1,0 +1,13 @@
+import type { Databases } from '../pool/ports.ts';
+import { ok, type Check } from './check.ts';
+
+/** The server of the instances' databases, where one is configured. */
+export function databaseChecks(databases: Pick<Databases, 'prepare' | 'list'>, socketPath: string): Check[] {
+  return [{
+    part: 'MariaDB', what: 'usable',
+    look: async () => {
+      await databases.prepare([]);
+      return [ok('usable', `answers at ${socketPath}, lets nobody in without a password; ${(await databases.list()).length} databases of instances`)];
+    },
+  }];
+}

@@ -1,0 +1,83 @@
+import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { decode, encode, type DecodedPacket } from 'dns-packet';
+import { request } from 'undici';
+import { ZONE } from '../proxy/discovery/zone.ts';
+import { NotLookedAt, failure, ok, warning, type Check, type Observation } from './check.ts';
+
+const PART = 'Discovery';
+const ANSWER_WITHIN_MS = 1_500;
+const SAMPLE = 20;
+const START = 'Start it (`systemctl start try-it-now-discovery`), or correct DISCOVERY_ADDR.';
+
+export interface DiscoveryAddresses {
+  readonly host: string;
+  readonly port: number;
+  readonly metrics: { readonly host: string; readonly port: number };
+}
+
+/** Where instances live, as Valkey has it: label → port. Throws NotLookedAt. */
+export type Names = () => Promise<ReadonlyMap<string, number>>;
+
+/** The process that tells Caddy by DNS where instances live. */
+export function discoveryChecks(addresses: DiscoveryAddresses, names: Names): Check[] {
+  return [
+    { part: PART, what: 'answers', remedy: START, look: async () => [await answers(addresses)] },
+    { part: PART, what: 'in step', look: async () => [await sample(addresses, await names())] },
+    { part: PART, what: 'follows Valkey', look: async () => [await follows(addresses)] },
+  ];
+}
+
+async function answers(addresses: DiscoveryAddresses): Promise<Observation> {
+  const startedAt = performance.now();
+  const reply = await ask(addresses, ZONE);
+  const where = `${addresses.host}:${addresses.port}`;
+  if (reply === undefined) return failure('answers', `no answer to DNS at ${where}: visitors get "not found" for running instances`, START);
+  return ok('answers', `at ${where} in ${(performance.now() - startedAt).toFixed(1)} ms`);
+}
+
+async function sample(addresses: DiscoveryAddresses, names: ReadonlyMap<string, number>): Promise<Observation> {
+  const wrong: string[] = [];
+  let unanswered = 0;
+  const looked = [...names].slice(0, SAMPLE);
+  await Promise.all(looked.map(async ([label, port]) => {
+    const reply = await ask(addresses, `${label}.${ZONE}`);
+    const [first] = reply?.answers ?? [];
+    if (reply === undefined) unanswered += 1;
+    else if (first?.type !== 'SRV' || first.data.port !== port) wrong.push(label);
+  }));
+  if (unanswered > 0) throw new NotLookedAt('discovery does not answer');
+  if (wrong.length === 0) return ok('in step', `${looked.length} of ${names.size} names looked up, all lead where Valkey says`);
+  return failure('in step', `${wrong.length} of ${looked.length} names lead elsewhere than Valkey says`, 'Restart it (`systemctl restart try-it-now-discovery`); it must use the same VALKEY_ADDR as the server.');
+}
+
+async function follows({ metrics: { host, port } }: DiscoveryAddresses): Promise<Observation> {
+  const url = `http://${isIPv6(host) ? `[${host}]` : host}:${port}/metrics`;
+  const text = await request(url, { headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS }).then(({ body }) => body.text(), () => undefined);
+  if (text === undefined) throw new NotLookedAt(`its metrics do not answer at ${url}`);
+  if (/^try_it_now_dns_in_step 1$/m.test(text)) return ok('follows Valkey', 'in step with Valkey');
+  return warning('follows Valkey', 'answers from memory alone: it does not reach Valkey', 'Make VALKEY_ADDR and VALKEY_PASSWORD right for it, and see `journalctl -u try-it-now-discovery`.');
+}
+
+/** Undefined: no answer in time. */
+function ask({ host, port }: DiscoveryAddresses, name: string): Promise<DecodedPacket | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+    const finish = (reply: DecodedPacket | undefined): void => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(reply);
+    };
+    const timer = setTimeout(finish, ANSWER_WITHIN_MS, undefined);
+    socket.once('error', () => finish(undefined));
+    socket.once('message', (packet) => {
+      try {
+        finish(decode(packet));
+      } catch {
+        finish(undefined);
+      }
+    });
+    // Connected, so that nobody listening is an error at once and not a timeout.
+    socket.connect(port, host, () => socket.send(encode({ type: 'query', id: 1, questions: [{ type: 'SRV', name }] })));
+  });
+}
