@@ -1,7 +1,10 @@
-// Writes docs/reference/openapi.json from the schemas that validate. A test fails while the file is stale.
+// Writes docs/reference/openapi.json and admin-openapi.json from the schemas that validate. A test fails while one is stale.
 import { mkdir, writeFile } from 'node:fs/promises';
+import { adminOpenApiDocument } from '../src/http/admin/openapi-document.ts';
 import { openApiDocument } from '../src/http/openapi-document.ts';
 
-const target = new URL('../docs/reference/openapi.json', import.meta.url);
-await mkdir(new URL('.', target), { recursive: true });
-await writeFile(target, `${JSON.stringify(await openApiDocument(), undefined, 2)}\n`);
+const folder = new URL('../docs/reference/', import.meta.url);
+await mkdir(folder, { recursive: true });
+for (const [name, document] of [['openapi.json', await openApiDocument()], ['admin-openapi.json', await adminOpenApiDocument()]] as const) {
+  await writeFile(new URL(name, folder), `${JSON.stringify(document, undefined, 2)}\n`);
+}

@@ -181,7 +181,7 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
     const http = await createServer({ demos, log, publicUrl: server.publicUrl, apiKeys: server.apiKeys, trustedProxies: server.trustedProxies, metrics, observer: metrics });
     releasers.push('http', () => http.close(server.shutdownGraceMs));
     port = await http.listen(server);
-    await openOperatorDesk({ config, parts, store, observer: metrics, releasers, log });
+    await openOperatorDesk({ config, parts, store, connection, observer: metrics, releasers, log });
   }
   for (const loop of loops) loop.start();
   releasers.push('queue listener', connection.onReconnect(() => [replenisher, reaper].forEach((loop) => loop.retryNow())));

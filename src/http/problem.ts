@@ -57,10 +57,14 @@ function validationError(error: Partial<FastifyError>): TryItNowError {
   const place = error.validationContext === 'headers' ? 'header' : (error.validationContext ?? 'request');
   const errors = (error.validation ?? []).map((failure): FieldError => ({
     pointer: `${failure.instancePath}${missingOrSurplus(failure.params)}`,
-    message: failure.message ?? 'is not as it should be',
+    message: allowed(failure.params) ?? failure.message ?? 'is not as it should be',
   }));
   const listed = errors.map(({ pointer, message }) => `${pointer === '' ? 'it' : pointer} ${message}`).join('; ');
   return new TryItNowError('invalid_request', `The ${place} is not as this address takes it: ${listed}`, { details: { errors } });
+}
+
+function allowed({ allowedValues }: Record<string, unknown>): string | undefined {
+  return Array.isArray(allowedValues) ? `must be one of ${allowedValues.join(', ')}` : undefined;
 }
 
 function missingOrSurplus(params: Record<string, unknown>): string {

@@ -192,9 +192,9 @@ export interface Census {
   lostTickets(): Promise<LostTicket[]>;
   /**
    * Tickets that nobody works on and that were not reserved within the last 10 s: only a task in the queue can still bring
-   * them up. Look here first and into the queue then. At most some hundreds at a time.
+   * them up. Look here first and into the queue then. At most some hundreds at a time. `newOnesToo`: however new.
    */
-  idleTickets(): Promise<LostTicket[]>;
+  idleTickets(options?: { readonly newOnesToo?: boolean }): Promise<LostTicket[]>;
   /** Looks only: what the three below would put right. `seen` is a recent `list`. */
   misplaced(seen: readonly Instance[]): Promise<readonly Misplaced[]>;
   /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */

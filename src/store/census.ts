@@ -90,9 +90,9 @@ export class ValkeyCensus implements Census {
     return lost.flat();
   }
 
-  async idleTickets(): Promise<LostTicket[]> {
+  async idleTickets({ newOnesToo = false } = {}): Promise<LostTicket[]> {
     const idle = await Promise.all((await this.#templates.names()).map(async (template) => {
-      const ids = (await this.#scripts.run('idle-tickets', [keys.warming(template), keys.instances], [QUEUED_TICKET_LIFE_MS, NEW_TICKET_MS, LOST_TICKETS_A_ROUND])) as string[];
+      const ids = (await this.#scripts.run('idle-tickets', [keys.warming(template), keys.instances], [QUEUED_TICKET_LIFE_MS, newOnesToo ? 0 : NEW_TICKET_MS, LOST_TICKETS_A_ROUND])) as string[];
       return ids.map((id) => ({ template, id }));
     }));
     return idle.flat();

@@ -29,11 +29,11 @@ export interface ServersOptions {
 
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 
-/** Nothing of ours can work around these two: people know their numbers. Throws port_taken. */
+/** Nothing of ours can work around these: people know their numbers. Throws port_taken. */
 export async function requirePorts(config: Config): Promise<void> {
-  const { server, proxy } = config;
+  const { server, proxy, admin } = config;
   const proxyPort = Number(proxy.listen.split(':').at(-1));
-  const wanted = [[server.port, server.host, 'the start page', 'SERVER_PORT'], [proxyPort, '127.0.0.1', 'the proxy', 'PROXY_LISTEN']] as const;
+  const wanted = [[server.port, server.host, 'the start page', 'SERVER_PORT'], [proxyPort, '127.0.0.1', 'the proxy', 'PROXY_LISTEN'], [admin.port, admin.host, 'the admin API', 'ADMIN_ADDR']] as const;
   const taken: string[] = [];
   for (const [port, host, what, variable] of wanted) {
     if (port !== 0 && !(await isFree(port, host))) taken.push(`Port ${port}, wanted for ${what}, is already in use; end the other program (perhaps an earlier \`make up\`), or set ${variable}.`);

@@ -18,6 +18,7 @@ import type { ContainerRuntime } from '../../pool/ports.ts';
 import { packageVersion } from '../package-version.ts';
 import { checkpointTemplates } from './checkpoint-templates.ts';
 import { environmentFile } from './environment-file.ts';
+import { drawOperatorKey, withAdminPort } from './operator-access.ts';
 import { buildImage, exampleOf, isSet, mayDumpOtherUsers, withExample } from './example.ts';
 import { requirePorts, startDiscoveryProcess, startServers } from './servers.ts';
 
@@ -36,7 +37,7 @@ export interface UpOptions {
  * invalid_config and port_taken before anything is started, and what a part that does not come up throws.
  */
 export async function up(env: Environment, options: UpOptions = {}): Promise<void> {
-  const chosen = withExample(env);
+  const chosen = await withAdminPort(withExample(env));
   const loaded = loadConfig(isSet(chosen['DATABASE_SOCKET']) ? chosen : { ...chosen, ...DATABASE_TO_COME });
   for (const warning of loaded.warnings) console.warn(`Note: ${warning}`);
   await requirePorts(loaded.config);
@@ -100,7 +101,7 @@ async function bringUp({ env, options, loaded, log, logFile, releasers, screen, 
   const servers = { ...env, ...(await startServers(shared)) };
   // Everything here is for this run, the promotions in its Valkey too: what nobody could use afterwards is not left behind.
   const checkpoints = isSet(env['CHECKPOINT_DIR']) ? {} : { CHECKPOINT_DIR: join(dir, 'checkpoints') };
-  const settings = { ...checkpoints, ...servers, ...(await startDiscoveryProcess(servers, shared)) };
+  const settings: Environment = { ...checkpoints, ...(await drawOperatorKey(env, dir)), ...servers, ...(await startDiscoveryProcess(servers, shared)) };
   const { config } = loadConfig(settings);
   stopped.throwIfAborted();
 
@@ -119,7 +120,7 @@ async function bringUp({ env, options, loaded, log, logFile, releasers, screen, 
   const { publicUrl } = config.server;
   const commands = join(dir, 'environment');
   await writeFile(commands, environmentFile(settings), { mode: 0o600 });
-  console.log(`\n  Click here:  ${publicUrl}/\n\n  The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json\n  Commands such as \`try-it-now checkpoint list\`, from another terminal: . ${commands}\n  The log: ${logFile}\n  Ctrl-C takes everything down.\n`);
+  console.log(`\n  Click here:  ${publicUrl}/\n\n  The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json\n  Commands such as \`try-it-now pool stats\` and \`try-it-now checkpoint list\`, from another terminal: . ${commands}\n  The operators' API: http://${config.admin.host}:${config.admin.port}/admin/v1, its key: ${settings['OPERATOR_KEYS_FILE'] ?? 'as OPERATOR_KEYS has it'}\n  The log: ${logFile}\n  Ctrl-C takes everything down.\n`);
 }
 
 function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']): void {

@@ -7,10 +7,13 @@ import type { App } from '../context.ts';
 import { createListener, type HttpServer } from '../listener.ts';
 import type { HttpObserver } from '../observation.ts';
 import { ProblemBody } from '../schemas/problem.ts';
+import { auditRoutes } from './audit-routes.ts';
 import { AuditTrail } from './audit-trail.ts';
+import { instanceRoutes } from './instance-routes.ts';
 import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
 import { poolRoutes } from './pool-routes.ts';
 import type { Operators } from './ports.ts';
+import { queueRoutes } from './queue-routes.ts';
 
 export interface AdminServerOptions {
   readonly operators: Operators;
@@ -42,6 +45,9 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   app.addSchema(ProblemBody);
   await app.register(swagger, ADMIN_OPENAPI_OPTIONS);
   poolRoutes(app, operators);
+  instanceRoutes(app, operators);
+  queueRoutes(app, operators);
+  auditRoutes(app, options.audit);
   await app.ready();
   return { app, drain: listener.drain, listen: listener.listen, close: listener.close };
 }

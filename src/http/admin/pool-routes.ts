@@ -1,17 +1,16 @@
-import Type from 'typebox';
 import type { App } from '../context.ts';
-import type { Operators, PoolReading } from './ports.ts';
+import type { PoolOperators, PoolReading } from './ports.ts';
 import { isoTime, wholeSeconds } from './times.ts';
 import { operatorProblems } from './problems.ts';
-import { DrainBody, EmptyBody, PauseBody, PoolBody, PoolsBody, TargetBody, TemplateParams } from './schemas.ts';
+import { DrainBody, EmptyBody, NoQuery, PauseBody, PoolBody, PoolsBody, TargetBody, TemplateParams } from './schemas.ts';
 
 const tags = ['pools'];
 const answer = { 200: PoolBody, ...operatorProblems('unknown_template') };
 
 /** How the pools do, and what an operator decides about them. */
-export function poolRoutes(app: App, operators: Operators): void {
+export function poolRoutes(app: App, operators: PoolOperators): void {
   app.get('/admin/v1/pools', {
-    schema: { tags, operationId: 'listPools', summary: 'Every pool, with what was decided about it', querystring: Type.Object({}, { additionalProperties: false }), response: { 200: PoolsBody, ...operatorProblems() } },
+    schema: { tags, operationId: 'listPools', summary: 'Every pool, with what was decided about it', querystring: NoQuery, response: { 200: PoolsBody, ...operatorProblems() } },
   }, async () => ({ pools: (await operators.pools()).map(poolBody) }));
 
   app.post('/admin/v1/pools/:template/pause', {

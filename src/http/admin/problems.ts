@@ -7,10 +7,10 @@ export function operatorProblems(...codes: readonly ErrorCode[]): Record<number,
 }
 
 /** A number in a query. Throws invalid_request. */
-export function limitOf(text: string | undefined, fallback: number, most: number): number {
+export function limitOf(name: string, text: string | undefined, fallback: number, most: number): number {
   if (text === undefined) return fallback;
   const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (value >= 1 && value <= most) return value;
   const message = `must be a whole number from 1 to ${most}`;
-  throw new TryItNowError('invalid_request', `The query has ${JSON.stringify(text.slice(0, 32))}, but it ${message}`, { details: { errors: [{ pointer: '', message }] } });
+  throw new TryItNowError('invalid_request', `${name} is ${JSON.stringify(text.slice(0, 32))}; it ${message}`, { details: { errors: [{ pointer: `/${name}`, message }] } });
 }

@@ -1,5 +1,6 @@
 import Type from 'typebox';
-import { POOL_MODES } from '../../pool/operator-ports.ts';
+import { INSTANCE_STATES } from '../../domain/lifecycle.ts';
+import { POOL_MODES, PURGEABLE } from '../../pool/operator-ports.ts';
 
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -41,3 +42,51 @@ export const PoolBody = Type.Object({
 }, { description: 'The pool as it is now.' });
 
 export const PoolsBody = Type.Object({ pools: Type.Array(PoolBody) }, { description: 'In the order of the catalogue.' });
+
+const Text = Type.String();
+const TextOrNull = Nullable(Text);
+/** A number, but query strings are text: its bounds are told when it is read. */
+const Limit = Type.Optional(Type.String({ description: 'At most so many.' }));
+
+export const NoQuery = Type.Object({}, { additionalProperties: false });
+export const LimitQuery = Type.Object({ limit: Limit }, { additionalProperties: false });
+export const LogsQuery = Type.Object({ tail: Limit }, { additionalProperties: false });
+export const SequenceParams = Type.Object({ sequence: Type.String({ description: 'As listed.' }) });
+
+export const InstanceQuery = Type.Object({
+  template: Type.Optional(Text), state: Type.Optional(Type.Enum([...INSTANCE_STATES])), node: Type.Optional(Text),
+}, { additionalProperties: false });
+export const InstanceReadingBody = Type.Object({
+  id: Text, template: Text, state: Type.Enum([...INSTANCE_STATES]), node: Type.String({ description: 'The host that holds its container.' }), container: Text,
+  port: Nullable(Type.Integer({ description: 'On the node; null before it has one, and after it was given back.' })),
+  created_at: Time('When its preparation began.'), expires_at: Nullable(Time('When its visitor\'s time is up.')),
+  url: Nullable(Type.String({ description: 'Where it answers; null while its name does not resolve.' })),
+  quarantine_reason: TextOrNull, failures: Count('Cleanups that failed.'),
+});
+export const InstancesBody = Type.Object({ instances: Type.Array(InstanceReadingBody) }, { description: 'Oldest first.' });
+
+const task = { sequence: Type.Integer({ minimum: 1 }), kind: Type.Enum(['provision', 'cleanup']), id: TextOrNull, template: TextOrNull };
+export const TaskBody = Type.Object({ ...task, node: TextOrNull, queued_at: Time('When it was queued.') }, { description: 'A task; what cannot be read of it, or what its kind does not have, is null.' });
+export const TasksBody = Type.Object({ tasks: Type.Array(TaskBody) }, { description: 'Oldest first.' });
+export const DeadTaskBody = Type.Object({
+  ...task, reason: Type.String({ description: 'Why it was given up.' }), attempts: Count('Deliveries, the last one included.'), queued_at: Time('When it was queued.'), died_at: Time('When it was given up.'),
+}, { description: 'A task that was given up.' });
+export const DeadBody = Type.Object({ dead: Type.Array(DeadTaskBody) }, { description: 'Oldest first.' });
+export const RetriedBody = Type.Object({ retried: Count('Queued again.') }, { description: 'Done.' });
+export const PurgeBody = Type.Object({ which: Type.Enum([...PURGEABLE]) }, { additionalProperties: false });
+export const PurgedBody = Type.Object({ purged: Count('Thrown away.') }, { description: 'Done.' });
+export const QueueBody = Type.Object({
+  stream: Type.Object({ messages: Count('Tasks that are not done yet.'), bytes: Count('On disk.'), oldest_at: Nullable(Time('When the oldest was queued.')) }),
+  consumers: Type.Array(Type.Object({
+    name: Text, pending: Count('Waiting for their first delivery.'), in_flight: Count('Handed out: being worked on, or waiting out the pause before their next attempt.'),
+    redelivered: Count('Of those in flight, handed out more than once.'), waiting_pulls: Count('Workers that ask for a task right now.'),
+  })),
+  dead: Type.Object({ messages: Count('Tasks that were given up.') }),
+}, { description: 'The queue right now.' });
+
+export const AuditBody = Type.Object({
+  entries: Type.Array(Type.Object({
+    at: Time('By the store\'s clock.'), who: Type.String({ description: '`key:` and the first 8 hex digits of the SHA-256 of the key that was sent; `nobody` without one.' }),
+    action: Type.String({ description: 'Its name, then what tells one call of it from another.' }), on: Text, outcome: Type.String({ description: '`done`, or the code of the refusal.' }),
+  })),
+}, { description: 'Newest first.' });
