@@ -33,6 +33,7 @@ export const ERROR_CATALOGUE = {
   queue_unavailable: { status: 503, retryable: true, title: 'The task queue does not answer', remedy: 'Check NATS at NATS_URL.' },
   queue_conflict: { status: 500, retryable: false, title: 'NATS holds something else under our names', remedy: 'Delete or rename what the detail names, then start again.' },
   operator_key_unset: { status: 503, retryable: false, title: 'No operator key is configured', remedy: 'Set OPERATOR_KEYS or OPERATOR_KEYS_FILE on the server and restart it.' },
+  admin_unavailable: { status: 503, retryable: true, title: 'The admin API does not answer', remedy: 'Check that the server runs, and that ADMIN_URL names its ADMIN_ADDR.' },
   shutting_down: { status: 503, retryable: true, title: 'The server is shutting down', remedy: 'Try again in a few seconds.' },
   invalid_config: { status: 500, retryable: false, title: 'The configuration is wrong', remedy: 'Mend each variable named.' },
   engine_unavailable: { status: 500, retryable: true, title: 'The container engine does not answer', remedy: 'Check that its service runs and its socket can be opened.' },

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import ora from 'ora';
 import { openCheckpointDesk, type CheckpointDesk } from '../../checkpoint-desk.ts';
 import type { Environment } from '../../config/environment.ts';
@@ -7,6 +6,7 @@ import type { CheckpointMetadata } from '../../domain/checkpoint.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import { createCheckpoint, promoteCheckpoint, prunable, requireTemplate, verifyCheckpoint, type OnStep, type Verification } from '../../pool/checkpoints.ts';
 import { createLogger } from '../../telemetry/logger.ts';
+import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
 import type { OutputOptions } from './output-options.ts';
 
@@ -138,16 +138,6 @@ async function showing<T>(what: string, work: (onStep: OnStep) => Promise<T>): P
   } catch (error) {
     screen.fail(what);
     throw error;
-  }
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new TryItNowError('invalid_request', `${question} Nobody can be asked here; say so with --yes.`);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
   }
 }
 
