@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { registerCheckpointCommands } from './checkpoint/register.ts';
 import { registerDoctorCommand } from './doctor/register.ts';
+import { registerOperatorCommands } from './operate/register.ts';
 import { packageVersion } from './package-version.ts';
 import { registerReconcileCommand } from './reconcile/register.ts';
 import { runCommand } from './run-command.ts';
@@ -32,6 +33,7 @@ export function program(env: Environment): Command {
     .action(() => runCommand(async () => (await import('./simulated-engine.ts')).simulatedEngine(env)));
   registerDoctorCommand(cli, env);
   registerReconcileCommand(cli, env);
+  registerOperatorCommands(cli, env);
   registerCheckpointCommands(cli, env);
   return cli;
 }

@@ -59,7 +59,7 @@ export class AuditTrail {
 
 function subject(params: unknown): string {
   const [named] = typeof params === 'object' && params !== null ? Object.values(params) : [];
-  return typeof named === 'string' ? named.slice(0, NAME_LENGTH) : 'all';
+  return typeof named === 'string' ? plain(named) : 'all';
 }
 
 function particulars(body: unknown): string[] {
@@ -67,6 +67,11 @@ function particulars(body: unknown): string[] {
   const given = new Map(Object.entries(body));
   return PARTICULARS.flatMap((key) => {
     const value = given.get(key);
-    return value === undefined ? [] : [`${key}=${(JSON.stringify(value) ?? '').replaceAll('"', '').slice(0, NAME_LENGTH)}`];
+    return value === undefined ? [] : [`${key}=${plain(JSON.stringify(value) ?? '').replaceAll('"', '')}`];
   });
+}
+
+/** Anybody can ask for any address: what would steer a terminal is not kept. */
+function plain(text: string): string {
+  return text.slice(0, NAME_LENGTH).replace(/\p{Cc}/gu, '·');
 }

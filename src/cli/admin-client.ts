@@ -1,0 +1,80 @@
+import { request, type Dispatcher } from 'undici';
+import Type, { type Static, type TSchema } from 'typebox';
+import Value from 'typebox/value';
+import { readEnvironment, readTextFile, type Environment } from '../config/environment.ts';
+import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+
+/** Most answers take milliseconds; a retry of all dead tasks, or a purge, may take longer. */
+const TIMEOUT_MS = 60_000;
+const CONNECTION_FAILURES: readonly string[] = ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_SOCKET'];
+const PROBLEM = Type.Object({ code: Type.String(), detail: Type.String() });
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/** The admin API as commands use it. Everything throws admin_unavailable when nothing of ours answers, and what the API refuses with. */
+export class AdminClient {
+  readonly url: string;
+  readonly #key: string;
+
+  /** Throws invalid_config for settings that are wrong, key_missing without a key. */
+  constructor(env: Environment) {
+    const { values, problems } = readEnvironment(env, readTextFile);
+    const ours = problems.filter((problem) => /^(ADMIN_|OPERATOR_KEY)/.test(problem));
+    if (ours.length > 0) throw new TryItNowError('invalid_config', ours.join('\n'));
+    const { host, port } = values.ADMIN_ADDR;
+    this.url = values.ADMIN_URL ?? `http://${reachable(host)}:${port}`;
+    const key = values.OPERATOR_KEY ?? values.OPERATOR_KEYS?.[0];
+    if (key === undefined) {
+      throw new TryItNowError('key_missing', 'Operators need a key, and none is set; set OPERATOR_KEY_FILE (or OPERATOR_KEY) to one of the server\'s OPERATOR_KEYS. `try-it-now up` prints where its own lies');
+    }
+    this.#key = key;
+  }
+
+  async ask<T extends TSchema>(schema: T, method: Method, path: string, body?: object): Promise<Static<T>> {
+    const answer = await this.#send(method, path, body);
+    const json = await answer.body.json().catch((error: unknown) => { throw this.#stranger(error); });
+    if (!Value.Check(schema, json)) throw this.#stranger();
+    return json;
+  }
+
+  async text(path: string): Promise<string> {
+    return (await this.#send('GET', path, undefined)).body.text();
+  }
+
+  async #send(method: Method, path: string, body: object | undefined): Promise<Dispatcher.ResponseData> {
+    let answer: Dispatcher.ResponseData;
+    try {
+      answer = await request(`${this.url}/admin/v1${path}`, {
+        method, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS,
+        headers: { 'x-api-key': this.#key, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+    if (answer.statusCode < 400) return answer;
+    throw this.#refusal(await answer.body.json().catch((error: unknown) => { throw this.#stranger(error); }));
+  }
+
+  #unreachable(error: unknown): TryItNowError {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const why = CONNECTION_FAILURES.includes(code) ? `nothing answers there (${code})` : describeError(error);
+    return new TryItNowError('admin_unavailable', `The admin API at ${this.url} cannot be asked: ${why}. Start the server (\`try-it-now doctor\` tells what it lacks), or set ADMIN_URL to its ADMIN_ADDR`, { cause: error });
+  }
+
+  #stranger(cause?: unknown): TryItNowError {
+    return new TryItNowError('admin_unavailable', `What answers at ${this.url} is no admin API of this version; set ADMIN_URL to the server's ADMIN_ADDR, and use the server's own version of this program`, { cause });
+  }
+
+  #refusal(problem: unknown): TryItNowError {
+    if (!Value.Check(PROBLEM, problem) || !Object.hasOwn(ERROR_CATALOGUE, problem.code)) return this.#stranger();
+    const code = problem.code as ErrorCode;
+    if (code === 'key_wrong') return new TryItNowError(code, `The server at ${this.url} does not accept this operator key; use one of its OPERATOR_KEYS in OPERATOR_KEY_FILE (or OPERATOR_KEY). A key of visitors (API_KEY) will not do`);
+    return new TryItNowError(code, problem.detail);
+  }
+}
+
+/** A listener on every address is asked over loopback. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,71 @@
+import type { Static } from 'typebox';
+import type { Environment } from '../../config/environment.ts';
+import { InstanceReadingBody, InstancesBody } from '../../http/admin/schemas.ts';
+import { AdminClient } from '../admin-client.ts';
+import { confirmed } from '../confirmed.ts';
+import { plainTable, printJson } from '../output.ts';
+import { distance, harmless } from './shown.ts';
+
+type Instance = Static<typeof InstanceReadingBody>;
+
+export interface ListOptions {
+  readonly json?: true;
+  readonly template?: string;
+  readonly state?: string;
+  readonly node?: string;
+}
+
+export async function list(env: Environment, { json, ...filter }: ListOptions): Promise<void> {
+  const answer = await new AdminClient(env).ask(InstancesBody, 'GET', `/instances?${new URLSearchParams(filter).toString()}`);
+  if (json === true) {
+    printJson(answer);
+    return;
+  }
+  if (answer.instances.length === 0) {
+    console.log('There is no such instance.');
+    return;
+  }
+  const table = plainTable(['ID', 'TEMPLATE', 'STATE', 'NODE', 'AGE', 'LEFT']);
+  for (const { id, template, state, node, created_at: created, expires_at: expires } of answer.instances) table.push([id, template, state, node, distance(created), state === 'assigned' && expires !== null ? distance(expires) : '']);
+  console.log(table.toString());
+  for (const { id, quarantine_reason: reason } of answer.instances) if (reason !== null) console.log(`${id}: ${harmless(reason)}`);
+}
+
+export async function show(env: Environment, id: string, { json }: { readonly json?: true }): Promise<void> {
+  const found = await new AdminClient(env).ask(InstanceReadingBody, 'GET', path(id));
+  if (json === true) printJson(found);
+  else print(found);
+}
+
+export async function release(env: Environment, id: string, { json, yes }: { readonly json?: true; readonly yes?: true }): Promise<void> {
+  const client = new AdminClient(env);
+  const found = await client.ask(InstanceReadingBody, 'GET', path(id));
+  const whose = found.state === 'assigned' ? 'a visitor has it' : `it is ${found.state}`;
+  if (yes !== true && !(await confirmed(`End instance ${id} of ${found.template} (${whose})?`))) {
+    console.log('Nothing was ended.');
+    return;
+  }
+  const released = await client.ask(InstanceReadingBody, 'DELETE', path(id));
+  if (json === true) printJson(released);
+  else console.log(`Instance ${id} is ${released.state}; its address has stopped working.`);
+}
+
+export async function logs(env: Environment, id: string, { tail }: { readonly tail: number }): Promise<void> {
+  const text = await new AdminClient(env).text(`${path(id)}/logs?tail=${tail}`);
+  // Hostile code may have written it: a terminal gets no control characters, a file or a pipe gets all there is.
+  process.stdout.write(process.stdout.isTTY ? harmless(text, 'lines') : text);
+}
+
+function path(id: string): string {
+  return `/instances/${encodeURIComponent(id)}`;
+}
+
+function print({ id, template, state, node, container, port, created_at: created, expires_at: expires, url, quarantine_reason: reason, failures }: Instance): void {
+  const table = plainTable([]);
+  table.push(['Instance', id], ['Template', template], ['State', state], ['Container', `${container} on ${node}`], ['Port', port === null ? 'none' : String(port)], ['Created', created]);
+  if (expires !== null) table.push(['Expires', expires]);
+  if (url !== null) table.push(['Address', url]);
+  if (failures > 0) table.push(['Cleanups that failed', String(failures)]);
+  if (reason !== null) table.push(['Why in quarantine', harmless(reason)]);
+  console.log(table.toString());
+}
