@@ -57,7 +57,7 @@ export async function openDoctorDesk(config: Config, log: Log): Promise<DoctorDe
   const pools = new Shared(async () => poolBooks(await store.need(), config), VALKEY_AWAY);
   const survey = new Shared(async (): Promise<SurveyParts> => {
     const { census, takes } = await store.need();
-    return { census, takes, clock: systemClock, node, ...surveyedEngine(engine, config, log), databases: connectDatabases(config, 'command', log), proxy: undefined, queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() } };
+    return { census, takes, clock: systemClock, node, ...surveyedEngine(engine, answer, config, log), databases: connectDatabases(config, 'command', log), proxy: undefined, queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() } };
   }, VALKEY_AWAY);
   return {
     checks: [
@@ -104,11 +104,15 @@ function enginePart(engine: Engine, answer: Shared<EngineAnswer>, config: Config
 }
 
 /** A simulated engine within the server cannot be seen: that looks like an engine which does not answer, not like one without containers. */
-function surveyedEngine(engine: Engine, config: Config, log: Log): Pick<SurveyParts, 'runtime' | 'networks'> {
+function surveyedEngine(engine: Engine, answer: Shared<EngineAnswer>, config: Config, log: Log): Pick<SurveyParts, 'runtime' | 'networks'> {
   if (engine === 'simulated' && config.containers.simulatedSocket === undefined) {
     return { runtime: { list: () => Promise.reject(new NotLookedAt('simulated containers live inside the server and cannot be seen from here')) }, networks: undefined };
   }
-  return { runtime: createRuntime(engine, config, log), networks: createNetworks(engine, config, log) };
+  const [runtime, networks] = [createRuntime(engine, config, log), createNetworks(engine, config, log)];
+  if (engine === 'simulated' || networks === undefined) return { runtime, networks };
+  // One that hangs is waited for once, and not by each look of the survey.
+  const awake = async <T>(look: () => Promise<T>): Promise<T> => answer.need().then(look);
+  return { runtime: { list: () => awake(() => runtime.list()) }, networks: { strays: () => awake(() => networks.strays()), remove: (name) => networks.remove(name) } };
 }
 
 function databasePart(config: Config, log: Log): Check[] {

@@ -21,7 +21,7 @@ export interface Check {
   readonly limitMs?: number;
   /** Where it does not answer in time. */
   readonly remedy?: string;
-  look(): Promise<readonly Observation[]>;
+  readonly look: () => Promise<readonly Observation[]>;
 }
 
 export interface Diagnosis extends Observation {
@@ -97,8 +97,8 @@ export class Shared<T> {
   async need(): Promise<T> {
     try {
       return await this.get();
-    } catch {
-      throw new NotLookedAt(this.#absent);
+    } catch (error) {
+      throw error instanceof NotLookedAt ? error : new NotLookedAt(this.#absent);
     }
   }
 }

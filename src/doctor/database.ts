@@ -5,6 +5,7 @@ import { ok, type Check } from './check.ts';
 export function databaseChecks(databases: Pick<Databases, 'prepare' | 'list'>, socketPath: string): Check[] {
   return [{
     part: 'MariaDB', what: 'usable',
+    remedy: 'Start it (`systemctl start mariadb`), make it safe as said here, or correct DATABASE_SOCKET, DATABASE_USER and DATABASE_PASSWORD.',
     look: async () => {
       await databases.prepare([]);
       return [ok('usable', `answers at ${socketPath}, lets nobody in without a password; ${(await databases.list()).length} databases of instances`)];

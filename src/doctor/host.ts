@@ -11,7 +11,7 @@ const FEW_FILES = 4_096;
 /** A folder whose disk matters; undefined where it is not known or not on this host. */
 export interface Folder {
   readonly what: string;
-  path(): Promise<string | undefined>;
+  readonly path: () => Promise<string | undefined>;
   readonly remedy: string;
 }
 

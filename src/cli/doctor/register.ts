@@ -6,7 +6,7 @@ import type { DoctorOptions } from './command.ts';
 /** Reads the same settings as the server, and looks at its parts whether or not it runs. */
 export function registerDoctorCommand(cli: Command, env: Environment): void {
   cli.command('doctor')
-    .description('look at every part, say what is wrong and what to do about it; changes nothing')
+    .description('look at every part, and say what is wrong and what to do about it; mends nothing')
     .option('--json', 'print JSON')
     .addHelpText('after', `
 Exit code: 0 when nothing failed (there may be warnings), 1 when a check failed.

@@ -1,0 +1,190 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { diagnose } from '../../src/cli/doctor/command.ts';
+import type { Diagnosis } from '../../src/doctor/check.ts';
+import { newInstanceId } from '../../src/domain/ids.ts';
+import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
+import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
+import { about, containing, matching } from '../support/diagnoses.ts';
+import { eventually } from '../support/eventually.ts';
+import { mariadbSuite, startMariadb } from '../support/mariadb.ts';
+import { Desk, PATIENT } from '../support/runbook-desk.ts';
+import { environmentOf } from '../support/stack-environment.ts';
+import { template } from '../support/templates.ts';
+
+const OPERATOR_KEY = 'an-operator-key-for-a-drill';
+
+let folder: string;
+let host: SimulatedHost;
+let engine: Awaited<ReturnType<typeof serveSimulatedEngine>>;
+let simulatedSocket: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tin-doctor-'));
+  simulatedSocket = join(folder, 'engine.sock');
+  host = new SimulatedHost();
+  engine = await serveSimulatedEngine(simulatedSocket, host);
+});
+afterAll(async () => {
+  await engine.close();
+  await rm(folder, { recursive: true });
+});
+
+/** A desk whose one template is the one the doctor's environment describes. */
+function open(pool: { readonly target: number; readonly max: number }, env: Readonly<Record<string, string>> = {}, full = true): Promise<Desk> {
+  return Desk.open({
+    simulatedSocket, templates: [template({ name: 'default', pool: { ...pool, replenishThreshold: 0 } })],
+    // Nothing is repaired behind the doctor's back.
+    reconcileIntervalMs: 600_000,
+    env: { POOL_TARGET_SIZE: String(pool.target), POOL_MAX_SIZE: String(pool.max), CHECKPOINT_DIR: join(folder, 'checkpoints'), DISCOVERY_METRICS_ADDR: '127.0.0.1:7', OPERATOR_KEYS: OPERATOR_KEY, ...env },
+  }, { full });
+}
+
+async function troubles(env: Readonly<Record<string, string>>): Promise<readonly Diagnosis[]> {
+  return (await diagnose(env)).filter(({ verdict }) => verdict === 'failure' || verdict === 'warning');
+}
+
+/** Under it nothing else is told than what a bare test server lacks. */
+const ALWAYS = ['persistence'];
+
+describe('on a running deployment', () => {
+  let desk: Desk;
+  let env: Readonly<Record<string, string>>;
+  beforeAll(async () => {
+    desk = await open({ target: 2, max: 4 });
+    env = environmentOf(desk.stack);
+  });
+  afterAll(() => desk[Symbol.asyncDispose]());
+  afterEach(() => desk.settled());
+
+  it('is content with one that is well', async () => {
+    const found = await diagnose(env);
+    expect(found.filter(({ verdict, what }) => (verdict === 'failure' || verdict === 'warning') && !ALWAYS.includes(what))).toEqual([]);
+    expect(new Set(found.map(({ part }) => part))).toEqual(new Set(['Config', 'Valkey', 'Clock', 'NATS', 'Caddy', 'Discovery', 'Engine', 'CRIU', 'Ports', 'Disk', 'Host', 'Server', 'Pools', 'Books']));
+  });
+
+  it('pool not replenishing, since its checkpoint is not found', async () => {
+    await desk.valkey.lpush('checkpoints:default', 'abcdef0123456789');
+    const found = about(await troubles(env), 'CRIU', 'checkpoint of default');
+    await desk.valkey.del('checkpoints:default');
+    expect(found).toMatchObject({ verdict: 'failure', seen: containing('abcdef0123456789 is promoted, but cannot be used'), remedy: containing('try-it-now checkpoint create default --promote') });
+    const named = await diagnose({ ...env, CHECKPOINT_PATH: join(folder, 'gone.tar') });
+    expect(named[0]).toMatchObject({ part: 'Config', verdict: 'failure', seen: containing('CHECKPOINT_PATH') });
+  });
+
+  it('high acquire latency, since the pool is paused', async () => {
+    await desk.valkey.hset('pool_control:default', { mode: 'paused', since_ms: Date.now(), reason: 'new image' });
+    const found = about(await troubles(env), 'Pools', 'default');
+    await desk.valkey.del('pool_control:default');
+    expect(found).toMatchObject({ verdict: 'warning', seen: containing('paused (new image)'), remedy: containing('try-it-now pool resume default') });
+  });
+
+  it('high acquire latency, since the pool is too small', async () => {
+    const taken = [await desk.acquire(), await desk.acquire()];
+    await eventually(async () => expect(await desk.stats()).toMatchObject({ ready: 2 }), PATIENT);
+    taken.push(await desk.acquire(), await desk.acquire());
+    const found = about(await troubles(env), 'Pools', 'default');
+    for (const visitor of taken) await desk.release(visitor);
+    expect(found).toMatchObject({ verdict: 'failure', seen: containing('too small'), remedy: containing('POOL_MAX_SIZE') });
+  });
+
+  it('memory growing, since containers have no record', async () => {
+    const { deployment, containers } = desk.stack.config;
+    await host.start({ name: 'demo-stray', owner: { deployment, node: 'node0' }, instanceId: newInstanceId(), keepUntilMs: undefined, template: 'default', hostPort: containers.portRange.end });
+    const found = await troubles(env);
+    await host.remove('demo-stray');
+    expect(about(found, 'Books', 'stray containers')).toMatchObject({ verdict: 'failure', seen: containing('demo-stray'), remedy: containing('try-it-now reconcile') });
+    expect(about(found, 'Ports', 'other listeners')).toMatchObject({ seen: containing(String(containers.portRange.end)) });
+  });
+
+  const mariadb = mariadbSuite('pool not replenishing, since the database is away');
+  it.skipIf(mariadb.skip)(mariadb.title, async () => {
+    await using server = await startMariadb();
+    const { socketPath, user, password } = server.launched;
+    const with_ = { ...env, DATABASE_SOCKET: socketPath, DATABASE_USER: user, DATABASE_PASSWORD: password };
+    expect((await diagnose(with_)).find(({ part }) => part === 'MariaDB')).toMatchObject({ verdict: 'ok' });
+    await server.launched.server.stop();
+    expect(about(await troubles(with_), 'MariaDB', 'usable')).toMatchObject({ verdict: 'failure', seen: containing(`does not answer at ${socketPath}`), remedy: containing('systemctl start mariadb') });
+  });
+
+  it('pool not replenishing, since NATS hangs; nothing else waits for it', async () => {
+    desk.stack.nats.server.signal('SIGSTOP');
+    const found = await troubles(env);
+    desk.stack.nats.server.signal('SIGCONT');
+    expect(about(found, 'NATS', 'reachable')).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start try-it-now-nats') });
+    expect(found.filter(({ part }) => part === 'Valkey' || part === 'Caddy').map(({ what }) => what)).toEqual(ALWAYS);
+  });
+});
+
+describe('where parts end one after another', () => {
+  it('consumer not processing: no worker, then no consumer, then no NATS; then nothing at all answers', async () => {
+    await using desk = await open({ target: 2, max: 4 });
+    const { stack } = desk;
+    const env = environmentOf(stack);
+    await stack.app.stop();
+    let found = await eventually(async () => {
+      const seen = await troubles(env);
+      expect(about(seen, 'NATS', 'consumer provision-workers')).toBeDefined();
+      return seen;
+    }, PATIENT);
+    expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({ verdict: 'failure', seen: containing('no worker asks'), remedy: containing('systemctl start try-it-now') });
+    expect(about(found, 'Server', 'API')).toMatchObject({ verdict: 'failure', remedy: containing('journalctl -u try-it-now') });
+
+    await desk.queue.consumers.delete('PROVISIONING', 'provision-workers');
+    found = await troubles(env);
+    expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({ verdict: 'failure', seen: containing('is not there'), remedy: containing('systemctl restart try-it-now') });
+
+    await stack.nats.server.stop();
+    found = await troubles(env);
+    expect(about(found, 'NATS', 'reachable')).toMatchObject({ verdict: 'failure', seen: containing('does not answer'), remedy: containing('systemctl start try-it-now-nats') });
+
+    await stack.caddy.server.stop();
+    await stack.valkey.server.stop();
+    found = await troubles(env);
+    expect(about(found, 'Caddy', 'admin API')).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start caddy') });
+    expect(about(found, 'Valkey', 'reachable')).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start try-it-now-valkey') });
+    for (const { remedy } of found) expect(remedy).toBeDefined();
+    await stack.valkey.server[Symbol.asyncDispose]();
+  });
+});
+
+describe('with few ports', () => {
+  /** Two of its own, so that another test's are not met. */
+  const START = 11_900;
+
+  it('pool not replenishing, since no port is free', async () => {
+    await using desk = await open({ target: 2, max: 2 }, { CONTAINER_PORT_RANGE_START: String(START), CONTAINER_PORT_RANGE_END: String(START + 1), CONTAINER_PORT_COOLDOWN: '1h' });
+    for (const visitor of [await desk.acquire(), await desk.acquire()]) await desk.release(visitor);
+    const found = await eventually(async () => {
+      const seen = await troubles(environmentOf(desk.stack));
+      expect(about(seen, 'Ports', 'free')).toBeDefined();
+      return seen;
+    }, PATIENT);
+    expect(about(found, 'Ports', 'free')).toMatchObject({ verdict: 'failure', seen: matching(/^0 free, .* no port is free/), remedy: containing('CONTAINER_PORT_RANGE_START') });
+  });
+
+  it('pool not replenishing, since the template fails: the reason is told', async () => {
+    // More than attempts that fail before refills pause: a failed one has its port rest.
+    const [first, last] = [START + 10, START + 25];
+    const ports = Array.from({ length: last - first + 1 }, (_, at) => first + at);
+    const strangers = await Promise.all(ports.map((port) => new Promise<Server>((resolve, reject) => {
+      const server = createServer();
+      server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server));
+    })));
+    try {
+      await using desk = await open({ target: 2, max: 2 }, { CONTAINER_PORT_RANGE_START: String(first), CONTAINER_PORT_RANGE_END: String(last), CONTAINER_PORT_COOLDOWN: '10s' }, false);
+      const found = await eventually(async () => {
+        const seen = await troubles(environmentOf(desk.stack));
+        expect(about(seen, 'Pools', 'refills of default')?.seen).toContain('the last died of');
+        return seen;
+      }, PATIENT);
+      expect(about(found, 'Pools', 'refills of default')).toMatchObject({ verdict: 'failure', seen: matching(/paused after \d failures in a row.*EADDRINUSE/s), remedy: containing('Mend that cause') });
+      expect(about(found, 'Ports', 'other listeners')).toMatchObject({ remedy: containing(`ss -ltnp 'sport = :${first}'`) });
+      expect(about(found, 'NATS', 'dead tasks')).toMatchObject({ verdict: 'warning', remedy: containing('try-it-now queue') });
+    } finally {
+      for (const server of strangers) server.close();
+    }
+  });
+});
