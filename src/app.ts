@@ -130,7 +130,7 @@ async function compose({ config, log, role, version, engine, reconcileIntervalMs
   const probe = new HttpProbe();
   const parts = {
     catalogue, node, address, runtime, networks: createNetworks(chosen, config, log), proxy: role === 'server' ? proxy : undefined, queue, log, takes: store.takes, departures: store.departures, arrivals: store.arrivals,
-    census: store.census, registry: store.registry, promotions: store.promotions, databases: restoring.databases, restorer: restoring.restorer, observer: metrics, probe, deliveryCheck: new DeliveryCheck(probe), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
+    census: store.census, controls: store.controls, registry: store.registry, promotions: store.promotions, databases: restoring.databases, restorer: restoring.restorer, observer: metrics, probe, deliveryCheck: new DeliveryCheck(probe), proxyUrl: proxyConfig.internalUrl, clock: systemClock,
     onDemand: () => replenisher.nudge(), compareBooks: () => reconciler.nudge(),
   };
   // Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left.

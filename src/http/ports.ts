@@ -1,12 +1,13 @@
 /** What the HTTP side needs of the pool. */
 import type { Template } from '../domain/template.ts';
 import type { AcquireRequest, Acquired } from '../pool/acquire.ts';
+import type { PoolControl } from '../pool/operator-ports.ts';
 import type { InstanceView, PoolStats } from '../pool/ports.ts';
 
 export type { AcquireRequest, Acquired };
 
 export interface Demos {
-  /** Throws unknown_template, hourly_limit, daily_limit, pool_empty (each with retryAfterMs where waiting helps), idempotency_mismatch, store_unavailable. */
+  /** Throws unknown_template, hourly_limit, daily_limit, pool_empty, pool_paused (each with retryAfterMs where waiting helps), idempotency_mismatch, store_unavailable. */
   acquire(request: AcquireRequest): Promise<Acquired>;
   /** Throws unknown_instance. Ready and warming stock is nobody's business: unknown too. */
   find(id: string): Promise<InstanceView>;
@@ -19,5 +20,7 @@ export interface Demos {
   url(label: string): string;
   /** Per template name. */
   stats(): Promise<ReadonlyMap<string, PoolStats>>;
+  /** What operators decided, per template name. */
+  controls(): Promise<ReadonlyMap<string, PoolControl>>;
   templates(): readonly Template[];
 }

@@ -40,7 +40,7 @@ const EMPTY_RETRY_MS = 2_000;
 /**
  * Hands a ready instance over: one store round trip, and a connection to the instance to see that it is alive. A dead one
  * is sent away and replaced, once; who meets two in a row is asked to come again.
- * Throws unknown_template, hourly_limit, daily_limit, pool_empty, idempotency_mismatch, store_unavailable.
+ * Throws unknown_template, hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
  */
 export async function acquire(parts: AcquireParts, request: AcquireRequest): Promise<Acquired> {
   const template = request.template === undefined ? parts.catalogue.default : parts.catalogue.get(request.template);
@@ -105,7 +105,11 @@ function refusal(template: Template, outcome: Exclude<TakeOutcome, HandedOut>): 
       const { window, retryAfterMs } = outcome;
       return new TryItNowError(`${window}_limit`, `this address has had its share of instances for ${window === 'hourly' ? 'this hour' : 'today'}`, { retryAfterMs });
     }
-    case 'paused': return new TryItNowError('pool_paused', `"${template.name}" is paused by its operators; nothing is handed out for the moment`, { retryAfterMs: outcome.retryAfterMs });
+    case 'paused': {
+      const { retryAfterMs, reason } = outcome;
+      const message = `"${template.name}" is paused by its operators; nothing is handed out for the moment${reason === undefined ? '' : `: ${reason}`}`;
+      return new TryItNowError('pool_paused', message, { retryAfterMs, ...(reason === undefined ? {} : { details: { reason } }) });
+    }
     case 'key_reused':
       return new TryItNowError('idempotency_mismatch', `this idempotency key already stands for an instance of another template than "${template.name}"`);
   }

@@ -3,10 +3,11 @@ import type { Template } from '../domain/template.ts';
 import { acquire, type AcquireParts, type AcquireRequest, type Acquired } from './acquire.ts';
 import { extend, type Extended } from './extend.ts';
 import { find, findMany } from './find.ts';
+import type { PoolControl, PoolControls } from './operator-ports.ts';
 import type { Census, InstanceView, PoolStats } from './ports.ts';
 import { release, type ReleaseParts } from './release.ts';
 
-export type DemosParts = AcquireParts & ReleaseParts & { readonly census: Census };
+export type DemosParts = AcquireParts & ReleaseParts & { readonly census: Census; readonly controls: Pick<PoolControls, 'read'> };
 
 /** What a visitor can do, each a use case of its own file. */
 export class DemoPool {
@@ -42,6 +43,11 @@ export class DemoPool {
 
   stats(): Promise<ReadonlyMap<string, PoolStats>> {
     return this.#parts.census.stats(this.templates());
+  }
+
+  /** What operators decided, per template name. */
+  controls(): Promise<ReadonlyMap<string, PoolControl>> {
+    return this.#parts.controls.read(this.templates().map(({ name }) => name));
   }
 
   templates(): readonly Template[] {

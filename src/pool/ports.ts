@@ -34,7 +34,7 @@ export type TakeOutcome =
     readonly upstream: Upstream | undefined;
   }
   | { readonly kind: 'empty' }
-  | { readonly kind: 'paused'; readonly retryAfterMs: number }
+  | { readonly kind: 'paused'; readonly retryAfterMs: number; readonly reason: string | undefined }
   | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
   | { readonly kind: 'key_reused' };
 

@@ -25,7 +25,7 @@ describe('a template', () => {
     await stock(store, tiny);
     const held = await click('key');
     await store.controls.pause('tiny', 'maintenance at noon');
-    expect(await click()).toEqual({ kind: 'paused', retryAfterMs: 30_000 });
+    expect(await click()).toEqual({ kind: 'paused', retryAfterMs: 30_000, reason: 'maintenance at noon' });
     expect(await click('key')).toMatchObject({ kind: 'again', id: held.kind === 'taken' ? held.id : '' });
     expect(await control()).toMatchObject({ mode: 'paused', reason: 'maintenance at noon' });
     expect(await store.arrivals.reserve(tiny)).toHaveLength(1);

@@ -78,7 +78,7 @@ export class ValkeyTakes implements Takes {
       case -2: return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
       case -3: return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
       case -4: return { kind: 'key_reused' };
-      case PAUSED: return { kind: 'paused', retryAfterMs: Number(reply[1]) };
+      case PAUSED: return { kind: 'paused', retryAfterMs: Number(reply[1]), reason: String(reply[2]) === '' ? undefined : String(reply[2]) };
       case ROLLED_BACK: return undefined;
       case TOO_LATE:
         // Our caller does wait: it is the clocks that moved against each other.

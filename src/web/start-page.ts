@@ -36,6 +36,7 @@ interface Deps {
   readonly visits: Visits;
   readonly stock: Stock;
   readonly formTarget: string;
+  readonly clock: Clock;
 }
 
 type ForTemplate = { Params: { template: string } };
@@ -46,7 +47,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   const { origin, protocol } = new URL(options.publicUrl);
   const cookies = new VisitorCookies(protocol === 'https:');
   const visits = new Visits({ demos, cookies, subjectOf });
-  const deps: Deps = { demos, assets: options.assets.urls, cookies, visits, stock: new Stock(demos, clock, log), formTarget: instanceOrigins((label) => demos.url(label)) };
+  const deps: Deps = { demos, assets: options.assets.urls, cookies, visits, stock: new Stock(demos, clock, log), clock, formTarget: instanceOrigins((label) => demos.url(label)) };
 
   await app.register(cookie);
   await app.register(formbody);
@@ -58,7 +59,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   app.get<{ Querystring: { notice?: unknown } }>('/', (request, reply) => home(deps, request, reply, request.query.notice));
   actionRoutes(app, deps);
   problemRoute(app, deps.assets);
-  const room = new WaitingRoom({ ...deps, clock, ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }) });
+  const room = new WaitingRoom({ ...deps, ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }) });
   app.post<ForTemplate>('/try/:template', (request, reply) => room.enter(request, reply, templateNamed(demos, request.params.template)));
   app.get<ForTemplate>('/wait/:template', (request, reply) => room.look(request, reply, templateNamed(demos, request.params.template)));
 }
@@ -100,11 +101,12 @@ async function home(deps: Deps, request: FastifyRequest, reply: FastifyReply, no
   return sendPage(reply, homePage({ assets, offers, visitorToken: visitor.token, notice: known }), formTarget);
 }
 
-async function offer({ demos, stock, visits }: Deps, request: FastifyRequest, template: Template, visitor: Visitor): Promise<Offer> {
-  const [stats, view] = await Promise.all([stock.of(template.name), visits.held(request, template, visitor).catch(unlessStoreIsDown)]);
+async function offer({ demos, stock, visits, clock }: Deps, request: FastifyRequest, template: Template, visitor: Visitor): Promise<Offer> {
+  const [{ stats, control }, view] = await Promise.all([stock.of(template.name), visits.held(request, template, visitor).catch(unlessStoreIsDown)]);
   return {
     template,
     readyCount: stats?.ready,
+    pause: control === undefined || control.mode === 'open' ? undefined : { reason: control.reason, endsInSeconds: control.deadlineMs === undefined ? undefined : Math.max(0, Math.ceil((control.deadlineMs - clock.now()) / 1000)) },
     held: view === undefined ? undefined : { url: demos.url(view.instance.label), secondsLeft: secondsLeft(view) },
   };
 }

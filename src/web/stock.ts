@@ -2,33 +2,40 @@ import type { Clock } from '../domain/clock.ts';
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Demos } from '../http/ports.ts';
+import type { PoolControl } from '../pool/operator-ports.ts';
 import type { PoolStats } from '../pool/ports.ts';
 
 const FRESH_MS = 500;
 
+/** Undefined parts are not known right now. */
+export interface StockReading {
+  readonly stats: PoolStats | undefined;
+  readonly control: PoolControl | undefined;
+}
+
 /** The pool's figures for the pages: one look-up half a second for all visitors, and never a reason for a page to fail. */
 export class Stock {
-  readonly #demos: Pick<Demos, 'stats'>;
+  readonly #demos: Pick<Demos, 'stats' | 'controls'>;
   readonly #clock: Clock;
   readonly #log: Log;
   #askedAtMs = -Infinity;
-  #last: Promise<ReadonlyMap<string, PoolStats>> = Promise.resolve(new Map());
+  #last: Promise<readonly [ReadonlyMap<string, PoolStats>, ReadonlyMap<string, PoolControl>]> = Promise.resolve([new Map(), new Map()]);
 
-  constructor(demos: Pick<Demos, 'stats'>, clock: Clock, log: Log) {
+  constructor(demos: Pick<Demos, 'stats' | 'controls'>, clock: Clock, log: Log) {
     this.#demos = demos;
     this.#clock = clock;
     this.#log = log;
   }
 
-  /** Undefined when it is not known right now. */
-  async of(template: string): Promise<PoolStats | undefined> {
+  async of(template: string): Promise<StockReading> {
     if (this.#clock.now() - this.#askedAtMs >= FRESH_MS) {
       this.#askedAtMs = this.#clock.now();
-      this.#last = this.#demos.stats().catch((error: unknown) => {
+      this.#last = Promise.all([this.#demos.stats(), this.#demos.controls()]).catch((error: unknown) => {
         this.#log.debug({ reason: describeError(error) }, 'The page is shown without the pool\'s figures');
-        return new Map();
+        return [new Map<string, PoolStats>(), new Map<string, PoolControl>()] as const;
       });
     }
-    return (await this.#last).get(template);
+    const [stats, controls] = await this.#last;
+    return { stats: stats.get(template), control: controls.get(template) };
   }
 }

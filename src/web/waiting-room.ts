@@ -105,7 +105,7 @@ export class WaitingRoom {
   }
 
   async #warming(template: Template): Promise<number | undefined> {
-    return (await this.#options.stock.of(template.name))?.warming;
+    return (await this.#options.stock.of(template.name)).stats?.warming;
   }
 }
 

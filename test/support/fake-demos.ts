@@ -3,6 +3,7 @@ import { newHostLabel, newInstanceId } from '../../src/domain/ids.ts';
 import { INSTANCE_RECORD_VERSION, type Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { AcquireRequest, Acquired, Demos } from '../../src/http/ports.ts';
+import type { PoolControl } from '../../src/pool/operator-ports.ts';
 import type { InstanceView, PoolStats } from '../../src/pool/ports.ts';
 import { template } from './templates.ts';
 
@@ -14,6 +15,8 @@ export class FakeDemos implements Demos {
   readonly ready = new Map<string, number>();
   /** The store's clock. */
   nowMs = 1_800_000_000_000;
+  /** What operators decided, for every template; acquires heed it. */
+  control: PoolControl = { mode: 'open', sinceMs: undefined, deadlineMs: undefined, reason: undefined, target: undefined };
   /** Thrown by every call while set. */
   failure: Error | undefined;
   urlOf = (label: string) => `http://${label}.localhost:8000/`;
@@ -41,6 +44,7 @@ export class FakeDemos implements Demos {
         if (held.template !== wanted.name) throw new TryItNowError('idempotency_mismatch', 'The key was used for another template');
         return this.#acquired(held, true);
       }
+      if (this.control.mode !== 'open') throw new TryItNowError('pool_paused', `${wanted.name} is paused`, { retryAfterMs: 30_000, details: { reason: this.control.reason } });
       const left = this.ready.get(wanted.name) ?? 0;
       if (left < 1) throw new TryItNowError('pool_empty', `No instance of ${wanted.name} is ready`, { retryAfterMs: 1_500 });
       this.ready.set(wanted.name, left - 1);
@@ -92,6 +96,10 @@ export class FakeDemos implements Demos {
         capacity: pool.max,
       }];
     })));
+  }
+
+  controls(): Promise<ReadonlyMap<string, PoolControl>> {
+    return this.#answer('controls', undefined, () => new Map(this.#templates.map(({ name }) => [name, this.control])));
   }
 
   url(label: string): string {

@@ -61,7 +61,7 @@ function acquireRoute(app: App, demos: Demos, subjectOf: RouteContext['subjectOf
       body: AcquireBody, headers: AcquireHeaders,
       response: {
         200: AcquiredBody, 201: AcquiredBody,
-        ...problems('invalid_request', 'malformed_request', 'unknown_template', 'idempotency_mismatch', 'hourly_limit', 'daily_limit', 'key_missing', 'key_wrong', 'body_too_large', 'unsupported_media_type', 'pool_empty', 'store_unavailable', 'shutting_down'),
+        ...problems('invalid_request', 'malformed_request', 'unknown_template', 'idempotency_mismatch', 'hourly_limit', 'daily_limit', 'key_missing', 'key_wrong', 'body_too_large', 'unsupported_media_type', 'pool_empty', 'pool_paused', 'store_unavailable', 'shutting_down'),
       },
     },
     preValidation: (request, _reply, done) => {

@@ -14,7 +14,7 @@
 -- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', count of takes} taken | the same again (then the count is 0)
 --         {-1, now} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit   {-4} key used for another template
 --         {-5} fewer takes than the caller has seen: the store went back in time, nothing was changed
---         {-7, ms to wait} paused or draining: nothing is handed out
+--         {-7, ms to wait, reason or ''} paused or draining: nothing is handed out
 --         {-6, now} nobody waits for the answer any more, nothing was changed
 local now = now_ms()
 local ttl = tonumber(ARGV[1])
@@ -40,8 +40,8 @@ if key_life > 0 then
   end
 end
 
-local control = redis.call('HMGET', KEYS[9], 'mode', 'deadline_ms')
-if control[1] then return {-7, math.max(tonumber(control[2] or '0') - now, 30000)} end
+local control = redis.call('HMGET', KEYS[9], 'mode', 'deadline_ms', 'reason')
+if control[1] then return {-7, math.max(tonumber(control[2] or '0') - now, 30000), control[3] or ''} end
 
 local counts = redis.call('MGET', KEYS[4], KEYS[5], KEYS[7])
 if tonumber(counts[3] or '0') < tonumber(ARGV[7]) then return {-5} end

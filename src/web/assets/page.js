@@ -52,9 +52,11 @@ const waitForInstance = (panel) => {
   }, 1000);
   const ask = async () => {
     const answer = await fetch(tryUrl, { method: 'POST', headers: { accept: 'application/json' }, body: new URLSearchParams({ visitor, since }) });
-    // A refusal (a limit, say) has a page of its own: the browser gets it by asking as a browser.
-    if (!answer.ok && answer.status < 500) return { state: 'refused' };
-    return answer.ok ? answer.json() : { state: 'waiting', progress: 'The server does not answer right now; still trying' };
+    if (answer.ok) return answer.json();
+    // A refusal (a limit, say, or a pause) has a page of its own: the browser gets it by asking as a browser.
+    const { code } = await answer.json().catch(() => ({}));
+    if (answer.status < 500 || code === 'pool_paused') return { state: 'refused' };
+    return { state: 'waiting', progress: 'The server does not answer right now; still trying' };
   };
   const poll = async () => {
     const { state, url, progress: text } = await ask().catch(() => ({ state: 'waiting', progress: 'No connection right now; still trying' }));

@@ -16,6 +16,7 @@ const WORDINGS: Partial<Record<ErrorCode, Wording>> = {
   unknown_route: { heading: 'There is nothing here', text: 'The address has a typo, or what was here is gone.' },
   foreign_origin: { heading: 'That click came from another site', text: 'So nothing was done. Start from our own page and it will work.' },
   store_unavailable: { heading: 'We cannot hand out copies right now', text: 'Something we need does not answer. Copies that already run go on running; please try again in a minute.' },
+  pool_paused: { heading: 'Taking a break', text: 'The operators hand out no copies of this for the moment. Copies that already run go on running; please come back a little later.' },
   shutting_down: { heading: 'Back in a moment', text: 'This server is being restarted. Please try again in a few seconds.' },
   internal_error: { heading: 'Something went wrong here', text: 'It is in our log. Please try again; if it stays, tell us the number below.' },
 };
@@ -23,6 +24,7 @@ const WORDINGS: Partial<Record<ErrorCode, Wording>> = {
 /** A failure as a page, in words for a visitor. */
 export function failurePage(parts: { readonly assets: AssetUrls; readonly error: TryItNowError; readonly retryAfterSeconds: number | undefined; readonly requestId: string }): string {
   const { assets, error, retryAfterSeconds, requestId } = parts;
+  const said = error.code === 'pool_paused' ? error.details?.['reason'] : undefined;
   const { heading, text } = WORDINGS[error.code] ?? { heading: ERROR_CATALOGUE[error.code].title, text: ERROR_CATALOGUE[error.code].remedy };
   return page({
     title: `${heading} · Try It Now`,
@@ -32,8 +34,9 @@ export function failurePage(parts: { readonly assets: AssetUrls; readonly error:
 <h1>${heading}</h1>
 <p>${text}</p>
 ${isLimit(error.code) && retryAfterSeconds !== undefined && html`<p class="note">The next one is possible in about <strong>${inWords(retryAfterSeconds)}</strong>. What you have open stays yours.</p>`}
+${typeof said === 'string' && html`<p class="note">The operators say: <q>${said}</q></p>`}
 <p><a class="button primary" href="/">Back to the start</a></p>
-${error.status >= 500 && html`<p class="waited">Number of this request: <code>${requestId}</code></p>`}
+${error.code !== 'pool_paused' && error.status >= 500 && html`<p class="waited">Number of this request: <code>${requestId}</code></p>`}
 </section>`,
   });
 }

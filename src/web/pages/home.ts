@@ -8,6 +8,8 @@ export interface Offer {
   readonly template: Template;
   /** Undefined when it is not known right now. */
   readonly readyCount: number | undefined;
+  /** Operators hand nothing out for the moment; `endsInSeconds`: every running copy ends by then. */
+  readonly pause: { readonly reason: string | undefined; readonly endsInSeconds: number | undefined } | undefined;
   /** The visitor's own running instance of it. */
   readonly held: { readonly url: string; readonly secondsLeft: number } | undefined;
 }
@@ -41,22 +43,30 @@ ${offers.map((offer, index) => card(offer, index, visitorToken))}
   });
 }
 
-function card({ template, readyCount, held }: Offer, index: number, visitorToken: string): Html {
+function card({ template, readyCount, pause, held }: Offer, index: number, visitorToken: string): Html {
   const path = encodeURIComponent(template.name);
   return html`<li class="card${held !== undefined && ' held'}">
 <div class="card-head">
 <span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(template.title)}</span>
-<div><h2>${template.title}</h2>${held === undefined ? stock(readyCount) : html`<p class="state running" data-seconds-left="${held.secondsLeft}"><span>Yours · <span data-time-left>${inWords(held.secondsLeft)}</span> left</span></p>`}</div>
+<div><h2>${template.title}</h2>${held === undefined ? stock(readyCount, pause !== undefined) : html`<p class="state running" data-seconds-left="${held.secondsLeft}"><span>Yours · <span data-time-left>${inWords(held.secondsLeft)}</span> left</span></p>`}</div>
 </div>
 <p class="about">${template.description}</p>
 <p class="terms">${terms(template)}</p>
-${held === undefined ? tryForm(path, visitorToken, template.title) : heldActions(path, held.url, template.title)}
+${pause !== undefined && pauseNote(pause, held !== undefined)}
+${held !== undefined ? heldActions(path, held.url, template.title) : pause === undefined && tryForm(path, visitorToken, template.title)}
 </li>`;
 }
 
-function stock(readyCount: number | undefined): Html | undefined {
+function stock(readyCount: number | undefined, paused: boolean): Html | undefined {
+  if (paused) return html`<p class="state paused">Paused</p>`;
   if (readyCount === undefined) return undefined;
   return readyCount > 0 ? html`<p class="state ready">Ready now</p>` : html`<p class="state warming">Ready in a moment</p>`;
+}
+
+/** What is so, in words for a visitor, with the operators' own where they gave some. */
+function pauseNote({ reason, endsInSeconds }: NonNullable<Offer['pause']>, held: boolean): Html {
+  const yours = endsInSeconds === undefined ? 'No new copies are handed out for now. Yours stays until its time is up.' : `No new copies are handed out for now. Yours ends in ${inWords(endsInSeconds)} at the latest.`;
+  return html`<p class="pause" role="note">${held ? yours : 'No copies are handed out for the moment. Please come back a little later.'}${reason !== undefined && html`<br>The operators say: <q>${reason}</q>`}</p>`;
 }
 
 function terms({ ttl }: Template): string {
