@@ -6,6 +6,7 @@ import { registerOperatorCommands } from './operate/register.ts';
 import { packageVersion } from './package-version.ts';
 import { registerReconcileCommand } from './reconcile/register.ts';
 import { runCommand } from './run-command.ts';
+import { registerSmokeCommand } from './smoke/register.ts';
 
 /** The commands. Each loads its own code only when it runs: discovery must be up in a moment. */
 export function program(env: Environment): Command {
@@ -32,6 +33,7 @@ export function program(env: Environment): Command {
     .description('run simulated containers on SIMULATED_SOCKET, for servers on this host with CONTAINER_MODE=simulated')
     .action(() => runCommand(async () => (await import('./simulated-engine.ts')).simulatedEngine(env)));
   registerDoctorCommand(cli, env);
+  registerSmokeCommand(cli, env);
   registerReconcileCommand(cli, env);
   registerOperatorCommands(cli, env);
   registerCheckpointCommands(cli, env);

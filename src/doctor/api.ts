@@ -1,6 +1,7 @@
 import { request } from 'undici';
 import { describeError } from '../domain/errors.ts';
 import type { Config } from '../config/config.ts';
+import { reachableHost } from '../config/reachable-host.ts';
 import { failure, notLookedAt, ok, warning, type Check, type Observation } from './check.ts';
 
 const PART = 'Server';
@@ -10,7 +11,7 @@ const START = 'Start it (`systemctl start try-it-now`) and see why it ended (`jo
 /** The process behind the API and the page. */
 export function apiChecks({ server, admin }: Config): Check[] {
   return [
-    { part: PART, what: 'API', remedy: START, look: async () => [await health(`http://${reached(server.host)}:${server.port}/health`)] },
+    { part: PART, what: 'API', remedy: START, look: async () => [await health(`http://${reachableHost(server.host)}:${server.port}/health`)] },
     { part: PART, what: 'API keys', look: () => Promise.resolve([apiKeys(server.apiKeys.length)]) },
     { part: PART, what: 'operators', look: async () => [await operators(admin)] },
   ];
@@ -19,7 +20,7 @@ export function apiChecks({ server, admin }: Config): Check[] {
 /** What the server counts; undefined while it does not answer. */
 export async function serverMetrics({ server }: Config): Promise<string | undefined> {
   try {
-    const { statusCode, body } = await request(`http://${reached(server.host)}:${server.port}/metrics`, limits());
+    const { statusCode, body } = await request(`http://${reachableHost(server.host)}:${server.port}/metrics`, limits());
     const text = await body.text();
     return statusCode === 200 ? text : undefined;
   } catch {
@@ -44,7 +45,7 @@ function apiKeys(count: number): Observation {
 }
 
 async function operators({ host, port, operatorKeys }: Config['admin']): Promise<Observation> {
-  const url = `http://${reached(host)}:${port}`;
+  const url = `http://${reachableHost(host)}:${port}`;
   if (operatorKeys.length === 0) return warning('operators', 'no operator key is set, so the admin API answers nobody', 'Draw one (`openssl rand -hex 24`), set OPERATOR_KEYS or OPERATOR_KEYS_FILE for the server, and restart it.');
   try {
     const { statusCode, body } = await request(`${url}/admin/v1/pools`, { ...limits(), headers: { 'x-api-key': operatorKeys[0] ?? '' } });
@@ -59,10 +60,3 @@ async function operators({ host, port, operatorKeys }: Config['admin']): Promise
 function limits(): { readonly headersTimeout: number; readonly bodyTimeout: number; readonly signal: AbortSignal } {
   return { headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) };
 }
-
-/** A listener on every address is reached over loopback. */
-export function reached(host: string): string {
-  if (['', '0.0.0.0', '::'].includes(host)) return '127.0.0.1';
-  return host.includes(':') ? `[${host}]` : host;
-}
-

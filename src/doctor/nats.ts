@@ -87,7 +87,7 @@ async function consumer({ manager }: QueueConnection, name: string): Promise<Obs
   if (asking === 0 && underWay === 0) {
     return failure(what, `${seen}; no worker asks for tasks`, 'Start the server (`systemctl start try-it-now`, or try-it-now-worker on a further node), or restart it where it runs already.');
   }
-  const more = 'Raise QUEUE_WORKER_COUNT and restart the server (`systemctl restart try-it-now`), or see what keeps failing (`try-it-now queue`).';
+  const more = 'Raise QUEUE_WORKER_COUNT and restart the server (`systemctl restart try-it-now`), or see what keeps failing (`try-it-now queue info`).';
   if (pending > BACKLOG_FAILURE) return failure(what, `${seen}: the workers do not keep up`, more);
   return pending > BACKLOG_WARNING ? warning(what, `${seen}: the workers hardly keep up`, more) : ok(what, seen);
 }

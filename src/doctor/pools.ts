@@ -67,5 +67,5 @@ function quarantine(records: readonly Instance[]): Observation {
   const held = records.filter(({ state }) => state === 'quarantined');
   if (held.length === 0) return ok('quarantine', 'nothing is quarantined');
   const shown = held.slice(0, SHOWN).map(({ container, node, reason }) => `${container} on ${node}: ${reason ?? '?'}`).join('; ');
-  return warning('quarantine', `${held.length} cannot be cleaned up (${shown}${held.length > SHOWN ? '; …' : ''})`, 'Mend what the reason names; the cleanup is tried again by itself (`try-it-now instances --state quarantined` lists them).');
+  return warning('quarantine', `${held.length} cannot be cleaned up (${shown}${held.length > SHOWN ? '; …' : ''})`, 'Mend what the reason names; the cleanup is tried again by itself (`try-it-now instances list --state quarantined` lists them).');
 }
