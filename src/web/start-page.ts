@@ -103,11 +103,12 @@ async function home(deps: Deps, request: FastifyRequest, reply: FastifyReply, no
 
 async function offer({ demos, stock, visits, clock }: Deps, request: FastifyRequest, template: Template, visitor: Visitor): Promise<Offer> {
   const [{ stats, control }, view] = await Promise.all([stock.of(template.name), visits.held(request, template, visitor).catch(unlessStoreIsDown)]);
+  const endsInSeconds = control?.deadlineMs === undefined ? undefined : Math.max(0, Math.ceil((control.deadlineMs - clock.now()) / 1000));
   return {
     template,
     readyCount: stats?.ready,
-    pause: control === undefined || control.mode === 'open' ? undefined : { reason: control.reason, endsInSeconds: control.deadlineMs === undefined ? undefined : Math.max(0, Math.ceil((control.deadlineMs - clock.now()) / 1000)) },
-    held: view === undefined ? undefined : { url: demos.url(view.instance.label), secondsLeft: secondsLeft(view) },
+    pause: control === undefined || control.mode === 'open' ? undefined : { reason: control.reason, endsInSeconds },
+    held: view === undefined ? undefined : { url: demos.url(view.instance.label), secondsLeft: Math.min(secondsLeft(view), endsInSeconds ?? Infinity) },
   };
 }
 
