@@ -2,7 +2,7 @@
 # Variables given to make reach the program too: make up TEMPLATE=hello POOL_TARGET_SIZE=5 CONTAINER_MODE=docker
 # make up CHECKPOINT=1 restores instances instead of starting them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test bench clean install uninstall
+.PHONY: help setup up check test bench clean clean-demos clean-data doctor install uninstall
 # One recipe at a time, also under make -j: they share node_modules and dist.
 .NOTPARALLEL:
 
@@ -17,7 +17,7 @@ MORE_FILES := hard=$$(ulimit -Hn); case $$hard in unlimited|???????*) hard=52428
 
 help: ## list the targets
 	@echo 'Try It Now. Two commands do it all: make up, and make test.'
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-7s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 setup: ## install what is missing on this machine (SETUP_FLAGS=--with-tests for all that the tests use)
 	@scripts/setup.sh $(SETUP_FLAGS)
@@ -40,6 +40,15 @@ install: $(INSTALLED) $(BUILT) ## build and install to PREFIX=/opt/try-it-now, a
 
 uninstall: ## remove what make install made; PURGE=1 removes settings and data too
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PURGE='$(PURGE)' scripts/uninstall.sh
+
+doctor: $(INSTALLED) $(BUILT) ## look at every part, and say what is wrong and what to do about it
+	@node dist/main.js doctor
+
+clean-demos: $(INSTALLED) $(BUILT) ## remove this deployment's containers, networks and databases, with the server stopped (YES=1 does not ask)
+	@node dist/main.js clean-demos $(if $(YES),--yes)
+
+clean-data: $(INSTALLED) $(BUILT) ## remove this deployment's data from Valkey and NATS, with the server stopped (YES=1 does not ask)
+	@node dist/main.js clean-data $(if $(YES),--yes)
 
 clean: ## remove what the build made
 	@rm -rf dist coverage bench-results test-results

@@ -112,7 +112,7 @@ function surveyedEngine(engine: Engine, answer: Shared<EngineAnswer>, config: Co
   if (engine === 'simulated' || networks === undefined) return { runtime, networks };
   // One that hangs is waited for once, and not by each look of the survey.
   const awake = async <T>(look: () => Promise<T>): Promise<T> => answer.need().then(look);
-  return { runtime: { list: () => awake(() => runtime.list()) }, networks: { strays: () => awake(() => networks.strays()), remove: (name) => networks.remove(name) } };
+  return { runtime: { list: () => awake(() => runtime.list()) }, networks: { strays: () => awake(() => networks.strays()), own: () => awake(() => networks.own()), remove: (name) => networks.remove(name) } };
 }
 
 function databasePart(config: Config, log: Log): Check[] {

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { registerCheckpointCommands } from './checkpoint/register.ts';
+import { registerCleanCommands } from './clean/register.ts';
 import { registerDoctorCommand } from './doctor/register.ts';
 import { registerOperatorCommands } from './operate/register.ts';
 import { packageVersion } from './package-version.ts';
@@ -34,6 +35,7 @@ export function program(env: Environment): Command {
     .action(() => runCommand(async () => (await import('./simulated-engine.ts')).simulatedEngine(env)));
   registerDoctorCommand(cli, env);
   registerSmokeCommand(cli, env);
+  registerCleanCommands(cli, env);
   registerReconcileCommand(cli, env);
   registerOperatorCommands(cli, env);
   registerCheckpointCommands(cli, env);

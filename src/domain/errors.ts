@@ -57,6 +57,7 @@ export const ERROR_CATALOGUE = {
   database_failed: { status: 500, retryable: true, title: 'The database of an instance could not be made or dropped', remedy: 'See the database server\'s own message in the detail.' },
   database_unsafe: { status: 500, retryable: false, title: 'The database server would let an instance in as its administrator', remedy: 'Switch the unix_socket login off as the detail says, then start again.' },
   port_taken: { status: 500, retryable: false, title: 'A port is already in use', remedy: 'End the other program, or choose another port.' },
+  server_running: { status: 409, retryable: true, title: 'The server still runs', remedy: 'Stop it first: systemctl stop try-it-now.' },
   child_failed: { status: 500, retryable: false, title: 'A server we started did not come up', remedy: 'See its own log lines in the detail.' },
 } as const satisfies Record<string, { status: number; retryable: boolean; title: string; remedy: string }>;
 

@@ -376,6 +376,8 @@ export interface Databases {
 export interface Networks {
   /** Those of this deployment that it has no use for (any more). */
   strays(): Promise<readonly string[]>;
+  /** All of this deployment's. */
+  own(): Promise<readonly string[]>;
   /** Absent is fine. Throws engine_unavailable, and container_failed while something is still in it. */
   remove(name: string): Promise<void>;
 }

@@ -21,9 +21,13 @@ export class EngineNetworks implements Networks {
   }
 
   async strays(): Promise<readonly string[]> {
+    return (await this.own()).filter((name) => !this.#planned.has(name));
+  }
+
+  async own(): Promise<readonly string[]> {
     try {
       const found = await this.#docker.listNetworks({ filters: { label: [`${LABEL.deployment}=${this.#deployment}`] } });
-      return found.map(({ Name }) => Name).filter((name) => !this.#planned.has(name));
+      return found.map(({ Name }) => Name);
     } catch (error) {
       throw engineFailure(error, this.#title, 'list networks');
     }
