@@ -68,6 +68,8 @@ export class AdminClient {
   #refusal(problem: unknown): TryItNowError {
     if (!Value.Check(PROBLEM, problem) || !Object.hasOwn(ERROR_CATALOGUE, problem.code)) return this.#stranger();
     const code = problem.code as ErrorCode;
+    // The public listener says so of every address of operators.
+    if (code === 'unknown_route') return this.#stranger();
     if (code === 'key_wrong') return new TryItNowError(code, `The server at ${this.url} does not accept this operator key; use one of its OPERATOR_KEYS in OPERATOR_KEY_FILE (or OPERATOR_KEY). A key of visitors (API_KEY) will not do`);
     return new TryItNowError(code, problem.detail);
   }

@@ -260,3 +260,32 @@ describe('an instance of one\'s own', () => {
     expect((await visitor.send('POST', '/try/hello')).status).toBe(303);
   });
 });
+
+describe('while operators hand nothing out', () => {
+  const pause = (reason: string | undefined, deadlineMs?: number) => { http.demos.control = { mode: deadlineMs === undefined ? 'paused' : 'draining', sinceMs: Date.now(), deadlineMs, reason, target: undefined }; };
+
+  it('the page says so in place of the button, with their reason as text', async () => {
+    pause('<b>Back</b> at "three"');
+    const text = await (await visitor.send('GET', '/')).text();
+    expect(text).toContain('No copies are handed out for the moment.');
+    expect(text).toContain('<q>&lt;b&gt;Back&lt;/b&gt; at &quot;three&quot;</q>');
+    expect(text).not.toContain('action="/try/hello"');
+  });
+
+  it('a click is refused with the reason, and when to come again; the waiting page\'s script is told the code', async () => {
+    pause('Back & soon');
+    const click = await visitor.send('POST', '/try/hello');
+    expect([click.status, click.headers.get('retry-after'), await click.text()]).toEqual([503, '30', expect.stringMatching(/Taking a break.*<q>Back &amp; soon<\/q>/s)]);
+    expect(await (await visitor.send('POST', '/try/hello', { headers: { accept: 'application/json' } })).json()).toMatchObject({ code: 'pool_paused' });
+  });
+
+  it('who has one keeps it, and is told when it ends at the latest', async () => {
+    await visitor.send('POST', '/try/hello');
+    pause(undefined, Date.now() + 20_000);
+    const text = await (await visitor.send('GET', '/')).text();
+    expect(text).toContain('Open yours');
+    expect(text).toContain('Yours ends in 20 s at the latest.');
+    expect(text).toContain('data-seconds-left="20"');
+    expect(text).not.toContain('The operators say');
+  });
+});

@@ -1,11 +1,13 @@
 import type { Environment } from '../../config/environment.ts';
 import { AuditBody } from '../../http/admin/schemas.ts';
 import { AdminClient } from '../admin-client.ts';
-import { plainTable, printJson } from '../output.ts';
+import { fittedTable, printJson } from '../output.ts';
 import { cut, harmless, shortTime } from './shown.ts';
 
-/** Wide enough for what tells one from another; `--json` has all of it. */
-const ON_WIDTH = 18;
+/** Enough of an id to tell it from others where room is short; `--json` has all of it. */
+const ON_WIDTH = 14;
+const ID_WIDTH = 26;
+const WIDE = 100;
 
 export async function audit(env: Environment, { json, limit }: { readonly json?: true; readonly limit: number }): Promise<void> {
   const answer = await new AdminClient(env).ask(AuditBody, 'GET', `/audit?limit=${limit}`);
@@ -17,7 +19,8 @@ export async function audit(env: Environment, { json, limit }: { readonly json?:
     console.log('No operator has done anything yet.');
     return;
   }
-  const table = plainTable(['AT (UTC)', 'WHO', 'ACTION', 'ON', 'OUTCOME']);
-  for (const { at, who, action, on, outcome } of answer.entries) table.push([shortTime(at), who.replace(/^key:/, ''), harmless(action), cut(harmless(on), ON_WIDTH), outcome]);
-  console.log(table.toString());
+  const on = process.stdout.columns >= WIDE ? ID_WIDTH : ON_WIDTH;
+  console.log(fittedTable(['AT (UTC)', 'WHO', 'OUTCOME', 'ON', 'ACTION'], [14, 8, 16, on], answer.entries.map(({ at, who, action, on: subject, outcome }) => [
+    shortTime(at), who.replace(/^key:/, ''), outcome, cut(harmless(subject), on), harmless(action),
+  ])));
 }

@@ -1,0 +1,153 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { freePort } from '../../src/launcher/ports.ts';
+import { eventually } from '../support/eventually.ts';
+import { OPERATOR_KEY, VISITOR_KEY } from '../support/operator.ts';
+import { Program } from '../support/program.ts';
+import { ServerProcess } from '../support/server-process.ts';
+
+const PATIENT = { timeoutMs: 30_000 };
+const FIRST_PORT = 28_500;
+
+let dir: string;
+let engine: LaunchedSimulatedEngine;
+let server: ServerProcess;
+let adminUrl: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tin-operator-'));
+  await writeFile(join(dir, 'key'), `${OPERATOR_KEY}\n`, { mode: 0o600 });
+  engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+  const adminPort = await freePort();
+  adminUrl = `http://127.0.0.1:${adminPort}`;
+  server = await ServerProcess.launch({
+    engine: 'simulated', engineSocket: engine.socketPath, ports: [FIRST_PORT, FIRST_PORT + 19],
+    templates: [{ name: 'hello', image: 'localhost/unused', port: 80, pool: { target: 2, max: 6 } }],
+    env: { ADMIN_ADDR: `127.0.0.1:${adminPort}`, OPERATOR_KEYS_FILE: join(dir, 'key'), API_KEY: VISITOR_KEY, CONTAINER_PORT_COOLDOWN: '10s', LOG_LEVEL: 'info' },
+  });
+  await eventually(async () => expect(await pool()).toMatchObject({ ready: 2 }), PATIENT);
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await engine[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true });
+});
+
+function command(args: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+  return new Program(args, { ADMIN_URL: adminUrl, OPERATOR_KEY_FILE: join(dir, 'key'), ...env });
+}
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number | null; readonly output: string }> {
+  await using program = command(args, env);
+  return { code: await program.exitCode, output: program.output };
+}
+
+async function json(args: readonly string[]): Promise<unknown> {
+  const { code, output } = await run([...args, '--json']);
+  expect([code, output]).toEqual([0, expect.stringMatching(/^\{/)]);
+  return JSON.parse(output);
+}
+
+async function pool(): Promise<unknown> {
+  return ((await json(['pool', 'stats'])) as { pools: unknown[] }).pools[0];
+}
+
+async function acquire(): Promise<{ readonly status: number; readonly retryAfter: string | null; readonly id: string }> {
+  const answer = await fetch(`${server.api}/api/v1/demo/acquire`, { method: 'POST', headers: { 'x-api-key': VISITOR_KEY } });
+  const { id } = (await answer.json()) as { id: string };
+  return { status: answer.status, retryAfter: answer.headers.get('retry-after'), id };
+}
+
+const page = async (): Promise<string> => (await fetch(server.api, { headers: { accept: 'text/html' } })).text();
+
+it('pause holds through kill -9 and a restart, and is told to visitors; resume ends it', async () => {
+  const paused = await run(['pool', 'pause', 'hello', '--reason', 'Back <soon>']);
+  process.stdout.write(paused.output);
+  expect([paused.code, paused.output]).toEqual([0, expect.stringMatching(/hello +paused +2 +2 .*\nhello: paused since .*"Back <soon>"/s)]);
+  await server.kill();
+  expect(await run(['pool', 'stats'])).toEqual({ code: 1, output: expect.stringContaining(`The admin API at ${adminUrl} cannot be asked: nothing answers there (ECONNREFUSED)`) as string });
+  await server.start();
+  expect(await acquire()).toMatchObject({ status: 503, retryAfter: '30' });
+  expect(await page()).toContain('Back &lt;soon&gt;');
+  expect(await pool()).toMatchObject({ mode: 'paused', reason: 'Back <soon>', ready: 2 });
+  expect((await run(['pool', 'resume', '--all'])).code).toBe(0);
+  await eventually(async () => expect(await page()).not.toContain('Back &lt;soon&gt;'));
+  const { status, id } = await acquire();
+  expect(status).toBe(201);
+  expect((await run(['instances', 'release', id, '--yes'])).code).toBe(0);
+});
+
+it('scale holds through a restart', async () => {
+  expect((await run(['pool', 'scale', 'hello', '3'])).output).toContain('an operator set the target to 3; the configuration says 2');
+  await server.kill();
+  await server.start();
+  await eventually(async () => expect(await pool()).toMatchObject({ ready: 3, target: 3, configured_target: 2 }), PATIENT);
+  expect((await run(['pool', 'scale', 'hello', 'configured'])).code).toBe(0);
+  expect(await run(['pool', 'scale', 'hello', 'many'])).toMatchObject({ code: 1, output: expect.stringContaining('a whole number, or `configured`') as string });
+});
+
+it('drain waits through a restart until the last visitor is gone; Ctrl-C ends the waiting alone', async () => {
+  const { id } = await acquire();
+  {
+    await using waiting = command(['pool', 'drain', 'hello', '--wait']);
+    await eventually(() => expect(waiting.output).toContain('hello has 1 with visitors'), PATIENT);
+    waiting.signal('SIGINT');
+    expect([await waiting.exitCode, waiting.output]).toEqual([130, expect.stringContaining('the drain goes on')]);
+  }
+  expect(await pool()).toMatchObject({ mode: 'draining', assigned: 1, deadline: null });
+  await using waiting = command(['pool', 'drain', 'hello', '--within', '1h', '--wait', '--yes']);
+  await eventually(() => expect(waiting.output).toContain('1 with visitors, 0 in stock'), PATIENT);
+  await server.kill();
+  await eventually(() => expect(waiting.output).toContain('The server does not answer right now'), PATIENT);
+  await server.start();
+  expect((await acquire()).status).toBe(503);
+  expect((await run(['instances', 'release', id, '--yes'])).output).toContain('its address has stopped working');
+  expect([await waiting.exitCode, waiting.output]).toEqual([0, expect.stringContaining('Drained: nobody is left')]);
+  process.stdout.write(waiting.output);
+  expect((await run(['pool', 'resume', 'hello'])).code).toBe(0);
+  await eventually(async () => expect(await pool()).toMatchObject({ mode: 'open', ready: 2 }), PATIENT);
+});
+
+describe('commands', () => {
+  it.each([
+    [['pool', 'stats']], [['instances', 'list', '--template', 'hello']], [['queue', 'info']], [['audit', '--limit', '5']],
+  ])('%j fit 80 columns', async (args) => {
+    const { code, output } = await run(args);
+    expect(code).toBe(0);
+    expect(output.split('\n').map((line) => line.trimEnd()).filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  it('show what there is, also as JSON', async () => {
+    const { instances } = (await json(['instances', 'list'])) as { instances: { id: string; container: string }[] };
+    expect(instances.length).toBeGreaterThanOrEqual(2);
+    const [{ id, container } = { id: '', container: '' }] = instances;
+    expect((await run(['instances', 'show', id])).output).toContain(container);
+    expect((await run(['instances', 'logs', id, '--tail', '1'])).output.trimEnd().split('\n')).toHaveLength(1);
+    expect(await json(['queue', 'info'])).toMatchObject({ dead: { messages: 0 } });
+    expect(await json(['queue', 'retry', '--all'])).toEqual({ retried: 0 });
+    expect(await json(['audit', '--limit', '1'])).toMatchObject({ entries: [{ action: 'queue.retry', outcome: 'done' }] });
+  });
+
+  it.each([
+    [['pool', 'pause', 'nothing'], 'There is no template named \\"nothing\\"'], [['pool', 'pause'], 'Say which template, or --all'], [['pool', 'drain', 'hello', '--within', '10m'], 'say so with --yes'],
+    [['pool', 'drain', 'hello', '--within', '10', '--yes'], '--within is \\"10\\"; it must be a duration'], [['queue', 'purge', 'dead'], 'Nobody can be asked here'],
+    [['queue', 'purge', 'all', '--yes'], 'Allowed choices are'], [['queue', 'retry'], 'Say which dead task, or --all'], [['audit', '--limit', '0'], 'from 1 to 10000'],
+  ])('%j is refused', async (args, message) => {
+    const { code, output } = await run(args);
+    expect([code, JSON.stringify(output)]).toEqual([1, expect.stringContaining(message)]);
+  });
+
+  it.each([
+    [{ OPERATOR_KEY_FILE: '' }, 1, 'none is set'], [{ OPERATOR_KEY_FILE: '', OPERATOR_KEY: VISITOR_KEY }, 1, 'does not accept this operator key'], [{ OPERATOR_KEY_FILE: '/nowhere' }, 78, 'OPERATOR_KEY_FILE names'],
+    [{ ADMIN_URL: 'http://127.0.0.1:1' }, 1, 'nothing answers there'], [{ ADMIN_URL: 'x' }, 78, 'ADMIN_URL is "x"'], [{ ADMIN_URL: `http://127.0.0.1:${FIRST_PORT}` }, 1, 'is no admin API of this version'],
+  ])('with %j say what is wrong', async (env, code, message) => {
+    expect(await run(['pool', 'stats'], env)).toEqual({ code, output: expect.stringContaining(message) as string });
+  });
+});
+
+it('leaves no key in a log line', () => {
+  expect(server.tail(500)).toContain('"audit":true');
+  for (const key of [OPERATOR_KEY, VISITOR_KEY]) expect(server.tail(500)).not.toContain(key);
+});
