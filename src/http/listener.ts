@@ -70,12 +70,8 @@ export interface ListenerOptions {
   readonly failurePage?: (request: FastifyRequest, reply: FastifyReply, error: TryItNowError) => FastifyReply | undefined;
 }
 
-export interface Listener {
-  readonly app: App;
+export interface Listener extends HttpServer {
   readonly routes: RouteTable;
-  drain(): void;
-  listen: HttpServer['listen'];
-  close: HttpServer['close'];
 }
 
 /** What every listener of ours has: limits, request ids, problem bodies, observation. Its routes are still to be added. */

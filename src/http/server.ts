@@ -54,7 +54,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     listener.drain();
     countdowns.stop();
   };
-  return { app, drain, listen: listener.listen, close: (graceMs) => { drain(); return listener.close(graceMs); } };
+  return { app, drain, listen: (address) => listener.listen(address), close: (graceMs) => { drain(); return listener.close(graceMs); } };
 }
 
 async function addRoutes(app: App, options: ServerOptions, { countdowns, assets, routes }: { readonly countdowns: Countdowns; readonly assets: Assets; readonly routes: RouteTable }): Promise<void> {

@@ -28,7 +28,7 @@ export class JetStreamDesk implements QueueDesk {
       }
       const [{ state }, dead] = await Promise.all([manager.streams.info(STREAM), manager.streams.info(DEAD_STREAM)]);
       return {
-        messages: state.messages, bytes: state.bytes, oldestAtMs: state.messages === 0 ? undefined : Date.parse(state.first_ts.toString()),
+        messages: state.messages, bytes: state.bytes, oldestAtMs: state.messages === 0 ? undefined : Date.parse(state.first_ts),
         consumers: consumers.sort((a, b) => (a.name < b.name ? -1 : 1)), dead: dead.state.messages,
       };
     });

@@ -49,7 +49,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   queueRoutes(app, operators);
   auditRoutes(app, options.audit);
   await app.ready();
-  return { app, drain: listener.drain, listen: listener.listen, close: listener.close };
+  return listener;
 }
 
 function requireOperator(app: App, keys: readonly string[]): void {

@@ -58,16 +58,16 @@ export class AuditTrail {
 }
 
 function subject(params: unknown): string {
-  const [named] = typeof params === 'object' && params !== null ? Object.values(params) : [];
+  const [named]: readonly unknown[] = typeof params === 'object' && params !== null ? Object.values(params) : [];
   return typeof named === 'string' ? plain(named) : 'all';
 }
 
 function particulars(body: unknown): string[] {
   if (typeof body !== 'object' || body === null) return [];
-  const given = new Map(Object.entries(body));
+  const given = new Map<string, unknown>(Object.entries(body));
   return PARTICULARS.flatMap((key) => {
     const value = given.get(key);
-    return value === undefined ? [] : [`${key}=${plain(JSON.stringify(value) ?? '').replaceAll('"', '')}`];
+    return value === undefined ? [] : [`${key}=${plain(JSON.stringify(value)).replaceAll('"', '')}`];
   });
 }
 

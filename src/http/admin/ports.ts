@@ -3,7 +3,7 @@ import type { InstanceFilter, InstanceReading } from '../../pool/operate-instanc
 import type { PoolReading } from '../../pool/operate-pools.ts';
 import type { BuriedTask, Purgeable, QueueInfo, QueuedTask } from '../../pool/operator-ports.ts';
 
-export type { BuriedTask, InstanceFilter, InstanceReading, PoolReading, QueueInfo, QueuedTask };
+export type { BuriedTask, InstanceReading, PoolReading, QueueInfo, QueuedTask };
 
 export interface PoolOperators {
   pools(): Promise<readonly PoolReading[]>;
