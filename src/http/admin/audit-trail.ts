@@ -58,7 +58,8 @@ export class AuditTrail {
 }
 
 function subject(params: unknown): string {
-  const [named]: readonly unknown[] = typeof params === 'object' && params !== null ? Object.values(params) : [];
+  const values: readonly unknown[] = typeof params === 'object' && params !== null ? Object.values(params) : [];
+  const [named] = values;
   return typeof named === 'string' ? plain(named) : 'all';
 }
 
