@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { registerCheckpointCommands } from './checkpoint/register.ts';
 import { registerCleanCommands } from './clean/register.ts';
+import { registerCompletion } from './completion/register.ts';
 import { registerDoctorCommand } from './doctor/register.ts';
 import { registerOperatorCommands } from './operate/register.ts';
 import { packageVersion } from './package-version.ts';
@@ -11,6 +12,12 @@ import { registerSmokeCommand } from './smoke/register.ts';
 
 /** The commands. Each loads its own code only when it runs: discovery must be up in a moment. */
 export function program(env: Environment): Command {
+  const cli = commands(env);
+  registerCompletion(cli, () => commands(env));
+  return cli;
+}
+
+function commands(env: Environment): Command {
   const cli = new Command('try-it-now')
     .description('A running container of their own for every visitor, handed over from a warm pool.')
     .version(packageVersion())
