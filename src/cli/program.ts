@@ -9,6 +9,7 @@ import { packageVersion } from './package-version.ts';
 import { registerReconcileCommand } from './reconcile/register.ts';
 import { runCommand } from './run-command.ts';
 import { registerSmokeCommand } from './smoke/register.ts';
+import { registerTopCommand } from './top/register.ts';
 
 /** The commands. Each loads its own code only when it runs: discovery must be up in a moment. */
 export function program(env: Environment): Command {
@@ -45,6 +46,7 @@ function commands(env: Environment): Command {
   registerCleanCommands(cli, env);
   registerReconcileCommand(cli, env);
   registerOperatorCommands(cli, env);
+  registerTopCommand(cli, env);
   registerCheckpointCommands(cli, env);
   return cli;
 }

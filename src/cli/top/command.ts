@@ -1,0 +1,99 @@
+import { request } from 'undici';
+import { duration, Wrong } from '../../config/kinds.ts';
+import { readEnvironment, readTextFile, type Environment } from '../../config/environment.ts';
+import { reachableHost } from '../../config/reachable-host.ts';
+import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { PoolsBody, QueueBody } from '../../http/admin/schemas.ts';
+import { sleep } from '../../lifecycle/sleep.ts';
+import { AdminClient } from '../admin-client.ts';
+import { frame, type Reading, type Scene } from './frame.ts';
+import { readSamples } from './samples.ts';
+import { openScreen } from './screen.ts';
+
+export interface TopOptions {
+  readonly interval: string;
+  readonly once?: true;
+}
+
+/** Longer than a server needs that is busy; a hung one shows as away. */
+const READ_WITHIN_MS = 3_000;
+const INTERVAL = duration('200ms', '1h', '1s');
+/** What goes away by itself. Everything else, such as a wrong key, ends the view. */
+const AWAY: readonly string[] = ['admin_unavailable', 'store_unavailable', 'queue_unavailable', 'shutting_down'];
+
+/** Live, or one frame. Throws invalid_request without a terminal, and what the admin API refuses with. */
+export async function top(env: Environment, { interval, once }: TopOptions): Promise<void> {
+  const intervalMs = INTERVAL.parse(interval);
+  if (intervalMs instanceof Wrong) throw new TryItNowError('invalid_request', `--interval ${interval} is no duration from 200ms to 1h; give one such as 2s`);
+  const client = new AdminClient(env);
+  const { values } = readEnvironment(env, readTextFile);
+  const metricsUrl = `http://${reachableHost(values.SERVER_HOST)}:${values.SERVER_PORT}/metrics`;
+  const read = (): Promise<Reading> => within(reading(client, metricsUrl), client.url);
+  if (once === true) {
+    const before = await read();
+    await sleep(intervalMs);
+    const lines = frame({ url: client.url, before, now: await read(), trouble: undefined, intervalMs }, process.stdout.columns || 80, Infinity);
+    console.log(lines.join('\n'));
+    return;
+  }
+  if (!process.stdout.isTTY || !process.stdin.isTTY) throw new TryItNowError('invalid_request', 'There is no terminal to draw on; --once prints one frame');
+  await watch(read, { url: client.url, intervalMs });
+}
+
+async function reading(client: AdminClient, metricsUrl: string): Promise<Reading> {
+  const [{ pools }, queue, samples] = await Promise.all([client.ask(PoolsBody, 'GET', '/pools'), client.ask(QueueBody, 'GET', '/queue'), metricsAt(metricsUrl)]);
+  return { atMs: Date.now(), pools, queue, samples };
+}
+
+/** The pools can be seen without them, for instance through a tunnel to the admin API alone. */
+async function metricsAt(url: string): Promise<Reading['samples']> {
+  try {
+    const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(READ_WITHIN_MS) });
+    return readSamples(statusCode === 200 ? await body.text() : '');
+  } catch {
+    return new Map();
+  }
+}
+
+async function within<T>(work: Promise<T>, url: string): Promise<T> {
+  const patience = new AbortController();
+  const late = sleep(READ_WITHIN_MS, patience.signal).then((): never => {
+    throw new TryItNowError('admin_unavailable', `${url} takes longer than ${READ_WITHIN_MS / 1_000} s`);
+  });
+  // Whichever comes second is nobody's business any more.
+  late.catch(() => undefined);
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    patience.abort();
+  }
+}
+
+async function watch(read: () => Promise<Reading>, { url, intervalMs }: Pick<Scene, 'url' | 'intervalMs'>): Promise<void> {
+  let scene: Scene = { url, intervalMs, before: undefined, now: undefined, trouble: undefined };
+  const screen = openScreen((columns, rows) => frame(scene, columns, rows));
+  try {
+    while (!screen.left.aborted) {
+      const startedAt = performance.now();
+      try {
+        const now = await Promise.race([read(), untilAborted(screen.left)]);
+        if (now === undefined) break;
+        scene = { ...scene, before: scene.trouble === undefined ? scene.now : undefined, now, trouble: undefined };
+      } catch (error) {
+        if (!(error instanceof TryItNowError) || !AWAY.includes(error.code)) throw error;
+        scene = { ...scene, trouble: { sinceMs: scene.trouble?.sinceMs ?? Date.now(), why: describeError(error) } };
+      }
+      screen.draw();
+      await sleep(Math.max(0, intervalMs - (performance.now() - startedAt)), screen.left);
+    }
+  } finally {
+    screen.close();
+  }
+  // A reading of a server that hangs may still be under way.
+  setTimeout(() => process.exit(), 0);
+}
+
+function untilAborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => { signal.addEventListener('abort', () => resolve(undefined), { once: true }); });
+}
