@@ -23,7 +23,7 @@ export interface Scene {
 
 /** From here on there is room for how long instances take to start. */
 const WIDE = 110;
-const NAME_WIDTH = 16;
+const NAME_WIDTH = 12;
 
 /** What is to be seen, in lines no longer than `columns`, at most `rows` of them. */
 export function frame(scene: Scene, columns: number, rows: number): readonly string[] {
@@ -45,11 +45,11 @@ function clock(ms: number): string {
 
 function pools({ before }: Scene, now: Reading, columns: number): string[] {
   const wide = columns >= WIDE;
-  const table = plainTable(['TEMPLATE', 'MODE', 'READY', 'OUT', 'STARTING', 'LEAVING', 'TARGET', 'MAX', 'TAKES/S', 'P50', 'P99', ...(wide ? ['STARTS/MIN', 'START P50', 'START P99', 'RELEASES/MIN'] : [])]);
+  const table = plainTable(['TEMPLATE', 'MODE', 'READY', 'OUT', 'START', 'LEAVE', 'MAX', 'TAKES/S', 'P50', 'P99', ...(wide ? ['STARTS/MIN', 'START P50', 'START P99', 'RELEASES/MIN'] : [])]);
   for (const pool of now.pools) {
     const { template, mode, ready, assigned, warming, leaving, target, capacity, breaker } = pool;
-    const name = cut(template, wide ? 2 * NAME_WIDTH : NAME_WIDTH);
-    table.push([name, breaker.open && mode === 'open' ? 'failing' : mode, ready, assigned, warming, leaving, target, capacity, ...takes(before, now, template), ...(wide ? starts(before, now, template) : [])]);
+    const name = cut(template, wide ? 3 * NAME_WIDTH : NAME_WIDTH);
+    table.push([name, breaker.open && mode === 'open' ? 'failing' : mode, `${ready}/${target}`, assigned, warming, leaving, capacity, ...takes(before, now, template), ...(wide ? starts(before, now, template) : [])]);
   }
   return [...table.toString().split('\n').map((line) => line.trimEnd()), ...now.pools.flatMap(remark)];
 }

@@ -6,6 +6,7 @@ const HOME = `${ESC}H`;
 const REST_OF_LINE = `${ESC}K`;
 const REST_OF_SCREEN = `${ESC}J`;
 const CTRL_C = '\u0003';
+const [COLUMNS, ROWS] = [80, 24];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Screen {
@@ -27,8 +28,8 @@ export function openScreen(lines: (columns: number, rows: number) => readonly st
   // One write a frame, over the one before: nothing flickers.
   const draw = (): void => {
     if (leaving.signal.aborted) return;
-    const { columns, rows } = stdout;
-    stdout.write(`${HOME}${lines(columns, rows).map((line) => `${line}${REST_OF_LINE}`).join('\r\n')}${REST_OF_SCREEN}`);
+    // A terminal that does not know its size says 0.
+    stdout.write(`${HOME}${lines(stdout.columns || COLUMNS, stdout.rows || ROWS).map((line) => `${line}${REST_OF_LINE}`).join('\r\n')}${REST_OF_SCREEN}`);
   };
   let open = true;
   const close = (): void => {
