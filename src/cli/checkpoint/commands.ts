@@ -113,7 +113,8 @@ async function atDesk(env: Environment, work: (desk: CheckpointDesk, signal: Abo
   const log = createLogger('warn', process.stderr);
   const stopped = new AbortController();
   const stop = (): void => stopped.abort(new TryItNowError('shutting_down', 'Stopped; what was started for this command is removed.'));
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop);
+  // Not `once`: the spinner ends the process itself at a signal that nobody else listens to any more.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop);
   const desk = await openCheckpointDesk(config, log);
   try {
     await work(desk, stopped.signal);

@@ -20,7 +20,8 @@ export async function waitUntilEmpty(client: AdminClient, names: readonly string
   const screen = ora({ stream: process.stderr, discardStdin: false, isEnabled: isTTY && columns > 0 });
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  // Not `once`: the spinner ends the process itself at a signal that nobody else listens to any more.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
   let shown = '';
   const say = (text: string): void => {
     if (text !== shown && !screen.isEnabled) process.stderr.write(`${text}\n`);

@@ -27,7 +27,7 @@ export async function info(env: Environment, { json }: JsonOptions): Promise<voi
   for (const { name, pending, in_flight: inFlight, redelivered, waiting_pulls: pulls } of consumers) table.push([name, pending, inFlight, redelivered, pulls]);
   console.log(table.toString());
   const oldest = stream.oldest_at === null ? '' : `, the oldest for ${distance(stream.oldest_at)}`;
-  console.log(`${counted(stream.messages, 'task is', 'tasks are')} not done yet${oldest}. ${counted(dead.messages, 'is', 'are')} dead${dead.messages === 0 ? '.' : ': try-it-now queue dead'}`);
+  console.log(`${counted(stream.messages, 'task is', 'tasks are')} not done yet${oldest}. ${dead.messages === 0 ? 'None is dead.' : `${counted(dead.messages, 'is', 'are')} dead: try-it-now queue dead`}`);
 }
 
 export async function peek(env: Environment, { json, limit }: LimitOptions): Promise<void> {
@@ -90,7 +90,7 @@ export async function purge(env: Environment, which: 'provision' | 'cleanup' | '
   }
   const answer = await client.ask(PurgedBody, 'POST', '/queue/purge', { which });
   if (json === true) printJson(answer);
-  else console.log(`${counted(answer.purged, 'task is', 'tasks are')} gone.${after(which === 'dead' ? 'provision' : which, which === 'dead')}`);
+  else console.log(`${counted(answer.purged, 'task is', 'tasks are')} gone.${answer.purged === 0 ? '' : after(which === 'dead' ? 'provision' : which, which === 'dead')}`);
 }
 
 function after(kind: 'provision' | 'cleanup', isDead: boolean): string {
