@@ -1,7 +1,6 @@
 import { ERROR_CATALOGUE, TryItNowError, describeError } from '../domain/errors.ts';
 
-export const VERDICTS = ['ok', 'warning', 'failure', 'not_looked_at'] as const;
-export type Verdict = (typeof VERDICTS)[number];
+type Verdict = 'ok' | 'warning' | 'failure' | 'not_looked_at';
 
 export interface Observation {
   /** A noun or two, unique within the part: `version`, `consumer provision-workers`. */

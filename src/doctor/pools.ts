@@ -8,7 +8,7 @@ import { failure, ok, warning, type Check, type Observation, type Shared } from 
 const PART = 'Pools';
 const SHOWN = 3;
 
-export interface PoolBooks {
+interface PoolBooks {
   readonly stats: ReadonlyMap<string, PoolStats>;
   readonly controls: ReadonlyMap<string, PoolControl>;
   readonly breakers: ReadonlyMap<string, BreakerReading>;

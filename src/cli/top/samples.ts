@@ -1,6 +1,6 @@
 import parse from 'parse-prometheus-text-format';
 
-export interface Sample {
+interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
