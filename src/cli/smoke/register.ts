@@ -11,9 +11,11 @@ export function registerSmokeCommand(cli: Command, env: Environment): void {
     .option('--url <url>', 'where the API is; without it SERVER_HOST and SERVER_PORT')
     .option('--json', 'print JSON')
     .addHelpText('after', `
-The key of the API comes from API_KEY_FILE or API_KEY. The instance is given back also after a failure and after Ctrl-C.
+The key of the API comes from API_KEY_FILE or API_KEY. The instance is given
+back also after a failure and after Ctrl-C.
 
-Exit code: 0 when every step passed, 1 when one failed, 130 after Ctrl-C, 78 when a setting is wrong.
+Exit code: 0 when every step passed, 1 when one failed, 130 after Ctrl-C,
+78 when a setting is wrong.
 
 Examples:
   try-it-now smoke

@@ -10,10 +10,12 @@ export function registerTopCommand(cli: Command, env: Environment): void {
     .option('--interval <duration>', 'how often to look, such as 2s or 500ms', '1s')
     .option('--once', 'look twice, that far apart, and print what was seen, for scripts')
     .addHelpText('after', `
-Rates and latencies are of the time between two looks. It asks the server's admin API: ADMIN_URL (http and ADMIN_ADDR without
-it), with OPERATOR_KEY_FILE or OPERATOR_KEY; and SERVER_HOST, SERVER_PORT for the metrics.
+Rates and latencies are of the time between two looks. It asks the server's
+admin API: ADMIN_URL (http and ADMIN_ADDR without it), with OPERATOR_KEY_FILE or
+OPERATOR_KEY; and SERVER_HOST, SERVER_PORT for the metrics.
 
-Exit code: 0 when it was left, 1 when the server refuses, or does not answer to --once, 78 when a setting is wrong.
+Exit code: 0 when it was left, 1 when the server refuses, or does not answer to
+--once, 78 when a setting is wrong.
 
 Examples:
   try-it-now top
