@@ -57,7 +57,7 @@ export async function openAppParts(options: PartsOptions, wakes: Wakes, releaser
   await requireEngineOfInstances(engine, config, store);
   const runtime = createRuntime(engine, config, log);
   releasers.push('runtime', () => runtime.close());
-  await prepareRuntime(runtime, config);
+  await prepareRuntime(runtime, config, log);
   const restoring = openRestoreParts({ config, engine, use: 'server', promotions: store.promotions, log, releasers });
   await requireRestores(config, restoring);
   await promoteConfigured({ catalogue, checkpointing: restoring.checkpointing, shelf: restoring.shelf, promotions: store.promotions, log });

@@ -30,7 +30,7 @@ export interface App {
   stop(): Promise<void>;
 }
 
-const BEARABLE_AT_START: readonly ErrorCode[] = ['database_unavailable', 'database_failed', 'container_failed', 'queue_unavailable'];
+const BEARABLE_AT_START: readonly ErrorCode[] = ['database_unavailable', 'database_failed', 'container_failed', 'image_missing', 'queue_unavailable'];
 
 /** The composition root. Throws what the part that could not be had throws; what was started by then is stopped again. */
 export async function startApp(options: AppOptions): Promise<App> {
