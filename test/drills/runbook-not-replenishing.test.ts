@@ -68,7 +68,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
       return lines;
     }, PATIENT);
     expect(failed?.reason).toContain('CONTAINER_PORT_RANGE_START');
-    await desk.settled({ mayDie: /no free port/ });
+    // Nobody has to look into what passes by itself.
+    await desk.settled();
     expect(await desk.visit(await desk.acquire())).toBe(200);
   });
 
