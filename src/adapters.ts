@@ -64,12 +64,24 @@ export function connectDatabases({ database, deployment, templates }: Config, us
   return database === undefined ? undefined : connectMariadb({ ...database, deployment, mountedAt: DATABASE_MOUNT, catalogue: templates, tidiesSeeds: use === 'server', log });
 }
 
-/** Prepares the runtime's host, and names the setting that would let a wrong choice pass. */
-export async function prepareRuntime(runtime: ContainerRuntime, config: Config): Promise<void> {
+/**
+ * Prepares the runtime's host, and names the setting that would let a wrong choice pass. Templates whose image is missing are
+ * left to fail by themselves, and to recover once it is there, as long as another one has its image. Throws engine_unavailable, image_missing.
+ */
+export async function prepareRuntime(runtime: ContainerRuntime, config: Config, log: Log): Promise<void> {
   try {
     await runtime.prepare(config.templates);
   } catch (error) {
-    if (!(error instanceof TryItNowError) || error.code !== 'engine_unavailable') throw error;
+    if (!(error instanceof TryItNowError)) throw error;
+    if (error.code === 'image_missing' && isSome(error.details?.['templates'], config.templates.length)) {
+      log.error({ reason: error.message, templates: error.details?.['templates'] }, 'Templates without their image are not filled until it is there');
+      return;
+    }
+    if (error.code !== 'engine_unavailable') throw error;
     throw new TryItNowError('engine_unavailable', `${error.message} (CONTAINER_MODE is ${config.containers.mode}; CONTAINER_MODE=simulated runs without an engine)`, { cause: error });
   }
+}
+
+function isSome(missing: unknown, all: number): boolean {
+  return Array.isArray(missing) && missing.length < all;
 }

@@ -1,4 +1,5 @@
-import { startApp, type Role } from '../app.ts';
+import { startApp } from '../app.ts';
+import type { Role } from '../app-parts.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { untilStopped } from '../lifecycle/signals.ts';

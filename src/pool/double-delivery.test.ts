@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CleanupTask, ProvisionTask } from '../domain/task.ts';
@@ -33,6 +33,8 @@ const PROVISION_REQUESTS = 11;
 const CLEANUP_REQUESTS = 6;
 const FAILURES = 'try_it_now_provision_failures_total';
 const never: TaskContext = { attempt: 1, signal: new AbortController().signal };
+// Many tasks at once listen to it.
+setMaxListeners(0, never.signal);
 
 const releasers = new Releasers();
 const host = new SimulatedHost();

@@ -421,6 +421,8 @@ export interface TaskHandlers {
 export interface NodeRegistry {
   /** Tells where this node's instances are reached, and what runs them. */
   announce(engine: ContainerRuntime['engine']): Promise<void>;
+  /** What ran this node's instances when it was last announced; undefined for one that never was. Throws store_unavailable. */
+  engine(): Promise<ContainerRuntime['engine'] | undefined>;
 }
 
 export interface Proxy {

@@ -25,7 +25,8 @@ const OUTAGE_PAUSE_MS = 10_000;
  * The provision saga: ticket → record → port → database, and restore or cold start → readiness → activation → name →
  * warm-up through the proxy → ready. Each attempt bears names of its own, holds a lease, and notes each step before the
  * next begins; whoever finds its lease over takes down what it left and begins anew. A failed attempt is undone by the
- * cleanup saga and thrown, for the queue to try again, unless it opened the template's breaker.
+ * cleanup saga and thrown, for the queue to try again, unless it opened the template's breaker: then it is dead, or, when a
+ * part was away, planned anew after the pause.
  */
 export async function provision(parts: ProvisionParts, task: ProvisionTask, context: TaskContext): Promise<void> {
   const { catalogue, observer, log } = parts;
@@ -57,7 +58,12 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
     observer.provision(template.name, attempt.method, 'failure', performance.now() - attempt.startedAt);
     observer.provisionFailed(template.name, error instanceof TryItNowError ? error.code : 'internal_error');
     await undo(parts, instance);
-    throw await judged(parts, template, error);
+    const verdict = await judged(parts, template, error);
+    if (verdict.kind === 'failed') throw verdict.error;
+    // As good as never planned: it is planned anew when the pause is over, and nobody has to look into it.
+    await giveUpTicket(parts, task);
+    log.error({ instance: task.id, template: template.name, attempt: context.attempt, retryInMs: verdict.pauseMs, reason: describeError(error) }, 'Provision task failed');
+    return;
   }
   const durationMs = performance.now() - attempt.startedAt;
   observer.provision(template.name, attempt.method, 'success', durationMs);
@@ -131,21 +137,28 @@ function isOutage(error: unknown): boolean {
   return error instanceof TryItNowError && OUTAGES.has(error.code);
 }
 
-/** Counts the failure against the template; the error to throw is one that is not retried when its breaker is open. */
-async function judged({ arrivals, catalogue, observer, log }: ProvisionParts, { name }: Template, error: unknown): Promise<unknown> {
+type Verdict =
+  | { readonly kind: 'failed'; readonly error: unknown }
+  /** What it waits for is away, and the template pauses meanwhile. */
+  | { readonly kind: 'put_off'; readonly pauseMs: number };
+
+/** Counts the failure against the template. What failed once its breaker is open is not retried: it is an error that says so, or put off in an outage. */
+async function judged({ arrivals, catalogue, observer, log }: ProvisionParts, { name }: Template, error: unknown): Promise<Verdict> {
   // Being taken away says nothing about the template.
-  if (error instanceof TryItNowError && error.code === 'conflicting_change') return error;
-  const breaker = await arrivals.recordFailure(name, catalogue.version(name) ?? '', isOutage(error) ? OUTAGE_PAUSE_MS : undefined).catch((failure: unknown) => {
+  if (error instanceof TryItNowError && error.code === 'conflicting_change') return { kind: 'failed', error };
+  const outage = isOutage(error);
+  const breaker = await arrivals.recordFailure(name, catalogue.version(name) ?? '', outage ? OUTAGE_PAUSE_MS : undefined).catch((failure: unknown) => {
     // The queue tries again, and the failure counts then.
     if (failure instanceof TryItNowError && failure.code === 'store_unavailable') return undefined;
     throw failure;
   });
-  if (breaker === undefined || breaker.pauseMs === 0) return error;
+  if (breaker === undefined || breaker.pauseMs === 0) return { kind: 'failed', error };
   const { opened, pauseMs, failures } = breaker;
   const reason = describeError(error);
   if (opened) {
     observer.breaker(name, true);
     log.error({ template: name, failures, pauseMs, reason }, 'Template keeps failing; it is not refilled for a while, and then tried one instance at a time');
   }
-  return new TryItNowError('template_failing', `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} s: ${reason}`, { cause: error });
+  if (outage) return { kind: 'put_off', pauseMs };
+  return { kind: 'failed', error: new TryItNowError('template_failing', `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} s: ${reason}`, { cause: error }) };
 }

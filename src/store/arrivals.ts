@@ -21,6 +21,7 @@ const MAX_PAUSE_MS = 5 * 60_000;
 
 export interface ArrivalsOptions {
   readonly node: string;
+  readonly portRange: { readonly start: number; readonly end: number };
   /** An attempt without a sign for this long counts as dead. */
   readonly leaseMs: number;
   /** Puts the books of ports in order: a store that lost its data has none until then. */
@@ -99,7 +100,8 @@ export class ValkeyArrivals implements Arrivals {
 
   async allocatePort(instance: Instance): Promise<Instance> {
     const { node, id } = instance;
-    const allocate = (): Promise<unknown> => this.#scripts.run('allocate-port', [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)], [id, attemptOf(instance)]);
+    const { start, end } = this.#options.portRange;
+    const allocate = (): Promise<unknown> => this.#scripts.run('allocate-port', [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)], [id, attemptOf(instance), start, end]);
     let reply = await allocate();
     if (reply === -2) {
       await this.#options.settlePorts();

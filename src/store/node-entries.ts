@@ -21,14 +21,15 @@ export class NodeEntries {
   upstream(text: string, port: number): Upstream | undefined {
     if (!this.#read.has(text)) {
       if (this.#read.size >= REMEMBERED) this.#read.clear();
-      this.#read.set(text, parse(text));
+      this.#read.set(text, readNodeEntry(text));
     }
     const node = this.#read.get(text);
     return node === undefined ? undefined : { ...node, port };
   }
 }
 
-function parse(text: string): NodeEntry | undefined {
+/** Undefined for an entry of another version. */
+export function readNodeEntry(text: string): NodeEntry | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);

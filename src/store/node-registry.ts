@@ -2,6 +2,7 @@ import type { Redis as Valkey } from 'iovalkey';
 import type { ContainerRuntime, NodeRegistry } from '../pool/ports.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
+import { readNodeEntry } from './node-entries.ts';
 
 export class ValkeyNodeRegistry implements NodeRegistry {
   readonly #client: Valkey;
@@ -15,6 +16,15 @@ export class ValkeyNodeRegistry implements NodeRegistry {
   async announce(engine: ContainerRuntime['engine']): Promise<void> {
     try {
       await this.#client.hset(keys.nodes, this.#node.name, JSON.stringify({ v: 1, address: this.#node.address, engine, seenAtMs: Date.now() }));
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  async engine(): Promise<ContainerRuntime['engine'] | undefined> {
+    try {
+      const text = await this.#client.hget(keys.nodes, this.#node.name);
+      return text === null ? undefined : readNodeEntry(text)?.engine;
     } catch (error) {
       throw storeError(error);
     }

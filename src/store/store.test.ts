@@ -366,11 +366,28 @@ describe('refill', () => {
   });
 });
 
+it('gives out no port again that the range no longer holds', async () => {
+  await using narrow = await startStore({ portRange: { start: 21_000, end: 21_000 } });
+  // Both have rested long enough; the second is of the time when the range was wider.
+  await narrow.valkey.del(keys.availablePorts('node0'));
+  await narrow.valkey.zadd(keys.coolingPorts('node0'), 1, '21000', 1, '21001');
+  const [first = '', second = ''] = await narrow.arrivals.reserve(tiny);
+  expect((await warm(narrow, tiny, first)).port).toBe(21_000);
+  await expect(warm(narrow, tiny, second)).rejects.toMatchObject({ code: 'no_free_port' });
+});
+
 it('puts the books of ports back when an instance asks for one and there are none', async () => {
   const [id = ''] = await store.arrivals.reserve(tiny);
   await store.valkey.del(keys.availablePorts('node0'), keys.coolingPorts('node0'), keys.heldPorts('node0'));
   expect((await warm(store, tiny, id)).port).not.toBeNull();
   await expectPortsToBalance();
+});
+
+it('knows what ran a node\'s instances when it was last announced', async () => {
+  await using fresh = await startStore();
+  expect(await fresh.registry.engine()).toBeUndefined();
+  await fresh.registry.announce('podman');
+  expect(await fresh.registry.engine()).toBe('podman');
 });
 
 it('brings a cleanup up again at once that could not be queued', async () => {

@@ -13,7 +13,7 @@ export function outageTable(outcomes: readonly Outcome[]): string {
 }
 
 function lost({ lost: things, givenUp }: Outcome): string {
-  return [...things, ...(givenUp === 0 ? [] : [`${givenUp} tasks kept as dead`])].join('; ') || 'nothing';
+  return [...things, ...(givenUp === 0 ? [] : [`${givenUp} task${givenUp === 1 ? '' : 's'} kept as dead`])].join('; ') || 'nothing';
 }
 
 function acquirers({ asked, slowestAnswerMs }: Outcome): string {

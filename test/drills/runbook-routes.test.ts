@@ -8,6 +8,8 @@ import { eventually } from '../support/eventually.ts';
 import { Desk, PATIENT } from '../support/runbook-desk.ts';
 
 const REPAIRS = 'try_it_now_reconcile_repairs_total{kind="proxy"}';
+/** The loops that ask Caddy, in the order of their names. */
+const WATCHING = ['proxy keeper', 'reconciler'];
 
 describe('Caddy without our server', () => {
   let folder: string;
@@ -41,13 +43,15 @@ describe('Caddy without our server', () => {
     await caddy.server.stop();
     // The refill of what is handed out now cannot be reached through the proxy for a while.
     const second = await desk.acquire();
-    await eventually(() => expect(desk.book.with('Loop failed').map(({ loop }) => loop)).toEqual(['reconciler']), PATIENT);
+    const loops = (text: string): unknown[] => desk.book.with(text).map(({ loop }) => loop).sort();
+    await eventually(() => expect(loops('Loop failed')).toEqual(WATCHING), PATIENT);
     await using again = await launchCaddy({ dir: folder, adminPort: Number(new URL(caddy.adminUrl).port) });
     expect(again.adminUrl).toBe(caddy.adminUrl);
     await eventually(async () => expect([await desk.visit(visitor), await desk.visit(second)]).toEqual([200, 200]), PATIENT);
     await desk.settled();
     expect(await desk.stats()).toMatchObject({ ready: 3, assigned: 2, warming: 0, leaving: 0 });
-    expect(desk.book.with('Loop recovered').map(({ loop }) => loop)).toEqual(['reconciler']);
-    expect(desk.book.with('Loop failed')).toHaveLength(1);
+    // One line on each edge from each of them, however long it lasted.
+    await eventually(() => expect(loops('Loop recovered')).toEqual(WATCHING), PATIENT);
+    expect(loops('Loop failed')).toEqual(WATCHING);
   });
 });

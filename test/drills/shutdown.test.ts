@@ -39,6 +39,8 @@ async function serve({ stack: { config, valkey, nats, caddy, api } }: Desk, simu
     PROXY_LISTEN: config.proxy.listen, SERVER_PORT: new URL(api).port, ADMIN_ADDR: `127.0.0.1:${config.admin.port}`, DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`, DEPLOYMENT: config.deployment,
     CONTAINER_PORT_RANGE_START: String(start), CONTAINER_PORT_RANGE_END: String(end), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', CRIU_ENABLED: 'false',
     POOL_TARGET_SIZE: String(pool.target), POOL_MAX_SIZE: String(pool.max), QUEUE_WORKER_COUNT: '2', SHUTDOWN_GRACE: grace,
+    // What was cut off is handed out again this much later.
+    QUEUE_ACK_WAIT: '6s',
   });
   await eventually(() => expect(program.output).toContain('Try It Now started'), PATIENT);
   return program;

@@ -130,7 +130,7 @@ function booksOf({ config, nats, caddy, proxy }: Stack, socketPath: string): Boo
   const { start, end } = config.containers.portRange;
   return {
     valkeyPort: config.valkey.port, natsUrl: nats.url, caddyAdminUrl: caddy.adminUrl, proxyPort: Number(new URL(proxy).port), deployment: config.deployment, portRange: [start, end],
-    engine: { kind: config.containers.mode === 'podman' ? 'podman' : 'simulated', socketPath },
+    engine: { kind: config.containers.mode === 'simulated' ? 'simulated' : 'podman', socketPath },
     targets: Object.fromEntries(config.templates.map(({ name, pool }) => [name, pool.target])),
   };
 }

@@ -77,10 +77,11 @@ export class EngineRuntime implements ContainerRuntime {
 
   async prepare(templates: readonly Template[]): Promise<void> {
     await this.#look('answer', () => this.#docker.ping());
-    await this.#requireImages(templates);
     // The rules come first: they name interfaces that need not exist yet, so no instance is ever without them.
     await ensureRules(this.#plan, await this.#resolvers());
     for (const network of new Set(templates.map((template) => this.#networkOf(template)))) await this.#ensureNetwork(network);
+    // Last, so that the other templates can do without one that lacks its image.
+    await this.#requireImages(templates);
   }
 
   async start(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
@@ -223,7 +224,7 @@ export class EngineRuntime implements ContainerRuntime {
     const list = templates.map(({ image, name }) => `${image} (template ${name})`).join(', ');
     const { engine } = this;
     const image = templates[0]?.image ?? 'IMAGE';
-    return new TryItNowError('image_missing', `${this.#dialect.title} does not have ${list}. Build it here (${engine} build -t ${image} FOLDER) or fetch it (${engine} pull ${image}).`);
+    return new TryItNowError('image_missing', `${this.#dialect.title} does not have ${list}. Build it here (${engine} build -t ${image} FOLDER) or fetch it (${engine} pull ${image}).`, { details: { templates: templates.map(({ name }) => name) } });
   }
 
   async #findNetwork(name: string): Promise<Awaited<ReturnType<Dialect['findNetwork']>>> {

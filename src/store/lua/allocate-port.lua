@@ -1,11 +1,13 @@
 -- One port for one attempt, once. Ports whose cool-down is over come back first.
 -- KEYS[1] instances  [2] available_ports  [3] cooling_ports  [4] held_ports   ARGV[1] id  [2] attempt
+-- [3] range start  [4] range end
 -- Returns the record's text, 0 when it is not this attempt's any more, -1 when no port is free,
 -- -2 when there are no books of ports at all
 local rested = redis.call('ZRANGE', KEYS[3], '-inf', now_ms(), 'BYSCORE', 'LIMIT', 0, 100)
 for _, port in ipairs(rested) do
   redis.call('ZREM', KEYS[3], port)
-  redis.call('SADD', KEYS[2], port)
+  -- The range may have become narrower while it rested.
+  if tonumber(port) >= tonumber(ARGV[3]) and tonumber(port) <= tonumber(ARGV[4]) then redis.call('SADD', KEYS[2], port) end
 end
 local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
 if not record then return 0 end
