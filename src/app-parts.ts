@@ -7,6 +7,7 @@ import { Catalogue } from './domain/template.ts';
 import type { Releasers } from './lifecycle/releasers.ts';
 import { promoteConfigured } from './pool/checkpoints.ts';
 import { DeliveryCheck } from './pool/delivery-check.ts';
+import { poolStandings } from './pool/standing.ts';
 import { CaddyProxy } from './proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from './queue/connection.ts';
 import { queueDepth } from './queue/depth.ts';
@@ -89,10 +90,12 @@ function createMetrics({ config, version, store, connection, proxy }: { readonly
     templates: config.templates.map(({ name }) => name), version,
     sources: {
       stats: () => store.census.stats(config.templates),
+      standings: () => poolStandings({ ...store, clock: systemClock }, config.templates.map(({ name }) => name)),
       queue: async () => {
         const depth = await queueDepth(connection);
         return {
-          consumers: new Map(depth.consumers.map(({ consumer, pending, outstanding }) => [consumer, { pending, inFlight: outstanding }])),
+          consumers: new Map(depth.consumers.map(({ consumer, pending, outstanding, redelivered }) => [consumer, { pending, inFlight: outstanding, redelivered }])),
+          oldestAgeMs: depth.oldestAtMs === undefined ? 0 : Math.max(0, systemClock.now() - depth.oldestAtMs),
           dead: new Map([['PROVISIONING_DEAD', depth.dead]]),
         };
       },
