@@ -121,7 +121,9 @@ describe('a scrape', () => {
     expect(await value(counted, 'try_it_now_queue_pending{consumer="provision-workers"}')).toBe(7);
     expect(await value(counted, 'try_it_now_queue_in_flight{consumer="provision-workers"}')).toBe(2);
     expect(await value(counted, 'try_it_now_queue_dead{stream="PROVISIONING_DEAD"}')).toBe(1);
-    expect(await seriesOf(counted, 'try_it_now_dependency_up')).toEqual(['try_it_now_dependency_up{dependency="valkey"} 1', 'try_it_now_dependency_up{dependency="nats"} 1']);
+    expect((await seriesOf(counted, 'try_it_now_dependency_up')).sort()).toEqual(['try_it_now_dependency_up{dependency="nats"} 1', 'try_it_now_dependency_up{dependency="valkey"} 1']);
+    expect(await value(counted, 'try_it_now_queue_redelivered{consumer="provision-workers"}')).toBe(1);
+    expect(await value(counted, 'try_it_now_queue_oldest_task_age_seconds')).toBe(42);
   });
 
   it.each([
