@@ -51,16 +51,20 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const { unfinished } = await reconcileAtStart(parts);
 
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
-  releasers.push('loops', () => Promise.race([Promise.all(loops.all.map((loop) => loop.stop())), sleep(config.server.shutdownGraceMs)]));
+  releasers.push('loops', async () => {
+    const ended = new AbortController();
+    await Promise.race([Promise.all(loops.all.map((loop) => loop.stop())), sleep(config.server.shutdownGraceMs, ended.signal)]);
+    ended.abort();
+  });
   await startHandling(parts, config, releasers);
   await resumeCleanups(pool);
   const demos = new DemoPool(pool);
   const port = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
 
   for (const loop of loops.all) loop.start();
-  const { replenisher, reaper, reconciler } = loops;
-  releasers.push('queue listener', connection.onReconnect(() => [replenisher, reaper].forEach((loop) => loop.retryNow())));
-  store.onReturn(() => [replenisher, reaper, reconciler].forEach((loop) => loop.retryNow()));
+  const { replenisher, reaper, tickets, reconciler } = loops;
+  releasers.push('queue listener', connection.onReconnect(() => [replenisher, tickets].forEach((loop) => loop.retryNow())));
+  store.onReturn(() => [replenisher, reaper, tickets, reconciler].forEach((loop) => loop.retryNow()));
   if (unfinished) reconciler.nudge();
   log.info({ role, engine: pool.runtime.engine, node: config.node.name, port, templates: config.templates.map(({ name }) => name) }, 'Try It Now started');
   return { demos, runtime: pool.runtime, port, stop: () => releasers.releaseAll(log) };

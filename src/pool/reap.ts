@@ -35,8 +35,6 @@ export async function reap(parts: ReapParts): Promise<void> {
     await Promise.all(drained.map((instance) => sendAway(parts, instance, 'drained', { from: ['ready', 'assigned'], generation: instance.generation })));
   }
 
-  await settleTickets(parts);
-
   for (const instance of await departures.overdue(BATCH)) queueCleanup(parts, instance);
 }
 
@@ -47,8 +45,11 @@ export async function resumeCleanups(parts: Pick<ReapParts, 'census' | 'queue' |
   }
 }
 
-/** The room of tickets that nothing will come of is given back: at once when the queue holds no task at all, else when their time is up. */
-async function settleTickets(parts: ReapParts): Promise<void> {
+/**
+ * The room of tickets that nothing will come of is given back: at once when the queue holds no task at all, else when their
+ * time is up. Apart from the rounds of `reap`, which must not wait for a queue that is away. Throws queue_unavailable.
+ */
+export async function settleTickets(parts: ReapParts): Promise<void> {
   for (const hopeless of [forsakenTickets, overdueTickets]) {
     for (const ticket of await hopeless(parts)) {
       await giveUpTicket(parts, ticket);

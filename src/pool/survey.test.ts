@@ -15,7 +15,7 @@ import { Gate, LogBook, TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, stock, warm, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { mend, type MendParts } from './mend.ts';
-import { reap, resumeCleanups } from './reap.ts';
+import { settleTickets, resumeCleanups } from './reap.ts';
 import { survey } from './survey.ts';
 import { Catalogue } from '../domain/template.ts';
 
@@ -184,7 +184,7 @@ describe('room that nothing will come of', () => {
     await store.valkey.zadd(keys.warming('other'), 'XX', Date.now() + 15_000, id);
     return id;
   };
-  const reapOnce = () => reap({ ...parts, catalogue: new Catalogue([tiny, other]) });
+  const reapOnce = () => settleTickets({ ...parts, catalogue: new Catalogue([tiny, other]) });
   const ticketOf = (id: string): Promise<string | null> => store.valkey.zscore(keys.warming('other'), id);
 
   it('is given back at once, long before its time is up', async () => {

@@ -69,6 +69,11 @@ function differs(wanted: object, found: object): boolean {
 
 const failedWith = (error: unknown, code: number): boolean => error instanceof JetStreamApiError && error.code === code;
 
+/** Whether NATS says that a stream or consumer is not there, and not something else. */
+export function isMissing(error: unknown): boolean {
+  return failedWith(error, STREAM_NOT_FOUND) || failedWith(error, CONSUMER_NOT_FOUND);
+}
+
 async function ensureStream({ manager }: QueueConnection, wanted: Partial<StreamConfig> & { name: string }): Promise<boolean> {
   const found = await manager.streams.info(wanted.name).catch((error: unknown) => {
     if (failedWith(error, STREAM_NOT_FOUND)) return undefined;
