@@ -101,6 +101,15 @@ describe('take', () => {
     expect(await store.takes.take(click({ idempotencyKey: 'k' }))).toMatchObject({ kind: 'taken' });
   });
 
+  it('forgets a key when its instance can be held no longer', async () => {
+    await stock(store, tiny);
+    await taken({ idempotencyKey: 'k' });
+    const [key] = await store.valkey.keys('idempotency:*');
+    const lifeMs = await store.valkey.pttl(key ?? '');
+    expect(lifeMs).toBeGreaterThan(tiny.ttl.defaultMs);
+    expect(lifeMs).toBeLessThanOrEqual(tiny.ttl.maxMs);
+  });
+
   it('refuses a key that stands for another template', async () => {
     const other = template({ name: 'other' });
     await stock(store, tiny);
