@@ -6,7 +6,7 @@ import { reap, settleTickets } from './pool/reap.ts';
 import { reconcile } from './pool/reconcile.ts';
 import { replenish } from './pool/replenish.ts';
 import { StockHealth } from './pool/stock-health.ts';
-import { ensureStreams } from './queue/stream-and-consumers.ts';
+import { putStreamsBack } from './queue/stream-and-consumers.ts';
 
 export interface LoopOptions {
   readonly config: Config;
@@ -51,7 +51,7 @@ export function createLoops({ pool, connection, caddy, metrics }: AppParts, { co
   const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
   const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, async () => {
     if (!connection.connected) return;
-    const made = await ensureStreams(connection);
+    const made = await putStreamsBack(connection);
     if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; they are back');
   });
   const health = new StockHealth(pool);

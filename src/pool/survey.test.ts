@@ -226,7 +226,7 @@ it('queues the cleanups of this node again, and no other\'s', async () => {
   for (const instance of [one, two]) await store.departures.release(instance, 'released', { from: ['ready'] });
   await store.valkey.hset(keys.instances, two.id, JSON.stringify({ ...(await store.takes.find(two.id))?.instance, node: 'node7' }));
   const queued: string[] = [];
-  await resumeCleanups({ census: store.census, departures: store.departures, log, node: { name: 'node0' }, queue: { ...parts.queue, publishCleanup: ({ id }) => { queued.push(id); return Promise.resolve(); } } });
+  await resumeCleanups({ census: store.census, departures: store.departures, log, queue: { ...parts.queue, publishCleanup: ({ id }) => { queued.push(id); return Promise.resolve(); } } }, { node: 'node0' });
   expect(queued).toEqual([one.id]);
 });
 

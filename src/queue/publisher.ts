@@ -5,7 +5,7 @@ import type { Task } from '../domain/task.ts';
 import type { TaskQueue } from '../pool/ports.ts';
 import type { QueueConnection } from './connection.ts';
 import { PROVISION_CONSUMER, STREAM, subjectOf } from './names.ts';
-import { ensureStreams, isMissing } from './stream-and-consumers.ts';
+import { isMissing, putStreamsBack } from './stream-and-consumers.ts';
 import { encodeTask } from './task-payload.ts';
 
 const PUBLISH_TIMEOUT_MS = 2_000;
@@ -31,8 +31,8 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
   let repair: Promise<void> | undefined;
 
   /** Many tasks notice the missing stream at once; one of them puts it back. */
-  const putStreamsBack = (): Promise<void> => {
-    repair ??= ensureStreams(connection)
+  const restore = (): Promise<void> => {
+    repair ??= putStreamsBack(connection)
       .then((made) => {
         if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; the publisher made them');
       })
@@ -48,7 +48,7 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
       await send();
     } catch (error) {
       if (!nobodyStores(error)) throw error;
-      await putStreamsBack();
+      await restore();
       await send();
     }
   };
