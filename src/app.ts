@@ -52,16 +52,24 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const { unfinished } = await reconcileAtStart(parts);
 
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
-  releasers.push('loops', () => Promise.race([Promise.all(loops.all.map((loop) => loop.stop())), sleep(config.server.shutdownGraceMs)]));
+  releasers.push('loops', async () => {
+    const ended = new AbortController();
+    await Promise.race([Promise.all(loops.all.map((loop) => loop.stop())), sleep(config.server.shutdownGraceMs, ended.signal)]);
+    ended.abort();
+  });
   await startHandling(parts, config, releasers);
-  await resumeCleanups(pool);
+  await resumeCleanups(pool, { node: config.node.name });
   const demos = new DemoPool(pool);
   const port = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
 
   for (const loop of loops.all) loop.start();
-  const { replenisher, reaper, reconciler } = loops;
-  releasers.push('queue listener', connection.onReconnect(() => [replenisher, reaper].forEach((loop) => loop.retryNow())));
-  store.onReturn(() => [replenisher, reaper, reconciler].forEach((loop) => loop.retryNow()));
+  const { replenisher, reaper, tickets, reconciler } = loops;
+  releasers.push('queue listener', connection.onReconnect(() => [replenisher, tickets].forEach((loop) => loop.retryNow())));
+  releasers.push('listener for lost tasks', connection.onTasksLost(() => {
+    [replenisher, tickets].forEach((loop) => loop.retryNow());
+    void resumeCleanups(pool).catch((error: unknown) => log.warn({ reason: describeError(error) }, 'Cleanups whose tasks are lost are not queued again yet; each is taken up when it is overdue'));
+  }));
+  store.onReturn(() => [replenisher, reaper, tickets, reconciler].forEach((loop) => loop.retryNow()));
   if (unfinished) reconciler.nudge();
   log.info({ role, engine: pool.runtime.engine, node: config.node.name, port, templates: config.templates.map(({ name }) => name) }, 'Try It Now started');
   return { demos, runtime: pool.runtime, port, stop: () => releasers.releaseAll(log) };

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { TryItNowError } from '../domain/errors.ts';
 
@@ -10,11 +11,11 @@ const DRAW_FROM = 7_000;
 const DRAW_BELOW = 8_000;
 const given = new Set<number>();
 
-/** A port that nobody listens on right now, and that this process has not drawn before. */
+/** A port that nobody listens on right now, neither on TCP nor on UDP, and that this process has not drawn before. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < DRAW_BELOW - DRAW_FROM; attempt += 1) {
     const port = randomInt(DRAW_FROM, DRAW_BELOW);
-    if (given.has(port) || !(await isFree(port, host))) continue;
+    if (given.has(port) || !(await isFree(port, host)) || !(await isFreeForUdp(port, host))) continue;
     given.add(port);
     return port;
   }
@@ -31,6 +32,14 @@ export async function isFree(port: number, host = '127.0.0.1'): Promise<boolean>
   return new Promise((resolve) => {
     server.once('error', () => resolve(false));
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+async function isFreeForUdp(port: number, host: string): Promise<boolean> {
+  const socket = createSocket('udp4');
+  return new Promise((resolve) => {
+    socket.once('error', () => { socket.close(); resolve(false); });
+    socket.bind({ port, address: host, exclusive: true }, () => socket.close(() => resolve(true)));
   });
 }
 

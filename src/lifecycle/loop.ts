@@ -16,6 +16,8 @@ export interface LoopOptions {
 }
 
 const UNWIND_MS = 3_000;
+/** After failed rounds: sooner than the next regular one at first, since most failures are over in a moment. */
+const RETRY = { baseMs: 500, maxMs: 30_000 };
 
 /** A background loop: rounds never overlap; failing rounds back off; one line on the edge of failing and of recovering. */
 export class Loop {
@@ -82,7 +84,7 @@ export class Loop {
         if (failures === 1) log.error({ loop: name, err: error, reason: describeError(error) }, 'Loop failed; trying again with backoff');
       }
       if (stopped()) return;
-      const pause = failures === 0 ? intervalMs * (0.9 + 0.2 * random()) : Math.max(intervalMs, backoffMs(failures, { baseMs: 500, maxMs: 30_000, random }));
+      const pause = failures === 0 ? intervalMs * (0.9 + 0.2 * random()) : backoffMs(failures, { baseMs: Math.min(intervalMs, RETRY.baseMs), maxMs: RETRY.maxMs, random });
       // A nudge must not cut a failing loop's backoff short, or a busy system would hammer what is down.
       await sleep(pause, failures === 0 ? this.#wake.signal : this.#backoff.signal);
       const gapMs = minGapMs - (performance.now() - startedAt);

@@ -31,4 +31,5 @@ export async function giveUpTicket(parts: ReleaseParts & { readonly arrivals: Ar
   const view = await parts.takes.find(id);
   if (view !== undefined) await sendAway(parts, view.instance, 'provision_failed', { from: ['warming'] });
   await parts.arrivals.cancelTicket(template, id);
+  parts.onDemand();
 }

@@ -64,7 +64,7 @@ async function bench(dead: readonly number[]): Promise<Bench> {
     log, metrics, instances,
     parts: {
       catalogue: new Catalogue([tiny]), takes: store.takes, departures: store.departures, queue, observer: metrics, log, deliveryCheck: new DeliveryCheck(new HttpProbe()),
-      address: { baseDomain: 'localhost', scheme: 'http', port: undefined }, onDemand: () => undefined,
+      address: { baseDomain: 'localhost', scheme: 'http', port: undefined }, runtime, node: { name: 'node0' }, onDemand: () => undefined,
     },
     counted: async () => (await store.valkey.mget(keys.hourlyRate(SUBJECT), keys.dailyRate(SUBJECT))).map((text) => (text === null ? null : Number(text))),
   };
@@ -102,6 +102,16 @@ it('replaces one that died after it was handed out when it is had again', async 
   expect([second.again, second.id]).toEqual([false, instances[1]?.id]);
   expect(await stateOf(first.id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
   expect(await counted()).toEqual([1, 1]);
+});
+
+it('leaves a visitor what they have worked in, when their app refuses a connection but still runs', async () => {
+  const { parts, instances } = await bench([]);
+  const first = await acquire(parts, click());
+  const running = await runtime.list();
+  await runtime.remove(instances[0]?.container ?? '');
+  const again = await acquire({ ...parts, runtime: { list: () => Promise.resolve(running) } }, click());
+  expect([again.again, again.id]).toEqual([true, first.id]);
+  expect(await stateOf(first.id)).toMatchObject({ state: 'assigned' });
 });
 
 it('lets a visitor who used up the limit have a dead one replaced', async () => {

@@ -1,8 +1,9 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
-import { TryItNowError } from '../domain/errors.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
-import type { TakeOutcome, Takes } from './ports.ts';
+import { hasEnded } from './has-ended.ts';
+import type { ContainerRuntime, TakeOutcome, Takes } from './ports.ts';
 import { sendAway, type ReleaseParts } from './release.ts';
 
 export interface AcquireRequest {
@@ -30,6 +31,8 @@ export interface AcquireParts extends ReleaseParts {
   readonly takes: Takes;
   readonly deliveryCheck: DeliveryCheck;
   readonly address: PublicAddress;
+  readonly runtime: Pick<ContainerRuntime, 'list'>;
+  readonly node: { readonly name: string };
 }
 
 type HandedOut = Extract<TakeOutcome, { kind: 'taken' | 'again' }>;
@@ -81,11 +84,22 @@ async function take(parts: AcquireParts, request: AcquireRequest, template: Temp
   const tookMs = performance.now() - startedAt;
   const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
   if (outcome.kind === 'taken' || outcome.kind === 'empty') onDemand();
-  const alive = handedOut === undefined || (await parts.deliveryCheck.isAlive(handedOut.upstream));
+  const alive = handedOut === undefined || (await parts.deliveryCheck.isAlive(handedOut.upstream)) || (handedOut.kind === 'again' && !(await isLost(parts, handedOut)));
   observer.take(template.name, alive ? outcome.kind : 'replaced', tookMs);
   if (handedOut === undefined) throw refusal(template, outcome as Exclude<TakeOutcome, HandedOut>);
   if (!alive) await sendDeadAway(parts, template, handedOut);
   return { outcome: handedOut, alive };
+}
+
+/** What a visitor has worked in already is not given up over one refused connection: an app may be starting itself anew. */
+async function isLost(parts: AcquireParts, { id }: HandedOut): Promise<boolean> {
+  try {
+    const view = await parts.takes.find(id);
+    return view !== undefined && (await hasEnded(parts, view.instance));
+  } catch (error) {
+    parts.log.debug({ instance: id, reason: describeError(error) }, 'Nobody can say whether an instance that does not answer still runs; its visitor keeps it');
+    return false;
+  }
 }
 
 async function sendDeadAway(parts: AcquireParts, template: Template, { id, upstream }: HandedOut): Promise<void> {

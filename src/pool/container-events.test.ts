@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Instance } from '../domain/instance.ts';
 import { Loop } from '../lifecycle/loop.ts';
@@ -9,6 +10,7 @@ import { LogBook, TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, stock, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { followContainers } from './container-events.ts';
+import type { ContainerSummary } from './ports.ts';
 
 const tiny = template();
 let releasers: Releasers;
@@ -30,7 +32,7 @@ async function follow(engine: { watch: typeof runtime.watch } = runtime): Promis
   releasers.push('nats', () => nats[Symbol.asyncDispose]());
   const counted = { looks: 0, demands: 0 };
   const parts = {
-    runtime: engine, takes: store.takes, departures: store.departures, queue: (await nats.publisher()).queue, observer: new Metrics({ templates: [tiny.name], version: 'test' }), log,
+    runtime: { watch: (gone: Parameters<typeof runtime.watch>[0], signal: AbortSignal) => engine.watch(gone, signal), list: () => runtime.list() }, node: { name: 'node0' }, takes: store.takes, departures: store.departures, queue: (await nats.publisher()).queue, observer: new Metrics({ templates: [tiny.name], version: 'test' }), log,
     onDemand: () => { counted.demands += 1; }, compareBooks: () => { counted.looks += 1; },
   };
   const loop = new Loop({ name: 'container events', intervalMs: 10, log: silent }, (signal) => followContainers(parts, signal));
@@ -62,6 +64,25 @@ describe('the events of the engine', () => {
     expect(await stateOf(other ?? his)).toBe('ready');
     expect(demands()).toBe(1);
     expect(log.with('ended by itself').map(({ fields }) => fields['instance']).sort()).toEqual([his.id, ready?.id ?? ''].sort());
+  });
+
+  it('of an end that came before the last start under the same name take nothing out, and have the books compared', async () => {
+    const [one] = await stock(store, tiny);
+    if (one === undefined) throw new Error('the pool was not stocked');
+    await started([one]);
+    let tell: ((container: ContainerSummary) => void) | undefined;
+    const { looks } = await follow({
+      watch: async (gone, signal) => {
+        tell = gone;
+        await once(signal, 'abort');
+      },
+    });
+    await eventually(() => expect(looks()).toBe(1));
+    const [listed] = await runtime.list();
+    if (listed === undefined) throw new Error('nothing runs');
+    tell?.({ ...listed, running: false });
+    await eventually(() => expect(looks()).toBe(2));
+    expect(await stateOf(one)).toBe('ready');
   });
 
   it('of a superseded attempt\'s container are nobody\'s loss', async () => {

@@ -1,10 +1,12 @@
 import { describeError } from '../domain/errors.ts';
 import { sleep } from '../lifecycle/sleep.ts';
+import { hasEnded } from './has-ended.ts';
 import type { ContainerRuntime, ContainerSummary, Takes } from './ports.ts';
 import { sendAway, type ReleaseParts } from './release.ts';
 
 export interface ContainerEventParts extends ReleaseParts {
-  readonly runtime: Pick<ContainerRuntime, 'watch'>;
+  readonly runtime: Pick<ContainerRuntime, 'watch' | 'list'>;
+  readonly node: { readonly name: string };
   readonly takes: Pick<Takes, 'find'>;
   /** Looks up what was not heard of. */
   readonly compareBooks: () => void;
@@ -38,6 +40,12 @@ async function takeOut(parts: ContainerEventParts, { name, instanceId }: Contain
     // Ours to end: a cleanup, or an attempt at a provision that will notice for itself.
     if (view === undefined || view.instance.container !== name) return;
     const { instance } = view;
+    if (instance.state !== 'ready' && instance.state !== 'assigned') return;
+    // A stream that is opened anew may tell of an end before the last start under the same name.
+    if (!(await hasEnded(parts, instance))) {
+      parts.compareBooks();
+      return;
+    }
     // No generation: a container that is gone does not come back, whatever its visitor does meanwhile.
     const gone = await sendAway(parts, instance, 'container_lost', { from: ['ready', 'assigned'] });
     if (gone !== undefined) parts.log.warn({ instance: instance.id, container: name, state: instance.state }, 'A container ended by itself; its instance is taken out');

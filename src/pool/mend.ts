@@ -1,7 +1,7 @@
 import { giveUpTicket } from './abandon.ts';
 import { REPAIR_KINDS, type Arrivals, type ContainerRuntime, type RepairKind, type TaskQueue } from './ports.ts';
 import { sendAway, type ReleaseParts } from './release.ts';
-import { isOrphan, orphanedDatabases, type Finding, type Survey, type SurveyParts } from './survey.ts';
+import { forsakenTickets, isOrphan, orphanedDatabases, type Finding, type Survey, type SurveyParts } from './survey.ts';
 
 export interface MendParts extends ReleaseParts, SurveyParts {
   readonly arrivals: Arrivals;
@@ -54,6 +54,7 @@ function jobsFor(parts: MendParts, { findings, oversights, records = [] }: Surve
     index: once('index', () => census.settleIndexes(records)),
     hostname: once('hostname', () => census.settleHostnames(records)),
     ticket: found('ticket').map(({ ticket }) => async () => {
+      if (!(await forsakenTickets(parts)).some(({ id }) => id === ticket.id)) return 0;
       await giveUpTicket(parts, ticket);
       return 1;
     }),

@@ -57,9 +57,11 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
     }
     observer.provision(template.name, attempt.method, 'failure', performance.now() - attempt.startedAt);
     observer.provisionFailed(template.name, error instanceof TryItNowError ? error.code : 'internal_error');
-    await undo(parts, instance);
+    const superseded = (await undo(parts, instance)) === 'superseded';
     const verdict = await judged(parts, template, error);
     if (verdict.kind === 'failed') throw verdict.error;
+    // The ticket serves the attempt that came after this one.
+    if (superseded) return;
     // As good as never planned: it is planned anew when the pause is over, and nobody has to look into it.
     await giveUpTicket(parts, task);
     log.error({ instance: task.id, template: template.name, attempt: context.attempt, retryInMs: verdict.pauseMs, reason: describeError(error) }, 'Provision task failed');
@@ -109,7 +111,7 @@ function databaseName({ databases }: ProvisionParts, template: Template, instanc
 }
 
 /** The ticket stays while the queue waits to try again, so that nobody plans a second instance in its place. */
-async function undo(parts: ProvisionParts, instance: Instance): Promise<void> {
+async function undo(parts: ProvisionParts, instance: Instance): Promise<'undone' | 'superseded'> {
   const { arrivals, departures, takes, observer, log, runtime, databases } = parts;
   try {
     await arrivals.renewTicket(instance.template, instance.id);
@@ -118,15 +120,17 @@ async function undo(parts: ProvisionParts, instance: Instance): Promise<void> {
     if (outcome.kind === 'releasing') {
       observer.release(instance.template, 'provision_failed');
       await takeDown(parts, outcome.instance);
-      return;
+      return 'undone';
     }
     // Somebody has it already, or cleans it up.
-    if ((await takes.find(instance.id))?.instance.attempt === instance.attempt) return;
+    if ((await takes.find(instance.id))?.instance.attempt === instance.attempt) return 'undone';
     // Superseded: the record is another attempt's by now, but what bears this attempt's names is still ours to remove.
     await runtime.remove(instance.container);
     if (instance.database !== null) await databases?.drop(instance.database);
+    return 'superseded';
   } catch (error) {
     log.warn({ instance: instance.id, reason: describeError(error) }, 'A failed provision could not be undone at once; the reaper will see to it');
+    return 'undone';
   }
 }
 

@@ -35,20 +35,24 @@ export async function reap(parts: ReapParts): Promise<void> {
     await Promise.all(drained.map((instance) => sendAway(parts, instance, 'drained', { from: ['ready', 'assigned'], generation: instance.generation })));
   }
 
-  await settleTickets(parts);
-
   for (const instance of await departures.overdue(BATCH)) queueCleanup(parts, instance);
 }
 
-/** At the start: nobody on this node is at a cleanup yet, and what an earlier process left may have lost its task. A second one does no harm. */
-export async function resumeCleanups(parts: Pick<ReapParts, 'census' | 'queue' | 'departures' | 'log'> & { readonly node: { readonly name: string } }): Promise<void> {
+/**
+ * Where tasks may be lost: of this node at the start, when nobody is at a cleanup yet, and of every node when the stream
+ * itself was. A second task for one cleanup does no harm.
+ */
+export async function resumeCleanups(parts: Pick<ReapParts, 'census' | 'queue' | 'departures' | 'log'>, { node }: { readonly node?: string } = {}): Promise<void> {
   for (const record of await parts.census.list()) {
-    if (record.node === parts.node.name && record.state === 'releasing') queueCleanup(parts, record);
+    if (record.state === 'releasing' && (node === undefined || record.node === node)) queueCleanup(parts, record);
   }
 }
 
-/** The room of tickets that nothing will come of is given back: at once when the queue holds no task at all, else when their time is up. */
-async function settleTickets(parts: ReapParts): Promise<void> {
+/**
+ * The room of tickets that nothing will come of is given back: at once when the queue holds no task at all, else when their
+ * time is up. Apart from the rounds of `reap`, which must not wait for a queue that is away. Throws queue_unavailable.
+ */
+export async function settleTickets(parts: ReapParts): Promise<void> {
   for (const hopeless of [forsakenTickets, overdueTickets]) {
     for (const ticket of await hopeless(parts)) {
       await giveUpTicket(parts, ticket);

@@ -15,7 +15,7 @@ import { Gate, LogBook, TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, stock, warm, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { mend, type MendParts } from './mend.ts';
-import { reap, resumeCleanups } from './reap.ts';
+import { settleTickets, resumeCleanups } from './reap.ts';
 import { survey } from './survey.ts';
 import { Catalogue } from '../domain/template.ts';
 
@@ -184,7 +184,7 @@ describe('room that nothing will come of', () => {
     await store.valkey.zadd(keys.warming('other'), 'XX', Date.now() + 15_000, id);
     return id;
   };
-  const reapOnce = () => reap({ ...parts, catalogue: new Catalogue([tiny, other]) });
+  const reapOnce = () => settleTickets({ ...parts, catalogue: new Catalogue([tiny, other]) });
   const ticketOf = (id: string): Promise<string | null> => store.valkey.zscore(keys.warming('other'), id);
 
   it('is given back at once, long before its time is up', async () => {
@@ -226,7 +226,7 @@ it('queues the cleanups of this node again, and no other\'s', async () => {
   for (const instance of [one, two]) await store.departures.release(instance, 'released', { from: ['ready'] });
   await store.valkey.hset(keys.instances, two.id, JSON.stringify({ ...(await store.takes.find(two.id))?.instance, node: 'node7' }));
   const queued: string[] = [];
-  await resumeCleanups({ census: store.census, departures: store.departures, log, node: { name: 'node0' }, queue: { ...parts.queue, publishCleanup: ({ id }) => { queued.push(id); return Promise.resolve(); } } });
+  await resumeCleanups({ census: store.census, departures: store.departures, log, queue: { ...parts.queue, publishCleanup: ({ id }) => { queued.push(id); return Promise.resolve(); } } }, { node: 'node0' });
   expect(queued).toEqual([one.id]);
 });
 

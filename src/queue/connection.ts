@@ -27,6 +27,10 @@ export interface QueueConnection {
   readonly connected: boolean;
   /** Called after every reconnect; returns how to stop that. */
   onReconnect(listener: () => void): () => void;
+  /** Called when the stream of tasks had to be made anew, so that what was in it is lost; returns how to stop that. */
+  onTasksLost(listener: () => void): () => void;
+  /** Said by whoever made the stream. */
+  tasksLost(): void;
   /** Resolves when connected, or when the signal is or becomes aborted. */
   untilConnected(signal: AbortSignal): Promise<void>;
   /** Sends what is still to be sent, then closes. */
@@ -95,6 +99,7 @@ export async function connectQueue(options: QueueConnectionOptions): Promise<Que
 
 function watch(nats: NatsConnection, manager: JetStreamManager, url: string, log: Log): QueueConnection {
   const listeners = new Set<() => void>();
+  const lossListeners = new Set<() => void>();
   const state = { connected: true, closing: false };
 
   const follow = async (): Promise<void> => {
@@ -127,6 +132,13 @@ function watch(nats: NatsConnection, manager: JetStreamManager, url: string, log
     onReconnect(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onTasksLost(listener) {
+      lossListeners.add(listener);
+      return () => lossListeners.delete(listener);
+    },
+    tasksLost() {
+      for (const listener of [...lossListeners]) listener();
     },
     async untilConnected(signal) {
       while (!state.connected && !signal.aborted) {

@@ -1,7 +1,7 @@
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { QueueConnection } from './connection.ts';
-import { ensureStreamsAndConsumers, type Consumers, type DeliveryPolicy } from './stream-and-consumers.ts';
+import { ensureStreamsAndConsumers, putStreamsAndConsumersBack, type Consumers, type DeliveryPolicy } from './stream-and-consumers.ts';
 
 export interface ConsumerKeeperOptions {
   readonly connection: QueueConnection;
@@ -43,9 +43,10 @@ export class ConsumerKeeper {
   }
 
   async #recover(cause: unknown, stopping: AbortSignal): Promise<void> {
-    const { connection, log } = this.#options;
+    const { connection, node, policy, log } = this.#options;
     try {
-      const { made } = await this.ensure();
+      this.#consumers = await putStreamsAndConsumersBack(connection, node, policy);
+      const { made } = this.#consumers;
       if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS had lost streams or consumers; the queue workers put them back');
       if (this.#failing) log.info({ url: connection.url }, 'Queue workers reach their consumers on NATS again');
       this.#failing = false;

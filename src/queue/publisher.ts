@@ -1,4 +1,3 @@
-import { JetStreamApiError } from '@nats-io/jetstream';
 import { RequestError, deadline } from '@nats-io/transport-node';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
@@ -6,7 +5,7 @@ import type { Task } from '../domain/task.ts';
 import type { TaskQueue } from '../pool/ports.ts';
 import type { QueueConnection } from './connection.ts';
 import { PROVISION_CONSUMER, STREAM, subjectOf } from './names.ts';
-import { ensureStreams } from './stream-and-consumers.ts';
+import { isMissing, putStreamsBack } from './stream-and-consumers.ts';
 import { encodeTask } from './task-payload.ts';
 
 const PUBLISH_TIMEOUT_MS = 2_000;
@@ -32,8 +31,8 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
   let repair: Promise<void> | undefined;
 
   /** Many tasks notice the missing stream at once; one of them puts it back. */
-  const putStreamsBack = (): Promise<void> => {
-    repair ??= ensureStreams(connection)
+  const restore = (): Promise<void> => {
+    repair ??= putStreamsBack(connection)
       .then((made) => {
         if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; the publisher made them');
       })
@@ -49,7 +48,7 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
       await send();
     } catch (error) {
       if (!nobodyStores(error)) throw error;
-      await putStreamsBack();
+      await restore();
       await send();
     }
   };
@@ -78,7 +77,7 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
         return { waiting, outstanding };
       } catch (error) {
         // Without its stream or consumer nothing waits: the workers and the publisher put both back empty.
-        if (error instanceof JetStreamApiError) return { waiting: 0, outstanding: 0 };
+        if (isMissing(error)) return { waiting: 0, outstanding: 0 };
         throw new TryItNowError('queue_unavailable', `NATS at ${connection.url} does not say how many tasks wait`, { cause: error });
       }
     },

@@ -3,6 +3,7 @@ import type { ConsumerConfig, ConsumerInfo, StreamConfig } from '@nats-io/jetstr
 import { nanos } from '@nats-io/transport-node';
 import { TryItNowError } from '../domain/errors.ts';
 import type { BackoffOptions } from '../lifecycle/backoff.ts';
+import { sleep } from '../lifecycle/sleep.ts';
 import type { QueueConnection } from './connection.ts';
 import { CLEANUP_SUBJECTS, DEAD_STREAM, DEAD_SUBJECTS, GIVEN_UP_CONSUMER, GIVEN_UP_SUBJECTS, PROVISION_CONSUMER, PROVISION_SUBJECT, STREAM, cleanupConsumer, cleanupSubject } from './names.ts';
 
@@ -69,11 +70,23 @@ function differs(wanted: object, found: object): boolean {
 
 const failedWith = (error: unknown, code: number): boolean => error instanceof JetStreamApiError && error.code === code;
 
-async function ensureStream({ manager }: QueueConnection, wanted: Partial<StreamConfig> & { name: string }): Promise<boolean> {
-  const found = await manager.streams.info(wanted.name).catch((error: unknown) => {
+/** Whether NATS says that a stream or consumer is not there, and not something else. */
+export function isMissing(error: unknown): boolean {
+  return failedWith(error, STREAM_NOT_FOUND) || failedWith(error, CONSUMER_NOT_FOUND);
+}
+
+async function streamConfig({ manager }: QueueConnection, name: string): Promise<StreamConfig | undefined> {
+  try {
+    return (await manager.streams.info(name)).config;
+  } catch (error) {
     if (failedWith(error, STREAM_NOT_FOUND)) return undefined;
     throw error;
-  });
+  }
+}
+
+async function ensureStream(connection: QueueConnection, wanted: Partial<StreamConfig> & { name: string }): Promise<boolean> {
+  const { manager } = connection;
+  const found = await streamConfig(connection, wanted.name);
   if (found === undefined) {
     await manager.streams.add(wanted).catch((error: unknown) => {
       if (!failedWith(error, SUBJECTS_OVERLAP)) throw error;
@@ -82,18 +95,32 @@ async function ensureStream({ manager }: QueueConnection, wanted: Partial<Stream
     return true;
   }
   for (const key of FIXED) {
-    if (found.config[key] !== wanted[key]) {
-      throw new TryItNowError('queue_conflict', `The NATS stream ${wanted.name} exists with ${key} "${found.config[key]}", but "${wanted[key] ?? ''}" is needed and NATS cannot change that; delete it with \`nats stream rm ${wanted.name}\``);
+    if (found[key] !== wanted[key]) {
+      throw new TryItNowError('queue_conflict', `The NATS stream ${wanted.name} exists with ${key} "${found[key]}", but "${wanted[key] ?? ''}" is needed and NATS cannot change that; delete it with \`nats stream rm ${wanted.name}\``);
     }
   }
-  if (differs(wanted, found.config)) await manager.streams.update(wanted.name, wanted);
+  if (differs(wanted, found)) await manager.streams.update(wanted.name, wanted);
   return false;
+}
+
+/**
+ * nats-server (2.9.10 seen) says that a deleted stream is gone before it has removed its files, and then takes those of a new
+ * stream of that name with them: it stores tasks and hands none out. Long after the few ms that takes.
+ */
+const DELETION_MS = 1_000;
+
+/** As `ensureStreams`, for streams that were there before: one that is missing may be in the middle of its deletion. */
+export async function putStreamsBack(connection: QueueConnection): Promise<string[]> {
+  const missing = await Promise.all([WORK_STREAM, DEAD_TASK_STREAM].map(async ({ name }) => (await streamConfig(connection, name)) === undefined));
+  if (missing.includes(true)) await sleep(DELETION_MS);
+  return ensureStreams(connection);
 }
 
 /** Makes both streams, or changes them to what they should be. Returns the names of those that were missing. Throws queue_conflict. */
 export async function ensureStreams(connection: QueueConnection): Promise<string[]> {
   const made: string[] = [];
   for (const stream of [WORK_STREAM, DEAD_TASK_STREAM]) if (await ensureStream(connection, stream)) made.push(stream.name);
+  if (made.includes(STREAM)) connection.tasksLost();
   return made;
 }
 
@@ -143,7 +170,16 @@ export interface Consumers {
 
 /** The streams, and the durable pull consumers that a node's workers pull from. Safe to repeat. Throws queue_conflict. */
 export async function ensureStreamsAndConsumers(connection: QueueConnection, node: string, policy: DeliveryPolicy): Promise<Consumers> {
-  const made = await ensureStreams(connection);
+  return ensureConsumers(connection, node, policy, await ensureStreams(connection));
+}
+
+/** As `ensureStreamsAndConsumers`, where all of them were there before. */
+export async function putStreamsAndConsumersBack(connection: QueueConnection, node: string, policy: DeliveryPolicy): Promise<Consumers> {
+  return ensureConsumers(connection, node, policy, await putStreamsBack(connection));
+}
+
+async function ensureConsumers(connection: QueueConnection, node: string, policy: DeliveryPolicy, streams: readonly string[]): Promise<Consumers> {
+  const made = [...streams];
   const ensure = async (config: Partial<ConsumerConfig>): Promise<ConsumerInfo> => {
     const result = await ensureConsumer(connection, config);
     if (result.made) made.push(result.info.name);

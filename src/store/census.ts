@@ -39,6 +39,7 @@ const PORT_WORDS = {
   outside: 'outside of the range',
   doubled: 'counted twice among available, cooling and held',
   unheld: 'held for an instance that does not have it',
+  unclaimed: 'held for nobody, though a record names it',
 } as const;
 
 const HOSTNAME_WORDS = {
@@ -84,7 +85,7 @@ export class ValkeyCensus implements Census {
 
   async lostTickets(): Promise<LostTicket[]> {
     const lost = await Promise.all((await this.#templates.names()).map(async (template) => {
-      const pairs = (await this.#scripts.run('due', [keys.warming(template), keys.instances], [0, LOST_TICKETS_A_ROUND, 0])) as string[];
+      const pairs = (await this.#scripts.run('due', [keys.warming(template), keys.instances], [0, LOST_TICKETS_A_ROUND, 0, 0])) as string[];
       return pairs.flatMap((id, at) => (at % 2 === 0 ? [{ template, id }] : []));
     }));
     return lost.flat();
@@ -115,11 +116,11 @@ export class ValkeyCensus implements Census {
   async misplaced(seen: readonly Instance[]): Promise<readonly Misplaced[]> {
     const indexes = await this.#indexes(seen, 'look');
     const hostnames = await this.#hostnames(seen, 'look');
-    return [...indexes, ...hostnames, ...inRuns(await this.#ports('look'))];
+    return [...indexes, ...hostnames, ...inRuns(await this.#ports(seen, 'look'))];
   }
 
   async settlePorts(): Promise<number> {
-    return (await this.#ports('settle')).length;
+    return (await this.#ports(await this.list(), 'settle')).length;
   }
 
   async settleIndexes(seen: readonly Instance[]): Promise<number> {
@@ -130,7 +131,7 @@ export class ValkeyCensus implements Census {
     return (await this.#hostnames(seen, 'settle')).length;
   }
 
-  async #ports(mode: Mode): Promise<MisplacedPort[]> {
+  async #ports(seen: readonly Instance[], mode: Mode): Promise<MisplacedPort[]> {
     const { node, portRange, portCoolDownMs } = this.#options;
     const names = [keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)] as const;
     const [available, cooling, held] = await this.#ask(() => Promise.all([
@@ -143,8 +144,12 @@ export class ValkeyCensus implements Census {
       if (!free.has(String(port)) && !taken.has(String(port))) suspects.add(String(port));
     }
     const found: MisplacedPort[] = [];
+    const owners = new Map(seen.flatMap(({ node: home, port, id }) => (home === node && port !== null ? [[String(port), id] as const] : [])));
+    const holders = new Set(held);
+    for (const port of owners.keys()) if (!holders.has(port)) suspects.add(port);
     for (const batch of batches([...suspects])) {
-      const pairs = (await this.#scripts.run('settle-ports', [...names, keys.instances], [portRange.start, portRange.end, portCoolDownMs, flag(mode), ...batch])) as string[];
+      const claims = batch.flatMap((port) => [port, owners.get(port) ?? '']);
+      const pairs = (await this.#scripts.run('settle-ports', [...names, keys.instances], [portRange.start, portRange.end, portCoolDownMs, flag(mode), ...claims])) as string[];
       for (let at = 0; at < pairs.length; at += 2) found.push({ port: Number(pairs[at]), wrong: pairs[at + 1] as MisplacedPort['wrong'] });
     }
     return found;

@@ -49,7 +49,7 @@ export class ValkeyDepartures implements Departures {
 
   async coolPort(instance: Instance): Promise<void> {
     const { node, id } = instance;
-    const reply = await this.#scripts.run('cool-port', [keys.instances, keys.coolingPorts(node), keys.heldPorts(node)], [id, attemptOf(instance), this.#portCoolDownMs]);
+    const reply = await this.#scripts.run('cool-port', [keys.instances, keys.coolingPorts(node), keys.heldPorts(node), keys.availablePorts(node)], [id, attemptOf(instance), this.#portCoolDownMs]);
     if (reply === -1) throw outOfOrder(instance, 'its port may not be given back');
   }
 
@@ -75,8 +75,11 @@ export class ValkeyDepartures implements Departures {
   }
 
   async drainable(template: string, limit: number): Promise<Instance[]> {
-    const texts = (await this.#scripts.run('drainable', [keys.poolControl(template), keys.ready(template), keys.assigned(template), keys.instances], [limit])) as string[];
-    return texts.flatMap((text) => (text === '' ? [] : (parseRecord(text, this.#log) ?? [])));
+    for (let skip = 0; ; skip += limit) {
+      const texts = (await this.#scripts.run('drainable', [keys.poolControl(template), keys.ready(template), keys.assigned(template), keys.instances], [limit, skip])) as string[];
+      const found = this.#readable(texts);
+      if (found.length > 0 || texts.length < limit) return found;
+    }
   }
 
   async overdue(limit: number): Promise<Instance[]> {
@@ -89,9 +92,17 @@ export class ValkeyDepartures implements Departures {
   }
 
   async #due(index: string, offsetMs: number, limit: number, putOffMs: number): Promise<Instance[]> {
-    const pairs = (await this.#scripts.run('due', [index, keys.instances], [offsetMs, limit, putOffMs])) as string[];
-    // An entry without a record is the reconciler's to settle.
-    return pairs.flatMap((text, at) => (at % 2 === 0 || text === '' ? [] : (parseRecord(text, this.#log) ?? [])));
+    for (let skip = 0; ; skip += limit) {
+      const pairs = (await this.#scripts.run('due', [index, keys.instances], [offsetMs, limit, putOffMs, skip])) as string[];
+      const found = this.#readable(pairs.filter((_, at) => at % 2 === 1));
+      // What was put off makes room by itself.
+      if (found.length > 0 || putOffMs > 0 || pairs.length < 2 * limit) return found;
+    }
+  }
+
+  /** An entry without a record is the reconciler's to settle. A page of nothing but what cannot be read must not hide the rest. */
+  #readable(texts: readonly string[]): Instance[] {
+    return texts.flatMap((text) => (text === '' ? [] : (parseRecord(text, this.#log) ?? [])));
   }
 }
 

@@ -101,6 +101,15 @@ describe('take', () => {
     expect(await store.takes.take(click({ idempotencyKey: 'k' }))).toMatchObject({ kind: 'taken' });
   });
 
+  it('forgets a key when its instance can be held no longer', async () => {
+    await stock(store, tiny);
+    await taken({ idempotencyKey: 'k' });
+    const [key] = await store.valkey.keys('idempotency:*');
+    const lifeMs = await store.valkey.pttl(key ?? '');
+    expect(lifeMs).toBeGreaterThan(tiny.ttl.defaultMs);
+    expect(lifeMs).toBeLessThanOrEqual(tiny.ttl.maxMs);
+  });
+
   it('refuses a key that stands for another template', async () => {
     const other = template({ name: 'other' });
     await stock(store, tiny);
@@ -428,6 +437,52 @@ describe('settling', () => {
     expect(await store.census.settleIndexes(await store.census.list())).toBe(1);
     expect(await store.census.lostTickets()).toEqual([{ template: 'tiny', id }]);
     expect(await store.valkey.zscore(keys.warming('tiny'), queued)).not.toBeNull();
+  });
+
+  it('holds the port of a record again whose entry is lost, and gives it to nobody else', async () => {
+    const [available, cooling, nowhere] = await stock(store, tiny);
+    if (available === undefined || cooling === undefined || nowhere === undefined) throw new Error('the pool was not stocked');
+    const ports = [available, cooling, nowhere].map(({ port }) => String(port));
+    await store.valkey.hdel(keys.heldPorts('node0'), ...ports);
+    await store.valkey.sadd(keys.availablePorts('node0'), ports[0] ?? '');
+    await store.valkey.zadd(keys.coolingPorts('node0'), 1, ports[1] ?? '');
+    expect((await store.census.misplaced(await store.census.list())).map(({ why }) => why)).toEqual(expect.arrayContaining(['held for nobody, though a record names it']));
+    expect(await store.census.settlePorts()).toBe(3);
+    await expectPortsToBalance();
+    expect(await store.valkey.hmget(keys.heldPorts('node0'), ...ports)).toEqual([available.id, cooling.id, nowhere.id]);
+  });
+
+  it('lets a port rest whose entry was lost before its instance left', async () => {
+    const [leaving] = await stock(store, tiny);
+    if (leaving === undefined) throw new Error('the pool was not stocked');
+    await store.departures.release(leaving, 'retired', { from: ['ready'] });
+    await store.departures.containerGone(leaving);
+    await store.valkey.hdel(keys.heldPorts('node0'), String(leaving.port));
+    await store.valkey.sadd(keys.availablePorts('node0'), String(leaving.port));
+    await store.departures.coolPort(leaving);
+    expect(await store.valkey.sismember(keys.availablePorts('node0'), String(leaving.port))).toBe(0);
+    expect(await store.valkey.zscore(keys.coolingPorts('node0'), String(leaving.port))).not.toBeNull();
+  });
+
+  it('leaves a name of another version alone, whatever has become of its instance', async () => {
+    const entry = JSON.stringify({ v: 2, id: newInstanceId(), node: 'node0', port: 1 });
+    await store.valkey.hset(keys.hostnames, 'newer', entry);
+    await store.valkey.hset(keys.hostnames, 'damaged', 'nonsense');
+    expect(await store.census.settleHostnames(await store.census.list())).toBe(1);
+    expect(await store.valkey.hget(keys.hostnames, 'newer')).toBe(entry);
+    expect(await store.valkey.hexists(keys.hostnames, 'damaged')).toBe(0);
+  });
+
+  it('finds what is due behind records that cannot be read', async () => {
+    const [sound] = await stock(store, tiny);
+    if (sound === undefined) throw new Error('the pool was not stocked');
+    for (const at of [1, 2, 3]) {
+      await store.valkey.zadd(keys.assigned('tiny'), at, `unread${at}`);
+      await store.valkey.hset(keys.instances, `unread${at}`, '{"v":2}');
+    }
+    await store.valkey.hset(keys.instances, sound.id, JSON.stringify({ ...sound, state: 'assigned', deadlineMs: 10, owner: 'somebody', assignedAtMs: 1 }));
+    await store.valkey.zadd(keys.assigned('tiny'), 10, sound.id);
+    for (const limit of [1, 2, 3, 10]) expect((await store.departures.expired(limit)).map(({ id }) => id)).toEqual([sound.id]);
   });
 
   it('skips a record of another version and leaves what hangs on it alone', async () => {

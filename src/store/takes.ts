@@ -16,8 +16,6 @@ export interface TakeLimits {
   readonly daily: number;
 }
 
-/** A key is remembered for a day: longer than any stay, so a late repeat still finds its instance. */
-const IDEMPOTENCY_LIFE_MS = 24 * 3_600_000;
 const FIND_BATCH = 200;
 /** What take.lua answers when the store went back in time. */
 const ROLLED_BACK = -5;
@@ -66,7 +64,8 @@ export class ValkeyTakes implements Takes {
         keys.takes, keys.nodes, keys.poolControl(template.name),
       ],
       [
-        ttlMs, this.#limits.hourly, this.#limits.daily, owner, template.name, idempotencyKey === undefined ? 0 : IDEMPOTENCY_LIFE_MS,
+        // A key says something for as long as its instance is held, which is the longest stay at most.
+        ttlMs, this.#limits.hourly, this.#limits.daily, owner, template.name, idempotencyKey === undefined ? 0 : Math.max(ttlMs, template.ttl.maxMs),
         this.#guard.seen, replacing ?? '', this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + CARRIED_OUT_WITHIN_MS),
       ],
     )) as [number, ...unknown[]];

@@ -1,11 +1,11 @@
 -- What a drain is to end: stock at once, what visitors hold when the deadline has passed.
--- KEYS[1] pool_control:<template>  [2] ready:<template>  [3] assigned:<template>  [4] instances   ARGV[1] limit
+-- KEYS[1] pool_control:<template>  [2] ready:<template>  [3] assigned:<template>  [4] instances   ARGV[1] limit  [2] how many to skip, of each
 -- Returns the records' texts; none unless the template is drained
 local control = redis.call('HMGET', KEYS[1], 'mode', 'deadline_ms')
 if control[1] ~= 'draining' then return {} end
 local found = {}
 local function add(index)
-  for _, id in ipairs(redis.call('ZRANGE', index, 0, tonumber(ARGV[1]) - 1)) do found[#found + 1] = redis.call('HGET', KEYS[4], id) or '' end
+  for _, id in ipairs(redis.call('ZRANGE', index, tonumber(ARGV[2]), tonumber(ARGV[2]) + tonumber(ARGV[1]) - 1)) do found[#found + 1] = redis.call('HGET', KEYS[4], id) or '' end
 end
 add(KEYS[2])
 if control[2] and tonumber(control[2]) <= now_ms() then add(KEYS[3]) end

@@ -8,14 +8,15 @@ local record = load_record(KEYS[1], id)
 local live = record and record.label == label and record.port ~= cjson.null
   and (record.state == 'ready' or record.state == 'assigned' or record.state == 'warming')
 local text = redis.call('HGET', KEYS[2], label)
+local readable, entry = pcall(cjson.decode, text or '')
+-- Of a version this script does not know: not ours to judge.
+if text and readable and type(entry) == 'table' and entry.v ~= 1 then return '' end
 if text and not live then
   if not only_look then drop_hostname(KEYS[2], KEYS[3], label) end
   return 'stale'
 end
 if live and text then
-  local readable, entry = pcall(cjson.decode, text)
-  if readable and entry.v ~= 1 then return '' end
-  if readable and entry.id == id and entry.node == record.node and entry.port == record.port then return '' end
+  if readable and type(entry) == 'table' and entry.id == id and entry.node == record.node and entry.port == record.port then return '' end
   if not only_look then publish_hostname(KEYS[2], KEYS[3], record) end
   return 'astray'
 end

@@ -1,7 +1,7 @@
 -- Puts suspicious ports where the books say they belong: available, cooling or held, exactly one of them.
 -- KEYS[1] available_ports  [2] cooling_ports  [3] held_ports  [4] instances
--- ARGV[1] range start  [2] range end  [3] cool-down (ms)  [4] '1': only say what is wrong  [5…] the ports to look at
--- Returns {port, what is wrong, …} in pairs: missing | outside | doubled | unheld
+-- ARGV[1] range start  [2] range end  [3] cool-down (ms)  [4] '1': only say what is wrong  [5…] {port to look at, id of the record that names it or ''} in pairs
+-- Returns {port, what is wrong, …} in pairs: missing | outside | doubled | unheld | unclaimed
 local now = now_ms()
 local only_look = ARGV[4] == '1'
 local found = {}
@@ -11,7 +11,7 @@ local function settle(port, wrong, right)
   if not only_look then right() end
 end
 
-for index = 5, #ARGV do
+for index = 5, #ARGV, 2 do
   local port = ARGV[index]
   local number = tonumber(port)
   local in_range = number >= tonumber(ARGV[1]) and number <= tonumber(ARGV[2])
@@ -19,11 +19,18 @@ for index = 5, #ARGV do
   local cooling = redis.call('ZSCORE', KEYS[2], port)
   local holder = redis.call('HGET', KEYS[3], port)
   local record = holder and load_record(KEYS[4], holder)
+  local claimant = not holder and ARGV[index + 1] ~= '' and load_record(KEYS[4], ARGV[index + 1])
   if holder and not (record and record.port == number) and not is_unreadable(KEYS[4], holder) then
     settle(port, 'unheld', function()
       redis.call('HDEL', KEYS[3], port)
       redis.call('SREM', KEYS[1], port)
       redis.call('ZADD', KEYS[2], now + tonumber(ARGV[3]), port)
+    end)
+  elseif claimant and claimant.port == number then
+    settle(port, 'unclaimed', function()
+      redis.call('HSET', KEYS[3], port, claimant.id)
+      redis.call('SREM', KEYS[1], port)
+      redis.call('ZREM', KEYS[2], port)
     end)
   elseif holder and (available or cooling) then
     settle(port, 'doubled', function()

@@ -24,6 +24,9 @@ local key_life = tonumber(ARGV[6])
 local not_after = tonumber(ARGV[9])
 if not_after > 0 and now > not_after then return {-6, now} end
 
+-- First of all: what an older copy of the books says about an earlier take is as little worth as the rest of it.
+if tonumber(redis.call('GET', KEYS[7]) or '0') < tonumber(ARGV[7]) then return {-5} end
+
 local function handed_out(code, record, count)
   return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, redis.call('HGET', KEYS[8], record.node) or '', count}
 end
@@ -43,8 +46,7 @@ end
 local control = redis.call('HMGET', KEYS[9], 'mode', 'deadline_ms', 'reason')
 if control[1] then return {-7, math.max(tonumber(control[2] or '0') - now, 30000), control[3] or ''} end
 
-local counts = redis.call('MGET', KEYS[4], KEYS[5], KEYS[7])
-if tonumber(counts[3] or '0') < tonumber(ARGV[7]) then return {-5} end
+local counts = redis.call('MGET', KEYS[4], KEYS[5])
 
 -- The dead one was counted; what takes its place is not counted again.
 local counted = false
