@@ -8,7 +8,7 @@ import { loadConfig } from '../../src/config/load.ts';
 const COMPOSE = fileURLToPath(new URL('../../deploy/compose', import.meta.url));
 
 interface Service {
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string | number>>;
   readonly network_mode?: string;
   readonly privileged?: boolean;
   readonly cap_drop?: readonly string[];
@@ -20,22 +20,25 @@ function withDefaults(text: string): string {
   return text.replace(/\$\{\w+:-([^}]*)\}/g, '$1');
 }
 
+async function services(): Promise<Readonly<Record<string, Service>>> {
+  return (parse(withDefaults(await readFile(join(COMPOSE, 'compose.yaml'), 'utf8')), { merge: true }) as { readonly services: Readonly<Record<string, Service>> }).services;
+}
+
 describe('the compose file', () => {
   it('gives the programs settings that they accept, and no more rights than they need', async () => {
-    const { services } = parse(withDefaults(await readFile(join(COMPOSE, 'compose.yaml'), 'utf8')), { merge: true }) as { readonly services: Readonly<Record<string, Service>> };
+    const all = await services();
     for (const name of ['server', 'discovery']) {
-      const service = services[name];
+      const service = all[name];
       const { OPERATOR_KEYS_FILE: keysFile, OPERATOR_KEY_FILE: keyFile, ...environment } = service?.environment ?? {};
-      expect([keysFile, keyFile].filter((file) => file !== undefined && !service?.volumes?.some((volume) => volume.includes(`:${file}:ro`)))).toEqual([]);
-      expect(() => loadConfig(environment)).not.toThrow();
+      expect([keysFile, keyFile].filter((file) => file !== undefined && !service?.volumes?.some((volume) => volume.includes(`:${String(file)}:ro`)))).toEqual([]);
+      expect(() => loadConfig(Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, String(value)])))).not.toThrow();
       expect(service?.cap_drop).toEqual(['ALL']);
     }
-    expect(Object.values(services).filter(({ privileged }) => privileged === true)).toEqual([]);
+    expect(Object.values(all).filter(({ privileged }) => privileged === true)).toEqual([]);
   });
 
   it('mounts files that are there', async () => {
-    const { services } = parse(withDefaults(await readFile(join(COMPOSE, 'compose.yaml'), 'utf8')), { merge: true }) as { readonly services: Readonly<Record<string, Service>> };
-    const mounted = Object.values(services).flatMap(({ volumes }) => volumes ?? []).map((volume) => volume.split(':')[0] ?? '').filter((path) => path.startsWith('.') && !path.startsWith('./secrets/'));
+    const mounted = Object.values(await services()).flatMap(({ volumes }) => volumes ?? []).map((volume) => volume.split(':')[0] ?? '').filter((path) => path.startsWith('.') && !path.startsWith('./secrets/'));
     expect(mounted.length).toBeGreaterThan(2);
     for (const path of mounted) expect((await readFile(join(COMPOSE, path), 'utf8')).length).toBeGreaterThan(0);
   });
