@@ -7,6 +7,8 @@ import { Catalogue } from './domain/template.ts';
 import type { Releasers } from './lifecycle/releasers.ts';
 import { promoteConfigured } from './pool/checkpoints.ts';
 import { DeliveryCheck } from './pool/delivery-check.ts';
+import type { ContainerRuntime } from './pool/ports.ts';
+import { poolStandings } from './pool/standing.ts';
 import { CaddyProxy } from './proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from './queue/connection.ts';
 import { queueDepth } from './queue/depth.ts';
@@ -67,7 +69,7 @@ export async function openAppParts(options: PartsOptions, wakes: Wakes, releaser
     adminUrl: proxyConfig.adminUrl, listen: proxyConfig.listen, baseDomain: proxyConfig.address.baseDomain,
     discovery: proxyConfig.discovery, publicUrl: server.publicUrl, trustedProxies: server.trustedProxies, log,
   });
-  const metrics = createMetrics({ config, version, store, connection, proxy });
+  const metrics = createMetrics({ config, version, store, connection, proxy, runtime });
   const probe = new HttpProbe();
   return {
     store, connection, caddy: proxy, metrics,
@@ -84,19 +86,23 @@ export async function openAppParts(options: PartsOptions, wakes: Wakes, releaser
   };
 }
 
-function createMetrics({ config, version, store, connection, proxy }: { readonly config: Config; readonly version: string; readonly store: Store; readonly connection: QueueConnection; readonly proxy: CaddyProxy }): Metrics {
+function createMetrics({ config, version, store, connection, proxy, runtime }: {
+  readonly config: Config; readonly version: string; readonly store: Store; readonly connection: QueueConnection; readonly proxy: CaddyProxy; readonly runtime: Pick<ContainerRuntime, 'list'>;
+}): Metrics {
   return new Metrics({
     templates: config.templates.map(({ name }) => name), version,
     sources: {
       stats: () => store.census.stats(config.templates),
+      standings: () => poolStandings({ ...store, clock: systemClock }, config.templates.map(({ name }) => name)),
       queue: async () => {
         const depth = await queueDepth(connection);
         return {
-          consumers: new Map(depth.consumers.map(({ consumer, pending, outstanding }) => [consumer, { pending, inFlight: outstanding }])),
+          consumers: new Map(depth.consumers.map(({ consumer, pending, outstanding, redelivered }) => [consumer, { pending, inFlight: outstanding, redelivered }])),
+          oldestAgeMs: depth.oldestAtMs === undefined ? 0 : Math.max(0, systemClock.now() - depth.oldestAtMs),
           dead: new Map([['PROVISIONING_DEAD', depth.dead]]),
         };
       },
-      dependencies: { caddy: () => proxy.ping() },
+      dependencies: { caddy: () => proxy.ping(), engine: () => runtime.list() },
     },
   });
 }

@@ -87,13 +87,13 @@ async function reconcileAtStart({ pool }: AppParts): Promise<{ readonly unfinish
   }
 }
 
-async function startHandling({ pool, connection }: AppParts, { node, queue, server }: Config, releasers: Releasers): Promise<void> {
+async function startHandling({ pool, connection, metrics }: AppParts, { node, queue, server }: Config, releasers: Releasers): Promise<void> {
   const handlers: TaskHandlers = {
     provision: (task, context) => provision(pool, task, context),
     cleanup: (task) => cleanUp(pool, task),
     abandoned: (task, reason, unseen) => abandon(pool, task, reason, unseen),
   };
-  const workers = await startWorkers({ connection, node: node.name, count: queue.workers, handlers, log: pool.log, policy: { ...DELIVERY_POLICY, ackWaitMs: queue.ackWaitMs } });
+  const workers = await startWorkers({ connection, node: node.name, count: queue.workers, handlers, log: pool.log, observer: metrics, policy: { ...DELIVERY_POLICY, ackWaitMs: queue.ackWaitMs } });
   releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
 }
 

@@ -49,12 +49,19 @@ export async function acquire(parts: AcquireParts, request: AcquireRequest): Pro
   const template = request.template === undefined ? parts.catalogue.default : parts.catalogue.get(request.template);
   if (template === undefined) throw new TryItNowError('unknown_template', `there is no template named "${request.template ?? ''}"`);
 
+  const startedAt = performance.now();
+  const found = await aliveOne(parts, request, template);
+  parts.observer.acquired(template.name, performance.now() - startedAt);
+  return acquired(parts, template, found);
+}
+
+async function aliveOne(parts: AcquireParts, request: AcquireRequest, template: Template): Promise<HandedOut> {
   const first = await take(parts, request, template, undefined);
-  if (first.alive) return acquired(parts, template, first.outcome);
+  if (first.alive) return first.outcome;
   const { id } = first.outcome;
   try {
     const second = await take(parts, request, template, id);
-    if (second.alive) return acquired(parts, template, second.outcome);
+    if (second.alive) return second.outcome;
     throw empty(template);
   } catch (error) {
     // The first was counted, and nothing came of it.
@@ -84,11 +91,19 @@ async function take(parts: AcquireParts, request: AcquireRequest, template: Temp
   const tookMs = performance.now() - startedAt;
   const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
   if (outcome.kind === 'taken' || outcome.kind === 'empty') onDemand();
-  const alive = handedOut === undefined || (await parts.deliveryCheck.isAlive(handedOut.upstream)) || (handedOut.kind === 'again' && !(await isLost(parts, handedOut)));
+  if (outcome.kind === 'limited') observer.limited(template.name, outcome.window);
+  const alive = handedOut === undefined || (await isAlive(parts, template, handedOut)) || (handedOut.kind === 'again' && !(await isLost(parts, handedOut)));
   observer.take(template.name, alive ? outcome.kind : 'replaced', tookMs);
   if (handedOut === undefined) throw refusal(template, outcome as Exclude<TakeOutcome, HandedOut>);
   if (!alive) await sendDeadAway(parts, template, handedOut);
   return { outcome: handedOut, alive };
+}
+
+async function isAlive({ deliveryCheck, observer }: AcquireParts, template: Template, { upstream }: HandedOut): Promise<boolean> {
+  const startedAt = performance.now();
+  const alive = await deliveryCheck.isAlive(upstream);
+  observer.deliveryChecked(template.name, performance.now() - startedAt);
+  return alive;
 }
 
 /** What a visitor has worked in already is not given up over one refused connection: an app may be starting itself anew. */

@@ -447,6 +447,12 @@ export type RepairKind = (typeof REPAIR_KINDS)[number];
 export interface Observer {
   /** `replaced`: taken, or had again, and found dead. */
   take(template: string, outcome: TakeOutcome['kind'] | 'replaced' | 'error', durationMs: number): void;
+  /** Whether what was taken is alive, looked at before it is handed out. */
+  deliveryChecked(template: string, durationMs: number): void;
+  /** The whole of a request that ended with an instance, a replacement of a dead one included. */
+  acquired(template: string, durationMs: number): void;
+  /** Refused because the address has had its share. */
+  limited(template: string, window: 'hourly' | 'daily'): void;
   provision(template: string, method: ProvisionMethod, status: 'success' | 'failure', durationMs: number): void;
   provisionPhase(template: string, phase: ProvisionPhase, durationMs: number): void;
   provisionFailed(template: string, code: ErrorCode): void;
@@ -454,6 +460,8 @@ export interface Observer {
   cleanup(template: string, status: 'success' | 'failure', durationMs: number): void;
   expiryLag(ms: number): void;
   repaired(kind: RepairKind, count: number): void;
+  /** How many things were out of order at a look at the books and the world; undefined for kinds that could not be looked at. */
+  surveyed(found: Readonly<Record<RepairKind, number | undefined>>): void;
   /** A ready instance was looked at. */
   stockChecked(template: string, healthy: boolean): void;
   /** The breaker of a template opened or closed. */

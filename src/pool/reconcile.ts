@@ -3,7 +3,7 @@ import type { Catalogue } from '../domain/template.ts';
 import { mend, type MendParts } from './mend.ts';
 import type { ContainerRuntime, NodeRegistry, Promotions } from './ports.ts';
 import { retireOutdated } from './retire-outdated.ts';
-import { survey } from './survey.ts';
+import { countFindings, survey } from './survey.ts';
 
 export interface ReconcileParts extends MendParts {
   readonly catalogue: Catalogue;
@@ -31,6 +31,7 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
   await attempt(() => runtime.prepare(catalogue.all()));
   await attempt(async () => databases?.prepare(catalogue.all()));
   const seen = await survey(parts);
+  parts.observer.surveyed(countFindings(seen));
   const mending = await mend(parts, seen);
   failures.push(...[...seen.oversights, ...mending.failures].map(({ error }) => error));
   let unfinished = false;

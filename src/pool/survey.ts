@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
-import type { Census, ContainerRuntime, ContainerSummary, Databases, LostTicket, Networks, Proxy, RepairKind, Takes, TaskQueue } from './ports.ts';
+import { REPAIR_KINDS, type Census, type ContainerRuntime, type ContainerSummary, type Databases, type LostTicket, type Networks, type Proxy, type RepairKind, type Takes, type TaskQueue } from './ports.ts';
 
 /** Something that is not as the books say it should be. `why` is a clause for people. */
 export type Finding = { readonly what: string; readonly why: string } & (
@@ -70,6 +70,13 @@ export async function survey(parts: SurveyParts): Promise<Survey> {
   })));
   await look(['proxy'], () => proxy(parts));
   return { findings, oversights, records };
+}
+
+/** By kind; undefined where something of it could not be looked at. */
+export function countFindings({ findings, oversights }: Survey): Readonly<Record<RepairKind, number | undefined>> {
+  const unseen = new Set(oversights.flatMap(({ kinds }) => kinds));
+  const count = (kind: RepairKind): number | undefined => (unseen.has(kind) ? undefined : findings.filter((finding) => finding.kind === kind).length);
+  return Object.fromEntries(REPAIR_KINDS.map((kind) => [kind, count(kind)])) as Record<RepairKind, number | undefined>;
 }
 
 async function containers(parts: SurveyParts, records: readonly Instance[]): Promise<Finding[]> {

@@ -16,6 +16,8 @@ export type TaskOutcome = 'done' | 'retried' | 'interrupted' | 'dead' | 'unreada
 
 /** What is counted about tasks; both labels come from bounded sets. */
 export interface QueueObserver {
+  /** A task that was handed out before came again. */
+  redelivered(kind: TaskKind): void;
   taskEnded(kind: TaskKind, outcome: TaskOutcome, durationMs: number): void;
 }
 
@@ -78,6 +80,7 @@ async function confirm({ unconfirmed, log }: DeliveryContext, key: string, messa
 async function work(context: DeliveryContext, kind: TaskKind, message: JsMsg): Promise<TaskOutcome> {
   const { policy, observer, signal } = context;
   const startedAt = performance.now();
+  if (message.info.deliveryCount > 1) observer?.redelivered(kind);
   // While this goes on NATS knows that somebody is at work. It ends with the grace: what is then still running is
   // handed out again once ack_wait has passed without a sign.
   const progress = setInterval(() => signal.aborted || message.working(), policy.ackWaitMs / 3);

@@ -17,6 +17,8 @@ export interface QueueDepth {
   /** Tasks in the stream altogether, those of nodes without a consumer included. */
   readonly total: number;
   readonly dead: number;
+  /** When the oldest of them was queued; undefined while there is none. */
+  readonly oldestAtMs: number | undefined;
 }
 
 /** What is waiting, for metrics and for people. Throws queue_unavailable. */
@@ -31,6 +33,7 @@ export async function queueDepth({ manager, url }: QueueConnection): Promise<Que
       consumers: consumers.map((info) => ({ consumer: info.name, pending: info.num_pending, outstanding: info.num_ack_pending, redelivered: info.num_redelivered })),
       total: work.state.messages,
       dead: dead.state.messages,
+      oldestAtMs: work.state.messages === 0 ? undefined : Date.parse(work.state.first_ts),
     };
   } catch (error) {
     throw new TryItNowError('queue_unavailable', `The queue depth could not be read from NATS at ${url}`, { cause: error });

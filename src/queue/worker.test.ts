@@ -32,7 +32,7 @@ describe('a task', () => {
     handlers.work = ({ context }) => {
       if (context.attempt < 3) throw new Error(`no luck ${context.attempt}`);
     };
-    const { connection } = await nats.workers(handlers, { observer: { taskEnded: (_kind, outcome) => outcomes.push(outcome) } });
+    const { connection } = await nats.workers(handlers, { observer: { redelivered: () => undefined, taskEnded: (_kind, outcome) => outcomes.push(outcome) } });
     const { queue } = await nats.publisher();
     const task = provisionTask();
     await queue.publishProvision([task]);
@@ -187,7 +187,7 @@ describe('a payload that cannot be read', () => {
     await using nats = await TestNats.start();
     const handlers = new RecordingHandlers();
     const outcomes: TaskOutcome[] = [];
-    const { connection } = await nats.workers(handlers, { observer: { taskEnded: (_kind, outcome) => outcomes.push(outcome) } });
+    const { connection } = await nats.workers(handlers, { observer: { redelivered: () => undefined, taskEnded: (_kind, outcome) => outcomes.push(outcome) } });
     for (const [, subject, payload] of payloads) await connection.jetstream.publish(subject, payload);
     const { queue } = await nats.publisher();
     const good = provisionTask();

@@ -7,7 +7,7 @@ import { Metrics, type MetricsOptions } from './metrics.ts';
 import type { QueueDepths } from './scraped-gauges.ts';
 
 const STATS: PoolStats = { ready: 3, assigned: 2, warming: 1, leaving: 4, target: 5, capacity: 20 };
-const DEPTHS: QueueDepths = { consumers: new Map([['provision-workers', { pending: 7, inFlight: 2 }]]), dead: new Map([['PROVISIONING_DEAD', 1]]) };
+const DEPTHS: QueueDepths = { consumers: new Map([['provision-workers', { pending: 7, inFlight: 2, redelivered: 1 }]]), dead: new Map([['PROVISIONING_DEAD', 1]]), oldestAgeMs: 42_000 };
 
 function metrics(sources: MetricsOptions['sources'] = {}): Metrics {
   return new Metrics({ templates: ['hello', 'clock'], version: '1.2.3', sources, sourceTimeoutMs: 50 });
@@ -29,6 +29,9 @@ describe('what the pool tells', () => {
     ['its duration', (to) => to.take('hello', 'taken', 0.2), 'try_it_now_take_duration_seconds_sum{template="hello"}', 0.0002],
     ['its bucket', (to) => to.take('hello', 'empty', 0.2), 'try_it_now_take_duration_seconds_bucket{le="0.00025",template="hello"}', 1],
     ['a refusal', (to) => to.take('clock', 'limited', 1), 'try_it_now_takes_total{template="clock",outcome="limited"}', 1],
+    ['which limit it met', (to) => to.limited('clock', 'daily'), 'try_it_now_rate_limit_refusals_total{template="clock",window="daily"}', 1],
+    ['the look before delivery', (to) => to.deliveryChecked('hello', 2), 'try_it_now_delivery_check_duration_seconds_sum{template="hello"}', 0.002],
+    ['the whole of it', (to) => to.acquired('hello', 3), 'try_it_now_acquire_duration_seconds_sum{template="hello"}', 0.003],
     ['a provision', (to) => to.provision('hello', 'cold_start', 'success', 4_500), 'try_it_now_provisions_total{template="hello",method="cold_start",status="success"}', 1],
     ['its duration', (to) => to.provision('hello', 'criu_restore', 'success', 600), 'try_it_now_provision_duration_seconds_sum{template="hello",method="criu_restore"}', 0.6],
     ['a failed provision', (to) => to.provision('hello', 'cold_start', 'failure', 60_000), 'try_it_now_provisions_total{template="hello",method="cold_start",status="failure"}', 1],
@@ -118,7 +121,9 @@ describe('a scrape', () => {
     expect(await value(counted, 'try_it_now_queue_pending{consumer="provision-workers"}')).toBe(7);
     expect(await value(counted, 'try_it_now_queue_in_flight{consumer="provision-workers"}')).toBe(2);
     expect(await value(counted, 'try_it_now_queue_dead{stream="PROVISIONING_DEAD"}')).toBe(1);
-    expect(await seriesOf(counted, 'try_it_now_dependency_up')).toEqual(['try_it_now_dependency_up{dependency="valkey"} 1', 'try_it_now_dependency_up{dependency="nats"} 1']);
+    expect((await seriesOf(counted, 'try_it_now_dependency_up')).sort()).toEqual(['try_it_now_dependency_up{dependency="nats"} 1', 'try_it_now_dependency_up{dependency="valkey"} 1']);
+    expect(await value(counted, 'try_it_now_queue_redelivered{consumer="provision-workers"}')).toBe(1);
+    expect(await value(counted, 'try_it_now_queue_oldest_task_age_seconds')).toBe(42);
   });
 
   it.each([

@@ -1,17 +1,23 @@
 import { Gauge, type Registry } from 'prom-client';
+import { POOL_MODES } from '../pool/operator-ports.ts';
 import type { PoolStats } from '../pool/ports.ts';
+import type { PoolStanding } from '../pool/standing.ts';
 
 export interface QueueDepths {
   /** By consumer. In flight: handed to a worker and not acknowledged yet, waiting out a pause included. */
-  readonly consumers: ReadonlyMap<string, { readonly pending: number; readonly inFlight: number }>;
+  readonly consumers: ReadonlyMap<string, { readonly pending: number; readonly inFlight: number; readonly redelivered: number }>;
   /** By stream: tasks that were given up and are kept to be looked at. */
   readonly dead: ReadonlyMap<string, number>;
+  /** Of the oldest task that is not done; 0 while there is none. */
+  readonly oldestAgeMs: number;
 }
 
 /** Where the values come from that are read at each scrape. */
 export interface ScrapeSources {
   /** Rejecting means that Valkey is down. */
   readonly stats?: () => Promise<ReadonlyMap<string, PoolStats>>;
+  /** Rejecting means that Valkey is down as well. */
+  readonly standings?: () => Promise<ReadonlyMap<string, PoolStanding>>;
   /** Rejecting means that NATS is down. */
   readonly queue?: () => Promise<QueueDepths>;
   /** Other things we cannot do without, by name; rejecting means down. */
@@ -44,13 +50,42 @@ async function within<T>(timeoutMs: number, read: () => Promise<T>): Promise<T |
   }
 }
 
+/** What the records and the operators' decisions say of each pool. */
+class StandingGauges {
+  readonly #mode: Gauge<'template' | 'mode'>;
+  readonly #breaker: Gauge<'template'>;
+  readonly #quarantined: Gauge<'template'>;
+  readonly #stockAge: Gauge<'template'>;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#mode = new Gauge({ name: 'try_it_now_pool_mode', help: 'What operators have decided for the pool: 1 for the mode it is in, 0 for the others.', labelNames: ['template', 'mode'], registers });
+    this.#breaker = new Gauge({ name: 'try_it_now_pool_breaker_open', help: 'Whether refills are stopped because they kept failing: 1 yes, 0 no.', labelNames: ['template'], registers });
+    this.#quarantined = new Gauge({ name: 'try_it_now_pool_quarantined', help: 'Instances whose removal keeps failing.', labelNames: ['template'], registers });
+    this.#stockAge = new Gauge({ name: 'try_it_now_pool_oldest_ready_age_seconds', help: 'How long the oldest instance of the stock has been ready, in seconds; 0 while there is none.', labelNames: ['template'], registers });
+  }
+
+  set(standings: ReadonlyMap<string, PoolStanding> | undefined): void {
+    for (const gauge of [this.#mode, this.#breaker, this.#quarantined, this.#stockAge]) gauge.reset();
+    for (const [template, { mode, breakerOpen, quarantined, oldestReadyAgeMs }] of standings ?? []) {
+      for (const possible of POOL_MODES) this.#mode.set({ template, mode: possible }, possible === mode ? 1 : 0);
+      this.#breaker.set({ template }, breakerOpen ? 1 : 0);
+      this.#quarantined.set({ template }, quarantined);
+      this.#stockAge.set({ template }, oldestReadyAgeMs / 1000);
+    }
+  }
+}
+
 /** Gauges that belong to the system rather than to this process. What cannot be read is absent: an old value would pass for the truth. */
 export class ScrapedGauges {
   readonly #sources: ScrapeSources;
   readonly #timeoutMs: number;
   readonly #pool: readonly { readonly figure: keyof PoolStats; readonly gauge: Gauge<'template'> }[];
+  readonly #standing: StandingGauges;
   readonly #pending: Gauge<'consumer'>;
   readonly #inFlight: Gauge<'consumer'>;
+  readonly #redelivered: Gauge<'consumer'>;
+  readonly #oldest: Gauge;
   readonly #dead: Gauge<'stream'>;
   readonly #up: Gauge<'dependency'>;
 
@@ -59,17 +94,23 @@ export class ScrapedGauges {
     this.#sources = sources;
     this.#timeoutMs = timeoutMs;
     this.#pool = POOL_FIGURES.map((figure) => ({ figure, gauge: new Gauge({ name: `try_it_now_pool_${figure}`, help: POOL_HELP[figure], labelNames: ['template'], registers }) }));
+    this.#standing = new StandingGauges(registry);
     this.#pending = new Gauge({ name: 'try_it_now_queue_pending', help: 'Tasks that no worker has in hand yet.', labelNames: ['consumer'], registers });
     this.#inFlight = new Gauge({ name: 'try_it_now_queue_in_flight', help: 'Tasks that a worker has in hand, or that wait for their next attempt.', labelNames: ['consumer'], registers });
+    this.#redelivered = new Gauge({ name: 'try_it_now_queue_redelivered', help: 'Tasks not done yet that were handed out more than once.', labelNames: ['consumer'], registers });
+    this.#oldest = new Gauge({ name: 'try_it_now_queue_oldest_task_age_seconds', help: 'Age of the oldest task that is not done, in seconds; 0 while there is none.', registers });
     this.#dead = new Gauge({ name: 'try_it_now_queue_dead', help: 'Tasks that were given up and are kept to be looked at.', labelNames: ['stream'], registers });
     this.#up = new Gauge({ name: 'try_it_now_dependency_up', help: 'Whether this process could reach what it depends on at this scrape: 1 yes, 0 no.', labelNames: ['dependency'], registers });
   }
 
   /** Reads all sources at once. Never rejects. */
   async refresh(): Promise<void> {
-    const { stats, queue, dependencies = {} } = this.#sources;
+    const { stats, standings, queue, dependencies = {} } = this.#sources;
     await Promise.all([
-      stats === undefined ? undefined : this.#read('valkey', stats).then((found) => this.#setPools(found)),
+      stats === undefined ? undefined : this.#read('valkey', () => Promise.all([stats(), standings?.()])).then((found) => {
+        this.#setPools(found?.[0]);
+        this.#standing.set(found?.[1]);
+      }),
       queue === undefined ? undefined : this.#read('nats', queue).then((found) => this.#setQueue(found)),
       ...Object.entries(dependencies).map(([name, check]) => this.#read(name, async () => { await check(); return true; })),
     ]);
@@ -89,10 +130,14 @@ export class ScrapedGauges {
   }
 
   #setQueue(depths: QueueDepths | undefined): void {
-    for (const gauge of [this.#pending, this.#inFlight, this.#dead]) gauge.reset();
-    for (const [consumer, { pending, inFlight }] of depths?.consumers ?? []) {
+    for (const gauge of [this.#pending, this.#inFlight, this.#redelivered, this.#dead]) gauge.reset();
+    // Unlike those with labels, a gauge without any is 0 after a reset.
+    if (depths === undefined) this.#oldest.remove();
+    else this.#oldest.set(depths.oldestAgeMs / 1000);
+    for (const [consumer, { pending, inFlight, redelivered }] of depths?.consumers ?? []) {
       this.#pending.set({ consumer }, pending);
       this.#inFlight.set({ consumer }, inFlight);
+      this.#redelivered.set({ consumer }, redelivered);
     }
     for (const [stream, count] of depths?.dead ?? []) this.#dead.set({ stream }, count);
   }
