@@ -5,6 +5,7 @@ import { followContainers } from './pool/container-events.ts';
 import { reap, settleTickets } from './pool/reap.ts';
 import { reconcile } from './pool/reconcile.ts';
 import { replenish } from './pool/replenish.ts';
+import { SilentNodes } from './pool/silent-nodes.ts';
 import { StockHealth } from './pool/stock-health.ts';
 import { putStreamsBack } from './queue/stream-and-consumers.ts';
 
@@ -41,7 +42,8 @@ export interface AppLoops {
 export function createLoops({ pool, connection, caddy, metrics }: AppParts, { config, role, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: LoopOptions): AppLoops {
   const { log } = pool;
   const replenisher = new Loop({ name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log }, (signal) => replenish(pool, signal));
-  const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, () => reap(pool));
+  const silentNodes = new SilentNodes(pool);
+  const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () => reap(pool, await silentNodes.look()));
   const reconciler: Loop = new Loop({ name: 'reconciler', intervalMs: reconcileIntervalMs, minGapMs: Math.min(RECONCILE_GAP_MS, reconcileIntervalMs), log }, async () => {
     if ((await reconcile(pool)).unfinished) reconciler.nudge();
   });

@@ -7,6 +7,7 @@ import { Catalogue } from './domain/template.ts';
 import type { Releasers } from './lifecycle/releasers.ts';
 import { promoteConfigured } from './pool/checkpoints.ts';
 import { DeliveryCheck } from './pool/delivery-check.ts';
+import type { ContainerRuntime } from './pool/ports.ts';
 import { poolStandings } from './pool/standing.ts';
 import { CaddyProxy } from './proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from './queue/connection.ts';
@@ -68,7 +69,7 @@ export async function openAppParts(options: PartsOptions, wakes: Wakes, releaser
     adminUrl: proxyConfig.adminUrl, listen: proxyConfig.listen, baseDomain: proxyConfig.address.baseDomain,
     discovery: proxyConfig.discovery, publicUrl: server.publicUrl, trustedProxies: server.trustedProxies, log,
   });
-  const metrics = createMetrics({ config, version, store, connection, proxy });
+  const metrics = createMetrics({ config, version, store, connection, proxy, runtime });
   const probe = new HttpProbe();
   return {
     store, connection, caddy: proxy, metrics,
@@ -85,7 +86,9 @@ export async function openAppParts(options: PartsOptions, wakes: Wakes, releaser
   };
 }
 
-function createMetrics({ config, version, store, connection, proxy }: { readonly config: Config; readonly version: string; readonly store: Store; readonly connection: QueueConnection; readonly proxy: CaddyProxy }): Metrics {
+function createMetrics({ config, version, store, connection, proxy, runtime }: {
+  readonly config: Config; readonly version: string; readonly store: Store; readonly connection: QueueConnection; readonly proxy: CaddyProxy; readonly runtime: Pick<ContainerRuntime, 'list'>;
+}): Metrics {
   return new Metrics({
     templates: config.templates.map(({ name }) => name), version,
     sources: {
@@ -99,7 +102,7 @@ function createMetrics({ config, version, store, connection, proxy }: { readonly
           dead: new Map([['PROVISIONING_DEAD', depth.dead]]),
         };
       },
-      dependencies: { caddy: () => proxy.ping() },
+      dependencies: { caddy: () => proxy.ping(), engine: () => runtime.list() },
     },
   });
 }

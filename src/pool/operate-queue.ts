@@ -16,10 +16,7 @@ export async function dropTask(parts: OperateQueueParts, sequence: number): Prom
   const task = await parts.desk.drop(sequence);
   if (task === undefined) throw unknownTask(sequence, 'in the queue');
   const { kind, id, template } = task;
-  if (kind === 'provision' && id !== undefined && template !== undefined) {
-    await giveUpTicket(parts, { id, template });
-    parts.onDemand();
-  }
+  if (kind === 'provision' && id !== undefined && template !== undefined) await giveUpTicket(parts, { id, template });
   return task;
 }
 
@@ -46,12 +43,14 @@ export async function purgeQueue(parts: OperateQueueParts, which: Purgeable): Pr
 
 /** A refill that is being published just now finds its ticket gone, and its task is dropped: the next refill makes up for it. */
 async function giveBackTickets(parts: OperateQueueParts): Promise<void> {
+  // All of them first: a refill in between would have its new tickets given back too.
+  const later = { ...parts, onDemand: () => undefined };
   const given = new Set<string>();
   for (;;) {
     const tickets = (await parts.census.idleTickets({ newOnesToo: true })).filter(({ id }) => !given.has(id));
     if (tickets.length === 0) break;
     for (const ticket of tickets) {
-      await giveUpTicket(parts, ticket);
+      await giveUpTicket(later, ticket);
       given.add(ticket.id);
     }
   }

@@ -15,8 +15,8 @@ export interface ReapParts extends ReleaseParts {
 
 const BATCH = 200;
 
-/** One round: ends what is over, retires stock too old for a visit, and takes up what was left lying. */
-export async function reap(parts: ReapParts): Promise<void> {
+/** One round: ends what is over, retires stock too old for a visit, and takes up what was left lying, except on silent nodes. */
+export async function reap(parts: ReapParts, silent: ReadonlySet<string>): Promise<void> {
   const { departures, catalogue, observer, clock } = parts;
 
   const expired = await departures.expired(BATCH);
@@ -35,7 +35,8 @@ export async function reap(parts: ReapParts): Promise<void> {
     await Promise.all(drained.map((instance) => sendAway(parts, instance, 'drained', { from: ['ready', 'assigned'], generation: instance.generation })));
   }
 
-  for (const instance of await departures.overdue(BATCH)) queueCleanup(parts, instance);
+  // Nobody would take them up, and they come up every half minute.
+  for (const instance of await departures.overdue(BATCH)) if (!silent.has(instance.node)) queueCleanup(parts, instance);
 }
 
 /**

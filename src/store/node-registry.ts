@@ -21,6 +21,14 @@ export class ValkeyNodeRegistry implements NodeRegistry {
     }
   }
 
+  async announcements(): Promise<ReadonlyMap<string, string>> {
+    try {
+      return new Map(Object.entries(await this.#client.hgetall(keys.nodes)));
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
   async engine(): Promise<ContainerRuntime['engine'] | undefined> {
     try {
       const text = await this.#client.hget(keys.nodes, this.#node.name);

@@ -194,6 +194,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'the notes board in a bro
     const page = await open(app);
     await page.getByRole('button', { name: 'Ideas', exact: true }).click();
     await page.getByRole('searchbox', { name: 'Search ideas' }).fill('lighthosue');
+    // The ideas offered at first may be about a lighthouse too, and are replaced by those found.
+    await page.getByText(/ideas? found$/).waitFor();
     const idea = page.locator('.idea').filter({ hasText: 'lighthouse' }).first();
     await idea.waitFor();
     const text = await idea.innerText();

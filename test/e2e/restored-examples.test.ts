@@ -131,9 +131,11 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
         expect(cookies.map((found) => found.length)).toEqual([1, 1]);
         expect(cookies[0]?.[0]?.name).not.toBe(cookies[1]?.[0]?.name);
 
-        await pages[0].goto(`${shops[0].url}wp-admin/post-new.php`);
-        await pages[0].waitForFunction('window.wp?.apiFetch !== undefined');
-        await pages[0].evaluate(`wp.apiFetch({ path: '/wp/v2/posts', method: 'POST', data: { title: 'Only in the first shop', content: 'Hello', status: 'publish' } })`);
+        expect(await pages[0].evaluate(`(async () => {
+          const nonce = await (await fetch('/wp-admin/admin-ajax.php?action=rest-nonce')).text();
+          const post = { title: 'Only in the first shop', content: 'Hello', status: 'publish' };
+          return (await fetch('/?rest_route=/wp/v2/posts', { method: 'POST', headers: { 'content-type': 'application/json', 'x-wp-nonce': nonce }, body: JSON.stringify(post) })).status;
+        })()`)).toBe(201);
         const found = async (page: Page, { url }: Acquired): Promise<number> => {
           await page.goto(`${url}?s=${encodeURIComponent('Only in the first shop')}`);
           return page.locator('main').getByRole('link', { name: 'Only in the first shop' }).count();

@@ -107,8 +107,8 @@ export class Desk implements AsyncDisposable {
 
   /** Throws when it was not given back. */
   async release({ id }: { readonly id: string }): Promise<void> {
-    const { status } = await fetch(`${this.stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
-    if (status !== 204) throw new Error(`the release was answered ${status}`);
+    const answer = await fetch(`${this.stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
+    if (answer.status !== 204) throw new Error(`the release was answered ${answer.status}: ${await answer.text()}`);
   }
 
   /** What a visitor's browser gets through the proxy. */

@@ -1,0 +1,55 @@
+import type { Clock } from '../domain/clock.ts';
+import type { Census, NodeRegistry } from './ports.ts';
+import { sendAway, type ReleaseParts } from './release.ts';
+
+/** Four rounds of a node's reconciler, each of which announces it. */
+export const SILENT_AFTER_MS = 2 * 60_000;
+/** Between two looks: after a longer gap it may have been the watcher who heard nothing. */
+export const WATCH_GAP_MS = 15_000;
+
+export interface SilentNodesParts extends ReleaseParts {
+  readonly registry: Pick<NodeRegistry, 'announcements'>;
+  readonly census: Pick<Census, 'list'>;
+  readonly clock: Clock;
+  readonly node: { readonly name: string };
+}
+
+/**
+ * Which other nodes have not announced themselves for two minutes, though the store was there all the time. Told by their
+ * announcements staying the same, so that no two clocks are compared. A process that starts knows of none for two minutes.
+ */
+export class SilentNodes {
+  readonly #parts: SilentNodesParts;
+  readonly #heard = new Map<string, { readonly sign: string; readonly atMs: number }>();
+  #silent: ReadonlySet<string> = new Set();
+  #lookedAtMs = -Infinity;
+
+  constructor(parts: SilentNodesParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * One look. What a silent node has ready is given to nobody any more: its host may be dead, and then nothing refuses a
+   * visitor's connection. Throws store_unavailable.
+   */
+  async look(): Promise<ReadonlySet<string>> {
+    const { registry, clock, node, log } = this.#parts;
+    const signs = await registry.announcements();
+    const now = clock.now();
+    if (now - this.#lookedAtMs > WATCH_GAP_MS) this.#heard.clear();
+    this.#lookedAtMs = now;
+    for (const [name, sign] of signs) if (this.#heard.get(name)?.sign !== sign) this.#heard.set(name, { sign, atMs: now });
+    const before = this.#silent;
+    this.#silent = new Set([...signs.keys()].filter((name) => name !== node.name && now - (this.#heard.get(name)?.atMs ?? now) >= SILENT_AFTER_MS));
+    for (const name of this.#silent) if (!before.has(name)) log.warn({ node: name, silentMs: SILENT_AFTER_MS }, 'A node is not heard of any more; what it has ready is not handed out, and its cleanups wait for it');
+    for (const name of before) if (!this.#silent.has(name)) log.info({ node: name }, 'A node that was silent is heard of again');
+    if (this.#silent.size > 0) await this.#withdraw();
+    return this.#silent;
+  }
+
+  async #withdraw(): Promise<void> {
+    const { census } = this.#parts;
+    const stranded = (await census.list()).filter(({ node, state }) => state === 'ready' && this.#silent.has(node));
+    await Promise.all(stranded.map((instance) => sendAway(this.#parts, instance, 'container_lost', { from: ['ready'], generation: instance.generation })));
+  }
+}
