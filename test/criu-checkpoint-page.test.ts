@@ -3,15 +3,11 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { program } from '../src/cli/program.ts';
 import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
+import { anchors } from './support/page-blocks.ts';
 
 const PAGE = 'docs/criu-checkpoint.md';
 const page = readFileSync(PAGE, 'utf8');
 const commands = program({}).commands.find((command) => command.name() === 'checkpoint')?.commands ?? [];
-
-/** As GitHub makes an anchor of a heading. */
-function anchors(markdown: string): string[] {
-  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading.toLowerCase().replace(/[^\w\s-]/g, '').replaceAll(' ', '-'));
-}
 
 describe(PAGE, () => {
   it.each(Object.keys(ERROR_CATALOGUE).filter((code) => /checkpoint|restore|activation/.test(code)))('tells what to do about %s', (code) => {

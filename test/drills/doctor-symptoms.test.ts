@@ -6,11 +6,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { diagnose } from '../../src/cli/doctor/command.ts';
 import type { Diagnosis } from '../../src/doctor/check.ts';
 import { newInstanceId } from '../../src/domain/ids.ts';
+import { freePort } from '../../src/launcher/ports.ts';
 import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
 import { about, containing, matching } from '../support/diagnoses.ts';
 import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb } from '../support/mariadb.ts';
+import { Program } from '../support/program.ts';
 import { Desk, PATIENT } from '../support/runbook-desk.ts';
 import { environmentOf } from '../support/stack-environment.ts';
 import { template } from '../support/templates.ts';
@@ -99,6 +101,38 @@ describe('on a running deployment', () => {
     expect(about(found, 'Ports', 'other listeners')).toMatchObject({ seen: containing(String(containers.portRange.end)) });
   });
 
+  it('memory growing, since what cannot be removed is quarantined; the list has the reason, and it goes when it can', async () => {
+    const visitor = await desk.acquire();
+    await engine.close();
+    let found: readonly Diagnosis[];
+    try {
+      await desk.release(visitor);
+      found = await eventually(async () => {
+        const seen = await troubles(env);
+        expect(about(seen, 'Pools', 'quarantine')).toBeDefined();
+        return seen;
+      }, PATIENT);
+      await using listed = new Program(['instances', 'list', '--state', 'quarantined'], env);
+      expect([await listed.exitCode, listed.output]).toEqual([0, matching(new RegExp(`${visitor.id}.*quarantined.*\\n${visitor.id}: .*does not answer`, 's'))]);
+    } finally {
+      engine = await serveSimulatedEngine(simulatedSocket, host);
+    }
+    expect(about(found, 'Pools', 'quarantine')).toMatchObject({ verdict: 'warning', seen: matching(/^1 cannot be cleaned up .*does not answer/), remedy: containing('try-it-now instances list --state quarantined') });
+    expect(about(found, 'Engine', 'answers')).toMatchObject({ verdict: 'failure', remedy: containing('SIMULATED_SOCKET') });
+  });
+
+  it('restores slow, since the checkpoint was taken out', async () => {
+    await desk.valkey.hset('restores:default', 'withdrawn', 'abcdef0123456789');
+    const found = about(await troubles(env), 'CRIU', 'checkpoint of default');
+    await desk.valkey.del('restores:default');
+    expect(found).toMatchObject({ verdict: 'warning', seen: containing('did not restore; instances start cold'), remedy: containing('try-it-now checkpoint create default --promote') });
+  });
+
+  it('part away: discovery', async () => {
+    const found = about(await troubles({ ...env, DISCOVERY_ADDR: `127.0.0.1:${await freePort()}` }), 'Discovery', 'answers');
+    expect(found).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start try-it-now-discovery') });
+  });
+
   const mariadb = mariadbSuite('pool not replenishing, since the database is away');
   it.skipIf(mariadb.skip)(mariadb.title, async () => {
     await using server = await startMariadb();
@@ -135,6 +169,12 @@ describe('where parts end one after another', () => {
     await desk.queue.consumers.delete('PROVISIONING', 'provision-workers');
     found = await troubles(env);
     expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({ verdict: 'failure', seen: containing('is not there'), remedy: containing('systemctl restart try-it-now') });
+
+    await desk.queue.streams.delete('PROVISIONING');
+    await fetch(`${stack.caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
+    found = await troubles(env);
+    expect(about(found, 'NATS', 'stream PROVISIONING')).toMatchObject({ verdict: 'failure', seen: containing('is not there'), remedy: containing('systemctl restart try-it-now') });
+    expect(about(found, 'Caddy', 'demo server')).toMatchObject({ verdict: 'failure', seen: containing('is not in Caddy\'s configuration'), remedy: containing('systemctl start try-it-now') });
 
     await stack.nats.server.stop();
     found = await troubles(env);

@@ -155,7 +155,7 @@ interface Parts {
 async function launchParts({ podmanSocket, templates, ports: [serverPort, lastPort] }: LiveHostOptions, cleanups: (() => Promise<unknown>)[]): Promise<Parts> {
   const dir = await mkdtemp(join(tmpdir(), 'tin-host-'));
   cleanups.push(() => rm(dir, { recursive: true, force: true }));
-  for (const folder of ['valkey', 'nats', 'caddy', 'etc', 'bin', 'checkpoints']) await mkdir(join(dir, folder));
+  for (const folder of ['valkey', 'nats', 'caddy', 'etc', 'bin', 'checkpoints']) await mkdir(join(dir, folder), { mode: 0o700 });
   const valkey = await launchValkey({ dir: join(dir, 'valkey'), persistent: true });
   cleanups.push(() => valkey.server.stop());
   const nats = await launchNats({ dir: join(dir, 'nats') });
