@@ -58,6 +58,7 @@ export class LiveHost implements AsyncDisposable {
       await host.#serveSystemctl();
       cleanups.push(() => host.#stop());
       await host.#start();
+      await host.#untilUp();
       return host;
     } catch (error) {
       await runBackwards(cleanups);
@@ -101,12 +102,20 @@ export class LiveHost implements AsyncDisposable {
     });
   }
 
+  async #untilUp(): Promise<void> {
+    await eventually(async () => {
+      if (this.#server?.alive === true) expect((await fetch(this.#pools)).status).toBe(401);
+    }, { timeoutMs: 30_000 });
+    if (this.#server?.alive !== true) throw new Error(`the server did not start: ${await this.log()}`);
+  }
+
   async #stop(): Promise<void> {
     await this.#server?.stop();
   }
 
   async #systemctl(args: string): Promise<void> {
-    const [verb = '', unit] = [args.slice(0, args.lastIndexOf(' ')), args.slice(args.lastIndexOf(' ') + 1)];
+    const space = args.lastIndexOf(' ');
+    const [verb, unit] = [args.slice(0, space), args.slice(space + 1)];
     if (unit !== UNIT) throw new Error(`the stand-in for systemctl knows ${UNIT} alone, and was asked for ${unit}`);
     switch (verb) {
       case 'start': return this.#start();
