@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,6 +40,16 @@ describe(PAGE, () => {
     const shown = [...page.matchAll(/(?<!-u |systemctl [\w -]+ )try-it-now ((?:[a-z-]+ ?)+)([^`\n)|&;]*)/g)];
     expect(shown.length).toBeGreaterThan(50);
     expect(shown.filter(([, words = '', rest = '']) => !exists(words.trim().split(' '), rest)).map(([text]) => text)).toEqual([]);
+  });
+
+  it('quotes what the program says in the words it says it in', () => {
+    const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts')).map((path) => readFileSync(join('src', path), 'utf8')).join('\n').replaceAll("\\'", "'");
+    const [, troubleshooting = ''] = page.split(/^## (?=Troubleshooting|Who did what)/m);
+    const quoted = [...troubleshooting.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, says = '']) => [...says.matchAll(/`([^`]+)`/g)].map(([, quote = '']) => quote));
+    // Names and numbers aside.
+    const phrases = quoted.flatMap((quote) => quote.split(/…|\b[NX]\b|\bIMAGE\b|^Podman\b/)).map((phrase) => phrase.trim()).filter((phrase) => phrase.length > 3);
+    expect(phrases.length).toBeGreaterThan(30);
+    expect(phrases.filter((phrase) => !sources.includes(phrase))).toEqual([]);
   });
 
   it('hides no shell block behind another name', () => {
