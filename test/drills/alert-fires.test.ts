@@ -9,6 +9,7 @@ import { answers, freePort } from '../../src/launcher/ports.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { eventually } from '../support/eventually.ts';
+import { asked, shippedDashboard } from '../support/grafana-dashboard.ts';
 import { Prometheus } from '../support/prometheus.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { environmentOf } from '../support/stack-environment.ts';
@@ -18,6 +19,9 @@ import { template } from '../support/templates.ts';
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PATIENT = { timeoutMs: 30_000, everyMs: 200 };
 const TARGET = 5;
+
+/** No number without the thing itself: simulated containers are never restored, and no visitor has to be turned away for a restore. */
+const NO_NUMBER_HERE = new Set(['Restores from checkpoints']);
 
 /** As shipped, but for how long something has to last and over how long it is counted: nobody has twelve hours for a test. */
 function hurried(rules: string): string {
@@ -75,6 +79,15 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
       expect(await prometheus.values('min(up) == 1 and count(up) == 2 and sum(try_it_now_releases_total{reason="expired"}) == 1')).toEqual([1]);
       expect(await firing()).toEqual([]);
     }, PATIENT);
+  });
+
+  it('each panel of the dashboard has data', async () => {
+    const panels = shippedDashboard().panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr: asked(expr, '30s') })));
+    expect(panels.length).toBeGreaterThan(30);
+    await eventually(async () => {
+      const found = await Promise.all(panels.map(async ({ title, expr }) => ({ title, expr, values: await prometheus.values(expr) })));
+      expect(found.filter(({ title, values }) => (NO_NUMBER_HERE.has(title) ? values.length === 0 : !values.some(Number.isFinite)))).toEqual([]);
+    }, { ...PATIENT, everyMs: 500 });
   });
 
   it('what the server and discovery tell after visits passes Prometheus\' own lint', async () => {
