@@ -37,6 +37,7 @@ tests|chromium|chromium|the tests click through the pages in a real browser
 tests|fonts|fonts-liberation|letters for that browser
 tests|ip|iproute2|the tests play the outside world in a network of its own
 tests|promtool|prometheus|checks the metrics and the alert rules
+tests|curl|curl|runs the commands of the operations page
 tests|systemd-analyze|systemd|judges the units of systemd that are installed on hosts of their own
 tests|openssl|openssl|makes certificates for the tests of the proxy
 '
