@@ -28,6 +28,7 @@ function hurried(rules: string): string {
   return rules.replaceAll(/for: \d+[mh]/g, 'for: 2s').replaceAll(/\[\d+m\]/g, '[15s]');
 }
 
+const promtool = findProgram('promtool');
 const missing = ['prometheus', 'promtool'].filter((program) => findProgram(program) === undefined);
 if (missing.length > 0) process.stdout.write(`Skipped: the alerts on a real Prometheus; not installed: ${missing.join(', ')} (Debian package prometheus).\n`);
 
@@ -95,7 +96,7 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
 
   it('what the server and discovery tell after visits passes Prometheus\' own lint', async () => {
     for (const at of [new URL(stack.api).host, discoveryMetrics]) {
-      const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: await (await fetch(`http://${at}/metrics`)).text(), encoding: 'utf8' });
+      const { status, stdout, stderr } = spawnSync(promtool ?? '', ['check', 'metrics'], { input: await (await fetch(`http://${at}/metrics`)).text(), encoding: 'utf8' });
       expect([at, status, stdout, stderr]).toEqual([at, 0, '', '']);
     }
   });
