@@ -109,12 +109,13 @@ require_engine_answer() {
 # Pulls an image. When the registry does not answer in time or refuses, fails with the reason in $pull_error.
 pull() {
   local log=$work/pull.log waited=0 limit=$pull_timeout status=0
-  engine pull "$1" >"$log" 2>&1 &
+  # In the place of the subshell, so that it is the pull itself that is ended: Podman's goes on for ever once its service is gone.
+  (exec "$engine_name" ${engine_args[@]+"${engine_args[@]}"} pull "$1") >"$log" 2>&1 &
   pull_pid=$!
   while kill -0 "$pull_pid" 2>/dev/null; do
     if [ "$limit" = "$pull_timeout" ] && grep -qE 'Copying blob|Pulling from|Pulling fs layer' "$log"; then limit=$DOWNLOAD_TIMEOUT; fi
     if [ "$waited" -ge $((limit * 10)) ]; then
-      kill "$pull_pid" 2>/dev/null || true
+      kill -KILL "$pull_pid" 2>/dev/null || true
       break
     fi
     sleep 0.1
@@ -163,7 +164,7 @@ build() {
 }
 
 clean_up() {
-  if [ -n "$pull_pid" ]; then kill "$pull_pid" 2>/dev/null || true; fi
+  if [ -n "$pull_pid" ]; then kill -KILL "$pull_pid" 2>/dev/null || true; fi
   rm -rf "$work" ${unfinished:+"$unfinished"}
 }
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +26,13 @@ async function buildImage(args: readonly string[], env: Readonly<Record<string, 
       resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, output: stdout + stderr });
     });
   });
+}
+
+/** The command lines of running processes that speak of it. */
+async function commandsWith(text: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return lines.filter((line) => line.includes(text)).map((line) => line.replaceAll('\0', ' '));
 }
 
 describe.each<RealEngine>(['podman', 'docker'])('build-image.sh', (kind) => {
@@ -80,6 +87,7 @@ describe.each<RealEngine>(['podman', 'docker'])('build-image.sh', (kind) => {
         });
         expect([code, output]).toEqual([1, expect.stringContaining(`127.0.0.1:${port}/nothing:here is not here and cannot be pulled: no answer within 1 s`)]);
         expect(sockets.size).toBeGreaterThan(0);
+        expect(await commandsWith(`127.0.0.1:${port}/nothing:here`)).toEqual([]);
       } finally {
         for (const socket of sockets) socket.destroy();
         mute.close();
