@@ -14,7 +14,7 @@ const MONITOR_TIMEOUT_MS = 2_000;
 const BACKLOG_WARNING = 50;
 const BACKLOG_FAILURE = 100;
 const START = 'Start it (`systemctl start try-it-now-nats`), or correct NATS_URL and NATS_TOKEN.';
-const RESTART_SERVER = 'Start the server anew, which makes it (`systemctl restart try-it-now`).';
+const START_SERVER = 'Start the server, which makes it (`systemctl start try-it-now`); one that runs puts it back within seconds.';
 
 /** The server that holds the tasks, and what of ours is in it. */
 export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[] {
@@ -67,10 +67,10 @@ async function stream({ manager }: QueueConnection, name: string, subjects: read
   try {
     found = await manager.streams.info(name);
   } catch (error) {
-    return failure(what, `is not there (${describeError(error)})`, RESTART_SERVER);
+    return failure(what, `is not there (${describeError(error)})`, START_SERVER);
   }
   const missing = subjects.filter((subject) => !found.config.subjects.includes(subject));
-  if (missing.length > 0) return failure(what, `does not take ${missing.join(', ')}`, RESTART_SERVER);
+  if (missing.length > 0) return failure(what, `does not take ${missing.join(', ')}`, START_SERVER);
   return ok(what, `${found.state.messages} messages`);
 }
 
@@ -80,7 +80,7 @@ async function consumer({ manager }: QueueConnection, name: string): Promise<Obs
   try {
     found = await manager.consumers.info(STREAM, name);
   } catch (error) {
-    return failure(what, `is not there (${describeError(error)}): nothing takes its tasks`, RESTART_SERVER);
+    return failure(what, `is not there (${describeError(error)}): nothing takes its tasks`, START_SERVER);
   }
   const { num_pending: pending, num_ack_pending: underWay, num_waiting: asking, num_redelivered: redelivered } = found;
   const seen = `${pending} waiting, ${underWay} under way, ${redelivered} delivered again`;

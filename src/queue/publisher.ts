@@ -31,7 +31,7 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
   let repair: Promise<void> | undefined;
 
   /** Many tasks notice the missing stream at once; one of them puts it back. */
-  const restore = (): Promise<void> => {
+  const putBack = (): Promise<void> => {
     repair ??= putStreamsBack(connection)
       .then((made) => {
         if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; the publisher made them');
@@ -48,7 +48,7 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
       await send();
     } catch (error) {
       if (!nobodyStores(error)) throw error;
-      await restore();
+      await putBack();
       await send();
     }
   };

@@ -48,6 +48,8 @@ export interface MetricsOptions {
 interface TakeSeries {
   readonly outcomes: Readonly<Record<Outcome, Counter.Internal>>;
   readonly duration: Histogram.Internal<'template'>;
+  readonly check: Histogram.Internal<'template'>;
+  readonly acquire: Histogram.Internal<'template'>;
 }
 
 /** Everything this process counts, in the Prometheus text format. Durations come in as ms and go out as seconds. */
@@ -129,17 +131,17 @@ export class Metrics implements Observer {
   }
 
   take(template: string, outcome: Outcome, durationMs: number): void {
-    const series = this.#takeSeries.get(template) ?? this.#takesOf(FORMER_TEMPLATE);
+    const series = this.#seriesOf(template);
     series.outcomes[outcome].inc();
     series.duration.observe(durationMs / 1000);
   }
 
   deliveryChecked(template: string, durationMs: number): void {
-    this.#deliveryCheckDuration.observe({ template: this.#known(template) }, durationMs / 1000);
+    this.#seriesOf(template).check.observe(durationMs / 1000);
   }
 
   acquired(template: string, durationMs: number): void {
-    this.#acquireDuration.observe({ template: this.#known(template) }, durationMs / 1000);
+    this.#seriesOf(template).acquire.observe(durationMs / 1000);
   }
 
   limited(template: string, window: (typeof LIMIT_WINDOWS)[number]): void {
@@ -210,13 +212,17 @@ export class Metrics implements Observer {
     return this.#templates.has(template) ? template : FORMER_TEMPLATE;
   }
 
+  #seriesOf(template: string): TakeSeries {
+    return this.#takeSeries.get(template) ?? this.#takesOf(FORMER_TEMPLATE);
+  }
+
   #takesOf(template: string): TakeSeries {
     const found = this.#takeSeries.get(template);
     if (found !== undefined) return found;
     const of = (outcome: Outcome): Counter.Internal => this.#takes.labels({ template, outcome });
     const made: TakeSeries = {
       outcomes: { taken: of('taken'), again: of('again'), replaced: of('replaced'), empty: of('empty'), limited: of('limited'), paused: of('paused'), key_reused: of('key_reused'), error: of('error') },
-      duration: this.#takeDuration.labels({ template }),
+      duration: this.#takeDuration.labels({ template }), check: this.#deliveryCheckDuration.labels({ template }), acquire: this.#acquireDuration.labels({ template }),
     };
     this.#takeSeries.set(template, made);
     return made;
