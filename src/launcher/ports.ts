@@ -9,17 +9,34 @@ import { TryItNowError } from '../domain/errors.ts';
  */
 const DRAW_FROM = 7_000;
 const DRAW_BELOW = 8_000;
-const given = new Set<number>();
 
-/** A port that nobody listens on right now, neither on TCP nor on UDP, and that this process has not drawn before. */
+/**
+ * A port that nobody listens on right now, neither on TCP nor on UDP. Until this process ends nobody else on this host draws it, so
+ * whatever is started on it late, or anew, finds it free. Throws port_taken when all are taken.
+ */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < DRAW_BELOW - DRAW_FROM; attempt += 1) {
     const port = randomInt(DRAW_FROM, DRAW_BELOW);
-    if (given.has(port) || !(await isFree(port, host)) || !(await isFreeForUdp(port, host))) continue;
-    given.add(port);
-    return port;
+    const reservation = await reservePort(port);
+    if (reservation === undefined) continue;
+    if ((await isFree(port, host)) && (await isFreeForUdp(port, host))) return port;
+    await reservation[Symbol.asyncDispose]();
   }
   throw new TryItNowError('port_taken', `no port from ${DRAW_FROM} to ${DRAW_BELOW - 1} is free on ${host}; end some of the programs that listen there`);
+}
+
+/**
+ * Keeps everybody on this host who asks here off the port, until it is disposed of or this process ends, however it ends: the kernel
+ * takes an abstract socket back by itself. Undefined when it is reserved already. Whether somebody listens there is not looked at.
+ */
+export async function reservePort(port: number): Promise<AsyncDisposable | undefined> {
+  const mark = createServer().unref();
+  return new Promise((resolve, reject) => {
+    mark.once('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EADDRINUSE') resolve(undefined); else reject(error); });
+    mark.listen({ path: `\0try-it-now-port-${port}`, exclusive: true }, () => resolve({
+      [Symbol.asyncDispose]: () => new Promise((closed) => { mark.close(() => closed()); }),
+    }));
+  });
 }
 
 /** The wanted port if it can be bound, else a free one. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Instance } from '../domain/instance.ts';
+import { freePort } from '../launcher/ports.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
@@ -88,7 +89,7 @@ describe('the events of the engine', () => {
   it('of a superseded attempt\'s container are nobody\'s loss', async () => {
     const [one] = await stock(store, tiny);
     if (one === undefined) throw new Error('the pool was not stocked');
-    await runtime.start({ name: 'demo-of-an-earlier-attempt', instanceId: one.id, template: tiny, hostPort: 21_090, env: {} }, new AbortController().signal);
+    await runtime.start({ name: 'demo-of-an-earlier-attempt', instanceId: one.id, template: tiny, hostPort: await freePort(), env: {} }, new AbortController().signal);
     await started([one]);
     const { looks } = await follow();
     await eventually(() => expect(looks()).toBe(1));

@@ -12,6 +12,7 @@ import { openStore, type Store } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { HeldWire, type Direction } from '../../test/support/held-wire.ts';
+import { claimPorts, type ClaimedPorts } from '../../test/support/port-ranges.ts';
 import { startProxyWorld, type ProxyWorld } from '../../test/support/proxy.ts';
 import { TestNats } from '../../test/support/queue.ts';
 import { silent } from '../../test/support/store.ts';
@@ -22,7 +23,7 @@ import type { TaskContext, TaskQueue } from './ports.ts';
 import { provision, type ProvisionParts } from './provision.ts';
 
 /** Room for every case at once. */
-const RANGE = { start: 23_000, end: 23_199 };
+const PORTS = 200;
 /** One for each case, so that none can open the breaker of another. */
 const templates = Array.from({ length: 150 }, (_, at) => tiny({ name: `case-${at}`, pool: { target: 1, max: 1, replenishThreshold: 0 } }));
 const NAMES = templates.map(({ name }) => name);
@@ -39,6 +40,7 @@ setMaxListeners(0, never.signal);
 const releasers = new Releasers();
 const host = new SimulatedHost();
 let world: ProxyWorld;
+let portRange: ClaimedPorts;
 let queue: TaskQueue;
 let cases = 0;
 
@@ -52,7 +54,7 @@ interface Process {
 async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engine = host } = {}): Promise<Process> {
   const store = await openStore({
     valkey: { host: '127.0.0.1', port, password: undefined }, node: { name: 'node0', address: '127.0.0.1' }, limits: { hourly: 0, daily: 0 },
-    portRange: RANGE, portCoolDownMs: 50, leaseMs, log: silent,
+    portRange, portCoolDownMs: 50, leaseMs, log: silent,
   });
   releasers.push('store', store.close);
   const { takes, departures, arrivals, promotions } = store;
@@ -66,6 +68,8 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
 
 let steady: Process;
 beforeAll(async () => {
+  portRange = await claimPorts(PORTS);
+  releasers.push('ports', () => portRange[Symbol.asyncDispose]());
   world = await startProxyWorld(releasers);
   const nats = await TestNats.start();
   releasers.push('nats', () => nats[Symbol.asyncDispose]());
@@ -299,7 +303,7 @@ describe('a cleanup task delivered twice', () => {
 
 it('leaves the books balanced after all that', async () => {
   const all = await books();
-  expectPortsToBalance(all, RANGE);
+  expectPortsToBalance(all, portRange);
   expectIndexesToAgree(all);
   const containers = (await new SimulatedRuntime(host).list()).map(({ name }) => name).sort();
   expect(containers).toEqual([...all.records.values()].map(({ container }) => container).sort());

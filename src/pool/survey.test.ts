@@ -95,22 +95,22 @@ describe('a survey', () => {
     const [one, two, three] = await soundStock();
     const { valkey } = store;
     const ghost = newInstanceId();
-    await start('demo-stray', 21_180, { instanceId: ghost });
-    await start('demo-earlier-attempt', 21_181, { instanceId: one.id });
-    await start('demo-tried', 21_182, { keepUntilMs: 999_999 });
-    await start('demo-being-tried', 21_183, { keepUntilMs: 1_000_001 });
+    await start('demo-stray', await freePort(), { instanceId: ghost });
+    await start('demo-earlier-attempt', await freePort(), { instanceId: one.id });
+    await start('demo-tried', await freePort(), { keepUntilMs: 999_999 });
+    await start('demo-being-tried', await freePort(), { keepUntilMs: 1_000_001 });
     await runtime.remove(two.container);
     const [idle = '', fresh = ''] = await store.arrivals.reserve(other);
     await valkey.zadd(keys.warming('other'), 'XX', Date.now() + 15_000, idle);
     const first = await freeRun(4);
     await valkey.srem(keys.availablePorts('node0'), [0, 1, 2, 3].map((offset) => String(first + offset)));
-    await valkey.sadd(keys.availablePorts('node0'), '9999', String(one.port));
+    await valkey.sadd(keys.availablePorts('node0'), '65000', String(one.port));
     await valkey.hset(keys.heldPorts('node0'), String(first + 3), ghost);
     await valkey.zrem(keys.ready('tiny'), three.id);
     await valkey.zadd(keys.assigned('tiny'), 5, ghost);
     await valkey.hdel(keys.hostnames, one.label);
-    await valkey.hset(keys.hostnames, 'a'.repeat(20), JSON.stringify({ v: 1, id: ghost, node: 'node0', port: 21_180 }));
-    await valkey.hset(keys.hostnames, three.label, JSON.stringify({ v: 1, id: three.id, node: 'node0', port: 21_180 }));
+    await valkey.hset(keys.hostnames, 'a'.repeat(20), JSON.stringify({ v: 1, id: ghost, node: 'node0', port: 9_999 }));
+    await valkey.hset(keys.hostnames, three.label, JSON.stringify({ v: 1, id: three.id, node: 'node0', port: 9_999 }));
     await fetch(`${adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
 
     const before = await dumpOf(valkey);
@@ -126,7 +126,7 @@ describe('a survey', () => {
       `port ${first}-${first + 2}: in the range, but neither available nor cooling nor held`,
       `port ${first + 3}: held for an instance that does not have it`,
       `port ${one.port}: counted twice among available, cooling and held`,
-      'port 9999: outside of the range',
+      'port 65000: outside of the range',
       'proxy demo: the proxy does not have our server',
       `record ${two.id}: ready, but its container ${two.container} does not run any more`,
       `ticket ${idle}: room reserved for an instance of other, but no task is left to make it`,
@@ -169,8 +169,8 @@ describe('a survey', () => {
   });
 
   it('goes on mending when one thing cannot be mended', async () => {
-    await start('demo-one', 21_180, { instanceId: newInstanceId() });
-    await start('demo-two', 21_181, { instanceId: newInstanceId() });
+    await start('demo-one', await freePort(), { instanceId: newInstanceId() });
+    await start('demo-two', await freePort(), { instanceId: newInstanceId() });
     const seen = await survey(parts);
     const stuck = { ...parts, runtime: { list: () => runtime.list(), remove: (name: string) => (name === 'demo-one' ? Promise.reject(new Error('it does not go')) : runtime.remove(name)) } };
     expect(await mend(stuck, seen)).toMatchObject({ repaired: 1, failures: [{ kind: 'container' }] });

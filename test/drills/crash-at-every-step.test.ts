@@ -28,8 +28,6 @@ const WANTED = process.env['CRASH_POINT'];
 
 /** Deployments that crash side by side: most of a crash is waiting for what was in flight to come back. */
 const LANES = 3;
-/** Above those that other tests' stacks take. */
-const FIRST_PORT = 28_500;
 const PORTS_A_LANE = 50;
 const GUESTS_KEPT = 2;
 const REST = { timeoutMs: 90_000, everyMs: 100 };
@@ -54,23 +52,23 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadb.skip)(`a server th
     const seed = join(database.dir, 'seed.sql');
     await writeFile(seed, "CREATE TABLE notes (id INT PRIMARY KEY, text VARCHAR(20)); INSERT INTO notes VALUES (1, 'one');");
     const app = { image: image.name, port: image.port };
-    const options = (lane: number): ServerProcessOptions => ({
-      engine: 'podman', engineSocket: engine.socketPath, mariadb: database.launched, ports: [FIRST_PORT + lane * PORTS_A_LANE, FIRST_PORT + (lane + 1) * PORTS_A_LANE - 1],
+    const options: ServerProcessOptions = {
+      engine: 'podman', engineSocket: engine.socketPath, mariadb: database.launched, ports: PORTS_A_LANE,
       env: { QUEUE_ACK_WAIT: ACK_WAIT, CONTAINER_PORT_COOLDOWN: '10s', LOG_LEVEL: 'warn' },
       templates: [
         { ...app, name: 'shop', activation: { exec: ['/bin/busybox', 'true'] }, database: { seed }, pool: { target: 2, max: 10 }, ttl: { default: '20m', max: '2h' } },
         { ...app, name: 'brief', pool: { target: 1, max: 6 }, ttl: { default: '1s', max: '2s' } },
       ],
-    });
+    };
 
-    const points = await discoverPoints(options(0));
+    const points = await discoverPoints(options);
     expect(points.length).toBeGreaterThan(50);
     const failures: string[] = [];
     const waiting = points.filter(({ name, side }) => (WANTED === undefined ? side === 'reply' : new RegExp(WANTED).test(name)));
-    const workThrough = async (lane: number): Promise<void> => {
+    const workThrough = async (): Promise<void> => {
       while (waiting.length > 0) {
         // A lane whose books did not balance goes no further: what follows would only repeat it.
-        await using crashing = await Lane.open(options(lane));
+        await using crashing = await Lane.open(options);
         for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
           const problem = await crashing.crashAt(point).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
           if (problem === undefined) continue;
@@ -79,7 +77,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadb.skip)(`a server th
         }
       }
     };
-    await Promise.all(Array.from({ length: LANES }, (_, lane) => workThrough(lane)));
+    await Promise.all(Array.from({ length: LANES }, workThrough));
     expect(failures.join('\n\n')).toBe('');
   });
 });

@@ -16,8 +16,6 @@ const SEED = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 2 **
 const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 8);
 /** Deployments that crash side by side: most of a round is waiting for what was in flight to come back. */
 const LANES = Math.min(4, ROUNDS);
-/** Above those that other tests' stacks take. */
-const FIRST_PORT = 29_000;
 const PORTS_A_LANE = 240;
 const VISITORS = 6;
 /** Who stays from round to round. */
@@ -53,9 +51,9 @@ it(`a server killed at random under load, ${ROUNDS} times (CRASH_SEED=${SEED}): 
     await using engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
     const seeds = Array.from({ length: ROUNDS }, (_, round) => SEED + round);
     const failures: string[] = [];
-    const workThrough = async (lane: number): Promise<void> => {
+    const workThrough = async (): Promise<void> => {
       while (seeds.length > 0 && failures.length < LANES) {
-        await using crashing = await Lane.open(engine.socketPath, lane);
+        await using crashing = await Lane.open(engine.socketPath);
         for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
           const problem = await crashing.round(seed).then(() => undefined, describeError);
           if (problem === undefined) continue;
@@ -64,18 +62,17 @@ it(`a server killed at random under load, ${ROUNDS} times (CRASH_SEED=${SEED}): 
         }
       }
     };
-    await Promise.all(Array.from({ length: LANES }, (_, lane) => workThrough(lane)));
+    await Promise.all(Array.from({ length: LANES }, workThrough));
     expect(failures.join('\n\n')).toBe('');
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 });
 
-function laneOptions(engineSocket: string, lane: number): ServerProcessOptions {
+function laneOptions(engineSocket: string): ServerProcessOptions {
   const app = { image: 'localhost/simulated', port: 80 };
-  const start = FIRST_PORT + lane * PORTS_A_LANE;
   return {
-    engine: 'simulated', engineSocket, ports: [start, start + PORTS_A_LANE - 1], env: { QUEUE_ACK_WAIT: '5s', CONTAINER_PORT_COOLDOWN: '10s', POOL_REPLENISH_INTERVAL: '1s', LOG_LEVEL: 'warn' },
+    engine: 'simulated', engineSocket, ports: PORTS_A_LANE, env: { QUEUE_ACK_WAIT: '5s', CONTAINER_PORT_COOLDOWN: '10s', POOL_REPLENISH_INTERVAL: '1s', LOG_LEVEL: 'warn' },
     templates: [
       { ...app, name: 'stay', pool: { target: 4, max: 100 }, ttl: { default: '30m', max: '2h' } },
       { ...app, name: 'brief', pool: { target: 4, max: 100 }, ttl: { default: '1s', max: '3s' } },
@@ -95,8 +92,8 @@ class Lane implements AsyncDisposable {
     this.#server = server;
   }
 
-  static async open(engineSocket: string, lane: number): Promise<Lane> {
-    return new Lane(await ServerProcess.launch(laneOptions(engineSocket, lane)));
+  static async open(engineSocket: string): Promise<Lane> {
+    return new Lane(await ServerProcess.launch(laneOptions(engineSocket)));
   }
 
   async round(seed: number): Promise<void> {

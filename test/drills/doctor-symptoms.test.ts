@@ -12,6 +12,7 @@ import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
 import { about, containing, matching } from '../support/diagnoses.ts';
 import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb } from '../support/mariadb.ts';
+import { claimPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
 import { Desk, PATIENT } from '../support/runbook-desk.ts';
 import { environmentOf } from '../support/stack-environment.ts';
@@ -191,11 +192,9 @@ describe('where parts end one after another', () => {
 });
 
 describe('with few ports', () => {
-  /** Two of its own, so that another test's are not met. */
-  const START = 11_900;
-
   it('pool not replenishing, since no port is free', async () => {
-    await using desk = await open({ target: 2, max: 2 }, { CONTAINER_PORT_RANGE_START: String(START), CONTAINER_PORT_RANGE_END: String(START + 1), CONTAINER_PORT_COOLDOWN: '1h' });
+    await using ports = await claimPorts(2);
+    await using desk = await open({ target: 2, max: 2 }, { CONTAINER_PORT_RANGE_START: String(ports.start), CONTAINER_PORT_RANGE_END: String(ports.end), CONTAINER_PORT_COOLDOWN: '1h' });
     for (const visitor of [await desk.acquire(), await desk.acquire()]) await desk.release(visitor);
     const found = await eventually(async () => {
       const seen = await troubles(environmentOf(desk.stack));
@@ -207,7 +206,8 @@ describe('with few ports', () => {
 
   it('pool not replenishing, since the template fails: the reason is told', async () => {
     // More than attempts that fail before refills pause: a failed one has its port rest.
-    const [first, last] = [START + 10, START + 25];
+    await using claimed = await claimPorts(16);
+    const { start: first, end: last } = claimed;
     const ports = Array.from({ length: last - first + 1 }, (_, at) => first + at);
     const strangers = await Promise.all(ports.map((port) => new Promise<Server>((resolve, reject) => {
       const server = createServer();

@@ -19,6 +19,7 @@ import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { Releasers } from '../../src/lifecycle/releasers.ts';
 import type { BooksOf } from '../support/books.ts';
 import { eventually } from '../support/eventually.ts';
+import { claimPorts } from '../support/port-ranges.ts';
 import { activate } from '../support/socket-activation.ts';
 import { silent } from '../support/store.ts';
 
@@ -106,7 +107,8 @@ export interface WorldOptions {
   readonly workers: number;
   /** A second template whose instances have a database each. */
   readonly databases: boolean;
-  readonly portRange: readonly [number, number];
+  /** How many ports its instances share. */
+  readonly ports: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -142,6 +144,8 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
     releasers.push(name, () => part.stop());
     parts.set(name, part);
   };
+  const instances = await claimPorts(options.ports);
+  releasers.push('ports', () => instances[Symbol.asyncDispose]());
   const ports = { valkey: await freePort(), nats: await freePort(), natsMonitor: await freePort(), caddyAdmin: await freePort(), proxy: await freePort(), server: await freePort(), discovery: await freePort(), discoveryMetrics: await freePort() };
   const folders = { valkey: join(dir, 'valkey'), nats: join(dir, 'nats'), caddy: join(dir, 'caddy'), podman: join(dir, 'podman'), mariadb: join(dir, 'mariadb') };
   await Promise.all([
@@ -175,7 +179,7 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
     ...engineEnv, ...(await templatesFile(dir, options)), CONTAINER_MODE: options.engine, DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
     VALKEY_ADDR: `127.0.0.1:${ports.valkey}`, NATS_URL: `nats://127.0.0.1:${ports.nats}`, CADDY_ADMIN_URL: `http://127.0.0.1:${ports.caddyAdmin}`,
     PROXY_LISTEN: `:${ports.proxy}`, SERVER_PORT: String(ports.server), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${ports.discovery}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${ports.discoveryMetrics}`,
-    DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'), CONTAINER_PORT_RANGE_START: String(options.portRange[0]), CONTAINER_PORT_RANGE_END: String(options.portRange[1]), CONTAINER_PORT_COOLDOWN: '10s',
+    DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'), CONTAINER_PORT_RANGE_START: String(instances.start), CONTAINER_PORT_RANGE_END: String(instances.end), CONTAINER_PORT_COOLDOWN: '10s',
     RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', QUEUE_WORKER_COUNT: String(options.workers), CRIU_ENABLED: 'false', ...options.env,
   };
   const { config } = loadConfig(env);
@@ -189,7 +193,7 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   return {
     config, api, proxyPort: ports.proxy, simulatedEngine,
     books: {
-      valkeyPort: ports.valkey, natsUrl: env.NATS_URL, caddyAdminUrl: env.CADDY_ADMIN_URL, proxyPort: ports.proxy, deployment: env.DEPLOYMENT, portRange: options.portRange,
+      valkeyPort: ports.valkey, natsUrl: env.NATS_URL, caddyAdminUrl: env.CADDY_ADMIN_URL, proxyPort: ports.proxy, deployment: env.DEPLOYMENT, portRange: [instances.start, instances.end],
       engine: { kind: options.engine, socketPath: engineSocket }, targets: Object.fromEntries(config.templates.map(({ name, pool }) => [name, pool.target])),
       ...(options.databases ? { mariadb: { socketPath: login.socketPath, user: login.user, password: login.password } } : {}),
     },

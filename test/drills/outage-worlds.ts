@@ -35,7 +35,7 @@ export async function openStage(engine: Engine, phases: Phases, options: { reado
   const dispose = (): Promise<void> => releasers.releaseAll(silent);
   try {
     const world = engine === 'simulated'
-      ? await startWorld({ engine, app: {}, target: 100, max: 250, workers: 8, databases: options.databases, portRange: [28_200, 28_899] }, releasers)
+      ? await startWorld({ engine, app: {}, target: 100, max: 250, workers: 8, databases: options.databases, ports: 700 }, releasers)
       : await podmanWorld(releasers);
     return {
       world,
@@ -57,5 +57,5 @@ async function podmanWorld(releasers: Releasers): Promise<World> {
   const image = await loadTinyImage(podman.socketPath);
   releasers.push('image', () => image[Symbol.asyncDispose]());
   const app = { image: image.name, limits: { memory: '16MiB', cpus: 0.5, pids: 16 } };
-  return startWorld({ engine: 'podman', app, target: 8, max: 30, workers: 4, databases: false, portRange: [28_900, 28_999] }, releasers);
+  return startWorld({ engine: 'podman', app, target: 8, max: 30, workers: 4, databases: false, ports: 100 }, releasers);
 }

@@ -25,7 +25,7 @@ afterAll(async () => {
 describe('an emergency shutdown (kill -9)', () => {
   it('needs no step but the start: the queue goes on, the stats are right, orphans are gone, visitors notice nothing', async () => {
     await using server = await ServerProcess.launch({
-      engine: 'simulated', engineSocket: engine.socketPath, ports: [18_000, 18_199],
+      engine: 'simulated', engineSocket: engine.socketPath, ports: 200,
       templates: [{ name: 'tiny', title: 'Tiny', image: 'localhost/unused', port: 80, pool: { target: 6, max: 30 } }],
       env: { QUEUE_ACK_WAIT: '6s', QUEUE_WORKER_COUNT: '2' },
     });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchPodman, type LaunchedPodman } from '../../src/launcher/podman.ts';
 import { titleFor, whyWithout } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { claimPorts } from '../support/port-ranges.ts';
 import { Desk, PATIENT } from '../support/runbook-desk.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
@@ -52,10 +53,11 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
   });
 
   it('says that every port is in use or rests, and fills by itself once they have rested', async () => {
-    const [start, tiny] = [11_400, template({ image: image.name, port: image.port, pool: POOL })];
+    await using ports = await claimPorts(4);
+    const tiny = template({ image: image.name, port: image.port, pool: POOL });
     await using desk = await Desk.open({
       engine: 'podman', socketPath: podman.socketPath, templates: [tiny],
-      env: { CONTAINER_PORT_RANGE_START: String(start), CONTAINER_PORT_RANGE_END: String(start + 3), CONTAINER_PORT_COOLDOWN: '10s', POOL_TARGET_SIZE: '2', POOL_MAX_SIZE: '4' },
+      env: { CONTAINER_PORT_RANGE_START: String(ports.start), CONTAINER_PORT_RANGE_END: String(ports.end), CONTAINER_PORT_COOLDOWN: '10s', POOL_TARGET_SIZE: '2', POOL_MAX_SIZE: '4' },
     });
     // Two rounds of visitors use up all four.
     for (let round = 0; round < 2; round += 1) {

@@ -12,7 +12,6 @@ import { ServerProcess } from '../support/server-process.ts';
 
 const GUESSED_KEY = 'guessed-by-somebody-else';
 const KEYS = [OPERATOR_KEY, VISITOR_KEY, GUESSED_KEY];
-const FIRST_PORT = 28_560;
 const ALL_LINES = 100_000;
 
 let dir: string;
@@ -27,7 +26,7 @@ beforeAll(async () => {
   engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
   adminPort = await freePort();
   server = await ServerProcess.launch({
-    engine: 'simulated', engineSocket: engine.socketPath, ports: [FIRST_PORT, FIRST_PORT + 19],
+    engine: 'simulated', engineSocket: engine.socketPath, ports: 20,
     templates: [{ name: 'hello', image: 'localhost/unused', port: 80, pool: { target: 1, max: 3 } }],
     env: { ADMIN_ADDR: `127.0.0.1:${adminPort}`, OPERATOR_KEYS_FILE: join(dir, 'operator'), API_KEY_FILE: join(dir, 'visitor'), LOG_LEVEL: 'trace' },
   });

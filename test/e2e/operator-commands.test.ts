@@ -10,7 +10,6 @@ import { Program } from '../support/program.ts';
 import { ServerProcess } from '../support/server-process.ts';
 
 const PATIENT = { timeoutMs: 30_000 };
-const FIRST_PORT = 28_500;
 
 let dir: string;
 let engine: LaunchedSimulatedEngine;
@@ -23,7 +22,7 @@ beforeAll(async () => {
   const adminPort = await freePort();
   adminUrl = `http://127.0.0.1:${adminPort}`;
   server = await ServerProcess.launch({
-    engine: 'simulated', engineSocket: engine.socketPath, ports: [FIRST_PORT, FIRST_PORT + 19],
+    engine: 'simulated', engineSocket: engine.socketPath, ports: 20,
     templates: [{ name: 'hello', image: 'localhost/unused', port: 80, pool: { target: 2, max: 6 } }],
     env: { ADMIN_ADDR: `127.0.0.1:${adminPort}`, OPERATOR_KEYS_FILE: join(dir, 'key'), API_KEY: VISITOR_KEY, CONTAINER_PORT_COOLDOWN: '10s', LOG_LEVEL: 'info' },
   });
@@ -141,9 +140,13 @@ describe('commands', () => {
 
   it.each([
     [{ OPERATOR_KEY_FILE: '' }, 1, 'none is set'], [{ OPERATOR_KEY_FILE: '', OPERATOR_KEY: VISITOR_KEY }, 1, 'does not accept this operator key'], [{ OPERATOR_KEY_FILE: '/nowhere' }, 78, 'OPERATOR_KEY_FILE names'],
-    [{ ADMIN_URL: 'http://127.0.0.1:1' }, 1, 'nothing answers there'], [{ ADMIN_URL: 'x' }, 78, 'ADMIN_URL is "x"'], [{ ADMIN_URL: `http://127.0.0.1:${FIRST_PORT}` }, 1, 'is no admin API of this version'],
+    [{ ADMIN_URL: 'http://127.0.0.1:1' }, 1, 'nothing answers there'], [{ ADMIN_URL: 'x' }, 78, 'ADMIN_URL is "x"'],
   ])('with %j say what is wrong', async (env, code, message) => {
     expect(await run(['pool', 'stats'], env)).toEqual({ code, output: expect.stringContaining(message) as string });
+  });
+
+  it('with the address of the visitors\' API say that it is no admin API', async () => {
+    expect(await run(['pool', 'stats'], { ADMIN_URL: server.api })).toEqual({ code: 1, output: expect.stringContaining('is no admin API of this version') as string });
   });
 });
 

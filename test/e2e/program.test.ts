@@ -5,13 +5,15 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { answers, freePort, isFree } from '../../src/launcher/ports.ts';
 import { eventually } from '../support/eventually.ts';
+import { claimPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
 import { startStack } from '../support/stack.ts';
 
 async function upSettings(): Promise<Record<string, string>> {
+  const { start, end } = await claimPorts(100);
   return {
     CONTAINER_MODE: 'simulated', SERVER_PORT: String(await freePort()), PROXY_LISTEN: `:${await freePort()}`, DEPLOYMENT: 'test-up',
-    CONTAINER_PORT_RANGE_START: '11000', CONTAINER_PORT_RANGE_END: '11099', NODE_ENV: 'production',
+    CONTAINER_PORT_RANGE_START: String(start), CONTAINER_PORT_RANGE_END: String(end), NODE_ENV: 'production',
   };
 }
 
@@ -87,10 +89,11 @@ describe('try-it-now serve', () => {
 
   it('names the part that does not answer', async () => {
     await using stack = await startStack();
+    await using ports = await claimPorts(100);
     const nowhere = `127.0.0.1:${await freePort()}`;
     const good = {
       CONTAINER_MODE: 'simulated', CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: stack.valkey.address, NATS_URL: stack.nats.url, CADDY_ADMIN_URL: stack.caddy.adminUrl,
-      PROXY_LISTEN: stack.config.proxy.listen, SERVER_PORT: String(await freePort()), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, CONTAINER_PORT_RANGE_START: '11200', CONTAINER_PORT_RANGE_END: '11299',
+      PROXY_LISTEN: stack.config.proxy.listen, SERVER_PORT: String(await freePort()), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, CONTAINER_PORT_RANGE_START: String(ports.start), CONTAINER_PORT_RANGE_END: String(ports.end),
       DISCOVERY_ADDR: `127.0.0.1:${stack.config.proxy.discovery.port}`,
     };
     const cases = [

@@ -3,6 +3,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { expect, it } from 'vitest';
 import type { Instance } from '../../src/domain/instance.ts';
 import { eventually } from '../support/eventually.ts';
+import { claimPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
 import { startStack } from '../support/stack.ts';
 import { template } from '../support/templates.ts';
@@ -12,12 +13,13 @@ const PATIENT = { timeoutMs: 30_000 };
 it('shares the work with a second node, reaches its instances, and has it clean up what it holds', async () => {
   await using stack = await startStack({ templates: [template({ name: 'default', pool: { target: 4, max: 12, replenishThreshold: 0 } })] });
   const { config, api, proxy } = stack;
+  await using ports = await claimPorts(100);
   const valkey = new Valkey(config.valkey.port, config.valkey.host);
   try {
     await using worker = new Program(['worker'], {
       NODE_NAME: 'node1', CONTAINER_MODE: 'simulated', CONTAINER_IMAGE: template().image, VALKEY_ADDR: stack.valkey.address, NATS_URL: stack.nats.url,
       CADDY_ADMIN_URL: 'http://127.0.0.1:9', PROXY_LISTEN: config.proxy.listen, DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`,
-      CONTAINER_PORT_RANGE_START: '11300', CONTAINER_PORT_RANGE_END: '11399', CONTAINER_PORT: String(template().port),
+      CONTAINER_PORT_RANGE_START: String(ports.start), CONTAINER_PORT_RANGE_END: String(ports.end), CONTAINER_PORT: String(template().port),
     });
     await eventually(() => expect(worker.output).toContain('Try It Now started'), PATIENT);
 
@@ -34,7 +36,8 @@ it('shares the work with a second node, reaches its instances, and has it clean 
       throw new Error(`the second node has made none yet, this one is on ${record?.node ?? 'no node'}`);
     }, { ...PATIENT, everyMs: 100 });
 
-    expect(foreign.record.port).toBeGreaterThanOrEqual(11_300);
+    expect(foreign.record.port).toBeGreaterThanOrEqual(ports.start);
+    expect(foreign.record.port).toBeLessThanOrEqual(ports.end);
     expect(await valkey.hget('held_ports:node1', String(foreign.record.port))).toBe(foreign.id);
     const { host, pathname } = new URL(foreign.url);
     const answer = await request(`${proxy}${pathname}`, { headers: { host } });

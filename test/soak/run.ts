@@ -20,7 +20,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 say(`Soaking for ${minutes} min (SOAK_SEED=${seed}).`);
 const outcome = await soak({
-  durationMs: minutes * 60_000, arrivalsPerSecond: 8, sampleEveryMs: 5_000, killEveryMs: 4_000, target: 20, portRange: [24_000, 24_499], seed, signal: ended.signal, say,
+  durationMs: minutes * 60_000, arrivalsPerSecond: 8, sampleEveryMs: 5_000, killEveryMs: 4_000, target: 20, seed, signal: ended.signal, say,
 });
 say(`\nVisitors: ${list(outcome.counts)}.\nStruck: ${list(outcome.blows)}.\n\n${trendTable(outcome.trends)}\n`);
 if (ended.signal.aborted) process.exitCode = 130;

@@ -18,7 +18,6 @@ export interface SoakOptions {
   readonly sampleEveryMs: number;
   readonly killEveryMs: number;
   readonly target: number;
-  readonly portRange: readonly [number, number];
   readonly seed: number;
   /** Ends it early, and cleanly. */
   readonly signal: AbortSignal;
@@ -54,7 +53,7 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
   const releasers = new Releasers();
   try {
     const world = await startWorld({
-      engine: 'simulated', target, max: target * 6, workers: 8, databases: false, portRange: options.portRange,
+      engine: 'simulated', target, max: target * 6, workers: 8, databases: false, ports: 500,
       app: { ttl: { default: '3s', max: '8s' }, max_age: '30s' }, env: { QUEUE_ACK_WAIT: '10s', POOL_REPLENISH_INTERVAL: '1s' },
     }, releasers);
     await atRest(world, signal);

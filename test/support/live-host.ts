@@ -16,6 +16,7 @@ import { launchValkey } from '../../src/launcher/valkey.ts';
 import { uniqueDeployment } from './container-engine.ts';
 import { eventually } from './eventually.ts';
 import { OPERATOR_KEY } from './operator.ts';
+import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,8 +27,8 @@ export interface LiveHostOptions {
   readonly podmanSocket: string;
   /** As in a catalogue file. */
   readonly templates: readonly object[];
-  /** The first is the server's, the second its admin API's, the others instances'. */
-  readonly ports: readonly [number, number];
+  /** How many its instances share. */
+  readonly ports: number;
 }
 
 /**
@@ -161,7 +162,9 @@ interface Parts {
   readonly natsUrl: string;
 }
 
-async function launchParts({ podmanSocket, templates, ports: [serverPort, lastPort] }: LiveHostOptions, cleanups: (() => Promise<unknown>)[]): Promise<Parts> {
+async function launchParts({ podmanSocket, templates, ports }: LiveHostOptions, cleanups: (() => Promise<unknown>)[]): Promise<Parts> {
+  const instances = await claimPorts(ports);
+  cleanups.push(async () => instances[Symbol.asyncDispose]());
   const dir = await mkdtemp(join(tmpdir(), 'tin-host-'));
   cleanups.push(() => rm(dir, { recursive: true, force: true }));
   for (const folder of ['valkey', 'nats', 'caddy', 'etc', 'bin', 'checkpoints']) await mkdir(join(dir, folder), { mode: 0o700 });
@@ -174,14 +177,13 @@ async function launchParts({ podmanSocket, templates, ports: [serverPort, lastPo
 
   await writeFile(join(dir, 'etc/templates.yaml'), stringify({ templates }));
   await writeFile(join(dir, 'etc/operator-key'), `${OPERATOR_KEY}\n`, { mode: 0o600 });
-  const adminPort = serverPort + 1;
-  const metricsPort = await freePort();
+  const [serverPort, adminPort, metricsPort] = [await freePort(), await freePort(), await freePort()];
   const settings = {
     CONTAINER_MODE: 'podman', PODMAN_SOCKET: podmanSocket, TEMPLATES_FILE: join(dir, 'etc/templates.yaml'), CHECKPOINT_DIR: join(dir, 'checkpoints'),
     VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl, DEPLOYMENT: uniqueDeployment(),
     SERVER_PORT: String(serverPort), ADMIN_ADDR: `127.0.0.1:${adminPort}`, PROXY_LISTEN: `127.0.0.1:${await freePort()}`,
     DISCOVERY_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${metricsPort}`,
-    CONTAINER_PORT_RANGE_START: String(serverPort + 2), CONTAINER_PORT_RANGE_END: String(lastPort), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
+    CONTAINER_PORT_RANGE_START: String(instances.start), CONTAINER_PORT_RANGE_END: String(instances.end), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
     OPERATOR_KEYS_FILE: join(dir, 'etc/operator-key'), OPERATOR_KEY_FILE: join(dir, 'etc/operator-key'),
   };
   await writeFile(join(dir, 'etc/try-it-now.env'), Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join(''));

@@ -14,6 +14,7 @@ import { freePort } from '../../src/launcher/ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { BooksOf } from './books.ts';
 import { eventually } from './eventually.ts';
+import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
 import { httpDialect, mariadbDialect, natsDialect, valkeyDialect, type Dialect } from './wire-dialects.ts';
 import { Tripwire, Wiretap, type Endpoint } from './wiretap.ts';
@@ -29,8 +30,8 @@ export interface ServerProcessOptions {
   /** As in a catalogue file. */
   readonly templates: readonly (Readonly<Record<string, unknown>> & { readonly name: string; readonly pool: { readonly target: number; readonly max: number } })[];
   readonly mariadb?: { readonly socketPath: string; readonly user: string; readonly password: string };
-  /** First and last. The first is the API's own: one drawn at random might be another test's while the server is dead. */
-  readonly ports: readonly [number, number];
+  /** How many its instances share. */
+  readonly ports: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -166,10 +167,12 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
 
   const templatesFile = join(dir, 'templates.yaml');
   await writeFile(templatesFile, stringify({ templates: options.templates }));
-  const [proxyPort, discoveryPort] = [await freePort(), await freePort()];
+  const [proxyPort, serverPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
   const deployment = `test-${newHostLabel().slice(0, 8)}`;
-  const { mariadb, ports: [serverPort, last] } = options;
-  const portRange = [serverPort + 1, last] as const;
+  const { mariadb, ports } = options;
+  const instances = await claimPorts(ports);
+  cleanups.push(async () => instances[Symbol.asyncDispose]());
+  const portRange = [instances.start, instances.end] as const;
   const socketVariable = options.engine === 'podman' ? 'PODMAN_SOCKET' : 'SIMULATED_SOCKET';
   const shared = {
     CONTAINER_MODE: options.engine, TEMPLATES_FILE: templatesFile, CADDY_ADMIN_URL: caddy.adminUrl, PROXY_LISTEN: `:${proxyPort}`, DEPLOYMENT: deployment,

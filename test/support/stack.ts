@@ -14,6 +14,7 @@ import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts'
 import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
 import { createRuntime } from '../../src/adapters.ts';
+import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
 import { template as tiny } from './templates.ts';
 
@@ -43,14 +44,6 @@ export interface StackOptions {
 }
 
 const PORTS_A_STACK = 300;
-let stacksStarted = 0;
-
-/** Test files run side by side in numbered workers; each worker has ports of its own, below the kernel's ephemeral ones. */
-function nextPortRange(): number {
-  const worker = Number(process.env['VITEST_POOL_ID'] ?? '0') % 8;
-  stacksStarted += 1;
-  return 12_000 + worker * 2_000 + (stacksStarted % 6) * PORTS_A_STACK;
-}
 
 /** Every part for real, on free ports, with a deployment name of its own; all of it is gone when disposed. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -62,6 +55,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     if (errors.length > 0) throw new AggregateError(errors, 'the stack left something behind');
   };
   try {
+    const instances = await claimPorts(PORTS_A_STACK);
+    cleanups.push(async () => instances[Symbol.asyncDispose]());
     const dir = await mkdtemp(join(tmpdir(), 'try-it-now-stack-'));
     cleanups.push(() => rm(dir, { recursive: true, force: true }));
     const folder = async (name: string): Promise<string> => {
@@ -73,11 +68,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ]);
     cleanups.push(() => Promise.all([valkey, nats, caddy].map(({ server }) => server.stop())));
 
-    const [proxyPort, serverPort, discoveryPort, rangeStart] = [await freePort(), await freePort(), await freePort(), nextPortRange()];
+    const [proxyPort, serverPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
     const env = {
       CONTAINER_MODE: engine, CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl,
       PROXY_LISTEN: `:${proxyPort}`, SERVER_PORT: String(serverPort), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
-      CONTAINER_PORT_RANGE_START: String(rangeStart), CONTAINER_PORT_RANGE_END: String(rangeStart + PORTS_A_STACK - 1), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
+      CONTAINER_PORT_RANGE_START: String(instances.start), CONTAINER_PORT_RANGE_END: String(instances.end), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
       ...(socketPath === undefined ? {} : { [engine === 'podman' ? 'PODMAN_SOCKET' : 'DOCKER_SOCKET']: socketPath }), ...options.env,
     };
     const config: Config = { ...loadConfig(env).config, templates };

@@ -9,14 +9,18 @@ import { templateVersion } from '../../src/domain/template.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/store/store.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { claimPorts } from './port-ranges.ts';
 
 export interface TestStore extends Store, AsyncDisposable {
   /** A connection of the test's own, to look at the keys. */
   readonly valkey: Valkey;
   readonly address: { readonly host: string; readonly port: number };
+  readonly portRange: StoreOptions['portRange'];
   /** Empties the store between two tests, and has it settled as at a start. */
   clear(): Promise<void>;
 }
+
+const PORTS = 100;
 
 export const silent = createLogger('silent');
 
@@ -24,16 +28,18 @@ export const silent = createLogger('silent');
 export async function startStore(overrides: Partial<StoreOptions> = {}): Promise<TestStore> {
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-valkey-'));
   const launched = await launchValkey({ dir });
+  const claimed = await claimPorts(PORTS);
+  const { portRange = claimed } = overrides;
   const port = Number(launched.address.split(':')[1]);
   const address = { host: '127.0.0.1', port };
   const store = await openStore({
     valkey: { ...address, password: undefined },
     node: { name: 'node0', address: '127.0.0.1' },
     limits: { hourly: 0, daily: 0 },
-    portRange: { start: 21_000, end: 21_099 },
     portCoolDownMs: 200,
     log: silent,
     ...overrides,
+    portRange,
   });
   const valkey = new Valkey(port, '127.0.0.1');
   await store.census.settlePorts();
@@ -41,6 +47,7 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
     ...store,
     valkey,
     address,
+    portRange,
     clear: async () => {
       await valkey.flushall();
       // It has noticed by the time the test begins.
@@ -52,6 +59,7 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
       await store.close();
       await launched.server.stop();
       await rm(dir, { recursive: true, force: true });
+      await claimed[Symbol.asyncDispose]();
     },
   };
 }
