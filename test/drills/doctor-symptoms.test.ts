@@ -169,12 +169,12 @@ describe('where parts end one after another', () => {
 
     await desk.queue.consumers.delete('PROVISIONING', 'provision-workers');
     found = await troubles(env);
-    expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({ verdict: 'failure', seen: containing('is not there'), remedy: containing('systemctl restart try-it-now') });
+    expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({ verdict: 'failure', seen: containing('is not there'), remedy: containing('systemctl start try-it-now') });
 
     await desk.queue.streams.delete('PROVISIONING');
     await fetch(`${stack.caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
     found = await troubles(env);
-    expect(about(found, 'NATS', 'stream PROVISIONING')).toMatchObject({ verdict: 'failure', seen: containing('is not there'), remedy: containing('systemctl restart try-it-now') });
+    expect(about(found, 'NATS', 'stream PROVISIONING')).toMatchObject({ verdict: 'failure', seen: containing('is not there'), remedy: containing('systemctl start try-it-now') });
     expect(about(found, 'Caddy', 'demo server')).toMatchObject({ verdict: 'failure', seen: containing('is not in Caddy\'s configuration'), remedy: containing('systemctl start try-it-now') });
 
     await stack.nats.server.stop();
