@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
@@ -42,7 +42,9 @@ describe('try-it-now up', () => {
     expect(acquired.status).toBe(201);
     const children = await childrenOf(program.pid);
     expect(children.length).toBeGreaterThanOrEqual(4);
-    const folder = /log: (\S+)\.log/.exec(program.output)?.[1] ?? '';
+    const log = /log: (\S+\.log)/.exec(program.output)?.[1] ?? '';
+    const folder = /\. (\S+)\/environment/.exec(program.output)?.[1] ?? '';
+    for (const there of [log, folder]) expect(existsSync(there)).toBe(true);
 
     program.signal('SIGINT');
     expect(await program.exitCode).toBe(0);
@@ -50,18 +52,24 @@ describe('try-it-now up', () => {
     for (const child of children) expect(existsSync(`/proc/${child}/exe`) && (await readFile(`/proc/${child}/status`, 'utf8')).includes('State:\tS')).toBe(false);
     expect(await answers(Number(settings['SERVER_PORT']))).toBe(false);
     expect(await isFree(Number(settings['PROXY_LISTEN']?.slice(1)))).toBe(true);
-    expect(existsSync(`${folder}.log`)).toBe(false);
+    for (const there of [log, folder]) expect(existsSync(there)).toBe(false);
   });
 
   it('takes its children with it even when it is killed', async () => {
     await using program = new Program(['up'], await upSettings());
     await eventually(() => expect(program.output).toContain('Click here:'), { timeoutMs: 60_000 });
     const children = await childrenOf(program.pid);
+    const [log, folder] = [/log: (\S+\.log)/.exec(program.output)?.[1] ?? '', /\. (\S+)\/environment/.exec(program.output)?.[1] ?? ''];
     program.signal('SIGKILL');
     await program.exitCode;
     await eventually(async () => {
       for (const child of children) expect((await readFile(`/proc/${child}/status`, 'utf8').catch(() => 'gone'))).toMatch(/gone|State:\tZ/);
     });
+    // On the disk nobody could clear up after it, and the log helps whoever wants to know why.
+    for (const left of [log, folder]) {
+      expect(existsSync(left)).toBe(true);
+      await rm(left, { recursive: true });
+    }
   });
 
   it('names a port that is taken, before it starts anything', async () => {
