@@ -23,7 +23,7 @@ function commands(env: Environment): Command {
     .description('A running container of their own for every visitor, handed over from a warm pool.')
     .version(packageVersion())
     .showHelpAfterError()
-    .addHelpText('after', '\nSettings come from environment variables; docs/reference/config.md lists them all.');
+    .addHelpText('after', '\nSettings come from environment variables, all of them in\ndocs/reference/config.md.');
 
   cli.command('up')
     .description('start everything on this machine, server and all, and print where to click; Ctrl-C takes it down')

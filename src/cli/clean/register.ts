@@ -4,7 +4,8 @@ import { runCommand } from '../run-command.ts';
 import type { CleanOptions } from './command.ts';
 
 const ENDS = `
-Only what bears this deployment's label or names is touched. Refused while the server runs.
+Only what bears this deployment's label or names is touched.
+Refused while the server runs.
 
 Exit code: 0 when all was removed, 1 when something could not be or the server
 runs, 3 when --dry-run found something, 78 when a setting is wrong.

@@ -7,8 +7,9 @@ import type { JsonOptions, LimitOptions } from './queue-commands.ts';
 import { runCommand } from '../run-command.ts';
 
 const EXIT_CODES = `
-Exit code: 0 when it was done, 1 when it was refused or the server does not answer, 78 when a setting is wrong.
-They ask the server's admin API: ADMIN_URL (http and ADMIN_ADDR without it), with OPERATOR_KEY_FILE or OPERATOR_KEY.
+Exit code: 0 when it was done, 1 when it was refused or the server does not
+answer, 78 when a setting is wrong. The server's admin API is asked: ADMIN_URL
+(http and ADMIN_ADDR without it), with OPERATOR_KEY_FILE or OPERATOR_KEY.
 `;
 const STATES = ['warming', 'ready', 'assigned', 'releasing', 'quarantined'];
 
@@ -48,7 +49,8 @@ Examples:
     .option('--wait', 'show the progress until nobody is left; Ctrl-C leaves the drain on')
     .option('--yes', 'do not ask')
     .addHelpText('after', `
-Exit code: 0 when it was done, and with --wait when nobody is left; 1 when it was refused or somebody ended it meanwhile; 130 when --wait was interrupted.
+Exit code: 0 when it was done, and with --wait when nobody is left; 1 when it
+was refused or somebody ended it meanwhile; 130 when --wait was interrupted.
 
 Example:
   try-it-now pool drain hello --within 10m --wait`)

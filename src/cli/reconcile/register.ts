@@ -10,7 +10,8 @@ export function registerReconcileCommand(cli: Command, env: Environment): void {
     .option('--dry-run', 'only say what differs, and change nothing')
     .option('--json', 'print JSON')
     .addHelpText('after', `
-Exit code: 0 when all is in order by now, 3 when --dry-run found something, 1 when something could not be looked at or put right.
+Exit code: 0 when all is in order by now, 3 when --dry-run found something,
+1 when something could not be looked at or put right.
 
 Example:
   try-it-now reconcile --dry-run`)
