@@ -25,7 +25,7 @@ setup: ## install what is missing on this machine (SETUP_FLAGS=--with-tests for 
 up: setup $(INSTALLED) $(BUILT) ## start everything and print where to click; Ctrl-C takes it all down
 	@$(MORE_FILES); exec node dist/main.js up $(if $(CHECKPOINT),--checkpoint)
 
-check: $(INSTALLED) ## types, lint, structure, dead code, known weaknesses of dependencies
+check: $(INSTALLED) ## types, format, lint, structure, dead code, known weaknesses of dependencies
 	@npm run --silent check
 
 test: override SETUP_FLAGS += --with-tests

@@ -17,11 +17,50 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       'no-console': 'error',
-      'no-restricted-properties': noRestricted([{ object: 'process', property: 'env', message: 'Read the environment in src/config only.' }]),
+      'no-restricted-properties': noRestricted([
+        { object: 'process', property: 'env', message: 'Read the environment in src/config only.' },
+      ]),
     },
   },
   // A terminal is where the CLI, the entry point and the scripts speak; the environment enters at the edge.
-  { files: ['src/cli/**', 'src/main.ts', 'scripts/**', 'test/bench/**', 'test/drills/outages.ts', 'examples/**', 'deploy/**'], rules: { 'no-console': 'off' } },
-  { files: ['src/config/**', 'src/main.ts', 'src/launcher/**', 'scripts/**', 'test/**', 'examples/**', 'deploy/**', '**/*.test.ts', 'vitest.config.ts'], rules: { 'no-restricted-properties': 'off' } },
-  { files: ['**/*.js', '**/*.cjs', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', module: 'writable', Buffer: 'readonly' } } },
+  {
+    files: [
+      'src/cli/**',
+      'src/main.ts',
+      'scripts/**',
+      'test/bench/**',
+      'test/drills/outages.ts',
+      'examples/**',
+      'deploy/**',
+    ],
+    rules: { 'no-console': 'off' },
+  },
+  {
+    files: [
+      'src/config/**',
+      'src/main.ts',
+      'src/launcher/**',
+      'scripts/**',
+      'test/**',
+      'examples/**',
+      'deploy/**',
+      '**/*.test.ts',
+      'vitest.config.ts',
+    ],
+    rules: { 'no-restricted-properties': 'off' },
+  },
+  {
+    files: ['**/*.js', '**/*.cjs', '**/*.mjs'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        setTimeout: 'readonly',
+        module: 'writable',
+        Buffer: 'readonly',
+      },
+    },
+  },
 );

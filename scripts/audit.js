@@ -8,22 +8,32 @@ const SERIOUS = ['high', 'critical'];
 /** npm's report, which it writes with an exit code other than 0 as well: `{vulnerabilities: {name: {severity, range, fixAvailable}}}` or `{message}`. */
 function ask() {
   return new Promise((resolve) => {
-    execFile('npm', ['audit', '--omit=dev', '--json'], { timeout: 60_000, maxBuffer: 16 * 1024 * 1024 }, (error, output) => {
-      try {
-        resolve(JSON.parse(output));
-      } catch {
-        resolve({ message: error?.killed ? 'no answer within 60 s' : 'npm audit wrote no report' });
-      }
-    });
+    execFile(
+      'npm',
+      ['audit', '--omit=dev', '--json'],
+      { timeout: 60_000, maxBuffer: 16 * 1024 * 1024 },
+      (error, output) => {
+        try {
+          resolve(JSON.parse(output));
+        } catch {
+          resolve({ message: error?.killed ? 'no answer within 60 s' : 'npm audit wrote no report' });
+        }
+      },
+    );
   });
 }
 
 const { vulnerabilities, message, error } = await ask();
 if (vulnerabilities === undefined) {
-  console.log(`Dependency audit left out: the registry does not answer it (${message ?? error?.summary ?? 'no reason given'})`);
+  console.log(
+    `Dependency audit left out: the registry does not answer it (${message ?? error?.summary ?? 'no reason given'})`,
+  );
 } else {
   const found = Object.values(vulnerabilities).filter(({ severity }) => SERIOUS.includes(severity));
-  for (const { name, severity, range, fixAvailable } of found) console.error(`${severity}: ${name} ${range}; ${fixAvailable ? 'npm audit fix mends it' : 'no fix is known yet'}`);
-  console.log(`Dependency audit: ${found.length === 0 ? 'nothing high or critical is known' : `${found.length} packages with high or critical weaknesses`}`);
+  for (const { name, severity, range, fixAvailable } of found)
+    console.error(`${severity}: ${name} ${range}; ${fixAvailable ? 'npm audit fix mends it' : 'no fix is known yet'}`);
+  console.log(
+    `Dependency audit: ${found.length === 0 ? 'nothing high or critical is known' : `${found.length} packages with high or critical weaknesses`}`,
+  );
   process.exitCode = found.length === 0 ? 0 : 1;
 }

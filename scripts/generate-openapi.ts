@@ -5,6 +5,9 @@ import { openApiDocument } from '../src/http/openapi-document.ts';
 
 const folder = new URL('../docs/reference/', import.meta.url);
 await mkdir(folder, { recursive: true });
-for (const [name, document] of [['openapi.json', await openApiDocument()], ['admin-openapi.json', await adminOpenApiDocument()]] as const) {
+for (const [name, document] of [
+  ['openapi.json', await openApiDocument()],
+  ['admin-openapi.json', await adminOpenApiDocument()],
+] as const) {
   await writeFile(new URL(name, folder), `${JSON.stringify(document, undefined, 2)}\n`);
 }

@@ -9,7 +9,9 @@ const NOTICE = '<!-- Made by `npm run generate`; change the code instead. -->';
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-  return [heads, heads.map(() => '---'), ...rows.map((row) => row.map(cell))].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  return [heads, heads.map(() => '---'), ...rows.map((row) => row.map(cell))]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
 }
 
 /** Each block is loaded by a test. */
@@ -74,33 +76,53 @@ export function configPage(): string {
   const sections = groups.map((group) => {
     const rows = VARIABLE_NAMES.filter((name) => VARIABLES[name].group === group).map((name) => {
       const variable: Variable<unknown> = VARIABLES[name];
-      const fallback = variable.default === undefined ? (variable.otherwise ?? '') : variable.default === '' ? 'empty' : `\`${variable.default}\``;
+      const fallback =
+        variable.default === undefined
+          ? (variable.otherwise ?? '')
+          : variable.default === ''
+            ? 'empty'
+            : `\`${variable.default}\``;
       const secret = variable.secret ? ` Secret: may come from the file named by \`${name}_FILE\` instead.` : '';
       const { expects } = variable.kind;
-      return [`\`${name}\``, fallback, `${variable.about}${secret}`, `${expects.charAt(0).toUpperCase()}${expects.slice(1)}.`];
+      return [
+        `\`${name}\``,
+        fallback,
+        `${variable.about}${secret}`,
+        `${expects.charAt(0).toUpperCase()}${expects.slice(1)}.`,
+      ];
     });
     return `## ${group}\n\n${table(['Variable', 'Default', 'What it sets', 'What it may be'], rows)}`;
   });
-  return [
-    NOTICE,
-    '# Configuration',
-    'Everything is set by environment variables, read once at the start. An empty variable counts as unset.',
-    'When something is wrong, nothing is started: one message names every wrong variable with what to change, and the process ends with exit code 78. Variables that look like a misspelt one of these are named in a warning.',
-    'Durations have one unit: `500ms`, `10s`, `30m`, `2h`, `1d`. Secrets can be kept out of the environment: `API_KEY_FILE=/run/secrets/api-key` reads the value from a file, without the line end; only one of the two may be set.',
-    ...sections,
-    EXAMPLES,
-  ].join('\n\n') + '\n';
+  return (
+    [
+      NOTICE,
+      '# Configuration',
+      'Everything is set by environment variables, read once at the start. An empty variable counts as unset.',
+      'When something is wrong, nothing is started: one message names every wrong variable with what to change, and the process ends with exit code 78. Variables that look like a misspelt one of these are named in a warning.',
+      'Durations have one unit: `500ms`, `10s`, `30m`, `2h`, `1d`. Secrets can be kept out of the environment: `API_KEY_FILE=/run/secrets/api-key` reads the value from a file, without the line end; only one of the two may be set.',
+      ...sections,
+      EXAMPLES,
+    ].join('\n\n') + '\n'
+  );
 }
 
 export function errorsPage(): string {
-  const rows = Object.entries(ERROR_CATALOGUE).map(([code, { status, retryable, title, remedy }]) => [`\`${code}\``, String(status), retryable ? 'yes' : 'no', title, remedy]);
-  return [
-    NOTICE,
-    '# Errors',
-    'Every error has a code that stays the same between versions; programs should look at it and not at the words. The HTTP API sends it as `code` in a problem body (RFC 9457, `application/problem+json`) with the status named here. Log lines and the command line name it too.',
-    '“Again” tells whether the same request may succeed later without being changed; where the answer has a `Retry-After` header, wait that long.',
-    table(['Code', 'Status', 'Again', 'What happened', 'What to do'], rows),
-  ].join('\n\n') + '\n';
+  const rows = Object.entries(ERROR_CATALOGUE).map(([code, { status, retryable, title, remedy }]) => [
+    `\`${code}\``,
+    String(status),
+    retryable ? 'yes' : 'no',
+    title,
+    remedy,
+  ]);
+  return (
+    [
+      NOTICE,
+      '# Errors',
+      'Every error has a code that stays the same between versions; programs should look at it and not at the words. The HTTP API sends it as `code` in a problem body (RFC 9457, `application/problem+json`) with the status named here. Log lines and the command line name it too.',
+      '“Again” tells whether the same request may succeed later without being changed; where the answer has a `Retry-After` header, wait that long.',
+      table(['Code', 'Status', 'Again', 'What happened', 'What to do'], rows),
+    ].join('\n\n') + '\n'
+  );
 }
 
 const OUR_PREFIX = 'try_it_now_';
@@ -123,33 +145,52 @@ async function families(registry: Metrics['registry']): Promise<Family[]> {
   const described = await registry.getMetricsAsJSON();
   return described.map(({ name, type, help, values }) => {
     const metric = registry.getSingleMetric(name) ?? {};
-    const labels = listIn(metric, 'labelNames').map(String).map((label) => {
-      const known = new Set(values.map((series) => Object.entries(series.labels).find(([key]) => key === label)?.[1]).filter((value) => value !== undefined));
-      const fixed = name.startsWith(OUR_PREFIX) && !['template', 'version'].includes(label) && known.size > 0;
-      return fixed ? `\`${label}\` (${[...known].join(', ')})` : `\`${label}\``;
-    });
+    const labels = listIn(metric, 'labelNames')
+      .map(String)
+      .map((label) => {
+        const known = new Set(
+          values
+            .map((series) => Object.entries(series.labels).find(([key]) => key === label)?.[1])
+            .filter((value) => value !== undefined),
+        );
+        const fixed = name.startsWith(OUR_PREFIX) && !['template', 'version'].includes(label) && known.size > 0;
+        return fixed ? `\`${label}\` (${[...known].join(', ')})` : `\`${label}\``;
+      });
     return { name, type: String(type), help, labels, buckets: listIn(metric, 'upperBounds').map(Number) };
   });
 }
 
 function familyRows(list: readonly Family[]): string[][] {
-  return list.map(({ name, type, help, labels, buckets }) => [`\`${name}\``, type, labels.join(', '), buckets.length === 0 ? help : `${help} Buckets: ${buckets.join(', ')}.`]);
+  return list.map(({ name, type, help, labels, buckets }) => [
+    `\`${name}\``,
+    type,
+    labels.join(', '),
+    buckets.length === 0 ? help : `${help} Buckets: ${buckets.join(', ')}.`,
+  ]);
 }
 
 export async function metricsPage(): Promise<string> {
   const pool = await families(new Metrics({ templates: ['example'], version: '0' }).registry);
-  const discovery = await families(new DiscoveryMetrics({ version: '0', outcomes: DNS_OUTCOMES, stats: () => ({ hostnames: 0, inStep: true, resyncs: 0 }) }).registry);
+  const discovery = await families(
+    new DiscoveryMetrics({
+      version: '0',
+      outcomes: DNS_OUTCOMES,
+      stats: () => ({ hostnames: 0, inStep: true, resyncs: 0 }),
+    }).registry,
+  );
   const ours = ({ name }: Family): boolean => name.startsWith(OUR_PREFIX);
   const heads = ['Metric', 'Type', 'Labels', 'Meaning'];
-  return [
-    NOTICE,
-    '# Metrics',
-    '`GET /metrics` answers in the Prometheus text format. All times are in seconds. The label `template` has the names in the catalogue as its values; `(former)` stands for all that are no longer in it.',
-    'The gauges `try_it_now_pool_*` are read from Valkey and `try_it_now_queue_*` from NATS at each scrape. While such a source does not answer, its gauges are absent rather than old, the scrape succeeds all the same, and `try_it_now_dependency_up` is 0. They describe the whole system: with several servers, take one value (`max by (template)`), not the sum. All else is counted per process.',
-    `## Server and workers\n\n${table(heads, familyRows(pool.filter(ours)))}`,
-    `## Discovery\n\n${table(heads, familyRows(discovery.filter((family) => ours(family) && family.name !== 'try_it_now_build_info')))}`,
-    `## Every process\n\n${table(heads, familyRows(pool.filter((family) => !ours(family))))}`,
-  ].join('\n\n') + '\n';
+  return (
+    [
+      NOTICE,
+      '# Metrics',
+      '`GET /metrics` answers in the Prometheus text format. All times are in seconds. The label `template` has the names in the catalogue as its values; `(former)` stands for all that are no longer in it.',
+      'The gauges `try_it_now_pool_*` are read from Valkey and `try_it_now_queue_*` from NATS at each scrape. While such a source does not answer, its gauges are absent rather than old, the scrape succeeds all the same, and `try_it_now_dependency_up` is 0. They describe the whole system: with several servers, take one value (`max by (template)`), not the sum. All else is counted per process.',
+      `## Server and workers\n\n${table(heads, familyRows(pool.filter(ours)))}`,
+      `## Discovery\n\n${table(heads, familyRows(discovery.filter((family) => ours(family) && family.name !== 'try_it_now_build_info')))}`,
+      `## Every process\n\n${table(heads, familyRows(pool.filter((family) => !ours(family))))}`,
+    ].join('\n\n') + '\n'
+  );
 }
 
 /** Path from the top of the checkout → what the file must hold. */

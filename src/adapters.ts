@@ -31,13 +31,17 @@ export async function chooseEngine(config: Config, log: Log): Promise<Engine> {
 export function createRuntime(engine: Engine, config: Config, log: Log): ContainerRuntime {
   switch (engine) {
     case 'podman':
-    case 'docker': return (engine === 'podman' ? createPodmanRuntime : createDockerRuntime)(engineOptions(engine, config, log));
-    case 'simulated': return simulated(config);
+    case 'docker':
+      return (engine === 'podman' ? createPodmanRuntime : createDockerRuntime)(engineOptions(engine, config, log));
+    case 'simulated':
+      return simulated(config);
   }
 }
 
 function simulated({ containers: { simulatedSocket }, deployment, node }: Config): ContainerRuntime {
-  return simulatedSocket === undefined ? new SimulatedRuntime() : new RemoteSimulatedRuntime({ socketPath: simulatedSocket, deployment, node: node.name });
+  return simulatedSocket === undefined
+    ? new SimulatedRuntime()
+    : new RemoteSimulatedRuntime({ socketPath: simulatedSocket, deployment, node: node.name });
 }
 
 /** Undefined for an engine that cannot restore. Whether this host can is only known once it was tried. */
@@ -50,9 +54,15 @@ export function createNetworks(engine: Engine, config: Config, log: Log): Networ
   return engine === 'simulated' ? undefined : new EngineNetworks(engine, engineOptions(engine, config, log));
 }
 
-function engineOptions(engine: 'podman' | 'docker', { deployment, node, containers, database }: Config, log: Log): EngineOptions {
+function engineOptions(
+  engine: 'podman' | 'docker',
+  { deployment, node, containers, database }: Config,
+  log: Log,
+): EngineOptions {
   return {
-    deployment, node: node.name, log,
+    deployment,
+    node: node.name,
+    log,
     socketPath: engine === 'podman' ? containers.podmanSocket : containers.dockerSocket,
     // The folder and not the socket: a server that is restarted makes a new socket in it.
     ...(database === undefined ? {} : { databaseFolder: dirname(database.socketPath) }),
@@ -60,8 +70,21 @@ function engineOptions(engine: 'podman' | 'docker', { deployment, node, containe
 }
 
 /** Undefined without a database server. */
-export function connectDatabases({ database, deployment, templates }: Config, use: 'server' | 'command', log: Log): Databases | undefined {
-  return database === undefined ? undefined : connectMariadb({ ...database, deployment, mountedAt: DATABASE_MOUNT, catalogue: templates, tidiesSeeds: use === 'server', log });
+export function connectDatabases(
+  { database, deployment, templates }: Config,
+  use: 'server' | 'command',
+  log: Log,
+): Databases | undefined {
+  return database === undefined
+    ? undefined
+    : connectMariadb({
+        ...database,
+        deployment,
+        mountedAt: DATABASE_MOUNT,
+        catalogue: templates,
+        tidiesSeeds: use === 'server',
+        log,
+      });
 }
 
 /**
@@ -74,11 +97,18 @@ export async function prepareRuntime(runtime: ContainerRuntime, config: Config, 
   } catch (error) {
     if (!(error instanceof TryItNowError)) throw error;
     if (error.code === 'image_missing' && isSome(error.details?.['templates'], config.templates.length)) {
-      log.error({ reason: error.message, templates: error.details?.['templates'] }, 'Templates without their image are not filled until it is there');
+      log.error(
+        { reason: error.message, templates: error.details?.['templates'] },
+        'Templates without their image are not filled until it is there',
+      );
       return;
     }
     if (error.code !== 'engine_unavailable') throw error;
-    throw new TryItNowError('engine_unavailable', `${error.message} (CONTAINER_MODE is ${config.containers.mode}; CONTAINER_MODE=simulated runs without an engine)`, { cause: error });
+    throw new TryItNowError(
+      'engine_unavailable',
+      `${error.message} (CONTAINER_MODE is ${config.containers.mode}; CONTAINER_MODE=simulated runs without an engine)`,
+      { cause: error },
+    );
   }
 }
 

@@ -39,14 +39,30 @@ export interface AppLoops {
 }
 
 /** Nothing runs yet. */
-export function createLoops({ pool, connection, caddy, metrics }: AppParts, { config, role, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: LoopOptions): AppLoops {
+export function createLoops(
+  { pool, connection, caddy, metrics }: AppParts,
+  { config, role, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: LoopOptions,
+): AppLoops {
   const { log } = pool;
-  const replenisher = new Loop({ name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log }, (signal) => replenish(pool, signal));
+  const replenisher = new Loop(
+    { name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log },
+    (signal) => replenish(pool, signal),
+  );
   const silentNodes = new SilentNodes(pool);
-  const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () => reap(pool, await silentNodes.look()));
-  const reconciler: Loop = new Loop({ name: 'reconciler', intervalMs: reconcileIntervalMs, minGapMs: Math.min(RECONCILE_GAP_MS, reconcileIntervalMs), log }, async () => {
-    if ((await reconcile(pool)).unfinished) reconciler.nudge();
-  });
+  const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () =>
+    reap(pool, await silentNodes.look()),
+  );
+  const reconciler: Loop = new Loop(
+    {
+      name: 'reconciler',
+      intervalMs: reconcileIntervalMs,
+      minGapMs: Math.min(RECONCILE_GAP_MS, reconcileIntervalMs),
+      log,
+    },
+    async () => {
+      if ((await reconcile(pool)).unfinished) reconciler.nudge();
+    },
+  );
   const proxyKeeper = new Loop({ name: 'proxy keeper', intervalMs: PROXY_INTERVAL_MS, log }, async () => {
     if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
@@ -59,9 +75,17 @@ export function createLoops({ pool, connection, caddy, metrics }: AppParts, { co
   const health = new StockHealth(pool);
   // A further node looks after its own containers and ports; the pool itself is the server's business.
   const own = [
-    new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) => followContainers(pool, signal)),
+    new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>
+      followContainers(pool, signal),
+    ),
     new Loop({ name: 'stock health', intervalMs: config.pool.healthIntervalMs, log }, (signal) => health.round(signal)),
     reconciler,
   ];
-  return { replenisher, reaper, tickets, reconciler, all: role === 'server' ? [replenisher, reaper, tickets, queueKeeper, proxyKeeper, ...own] : own };
+  return {
+    replenisher,
+    reaper,
+    tickets,
+    reconciler,
+    all: role === 'server' ? [replenisher, reaper, tickets, queueKeeper, proxyKeeper, ...own] : own,
+  };
 }

@@ -49,8 +49,13 @@ export async function openAppParts(options: PartsOptions, wakes: Wakes, releaser
   const catalogue = new Catalogue(config.templates);
 
   const store = await openStore({
-    valkey: config.valkey, node, limits: config.rateLimit,
-    portRange: config.containers.portRange, portCoolDownMs: config.containers.portCoolDownMs, leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE), log,
+    valkey: config.valkey,
+    node,
+    limits: config.rateLimit,
+    portRange: config.containers.portRange,
+    portCoolDownMs: config.containers.portCoolDownMs,
+    leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE),
+    log,
   });
   releasers.push('store', store.close);
   const connection = await connectQueue({ ...config.nats, log });
@@ -62,42 +67,95 @@ export async function openAppParts(options: PartsOptions, wakes: Wakes, releaser
   await prepareRuntime(runtime, config, log);
   const restoring = openRestoreParts({ config, engine, use: 'server', promotions: store.promotions, log, releasers });
   await requireRestores(config, restoring);
-  await promoteConfigured({ catalogue, checkpointing: restoring.checkpointing, shelf: restoring.shelf, promotions: store.promotions, log });
+  await promoteConfigured({
+    catalogue,
+    checkpointing: restoring.checkpointing,
+    shelf: restoring.shelf,
+    promotions: store.promotions,
+    log,
+  });
   await Promise.all(catalogue.all().map(({ name }) => store.arrivals.offer(name, catalogue.version(name) ?? '')));
 
   const proxy = new CaddyProxy({
-    adminUrl: proxyConfig.adminUrl, listen: proxyConfig.listen, baseDomain: proxyConfig.address.baseDomain,
-    discovery: proxyConfig.discovery, publicUrl: server.publicUrl, trustedProxies: server.trustedProxies, log,
+    adminUrl: proxyConfig.adminUrl,
+    listen: proxyConfig.listen,
+    baseDomain: proxyConfig.address.baseDomain,
+    discovery: proxyConfig.discovery,
+    publicUrl: server.publicUrl,
+    trustedProxies: server.trustedProxies,
+    log,
   });
   const metrics = createMetrics({ config, version, store, connection, proxy, runtime });
   const probe = new HttpProbe();
   return {
-    store, connection, caddy: proxy, metrics,
+    store,
+    connection,
+    caddy: proxy,
+    metrics,
     /** In the terms of the pool's use cases. */
     pool: {
-      ...wakes, catalogue, node, runtime, log, probe, clock: systemClock, observer: metrics,
-      address: proxyConfig.address, proxyUrl: proxyConfig.internalUrl,
+      ...wakes,
+      catalogue,
+      node,
+      runtime,
+      log,
+      probe,
+      clock: systemClock,
+      observer: metrics,
+      address: proxyConfig.address,
+      proxyUrl: proxyConfig.internalUrl,
       // A further node looks after its own containers; the site is the server's business.
       proxy: role === 'server' ? proxy : undefined,
-      networks: createNetworks(engine, config, log), queue: createPublisher({ connection, log }), deliveryCheck: new DeliveryCheck(probe),
-      takes: store.takes, departures: store.departures, arrivals: store.arrivals, census: store.census, controls: store.controls, registry: store.registry, promotions: store.promotions,
-      databases: restoring.databases, restorer: restoring.restorer,
+      networks: createNetworks(engine, config, log),
+      queue: createPublisher({ connection, log }),
+      deliveryCheck: new DeliveryCheck(probe),
+      takes: store.takes,
+      departures: store.departures,
+      arrivals: store.arrivals,
+      census: store.census,
+      controls: store.controls,
+      registry: store.registry,
+      promotions: store.promotions,
+      databases: restoring.databases,
+      restorer: restoring.restorer,
     },
   };
 }
 
-function createMetrics({ config, version, store, connection, proxy, runtime }: {
-  readonly config: Config; readonly version: string; readonly store: Store; readonly connection: QueueConnection; readonly proxy: CaddyProxy; readonly runtime: Pick<ContainerRuntime, 'list'>;
+function createMetrics({
+  config,
+  version,
+  store,
+  connection,
+  proxy,
+  runtime,
+}: {
+  readonly config: Config;
+  readonly version: string;
+  readonly store: Store;
+  readonly connection: QueueConnection;
+  readonly proxy: CaddyProxy;
+  readonly runtime: Pick<ContainerRuntime, 'list'>;
 }): Metrics {
   return new Metrics({
-    templates: config.templates.map(({ name }) => name), version,
+    templates: config.templates.map(({ name }) => name),
+    version,
     sources: {
       stats: () => store.census.stats(config.templates),
-      standings: () => poolStandings({ ...store, clock: systemClock }, config.templates.map(({ name }) => name)),
+      standings: () =>
+        poolStandings(
+          { ...store, clock: systemClock },
+          config.templates.map(({ name }) => name),
+        ),
       queue: async () => {
         const depth = await queueDepth(connection);
         return {
-          consumers: new Map(depth.consumers.map(({ consumer, pending, outstanding, redelivered }) => [consumer, { pending, inFlight: outstanding, redelivered }])),
+          consumers: new Map(
+            depth.consumers.map(({ consumer, pending, outstanding, redelivered }) => [
+              consumer,
+              { pending, inFlight: outstanding, redelivered },
+            ]),
+          ),
           oldestAgeMs: depth.oldestAtMs === undefined ? 0 : Math.max(0, systemClock.now() - depth.oldestAtMs),
           dead: new Map([['PROVISIONING_DEAD', depth.dead]]),
         };
@@ -111,18 +169,32 @@ function createMetrics({ config, version, store, connection, proxy, runtime }: {
  * CONTAINER_MODE=auto picks what answers. With Podman away at this very start that would be another engine, to which all
  * that visitors have looks lost. Throws engine_unavailable.
  */
-async function requireEngineOfInstances(engine: Engine, { containers, node }: Config, { registry, census }: Store): Promise<void> {
+async function requireEngineOfInstances(
+  engine: Engine,
+  { containers, node }: Config,
+  { registry, census }: Store,
+): Promise<void> {
   if (containers.mode !== 'auto') return;
   const before = await registry.engine();
   if (before === undefined || before === engine) return;
   const count = (await census.list()).filter((instance) => instance.node === node.name).length;
   if (count === 0) return;
-  throw new TryItNowError('engine_unavailable', `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or set CONTAINER_MODE=${engine} to give them up and go on with ${engine}`);
+  throw new TryItNowError(
+    'engine_unavailable',
+    `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or set CONTAINER_MODE=${engine} to give them up and go on with ${engine}`,
+  );
 }
 
 /** CRIU_ENABLED=true is for operators who would rather have no pool than a slow one. Throws checkpointing_unavailable. */
 async function requireRestores({ checkpoints }: Config, { checkpointing }: RestoreParts): Promise<void> {
   if (checkpoints.mode !== 'on') return;
-  const availability = checkpointing === undefined ? { available: false as const, reason: 'Only Podman can restore checkpoints here' } : await checkpointing.availability();
-  if (!availability.available) throw new TryItNowError('checkpointing_unavailable', `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts instances cold where they cannot be restored)`);
+  const availability =
+    checkpointing === undefined
+      ? { available: false as const, reason: 'Only Podman can restore checkpoints here' }
+      : await checkpointing.availability();
+  if (!availability.available)
+    throw new TryItNowError(
+      'checkpointing_unavailable',
+      `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts instances cold where they cannot be restored)`,
+    );
 }

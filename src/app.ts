@@ -31,7 +31,13 @@ export interface App {
   stop(): Promise<void>;
 }
 
-const BEARABLE_AT_START: readonly ErrorCode[] = ['database_unavailable', 'database_failed', 'container_failed', 'image_missing', 'queue_unavailable'];
+const BEARABLE_AT_START: readonly ErrorCode[] = [
+  'database_unavailable',
+  'database_failed',
+  'container_failed',
+  'image_missing',
+  'queue_unavailable',
+];
 
 /** The composition root. Throws what the part that could not be had throws; what was started by then is stopped again. */
 export async function startApp(options: AppOptions): Promise<App> {
@@ -46,7 +52,11 @@ export async function startApp(options: AppOptions): Promise<App> {
 
 async function compose(options: AppOptions, releasers: Releasers): Promise<App> {
   const { config, log, role, reconcileIntervalMs } = options;
-  const parts: AppParts = await openAppParts(options, { onDemand: () => loops.replenisher.nudge(), compareBooks: () => loops.reconciler.nudge() }, releasers);
+  const parts: AppParts = await openAppParts(
+    options,
+    { onDemand: () => loops.replenisher.nudge(), compareBooks: () => loops.reconciler.nudge() },
+    releasers,
+  );
   const { pool, store, connection } = parts;
   const loops: AppLoops = createLoops(parts, { config, role, reconcileIntervalMs });
   const { unfinished } = await reconcileAtStart(parts);
@@ -54,7 +64,10 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
   releasers.push('loops', async () => {
     const ended = new AbortController();
-    await Promise.race([Promise.all(loops.all.map((loop) => loop.stop())), sleep(config.server.shutdownGraceMs, ended.signal)]);
+    await Promise.race([
+      Promise.all(loops.all.map((loop) => loop.stop())),
+      sleep(config.server.shutdownGraceMs, ended.signal),
+    ]);
     ended.abort();
   });
   await startHandling(parts, config, releasers);
@@ -64,14 +77,34 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
 
   for (const loop of loops.all) loop.start();
   const { replenisher, reaper, tickets, reconciler } = loops;
-  releasers.push('queue listener', connection.onReconnect(() => [replenisher, tickets].forEach((loop) => loop.retryNow())));
-  releasers.push('listener for lost tasks', connection.onTasksLost(() => {
-    [replenisher, tickets].forEach((loop) => loop.retryNow());
-    void resumeCleanups(pool).catch((error: unknown) => log.warn({ reason: describeError(error) }, 'Cleanups whose tasks are lost are not queued again yet; each is taken up when it is overdue'));
-  }));
+  releasers.push(
+    'queue listener',
+    connection.onReconnect(() => [replenisher, tickets].forEach((loop) => loop.retryNow())),
+  );
+  releasers.push(
+    'listener for lost tasks',
+    connection.onTasksLost(() => {
+      [replenisher, tickets].forEach((loop) => loop.retryNow());
+      void resumeCleanups(pool).catch((error: unknown) =>
+        log.warn(
+          { reason: describeError(error) },
+          'Cleanups whose tasks are lost are not queued again yet; each is taken up when it is overdue',
+        ),
+      );
+    }),
+  );
   store.onReturn(() => [replenisher, reaper, tickets, reconciler].forEach((loop) => loop.retryNow()));
   if (unfinished) reconciler.nudge();
-  log.info({ role, engine: pool.runtime.engine, node: config.node.name, port, templates: config.templates.map(({ name }) => name) }, 'Try It Now started');
+  log.info(
+    {
+      role,
+      engine: pool.runtime.engine,
+      node: config.node.name,
+      port,
+      templates: config.templates.map(({ name }) => name),
+    },
+    'Try It Now started',
+  );
   return { demos, runtime: pool.runtime, port, stop: () => releasers.releaseAll(log) };
 }
 
@@ -82,23 +115,44 @@ async function reconcileAtStart({ pool }: AppParts): Promise<{ readonly unfinish
   } catch (error) {
     // What one template lacks, or one thing that cannot be cleared away, is no reason to serve nobody.
     if (!isOnly(error, BEARABLE_AT_START)) throw error;
-    pool.log.error({ err: error, reason: describeError(error) }, 'Not everything is in order; starting all the same, and trying again');
+    pool.log.error(
+      { err: error, reason: describeError(error) },
+      'Not everything is in order; starting all the same, and trying again',
+    );
     return { unfinished: true };
   }
 }
 
-async function startHandling({ pool, connection, metrics }: AppParts, { node, queue, server }: Config, releasers: Releasers): Promise<void> {
+async function startHandling(
+  { pool, connection, metrics }: AppParts,
+  { node, queue, server }: Config,
+  releasers: Releasers,
+): Promise<void> {
   const handlers: TaskHandlers = {
     provision: (task, context) => provision(pool, task, context),
     cleanup: (task) => cleanUp(pool, task),
     abandoned: (task, reason, unseen) => abandon(pool, task, reason, unseen),
   };
-  const workers = await startWorkers({ connection, node: node.name, count: queue.workers, handlers, log: pool.log, observer: metrics, policy: { ...DELIVERY_POLICY, ackWaitMs: queue.ackWaitMs } });
+  const workers = await startWorkers({
+    connection,
+    node: node.name,
+    count: queue.workers,
+    handlers,
+    log: pool.log,
+    observer: metrics,
+    policy: { ...DELIVERY_POLICY, ackWaitMs: queue.ackWaitMs },
+  });
   releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
 }
 
 /** Returns the port. Throws port_taken. */
-async function startServing({ pool, store, connection, metrics }: AppParts, demos: DemoPool, { reconciler }: AppLoops, config: Config, releasers: Releasers): Promise<number> {
+async function startServing(
+  { pool, store, connection, metrics }: AppParts,
+  demos: DemoPool,
+  { reconciler }: AppLoops,
+  config: Config,
+  releasers: Releasers,
+): Promise<number> {
   const { server } = config;
   const guard = store.rollbackGuard.watch((retired) => {
     afterRollback(pool, retired);
@@ -106,7 +160,15 @@ async function startServing({ pool, store, connection, metrics }: AppParts, demo
     reconciler.nudge();
   });
   releasers.push('rollback guard', guard.stop);
-  const http = await createServer({ demos, log: pool.log, publicUrl: server.publicUrl, apiKeys: server.apiKeys, trustedProxies: server.trustedProxies, metrics, observer: metrics });
+  const http = await createServer({
+    demos,
+    log: pool.log,
+    publicUrl: server.publicUrl,
+    apiKeys: server.apiKeys,
+    trustedProxies: server.trustedProxies,
+    metrics,
+    observer: metrics,
+  });
   releasers.push('http', () => http.close(server.shutdownGraceMs));
   const port = await http.listen(server);
   await openOperatorDesk({ config, parts: pool, store, connection, observer: metrics, releasers, log: pool.log });

@@ -23,18 +23,41 @@ export async function openCheckpointDesk(config: Config, log: Log): Promise<Chec
   try {
     const { containers, checkpoints, node } = config;
     const store = await openStore({
-      valkey: config.valkey, node, limits: config.rateLimit,
-      portRange: containers.portRange, portCoolDownMs: containers.portCoolDownMs, log,
+      valkey: config.valkey,
+      node,
+      limits: config.rateLimit,
+      portRange: containers.portRange,
+      portCoolDownMs: containers.portCoolDownMs,
+      log,
     });
     releasers.push('store', store.close);
     const engine = await chooseEngine(config, log);
     const runtime = createRuntime(engine, config, log);
     releasers.push('runtime', () => runtime.close());
-    const { checkpointing, shelf, databases } = openRestoreParts({ config, engine, use: 'command', promotions: store.promotions, log, releasers });
-    if (checkpoints.mode === 'off') throw new TryItNowError('checkpointing_unavailable', 'CRIU_ENABLED is false; set it to auto or true to work with checkpoints');
+    const { checkpointing, shelf, databases } = openRestoreParts({
+      config,
+      engine,
+      use: 'command',
+      promotions: store.promotions,
+      log,
+      releasers,
+    });
+    if (checkpoints.mode === 'off')
+      throw new TryItNowError(
+        'checkpointing_unavailable',
+        'CRIU_ENABLED is false; set it to auto or true to work with checkpoints',
+      );
     return {
-      catalogue: new Catalogue(config.templates), runtime, checkpointing, shelf, databases, promotions: store.promotions,
-      probe: new HttpProbe(), node, address: config.proxy.address, log,
+      catalogue: new Catalogue(config.templates),
+      runtime,
+      checkpointing,
+      shelf,
+      databases,
+      promotions: store.promotions,
+      probe: new HttpProbe(),
+      node,
+      address: config.proxy.address,
+      log,
       freePort: () => freePort(),
       draftArchive: async () => {
         const folder = join(checkpoints.dir, '.drafts');

@@ -27,7 +27,11 @@ export interface Belongings {
 export async function demosOf(config: Config, log: Log): Promise<Belongings> {
   const engine = await chooseEngine(config, log);
   const { mode, simulatedSocket } = config.containers;
-  if (engine === 'simulated' && mode === 'auto') throw new TryItNowError('engine_unavailable', 'No container engine answers, so containers could neither be found nor removed; start the one the server uses, or name it with CONTAINER_MODE');
+  if (engine === 'simulated' && mode === 'auto')
+    throw new TryItNowError(
+      'engine_unavailable',
+      'No container engine answers, so containers could neither be found nor removed; start the one the server uses, or name it with CONTAINER_MODE',
+    );
   const runtime = createRuntime(engine, config, log);
   // Those of a server's own process ended with it.
   const containers = engine === 'simulated' && simulatedSocket === undefined ? [] : await runtime.list();
@@ -38,8 +42,14 @@ export async function demosOf(config: Config, log: Log): Promise<Belongings> {
   return {
     all: [
       ...containers.map(({ name }) => ({ kind: 'container', what: name, remove: () => runtime.remove(name) })),
-      ...own.map((name) => ({ kind: 'network', what: name, remove: () => (strays.has(name) && networks !== undefined ? networks.remove(name) : dismantle(runtime, name)) })),
-      ...(database === undefined ? [] : names.map((name) => ({ kind: 'database', what: name, remove: () => dropOwnDatabase(database, name) }))),
+      ...own.map((name) => ({
+        kind: 'network',
+        what: name,
+        remove: () => (strays.has(name) && networks !== undefined ? networks.remove(name) : dismantle(runtime, name)),
+      })),
+      ...(database === undefined
+        ? []
+        : names.map((name) => ({ kind: 'database', what: name, remove: () => dropOwnDatabase(database, name) }))),
     ],
     finish: () => runtime.close(),
   };
@@ -47,7 +57,11 @@ export async function demosOf(config: Config, log: Log): Promise<Belongings> {
 
 /** With the rules that keep its members apart; not while another node's containers are on it. */
 async function dismantle(runtime: ContainerRuntime, network: string): Promise<void> {
-  if (!(await runtime.dismantle())) throw new TryItNowError('container_failed', `The network ${network} is still used by containers of another node of this deployment on this host; run this with that node's NODE_NAME first`);
+  if (!(await runtime.dismantle()))
+    throw new TryItNowError(
+      'container_failed',
+      `The network ${network} is still used by containers of another node of this deployment on this host; run this with that node's NODE_NAME first`,
+    );
 }
 
 /** This deployment's keys in Valkey and streams in NATS. Throws store_unavailable, queue_unavailable. */
@@ -61,7 +75,11 @@ export async function dataOf(config: Config, log: Log): Promise<Belongings> {
     const [keys, streams] = [await ownKeys(client), await ownStreams(queue)];
     return {
       all: [
-        ...streams.map(({ name, messages }) => ({ kind: 'stream', what: `${name} (${messages} messages)`, remove: () => deleteStream(queue, name) })),
+        ...streams.map(({ name, messages }) => ({
+          kind: 'stream',
+          what: `${name} (${messages} messages)`,
+          remove: () => deleteStream(queue, name),
+        })),
         ...keys.map((name) => ({ kind: 'key', what: name, remove: () => deleteKeys(client, [name]) })),
       ],
       finish: () => releasers.releaseAll(log),
@@ -73,7 +91,11 @@ export async function dataOf(config: Config, log: Log): Promise<Belongings> {
 }
 
 /** Whether workers ask for tasks: those of this node alone, or of every node. Undefined where NATS does not answer. */
-export async function workersAsk(config: Config, of: 'this node' | 'every node', log: Log): Promise<boolean | undefined> {
+export async function workersAsk(
+  config: Config,
+  of: 'this node' | 'every node',
+  log: Log,
+): Promise<boolean | undefined> {
   let queue: QueueConnection;
   try {
     queue = await connectQueue({ ...config.nats, log });

@@ -1,5 +1,12 @@
 import { dirname } from 'node:path';
-import { chooseEngine, connectDatabases, createCheckpointing, createNetworks, createRuntime, type Engine } from './adapters.ts';
+import {
+  chooseEngine,
+  connectDatabases,
+  createCheckpointing,
+  createNetworks,
+  createRuntime,
+  type Engine,
+} from './adapters.ts';
 import { openShelf } from './checkpoints/shelf.ts';
 import type { Config } from './config/config.ts';
 import { systemClock } from './domain/clock.ts';
@@ -12,7 +19,13 @@ import { NotLookedAt, Shared, type Check } from './doctor/check.ts';
 import { checkpointChecks } from './doctor/checkpoints.ts';
 import { databaseChecks } from './doctor/database.ts';
 import { discoveryChecks } from './doctor/discovery.ts';
-import { askEngine, engineChecks, hiddenEngineChecks, simulatedEngineChecks, type EngineAnswer } from './doctor/engine.ts';
+import {
+  askEngine,
+  engineChecks,
+  hiddenEngineChecks,
+  simulatedEngineChecks,
+  type EngineAnswer,
+} from './doctor/engine.ts';
 import { diskChecks, fileLimitCheck, type Folder } from './doctor/host.ts';
 import { natsChecks } from './doctor/nats.ts';
 import { poolChecks } from './doctor/pools.ts';
@@ -40,24 +53,60 @@ const ENGINE_AWAY = 'the container engine does not answer';
 /** Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence keeps the others from being looked at. */
 export async function openDoctorDesk(config: Config, log: Log): Promise<DoctorDesk> {
   const closers: (() => unknown)[] = [];
-  const kept = <T>(open: () => Promise<T>, absent: string, close: (opened: T) => unknown): Shared<T> => new Shared(async () => {
-    const opened = await open();
-    closers.push(() => close(opened));
-    return opened;
-  }, absent);
+  const kept = <T>(open: () => Promise<T>, absent: string, close: (opened: T) => unknown): Shared<T> =>
+    new Shared(async () => {
+      const opened = await open();
+      closers.push(() => close(opened));
+      return opened;
+    }, absent);
   const { node, containers, templates, proxy: addresses } = config;
-  const valkey = kept(() => connectValkey({ ...config.valkey, log }), VALKEY_AWAY, (client) => client.disconnect());
-  const store = kept(() => openStore({ valkey: config.valkey, node, limits: config.rateLimit, portRange: containers.portRange, portCoolDownMs: containers.portCoolDownMs, log }), VALKEY_AWAY, (opened) => opened.close());
-  const queue = kept(() => connectQueue({ ...config.nats, log }), NATS_AWAY, (connection) => connection.close());
-  const proxy = new CaddyProxy({ ...addresses, baseDomain: addresses.address.baseDomain, publicUrl: config.server.publicUrl, trustedProxies: config.server.trustedProxies, log });
-  const site = new Shared(() => proxy.check(), 'Caddy\'s admin API does not answer');
+  const valkey = kept(
+    () => connectValkey({ ...config.valkey, log }),
+    VALKEY_AWAY,
+    (client) => client.disconnect(),
+  );
+  const store = kept(
+    () =>
+      openStore({
+        valkey: config.valkey,
+        node,
+        limits: config.rateLimit,
+        portRange: containers.portRange,
+        portCoolDownMs: containers.portCoolDownMs,
+        log,
+      }),
+    VALKEY_AWAY,
+    (opened) => opened.close(),
+  );
+  const queue = kept(
+    () => connectQueue({ ...config.nats, log }),
+    NATS_AWAY,
+    (connection) => connection.close(),
+  );
+  const proxy = new CaddyProxy({
+    ...addresses,
+    baseDomain: addresses.address.baseDomain,
+    publicUrl: config.server.publicUrl,
+    trustedProxies: config.server.trustedProxies,
+    log,
+  });
+  const site = new Shared(() => proxy.check(), "Caddy's admin API does not answer");
   const engine = await chooseEngine(config, log);
   const answer = engineAnswer(engine, config);
   const metrics = new Shared(() => serverMetrics(config), '');
   const pools = new Shared(async () => poolBooks(await store.need(), config), VALKEY_AWAY);
   const survey = new Shared(async (): Promise<SurveyParts> => {
     const { census, takes } = await store.need();
-    return { census, takes, clock: systemClock, node, ...surveyedEngine(engine, answer, config, log), databases: connectDatabases(config, 'command', log), proxy: undefined, queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() } };
+    return {
+      census,
+      takes,
+      clock: systemClock,
+      node,
+      ...surveyedEngine(engine, answer, config, log),
+      databases: connectDatabases(config, 'command', log),
+      proxy: undefined,
+      queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() },
+    };
   }, VALKEY_AWAY);
   return {
     checks: [
@@ -68,7 +117,10 @@ export async function openDoctorDesk(config: Config, log: Log): Promise<DoctorDe
       ...discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())),
       ...enginePart(engine, answer, config, log),
       ...checkpointChecks({
-        mode: config.checkpoints.mode, dir: config.checkpoints.dir, templates, shelf: openShelf({ dir: config.checkpoints.dir, log }),
+        mode: config.checkpoints.mode,
+        dir: config.checkpoints.dir,
+        templates,
+        shelf: openShelf({ dir: config.checkpoints.dir, log }),
         promotions: new Shared(async () => (await store.need()).promotions, VALKEY_AWAY),
         checkpointing: new Shared(async () => {
           if (engine !== 'simulated') await answer.get();
@@ -76,11 +128,19 @@ export async function openDoctorDesk(config: Config, log: Log): Promise<DoctorDe
         }, ENGINE_AWAY),
       }),
       ...databasePart(config, log),
-      ...portChecks({ range: containers.portRange, coolDownMs: containers.portCoolDownMs, books: new Shared(async () => readPorts(await valkey.need(), node.name), VALKEY_AWAY) }),
+      ...portChecks({
+        range: containers.portRange,
+        coolDownMs: containers.portCoolDownMs,
+        books: new Shared(async () => readPorts(await valkey.need(), node.name), VALKEY_AWAY),
+      }),
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
       fileLimitCheck(() => metrics.get()),
       ...apiChecks(config),
-      ...poolChecks({ templates, books: pools, deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()) }),
+      ...poolChecks({
+        templates,
+        books: pools,
+        deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
+      }),
       ...bookChecks(survey, async () => (await metrics.get()) !== undefined),
     ],
     close: () => {
@@ -98,46 +158,109 @@ function engineAnswer(engine: Engine, { containers }: Config): Shared<EngineAnsw
 
 function enginePart(engine: Engine, answer: Shared<EngineAnswer>, config: Config, log: Log): Check[] {
   const { mode, podmanSocket, dockerSocket, simulatedSocket } = config.containers;
-  if (engine !== 'simulated') return engineChecks({ engine, socketPath: engine === 'podman' ? podmanSocket : dockerSocket }, answer, config.deployment, config.templates);
+  if (engine !== 'simulated')
+    return engineChecks(
+      { engine, socketPath: engine === 'podman' ? podmanSocket : dockerSocket },
+      answer,
+      config.deployment,
+      config.templates,
+    );
   if (simulatedSocket === undefined) return hiddenEngineChecks(mode === 'auto');
   return simulatedEngineChecks(() => createRuntime(engine, config, log).list(), simulatedSocket);
 }
 
 /** A simulated engine within the server cannot be seen: that looks like an engine which does not answer, not like one without containers. */
-function surveyedEngine(engine: Engine, answer: Shared<EngineAnswer>, config: Config, log: Log): Pick<SurveyParts, 'runtime' | 'networks'> {
+function surveyedEngine(
+  engine: Engine,
+  answer: Shared<EngineAnswer>,
+  config: Config,
+  log: Log,
+): Pick<SurveyParts, 'runtime' | 'networks'> {
   if (engine === 'simulated' && config.containers.simulatedSocket === undefined) {
-    return { runtime: { list: () => Promise.reject(new NotLookedAt('simulated containers live inside the server and cannot be seen from here')) }, networks: undefined };
+    return {
+      runtime: {
+        list: () =>
+          Promise.reject(new NotLookedAt('simulated containers live inside the server and cannot be seen from here')),
+      },
+      networks: undefined,
+    };
   }
   const [runtime, networks] = [createRuntime(engine, config, log), createNetworks(engine, config, log)];
   if (engine === 'simulated' || networks === undefined) return { runtime, networks };
   // One that hangs is waited for once, and not by each look of the survey.
   const awake = async <T>(look: () => Promise<T>): Promise<T> => answer.need().then(look);
-  return { runtime: { list: () => awake(() => runtime.list()) }, networks: { strays: () => awake(() => networks.strays()), own: () => awake(() => networks.own()), remove: (name) => networks.remove(name) } };
+  return {
+    runtime: { list: () => awake(() => runtime.list()) },
+    networks: {
+      strays: () => awake(() => networks.strays()),
+      own: () => awake(() => networks.own()),
+      remove: (name) => networks.remove(name),
+    },
+  };
 }
 
 function databasePart(config: Config, log: Log): Check[] {
   const databases = connectDatabases(config, 'command', log);
-  return databases === undefined || config.database === undefined ? [] : databaseChecks(databases, config.database.socketPath);
+  return databases === undefined || config.database === undefined
+    ? []
+    : databaseChecks(databases, config.database.socketPath);
 }
 
 async function poolBooks({ census, controls, breakers }: Store, { templates }: Config) {
   const names = templates.map(({ name }) => name);
-  const [stats, controlled, broken, records] = await Promise.all([census.stats(templates), controls.read(names), breakers.read(names), census.list()]);
+  const [stats, controlled, broken, records] = await Promise.all([
+    census.stats(templates),
+    controls.read(names),
+    breakers.read(names),
+    census.list(),
+  ]);
   return { stats, controls: controlled, breakers: broken, records };
 }
 
-function folders(config: Config, engine: Engine, answer: Shared<EngineAnswer>, valkeyDir: () => Promise<string | undefined>): Folder[] {
+function folders(
+  config: Config,
+  engine: Engine,
+  answer: Shared<EngineAnswer>,
+  valkeyDir: () => Promise<string | undefined>,
+): Folder[] {
   const { checkpoints, database } = config;
   return [
-    ...(engine === 'simulated' ? [] : [{ what: 'engine', path: async () => (await answer.need()).storage, remedy: `Remove images and containers nobody needs (\`${engine} system prune\`), or move its storage to a larger disk.` }]),
-    ...(checkpoints.mode === 'off' ? [] : [{ what: 'checkpoints', path: () => Promise.resolve(checkpoints.dir), remedy: 'Remove old checkpoints (`try-it-now checkpoint prune`), or set CHECKPOINT_DIR to a larger disk.' }]),
+    ...(engine === 'simulated'
+      ? []
+      : [
+          {
+            what: 'engine',
+            path: async () => (await answer.need()).storage,
+            remedy: `Remove images and containers nobody needs (\`${engine} system prune\`), or move its storage to a larger disk.`,
+          },
+        ]),
+    ...(checkpoints.mode === 'off'
+      ? []
+      : [
+          {
+            what: 'checkpoints',
+            path: () => Promise.resolve(checkpoints.dir),
+            remedy: 'Remove old checkpoints (`try-it-now checkpoint prune`), or set CHECKPOINT_DIR to a larger disk.',
+          },
+        ]),
     { what: 'Valkey', path: valkeyDir, remedy: 'Make room on that disk: Valkey refuses every change when it is full.' },
-    ...(database === undefined ? [] : [{ what: 'MariaDB', path: () => Promise.resolve(dirname(database.socketPath)), remedy: 'Make room on that disk, or run `try-it-now reconcile` to drop databases without an instance.' }]),
+    ...(database === undefined
+      ? []
+      : [
+          {
+            what: 'MariaDB',
+            path: () => Promise.resolve(dirname(database.socketPath)),
+            remedy: 'Make room on that disk, or run `try-it-now reconcile` to drop databases without an instance.',
+          },
+        ]),
   ];
 }
 
 /** Undefined on another host. */
-async function valkeyFolder({ valkey: { host } }: Config, client: { config(action: 'GET', name: string): Promise<unknown> }): Promise<string | undefined> {
+async function valkeyFolder(
+  { valkey: { host } }: Config,
+  client: { config(action: 'GET', name: string): Promise<unknown> },
+): Promise<string | undefined> {
   if (!/^(127\.|localhost$|::1$)/.test(host)) return undefined;
   const reply = await client.config('GET', 'dir').catch(() => []);
   return (reply as string[])[1];

@@ -19,10 +19,30 @@ export interface OperatorDeskOptions {
 }
 
 /** The admin API over the server's own parts, listening until released. Throws port_taken. */
-export async function openOperatorDesk({ config, parts, store, connection, observer, releasers, log }: OperatorDeskOptions): Promise<void> {
+export async function openOperatorDesk({
+  config,
+  parts,
+  store,
+  connection,
+  observer,
+  releasers,
+  log,
+}: OperatorDeskOptions): Promise<void> {
   const { admin, server } = config;
-  const operators = new PoolOperators({ ...parts, controls: store.controls, breakers: store.breakers, desk: new JetStreamDesk(connection) });
-  const http = await createAdminServer({ operators, audit: store.audit, log, publicUrl: server.publicUrl, operatorKeys: admin.operatorKeys, observer });
+  const operators = new PoolOperators({
+    ...parts,
+    controls: store.controls,
+    breakers: store.breakers,
+    desk: new JetStreamDesk(connection),
+  });
+  const http = await createAdminServer({
+    operators,
+    audit: store.audit,
+    log,
+    publicUrl: server.publicUrl,
+    operatorKeys: admin.operatorKeys,
+    observer,
+  });
   releasers.push('admin http', () => http.close(server.shutdownGraceMs));
   await http.listen(admin);
 }

@@ -26,8 +26,12 @@ export async function openReconcileDesk(config: Config, version: string, log: Lo
   try {
     const { containers, node, proxy, server } = config;
     const store = await openStore({
-      valkey: config.valkey, node, limits: config.rateLimit,
-      portRange: containers.portRange, portCoolDownMs: containers.portCoolDownMs, log,
+      valkey: config.valkey,
+      node,
+      limits: config.rateLimit,
+      portRange: containers.portRange,
+      portCoolDownMs: containers.portCoolDownMs,
+      log,
     });
     releasers.push('store', store.close);
     const engine = await chooseEngine(config, log);
@@ -37,12 +41,29 @@ export async function openReconcileDesk(config: Config, version: string, log: Lo
     const databases = connectDatabases(config, 'command', log);
     if (databases !== undefined) releasers.push('databases', () => databases.close());
     return {
-      runtime, networks: createNetworks(engine, config, log), databases, queue: await openQueue(config, log, releasers), log, node, clock: systemClock,
-      takes: store.takes, departures: store.departures, arrivals: store.arrivals, census: store.census,
-      proxy: node.name !== FIRST_NODE ? undefined : new CaddyProxy({
-        adminUrl: proxy.adminUrl, listen: proxy.listen, baseDomain: proxy.address.baseDomain,
-        discovery: proxy.discovery, publicUrl: server.publicUrl, trustedProxies: server.trustedProxies, log,
-      }),
+      runtime,
+      networks: createNetworks(engine, config, log),
+      databases,
+      queue: await openQueue(config, log, releasers),
+      log,
+      node,
+      clock: systemClock,
+      takes: store.takes,
+      departures: store.departures,
+      arrivals: store.arrivals,
+      census: store.census,
+      proxy:
+        node.name !== FIRST_NODE
+          ? undefined
+          : new CaddyProxy({
+              adminUrl: proxy.adminUrl,
+              listen: proxy.listen,
+              baseDomain: proxy.address.baseDomain,
+              discovery: proxy.discovery,
+              publicUrl: server.publicUrl,
+              trustedProxies: server.trustedProxies,
+              log,
+            }),
       observer: new Metrics({ templates: config.templates.map(({ name }) => name), version }),
       onDemand: () => undefined,
       close: () => releasers.releaseAll(log),
@@ -55,8 +76,16 @@ export async function openReconcileDesk(config: Config, version: string, log: Lo
 
 function requireSight(engine: Engine, { containers: { mode, simulatedSocket } }: Config): void {
   if (engine !== 'simulated') return;
-  if (mode === 'auto') throw new TryItNowError('engine_unavailable', 'No container engine answers, so nothing can be said about containers; start the one the server uses, or name it with CONTAINER_MODE');
-  if (simulatedSocket === undefined) throw new TryItNowError('engine_unavailable', 'The simulated containers live inside the server\'s own process and cannot be seen from here; with SIMULATED_SOCKET they are a process of their own');
+  if (mode === 'auto')
+    throw new TryItNowError(
+      'engine_unavailable',
+      'No container engine answers, so nothing can be said about containers; start the one the server uses, or name it with CONTAINER_MODE',
+    );
+  if (simulatedSocket === undefined)
+    throw new TryItNowError(
+      'engine_unavailable',
+      "The simulated containers live inside the server's own process and cannot be seen from here; with SIMULATED_SOCKET they are a process of their own",
+    );
 }
 
 /** The rest can be looked at without NATS as well. What was published is waited for before the connection is closed. */

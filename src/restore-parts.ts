@@ -15,7 +15,14 @@ export interface RestoreParts {
 }
 
 /** What makes an instance more than a started container, wired once for the server and for the operator's commands. */
-export function openRestoreParts(options: { readonly config: Config; readonly engine: Engine; readonly use: 'server' | 'command'; readonly promotions: Promotions; readonly log: Log; readonly releasers: Releasers }): RestoreParts {
+export function openRestoreParts(options: {
+  readonly config: Config;
+  readonly engine: Engine;
+  readonly use: 'server' | 'command';
+  readonly promotions: Promotions;
+  readonly log: Log;
+  readonly releasers: Releasers;
+}): RestoreParts {
   const { config, engine, use, promotions, log, releasers } = options;
   const databases = connectDatabases(config, use, log);
   if (databases !== undefined) releasers.push('databases', () => databases.close());

@@ -10,14 +10,20 @@ const page = readFileSync(PAGE, 'utf8');
 const commands = program({}).commands.find((command) => command.name() === 'checkpoint')?.commands ?? [];
 
 describe(PAGE, () => {
-  it.each(Object.keys(ERROR_CATALOGUE).filter((code) => /checkpoint|restore|activation/.test(code)))('tells what to do about %s', (code) => {
-    expect(page).toContain(`| \`${code}\` |`);
-  });
+  it.each(Object.keys(ERROR_CATALOGUE).filter((code) => /checkpoint|restore|activation/.test(code)))(
+    'tells what to do about %s',
+    (code) => {
+      expect(page).toContain(`| \`${code}\` |`);
+    },
+  );
 
-  it.each(commands.map((command) => [command.name(), command] as const))('shows the command %s with its options', (name, command) => {
-    expect(page).toContain(`| \`try-it-now checkpoint ${name}`);
-    for (const { long } of command.options) expect(page).toContain(long);
-  });
+  it.each(commands.map((command) => [command.name(), command] as const))(
+    'shows the command %s with its options',
+    (name, command) => {
+      expect(page).toContain(`| \`try-it-now checkpoint ${name}`);
+      for (const { long } of command.options) expect(page).toContain(long);
+    },
+  );
 
   it('shows no command that there is not', () => {
     const shown = [...page.matchAll(/try-it-now checkpoint ([a-z]+)/g)].map(([, name = '']) => name);

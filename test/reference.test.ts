@@ -22,7 +22,12 @@ describe('docs/reference', () => {
   });
 
   it('has examples that load without a word', () => {
-    const files = (path: string): string => (path.endsWith('.yaml') ? 'templates: [{ name: app, image: app, port: 80 }]' : path.startsWith('/run/') ? 'a-secret-that-is-long-enough' : '32768 60999');
+    const files = (path: string): string =>
+      path.endsWith('.yaml')
+        ? 'templates: [{ name: app, image: app, port: 80 }]'
+        : path.startsWith('/run/')
+          ? 'a-secret-that-is-long-enough'
+          : '32768 60999';
     const blocks = [...committed('config').matchAll(/```ini\n(.*?)```/gs)].map(([, text = '']) => text);
     expect(blocks.length).toBeGreaterThan(2);
     for (const block of blocks) {

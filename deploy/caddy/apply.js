@@ -14,15 +14,26 @@ const caddyfile = process.argv.slice(2).find((argument) => !argument.startsWith(
 /** Not by fetch: newer versions of Caddy take its headers for a browser's and refuse them. */
 function ask(method, path, body, headers = {}) {
   return new Promise((resolve, reject) => {
-    const sent = request(new URL(path, admin), { method, agent: false, headers: { 'Content-Type': 'application/json', ...headers } });
-    sent.once('response', (response) => { text(response).then((answer) => resolve({ ok: response.statusCode === 200, answer }), reject); });
+    const sent = request(new URL(path, admin), {
+      method,
+      agent: false,
+      headers: { 'Content-Type': 'application/json', ...headers },
+    });
+    sent.once('response', (response) => {
+      text(response).then((answer) => resolve({ ok: response.statusCode === 200, answer }), reject);
+    });
     sent.once('error', reject);
     sent.end(body);
   });
 }
 
 try {
-  const config = JSON.parse(execFileSync('caddy', ['adapt', '--config', caddyfile, '--adapter', 'caddyfile'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+  const config = JSON.parse(
+    execFileSync('caddy', ['adapt', '--config', caddyfile, '--adapter', 'caddyfile'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
   const found = await ask('GET', '/config/apps/http/servers/demo');
   const demo = found.ok ? JSON.parse(found.answer) : null;
   if (demo !== null) {
@@ -30,10 +41,21 @@ try {
     config.apps.http ??= {};
     config.apps.http.servers = { ...config.apps.http.servers, demo };
   }
-  const loaded = await ask('POST', '/load', JSON.stringify(config), force ? { 'Cache-Control': 'must-revalidate' } : {});
+  const loaded = await ask(
+    'POST',
+    '/load',
+    JSON.stringify(config),
+    force ? { 'Cache-Control': 'must-revalidate' } : {},
+  );
   if (!loaded.ok) throw new Error(`Caddy refuses ${caddyfile} and goes on as it was: ${loaded.answer.trim()}`);
-  console.log(`Caddy has taken up ${caddyfile}${demo === null ? '; Try It Now’s own server is not there yet and comes when that starts' : ''}`);
+  console.log(
+    `Caddy has taken up ${caddyfile}${demo === null ? '; Try It Now’s own server is not there yet and comes when that starts' : ''}`,
+  );
 } catch (error) {
-  console.error(error.code === 'ECONNREFUSED' ? `Caddy's admin API does not answer at ${admin}; start Caddy or set CADDY_ADMIN_URL` : error.message);
+  console.error(
+    error.code === 'ECONNREFUSED'
+      ? `Caddy's admin API does not answer at ${admin}; start Caddy or set CADDY_ADMIN_URL`
+      : error.message,
+  );
   process.exitCode = 1;
 }

@@ -80,9 +80,11 @@ class Contents {
   }
 
   #look({ type, path, size }: ReadEntry): void {
-    if (path.startsWith('/') || path.split('/').includes('..')) this.#fail(`its entry ${JSON.stringify(path)} leads out of the folder`);
+    if (path.startsWith('/') || path.split('/').includes('..'))
+      this.#fail(`its entry ${JSON.stringify(path)} leads out of the folder`);
     else if (FILE_TYPES.has(type)) this.#files.set(path, size);
-    else if (type !== 'Directory') this.#fail(`its entry ${JSON.stringify(path)} is neither a file nor a folder (${type})`);
+    else if (type !== 'Directory')
+      this.#fail(`its entry ${JSON.stringify(path)} is neither a file nor a folder (${type})`);
   }
 
   #fail(problem: string): void {

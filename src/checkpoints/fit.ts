@@ -18,7 +18,12 @@ export function requireFit({ id, template, templateVersion, host }: CheckpointMe
     ['architecture', host.arch, fit.host.arch],
     ['engine', host.engine, fit.host.engine],
   ];
-  const differences = compared.filter(([, made, here]) => made !== here).map(([what, made, here]) => `${what} ${made} (here ${here})`);
+  const differences = compared
+    .filter(([, made, here]) => made !== here)
+    .map(([what, made, here]) => `${what} ${made} (here ${here})`);
   if (differences.length === 0) return;
-  throw new TryItNowError('checkpoint_unfit', `Checkpoint ${id} was made for ${differences.join(', ')}; create one here: try-it-now checkpoint create ${fit.template}`);
+  throw new TryItNowError(
+    'checkpoint_unfit',
+    `Checkpoint ${id} was made for ${differences.join(', ')}; create one here: try-it-now checkpoint create ${fit.template}`,
+  );
 }

@@ -29,7 +29,10 @@ describe('the folder', () => {
     await mkdir(here.dir);
     await writeFile(here.at('somebody-elses'), '');
     await chmod(here.dir, 0o755);
-    await expect(here.shelf.list()).rejects.toMatchObject({ code: 'invalid_config', message: expect.stringContaining('chmod 700') as string });
+    await expect(here.shelf.list()).rejects.toMatchObject({
+      code: 'invalid_config',
+      message: expect.stringContaining('chmod 700') as string,
+    });
     expect(await modeOf(here.dir)).toBe('755');
     await chmod(here.dir, 0o700);
     expect(await here.shelf.list()).toEqual([]);
@@ -41,7 +44,11 @@ describe('the folder', () => {
     await chmod(here.at('.unpacked'), 0o777);
     await chmod(here.at('tiny', `${id}.tar`), 0o644);
     await here.another().open(id, fit);
-    expect([await modeOf(here.at('tiny')), await modeOf(here.at('.unpacked')), await modeOf(here.at('tiny', `${id}.tar`))]).toEqual(['700', '700', '600']);
+    expect([
+      await modeOf(here.at('tiny')),
+      await modeOf(here.at('.unpacked')),
+      await modeOf(here.at('tiny', `${id}.tar`)),
+    ]).toEqual(['700', '700', '600']);
   });
 
   it('is cleared of what dead processes left, not of what living ones are making', async () => {
@@ -68,7 +75,10 @@ describe('the folder', () => {
   it('says when its disk is full, and leaves nothing half done', async (context) => {
     const small = join(here.home, 'small');
     await mkdir(small);
-    const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', small]).then(() => undefined, (error: unknown) => String(error));
+    const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', small]).then(
+      () => undefined,
+      (error: unknown) => String(error),
+    );
     context.skip(mounted !== undefined, `a small file system cannot be mounted here: ${mounted ?? ''}`);
     try {
       const tight = here.another(small);
@@ -76,11 +86,17 @@ describe('the folder', () => {
       const file = await here.archiveFile();
       const { id } = await tight.add(file, about);
       await expect(stat(file)).rejects.toThrow('ENOENT');
-      await expect(tight.open(id, fit)).rejects.toMatchObject({ code: 'checkpoint_failed', message: expect.stringContaining('no space is left') as string });
+      await expect(tight.open(id, fit)).rejects.toMatchObject({
+        code: 'checkpoint_failed',
+        message: expect.stringContaining('no space is left') as string,
+      });
       expect(await readdir(join(small, '.unpacked'))).toEqual([]);
 
       const second = await here.brought(asPodmanExports(randomBytes(600_000)));
-      await expect(tight.adopt(second)).rejects.toMatchObject({ code: 'checkpoint_failed', message: expect.stringContaining('no space is left') as string });
+      await expect(tight.adopt(second)).rejects.toMatchObject({
+        code: 'checkpoint_failed',
+        message: expect.stringContaining('no space is left') as string,
+      });
       await expect(tight.add(second, about)).rejects.toMatchObject({ code: 'checkpoint_failed' });
       expect(await readdir(join(small, '.drafts'))).toEqual([]);
       expect((await tight.list()).map((each) => [each.id, each.problem])).toEqual([[id, undefined]]);

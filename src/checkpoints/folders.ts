@@ -65,12 +65,19 @@ export class Folders {
   }
 
   async makeTemplateFolder(template: string): Promise<void> {
-    if (!isTemplateFolder(template)) throw new TryItNowError('checkpoint_damaged', `${JSON.stringify(template)} cannot be the name of a template, so no checkpoint of it can be stored`);
+    if (!isTemplateFolder(template))
+      throw new TryItNowError(
+        'checkpoint_damaged',
+        `${JSON.stringify(template)} cannot be the name of a template, so no checkpoint of it can be stored`,
+      );
     await mkdir(join(this.root, template), { recursive: true, mode: 0o700 });
   }
 
   async templates(): Promise<string[]> {
-    return (await readdir(this.root, { withFileTypes: true })).filter((entry) => entry.isDirectory() && isTemplateFolder(entry.name)).map(({ name }) => name).sort();
+    return (await readdir(this.root, { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory() && isTemplateFolder(entry.name))
+      .map(({ name }) => name)
+      .sort();
   }
 
   async #prepare(): Promise<void> {
@@ -87,7 +94,11 @@ export class Folders {
       await this.#sweepUnpacked();
     } catch (error) {
       if (error instanceof TryItNowError) throw error;
-      throw new TryItNowError('invalid_config', `The folder of checkpoints, ${this.root}, cannot be used (${describeError(error)}); set CHECKPOINT_DIR to one that the server may write to`, { cause: error });
+      throw new TryItNowError(
+        'invalid_config',
+        `The folder of checkpoints, ${this.root}, cannot be used (${describeError(error)}); set CHECKPOINT_DIR to one that the server may write to`,
+        { cause: error },
+      );
     }
   }
 
@@ -95,14 +106,24 @@ export class Folders {
   async #closeRoot(): Promise<void> {
     const { uid, mode } = await stat(this.root);
     const owner = process.geteuid?.();
-    if (owner !== undefined && uid !== owner) throw new TryItNowError('invalid_config', `The folder of checkpoints, ${this.root}, belongs to user ${uid}, who could read and replace the memory in them; give it to user ${owner} or set CHECKPOINT_DIR to another one`);
+    if (owner !== undefined && uid !== owner)
+      throw new TryItNowError(
+        'invalid_config',
+        `The folder of checkpoints, ${this.root}, belongs to user ${uid}, who could read and replace the memory in them; give it to user ${owner} or set CHECKPOINT_DIR to another one`,
+      );
     if ((mode & 0o077) === 0) return;
     const foreign = (await readdir(this.root)).filter((name) => name !== UNPACKED && name !== DRAFTS);
     if (foreign.length > 0 || (mode & 0o1000) !== 0) {
-      throw new TryItNowError('invalid_config', `Others may enter the folder of checkpoints, ${this.root} (mode ${(mode & 0o7777).toString(8)}), and it is not empty; if it is for checkpoints alone, run chmod 700 ${this.root}, else set CHECKPOINT_DIR to another one`);
+      throw new TryItNowError(
+        'invalid_config',
+        `Others may enter the folder of checkpoints, ${this.root} (mode ${(mode & 0o7777).toString(8)}), and it is not empty; if it is for checkpoints alone, run chmod 700 ${this.root}, else set CHECKPOINT_DIR to another one`,
+      );
     }
     await chmod(this.root, 0o700);
-    this.#log.warn({ folder: this.root, mode: (mode & 0o7777).toString(8) }, 'The folder of checkpoints was open to others; it is closed now');
+    this.#log.warn(
+      { folder: this.root, mode: (mode & 0o7777).toString(8) },
+      'The folder of checkpoints was open to others; it is closed now',
+    );
   }
 
   async #sweepDrafts(folder: string): Promise<void> {

@@ -1,9 +1,33 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, copyFile, readFile, readdir, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ShelfInFolder, about, asPodmanExports, fit, flipOneBit, hasContent, host, modeOf, pages, sha256Of, tarOf } from '../../test/support/checkpoint-files.ts';
+import {
+  ShelfInFolder,
+  about,
+  asPodmanExports,
+  fit,
+  flipOneBit,
+  hasContent,
+  host,
+  modeOf,
+  pages,
+  sha256Of,
+  tarOf,
+} from '../../test/support/checkpoint-files.ts';
 
 let here: ShelfInFolder;
 beforeEach(async () => {
@@ -31,10 +55,23 @@ describe('storing', () => {
     try {
       const { id } = await here.added();
       await here.shelf.open(id, fit);
-      for (const folder of [here.dir, here.at('tiny'), here.at('.unpacked'), here.at('.drafts'), here.at('.unpacked', id), here.at('.unpacked', id, 'artifacts'), here.at('.unpacked', id, 'checkpoint')]) {
+      for (const folder of [
+        here.dir,
+        here.at('tiny'),
+        here.at('.unpacked'),
+        here.at('.drafts'),
+        here.at('.unpacked', id),
+        here.at('.unpacked', id, 'artifacts'),
+        here.at('.unpacked', id, 'checkpoint'),
+      ]) {
         expect(await modeOf(folder), folder).toBe('700');
       }
-      for (const file of [here.at('tiny', `${id}.tar`), here.at('tiny', `${id}.json`), here.at('.unpacked', id, 'config.dump'), here.at('.unpacked', id, 'checkpoint', 'pages-1.img')]) {
+      for (const file of [
+        here.at('tiny', `${id}.tar`),
+        here.at('tiny', `${id}.json`),
+        here.at('.unpacked', id, 'config.dump'),
+        here.at('.unpacked', id, 'checkpoint', 'pages-1.img'),
+      ]) {
         expect(await modeOf(file), file).toBe('600');
         expect((await stat(file)).uid).toBe(process.geteuid?.());
       }
@@ -54,16 +91,28 @@ describe('storing', () => {
     await utimes(here.at('tiny', `${bare}.tar`), 1, 1);
     await writeFile(here.at('tiny', 'notes.txt'), 'not ours');
     const found = await here.another().list();
-    expect(found.map(({ id, problem }) => [id, problem === undefined])).toEqual([[newer.id, true], [short.id, false], [older.id, true], [bare, false]]);
+    expect(found.map(({ id, problem }) => [id, problem === undefined])).toEqual([
+      [newer.id, true],
+      [short.id, false],
+      [older.id, true],
+      [bare, false],
+    ]);
     expect(found[1]?.problem).toContain('has 100 bytes');
-    expect(found[3]).toMatchObject({ metadata: undefined, problem: expect.stringContaining(`${bare}.json is missing`) as string });
+    expect(found[3]).toMatchObject({
+      metadata: undefined,
+      problem: expect.stringContaining(`${bare}.json is missing`) as string,
+    });
   });
 
   it('refuses to store what could not be unpacked, and leaves nothing of it', async () => {
-    await expect(here.added({}, tarOf([{ path: 'checkpoint', type: 'SymbolicLink', linkpath: '/etc' }]))).rejects.toMatchObject({ code: 'checkpoint_failed' });
+    await expect(
+      here.added({}, tarOf([{ path: 'checkpoint', type: 'SymbolicLink', linkpath: '/etc' }])),
+    ).rejects.toMatchObject({ code: 'checkpoint_failed' });
     await expect(here.added({}, Buffer.from('no archive at all'))).rejects.toMatchObject({ code: 'checkpoint_failed' });
     await expect(here.added({ template: '../tiny' })).rejects.toMatchObject({ code: 'checkpoint_damaged' });
-    await expect(here.shelf.add(join(here.home, 'nowhere.tar'), about)).rejects.toMatchObject({ code: 'checkpoint_failed' });
+    await expect(here.shelf.add(join(here.home, 'nowhere.tar'), about)).rejects.toMatchObject({
+      code: 'checkpoint_failed',
+    });
     expect(await here.shelf.list()).toEqual([]);
     expect(await here.hidden()).toEqual([]);
   });
@@ -92,7 +141,9 @@ describe('opening', () => {
   it('unpacks once, for any number of callers in any number of processes', async () => {
     const { id } = await here.added();
     const shelves = [here.shelf, here.another(), here.another()];
-    const opened = await Promise.all(shelves.flatMap((one) => [one.open(id, fit), one.open(id, fit), one.open(id, fit)]));
+    const opened = await Promise.all(
+      shelves.flatMap((one) => [one.open(id, fit), one.open(id, fit), one.open(id, fit)]),
+    );
     for (const each of opened) expect(each).toEqual({ id, folder: here.at('.unpacked', id), fileLocks: true });
     expect(await hasContent(here.at('.unpacked', id, 'checkpoint', 'pages-1.img'), pages)).toBe(true);
     expect(await here.hidden()).toEqual([id]);
@@ -111,11 +162,20 @@ describe('opening', () => {
     const { id } = await here.added();
     await here.shelf.open(id, fit);
     await flipOneBit(here.at('tiny', `${id}.tar`));
-    await expect(here.another().open(id, fit)).rejects.toMatchObject({ code: 'checkpoint_damaged', message: expect.stringContaining('SHA-256') as string });
+    await expect(here.another().open(id, fit)).rejects.toMatchObject({
+      code: 'checkpoint_damaged',
+      message: expect.stringContaining('SHA-256') as string,
+    });
     await truncate(here.at('tiny', `${id}.tar`), 400_000);
-    await expect(here.another().open(id, fit)).rejects.toMatchObject({ code: 'checkpoint_damaged', message: expect.stringContaining('400000 bytes') as string });
+    await expect(here.another().open(id, fit)).rejects.toMatchObject({
+      code: 'checkpoint_damaged',
+      message: expect.stringContaining('400000 bytes') as string,
+    });
     await rm(here.at('tiny', `${id}.tar`));
-    await expect(here.another().open(id, fit)).rejects.toMatchObject({ code: 'checkpoint_damaged', message: expect.stringContaining('is missing') as string });
+    await expect(here.another().open(id, fit)).rejects.toMatchObject({
+      code: 'checkpoint_damaged',
+      message: expect.stringContaining('is missing') as string,
+    });
   });
 
   it('takes up again what was mended after it had been refused', async () => {
@@ -140,7 +200,10 @@ describe('opening', () => {
   ])('refuses metadata that %s', async (what, damage) => {
     const { id } = await here.added();
     await damage(here.at('tiny', `${id}.json`));
-    await expect(here.another().open(id, fit)).rejects.toMatchObject({ code: 'checkpoint_damaged', message: expect.stringContaining(what) as string });
+    await expect(here.another().open(id, fit)).rejects.toMatchObject({
+      code: 'checkpoint_damaged',
+      message: expect.stringContaining(what) as string,
+    });
     expect(await here.another().list()).toMatchObject([{ id, problem: expect.stringContaining(what) as string }]);
   });
 
@@ -155,10 +218,16 @@ describe('opening', () => {
     ['kernel 6.18.1 (here 6.19.0)', { ...fit, host: { ...host, kernel: '6.19.0' } }],
     ['architecture x86_64 (here aarch64)', { ...fit, host: { ...host, arch: 'aarch64' } }],
     ['engine podman (here other)', { ...fit, host: { ...host, engine: 'other' } }],
-    ['kernel 6.18.1 (here 5.10.0), architecture x86_64 (here aarch64)', { ...fit, host: { ...host, kernel: '5.10.0', arch: 'aarch64' } }],
+    [
+      'kernel 6.18.1 (here 5.10.0), architecture x86_64 (here aarch64)',
+      { ...fit, host: { ...host, kernel: '5.10.0', arch: 'aarch64' } },
+    ],
   ])('refuses one made for %s, before anything is unpacked', async (difference, other) => {
     const { id } = await here.added();
-    await expect(here.shelf.open(id, other)).rejects.toMatchObject({ code: 'checkpoint_unfit', message: expect.stringContaining(`was made for ${difference};`) as string });
+    await expect(here.shelf.open(id, other)).rejects.toMatchObject({
+      code: 'checkpoint_unfit',
+      message: expect.stringContaining(`was made for ${difference};`) as string,
+    });
     expect(await here.hidden()).toEqual([]);
     await here.shelf.open(id, { ...fit, host: { ...host, criu: '4.3', engineVersion: '5.0' } });
   });
@@ -167,7 +236,11 @@ describe('opening', () => {
     const { id } = await here.added();
     const { folder } = await here.shelf.open(id, fit);
     const image = join(folder, 'checkpoint', 'pages-1.img');
-    for (const damage of [() => truncate(image, 1000), () => rm(image), () => rm(join(folder, 'checkpoint'), { recursive: true })]) {
+    for (const damage of [
+      () => truncate(image, 1000),
+      () => rm(image),
+      () => rm(join(folder, 'checkpoint'), { recursive: true }),
+    ]) {
       await damage();
       await Promise.all([here.another().open(id, fit), here.another().open(id, fit)]);
       expect(await hasContent(image, pages)).toBe(true);

@@ -42,20 +42,30 @@ class DiskShelf implements CheckpointShelf {
     return found.sort((a, b) => b.madeAtMs - a.madeAtMs).map(({ entry }) => entry);
   }
 
-  async add(archive: string, about: Omit<CheckpointMetadata, 'format' | 'id' | 'sizeBytes' | 'sha256'>): Promise<CheckpointMetadata> {
+  async add(
+    archive: string,
+    about: Omit<CheckpointMetadata, 'format' | 'id' | 'sizeBytes' | 'sha256'>,
+  ): Promise<CheckpointMetadata> {
     await this.#folders.ready();
     const draft = this.#folders.draft();
     try {
       const { elsewhere, read } = await takeOver(archive, draft);
       const { sha256, sizeBytes, problem } = read;
-      if (problem !== undefined) throw new TryItNowError('checkpoint_failed', `The archive ${archive} that was dumped cannot be used: ${problem}; create the checkpoint again`);
+      if (problem !== undefined)
+        throw new TryItNowError(
+          'checkpoint_failed',
+          `The archive ${archive} that was dumped cannot be used: ${problem}; create the checkpoint again`,
+        );
       const id = sha256.slice(0, ID_DIGITS);
       const metadata: CheckpointMetadata = { format: CHECKPOINT_FORMAT, id, ...about, sizeBytes, sha256 };
       await this.#place(draft, metadata, read);
       if (elsewhere) await rm(archive, { force: true });
       return metadata;
     } catch (error) {
-      throw ioTrouble(error, `The checkpoint of template ${about.template} could not be stored in ${this.#folders.root}`);
+      throw ioTrouble(
+        error,
+        `The checkpoint of template ${about.template} could not be stored in ${this.#folders.root}`,
+      );
     } finally {
       await rm(draft, { force: true });
     }
@@ -65,7 +75,11 @@ class DiskShelf implements CheckpointShelf {
     const metadata = await readMetadata(metadataBeside(archive));
     await this.#folders.ready();
     const there = await this.#find(metadata.id);
-    if (there !== undefined && there !== metadata.template) throw new TryItNowError('checkpoint_damaged', `${archive} is said to be of template ${metadata.template}, but the same archive is here already as checkpoint ${metadata.id} of template ${there}; copy both files again from where they were made`);
+    if (there !== undefined && there !== metadata.template)
+      throw new TryItNowError(
+        'checkpoint_damaged',
+        `${archive} is said to be of template ${metadata.template}, but the same archive is here already as checkpoint ${metadata.id} of template ${there}; copy both files again from where they were made`,
+      );
     const already = await this.#alreadyThere(metadata.id);
     const draft = this.#folders.draft();
     try {
@@ -76,7 +90,12 @@ class DiskShelf implements CheckpointShelf {
       await this.#place(draft, metadata, read);
       return metadata;
     } catch (error) {
-      if (hasCode(error, 'ENOENT', 'EACCES', 'EISDIR')) throw new TryItNowError('checkpoint_damaged', `The archive ${archive} is missing, or cannot be read; copy it from where the checkpoint was made`, { cause: error });
+      if (hasCode(error, 'ENOENT', 'EACCES', 'EISDIR'))
+        throw new TryItNowError(
+          'checkpoint_damaged',
+          `The archive ${archive} is missing, or cannot be read; copy it from where the checkpoint was made`,
+          { cause: error },
+        );
       throw ioTrouble(error, `The checkpoint ${archive} could not be copied into ${this.#folders.root}`);
     } finally {
       await rm(draft, { force: true });
@@ -86,7 +105,11 @@ class DiskShelf implements CheckpointShelf {
   async metadata(id: string): Promise<CheckpointMetadata> {
     await this.#folders.ready();
     const template = await this.#find(id);
-    if (template === undefined) throw new TryItNowError('unknown_checkpoint', `There is no checkpoint ${JSON.stringify(id)} on this node, in ${this.#folders.root}; create or copy it here`);
+    if (template === undefined)
+      throw new TryItNowError(
+        'unknown_checkpoint',
+        `There is no checkpoint ${JSON.stringify(id)} on this node, in ${this.#folders.root}; create or copy it here`,
+      );
     return this.#read(template, id);
   }
 
@@ -103,7 +126,8 @@ class DiskShelf implements CheckpointShelf {
   }
 
   async remove(id: string): Promise<void> {
-    if (!isCheckpointId(id)) throw new TryItNowError('unknown_checkpoint', `${JSON.stringify(id)} is no id of a checkpoint`);
+    if (!isCheckpointId(id))
+      throw new TryItNowError('unknown_checkpoint', `${JSON.stringify(id)} is no id of a checkpoint`);
     await this.#folders.ready();
     this.#forget(id);
     // The metadata first: from then on nobody opens it.
@@ -128,8 +152,16 @@ class DiskShelf implements CheckpointShelf {
   async #read(template: string, id: string): Promise<CheckpointMetadata> {
     const file = this.#folders.metadata(template, id);
     const metadata = await readMetadata(file);
-    if (metadata.id !== id) throw new TryItNowError('checkpoint_damaged', `The metadata file ${file} is of another checkpoint, ${metadata.id}; copy both files of ${id} again from where they were made`);
-    if (metadata.template !== template) throw new TryItNowError('checkpoint_damaged', `The metadata file ${file} is of template ${metadata.template}, but lies with those of ${template}; move both files of ${id} into ${join(this.#folders.root, metadata.template)}`);
+    if (metadata.id !== id)
+      throw new TryItNowError(
+        'checkpoint_damaged',
+        `The metadata file ${file} is of another checkpoint, ${metadata.id}; copy both files of ${id} again from where they were made`,
+      );
+    if (metadata.template !== template)
+      throw new TryItNowError(
+        'checkpoint_damaged',
+        `The metadata file ${file} is of template ${metadata.template}, but lies with those of ${template}; move both files of ${id} into ${join(this.#folders.root, metadata.template)}`,
+      );
     return metadata;
   }
 
@@ -141,7 +173,10 @@ class DiskShelf implements CheckpointShelf {
       const problem = file?.size === metadata.sizeBytes ? undefined : describeSize(archive, file?.size, metadata);
       return { entry: { id, archive, metadata, problem }, madeAtMs: Date.parse(metadata.createdAt) };
     } catch (error) {
-      return { entry: { id, archive, metadata: undefined, problem: describeError(error) }, madeAtMs: file?.mtimeMs ?? 0 };
+      return {
+        entry: { id, archive, metadata: undefined, problem: describeError(error) },
+        madeAtMs: file?.mtimeMs ?? 0,
+      };
     }
   }
 
@@ -183,7 +218,8 @@ class DiskShelf implements CheckpointShelf {
     return once(this.#sound, metadata.id, async () => {
       // A size is compared at once, a checksum takes a second for each few hundred MB.
       const file = await stat(archive).catch(() => undefined);
-      if (file?.size !== metadata.sizeBytes) throw new TryItNowError('checkpoint_damaged', describeSize(archive, file?.size, metadata));
+      if (file?.size !== metadata.sizeBytes)
+        throw new TryItNowError('checkpoint_damaged', describeSize(archive, file?.size, metadata));
       if ((file.mode & 0o077) !== 0) await chmod(archive, 0o600);
       const read = await survey(archive);
       requireSound(archive, read, metadata);
@@ -198,7 +234,11 @@ class DiskShelf implements CheckpointShelf {
       try {
         const read = await this.#requireSoundHere(metadata);
         if (!(await isWhole(target, read.files))) {
-          await unpack(this.#folders.archive(template, id), read.files, { target, draft: this.#folders.unpackedDraft(), aside: this.#folders.unpackedDraft() });
+          await unpack(this.#folders.archive(template, id), read.files, {
+            target,
+            draft: this.#folders.unpackedDraft(),
+            aside: this.#folders.unpackedDraft(),
+          });
         }
         return read;
       } catch (error) {
@@ -221,7 +261,10 @@ function once<T>(kept: Map<string, Promise<T>>, id: string, make: () => Promise<
 }
 
 /** Into the shelf's file system and onto the disk. `elsewhere`: it was copied, and the original is still there. */
-async function takeOver(archive: string, draft: string): Promise<{ readonly elsewhere: boolean; readonly read: Survey }> {
+async function takeOver(
+  archive: string,
+  draft: string,
+): Promise<{ readonly elsewhere: boolean; readonly read: Survey }> {
   try {
     await rename(archive, draft);
   } catch (error) {
@@ -235,9 +278,18 @@ async function takeOver(archive: string, draft: string): Promise<{ readonly else
 }
 
 function requireSound(archive: string, { sha256, sizeBytes, problem }: Survey, metadata: CheckpointMetadata): void {
-  if (sizeBytes !== metadata.sizeBytes) throw new TryItNowError('checkpoint_damaged', describeSize(archive, sizeBytes, metadata));
-  if (sha256 !== metadata.sha256) throw new TryItNowError('checkpoint_damaged', `The archive ${archive} was changed since it was made: its SHA-256 is ${sha256}, and its metadata says ${metadata.sha256}; copy both files again from where they were made, or create the checkpoint anew`);
-  if (problem !== undefined) throw new TryItNowError('checkpoint_damaged', `The archive ${archive} is no checkpoint to be unpacked: ${problem}; create the checkpoint anew`);
+  if (sizeBytes !== metadata.sizeBytes)
+    throw new TryItNowError('checkpoint_damaged', describeSize(archive, sizeBytes, metadata));
+  if (sha256 !== metadata.sha256)
+    throw new TryItNowError(
+      'checkpoint_damaged',
+      `The archive ${archive} was changed since it was made: its SHA-256 is ${sha256}, and its metadata says ${metadata.sha256}; copy both files again from where they were made, or create the checkpoint anew`,
+    );
+  if (problem !== undefined)
+    throw new TryItNowError(
+      'checkpoint_damaged',
+      `The archive ${archive} is no checkpoint to be unpacked: ${problem}; create the checkpoint anew`,
+    );
 }
 
 function describeSize(archive: string, sizeBytes: number | undefined, metadata: CheckpointMetadata): string {
@@ -248,6 +300,8 @@ function describeSize(archive: string, sizeBytes: number | undefined, metadata: 
 /** What the file system says, as an error for a person; one that is that already stays. */
 function ioTrouble(error: unknown, what: string): TryItNowError {
   if (error instanceof TryItNowError) return error;
-  const reason = hasCode(error, 'ENOSPC', 'EDQUOT') ? 'no space is left on its disk; free some, such as by try-it-now checkpoint prune, or set CHECKPOINT_DIR to a larger one' : describeError(error);
+  const reason = hasCode(error, 'ENOSPC', 'EDQUOT')
+    ? 'no space is left on its disk; free some, such as by try-it-now checkpoint prune, or set CHECKPOINT_DIR to a larger one'
+    : describeError(error);
   return new TryItNowError('checkpoint_failed', `${what}: ${reason}`, { cause: error });
 }

@@ -6,15 +6,25 @@ import { extract } from 'tar';
  * Unpacks an archive that a survey found harmless into `target`, which appears whole or not at all: also after a crash, and
  * whoever else unpacks the same one at the same time. `draft` and `aside` are free names in the same file system.
  */
-export async function unpack(archive: string, files: ReadonlyMap<string, number>, paths: { readonly target: string; readonly draft: string; readonly aside: string }): Promise<void> {
+export async function unpack(
+  archive: string,
+  files: ReadonlyMap<string, number>,
+  paths: { readonly target: string; readonly draft: string; readonly aside: string },
+): Promise<void> {
   const { target, draft, aside } = paths;
   await requireRoom(dirname(draft), files);
   try {
     await mkdir(draft, { mode: 0o700 });
     await extract({
-      file: archive, cwd: draft, strict: true, preserveOwner: false, noMtime: true,
+      file: archive,
+      cwd: draft,
+      strict: true,
+      preserveOwner: false,
+      noMtime: true,
       // The archive's own modes let everybody read most of the dump, and nobody enter a folder.
-      onReadEntry: (entry) => { entry.mode = entry.type === 'Directory' ? 0o700 : 0o600; },
+      onReadEntry: (entry) => {
+        entry.mode = entry.type === 'Directory' ? 0o700 : 0o600;
+      },
     });
     // A write that a full disk cuts short goes unnoticed in there.
     if (!(await isWhole(draft, files))) throw new Error('not everything in it could be written; the disk may be full');
@@ -36,15 +46,18 @@ export async function unpack(archive: string, files: ReadonlyMap<string, number>
 async function requireRoom(folder: string, files: ReadonlyMap<string, number>): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const needed = [...files.values()].reduce((sum, size) => sum + size, 0);
-  if (bavail * bsize < needed) throw Object.assign(new Error(`${needed} bytes are needed in ${folder}`), { code: 'ENOSPC' });
+  if (bavail * bsize < needed)
+    throw Object.assign(new Error(`${needed} bytes are needed in ${folder}`), { code: 'ENOSPC' });
 }
 
 /** Whether every file is there in its full size: more than a crash or a full disk leaves behind. */
 export async function isWhole(folder: string, files: ReadonlyMap<string, number>): Promise<boolean> {
-  const sound = await Promise.all([...files].map(async ([path, size]) => {
-    const found = await lstat(join(folder, path)).catch(() => undefined);
-    return found?.isFile() === true && found.size === size;
-  }));
+  const sound = await Promise.all(
+    [...files].map(async ([path, size]) => {
+      const found = await lstat(join(folder, path)).catch(() => undefined);
+      return found?.isFile() === true && found.size === size;
+    }),
+  );
   return sound.every(Boolean);
 }
 

@@ -6,7 +6,17 @@ import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '.
 
 /** Most answers take milliseconds; a retry of all dead tasks, or a purge, may take longer. */
 const TIMEOUT_MS = 60_000;
-const CONNECTION_FAILURES: readonly string[] = ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_SOCKET'];
+const CONNECTION_FAILURES: readonly string[] = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_SOCKET',
+];
 const PROBLEM = Type.Object({ code: Type.String(), detail: Type.String() });
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -24,14 +34,19 @@ export class AdminClient {
     this.url = values.ADMIN_URL ?? `http://${reachable(host)}:${port}`;
     const key = values.OPERATOR_KEY ?? values.OPERATOR_KEYS?.[0];
     if (key === undefined) {
-      throw new TryItNowError('key_missing', 'Operators need a key, and none is set; set OPERATOR_KEY_FILE (or OPERATOR_KEY) to one of the server\'s OPERATOR_KEYS. `try-it-now up` prints where its own lies');
+      throw new TryItNowError(
+        'key_missing',
+        "Operators need a key, and none is set; set OPERATOR_KEY_FILE (or OPERATOR_KEY) to one of the server's OPERATOR_KEYS. `try-it-now up` prints where its own lies",
+      );
     }
     this.#key = key;
   }
 
   async ask<T extends TSchema>(schema: T, method: Method, path: string, body?: object): Promise<Static<T>> {
     const answer = await this.#send(method, path, body);
-    const json = await answer.body.json().catch((error: unknown) => { throw this.#stranger(error); });
+    const json = await answer.body.json().catch((error: unknown) => {
+      throw this.#stranger(error);
+    });
     if (!Value.Check(schema, json)) throw this.#stranger();
     return json;
   }
@@ -44,7 +59,9 @@ export class AdminClient {
     let answer: Dispatcher.ResponseData;
     try {
       answer = await request(`${this.url}/admin/v1${path}`, {
-        method, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS,
+        method,
+        headersTimeout: TIMEOUT_MS,
+        bodyTimeout: TIMEOUT_MS,
         headers: { 'x-api-key': this.#key, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
@@ -52,17 +69,29 @@ export class AdminClient {
       throw this.#unreachable(error);
     }
     if (answer.statusCode < 400) return answer;
-    throw this.#refusal(await answer.body.json().catch((error: unknown) => { throw this.#stranger(error); }));
+    throw this.#refusal(
+      await answer.body.json().catch((error: unknown) => {
+        throw this.#stranger(error);
+      }),
+    );
   }
 
   #unreachable(error: unknown): TryItNowError {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const why = CONNECTION_FAILURES.includes(code) ? `nothing answers there (${code})` : describeError(error);
-    return new TryItNowError('admin_unavailable', `The admin API at ${this.url} cannot be asked: ${why}. Start the server (\`try-it-now doctor\` tells what it lacks), or set ADMIN_URL to its ADMIN_ADDR`, { cause: error });
+    return new TryItNowError(
+      'admin_unavailable',
+      `The admin API at ${this.url} cannot be asked: ${why}. Start the server (\`try-it-now doctor\` tells what it lacks), or set ADMIN_URL to its ADMIN_ADDR`,
+      { cause: error },
+    );
   }
 
   #stranger(cause?: unknown): TryItNowError {
-    return new TryItNowError('admin_unavailable', `What answers at ${this.url} is no admin API of this version; set ADMIN_URL to the server's ADMIN_ADDR, and use the server's own version of this program`, { cause });
+    return new TryItNowError(
+      'admin_unavailable',
+      `What answers at ${this.url} is no admin API of this version; set ADMIN_URL to the server's ADMIN_ADDR, and use the server's own version of this program`,
+      { cause },
+    );
   }
 
   #refusal(problem: unknown): TryItNowError {
@@ -70,7 +99,11 @@ export class AdminClient {
     const code = problem.code as ErrorCode;
     // The public listener says so of every address of operators.
     if (code === 'unknown_route') return this.#stranger();
-    if (code === 'key_wrong') return new TryItNowError(code, `The server at ${this.url} does not accept this operator key; use one of its OPERATOR_KEYS in OPERATOR_KEY_FILE (or OPERATOR_KEY). A key of visitors (API_KEY) will not do`);
+    if (code === 'key_wrong')
+      return new TryItNowError(
+        code,
+        `The server at ${this.url} does not accept this operator key; use one of its OPERATOR_KEYS in OPERATOR_KEY_FILE (or OPERATOR_KEY). A key of visitors (API_KEY) will not do`,
+      );
     return new TryItNowError(code, problem.detail);
   }
 }

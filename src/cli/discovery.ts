@@ -22,19 +22,38 @@ export async function discovery(env: Environment): Promise<void> {
     releasers.push('source', () => source.close());
     const running: { discovery?: Discovery } = {};
     const metrics = new DiscoveryMetrics({
-      version: packageVersion(), outcomes: DNS_OUTCOMES,
+      version: packageVersion(),
+      outcomes: DNS_OUTCOMES,
       stats: () => running.discovery?.stats() ?? { hostnames: 0, inStep: false, resyncs: 0 },
     });
     const inherited = inheritedSocket(env);
-    const started = await startDiscovery({ listen: inherited === undefined ? listen : { ...listen, inherited }, source, log, observer: metrics, ...(snapshotFile === undefined ? {} : { snapshotFile }) });
+    const started = await startDiscovery({
+      listen: inherited === undefined ? listen : { ...listen, inherited },
+      source,
+      log,
+      observer: metrics,
+      ...(snapshotFile === undefined ? {} : { snapshotFile }),
+    });
     running.discovery = started;
     const { host, port } = started.address;
-    if (host !== listen.host || port !== listen.port) log.warn({ host, port }, `The socket that was handed over is not DISCOVERY_ADDR (${listen.host}:${listen.port}), where the proxy asks; make them the same`);
+    if (host !== listen.host || port !== listen.port)
+      log.warn(
+        { host, port },
+        `The socket that was handed over is not DISCOVERY_ADDR (${listen.host}:${listen.port}), where the proxy asks; make them the same`,
+      );
     releasers.push('responder', () => started.close());
-    releasers.push('http', await startHttpListener({
-      listen: httpAddress, metrics,
-      ask: { baseDomain: config.proxy.address.baseDomain, startPageHost: new URL(config.server.publicUrl).hostname, isLive: (label) => started.isLive(label) },
-    }));
+    releasers.push(
+      'http',
+      await startHttpListener({
+        listen: httpAddress,
+        metrics,
+        ask: {
+          baseDomain: config.proxy.address.baseDomain,
+          startPageHost: new URL(config.server.publicUrl).hostname,
+          isLive: (label) => started.isLive(label),
+        },
+      }),
+    );
     log.info({ signal: await stopSignal }, 'Shutting down');
   } finally {
     await releasers.releaseAll(log);

@@ -9,8 +9,29 @@ const WIDEST = 160;
 
 /** Columns and nothing else: for people, and for awk. */
 export function plainTable(head: string[]): InstanceType<typeof Table> {
-  const none = Object.fromEntries(['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'].map((name) => [name, '']));
-  return new Table({ head, chars: { ...none, middle: ' '.repeat(GAP) }, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 } });
+  const none = Object.fromEntries(
+    [
+      'top',
+      'top-mid',
+      'top-left',
+      'top-right',
+      'bottom',
+      'bottom-mid',
+      'bottom-left',
+      'bottom-right',
+      'left',
+      'left-mid',
+      'mid',
+      'mid-mid',
+      'right',
+      'right-mid',
+    ].map((name) => [name, '']),
+  );
+  return new Table({
+    head,
+    chars: { ...none, middle: ' '.repeat(GAP) },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  });
 }
 
 /** The same as wide as the terminal: the first columns as wide as given, their texts and the last one's broken into lines. */

@@ -25,20 +25,27 @@ function commands(env: Environment): Command {
     .showHelpAfterError()
     .addHelpText('after', '\nSettings come from environment variables, all of them in\ndocs/reference/config.md.');
 
-  cli.command('up')
+  cli
+    .command('up')
     .description('start everything on this machine, server and all, and print where to click; Ctrl-C takes it down')
     .option('--checkpoint', 'have instances restored instead of started, once the pool is warm (Podman with CRIU)')
-    .action((options: { readonly checkpoint?: true }) => runCommand(async () => (await import('./up/up.ts')).up(env, options)));
-  cli.command('serve')
+    .action((options: { readonly checkpoint?: true }) =>
+      runCommand(async () => (await import('./up/up.ts')).up(env, options)),
+    );
+  cli
+    .command('serve')
     .description('run the API, the pool and its workers against NATS, Valkey and Caddy that run already')
     .action(() => runCommand(async () => (await import('./serve.ts')).serve(env, 'server')));
-  cli.command('worker')
+  cli
+    .command('worker')
     .description('run only the workers, on this or a further host')
     .action(() => runCommand(async () => (await import('./serve.ts')).serve(env, 'worker')));
-  cli.command('discovery')
+  cli
+    .command('discovery')
     .description('answer the proxy where instances live (DNS)')
     .action(() => runCommand(async () => (await import('./discovery.ts')).discovery(env)));
-  cli.command('simulated-engine')
+  cli
+    .command('simulated-engine')
     .description('run simulated containers on SIMULATED_SOCKET, for servers on this host with CONTAINER_MODE=simulated')
     .action(() => runCommand(async () => (await import('./simulated-engine.ts')).simulatedEngine(env)));
   registerDoctorCommand(cli, env);

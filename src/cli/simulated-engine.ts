@@ -9,7 +9,11 @@ import { createLogger } from '../telemetry/logger.ts';
 export async function simulatedEngine(env: Environment): Promise<void> {
   const { config } = loadConfig(env);
   const { simulatedSocket: socket } = config.containers;
-  if (socket === undefined) throw new TryItNowError('invalid_config', 'SIMULATED_SOCKET is not set: it names the socket on which the simulated engine answers, such as SIMULATED_SOCKET=/run/try-it-now/simulated.sock');
+  if (socket === undefined)
+    throw new TryItNowError(
+      'invalid_config',
+      'SIMULATED_SOCKET is not set: it names the socket on which the simulated engine answers, such as SIMULATED_SOCKET=/run/try-it-now/simulated.sock',
+    );
   const log = createLogger(config.log.level).child({ part: 'simulated engine' });
   const stopSignal = untilStopped(log);
   const engine = await serveSimulatedEngine(socket);

@@ -12,7 +12,11 @@ export interface Surroundings {
   readonly usesCheckpoints: boolean;
 }
 
-export const requestPath = matching('path', /^\/[\x21-\x7e]{0,1000}$/, 'a path that starts with / and has no blanks, such as /healthz');
+export const requestPath = matching(
+  'path',
+  /^\/[\x21-\x7e]{0,1000}$/,
+  'a path that starts with / and has no blanks, such as /healthz',
+);
 
 const commandWord: Kind<string> = {
   type: 'text',
@@ -30,11 +34,17 @@ export const WITHOUT_CALLS = {
   database: undefined,
 } as const satisfies Partial<Template>;
 
-export function readCheckpointSections(section: YamlSection, surroundings: Surroundings): Pick<Template, keyof typeof WITHOUT_CALLS> {
+export function readCheckpointSections(
+  section: YamlSection,
+  surroundings: Surroundings,
+): Pick<Template, keyof typeof WITHOUT_CALLS> {
   return {
     activation: readActivation(section),
     identity: section.has('identity') ? readCall(section.section('identity', ['exec', 'http'])) : undefined,
-    checkpoint: readCheckpoint(section.section('checkpoint', ['enabled', 'file', 'warmup', 'file_locks']), surroundings),
+    checkpoint: readCheckpoint(
+      section.section('checkpoint', ['enabled', 'file', 'warmup', 'file_locks']),
+      surroundings,
+    ),
     database: readDatabase(section, surroundings),
   };
 }
@@ -53,7 +63,10 @@ function readCall(section: YamlSection): InstanceCall | undefined {
   if (!section.isGroup) return undefined;
   if (section.has('exec') === section.has('http')) {
     const both = section.has('exec');
-    if (both || section.keys().every((key) => key === 'timeout')) section.report(`${section.path} has ${both ? 'both exec and http' : 'neither exec nor http'}; it must have one of them: exec: [/app/command, argument] or http: /path`);
+    if (both || section.keys().every((key) => key === 'timeout'))
+      section.report(
+        `${section.path} has ${both ? 'both exec and http' : 'neither exec nor http'}; it must have one of them: exec: [/app/command, argument] or http: /path`,
+      );
     return undefined;
   }
   if (section.has('http')) {
@@ -62,7 +75,11 @@ function readCall(section: YamlSection): InstanceCall | undefined {
   }
   const command = section.list('exec', commandWord, 1);
   if (command === undefined) return undefined;
-  if (command[0]?.trim() === '') section.report(`${section.path}.exec begins with an empty word; it must begin with the command, such as [/app/command, argument]`, 'exec');
+  if (command[0]?.trim() === '')
+    section.report(
+      `${section.path}.exec begins with an empty word; it must begin with the command, such as [/app/command, argument]`,
+      'exec',
+    );
   return { kind: 'exec', command };
 }
 
@@ -80,6 +97,9 @@ function readCheckpoint(section: YamlSection, { folder, usesCheckpoints }: Surro
 function readDatabase(section: YamlSection, { folder, hasDatabase }: Surroundings): Template['database'] {
   if (!section.has('database')) return undefined;
   const database = section.section('database', ['seed']);
-  if (!hasDatabase) database.report(`${database.path} is set but DATABASE_SOCKET is not: there is no server to make a database on; set DATABASE_SOCKET to the socket of a MariaDB server, or take the section out`);
+  if (!hasDatabase)
+    database.report(
+      `${database.path} is set but DATABASE_SOCKET is not: there is no server to make a database on; set DATABASE_SOCKET to the socket of a MariaDB server, or take the section out`,
+    );
   return database.require('seed', seedFile(folder))?.value;
 }

@@ -35,7 +35,8 @@ export function mismatch(name: string, given: string | undefined, kind: Kind<unk
 /** The text given for a variable. Empty counts as not given, because that is what an unset line of a compose file becomes. */
 function givenText(name: VariableName, env: Environment, readFile: FileReader, problems: string[]): string | undefined {
   const direct = env[name] === '' ? undefined : env[name];
-  if (!(VARIABLES[name] satisfies Variable<unknown> as Variable<unknown>).secret) return direct?.trim() === '' ? undefined : direct?.trim();
+  if (!(VARIABLES[name] satisfies Variable<unknown> as Variable<unknown>).secret)
+    return direct?.trim() === '' ? undefined : direct?.trim();
   const fileName = `${name}_FILE`;
   const file = env[fileName] === '' ? undefined : env[fileName];
   if (file === undefined) return direct;
@@ -48,7 +49,9 @@ function givenText(name: VariableName, env: Environment, readFile: FileReader, p
     if (text !== '') return text;
     problems.push(`${fileName} names ${shown(file)}, which is empty; write the value into it or unset ${fileName}`);
   } catch (error) {
-    problems.push(`${fileName} names ${shown(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`);
+    problems.push(
+      `${fileName} names ${shown(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`,
+    );
   }
   return undefined;
 }
@@ -76,7 +79,18 @@ export function readEnvironment(env: Environment, readFile: FileReader): Environ
 }
 
 /** Beginnings that nobody else uses, so that what follows is surely meant for us. */
-const OWN_PREFIXES = ['POOL_', 'RATE_LIMIT_', 'CONTAINER_PORT_', 'QUEUE_WORKER_', 'DISCOVERY_', 'TEMPLATES_', 'CHECKPOINT_', 'CADDY_ADMIN_', 'PROXY_LISTEN', 'PROXY_INTERNAL_'];
+const OWN_PREFIXES = [
+  'POOL_',
+  'RATE_LIMIT_',
+  'CONTAINER_PORT_',
+  'QUEUE_WORKER_',
+  'DISCOVERY_',
+  'TEMPLATES_',
+  'CHECKPOINT_',
+  'CADDY_ADMIN_',
+  'PROXY_LISTEN',
+  'PROXY_INTERNAL_',
+];
 const SECRET_FILES = VARIABLE_NAMES.filter((name) => VARIABLES[name].secret).map((name) => `${name}_FILE`);
 
 /** What is set but does nothing, most likely a slip of the pen. */
@@ -88,8 +102,10 @@ export function unknownVariables(env: Environment): string[] {
     const bare = name.replace(/^TRY_IT_NOW_/, '');
     // Two slips at most, and fewer in a short name, or NODE_ENV would be taken for NODE_NAME.
     const meant = known.includes(bare) ? bare : closestMatch(name, known, { maxDistance: name.length > 8 ? 2 : 1 });
-    if (meant !== undefined) warnings.push(`${name} is set but is not a variable of Try It Now; did you mean ${meant}?`);
-    else if (OWN_PREFIXES.some((prefix) => name.startsWith(prefix))) warnings.push(`${name} is set but is not a variable of Try It Now; docs/reference/config.md lists them`);
+    if (meant !== undefined)
+      warnings.push(`${name} is set but is not a variable of Try It Now; did you mean ${meant}?`);
+    else if (OWN_PREFIXES.some((prefix) => name.startsWith(prefix)))
+      warnings.push(`${name} is set but is not a variable of Try It Now; docs/reference/config.md lists them`);
   }
   return warnings;
 }

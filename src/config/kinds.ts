@@ -23,7 +23,8 @@ export function integer(min: number, max: number, example: number): Kind<number>
   return {
     type: 'whole number',
     expects: `a whole number from ${min} to ${max}, such as ${example}`,
-    parse: (text) => (/^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : new Wrong()),
+    parse: (text) =>
+      /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : new Wrong(),
   };
 }
 
@@ -31,7 +32,8 @@ export function decimal(min: number, max: number, example: number): Kind<number>
   return {
     type: 'number',
     expects: `a number from ${min} to ${max}, such as ${example}`,
-    parse: (text) => (/^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : new Wrong()),
+    parse: (text) =>
+      /^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : new Wrong(),
   };
 }
 
@@ -49,7 +51,14 @@ export function duration(min: StringValue, max: StringValue, example: StringValu
   };
 }
 
-const SIZE_UNITS: Readonly<Record<string, number>> = { kib: 2 ** 10, k: 2 ** 10, mib: 2 ** 20, m: 2 ** 20, gib: 2 ** 30, g: 2 ** 30 };
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  kib: 2 ** 10,
+  k: 2 ** 10,
+  mib: 2 ** 20,
+  m: 2 ** 20,
+  gib: 2 ** 30,
+  g: 2 ** 30,
+};
 const SIZE = /^(\d{1,9}(?:\.\d{1,6})?) ?(KiB|MiB|GiB|k|m|g)$/i;
 
 function bytes(text: string): number {
@@ -79,7 +88,11 @@ export const bool: Kind<boolean> = {
 };
 
 export function oneOf<const T extends string>(choices: readonly T[]): Kind<T> {
-  return { type: choices.join(', '), expects: `one of ${choices.join(', ')}`, parse: (text) => choices.find((choice) => choice === text) ?? new Wrong() };
+  return {
+    type: choices.join(', '),
+    expects: `one of ${choices.join(', ')}`,
+    parse: (text) => choices.find((choice) => choice === text) ?? new Wrong(),
+  };
 }
 
 export function matching(type: string, pattern: RegExp, expects: string): Kind<string> {
@@ -103,7 +116,10 @@ export function listOf<T>(entry: Kind<T>, least = 0): Kind<readonly T[]> {
     expects: `a list with commas between, each entry ${entry.expects}`,
     parse: (text) => {
       const values: T[] = [];
-      for (const part of text.split(/[,\n]/).map((piece) => piece.trim()).filter((piece) => piece !== '')) {
+      for (const part of text
+        .split(/[,\n]/)
+        .map((piece) => piece.trim())
+        .filter((piece) => piece !== '')) {
         const value = entry.parse(part);
         if (value instanceof Wrong) return new Wrong(value.why ?? 'an entry is not right');
         values.push(value);
@@ -120,10 +136,15 @@ const HOST_NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`, 'i');
 export const domainName: Kind<string> = {
   type: 'domain',
   expects: 'a domain name without scheme and port, such as demo.example.org',
-  parse: (text) => (HOST_NAME.test(text) && isIP(text) === 0 && text.length <= 253 - 21 ? text.toLowerCase() : new Wrong()),
+  parse: (text) =>
+    HOST_NAME.test(text) && isIP(text) === 0 && text.length <= 253 - 21 ? text.toLowerCase() : new Wrong(),
 };
 
-export const ipv4: Kind<string> = { type: 'IPv4 address', expects: 'an IPv4 address, such as 127.0.0.1', parse: (text) => (isIPv4(text) ? text : new Wrong()) };
+export const ipv4: Kind<string> = {
+  type: 'IPv4 address',
+  expects: 'an IPv4 address, such as 127.0.0.1',
+  parse: (text) => (isIPv4(text) ? text : new Wrong()),
+};
 
 export const listenHost: Kind<string> = {
   type: 'address',
@@ -181,7 +202,9 @@ export const listenAddress: Kind<HostPort & { readonly text: string }> = {
   expects: ':port or host:port, such as :8000',
   parse: (text) => {
     const parts = splitHostPort(text);
-    return parts !== undefined && (parts.host === '' || isIP(parts.host) !== 0 || HOST_NAME.test(parts.host)) ? { ...parts, text } : new Wrong();
+    return parts !== undefined && (parts.host === '' || isIP(parts.host) !== 0 || HOST_NAME.test(parts.host))
+      ? { ...parts, text }
+      : new Wrong();
   },
 };
 
@@ -192,9 +215,13 @@ export function url(schemes: readonly string[], example: string): Kind<string> {
     expects: `a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}, such as ${example}`,
     parse: (text) => {
       const parsed = URL.canParse(text) ? new URL(text) : undefined;
-      if (parsed === undefined || !schemes.includes(parsed.protocol.slice(0, -1)) || parsed.hostname === '') return new Wrong();
-      if (parsed.username !== '' || parsed.password !== '') return new Wrong('it must not carry a user name or password');
-      return parsed.search === '' && parsed.hash === '' ? text.replace(/\/+$/, '') : new Wrong('it must not carry a ? or # part');
+      if (parsed === undefined || !schemes.includes(parsed.protocol.slice(0, -1)) || parsed.hostname === '')
+        return new Wrong();
+      if (parsed.username !== '' || parsed.password !== '')
+        return new Wrong('it must not carry a user name or password');
+      return parsed.search === '' && parsed.hash === ''
+        ? text.replace(/\/+$/, '')
+        : new Wrong('it must not carry a ? or # part');
     },
   };
 }

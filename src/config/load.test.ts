@@ -25,7 +25,10 @@ function problems(env: Environment): string[] {
     loadConfig(env, read);
   } catch (error) {
     if (!(error instanceof TryItNowError) || error.code !== 'invalid_config') throw error;
-    const listed = error.message.split('\n').slice(1).map((line) => line.replace(/^ {2}- /, ''));
+    const listed = error.message
+      .split('\n')
+      .slice(1)
+      .map((line) => line.replace(/^ {2}- /, ''));
     expect(listed).toEqual(expect.arrayContaining(error.details?.['problems'] as string[]));
     return error.details?.['problems'] as string[];
   }
@@ -49,17 +52,39 @@ function file(text: string, name = 'value'): string {
 describe('without any variable', () => {
   it('gives a configuration that runs on one host', () => {
     expect(config()).toMatchObject({
-      server: { host: '127.0.0.1', port: 8080, publicUrl: 'http://localhost:8080', shutdownGraceMs: 10_000, apiKeys: [], trustedProxies: [] },
+      server: {
+        host: '127.0.0.1',
+        port: 8080,
+        publicUrl: 'http://localhost:8080',
+        shutdownGraceMs: 10_000,
+        apiKeys: [],
+        trustedProxies: [],
+      },
       admin: { host: '127.0.0.1', port: 8081, operatorKeys: [] },
       valkey: { host: '127.0.0.1', port: 6379, password: undefined },
       nats: { url: 'nats://127.0.0.1:4222', token: undefined },
-      proxy: { adminUrl: 'http://127.0.0.1:2019', listen: ':8000', internalUrl: 'http://127.0.0.1:8000', address: { scheme: 'http', baseDomain: 'localhost', port: 8000 } },
+      proxy: {
+        adminUrl: 'http://127.0.0.1:2019',
+        listen: ':8000',
+        internalUrl: 'http://127.0.0.1:8000',
+        address: { scheme: 'http', baseDomain: 'localhost', port: 8000 },
+      },
       containers: { mode: 'auto', portRange: { start: 20_000, end: 29_999 }, portCoolDownMs: 12_000 },
       rateLimit: { hourly: 60, daily: 300 },
       queue: { workers: 4, ackWaitMs: 30_000 },
       checkpoints: { mode: 'auto', dir: '/var/lib/try-it-now/checkpoints' },
       database: undefined,
-      templates: [{ name: 'default', title: 'hello', image: 'localhost/try-it-now/hello:latest', port: 3000, pool: { target: 3, max: 20, replenishThreshold: 0 }, ttl: { defaultMs: 1_800_000, maxMs: 7_200_000 }, maxAgeMs: 86_400_000 }],
+      templates: [
+        {
+          name: 'default',
+          title: 'hello',
+          image: 'localhost/try-it-now/hello:latest',
+          port: 3000,
+          pool: { target: 3, max: 20, replenishThreshold: 0 },
+          ttl: { defaultMs: 1_800_000, maxMs: 7_200_000 },
+          maxAgeMs: 86_400_000,
+        },
+      ],
     });
   });
 
@@ -71,37 +96,84 @@ describe('without any variable', () => {
 
   it('is frozen all the way down', () => {
     const found = config();
-    const frozen = (value: unknown): boolean => typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
+    const frozen = (value: unknown): boolean =>
+      typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
     expect(frozen(found)).toBe(true);
-    expect(() => { (found.server as { port: number }).port = 1; }).toThrow(TypeError);
+    expect(() => {
+      (found.server as { port: number }).port = 1;
+    }).toThrow(TypeError);
   });
 });
 
 describe('a variable', () => {
   it('that is empty or blank counts as unset', () => {
-    const { config: found, explicit } = loadConfig({ POOL_TARGET_SIZE: '', VALKEY_ADDR: '  ', API_KEY: '', API_KEY_FILE: '' }, read);
+    const { config: found, explicit } = loadConfig(
+      { POOL_TARGET_SIZE: '', VALKEY_ADDR: '  ', API_KEY: '', API_KEY_FILE: '' },
+      read,
+    );
     expect(found).toEqual(config());
     expect(explicit.size).toBe(0);
   });
 
   it('that was given is known to have been given', () => {
-    const { explicit } = loadConfig({ VALKEY_ADDR: '127.0.0.1:6379', NATS_URL: 'nats://queue:4222', HOME: '/root' }, read);
+    const { explicit } = loadConfig(
+      { VALKEY_ADDR: '127.0.0.1:6379', NATS_URL: 'nats://queue:4222', HOME: '/root' },
+      read,
+    );
     expect([...explicit].sort()).toEqual(['NATS_URL', 'VALKEY_ADDR']);
   });
 
   it('is told of with its value, what is wrong, and what it must be', () => {
-    expect(problem({ POOL_TARGET_SIZE: 'many' })).toBe('POOL_TARGET_SIZE is "many"; it must be a whole number from 0 to 10000, such as 3');
-    expect(problem({ POOL_DEFAULT_TTL: '30' })).toMatch(/^POOL_DEFAULT_TTL is "30" \(the unit is missing\); it must be a duration .* such as 30m$/);
+    expect(problem({ POOL_TARGET_SIZE: 'many' })).toBe(
+      'POOL_TARGET_SIZE is "many"; it must be a whole number from 0 to 10000, such as 3',
+    );
+    expect(problem({ POOL_DEFAULT_TTL: '30' })).toMatch(
+      /^POOL_DEFAULT_TTL is "30" \(the unit is missing\); it must be a duration .* such as 30m$/,
+    );
   });
 
   it.each([
-    ['POOL_TARGET_SIZE', '-1'], ['POOL_TARGET_SIZE', '1.5'], ['POOL_TARGET_SIZE', '1e3'], ['POOL_TARGET_SIZE', '0x10'], ['POOL_MAX_SIZE', '0'], ['POOL_REPLENISH_THRESHOLD', '1.1'],
-    ['POOL_REPLENISH_INTERVAL', '1ms'], ['POOL_MAX_TTL', '1h30m'], ['POOL_MAX_TTL', '-1h'], ['CONTAINER_PORT_COOLDOWN', '9s'], ['CONTAINER_MODE', 'Podman'], ['CONTAINER_IMAGE', '--privileged'], ['CONTAINER_PORT', '65536'],
-    ['BASE_DOMAIN', 'http://example.org'], ['BASE_DOMAIN', '10.0.0.1'], ['BASE_DOMAIN', `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}`], ['PROXY_LISTEN', '8000'], ['PUBLIC_SCHEME', 'ftp'],
-    ['CADDY_ADMIN_URL', 'localhost:2019'], ['DISCOVERY_ADDR', 'localhost:53'], ['VALKEY_ADDR', 'redis://host:6379'], ['VALKEY_ADDR', '127.0.0.1'], ['VALKEY_ADDR', 'h:0'], ['NATS_URL', 'http://h:4222'], ['PUBLIC_URL', 'https://h/?a=b'],
-    ['SERVER_PORT', '80 80'], ['TRUSTED_PROXIES', '10.0.0.0/33'], ['TRUSTED_PROXIES', '127.1'], ['LOG_LEVEL', 'loud'], ['DEPLOYMENT', 'Big'], ['NODE_NAME', 'a.b'], ['NODE_ADDRESS', '::1'], ['CRIU_ENABLED', 'maybe'], ['CRIU_ENABLED', 'Auto'],
-    ['CHECKPOINT_DIR', 'checkpoints'], ['DATABASE_SOCKET', 'mysqld.sock'], ['DATABASE_SOCKET', '/run/mysqld/'], ['DATABASE_SOCKET', '/run/my:sql/s'], ['DATABASE_SOCKET', `/run/${'a'.repeat(100)}/s.sock`],
-    ['DATABASE_SOCKET', `/run/m/${'a'.repeat(90)}`], ['QUEUE_WORKER_COUNT', '0'],
+    ['POOL_TARGET_SIZE', '-1'],
+    ['POOL_TARGET_SIZE', '1.5'],
+    ['POOL_TARGET_SIZE', '1e3'],
+    ['POOL_TARGET_SIZE', '0x10'],
+    ['POOL_MAX_SIZE', '0'],
+    ['POOL_REPLENISH_THRESHOLD', '1.1'],
+    ['POOL_REPLENISH_INTERVAL', '1ms'],
+    ['POOL_MAX_TTL', '1h30m'],
+    ['POOL_MAX_TTL', '-1h'],
+    ['CONTAINER_PORT_COOLDOWN', '9s'],
+    ['CONTAINER_MODE', 'Podman'],
+    ['CONTAINER_IMAGE', '--privileged'],
+    ['CONTAINER_PORT', '65536'],
+    ['BASE_DOMAIN', 'http://example.org'],
+    ['BASE_DOMAIN', '10.0.0.1'],
+    ['BASE_DOMAIN', `${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(60)}`],
+    ['PROXY_LISTEN', '8000'],
+    ['PUBLIC_SCHEME', 'ftp'],
+    ['CADDY_ADMIN_URL', 'localhost:2019'],
+    ['DISCOVERY_ADDR', 'localhost:53'],
+    ['VALKEY_ADDR', 'redis://host:6379'],
+    ['VALKEY_ADDR', '127.0.0.1'],
+    ['VALKEY_ADDR', 'h:0'],
+    ['NATS_URL', 'http://h:4222'],
+    ['PUBLIC_URL', 'https://h/?a=b'],
+    ['SERVER_PORT', '80 80'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TRUSTED_PROXIES', '127.1'],
+    ['LOG_LEVEL', 'loud'],
+    ['DEPLOYMENT', 'Big'],
+    ['NODE_NAME', 'a.b'],
+    ['NODE_ADDRESS', '::1'],
+    ['CRIU_ENABLED', 'maybe'],
+    ['CRIU_ENABLED', 'Auto'],
+    ['CHECKPOINT_DIR', 'checkpoints'],
+    ['DATABASE_SOCKET', 'mysqld.sock'],
+    ['DATABASE_SOCKET', '/run/mysqld/'],
+    ['DATABASE_SOCKET', '/run/my:sql/s'],
+    ['DATABASE_SOCKET', `/run/${'a'.repeat(100)}/s.sock`],
+    ['DATABASE_SOCKET', `/run/m/${'a'.repeat(90)}`],
+    ['QUEUE_WORKER_COUNT', '0'],
   ])('%s refuses %s', (name, value) => {
     expect(problem({ [name]: value })).toMatch(new RegExp(`^${name} is .*; it must be `));
   });
@@ -116,9 +188,15 @@ describe('a variable', () => {
     [{ CRIU_ENABLED: 'true' }, { checkpoints: { mode: 'on' } }],
     [{ CRIU_ENABLED: 'no' }, { checkpoints: { mode: 'off' } }],
     [{ CHECKPOINT_DIR: '/srv//checkpoints/../dumps/' }, { checkpoints: { dir: '/srv/dumps' } }],
-    [{ DATABASE_SOCKET: '/run/mysqld/mysqld.sock', DATABASE_PASSWORD: 'secret' }, { database: { socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' } }],
+    [
+      { DATABASE_SOCKET: '/run/mysqld/mysqld.sock', DATABASE_PASSWORD: 'secret' },
+      { database: { socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' } },
+    ],
     [{ RATE_LIMIT_HOURLY: '0' }, { rateLimit: { hourly: 0 } }],
-    [{ CONTAINER_IMAGE: 'registry.example.org:5000/team/board:1.2', CONTAINER_PORT: '80' }, { templates: [{ title: 'board', port: 80 }] }],
+    [
+      { CONTAINER_IMAGE: 'registry.example.org:5000/team/board:1.2', CONTAINER_PORT: '80' },
+      { templates: [{ title: 'board', port: 80 }] },
+    ],
   ])('%j is taken', (env, expected) => {
     expect(config(env)).toMatchObject(expected);
   });
@@ -126,8 +204,21 @@ describe('a variable', () => {
 
 describe('several problems', () => {
   it('are all told at once', () => {
-    const found = problems({ POOL_TARGET_SIZE: 'x', LOG_LEVEL: 'loud', API_KEY: 'short', SERVER_PORT: '8000', CONTAINER_PORT_RANGE_START: '25000', CONTAINER_PORT_RANGE_END: '24000' });
-    expect(found.map((text) => text.split(' ')[0]).sort()).toEqual(['API_KEY', 'CONTAINER_PORT_RANGE_START', 'LOG_LEVEL', 'POOL_TARGET_SIZE', 'SERVER_PORT']);
+    const found = problems({
+      POOL_TARGET_SIZE: 'x',
+      LOG_LEVEL: 'loud',
+      API_KEY: 'short',
+      SERVER_PORT: '8000',
+      CONTAINER_PORT_RANGE_START: '25000',
+      CONTAINER_PORT_RANGE_END: '24000',
+    });
+    expect(found.map((text) => text.split(' ')[0]).sort()).toEqual([
+      'API_KEY',
+      'CONTAINER_PORT_RANGE_START',
+      'LOG_LEVEL',
+      'POOL_TARGET_SIZE',
+      'SERVER_PORT',
+    ]);
   });
 
   it('do not make others of values that were never meant', () => {
@@ -135,7 +226,9 @@ describe('several problems', () => {
   });
 
   it('name misspelt variables too', () => {
-    expect(() => loadConfig({ POOL_TARGT_SIZE: '5', LOG_LEVEL: 'loud' }, read)).toThrow(/POOL_TARGT_SIZE is set but .* did you mean POOL_TARGET_SIZE\?/);
+    expect(() => loadConfig({ POOL_TARGT_SIZE: '5', LOG_LEVEL: 'loud' }, read)).toThrow(
+      /POOL_TARGT_SIZE is set but .* did you mean POOL_TARGET_SIZE\?/,
+    );
   });
 
   it('end the process with EX_CONFIG', () => {
@@ -144,21 +237,46 @@ describe('several problems', () => {
 });
 
 describe('whatever is set', () => {
-  const tricky = fc.oneof(fc.string({ unit: 'binary' }), fc.integer().map(String), fc.constantFrom('0', '1', '65535', ':1', '[::]:1', 'a:1', 'http://[', 'nats://x', 'tls://[::1]:1', '1s', '1h', ',', '/', '{', '[::1'));
+  const tricky = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.integer().map(String),
+    fc.constantFrom(
+      '0',
+      '1',
+      '65535',
+      ':1',
+      '[::]:1',
+      'a:1',
+      'http://[',
+      'nats://x',
+      'tls://[::1]:1',
+      '1s',
+      '1h',
+      ',',
+      '/',
+      '{',
+      '[::1',
+    ),
+  );
 
   it('either gives a configuration or is refused by name', () => {
-    fc.assert(fc.property(fc.dictionary(fc.constantFrom(...VARIABLE_NAMES), tricky), tricky, (env, text) => {
-      let told: string[] = [];
-      try {
-        expect(loadConfig(env, () => text).config.templates.length).toBeGreaterThan(0);
-      } catch (error) {
-        if (!(error instanceof TryItNowError) || error.code !== 'invalid_config') throw error;
-        told = error.details?.['problems'] as string[];
-        expect(told.length).toBeGreaterThan(0);
-      }
-      const lines = told.filter((line) => env['TEMPLATES_FILE'] === undefined || !line.startsWith(env['TEMPLATES_FILE'].trim()));
-      for (const line of lines) expect(line).toMatch(/^[A-Z_]{7,}/);
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...VARIABLE_NAMES), tricky), tricky, (env, text) => {
+        let told: string[] = [];
+        try {
+          expect(loadConfig(env, () => text).config.templates.length).toBeGreaterThan(0);
+        } catch (error) {
+          if (!(error instanceof TryItNowError) || error.code !== 'invalid_config') throw error;
+          told = error.details?.['problems'] as string[];
+          expect(told.length).toBeGreaterThan(0);
+        }
+        const lines = told.filter(
+          (line) => env['TEMPLATES_FILE'] === undefined || !line.startsWith(env['TEMPLATES_FILE'].trim()),
+        );
+        for (const line of lines) expect(line).toMatch(/^[A-Z_]{7,}/);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 
@@ -173,7 +291,9 @@ describe('a secret', () => {
   });
 
   it('of an operator may be one of several, apart from those of visitors', () => {
-    expect(config({ OPERATOR_KEYS_FILE: file(`${key}\nanother-${key}\n`), API_KEY: `visitor-${key}` }).admin.operatorKeys).toEqual([key, `another-${key}`]);
+    expect(
+      config({ OPERATOR_KEYS_FILE: file(`${key}\nanother-${key}\n`), API_KEY: `visitor-${key}` }).admin.operatorKeys,
+    ).toEqual([key, `another-${key}`]);
   });
 
   it('may be several keys', () => {
@@ -181,7 +301,15 @@ describe('a secret', () => {
   });
 
   it('is never shown', () => {
-    for (const env of [{ API_KEY: 'geheim' }, { API_KEY: `${key},geheim` }, { API_KEY_FILE: file('geheim') }, { VALKEY_PASSWORD: 'geheim\u0007' }, { NATS_TOKEN: 'geheim', NATS_TOKEN_FILE: file('geheim', 'token') }, { NATS_URL: 'nats://user:geheim@host:4222' }, { CADDY_ADMIN_URL: 'http://u:ge/heim@x y' }]) {
+    for (const env of [
+      { API_KEY: 'geheim' },
+      { API_KEY: `${key},geheim` },
+      { API_KEY_FILE: file('geheim') },
+      { VALKEY_PASSWORD: 'geheim\u0007' },
+      { NATS_TOKEN: 'geheim', NATS_TOKEN_FILE: file('geheim', 'token') },
+      { NATS_URL: 'nats://user:geheim@host:4222' },
+      { CADDY_ADMIN_URL: 'http://u:ge/heim@x y' },
+    ]) {
       expect(problem(env)).not.toMatch(/ge\/?heim/);
     }
   });
@@ -196,25 +324,44 @@ describe('a secret', () => {
   });
 
   it('given twice, or in a file that cannot be read, is wrong', () => {
-    expect(problem({ API_KEY: key, API_KEY_FILE: file(key) })).toBe('API_KEY and API_KEY_FILE are both set; remove one of them');
-    expect(problem({ NATS_TOKEN_FILE: '/nonexistent/token' })).toMatch(/^NATS_TOKEN_FILE names "\/nonexistent\/token", which cannot be read \(ENOENT/);
+    expect(problem({ API_KEY: key, API_KEY_FILE: file(key) })).toBe(
+      'API_KEY and API_KEY_FILE are both set; remove one of them',
+    );
+    expect(problem({ NATS_TOKEN_FILE: '/nonexistent/token' })).toMatch(
+      /^NATS_TOKEN_FILE names "\/nonexistent\/token", which cannot be read \(ENOENT/,
+    );
   });
 });
 
 describe('variables that must fit each other', () => {
   it.each([
-    [{ POOL_TARGET_SIZE: '30' }, /^POOL_TARGET_SIZE is 30 but POOL_MAX_SIZE is 20: .* lower the first or raise the second$/],
+    [
+      { POOL_TARGET_SIZE: '30' },
+      /^POOL_TARGET_SIZE is 30 but POOL_MAX_SIZE is 20: .* lower the first or raise the second$/,
+    ],
     [{ POOL_DEFAULT_TTL: '3h' }, /^POOL_DEFAULT_TTL is 3h but POOL_MAX_TTL is 2h: /],
     [{ POOL_MAX_AGE: '1h' }, /^POOL_MAX_TTL is 2h but POOL_MAX_AGE is 1h: /],
-    [{ POOL_DEFAULT_TTL: '2h', POOL_MAX_AGE: '3h' }, /^POOL_DEFAULT_TTL is 2h but POOL_MAX_AGE is 3h: .* at least twice/],
-    [{ CONTAINER_PORT_RANGE_START: '29999' }, /^CONTAINER_PORT_RANGE_START is 29999 but CONTAINER_PORT_RANGE_END is 29999: /],
+    [
+      { POOL_DEFAULT_TTL: '2h', POOL_MAX_AGE: '3h' },
+      /^POOL_DEFAULT_TTL is 2h but POOL_MAX_AGE is 3h: .* at least twice/,
+    ],
+    [
+      { CONTAINER_PORT_RANGE_START: '29999' },
+      /^CONTAINER_PORT_RANGE_START is 29999 but CONTAINER_PORT_RANGE_END is 29999: /,
+    ],
     [{ CONTAINER_PORT_RANGE_END: '20010' }, /has 11 ports but the pools may hold 20 instances/],
     [{ SERVER_PORT: '25000' }, /^SERVER_PORT uses port 25000, which lies between CONTAINER_PORT_RANGE_START/],
     [{ SERVER_PORT: '8000' }, /^SERVER_PORT and PROXY_LISTEN both use port 8000/],
     [{ SERVER_PORT: '8081' }, /^SERVER_PORT and ADMIN_ADDR both use port 8081/],
-    [{ API_KEY: 'correct-horse-battery', OPERATOR_KEYS: 'another-key-of-length,correct-horse-battery' }, /^OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another/],
+    [
+      { API_KEY: 'correct-horse-battery', OPERATOR_KEYS: 'another-key-of-length,correct-horse-battery' },
+      /^OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another/,
+    ],
     [{ VALKEY_ADDR: 'localhost:4222' }, /^VALKEY_ADDR and NATS_URL both use port 4222/],
-    [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'docker' }, /^CRIU_ENABLED is true but CONTAINER_MODE is docker: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto/],
+    [
+      { CRIU_ENABLED: 'true', CONTAINER_MODE: 'docker' },
+      /^CRIU_ENABLED is true but CONTAINER_MODE is docker: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto/,
+    ],
     [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'simulated' }, /^CRIU_ENABLED is true but CONTAINER_MODE is simulated: /],
     [{ PUBLIC_SCHEME: 'https' }, /^PUBLIC_SCHEME is https but PROXY_LISTEN is :8000, .*PUBLIC_PORT=443$/],
   ])('%j does not', (env, message) => {
@@ -229,24 +376,40 @@ describe('variables that must fit each other', () => {
 describe('a template with a database', () => {
   it('needs a server whose administrator has a password, for its instances reach the same socket', () => {
     const socket = { DATABASE_SOCKET: '/run/mysqld/mysqld.sock' };
-    const withDatabase = file(`templates: [{ name: shop, image: a, port: 1, database: { seed: ${file('', 'shop.sql')} } }]`, 'templates.yaml');
-    expect(problem({ ...socket, TEMPLATES_FILE: withDatabase })).toMatch(/^DATABASE_PASSWORD is not set but the template shop has a database: .*set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE$/);
-    expect(config({ ...socket, TEMPLATES_FILE: withDatabase, DATABASE_PASSWORD_FILE: file('secret\n') }).database).toEqual({ socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' });
+    const withDatabase = file(
+      `templates: [{ name: shop, image: a, port: 1, database: { seed: ${file('', 'shop.sql')} } }]`,
+      'templates.yaml',
+    );
+    expect(problem({ ...socket, TEMPLATES_FILE: withDatabase })).toMatch(
+      /^DATABASE_PASSWORD is not set but the template shop has a database: .*set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE$/,
+    );
+    expect(
+      config({ ...socket, TEMPLATES_FILE: withDatabase, DATABASE_PASSWORD_FILE: file('secret\n') }).database,
+    ).toEqual({ socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' });
     expect(config(socket).database).toBeUndefined();
   });
 });
 
 describe('the folder of the database socket', () => {
-  const withSocket = (path: string, env: Environment = {}) => ({ DATABASE_SOCKET: path, DATABASE_PASSWORD: 'secret', ...env });
+  const withSocket = (path: string, env: Environment = {}) => ({
+    DATABASE_SOCKET: path,
+    DATABASE_PASSWORD: 'secret',
+    ...env,
+  });
   const folder = (): string => {
     const made = mkdtempSync(join(tmpdir(), 'try-it-now-database-'));
     onTestFinished(() => rmSync(made, { recursive: true }));
     return made;
   };
 
-  it.each(['/tmp', '/run', '/var/run', '/var/lib/mysql', '/var/lib', '/data', '/var/tmp', '/var/run/../lib', ''])('may not be %s, where more than the socket would go to the instances', (place) => {
-    expect(problem(withSocket(`${place}/mysqld.sock`))).toMatch(/^DATABASE_SOCKET is .*, and its whole folder is mounted into instances, but .* holds what others put there too; have MariaDB open its socket in a folder that holds nothing else .*such as \/run\/mysqld\/mysqld\.sock$/);
-  });
+  it.each(['/tmp', '/run', '/var/run', '/var/lib/mysql', '/var/lib', '/data', '/var/tmp', '/var/run/../lib', ''])(
+    'may not be %s, where more than the socket would go to the instances',
+    (place) => {
+      expect(problem(withSocket(`${place}/mysqld.sock`))).toMatch(
+        /^DATABASE_SOCKET is .*, and its whole folder is mounted into instances, but .* holds what others put there too; have MariaDB open its socket in a folder that holds nothing else .*such as \/run\/mysqld\/mysqld\.sock$/,
+      );
+    },
+  );
 
   it('may not lead to such a folder by a link', () => {
     const link = join(folder(), 'link');
@@ -261,7 +424,9 @@ describe('the folder of the database socket', () => {
   });
 
   it.each(['PODMAN_SOCKET', 'DOCKER_SOCKET', 'CHECKPOINT_DIR'])('may not hold %s', (name) => {
-    expect(problem(withSocket('/srv/demo/mysqld.sock', { [name]: '/srv/demo/deeper/one' }))).toContain(`${name} ("/srv/demo/deeper/one") lies in it`);
+    expect(problem(withSocket('/srv/demo/mysqld.sock', { [name]: '/srv/demo/deeper/one' }))).toContain(
+      `${name} ("/srv/demo/deeper/one") lies in it`,
+    );
   });
 
   it('may be one of its own', () => {
@@ -271,27 +436,56 @@ describe('the folder of the database socket', () => {
 });
 
 describe('CHECKPOINT_PATH', () => {
-  const catalogue = (...lines: string[]): string => file(`templates:\n${lines.map((line) => `  - { ${line} }\n`).join('')}`, 'templates.yaml');
+  const catalogue = (...lines: string[]): string =>
+    file(`templates:\n${lines.map((line) => `  - { ${line} }\n`).join('')}`, 'templates.yaml');
 
   it('is for the default template', () => {
     const archive = file('', 'board.tar');
-    expect(config({ CHECKPOINT_PATH: archive }).templates[0]?.checkpoint).toEqual({ enabled: true, file: archive, warmup: [], fileLocks: false });
-    const two = config({ CHECKPOINT_PATH: archive, TEMPLATES_FILE: catalogue('name: a, image: a, port: 1', 'name: b, image: b, port: 1') });
+    expect(config({ CHECKPOINT_PATH: archive }).templates[0]?.checkpoint).toEqual({
+      enabled: true,
+      file: archive,
+      warmup: [],
+      fileLocks: false,
+    });
+    const two = config({
+      CHECKPOINT_PATH: archive,
+      TEMPLATES_FILE: catalogue('name: a, image: a, port: 1', 'name: b, image: b, port: 1'),
+    });
     expect(two.templates.map((each) => each.checkpoint.file)).toEqual([archive, undefined]);
   });
 
   it('stands back where the template names one of its own, or wants none', () => {
     const own = file('', 'own.tar');
     const archive = file('', 'board.tar');
-    const { config: found, warnings } = loadConfig({ CHECKPOINT_PATH: archive, TEMPLATES_FILE: catalogue(`name: a, image: a, port: 1, checkpoint: { file: ${own} }`) }, read);
+    const { config: found, warnings } = loadConfig(
+      {
+        CHECKPOINT_PATH: archive,
+        TEMPLATES_FILE: catalogue(`name: a, image: a, port: 1, checkpoint: { file: ${own} }`),
+      },
+      read,
+    );
     expect(found.templates[0]?.checkpoint.file).toBe(own);
-    expect(warnings).toEqual(['CHECKPOINT_PATH is not used, because the template a names a checkpoint.file of its own']);
-    expect(loadConfig({ CHECKPOINT_PATH: archive, TEMPLATES_FILE: catalogue('name: a, image: a, port: 1, checkpoint: { enabled: false }') }, read).warnings).toEqual([expect.stringMatching(/checkpoint\.enabled: false$/)]);
+    expect(warnings).toEqual([
+      'CHECKPOINT_PATH is not used, because the template a names a checkpoint.file of its own',
+    ]);
+    expect(
+      loadConfig(
+        {
+          CHECKPOINT_PATH: archive,
+          TEMPLATES_FILE: catalogue('name: a, image: a, port: 1, checkpoint: { enabled: false }'),
+        },
+        read,
+      ).warnings,
+    ).toEqual([expect.stringMatching(/checkpoint\.enabled: false$/)]);
   });
 
   it('must name a file', () => {
-    expect(problem({ CHECKPOINT_PATH: '/nonexistent/board.tar' })).toBe('CHECKPOINT_PATH is "/nonexistent/board.tar" (there is no file /nonexistent/board.tar); it must be the archive (.tar) of a checkpoint');
-    expect(problem({ CHECKPOINT_PATH: tmpdir() })).toMatch(/^CHECKPOINT_PATH is .* is a folder\); it must be the archive/);
+    expect(problem({ CHECKPOINT_PATH: '/nonexistent/board.tar' })).toBe(
+      'CHECKPOINT_PATH is "/nonexistent/board.tar" (there is no file /nonexistent/board.tar); it must be the archive (.tar) of a checkpoint',
+    );
+    expect(problem({ CHECKPOINT_PATH: tmpdir() })).toMatch(
+      /^CHECKPOINT_PATH is .* is a folder\); it must be the archive/,
+    );
   });
 
   it('is not looked at where checkpoints are off', () => {
@@ -327,42 +521,82 @@ describe('warnings', () => {
     [{ CRIU_ENABLE: 'true' }, /did you mean CRIU_ENABLED\?$/],
     [{ DATABASE_USER: 'keeper' }, /^DATABASE_USER is not used, because DATABASE_SOCKET is not set/],
     [{ DATABASE_PASSWORD: 'secret' }, /^DATABASE_PASSWORD is not used, because DATABASE_SOCKET is not set/],
-    [{ CONTAINER_PORT_RANGE_START: '32000', CONTAINER_PORT_RANGE_END: '33000' }, /overlaps the kernel's own range 32768 to 60999/],
+    [
+      { CONTAINER_PORT_RANGE_START: '32000', CONTAINER_PORT_RANGE_END: '33000' },
+      /overlaps the kernel's own range 32768 to 60999/,
+    ],
     [{ SERVER_HOST: '0.0.0.0' }, /^SERVER_HOST \(0\.0\.0\.0\) lets other machines in and API_KEY is not set/],
-    [{ ADMIN_ADDR: '0.0.0.0:8081' }, /^ADMIN_ADDR \(0\.0\.0\.0\) lets other machines reach the admin API, .* clear text/],
+    [
+      { ADMIN_ADDR: '0.0.0.0:8081' },
+      /^ADMIN_ADDR \(0\.0\.0\.0\) lets other machines reach the admin API, .* clear text/,
+    ],
     [{ TRUSTED_PROXIES: '0.0.0.0/0' }, /^TRUSTED_PROXIES has 0\.0\.0\.0\/0/],
     [{ RATE_LIMIT_DAILY: '10' }, /^RATE_LIMIT_DAILY \(10\) is below RATE_LIMIT_HOURLY \(60\)/],
     [{ TEMPLATES_FILE: 'docs/templates.md', CONTAINER_IMAGE: 'x' }, /^CONTAINER_IMAGE is not used/],
   ])('%j gets one', (env, message) => {
-    const readCatalogue = (path: string): string => (path.endsWith('.md') ? 'templates: [{ name: a, image: b, port: 1 }]' : read(path));
+    const readCatalogue = (path: string): string =>
+      path.endsWith('.md') ? 'templates: [{ name: a, image: b, port: 1 }]' : read(path);
     const found = loadConfig(env, readCatalogue).warnings;
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(message);
   });
 
-  it('leave other programs\' variables alone', () => {
-    expect(warnings({ NODE_ENV: 'production', NODE_OPTIONS: '', DOCKER_HOST: 'x', HOST: 'x', PORT: '1', SERVER_NAME: 'x', NATS_PORT: 'tcp://1.2.3.4:4222', DATABASE_URL: 'x', DATABASE_HOST: 'x', CRIU_CONFIG_FILE: 'x', PATH: '/bin', HTTP_PROXY: 'x', POOL_TARGT_SIZE: '' })).toEqual([]);
+  it("leave other programs' variables alone", () => {
+    expect(
+      warnings({
+        NODE_ENV: 'production',
+        NODE_OPTIONS: '',
+        DOCKER_HOST: 'x',
+        HOST: 'x',
+        PORT: '1',
+        SERVER_NAME: 'x',
+        NATS_PORT: 'tcp://1.2.3.4:4222',
+        DATABASE_URL: 'x',
+        DATABASE_HOST: 'x',
+        CRIU_CONFIG_FILE: 'x',
+        PATH: '/bin',
+        HTTP_PROXY: 'x',
+        POOL_TARGT_SIZE: '',
+      }),
+    ).toEqual([]);
   });
 
-  it('do without the kernel\'s range where there is none', () => {
-    expect(loadConfig({ CONTAINER_PORT_RANGE_START: '32000', CONTAINER_PORT_RANGE_END: '33000' }, () => { throw new Error('ENOENT'); }).warnings).toEqual([]);
+  it("do without the kernel's range where there is none", () => {
+    expect(
+      loadConfig({ CONTAINER_PORT_RANGE_START: '32000', CONTAINER_PORT_RANGE_END: '33000' }, () => {
+        throw new Error('ENOENT');
+      }).warnings,
+    ).toEqual([]);
   });
 });
 
 describe('the catalogue file', () => {
   it('replaces the default template and takes its defaults from the variables', () => {
-    const path = file('templates:\n  - { name: a, image: one, port: 1 }\n  - { name: b, image: two, port: 2, pool: { target: 1 } }\n', 'templates.yaml');
+    const path = file(
+      'templates:\n  - { name: a, image: one, port: 1 }\n  - { name: b, image: two, port: 2, pool: { target: 1 } }\n',
+      'templates.yaml',
+    );
     const { templates } = config({ TEMPLATES_FILE: path, POOL_TARGET_SIZE: '7', POOL_MAX_SIZE: '9' });
-    expect(templates.map(({ name, pool }) => [name, pool.target, pool.max])).toEqual([['a', 7, 9], ['b', 1, 9]]);
+    expect(templates.map(({ name, pool }) => [name, pool.target, pool.max])).toEqual([
+      ['a', 7, 9],
+      ['b', 1, 9],
+    ]);
   });
 
   it('that cannot be read is told of beside everything else', () => {
     const found = problems({ TEMPLATES_FILE: '/nonexistent.yaml', LOG_LEVEL: 'loud' });
-    expect(found).toEqual([expect.stringMatching(/^LOG_LEVEL /), expect.stringMatching(/^TEMPLATES_FILE is "\/nonexistent\.yaml", which cannot be read/)]);
+    expect(found).toEqual([
+      expect.stringMatching(/^LOG_LEVEL /),
+      expect.stringMatching(/^TEMPLATES_FILE is "\/nonexistent\.yaml", which cannot be read/),
+    ]);
   });
 
   it('counts the ports of all its templates together', () => {
-    const path = file('templates:\n  - { name: a, image: one, port: 1, pool: { max: 6 } }\n  - { name: b, image: two, port: 2, pool: { max: 6 } }\n');
-    expect(problem({ TEMPLATES_FILE: path, CONTAINER_PORT_RANGE_END: '20010' })).toMatch(/has 11 ports but the pools may hold 12/);
+    const path = file(
+      'templates:\n  - { name: a, image: one, port: 1, pool: { max: 6 } }\n  - { name: b, image: two, port: 2, pool: { max: 6 } }\n',
+    );
+    expect(problem({ TEMPLATES_FILE: path, CONTAINER_PORT_RANGE_END: '20010' })).toMatch(
+      /has 11 ports but the pools may hold 12/,
+    );
   });
 });

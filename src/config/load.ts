@@ -3,7 +3,16 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import type { Template } from '../domain/template.ts';
 import type { Config } from './config.ts';
-import { mismatch, readEnvironment, readTextFile, shown, unknownVariables, type Environment, type EnvironmentReading, type FileReader } from './environment.ts';
+import {
+  mismatch,
+  readEnvironment,
+  readTextFile,
+  shown,
+  unknownVariables,
+  type Environment,
+  type EnvironmentReading,
+  type FileReader,
+} from './environment.ts';
 import { databaseProblems } from './database-rules.ts';
 import { Wrong, type HostPort } from './kinds.ts';
 import { archiveFile } from './paths.ts';
@@ -31,16 +40,27 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
   const { values, broken, explicit } = reading;
   const catalogue = readCatalogue(reading, env, readFile);
   const rangeIsSound = !broken.has('CONTAINER_PORT_RANGE_START') && !broken.has('CONTAINER_PORT_RANGE_END');
-  const found = [...reading.problems, ...environmentProblems(values, broken), ...databaseProblems(values, broken, catalogue.templates), ...checkpointPathProblems(reading), ...catalogue.problems];
+  const found = [
+    ...reading.problems,
+    ...environmentProblems(values, broken),
+    ...databaseProblems(values, broken, catalogue.templates),
+    ...checkpointPathProblems(reading),
+    ...catalogue.problems,
+  ];
   // Counted only once the pools themselves are right: their sizes are what is added up.
-  if (catalogue.problems.length === 0 && rangeIsSound && !broken.has('POOL_MAX_SIZE')) found.push(...portShortage(values, catalogue.templates));
+  if (catalogue.problems.length === 0 && rangeIsSound && !broken.has('POOL_MAX_SIZE'))
+    found.push(...portShortage(values, catalogue.templates));
   const problems = [...new Set(found)];
   const unknown = unknownVariables(env);
   if (problems.length > 0) throw invalidConfig(problems, unknown);
   return {
     config: deepFreeze(assemble(values, withCheckpointPath(values, catalogue.templates))),
     explicit,
-    warnings: [...unknown, ...environmentWarnings(values, explicit, readFile), ...unusedCheckpointPath(values, catalogue.templates)],
+    warnings: [
+      ...unknown,
+      ...environmentWarnings(values, explicit, readFile),
+      ...unusedCheckpointPath(values, catalogue.templates),
+    ],
   };
 }
 
@@ -53,7 +73,10 @@ function checkpointPathProblems({ values, broken }: EnvironmentReading): string[
   return found instanceof Wrong ? [mismatch('CHECKPOINT_PATH', file, kind, found)] : [];
 }
 
-function withCheckpointPath({ CHECKPOINT_PATH: file }: Values, [first, ...others]: readonly Template[]): readonly Template[] {
+function withCheckpointPath(
+  { CHECKPOINT_PATH: file }: Values,
+  [first, ...others]: readonly Template[],
+): readonly Template[] {
   if (first === undefined) return [];
   if (file === undefined || first.checkpoint.file !== undefined) return [first, ...others];
   return [{ ...first, checkpoint: { ...first.checkpoint, file: resolve(file) } }, ...others];
@@ -61,21 +84,42 @@ function withCheckpointPath({ CHECKPOINT_PATH: file }: Values, [first, ...others
 
 function unusedCheckpointPath({ CHECKPOINT_PATH: file }: Values, [first]: readonly Template[]): string[] {
   if (file === undefined || first === undefined) return [];
-  if (first.checkpoint.file !== undefined) return [`CHECKPOINT_PATH is not used, because the template ${first.name} names a checkpoint.file of its own`];
-  return first.checkpoint.enabled ? [] : [`CHECKPOINT_PATH is not used, because the template ${first.name} has checkpoint.enabled: false`];
+  if (first.checkpoint.file !== undefined)
+    return [`CHECKPOINT_PATH is not used, because the template ${first.name} names a checkpoint.file of its own`];
+  return first.checkpoint.enabled
+    ? []
+    : [`CHECKPOINT_PATH is not used, because the template ${first.name} has checkpoint.enabled: false`];
 }
 
 function invalidConfig(problems: readonly string[], unknown: readonly string[]): TryItNowError {
-  const heading = problems.length === 1 ? 'The configuration has 1 problem' : `The configuration has ${problems.length} problems`;
+  const heading =
+    problems.length === 1 ? 'The configuration has 1 problem' : `The configuration has ${problems.length} problems`;
   const hints = unknown.length === 0 ? [] : ['Also:', ...unknown.map((line) => `  - ${line}`)];
   const message = [`${heading}; nothing was started.`, ...problems.map((line) => `  - ${line}`), ...hints].join('\n');
   return new TryItNowError('invalid_config', message, { details: { problems } });
 }
 
-function readCatalogue({ values, broken }: EnvironmentReading, env: Environment, readFile: FileReader): { templates: readonly Template[]; problems: readonly string[] } {
-  const setting = (name: 'POOL_TARGET_SIZE' | 'POOL_MAX_SIZE' | 'POOL_REPLENISH_THRESHOLD' | 'POOL_DEFAULT_TTL' | 'POOL_MAX_TTL' | 'POOL_MAX_AGE'): Setting<number> => {
+function readCatalogue(
+  { values, broken }: EnvironmentReading,
+  env: Environment,
+  readFile: FileReader,
+): { templates: readonly Template[]; problems: readonly string[] } {
+  const setting = (
+    name:
+      | 'POOL_TARGET_SIZE'
+      | 'POOL_MAX_SIZE'
+      | 'POOL_REPLENISH_THRESHOLD'
+      | 'POOL_DEFAULT_TTL'
+      | 'POOL_MAX_TTL'
+      | 'POOL_MAX_AGE',
+  ): Setting<number> => {
     const given = env[name]?.trim();
-    return { value: values[name], source: name, written: given === undefined || given === '' ? VARIABLES[name].default : given, sound: !broken.has(name) };
+    return {
+      value: values[name],
+      source: name,
+      written: given === undefined || given === '' ? VARIABLES[name].default : given,
+      sound: !broken.has(name),
+    };
   };
   const defaults: TemplateDefaults = {
     target: setting('POOL_TARGET_SIZE'),
@@ -87,12 +131,19 @@ function readCatalogue({ values, broken }: EnvironmentReading, env: Environment,
   };
   const problems = poolProblems(defaults);
   const { TEMPLATES_FILE: file } = values;
-  if (file === undefined) return { templates: [templateOfImage(values.CONTAINER_IMAGE, values.CONTAINER_PORT, defaults)], problems };
+  if (file === undefined)
+    return { templates: [templateOfImage(values.CONTAINER_IMAGE, values.CONTAINER_PORT, defaults)], problems };
   let text: string;
   try {
     text = readFile(file);
   } catch (error) {
-    return { templates: [], problems: [...problems, `TEMPLATES_FILE is ${shown(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`] };
+    return {
+      templates: [],
+      problems: [
+        ...problems,
+        `TEMPLATES_FILE is ${shown(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`,
+      ],
+    };
   }
   const parsed = parseTemplates(text, file, defaults, {
     hasDatabase: values.DATABASE_SOCKET !== undefined || broken.has('DATABASE_SOCKET'),
@@ -113,7 +164,11 @@ function internalUrl({ host, port }: HostPort): string {
   return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
 }
 
-function database({ DATABASE_SOCKET: socketPath, DATABASE_USER: user, DATABASE_PASSWORD: password }: Values): Config['database'] {
+function database({
+  DATABASE_SOCKET: socketPath,
+  DATABASE_USER: user,
+  DATABASE_PASSWORD: password,
+}: Values): Config['database'] {
   return socketPath === undefined || password === undefined ? undefined : { socketPath, user, password };
 }
 
@@ -139,7 +194,11 @@ function assemble(values: Values, templates: readonly Template[]): Config {
       listen: values.PROXY_LISTEN.text,
       internalUrl: values.PROXY_INTERNAL_URL ?? internalUrl(values.PROXY_LISTEN),
       address: publicAddress(values),
-      discovery: { ...values.DISCOVERY_ADDR, metrics: values.DISCOVERY_METRICS_ADDR, snapshotFile: values.DISCOVERY_SNAPSHOT_FILE },
+      discovery: {
+        ...values.DISCOVERY_ADDR,
+        metrics: values.DISCOVERY_METRICS_ADDR,
+        snapshotFile: values.DISCOVERY_SNAPSHOT_FILE,
+      },
     },
     containers: {
       mode: values.CONTAINER_MODE,

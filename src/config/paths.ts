@@ -30,8 +30,15 @@ export const socketPath: Kind<string> = {
     if (!isAbsolute(text) || text.endsWith('/') || text.includes('\0')) return new Wrong();
     const path = plain(text);
     if (/[:,]/.test(path)) return new Wrong('it must not have a colon or comma');
-    const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(`${DATABASE_MOUNT}/${path.split('/').at(-1) ?? ''}`));
-    return longest > SOCKET_PATH_BYTES ? new Wrong(`the path of a socket may have ${SOCKET_PATH_BYTES} bytes, also as instances see it, in ${DATABASE_MOUNT}`) : path;
+    const longest = Math.max(
+      Buffer.byteLength(path),
+      Buffer.byteLength(`${DATABASE_MOUNT}/${path.split('/').at(-1) ?? ''}`),
+    );
+    return longest > SOCKET_PATH_BYTES
+      ? new Wrong(
+          `the path of a socket may have ${SOCKET_PATH_BYTES} bytes, also as instances see it, in ${DATABASE_MOUNT}`,
+        )
+      : path;
   },
 };
 
@@ -92,7 +99,8 @@ function sha256(path: string): string | Wrong {
   let file: number | undefined;
   try {
     file = openSync(path, 'r');
-    for (let length = readSync(file, piece); length > 0; length = readSync(file, piece)) hash.update(piece.subarray(0, length));
+    for (let length = readSync(file, piece); length > 0; length = readSync(file, piece))
+      hash.update(piece.subarray(0, length));
     return hash.digest('hex');
   } catch (error) {
     return unreadable(path, error);

@@ -3,7 +3,8 @@ import { PROXY_MEMORY_MS } from '../proxy/caddy-config.ts';
 import { loadConfig } from './load.ts';
 
 it('never lets a port rest shorter than the proxy remembers it', () => {
-  const withCoolDown = (ms: number) => () => loadConfig({ CONTAINER_IMAGE: 'localhost/app', CONTAINER_PORT_COOLDOWN: `${ms}ms` });
+  const withCoolDown = (ms: number) => () =>
+    loadConfig({ CONTAINER_IMAGE: 'localhost/app', CONTAINER_PORT_COOLDOWN: `${ms}ms` });
   expect(withCoolDown(PROXY_MEMORY_MS)).toThrow('CONTAINER_PORT_COOLDOWN');
   expect(withCoolDown(PROXY_MEMORY_MS + 1_000)).not.toThrow();
 });

@@ -22,7 +22,12 @@ export interface PoolSettings {
   readonly maxAge: Setting<number>;
 }
 
-function both(a: Setting<number>, b: Setting<number>, wrong: (a: number, b: number) => boolean, say: (a: string, b: string) => string): string[] {
+function both(
+  a: Setting<number>,
+  b: Setting<number>,
+  wrong: (a: number, b: number) => boolean,
+  say: (a: string, b: string) => string,
+): string[] {
   if (!a.sound || !b.sound || !wrong(a.value, b.value)) return [];
   return [say(`${a.source} is ${a.written}`, `${b.source} is ${b.written}`)];
 }
@@ -32,10 +37,32 @@ const exceeds = (a: number, b: number): boolean => a > b;
 /** The same settings give the same messages, so that what the environment got wrong need not be told for each template again. */
 export function poolProblems({ target, max, defaultTtl, maxTtl, maxAge }: PoolSettings): string[] {
   return [
-    ...both(target, max, exceeds, (a, b) => `${a} but ${b}: more would stand ready than may exist; lower the first or raise the second`),
-    ...both(defaultTtl, maxTtl, exceeds, (a, b) => `${a} but ${b}: a visit would start longer than it may ever be; lower the first or raise the second`),
-    ...both(maxTtl, maxAge, exceeds, (a, b) => `${a} but ${b}: an instance would end before its visitor's time is up; lower the first or raise the second`),
-    ...both(defaultTtl, maxAge, (ttl, age) => ttl * 2 > age, (a, b) => `${a} but ${b}: ready instances would be replaced sooner than they can be used; make the second at least twice the first`),
+    ...both(
+      target,
+      max,
+      exceeds,
+      (a, b) => `${a} but ${b}: more would stand ready than may exist; lower the first or raise the second`,
+    ),
+    ...both(
+      defaultTtl,
+      maxTtl,
+      exceeds,
+      (a, b) => `${a} but ${b}: a visit would start longer than it may ever be; lower the first or raise the second`,
+    ),
+    ...both(
+      maxTtl,
+      maxAge,
+      exceeds,
+      (a, b) =>
+        `${a} but ${b}: an instance would end before its visitor's time is up; lower the first or raise the second`,
+    ),
+    ...both(
+      defaultTtl,
+      maxAge,
+      (ttl, age) => ttl * 2 > age,
+      (a, b) =>
+        `${a} but ${b}: ready instances would be replaced sooner than they can be used; make the second at least twice the first`,
+    ),
   ];
 }
 
@@ -67,25 +94,48 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
   const { CONTAINER_PORT_RANGE_START: start, CONTAINER_PORT_RANGE_END: end } = values;
   const rangeIsSound = sound('CONTAINER_PORT_RANGE_START', 'CONTAINER_PORT_RANGE_END') && start < end;
   if (sound('CONTAINER_PORT_RANGE_START', 'CONTAINER_PORT_RANGE_END') && start >= end) {
-    problems.push(`CONTAINER_PORT_RANGE_START is ${start} but CONTAINER_PORT_RANGE_END is ${end}: the start must be lower than the end`);
+    problems.push(
+      `CONTAINER_PORT_RANGE_START is ${start} but CONTAINER_PORT_RANGE_END is ${end}: the start must be lower than the end`,
+    );
   }
   const ports = localPorts(values).filter(({ name }) => sound(name));
   for (const [index, { name, port }] of ports.entries()) {
     const other = ports.slice(index + 1).find((candidate) => candidate.port === port);
-    if (other !== undefined) problems.push(`${name} and ${other.name} both use port ${port}; give one of them another port`);
+    if (other !== undefined)
+      problems.push(`${name} and ${other.name} both use port ${port}; give one of them another port`);
     if (rangeIsSound && port >= start && port <= end) {
-      problems.push(`${name} uses port ${port}, which lies between CONTAINER_PORT_RANGE_START (${start}) and CONTAINER_PORT_RANGE_END (${end}); move the port or the range`);
+      problems.push(
+        `${name} uses port ${port}, which lies between CONTAINER_PORT_RANGE_START (${start}) and CONTAINER_PORT_RANGE_END (${end}); move the port or the range`,
+      );
     }
   }
-  if (sound('PUBLIC_SCHEME', 'PUBLIC_PORT', 'PROXY_LISTEN') && values.PUBLIC_SCHEME === 'https' && values.PUBLIC_PORT === undefined && values.PROXY_LISTEN.port !== 443) {
-    problems.push(`PUBLIC_SCHEME is https but PROXY_LISTEN is ${values.PROXY_LISTEN.text}, where Caddy speaks plain HTTP; set PUBLIC_PORT to the port of your TLS end, such as PUBLIC_PORT=443`);
+  if (
+    sound('PUBLIC_SCHEME', 'PUBLIC_PORT', 'PROXY_LISTEN') &&
+    values.PUBLIC_SCHEME === 'https' &&
+    values.PUBLIC_PORT === undefined &&
+    values.PROXY_LISTEN.port !== 443
+  ) {
+    problems.push(
+      `PUBLIC_SCHEME is https but PROXY_LISTEN is ${values.PROXY_LISTEN.text}, where Caddy speaks plain HTTP; set PUBLIC_PORT to the port of your TLS end, such as PUBLIC_PORT=443`,
+    );
   }
   const { CRIU_ENABLED: checkpoints, CONTAINER_MODE: engine } = values;
-  if (sound('CRIU_ENABLED', 'CONTAINER_MODE') && checkpoints === 'on' && (engine === 'docker' || engine === 'simulated')) {
-    problems.push(`CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto to use them where they work`);
+  if (
+    sound('CRIU_ENABLED', 'CONTAINER_MODE') &&
+    checkpoints === 'on' &&
+    (engine === 'docker' || engine === 'simulated')
+  ) {
+    problems.push(
+      `CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto to use them where they work`,
+    );
   }
-  if (sound('API_KEY', 'OPERATOR_KEYS') && (values.OPERATOR_KEYS ?? []).some((key) => values.API_KEY?.includes(key) === true)) {
-    problems.push('OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another one for operators (`openssl rand -hex 24`)');
+  if (
+    sound('API_KEY', 'OPERATOR_KEYS') &&
+    (values.OPERATOR_KEYS ?? []).some((key) => values.API_KEY?.includes(key) === true)
+  ) {
+    problems.push(
+      'OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another one for operators (`openssl rand -hex 24`)',
+    );
   }
   return problems;
 }
@@ -95,30 +145,45 @@ export function portShortage(values: Values, templates: readonly Template[]): st
   const needed = templates.reduce((sum, template) => sum + template.pool.max, 0);
   const { CONTAINER_PORT_RANGE_START: start, CONTAINER_PORT_RANGE_END: end } = values;
   if (start >= end || end - start + 1 >= needed) return [];
-  return [`CONTAINER_PORT_RANGE_START..END (${start} to ${end}) has ${end - start + 1} ports but the pools may hold ${needed} instances; widen the range or lower POOL_MAX_SIZE or the templates' pool.max`];
+  return [
+    `CONTAINER_PORT_RANGE_START..END (${start} to ${end}) has ${end - start + 1} ports but the pools may hold ${needed} instances; widen the range or lower POOL_MAX_SIZE or the templates' pool.max`,
+  ];
 }
 
 const LOOPBACK = /^(127\.|::1$|localhost$)/;
 
 /** What will run, but probably not as meant. */
-export function environmentWarnings(values: Values, explicit: ReadonlySet<VariableName>, readFile: FileReader): string[] {
+export function environmentWarnings(
+  values: Values,
+  explicit: ReadonlySet<VariableName>,
+  readFile: FileReader,
+): string[] {
   const warnings: string[] = [];
   const { RATE_LIMIT_HOURLY: hourly, RATE_LIMIT_DAILY: daily } = values;
-  if (daily !== 0 && daily < hourly) warnings.push(`RATE_LIMIT_DAILY (${daily}) is below RATE_LIMIT_HOURLY (${hourly}), which therefore never counts`);
+  if (daily !== 0 && daily < hourly)
+    warnings.push(`RATE_LIMIT_DAILY (${daily}) is below RATE_LIMIT_HOURLY (${hourly}), which therefore never counts`);
   if (!LOOPBACK.test(values.SERVER_HOST) && values.API_KEY === undefined) {
-    warnings.push(`SERVER_HOST (${values.SERVER_HOST}) lets other machines in and API_KEY is not set, so whoever reaches port ${values.SERVER_PORT} may use the API`);
+    warnings.push(
+      `SERVER_HOST (${values.SERVER_HOST}) lets other machines in and API_KEY is not set, so whoever reaches port ${values.SERVER_PORT} may use the API`,
+    );
   }
   if (!LOOPBACK.test(values.ADMIN_ADDR.host)) {
-    warnings.push(`ADMIN_ADDR (${values.ADMIN_ADDR.host}) lets other machines reach the admin API, and operators' keys would travel in clear text; keep it on 127.0.0.1 and go through SSH or a TLS proxy`);
+    warnings.push(
+      `ADMIN_ADDR (${values.ADMIN_ADDR.host}) lets other machines reach the admin API, and operators' keys would travel in clear text; keep it on 127.0.0.1 and go through SSH or a TLS proxy`,
+    );
   }
   for (const entry of values.TRUSTED_PROXIES.filter((block) => block.endsWith('/0'))) {
-    warnings.push(`TRUSTED_PROXIES has ${entry}: every client may then claim any address, and rate limits count for nothing`);
+    warnings.push(
+      `TRUSTED_PROXIES has ${entry}: every client may then claim any address, and rate limits count for nothing`,
+    );
   }
   for (const name of ['DATABASE_USER', 'DATABASE_PASSWORD'] as const) {
-    if (values.DATABASE_SOCKET === undefined && explicit.has(name)) warnings.push(`${name} is not used, because DATABASE_SOCKET is not set`);
+    if (values.DATABASE_SOCKET === undefined && explicit.has(name))
+      warnings.push(`${name} is not used, because DATABASE_SOCKET is not set`);
   }
   for (const name of ['CONTAINER_IMAGE', 'CONTAINER_PORT'] as const) {
-    if (values.TEMPLATES_FILE !== undefined && explicit.has(name)) warnings.push(`${name} is not used, because TEMPLATES_FILE names the images and ports`);
+    if (values.TEMPLATES_FILE !== undefined && explicit.has(name))
+      warnings.push(`${name} is not used, because TEMPLATES_FILE names the images and ports`);
   }
   return [...warnings, ...ephemeralOverlap(values, readFile)];
 }
@@ -136,5 +201,7 @@ function ephemeralOverlap(values: Values, readFile: FileReader): string[] {
   const [low, high] = text.trim().split(/\s+/).map(Number);
   const { CONTAINER_PORT_RANGE_START: start, CONTAINER_PORT_RANGE_END: end } = values;
   if (low === undefined || high === undefined || !(start <= high && end >= low)) return [];
-  return [`CONTAINER_PORT_RANGE_START..END (${start} to ${end}) overlaps the kernel's own range ${low} to ${high} (${EPHEMERAL_RANGE_FILE}): now and then a container will fail to start because its port is taken; choose a range below ${low}`];
+  return [
+    `CONTAINER_PORT_RANGE_START..END (${start} to ${end}) overlaps the kernel's own range ${low} to ${high} (${EPHEMERAL_RANGE_FILE}): now and then a container will fail to start because its port is taken; choose a range below ${low}`,
+  ];
 }

@@ -10,7 +10,12 @@ import type { Setting } from './rules.ts';
 import { parseTemplates, type TemplateDefaults } from './templates.ts';
 
 const MINUTE = 60_000;
-const setting = (source: string, value: number, written: string): Setting<number> => ({ source, value, written, sound: true });
+const setting = (source: string, value: number, written: string): Setting<number> => ({
+  source,
+  value,
+  written,
+  sound: true,
+});
 const defaults: TemplateDefaults = {
   target: setting('POOL_TARGET_SIZE', 3, '3'),
   max: setting('POOL_MAX_SIZE', 20, '20'),
@@ -21,12 +26,19 @@ const defaults: TemplateDefaults = {
 };
 
 const everything = { hasDatabase: true, usesCheckpoints: true };
-const reading = (text: string, file = 'apps.yaml', surroundings = everything) => parseTemplates(text, file, defaults, surroundings);
+const reading = (text: string, file = 'apps.yaml', surroundings = everything) =>
+  parseTemplates(text, file, defaults, surroundings);
 const problems = (text: string): readonly string[] => reading(text).problems;
 
 /** One template with these lines added, each a line of the file from line 5 on. */
 function withLines(...lines: string[]): string {
-  return ['templates:', '  - name: hello', '    image: app', '    port: 80', ...lines.map((line) => `    ${line}`)].join('\n');
+  return [
+    'templates:',
+    '  - name: hello',
+    '    image: app',
+    '    port: 80',
+    ...lines.map((line) => `    ${line}`),
+  ].join('\n');
 }
 
 function template(...lines: string[]): Template {
@@ -39,14 +51,37 @@ function template(...lines: string[]): Template {
 describe('a template', () => {
   it('needs a name, an image and a port; the rest has defaults', () => {
     expect(template()).toEqual({
-      name: 'hello', title: 'hello', description: '', image: 'app', port: 80, env: {},
-      readiness: { path: '/', timeoutMs: MINUTE }, warmup: ['/'], limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
-      capabilities: [], egress: false, activation: undefined, identity: undefined, checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false }, database: undefined, pool: { target: 3, max: 20, replenishThreshold: 0 }, ttl: { defaultMs: 30 * MINUTE, maxMs: 120 * MINUTE }, maxAgeMs: 1_440 * MINUTE,
+      name: 'hello',
+      title: 'hello',
+      description: '',
+      image: 'app',
+      port: 80,
+      env: {},
+      readiness: { path: '/', timeoutMs: MINUTE },
+      warmup: ['/'],
+      limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
+      capabilities: [],
+      egress: false,
+      activation: undefined,
+      identity: undefined,
+      checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false },
+      database: undefined,
+      pool: { target: 3, max: 20, replenishThreshold: 0 },
+      ttl: { defaultMs: 30 * MINUTE, maxMs: 120 * MINUTE },
+      maxAgeMs: 1_440 * MINUTE,
     } satisfies Template);
   });
 
   it('keeps environment values as they are written', () => {
-    expect(template('env: { A: 1.10, B: true, C: 007, D: "", E: a b, F: 0x1F, G: 1_000 }').env).toEqual({ A: '1.10', B: 'true', C: '007', D: '', E: 'a b', F: '0x1F', G: '1_000' });
+    expect(template('env: { A: 1.10, B: true, C: 007, D: "", E: a b, F: 0x1F, G: 1_000 }').env).toEqual({
+      A: '1.10',
+      B: 'true',
+      C: '007',
+      D: '',
+      E: 'a b',
+      F: '0x1F',
+      G: '1_000',
+    });
   });
 
   it('has its description in one line, however it is folded', () => {
@@ -58,21 +93,39 @@ describe('a template', () => {
   });
 
   it('may be told who it is by a command in it or by a request to it', () => {
-    expect(template('activation: { exec: [/app/activate, "", --now] }').activation).toEqual({ kind: 'exec', command: ['/app/activate', '', '--now'], timeoutMs: 10_000 });
-    expect(template('activation: { http: /activate, timeout: 100ms }').activation).toEqual({ kind: 'http', path: '/activate', timeoutMs: 100 });
+    expect(template('activation: { exec: [/app/activate, "", --now] }').activation).toEqual({
+      kind: 'exec',
+      command: ['/app/activate', '', '--now'],
+      timeoutMs: 10_000,
+    });
+    expect(template('activation: { http: /activate, timeout: 100ms }').activation).toEqual({
+      kind: 'http',
+      path: '/activate',
+      timeoutMs: 100,
+    });
   });
 
   it('may be asked who it is in the same ways', () => {
-    expect(template('identity: { exec: [cat, /run/salt] }').identity).toEqual({ kind: 'exec', command: ['cat', '/run/salt'] });
+    expect(template('identity: { exec: [cat, /run/salt] }').identity).toEqual({
+      kind: 'exec',
+      command: ['cat', '/run/salt'],
+    });
     expect(template('identity: { http: /identity?brief }').identity).toEqual({ kind: 'http', path: '/identity?brief' });
   });
 
   it('may say how its checkpoints are made', () => {
-    expect(template('checkpoint: { enabled: no, warmup: [/, /shop], file_locks: yes }').checkpoint).toEqual({ enabled: false, file: undefined, warmup: ['/', '/shop'], fileLocks: true });
+    expect(template('checkpoint: { enabled: no, warmup: [/, /shop], file_locks: yes }').checkpoint).toEqual({
+      enabled: false,
+      file: undefined,
+      warmup: ['/', '/shop'],
+      fileLocks: true,
+    });
   });
 
   it('may repeat parts by YAML aliases', () => {
-    const { templates, problems: found } = reading('templates:\n  - { name: a, image: one, port: 1, limits: &small { memory: 64m, cpus: 0.5 } }\n  - { name: b, image: two, port: 2, limits: *small }\n');
+    const { templates, problems: found } = reading(
+      'templates:\n  - { name: a, image: one, port: 1, limits: &small { memory: 64m, cpus: 0.5 } }\n  - { name: b, image: two, port: 2, limits: *small }\n',
+    );
     expect(found).toEqual([]);
     expect(templates[1]?.limits).toEqual({ memoryBytes: 64 * 2 ** 20, cpus: 0.5, pids: 128 });
   });
@@ -95,10 +148,18 @@ describe('a problem', () => {
     ['limits: { memory: 256MB }', 5, /templates\[0\]\.limits\.memory is "256MB"; it must be a size/],
     ['limits: { memory: 1MiB }', 5, /it must be a size from 6MiB/],
     ['limits: { cpus: 0 }', 5, /templates\[0\]\.limits\.cpus is "0"/],
-    ['readiness: { path: healthz }', 5, /templates\[0\]\.readiness\.path is "healthz"; it must be a path that starts with \//],
+    [
+      'readiness: { path: healthz }',
+      5,
+      /templates\[0\]\.readiness\.path is "healthz"; it must be a path that starts with \//,
+    ],
     ['warmup: /', 5, /templates\[0\]\.warmup must be a list/],
     ['warmup: [/, "a b"]', 5, /templates\[0\]\.warmup\[1\] is "a b"/],
-    ['capabilities: [SYS_ADMIN]', 5, /templates\[0\]\.capabilities\[0\] is "SYS_ADMIN" \(refused because it mounts file systems/],
+    [
+      'capabilities: [SYS_ADMIN]',
+      5,
+      /templates\[0\]\.capabilities\[0\] is "SYS_ADMIN" \(refused because it mounts file systems/,
+    ],
     ['capabilities: [CAP_NET_RAW]', 5, /refused because it forges packets/],
     ['capabilities: [ALL]', 5, /refused/],
     ['capabilities: [CHWON]', 5, /did you mean CHOWN\?/],
@@ -109,20 +170,52 @@ describe('a problem', () => {
     ['activation: { exec: [a], http: /a }', 5, /templates\[0\]\.activation has both exec and http/],
     ['activation: { exce: [a] }', 5, /templates\[0\]\.activation\.exce is not known; did you mean exec\?/],
     ['activation: { exec: /app/activate --now }', 5, /templates\[0\]\.activation\.exec must be a list/],
-    ['activation: { exec: [] }', 5, /templates\[0\]\.activation\.exec is an empty list; each entry must be a word of a command/],
+    [
+      'activation: { exec: [] }',
+      5,
+      /templates\[0\]\.activation\.exec is an empty list; each entry must be a word of a command/,
+    ],
     ['activation: { exec: ["", a] }', 5, /templates\[0\]\.activation\.exec begins with an empty word/],
-    ['activation: { exec: [a, [b]] }', 5, /templates\[0\]\.activation\.exec\[1\] is a list; it must be a word of a command/],
-    ['activation: { http: activate }', 5, /templates\[0\]\.activation\.http is "activate"; it must be a path that starts with \//],
-    ['activation: { http: /a, timeout: 99ms }', 5, /templates\[0\]\.activation\.timeout is "99ms"; it must be a duration from 100ms to 10m/],
-    ['identity: { exec: [a], timeout: 5s }', 5, /templates\[0\]\.identity\.timeout is not known; here may stand exec, http/],
+    [
+      'activation: { exec: [a, [b]] }',
+      5,
+      /templates\[0\]\.activation\.exec\[1\] is a list; it must be a word of a command/,
+    ],
+    [
+      'activation: { http: activate }',
+      5,
+      /templates\[0\]\.activation\.http is "activate"; it must be a path that starts with \//,
+    ],
+    [
+      'activation: { http: /a, timeout: 99ms }',
+      5,
+      /templates\[0\]\.activation\.timeout is "99ms"; it must be a duration from 100ms to 10m/,
+    ],
+    [
+      'identity: { exec: [a], timeout: 5s }',
+      5,
+      /templates\[0\]\.identity\.timeout is not known; here may stand exec, http/,
+    ],
     ['identity: { }', 5, /templates\[0\]\.identity has neither exec nor http/],
     ['checkpoint: { enable: true }', 5, /templates\[0\]\.checkpoint\.enable is not known; did you mean enabled\?/],
     ['checkpoint: { warmup: [shop] }', 5, /templates\[0\]\.checkpoint\.warmup\[0\] is "shop"/],
-    ['checkpoint: { file_locks: some }', 5, /templates\[0\]\.checkpoint\.file_locks is "some"; it must be true or false/],
-    ['checkpoint: { file: /nonexistent/board.tar }', 5, /templates\[0\]\.checkpoint\.file is "\/nonexistent\/board\.tar" \(there is no file \/nonexistent\/board\.tar\); it must be the archive/],
+    [
+      'checkpoint: { file_locks: some }',
+      5,
+      /templates\[0\]\.checkpoint\.file_locks is "some"; it must be true or false/,
+    ],
+    [
+      'checkpoint: { file: /nonexistent/board.tar }',
+      5,
+      /templates\[0\]\.checkpoint\.file is "\/nonexistent\/board\.tar" \(there is no file \/nonexistent\/board\.tar\); it must be the archive/,
+    ],
     ['database: {}', 5, /templates\[0\]\.database\.seed is missing; it must be the path of an SQL file/],
     ['database: { seed: "" }', 5, /templates\[0\]\.database\.seed is ""; it must be/],
-    ['database: { seed: /nonexistent.sql }', 5, /templates\[0\]\.database\.seed is "\/nonexistent\.sql" \(there is no file \/nonexistent\.sql\)/],
+    [
+      'database: { seed: /nonexistent.sql }',
+      5,
+      /templates\[0\]\.database\.seed is "\/nonexistent\.sql" \(there is no file \/nonexistent\.sql\)/,
+    ],
     ['database: { seed: /proc }', 5, /\(\/proc is a folder\)/],
     ['database: { seed: /dev/null }', 5, /\(\/dev\/null is not an ordinary file\)/],
     ['pool: { target: 30 }', 2, /templates\[0\]\.pool\.target \(apps\.yaml:5\) is 30 but POOL_MAX_SIZE is 20/],
@@ -144,7 +237,14 @@ describe('a problem', () => {
   });
 
   it('of what the variables got wrong is left to them', () => {
-    expect(parseTemplates(withLines(), 'apps.yaml', { ...defaults, target: setting('POOL_TARGET_SIZE', 30, '30') }, everything).problems).toEqual([]);
+    expect(
+      parseTemplates(
+        withLines(),
+        'apps.yaml',
+        { ...defaults, target: setting('POOL_TARGET_SIZE', 30, '30') },
+        everything,
+      ).problems,
+    ).toEqual([]);
   });
 
   it('does not hide the others, and they come in the order of the file', () => {
@@ -159,10 +259,24 @@ describe('a problem', () => {
   });
 
   it('is a name that is taken', () => {
-    expect(problems('templates:\n  - { name: a, image: b, port: 1 }\n  - { name: a, image: b, port: 1 }\n')).toEqual(['apps.yaml:3: the name a is taken by an earlier template; choose another']);
+    expect(problems('templates:\n  - { name: a, image: b, port: 1 }\n  - { name: a, image: b, port: 1 }\n')).toEqual([
+      'apps.yaml:3: the name a is taken by an earlier template; choose another',
+    ]);
   });
 
-  it.each(['', 'templates:', 'templates: []', '# nothing', 'other: 1\ntemplates: [', '- a', 'just text', 'templates: {}', '\t- x', 'templates: [{ name: *nobody, image: x, port: 1 }]', '---\na: 1\n---\nb: 2'])('is a file like %j', (text) => {
+  it.each([
+    '',
+    'templates:',
+    'templates: []',
+    '# nothing',
+    'other: 1\ntemplates: [',
+    '- a',
+    'just text',
+    'templates: {}',
+    '\t- x',
+    'templates: [{ name: *nobody, image: x, port: 1 }]',
+    '---\na: 1\n---\nb: 2',
+  ])('is a file like %j', (text) => {
     const found = problems(text);
     expect(found.length).toBeGreaterThan(0);
     for (const line of found) expect(line).toMatch(/^apps\.yaml:\d+: /);
@@ -175,17 +289,27 @@ describe('a file that a template names', () => {
     onTestFinished(() => rmSync(made, { recursive: true }));
     return made;
   };
-  const found = (at: string, line: string, surroundings = everything) => reading(withLines(line), join(at, 'apps.yaml'), surroundings);
+  const found = (at: string, line: string, surroundings = everything) =>
+    reading(withLines(line), join(at, 'apps.yaml'), surroundings);
 
   it('is found from the folder of the catalogue', () => {
     const at = folder();
     mkdirSync(join(at, 'seeds'));
     writeFileSync(join(at, 'seeds', 'shop.sql'), 'CREATE TABLE a (b INT);');
     writeFileSync(join(at, 'shop.tar'), '');
-    const { templates: [shop], problems: none } = reading(withLines('database: { seed: seeds/shop.sql }', 'checkpoint: { file: ./shop.tar }'), join(at, 'apps.yaml'));
+    const {
+      templates: [shop],
+      problems: none,
+    } = reading(
+      withLines('database: { seed: seeds/shop.sql }', 'checkpoint: { file: ./shop.tar }'),
+      join(at, 'apps.yaml'),
+    );
     expect(none).toEqual([]);
     expect(shop?.checkpoint.file).toBe(join(at, 'shop.tar'));
-    expect(shop?.database).toEqual({ seedFile: join(at, 'seeds', 'shop.sql'), seedDigest: createHash('sha256').update('CREATE TABLE a (b INT);').digest('hex').slice(0, 16) });
+    expect(shop?.database).toEqual({
+      seedFile: join(at, 'seeds', 'shop.sql'),
+      seedDigest: createHash('sha256').update('CREATE TABLE a (b INT);').digest('hex').slice(0, 16),
+    });
   });
 
   it('makes another version of the template when the seed has other content', () => {
@@ -201,7 +325,11 @@ describe('a file that a template names', () => {
     const at = folder();
     writeFileSync(join(at, 'a.sql'), '');
     truncateSync(join(at, 'a.sql'), 512 * 2 ** 20 + 1); // Sparse: takes no room on the disk.
-    expect(found(at, 'database: { seed: a.sql }').problems).toEqual([expect.stringMatching(/apps\.yaml:5: templates\[0\]\.database\.seed is "a\.sql" \(.*a\.sql has 513 MiB\); it must be the path of an SQL file of at most 512 MiB/)]);
+    expect(found(at, 'database: { seed: a.sql }').problems).toEqual([
+      expect.stringMatching(
+        /apps\.yaml:5: templates\[0\]\.database\.seed is "a\.sql" \(.*a\.sql has 513 MiB\); it must be the path of an SQL file of at most 512 MiB/,
+      ),
+    ]);
   });
 
   it('need not be there when it would not be used', () => {
@@ -215,24 +343,65 @@ describe('a file that a template names', () => {
     const at = folder();
     writeFileSync(join(at, 'a.sql'), '');
     expect(found(at, 'database: { seed: a.sql }', { hasDatabase: false, usesCheckpoints: true }).problems).toEqual([
-      expect.stringMatching(/apps\.yaml:5: templates\[0\]\.database is set but DATABASE_SOCKET is not: .*set DATABASE_SOCKET to the socket of a MariaDB server, or take the section out$/),
+      expect.stringMatching(
+        /apps\.yaml:5: templates\[0\]\.database is set but DATABASE_SOCKET is not: .*set DATABASE_SOCKET to the socket of a MariaDB server, or take the section out$/,
+      ),
     ]);
   });
 });
 
 describe('whatever the file holds', () => {
-  const keys = ['activation', 'identity', 'checkpoint', 'database', 'exec', 'http', 'timeout', 'file', 'seed', 'name', 'title', 'image', 'port', 'env', 'readiness', 'warmup', 'limits', 'capabilities', 'egress', 'pool', 'ttl', 'max_age', 'path', 'max', 'default'];
+  const keys = [
+    'activation',
+    'identity',
+    'checkpoint',
+    'database',
+    'exec',
+    'http',
+    'timeout',
+    'file',
+    'seed',
+    'name',
+    'title',
+    'image',
+    'port',
+    'env',
+    'readiness',
+    'warmup',
+    'limits',
+    'capabilities',
+    'egress',
+    'pool',
+    'ttl',
+    'max_age',
+    'path',
+    'max',
+    'default',
+  ];
   const { tree } = fc.letrec((tie) => ({
-    tree: fc.oneof({ maxDepth: 4 }, fc.constantFrom(null, true, 1, -1.5, '', 'app', '/', '30m', '64m'), fc.string(), fc.array(tie('tree'), { maxLength: 3 }), fc.dictionary(fc.constantFrom(...keys), tie('tree'), { maxKeys: 6 })),
+    tree: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom(null, true, 1, -1.5, '', 'app', '/', '30m', '64m'),
+      fc.string(),
+      fc.array(tie('tree'), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom(...keys), tie('tree'), { maxKeys: 6 }),
+    ),
   }));
 
   it('either gives templates or is refused with file and line', () => {
-    const texts = fc.oneof(fc.string(), tree.map((value) => stringify({ templates: [value] })), tree.map((value) => stringify({ templates: [{ name: 'a', image: 'b', port: 1, ...(value as object) }] })));
-    fc.assert(fc.property(texts, (text) => {
-      const { templates, problems: found } = reading(text);
-      for (const line of found) expect(line).toMatch(/^apps\.yaml:\d+: /);
-      expect(templates.length > 0 || found.length > 0).toBe(true);
-    }), { numRuns: 1_000 });
+    const texts = fc.oneof(
+      fc.string(),
+      tree.map((value) => stringify({ templates: [value] })),
+      tree.map((value) => stringify({ templates: [{ name: 'a', image: 'b', port: 1, ...(value as object) }] })),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        const { templates, problems: found } = reading(text);
+        for (const line of found) expect(line).toMatch(/^apps\.yaml:\d+: /);
+        expect(templates.length > 0 || found.length > 0).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
   });
 });
 
@@ -243,7 +412,9 @@ describe('docs/templates.md', () => {
 
   const shown = (parse(example) as { templates: Record<string, unknown>[] }).templates.flatMap((each) => {
     const nested = ['readiness', 'limits', 'activation', 'identity', 'checkpoint', 'database', 'pool', 'ttl'];
-    return Object.entries(each).flatMap(([key, value]) => (nested.includes(key) ? Object.keys(value as object).map((inner) => `${key}.${inner}`) : [key]));
+    return Object.entries(each).flatMap(([key, value]) =>
+      nested.includes(key) ? Object.keys(value as object).map((inner) => `${key}.${inner}`) : [key],
+    );
   });
 
   it('has an example that is right', () => {

@@ -53,13 +53,34 @@ const DEFAULTS = {
 } as const;
 
 const KEYS = [
-  'name', 'title', 'description', 'image', 'port', 'env', 'readiness', 'warmup', 'limits', 'capabilities', 'egress', 'activation', 'identity', 'checkpoint', 'database', 'pool', 'ttl', 'max_age',
+  'name',
+  'title',
+  'description',
+  'image',
+  'port',
+  'env',
+  'readiness',
+  'warmup',
+  'limits',
+  'capabilities',
+  'egress',
+  'activation',
+  'identity',
+  'checkpoint',
+  'database',
+  'pool',
+  'ttl',
+  'max_age',
 ] as const;
 
 function readEnv(section: YamlSection): Record<string, string> {
   const env: Record<string, string> = {};
   for (const name of section.keys()) {
-    if (!environmentName.test(name)) section.report(`${JSON.stringify(name)} is not a name that an environment variable can have; use letters, digits and _`, name);
+    if (!environmentName.test(name))
+      section.report(
+        `${JSON.stringify(name)} is not a name that an environment variable can have; use letters, digits and _`,
+        name,
+      );
     else env[name] = section.read(name, environmentValue)?.value ?? '';
   }
   return env;
@@ -107,7 +128,10 @@ function readTemplate(section: YamlSection, defaults: TemplateDefaults, surround
   };
 }
 
-function stock(settings: PoolSettings, replenishThreshold: Setting<number>): Pick<Template, 'pool' | 'ttl' | 'maxAgeMs'> {
+function stock(
+  settings: PoolSettings,
+  replenishThreshold: Setting<number>,
+): Pick<Template, 'pool' | 'ttl' | 'maxAgeMs'> {
   return {
     pool: { target: settings.target.value, max: settings.max.value, replenishThreshold: replenishThreshold.value },
     ttl: { defaultMs: settings.defaultTtl.value, maxMs: settings.maxTtl.value },
@@ -116,21 +140,31 @@ function stock(settings: PoolSettings, replenishThreshold: Setting<number>): Pic
 }
 
 /** Reads the catalogue file; every problem begins with `file:line`, in the file's order. The templates are only to be used when there is none. */
-export function parseTemplates(text: string, file: string, defaults: TemplateDefaults, surroundings: Omit<Surroundings, 'folder'>): TemplatesReading {
+export function parseTemplates(
+  text: string,
+  file: string,
+  defaults: TemplateDefaults,
+  surroundings: Omit<Surroundings, 'folder'>,
+): TemplatesReading {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const source: YamlSource = { document, lines, file, problems: [] };
   for (const flaw of [...document.errors, ...document.warnings]) {
-    source.problems.push({ line: lines.linePos(flaw.pos[0]).line, text: `this is not YAML as it should be: ${flaw.message}` });
+    source.problems.push({
+      line: lines.linePos(flaw.pos[0]).line,
+      text: `this is not YAML as it should be: ${flaw.message}`,
+    });
   }
   if (document.errors.length > 0) return { templates: [], problems: listProblems(source) };
   const root = new YamlSection(source, document.contents, '', ['templates']);
   const sections = root.sections('templates', KEYS);
-  if (!root.has('templates') || sections?.length === 0) root.report('the file must have a list named templates with at least one template in it', 'templates');
+  if (!root.has('templates') || sections?.length === 0)
+    root.report('the file must have a list named templates with at least one template in it', 'templates');
   const templates: Template[] = [];
   for (const section of sections ?? []) {
     const template = readTemplate(section, defaults, { ...surroundings, folder: dirname(file) });
-    if (template.name !== '' && templates.some(({ name }) => name === template.name)) section.report(`the name ${template.name} is taken by an earlier template; choose another`, 'name');
+    if (template.name !== '' && templates.some(({ name }) => name === template.name))
+      section.report(`the name ${template.name} is taken by an earlier template; choose another`, 'name');
     templates.push(template);
   }
   return { templates, problems: listProblems(source) };
@@ -138,7 +172,12 @@ export function parseTemplates(text: string, file: string, defaults: TemplateDef
 
 /** The one template there is without a catalogue file. Its title is the image's last word. */
 export function templateOfImage(image: string, appPort: number, defaults: TemplateDefaults): Template {
-  const title = image.replace(/@.*$/, '').replace(/:[^/]*$/, '').split('/').at(-1) ?? image;
+  const title =
+    image
+      .replace(/@.*$/, '')
+      .replace(/:[^/]*$/, '')
+      .split('/')
+      .at(-1) ?? image;
   return {
     name: 'default',
     title,

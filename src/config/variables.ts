@@ -1,8 +1,25 @@
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 import type { CheckpointMode, ContainerMode } from './config.ts';
 import {
-  bool, decimal, domainName, duration, hostPort, integer, ipOrBlock, ipPort, ipv4, listOf, listenAddress, listenHost, matching, oneOf, path, text, url,
-  Wrong, type Kind,
+  bool,
+  decimal,
+  domainName,
+  duration,
+  hostPort,
+  integer,
+  ipOrBlock,
+  ipPort,
+  ipv4,
+  listOf,
+  listenAddress,
+  listenHost,
+  matching,
+  oneOf,
+  path,
+  text,
+  url,
+  Wrong,
+  type Kind,
 } from './kinds.ts';
 import { absolutePath, socketPath } from './paths.ts';
 
@@ -26,9 +43,30 @@ interface Defaulted<T> extends Variable<T> {
 
 function group(name: string) {
   return {
-    required: <T>(kind: Kind<T>, fallback: string, about: string): Defaulted<T> => ({ kind, group: name, default: fallback, otherwise: undefined, about, secret: false }),
-    optional: <T>(kind: Kind<T>, otherwise: string, about: string): Variable<T> => ({ kind, group: name, default: undefined, otherwise, about, secret: false }),
-    secret: <T>(kind: Kind<T>, otherwise: string, about: string): Variable<T> => ({ kind, group: name, default: undefined, otherwise, about, secret: true }),
+    required: <T>(kind: Kind<T>, fallback: string, about: string): Defaulted<T> => ({
+      kind,
+      group: name,
+      default: fallback,
+      otherwise: undefined,
+      about,
+      secret: false,
+    }),
+    optional: <T>(kind: Kind<T>, otherwise: string, about: string): Variable<T> => ({
+      kind,
+      group: name,
+      default: undefined,
+      otherwise,
+      about,
+      secret: false,
+    }),
+    secret: <T>(kind: Kind<T>, otherwise: string, about: string): Variable<T> => ({
+      kind,
+      group: name,
+      default: undefined,
+      otherwise,
+      about,
+      secret: true,
+    }),
   };
 }
 
@@ -68,8 +106,16 @@ const host = group('Process and host');
 const PROXY_MEMORY = '10s';
 
 const CONTAINER_MODES = ['auto', 'podman', 'docker', 'simulated'] as const satisfies readonly ContainerMode[];
-export const templateName = matching('name', /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, '1 to 32 of a-z, 0-9 and -, not starting or ending with -, such as hello');
-export const imageName = matching('image', /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$/, 'an image name, such as localhost/try-it-now/hello:latest');
+export const templateName = matching(
+  'name',
+  /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/,
+  '1 to 32 of a-z, 0-9 and -, not starting or ending with -, such as hello',
+);
+export const imageName = matching(
+  'image',
+  /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$/,
+  'an image name, such as localhost/try-it-now/hello:latest',
+);
 export const poolTarget = integer(0, 10_000, 3);
 export const poolMax = integer(1, 10_000, 20);
 export const share = decimal(0, 1, 0.5);
@@ -78,68 +124,240 @@ export const maxAge = duration('1s', '365d', '24h');
 export const port = integer(1, 65_535, 8080);
 
 export const VARIABLES = {
-  POOL_TARGET_SIZE: pool.required(poolTarget, '3', 'How many instances stand ready, per template that does not say otherwise.'),
-  POOL_MAX_SIZE: pool.required(poolMax, '20', 'How many instances may exist at once (ready, handed out, starting and leaving), per template that does not say otherwise.'),
-  POOL_REPLENISH_THRESHOLD: pool.required(share, '0', 'The share of the target that may be missing before a refill starts. 0 refills as soon as one is missing; 0.5 waits until half are gone.'),
-  POOL_REPLENISH_INTERVAL: pool.required(duration('100ms', '1h', '10s'), '10s', 'How often the pools are looked at. Each hand-over starts a refill at once, whatever stands here.'),
-  POOL_HEALTH_INTERVAL: pool.required(duration('1s', '1h', '15s'), '15s', 'How often every ready instance is looked at. One that fails two looks in a row is replaced.'),
-  POOL_DEFAULT_TTL: pool.required(ttl, '30m', 'How long a visitor has an instance, per template that does not say otherwise.'),
-  POOL_MAX_TTL: pool.required(ttl, '2h', 'The longest stay after extensions, counted from the hand-over, per template that does not say otherwise.'),
-  POOL_MAX_AGE: pool.required(maxAge, '24h', 'The whole life of an instance, counted from when it was ready. Ready instances that have less than one visit left are replaced.'),
-  RATE_LIMIT_HOURLY: pool.required(integer(0, 1_000_000, 60), '60', 'How many instances one client address (one /64 for IPv6) may take in an hour. 0: no limit.'),
+  POOL_TARGET_SIZE: pool.required(
+    poolTarget,
+    '3',
+    'How many instances stand ready, per template that does not say otherwise.',
+  ),
+  POOL_MAX_SIZE: pool.required(
+    poolMax,
+    '20',
+    'How many instances may exist at once (ready, handed out, starting and leaving), per template that does not say otherwise.',
+  ),
+  POOL_REPLENISH_THRESHOLD: pool.required(
+    share,
+    '0',
+    'The share of the target that may be missing before a refill starts. 0 refills as soon as one is missing; 0.5 waits until half are gone.',
+  ),
+  POOL_REPLENISH_INTERVAL: pool.required(
+    duration('100ms', '1h', '10s'),
+    '10s',
+    'How often the pools are looked at. Each hand-over starts a refill at once, whatever stands here.',
+  ),
+  POOL_HEALTH_INTERVAL: pool.required(
+    duration('1s', '1h', '15s'),
+    '15s',
+    'How often every ready instance is looked at. One that fails two looks in a row is replaced.',
+  ),
+  POOL_DEFAULT_TTL: pool.required(
+    ttl,
+    '30m',
+    'How long a visitor has an instance, per template that does not say otherwise.',
+  ),
+  POOL_MAX_TTL: pool.required(
+    ttl,
+    '2h',
+    'The longest stay after extensions, counted from the hand-over, per template that does not say otherwise.',
+  ),
+  POOL_MAX_AGE: pool.required(
+    maxAge,
+    '24h',
+    'The whole life of an instance, counted from when it was ready. Ready instances that have less than one visit left are replaced.',
+  ),
+  RATE_LIMIT_HOURLY: pool.required(
+    integer(0, 1_000_000, 60),
+    '60',
+    'How many instances one client address (one /64 for IPv6) may take in an hour. 0: no limit.',
+  ),
   RATE_LIMIT_DAILY: pool.required(integer(0, 1_000_000, 300), '300', 'The same for a day. 0: no limit.'),
-  TEMPLATES_FILE: pool.optional(path, 'not set: one template named default, made from CONTAINER_IMAGE and CONTAINER_PORT', 'The YAML catalogue of the apps on offer; see [templates](../templates.md).'),
+  TEMPLATES_FILE: pool.optional(
+    path,
+    'not set: one template named default, made from CONTAINER_IMAGE and CONTAINER_PORT',
+    'The YAML catalogue of the apps on offer; see [templates](../templates.md).',
+  ),
 
-  CONTAINER_MODE: containers.required(oneOf(CONTAINER_MODES), 'auto', 'The engine that runs the instances. auto takes Podman if it answers, else Docker, else simulated, which runs no containers and is for a look around.'),
-  CONTAINER_IMAGE: containers.required(imageName, 'localhost/try-it-now/hello:latest', 'The image of the template named default. Not used with TEMPLATES_FILE.'),
-  CONTAINER_PORT: containers.required(port, '3000', 'The TCP port on which the app listens inside the container. Not used with TEMPLATES_FILE.'),
-  CONTAINER_PORT_RANGE_START: containers.required(integer(1024, 65_535, 20_000), '20000', 'The first host port, on the loopback address, that instances may be published on.'),
-  CONTAINER_PORT_RANGE_END: containers.required(integer(1024, 65_535, 29_999), '29999', 'The last one. Keep the range clear of /proc/sys/net/ipv4/ip_local_port_range, where the kernel takes ports for itself.'),
-  CONTAINER_PORT_COOLDOWN: containers.required(duration(PROXY_MEMORY, '1h', '12s'), '12s', 'How long a given-back host port rests before another instance gets it. The proxy remembers an address, and keeps an idle connection, for up to nine seconds together, so 10s is the least.'),
+  CONTAINER_MODE: containers.required(
+    oneOf(CONTAINER_MODES),
+    'auto',
+    'The engine that runs the instances. auto takes Podman if it answers, else Docker, else simulated, which runs no containers and is for a look around.',
+  ),
+  CONTAINER_IMAGE: containers.required(
+    imageName,
+    'localhost/try-it-now/hello:latest',
+    'The image of the template named default. Not used with TEMPLATES_FILE.',
+  ),
+  CONTAINER_PORT: containers.required(
+    port,
+    '3000',
+    'The TCP port on which the app listens inside the container. Not used with TEMPLATES_FILE.',
+  ),
+  CONTAINER_PORT_RANGE_START: containers.required(
+    integer(1024, 65_535, 20_000),
+    '20000',
+    'The first host port, on the loopback address, that instances may be published on.',
+  ),
+  CONTAINER_PORT_RANGE_END: containers.required(
+    integer(1024, 65_535, 29_999),
+    '29999',
+    'The last one. Keep the range clear of /proc/sys/net/ipv4/ip_local_port_range, where the kernel takes ports for itself.',
+  ),
+  CONTAINER_PORT_COOLDOWN: containers.required(
+    duration(PROXY_MEMORY, '1h', '12s'),
+    '12s',
+    'How long a given-back host port rests before another instance gets it. The proxy remembers an address, and keeps an idle connection, for up to nine seconds together, so 10s is the least.',
+  ),
   PODMAN_SOCKET: containers.required(path, '/run/podman/podman.sock', 'The socket of the Podman service.'),
   DOCKER_SOCKET: containers.required(path, '/var/run/docker.sock', 'The socket of the Docker daemon.'),
-  SIMULATED_SOCKET: containers.optional(path, 'not set: simulated instances are part of the server, and end with it', 'The socket of a simulated engine that is a process of its own (`try-it-now simulated-engine`), so that simulated instances outlive the server as containers do. For tests and drills.'),
+  SIMULATED_SOCKET: containers.optional(
+    path,
+    'not set: simulated instances are part of the server, and end with it',
+    'The socket of a simulated engine that is a process of its own (`try-it-now simulated-engine`), so that simulated instances outlive the server as containers do. For tests and drills.',
+  ),
 
-  CRIU_ENABLED: checkpoints.required(checkpointMode, 'auto', 'Whether instances are restored from checkpoints, which only Podman can. auto: where a trial at the start passes. true: nothing is started where it does not. false: every instance starts cold. See [checkpoints](../criu-checkpoint.md).'),
-  CHECKPOINT_DIR: checkpoints.required(absolutePath('/var/lib/try-it-now/checkpoints'), '/var/lib/try-it-now/checkpoints', 'Where checkpoints are kept. They hold the memory of processes: nobody but the server may read the folder. Each takes up to twice its size, once as archive and once unpacked.'),
-  CHECKPOINT_PATH: checkpoints.optional(path, 'none', 'The archive of a checkpoint to restore the default template from, with its metadata beside it. It is promoted at the start, once: a newer promotion holds until another file is named here. A template that names a `checkpoint.file` of its own goes by that.'),
+  CRIU_ENABLED: checkpoints.required(
+    checkpointMode,
+    'auto',
+    'Whether instances are restored from checkpoints, which only Podman can. auto: where a trial at the start passes. true: nothing is started where it does not. false: every instance starts cold. See [checkpoints](../criu-checkpoint.md).',
+  ),
+  CHECKPOINT_DIR: checkpoints.required(
+    absolutePath('/var/lib/try-it-now/checkpoints'),
+    '/var/lib/try-it-now/checkpoints',
+    'Where checkpoints are kept. They hold the memory of processes: nobody but the server may read the folder. Each takes up to twice its size, once as archive and once unpacked.',
+  ),
+  CHECKPOINT_PATH: checkpoints.optional(
+    path,
+    'none',
+    'The archive of a checkpoint to restore the default template from, with its metadata beside it. It is promoted at the start, once: a newer promotion holds until another file is named here. A template that names a `checkpoint.file` of its own goes by that.',
+  ),
 
-  DATABASE_SOCKET: databases.optional(socketPath, 'none: no template may ask for a database', 'The unix socket of the MariaDB server that gives each instance a database of its own. Its whole folder is mounted, read-only, into the instances of such templates, so it must be a folder for this socket alone.'),
-  DATABASE_USER: databases.required(text(80), 'root', 'The user who makes and drops the databases and users of the instances.'),
-  DATABASE_PASSWORD: databases.secret(password, 'not set; needed for templates with a database', 'That user’s password. Instances reach the same socket, so there must be one.'),
+  DATABASE_SOCKET: databases.optional(
+    socketPath,
+    'none: no template may ask for a database',
+    'The unix socket of the MariaDB server that gives each instance a database of its own. Its whole folder is mounted, read-only, into the instances of such templates, so it must be a folder for this socket alone.',
+  ),
+  DATABASE_USER: databases.required(
+    text(80),
+    'root',
+    'The user who makes and drops the databases and users of the instances.',
+  ),
+  DATABASE_PASSWORD: databases.secret(
+    password,
+    'not set; needed for templates with a database',
+    'That user’s password. Instances reach the same socket, so there must be one.',
+  ),
 
-  BASE_DOMAIN: addresses.required(domainName, 'localhost', 'Instances are reached at <label>.<this domain>. Point *.<this domain> at the proxy; localhost needs no DNS.'),
+  BASE_DOMAIN: addresses.required(
+    domainName,
+    'localhost',
+    'Instances are reached at <label>.<this domain>. Point *.<this domain> at the proxy; localhost needs no DNS.',
+  ),
   PROXY_LISTEN: addresses.required(listenAddress, ':8000', 'Where Caddy listens for the instances’ visitors.'),
-  PROXY_INTERNAL_URL: addresses.optional(url(['http', 'https'], 'http://127.0.0.1:8000'), 'the host (127.0.0.1 when it is every address) and port of PROXY_LISTEN', 'Where the server itself reaches the proxy, to check and warm up each instance the way a visitor will.'),
-  PUBLIC_SCHEME: addresses.required(oneOf(['http', 'https']), 'http', 'The scheme in the addresses given to visitors; https where a TLS end stands before the proxy.'),
-  PUBLIC_PORT: addresses.optional(port, 'the port of PROXY_LISTEN', 'The port in the addresses given to visitors. 80 with http and 443 with https are left out of them.'),
-  PUBLIC_URL: addresses.optional(url(['http', 'https'], 'https://try.example.org'), 'http://localhost with SERVER_PORT', 'Where people find the start page.'),
-  CADDY_ADMIN_URL: addresses.required(url(['http', 'https'], 'http://127.0.0.1:2019'), 'http://127.0.0.1:2019', 'Caddy’s admin API.'),
-  DISCOVERY_ADDR: addresses.required(ipPort, '127.0.0.1:15353', 'The UDP address at which the discovery process tells Caddy, by DNS, where instances are.'),
-  DISCOVERY_METRICS_ADDR: addresses.required(ipPort, '127.0.0.1:15354', 'Where the discovery process serves its own /metrics.'),
-  DISCOVERY_SNAPSHOT_FILE: addresses.optional(path, 'none', 'Where the discovery process keeps the names it knows, so that a restart while Valkey is away still knows them. Its folder must be writable.'),
+  PROXY_INTERNAL_URL: addresses.optional(
+    url(['http', 'https'], 'http://127.0.0.1:8000'),
+    'the host (127.0.0.1 when it is every address) and port of PROXY_LISTEN',
+    'Where the server itself reaches the proxy, to check and warm up each instance the way a visitor will.',
+  ),
+  PUBLIC_SCHEME: addresses.required(
+    oneOf(['http', 'https']),
+    'http',
+    'The scheme in the addresses given to visitors; https where a TLS end stands before the proxy.',
+  ),
+  PUBLIC_PORT: addresses.optional(
+    port,
+    'the port of PROXY_LISTEN',
+    'The port in the addresses given to visitors. 80 with http and 443 with https are left out of them.',
+  ),
+  PUBLIC_URL: addresses.optional(
+    url(['http', 'https'], 'https://try.example.org'),
+    'http://localhost with SERVER_PORT',
+    'Where people find the start page.',
+  ),
+  CADDY_ADMIN_URL: addresses.required(
+    url(['http', 'https'], 'http://127.0.0.1:2019'),
+    'http://127.0.0.1:2019',
+    'Caddy’s admin API.',
+  ),
+  DISCOVERY_ADDR: addresses.required(
+    ipPort,
+    '127.0.0.1:15353',
+    'The UDP address at which the discovery process tells Caddy, by DNS, where instances are.',
+  ),
+  DISCOVERY_METRICS_ADDR: addresses.required(
+    ipPort,
+    '127.0.0.1:15354',
+    'Where the discovery process serves its own /metrics.',
+  ),
+  DISCOVERY_SNAPSHOT_FILE: addresses.optional(
+    path,
+    'none',
+    'Where the discovery process keeps the names it knows, so that a restart while Valkey is away still knows them. Its folder must be writable.',
+  ),
 
   VALKEY_ADDR: state.required(hostPort('127.0.0.1:6379'), '127.0.0.1:6379', 'Valkey, which holds all state.'),
   VALKEY_PASSWORD: state.secret(password, 'not set', 'The password of Valkey’s default user.'),
-  NATS_URL: state.required(url(['nats', 'tls'], 'nats://127.0.0.1:4222'), 'nats://127.0.0.1:4222', 'NATS with JetStream, which holds the tasks.'),
+  NATS_URL: state.required(
+    url(['nats', 'tls'], 'nats://127.0.0.1:4222'),
+    'nats://127.0.0.1:4222',
+    'NATS with JetStream, which holds the tasks.',
+  ),
   NATS_TOKEN: state.secret(password, 'not set', 'The token to log in to NATS with.'),
-  QUEUE_ACK_WAIT: state.required(duration('5s', '1h', '30s'), '30s', 'After how long without a sign a worker counts as dead, and its task goes to another.'),
+  QUEUE_ACK_WAIT: state.required(
+    duration('5s', '1h', '30s'),
+    '30s',
+    'After how long without a sign a worker counts as dead, and its task goes to another.',
+  ),
   QUEUE_WORKER_COUNT: state.required(integer(1, 256, 4), '4', 'How many tasks this process works on at once.'),
 
   SERVER_HOST: http.required(listenHost, '127.0.0.1', 'The address the API and the start page listen on.'),
   SERVER_PORT: http.required(port, '8080', 'Their port.'),
-  API_KEY: http.secret(listOf(apiKey, 1), 'not set: the API is open', 'The key that callers of the API send in X-API-Key. Several with commas between, so that one can be replaced without a gap.'),
-  TRUSTED_PROXIES: http.required(listOf(ipOrBlock), '', 'The addresses or CIDR blocks, with commas between, of the proxies whose X-Forwarded-For is believed. Without them, everybody behind such a proxy counts as one client.'),
+  API_KEY: http.secret(
+    listOf(apiKey, 1),
+    'not set: the API is open',
+    'The key that callers of the API send in X-API-Key. Several with commas between, so that one can be replaced without a gap.',
+  ),
+  TRUSTED_PROXIES: http.required(
+    listOf(ipOrBlock),
+    '',
+    'The addresses or CIDR blocks, with commas between, of the proxies whose X-Forwarded-For is believed. Without them, everybody behind such a proxy counts as one client.',
+  ),
 
-  ADMIN_ADDR: operators.required(hostPort('127.0.0.1:8081'), '127.0.0.1:8081', 'Where the server listens for operators (`/admin/v1`), apart from visitors. Keep it on the loopback address, or behind something that speaks TLS.'),
-  OPERATOR_KEYS: operators.secret(listOf(apiKey, 1), 'not set: the admin API answers nobody', 'The keys that operators send in X-API-Key, with commas between; one each tells them apart in the audit log. None of them may be an API_KEY.'),
-  ADMIN_URL: operators.optional(url(['http', 'https'], 'http://127.0.0.1:8081'), 'http and ADMIN_ADDR', 'For commands: where the admin API is.'),
+  ADMIN_ADDR: operators.required(
+    hostPort('127.0.0.1:8081'),
+    '127.0.0.1:8081',
+    'Where the server listens for operators (`/admin/v1`), apart from visitors. Keep it on the loopback address, or behind something that speaks TLS.',
+  ),
+  OPERATOR_KEYS: operators.secret(
+    listOf(apiKey, 1),
+    'not set: the admin API answers nobody',
+    'The keys that operators send in X-API-Key, with commas between; one each tells them apart in the audit log. None of them may be an API_KEY.',
+  ),
+  ADMIN_URL: operators.optional(
+    url(['http', 'https'], 'http://127.0.0.1:8081'),
+    'http and ADMIN_ADDR',
+    'For commands: where the admin API is.',
+  ),
   OPERATOR_KEY: operators.secret(apiKey, 'the first of OPERATOR_KEYS', 'For commands: the operator key they send.'),
 
-  SHUTDOWN_GRACE: host.required(duration('0s', '10m', '10s'), '10s', 'How long work that is under way may take when the process is told to stop.'),
+  SHUTDOWN_GRACE: host.required(
+    duration('0s', '10m', '10s'),
+    '10s',
+    'How long work that is under way may take when the process is told to stop.',
+  ),
   LOG_LEVEL: host.required(oneOf(LOG_LEVELS), 'info', 'The least severe lines that are written.'),
-  DEPLOYMENT: host.required(matching('name', /^[a-z][a-z0-9-]{0,30}[a-z0-9]$/, '2 to 32 of a-z, 0-9 and -, starting with a letter, such as try-it-now'), 'try-it-now', 'Marks every container and network this deployment makes. Two deployments on one host need two names, two Valkeys and two port ranges.'),
-  NODE_NAME: host.required(matching('name', /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'a DNS label of a-z, 0-9 and -, such as node0'), 'node0', 'The name of this host among several.'),
+  DEPLOYMENT: host.required(
+    matching(
+      'name',
+      /^[a-z][a-z0-9-]{0,30}[a-z0-9]$/,
+      '2 to 32 of a-z, 0-9 and -, starting with a letter, such as try-it-now',
+    ),
+    'try-it-now',
+    'Marks every container and network this deployment makes. Two deployments on one host need two names, two Valkeys and two port ranges.',
+  ),
+  NODE_NAME: host.required(
+    matching('name', /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'a DNS label of a-z, 0-9 and -, such as node0'),
+    'node0',
+    'The name of this host among several.',
+  ),
   NODE_ADDRESS: host.required(ipv4, '127.0.0.1', 'The IPv4 address at which the proxy reaches this host’s instances.'),
 } as const satisfies Record<string, Variable<unknown>>;
 

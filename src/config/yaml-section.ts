@@ -55,7 +55,11 @@ export class YamlSection {
     const found = target(source, node);
     this.#at = found ?? at;
     if (isMap(found)) this.#map = found;
-    else if (node !== undefined && node !== null) this.#report(`${path === '' ? 'the file' : path} is ${isScalar(found) && found.value !== null ? 'a single value' : nature(found)}; it must be a group of settings`, found);
+    else if (node !== undefined && node !== null)
+      this.#report(
+        `${path === '' ? 'the file' : path} is ${isScalar(found) && found.value !== null ? 'a single value' : nature(found)}; it must be a group of settings`,
+        found,
+      );
     if (known !== undefined) this.#refuseUnknown(known);
   }
 
@@ -73,12 +77,21 @@ export class YamlSection {
   }
 
   section(key: string, known: readonly string[] | undefined): YamlSection {
-    return new YamlSection(this.#source, this.has(key) ? (this.#map?.get(key, true) ?? null) : undefined, this.#name(key), known, this.#keyNode(key));
+    return new YamlSection(
+      this.#source,
+      this.has(key) ? (this.#map?.get(key, true) ?? null) : undefined,
+      this.#name(key),
+      known,
+      this.#keyNode(key),
+    );
   }
 
   /** The sections of a list, undefined when the key is absent or is not a list (which is reported). */
   sections(key: string, known: readonly string[]): YamlSection[] | undefined {
-    return this.#items(key)?.map((item, index) => new YamlSection(this.#source, item ?? null, `${this.#name(key)}[${index}]`, known, this.#keyNode(key)));
+    return this.#items(key)?.map(
+      (item, index) =>
+        new YamlSection(this.#source, item ?? null, `${this.#name(key)}[${index}]`, known, this.#keyNode(key)),
+    );
   }
 
   /** Undefined when the key is absent, or wrong (which is reported). */
@@ -86,22 +99,29 @@ export class YamlSection {
     if (!this.has(key)) return undefined;
     const node = target(this.#source, this.#map?.get(key, true));
     const value = this.#value(this.#name(key), node ?? this.#keyNode(key), scalarText(node), kind, nature(node));
-    return value === undefined ? undefined : { value, source: `${this.#name(key)} (${this.#place(node)})`, written: scalarText(node) ?? '', sound: true };
+    return value === undefined
+      ? undefined
+      : { value, source: `${this.#name(key)} (${this.#place(node)})`, written: scalarText(node) ?? '', sound: true };
   }
 
   /** Like `read`, and reports the key's absence. */
   require<T>(key: string, kind: Kind<T>): Setting<T> | undefined {
-    if (this.#map !== undefined && !this.has(key)) this.#report(`${this.#name(key)} is missing; it must be ${kind.expects}`, this.#at);
+    if (this.#map !== undefined && !this.has(key))
+      this.#report(`${this.#name(key)} is missing; it must be ${kind.expects}`, this.#at);
     return this.read(key, kind);
   }
 
   /** Undefined when the key is absent; wrong entries, and fewer than `least`, are reported, and wrong ones left out. */
   list<T>(key: string, kind: Kind<T>, least = 0): T[] | undefined {
     const items = this.#items(key);
-    if (items !== undefined && items.length < least) this.#report(`${this.#name(key)} is an empty list; each entry must be ${kind.expects}`, this.#keyNode(key));
+    if (items !== undefined && items.length < least)
+      this.#report(`${this.#name(key)} is an empty list; each entry must be ${kind.expects}`, this.#keyNode(key));
     return items?.flatMap((item, index) => {
       const node = target(this.#source, item);
-      return this.#value(`${this.#name(key)}[${index}]`, node ?? this.#keyNode(key), scalarText(node), kind, nature(node)) ?? [];
+      return (
+        this.#value(`${this.#name(key)}[${index}]`, node ?? this.#keyNode(key), scalarText(node), kind, nature(node)) ??
+        []
+      );
     });
   }
 
@@ -117,7 +137,13 @@ export class YamlSection {
     return undefined;
   }
 
-  #value<T>(name: string, node: Node | undefined, text: string | undefined, kind: Kind<T>, otherwise: string): T | undefined {
+  #value<T>(
+    name: string,
+    node: Node | undefined,
+    text: string | undefined,
+    kind: Kind<T>,
+    otherwise: string,
+  ): T | undefined {
     if (text === undefined) {
       this.#report(`${name} is ${otherwise}; it must be ${kind.expects}`, node);
       return undefined;
@@ -131,7 +157,10 @@ export class YamlSection {
   #refuseUnknown(known: readonly string[]): void {
     for (const key of this.keys().filter((name) => !known.includes(name))) {
       const meant = closestMatch(key, known, { maxDistance: Math.max(2, Math.floor(key.length / 3)) });
-      this.#report(`${this.#name(key)} is not known; ${meant === undefined ? `here may stand ${known.join(', ')}` : `did you mean ${meant}?`}`, this.#keyNode(key));
+      this.#report(
+        `${this.#name(key)} is not known; ${meant === undefined ? `here may stand ${known.join(', ')}` : `did you mean ${meant}?`}`,
+        this.#keyNode(key),
+      );
     }
   }
 

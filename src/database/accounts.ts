@@ -20,10 +20,21 @@ export function newPassword(): string {
  * A user of the socket only, who may do what he likes in the database of his name and nothing anywhere else. A database
  * name in GRANT is a pattern, so it is escaped.
  */
-export async function createUser(session: Session, name: string, password: string, limits: 'limited' | 'unlimited' = 'limited'): Promise<void> {
-  const within = limits === 'limited' ? ` WITH MAX_USER_CONNECTIONS ${MAX_USER_CONNECTIONS} MAX_STATEMENT_TIME ${MAX_STATEMENT_TIME_S}` : '';
+export async function createUser(
+  session: Session,
+  name: string,
+  password: string,
+  limits: 'limited' | 'unlimited' = 'limited',
+): Promise<void> {
+  const within =
+    limits === 'limited'
+      ? ` WITH MAX_USER_CONNECTIONS ${MAX_USER_CONNECTIONS} MAX_STATEMENT_TIME ${MAX_STATEMENT_TIME_S}`
+      : '';
   await session.run(`Creating the user ${name}`, `CREATE USER ${account(name)} IDENTIFIED BY ?${within}`, [password]);
-  await session.run(`Giving the user ${name} its rights`, `GRANT ALL PRIVILEGES ON ${quotedForGrant(name)}.* TO ${account(name)}`);
+  await session.run(
+    `Giving the user ${name} its rights`,
+    `GRANT ALL PRIVILEGES ON ${quotedForGrant(name)}.* TO ${account(name)}`,
+  );
 }
 
 /** His open connections stay. */
@@ -38,7 +49,11 @@ export async function dropWithUser(session: Session, name: string): Promise<void
   await session.run(`Dropping the database ${name}`, `DROP DATABASE IF EXISTS ${quoted(name)}`);
   const deadline = performance.now() + GONE_WITHIN_MS;
   for (let left = await whatIsLeft(session, name); left !== ''; left = await whatIsLeft(session, name)) {
-    if (performance.now() > deadline) throw new TryItNowError('database_failed', `The database ${name} was dropped, yet after ${GONE_WITHIN_MS} ms there is still ${left}; it will be tried again`);
+    if (performance.now() > deadline)
+      throw new TryItNowError(
+        'database_failed',
+        `The database ${name} was dropped, yet after ${GONE_WITHIN_MS} ms there is still ${left}; it will be tried again`,
+      );
     await sleep(20);
     await session.run(`Ending the connections of ${name}`, `KILL USER ${quoted(name)}`);
   }

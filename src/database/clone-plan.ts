@@ -31,29 +31,62 @@ const THINGS_BESIDE_TABLES = `SELECT 1 FROM information_schema.TRIGGERS WHERE TR
  */
 export async function readClonePlan(session: Session, seed: string): Promise<ClonePlan> {
   const what = `Reading the seed ${seed}`;
-  const [schema] = await session.run(what, 'SELECT DEFAULT_CHARACTER_SET_NAME AS characterSet, DEFAULT_COLLATION_NAME AS collation FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [seed]);
-  if (schema === undefined) throw new TryItNowError('database_failed', `${what} failed: it is not there; it is loaded again at the next try`);
-  const tables = await session.run(what, 'SELECT TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME', [seed]);
+  const [schema] = await session.run(
+    what,
+    'SELECT DEFAULT_CHARACTER_SET_NAME AS characterSet, DEFAULT_COLLATION_NAME AS collation FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?',
+    [seed],
+  );
+  if (schema === undefined)
+    throw new TryItNowError('database_failed', `${what} failed: it is not there; it is loaded again at the next try`);
+  const tables = await session.run(
+    what,
+    'SELECT TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME',
+    [seed],
+  );
   const beside = await session.run(what, THINGS_BESIDE_TABLES, [seed, seed, seed]);
   const plan = { seed, characterSet: String(schema['characterSet']), collation: String(schema['collation']) };
-  if (beside.length > 0 || tables.some(({ type, engine }) => type !== 'BASE TABLE' || !ROW_ENGINES.has(engine))) return { ...plan, copies: undefined };
-  const columns = await session.run(what, "SELECT TABLE_NAME AS name, COLUMN_NAME AS `column` FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND IS_GENERATED = 'NEVER' ORDER BY ORDINAL_POSITION", [seed]);
+  if (beside.length > 0 || tables.some(({ type, engine }) => type !== 'BASE TABLE' || !ROW_ENGINES.has(engine)))
+    return { ...plan, copies: undefined };
+  const columns = await session.run(
+    what,
+    "SELECT TABLE_NAME AS name, COLUMN_NAME AS `column` FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND IS_GENERATED = 'NEVER' ORDER BY ORDINAL_POSITION",
+    [seed],
+  );
   const copies: TableCopy[] = [];
   for (const { name } of tables) copies.push(await tableCopy(session, seed, String(name), columns));
   return { ...plan, copies };
 }
 
-async function tableCopy(session: Session, seed: string, table: string, allColumns: readonly Row[]): Promise<TableCopy> {
+async function tableCopy(
+  session: Session,
+  seed: string,
+  table: string,
+  allColumns: readonly Row[],
+): Promise<TableCopy> {
   const from = `${quoted(seed)}.${quoted(table)}`;
   const [shown] = await session.run(`Reading the table ${table} of the seed ${seed}`, `SHOW CREATE TABLE ${from}`);
   // Generated columns are computed again; all others are named, for `*` leaves invisible ones out.
-  const columns = allColumns.filter(({ name }) => name === table).map(({ column }) => quoted(String(column))).join(', ');
-  return { table, create: String(shown?.['Create Table']), fill: `INSERT INTO ${quoted(table)} (${columns}) SELECT ${columns} FROM ${from}` };
+  const columns = allColumns
+    .filter(({ name }) => name === table)
+    .map(({ column }) => quoted(String(column)))
+    .join(', ');
+  return {
+    table,
+    create: String(shown?.['Create Table']),
+    fill: `INSERT INTO ${quoted(table)} (${columns}) SELECT ${columns} FROM ${from}`,
+  };
 }
 
 /** An empty database with the seed's defaults. */
-export async function createEmpty(session: Session, name: string, { characterSet, collation }: Pick<ClonePlan, 'characterSet' | 'collation'>): Promise<void> {
-  await session.run(`Creating the database ${name}`, `CREATE DATABASE ${quoted(name)} CHARACTER SET ${quoted(characterSet)} COLLATE ${quoted(collation)}`);
+export async function createEmpty(
+  session: Session,
+  name: string,
+  { characterSet, collation }: Pick<ClonePlan, 'characterSet' | 'collation'>,
+): Promise<void> {
+  await session.run(
+    `Creating the database ${name}`,
+    `CREATE DATABASE ${quoted(name)} CHARACTER SET ${quoted(characterSet)} COLLATE ${quoted(collation)}`,
+  );
 }
 
 /** All rows in one transaction: one wait for the disk instead of one a table. */

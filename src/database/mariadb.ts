@@ -10,7 +10,14 @@ import { copyTables, createEmpty } from './clone-plan.ts';
 import { DatabaseNames } from './names.ts';
 import { requireMariadb, requireSafe } from './safety.ts';
 import { Seeds, lock, namesOnServer } from './seeds.ts';
-import { NO_SUCH_DATABASE, NO_SUCH_TABLE, serverErrorNumber, withSession, type ServerLogin, type Session } from './session.ts';
+import {
+  NO_SUCH_DATABASE,
+  NO_SUCH_TABLE,
+  serverErrorNumber,
+  withSession,
+  type ServerLogin,
+  type Session,
+} from './session.ts';
 import { runSqlFile } from './sql-file.ts';
 
 export interface MariadbOptions {
@@ -62,34 +69,50 @@ class MariadbDatabases implements Databases {
       await requireMariadb(session);
       await requireSafe(session, this.#login.socketPath);
       await this.#tellOfConnections(session, offered);
-      if (this.#options.tidiesSeeds) await this.#seeds.dropOthers(session, new Set(offered.flatMap(({ database }) => database?.seedDigest ?? [])));
+      if (this.#options.tidiesSeeds)
+        await this.#seeds.dropOthers(session, new Set(offered.flatMap(({ database }) => database?.seedDigest ?? [])));
     });
     for (const seed of wanted) await this.#seeds.plan(seed);
   }
 
   nameFor(owner: Parameters<Databases['nameFor']>[0]): string {
-    return 'instanceId' in owner ? this.#names.instance(owner.instanceId, owner.attempt) : this.#names.tried(owner.keepUntilMs);
+    return 'instanceId' in owner
+      ? this.#names.instance(owner.instanceId, owner.attempt)
+      : this.#names.tried(owner.keepUntilMs);
   }
 
   async create(name: string, template: Template): Promise<DatabaseCredentials> {
     this.#requireOwn(name);
     const seed = template.database;
-    if (seed === undefined) throw new TryItNowError('database_failed', `The template ${template.name} has no database, so ${name} cannot be made for it; give it a seed in the catalogue`);
+    if (seed === undefined)
+      throw new TryItNowError(
+        'database_failed',
+        `The template ${template.name} has no database, so ${name} cannot be made for it; give it a seed in the catalogue`,
+      );
     const { socketPath } = this.#login;
     const password = newPassword();
     const plan = await this.#seeds.plan(seed);
     try {
-      await withSession(this.#login, async (session) => {
-        // Asked each time: the instance is about to reach the socket, and the server may have been restarted otherwise.
-        await requireSafe(session, socketPath);
-        await lock(session, name, LOCK_TIMEOUT_S);
-        await dropWithUser(session, name);
-        await createEmpty(session, name, plan);
-        // The user comes last where it can: nobody logs in to a database that is not whole.
-        if (plan.copies !== undefined) await copyTables(session, name, plan.copies);
-        await createUser(session, name, password);
-        if (plan.copies === undefined) await runSqlFile(seed, { database: name, login: { socketPath, user: name, password }, timeoutMs: REPLAY_TIMEOUT_MS });
-      }, CLONE_ANSWER_TIMEOUT_MS);
+      await withSession(
+        this.#login,
+        async (session) => {
+          // Asked each time: the instance is about to reach the socket, and the server may have been restarted otherwise.
+          await requireSafe(session, socketPath);
+          await lock(session, name, LOCK_TIMEOUT_S);
+          await dropWithUser(session, name);
+          await createEmpty(session, name, plan);
+          // The user comes last where it can: nobody logs in to a database that is not whole.
+          if (plan.copies !== undefined) await copyTables(session, name, plan.copies);
+          await createUser(session, name, password);
+          if (plan.copies === undefined)
+            await runSqlFile(seed, {
+              database: name,
+              login: { socketPath, user: name, password },
+              timeoutMs: REPLAY_TIMEOUT_MS,
+            });
+        },
+        CLONE_ANSWER_TIMEOUT_MS,
+      );
     } catch (error) {
       this.#noticeLostSeed(error, seed.seedDigest);
       throw error;
@@ -122,7 +145,11 @@ class MariadbDatabases implements Databases {
   /** What another made is not ours to replace or drop, nor is a seed, which all instances are copied from. */
   #requireOwn(name: string): void {
     const kind = this.#names.parse(name)?.kind;
-    if (kind !== 'instance' && kind !== 'tried') throw new TryItNowError('database_failed', `The database ${name} is not one of this deployment's instances, so it is left alone`);
+    if (kind !== 'instance' && kind !== 'tried')
+      throw new TryItNowError(
+        'database_failed',
+        `The database ${name} is not one of this deployment's instances, so it is left alone`,
+      );
   }
 
   /** Somebody emptied the server since the seed was loaded; the next try loads it again. */
@@ -136,9 +163,14 @@ class MariadbDatabases implements Databases {
     this.#toldOfConnections = true;
     const [row] = await session.run('Asking for max_connections', 'SELECT @@max_connections AS max');
     const has = Number(row?.['max']);
-    const wanted = Math.max(0, ...templates.map(({ database, pool }) => (database === undefined ? 0 : pool.max))) * MAX_USER_CONNECTIONS;
+    const wanted =
+      Math.max(0, ...templates.map(({ database, pool }) => (database === undefined ? 0 : pool.max))) *
+      MAX_USER_CONNECTIONS;
     if (has < wanted) {
-      this.#options.log.warn({ maxConnections: has, wanted }, 'A few instances could take all of MariaDB\'s connections: raise max_connections in my.cnf to what is wanted here');
+      this.#options.log.warn(
+        { maxConnections: has, wanted },
+        "A few instances could take all of MariaDB's connections: raise max_connections in my.cnf to what is wanted here",
+      );
     }
   }
 }

@@ -9,7 +9,11 @@ describe('names of databases', () => {
   it('reads back what it made, and fits into what every version takes for a user', () => {
     const until = Date.UTC(2031, 4, 5);
     const made = [names.instance(newInstanceId(), newAttempt()), names.tried(until), names.seed('0123456789abcdef')];
-    expect(made.map((name) => names.parse(name))).toEqual([{ kind: 'instance' }, { kind: 'tried', untilMs: until }, { kind: 'seed', digest: '0123456789abcdef' }]);
+    expect(made.map((name) => names.parse(name))).toEqual([
+      { kind: 'instance' },
+      { kind: 'tried', untilMs: until },
+      { kind: 'seed', digest: '0123456789abcdef' },
+    ]);
     for (const name of made) expect(name).toMatch(/^[a-z0-9_]{1,32}$/);
   });
 
@@ -26,7 +30,17 @@ describe('names of databases', () => {
 
   it('keeps its hands off the names of another deployment and of anybody else', () => {
     const own = names.instance(newInstanceId(), newAttempt());
-    for (const other of [new DatabaseNames('shop2').instance(newInstanceId(), newAttempt()), `${own}x`, `x${own}`, own.replaceAll('_', 'a'), own.toUpperCase(), `${own}\n`, 'mysql', 'wordpress', '']) {
+    for (const other of [
+      new DatabaseNames('shop2').instance(newInstanceId(), newAttempt()),
+      `${own}x`,
+      `x${own}`,
+      own.replaceAll('_', 'a'),
+      own.toUpperCase(),
+      `${own}\n`,
+      'mysql',
+      'wordpress',
+      '',
+    ]) {
       expect(names.parse(other)).toBeUndefined();
     }
     fc.assert(fc.property(fc.string(), (text) => names.parse(text) === undefined));

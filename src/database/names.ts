@@ -9,7 +9,10 @@ import type { Entropy } from '../domain/ids.ts';
  *   tin_<deployment, 8>_t_<until, 9>_<6>      only tried, may go at that time (ms since the epoch, base 36)
  *   tin_<deployment, 8>_s_<digest, 16>        a template's seed, to be cloned
  */
-export type DatabaseName = { readonly kind: 'instance' } | { readonly kind: 'tried'; readonly untilMs: number } | { readonly kind: 'seed'; readonly digest: string };
+export type DatabaseName =
+  | { readonly kind: 'instance' }
+  | { readonly kind: 'tried'; readonly untilMs: number }
+  | { readonly kind: 'seed'; readonly digest: string };
 
 const UNTIL_DIGITS = 9;
 

@@ -3,17 +3,28 @@ import type { Row, Session } from './session.ts';
 
 /** What stands for no password, in the logins by password. */
 const WITHOUT_SECRET: readonly unknown[] = [undefined, ''];
-const PASSWORD_PLUGINS: readonly unknown[] = [undefined, '', 'mysql_native_password', 'mysql_old_password', 'ed25519', 'parsec', 'caching_sha2_password'];
+const PASSWORD_PLUGINS: readonly unknown[] = [
+  undefined,
+  '',
+  'mysql_native_password',
+  'mysql_old_password',
+  'ed25519',
+  'parsec',
+  'caching_sha2_password',
+];
 
 const OLDEST = [10, 6] as const;
 
 /** Throws database_failed for another server or one too old. */
 export async function requireMariadb(session: Session): Promise<void> {
-  const [row] = await session.run('Asking for the server\'s version', 'SELECT VERSION() AS version');
+  const [row] = await session.run("Asking for the server's version", 'SELECT VERSION() AS version');
   const version = String(row?.['version']);
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (version.includes('MariaDB') && (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]))) return;
-  throw new TryItNowError('database_failed', `The server at DATABASE_SOCKET says it is ${version}, but MariaDB ${OLDEST.join('.')} or newer is needed; run one and set DATABASE_SOCKET`);
+  throw new TryItNowError(
+    'database_failed',
+    `The server at DATABASE_SOCKET says it is ${version}, but MariaDB ${OLDEST.join('.')} or newer is needed; run one and set DATABASE_SOCKET`,
+  );
 }
 
 /**
@@ -21,13 +32,23 @@ export async function requireMariadb(session: Session): Promise<void> {
  * The login by the socket's peer is the worst: it asks for a uid, and a container's root has the host's uid 0.
  */
 export async function requireSafe(session: Session, socketPath: string): Promise<void> {
-  const plugins = await session.run('Asking for the login plugins', "SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'unix_socket' AND PLUGIN_STATUS = 'ACTIVE'");
+  const plugins = await session.run(
+    'Asking for the login plugins',
+    "SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'unix_socket' AND PLUGIN_STATUS = 'ACTIVE'",
+  );
   const accounts = await session.run('Reading the accounts', 'SELECT User, Host, Priv FROM mysql.global_priv');
   const problems = accounts.flatMap((account) => accountProblem(account, plugins.length > 0) ?? []);
   const everybody = await session.run('Reading the rights', "SELECT Db FROM mysql.db WHERE User IN ('', 'PUBLIC')");
-  for (const { Db: database } of everybody) problems.push(`every account may use the database ${String(database)}, and instances would meet there: DROP DATABASE IF EXISTS test; DELETE FROM mysql.db WHERE User IN ('', 'PUBLIC'); FLUSH PRIVILEGES`);
+  for (const { Db: database } of everybody)
+    problems.push(
+      `every account may use the database ${String(database)}, and instances would meet there: DROP DATABASE IF EXISTS test; DELETE FROM mysql.db WHERE User IN ('', 'PUBLIC'); FLUSH PRIVILEGES`,
+    );
   if (problems.length === 0) return;
-  throw new TryItNowError('database_unsafe', `MariaDB at ${socketPath} is not safe to let instances near: ${problems.join('. ')}`, { details: { problems } });
+  throw new TryItNowError(
+    'database_unsafe',
+    `MariaDB at ${socketPath} is not safe to let instances near: ${problems.join('. ')}`,
+    { details: { problems } },
+  );
 }
 
 function accountProblem({ User: user, Host: host, Priv: priv }: Row, socketLogin: boolean): string | undefined {
@@ -36,11 +57,15 @@ function accountProblem({ User: user, Host: host, Priv: priv }: Row, socketLogin
   if (about === undefined || about['account_locked'] === true || about['is_role'] === true) return undefined;
   if (user === 'PUBLIC' && host === '') return undefined;
   if (user === '') return `the account ${who} lets anybody in: DROP USER ${who}`;
-  const methods = [about, ...(Array.isArray(about['auth_or']) ? (about['auth_or'] as Row[]) : [])].filter((method) => 'plugin' in method || method === about);
+  const methods = [about, ...(Array.isArray(about['auth_or']) ? (about['auth_or'] as Row[]) : [])].filter(
+    (method) => 'plugin' in method || method === about,
+  );
   if (socketLogin && methods.some((method) => method['plugin'] === 'unix_socket')) {
     return `${who} is let in without a password by its uid, and a container's root has the same uid at the socket as this host's: give it a password (ALTER USER ${who} IDENTIFIED BY '…'), put unix_socket=OFF under [mariadb] in my.cnf and restart MariaDB`;
   }
-  const open = methods.some(({ plugin, authentication_string: secret }) => WITHOUT_SECRET.includes(secret) && PASSWORD_PLUGINS.includes(plugin));
+  const open = methods.some(
+    ({ plugin, authentication_string: secret }) => WITHOUT_SECRET.includes(secret) && PASSWORD_PLUGINS.includes(plugin),
+  );
   return open ? `${who} has no password: ALTER USER ${who} IDENTIFIED BY '…', or DROP USER ${who}` : undefined;
 }
 

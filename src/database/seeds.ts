@@ -59,7 +59,11 @@ export class Seeds {
   async #loaded(session: Session, seed: Seed): Promise<ClonePlan> {
     const name = this.#names.seed(seed.seedDigest);
     await lock(session, name, LOAD_TIMEOUT_MS / 1_000);
-    const [there] = await session.run(`Looking for the seed ${name}`, 'SELECT SCHEMA_COMMENT AS comment FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [name]);
+    const [there] = await session.run(
+      `Looking for the seed ${name}`,
+      'SELECT SCHEMA_COMMENT AS comment FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?',
+      [name],
+    );
     if (there?.['comment'] !== WHOLE) await this.#load(session, name, seed);
     return readClonePlan(session, name);
   }
@@ -71,9 +75,21 @@ export class Seeds {
     try {
       const password = newPassword();
       await createUser(session, name, password, 'unlimited');
-      await runSqlFile(seed, { database: name, login: { socketPath: this.#login.socketPath, user: name, password }, timeoutMs: LOAD_TIMEOUT_MS });
-      const [tables] = await session.run(`Counting the tables of the seed ${name}`, 'SELECT COUNT(*) AS count FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?', [name]);
-      if (Number(tables?.['count']) === 0) throw new TryItNowError('database_failed', `The seed ${seed.seedFile} makes no table; give a dump of one database, without CREATE DATABASE and USE`);
+      await runSqlFile(seed, {
+        database: name,
+        login: { socketPath: this.#login.socketPath, user: name, password },
+        timeoutMs: LOAD_TIMEOUT_MS,
+      });
+      const [tables] = await session.run(
+        `Counting the tables of the seed ${name}`,
+        'SELECT COUNT(*) AS count FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?',
+        [name],
+      );
+      if (Number(tables?.['count']) === 0)
+        throw new TryItNowError(
+          'database_failed',
+          `The seed ${seed.seedFile} makes no table; give a dump of one database, without CREATE DATABASE and USE`,
+        );
     } catch (error) {
       // Best effort: what stays is not taken for whole, and what failed first is what the operator has to hear.
       await dropWithUser(session, name).catch(() => undefined);
@@ -81,18 +97,28 @@ export class Seeds {
     }
     await dropUser(session, name);
     await session.run(`Marking the seed ${name} as whole`, `ALTER DATABASE ${quoted(name)} COMMENT '${WHOLE}'`);
-    this.#log.info({ database: name, seed: seed.seedFile, durationMs: Math.round(performance.now() - startedAt) }, 'Loaded a seed');
+    this.#log.info(
+      { database: name, seed: seed.seedFile, durationMs: Math.round(performance.now() - startedAt) },
+      'Loaded a seed',
+    );
   }
 }
 
 /** Names of all databases and of all users of the socket, whoever they belong to. */
 export async function namesOnServer(session: Session): Promise<readonly string[]> {
-  const rows = await session.run('Listing databases and users', "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA UNION SELECT User FROM mysql.global_priv WHERE Host = 'localhost'");
+  const rows = await session.run(
+    'Listing databases and users',
+    "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA UNION SELECT User FROM mysql.global_priv WHERE Host = 'localhost'",
+  );
   return rows.map(({ name }) => String(name));
 }
 
 /** Held until the session ends. Throws database_failed when somebody else holds it for that long. */
 export async function lock(session: Session, name: string, timeoutS: number): Promise<void> {
   const [row] = await session.run(`Waiting for others at ${name}`, `SELECT GET_LOCK(?, ${timeoutS}) AS held`, [name]);
-  if (row?.['held'] !== 1) throw new TryItNowError('database_failed', `The database ${name} is being made or dropped by somebody else for more than ${timeoutS} s; it will be tried again`);
+  if (row?.['held'] !== 1)
+    throw new TryItNowError(
+      'database_failed',
+      `The database ${name} is being made or dropped by somebody else for more than ${timeoutS} s; it will be tried again`,
+    );
 }

@@ -42,7 +42,11 @@ export const NO_SUCH_TABLE = 1146;
  * A connection for one operation: made in 1 to 2 ms on a socket, it can be neither stale nor left in a state by the one
  * before, and while the server is away every operation says so at once. Throws database_unavailable, database_failed.
  */
-export async function withSession<T>(login: ServerLogin, use: (session: Session) => Promise<T>, answerTimeoutMs = ANSWER_TIMEOUT_MS): Promise<T> {
+export async function withSession<T>(
+  login: ServerLogin,
+  use: (session: Session) => Promise<T>,
+  answerTimeoutMs = ANSWER_TIMEOUT_MS,
+): Promise<T> {
   const connection = await connect(login, answerTimeoutMs);
   try {
     const session = sessionOn(connection, login);
@@ -62,7 +66,15 @@ export function serverErrorNumber(error: unknown): unknown {
 async function connect({ socketPath, user, password }: ServerLogin, answerTimeoutMs: number): Promise<Connection> {
   try {
     const connection = await createConnection({
-      socketPath, user, password, charset: 'utf8mb4', connectTimeout: CONNECT_TIMEOUT_MS, socketTimeout: answerTimeoutMs, autoJsonMap: false, bigIntAsNumber: true, keepAliveDelay: -1,
+      socketPath,
+      user,
+      password,
+      charset: 'utf8mb4',
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: answerTimeoutMs,
+      autoJsonMap: false,
+      bigIntAsNumber: true,
+      keepAliveDelay: -1,
     });
     // What breaks a connection also rejects the statement that waits for it.
     connection.on('error', () => undefined);
@@ -71,9 +83,17 @@ async function connect({ socketPath, user, password }: ServerLogin, answerTimeou
     const { errno } = error as Partial<SqlError>;
     const why = ownWords(error);
     if (errno !== undefined && LOGIN_REFUSED.has(errno)) {
-      throw new TryItNowError('database_failed', `MariaDB at ${socketPath} does not let ${user} in (${why}); check DATABASE_USER and DATABASE_PASSWORD`, { details: { errno } });
+      throw new TryItNowError(
+        'database_failed',
+        `MariaDB at ${socketPath} does not let ${user} in (${why}); check DATABASE_USER and DATABASE_PASSWORD`,
+        { details: { errno } },
+      );
     }
-    throw new TryItNowError('database_unavailable', `MariaDB does not answer at ${socketPath} (${why}); start it, or check DATABASE_SOCKET`, { retryAfterMs: 2_000 });
+    throw new TryItNowError(
+      'database_unavailable',
+      `MariaDB does not answer at ${socketPath} (${why}); start it, or check DATABASE_SOCKET`,
+      { retryAfterMs: 2_000 },
+    );
   }
 }
 
@@ -86,9 +106,15 @@ function sessionOn(connection: Connection, { socketPath }: ServerLogin): Session
       } catch (error) {
         const { errno, fatal } = error as Partial<SqlError>;
         if (fatal === true || !connection.isValid() || (errno !== undefined && SERVER_STATES.has(errno))) {
-          throw new TryItNowError('database_unavailable', `${what} failed: MariaDB at ${socketPath} stopped answering (${ownWords(error)})`, { retryAfterMs: 2_000 });
+          throw new TryItNowError(
+            'database_unavailable',
+            `${what} failed: MariaDB at ${socketPath} stopped answering (${ownWords(error)})`,
+            { retryAfterMs: 2_000 },
+          );
         }
-        throw new TryItNowError('database_failed', `${what} failed: MariaDB says "${ownWords(error)}"`, { details: { errno } });
+        throw new TryItNowError('database_failed', `${what} failed: MariaDB says "${ownWords(error)}"`, {
+          details: { errno },
+        });
       }
     },
   };

@@ -18,27 +18,61 @@ const SERVER_AWAY = /^ERROR 20(?:02|03|06|13|26)\b/m;
  * line of an error. The login is that of a user with rights on one database: a seed cannot do more than an instance may.
  * Throws database_unavailable, database_failed.
  */
-export async function runSqlFile(seed: NonNullable<Template['database']>, into: { readonly database: string; readonly login: ServerLogin; readonly timeoutMs: number }): Promise<void> {
+export async function runSqlFile(
+  seed: NonNullable<Template['database']>,
+  into: { readonly database: string; readonly login: ServerLogin; readonly timeoutMs: number },
+): Promise<void> {
   const { database, login, timeoutMs } = into;
   const sql = await unchanged(seed);
-  const client = spawn(CLIENT, [
-    '--no-defaults', '--protocol=socket', `--socket=${login.socketPath}`, `--user=${login.user}`, '--default-character-set=utf8mb4', '--max-allowed-packet=1G',
-    // A dump is only SQL: of the client's own commands (\! runs a program) nothing but DELIMITER is understood.
-    '--batch', '--binary-mode', '--connect-timeout=5', `--database=${database}`,
-  ], { stdio: ['pipe', 'ignore', 'pipe'], env: { PATH: CLIENT_PATH, MYSQL_PWD: login.password }, signal: AbortSignal.timeout(timeoutMs), killSignal: 'SIGKILL' });
+  const client = spawn(
+    CLIENT,
+    [
+      '--no-defaults',
+      '--protocol=socket',
+      `--socket=${login.socketPath}`,
+      `--user=${login.user}`,
+      '--default-character-set=utf8mb4',
+      '--max-allowed-packet=1G',
+      // A dump is only SQL: of the client's own commands (\! runs a program) nothing but DELIMITER is understood.
+      '--batch',
+      '--binary-mode',
+      '--connect-timeout=5',
+      `--database=${database}`,
+    ],
+    {
+      stdio: ['pipe', 'ignore', 'pipe'],
+      env: { PATH: CLIENT_PATH, MYSQL_PWD: login.password },
+      signal: AbortSignal.timeout(timeoutMs),
+      killSignal: 'SIGKILL',
+    },
+  );
   let said = '';
   client.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     said = (said + chunk).slice(-STDERR_BYTES_KEPT);
   });
   // It stops reading at the first error, which it tells itself.
   client.stdin.on('error', () => undefined).end(sql);
-  const code: unknown = await once(client, 'close').then(([exitCode]: unknown[]) => exitCode, (error: unknown) => {
-    const why = error instanceof Error && error.name === 'AbortError' ? `it did not end within ${timeoutMs} ms` : `MariaDB's client could not be run: ${describeError(error)}; install mariadb-client`;
-    throw new TryItNowError('database_failed', `The seed ${seed.seedFile} could not be loaded (${why})`);
-  });
+  const code: unknown = await once(client, 'close').then(
+    ([exitCode]: unknown[]) => exitCode,
+    (error: unknown) => {
+      const why =
+        error instanceof Error && error.name === 'AbortError'
+          ? `it did not end within ${timeoutMs} ms`
+          : `MariaDB's client could not be run: ${describeError(error)}; install mariadb-client`;
+      throw new TryItNowError('database_failed', `The seed ${seed.seedFile} could not be loaded (${why})`);
+    },
+  );
   if (code === 0) return;
-  if (SERVER_AWAY.test(said)) throw new TryItNowError('database_unavailable', `MariaDB at ${login.socketPath} stopped answering while the seed ${seed.seedFile} was loaded (${said.trim()})`, { retryAfterMs: 2_000 });
-  throw new TryItNowError('database_failed', `The seed ${seed.seedFile} could not be loaded: ${said.trim() || `the client ended with ${String(code)}`}. It is loaded by a user with rights on its own database alone; mend the file`);
+  if (SERVER_AWAY.test(said))
+    throw new TryItNowError(
+      'database_unavailable',
+      `MariaDB at ${login.socketPath} stopped answering while the seed ${seed.seedFile} was loaded (${said.trim()})`,
+      { retryAfterMs: 2_000 },
+    );
+  throw new TryItNowError(
+    'database_failed',
+    `The seed ${seed.seedFile} could not be loaded: ${said.trim() || `the client ended with ${String(code)}`}. It is loaded by a user with rights on its own database alone; mend the file`,
+  );
 }
 
 async function unchanged({ seedFile, seedDigest }: NonNullable<Template['database']>): Promise<Buffer> {
@@ -49,7 +83,10 @@ async function unchanged({ seedFile, seedDigest }: NonNullable<Template['databas
     throw new TryItNowError('database_failed', `The seed ${seedFile} cannot be read (${describeError(error)})`);
   }
   if (!createHash('sha256').update(sql).digest('hex').startsWith(seedDigest)) {
-    throw new TryItNowError('database_failed', `The seed ${seedFile} was changed after this server read its catalogue; restart the server to use it`);
+    throw new TryItNowError(
+      'database_failed',
+      `The seed ${seedFile} was changed after this server read its catalogue; restart the server to use it`,
+    );
   }
   return sql;
 }

@@ -11,7 +11,12 @@ const START = 'Start it (`systemctl start try-it-now`) and see why it ended (`jo
 /** The process behind the API and the page. */
 export function apiChecks({ server, admin }: Config): Check[] {
   return [
-    { part: PART, what: 'API', remedy: START, look: async () => [await health(`http://${reachableHost(server.host)}:${server.port}/health`)] },
+    {
+      part: PART,
+      what: 'API',
+      remedy: START,
+      look: async () => [await health(`http://${reachableHost(server.host)}:${server.port}/health`)],
+    },
     { part: PART, what: 'API keys', look: () => Promise.resolve([apiKeys(server.apiKeys.length)]) },
     { part: PART, what: 'operators', look: async () => [await operators(admin)] },
   ];
@@ -35,9 +40,19 @@ async function health(url: string): Promise<Observation> {
     const answer = await request(url, limits());
     [status, text] = [answer.statusCode, await answer.body.text()];
   } catch (error) {
-    return failure('API', `the server does not answer at ${url} (${describeError(error)}): nothing is handed out, refilled or cleaned up`, START);
+    return failure(
+      'API',
+      `the server does not answer at ${url} (${describeError(error)}): nothing is handed out, refilled or cleaned up`,
+      START,
+    );
   }
-  return status === 200 ? ok('API', `${url} says ${text.trim()}`) : failure('API', `${url} answers ${status}: ${text.trim()}`, 'See its log (`journalctl -u try-it-now -e`), and restart it (`systemctl restart try-it-now`).');
+  return status === 200
+    ? ok('API', `${url} says ${text.trim()}`)
+    : failure(
+        'API',
+        `${url} answers ${status}: ${text.trim()}`,
+        'See its log (`journalctl -u try-it-now -e`), and restart it (`systemctl restart try-it-now`).',
+      );
 }
 
 function apiKeys(count: number): Observation {
@@ -46,17 +61,33 @@ function apiKeys(count: number): Observation {
 
 async function operators({ host, port, operatorKeys }: Config['admin']): Promise<Observation> {
   const url = `http://${reachableHost(host)}:${port}`;
-  if (operatorKeys.length === 0) return warning('operators', 'no operator key is set, so the admin API answers nobody', 'Draw one (`openssl rand -hex 24`), set OPERATOR_KEYS or OPERATOR_KEYS_FILE for the server, and restart it.');
+  if (operatorKeys.length === 0)
+    return warning(
+      'operators',
+      'no operator key is set, so the admin API answers nobody',
+      'Draw one (`openssl rand -hex 24`), set OPERATOR_KEYS or OPERATOR_KEYS_FILE for the server, and restart it.',
+    );
   try {
-    const { statusCode, body } = await request(`${url}/admin/v1/pools`, { ...limits(), headers: { 'x-api-key': operatorKeys[0] ?? '' } });
+    const { statusCode, body } = await request(`${url}/admin/v1/pools`, {
+      ...limits(),
+      headers: { 'x-api-key': operatorKeys[0] ?? '' },
+    });
     await body.dump();
     if (statusCode === 200) return ok('operators', `the admin API answers at ${url}`);
-    return failure('operators', `the admin API at ${url} answers ${statusCode} to the configured operator key`, 'Restart the server with the same OPERATOR_KEYS as are set here (`systemctl restart try-it-now`).');
+    return failure(
+      'operators',
+      `the admin API at ${url} answers ${statusCode} to the configured operator key`,
+      'Restart the server with the same OPERATOR_KEYS as are set here (`systemctl restart try-it-now`).',
+    );
   } catch (error) {
     return notLookedAt('operators', `the admin API does not answer at ${url} (${describeError(error)})`);
   }
 }
 
 function limits(): { readonly headersTimeout: number; readonly bodyTimeout: number; readonly signal: AbortSignal } {
-  return { headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) };
+  return {
+    headersTimeout: ANSWER_WITHIN_MS,
+    bodyTimeout: ANSWER_WITHIN_MS,
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+  };
 }

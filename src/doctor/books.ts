@@ -12,13 +12,17 @@ const ORPHANS: readonly RepairKind[] = ['container', 'network', 'database', 'rec
 
 /** What there is without a record, and records without what they name. */
 export function bookChecks(parts: Shared<SurveyParts>, serverIsUp: () => Promise<boolean>): Check[] {
-  return [{
-    part: PART, what: 'in order', limitMs: SURVEY_MS,
-    look: async () => {
-      const found = await survey(await parts.need());
-      return [...findings(found, await serverIsUp()), ...unseen(found)];
+  return [
+    {
+      part: PART,
+      what: 'in order',
+      limitMs: SURVEY_MS,
+      look: async () => {
+        const found = await survey(await parts.need());
+        return [...findings(found, await serverIsUp()), ...unseen(found)];
+      },
     },
-  }];
+  ];
 }
 
 function findings({ findings: found, oversights }: Survey, serverIsUp: boolean): Observation[] {
@@ -28,11 +32,22 @@ function findings({ findings: found, oversights }: Survey, serverIsUp: boolean):
   const observations = REPAIR_KINDS.flatMap((kind) => {
     const some = found.filter((finding) => finding.kind === kind);
     if (some.length === 0) return [];
-    const shown = some.slice(0, SHOWN).map(({ what, why }) => `${what}: ${why}`).join('; ');
+    const shown = some
+      .slice(0, SHOWN)
+      .map(({ what, why }) => `${what}: ${why}`)
+      .join('; ');
     const seen = `${some.length} (${shown}${some.length > SHOWN ? '; …' : ''})`;
-    return [(ORPHANS.includes(kind) ? failure : warning)(ORPHANS.includes(kind) ? `stray ${kind}s` : `${kind}s`, seen, remedy)];
+    return [
+      (ORPHANS.includes(kind) ? failure : warning)(
+        ORPHANS.includes(kind) ? `stray ${kind}s` : `${kind}s`,
+        seen,
+        remedy,
+      ),
+    ];
   });
-  return observations.length > 0 || oversights.length > 0 ? observations : [ok('in order', 'nothing is there without a record, no record without what it names')];
+  return observations.length > 0 || oversights.length > 0
+    ? observations
+    : [ok('in order', 'nothing is there without a record, no record without what it names')];
 }
 
 function unseen({ oversights }: Survey): Observation[] {

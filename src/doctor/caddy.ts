@@ -24,7 +24,15 @@ export interface CaddyAddresses {
 /** The proxy: its admin API, our server in it, and whether a visitor's request gets through to discovery. */
 export function caddyChecks(site: Shared<Site>, addresses: CaddyAddresses): Check[] {
   return [
-    { part: PART, what: 'admin API', remedy: START, look: async () => { await site.get(); return [ok('admin API', `answers at ${addresses.adminUrl}`)]; } },
+    {
+      part: PART,
+      what: 'admin API',
+      remedy: START,
+      look: async () => {
+        await site.get();
+        return [ok('admin API', `answers at ${addresses.adminUrl}`)];
+      },
+    },
     { part: PART, what: 'version', look: async () => [await version(addresses)] },
     { part: PART, what: 'demo server', look: async () => [server(await site.need())] },
     { part: PART, what: 'listens', look: async () => [await listens(addresses)] },
@@ -33,7 +41,8 @@ export function caddyChecks(site: Shared<Site>, addresses: CaddyAddresses): Chec
 
 /** Its admin API does not tell; on this host the program does. */
 async function version({ adminUrl }: CaddyAddresses): Promise<Observation> {
-  if (!LOOPBACK.test(new URL(adminUrl).hostname)) throw new NotLookedAt('Caddy tells its version to nobody, and it is on another host');
+  if (!LOOPBACK.test(new URL(adminUrl).hostname))
+    throw new NotLookedAt('Caddy tells its version to nobody, and it is on another host');
   try {
     const { stdout } = await promisify(execFile)('caddy', ['version'], { timeout: TIMEOUT_MS });
     return ok('version', `${stdout.split(' ')[0]?.trim() ?? '?'} (of the program on this host)`);
@@ -43,9 +52,13 @@ async function version({ adminUrl }: CaddyAddresses): Promise<Observation> {
 }
 
 function server(seen: Site): Observation {
-  const remedy = 'The server puts it back within 2 s: start it (`systemctl start try-it-now`), or run `try-it-now reconcile`.';
-  if (seen === 'missing') return failure('demo server', 'is not in Caddy\'s configuration: nobody reaches an instance', remedy);
-  return seen === 'present' ? ok('demo server', 'is in its configuration as it should be') : failure('demo server', 'was changed in Caddy\'s configuration', remedy);
+  const remedy =
+    'The server puts it back within 2 s: start it (`systemctl start try-it-now`), or run `try-it-now reconcile`.';
+  if (seen === 'missing')
+    return failure('demo server', "is not in Caddy's configuration: nobody reaches an instance", remedy);
+  return seen === 'present'
+    ? ok('demo server', 'is in its configuration as it should be')
+    : failure('demo server', "was changed in Caddy's configuration", remedy);
 }
 
 /** By a name that no instance has: Caddy asks discovery for it, and says that there is nothing. */
@@ -53,13 +66,26 @@ async function listens({ internalUrl, listen, address }: CaddyAddresses): Promis
   const host = hostname(address, newHostLabel());
   let status: number;
   try {
-    const answer = await request(internalUrl, { headers: { host, accept: 'application/json' }, reset: true, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+    const answer = await request(internalUrl, {
+      headers: { host, accept: 'application/json' },
+      reset: true,
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+    });
     await answer.body.dump();
     status = answer.statusCode;
   } catch (error) {
-    return failure('listens', `nothing answers visitors at ${internalUrl} (${error instanceof Error ? error.message : String(error)})`, `Start Caddy and the server, which has it listen on ${listen} (\`systemctl start caddy try-it-now\`), or correct PROXY_LISTEN.`);
+    return failure(
+      'listens',
+      `nothing answers visitors at ${internalUrl} (${error instanceof Error ? error.message : String(error)})`,
+      `Start Caddy and the server, which has it listen on ${listen} (\`systemctl start caddy try-it-now\`), or correct PROXY_LISTEN.`,
+    );
   }
   const seen = `${internalUrl} answers a name without instance with ${status}`;
   if (status === 404) return ok('listens', seen);
-  return warning('listens', `${seen}; 404 was expected`, 'See whether discovery answers (below), and whether another program has the port (`ss -ltnp`).');
+  return warning(
+    'listens',
+    `${seen}; 404 was expected`,
+    'See whether discovery answers (below), and whether another program has the port (`ss -ltnp`).',
+  );
 }

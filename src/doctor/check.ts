@@ -51,14 +51,26 @@ export function notLookedAt(what: string, seen: string): Observation {
 
 /** All at once, each within its time; in the order of `checks`. Never throws. */
 export async function runChecks(checks: readonly Check[]): Promise<readonly Diagnosis[]> {
-  const seen = await Promise.all(checks.map(async (check) => (await lookWithin(check)).map((observation) => ({ part: check.part, ...observation }))));
+  const seen = await Promise.all(
+    checks.map(async (check) => (await lookWithin(check)).map((observation) => ({ part: check.part, ...observation }))),
+  );
   return seen.flat();
 }
 
 async function lookWithin({ what, limitMs = LIMIT_MS, remedy, look }: Check): Promise<readonly Observation[]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<readonly Observation[]>((resolve) => {
-    timer = setTimeout(() => resolve([failure(what, `no answer within ${limitMs / 1_000} s: it hangs, or this host is overloaded`, remedy ?? 'Look whether the part hangs, restart it, and run `try-it-now doctor` again.')]), limitMs);
+    timer = setTimeout(
+      () =>
+        resolve([
+          failure(
+            what,
+            `no answer within ${limitMs / 1_000} s: it hangs, or this host is overloaded`,
+            remedy ?? 'Look whether the part hangs, restart it, and run `try-it-now doctor` again.',
+          ),
+        ]),
+      limitMs,
+    );
   });
   try {
     return await Promise.race([look(), late]);
@@ -71,7 +83,10 @@ async function lookWithin({ what, limitMs = LIMIT_MS, remedy, look }: Check): Pr
 
 export function thrown(what: string, error: unknown, remedy?: string): Observation {
   if (error instanceof NotLookedAt) return notLookedAt(what, error.message);
-  const fallback = error instanceof TryItNowError ? ERROR_CATALOGUE[error.code].remedy : 'Mend what the message names, and run `try-it-now doctor` again.';
+  const fallback =
+    error instanceof TryItNowError
+      ? ERROR_CATALOGUE[error.code].remedy
+      : 'Mend what the message names, and run `try-it-now doctor` again.';
   return failure(what, error instanceof TryItNowError ? error.message : describeError(error), remedy ?? fallback);
 }
 

@@ -2,7 +2,17 @@ import { describeError } from '../domain/errors.ts';
 import { templateVersion, type Template } from '../domain/template.ts';
 import type { CheckpointMode } from '../config/config.ts';
 import type { Checkpointing, CheckpointShelf, Promotions } from '../pool/ports.ts';
-import { NotLookedAt, failure, notLookedAt, ok, thrown, warning, type Check, type Observation, type Shared } from './check.ts';
+import {
+  NotLookedAt,
+  failure,
+  notLookedAt,
+  ok,
+  thrown,
+  warning,
+  type Check,
+  type Observation,
+  type Shared,
+} from './check.ts';
 
 const PART = 'CRIU';
 /** A tiny container is dumped and restored for real. */
@@ -20,12 +30,23 @@ export interface CheckpointsToLookAt {
 
 /** Whether this host can restore, and from what each template is. */
 export function checkpointChecks(parts: CheckpointsToLookAt): Check[] {
-  if (parts.mode === 'off') return [{ part: PART, what: 'available', look: () => Promise.resolve([ok('available', 'switched off by CRIU_ENABLED=false: instances start cold')]) }];
+  if (parts.mode === 'off')
+    return [
+      {
+        part: PART,
+        what: 'available',
+        look: () => Promise.resolve([ok('available', 'switched off by CRIU_ENABLED=false: instances start cold')]),
+      },
+    ];
   return [
     { part: PART, what: 'available', limitMs: TRIAL_MS, look: async () => [await availability(parts)] },
-    ...parts.templates.filter(({ checkpoint }) => checkpoint.enabled).map((template): Check => (
-      { part: PART, what: `checkpoint of ${template.name}`, look: async () => [await promoted(parts, template)] }
-    )),
+    ...parts.templates
+      .filter(({ checkpoint }) => checkpoint.enabled)
+      .map((template): Check => ({
+        part: PART,
+        what: `checkpoint of ${template.name}`,
+        look: async () => [await promoted(parts, template)],
+      })),
   ];
 }
 
@@ -35,10 +56,15 @@ async function availability({ mode, checkpointing }: CheckpointsToLookAt): Promi
   const found = await engine.availability();
   if (found.available) return ok('available', 'a trial container was dumped and restored');
   const remedy = 'docs/criu-checkpoint.md lists what is needed; CRIU_ENABLED=false says that instances may start cold.';
-  return mode === 'on' ? failure('available', found.reason, remedy) : warning('available', `${found.reason}; instances start cold`, remedy);
+  return mode === 'on'
+    ? failure('available', found.reason, remedy)
+    : warning('available', `${found.reason}; instances start cold`, remedy);
 }
 
-async function promoted({ shelf, promotions, dir, checkpointing }: CheckpointsToLookAt, template: Template): Promise<Observation> {
+async function promoted(
+  { shelf, promotions, dir, checkpointing }: CheckpointsToLookAt,
+  template: Template,
+): Promise<Observation> {
   const { name } = template;
   const what = `checkpoint of ${name}`;
   const create = `try-it-now checkpoint create ${name} --promote`;
@@ -46,24 +72,47 @@ async function promoted({ shelf, promotions, dir, checkpointing }: CheckpointsTo
   if (current === undefined) {
     return withdrawn === undefined
       ? ok(what, `none is promoted: instances start cold (\`${create}\` makes one)`)
-      : warning(what, `${withdrawn} was taken out because it did not restore; instances start cold`, `Make another: \`${create}\`.`);
+      : warning(
+          what,
+          `${withdrawn} was taken out because it did not restore; instances start cold`,
+          `Make another: \`${create}\`.`,
+        );
   }
   let metadata;
   try {
     metadata = await shelf.metadata(current);
   } catch (error) {
-    return failure(what, `${current} is promoted, but cannot be used on this node: ${describeError(error)}`, `Copy ${current}.tar and ${current}.json into ${dir}/${name} from where they were made, or make another: \`${create}\`.`);
+    return failure(
+      what,
+      `${current} is promoted, but cannot be used on this node: ${describeError(error)}`,
+      `Copy ${current}.tar and ${current}.json into ${dir}/${name} from where they were made, or make another: \`${create}\`.`,
+    );
   }
   if (metadata.templateVersion !== templateVersion(template)) {
-    return warning(what, `${current} is of another version of the template; instances start cold`, `Make another: \`${create}\`.`);
+    return warning(
+      what,
+      `${current} is of another version of the template; instances start cold`,
+      `Make another: \`${create}\`.`,
+    );
   }
   const unfit = await misfit(checkpointing, template, metadata.host);
-  if (unfit !== undefined) return failure(what, `${current} ${unfit}; instances start cold`, `Make another on this host: \`${create}\`.`);
-  return failures === 0 ? ok(what, `${current} is promoted`) : warning(what, `${current} is promoted; its last ${failures} restores failed`, `See \`try-it-now checkpoint verify ${current}\`.`);
+  if (unfit !== undefined)
+    return failure(what, `${current} ${unfit}; instances start cold`, `Make another on this host: \`${create}\`.`);
+  return failures === 0
+    ? ok(what, `${current} is promoted`)
+    : warning(
+        what,
+        `${current} is promoted; its last ${failures} restores failed`,
+        `See \`try-it-now checkpoint verify ${current}\`.`,
+      );
 }
 
 /** A clause; undefined where it fits, and where nobody can say. */
-async function misfit(checkpointing: Shared<Checkpointing | undefined>, template: Template, made: { readonly imageId: string; readonly kernel: string }): Promise<string | undefined> {
+async function misfit(
+  checkpointing: Shared<Checkpointing | undefined>,
+  template: Template,
+  made: { readonly imageId: string; readonly kernel: string },
+): Promise<string | undefined> {
   try {
     const here = await (await checkpointing.need())?.host(template);
     if (here === undefined) return undefined;

@@ -31,7 +31,8 @@ export function discoveryChecks(addresses: DiscoveryAddresses, names: Names): Ch
 async function answers(addresses: DiscoveryAddresses): Promise<Observation> {
   const reply = await ask(addresses, ZONE);
   const where = `${addresses.host}:${addresses.port}`;
-  if (reply === undefined) return failure('answers', `no answer to DNS at ${where}: visitors get "not found" for running instances`, START);
+  if (reply === undefined)
+    return failure('answers', `no answer to DNS at ${where}: visitors get "not found" for running instances`, START);
   return ok('answers', `at ${where}`);
 }
 
@@ -39,23 +40,37 @@ async function sample(addresses: DiscoveryAddresses, names: ReadonlyMap<string, 
   const wrong: string[] = [];
   let unanswered = 0;
   const looked = [...names].slice(0, SAMPLE);
-  await Promise.all(looked.map(async ([label, port]) => {
-    const reply = await ask(addresses, `${label}.${ZONE}`);
-    const [first] = reply?.answers ?? [];
-    if (reply === undefined) unanswered += 1;
-    else if (first?.type !== 'SRV' || first.data.port !== port) wrong.push(label);
-  }));
+  await Promise.all(
+    looked.map(async ([label, port]) => {
+      const reply = await ask(addresses, `${label}.${ZONE}`);
+      const [first] = reply?.answers ?? [];
+      if (reply === undefined) unanswered += 1;
+      else if (first?.type !== 'SRV' || first.data.port !== port) wrong.push(label);
+    }),
+  );
   if (unanswered > 0) throw new NotLookedAt('discovery does not answer');
-  if (wrong.length === 0) return ok('in step', `${looked.length} of ${names.size} names looked up, all lead where Valkey says`);
-  return failure('in step', `${wrong.length} of ${looked.length} names lead elsewhere than Valkey says`, 'Restart it (`systemctl restart try-it-now-discovery`); it must use the same VALKEY_ADDR as the server.');
+  if (wrong.length === 0)
+    return ok('in step', `${looked.length} of ${names.size} names looked up, all lead where Valkey says`);
+  return failure(
+    'in step',
+    `${wrong.length} of ${looked.length} names lead elsewhere than Valkey says`,
+    'Restart it (`systemctl restart try-it-now-discovery`); it must use the same VALKEY_ADDR as the server.',
+  );
 }
 
 async function follows({ metrics: { host, port } }: DiscoveryAddresses): Promise<Observation> {
   const url = `http://${isIPv6(host) ? `[${host}]` : host}:${port}/metrics`;
-  const text = await request(url, { headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS }).then(({ body }) => body.text(), () => undefined);
+  const text = await request(url, { headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS }).then(
+    ({ body }) => body.text(),
+    () => undefined,
+  );
   if (text === undefined) throw new NotLookedAt(`its metrics do not answer at ${url}`);
   if (/^try_it_now_dns_in_step 1$/m.test(text)) return ok('follows Valkey', 'in step with Valkey');
-  return warning('follows Valkey', 'answers from memory alone: it does not reach Valkey', 'Make VALKEY_ADDR and VALKEY_PASSWORD right for it, and see `journalctl -u try-it-now-discovery`.');
+  return warning(
+    'follows Valkey',
+    'answers from memory alone: it does not reach Valkey',
+    'Make VALKEY_ADDR and VALKEY_PASSWORD right for it, and see `journalctl -u try-it-now-discovery`.',
+  );
 }
 
 /** Undefined: no answer in time. */

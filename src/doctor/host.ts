@@ -31,21 +31,31 @@ async function disk({ what, path: find, remedy }: Folder): Promise<Observation> 
 }
 
 async function existing(path: string): Promise<string> {
-  return statfs(path).then(() => path, () => (dirname(path) === path ? path : existing(dirname(path))));
+  return statfs(path).then(
+    () => path,
+    () => (dirname(path) === path ? path : existing(dirname(path))),
+  );
 }
 
 /** `metrics`: the server's own, whose limit counts; undefined while it is away. */
 export function fileLimitCheck(metrics: () => Promise<string | undefined>): Check {
   return {
-    part: 'Host', what: 'open files',
+    part: 'Host',
+    what: 'open files',
     look: async () => {
       const text = await metrics();
       const [most, open] = [valueOf(text, 'process_max_fds'), valueOf(text, 'process_open_fds')];
-      const limit = most ?? Number(/^Max open files\s+(\d+)/m.exec(await readFile('/proc/self/limits', 'utf8'))?.[1] ?? Infinity);
+      const limit =
+        most ?? Number(/^Max open files\s+(\d+)/m.exec(await readFile('/proc/self/limits', 'utf8'))?.[1] ?? Infinity);
       const whose = most === undefined ? 'for this shell' : `for the server, ${open ?? '?'} open`;
-      const remedy = 'Raise it: LimitNOFILE=65536 in the unit (`systemctl edit try-it-now`), or `ulimit -n 65536` before the start.';
+      const remedy =
+        'Raise it: LimitNOFILE=65536 in the unit (`systemctl edit try-it-now`), or `ulimit -n 65536` before the start.';
       if (open !== undefined && open > limit * 0.9) return [failure('open files', `at most ${limit} ${whose}`, remedy)];
-      return [limit < FEW_FILES ? warning('open files', `at most ${limit} ${whose}`, remedy) : ok('open files', `at most ${limit} ${whose}`)];
+      return [
+        limit < FEW_FILES
+          ? warning('open files', `at most ${limit} ${whose}`, remedy)
+          : ok('open files', `at most ${limit} ${whose}`),
+      ];
     },
   };
 }

@@ -3,7 +3,16 @@ import { request } from 'undici';
 import { describeError } from '../domain/errors.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { newestDeath } from '../queue/dead-reasons.ts';
-import { CLEANUP_SUBJECTS, DEAD_STREAM, DEAD_SUBJECTS, GIVEN_UP_CONSUMER, PROVISION_CONSUMER, PROVISION_SUBJECT, STREAM, cleanupConsumer } from '../queue/names.ts';
+import {
+  CLEANUP_SUBJECTS,
+  DEAD_STREAM,
+  DEAD_SUBJECTS,
+  GIVEN_UP_CONSUMER,
+  PROVISION_CONSUMER,
+  PROVISION_SUBJECT,
+  STREAM,
+  cleanupConsumer,
+} from '../queue/names.ts';
 import { failure, isAtLeast, notLookedAt, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'NATS';
@@ -14,7 +23,8 @@ const MONITOR_TIMEOUT_MS = 2_000;
 const BACKLOG_WARNING = 50;
 const BACKLOG_FAILURE = 100;
 const START = 'Start it (`systemctl start try-it-now-nats`), or correct NATS_URL and NATS_TOKEN.';
-const START_SERVER = 'Start the server, which makes it (`systemctl start try-it-now`); one that runs puts it back within seconds.';
+const START_SERVER =
+  'Start the server, which makes it (`systemctl start try-it-now`); one that runs puts it back within seconds.';
 
 /** The server that holds the tasks, and what of ours is in it. */
 export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[] {
@@ -22,11 +32,21 @@ export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[
     { part: PART, what: 'reachable', remedy: START, look: async () => reachable(await queue.get()) },
     { part: PART, what: 'health', look: async () => [await health(await queue.need())] },
     { part: PART, what: 'storage', look: async () => [await storage(await queue.need())] },
-    { part: PART, what: `stream ${STREAM}`, look: async () => [await stream(await queue.need(), STREAM, [PROVISION_SUBJECT, CLEANUP_SUBJECTS])] },
-    { part: PART, what: `stream ${DEAD_STREAM}`, look: async () => [await stream(await queue.need(), DEAD_STREAM, [DEAD_SUBJECTS])] },
-    ...[PROVISION_CONSUMER, cleanupConsumer(node), GIVEN_UP_CONSUMER].map((name): Check => (
-      { part: PART, what: `consumer ${name}`, look: async () => [await consumer(await queue.need(), name)] }
-    )),
+    {
+      part: PART,
+      what: `stream ${STREAM}`,
+      look: async () => [await stream(await queue.need(), STREAM, [PROVISION_SUBJECT, CLEANUP_SUBJECTS])],
+    },
+    {
+      part: PART,
+      what: `stream ${DEAD_STREAM}`,
+      look: async () => [await stream(await queue.need(), DEAD_STREAM, [DEAD_SUBJECTS])],
+    },
+    ...[PROVISION_CONSUMER, cleanupConsumer(node), GIVEN_UP_CONSUMER].map((name): Check => ({
+      part: PART,
+      what: `consumer ${name}`,
+      look: async () => [await consumer(await queue.need(), name)],
+    })),
     { part: PART, what: 'dead tasks', look: async () => [await deadTasks(await queue.need())] },
   ];
 }
@@ -35,30 +55,54 @@ function reachable({ nats, url }: QueueConnection): Observation[] {
   const found = nats.info?.version ?? '?';
   return [
     ok('reachable', `answers at ${url}, JetStream is on`),
-    isAtLeast(found, OLDEST) ? ok('version', found) : failure('version', `${found}, but ${OLDEST.join('.')} is the oldest that works`, 'Install a newer one (`apt-get install nats-server`).'),
+    isAtLeast(found, OLDEST)
+      ? ok('version', found)
+      : failure(
+          'version',
+          `${found}, but ${OLDEST.join('.')} is the oldest that works`,
+          'Install a newer one (`apt-get install nats-server`).',
+        ),
   ];
 }
 
 /** By its monitoring port, where that is the usual one and is this server's. */
 async function health({ nats }: QueueConnection): Promise<Observation> {
   const base = `http://${new URL(`nats://${nats.getServer()}`).hostname}:${MONITOR_PORT}`;
-  const ask = async (path: string): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> => {
+  const ask = async (
+    path: string,
+  ): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> => {
     const { statusCode, body } = await request(`${base}${path}`, { signal: AbortSignal.timeout(MONITOR_TIMEOUT_MS) });
     return { status: statusCode, body: (await body.json()) as Record<string, unknown> };
   };
   try {
-    if ((await ask('/varz')).body['server_id'] !== nats.info?.server_id) return notLookedAt('health', `what answers at ${base} is another server`);
+    if ((await ask('/varz')).body['server_id'] !== nats.info?.server_id)
+      return notLookedAt('health', `what answers at ${base} is another server`);
     const { status, body } = await ask('/healthz');
-    return status === 200 ? ok('health', `${base}/healthz says ok`) : failure('health', `${base}/healthz says ${status}: ${JSON.stringify(body)}`, 'See its log (`journalctl -u try-it-now-nats`) and restart it (`systemctl restart try-it-now-nats`).');
+    return status === 200
+      ? ok('health', `${base}/healthz says ok`)
+      : failure(
+          'health',
+          `${base}/healthz says ${status}: ${JSON.stringify(body)}`,
+          'See its log (`journalctl -u try-it-now-nats`) and restart it (`systemctl restart try-it-now-nats`).',
+        );
   } catch {
     return notLookedAt('health', `its monitoring does not answer at ${base}; nats-server -m ${MONITOR_PORT} would`);
   }
 }
 
 async function storage({ manager }: QueueConnection): Promise<Observation> {
-  const { storage: used, limits: { max_storage: most } } = await manager.getAccountInfo();
+  const {
+    storage: used,
+    limits: { max_storage: most },
+  } = await manager.getAccountInfo();
   const seen = `${Math.ceil(used / 2 ** 20)} MiB of tasks${most > 0 ? ` of ${Math.floor(most / 2 ** 20)} MiB` : ''}`;
-  return most <= 0 || used < most * 0.9 ? ok('storage', seen) : failure('storage', seen, 'Raise `max_file_store` in its configuration, or purge what is dead (`try-it-now queue purge dead`).');
+  return most <= 0 || used < most * 0.9
+    ? ok('storage', seen)
+    : failure(
+        'storage',
+        seen,
+        'Raise `max_file_store` in its configuration, or purge what is dead (`try-it-now queue purge dead`).',
+      );
 }
 
 async function stream({ manager }: QueueConnection, name: string, subjects: readonly string[]): Promise<Observation> {
@@ -85,17 +129,28 @@ async function consumer({ manager }: QueueConnection, name: string): Promise<Obs
   const { num_pending: pending, num_ack_pending: underWay, num_waiting: asking, num_redelivered: redelivered } = found;
   const seen = `${pending} waiting, ${underWay} under way, ${redelivered} delivered again`;
   if (asking === 0 && underWay === 0) {
-    return failure(what, `${seen}; no worker asks for tasks`, 'Start the server (`systemctl start try-it-now`, or try-it-now-worker on a further node), or restart it where it runs already.');
+    return failure(
+      what,
+      `${seen}; no worker asks for tasks`,
+      'Start the server (`systemctl start try-it-now`, or try-it-now-worker on a further node), or restart it where it runs already.',
+    );
   }
-  const more = 'Raise QUEUE_WORKER_COUNT and restart the server (`systemctl restart try-it-now`), or see what keeps failing (`try-it-now queue info`).';
+  const more =
+    'Raise QUEUE_WORKER_COUNT and restart the server (`systemctl restart try-it-now`), or see what keeps failing (`try-it-now queue info`).';
   if (pending > BACKLOG_FAILURE) return failure(what, `${seen}: the workers do not keep up`, more);
   return pending > BACKLOG_WARNING ? warning(what, `${seen}: the workers hardly keep up`, more) : ok(what, seen);
 }
 
 async function deadTasks(connection: QueueConnection): Promise<Observation> {
-  const { state: { messages } } = await connection.manager.streams.info(DEAD_STREAM);
+  const {
+    state: { messages },
+  } = await connection.manager.streams.info(DEAD_STREAM);
   if (messages === 0) return ok('dead tasks', 'none');
   const newest = await newestDeath(connection);
   const why = newest === undefined ? '' : `; the last, ${newest.diedAt.toISOString()}: ${newest.reason}`;
-  return warning('dead tasks', `${messages}${why}`, 'Mend the cause, then `try-it-now queue retry --all`, or forget them with `try-it-now queue purge dead`.');
+  return warning(
+    'dead tasks',
+    `${messages}${why}`,
+    'Mend the cause, then `try-it-now queue retry --all`, or forget them with `try-it-now queue purge dead`.',
+  );
 }

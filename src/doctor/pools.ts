@@ -36,18 +36,32 @@ export function poolChecks({ templates, books, deaths }: PoolsToLookAt): Check[]
 
 function stock(name: string, { stats, controls }: PoolBooks): Observation {
   const pool = stats.get(name);
-  if (pool === undefined) return warning(name, 'nothing is known of it', 'Start the server (`systemctl start try-it-now`).');
+  if (pool === undefined)
+    return warning(name, 'nothing is known of it', 'Start the server (`systemctl start try-it-now`).');
   const { ready, target, assigned, warming, leaving, capacity } = pool;
   const { mode = 'open', reason } = controls.get(name) ?? {};
   const seen = `${ready} of ${target} ready, ${assigned} handed out, ${warming} starting, ${leaving} leaving, at most ${capacity}`;
-  if (mode !== 'open') return warning(name, `${mode}${reason === undefined ? '' : ` (${reason})`}: nothing is handed out; ${seen}`, `Open it again: \`try-it-now pool resume ${name}\`.`);
-  if (ready >= target) return target === 0 ? warning(name, `its target is 0: nothing stands ready; ${seen}`, `Raise it: \`try-it-now pool scale ${name} N\`, or POOL_TARGET_SIZE.`) : ok(name, seen);
+  if (mode !== 'open')
+    return warning(
+      name,
+      `${mode}${reason === undefined ? '' : ` (${reason})`}: nothing is handed out; ${seen}`,
+      `Open it again: \`try-it-now pool resume ${name}\`.`,
+    );
+  if (ready >= target)
+    return target === 0
+      ? warning(
+          name,
+          `its target is 0: nothing stands ready; ${seen}`,
+          `Raise it: \`try-it-now pool scale ${name} N\`, or POOL_TARGET_SIZE.`,
+        )
+      : ok(name, seen);
   if (ready + assigned + warming + leaving >= capacity && assigned > 0) {
     const remedy = `Raise POOL_MAX_SIZE (or pool.max of the template) above ${capacity} and restart the server, or wait until visitors' time is up.`;
     const full = `the pool is too small for its visitors: ${seen}`;
     return ready === 0 ? failure(name, full, remedy) : warning(name, full, remedy);
   }
-  const remedy = 'See "refills" of this template, the engine, the queue and the ports in this list for why; a pool that is being filled is full within a minute.';
+  const remedy =
+    'See "refills" of this template, the engine, the queue and the ports in this list for why; a pool that is being filled is full within a minute.';
   return ready === 0 ? failure(name, `empty: ${seen}`, remedy) : warning(name, `not full: ${seen}`, remedy);
 }
 
@@ -56,8 +70,12 @@ async function refills(name: string, { breakers }: PoolBooks, deaths: PoolsToLoo
   const { failures, open, pauseMs } = breakers.get(name) ?? { failures: 0, open: false, pauseMs: 0 };
   if (failures === 0) return ok(what, 'no failures');
   const death = (await deaths([name])).get(name);
-  const why = death === undefined ? 'no task of it has died yet: see `journalctl -u try-it-now | grep "Provision task failed"`' : `the last died of: ${death.reason}`;
-  const remedy = 'Mend that cause in the template, its image or this host; the next try comes by itself, or at once with a restart of the server.';
+  const why =
+    death === undefined
+      ? 'no task of it has died yet: see `journalctl -u try-it-now | grep "Provision task failed"`'
+      : `the last died of: ${death.reason}`;
+  const remedy =
+    'Mend that cause in the template, its image or this host; the next try comes by itself, or at once with a restart of the server.';
   if (!open) return warning(what, `${failures} failures in a row; ${why}`, remedy);
   const next = pauseMs > 0 ? `the next try comes in ${Math.ceil(pauseMs / 1_000)} s` : 'one is being tried';
   return failure(what, `paused after ${failures} failures in a row, ${next}; ${why}`, remedy);
@@ -66,6 +84,13 @@ async function refills(name: string, { breakers }: PoolBooks, deaths: PoolsToLoo
 function quarantine(records: readonly Instance[]): Observation {
   const held = records.filter(({ state }) => state === 'quarantined');
   if (held.length === 0) return ok('quarantine', 'nothing is quarantined');
-  const shown = held.slice(0, SHOWN).map(({ container, node, reason }) => `${container} on ${node}: ${reason ?? '?'}`).join('; ');
-  return warning('quarantine', `${held.length} cannot be cleaned up (${shown}${held.length > SHOWN ? '; …' : ''})`, 'Mend what the reason names; the cleanup is tried again by itself (`try-it-now instances list --state quarantined` lists them).');
+  const shown = held
+    .slice(0, SHOWN)
+    .map(({ container, node, reason }) => `${container} on ${node}: ${reason ?? '?'}`)
+    .join('; ');
+  return warning(
+    'quarantine',
+    `${held.length} cannot be cleaned up (${shown}${held.length > SHOWN ? '; …' : ''})`,
+    'Mend what the reason names; the cleanup is tried again by itself (`try-it-now instances list --state quarantined` lists them).',
+  );
 }

@@ -6,7 +6,11 @@ import type { PortBooks } from './ports.ts';
 /** Throws store_unavailable. */
 export async function readPorts(client: Valkey, node: string): Promise<PortBooks> {
   try {
-    const [available, cooling, held] = await Promise.all([client.smembers(keys.availablePorts(node)), client.zrange(keys.coolingPorts(node), 0, -1), client.hkeys(keys.heldPorts(node))]);
+    const [available, cooling, held] = await Promise.all([
+      client.smembers(keys.availablePorts(node)),
+      client.zrange(keys.coolingPorts(node), 0, -1),
+      client.hkeys(keys.heldPorts(node)),
+    ]);
     const numbers = (texts: readonly string[]): ReadonlySet<number> => new Set(texts.map(Number));
     return { available: numbers(available), cooling: numbers(cooling), held: numbers(held) };
   } catch (error) {
@@ -16,9 +20,13 @@ export async function readPorts(client: Valkey, node: string): Promise<PortBooks
 
 /** Label → port. An entry that cannot be read is left out: the survey tells of it. Throws store_unavailable. */
 export async function readNames(client: Valkey): Promise<ReadonlyMap<string, number>> {
-  const entries = await client.hgetall(keys.hostnames).catch((error: unknown) => { throw storeError(error); });
-  return new Map(Object.entries(entries).flatMap(([label, text]): [string, number][] => {
-    const port = /"port":(\d+)/.exec(text)?.[1];
-    return port === undefined ? [] : [[label, Number(port)]];
-  }));
+  const entries = await client.hgetall(keys.hostnames).catch((error: unknown) => {
+    throw storeError(error);
+  });
+  return new Map(
+    Object.entries(entries).flatMap(([label, text]): [string, number][] => {
+      const port = /"port":(\d+)/.exec(text)?.[1];
+      return port === undefined ? [] : [[label, Number(port)]];
+    }),
+  );
 }

@@ -26,27 +26,45 @@ async function reachable(client: Valkey, address: string): Promise<Observation> 
   const times: number[] = [];
   for (let turn = 0; turn < PINGS; turn += 1) {
     const startedAt = performance.now();
-    await client.ping().catch((error: unknown) => { throw storeError(error); });
+    await client.ping().catch((error: unknown) => {
+      throw storeError(error);
+    });
     times.push(performance.now() - startedAt);
   }
   const median = times.sort((a, b) => a - b)[PINGS / 2] ?? 0;
   const seen = `answers at ${address} in ${median.toFixed(2)} ms (median of ${PINGS})`;
-  return median <= SLOW_MS ? ok('reachable', seen) : warning('reachable', seen, 'Every click waits for it: move Valkey nearer, or see `valkey-cli --latency` and `valkey-cli slowlog get`.');
+  return median <= SLOW_MS
+    ? ok('reachable', seen)
+    : warning(
+        'reachable',
+        seen,
+        'Every click waits for it: move Valkey nearer, or see `valkey-cli --latency` and `valkey-cli slowlog get`.',
+      );
 }
 
 async function info(client: Valkey, section: string): Promise<ReadonlyMap<string, string>> {
-  const text = await client.info(section).catch((error: unknown) => { throw storeError(error); });
-  return new Map(text.split('\r\n').flatMap((line): [string, string][] => {
-    const colon = line.indexOf(':');
-    return colon === -1 ? [] : [[line.slice(0, colon), line.slice(colon + 1)]];
-  }));
+  const text = await client.info(section).catch((error: unknown) => {
+    throw storeError(error);
+  });
+  return new Map(
+    text.split('\r\n').flatMap((line): [string, string][] => {
+      const colon = line.indexOf(':');
+      return colon === -1 ? [] : [[line.slice(0, colon), line.slice(colon + 1)]];
+    }),
+  );
 }
 
 function version(server: ReadonlyMap<string, string>): Observation {
   const own = server.get('valkey_version');
   const found = own ?? server.get('redis_version') ?? '?';
   const seen = `${own === undefined ? 'Redis' : 'Valkey'} ${found}`;
-  return isAtLeast(found, OLDEST) ? ok('version', seen) : failure('version', `${seen}, but ${OLDEST.join('.')} is the oldest that works`, 'Install Valkey 8 (`apt-get install valkey-server`; on Debian 12 with `-t bookworm-backports`).');
+  return isAtLeast(found, OLDEST)
+    ? ok('version', seen)
+    : failure(
+        'version',
+        `${seen}, but ${OLDEST.join('.')} is the oldest that works`,
+        'Install Valkey 8 (`apt-get install valkey-server`; on Debian 12 with `-t bookworm-backports`).',
+      );
 }
 
 /** Undefined where the server does not tell. */
@@ -59,19 +77,37 @@ async function settings(client: Valkey): Promise<Observation[]> {
   const [appendOnly, policy] = [await setting(client, 'appendonly'), await setting(client, 'maxmemory-policy')];
   const hidden = 'the server does not answer CONFIG GET';
   return [
-    appendOnly === undefined ? notLookedAt('persistence', hidden)
-      : appendOnly === 'yes' ? ok('persistence', 'appendonly is on')
-        : warning('persistence', 'appendonly is off: a restart of Valkey forgets every instance', 'Switch it on (`valkey-cli config set appendonly yes`), and put `appendonly yes` into its configuration file.'),
-    policy === undefined ? notLookedAt('eviction', hidden)
-      : policy === 'noeviction' ? ok('eviction', 'maxmemory-policy is noeviction')
-        : failure('eviction', `maxmemory-policy is ${policy}: short of memory, it would throw records of instances away`, 'Set it (`valkey-cli config set maxmemory-policy noeviction`), and put `maxmemory-policy noeviction` into its configuration file.'),
+    appendOnly === undefined
+      ? notLookedAt('persistence', hidden)
+      : appendOnly === 'yes'
+        ? ok('persistence', 'appendonly is on')
+        : warning(
+            'persistence',
+            'appendonly is off: a restart of Valkey forgets every instance',
+            'Switch it on (`valkey-cli config set appendonly yes`), and put `appendonly yes` into its configuration file.',
+          ),
+    policy === undefined
+      ? notLookedAt('eviction', hidden)
+      : policy === 'noeviction'
+        ? ok('eviction', 'maxmemory-policy is noeviction')
+        : failure(
+            'eviction',
+            `maxmemory-policy is ${policy}: short of memory, it would throw records of instances away`,
+            'Set it (`valkey-cli config set maxmemory-policy noeviction`), and put `maxmemory-policy noeviction` into its configuration file.',
+          ),
   ];
 }
 
 function memory(found: ReadonlyMap<string, string>): Observation {
   const [used, most] = [Number(found.get('used_memory')), Number(found.get('maxmemory'))];
   const seen = `${Math.ceil(used / 2 ** 20)} MiB used${most > 0 ? ` of ${Math.floor(most / 2 ** 20)} MiB` : ', no limit'}`;
-  return most === 0 || used < most * 0.9 ? ok('memory', seen) : failure('memory', seen, 'Raise `maxmemory` (`valkey-cli config set maxmemory 512mb`): when it is full, nothing can be handed out.');
+  return most === 0 || used < most * 0.9
+    ? ok('memory', seen)
+    : failure(
+        'memory',
+        seen,
+        'Raise `maxmemory` (`valkey-cli config set maxmemory 512mb`): when it is full, nothing can be handed out.',
+      );
 }
 
 async function clock(client: Valkey): Promise<Observation> {
@@ -81,5 +117,7 @@ async function clock(client: Valkey): Promise<Observation> {
   const seen = `this host is ${Math.abs(offsetMs)} ms ${offsetMs < 0 ? 'behind' : 'ahead'}`;
   if (Math.abs(offsetMs) <= CLOCK_WARNING_MS) return ok('against Valkey', seen);
   const remedy = 'Set both clocks by NTP (`timedatectl set-ntp true` on each host).';
-  return Math.abs(offsetMs) <= CLOCK_FAILURE_MS ? warning('against Valkey', seen, remedy) : failure('against Valkey', seen, remedy);
+  return Math.abs(offsetMs) <= CLOCK_FAILURE_MS
+    ? warning('against Valkey', seen, remedy)
+    : failure('against Valkey', seen, remedy);
 }

@@ -15,10 +15,11 @@ describe('ids', () => {
   });
 
   it('refuse what is no id', () => {
-    for (const wrong of ['', 'a', '7'.repeat(25), '7'.repeat(27), 'A'.repeat(26), `${'7'.repeat(25)}1`]) expect(isInstanceId(wrong)).toBe(false);
+    for (const wrong of ['', 'a', '7'.repeat(25), '7'.repeat(27), 'A'.repeat(26), `${'7'.repeat(25)}1`])
+      expect(isInstanceId(wrong)).toBe(false);
   });
 
-  it('do not show in the container\'s name, which differs at each attempt', () => {
+  it("do not show in the container's name, which differs at each attempt", () => {
     const id = newInstanceId();
     expect(containerName(id, 'one')).toBe(containerName(id, 'one'));
     expect(containerName(id, 'one')).not.toBe(containerName(id, 'two'));

@@ -9,7 +9,16 @@ const Millis = Type.Integer({ minimum: 0 });
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 /** The provision saga's, in their order. */
-const PROVISION_STEPS = ['recorded', 'port_allocated', 'database_created', 'container_started', 'answering', 'activated', 'named', 'warmed_up'] as const;
+const PROVISION_STEPS = [
+  'recorded',
+  'port_allocated',
+  'database_created',
+  'container_started',
+  'answering',
+  'activated',
+  'named',
+  'warmed_up',
+] as const;
 export type ProvisionStep = (typeof PROVISION_STEPS)[number];
 /** The cleanup saga's, in their order; the name stops resolving on release, and after the last one the record goes. */
 const CLEANUP_STEPS = ['container_gone', 'database_dropped', 'port_cooling'] as const;
@@ -53,5 +62,18 @@ export const InstanceRecord = Type.Object({
 export type Instance = Static<typeof InstanceRecord>;
 
 /** Why an instance leaves; a bounded set, because it is a metric label. */
-export const RELEASE_REASONS = ['released', 'expired', 'retired', 'outdated', 'provision_failed', 'container_lost', 'unhealthy', 'store_rolled_back', 'drained', 'operator', 'abandoned', 'shutdown'] as const;
+export const RELEASE_REASONS = [
+  'released',
+  'expired',
+  'retired',
+  'outdated',
+  'provision_failed',
+  'container_lost',
+  'unhealthy',
+  'store_rolled_back',
+  'drained',
+  'operator',
+  'abandoned',
+  'shutdown',
+] as const;
 export type ReleaseReason = (typeof RELEASE_REASONS)[number];

@@ -7,11 +7,21 @@ export const TASK_VERSION = 1;
 const Id = Type.String({ pattern: INSTANCE_ID_PATTERN });
 
 /** Build the instance that the ticket `id` was reserved for. */
-export const ProvisionTask = Type.Object({ v: Type.Literal(TASK_VERSION), kind: Type.Literal('provision'), id: Id, template: Type.String() });
+export const ProvisionTask = Type.Object({
+  v: Type.Literal(TASK_VERSION),
+  kind: Type.Literal('provision'),
+  id: Id,
+  template: Type.String(),
+});
 export type ProvisionTask = Static<typeof ProvisionTask>;
 
 /** Take a releasing instance down on the node that holds its container. */
-export const CleanupTask = Type.Object({ v: Type.Literal(TASK_VERSION), kind: Type.Literal('cleanup'), id: Id, node: Type.String() });
+export const CleanupTask = Type.Object({
+  v: Type.Literal(TASK_VERSION),
+  kind: Type.Literal('cleanup'),
+  id: Id,
+  node: Type.String(),
+});
 export type CleanupTask = Static<typeof CleanupTask>;
 
 export type Task = ProvisionTask | CleanupTask;

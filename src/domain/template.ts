@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 
 /** Something an instance is asked after it came up: a command run inside it, or an HTTP request to its port. */
 export type InstanceCall =
-  | { readonly kind: 'exec'; readonly command: readonly string[] }
-  | { readonly kind: 'http'; readonly path: string };
+  { readonly kind: 'exec'; readonly command: readonly string[] } | { readonly kind: 'http'; readonly path: string };
 
 /** An app that can be tried: everything needed to start, check, limit and stock it. Durations in ms, sizes in bytes. */
 export interface Template {
@@ -56,7 +55,18 @@ export const DATABASE_MOUNT = '/run/try-it-now/database';
 export function templateVersion(template: Template): string {
   const { image, port, env, readiness, warmup, limits, capabilities, egress, activation, database } = template;
   const sorted = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify([image, port, sorted, readiness, warmup, limits, [...capabilities].sort(), egress, activation, database?.seedDigest]);
+  const text = JSON.stringify([
+    image,
+    port,
+    sorted,
+    readiness,
+    warmup,
+    limits,
+    [...capabilities].sort(),
+    egress,
+    activation,
+    database?.seedDigest,
+  ]);
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 

@@ -10,19 +10,28 @@ export function keyCheck(keys: readonly string[]): KeyCheck | undefined {
   const accepted = keys.map(digest);
   return (presented) => {
     if (typeof presented !== 'string' || presented === '') {
-      throw new TryItNowError('key_missing', 'This API takes only requests with an API key; send yours in the X-API-Key header');
+      throw new TryItNowError(
+        'key_missing',
+        'This API takes only requests with an API key; send yours in the X-API-Key header',
+      );
     }
     const candidate = digest(presented);
     let match = false;
     // Digests have one length and every key is compared, so the time taken tells neither length nor place of a match.
     for (const key of accepted) match = timingSafeEqual(candidate, key) || match;
-    if (!match) throw new TryItNowError('key_wrong', 'The API key in X-API-Key is not one this server accepts; check for a typo or a key that was replaced');
+    if (!match)
+      throw new TryItNowError(
+        'key_wrong',
+        'The API key in X-API-Key is not one this server accepts; check for a typo or a key that was replaced',
+      );
   };
 }
 
 /** Tells keys apart in an audit log without giving one away. */
 export function keyFingerprint(presented: string | string[] | undefined): string {
-  return typeof presented === 'string' && presented !== '' ? `key:${digest(presented).toString('hex').slice(0, 8)}` : 'nobody';
+  return typeof presented === 'string' && presented !== ''
+    ? `key:${digest(presented).toString('hex').slice(0, 8)}`
+    : 'nobody';
 }
 
 function digest(text: string): Buffer {

@@ -22,7 +22,18 @@ describe('clientSubject', () => {
     expect(clientSubject('2001:db8:0:1::1')).not.toBe(clientSubject('2001:db8:0:2::1'));
   });
 
-  it.each(['', 'unknown', '_hidden', '192.0.2', '300.1.1.1', 'localhost', '[::1', '192.0.2.7:', '1.2.3.4, 5.6.7.8', '0x7f.1'])('takes %j for no address', (text) => {
+  it.each([
+    '',
+    'unknown',
+    '_hidden',
+    '192.0.2',
+    '300.1.1.1',
+    'localhost',
+    '[::1',
+    '192.0.2.7:',
+    '1.2.3.4, 5.6.7.8',
+    '0x7f.1',
+  ])('takes %j for no address', (text) => {
     expect(clientSubject(text)).toBeUndefined();
   });
 });
@@ -30,9 +41,12 @@ describe('clientSubject', () => {
 describe('trustedProxies', () => {
   const trusted = trustedProxies(['192.0.2.1', '10.0.0.0/8', '2001:db8::/32', '::1']);
 
-  it.each(['192.0.2.1', '::ffff:192.0.2.1', '10.255.0.3', '::ffff:10.0.0.1', '2001:db8:ffff::1', '::1'])('believes %s', (address) => {
-    expect(trusted(address)).toBe(true);
-  });
+  it.each(['192.0.2.1', '::ffff:192.0.2.1', '10.255.0.3', '::ffff:10.0.0.1', '2001:db8:ffff::1', '::1'])(
+    'believes %s',
+    (address) => {
+      expect(trusted(address)).toBe(true);
+    },
+  );
 
   it.each(['192.0.2.2', '11.0.0.1', '2001:db9::1', '::2', 'unknown', ''])('does not believe %j', (address) => {
     expect(trusted(address)).toBe(false);

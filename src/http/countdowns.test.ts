@@ -37,7 +37,10 @@ describe('the countdown of an instance', () => {
     const id = await taken(http.demos);
     const events = await watch(http, id);
     const expiresAt = new Date(http.demos.nowMs + 60_000).toISOString();
-    expect((await events.next()).value).toEqual({ event: 'countdown', data: { state: 'assigned', remaining_seconds: 60, expires_at: expiresAt } });
+    expect((await events.next()).value).toEqual({
+      event: 'countdown',
+      data: { state: 'assigned', remaining_seconds: 60, expires_at: expiresAt },
+    });
 
     http.demos.nowMs += 1_500;
     await nextMatching(events, ({ data }) => data['remaining_seconds'] === 59);
@@ -45,7 +48,10 @@ describe('the countdown of an instance', () => {
     const extended = await nextMatching(events, ({ data }) => data['remaining_seconds'] === 119);
     expect(extended.data['expires_at']).not.toBe(expiresAt);
     await http.demos.release(id);
-    expect(await nextMatching(events, ({ event }) => event !== 'countdown')).toEqual({ event: 'ended', data: { state: 'ended', remaining_seconds: 0, expires_at: null } });
+    expect(await nextMatching(events, ({ event }) => event !== 'countdown')).toEqual({
+      event: 'ended',
+      data: { state: 'ended', remaining_seconds: 0, expires_at: null },
+    });
     expect((await events.next()).done).toBe(true);
   });
 
@@ -54,7 +60,9 @@ describe('the countdown of an instance', () => {
     const id = await taken(http.demos);
     const events = await watch(http, id);
     http.demos.instances.delete(id);
-    expect(await nextMatching(events, ({ event }) => event === 'ended')).toMatchObject({ data: { remaining_seconds: 0 } });
+    expect(await nextMatching(events, ({ event }) => event === 'ended')).toMatchObject({
+      data: { remaining_seconds: 0 },
+    });
   });
 
   it('asks the store once a tick for all listeners, and not for those who left', async () => {
@@ -63,7 +71,11 @@ describe('the countdown of an instance', () => {
     const leave = new AbortController();
     const streams = await Promise.all([...ids, ...ids].map((id) => watch(http, id, leave.signal)));
     const before = http.demos.calls.length;
-    await Promise.all(streams.map(async (events) => { for (let i = 0; i < 5; i += 1) await events.next(); }));
+    await Promise.all(
+      streams.map(async (events) => {
+        for (let i = 0; i < 5; i += 1) await events.next();
+      }),
+    );
     const asked = http.demos.calls.slice(before);
     expect(new Set(asked.map(({ method }) => method))).toEqual(new Set(['findMany']));
     expect(asked.length).toBeLessThan(5 * ids.length);
@@ -88,23 +100,38 @@ describe('the countdown of an instance', () => {
     await nextMatching(events, ({ event }) => event === ':');
     http.demos.failure = undefined;
     await nextMatching(events, ({ event }) => event === 'countdown');
-    await eventually(() => { expect(http.lines().filter(({ msg }) => msg === 'Countdowns go on')).toHaveLength(1); });
+    await eventually(() => {
+      expect(http.lines().filter(({ msg }) => msg === 'Countdowns go on')).toHaveLength(1);
+    });
     expect(http.lines().filter(({ msg }) => String(msg).startsWith('Countdowns cannot'))).toHaveLength(1);
   });
 
   it('bounds the streams of one address and of all, and takes them again when one left', async () => {
-    await using http = await startHttp({ trustedProxies: ['127.0.0.1'], countdowns: { everyMs: TICK_MS, maxPerSubject: 2, maxStreams: 3 } });
+    await using http = await startHttp({
+      trustedProxies: ['127.0.0.1'],
+      countdowns: { everyMs: TICK_MS, maxPerSubject: 2, maxStreams: 3 },
+    });
     const id = await taken(http.demos);
     const leave = new AbortController();
-    const open = (from: string, signal?: AbortSignal) => fetch(`${http.url}/api/v1/demo/${id}/status`, { headers: { 'x-forwarded-for': from }, ...(signal === undefined ? {} : { signal }) });
+    const open = (from: string, signal?: AbortSignal) =>
+      fetch(`${http.url}/api/v1/demo/${id}/status`, {
+        headers: { 'x-forwarded-for': from },
+        ...(signal === undefined ? {} : { signal }),
+      });
     expect((await open('192.0.2.1', leave.signal)).status).toBe(200);
     expect((await open('192.0.2.1')).status).toBe(200);
     const refused = await open('192.0.2.1');
     expect(refused.status).toBe(429);
     expect(refused.headers.get('retry-after')).toBe('10');
-    expect(await refused.json()).toMatchObject({ code: 'too_many_streams', detail: expect.stringContaining('Your address') as string });
+    expect(await refused.json()).toMatchObject({
+      code: 'too_many_streams',
+      detail: expect.stringContaining('Your address') as string,
+    });
     expect((await open('192.0.2.2')).status).toBe(200);
-    expect(await (await open('192.0.2.3')).json()).toMatchObject({ code: 'too_many_streams', detail: expect.stringContaining('All 3') as string });
+    expect(await (await open('192.0.2.3')).json()).toMatchObject({
+      code: 'too_many_streams',
+      detail: expect.stringContaining('All 3') as string,
+    });
     leave.abort();
     await eventually(async () => {
       const again = await open('192.0.2.1');

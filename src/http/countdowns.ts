@@ -50,21 +50,41 @@ export class Countdowns {
   /** Throws too_many_streams. Call before the answer has begun. */
   admit(subject: string): void {
     const { maxStreams, maxPerSubject } = this.#options;
-    if (this.#open >= maxStreams) throw new TryItNowError('too_many_streams', `All ${maxStreams} countdown streams of this server are in use; ask again in a while`, { retryAfterMs: 10_000 });
+    if (this.#open >= maxStreams)
+      throw new TryItNowError(
+        'too_many_streams',
+        `All ${maxStreams} countdown streams of this server are in use; ask again in a while`,
+        { retryAfterMs: 10_000 },
+      );
     if ((this.#perSubject.get(subject) ?? 0) >= maxPerSubject) {
-      throw new TryItNowError('too_many_streams', `Your address has ${maxPerSubject} countdown streams open, which is as many as one may; close one first`, { retryAfterMs: 10_000 });
+      throw new TryItNowError(
+        'too_many_streams',
+        `Your address has ${maxPerSubject} countdown streams open, which is as many as one may; close one first`,
+        { retryAfterMs: 10_000 },
+      );
     }
   }
 
   /** Takes the response over: headers, a first event at once, then one each tick until the instance ends or the client leaves. */
-  attach(id: string, subject: string, response: ServerResponse, headers: Readonly<Record<string, string>>, first: InstanceView): void {
+  attach(
+    id: string,
+    subject: string,
+    response: ServerResponse,
+    headers: Readonly<Record<string, string>>,
+    first: InstanceView,
+  ): void {
     // Both can happen while the caller looked the instance up; nobody would ever detach such a stream.
     if (response.destroyed) return;
     if (this.#stopped) {
       response.destroy();
       return;
     }
-    response.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+    response.writeHead(200, {
+      ...headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
     response.write(`retry: ${RECONNECT_AFTER_MS}\n\n`);
     const stream: Stream = { response, subject };
     const others = this.#streams.get(id) ?? new Set<Stream>();
@@ -109,10 +129,16 @@ export class Countdowns {
       if (this.#failing) this.#options.log.info({}, 'Countdowns go on');
       this.#failing = false;
     } catch (error) {
-      if (!this.#failing) this.#options.log.warn({ err: error, reason: describeError(error) }, 'Countdowns cannot look up their instances; streams stay open');
+      if (!this.#failing)
+        this.#options.log.warn(
+          { err: error, reason: describeError(error) },
+          'Countdowns cannot look up their instances; streams stay open',
+        );
       this.#failing = true;
       // Not knowing is not the same as ended: the stream stays, and the comment keeps proxies from closing it.
-      for (const id of asked) for (const { response } of this.#streams.get(id) ?? []) response.write(': the time left is not known right now\n\n');
+      for (const id of asked)
+        for (const { response } of this.#streams.get(id) ?? [])
+          response.write(': the time left is not known right now\n\n');
     } finally {
       this.#ticking = false;
     }

@@ -35,6 +35,9 @@ export class FailureLog {
       return;
     }
     this.#seen.set(error.code, { atMs: this.#now(), unlogged: 0 });
-    this.#log.warn({ ...fields, reason: describeError(error), alikeSinceLastLine: last?.unlogged ?? 0 }, 'Request failed');
+    this.#log.warn(
+      { ...fields, reason: describeError(error), alikeSinceLastLine: last?.unlogged ?? 0 },
+      'Request failed',
+    );
   }
 }

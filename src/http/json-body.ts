@@ -11,7 +11,14 @@ export function acceptJsonBodies(app: App): void {
   });
   app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) done(null, undefined);
-    else done(new TryItNowError('unsupported_media_type', `A body of type ${contentType(request.headers['content-type'])} is not taken here; send application/json`), undefined);
+    else
+      done(
+        new TryItNowError(
+          'unsupported_media_type',
+          `A body of type ${contentType(request.headers['content-type'])} is not taken here; send application/json`,
+        ),
+        undefined,
+      );
   });
 }
 

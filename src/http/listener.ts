@@ -67,7 +67,11 @@ export interface ListenerOptions {
   /** Told of every request that fails, before it is answered. */
   readonly onFailure?: (request: FastifyRequest, error: TryItNowError) => void;
   /** Answers a failure otherwise than with a problem body; undefined: it is answered with one. */
-  readonly failurePage?: (request: FastifyRequest, reply: FastifyReply, error: TryItNowError) => FastifyReply | undefined;
+  readonly failurePage?: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    error: TryItNowError,
+  ) => FastifyReply | undefined;
 }
 
 export interface Listener extends HttpServer {
@@ -106,11 +110,27 @@ export function createListener(options: ListenerOptions): Listener {
     reply.raw.once('finish', () => unrouted?.(reply.statusCode, performance.now() - startedAt));
     throw routes.refusal(request);
   });
-  const drain = () => { state.draining = true; };
-  return { app, routes, drain, listen: (address) => listen(app, address, options), close: (graceMs) => { drain(); return close(app, graceMs); } };
+  const drain = () => {
+    state.draining = true;
+  };
+  return {
+    app,
+    routes,
+    drain,
+    listen: (address) => listen(app, address, options),
+    close: (graceMs) => {
+      drain();
+      return close(app, graceMs);
+    },
+  };
 }
 
-function bareServer(options: ListenerOptions, limits: ServerLimits, requestId: ReturnType<typeof requestIds>, answerFailure: (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply): App {
+function bareServer(
+  options: ListenerOptions,
+  limits: ServerLimits,
+  requestId: ReturnType<typeof requestIds>,
+  answerFailure: (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => FastifyReply,
+): App {
   const { typeBase } = options;
   const trusted = options.trustedProxies.length === 0 ? undefined : trustedProxies(options.trustedProxies);
   const app = fastify({
@@ -135,30 +155,53 @@ function bareServer(options: ListenerOptions, limits: ServerLimits, requestId: R
       answerFailure(error, request, reply);
     },
     clientErrorHandler: (error, socket: Socket) => {
-      answerClientError(error, socket, { maxHeaderBytes: limits.headerBytes, typeBase, requestId: requestId({ headers: {} }) });
+      answerClientError(error, socket, {
+        maxHeaderBytes: limits.headerBytes,
+        typeBase,
+        requestId: requestId({ headers: {} }),
+      });
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
   // An expectation we do not know is one we need not meet (RFC 9110, 10.1.1); Node would answer 417 without a body.
-  app.server.on('checkExpectation', (request, response) => { app.routing(request, response); });
+  app.server.on('checkExpectation', (request, response) => {
+    app.routing(request, response);
+  });
   return app;
 }
 
 function refusal(request: FastifyRequest, limits: ServerLimits, draining: boolean): TryItNowError | undefined {
   const { raw } = request;
   const url = raw.url ?? '';
-  if (draining && url !== '/metrics') return new TryItNowError('shutting_down', 'This server is shutting down and takes no more requests', { retryAfterMs: 5_000 });
-  if (url.length > limits.urlLength) return new TryItNowError('uri_too_long', `The address of the request is longer than ${limits.urlLength} characters`);
-  if (raw.headers.host === undefined && raw.httpVersion === '1.1') return new TryItNowError('malformed_request', 'The request has no Host header, which HTTP/1.1 asks for');
+  if (draining && url !== '/metrics')
+    return new TryItNowError('shutting_down', 'This server is shutting down and takes no more requests', {
+      retryAfterMs: 5_000,
+    });
+  if (url.length > limits.urlLength)
+    return new TryItNowError(
+      'uri_too_long',
+      `The address of the request is longer than ${limits.urlLength} characters`,
+    );
+  if (raw.headers.host === undefined && raw.httpVersion === '1.1')
+    return new TryItNowError('malformed_request', 'The request has no Host header, which HTTP/1.1 asks for');
   return undefined;
 }
 
-async function listen(app: App, { host, port }: { readonly host: string; readonly port: number }, { name, variable }: ListenerOptions): Promise<number> {
+async function listen(
+  app: App,
+  { host, port }: { readonly host: string; readonly port: number },
+  { name, variable }: ListenerOptions,
+): Promise<number> {
   try {
     await app.listen({ host, port });
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES'))) throw error;
+    if (!(error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES')))
+      throw error;
     const why = error.code === 'EADDRINUSE' ? 'another program listens there' : 'this user may not open it';
-    throw new TryItNowError('port_taken', `The ${name} cannot listen on ${host}:${port}: ${why}; end that program or set ${variable} to another port`, { cause: error });
+    throw new TryItNowError(
+      'port_taken',
+      `The ${name} cannot listen on ${host}:${port}: ${why}; end that program or set ${variable} to another port`,
+      { cause: error },
+    );
   }
   return (app.server.address() as AddressInfo).port;
 }

@@ -23,7 +23,13 @@ export async function openApiDocument(): Promise<object> {
 const nothing = () => Promise.reject(new TryItNowError('shutting_down', 'This server only describes itself'));
 
 const NO_DEMOS: Demos = {
-  acquire: nothing, find: nothing, findMany: nothing, extend: nothing, release: nothing, stats: nothing, controls: nothing,
+  acquire: nothing,
+  find: nothing,
+  findMany: nothing,
+  extend: nothing,
+  release: nothing,
+  stats: nothing,
+  controls: nothing,
   url: (label) => `http://${label}.localhost/`,
   templates: () => [],
 };

@@ -12,25 +12,41 @@ describe('the OpenAPI document', () => {
 
   it('is valid OpenAPI 3.1', async () => {
     const validator = new Validator();
-    const result = await validator.validate(JSON.parse(JSON.stringify(await openApiDocument())) as Record<string, unknown>);
+    const result = await validator.validate(
+      JSON.parse(JSON.stringify(await openApiDocument())) as Record<string, unknown>,
+    );
     expect(result.errors ?? []).toEqual([]);
     expect(validator.version).toBe('3.1');
   });
 
   it('says that an acquire needs no body', async () => {
-    const document = (await openApiDocument()) as { paths: Record<string, { post?: { requestBody?: { required?: boolean } } }> };
+    const document = (await openApiDocument()) as {
+      paths: Record<string, { post?: { requestBody?: { required?: boolean } } }>;
+    };
     expect(document.paths['/api/v1/demo/acquire']?.post?.requestBody?.required).toBe(false);
     expect(document.paths['/api/v1/demo/{id}/extend']?.post?.requestBody?.required).toBe(true);
   });
 
   it('is served, and describes exactly the API: no page and no address twice', async () => {
     await using http = await startHttp();
-    const served = (await (await fetch(`${http.url}/api/openapi.json`)).json()) as { paths: Record<string, Record<string, unknown>> };
+    const served = (await (await fetch(`${http.url}/api/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, unknown>>;
+    };
     expect(served).toEqual(JSON.parse(JSON.stringify(await openApiDocument())));
-    const operations = Object.entries(served.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
+    const operations = Object.entries(served.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
     expect(operations.sort()).toEqual([
-      'delete /api/v1/demo/{id}', 'get /api/openapi.json', 'get /api/v1/demo/{id}', 'get /api/v1/demo/{id}/status', 'get /api/v1/pool/stats', 'get /api/v1/templates', 'get /health', 'get /metrics',
-      'post /api/v1/demo/acquire', 'post /api/v1/demo/{id}/extend',
+      'delete /api/v1/demo/{id}',
+      'get /api/openapi.json',
+      'get /api/v1/demo/{id}',
+      'get /api/v1/demo/{id}/status',
+      'get /api/v1/pool/stats',
+      'get /api/v1/templates',
+      'get /health',
+      'get /metrics',
+      'post /api/v1/demo/acquire',
+      'post /api/v1/demo/{id}/extend',
     ]);
   });
 });

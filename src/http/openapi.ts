@@ -5,7 +5,10 @@ const API_VERSION = '1.0.0';
 
 export const OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
   hideUntagged: true,
-  refResolver: { buildLocalReference: (schema, _base, _fragment, index) => (typeof schema['$id'] === 'string' ? schema['$id'] : `def-${index}`) },
+  refResolver: {
+    buildLocalReference: (schema, _base, _fragment, index) =>
+      typeof schema['$id'] === 'string' ? schema['$id'] : `def-${index}`,
+  },
   transformObject: (document) => {
     if (!('openapiObject' in document)) return document.swaggerObject;
     // JSON Schema has no word for "or no body at all".
@@ -18,7 +21,8 @@ export const OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
     info: {
       title: 'Try It Now',
       version: API_VERSION,
-      description: 'Hands a visitor a running app of their own, from a pool of warm ones. Every failure is an RFC 9457 problem with a stable `code`.',
+      description:
+        'Hands a visitor a running app of their own, from a pool of warm ones. Every failure is an RFC 9457 problem with a stable `code`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server.' }],
@@ -28,7 +32,14 @@ export const OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
       { name: 'operations', description: 'For those who run the server.' },
     ],
     components: {
-      securitySchemes: { apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'Needed only where the operator has set keys.' } },
+      securitySchemes: {
+        apiKey: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'X-API-Key',
+          description: 'Needed only where the operator has set keys.',
+        },
+      },
     },
   },
 };

@@ -37,8 +37,13 @@ export function toTryItNowError(thrown: unknown, bodyLimitBytes: number): TryItN
   const error = thrown as Partial<FastifyError> & Error;
   if (error.validation !== undefined) return validationError(error);
   const known = FRAMEWORK_CODES[error.code ?? ''];
-  if (known === 'body_too_large') return new TryItNowError(known, `The request body is larger than the ${bodyLimitBytes} bytes this server takes`);
-  if (known === 'unsupported_media_type') return new TryItNowError(known, 'The Content-Type header does not name application/json, the only type this address takes');
+  if (known === 'body_too_large')
+    return new TryItNowError(known, `The request body is larger than the ${bodyLimitBytes} bytes this server takes`);
+  if (known === 'unsupported_media_type')
+    return new TryItNowError(
+      known,
+      'The Content-Type header does not name application/json, the only type this address takes',
+    );
   if (known !== undefined) return new TryItNowError(known, error.message);
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
     return new TryItNowError('malformed_request', `The request could not be read: ${error.message}`);
@@ -48,19 +53,29 @@ export function toTryItNowError(thrown: unknown, bodyLimitBytes: number): TryItN
 
 function unforeseen(thrown: unknown): TryItNowError {
   // The cause goes to the log, never to the caller: it may speak of our insides.
-  return new TryItNowError('internal_error', 'The server met an error it did not foresee; it is in the server\'s log under this request id', { cause: thrown });
+  return new TryItNowError(
+    'internal_error',
+    "The server met an error it did not foresee; it is in the server's log under this request id",
+    { cause: thrown },
+  );
 }
 
 function validationError(error: Partial<FastifyError>): TryItNowError {
   // An id that cannot exist is, to the caller, one that does not.
-  if (error.validationContext === 'params') return new TryItNowError('unknown_instance', 'No instance has this id; ids are 26 letters and digits as an acquire answers them');
+  if (error.validationContext === 'params')
+    return new TryItNowError(
+      'unknown_instance',
+      'No instance has this id; ids are 26 letters and digits as an acquire answers them',
+    );
   const place = error.validationContext === 'headers' ? 'header' : (error.validationContext ?? 'request');
   const errors = (error.validation ?? []).map((failure): FieldError => ({
     pointer: `${failure.instancePath}${missingOrSurplus(failure.params)}`,
     message: allowed(failure.params) ?? failure.message ?? 'is not as it should be',
   }));
   const listed = errors.map(({ pointer, message }) => `${pointer === '' ? 'it' : pointer} ${message}`).join('; ');
-  return new TryItNowError('invalid_request', `The ${place} is not as this address takes it: ${listed}`, { details: { errors } });
+  return new TryItNowError('invalid_request', `The ${place} is not as this address takes it: ${listed}`, {
+    details: { errors },
+  });
 }
 
 function allowed({ allowedValues }: Record<string, unknown>): string | undefined {

@@ -13,7 +13,10 @@ describe('requestIds', () => {
     expect(id({ headers: { 'x-request-id': 'trace/4bf92f:7-a.b=c' } })).toBe('trace/4bf92f:7-a.b=c');
   });
 
-  it.each(['', ' ', 'a b', 'x'.repeat(129), 'line\nbreak', '<script>', 'ü'])('replaces %j by one of its own', (given) => {
-    expect(id({ headers: { 'x-request-id': given } })).toMatch(/^[0-9a-f]{10}-[0-9a-z]+$/);
-  });
+  it.each(['', ' ', 'a b', 'x'.repeat(129), 'line\nbreak', '<script>', 'ü'])(
+    'replaces %j by one of its own',
+    (given) => {
+      expect(id({ headers: { 'x-request-id': given } })).toMatch(/^[0-9a-f]{10}-[0-9a-z]+$/);
+    },
+  );
 });

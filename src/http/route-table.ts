@@ -23,15 +23,22 @@ export class RouteTable {
   refusal({ url, method }: FastifyRequest): TryItNowError {
     const path = url.split('?', 1)[0] ?? '';
     const methods = this.#methodsAt(path);
-    if (methods.length === 0) return new TryItNowError('unknown_route', `There is nothing at ${path.slice(0, 200)}; ${this.#catalogue} lists what there is`);
-    return new TryItNowError('method_not_allowed', `${path} does not take ${method}; it takes ${methods.join(', ')}`, { details: { allow: methods } });
+    if (methods.length === 0)
+      return new TryItNowError(
+        'unknown_route',
+        `There is nothing at ${path.slice(0, 200)}; ${this.#catalogue} lists what there is`,
+      );
+    return new TryItNowError('method_not_allowed', `${path} does not take ${method}; it takes ${methods.join(', ')}`, {
+      details: { allow: methods },
+    });
   }
 
   #methodsAt(path: string): string[] {
     const asked = path.split('/');
     const exact = this.#routes.filter(({ segments }) => segments.join('/') === path);
     const fits = (segments: readonly string[]) =>
-      segments.length === asked.length && segments.every((segment, index) => (segment.startsWith(':') ? asked[index] !== '' : segment === asked[index]));
+      segments.length === asked.length &&
+      segments.every((segment, index) => (segment.startsWith(':') ? asked[index] !== '' : segment === asked[index]));
     const there = exact.length > 0 ? exact : this.#routes.filter(({ segments }) => fits(segments));
     return [...new Set(there.flatMap(({ methods }) => methods))].sort();
   }

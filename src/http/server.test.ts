@@ -12,7 +12,10 @@ interface Body {
   readonly [name: string]: unknown;
 }
 
-async function acquire(http: RunningServer, init: RequestInit = {}): Promise<{ readonly answer: Response; readonly body: Body }> {
+async function acquire(
+  http: RunningServer,
+  init: RequestInit = {},
+): Promise<{ readonly answer: Response; readonly body: Body }> {
   const answer = await fetch(`${http.url}/api/v1/demo/acquire`, { method: 'POST', ...init });
   return { answer, body: (await answer.json()) as Body };
 }
@@ -23,7 +26,13 @@ describe('acquire', () => {
     const { answer, body } = await acquire(http);
     expect(answer.status).toBe(201);
     const instance = http.demos.instances.get(body.id);
-    expect(body).toEqual({ id: body.id, url: `http://${instance?.label ?? ''}.localhost:8000/`, template: 'hello', expires_at: new Date(http.demos.nowMs + 60_000).toISOString(), ttl_seconds: 60 });
+    expect(body).toEqual({
+      id: body.id,
+      url: `http://${instance?.label ?? ''}.localhost:8000/`,
+      template: 'hello',
+      expires_at: new Date(http.demos.nowMs + 60_000).toISOString(),
+      ttl_seconds: 60,
+    });
     expect(answer.headers.get('location')).toBe(`/api/v1/demo/${body.id}`);
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
@@ -41,7 +50,9 @@ describe('acquire', () => {
 
   it('gives the named template', async () => {
     await using http = await startHttp({ demos: new FakeDemos([template({ name: 'a' }), template({ name: 'b' })]) });
-    expect((await acquire(http, { headers: { 'content-type': 'application/json' }, body: '{"template":"b"}' })).body).toMatchObject({ template: 'b' });
+    expect(
+      (await acquire(http, { headers: { 'content-type': 'application/json' }, body: '{"template":"b"}' })).body,
+    ).toMatchObject({ template: 'b' });
   });
 
   it('answers 200 with the same instance for the same key, and a mismatch for another template', async () => {
@@ -73,11 +84,29 @@ describe('an instance', () => {
     const { id } = (await acquire(http)).body;
     const at = `${http.url}/api/v1/demo/${id}`;
     http.demos.nowMs += 10_000;
-    expect(await (await fetch(at)).json()).toMatchObject({ id, state: 'assigned', template: 'hello', ttl_seconds: 50, url: expect.stringMatching(/^http:\/\/[a-z2-7]{20}\.localhost:8000\/$/) as string });
+    expect(await (await fetch(at)).json()).toMatchObject({
+      id,
+      state: 'assigned',
+      template: 'hello',
+      ttl_seconds: 50,
+      url: expect.stringMatching(/^http:\/\/[a-z2-7]{20}\.localhost:8000\/$/) as string,
+    });
 
-    const extended = await fetch(`${at}/extend`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"minutes":2}' });
-    expect(await extended.json()).toEqual({ id, expires_at: new Date(http.demos.nowMs + 170_000).toISOString(), ttl_seconds: 170 });
-    const tooLong = await fetch(`${at}/extend`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"minutes":60}' });
+    const extended = await fetch(`${at}/extend`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"minutes":2}',
+    });
+    expect(await extended.json()).toEqual({
+      id,
+      expires_at: new Date(http.demos.nowMs + 170_000).toISOString(),
+      ttl_seconds: 170,
+    });
+    const tooLong = await fetch(`${at}/extend`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"minutes":60}',
+    });
     expect(await tooLong.json()).toMatchObject({ status: 409, code: 'extension_limit' });
 
     for (let time = 0; time < 2; time += 1) {
@@ -92,7 +121,14 @@ describe('an instance', () => {
 
   it('takes a DELETE with a JSON content type and no body, as some clients send it', async () => {
     await using http = await startHttp();
-    expect((await fetch(`${http.url}/api/v1/demo/${newInstanceId()}`, { method: 'DELETE', headers: { 'content-type': 'application/json' } })).status).toBe(204);
+    expect(
+      (
+        await fetch(`${http.url}/api/v1/demo/${newInstanceId()}`, {
+          method: 'DELETE',
+          headers: { 'content-type': 'application/json' },
+        })
+      ).status,
+    ).toBe(204);
   });
 });
 
@@ -109,14 +145,29 @@ describe('what is open to all', () => {
   it('gives the metrics as they are', async () => {
     await using http = await startHttp();
     const answer = await fetch(`${http.url}/metrics`);
-    expect([answer.headers.get('content-type'), await answer.text()]).toEqual(['text/plain; version=0.0.4; charset=utf-8', 'up 1\n']);
+    expect([answer.headers.get('content-type'), await answer.text()]).toEqual([
+      'text/plain; version=0.0.4; charset=utf-8',
+      'up 1\n',
+    ]);
   });
 
   it('lists the public facts of the templates, and no others', async () => {
-    await using http = await startHttp({ demos: new FakeDemos([template({ name: 'a', title: 'A', description: 'An app', env: { SECRET: 'x' } }), template({ name: 'b' })]) });
+    await using http = await startHttp({
+      demos: new FakeDemos([
+        template({ name: 'a', title: 'A', description: 'An app', env: { SECRET: 'x' } }),
+        template({ name: 'b' }),
+      ]),
+    });
     const { templates } = (await (await fetch(`${http.url}/api/v1/templates`)).json()) as { templates: object[] };
     expect(templates).toHaveLength(2);
-    expect(templates[0]).toEqual({ name: 'a', title: 'A', description: 'An app', default: true, ttl_seconds: 60, max_ttl_seconds: 300 });
+    expect(templates[0]).toEqual({
+      name: 'a',
+      title: 'A',
+      description: 'An app',
+      default: true,
+      ttl_seconds: 60,
+      max_ttl_seconds: 300,
+    });
   });
 
   it('sums the pools', async () => {
@@ -125,7 +176,12 @@ describe('what is open to all', () => {
     await using http = await startHttp({ demos });
     await acquire(http);
     expect(await (await fetch(`${http.url}/api/v1/pool/stats`)).json()).toEqual({
-      ready: 3, assigned: 1, warming: 3, leaving: 0, target: 6, capacity: 40,
+      ready: 3,
+      assigned: 1,
+      warming: 3,
+      leaving: 0,
+      target: 6,
+      capacity: 40,
       templates: {
         a: { ready: 3, assigned: 1, warming: 0, leaving: 0, target: 3, capacity: 20 },
         b: { ready: 0, assigned: 0, warming: 3, leaving: 0, target: 3, capacity: 20 },
@@ -137,16 +193,30 @@ describe('what is open to all', () => {
 describe('API keys', () => {
   it('guard the instances and the pool, and leave the page, the catalogue and operations open', async () => {
     await using http = await startHttp({ apiKeys: ['one', 'two'] });
-    const status = async (path: string, init: RequestInit = {}) => (await fetch(http.url + path, { redirect: 'manual', ...init })).status;
+    const status = async (path: string, init: RequestInit = {}) =>
+      (await fetch(http.url + path, { redirect: 'manual', ...init })).status;
     const id = newInstanceId();
-    const guarded: [string, string][] = [['POST', '/api/v1/demo/acquire'], ['GET', `/api/v1/demo/${id}`], ['DELETE', `/api/v1/demo/${id}`], ['POST', `/api/v1/demo/${id}/extend`], ['GET', `/api/v1/demo/${id}/status`], ['GET', '/api/v1/pool/stats']];
+    const guarded: [string, string][] = [
+      ['POST', '/api/v1/demo/acquire'],
+      ['GET', `/api/v1/demo/${id}`],
+      ['DELETE', `/api/v1/demo/${id}`],
+      ['POST', `/api/v1/demo/${id}/extend`],
+      ['GET', `/api/v1/demo/${id}/status`],
+      ['GET', '/api/v1/pool/stats'],
+    ];
     for (const [method, path] of guarded) {
       expect([method, path, await status(path, { method })]).toEqual([method, path, 401]);
-      expect([method, path, await status(path, { method, headers: { 'x-api-key': 'three' } })]).toEqual([method, path, 403]);
+      expect([method, path, await status(path, { method, headers: { 'x-api-key': 'three' } })]).toEqual([
+        method,
+        path,
+        403,
+      ]);
     }
     expect(http.demos.calls).toEqual([]);
-    for (const key of ['one', 'two']) expect(await status('/api/v1/demo/acquire', { method: 'POST', headers: { 'x-api-key': key } })).toBe(201);
-    for (const path of ['/', '/health', '/metrics', '/api/v1/templates', '/api/openapi.json']) expect([path, await status(path)]).toEqual([path, 200]);
+    for (const key of ['one', 'two'])
+      expect(await status('/api/v1/demo/acquire', { method: 'POST', headers: { 'x-api-key': key } })).toBe(201);
+    for (const path of ['/', '/health', '/metrics', '/api/v1/templates', '/api/openapi.json'])
+      expect([path, await status(path)]).toEqual([path, 200]);
     expect(await status('/try/hello', { method: 'POST' })).toBe(200);
   });
 
@@ -155,7 +225,10 @@ describe('API keys', () => {
     const missing = await acquire(http);
     expect(missing.answer.headers.get('www-authenticate')).toBe('ApiKey realm="try-it-now"');
     expect(missing.body).toMatchObject({ status: 401, code: 'key_missing' });
-    expect((await acquire(http, { headers: { 'x-api-key': 'onE' } })).body).toMatchObject({ status: 403, code: 'key_wrong' });
+    expect((await acquire(http, { headers: { 'x-api-key': 'onE' } })).body).toMatchObject({
+      status: 403,
+      code: 'key_wrong',
+    });
   });
 });
 
@@ -166,7 +239,7 @@ describe('whose limit counts', () => {
     return http.demos.calls[0]?.argument as AcquireRequest;
   };
 
-  it('is the peer\'s when it is not a trusted proxy, whatever it claims', async () => {
+  it("is the peer's when it is not a trusted proxy, whatever it claims", async () => {
     expect(await asked([], '203.0.113.9')).toMatchObject({ subject: '127.0.0.1', owner: 'api:127.0.0.1' });
     expect((await asked(['10.0.0.0/8'], '203.0.113.9')).subject).toBe('127.0.0.1');
   });
@@ -187,7 +260,10 @@ describe('whose limit counts', () => {
 describe('request ids', () => {
   it('are taken over where sane and answered always', async () => {
     await using http = await startHttp();
-    const idOf = async (given?: string) => (await fetch(`${http.url}/health`, given === undefined ? {} : { headers: { 'x-request-id': given } })).headers.get('x-request-id');
+    const idOf = async (given?: string) =>
+      (
+        await fetch(`${http.url}/health`, given === undefined ? {} : { headers: { 'x-request-id': given } })
+      ).headers.get('x-request-id');
     expect(await idOf('abc-123')).toBe('abc-123');
     const [own, other] = [await idOf(), await idOf('not sane')];
     expect(own).toMatch(/^[0-9a-f]{10}-/);
@@ -221,7 +297,12 @@ describe('when things go wrong', () => {
   it('closing waits for the answer under way, then cuts what outlasts the grace', async () => {
     const http = await startHttp();
     const held = new Map<string, () => void>();
-    http.demos.find = (id) => new Promise((_resolve, reject) => held.set(id, () => { reject(new TryItNowError('unknown_instance', 'gone')); }));
+    http.demos.find = (id) =>
+      new Promise((_resolve, reject) =>
+        held.set(id, () => {
+          reject(new TryItNowError('unknown_instance', 'gone'));
+        }),
+      );
     const [quick, stuck] = [newInstanceId(), newInstanceId()];
     const answers = [quick, stuck].map((id) => fetch(`${http.url}/api/v1/demo/${id}`));
     await expect.poll(() => held.size).toBe(2);
@@ -235,7 +316,10 @@ describe('when things go wrong', () => {
 
   it('names a port that is taken', async () => {
     await using http = await startHttp();
-    await expect(startHttp({ port: http.port })).rejects.toMatchObject({ code: 'port_taken', message: expect.stringContaining(`127.0.0.1:${http.port}`) as string });
+    await expect(startHttp({ port: http.port })).rejects.toMatchObject({
+      code: 'port_taken',
+      message: expect.stringContaining(`127.0.0.1:${http.port}`) as string,
+    });
   });
 });
 
@@ -243,13 +327,25 @@ describe('observation', () => {
   it('binds its labels once a route and counts unknown addresses under one name', async () => {
     const bound: string[] = [];
     const seen: [string, number][] = [];
-    await using http = await startHttp({ observer: { route: (method, route) => {
-      bound.push(`${method} ${route}`);
-      return (status) => void seen.push([`${method} ${route}`, status]);
-    } } });
+    await using http = await startHttp({
+      observer: {
+        route: (method, route) => {
+          bound.push(`${method} ${route}`);
+          return (status) => void seen.push([`${method} ${route}`, status]);
+        },
+      },
+    });
     await acquire(http);
-    for (const path of ['/nope', '/nope/again', `/api/v1/demo/${newInstanceId()}`]) await (await fetch(http.url + path)).text();
-    await expect.poll(() => seen).toEqual([['POST /api/v1/demo/acquire', 201], ['any none', 404], ['any none', 404], ['GET /api/v1/demo/:id', 404]]);
+    for (const path of ['/nope', '/nope/again', `/api/v1/demo/${newInstanceId()}`])
+      await (await fetch(http.url + path)).text();
+    await expect
+      .poll(() => seen)
+      .toEqual([
+        ['POST /api/v1/demo/acquire', 201],
+        ['any none', 404],
+        ['any none', 404],
+        ['GET /api/v1/demo/:id', 404],
+      ]);
     expect(new Set(bound).size).toBe(bound.length);
     expect(bound).not.toContain('GET /api/v1/demo/:id/status');
   });
@@ -257,7 +353,11 @@ describe('observation', () => {
   it('logs a slow request by its route', async () => {
     await using http = await startHttp({ limits: { slowMs: -1 } });
     const { answer } = await acquire(http);
-    await expect.poll(() => http.lines().filter(({ msg }) => msg === 'Slow request')).toMatchObject([{ method: 'POST', route: '/api/v1/demo/acquire', status: 201, requestId: answer.headers.get('x-request-id') }]);
+    await expect
+      .poll(() => http.lines().filter(({ msg }) => msg === 'Slow request'))
+      .toMatchObject([
+        { method: 'POST', route: '/api/v1/demo/acquire', status: 201, requestId: answer.headers.get('x-request-id') },
+      ]);
   });
 
   it('writes no line for a request that went well', async () => {

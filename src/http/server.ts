@@ -43,8 +43,16 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   const { log, demos } = options;
   const assets = await loadAssets();
   const listener = createListener({
-    log, name: 'HTTP server', variable: 'SERVER_PORT', catalogue: '/api/openapi.json', typeBase: `${options.publicUrl}/problems/`, trustedProxies: options.trustedProxies, observer: options.observer, limits: options.limits,
-    failurePage: (request, reply, error) => (wantsPage(request) ? sendFailurePage(reply, error, assets.urls) : undefined),
+    log,
+    name: 'HTTP server',
+    variable: 'SERVER_PORT',
+    catalogue: '/api/openapi.json',
+    typeBase: `${options.publicUrl}/problems/`,
+    trustedProxies: options.trustedProxies,
+    observer: options.observer,
+    limits: options.limits,
+    failurePage: (request, reply, error) =>
+      wantsPage(request) ? sendFailurePage(reply, error, assets.urls) : undefined,
   });
   const { app, routes } = listener;
   const countdowns = new Countdowns({ demos, log, ...options.countdowns });
@@ -54,10 +62,26 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     listener.drain();
     countdowns.stop();
   };
-  return { app, drain, listen: (address) => listener.listen(address), close: (graceMs) => { drain(); return listener.close(graceMs); } };
+  return {
+    app,
+    drain,
+    listen: (address) => listener.listen(address),
+    close: (graceMs) => {
+      drain();
+      return listener.close(graceMs);
+    },
+  };
 }
 
-async function addRoutes(app: App, options: ServerOptions, { countdowns, assets, routes }: { readonly countdowns: Countdowns; readonly assets: Assets; readonly routes: RouteTable }): Promise<void> {
+async function addRoutes(
+  app: App,
+  options: ServerOptions,
+  {
+    countdowns,
+    assets,
+    routes,
+  }: { readonly countdowns: Countdowns; readonly assets: Assets; readonly routes: RouteTable },
+): Promise<void> {
   const { demos, log } = options;
   const check = keyCheck(options.apiKeys);
   const context: RouteContext = { demos, subjectOf, refusal: (request) => routes.refusal(request) };

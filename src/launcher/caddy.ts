@@ -9,7 +9,10 @@ export interface LaunchedCaddy extends AsyncDisposable {
 }
 
 /** An empty Caddy with its admin API on loopback. It starts without any site: the proxy port's engine writes that. */
-export async function launchCaddy(options: { readonly dir: string; readonly adminPort?: number }): Promise<LaunchedCaddy> {
+export async function launchCaddy(options: {
+  readonly dir: string;
+  readonly adminPort?: number;
+}): Promise<LaunchedCaddy> {
   const adminPort = options.adminPort ?? (await freePort());
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   const config = join(options.dir, 'caddy.json');

@@ -24,7 +24,9 @@ const PATH = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin'
 
 /** The program's full path, undefined when it is not installed. Looks into the sbin folders too, which a user's PATH often lacks. */
 export function findProgram(name: string): string | undefined {
-  return PATH.split(delimiter).map((folder) => join(folder, name)).find((path) => existsSync(path));
+  return PATH.split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((path) => existsSync(path));
 }
 
 /**
@@ -44,7 +46,8 @@ export class ChildServer implements AsyncDisposable {
     this.#stopSignal = spec.stopSignal ?? 'SIGTERM';
     this.#saidUp = spec.saysUp === undefined;
     const guard = findProgram('setpriv');
-    const [command, args] = guard === undefined ? [program, spec.args] : [guard, ['--pdeathsig', 'KILL', program, ...spec.args]];
+    const [command, args] =
+      guard === undefined ? [program, spec.args] : [guard, ['--pdeathsig', 'KILL', program, ...spec.args]];
     this.#process = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, PATH, ...spec.env },
@@ -62,7 +65,9 @@ export class ChildServer implements AsyncDisposable {
     }
     this.exited = new Promise((resolve) => {
       this.#process.once('error', (error) => resolve(describeError(error)));
-      this.#process.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`));
+      this.#process.once('exit', (code, signal) =>
+        resolve(signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`),
+      );
     });
   }
 
@@ -70,15 +75,21 @@ export class ChildServer implements AsyncDisposable {
   static async start(spec: ChildServerSpec): Promise<ChildServer> {
     const program = spec.command.includes('/') ? spec.command : findProgram(spec.command);
     if (program === undefined) {
-      throw new TryItNowError('child_failed', `${spec.name} cannot be started: the program ${spec.command} is not installed; \`make setup\` installs it`);
+      throw new TryItNowError(
+        'child_failed',
+        `${spec.name} cannot be started: the program ${spec.command} is not installed; \`make setup\` installs it`,
+      );
     }
     const child = new ChildServer(spec, program);
     const timeoutMs = spec.startTimeoutMs ?? 15_000;
     const giveUp = AbortSignal.timeout(timeoutMs);
     const ended: { how?: string } = {};
-    const exited = child.exited.then((how) => { ended.how = how; });
+    const exited = child.exited.then((how) => {
+      ended.how = how;
+    });
     while (ended.how === undefined && !giveUp.aborted) {
-      if (child.#saidUp && (await (spec.isUp?.() ?? Promise.resolve(true)).catch(() => false)) && child.alive) return child;
+      if (child.#saidUp && (await (spec.isUp?.() ?? Promise.resolve(true)).catch(() => false)) && child.alive)
+        return child;
       await Promise.race([sleep(20), exited]);
     }
     const why = ended.how ?? `no answer within ${timeoutMs} ms`;

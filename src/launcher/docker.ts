@@ -29,8 +29,18 @@ export async function launchDocker(options: { readonly dir: string }): Promise<L
     name: 'Docker',
     command: 'dockerd',
     args: [
-      '--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'docker.pid'),
-      '--host', `unix://${socketPath}`, '--bridge', 'none', '--log-level', 'warn',
+      '--data-root',
+      join(dir, 'data'),
+      '--exec-root',
+      join(dir, 'exec'),
+      '--pidfile',
+      join(dir, 'docker.pid'),
+      '--host',
+      `unix://${socketPath}`,
+      '--bridge',
+      'none',
+      '--log-level',
+      'warn',
     ],
     isUp: () => engineAnswers(socketPath),
     startTimeoutMs: 30_000,
@@ -57,9 +67,11 @@ async function putBack(table: string, before: readonly string[]): Promise<void> 
   const chains = added.map((line) => DOCKER_CHAIN.exec(line)?.[1]).filter((chain) => chain !== undefined);
   for (const line of added) {
     const jump = /^-A (\S+) .*-j (\S+)$/.exec(line);
-    if (jump !== null && !chains.includes(jump[1] ?? '') && chains.includes(jump[2] ?? '')) await iptables('-t', table, '-D', ...line.split(' ').slice(1));
+    if (jump !== null && !chains.includes(jump[1] ?? '') && chains.includes(jump[2] ?? ''))
+      await iptables('-t', table, '-D', ...line.split(' ').slice(1));
   }
   for (const chain of chains) await iptables('-t', table, '-F', chain);
   for (const chain of chains) await iptables('-t', table, '-X', chain);
-  if (table === 'filter' && added.includes('-P FORWARD DROP') && before.includes('-P FORWARD ACCEPT')) await iptables('-P', 'FORWARD', 'ACCEPT');
+  if (table === 'filter' && added.includes('-P FORWARD DROP') && before.includes('-P FORWARD ACCEPT'))
+    await iptables('-P', 'FORWARD', 'ACCEPT');
 }

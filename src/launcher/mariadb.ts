@@ -27,12 +27,29 @@ const LOG_FILE_SIZE = '64M';
 
 /** Every database here is thrown away within hours: nothing waits for a disk, and memory is kept for the instances. */
 const SETTINGS: readonly string[] = [
-  '--skip-networking', '--unix-socket=OFF', '--skip-log-bin', '--skip-name-resolve', '--local-infile=OFF', '--performance-schema=OFF', '--event-scheduler=OFF',
-  '--innodb-flush-log-at-trx-commit=2', '--innodb-use-native-aio=0', '--innodb-buffer-pool-size=64M', `--innodb-log-file-size=${LOG_FILE_SIZE}`,
-  '--innodb-stats-persistent=0', '--innodb-buffer-pool-dump-at-shutdown=OFF', '--innodb-buffer-pool-load-at-startup=OFF',
-  '--aria-pagecache-buffer-size=8M', '--key-buffer-size=1M', '--max-allowed-packet=64M', '--character-set-server=utf8mb4',
+  '--skip-networking',
+  '--unix-socket=OFF',
+  '--skip-log-bin',
+  '--skip-name-resolve',
+  '--local-infile=OFF',
+  '--performance-schema=OFF',
+  '--event-scheduler=OFF',
+  '--innodb-flush-log-at-trx-commit=2',
+  '--innodb-use-native-aio=0',
+  '--innodb-buffer-pool-size=64M',
+  `--innodb-log-file-size=${LOG_FILE_SIZE}`,
+  '--innodb-stats-persistent=0',
+  '--innodb-buffer-pool-dump-at-shutdown=OFF',
+  '--innodb-buffer-pool-load-at-startup=OFF',
+  '--aria-pagecache-buffer-size=8M',
+  '--key-buffer-size=1M',
+  '--max-allowed-packet=64M',
+  '--character-set-server=utf8mb4',
   // A connection costs nothing until it is made; see MAX_USER_CONNECTIONS in the databases' engine for an instance's share.
-  '--max-connections=2000', '--back-log=200', '--table-open-cache=2000', '--wait-timeout=28800',
+  '--max-connections=2000',
+  '--back-log=200',
+  '--table-open-cache=2000',
+  '--wait-timeout=28800',
 ];
 
 /**
@@ -41,7 +58,12 @@ const SETTINGS: readonly string[] = [
  */
 export async function launchMariadb(options: { readonly dir: string }): Promise<LaunchedMariadb> {
   const { dir } = options;
-  const paths = { data: join(dir, 'data'), socket: join(dir, 'socket', 'mariadb.sock'), own: join(dir, 'own'), passwordFile: join(dir, 'password') };
+  const paths = {
+    data: join(dir, 'data'),
+    socket: join(dir, 'socket', 'mariadb.sock'),
+    own: join(dir, 'own'),
+    passwordFile: join(dir, 'password'),
+  };
   const account = await serverAccount();
   // The server's account must be able to pass through, not to look around.
   await mkdir(dir, { recursive: true });
@@ -61,13 +83,26 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
     name: 'MariaDB',
     command,
     args: [
-      ...args, '--no-defaults', `--datadir=${paths.data}`, `--socket=${paths.socket}`,
-      `--pid-file=${join(paths.own, 'mariadb.pid')}`, `--init-file=${initFile}`, `--tmpdir=${paths.own}`, ...SETTINGS,
+      ...args,
+      '--no-defaults',
+      `--datadir=${paths.data}`,
+      `--socket=${paths.socket}`,
+      `--pid-file=${join(paths.own, 'mariadb.pid')}`,
+      `--init-file=${initFile}`,
+      `--tmpdir=${paths.own}`,
+      ...SETTINGS,
     ],
     saysUp: 'ready for connections',
     startTimeoutMs: 30_000,
   });
-  return { socketPath: paths.socket, user: 'root', password, passwordFile: paths.passwordFile, server, [Symbol.asyncDispose]: () => server.stop() };
+  return {
+    socketPath: paths.socket,
+    user: 'root',
+    password,
+    passwordFile: paths.passwordFile,
+    server,
+    [Symbol.asyncDispose]: () => server.stop(),
+  };
 }
 
 interface Account {
@@ -79,10 +114,16 @@ interface Account {
 async function serverAccount(): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   try {
-    const [uid, gid] = await Promise.all(['-u', '-g'].map(async (flag) => Number((await run('id', [flag, SERVER_ACCOUNT])).stdout)));
+    const [uid, gid] = await Promise.all(
+      ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, SERVER_ACCOUNT])).stdout)),
+    );
     return { uid: uid ?? NaN, gid: gid ?? NaN };
   } catch (error) {
-    throw new TryItNowError('child_failed', `MariaDB cannot be started: it does not run as root, and this host has no account ${SERVER_ACCOUNT}; \`make setup\` installs mariadb-server, which makes one`, { cause: error });
+    throw new TryItNowError(
+      'child_failed',
+      `MariaDB cannot be started: it does not run as root, and this host has no account ${SERVER_ACCOUNT}; \`make setup\` installs mariadb-server, which makes one`,
+      { cause: error },
+    );
   }
 }
 
@@ -101,16 +142,30 @@ function commandAs(account: Account | undefined): readonly [string, ...string[]]
 /** Into a folder beside, then renamed: a half-installed one is never taken for a whole one. */
 async function install(dir: string, data: string, account: Account | undefined): Promise<void> {
   const program = findProgram('mariadb-install-db');
-  if (program === undefined) throw new TryItNowError('child_failed', 'MariaDB cannot be started: the program mariadb-install-db is not installed; `make setup` installs it');
+  if (program === undefined)
+    throw new TryItNowError(
+      'child_failed',
+      'MariaDB cannot be started: the program mariadb-install-db is not installed; `make setup` installs it',
+    );
   const fresh = join(dir, 'data.new');
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { mode: 0o700 });
   if (account !== undefined) await chown(fresh, account.uid, account.gid);
   try {
-    await run(program, [
-      '--no-defaults', ...(account === undefined ? [] : [`--user=${SERVER_ACCOUNT}`]), `--datadir=${fresh}`, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve',
-      `--innodb-log-file-size=${LOG_FILE_SIZE}`, '--innodb-use-native-aio=0',
-    ], { timeout: 60_000 });
+    await run(
+      program,
+      [
+        '--no-defaults',
+        ...(account === undefined ? [] : [`--user=${SERVER_ACCOUNT}`]),
+        `--datadir=${fresh}`,
+        '--auth-root-authentication-method=normal',
+        '--skip-test-db',
+        '--skip-name-resolve',
+        `--innodb-log-file-size=${LOG_FILE_SIZE}`,
+        '--innodb-use-native-aio=0',
+      ],
+      { timeout: 60_000 },
+    );
   } catch (error) {
     throw new TryItNowError('child_failed', `mariadb-install-db could not make ${data}`, { cause: error });
   }

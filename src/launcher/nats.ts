@@ -9,7 +9,11 @@ export interface LaunchedNats extends AsyncDisposable {
 }
 
 /** A NATS server with JetStream on loopback, its streams under `dir`. */
-export async function launchNats(options: { readonly dir: string; readonly port?: number; readonly monitorPort?: number }): Promise<LaunchedNats> {
+export async function launchNats(options: {
+  readonly dir: string;
+  readonly port?: number;
+  readonly monitorPort?: number;
+}): Promise<LaunchedNats> {
   const port = options.port ?? (await freePort());
   const monitorPort = options.monitorPort ?? (await freePort());
   const monitorUrl = `http://127.0.0.1:${monitorPort}`;

@@ -31,7 +31,9 @@ it('a port is reserved once, until it is given back', async () => {
 
 it('a port is reserved for everybody on this host, until the process that has it is dead', async () => {
   const script = `const { freePort } = await import('${BUILT}'); console.log(await freePort()); setInterval(() => {}, 1_000);`;
-  const other = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const other = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   try {
     const [line] = (await once(other.stdout, 'data')) as [Buffer];
     const port = Number(line);

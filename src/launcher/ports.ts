@@ -22,7 +22,10 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
     if ((await isFree(port, host)) && (await isFreeForUdp(port, host))) return port;
     await reservation[Symbol.asyncDispose]();
   }
-  throw new TryItNowError('port_taken', `no port from ${DRAW_FROM} to ${DRAW_BELOW - 1} is free on ${host}; end some of the programs that listen there`);
+  throw new TryItNowError(
+    'port_taken',
+    `no port from ${DRAW_FROM} to ${DRAW_BELOW - 1} is free on ${host}; end some of the programs that listen there`,
+  );
 }
 
 /**
@@ -32,10 +35,18 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
 export async function reservePort(port: number): Promise<AsyncDisposable | undefined> {
   const mark = createServer().unref();
   return new Promise((resolve, reject) => {
-    mark.once('error', (error: NodeJS.ErrnoException) => { if (error.code === 'EADDRINUSE') resolve(undefined); else reject(error); });
-    mark.listen({ path: `\0try-it-now-port-${port}`, exclusive: true }, () => resolve({
-      [Symbol.asyncDispose]: () => new Promise((closed) => { mark.close(() => closed()); }),
-    }));
+    mark.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    mark.listen({ path: `\0try-it-now-port-${port}`, exclusive: true }, () =>
+      resolve({
+        [Symbol.asyncDispose]: () =>
+          new Promise((closed) => {
+            mark.close(() => closed());
+          }),
+      }),
+    );
   });
 }
 
@@ -55,7 +66,10 @@ export async function isFree(port: number, host = '127.0.0.1'): Promise<boolean>
 async function isFreeForUdp(port: number, host: string): Promise<boolean> {
   const socket = createSocket('udp4');
   return new Promise((resolve) => {
-    socket.once('error', () => { socket.close(); resolve(false); });
+    socket.once('error', () => {
+      socket.close();
+      resolve(false);
+    });
     socket.bind({ port, address: host, exclusive: true }, () => socket.close(() => resolve(true)));
   });
 }
@@ -64,7 +78,14 @@ async function isFreeForUdp(port: number, host: string): Promise<boolean> {
 export async function answers(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host, timeout: 500 });
-    socket.once('connect', () => { socket.destroy(); resolve(true); });
-    for (const event of ['error', 'timeout'] as const) socket.once(event, () => { socket.destroy(); resolve(false); });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    for (const event of ['error', 'timeout'] as const)
+      socket.once(event, () => {
+        socket.destroy();
+        resolve(false);
+      });
   });
 }

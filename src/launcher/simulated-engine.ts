@@ -11,7 +11,9 @@ export interface LaunchedSimulatedEngine extends AsyncDisposable {
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** Simulated containers in a process of their own, which end with it; servers find it by SIMULATED_SOCKET. */
-export async function launchSimulatedEngine(options: { readonly socketPath: string }): Promise<LaunchedSimulatedEngine> {
+export async function launchSimulatedEngine(options: {
+  readonly socketPath: string;
+}): Promise<LaunchedSimulatedEngine> {
   const { socketPath } = options;
   const server = await ChildServer.start({
     name: 'the simulated engine',

@@ -20,11 +20,15 @@ it('starts a part again when it ends by itself, and lets it be when stopped', as
   const port = await freePort();
   const started: ChildServer[] = [];
   const events: string[] = [];
-  const supervised = await supervise('Valkey', async () => {
-    const launched = await launchValkey({ dir, port });
-    started.push(launched.server);
-    return launched;
-  }, { onLost: (name) => events.push(`${name} lost`), onRestored: (name) => events.push(`${name} restored`) });
+  const supervised = await supervise(
+    'Valkey',
+    async () => {
+      const launched = await launchValkey({ dir, port });
+      started.push(launched.server);
+      return launched;
+    },
+    { onLost: (name) => events.push(`${name} lost`), onRestored: (name) => events.push(`${name} restored`) },
+  );
   try {
     started[0]?.signal('SIGKILL');
     await eventually(() => expect(events).toEqual(['Valkey lost', 'Valkey restored']));

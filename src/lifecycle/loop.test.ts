@@ -5,7 +5,14 @@ import { Loop } from './loop.ts';
 
 function capture() {
   const lines: string[] = [];
-  const log = pino({ level: 'info' }, { write: (line: string) => { lines.push((JSON.parse(line) as { msg: string }).msg); } });
+  const log = pino(
+    { level: 'info' },
+    {
+      write: (line: string) => {
+        lines.push((JSON.parse(line) as { msg: string }).msg);
+      },
+    },
+  );
   return { log, lines };
 }
 
@@ -58,7 +65,9 @@ describe('Loop', () => {
     loop.start();
     await eventually(() => expect(rounds).toBe(1));
     loop.nudge();
-    await new Promise((resolve) => { setImmediate(resolve); });
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
     expect(rounds).toBe(1);
     loop.retryNow();
     await eventually(() => expect(rounds).toBe(2));
@@ -83,7 +92,9 @@ describe('Loop', () => {
     let rounds = 0;
     const loop = new Loop({ name: 'test', intervalMs: 1, unwindMs: 50, log }, () => {
       rounds += 1;
-      return new Promise<void>((resolve) => { finish = resolve; });
+      return new Promise<void>((resolve) => {
+        finish = resolve;
+      });
     });
     loop.start();
     await eventually(() => expect(rounds).toBe(1));

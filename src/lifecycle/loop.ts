@@ -60,7 +60,8 @@ export class Loop {
     const { name, unwindMs = UNWIND_MS, log } = this.#options;
     const ended = new AbortController();
     const patience = sleep(unwindMs, ended.signal).then(() => ended.signal.aborted);
-    if (!(await Promise.race([this.#running.then(() => true), patience]))) log.warn({ loop: name, unwindMs }, 'Loop does not stop; its last round is left behind');
+    if (!(await Promise.race([this.#running.then(() => true), patience])))
+      log.warn({ loop: name, unwindMs }, 'Loop does not stop; its last round is left behind');
     ended.abort();
   }
 
@@ -81,10 +82,14 @@ export class Loop {
       } catch (error) {
         if (stopped()) return;
         failures += 1;
-        if (failures === 1) log.error({ loop: name, err: error, reason: describeError(error) }, 'Loop failed; trying again with backoff');
+        if (failures === 1)
+          log.error({ loop: name, err: error, reason: describeError(error) }, 'Loop failed; trying again with backoff');
       }
       if (stopped()) return;
-      const pause = failures === 0 ? intervalMs * (0.9 + 0.2 * random()) : backoffMs(failures, { baseMs: Math.min(intervalMs, RETRY.baseMs), maxMs: RETRY.maxMs, random });
+      const pause =
+        failures === 0
+          ? intervalMs * (0.9 + 0.2 * random())
+          : backoffMs(failures, { baseMs: Math.min(intervalMs, RETRY.baseMs), maxMs: RETRY.maxMs, random });
       // A nudge must not cut a failing loop's backoff short, or a busy system would hammer what is down.
       await sleep(pause, failures === 0 ? this.#wake.signal : this.#backoff.signal);
       const gapMs = minGapMs - (performance.now() - startedAt);

@@ -14,20 +14,31 @@ export async function abandon(
   switch (task.kind) {
     case 'provision': {
       await giveUpTicket(parts, task);
-      const pauseMs = unseen ? (await parts.arrivals.recordFailure(task.template, parts.catalogue.version(task.template) ?? '')).pauseMs : undefined;
-      parts.log.error({ instance: task.id, template: task.template, pauseMs, reason }, 'Provision given up; its room is free for another instance');
+      const pauseMs = unseen
+        ? (await parts.arrivals.recordFailure(task.template, parts.catalogue.version(task.template) ?? '')).pauseMs
+        : undefined;
+      parts.log.error(
+        { instance: task.id, template: task.template, pauseMs, reason },
+        'Provision given up; its room is free for another instance',
+      );
       return;
     }
     case 'cleanup': {
       const view = await parts.takes.find(task.id);
       if (view?.instance.state === 'releasing') await parts.departures.quarantine(view.instance, reason);
-      parts.log.error({ instance: task.id, reason }, 'Cleanup given up; the instance is quarantined and tried again later');
+      parts.log.error(
+        { instance: task.id, reason },
+        'Cleanup given up; the instance is quarantined and tried again later',
+      );
     }
   }
 }
 
 /** The record first, if a worker died over it: a ticket still finds what its record left, a record finds no ticket. */
-export async function giveUpTicket(parts: ReleaseParts & { readonly arrivals: Arrivals; readonly takes: Takes }, { template, id }: { readonly template: string; readonly id: string }): Promise<void> {
+export async function giveUpTicket(
+  parts: ReleaseParts & { readonly arrivals: Arrivals; readonly takes: Takes },
+  { template, id }: { readonly template: string; readonly id: string },
+): Promise<void> {
   const view = await parts.takes.find(id);
   if (view !== undefined) await sendAway(parts, view.instance, 'provision_failed', { from: ['warming'] });
   await parts.arrivals.cancelTicket(template, id);

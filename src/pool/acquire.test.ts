@@ -56,21 +56,45 @@ async function bench(dead: readonly number[]): Promise<Bench> {
   const views = await store.takes.findMany(ids);
   const instances = ids.flatMap((id) => views.get(id)?.instance ?? []);
   for (const [at, { id, container, port }] of instances.entries()) {
-    if (!dead.includes(at)) await runtime.start({ name: container, instanceId: id, template: tiny, hostPort: port ?? 0, env: {} }, new AbortController().signal);
+    if (!dead.includes(at))
+      await runtime.start(
+        { name: container, instanceId: id, template: tiny, hostPort: port ?? 0, env: {} },
+        new AbortController().signal,
+      );
   }
   const log = new LogBook();
   const metrics = new Metrics({ templates: ['tiny'], version: 'test' });
   return {
-    log, metrics, instances,
+    log,
+    metrics,
+    instances,
     parts: {
-      catalogue: new Catalogue([tiny]), takes: store.takes, departures: store.departures, queue, observer: metrics, log, deliveryCheck: new DeliveryCheck(new HttpProbe()),
-      address: { baseDomain: 'localhost', scheme: 'http', port: undefined }, runtime, node: { name: 'node0' }, onDemand: () => undefined,
+      catalogue: new Catalogue([tiny]),
+      takes: store.takes,
+      departures: store.departures,
+      queue,
+      observer: metrics,
+      log,
+      deliveryCheck: new DeliveryCheck(new HttpProbe()),
+      address: { baseDomain: 'localhost', scheme: 'http', port: undefined },
+      runtime,
+      node: { name: 'node0' },
+      onDemand: () => undefined,
     },
-    counted: async () => (await store.valkey.mget(keys.hourlyRate(SUBJECT), keys.dailyRate(SUBJECT))).map((text) => (text === null ? null : Number(text))),
+    counted: async () =>
+      (await store.valkey.mget(keys.hourlyRate(SUBJECT), keys.dailyRate(SUBJECT))).map((text) =>
+        text === null ? null : Number(text),
+      ),
   };
 }
 
-const click = (overrides: Partial<AcquireRequest> = {}): AcquireRequest => ({ template: undefined, subject: SUBJECT, owner: 'visitor', idempotencyKey: 'k', ...overrides });
+const click = (overrides: Partial<AcquireRequest> = {}): AcquireRequest => ({
+  template: undefined,
+  subject: SUBJECT,
+  owner: 'visitor',
+  idempotencyKey: 'k',
+  ...overrides,
+});
 const stateOf = async (id: string | undefined) => (await store.takes.find(id ?? ''))?.instance;
 
 it('hands a living one out at once', async () => {
@@ -89,7 +113,11 @@ it('replaces a dead one under the same key, counts once, and has it taken down',
   await eventually(() => expect(handlers.ids()).toContain(instances[0]?.id));
   expect(log.lines.map(({ level, fields }) => [level, fields['instance']])).toEqual([['warn', instances[0]?.id]]);
   const text = await metrics.text();
-  for (const line of ['takes_total{template="tiny",outcome="replaced"} 1', 'takes_total{template="tiny",outcome="taken"} 1', 'releases_total{template="tiny",reason="container_lost"} 1']) {
+  for (const line of [
+    'takes_total{template="tiny",outcome="replaced"} 1',
+    'takes_total{template="tiny",outcome="taken"} 1',
+    'releases_total{template="tiny",reason="container_lost"} 1',
+  ]) {
     expect(text).toContain(`try_it_now_${line}`);
   }
 });
@@ -127,7 +155,8 @@ it('asks whoever meets two to come again, at no cost', async () => {
   const { parts, instances, counted } = await bench([0, 1]);
   await expect(acquire(parts, click())).rejects.toMatchObject({ code: 'pool_empty', retryAfterMs: 2_000 });
   expect(await counted()).toEqual([0, 0]);
-  for (const { id } of instances.slice(0, 2)) expect(await stateOf(id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
+  for (const { id } of instances.slice(0, 2))
+    expect(await stateOf(id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
   expect(await acquire(parts, click())).toMatchObject({ id: instances[2]?.id });
 });
 

@@ -47,7 +47,8 @@ const EMPTY_RETRY_MS = 2_000;
  */
 export async function acquire(parts: AcquireParts, request: AcquireRequest): Promise<Acquired> {
   const template = request.template === undefined ? parts.catalogue.default : parts.catalogue.get(request.template);
-  if (template === undefined) throw new TryItNowError('unknown_template', `there is no template named "${request.template ?? ''}"`);
+  if (template === undefined)
+    throw new TryItNowError('unknown_template', `there is no template named "${request.template ?? ''}"`);
 
   const startedAt = performance.now();
   const found = await aliveOne(parts, request, template);
@@ -77,13 +78,25 @@ interface Taken {
 }
 
 /** Throws when there was nothing to take. */
-async function take(parts: AcquireParts, request: AcquireRequest, template: Template, replacing: string | undefined): Promise<Taken> {
+async function take(
+  parts: AcquireParts,
+  request: AcquireRequest,
+  template: Template,
+  replacing: string | undefined,
+): Promise<Taken> {
   const { takes, observer, onDemand } = parts;
   const { subject, owner, idempotencyKey } = request;
   const startedAt = performance.now();
   let outcome: TakeOutcome;
   try {
-    outcome = await takes.take({ template, subject, owner, idempotencyKey, ttlMs: template.ttl.defaultMs, ...(replacing === undefined ? {} : { replacing }) });
+    outcome = await takes.take({
+      template,
+      subject,
+      owner,
+      idempotencyKey,
+      ttlMs: template.ttl.defaultMs,
+      ...(replacing === undefined ? {} : { replacing }),
+    });
   } catch (error) {
     observer.take(template.name, 'error', performance.now() - startedAt);
     throw error;
@@ -92,14 +105,21 @@ async function take(parts: AcquireParts, request: AcquireRequest, template: Temp
   const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
   if (outcome.kind === 'taken' || outcome.kind === 'empty') onDemand();
   if (outcome.kind === 'limited') observer.limited(template.name, outcome.window);
-  const alive = handedOut === undefined || (await isAlive(parts, template, handedOut)) || (handedOut.kind === 'again' && !(await isLost(parts, handedOut)));
+  const alive =
+    handedOut === undefined ||
+    (await isAlive(parts, template, handedOut)) ||
+    (handedOut.kind === 'again' && !(await isLost(parts, handedOut)));
   observer.take(template.name, alive ? outcome.kind : 'replaced', tookMs);
   if (handedOut === undefined) throw refusal(template, outcome as Exclude<TakeOutcome, HandedOut>);
   if (!alive) await sendDeadAway(parts, template, handedOut);
   return { outcome: handedOut, alive };
 }
 
-async function isAlive({ deliveryCheck, observer }: AcquireParts, template: Template, { upstream }: HandedOut): Promise<boolean> {
+async function isAlive(
+  { deliveryCheck, observer }: AcquireParts,
+  template: Template,
+  { upstream }: HandedOut,
+): Promise<boolean> {
   const startedAt = performance.now();
   const alive = await deliveryCheck.isAlive(upstream);
   observer.deliveryChecked(template.name, performance.now() - startedAt);
@@ -112,38 +132,70 @@ async function isLost(parts: AcquireParts, { id }: HandedOut): Promise<boolean> 
     const view = await parts.takes.find(id);
     return view !== undefined && (await hasEnded(parts, view.instance));
   } catch (error) {
-    parts.log.debug({ instance: id, reason: describeError(error) }, 'Nobody can say whether an instance that does not answer still runs; its visitor keeps it');
+    parts.log.debug(
+      { instance: id, reason: describeError(error) },
+      'Nobody can say whether an instance that does not answer still runs; its visitor keeps it',
+    );
     return false;
   }
 }
 
 async function sendDeadAway(parts: AcquireParts, template: Template, { id, upstream }: HandedOut): Promise<void> {
-  parts.log.warn({ instance: id, template: template.name, upstream }, 'A dead instance was about to be handed out; it is replaced');
+  parts.log.warn(
+    { instance: id, template: template.name, upstream },
+    'A dead instance was about to be handed out; it is replaced',
+  );
   const view = await parts.takes.find(id);
   if (view !== undefined) await sendAway(parts, view.instance, 'container_lost', { from: ['assigned'] });
 }
 
-function acquired({ address }: AcquireParts, template: Template, { kind, id, label, deadlineMs, ttlMs }: HandedOut): Acquired {
-  return { id, template: template.name, url: instanceUrl(address, label), expiresAtMs: deadlineMs, ttlMs, again: kind === 'again' };
+function acquired(
+  { address }: AcquireParts,
+  template: Template,
+  { kind, id, label, deadlineMs, ttlMs }: HandedOut,
+): Acquired {
+  return {
+    id,
+    template: template.name,
+    url: instanceUrl(address, label),
+    expiresAtMs: deadlineMs,
+    ttlMs,
+    again: kind === 'again',
+  };
 }
 
 function refusal(template: Template, outcome: Exclude<TakeOutcome, HandedOut>): TryItNowError {
   switch (outcome.kind) {
-    case 'empty': return empty(template);
+    case 'empty':
+      return empty(template);
     case 'limited': {
       const { window, retryAfterMs } = outcome;
-      return new TryItNowError(`${window}_limit`, `this address has had its share of instances for ${window === 'hourly' ? 'this hour' : 'today'}`, { retryAfterMs });
+      return new TryItNowError(
+        `${window}_limit`,
+        `this address has had its share of instances for ${window === 'hourly' ? 'this hour' : 'today'}`,
+        { retryAfterMs },
+      );
     }
     case 'paused': {
       const { retryAfterMs, reason } = outcome;
       const message = `"${template.name}" is paused by its operators; nothing is handed out for the moment${reason === undefined ? '' : `: ${reason}`}`;
-      return new TryItNowError('pool_paused', message, { retryAfterMs, ...(reason === undefined ? {} : { details: { reason } }) });
+      return new TryItNowError('pool_paused', message, {
+        retryAfterMs,
+        ...(reason === undefined ? {} : { details: { reason } }),
+      });
     }
     case 'key_reused':
-      return new TryItNowError('idempotency_mismatch', `this idempotency key already stands for an instance of another template than "${template.name}"`);
+      return new TryItNowError(
+        'idempotency_mismatch',
+        `this idempotency key already stands for an instance of another template than "${template.name}"`,
+      );
   }
 }
 
 function empty(template: Template): TryItNowError {
-  return new TryItNowError('pool_empty', `no instance of "${template.name}" is ready right now; more are being prepared`, { retryAfterMs: EMPTY_RETRY_MS });
+  return new TryItNowError(
+    'pool_empty',
+    `no instance of "${template.name}" is ready right now; more are being prepared`,
+    { retryAfterMs: EMPTY_RETRY_MS },
+  );
 }

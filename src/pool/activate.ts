@@ -29,19 +29,43 @@ const IDENTITY_TIMEOUT_MS = 10_000;
 const QUOTED = 500;
 
 /** Runs the template's activation hook, if it has one. Throws activation_failed with what the hook said. */
-export async function activate(parts: CallParts, template: Template, reach: Reach, identity: Identity, signal: AbortSignal): Promise<void> {
+export async function activate(
+  parts: CallParts,
+  template: Template,
+  reach: Reach,
+  identity: Identity,
+  signal: AbortSignal,
+): Promise<void> {
   const { activation } = template;
   if (activation === undefined) return;
-  const said = await call(parts, activation, reach, { env: variables(identity), body: payload(identity), timeoutMs: activation.timeoutMs }, signal);
+  const said = await call(
+    parts,
+    activation,
+    reach,
+    { env: variables(identity), body: payload(identity), timeoutMs: activation.timeoutMs },
+    signal,
+  );
   if (said.ok) return;
-  throw new TryItNowError('activation_failed', `The activation hook of template ${template.name} (${describeCall(activation)}) failed in ${reach.container}: ${said.how}${quoted(said.output)}`);
+  throw new TryItNowError(
+    'activation_failed',
+    `The activation hook of template ${template.name} (${describeCall(activation)}) failed in ${reach.container}: ${said.how}${quoted(said.output)}`,
+  );
 }
 
 /** What the template's identity probe answers. Throws activation_failed when it does not answer. */
-export async function askIdentity(parts: CallParts, template: Template, probe: InstanceCall, reach: Reach, signal: AbortSignal): Promise<string> {
+export async function askIdentity(
+  parts: CallParts,
+  template: Template,
+  probe: InstanceCall,
+  reach: Reach,
+  signal: AbortSignal,
+): Promise<string> {
   const said = await call(parts, probe, reach, { env: {}, body: undefined, timeoutMs: IDENTITY_TIMEOUT_MS }, signal);
   if (said.ok) return said.output;
-  throw new TryItNowError('activation_failed', `The identity probe of template ${template.name} (${describeCall(probe)}) failed in ${reach.container}: ${said.how}${quoted(said.output)}`);
+  throw new TryItNowError(
+    'activation_failed',
+    `The identity probe of template ${template.name} (${describeCall(probe)}) failed in ${reach.container}: ${said.how}${quoted(said.output)}`,
+  );
 }
 
 interface Call {
@@ -50,14 +74,31 @@ interface Call {
   readonly timeoutMs: number;
 }
 
-async function call({ runtime, probe }: CallParts, what: InstanceCall, reach: Reach, { env, body, timeoutMs }: Call, signal: AbortSignal): Promise<{ readonly ok: boolean; readonly how: string; readonly output: string }> {
+async function call(
+  { runtime, probe }: CallParts,
+  what: InstanceCall,
+  reach: Reach,
+  { env, body, timeoutMs }: Call,
+  signal: AbortSignal,
+): Promise<{ readonly ok: boolean; readonly how: string; readonly output: string }> {
   try {
     if (what.kind === 'exec') {
-      const { exitCode, output } = await runtime.exec(reach.container, { command: what.command, env, timeoutMs }, signal);
+      const { exitCode, output } = await runtime.exec(
+        reach.container,
+        { command: what.command, env, timeoutMs },
+        signal,
+      );
       return { ok: exitCode === 0, how: `it ended with exit code ${exitCode}`, output };
     }
-    const answer = await probe.ask({ url: `${reach.origin}${what.path}`, timeoutMs, ...(body === undefined ? {} : { body }) }, signal);
-    return { ok: answer.status >= 200 && answer.status < 300, how: `it answered with status ${answer.status}`, output: answer.body };
+    const answer = await probe.ask(
+      { url: `${reach.origin}${what.path}`, timeoutMs, ...(body === undefined ? {} : { body }) },
+      signal,
+    );
+    return {
+      ok: answer.status >= 200 && answer.status < 300,
+      how: `it answered with status ${answer.status}`,
+      output: answer.body,
+    };
   } catch (error) {
     if (signal.aborted) throw error;
     return { ok: false, how: describeError(error), output: '' };
@@ -71,12 +112,14 @@ function variables({ instanceId, hostname, url, seed, database }: Identity): Rec
     TRY_IT_NOW_HOSTNAME: hostname,
     TRY_IT_NOW_URL: url,
     TRY_IT_NOW_SEED: seed,
-    ...(database === undefined ? {} : {
-      TRY_IT_NOW_DATABASE_SOCKET: database.socket,
-      TRY_IT_NOW_DATABASE_NAME: database.name,
-      TRY_IT_NOW_DATABASE_USER: database.user,
-      TRY_IT_NOW_DATABASE_PASSWORD: database.password,
-    }),
+    ...(database === undefined
+      ? {}
+      : {
+          TRY_IT_NOW_DATABASE_SOCKET: database.socket,
+          TRY_IT_NOW_DATABASE_NAME: database.name,
+          TRY_IT_NOW_DATABASE_USER: database.user,
+          TRY_IT_NOW_DATABASE_PASSWORD: database.password,
+        }),
   };
 }
 

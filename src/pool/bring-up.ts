@@ -5,7 +5,18 @@ import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import { activate, type Reach } from './activate.ts';
-import type { Arrivals, ContainerRuntime, ContainerSpec, DatabaseCredentials, Databases, Observer, Probe, Promotions, ProvisionMethod, ProvisionPhase } from './ports.ts';
+import type {
+  Arrivals,
+  ContainerRuntime,
+  ContainerSpec,
+  DatabaseCredentials,
+  Databases,
+  Observer,
+  Probe,
+  Promotions,
+  ProvisionMethod,
+  ProvisionPhase,
+} from './ports.ts';
 import type { Restorer } from './restore.ts';
 
 export interface BringUpParts {
@@ -46,7 +57,11 @@ export interface Attempt {
  * From the record to ready. Each step is noted, which also proves that the attempt is still the record's own: a superseded
  * one throws conflicting_change at its next step. `recovered`: the template had kept failing until now.
  */
-export async function bringUp(attempt: Attempt, begun: Instance, checkpoint: string | undefined): Promise<{ readonly recovered: boolean }> {
+export async function bringUp(
+  attempt: Attempt,
+  begun: Instance,
+  checkpoint: string | undefined,
+): Promise<{ readonly recovered: boolean }> {
   const { parts, template, signal } = attempt;
   const { arrivals, runtime, probe, address, node } = parts;
   const instance = await arrivals.allocatePort(begun);
@@ -61,9 +76,23 @@ export async function bringUp(attempt: Attempt, begun: Instance, checkpoint: str
     checkpoint === undefined ? startCold(attempt, spec, reach) : startRestored(attempt, spec, reach, checkpoint),
   ]);
   await arrivals.advance(instance, 'answering');
-  await judged(attempt, checkpoint, () => phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, {
-    instanceId: id, hostname: hostname(address, label), url: instanceUrl(address, label), seed: randomBytes(SEED_BYTES).toString('hex'), database,
-  }, signal)));
+  await judged(attempt, checkpoint, () =>
+    phase(attempt, 'activation', () =>
+      activate(
+        { runtime, probe },
+        template,
+        reach,
+        {
+          instanceId: id,
+          hostname: hostname(address, label),
+          url: instanceUrl(address, label),
+          seed: randomBytes(SEED_BYTES).toString('hex'),
+          database,
+        },
+        signal,
+      ),
+    ),
+  );
   await arrivals.advance(instance, 'activated');
   // Only now: nobody meets an instance that is not yet its own.
   await arrivals.publishHostname(instance);
@@ -83,7 +112,11 @@ async function throughProxy({ parts, signal }: Attempt, { origin }: Reach, path:
   } catch (error) {
     signal.throwIfAborted();
     await probe.untilOk({ url: `${origin}${path}`, timeoutMs: DIRECT_LOOK_MS }, signal);
-    throw new TryItNowError('proxy_unavailable', `${name}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}: ${describeError(error)}. Check Caddy and the discovery process.`, { cause: error });
+    throw new TryItNowError(
+      'proxy_unavailable',
+      `${name}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}: ${describeError(error)}. Check Caddy and the discovery process.`,
+      { cause: error },
+    );
   }
 }
 
@@ -91,8 +124,17 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
   const { parts, template, signal, startedAt } = attempt;
   const { restorer, catalogue, observer } = parts;
   const version = catalogue.version(template.name) ?? '';
-  const outcome = restorer === undefined ? 'untried' : await phase(attempt, 'restore', () => restorer.restore(template, version, checkpoint, spec, signal), (result) => result === 'restored');
-  const countFailure = (): void => observer.provision(template.name, 'criu_restore', 'failure', performance.now() - startedAt);
+  const outcome =
+    restorer === undefined
+      ? 'untried'
+      : await phase(
+          attempt,
+          'restore',
+          () => restorer.restore(template, version, checkpoint, spec, signal),
+          (result) => result === 'restored',
+        );
+  const countFailure = (): void =>
+    observer.provision(template.name, 'criu_restore', 'failure', performance.now() - startedAt);
   if (outcome === 'failed') countFailure();
   if (restorer !== undefined && outcome === 'restored') {
     attempt.method = 'criu_restore';
@@ -113,7 +155,11 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
  * A checkpoint has proved itself when what was restored from it could be activated. One of an app that was activated before
  * it was dumped never can: that counts against it, so that cold starts, or an earlier checkpoint, take its place.
  */
-async function judged({ parts, template, method, signal }: Attempt, checkpoint: string | undefined, activation: () => Promise<void>): Promise<void> {
+async function judged(
+  { parts, template, method, signal }: Attempt,
+  checkpoint: string | undefined,
+  activation: () => Promise<void>,
+): Promise<void> {
   const restorer = method === 'criu_restore' ? parts.restorer : undefined;
   try {
     await activation();
@@ -131,21 +177,32 @@ async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): P
 
 async function untilReady(attempt: Attempt, { origin }: Reach, timeoutMs: number): Promise<void> {
   const { parts, template, signal } = attempt;
-  await phase(attempt, 'readiness', () => parts.probe.untilOk({ url: `${origin}${template.readiness.path}`, timeoutMs }, signal));
+  await phase(attempt, 'readiness', () =>
+    parts.probe.untilOk({ url: `${origin}${template.readiness.path}`, timeoutMs }, signal),
+  );
 }
 
 async function createDatabase(attempt: Attempt, instance: Instance): Promise<DatabaseCredentials | undefined> {
   const { database } = instance;
   if (database === null) return undefined;
   const { databases, arrivals } = attempt.parts;
-  if (databases === undefined) throw new TryItNowError('database_unavailable', `The database ${database} is needed, but this node has no database server; set DATABASE_SOCKET`);
+  if (databases === undefined)
+    throw new TryItNowError(
+      'database_unavailable',
+      `The database ${database} is needed, but this node has no database server; set DATABASE_SOCKET`,
+    );
   const credentials = await phase(attempt, 'database', () => databases.create(database, attempt.template));
   await arrivals.advance(instance, 'database_created');
   return credentials;
 }
 
 /** Counts how long it took, unless `counts` finds that nothing was done. */
-async function phase<T>({ parts, template }: Attempt, name: ProvisionPhase, work: () => Promise<T>, counts: (result: T) => boolean = () => true): Promise<T> {
+async function phase<T>(
+  { parts, template }: Attempt,
+  name: ProvisionPhase,
+  work: () => Promise<T>,
+  counts: (result: T) => boolean = () => true,
+): Promise<T> {
   const startedAt = performance.now();
   const result = await work();
   if (counts(result)) parts.observer.provisionPhase(template.name, name, performance.now() - startedAt);
@@ -156,4 +213,3 @@ async function allOrFirstFailure<A, B>(work: readonly [Promise<A>, Promise<B>]):
   await Promise.allSettled(work);
   return Promise.all(work);
 }
-

@@ -8,7 +8,15 @@ import { newHostLabel, newInstanceId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import { templateVersion, type Catalogue, type Template } from '../domain/template.ts';
 import { activate, askIdentity, type Reach } from './activate.ts';
-import type { Checkpointing, CheckpointShelf, ContainerRuntime, ContainerSpec, Databases, Probe, Promotions } from './ports.ts';
+import type {
+  Checkpointing,
+  CheckpointShelf,
+  ContainerRuntime,
+  ContainerSpec,
+  Databases,
+  Probe,
+  Promotions,
+} from './ports.ts';
 
 export interface CheckpointParts {
   readonly catalogue: Catalogue;
@@ -44,7 +52,12 @@ const SEED_BYTES = 32;
  * dumps it. It has neither identity nor database then, so the dump holds nobody's. Throws checkpointing_unavailable,
  * unknown_template, and what its steps throw; whatever it started is gone when it returns.
  */
-export async function createCheckpoint(parts: CheckpointParts, name: string, onStep: OnStep, signal: AbortSignal): Promise<CheckpointMetadata> {
+export async function createCheckpoint(
+  parts: CheckpointParts,
+  name: string,
+  onStep: OnStep,
+  signal: AbortSignal,
+): Promise<CheckpointMetadata> {
   const { runtime, probe, shelf } = parts;
   const clock = parts.clock ?? systemClock;
   const template = requireTemplate(parts.catalogue, name);
@@ -58,7 +71,10 @@ export async function createCheckpoint(parts: CheckpointParts, name: string, onS
     onStep(`starting ${template.image}`);
     await runtime.start(spec, signal);
     onStep(`waiting until ${template.readiness.path} answers`);
-    await probe.untilOk({ url: `${reach.origin}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs }, signal);
+    await probe.untilOk(
+      { url: `${reach.origin}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs },
+      signal,
+    );
     for (const path of template.checkpoint.warmup) {
       onStep(`warming up ${path}`);
       await probe.untilOk({ url: `${reach.origin}${path}`, timeoutMs: template.readiness.timeoutMs }, signal);
@@ -69,7 +85,10 @@ export async function createCheckpoint(parts: CheckpointParts, name: string, onS
     await checkpointing.dump(spec.name, archive, { fileLocks: template.checkpoint.fileLocks });
     onStep('storing the archive');
     return await shelf.add(archive, {
-      template: template.name, templateVersion: templateVersion(template), host, fileLocks: template.checkpoint.fileLocks,
+      template: template.name,
+      templateVersion: templateVersion(template),
+      host,
+      fileLocks: template.checkpoint.fileLocks,
       createdAt: new Date(clock.now()).toISOString(),
     });
   } finally {
@@ -90,17 +109,29 @@ export interface Verification {
  * Restores two clones side by side, activates both and asks each who it is. Throws checkpoint_not_verified when the template
  * has no identity probe or both answer alike, and what the checks and the restores throw.
  */
-export async function verifyCheckpoint(parts: CheckpointParts, id: string, onStep: OnStep, signal: AbortSignal): Promise<Verification> {
+export async function verifyCheckpoint(
+  parts: CheckpointParts,
+  id: string,
+  onStep: OnStep,
+  signal: AbortSignal,
+): Promise<Verification> {
   const metadata = await parts.shelf.metadata(id);
   const template = requireTemplate(parts.catalogue, metadata.template);
   const { identity } = template;
   if (identity === undefined) {
-    throw new TryItNowError('checkpoint_not_verified', `Template ${template.name} has no identity probe, so nobody can tell whether two clones of checkpoint ${id} are each their own; give it one (identity: {http: /path} or {exec: [command]})`);
+    throw new TryItNowError(
+      'checkpoint_not_verified',
+      `Template ${template.name} has no identity probe, so nobody can tell whether two clones of checkpoint ${id} are each their own; give it one (identity: {http: /path} or {exec: [command]})`,
+    );
   }
   onStep('trying whether this host can dump and restore');
   const checkpointing = await requireCheckpointing(parts);
   onStep(`checking the archive of ${id}`);
-  const from = await parts.shelf.open(id, { template: template.name, templateVersion: templateVersion(template), host: await checkpointing.host(template) });
+  const from = await parts.shelf.open(id, {
+    template: template.name,
+    templateVersion: templateVersion(template),
+    host: await checkpointing.host(template),
+  });
   await parts.runtime.prepare([template]);
   await parts.databases?.prepare([template]);
 
@@ -110,13 +141,25 @@ export async function verifyCheckpoint(parts: CheckpointParts, id: string, onSte
     try {
       const startedAt = performance.now();
       await checkpointing.restore(spec, from, signal);
-      await parts.probe.untilOk({ url: `${reach.origin}${template.readiness.path}`, timeoutMs: RESTORED_READY_MS }, signal);
+      await parts.probe.untilOk(
+        { url: `${reach.origin}${template.readiness.path}`, timeoutMs: RESTORED_READY_MS },
+        signal,
+      );
       const restoreMs = performance.now() - startedAt;
       const label = newHostLabel();
-      await activate(parts, template, reach, {
-        instanceId: newInstanceId(), hostname: hostname(parts.address, label), url: instanceUrl(parts.address, label), seed: randomBytes(SEED_BYTES).toString('hex'),
-        database: database === undefined ? undefined : await parts.databases?.create(database, template),
-      }, signal);
+      await activate(
+        parts,
+        template,
+        reach,
+        {
+          instanceId: newInstanceId(),
+          hostname: hostname(parts.address, label),
+          url: instanceUrl(parts.address, label),
+          seed: randomBytes(SEED_BYTES).toString('hex'),
+          database: database === undefined ? undefined : await parts.databases?.create(database, template),
+        },
+        signal,
+      );
       return { restoreMs, identity: await askIdentity(parts, template, identity, reach, signal) };
     } finally {
       await removed(parts, () => parts.runtime.remove(spec.name));
@@ -128,20 +171,31 @@ export async function verifyCheckpoint(parts: CheckpointParts, id: string, onSte
   const [first, second] = await Promise.all(clones);
   if (first === undefined || second === undefined) throw new Error('two clones were asked for');
   if (first.identity === second.identity) {
-    throw new TryItNowError('checkpoint_not_verified', `Two clones of checkpoint ${id} gave the same answer to the identity probe of template ${template.name} (${JSON.stringify(first.identity.slice(0, 200))}), so the activation hook does not make an instance its own`);
+    throw new TryItNowError(
+      'checkpoint_not_verified',
+      `Two clones of checkpoint ${id} gave the same answer to the identity probe of template ${template.name} (${JSON.stringify(first.identity.slice(0, 200))}), so the activation hook does not make an instance its own`,
+    );
   }
   return { metadata, restoreMs: [first.restoreMs, second.restoreMs], identities: [first.identity, second.identity] };
 }
 
 /** Verifies, and has every node restore the template from it. The pool is replaced gradually. */
-export async function promoteCheckpoint(parts: CheckpointParts, id: string, onStep: OnStep, signal: AbortSignal): Promise<Verification & { readonly changed: boolean; readonly replaced: string | undefined }> {
+export async function promoteCheckpoint(
+  parts: CheckpointParts,
+  id: string,
+  onStep: OnStep,
+  signal: AbortSignal,
+): Promise<Verification & { readonly changed: boolean; readonly replaced: string | undefined }> {
   const verification = await verifyCheckpoint(parts, id, onStep, signal);
   onStep('promoting');
   return { ...verification, ...(await parts.promotions.promote(verification.metadata.template, id)) };
 }
 
 /** Removes checkpoints beyond the newest `keep` of each template, never one that is promoted or can be gone back to. Returns their ids. */
-export async function prunable(parts: Pick<CheckpointParts, 'shelf' | 'promotions'>, keep: number): Promise<readonly string[]> {
+export async function prunable(
+  parts: Pick<CheckpointParts, 'shelf' | 'promotions'>,
+  keep: number,
+): Promise<readonly string[]> {
   const kept = new Map<string, number>();
   const removable: string[] = [];
   for (const { id, metadata } of await parts.shelf.list()) {
@@ -156,7 +210,9 @@ export async function prunable(parts: Pick<CheckpointParts, 'shelf' | 'promotion
 }
 
 /** Checkpoints that the configuration names: copied in and promoted once, so that a later promotion by a person holds. One that is unsound is logged and left. */
-export async function promoteConfigured(parts: Pick<CheckpointParts, 'catalogue' | 'checkpointing' | 'shelf' | 'promotions' | 'log'>): Promise<void> {
+export async function promoteConfigured(
+  parts: Pick<CheckpointParts, 'catalogue' | 'checkpointing' | 'shelf' | 'promotions' | 'log'>,
+): Promise<void> {
   const { checkpointing } = parts;
   if (checkpointing === undefined) return;
   for (const template of parts.catalogue.all()) {
@@ -164,14 +220,26 @@ export async function promoteConfigured(parts: Pick<CheckpointParts, 'catalogue'
     if (file === undefined || !enabled) continue;
     try {
       const { id, template: madeFor } = await parts.shelf.adopt(file);
-      if (madeFor !== template.name) throw new TryItNowError('checkpoint_unfit', `${file} was made for template ${madeFor}, not for ${template.name}`);
+      if (madeFor !== template.name)
+        throw new TryItNowError(
+          'checkpoint_unfit',
+          `${file} was made for template ${madeFor}, not for ${template.name}`,
+        );
       // Refused here and now rather than at each restore: what was promoted before is better than cold starts everywhere.
-      await parts.shelf.open(id, { template: template.name, templateVersion: templateVersion(template), host: await checkpointing.host(template) });
+      await parts.shelf.open(id, {
+        template: template.name,
+        templateVersion: templateVersion(template),
+        host: await checkpointing.host(template),
+      });
       const { changed } = await parts.promotions.promote(template.name, id, 'configured');
-      if (changed) parts.log.info({ template: template.name, checkpoint: id, file }, 'Checkpoint of the configuration promoted');
+      if (changed)
+        parts.log.info({ template: template.name, checkpoint: id, file }, 'Checkpoint of the configuration promoted');
     } catch (error) {
       if (!(error instanceof TryItNowError) || error.code === 'store_unavailable') throw error;
-      parts.log.error({ template: template.name, file, code: error.code, reason: describeError(error) }, 'The checkpoint that the configuration names cannot be used; what was promoted before holds');
+      parts.log.error(
+        { template: template.name, file, code: error.code, reason: describeError(error) },
+        'The checkpoint that the configuration names cannot be used; what was promoted before holds',
+      );
     }
   }
 }
@@ -183,11 +251,18 @@ interface Tried {
 }
 
 /** Something that no record knows, so it carries its own end for the reconciler of a server that runs beside us. */
-async function tried({ node, databases, freePort, clock = systemClock }: CheckpointParts, template: Template, what: string): Promise<Tried> {
+async function tried(
+  { node, databases, freePort, clock = systemClock }: CheckpointParts,
+  template: Template,
+  what: string,
+): Promise<Tried> {
   const keepUntilMs = clock.now() + KEEP_MS;
   const hostPort = await freePort();
   if (what !== 'source' && template.database !== undefined && databases === undefined) {
-    throw new TryItNowError('database_unavailable', `Template ${template.name} has a database, but this node has no database server; set DATABASE_SOCKET`);
+    throw new TryItNowError(
+      'database_unavailable',
+      `Template ${template.name} has a database, but this node has no database server; set DATABASE_SOCKET`,
+    );
   }
   const name = `demo-${what}-${randomBytes(6).toString('hex')}`;
   return {
@@ -202,7 +277,10 @@ async function removed({ log }: CheckpointParts, remove: () => Promise<void>): P
   try {
     await remove();
   } catch (error) {
-    log.warn({ reason: describeError(error) }, 'Something made for a checkpoint is still there; the reconciler will remove it');
+    log.warn(
+      { reason: describeError(error) },
+      'Something made for a checkpoint is still there; the reconciler will remove it',
+    );
   }
 }
 
@@ -210,13 +288,23 @@ async function removed({ log }: CheckpointParts, remove: () => Promise<void>): P
 export function requireTemplate(catalogue: Catalogue, name: string): Template {
   const template = catalogue.get(name);
   if (template === undefined) {
-    throw new TryItNowError('unknown_template', `There is no template ${name}; there ${catalogue.all().length === 1 ? 'is' : 'are'} ${catalogue.all().map((known) => known.name).join(', ')}`);
+    throw new TryItNowError(
+      'unknown_template',
+      `There is no template ${name}; there ${catalogue.all().length === 1 ? 'is' : 'are'} ${catalogue
+        .all()
+        .map((known) => known.name)
+        .join(', ')}`,
+    );
   }
   return template;
 }
 
 async function requireCheckpointing({ checkpointing, runtime }: CheckpointParts): Promise<Checkpointing> {
-  if (checkpointing === undefined) throw new TryItNowError('checkpointing_unavailable', `Containers here are run by ${runtime.engine}, which cannot restore checkpoints; Podman can`);
+  if (checkpointing === undefined)
+    throw new TryItNowError(
+      'checkpointing_unavailable',
+      `Containers here are run by ${runtime.engine}, which cannot restore checkpoints; Podman can`,
+    );
   const availability = await checkpointing.availability();
   if (!availability.available) throw new TryItNowError('checkpointing_unavailable', availability.reason);
   return checkpointing;

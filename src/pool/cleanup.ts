@@ -19,7 +19,11 @@ export async function takeDown({ departures, runtime, databases }: CleanupParts,
   await runtime.remove(instance.container);
   await departures.containerGone(instance);
   if (instance.database !== null) {
-    if (databases === undefined) throw new TryItNowError('database_unavailable', `The database ${instance.database} of instance ${instance.id} cannot be dropped: this node has no database server any more; set DATABASE_SOCKET again`);
+    if (databases === undefined)
+      throw new TryItNowError(
+        'database_unavailable',
+        `The database ${instance.database} of instance ${instance.id} cannot be dropped: this node has no database server any more; set DATABASE_SOCKET again`,
+      );
     await databases.drop(instance.database);
     await departures.databaseDropped(instance);
   }
@@ -33,14 +37,18 @@ export async function takeDown({ departures, runtime, databases }: CleanupParts,
  * and a store that does not answer.
  */
 export async function cleanUp(
-  parts: CleanupParts & ReleaseParts & { readonly takes: Takes; readonly observer: Observer; readonly node: { readonly name: string } },
+  parts: CleanupParts &
+    ReleaseParts & { readonly takes: Takes; readonly observer: Observer; readonly node: { readonly name: string } },
   task: CleanupTask,
 ): Promise<void> {
   const view = await parts.takes.find(task.id);
   if (view === undefined) return;
   let { instance } = view;
   if (instance.state === 'quarantined') {
-    const outcome = await parts.departures.release(instance, 'abandoned', { from: ['quarantined'], generation: instance.generation });
+    const outcome = await parts.departures.release(instance, 'abandoned', {
+      from: ['quarantined'],
+      generation: instance.generation,
+    });
     if (outcome.kind === 'releasing') instance = outcome.instance;
   }
   if (instance.state !== 'releasing') return;
@@ -55,7 +63,18 @@ export async function cleanUp(
     parts.observer.cleanup(instance.template, 'failure', performance.now() - startedAt);
     const reason = describeError(error);
     const pauseMs = await parts.departures.quarantine(instance, reason);
-    parts.log.error({ instance: instance.id, container: instance.container, node: instance.node, step: instance.step, retryInMs: pauseMs, err: error, reason }, 'Cleanup failed; the instance is quarantined and tried again');
+    parts.log.error(
+      {
+        instance: instance.id,
+        container: instance.container,
+        node: instance.node,
+        step: instance.step,
+        retryInMs: pauseMs,
+        err: error,
+        reason,
+      },
+      'Cleanup failed; the instance is quarantined and tried again',
+    );
     return;
   }
   parts.observer.cleanup(instance.template, 'success', performance.now() - startedAt);

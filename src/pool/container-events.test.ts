@@ -28,22 +28,44 @@ beforeEach(async () => {
 });
 afterEach(() => releasers.releaseAll(silent));
 
-async function follow(engine: { watch: typeof runtime.watch } = runtime): Promise<{ readonly looks: () => number; readonly demands: () => number }> {
+async function follow(
+  engine: { watch: typeof runtime.watch } = runtime,
+): Promise<{ readonly looks: () => number; readonly demands: () => number }> {
   const nats = await TestNats.start();
   releasers.push('nats', () => nats[Symbol.asyncDispose]());
   const counted = { looks: 0, demands: 0 };
   const parts = {
-    runtime: { watch: (gone: Parameters<typeof runtime.watch>[0], signal: AbortSignal) => engine.watch(gone, signal), list: () => runtime.list() }, node: { name: 'node0' }, takes: store.takes, departures: store.departures, queue: (await nats.publisher()).queue, observer: new Metrics({ templates: [tiny.name], version: 'test' }), log,
-    onDemand: () => { counted.demands += 1; }, compareBooks: () => { counted.looks += 1; },
+    runtime: {
+      watch: (gone: Parameters<typeof runtime.watch>[0], signal: AbortSignal) => engine.watch(gone, signal),
+      list: () => runtime.list(),
+    },
+    node: { name: 'node0' },
+    takes: store.takes,
+    departures: store.departures,
+    queue: (await nats.publisher()).queue,
+    observer: new Metrics({ templates: [tiny.name], version: 'test' }),
+    log,
+    onDemand: () => {
+      counted.demands += 1;
+    },
+    compareBooks: () => {
+      counted.looks += 1;
+    },
   };
-  const loop = new Loop({ name: 'container events', intervalMs: 10, log: silent }, (signal) => followContainers(parts, signal));
+  const loop = new Loop({ name: 'container events', intervalMs: 10, log: silent }, (signal) =>
+    followContainers(parts, signal),
+  );
   releasers.push('loop', () => loop.stop());
   loop.start();
   return { looks: () => counted.looks, demands: () => counted.demands };
 }
 
 async function started(instances: readonly Instance[]): Promise<void> {
-  for (const { container, id, port } of instances) await runtime.start({ name: container, instanceId: id, template: tiny, hostPort: port ?? 0, env: {} }, new AbortController().signal);
+  for (const { container, id, port } of instances)
+    await runtime.start(
+      { name: container, instanceId: id, template: tiny, hostPort: port ?? 0, env: {} },
+      new AbortController().signal,
+    );
 }
 
 async function stateOf({ id }: Instance): Promise<string | undefined> {
@@ -51,20 +73,33 @@ async function stateOf({ id }: Instance): Promise<string | undefined> {
 }
 
 describe('the events of the engine', () => {
-  it('take a ready instance and a visitor\'s out, whatever else changed about it, and leave the others', async () => {
+  it("take a ready instance and a visitor's out, whatever else changed about it, and leave the others", async () => {
     const [one, two, three] = await stock(store, tiny);
     if (one === undefined || two === undefined || three === undefined) throw new Error('the pool was not stocked');
     await started([one, two, three]);
-    const taken = await store.takes.take({ template: tiny, subject: '203.0.113.7', owner: 'a', idempotencyKey: undefined, ttlMs: 1_000 });
+    const taken = await store.takes.take({
+      template: tiny,
+      subject: '203.0.113.7',
+      owner: 'a',
+      idempotencyKey: undefined,
+      ttlMs: 1_000,
+    });
     const his = [one, two, three].find(({ id }) => 'id' in taken && taken.id === id) ?? one;
     const [ready, other] = [one, two, three].filter(({ id }) => id !== his.id);
     const { demands } = await follow();
     await runtime.remove(his.container);
     await runtime.remove(ready?.container ?? '');
-    await eventually(async () => expect([await stateOf(his), await stateOf(ready ?? his)]).toEqual(['releasing', 'releasing']));
+    await eventually(async () =>
+      expect([await stateOf(his), await stateOf(ready ?? his)]).toEqual(['releasing', 'releasing']),
+    );
     expect(await stateOf(other ?? his)).toBe('ready');
     expect(demands()).toBe(1);
-    expect(log.with('ended by itself').map(({ fields }) => fields['instance']).sort()).toEqual([his.id, ready?.id ?? ''].sort());
+    expect(
+      log
+        .with('ended by itself')
+        .map(({ fields }) => fields['instance'])
+        .sort(),
+    ).toEqual([his.id, ready?.id ?? ''].sort());
   });
 
   it('of an end that came before the last start under the same name take nothing out, and have the books compared', async () => {
@@ -86,10 +121,13 @@ describe('the events of the engine', () => {
     expect(await stateOf(one)).toBe('ready');
   });
 
-  it('of a superseded attempt\'s container are nobody\'s loss', async () => {
+  it("of a superseded attempt's container are nobody's loss", async () => {
     const [one] = await stock(store, tiny);
     if (one === undefined) throw new Error('the pool was not stocked');
-    await runtime.start({ name: 'demo-of-an-earlier-attempt', instanceId: one.id, template: tiny, hostPort: await freePort(), env: {} }, new AbortController().signal);
+    await runtime.start(
+      { name: 'demo-of-an-earlier-attempt', instanceId: one.id, template: tiny, hostPort: await freePort(), env: {} },
+      new AbortController().signal,
+    );
     await started([one]);
     const { looks } = await follow();
     await eventually(() => expect(looks()).toBe(1));
@@ -105,7 +143,12 @@ describe('the events of the engine', () => {
     const { looks } = await follow({
       watch: (gone, signal) => {
         streams += 1;
-        return Promise.race([runtime.watch(gone, signal), new Promise<never>((_, reject) => { cut = () => reject(new Error('the engine is gone')); })]);
+        return Promise.race([
+          runtime.watch(gone, signal),
+          new Promise<never>((_, reject) => {
+            cut = () => reject(new Error('the engine is gone'));
+          }),
+        ]);
       },
     });
     await eventually(() => expect([streams, looks()]).toEqual([1, 1]));

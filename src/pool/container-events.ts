@@ -48,9 +48,16 @@ async function takeOut(parts: ContainerEventParts, { name, instanceId }: Contain
     }
     // No generation: a container that is gone does not come back, whatever its visitor does meanwhile.
     const gone = await sendAway(parts, instance, 'container_lost', { from: ['ready', 'assigned'] });
-    if (gone !== undefined) parts.log.warn({ instance: instance.id, container: name, state: instance.state }, 'A container ended by itself; its instance is taken out');
+    if (gone !== undefined)
+      parts.log.warn(
+        { instance: instance.id, container: name, state: instance.state },
+        'A container ended by itself; its instance is taken out',
+      );
   } catch (error) {
-    parts.log.warn({ instance: instanceId, container: name, reason: describeError(error) }, 'A container is gone, but its instance could not be looked up; the reconciler will see to it');
+    parts.log.warn(
+      { instance: instanceId, container: name, reason: describeError(error) },
+      'A container is gone, but its instance could not be looked up; the reconciler will see to it',
+    );
     parts.compareBooks();
   }
 }

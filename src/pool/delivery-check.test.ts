@@ -49,7 +49,7 @@ it('looks at 200 at once and at 200 a second, however many come', async () => {
   await expect.poll(() => connections).toBe(420);
 });
 
-it('looks at everybody\'s for a while after it met a dead one', async () => {
+it("looks at everybody's for a while after it met a dead one", async () => {
   await lookAt(living, 199);
   expect(await check.isAlive(dead)).toBe(false);
   expect(await lookAt(dead, 300)).toBe(0);

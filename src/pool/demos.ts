@@ -7,7 +7,8 @@ import type { PoolControl, PoolControls } from './operator-ports.ts';
 import type { Census, InstanceView, PoolStats } from './ports.ts';
 import { release, type ReleaseParts } from './release.ts';
 
-export type DemosParts = AcquireParts & ReleaseParts & { readonly census: Census; readonly controls: Pick<PoolControls, 'read'> };
+export type DemosParts = AcquireParts &
+  ReleaseParts & { readonly census: Census; readonly controls: Pick<PoolControls, 'read'> };
 
 /** What a visitor can do, each a use case of its own file. */
 export class DemoPool {

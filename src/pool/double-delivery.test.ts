@@ -16,7 +16,12 @@ import { claimPorts, type ClaimedPorts } from '../../test/support/port-ranges.ts
 import { startProxyWorld, type ProxyWorld } from '../../test/support/proxy.ts';
 import { TestNats } from '../../test/support/queue.ts';
 import { silent } from '../../test/support/store.ts';
-import { expectIndexesToAgree, expectPortsToBalance, readStoreBooks, type StoreBooks } from '../../test/support/store-books.ts';
+import {
+  expectIndexesToAgree,
+  expectPortsToBalance,
+  readStoreBooks,
+  type StoreBooks,
+} from '../../test/support/store-books.ts';
 import { template as tiny } from '../../test/support/templates.ts';
 import { cleanUp } from './cleanup.ts';
 import type { TaskContext, TaskQueue } from './ports.ts';
@@ -25,7 +30,9 @@ import { provision, type ProvisionParts } from './provision.ts';
 /** Room for every case at once. */
 const PORTS = 200;
 /** One for each case, so that none can open the breaker of another. */
-const templates = Array.from({ length: 150 }, (_, at) => tiny({ name: `case-${at}`, pool: { target: 1, max: 1, replenishThreshold: 0 } }));
+const templates = Array.from({ length: 150 }, (_, at) =>
+  tiny({ name: `case-${at}`, pool: { target: 1, max: 1, replenishThreshold: 0 } }),
+);
 const NAMES = templates.map(({ name }) => name);
 /** Over soon, because the next worker has to wait for it. */
 const LEASE_MS = 600;
@@ -53,17 +60,39 @@ interface Process {
 
 async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engine = host } = {}): Promise<Process> {
   const store = await openStore({
-    valkey: { host: '127.0.0.1', port, password: undefined }, node: { name: 'node0', address: '127.0.0.1' }, limits: { hourly: 0, daily: 0 },
-    portRange, portCoolDownMs: 50, leaseMs, log: silent,
+    valkey: { host: '127.0.0.1', port, password: undefined },
+    node: { name: 'node0', address: '127.0.0.1' },
+    limits: { hourly: 0, daily: 0 },
+    portRange,
+    portCoolDownMs: 50,
+    leaseMs,
+    log: silent,
   });
   releasers.push('store', store.close);
   const { takes, departures, arrivals, promotions } = store;
   const metrics = new Metrics({ templates: NAMES, version: 'test' });
-  return { store, metrics, parts: {
-    takes, departures, arrivals, promotions, queue, runtime: new SimulatedRuntime(engine), databases: undefined, restorer: undefined, probe: new HttpProbe(), log: silent,
-    catalogue: new Catalogue(templates), observer: metrics, node: { name: 'node0', address: '127.0.0.1' },
-    address: { baseDomain: world.baseDomain, scheme: 'http', port: world.proxyPort }, proxyUrl: `http://127.0.0.1:${world.proxyPort}`, onDemand: () => undefined,
-  } };
+  return {
+    store,
+    metrics,
+    parts: {
+      takes,
+      departures,
+      arrivals,
+      promotions,
+      queue,
+      runtime: new SimulatedRuntime(engine),
+      databases: undefined,
+      restorer: undefined,
+      probe: new HttpProbe(),
+      log: silent,
+      catalogue: new Catalogue(templates),
+      observer: metrics,
+      node: { name: 'node0', address: '127.0.0.1' },
+      address: { baseDomain: world.baseDomain, scheme: 'http', port: world.proxyPort },
+      proxyUrl: `http://127.0.0.1:${world.proxyPort}`,
+      onDemand: () => undefined,
+    },
+  };
 }
 
 let steady: Process;
@@ -112,7 +141,15 @@ async function lookAt(id: string, engine = host): Promise<Sight> {
   connection.on('error', () => undefined);
   releasers.push('connection', () => connection.destroy());
   await once(connection, 'connect');
-  return { connection, seen: { record, held: held.get(record.port), name: hostnames.get(record.label), at: [ready.get(id), out.get(id), assigned.get(id), leaving.get(id)] } };
+  return {
+    connection,
+    seen: {
+      record,
+      held: held.get(record.port),
+      name: hostnames.get(record.label),
+      at: [ready.get(id), out.get(id), assigned.get(id), leaving.get(id)],
+    },
+  };
 }
 
 async function expectUnchanged(id: string, before: Sight): Promise<void> {
@@ -123,7 +160,10 @@ async function expectUnchanged(id: string, before: Sight): Promise<void> {
 
 async function expectReady(id: string, engine = host): Promise<Sight> {
   const sight = await lookAt(id, engine);
-  expect(sight.seen).toMatchObject({ record: { id, state: 'ready' }, at: [expect.any(Number), undefined, undefined, undefined] });
+  expect(sight.seen).toMatchObject({
+    record: { id, state: 'ready' },
+    at: [expect.any(Number), undefined, undefined, undefined],
+  });
   return sight;
 }
 
@@ -141,7 +181,12 @@ async function expectSound(id: string): Promise<void> {
 async function expectAbsent(id: string, before: StoreBooks): Promise<void> {
   const { records, cooling, available, leaving, ready, hostnames } = await books();
   const { port, label } = before.records.get(id) ?? {};
-  expect([records.has(id), leaving.has(id), ready.has(id), hostnames.has(label ?? '')]).toEqual([false, false, false, false]);
+  expect([records.has(id), leaving.has(id), ready.has(id), hostnames.has(label ?? '')]).toEqual([
+    false,
+    false,
+    false,
+    false,
+  ]);
   expect([...cooling, ...available]).toContain(port);
   expect((await new SimulatedRuntime(host).list()).filter(({ instanceId }) => instanceId === id)).toEqual([]);
 }
@@ -160,7 +205,8 @@ async function startHeld(direction: Direction, nth: number, engine: SimulatedHos
 /** One process for each exchange up to `last` and each side of it, all at work at the same time. */
 async function atEachPoint(last: number, work: (held: Held) => Promise<void>, engine = host): Promise<void> {
   const held: Held[] = [];
-  for (const direction of ['request', 'reply'] as const) for (let nth = 1; nth <= last; nth += 1) held.push(await startHeld(direction, nth, engine));
+  for (const direction of ['request', 'reply'] as const)
+    for (let nth = 1; nth <= last; nth += 1) held.push(await startHeld(direction, nth, engine));
   await Promise.all(held.map(work));
 }
 
@@ -178,13 +224,15 @@ describe('a provision task delivered twice', () => {
     await provision(steady.parts, task, never);
     const template = steady.parts.catalogue.get(task.template) ?? templates[0];
     if (template === undefined) throw new Error('there are templates');
-    expect(await steady.store.takes.take({ template, subject: 's', owner: 'ann', idempotencyKey: undefined, ttlMs: 60_000 })).toMatchObject({ kind: 'taken', id: task.id });
+    expect(
+      await steady.store.takes.take({ template, subject: 's', owner: 'ann', idempotencyKey: undefined, ttlMs: 60_000 }),
+    ).toMatchObject({ kind: 'taken', id: task.id });
     const sight = await lookAt(task.id);
     await provision(steady.parts, task, never);
     await expectUnchanged(task.id, sight);
   });
 
-  it('leaves the successor\'s instance alone when the first worker stood still at any point and comes back after its end', async () => {
+  it("leaves the successor's instance alone when the first worker stood still at any point and comes back after its end", async () => {
     await atEachPoint(PROVISION_REQUESTS, async ({ parts, wire }) => {
       const task = await newTask();
       const first = provision(parts, task, never).catch((error: unknown) => error);
@@ -201,31 +249,41 @@ describe('a provision task delivered twice', () => {
     // Slow to come up, so that the successor is at work for a while. Its lease is the longer one: it is alive all the time.
     const slow = new SimulatedHost({ startUpMs: 500 });
     const next = await startProcess({ engine: slow, leaseMs: 10_000 });
-    await atEachPoint(PROVISION_REQUESTS, async ({ parts, wire }) => {
-      const task = await newTask();
-      const first = provision(parts, task, never).catch((error: unknown) => error);
-      await Promise.race([wire.held, first]);
-      const before = (await books()).records.get(task.id)?.attempt;
-      const second = provision(next.parts, task, never);
-      const over = new AbortController();
-      const ended = second.finally(() => over.abort());
-      // It has begun, or has found everything done.
-      await eventually(async () => {
-        const record = (await books()).records.get(task.id);
-        if (!over.signal.aborted && (record?.attempt === undefined || record.attempt === before)) throw new Error('the first one still counts as alive');
-      }, { timeoutMs: 10_000 });
-      const successor = (await books()).records.get(task.id)?.attempt;
-      wire.letGo();
-      await Promise.all([first, ended]);
-      expect((await expectReady(task.id, slow)).seen).toMatchObject({ record: { attempt: successor } });
-    }, slow);
+    await atEachPoint(
+      PROVISION_REQUESTS,
+      async ({ parts, wire }) => {
+        const task = await newTask();
+        const first = provision(parts, task, never).catch((error: unknown) => error);
+        await Promise.race([wire.held, first]);
+        const before = (await books()).records.get(task.id)?.attempt;
+        const second = provision(next.parts, task, never);
+        const over = new AbortController();
+        const ended = second.finally(() => over.abort());
+        // It has begun, or has found everything done.
+        await eventually(
+          async () => {
+            const record = (await books()).records.get(task.id);
+            if (!over.signal.aborted && (record?.attempt === undefined || record.attempt === before))
+              throw new Error('the first one still counts as alive');
+          },
+          { timeoutMs: 10_000 },
+        );
+        const successor = (await books()).records.get(task.id)?.attempt;
+        wire.letGo();
+        await Promise.all([first, ended]);
+        expect((await expectReady(task.id, slow)).seen).toMatchObject({ record: { attempt: successor } });
+      },
+      slow,
+    );
     const runtime = new SimulatedRuntime(slow);
-    await Promise.all((await runtime.list()).map(async ({ name, instanceId }) => {
-      await runtime.remove(name);
-      const record = (await books()).records.get(instanceId ?? '');
-      if (record !== undefined) await steady.store.departures.release(record, 'container_lost', { from: ['ready'] });
-      await cleanUp(steady.parts, { v: 1, kind: 'cleanup', id: instanceId ?? '', node: 'node0' });
-    }));
+    await Promise.all(
+      (await runtime.list()).map(async ({ name, instanceId }) => {
+        await runtime.remove(name);
+        const record = (await books()).records.get(instanceId ?? '');
+        if (record !== undefined) await steady.store.departures.release(record, 'container_lost', { from: ['ready'] });
+        await cleanUp(steady.parts, { v: 1, kind: 'cleanup', id: instanceId ?? '', node: 'node0' });
+      }),
+    );
   });
 
   it('ends in one sound instance, or none, when the first worker gave its exchange up and that is carried out late', async () => {
@@ -244,12 +302,17 @@ it('leaves no half of an instance when the store only answered too late', async 
   await atEachPoint(PROVISION_REQUESTS, async ({ parts, metrics, wire }) => {
     const task = await newTask();
     const over = new AbortController();
-    const first = provision(parts, task, never).catch(() => undefined).finally(() => over.abort());
+    const first = provision(parts, task, never)
+      .catch(() => undefined)
+      .finally(() => over.abort());
     // The store goes on just when the worker has given its answer up and begins to undo.
-    await eventually(async () => {
-      const failures = await metrics.registry.getSingleMetric(FAILURES)?.get();
-      if (!over.signal.aborted && failures?.values.length === 0) throw new Error('it still waits for the store');
-    }, { timeoutMs: 10_000 });
+    await eventually(
+      async () => {
+        const failures = await metrics.registry.getSingleMetric(FAILURES)?.get();
+        if (!over.signal.aborted && failures?.values.length === 0) throw new Error('it still waits for the store');
+      },
+      { timeoutMs: 10_000 },
+    );
     wire.letGo();
     await first;
     await eventually(() => provision(steady.parts, task, never));

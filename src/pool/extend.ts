@@ -12,19 +12,32 @@ export interface Extended {
  * Pushes the deadline out by `minutes`, cut at the template's longest stay and the instance's end of life.
  * Throws unknown_instance, not_assigned, extension_limit, and conflicting_change when it was changed twice meanwhile.
  */
-export async function extend(parts: { readonly catalogue: Catalogue; readonly takes: Takes }, id: string, minutes: number): Promise<Extended> {
+export async function extend(
+  parts: { readonly catalogue: Catalogue; readonly takes: Takes },
+  id: string,
+  minutes: number,
+): Promise<Extended> {
   // The first compare-and-set can lose against another extend; the second look tells which.
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     const { instance } = await find(parts.takes, id);
     const template = parts.catalogue.get(instance.template) ?? parts.catalogue.default;
     const outcome = await parts.takes.extend(instance, minutes * 60_000, template.ttl.maxMs);
     switch (outcome.kind) {
-      case 'extended': return { expiresAtMs: outcome.deadlineMs, ttlMs: outcome.ttlMs };
-      case 'unknown': throw new TryItNowError('unknown_instance', `there is no instance ${id}`);
-      case 'not_assigned': throw new TryItNowError('not_assigned', `instance ${id} has ended or is ending; it cannot be extended`);
-      case 'limit': throw new TryItNowError('extension_limit', `instance ${id} already runs as long as it may, until ${new Date(outcome.latestDeadlineMs).toISOString()}`);
+      case 'extended':
+        return { expiresAtMs: outcome.deadlineMs, ttlMs: outcome.ttlMs };
+      case 'unknown':
+        throw new TryItNowError('unknown_instance', `there is no instance ${id}`);
+      case 'not_assigned':
+        throw new TryItNowError('not_assigned', `instance ${id} has ended or is ending; it cannot be extended`);
+      case 'limit':
+        throw new TryItNowError(
+          'extension_limit',
+          `instance ${id} already runs as long as it may, until ${new Date(outcome.latestDeadlineMs).toISOString()}`,
+        );
       case 'conflict':
     }
   }
-  throw new TryItNowError('conflicting_change', `instance ${id} was changed by somebody else at the same time`, { retryAfterMs: 1_000 });
+  throw new TryItNowError('conflicting_change', `instance ${id} was changed by somebody else at the same time`, {
+    retryAfterMs: 1_000,
+  });
 }

@@ -4,7 +4,8 @@ import type { InstanceView, Takes } from './ports.ts';
 /** An instance that was handed to somebody. Stock is nobody's business yet, so it counts as unknown. Throws unknown_instance. */
 export async function find(takes: Takes, id: string): Promise<InstanceView> {
   const view = await takes.find(id);
-  if (view === undefined || view.instance.assignedAtMs === null) throw new TryItNowError('unknown_instance', `there is no instance ${id}; it may have ended`);
+  if (view === undefined || view.instance.assignedAtMs === null)
+    throw new TryItNowError('unknown_instance', `there is no instance ${id}; it may have ended`);
   return view;
 }
 

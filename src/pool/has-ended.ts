@@ -5,7 +5,10 @@ import type { ContainerRuntime } from './ports.ts';
  * Whether the engine says that an instance's container runs no more. Where it runs on another node nobody here can know:
  * false. Throws engine_unavailable.
  */
-export async function hasEnded({ runtime, node }: { readonly runtime: Pick<ContainerRuntime, 'list'>; readonly node: { readonly name: string } }, instance: Instance): Promise<boolean> {
+export async function hasEnded(
+  { runtime, node }: { readonly runtime: Pick<ContainerRuntime, 'list'>; readonly node: { readonly name: string } },
+  instance: Instance,
+): Promise<boolean> {
   if (instance.node !== node.name) return false;
   return !(await runtime.list()).some(({ name, running }) => running && name === instance.container);
 }

@@ -11,15 +11,27 @@ export interface Lease extends AsyncDisposable {
 }
 
 /** Keeps an attempt's lease while it works. A store that does not answer is no reason to stop: every later step is fenced. */
-export function holdLease({ arrivals }: { readonly arrivals: Pick<Arrivals, 'keepAlive'> }, instance: Instance, signal: AbortSignal): Lease {
+export function holdLease(
+  { arrivals }: { readonly arrivals: Pick<Arrivals, 'keepAlive'> },
+  instance: Instance,
+  signal: AbortSignal,
+): Lease {
   const lost = new AbortController();
   let renewal: Promise<void> | undefined;
   const renew = async (): Promise<void> => {
     const ours = await arrivals.keepAlive(instance).catch(() => true);
-    if (!ours) lost.abort(new TryItNowError('conflicting_change', `instance ${instance.id} was taken away while it was being provisioned`));
+    if (!ours)
+      lost.abort(
+        new TryItNowError(
+          'conflicting_change',
+          `instance ${instance.id} was taken away while it was being provisioned`,
+        ),
+      );
   };
   const timer = setInterval(() => {
-    renewal ??= renew().finally(() => { renewal = undefined; });
+    renewal ??= renew().finally(() => {
+      renewal = undefined;
+    });
   }, RENEW_MS);
   return {
     signal: AbortSignal.any([signal, lost.signal]),

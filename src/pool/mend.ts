@@ -39,17 +39,37 @@ export async function mend(parts: MendParts, survey: Survey): Promise<Mending> {
   return { repaired, failures };
 }
 
-function jobsFor(parts: MendParts, { findings, oversights, records = [] }: Survey): Readonly<Record<RepairKind, readonly Job[]>> {
+function jobsFor(
+  parts: MendParts,
+  { findings, oversights, records = [] }: Survey,
+): Readonly<Record<RepairKind, readonly Job[]>> {
   const { census, proxy } = parts;
-  const found = <Kind extends RepairKind>(kind: Kind) => findings.filter((finding): finding is Extract<Finding, { readonly kind: Kind }> => finding.kind === kind);
+  const found = <Kind extends RepairKind>(kind: Kind) =>
+    findings.filter((finding): finding is Extract<Finding, { readonly kind: Kind }> => finding.kind === kind);
   const once = (kind: RepairKind, job: Job): Job[] => (found(kind).length > 0 ? [job] : []);
   // What nobody could list may still answer on a port that no record holds.
   const mayFreePorts = !oversights.some(({ kinds }) => kinds.includes('container'));
   return {
-    container: found('container').map(({ container }) => () => removeOrphan(parts, container)),
-    network: found('network').map(({ what }) => () => removeNetwork(parts, what)),
-    database: found('database').map(({ what }) => () => dropOrphan(parts, what)),
-    record: found('record').map(({ record }) => () => takeOut(parts, record)),
+    container: found('container').map(
+      ({ container }) =>
+        () =>
+          removeOrphan(parts, container),
+    ),
+    network: found('network').map(
+      ({ what }) =>
+        () =>
+          removeNetwork(parts, what),
+    ),
+    database: found('database').map(
+      ({ what }) =>
+        () =>
+          dropOrphan(parts, what),
+    ),
+    record: found('record').map(
+      ({ record }) =>
+        () =>
+          takeOut(parts, record),
+    ),
     port: mayFreePorts ? once('port', () => census.settlePorts()) : [],
     index: once('index', () => census.settleIndexes(records)),
     hostname: once('hostname', () => census.settleHostnames(records)),
@@ -65,7 +85,10 @@ function jobsFor(parts: MendParts, { findings, oversights, records = [] }: Surve
 async function removeOrphan(parts: MendParts, container: Parameters<typeof isOrphan>[1]): Promise<number> {
   if (!(await isOrphan(parts, container))) return 0;
   await parts.runtime.remove(container.name);
-  parts.log.warn({ container: container.name, instance: container.instanceId }, 'Removed a container that no record knows of');
+  parts.log.warn(
+    { container: container.name, instance: container.instanceId },
+    'Removed a container that no record knows of',
+  );
   return 1;
 }
 
@@ -83,9 +106,18 @@ async function dropOrphan({ databases, census, log }: MendParts, database: strin
   return 1;
 }
 
-async function takeOut(parts: MendParts, record: Extract<Finding, { readonly kind: 'record' }>['record']): Promise<number> {
-  const gone = await sendAway(parts, record, 'container_lost', { from: ['ready', 'assigned'], generation: record.generation });
+async function takeOut(
+  parts: MendParts,
+  record: Extract<Finding, { readonly kind: 'record' }>['record'],
+): Promise<number> {
+  const gone = await sendAway(parts, record, 'container_lost', {
+    from: ['ready', 'assigned'],
+    generation: record.generation,
+  });
   if (gone === undefined) return 0;
-  parts.log.warn({ instance: record.id, container: record.container, state: record.state }, 'The container of an instance is gone; the instance is taken out');
+  parts.log.warn(
+    { instance: record.id, container: record.container, state: record.state },
+    'The container of an instance is gone; the instance is taken out',
+  );
   return 1;
 }

@@ -24,10 +24,18 @@ export interface InstanceFilter {
 export type InstanceReading = Instance & { readonly url: string | undefined };
 
 /** Oldest first. Throws store_unavailable. */
-export async function listInstances(parts: OperateInstancesParts, { template, state, node }: InstanceFilter): Promise<readonly InstanceReading[]> {
+export async function listInstances(
+  parts: OperateInstancesParts,
+  { template, state, node }: InstanceFilter,
+): Promise<readonly InstanceReading[]> {
   const all = await parts.census.list();
   return all
-    .filter((record) => (template === undefined || record.template === template) && (state === undefined || record.state === state) && (node === undefined || record.node === node))
+    .filter(
+      (record) =>
+        (template === undefined || record.template === template) &&
+        (state === undefined || record.state === state) &&
+        (node === undefined || record.node === node),
+    )
     .sort((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
     .map((record) => reading(parts, record));
 }
@@ -52,14 +60,22 @@ export async function endInstance(parts: OperateInstancesParts, id: string): Pro
 export async function instanceLogs(parts: OperateInstancesParts, id: string, tail: number): Promise<string> {
   const { node, container } = await known(parts, id);
   if (node !== parts.node.name) {
-    throw new TryItNowError('other_node', `Instance ${id} is on node ${node}, and this server sees the containers of ${parts.node.name} only; on that host its engine shows them: podman logs --tail ${tail} ${container}`, { details: { node, container } });
+    throw new TryItNowError(
+      'other_node',
+      `Instance ${id} is on node ${node}, and this server sees the containers of ${parts.node.name} only; on that host its engine shows them: podman logs --tail ${tail} ${container}`,
+      { details: { node, container } },
+    );
   }
   return parts.runtime.logs(container, tail);
 }
 
 async function known({ takes }: OperateInstancesParts, id: string): Promise<Instance> {
   const view = await takes.find(id);
-  if (view === undefined) throw new TryItNowError('unknown_instance', `There is no instance ${id}; it may be gone, and \`try-it-now instances list\` lists those there are`);
+  if (view === undefined)
+    throw new TryItNowError(
+      'unknown_instance',
+      `There is no instance ${id}; it may be gone, and \`try-it-now instances list\` lists those there are`,
+    );
   return view.instance;
 }
 

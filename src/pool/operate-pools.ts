@@ -26,12 +26,21 @@ export async function readPools(parts: OperatePoolsParts): Promise<readonly Pool
 }
 
 /** Nothing is handed out any more; stock stays warm, and visitors keep what they have. Throws unknown_template. */
-export async function pausePool(parts: OperatePoolsParts, name: string, reason: string | undefined): Promise<PoolReading> {
+export async function pausePool(
+  parts: OperatePoolsParts,
+  name: string,
+  reason: string | undefined,
+): Promise<PoolReading> {
   return change(parts, name, () => parts.controls.pause(name, reason));
 }
 
 /** As a pause, and the stock goes. Without `withinMs` what visitors hold runs out by itself. Throws unknown_template. */
-export async function drainPool(parts: OperatePoolsParts, name: string, withinMs: number | undefined, reason: string | undefined): Promise<PoolReading> {
+export async function drainPool(
+  parts: OperatePoolsParts,
+  name: string,
+  withinMs: number | undefined,
+  reason: string | undefined,
+): Promise<PoolReading> {
   return change(parts, name, () => parts.controls.drain(name, withinMs, reason));
 }
 
@@ -41,11 +50,19 @@ export async function resumePool(parts: OperatePoolsParts, name: string): Promis
 }
 
 /** Undefined: as configured. Stock above a lower target is handed out, not thrown away. Throws unknown_template, invalid_request. */
-export async function setPoolTarget(parts: OperatePoolsParts, name: string, target: number | undefined): Promise<PoolReading> {
+export async function setPoolTarget(
+  parts: OperatePoolsParts,
+  name: string,
+  target: number | undefined,
+): Promise<PoolReading> {
   const { pool } = known(parts, name);
   if (target !== undefined && target > pool.max) {
     const message = `must be <= ${pool.max}, since no more instances of "${name}" may exist at once`;
-    throw new TryItNowError('invalid_request', `The target ${target} ${message}; raise the template's pool.max and restart for more`, { details: { errors: [{ pointer: '/target', message }] } });
+    throw new TryItNowError(
+      'invalid_request',
+      `The target ${target} ${message}; raise the template's pool.max and restart for more`,
+      { details: { errors: [{ pointer: '/target', message }] } },
+    );
   }
   return change(parts, name, () => parts.controls.setTarget(name, target));
 }
@@ -66,14 +83,26 @@ function known({ catalogue }: OperatePoolsParts, name: string): Template {
 }
 
 function unknownTemplate(name: string): TryItNowError {
-  return new TryItNowError('unknown_template', `There is no template named ${JSON.stringify(name.slice(0, 64))}; \`try-it-now pool stats\` lists those there are`);
+  return new TryItNowError(
+    'unknown_template',
+    `There is no template named ${JSON.stringify(name.slice(0, 64))}; \`try-it-now pool stats\` lists those there are`,
+  );
 }
 
-async function readings({ census, controls, breakers }: OperatePoolsParts, templates: readonly Template[]): Promise<readonly PoolReading[]> {
+async function readings(
+  { census, controls, breakers }: OperatePoolsParts,
+  templates: readonly Template[],
+): Promise<readonly PoolReading[]> {
   const names = templates.map(({ name }) => name);
-  const [stats, decided, failing] = await Promise.all([census.stats(templates), controls.read(names), breakers.read(names)]);
+  const [stats, decided, failing] = await Promise.all([
+    census.stats(templates),
+    controls.read(names),
+    breakers.read(names),
+  ]);
   return templates.flatMap(({ name, pool }) => {
     const [counts, control, breaker] = [stats.get(name), decided.get(name), failing.get(name)];
-    return counts === undefined || control === undefined || breaker === undefined ? [] : [{ ...control, template: name, stats: counts, configuredTarget: pool.target, breaker }];
+    return counts === undefined || control === undefined || breaker === undefined
+      ? []
+      : [{ ...control, template: name, stats: counts, configuredTarget: pool.target, breaker }];
   });
 }

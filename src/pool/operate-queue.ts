@@ -58,5 +58,8 @@ async function giveBackTickets(parts: OperateQueueParts): Promise<void> {
 }
 
 function unknownTask(sequence: number, where: string): TryItNowError {
-  return new TryItNowError('unknown_task', `There is no task ${sequence} ${where}; it may be done, or was taken out before`);
+  return new TryItNowError(
+    'unknown_task',
+    `There is no task ${sequence} ${where}; it may be done, or was taken out before`,
+  );
 }

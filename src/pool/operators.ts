@@ -1,5 +1,21 @@
-import { drainPool, pausePool, readPools, resumePool, setPoolTarget, type OperatePoolsParts, type PoolReading } from './operate-pools.ts';
-import { endInstance, instanceLogs, listInstances, showInstance, type InstanceFilter, type InstanceReading, type OperateInstancesParts } from './operate-instances.ts';
+import {
+  drainPool,
+  pausePool,
+  readPools,
+  resumePool,
+  setPoolTarget,
+  type OperatePoolsParts,
+  type PoolReading,
+} from './operate-pools.ts';
+import {
+  endInstance,
+  instanceLogs,
+  listInstances,
+  showInstance,
+  type InstanceFilter,
+  type InstanceReading,
+  type OperateInstancesParts,
+} from './operate-instances.ts';
 import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueParts } from './operate-queue.ts';
 import type { BuriedTask, Purgeable, QueueInfo, QueuedTask } from './operator-ports.ts';
 

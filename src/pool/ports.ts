@@ -29,10 +29,14 @@ export interface Upstream {
 
 export type TakeOutcome =
   | {
-    readonly kind: 'taken' | 'again'; readonly id: string; readonly label: string; readonly deadlineMs: number; readonly ttlMs: number;
-    /** Undefined for a node that has not announced itself. */
-    readonly upstream: Upstream | undefined;
-  }
+      readonly kind: 'taken' | 'again';
+      readonly id: string;
+      readonly label: string;
+      readonly deadlineMs: number;
+      readonly ttlMs: number;
+      /** Undefined for a node that has not announced itself. */
+      readonly upstream: Upstream | undefined;
+    }
   | { readonly kind: 'empty' }
   | { readonly kind: 'paused'; readonly retryAfterMs: number; readonly reason: string | undefined }
   | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
@@ -61,7 +65,8 @@ export interface Takes {
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;
 }
 
-export type ReleaseOutcome = { readonly kind: 'releasing'; readonly instance: Instance } | { readonly kind: 'unchanged' };
+export type ReleaseOutcome =
+  { readonly kind: 'releasing'; readonly instance: Instance } | { readonly kind: 'unchanged' };
 
 export interface ReleaseGuard {
   /** Only from these states. */
@@ -251,7 +256,15 @@ export interface ContainerRuntime {
    * Runs a command in a running container, with these variables added to its environment. Throws container_failed when it
    * cannot be run or does not end in time; an exit code other than 0 is an answer.
    */
-  exec(name: string, call: { readonly command: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly timeoutMs: number }, signal: AbortSignal): Promise<ExecResult>;
+  exec(
+    name: string,
+    call: {
+      readonly command: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+      readonly timeoutMs: number;
+    },
+    signal: AbortSignal,
+  ): Promise<ExecResult>;
   /** The last `tail` lines the container wrote to either stream, 256 KiB at most. Throws container_failed when there is no such container. */
   logs(name: string, tail: number): Promise<string>;
   /** This deployment's containers on this node, and no others. */
@@ -280,7 +293,8 @@ export interface OpenCheckpoint {
   readonly fileLocks: boolean;
 }
 
-export type CheckpointingAvailability = { readonly available: true } | { readonly available: false; readonly reason: string };
+export type CheckpointingAvailability =
+  { readonly available: true } | { readonly available: false; readonly reason: string };
 
 /** An optional ability of an engine. */
 export interface Checkpointing {
@@ -301,7 +315,10 @@ export interface CheckpointShelf {
   /** Newest first. A `problem` says why one cannot be read. */
   list(): Promise<readonly CheckpointOnShelf[]>;
   /** Moves the archive in and writes its metadata; the id comes from the content. */
-  add(archive: string, about: Omit<CheckpointMetadata, 'format' | 'id' | 'sizeBytes' | 'sha256'>): Promise<CheckpointMetadata>;
+  add(
+    archive: string,
+    about: Omit<CheckpointMetadata, 'format' | 'id' | 'sizeBytes' | 'sha256'>,
+  ): Promise<CheckpointMetadata>;
   /** Copies an archive and the metadata beside it in, once. Throws checkpoint_damaged. */
   adopt(archive: string): Promise<CheckpointMetadata>;
   /** Throws unknown_checkpoint, checkpoint_damaged. */
@@ -310,7 +327,10 @@ export interface CheckpointShelf {
    * Checks checksum and fit, and unpacks; once per process and checkpoint, at once after that.
    * Throws unknown_checkpoint, checkpoint_damaged, checkpoint_unfit.
    */
-  open(id: string, fit: { readonly template: string; readonly templateVersion: string; readonly host: CheckpointHost }): Promise<OpenCheckpoint>;
+  open(
+    id: string,
+    fit: { readonly template: string; readonly templateVersion: string; readonly host: CheckpointHost },
+  ): Promise<OpenCheckpoint>;
   /** Absent is fine. */
   remove(id: string): Promise<void>;
 }
@@ -328,14 +348,21 @@ export interface Promotions {
   current(templates: readonly string[]): Promise<ReadonlyMap<string, string>>;
   status(template: string): Promise<PromotionStatus>;
   /** Undefined `configured`: by a person. Otherwise nothing happens when the configuration named this one before. */
-  promote(template: string, id: string, configured?: 'configured'): Promise<{ readonly changed: boolean; readonly replaced: string | undefined }>;
+  promote(
+    template: string,
+    id: string,
+    configured?: 'configured',
+  ): Promise<{ readonly changed: boolean; readonly replaced: string | undefined }>;
   /** Back to the one before. Throws no_earlier_checkpoint. */
   rollback(template: string): Promise<{ readonly from: string; readonly to: string | undefined }>;
   /** For how long this node is not to try (ms), 0: it may. */
   pausedMs(template: string): Promise<number>;
   restored(template: string, id: string): Promise<void>;
   /** One that never restored anywhere is taken out after some failures, and the one before it comes back. */
-  restoreFailed(template: string, id: string): Promise<{ readonly pauseMs: number; readonly withdrawn: boolean; readonly current: string | undefined }>;
+  restoreFailed(
+    template: string,
+    id: string,
+  ): Promise<{ readonly pauseMs: number; readonly withdrawn: boolean; readonly current: string | undefined }>;
 }
 
 export interface PromotionStatus {
@@ -384,11 +411,17 @@ export interface Networks {
 
 export interface Probe {
   /** Polls (50 ms) until the answer's status is below 400. Throws not_ready_in_time with the last thing seen. */
-  untilOk(target: { readonly url: string; readonly hostname?: string; readonly timeoutMs: number }, signal: AbortSignal): Promise<void>;
+  untilOk(
+    target: { readonly url: string; readonly hostname?: string; readonly timeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Whether anything listens there: `silent` when neither a yes nor a no came in time. */
   listens(upstream: Upstream, timeoutMs: number): Promise<'listens' | 'refuses' | 'silent'>;
   /** One request, JSON if there is a body; the answer's body is cut at 64 KiB. Throws whatever kept it from being answered. */
-  ask(target: { readonly url: string; readonly body?: object; readonly timeoutMs: number }, signal: AbortSignal): Promise<{ readonly status: number; readonly body: string }>;
+  ask(
+    target: { readonly url: string; readonly body?: object; readonly timeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly body: string }>;
 }
 
 export interface TaskQueue {
@@ -440,7 +473,17 @@ export type ProvisionPhase = (typeof PROVISION_PHASES)[number];
 export type ProvisionMethod = 'criu_restore' | 'cold_start';
 
 /** What the reconciler finds out of order. */
-export const REPAIR_KINDS = ['container', 'network', 'database', 'record', 'port', 'index', 'hostname', 'ticket', 'proxy'] as const;
+export const REPAIR_KINDS = [
+  'container',
+  'network',
+  'database',
+  'record',
+  'port',
+  'index',
+  'hostname',
+  'ticket',
+  'proxy',
+] as const;
 export type RepairKind = (typeof REPAIR_KINDS)[number];
 
 /** What is counted. Implemented by the metrics; every label value comes from a bounded set. */

@@ -33,7 +33,10 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
   const template = catalogue.get(task.template);
   if (template === undefined) {
     await giveUpTicket(parts, task);
-    log.warn({ instance: task.id, template: task.template }, 'Dropped a provision task for a template that is no longer offered');
+    log.warn(
+      { instance: task.id, template: task.template },
+      'Dropped a provision task for a template that is no longer offered',
+    );
     return;
   }
   const wanted = (await wantedStock(parts, [template])).get(template.name);
@@ -42,7 +45,13 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
   if (instance === undefined) return;
 
   await using lease = holdLease(parts, instance, context.signal);
-  const attempt: Attempt = { parts, template, signal: lease.signal, startedAt: performance.now(), method: 'cold_start' };
+  const attempt: Attempt = {
+    parts,
+    template,
+    signal: lease.signal,
+    startedAt: performance.now(),
+    method: 'cold_start',
+  };
   try {
     const { recovered } = await bringUp(attempt, instance, wanted.checkpoint);
     if (recovered) {
@@ -64,49 +73,99 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
     if (superseded) return;
     // As good as never planned: it is planned anew when the pause is over, and nobody has to look into it.
     await giveUpTicket(parts, task);
-    log.error({ instance: task.id, template: template.name, attempt: context.attempt, retryInMs: verdict.pauseMs, reason: describeError(error) }, 'Provision task failed');
+    log.error(
+      {
+        instance: task.id,
+        template: template.name,
+        attempt: context.attempt,
+        retryInMs: verdict.pauseMs,
+        reason: describeError(error),
+      },
+      'Provision task failed',
+    );
     return;
   }
   const durationMs = performance.now() - attempt.startedAt;
   observer.provision(template.name, attempt.method, 'success', durationMs);
-  log.info({ instance: instance.id, template: template.name, method: attempt.method, durationMs: Math.round(durationMs), attempt: context.attempt }, 'Instance ready');
+  log.info(
+    {
+      instance: instance.id,
+      template: template.name,
+      method: attempt.method,
+      durationMs: Math.round(durationMs),
+      attempt: context.attempt,
+    },
+    'Instance ready',
+  );
 }
 
 /** Undefined when there is nothing to do. A second delivery waits for the first one's end, and takes over should it die. */
-async function begin(parts: ProvisionParts, template: Template, { version }: WantedStock, { id }: ProvisionTask, signal: AbortSignal): Promise<Instance | undefined> {
+async function begin(
+  parts: ProvisionParts,
+  template: Template,
+  { version }: WantedStock,
+  { id }: ProvisionTask,
+  signal: AbortSignal,
+): Promise<Instance | undefined> {
   const { arrivals, log } = parts;
   for (;;) {
     signal.throwIfAborted();
     const attempt = newAttempt();
-    const begun = await arrivals.begin(template, { id, attempt, version, database: databaseName(parts, template, id, attempt) });
+    const begun = await arrivals.begin(template, {
+      id,
+      attempt,
+      version,
+      database: databaseName(parts, template, id, attempt),
+    });
     switch (begun.kind) {
-      case 'begun': return begun.instance;
+      case 'begun':
+        return begun.instance;
       case 'unwanted':
         log.debug({ instance: id, template: template.name }, 'Dropped a provision task without a ticket');
         return undefined;
       case 'paused':
-        log.debug({ instance: id, template: template.name }, 'Dropped a provision task of a template that keeps failing');
+        log.debug(
+          { instance: id, template: template.name },
+          'Dropped a provision task of a template that keeps failing',
+        );
         return undefined;
       case 'underway':
         await sleep(UNDERWAY_POLL_MS, signal);
         break;
-      case 'left_over': await takeDownLeftOver(parts, begun.instance);
+      case 'left_over':
+        await takeDownLeftOver(parts, begun.instance);
     }
   }
 }
 
 async function takeDownLeftOver(parts: ProvisionParts, instance: Instance): Promise<void> {
-  if (instance.state !== 'releasing') throw new TryItNowError('conflicting_change', `an earlier attempt at instance ${instance.id} cannot be cleaned up yet (${instance.reason ?? 'no reason given'})`);
+  if (instance.state !== 'releasing')
+    throw new TryItNowError(
+      'conflicting_change',
+      `an earlier attempt at instance ${instance.id} cannot be cleaned up yet (${instance.reason ?? 'no reason given'})`,
+    );
   if (instance.node !== parts.node.name) {
     queueCleanup(parts, instance);
-    throw new TryItNowError('conflicting_change', `an earlier attempt at instance ${instance.id} is being cleaned up on node ${instance.node}`);
+    throw new TryItNowError(
+      'conflicting_change',
+      `an earlier attempt at instance ${instance.id} is being cleaned up on node ${instance.node}`,
+    );
   }
   await takeDown(parts, instance);
 }
 
-function databaseName({ databases }: ProvisionParts, template: Template, instanceId: string, attempt: string): string | undefined {
+function databaseName(
+  { databases }: ProvisionParts,
+  template: Template,
+  instanceId: string,
+  attempt: string,
+): string | undefined {
   if (template.database === undefined) return undefined;
-  if (databases === undefined) throw new TryItNowError('database_unavailable', `A database for template ${template.name} is needed, but this node has no database server; set DATABASE_SOCKET`);
+  if (databases === undefined)
+    throw new TryItNowError(
+      'database_unavailable',
+      `A database for template ${template.name} is needed, but this node has no database server; set DATABASE_SOCKET`,
+    );
   return databases.nameFor({ instanceId, attempt });
 }
 
@@ -116,7 +175,10 @@ async function undo(parts: ProvisionParts, instance: Instance): Promise<'undone'
   try {
     await arrivals.renewTicket(instance.template, instance.id);
     // Ready as well: the last step may have been carried out, and only its answer lost.
-    const outcome = await departures.release(instance, 'provision_failed', { from: ['warming', 'ready'], attempt: instance.attempt ?? '' });
+    const outcome = await departures.release(instance, 'provision_failed', {
+      from: ['warming', 'ready'],
+      attempt: instance.attempt ?? '',
+    });
     if (outcome.kind === 'releasing') {
       observer.release(instance.template, 'provision_failed');
       await takeDown(parts, outcome.instance);
@@ -129,12 +191,20 @@ async function undo(parts: ProvisionParts, instance: Instance): Promise<'undone'
     if (instance.database !== null) await databases?.drop(instance.database);
     return 'superseded';
   } catch (error) {
-    log.warn({ instance: instance.id, reason: describeError(error) }, 'A failed provision could not be undone at once; the reaper will see to it');
+    log.warn(
+      { instance: instance.id, reason: describeError(error) },
+      'A failed provision could not be undone at once; the reaper will see to it',
+    );
     return 'undone';
   }
 }
 
-const OUTAGES: ReadonlySet<ErrorCode> = new Set(['engine_unavailable', 'database_unavailable', 'proxy_unavailable', 'no_free_port']);
+const OUTAGES: ReadonlySet<ErrorCode> = new Set([
+  'engine_unavailable',
+  'database_unavailable',
+  'proxy_unavailable',
+  'no_free_port',
+]);
 
 /** Something is amiss that no template is to blame for: it passes in its own time, and then nobody should have to wait long. */
 function isOutage(error: unknown): boolean {
@@ -147,22 +217,38 @@ type Verdict =
   | { readonly kind: 'put_off'; readonly pauseMs: number };
 
 /** Counts the failure against the template. What failed once its breaker is open is not retried: it is an error that says so, or put off in an outage. */
-async function judged({ arrivals, catalogue, observer, log }: ProvisionParts, { name }: Template, error: unknown): Promise<Verdict> {
+async function judged(
+  { arrivals, catalogue, observer, log }: ProvisionParts,
+  { name }: Template,
+  error: unknown,
+): Promise<Verdict> {
   // Being taken away says nothing about the template.
   if (error instanceof TryItNowError && error.code === 'conflicting_change') return { kind: 'failed', error };
   const outage = isOutage(error);
-  const breaker = await arrivals.recordFailure(name, catalogue.version(name) ?? '', outage ? OUTAGE_PAUSE_MS : undefined).catch((failure: unknown) => {
-    // The queue tries again, and the failure counts then.
-    if (failure instanceof TryItNowError && failure.code === 'store_unavailable') return undefined;
-    throw failure;
-  });
+  const breaker = await arrivals
+    .recordFailure(name, catalogue.version(name) ?? '', outage ? OUTAGE_PAUSE_MS : undefined)
+    .catch((failure: unknown) => {
+      // The queue tries again, and the failure counts then.
+      if (failure instanceof TryItNowError && failure.code === 'store_unavailable') return undefined;
+      throw failure;
+    });
   if (breaker === undefined || breaker.pauseMs === 0) return { kind: 'failed', error };
   const { opened, pauseMs, failures } = breaker;
   const reason = describeError(error);
   if (opened) {
     observer.breaker(name, true);
-    log.error({ template: name, failures, pauseMs, reason }, 'Template keeps failing; it is not refilled for a while, and then tried one instance at a time');
+    log.error(
+      { template: name, failures, pauseMs, reason },
+      'Template keeps failing; it is not refilled for a while, and then tried one instance at a time',
+    );
   }
   if (outage) return { kind: 'put_off', pauseMs };
-  return { kind: 'failed', error: new TryItNowError('template_failing', `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} s: ${reason}`, { cause: error }) };
+  return {
+    kind: 'failed',
+    error: new TryItNowError(
+      'template_failing',
+      `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} s: ${reason}`,
+      { cause: error },
+    ),
+  };
 }

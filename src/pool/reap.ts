@@ -20,19 +20,29 @@ export async function reap(parts: ReapParts, silent: ReadonlySet<string>): Promi
   const { departures, catalogue, observer, clock } = parts;
 
   const expired = await departures.expired(BATCH);
-  await Promise.all(expired.map(async (instance) => {
-    const gone = await sendAway(parts, instance, 'expired', { from: ['assigned'], onlyIfExpired: true });
-    if (gone !== undefined) observer.expiryLag(Math.max(0, clock.now() - (gone.deadlineMs ?? clock.now())));
-  }));
+  await Promise.all(
+    expired.map(async (instance) => {
+      const gone = await sendAway(parts, instance, 'expired', { from: ['assigned'], onlyIfExpired: true });
+      if (gone !== undefined) observer.expiryLag(Math.max(0, clock.now() - (gone.deadlineMs ?? clock.now())));
+    }),
+  );
 
   for (const template of catalogue.all()) {
     const aged = await departures.agedStock(template, BATCH);
-    await Promise.all(aged.map((instance) => sendAway(parts, instance, 'retired', { from: ['ready'], generation: instance.generation })));
+    await Promise.all(
+      aged.map((instance) =>
+        sendAway(parts, instance, 'retired', { from: ['ready'], generation: instance.generation }),
+      ),
+    );
   }
 
   for (const template of catalogue.all()) {
     const drained = await departures.drainable(template.name, BATCH);
-    await Promise.all(drained.map((instance) => sendAway(parts, instance, 'drained', { from: ['ready', 'assigned'], generation: instance.generation })));
+    await Promise.all(
+      drained.map((instance) =>
+        sendAway(parts, instance, 'drained', { from: ['ready', 'assigned'], generation: instance.generation }),
+      ),
+    );
   }
 
   // Nobody would take them up, and they come up every half minute.
@@ -43,7 +53,10 @@ export async function reap(parts: ReapParts, silent: ReadonlySet<string>): Promi
  * Where tasks may be lost: of this node at the start, when nobody is at a cleanup yet, and of every node when the stream
  * itself was. A second task for one cleanup does no harm.
  */
-export async function resumeCleanups(parts: Pick<ReapParts, 'census' | 'queue' | 'departures' | 'log'>, { node }: { readonly node?: string } = {}): Promise<void> {
+export async function resumeCleanups(
+  parts: Pick<ReapParts, 'census' | 'queue' | 'departures' | 'log'>,
+  { node }: { readonly node?: string } = {},
+): Promise<void> {
   for (const record of await parts.census.list()) {
     if (record.state === 'releasing' && (node === undefined || record.node === node)) queueCleanup(parts, record);
   }

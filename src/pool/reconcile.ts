@@ -36,7 +36,7 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
   failures.push(...[...seen.oversights, ...mending.failures].map(({ error }) => error));
   let unfinished = false;
   await attempt(async () => {
-    unfinished = seen.records !== undefined && await retireOutdated(parts, seen.records);
+    unfinished = seen.records !== undefined && (await retireOutdated(parts, seen.records));
   });
   throwTogether(failures);
   return { unfinished };
@@ -46,5 +46,6 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
 function throwTogether(failures: readonly unknown[]): void {
   const different = [...new Map(failures.map((failure) => [describeError(failure), failure])).values()];
   if (different.length === 1) throw different[0];
-  if (different.length > 1) throw new AggregateError(different, different.map((failure) => describeError(failure)).join('; '));
+  if (different.length > 1)
+    throw new AggregateError(different, different.map((failure) => describeError(failure)).join('; '));
 }

@@ -15,7 +15,12 @@ export interface ReleaseParts {
 }
 
 /** → releasing, and its cleanup is queued without being waited for. Undefined when the guard did not let it. */
-export async function sendAway(parts: ReleaseParts, instance: Instance, reason: ReleaseReason, guard: ReleaseGuard): Promise<Instance | undefined> {
+export async function sendAway(
+  parts: ReleaseParts,
+  instance: Instance,
+  reason: ReleaseReason,
+  guard: ReleaseGuard,
+): Promise<Instance | undefined> {
   const outcome = await parts.departures.release(instance, reason, guard);
   if (outcome.kind === 'unchanged') return undefined;
   parts.observer.release(instance.template, reason);
@@ -25,15 +30,24 @@ export async function sendAway(parts: ReleaseParts, instance: Instance, reason: 
 }
 
 /** The name has stopped resolving already; while the queue is away, the reaper tries again at each of its rounds. */
-export function queueCleanup({ queue, departures, log }: Pick<ReleaseParts, 'queue' | 'departures' | 'log'>, instance: Instance): void {
+export function queueCleanup(
+  { queue, departures, log }: Pick<ReleaseParts, 'queue' | 'departures' | 'log'>,
+  instance: Instance,
+): void {
   const { id, node } = instance;
-  queue.publishCleanup({ v: TASK_VERSION, kind: 'cleanup', id, node }).catch(async (error: unknown) => {
-    // The queue's own connection says that it is away; a line for each instance and round would say it a thousand times.
-    log.debug({ instance: id, reason: describeError(error) }, 'Cleanup could not be queued; the reaper tries again');
-    await departures.hurry(instance);
-  }).catch((error: unknown) => {
-    log.warn({ instance: id, reason: describeError(error) }, 'Neither queue nor store took a cleanup; it is taken up again when it is overdue');
-  });
+  queue
+    .publishCleanup({ v: TASK_VERSION, kind: 'cleanup', id, node })
+    .catch(async (error: unknown) => {
+      // The queue's own connection says that it is away; a line for each instance and round would say it a thousand times.
+      log.debug({ instance: id, reason: describeError(error) }, 'Cleanup could not be queued; the reaper tries again');
+      await departures.hurry(instance);
+    })
+    .catch((error: unknown) => {
+      log.warn(
+        { instance: id, reason: describeError(error) },
+        'Neither queue nor store took a cleanup; it is taken up again when it is overdue',
+      );
+    });
 }
 
 /** A visitor's own release. Returns once the name has stopped resolving. Throws unknown_instance; releasing twice is fine. */

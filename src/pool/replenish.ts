@@ -29,7 +29,9 @@ async function refill({ arrivals, queue }: ReplenishParts, template: Template): 
   const ids = await arrivals.reserve(template);
   if (ids.length === 0) return false;
   try {
-    await queue.publishProvision(ids.map((id) => ({ v: TASK_VERSION, kind: 'provision', id, template: template.name })));
+    await queue.publishProvision(
+      ids.map((id) => ({ v: TASK_VERSION, kind: 'provision', id, template: template.name })),
+    );
   } catch (error) {
     // A task that did get through finds no ticket and is dropped.
     await Promise.all(ids.map((id) => arrivals.cancelTicket(template.name, id)));

@@ -24,16 +24,30 @@ export class Restorer {
    * `restored`: the container runs. Otherwise a cold start is to take its place: `untried`, since nothing fits here or this
    * node has paused after failures; or `failed`, which was then noted and logged. Throws only when aborted.
    */
-  async restore(template: Template, templateVersion: string, checkpoint: string, spec: ContainerSpec, signal: AbortSignal): Promise<'restored' | 'untried' | 'failed'> {
+  async restore(
+    template: Template,
+    templateVersion: string,
+    checkpoint: string,
+    spec: ContainerSpec,
+    signal: AbortSignal,
+  ): Promise<'restored' | 'untried' | 'failed'> {
     const { checkpointing, shelf, promotions } = this.#options;
     if ((await promotions.pausedMs(template.name)) > 0) return 'untried';
     const availability = await checkpointing.availability();
     if (!availability.available) {
-      this.#tell('no restores', { reason: availability.reason }, 'This node cannot restore checkpoints; its instances are started cold');
+      this.#tell(
+        'no restores',
+        { reason: availability.reason },
+        'This node cannot restore checkpoints; its instances are started cold',
+      );
       return 'untried';
     }
     try {
-      const from = await shelf.open(checkpoint, { template: template.name, templateVersion, host: await checkpointing.host(template) });
+      const from = await shelf.open(checkpoint, {
+        template: template.name,
+        templateVersion,
+        host: await checkpointing.host(template),
+      });
       await checkpointing.restore(spec, from, signal);
       return 'restored';
     } catch (error) {
@@ -41,7 +55,11 @@ export class Restorer {
       if (!(error instanceof TryItNowError) || error.code !== 'restore_failed') {
         // Missing here, made for another image or kernel, a damaged copy, a disk or an engine that fails: the checkpoint may
         // be sound elsewhere, and what is amiss on this node says nothing against it.
-        this.#tell(`${template.name} ${checkpoint} ${templateVersion}`, { template: template.name, checkpoint, reason: describeError(error) }, 'This node cannot use the promoted checkpoint; its instances are started cold');
+        this.#tell(
+          `${template.name} ${checkpoint} ${templateVersion}`,
+          { template: template.name, checkpoint, reason: describeError(error) },
+          'This node cannot use the promoted checkpoint; its instances are started cold',
+        );
         return 'untried';
       }
       await this.failed(template, checkpoint, error);
@@ -59,8 +77,18 @@ export class Restorer {
     const { promotions, log } = this.#options;
     const outcome = await promotions.restoreFailed(template.name, checkpoint);
     const fields = { template: template.name, checkpoint, reason: describeError(error), pauseMs: outcome.pauseMs };
-    if (outcome.withdrawn) log.error({ ...fields, current: outcome.current }, 'The checkpoint never restored and was taken out; the one before it, if there is one, takes its place');
-    else log.warn(fields, outcome.pauseMs > 0 ? 'Restore failed again; instances are started cold for a while' : 'Restore failed; the instance is started cold');
+    if (outcome.withdrawn)
+      log.error(
+        { ...fields, current: outcome.current },
+        'The checkpoint never restored and was taken out; the one before it, if there is one, takes its place',
+      );
+    else
+      log.warn(
+        fields,
+        outcome.pauseMs > 0
+          ? 'Restore failed again; instances are started cold for a while'
+          : 'Restore failed; the instance is started cold',
+      );
   }
 
   #tell(key: string, fields: object, message: string): void {

@@ -28,7 +28,9 @@ export async function retireOutdated(
     const template = catalogue.get(name);
     const keep = Math.floor((template?.pool.target ?? 0) / 2);
     const leaving = outdated.slice(0, Math.max(0, stock.length - keep));
-    await Promise.all(leaving.map((record) => sendAway(parts, record, 'outdated', { from: ['ready'], generation: record.generation })));
+    await Promise.all(
+      leaving.map((record) => sendAway(parts, record, 'outdated', { from: ['ready'], generation: record.generation })),
+    );
     if (template === undefined || leaving.length === outdated.length) continue;
     // The rest goes when their successors are ready; with none on the way, the next regular round is soon enough.
     unfinished ||= ((await parts.census.stats([template])).get(name)?.warming ?? 0) > 0 || leaving.length > 0;

@@ -20,14 +20,35 @@ beforeEach(async () => {
   time = 1_000_000;
   const { takes, departures, arrivals, census, registry } = store;
   parts = {
-    takes, departures, arrivals, census, registry, log: quiet, catalogue: new Catalogue([tiny]), node: { name: 'node0' }, onDemand: () => undefined,
-    observer: new Metrics({ templates: [tiny.name], version: 'test' }), clock: { now: () => time },
-    queue: { publishProvision: () => Promise.resolve(), publishCleanup: ({ id }) => { queued.push(id); return Promise.resolve(); }, provisions: () => Promise.resolve({ waiting: 0, outstanding: 0 }) },
+    takes,
+    departures,
+    arrivals,
+    census,
+    registry,
+    log: quiet,
+    catalogue: new Catalogue([tiny]),
+    node: { name: 'node0' },
+    onDemand: () => undefined,
+    observer: new Metrics({ templates: [tiny.name], version: 'test' }),
+    clock: { now: () => time },
+    queue: {
+      publishProvision: () => Promise.resolve(),
+      publishCleanup: ({ id }) => {
+        queued.push(id);
+        return Promise.resolve();
+      },
+      provisions: () => Promise.resolve({ waiting: 0, outstanding: 0 }),
+    },
   };
 });
 afterEach(() => store[Symbol.asyncDispose]());
 
-const announce = (node: string, times: number): Promise<unknown> => store.valkey.hset(keys.nodes, node, JSON.stringify({ v: 1, address: '127.0.0.1', engine: 'simulated', seenAtMs: times }));
+const announce = (node: string, times: number): Promise<unknown> =>
+  store.valkey.hset(
+    keys.nodes,
+    node,
+    JSON.stringify({ v: 1, address: '127.0.0.1', engine: 'simulated', seenAtMs: times }),
+  );
 const stateOf = async ({ id }: Instance): Promise<string | undefined> => (await store.takes.find(id))?.instance.state;
 
 /** Looks as the reaper does, for as long as it takes to find a node silent. */
@@ -44,7 +65,11 @@ async function watch(nodes: SilentNodes, forMs: number, stepMs = WATCH_GAP_MS): 
 async function stockOnTwoNodes(): Promise<[Instance, Instance]> {
   const [here, there] = await stock(store, tiny);
   if (here === undefined || there === undefined) throw new Error('the pool was not stocked');
-  await store.valkey.hset(keys.instances, there.id, JSON.stringify({ ...(await store.takes.find(there.id))?.instance, node: 'node7' }));
+  await store.valkey.hset(
+    keys.instances,
+    there.id,
+    JSON.stringify({ ...(await store.takes.find(there.id))?.instance, node: 'node7' }),
+  );
   return [here, there];
 }
 
@@ -54,7 +79,7 @@ describe('a node that is not heard of', () => {
     await announce('node0', 1);
     await announce('node7', 1);
     const nodes = new SilentNodes(parts);
-    expect([...await watch(nodes, SILENT_AFTER_MS - WATCH_GAP_MS)]).toEqual([]);
+    expect([...(await watch(nodes, SILENT_AFTER_MS - WATCH_GAP_MS))]).toEqual([]);
     expect(await stateOf(there)).toBe('ready');
     const silent = await watch(nodes, WATCH_GAP_MS);
     expect([...silent]).toEqual(['node7']);
@@ -77,7 +102,7 @@ describe('a node that is not heard of', () => {
     const [, there] = await stockOnTwoNodes();
     await announce('node7', 1);
     const nodes = new SilentNodes(parts);
-    expect([...await watch(nodes, 3 * SILENT_AFTER_MS, WATCH_GAP_MS + 1)]).toEqual([]);
+    expect([...(await watch(nodes, 3 * SILENT_AFTER_MS, WATCH_GAP_MS + 1))]).toEqual([]);
     expect(await stateOf(there)).toBe('ready');
   });
 
@@ -88,7 +113,7 @@ describe('a node that is not heard of', () => {
     for (let round = 0; round < 30; round += 1) {
       await announce('node7', round);
       time += WATCH_GAP_MS;
-      expect([...await nodes.look()]).toEqual([]);
+      expect([...(await nodes.look())]).toEqual([]);
     }
   });
 });

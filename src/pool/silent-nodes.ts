@@ -38,13 +38,23 @@ export class SilentNodes {
     const now = clock.now();
     if (now - this.#lookedAtMs > WATCH_GAP_MS) this.#heard.clear();
     this.#lookedAtMs = now;
-    for (const [name, sign] of signs) if (this.#heard.get(name)?.sign !== sign) this.#heard.set(name, { sign, atMs: now });
-    const silent = new Set([...signs.keys()].filter((name) => name !== node.name && now - (this.#heard.get(name)?.atMs ?? now) >= SILENT_AFTER_MS));
+    for (const [name, sign] of signs)
+      if (this.#heard.get(name)?.sign !== sign) this.#heard.set(name, { sign, atMs: now });
+    const silent = new Set(
+      [...signs.keys()].filter(
+        (name) => name !== node.name && now - (this.#heard.get(name)?.atMs ?? now) >= SILENT_AFTER_MS,
+      ),
+    );
     const fallen = [...silent].filter((name) => !this.#silent.has(name));
     // Once: a node that is silent gets nothing ready. Noted afterwards, so that what fails is tried again at the next look.
     if (fallen.length > 0) await this.#withdraw(fallen);
-    for (const name of fallen) log.warn({ node: name, silentMs: SILENT_AFTER_MS }, 'A node is not heard of any more; what it has ready is not handed out, and its cleanups wait for it');
-    for (const name of this.#silent) if (!silent.has(name)) log.info({ node: name }, 'A node that was silent is heard of again');
+    for (const name of fallen)
+      log.warn(
+        { node: name, silentMs: SILENT_AFTER_MS },
+        'A node is not heard of any more; what it has ready is not handed out, and its cleanups wait for it',
+      );
+    for (const name of this.#silent)
+      if (!silent.has(name)) log.info({ node: name }, 'A node that was silent is heard of again');
     this.#silent = silent;
     return silent;
   }
@@ -52,6 +62,10 @@ export class SilentNodes {
   async #withdraw(nodes: readonly string[]): Promise<void> {
     const { census } = this.#parts;
     const stranded = (await census.list()).filter(({ node, state }) => state === 'ready' && nodes.includes(node));
-    await Promise.all(stranded.map((instance) => sendAway(this.#parts, instance, 'container_lost', { from: ['ready'], generation: instance.generation })));
+    await Promise.all(
+      stranded.map((instance) =>
+        sendAway(this.#parts, instance, 'container_lost', { from: ['ready'], generation: instance.generation }),
+      ),
+    );
   }
 }

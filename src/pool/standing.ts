@@ -21,21 +21,35 @@ export interface StandingParts {
 }
 
 /** Of each template. Reads every record, so it is meant for scrapes and not for requests. Throws store_unavailable. */
-export async function poolStandings({ census, controls, breakers, clock }: StandingParts, templates: readonly string[]): Promise<ReadonlyMap<string, PoolStanding>> {
-  const [records, modes, readings] = await Promise.all([census.list(), controls.read(templates), breakers.read(templates)]);
+export async function poolStandings(
+  { census, controls, breakers, clock }: StandingParts,
+  templates: readonly string[],
+): Promise<ReadonlyMap<string, PoolStanding>> {
+  const [records, modes, readings] = await Promise.all([
+    census.list(),
+    controls.read(templates),
+    breakers.read(templates),
+  ]);
   const now = clock.now();
-  return new Map(templates.map((template) => {
-    const own = records.filter((record) => record.template === template);
-    return [template, {
-      mode: modes.get(template)?.mode ?? 'open',
-      breakerOpen: readings.get(template)?.open ?? false,
-      quarantined: own.filter(({ state }) => state === 'quarantined').length,
-      oldestReadyAgeMs: oldestAge(own, now),
-    }];
-  }));
+  return new Map(
+    templates.map((template) => {
+      const own = records.filter((record) => record.template === template);
+      return [
+        template,
+        {
+          mode: modes.get(template)?.mode ?? 'open',
+          breakerOpen: readings.get(template)?.open ?? false,
+          quarantined: own.filter(({ state }) => state === 'quarantined').length,
+          oldestReadyAgeMs: oldestAge(own, now),
+        },
+      ];
+    }),
+  );
 }
 
 function oldestAge(records: readonly Instance[], now: number): number {
-  const ages = records.flatMap(({ state, readyAtMs }) => (state === 'ready' && readyAtMs !== null ? [now - readyAtMs] : []));
+  const ages = records.flatMap(({ state, readyAtMs }) =>
+    state === 'ready' && readyAtMs !== null ? [now - readyAtMs] : [],
+  );
   return Math.max(0, ...ages);
 }

@@ -11,7 +11,11 @@ import { silent, startStore, stock, type TestStore } from '../../test/support/st
 import { template } from '../../test/support/templates.ts';
 import { StockHealth } from './stock-health.ts';
 
-const five = template({ name: 'five', readiness: { path: '/health', timeoutMs: 1_000 }, pool: { target: 5, max: 20, replenishThreshold: 0 } });
+const five = template({
+  name: 'five',
+  readiness: { path: '/health', timeoutMs: 1_000 },
+  pool: { target: 5, max: 20, replenishThreshold: 0 },
+});
 const single = template({ name: 'single', pool: { target: 1, max: 20, replenishThreshold: 0 } });
 const never = new AbortController().signal;
 
@@ -32,8 +36,17 @@ beforeEach(async () => {
   log = new LogBook();
   demands = 0;
   health = new StockHealth({
-    catalogue: new Catalogue([five, single]), census: store.census, departures: store.departures, queue: (await nats.publisher()).queue, probe: new HttpProbe(),
-    observer: metrics, log, node: { name: 'node0', address: '127.0.0.1' }, onDemand: () => { demands += 1; },
+    catalogue: new Catalogue([five, single]),
+    census: store.census,
+    departures: store.departures,
+    queue: (await nats.publisher()).queue,
+    probe: new HttpProbe(),
+    observer: metrics,
+    log,
+    node: { name: 'node0', address: '127.0.0.1' },
+    onDemand: () => {
+      demands += 1;
+    },
   });
   return () => releasers.releaseAll(silent);
 });
@@ -48,7 +61,9 @@ async function app({ port }: Instance, listener: RequestListener): Promise<(to: 
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  return (to) => { current = to; };
+  return (to) => {
+    current = to;
+  };
 }
 
 const well: RequestListener = (request, response) => response.writeHead(request.url === '/health' ? 204 : 404).end();
@@ -62,13 +77,25 @@ async function ready(of: readonly Instance[]): Promise<readonly Instance[]> {
 
 async function checks(template: string, result: string): Promise<number> {
   const series = `try_it_now_stock_checks_total{template="${template}",result="${result}"} `;
-  return Number((await metrics.text()).split('\n').find((line) => line.startsWith(series))?.slice(series.length));
+  return Number(
+    (await metrics.text())
+      .split('\n')
+      .find((line) => line.startsWith(series))
+      ?.slice(series.length),
+  );
 }
 
 describe('stock health', () => {
   it('replaces what fails two looks in a row, by a wrong answer, none, or nobody listening, and says so', async () => {
     const [healthy, broken, hung, dead, other] = await stock(store, five);
-    if (healthy === undefined || broken === undefined || hung === undefined || dead === undefined || other === undefined) throw new Error('the pool was not stocked');
+    if (
+      healthy === undefined ||
+      broken === undefined ||
+      hung === undefined ||
+      dead === undefined ||
+      other === undefined
+    )
+      throw new Error('the pool was not stocked');
     await app(healthy, well);
     await app(other, well);
     await app(broken, ill);
@@ -82,7 +109,12 @@ describe('stock health', () => {
     await health.round(never);
     expect((await ready([healthy, broken, hung, dead, other])).map(({ id }) => id)).toEqual([healthy.id, other.id]);
     expect(demands).toBe(3);
-    expect(log.with('does not answer any more').map(({ fields }) => fields['instance']).sort()).toEqual([broken.id, hung.id, dead.id].sort());
+    expect(
+      log
+        .with('does not answer any more')
+        .map(({ fields }) => fields['instance'])
+        .sort(),
+    ).toEqual([broken.id, hung.id, dead.id].sort());
     expect(await store.takes.find(dead.id)).toMatchObject({ instance: { state: 'releasing', reason: 'unhealthy' } });
     expect(await checks('five', 'healthy')).toBe(6);
   });
@@ -107,12 +139,14 @@ describe('stock health', () => {
     expect(await ready([one])).toEqual([]);
   });
 
-  it('leaves a visitor\'s instance to its visitor, also when he takes it while it is looked at', async () => {
+  it("leaves a visitor's instance to its visitor, also when he takes it while it is looked at", async () => {
     const [one] = await stock(store, single);
     if (one === undefined) throw new Error('the pool was not stocked');
     await health.round(never);
     await app(one, (_request, response) => {
-      void store.takes.take({ template: single, subject: '203.0.113.7', owner: 'a', idempotencyKey: undefined, ttlMs: 60_000 }).then(() => response.writeHead(500).end());
+      void store.takes
+        .take({ template: single, subject: '203.0.113.7', owner: 'a', idempotencyKey: undefined, ttlMs: 60_000 })
+        .then(() => response.writeHead(500).end());
     });
     await health.round(never);
     expect(await store.takes.find(one.id)).toMatchObject({ instance: { state: 'assigned', owner: 'a' } });

@@ -44,7 +44,10 @@ export class StockHealth {
     await Promise.all(Array.from({ length: AT_ONCE }, look));
     if (signal.aborted) return;
     this.#failed = failed;
-    await this.#replace(ready.filter(({ id }) => (failed.get(id) ?? 0) >= FAILED_LOOKS), ready);
+    await this.#replace(
+      ready.filter(({ id }) => (failed.get(id) ?? 0) >= FAILED_LOOKS),
+      ready,
+    );
   }
 
   /** Undefined for one that cannot be looked at: its template is no longer offered, so the reconciler retires it. */
@@ -53,7 +56,10 @@ export class StockHealth {
     const template = catalogue.get(name);
     if (template === undefined || port === null) return undefined;
     try {
-      const { status } = await probe.ask({ url: `http://${node.address}:${port}${template.readiness.path}`, timeoutMs: PATIENCE_MS }, signal);
+      const { status } = await probe.ask(
+        { url: `http://${node.address}:${port}${template.readiness.path}`, timeoutMs: PATIENCE_MS },
+        signal,
+      );
       return status < 400;
     } catch {
       return false;
@@ -68,8 +74,15 @@ export class StockHealth {
       const allowed = Math.max(1, Math.floor(of(ready).length / 2));
       for (const record of of(unhealthy).slice(0, allowed)) {
         // A visitor who has taken it meanwhile changed the generation; whether it serves him is looked at on the way.
-        const gone = await sendAway(this.#parts, record, 'unhealthy', { from: ['ready'], generation: record.generation });
-        if (gone !== undefined) log.warn({ instance: record.id, template: name, container: record.container }, 'A ready instance does not answer any more; it is replaced');
+        const gone = await sendAway(this.#parts, record, 'unhealthy', {
+          from: ['ready'],
+          generation: record.generation,
+        });
+        if (gone !== undefined)
+          log.warn(
+            { instance: record.id, template: name, container: record.container },
+            'A ready instance does not answer any more; it is replaced',
+          );
       }
     }
   }

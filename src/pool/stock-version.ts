@@ -13,12 +13,17 @@ export interface WantedStock {
  * What stock of each template should be, the same on every node: whether this one can restore does not matter, or nodes of
  * different engines would go on replacing each other's stock.
  */
-export async function wantedStock(parts: { readonly catalogue: Catalogue; readonly promotions: Promotions }, templates: readonly Template[]): Promise<ReadonlyMap<string, WantedStock>> {
+export async function wantedStock(
+  parts: { readonly catalogue: Catalogue; readonly promotions: Promotions },
+  templates: readonly Template[],
+): Promise<ReadonlyMap<string, WantedStock>> {
   const { catalogue, promotions } = parts;
   const restorable = templates.filter((template) => template.checkpoint.enabled).map(({ name }) => name);
   const current = restorable.length === 0 ? new Map<string, string>() : await promotions.current(restorable);
-  return new Map(templates.map(({ name }) => {
-    const checkpoint = current.get(name);
-    return [name, { version: stockVersion(catalogue.version(name) ?? '', checkpoint), checkpoint }];
-  }));
+  return new Map(
+    templates.map(({ name }) => {
+      const checkpoint = current.get(name);
+      return [name, { version: stockVersion(catalogue.version(name) ?? '', checkpoint), checkpoint }];
+    }),
+  );
 }

@@ -40,7 +40,14 @@ beforeAll(async () => {
   const caddy = await launchCaddy({ dir: await temporaryFolder(outer) });
   outer.push('caddy', () => caddy.server.stop());
   ({ adminUrl } = caddy);
-  proxy = new CaddyProxy({ adminUrl, listen: `127.0.0.1:${await freePort()}`, baseDomain: 'localhost', discovery: { host: '127.0.0.1', port: 9 }, publicUrl: START_URL, log: silent });
+  proxy = new CaddyProxy({
+    adminUrl,
+    listen: `127.0.0.1:${await freePort()}`,
+    baseDomain: 'localhost',
+    discovery: { host: '127.0.0.1', port: 9 },
+    publicUrl: START_URL,
+    log: silent,
+  });
 });
 afterAll(() => outer.releaseAll(silent));
 
@@ -54,13 +61,29 @@ beforeEach(async () => {
   await proxy.ensure();
   const { takes, departures, arrivals, census } = store;
   parts = {
-    takes, departures, arrivals, census, runtime, networks: undefined, databases: undefined, proxy, queue: (await nats.publisher()).queue, log,
-    observer: new Metrics({ templates: [tiny.name, other.name], version: 'test' }), clock: { now: () => 1_000_000 }, node: { name: 'node0' }, onDemand: () => undefined,
+    takes,
+    departures,
+    arrivals,
+    census,
+    runtime,
+    networks: undefined,
+    databases: undefined,
+    proxy,
+    queue: (await nats.publisher()).queue,
+    log,
+    observer: new Metrics({ templates: [tiny.name, other.name], version: 'test' }),
+    clock: { now: () => 1_000_000 },
+    node: { name: 'node0' },
+    onDemand: () => undefined,
   };
   return () => releasers.releaseAll(silent);
 });
 
-async function start(name: string, hostPort: number, owner: { readonly instanceId?: string; readonly keepUntilMs?: number }): Promise<void> {
+async function start(
+  name: string,
+  hostPort: number,
+  owner: { readonly instanceId?: string; readonly keepUntilMs?: number },
+): Promise<void> {
   const { instanceId, ...rest } = owner;
   await runtime.start({ name, hostPort, instanceId, template: tiny, env: {}, ...rest }, never);
 }
@@ -76,17 +99,26 @@ async function soundStock(): Promise<[Instance, Instance, Instance]> {
 /** The first of so many available ports in a row. */
 async function freeRun(length: number): Promise<number> {
   const available = (await store.valkey.smembers(keys.availablePorts('node0'))).map(Number);
-  const first = available.find((port) => Array.from({ length }, (_, offset) => port + offset).every((next) => available.includes(next)));
+  const first = available.find((port) =>
+    Array.from({ length }, (_, offset) => port + offset).every((next) => available.includes(next)),
+  );
   if (first === undefined) throw new Error(`there are no ${length} available ports in a row`);
   return first;
 }
 
-const found = async (of = parts): Promise<string[]> => (await survey(of)).findings.map(({ kind, what, why }) => `${kind} ${what}: ${why}`).sort();
+const found = async (of = parts): Promise<string[]> =>
+  (await survey(of)).findings.map(({ kind, what, why }) => `${kind} ${what}: ${why}`).sort();
 
 describe('a survey', () => {
   it('finds nothing where all is well', async () => {
     await soundStock();
-    await store.takes.take({ template: tiny, subject: '203.0.113.7', owner: 'a', idempotencyKey: undefined, ttlMs: 1_000 });
+    await store.takes.take({
+      template: tiny,
+      subject: '203.0.113.7',
+      owner: 'a',
+      idempotencyKey: undefined,
+      ttlMs: 1_000,
+    });
     await warm(store, other, (await store.arrivals.reserve(other))[0] ?? '');
     expect(await survey(parts)).toMatchObject({ findings: [], oversights: [] });
   });
@@ -103,7 +135,10 @@ describe('a survey', () => {
     const [idle = '', fresh = ''] = await store.arrivals.reserve(other);
     await valkey.zadd(keys.warming('other'), 'XX', Date.now() + 15_000, idle);
     const first = await freeRun(4);
-    await valkey.srem(keys.availablePorts('node0'), [0, 1, 2, 3].map((offset) => String(first + offset)));
+    await valkey.srem(
+      keys.availablePorts('node0'),
+      [0, 1, 2, 3].map((offset) => String(first + offset)),
+    );
     await valkey.sadd(keys.availablePorts('node0'), '65000', String(one.port));
     await valkey.hset(keys.heldPorts('node0'), String(first + 3), ghost);
     await valkey.zrem(keys.ready('tiny'), three.id);
@@ -114,29 +149,33 @@ describe('a survey', () => {
     await fetch(`${adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
 
     const before = await dumpOf(valkey);
-    expect(await found()).toEqual([
-      `container demo-earlier-attempt: no record of instance ${one.id} names it`,
-      `container demo-stray: no record of instance ${ghost} names it`,
-      'container demo-tried: it was only to be tried, and its time is over',
-      `hostname ${'a'.repeat(20)}: leads to instance ${ghost}, which is gone or leaving`,
-      `hostname ${one.label}: does not lead anywhere, though instance ${one.id} is live`,
-      `hostname ${three.label}: leads elsewhere than to instance ${three.id}`,
-      `index ${ghost}: wrongly listed as assigned among the instances of tiny`,
-      `index ${three.id}: not listed as ready among the instances of tiny`,
-      `port ${first}-${first + 2}: in the range, but neither available nor cooling nor held`,
-      `port ${first + 3}: held for an instance that does not have it`,
-      `port ${one.port}: counted twice among available, cooling and held`,
-      'port 65000: outside of the range',
-      'proxy demo: the proxy does not have our server',
-      `record ${two.id}: ready, but its container ${two.container} does not run any more`,
-      `ticket ${idle}: room reserved for an instance of other, but no task is left to make it`,
-    ].sort());
+    expect(await found()).toEqual(
+      [
+        `container demo-earlier-attempt: no record of instance ${one.id} names it`,
+        `container demo-stray: no record of instance ${ghost} names it`,
+        'container demo-tried: it was only to be tried, and its time is over',
+        `hostname ${'a'.repeat(20)}: leads to instance ${ghost}, which is gone or leaving`,
+        `hostname ${one.label}: does not lead anywhere, though instance ${one.id} is live`,
+        `hostname ${three.label}: leads elsewhere than to instance ${three.id}`,
+        `index ${ghost}: wrongly listed as assigned among the instances of tiny`,
+        `index ${three.id}: not listed as ready among the instances of tiny`,
+        `port ${first}-${first + 2}: in the range, but neither available nor cooling nor held`,
+        `port ${first + 3}: held for an instance that does not have it`,
+        `port ${one.port}: counted twice among available, cooling and held`,
+        'port 65000: outside of the range',
+        'proxy demo: the proxy does not have our server',
+        `record ${two.id}: ready, but its container ${two.container} does not run any more`,
+        `ticket ${idle}: room reserved for an instance of other, but no task is left to make it`,
+      ].sort(),
+    );
     expect(await dumpOf(valkey)).toEqual(before);
     expect((await runtime.list()).map(({ name }) => name)).toContain('demo-stray');
 
     expect(await mend(parts, await survey(parts))).toMatchObject({ repaired: 17, failures: [] });
     expect(await found()).toEqual([]);
-    expect((await runtime.list()).map(({ name }) => name).sort()).toEqual(['demo-being-tried', one.container, three.container].sort());
+    expect((await runtime.list()).map(({ name }) => name).sort()).toEqual(
+      ['demo-being-tried', one.container, three.container].sort(),
+    );
     expect((await store.takes.find(two.id))?.instance).toMatchObject({ state: 'releasing', reason: 'container_lost' });
     expect(await valkey.zscore(keys.warming('other'), fresh)).not.toBeNull();
     expect(await valkey.hget(keys.hostnames, three.label)).toContain(String(three.port));
@@ -160,7 +199,13 @@ describe('a survey', () => {
     const port = await freeRun(1);
     await store.valkey.srem(keys.availablePorts('node0'), String(port));
     await fetch(`${adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
-    const blind = { ...parts, runtime: { list: () => Promise.reject(new Error('the engine is gone')), remove: () => Promise.reject(new Error('the engine is gone')) } };
+    const blind = {
+      ...parts,
+      runtime: {
+        list: () => Promise.reject(new Error('the engine is gone')),
+        remove: () => Promise.reject(new Error('the engine is gone')),
+      },
+    };
     const seen = await survey(blind);
     expect(seen.oversights.map(({ kinds }) => kinds)).toEqual([['record', 'container']]);
     expect(seen.findings.map(({ kind }) => kind)).toEqual(['port', 'proxy']);
@@ -172,7 +217,14 @@ describe('a survey', () => {
     await start('demo-one', await freePort(), { instanceId: newInstanceId() });
     await start('demo-two', await freePort(), { instanceId: newInstanceId() });
     const seen = await survey(parts);
-    const stuck = { ...parts, runtime: { list: () => runtime.list(), remove: (name: string) => (name === 'demo-one' ? Promise.reject(new Error('it does not go')) : runtime.remove(name)) } };
+    const stuck = {
+      ...parts,
+      runtime: {
+        list: () => runtime.list(),
+        remove: (name: string) =>
+          name === 'demo-one' ? Promise.reject(new Error('it does not go')) : runtime.remove(name),
+      },
+    };
     expect(await mend(stuck, seen)).toMatchObject({ repaired: 1, failures: [{ kind: 'container' }] });
     expect((await runtime.list()).map(({ name }) => name)).toEqual(['demo-one']);
   });
@@ -200,7 +252,14 @@ describe('room that nothing will come of', () => {
     const id = await idleTicket();
     await queue.publishProvision([{ v: 1, kind: 'provision', id, template: 'other' }]);
     const begun = new Gate();
-    await busy.workers({ provision: () => { begun.open(); return new Promise(() => undefined); }, cleanup: () => Promise.resolve(), abandoned: () => Promise.resolve() });
+    await busy.workers({
+      provision: () => {
+        begun.open();
+        return new Promise(() => undefined);
+      },
+      cleanup: () => Promise.resolve(),
+      abandoned: () => Promise.resolve(),
+    });
     await reapOnce();
     expect(await ticketOf(id)).not.toBeNull();
     await begun.passed();
@@ -221,25 +280,47 @@ describe('room that nothing will come of', () => {
   });
 });
 
-it('queues the cleanups of this node again, and no other\'s', async () => {
+it("queues the cleanups of this node again, and no other's", async () => {
   const [one, two] = await soundStock();
   for (const instance of [one, two]) await store.departures.release(instance, 'released', { from: ['ready'] });
-  await store.valkey.hset(keys.instances, two.id, JSON.stringify({ ...(await store.takes.find(two.id))?.instance, node: 'node7' }));
+  await store.valkey.hset(
+    keys.instances,
+    two.id,
+    JSON.stringify({ ...(await store.takes.find(two.id))?.instance, node: 'node7' }),
+  );
   const queued: string[] = [];
-  await resumeCleanups({ census: store.census, departures: store.departures, log, queue: { ...parts.queue, publishCleanup: ({ id }) => { queued.push(id); return Promise.resolve(); } } }, { node: 'node0' });
+  await resumeCleanups(
+    {
+      census: store.census,
+      departures: store.departures,
+      log,
+      queue: {
+        ...parts.queue,
+        publishCleanup: ({ id }) => {
+          queued.push(id);
+          return Promise.resolve();
+        },
+      },
+    },
+    { node: 'node0' },
+  );
   expect(queued).toEqual([one.id]);
 });
 
 describe.skipIf(skip)(title, () => {
   let server: TestMariadb;
-  beforeAll(async () => { server = await startMariadb(); });
+  beforeAll(async () => {
+    server = await startMariadb();
+  });
   afterAll(() => server[Symbol.asyncDispose]());
 
   it('are dropped with their users; one that a record names stays, readable or not', async () => {
     const shop = await server.templateOf('CREATE TABLE a (b INT);', { name: 'tiny' });
     const databases = server.databases({ catalogue: [shop] });
     await databases.prepare([shop]);
-    const [kept, unreadable, stray] = [newInstanceId(), newInstanceId(), newInstanceId()].map((instanceId) => databases.nameFor({ instanceId, attempt: newAttempt() }));
+    const [kept, unreadable, stray] = [newInstanceId(), newInstanceId(), newInstanceId()].map((instanceId) =>
+      databases.nameFor({ instanceId, attempt: newAttempt() }),
+    );
     for (const name of [kept, unreadable, stray]) await databases.create(name ?? '', shop);
     const [one, two, three] = await soundStock();
     await store.valkey.hset(keys.instances, one.id, JSON.stringify({ ...one, state: 'ready', database: kept }));
@@ -248,6 +329,6 @@ describe.skipIf(skip)(title, () => {
     const withDatabases = { ...parts, databases };
     expect(await found(withDatabases)).toEqual([`database ${stray}: no record names this database and its user`]);
     expect(await mend(withDatabases, await survey(withDatabases))).toMatchObject({ repaired: 1 });
-    expect([...await databases.list()].sort()).toEqual([kept, unreadable].sort());
+    expect([...(await databases.list())].sort()).toEqual([kept, unreadable].sort());
   });
 });

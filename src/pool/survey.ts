@@ -1,6 +1,18 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
-import { REPAIR_KINDS, type Census, type ContainerRuntime, type ContainerSummary, type Databases, type LostTicket, type Networks, type Proxy, type RepairKind, type Takes, type TaskQueue } from './ports.ts';
+import {
+  REPAIR_KINDS,
+  type Census,
+  type ContainerRuntime,
+  type ContainerSummary,
+  type Databases,
+  type LostTicket,
+  type Networks,
+  type Proxy,
+  type RepairKind,
+  type Takes,
+  type TaskQueue,
+} from './ports.ts';
 
 /** Something that is not as the books say it should be. `why` is a clause for people. */
 export type Finding = { readonly what: string; readonly why: string } & (
@@ -48,7 +60,7 @@ export async function survey(parts: SurveyParts): Promise<Survey> {
   const oversights: Oversight[] = [];
   const look = async (kinds: readonly RepairKind[], work: () => Promise<readonly Finding[]>): Promise<void> => {
     try {
-      findings.push(...await work());
+      findings.push(...(await work()));
     } catch (error) {
       oversights.push({ kinds, error });
     }
@@ -60,14 +72,24 @@ export async function survey(parts: SurveyParts): Promise<Survey> {
   });
   if (records !== undefined) {
     const seen = records;
-    await look(['record', 'container'], () => containers(parts, seen.filter((record) => record.node === node.name)));
+    await look(['record', 'container'], () =>
+      containers(
+        parts,
+        seen.filter((record) => record.node === node.name),
+      ),
+    );
     await look(['index', 'hostname', 'port'], () => census.misplaced(seen));
   }
   await look(['network'], () => networks(parts));
   await look(['database'], () => databases(parts));
-  await look(['ticket'], async () => (await forsakenTickets(parts)).map((ticket) => ({
-    kind: 'ticket', ticket, what: ticket.id, why: `room reserved for an instance of ${ticket.template}, but no task is left to make it`,
-  })));
+  await look(['ticket'], async () =>
+    (await forsakenTickets(parts)).map((ticket) => ({
+      kind: 'ticket',
+      ticket,
+      what: ticket.id,
+      why: `room reserved for an instance of ${ticket.template}, but no task is left to make it`,
+    })),
+  );
   await look(['proxy'], () => proxy(parts));
   return { findings, oversights, records };
 }
@@ -75,15 +97,23 @@ export async function survey(parts: SurveyParts): Promise<Survey> {
 /** By kind; undefined where something of it could not be looked at. */
 export function countFindings({ findings, oversights }: Survey): Readonly<Record<RepairKind, number | undefined>> {
   const unseen = new Set(oversights.flatMap(({ kinds }) => kinds));
-  const count = (kind: RepairKind): number | undefined => (unseen.has(kind) ? undefined : findings.filter((finding) => finding.kind === kind).length);
+  const count = (kind: RepairKind): number | undefined =>
+    unseen.has(kind) ? undefined : findings.filter((finding) => finding.kind === kind).length;
   return Object.fromEntries(REPAIR_KINDS.map((kind) => [kind, count(kind)])) as Record<RepairKind, number | undefined>;
 }
 
 async function containers(parts: SurveyParts, records: readonly Instance[]): Promise<Finding[]> {
   const listed = await parts.runtime.list();
   const running = new Set(listed.filter((container) => container.running).map((container) => container.name));
-  const lost = records.filter((record) => (record.state === 'ready' || record.state === 'assigned') && !running.has(record.container));
-  const findings: Finding[] = lost.map((record) => ({ kind: 'record', record, what: record.id, why: `${record.state}, but its container ${record.container} does not run any more` }));
+  const lost = records.filter(
+    (record) => (record.state === 'ready' || record.state === 'assigned') && !running.has(record.container),
+  );
+  const findings: Finding[] = lost.map((record) => ({
+    kind: 'record',
+    record,
+    what: record.id,
+    why: `${record.state}, but its container ${record.container} does not run any more`,
+  }));
   const known = new Set(records.map((record) => record.container));
   for (const container of listed) {
     if (known.has(container.name) || !(await isOrphan(parts, container))) continue;
@@ -93,7 +123,10 @@ async function containers(parts: SurveyParts, records: readonly Instance[]): Pro
 }
 
 /** Never again wanted: the names of containers are drawn anew for each attempt, and what is only tried names its own end. */
-export async function isOrphan({ census, takes, clock }: Pick<SurveyParts, 'census' | 'takes' | 'clock'>, { name, instanceId, keepUntilMs = 0 }: ContainerSummary): Promise<boolean> {
+export async function isOrphan(
+  { census, takes, clock }: Pick<SurveyParts, 'census' | 'takes' | 'clock'>,
+  { name, instanceId, keepUntilMs = 0 }: ContainerSummary,
+): Promise<boolean> {
   if (keepUntilMs > clock.now()) return false;
   if (instanceId === undefined) return true;
   const view = await takes.find(instanceId);
@@ -102,11 +135,15 @@ export async function isOrphan({ census, takes, clock }: Pick<SurveyParts, 'cens
 
 function orphanedBecause({ instanceId, keepUntilMs }: ContainerSummary): string {
   if (instanceId !== undefined) return `no record of instance ${instanceId} names it`;
-  return keepUntilMs === undefined ? 'it is not an instance\'s' : 'it was only to be tried, and its time is over';
+  return keepUntilMs === undefined ? "it is not an instance's" : 'it was only to be tried, and its time is over';
 }
 
 async function networks({ networks: engine }: SurveyParts): Promise<Finding[]> {
-  return ((await engine?.strays()) ?? []).map((what) => ({ kind: 'network', what, why: 'made by this deployment, which does not use it any more' }));
+  return ((await engine?.strays()) ?? []).map((what) => ({
+    kind: 'network',
+    what,
+    why: 'made by this deployment, which does not use it any more',
+  }));
 }
 
 /** Listed before the records are read: a record is older than its database and outlives it. */
@@ -123,7 +160,10 @@ export async function orphanedDatabases(census: Census, listed: readonly string[
 }
 
 /** Idle tickets while the queue holds nothing at all: whatever was to bring them up is lost (a purged stream, an emptied NATS). */
-export async function forsakenTickets({ census, queue }: Pick<SurveyParts, 'census' | 'queue'>): Promise<readonly LostTicket[]> {
+export async function forsakenTickets({
+  census,
+  queue,
+}: Pick<SurveyParts, 'census' | 'queue'>): Promise<readonly LostTicket[]> {
   const idle = await census.idleTickets();
   if (idle.length === 0) return [];
   const { waiting, outstanding } = await queue.provisions();
@@ -132,5 +172,13 @@ export async function forsakenTickets({ census, queue }: Pick<SurveyParts, 'cens
 
 async function proxy({ proxy: configured }: SurveyParts): Promise<Finding[]> {
   const seen = (await configured?.check()) ?? 'present';
-  return seen === 'present' ? [] : [{ kind: 'proxy', what: 'demo', why: seen === 'missing' ? 'the proxy does not have our server' : 'our server in the proxy was changed' }];
+  return seen === 'present'
+    ? []
+    : [
+        {
+          kind: 'proxy',
+          what: 'demo',
+          why: seen === 'missing' ? 'the proxy does not have our server' : 'our server in the proxy was changed',
+        },
+      ];
 }

@@ -17,7 +17,12 @@ export interface AdminAnswer {
  * One request to Caddy's admin API on a connection of its own: Caddy closes its admin connections at every reload, so
  * a kept one fails at the next use. Throws proxy_unavailable.
  */
-export async function askAdmin(adminUrl: string, method: 'GET' | 'PUT' | 'PATCH', path: string, body?: Json): Promise<AdminAnswer> {
+export async function askAdmin(
+  adminUrl: string,
+  method: 'GET' | 'PUT' | 'PATCH',
+  path: string,
+  body?: Json,
+): Promise<AdminAnswer> {
   const url = new URL(path, adminUrl);
   try {
     const { status, answer } = await send(url, method, body === undefined ? undefined : JSON.stringify(body));
@@ -25,7 +30,11 @@ export async function askAdmin(adminUrl: string, method: 'GET' | 'PUT' | 'PATCH'
     const ok = status >= 200 && status < 300;
     return { ok, body: parsed, error: ok ? '' : errorText(parsed) };
   } catch (error) {
-    throw new TryItNowError('proxy_unavailable', `Caddy's admin API does not answer at ${url.origin} (${describeError(error)}); start Caddy or set CADDY_ADMIN_URL`, { cause: error });
+    throw new TryItNowError(
+      'proxy_unavailable',
+      `Caddy's admin API does not answer at ${url.origin} (${describeError(error)}); start Caddy or set CADDY_ADMIN_URL`,
+      { cause: error },
+    );
   }
 }
 
@@ -35,7 +44,9 @@ function send(url: URL, method: string, body: string | undefined): Promise<{ sta
       method,
       agent: false,
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body === undefined ? {} : { headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) } }),
+      ...(body === undefined
+        ? {}
+        : { headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) } }),
     });
     sent.once('response', (response) => {
       text(response).then((answer) => resolve({ status: response.statusCode ?? 0, answer }), reject);
@@ -46,6 +57,9 @@ function send(url: URL, method: string, body: string | undefined): Promise<{ sta
 }
 
 function errorText(answer: Json): string {
-  const error = typeof answer === 'object' && answer !== null && !Array.isArray(answer) ? (answer as Readonly<Record<string, Json>>)['error'] : undefined;
+  const error =
+    typeof answer === 'object' && answer !== null && !Array.isArray(answer)
+      ? (answer as Readonly<Record<string, Json>>)['error']
+      : undefined;
   return typeof error === 'string' ? error : JSON.stringify(answer);
 }

@@ -39,11 +39,21 @@ export function demoServer(options: DemoServerOptions): JsonObject {
     idle_timeout: '2m',
     max_header_bytes: 65_536,
     routes: [
-      { match: [{ host: [`*.${options.baseDomain}`] }], handle: [instanceHeaders(), reverseProxy(options)], terminal: true },
+      {
+        match: [{ host: [`*.${options.baseDomain}`] }],
+        handle: [instanceHeaders(), reverseProxy(options)],
+        terminal: true,
+      },
       // The base domain and everything else lead to the start page, unless the request was for the start page itself: no loop.
       {
         match: [{ not: [{ vars: { '{http.request.hostport}': [start.host] } }] }],
-        handle: [{ handler: 'static_response', status_code: 302, headers: { Location: [literal(start.href)], 'Cache-Control': ['no-store'] } }],
+        handle: [
+          {
+            handler: 'static_response',
+            status_code: 302,
+            headers: { Location: [literal(start.href)], 'Cache-Control': ['no-store'] },
+          },
+        ],
         terminal: true,
       },
       ...pageRoutes(ended),
@@ -96,7 +106,10 @@ function reverseProxy({ baseDomain, discovery, trustedProxies = [] }: DemoServer
 function instanceHeaders(): JsonObject {
   return {
     handler: 'headers',
-    response: { set: { 'Referrer-Policy': ['same-origin'], 'X-Robots-Tag': ['noindex, nofollow'] }, delete: ['Server'] },
+    response: {
+      set: { 'Referrer-Policy': ['same-origin'], 'X-Robots-Tag': ['noindex, nofollow'] },
+      delete: ['Server'],
+    },
   };
 }
 
@@ -116,8 +129,16 @@ function pageRoutes(page: ProxyPage, errorStatus?: readonly string[]): JsonObjec
     body: literal(body),
   });
   return [
-    { match: [{ ...status, header: { Accept: ['*text/html*'] } }], handle: [respond('text/html; charset=utf-8', page.html)], terminal: true },
-    { ...(errorStatus === undefined ? {} : { match: [status] }), handle: [respond('application/problem+json', page.problem)], terminal: true },
+    {
+      match: [{ ...status, header: { Accept: ['*text/html*'] } }],
+      handle: [respond('text/html; charset=utf-8', page.html)],
+      terminal: true,
+    },
+    {
+      ...(errorStatus === undefined ? {} : { match: [status] }),
+      handle: [respond('application/problem+json', page.problem)],
+      terminal: true,
+    },
   ];
 }
 

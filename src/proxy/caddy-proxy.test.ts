@@ -2,7 +2,15 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { echo, get, openSocket, START_URL, startProxyWorld, startUpstream, temporaryFolder } from '../../test/support/proxy.ts';
+import {
+  echo,
+  get,
+  openSocket,
+  START_URL,
+  startProxyWorld,
+  startUpstream,
+  temporaryFolder,
+} from '../../test/support/proxy.ts';
 import { silent } from '../../test/support/store.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { launchCaddy } from '../launcher/caddy.ts';
@@ -13,28 +21,49 @@ import { CaddyProxy } from './caddy-proxy.ts';
 const servers = '/config/apps/http/servers';
 let releasers: Releasers;
 
-beforeEach(() => { releasers = new Releasers(); });
+beforeEach(() => {
+  releasers = new Releasers();
+});
 afterEach(() => releasers.releaseAll(silent));
 
 /** As an operator's own tools would; Caddy cuts admin connections at every reload, so each request has its own. */
 async function admin(adminUrl: string, method: string, path: string, value?: unknown): Promise<unknown> {
-  const response = await request(`${adminUrl}${path}`, { method, reset: true, ...(value === undefined ? {} : { body: JSON.stringify(value), headers: { 'content-type': 'application/json' } }) });
+  const response = await request(`${adminUrl}${path}`, {
+    method,
+    reset: true,
+    ...(value === undefined ? {} : { body: JSON.stringify(value), headers: { 'content-type': 'application/json' } }),
+  });
   const text = await response.body.text();
   expect(response.statusCode, text).toBe(200);
   return text.trim() === '' ? undefined : JSON.parse(text);
 }
 
-async function emptyCaddy(): Promise<{ adminUrl: string; port: number; proxy: CaddyProxy; read: (path: string) => Promise<unknown>; write: (path: string, value: unknown) => Promise<void> }> {
+async function emptyCaddy(): Promise<{
+  adminUrl: string;
+  port: number;
+  proxy: CaddyProxy;
+  read: (path: string) => Promise<unknown>;
+  write: (path: string, value: unknown) => Promise<void>;
+}> {
   const caddy = await launchCaddy({ dir: await temporaryFolder(releasers) });
   releasers.push('caddy', () => caddy.server.stop());
   const port = await freePort();
-  const proxy = new CaddyProxy({ adminUrl: caddy.adminUrl, listen: `127.0.0.1:${port}`, baseDomain: 'localhost', discovery: { host: '127.0.0.1', port: 9 }, publicUrl: START_URL, log: silent });
+  const proxy = new CaddyProxy({
+    adminUrl: caddy.adminUrl,
+    listen: `127.0.0.1:${port}`,
+    baseDomain: 'localhost',
+    discovery: { host: '127.0.0.1', port: 9 },
+    publicUrl: START_URL,
+    log: silent,
+  });
   return {
     adminUrl: caddy.adminUrl,
     port,
     proxy,
     read: (path) => admin(caddy.adminUrl, 'GET', path),
-    write: async (path, value) => { await admin(caddy.adminUrl, 'PUT', path, value); },
+    write: async (path, value) => {
+      await admin(caddy.adminUrl, 'PUT', path, value);
+    },
   };
 }
 
@@ -68,17 +97,23 @@ describe('CaddyProxy', () => {
 
   it('leaves the sites and settings of an operator alone', async () => {
     const { proxy, read, write } = await emptyCaddy();
-    const shop = { listen: [`127.0.0.1:${await freePort()}`], routes: [{ handle: [{ handler: 'static_response', body: 'shop' }] }] };
+    const shop = {
+      listen: [`127.0.0.1:${await freePort()}`],
+      routes: [{ handle: [{ handler: 'static_response', body: 'shop' }] }],
+    };
     await write(`${servers}/shop`, shop);
     await write('/config/apps/http/grace_period', '3s');
     const before = await read('/config/');
 
     await proxy.ensure();
 
-    const after = await read('/config/') as { apps: { http: { servers: Record<string, unknown> } } };
+    const after = (await read('/config/')) as { apps: { http: { servers: Record<string, unknown> } } };
     delete after.apps.http.servers['demo'];
     expect(after).toEqual(before);
-    expect(await get(Number(shop.listen[0]?.split(':')[1]), 'shop.example.test')).toMatchObject({ status: 200, body: 'shop' });
+    expect(await get(Number(shop.listen[0]?.split(':')[1]), 'shop.example.test')).toMatchObject({
+      status: 200,
+      body: 'shop',
+    });
   });
 
   it('cuts no WebSocket when there is nothing to write', async () => {
@@ -98,7 +133,7 @@ describe('CaddyProxy', () => {
     await Promise.all([proxy.ensure(), proxy.ensure(), proxy.ensure(), proxy.ensure()]);
 
     expect(await proxy.ensure()).toBe('unchanged');
-    expect(Object.keys(await read(servers) as object)).toEqual(['demo']);
+    expect(Object.keys((await read(servers)) as object)).toEqual(['demo']);
   });
 
   it('names the port that another program has', async () => {
@@ -109,22 +144,39 @@ describe('CaddyProxy', () => {
 
     const error = await proxy.ensure().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(TryItNowError);
-    expect(error).toMatchObject({ code: 'port_taken', message: expect.stringContaining(`127.0.0.1:${port}`) as string });
+    expect(error).toMatchObject({
+      code: 'port_taken',
+      message: expect.stringContaining(`127.0.0.1:${port}`) as string,
+    });
   });
 
   it('names the port that another site of the same Caddy has', async () => {
     const { proxy, port, write } = await emptyCaddy();
     await write(`${servers}/shop`, { listen: [`127.0.0.1:${port}`] });
 
-    await expect(proxy.ensure()).rejects.toMatchObject({ code: 'port_taken', message: expect.stringMatching(`127.0.0.1:${port}.*already claimed by server`) as string });
+    await expect(proxy.ensure()).rejects.toMatchObject({
+      code: 'port_taken',
+      message: expect.stringMatching(`127.0.0.1:${port}.*already claimed by server`) as string,
+    });
   });
 
   it('says so when Caddy does not answer, or refuses', async () => {
     const gone = `http://127.0.0.1:${await freePort()}`;
-    const options = { listen: ':0', baseDomain: 'localhost', discovery: { host: '127.0.0.1', port: 9 }, publicUrl: START_URL, log: silent };
-    await expect(new CaddyProxy({ ...options, adminUrl: gone }).ensure()).rejects.toMatchObject({ code: 'proxy_unavailable', message: expect.stringContaining(gone) as string });
+    const options = {
+      listen: ':0',
+      baseDomain: 'localhost',
+      discovery: { host: '127.0.0.1', port: 9 },
+      publicUrl: START_URL,
+      log: silent,
+    };
+    await expect(new CaddyProxy({ ...options, adminUrl: gone }).ensure()).rejects.toMatchObject({
+      code: 'proxy_unavailable',
+      message: expect.stringContaining(gone) as string,
+    });
 
     const { adminUrl } = await emptyCaddy();
-    await expect(new CaddyProxy({ ...options, adminUrl, listen: 'nonsense:port:here' }).ensure()).rejects.toMatchObject({ code: 'proxy_unavailable', message: expect.stringContaining('nonsense') as string });
+    await expect(new CaddyProxy({ ...options, adminUrl, listen: 'nonsense:port:here' }).ensure()).rejects.toMatchObject(
+      { code: 'proxy_unavailable', message: expect.stringContaining('nonsense') as string },
+    );
   });
 });

@@ -60,9 +60,15 @@ export class CaddyProxy implements Proxy {
   #refused(reason: string): TryItNowError {
     const { listen, adminUrl } = this.#options;
     if (/address already in use|listener address repeated/.test(reason)) {
-      return new TryItNowError('port_taken', `the proxy cannot listen on ${listen}: another program or another site of the same Caddy has that port (Caddy says: ${reason}); free it or set PROXY_LISTEN`);
+      return new TryItNowError(
+        'port_taken',
+        `the proxy cannot listen on ${listen}: another program or another site of the same Caddy has that port (Caddy says: ${reason}); free it or set PROXY_LISTEN`,
+      );
     }
-    return new TryItNowError('proxy_unavailable', `Caddy at ${adminUrl} refuses our configuration (it says: ${reason})`);
+    return new TryItNowError(
+      'proxy_unavailable',
+      `Caddy at ${adminUrl} refuses our configuration (it says: ${reason})`,
+    );
   }
 }
 

@@ -18,7 +18,12 @@ export function endedPage(startUrl: string): ProxyPage {
   return {
     status: 404,
     html: fill('<title>This copy has ended · Try It Now</title>', read('ended.html'), startUrl),
-    problem: problem(404, 'unknown_hostname', 'There is nothing at this address', `The copy has ended, or the address is mistyped. Start a new one at ${startUrl}`),
+    problem: problem(
+      404,
+      'unknown_hostname',
+      'There is nothing at this address',
+      `The copy has ended, or the address is mistyped. Start a new one at ${startUrl}`,
+    ),
   };
 }
 
@@ -26,8 +31,17 @@ export function endedPage(startUrl: string): ProxyPage {
 export function unreachablePage(startUrl: string): ProxyPage {
   return {
     status: 503,
-    html: fill(`<meta http-equiv="refresh" content="${RETRY_SECONDS}">\n<title>One moment · Try It Now</title>`, read('unreachable.html'), startUrl),
-    problem: problem(503, 'instance_unreachable', 'The copy does not answer right now', 'It is busy or starting again, or it has just ended. Try again in a few seconds.'),
+    html: fill(
+      `<meta http-equiv="refresh" content="${RETRY_SECONDS}">\n<title>One moment · Try It Now</title>`,
+      read('unreachable.html'),
+      startUrl,
+    ),
+    problem: problem(
+      503,
+      'instance_unreachable',
+      'The copy does not answer right now',
+      'It is busy or starting again, or it has just ended. Try again in a few seconds.',
+    ),
   };
 }
 

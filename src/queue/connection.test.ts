@@ -11,8 +11,19 @@ import { connectQueue, type QueueConnection } from './connection.ts';
 /** A NATS of another make than the launcher's. */
 async function bareNats(args: (dir: string) => string[]): Promise<AsyncDisposable & { readonly port: number }> {
   const [dir, port] = [await mkdtemp(join(tmpdir(), 'try-it-now-nats-')), await freePort()];
-  const server = await ChildServer.start({ name: 'NATS', command: 'nats-server', args: ['-a', '127.0.0.1', '-p', String(port), ...args(dir)], isUp: () => answers(port) });
-  return { port, [Symbol.asyncDispose]: async () => { await server.stop(); await rm(dir, { recursive: true, force: true }); } };
+  const server = await ChildServer.start({
+    name: 'NATS',
+    command: 'nats-server',
+    args: ['-a', '127.0.0.1', '-p', String(port), ...args(dir)],
+    isUp: () => answers(port),
+  });
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      await server.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
 }
 
 async function failure(connecting: Promise<QueueConnection>): Promise<{ code: unknown; message: string }> {
@@ -30,13 +41,19 @@ describe('connecting', () => {
   it('says where NATS was looked for, without the password', async () => {
     const port = await freePort();
     const { code, message } = await failure(connectQueue({ url: `nats://worker:s3cret@127.0.0.1:${port}`, log }));
-    expect({ code, message }).toEqual({ code: 'queue_unavailable', message: `NATS at nats://127.0.0.1:${port} does not answer; start it or correct NATS_URL` });
+    expect({ code, message }).toEqual({
+      code: 'queue_unavailable',
+      message: `NATS at nats://127.0.0.1:${port} does not answer; start it or correct NATS_URL`,
+    });
   });
 
   it('logs in with the token, or with user and password from the URL, and says when that is refused', async () => {
     await using withToken = await bareNats((dir) => ['-js', '-sd', dir, '--auth', 'a-token']);
     const url = `nats://127.0.0.1:${withToken.port}`;
-    const refused = { code: 'queue_unavailable', message: `NATS at ${url} refuses the login; check NATS_TOKEN or the user and password in NATS_URL` };
+    const refused = {
+      code: 'queue_unavailable',
+      message: `NATS at ${url} refuses the login; check NATS_TOKEN or the user and password in NATS_URL`,
+    };
     for (const token of [undefined, 'another']) {
       const { code, message } = await failure(connectQueue({ url, token, log }));
       expect({ code, message }).toEqual(refused);
@@ -45,7 +62,10 @@ describe('connecting', () => {
     await (await connectQueue({ url: `nats://a-token@127.0.0.1:${withToken.port}`, log })).close();
 
     await using withUser = await bareNats((dir) => ['-js', '-sd', dir, '--user', 'worker', '--pass', 'p@ss 1']);
-    const connection = await connectQueue({ url: `nats://worker:${encodeURIComponent('p@ss 1')}@127.0.0.1:${withUser.port}`, log });
+    const connection = await connectQueue({
+      url: `nats://worker:${encodeURIComponent('p@ss 1')}@127.0.0.1:${withUser.port}`,
+      log,
+    });
     expect(connection.url).toBe(`nats://127.0.0.1:${withUser.port}`);
     await connection.close();
   });
@@ -53,7 +73,10 @@ describe('connecting', () => {
   it('says when JetStream is off', async () => {
     await using nats = await bareNats(() => []);
     const { code, message } = await failure(connectQueue({ url: `nats://127.0.0.1:${nats.port}`, log }));
-    expect({ code, message }).toEqual({ code: 'queue_unavailable', message: `NATS at nats://127.0.0.1:${nats.port} answers, but JetStream does not; start nats-server with -js` });
+    expect({ code, message }).toEqual({
+      code: 'queue_unavailable',
+      message: `NATS at nats://127.0.0.1:${nats.port} answers, but JetStream does not; start nats-server with -js`,
+    });
   });
 
   it('reads several servers from one URL and takes the one that answers', async () => {
@@ -70,7 +93,9 @@ describe('a connection', () => {
     await using nats = await TestNats.start();
     const connection = await nats.connect();
     let reconnects = 0;
-    connection.onReconnect(() => { reconnects += 1; });
+    connection.onReconnect(() => {
+      reconnects += 1;
+    });
     await nats.down();
     await eventually(() => expect(connection.connected).toBe(false));
     const returned = connection.untilConnected(new AbortController().signal);
@@ -78,7 +103,10 @@ describe('a connection', () => {
     await returned;
     expect(connection.connected).toBe(true);
     expect(reconnects).toBe(1);
-    expect(nats.log.lines.map(({ level, message }) => [level, message])).toEqual([['warn', 'NATS disconnected; reconnecting in the background'], ['info', 'NATS reconnected']]);
+    expect(nats.log.lines.map(({ level, message }) => [level, message])).toEqual([
+      ['warn', 'NATS disconnected; reconnecting in the background'],
+      ['info', 'NATS reconnected'],
+    ]);
   });
 
   it('can be closed while NATS is down, and stops waiting when told to', async () => {

@@ -47,10 +47,14 @@ interface Login {
 
 /** Takes user and password out of the URL: the client does not read them there, and no message may show them. */
 function readUrl(url: string): Login {
-  const parts = url.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  const parts = url
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
   const parsed = parts.map((part) => new URL(part.includes('://') ? part : `nats://${part}`));
   const first = parsed[0];
-  if (first === undefined) throw new TryItNowError('invalid_config', 'NATS_URL is empty; set it to something like nats://127.0.0.1:4222');
+  if (first === undefined)
+    throw new TryItNowError('invalid_config', 'NATS_URL is empty; set it to something like nats://127.0.0.1:4222');
   const secret = (text: string) => (text === '' ? undefined : decodeURIComponent(text));
   return {
     servers: parsed.map(({ host }) => host),
@@ -85,15 +89,25 @@ export async function connectQueue(options: QueueConnectionOptions): Promise<Que
     maxPingOut: 2,
   }).catch((error: unknown) => {
     throw error instanceof errors.AuthorizationError
-      ? new TryItNowError('queue_unavailable', `NATS at ${login.shown} refuses the login; check NATS_TOKEN or the user and password in NATS_URL`, { cause: error })
-      : new TryItNowError('queue_unavailable', `NATS at ${login.shown} does not answer; start it or correct NATS_URL`, { cause: error });
+      ? new TryItNowError(
+          'queue_unavailable',
+          `NATS at ${login.shown} refuses the login; check NATS_TOKEN or the user and password in NATS_URL`,
+          { cause: error },
+        )
+      : new TryItNowError('queue_unavailable', `NATS at ${login.shown} does not answer; start it or correct NATS_URL`, {
+          cause: error,
+        });
   });
   try {
     const manager = await jetstreamManager(nats, { timeout: API_TIMEOUT_MS });
     return watch(nats, manager, login.shown, options.log);
   } catch (error) {
     await nats.close();
-    throw new TryItNowError('queue_unavailable', `NATS at ${login.shown} answers, but JetStream does not; start nats-server with -js`, { cause: error });
+    throw new TryItNowError(
+      'queue_unavailable',
+      `NATS at ${login.shown} answers, but JetStream does not; start nats-server with -js`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,7 +1,12 @@
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { QueueConnection } from './connection.ts';
-import { ensureStreamsAndConsumers, putStreamsAndConsumersBack, type Consumers, type DeliveryPolicy } from './stream-and-consumers.ts';
+import {
+  ensureStreamsAndConsumers,
+  putStreamsAndConsumersBack,
+  type Consumers,
+  type DeliveryPolicy,
+} from './stream-and-consumers.ts';
 
 export interface ConsumerKeeperOptions {
   readonly connection: QueueConnection;
@@ -47,14 +52,18 @@ export class ConsumerKeeper {
     try {
       this.#consumers = await putStreamsAndConsumersBack(connection, node, policy);
       const { made } = this.#consumers;
-      if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS had lost streams or consumers; the queue workers put them back');
+      if (made.length > 0)
+        log.warn({ url: connection.url, made }, 'NATS had lost streams or consumers; the queue workers put them back');
       if (this.#failing) log.info({ url: connection.url }, 'Queue workers reach their consumers on NATS again');
       this.#failing = false;
     } catch (error) {
       // The disconnect itself has its own line.
       if (this.#failing || stopping.aborted || !connection.connected) return;
       this.#failing = true;
-      log.error({ url: connection.url, err: error, reason: describeError(error), after: describeError(cause) }, 'Queue workers cannot reach their consumers on NATS; trying again with backoff');
+      log.error(
+        { url: connection.url, err: error, reason: describeError(error), after: describeError(cause) },
+        'Queue workers cannot reach their consumers on NATS; trying again with backoff',
+      );
     }
   }
 }

@@ -13,18 +13,24 @@ export async function newestDeath(connection: QueueConnection): Promise<DeadTask
 }
 
 /** Why the newest dead provision of each of these templates died. */
-export async function deathsByTemplate(connection: QueueConnection, templates: readonly string[]): Promise<ReadonlyMap<string, DeadTask>> {
+export async function deathsByTemplate(
+  connection: QueueConnection,
+  templates: readonly string[],
+): Promise<ReadonlyMap<string, DeadTask>> {
   const found = new Map<string, DeadTask>();
   for await (const dead of newestFirst(connection)) {
     const { task } = decodeTask(dead.subject, dead.payload);
-    if (task?.kind === 'provision' && templates.includes(task.template) && !found.has(task.template)) found.set(task.template, dead);
+    if (task?.kind === 'provision' && templates.includes(task.template) && !found.has(task.template))
+      found.set(task.template, dead);
     if (found.size === templates.length) break;
   }
   return found;
 }
 
 async function* newestFirst({ manager }: QueueConnection): AsyncGenerator<DeadTask> {
-  const { state: { first_seq: first, last_seq: last, messages } } = await manager.streams.info(DEAD_STREAM);
+  const {
+    state: { first_seq: first, last_seq: last, messages },
+  } = await manager.streams.info(DEAD_STREAM);
   if (messages === 0) return;
   for (let seq = last; seq >= Math.max(first, last - LOOK_BACK); seq -= 1) {
     const stored = await manager.streams.getMessage(DEAD_STREAM, { seq });

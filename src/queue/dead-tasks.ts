@@ -32,7 +32,10 @@ export interface DeadTask extends Burial {
 /** Header values are one line of printable text. */
 function headerText(text: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are exactly what must go
-  return text.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim().slice(0, REASON_LENGTH);
+  return text
+    .replace(/[\u0000-\u001f\u007f]+/g, ' ')
+    .trim()
+    .slice(0, REASON_LENGTH);
 }
 
 /** Keeps the payload as it was, with why and when it died in the headers. Repeating it for the same task keeps one. */
@@ -45,11 +48,18 @@ export async function keepDead({ jetstream }: QueueConnection, burial: Burial, n
   fields.set(DIED_AT, now.toISOString());
   // The time belongs to it: a stream that was deleted and made again counts from 1 again.
   const msgID = `${burial.sequence}-${burial.publishedAt.getTime()}`;
-  await jetstream.publish(deadSubject(burial.subject), burial.payload, { headers: fields, msgID, timeout: KEEP_TIMEOUT_MS });
+  await jetstream.publish(deadSubject(burial.subject), burial.payload, {
+    headers: fields,
+    msgID,
+    timeout: KEEP_TIMEOUT_MS,
+  });
 }
 
 /** As it is kept in PROVISIONING_DEAD. */
-export function deadTask(stored: Pick<StoredMsg, 'subject' | 'seq' | 'time' | 'data'>, fields: MsgHdrs | undefined): DeadTask {
+export function deadTask(
+  stored: Pick<StoredMsg, 'subject' | 'seq' | 'time' | 'data'>,
+  fields: MsgHdrs | undefined,
+): DeadTask {
   return {
     subject: livingSubject(stored.subject),
     payload: stored.data,
@@ -82,9 +92,15 @@ export async function listDead({ jetstream, manager }: QueueConnection, limit: n
 export async function retryDead(connection: QueueConnection, deadSequence: number): Promise<boolean> {
   const stored = await connection.manager.streams.getMessage(DEAD_STREAM, { seq: deadSequence });
   if (stored === null) return false;
-  await connection.jetstream.publish(livingSubject(stored.subject), stored.data, { timeout: KEEP_TIMEOUT_MS }).catch((error: unknown) => {
-    throw new TryItNowError('queue_unavailable', `The dead task ${deadSequence} could not be queued again on NATS at ${connection.url}; it is kept`, { cause: error });
-  });
+  await connection.jetstream
+    .publish(livingSubject(stored.subject), stored.data, { timeout: KEEP_TIMEOUT_MS })
+    .catch((error: unknown) => {
+      throw new TryItNowError(
+        'queue_unavailable',
+        `The dead task ${deadSequence} could not be queued again on NATS at ${connection.url}; it is kept`,
+        { cause: error },
+      );
+    });
   await connection.manager.streams.deleteMessage(DEAD_STREAM, deadSequence, false);
   return true;
 }

@@ -51,12 +51,16 @@ export async function deliver(context: DeliveryContext, kind: TaskKind, message:
   if (context.inHand.has(key)) {
     // NATS took us for dead (this process or its host stood still for longer than ack_wait), or mixed up a redelivery.
     // The handler at work goes on, and its ack counts for this delivery too.
-    context.log.warn({ sequence: message.seq, attempt: message.info.deliveryCount }, 'Task was delivered again while a queue worker of this process is at it; left to that one');
+    context.log.warn(
+      { sequence: message.seq, attempt: message.info.deliveryCount },
+      'Task was delivered again while a queue worker of this process is at it; left to that one',
+    );
     return;
   }
   context.inHand.add(key);
   try {
-    if (context.unconfirmed.has(key) || (await work(context, kind, message)) === 'done') await confirm(context, key, message);
+    if (context.unconfirmed.has(key) || (await work(context, kind, message)) === 'done')
+      await confirm(context, key, message);
   } finally {
     context.inHand.delete(key);
   }
@@ -68,7 +72,10 @@ async function confirm({ unconfirmed, log }: DeliveryContext, key: string, messa
     await message.ackAck({ timeout: ACK_TIMEOUT_MS });
     unconfirmed.delete(key);
   } catch (error) {
-    log.warn({ sequence: message.seq, reason: describeError(error) }, 'NATS did not confirm the ack of a queue worker; should the task be delivered here again, it is only acked');
+    log.warn(
+      { sequence: message.seq, reason: describeError(error) },
+      'NATS did not confirm the ack of a queue worker; should the task be delivered here again, it is only acked',
+    );
     for (const oldest of unconfirmed) {
       if (unconfirmed.size < UNCONFIRMED_KEPT) break;
       unconfirmed.delete(oldest);
@@ -97,7 +104,10 @@ async function attempt(context: DeliveryContext, message: JsMsg): Promise<TaskOu
   const { log, signal } = context;
   const decoded = decodeTask(message.subject, message.data);
   if (decoded.task === undefined) {
-    log.error({ subject: message.subject, sequence: message.seq, reason: decoded.problem }, 'Unreadable task set aside as dead by a queue worker');
+    log.error(
+      { subject: message.subject, sequence: message.seq, reason: decoded.problem },
+      'Unreadable task set aside as dead by a queue worker',
+    );
     await bury(context, message, undefined, decoded.problem);
     return 'unreadable';
   }
@@ -110,7 +120,12 @@ async function attempt(context: DeliveryContext, message: JsMsg): Promise<TaskOu
   return 'done';
 }
 
-async function afterFailure(context: DeliveryContext, message: JsMsg, task: Task, error: unknown): Promise<TaskOutcome> {
+async function afterFailure(
+  context: DeliveryContext,
+  message: JsMsg,
+  task: Task,
+  error: unknown,
+): Promise<TaskOutcome> {
   const { policy, log, signal } = context;
   const reason = describeError(error);
   const failed = FAILED[task.kind];
@@ -141,13 +156,23 @@ async function run(handlers: TaskHandlers, task: ProvisionTask | CleanupTask, co
 
 async function bury(context: DeliveryContext, message: JsMsg, task: Task | undefined, reason: string): Promise<void> {
   const { subject, data, seq, time, info } = message;
-  const burial: Burial = { subject, payload: data, sequence: seq, publishedAt: time, attempts: info.deliveryCount, reason };
+  const burial: Burial = {
+    subject,
+    payload: data,
+    sequence: seq,
+    publishedAt: time,
+    attempts: info.deliveryCount,
+    reason,
+  };
   try {
     await giveUp(context, task, burial, false);
     message.term();
   } catch (error) {
     // Delivered again, or, when this was the last delivery, noted by NATS as given up: either way it comes back to us.
-    context.log.error({ sequence: seq, err: error, reason: describeError(error) }, 'Dead task could not be set aside by a queue worker; trying again');
+    context.log.error(
+      { sequence: seq, err: error, reason: describeError(error) },
+      'Dead task could not be set aside by a queue worker; trying again',
+    );
     message.nak(Math.round(backoffMs(info.deliveryCount, context.policy.backoff)));
   }
 }
@@ -156,7 +181,12 @@ async function bury(context: DeliveryContext, message: JsMsg, task: Task | undef
  * Keeps the task and tells the pool, in this order and before the task leaves the stream: whatever is cut off halfway
  * is done again from the start, so neither is ever left out. Keeping is deduplicated; `abandoned` may be told twice.
  */
-export async function giveUp({ connection, handlers }: DeliveryContext, task: Task | undefined, burial: Burial, unseen: boolean): Promise<void> {
+export async function giveUp(
+  { connection, handlers }: DeliveryContext,
+  task: Task | undefined,
+  burial: Burial,
+  unseen: boolean,
+): Promise<void> {
   await keepDead(connection, burial);
   await handlers.abandoned(task, burial.reason, unseen);
 }

@@ -30,13 +30,20 @@ export async function queueDepth({ manager, url }: QueueConnection): Promise<Que
       everyConsumer(manager),
     ]);
     return {
-      consumers: consumers.map((info) => ({ consumer: info.name, pending: info.num_pending, outstanding: info.num_ack_pending, redelivered: info.num_redelivered })),
+      consumers: consumers.map((info) => ({
+        consumer: info.name,
+        pending: info.num_pending,
+        outstanding: info.num_ack_pending,
+        redelivered: info.num_redelivered,
+      })),
       total: work.state.messages,
       dead: dead.state.messages,
       oldestAtMs: work.state.messages === 0 ? undefined : Date.parse(work.state.first_ts),
     };
   } catch (error) {
-    throw new TryItNowError('queue_unavailable', `The queue depth could not be read from NATS at ${url}`, { cause: error });
+    throw new TryItNowError('queue_unavailable', `The queue depth could not be read from NATS at ${url}`, {
+      cause: error,
+    });
   }
 }
 

@@ -8,7 +8,11 @@ import { PROVISION_SUBJECT, STREAM } from './names.ts';
 import { decodeTask } from './task-payload.ts';
 
 /** https://github.com/nats-io/jsm.go/blob/main/schema_source/jetstream/advisory/v1/max_deliver.json */
-const MaxDeliverAdvisory = Type.Object({ timestamp: Type.String(), stream_seq: Type.Integer(), deliveries: Type.Integer() });
+const MaxDeliverAdvisory = Type.Object({
+  timestamp: Type.String(),
+  stream_seq: Type.Integer(),
+  deliveries: Type.Integer(),
+});
 
 /**
  * A task whose workers died on every attempt never reaches our own last attempt: NATS stops handing it out, leaves it
@@ -20,7 +24,10 @@ export async function buryGivenUp(context: DeliveryContext, note: JsMsg): Promis
     await buryNamedBy(context, note);
     note.ack();
   } catch (error) {
-    context.log.error({ sequence: note.seq, err: error, reason: describeError(error) }, 'Given-up task could not be set aside by a queue worker; trying again');
+    context.log.error(
+      { sequence: note.seq, err: error, reason: describeError(error) },
+      'Given-up task could not be set aside by a queue worker; trying again',
+    );
     note.nak(Math.round(backoffMs(note.info.deliveryCount, context.policy.backoff)));
   }
 }
@@ -36,7 +43,10 @@ function readAdvisory(note: JsMsg): Type.Static<typeof MaxDeliverAdvisory> | und
 async function buryNamedBy(context: DeliveryContext, note: JsMsg): Promise<void> {
   const advisory = readAdvisory(note);
   if (advisory === undefined) {
-    context.log.warn({ sequence: note.seq }, 'A note about a given-up task could not be read by a queue worker; dropped');
+    context.log.warn(
+      { sequence: note.seq },
+      'A note about a given-up task could not be read by a queue worker; dropped',
+    );
     return;
   }
   const { manager } = context.connection;
@@ -46,9 +56,28 @@ async function buryNamedBy(context: DeliveryContext, note: JsMsg): Promise<void>
   if (stored === null || stored.time > new Date(advisory.timestamp)) return;
   const decoded = decodeTask(stored.subject, stored.data);
   const reason = `given up by NATS after ${advisory.deliveries} deliveries: no worker saw the last one through`;
-  await giveUp(context, decoded.task, { subject: stored.subject, payload: stored.data, sequence, publishedAt: stored.time, attempts: advisory.deliveries, reason }, true);
+  await giveUp(
+    context,
+    decoded.task,
+    {
+      subject: stored.subject,
+      payload: stored.data,
+      sequence,
+      publishedAt: stored.time,
+      attempts: advisory.deliveries,
+      reason,
+    },
+    true,
+  );
   await manager.streams.deleteMessage(STREAM, sequence, false);
   const identity = decoded.task === undefined ? {} : taskFields(decoded.task);
-  context.log.error({ ...identity, sequence, attempt: advisory.deliveries, reason, outcome: 'dead' }, stored.subject === PROVISION_SUBJECT ? 'Provision task failed' : 'Cleanup task failed');
-  context.observer?.taskEnded(stored.subject === PROVISION_SUBJECT ? 'provision' : 'cleanup', decoded.task === undefined ? 'unreadable' : 'dead', 0);
+  context.log.error(
+    { ...identity, sequence, attempt: advisory.deliveries, reason, outcome: 'dead' },
+    stored.subject === PROVISION_SUBJECT ? 'Provision task failed' : 'Cleanup task failed',
+  );
+  context.observer?.taskEnded(
+    stored.subject === PROVISION_SUBJECT ? 'provision' : 'cleanup',
+    decoded.task === undefined ? 'unreadable' : 'dead',
+    0,
+  );
 }

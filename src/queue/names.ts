@@ -24,7 +24,10 @@ const NODE_TOKEN = /^[A-Za-z0-9_-]{1,63}$/;
 
 function nodeToken(node: string): string {
   if (!NODE_TOKEN.test(node)) {
-    throw new TryItNowError('invalid_config', `The node name ${JSON.stringify(node)} cannot be part of a queue subject; use letters, digits, - and _ only`);
+    throw new TryItNowError(
+      'invalid_config',
+      `The node name ${JSON.stringify(node)} cannot be part of a queue subject; use letters, digits, - and _ only`,
+    );
   }
   return node;
 }

@@ -12,8 +12,10 @@ export async function ownStreams({ manager, url }: QueueConnection): Promise<rea
   const found: OwnStream[] = [];
   try {
     for await (const { config, state } of manager.streams.list()) {
-      const subject = config.name === STREAM ? PROVISION_SUBJECT : config.name === DEAD_STREAM ? DEAD_SUBJECTS : undefined;
-      if (subject !== undefined && config.subjects.includes(subject)) found.push({ name: config.name, messages: state.messages });
+      const subject =
+        config.name === STREAM ? PROVISION_SUBJECT : config.name === DEAD_STREAM ? DEAD_SUBJECTS : undefined;
+      if (subject !== undefined && config.subjects.includes(subject))
+        found.push({ name: config.name, messages: state.messages });
     }
   } catch (error) {
     throw new TryItNowError('queue_unavailable', `The streams could not be listed on NATS at ${url}`, { cause: error });
@@ -26,7 +28,9 @@ export async function deleteStream({ manager, url }: QueueConnection, name: stri
   try {
     await manager.streams.delete(name);
   } catch (error) {
-    throw new TryItNowError('queue_unavailable', `The stream ${name} could not be deleted on NATS at ${url}`, { cause: error });
+    throw new TryItNowError('queue_unavailable', `The stream ${name} could not be deleted on NATS at ${url}`, {
+      cause: error,
+    });
   }
 }
 
@@ -36,7 +40,9 @@ export async function consumersInUse({ manager, url }: QueueConnection): Promise
   try {
     for await (const { name, num_waiting: waiting } of manager.consumers.list(STREAM)) if (waiting > 0) used.push(name);
   } catch (error) {
-    throw new TryItNowError('queue_unavailable', `The consumers could not be listed on NATS at ${url}`, { cause: error });
+    throw new TryItNowError('queue_unavailable', `The consumers could not be listed on NATS at ${url}`, {
+      cause: error,
+    });
   }
   return used;
 }

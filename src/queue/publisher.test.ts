@@ -5,7 +5,8 @@ import { listDead, retryDead } from './dead-tasks.ts';
 import { queueDepth } from './depth.ts';
 import { ensureStreams } from './stream-and-consumers.ts';
 
-const unavailable = (message: RegExp): unknown => expect.objectContaining({ code: 'queue_unavailable', message: expect.stringMatching(message) as unknown });
+const unavailable = (message: RegExp): unknown =>
+  expect.objectContaining({ code: 'queue_unavailable', message: expect.stringMatching(message) as unknown });
 
 describe('publishing', () => {
   it('stores every task of a batch, and the same task as often as it is published', async () => {
@@ -27,7 +28,9 @@ describe('publishing', () => {
     const { queue, connection } = await nats.publisher();
     await queue.publishProvision(Array.from({ length: 20 }, provisionTask));
     expect((await queueDepth(connection)).total).toBe(20);
-    expect(nats.log.with('the publisher made them').map(({ fields }) => fields['made'])).toEqual([['PROVISIONING', 'PROVISIONING_DEAD']]);
+    expect(nats.log.with('the publisher made them').map(({ fields }) => fields['made'])).toEqual([
+      ['PROVISIONING', 'PROVISIONING_DEAD'],
+    ]);
   });
 
   it('is refused at once while NATS is down, and nothing of it arrives later', async () => {
@@ -37,7 +40,9 @@ describe('publishing', () => {
     await ensureStreams(connection);
     await nats.down();
     await eventually(() => expect(connection.connected).toBe(false));
-    const refused = unavailable(/^20 of 20 tasks could not be queued on NATS at nats:\/\/127\.0\.0\.1:\d+: it is disconnected/);
+    const refused = unavailable(
+      /^20 of 20 tasks could not be queued on NATS at nats:\/\/127\.0\.0\.1:\d+: it is disconnected/,
+    );
     await expect(queue.publishProvision(Array.from({ length: 20 }, provisionTask))).rejects.toEqual(refused);
     await expect(queue.publishCleanup(cleanupTask())).rejects.toMatchObject({ code: 'queue_unavailable' });
     await nats.up();
@@ -52,7 +57,9 @@ describe('publishing', () => {
     await ensureStreams(connection);
     nats.server.signal('SIGSTOP');
     try {
-      await expect(queue.publishProvision([provisionTask(), provisionTask()])).rejects.toEqual(unavailable(/^2 of 2 tasks .* timeout/));
+      await expect(queue.publishProvision([provisionTask(), provisionTask()])).rejects.toEqual(
+        unavailable(/^2 of 2 tasks .* timeout/),
+      );
     } finally {
       nats.server.signal('SIGCONT');
     }
@@ -63,7 +70,9 @@ describe('publishing', () => {
     const { queue, connection } = await nats.publisher();
     await ensureStreams(connection);
     await connection.manager.streams.update('PROVISIONING', { max_msgs_per_subject: 2 });
-    await expect(queue.publishProvision([provisionTask(), provisionTask(), provisionTask()])).rejects.toEqual(unavailable(/^1 of 3 tasks .* maximum messages per subject exceeded/));
+    await expect(queue.publishProvision([provisionTask(), provisionTask(), provisionTask()])).rejects.toEqual(
+      unavailable(/^1 of 3 tasks .* maximum messages per subject exceeded/),
+    );
     // The other kind has room of its own.
     await queue.publishCleanup(cleanupTask());
   });
@@ -72,7 +81,8 @@ describe('publishing', () => {
     await using nats = await TestNats.start();
     const { queue, connection } = await nats.publisher();
     await ensureStreams(connection);
-    for (const node of ['', 'a.b', '*', '>', 'a b']) await expect(queue.publishCleanup(cleanupTask(node))).rejects.toMatchObject({ code: 'invalid_config' });
+    for (const node of ['', 'a.b', '*', '>', 'a b'])
+      await expect(queue.publishCleanup(cleanupTask(node))).rejects.toMatchObject({ code: 'invalid_config' });
     expect((await queueDepth(connection)).total).toBe(0);
   });
 });
@@ -81,7 +91,9 @@ describe('a dead task', () => {
   it('can be queued again as it was, and is then dead no more', async () => {
     await using nats = await TestNats.start();
     const handlers = new RecordingHandlers();
-    handlers.work = () => { throw new Error('no luck'); };
+    handlers.work = () => {
+      throw new Error('no luck');
+    };
     const { connection } = await nats.workers(handlers, { node: 'node1' });
     const { queue } = await nats.publisher();
     const [first, second] = [cleanupTask('node1'), provisionTask()];
@@ -97,7 +109,11 @@ describe('a dead task', () => {
     handlers.calls.length = 0;
     handlers.work = () => undefined;
     expect(await retryDead(connection, dead[0]?.deadSequence ?? 0)).toBe(true);
-    await eventually(() => expect(handlers.calls.map(({ task, context }) => ({ task, attempt: context.attempt }))).toEqual([{ task: first, attempt: 1 }]));
+    await eventually(() =>
+      expect(handlers.calls.map(({ task, context }) => ({ task, attempt: context.attempt }))).toEqual([
+        { task: first, attempt: 1 },
+      ]),
+    );
     expect((await listDead(connection, 10)).map(({ subject }) => subject)).toEqual(['provisioning.provision']);
     expect(await retryDead(connection, dead[0]?.deadSequence ?? 0)).toBe(false);
   });

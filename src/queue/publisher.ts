@@ -34,7 +34,8 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
   const putBack = (): Promise<void> => {
     repair ??= putStreamsBack(connection)
       .then((made) => {
-        if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; the publisher made them');
+        if (made.length > 0)
+          log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; the publisher made them');
       })
       .finally(() => {
         repair = undefined;
@@ -57,8 +58,16 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
     for (let from = 0; from < tasks.length; from += BATCH) {
       // What follows a batch that failed would fail as slowly.
       const unsent = Math.max(0, tasks.length - from - BATCH);
-      if (!connection.connected) throw unavailable(connection, tasks.length - from, tasks.length, 'it is disconnected; reconnecting goes on in the background');
-      const outcomes = await Promise.allSettled(tasks.slice(from, from + BATCH).map((task) => deadline(publishOne(task), timeoutMs)));
+      if (!connection.connected)
+        throw unavailable(
+          connection,
+          tasks.length - from,
+          tasks.length,
+          'it is disconnected; reconnecting goes on in the background',
+        );
+      const outcomes = await Promise.allSettled(
+        tasks.slice(from, from + BATCH).map((task) => deadline(publishOne(task), timeoutMs)),
+      );
       const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
       const [first] = failed;
       if (first === undefined) continue;
@@ -73,12 +82,17 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
     publishCleanup: (task) => publish([task]),
     provisions: async () => {
       try {
-        const { num_pending: waiting, num_ack_pending: outstanding } = await connection.manager.consumers.info(STREAM, PROVISION_CONSUMER);
+        const { num_pending: waiting, num_ack_pending: outstanding } = await connection.manager.consumers.info(
+          STREAM,
+          PROVISION_CONSUMER,
+        );
         return { waiting, outstanding };
       } catch (error) {
         // Without its stream or consumer nothing waits: the workers and the publisher put both back empty.
         if (isMissing(error)) return { waiting: 0, outstanding: 0 };
-        throw new TryItNowError('queue_unavailable', `NATS at ${connection.url} does not say how many tasks wait`, { cause: error });
+        throw new TryItNowError('queue_unavailable', `NATS at ${connection.url} does not say how many tasks wait`, {
+          cause: error,
+        });
       }
     },
   };
@@ -89,6 +103,16 @@ function nobodyStores(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof RequestError && error.cause.isNoResponders();
 }
 
-function unavailable({ url }: QueueConnection, failed: number, all: number, why: string, cause?: unknown): TryItNowError {
-  return new TryItNowError('queue_unavailable', `${failed} of ${all} tasks could not be queued on NATS at ${url}: ${why}`, { cause });
+function unavailable(
+  { url }: QueueConnection,
+  failed: number,
+  all: number,
+  why: string,
+  cause?: unknown,
+): TryItNowError {
+  return new TryItNowError(
+    'queue_unavailable',
+    `${failed} of ${all} tasks could not be queued on NATS at ${url}: ${why}`,
+    { cause },
+  );
 }

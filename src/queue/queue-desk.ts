@@ -3,7 +3,15 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { BuriedTask, Purgeable, QueueDesk, QueueInfo, QueuedTask } from '../pool/operator-ports.ts';
 import type { QueueConnection } from './connection.ts';
 import { deadTask, retryDead } from './dead-tasks.ts';
-import { CLEANUP_SUBJECTS, DEAD_STREAM, DEAD_SUBJECTS, PROVISION_SUBJECT, STREAM, TASK_SUBJECTS, livingSubject } from './names.ts';
+import {
+  CLEANUP_SUBJECTS,
+  DEAD_STREAM,
+  DEAD_SUBJECTS,
+  PROVISION_SUBJECT,
+  STREAM,
+  TASK_SUBJECTS,
+  livingSubject,
+} from './names.ts';
 import { decodeTask } from './task-payload.ts';
 
 const PURGED: Readonly<Record<Purgeable, readonly [stream: string, filter: string]>> = {
@@ -24,12 +32,21 @@ export class JetStreamDesk implements QueueDesk {
     return this.#ask('say how much waits', async ({ manager }) => {
       const consumers = [];
       for await (const each of manager.consumers.list(STREAM)) {
-        consumers.push({ name: each.name, pending: each.num_pending, inFlight: each.num_ack_pending, redelivered: each.num_redelivered, waitingPulls: each.num_waiting });
+        consumers.push({
+          name: each.name,
+          pending: each.num_pending,
+          inFlight: each.num_ack_pending,
+          redelivered: each.num_redelivered,
+          waitingPulls: each.num_waiting,
+        });
       }
       const [{ state }, dead] = await Promise.all([manager.streams.info(STREAM), manager.streams.info(DEAD_STREAM)]);
       return {
-        messages: state.messages, bytes: state.bytes, oldestAtMs: state.messages === 0 ? undefined : Date.parse(state.first_ts),
-        consumers: consumers.sort((a, b) => (a.name < b.name ? -1 : 1)), dead: dead.state.messages,
+        messages: state.messages,
+        bytes: state.bytes,
+        oldestAtMs: state.messages === 0 ? undefined : Date.parse(state.first_ts),
+        consumers: consumers.sort((a, b) => (a.name < b.name ? -1 : 1)),
+        dead: dead.state.messages,
       };
     });
   }
@@ -60,7 +77,9 @@ export class JetStreamDesk implements QueueDesk {
   retryAll(): Promise<number> {
     return this.#ask('queue the dead tasks again', async ({ manager }) => {
       // What dies of its retry comes after it, and is left for the next call.
-      const { state: { last_seq: last } } = await manager.streams.info(DEAD_STREAM);
+      const {
+        state: { last_seq: last },
+      } = await manager.streams.info(DEAD_STREAM);
       let retried = 0;
       for await (const { seq } of this.#walk(DEAD_STREAM, DEAD_SUBJECTS)) {
         if (seq > last) break;
@@ -108,12 +127,20 @@ export class JetStreamDesk implements QueueDesk {
   async #ask<T>(what: string, question: (connection: QueueConnection) => Promise<T>): Promise<T> {
     const { url, connected } = this.#connection;
     // The client would hold the question back until the server returns.
-    if (!connected) throw new TryItNowError('queue_unavailable', `NATS at ${url} cannot ${what}: it is disconnected; reconnecting goes on in the background`, { retryAfterMs: 2_000 });
+    if (!connected)
+      throw new TryItNowError(
+        'queue_unavailable',
+        `NATS at ${url} cannot ${what}: it is disconnected; reconnecting goes on in the background`,
+        { retryAfterMs: 2_000 },
+      );
     try {
       return await question(this.#connection);
     } catch (error) {
       if (error instanceof TryItNowError) throw error;
-      throw new TryItNowError('queue_unavailable', `NATS at ${url} could not ${what}`, { cause: error, retryAfterMs: 2_000 });
+      throw new TryItNowError('queue_unavailable', `NATS at ${url} could not ${what}`, {
+        cause: error,
+        retryAfterMs: 2_000,
+      });
     }
   }
 }
@@ -121,8 +148,12 @@ export class JetStreamDesk implements QueueDesk {
 function asQueued({ subject, seq, time, data }: StoredMsg): QueuedTask {
   const { task } = decodeTask(subject, data);
   return {
-    sequence: seq, kind: subject === PROVISION_SUBJECT ? 'provision' : 'cleanup', id: task?.id,
-    template: task?.kind === 'provision' ? task.template : undefined, node: task?.kind === 'cleanup' ? task.node : undefined, queuedAtMs: time.getTime(),
+    sequence: seq,
+    kind: subject === PROVISION_SUBJECT ? 'provision' : 'cleanup',
+    id: task?.id,
+    template: task?.kind === 'provision' ? task.template : undefined,
+    node: task?.kind === 'cleanup' ? task.node : undefined,
+    queuedAtMs: time.getTime(),
   };
 }
 

@@ -43,26 +43,40 @@ describe('workers go on by themselves', () => {
     const { connection } = await nats.workers(handlers);
     await nats.down();
     await nats.up({ emptied: () => undefined });
-    await eventually(() => expect(nats.log.with('the queue workers put them back')).toHaveLength(1), { timeoutMs: 15_000 });
-    expect(nats.log.with('the queue workers put them back')[0]?.fields['made']).toEqual(['PROVISIONING', 'PROVISIONING_DEAD', 'provision-workers', 'cleanup-workers', 'given-up-tasks']);
+    await eventually(() => expect(nats.log.with('the queue workers put them back')).toHaveLength(1), {
+      timeoutMs: 15_000,
+    });
+    expect(nats.log.with('the queue workers put them back')[0]?.fields['made']).toEqual([
+      'PROVISIONING',
+      'PROVISIONING_DEAD',
+      'provision-workers',
+      'cleanup-workers',
+      'given-up-tasks',
+    ]);
     const { queue } = await nats.publisher();
     const task = await published(queue);
     await eventually(() => expect(handlers.ids()).toEqual([task.id]));
     await eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
   });
 
-  it.each(['provision-workers', 'cleanup-workers', 'given-up-tasks'])('after an operator deleted the consumer %s', async (name) => {
-    await using nats = await TestNats.start();
-    const handlers = new RecordingHandlers();
-    const { connection } = await nats.workers(handlers);
-    await connection.manager.consumers.delete('PROVISIONING', name);
-    await eventually(() => expect(nats.log.with('put them back').map(({ fields }) => fields['made'])).toEqual([[name]]), { timeoutMs: 15_000 });
-    const { queue } = await nats.publisher();
-    const [provision, cleanup] = [await published(queue), cleanupTask()];
-    await queue.publishCleanup(cleanup);
-    await eventually(() => expect(handlers.ids()).toHaveLength(2));
-    expect(handlers.ids()).toEqual(expect.arrayContaining([provision.id, cleanup.id]));
-  });
+  it.each(['provision-workers', 'cleanup-workers', 'given-up-tasks'])(
+    'after an operator deleted the consumer %s',
+    async (name) => {
+      await using nats = await TestNats.start();
+      const handlers = new RecordingHandlers();
+      const { connection } = await nats.workers(handlers);
+      await connection.manager.consumers.delete('PROVISIONING', name);
+      await eventually(
+        () => expect(nats.log.with('put them back').map(({ fields }) => fields['made'])).toEqual([[name]]),
+        { timeoutMs: 15_000 },
+      );
+      const { queue } = await nats.publisher();
+      const [provision, cleanup] = [await published(queue), cleanupTask()];
+      await queue.publishCleanup(cleanup);
+      await eventually(() => expect(handlers.ids()).toHaveLength(2));
+      expect(handlers.ids()).toEqual(expect.arrayContaining([provision.id, cleanup.id]));
+    },
+  );
 
   it('after the consumer was deleted while every worker of it was busy', async () => {
     await using nats = await TestNats.start();
@@ -102,11 +116,17 @@ describe('workers go on by themselves', () => {
     const handlers = new RecordingHandlers();
     const { connection } = await nats.workers(handlers);
     await nats.down();
-    await nats.up({ emptied: async ({ manager }) => { await manager.streams.add({ name: 'IN_THE_WAY', subjects: ['provisioning.>'] }); } });
+    await nats.up({
+      emptied: async ({ manager }) => {
+        await manager.streams.add({ name: 'IN_THE_WAY', subjects: ['provisioning.>'] });
+      },
+    });
     const complaint = 'Queue workers cannot reach their consumers on NATS';
     await eventually(() => expect(nats.log.with(complaint)).toHaveLength(1), { timeoutMs: 15_000 });
     await connection.manager.streams.delete('IN_THE_WAY');
-    await eventually(() => expect(nats.log.with('reach their consumers on NATS again')).toHaveLength(1), { timeoutMs: 20_000 });
+    await eventually(() => expect(nats.log.with('reach their consumers on NATS again')).toHaveLength(1), {
+      timeoutMs: 20_000,
+    });
     const { queue } = await nats.publisher();
     const task = await published(queue);
     await eventually(() => expect(handlers.ids()).toEqual([task.id]), { timeoutMs: 15_000 });

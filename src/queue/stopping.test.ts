@@ -14,7 +14,9 @@ describe('stopping', () => {
     await queue.publishProvision([provisionTask()]);
     await eventually(() => expect(workers.inFlight).toBe(1));
     let stopped = false;
-    const stop = workers.stop(10_000).then(() => { stopped = true; });
+    const stop = workers.stop(10_000).then(() => {
+      stopped = true;
+    });
     const later = provisionTask();
     await queue.publishProvision([later]);
     expect(stopped).toBe(false);
@@ -24,13 +26,19 @@ describe('stopping', () => {
     expect(handlers.calls).toHaveLength(1);
     expect(handlers.calls[0]?.context.signal.aborted).toBe(false);
     await eventually(async () => expect(await queueDepth(connection)).toMatchObject({ total: 1 }));
-    expect((await queueDepth(connection)).consumers).toContainEqual({ consumer: 'provision-workers', pending: 1, outstanding: 0, redelivered: 0 });
+    expect((await queueDepth(connection)).consumers).toContainEqual({
+      consumer: 'provision-workers',
+      pending: 1,
+      outstanding: 0,
+      redelivered: 0,
+    });
   });
 
   it('aborts what is unfinished when the grace is over, and another worker gets the task long before ack_wait', async () => {
     await using nats = await TestNats.start();
     const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];
-    first.work = ({ context: { signal } }) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('told to stop'))));
+    first.work = ({ context: { signal } }) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('told to stop'))));
     // So patient with silent workers that only a task handed back can come round within the test.
     const policy = { ...QUICK, ackWaitMs: 60_000 };
     const workers = await nats.workers(first, { policy });
@@ -42,7 +50,9 @@ describe('stopping', () => {
     await workers.connection.close();
     await nats.workers(second, { policy });
     await eventually(async () => expect((await queueDepth(connection)).total).toBe(0), { timeoutMs: 10_000 });
-    expect(second.calls.map(({ task: { id }, context }) => ({ id, attempt: context.attempt }))).toEqual([{ id: task.id, attempt: 2 }]);
+    expect(second.calls.map(({ task: { id }, context }) => ({ id, attempt: context.attempt }))).toEqual([
+      { id: task.id, attempt: 2 },
+    ]);
     expect(first.abandonments).toEqual([]);
   });
 

@@ -1,11 +1,30 @@
-import { AckPolicy, DeliverPolicy, DiscardPolicy, JetStreamApiError, ReplayPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  JetStreamApiError,
+  ReplayPolicy,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
 import type { ConsumerConfig, ConsumerInfo, StreamConfig } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { TryItNowError } from '../domain/errors.ts';
 import type { BackoffOptions } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { QueueConnection } from './connection.ts';
-import { CLEANUP_SUBJECTS, DEAD_STREAM, DEAD_SUBJECTS, GIVEN_UP_CONSUMER, GIVEN_UP_SUBJECTS, PROVISION_CONSUMER, PROVISION_SUBJECT, STREAM, cleanupConsumer, cleanupSubject } from './names.ts';
+import {
+  CLEANUP_SUBJECTS,
+  DEAD_STREAM,
+  DEAD_SUBJECTS,
+  GIVEN_UP_CONSUMER,
+  GIVEN_UP_SUBJECTS,
+  PROVISION_CONSUMER,
+  PROVISION_SUBJECT,
+  STREAM,
+  cleanupConsumer,
+  cleanupSubject,
+} from './names.ts';
 
 /** How a task is delivered, and how often. */
 export interface DeliveryPolicy {
@@ -17,7 +36,11 @@ export interface DeliveryPolicy {
   readonly backoff: BackoffOptions;
 }
 
-export const DELIVERY_POLICY: DeliveryPolicy = { ackWaitMs: 30_000, attempts: 5, backoff: { baseMs: 1_000, maxMs: 60_000 } };
+export const DELIVERY_POLICY: DeliveryPolicy = {
+  ackWaitMs: 30_000,
+  attempts: 5,
+  backoff: { baseMs: 1_000, maxMs: 60_000 },
+};
 
 const MEBIBYTE = 1024 * 1024;
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -84,19 +107,29 @@ async function streamConfig({ manager }: QueueConnection, name: string): Promise
   }
 }
 
-async function ensureStream(connection: QueueConnection, wanted: Partial<StreamConfig> & { name: string }): Promise<boolean> {
+async function ensureStream(
+  connection: QueueConnection,
+  wanted: Partial<StreamConfig> & { name: string },
+): Promise<boolean> {
   const { manager } = connection;
   const found = await streamConfig(connection, wanted.name);
   if (found === undefined) {
     await manager.streams.add(wanted).catch((error: unknown) => {
       if (!failedWith(error, SUBJECTS_OVERLAP)) throw error;
-      throw new TryItNowError('queue_conflict', `The NATS stream ${wanted.name} cannot be made: another stream already takes one of its subjects (${(wanted.subjects ?? []).join(', ')}); find it with \`nats stream ls\` and delete it or change its subjects`, { cause: error });
+      throw new TryItNowError(
+        'queue_conflict',
+        `The NATS stream ${wanted.name} cannot be made: another stream already takes one of its subjects (${(wanted.subjects ?? []).join(', ')}); find it with \`nats stream ls\` and delete it or change its subjects`,
+        { cause: error },
+      );
     });
     return true;
   }
   for (const key of FIXED) {
     if (found[key] !== wanted[key]) {
-      throw new TryItNowError('queue_conflict', `The NATS stream ${wanted.name} exists with ${key} "${found[key]}", but "${wanted[key] ?? ''}" is needed and NATS cannot change that; delete it with \`nats stream rm ${wanted.name}\``);
+      throw new TryItNowError(
+        'queue_conflict',
+        `The NATS stream ${wanted.name} exists with ${key} "${found[key]}", but "${wanted[key] ?? ''}" is needed and NATS cannot change that; delete it with \`nats stream rm ${wanted.name}\``,
+      );
     }
   }
   if (differs(wanted, found)) await manager.streams.update(wanted.name, wanted);
@@ -111,7 +144,9 @@ const DELETION_MS = 1_000;
 
 /** As `ensureStreams`, for streams that were there before: one that is missing may be in the middle of its deletion. */
 export async function putStreamsBack(connection: QueueConnection): Promise<string[]> {
-  const missing = await Promise.all([WORK_STREAM, DEAD_TASK_STREAM].map(async ({ name }) => (await streamConfig(connection, name)) === undefined));
+  const missing = await Promise.all(
+    [WORK_STREAM, DEAD_TASK_STREAM].map(async ({ name }) => (await streamConfig(connection, name)) === undefined),
+  );
   if (missing.includes(true)) await sleep(DELETION_MS);
   return ensureStreams(connection);
 }
@@ -119,12 +154,18 @@ export async function putStreamsBack(connection: QueueConnection): Promise<strin
 /** Makes both streams, or changes them to what they should be. Returns the names of those that were missing. Throws queue_conflict. */
 export async function ensureStreams(connection: QueueConnection): Promise<string[]> {
   const made: string[] = [];
-  for (const stream of [WORK_STREAM, DEAD_TASK_STREAM]) if (await ensureStream(connection, stream)) made.push(stream.name);
+  for (const stream of [WORK_STREAM, DEAD_TASK_STREAM])
+    if (await ensureStream(connection, stream)) made.push(stream.name);
   if (made.includes(STREAM)) connection.tasksLost();
   return made;
 }
 
-function consumerConfig(name: string, subject: string, policy: DeliveryPolicy, attempts: number): Partial<ConsumerConfig> {
+function consumerConfig(
+  name: string,
+  subject: string,
+  policy: DeliveryPolicy,
+  attempts: number,
+): Partial<ConsumerConfig> {
   return {
     durable_name: name,
     filter_subject: subject,
@@ -142,16 +183,27 @@ function consumerConfig(name: string, subject: string, policy: DeliveryPolicy, a
   };
 }
 
-async function ensureConsumer({ manager }: QueueConnection, wanted: Partial<ConsumerConfig>): Promise<{ made: boolean; info: ConsumerInfo }> {
+async function ensureConsumer(
+  { manager }: QueueConnection,
+  wanted: Partial<ConsumerConfig>,
+): Promise<{ made: boolean; info: ConsumerInfo }> {
   const name = wanted.durable_name ?? '';
   const found = await manager.consumers.info(STREAM, name).catch((error: unknown) => {
     if (failedWith(error, CONSUMER_NOT_FOUND)) return undefined;
     throw error;
   });
   if (found === undefined) return { made: true, info: await manager.consumers.add(STREAM, wanted) };
-  const { ack_policy: ackPolicy, deliver_subject: deliverSubject, deliver_policy: deliverPolicy, max_waiting: maxWaiting } = found.config;
+  const {
+    ack_policy: ackPolicy,
+    deliver_subject: deliverSubject,
+    deliver_policy: deliverPolicy,
+    max_waiting: maxWaiting,
+  } = found.config;
   if (ackPolicy !== wanted.ack_policy || deliverSubject !== undefined || deliverPolicy !== wanted.deliver_policy) {
-    throw new TryItNowError('queue_conflict', `The NATS consumer ${name} of ${STREAM} is not a pull consumer with explicit acks from the first message on, and NATS cannot change that; delete it with \`nats consumer rm ${STREAM} ${name}\``);
+    throw new TryItNowError(
+      'queue_conflict',
+      `The NATS consumer ${name} of ${STREAM} is not a pull consumer with explicit acks from the first message on, and NATS cannot change that; delete it with \`nats consumer rm ${STREAM} ${name}\``,
+    );
   }
   const target = { ...wanted, max_waiting: maxWaiting ?? wanted.max_waiting ?? 0 };
   if (!differs(target, found.config)) return { made: false, info: found };
@@ -169,16 +221,29 @@ export interface Consumers {
 }
 
 /** The streams, and the durable pull consumers that a node's workers pull from. Safe to repeat. Throws queue_conflict. */
-export async function ensureStreamsAndConsumers(connection: QueueConnection, node: string, policy: DeliveryPolicy): Promise<Consumers> {
+export async function ensureStreamsAndConsumers(
+  connection: QueueConnection,
+  node: string,
+  policy: DeliveryPolicy,
+): Promise<Consumers> {
   return ensureConsumers(connection, node, policy, await ensureStreams(connection));
 }
 
 /** As `ensureStreamsAndConsumers`, where all of them were there before. */
-export async function putStreamsAndConsumersBack(connection: QueueConnection, node: string, policy: DeliveryPolicy): Promise<Consumers> {
+export async function putStreamsAndConsumersBack(
+  connection: QueueConnection,
+  node: string,
+  policy: DeliveryPolicy,
+): Promise<Consumers> {
   return ensureConsumers(connection, node, policy, await putStreamsBack(connection));
 }
 
-async function ensureConsumers(connection: QueueConnection, node: string, policy: DeliveryPolicy, streams: readonly string[]): Promise<Consumers> {
+async function ensureConsumers(
+  connection: QueueConnection,
+  node: string,
+  policy: DeliveryPolicy,
+  streams: readonly string[],
+): Promise<Consumers> {
   const made = [...streams];
   const ensure = async (config: Partial<ConsumerConfig>): Promise<ConsumerInfo> => {
     const result = await ensureConsumer(connection, config);

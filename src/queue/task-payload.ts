@@ -20,10 +20,16 @@ export function decodeTask(subject: string, payload: Uint8Array): DecodedTask {
   const schema = subject === PROVISION_SUBJECT ? ProvisionTask : CleanupTask;
   if (!Value.Check(schema, value)) {
     const [first] = Value.Errors(schema, value);
-    return { task: undefined, problem: `the payload is not a task of a known version (${first === undefined ? 'no detail' : `${first.instancePath || '/'} ${first.message}`})` };
+    return {
+      task: undefined,
+      problem: `the payload is not a task of a known version (${first === undefined ? 'no detail' : `${first.instancePath || '/'} ${first.message}`})`,
+    };
   }
   if (value.kind === 'cleanup' && !subject.endsWith(`.${value.node}`)) {
-    return { task: undefined, problem: `the task is for node ${JSON.stringify(value.node)}, but was found on ${subject}` };
+    return {
+      task: undefined,
+      problem: `the task is for node ${JSON.stringify(value.node)}, but was found on ${subject}`,
+    };
   }
   return { task: value };
 }

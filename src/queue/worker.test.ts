@@ -9,7 +9,8 @@ import type { QueueConnection } from './connection.ts';
 import { ensureStreamsAndConsumers } from './stream-and-consumers.ts';
 
 /** Nothing in the stream: nothing can be delivered any more. */
-const drained = (connection: QueueConnection) => eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
+const drained = (connection: QueueConnection) =>
+  eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
 
 describe('a task', () => {
   it('is handled once and leaves the stream', async () => {
@@ -21,7 +22,12 @@ describe('a task', () => {
     await queue.publishProvision([provision]);
     await queue.publishCleanup(cleanup);
     await drained(connection);
-    expect(handlers.calls.map(({ task, context }) => ({ task, attempt: context.attempt }))).toEqual(expect.arrayContaining([{ task: provision, attempt: 1 }, { task: cleanup, attempt: 1 }]));
+    expect(handlers.calls.map(({ task, context }) => ({ task, attempt: context.attempt }))).toEqual(
+      expect.arrayContaining([
+        { task: provision, attempt: 1 },
+        { task: cleanup, attempt: 1 },
+      ]),
+    );
     expect(handlers.calls).toHaveLength(2);
   });
 
@@ -32,17 +38,25 @@ describe('a task', () => {
     handlers.work = ({ context }) => {
       if (context.attempt < 3) throw new Error(`no luck ${context.attempt}`);
     };
-    const { connection } = await nats.workers(handlers, { observer: { redelivered: () => undefined, taskEnded: (_kind, outcome) => outcomes.push(outcome) } });
+    const { connection } = await nats.workers(handlers, {
+      observer: { redelivered: () => undefined, taskEnded: (_kind, outcome) => outcomes.push(outcome) },
+    });
     const { queue } = await nats.publisher();
     const task = provisionTask();
     await queue.publishProvision([task]);
     await drained(connection);
     expect(handlers.calls.map(({ context }) => context.attempt)).toEqual([1, 2, 3]);
-    expect(nats.log.with('Provision task failed').map(({ message, fields }) => [message, fields['id'], fields['template'], fields['attempt'], fields['reason']])).toEqual([
+    expect(
+      nats.log
+        .with('Provision task failed')
+        .map(({ message, fields }) => [message, fields['id'], fields['template'], fields['attempt'], fields['reason']]),
+    ).toEqual([
       ['Provision task failed', task.id, 'hello', 1, 'no luck 1'],
       ['Provision task failed', task.id, 'hello', 2, 'no luck 2'],
     ]);
-    expect(nats.log.with('Provision task failed')[0]?.fields['retryInMs']).toBeGreaterThanOrEqual(QUICK.backoff.baseMs / 2);
+    expect(nats.log.with('Provision task failed')[0]?.fields['retryInMs']).toBeGreaterThanOrEqual(
+      QUICK.backoff.baseMs / 2,
+    );
     expect(outcomes).toEqual(['retried', 'retried', 'done']);
     expect(handlers.abandonments).toEqual([]);
     expect((await queueDepth(connection)).dead).toBe(0);
@@ -51,7 +65,9 @@ describe('a task', () => {
   it('that keeps failing is kept as dead with its payload and reason, and abandoned once', async () => {
     await using nats = await TestNats.start();
     const handlers = new RecordingHandlers();
-    handlers.work = () => { throw new Error('the image is\nbroken'); };
+    handlers.work = () => {
+      throw new Error('the image is\nbroken');
+    };
     const { connection } = await nats.workers(handlers);
     const { queue } = await nats.publisher();
     const task = cleanupTask();
@@ -63,7 +79,13 @@ describe('a task', () => {
     const [dead, ...more] = await listDead(connection, 10);
     expect(more).toEqual([]);
     expect(JSON.parse(new TextDecoder().decode(dead?.payload))).toEqual(task);
-    expect(dead).toMatchObject({ subject: 'provisioning.cleanup.node0', reason: 'the image is broken', attempts: 3, sequence: 1, deadSequence: 1 });
+    expect(dead).toMatchObject({
+      subject: 'provisioning.cleanup.node0',
+      reason: 'the image is broken',
+      attempts: 3,
+      sequence: 1,
+      deadSequence: 1,
+    });
     expect(dead?.publishedAt.getTime()).toBeGreaterThan(0);
   });
 
@@ -104,7 +126,16 @@ describe('a task', () => {
     const { provision } = await ensureStreamsAndConsumers(connection, 'node0', QUICK);
     const consumer = connection.jetstream.consumers.getConsumerFromInfo(provision);
     await queue.publishProvision([provisionTask()]);
-    const context: DeliveryContext = { connection, policy: QUICK, handlers, log: nats.log, observer: undefined, signal: new AbortController().signal, inHand: new Set(), unconfirmed: new Set() };
+    const context: DeliveryContext = {
+      connection,
+      policy: QUICK,
+      handlers,
+      log: nats.log,
+      observer: undefined,
+      signal: new AbortController().signal,
+      inHand: new Set(),
+      unconfirmed: new Set(),
+    };
 
     const first = await consumer.next({ expires: 2_000 });
     if (first === null) throw new Error('nothing was delivered');
@@ -145,22 +176,33 @@ describe('a task', () => {
     // One more pull is what makes the server notice that the attempts are used up.
     const handle = await connection.jetstream.consumers.get('PROVISIONING', 'provision-workers');
     expect(await handle.next({ expires: 2 * QUICK.ackWaitMs })).toBeNull();
-    await eventually(async () => expect((await connection.manager.consumers.info('PROVISIONING', 'given-up-tasks')).num_pending).toBe(1));
+    await eventually(async () =>
+      expect((await connection.manager.consumers.info('PROVISIONING', 'given-up-tasks')).num_pending).toBe(1),
+    );
 
     await nats.workers(handlers);
     await drained(connection);
     expect(handlers.calls).toEqual([]);
     expect(handlers.abandonments.map((abandonment) => abandonment.task)).toEqual([task]);
-    expect(handlers.abandonments[0]).toMatchObject({ reason: expect.stringContaining('3 deliveries') as string, unseen: true });
-    expect((await listDead(connection, 10)).map(({ subject, attempts, sequence }) => ({ subject, attempts, sequence }))).toEqual([{ subject: 'provisioning.provision', attempts: 3, sequence: 1 }]);
+    expect(handlers.abandonments[0]).toMatchObject({
+      reason: expect.stringContaining('3 deliveries') as string,
+      unseen: true,
+    });
+    expect(
+      (await listDead(connection, 10)).map(({ subject, attempts, sequence }) => ({ subject, attempts, sequence })),
+    ).toEqual([{ subject: 'provisioning.provision', attempts: 3, sequence: 1 }]);
     expect(nats.log.with('Provision task failed')).toHaveLength(1);
   });
 
   it('whose abandonment fails is abandoned again until that succeeds, and kept once', async () => {
     await using nats = await TestNats.start();
     const handlers = new RecordingHandlers();
-    handlers.work = () => { throw new Error('no luck'); };
-    handlers.onAbandoned = () => { if (handlers.abandonments.length < 3) throw new Error('the store is away'); };
+    handlers.work = () => {
+      throw new Error('no luck');
+    };
+    handlers.onAbandoned = () => {
+      if (handlers.abandonments.length < 3) throw new Error('the store is away');
+    };
     const { connection } = await nats.workers(handlers);
     const { queue } = await nats.publisher();
     const task = provisionTask();
@@ -187,7 +229,9 @@ describe('a payload that cannot be read', () => {
     await using nats = await TestNats.start();
     const handlers = new RecordingHandlers();
     const outcomes: TaskOutcome[] = [];
-    const { connection } = await nats.workers(handlers, { observer: { redelivered: () => undefined, taskEnded: (_kind, outcome) => outcomes.push(outcome) } });
+    const { connection } = await nats.workers(handlers, {
+      observer: { redelivered: () => undefined, taskEnded: (_kind, outcome) => outcomes.push(outcome) },
+    });
     for (const [, subject, payload] of payloads) await connection.jetstream.publish(subject, payload);
     const { queue } = await nats.publisher();
     const good = provisionTask();
@@ -199,7 +243,9 @@ describe('a payload that cannot be read', () => {
     const dead = await listDead(connection, 20);
     expect(dead.map(({ attempts }) => attempts)).toEqual(payloads.map(() => 1));
     const asText = (bytes: string | Uint8Array) => Buffer.from(bytes).toString('base64');
-    expect(dead.map(({ payload }) => asText(payload)).sort()).toEqual(payloads.map(([, , payload]) => asText(payload)).sort());
+    expect(dead.map(({ payload }) => asText(payload)).sort()).toEqual(
+      payloads.map(([, , payload]) => asText(payload)).sort(),
+    );
   });
 });
 
@@ -214,10 +260,12 @@ describe('workers', () => {
     await queue.publishProvision(Array.from({ length: 8 }, provisionTask));
     await Promise.all(Array.from({ length: 8 }, () => queue.publishCleanup(cleanupTask())));
     await eventually(() => expect(handlers.running).toEqual({ provision: 3, cleanup: 3 }));
-    expect((await queueDepth(connection)).consumers).toEqual(expect.arrayContaining([
-      { consumer: 'provision-workers', pending: 5, outstanding: 3, redelivered: 0 },
-      { consumer: 'cleanup-workers', pending: 5, outstanding: 3, redelivered: 0 },
-    ]));
+    expect((await queueDepth(connection)).consumers).toEqual(
+      expect.arrayContaining([
+        { consumer: 'provision-workers', pending: 5, outstanding: 3, redelivered: 0 },
+        { consumer: 'cleanup-workers', pending: 5, outstanding: 3, redelivered: 0 },
+      ]),
+    );
     gate.open();
     await drained(connection);
     expect(handlers.mostAtOnce).toEqual({ provision: 3, cleanup: 3 });
@@ -258,7 +306,12 @@ describe('workers', () => {
     await drained(connection);
     expect(second.ids()).toEqual([other.id]);
     expect(first.ids()).toEqual([own.id]);
-    expect((await queueDepth(connection)).consumers.map(({ consumer }) => consumer).sort()).toEqual(['cleanup-workers', 'cleanup-workers-node1', 'given-up-tasks', 'provision-workers']);
+    expect((await queueDepth(connection)).consumers.map(({ consumer }) => consumer).sort()).toEqual([
+      'cleanup-workers',
+      'cleanup-workers-node1',
+      'given-up-tasks',
+      'provision-workers',
+    ]);
   });
 
   it('of two processes share the work, and no task is handled twice', async () => {

@@ -57,7 +57,16 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
   const graceOver = new AbortController();
   // Every worker and every handler listens on them; Node warns of a leak from eleven on.
   setMaxListeners(0, stopping.signal, graceOver.signal);
-  const context: DeliveryContext = { connection, policy, handlers, log, observer, signal: graceOver.signal, inHand: new Set(), unconfirmed: new Set() };
+  const context: DeliveryContext = {
+    connection,
+    policy,
+    handlers,
+    log,
+    observer,
+    signal: graceOver.signal,
+    inHand: new Set(),
+    unconfirmed: new Set(),
+  };
   // Kinds never share a slot: twenty slow provisions must not keep a single container from being removed.
   const lanes: Lane[] = [
     { consumer: 'provision', slots: count, handle: (message) => deliver(context, 'provision', message) },
@@ -66,7 +75,9 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
   ];
   const puller = new Puller(connection, stopping.signal);
   // A server that comes back empty would leave the pulls unanswered until their heartbeats are missed.
-  const forgetConnection = connection.onReconnect(() => void keeper.recover(new Error('NATS reconnected'), stopping.signal));
+  const forgetConnection = connection.onReconnect(
+    () => void keeper.recover(new Error('NATS reconnected'), stopping.signal),
+  );
   const inFlight = new Set<Promise<void>>();
 
   const runSlot = async (lane: Lane): Promise<void> => {
@@ -98,12 +109,18 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
       forgetConnection();
       puller.close();
       if (!(await allSettled(inFlight, graceMs))) {
-        log.warn({ unfinished: inFlight.size, graceMs }, 'Queue workers: tasks are unfinished at the end of the grace; they will be delivered again');
+        log.warn(
+          { unfinished: inFlight.size, graceMs },
+          'Queue workers: tasks are unfinished at the end of the grace; they will be delivered again',
+        );
         graceOver.abort();
         await allSettled(inFlight, UNWIND_MS);
       }
       // The acks are on their way, not yet there: whoever closes the connection next must not cut them off.
-      if (connection.connected) await deadline(connection.nats.flush(), FLUSH_TIMEOUT_MS).catch((error: unknown) => log.warn({ reason: describeError(error) }, 'NATS took no more acks from the queue workers'));
+      if (connection.connected)
+        await deadline(connection.nats.flush(), FLUSH_TIMEOUT_MS).catch((error: unknown) =>
+          log.warn({ reason: describeError(error) }, 'NATS took no more acks from the queue workers'),
+        );
       log.info({ node }, 'Queue workers stopped');
     },
   };

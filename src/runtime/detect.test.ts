@@ -8,7 +8,9 @@ import { detectEngine } from './detect.ts';
 let dir: string;
 const open: Server[] = [];
 
-beforeEach(async () => { dir = await mkdtemp(join(tmpdir(), 'detect-')); });
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'detect-'));
+});
 afterEach(async () => {
   for (const server of open.splice(0)) await new Promise((resolve) => server.close(resolve));
   await rm(dir, { recursive: true });
@@ -27,7 +29,10 @@ const PODMAN = { 'libpod-api-version': '4.3.1', 'api-version': '1.41' };
 const DOCKER = { 'api-version': '1.41' };
 
 it('takes Podman where both answer', async () => {
-  expect(await detectEngine({ podman: await engine('p', PODMAN), docker: await engine('d', DOCKER) })).toMatchObject({ engine: 'podman', tried: [{ engine: 'podman', usable: true }] });
+  expect(await detectEngine({ podman: await engine('p', PODMAN), docker: await engine('d', DOCKER) })).toMatchObject({
+    engine: 'podman',
+    tried: [{ engine: 'podman', usable: true }],
+  });
 });
 
 it('takes Docker where Podman does not answer, and says why', async () => {
@@ -37,13 +42,19 @@ it('takes Docker where Podman does not answer, and says why', async () => {
   expect(found.tried[0]?.reason).toContain(`${podman} does not answer (there is no such socket)`);
 });
 
-it('is not taken in by one engine behind the other\'s socket', async () => {
+it("is not taken in by one engine behind the other's socket", async () => {
   const found = await detectEngine({ podman: await engine('p', DOCKER), docker: await engine('d', PODMAN) });
   expect(found.engine).toBe('simulated');
-  expect(found.tried.map(({ reason }) => reason)).toEqual([expect.stringContaining('is not Podman'), expect.stringContaining('is Podman')]);
+  expect(found.tried.map(({ reason }) => reason)).toEqual([
+    expect.stringContaining('is not Podman'),
+    expect.stringContaining('is Podman'),
+  ]);
 });
 
 it('is left with simulated where none is well', async () => {
   const found = await detectEngine({ podman: await engine('p', PODMAN, 500), docker: join(dir, 'absent') });
-  expect(found).toMatchObject({ engine: 'simulated', tried: [{ usable: false, reason: expect.stringContaining('status 500') as string }, { usable: false }] });
+  expect(found).toMatchObject({
+    engine: 'simulated',
+    tried: [{ usable: false, reason: expect.stringContaining('status 500') as string }, { usable: false }],
+  });
 });

@@ -30,12 +30,22 @@ async function tryEngine(engine: EngineTried['engine'], socketPath: string): Pro
   const title = engine === 'podman' ? 'Podman' : 'Docker';
   const client = new Client('http://engine', { socketPath, pipelining: 0 });
   try {
-    const { statusCode, headers, body } = await client.request({ method: 'GET', path: '/_ping', signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    const { statusCode, headers, body } = await client.request({
+      method: 'GET',
+      path: '/_ping',
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
     await body.dump();
-    if (statusCode !== 200) return { engine, usable: false, reason: `${title}: ${socketPath} answers with status ${statusCode}` };
+    if (statusCode !== 200)
+      return { engine, usable: false, reason: `${title}: ${socketPath} answers with status ${statusCode}` };
     // Podman's service also answers as Docker; only its own header tells.
     const isPodman = headers['libpod-api-version'] !== undefined;
-    if (isPodman !== (engine === 'podman')) return { engine, usable: false, reason: `${title}: what answers on ${socketPath} is ${isPodman ? 'Podman' : 'not Podman'}` };
+    if (isPodman !== (engine === 'podman'))
+      return {
+        engine,
+        usable: false,
+        reason: `${title}: what answers on ${socketPath} is ${isPodman ? 'Podman' : 'not Podman'}`,
+      };
     return { engine, usable: true, reason: `${title} answers on ${socketPath}` };
   } catch (error) {
     return { engine, usable: false, reason: engineFailure(error, { title, socketPath }, 'be used').message };

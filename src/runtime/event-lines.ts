@@ -12,7 +12,11 @@ export class EventsEnded extends Error {
  * Reads a stream of events, one JSON value a line, until the signal is aborted. Throws EventsEnded, what `open` throws, and
  * what `onEvent` throws.
  */
-export async function readEvents(open: () => Promise<Readable>, onEvent: (event: unknown) => void, signal: AbortSignal): Promise<void> {
+export async function readEvents(
+  open: () => Promise<Readable>,
+  onEvent: (event: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
   if (signal.aborted) return;
   const state = { aborted: false };
   let stop = (): void => undefined;
@@ -32,7 +36,10 @@ export async function readEvents(open: () => Promise<Readable>, onEvent: (event:
   } finally {
     signal.removeEventListener('abort', stop);
     // Also one that opens only now.
-    opening.then((stream) => stream.destroy(), () => undefined);
+    opening.then(
+      (stream) => stream.destroy(),
+      () => undefined,
+    );
   }
 }
 
@@ -43,13 +50,15 @@ async function untilEnd(stream: Readable, onEvent: (event: unknown) => void): Pr
     stream.once('close', () => reject(new EventsEnded()));
     stream.once('end', () => reject(new EventsEnded()));
     // It passes the stream's errors on, and they would end the process if nobody listened.
-    createInterface({ input: stream, crlfDelay: Infinity }).on('error', failed).on('line', (line) => {
-      if (line === '') return;
-      try {
-        onEvent(JSON.parse(line));
-      } catch (error) {
-        reject(error instanceof Error ? error : new Error('an event cannot be read', { cause: error }));
-      }
-    });
+    createInterface({ input: stream, crlfDelay: Infinity })
+      .on('error', failed)
+      .on('line', (line) => {
+        if (line === '') return;
+        try {
+          onEvent(JSON.parse(line));
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error('an event cannot be read', { cause: error }));
+        }
+      });
   });
 }

@@ -44,7 +44,15 @@ export class ValkeyArrivals implements Arrivals {
     const candidates = Array.from({ length: RESERVE_BATCH }, () => newInstanceId());
     const reply = await this.#scripts.run(
       'reserve',
-      [keys.ready(name), keys.warming(name), keys.assigned(name), keys.leaving(name), keys.refillPause(name), keys.templates, keys.poolControl(name)],
+      [
+        keys.ready(name),
+        keys.warming(name),
+        keys.assigned(name),
+        keys.leaving(name),
+        keys.refillPause(name),
+        keys.templates,
+        keys.poolControl(name),
+      ],
       [pool.target, pool.max, pool.replenishThreshold, QUEUED_TICKET_LIFE_MS, name, FAILURES_TO_OPEN, ...candidates],
     );
     return reply as string[];
@@ -61,28 +69,62 @@ export class ValkeyArrivals implements Arrivals {
   async keepQueued(tickets: readonly LostTicket[]): Promise<void> {
     const byTemplate = new Map<string, string[]>();
     for (const { template, id } of tickets) byTemplate.set(template, [...(byTemplate.get(template) ?? []), id]);
-    await Promise.all([...byTemplate].map(([template, ids]) => this.#scripts.run('renew-ticket', [keys.warming(template)], [QUEUED_TICKET_LIFE_MS, ...ids])));
+    await Promise.all(
+      [...byTemplate].map(([template, ids]) =>
+        this.#scripts.run('renew-ticket', [keys.warming(template)], [QUEUED_TICKET_LIFE_MS, ...ids]),
+      ),
+    );
   }
 
   async begin(template: Template, { id, attempt, version, database }: AttemptDraft): Promise<Begun> {
     const { name } = template;
     const draft: Instance = {
-      v: INSTANCE_RECORD_VERSION, id, label: newHostLabel(), template: name, templateVersion: version,
-      node: this.#options.node, container: containerName(id, attempt), state: 'warming', generation: 0, port: null, database: database ?? null,
-      createdAtMs: 0, readyAtMs: null, assignedAtMs: null, deadlineMs: null, endOfLifeMs: null, owner: null, reason: null, attempt, step: 'recorded',
+      v: INSTANCE_RECORD_VERSION,
+      id,
+      label: newHostLabel(),
+      template: name,
+      templateVersion: version,
+      node: this.#options.node,
+      container: containerName(id, attempt),
+      state: 'warming',
+      generation: 0,
+      port: null,
+      database: database ?? null,
+      createdAtMs: 0,
+      readyAtMs: null,
+      assignedAtMs: null,
+      deadlineMs: null,
+      endOfLifeMs: null,
+      owner: null,
+      reason: null,
+      attempt,
+      step: 'recorded',
     };
     const [code, text] = (await this.#scripts.run(
       'begin',
-      [keys.instances, keys.warming(name), keys.refillPause(name), keys.leaving(name), keys.hostnames, keys.hostnameChanges],
+      [
+        keys.instances,
+        keys.warming(name),
+        keys.refillPause(name),
+        keys.leaving(name),
+        keys.hostnames,
+        keys.hostnameChanges,
+      ],
       [id, JSON.stringify(draft), TICKET_LIFE_MS, this.#options.leaseMs, CLEANUP_ALLOWANCE_MS],
     )) as [number, string?];
     switch (code) {
-      case 0: return { kind: 'begun', instance: requireRecord(text, this.#log) };
-      case 1: return { kind: 'unwanted' };
-      case 2: return { kind: 'paused' };
-      case 3: return { kind: 'underway' };
-      case 4: return { kind: 'left_over', instance: requireRecord(text, this.#log) };
-      default: throw new Error(`begin.lua answered with an unknown code ${code}`);
+      case 0:
+        return { kind: 'begun', instance: requireRecord(text, this.#log) };
+      case 1:
+        return { kind: 'unwanted' };
+      case 2:
+        return { kind: 'paused' };
+      case 3:
+        return { kind: 'underway' };
+      case 4:
+        return { kind: 'left_over', instance: requireRecord(text, this.#log) };
+      default:
+        throw new Error(`begin.lua answered with an unknown code ${code}`);
     }
   }
 
@@ -101,26 +143,41 @@ export class ValkeyArrivals implements Arrivals {
   async allocatePort(instance: Instance): Promise<Instance> {
     const { node, id } = instance;
     const { start, end } = this.#options.portRange;
-    const allocate = (): Promise<unknown> => this.#scripts.run('allocate-port', [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)], [id, attemptOf(instance), start, end]);
+    const allocate = (): Promise<unknown> =>
+      this.#scripts.run(
+        'allocate-port',
+        [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)],
+        [id, attemptOf(instance), start, end],
+      );
     let reply = await allocate();
     if (reply === -2) {
       await this.#options.settlePorts();
       reply = await allocate();
     }
-    if (reply === -1 || reply === -2) throw new TryItNowError('no_free_port', `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes`);
+    if (reply === -1 || reply === -2)
+      throw new TryItNowError(
+        'no_free_port',
+        `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes`,
+      );
     if (reply === 0) throw takenAway(instance);
     return requireRecord(reply, this.#log);
   }
 
   async publishHostname(instance: Instance): Promise<void> {
-    const reply = await this.#scripts.run('publish-hostname', [keys.instances, keys.hostnames, keys.hostnameChanges], [instance.id, attemptOf(instance)]);
+    const reply = await this.#scripts.run(
+      'publish-hostname',
+      [keys.instances, keys.hostnames, keys.hostnameChanges],
+      [instance.id, attemptOf(instance)],
+    );
     if (reply === 0) throw takenAway(instance);
   }
 
   async markReady(instance: Instance, template: Template): Promise<{ readonly recovered: boolean }> {
     const { name, maxAgeMs } = template;
     const [done, recovered] = (await this.#scripts.run(
-      'mark-ready', [keys.instances, keys.warming(name), keys.ready(name), keys.refillPause(name)], [instance.id, attemptOf(instance), maxAgeMs, FAILURES_TO_OPEN],
+      'mark-ready',
+      [keys.instances, keys.warming(name), keys.ready(name), keys.refillPause(name)],
+      [instance.id, attemptOf(instance), maxAgeMs, FAILURES_TO_OPEN],
     )) as [number, number?];
     if (done !== 1) throw takenAway(instance);
     return { recovered: recovered === 1 };
@@ -131,12 +188,22 @@ export class ValkeyArrivals implements Arrivals {
   }
 
   async recordFailure(template: string, version: string, maxPauseMs = MAX_PAUSE_MS): Promise<BreakerState> {
-    const [opened, pauseMs, failures] = (await this.#scripts.run('record-failure', [keys.refillPause(template)], [FAILURES_TO_OPEN, maxPauseMs, version])) as [number, number, number];
+    const [opened, pauseMs, failures] = (await this.#scripts.run(
+      'record-failure',
+      [keys.refillPause(template)],
+      [FAILURES_TO_OPEN, maxPauseMs, version],
+    )) as [number, number, number];
     return { opened: opened === 1, pauseMs, failures };
   }
 
   async #advance(instance: Instance, leaseMs: number, step: ProvisionStep | ''): Promise<boolean> {
-    return (await this.#scripts.run('advance', [keys.instances, keys.warming(instance.template)], [instance.id, attemptOf(instance), TICKET_LIFE_MS, leaseMs, step])) === 1;
+    return (
+      (await this.#scripts.run(
+        'advance',
+        [keys.instances, keys.warming(instance.template)],
+        [instance.id, attemptOf(instance), TICKET_LIFE_MS, leaseMs, step],
+      )) === 1
+    );
   }
 }
 

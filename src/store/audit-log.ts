@@ -16,7 +16,21 @@ export class ValkeyAuditLog implements AuditLog {
 
   async record({ who, action, on, outcome }: Omit<AuditEntry, 'atMs'>): Promise<void> {
     try {
-      await this.#client.xadd(keys.audit, 'MAXLEN', '~', KEPT, '*', 'who', who, 'action', action, 'on', on, 'outcome', outcome);
+      await this.#client.xadd(
+        keys.audit,
+        'MAXLEN',
+        '~',
+        KEPT,
+        '*',
+        'who',
+        who,
+        'action',
+        action,
+        'on',
+        on,
+        'outcome',
+        outcome,
+      );
     } catch (error) {
       throw storeError(error);
     }
@@ -27,7 +41,13 @@ export class ValkeyAuditLog implements AuditLog {
       const found = await this.#client.xrevrange(keys.audit, '+', '-', 'COUNT', limit);
       return found.map(([id, fields]) => {
         const field = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
-        return { atMs: Number(id.split('-')[0]), who: field('who'), action: field('action'), on: field('on'), outcome: field('outcome') };
+        return {
+          atMs: Number(id.split('-')[0]),
+          who: field('who'),
+          action: field('action'),
+          on: field('on'),
+          outcome: field('outcome'),
+        };
       });
     } catch (error) {
       throw storeError(error);

@@ -15,12 +15,26 @@ export class ValkeyBreakers implements Breakers {
   async read(templates: readonly string[]): Promise<ReadonlyMap<string, BreakerReading>> {
     try {
       // Sent together, so the store's clock is read next to what it is compared with.
-      const [[seconds], found] = await Promise.all([this.#client.time(), Promise.all(templates.map((template) => this.#client.hmget(keys.refillPause(template), 'failures', 'until_ms')))]);
+      const [[seconds], found] = await Promise.all([
+        this.#client.time(),
+        Promise.all(
+          templates.map((template) => this.#client.hmget(keys.refillPause(template), 'failures', 'until_ms')),
+        ),
+      ]);
       const nowMs = Number(seconds) * 1000;
-      return new Map(templates.map((template, index) => {
-        const [failures, untilMs] = (found[index] ?? []).map((text) => Number(text ?? 0));
-        return [template, { open: (failures ?? 0) >= FAILURES_TO_OPEN, failures: failures ?? 0, pauseMs: Math.max(0, (untilMs ?? 0) - nowMs) }];
-      }));
+      return new Map(
+        templates.map((template, index) => {
+          const [failures, untilMs] = (found[index] ?? []).map((text) => Number(text ?? 0));
+          return [
+            template,
+            {
+              open: (failures ?? 0) >= FAILURES_TO_OPEN,
+              failures: failures ?? 0,
+              pauseMs: Math.max(0, (untilMs ?? 0) - nowMs),
+            },
+          ];
+        }),
+      );
     } catch (error) {
       throw storeError(error);
     }

@@ -64,13 +64,30 @@ export class ValkeyCensus implements Census {
   }
 
   async stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>> {
-    const counts = await Promise.all(templates.map(async ({ name, pool }) => {
-      const [ready, assigned, warming, leaving, target] = await this.#ask(() => Promise.all([
-        this.#client.zcard(keys.ready(name)), this.#client.zcard(keys.assigned(name)),
-        this.#client.zcard(keys.warming(name)), this.#client.zcard(keys.leaving(name)), this.#client.hget(keys.poolControl(name), 'target'),
-      ]));
-      return [name, { ready, assigned, warming, leaving, target: target === null ? pool.target : Number(target), capacity: pool.max }] as const;
-    }));
+    const counts = await Promise.all(
+      templates.map(async ({ name, pool }) => {
+        const [ready, assigned, warming, leaving, target] = await this.#ask(() =>
+          Promise.all([
+            this.#client.zcard(keys.ready(name)),
+            this.#client.zcard(keys.assigned(name)),
+            this.#client.zcard(keys.warming(name)),
+            this.#client.zcard(keys.leaving(name)),
+            this.#client.hget(keys.poolControl(name), 'target'),
+          ]),
+        );
+        return [
+          name,
+          {
+            ready,
+            assigned,
+            warming,
+            leaving,
+            target: target === null ? pool.target : Number(target),
+            capacity: pool.max,
+          },
+        ] as const;
+      }),
+    );
     return new Map(counts);
   }
 
@@ -84,18 +101,30 @@ export class ValkeyCensus implements Census {
   }
 
   async lostTickets(): Promise<LostTicket[]> {
-    const lost = await Promise.all((await this.#templates.names()).map(async (template) => {
-      const pairs = (await this.#scripts.run('due', [keys.warming(template), keys.instances], [0, LOST_TICKETS_A_ROUND, 0, 0])) as string[];
-      return pairs.flatMap((id, at) => (at % 2 === 0 ? [{ template, id }] : []));
-    }));
+    const lost = await Promise.all(
+      (await this.#templates.names()).map(async (template) => {
+        const pairs = (await this.#scripts.run(
+          'due',
+          [keys.warming(template), keys.instances],
+          [0, LOST_TICKETS_A_ROUND, 0, 0],
+        )) as string[];
+        return pairs.flatMap((id, at) => (at % 2 === 0 ? [{ template, id }] : []));
+      }),
+    );
     return lost.flat();
   }
 
   async idleTickets({ newOnesToo = false } = {}): Promise<LostTicket[]> {
-    const idle = await Promise.all((await this.#templates.names()).map(async (template) => {
-      const ids = (await this.#scripts.run('idle-tickets', [keys.warming(template), keys.instances], [QUEUED_TICKET_LIFE_MS, newOnesToo ? 0 : NEW_TICKET_MS, LOST_TICKETS_A_ROUND])) as string[];
-      return ids.map((id) => ({ template, id }));
-    }));
+    const idle = await Promise.all(
+      (await this.#templates.names()).map(async (template) => {
+        const ids = (await this.#scripts.run(
+          'idle-tickets',
+          [keys.warming(template), keys.instances],
+          [QUEUED_TICKET_LIFE_MS, newOnesToo ? 0 : NEW_TICKET_MS, LOST_TICKETS_A_ROUND],
+        )) as string[];
+        return ids.map((id) => ({ template, id }));
+      }),
+    );
     return idle.flat();
   }
 
@@ -134,23 +163,37 @@ export class ValkeyCensus implements Census {
   async #ports(seen: readonly Instance[], mode: Mode): Promise<MisplacedPort[]> {
     const { node, portRange, portCoolDownMs } = this.#options;
     const names = [keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)] as const;
-    const [available, cooling, held] = await this.#ask(() => Promise.all([
-      this.#client.smembers(names[0]), this.#client.zrange(names[1], 0, -1), this.#client.hkeys(names[2]),
-    ]));
+    const [available, cooling, held] = await this.#ask(() =>
+      Promise.all([
+        this.#client.smembers(names[0]),
+        this.#client.zrange(names[1], 0, -1),
+        this.#client.hkeys(names[2]),
+      ]),
+    );
     const free = new Set(available);
     const taken = new Set([...cooling, ...held]);
-    const suspects = new Set([...taken, ...available.filter((port) => Number(port) < portRange.start || Number(port) > portRange.end)]);
+    const suspects = new Set([
+      ...taken,
+      ...available.filter((port) => Number(port) < portRange.start || Number(port) > portRange.end),
+    ]);
     for (let port = portRange.start; port <= portRange.end; port += 1) {
       if (!free.has(String(port)) && !taken.has(String(port))) suspects.add(String(port));
     }
     const found: MisplacedPort[] = [];
-    const owners = new Map(seen.flatMap(({ node: home, port, id }) => (home === node && port !== null ? [[String(port), id] as const] : [])));
+    const owners = new Map(
+      seen.flatMap(({ node: home, port, id }) => (home === node && port !== null ? [[String(port), id] as const] : [])),
+    );
     const holders = new Set(held);
     for (const port of owners.keys()) if (!holders.has(port)) suspects.add(port);
     for (const batch of batches([...suspects])) {
       const claims = batch.flatMap((port) => [port, owners.get(port) ?? '']);
-      const pairs = (await this.#scripts.run('settle-ports', [...names, keys.instances], [portRange.start, portRange.end, portCoolDownMs, flag(mode), ...claims])) as string[];
-      for (let at = 0; at < pairs.length; at += 2) found.push({ port: Number(pairs[at]), wrong: pairs[at + 1] as MisplacedPort['wrong'] });
+      const pairs = (await this.#scripts.run(
+        'settle-ports',
+        [...names, keys.instances],
+        [portRange.start, portRange.end, portCoolDownMs, flag(mode), ...claims],
+      )) as string[];
+      for (let at = 0; at < pairs.length; at += 2)
+        found.push({ port: Number(pairs[at]), wrong: pairs[at + 1] as MisplacedPort['wrong'] });
     }
     return found;
   }
@@ -159,7 +202,12 @@ export class ValkeyCensus implements Census {
     const records = byId(seen);
     const found: Misplaced[] = [];
     for (const template of await this.#templates.names()) {
-      const indexes = [keys.ready(template), keys.assigned(template), keys.leaving(template), keys.warming(template)] as const;
+      const indexes = [
+        keys.ready(template),
+        keys.assigned(template),
+        keys.leaving(template),
+        keys.warming(template),
+      ] as const;
       const members = await this.#ask(() => Promise.all(indexes.map((index) => this.#client.zrange(index, 0, -1))));
       const unplaced = new Set(seen.filter((record) => record.template === template).map((record) => record.id));
       const misplaced = new Set<string>();
@@ -170,7 +218,9 @@ export class ValkeyCensus implements Census {
           else if (at !== WARMING || records.has(id)) misplaced.add(id);
         }
       }
-      const moves = await this.#settle([...unplaced, ...misplaced], (id) => this.#scripts.run('settle-index', [keys.instances, ...indexes], [id, flag(mode)]));
+      const moves = await this.#settle([...unplaced, ...misplaced], (id) =>
+        this.#scripts.run('settle-index', [keys.instances, ...indexes], [id, flag(mode)]),
+      );
       for (const [id, move] of moves) {
         const changes = move as string[];
         if (changes.length > 0) found.push({ kind: 'index', what: id, why: indexWords(changes, template) });
@@ -186,21 +236,39 @@ export class ValkeyCensus implements Census {
     for (const [label, text] of Object.entries(entries)) {
       const id = /"id":"([a-z2-7]{26})"/.exec(text)?.[1] ?? '';
       const record = records.get(id);
-      const leads = record?.label === label && record.state !== 'releasing' && record.state !== 'quarantined' && leadsTo(text, record);
+      const leads =
+        record?.label === label &&
+        record.state !== 'releasing' &&
+        record.state !== 'quarantined' &&
+        leadsTo(text, record);
       if (!leads) suspects.set(label, id);
     }
     for (const { label, id, state } of records.values()) {
       if ((state === 'ready' || state === 'assigned') && entries[label] === undefined) suspects.set(label, id);
     }
-    const outcomes = await this.#settle([...suspects], ([label, id]) => this.#scripts.run('settle-hostname', [keys.instances, keys.hostnames, keys.hostnameChanges], [label, id, flag(mode)]));
-    return outcomes.flatMap(([[label, id], wrong]) => (wrong === '' ? [] : [{ kind: 'hostname', what: label, why: HOSTNAME_WORDS[wrong as keyof typeof HOSTNAME_WORDS](id) }]));
+    const outcomes = await this.#settle([...suspects], ([label, id]) =>
+      this.#scripts.run(
+        'settle-hostname',
+        [keys.instances, keys.hostnames, keys.hostnameChanges],
+        [label, id, flag(mode)],
+      ),
+    );
+    return outcomes.flatMap(([[label, id], wrong]) =>
+      wrong === ''
+        ? []
+        : [{ kind: 'hostname', what: label, why: HOSTNAME_WORDS[wrong as keyof typeof HOSTNAME_WORDS](id) }],
+    );
   }
 
   /** The scripts look again for themselves, so a suspicion that is out of date by now changes nothing. */
   async #settle<T>(suspects: readonly T[], settleOne: (suspect: T) => Promise<unknown>): Promise<[T, unknown][]> {
     const outcomes: [T, unknown][] = [];
     for (const batch of batches(suspects)) {
-      outcomes.push(...await Promise.all(batch.map(async (suspect): Promise<[T, unknown]> => [suspect, await settleOne(suspect)])));
+      outcomes.push(
+        ...(await Promise.all(
+          batch.map(async (suspect): Promise<[T, unknown]> => [suspect, await settleOne(suspect)]),
+        )),
+      );
     }
     return outcomes;
   }
@@ -226,12 +294,17 @@ export class ValkeyCensus implements Census {
 /** Which of ready, assigned, leaving and warming (0 to 3) the record belongs into; -1 for none of them. */
 function indexOf(record: Instance | undefined): number {
   switch (record?.state) {
-    case 'ready': return 0;
-    case 'assigned': return 1;
+    case 'ready':
+      return 0;
+    case 'assigned':
+      return 1;
     case 'releasing':
-    case 'quarantined': return 2;
-    case 'warming': return WARMING;
-    case undefined: return -1;
+    case 'quarantined':
+      return 2;
+    case 'warming':
+      return WARMING;
+    case undefined:
+      return -1;
   }
 }
 
@@ -270,5 +343,9 @@ function inRuns(ports: readonly MisplacedPort[]): Misplaced[] {
     if (run?.wrong === wrong && run.last === port - 1) run.last = port;
     else runs.push({ first: port, last: port, wrong });
   }
-  return runs.map(({ first, last, wrong }) => ({ kind: 'port', what: first === last ? String(first) : `${first}-${last}`, why: PORT_WORDS[wrong] }));
+  return runs.map(({ first, last, wrong }) => ({
+    kind: 'port',
+    what: first === last ? String(first) : `${first}-${last}`,
+    why: PORT_WORDS[wrong],
+  }));
 }

@@ -13,19 +13,38 @@ import { sleep } from '../lifecycle/sleep.ts';
 import { connectValkey, storeError } from './client.ts';
 import { openStore } from './store.ts';
 
-const take = { template: template(), subject: '192.0.2.1', owner: 'somebody', idempotencyKey: undefined, ttlMs: 60_000 };
+const take = {
+  template: template(),
+  subject: '192.0.2.1',
+  owner: 'somebody',
+  idempotencyKey: undefined,
+  ttlMs: 60_000,
+};
 
 it('answers store_unavailable while Valkey hangs, sends it nothing more once that is known, and is back by itself', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
   const valkey = await launchValkey({ dir });
   const port = Number(valkey.address.split(':')[1]);
-  const store = await openStore({ valkey: { host: '127.0.0.1', port, password: undefined }, node: { name: 'node0', address: '127.0.0.1' }, limits: { hourly: 0, daily: 0 }, portRange: { start: 21_000, end: 21_009 }, portCoolDownMs: 200, log: silent });
+  const store = await openStore({
+    valkey: { host: '127.0.0.1', port, password: undefined },
+    node: { name: 'node0', address: '127.0.0.1' },
+    limits: { hourly: 0, daily: 0 },
+    portRange: { start: 21_000, end: 21_009 },
+    portCoolDownMs: 200,
+    log: silent,
+  });
   try {
     valkey.server.signal('SIGSTOP');
     await expect(store.takes.take(take)).rejects.toMatchObject({ code: 'store_unavailable', retryAfterMs: 2_000 });
-    await Promise.all(Array.from({ length: 50 }, () => expect(store.takes.take(take)).rejects.toMatchObject({ code: 'store_unavailable' })));
+    await Promise.all(
+      Array.from({ length: 50 }, () =>
+        expect(store.takes.take(take)).rejects.toMatchObject({ code: 'store_unavailable' }),
+      ),
+    );
     valkey.server.signal('SIGCONT');
-    await eventually(async () => expect(await store.takes.take(take)).toEqual({ kind: 'empty' }), { timeoutMs: 15_000 });
+    await eventually(async () => expect(await store.takes.take(take)).toEqual({ kind: 'empty' }), {
+      timeoutMs: 15_000,
+    });
     const probe = new Valkey(port, '127.0.0.1');
     const stats = await probe.info('commandstats');
     probe.disconnect();
@@ -43,7 +62,14 @@ it('hands nothing out for a take that is carried out after its visitor was told 
   const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
   const valkey = await launchValkey({ dir });
   const port = Number(valkey.address.split(':')[1]);
-  const store = await openStore({ valkey: { host: '127.0.0.1', port, password: undefined }, node: { name: 'node0', address: '127.0.0.1' }, limits: { hourly: 0, daily: 0 }, portRange: { start: 21_000, end: 21_009 }, portCoolDownMs: 200, log: silent });
+  const store = await openStore({
+    valkey: { host: '127.0.0.1', port, password: undefined },
+    node: { name: 'node0', address: '127.0.0.1' },
+    limits: { hourly: 0, daily: 0 },
+    portRange: { start: 21_000, end: 21_009 },
+    portCoolDownMs: 200,
+    log: silent,
+  });
   try {
     await store.census.settlePorts();
     const stock = template({ pool: { target: 4, max: 4, replenishThreshold: 0 } });
@@ -57,7 +83,10 @@ it('hands nothing out for a take that is carried out after its visitor was told 
     });
     await Promise.all(told);
     valkey.server.signal('SIGCONT');
-    await eventually(async () => expect((await store.census.stats([stock])).get('tiny')).toMatchObject({ ready: 3, assigned: 1 }), { timeoutMs: 15_000 });
+    await eventually(
+      async () => expect((await store.census.stats([stock])).get('tiny')).toMatchObject({ ready: 3, assigned: 1 }),
+      { timeoutMs: 15_000 },
+    );
     expect(await store.takes.take(take)).toMatchObject({ kind: 'taken' });
   } finally {
     valkey.server.signal('SIGCONT');
@@ -70,7 +99,13 @@ it('hands nothing out for a take that is carried out after its visitor was told 
 it('says so when Valkey answers that it is still reading its data in, and serves as soon as it has', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
   const port = await freePort();
-  const start = (...args: string[]): Promise<ChildServer> => ChildServer.start({ name: 'Valkey', command: 'valkey-server', args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...args], saysUp: 'oading' });
+  const start = (...args: string[]): Promise<ChildServer> =>
+    ChildServer.start({
+      name: 'Valkey',
+      command: 'valkey-server',
+      args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...args],
+      saysUp: 'oading',
+    });
   const full = await launchValkey({ dir, port });
   const writer = new Valkey(port, '127.0.0.1');
   await Promise.all(Array.from({ length: 300 }, (_, at) => writer.set(`key${at}`, 'x'.repeat(2_000))));
@@ -79,12 +114,20 @@ it('says so when Valkey answers that it is still reading its data in, and serves
   await full.server.stop();
   // Ten milliseconds a key, and a look at its clients now and then, as with a database of gigabytes.
   const loading = await start('--key-load-delay', '10000', '--loading-process-events-interval-bytes', '1024');
-  const asker = new Valkey(port, '127.0.0.1', { enableReadyCheck: false, maxRetriesPerRequest: 100, retryStrategy: () => 20 });
+  const asker = new Valkey(port, '127.0.0.1', {
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 100,
+    retryStrategy: () => 20,
+  });
   asker.on('error', () => undefined);
   try {
     const refused: unknown = await asker.get('key1').catch((error: unknown) => error);
     expect(refused).toMatchObject({ message: expect.stringMatching(/^LOADING/) as string });
-    expect(storeError(refused)).toMatchObject({ code: 'store_unavailable', status: 503, message: expect.stringContaining('LOADING') as string });
+    expect(storeError(refused)).toMatchObject({
+      code: 'store_unavailable',
+      status: 503,
+      message: expect.stringContaining('LOADING') as string,
+    });
     const client = await connectValkey({ host: '127.0.0.1', port, password: undefined, log: silent });
     expect(await client.get('key1')).toHaveLength(2_000);
     client.disconnect();

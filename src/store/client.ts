@@ -16,7 +16,8 @@ export const COMMAND_TIMEOUT_MS = 2_000;
 const LOADING_RETRY_MS = 500;
 const RETRY_AFTER_MS = 2_000;
 /** Answers of a server that cannot serve now, and not of a command that is wrong: https://valkey.io/topics/protocol/#simple-errors */
-const UNAVAILABLE = /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|NOAUTH|WRONGPASS|-?ERR max number of clients)/;
+const UNAVAILABLE =
+  /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|NOAUTH|WRONGPASS|-?ERR max number of clients)/;
 
 /**
  * One connection that fails fast while Valkey is away and comes back by itself.
@@ -43,7 +44,8 @@ export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
   let down = false;
   client.on('error', (error) => {
     lastError = error;
-    if (connected && !down) log.error({ address: `${host}:${port}`, reason: describeError(error) }, 'Valkey connection lost; reconnecting');
+    if (connected && !down)
+      log.error({ address: `${host}:${port}`, reason: describeError(error) }, 'Valkey connection lost; reconnecting');
     down = true;
   });
   client.on('ready', () => {
@@ -55,7 +57,11 @@ export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
     await client.ping();
   } catch (error) {
     client.disconnect();
-    throw new TryItNowError('store_unavailable', `Valkey does not answer at ${host}:${port} (${describeError(lastError ?? error)}); start it or set VALKEY_ADDR`, { cause: error });
+    throw new TryItNowError(
+      'store_unavailable',
+      `Valkey does not answer at ${host}:${port} (${describeError(lastError ?? error)}); start it or set VALKEY_ADDR`,
+      { cause: error },
+    );
   }
   connected = true;
   return client;
@@ -66,5 +72,8 @@ export function storeError(error: unknown): unknown {
   const answered = error instanceof Error && error.name === 'ReplyError';
   if (answered && !UNAVAILABLE.test(error.message)) return error;
   const what = answered ? 'Valkey cannot serve now, it says' : 'Valkey does not answer';
-  return new TryItNowError('store_unavailable', `${what} (${describeError(error)})`, { cause: error, retryAfterMs: RETRY_AFTER_MS });
+  return new TryItNowError('store_unavailable', `${what} (${describeError(error)})`, {
+    cause: error,
+    retryAfterMs: RETRY_AFTER_MS,
+  });
 }

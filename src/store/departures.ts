@@ -32,8 +32,23 @@ export class ValkeyDepartures implements Departures {
     const from = guard.from.filter((state) => canMove(state, 'releasing'));
     const reply = await this.#scripts.run(
       'release',
-      [keys.instances, keys.ready(template), keys.assigned(template), keys.leaving(template), keys.hostnames, keys.hostnameChanges],
-      [instance.id, reason, `,${from.join(',')},`, guard.generation ?? -1, guard.onlyIfExpired === true ? 1 : 0, guard.attempt ?? '', CLEANUP_ALLOWANCE_MS],
+      [
+        keys.instances,
+        keys.ready(template),
+        keys.assigned(template),
+        keys.leaving(template),
+        keys.hostnames,
+        keys.hostnameChanges,
+      ],
+      [
+        instance.id,
+        reason,
+        `,${from.join(',')},`,
+        guard.generation ?? -1,
+        guard.onlyIfExpired === true ? 1 : 0,
+        guard.attempt ?? '',
+        CLEANUP_ALLOWANCE_MS,
+      ],
     );
     return reply === 0 ? { kind: 'unchanged' } : { kind: 'releasing', instance: requireRecord(reply, this.#log) };
   }
@@ -49,21 +64,39 @@ export class ValkeyDepartures implements Departures {
 
   async coolPort(instance: Instance): Promise<void> {
     const { node, id } = instance;
-    const reply = await this.#scripts.run('cool-port', [keys.instances, keys.coolingPorts(node), keys.heldPorts(node), keys.availablePorts(node)], [id, attemptOf(instance), this.#portCoolDownMs]);
+    const reply = await this.#scripts.run(
+      'cool-port',
+      [keys.instances, keys.coolingPorts(node), keys.heldPorts(node), keys.availablePorts(node)],
+      [id, attemptOf(instance), this.#portCoolDownMs],
+    );
     if (reply === -1) throw outOfOrder(instance, 'its port may not be given back');
   }
 
   async forget(instance: Instance): Promise<void> {
-    const reply = await this.#scripts.run('forget', [keys.instances, keys.leaving(instance.template)], [instance.id, attemptOf(instance)]);
+    const reply = await this.#scripts.run(
+      'forget',
+      [keys.instances, keys.leaving(instance.template)],
+      [instance.id, attemptOf(instance)],
+    );
     if (reply === -1) throw outOfOrder(instance, 'its record may not be deleted');
   }
 
   async hurry(instance: Instance): Promise<void> {
-    await this.#scripts.run('hurry', [keys.instances, keys.leaving(instance.template)], [instance.id, attemptOf(instance)]);
+    await this.#scripts.run(
+      'hurry',
+      [keys.instances, keys.leaving(instance.template)],
+      [instance.id, attemptOf(instance)],
+    );
   }
 
   async quarantine(instance: Instance, reason: string): Promise<number> {
-    return Number(await this.#scripts.run('quarantine', [keys.instances, keys.leaving(instance.template)], [instance.id, attemptOf(instance), reason.slice(0, REASON_LENGTH)]));
+    return Number(
+      await this.#scripts.run(
+        'quarantine',
+        [keys.instances, keys.leaving(instance.template)],
+        [instance.id, attemptOf(instance), reason.slice(0, REASON_LENGTH)],
+      ),
+    );
   }
 
   async expired(limit: number): Promise<Instance[]> {
@@ -76,7 +109,11 @@ export class ValkeyDepartures implements Departures {
 
   async drainable(template: string, limit: number): Promise<Instance[]> {
     for (let skip = 0; ; skip += limit) {
-      const texts = (await this.#scripts.run('drainable', [keys.poolControl(template), keys.ready(template), keys.assigned(template), keys.instances], [limit, skip])) as string[];
+      const texts = (await this.#scripts.run(
+        'drainable',
+        [keys.poolControl(template), keys.ready(template), keys.assigned(template), keys.instances],
+        [limit, skip],
+      )) as string[];
       const found = this.#readable(texts);
       if (found.length > 0 || texts.length < limit) return found;
     }
@@ -87,13 +124,19 @@ export class ValkeyDepartures implements Departures {
   }
 
   async #dueEverywhere(index: (template: string) => string, limit: number, putOffMs: number): Promise<Instance[]> {
-    const found = await Promise.all((await this.#templates.names()).map((name) => this.#due(index(name), 0, limit, putOffMs)));
+    const found = await Promise.all(
+      (await this.#templates.names()).map((name) => this.#due(index(name), 0, limit, putOffMs)),
+    );
     return found.flat();
   }
 
   async #due(index: string, offsetMs: number, limit: number, putOffMs: number): Promise<Instance[]> {
     for (let skip = 0; ; skip += limit) {
-      const pairs = (await this.#scripts.run('due', [index, keys.instances], [offsetMs, limit, putOffMs, skip])) as string[];
+      const pairs = (await this.#scripts.run(
+        'due',
+        [index, keys.instances],
+        [offsetMs, limit, putOffMs, skip],
+      )) as string[];
       const found = this.#readable(pairs.filter((_, at) => at % 2 === 1));
       // What was put off makes room by itself.
       if (found.length > 0 || putOffMs > 0 || pairs.length < 2 * limit) return found;

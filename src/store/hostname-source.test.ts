@@ -40,8 +40,14 @@ function follow(): { events: HostnameEvent[]; state: () => Record<string, number
         }
       }
     }
-  })().catch((error: unknown) => { failure = error; });
-  releasers.push('follower', async () => { abort.abort(); await running; source.close(); });
+  })().catch((error: unknown) => {
+    failure = error;
+  });
+  releasers.push('follower', async () => {
+    abort.abort();
+    await running;
+    source.close();
+  });
   return { events, state: () => Object.fromEntries(hostnames), failure: () => failure };
 }
 
@@ -83,7 +89,12 @@ describe('host names out of Valkey', () => {
     const { state } = follow();
     await eventually(() => expect(state()).toEqual({ old: 1 }));
 
-    await store.valkey.multi().del(keys.hostnameChanges, keys.hostnames).hset(keys.hostnames, 'new', entry(2)).xadd(keys.hostnameChanges, '5-0', 'label', 'new', 'entry', entry(2)).exec();
+    await store.valkey
+      .multi()
+      .del(keys.hostnameChanges, keys.hostnames)
+      .hset(keys.hostnames, 'new', entry(2))
+      .xadd(keys.hostnameChanges, '5-0', 'label', 'new', 'entry', entry(2))
+      .exec();
     await eventually(() => expect(state()).toEqual({ new: 2 }));
   });
 
@@ -93,9 +104,12 @@ describe('host names out of Valkey', () => {
     await eventually(() => expect(state()).toEqual({ moved: 1, other: 2 }));
 
     // As many names as before, and the last entry is read: only the count tells that one is missing.
-    await store.valkey.multi()
-      .hset(keys.hostnames, 'moved', entry(7)).xadd(keys.hostnameChanges, '*', 'label', 'moved', 'entry', entry(7))
-      .hset(keys.hostnames, 'other', entry(8)).xadd(keys.hostnameChanges, 'MAXLEN', '=', 1, '*', 'label', 'other', 'entry', entry(8))
+    await store.valkey
+      .multi()
+      .hset(keys.hostnames, 'moved', entry(7))
+      .xadd(keys.hostnameChanges, '*', 'label', 'moved', 'entry', entry(7))
+      .hset(keys.hostnames, 'other', entry(8))
+      .xadd(keys.hostnameChanges, 'MAXLEN', '=', 1, '*', 'label', 'other', 'entry', entry(8))
       .exec();
     await eventually(() => expect(state()).toEqual({ moved: 7, other: 8 }));
     expect(snapshots(events)).toBe(2);
@@ -115,11 +129,20 @@ describe('host names out of Valkey', () => {
     const flood = store.valkey.multi();
     for (let index = 0; index < 5_000; index += 1) {
       const label = `l${index % 1_500}`;
-      if (index % 3 === 2) flood.hdel(keys.hostnames, label).xadd(keys.hostnameChanges, '*', 'label', label, 'entry', '');
-      else flood.hset(keys.hostnames, label, entry(index + 1)).xadd(keys.hostnameChanges, '*', 'label', label, 'entry', entry(index + 1));
+      if (index % 3 === 2)
+        flood.hdel(keys.hostnames, label).xadd(keys.hostnameChanges, '*', 'label', label, 'entry', '');
+      else
+        flood
+          .hset(keys.hostnames, label, entry(index + 1))
+          .xadd(keys.hostnameChanges, '*', 'label', label, 'entry', entry(index + 1));
     }
     await flood.exec();
-    const truth = Object.fromEntries(Object.entries(await store.valkey.hgetall(keys.hostnames)).map(([label, text]) => [label, (JSON.parse(text) as { port: number }).port]));
+    const truth = Object.fromEntries(
+      Object.entries(await store.valkey.hgetall(keys.hostnames)).map(([label, text]) => [
+        label,
+        (JSON.parse(text) as { port: number }).port,
+      ]),
+    );
     expect(Object.keys(truth).length).toBeGreaterThan(500);
     await eventually(() => expect(state()).toEqual(truth));
     expect(snapshots(events)).toBe(1);
@@ -129,7 +152,11 @@ describe('host names out of Valkey', () => {
     await store.valkey.hset(keys.hostnames, { good: entry(1), newer: '{"v":2}', broken: '{' });
     const { state, events } = follow();
     await eventually(() => expect(state()).toEqual({ good: 1 }));
-    await store.valkey.multi().hset(keys.hostnames, 'good', '[]').xadd(keys.hostnameChanges, '*', 'label', 'good', 'entry', '[]').exec();
+    await store.valkey
+      .multi()
+      .hset(keys.hostnames, 'good', '[]')
+      .xadd(keys.hostnameChanges, '*', 'label', 'good', 'entry', '[]')
+      .exec();
     await eventually(() => expect(state()).toEqual({}));
     await eventually(() => expect(events.filter(({ kind }) => kind === 'nodes').length).toBeGreaterThanOrEqual(2));
     expect(snapshots(events)).toBe(1);

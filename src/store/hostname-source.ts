@@ -69,7 +69,15 @@ export class ValkeyHostnameSource implements HostnameSource {
     yield await this.#snapshot(client, position);
     let checkedAt = performance.now();
     while (!signal.aborted) {
-      const reply = await client.xread('COUNT', BATCH, 'BLOCK', BLOCK_MS, 'STREAMS', keys.hostnameChanges, position.lastId);
+      const reply = await client.xread(
+        'COUNT',
+        BATCH,
+        'BLOCK',
+        BLOCK_MS,
+        'STREAMS',
+        keys.hostnameChanges,
+        position.lastId,
+      );
       const changes = this.#advance(position, reply);
       if (changes.length > 0) yield { kind: 'changes', changes };
       if (performance.now() - checkedAt < BLOCK_MS) continue;
@@ -78,7 +86,10 @@ export class ValkeyHostnameSource implements HostnameSource {
       if (check.changes.length > 0) yield { kind: 'changes', changes: check.changes };
       yield { kind: 'nodes', nodes: check.nodes };
       if (check.gap) {
-        this.#options.log.warn({ known: position.labels.size }, 'Changes of host names were missed; reading all of them again');
+        this.#options.log.warn(
+          { known: position.labels.size },
+          'Changes of host names were missed; reading all of them again',
+        );
         return;
       }
     }
@@ -86,7 +97,13 @@ export class ValkeyHostnameSource implements HostnameSource {
 
   /** In one transaction, so that the position and the names belong to the same moment. */
   async #snapshot(client: Valkey, position: Position): Promise<HostnameEvent> {
-    const replies = await client.multi().exists(keys.hostnameChanges).xinfo('STREAM', keys.hostnameChanges).hgetall(keys.hostnames).hgetall(keys.nodes).exec();
+    const replies = await client
+      .multi()
+      .exists(keys.hostnameChanges)
+      .xinfo('STREAM', keys.hostnameChanges)
+      .hgetall(keys.hostnames)
+      .hgetall(keys.nodes)
+      .exec();
     const [exists, stream, hostnames, nodes] = replies ?? [];
     const { added, lastId } = streamState(exists, stream);
     position.added = added;
@@ -104,7 +121,10 @@ export class ValkeyHostnameSource implements HostnameSource {
    * Reads what is left and compares the books in the same moment: a stream that was trimmed before we read it, emptied
    * or replaced has another count or last id than ours, a hash changed without the stream another size.
    */
-  async #check(client: Valkey, position: Position): Promise<{ changes: HostnameChange[]; nodes: Map<string, string>; gap: boolean }> {
+  async #check(
+    client: Valkey,
+    position: Position,
+  ): Promise<{ changes: HostnameChange[]; nodes: Map<string, string>; gap: boolean }> {
     const replies = await client
       .multi()
       .xread('COUNT', BATCH, 'STREAMS', keys.hostnameChanges, position.lastId)
@@ -117,7 +137,8 @@ export class ValkeyHostnameSource implements HostnameSource {
     const changes = this.#advance(position, valueOf(unread));
     const caughtUp = changes.length < BATCH;
     const { added, lastId } = streamState(exists, stream);
-    const gap = caughtUp && (added !== position.added || lastId !== position.lastId || valueOf(count) !== position.labels.size);
+    const gap =
+      caughtUp && (added !== position.added || lastId !== position.lastId || valueOf(count) !== position.labels.size);
     return { changes, nodes: this.#parseNodes(textsOf(nodes)), gap };
   }
 
@@ -138,8 +159,12 @@ export class ValkeyHostnameSource implements HostnameSource {
 
   #parseEntry(label: string, text: string): HostnameEntry | undefined {
     const value = parseObject(text);
-    if (value?.['v'] === ENTRY_VERSION && typeof value['node'] === 'string' && typeof value['port'] === 'number') return { node: value['node'], port: value['port'] };
-    this.#options.log.error({ hostLabel: label, entry: text.slice(0, 200) }, 'Skipped a host name entry that cannot be read');
+    if (value?.['v'] === ENTRY_VERSION && typeof value['node'] === 'string' && typeof value['port'] === 'number')
+      return { node: value['node'], port: value['port'] };
+    this.#options.log.error(
+      { hostLabel: label, entry: text.slice(0, 200) },
+      'Skipped a host name entry that cannot be read',
+    );
     return undefined;
   }
 
@@ -168,7 +193,9 @@ export class ValkeyHostnameSource implements HostnameSource {
       retryStrategy,
     });
     // Who waits for a reply is told by the rejection; this keeps an idle connection's loss from ending the process.
-    client.on('error', (error) => log.debug({ address: `${host}:${port}`, reason: describeError(error) }, 'Host name connection failed'));
+    client.on('error', (error) =>
+      log.debug({ address: `${host}:${port}`, reason: describeError(error) }, 'Host name connection failed'),
+    );
     return client;
   }
 }

@@ -2,11 +2,13 @@ import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Upstream } from '../pool/ports.ts';
 
-const validator = Compile(Type.Object({
-  v: Type.Literal(1),
-  address: Type.String(),
-  engine: Type.Optional(Type.Enum(['podman', 'docker', 'simulated'])),
-}));
+const validator = Compile(
+  Type.Object({
+    v: Type.Literal(1),
+    address: Type.String(),
+    engine: Type.Optional(Type.Enum(['podman', 'docker', 'simulated'])),
+  }),
+);
 
 /** A node's text changes with each of its announcements; there are as many as nodes, and some that are outdated. */
 const REMEMBERED = 100;

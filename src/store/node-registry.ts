@@ -15,7 +15,11 @@ export class ValkeyNodeRegistry implements NodeRegistry {
 
   async announce(engine: ContainerRuntime['engine']): Promise<void> {
     try {
-      await this.#client.hset(keys.nodes, this.#node.name, JSON.stringify({ v: 1, address: this.#node.address, engine, seenAtMs: Date.now() }));
+      await this.#client.hset(
+        keys.nodes,
+        this.#node.name,
+        JSON.stringify({ v: 1, address: this.#node.address, engine, seenAtMs: Date.now() }),
+      );
     } catch (error) {
       throw storeError(error);
     }

@@ -10,21 +10,45 @@ const EACH = '\u0000';
 
 /** The pattern of each key of ours, and its type: a key of somebody else's in the same database would have to share both. */
 const OWN: readonly (readonly [pattern: string, type: string])[] = [
-  [keys.instances, 'hash'], [keys.templates, 'set'], [keys.hostnames, 'hash'], [keys.hostnameChanges, 'stream'], [keys.nodes, 'hash'],
-  [keys.takes, 'string'], [keys.takers, 'zset'], [keys.audit, 'stream'],
-  [keys.ready(EACH), 'zset'], [keys.warming(EACH), 'zset'], [keys.assigned(EACH), 'zset'], [keys.leaving(EACH), 'zset'],
-  [keys.refillPause(EACH), 'hash'], [keys.poolControl(EACH), 'hash'], [keys.checkpoints(EACH), 'list'], [keys.restores(EACH), 'hash'], [keys.restorePause(EACH, FIRST_NODE), 'hash'], [keys.restorePause(EACH, EACH), 'hash'],
-  ...ofNodes(keys.availablePorts, 'set'), ...ofNodes(keys.coolingPorts, 'zset'), ...ofNodes(keys.heldPorts, 'hash'),
-  [keys.idempotency(EACH), 'string'], [keys.hourlyRate(EACH), 'string'], [keys.dailyRate(EACH), 'string'],
+  [keys.instances, 'hash'],
+  [keys.templates, 'set'],
+  [keys.hostnames, 'hash'],
+  [keys.hostnameChanges, 'stream'],
+  [keys.nodes, 'hash'],
+  [keys.takes, 'string'],
+  [keys.takers, 'zset'],
+  [keys.audit, 'stream'],
+  [keys.ready(EACH), 'zset'],
+  [keys.warming(EACH), 'zset'],
+  [keys.assigned(EACH), 'zset'],
+  [keys.leaving(EACH), 'zset'],
+  [keys.refillPause(EACH), 'hash'],
+  [keys.poolControl(EACH), 'hash'],
+  [keys.checkpoints(EACH), 'list'],
+  [keys.restores(EACH), 'hash'],
+  [keys.restorePause(EACH, FIRST_NODE), 'hash'],
+  [keys.restorePause(EACH, EACH), 'hash'],
+  ...ofNodes(keys.availablePorts, 'set'),
+  ...ofNodes(keys.coolingPorts, 'zset'),
+  ...ofNodes(keys.heldPorts, 'hash'),
+  [keys.idempotency(EACH), 'string'],
+  [keys.hourlyRate(EACH), 'string'],
+  [keys.dailyRate(EACH), 'string'],
 ];
 
 /** The first node's, and those of others. */
 function ofNodes(key: (node: string) => string, type: string): readonly (readonly [string, string])[] {
   const other = key(EACH);
-  return [[other.slice(0, other.indexOf(`:${EACH}`)), type], [other, type]];
+  return [
+    [other.slice(0, other.indexOf(`:${EACH}`)), type],
+    [other, type],
+  ];
 }
 
-const PATTERNS = OWN.map(([pattern, type]) => ({ type, matches: new RegExp(`^${pattern.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(EACH, '[^\\s]+')}$`) }));
+const PATTERNS = OWN.map(([pattern, type]) => ({
+  type,
+  matches: new RegExp(`^${pattern.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(EACH, '[^\\s]+')}$`),
+}));
 
 /** Sorted. Throws store_unavailable. */
 export async function ownKeys(client: Valkey): Promise<readonly string[]> {
@@ -35,7 +59,8 @@ export async function ownKeys(client: Valkey): Promise<readonly string[]> {
       const [next, names] = await client.scan(cursor, 'COUNT', SCAN_COUNT);
       const candidates = names.filter((name) => PATTERNS.some(({ matches }) => matches.test(name)));
       const types = await Promise.all(candidates.map((name) => client.type(name)));
-      for (const [at, name] of candidates.entries()) if (PATTERNS.some(({ matches, type }) => type === types[at] && matches.test(name))) found.add(name);
+      for (const [at, name] of candidates.entries())
+        if (PATTERNS.some(({ matches, type }) => type === types[at] && matches.test(name))) found.add(name);
       cursor = next;
     } while (cursor !== '0');
     return [...found].sort();

@@ -13,12 +13,19 @@ afterAll(async () => {
 beforeEach(() => store.clear());
 
 const tiny = template();
-const click = (idempotencyKey?: string) => store.takes.take({ template: tiny, subject: '203.0.113.7', owner: 'visitor', idempotencyKey, ttlMs: 60_000 });
+const click = (idempotencyKey?: string) =>
+  store.takes.take({ template: tiny, subject: '203.0.113.7', owner: 'visitor', idempotencyKey, ttlMs: 60_000 });
 const control = async () => (await store.controls.read(['tiny'])).get('tiny');
 
 describe('a template', () => {
   it('is open until an operator says otherwise', async () => {
-    expect(await control()).toEqual({ mode: 'open', sinceMs: undefined, deadlineMs: undefined, reason: undefined, target: undefined });
+    expect(await control()).toEqual({
+      mode: 'open',
+      sinceMs: undefined,
+      deadlineMs: undefined,
+      reason: undefined,
+      target: undefined,
+    });
   });
 
   it('that is paused hands nothing out, lets visitors keep what they have, and stays warm', async () => {
@@ -44,7 +51,10 @@ describe('a template', () => {
     const view = await store.takes.find(held.id);
     if (view === undefined) throw new Error('the held instance is gone');
     // Extended by an hour, it gets what is left of the drain.
-    expect(await store.takes.extend(view.instance, 3_600_000, 7_200_000)).toMatchObject({ kind: 'extended', deadlineMs });
+    expect(await store.takes.extend(view.instance, 3_600_000, 7_200_000)).toMatchObject({
+      kind: 'extended',
+      deadlineMs,
+    });
     const wait = await click();
     expect(wait).toMatchObject({ kind: 'paused' });
     expect(wait.kind === 'paused' ? wait.retryAfterMs : 0).toBeGreaterThan(80_000);
@@ -77,7 +87,10 @@ it('keeps who did what, newest first', async () => {
   await store.audit.record({ who: 'op-1', action: 'pause', on: 'tiny', outcome: 'done' });
   await store.audit.record({ who: 'op-2', action: 'resume', on: 'tiny', outcome: 'done' });
   const entries = await store.audit.recent(10);
-  expect(entries.map(({ who, action }) => [who, action])).toEqual([['op-2', 'resume'], ['op-1', 'pause']]);
+  expect(entries.map(({ who, action }) => [who, action])).toEqual([
+    ['op-2', 'resume'],
+    ['op-1', 'pause'],
+  ]);
   expect(Math.abs((entries[0]?.atMs ?? 0) - Date.now())).toBeLessThan(60_000);
   expect(await store.audit.recent(1)).toHaveLength(1);
 });

@@ -17,7 +17,9 @@ export class ValkeyPoolControls implements PoolControls {
   }
 
   async read(templates: readonly string[]): Promise<ReadonlyMap<string, PoolControl>> {
-    const found = await this.#ask(() => Promise.all(templates.map((template) => this.#client.hgetall(keys.poolControl(template)))));
+    const found = await this.#ask(() =>
+      Promise.all(templates.map((template) => this.#client.hgetall(keys.poolControl(template)))),
+    );
     return new Map(templates.map((template, index) => [template, controlOf(found[index] ?? {})]));
   }
 
@@ -35,11 +37,26 @@ export class ValkeyPoolControls implements PoolControls {
   }
 
   async setTarget(template: string, target: number | undefined): Promise<void> {
-    await this.#ask(() => (target === undefined ? this.#client.hdel(keys.poolControl(template), 'target') : this.#client.hset(keys.poolControl(template), 'target', target)));
+    await this.#ask(() =>
+      target === undefined
+        ? this.#client.hdel(keys.poolControl(template), 'target')
+        : this.#client.hset(keys.poolControl(template), 'target', target),
+    );
   }
 
-  async #control(template: string, mode: PoolMode, withinMs: number | undefined, reason: string | undefined): Promise<number> {
-    return Number(await this.#scripts.run('control-pool', [keys.poolControl(template)], [mode, withinMs ?? '', reason?.slice(0, REASON_LENGTH) ?? '']));
+  async #control(
+    template: string,
+    mode: PoolMode,
+    withinMs: number | undefined,
+    reason: string | undefined,
+  ): Promise<number> {
+    return Number(
+      await this.#scripts.run(
+        'control-pool',
+        [keys.poolControl(template)],
+        [mode, withinMs ?? '', reason?.slice(0, REASON_LENGTH) ?? ''],
+      ),
+    );
   }
 
   async #ask<T>(question: () => Promise<T>): Promise<T> {
@@ -55,6 +72,9 @@ function controlOf(fields: Readonly<Record<string, string>>): PoolControl {
   const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
   return {
     mode: POOL_MODES.find((mode) => mode === fields['mode']) ?? 'open',
-    sinceMs: number(fields['since_ms']), deadlineMs: number(fields['deadline_ms']), reason: fields['reason'], target: number(fields['target']),
+    sinceMs: number(fields['since_ms']),
+    deadlineMs: number(fields['deadline_ms']),
+    reason: fields['reason'],
+    target: number(fields['target']),
   };
 }

@@ -12,8 +12,12 @@ beforeAll(async () => {
   store = await startStore();
   promotions = store.promotions;
   elsewhere = await openStore({
-    valkey: { ...store.address, password: undefined }, node: { name: 'node1', address: '127.0.0.1' },
-    limits: { hourly: 0, daily: 0 }, portRange: { start: 21_100, end: 21_110 }, portCoolDownMs: 200, log: silent,
+    valkey: { ...store.address, password: undefined },
+    node: { name: 'node1', address: '127.0.0.1' },
+    limits: { hourly: 0, daily: 0 },
+    portRange: { start: 21_100, end: 21_110 },
+    portCoolDownMs: 200,
+    log: silent,
   });
 });
 afterAll(async () => {
@@ -33,7 +37,13 @@ const failTimes = async (times: number, id: string, from: Promotions = promotion
 
 describe('promoting and rolling back', () => {
   it('knows of nothing before the first promotion', async () => {
-    expect(await promotions.status('tiny')).toEqual({ current: undefined, earlier: [], proven: false, failures: 0, withdrawn: undefined });
+    expect(await promotions.status('tiny')).toEqual({
+      current: undefined,
+      earlier: [],
+      proven: false,
+      failures: 0,
+      withdrawn: undefined,
+    });
     expect(await promotions.current(['tiny', 'other'])).toEqual(new Map());
     expect(await promotions.current([])).toEqual(new Map());
     expect(await promotions.pausedMs('tiny')).toBe(0);
@@ -43,7 +53,12 @@ describe('promoting and rolling back', () => {
   it('answers for many templates, leaving out those without one', async () => {
     await promotions.promote('tiny', a);
     await promotions.promote('third', b);
-    expect(await promotions.current(['third', 'second', 'tiny'])).toEqual(new Map([['third', b], ['tiny', a]]));
+    expect(await promotions.current(['third', 'second', 'tiny'])).toEqual(
+      new Map([
+        ['third', b],
+        ['tiny', a],
+      ]),
+    );
   });
 
   it('puts each promotion before the last one, and says when nothing changed', async () => {
@@ -70,7 +85,9 @@ describe('promoting and rolling back', () => {
     }
     const { current, earlier } = await promotions.status('tiny');
     expect([current, ...earlier]).toEqual(ids.slice(-10).reverse());
-    expect((await store.valkey.hkeys(keys.restores('tiny'))).sort()).toEqual(ids.slice(-10).map((id) => `proven:${id}`));
+    expect((await store.valkey.hkeys(keys.restores('tiny'))).sort()).toEqual(
+      ids.slice(-10).map((id) => `proven:${id}`),
+    );
   });
 });
 
@@ -107,10 +124,19 @@ describe('how restores go', () => {
     await promotions.promote('tiny', a);
     await promotions.restored('tiny', a);
     await promotions.promote('tiny', b);
-    expect(await failTimes(2, b)).toEqual([{ pauseMs: 0, withdrawn: false, current: b }, { pauseMs: 0, withdrawn: false, current: b }]);
+    expect(await failTimes(2, b)).toEqual([
+      { pauseMs: 0, withdrawn: false, current: b },
+      { pauseMs: 0, withdrawn: false, current: b },
+    ]);
     expect(await promotions.status('tiny')).toMatchObject({ current: b, proven: false, failures: 2 });
     expect(await elsewhere.promotions.restoreFailed('tiny', b)).toEqual({ pauseMs: 0, withdrawn: true, current: a });
-    expect(await promotions.status('tiny')).toEqual({ current: a, earlier: [], proven: true, failures: 0, withdrawn: b });
+    expect(await promotions.status('tiny')).toEqual({
+      current: a,
+      earlier: [],
+      proven: true,
+      failures: 0,
+      withdrawn: b,
+    });
     // Its own two failures here do not weigh on the one that came back.
     expect(await failTimes(2, a)).toMatchObject([{ pauseMs: 0 }, { pauseMs: 0 }]);
   });
@@ -119,14 +145,22 @@ describe('how restores go', () => {
     await promotions.promote('tiny', a);
     await failTimes(3, a);
     await promotions.promote('tiny', a);
-    expect(await promotions.status('tiny')).toEqual({ current: a, earlier: [], proven: false, failures: 0, withdrawn: undefined });
+    expect(await promotions.status('tiny')).toEqual({
+      current: a,
+      earlier: [],
+      proven: false,
+      failures: 0,
+      withdrawn: undefined,
+    });
   });
 
   it('keeps one that restored anywhere, and has the failing node alone pause, longer each time', async () => {
     await promotions.promote('tiny', a);
     await elsewhere.promotions.restored('tiny', a);
     const outcomes = await failTimes(11, a);
-    expect(outcomes.map(({ pauseMs }) => pauseMs)).toEqual([0, 0, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 512_000, 600_000, 600_000]);
+    expect(outcomes.map(({ pauseMs }) => pauseMs)).toEqual([
+      0, 0, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 512_000, 600_000, 600_000,
+    ]);
     expect(outcomes.every(({ withdrawn, current }) => !withdrawn && current === a)).toBe(true);
     const left = await promotions.pausedMs('tiny');
     expect(left).toBeGreaterThan(0);
@@ -162,7 +196,13 @@ describe('how restores go', () => {
     await promotions.restored('tiny', a);
     expect(await failTimes(4, a)).toContainEqual({ pauseMs: 0, withdrawn: false, current: b });
     expect(await promotions.restoreFailed('other', a)).toEqual({ pauseMs: 0, withdrawn: false, current: undefined });
-    expect(await promotions.status('tiny')).toEqual({ current: b, earlier: [a], proven: false, failures: 0, withdrawn: undefined });
+    expect(await promotions.status('tiny')).toEqual({
+      current: b,
+      earlier: [a],
+      proven: false,
+      failures: 0,
+      withdrawn: undefined,
+    });
     expect(await store.valkey.exists(keys.restores('tiny'), keys.restorePause('tiny', 'node0'))).toBe(0);
   });
 
@@ -177,11 +217,18 @@ describe('how restores go', () => {
 
   it('settles promotions and failures that come at once: never two current, none lost, one withdrawal', async () => {
     await promotions.promote('tiny', a);
-    const outcomes = await Promise.all(Array.from({ length: 12 }, (_, at) => (at % 2 === 0 ? promotions : elsewhere.promotions).restoreFailed('tiny', a)));
+    const outcomes = await Promise.all(
+      Array.from({ length: 12 }, (_, at) =>
+        (at % 2 === 0 ? promotions : elsewhere.promotions).restoreFailed('tiny', a),
+      ),
+    );
     expect(outcomes.filter(({ withdrawn }) => withdrawn)).toHaveLength(1);
 
     await promotions.promote('tiny', b);
-    const [, ...failures] = await Promise.all([promotions.promote('tiny', c), ...Array.from({ length: 8 }, () => elsewhere.promotions.restoreFailed('tiny', b))]);
+    const [, ...failures] = await Promise.all([
+      promotions.promote('tiny', c),
+      ...Array.from({ length: 8 }, () => elsewhere.promotions.restoreFailed('tiny', b)),
+    ]);
     const { current, earlier, failures: counted } = await promotions.status('tiny');
     expect(current).toBe(c);
     expect(counted).toBe(0);

@@ -17,28 +17,54 @@ export class ValkeyPromotions implements Promotions {
 
   async current(templates: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (templates.length === 0) return new Map();
-    const ids = (await this.#scripts.run('current-checkpoints', templates.map((name) => keys.checkpoints(name)), [])) as string[];
-    return new Map(templates.flatMap((name, at): [string, string][] => {
-      const id = some(ids[at]);
-      return id === undefined ? [] : [[name, id]];
-    }));
+    const ids = (await this.#scripts.run(
+      'current-checkpoints',
+      templates.map((name) => keys.checkpoints(name)),
+      [],
+    )) as string[];
+    return new Map(
+      templates.flatMap((name, at): [string, string][] => {
+        const id = some(ids[at]);
+        return id === undefined ? [] : [[name, id]];
+      }),
+    );
   }
 
   async status(template: string): Promise<PromotionStatus> {
-    const reply = await this.#scripts.run('promotion-status', [keys.checkpoints(template), keys.restores(template)], []);
+    const reply = await this.#scripts.run(
+      'promotion-status',
+      [keys.checkpoints(template), keys.restores(template)],
+      [],
+    );
     const [[current, ...earlier], proven, failures, withdrawn] = reply as [string[], string, number, string];
     return { current, earlier, proven: proven !== '', failures, withdrawn: some(withdrawn) };
   }
 
-  async promote(template: string, id: string, configured?: 'configured'): Promise<{ readonly changed: boolean; readonly replaced: string | undefined }> {
-    const reply = await this.#scripts.run('promote', [keys.checkpoints(template), keys.restores(template)], [id, configured === undefined ? 0 : 1, HISTORY]);
+  async promote(
+    template: string,
+    id: string,
+    configured?: 'configured',
+  ): Promise<{ readonly changed: boolean; readonly replaced: string | undefined }> {
+    const reply = await this.#scripts.run(
+      'promote',
+      [keys.checkpoints(template), keys.restores(template)],
+      [id, configured === undefined ? 0 : 1, HISTORY],
+    );
     const [changed, replaced] = reply as [number, string];
     return { changed: changed === 1, replaced: some(replaced) };
   }
 
   async rollback(template: string): Promise<{ readonly from: string; readonly to: string | undefined }> {
-    const reply = await this.#scripts.run('rollback-checkpoint', [keys.checkpoints(template), keys.restores(template)], []);
-    if (reply === 0) throw new TryItNowError('no_earlier_checkpoint', `No checkpoint of template ${template} is promoted, so there is none to go back from; its instances are started cold already`);
+    const reply = await this.#scripts.run(
+      'rollback-checkpoint',
+      [keys.checkpoints(template), keys.restores(template)],
+      [],
+    );
+    if (reply === 0)
+      throw new TryItNowError(
+        'no_earlier_checkpoint',
+        `No checkpoint of template ${template} is promoted, so there is none to go back from; its instances are started cold already`,
+      );
     const [from, to] = reply as [string, string];
     return { from, to: some(to) };
   }
@@ -48,11 +74,22 @@ export class ValkeyPromotions implements Promotions {
   }
 
   async restored(template: string, id: string): Promise<void> {
-    await this.#scripts.run('restored', [keys.checkpoints(template), keys.restores(template), this.#pause(template)], [id]);
+    await this.#scripts.run(
+      'restored',
+      [keys.checkpoints(template), keys.restores(template), this.#pause(template)],
+      [id],
+    );
   }
 
-  async restoreFailed(template: string, id: string): Promise<{ readonly pauseMs: number; readonly withdrawn: boolean; readonly current: string | undefined }> {
-    const reply = await this.#scripts.run('restore-failed', [keys.checkpoints(template), keys.restores(template), this.#pause(template)], [id]);
+  async restoreFailed(
+    template: string,
+    id: string,
+  ): Promise<{ readonly pauseMs: number; readonly withdrawn: boolean; readonly current: string | undefined }> {
+    const reply = await this.#scripts.run(
+      'restore-failed',
+      [keys.checkpoints(template), keys.restores(template), this.#pause(template)],
+      [id],
+    );
     const [pauseMs, withdrawn, current] = reply as [number, number, string];
     return { pauseMs, withdrawn: withdrawn === 1, current: some(current) };
   }

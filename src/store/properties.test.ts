@@ -4,9 +4,24 @@ import type { Instance } from '../domain/instance.ts';
 import type { ExtendOutcome, TakeOutcome } from '../pool/ports.ts';
 import { startStore, stock, silent, type TestStore } from '../../test/support/store.ts';
 import {
-  expectContainersToHoldTheirPorts, expectEdgesOfTheTable, expectIndexesToAgree, expectPortsToBalance, expectRoomToBeKept, readStoreBooks,
+  expectContainersToHoldTheirPorts,
+  expectEdgesOfTheTable,
+  expectIndexesToAgree,
+  expectPortsToBalance,
+  expectRoomToBeKept,
+  readStoreBooks,
 } from '../../test/support/store-books.ts';
-import { actors, interleave, stepsOf, storeClockMs, untilPast, type Scene, type Step, type Visitor, type Witness } from '../../test/support/store-traffic.ts';
+import {
+  actors,
+  interleave,
+  stepsOf,
+  storeClockMs,
+  untilPast,
+  type Scene,
+  type Step,
+  type Visitor,
+  type Witness,
+} from '../../test/support/store-traffic.ts';
 import { template as tiny } from '../../test/support/templates.ts';
 import { openStore, type Store } from './store.ts';
 
@@ -21,9 +36,17 @@ let main: TestStore;
 let stores: readonly [Store, ...Store[]];
 beforeAll(async () => {
   main = await startStore(SETTINGS);
-  const more = await Promise.all([1, 2].map(() => openStore({
-    ...SETTINGS, valkey: { ...main.address, password: undefined }, node: { name: 'node0', address: '127.0.0.1' }, limits: { hourly: 0, daily: 0 }, log: silent,
-  })));
+  const more = await Promise.all(
+    [1, 2].map(() =>
+      openStore({
+        ...SETTINGS,
+        valkey: { ...main.address, password: undefined },
+        node: { name: 'node0', address: '127.0.0.1' },
+        limits: { hourly: 0, daily: 0 },
+        log: silent,
+      }),
+    ),
+  );
   stores = [main, ...more];
 });
 afterAll(async () => {
@@ -41,15 +64,24 @@ class Holdings implements Witness {
       expect(this.#everTaken.has(outcome.id), `${outcome.id} was handed out twice`).toBe(false);
       this.#everTaken.add(outcome.id);
       const nowMs = outcome.deadlineMs - outcome.ttlMs;
-      for (const [id, { visitor: { owner, key }, deadlineMs }] of this.held) {
+      for (const [
+        id,
+        {
+          visitor: { owner, key },
+          deadlineMs,
+        },
+      ] of this.held) {
         const same = key !== undefined && owner === visitor.owner && key === visitor.key;
-        if (same) expect(deadlineMs, `${owner} got a second one under ${key} while ${id} was theirs`).toBeLessThanOrEqual(nowMs);
+        if (same)
+          expect(deadlineMs, `${owner} got a second one under ${key} while ${id} was theirs`).toBeLessThanOrEqual(
+            nowMs,
+          );
       }
       this.held.set(outcome.id, { visitor, deadlineMs: outcome.deadlineMs });
     }
     if (outcome.kind === 'again') {
       const { owner, key } = visitor;
-      expect(this.held.get(outcome.id)?.visitor, 'the same again is the same visitor\'s').toMatchObject({ owner, key });
+      expect(this.held.get(outcome.id)?.visitor, "the same again is the same visitor's").toMatchObject({ owner, key });
     }
   }
 
@@ -76,159 +108,284 @@ async function sceneOf(witness: Witness): Promise<Scene> {
 
 it('never has one instance held by two, a port in two books, more than there is room for, or a step off the table, in whatever order a day goes', async () => {
   const seen = new Map<string, number>();
-  const saw = (what: string): void => { seen.set(what, (seen.get(what) ?? 0) + 1); };
-  await fc.assert(fc.asyncProperty(fc.scheduler(), actors({ min: 20, max: 60 }), async (scheduler, day) => {
-    const holdings = new Holdings();
-    const scene = await sceneOf({
-      taken: (visitor, outcome) => { saw(outcome.kind); holdings.taken(visitor, outcome); },
-      extended: (visitor, id, deadlineMs) => { saw('extended'); holdings.extended(visitor, id, deadlineMs); },
-      ended: (instance) => { saw(instance.reason ?? ''); holdings.ended(instance); },
-      noted: saw,
-    });
-    await stock(main, template);
-    let before = await readStoreBooks(main.valkey, template.name);
-    await interleave(scheduler, day.map((actor, at) => stepsOf(scene, actor, at)), async () => {
-      const books = await readStoreBooks(main.valkey, template.name);
-      expectPortsToBalance(books, RANGE);
-      expectContainersToHoldTheirPorts(books, scene.running);
-      expectRoomToBeKept(books, template);
-      expectIndexesToAgree(books);
-      expectEdgesOfTheTable(before, books);
-      for (const [id, { visitor, deadlineMs }] of holdings.held) expect(books.records.get(id)).toMatchObject({ state: 'assigned', owner: visitor.owner, deadlineMs });
-      before = books;
-    });
-  }), { numRuns: runs(40) });
+  const saw = (what: string): void => {
+    seen.set(what, (seen.get(what) ?? 0) + 1);
+  };
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), actors({ min: 20, max: 60 }), async (scheduler, day) => {
+      const holdings = new Holdings();
+      const scene = await sceneOf({
+        taken: (visitor, outcome) => {
+          saw(outcome.kind);
+          holdings.taken(visitor, outcome);
+        },
+        extended: (visitor, id, deadlineMs) => {
+          saw('extended');
+          holdings.extended(visitor, id, deadlineMs);
+        },
+        ended: (instance) => {
+          saw(instance.reason ?? '');
+          holdings.ended(instance);
+        },
+        noted: saw,
+      });
+      await stock(main, template);
+      let before = await readStoreBooks(main.valkey, template.name);
+      await interleave(
+        scheduler,
+        day.map((actor, at) => stepsOf(scene, actor, at)),
+        async () => {
+          const books = await readStoreBooks(main.valkey, template.name);
+          expectPortsToBalance(books, RANGE);
+          expectContainersToHoldTheirPorts(books, scene.running);
+          expectRoomToBeKept(books, template);
+          expectIndexesToAgree(books);
+          expectEdgesOfTheTable(before, books);
+          for (const [id, { visitor, deadlineMs }] of holdings.held)
+            expect(books.records.get(id)).toMatchObject({ state: 'assigned', owner: visitor.owner, deadlineMs });
+          before = books;
+        },
+      );
+    }),
+    { numRuns: runs(40) },
+  );
   // What never happened was never tried.
-  expect([...seen.keys()]).toEqual(expect.arrayContaining([
-    'taken', 'again', 'empty', 'extended', 'released', 'expired', 'retired', 'container_lost', 'begun', 'underway', 'left_over',
-    'conflicting_change', 'no_free_port', 'quarantined', 'out of order', 'forgotten',
-  ]));
+  expect([...seen.keys()]).toEqual(
+    expect.arrayContaining([
+      'taken',
+      'again',
+      'empty',
+      'extended',
+      'released',
+      'expired',
+      'retired',
+      'container_lost',
+      'begun',
+      'underway',
+      'left_over',
+      'conflicting_change',
+      'no_free_port',
+      'quarantined',
+      'out of order',
+      'forgotten',
+    ]),
+  );
 });
 
 it('keeps every port in exactly one book at every moment while all of it happens at once', async () => {
-  await fc.assert(fc.asyncProperty(actors({ min: 30, max: 60 }), async (day) => {
-    const ids: string[] = [];
-    const nothing = (): void => undefined;
-    // Answers overtake each other here, so their order says nothing.
-    const scene = await sceneOf({ taken: (_visitor, outcome) => { if (outcome.kind === 'taken') ids.push(outcome.id); }, extended: nothing, ended: nothing, noted: nothing });
-    await stock(main, template);
-    let looks = 0;
-    const over = new AbortController();
-    const watching = (async () => {
-      do {
-        const books = await readStoreBooks(main.valkey, template.name);
-        expectPortsToBalance(books, RANGE);
-        expectRoomToBeKept(books, template);
-        looks += 1;
-      } while (!over.signal.aborted);
-    })();
-    watching.catch(() => undefined);
-    const atOnce = day.map(async (actor, at) => { for (const { builder } of stepsOf(scene, actor, at)) await builder(); });
-    const settled = await Promise.allSettled(atOnce);
-    over.abort();
-    await watching;
-    for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
-    expect(looks).toBeGreaterThan(0);
-    expect(new Set(ids).size, 'each handed out once').toBe(ids.length);
-    expectIndexesToAgree(await readStoreBooks(main.valkey, template.name));
-  }), { numRuns: runs(30) });
+  await fc.assert(
+    fc.asyncProperty(actors({ min: 30, max: 60 }), async (day) => {
+      const ids: string[] = [];
+      const nothing = (): void => undefined;
+      // Answers overtake each other here, so their order says nothing.
+      const scene = await sceneOf({
+        taken: (_visitor, outcome) => {
+          if (outcome.kind === 'taken') ids.push(outcome.id);
+        },
+        extended: nothing,
+        ended: nothing,
+        noted: nothing,
+      });
+      await stock(main, template);
+      let looks = 0;
+      const over = new AbortController();
+      const watching = (async () => {
+        do {
+          const books = await readStoreBooks(main.valkey, template.name);
+          expectPortsToBalance(books, RANGE);
+          expectRoomToBeKept(books, template);
+          looks += 1;
+        } while (!over.signal.aborted);
+      })();
+      watching.catch(() => undefined);
+      const atOnce = day.map(async (actor, at) => {
+        for (const { builder } of stepsOf(scene, actor, at)) await builder();
+      });
+      const settled = await Promise.allSettled(atOnce);
+      over.abort();
+      await watching;
+      for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
+      expect(looks).toBeGreaterThan(0);
+      expect(new Set(ids).size, 'each handed out once').toBe(ids.length);
+      expectIndexesToAgree(await readStoreBooks(main.valkey, template.name));
+    }),
+    { numRuns: runs(30) },
+  );
 });
 
 it('plans no more than target and capacity allow, with many planners at the same time as everything that makes room', async () => {
-  const pools = fc.record({ target: fc.nat(6), max: fc.integer({ min: 1, max: 8 }), replenishThreshold: fc.constantFrom(0, 0.25, 0.5, 1) });
-  const round = fc.array(fc.constantFrom('plan' as const, 'warm' as const, 'take' as const, 'release' as const, 'clean' as const, 'give back' as const), { minLength: 4, maxLength: 24 });
-  await fc.assert(fc.asyncProperty(pools, fc.array(round, { minLength: 1, maxLength: 6 }), async (pool, rounds) => {
-    const sized = tiny({ pool });
-    await sceneOf(new Holdings());
-    const tickets: string[] = [];
-    for (const moves of rounds) {
-      const records = await main.census.list();
-      await Promise.all(moves.map(async (move, at) => {
-        const store = stores[at % stores.length] ?? main;
-        const record = records[at % Math.max(1, records.length)];
-        switch (move) {
-          case 'plan': tickets.push(...(await store.arrivals.reserve(sized))); break;
-          case 'warm': {
-            const id = tickets.shift();
-            if (id === undefined) break;
-            const begun = await store.arrivals.begin(sized, { id, attempt: 'one', version: 'v', database: undefined });
-            if (begun.kind === 'begun') await store.arrivals.markReady(begun.instance, sized);
-            break;
-          }
-          case 'take': await store.takes.take({ template: sized, subject: 's', owner: 'ann', idempotencyKey: undefined, ttlMs: 60_000 }); break;
-          case 'release': if (record !== undefined) await store.departures.release(record, 'released', { from: ['assigned', 'ready'] }); break;
-          case 'clean': if (record?.state === 'releasing') {
-            await store.departures.containerGone(record);
-            await store.departures.forget(record);
-          } break;
-          case 'give back': {
-            const id = tickets.pop();
-            if (id !== undefined) await store.arrivals.cancelTicket(sized.name, id);
-          }
-        }
-        expectRoomToBeKept(await readStoreBooks(main.valkey, sized.name), sized);
-      }));
-    }
-  }), { numRuns: runs(60) });
+  const pools = fc.record({
+    target: fc.nat(6),
+    max: fc.integer({ min: 1, max: 8 }),
+    replenishThreshold: fc.constantFrom(0, 0.25, 0.5, 1),
+  });
+  const round = fc.array(
+    fc.constantFrom(
+      'plan' as const,
+      'warm' as const,
+      'take' as const,
+      'release' as const,
+      'clean' as const,
+      'give back' as const,
+    ),
+    { minLength: 4, maxLength: 24 },
+  );
+  await fc.assert(
+    fc.asyncProperty(pools, fc.array(round, { minLength: 1, maxLength: 6 }), async (pool, rounds) => {
+      const sized = tiny({ pool });
+      await sceneOf(new Holdings());
+      const tickets: string[] = [];
+      for (const moves of rounds) {
+        const records = await main.census.list();
+        await Promise.all(
+          moves.map(async (move, at) => {
+            const store = stores[at % stores.length] ?? main;
+            const record = records[at % Math.max(1, records.length)];
+            switch (move) {
+              case 'plan':
+                tickets.push(...(await store.arrivals.reserve(sized)));
+                break;
+              case 'warm': {
+                const id = tickets.shift();
+                if (id === undefined) break;
+                const begun = await store.arrivals.begin(sized, {
+                  id,
+                  attempt: 'one',
+                  version: 'v',
+                  database: undefined,
+                });
+                if (begun.kind === 'begun') await store.arrivals.markReady(begun.instance, sized);
+                break;
+              }
+              case 'take':
+                await store.takes.take({
+                  template: sized,
+                  subject: 's',
+                  owner: 'ann',
+                  idempotencyKey: undefined,
+                  ttlMs: 60_000,
+                });
+                break;
+              case 'release':
+                if (record !== undefined)
+                  await store.departures.release(record, 'released', { from: ['assigned', 'ready'] });
+                break;
+              case 'clean':
+                if (record?.state === 'releasing') {
+                  await store.departures.containerGone(record);
+                  await store.departures.forget(record);
+                }
+                break;
+              case 'give back': {
+                const id = tickets.pop();
+                if (id !== undefined) await store.arrivals.cancelTicket(sized.name, id);
+              }
+            }
+            expectRoomToBeKept(await readStoreBooks(main.valkey, sized.name), sized);
+          }),
+        );
+      }
+    }),
+    { numRuns: runs(60) },
+  );
 });
 
 it('either extends or expires: whoever was told of a new deadline has it, and nobody was told after the end', async () => {
   const seen = { extended: 0, refused: 0, expired: 0, lived: 0 };
-  const sizes = fc.record({ ttlMs: fc.integer({ min: 1, max: 12 }), by: fc.array(fc.constantFrom(2, 8, 60_000), { minLength: 1, maxLength: 4 }), reapers: fc.integer({ min: 1, max: 3 }), waits: fc.nat(2) });
-  await fc.assert(fc.asyncProperty(fc.scheduler(), sizes, async (scheduler, { ttlMs, by, reapers, waits }) => {
-    await sceneOf(new Holdings());
-    await stock(main, template);
-    const taken = await main.takes.take({ template, subject: 's', owner: 'ann', idempotencyKey: undefined, ttlMs });
-    if (taken.kind !== 'taken') throw new Error(`there was stock, and the answer was ${taken.kind}`);
-    let deadlineMs = taken.deadlineMs;
-    let ended: Instance | undefined;
-    const generations = new Set<number>();
-    const extender = (byMs: number, at: number): Step[] => {
-      let seenAs: Instance | undefined;
-      return [
-        { label: 'look', builder: async () => { seenAs = (await main.takes.find(taken.id))?.instance; } },
-        { label: `extend by ${byMs}`, builder: async () => {
-          if (seenAs === undefined) throw new Error('nobody deletes the record here');
-          const outcome: ExtendOutcome = await (stores[at % stores.length] ?? main).takes.extend(seenAs, byMs, template.ttl.maxMs);
-          if (outcome.kind !== 'extended') {
-            seen.refused += 1;
-            if (ended !== undefined) expect(outcome.kind).toBe('not_assigned');
-            return;
-          }
-          seen.extended += 1;
-          expect(ended, 'extended after its end').toBeUndefined();
-          expect(generations.has(outcome.generation), 'one generation, two extensions').toBe(false);
-          generations.add(outcome.generation);
-          expect(outcome.deadlineMs).toBe(deadlineMs + byMs);
-          deadlineMs = outcome.deadlineMs;
-        } },
-      ];
-    };
-    const reap = (at: number): Step[] => {
-      const store = stores[at % stores.length] ?? main;
-      let due: Instance[] = [];
-      return [
-        { label: 'find expired', builder: async () => { due = await store.departures.expired(10); } },
-        { label: 'expire', builder: async () => {
-          for (const instance of due) {
-            const outcome = await store.departures.release(instance, 'expired', { from: ['assigned'], onlyIfExpired: true });
-            if (outcome.kind === 'unchanged') continue;
-            expect(ended, 'ended twice').toBeUndefined();
-            expect(outcome.instance.deadlineMs, 'the deadline that was announced last').toBe(deadlineMs);
-            expect(deadlineMs).toBeLessThanOrEqual(await storeClockMs(main.valkey));
-            ended = outcome.instance;
-          }
-        } },
-      ];
-    };
-    const wait: Step[] = [{ label: 'time passes', builder: () => untilPast(main.valkey, taken.deadlineMs) }];
-    await interleave(scheduler, [...by.map(extender), ...Array.from({ length: reapers }, (_, at) => reap(at)), ...Array.from({ length: waits }, () => wait)], () => Promise.resolve());
-    if (ended === undefined) {
-      seen.lived += 1;
-      const books = await readStoreBooks(main.valkey, template.name);
-      expect(books.records.get(taken.id)).toMatchObject({ state: 'assigned', deadlineMs });
-      expectIndexesToAgree(books);
-    } else seen.expired += 1;
-  }), { numRuns: runs(150) });
+  const sizes = fc.record({
+    ttlMs: fc.integer({ min: 1, max: 12 }),
+    by: fc.array(fc.constantFrom(2, 8, 60_000), { minLength: 1, maxLength: 4 }),
+    reapers: fc.integer({ min: 1, max: 3 }),
+    waits: fc.nat(2),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), sizes, async (scheduler, { ttlMs, by, reapers, waits }) => {
+      await sceneOf(new Holdings());
+      await stock(main, template);
+      const taken = await main.takes.take({ template, subject: 's', owner: 'ann', idempotencyKey: undefined, ttlMs });
+      if (taken.kind !== 'taken') throw new Error(`there was stock, and the answer was ${taken.kind}`);
+      let deadlineMs = taken.deadlineMs;
+      let ended: Instance | undefined;
+      const generations = new Set<number>();
+      const extender = (byMs: number, at: number): Step[] => {
+        let seenAs: Instance | undefined;
+        return [
+          {
+            label: 'look',
+            builder: async () => {
+              seenAs = (await main.takes.find(taken.id))?.instance;
+            },
+          },
+          {
+            label: `extend by ${byMs}`,
+            builder: async () => {
+              if (seenAs === undefined) throw new Error('nobody deletes the record here');
+              const outcome: ExtendOutcome = await (stores[at % stores.length] ?? main).takes.extend(
+                seenAs,
+                byMs,
+                template.ttl.maxMs,
+              );
+              if (outcome.kind !== 'extended') {
+                seen.refused += 1;
+                if (ended !== undefined) expect(outcome.kind).toBe('not_assigned');
+                return;
+              }
+              seen.extended += 1;
+              expect(ended, 'extended after its end').toBeUndefined();
+              expect(generations.has(outcome.generation), 'one generation, two extensions').toBe(false);
+              generations.add(outcome.generation);
+              expect(outcome.deadlineMs).toBe(deadlineMs + byMs);
+              deadlineMs = outcome.deadlineMs;
+            },
+          },
+        ];
+      };
+      const reap = (at: number): Step[] => {
+        const store = stores[at % stores.length] ?? main;
+        let due: Instance[] = [];
+        return [
+          {
+            label: 'find expired',
+            builder: async () => {
+              due = await store.departures.expired(10);
+            },
+          },
+          {
+            label: 'expire',
+            builder: async () => {
+              for (const instance of due) {
+                const outcome = await store.departures.release(instance, 'expired', {
+                  from: ['assigned'],
+                  onlyIfExpired: true,
+                });
+                if (outcome.kind === 'unchanged') continue;
+                expect(ended, 'ended twice').toBeUndefined();
+                expect(outcome.instance.deadlineMs, 'the deadline that was announced last').toBe(deadlineMs);
+                expect(deadlineMs).toBeLessThanOrEqual(await storeClockMs(main.valkey));
+                ended = outcome.instance;
+              }
+            },
+          },
+        ];
+      };
+      const wait: Step[] = [{ label: 'time passes', builder: () => untilPast(main.valkey, taken.deadlineMs) }];
+      await interleave(
+        scheduler,
+        [
+          ...by.map(extender),
+          ...Array.from({ length: reapers }, (_, at) => reap(at)),
+          ...Array.from({ length: waits }, () => wait),
+        ],
+        () => Promise.resolve(),
+      );
+      if (ended === undefined) {
+        seen.lived += 1;
+        const books = await readStoreBooks(main.valkey, template.name);
+        expect(books.records.get(taken.id)).toMatchObject({ state: 'assigned', deadlineMs });
+        expectIndexesToAgree(books);
+      } else seen.expired += 1;
+    }),
+    { numRuns: runs(150) },
+  );
   for (const [what, count] of Object.entries(seen)) expect(count, what).toBeGreaterThan(0);
 });

@@ -38,8 +38,12 @@ class World {
   /** With limits, so that what a take counts is looked at as well. */
   async store(): Promise<Store> {
     const store = await openStore({
-      valkey: { host: '127.0.0.1', port: this.#port, password: undefined }, node: { name: 'node0', address: '127.0.0.1' },
-      limits: { hourly: 1_000, daily: 1_000 }, portRange: { start: 21_000, end: 21_099 }, portCoolDownMs: 200, log: silent,
+      valkey: { host: '127.0.0.1', port: this.#port, password: undefined },
+      node: { name: 'node0', address: '127.0.0.1' },
+      limits: { hourly: 1_000, daily: 1_000 },
+      portRange: { start: 21_000, end: 21_099 },
+      portCoolDownMs: 200,
+      log: silent,
     });
     this.#releasers.push('store', store.close);
     await store.census.settlePorts();
@@ -92,7 +96,13 @@ let visitors = 0;
 /** Undefined when there is nothing to be had. */
 async function take(store: Store, of = few): Promise<string | undefined> {
   visitors += 1;
-  const outcome = await store.takes.take({ template: of, subject: 'somebody', owner: `visitor-${visitors}`, idempotencyKey: undefined, ttlMs: of.ttl.defaultMs });
+  const outcome = await store.takes.take({
+    template: of,
+    subject: 'somebody',
+    owner: `visitor-${visitors}`,
+    idempotencyKey: undefined,
+    ttlMs: of.ttl.defaultMs,
+  });
   if (outcome.kind === 'taken') return outcome.id;
   expect(outcome.kind).toBe('empty');
   return undefined;
@@ -107,12 +117,16 @@ it('hands nothing out twice when an older dump is read, and retires the stock of
   const before = [await take(store), await take(store)];
   await world.goBack();
   await isBack(store);
-  expect(await world.ask((valkey) => valkey.zrange(keys.ready(few.name), 0, -1))).toEqual(expect.arrayContaining(before));
+  expect(await world.ask((valkey) => valkey.zrange(keys.ready(few.name), 0, -1))).toEqual(
+    expect.arrayContaining(before),
+  );
 
   expect(await take(store)).toBeUndefined();
   expect(await take(store, other)).toBeUndefined();
   const records = await store.census.list();
-  expect(new Set(records.map(({ state, reason }) => `${state} ${reason ?? ''}`))).toEqual(new Set(['releasing store_rolled_back']));
+  expect(new Set(records.map(({ state, reason }) => `${state} ${reason ?? ''}`))).toEqual(
+    new Set(['releasing store_rolled_back']),
+  );
   expect(await world.ask((valkey) => valkey.hlen(keys.hostnames))).toBe(0);
   expect((await store.departures.overdue(100)).map(({ id }) => id).sort()).toEqual([...old].sort());
 
@@ -128,7 +142,9 @@ it('notices by itself when the connection comes back, and tells what it retired'
   await world.save();
   await take(store);
   await world.goBack();
-  await eventually(() => expect(retired.map(({ id }) => id).sort()).toEqual(old.map(({ id }) => id).sort()), { timeoutMs: 20_000 });
+  await eventually(() => expect(retired.map(({ id }) => id).sort()).toEqual(old.map(({ id }) => id).sort()), {
+    timeoutMs: 20_000,
+  });
 });
 
 it('leaves stock alone when Valkey comes back with everything it had', async () => {

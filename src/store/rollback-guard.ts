@@ -66,7 +66,11 @@ export class RollbackGuard {
   /** Compares the store's count with what was seen, and mends. Throws store_unavailable. */
   async check(): Promise<void> {
     const { scripts, processId } = this.#parts;
-    const [count, others] = (await scripts.run('watch-takes', [keys.takes, keys.takers], [processId, TAKER_SILENCE_MS])) as [number, number];
+    const [count, others] = (await scripts.run(
+      'watch-takes',
+      [keys.takes, keys.takers],
+      [processId, TAKER_SILENCE_MS],
+    )) as [number, number];
     this.#others = others > 0;
     if (count < this.#seen) await this.mend();
     else this.note(count);
@@ -126,7 +130,14 @@ export class RollbackGuard {
       for (let more = true; more;) {
         const [code, ...texts] = (await scripts.run(
           'distrust-stock',
-          [keys.instances, keys.ready(template), keys.leaving(template), keys.hostnames, keys.hostnameChanges, keys.takes],
+          [
+            keys.instances,
+            keys.ready(template),
+            keys.leaving(template),
+            keys.hostnames,
+            keys.hostnameChanges,
+            keys.takes,
+          ],
           [seen, BATCH],
         )) as [number, ...string[]];
         retired.push(...texts.map((text) => requireRecord(text, log)));
@@ -136,7 +147,10 @@ export class RollbackGuard {
     // Last: whoever dies before it leaves a store that the next one still finds wrong.
     const lostTakes = Number(await scripts.run('raise-takes', [keys.takes], [seen]));
     if (lostTakes === 0 && retired.length === 0) return;
-    log.error({ lostTakes, retired: retired.length }, 'Valkey came back with older data: stock that may have been handed out already is retired. See docs/adr/0009-store-that-forgets.md for how to lose less');
+    log.error(
+      { lostTakes, retired: retired.length },
+      'Valkey came back with older data: stock that may have been handed out already is retired. See docs/adr/0009-store-that-forgets.md for how to lose less',
+    );
     this.#onRolledBack?.(retired);
   }
 }

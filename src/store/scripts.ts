@@ -4,9 +4,44 @@ import type { Redis as Valkey } from 'iovalkey';
 import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
 
 const SCRIPT_NAMES = [
-  'advance', 'allocate-port', 'begin', 'cancel-ticket', 'container-gone', 'control-pool', 'cool-port', 'current-checkpoints', 'database-dropped', 'distrust-stock', 'drainable', 'due', 'extend', 'find', 'forget', 'hurry', 'idle-tickets', 'mark-ready', 'offer', 'promote',
-  'promotion-status', 'publish-hostname', 'quarantine', 'raise-takes', 'record-failure', 'release', 'renew-ticket', 'reserve', 'restore-failed', 'restore-pause', 'restored',
-  'rollback-checkpoint', 'settle-hostname', 'settle-index', 'settle-ports', 'take', 'uncount-take', 'watch-takes',
+  'advance',
+  'allocate-port',
+  'begin',
+  'cancel-ticket',
+  'container-gone',
+  'control-pool',
+  'cool-port',
+  'current-checkpoints',
+  'database-dropped',
+  'distrust-stock',
+  'drainable',
+  'due',
+  'extend',
+  'find',
+  'forget',
+  'hurry',
+  'idle-tickets',
+  'mark-ready',
+  'offer',
+  'promote',
+  'promotion-status',
+  'publish-hostname',
+  'quarantine',
+  'raise-takes',
+  'record-failure',
+  'release',
+  'renew-ticket',
+  'reserve',
+  'restore-failed',
+  'restore-pause',
+  'restored',
+  'rollback-checkpoint',
+  'settle-hostname',
+  'settle-index',
+  'settle-ports',
+  'take',
+  'uncount-take',
+  'watch-takes',
 ] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];
 
@@ -29,10 +64,12 @@ export class Scripts {
   constructor(client: Valkey) {
     this.#client = client;
     const prelude = readScript('prelude');
-    this.#scripts = new Map(SCRIPT_NAMES.map((name) => {
-      const source = `${prelude}\n${readScript(name)}`;
-      return [name, { source, sha: createHash('sha1').update(source).digest('hex') }];
-    }));
+    this.#scripts = new Map(
+      SCRIPT_NAMES.map((name) => {
+        const source = `${prelude}\n${readScript(name)}`;
+        return [name, { source, sha: createHash('sha1').update(source).digest('hex') }];
+      }),
+    );
   }
 
   /** Has Valkey know every script beforehand, so that the first take too is a single round trip. */

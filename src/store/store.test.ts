@@ -19,14 +19,25 @@ beforeEach(() => store.clear());
 
 const tiny = template();
 const click = (overrides: Partial<TakeRequest> = {}): TakeRequest => ({
-  template: tiny, subject: '203.0.113.7', owner: 'visitor', idempotencyKey: undefined, ttlMs: tiny.ttl.defaultMs, ...overrides,
+  template: tiny,
+  subject: '203.0.113.7',
+  owner: 'visitor',
+  idempotencyKey: undefined,
+  ttlMs: tiny.ttl.defaultMs,
+  ...overrides,
 });
 const taken = async (overrides: Partial<TakeRequest> = {}) => {
   const outcome = await store.takes.take(click(overrides));
-  if (outcome.kind !== 'taken' && outcome.kind !== 'again') throw new Error(`expected an instance, got ${outcome.kind}`);
+  if (outcome.kind !== 'taken' && outcome.kind !== 'again')
+    throw new Error(`expected an instance, got ${outcome.kind}`);
   return outcome;
 };
-const draft = (id: string): AttemptDraft => ({ id, attempt: newAttempt(), version: templateVersion(tiny), database: undefined });
+const draft = (id: string): AttemptDraft => ({
+  id,
+  attempt: newAttempt(),
+  version: templateVersion(tiny),
+  database: undefined,
+});
 const viewOf = async (id: string) => {
   const view = await store.takes.find(id);
   if (view === undefined) throw new Error(`no record of ${id}`);
@@ -36,7 +47,9 @@ const viewOf = async (id: string) => {
 /** Every port is in exactly one of the three books. */
 async function expectPortsToBalance(): Promise<void> {
   const [available, cooling, held] = await Promise.all([
-    store.valkey.smembers(keys.availablePorts('node0')), store.valkey.zrange(keys.coolingPorts('node0'), 0, -1), store.valkey.hkeys(keys.heldPorts('node0')),
+    store.valkey.smembers(keys.availablePorts('node0')),
+    store.valkey.zrange(keys.coolingPorts('node0'), 0, -1),
+    store.valkey.hkeys(keys.heldPorts('node0')),
   ]);
   const all = [...available, ...cooling, ...held].map(Number).sort((a, b) => a - b);
   expect(all).toEqual(Array.from({ length: 100 }, (_, at) => store.portRange.start + at));
@@ -49,7 +62,12 @@ describe('take', () => {
     const outcome = await taken();
     expect(outcome.id).toBe(first?.id);
     const { instance, nowMs } = await viewOf(outcome.id);
-    expect(instance).toMatchObject({ state: 'assigned', owner: 'visitor', deadlineMs: outcome.deadlineMs, label: outcome.label });
+    expect(instance).toMatchObject({
+      state: 'assigned',
+      owner: 'visitor',
+      deadlineMs: outcome.deadlineMs,
+      label: outcome.label,
+    });
     expect(instance.generation).toBeGreaterThan(first?.generation ?? Infinity);
     expect(outcome.deadlineMs - nowMs).toBeLessThanOrEqual(tiny.ttl.defaultMs);
     expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
@@ -58,25 +76,33 @@ describe('take', () => {
   it('is one round trip: a single command reaches Valkey', async () => {
     await stock(store, tiny);
     const calls = async () => {
-      const lines = (await store.valkey.info('commandstats')).split('\n').filter((line) => line.startsWith('cmdstat_') && !line.startsWith('cmdstat_info'));
+      const lines = (await store.valkey.info('commandstats'))
+        .split('\n')
+        .filter((line) => line.startsWith('cmdstat_') && !line.startsWith('cmdstat_info'));
       return new Map(lines.map((line) => [line.split(':')[0] ?? '', Number(/calls=(\d+)/.exec(line)?.[1])]));
     };
     const monitor = await store.valkey.monitor();
     const seen: { command: string; fromLua: boolean }[] = [];
-    monitor.on('monitor', (_time: string, [command = '']: string[], source: string) => seen.push({ command: command.toLowerCase(), fromLua: source === 'lua' }));
+    monitor.on('monitor', (_time: string, [command = '']: string[], source: string) =>
+      seen.push({ command: command.toLowerCase(), fromLua: source === 'lua' }),
+    );
     const before = await calls();
     await taken({ idempotencyKey: 'once' });
     const after = await calls();
     expect((after.get('cmdstat_evalsha') ?? 0) - (before.get('cmdstat_evalsha') ?? 0)).toBe(1);
     await eventually(() => expect(seen.filter(({ command }) => command === 'info')).toHaveLength(2));
     monitor.disconnect();
-    expect(seen.filter(({ fromLua, command }) => !fromLua && command !== 'info').map(({ command }) => command)).toEqual(['evalsha']);
+    expect(seen.filter(({ fromLua, command }) => !fromLua && command !== 'info').map(({ command }) => command)).toEqual(
+      ['evalsha'],
+    );
   });
 
   it('gives 200 at once exactly the 20 there are, all different', async () => {
     const many = template({ pool: { target: 20, max: 20, replenishThreshold: 0 } });
     await stock(store, many);
-    const outcomes = await Promise.all(Array.from({ length: 200 }, (_, at) => store.takes.take(click({ template: many, owner: `visitor-${at}` }))));
+    const outcomes = await Promise.all(
+      Array.from({ length: 200 }, (_, at) => store.takes.take(click({ template: many, owner: `visitor-${at}` }))),
+    );
     const ids = outcomes.flatMap((outcome) => (outcome.kind === 'taken' ? [outcome.id] : []));
     expect(new Set(ids).size).toBe(20);
     expect(ids).toHaveLength(20);
@@ -95,7 +121,11 @@ describe('take', () => {
   it('answers the same key of the same owner with the same instance, until it has ended', async () => {
     await stock(store, tiny);
     const first = await taken({ idempotencyKey: 'k' });
-    expect(await store.takes.take(click({ idempotencyKey: 'k' }))).toMatchObject({ kind: 'again', id: first.id, deadlineMs: first.deadlineMs });
+    expect(await store.takes.take(click({ idempotencyKey: 'k' }))).toMatchObject({
+      kind: 'again',
+      id: first.id,
+      deadlineMs: first.deadlineMs,
+    });
     expect((await taken({ idempotencyKey: 'k', owner: 'somebody else' })).id).not.toBe(first.id);
     await store.departures.release((await viewOf(first.id)).instance, 'released', { from: ['assigned'] });
     expect(await store.takes.take(click({ idempotencyKey: 'k' }))).toMatchObject({ kind: 'taken' });
@@ -154,7 +184,10 @@ describe('extend', () => {
     await stock(store, tiny);
     const { id, deadlineMs } = await taken();
     const { instance } = await viewOf(id);
-    expect(await store.takes.extend(instance, 60_000, tiny.ttl.maxMs)).toMatchObject({ kind: 'extended', deadlineMs: deadlineMs + 60_000 });
+    expect(await store.takes.extend(instance, 60_000, tiny.ttl.maxMs)).toMatchObject({
+      kind: 'extended',
+      deadlineMs: deadlineMs + 60_000,
+    });
     expect(await store.takes.extend(instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'conflict' });
     expect((await viewOf(id)).instance.deadlineMs).toBe(deadlineMs + 60_000);
   });
@@ -164,8 +197,14 @@ describe('extend', () => {
     const { id } = await taken();
     const first = (await viewOf(id)).instance;
     const latestDeadlineMs = (first.assignedAtMs ?? 0) + tiny.ttl.maxMs;
-    expect(await store.takes.extend(first, 3_600_000, tiny.ttl.maxMs)).toMatchObject({ kind: 'extended', deadlineMs: latestDeadlineMs });
-    expect(await store.takes.extend((await viewOf(id)).instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'limit', latestDeadlineMs });
+    expect(await store.takes.extend(first, 3_600_000, tiny.ttl.maxMs)).toMatchObject({
+      kind: 'extended',
+      deadlineMs: latestDeadlineMs,
+    });
+    expect(await store.takes.extend((await viewOf(id)).instance, 60_000, tiny.ttl.maxMs)).toEqual({
+      kind: 'limit',
+      latestDeadlineMs,
+    });
   });
 
   it('cannot bring back what has expired, and what was extended does not expire', async () => {
@@ -177,8 +216,12 @@ describe('extend', () => {
 
     const running = await taken();
     const stale = (await viewOf(running.id)).instance;
-    expect(await store.departures.release(stale, 'expired', { from: ['assigned'], onlyIfExpired: true })).toEqual({ kind: 'unchanged' });
-    expect(await store.departures.release(instance, 'expired', { from: ['assigned'], onlyIfExpired: true })).toMatchObject({ kind: 'releasing' });
+    expect(await store.departures.release(stale, 'expired', { from: ['assigned'], onlyIfExpired: true })).toEqual({
+      kind: 'unchanged',
+    });
+    expect(
+      await store.departures.release(instance, 'expired', { from: ['assigned'], onlyIfExpired: true }),
+    ).toMatchObject({ kind: 'releasing' });
   });
 });
 
@@ -210,14 +253,22 @@ describe('departures', () => {
     expect((await viewOf(id)).instance.state).toBe('assigned');
     await store.departures.release(instance, 'released', { from: ['assigned'] });
     expect(await store.departures.quarantine(instance, 'the engine refuses')).toBe(2_000);
-    expect((await viewOf(id)).instance).toMatchObject({ state: 'quarantined', reason: 'the engine refuses', failures: 1 });
-    expect(await store.departures.release(instance, 'released', { from: ['assigned', 'ready', 'warming'] })).toEqual({ kind: 'unchanged' });
+    expect((await viewOf(id)).instance).toMatchObject({
+      state: 'quarantined',
+      reason: 'the engine refuses',
+      failures: 1,
+    });
+    expect(await store.departures.release(instance, 'released', { from: ['assigned', 'ready', 'warming'] })).toEqual({
+      kind: 'unchanged',
+    });
     await expect(store.departures.forget(instance)).rejects.toThrow('may not be deleted');
     expect(await store.departures.overdue(10)).toEqual([]);
     await store.valkey.zadd(keys.leaving('tiny'), Date.now() - 1, id);
     expect((await store.departures.overdue(10)).map((record) => record.id)).toEqual([id]);
     expect(await store.departures.overdue(10)).toEqual([]);
-    expect(await store.departures.release(instance, 'abandoned', { from: ['quarantined'] })).toMatchObject({ kind: 'releasing' });
+    expect(await store.departures.release(instance, 'abandoned', { from: ['quarantined'] })).toMatchObject({
+      kind: 'releasing',
+    });
     expect(await store.departures.quarantine(instance, 'the engine still refuses')).toBe(4_000);
   });
 
@@ -242,7 +293,12 @@ describe('departures', () => {
 
   it('keep a database until its container is gone, and a port until the database is', async () => {
     const [id = ''] = await store.arrivals.reserve(tiny);
-    const begun = await store.arrivals.begin(tiny, { id, attempt: newAttempt(), version: templateVersion(tiny), database: 'tin_some' });
+    const begun = await store.arrivals.begin(tiny, {
+      id,
+      attempt: newAttempt(),
+      version: templateVersion(tiny),
+      database: 'tin_some',
+    });
     if (begun.kind !== 'begun') throw new Error(begun.kind);
     const instance = await store.arrivals.allocatePort(begun.instance);
     await store.departures.release(instance, 'provision_failed', { from: ['warming'] });
@@ -299,7 +355,10 @@ describe('refill', () => {
   it('opens the breaker of a template at the third failure in a row, then tries one at a time until one comes up', async () => {
     const [first = '', second = '', third = ''] = await store.arrivals.reserve(tiny);
     const fail = () => store.arrivals.recordFailure('tiny', 'one');
-    expect([await fail(), await fail()]).toEqual([{ opened: false, pauseMs: 0, failures: 1 }, { opened: false, pauseMs: 0, failures: 2 }]);
+    expect([await fail(), await fail()]).toEqual([
+      { opened: false, pauseMs: 0, failures: 1 },
+      { opened: false, pauseMs: 0, failures: 2 },
+    ]);
     expect(await fail()).toEqual({ opened: true, pauseMs: 5_000, failures: 3 });
     // One that was under way already fails of the same cause.
     expect(await fail()).toMatchObject({ opened: false, failures: 3 });
@@ -313,7 +372,11 @@ describe('refill', () => {
     const probes = await store.arrivals.reserve(tiny);
     expect(probes).toHaveLength(1);
     expect(await store.arrivals.reserve(tiny)).toEqual([]);
-    expect(await store.arrivals.recordFailure('tiny', 'one', 7_000)).toEqual({ opened: false, pauseMs: 7_000, failures: 4 });
+    expect(await store.arrivals.recordFailure('tiny', 'one', 7_000)).toEqual({
+      opened: false,
+      pauseMs: 7_000,
+      failures: 4,
+    });
     await pauseIsOver();
     const instance = await warm(store, tiny, probes[0] ?? '');
     expect(await store.arrivals.markReady(instance, tiny)).toEqual({ recovered: true });
@@ -333,7 +396,10 @@ describe('refill', () => {
     const [id = ''] = await quick.arrivals.reserve(tiny);
     const dead = await warm(quick, tiny, id);
     const found = await quick.arrivals.begin(tiny, draft(id));
-    expect(found).toMatchObject({ kind: 'left_over', instance: { id, state: 'releasing', attempt: dead.attempt, port: dead.port } });
+    expect(found).toMatchObject({
+      kind: 'left_over',
+      instance: { id, state: 'releasing', attempt: dead.attempt, port: dead.port },
+    });
     expect(await quick.valkey.hexists(keys.hostnames, dead.label)).toBe(0);
     const superseded = { code: 'conflicting_change' };
     await expect(quick.arrivals.advance(dead, 'answering')).rejects.toMatchObject(superseded);
@@ -343,11 +409,18 @@ describe('refill', () => {
     const heir = await warm(quick, tiny, id);
     expect(heir.container).not.toBe(dead.container);
     expect(heir.label).not.toBe(dead.label);
-    for (const attempt of [quick.arrivals.advance(dead, 'activated'), quick.arrivals.allocatePort(dead), quick.arrivals.publishHostname(dead), quick.arrivals.markReady(dead, tiny)]) {
+    for (const attempt of [
+      quick.arrivals.advance(dead, 'activated'),
+      quick.arrivals.allocatePort(dead),
+      quick.arrivals.publishHostname(dead),
+      quick.arrivals.markReady(dead, tiny),
+    ]) {
       await expect(attempt).rejects.toMatchObject(superseded);
     }
     expect(await quick.arrivals.keepAlive(dead)).toBe(false);
-    expect(await quick.departures.release(dead, 'provision_failed', { from: ['warming'], attempt: dead.attempt ?? '' })).toEqual({ kind: 'unchanged' });
+    expect(
+      await quick.departures.release(dead, 'provision_failed', { from: ['warming'], attempt: dead.attempt ?? '' }),
+    ).toEqual({ kind: 'unchanged' });
     // Nor does whoever still cleans up after the dead one touch its heir.
     const leaving = await quick.departures.release(heir, 'provision_failed', { from: ['warming'] });
     if (leaving.kind !== 'releasing') throw new Error('the heir should be releasing');
@@ -392,7 +465,7 @@ it('puts the books of ports back when an instance asks for one and there are non
   await expectPortsToBalance();
 });
 
-it('knows what ran a node\'s instances when it was last announced', async () => {
+it("knows what ran a node's instances when it was last announced", async () => {
   await using fresh = await startStore();
   expect(await fresh.registry.engine()).toBeUndefined();
   await fresh.registry.announce('podman');
@@ -417,7 +490,10 @@ describe('settling', () => {
     await store.valkey.hdel(keys.instances, lost.id);
     await store.valkey.zrem(keys.ready('tiny'), kept.id);
     await store.valkey.hdel(keys.hostnames, kept.label);
-    await store.valkey.srem(keys.availablePorts('node0'), ...(await store.valkey.srandmember(keys.availablePorts('node0'), 5)));
+    await store.valkey.srem(
+      keys.availablePorts('node0'),
+      ...(await store.valkey.srandmember(keys.availablePorts('node0'), 5)),
+    );
     await store.valkey.sadd(keys.availablePorts('node0'), 9_999);
 
     expect(await store.census.settleIndexes(await store.census.list())).toBe(2);
@@ -441,12 +517,15 @@ describe('settling', () => {
 
   it('holds the port of a record again whose entry is lost, and gives it to nobody else', async () => {
     const [available, cooling, nowhere] = await stock(store, tiny);
-    if (available === undefined || cooling === undefined || nowhere === undefined) throw new Error('the pool was not stocked');
+    if (available === undefined || cooling === undefined || nowhere === undefined)
+      throw new Error('the pool was not stocked');
     const ports = [available, cooling, nowhere].map(({ port }) => String(port));
     await store.valkey.hdel(keys.heldPorts('node0'), ...ports);
     await store.valkey.sadd(keys.availablePorts('node0'), ports[0] ?? '');
     await store.valkey.zadd(keys.coolingPorts('node0'), 1, ports[1] ?? '');
-    expect((await store.census.misplaced(await store.census.list())).map(({ why }) => why)).toEqual(expect.arrayContaining(['held for nobody, though a record names it']));
+    expect((await store.census.misplaced(await store.census.list())).map(({ why }) => why)).toEqual(
+      expect.arrayContaining(['held for nobody, though a record names it']),
+    );
     expect(await store.census.settlePorts()).toBe(3);
     await expectPortsToBalance();
     expect(await store.valkey.hmget(keys.heldPorts('node0'), ...ports)).toEqual([available.id, cooling.id, nowhere.id]);
@@ -480,9 +559,14 @@ describe('settling', () => {
       await store.valkey.zadd(keys.assigned('tiny'), at, `unread${at}`);
       await store.valkey.hset(keys.instances, `unread${at}`, '{"v":2}');
     }
-    await store.valkey.hset(keys.instances, sound.id, JSON.stringify({ ...sound, state: 'assigned', deadlineMs: 10, owner: 'somebody', assignedAtMs: 1 }));
+    await store.valkey.hset(
+      keys.instances,
+      sound.id,
+      JSON.stringify({ ...sound, state: 'assigned', deadlineMs: 10, owner: 'somebody', assignedAtMs: 1 }),
+    );
     await store.valkey.zadd(keys.assigned('tiny'), 10, sound.id);
-    for (const limit of [1, 2, 3, 10]) expect((await store.departures.expired(limit)).map(({ id }) => id)).toEqual([sound.id]);
+    for (const limit of [1, 2, 3, 10])
+      expect((await store.departures.expired(limit)).map(({ id }) => id)).toEqual([sound.id]);
   });
 
   it('skips a record of another version and leaves what hangs on it alone', async () => {
@@ -499,38 +583,64 @@ describe('settling', () => {
 
 it('keeps the books balanced under any order of takes, releases and refills', async () => {
   const action = fc.constantFrom('stock', 'take', 'release', 'expire', 'clean', 'fail');
-  await fc.assert(fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
-    await store.clear();
-    const held = new Set<string>();
-    for (const step of actions) {
-      const records = await store.census.list();
-      const leaving = records.filter(({ state }) => state === 'releasing');
-      switch (step) {
-        case 'stock': await stock(store, tiny); break;
-        case 'take': {
-          const outcome = await store.takes.take(click({ ttlMs: 1_000 }));
-          if (outcome.kind === 'taken') {
-            expect(held.has(outcome.id)).toBe(false);
-            held.add(outcome.id);
+  await fc.assert(
+    fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
+      await store.clear();
+      const held = new Set<string>();
+      for (const step of actions) {
+        const records = await store.census.list();
+        const leaving = records.filter(({ state }) => state === 'releasing');
+        switch (step) {
+          case 'stock':
+            await stock(store, tiny);
+            break;
+          case 'take': {
+            const outcome = await store.takes.take(click({ ttlMs: 1_000 }));
+            if (outcome.kind === 'taken') {
+              expect(held.has(outcome.id)).toBe(false);
+              held.add(outcome.id);
+            }
+            break;
           }
-          break;
-        }
-        case 'release': await Promise.all(records.slice(0, 1).map((record) => store.departures.release(record, 'released', { from: ['assigned'] }))); break;
-        case 'expire': await Promise.all((await store.departures.expired(10)).map((record) => store.departures.release(record, 'expired', { from: ['assigned'], onlyIfExpired: true }))); break;
-        case 'clean': for (const record of leaving) { await store.departures.containerGone(record); await store.departures.coolPort(record); await store.departures.forget(record); } break;
-        case 'fail': {
-          const [id] = await store.arrivals.reserve(tiny);
-          if (id !== undefined) {
-            const instance = await warm(store, tiny, id);
-            await store.arrivals.cancelTicket('tiny', id);
-            await store.departures.release(instance, 'provision_failed', { from: ['warming'] });
+          case 'release':
+            await Promise.all(
+              records.slice(0, 1).map((record) => store.departures.release(record, 'released', { from: ['assigned'] })),
+            );
+            break;
+          case 'expire':
+            await Promise.all(
+              (await store.departures.expired(10)).map((record) =>
+                store.departures.release(record, 'expired', { from: ['assigned'], onlyIfExpired: true }),
+              ),
+            );
+            break;
+          case 'clean':
+            for (const record of leaving) {
+              await store.departures.containerGone(record);
+              await store.departures.coolPort(record);
+              await store.departures.forget(record);
+            }
+            break;
+          case 'fail': {
+            const [id] = await store.arrivals.reserve(tiny);
+            if (id !== undefined) {
+              const instance = await warm(store, tiny, id);
+              await store.arrivals.cancelTicket('tiny', id);
+              await store.departures.release(instance, 'provision_failed', { from: ['warming'] });
+            }
           }
         }
+        await expectPortsToBalance();
+        const {
+          ready = 0,
+          assigned = 0,
+          warming = 0,
+          leaving: out = 0,
+        } = (await store.census.stats([tiny])).get('tiny') ?? {};
+        expect(ready + assigned + warming + out).toBeLessThanOrEqual(tiny.pool.max);
       }
-      await expectPortsToBalance();
-      const { ready = 0, assigned = 0, warming = 0, leaving: out = 0 } = (await store.census.stats([tiny])).get('tiny') ?? {};
-      expect(ready + assigned + warming + out).toBeLessThanOrEqual(tiny.pool.max);
-    }
-    expect(await store.census.settleIndexes(await store.census.list())).toBe(0);
-  }), { numRuns: 40 });
+      expect(await store.census.settleIndexes(await store.census.list())).toBe(0);
+    }),
+    { numRuns: 40 },
+  );
 });

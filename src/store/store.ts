@@ -59,7 +59,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return {
     takes: new ValkeyTakes(scripts, rollbackGuard, limits, log),
     departures: new ValkeyDepartures(scripts, templates, portCoolDownMs, log),
-    arrivals: new ValkeyArrivals(scripts, { node: node.name, portRange, leaseMs, settlePorts: () => census.settlePorts() }, log),
+    arrivals: new ValkeyArrivals(
+      scripts,
+      { node: node.name, portRange, leaseMs, settlePorts: () => census.settlePorts() },
+      log,
+    ),
     census,
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),

@@ -48,7 +48,10 @@ export class ValkeyTakes implements Takes {
       while (this.#guard.held !== undefined) await this.#guard.held;
       const outcome = await this.#tryTake(request);
       if (outcome !== undefined) return outcome;
-      if (mendings === MENDINGS) throw new TryItNowError('store_unavailable', 'Valkey keeps coming back with older data', { retryAfterMs: 2_000 });
+      if (mendings === MENDINGS)
+        throw new TryItNowError('store_unavailable', 'Valkey keeps coming back with older data', {
+          retryAfterMs: 2_000,
+        });
       await this.#guard.mend();
     }
   }
@@ -56,17 +59,34 @@ export class ValkeyTakes implements Takes {
   /** Undefined when the store has lost data. */
   async #tryTake(request: TakeRequest): Promise<TakeOutcome | undefined> {
     const { template, subject, owner, idempotencyKey, ttlMs, replacing } = request;
-    const keyHash = idempotencyKey === undefined ? '' : createHash('sha256').update(`${owner}\n${idempotencyKey}`).digest('base64url');
+    const keyHash =
+      idempotencyKey === undefined
+        ? ''
+        : createHash('sha256').update(`${owner}\n${idempotencyKey}`).digest('base64url');
     const reply = (await this.#scripts.run(
       'take',
       [
-        keys.ready(template.name), keys.assigned(template.name), keys.instances, keys.hourlyRate(subject), keys.dailyRate(subject), keys.idempotency(keyHash),
-        keys.takes, keys.nodes, keys.poolControl(template.name),
+        keys.ready(template.name),
+        keys.assigned(template.name),
+        keys.instances,
+        keys.hourlyRate(subject),
+        keys.dailyRate(subject),
+        keys.idempotency(keyHash),
+        keys.takes,
+        keys.nodes,
+        keys.poolControl(template.name),
       ],
       [
         // A key says something for as long as its instance is held, which is the longest stay at most.
-        ttlMs, this.#limits.hourly, this.#limits.daily, owner, template.name, idempotencyKey === undefined ? 0 : Math.max(ttlMs, template.ttl.maxMs),
-        this.#guard.seen, replacing ?? '', this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + CARRIED_OUT_WITHIN_MS),
+        ttlMs,
+        this.#limits.hourly,
+        this.#limits.daily,
+        owner,
+        template.name,
+        idempotencyKey === undefined ? 0 : Math.max(ttlMs, template.ttl.maxMs),
+        this.#guard.seen,
+        replacing ?? '',
+        this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + CARRIED_OUT_WITHIN_MS),
       ],
     )) as [number, ...unknown[]];
     const [code] = reply;
@@ -74,20 +94,45 @@ export class ValkeyTakes implements Takes {
       case -1:
         this.#noteClock(Number(reply[1]));
         return { kind: 'empty' };
-      case -2: return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
-      case -3: return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
-      case -4: return { kind: 'key_reused' };
-      case PAUSED: return { kind: 'paused', retryAfterMs: Number(reply[1]), reason: String(reply[2]) === '' ? undefined : String(reply[2]) };
-      case ROLLED_BACK: return undefined;
+      case -2:
+        return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
+      case -3:
+        return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
+      case -4:
+        return { kind: 'key_reused' };
+      case PAUSED:
+        return {
+          kind: 'paused',
+          retryAfterMs: Number(reply[1]),
+          reason: String(reply[2]) === '' ? undefined : String(reply[2]),
+        };
+      case ROLLED_BACK:
+        return undefined;
       case TOO_LATE:
         // Our caller does wait: it is the clocks that moved against each other.
         this.#noteClock(Number(reply[1]));
         return this.#tryTake(request);
       default: {
-        const [, id, label, deadlineMs, leftMs, port, node, count] = reply as [number, string, string, number, number, number, string, number];
+        const [, id, label, deadlineMs, leftMs, port, node, count] = reply as [
+          number,
+          string,
+          string,
+          number,
+          number,
+          number,
+          string,
+          number,
+        ];
         this.#guard.note(count);
         this.#noteClock(deadlineMs - leftMs);
-        return { kind: code === 1 ? 'again' : 'taken', id, label, deadlineMs, ttlMs: leftMs, upstream: this.#nodes.upstream(node, port) };
+        return {
+          kind: code === 1 ? 'again' : 'taken',
+          id,
+          label,
+          deadlineMs,
+          ttlMs: leftMs,
+          upstream: this.#nodes.upstream(node, port),
+        };
       }
     }
   }
@@ -102,15 +147,23 @@ export class ValkeyTakes implements Takes {
 
   async extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome> {
     const [code, first = 0, second = 0, third = 0] = (await this.#scripts.run(
-      'extend', [keys.instances, keys.assigned(instance.template), keys.poolControl(instance.template)], [instance.id, instance.generation, byMs, maxMs],
+      'extend',
+      [keys.instances, keys.assigned(instance.template), keys.poolControl(instance.template)],
+      [instance.id, instance.generation, byMs, maxMs],
     )) as [number, number?, number?, number?];
     switch (code) {
-      case 0: return { kind: 'extended', deadlineMs: first, ttlMs: second, generation: third };
-      case -1: return { kind: 'unknown' };
-      case -2: return { kind: 'not_assigned' };
-      case -3: return { kind: 'conflict' };
-      case -4: return { kind: 'limit', latestDeadlineMs: first };
-      default: throw new Error(`extend.lua answered with an unknown code ${code}`);
+      case 0:
+        return { kind: 'extended', deadlineMs: first, ttlMs: second, generation: third };
+      case -1:
+        return { kind: 'unknown' };
+      case -2:
+        return { kind: 'not_assigned' };
+      case -3:
+        return { kind: 'conflict' };
+      case -4:
+        return { kind: 'limit', latestDeadlineMs: first };
+      default:
+        throw new Error(`extend.lua answered with an unknown code ${code}`);
     }
   }
 
@@ -121,7 +174,10 @@ export class ValkeyTakes implements Takes {
   async findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>> {
     const found = new Map<string, InstanceView>();
     for (let at = 0; at < ids.length; at += FIND_BATCH) {
-      const [nowMs, ...texts] = (await this.#scripts.run('find', [keys.instances], ids.slice(at, at + FIND_BATCH))) as [number, ...string[]];
+      const [nowMs, ...texts] = (await this.#scripts.run('find', [keys.instances], ids.slice(at, at + FIND_BATCH))) as [
+        number,
+        ...string[],
+      ];
       for (const text of texts) {
         const instance = text === '' ? undefined : parseRecord(text, this.#log);
         if (instance !== undefined) found.set(instance.id, { instance, nowMs });

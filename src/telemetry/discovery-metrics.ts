@@ -18,11 +18,38 @@ export class DiscoveryMetrics<Outcome extends string> {
     this.registry = processRegistry(version);
     this.contentType = this.registry.contentType;
     const registers = [this.registry];
-    this.#answers = new Counter({ name: 'try_it_now_dns_answers_total', help: 'DNS questions about where an instance is, by how they were answered.', labelNames: ['outcome'], registers });
+    this.#answers = new Counter({
+      name: 'try_it_now_dns_answers_total',
+      help: 'DNS questions about where an instance is, by how they were answered.',
+      labelNames: ['outcome'],
+      registers,
+    });
     for (const outcome of outcomes) this.#answers.inc({ outcome }, 0);
-    new Gauge({ name: 'try_it_now_dns_hostnames', help: 'Instances whose place is known.', registers, collect() { this.set(stats().hostnames); } });
-    new Gauge({ name: 'try_it_now_dns_in_step', help: 'Whether Valkey is being followed: 1 yes, 0 when answers come from memory alone.', registers, collect() { this.set(stats().inStep ? 1 : 0); } });
-    new Counter({ name: 'try_it_now_dns_resyncs_total', help: 'How often everything was read anew from Valkey.', registers, collect() { this.reset(); this.inc(stats().resyncs); } });
+    new Gauge({
+      name: 'try_it_now_dns_hostnames',
+      help: 'Instances whose place is known.',
+      registers,
+      collect() {
+        this.set(stats().hostnames);
+      },
+    });
+    new Gauge({
+      name: 'try_it_now_dns_in_step',
+      help: 'Whether Valkey is being followed: 1 yes, 0 when answers come from memory alone.',
+      registers,
+      collect() {
+        this.set(stats().inStep ? 1 : 0);
+      },
+    });
+    new Counter({
+      name: 'try_it_now_dns_resyncs_total',
+      help: 'How often everything was read anew from Valkey.',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(stats().resyncs);
+      },
+    });
   }
 
   answered(outcome: Outcome): void {

@@ -10,7 +10,10 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
     base: { service: 'try-it-now' },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: ['req.headers["x-api-key"]', 'req.headers.authorization', 'req.headers.cookie'], censor: '[hidden]' },
+    redact: {
+      paths: ['req.headers["x-api-key"]', 'req.headers.authorization', 'req.headers.cookie'],
+      censor: '[hidden]',
+    },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
 }

@@ -11,7 +11,16 @@ type Phase = Parameters<Observer['provisionPhase']>[1];
 type Repair = Parameters<Observer['repaired']>[0];
 type Status = 'success' | 'failure';
 
-const OUTCOMES = ['taken', 'again', 'replaced', 'empty', 'limited', 'paused', 'key_reused', 'error'] as const satisfies readonly Outcome[];
+const OUTCOMES = [
+  'taken',
+  'again',
+  'replaced',
+  'empty',
+  'limited',
+  'paused',
+  'key_reused',
+  'error',
+] as const satisfies readonly Outcome[];
 const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];
 const STATUSES = ['success', 'failure'] as const satisfies readonly Status[];
 const CHECK_RESULTS = ['healthy', 'unhealthy'] as const;
@@ -89,34 +98,156 @@ export class Metrics implements Observer {
     this.#templates = new Set(templates);
     this.#gauges = new ScrapedGauges(this.registry, sources, sourceTimeoutMs);
     const registers = [this.registry];
-    this.#takes = new Counter({ name: 'try_it_now_takes_total', help: 'Requests for an instance, by what became of them.', labelNames: ['template', 'outcome'], registers });
-    this.#takeDuration = new Histogram({ name: 'try_it_now_take_duration_seconds', help: 'How long the hand-over of an instance took in the store, in seconds.', labelNames: ['template'], buckets: TAKE_BUCKETS, registers });
-    this.#deliveryCheckDuration = new Histogram({ name: 'try_it_now_delivery_check_duration_seconds', help: 'How long it took to see whether an instance that was taken is alive, in seconds.', labelNames: ['template'], buckets: CHECK_BUCKETS, registers });
-    this.#acquireDuration = new Histogram({ name: 'try_it_now_acquire_duration_seconds', help: 'How long it took from the request to an instance that is alive: hand-over in the store, look at it, and both again where it was dead, in seconds.', labelNames: ['template'], buckets: CHECK_BUCKETS, registers });
-    this.#limited = new Counter({ name: 'try_it_now_rate_limit_refusals_total', help: 'Requests for an instance that were refused because the address has had its share, by the limit it met.', labelNames: ['template', 'window'], registers });
-    this.#provisions = new Counter({ name: 'try_it_now_provisions_total', help: 'Attempts to make an instance ready.', labelNames: ['template', 'method', 'status'], registers });
-    this.#provisionDuration = new Histogram({ name: 'try_it_now_provision_duration_seconds', help: 'How long it took until an instance was ready, failed attempts left out, in seconds.', labelNames: ['template', 'method'], buckets: PROVISION_BUCKETS, registers });
-    this.#phaseDuration = new Histogram({ name: 'try_it_now_provision_phase_duration_seconds', help: 'The same by phase: making its database, start of the container or restore from a checkpoint instead, readiness of the app, activation, warm-up through the proxy, in seconds.', labelNames: ['template', 'phase'], buckets: PHASE_BUCKETS, registers });
-    this.#restoreDuration = new Histogram({ name: 'try_it_now_criu_restore_duration_seconds', help: 'How long it took to restore a container from its checkpoint, failed attempts left out, in seconds.', labelNames: ['template'], buckets: RESTORE_BUCKETS, registers });
-    this.#provisionFailures = new Counter({ name: 'try_it_now_provision_failures_total', help: 'Failed attempts to make an instance ready, by error code.', labelNames: ['template', 'code'], registers });
-    this.#releases = new Counter({ name: 'try_it_now_releases_total', help: 'Instances sent on their way out, by reason.', labelNames: ['template', 'reason'], registers });
-    this.#cleanups = new Counter({ name: 'try_it_now_cleanups_total', help: 'Attempts to take an instance down.', labelNames: ['template', 'status'], registers });
-    this.#cleanupDuration = new Histogram({ name: 'try_it_now_cleanup_duration_seconds', help: 'How long it took to take an instance down, failed attempts left out, in seconds.', labelNames: ['template'], buckets: CLEANUP_BUCKETS, registers });
-    this.#expiryLag = new Histogram({ name: 'try_it_now_expiry_lag_seconds', help: 'How long after its deadline an instance stopped being reachable, in seconds.', buckets: LAG_BUCKETS, registers });
-    this.#repairs = new Counter({ name: 'try_it_now_reconcile_repairs_total', help: 'Things found out of order and put right, by kind.', labelNames: ['kind'], registers });
-    this.#leaks = new Gauge({ name: 'try_it_now_leaks', help: 'Things out of order as the last look at books and world of this process found them, by kind; containers, networks and databases are those that no record knows.', labelNames: ['kind'], registers });
-    this.#surveyedAt = new Gauge({ name: 'try_it_now_survey_timestamp_seconds', help: 'When this process last looked at books and world, in seconds since the Unix epoch.', registers });
-    this.#tasks = new Counter({ name: 'try_it_now_tasks_total', help: 'Attempts at tasks of the queue, by how they ended; dead and unreadable ones are kept to be looked at.', labelNames: ['kind', 'outcome'], registers });
-    this.#redeliveries = new Counter({ name: 'try_it_now_task_redeliveries_total', help: 'Tasks that came to a worker again after an attempt that was not completed.', labelNames: ['kind'], registers });
-    this.#stockChecks = new Counter({ name: 'try_it_now_stock_checks_total', help: 'Looks at ready instances, by what was seen.', labelNames: ['template', 'result'], registers });
-    this.#breakerChanges = new Counter({ name: 'try_it_now_breaker_changes_total', help: 'How often refills of a template were stopped because it kept failing (open), and taken up again once an instance came up (closed).', labelNames: ['template', 'state'], registers });
-    this.#http = new Histogram({ name: 'try_it_now_http_request_duration_seconds', help: 'How long requests took, by route and class of status, in seconds.', labelNames: ['method', 'route', 'status'], buckets: HTTP_BUCKETS, registers });
+    this.#takes = new Counter({
+      name: 'try_it_now_takes_total',
+      help: 'Requests for an instance, by what became of them.',
+      labelNames: ['template', 'outcome'],
+      registers,
+    });
+    this.#takeDuration = new Histogram({
+      name: 'try_it_now_take_duration_seconds',
+      help: 'How long the hand-over of an instance took in the store, in seconds.',
+      labelNames: ['template'],
+      buckets: TAKE_BUCKETS,
+      registers,
+    });
+    this.#deliveryCheckDuration = new Histogram({
+      name: 'try_it_now_delivery_check_duration_seconds',
+      help: 'How long it took to see whether an instance that was taken is alive, in seconds.',
+      labelNames: ['template'],
+      buckets: CHECK_BUCKETS,
+      registers,
+    });
+    this.#acquireDuration = new Histogram({
+      name: 'try_it_now_acquire_duration_seconds',
+      help: 'How long it took from the request to an instance that is alive: hand-over in the store, look at it, and both again where it was dead, in seconds.',
+      labelNames: ['template'],
+      buckets: CHECK_BUCKETS,
+      registers,
+    });
+    this.#limited = new Counter({
+      name: 'try_it_now_rate_limit_refusals_total',
+      help: 'Requests for an instance that were refused because the address has had its share, by the limit it met.',
+      labelNames: ['template', 'window'],
+      registers,
+    });
+    this.#provisions = new Counter({
+      name: 'try_it_now_provisions_total',
+      help: 'Attempts to make an instance ready.',
+      labelNames: ['template', 'method', 'status'],
+      registers,
+    });
+    this.#provisionDuration = new Histogram({
+      name: 'try_it_now_provision_duration_seconds',
+      help: 'How long it took until an instance was ready, failed attempts left out, in seconds.',
+      labelNames: ['template', 'method'],
+      buckets: PROVISION_BUCKETS,
+      registers,
+    });
+    this.#phaseDuration = new Histogram({
+      name: 'try_it_now_provision_phase_duration_seconds',
+      help: 'The same by phase: making its database, start of the container or restore from a checkpoint instead, readiness of the app, activation, warm-up through the proxy, in seconds.',
+      labelNames: ['template', 'phase'],
+      buckets: PHASE_BUCKETS,
+      registers,
+    });
+    this.#restoreDuration = new Histogram({
+      name: 'try_it_now_criu_restore_duration_seconds',
+      help: 'How long it took to restore a container from its checkpoint, failed attempts left out, in seconds.',
+      labelNames: ['template'],
+      buckets: RESTORE_BUCKETS,
+      registers,
+    });
+    this.#provisionFailures = new Counter({
+      name: 'try_it_now_provision_failures_total',
+      help: 'Failed attempts to make an instance ready, by error code.',
+      labelNames: ['template', 'code'],
+      registers,
+    });
+    this.#releases = new Counter({
+      name: 'try_it_now_releases_total',
+      help: 'Instances sent on their way out, by reason.',
+      labelNames: ['template', 'reason'],
+      registers,
+    });
+    this.#cleanups = new Counter({
+      name: 'try_it_now_cleanups_total',
+      help: 'Attempts to take an instance down.',
+      labelNames: ['template', 'status'],
+      registers,
+    });
+    this.#cleanupDuration = new Histogram({
+      name: 'try_it_now_cleanup_duration_seconds',
+      help: 'How long it took to take an instance down, failed attempts left out, in seconds.',
+      labelNames: ['template'],
+      buckets: CLEANUP_BUCKETS,
+      registers,
+    });
+    this.#expiryLag = new Histogram({
+      name: 'try_it_now_expiry_lag_seconds',
+      help: 'How long after its deadline an instance stopped being reachable, in seconds.',
+      buckets: LAG_BUCKETS,
+      registers,
+    });
+    this.#repairs = new Counter({
+      name: 'try_it_now_reconcile_repairs_total',
+      help: 'Things found out of order and put right, by kind.',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.#leaks = new Gauge({
+      name: 'try_it_now_leaks',
+      help: 'Things out of order as the last look at books and world of this process found them, by kind; containers, networks and databases are those that no record knows.',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.#surveyedAt = new Gauge({
+      name: 'try_it_now_survey_timestamp_seconds',
+      help: 'When this process last looked at books and world, in seconds since the Unix epoch.',
+      registers,
+    });
+    this.#tasks = new Counter({
+      name: 'try_it_now_tasks_total',
+      help: 'Attempts at tasks of the queue, by how they ended; dead and unreadable ones are kept to be looked at.',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    });
+    this.#redeliveries = new Counter({
+      name: 'try_it_now_task_redeliveries_total',
+      help: 'Tasks that came to a worker again after an attempt that was not completed.',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.#stockChecks = new Counter({
+      name: 'try_it_now_stock_checks_total',
+      help: 'Looks at ready instances, by what was seen.',
+      labelNames: ['template', 'result'],
+      registers,
+    });
+    this.#breakerChanges = new Counter({
+      name: 'try_it_now_breaker_changes_total',
+      help: 'How often refills of a template were stopped because it kept failing (open), and taken up again once an instance came up (closed).',
+      labelNames: ['template', 'state'],
+      registers,
+    });
+    this.#http = new Histogram({
+      name: 'try_it_now_http_request_duration_seconds',
+      help: 'How long requests took, by route and class of status, in seconds.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: HTTP_BUCKETS,
+      registers,
+    });
     this.#startAtZero(templates);
   }
 
   /** What /metrics answers. Scrapes at the same time share one reading of the sources. */
   text(): Promise<string> {
-    this.#scrape ??= this.#gauges.refresh().then(() => this.registry.metrics()).finally(() => { this.#scrape = undefined; });
+    this.#scrape ??= this.#gauges
+      .refresh()
+      .then(() => this.registry.metrics())
+      .finally(() => {
+        this.#scrape = undefined;
+      });
     return this.#scrape;
   }
 
@@ -221,8 +352,19 @@ export class Metrics implements Observer {
     if (found !== undefined) return found;
     const of = (outcome: Outcome): Counter.Internal => this.#takes.labels({ template, outcome });
     const made: TakeSeries = {
-      outcomes: { taken: of('taken'), again: of('again'), replaced: of('replaced'), empty: of('empty'), limited: of('limited'), paused: of('paused'), key_reused: of('key_reused'), error: of('error') },
-      duration: this.#takeDuration.labels({ template }), check: this.#deliveryCheckDuration.labels({ template }), acquire: this.#acquireDuration.labels({ template }),
+      outcomes: {
+        taken: of('taken'),
+        again: of('again'),
+        replaced: of('replaced'),
+        empty: of('empty'),
+        limited: of('limited'),
+        paused: of('paused'),
+        key_reused: of('key_reused'),
+        error: of('error'),
+      },
+      duration: this.#takeDuration.labels({ template }),
+      check: this.#deliveryCheckDuration.labels({ template }),
+      acquire: this.#acquireDuration.labels({ template }),
     };
     this.#takeSeries.set(template, made);
     return made;
@@ -233,7 +375,8 @@ export class Metrics implements Observer {
     for (const template of templates) {
       this.#takesOf(template);
       for (const outcome of OUTCOMES) this.#takes.inc({ template, outcome }, 0);
-      for (const duration of [this.#takeDuration, this.#deliveryCheckDuration, this.#acquireDuration]) duration.zero({ template });
+      for (const duration of [this.#takeDuration, this.#deliveryCheckDuration, this.#acquireDuration])
+        duration.zero({ template });
       for (const window of LIMIT_WINDOWS) this.#limited.inc({ template, window }, 0);
       for (const method of METHODS) {
         this.#provisionDuration.zero({ template, method });

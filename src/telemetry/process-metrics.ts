@@ -8,6 +8,11 @@ export function processRegistry(version: string): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
-  new Gauge({ name: 'try_it_now_build_info', help: 'Always 1; the labels tell what is running.', labelNames: ['version'], registers: [registry] }).set({ version }, 1);
+  new Gauge({
+    name: 'try_it_now_build_info',
+    help: 'Always 1; the labels tell what is running.',
+    labelNames: ['version'],
+    registers: [registry],
+  }).set({ version }, 1);
   return registry;
 }

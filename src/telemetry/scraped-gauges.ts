@@ -5,7 +5,10 @@ import type { PoolStanding } from '../pool/standing.ts';
 
 export interface QueueDepths {
   /** By consumer. In flight: handed to a worker and not acknowledged yet, waiting out a pause included. */
-  readonly consumers: ReadonlyMap<string, { readonly pending: number; readonly inFlight: number; readonly redelivered: number }>;
+  readonly consumers: ReadonlyMap<
+    string,
+    { readonly pending: number; readonly inFlight: number; readonly redelivered: number }
+  >;
   /** By stream: tasks that were given up and are kept to be looked at. */
   readonly dead: ReadonlyMap<string, number>;
   /** Of the oldest task that is not done; 0 while there is none. */
@@ -39,7 +42,9 @@ const SOURCE_TIMEOUT_MS = 2_000;
 
 async function within<T>(timeoutMs: number, read: () => Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<undefined>((resolve) => { timer = setTimeout(resolve, timeoutMs, undefined); });
+  const timeout = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, undefined);
+  });
   try {
     return await Promise.race([read(), timeout]);
   } catch {
@@ -59,10 +64,30 @@ class StandingGauges {
 
   constructor(registry: Registry) {
     const registers = [registry];
-    this.#mode = new Gauge({ name: 'try_it_now_pool_mode', help: 'What operators have decided for the pool: 1 for the mode it is in, 0 for the others.', labelNames: ['template', 'mode'], registers });
-    this.#breaker = new Gauge({ name: 'try_it_now_pool_breaker_open', help: 'Whether refills are stopped because they kept failing: 1 yes, 0 no.', labelNames: ['template'], registers });
-    this.#quarantined = new Gauge({ name: 'try_it_now_pool_quarantined', help: 'Instances whose removal keeps failing.', labelNames: ['template'], registers });
-    this.#stockAge = new Gauge({ name: 'try_it_now_pool_oldest_ready_age_seconds', help: 'How long the oldest instance of the stock has been ready, in seconds; 0 while there is none.', labelNames: ['template'], registers });
+    this.#mode = new Gauge({
+      name: 'try_it_now_pool_mode',
+      help: 'What operators have decided for the pool: 1 for the mode it is in, 0 for the others.',
+      labelNames: ['template', 'mode'],
+      registers,
+    });
+    this.#breaker = new Gauge({
+      name: 'try_it_now_pool_breaker_open',
+      help: 'Whether refills are stopped because they kept failing: 1 yes, 0 no.',
+      labelNames: ['template'],
+      registers,
+    });
+    this.#quarantined = new Gauge({
+      name: 'try_it_now_pool_quarantined',
+      help: 'Instances whose removal keeps failing.',
+      labelNames: ['template'],
+      registers,
+    });
+    this.#stockAge = new Gauge({
+      name: 'try_it_now_pool_oldest_ready_age_seconds',
+      help: 'How long the oldest instance of the stock has been ready, in seconds; 0 while there is none.',
+      labelNames: ['template'],
+      registers,
+    });
   }
 
   set(standings: ReadonlyMap<string, PoolStanding> | undefined): void {
@@ -93,26 +118,70 @@ export class ScrapedGauges {
     const registers = [registry];
     this.#sources = sources;
     this.#timeoutMs = timeoutMs;
-    this.#pool = POOL_FIGURES.map((figure) => ({ figure, gauge: new Gauge({ name: `try_it_now_pool_${figure}`, help: POOL_HELP[figure], labelNames: ['template'], registers }) }));
+    this.#pool = POOL_FIGURES.map((figure) => ({
+      figure,
+      gauge: new Gauge({
+        name: `try_it_now_pool_${figure}`,
+        help: POOL_HELP[figure],
+        labelNames: ['template'],
+        registers,
+      }),
+    }));
     this.#standing = new StandingGauges(registry);
-    this.#pending = new Gauge({ name: 'try_it_now_queue_pending', help: 'Tasks that no worker has in hand yet.', labelNames: ['consumer'], registers });
-    this.#inFlight = new Gauge({ name: 'try_it_now_queue_in_flight', help: 'Tasks that a worker has in hand, or that wait for their next attempt.', labelNames: ['consumer'], registers });
-    this.#redelivered = new Gauge({ name: 'try_it_now_queue_redelivered', help: 'Tasks not done yet that were handed out more than once.', labelNames: ['consumer'], registers });
-    this.#oldest = new Gauge({ name: 'try_it_now_queue_oldest_task_age_seconds', help: 'Age of the oldest task that is not done, in seconds; 0 while there is none.', registers });
-    this.#dead = new Gauge({ name: 'try_it_now_queue_dead', help: 'Tasks that were given up and are kept to be looked at.', labelNames: ['stream'], registers });
-    this.#up = new Gauge({ name: 'try_it_now_dependency_up', help: 'Whether this process could reach what it depends on at this scrape: 1 yes, 0 no.', labelNames: ['dependency'], registers });
+    this.#pending = new Gauge({
+      name: 'try_it_now_queue_pending',
+      help: 'Tasks that no worker has in hand yet.',
+      labelNames: ['consumer'],
+      registers,
+    });
+    this.#inFlight = new Gauge({
+      name: 'try_it_now_queue_in_flight',
+      help: 'Tasks that a worker has in hand, or that wait for their next attempt.',
+      labelNames: ['consumer'],
+      registers,
+    });
+    this.#redelivered = new Gauge({
+      name: 'try_it_now_queue_redelivered',
+      help: 'Tasks not done yet that were handed out more than once.',
+      labelNames: ['consumer'],
+      registers,
+    });
+    this.#oldest = new Gauge({
+      name: 'try_it_now_queue_oldest_task_age_seconds',
+      help: 'Age of the oldest task that is not done, in seconds; 0 while there is none.',
+      registers,
+    });
+    this.#dead = new Gauge({
+      name: 'try_it_now_queue_dead',
+      help: 'Tasks that were given up and are kept to be looked at.',
+      labelNames: ['stream'],
+      registers,
+    });
+    this.#up = new Gauge({
+      name: 'try_it_now_dependency_up',
+      help: 'Whether this process could reach what it depends on at this scrape: 1 yes, 0 no.',
+      labelNames: ['dependency'],
+      registers,
+    });
   }
 
   /** Reads all sources at once. Never rejects. */
   async refresh(): Promise<void> {
     const { stats, standings, queue, dependencies = {} } = this.#sources;
     await Promise.all([
-      stats === undefined ? undefined : this.#read('valkey', () => Promise.all([stats(), standings?.()])).then((found) => {
-        this.#setPools(found?.[0]);
-        this.#standing.set(found?.[1]);
-      }),
+      stats === undefined
+        ? undefined
+        : this.#read('valkey', () => Promise.all([stats(), standings?.()])).then((found) => {
+            this.#setPools(found?.[0]);
+            this.#standing.set(found?.[1]);
+          }),
       queue === undefined ? undefined : this.#read('nats', queue).then((found) => this.#setQueue(found)),
-      ...Object.entries(dependencies).map(([name, check]) => this.#read(name, async () => { await check(); return true; })),
+      ...Object.entries(dependencies).map(([name, check]) =>
+        this.#read(name, async () => {
+          await check();
+          return true;
+        }),
+      ),
     ]);
   }
 

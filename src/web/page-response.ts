@@ -9,14 +9,19 @@ import { failurePage } from './pages/failure.ts';
  * browsers hold `form-action` against the whole chain of redirects.
  */
 export function sendPage(reply: FastifyReply, text: string, formTarget?: string): FastifyReply {
-  return reply
-    .type('text/html; charset=utf-8')
-    .header('content-security-policy', `default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'${formTarget === undefined ? '' : ` ${formTarget}`}; base-uri 'none'; frame-ancestors 'none'`)
-    // Our own forms must bear an Origin we can check, while an instance learns nothing of where its visitor came from.
-    .header('referrer-policy', 'same-origin')
-    .header('cross-origin-opener-policy', 'same-origin')
-    .header('permissions-policy', 'camera=(), geolocation=(), microphone=()')
-    .send(text);
+  return (
+    reply
+      .type('text/html; charset=utf-8')
+      .header(
+        'content-security-policy',
+        `default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'${formTarget === undefined ? '' : ` ${formTarget}`}; base-uri 'none'; frame-ancestors 'none'`,
+      )
+      // Our own forms must bear an Origin we can check, while an instance learns nothing of where its visitor came from.
+      .header('referrer-policy', 'same-origin')
+      .header('cross-origin-opener-policy', 'same-origin')
+      .header('permissions-policy', 'camera=(), geolocation=(), microphone=()')
+      .send(text)
+  );
 }
 
 /** True when a person's browser should get a page; everything under /api/ speaks JSON whoever asks. */
@@ -26,7 +31,10 @@ export function wantsPage(request: FastifyRequest): boolean {
 
 export function sendFailurePage(reply: FastifyReply, error: TryItNowError, assets: AssetUrls): FastifyReply {
   problemHeaders(reply, error);
-  return sendPage(reply, failurePage({ assets, error, retryAfterSeconds: retryAfterSeconds(error), requestId: reply.request.id }));
+  return sendPage(
+    reply,
+    failurePage({ assets, error, retryAfterSeconds: retryAfterSeconds(error), requestId: reply.request.id }),
+  );
 }
 
 /** `http://*.localhost:8000` for instances at `http://<label>.localhost:8000/`. */

@@ -19,10 +19,15 @@ export function requireOwnPage(request: FastifyRequest, publicOrigin: string): v
 }
 
 function foreign(): TryItNowError {
-  return new TryItNowError('foreign_origin', 'This form was sent from another site, so nothing was done; open the start page and click there');
+  return new TryItNowError(
+    'foreign_origin',
+    'This form was sent from another site, so nothing was done; open the start page and click there',
+  );
 }
 
 /** True when a browser fetches ahead of a click that may never come. */
 export function isPrefetch({ headers }: FastifyRequest): boolean {
-  return [headers['sec-purpose'], headers['purpose'], headers['x-moz']].some((value) => value?.includes('prefetch') === true);
+  return [headers['sec-purpose'], headers['purpose'], headers['x-moz']].some(
+    (value) => value?.includes('prefetch') === true,
+  );
 }

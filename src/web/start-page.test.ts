@@ -17,10 +17,15 @@ class Visitor {
     this.#base = base;
   }
 
-  async send(method: string, path: string, init: { readonly headers?: Record<string, string>; readonly form?: Record<string, string> } = {}): Promise<Response> {
+  async send(
+    method: string,
+    path: string,
+    init: { readonly headers?: Record<string, string>; readonly form?: Record<string, string> } = {},
+  ): Promise<Response> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const answer = await fetch(this.#base + path, {
-      method, redirect: 'manual',
+      method,
+      redirect: 'manual',
       headers: { ...HTML, ...(cookie === '' ? {} : { cookie }), ...init.headers },
       ...(init.form === undefined ? {} : { body: new URLSearchParams(init.form) }),
     });
@@ -53,12 +58,23 @@ const codeOf = async (answer: Response) => ((await answer.json()) as { code: str
 describe('the start page', () => {
   it('bears a strict policy that lets its forms lead to instances and nowhere else', async () => {
     const { headers } = await visitor.send('GET', '/');
-    expect(headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' http://*.localhost:8000; base-uri 'none'; frame-ancestors 'none'");
-    expect(Object.fromEntries(headers)).toMatchObject({ 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin', 'cross-origin-opener-policy': 'same-origin', 'cache-control': 'no-store' });
+    expect(headers.get('content-security-policy')).toBe(
+      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' http://*.localhost:8000; base-uri 'none'; frame-ancestors 'none'",
+    );
+    expect(Object.fromEntries(headers)).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+      'cross-origin-opener-policy': 'same-origin',
+      'cache-control': 'no-store',
+    });
   });
 
   it('escapes whatever the catalogue says', async () => {
-    await reopen({ demos: new FakeDemos([template({ name: 'x', title: '<script>alert(1)</script>', description: '"><img src=x onerror=alert(1)>' })]) });
+    await reopen({
+      demos: new FakeDemos([
+        template({ name: 'x', title: '<script>alert(1)</script>', description: '"><img src=x onerror=alert(1)>' }),
+      ]),
+    });
     const text = await (await visitor.send('GET', '/')).text();
     expect(text).not.toMatch(/<script>|<img src=x/);
     expect(text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
@@ -67,7 +83,12 @@ describe('the start page', () => {
   it('serves its assets for good and an icon at the usual place', async () => {
     const text = await (await visitor.send('GET', '/')).text();
     const urls = [...text.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, url]) => url ?? '');
-    expect(urls.map((url) => url.replace(/\.[0-9a-f]{12}\./, '.')).sort()).toEqual(['/assets/icon.svg', '/assets/icon.svg', '/assets/page.css', '/assets/page.js']);
+    expect(urls.map((url) => url.replace(/\.[0-9a-f]{12}\./, '.')).sort()).toEqual([
+      '/assets/icon.svg',
+      '/assets/icon.svg',
+      '/assets/page.css',
+      '/assets/page.js',
+    ]);
     for (const url of urls) {
       const { status, headers } = await visitor.send('GET', url);
       expect([status, headers.get('cache-control')]).toEqual([200, 'public, max-age=31536000, immutable']);
@@ -85,13 +106,16 @@ describe('the start page', () => {
 
   it('explains every problem at the address its type names, and no other', async () => {
     const answer = await visitor.send('GET', '/problems/pool_empty');
-    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('No instance is ready right now')]);
+    expect([answer.status, await answer.text()]).toEqual([
+      200,
+      expect.stringContaining('No instance is ready right now'),
+    ]);
     expect((await visitor.send('GET', '/problems/constructor')).status).toBe(404);
   });
 });
 
 describe('a click', () => {
-  it('goes to the instance and keeps what it remembers out of scripts\' and other sites\' reach', async () => {
+  it("goes to the instance and keeps what it remembers out of scripts' and other sites' reach", async () => {
     await visitor.send('GET', '/');
     const answer = await visitor.send('POST', '/try/hello');
     const [instance] = http.demos.instances.values();
@@ -101,16 +125,21 @@ describe('a click', () => {
     for (const line of visitor.setCookies) expect(line).toMatch(/; Path=\/; HttpOnly; SameSite=Lax$/);
   });
 
-  it('counts against the limit of the visitor\'s address, with the visitor as owner', async () => {
+  it("counts against the limit of the visitor's address, with the visitor as owner", async () => {
     await visitor.send('POST', '/try/hello');
-    expect(http.demos.calls.find(({ method }) => method === 'acquire')?.argument).toMatchObject({ subject: '127.0.0.1', owner: expect.stringMatching(/^visitor:/) as string, idempotencyKey: 'page:hello' } satisfies Partial<AcquireRequest>);
+    expect(http.demos.calls.find(({ method }) => method === 'acquire')?.argument).toMatchObject({
+      subject: '127.0.0.1',
+      owner: expect.stringMatching(/^visitor:/) as string,
+      idempotencyKey: 'page:hello',
+    } satisfies Partial<AcquireRequest>);
   });
 
   it('marks its cookies for https alone, under a prefix no sibling host can forge, when the page is on https', async () => {
     await reopen({ publicUrl: 'https://try.example.org' });
     await visitor.send('POST', '/try/hello');
     expect(visitor.setCookies).toHaveLength(2);
-    for (const line of visitor.setCookies) expect(line).toMatch(/^__Host-try-it-now-(visitor|held-hello)=.*; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+    for (const line of visitor.setCookies)
+      expect(line).toMatch(/^__Host-try-it-now-(visitor|held-hello)=.*; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
   });
 
   it('needs no API key', async () => {
@@ -127,19 +156,32 @@ describe('a click', () => {
     await visitor.send('POST', '/try/hello');
     const before = structuredClone([...http.demos.instances.values()]);
     for (const action of ['try', 'extend', 'end']) {
-      const answer = await visitor.send('POST', `/${action}/hello`, { headers: { ...headers, accept: 'application/json' } });
+      const answer = await visitor.send('POST', `/${action}/hello`, {
+        headers: { ...headers, accept: 'application/json' },
+      });
       expect([answer.status, await codeOf(answer)]).toEqual([403, 'foreign_origin']);
     }
     expect([...http.demos.instances.values()]).toEqual(before);
-    expect(await (await visitor.send('POST', '/try/hello', { headers })).text()).toContain('That click came from another site');
+    expect(await (await visitor.send('POST', '/try/hello', { headers })).text()).toContain(
+      'That click came from another site',
+    );
   });
 
-  it.each([[{ 'sec-fetch-site': 'same-origin' }], [{ 'sec-fetch-site': 'none' }], [{ origin: 'http://localhost:8080' }]])('is taken from our own page: %j', async (headers) => {
+  it.each([
+    [{ 'sec-fetch-site': 'same-origin' }],
+    [{ 'sec-fetch-site': 'none' }],
+    [{ origin: 'http://localhost:8080' }],
+  ])('is taken from our own page: %j', async (headers) => {
     expect((await visitor.send('POST', '/try/hello', { headers })).status).toBe(303);
   });
 
   it('on a name that is on no list is told so, as a page', async () => {
-    for (const [method, path] of [['POST', '/try/nope'], ['GET', '/wait/nope'], ['POST', '/end/nope'], ['POST', '/extend/%3Cscript%3E']] as const) {
+    for (const [method, path] of [
+      ['POST', '/try/nope'],
+      ['GET', '/wait/nope'],
+      ['POST', '/end/nope'],
+      ['POST', '/extend/%3Cscript%3E'],
+    ] as const) {
       const answer = await visitor.send(method, path);
       expect(answer.status).toBe(404);
       expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -154,7 +196,7 @@ describe('a click', () => {
     expect(await answer.text()).toContain('about <strong>22 min</strong>');
   });
 
-  it('that meets an unforeseen failure gets a page with the request\'s number and nothing of our insides', async () => {
+  it("that meets an unforeseen failure gets a page with the request's number and nothing of our insides", async () => {
     http.demos.failure = new Error('innards');
     const answer = await visitor.send('POST', '/try/hello', { headers: { 'x-request-id': 'req-77' } });
     const text = await answer.text();
@@ -175,10 +217,16 @@ describe('waiting', () => {
     const click = await visitor.send('POST', '/try/hello');
     expect([click.status, click.headers.get('location')]).toEqual([303, '/wait/hello']);
     const waiting = await visitor.send('GET', '/wait/hello');
-    expect([waiting.status, await waiting.text()]).toEqual([200, expect.stringContaining('<noscript><meta http-equiv="refresh" content="2"></noscript>')]);
+    expect([waiting.status, await waiting.text()]).toEqual([
+      200,
+      expect.stringContaining('<noscript><meta http-equiv="refresh" content="2"></noscript>'),
+    ]);
     supply();
     const done = await visitor.send('GET', '/wait/hello');
-    expect([done.status, done.headers.get('location')]).toEqual([303, http.demos.url([...http.demos.instances.values()][0]?.label ?? '')]);
+    expect([done.status, done.headers.get('location')]).toEqual([
+      303,
+      http.demos.url([...http.demos.instances.values()][0]?.label ?? ''),
+    ]);
     expect([...visitor.cookies.keys()].some((name) => name.includes('wait'))).toBe(false);
   });
 
@@ -209,31 +257,39 @@ describe('waiting', () => {
     expect(waitUrl).toMatch(new RegExp(`^/wait/hello\\?visitor=${token}&since=\\d{13}$`));
     bare.cookies.clear();
     supply();
-    for (const headers of [{}, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'none' }]) expect((await bare.send('GET', waitUrl, { headers })).headers.get('location')).toBe('/');
+    for (const headers of [{}, { 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'none' }])
+      expect((await bare.send('GET', waitUrl, { headers })).headers.get('location')).toBe('/');
     expect(taken()).toBe(0);
     bare.cookies.clear();
     await bare.send('GET', waitUrl, { headers: { 'sec-fetch-site': 'same-origin' } });
     expect([...http.demos.instances.values()].map(({ owner }) => owner)).toEqual([`visitor:${token}`]);
   });
 
-  it('answers the page\'s script in JSON, and gives up after the limit', async () => {
+  it("answers the page's script in JSON, and gives up after the limit", async () => {
     const clock = { skipMs: 0, now: () => Date.now() + clock.skipMs };
     const { demos } = http;
     await reopen({ demos, page: { clock } });
     await visitor.send('GET', '/');
-    const ask = async () => (await visitor.send('POST', '/try/hello', { headers: { accept: 'application/json' } })).json();
+    const ask = async () =>
+      (await visitor.send('POST', '/try/hello', { headers: { accept: 'application/json' } })).json();
     expect(await ask()).toEqual({ state: 'waiting', waited_seconds: 0, progress: '3 copies are being prepared' });
     clock.skipMs = 20_000;
-    expect(await ask()).toMatchObject({ state: 'waiting', waited_seconds: expect.toSatisfy((seconds: number) => seconds >= 20) as number });
+    expect(await ask()).toMatchObject({
+      state: 'waiting',
+      waited_seconds: expect.toSatisfy((seconds: number) => seconds >= 20) as number,
+    });
     clock.skipMs = 200_000;
     expect(await ask()).toEqual({ state: 'gave_up' });
     expect(await (await visitor.send('GET', '/wait/hello')).text()).toContain('This takes longer than it should');
     supply();
-    expect(await ask()).toEqual({ state: 'ready', url: http.demos.url([...http.demos.instances.values()][0]?.label ?? '') });
+    expect(await ask()).toEqual({
+      state: 'ready',
+      url: http.demos.url([...http.demos.instances.values()][0]?.label ?? ''),
+    });
   });
 });
 
-describe('an instance of one\'s own', () => {
+describe("an instance of one's own", () => {
   it('is shown, kept longer and ended by its visitor alone', async () => {
     await visitor.send('POST', '/try/hello');
     const [id = ''] = http.demos.instances.keys();
@@ -262,7 +318,15 @@ describe('an instance of one\'s own', () => {
 });
 
 describe('while operators hand nothing out', () => {
-  const pause = (reason: string | undefined, deadlineMs?: number) => { http.demos.control = { mode: deadlineMs === undefined ? 'paused' : 'draining', sinceMs: Date.now(), deadlineMs, reason, target: undefined }; };
+  const pause = (reason: string | undefined, deadlineMs?: number) => {
+    http.demos.control = {
+      mode: deadlineMs === undefined ? 'paused' : 'draining',
+      sinceMs: Date.now(),
+      deadlineMs,
+      reason,
+      target: undefined,
+    };
+  };
 
   it('the page says so in place of the button, with their reason as text', async () => {
     pause('<b>Back</b> at "three"');
@@ -272,11 +336,17 @@ describe('while operators hand nothing out', () => {
     expect(text).not.toContain('action="/try/hello"');
   });
 
-  it('a click is refused with the reason, and when to come again; the waiting page\'s script is told the code', async () => {
+  it("a click is refused with the reason, and when to come again; the waiting page's script is told the code", async () => {
     pause('Back & soon');
     const click = await visitor.send('POST', '/try/hello');
-    expect([click.status, click.headers.get('retry-after'), await click.text()]).toEqual([503, '30', expect.stringMatching(/Taking a break.*<q>Back &amp; soon<\/q>/s)]);
-    expect(await (await visitor.send('POST', '/try/hello', { headers: { accept: 'application/json' } })).json()).toMatchObject({ code: 'pool_paused' });
+    expect([click.status, click.headers.get('retry-after'), await click.text()]).toEqual([
+      503,
+      '30',
+      expect.stringMatching(/Taking a break.*<q>Back &amp; soon<\/q>/s),
+    ]);
+    expect(
+      await (await visitor.send('POST', '/try/hello', { headers: { accept: 'application/json' } })).json(),
+    ).toMatchObject({ code: 'pool_paused' });
   });
 
   it('who has one keeps it, and is told when it ends at the latest', async () => {

@@ -47,7 +47,15 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   const { origin, protocol } = new URL(options.publicUrl);
   const cookies = new VisitorCookies(protocol === 'https:');
   const visits = new Visits({ demos, cookies, subjectOf });
-  const deps: Deps = { demos, assets: options.assets.urls, cookies, visits, stock: new Stock(demos, clock, log), clock, formTarget: instanceOrigins((label) => demos.url(label)) };
+  const deps: Deps = {
+    demos,
+    assets: options.assets.urls,
+    cookies,
+    visits,
+    stock: new Stock(demos, clock, log),
+    clock,
+    formTarget: instanceOrigins((label) => demos.url(label)),
+  };
 
   await app.register(cookie);
   await app.register(formbody);
@@ -56,21 +64,40 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     done();
   });
   assetRoutes(app, options.assets);
-  app.get<{ Querystring: { notice?: unknown } }>('/', (request, reply) => home(deps, request, reply, request.query.notice));
+  app.get<{ Querystring: { notice?: unknown } }>('/', (request, reply) =>
+    home(deps, request, reply, request.query.notice),
+  );
   actionRoutes(app, deps);
   problemRoute(app, deps.assets);
-  const room = new WaitingRoom({ ...deps, ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }) });
-  app.post<ForTemplate>('/try/:template', (request, reply) => room.enter(request, reply, templateNamed(demos, request.params.template)));
-  app.get<ForTemplate>('/wait/:template', (request, reply) => room.look(request, reply, templateNamed(demos, request.params.template)));
+  const room = new WaitingRoom({
+    ...deps,
+    ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }),
+  });
+  app.post<ForTemplate>('/try/:template', (request, reply) =>
+    room.enter(request, reply, templateNamed(demos, request.params.template)),
+  );
+  app.get<ForTemplate>('/wait/:template', (request, reply) =>
+    room.look(request, reply, templateNamed(demos, request.params.template)),
+  );
 }
 
 function actionRoutes(app: FastifyInstance, { demos, cookies, visits }: Deps): void {
   app.post<ForTemplate>('/end/:template', async (request, reply) => {
-    const outcome = await visits.end(request, reply, templateNamed(demos, request.params.template), cookies.identify(request, reply));
+    const outcome = await visits.end(
+      request,
+      reply,
+      templateNamed(demos, request.params.template),
+      cookies.identify(request, reply),
+    );
     return backHome(reply, outcome);
   });
   app.post<ForTemplate>('/extend/:template', async (request, reply) => {
-    const outcome = await visits.extend(request, templateNamed(demos, request.params.template), cookies.identify(request, reply), EXTEND_MINUTES);
+    const outcome = await visits.extend(
+      request,
+      templateNamed(demos, request.params.template),
+      cookies.identify(request, reply),
+      EXTEND_MINUTES,
+    );
     return backHome(reply, outcome);
   });
 }
@@ -82,14 +109,22 @@ function backHome(reply: FastifyReply, notice: Notice): FastifyReply {
 function problemRoute(app: FastifyInstance, assets: AssetUrls): void {
   app.get<{ Params: { code: string } }>('/problems/:code', (request, reply) => {
     const { code } = request.params;
-    if (!Object.hasOwn(ERROR_CATALOGUE, code)) throw new TryItNowError('unknown_route', `There is no problem with the code ${JSON.stringify(code.slice(0, 64))}`);
+    if (!Object.hasOwn(ERROR_CATALOGUE, code))
+      throw new TryItNowError(
+        'unknown_route',
+        `There is no problem with the code ${JSON.stringify(code.slice(0, 64))}`,
+      );
     return sendPage(reply, problemPage({ assets, code: code as ErrorCode }));
   });
 }
 
 function templateNamed(demos: Demos, name: string): Template {
   const template = demos.templates().find((candidate) => candidate.name === name);
-  if (template === undefined) throw new TryItNowError('unknown_template', `There is no template named ${JSON.stringify(name.slice(0, 64))}; the start page lists those there are`);
+  if (template === undefined)
+    throw new TryItNowError(
+      'unknown_template',
+      `There is no template named ${JSON.stringify(name.slice(0, 64))}; the start page lists those there are`,
+    );
   return template;
 }
 
@@ -101,14 +136,26 @@ async function home(deps: Deps, request: FastifyRequest, reply: FastifyReply, no
   return sendPage(reply, homePage({ assets, offers, visitorToken: visitor.token, notice: known }), formTarget);
 }
 
-async function offer({ demos, stock, visits, clock }: Deps, request: FastifyRequest, template: Template, visitor: Visitor): Promise<Offer> {
-  const [{ stats, control }, view] = await Promise.all([stock.of(template.name), visits.held(request, template, visitor).catch(unlessStoreIsDown)]);
-  const endsInSeconds = control?.deadlineMs === undefined ? undefined : Math.max(0, Math.ceil((control.deadlineMs - clock.now()) / 1000));
+async function offer(
+  { demos, stock, visits, clock }: Deps,
+  request: FastifyRequest,
+  template: Template,
+  visitor: Visitor,
+): Promise<Offer> {
+  const [{ stats, control }, view] = await Promise.all([
+    stock.of(template.name),
+    visits.held(request, template, visitor).catch(unlessStoreIsDown),
+  ]);
+  const endsInSeconds =
+    control?.deadlineMs === undefined ? undefined : Math.max(0, Math.ceil((control.deadlineMs - clock.now()) / 1000));
   return {
     template,
     readyCount: stats?.ready,
     pause: control === undefined || control.mode === 'open' ? undefined : { reason: control.reason, endsInSeconds },
-    held: view === undefined ? undefined : { url: demos.url(view.instance.label), secondsLeft: Math.min(secondsLeft(view), endsInSeconds ?? Infinity) },
+    held:
+      view === undefined
+        ? undefined
+        : { url: demos.url(view.instance.label), secondsLeft: Math.min(secondsLeft(view), endsInSeconds ?? Infinity) },
   };
 }
 

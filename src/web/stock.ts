@@ -19,7 +19,10 @@ export class Stock {
   readonly #clock: Clock;
   readonly #log: Log;
   #askedAtMs = -Infinity;
-  #last: Promise<readonly [ReadonlyMap<string, PoolStats>, ReadonlyMap<string, PoolControl>]> = Promise.resolve([new Map(), new Map()]);
+  #last: Promise<readonly [ReadonlyMap<string, PoolStats>, ReadonlyMap<string, PoolControl>]> = Promise.resolve([
+    new Map(),
+    new Map(),
+  ]);
 
   constructor(demos: Pick<Demos, 'stats' | 'controls'>, clock: Clock, log: Log) {
     this.#demos = demos;
@@ -31,7 +34,7 @@ export class Stock {
     if (this.#clock.now() - this.#askedAtMs >= FRESH_MS) {
       this.#askedAtMs = this.#clock.now();
       this.#last = Promise.all([this.#demos.stats(), this.#demos.controls()]).catch((error: unknown) => {
-        this.#log.debug({ reason: describeError(error) }, 'The page is shown without the pool\'s figures');
+        this.#log.debug({ reason: describeError(error) }, "The page is shown without the pool's figures");
         return [new Map<string, PoolStats>(), new Map<string, PoolControl>()] as const;
       });
     }

@@ -28,11 +28,22 @@ export class Visits {
    * The visitor's instance of this template; undefined when none is ready. The same visitor always uses the same key,
    * so a second click, or one that crosses the first, finds the first one's instance for as long as it runs.
    */
-  async take(request: FastifyRequest, reply: FastifyReply, template: Template, visitor: Visitor): Promise<Acquired | undefined> {
+  async take(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    template: Template,
+    visitor: Visitor,
+  ): Promise<Acquired | undefined> {
     try {
-      const acquired = await this.#demos.acquire({ template: template.name, subject: this.#subjectOf(request), owner: visitor.owner, idempotencyKey: `page:${template.name}` });
+      const acquired = await this.#demos.acquire({
+        template: template.name,
+        subject: this.#subjectOf(request),
+        owner: visitor.owner,
+        idempotencyKey: `page:${template.name}`,
+      });
       this.#cookies.hold(reply, template.name, acquired.id);
-      if (this.#cookies.waitingSince(request, template.name) !== undefined) this.#cookies.stopWaiting(reply, template.name);
+      if (this.#cookies.waitingSince(request, template.name) !== undefined)
+        this.#cookies.stopWaiting(reply, template.name);
       return acquired;
     } catch (error) {
       if (error instanceof TryItNowError && error.code === 'pool_empty') return undefined;
@@ -48,7 +59,12 @@ export class Visits {
     return view !== undefined && view.instance.owner === visitor.owner && secondsLeft(view) > 0 ? view : undefined;
   }
 
-  async end(request: FastifyRequest, reply: FastifyReply, template: Template, visitor: Visitor): Promise<'ended' | 'gone'> {
+  async end(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    template: Template,
+    visitor: Visitor,
+  ): Promise<'ended' | 'gone'> {
     const view = await this.held(request, template, visitor);
     this.#cookies.letGo(reply, template.name);
     if (view === undefined) return 'gone';
@@ -56,7 +72,12 @@ export class Visits {
     return 'ended';
   }
 
-  async extend(request: FastifyRequest, template: Template, visitor: Visitor, minutes: number): Promise<'extended' | 'extension-limit' | 'gone'> {
+  async extend(
+    request: FastifyRequest,
+    template: Template,
+    visitor: Visitor,
+    minutes: number,
+  ): Promise<'extended' | 'extension-limit' | 'gone'> {
     const view = await this.held(request, template, visitor);
     if (view === undefined) return 'gone';
     try {
@@ -73,7 +94,8 @@ async function known<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof TryItNowError && (error.code === 'unknown_instance' || error.code === 'not_assigned')) return undefined;
+    if (error instanceof TryItNowError && (error.code === 'unknown_instance' || error.code === 'not_assigned'))
+      return undefined;
     throw error;
   }
 }

@@ -46,14 +46,19 @@ export class WaitingRoom {
     const visitor = cookies.identify(request, reply, field(request.body, 'visitor'));
     const acquired = await visits.take(request, reply, template, visitor);
     const scripted = !wantsPage(request);
-    if (acquired !== undefined) return scripted ? reply.send({ state: 'ready', url: acquired.url }) : reply.redirect(acquired.url, 303);
+    if (acquired !== undefined)
+      return scripted ? reply.send({ state: 'ready', url: acquired.url }) : reply.redirect(acquired.url, 303);
     const sinceMs = this.#since(request, template, field(request.body, 'since'));
     if (scripted && this.#waited(sinceMs) > this.#options.limitMs) return reply.send({ state: 'gave_up' });
     // A click on a page begins anew; a wish too old to be still waited for was of an earlier visit.
     const beganMs = this.#waited(sinceMs) > this.#options.limitMs ? this.#options.clock.now() : sinceMs;
     this.#remember(reply, template, beganMs);
     if (!scripted) return reply.redirect(this.#waitUrl(template, { visitor, sinceMs: beganMs }), 303);
-    return reply.code(202).send({ state: 'waiting', waited_seconds: seconds(this.#waited(sinceMs)), progress: progressText(await this.#warming(template)) });
+    return reply.code(202).send({
+      state: 'waiting',
+      waited_seconds: seconds(this.#waited(sinceMs)),
+      progress: progressText(await this.#warming(template)),
+    });
   }
 
   /** GET /wait/:template: what a waiting browser shows, and refreshes. */
@@ -61,7 +66,13 @@ export class WaitingRoom {
     const { assets, cookies, visits, formTarget, limitMs } = this.#options;
     const wish = this.#wish(request, reply, template);
     if (wish === undefined) return reply.redirect('/', 303);
-    const parts = { assets, template, visitorToken: wish.visitor.token, sinceMs: wish.sinceMs, waitedSeconds: seconds(this.#waited(wish.sinceMs)) };
+    const parts = {
+      assets,
+      template,
+      visitorToken: wish.visitor.token,
+      sinceMs: wish.sinceMs,
+      waitedSeconds: seconds(this.#waited(wish.sinceMs)),
+    };
     if (this.#waited(wish.sinceMs) > limitMs) {
       cookies.stopWaiting(reply, template.name);
       return sendPage(reply, gaveUpPage(parts), formTarget);
@@ -83,7 +94,9 @@ export class WaitingRoom {
     if (request.headers['sec-fetch-site'] !== 'same-origin') return undefined;
     const token = field(request.query, 'visitor');
     const sinceMs = parseSince(field(request.query, 'since'));
-    return token === undefined || sinceMs === undefined ? undefined : { visitor: cookies.identify(request, reply, token), sinceMs };
+    return token === undefined || sinceMs === undefined
+      ? undefined
+      : { visitor: cookies.identify(request, reply, token), sinceMs };
   }
 
   #since(request: FastifyRequest, template: Template, told: string | undefined): number {
@@ -101,7 +114,9 @@ export class WaitingRoom {
 
   #waitUrl(template: Template, { visitor, sinceMs }: Wish): string {
     const path = `/wait/${encodeURIComponent(template.name)}`;
-    return visitor.hasCookie ? path : `${path}?${new URLSearchParams({ visitor: visitor.token, since: String(sinceMs) }).toString()}`;
+    return visitor.hasCookie
+      ? path
+      : `${path}?${new URLSearchParams({ visitor: visitor.token, since: String(sinceMs) }).toString()}`;
   }
 
   async #warming(template: Template): Promise<number | undefined> {
@@ -111,7 +126,11 @@ export class WaitingRoom {
 
 function mayTake(request: FastifyRequest): boolean {
   const site = request.headers['sec-fetch-site'];
-  return request.method === 'GET' && !isPrefetch(request) && (site === undefined || site === 'same-origin' || site === 'none');
+  return (
+    request.method === 'GET' &&
+    !isPrefetch(request) &&
+    (site === undefined || site === 'same-origin' || site === 'none')
+  );
 }
 
 function field(source: unknown, name: string): string | undefined {

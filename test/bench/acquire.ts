@@ -27,7 +27,8 @@ async function bySize(servers: readonly ServerProcess[]): Promise<Figure[]> {
   for (const server of servers) await warmUp(server);
   // In turns, so that the machine's moods fall on all sizes alike; 15 of 100 a round keep the smallest pool above its threshold.
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [at, { api }] of servers.entries()) samples[at]?.push(...(await acquireInSequence(api, at === 0 ? 15 : 100)).latenciesMs);
+    for (const [at, { api }] of servers.entries())
+      samples[at]?.push(...(await acquireInSequence(api, at === 0 ? 15 : 100)).latenciesMs);
   }
   const [small = [], , large = []] = samples;
   return [
@@ -44,7 +45,13 @@ async function bySize(servers: readonly ServerProcess[]): Promise<Figure[]> {
  */
 async function warmUp({ api }: ServerProcess): Promise<void> {
   await rate({ url: `${api}/health`, amount: 10_000, connections: CONNECTIONS });
-  await rate({ url: `${api}/api/v1/demo/acquire`, method: 'POST', amount: 20_000, connections: CONNECTIONS, headers: { 'idempotency-key': 'warm-up' } });
+  await rate({
+    url: `${api}/api/v1/demo/acquire`,
+    method: 'POST',
+    amount: 20_000,
+    connections: CONNECTIONS,
+    headers: { 'idempotency-key': 'warm-up' },
+  });
 }
 
 async function againstNoop(server: ServerProcess | undefined): Promise<Figure[]> {
@@ -53,7 +60,9 @@ async function againstNoop(server: ServerProcess | undefined): Promise<Figure[]>
   const acquire: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     noop.push(await rate({ url: `${server.api}/health`, amount: 10_000, connections: CONNECTIONS }));
-    acquire.push(await rate({ url: `${server.api}/api/v1/demo/acquire`, method: 'POST', amount: 1_500, connections: CONNECTIONS }));
+    acquire.push(
+      await rate({ url: `${server.api}/api/v1/demo/acquire`, method: 'POST', amount: 1_500, connections: CONNECTIONS }),
+    );
   }
   const shares = acquire.map((value, at) => value / (noop[at] ?? NaN));
   return [
@@ -66,6 +75,12 @@ async function againstNoop(server: ServerProcess | undefined): Promise<Figure[]>
 async function releases(server: ServerProcess | undefined): Promise<Figure[]> {
   if (server === undefined) return [];
   const { acquired } = await acquireInSequence(server.api, 200);
-  const latencies = await releaseInSequence(server.api, acquired.map(({ id }) => id));
-  return [figure('release p50', median(latencies), 'ms'), figure('release p99', percentile(latencies, 0.99), 'ms', { atMost: 5 })];
+  const latencies = await releaseInSequence(
+    server.api,
+    acquired.map(({ id }) => id),
+  );
+  return [
+    figure('release p50', median(latencies), 'ms'),
+    figure('release p99', percentile(latencies, 0.99), 'ms', { atMost: 5 }),
+  ];
 }

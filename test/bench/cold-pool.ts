@@ -36,17 +36,33 @@ export async function benchColdPool(): Promise<Figure[]> {
 
 async function benchTiny(socketPath: string, docker: Dockerode): Promise<Figure[]> {
   await using image = await loadTinyImage(socketPath);
-  await using server = await startServerProcess({ engine: 'podman', socketPath, target: CONTAINERS, workers: 8, portRange: [14_000, 14_199], threshold: 0.99, app: { image: image.name, port: image.port } });
-  const { acquired: [one] } = await acquireInSequence(server.api, 1);
+  await using server = await startServerProcess({
+    engine: 'podman',
+    socketPath,
+    target: CONTAINERS,
+    workers: 8,
+    portRange: [14_000, 14_199],
+    threshold: 0.99,
+    app: { image: image.name, port: image.port },
+  });
+  const {
+    acquired: [one],
+  } = await acquireInSequence(server.api, 1);
   if (one === undefined) throw new Error('nothing was acquired');
   const label = [`try-it-now.instance=${one.id}`];
   const [releaseMs] = await releaseInSequence(server.api, [one.id]);
   const startedAt = performance.now();
-  await eventually(async () => {
-    if ((await docker.listContainers({ all: true, filters: { label } })).length > 0) throw new Error('the container is still there');
-  }, { timeoutMs: 20_000, everyMs: 10 });
+  await eventually(
+    async () => {
+      if ((await docker.listContainers({ all: true, filters: { label } })).length > 0)
+        throw new Error('the container is still there');
+    },
+    { timeoutMs: 20_000, everyMs: 10 },
+  );
   return [
-    figure(`${CONTAINERS} tiny containers ready, from nothing, server start included`, server.filledInMs / 1_000, 's', { atMost: 8 }),
+    figure(`${CONTAINERS} tiny containers ready, from nothing, server start included`, server.filledInMs / 1_000, 's', {
+      atMost: 8,
+    }),
     figure('release of a container, answer', releaseMs ?? NaN, 'ms', { atMost: 5 }),
     figure('release of a container, until it is gone', (performance.now() - startedAt) / 1_000, 's', { atMost: 1 }),
   ];
@@ -54,8 +70,18 @@ async function benchTiny(socketPath: string, docker: Dockerode): Promise<Figure[
 
 async function benchHello(socketPath: string): Promise<Figure[]> {
   await using server = await startServerProcess({
-    engine: 'podman', socketPath, target: CONTAINERS, workers: 8, portRange: [14_200, 14_399], threshold: 0.99,
-    app: { image: HELLO, port: 3000, readiness: { path: '/healthz', timeout: '120s' }, limits: { memory: '256MiB', cpus: 1, pids: 64 } },
+    engine: 'podman',
+    socketPath,
+    target: CONTAINERS,
+    workers: 8,
+    portRange: [14_200, 14_399],
+    threshold: 0.99,
+    app: {
+      image: HELLO,
+      port: 3000,
+      readiness: { path: '/healthz', timeout: '120s' },
+      limits: { memory: '256MiB', cpus: 1, pids: 64 },
+    },
   });
   return [figure(`${CONTAINERS} containers of hello ready, from nothing`, server.filledInMs / 1_000, 's')];
 }

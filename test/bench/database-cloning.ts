@@ -14,13 +14,20 @@ const IN_PARALLEL = 4;
 
 /** About what a fresh WordPress with some content holds: 12 tables, 1,000 rows, 3 MB. */
 const SEED = Array.from({ length: TABLES }, (_table, number) => {
-  const rows = Array.from({ length: ROWS_A_TABLE }, (_row, id) => `(${id}, '${'lorem ipsum '.repeat(250)}', 'title ${id}')`);
+  const rows = Array.from(
+    { length: ROWS_A_TABLE },
+    (_row, id) => `(${id}, '${'lorem ipsum '.repeat(250)}', 'title ${id}')`,
+  );
   return `CREATE TABLE wp_${number} (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, author BIGINT NOT NULL, at DATETIME NOT NULL DEFAULT '2020-01-01', content LONGTEXT NOT NULL, title VARCHAR(191) NOT NULL, KEY a (author), KEY t (title), KEY d (at, id)) ENGINE=InnoDB;
 INSERT INTO wp_${number} (author, content, title) VALUES ${rows.join(', ')};\n`;
 }).join('');
 
 /** Makes the database from `seed`; `spare` is one that was cloned beforehand. */
-type Way = (connection: Connection, to: { readonly name: string; readonly seed: string; readonly spare: string }, server: TestMariadb) => Promise<void>;
+type Way = (
+  connection: Connection,
+  to: { readonly name: string; readonly seed: string; readonly spare: string },
+  server: TestMariadb,
+) => Promise<void>;
 
 const tables = Array.from({ length: TABLES }, (_table, number) => `wp_${number}`);
 
@@ -47,7 +54,8 @@ const WAYS: Readonly<Record<string, Way>> = {
     for (const table of tables) {
       await connection.query(`CREATE TABLE ${name}.${table} LIKE ${seed}.${table}`);
       await connection.query(`ALTER TABLE ${name}.${table} DISCARD TABLESPACE`);
-      for (const file of [`${table}.ibd`, `${table}.cfg`]) await copyAsItIs(join(server.dir, 'data', seed, file), join(server.dir, 'data', name, file));
+      for (const file of [`${table}.ibd`, `${table}.cfg`])
+        await copyAsItIs(join(server.dir, 'data', seed, file), join(server.dir, 'data', name, file));
     }
     await holding.query('UNLOCK TABLES');
     for (const table of tables) await connection.query(`ALTER TABLE ${name}.${table} IMPORT TABLESPACE`);
@@ -68,9 +76,18 @@ export async function benchDatabaseCloning(): Promise<Figure[]> {
   const template = await server.templateOf(SEED);
   const figures = await benchEngine(server, template);
   await using root = await server.asRoot();
-  const [row] = await root.query<{ name: string }[]>('SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE \'tin\\\\_%\\\\_s\\\\_%\'');
+  const [row] = await root.query<{ name: string }[]>(
+    "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'tin\\\\_%\\\\_s\\\\_%'",
+  );
   for (const [what, way] of Object.entries(WAYS)) {
-    for (const workers of [1, IN_PARALLEL]) figures.push(figure(`a clone by ${what}, ${workers} at a time, p50`, median(await benchWay(server, way, row?.name ?? '', workers)), 'ms'));
+    for (const workers of [1, IN_PARALLEL])
+      figures.push(
+        figure(
+          `a clone by ${what}, ${workers} at a time, p50`,
+          median(await benchWay(server, way, row?.name ?? '', workers)),
+          'ms',
+        ),
+      );
   }
   return figures;
 }
@@ -80,11 +97,18 @@ async function benchEngine(server: TestMariadb, template: Template): Promise<Fig
   const loading = await timed(() => databases.prepare([template]));
   const figures = [figure('loading a seed of 3 MB, once', loading, 'ms')];
   for (const workers of [1, IN_PARALLEL]) {
-    const names = Array.from({ length: CLONES }, () => databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }));
+    const names = Array.from({ length: CLONES }, () =>
+      databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }),
+    );
     const making = await spread(names, workers, (name) => timed(() => databases.create(name, template)));
     const dropping = await spread(names, workers, (name) => timed(() => databases.drop(name)));
     figures.push(
-      figure(`an instance's database made, ${workers} at a time, p50`, median(making), 'ms', ...(workers === 1 ? [{ atMost: 150 }] : [])),
+      figure(
+        `an instance's database made, ${workers} at a time, p50`,
+        median(making),
+        'ms',
+        ...(workers === 1 ? [{ atMost: 150 }] : []),
+      ),
       figure(`an instance's database made, ${workers} at a time, p95`, percentile(making, 0.95), 'ms'),
       figure(`an instance's database dropped, ${workers} at a time, p50`, median(dropping), 'ms'),
     );
@@ -94,13 +118,18 @@ async function benchEngine(server: TestMariadb, template: Template): Promise<Fig
 
 async function benchWay(server: TestMariadb, way: Way, seed: string, workers: number): Promise<number[]> {
   await using root = await server.asRoot();
-  const clones = Array.from({ length: CLONES }, (_clone, number) => ({ name: `clone_${number}`, seed, spare: `spare_${number}` }));
+  const clones = Array.from({ length: CLONES }, (_clone, number) => ({
+    name: `clone_${number}`,
+    seed,
+    spare: `spare_${number}`,
+  }));
   for (const { spare } of clones) await copyRows(root, { name: spare, seed, spare }, server);
   const samples = await spread(clones, workers, async (clone) => {
     await using connection = await server.asRoot();
     return await timed(() => way(connection, clone, server));
   });
-  for (const { name, spare } of clones) for (const database of [name, spare]) await root.query(`DROP DATABASE ${database}`);
+  for (const { name, spare } of clones)
+    for (const database of [name, spare]) await root.query(`DROP DATABASE ${database}`);
   return samples;
 }
 
@@ -108,9 +137,11 @@ async function benchWay(server: TestMariadb, way: Way, seed: string, workers: nu
 async function spread<T>(items: readonly T[], workers: number, work: (item: T) => Promise<number>): Promise<number[]> {
   const waiting = [...items];
   const samples: number[] = [];
-  await Promise.all(Array.from({ length: workers }, async () => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) samples.push(await work(item));
-  }));
+  await Promise.all(
+    Array.from({ length: workers }, async () => {
+      for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) samples.push(await work(item));
+    }),
+  );
   return samples;
 }
 

@@ -22,9 +22,17 @@ export function figure(name: string, value: number, unit: string, goal?: Figure[
 }
 
 export function printTable(figures: readonly Figure[]): void {
-  console.table(figures.map(({ name, value, unit, goal }) => {
-    if (goal === undefined) return { what: name, figure: value, unit, goal: '', reached: '' };
-    const reached = 'atMost' in goal ? value <= goal.atMost : value >= goal.atLeast;
-    return { what: name, figure: value, unit, goal: 'atMost' in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`, reached: reached ? 'yes' : 'NO' };
-  }));
+  console.table(
+    figures.map(({ name, value, unit, goal }) => {
+      if (goal === undefined) return { what: name, figure: value, unit, goal: '', reached: '' };
+      const reached = 'atMost' in goal ? value <= goal.atMost : value >= goal.atLeast;
+      return {
+        what: name,
+        figure: value,
+        unit,
+        goal: 'atMost' in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`,
+        reached: reached ? 'yes' : 'NO',
+      };
+    }),
+  );
 }

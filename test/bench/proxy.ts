@@ -9,11 +9,25 @@ const CONNECTIONS = 32;
 
 /** Requests through Caddy with 10 and with 1,000 live instances, in turns. */
 export async function benchProxy(): Promise<Figure[]> {
-  await using few = await startServerProcess({ engine: 'simulated', target: FEW + 1, workers: 8, portRange: [10_000, 10_199], threshold: 0.99 });
-  await using many = await startServerProcess({ engine: 'simulated', target: MANY + 1, workers: 8, portRange: [10_200, 12_199], threshold: 0.9999 });
-  const hostsOf = async (api: string, count: number) => (await acquireInSequence(api, count)).acquired.map(({ url }) => new URL(url).host);
+  await using few = await startServerProcess({
+    engine: 'simulated',
+    target: FEW + 1,
+    workers: 8,
+    portRange: [10_000, 10_199],
+    threshold: 0.99,
+  });
+  await using many = await startServerProcess({
+    engine: 'simulated',
+    target: MANY + 1,
+    workers: 8,
+    portRange: [10_200, 12_199],
+    threshold: 0.9999,
+  });
+  const hostsOf = async (api: string, count: number) =>
+    (await acquireInSequence(api, count)).acquired.map(({ url }) => new URL(url).host);
   const [fewHosts, manyHosts] = [await hostsOf(few.api, FEW), await hostsOf(many.api, MANY)];
-  const ask = (proxyPort: number, hosts: readonly string[], amount: number) => rate({ url: `http://127.0.0.1:${proxyPort}/`, hosts, amount, connections: CONNECTIONS });
+  const ask = (proxyPort: number, hosts: readonly string[], amount: number) =>
+    rate({ url: `http://127.0.0.1:${proxyPort}/`, hosts, amount, connections: CONNECTIONS });
 
   const [ten, hot, spread]: [number[], number[], number[]] = [[], [], []];
   await ask(many.proxyPort, manyHosts, 4_000);

@@ -24,8 +24,15 @@ import { startServerProcess, type ServerProcess } from './server-process.ts';
 
 const IMAGE = 'localhost/try-it-now/hello:criu';
 const HELLO = {
-  name: 'bench', image: IMAGE, port: 3000, readiness: { path: '/healthz', timeout: '120s' }, warmup: ['/'], limits: { memory: '256MiB', cpus: 1, pids: 64 },
-  activation: { http: '/.try-it-now/activate' }, identity: { http: '/.try-it-now/identity' }, checkpoint: { warmup: ['/'] },
+  name: 'bench',
+  image: IMAGE,
+  port: 3000,
+  readiness: { path: '/healthz', timeout: '120s' },
+  warmup: ['/'],
+  limits: { memory: '256MiB', cpus: 1, pids: 64 },
+  activation: { http: '/.try-it-now/activate' },
+  identity: { http: '/.try-it-now/identity' },
+  checkpoint: { warmup: ['/'] },
 };
 const SAMPLES = 12;
 const COLD_SAMPLES = 5;
@@ -62,7 +69,13 @@ export async function benchRestore(): Promise<Figure[]> {
     console.log('Restores are not measured: Podman is not installed (make setup installs it).');
     return [];
   }
-  await run(fileURLToPath(new URL('../../scripts/build-image.sh', import.meta.url)), ['hello', '--build-arg', 'RUN_AS=0:0', '--tag', 'criu']);
+  await run(fileURLToPath(new URL('../../scripts/build-image.sh', import.meta.url)), [
+    'hello',
+    '--build-arg',
+    'RUN_AS=0:0',
+    '--tag',
+    'criu',
+  ]);
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-bench-'));
   await using podman = await launchPodman({ socketPath: join(dir, 'podman.sock') });
   const { socketPath } = podman;
@@ -80,7 +93,11 @@ export async function benchRestore(): Promise<Figure[]> {
       const { checkpointing } = desk;
       if (checkpointing === undefined) throw new Error('Podman has checkpoints');
       const { id } = await createCheckpoint(desk, template.name, quiet, never);
-      const from = await desk.shelf.open(id, { template: template.name, templateVersion: templateVersion(template), host: await checkpointing.host(template) });
+      const from = await desk.shelf.open(id, {
+        template: template.name,
+        templateVersion: templateVersion(template),
+        host: await checkpointing.host(template),
+      });
       const archive = join(checkpoints, template.name, `${id}.tar`);
       const workbench: Workbench = { template, desk, checkpointing, from, archive, socketPath, told };
       return [...(await alone(workbench)), ...(await throughThePool(socketPath, archive, checkpoints))];
@@ -96,7 +113,8 @@ function listening(told: EnginePart[]): Logger {
   const destination = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
       const line = JSON.parse(chunk.toString()) as Partial<EnginePart>;
-      if (line.importMs !== undefined && line.runtimeMs !== undefined && line.criuMs !== undefined) told.push({ importMs: line.importMs, runtimeMs: line.runtimeMs, criuMs: line.criuMs });
+      if (line.importMs !== undefined && line.runtimeMs !== undefined && line.criuMs !== undefined)
+        told.push({ importMs: line.importMs, runtimeMs: line.runtimeMs, criuMs: line.criuMs });
       done();
     },
   });
@@ -121,26 +139,44 @@ async function alone(workbench: Workbench): Promise<Figure[]> {
     figure('hello: restore until it answers, p50', median(restored), 'ms'),
     figure('hello: restore is faster than a cold start, p50', median(cold) / median(restored), 'times', { atLeast: 4 }),
     figure('hello: restore by the engine alone from the whole archive, p50', median(engineOwn), 'ms'),
-    figure('hello: in a restore, Podman: import, storage, network, p50', part(({ importMs, runtimeMs }) => importMs - runtimeMs), 'ms'),
-    figure('hello: in a restore, runc around CRIU, p50', part(({ runtimeMs, criuMs }) => runtimeMs - criuMs), 'ms'),
-    figure('hello: in a restore, CRIU, p50', part(({ criuMs }) => criuMs), 'ms'),
-    figure('hello: our restore beside the engine\'s own, p50', (median(restored) / median(engineOwn)) * 100, '%', { atMost: 125 }),
+    figure(
+      'hello: in a restore, Podman: import, storage, network, p50',
+      part(({ importMs, runtimeMs }) => importMs - runtimeMs),
+      'ms',
+    ),
+    figure(
+      'hello: in a restore, runc around CRIU, p50',
+      part(({ runtimeMs, criuMs }) => runtimeMs - criuMs),
+      'ms',
+    ),
+    figure(
+      'hello: in a restore, CRIU, p50',
+      part(({ criuMs }) => criuMs),
+      'ms',
+    ),
+    figure("hello: our restore beside the engine's own, p50", (median(restored) / median(engineOwn)) * 100, '%', {
+      atMost: 125,
+    }),
   ];
   for (const workers of [1, 2, 4]) {
     let next = 0;
     const startedAt = performance.now();
     const containers: string[] = [];
-    await Promise.all(Array.from({ length: workers }, async () => {
-      while (next < SAMPLES) {
-        const at = next;
-        next += 1;
-        const spec = specOf(workbench, at);
-        containers.push(spec.name);
-        await workbench.checkpointing.restore(spec, workbench.from, never);
-        await untilReady(workbench, spec);
-      }
-    }));
-    figures.push(figure(`hello: restores a second, ${workers} at once`, SAMPLES / ((performance.now() - startedAt) / 1_000), '/s'));
+    await Promise.all(
+      Array.from({ length: workers }, async () => {
+        while (next < SAMPLES) {
+          const at = next;
+          next += 1;
+          const spec = specOf(workbench, at);
+          containers.push(spec.name);
+          await workbench.checkpointing.restore(spec, workbench.from, never);
+          await untilReady(workbench, spec);
+        }
+      }),
+    );
+    figures.push(
+      figure(`hello: restores a second, ${workers} at once`, SAMPLES / ((performance.now() - startedAt) / 1_000), '/s'),
+    );
     for (const name of containers) await workbench.desk.runtime.remove(name);
   }
   return figures;
@@ -149,8 +185,15 @@ async function alone(workbench: Workbench): Promise<Figure[]> {
 /** From a pool of restored stock: phases, the whole provision against the engine's part of it, and takes while it refills. */
 async function throughThePool(socketPath: string, archive: string, checkpoints: string): Promise<Figure[]> {
   await using server = await startServerProcess({
-    engine: 'podman', socketPath, target: 10, workers: 1, portRange: [PORTS + 100, PORTS + 299], threshold: 0,
-    app: { ...HELLO, checkpoint: { ...HELLO.checkpoint, file: archive } }, env: { CHECKPOINT_DIR: checkpoints }, room: 120,
+    engine: 'podman',
+    socketPath,
+    target: 10,
+    workers: 1,
+    portRange: [PORTS + 100, PORTS + 299],
+    threshold: 0,
+    app: { ...HELLO, checkpoint: { ...HELLO.checkpoint, file: archive } },
+    env: { CHECKPOINT_DIR: checkpoints },
+    room: 120,
   });
   const filled = await phases(server);
   const whole = await mean(server, 'try_it_now_provision_duration_seconds', 'template="bench",method="criu_restore"');
@@ -185,27 +228,50 @@ async function throughThePool(socketPath: string, archive: string, checkpoints: 
 async function phases(server: ServerProcess): Promise<Map<string, number>> {
   const found = new Map<string, number>();
   for (const phase of ['restore', 'readiness', 'activation', 'warmup']) {
-    found.set(phase, await mean(server, 'try_it_now_provision_phase_duration_seconds', `template="bench",phase="${phase}"`));
+    found.set(
+      phase,
+      await mean(server, 'try_it_now_provision_phase_duration_seconds', `template="bench",phase="${phase}"`),
+    );
   }
   return found;
 }
 
 async function mean({ api }: ServerProcess, name: string, labels: string): Promise<number> {
   const lines = (await (await fetch(`${api}/metrics`)).text()).split('\n');
-  const read = (suffix: string): number => Number(lines.find((line) => line.startsWith(`${name}_${suffix}{${labels}}`))?.split(' ').at(-1) ?? NaN);
+  const read = (suffix: string): number =>
+    Number(
+      lines
+        .find((line) => line.startsWith(`${name}_${suffix}{${labels}}`))
+        ?.split(' ')
+        .at(-1) ?? NaN,
+    );
   return (read('sum') / read('count')) * 1_000;
 }
 
 function specOf({ template }: Workbench, at: number): ContainerSpec {
-  return { name: `demo-bench-${process.pid}-${at}`, instanceId: undefined, template, hostPort: PORTS + at, env: {}, keepUntilMs: Date.now() + 600_000 };
+  return {
+    name: `demo-bench-${process.pid}-${at}`,
+    instanceId: undefined,
+    template,
+    hostPort: PORTS + at,
+    env: {},
+    keepUntilMs: Date.now() + 600_000,
+  };
 }
 
 async function untilReady({ desk, template }: Workbench, { hostPort }: ContainerSpec): Promise<void> {
-  await desk.probe.untilOk({ url: `http://127.0.0.1:${hostPort}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs }, never);
+  await desk.probe.untilOk(
+    { url: `http://127.0.0.1:${hostPort}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs },
+    never,
+  );
 }
 
 /** From asking until the app answers; the container is gone afterwards. */
-async function timed(workbench: Workbench, at: number, bringUp: (spec: ContainerSpec) => Promise<void>): Promise<number> {
+async function timed(
+  workbench: Workbench,
+  at: number,
+  bringUp: (spec: ContainerSpec) => Promise<void>,
+): Promise<number> {
   const spec = specOf(workbench, at);
   try {
     const startedAt = performance.now();
@@ -218,12 +284,17 @@ async function timed(workbench: Workbench, at: number, bringUp: (spec: Container
 }
 
 /** What Podman offers by itself: the whole archive sent, unpacked and restored, over the same socket. */
-async function importWhole({ archive, socketPath, template }: Workbench, { name, hostPort }: ContainerSpec): Promise<void> {
+async function importWhole(
+  { archive, socketPath, template }: Workbench,
+  { name, hostPort }: ContainerSpec,
+): Promise<void> {
   const client = new Client('http://podman', { socketPath });
   try {
     const { statusCode, body } = await client.request({
-      method: 'POST', path: `/v4.0.0/libpod/containers/${name}/restore?import=true&name=${name}&publishPorts=127.0.0.1:${hostPort}:${template.port}`,
-      headers: { 'content-type': 'application/x-tar' }, body: createReadStream(archive),
+      method: 'POST',
+      path: `/v4.0.0/libpod/containers/${name}/restore?import=true&name=${name}&publishPorts=127.0.0.1:${hostPort}:${template.port}`,
+      headers: { 'content-type': 'application/x-tar' },
+      body: createReadStream(archive),
     });
     const text = await body.text();
     if (statusCode >= 300) throw new Error(`Podman answered ${statusCode}: ${text}`);

@@ -8,7 +8,13 @@ import { benchProxy } from './proxy.ts';
 import { benchRestore } from './restore.ts';
 
 /** `npm run bench [acquire|proxy|cold-pool|restore|databases …]`: all of them without arguments. Prints a table and writes JSON. */
-const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = { acquire: benchAcquire, proxy: benchProxy, 'cold-pool': benchColdPool, restore: benchRestore, databases: benchDatabaseCloning };
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  acquire: benchAcquire,
+  proxy: benchProxy,
+  'cold-pool': benchColdPool,
+  restore: benchRestore,
+  databases: benchDatabaseCloning,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => BENCHES[name] === undefined);
@@ -25,5 +31,8 @@ for (const [name, bench] of Object.entries(BENCHES)) {
 printTable(figures);
 await mkdir('bench-results', { recursive: true });
 const file = `bench-results/${new Date().toISOString().replaceAll(':', '-')}.json`;
-await writeFile(file, `${JSON.stringify({ at: new Date().toISOString(), machine: { cores: cpus().length, cpu: cpus()[0]?.model, kernel: release(), node: process.version }, figures }, null, 2)}\n`);
+await writeFile(
+  file,
+  `${JSON.stringify({ at: new Date().toISOString(), machine: { cores: cpus().length, cpu: cpus()[0]?.model, kernel: release(), node: process.version }, figures }, null, 2)}\n`,
+);
 console.log(`Written to ${file}`);

@@ -59,17 +59,45 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
 
     const { target, threshold = 0.95, app = {} } = options;
     const templatesFile = join(dir, 'templates.yaml');
-    const template = { name: 'bench', title: 'Bench', image: 'localhost/unused', port: 80, readiness: { path: '/' }, ...app, pool: { target, max: options.room ?? target, replenish_threshold: threshold } };
+    const template = {
+      name: 'bench',
+      title: 'Bench',
+      image: 'localhost/unused',
+      port: 80,
+      readiness: { path: '/' },
+      ...app,
+      pool: { target, max: options.room ?? target, replenish_threshold: threshold },
+    };
     await writeFile(templatesFile, stringify({ templates: [template] }));
     const [proxyPort, serverPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
     const env = {
-      CONTAINER_MODE: options.engine, TEMPLATES_FILE: templatesFile, VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl,
-      PROXY_LISTEN: `:${proxyPort}`, SERVER_PORT: String(serverPort), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`, DEPLOYMENT: `bench-${newHostLabel().slice(0, 8)}`,
-      CONTAINER_PORT_RANGE_START: String(options.portRange[0]), CONTAINER_PORT_RANGE_END: String(options.portRange[1]),
-      RATE_LIMIT_HOURLY: '1000000', RATE_LIMIT_DAILY: '1000000', QUEUE_WORKER_COUNT: String(options.workers), POOL_MAX_AGE: '48h',
-      ...(options.socketPath === undefined ? {} : { PODMAN_SOCKET: options.socketPath }), ...options.env,
+      CONTAINER_MODE: options.engine,
+      TEMPLATES_FILE: templatesFile,
+      VALKEY_ADDR: valkey.address,
+      NATS_URL: nats.url,
+      CADDY_ADMIN_URL: caddy.adminUrl,
+      PROXY_LISTEN: `:${proxyPort}`,
+      SERVER_PORT: String(serverPort),
+      ADMIN_ADDR: `127.0.0.1:${await freePort()}`,
+      DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`,
+      DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
+      DEPLOYMENT: `bench-${newHostLabel().slice(0, 8)}`,
+      CONTAINER_PORT_RANGE_START: String(options.portRange[0]),
+      CONTAINER_PORT_RANGE_END: String(options.portRange[1]),
+      RATE_LIMIT_HOURLY: '1000000',
+      RATE_LIMIT_DAILY: '1000000',
+      QUEUE_WORKER_COUNT: String(options.workers),
+      POOL_MAX_AGE: '48h',
+      ...(options.socketPath === undefined ? {} : { PODMAN_SOCKET: options.socketPath }),
+      ...options.env,
     };
-    const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env, saysUp: 'Discovery answers' });
+    const discovery = await ChildServer.start({
+      name: 'discovery',
+      command: process.execPath,
+      args: [MAIN, 'discovery'],
+      env,
+      saysUp: 'Discovery answers',
+    });
     cleanups.push(() => discovery.stop());
 
     // A server that stops leaves its containers to its next start; here there is none.
@@ -81,13 +109,23 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     });
     const api = `http://127.0.0.1:${serverPort}`;
     const startedAt = performance.now();
-    const server = await ChildServer.start({ name: 'server', command: process.execPath, args: [MAIN, 'serve'], env, isUp: async () => (await fetch(`${api}/health`)).ok, startTimeoutMs: 30_000 });
+    const server = await ChildServer.start({
+      name: 'server',
+      command: process.execPath,
+      args: [MAIN, 'serve'],
+      env,
+      isUp: async () => (await fetch(`${api}/health`)).ok,
+      startTimeoutMs: 30_000,
+    });
     cleanups.push(() => server.stop());
-    await eventually(async () => {
-      const stats = (await (await fetch(`${api}/api/v1/pool/stats`)).json()) as { ready: number };
-      if (!server.alive) throw new Error(`the server ended: ${server.tail()}`);
-      if (stats.ready < target) throw new Error(`${stats.ready} of ${target} are ready: ${server.tail(3)}`);
-    }, { timeoutMs: 600_000, everyMs: 50 });
+    await eventually(
+      async () => {
+        const stats = (await (await fetch(`${api}/api/v1/pool/stats`)).json()) as { ready: number };
+        if (!server.alive) throw new Error(`the server ended: ${server.tail()}`);
+        if (stats.ready < target) throw new Error(`${stats.ready} of ${target} are ready: ${server.tail(3)}`);
+      },
+      { timeoutMs: 600_000, everyMs: 50 },
+    );
     return { api, proxyPort, filledInMs: performance.now() - startedAt, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();

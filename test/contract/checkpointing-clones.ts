@@ -27,9 +27,14 @@ export function cloneContract(subject: () => CheckpointingUnderTest): void {
   let checkpointing: Checkpointing;
   const releases: (() => unknown)[] = [];
 
-  const tiny = (overrides: Partial<Template> = {}): Template => template({
-    image: image.name, port: image.port, env: { FROM: 'template' }, limits: { memoryBytes: 48 * 1024 * 1024, cpus: 0.5, pids: 17 }, ...overrides,
-  });
+  const tiny = (overrides: Partial<Template> = {}): Template =>
+    template({
+      image: image.name,
+      port: image.port,
+      env: { FROM: 'template' },
+      limits: { memoryBytes: 48 * 1024 * 1024, cpus: 0.5, pids: 17 },
+      ...overrides,
+    });
 
   beforeAll(async () => {
     docker = new Dockerode({ host: '', socketPath: subject().socketPath });
@@ -87,7 +92,10 @@ export function cloneContract(subject: () => CheckpointingUnderTest): void {
     return spec;
   };
 
-  it.each([['closed', false], ['with egress', true]])('is to the engine and to the kernel what a cold start is (%s)', async (name, egress) => {
+  it.each([
+    ['closed', false],
+    ['with egress', true],
+  ])('is to the engine and to the kernel what a cold start is (%s)', async (name, egress) => {
     const of = tiny({ egress, capabilities: ['NET_BIND_SERVICE'] });
     const from = await checkpoint(of, name);
     const [cold, clone] = [await started(of), await restored(of, from)];
@@ -95,9 +103,16 @@ export function cloneContract(subject: () => CheckpointingUnderTest): void {
     expect(facts[1]).toEqual(facts[0]);
     // Of what is compared, so that nothing equals nothing.
     expect(facts[0]).toMatchObject({
-      labels: { 'try-it-now.instance': 'the instance', 'try-it-now.deployment': subject().deployment, 'try-it-now.node': 'node-a' },
-      limits: { Memory: 48 * 1024 * 1024, PidsLimit: 17 }, status: expect.stringMatching(/CapBnd:\s+0+400\b/) as string, memory: String(48 * 1024 * 1024),
-      networks: [expect.stringContaining(egress ? 'egress' : 'closed')], tmp: expect.stringContaining('size=24576k') as string,
+      labels: {
+        'try-it-now.instance': 'the instance',
+        'try-it-now.deployment': subject().deployment,
+        'try-it-now.node': 'node-a',
+      },
+      limits: { Memory: 48 * 1024 * 1024, PidsLimit: 17 },
+      status: expect.stringMatching(/CapBnd:\s+0+400\b/) as string,
+      memory: String(48 * 1024 * 1024),
+      networks: [expect.stringContaining(egress ? 'egress' : 'closed')],
+      tmp: expect.stringContaining('size=24576k') as string,
     });
   });
 
@@ -113,7 +128,11 @@ export function cloneContract(subject: () => CheckpointingUnderTest): void {
         // Itself it reaches: the question can be answered from there.
         expect(await each.reaches(each.address, 80)).toBe(true);
         const others = inside.filter((to) => to !== each).map(({ address }) => each.reaches(address, 80));
-        expect(await Promise.all([...others, each.gateway().then((gateway) => each.reaches(gateway, port))])).toEqual([false, false, false]);
+        expect(await Promise.all([...others, each.gateway().then((gateway) => each.reaches(gateway, port))])).toEqual([
+          false,
+          false,
+          false,
+        ]);
         expect((await each.run('cat', '/proc/net/if_inet6')).trim()).toBe('');
       }
       for (const spec of [cold, one, two]) await untilReady(spec);
@@ -122,11 +141,14 @@ export function cloneContract(subject: () => CheckpointingUnderTest): void {
     }
   });
 
-  it('has anonymous volumes of its own with the source\'s content, which go with it', async () => {
-    const volumes = async (): Promise<string[]> => ((await docker.listVolumes()).Volumes).map(({ Name }) => Name);
+  it("has anonymous volumes of its own with the source's content, which go with it", async () => {
+    const volumes = async (): Promise<string[]> => (await docker.listVolumes()).Volumes.map(({ Name }) => Name);
     const before = await volumes();
     const source = await started(tiny());
-    const run = async ({ name }: ContainerSpec, script: string): Promise<string> => (await runtime.exec(name, { command: ['/bin/sh', '-c', script], env: {}, timeoutMs: 20_000 }, never)).output.trim();
+    const run = async ({ name }: ContainerSpec, script: string): Promise<string> =>
+      (
+        await runtime.exec(name, { command: ['/bin/sh', '-c', script], env: {}, timeoutMs: 20_000 }, never)
+      ).output.trim();
     await run(source, 'echo from the source > /data/note');
     await checkpointing.dump(source.name, join(folder, 'volumes.tar'), { fileLocks: false });
     await runtime.remove(source.name);
@@ -144,23 +166,83 @@ export function cloneContract(subject: () => CheckpointingUnderTest): void {
 }
 
 /** What the engine and the kernel say of a container, without what is each container's own. */
-async function described(socketPath: string, docker: Dockerode, { name, instanceId = '', hostPort }: ContainerSpec): Promise<object> {
+async function described(
+  socketPath: string,
+  docker: Dockerode,
+  { name, instanceId = '', hostPort }: ContainerSpec,
+): Promise<object> {
   const { HostConfig, Config } = await docker.getContainer(name).inspect();
-  const own = await libpod(socketPath, 'GET', `/containers/${name}/json`) as { HostConfig: { LogConfig: object; Ulimits: object }; NetworkSettings: { Networks: object; Ports: object }; BoundingCaps: unknown; Config: { StopSignal: number; StopTimeout: number } };
+  const own = (await libpod(socketPath, 'GET', `/containers/${name}/json`)) as {
+    HostConfig: { LogConfig: object; Ulimits: object };
+    NetworkSettings: { Networks: object; Ports: object };
+    BoundingCaps: unknown;
+    Config: { StopSignal: number; StopTimeout: number };
+  };
   const inside = await Inside.of(docker, name);
-  const status = (await inside.proc('status')).split('\n').filter((line) => /^(Cap|NoNewPrivs|Seccomp|Uid|Gid)/.test(line)).join('\n');
-  const neutral = (text: string): string => text.replaceAll(name, 'the name').replaceAll(instanceId, 'the instance').replaceAll(String(hostPort), 'the port').replaceAll(inside.address, 'the address').replaceAll(/\b[0-9a-f]{64}:/g, 'its volume:');
-  return JSON.parse(neutral(JSON.stringify({
-    labels: Config.Labels,
-    environment: [...Config.Env].sort(),
-    stop: [own.Config.StopSignal, own.Config.StopTimeout],
-    limits: Object.fromEntries(Object.entries(HostConfig).filter(([key]) => ['Memory', 'MemorySwap', 'NanoCpus', 'CpuQuota', 'CpuPeriod', 'PidsLimit', 'OomScoreAdj', 'Privileged', 'RestartPolicy', 'AutoRemove', 'CapAdd', 'CapDrop', 'SecurityOpt', 'Dns', 'DnsSearch', 'Binds', 'Tmpfs'].includes(key))),
-    ulimits: own.HostConfig.Ulimits, log: { ...own.HostConfig.LogConfig, Path: '' }, ports: own.NetworkSettings.Ports, networks: Object.keys(own.NetworkSettings.Networks), bounding: own.BoundingCaps,
-    status, oom: await inside.proc('oom_score_adj'), rlimits: await inside.proc('limits'),
-    memory: await inside.cgroup(['memory', 'memory.limit_in_bytes'], 'memory.max'), pids: await inside.cgroup(['pids', 'pids.max'], 'pids.max'), cpu: await inside.cgroup(['cpu', 'cpu.cfs_quota_us'], 'cpu.max'),
-    tmp: (await inside.proc('mounts')).split('\n').find((line) => line.startsWith('tmpfs /tmp ')),
-    sysctl: [await inside.run('cat', '/proc/sys/net/ipv4/ip_unprivileged_port_start'), await inside.run('cat', '/proc/sys/net/ipv6/conf/all/disable_ipv6')],
-    files: await Promise.all(['/etc/hostname', '/etc/resolv.conf', '/etc/hosts'].map((path) => inside.file(path))),
-    readOnly: (await inside.proc('mountinfo')).split('\n').map((line) => line.split(' ')).filter(([, , , , , options = '']) => options.split(',').includes('ro')).map(([, , , , at]) => at).sort(),
-  }))) as object;
+  const status = (await inside.proc('status'))
+    .split('\n')
+    .filter((line) => /^(Cap|NoNewPrivs|Seccomp|Uid|Gid)/.test(line))
+    .join('\n');
+  const neutral = (text: string): string =>
+    text
+      .replaceAll(name, 'the name')
+      .replaceAll(instanceId, 'the instance')
+      .replaceAll(String(hostPort), 'the port')
+      .replaceAll(inside.address, 'the address')
+      .replaceAll(/\b[0-9a-f]{64}:/g, 'its volume:');
+  return JSON.parse(
+    neutral(
+      JSON.stringify({
+        labels: Config.Labels,
+        environment: [...Config.Env].sort(),
+        stop: [own.Config.StopSignal, own.Config.StopTimeout],
+        limits: Object.fromEntries(
+          Object.entries(HostConfig).filter(([key]) =>
+            [
+              'Memory',
+              'MemorySwap',
+              'NanoCpus',
+              'CpuQuota',
+              'CpuPeriod',
+              'PidsLimit',
+              'OomScoreAdj',
+              'Privileged',
+              'RestartPolicy',
+              'AutoRemove',
+              'CapAdd',
+              'CapDrop',
+              'SecurityOpt',
+              'Dns',
+              'DnsSearch',
+              'Binds',
+              'Tmpfs',
+            ].includes(key),
+          ),
+        ),
+        ulimits: own.HostConfig.Ulimits,
+        log: { ...own.HostConfig.LogConfig, Path: '' },
+        ports: own.NetworkSettings.Ports,
+        networks: Object.keys(own.NetworkSettings.Networks),
+        bounding: own.BoundingCaps,
+        status,
+        oom: await inside.proc('oom_score_adj'),
+        rlimits: await inside.proc('limits'),
+        memory: await inside.cgroup(['memory', 'memory.limit_in_bytes'], 'memory.max'),
+        pids: await inside.cgroup(['pids', 'pids.max'], 'pids.max'),
+        cpu: await inside.cgroup(['cpu', 'cpu.cfs_quota_us'], 'cpu.max'),
+        tmp: (await inside.proc('mounts')).split('\n').find((line) => line.startsWith('tmpfs /tmp ')),
+        sysctl: [
+          await inside.run('cat', '/proc/sys/net/ipv4/ip_unprivileged_port_start'),
+          await inside.run('cat', '/proc/sys/net/ipv6/conf/all/disable_ipv6'),
+        ],
+        files: await Promise.all(['/etc/hostname', '/etc/resolv.conf', '/etc/hosts'].map((path) => inside.file(path))),
+        readOnly: (await inside.proc('mountinfo'))
+          .split('\n')
+          .map((line) => line.split(' '))
+          .filter(([, , , , , options = '']) => options.split(',').includes('ro'))
+          .map(([, , , , at]) => at)
+          .sort(),
+      }),
+    ),
+  ) as object;
 }

@@ -2,7 +2,13 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { createPodmanCheckpointing } from '../../src/runtime/podman/checkpoint/podman-checkpointing.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { launchEngine, titleFor, uniqueDeployment, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
+import {
+  launchEngine,
+  titleFor,
+  uniqueDeployment,
+  whyWithout,
+  type LaunchedEngine,
+} from '../support/container-engine.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { trialContract } from './checkpointing-trial.ts';
 import { cloneContract } from './checkpointing-clones.ts';
@@ -26,9 +32,14 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     const { socketPath } = launched;
     const options = { socketPath, deployment, node: 'node-a', log: createLogger('silent') };
     return {
-      engine: 'podman', socketPath, image, deployment,
-      runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder) => createPodmanRuntime({ ...options, deployment: of, node, resolvers, databaseFolder }),
-      checkpointing: (databaseFolder) => createPodmanCheckpointing({ ...options, resolvers: ['127.0.0.1'], databaseFolder }),
+      engine: 'podman',
+      socketPath,
+      image,
+      deployment,
+      runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder) =>
+        createPodmanRuntime({ ...options, deployment: of, node, resolvers, databaseFolder }),
+      checkpointing: (databaseFolder) =>
+        createPodmanCheckpointing({ ...options, resolvers: ['127.0.0.1'], databaseFolder }),
     };
   };
 

@@ -14,7 +14,9 @@ import { uniqueDeployment } from '../support/container-engine.ts';
 export function trialContract(): void {
   let folder: string;
   let service: ChildServer | undefined;
-  beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'tin-trial-')); });
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tin-trial-'));
+  });
   afterEach(async () => {
     await service?.stop();
     service = undefined;
@@ -27,7 +29,8 @@ export function trialContract(): void {
     await rm(programs, { recursive: true, force: true });
     await mkdir(programs);
     for (const place of ['/usr/local/sbin', '/usr/sbin', '/usr/local/bin', '/usr/bin']) {
-      for (const program of await readdir(place)) if (program !== 'criu') await symlink(join(place, program), join(programs, program)).catch(() => undefined);
+      for (const program of await readdir(place))
+        if (program !== 'criu') await symlink(join(place, program), join(programs, program)).catch(() => undefined);
     }
     if (criu !== undefined) {
       await writeFile(join(programs, 'criu'), criu);
@@ -35,8 +38,21 @@ export function trialContract(): void {
     }
     const socketPath = join(folder, 'podman.sock');
     service = await ChildServer.start({
-      name: 'Podman', command: join(programs, 'podman'), env: { PATH: programs },
-      args: ['--runtime', findProgram('runc') ?? 'runc', '--cgroup-manager', 'cgroupfs', '--events-backend', 'file', 'system', 'service', '--time=0', `unix://${socketPath}`],
+      name: 'Podman',
+      command: join(programs, 'podman'),
+      env: { PATH: programs },
+      args: [
+        '--runtime',
+        findProgram('runc') ?? 'runc',
+        '--cgroup-manager',
+        'cgroupfs',
+        '--events-backend',
+        'file',
+        'system',
+        'service',
+        '--time=0',
+        `unix://${socketPath}`,
+      ],
       isUp: () => engineAnswers(socketPath),
     });
     return socketPath;
@@ -51,16 +67,33 @@ export function trialContract(): void {
     const runtime = createPodmanRuntime(options);
     try {
       const docker = new Dockerode({ host: '', socketPath });
-      expect(await createPodmanCheckpointing(options).availability()).toEqual({ available: false, reason: expect.stringMatching(/requires at least CRIU.*install CRIU 4\.2 or newer in a folder of the service's PATH \(`make setup` does\)/) as string });
+      expect(await createPodmanCheckpointing(options).availability()).toEqual({
+        available: false,
+        reason: expect.stringMatching(
+          /requires at least CRIU.*install CRIU 4\.2 or newer in a folder of the service's PATH \(`make setup` does\)/,
+        ) as string,
+      });
       expect(await runtime.list()).toEqual([]);
-      expect((await docker.listImages({ filters: { reference: ['localhost/try-it-now-trial'] } })).flatMap(({ RepoTags }) => RepoTags ?? [])).toEqual([]);
+      expect(
+        (await docker.listImages({ filters: { reference: ['localhost/try-it-now-trial'] } })).flatMap(
+          ({ RepoTags }) => RepoTags ?? [],
+        ),
+      ).toEqual([]);
     } finally {
       expect(await runtime.dismantle()).toBe(true);
     }
   });
 
   it('says so when the engine does not answer', async () => {
-    const options = { socketPath: join(folder, 'nobody.sock'), deployment: uniqueDeployment(), node: 'node-a', log: createLogger('silent') };
-    expect(await createPodmanCheckpointing(options).availability()).toEqual({ available: false, reason: expect.stringMatching(/Podman could not .*nobody\.sock/) as string });
+    const options = {
+      socketPath: join(folder, 'nobody.sock'),
+      deployment: uniqueDeployment(),
+      node: 'node-a',
+      log: createLogger('silent'),
+    };
+    expect(await createPodmanCheckpointing(options).availability()).toEqual({
+      available: false,
+      reason: expect.stringMatching(/Podman could not .*nobody\.sock/) as string,
+    });
   });
 }

@@ -32,10 +32,17 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
 
   /** From a source that wrote, deleted and changed files, on disk and in both kinds of memory file systems. */
   const checkpoint = async (of: Template, name: string, fileLocks = false): Promise<OpenCheckpoint> => {
-    const source = await newSpec(of, { instanceId: undefined, keepUntilMs: Date.now() + 600_000, env: { BOTH: 'source' } });
+    const source = await newSpec(of, {
+      instanceId: undefined,
+      keepUntilMs: Date.now() + 600_000,
+      env: { BOTH: 'source' },
+    });
     await runtime.start(source, never);
     await untilReady(source);
-    await inside(source, 'echo changed > /www/state; echo memory > /tmp/state; echo shared > /dev/shm/state; rm /www/cgi-bin/env');
+    await inside(
+      source,
+      'echo changed > /www/state; echo memory > /tmp/state; echo shared > /dev/shm/state; rm /www/cgi-bin/env',
+    );
     await checkpointing.untilIdle(source.name, 20_000, never);
     const archive = join(folder, `${name}.tar`);
     await checkpointing.dump(source.name, archive, { fileLocks });
@@ -49,7 +56,11 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
   };
 
   const inside = async ({ name }: ContainerSpec, script: string): Promise<string> => {
-    const { exitCode, output } = await runtime.exec(name, { command: ['/bin/sh', '-c', script], env: {}, timeoutMs: 20_000 }, never);
+    const { exitCode, output } = await runtime.exec(
+      name,
+      { command: ['/bin/sh', '-c', script], env: {}, timeoutMs: 20_000 },
+      never,
+    );
     expect(`${exitCode} ${output}`).toMatch(/^0 /);
     return output.trim();
   };
@@ -67,7 +78,10 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
     runtime = subject().runtime(undefined, undefined, undefined, databaseFolder);
     checkpointing = subject().checkpointing(databaseFolder);
     tiny = template({
-      image: subject().image.name, port: 80, env: { FROM: 'template', BOTH: 'template' }, limits: { memoryBytes: 48 * 1024 * 1024, cpus: 0.5, pids: 17 },
+      image: subject().image.name,
+      port: 80,
+      env: { FROM: 'template', BOTH: 'template' },
+      limits: { memoryBytes: 48 * 1024 * 1024, cpus: 0.5, pids: 17 },
       database: { seedFile: '/seed.sql', seedDigest: 'x' },
     });
     await runtime.prepare([tiny]);
@@ -100,19 +114,32 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
       engineVersion: expect.stringMatching(/^\d+\.\d+/) as string,
       criu: expect.stringMatching(/^\d+\.\d+/) as string,
     });
-    await expect(checkpointing.host(template({ name: 'shop', image: 'localhost/no-such-image:1' }))).rejects.toMatchObject({ code: 'image_missing', message: expect.stringContaining('localhost/no-such-image:1 (template shop)') as string });
+    await expect(
+      checkpointing.host(template({ name: 'shop', image: 'localhost/no-such-image:1' })),
+    ).rejects.toMatchObject({
+      code: 'image_missing',
+      message: expect.stringContaining('localhost/no-such-image:1 (template shop)') as string,
+    });
   });
 
   it('restores two at once that are what the source was, and then each their own', async () => {
     const clones = await Promise.all([newSpec(tiny, { env: { BOTH: 'clone' } }), newSpec(tiny)]);
     await Promise.all(clones.map(restored));
-    expect(await runtime.list()).toEqual(expect.arrayContaining(clones.map(({ name, instanceId }) => ({ name, instanceId, running: true }))));
+    expect(await runtime.list()).toEqual(
+      expect.arrayContaining(clones.map(({ name, instanceId }) => ({ name, instanceId, running: true }))),
+    );
     for (const clone of clones) {
-      expect(await inside(clone, 'cat /www/state /tmp/state /dev/shm/state'.replace('cat', `${BUSYBOX} cat`))).toBe('changed\nmemory\nshared');
+      expect(await inside(clone, 'cat /www/state /tmp/state /dev/shm/state'.replace('cat', `${BUSYBOX} cat`))).toBe(
+        'changed\nmemory\nshared',
+      );
       expect(await inside(clone, `${BUSYBOX} ls /www/cgi-bin ${DATABASE_MOUNT}`)).not.toContain('env');
       expect(await inside(clone, `${BUSYBOX} ls ${DATABASE_MOUNT}`)).toBe('db.sock');
-      expect(await inside(clone, `${BUSYBOX} touch ${DATABASE_MOUNT}/x 2>&1 || ${BUSYBOX} true`)).toContain('Read-only file system');
-      expect(await inside(clone, `${BUSYBOX} hostname; ${BUSYBOX} cat /etc/hostname; echo; echo $HOSTNAME`)).toMatch(new RegExp(`^${clone.name}\\s+${clone.name}\\s+${clone.name}$`));
+      expect(await inside(clone, `${BUSYBOX} touch ${DATABASE_MOUNT}/x 2>&1 || ${BUSYBOX} true`)).toContain(
+        'Read-only file system',
+      );
+      expect(await inside(clone, `${BUSYBOX} hostname; ${BUSYBOX} cat /etc/hostname; echo; echo $HOSTNAME`)).toMatch(
+        new RegExp(`^${clone.name}\\s+${clone.name}\\s+${clone.name}$`),
+      );
       expect(await inside(clone, `${BUSYBOX} cat /etc/hosts`)).toContain(clone.name);
     }
     const [one, two] = clones;
@@ -136,20 +163,27 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
 
   it('starts what is only tried with the time it is kept until', async () => {
     const spec = await restored(await newSpec(tiny, { instanceId: undefined, keepUntilMs: 1_800_000_000_123 }));
-    expect(await runtime.list()).toEqual([{ name: spec.name, instanceId: undefined, keepUntilMs: 1_800_000_000_123, running: true }]);
+    expect(await runtime.list()).toEqual([
+      { name: spec.name, instanceId: undefined, keepUntilMs: 1_800_000_000_123, running: true },
+    ]);
   });
 
   it('fails plainly on a port in use, and leaves nothing behind', async () => {
     const first = await restored(await newSpec(tiny));
     const second = await newSpec(tiny, { hostPort: first.hostPort });
-    await expect(checkpointing.restore(second, from, never)).rejects.toMatchObject({ code: 'restore_failed', message: expect.stringContaining('address already in use') as string });
+    await expect(checkpointing.restore(second, from, never)).rejects.toMatchObject({
+      code: 'restore_failed',
+      message: expect.stringContaining('address already in use') as string,
+    });
     expect((await runtime.list()).map(({ name }) => name)).toEqual([first.name]);
     await untilReady(first);
   });
 
   it('stops at the signal, before, meanwhile and after, and leaves nothing behind', async () => {
     const spec = await newSpec(tiny);
-    await expect(checkpointing.restore(spec, from, AbortSignal.abort(new Error('the task was taken away')))).rejects.toThrow('the task was taken away');
+    await expect(
+      checkpointing.restore(spec, from, AbortSignal.abort(new Error('the task was taken away'))),
+    ).rejects.toThrow('the task was taken away');
     const abort = new AbortController();
     const restoring = checkpointing.restore(spec, from, abort.signal);
     abort.abort(new Error('the task was taken away'));
@@ -157,7 +191,9 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
     const late = new AbortController();
     const running = checkpointing.restore(spec, from, late.signal);
     // Asked for a list, the engine would answer when the restore is over only.
-    await expect.poll(() => libpodHas(subject().socketPath, `/containers/${spec.name}`), { timeout: 20_000, interval: 1 }).toBe(true);
+    await expect
+      .poll(() => libpodHas(subject().socketPath, `/containers/${spec.name}`), { timeout: 20_000, interval: 1 })
+      .toBe(true);
     late.abort(new Error('the task was taken away'));
     await expect(running).rejects.toThrow('the task was taken away');
     expect(await runtime.list()).toEqual([]);
@@ -186,7 +222,10 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
     };
     const failing = async (): Promise<{ message: string }> => {
       const spec = await newSpec(tiny);
-      const failure: unknown = await checkpointing.restore(spec, broken, never).then(() => undefined, (error: unknown) => error);
+      const failure: unknown = await checkpointing.restore(spec, broken, never).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       expect(failure).toMatchObject({ code: 'restore_failed', message: expect.stringContaining(broken.id) as string });
       expect(await runtime.list()).toEqual([]);
       await expect(freeAgain(spec.hostPort)).resolves.toBe(true);
@@ -200,11 +239,21 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
 
     it('says what CRIU says of a short image, and what to do', async () => {
       await breaking('checkpoint/core-1.img', 20);
-      expect((await failing()).message).toMatch(/CRIU says: .*Error \(criu\/\S+: Read .* expected from .*core-1\.img.*files are damaged or incomplete: create it anew/);
+      expect((await failing()).message).toMatch(
+        /CRIU says: .*Error \(criu\/\S+: Read .* expected from .*core-1\.img.*files are damaged or incomplete: create it anew/,
+      );
     });
 
-    it.each([['checkpoint/inventory.img', undefined], ['checkpoint/pagemap-1.img', 30], ['checkpoint/utsns', undefined], ['spec.dump', 100], ['config.dump', undefined]])('fails in words when %s is cut to %s', async (file, length) => {
-      const [found = file] = (await readdir(join(from.folder, 'checkpoint'))).filter((name) => file.endsWith('utsns') && name.startsWith('utsns')).map((name) => `checkpoint/${name}`);
+    it.each([
+      ['checkpoint/inventory.img', undefined],
+      ['checkpoint/pagemap-1.img', 30],
+      ['checkpoint/utsns', undefined],
+      ['spec.dump', 100],
+      ['config.dump', undefined],
+    ])('fails in words when %s is cut to %s', async (file, length) => {
+      const [found = file] = (await readdir(join(from.folder, 'checkpoint')))
+        .filter((name) => file.endsWith('utsns') && name.startsWith('utsns'))
+        .map((name) => `checkpoint/${name}`);
       await breaking(found, length);
       await failing();
     });
@@ -219,12 +268,24 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
     const visitor = connect(spec.hostPort, '127.0.0.1');
     try {
       await once(visitor, 'connect');
-      await expect(checkpointing.untilIdle(spec.name, 120, never)).rejects.toMatchObject({ code: 'checkpoint_failed', message: expect.stringMatching(/still has 1 TCP connection\(s\) open after 120 ms.*from port 80 to port \d+, established/) as string });
+      await expect(checkpointing.untilIdle(spec.name, 120, never)).rejects.toMatchObject({
+        code: 'checkpoint_failed',
+        message: expect.stringMatching(
+          /still has 1 TCP connection\(s\) open after 120 ms.*from port 80 to port \d+, established/,
+        ) as string,
+      });
       const abort = new AbortController();
       const waiting = checkpointing.untilIdle(spec.name, 60_000, abort.signal);
       abort.abort(new Error('taken away'));
       await expect(waiting).rejects.toThrow('taken away');
-      await expect(checkpointing.dump(spec.name, join(folder, 'busy.tar'), { fileLocks: false })).rejects.toMatchObject({ code: 'checkpoint_failed', message: expect.stringMatching(/CRIU says: .*Connected TCP socket.*end the requests that are still running/) as string });
+      await expect(checkpointing.dump(spec.name, join(folder, 'busy.tar'), { fileLocks: false })).rejects.toMatchObject(
+        {
+          code: 'checkpoint_failed',
+          message: expect.stringMatching(
+            /CRIU says: .*Connected TCP socket.*end the requests that are still running/,
+          ) as string,
+        },
+      );
       // A failed dump leaves the app as it was, and no file.
       await untilReady(spec);
       expect(await readdir(folder)).not.toContain('busy.tar');
@@ -233,14 +294,19 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
     }
     await checkpointing.untilIdle(spec.name, 20_000, never);
     await checkpointing.dump(spec.name, join(folder, 'idle.tar'), { fileLocks: true });
-    await expect(checkpointing.untilIdle(spec.name, 20_000, never)).rejects.toMatchObject({ code: 'checkpoint_failed', message: expect.stringContaining('does not run') as string });
+    await expect(checkpointing.untilIdle(spec.name, 20_000, never)).rejects.toMatchObject({
+      code: 'checkpoint_failed',
+      message: expect.stringContaining('does not run') as string,
+    });
   });
 
   it('says which container is not there', async () => {
     const missing = containerName(newInstanceId(), 'test');
     const failure = { code: 'checkpoint_failed', message: expect.stringContaining(missing) as string };
     await expect(checkpointing.untilIdle(missing, 1_000, never)).rejects.toMatchObject(failure);
-    await expect(checkpointing.dump(missing, join(folder, 'none.tar'), { fileLocks: false })).rejects.toMatchObject(failure);
+    await expect(checkpointing.dump(missing, join(folder, 'none.tar'), { fileLocks: false })).rejects.toMatchObject(
+      failure,
+    );
   });
 }
 
@@ -250,5 +316,7 @@ async function clonesOf({ folder }: OpenCheckpoint): Promise<string[]> {
 
 async function freeAgain(port: number): Promise<boolean> {
   const server = createServer();
-  return new Promise((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true))));
+  return new Promise((resolve) =>
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true))),
+  );
 }

@@ -29,19 +29,33 @@ export function commandsContract(subject: () => EngineUnderTest): void {
     await engine.start(spec, never);
     return spec;
   };
-  const exec = async ({ name }: ContainerSpec, command: readonly string[], options: { env?: Record<string, string>; timeoutMs?: number; signal?: AbortSignal } = {}): Promise<ExecResult> =>
-    subject().runtime().exec(name, { command, env: options.env ?? {}, timeoutMs: options.timeoutMs ?? 20_000 }, options.signal ?? never);
+  const exec = async (
+    { name }: ContainerSpec,
+    command: readonly string[],
+    options: { env?: Record<string, string>; timeoutMs?: number; signal?: AbortSignal } = {},
+  ): Promise<ExecResult> =>
+    subject()
+      .runtime()
+      .exec(name, { command, env: options.env ?? {}, timeoutMs: options.timeoutMs ?? 20_000 }, options.signal ?? never);
 
   it('gives a command its own environment on top, and answers with its exit code and both streams', async () => {
     const spec = await started();
-    const { exitCode, output } = await exec(spec, ['/bin/sh', '-c', 'echo "out $FROM $SEED"; echo "err $#" >&2; exit 7'], { env: { SEED: 'a=b "c"' } });
+    const { exitCode, output } = await exec(
+      spec,
+      ['/bin/sh', '-c', 'echo "out $FROM $SEED"; echo "err $#" >&2; exit 7'],
+      { env: { SEED: 'a=b "c"' } },
+    );
     expect(exitCode).toBe(7);
     expect(output.split('\n').sort()).toEqual(['', 'err 0', 'out template a=b "c"']);
     expect(await exec(spec, [BUSYBOX, 'true'])).toEqual({ exitCode: 0, output: '' });
   });
 
   it('keeps the end of a long output', async () => {
-    const { exitCode, output } = await exec(await started(), ['/bin/sh', '-c', `${BUSYBOX} yes 0123456 | ${BUSYBOX} head -c 300000; echo the end`]);
+    const { exitCode, output } = await exec(await started(), [
+      '/bin/sh',
+      '-c',
+      `${BUSYBOX} yes 0123456 | ${BUSYBOX} head -c 300000; echo the end`,
+    ]);
     expect(exitCode).toBe(0);
     expect(output).toHaveLength(8 * 1024);
     expect(output.endsWith('0123456\nthe end\n')).toBe(true);
@@ -50,24 +64,38 @@ export function commandsContract(subject: () => EngineUnderTest): void {
   it('says when the program is not there', async () => {
     const spec = await started();
     // An engine answers with an error of its own, or as a shell does.
-    const outcome = await exec(spec, ['/no/such/program']).then(({ exitCode }) => exitCode, (error: unknown) => error);
+    const outcome = await exec(spec, ['/no/such/program']).then(
+      ({ exitCode }) => exitCode,
+      (error: unknown) => error,
+    );
     if (typeof outcome === 'number') expect([126, 127]).toContain(outcome);
-    else expect(outcome).toMatchObject({ code: 'container_failed', message: expect.stringMatching(/no such file/i) as string });
+    else
+      expect(outcome).toMatchObject({
+        code: 'container_failed',
+        message: expect.stringMatching(/no such file/i) as string,
+      });
   });
 
   it('gives up after the time allowed, and at the signal', async () => {
     const spec = await started();
-    await expect(exec(spec, [BUSYBOX, 'sleep', '600'], { timeoutMs: 300 })).rejects.toMatchObject({ code: 'container_failed', message: expect.stringContaining('did not end within 300 ms') as string });
+    await expect(exec(spec, [BUSYBOX, 'sleep', '600'], { timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'container_failed',
+      message: expect.stringContaining('did not end within 300 ms') as string,
+    });
     const abort = new AbortController();
-    const running = exec(spec, ['/bin/sh', '-c', `echo begun > /tmp/begun; ${BUSYBOX} sleep 600`], { signal: abort.signal });
-    await expect.poll(async () => (await exec(spec, [BUSYBOX, 'cat', '/tmp/begun'])).output, { timeout: 20_000 }).toBe('begun\n');
+    const running = exec(spec, ['/bin/sh', '-c', `echo begun > /tmp/begun; ${BUSYBOX} sleep 600`], {
+      signal: abort.signal,
+    });
+    await expect
+      .poll(async () => (await exec(spec, [BUSYBOX, 'cat', '/tmp/begun'])).output, { timeout: 20_000 })
+      .toBe('begun\n');
     abort.abort(new Error('the task was taken away'));
     await expect(running).rejects.toThrow('the task was taken away');
     // The engine is not kept busy by what was given up.
     expect(await exec(spec, [BUSYBOX, 'true'])).toMatchObject({ exitCode: 0 });
   });
 
-  it('sees the database server\'s folder, read-only, if its template has a database', async () => {
+  it("sees the database server's folder, read-only, if its template has a database", async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tin-socket-'));
     const server = createServer().listen(join(folder, 'db.sock'));
     try {
@@ -77,10 +105,18 @@ export function commandsContract(subject: () => EngineUnderTest): void {
       const spec = await started({ database }, folder);
       expect(await exec(spec, [BUSYBOX, 'ls', DATABASE_MOUNT])).toEqual({ exitCode: 0, output: 'db.sock\n' });
       const written = await exec(spec, [BUSYBOX, 'touch', `${DATABASE_MOUNT}/x`]);
-      expect(written).toMatchObject({ exitCode: 1, output: expect.stringContaining('Read-only file system') as string });
+      expect(written).toMatchObject({
+        exitCode: 1,
+        output: expect.stringContaining('Read-only file system') as string,
+      });
       await expect(started({ database })).rejects.toMatchObject({ code: 'database_unavailable' });
       // Ours, and still there.
-      await new Promise<void>((resolve, reject) => { const socket = connect(join(folder, 'db.sock'), () => { socket.destroy(); resolve(); }).on('error', reject); });
+      await new Promise<void>((resolve, reject) => {
+        const socket = connect(join(folder, 'db.sock'), () => {
+          socket.destroy();
+          resolve();
+        }).on('error', reject);
+      });
     } finally {
       await new Promise((resolve) => server.close(resolve));
       await rm(folder, { recursive: true });

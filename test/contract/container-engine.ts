@@ -17,7 +17,12 @@ export interface EngineUnderTest {
   readonly socketPath: string;
   readonly image: TinyImage;
   readonly deployment: string;
-  readonly runtime: (deployment?: string, node?: string, resolvers?: readonly string[], databaseFolder?: string) => EngineRuntime;
+  readonly runtime: (
+    deployment?: string,
+    node?: string,
+    resolvers?: readonly string[],
+    databaseFolder?: string,
+  ) => EngineRuntime;
 }
 
 /** The whole contract on a real engine: what every runtime promises, what an instance may not do, and whom it cannot reach. */
@@ -42,18 +47,32 @@ export function containerEngineContract(engine: RealEngine): void {
     image,
     deployment,
     runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder) =>
-      create({ socketPath: launched.socketPath, deployment: of, node, resolvers, databaseFolder, log: createLogger('silent') }),
+      create({
+        socketPath: launched.socketPath,
+        deployment: of,
+        node,
+        resolvers,
+        databaseFolder,
+        log: createLogger('silent'),
+      }),
   });
 
   describe('as every runtime', () => {
-    const container = (name: string): Dockerode.Container => new Dockerode({ host: '', socketPath: launched.socketPath }).getContainer(name);
+    const container = (name: string): Dockerode.Container =>
+      new Dockerode({ host: '', socketPath: launched.socketPath }).getContainer(name);
     containerRuntimeContract({
       deployment,
       runtime: (of, node) => subject().runtime(of, node),
       template: () => template({ image: image.name, port: image.port }),
       // To the app's own output, as if it had written it.
       says: async ({ name }, text) => {
-        await subject().runtime().exec(name, { command: ['/bin/sh', '-c', `echo ${text} > /proc/1/fd/1`], env: {}, timeoutMs: 20_000 }, new AbortController().signal);
+        await subject()
+          .runtime()
+          .exec(
+            name,
+            { command: ['/bin/sh', '-c', `echo ${text} > /proc/1/fd/1`], env: {}, timeoutMs: 20_000 },
+            new AbortController().signal,
+          );
       },
       accidents: {
         crash: async (name) => {

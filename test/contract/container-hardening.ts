@@ -28,7 +28,10 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
     expect(await engine.dismantle()).toBe(true);
   });
 
-  const started = async (overrides: Partial<Template> = {}, spec: Partial<ContainerSpec> = {}): Promise<{ spec: ContainerSpec; inside: Inside; docker: Dockerode }> => {
+  const started = async (
+    overrides: Partial<Template> = {},
+    spec: Partial<ContainerSpec> = {},
+  ): Promise<{ spec: ContainerSpec; inside: Inside; docker: Dockerode }> => {
     const { runtime, image, socketPath } = subject();
     const tiny = template({ image: image.name, port: image.port, ...overrides });
     const made = await newSpec(tiny, spec);
@@ -43,7 +46,8 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
   it('has no capability, gains none, and is filtered by seccomp', async () => {
     const { inside } = await started();
     const status = await inside.proc('status');
-    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) expect(status).toMatch(new RegExp(`^${set}:\\s+0+$`, 'm'));
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+      expect(status).toMatch(new RegExp(`^${set}:\\s+0+$`, 'm'));
     expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
     expect(status).toMatch(/^Seccomp:\s+2$/m);
   });
@@ -59,13 +63,22 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
     expect(await inside.cgroup(['memory', 'memory.limit_in_bytes'], 'memory.max')).toBe(String(MEMORY));
     expect(await inside.cgroup(['pids', 'pids.max'], 'pids.max')).toBe('17');
     const { HostConfig } = await docker.getContainer(spec.name).inspect();
-    expect(HostConfig).toMatchObject({ Memory: MEMORY, MemorySwap: MEMORY, PidsLimit: 17, Privileged: false, AutoRemove: false });
+    expect(HostConfig).toMatchObject({
+      Memory: MEMORY,
+      MemorySwap: MEMORY,
+      PidsLimit: 17,
+      Privileged: false,
+      AutoRemove: false,
+    });
     const quota = HostConfig.NanoCpus ?? 0;
     expect(quota > 0 ? quota / 1e9 : (HostConfig.CpuQuota ?? 0) / (HostConfig.CpuPeriod ?? 1)).toBe(0.5);
   });
 
-  it('gives the environment of the template and of the instance, and not the instance\'s id', async () => {
-    const { spec, inside } = await started({ env: { FROM_TEMPLATE: 'a=b c', BOTH: 'template' } }, { env: { BOTH: 'instance' } });
+  it("gives the environment of the template and of the instance, and not the instance's id", async () => {
+    const { spec, inside } = await started(
+      { env: { FROM_TEMPLATE: 'a=b c', BOTH: 'template' } },
+      { env: { BOTH: 'instance' } },
+    );
     const environment = (await inside.proc('environ')).split('\0');
     expect(environment).toEqual(expect.arrayContaining(['FROM_TEMPLATE=a=b c', 'BOTH=instance']));
     const readable = [await inside.proc('environ'), await inside.proc('mountinfo'), await inside.proc('cgroup')];
@@ -82,7 +95,10 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
     const { engine, socketPath } = subject();
     if (engine === 'docker') expect(HostConfig.LogConfig?.Config).toEqual({ 'max-size': '1m', 'max-file': '1' });
     // Podman tells the size in its own API only.
-    else expect(await libpod(socketPath, 'GET', `/containers/${spec.name}/json`)).toMatchObject({ HostConfig: { LogConfig: { Size: '1MB' } } });
+    else
+      expect(await libpod(socketPath, 'GET', `/containers/${spec.name}/json`)).toMatchObject({
+        HostConfig: { LogConfig: { Size: '1MB' } },
+      });
     // An engine's own shutdown, or a forced removal, waits as long as this says.
     expect((Config as { StopTimeout?: number }).StopTimeout).toBe(0);
     expect((await inside.run('cat', '/proc/net/if_inet6')).trim()).toBe('');
@@ -98,7 +114,10 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
   it('names the image that is missing, when preparing and when starting', async () => {
     const engine = subject().runtime();
     const missing = template({ name: 'shop', image: 'localhost/no-such-image:1' });
-    const failure = { code: 'image_missing', message: expect.stringContaining('localhost/no-such-image:1 (template shop)') as string };
+    const failure = {
+      code: 'image_missing',
+      message: expect.stringContaining('localhost/no-such-image:1 (template shop)') as string,
+    };
     await expect(engine.prepare([missing])).rejects.toMatchObject(failure);
     await expect(engine.start(await newSpec(missing), never)).rejects.toMatchObject(failure);
     expect(await engine.list()).toEqual([]);
@@ -107,7 +126,12 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
   it('leaves the containers of others alone', async () => {
     const { socketPath, image, runtime, deployment } = subject();
     const docker = new Dockerode({ host: '', socketPath });
-    const foreign = await docker.createContainer({ name: `foreign-${deployment}`, Image: image.name, Labels: { other: 'label' }, HostConfig: { NetworkMode: 'none' } });
+    const foreign = await docker.createContainer({
+      name: `foreign-${deployment}`,
+      Image: image.name,
+      Labels: { other: 'label' },
+      HostConfig: { NetworkMode: 'none' },
+    });
     try {
       expect(await runtime().list()).toEqual([]);
     } finally {

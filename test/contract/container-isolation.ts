@@ -52,7 +52,12 @@ export function isolationContract(subject: () => EngineUnderTest): void {
   const raw = async (network: string): Promise<Inside> => {
     const name = `${controlName}-${randomBytes(3).toString('hex')}`;
     const ulimits = ['nofile', 'nproc'].map((limit) => ({ Name: limit, Soft: 1024, Hard: 1024 }));
-    const container = await docker.createContainer({ name, Image: subject().image.name, StopTimeout: 0, HostConfig: { NetworkMode: network, Ulimits: ulimits } });
+    const container = await docker.createContainer({
+      name,
+      Image: subject().image.name,
+      StopTimeout: 0,
+      HostConfig: { NetworkMode: network, Ulimits: ulimits },
+    });
     releases.push(() => container.remove({ force: true, v: true }));
     await container.start();
     return Inside.of(docker, name);
@@ -74,8 +79,13 @@ export function isolationContract(subject: () => EngineUnderTest): void {
 
     engine = subject().runtime(undefined, undefined, [outside.privateAddress]);
     releases.push(async () => expect(await engine.dismantle()).toBe(true));
-    await engine.prepare([template({ image: subject().image.name }), template({ image: subject().image.name, egress: true })]);
-    releases.push(async () => { for (const { name } of await engine.list()) await engine.remove(name); });
+    await engine.prepare([
+      template({ image: subject().image.name }),
+      template({ image: subject().image.name, egress: true }),
+    ]);
+    releases.push(async () => {
+      for (const { name } of await engine.list()) await engine.remove(name);
+    });
     closed = [await member(false), await member(false)];
     open = [await member(true), await member(true)];
   });
@@ -107,20 +117,30 @@ export function isolationContract(subject: () => EngineUnderTest): void {
     const gateway = await control[0].gateway();
     expect(await reached(control[0], [service(gateway), service(outside.hostAddress)])).toEqual([true, true]);
     for (const { inside } of [closed[0], open[0]]) {
-      expect(await reached(inside, [service(await inside.gateway()), service(outside.hostAddress), service(gateway)])).toEqual([false, false, false]);
+      expect(
+        await reached(inside, [service(await inside.gateway()), service(outside.hostAddress), service(gateway)]),
+      ).toEqual([false, false, false]);
     }
   });
 
   it('does not reach the published port of another instance, which the host does', async () => {
     for (const [from, to] of [closed, open]) {
       const addresses = ['127.0.0.1', await from.inside.gateway(), outside.hostAddress];
-      expect(await reached(from.inside, addresses.map((address) => [address, to.spec.hostPort]))).toEqual([false, false, false]);
+      expect(
+        await reached(
+          from.inside,
+          addresses.map((address) => [address, to.spec.hostPort]),
+        ),
+      ).toEqual([false, false, false]);
       await untilReady(to.spec);
     }
   });
 
   it('reaches the outside only when its template says so, and no private address even then', async () => {
-    const places: Place[] = [[outside.address, outside.webPort], [outside.privateAddress, outside.webPort]];
+    const places: Place[] = [
+      [outside.address, outside.webPort],
+      [outside.privateAddress, outside.webPort],
+    ];
     expect(await reached(control[0], places)).toEqual([true, true]);
     expect(await reached(open[0].inside, places)).toEqual([true, false]);
     expect(await reached(closed[0].inside, places)).toEqual([false, false]);
@@ -146,7 +166,8 @@ export function isolationContract(subject: () => EngineUnderTest): void {
     // Without the switch-off that instances get.
     const [one, two] = [await raw(network.name), await raw(network.name)];
     for (const each of [...control, one, two]) await each.forceIpv6();
-    const ask = async (from: Inside, to: Inside): Promise<boolean[]> => reached(from, [service(await from.bridgeLinkLocal()), [await to.linkLocal(), 80]]);
+    const ask = async (from: Inside, to: Inside): Promise<boolean[]> =>
+      reached(from, [service(await from.bridgeLinkLocal()), [await to.linkLocal(), 80]]);
     const usable = { timeoutMs: 20_000 };
     // An address made a moment ago is tentative at first, and a single attempt can run out of its time.
     await eventually(async () => expect(await ask(control[0], control[1])).toEqual([true, true]), usable);
@@ -156,11 +177,17 @@ export function isolationContract(subject: () => EngineUnderTest): void {
   });
 
   it('stays isolated whatever an engine or a firewall accepts in the filter table', async () => {
-    const { closed: { bridge } } = networkPlan(subject().engine, subject().deployment);
+    const {
+      closed: { bridge },
+    } = networkPlan(subject().engine, subject().deployment);
     const rules = ['FORWARD', 'INPUT'].map((chain) => [chain, '-i', bridge, '-j', 'ACCEPT']);
     for (const rule of rules) await iptables('-I', ...rule);
     try {
-      const places: Place[] = [page(closed[1].inside), service(outside.hostAddress), [outside.address, outside.webPort]];
+      const places: Place[] = [
+        page(closed[1].inside),
+        service(outside.hostAddress),
+        [outside.address, outside.webPort],
+      ];
       expect(await reached(closed[0].inside, places)).toEqual([false, false, false]);
     } finally {
       for (const rule of rules) await iptables('-D', ...rule);
@@ -172,7 +199,9 @@ export function isolationContract(subject: () => EngineUnderTest): void {
     const { inside, spec } = closed[0];
     await iptables('-t', 'mangle', '-F', chains.toHost);
     // Polled: on a busy machine a single attempt can run out of its time.
-    await eventually(async () => expect(await reached(inside, [service(outside.hostAddress)])).toEqual([true]), { timeoutMs: 30_000 });
+    await eventually(async () => expect(await reached(inside, [service(outside.hostAddress)])).toEqual([true]), {
+      timeoutMs: 30_000,
+    });
     await engine.prepare([spec.template, open[0].spec.template]);
     expect(await reached(inside, [service(outside.hostAddress)])).toEqual([false]);
   });

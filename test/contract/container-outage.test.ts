@@ -53,10 +53,13 @@ async function fragile({ launch, runtime, image, moreCalls, tidy }: Kind): Promi
     ...(moreCalls === undefined ? {} : { moreCalls: () => moreCalls(socketPath, deployment) }),
     [Symbol.asyncDispose]: async () => {
       // What was asked of a stopped engine may be done late, after it was given up.
-      await eventually(async () => {
-        for (const { name } of await engine.list()) await engine.remove(name);
-        expect(await engine.dismantle()).toBe(true);
-      }, { timeoutMs: 20_000 });
+      await eventually(
+        async () => {
+          for (const { name } of await engine.list()) await engine.remove(name);
+          expect(await engine.dismantle()).toBe(true);
+        },
+        { timeoutMs: 20_000 },
+      );
       await loaded[Symbol.asyncDispose]?.();
       for (const each of launched.reverse()) await each[Symbol.asyncDispose]();
       await tidy?.(dir);
@@ -71,32 +74,55 @@ async function untilContainerdIsGone(dir: string): Promise<void> {
   if (pid > 0) await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 30_000 }).toBe(false);
 }
 
-const options = (socketPath: string, deployment: string) => ({ socketPath, deployment, node: 'node-a', resolvers: ['127.0.0.1'], log: silent });
+const options = (socketPath: string, deployment: string) => ({
+  socketPath,
+  deployment,
+  node: 'node-a',
+  resolvers: ['127.0.0.1'],
+  log: silent,
+});
 
-describe('simulated, in a process of its own', () => outageContract(() => fragile({
-  launch: (dir) => launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') }),
-  runtime: (socketPath, deployment) => new RemoteSimulatedRuntime({ socketPath, deployment, node: 'node-a' }),
-  image: () => Promise.resolve({ name: 'none', port: 80 }),
-})));
+describe('simulated, in a process of its own', () =>
+  outageContract(() =>
+    fragile({
+      launch: (dir) => launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') }),
+      runtime: (socketPath, deployment) => new RemoteSimulatedRuntime({ socketPath, deployment, node: 'node-a' }),
+      image: () => Promise.resolve({ name: 'none', port: 80 }),
+    }),
+  ));
 
-describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => outageContract(() => fragile({
-  launch: (dir) => launchPodman({ socketPath: join(dir, 'podman.sock') }),
-  runtime: (socketPath, deployment) => createPodmanRuntime(options(socketPath, deployment)),
-  image: (socketPath) => loadTinyImage(socketPath),
-  moreCalls: (socketPath, deployment) => {
-    const checkpointing = createPodmanCheckpointing(options(socketPath, deployment));
-    const restored = newSpec(template()).then((spec) => checkpointing.restore(spec, { id: 'none', folder: '/nowhere', fileLocks: false }, new AbortController().signal));
-    return [checkpointing.host(template()), restored];
-  },
-})));
+describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () =>
+  outageContract(() =>
+    fragile({
+      launch: (dir) => launchPodman({ socketPath: join(dir, 'podman.sock') }),
+      runtime: (socketPath, deployment) => createPodmanRuntime(options(socketPath, deployment)),
+      image: (socketPath) => loadTinyImage(socketPath),
+      moreCalls: (socketPath, deployment) => {
+        const checkpointing = createPodmanCheckpointing(options(socketPath, deployment));
+        const restored = newSpec(template()).then((spec) =>
+          checkpointing.restore(
+            spec,
+            { id: 'none', folder: '/nowhere', fileLocks: false },
+            new AbortController().signal,
+          ),
+        );
+        return [checkpointing.host(template()), restored];
+      },
+    }),
+  ),
+);
 
-describe.skipIf(whyWithout('docker') !== undefined)(titleFor('docker'), () => outageContract(() => fragile({
-  launch: async (dir) => {
-    await untilContainerdIsGone(dir);
-    return launchDocker({ dir });
-  },
-  // Each dockerd mounts its folder over itself; one that is killed leaves it so.
-  tidy: (dir) => promisify(execFile)('umount', [join(dir, 'data')]).catch(() => undefined),
-  runtime: (socketPath, deployment) => createDockerRuntime(options(socketPath, deployment)),
-  image: (socketPath) => loadTinyImage(socketPath),
-})));
+describe.skipIf(whyWithout('docker') !== undefined)(titleFor('docker'), () =>
+  outageContract(() =>
+    fragile({
+      launch: async (dir) => {
+        await untilContainerdIsGone(dir);
+        return launchDocker({ dir });
+      },
+      // Each dockerd mounts its folder over itself; one that is killed leaves it so.
+      tidy: (dir) => promisify(execFile)('umount', [join(dir, 'data')]).catch(() => undefined),
+      runtime: (socketPath, deployment) => createDockerRuntime(options(socketPath, deployment)),
+      image: (socketPath) => loadTinyImage(socketPath),
+    }),
+  ),
+);

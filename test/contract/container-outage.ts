@@ -23,13 +23,20 @@ export function outageContract(launch: () => Promise<FragileEngine>): void {
   const calls = async ({ runtime, image, moreCalls }: FragileEngine): Promise<Promise<unknown>[]> => {
     const tiny = template({ image: image.name, port: image.port });
     return [
-      runtime.prepare([tiny]), runtime.list(), runtime.start(await newSpec(tiny), never), runtime.remove('demo-0000000000000000'),
-      runtime.exec('demo-0000000000000000', { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 5_000 }, never), runtime.dismantle(), ...(moreCalls?.() ?? []),
+      runtime.prepare([tiny]),
+      runtime.list(),
+      runtime.start(await newSpec(tiny), never),
+      runtime.remove('demo-0000000000000000'),
+      runtime.exec('demo-0000000000000000', { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 5_000 }, never),
+      runtime.dismantle(),
+      ...(moreCalls?.() ?? []),
     ];
   };
   const allUnavailable = async (engine: FragileEngine): Promise<void> => {
     const outcomes = await Promise.allSettled(await calls(engine));
-    expect(outcomes).toEqual(outcomes.map(() => ({ status: 'rejected', reason: expect.objectContaining(unavailable) as Error })));
+    expect(outcomes).toEqual(
+      outcomes.map(() => ({ status: 'rejected', reason: expect.objectContaining(unavailable) as Error })),
+    );
   };
 
   it('says that it is gone, also to who watches, and finds it again', async () => {

@@ -26,7 +26,8 @@ describe('simulated, in a process of its own', () => {
     await rm(dir, { recursive: true });
   });
 
-  const runtime = (deployment: string, node: string): RemoteSimulatedRuntime => new RemoteSimulatedRuntime({ socketPath: launched.socketPath, deployment, node });
+  const runtime = (deployment: string, node: string): RemoteSimulatedRuntime =>
+    new RemoteSimulatedRuntime({ socketPath: launched.socketPath, deployment, node });
   containerRuntimeContract({
     runtime,
     deployment: 'test',

@@ -27,11 +27,21 @@ const never = new AbortController().signal;
 /** The spec of a new instance on a free port. */
 export async function newSpec(template: Template, overrides: Partial<ContainerSpec> = {}): Promise<ContainerSpec> {
   const instanceId = newInstanceId();
-  return { name: containerName(instanceId, 'test'), instanceId, template, hostPort: await freePort(), env: {}, ...overrides };
+  return {
+    name: containerName(instanceId, 'test'),
+    instanceId,
+    template,
+    hostPort: await freePort(),
+    env: {},
+    ...overrides,
+  };
 }
 
 export async function untilReady({ hostPort, template }: ContainerSpec): Promise<void> {
-  await new HttpProbe().untilOk({ url: `http://127.0.0.1:${hostPort}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs }, never);
+  await new HttpProbe().untilOk(
+    { url: `http://127.0.0.1:${hostPort}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs },
+    never,
+  );
 }
 
 /** What every engine promises. */
@@ -120,7 +130,10 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     const first = await newSpec(template());
     await engine.start(first, never);
     const second = await newSpec(template(), { hostPort: first.hostPort });
-    await expect(engine.start(second, never)).rejects.toMatchObject({ code: 'container_failed', message: expect.stringMatching(/address already in use|port is already allocated/) as string });
+    await expect(engine.start(second, never)).rejects.toMatchObject({
+      code: 'container_failed',
+      message: expect.stringMatching(/address already in use|port is already allocated/) as string,
+    });
     expect((await engine.list()).map(({ name }) => name)).toEqual([first.name]);
     await untilReady(first);
   });
@@ -146,7 +159,8 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
       await engine.start(spec, never);
       specs.set(engine, spec);
     }
-    for (const [engine, spec] of specs) expect(await engine.list()).toEqual([{ name: spec.name, instanceId: spec.instanceId, running: true }]);
+    for (const [engine, spec] of specs)
+      expect(await engine.list()).toEqual([{ name: spec.name, instanceId: spec.instanceId, running: true }]);
   });
 
   it('runs a command in the container it names, and in no other', async () => {
@@ -156,16 +170,28 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     const answers = [];
     for (const spec of specs) {
       await engine.start(spec, never);
-      answers.push(await engine.exec(spec.name, { command: ['/bin/busybox', 'hostname'], env: {}, timeoutMs: 20_000 }, never));
+      answers.push(
+        await engine.exec(spec.name, { command: ['/bin/busybox', 'hostname'], env: {}, timeoutMs: 20_000 }, never),
+      );
     }
-    expect(answers).toEqual(specs.map(({ name }) => ({ exitCode: 0, output: expect.stringContaining(name) as string })));
+    expect(answers).toEqual(
+      specs.map(({ name }) => ({ exitCode: 0, output: expect.stringContaining(name) as string })),
+    );
     const [{ name } = { name: '' }] = specs;
     await engine.remove(name);
-    await expect(engine.exec(name, { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 20_000 }, never)).rejects.toMatchObject({ code: 'container_failed', message: expect.stringContaining(name) as string });
-    await expect(engine.exec(name, { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 20_000 }, AbortSignal.abort(new Error('taken away')))).rejects.toThrow('taken away');
+    await expect(
+      engine.exec(name, { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 20_000 }, never),
+    ).rejects.toMatchObject({ code: 'container_failed', message: expect.stringContaining(name) as string });
+    await expect(
+      engine.exec(
+        name,
+        { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 20_000 },
+        AbortSignal.abort(new Error('taken away')),
+      ),
+    ).rejects.toThrow('taken away');
   });
 
-  it('shows the last lines of what a container wrote, and no other\'s', async () => {
+  it("shows the last lines of what a container wrote, and no other's", async () => {
     const engine = runtime();
     await engine.prepare([template()]);
     const [mine, other] = [await newSpec(template()), await newSpec(template())];
@@ -175,11 +201,18 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     }
     await subject.says(other, 'other');
     for (const text of ['first', 'second', 'third']) await subject.says(mine, text);
-    const endings = async (tail: number): Promise<(string | undefined)[]> => (await engine.logs(mine.name, tail)).trimEnd().split('\n').map((line) => line.split(/[ /]/).at(-1));
+    const endings = async (tail: number): Promise<(string | undefined)[]> =>
+      (await engine.logs(mine.name, tail))
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(/[ /]/).at(-1));
     await expect.poll(() => endings(2), { timeout: 20_000 }).toEqual(['second', 'third']);
     expect((await endings(1_000)).slice(-3)).toEqual(['first', 'second', 'third']);
     await engine.remove(mine.name);
-    await expect(engine.logs(mine.name, 2)).rejects.toMatchObject({ code: 'container_failed', message: expect.stringContaining(mine.name) as string });
+    await expect(engine.logs(mine.name, 2)).rejects.toMatchObject({
+      code: 'container_failed',
+      message: expect.stringContaining(mine.name) as string,
+    });
   });
 
   it('lists what is no instance with the time it is kept until', async () => {
@@ -187,12 +220,16 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     await engine.prepare([template()]);
     const spec = await newSpec(template(), { instanceId: undefined, keepUntilMs: 1_800_000_000_123 });
     await engine.start(spec, never);
-    expect(await engine.list()).toEqual([{ name: spec.name, instanceId: undefined, keepUntilMs: 1_800_000_000_123, running: true }]);
+    expect(await engine.list()).toEqual([
+      { name: spec.name, instanceId: undefined, keepUntilMs: 1_800_000_000_123, running: true },
+    ]);
   });
 
   describe('tells of those that end', () => {
     /** Watches until the test is over; `names` are those told so far. */
-    const watching = (engine: ContainerRuntime): { readonly told: ContainerSummary[]; readonly stop: () => Promise<void> } => {
+    const watching = (
+      engine: ContainerRuntime,
+    ): { readonly told: ContainerSummary[]; readonly stop: () => Promise<void> } => {
       const abort = new AbortController();
       watches.push(abort);
       const told: ContainerSummary[] = [];
@@ -205,7 +242,10 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
         },
       };
     };
-    const started = async (engine: ContainerRuntime, overrides: Partial<ContainerSpec> = {}): Promise<ContainerSpec> => {
+    const started = async (
+      engine: ContainerRuntime,
+      overrides: Partial<ContainerSpec> = {},
+    ): Promise<ContainerSpec> => {
       await engine.prepare([template()]);
       const spec = await newSpec(template(), overrides);
       await engine.start(spec, never);
@@ -216,11 +256,17 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     it('by themselves, or removed by whomever, and of no others', async () => {
       const engine = runtime();
       const others = [runtime(deployment, 'node-b'), runtime(`${deployment}-2`, 'node-a')];
-      const [crashed, removedByForce, removed, alive] = [await started(engine), await started(engine), await started(engine), await started(engine)];
+      const [crashed, removedByForce, removed, alive] = [
+        await started(engine),
+        await started(engine),
+        await started(engine),
+        await started(engine),
+      ];
       const elsewhere = [];
       for (const other of others) elsewhere.push(await started(other));
       const { told, stop } = watching(engine);
-      const tells = (spec: ContainerSpec): Promise<void> => expect.poll(() => told, { timeout: 20_000 }).toContainEqual(asGone(spec));
+      const tells = (spec: ContainerSpec): Promise<void> =>
+        expect.poll(() => told, { timeout: 20_000 }).toContainEqual(asGone(spec));
       for (const { name } of elsewhere) await subject.accidents.crash(name);
       await subject.accidents.crash(crashed.name);
       await tells(crashed);
@@ -230,7 +276,9 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
       await tells(removedByForce);
       await engine.remove(removed.name);
       await tells(removed);
-      expect(new Set(told.map(({ name }) => name))).toEqual(new Set([crashed, removedByForce, removed].map(({ name }) => name)));
+      expect(new Set(told.map(({ name }) => name))).toEqual(
+        new Set([crashed, removedByForce, removed].map(({ name }) => name)),
+      );
       await untilReady(alive);
       await stop();
     });
@@ -240,7 +288,9 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
       const spec = await started(engine, { instanceId: undefined, keepUntilMs: 1_800_000_000_123 });
       const { told, stop } = watching(engine);
       await subject.accidents.crash(spec.name);
-      await expect.poll(() => told, { timeout: 20_000 }).toContainEqual({ ...asGone(spec), keepUntilMs: 1_800_000_000_123 });
+      await expect
+        .poll(() => told, { timeout: 20_000 })
+        .toContainEqual({ ...asGone(spec), keepUntilMs: 1_800_000_000_123 });
       await stop();
     });
 

@@ -14,7 +14,7 @@ import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 import { silent } from '../support/store.ts';
 
-const NOTES = 'CREATE TABLE notes (text VARCHAR(100));\nINSERT INTO notes VALUES (\'welcome\');\n';
+const NOTES = "CREATE TABLE notes (text VARCHAR(100));\nINSERT INTO notes VALUES ('welcome');\n";
 const AWAY = { code: 'database_unavailable', retryable: true } as const;
 const { title, skip } = mariadbSuite('a MariaDB in trouble');
 
@@ -33,8 +33,14 @@ describe.skipIf(skip)(title, () => {
   afterEach(() => server[Symbol.asyncDispose]());
 
   const everyCallFails = async (name: string): Promise<void> => {
-    const calls = [databases.prepare([template]), databases.create(name, template), databases.drop(name), databases.list()];
-    for (const outcome of await Promise.allSettled(calls)) expect(outcome).toMatchObject({ status: 'rejected', reason: AWAY });
+    const calls = [
+      databases.prepare([template]),
+      databases.create(name, template),
+      databases.drop(name),
+      databases.list(),
+    ];
+    for (const outcome of await Promise.allSettled(calls))
+      expect(outcome).toMatchObject({ status: 'rejected', reason: AWAY });
   };
 
   it('says so while the server is hung, and works again after', async () => {
@@ -52,8 +58,15 @@ describe.skipIf(skip)(title, () => {
     await using root = await server.asRoot();
     // Somebody else's lock holds the drop up, until the server hangs.
     await root.query(`LOCK TABLES ${name}.notes WRITE`);
-    const dropping = databases.drop(name).then(() => undefined, (error: unknown) => error);
-    await eventually(async () => expect(await root.query<unknown[]>('SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE \'DROP DATABASE%\'')).toHaveLength(1));
+    const dropping = databases.drop(name).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await eventually(async () =>
+      expect(
+        await root.query<unknown[]>("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'DROP DATABASE%'"),
+      ).toHaveLength(1),
+    );
     server.launched.server.signal('SIGSTOP');
     expect(await dropping).toMatchObject(AWAY);
     server.launched.server.signal('SIGCONT');
@@ -62,11 +75,14 @@ describe.skipIf(skip)(title, () => {
     expect(await databases.list()).toEqual([]);
   });
 
-  it('says what is in the way when somebody else\'s lock keeps a database from going, and drops it later', async () => {
+  it("says what is in the way when somebody else's lock keeps a database from going, and drops it later", async () => {
     const { name } = await databases.create(newName(), template);
     await using root = await server.asRoot();
     await root.query(`LOCK TABLES ${name}.notes WRITE`);
-    await expect(databases.drop(name)).rejects.toMatchObject({ code: 'database_failed', message: expect.stringContaining('Lock wait timeout') as unknown });
+    await expect(databases.drop(name)).rejects.toMatchObject({
+      code: 'database_failed',
+      message: expect.stringContaining('Lock wait timeout') as unknown,
+    });
     await root.query('UNLOCK TABLES');
     await databases.drop(name);
   });
@@ -85,7 +101,10 @@ describe.skipIf(skip)(title, () => {
 
   it('finishes what a killed server left half done', async () => {
     const name = newName();
-    const creating = databases.create(name, template).then(() => undefined, () => undefined);
+    const creating = databases.create(name, template).then(
+      () => undefined,
+      () => undefined,
+    );
     await eventually(async () => expect(await databases.list()).toEqual([name]), { everyMs: 1 });
     server.launched.server.signal('SIGKILL');
     await creating;
@@ -97,42 +116,88 @@ describe.skipIf(skip)(title, () => {
 
   it('tells a wrong password from an absent server, and never shows the password', async () => {
     const { socketPath, user } = server.launched;
-    const wrong = connectMariadb({ socketPath, user, password: 'not-the-one', deployment: 'contract', mountedAt: DATABASE_MOUNT, catalogue: [], tidiesSeeds: true, log: silent });
-    await expect(wrong.list()).rejects.toMatchObject({ code: 'database_failed', message: expect.stringContaining('check DATABASE_USER and DATABASE_PASSWORD') as unknown });
+    const wrong = connectMariadb({
+      socketPath,
+      user,
+      password: 'not-the-one',
+      deployment: 'contract',
+      mountedAt: DATABASE_MOUNT,
+      catalogue: [],
+      tidiesSeeds: true,
+      log: silent,
+    });
+    await expect(wrong.list()).rejects.toMatchObject({
+      code: 'database_failed',
+      message: expect.stringContaining('check DATABASE_USER and DATABASE_PASSWORD') as unknown,
+    });
     await expect(wrong.list()).rejects.not.toThrow('not-the-one');
-    const nowhere = connectMariadb({ socketPath: '/nowhere/mariadb.sock', user, password: 'x', deployment: 'contract', mountedAt: DATABASE_MOUNT, catalogue: [], tidiesSeeds: true, log: silent });
+    const nowhere = connectMariadb({
+      socketPath: '/nowhere/mariadb.sock',
+      user,
+      password: 'x',
+      deployment: 'contract',
+      mountedAt: DATABASE_MOUNT,
+      catalogue: [],
+      tidiesSeeds: true,
+      log: silent,
+    });
     await expect(nowhere.prepare([])).rejects.toMatchObject(AWAY);
   });
 
   it.each([
     ['an account without a password', 'CREATE USER careless@localhost', /'careless'@'localhost' has no password/],
-    ['an anonymous account', 'CREATE USER \'\'@localhost IDENTIFIED BY \'x\'', /lets anybody in/],
+    ['an anonymous account', "CREATE USER ''@localhost IDENTIFIED BY 'x'", /lets anybody in/],
     ['a database for everybody', 'GRANT SELECT ON test.* TO PUBLIC', /every account may use the database test/],
   ])('refuses a server with %s', async (_what, sql, message) => {
     await using root = await server.asRoot();
     await root.query(sql);
-    await expect(databases.prepare([template])).rejects.toMatchObject({ code: 'database_unsafe', retryable: false, message: expect.stringMatching(message) as unknown });
+    await expect(databases.prepare([template])).rejects.toMatchObject({
+      code: 'database_unsafe',
+      retryable: false,
+      message: expect.stringMatching(message) as unknown,
+    });
   });
 
   it('does not mind locked accounts, roles, and accounts of the socket login while that is off', async () => {
     await using root = await server.asRoot();
     await root.query('CREATE USER locked@localhost ACCOUNT LOCK');
     await root.query('CREATE ROLE readers');
-    await root.query(`INSERT INTO mysql.global_priv VALUES ('localhost', 'peer', '{"access":0,"plugin":"mysql_native_password","authentication_string":"invalid","auth_or":[{},{"plugin":"unix_socket"}]}')`);
+    await root.query(
+      `INSERT INTO mysql.global_priv VALUES ('localhost', 'peer', '{"access":0,"plugin":"mysql_native_password","authentication_string":"invalid","auth_or":[{},{"plugin":"unix_socket"}]}')`,
+    );
     await databases.prepare([template]);
   });
 
-  it('refuses a server with the socket login on, as Debian installs it: a container\'s root would be its administrator', async () => {
+  it("refuses a server with the socket login on, as Debian installs it: a container's root would be its administrator", async () => {
     await server.launched[Symbol.asyncDispose]();
     await using unsafe = await startWithSocketLogin(server);
     const { socketPath, user } = server.launched;
     if (process.getuid?.() === 0) await (await createConnection({ socketPath, user: 'root' })).end();
-    await expect(connectMariadb({ socketPath, user, password: unsafe.password, deployment: 'contract', mountedAt: DATABASE_MOUNT, catalogue: [template], tidiesSeeds: true, log: silent }).prepare([template]))
-      .rejects.toMatchObject({ code: 'database_unsafe', message: expect.stringMatching(/'root'@'localhost' is let in without a password by its uid.*unix_socket=OFF/) as unknown });
+    await expect(
+      connectMariadb({
+        socketPath,
+        user,
+        password: unsafe.password,
+        deployment: 'contract',
+        mountedAt: DATABASE_MOUNT,
+        catalogue: [template],
+        tidiesSeeds: true,
+        log: silent,
+      }).prepare([template]),
+    ).rejects.toMatchObject({
+      code: 'database_unsafe',
+      message: expect.stringMatching(
+        /'root'@'localhost' is let in without a password by its uid.*unix_socket=OFF/,
+      ) as unknown,
+    });
   });
 
   it('keeps nothing but the socket in the folder that instances see, and the password to its owner', async () => {
-    const { socketPath, passwordFile, server: { pid } } = server.launched;
+    const {
+      socketPath,
+      passwordFile,
+      server: { pid },
+    } = server.launched;
     expect(await readdir(dirname(socketPath))).toEqual(['mariadb.sock']);
     expect((await stat(passwordFile)).mode & 0o777).toBe(0o600);
     if (process.getuid?.() === 0) expect((await stat(`/proc/${pid ?? 0}`)).uid).not.toBe(0);
@@ -145,7 +210,9 @@ describe.skipIf(skip)(mariadbSuite('a launched MariaDB').title, () => {
     await server.launched[Symbol.asyncDispose]();
     const code = `import { launchMariadb } from ${JSON.stringify(fileURLToPath(new URL('../../src/launcher/mariadb.ts', import.meta.url)))};
       const launched = await launchMariadb({ dir: ${JSON.stringify(server.dir)} }); console.log('pid', launched.server.pid); setInterval(() => {}, 1000);`;
-    const launcher = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const launcher = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     try {
       const [said] = (await once(launcher.stdout, 'data')) as [Buffer];
       const pid = Number(/pid (\d+)/.exec(said.toString())?.[1]);
@@ -163,10 +230,25 @@ async function startWithSocketLogin(server: TestMariadb): Promise<AsyncDisposabl
   const { dir, launched } = server;
   const account = process.getuid?.() === 0 ? ['--user=mysql'] : [];
   const initFile = join(dir, 'socket-login.sql');
-  await writeFile(initFile, `ALTER USER 'root'@'localhost' IDENTIFIED VIA mysql_native_password USING PASSWORD('${launched.password}') OR unix_socket;\n`, { mode: 0o644 });
+  await writeFile(
+    initFile,
+    `ALTER USER 'root'@'localhost' IDENTIFIED VIA mysql_native_password USING PASSWORD('${launched.password}') OR unix_socket;\n`,
+    { mode: 0o644 },
+  );
   const child = await ChildServer.start({
-    name: 'MariaDB', command: 'mariadbd', saysUp: 'ready for connections',
-    args: ['--no-defaults', ...account, `--datadir=${join(dir, 'data')}`, `--socket=${launched.socketPath}`, `--pid-file=${join(dir, 'own', 'unsafe.pid')}`, '--skip-networking', '--innodb-use-native-aio=0', `--init-file=${initFile}`],
+    name: 'MariaDB',
+    command: 'mariadbd',
+    saysUp: 'ready for connections',
+    args: [
+      '--no-defaults',
+      ...account,
+      `--datadir=${join(dir, 'data')}`,
+      `--socket=${launched.socketPath}`,
+      `--pid-file=${join(dir, 'own', 'unsafe.pid')}`,
+      '--skip-networking',
+      '--innodb-use-native-aio=0',
+      `--init-file=${initFile}`,
+    ],
   });
   return { password: launched.password, [Symbol.asyncDispose]: () => child.stop() };
 }

@@ -4,14 +4,16 @@ import type { Template } from '../../src/domain/template.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/ports.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 
-const NOTES = 'CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100) NOT NULL);\nINSERT INTO notes (text) VALUES (\'welcome\');\n';
+const NOTES =
+  "CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100) NOT NULL);\nINSERT INTO notes (text) VALUES ('welcome');\n";
 const { title, skip } = mariadbSuite('databases on MariaDB');
 
 describe.skipIf(skip)(title, () => {
   let server: TestMariadb;
   let template: Template;
   const deployments = ['contract', 'contract-b'] as const;
-  const databases = (deployment: (typeof deployments)[number] = 'contract'): Databases => server.databases({ deployment, catalogue: [template] });
+  const databases = (deployment: (typeof deployments)[number] = 'contract'): Databases =>
+    server.databases({ deployment, catalogue: [template] });
 
   beforeAll(async () => {
     server = await startMariadb();
@@ -19,11 +21,13 @@ describe.skipIf(skip)(title, () => {
     await databases().prepare([template]);
   });
   afterEach(async () => {
-    for (const deployment of deployments) for (const name of await databases(deployment).list()) await databases(deployment).drop(name);
+    for (const deployment of deployments)
+      for (const name of await databases(deployment).list()) await databases(deployment).drop(name);
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  const created = async (of: Databases = databases()): Promise<DatabaseCredentials> => of.create(of.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }), template);
+  const created = async (of: Databases = databases()): Promise<DatabaseCredentials> =>
+    of.create(of.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }), template);
   const rows = async (credentials: DatabaseCredentials, sql: string): Promise<unknown> => {
     await using connection = await server.as(credentials);
     return await connection.query(sql);
@@ -38,24 +42,40 @@ describe.skipIf(skip)(title, () => {
     expect(credentials).toMatchObject({ socket: '/run/try-it-now/database/mariadb.sock', user: credentials.name });
     expect(credentials.password.length).toBeGreaterThanOrEqual(22);
     expect(await rows(credentials, 'SELECT id, text FROM notes')).toMatchObject([{ id: 1, text: 'welcome' }]);
-    await rows(credentials, 'INSERT INTO notes (text) VALUES (\'mine\')');
+    await rows(credentials, "INSERT INTO notes (text) VALUES ('mine')");
     await rows(credentials, 'CREATE TABLE more (a INT)');
-    expect(await rows(credentials, 'SELECT text FROM notes ORDER BY id')).toMatchObject([{ text: 'welcome' }, { text: 'mine' }]);
+    expect(await rows(credentials, 'SELECT text FROM notes ORDER BY id')).toMatchObject([
+      { text: 'welcome' },
+      { text: 'mine' },
+    ]);
   });
 
   it('keeps what one instance wrote from the other', async () => {
     const [one, other] = [await created(), await created()];
-    await rows(one, 'INSERT INTO notes (text) VALUES (\'secret\')');
+    await rows(one, "INSERT INTO notes (text) VALUES ('secret')");
     expect(await rows(other, 'SELECT text FROM notes')).toMatchObject([{ text: 'welcome' }]);
     expect(one.password).not.toBe(other.password);
   });
 
-  it('shows an instance its own database and nobody else\'s, not even as wildcards in its rights', async () => {
+  it("shows an instance its own database and nobody else's, not even as wildcards in its rights", async () => {
     const [one, other] = [await created(), await created()];
     expect(await rows(one, 'SHOW DATABASES')).toEqual(expect.arrayContaining([{ Database: one.name }]));
-    expect(((await rows(one, 'SHOW DATABASES')) as { Database: string }[]).map((row) => row.Database).sort()).toEqual(['information_schema', one.name].sort());
-    expect(await rows(one, 'SELECT DISTINCT table_schema AS s FROM information_schema.tables WHERE table_schema NOT IN (\'information_schema\', \'performance_schema\')')).toEqual([{ s: one.name }]);
-    for (const sql of [`SELECT * FROM ${other.name}.notes`, `DROP DATABASE ${other.name}`, 'SELECT * FROM mysql.global_priv', 'SELECT * FROM mysql.user', `CREATE DATABASE ${one.name.replaceAll('_', 'x')}`]) {
+    expect(((await rows(one, 'SHOW DATABASES')) as { Database: string }[]).map((row) => row.Database).sort()).toEqual(
+      ['information_schema', one.name].sort(),
+    );
+    expect(
+      await rows(
+        one,
+        "SELECT DISTINCT table_schema AS s FROM information_schema.tables WHERE table_schema NOT IN ('information_schema', 'performance_schema')",
+      ),
+    ).toEqual([{ s: one.name }]);
+    for (const sql of [
+      `SELECT * FROM ${other.name}.notes`,
+      `DROP DATABASE ${other.name}`,
+      'SELECT * FROM mysql.global_priv',
+      'SELECT * FROM mysql.user',
+      `CREATE DATABASE ${one.name.replaceAll('_', 'x')}`,
+    ]) {
       await expect(rows(one, sql), sql).rejects.toMatchObject({ sqlState: '42000' });
     }
   });
@@ -65,11 +85,23 @@ describe.skipIf(skip)(title, () => {
     await using neighbour = await server.as(await created());
     expect(await rows(one, 'SHOW PROCESSLIST')).toHaveLength(1);
     const forbidden = [
-      'SELECT \'x\' INTO OUTFILE \'/tmp/tin-must-not-be\'', 'SET GLOBAL max_connections = 5', 'CREATE USER somebody@localhost', `GRANT SELECT ON ${one.name}.* TO root@localhost`, `KILL ${neighbour.threadId ?? 0}`,
-      'SHUTDOWN', 'INSTALL SONAME \'auth_ed25519\'', 'SET PASSWORD FOR root@localhost = PASSWORD(\'x\')', 'FLUSH PRIVILEGES', 'CHANGE MASTER TO MASTER_HOST=\'x\'', 'SELECT * FROM information_schema.INNODB_TRX',
+      "SELECT 'x' INTO OUTFILE '/tmp/tin-must-not-be'",
+      'SET GLOBAL max_connections = 5',
+      'CREATE USER somebody@localhost',
+      `GRANT SELECT ON ${one.name}.* TO root@localhost`,
+      `KILL ${neighbour.threadId ?? 0}`,
+      'SHUTDOWN',
+      "INSTALL SONAME 'auth_ed25519'",
+      "SET PASSWORD FOR root@localhost = PASSWORD('x')",
+      'FLUSH PRIVILEGES',
+      "CHANGE MASTER TO MASTER_HOST='x'",
+      'SELECT * FROM information_schema.INNODB_TRX',
     ];
-    for (const sql of forbidden) await expect(rows(one, sql), sql).rejects.toMatchObject({ sqlState: expect.stringMatching(/^(42000|28000|HY000)$/) as unknown });
-    expect(await rows(one, 'SELECT LOAD_FILE(\'/etc/passwd\') AS file')).toEqual([{ file: null }]);
+    for (const sql of forbidden)
+      await expect(rows(one, sql), sql).rejects.toMatchObject({
+        sqlState: expect.stringMatching(/^(42000|28000|HY000)$/) as unknown,
+      });
+    expect(await rows(one, "SELECT LOAD_FILE('/etc/passwd') AS file")).toEqual([{ file: null }]);
     expect(await rows(one, 'SELECT @@max_user_connections AS most')).toEqual([{ most: 20 }]);
   });
 
@@ -89,7 +121,7 @@ describe.skipIf(skip)(title, () => {
 
   it('replaces what bears the name, with a new password', async () => {
     const first = await created();
-    await rows(first, 'INSERT INTO notes (text) VALUES (\'old\')');
+    await rows(first, "INSERT INTO notes (text) VALUES ('old')");
     const second = await databases().create(first.name, template);
     expect(await rows(second, 'SELECT text FROM notes')).toMatchObject([{ text: 'welcome' }]);
     await expect(server.as(first)).rejects.toMatchObject({ errno: 1045 });
@@ -101,12 +133,19 @@ describe.skipIf(skip)(title, () => {
     await using busy = await server.as(one);
     await idle.query('START TRANSACTION');
     await idle.query('SELECT * FROM notes');
-    const working = busy.query('SELECT SLEEP(50)').then(() => 'ended by itself', () => 'cut off');
+    const working = busy.query('SELECT SLEEP(50)').then(
+      () => 'ended by itself',
+      () => 'cut off',
+    );
     await databases().drop(one.name);
     expect(await working).toBe('cut off');
     await expect(idle.query('SELECT 1')).rejects.toThrow();
     expect(await rootSees(`SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = '${one.name}'`)).toEqual([]);
-    expect(await rootSees(`SELECT 1 FROM mysql.global_priv WHERE User = '${one.name}' UNION ALL SELECT 1 FROM mysql.db WHERE User = '${one.name}' UNION ALL SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '${one.name}'`)).toEqual([]);
+    expect(
+      await rootSees(
+        `SELECT 1 FROM mysql.global_priv WHERE User = '${one.name}' UNION ALL SELECT 1 FROM mysql.db WHERE User = '${one.name}' UNION ALL SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '${one.name}'`,
+      ),
+    ).toEqual([]);
     await databases().drop(one.name);
   });
 
@@ -146,7 +185,7 @@ describe.skipIf(skip)(title, () => {
     await Promise.all(made.map(({ name }) => databases().drop(name)));
   });
 
-  it('takes two attempts at the same name one after the other: the last one\'s password holds', async () => {
+  it("takes two attempts at the same name one after the other: the last one's password holds", async () => {
     const name = databases().nameFor({ instanceId: newInstanceId(), attempt: newAttempt() });
     const made = await Promise.all([databases().create(name, template), databases().create(name, template)]);
     const open = await Promise.allSettled(made.map((credentials) => rows(credentials, 'SELECT text FROM notes')));

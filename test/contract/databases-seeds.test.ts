@@ -5,7 +5,8 @@ import type { Template } from '../../src/domain/template.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/ports.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 
-const PLAIN = 'CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100));\nINSERT INTO notes (text) VALUES (\'first\');\n';
+const PLAIN =
+  "CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100));\nINSERT INTO notes (text) VALUES ('first');\n";
 
 /** What a naive copy of tables and rows would lose or stumble over. */
 const DIFFICULT = `
@@ -50,7 +51,11 @@ describe.skipIf(skip)(title, () => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  const created = async (template: Template, databases = server.databases({ catalogue: [template] })): Promise<DatabaseCredentials> => databases.create(databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }), template);
+  const created = async (
+    template: Template,
+    databases = server.databases({ catalogue: [template] }),
+  ): Promise<DatabaseCredentials> =>
+    databases.create(databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }), template);
   const rows = async (credentials: DatabaseCredentials, sql: string): Promise<unknown> => {
     await using connection = await server.as(credentials);
     return await connection.query(sql);
@@ -60,7 +65,14 @@ describe.skipIf(skip)(title, () => {
     return await root.query<Record<string, unknown>[]>(sql);
   };
   /** Databases and users of seeds. */
-  const seeds = async (): Promise<string[]> => (await rootSees('SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA UNION ALL SELECT User FROM mysql.global_priv')).map(({ name }) => String(name)).filter((name) => name.includes('_s_'));
+  const seeds = async (): Promise<string[]> =>
+    (
+      await rootSees(
+        'SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA UNION ALL SELECT User FROM mysql.global_priv',
+      )
+    )
+      .map(({ name }) => String(name))
+      .filter((name) => name.includes('_s_'));
   const prepared = async (sql: string): Promise<Template> => {
     const template = await server.templateOf(sql);
     await server.databases({ catalogue: [template] }).prepare([template]);
@@ -71,7 +83,9 @@ describe.skipIf(skip)(title, () => {
     const template = await prepared(DIFFICULT);
     const { name } = await created(template);
     const [seed] = await seeds();
-    const tables = (await rootSees(`SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = '${seed ?? ''}'`)).map((row) => `\`${String(row['name']).replaceAll('`', '``')}\``);
+    const tables = (
+      await rootSees(`SELECT TABLE_NAME AS name FROM information_schema.TABLES WHERE TABLE_SCHEMA = '${seed ?? ''}'`)
+    ).map((row) => `\`${String(row['name']).replaceAll('`', '``')}\``);
     expect(tables).toHaveLength(8);
     for (const table of tables) {
       const shown = async (database: string): Promise<unknown> => {
@@ -81,9 +95,17 @@ describe.skipIf(skip)(title, () => {
       };
       expect(await shown(name), table).toEqual(await shown(seed ?? ''));
     }
-    expect(await rootSees(`SELECT DEFAULT_COLLATION_NAME AS c FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '${name}'`)).toEqual([{ c: 'latin1_german1_ci' }]);
-    expect(await rootSees(`SELECT hidden, whole, half FROM ${name}.\`odd \`\`name; --\``)).toEqual([{ hidden: 9, whole: 14, half: 4 }]);
-    expect(await rootSees(`SELECT CAST(d AS CHAR) AS d, s, HEX(b) AS b FROM ${name}.kinds`)).toEqual([{ d: '0000-00-00 00:00:00', s: 'it\'s \\ 🦀 -- not a comment', b: '00FF5C27' }]);
+    expect(
+      await rootSees(
+        `SELECT DEFAULT_COLLATION_NAME AS c FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '${name}'`,
+      ),
+    ).toEqual([{ c: 'latin1_german1_ci' }]);
+    expect(await rootSees(`SELECT hidden, whole, half FROM ${name}.\`odd \`\`name; --\``)).toEqual([
+      { hidden: 9, whole: 14, half: 4 },
+    ]);
+    expect(await rootSees(`SELECT CAST(d AS CHAR) AS d, s, HEX(b) AS b FROM ${name}.kinds`)).toEqual([
+      { d: '0000-00-00 00:00:00', s: "it's \\ 🦀 -- not a comment", b: '00FF5C27' },
+    ]);
   });
 
   it('keeps foreign keys and the next number of the seed working in the copy', async () => {
@@ -95,27 +117,46 @@ describe.skipIf(skip)(title, () => {
     expect(await rows(credentials, 'SELECT id FROM a_child')).toEqual([{ id: 1 }]);
   });
 
-  it('runs a seed with triggers, routines, views and sequences again, as the instance\'s own user', async () => {
+  it("runs a seed with triggers, routines, views and sequences again, as the instance's own user", async () => {
     const credentials = await created(await prepared(WITH_PROGRAMS));
-    await rows(credentials, 'UPDATE notes SET text = \'changed\'');
+    await rows(credentials, "UPDATE notes SET text = 'changed'");
     expect(await rows(credentials, 'SELECT text, changes FROM notes')).toEqual([{ text: 'changed', changes: 1 }]);
     expect(await rows(credentials, 'SELECT * FROM texts')).toEqual([{ text: 'changed' }]);
     expect(await rows(credentials, 'SELECT NEXT VALUE FOR numbers AS n')).toEqual([{ n: 40 }]);
     expect(await rows(credentials, 'CALL twice(4)')).toMatchObject([[{ doubled: 8 }], {}]);
-    expect(await rootSees(`SELECT DISTINCT DEFINER AS d FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '${credentials.name}'`)).toEqual([{ d: `${credentials.user}@localhost` }]);
+    expect(
+      await rootSees(
+        `SELECT DISTINCT DEFINER AS d FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '${credentials.name}'`,
+      ),
+    ).toEqual([{ d: `${credentials.user}@localhost` }]);
   });
 
   it.each([
     ['wrong SQL', 'CREATE TABLE fine (a INT);\n\nCREATE TABLE bad (a NOTATYPE);\n', /at line 3.*NOTATYPE/s],
-    ['one that goes for another database', 'CREATE TABLE fine (a INT);\nCREATE TABLE mysql.mine (a INT);\n', /at line 2.*denied/s],
-    ['one that makes its own database', 'CREATE DATABASE shop;\nUSE shop;\nCREATE TABLE a (a INT);\n', /at line 1.*denied/s],
-    ['one that wants the definer to be somebody else', 'CREATE TABLE a (a INT);\nCREATE DEFINER=root@localhost VIEW v AS SELECT * FROM a;\n', /at line 2.*SET USER/s],
+    [
+      'one that goes for another database',
+      'CREATE TABLE fine (a INT);\nCREATE TABLE mysql.mine (a INT);\n',
+      /at line 2.*denied/s,
+    ],
+    [
+      'one that makes its own database',
+      'CREATE DATABASE shop;\nUSE shop;\nCREATE TABLE a (a INT);\n',
+      /at line 1.*denied/s,
+    ],
+    [
+      'one that wants the definer to be somebody else',
+      'CREATE TABLE a (a INT);\nCREATE DEFINER=root@localhost VIEW v AS SELECT * FROM a;\n',
+      /at line 2.*SET USER/s,
+    ],
     ['one that would run a program', 'CREATE TABLE a (a INT);\n\\! touch /tmp/tin-must-not-be\n', /at line 2/],
     ['one without tables', '-- nothing\n', /makes no table/],
   ])('refuses a seed: %s; and leaves nothing of it', async (_what, sql, message) => {
     const template = await server.templateOf(sql);
     const failure = server.databases({ catalogue: [template] }).prepare([template]);
-    await expect(failure).rejects.toMatchObject({ code: 'database_failed', message: expect.stringMatching(message) as unknown });
+    await expect(failure).rejects.toMatchObject({
+      code: 'database_failed',
+      message: expect.stringMatching(message) as unknown,
+    });
     await expect(failure).rejects.toThrow(template.database?.seedFile);
     expect(await seeds()).toEqual([]);
   });
@@ -125,7 +166,9 @@ describe.skipIf(skip)(title, () => {
     await appendFile(template.database?.seedFile ?? '', 'DROP TABLE notes;');
     await expect(server.databases({ catalogue: [template] }).prepare([template])).rejects.toThrow('was changed after');
     const missing = { ...template, database: { seedFile: '/nowhere/seed.sql', seedDigest: '0123456789abcdef' } };
-    await expect(server.databases({ catalogue: [missing] }).prepare([missing])).rejects.toThrow('/nowhere/seed.sql cannot be read');
+    await expect(server.databases({ catalogue: [missing] }).prepare([missing])).rejects.toThrow(
+      '/nowhere/seed.sql cannot be read',
+    );
   });
 
   it('loads a changed seed beside the old one, which goes once no template uses it', async () => {
@@ -155,10 +198,14 @@ describe.skipIf(skip)(title, () => {
 
   it('loads a seed once, however many ask at the same time, also from two programs', async () => {
     const template = await server.templateOf(PLAIN);
-    const programs: Databases[] = [server.databases({ catalogue: [template] }), server.databases({ catalogue: [template] })];
+    const programs: Databases[] = [
+      server.databases({ catalogue: [template] }),
+      server.databases({ catalogue: [template] }),
+    ];
     await Promise.all([...programs, ...programs].map((each) => each.prepare([template])));
     expect(await seeds()).toHaveLength(1);
-    for (const each of programs) expect(await rows(await created(template, each), 'SELECT text FROM notes')).toEqual([{ text: 'first' }]);
+    for (const each of programs)
+      expect(await rows(await created(template, each), 'SELECT text FROM notes')).toEqual([{ text: 'first' }]);
   });
 
   it('loads a seed again that somebody dropped, at the next try', async () => {

@@ -32,7 +32,11 @@ async function stats({ api }: Stack): Promise<Record<string, number>> {
 }
 
 /** What the whole system is for, the same on every engine: a click, an app of one's own, and nothing left of it afterwards. */
-export function mainJobSuite(engine: { readonly options: () => StackOptions; readonly template: () => Template; readonly survivesRestart: boolean }): void {
+export function mainJobSuite(engine: {
+  readonly options: () => StackOptions;
+  readonly template: () => Template;
+  readonly survivesRestart: boolean;
+}): void {
   it('hands two visitors two containers, extends one, ends both, and fills the pool again', async () => {
     const template = engine.template();
     await using stack = await startStack({ ...engine.options(), templates: [template] });
@@ -45,14 +49,22 @@ export function mainJobSuite(engine: { readonly options: () => StackOptions; rea
     const ids = async () => (await stack.app.runtime.list()).map(({ instanceId }) => instanceId);
     expect(await ids()).toEqual(expect.arrayContaining([first.id, second.id]));
 
-    const extended = await fetch(`${stack.api}/api/v1/demo/${first.id}/extend`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"minutes":1}' });
+    const extended = await fetch(`${stack.api}/api/v1/demo/${first.id}/extend`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"minutes":1}',
+    });
     expect(Date.parse(((await extended.json()) as Acquired).expires_at)).toBe(Date.parse(first.expires_at) + 60_000);
 
-    for (const { id } of [first, second]) expect((await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' })).status).toBe(204);
+    for (const { id } of [first, second])
+      expect((await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' })).status).toBe(204);
     await eventually(async () => expect(await ids()).not.toEqual(expect.arrayContaining([first.id])), PATIENT);
     await eventually(async () => expect(await ids()).not.toEqual(expect.arrayContaining([second.id])), PATIENT);
     await eventually(async () => expect(await open(stack, first.url)).toBe(404));
-    await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target, assigned: 0, warming: 0 }), PATIENT);
+    await eventually(
+      async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target, assigned: 0, warming: 0 }),
+      PATIENT,
+    );
   });
 
   // Simulated containers end with the server, so there is nothing for its visitors to keep.
@@ -63,7 +75,8 @@ export function mainJobSuite(engine: { readonly options: () => StackOptions; rea
     await using stack = await startStack({ ...engine.options(), templates: [template] });
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target }), PATIENT);
     const [kept, lost] = [await acquire(stack), await acquire(stack)];
-    const containerOf = async (id: string) => (await stack.app.runtime.list()).find(({ instanceId }) => instanceId === id)?.name ?? '';
+    const containerOf = async (id: string) =>
+      (await stack.app.runtime.list()).find(({ instanceId }) => instanceId === id)?.name ?? '';
     const [keptContainer, lostContainer] = [await containerOf(kept.id), await containerOf(lost.id)];
 
     await stack.restart(async () => {
@@ -72,8 +85,14 @@ export function mainJobSuite(engine: { readonly options: () => StackOptions; rea
     });
     expect(await open(stack, kept.url)).toBe(200);
     expect(await containerOf(kept.id)).toBe(keptContainer);
-    await eventually(async () => expect((await fetch(`${stack.api}/api/v1/demo/${lost.id}`)).status).toBe(404), PATIENT);
-    await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target, assigned: 1 }), PATIENT);
+    await eventually(
+      async () => expect((await fetch(`${stack.api}/api/v1/demo/${lost.id}`)).status).toBe(404),
+      PATIENT,
+    );
+    await eventually(
+      async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target, assigned: 1 }),
+      PATIENT,
+    );
   });
 
   it('replaces the stock of an older template version', async () => {
@@ -82,7 +101,9 @@ export function mainJobSuite(engine: { readonly options: () => StackOptions; rea
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target }), PATIENT);
     await stack.restart(undefined, [{ ...template, env: { RELEASE: 'new' } }]);
     await eventually(async () => {
-      expect(await (await fetch(`${stack.api}/metrics`)).text()).toContain(`try_it_now_releases_total{template="${template.name}",reason="outdated"} 3`);
+      expect(await (await fetch(`${stack.api}/metrics`)).text()).toContain(
+        `try_it_now_releases_total{template="${template.name}",reason="outdated"} 3`,
+      );
       expect(await stats(stack)).toMatchObject({ ready: template.pool.target, warming: 0, leaving: 0 });
     }, PATIENT);
   });

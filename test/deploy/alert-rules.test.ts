@@ -16,12 +16,21 @@ interface Rule {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-const { groups } = parse(readFileSync(`${FOLDER}/rules/try-it-now.yaml`, 'utf8')) as { readonly groups: readonly { readonly rules: readonly Rule[] }[] };
-const rules = groups.flatMap((group) => group.rules).map((rule): [string, Rule] => [`${rule.alert}, ${rule.labels['severity'] ?? ''}`, rule]);
+const { groups } = parse(readFileSync(`${FOLDER}/rules/try-it-now.yaml`, 'utf8')) as {
+  readonly groups: readonly { readonly rules: readonly Rule[] }[];
+};
+const rules = groups
+  .flatMap((group) => group.rules)
+  .map((rule): [string, Rule] => [`${rule.alert}, ${rule.labels['severity'] ?? ''}`, rule]);
 
 /** As GitHub makes them of headings. */
 function anchorsOf(page: string): string[] {
-  return [...readFileSync(page, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-'));
+  return [...readFileSync(page, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 describe('the alerts', () => {
@@ -44,12 +53,17 @@ describe('the alerts', () => {
 });
 
 const promtool = findProgram('promtool');
-if (promtool === undefined) process.stdout.write('Skipped: the alerts in promtool, which is not installed (Debian package prometheus).\n');
+if (promtool === undefined)
+  process.stdout.write('Skipped: the alerts in promtool, which is not installed (Debian package prometheus).\n');
 
 describe.skipIf(promtool === undefined)('promtool', () => {
   it.each([
     ['takes the rules, and the settings that name them', FOLDER, ['check', 'config', 'prometheus.yml']],
-    ['sees each alert fire beyond its threshold and quiet before', `${FOLDER}/rules`, ['test', 'rules', 'try-it-now.test.yaml']],
+    [
+      'sees each alert fire beyond its threshold and quiet before',
+      `${FOLDER}/rules`,
+      ['test', 'rules', 'try-it-now.test.yaml'],
+    ],
   ])('%s', (_what, cwd, args) => {
     const { status, stdout, stderr } = spawnSync(promtool ?? '', args, { cwd, encoding: 'utf8' });
     expect(status, stdout + stderr).toBe(0);

@@ -21,7 +21,11 @@ function withDefaults(text: string): string {
 }
 
 async function services(): Promise<Readonly<Record<string, Service>>> {
-  return (parse(withDefaults(await readFile(join(COMPOSE, 'compose.yaml'), 'utf8')), { merge: true }) as { readonly services: Readonly<Record<string, Service>> }).services;
+  return (
+    parse(withDefaults(await readFile(join(COMPOSE, 'compose.yaml'), 'utf8')), { merge: true }) as {
+      readonly services: Readonly<Record<string, Service>>;
+    }
+  ).services;
 }
 
 describe('the compose file', () => {
@@ -30,15 +34,24 @@ describe('the compose file', () => {
     for (const name of ['server', 'discovery']) {
       const service = all[name];
       const { OPERATOR_KEYS_FILE: keysFile, OPERATOR_KEY_FILE: keyFile, ...environment } = service?.environment ?? {};
-      expect([keysFile, keyFile].filter((file) => file !== undefined && !service?.volumes?.some((volume) => volume.includes(`:${String(file)}:ro`)))).toEqual([]);
-      expect(() => loadConfig(Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, String(value)])))).not.toThrow();
+      expect(
+        [keysFile, keyFile].filter(
+          (file) => file !== undefined && !service?.volumes?.some((volume) => volume.includes(`:${String(file)}:ro`)),
+        ),
+      ).toEqual([]);
+      expect(() =>
+        loadConfig(Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, String(value)]))),
+      ).not.toThrow();
       expect(service?.cap_drop).toEqual(['ALL']);
     }
     expect(Object.values(all).filter(({ privileged }) => privileged === true)).toEqual([]);
   });
 
   it('mounts files that are there', async () => {
-    const mounted = Object.values(await services()).flatMap(({ volumes }) => volumes ?? []).map((volume) => volume.split(':')[0] ?? '').filter((path) => path.startsWith('.') && !path.startsWith('./secrets/'));
+    const mounted = Object.values(await services())
+      .flatMap(({ volumes }) => volumes ?? [])
+      .map((volume) => volume.split(':')[0] ?? '')
+      .filter((path) => path.startsWith('.') && !path.startsWith('./secrets/'));
     expect(mounted.length).toBeGreaterThan(2);
     for (const path of mounted) expect((await readFile(join(COMPOSE, path), 'utf8')).length).toBeGreaterThan(0);
   });

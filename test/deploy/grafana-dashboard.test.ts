@@ -20,31 +20,54 @@ describe('the dashboard', () => {
     expect(schemaVersion).toBeGreaterThanOrEqual(39);
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     expect(panels.filter(({ gridPos: { x, w } }) => x + w > 24)).toEqual([]);
-    expect(panels.flatMap((panel, at) => panels.slice(at + 1).filter((other) => overlap(panel, other)).map(({ title }) => [panel.title, title]))).toEqual([]);
+    expect(
+      panels.flatMap((panel, at) =>
+        panels
+          .slice(at + 1)
+          .filter((other) => overlap(panel, other))
+          .map(({ title }) => [panel.title, title]),
+      ),
+    ).toEqual([]);
     for (const { title } of panels.filter(({ type }) => type === 'row')) expect(title).toMatch(/\?$/);
   });
 
-  it.each(named)('%s: asks the chosen source for what there is, with a unit and legends', (_title, { targets = [], fieldConfig }) => {
-    expect(targets.length).toBeGreaterThan(0);
-    expect(fieldConfig?.defaults.unit).toMatch(/./);
-    for (const { expr, legendFormat, datasource } of targets) {
-      expect(datasource.uid).toBe('${datasource}');
-      expect(legendFormat).toMatch(/./);
-      expect(undocumentedMetrics(expr)).toEqual([]);
-      expect(asked(expr, '15s')).not.toContain('$');
-    }
-  });
+  it.each(named)(
+    '%s: asks the chosen source for what there is, with a unit and legends',
+    (_title, { targets = [], fieldConfig }) => {
+      expect(targets.length).toBeGreaterThan(0);
+      expect(fieldConfig?.defaults.unit).toMatch(/./);
+      for (const { expr, legendFormat, datasource } of targets) {
+        expect(datasource.uid).toBe('${datasource}');
+        expect(legendFormat).toMatch(/./);
+        expect(undocumentedMetrics(expr)).toEqual([]);
+        expect(asked(expr, '15s')).not.toContain('$');
+      }
+    },
+  );
 
   it('lets one choose the source, the deployment and the template', () => {
-    expect(templating.list.map(({ name, type }) => [name, type])).toEqual([['datasource', 'datasource'], ['job', 'query'], ['template', 'query']]);
+    expect(templating.list.map(({ name, type }) => [name, type])).toEqual([
+      ['datasource', 'datasource'],
+      ['job', 'query'],
+      ['template', 'query'],
+    ]);
   });
 
-  it.each(named.filter(([, { fieldConfig }]) => fieldConfig?.defaults.custom?.thresholdsStyle.mode === 'dashed'))('%s: draws its lines where the alerts are', (_title, { targets = [], fieldConfig }) => {
-    const asks = metricsOf(targets.map(({ expr }) => expr).join(' '));
-    const drawn = (fieldConfig?.defaults.thresholds.steps ?? []).flatMap(({ value }) => (value === null ? [] : [value]));
-    const alerts = rules.split('- alert:').filter((rule) => metricsOf(rule.split('for:')[0] ?? '').some((metric) => asks.includes(metric)));
-    const limits = alerts.flatMap((rule) => [...(rule.split('for:')[0] ?? '').matchAll(/(?:[<>]|==) ([\d.e]+)/g)].map(([, limit]) => Number(limit)));
-    expect(drawn.length).toBeGreaterThan(0);
-    expect(limits).toEqual(expect.arrayContaining(drawn));
-  });
+  it.each(named.filter(([, { fieldConfig }]) => fieldConfig?.defaults.custom?.thresholdsStyle.mode === 'dashed'))(
+    '%s: draws its lines where the alerts are',
+    (_title, { targets = [], fieldConfig }) => {
+      const asks = metricsOf(targets.map(({ expr }) => expr).join(' '));
+      const drawn = (fieldConfig?.defaults.thresholds.steps ?? []).flatMap(({ value }) =>
+        value === null ? [] : [value],
+      );
+      const alerts = rules
+        .split('- alert:')
+        .filter((rule) => metricsOf(rule.split('for:')[0] ?? '').some((metric) => asks.includes(metric)));
+      const limits = alerts.flatMap((rule) =>
+        [...(rule.split('for:')[0] ?? '').matchAll(/(?:[<>]|==) ([\d.e]+)/g)].map(([, limit]) => Number(limit)),
+      );
+      expect(drawn.length).toBeGreaterThan(0);
+      expect(limits).toEqual(expect.arrayContaining(drawn));
+    },
+  );
 });

@@ -22,8 +22,13 @@ beforeEach(async () => {
 afterEach(() => releasers.releaseAll(silent));
 
 /** As make runs it; make itself would look whether to build, while other tests run what is built. */
-async function script(name: 'install' | 'uninstall', env: Record<string, string> = {}, from = join(ROOT, 'scripts')): Promise<string> {
-  return (await run(join(from, `${name}.sh`), [], { env: { PATH: process.env['PATH'], DESTDIR: dest, ...env } })).stdout;
+async function script(
+  name: 'install' | 'uninstall',
+  env: Record<string, string> = {},
+  from = join(ROOT, 'scripts'),
+): Promise<string> {
+  return (await run(join(from, `${name}.sh`), [], { env: { PATH: process.env['PATH'], DESTDIR: dest, ...env } }))
+    .stdout;
 }
 
 const installed = (path: string): string => join(dest, path);
@@ -39,10 +44,14 @@ describe('make install', () => {
     expect(await script('install')).toContain('Nothing was started');
 
     const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-    expect((await run(process.execPath, [installed(`${PREFIX}/dist/main.js`), '--version'])).stdout.trim()).toBe(version);
+    expect((await run(process.execPath, [installed(`${PREFIX}/dist/main.js`), '--version'])).stdout.trim()).toBe(
+      version,
+    );
     // Only what it needs when it runs, and all of it: discovery gets as far as its own configuration.
     expect(await readdir(installed(`${PREFIX}/node_modules`))).not.toContain('vitest');
-    await expect(run(process.execPath, [installed(`${PREFIX}/dist/main.js`), 'serve'], { env: { SERVER_PORT: 'none' } })).rejects.toMatchObject({ code: 78 });
+    await expect(
+      run(process.execPath, [installed(`${PREFIX}/dist/main.js`), 'serve'], { env: { SERVER_PORT: 'none' } }),
+    ).rejects.toMatchObject({ code: 78 });
 
     expect(await mode('/etc/try-it-now/try-it-now.env')).toBe(0o600);
     expect(await mode('/etc/try-it-now/secrets')).toBe(0o700);
@@ -50,12 +59,18 @@ describe('make install', () => {
     expect(new Set(keys).size).toBe(2);
     for (const key of keys) expect(key).toMatch(/^[0-9a-f]{48}$/);
     for (const name of ['api-key', 'operator-key']) expect(await mode(`/etc/try-it-now/secrets/${name}`)).toBe(0o600);
-    expect(await readdir(installed('/usr/local/lib/systemd/system'))).toEqual(expect.arrayContaining(['try-it-now.service', 'try-it-now-discovery.socket']));
+    expect(await readdir(installed('/usr/local/lib/systemd/system'))).toEqual(
+      expect.arrayContaining(['try-it-now.service', 'try-it-now-discovery.socket']),
+    );
   });
 
   it('writes the paths of this host into what it installs', async () => {
     await script('install', { PREFIX: '/srv/elsewhere/tin' });
-    for (const file of ['/usr/local/bin/try-it-now', '/usr/local/lib/systemd/system/try-it-now.service', '/srv/elsewhere/tin/deploy/caddy/caddy.service.conf']) {
+    for (const file of [
+      '/usr/local/bin/try-it-now',
+      '/usr/local/lib/systemd/system/try-it-now.service',
+      '/srv/elsewhere/tin/deploy/caddy/caddy.service.conf',
+    ]) {
       const content = await text(file);
       expect(content).toContain('/srv/elsewhere/tin/d');
       expect(content).not.toContain(PREFIX);
@@ -93,12 +108,18 @@ describe('make install', () => {
 
   it('refuses places that it would ruin', async () => {
     for (const prefix of ['/usr', '/', 'relative/path', '/opt/../etc', '/opt/a b']) {
-      await expect(script('install', { PREFIX: prefix }), prefix).rejects.toMatchObject({ stderr: expect.stringContaining('PREFIX') as string });
+      await expect(script('install', { PREFIX: prefix }), prefix).rejects.toMatchObject({
+        stderr: expect.stringContaining('PREFIX') as string,
+      });
     }
     await mkdir(installed(PREFIX), { recursive: true });
     await writeFile(installed(`${PREFIX}/letters`), 'dear');
-    await expect(script('install')).rejects.toMatchObject({ stderr: expect.stringContaining('is not an installation of Try It Now') as string });
-    await expect(script('uninstall')).rejects.toMatchObject({ stderr: expect.stringContaining('nothing was removed') as string });
+    await expect(script('install')).rejects.toMatchObject({
+      stderr: expect.stringContaining('is not an installation of Try It Now') as string,
+    });
+    await expect(script('uninstall')).rejects.toMatchObject({
+      stderr: expect.stringContaining('nothing was removed') as string,
+    });
     expect(await text(`${PREFIX}/letters`)).toBe('dear');
   });
 });
@@ -133,21 +154,36 @@ describe('the command', () => {
     const shell = await readFile(join(ROOT, 'deploy/try-it-now.sh'), 'utf8');
     const file = installed('/settings.env');
     await writeFile(file, settings);
-    await writeFile(installed('/command'), shell.replace('/etc/try-it-now/try-it-now.env', file).replace(/^exec .*$/m, 'exec env'));
+    await writeFile(
+      installed('/command'),
+      shell.replace('/etc/try-it-now/try-it-now.env', file).replace(/^exec .*$/m, 'exec env'),
+    );
     return (await run('/bin/sh', [installed('/command')], { env })).stdout.split('\n');
   }
 
   it('takes the settings of the services, and those of the caller before them', async () => {
-    const settings = '# a comment\n\nBASE_DOMAIN=demo.example.org\nPUBLIC_URL="https://try.example.org"\nAPI_KEY_FILE=/etc/key\nLOG_LEVEL=debug\n  not a setting\nDATABASE_USER=a b $(touch /tmp/never) `id`';
+    const settings =
+      '# a comment\n\nBASE_DOMAIN=demo.example.org\nPUBLIC_URL="https://try.example.org"\nAPI_KEY_FILE=/etc/key\nLOG_LEVEL=debug\n  not a setting\nDATABASE_USER=a b $(touch /tmp/never) `id`';
     const seen = await environmentWith(settings, { LOG_LEVEL: 'warn', API_KEY: 'my own' });
-    expect(seen).toEqual(expect.arrayContaining(['BASE_DOMAIN=demo.example.org', 'PUBLIC_URL=https://try.example.org', 'LOG_LEVEL=warn', 'API_KEY=my own', 'DATABASE_USER=a b $(touch /tmp/never) `id`']));
+    expect(seen).toEqual(
+      expect.arrayContaining([
+        'BASE_DOMAIN=demo.example.org',
+        'PUBLIC_URL=https://try.example.org',
+        'LOG_LEVEL=warn',
+        'API_KEY=my own',
+        'DATABASE_USER=a b $(touch /tmp/never) `id`',
+      ]),
+    );
     expect(seen.join('\n')).not.toContain('API_KEY_FILE');
   });
 });
 
 const analyzer = findProgram('systemd-analyze');
 const inCi = process.env['CI'] !== undefined;
-if (analyzer === undefined && !inCi) process.stderr.write('Skipped: systemd-analyze is not installed (scripts/setup.sh --with-tests), so nothing judges the units\n');
+if (analyzer === undefined && !inCi)
+  process.stderr.write(
+    'Skipped: systemd-analyze is not installed (scripts/setup.sh --with-tests), so nothing judges the units\n',
+  );
 
 describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
   it('are what systemd accepts, as they are installed', async () => {
@@ -156,29 +192,47 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
     const units = await readdir(dir);
     // Drop-ins for other units are judged with the unit they are for.
     await mkdir(join(dir, 'caddy.service.d'));
-    await copyFile(installed(`${PREFIX}/deploy/caddy/caddy.service.conf`), join(dir, 'caddy.service.d/try-it-now.conf'));
+    await copyFile(
+      installed(`${PREFIX}/deploy/caddy/caddy.service.conf`),
+      join(dir, 'caddy.service.d/try-it-now.conf'),
+    );
     await writeFile(join(dir, 'caddy.service'), '[Service]\nType=notify\nExecStart=/usr/bin/caddy run\n');
     await mkdir(join(dir, 'try-it-now-discovery.service.d'));
-    await copyFile(installed(`${PREFIX}/deploy/systemd/discovery-valkey-password.conf`), join(dir, 'try-it-now-discovery.service.d/valkey-password.conf'));
+    await copyFile(
+      installed(`${PREFIX}/deploy/systemd/discovery-valkey-password.conf`),
+      join(dir, 'try-it-now-discovery.service.d/valkey-password.conf'),
+    );
     for (const unit of [...units, 'caddy.service']) {
-      const { stdout, stderr } = await run(analyzer ?? 'systemd-analyze', ['verify', '--man=no', join(dir, unit)], { env: { PATH: process.env['PATH'], SYSTEMD_LOG_LEVEL: 'warning' } });
+      const { stdout, stderr } = await run(analyzer ?? 'systemd-analyze', ['verify', '--man=no', join(dir, unit)], {
+        env: { PATH: process.env['PATH'], SYSTEMD_LOG_LEVEL: 'warning' },
+      });
       expect(`${stdout}${stderr}`, unit).toBe('');
     }
   });
 
   it('leave discovery, Valkey and NATS next to no rights, and the server few', async () => {
     const worst = async (unit: string): Promise<number> => {
-      const { stdout } = await run(analyzer ?? 'systemd-analyze', ['security', '--offline=true', '--no-pager', join(ROOT, 'deploy/systemd', unit)]);
+      const { stdout } = await run(analyzer ?? 'systemd-analyze', [
+        'security',
+        '--offline=true',
+        '--no-pager',
+        join(ROOT, 'deploy/systemd', unit),
+      ]);
       return Number(/level for \S+: ([\d.]+)/.exec(stdout)?.[1] ?? 'NaN');
     };
-    for (const unit of ['try-it-now-discovery.service', 'try-it-now-valkey.service', 'try-it-now-nats.service']) expect(await worst(unit), unit).toBeLessThanOrEqual(1.5);
-    for (const unit of ['try-it-now.service', 'try-it-now-worker.service']) expect(await worst(unit), unit).toBeLessThanOrEqual(3.5);
+    for (const unit of ['try-it-now-discovery.service', 'try-it-now-valkey.service', 'try-it-now-nats.service'])
+      expect(await worst(unit), unit).toBeLessThanOrEqual(1.5);
+    for (const unit of ['try-it-now.service', 'try-it-now-worker.service'])
+      expect(await worst(unit), unit).toBeLessThanOrEqual(3.5);
   });
 });
 
 describe('the configuration of the parts', () => {
   it('is what NATS and Valkey accept', async () => {
-    const nats = (await readFile(join(ROOT, 'deploy/nats/try-it-now.conf'), 'utf8')).replace('/var/lib/try-it-now-nats', dest);
+    const nats = (await readFile(join(ROOT, 'deploy/nats/try-it-now.conf'), 'utf8')).replace(
+      '/var/lib/try-it-now-nats',
+      dest,
+    );
     await writeFile(installed('/nats.conf'), nats);
     await run(findProgram('nats-server') ?? 'nats-server', ['-t', '-c', installed('/nats.conf')]);
   });

@@ -12,7 +12,15 @@ import { answers, freePort } from '../../src/launcher/ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { CaddyProxy } from '../../src/proxy/caddy-proxy.ts';
 import { eventually } from '../support/eventually.ts';
-import { echo, NameBook, openSocket, startUpstream, startValkey, temporaryFolder, type Upstream } from '../support/proxy.ts';
+import {
+  echo,
+  NameBook,
+  openSocket,
+  startUpstream,
+  startValkey,
+  temporaryFolder,
+  type Upstream,
+} from '../support/proxy.ts';
 import { silent } from '../support/store.ts';
 import { getOverTls } from '../support/tls.ts';
 
@@ -21,17 +29,33 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const run = promisify(execFile);
 let releasers: Releasers;
 
-beforeEach(() => { releasers = new Releasers(); });
+beforeEach(() => {
+  releasers = new Releasers();
+});
 afterEach(() => releasers.releaseAll(silent));
 
 /** Discovery as its own process, over a Valkey whose names the test writes. */
-async function startDiscoveryProcess(valkeyPort: number): Promise<{ readonly dns: number; readonly ask: (domain: string) => Promise<number>; readonly httpPort: number }> {
+async function startDiscoveryProcess(
+  valkeyPort: number,
+): Promise<{ readonly dns: number; readonly ask: (domain: string) => Promise<number>; readonly httpPort: number }> {
   const [dns, httpPort] = [await freePort(), await freePort()];
   const env = {
-    VALKEY_ADDR: `127.0.0.1:${valkeyPort}`, DISCOVERY_ADDR: `127.0.0.1:${dns}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${httpPort}`,
-    BASE_DOMAIN: 'demo.example.org', PUBLIC_URL: 'https://try.example.org', LOG_LEVEL: 'info',
+    VALKEY_ADDR: `127.0.0.1:${valkeyPort}`,
+    DISCOVERY_ADDR: `127.0.0.1:${dns}`,
+    DISCOVERY_METRICS_ADDR: `127.0.0.1:${httpPort}`,
+    BASE_DOMAIN: 'demo.example.org',
+    PUBLIC_URL: 'https://try.example.org',
+    LOG_LEVEL: 'info',
   };
-  const server = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env, saysUp: 'Discovery answers', isUp: () => answers(httpPort), startTimeoutMs: 60_000 });
+  const server = await ChildServer.start({
+    name: 'discovery',
+    command: process.execPath,
+    args: [MAIN, 'discovery'],
+    env,
+    saysUp: 'Discovery answers',
+    isUp: () => answers(httpPort),
+    startTimeoutMs: 60_000,
+  });
   releasers.push('discovery', () => server.stop());
   const ask = async (domain: string): Promise<number> => {
     const response = await request(`http://127.0.0.1:${httpPort}/ask?domain=${encodeURIComponent(domain)}`);
@@ -51,26 +75,49 @@ interface Site {
 }
 
 /** A Caddy with one of the Caddyfiles that we ship, on ports of the test's own, and our own server in it. */
-async function startSite(file: string, ports: { readonly dns: number; readonly ask?: number }, rewrite: (text: string) => string = (text) => text): Promise<Site> {
+async function startSite(
+  file: string,
+  ports: { readonly dns: number; readonly ask?: number },
+  rewrite: (text: string) => string = (text) => text,
+): Promise<Site> {
   const dir = await temporaryFolder(releasers);
-  const [httpsPort, httpPort, adminPort, demoPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const [httpsPort, httpPort, adminPort, demoPort] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
   const shipped = await readFile(join(DEPLOY, file), 'utf8');
   const text = rewrite(shipped)
     .replace('admin localhost:2019', `admin localhost:${adminPort}\n\thttps_port ${httpsPort}\n\thttp_port ${httpPort}`)
-    .replaceAll('127.0.0.1:8000', `127.0.0.1:${demoPort}`).replaceAll('127.0.0.1:15354', `127.0.0.1:${ports.ask ?? 0}`);
+    .replaceAll('127.0.0.1:8000', `127.0.0.1:${demoPort}`)
+    .replaceAll('127.0.0.1:15354', `127.0.0.1:${ports.ask ?? 0}`);
   const caddyfile = join(dir, 'Caddyfile');
   await writeFile(caddyfile, text);
   const env = { XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir, HOME: dir };
   let server: ChildServer | undefined;
   const start = async (how: readonly string[] = []): Promise<void> => {
-    server = await ChildServer.start({ name: 'Caddy', command: 'caddy', args: ['run', ...how, '--config', caddyfile], cwd: dir, env, saysUp: 'serving initial configuration', isUp: () => answers(adminPort) });
+    server = await ChildServer.start({
+      name: 'Caddy',
+      command: 'caddy',
+      args: ['run', ...how, '--config', caddyfile],
+      cwd: dir,
+      env,
+      saysUp: 'serving initial configuration',
+      isUp: () => answers(adminPort),
+    });
   };
   await start();
   releasers.push('caddy', () => server?.stop());
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   const proxy = new CaddyProxy({
-    adminUrl, listen: `127.0.0.1:${demoPort}`, baseDomain: 'demo.example.org', discovery: { host: '127.0.0.1', port: ports.dns },
-    publicUrl: 'https://try.example.org', trustedProxies: ['127.0.0.1/32', '::1/128'], log: silent,
+    adminUrl,
+    listen: `127.0.0.1:${demoPort}`,
+    baseDomain: 'demo.example.org',
+    discovery: { host: '127.0.0.1', port: ports.dns },
+    publicUrl: 'https://try.example.org',
+    trustedProxies: ['127.0.0.1/32', '::1/128'],
+    log: silent,
   });
   await proxy.ensure();
   const restart = async (how?: readonly string[]): Promise<void> => {
@@ -93,7 +140,11 @@ async function startNames(): Promise<NameBook> {
 
 /** An app that tells what it was asked as, under a name. */
 async function publishApp(names: NameBook): Promise<Upstream & { readonly host: string }> {
-  const app = await startUpstream(releasers, ({ headers }, response) => response.end(`${headers.host ?? ''} by ${String(headers['x-forwarded-proto'])} for ${String(headers['x-forwarded-for'])}`));
+  const app = await startUpstream(releasers, ({ headers }, response) =>
+    response.end(
+      `${headers.host ?? ''} by ${String(headers['x-forwarded-proto'])} for ${String(headers['x-forwarded-for'])}`,
+    ),
+  );
   await names.publish(app.label, app.port);
   return { ...app, host: `${app.label}.demo.example.org` };
 }
@@ -108,14 +159,27 @@ describe('GET /ask', () => {
 
     expect(await ask('try.example.org')).toBe(200);
     expect(await ask(`${label.toUpperCase()}.Demo.Example.Org`)).toBe(200);
-    for (const stranger of ['', 'demo.example.org', 'www.demo.example.org', `${newHostLabel()}.demo.example.org`, `${label}.example.org`, `a.${label}.demo.example.org`, `${label}.demo.example.org.evil.test`, `${label}.demo.example.org.`]) {
+    for (const stranger of [
+      '',
+      'demo.example.org',
+      'www.demo.example.org',
+      `${newHostLabel()}.demo.example.org`,
+      `${label}.example.org`,
+      `a.${label}.demo.example.org`,
+      `${label}.demo.example.org.evil.test`,
+      `${label}.demo.example.org.`,
+    ]) {
       expect(await ask(stranger), stranger).toBe(404);
     }
     await names.withdraw(label);
     await eventually(async () => expect(await ask(`${label}.demo.example.org`)).toBe(404));
-    expect((await request(`http://127.0.0.1:${httpPort}/ask?domain=try.example.org`, { method: 'POST' })).statusCode).toBe(405);
+    expect(
+      (await request(`http://127.0.0.1:${httpPort}/ask?domain=try.example.org`, { method: 'POST' })).statusCode,
+    ).toBe(405);
     expect((await request(`http://127.0.0.1:${httpPort}/elsewhere`)).statusCode).toBe(404);
-    expect(await (await request(`http://127.0.0.1:${httpPort}/metrics`)).body.text()).toContain('try_it_now_dns_hostnames 0');
+    expect(await (await request(`http://127.0.0.1:${httpPort}/metrics`)).body.text()).toContain(
+      'try_it_now_dns_hostnames 0',
+    );
   });
 
   it('still knows live names while the store is away, and says neither yes nor no to others', async () => {
@@ -142,7 +206,11 @@ describe('Caddy with certificates on demand', () => {
     const site = await startSite('Caddyfile.on-demand', { dns, ask: httpPort });
 
     const answer = await getOverTls(site.httpsPort, app.host);
-    expect(answer).toMatchObject({ names: `DNS:${app.host}`, status: 200, issuer: expect.stringContaining('Caddy Local Authority') as string });
+    expect(answer).toMatchObject({
+      names: `DNS:${app.host}`,
+      status: 200,
+      issuer: expect.stringContaining('Caddy Local Authority') as string,
+    });
     expect(answer.body).toContain(`${app.host} by https for 127.0.0.1`);
 
     for (const dead of [`${newHostLabel()}.demo.example.org`, 'www.demo.example.org']) {
@@ -159,17 +227,44 @@ describe('Caddy with a wildcard certificate', () => {
     const { dns, ask } = await startDiscoveryProcess(names.port);
     await eventually(async () => expect(await ask(app.host)).toBe(200));
     const dir = await temporaryFolder(releasers);
-    await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj', '/CN=test authority', '-addext', 'subjectAltName=DNS:try.example.org,DNS:*.demo.example.org',
-      '-keyout', join(dir, 'privkey.pem'), '-out', join(dir, 'fullchain.pem')]);
-    return { app, site: await startSite('Caddyfile.wildcard', { dns }, (text) => text.replaceAll('/etc/try-it-now/tls', dir)) };
+    await run('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '1',
+      '-subj',
+      '/CN=test authority',
+      '-addext',
+      'subjectAltName=DNS:try.example.org,DNS:*.demo.example.org',
+      '-keyout',
+      join(dir, 'privkey.pem'),
+      '-out',
+      join(dir, 'fullchain.pem'),
+    ]);
+    return {
+      app,
+      site: await startSite('Caddyfile.wildcard', { dns }, (text) => text.replaceAll('/etc/try-it-now/tls', dir)),
+    };
   }
 
   /** What the installed drop-in has systemd run after each start and at each reload. */
-  const apply = ({ adminUrl, caddyfile }: Site): Promise<{ stdout: string }> => run(process.execPath, [join(DEPLOY, 'apply.js'), caddyfile], { env: { ...process.env, CADDY_ADMIN_URL: adminUrl } });
+  const apply = ({ adminUrl, caddyfile }: Site): Promise<{ stdout: string }> =>
+    run(process.execPath, [join(DEPLOY, 'apply.js'), caddyfile], {
+      env: { ...process.env, CADDY_ADMIN_URL: adminUrl },
+    });
 
   it('serves instances over TLS, and our server leaves the site alone', async () => {
     const { site, app } = await startWildcardSite();
-    expect(await getOverTls(site.httpsPort, app.host)).toMatchObject({ names: 'DNS:try.example.org, DNS:*.demo.example.org', status: 200, body: expect.stringContaining('by https') as string });
+    expect(await getOverTls(site.httpsPort, app.host)).toMatchObject({
+      names: 'DNS:try.example.org, DNS:*.demo.example.org',
+      status: 200,
+      body: expect.stringContaining('by https') as string,
+    });
     expect(await site.proxy.ensure()).toBe('unchanged');
   });
 

@@ -30,7 +30,10 @@ function hurried(rules: string): string {
 
 const promtool = findProgram('promtool');
 const missing = ['prometheus', 'promtool'].filter((program) => findProgram(program) === undefined);
-if (missing.length > 0) process.stdout.write(`Skipped: the alerts on a real Prometheus; not installed: ${missing.join(', ')} (Debian package prometheus).\n`);
+if (missing.length > 0)
+  process.stdout.write(
+    `Skipped: the alerts on a real Prometheus; not installed: ${missing.join(', ')} (Debian package prometheus).\n`,
+  );
 
 describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
   const releasers = new Releasers();
@@ -46,24 +49,47 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
     engine = await launchSimulatedEngine({ socketPath });
     releasers.push('engine', () => engine[Symbol.asyncDispose]());
     stack = await startStack({
-      templates: [template({ pool: { target: TARGET, max: 12, replenishThreshold: 0 }, ttl: { defaultMs: 3_000, maxMs: 60_000 } })],
-      env: { SIMULATED_SOCKET: socketPath, POOL_HEALTH_INTERVAL: '1s' }, reconcileIntervalMs: 1_000,
+      templates: [
+        template({
+          pool: { target: TARGET, max: 12, replenishThreshold: 0 },
+          ttl: { defaultMs: 3_000, maxMs: 60_000 },
+        }),
+      ],
+      env: { SIMULATED_SOCKET: socketPath, POOL_HEALTH_INTERVAL: '1s' },
+      reconcileIntervalMs: 1_000,
     });
     releasers.push('stack', () => stack[Symbol.asyncDispose]());
     discoveryMetrics = `127.0.0.1:${await freePort()}`;
     const discovery = await ChildServer.start({
-      name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], saysUp: 'Discovery answers', isUp: () => answers(Number(discoveryMetrics.split(':')[1])), startTimeoutMs: 60_000,
-      env: { ...environmentOf(stack), LOG_LEVEL: 'info', DISCOVERY_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_METRICS_ADDR: discoveryMetrics },
+      name: 'discovery',
+      command: process.execPath,
+      args: [MAIN, 'discovery'],
+      saysUp: 'Discovery answers',
+      isUp: () => answers(Number(discoveryMetrics.split(':')[1])),
+      startTimeoutMs: 60_000,
+      env: {
+        ...environmentOf(stack),
+        LOG_LEVEL: 'info',
+        DISCOVERY_ADDR: `127.0.0.1:${await freePort()}`,
+        DISCOVERY_METRICS_ADDR: discoveryMetrics,
+      },
     });
     releasers.push('discovery', () => discovery.stop());
     const rules = hurried(await readFile('deploy/prometheus/rules/try-it-now.yaml', 'utf8'));
-    prometheus = await Prometheus.launch({ dir: join(dir, 'prometheus'), targets: { 'try-it-now': new URL(stack.api).host, 'try-it-now-discovery': discoveryMetrics }, rules });
+    prometheus = await Prometheus.launch({
+      dir: join(dir, 'prometheus'),
+      targets: { 'try-it-now': new URL(stack.api).host, 'try-it-now-discovery': discoveryMetrics },
+      rules,
+    });
     releasers.push('Prometheus', () => prometheus[Symbol.asyncDispose]());
   });
   afterAll(() => releasers.releaseAll(silent));
 
   async function firing(): Promise<string[]> {
-    return (await prometheus.alerts()).filter(({ state }) => state === 'firing').map(({ labels }) => `${labels['alertname'] ?? ''} ${labels['severity'] ?? ''}`).sort();
+    return (await prometheus.alerts())
+      .filter(({ state }) => state === 'firing')
+      .map(({ labels }) => `${labels['alertname'] ?? ''} ${labels['severity'] ?? ''}`)
+      .sort();
   }
 
   async function acquire(): Promise<string> {
@@ -73,30 +99,51 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
   }
 
   it('nothing fires while all is well', async () => {
-    await eventually(async () => expect((await stack.app.demos.stats()).get('tiny')).toMatchObject({ ready: TARGET }), PATIENT);
+    await eventually(
+      async () => expect((await stack.app.demos.stats()).get('tiny')).toMatchObject({ ready: TARGET }),
+      PATIENT,
+    );
     await fetch(`${stack.api}/api/v1/demo/${await acquire()}`, { method: 'DELETE' });
     await acquire();
     await eventually(async () => {
-      expect(await prometheus.values('min(up) == 1 and count(up) == 2 and sum(try_it_now_releases_total{reason="expired"}) == 1')).toEqual([1]);
+      expect(
+        await prometheus.values(
+          'min(up) == 1 and count(up) == 2 and sum(try_it_now_releases_total{reason="expired"}) == 1',
+        ),
+      ).toEqual([1]);
       expect(await firing()).toEqual([]);
     }, PATIENT);
   });
 
   it('each panel of the dashboard has data', async () => {
-    const panels = shippedDashboard().panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr: asked(expr, '30s') })));
+    const panels = shippedDashboard().panels.flatMap(({ title, targets = [] }) =>
+      targets.map(({ expr }) => ({ title, expr: asked(expr, '30s') })),
+    );
     expect(panels.length).toBeGreaterThan(30);
     // One whose time runs out while Prometheus looks, then visitors who come and go: rates need something that happens.
     await acquire();
-    await eventually(async () => {
-      await fetch(`${stack.api}/api/v1/demo/${await acquire()}`, { method: 'DELETE' });
-      const found = await Promise.all(panels.map(async ({ title, expr }) => ({ title, expr, values: await prometheus.values(expr) })));
-      expect(found.filter(({ title, values }) => (NO_NUMBER_HERE.has(title) ? values.length === 0 : !values.some(Number.isFinite)))).toEqual([]);
-    }, { ...PATIENT, everyMs: 500 });
+    await eventually(
+      async () => {
+        await fetch(`${stack.api}/api/v1/demo/${await acquire()}`, { method: 'DELETE' });
+        const found = await Promise.all(
+          panels.map(async ({ title, expr }) => ({ title, expr, values: await prometheus.values(expr) })),
+        );
+        expect(
+          found.filter(({ title, values }) =>
+            NO_NUMBER_HERE.has(title) ? values.length === 0 : !values.some(Number.isFinite),
+          ),
+        ).toEqual([]);
+      },
+      { ...PATIENT, everyMs: 500 },
+    );
   });
 
-  it('what the server and discovery tell after visits passes Prometheus\' own lint', async () => {
+  it("what the server and discovery tell after visits passes Prometheus' own lint", async () => {
     for (const at of [new URL(stack.api).host, discoveryMetrics]) {
-      const { status, stdout, stderr } = spawnSync(promtool ?? '', ['check', 'metrics'], { input: await (await fetch(`http://${at}/metrics`)).text(), encoding: 'utf8' });
+      const { status, stdout, stderr } = spawnSync(promtool ?? '', ['check', 'metrics'], {
+        input: await (await fetch(`http://${at}/metrics`)).text(),
+        encoding: 'utf8',
+      });
       expect([at, status, stdout, stderr]).toEqual([at, 0, '', '']);
     }
   });
@@ -105,10 +152,20 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
     const { socketPath } = engine;
     await engine[Symbol.asyncDispose]();
     await eventually(async () => {
-      expect(await firing()).toEqual(expect.arrayContaining(['TryItNowPartAway critical', 'TryItNowPoolLow critical', 'TryItNowPoolLow warning']));
+      expect(await firing()).toEqual(
+        expect.arrayContaining(['TryItNowPartAway critical', 'TryItNowPoolLow critical', 'TryItNowPoolLow warning']),
+      );
     }, PATIENT);
-    const low = (await prometheus.alerts()).find(({ labels }) => labels['alertname'] === 'TryItNowPoolLow' && labels['severity'] === 'critical');
-    expect(low).toMatchObject({ labels: { template: 'tiny', job: 'try-it-now' }, annotations: { summary: 'Only 0% of the stock of tiny is ready', runbook_url: expect.stringMatching(/#pool-not-replenishing$/) as string } });
+    const low = (await prometheus.alerts()).find(
+      ({ labels }) => labels['alertname'] === 'TryItNowPoolLow' && labels['severity'] === 'critical',
+    );
+    expect(low).toMatchObject({
+      labels: { template: 'tiny', job: 'try-it-now' },
+      annotations: {
+        summary: 'Only 0% of the stock of tiny is ready',
+        runbook_url: expect.stringMatching(/#pool-not-replenishing$/) as string,
+      },
+    });
 
     engine = await launchSimulatedEngine({ socketPath });
     await eventually(async () => {

@@ -44,43 +44,63 @@ const NO_STEP = [
 
 const mariadb = mariadbSuite('MariaDB');
 
-describe.skipIf(whyWithout('podman') !== undefined || mariadb.skip)(`a server that is killed at every step (${titleFor('podman')})`, () => {
-  it('loses nothing, leaves nothing behind and takes nothing from a visitor', { timeout: 1_200_000 }, async () => {
-    await using engine = await launchEngine('podman');
-    await using image = await loadTinyImage(engine.socketPath);
-    await using database = await startMariadb();
-    const seed = join(database.dir, 'seed.sql');
-    await writeFile(seed, "CREATE TABLE notes (id INT PRIMARY KEY, text VARCHAR(20)); INSERT INTO notes VALUES (1, 'one');");
-    const app = { image: image.name, port: image.port };
-    const options: ServerProcessOptions = {
-      engine: 'podman', engineSocket: engine.socketPath, mariadb: database.launched, ports: PORTS_A_LANE,
-      env: { QUEUE_ACK_WAIT: ACK_WAIT, CONTAINER_PORT_COOLDOWN: '10s', LOG_LEVEL: 'warn' },
-      templates: [
-        { ...app, name: 'shop', activation: { exec: ['/bin/busybox', 'true'] }, database: { seed }, pool: { target: 2, max: 10 }, ttl: { default: '20m', max: '2h' } },
-        { ...app, name: 'brief', pool: { target: 1, max: 6 }, ttl: { default: '1s', max: '2s' } },
-      ],
-    };
+describe.skipIf(whyWithout('podman') !== undefined || mariadb.skip)(
+  `a server that is killed at every step (${titleFor('podman')})`,
+  () => {
+    it('loses nothing, leaves nothing behind and takes nothing from a visitor', { timeout: 1_200_000 }, async () => {
+      await using engine = await launchEngine('podman');
+      await using image = await loadTinyImage(engine.socketPath);
+      await using database = await startMariadb();
+      const seed = join(database.dir, 'seed.sql');
+      await writeFile(
+        seed,
+        "CREATE TABLE notes (id INT PRIMARY KEY, text VARCHAR(20)); INSERT INTO notes VALUES (1, 'one');",
+      );
+      const app = { image: image.name, port: image.port };
+      const options: ServerProcessOptions = {
+        engine: 'podman',
+        engineSocket: engine.socketPath,
+        mariadb: database.launched,
+        ports: PORTS_A_LANE,
+        env: { QUEUE_ACK_WAIT: ACK_WAIT, CONTAINER_PORT_COOLDOWN: '10s', LOG_LEVEL: 'warn' },
+        templates: [
+          {
+            ...app,
+            name: 'shop',
+            activation: { exec: ['/bin/busybox', 'true'] },
+            database: { seed },
+            pool: { target: 2, max: 10 },
+            ttl: { default: '20m', max: '2h' },
+          },
+          { ...app, name: 'brief', pool: { target: 1, max: 6 }, ttl: { default: '1s', max: '2s' } },
+        ],
+      };
 
-    const points = await discoverPoints(options);
-    expect(points.length).toBeGreaterThan(50);
-    const failures: string[] = [];
-    const waiting = points.filter(({ name, side }) => (WANTED === undefined ? side === 'reply' : new RegExp(WANTED).test(name)));
-    const workThrough = async (): Promise<void> => {
-      while (waiting.length > 0) {
-        // A lane whose books did not balance goes no further: what follows would only repeat it.
-        await using crashing = await Lane.open(options);
-        for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
-          const problem = await crashing.crashAt(point).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
-          if (problem === undefined) continue;
-          failures.push(`killed at "${point.name}":\n${problem}\n${crashing.tail()}`);
-          break;
+      const points = await discoverPoints(options);
+      expect(points.length).toBeGreaterThan(50);
+      const failures: string[] = [];
+      const waiting = points.filter(({ name, side }) =>
+        WANTED === undefined ? side === 'reply' : new RegExp(WANTED).test(name),
+      );
+      const workThrough = async (): Promise<void> => {
+        while (waiting.length > 0) {
+          // A lane whose books did not balance goes no further: what follows would only repeat it.
+          await using crashing = await Lane.open(options);
+          for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
+            const problem = await crashing
+              .crashAt(point)
+              .catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+            if (problem === undefined) continue;
+            failures.push(`killed at "${point.name}":\n${problem}\n${crashing.tail()}`);
+            break;
+          }
         }
-      }
-    };
-    await Promise.all(Array.from({ length: LANES }, workThrough));
-    expect(failures.join('\n\n')).toBe('');
-  });
-});
+      };
+      await Promise.all(Array.from({ length: LANES }, workThrough));
+      expect(failures.join('\n\n')).toBe('');
+    });
+  },
+);
 
 /** What a server does is watched once, undisturbed; each exchange that changes anything is a point to die before and after. */
 async function discoverPoints(options: ServerProcessOptions): Promise<CrashPoint[]> {
@@ -141,7 +161,12 @@ class Lane implements AsyncDisposable {
   async crashAt({ act, exchange, side }: CrashPoint): Promise<string | undefined> {
     const guest = await this.#guestFor(act);
     await this.#atRest();
-    const sprung = this.#server.tripwire.arm({ side, matches: (met) => met === exchange, nth: 1, pid: this.#server.pid });
+    const sprung = this.#server.tripwire.arm({
+      side,
+      matches: (met) => met === exchange,
+      nth: 1,
+      pid: this.#server.pid,
+    });
     // Its answer may never come.
     const performed = perform(act, guest).catch(() => undefined);
     const met = await Promise.race([sprung, sleep(30_000).then(() => undefined)]);
@@ -202,9 +227,13 @@ class Lane implements AsyncDisposable {
   async #atRest(): Promise<void> {
     await eventually(async () => {
       const problems = await discrepancies(this.#server.books);
-      const held = (await readRecords(this.#server.books)).filter(({ state }) => state === 'assigned').map(({ id }) => id).sort();
+      const held = (await readRecords(this.#server.books))
+        .filter(({ state }) => state === 'assigned')
+        .map(({ id }) => id)
+        .sort();
       const theirs = this.#guests.map(({ id }) => id).sort();
-      if (held.join() !== theirs.join()) problems.push(`held are ${held.join(', ')}, and the guests have ${theirs.join(', ')}`);
+      if (held.join() !== theirs.join())
+        problems.push(`held are ${held.join(', ')}, and the guests have ${theirs.join(', ')}`);
       if (problems.length > 0) throw new Error(problems.join('\n'));
     }, REST);
   }
@@ -213,8 +242,13 @@ class Lane implements AsyncDisposable {
 async function perform(act: Act, guest: Guest): Promise<void> {
   switch (act) {
     case 'take':
-    case 'expire': await guest.take(); return;
-    case 'extend': await guest.extend(1); return;
-    case 'release': await guest.release();
+    case 'expire':
+      await guest.take();
+      return;
+    case 'extend':
+      await guest.extend(1);
+      return;
+    case 'release':
+      await guest.release();
   }
 }

@@ -45,34 +45,43 @@ function sideOf(random: Random): Side {
   return random() < 0.5 ? 'request' : 'reply';
 }
 
-it(`a server killed at random under load, ${ROUNDS} times (CRASH_SEED=${SEED}): the books balance, and nobody is thrown out`, { timeout: ROUND_TIMEOUT_MS * Math.ceil(ROUNDS / LANES) }, async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'tin-crash-'));
-  try {
-    await using engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
-    const seeds = Array.from({ length: ROUNDS }, (_, round) => SEED + round);
-    const failures: string[] = [];
-    const workThrough = async (): Promise<void> => {
-      while (seeds.length > 0 && failures.length < LANES) {
-        await using crashing = await Lane.open(engine.socketPath);
-        for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-          const problem = await crashing.round(seed).then(() => undefined, describeError);
-          if (problem === undefined) continue;
-          failures.push(`round failed; replay it with CRASH_SEED=${seed} CRASH_ROUNDS=1 (${crashing.story})\n${problem}\n${await crashing.findings()}\n${crashing.tail()}`);
-          break;
+it(
+  `a server killed at random under load, ${ROUNDS} times (CRASH_SEED=${SEED}): the books balance, and nobody is thrown out`,
+  { timeout: ROUND_TIMEOUT_MS * Math.ceil(ROUNDS / LANES) },
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'tin-crash-'));
+    try {
+      await using engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+      const seeds = Array.from({ length: ROUNDS }, (_, round) => SEED + round);
+      const failures: string[] = [];
+      const workThrough = async (): Promise<void> => {
+        while (seeds.length > 0 && failures.length < LANES) {
+          await using crashing = await Lane.open(engine.socketPath);
+          for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+            const problem = await crashing.round(seed).then(() => undefined, describeError);
+            if (problem === undefined) continue;
+            failures.push(
+              `round failed; replay it with CRASH_SEED=${seed} CRASH_ROUNDS=1 (${crashing.story})\n${problem}\n${await crashing.findings()}\n${crashing.tail()}`,
+            );
+            break;
+          }
         }
-      }
-    };
-    await Promise.all(Array.from({ length: LANES }, workThrough));
-    expect(failures.join('\n\n')).toBe('');
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
-});
+      };
+      await Promise.all(Array.from({ length: LANES }, workThrough));
+      expect(failures.join('\n\n')).toBe('');
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  },
+);
 
 function laneOptions(engineSocket: string): ServerProcessOptions {
   const app = { image: 'localhost/simulated', port: 80 };
   return {
-    engine: 'simulated', engineSocket, ports: PORTS_A_LANE, env: { QUEUE_ACK_WAIT: '5s', CONTAINER_PORT_COOLDOWN: '10s', POOL_REPLENISH_INTERVAL: '1s', LOG_LEVEL: 'warn' },
+    engine: 'simulated',
+    engineSocket,
+    ports: PORTS_A_LANE,
+    env: { QUEUE_ACK_WAIT: '5s', CONTAINER_PORT_COOLDOWN: '10s', POOL_REPLENISH_INTERVAL: '1s', LOG_LEVEL: 'warn' },
     templates: [
       { ...app, name: 'stay', pool: { target: 4, max: 100 }, ttl: { default: '30m', max: '2h' } },
       { ...app, name: 'brief', pool: { target: 4, max: 100 }, ttl: { default: '1s', max: '3s' } },
@@ -100,7 +109,9 @@ class Lane implements AsyncDisposable {
     const random = randomFrom(seed);
     this.story = '';
     const ended = new AbortController();
-    const loads = Array.from({ length: VISITORS }, (_, actor) => this.#visit(randomFrom(seed * 31 + actor), ended.signal));
+    const loads = Array.from({ length: VISITORS }, (_, actor) =>
+      this.#visit(randomFrom(seed * 31 + actor), ended.signal),
+    );
     const load = Promise.all(loads);
     // Its failure is looked at below.
     load.catch(() => undefined);
@@ -134,7 +145,10 @@ class Lane implements AsyncDisposable {
   /** What the books look like now. */
   async findings(): Promise<string> {
     const { books } = this.#server;
-    return Promise.all([discrepancies(books), readRecords(books)]).then(([problems, records]) => `out of order, of ${records.length} instances: ${problems.join('; ')}`, describeError);
+    return Promise.all([discrepancies(books), readRecords(books)]).then(
+      ([problems, records]) => `out of order, of ${records.length} instances: ${problems.join('; ')}`,
+      describeError,
+    );
   }
 
   tail(): string {
@@ -161,7 +175,8 @@ class Lane implements AsyncDisposable {
       this.#server.tripwire.disarm();
       await this.#server.kill();
     }
-    this.story += exchange === undefined ? 'killed after 5 s. ' : `killed at the ${side} of "${exchange}", number ${nth}. `;
+    this.story +=
+      exchange === undefined ? 'killed after 5 s. ' : `killed at the ${side} of "${exchange}", number ${nth}. `;
     await this.#server.gone();
   }
 
@@ -171,7 +186,13 @@ class Lane implements AsyncDisposable {
     await this.#server.spawn();
     if (fails) {
       const sprung = this.#server.tripwire.arm({ side, nth, pid: this.#server.pid, matches: COUNTS });
-      const exchange = await Promise.race([sprung, this.#server.untilUp().then(() => undefined, () => sprung)]);
+      const exchange = await Promise.race([
+        sprung,
+        this.#server.untilUp().then(
+          () => undefined,
+          () => sprung,
+        ),
+      ]);
       this.#server.tripwire.disarm();
       if (exchange !== undefined) {
         this.story += `killed while starting, at the ${side} of "${exchange}", number ${nth}. `;
@@ -217,9 +238,16 @@ class Lane implements AsyncDisposable {
   async #atRest(): Promise<void> {
     await eventually(async () => {
       const problems = await discrepancies(this.#server.books);
-      const held = (await readRecords(this.#server.books)).filter(({ state }) => state === 'assigned').map(({ id }) => id).sort();
-      const theirs = [...this.#stay].filter((visitor) => visitor.holdsNow).map(({ guest }) => guest.id).sort();
-      if (held.join() !== theirs.join()) problems.push(`held are ${held.join(', ')}, and the visitors have ${theirs.join(', ')}`);
+      const held = (await readRecords(this.#server.books))
+        .filter(({ state }) => state === 'assigned')
+        .map(({ id }) => id)
+        .sort();
+      const theirs = [...this.#stay]
+        .filter((visitor) => visitor.holdsNow)
+        .map(({ guest }) => guest.id)
+        .sort();
+      if (held.join() !== theirs.join())
+        problems.push(`held are ${held.join(', ')}, and the visitors have ${theirs.join(', ')}`);
       if (problems.length > 0) throw new Error(problems.join('\n'));
     }, REST);
   }

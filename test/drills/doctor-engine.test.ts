@@ -22,12 +22,23 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   let env: Readonly<Record<string, string>>;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tin-doctor-engine-'));
-    [podman, valkey] = await Promise.all([launchPodman({ socketPath: join(folder, 'podman.sock') }), launchValkey({ dir: folder })]);
+    [podman, valkey] = await Promise.all([
+      launchPodman({ socketPath: join(folder, 'podman.sock') }),
+      launchValkey({ dir: folder }),
+    ]);
     image = await loadTinyImage(podman.socketPath);
     const [nats, admin] = [await freePort(), await freePort()];
     env = {
-      CONTAINER_MODE: 'podman', PODMAN_SOCKET: podman.socketPath, CONTAINER_IMAGE: image.name, CONTAINER_PORT: '80', DEPLOYMENT: uniqueDeployment(),
-      VALKEY_ADDR: valkey.address, NATS_URL: `nats://127.0.0.1:${nats}`, CADDY_ADMIN_URL: `http://127.0.0.1:${admin}`, CHECKPOINT_DIR: join(folder, 'checkpoints'), SERVER_PORT: String(await freePort()),
+      CONTAINER_MODE: 'podman',
+      PODMAN_SOCKET: podman.socketPath,
+      CONTAINER_IMAGE: image.name,
+      CONTAINER_PORT: '80',
+      DEPLOYMENT: uniqueDeployment(),
+      VALKEY_ADDR: valkey.address,
+      NATS_URL: `nats://127.0.0.1:${nats}`,
+      CADDY_ADMIN_URL: `http://127.0.0.1:${admin}`,
+      CHECKPOINT_DIR: join(folder, 'checkpoints'),
+      SERVER_PORT: String(await freePort()),
     };
   });
   afterAll(async () => {
@@ -41,7 +52,13 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   it('tells what the engine is, has the image, and tries a checkpoint', async () => {
     const found = await diagnose(env);
     const engine = found.filter(({ part }) => part === 'Engine');
-    expect(engine.map(({ what, verdict }) => [what, verdict])).toEqual([['socket', 'ok'], ['answers', 'ok'], ['runtime', matching(/ok|warning/)], ['isolation', 'ok'], ['image of default', 'ok']]);
+    expect(engine.map(({ what, verdict }) => [what, verdict])).toEqual([
+      ['socket', 'ok'],
+      ['answers', 'ok'],
+      ['runtime', matching(/ok|warning/)],
+      ['isolation', 'ok'],
+      ['image of default', 'ok'],
+    ]);
     expect(about(found, 'Disk', 'engine')).toMatchObject({ seen: containing('GiB free at') });
     expect(about(found, 'CRIU', 'available')?.seen).toMatch(/dumped and restored|start cold/);
   });
@@ -51,8 +68,16 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     try {
       await client.lpush('checkpoints:default', 'abcdef0123456789');
       const found = await diagnose({ ...env, CONTAINER_IMAGE: 'localhost/never-pulled:1' });
-      expect(about(found, 'Engine', 'image of default')).toMatchObject({ verdict: 'failure', seen: 'Podman does not have localhost/never-pulled:1', remedy: containing('podman pull localhost/never-pulled:1') });
-      expect(about(found, 'CRIU', 'checkpoint of default')).toMatchObject({ verdict: 'failure', seen: containing('cannot be used on this node'), remedy: containing(`${env['CHECKPOINT_DIR'] ?? ''}/default`) });
+      expect(about(found, 'Engine', 'image of default')).toMatchObject({
+        verdict: 'failure',
+        seen: 'Podman does not have localhost/never-pulled:1',
+        remedy: containing('podman pull localhost/never-pulled:1'),
+      });
+      expect(about(found, 'CRIU', 'checkpoint of default')).toMatchObject({
+        verdict: 'failure',
+        seen: containing('cannot be used on this node'),
+        remedy: containing(`${env['CHECKPOINT_DIR'] ?? ''}/default`),
+      });
     } finally {
       client.disconnect();
     }
@@ -61,7 +86,9 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   it('no engine: the socket is missing, or whoever answered on it hangs', async () => {
     const cold = { ...env, CRIU_ENABLED: 'false' };
     const remedy = containing('systemctl start try-it-now-podman');
-    expect(about(await diagnose({ ...cold, PODMAN_SOCKET: join(folder, 'none.sock') }), 'Engine', 'socket')).toMatchObject({ verdict: 'failure', seen: containing('ENOENT'), remedy });
+    expect(
+      about(await diagnose({ ...cold, PODMAN_SOCKET: join(folder, 'none.sock') }), 'Engine', 'socket'),
+    ).toMatchObject({ verdict: 'failure', seen: containing('ENOENT'), remedy });
     podman.server.signal('SIGSTOP');
     try {
       const found = await diagnose(cold);

@@ -36,13 +36,28 @@ afterAll(async () => {
 });
 
 /** A desk whose one template is the one the doctor's environment describes. */
-function open(pool: { readonly target: number; readonly max: number }, env: Readonly<Record<string, string>> = {}, full = true): Promise<Desk> {
-  return Desk.open({
-    simulatedSocket, templates: [template({ name: 'default', pool: { ...pool, replenishThreshold: 0 } })],
-    // Nothing is repaired behind the doctor's back.
-    reconcileIntervalMs: 600_000,
-    env: { POOL_TARGET_SIZE: String(pool.target), POOL_MAX_SIZE: String(pool.max), CHECKPOINT_DIR: join(folder, 'checkpoints'), DISCOVERY_METRICS_ADDR: '127.0.0.1:7', OPERATOR_KEYS: OPERATOR_KEY, ...env },
-  }, { full });
+function open(
+  pool: { readonly target: number; readonly max: number },
+  env: Readonly<Record<string, string>> = {},
+  full = true,
+): Promise<Desk> {
+  return Desk.open(
+    {
+      simulatedSocket,
+      templates: [template({ name: 'default', pool: { ...pool, replenishThreshold: 0 } })],
+      // Nothing is repaired behind the doctor's back.
+      reconcileIntervalMs: 600_000,
+      env: {
+        POOL_TARGET_SIZE: String(pool.target),
+        POOL_MAX_SIZE: String(pool.max),
+        CHECKPOINT_DIR: join(folder, 'checkpoints'),
+        DISCOVERY_METRICS_ADDR: '127.0.0.1:7',
+        OPERATOR_KEYS: OPERATOR_KEY,
+        ...env,
+      },
+    },
+    { full },
+  );
 }
 
 async function troubles(env: Readonly<Record<string, string>>): Promise<readonly Diagnosis[]> {
@@ -64,15 +79,38 @@ describe('on a running deployment', () => {
 
   it('is content with one that is well', async () => {
     const found = await diagnose(env);
-    expect(found.filter(({ verdict, what }) => (verdict === 'failure' || verdict === 'warning') && !ALWAYS.includes(what))).toEqual([]);
-    expect(new Set(found.map(({ part }) => part))).toEqual(new Set(['Config', 'Valkey', 'Clock', 'NATS', 'Caddy', 'Discovery', 'Engine', 'CRIU', 'Ports', 'Disk', 'Host', 'Server', 'Pools', 'Books']));
+    expect(
+      found.filter(({ verdict, what }) => (verdict === 'failure' || verdict === 'warning') && !ALWAYS.includes(what)),
+    ).toEqual([]);
+    expect(new Set(found.map(({ part }) => part))).toEqual(
+      new Set([
+        'Config',
+        'Valkey',
+        'Clock',
+        'NATS',
+        'Caddy',
+        'Discovery',
+        'Engine',
+        'CRIU',
+        'Ports',
+        'Disk',
+        'Host',
+        'Server',
+        'Pools',
+        'Books',
+      ]),
+    );
   });
 
   it('pool not replenishing, since its checkpoint is not found', async () => {
     await desk.valkey.lpush('checkpoints:default', 'abcdef0123456789');
     const found = about(await troubles(env), 'CRIU', 'checkpoint of default');
     await desk.valkey.del('checkpoints:default');
-    expect(found).toMatchObject({ verdict: 'failure', seen: containing('abcdef0123456789 is promoted, but cannot be used'), remedy: containing('try-it-now checkpoint create default --promote') });
+    expect(found).toMatchObject({
+      verdict: 'failure',
+      seen: containing('abcdef0123456789 is promoted, but cannot be used'),
+      remedy: containing('try-it-now checkpoint create default --promote'),
+    });
     const named = await diagnose({ ...env, CHECKPOINT_PATH: join(folder, 'gone.tar') });
     expect(named[0]).toMatchObject({ part: 'Config', verdict: 'failure', seen: containing('CHECKPOINT_PATH') });
   });
@@ -81,7 +119,11 @@ describe('on a running deployment', () => {
     await desk.valkey.hset('pool_control:default', { mode: 'paused', since_ms: Date.now(), reason: 'new image' });
     const found = about(await troubles(env), 'Pools', 'default');
     await desk.valkey.del('pool_control:default');
-    expect(found).toMatchObject({ verdict: 'warning', seen: containing('paused (new image)'), remedy: containing('try-it-now pool resume default') });
+    expect(found).toMatchObject({
+      verdict: 'warning',
+      seen: containing('paused (new image)'),
+      remedy: containing('try-it-now pool resume default'),
+    });
   });
 
   it('high acquire latency, since the pool is too small', async () => {
@@ -90,16 +132,33 @@ describe('on a running deployment', () => {
     taken.push(await desk.acquire(), await desk.acquire());
     const found = about(await troubles(env), 'Pools', 'default');
     for (const visitor of taken) await desk.release(visitor);
-    expect(found).toMatchObject({ verdict: 'failure', seen: containing('too small'), remedy: containing('POOL_MAX_SIZE') });
+    expect(found).toMatchObject({
+      verdict: 'failure',
+      seen: containing('too small'),
+      remedy: containing('POOL_MAX_SIZE'),
+    });
   });
 
   it('memory growing, since containers have no record', async () => {
     const { deployment, containers } = desk.stack.config;
-    await host.start({ name: 'demo-stray', owner: { deployment, node: 'node0' }, instanceId: newInstanceId(), keepUntilMs: undefined, template: 'default', hostPort: containers.portRange.end });
+    await host.start({
+      name: 'demo-stray',
+      owner: { deployment, node: 'node0' },
+      instanceId: newInstanceId(),
+      keepUntilMs: undefined,
+      template: 'default',
+      hostPort: containers.portRange.end,
+    });
     const found = await troubles(env);
     await host.remove('demo-stray');
-    expect(about(found, 'Books', 'stray containers')).toMatchObject({ verdict: 'failure', seen: containing('demo-stray'), remedy: containing('try-it-now reconcile') });
-    expect(about(found, 'Ports', 'other listeners')).toMatchObject({ seen: containing(String(containers.portRange.end)) });
+    expect(about(found, 'Books', 'stray containers')).toMatchObject({
+      verdict: 'failure',
+      seen: containing('demo-stray'),
+      remedy: containing('try-it-now reconcile'),
+    });
+    expect(about(found, 'Ports', 'other listeners')).toMatchObject({
+      seen: containing(String(containers.portRange.end)),
+    });
   });
 
   it('memory growing, since what cannot be removed is quarantined; the list has the reason, and it goes when it can', async () => {
@@ -114,23 +173,41 @@ describe('on a running deployment', () => {
         return seen;
       }, PATIENT);
       await using listed = new Program(['instances', 'list', '--state', 'quarantined'], env);
-      expect([await listed.exitCode, listed.output]).toEqual([0, matching(new RegExp(`${visitor.id}.*quarantined.*\\n${visitor.id}: .*does not answer`, 's'))]);
+      expect([await listed.exitCode, listed.output]).toEqual([
+        0,
+        matching(new RegExp(`${visitor.id}.*quarantined.*\\n${visitor.id}: .*does not answer`, 's')),
+      ]);
     } finally {
       engine = await serveSimulatedEngine(simulatedSocket, host);
     }
-    expect(about(found, 'Pools', 'quarantine')).toMatchObject({ verdict: 'warning', seen: matching(/^1 cannot be cleaned up .*does not answer/), remedy: containing('try-it-now instances list --state quarantined') });
-    expect(about(found, 'Engine', 'answers')).toMatchObject({ verdict: 'failure', remedy: containing('SIMULATED_SOCKET') });
+    expect(about(found, 'Pools', 'quarantine')).toMatchObject({
+      verdict: 'warning',
+      seen: matching(/^1 cannot be cleaned up .*does not answer/),
+      remedy: containing('try-it-now instances list --state quarantined'),
+    });
+    expect(about(found, 'Engine', 'answers')).toMatchObject({
+      verdict: 'failure',
+      remedy: containing('SIMULATED_SOCKET'),
+    });
   });
 
   it('restores slow, since the checkpoint was taken out', async () => {
     await desk.valkey.hset('restores:default', 'withdrawn', 'abcdef0123456789');
     const found = about(await troubles(env), 'CRIU', 'checkpoint of default');
     await desk.valkey.del('restores:default');
-    expect(found).toMatchObject({ verdict: 'warning', seen: containing('did not restore; instances start cold'), remedy: containing('try-it-now checkpoint create default --promote') });
+    expect(found).toMatchObject({
+      verdict: 'warning',
+      seen: containing('did not restore; instances start cold'),
+      remedy: containing('try-it-now checkpoint create default --promote'),
+    });
   });
 
   it('part away: discovery', async () => {
-    const found = about(await troubles({ ...env, DISCOVERY_ADDR: `127.0.0.1:${await freePort()}` }), 'Discovery', 'answers');
+    const found = about(
+      await troubles({ ...env, DISCOVERY_ADDR: `127.0.0.1:${await freePort()}` }),
+      'Discovery',
+      'answers',
+    );
     expect(found).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start try-it-now-discovery') });
   });
 
@@ -141,14 +218,21 @@ describe('on a running deployment', () => {
     const with_ = { ...env, DATABASE_SOCKET: socketPath, DATABASE_USER: user, DATABASE_PASSWORD: password };
     expect((await diagnose(with_)).find(({ part }) => part === 'MariaDB')).toMatchObject({ verdict: 'ok' });
     await server.launched.server.stop();
-    expect(about(await troubles(with_), 'MariaDB', 'usable')).toMatchObject({ verdict: 'failure', seen: containing(`does not answer at ${socketPath}`), remedy: containing('systemctl start mariadb') });
+    expect(about(await troubles(with_), 'MariaDB', 'usable')).toMatchObject({
+      verdict: 'failure',
+      seen: containing(`does not answer at ${socketPath}`),
+      remedy: containing('systemctl start mariadb'),
+    });
   });
 
   it('pool not replenishing, since NATS hangs; nothing else waits for it', async () => {
     desk.stack.nats.server.signal('SIGSTOP');
     const found = await troubles(env);
     desk.stack.nats.server.signal('SIGCONT');
-    expect(about(found, 'NATS', 'reachable')).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start try-it-now-nats') });
+    expect(about(found, 'NATS', 'reachable')).toMatchObject({
+      verdict: 'failure',
+      remedy: containing('systemctl start try-it-now-nats'),
+    });
     expect(found.filter(({ part }) => part === 'Valkey' || part === 'Caddy').map(({ what }) => what)).toEqual(ALWAYS);
   });
 });
@@ -164,28 +248,57 @@ describe('where parts end one after another', () => {
       expect(about(seen, 'NATS', 'consumer provision-workers')).toBeDefined();
       return seen;
     }, PATIENT);
-    expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({ verdict: 'failure', seen: containing('no worker asks'), remedy: containing('systemctl start try-it-now') });
-    expect(about(found, 'Server', 'API')).toMatchObject({ verdict: 'failure', remedy: containing('journalctl -u try-it-now') });
+    expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({
+      verdict: 'failure',
+      seen: containing('no worker asks'),
+      remedy: containing('systemctl start try-it-now'),
+    });
+    expect(about(found, 'Server', 'API')).toMatchObject({
+      verdict: 'failure',
+      remedy: containing('journalctl -u try-it-now'),
+    });
 
     await desk.queue.consumers.delete('PROVISIONING', 'provision-workers');
     found = await troubles(env);
-    expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({ verdict: 'failure', seen: containing('is not there'), remedy: containing('systemctl start try-it-now') });
+    expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({
+      verdict: 'failure',
+      seen: containing('is not there'),
+      remedy: containing('systemctl start try-it-now'),
+    });
 
     await desk.queue.streams.delete('PROVISIONING');
     await fetch(`${stack.caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
     found = await troubles(env);
-    expect(about(found, 'NATS', 'stream PROVISIONING')).toMatchObject({ verdict: 'failure', seen: containing('is not there'), remedy: containing('systemctl start try-it-now') });
-    expect(about(found, 'Caddy', 'demo server')).toMatchObject({ verdict: 'failure', seen: containing('is not in Caddy\'s configuration'), remedy: containing('systemctl start try-it-now') });
+    expect(about(found, 'NATS', 'stream PROVISIONING')).toMatchObject({
+      verdict: 'failure',
+      seen: containing('is not there'),
+      remedy: containing('systemctl start try-it-now'),
+    });
+    expect(about(found, 'Caddy', 'demo server')).toMatchObject({
+      verdict: 'failure',
+      seen: containing("is not in Caddy's configuration"),
+      remedy: containing('systemctl start try-it-now'),
+    });
 
     await stack.nats.server.stop();
     found = await troubles(env);
-    expect(about(found, 'NATS', 'reachable')).toMatchObject({ verdict: 'failure', seen: containing('does not answer'), remedy: containing('systemctl start try-it-now-nats') });
+    expect(about(found, 'NATS', 'reachable')).toMatchObject({
+      verdict: 'failure',
+      seen: containing('does not answer'),
+      remedy: containing('systemctl start try-it-now-nats'),
+    });
 
     await stack.caddy.server.stop();
     await stack.valkey.server.stop();
     found = await troubles(env);
-    expect(about(found, 'Caddy', 'admin API')).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start caddy') });
-    expect(about(found, 'Valkey', 'reachable')).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start try-it-now-valkey') });
+    expect(about(found, 'Caddy', 'admin API')).toMatchObject({
+      verdict: 'failure',
+      remedy: containing('systemctl start caddy'),
+    });
+    expect(about(found, 'Valkey', 'reachable')).toMatchObject({
+      verdict: 'failure',
+      remedy: containing('systemctl start try-it-now-valkey'),
+    });
     for (const { remedy } of found) expect(remedy).toBeDefined();
     await stack.valkey.server[Symbol.asyncDispose]();
   });
@@ -194,14 +307,25 @@ describe('where parts end one after another', () => {
 describe('with few ports', () => {
   it('pool not replenishing, since no port is free', async () => {
     await using ports = await claimPorts(2);
-    await using desk = await open({ target: 2, max: 2 }, { CONTAINER_PORT_RANGE_START: String(ports.start), CONTAINER_PORT_RANGE_END: String(ports.end), CONTAINER_PORT_COOLDOWN: '1h' });
+    await using desk = await open(
+      { target: 2, max: 2 },
+      {
+        CONTAINER_PORT_RANGE_START: String(ports.start),
+        CONTAINER_PORT_RANGE_END: String(ports.end),
+        CONTAINER_PORT_COOLDOWN: '1h',
+      },
+    );
     for (const visitor of [await desk.acquire(), await desk.acquire()]) await desk.release(visitor);
     const found = await eventually(async () => {
       const seen = await troubles(environmentOf(desk.stack));
       expect(about(seen, 'Ports', 'free')).toBeDefined();
       return seen;
     }, PATIENT);
-    expect(about(found, 'Ports', 'free')).toMatchObject({ verdict: 'failure', seen: matching(/^0 free, .* no port is free/), remedy: containing('CONTAINER_PORT_RANGE_START') });
+    expect(about(found, 'Ports', 'free')).toMatchObject({
+      verdict: 'failure',
+      seen: matching(/^0 free, .* no port is free/),
+      remedy: containing('CONTAINER_PORT_RANGE_START'),
+    });
   });
 
   it('pool not replenishing, since the template fails: the reason is told', async () => {
@@ -209,20 +333,42 @@ describe('with few ports', () => {
     await using claimed = await claimPorts(16);
     const { start: first, end: last } = claimed;
     const ports = Array.from({ length: last - first + 1 }, (_, at) => first + at);
-    const strangers = await Promise.all(ports.map((port) => new Promise<Server>((resolve, reject) => {
-      const server = createServer();
-      server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server));
-    })));
+    const strangers = await Promise.all(
+      ports.map(
+        (port) =>
+          new Promise<Server>((resolve, reject) => {
+            const server = createServer();
+            server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server));
+          }),
+      ),
+    );
     try {
-      await using desk = await open({ target: 2, max: 2 }, { CONTAINER_PORT_RANGE_START: String(first), CONTAINER_PORT_RANGE_END: String(last), CONTAINER_PORT_COOLDOWN: '10s' }, false);
+      await using desk = await open(
+        { target: 2, max: 2 },
+        {
+          CONTAINER_PORT_RANGE_START: String(first),
+          CONTAINER_PORT_RANGE_END: String(last),
+          CONTAINER_PORT_COOLDOWN: '10s',
+        },
+        false,
+      );
       const found = await eventually(async () => {
         const seen = await troubles(environmentOf(desk.stack));
         expect(about(seen, 'Pools', 'refills of default')?.seen).toContain('the last died of');
         return seen;
       }, PATIENT);
-      expect(about(found, 'Pools', 'refills of default')).toMatchObject({ verdict: 'failure', seen: matching(/paused after \d failures in a row.*EADDRINUSE/s), remedy: containing('Mend that cause') });
-      expect(about(found, 'Ports', 'other listeners')).toMatchObject({ remedy: containing(`ss -ltnp 'sport = :${first}'`) });
-      expect(about(found, 'NATS', 'dead tasks')).toMatchObject({ verdict: 'warning', remedy: containing('try-it-now queue') });
+      expect(about(found, 'Pools', 'refills of default')).toMatchObject({
+        verdict: 'failure',
+        seen: matching(/paused after \d failures in a row.*EADDRINUSE/s),
+        remedy: containing('Mend that cause'),
+      });
+      expect(about(found, 'Ports', 'other listeners')).toMatchObject({
+        remedy: containing(`ss -ltnp 'sport = :${first}'`),
+      });
+      expect(about(found, 'NATS', 'dead tasks')).toMatchObject({
+        verdict: 'warning',
+        remedy: containing('try-it-now queue'),
+      });
     } finally {
       for (const server of strangers) server.close();
     }

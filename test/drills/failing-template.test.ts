@@ -23,7 +23,14 @@ interface Line {
 
 function lineBook() {
   const lines: Line[] = [];
-  const log = pino({ level: 'info' }, { write: (line: string) => { lines.push(JSON.parse(line) as Line); } });
+  const log = pino(
+    { level: 'info' },
+    {
+      write: (line: string) => {
+        lines.push(JSON.parse(line) as Line);
+      },
+    },
+  );
   return { log, with: (text: string) => lines.filter(({ msg }) => msg.includes(text)) };
 }
 
@@ -33,7 +40,11 @@ async function poolOf({ app }: Stack, name: string) {
 
 async function failures({ api }: Stack, name: string): Promise<number> {
   const text = await (await fetch(`${api}/metrics`)).text();
-  return Number(new RegExp(`try_it_now_provisions_total\\{template="${name}",method="cold_start",status="failure"\\} (\\d+)`).exec(text)?.[1]);
+  return Number(
+    new RegExp(`try_it_now_provisions_total\\{template="${name}",method="cold_start",status="failure"\\} (\\d+)`).exec(
+      text,
+    )?.[1],
+  );
 }
 
 class RestartableService implements AsyncDisposable {
@@ -74,12 +85,31 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   });
 
   it('a template that never becomes ready pauses, and the others get the workers', async () => {
-    const sound = template({ name: 'sound', image: image.name, port: image.port, pool: { target: 2, max: 4, replenishThreshold: 0 } });
-    const broken = { ...sound, name: 'broken', readiness: { path: '/not-there', timeoutMs: 500 }, pool: { target: 12, max: 12, replenishThreshold: 0 } };
+    const sound = template({
+      name: 'sound',
+      image: image.name,
+      port: image.port,
+      pool: { target: 2, max: 4, replenishThreshold: 0 },
+    });
+    const broken = {
+      ...sound,
+      name: 'broken',
+      readiness: { path: '/not-there', timeoutMs: 500 },
+      pool: { target: 12, max: 12, replenishThreshold: 0 },
+    };
     const book = lineBook();
-    await using stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates: [broken, sound], env: { QUEUE_WORKER_COUNT: '2' }, log: book.log });
+    await using stack = await startStack({
+      engine: 'podman',
+      socketPath: podman.socketPath,
+      templates: [broken, sound],
+      env: { QUEUE_WORKER_COUNT: '2' },
+      log: book.log,
+    });
     await eventually(async () => expect(await poolOf(stack, 'sound')).toMatchObject({ ready: 2 }), PATIENT);
-    await eventually(async () => expect(await poolOf(stack, 'broken')).toMatchObject({ ready: 0, warming: 0, leaving: 0 }), PATIENT);
+    await eventually(
+      async () => expect(await poolOf(stack, 'broken')).toMatchObject({ ready: 0, warming: 0, leaving: 0 }),
+      PATIENT,
+    );
     // Two workers: three failures open the breaker, and one more attempt may have been under way.
     expect(await failures(stack, 'broken')).toBeLessThanOrEqual(4);
     expect(book.with('Template keeps failing')).toMatchObject([{ template: 'broken', failures: 3 }]);
@@ -113,7 +143,9 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     await service.start();
     await using stack = await startStack({ engine: 'podman', socketPath, templates: [few], log: book.log });
     await eventually(async () => expect(await poolOf(stack, 'tiny')).toMatchObject({ ready: 1 }), PATIENT);
-    const { id } = (await (await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as { id: string };
+    const { id } = (await (await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as {
+      id: string;
+    };
     await service.stop();
     expect((await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' })).status).toBe(204);
     const quarantined = await eventually(async () => {

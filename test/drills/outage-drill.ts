@@ -62,24 +62,43 @@ export async function stage(world: World, scenario: Scenario, options: DrillOpti
     await balanced(world, patienceMs).catch(() => undefined);
     const poolAfterMs = performance.now() - backMs;
     await crowd.goHome();
-    const lost = await balanced(world, patienceMs).then(() => heldByNobody(world), (error: unknown) => [describeError(error)]);
+    const lost = await balanced(world, patienceMs).then(
+      () => heldByNobody(world),
+      (error: unknown) => [describeError(error)],
+    );
     const givenUp = deadTasks(await discrepancies(world.books)) - buriedBefore;
-    return { scenario, ...summed(crowd, fromMs, backMs), givenUp, serviceAfterMs, poolAfterMs, lost, seconds: bySecond(crowd, fromMs) };
+    return {
+      scenario,
+      ...summed(crowd, fromMs, backMs),
+      givenUp,
+      serviceAfterMs,
+      poolAfterMs,
+      lost,
+      seconds: bySecond(crowd, fromMs),
+    };
   } finally {
     await crowd[Symbol.asyncDispose]();
   }
 }
 
-async function strike(world: World, { part, kind }: Scenario, outageMs: number): Promise<{ readonly fromMs: number; readonly backMs: number }> {
+async function strike(
+  world: World,
+  { part, kind }: Scenario,
+  outageMs: number,
+): Promise<{ readonly fromMs: number; readonly backMs: number }> {
   const fromMs = performance.now();
   const struck = world.part(part);
   if (part === 'discovery' && kind === 'killed') {
     // Started again at once by whoever looks after it.
     const { pid } = struck;
     await struck.kill();
-    await eventually(() => {
-      if (struck.pid === pid || !struck.tail(60).split(`started ${struck.pid}`).at(-1)?.includes('Discovery answers')) throw new Error('discovery was not started again');
-    }, { timeoutMs: 20_000, everyMs: 5 });
+    await eventually(
+      () => {
+        if (struck.pid === pid || !struck.tail(60).split(`started ${struck.pid}`).at(-1)?.includes('Discovery answers'))
+          throw new Error('discovery was not started again');
+      },
+      { timeoutMs: 20_000, everyMs: 5 },
+    );
     return { fromMs, backMs: performance.now() };
   }
   switch (kind) {
@@ -88,9 +107,12 @@ async function strike(world: World, { part, kind }: Scenario, outageMs: number):
       await sleep(outageMs);
       world.part(part).goOn();
       return { fromMs, backMs: performance.now() };
-    case 'killed': await struck.kill(); break;
+    case 'killed':
+      await struck.kill();
+      break;
     case 'stopped':
-    case 'emptied': await struck.stop();
+    case 'emptied':
+      await struck.stop();
   }
   if (kind === 'emptied') await struck.wipe();
   await sleep(Math.max(0, outageMs - (performance.now() - fromMs)));
@@ -100,18 +122,30 @@ async function strike(world: World, { part, kind }: Scenario, outageMs: number):
 
 /** When somebody who asked after the part's return was in their app, in ms after it. */
 async function served(crowd: Crowd, backMs: number, patienceMs: number): Promise<number> {
-  return eventually(() => {
-    const visit = crowd.visits.find(({ arrivedAtMs, firstGoodAtMs }) => arrivedAtMs >= backMs && firstGoodAtMs !== undefined);
-    if (visit?.firstGoodAtMs === undefined) throw new Error(`nobody was served since the part is back; last asked: ${JSON.stringify(crowd.asked.slice(-2))}`);
-    return visit.firstGoodAtMs - backMs;
-  }, { timeoutMs: patienceMs });
+  return eventually(
+    () => {
+      const visit = crowd.visits.find(
+        ({ arrivedAtMs, firstGoodAtMs }) => arrivedAtMs >= backMs && firstGoodAtMs !== undefined,
+      );
+      if (visit?.firstGoodAtMs === undefined)
+        throw new Error(
+          `nobody was served since the part is back; last asked: ${JSON.stringify(crowd.asked.slice(-2))}`,
+        );
+      return visit.firstGoodAtMs - backMs;
+    },
+    { timeoutMs: patienceMs },
+  );
 }
 
 async function balanced(world: World, patienceMs: number): Promise<void> {
-  await eventually(async () => {
-    const problems = (await discrepancies(world.books)).filter((problem) => !DEAD_TASKS.test(problem));
-    if (problems.length > 0) throw new Error(`the books do not balance: ${problems.slice(0, 8).join('; ')}\n${world.serverLog()}`);
-  }, { timeoutMs: patienceMs, everyMs: 100 });
+  await eventually(
+    async () => {
+      const problems = (await discrepancies(world.books)).filter((problem) => !DEAD_TASKS.test(problem));
+      if (problems.length > 0)
+        throw new Error(`the books do not balance: ${problems.slice(0, 8).join('; ')}\n${world.serverLog()}`);
+    },
+    { timeoutMs: patienceMs, everyMs: 100 },
+  );
 }
 
 function deadTasks(problems: readonly string[]): number {
@@ -124,13 +158,28 @@ async function heldByNobody(world: World): Promise<string[]> {
   return assigned.length === 0 ? [] : [`${assigned.length} instances are assigned to visitors who were not told so`];
 }
 
-function summed(crowd: Crowd, fromMs: number, backMs: number): Pick<Outcome, 'asked' | 'withoutRetryAfter' | 'slowestAnswerMs' | 'troubles' | 'visitorsTroubled' | 'visitorsInApps' | 'longestGapMs' | 'stranded'> {
+function summed(
+  crowd: Crowd,
+  fromMs: number,
+  backMs: number,
+): Pick<
+  Outcome,
+  | 'asked'
+  | 'withoutRetryAfter'
+  | 'slowestAnswerMs'
+  | 'troubles'
+  | 'visitorsTroubled'
+  | 'visitorsInApps'
+  | 'longestGapMs'
+  | 'stranded'
+> {
   const during = crowd.asked.filter(({ atMs }) => atMs >= fromMs && atMs <= backMs);
   const inApps = [...crowd.residents, ...crowd.visits.filter(({ arrivedAtMs }) => arrivedAtMs < fromMs)];
   const late = (visit: Visit): Trouble[] => visit.troubles.filter(({ atMs }) => atMs >= fromMs);
   return {
     asked: counted(during.map(({ outcome }) => outcome)),
-    withoutRetryAfter: crowd.asked.filter(({ status, retryAfter }) => status === 503 && retryAfter === undefined).length,
+    withoutRetryAfter: crowd.asked.filter(({ status, retryAfter }) => status === 503 && retryAfter === undefined)
+      .length,
     slowestAnswerMs: Math.max(0, ...during.map(({ tookMs }) => tookMs)),
     troubles: counted(inApps.flatMap(late).map(({ what, seen }) => `${what}: ${seen}`)),
     visitorsTroubled: inApps.filter((visit) => late(visit).length > 0).length,
@@ -155,9 +204,16 @@ function bySecond(crowd: Crowd, fromMs: number): string[] {
     return found;
   };
   for (const asked of crowd.asked) row(second(asked.atMs)).asked.push(asked);
-  for (const trouble of [...crowd.residents, ...crowd.visits].flatMap(({ troubles }) => troubles)) row(second(trouble.atMs)).troubles.push(trouble);
-  const words = (counts: ReadonlyMap<string, number>): string => [...counts].map(([what, count]) => `${count} ${what}`).join(', ') || '-';
-  return [...rows].sort(([a], [b]) => a - b).map(([at, { asked, troubles }]) => `${at} s: asked ${words(counted(asked.map(({ outcome }) => outcome)))}; in apps ${words(counted(troubles.map(({ what, seen }) => `${what} ${seen}`)))}`);
+  for (const trouble of [...crowd.residents, ...crowd.visits].flatMap(({ troubles }) => troubles))
+    row(second(trouble.atMs)).troubles.push(trouble);
+  const words = (counts: ReadonlyMap<string, number>): string =>
+    [...counts].map(([what, count]) => `${count} ${what}`).join(', ') || '-';
+  return [...rows]
+    .sort(([a], [b]) => a - b)
+    .map(
+      ([at, { asked, troubles }]) =>
+        `${at} s: asked ${words(counted(asked.map(({ outcome }) => outcome)))}; in apps ${words(counted(troubles.map(({ what, seen }) => `${what} ${seen}`)))}`,
+    );
 }
 
 /** What is not as it should be, in words; empty: it is. Kinds are judged, never times. */
@@ -165,10 +221,14 @@ export function judge(outcome: Outcome): string[] {
   const { scenario, asked, troubles } = outcome;
   const problems = [...outcome.lost];
   if (outcome.givenUp > 0 && scenario.inApps !== 'lost') problems.push(`${outcome.givenUp} tasks were given up`);
-  for (const [kind, count] of asked) if (!scenario.acquirers.includes(kind)) problems.push(`${count} who asked meanwhile saw: ${kind}`);
-  if (scenario.told !== undefined && (asked.get(scenario.told) ?? 0) === 0) problems.push(`nobody was told ${scenario.told}`);
+  for (const [kind, count] of asked)
+    if (!scenario.acquirers.includes(kind)) problems.push(`${count} who asked meanwhile saw: ${kind}`);
+  if (scenario.told !== undefined && (asked.get(scenario.told) ?? 0) === 0)
+    problems.push(`nobody was told ${scenario.told}`);
   if (outcome.withoutRetryAfter > 0) problems.push(`${outcome.withoutRetryAfter} answers 503 had no Retry-After`);
-  if (scenario.inApps === 'nothing') for (const [what, count] of troubles) problems.push(`visitors in an app noticed: ${what} (${count} times)`);
-  if (scenario.inApps !== 'lost' && outcome.stranded > 0) problems.push(`${outcome.stranded} visitors were never back in their app`);
+  if (scenario.inApps === 'nothing')
+    for (const [what, count] of troubles) problems.push(`visitors in an app noticed: ${what} (${count} times)`);
+  if (scenario.inApps !== 'lost' && outcome.stranded > 0)
+    problems.push(`${outcome.stranded} visitors were never back in their app`);
   return problems;
 }

@@ -43,7 +43,10 @@ class Part {
     this.#server = parts.server;
   }
 
-  static async start(launch: () => Promise<ChildServer>, wipe: () => Promise<unknown> = () => Promise.resolve()): Promise<Part> {
+  static async start(
+    launch: () => Promise<ChildServer>,
+    wipe: () => Promise<unknown> = () => Promise.resolve(),
+  ): Promise<Part> {
     return new Part({ server: await launch(), launch, wipe, pid: ({ pid }) => pid });
   }
 
@@ -134,7 +137,11 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   // MariaDB runs under an account of its own, which has to pass through.
   await chmod(dir, 0o711);
   const parts = new Map<PartName, Part>();
-  const keep = async (name: PartName, launch: () => Promise<{ readonly server: ChildServer }>, folder: string): Promise<void> => {
+  const keep = async (
+    name: PartName,
+    launch: () => Promise<{ readonly server: ChildServer }>,
+    folder: string,
+  ): Promise<void> => {
     await mkdir(folder, { recursive: true });
     const wipe = async (): Promise<void> => {
       await rm(folder, { recursive: true });
@@ -146,11 +153,30 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   };
   const instances = await claimPorts(options.ports);
   releasers.push('ports', () => instances[Symbol.asyncDispose]());
-  const ports = { valkey: await freePort(), nats: await freePort(), natsMonitor: await freePort(), caddyAdmin: await freePort(), proxy: await freePort(), server: await freePort(), discovery: await freePort(), discoveryMetrics: await freePort() };
-  const folders = { valkey: join(dir, 'valkey'), nats: join(dir, 'nats'), caddy: join(dir, 'caddy'), podman: join(dir, 'podman'), mariadb: join(dir, 'mariadb') };
+  const ports = {
+    valkey: await freePort(),
+    nats: await freePort(),
+    natsMonitor: await freePort(),
+    caddyAdmin: await freePort(),
+    proxy: await freePort(),
+    server: await freePort(),
+    discovery: await freePort(),
+    discoveryMetrics: await freePort(),
+  };
+  const folders = {
+    valkey: join(dir, 'valkey'),
+    nats: join(dir, 'nats'),
+    caddy: join(dir, 'caddy'),
+    podman: join(dir, 'podman'),
+    mariadb: join(dir, 'mariadb'),
+  };
   await Promise.all([
     keep('valkey', () => launchValkey({ dir: folders.valkey, port: ports.valkey, persistent: true }), folders.valkey),
-    keep('nats', () => launchNats({ dir: folders.nats, port: ports.nats, monitorPort: ports.natsMonitor }), folders.nats),
+    keep(
+      'nats',
+      () => launchNats({ dir: folders.nats, port: ports.nats, monitorPort: ports.natsMonitor }),
+      folders.nats,
+    ),
     keep('caddy', () => launchCaddy({ dir: folders.caddy, adminPort: ports.caddyAdmin }), folders.caddy),
   ]);
   const engineSocket = join(options.engine === 'podman' ? folders.podman : dir, 'engine.sock');
@@ -167,35 +193,79 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   }
   let login = { socketPath: '', user: '', password: '', passwordFile: '' };
   if (options.databases) {
-    await keep('mariadb', async () => {
-      const launched = await launchMariadb({ dir: folders.mariadb });
-      login = launched;
-      return launched;
-    }, folders.mariadb);
-    Object.assign(engineEnv, { DATABASE_SOCKET: login.socketPath, DATABASE_USER: login.user, DATABASE_PASSWORD_FILE: login.passwordFile });
+    await keep(
+      'mariadb',
+      async () => {
+        const launched = await launchMariadb({ dir: folders.mariadb });
+        login = launched;
+        return launched;
+      },
+      folders.mariadb,
+    );
+    Object.assign(engineEnv, {
+      DATABASE_SOCKET: login.socketPath,
+      DATABASE_USER: login.user,
+      DATABASE_PASSWORD_FILE: login.passwordFile,
+    });
   }
 
   const env = {
-    ...engineEnv, ...(await templatesFile(dir, options)), CONTAINER_MODE: options.engine, DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
-    VALKEY_ADDR: `127.0.0.1:${ports.valkey}`, NATS_URL: `nats://127.0.0.1:${ports.nats}`, CADDY_ADMIN_URL: `http://127.0.0.1:${ports.caddyAdmin}`,
-    PROXY_LISTEN: `:${ports.proxy}`, SERVER_PORT: String(ports.server), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${ports.discovery}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${ports.discoveryMetrics}`,
-    DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'), CONTAINER_PORT_RANGE_START: String(instances.start), CONTAINER_PORT_RANGE_END: String(instances.end), CONTAINER_PORT_COOLDOWN: '10s',
-    RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', QUEUE_WORKER_COUNT: String(options.workers), CRIU_ENABLED: 'false', ...options.env,
+    ...engineEnv,
+    ...(await templatesFile(dir, options)),
+    CONTAINER_MODE: options.engine,
+    DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
+    VALKEY_ADDR: `127.0.0.1:${ports.valkey}`,
+    NATS_URL: `nats://127.0.0.1:${ports.nats}`,
+    CADDY_ADMIN_URL: `http://127.0.0.1:${ports.caddyAdmin}`,
+    PROXY_LISTEN: `:${ports.proxy}`,
+    SERVER_PORT: String(ports.server),
+    ADMIN_ADDR: `127.0.0.1:${await freePort()}`,
+    DISCOVERY_ADDR: `127.0.0.1:${ports.discovery}`,
+    DISCOVERY_METRICS_ADDR: `127.0.0.1:${ports.discoveryMetrics}`,
+    DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'),
+    CONTAINER_PORT_RANGE_START: String(instances.start),
+    CONTAINER_PORT_RANGE_END: String(instances.end),
+    CONTAINER_PORT_COOLDOWN: '10s',
+    RATE_LIMIT_HOURLY: '0',
+    RATE_LIMIT_DAILY: '0',
+    QUEUE_WORKER_COUNT: String(options.workers),
+    CRIU_ENABLED: 'false',
+    ...options.env,
   };
   const { config } = loadConfig(env);
   releasers.push('containers', () => removeContainers(config, options.engine));
   parts.set('discovery', await startDiscovery(config.proxy, env, releasers));
 
   const api = `http://127.0.0.1:${ports.server}`;
-  const server = await Part.start(() => ChildServer.start({ name: 'server', command: process.execPath, args: [MAIN, 'serve'], env, isUp: async () => (await fetch(`${api}/health`)).ok, startTimeoutMs: 30_000 }));
+  const server = await Part.start(() =>
+    ChildServer.start({
+      name: 'server',
+      command: process.execPath,
+      args: [MAIN, 'serve'],
+      env,
+      isUp: async () => (await fetch(`${api}/health`)).ok,
+      startTimeoutMs: 30_000,
+    }),
+  );
   releasers.push('server', () => server.stop());
   parts.set('api', server);
   return {
-    config, api, proxyPort: ports.proxy, simulatedEngine,
+    config,
+    api,
+    proxyPort: ports.proxy,
+    simulatedEngine,
     books: {
-      valkeyPort: ports.valkey, natsUrl: env.NATS_URL, caddyAdminUrl: env.CADDY_ADMIN_URL, proxyPort: ports.proxy, deployment: env.DEPLOYMENT, portRange: [instances.start, instances.end],
-      engine: { kind: options.engine, socketPath: engineSocket }, targets: Object.fromEntries(config.templates.map(({ name, pool }) => [name, pool.target])),
-      ...(options.databases ? { mariadb: { socketPath: login.socketPath, user: login.user, password: login.password } } : {}),
+      valkeyPort: ports.valkey,
+      natsUrl: env.NATS_URL,
+      caddyAdminUrl: env.CADDY_ADMIN_URL,
+      proxyPort: ports.proxy,
+      deployment: env.DEPLOYMENT,
+      portRange: [instances.start, instances.end],
+      engine: { kind: options.engine, socketPath: engineSocket },
+      targets: Object.fromEntries(config.templates.map(({ name, pool }) => [name, pool.target])),
+      ...(options.databases
+        ? { mariadb: { socketPath: login.socketPath, user: login.user, password: login.password } }
+        : {}),
     },
     part: (name) => {
       const part = parts.get(name);
@@ -206,18 +276,48 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   };
 }
 
-async function templatesFile(dir: string, { app, target, max, databases }: WorldOptions): Promise<{ readonly TEMPLATES_FILE: string }> {
-  const plain = { name: 'tiny', title: 'Tiny', image: 'localhost/unused', port: 80, ...app, pool: { target, max, replenish_threshold: 0 } };
-  await writeFile(join(dir, 'seed.sql'), 'CREATE TABLE notes (id INT PRIMARY KEY, text VARCHAR(80)); INSERT INTO notes VALUES (1, \'first\');\n');
-  const shop = { ...plain, name: WITH_DATABASE, title: 'With a database', database: { seed: 'seed.sql' }, activation: { exec: ['/bin/true'] }, pool: { target: 3, max: 40, replenish_threshold: 0 } };
+async function templatesFile(
+  dir: string,
+  { app, target, max, databases }: WorldOptions,
+): Promise<{ readonly TEMPLATES_FILE: string }> {
+  const plain = {
+    name: 'tiny',
+    title: 'Tiny',
+    image: 'localhost/unused',
+    port: 80,
+    ...app,
+    pool: { target, max, replenish_threshold: 0 },
+  };
+  await writeFile(
+    join(dir, 'seed.sql'),
+    "CREATE TABLE notes (id INT PRIMARY KEY, text VARCHAR(80)); INSERT INTO notes VALUES (1, 'first');\n",
+  );
+  const shop = {
+    ...plain,
+    name: WITH_DATABASE,
+    title: 'With a database',
+    database: { seed: 'seed.sql' },
+    activation: { exec: ['/bin/true'] },
+    pool: { target: 3, max: 40, replenish_threshold: 0 },
+  };
   const file = join(dir, 'templates.yaml');
   await writeFile(file, stringify({ templates: databases ? [plain, shop] : [plain] }));
   return { TEMPLATES_FILE: file };
 }
 
 /** As its systemd units run it: the socket outlives the process, which is started again whenever it ends. */
-async function startDiscovery({ discovery: { host, port } }: Config['proxy'], env: Readonly<Record<string, string>>, releasers: Releasers): Promise<Part> {
-  const activated = await activate({ name: 'discovery', listen: { host, port }, command: [process.execPath, MAIN, 'discovery'], env: { ...env, LOG_LEVEL: 'info' }, saysUp: 'Discovery answers' });
+async function startDiscovery(
+  { discovery: { host, port } }: Config['proxy'],
+  env: Readonly<Record<string, string>>,
+  releasers: Releasers,
+): Promise<Part> {
+  const activated = await activate({
+    name: 'discovery',
+    listen: { host, port },
+    command: [process.execPath, MAIN, 'discovery'],
+    env: { ...env, LOG_LEVEL: 'info' },
+    saysUp: 'Discovery answers',
+  });
   releasers.push('discovery', () => activated.server.stop());
   return Part.restartedByItself(activated.server, () => activated.pid());
 }

@@ -15,7 +15,10 @@ export function engineFor({ part }: Scenario): Engine {
 
 const CROWDS: Readonly<Record<Engine, Pick<DrillOptions, 'crowd' | 'residents'>>> = {
   simulated: { crowd: { arrivalsPerSecond: 5, stayMs: 2_000, template: 'tiny', webSocketPath: '/ws' }, residents: 5 },
-  podman: { crowd: { arrivalsPerSecond: 0.5, stayMs: 2_000, template: 'tiny', webSocketPath: undefined }, residents: 2 },
+  podman: {
+    crowd: { arrivalsPerSecond: 0.5, stayMs: 2_000, template: 'tiny', webSocketPath: undefined },
+    residents: 2,
+  },
 };
 
 export interface Phases {
@@ -30,13 +33,21 @@ export interface Stage extends AsyncDisposable {
 }
 
 /** One world in which one outage after another is staged. */
-export async function openStage(engine: Engine, phases: Phases, options: { readonly databases: boolean }): Promise<Stage> {
+export async function openStage(
+  engine: Engine,
+  phases: Phases,
+  options: { readonly databases: boolean },
+): Promise<Stage> {
   const releasers = new Releasers();
   const dispose = (): Promise<void> => releasers.releaseAll(silent);
   try {
-    const world = engine === 'simulated'
-      ? await startWorld({ engine, app: {}, target: 100, max: 250, workers: 8, databases: options.databases, ports: 700 }, releasers)
-      : await podmanWorld(releasers);
+    const world =
+      engine === 'simulated'
+        ? await startWorld(
+            { engine, app: {}, target: 100, max: 250, workers: 8, databases: options.databases, ports: 700 },
+            releasers,
+          )
+        : await podmanWorld(releasers);
     return {
       world,
       play: async (scenario) => {

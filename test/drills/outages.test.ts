@@ -5,21 +5,37 @@ import { outageTable } from './outage-table.ts';
 import { openStage, type Stage } from './outage-worlds.ts';
 
 /** Those that matter most, shortly; `npm run outages` stages all of them at length. */
-const CHOSEN = ['nats hung', 'nats emptied', 'valkey stopped', 'valkey hung', 'caddy killed', 'discovery killed', 'api killed'];
+const CHOSEN = [
+  'nats hung',
+  'nats emptied',
+  'valkey stopped',
+  'valkey hung',
+  'caddy killed',
+  'discovery killed',
+  'api killed',
+];
 
 describe('outages under load', () => {
   const outcomes: Outcome[] = [];
   let staged: Stage;
 
   beforeAll(async () => {
-    staged = await openStage('simulated', { beforeMs: 1_000, outageMs: 3_000, patienceMs: 45_000 }, { databases: false });
+    staged = await openStage(
+      'simulated',
+      { beforeMs: 1_000, outageMs: 3_000, patienceMs: 45_000 },
+      { databases: false },
+    );
   });
   afterAll(async () => {
     await staged[Symbol.asyncDispose]();
     process.stdout.write(`${outageTable(outcomes)}\n`);
   });
 
-  it.each(SCENARIOS.filter(({ part, kind }) => CHOSEN.includes(`${part} ${kind}`)).map((scenario) => [`${scenario.part} ${scenario.kind}`, scenario] as const))('%s', async (_name, scenario) => {
+  it.each(
+    SCENARIOS.filter(({ part, kind }) => CHOSEN.includes(`${part} ${kind}`)).map(
+      (scenario) => [`${scenario.part} ${scenario.kind}`, scenario] as const,
+    ),
+  )('%s', async (_name, scenario) => {
     const { outcome, problems } = await staged.play(scenario);
     outcomes.push(outcome);
     expect(problems, [...outcome.seconds, staged.world.serverLog()].join('\n')).toEqual([]);

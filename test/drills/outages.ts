@@ -21,7 +21,9 @@ if (unknown.length > 0) {
 const outcomes: Outcome[] = [];
 let failed = 0;
 for (const engine of ['simulated', 'podman'] as const) {
-  const scenarios = SCENARIOS.filter((scenario) => engineFor(scenario) === engine && (wanted.length === 0 || wanted.includes(scenario.part)));
+  const scenarios = SCENARIOS.filter(
+    (scenario) => engineFor(scenario) === engine && (wanted.length === 0 || wanted.includes(scenario.part)),
+  );
   if (scenarios.length === 0) continue;
   console.log(`Starting every part, with ${engine} instances …`);
   await using staged = await openStage(engine, PHASES, { databases: scenarios.some(({ part }) => part === 'mariadb') });
@@ -44,7 +46,10 @@ const table = outageTable(outcomes);
 console.log(`\n${table}`);
 if (wanted.length === 0) {
   const page = await readFile(PAGE, 'utf8');
-  await writeFile(PAGE, `${page.slice(0, page.indexOf(FROM) + FROM.length)}\n${table}\n${page.slice(page.indexOf(TO))}`);
+  await writeFile(
+    PAGE,
+    `${page.slice(0, page.indexOf(FROM) + FROM.length)}\n${table}\n${page.slice(page.indexOf(TO))}`,
+  );
   console.log('Written to docs/reliability.md');
 }
 process.exitCode = failed === 0 ? 0 : 1;

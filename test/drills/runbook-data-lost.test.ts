@@ -10,7 +10,7 @@ import { Desk, PATIENT } from '../support/runbook-desk.ts';
 import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
 
-describe('Valkey\'s data is lost', () => {
+describe("Valkey's data is lost", () => {
   let folder: string;
   let engine: LaunchedSimulatedEngine;
   beforeAll(async () => {
@@ -21,7 +21,11 @@ describe('Valkey\'s data is lost', () => {
     await engine[Symbol.asyncDispose]();
     await rm(folder, { recursive: true });
   });
-  const open = (): Promise<Desk> => Desk.open({ simulatedSocket: engine.socketPath, templates: [template(), template({ name: 'other', pool: { target: 2, max: 5, replenishThreshold: 0 } })] });
+  const open = (): Promise<Desk> =>
+    Desk.open({
+      simulatedSocket: engine.socketPath,
+      templates: [template(), template({ name: 'other', pool: { target: 2, max: 5, replenishThreshold: 0 } })],
+    });
 
   /** The pool works as one that was never touched: all that is handed out can be reached, and none of it is of the time before. */
   async function expectToWork(desk: Desk, before: readonly { readonly id: string }[]): Promise<void> {
@@ -34,7 +38,7 @@ describe('Valkey\'s data is lost', () => {
     expect(await desk.stats()).toMatchObject({ assigned: 1, warming: 0, leaving: 0 });
   }
 
-  it('comes back by the runbook\'s steps: stop, remove the containers, clear the routes, start', async () => {
+  it("comes back by the runbook's steps: stop, remove the containers, clear the routes, start", async () => {
     await using desk = await open();
     const lost = [await desk.acquire(), await desk.acquire()];
     await desk.stack.restart(async () => {

@@ -25,11 +25,14 @@ afterAll(async () => {
 describe('an emergency shutdown (kill -9)', () => {
   it('needs no step but the start: the queue goes on, the stats are right, orphans are gone, visitors notice nothing', async () => {
     await using server = await ServerProcess.launch({
-      engine: 'simulated', engineSocket: engine.socketPath, ports: 200,
+      engine: 'simulated',
+      engineSocket: engine.socketPath,
+      ports: 200,
       templates: [{ name: 'tiny', title: 'Tiny', image: 'localhost/unused', port: 80, pool: { target: 6, max: 30 } }],
       env: { QUEUE_ACK_WAIT: '6s', QUEUE_WORKER_COUNT: '2' },
     });
-    const settled = (): Promise<void> => eventually(async () => expect(await discrepancies(server.books)).toEqual([]), PATIENT);
+    const settled = (): Promise<void> =>
+      eventually(async () => expect(await discrepancies(server.books)).toEqual([]), PATIENT);
     await settled();
     const acquire = async (): Promise<{ readonly id: string; readonly url: string }> => {
       const answer = await fetch(`${server.api}/api/v1/demo/acquire`, { method: 'POST' });
@@ -37,7 +40,10 @@ describe('an emergency shutdown (kill -9)', () => {
       return (await answer.json()) as { id: string; url: string };
     };
     const visit = async ({ url }: { readonly url: string }): Promise<number> => {
-      const answer = await request(`http://127.0.0.1:${server.proxyPort}/`, { headers: { host: new URL(url).host }, reset: true });
+      const answer = await request(`http://127.0.0.1:${server.proxyPort}/`, {
+        headers: { host: new URL(url).host },
+        reset: true,
+      });
       await answer.body.dump();
       return answer.statusCode;
     };
@@ -55,12 +61,23 @@ describe('an emergency shutdown (kill -9)', () => {
     await settled();
     for (const visitor of staying) expect(await visit(visitor)).toBe(200);
     expect(await visit(leaving)).toBeGreaterThanOrEqual(400);
-    expect(await (await fetch(`${server.api}/api/v1/pool/stats`)).json()).toMatchObject({ ready: 6, assigned: 3, warming: 0, leaving: 0 });
-    expect((await readRecords(server.books)).filter(({ state }) => state === 'assigned').map(({ id }) => id).sort()).toEqual(staying.map(({ id }) => id).sort());
+    expect(await (await fetch(`${server.api}/api/v1/pool/stats`)).json()).toMatchObject({
+      ready: 6,
+      assigned: 3,
+      warming: 0,
+      leaving: 0,
+    });
+    expect(
+      (await readRecords(server.books))
+        .filter(({ state }) => state === 'assigned')
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(staying.map(({ id }) => id).sort());
     // And it takes and gives back as ever.
     const after = await acquire();
     expect(await visit(after)).toBe(200);
-    for (const { id } of [after, ...staying]) expect((await fetch(`${server.api}/api/v1/demo/${id}`, { method: 'DELETE' })).status).toBe(204);
+    for (const { id } of [after, ...staying])
+      expect((await fetch(`${server.api}/api/v1/demo/${id}`, { method: 'DELETE' })).status).toBe(204);
     await settled();
   });
 });
@@ -68,9 +85,20 @@ describe('an emergency shutdown (kill -9)', () => {
 async function startOrphan(deployment: string): Promise<void> {
   const body = JSON.stringify({ owner: { deployment, node: 'node0' }, template: 'tiny', hostPort: 18_250 });
   const status = await new Promise((resolve, reject) => {
-    httpRequest({ socketPath: engine.socketPath, method: 'POST', path: '/containers/demo-by-hand/start', agent: false, headers: { 'content-type': 'application/json', 'content-length': body.length } }, (answer) => {
-      answer.resume().once('end', () => resolve(answer.statusCode));
-    }).once('error', reject).end(body);
+    httpRequest(
+      {
+        socketPath: engine.socketPath,
+        method: 'POST',
+        path: '/containers/demo-by-hand/start',
+        agent: false,
+        headers: { 'content-type': 'application/json', 'content-length': body.length },
+      },
+      (answer) => {
+        answer.resume().once('end', () => resolve(answer.statusCode));
+      },
+    )
+      .once('error', reject)
+      .end(body);
   });
   expect(status).toBe(200);
 }

@@ -33,9 +33,23 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
     const repo = `${image.name.split(':')[0] ?? ''}-later`;
     const sound = template({ name: 'sound', image: image.name, port: image.port, pool: POOL });
     const late = { ...sound, name: 'late', image: `${repo}:tiny` };
-    await using desk = await Desk.open({ engine: 'podman', socketPath: podman.socketPath, templates: [sound, late] }, { full: false });
-    expect(desk.book.with('Templates without their image')).toMatchObject([{ templates: ['late'], reason: expect.stringContaining(`podman pull ${late.image}`) as string }]);
-    await eventually(() => expect(desk.book.with('Provision task failed')).toContainEqual(expect.objectContaining({ template: 'late', reason: expect.stringContaining(`podman pull ${late.image}`) as string })), PATIENT);
+    await using desk = await Desk.open(
+      { engine: 'podman', socketPath: podman.socketPath, templates: [sound, late] },
+      { full: false },
+    );
+    expect(desk.book.with('Templates without their image')).toMatchObject([
+      { templates: ['late'], reason: expect.stringContaining(`podman pull ${late.image}`) as string },
+    ]);
+    await eventually(
+      () =>
+        expect(desk.book.with('Provision task failed')).toContainEqual(
+          expect.objectContaining({
+            template: 'late',
+            reason: expect.stringContaining(`podman pull ${late.image}`) as string,
+          }),
+        ),
+      PATIENT,
+    );
     await desk.settled({ mayDie: new RegExp(repo), targets: { sound: 2, late: 0 } });
     expect(await desk.visit(await desk.acquire())).toBe(200);
     const docker = new Dockerode({ host: '', socketPath: podman.socketPath });
@@ -49,15 +63,28 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
 
   it('does not start at all without any of its images, and says which', async () => {
     const image = 'localhost/try-it-now-never-built:1';
-    await expect(Desk.open({ engine: 'podman', socketPath: podman.socketPath, templates: [template({ image })] })).rejects.toMatchObject({ code: 'image_missing', message: expect.stringContaining(`podman pull ${image}`) as string });
+    await expect(
+      Desk.open({ engine: 'podman', socketPath: podman.socketPath, templates: [template({ image })] }),
+    ).rejects.toMatchObject({
+      code: 'image_missing',
+      message: expect.stringContaining(`podman pull ${image}`) as string,
+    });
   });
 
   it('says that every port is in use or rests, and fills by itself once they have rested', async () => {
     await using ports = await claimPorts(4);
     const tiny = template({ image: image.name, port: image.port, pool: POOL });
     await using desk = await Desk.open({
-      engine: 'podman', socketPath: podman.socketPath, templates: [tiny],
-      env: { CONTAINER_PORT_RANGE_START: String(ports.start), CONTAINER_PORT_RANGE_END: String(ports.end), CONTAINER_PORT_COOLDOWN: '10s', POOL_TARGET_SIZE: '2', POOL_MAX_SIZE: '4' },
+      engine: 'podman',
+      socketPath: podman.socketPath,
+      templates: [tiny],
+      env: {
+        CONTAINER_PORT_RANGE_START: String(ports.start),
+        CONTAINER_PORT_RANGE_END: String(ports.end),
+        CONTAINER_PORT_COOLDOWN: '10s',
+        POOL_TARGET_SIZE: '2',
+        POOL_MAX_SIZE: '4',
+      },
     });
     // Two rounds of visitors use up all four.
     for (let round = 0; round < 2; round += 1) {
@@ -80,11 +107,21 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
     let service = await launchPodman({ socketPath });
     try {
       const tiny = template({ image: image.name, port: image.port, pool: POOL });
-      await using desk = await Desk.open({ engine: 'podman', socketPath, templates: [tiny], env: { CONTAINER_MODE: 'auto', DOCKER_SOCKET: join(folder, 'no-docker.sock') } });
+      await using desk = await Desk.open({
+        engine: 'podman',
+        socketPath,
+        templates: [tiny],
+        env: { CONTAINER_MODE: 'auto', DOCKER_SOCKET: join(folder, 'no-docker.sock') },
+      });
       const visitor = await desk.acquire();
       await desk.settled();
-      await expect(desk.stack.restart(async () => { await service[Symbol.asyncDispose](); })).rejects.toMatchObject({
-        code: 'engine_unavailable', message: expect.stringMatching(/3 instances of node node0 run on podman.*CONTAINER_MODE=simulated/) as string,
+      await expect(
+        desk.stack.restart(async () => {
+          await service[Symbol.asyncDispose]();
+        }),
+      ).rejects.toMatchObject({
+        code: 'engine_unavailable',
+        message: expect.stringMatching(/3 instances of node node0 run on podman.*CONTAINER_MODE=simulated/) as string,
       });
       expect(await desk.visit(visitor)).toBe(200);
       service = await launchPodman({ socketPath });

@@ -34,20 +34,32 @@ async function comeAndGo(desk: Desk, mayDie?: RegExp): Promise<void> {
 }
 
 describe('NATS without its consumers', () => {
-  it.each(['provision-workers', 'cleanup-workers', 'given-up-tasks'])('%s is put back while the server runs, and the work goes on', async (consumer) => {
-    await using desk = await open();
-    expect(await desk.queue.consumers.delete(STREAM, consumer)).toBe(true);
-    await comeAndGo(desk);
-    await eventually(async () => expect((await desk.queue.consumers.info(STREAM, consumer)).name).toBe(consumer), PATIENT);
-    expect(desk.book.with('the queue workers put them back').map(({ made }) => made)).toEqual([[consumer]]);
-  });
+  it.each(['provision-workers', 'cleanup-workers', 'given-up-tasks'])(
+    '%s is put back while the server runs, and the work goes on',
+    async (consumer) => {
+      await using desk = await open();
+      expect(await desk.queue.consumers.delete(STREAM, consumer)).toBe(true);
+      await comeAndGo(desk);
+      await eventually(
+        async () => expect((await desk.queue.consumers.info(STREAM, consumer)).name).toBe(consumer),
+        PATIENT,
+      );
+      expect(desk.book.with('the queue workers put them back').map(({ made }) => made)).toEqual([[consumer]]);
+    },
+  );
 
   it('has all of them again after a restart, as the runbook says', async () => {
     await using desk = await open();
     await desk.stack.restart(async () => {
-      for (const consumer of ['provision-workers', 'cleanup-workers', 'given-up-tasks']) await desk.queue.consumers.delete(STREAM, consumer);
+      for (const consumer of ['provision-workers', 'cleanup-workers', 'given-up-tasks'])
+        await desk.queue.consumers.delete(STREAM, consumer);
     });
-    expect(await desk.queue.consumers.list(STREAM).next().then((found) => found.map(({ name }) => name).sort())).toEqual(['cleanup-workers', 'given-up-tasks', 'provision-workers']);
+    expect(
+      await desk.queue.consumers
+        .list(STREAM)
+        .next()
+        .then((found) => found.map(({ name }) => name).sort()),
+    ).toEqual(['cleanup-workers', 'given-up-tasks', 'provision-workers']);
     await comeAndGo(desk);
   });
 });
@@ -67,7 +79,13 @@ describe('stuck messages', () => {
   it('that cannot be read are set aside at once, and hold nothing up', async () => {
     await using desk = await open();
     const queue = jetstream(desk.nats);
-    for (const payload of ['', 'not json', '{"v":99,"kind":"provision"}', JSON.stringify({ v: 1, kind: 'provision', id: '../../etc', template: 'tiny' })]) await queue.publish(PROVISION, payload);
+    for (const payload of [
+      '',
+      'not json',
+      '{"v":99,"kind":"provision"}',
+      JSON.stringify({ v: 1, kind: 'provision', id: '../../etc', template: 'tiny' }),
+    ])
+      await queue.publish(PROVISION, payload);
     await comeAndGo(desk, /^the payload/);
     expect(desk.book.with('Unreadable task set aside as dead')).toHaveLength(4);
     expect(await desk.metric('try_it_now_queue_dead{stream="PROVISIONING_DEAD"}')).toBe(4);
@@ -77,8 +95,16 @@ describe('stuck messages', () => {
     await using desk = await open();
     const queue = jetstream(desk.nats);
     const ids = Array.from({ length: 3_000 }, () => newInstanceId());
-    await Promise.all(ids.map((id) => queue.publish(PROVISION, JSON.stringify({ v: 1, kind: 'provision', id, template: 'tiny' }))));
-    await Promise.all(ids.slice(0, 500).map((id) => queue.publish('provisioning.cleanup.node0', JSON.stringify({ v: 1, kind: 'cleanup', id, node: 'node0' }))));
+    await Promise.all(
+      ids.map((id) => queue.publish(PROVISION, JSON.stringify({ v: 1, kind: 'provision', id, template: 'tiny' }))),
+    );
+    await Promise.all(
+      ids
+        .slice(0, 500)
+        .map((id) =>
+          queue.publish('provisioning.cleanup.node0', JSON.stringify({ v: 1, kind: 'cleanup', id, node: 'node0' })),
+        ),
+    );
     await comeAndGo(desk);
   });
 });

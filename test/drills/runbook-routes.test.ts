@@ -28,7 +28,9 @@ describe('Caddy without our server', () => {
     const visitor = await desk.acquire();
     expect(await desk.visit(visitor)).toBe(200);
     const repairs = await desk.metric(REPAIRS);
-    expect((await fetch(`${desk.stack.caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' })).status).toBe(200);
+    expect(
+      (await fetch(`${desk.stack.caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' })).status,
+    ).toBe(200);
     await eventually(async () => expect(await desk.visit(visitor)).toBe(200), PATIENT);
     await desk.settled();
     expect(await desk.metric(REPAIRS)).toBe(repairs + 1);
@@ -43,11 +45,18 @@ describe('Caddy without our server', () => {
     await caddy.server.stop();
     // The refill of what is handed out now cannot be reached through the proxy for a while.
     const second = await desk.acquire();
-    const loops = (text: string): unknown[] => desk.book.with(text).map(({ loop }) => loop).sort();
+    const loops = (text: string): unknown[] =>
+      desk.book
+        .with(text)
+        .map(({ loop }) => loop)
+        .sort();
     await eventually(() => expect(loops('Loop failed')).toEqual(WATCHING), PATIENT);
     await using again = await launchCaddy({ dir: folder, adminPort: Number(new URL(caddy.adminUrl).port) });
     expect(again.adminUrl).toBe(caddy.adminUrl);
-    await eventually(async () => expect([await desk.visit(visitor), await desk.visit(second)]).toEqual([200, 200]), PATIENT);
+    await eventually(
+      async () => expect([await desk.visit(visitor), await desk.visit(second)]).toEqual([200, 200]),
+      PATIENT,
+    );
     await desk.settled();
     expect(await desk.stats()).toMatchObject({ ready: 3, assigned: 2, warming: 0, leaving: 0 });
     // One line on each edge from each of them, however long it lasted.

@@ -26,17 +26,30 @@ afterAll(async () => {
 /** Every port of the range but those in use belongs to another program, so that no start succeeds. */
 async function occupyPorts({ stack }: Desk): Promise<AsyncDisposable & { readonly occupied: number }> {
   const { start, end } = stack.config.containers.portRange;
-  const others = await Promise.all(Array.from({ length: end - start + 1 }, async (_, at) => {
-    const server = createServer().listen(start + at, '127.0.0.1');
-    return once(server, 'listening').then((): Server[] => [server], (): Server[] => []);
-  }));
+  const others = await Promise.all(
+    Array.from({ length: end - start + 1 }, async (_, at) => {
+      const server = createServer().listen(start + at, '127.0.0.1');
+      return once(server, 'listening').then(
+        (): Server[] => [server],
+        (): Server[] => [],
+      );
+    }),
+  );
   const close = (server: Server): Promise<unknown> => new Promise((resolve) => server.close(resolve));
-  return { occupied: others.flat().length, [Symbol.asyncDispose]: async () => { await Promise.all(others.flat().map(close)); } };
+  return {
+    occupied: others.flat().length,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(others.flat().map(close));
+    },
+  };
 }
 
 describe('a task that keeps failing', () => {
   it('is deleted by its sequence, and the place it was to fill is filled by another', async () => {
-    await using desk = await Desk.open({ simulatedSocket: engine.socketPath, templates: [template({ pool: { target: 1, max: 3, replenishThreshold: 0 } })] });
+    await using desk = await Desk.open({
+      simulatedSocket: engine.socketPath,
+      templates: [template({ pool: { target: 1, max: 3, replenishThreshold: 0 } })],
+    });
     let deleted: ProvisionTask;
     {
       await using others = await occupyPorts(desk);
@@ -53,7 +66,12 @@ describe('a task that keeps failing', () => {
     }
     await desk.settled();
     const [failed] = desk.book.with('Provision task failed');
-    expect(failed).toMatchObject({ id: deleted.id, template: 'tiny', outcome: 'retry', reason: expect.stringMatching(/EADDRINUSE|in use/) as unknown });
+    expect(failed).toMatchObject({
+      id: deleted.id,
+      template: 'tiny',
+      outcome: 'retry',
+      reason: expect.stringMatching(/EADDRINUSE|in use/) as unknown,
+    });
     expect(await desk.valkey.hexists('instances', deleted.id)).toBe(0);
     expect(await desk.stats()).toMatchObject({ ready: 1, assigned: 1, warming: 0, leaving: 0 });
   });
@@ -61,11 +79,19 @@ describe('a task that keeps failing', () => {
 
 describe('the stream purged under load', () => {
   it('costs neither room nor ports: what the purge took is planned anew, cleanups included', async () => {
-    await using desk = await Desk.open({ simulatedSocket: engine.socketPath, templates: [template({ pool: { target: 8, max: 20, replenishThreshold: 0 } })], env: { QUEUE_WORKER_COUNT: '1' } });
+    await using desk = await Desk.open({
+      simulatedSocket: engine.socketPath,
+      templates: [template({ pool: { target: 8, max: 20, replenishThreshold: 0 } })],
+      env: { QUEUE_WORKER_COUNT: '1' },
+    });
     let purged = 0;
-    const purge = async (): Promise<void> => { purged += (await desk.queue.streams.purge(STREAM)).purged; };
+    const purge = async (): Promise<void> => {
+      purged += (await desk.queue.streams.purge(STREAM)).purged;
+    };
     const visits = async (): Promise<void> => {
-      const taken = (await Promise.allSettled(Array.from({ length: 8 }, () => desk.acquire()))).flatMap((got) => (got.status === 'fulfilled' ? [got.value] : []));
+      const taken = (await Promise.allSettled(Array.from({ length: 8 }, () => desk.acquire()))).flatMap((got) =>
+        got.status === 'fulfilled' ? [got.value] : [],
+      );
       await purge();
       await Promise.all(taken.map((visitor) => desk.release(visitor)));
       await purge();

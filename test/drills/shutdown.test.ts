@@ -22,23 +22,53 @@ const STREAM = 'PROVISIONING';
 const SLOW_START_MS = 5_000;
 
 let folder: string;
-beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'tin-shutdown-')); });
-afterEach(async () => { await rm(folder, { recursive: true }); });
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tin-shutdown-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
 
 /** The parts of a stack without its server: the built program takes its place, once or several times. */
 async function partsOnly(simulatedSocket: string, target = 2): Promise<Desk> {
-  const desk = await Desk.open({ simulatedSocket, templates: [template({ name: 'default', pool: { target, max: 8, replenishThreshold: 0 } })] }, { full: false });
+  const desk = await Desk.open(
+    { simulatedSocket, templates: [template({ name: 'default', pool: { target, max: 8, replenishThreshold: 0 } })] },
+    { full: false },
+  );
   await desk.stack.app.stop();
   return desk;
 }
 
-async function serve({ stack: { config, valkey, nats, caddy, api } }: Desk, simulatedSocket: string, grace: string): Promise<Program> {
-  const [{ start, end }, { pool }] = [config.containers.portRange, template({ pool: config.templates[0]?.pool ?? template().pool })];
+async function serve(
+  { stack: { config, valkey, nats, caddy, api } }: Desk,
+  simulatedSocket: string,
+  grace: string,
+): Promise<Program> {
+  const [{ start, end }, { pool }] = [
+    config.containers.portRange,
+    template({ pool: config.templates[0]?.pool ?? template().pool }),
+  ];
   const program = new Program(['serve'], {
-    CONTAINER_MODE: 'simulated', SIMULATED_SOCKET: simulatedSocket, CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl,
-    PROXY_LISTEN: config.proxy.listen, SERVER_PORT: new URL(api).port, ADMIN_ADDR: `127.0.0.1:${config.admin.port}`, DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`, DEPLOYMENT: config.deployment,
-    CONTAINER_PORT_RANGE_START: String(start), CONTAINER_PORT_RANGE_END: String(end), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0', CRIU_ENABLED: 'false',
-    POOL_TARGET_SIZE: String(pool.target), POOL_MAX_SIZE: String(pool.max), QUEUE_WORKER_COUNT: '2', SHUTDOWN_GRACE: grace,
+    CONTAINER_MODE: 'simulated',
+    SIMULATED_SOCKET: simulatedSocket,
+    CONTAINER_IMAGE: 'localhost/unused',
+    VALKEY_ADDR: valkey.address,
+    NATS_URL: nats.url,
+    CADDY_ADMIN_URL: caddy.adminUrl,
+    PROXY_LISTEN: config.proxy.listen,
+    SERVER_PORT: new URL(api).port,
+    ADMIN_ADDR: `127.0.0.1:${config.admin.port}`,
+    DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`,
+    DEPLOYMENT: config.deployment,
+    CONTAINER_PORT_RANGE_START: String(start),
+    CONTAINER_PORT_RANGE_END: String(end),
+    RATE_LIMIT_HOURLY: '0',
+    RATE_LIMIT_DAILY: '0',
+    CRIU_ENABLED: 'false',
+    POOL_TARGET_SIZE: String(pool.target),
+    POOL_MAX_SIZE: String(pool.max),
+    QUEUE_WORKER_COUNT: '2',
+    SHUTDOWN_GRACE: grace,
     // What was cut off is handed out again this much later.
     QUEUE_ACK_WAIT: '6s',
   });
@@ -53,23 +83,34 @@ function linesOf({ output }: Program): Line[] {
 /** What it wrote as an error, and what it wrote that is no log line at all. */
 function errorsOf(program: Program): unknown[] {
   const foreign = program.output.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
-  return [...foreign, ...linesOf(program).filter(({ level }) => String(level) === 'error' || String(level) === 'fatal')];
+  return [
+    ...foreign,
+    ...linesOf(program).filter(({ level }) => String(level) === 'error' || String(level) === 'fatal'),
+  ];
 }
 
 /** Which of these messages stood in the log, in their order. */
 function order(program: Program, ...messages: readonly string[]): string[] {
-  return linesOf(program).map(({ msg }) => msg).filter((msg) => messages.includes(msg));
+  return linesOf(program)
+    .map(({ msg }) => msg)
+    .filter((msg) => messages.includes(msg));
 }
 
 /** A request whose headers have arrived, since the server has asked for the rest, and whose body has not. */
 async function halfARequest(api: string): Promise<{ readonly socket: Socket; finish(): Promise<string> }> {
   const socket = connect(Number(new URL(api).port), '127.0.0.1').setEncoding('utf8');
   let heard = '';
-  socket.on('data', (text: string) => { heard += text; });
+  socket.on('data', (text: string) => {
+    heard += text;
+  });
   // A cut connection is what some of these tests would fail with.
-  socket.on('error', (error) => { heard += String(error); });
+  socket.on('error', (error) => {
+    heard += String(error);
+  });
   const closed = once(socket, 'close');
-  socket.write('POST /api/v1/demo/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n');
+  socket.write(
+    'POST /api/v1/demo/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n',
+  );
   await eventually(() => expect(heard).toContain('100 Continue'), PATIENT);
   return {
     socket,
@@ -98,7 +139,10 @@ describe('SIGTERM', () => {
 
     // Either nobody takes the connection any more, or the answer says why.
     const late = await eventually(async () => {
-      const answer = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' }).then(async (response) => `${response.status} ${await response.text()}`, (error: unknown) => String((error as Error).cause));
+      const answer = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' }).then(
+        async (response) => `${response.status} ${await response.text()}`,
+        (error: unknown) => String((error as Error).cause),
+      );
       expect(answer).not.toMatch(/^201/);
       return answer;
     }, PATIENT);
@@ -107,12 +151,18 @@ describe('SIGTERM', () => {
     expect(answer).toContain('HTTP/1.1 201 Created');
     expect(await program.exitCode).toBe(0);
     expect(errorsOf(program)).toEqual([]);
-    expect(order(program, 'Shutting down', 'Queue workers stopped', 'Shut down')).toEqual(['Shutting down', 'Queue workers stopped', 'Shut down']);
+    expect(order(program, 'Shutting down', 'Queue workers stopped', 'Shut down')).toEqual([
+      'Shutting down',
+      'Queue workers stopped',
+      'Shut down',
+    ]);
 
     // Nothing of it is left in the parts: neither a task in hand nor a connection.
     const { num_ack_pending: inHand } = await desk.queue.consumers.info(STREAM, 'provision-workers');
     expect(inHand).toBe(0);
-    expect((await desk.valkey.client('LIST') as string).split('\n').filter((line) => line.includes('cmd=')).length).toBeLessThanOrEqual(3);
+    expect(
+      ((await desk.valkey.client('LIST')) as string).split('\n').filter((line) => line.includes('cmd=')).length,
+    ).toBeLessThanOrEqual(3);
     // What it handed out last is that visitor's.
     const { id, url } = JSON.parse(answer.slice(answer.indexOf('{"'))) as { id: string; url: string };
     expect((await readRecords(desk.books)).find((record) => record.id === id)).toMatchObject({ state: 'assigned' });
@@ -125,12 +175,15 @@ describe('SIGTERM', () => {
     const engine = await serveSimulatedEngine(socketPath, host);
     try {
       await using desk = await partsOnly(socketPath, 1);
-      const underWay = async (): Promise<Entry> => eventually(async () => {
-        const [record] = await readRecords(desk.books);
-        expect(record?.state).toBe('warming');
-        expect(host.list({ deployment: desk.books.deployment, node: 'node0' }).map(({ name }) => name)).toEqual([record?.container]);
-        return record as Entry;
-      }, PATIENT);
+      const underWay = async (): Promise<Entry> =>
+        eventually(async () => {
+          const [record] = await readRecords(desk.books);
+          expect(record?.state).toBe('warming');
+          expect(host.list({ deployment: desk.books.deployment, node: 'node0' }).map(({ name }) => name)).toEqual([
+            record?.container,
+          ]);
+          return record as Entry;
+        }, PATIENT);
       let cut: Entry;
       {
         await using first = await serve(desk, socketPath, '1s');
@@ -138,10 +191,21 @@ describe('SIGTERM', () => {
         first.signal('SIGTERM');
         expect(await first.exitCode).toBe(0);
         expect(errorsOf(first)).toEqual([]);
-        expect(order(first, 'Queue workers: tasks are unfinished at the end of the grace; they will be delivered again', 'Provision task failed', 'Queue workers stopped', 'Shut down')).toHaveLength(4);
+        expect(
+          order(
+            first,
+            'Queue workers: tasks are unfinished at the end of the grace; they will be delivered again',
+            'Provision task failed',
+            'Queue workers stopped',
+            'Shut down',
+          ),
+        ).toHaveLength(4);
       }
       // Nothing asks for this one any more: it is dropped by whoever takes it.
-      await jetstream(desk.nats).publish('provisioning.provision', JSON.stringify({ v: 1, kind: 'provision', id: newInstanceId(), template: 'default' }));
+      await jetstream(desk.nats).publish(
+        'provisioning.provision',
+        JSON.stringify({ v: 1, kind: 'provision', id: newInstanceId(), template: 'default' }),
+      );
       expect((await desk.queue.streams.info(STREAM)).state.messages).toBe(2);
       await using second = await serve(desk, socketPath, '10s');
       await desk.settled();
@@ -161,7 +225,10 @@ describe('SIGTERM', () => {
     const engine = await serveSimulatedEngine(socketPath, new SimulatedHost({ startUpMs: SLOW_START_MS }));
     try {
       await using desk = await partsOnly(socketPath, 1);
-      for (const [signal, code] of [['SIGTERM', 143], ['SIGINT', 130]] as const) {
+      for (const [signal, code] of [
+        ['SIGTERM', 143],
+        ['SIGINT', 130],
+      ] as const) {
         await using program = await serve(desk, socketPath, '10m');
         // A request that is never finished holds the first stop up for as long as the grace.
         const { socket } = await halfARequest(desk.stack.api);
@@ -201,7 +268,11 @@ describe('SIGTERM ends the program soon after the grace', () => {
       await using program = await serve(desk, engine.socketPath, '1s');
       await desk.settled();
       const taken = await desk.acquire();
-      const hung: ChildServer = { Valkey: desk.stack.valkey.server, NATS: desk.stack.nats.server, 'the engine': engine.server }[part];
+      const hung: ChildServer = {
+        Valkey: desk.stack.valkey.server,
+        NATS: desk.stack.nats.server,
+        'the engine': engine.server,
+      }[part];
       hung.signal('SIGSTOP');
       try {
         // Work that needs it is under way in every worker.

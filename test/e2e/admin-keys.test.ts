@@ -9,50 +9,80 @@ interface Route {
   readonly path: string;
 }
 
-const document = (await adminOpenApiDocument()) as { readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
-const routes = Object.entries(document.paths).flatMap(([path, methods]): Route[] => Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })));
+const document = (await adminOpenApiDocument()) as {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+};
+const routes = Object.entries(document.paths).flatMap(([path, methods]): Route[] =>
+  Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })),
+);
 /** What each would take, so that nothing but the key can be why it is refused. */
-const BODIES: Readonly<Record<string, unknown>> = { '/admin/v1/pools/{template}/target': { target: 0 }, '/admin/v1/queue/purge': { which: 'provision' }, '/admin/v1/pools/{template}/drain': { within_seconds: 0 } };
-const KEYS = [['no key', null, 401, 'key_missing'], ['a visitor\'s', VISITOR_KEY, 403, 'key_wrong'], ['a wrong one', 'guessed-guessed-guessed', 403, 'key_wrong']] as const;
+const BODIES: Readonly<Record<string, unknown>> = {
+  '/admin/v1/pools/{template}/target': { target: 0 },
+  '/admin/v1/queue/purge': { which: 'provision' },
+  '/admin/v1/pools/{template}/drain': { within_seconds: 0 },
+};
+const KEYS = [
+  ['no key', null, 401, 'key_missing'],
+  ["a visitor's", VISITOR_KEY, 403, 'key_wrong'],
+  ['a wrong one', 'guessed-guessed-guessed', 403, 'key_wrong'],
+] as const;
 
 let stack: Stack;
 let instance: string;
 beforeAll(async () => {
   stack = await startStack({ env: { OPERATOR_KEYS: `${OPERATOR_KEY},another-operators-key`, API_KEY: VISITOR_KEY } });
-  await eventually(async () => expect((await ask('GET', '/admin/v1/pools')).json).toMatchObject({ pools: [{ ready: 3 }] }), { timeoutMs: 30_000 });
+  await eventually(
+    async () => expect((await ask('GET', '/admin/v1/pools')).json).toMatchObject({ pools: [{ ready: 3 }] }),
+    { timeoutMs: 30_000 },
+  );
   instance = ((await ask('GET', '/admin/v1/instances')).json as { instances: { id: string }[] }).instances[0]?.id ?? '';
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-const ask = (method: string, path: string, options: Parameters<typeof askAdmin>[3] = {}) => askAdmin(stack.config.admin.port, method, path, options);
-const world = async (): Promise<unknown> => [(await ask('GET', '/admin/v1/pools')).json, (await ask('GET', '/admin/v1/instances')).json];
-const newestAudit = async (): Promise<unknown> => ((await ask('GET', '/admin/v1/audit?limit=1')).json as { entries: { at: string }[] }).entries[0];
+const ask = (method: string, path: string, options: Parameters<typeof askAdmin>[3] = {}) =>
+  askAdmin(stack.config.admin.port, method, path, options);
+const world = async (): Promise<unknown> => [
+  (await ask('GET', '/admin/v1/pools')).json,
+  (await ask('GET', '/admin/v1/instances')).json,
+];
+const newestAudit = async (): Promise<unknown> =>
+  ((await ask('GET', '/admin/v1/audit?limit=1')).json as { entries: { at: string }[] }).entries[0];
 
 it('finds every kind of route', () => {
   expect(routes.length).toBeGreaterThan(15);
 });
 
 describe.each(KEYS)('with %s', (_name, key, status, code) => {
-  it.each(routes)('$method $path is refused, changes nothing, and is kept when it would have', async ({ method, path }) => {
-    const [before, auditBefore] = [await world(), await newestAudit()];
-    const body = BODIES[path] ?? (method === 'POST' ? {} : undefined);
-    const answer = await ask(method, path.replace('{template}', 'tiny').replace('{id}', instance).replace('{sequence}', '1'), { key, ...(body === undefined ? {} : { body }) });
-    expect([answer.status, answer.json]).toEqual([status, expect.objectContaining({ code })]);
-    expect(await world()).toEqual(before);
-    if (method === 'GET') expect(await newestAudit()).toEqual(auditBefore);
-    else {
-      expect(await newestAudit()).not.toEqual(auditBefore);
-      expect(await newestAudit()).toMatchObject({ who: expect.stringMatching(key === null ? /^nobody$/ : /^key:[0-9a-f]{8}$/) as string, outcome: code });
-      expect(JSON.stringify(await newestAudit())).not.toContain(key ?? '\0');
-    }
-  });
+  it.each(routes)(
+    '$method $path is refused, changes nothing, and is kept when it would have',
+    async ({ method, path }) => {
+      const [before, auditBefore] = [await world(), await newestAudit()];
+      const body = BODIES[path] ?? (method === 'POST' ? {} : undefined);
+      const answer = await ask(
+        method,
+        path.replace('{template}', 'tiny').replace('{id}', instance).replace('{sequence}', '1'),
+        { key, ...(body === undefined ? {} : { body }) },
+      );
+      expect([answer.status, answer.json]).toEqual([status, expect.objectContaining({ code })]);
+      expect(await world()).toEqual(before);
+      if (method === 'GET') expect(await newestAudit()).toEqual(auditBefore);
+      else {
+        expect(await newestAudit()).not.toEqual(auditBefore);
+        expect(await newestAudit()).toMatchObject({
+          who: expect.stringMatching(key === null ? /^nobody$/ : /^key:[0-9a-f]{8}$/) as string,
+          outcome: code,
+        });
+        expect(JSON.stringify(await newestAudit())).not.toContain(key ?? '\0');
+      }
+    },
+  );
 
   it('not even what is not there is told', async () => {
     expect((await ask('GET', '/admin/v1/nothing', { key })).json).toMatchObject({ code });
   });
 });
 
-it('takes either operator\'s key, and tells them apart', async () => {
+it("takes either operator's key, and tells them apart", async () => {
   const seen = new Set<string>();
   for (const key of [OPERATOR_KEY, 'another-operators-key']) {
     expect((await ask('POST', '/admin/v1/pools/tiny/resume', { key, body: {} })).status).toBe(200);
@@ -64,12 +94,17 @@ it('takes either operator\'s key, and tells them apart', async () => {
 it('answers nobody without an operator key in the settings, and says what to do', async () => {
   await using bare = await startStack();
   for (const key of [null, OPERATOR_KEY, VISITOR_KEY]) {
-    expect((await askAdmin(bare.config.admin.port, 'POST', '/admin/v1/pools/tiny/pause', { key })).json).toMatchObject({ status: 503, code: 'operator_key_unset', detail: expect.stringContaining('OPERATOR_KEYS_FILE') as string });
+    expect((await askAdmin(bare.config.admin.port, 'POST', '/admin/v1/pools/tiny/pause', { key })).json).toMatchObject({
+      status: 503,
+      code: 'operator_key_unset',
+      detail: expect.stringContaining('OPERATOR_KEYS_FILE') as string,
+    });
   }
   expect((await fetch(`${bare.api}/api/v1/demo/acquire`, { method: 'POST' })).status).not.toBe(403);
 });
 
 it('is not on the public listener', async () => {
-  for (const key of [OPERATOR_KEY, VISITOR_KEY]) expect((await fetch(`${stack.api}/admin/v1/pools`, { headers: { 'x-api-key': key } })).status).toBe(404);
+  for (const key of [OPERATOR_KEY, VISITOR_KEY])
+    expect((await fetch(`${stack.api}/admin/v1/pools`, { headers: { 'x-api-key': key } })).status).toBe(404);
   expect((await fetch(`${stack.api}/api/v1/pool/stats`, { headers: { 'x-api-key': OPERATOR_KEY } })).status).toBe(403);
 });

@@ -9,7 +9,13 @@ import { fileURLToPath } from 'node:url';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
-import { launchEngine, titleFor, whyWithout, type LaunchedEngine, type RealEngine } from '../support/container-engine.ts';
+import {
+  launchEngine,
+  titleFor,
+  whyWithout,
+  type LaunchedEngine,
+  type RealEngine,
+} from '../support/container-engine.ts';
 import { silent } from '../support/store.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
@@ -23,7 +29,10 @@ interface Outcome {
 async function buildImage(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
   return new Promise((resolve) => {
     execFile(script, args, { env: { ...process.env, ...env } }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, output: stdout + stderr });
+      resolve({
+        code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1,
+        output: stdout + stderr,
+      });
     });
   });
 }
@@ -81,11 +90,19 @@ describe.each<RealEngine>(['podman', 'docker'])('build-image.sh', (kind) => {
       mute.on('connection', (socket) => sockets.add(socket));
       try {
         const { port } = mute.address() as AddressInfo;
-        const { code, output } = await buildImage(['hello', '--engine', kind, '--tag', `${tag}-x`, '--build-arg', `BASE=127.0.0.1:${port}/nothing:here`], {
-          [kind === 'docker' ? 'DOCKER_HOST' : 'CONTAINER_HOST']: `unix://${engine.socketPath}`,
-          PULL_TIMEOUT: '1',
-        });
-        expect([code, output]).toEqual([1, expect.stringContaining(`127.0.0.1:${port}/nothing:here is not here and cannot be pulled: no answer within 1 s`)]);
+        const { code, output } = await buildImage(
+          ['hello', '--engine', kind, '--tag', `${tag}-x`, '--build-arg', `BASE=127.0.0.1:${port}/nothing:here`],
+          {
+            [kind === 'docker' ? 'DOCKER_HOST' : 'CONTAINER_HOST']: `unix://${engine.socketPath}`,
+            PULL_TIMEOUT: '1',
+          },
+        );
+        expect([code, output]).toEqual([
+          1,
+          expect.stringContaining(
+            `127.0.0.1:${port}/nothing:here is not here and cannot be pulled: no answer within 1 s`,
+          ),
+        ]);
         expect(sockets.size).toBeGreaterThan(0);
         expect(await commandsWith(`127.0.0.1:${port}/nothing:here`)).toEqual([]);
       } finally {

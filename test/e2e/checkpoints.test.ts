@@ -41,20 +41,34 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   });
 
   /** An app that writes down who it was told to be, and says so when asked. */
-  const selfAware = (overrides: Partial<Template> = {}): Template => template({
-    image: image.name, port: image.port,
-    activation: { kind: 'exec', command: ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_URL $TRY_IT_NOW_SEED" > /www/whoami'], timeoutMs: 10_000 },
-    identity: { kind: 'http', path: '/whoami' },
-    pool: { target: 2, max: 6, replenishThreshold: 0 },
-    ...overrides,
-  });
+  const selfAware = (overrides: Partial<Template> = {}): Template =>
+    template({
+      image: image.name,
+      port: image.port,
+      activation: {
+        kind: 'exec',
+        command: ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_URL $TRY_IT_NOW_SEED" > /www/whoami'],
+        timeoutMs: 10_000,
+      },
+      identity: { kind: 'http', path: '/whoami' },
+      pool: { target: 2, max: 6, replenishThreshold: 0 },
+      ...overrides,
+    });
 
   async function start(templates: readonly Template[]): Promise<Bench> {
     const folder = await mkdtemp(join(tmpdir(), 'try-it-now-checkpoints-'));
-    const stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates, env: { CHECKPOINT_DIR: folder }, reconcileIntervalMs: 1_000 });
+    const stack = await startStack({
+      engine: 'podman',
+      socketPath: podman.socketPath,
+      templates,
+      env: { CHECKPOINT_DIR: folder },
+      reconcileIntervalMs: 1_000,
+    });
     const desk = await openCheckpointDesk(stack.config, silent);
     return {
-      stack, desk, folder,
+      stack,
+      desk,
+      folder,
       [Symbol.asyncDispose]: async () => {
         await desk.close();
         await stack[Symbol.asyncDispose]();
@@ -65,7 +79,12 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
 
   async function metric({ api }: Stack, series: string): Promise<number> {
     const text = await (await fetch(`${api}/metrics`)).text();
-    return Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.slice(series.length + 1) ?? 0);
+    return Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${series} `))
+        ?.slice(series.length + 1) ?? 0,
+    );
   }
   const provisions = (stack: Stack, method: string, status: string): Promise<number> =>
     metric(stack, `try_it_now_provisions_total{template="tiny",method="${method}",status="${status}"}`);
@@ -81,7 +100,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   const ready = async ({ api }: Stack): Promise<number> =>
     ((await (await fetch(`${api}/api/v1/pool/stats`)).json()) as { ready: number }).ready;
   /** The versions of what is takeable right now. */
-  const versions = async ({ stack }: Bench): Promise<string[]> => (await records(stack)).filter(({ state }) => state === 'ready').map(({ templateVersion }) => templateVersion);
+  const versions = async ({ stack }: Bench): Promise<string[]> =>
+    (await records(stack)).filter(({ state }) => state === 'ready').map(({ templateVersion }) => templateVersion);
 
   it('are made, verified, promoted, served from, and gone back from, without a restart', async () => {
     const app = selfAware();
@@ -126,7 +146,9 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     const { desk } = bench;
     for (const name of ['alike', 'silent']) {
       const { id } = await createCheckpoint(desk, name, quiet, never);
-      await expect(promoteCheckpoint(desk, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_not_verified' });
+      await expect(promoteCheckpoint(desk, id, quiet, never)).rejects.toMatchObject({
+        code: 'checkpoint_not_verified',
+      });
       expect((await desk.promotions.status(name)).current).toBeUndefined();
     }
   });
@@ -149,23 +171,38 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     const { desk, stack, folder } = bench;
     const good = await createCheckpoint(desk, app.name, quiet, never);
     await promoteCheckpoint(desk, good.id, quiet, never);
-    await eventually(async () => expect((await versions(bench)).every((version) => version.endsWith(good.id))).toBe(true), PATIENT);
+    await eventually(
+      async () => expect((await versions(bench)).every((version) => version.endsWith(good.id))).toBe(true),
+      PATIENT,
+    );
     // As from another host that wrote what this one cannot restore: whole, but its process cannot be read.
     const broken = await withoutProcess(join(folder, app.name, `${good.id}.tar`), folder);
-    const bad = await desk.shelf.add(broken, { template: app.name, templateVersion: good.templateVersion, host: good.host, fileLocks: false, createdAt: good.createdAt });
+    const bad = await desk.shelf.add(broken, {
+      template: app.name,
+      templateVersion: good.templateVersion,
+      host: good.host,
+      fileLocks: false,
+      createdAt: good.createdAt,
+    });
     await desk.promotions.promote(app.name, bad.id);
 
-    await eventually(async () => {
-      // Each visitor makes room for one more attempt.
-      const id = await takeOne(stack);
-      if (id !== undefined) await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
-      expect(await desk.promotions.status(app.name)).toMatchObject({ current: good.id, withdrawn: bad.id });
-    }, { ...PATIENT, everyMs: 200 });
+    await eventually(
+      async () => {
+        // Each visitor makes room for one more attempt.
+        const id = await takeOne(stack);
+        if (id !== undefined) await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
+        expect(await desk.promotions.status(app.name)).toMatchObject({ current: good.id, withdrawn: bad.id });
+      },
+      { ...PATIENT, everyMs: 200 },
+    );
     expect(await provisions(stack, 'criu_restore', 'failure')).toBe(3);
     expect(await provisions(stack, 'cold_start', 'success')).toBeGreaterThanOrEqual(1);
     // No attempt was lost to it: what could not be restored was started.
     expect(await provisions(stack, 'cold_start', 'failure')).toBe(0);
-    await eventually(async () => expect((await versions(bench)).map((version) => version.split('+')[1])).toEqual([good.id]), PATIENT);
+    await eventually(
+      async () => expect((await versions(bench)).map((version) => version.split('+')[1])).toEqual([good.id]),
+      PATIENT,
+    );
   });
 
   it('named by the configuration are promoted at the start, once', async () => {
@@ -187,13 +224,17 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an activation hook on ${tit
     await using podman = await launchEngine('podman');
     await using image = await loadTinyImage(podman.socketPath);
     const broken = template({
-      image: image.name, port: image.port, pool: { target: 1, max: 4, replenishThreshold: 0 },
+      image: image.name,
+      port: image.port,
+      pool: { target: 1, max: 4, replenishThreshold: 0 },
       activation: { kind: 'exec', command: ['/bin/sh', '-c', 'echo no such luck; exit 3'], timeoutMs: 10_000 },
     });
     await using stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates: [broken] });
     const failures = async (): Promise<number> => {
       const text = await (await fetch(`${stack.api}/metrics`)).text();
-      return Number(/^try_it_now_provision_failures_total\{[^}]*code="activation_failed"[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0);
+      return Number(
+        /^try_it_now_provision_failures_total\{[^}]*code="activation_failed"[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0,
+      );
     };
     await eventually(async () => expect(await failures()).toBeGreaterThanOrEqual(2), PATIENT);
     expect(((await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()) as { ready: number }).ready).toBe(0);

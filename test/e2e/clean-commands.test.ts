@@ -25,29 +25,48 @@ interface Report {
   readonly removed: number;
 }
 
-async function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ readonly code: number | null; readonly output: string }> {
+async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly code: number | null; readonly output: string }> {
   await using program = new Program(args, env);
   return { code: await program.exitCode, output: program.output };
 }
 
-it('removes what is this deployment\'s and nothing else, and only while the server is stopped', async () => {
+it("removes what is this deployment's and nothing else, and only while the server is stopped", async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tin-clean-'));
   const host = new SimulatedHost();
   const simulatedSocket = join(folder, 'engine.sock');
   const engine = await serveSimulatedEngine(simulatedSocket, host);
   try {
-    await using desk = await Desk.open({ simulatedSocket, templates: [template({ pool: { target: 2, max: 5, replenishThreshold: 0 } })] });
+    await using desk = await Desk.open({
+      simulatedSocket,
+      templates: [template({ pool: { target: 2, max: 5, replenishThreshold: 0 } })],
+    });
     const { stack, valkey, queue } = desk;
     const { deployment } = stack.config;
     const env = environmentOf(stack);
     await desk.acquire();
     const stranger = { deployment: 'another', node: 'node0' };
-    await host.start({ name: 'demo-of-another', owner: stranger, instanceId: newInstanceId(), keepUntilMs: undefined, template: 'tiny', hostPort: await freePort() });
+    await host.start({
+      name: 'demo-of-another',
+      owner: stranger,
+      instanceId: newInstanceId(),
+      keepUntilMs: undefined,
+      template: 'tiny',
+      hostPort: await freePort(),
+    });
     await valkey.mset('sessions', 'theirs', 'ready:theirs', 'a string', 'instances_of_theirs', '1');
     await queue.streams.add({ name: 'ORDERS', subjects: ['orders.>'] });
 
-    expect(await run(['clean-demos', '--yes'], env)).toEqual({ code: 1, output: expect.stringContaining('a server answers at') as string });
-    expect(await run(['clean-data', '--yes'], { ...env, SERVER_PORT: String(await freePort()) })).toEqual({ code: 1, output: expect.stringContaining('still ask NATS for tasks') as string });
+    expect(await run(['clean-demos', '--yes'], env)).toEqual({
+      code: 1,
+      output: expect.stringContaining('a server answers at') as string,
+    });
+    expect(await run(['clean-data', '--yes'], { ...env, SERVER_PORT: String(await freePort()) })).toEqual({
+      code: 1,
+      output: expect.stringContaining('still ask NATS for tasks') as string,
+    });
     await stack.restart(async () => {
       const before = await dumpOf(valkey);
       const dry = await run(['clean-demos', '--dry-run'], env);
@@ -55,16 +74,28 @@ it('removes what is this deployment\'s and nothing else, and only while the serv
       expect([dry.code, host.list({ deployment, node: 'node0' }).length > 1]).toEqual([3, true]);
       expect((await run(['clean-data', '--dry-run'], env)).code).toBe(3);
       expect(await dumpOf(valkey)).toEqual(before);
-      expect(await run(['clean-demos'], env)).toEqual({ code: 1, output: expect.stringContaining('say so with --yes') as string });
+      expect(await run(['clean-demos'], env)).toEqual({
+        code: 1,
+        output: expect.stringContaining('say so with --yes') as string,
+      });
 
-      expect(await run(['clean-demos', '--yes'], env)).toEqual({ code: 0, output: expect.stringContaining('removed.') as string });
+      expect(await run(['clean-demos', '--yes'], env)).toEqual({
+        code: 0,
+        output: expect.stringContaining('removed.') as string,
+      });
       expect([host.list({ deployment, node: 'node0' }), host.list(stranger).length]).toEqual([[], 1]);
       expect(await run(['clean-demos', '--yes'], env)).toEqual({ code: 0, output: 'There is nothing to remove.\n' });
 
       const cleaned = await run(['clean-data', '--yes', '--json'], env);
       const { found, removed } = JSON.parse(cleaned.output) as Report;
       expect([cleaned.code, removed]).toEqual([0, found.length]);
-      expect(found).toEqual(expect.arrayContaining([{ kind: 'key', what: 'instances' }, { kind: 'key', what: 'available_ports' }, { kind: 'stream', what: expect.stringContaining('PROVISIONING ') as string }]));
+      expect(found).toEqual(
+        expect.arrayContaining([
+          { kind: 'key', what: 'instances' },
+          { kind: 'key', what: 'available_ports' },
+          { kind: 'stream', what: expect.stringContaining('PROVISIONING ') as string },
+        ]),
+      );
       expect((await valkey.keys('*')).sort()).toEqual(['instances_of_theirs', 'ready:theirs', 'sessions']);
       expect(await queue.streams.names().next()).toEqual(['ORDERS']);
     });
@@ -80,15 +111,32 @@ it.skipIf(mariadb.skip)(mariadb.title, async () => {
   await using server = await startMariadb();
   const root = await server.asRoot();
   try {
-    const [ours, theirs] = ['ours', 'theirs'].map((deployment) => new DatabaseNames(deployment).instance(newInstanceId(), 'a'));
+    const [ours, theirs] = ['ours', 'theirs'].map((deployment) =>
+      new DatabaseNames(deployment).instance(newInstanceId(), 'a'),
+    );
     for (const name of [ours, theirs]) await root.query(`CREATE DATABASE ${name ?? ''}`);
     await root.query(`CREATE USER ${ours ?? ''}@localhost IDENTIFIED BY 'secret'`);
     await root.query('CREATE DATABASE customers');
     const { socketPath, user, password } = server.launched;
-    const env = { CONTAINER_MODE: 'simulated', DEPLOYMENT: 'ours', DATABASE_SOCKET: socketPath, DATABASE_USER: user, DATABASE_PASSWORD: password, SERVER_PORT: String(await freePort()), NATS_URL: `nats://127.0.0.1:${await freePort()}` };
-    expect(await run(['clean-demos', '--yes'], env)).toEqual({ code: 0, output: expect.stringContaining('1 of 1 removed') as string });
+    const env = {
+      CONTAINER_MODE: 'simulated',
+      DEPLOYMENT: 'ours',
+      DATABASE_SOCKET: socketPath,
+      DATABASE_USER: user,
+      DATABASE_PASSWORD: password,
+      SERVER_PORT: String(await freePort()),
+      NATS_URL: `nats://127.0.0.1:${await freePort()}`,
+    };
+    expect(await run(['clean-demos', '--yes'], env)).toEqual({
+      code: 0,
+      output: expect.stringContaining('1 of 1 removed') as string,
+    });
     const left = (await root.query<{ readonly Database: string }[]>('SHOW DATABASES')).map(({ Database }) => Database);
-    expect([left.includes('customers'), left.includes(theirs ?? ''), left.includes(ours ?? '')]).toEqual([true, true, false]);
+    expect([left.includes('customers'), left.includes(theirs ?? ''), left.includes(ours ?? '')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
     expect(await root.query('SELECT User FROM mysql.global_priv WHERE User = ?', [ours])).toEqual([]);
   } finally {
     await root.end();
@@ -98,19 +146,38 @@ it.skipIf(mariadb.skip)(mariadb.title, async () => {
 it.skipIf(whyWithout('podman') !== undefined)(`removes containers and networks: ${titleFor('podman')}`, async () => {
   await using podman = await launchEngine('podman');
   await using image = await loadTinyImage(podman.socketPath);
-  const env = { CONTAINER_MODE: 'podman', PODMAN_SOCKET: podman.socketPath, DEPLOYMENT: uniqueDeployment(), CONTAINER_IMAGE: image.name, SERVER_PORT: String(await freePort()), NATS_URL: `nats://127.0.0.1:${await freePort()}` };
+  const env = {
+    CONTAINER_MODE: 'podman',
+    PODMAN_SOCKET: podman.socketPath,
+    DEPLOYMENT: uniqueDeployment(),
+    CONTAINER_IMAGE: image.name,
+    SERVER_PORT: String(await freePort()),
+    NATS_URL: `nats://127.0.0.1:${await freePort()}`,
+  };
   const { config } = loadConfig(env);
   const others = { ...config, deployment: uniqueDeployment() };
   const tiny = template({ image: image.name, port: image.port });
   const [ours, theirs] = [createRuntime('podman', config, silent), createRuntime('podman', others, silent)];
   try {
-    for (const [runtime, name] of [[ours, 'demo-ours-aaaa'], [theirs, 'demo-theirs-aaaa']] as const) {
+    for (const [runtime, name] of [
+      [ours, 'demo-ours-aaaa'],
+      [theirs, 'demo-theirs-aaaa'],
+    ] as const) {
       await runtime.prepare([tiny]);
-      await runtime.start({ name, instanceId: newInstanceId(), template: tiny, hostPort: await freePort(), env: {} }, AbortSignal.timeout(20_000));
+      await runtime.start(
+        { name, instanceId: newInstanceId(), template: tiny, hostPort: await freePort(), env: {} },
+        AbortSignal.timeout(20_000),
+      );
     }
-    expect(await run(['clean-demos', '--yes'], env)).toEqual({ code: 0, output: expect.stringContaining('2 of 2 removed') as string });
+    expect(await run(['clean-demos', '--yes'], env)).toEqual({
+      code: 0,
+      output: expect.stringContaining('2 of 2 removed') as string,
+    });
     expect([(await ours.list()).length, (await theirs.list()).length]).toEqual([0, 1]);
-    expect([await createNetworks('podman', config, silent)?.own(), (await createNetworks('podman', others, silent)?.own())?.length]).toEqual([[], 1]);
+    expect([
+      await createNetworks('podman', config, silent)?.own(),
+      (await createNetworks('podman', others, silent)?.own())?.length,
+    ]).toEqual([[], 1]);
   } finally {
     for (const { name } of await theirs.list()) await theirs.remove(name);
     for (const { name } of await ours.list()) await ours.remove(name);

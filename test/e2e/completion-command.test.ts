@@ -16,8 +16,13 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tin-completion-'));
   await symlink(fileURLToPath(new URL('../../dist/main.js', import.meta.url)), join(folder, 'try-it-now'));
   // A terminal of its own: without one bash does not complete.
-  shell = spawn('script', ['-qec', 'bash --norc --noprofile -i', '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: `${folder}:${process.env['PATH'] ?? ''}`, TERM: 'dumb', PS1: '> ' } });
-  shell.stdout?.setEncoding('utf8').on('data', (text: string) => { seen += text; });
+  shell = spawn('script', ['-qec', 'bash --norc --noprofile -i', '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: `${folder}:${process.env['PATH'] ?? ''}`, TERM: 'dumb', PS1: '> ' },
+  });
+  shell.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    seen += text;
+  });
   type('source <(try-it-now completion bash) && echo "sou"rced\n');
   await eventually(() => expect(seen).toContain('sourced'), PATIENT);
 });

@@ -46,11 +46,24 @@ async function startAlone(options: StackOptions): Promise<Stack> {
 
 async function metric({ api }: Stack, series: string): Promise<number> {
   const text = await (await fetch(`${api}/metrics`)).text();
-  return Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.slice(series.length + 1));
+  return Number(
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${series} `))
+      ?.slice(series.length + 1),
+  );
 }
 
 async function untilStocked(stack: Stack, ready: number): Promise<void> {
-  await eventually(async () => expect(await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()).toMatchObject({ ready, warming: 0, leaving: 0 }), PATIENT);
+  await eventually(
+    async () =>
+      expect(await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()).toMatchObject({
+        ready,
+        warming: 0,
+        leaving: 0,
+      }),
+    PATIENT,
+  );
 }
 
 async function acquire({ api }: Stack): Promise<{ id: string; url: string }> {
@@ -98,36 +111,54 @@ function endingContainers(options: () => StackOptions, end: (stack: Stack, conta
 }
 
 describe('a simulated container that ends behind our back', () => {
-  endingContainers(() => ({}), (stack, container) => stack.app.runtime.remove(container));
+  endingContainers(
+    () => ({}),
+    (stack, container) => stack.app.runtime.remove(container),
+  );
 });
 
-describe.skipIf(whyWithout('podman') !== undefined)(`a container of ${titleFor('podman')} that ends behind our back`, () => {
-  let engine: LaunchedEngine;
-  let image: TinyImage;
-  const options = (): StackOptions => ({ engine: 'podman', socketPath: engine.socketPath, templates: [template({ image: image.name, port: image.port })], env: { POOL_HEALTH_INTERVAL: '1s', CRIU_ENABLED: 'false' } });
-  const signal = async (container: string, name: NodeJS.Signals): Promise<void> => {
-    const { State } = await new Dockerode({ host: '', socketPath: engine.socketPath }).getContainer(container).inspect();
-    process.kill(State.Pid, name);
-  };
+describe.skipIf(whyWithout('podman') !== undefined)(
+  `a container of ${titleFor('podman')} that ends behind our back`,
+  () => {
+    let engine: LaunchedEngine;
+    let image: TinyImage;
+    const options = (): StackOptions => ({
+      engine: 'podman',
+      socketPath: engine.socketPath,
+      templates: [template({ image: image.name, port: image.port })],
+      env: { POOL_HEALTH_INTERVAL: '1s', CRIU_ENABLED: 'false' },
+    });
+    const signal = async (container: string, name: NodeJS.Signals): Promise<void> => {
+      const { State } = await new Dockerode({ host: '', socketPath: engine.socketPath })
+        .getContainer(container)
+        .inspect();
+      process.kill(State.Pid, name);
+    };
 
-  beforeAll(async () => {
-    engine = await launchEngine('podman');
-    image = await loadTinyImage(engine.socketPath);
-  });
-  afterAll(async () => {
-    await image[Symbol.asyncDispose]();
-    await engine[Symbol.asyncDispose]();
-  });
+    beforeAll(async () => {
+      engine = await launchEngine('podman');
+      image = await loadTinyImage(engine.socketPath);
+    });
+    afterAll(async () => {
+      await image[Symbol.asyncDispose]();
+      await engine[Symbol.asyncDispose]();
+    });
 
-  endingContainers(options, (_stack, container) => signal(container, 'SIGKILL'));
+    endingContainers(options, (_stack, container) => signal(container, 'SIGKILL'));
 
-  it('is replaced as well when it runs but does not answer', async () => {
-    await using stack = await startAlone(options());
-    const [ready] = await records(stack);
-    await signal(ready?.container ?? '', 'SIGSTOP');
-    await eventually(async () => expect((await records(stack)).map(({ id }) => id)).not.toContain(ready?.id), PATIENT);
-    await untilStocked(stack, 3);
-    expect(await metric(stack, 'try_it_now_releases_total{template="tiny",reason="unhealthy"}')).toBe(1);
-    expect(await metric(stack, 'try_it_now_stock_checks_total{template="tiny",result="unhealthy"}')).toBeGreaterThanOrEqual(2);
-  });
-});
+    it('is replaced as well when it runs but does not answer', async () => {
+      await using stack = await startAlone(options());
+      const [ready] = await records(stack);
+      await signal(ready?.container ?? '', 'SIGSTOP');
+      await eventually(
+        async () => expect((await records(stack)).map(({ id }) => id)).not.toContain(ready?.id),
+        PATIENT,
+      );
+      await untilStocked(stack, 3);
+      expect(await metric(stack, 'try_it_now_releases_total{template="tiny",reason="unhealthy"}')).toBe(1);
+      expect(
+        await metric(stack, 'try_it_now_stock_checks_total{template="tiny",result="unhealthy"}'),
+      ).toBeGreaterThanOrEqual(2);
+    });
+  },
+);

@@ -30,12 +30,19 @@ describe('the activation of a notes board', () => {
     // Numbers drawn earlier must not show in those drawn later.
     await fetch(`${one.url}/api/ideas?q=moon`);
 
-    for (const [app, its] of [[one, seed], [same, seed], [other, newSeed()]] as const) expect((await app.activate({ seed: its })).status).toBe(204);
+    for (const [app, its] of [
+      [one, seed],
+      [same, seed],
+      [other, newSeed()],
+    ] as const)
+      expect((await app.activate({ seed: its })).status).toBe(204);
 
     const [first, second, third] = await Promise.all([one, same, other].map((app) => app.identity()));
     expect(second).toEqual(first);
     expect(third?.['fingerprint']).not.toBe(first?.['fingerprint']);
-    const ideas = await Promise.all([one, same, other].map(async (app) => (await fetch(`${app.url}/api/ideas?q=moon`)).json()));
+    const ideas = await Promise.all(
+      [one, same, other].map(async (app) => (await fetch(`${app.url}/api/ideas?q=moon`)).json()),
+    );
     expect(ideas[1]).toEqual(ideas[0]);
     expect(ideas[2]).not.toEqual(ideas[0]);
   });
@@ -46,7 +53,11 @@ describe('the activation of a notes board', () => {
     const askedAt = new Date().toISOString();
     await app.activate({ seed: newSeed(), hostname: 'q3k5abcdefghij234567.demos.example' });
     const after = await app.board();
-    expect(after).toMatchObject({ container: 'q3k5abcdefgh', name: (await app.identity())['board'], notes: before.notes });
+    expect(after).toMatchObject({
+      container: 'q3k5abcdefgh',
+      name: (await app.identity())['board'],
+      notes: before.notes,
+    });
     expect(after.startedAt >= askedAt).toBe(true);
     expect(before.startedAt < askedAt).toBe(true);
     const page = await (await fetch(app.url)).text();
@@ -67,7 +78,9 @@ describe('the activation of a notes board', () => {
     const app = await start();
     const seed = newSeed();
     await app.activate({ seed });
-    const told = await Promise.all(['/', '/api/board', '/.try-it-now/identity'].map(async (path) => (await fetch(`${app.url}${path}`)).text()));
+    const told = await Promise.all(
+      ['/', '/api/board', '/.try-it-now/identity'].map(async (path) => (await fetch(`${app.url}${path}`)).text()),
+    );
     expect(told.join('')).not.toContain(seed);
     expect(told.join('')).not.toContain(app.handedOver.instance_id);
     expect(app.server.tail()).not.toContain(seed);

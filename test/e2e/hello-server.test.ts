@@ -26,16 +26,40 @@ describe('the notes board over HTTP', () => {
   });
 
   const json = (method: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
-    fetch(`${app.url}${path}`, { method, headers: { 'Content-Type': 'application/json', ...headers }, body: typeof body === 'string' ? body : JSON.stringify(body) });
+    fetch(`${app.url}${path}`, {
+      method,
+      headers: { 'Content-Type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
 
   it.each<[string, () => Promise<Response>, number, string]>([
     ['malformed JSON', () => json('PUT', `/api/notes/${id}`, '{"text":'), 400, 'bad_json'],
-    ['bytes that are no UTF-8', () => fetch(`${app.url}/api/notes/${id}`, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: Buffer.from([0x22, 0xff, 0x22]) }), 400, 'bad_json'],
+    [
+      'bytes that are no UTF-8',
+      () =>
+        fetch(`${app.url}/api/notes/${id}`, {
+          method: 'PUT',
+          headers: { 'Content-Type': 'application/json' },
+          body: Buffer.from([0x22, 0xff, 0x22]),
+        }),
+      400,
+      'bad_json',
+    ],
     ['no body', () => json('PUT', `/api/notes/${id}`, ''), 400, 'bad_json'],
     ['an array', () => json('PUT', `/api/notes/${id}`, []), 400, 'bad_body'],
     ['null', () => json('PUT', `/api/notes/${id}`, 'null'), 400, 'bad_body'],
-    ['another content type', () => json('PUT', `/api/notes/${id}`, note, { 'Content-Type': 'text/plain' }), 415, 'not_json'],
-    ['too large a body', () => json('PUT', `/api/notes/${id}`, { ...note, text: 'x'.repeat(5000) }), 413, 'body_too_large'],
+    [
+      'another content type',
+      () => json('PUT', `/api/notes/${id}`, note, { 'Content-Type': 'text/plain' }),
+      415,
+      'not_json',
+    ],
+    [
+      'too large a body',
+      () => json('PUT', `/api/notes/${id}`, { ...note, text: 'x'.repeat(5000) }),
+      413,
+      'body_too_large',
+    ],
     ['too long a text', () => json('PUT', `/api/notes/${id}`, { ...note, text: 'x'.repeat(241) }), 400, 'bad_text'],
     ['a text that is a number', () => json('PUT', `/api/notes/${id}`, { ...note, text: 7 }), 400, 'bad_text'],
     ['an unknown color', () => json('PUT', `/api/notes/${id}`, { ...note, color: 'url(//x)' }), 400, 'bad_color'],
@@ -47,8 +71,18 @@ describe('the notes board over HTTP', () => {
     ['a malformed id', () => json('PUT', '/api/notes/..%2f..%2fx', note), 400, 'bad_id'],
     ['a change of nothing', () => json('PATCH', '/api/notes/welcome0one', {}), 400, 'missing_field'],
     ['a note that is not there', () => json('PATCH', '/api/notes/nosuchnote', { x: 0 }), 404, 'no_such_note'],
-    ['a note to delete that is not there', () => fetch(`${app.url}/api/notes/nosuchnote`, { method: 'DELETE' }), 404, 'no_such_note'],
-    ['a page of another site', () => json('PUT', `/api/notes/${id}`, note, { Origin: 'http://evil.example' }), 403, 'foreign_origin'],
+    [
+      'a note to delete that is not there',
+      () => fetch(`${app.url}/api/notes/nosuchnote`, { method: 'DELETE' }),
+      404,
+      'no_such_note',
+    ],
+    [
+      'a page of another site',
+      () => json('PUT', `/api/notes/${id}`, note, { Origin: 'http://evil.example' }),
+      403,
+      'foreign_origin',
+    ],
     ['a page without origin', () => json('PUT', `/api/notes/${id}`, note, { Origin: 'null' }), 403, 'foreign_origin'],
     ['an absurd search', () => fetch(`${app.url}/api/ideas?q=${'x'.repeat(101)}`), 400, 'bad_query'],
     ['an unknown address', () => fetch(`${app.url}/nothing`), 404, 'not_found'],
@@ -66,7 +100,9 @@ describe('the notes board over HTTP', () => {
     const port = Number(new URL(app.url).port);
     const socket = connect(port, '127.0.0.1');
     try {
-      socket.write('PUT /api/notes/aaaaaaaa11111111 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
+      socket.write(
+        'PUT /api/notes/aaaaaaaa11111111 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
+      );
       socket.write(`1400\r\n${'x'.repeat(0x1400)}\r\n`);
       const [answer] = (await once(socket, 'data')) as [Buffer];
       expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 /);
@@ -85,7 +121,8 @@ describe('the notes board over HTTP', () => {
     const refused = await json('PUT', '/api/notes/onetoomany', note);
     expect([refused.status, await refused.json()]).toEqual([409, expect.objectContaining({ code: 'board_full' })]);
     expect((await json('PUT', `/api/notes/${made[0] ?? ''}`, { ...note, text: 'replaced' })).status).toBe(200);
-    for (const each of made) expect((await fetch(`${app.url}/api/notes/${each}`, { method: 'DELETE' })).status).toBe(204);
+    for (const each of made)
+      expect((await fetch(`${app.url}/api/notes/${each}`, { method: 'DELETE' })).status).toBe(204);
   });
 
   it('sends its pages so that nothing foreign can run in them', async () => {
@@ -95,7 +132,9 @@ describe('the notes board over HTTP', () => {
     await json('PUT', `/api/notes/${id}`, { ...note, text: '</script><script>alert(1)</script>' });
     expect(await (await fetch(app.url)).text()).not.toContain('</script><script>');
     const asset = await fetch(`${app.url}/assets/app.js`);
-    const again = await fetch(`${app.url}/assets/app.js`, { headers: { 'If-None-Match': asset.headers.get('etag') ?? '' } });
+    const again = await fetch(`${app.url}/assets/app.js`, {
+      headers: { 'If-None-Match': asset.headers.get('etag') ?? '' },
+    });
     expect([asset.status, again.status]).toEqual([200, 304]);
   });
 });
@@ -107,7 +146,11 @@ describe('the notes board as a process', () => {
     {
       await using first = await startHelloApp({ dataDir: folder.path });
       ({ name } = await first.board());
-      await fetch(`${first.url}/api/notes/${id}`, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(note) });
+      await fetch(`${first.url}/api/notes/${id}`, {
+        method: 'PUT',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(note),
+      });
     }
     await using second = await startHelloApp({ dataDir: folder.path });
     const board = await second.board();
@@ -115,32 +158,48 @@ describe('the notes board as a process', () => {
     expect(board.notes).toContainEqual(expect.objectContaining({ id, ...note }));
   });
 
-  it.each(['{"name":"half', '[]', '{"name":"x","revision":1,"notes":[{"id":"aaaaaaaa","text":7}]}'])('sets a broken board file aside: %s', async (content) => {
-    await using folder = await boardFolder();
-    await writeFile(join(folder.path, 'board.json'), content);
-    await using app = await startHelloApp({ dataDir: folder.path });
-    expect((await app.board()).notes).toHaveLength(3);
-    expect((await readdir(folder.path)).sort()).toEqual(['board.json', 'board.json.broken']);
-    expect(await readFile(join(folder.path, 'board.json.broken'), 'utf8')).toBe(content);
-  });
+  it.each(['{"name":"half', '[]', '{"name":"x","revision":1,"notes":[{"id":"aaaaaaaa","text":7}]}'])(
+    'sets a broken board file aside: %s',
+    async (content) => {
+      await using folder = await boardFolder();
+      await writeFile(join(folder.path, 'board.json'), content);
+      await using app = await startHelloApp({ dataDir: folder.path });
+      expect((await app.board()).notes).toHaveLength(3);
+      expect((await readdir(folder.path)).sort()).toEqual(['board.json', 'board.json.broken']);
+      expect(await readFile(join(folder.path, 'board.json.broken'), 'utf8')).toBe(content);
+    },
+  );
 
   it('works without a folder to write to', async () => {
     await using app = await startHelloApp({ dataDir: '/dev/null/board' });
-    expect((await fetch(`${app.url}/api/notes/${id}`, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(note) })).status).toBe(201);
+    expect(
+      (
+        await fetch(`${app.url}/api/notes/${id}`, {
+          method: 'PUT',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify(note),
+        })
+      ).status,
+    ).toBe(201);
     expect(app.server.tail()).toContain('the board is kept in memory only');
   });
 
   it('listens only when it is prepared, and leaves on SIGTERM at once even before', async () => {
     await using folder = await boardFolder();
     const port = await freePort();
-    const server = spawn('node', [serverFile], { env: { ...process.env, PORT: String(port), DATA_DIR: folder.path }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const server = spawn('node', [serverFile], {
+      env: { ...process.env, PORT: String(port), DATA_DIR: folder.path },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     try {
       const [line] = (await once(server.stdout, 'data')) as [Buffer];
       expect(line.toString()).toContain('"starting"');
       expect(await answers(port)).toBe(false);
       const exited = once(server, 'exit') as Promise<[number | null, string | null]>;
       let rest = '';
-      server.stdout.on('data', (chunk: Buffer) => { rest += chunk.toString(); });
+      server.stdout.on('data', (chunk: Buffer) => {
+        rest += chunk.toString();
+      });
       server.kill('SIGTERM');
       expect(await exited).toEqual([0, null]);
       expect(rest).not.toContain('search index built');
@@ -150,8 +209,14 @@ describe('the notes board as a process', () => {
   });
 
   it('names a wrong PORT and does not start', async () => {
-    const server = spawn('node', [serverFile], { env: { ...process.env, PORT: 'eighty' }, stdio: ['ignore', 'pipe', 'inherit'] });
-    const [[code], [line]] = await Promise.all([once(server, 'exit'), once(server.stdout, 'data')]) as [[number], [Buffer]];
+    const server = spawn('node', [serverFile], {
+      env: { ...process.env, PORT: 'eighty' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [[code], [line]] = (await Promise.all([once(server, 'exit'), once(server.stdout, 'data')])) as [
+      [number],
+      [Buffer],
+    ];
     expect(code).toBe(78);
     expect(line.toString()).toContain('PORT must be a whole number');
   });

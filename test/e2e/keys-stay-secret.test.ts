@@ -26,9 +26,16 @@ beforeAll(async () => {
   engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
   adminPort = await freePort();
   server = await ServerProcess.launch({
-    engine: 'simulated', engineSocket: engine.socketPath, ports: 20,
+    engine: 'simulated',
+    engineSocket: engine.socketPath,
+    ports: 20,
     templates: [{ name: 'hello', image: 'localhost/unused', port: 80, pool: { target: 1, max: 3 } }],
-    env: { ADMIN_ADDR: `127.0.0.1:${adminPort}`, OPERATOR_KEYS_FILE: join(dir, 'operator'), API_KEY_FILE: join(dir, 'visitor'), LOG_LEVEL: 'trace' },
+    env: {
+      ADMIN_ADDR: `127.0.0.1:${adminPort}`,
+      OPERATOR_KEYS_FILE: join(dir, 'operator'),
+      API_KEY_FILE: join(dir, 'visitor'),
+      LOG_LEVEL: 'trace',
+    },
   });
 });
 afterAll(async () => {
@@ -47,7 +54,9 @@ async function processFiles(root: number, name: 'cmdline' | 'environ'): Promise<
     parents.set(Number(entry), Number(/\) \S (\d+)/.exec(stat)?.[1] ?? 0));
   }
   const isBelow = (pid: number): boolean => pid === root || (pid > 1 && isBelow(parents.get(pid) ?? 0));
-  return Promise.all([...parents.keys()].filter(isBelow).map((pid) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')));
+  return Promise.all(
+    [...parents.keys()].filter(isBelow).map((pid) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')),
+  );
 }
 
 function expectNoKeyIn(text: string, where: string): void {
@@ -57,7 +66,9 @@ function expectNoKeyIn(text: string, where: string): void {
 /** As a client would that sends what is no HTTP, or a header the server cannot take. */
 async function sendOddly(port: number, path: string, headers: Record<string, string>): Promise<void> {
   await new Promise<void>((resolve) => {
-    const sent = request({ port, host: '127.0.0.1', path, method: 'POST', headers }, (answer) => answer.resume().once('end', resolve));
+    const sent = request({ port, host: '127.0.0.1', path, method: 'POST', headers }, (answer) =>
+      answer.resume().once('end', resolve),
+    );
     sent.once('error', () => resolve());
     sent.end('{"not": json');
   });
@@ -66,11 +77,13 @@ async function sendOddly(port: number, path: string, headers: Record<string, str
 async function callBothListeners(): Promise<void> {
   for (const key of [...KEYS, undefined]) {
     const headers: Record<string, string> = key === undefined ? {} : { 'x-api-key': key };
-    for (const path of ['/api/v1/demo/acquire', '/api/v1/nothing']) await (await fetch(`${server.api}${path}`, { method: 'POST', headers })).text();
+    for (const path of ['/api/v1/demo/acquire', '/api/v1/nothing'])
+      await (await fetch(`${server.api}${path}`, { method: 'POST', headers })).text();
     await askAdmin(adminPort, 'GET', '/admin/v1/pools', { key: key ?? null });
     await askAdmin(adminPort, 'POST', '/admin/v1/pools/hello/pause', { key: key ?? null, body: { reason: 'A try' } });
     await askAdmin(adminPort, 'POST', '/admin/v1/pools/none/resume', { key: key ?? null, body: {} });
-    for (const port of [adminPort, Number(new URL(server.api).port)]) await sendOddly(port, '/admin/v1/pools/hello/pause', { ...headers, 'content-type': 'application/json' });
+    for (const port of [adminPort, Number(new URL(server.api).port)])
+      await sendOddly(port, '/admin/v1/pools/hello/pause', { ...headers, 'content-type': 'application/json' });
   }
   await askAdmin(adminPort, 'POST', '/admin/v1/pools/hello/resume', { body: {} });
 }
@@ -96,9 +109,20 @@ it('keys are not on the command line or in the environment of the server', async
 });
 
 it('keys are in nothing that the commands print, nor on their command line', async () => {
-  const file = (name: string): Record<string, string> => ({ ADMIN_URL: `http://127.0.0.1:${adminPort}`, OPERATOR_KEY_FILE: join(dir, name), LOG_LEVEL: 'trace' });
-  for (const [name, code] of [['operator', 0], ['visitor', 1], ['guessed', 1]] as const) {
-    for (const args of [['pool', 'stats'], ['audit', '--json']]) {
+  const file = (name: string): Record<string, string> => ({
+    ADMIN_URL: `http://127.0.0.1:${adminPort}`,
+    OPERATOR_KEY_FILE: join(dir, name),
+    LOG_LEVEL: 'trace',
+  });
+  for (const [name, code] of [
+    ['operator', 0],
+    ['visitor', 1],
+    ['guessed', 1],
+  ] as const) {
+    for (const args of [
+      ['pool', 'stats'],
+      ['audit', '--json'],
+    ]) {
       await using program = new Program(args, file(name));
       const cmdline = await readFile(`/proc/${program.pid}/cmdline`, 'utf8');
       expect(cmdline).toContain(args[0]);

@@ -21,7 +21,9 @@ const BLOCK_TIMEOUT_MS = 60_000;
 
 describe(PAGE, () => {
   it('has what alerts link to', () => {
-    const linked = [...readFileSync('deploy/prometheus/rules/try-it-now.yaml', 'utf8').matchAll(/operations\.md#([\w-]+)/g)].map(([, anchor = '']) => anchor);
+    const linked = [
+      ...readFileSync('deploy/prometheus/rules/try-it-now.yaml', 'utf8').matchAll(/operations\.md#([\w-]+)/g),
+    ].map(([, anchor = '']) => anchor);
     expect(linked.length).toBeGreaterThan(10);
     expect(anchors(page)).toEqual(expect.arrayContaining(linked));
   });
@@ -29,7 +31,9 @@ describe(PAGE, () => {
   it('has links that lead somewhere', () => {
     const dead = [...page.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].flatMap(([link, path = '', anchor]) => {
       const target = path === '' ? PAGE : join(dirname(PAGE), path);
-      return existsSync(target) && (anchor === undefined || anchors(readFileSync(target, 'utf8')).includes(anchor)) ? [] : [link];
+      return existsSync(target) && (anchor === undefined || anchors(readFileSync(target, 'utf8')).includes(anchor))
+        ? []
+        : [link];
     });
     expect(dead).toEqual([]);
   });
@@ -38,21 +42,34 @@ describe(PAGE, () => {
     // Not where it is the name of a unit.
     const shown = [...page.matchAll(/(?<!-u |systemctl [\w -]+ )try-it-now ((?:[a-z-]+ ?)+)([^`\n)|&;]*)/g)];
     expect(shown.length).toBeGreaterThan(50);
-    expect(shown.filter(([, words = '', rest = '']) => !exists(words.trim().split(' '), rest)).map(([text]) => text)).toEqual([]);
+    expect(
+      shown.filter(([, words = '', rest = '']) => !exists(words.trim().split(' '), rest)).map(([text]) => text),
+    ).toEqual([]);
   });
 
   it('quotes what the program says in the words it says it in', () => {
-    const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts')).map((path) => readFileSync(join('src', path), 'utf8')).join('\n').replaceAll("\\'", "'");
+    const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .map((path) => readFileSync(join('src', path), 'utf8'))
+      .join('\n')
+      .replaceAll("\\'", "'");
     const [, troubleshooting = ''] = page.split(/^## (?=Troubleshooting|Who did what)/m);
-    const quoted = [...troubleshooting.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, says = '']) => [...says.matchAll(/`([^`]+)`/g)].map(([, quote = '']) => quote));
+    const quoted = [...troubleshooting.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, says = '']) =>
+      [...says.matchAll(/`([^`]+)`/g)].map(([, quote = '']) => quote),
+    );
     // Names and numbers aside.
-    const phrases = quoted.flatMap((quote) => quote.split(/…|\b[NX]\b|\bIMAGE\b|^Podman\b/)).map((phrase) => phrase.trim()).filter((phrase) => phrase.length > 3);
+    const phrases = quoted
+      .flatMap((quote) => quote.split(/…|\b[NX]\b|\bIMAGE\b|^Podman\b/))
+      .map((phrase) => phrase.trim())
+      .filter((phrase) => phrase.length > 3);
     expect(phrases.length).toBeGreaterThan(30);
     expect(phrases.filter((phrase) => !sources.includes(phrase))).toEqual([]);
   });
 
   it('hides no shell block behind another name', () => {
-    expect([...page.matchAll(/^ *```(\w+)/gm)].map(([, language]) => language)).toEqual(bashBlocks(page).map(() => 'bash'));
+    expect([...page.matchAll(/^ *```(\w+)/gm)].map(([, language]) => language)).toEqual(
+      bashBlocks(page).map(() => 'bash'),
+    );
   });
 });
 
@@ -81,8 +98,19 @@ describe.skipIf(whyWithout('podman') !== undefined)(`${PAGE}, run from top to bo
     // An app that writes down who it was told to be, and says so when asked.
     const whoami = ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_SEED" > /www/whoami'];
     host = await LiveHost.launch({
-      podmanSocket: podman.socketPath, ports: 48,
-      templates: [{ name: 'hello', title: 'Hello', image: image.name, port: image.port, activation: { exec: whoami }, identity: { http: '/whoami' }, pool: { target: 2, max: 8 } }],
+      podmanSocket: podman.socketPath,
+      ports: 48,
+      templates: [
+        {
+          name: 'hello',
+          title: 'Hello',
+          image: image.name,
+          port: image.port,
+          activation: { exec: whoami },
+          identity: { http: '/whoami' },
+          pool: { target: 2, max: 8 },
+        },
+      ],
     });
     await host.settled();
   });
@@ -94,18 +122,43 @@ describe.skipIf(whyWithout('podman') !== undefined)(`${PAGE}, run from top to bo
 
   /** What a block needs to find, where a live system that is well has none of it. */
   const STAGED: readonly (readonly [block: RegExp, stage: () => Promise<void>])[] = [
-    [/queue drop "\$SEQUENCE"/, async () => {
-      await withQueue(async (connection) => createPublisher({ connection, log: silent }).publishCleanup({ v: 1, kind: 'cleanup', id: newInstanceId(), node: 'node9' }));
-    }],
-    [/queue retry "\$SEQUENCE"/, async () => withQueue(async (connection) => {
-      for (const sequence of [101, 102]) {
-        const payload = new TextEncoder().encode(JSON.stringify({ v: 1, kind: 'cleanup', id: newInstanceId(), node: 'node0' }));
-        await keepDead(connection, { subject: 'provisioning.cleanup.node0', payload, sequence, publishedAt: new Date(), attempts: 5, reason: 'the engine was gone' });
-      }
-    })],
+    [
+      /queue drop "\$SEQUENCE"/,
+      async () => {
+        await withQueue(async (connection) =>
+          createPublisher({ connection, log: silent }).publishCleanup({
+            v: 1,
+            kind: 'cleanup',
+            id: newInstanceId(),
+            node: 'node9',
+          }),
+        );
+      },
+    ],
+    [
+      /queue retry "\$SEQUENCE"/,
+      async () =>
+        withQueue(async (connection) => {
+          for (const sequence of [101, 102]) {
+            const payload = new TextEncoder().encode(
+              JSON.stringify({ v: 1, kind: 'cleanup', id: newInstanceId(), node: 'node0' }),
+            );
+            await keepDead(connection, {
+              subject: 'provisioning.cleanup.node0',
+              payload,
+              sequence,
+              publishedAt: new Date(),
+              attempts: 5,
+              reason: 'the engine was gone',
+            });
+          }
+        }),
+    ],
   ];
 
-  async function withQueue(work: (connection: Awaited<ReturnType<typeof connectQueue>>) => Promise<unknown>): Promise<void> {
+  async function withQueue(
+    work: (connection: Awaited<ReturnType<typeof connectQueue>>) => Promise<unknown>,
+  ): Promise<void> {
     const connection = await connectQueue({ url: host.natsUrl, log: silent });
     try {
       await work(connection);
@@ -114,15 +167,24 @@ describe.skipIf(whyWithout('podman') !== undefined)(`${PAGE}, run from top to bo
     }
   }
 
-  it.each(bashBlocks(page).map((block) => [`line ${block.line}, ${block.heading}: ${block.script.split('\n')[0] ?? ''}`, block] as const))('%s', async (title, block) => {
-    await host.settled();
-    for (const [needs, stage] of STAGED) if (needs.test(block.script)) await stage();
-    const { code, output } = await run(host.here(block.script), host.env);
-    const shown = `${title}\n\n${block.script}\n\nended with exit code ${code ?? 'none'} and this output:\n${output}`;
-    process.stdout.write(`${shown}\n`);
-    if (code === null || !block.exits.includes(code)) throw new Error(`${shown}\nThe server's last lines:\n${await host.log()}`);
-    requireExpected(block, output, shown, (text) => host.here(text));
-  }, BLOCK_TIMEOUT_MS + 70_000);
+  it.each(
+    bashBlocks(page).map(
+      (block) => [`line ${block.line}, ${block.heading}: ${block.script.split('\n')[0] ?? ''}`, block] as const,
+    ),
+  )(
+    '%s',
+    async (title, block) => {
+      await host.settled();
+      for (const [needs, stage] of STAGED) if (needs.test(block.script)) await stage();
+      const { code, output } = await run(host.here(block.script), host.env);
+      const shown = `${title}\n\n${block.script}\n\nended with exit code ${code ?? 'none'} and this output:\n${output}`;
+      process.stdout.write(`${shown}\n`);
+      if (code === null || !block.exits.includes(code))
+        throw new Error(`${shown}\nThe server's last lines:\n${await host.log()}`);
+      requireExpected(block, output, shown, (text) => host.here(text));
+    },
+    BLOCK_TIMEOUT_MS + 70_000,
+  );
 });
 
 function requireExpected({ expected }: Block, output: string, shown: string, here: (text: string) => string): void {
@@ -135,10 +197,21 @@ function requireExpected({ expected }: Block, output: string, shown: string, her
 }
 
 /** As typed line by line: none of the commands may fail. */
-async function run(script: string, env: Readonly<Record<string, string>>): Promise<{ readonly code: number | null; readonly output: string }> {
-  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: BLOCK_TIMEOUT_MS, killSignal: 'SIGKILL' });
+async function run(
+  script: string,
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: BLOCK_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+  });
   let output = '';
-  for (const stream of [shell.stdout, shell.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => { output += chunk; });
+  for (const stream of [shell.stdout, shell.stderr])
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+    });
   return new Promise((resolve, reject) => {
     shell.once('error', reject);
     shell.once('close', (code) => resolve({ code, output }));

@@ -22,9 +22,17 @@ beforeAll(async () => {
   const adminPort = await freePort();
   adminUrl = `http://127.0.0.1:${adminPort}`;
   server = await ServerProcess.launch({
-    engine: 'simulated', engineSocket: engine.socketPath, ports: 20,
+    engine: 'simulated',
+    engineSocket: engine.socketPath,
+    ports: 20,
     templates: [{ name: 'hello', image: 'localhost/unused', port: 80, pool: { target: 2, max: 6 } }],
-    env: { ADMIN_ADDR: `127.0.0.1:${adminPort}`, OPERATOR_KEYS_FILE: join(dir, 'key'), API_KEY: VISITOR_KEY, CONTAINER_PORT_COOLDOWN: '10s', LOG_LEVEL: 'info' },
+    env: {
+      ADMIN_ADDR: `127.0.0.1:${adminPort}`,
+      OPERATOR_KEYS_FILE: join(dir, 'key'),
+      API_KEY: VISITOR_KEY,
+      CONTAINER_PORT_COOLDOWN: '10s',
+      LOG_LEVEL: 'info',
+    },
   });
   await eventually(async () => expect(await pool()).toMatchObject({ ready: 2 }), PATIENT);
 });
@@ -38,7 +46,10 @@ function command(args: readonly string[], env: Readonly<Record<string, string>> 
   return new Program(args, { ADMIN_URL: adminUrl, OPERATOR_KEY_FILE: join(dir, 'key'), ...env });
 }
 
-async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number | null; readonly output: string }> {
+async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number | null; readonly output: string }> {
   await using program = command(args, env);
   return { code: await program.exitCode, output: program.output };
 }
@@ -53,8 +64,15 @@ async function pool(): Promise<unknown> {
   return ((await json(['pool', 'stats'])) as { pools: unknown[] }).pools[0];
 }
 
-async function acquire(): Promise<{ readonly status: number; readonly retryAfter: string | null; readonly id: string }> {
-  const answer = await fetch(`${server.api}/api/v1/demo/acquire`, { method: 'POST', headers: { 'x-api-key': VISITOR_KEY } });
+async function acquire(): Promise<{
+  readonly status: number;
+  readonly retryAfter: string | null;
+  readonly id: string;
+}> {
+  const answer = await fetch(`${server.api}/api/v1/demo/acquire`, {
+    method: 'POST',
+    headers: { 'x-api-key': VISITOR_KEY },
+  });
   const { id } = (await answer.json()) as { id: string };
   return { status: answer.status, retryAfter: answer.headers.get('retry-after'), id };
 }
@@ -64,9 +82,17 @@ const page = async (): Promise<string> => (await fetch(server.api, { headers: { 
 it('pause holds through kill -9 and a restart, and is told to visitors; resume ends it', async () => {
   const paused = await run(['pool', 'pause', 'hello', '--reason', 'Back <soon>']);
   process.stdout.write(paused.output);
-  expect([paused.code, paused.output]).toEqual([0, expect.stringMatching(/hello +paused +2 +2 .*\nhello: paused since .*"Back <soon>"/s)]);
+  expect([paused.code, paused.output]).toEqual([
+    0,
+    expect.stringMatching(/hello +paused +2 +2 .*\nhello: paused since .*"Back <soon>"/s),
+  ]);
   await server.kill();
-  expect(await run(['pool', 'stats'])).toEqual({ code: 1, output: expect.stringContaining(`The admin API at ${adminUrl} cannot be asked: nothing answers there (ECONNREFUSED)`) as string });
+  expect(await run(['pool', 'stats'])).toEqual({
+    code: 1,
+    output: expect.stringContaining(
+      `The admin API at ${adminUrl} cannot be asked: nothing answers there (ECONNREFUSED)`,
+    ) as string,
+  });
   await server.start();
   expect(await acquire()).toMatchObject({ status: 503, retryAfter: '30' });
   expect(await page()).toContain('Back &lt;soon&gt;');
@@ -79,12 +105,20 @@ it('pause holds through kill -9 and a restart, and is told to visitors; resume e
 });
 
 it('scale holds through a restart', async () => {
-  expect((await run(['pool', 'scale', 'hello', '3'])).output).toContain('an operator set the target to 3; the configuration says 2');
+  expect((await run(['pool', 'scale', 'hello', '3'])).output).toContain(
+    'an operator set the target to 3; the configuration says 2',
+  );
   await server.kill();
   await server.start();
-  await eventually(async () => expect(await pool()).toMatchObject({ ready: 3, target: 3, configured_target: 2 }), PATIENT);
+  await eventually(
+    async () => expect(await pool()).toMatchObject({ ready: 3, target: 3, configured_target: 2 }),
+    PATIENT,
+  );
   expect((await run(['pool', 'scale', 'hello', 'configured'])).code).toBe(0);
-  expect(await run(['pool', 'scale', 'hello', 'many'])).toMatchObject({ code: 1, output: expect.stringContaining('a whole number, or `configured`') as string });
+  expect(await run(['pool', 'scale', 'hello', 'many'])).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('a whole number, or `configured`') as string,
+  });
 });
 
 it('drain waits through a restart until the last visitor is gone; Ctrl-C ends the waiting alone', async () => {
@@ -111,11 +145,19 @@ it('drain waits through a restart until the last visitor is gone; Ctrl-C ends th
 
 describe('commands', () => {
   it.each([
-    [['pool', 'stats']], [['instances', 'list', '--template', 'hello']], [['queue', 'info']], [['audit', '--limit', '5']],
+    [['pool', 'stats']],
+    [['instances', 'list', '--template', 'hello']],
+    [['queue', 'info']],
+    [['audit', '--limit', '5']],
   ])('%j fit 80 columns', async (args) => {
     const { code, output } = await run(args);
     expect(code).toBe(0);
-    expect(output.split('\n').map((line) => line.trimEnd()).filter((line) => line.length > 80)).toEqual([]);
+    expect(
+      output
+        .split('\n')
+        .map((line) => line.trimEnd())
+        .filter((line) => line.length > 80),
+    ).toEqual([]);
   });
 
   it('show what there is, also as JSON', async () => {
@@ -126,27 +168,40 @@ describe('commands', () => {
     expect((await run(['instances', 'logs', id, '--tail', '1'])).output.trimEnd().split('\n')).toHaveLength(1);
     expect(await json(['queue', 'info'])).toMatchObject({ dead: { messages: 0 } });
     expect(await json(['queue', 'retry', '--all'])).toEqual({ retried: 0 });
-    expect(await json(['audit', '--limit', '1'])).toMatchObject({ entries: [{ action: 'queue.retry', outcome: 'done' }] });
+    expect(await json(['audit', '--limit', '1'])).toMatchObject({
+      entries: [{ action: 'queue.retry', outcome: 'done' }],
+    });
   });
 
   it.each([
-    [['pool', 'pause', 'nothing'], 'There is no template named \\"nothing\\"'], [['pool', 'pause'], 'Say which template, or --all'], [['pool', 'drain', 'hello', '--within', '10m'], 'say so with --yes'],
-    [['pool', 'drain', 'hello', '--within', '10', '--yes'], '--within is \\"10\\"; it must be a duration'], [['queue', 'purge', 'dead'], 'Nobody can be asked here'],
-    [['queue', 'purge', 'all', '--yes'], 'Allowed choices are'], [['queue', 'retry'], 'Say which dead task, or --all'], [['audit', '--limit', '0'], 'from 1 to 10000'],
+    [['pool', 'pause', 'nothing'], 'There is no template named \\"nothing\\"'],
+    [['pool', 'pause'], 'Say which template, or --all'],
+    [['pool', 'drain', 'hello', '--within', '10m'], 'say so with --yes'],
+    [['pool', 'drain', 'hello', '--within', '10', '--yes'], '--within is \\"10\\"; it must be a duration'],
+    [['queue', 'purge', 'dead'], 'Nobody can be asked here'],
+    [['queue', 'purge', 'all', '--yes'], 'Allowed choices are'],
+    [['queue', 'retry'], 'Say which dead task, or --all'],
+    [['audit', '--limit', '0'], 'from 1 to 10000'],
   ])('%j is refused', async (args, message) => {
     const { code, output } = await run(args);
     expect([code, JSON.stringify(output)]).toEqual([1, expect.stringContaining(message)]);
   });
 
   it.each([
-    [{ OPERATOR_KEY_FILE: '' }, 1, 'none is set'], [{ OPERATOR_KEY_FILE: '', OPERATOR_KEY: VISITOR_KEY }, 1, 'does not accept this operator key'], [{ OPERATOR_KEY_FILE: '/nowhere' }, 78, 'OPERATOR_KEY_FILE names'],
-    [{ ADMIN_URL: 'http://127.0.0.1:1' }, 1, 'nothing answers there'], [{ ADMIN_URL: 'x' }, 78, 'ADMIN_URL is "x"'],
+    [{ OPERATOR_KEY_FILE: '' }, 1, 'none is set'],
+    [{ OPERATOR_KEY_FILE: '', OPERATOR_KEY: VISITOR_KEY }, 1, 'does not accept this operator key'],
+    [{ OPERATOR_KEY_FILE: '/nowhere' }, 78, 'OPERATOR_KEY_FILE names'],
+    [{ ADMIN_URL: 'http://127.0.0.1:1' }, 1, 'nothing answers there'],
+    [{ ADMIN_URL: 'x' }, 78, 'ADMIN_URL is "x"'],
   ])('with %j say what is wrong', async (env, code, message) => {
     expect(await run(['pool', 'stats'], env)).toEqual({ code, output: expect.stringContaining(message) as string });
   });
 
-  it('with the address of the visitors\' API say that it is no admin API', async () => {
-    expect(await run(['pool', 'stats'], { ADMIN_URL: server.api })).toEqual({ code: 1, output: expect.stringContaining('is no admin API of this version') as string });
+  it("with the address of the visitors' API say that it is no admin API", async () => {
+    expect(await run(['pool', 'stats'], { ADMIN_URL: server.api })).toEqual({
+      code: 1,
+      output: expect.stringContaining('is no admin API of this version') as string,
+    });
   });
 });
 

@@ -23,7 +23,11 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
 
   beforeAll(async () => {
     browser = await launchChromium();
-    instances = createServer((request, response) => response.setHeader('content-type', 'text/html').end(`<title>instance</title><h1>${request.headers.host ?? ''}</h1>`));
+    instances = createServer((request, response) =>
+      response
+        .setHeader('content-type', 'text/html')
+        .end(`<title>instance</title><h1>${request.headers.host ?? ''}</h1>`),
+    );
     await new Promise<void>((resolve) => instances.listen(0, '127.0.0.1', resolve));
   });
   afterAll(async () => {
@@ -56,12 +60,17 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
   /** What the policy blocked or a script threw; a page that works has none. */
   function complaints(): string[] {
     const seen: string[] = [];
-    page.on('console', (message) => { if (message.type() === 'error') seen.push(message.text()); });
+    page.on('console', (message) => {
+      if (message.type() === 'error') seen.push(message.text());
+    });
     page.on('pageerror', (error) => seen.push(error.message));
     return seen;
   }
 
-  describe.each([{ name: 'with JavaScript', javaScriptEnabled: true }, { name: 'without JavaScript', javaScriptEnabled: false }])('the page, $name', ({ javaScriptEnabled }) => {
+  describe.each([
+    { name: 'with JavaScript', javaScriptEnabled: true },
+    { name: 'without JavaScript', javaScriptEnabled: false },
+  ])('the page, $name', ({ javaScriptEnabled }) => {
     it('shows the templates as they are named and goes to a running instance on a click', async () => {
       await visit({ javaScriptEnabled });
       const wrong = complaints();
@@ -89,20 +98,24 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       await page.getByRole('heading', { name: 'Preparing your Hello <b>notes</b>' }).waitFor();
       await page.getByText('3 copies are being prepared').waitFor();
       const asked = http.demos.count('acquire');
-      await eventually(() => { expect(http.demos.count('acquire')).toBeGreaterThan(asked); });
+      await eventually(() => {
+        expect(http.demos.count('acquire')).toBeGreaterThan(asked);
+      });
       http.demos.ready.set('hello', 1);
       await onInstance();
       expect(assigned()).toHaveLength(1);
       expect(wrong).toEqual([]);
     });
 
-    it('shows the visitor\'s own instance, keeps it longer, ends it and then gives a new one', async () => {
+    it("shows the visitor's own instance, keeps it longer, ends it and then gives a new one", async () => {
       await visit({ javaScriptEnabled });
       await tryButton().click();
       await onInstance();
       await page.goto(http.url);
       await page.getByText('Yours · 30 min left').waitFor();
-      expect(await page.getByRole('link', { name: /^Open your copy of Hello/ }).getAttribute('href')).toBe(http.demos.url(assigned()[0]?.label ?? ''));
+      expect(await page.getByRole('link', { name: /^Open your copy of Hello/ }).getAttribute('href')).toBe(
+        http.demos.url(assigned()[0]?.label ?? ''),
+      );
       const first = assigned()[0]?.id;
 
       await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
@@ -126,7 +139,11 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       await visit();
       const form = { visitor: await page.locator('form[action="/try/hello"] input[name=visitor]').inputValue() };
       await context.clearCookies();
-      const answers = await Promise.all([0, 1].map(() => context.request.post(`${http.url}/try/hello`, { form, maxRedirects: 0, headers: { accept: 'text/html' } })));
+      const answers = await Promise.all(
+        [0, 1].map(() =>
+          context.request.post(`${http.url}/try/hello`, { form, maxRedirects: 0, headers: { accept: 'text/html' } }),
+        ),
+      );
       expect(answers.map((answer) => answer.status())).toEqual([303, 303]);
       expect(new Set(answers.map((answer) => answer.headers()['location'])).size).toBe(1);
       expect(assigned()).toHaveLength(1);
@@ -161,7 +178,10 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       await onInstance();
     });
 
-    it.each([{ width: 390, height: 844 }, { width: 1_280, height: 800 }])('fits a screen of $width x $height without scrolling sideways', async (viewport) => {
+    it.each([
+      { width: 390, height: 844 },
+      { width: 1_280, height: 800 },
+    ])('fits a screen of $width x $height without scrolling sideways', async (viewport) => {
       await visit({ viewport });
       expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(viewport.width);
       const buttons = await page.getByRole('button').all();

@@ -16,7 +16,11 @@ async function stats({ api }: Stack): Promise<Record<string, number>> {
 async function ports({ config }: Stack): Promise<{ available: number; cooling: number; held: number }> {
   const valkey = new Valkey(config.valkey.port, config.valkey.host);
   try {
-    const [available, cooling, held] = await Promise.all([valkey.scard('available_ports'), valkey.zcard('cooling_ports'), valkey.hlen('held_ports')]);
+    const [available, cooling, held] = await Promise.all([
+      valkey.scard('available_ports'),
+      valkey.zcard('cooling_ports'),
+      valkey.hlen('held_ports'),
+    ]);
     return { available, cooling, held };
   } finally {
     valkey.disconnect();
@@ -28,10 +32,16 @@ describe('the pool', () => {
     const few = template({ pool: { target: 20, max: 20, replenishThreshold: 0 } });
     await using stack = await startStack({ templates: [few] });
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 20 }), PATIENT);
-    const answers = await Promise.all(Array.from({ length: 200 }, async () => {
-      const response = await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
-      return { status: response.status, retryAfter: response.headers.get('retry-after'), body: (await response.json()) as { id?: string; code?: string } };
-    }));
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, async () => {
+        const response = await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
+        return {
+          status: response.status,
+          retryAfter: response.headers.get('retry-after'),
+          body: (await response.json()) as { id?: string; code?: string },
+        };
+      }),
+    );
     const taken = answers.filter(({ status }) => status < 300);
     expect(new Set(taken.map(({ body }) => body.id)).size).toBe(20);
     expect(taken).toHaveLength(20);
@@ -47,7 +57,9 @@ describe('the pool', () => {
     const brief = template({ ttl: { defaultMs: 1_000, maxMs: 2_000 } });
     await using stack = await startStack({ templates: [brief] });
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3 }), PATIENT);
-    const { id } = (await (await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as { id: string };
+    const { id } = (await (await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as {
+      id: string;
+    };
     expect((await fetch(`${stack.api}/api/v1/demo/${id}`)).status).toBe(200);
     await eventually(async () => expect((await fetch(`${stack.api}/api/v1/demo/${id}`)).status).toBe(404), PATIENT);
     await eventually(async () => {
@@ -57,18 +69,25 @@ describe('the pool', () => {
   });
 
   it('undoes a provision that fails, keeps every port accounted for, and recovers by itself', async () => {
-    await using stack = await startStack({ templates: [template({ pool: { target: 1, max: 1, replenishThreshold: 0 } })], env: { CONTAINER_PORT_COOLDOWN: '10s' } });
+    await using stack = await startStack({
+      templates: [template({ pool: { target: 1, max: 1, replenishThreshold: 0 } })],
+      env: { CONTAINER_PORT_COOLDOWN: '10s' },
+    });
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 1 }), PATIENT);
     const { start, end } = stack.config.containers.portRange;
     // Every port is occupied by somebody else but the one in use, so the next start must fail.
     const blockers = Array.from({ length: end - start + 1 }, () => createServer());
-    await Promise.all(blockers.map(async (server, at) => {
-      server.listen(start + at, '127.0.0.1');
-      // The one port that is in use refuses.
-      await once(server, 'listening').catch(() => undefined);
-    }));
+    await Promise.all(
+      blockers.map(async (server, at) => {
+        server.listen(start + at, '127.0.0.1');
+        // The one port that is in use refuses.
+        await once(server, 'listening').catch(() => undefined);
+      }),
+    );
     try {
-      const { id } = (await (await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as { id: string };
+      const { id } = (await (await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as {
+        id: string;
+      };
       await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
       await eventually(async () => {
         const text = await (await fetch(`${stack.api}/metrics`)).text();
@@ -77,7 +96,10 @@ describe('the pool', () => {
     } finally {
       for (const server of blockers) server.close();
     }
-    await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 1, warming: 0, leaving: 0 }), PATIENT);
+    await eventually(
+      async () => expect(await stats(stack)).toMatchObject({ ready: 1, warming: 0, leaving: 0 }),
+      PATIENT,
+    );
     const { available, cooling, held } = await ports(stack);
     expect({ held, sum: available + cooling + held }).toEqual({ held: 1, sum: end - start + 1 });
     expect(await stack.app.runtime.list()).toHaveLength(1);
@@ -95,15 +117,21 @@ describe('the pool', () => {
     } finally {
       stack.nats.server.signal('SIGCONT');
     }
-    await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3, warming: 0 }), { timeoutMs: 50_000 });
+    await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3, warming: 0 }), {
+      timeoutMs: 50_000,
+    });
   });
 
-  it('puts the proxy\'s server back when it was deleted', async () => {
+  it("puts the proxy's server back when it was deleted", async () => {
     await using stack = await startStack();
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3 }), PATIENT);
     await stack.restart(async () => {
-      expect((await fetch(`${stack.caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' })).ok).toBe(true);
+      expect((await fetch(`${stack.caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' })).ok).toBe(
+        true,
+      );
     });
-    expect(await (await fetch(`${stack.caddy.adminUrl}/config/apps/http/servers/demo`)).json()).toMatchObject({ listen: [stack.config.proxy.listen] });
+    expect(await (await fetch(`${stack.caddy.adminUrl}/config/apps/http/servers/demo`)).json()).toMatchObject({
+      listen: [stack.config.proxy.listen],
+    });
   });
 });

@@ -12,8 +12,13 @@ import { startStack } from '../support/stack.ts';
 async function upSettings(): Promise<Record<string, string>> {
   const { start, end } = await claimPorts(100);
   return {
-    CONTAINER_MODE: 'simulated', SERVER_PORT: String(await freePort()), PROXY_LISTEN: `:${await freePort()}`, DEPLOYMENT: 'test-up',
-    CONTAINER_PORT_RANGE_START: String(start), CONTAINER_PORT_RANGE_END: String(end), NODE_ENV: 'production',
+    CONTAINER_MODE: 'simulated',
+    SERVER_PORT: String(await freePort()),
+    PROXY_LISTEN: `:${await freePort()}`,
+    DEPLOYMENT: 'test-up',
+    CONTAINER_PORT_RANGE_START: String(start),
+    CONTAINER_PORT_RANGE_END: String(end),
+    NODE_ENV: 'production',
   };
 }
 
@@ -49,7 +54,10 @@ describe('try-it-now up', () => {
     program.signal('SIGINT');
     expect(await program.exitCode).toBe(0);
     expect(program.output).toContain('nothing was left behind');
-    for (const child of children) expect(existsSync(`/proc/${child}/exe`) && (await readFile(`/proc/${child}/status`, 'utf8')).includes('State:\tS')).toBe(false);
+    for (const child of children)
+      expect(
+        existsSync(`/proc/${child}/exe`) && (await readFile(`/proc/${child}/status`, 'utf8')).includes('State:\tS'),
+      ).toBe(false);
     expect(await answers(Number(settings['SERVER_PORT']))).toBe(false);
     expect(await isFree(Number(settings['PROXY_LISTEN']?.slice(1)))).toBe(true);
     for (const there of [log, folder]) expect(existsSync(there)).toBe(false);
@@ -59,11 +67,15 @@ describe('try-it-now up', () => {
     await using program = new Program(['up'], await upSettings());
     await eventually(() => expect(program.output).toContain('Click here:'), { timeoutMs: 60_000 });
     const children = await childrenOf(program.pid);
-    const [log, folder] = [/log: (\S+\.log)/.exec(program.output)?.[1] ?? '', /\. (\S+)\/environment/.exec(program.output)?.[1] ?? ''];
+    const [log, folder] = [
+      /log: (\S+\.log)/.exec(program.output)?.[1] ?? '',
+      /\. (\S+)\/environment/.exec(program.output)?.[1] ?? '',
+    ];
     program.signal('SIGKILL');
     await program.exitCode;
     await eventually(async () => {
-      for (const child of children) expect((await readFile(`/proc/${child}/status`, 'utf8').catch(() => 'gone'))).toMatch(/gone|State:\tZ/);
+      for (const child of children)
+        expect(await readFile(`/proc/${child}/status`, 'utf8').catch(() => 'gone')).toMatch(/gone|State:\tZ/);
     });
     // On the disk nobody could clear up after it, and the log helps whoever wants to know why.
     for (const left of [log, folder]) {
@@ -90,7 +102,11 @@ describe('try-it-now up', () => {
 
 describe('try-it-now serve', () => {
   it('names every wrong variable at once and ends with 78', async () => {
-    await using program = new Program(['serve'], { POOL_TARGET_SIZE: 'many', SERVER_PORT: '99999', CONTAINER_MODE: 'lxc' });
+    await using program = new Program(['serve'], {
+      POOL_TARGET_SIZE: 'many',
+      SERVER_PORT: '99999',
+      CONTAINER_MODE: 'lxc',
+    });
     expect(await program.exitCode).toBe(78);
     for (const name of ['POOL_TARGET_SIZE', 'SERVER_PORT', 'CONTAINER_MODE']) expect(program.output).toContain(name);
   });
@@ -100,8 +116,16 @@ describe('try-it-now serve', () => {
     await using ports = await claimPorts(100);
     const nowhere = `127.0.0.1:${await freePort()}`;
     const good = {
-      CONTAINER_MODE: 'simulated', CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: stack.valkey.address, NATS_URL: stack.nats.url, CADDY_ADMIN_URL: stack.caddy.adminUrl,
-      PROXY_LISTEN: stack.config.proxy.listen, SERVER_PORT: String(await freePort()), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, CONTAINER_PORT_RANGE_START: String(ports.start), CONTAINER_PORT_RANGE_END: String(ports.end),
+      CONTAINER_MODE: 'simulated',
+      CONTAINER_IMAGE: 'localhost/unused',
+      VALKEY_ADDR: stack.valkey.address,
+      NATS_URL: stack.nats.url,
+      CADDY_ADMIN_URL: stack.caddy.adminUrl,
+      PROXY_LISTEN: stack.config.proxy.listen,
+      SERVER_PORT: String(await freePort()),
+      ADMIN_ADDR: `127.0.0.1:${await freePort()}`,
+      CONTAINER_PORT_RANGE_START: String(ports.start),
+      CONTAINER_PORT_RANGE_END: String(ports.end),
       DISCOVERY_ADDR: `127.0.0.1:${stack.config.proxy.discovery.port}`,
     };
     const cases = [

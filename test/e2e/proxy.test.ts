@@ -6,13 +6,23 @@ import { freePort } from '../../src/launcher/ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { endedPage, unreachablePage } from '../../src/proxy/pages.ts';
 import { eventually } from '../support/eventually.ts';
-import { discover, get, START_URL, startProxyWorld, startUpstream, startValkey, temporaryFolder } from '../support/proxy.ts';
+import {
+  discover,
+  get,
+  START_URL,
+  startProxyWorld,
+  startUpstream,
+  startValkey,
+  temporaryFolder,
+} from '../support/proxy.ts';
 import { silent } from '../support/store.ts';
 
 const html = { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' };
 let releasers: Releasers;
 
-beforeEach(() => { releasers = new Releasers(); });
+beforeEach(() => {
+  releasers = new Releasers();
+});
 afterEach(() => releasers.releaseAll(silent));
 
 describe('a request through the proxy', () => {
@@ -23,8 +33,14 @@ describe('a request through the proxy', () => {
     await world.names.publish(one.label, one.port);
     await world.names.publish(two.label, two.port);
 
-    expect(await get(world.proxyPort, `${one.label}.localhost:${world.proxyPort}`)).toMatchObject({ status: 200, body: 'one' });
-    expect(await get(world.proxyPort, `${two.label.toUpperCase()}.LOCALHOST`)).toMatchObject({ status: 200, body: 'two' });
+    expect(await get(world.proxyPort, `${one.label}.localhost:${world.proxyPort}`)).toMatchObject({
+      status: 200,
+      body: 'one',
+    });
+    expect(await get(world.proxyPort, `${two.label.toUpperCase()}.LOCALHOST`)).toMatchObject({
+      status: 200,
+      body: 'two',
+    });
 
     await world.names.withdraw(one.label);
     const ended = await eventually(async () => {
@@ -53,7 +69,12 @@ describe('a request through the proxy', () => {
 
     const forPeople = await get(world.proxyPort, host, html);
     expect(forPeople).toMatchObject({ status: 404, body: endedPage(START_URL).html });
-    expect(forPeople.headers).toMatchObject({ 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin' });
+    expect(forPeople.headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'same-origin',
+    });
     expect(forPeople.headers['server']).toBeUndefined();
 
     const forPrograms = await get(world.proxyPort, host, { accept: '*/*' });
@@ -71,12 +92,18 @@ describe('a request through the proxy', () => {
     const forPeople = await get(world.proxyPort, `${app.label}.localhost`, html);
     expect(forPeople).toMatchObject({ status: 503, body: unreachablePage(START_URL).html });
     expect(forPeople.headers['retry-after']).toBe('3');
-    expect(JSON.parse((await get(world.proxyPort, `${app.label}.localhost`)).body)).toMatchObject({ status: 503, code: 'instance_unreachable' });
+    expect(JSON.parse((await get(world.proxyPort, `${app.label}.localhost`)).body)).toMatchObject({
+      status: 503,
+      code: 'instance_unreachable',
+    });
   });
 
   it('is sent from the base domain to the start page, but never in a circle', async () => {
     const proxyPort = await freePort();
-    const world = await startProxyWorld(releasers, { listen: `127.0.0.1:${proxyPort}`, publicUrl: `http://localhost:${proxyPort}` });
+    const world = await startProxyWorld(releasers, {
+      listen: `127.0.0.1:${proxyPort}`,
+      publicUrl: `http://localhost:${proxyPort}`,
+    });
 
     expect((await get(proxyPort, 'localhost')).headers.location).toBe(`http://localhost:${proxyPort}/`);
     expect(await get(proxyPort, `localhost:${proxyPort}`)).toMatchObject({ status: 404 });
@@ -85,7 +112,9 @@ describe('a request through the proxy', () => {
 
   it('hands the app an error page of its own unchanged', async () => {
     const world = await startProxyWorld(releasers);
-    const app = await startUpstream(releasers, (_, response) => response.writeHead(503, { 'retry-after': '99' }).end('my own words'));
+    const app = await startUpstream(releasers, (_, response) =>
+      response.writeHead(503, { 'retry-after': '99' }).end('my own words'),
+    );
     await world.names.publish(app.label, app.port);
 
     const answer = await get(world.proxyPort, `${app.label}.localhost`, html);
@@ -99,8 +128,15 @@ describe('a request through the proxy', () => {
     await world.names.publish(app.label, app.port);
     const host = `${app.label}.localhost:${world.proxyPort}`;
 
-    const seen: unknown = JSON.parse((await get(world.proxyPort, host, { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' })).body);
-    expect(seen).toMatchObject({ host, 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http', 'x-forwarded-host': host });
+    const seen: unknown = JSON.parse(
+      (await get(world.proxyPort, host, { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' })).body,
+    );
+    expect(seen).toMatchObject({
+      host,
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-host': host,
+    });
   });
 
   it('believes a trusted proxy in front about who asks', async () => {
@@ -108,14 +144,25 @@ describe('a request through the proxy', () => {
     const app = await startUpstream(releasers, (incoming, response) => response.end(JSON.stringify(incoming.headers)));
     await world.names.publish(app.label, app.port);
 
-    const seen: unknown = JSON.parse((await get(world.proxyPort, `${app.label}.localhost`, { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' })).body);
+    const seen: unknown = JSON.parse(
+      (
+        await get(world.proxyPort, `${app.label}.localhost`, {
+          'x-forwarded-for': '203.0.113.9',
+          'x-forwarded-proto': 'https',
+        })
+      ).body,
+    );
     expect(seen).toMatchObject({ 'x-forwarded-for': '203.0.113.9, 127.0.0.1', 'x-forwarded-proto': 'https' });
   });
 
   it('cannot be given a cookie that other instances would see, and keeps the host name out of referrers', async () => {
     const world = await startProxyWorld(releasers);
     const app = await startUpstream(releasers, (_, response) => {
-      response.setHeader('set-cookie', ['a=1; Domain=localhost; Path=/; HttpOnly', 'b=2;domain=.localhost', 'c=domain; Path=/']);
+      response.setHeader('set-cookie', [
+        'a=1; Domain=localhost; Path=/; HttpOnly',
+        'b=2;domain=.localhost',
+        'c=domain; Path=/',
+      ]);
       response.setHeader('server', 'app/1');
       response.end();
     });
@@ -123,7 +170,11 @@ describe('a request through the proxy', () => {
 
     const { headers } = await get(world.proxyPort, `${app.label}.localhost`);
     expect(headers['set-cookie']).toEqual(['a=1; Path=/; HttpOnly', 'b=2', 'c=domain; Path=/']);
-    expect(headers).toMatchObject({ 'referrer-policy': 'same-origin', 'x-robots-tag': 'noindex, nofollow', server: 'app/1' });
+    expect(headers).toMatchObject({
+      'referrer-policy': 'same-origin',
+      'x-robots-tag': 'noindex, nofollow',
+      server: 'app/1',
+    });
   });
 
   it('gets a streamed answer as it is written', async () => {
@@ -138,7 +189,9 @@ describe('a request through the proxy', () => {
     const socket = connect(world.proxyPort, '127.0.0.1');
     releasers.push('client', () => socket.destroy());
     let received = '';
-    socket.setEncoding('utf8').on('data', (chunk: string) => { received += chunk; });
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      received += chunk;
+    });
     socket.write(`GET / HTTP/1.1\r\nHost: ${app.label}.localhost\r\nConnection: close\r\n\r\n`);
     await eventually(() => expect(received).toContain('first'));
     expect(received).not.toContain('last');
@@ -174,7 +227,10 @@ describe('while a part is away', () => {
     const app = await startUpstream(releasers, (_, response) => response.end('app'));
     await world.names.publish(app.label, app.port);
     await world.caddy.server.stop();
-    const again = await launchCaddy({ dir: await temporaryFolder(releasers), adminPort: Number(new URL(world.caddy.adminUrl).port) });
+    const again = await launchCaddy({
+      dir: await temporaryFolder(releasers),
+      adminPort: Number(new URL(world.caddy.adminUrl).port),
+    });
     releasers.push('caddy again', () => again.server.stop());
 
     expect(await world.proxy.ensure()).toBe('written');

@@ -18,13 +18,24 @@ it('looks without changing a byte, then mends, then finds nothing; refuses what 
   const engine = await serveSimulatedEngine(SIMULATED_SOCKET, host);
   try {
     await using stack = await startStack({ env: { SIMULATED_SOCKET } });
-    await eventually(async () => expect(await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()).toMatchObject({ ready: 3 }), { timeoutMs: 30_000 });
+    await eventually(
+      async () => expect(await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()).toMatchObject({ ready: 3 }),
+      { timeoutMs: 30_000 },
+    );
     const { config } = stack;
     await stack.app.stop();
     const env = {
-      CONTAINER_MODE: 'simulated', CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: stack.valkey.address, NATS_URL: stack.nats.url, CADDY_ADMIN_URL: stack.caddy.adminUrl, DEPLOYMENT: config.deployment,
-      PROXY_LISTEN: config.proxy.listen, SERVER_PORT: String(config.server.port), DISCOVERY_ADDR: `${config.proxy.discovery.host}:${config.proxy.discovery.port}`,
-      CONTAINER_PORT_RANGE_START: String(config.containers.portRange.start), CONTAINER_PORT_RANGE_END: String(config.containers.portRange.end),
+      CONTAINER_MODE: 'simulated',
+      CONTAINER_IMAGE: 'localhost/unused',
+      VALKEY_ADDR: stack.valkey.address,
+      NATS_URL: stack.nats.url,
+      CADDY_ADMIN_URL: stack.caddy.adminUrl,
+      DEPLOYMENT: config.deployment,
+      PROXY_LISTEN: config.proxy.listen,
+      SERVER_PORT: String(config.server.port),
+      DISCOVERY_ADDR: `${config.proxy.discovery.host}:${config.proxy.discovery.port}`,
+      CONTAINER_PORT_RANGE_START: String(config.containers.portRange.start),
+      CONTAINER_PORT_RANGE_END: String(config.containers.portRange.end),
     };
     const run = async (args: string[], extra: Record<string, string> = { SIMULATED_SOCKET }) => {
       await using program = new Program(['reconcile', ...args], { ...env, ...extra });
@@ -33,13 +44,27 @@ it('looks without changing a byte, then mends, then finds nothing; refuses what 
     const valkey = new Valkey(config.valkey.port, config.valkey.host);
     try {
       expect(await run(['--dry-run'])).toEqual({ code: 0, output: 'All is in order.\n' });
-      await host.start({ name: 'demo-stray', owner: { deployment: config.deployment, node: 'node0' }, instanceId: newInstanceId(), keepUntilMs: undefined, template: 'tiny', hostPort: config.containers.portRange.end + 1 });
-      await valkey.hset('hostnames', 'a'.repeat(20), JSON.stringify({ v: 1, id: newInstanceId(), node: 'node0', port: 1 }));
+      await host.start({
+        name: 'demo-stray',
+        owner: { deployment: config.deployment, node: 'node0' },
+        instanceId: newInstanceId(),
+        keepUntilMs: undefined,
+        template: 'tiny',
+        hostPort: config.containers.portRange.end + 1,
+      });
+      await valkey.hset(
+        'hostnames',
+        'a'.repeat(20),
+        JSON.stringify({ v: 1, id: newInstanceId(), node: 'node0', port: 1 }),
+      );
       const before = await dumpOf(valkey);
       const dry = await run(['--dry-run']);
       process.stdout.write(dry.output);
       expect(dry.code).toBe(3);
-      expect(JSON.parse((await run(['--dry-run', '--json'])).output)).toMatchObject({ findings: [{ kind: 'container', what: 'demo-stray' }, { kind: 'hostname' }], not_looked_at: [] });
+      expect(JSON.parse((await run(['--dry-run', '--json'])).output)).toMatchObject({
+        findings: [{ kind: 'container', what: 'demo-stray' }, { kind: 'hostname' }],
+        not_looked_at: [],
+      });
       expect(await dumpOf(valkey)).toEqual(before);
       const mended = await run([]);
       expect([mended.code, mended.output]).toEqual([0, expect.stringContaining('2 found, 2 put right.')]);

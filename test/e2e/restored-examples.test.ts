@@ -31,129 +31,195 @@ interface Acquired {
   readonly url: string;
 }
 
-describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== undefined)(`the examples, restored, on ${titleFor('podman')}`, () => {
-  let podman: LaunchedEngine;
-  beforeAll(async () => {
-    podman = await launchEngine('podman');
-  });
-  afterAll(async () => podman[Symbol.asyncDispose]());
+describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== undefined)(
+  `the examples, restored, on ${titleFor('podman')}`,
+  () => {
+    let podman: LaunchedEngine;
+    beforeAll(async () => {
+      podman = await launchEngine('podman');
+    });
+    afterAll(async () => podman[Symbol.asyncDispose]());
 
-  /** The example as its own catalogue offers it. */
-  async function example(name: string, env: Readonly<Record<string, string>> = {}): Promise<Template> {
-    await run(fileOf('scripts/build-image.sh'), [name, '--engine', 'podman', ...AS_ROOT]);
-    const [template] = loadConfig({ TEMPLATES_FILE: fileOf(`examples/${name}/template.yaml`), ...env }).config.templates;
-    if (template === undefined) throw new Error(`examples/${name}/template.yaml offers nothing`);
-    return { ...template, image: `localhost/try-it-now/${name}:criu`, pool: { target: 2, max: 4, replenishThreshold: 0 } };
-  }
-
-  /** Checkpoints the template and waits until the whole pool was restored from it. */
-  async function restoredPool(stack: Stack, template: Template): Promise<void> {
-    const desk = await openCheckpointDesk(stack.config, silent);
-    try {
-      const { id } = await createCheckpoint(desk, template.name, () => undefined, never);
-      await promoteCheckpoint(desk, id, () => undefined, never);
-    } finally {
-      await desk.close();
+    /** The example as its own catalogue offers it. */
+    async function example(name: string, env: Readonly<Record<string, string>> = {}): Promise<Template> {
+      await run(fileOf('scripts/build-image.sh'), [name, '--engine', 'podman', ...AS_ROOT]);
+      const [template] = loadConfig({ TEMPLATES_FILE: fileOf(`examples/${name}/template.yaml`), ...env }).config
+        .templates;
+      if (template === undefined) throw new Error(`examples/${name}/template.yaml offers nothing`);
+      return {
+        ...template,
+        image: `localhost/try-it-now/${name}:criu`,
+        pool: { target: 2, max: 4, replenishThreshold: 0 },
+      };
     }
-    await eventually(async () => {
-      const metrics = await (await fetch(`${stack.api}/metrics`)).text();
-      const restored = Number(new RegExp(`^try_it_now_provisions_total\\{template="${template.name}",method="criu_restore",status="success"\\} (\\d+)`, 'm').exec(metrics)?.[1] ?? 0);
-      expect(restored).toBeGreaterThanOrEqual(template.pool.target);
-      expect(metrics).not.toMatch(/method="criu_restore",status="failure"\} [1-9]/);
-      expect(await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()).toMatchObject({ ready: template.pool.target, warming: 0 });
-    }, PATIENT);
-  }
 
-  async function acquire({ api }: Stack): Promise<Acquired> {
-    const response = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' });
-    expect(response.status).toBeLessThan(300);
-    return (await response.json()) as Acquired;
-  }
-
-  it('hello: two clones are two boards', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'try-it-now-checkpoints-'));
-    try {
-      const hello = await example('hello');
-      await using stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates: [hello], env: { CHECKPOINT_DIR: folder }, reconcileIntervalMs: 1_000 });
-      await restoredPool(stack, hello);
-      const boards = await Promise.all([await acquire(stack), await acquire(stack)].map(async ({ url }) => {
-        const headers = { host: new URL(url).host };
-        const handedOver = JSON.stringify({ instance_id: 'a'.repeat(26), hostname: headers.host, url, seed: '0'.repeat(64) });
-        const ask = async (path: string): Promise<string> => (await request(`${stack.proxy}${path}`, { headers })).body.text();
-        const again = await request(`${stack.proxy}/.try-it-now/activate`, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: handedOver });
-        await again.body.dump();
-        expect(again.statusCode).toBe(409);
-        return { identity: await ask('/.try-it-now/identity'), name: (JSON.parse(await ask('/api/board')) as { name: string }).name };
-      }));
-      expect(boards[0]?.identity).not.toBe(boards[1]?.identity);
-      expect(boards[0]?.name).not.toBe(boards[1]?.name);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-
-  it('wordpress: two clones in a browser are two shops, each with its login, secrets and database', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'try-it-now-wordpress-'));
-    // The database server's account has to pass through.
-    await chmod(folder, 0o711);
-    let mariadb: LaunchedMariadb | undefined;
-    try {
-      mariadb = await launchMariadb({ dir: join(folder, 'mariadb') });
-      const database = { DATABASE_SOCKET: mariadb.socketPath, DATABASE_USER: mariadb.user, DATABASE_PASSWORD: mariadb.password };
-      const wordpress = await example('wordpress', database);
-      await using stack = await startStack({
-        engine: 'podman', socketPath: podman.socketPath, templates: [wordpress],
-        env: { ...database, TEMPLATES_FILE: fileOf('examples/wordpress/template.yaml'), CHECKPOINT_DIR: join(folder, 'checkpoints') }, reconcileIntervalMs: 1_000,
-      });
-      await restoredPool(stack, wordpress);
-      const shops = [await acquire(stack), await acquire(stack)] as const;
-      const containers = await stack.app.runtime.list();
-      const identities = await Promise.all(shops.map(async ({ id }) => {
-        const name = containers.find(({ instanceId }) => instanceId === id)?.name ?? '';
-        return JSON.parse((await stack.app.runtime.exec(name, { command: ['php', '/app/identity.php'], env: {}, timeoutMs: 10_000 }, never)).output) as Record<string, string>;
-      }));
-      const [one, other] = identities;
-      expect(Object.keys(one ?? {}).length).toBeGreaterThan(0);
-      for (const [key, value] of Object.entries(one ?? {})) expect(value, key).not.toBe(other?.[key]);
-
-      const browser = await launchChromium();
+    /** Checkpoints the template and waits until the whole pool was restored from it. */
+    async function restoredPool(stack: Stack, template: Template): Promise<void> {
+      const desk = await openCheckpointDesk(stack.config, silent);
       try {
-        const open = async ({ url }: Acquired): Promise<Page> => {
-          const page = await (await browser.newContext()).newPage();
-          await page.goto(`${url}wp-login.php`);
-          // The form comes filled with the login that the page shows.
-          await page.click('#wp-submit');
-          await page.waitForURL(/\/wp-admin\//);
-          return page;
-        };
-        const pages = [await open(shops[0]), await open(shops[1])] as const;
-        const cookies = await Promise.all(pages.map(async (page) => (await page.context().cookies()).filter(({ name }) => name.startsWith('wordpress_logged_in_'))));
-        expect(cookies.map((found) => found.length)).toEqual([1, 1]);
-        expect(cookies[0]?.[0]?.name).not.toBe(cookies[1]?.[0]?.name);
+        const { id } = await createCheckpoint(desk, template.name, () => undefined, never);
+        await promoteCheckpoint(desk, id, () => undefined, never);
+      } finally {
+        await desk.close();
+      }
+      await eventually(async () => {
+        const metrics = await (await fetch(`${stack.api}/metrics`)).text();
+        const restored = Number(
+          new RegExp(
+            `^try_it_now_provisions_total\\{template="${template.name}",method="criu_restore",status="success"\\} (\\d+)`,
+            'm',
+          ).exec(metrics)?.[1] ?? 0,
+        );
+        expect(restored).toBeGreaterThanOrEqual(template.pool.target);
+        expect(metrics).not.toMatch(/method="criu_restore",status="failure"\} [1-9]/);
+        expect(await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()).toMatchObject({
+          ready: template.pool.target,
+          warming: 0,
+        });
+      }, PATIENT);
+    }
 
-        expect(await pages[0].evaluate(`(async () => {
+    async function acquire({ api }: Stack): Promise<Acquired> {
+      const response = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' });
+      expect(response.status).toBeLessThan(300);
+      return (await response.json()) as Acquired;
+    }
+
+    it('hello: two clones are two boards', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'try-it-now-checkpoints-'));
+      try {
+        const hello = await example('hello');
+        await using stack = await startStack({
+          engine: 'podman',
+          socketPath: podman.socketPath,
+          templates: [hello],
+          env: { CHECKPOINT_DIR: folder },
+          reconcileIntervalMs: 1_000,
+        });
+        await restoredPool(stack, hello);
+        const boards = await Promise.all(
+          [await acquire(stack), await acquire(stack)].map(async ({ url }) => {
+            const headers = { host: new URL(url).host };
+            const handedOver = JSON.stringify({
+              instance_id: 'a'.repeat(26),
+              hostname: headers.host,
+              url,
+              seed: '0'.repeat(64),
+            });
+            const ask = async (path: string): Promise<string> =>
+              (await request(`${stack.proxy}${path}`, { headers })).body.text();
+            const again = await request(`${stack.proxy}/.try-it-now/activate`, {
+              method: 'POST',
+              headers: { ...headers, 'content-type': 'application/json' },
+              body: handedOver,
+            });
+            await again.body.dump();
+            expect(again.statusCode).toBe(409);
+            return {
+              identity: await ask('/.try-it-now/identity'),
+              name: (JSON.parse(await ask('/api/board')) as { name: string }).name,
+            };
+          }),
+        );
+        expect(boards[0]?.identity).not.toBe(boards[1]?.identity);
+        expect(boards[0]?.name).not.toBe(boards[1]?.name);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+    it('wordpress: two clones in a browser are two shops, each with its login, secrets and database', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'try-it-now-wordpress-'));
+      // The database server's account has to pass through.
+      await chmod(folder, 0o711);
+      let mariadb: LaunchedMariadb | undefined;
+      try {
+        mariadb = await launchMariadb({ dir: join(folder, 'mariadb') });
+        const database = {
+          DATABASE_SOCKET: mariadb.socketPath,
+          DATABASE_USER: mariadb.user,
+          DATABASE_PASSWORD: mariadb.password,
+        };
+        const wordpress = await example('wordpress', database);
+        await using stack = await startStack({
+          engine: 'podman',
+          socketPath: podman.socketPath,
+          templates: [wordpress],
+          env: {
+            ...database,
+            TEMPLATES_FILE: fileOf('examples/wordpress/template.yaml'),
+            CHECKPOINT_DIR: join(folder, 'checkpoints'),
+          },
+          reconcileIntervalMs: 1_000,
+        });
+        await restoredPool(stack, wordpress);
+        const shops = [await acquire(stack), await acquire(stack)] as const;
+        const containers = await stack.app.runtime.list();
+        const identities = await Promise.all(
+          shops.map(async ({ id }) => {
+            const name = containers.find(({ instanceId }) => instanceId === id)?.name ?? '';
+            return JSON.parse(
+              (
+                await stack.app.runtime.exec(
+                  name,
+                  { command: ['php', '/app/identity.php'], env: {}, timeoutMs: 10_000 },
+                  never,
+                )
+              ).output,
+            ) as Record<string, string>;
+          }),
+        );
+        const [one, other] = identities;
+        expect(Object.keys(one ?? {}).length).toBeGreaterThan(0);
+        for (const [key, value] of Object.entries(one ?? {})) expect(value, key).not.toBe(other?.[key]);
+
+        const browser = await launchChromium();
+        try {
+          const open = async ({ url }: Acquired): Promise<Page> => {
+            const page = await (await browser.newContext()).newPage();
+            await page.goto(`${url}wp-login.php`);
+            // The form comes filled with the login that the page shows.
+            await page.click('#wp-submit');
+            await page.waitForURL(/\/wp-admin\//);
+            return page;
+          };
+          const pages = [await open(shops[0]), await open(shops[1])] as const;
+          const cookies = await Promise.all(
+            pages.map(async (page) =>
+              (await page.context().cookies()).filter(({ name }) => name.startsWith('wordpress_logged_in_')),
+            ),
+          );
+          expect(cookies.map((found) => found.length)).toEqual([1, 1]);
+          expect(cookies[0]?.[0]?.name).not.toBe(cookies[1]?.[0]?.name);
+
+          expect(
+            await pages[0].evaluate(`(async () => {
           const nonce = await (await fetch('/wp-admin/admin-ajax.php?action=rest-nonce')).text();
           const post = { title: 'Only in the first shop', content: 'Hello', status: 'publish' };
           return (await fetch('/?rest_route=/wp/v2/posts', { method: 'POST', headers: { 'content-type': 'application/json', 'x-wp-nonce': nonce }, body: JSON.stringify(post) })).status;
-        })()`)).toBe(201);
-        const found = async (page: Page, { url }: Acquired): Promise<number> => {
-          await page.goto(`${url}?s=${encodeURIComponent('Only in the first shop')}`);
-          return page.locator('main').getByRole('link', { name: 'Only in the first shop' }).count();
-        };
-        expect(await found(pages[0], shops[0])).toBeGreaterThan(0);
-        expect(await found(pages[1], shops[1])).toBe(0);
-        // One shop's session opens nothing in the other.
-        const stolen = await pages[0].context().cookies(shops[0].url);
-        await pages[1].context().clearCookies();
-        await pages[1].context().addCookies(stolen.map((cookie) => ({ ...cookie, domain: new URL(shops[1].url).hostname })));
-        await pages[1].goto(`${shops[1].url}wp-admin/`);
-        expect(pages[1].url()).toContain('wp-login.php');
+        })()`),
+          ).toBe(201);
+          const found = async (page: Page, { url }: Acquired): Promise<number> => {
+            await page.goto(`${url}?s=${encodeURIComponent('Only in the first shop')}`);
+            return page.locator('main').getByRole('link', { name: 'Only in the first shop' }).count();
+          };
+          expect(await found(pages[0], shops[0])).toBeGreaterThan(0);
+          expect(await found(pages[1], shops[1])).toBe(0);
+          // One shop's session opens nothing in the other.
+          const stolen = await pages[0].context().cookies(shops[0].url);
+          await pages[1].context().clearCookies();
+          await pages[1]
+            .context()
+            .addCookies(stolen.map((cookie) => ({ ...cookie, domain: new URL(shops[1].url).hostname })));
+          await pages[1].goto(`${shops[1].url}wp-admin/`);
+          expect(pages[1].url()).toContain('wp-login.php');
+        } finally {
+          await browser.close();
+        }
       } finally {
-        await browser.close();
+        await mariadb?.[Symbol.asyncDispose]();
+        await rm(folder, { recursive: true });
       }
-    } finally {
-      await mariadb?.[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true });
-    }
-  });
-});
+    });
+  },
+);

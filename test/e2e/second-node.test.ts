@@ -11,30 +11,46 @@ import { template } from '../support/templates.ts';
 const PATIENT = { timeoutMs: 30_000 };
 
 it('shares the work with a second node, reaches its instances, and has it clean up what it holds', async () => {
-  await using stack = await startStack({ templates: [template({ name: 'default', pool: { target: 4, max: 12, replenishThreshold: 0 } })] });
+  await using stack = await startStack({
+    templates: [template({ name: 'default', pool: { target: 4, max: 12, replenishThreshold: 0 } })],
+  });
   const { config, api, proxy } = stack;
   await using ports = await claimPorts(100);
   const valkey = new Valkey(config.valkey.port, config.valkey.host);
   try {
     await using worker = new Program(['worker'], {
-      NODE_NAME: 'node1', CONTAINER_MODE: 'simulated', CONTAINER_IMAGE: template().image, VALKEY_ADDR: stack.valkey.address, NATS_URL: stack.nats.url,
-      CADDY_ADMIN_URL: 'http://127.0.0.1:9', PROXY_LISTEN: config.proxy.listen, DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`,
-      CONTAINER_PORT_RANGE_START: String(ports.start), CONTAINER_PORT_RANGE_END: String(ports.end), CONTAINER_PORT: String(template().port),
+      NODE_NAME: 'node1',
+      CONTAINER_MODE: 'simulated',
+      CONTAINER_IMAGE: template().image,
+      VALKEY_ADDR: stack.valkey.address,
+      NATS_URL: stack.nats.url,
+      CADDY_ADMIN_URL: 'http://127.0.0.1:9',
+      PROXY_LISTEN: config.proxy.listen,
+      DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`,
+      CONTAINER_PORT_RANGE_START: String(ports.start),
+      CONTAINER_PORT_RANGE_END: String(ports.end),
+      CONTAINER_PORT: String(template().port),
     });
     await eventually(() => expect(worker.output).toContain('Try It Now started'), PATIENT);
 
     const recordOf = async (id: string): Promise<Instance | undefined> => {
       const text = await valkey.hget('instances', id);
-      return text === null ? undefined : JSON.parse(text) as Instance;
+      return text === null ? undefined : (JSON.parse(text) as Instance);
     };
     /** Takes and gives back until the second node has had its turn at the refill. */
-    const foreign = await eventually(async () => {
-      const { id, url } = (await (await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as { id: string; url: string };
-      const record = await recordOf(id);
-      if (record?.node === 'node1') return { id, url, record };
-      await fetch(`${api}/api/v1/demo/${id}`, { method: 'DELETE' });
-      throw new Error(`the second node has made none yet, this one is on ${record?.node ?? 'no node'}`);
-    }, { ...PATIENT, everyMs: 100 });
+    const foreign = await eventually(
+      async () => {
+        const { id, url } = (await (await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as {
+          id: string;
+          url: string;
+        };
+        const record = await recordOf(id);
+        if (record?.node === 'node1') return { id, url, record };
+        await fetch(`${api}/api/v1/demo/${id}`, { method: 'DELETE' });
+        throw new Error(`the second node has made none yet, this one is on ${record?.node ?? 'no node'}`);
+      },
+      { ...PATIENT, everyMs: 100 },
+    );
 
     expect(foreign.record.port).toBeGreaterThanOrEqual(ports.start);
     expect(foreign.record.port).toBeLessThanOrEqual(ports.end);

@@ -12,7 +12,13 @@ const PATIENT = { timeoutMs: 30_000 };
 let stack: Stack;
 let env: Readonly<Record<string, string>>;
 beforeAll(async () => {
-  stack = await startStack({ templates: [template({ pool: { target: 2, max: 10, replenishThreshold: 0 } }), template({ name: 'brief', ttl: { defaultMs: 60_000, maxMs: 60_000 } })], env: { API_KEY, SHUTDOWN_GRACE: '500ms' } });
+  stack = await startStack({
+    templates: [
+      template({ pool: { target: 2, max: 10, replenishThreshold: 0 } }),
+      template({ name: 'brief', ttl: { defaultMs: 60_000, maxMs: 60_000 } }),
+    ],
+    env: { API_KEY, SHUTDOWN_GRACE: '500ms' },
+  });
   env = { ...environmentOf(stack), API_KEY };
   await eventually(async () => expect(await assigned()).toMatchObject({ ready: 5, assigned: 0 }), PATIENT);
 });
@@ -23,7 +29,10 @@ afterAll(async () => {
 
 async function assigned(): Promise<unknown> {
   const stats = [...(await stack.app.demos.stats()).values()];
-  return { ready: stats.reduce((sum, { ready }) => sum + ready, 0), assigned: stats.reduce((sum, pool) => sum + pool.assigned, 0) };
+  return {
+    ready: stats.reduce((sum, { ready }) => sum + ready, 0),
+    assigned: stats.reduce((sum, pool) => sum + pool.assigned, 0),
+  };
 }
 
 interface Report {
@@ -33,7 +42,10 @@ interface Report {
   readonly steps: readonly { readonly step: string; readonly outcome: string; readonly seen: string }[];
 }
 
-async function smoke(args: readonly string[], extra: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number | null; readonly output: string }> {
+async function smoke(
+  args: readonly string[],
+  extra: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number | null; readonly output: string }> {
   await using program = new Program(['smoke', ...args], { ...env, ...extra });
   return { code: await program.exitCode, output: program.output };
 }
@@ -43,7 +55,9 @@ it('goes through a whole visit, and gives the instance back', async () => {
   process.stdout.write(output);
   expect([code, output]).toEqual([0, expect.stringContaining('All is well')]);
   for (const line of output.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
-  const report = JSON.parse((await smoke(['--json', '--template', 'brief', '--url', `${stack.api}/`])).output) as Report;
+  const report = JSON.parse(
+    (await smoke(['--json', '--template', 'brief', '--url', `${stack.api}/`])).output,
+  ) as Report;
   expect(report).toMatchObject({ passed: true, failed_step: null, remedy: null });
   expect(report.steps.map(({ step }) => step)).toEqual(STEPS);
   expect(report.steps[2]?.seen).toContain('refused');
@@ -55,7 +69,10 @@ it('says at which step it fails and what to do, and gives the instance back', as
   expect([wrong.failed_step, wrong.remedy]).toEqual(['acquire', expect.stringContaining('X-API-Key')]);
   const unknown = await smoke(['--template', 'nonesuch']);
   expect([unknown.code, unknown.output]).toEqual([1, expect.stringContaining('It fails at "acquire"')]);
-  expect(await smoke(['--url', 'http://127.0.0.1:7'])).toEqual({ code: 1, output: expect.stringContaining('ECONNREFUSED') as string });
+  expect(await smoke(['--url', 'http://127.0.0.1:7'])).toEqual({
+    code: 1,
+    output: expect.stringContaining('ECONNREFUSED') as string,
+  });
 
   stack.caddy.server.signal('SIGSTOP');
   await using program = new Program(['smoke'], env);

@@ -16,7 +16,10 @@ const LEFT = '\u001b[?1049l';
 let stack: Stack;
 let env: Readonly<Record<string, string>>;
 beforeAll(async () => {
-  stack = await startStack({ templates: [template({ pool: { target: 2, max: 4, replenishThreshold: 0 } })], env: { OPERATOR_KEYS: 'an-operator-key-for-top', SHUTDOWN_GRACE: '500ms' } });
+  stack = await startStack({
+    templates: [template({ pool: { target: 2, max: 4, replenishThreshold: 0 } })],
+    env: { OPERATOR_KEYS: 'an-operator-key-for-top', SHUTDOWN_GRACE: '500ms' },
+  });
   env = environmentOf(stack);
 });
 afterAll(() => stack[Symbol.asyncDispose]());
@@ -29,8 +32,13 @@ class Terminal implements AsyncDisposable {
   constructor(size: { readonly columns: number; readonly rows: number }) {
     // Its own process id is told first, so that it can be sent signals.
     const command = `stty cols ${size.columns} rows ${size.rows}; echo pid=$$; exec node ${MAIN} top --interval 200ms`;
-    this.#script = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...env, PATH: process.env['PATH'] ?? '', TERM: 'xterm' } });
-    this.#script.stdout?.setEncoding('utf8').on('data', (text: string) => { this.seen += text; });
+    this.#script = spawn('script', ['-qefc', command, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...env, PATH: process.env['PATH'] ?? '', TERM: 'xterm' },
+    });
+    this.#script.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.seen += text;
+    });
   }
 
   type(keys: string): void {
@@ -43,7 +51,10 @@ class Terminal implements AsyncDisposable {
 
   /** The lines of the last whole frame. */
   frame(): string[] {
-    const frames = this.seen.split('\u001b[H').slice(1).filter((frame) => frame.includes('\u001b[J'));
+    const frames = this.seen
+      .split('\u001b[H')
+      .slice(1)
+      .filter((frame) => frame.includes('\u001b[J'));
     return (frames.at(-1) ?? '').split('\u001b[J')[0]?.replaceAll('\u001b[K', '').split(/\r*\n/) ?? [];
   }
 
@@ -58,23 +69,32 @@ class Terminal implements AsyncDisposable {
   }
 }
 
-it.each([{ columns: 80, rows: 24 }, { columns: 200, rows: 50 }])('shows the pools within $columns by $rows, says when the server is away, goes on when it is back, and leaves with q', async (size) => {
-  await using terminal = new Terminal(size);
-  await eventually(() => expect(terminal.frame().join('\n')).toMatch(/tiny +open +2\/2[\s\S]*provision-workers/), PATIENT);
-  await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
-  await eventually(() => expect(terminal.frame().join('\n')).toMatch(/tiny +open +[12]\/2 +1 /), PATIENT);
-  expect(Math.max(...terminal.frame().map((line) => line.length))).toBeLessThanOrEqual(size.columns);
-  expect(terminal.frame().join('\n').includes('STARTS/MIN')).toBe(size.columns === 200);
-  await stack.restart(async () => {
-    await eventually(() => expect(terminal.frame()[1]).toContain('The server does not answer since'), PATIENT);
-  });
-  await eventually(() => expect(terminal.frame()[1]).toBe(''), PATIENT);
-  expect(terminal.seen).toContain(ENTERED);
-  expect(terminal.seen).not.toContain(LEFT);
-  terminal.type('q');
-  expect(await terminal.exitCode()).toBe(0);
-  expect(terminal.seen).toMatch(/\[\?25h.\[\?1049l$/);
-});
+it.each([
+  { columns: 80, rows: 24 },
+  { columns: 200, rows: 50 },
+])(
+  'shows the pools within $columns by $rows, says when the server is away, goes on when it is back, and leaves with q',
+  async (size) => {
+    await using terminal = new Terminal(size);
+    await eventually(
+      () => expect(terminal.frame().join('\n')).toMatch(/tiny +open +2\/2[\s\S]*provision-workers/),
+      PATIENT,
+    );
+    await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
+    await eventually(() => expect(terminal.frame().join('\n')).toMatch(/tiny +open +[12]\/2 +1 /), PATIENT);
+    expect(Math.max(...terminal.frame().map((line) => line.length))).toBeLessThanOrEqual(size.columns);
+    expect(terminal.frame().join('\n').includes('STARTS/MIN')).toBe(size.columns === 200);
+    await stack.restart(async () => {
+      await eventually(() => expect(terminal.frame()[1]).toContain('The server does not answer since'), PATIENT);
+    });
+    await eventually(() => expect(terminal.frame()[1]).toBe(''), PATIENT);
+    expect(terminal.seen).toContain(ENTERED);
+    expect(terminal.seen).not.toContain(LEFT);
+    terminal.type('q');
+    expect(await terminal.exitCode()).toBe(0);
+    expect(terminal.seen).toMatch(/\[\?25h.\[\?1049l$/);
+  },
+);
 
 it('puts the terminal back when it is told to end', async () => {
   await using terminal = new Terminal({ columns: 80, rows: 24 });
@@ -86,10 +106,16 @@ it('puts the terminal back when it is told to end', async () => {
 
 it('prints one frame for scripts, and refuses to draw where there is no terminal', async () => {
   await using once_ = new Program(['top', '--once', '--interval', '200ms'], env);
-  expect([await once_.exitCode, once_.output]).toEqual([0, expect.stringMatching(/^Try It Now at [\s\S]*tiny +open[\s\S]*Server: \d+ MiB/)]);
+  expect([await once_.exitCode, once_.output]).toEqual([
+    0,
+    expect.stringMatching(/^Try It Now at [\s\S]*tiny +open[\s\S]*Server: \d+ MiB/),
+  ]);
   expect(once_.output).not.toContain('\u001b');
   await using bare = new Program(['top'], env);
   expect([await bare.exitCode, bare.output]).toEqual([1, expect.stringContaining('--once prints one frame')]);
   await using wrong = new Program(['top', '--once'], { ...env, OPERATOR_KEYS: 'some-other-operators-key' });
-  expect([await wrong.exitCode, wrong.output]).toEqual([1, expect.stringContaining('does not accept this operator key')]);
+  expect([await wrong.exitCode, wrong.output]).toEqual([
+    1,
+    expect.stringContaining('does not accept this operator key'),
+  ]);
 });

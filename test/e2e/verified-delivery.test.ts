@@ -1,7 +1,13 @@
 import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import Dockerode from 'dockerode';
-import { launchEngine, titleFor, whyWithout, type LaunchedEngine, type RealEngine } from '../support/container-engine.ts';
+import {
+  launchEngine,
+  titleFor,
+  whyWithout,
+  type LaunchedEngine,
+  type RealEngine,
+} from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { get } from '../support/proxy.ts';
 import { startStack, type Stack } from '../support/stack.ts';
@@ -17,18 +23,32 @@ interface Answer {
 }
 
 async function acquire({ api }: Stack, key?: string): Promise<Answer> {
-  const response = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST', ...(key === undefined ? {} : { headers: { 'idempotency-key': key } }) });
-  return { status: response.status, retryAfter: response.headers.get('retry-after'), body: (await response.json()) as Answer['body'] };
+  const response = await fetch(`${api}/api/v1/demo/acquire`, {
+    method: 'POST',
+    ...(key === undefined ? {} : { headers: { 'idempotency-key': key } }),
+  });
+  return {
+    status: response.status,
+    retryAfter: response.headers.get('retry-after'),
+    body: (await response.json()) as Answer['body'],
+  };
 }
 
 async function untilReady({ api }: Stack, ready: number): Promise<void> {
-  await eventually(async () => expect(await (await fetch(`${api}/api/v1/pool/stats`)).json()).toMatchObject({ ready }), PATIENT);
+  await eventually(
+    async () => expect(await (await fetch(`${api}/api/v1/pool/stats`)).json()).toMatchObject({ ready }),
+    PATIENT,
+  );
 }
 
 /** The ids of the stock, in the order in which it is handed out, with the container of each. */
 async function stockOf(valkey: Valkey): Promise<{ id: string; container: string }[]> {
   const ids = await valkey.zrange('ready:tiny', 0, -1);
-  return ids.length === 0 ? [] : (await valkey.hmget('instances', ...ids)).map((text) => JSON.parse(text ?? '{}') as { id: string; container: string });
+  return ids.length === 0
+    ? []
+    : (await valkey.hmget('instances', ...ids)).map(
+        (text) => JSON.parse(text ?? '{}') as { id: string; container: string },
+      );
 }
 
 async function withValkey<T>(stack: Stack, use: (valkey: Valkey) => Promise<T>): Promise<T> {
@@ -41,16 +61,20 @@ async function withValkey<T>(stack: Stack, use: (valkey: Valkey) => Promise<T>):
 }
 
 async function answersAsAnApp({ url }: { readonly url: string }, { proxy }: Stack): Promise<void> {
-  await eventually(async () => expect((await get(Number(new URL(proxy).port), new URL(url).hostname)).status).toBe(200), PATIENT);
+  await eventually(
+    async () => expect((await get(Number(new URL(proxy).port), new URL(url).hostname)).status).toBe(200),
+    PATIENT,
+  );
 }
 
 /** Either the take or the engine's events find it first (acquire.test.ts has the take alone): a visitor must not see the difference. */
 describe('a dead instance is not handed out', () => {
   const limits = { RATE_LIMIT_HOURLY: '100', RATE_LIMIT_DAILY: '100' };
-  const counters = (stack: Stack): Promise<(string | null)[]> => withValkey(stack, async (valkey) => {
-    const names = await valkey.keys('rate:*');
-    return names.length === 0 ? [] : valkey.mget(...names);
-  });
+  const counters = (stack: Stack): Promise<(string | null)[]> =>
+    withValkey(stack, async (valkey) => {
+      const names = await valkey.keys('rate:*');
+      return names.length === 0 ? [] : valkey.mget(...names);
+    });
 
   it('but the next one, once for the limits and under the same key', async () => {
     await using stack = await startStack({ env: limits });
@@ -62,7 +86,10 @@ describe('a dead instance is not handed out', () => {
     await answersAsAnApp(body, stack);
     expect(await acquire(stack, 'k')).toMatchObject({ status: 200, body: { id: alive?.id } });
     expect(await counters(stack)).toEqual(['1', '1']);
-    await eventually(async () => expect((await fetch(`${stack.api}/api/v1/demo/${dead?.id ?? ''}`)).status).toBe(404), PATIENT);
+    await eventually(
+      async () => expect((await fetch(`${stack.api}/api/v1/demo/${dead?.id ?? ''}`)).status).toBe(404),
+      PATIENT,
+    );
     const metrics = await (await fetch(`${stack.api}/metrics`)).text();
     expect(metrics).toContain('try_it_now_releases_total{template="tiny",reason="container_lost"} 1');
   });
@@ -85,7 +112,8 @@ describe('a dead instance is not handed out', () => {
     for (const { container } of await withValkey(stack, stockOf)) await stack.app.runtime.remove(container);
     const { body } = await eventually(async () => {
       const answer = await acquire(stack);
-      if (answer.status !== 201) expect([answer.status, answer.body.code, Number(answer.retryAfter) > 0]).toEqual([503, 'pool_empty', true]);
+      if (answer.status !== 201)
+        expect([answer.status, answer.body.code, Number(answer.retryAfter) > 0]).toEqual([503, 'pool_empty', true]);
       expect(answer.status).toBe(201);
       return answer;
     }, PATIENT);
@@ -107,11 +135,17 @@ describe.each<RealEngine>(['podman', 'docker'])('on a real engine', (engine) => 
     });
 
     it('a visitor gets a living app right after the one at the head of the line was killed', async () => {
-      await using stack = await startStack({ engine, socketPath: launched.socketPath, templates: [template({ image: image.name, port: image.port })] });
+      await using stack = await startStack({
+        engine,
+        socketPath: launched.socketPath,
+        templates: [template({ image: image.name, port: image.port })],
+      });
       await untilReady(stack, 3);
       const [dead] = await withValkey(stack, stockOf);
       const containers = new Dockerode({ socketPath: launched.socketPath });
-      const { State: { Pid: pid } } = await containers.getContainer(dead?.container ?? '').inspect();
+      const {
+        State: { Pid: pid },
+      } = await containers.getContainer(dead?.container ?? '').inspect();
       process.kill(pid, 'SIGKILL');
       // A signal is not a death yet: until it is, the app may rightly be handed out.
       await eventually(() => expect(isRunning(pid)).toBe(false));

@@ -7,7 +7,9 @@ import { silent } from '../support/store.ts';
 
 let releasers: Releasers;
 
-beforeEach(() => { releasers = new Releasers(); });
+beforeEach(() => {
+  releasers = new Releasers();
+});
 afterEach(() => releasers.releaseAll(silent));
 
 it('a WebSocket stays open and answers while 50 other instances come and go', async () => {

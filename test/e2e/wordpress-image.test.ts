@@ -18,7 +18,13 @@ import type { ContainerRuntime, ContainerSpec, Databases } from '../../src/pool/
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
 import { HttpProbe } from '../../src/runtime/readiness/http-probe.ts';
 import { newSpec, untilReady } from '../contract/container-runtime.ts';
-import { launchEngine, titleFor, uniqueDeployment, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
+import {
+  launchEngine,
+  titleFor,
+  uniqueDeployment,
+  whyWithout,
+  type LaunchedEngine,
+} from '../support/container-engine.ts';
 import { silent } from '../support/store.ts';
 
 const run = promisify(execFile);
@@ -52,17 +58,33 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     engine = await launchEngine('podman');
     releasers.push('engine', () => engine[Symbol.asyncDispose]());
     const docker = new Dockerode({ host: '', socketPath: engine.socketPath });
-    await run(path('scripts/build-image.sh'), ['wordpress', '--engine', 'podman', '--tag', tag], { env: { ...process.env, CONTAINER_HOST: `unix://${engine.socketPath}` } });
+    await run(path('scripts/build-image.sh'), ['wordpress', '--engine', 'podman', '--tag', tag], {
+      env: { ...process.env, CONTAINER_HOST: `unix://${engine.socketPath}` },
+    });
     releasers.push('image', () => docker.getImage(image).remove({ force: true }));
 
     const server = await launchMariadb({ dir: join(folder, 'mariadb') });
     releasers.push('MariaDB', () => server[Symbol.asyncDispose]());
     template = { ...fromCatalogue(server), image };
-    databases = connectMariadb({ ...server, deployment, mountedAt: DATABASE_MOUNT, catalogue: [template], tidiesSeeds: true, log: silent });
+    databases = connectMariadb({
+      ...server,
+      deployment,
+      mountedAt: DATABASE_MOUNT,
+      catalogue: [template],
+      tidiesSeeds: true,
+      log: silent,
+    });
     releasers.push('databases', () => databases.close());
     await databases.prepare([template]);
 
-    runtime = createPodmanRuntime({ socketPath: engine.socketPath, deployment, node: 'node-a', resolvers: [], databaseFolder: dirname(server.socketPath), log: silent });
+    runtime = createPodmanRuntime({
+      socketPath: engine.socketPath,
+      deployment,
+      node: 'node-a',
+      resolvers: [],
+      databaseFolder: dirname(server.socketPath),
+      log: silent,
+    });
     releasers.push('network', () => runtime.dismantle());
     releasers.push('containers', async () => {
       for (const { name } of await runtime.list()) await runtime.remove(name);
@@ -71,8 +93,18 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
   }, BUILD_TIMEOUT_MS);
   afterAll(() => releasers.releaseAll(silent), 60_000);
 
-  function fromCatalogue({ socketPath, password }: { readonly socketPath: string; readonly password: string }): Template {
-    const { config } = loadConfig({ TEMPLATES_FILE: path('examples/wordpress/template.yaml'), DATABASE_SOCKET: socketPath, DATABASE_PASSWORD: password });
+  function fromCatalogue({
+    socketPath,
+    password,
+  }: {
+    readonly socketPath: string;
+    readonly password: string;
+  }): Template {
+    const { config } = loadConfig({
+      TEMPLATES_FILE: path('examples/wordpress/template.yaml'),
+      DATABASE_SOCKET: socketPath,
+      DATABASE_PASSWORD: password,
+    });
     const [found] = config.templates;
     if (found === undefined) throw new Error('the catalogue of the example offers nothing');
     return found;
@@ -85,7 +117,11 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     return spec;
   }
 
-  async function get({ hostPort }: ContainerSpec, address: string, headers: Record<string, string> = {}): Promise<Page> {
+  async function get(
+    { hostPort }: ContainerSpec,
+    address: string,
+    headers: Record<string, string> = {},
+  ): Promise<Page> {
     const answer = await fetch(`http://127.0.0.1:${hostPort}${address}`, { redirect: 'manual', headers });
     return { status: answer.status, text: await answer.text(), headers: answer.headers };
   }
@@ -94,20 +130,45 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     const name = databases.nameFor({ keepUntilMs: Date.now() + 600_000 });
     const database = await databases.create(name, template);
     releasers.push('database', () => databases.drop(name));
-    return { instanceId: instanceId ?? '', hostname: '127.0.0.1', url: `http://127.0.0.1:${hostPort}/`, seed: randomBytes(32).toString('hex'), database };
+    return {
+      instanceId: instanceId ?? '',
+      hostname: '127.0.0.1',
+      url: `http://127.0.0.1:${hostPort}/`,
+      seed: randomBytes(32).toString('hex'),
+      database,
+    };
   }
 
   const handOver = (spec: ContainerSpec, identity: Identity): Promise<void> =>
-    activate({ runtime, probe: new HttpProbe() }, template, { container: spec.name, origin: `http://127.0.0.1:${spec.hostPort}` }, identity, never);
+    activate(
+      { runtime, probe: new HttpProbe() },
+      template,
+      { container: spec.name, origin: `http://127.0.0.1:${spec.hostPort}` },
+      identity,
+      never,
+    );
   const identityOf = async (spec: ContainerSpec): Promise<string> => {
     if (template.identity === undefined) throw new Error('the template has no identity probe');
-    return askIdentity({ runtime, probe: new HttpProbe() }, template, template.identity, { container: spec.name, origin: `http://127.0.0.1:${spec.hostPort}` }, never);
+    return askIdentity(
+      { runtime, probe: new HttpProbe() },
+      template,
+      template.identity,
+      { container: spec.name, origin: `http://127.0.0.1:${spec.hostPort}` },
+      never,
+    );
   };
 
   it('is ready before it has an identity or a database, and shows nothing of the shop until then', async () => {
     const spec = await start();
     expect(await get(spec, '/.try-it-now/ready')).toMatchObject({ status: 200, text: 'ready\n' });
-    for (const address of ['/', '/wp-login.php', '/wp-admin/', '/wp-config.php', '/app/activate.php', '/wp-content/uploads/shop/mug.svg']) {
+    for (const address of [
+      '/',
+      '/wp-login.php',
+      '/wp-admin/',
+      '/wp-config.php',
+      '/app/activate.php',
+      '/wp-content/uploads/shop/mug.svg',
+    ]) {
       expect([address, (await get(spec, address)).status]).toEqual([address, 503]);
     }
     await expect(identityOf(spec)).rejects.toThrow('has not been activated');
@@ -115,7 +176,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
 
   it('compiles its code once, for all of its workers', async () => {
     const spec = await start();
-    const warm = async (): Promise<{ compiled: number; cached: number; freeBytes: number }> => JSON.parse((await get(spec, '/.try-it-now/warm')).text) as never;
+    const warm = async (): Promise<{ compiled: number; cached: number; freeBytes: number }> =>
+      JSON.parse((await get(spec, '/.try-it-now/warm')).text) as never;
     const first = await warm();
     expect(first.compiled).toBeGreaterThan(400);
     expect(first.freeBytes).toBeGreaterThan(8 * 2 ** 20);
@@ -129,7 +191,9 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     const identity = await identityFor(spec);
     await handOver(spec, identity);
     const said = await identityOf(spec);
-    await expect(handOver(spec, { ...identity, seed: randomBytes(32).toString('hex') })).rejects.toThrow('activated before');
+    await expect(handOver(spec, { ...identity, seed: randomBytes(32).toString('hex') })).rejects.toThrow(
+      'activated before',
+    );
     expect(await identityOf(spec)).toBe(said);
 
     const front = await get(spec, '/');
@@ -142,12 +206,21 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     expect((await get(spec, '/wp-login.php')).text).toContain('This shop is yours alone');
     expect((await get(spec, '/wp-admin')).headers.get('location')).toBe('/wp-admin/');
     // Nothing that hands over, warms up or tells secrets is to be had from outside.
-    for (const address of ['/.try-it-now/warm', '/.try-it-now/activate', '/activate.php', '/app/activate.php', '/..%2f..%2fapp/activate.php', '/.htaccess']) {
+    for (const address of [
+      '/.try-it-now/warm',
+      '/.try-it-now/activate',
+      '/activate.php',
+      '/app/activate.php',
+      '/..%2f..%2fapp/activate.php',
+      '/.htaccess',
+    ]) {
       expect([address, (await get(spec, address)).status]).toEqual([address, 404]);
     }
     const picture = await get(spec, '/wp-content/uploads/shop/mug.svg');
     expect([picture.status, picture.headers.get('content-type')]).toEqual([200, 'image/svg+xml']);
-    expect(await get(spec, '/wp-content/uploads/shop/mug.svg', { 'If-None-Match': picture.headers.get('etag') ?? '' })).toMatchObject({ status: 304, text: '' });
+    expect(
+      await get(spec, '/wp-content/uploads/shop/mug.svg', { 'If-None-Match': picture.headers.get('etag') ?? '' }),
+    ).toMatchObject({ status: 304, text: '' });
   });
 
   it('gives two shops nothing in common, and tells no secret when asked who it is', async () => {
@@ -158,14 +231,31 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     const values = (text: string): string[] => [...text.matchAll(/": "([^"]+)"/g)].map(([, value]) => value ?? '');
     expect(values(said)).toHaveLength(12);
     expect(values(said).filter((value) => values(other).includes(value))).toEqual([]);
-    for (const secret of [first.seed, first.instanceId, first.database?.password ?? 'none']) expect(said).not.toContain(secret);
+    for (const secret of [first.seed, first.instanceId, first.database?.password ?? 'none'])
+      expect(said).not.toContain(secret);
   });
 
   it.each<[string, (identity: Identity) => Identity, RegExp]>([
-    ['without a database', (identity) => ({ ...identity, database: undefined }), /TRY_IT_NOW_DATABASE_SOCKET is missing/],
-    ['with half a seed', (identity) => ({ ...identity, seed: identity.seed.slice(32) }), /TRY_IT_NOW_SEED is missing or not as it should be/],
-    ['with code in the address', (identity) => ({ ...identity, url: "http://x'.phpinfo().'/" }), /TRY_IT_NOW_URL is missing or not as it should be/],
-    ['with a password that the database refuses', (identity) => ({ ...identity, database: identity.database && { ...identity.database, password: 'wrong' } }), /Access denied/],
+    [
+      'without a database',
+      (identity) => ({ ...identity, database: undefined }),
+      /TRY_IT_NOW_DATABASE_SOCKET is missing/,
+    ],
+    [
+      'with half a seed',
+      (identity) => ({ ...identity, seed: identity.seed.slice(32) }),
+      /TRY_IT_NOW_SEED is missing or not as it should be/,
+    ],
+    [
+      'with code in the address',
+      (identity) => ({ ...identity, url: "http://x'.phpinfo().'/" }),
+      /TRY_IT_NOW_URL is missing or not as it should be/,
+    ],
+    [
+      'with a password that the database refuses',
+      (identity) => ({ ...identity, database: identity.database && { ...identity.database, password: 'wrong' } }),
+      /Access denied/,
+    ],
   ])('says why it cannot be handed over %s, and can be afterwards', async (_, broken, reason) => {
     const spec = await start();
     const identity = await identityFor(spec);

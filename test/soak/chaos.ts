@@ -21,9 +21,17 @@ export type Blow = (typeof BLOWS)[number];
 /** Instances die often, what holds state is restarted now and then. */
 const WEIGHTS: Readonly<Record<Blow, number>> = { instance: 8, server: 4, discovery: 3, nats: 1, valkey: 1, caddy: 1 };
 
-
 /** Kills something about every `everyMs`: any part until `calm`, and only instances from then on, so that the parts live long enough to be judged. */
-export async function wreakHavoc(world: World, random: Random, options: { readonly everyMs: number; readonly calm: AbortSignal; readonly until: AbortSignal; readonly told: (blow: Blow) => void }): Promise<void> {
+export async function wreakHavoc(
+  world: World,
+  random: Random,
+  options: {
+    readonly everyMs: number;
+    readonly calm: AbortSignal;
+    readonly until: AbortSignal;
+    readonly told: (blow: Blow) => void;
+  },
+): Promise<void> {
   const { everyMs, calm, until, told } = options;
   const pause = (): Promise<void> => sleep(everyMs * (0.5 + random()), until).catch(() => undefined);
   for (;;) {
@@ -42,9 +50,11 @@ function draw(random: Random): Blow {
 
 async function strike(world: World, random: Random, blow: Blow): Promise<void> {
   switch (blow) {
-    case 'instance': return removeOne(world, random);
+    case 'instance':
+      return removeOne(world, random);
     // Its supervisor starts it again.
-    case 'discovery': return world.part('discovery').kill();
+    case 'discovery':
+      return world.part('discovery').kill();
     case 'server':
     case 'nats':
     case 'valkey':

@@ -23,30 +23,79 @@ const LEAST_SAMPLES = 8;
  * What a garbage collector or an allocator may hold more at one time than at another without any of it being lost. A leak of
  * a kilobyte a visit would be 5 MiB in ten minutes of this load, one of a descriptor a visit thousands.
  */
-const ALLOWED = { rss: 12 * MIB, heap: 8 * MIB, descriptors: 12, lastingKeys: 3, expiringKeys: 100, storeMemory: 2 * MIB, tasks: 20 } as const;
+const ALLOWED = {
+  rss: 12 * MIB,
+  heap: 8 * MIB,
+  descriptors: 12,
+  lastingKeys: 3,
+  expiringKeys: 100,
+  storeMemory: 2 * MIB,
+  tasks: 20,
+} as const;
 
 /** Whether things ended as they began: the medians of the last and the first quarter of each life, warm-up left out. */
 export function judgeTrends(samples: readonly Sample[]): Trend[] {
   return [
     ...PROCESSES.flatMap((name) => ofProcess(samples, name)),
-    trend('Valkey keys that last', '', pick(samples, ({ store }) => store?.lastingKeys), ALLOWED.lastingKeys),
-    trend('Valkey keys that expire', '', pick(samples, ({ store }) => store?.expiringKeys), ALLOWED.expiringKeys),
-    trend('Valkey used memory', 'MiB', pick(longestLife(samples, 'valkey'), ({ store }) => store?.memoryBytes), ALLOWED.storeMemory),
-    trend('tasks in NATS', '', pick(samples, ({ tasks }) => tasks), ALLOWED.tasks),
-    trend('dead tasks in NATS', '', pick(samples, ({ deadTasks }) => deadTasks), 0),
+    trend(
+      'Valkey keys that last',
+      '',
+      pick(samples, ({ store }) => store?.lastingKeys),
+      ALLOWED.lastingKeys,
+    ),
+    trend(
+      'Valkey keys that expire',
+      '',
+      pick(samples, ({ store }) => store?.expiringKeys),
+      ALLOWED.expiringKeys,
+    ),
+    trend(
+      'Valkey used memory',
+      'MiB',
+      pick(longestLife(samples, 'valkey'), ({ store }) => store?.memoryBytes),
+      ALLOWED.storeMemory,
+    ),
+    trend(
+      'tasks in NATS',
+      '',
+      pick(samples, ({ tasks }) => tasks),
+      ALLOWED.tasks,
+    ),
+    trend(
+      'dead tasks in NATS',
+      '',
+      pick(samples, ({ deadTasks }) => deadTasks),
+      0,
+    ),
   ].flatMap((one) => one ?? []);
 }
 
 function ofProcess(samples: readonly Sample[], name: ProcessName): (Trend | undefined)[] {
   const life = longestLife(samples, name);
-  const of = (value: (process: ProcessSample) => number | undefined) => pick(life, ({ processes }) => {
-    const process = processes.get(name);
-    return process === undefined ? undefined : value(process);
-  });
+  const of = (value: (process: ProcessSample) => number | undefined) =>
+    pick(life, ({ processes }) => {
+      const process = processes.get(name);
+      return process === undefined ? undefined : value(process);
+    });
   return [
-    trend(`${name} resident memory`, 'MiB', of(({ rssBytes }) => rssBytes), ALLOWED.rss),
-    trend(`${name} heap`, 'MiB', of(({ heapBytes }) => heapBytes), ALLOWED.heap),
-    trend(`${name} descriptors`, '', of(({ descriptors }) => descriptors), ALLOWED.descriptors),
+    trend(
+      `${name} resident memory`,
+      'MiB',
+      of(({ rssBytes }) => rssBytes),
+      ALLOWED.rss,
+    ),
+    trend(
+      `${name} heap`,
+      'MiB',
+      of(({ heapBytes }) => heapBytes),
+      ALLOWED.heap,
+    ),
+    trend(
+      `${name} descriptors`,
+      '',
+      of(({ descriptors }) => descriptors),
+      ALLOWED.descriptors,
+    ),
   ];
 }
 
@@ -76,7 +125,15 @@ function trend(what: string, unit: Trend['unit'], readings: readonly Reading[], 
   const quarter = Math.max(2, Math.floor(warm.length / 4));
   const first = median(warm.slice(0, quarter));
   const last = median(warm.slice(-quarter));
-  return { what, unit, seconds: Math.round((end[0] - begin[0]) / 1_000), first, last, allowance, flat: last - first <= allowance };
+  return {
+    what,
+    unit,
+    seconds: Math.round((end[0] - begin[0]) / 1_000),
+    first,
+    last,
+    allowance,
+    flat: last - first <= allowance,
+  };
 }
 
 function median(readings: readonly Reading[]): number {
@@ -87,7 +144,15 @@ function median(readings: readonly Reading[]): number {
 }
 
 export function trendTable(trends: readonly Trend[]): string {
-  const show = (value: number, unit: Trend['unit']): string => (unit === 'MiB' ? `${(value / MIB).toFixed(1)} MiB` : String(value));
-  const rows = trends.map(({ what, unit, seconds, first, last, allowance, flat }) => `| ${what} | ${seconds} s | ${show(first, unit)} | ${show(last, unit)} | ${show(allowance, unit)} | ${flat ? 'flat' : '**grows**'} |`);
-  return ['| what | over | first quarter | last quarter | may grow by | verdict |', '|---|---|---|---|---|---|', ...rows].join('\n');
+  const show = (value: number, unit: Trend['unit']): string =>
+    unit === 'MiB' ? `${(value / MIB).toFixed(1)} MiB` : String(value);
+  const rows = trends.map(
+    ({ what, unit, seconds, first, last, allowance, flat }) =>
+      `| ${what} | ${seconds} s | ${show(first, unit)} | ${show(last, unit)} | ${show(allowance, unit)} | ${flat ? 'flat' : '**grows**'} |`,
+  );
+  return [
+    '| what | over | first quarter | last quarter | may grow by | verdict |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+  ].join('\n');
 }

@@ -25,7 +25,11 @@ export class Load {
 
   async run(arrivalsPerSecond: number, until: AbortSignal): Promise<void> {
     while (!until.aborted) {
-      const visit = this.#visit().catch((error: unknown) => { this.wrongs.push(String(error)); }).finally(() => this.#underway.delete(visit));
+      const visit = this.#visit()
+        .catch((error: unknown) => {
+          this.wrongs.push(String(error));
+        })
+        .finally(() => this.#underway.delete(visit));
       this.#underway.add(visit);
       await sleep((2 * this.#random() * 1_000) / arrivalsPerSecond, until).catch(() => undefined);
     }
@@ -65,6 +69,9 @@ export class Load {
 
   /** Kills and restarts make some of it fail; how much, is in the table. */
   async #try(what: string, work: () => Promise<unknown>): Promise<void> {
-    await work().then(() => this.#count(what), () => this.#count(`not ${what}`));
+    await work().then(
+      () => this.#count(what),
+      () => this.#count(`not ${what}`),
+    );
   }
 }

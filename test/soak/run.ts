@@ -4,7 +4,9 @@ import { list, soak } from './soak.ts';
 /** `npm run soak`: SOAK_MINUTES (10) of arrivals and kills, a table, exit code 1 when something grows or the books do not balance. Ctrl-C ends it cleanly. */
 const minutes = Number(process.env['SOAK_MINUTES'] ?? '10');
 const seed = Number(process.env['SOAK_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const say = (line: string): void => { process.stdout.write(`${line}\n`); };
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
 if (!(minutes > 0)) {
   say('SOAK_MINUTES is how many minutes it lasts, such as 10.');
   process.exit(2);
@@ -20,7 +22,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 say(`Soaking for ${minutes} min (SOAK_SEED=${seed}).`);
 const outcome = await soak({
-  durationMs: minutes * 60_000, arrivalsPerSecond: 8, sampleEveryMs: 5_000, killEveryMs: 4_000, target: 20, seed, signal: ended.signal, say,
+  durationMs: minutes * 60_000,
+  arrivalsPerSecond: 8,
+  sampleEveryMs: 5_000,
+  killEveryMs: 4_000,
+  target: 20,
+  seed,
+  signal: ended.signal,
+  say,
 });
 say(`\nVisitors: ${list(outcome.counts)}.\nStruck: ${list(outcome.blows)}.\n\n${trendTable(outcome.trends)}\n`);
 if (ended.signal.aborted) process.exitCode = 130;

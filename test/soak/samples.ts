@@ -37,13 +37,27 @@ const LOOK_TIMEOUT_MS = 2_000;
 
 export async function takeSample(world: World): Promise<Sample> {
   const { host, port } = world.config.proxy.discovery.metrics;
-  const metrics: Partial<Record<ProcessName, string>> = { server: `${world.api}/metrics`, discovery: `http://${host}:${port}/metrics` };
-  const seen = await Promise.all(PROCESSES.map(async (name) => {
-    const sample = await ofProcess(pidOf(world, name), metrics[name]).catch(() => undefined);
-    return sample === undefined ? [] : [[name, sample] as const];
-  }));
-  const [store, queue] = await Promise.all([ofStore(world).catch(() => undefined), ofQueue(world).catch(() => undefined)]);
-  return { atMs: performance.now(), processes: new Map(seen.flat()), store, tasks: queue?.tasks, deadTasks: queue?.dead };
+  const metrics: Partial<Record<ProcessName, string>> = {
+    server: `${world.api}/metrics`,
+    discovery: `http://${host}:${port}/metrics`,
+  };
+  const seen = await Promise.all(
+    PROCESSES.map(async (name) => {
+      const sample = await ofProcess(pidOf(world, name), metrics[name]).catch(() => undefined);
+      return sample === undefined ? [] : [[name, sample] as const];
+    }),
+  );
+  const [store, queue] = await Promise.all([
+    ofStore(world).catch(() => undefined),
+    ofQueue(world).catch(() => undefined),
+  ]);
+  return {
+    atMs: performance.now(),
+    processes: new Map(seen.flat()),
+    store,
+    tasks: queue?.tasks,
+    deadTasks: queue?.dead,
+  };
 }
 
 function pidOfPart(world: World, name: Parameters<World['part']>[0]): number | undefined {
@@ -53,12 +67,15 @@ function pidOfPart(world: World, name: Parameters<World['part']>[0]): number | u
 
 function pidOf(world: World, name: ProcessName): number | undefined {
   switch (name) {
-    case 'engine': return world.simulatedEngine?.pid;
-    case 'server': return pidOfPart(world, 'api');
+    case 'engine':
+      return world.simulatedEngine?.pid;
+    case 'server':
+      return pidOfPart(world, 'api');
     case 'discovery':
     case 'valkey':
     case 'nats':
-    case 'caddy': return pidOfPart(world, name);
+    case 'caddy':
+      return pidOfPart(world, name);
   }
 }
 
@@ -80,14 +97,25 @@ async function heapOf(url: string): Promise<number | undefined> {
 }
 
 async function ofStore({ books }: World): Promise<StoreSample> {
-  const valkey = new Valkey(books.valkeyPort, '127.0.0.1', { retryStrategy: () => null, maxRetriesPerRequest: 0, commandTimeout: LOOK_TIMEOUT_MS, lazyConnect: true });
+  const valkey = new Valkey(books.valkeyPort, '127.0.0.1', {
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    commandTimeout: LOOK_TIMEOUT_MS,
+    lazyConnect: true,
+  });
   valkey.on('error', () => undefined);
   try {
     await valkey.connect();
-    const [keyspace, memory, hostnameChanges] = await Promise.all([valkey.info('keyspace'), valkey.info('memory'), valkey.xlen(keys.hostnameChanges)]);
+    const [keyspace, memory, hostnameChanges] = await Promise.all([
+      valkey.info('keyspace'),
+      valkey.info('memory'),
+      valkey.xlen(keys.hostnameChanges),
+    ]);
     const [, all = '0', expiring = '0'] = /^db0:keys=(\d+),expires=(\d+)/m.exec(keyspace) ?? [];
     return {
-      lastingKeys: Number(all) - Number(expiring), expiringKeys: Number(expiring), hostnameChanges,
+      lastingKeys: Number(all) - Number(expiring),
+      expiringKeys: Number(expiring),
+      hostnameChanges,
       memoryBytes: Number(/^used_memory:(\d+)/m.exec(memory)?.[1] ?? 'NaN'),
     };
   } finally {
@@ -99,7 +127,9 @@ async function ofQueue({ books }: World): Promise<{ readonly tasks: number; read
   const nats = await connect({ servers: new URL(books.natsUrl).host, reconnect: false, timeout: LOOK_TIMEOUT_MS });
   try {
     const manager = await jetstreamManager(nats, { timeout: LOOK_TIMEOUT_MS });
-    const [tasks, dead] = await Promise.all(['PROVISIONING', 'PROVISIONING_DEAD'].map(async (stream) => (await manager.streams.info(stream)).state.messages));
+    const [tasks, dead] = await Promise.all(
+      ['PROVISIONING', 'PROVISIONING_DEAD'].map(async (stream) => (await manager.streams.info(stream)).state.messages),
+    );
     return { tasks: tasks ?? 0, dead: dead ?? 0 };
   } finally {
     await nats.close();

@@ -53,7 +53,14 @@ interface Ledger {
  * here too, so it is asked until it is empty.
  */
 export async function discrepancies(of: BooksOf): Promise<string[]> {
-  const [ledger, containers, networks, databases, tasks, sites] = await Promise.all([readLedger(of), listContainers(of), listNetworks(of), listDatabases(of), listTasks(of), caddyServers(of)]);
+  const [ledger, containers, networks, databases, tasks, sites] = await Promise.all([
+    readLedger(of),
+    listContainers(of),
+    listNetworks(of),
+    listDatabases(of),
+    listTasks(of),
+    caddyServers(of),
+  ]);
   return [
     ...poolProblems(of, ledger),
     ...containerProblems(ledger, containers),
@@ -77,17 +84,30 @@ async function readLedger({ valkeyPort }: BooksOf): Promise<Ledger> {
   try {
     const indexes = async (prefix: string): Promise<Map<string, Map<string, number>>> => {
       const keys = await valkey.keys(`${prefix}:*`);
-      return new Map(await Promise.all(keys.map(async (key) => {
-        const flat = await valkey.zrange(key, 0, -1, 'WITHSCORES');
-        const members = new Map(flat.flatMap((member, at) => (at % 2 === 0 ? [[member, Number(flat[at + 1])] as const] : [])));
-        return [key.slice(prefix.length + 1), members] as const;
-      })));
+      return new Map(
+        await Promise.all(
+          keys.map(async (key) => {
+            const flat = await valkey.zrange(key, 0, -1, 'WITHSCORES');
+            const members = new Map(
+              flat.flatMap((member, at) => (at % 2 === 0 ? [[member, Number(flat[at + 1])] as const] : [])),
+            );
+            return [key.slice(prefix.length + 1), members] as const;
+          }),
+        ),
+      );
     };
     const [texts, hostnames, available, cooling, held] = await Promise.all([
-      valkey.hgetall('instances'), valkey.hgetall('hostnames'), valkey.smembers('available_ports'), valkey.zrange('cooling_ports', 0, -1), valkey.hgetall('held_ports'),
+      valkey.hgetall('instances'),
+      valkey.hgetall('hostnames'),
+      valkey.smembers('available_ports'),
+      valkey.zrange('cooling_ports', 0, -1),
+      valkey.hgetall('held_ports'),
     ]);
-    const [ready, assigned, leaving, tickets] = await Promise.all(['ready', 'assigned', 'leaving', 'warming'].map(indexes));
-    if (ready === undefined || assigned === undefined || leaving === undefined || tickets === undefined) throw new Error('four indexes were asked for');
+    const [ready, assigned, leaving, tickets] = await Promise.all(
+      ['ready', 'assigned', 'leaving', 'warming'].map(indexes),
+    );
+    if (ready === undefined || assigned === undefined || leaving === undefined || tickets === undefined)
+      throw new Error('four indexes were asked for');
     const records = Object.entries(texts).map(([id, record]) => {
       const entry = JSON.parse(record) as Entry;
       if (entry.id !== id) throw new Error(`the record ${record} is stored under ${id}`);
@@ -100,12 +120,15 @@ async function readLedger({ valkeyPort }: BooksOf): Promise<Ledger> {
 }
 
 function poolProblems({ targets }: BooksOf, { records, tickets }: Ledger): string[] {
-  const problems = records.filter(({ state }) => state !== 'ready' && state !== 'assigned').map(({ id, state, reason }) => `instance ${id} is ${state}${reason === null ? '' : ` (${reason})`}`);
+  const problems = records
+    .filter(({ state }) => state !== 'ready' && state !== 'assigned')
+    .map(({ id, state, reason }) => `instance ${id} is ${state}${reason === null ? '' : ` (${reason})`}`);
   for (const [template, target] of Object.entries(targets)) {
     const ready = records.filter((record) => record.template === template && record.state === 'ready').length;
     if (ready !== target) problems.push(`${ready} of ${template} are ready instead of ${target}`);
   }
-  for (const [template, members] of tickets) problems.push(...[...members.keys()].map((id) => `the ticket ${id} of ${template} is out`));
+  for (const [template, members] of tickets)
+    problems.push(...[...members.keys()].map((id) => `the ticket ${id} of ${template} is out`));
   return problems;
 }
 
@@ -125,9 +148,17 @@ function containerProblems({ records }: Ledger, containers: readonly Container[]
     byName.delete(container);
     if (found === undefined) problems.push(`the container ${container} of ${state} instance ${id} is not there`);
     else if (!found.running) problems.push(`the container ${container} of ${state} instance ${id} does not run`);
-    else if (found.port !== undefined && found.port !== port) problems.push(`the container ${container} is published on ${found.port}, its record says ${port ?? 'none'}`);
+    else if (found.port !== undefined && found.port !== port)
+      problems.push(`the container ${container} is published on ${found.port}, its record says ${port ?? 'none'}`);
   }
-  return [...problems, ...[...byName.keys()].map((name) => `no record knows the container ${name}`), ...twice('container', records.map(({ container }) => container))];
+  return [
+    ...problems,
+    ...[...byName.keys()].map((name) => `no record knows the container ${name}`),
+    ...twice(
+      'container',
+      records.map(({ container }) => container),
+    ),
+  ];
 }
 
 function portProblems({ portRange: [start, end] }: BooksOf, { records, available, cooling, held }: Ledger): string[] {
@@ -137,8 +168,12 @@ function portProblems({ portRange: [start, end] }: BooksOf, { records, available
   for (let port = start; port <= end; port += 1) if (!known.delete(port)) problems.push(`the port ${port} is lost`);
   for (const port of known) problems.push(`the port ${port} is outside the range`);
   const holders = new Map(records.map(({ id, port }) => [id, port]));
-  for (const [port, id] of Object.entries(held)) if (holders.get(id) !== Number(port)) problems.push(`the port ${port} is held by ${id}, whose record says ${holders.get(id) ?? 'nothing'}`);
-  for (const { id, port } of records) if (port !== null && held[String(port)] !== id) problems.push(`instance ${id} has the port ${port}, which ${held[String(port)] ?? 'nobody'} holds`);
+  for (const [port, id] of Object.entries(held))
+    if (holders.get(id) !== Number(port))
+      problems.push(`the port ${port} is held by ${id}, whose record says ${holders.get(id) ?? 'nothing'}`);
+  for (const { id, port } of records)
+    if (port !== null && held[String(port)] !== id)
+      problems.push(`instance ${id} has the port ${port}, which ${held[String(port)] ?? 'nobody'} holds`);
   return problems;
 }
 
@@ -156,7 +191,8 @@ function indexProblems({ records, ready, assigned, leaving }: Ledger): string[] 
         const entry = `${index} ${template} ${id}`;
         const wanted = expected.get(entry);
         if (wanted === undefined) problems.push(`${id} is in ${index}:${template}, where it does not belong`);
-        else if (wanted !== null && wanted !== score) problems.push(`${id} stands at ${score} in ${index}:${template} instead of ${wanted}`);
+        else if (wanted !== null && wanted !== score)
+          problems.push(`${id} stands at ${score} in ${index}:${template} instead of ${wanted}`);
         expected.delete(entry);
       }
     }
@@ -165,9 +201,14 @@ function indexProblems({ records, ready, assigned, leaving }: Ledger): string[] 
 }
 
 function hostnameProblems({ records, hostnames }: Ledger): string[] {
-  const problems = twice('label', records.map(({ label }) => label));
+  const problems = twice(
+    'label',
+    records.map(({ label }) => label),
+  );
   const left = new Map(Object.entries(hostnames));
-  for (const { id, label, state, port } of records.filter((record) => record.state === 'ready' || record.state === 'assigned')) {
+  for (const { id, label, state, port } of records.filter(
+    (record) => record.state === 'ready' || record.state === 'assigned',
+  )) {
     const entry = left.get(label);
     left.delete(label);
     if (entry === undefined) {
@@ -175,19 +216,32 @@ function hostnameProblems({ records, hostnames }: Ledger): string[] {
       continue;
     }
     const { id: named, port: leadsTo } = JSON.parse(entry) as { id: string; port: number };
-    if (named !== id || leadsTo !== port) problems.push(`the name of ${id} leads to ${named} at ${leadsTo} instead of ${port ?? 'no port'}`);
+    if (named !== id || leadsTo !== port)
+      problems.push(`the name of ${id} leads to ${named} at ${leadsTo} instead of ${port ?? 'no port'}`);
   }
   for (const [label, entry] of left) problems.push(`the name ${label} resolves without a live instance: ${entry}`);
   return problems;
 }
 
-function databaseProblems({ records }: Ledger, databases: { readonly names: readonly string[]; readonly users: readonly string[] }): string[] {
+function databaseProblems(
+  { records }: Ledger,
+  databases: { readonly names: readonly string[]; readonly users: readonly string[] },
+): string[] {
   const wanted = new Set(records.flatMap(({ database }) => database ?? []));
   const compare = (what: string, found: readonly string[]): string[] => [
     ...found.filter((name) => !wanted.has(name)).map((name) => `no record knows the ${what} ${name}`),
-    ...[...wanted].filter((name) => !found.includes(name)).map((name) => `the ${what} ${name} of a record is not there`),
+    ...[...wanted]
+      .filter((name) => !found.includes(name))
+      .map((name) => `the ${what} ${name} of a record is not there`),
   ];
-  return [...compare('database', databases.names), ...compare('database user', databases.users), ...twice('database', records.flatMap(({ database }) => database ?? []))];
+  return [
+    ...compare('database', databases.names),
+    ...compare('database user', databases.users),
+    ...twice(
+      'database',
+      records.flatMap(({ database }) => database ?? []),
+    ),
+  ];
 }
 
 function networkProblems({ deployment }: BooksOf, networks: readonly string[]): string[] {
@@ -207,17 +261,30 @@ interface EngineContainer {
 
 async function listContainers({ engine, deployment }: BooksOf): Promise<Container[]> {
   if (engine.kind === 'simulated') {
-    const listed = (await ask({ socketPath: engine.socketPath, path: `/containers?deployment=${deployment}&node=node0` })) as readonly { readonly name: string; readonly running: boolean }[];
+    const listed = (await ask({
+      socketPath: engine.socketPath,
+      path: `/containers?deployment=${deployment}&node=node0`,
+    })) as readonly { readonly name: string; readonly running: boolean }[];
     return listed.map(({ name, running }) => ({ name, running, port: undefined }));
   }
   const filters = encodeURIComponent(JSON.stringify({ label: [`try-it-now.deployment=${deployment}`] }));
-  const found = (await ask({ socketPath: engine.socketPath, path: `/containers/json?all=true&filters=${filters}` })) as readonly EngineContainer[];
-  return found.map(({ Names, State, Ports }) => ({ name: (Names[0] ?? '').replace(/^\//, ''), running: State === 'running', port: Ports?.[0]?.PublicPort ?? 0 }));
+  const found = (await ask({
+    socketPath: engine.socketPath,
+    path: `/containers/json?all=true&filters=${filters}`,
+  })) as readonly EngineContainer[];
+  return found.map(({ Names, State, Ports }) => ({
+    name: (Names[0] ?? '').replace(/^\//, ''),
+    running: State === 'running',
+    port: Ports?.[0]?.PublicPort ?? 0,
+  }));
 }
 
 async function listNetworks({ engine, deployment }: BooksOf): Promise<string[]> {
   if (engine.kind === 'simulated') return [];
-  const networks = (await ask({ socketPath: engine.socketPath, path: '/networks' })) as readonly { readonly Name: string; readonly Labels?: Readonly<Record<string, string>> }[];
+  const networks = (await ask({ socketPath: engine.socketPath, path: '/networks' })) as readonly {
+    readonly Name: string;
+    readonly Labels?: Readonly<Record<string, string>>;
+  }[];
   return networks.filter(({ Labels }) => Labels?.['try-it-now.deployment'] === deployment).map(({ Name }) => Name);
 }
 
@@ -227,7 +294,10 @@ async function listDatabases({ mariadb, deployment }: BooksOf): Promise<{ names:
   const prefix = `tin_${createHash('sha256').update(`deployment ${deployment}`).digest('hex').slice(0, 8)}_`;
   const connection = await createConnection(mariadb);
   try {
-    const ours = async (sql: string): Promise<string[]> => (await connection.query<{ name: string }[]>(sql)).map(({ name }) => name).filter((name) => name.startsWith(prefix));
+    const ours = async (sql: string): Promise<string[]> =>
+      (await connection.query<{ name: string }[]>(sql))
+        .map(({ name }) => name)
+        .filter((name) => name.startsWith(prefix));
     const names = await ours('SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA');
     const users = await ours('SELECT User AS name FROM mysql.global_priv');
     return { names: names.filter((name) => !name.startsWith(`${prefix}s_`)), users };
@@ -242,7 +312,10 @@ async function listTasks({ natsUrl }: BooksOf): Promise<string[]> {
     const manager = await jetstreamManager(nats);
     const count = async (stream: string): Promise<number> => (await manager.streams.info(stream)).state.messages;
     const [waiting, dead] = [await count('PROVISIONING'), await count('PROVISIONING_DEAD')];
-    return [...(waiting === 0 ? [] : [`${waiting} tasks are in the queue`]), ...(dead === 0 ? [] : [`${dead} tasks are dead`])];
+    return [
+      ...(waiting === 0 ? [] : [`${waiting} tasks are in the queue`]),
+      ...(dead === 0 ? [] : [`${dead} tasks are dead`]),
+    ];
   } finally {
     await nats.close();
   }
@@ -250,18 +323,29 @@ async function listTasks({ natsUrl }: BooksOf): Promise<string[]> {
 
 async function caddyServers({ caddyAdminUrl, proxyPort }: BooksOf): Promise<string[]> {
   const { hostname, port } = new URL(caddyAdminUrl);
-  const servers = (await ask({ host: hostname, port: Number(port), path: '/config/apps/http/servers' })) as Readonly<Record<string, { readonly listen: readonly string[] }>> | null;
+  const servers = (await ask({ host: hostname, port: Number(port), path: '/config/apps/http/servers' })) as Readonly<
+    Record<string, { readonly listen: readonly string[] }>
+  > | null;
   const listens = Object.entries(servers ?? {}).map(([name, { listen }]) => `${name} on ${listen.join(', ')}`);
-  return listens.join('; ') === `demo on :${proxyPort}` ? [] : [`Caddy serves "${listens.join('; ')}" instead of demo on :${proxyPort}`];
+  return listens.join('; ') === `demo on :${proxyPort}`
+    ? []
+    : [`Caddy serves "${listens.join('; ')}" instead of demo on :${proxyPort}`];
 }
 
-async function ask(where: { readonly socketPath?: string; readonly host?: string; readonly port?: number; readonly path: string }): Promise<unknown> {
+async function ask(where: {
+  readonly socketPath?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly path: string;
+}): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({ ...where, agent: false }, (response) => {
-      text(response).then((body) => {
-        if (response.statusCode === 200) resolve(JSON.parse(body));
-        else reject(new Error(`${where.path} answered ${response.statusCode ?? 0}: ${body}`));
-      }).catch(reject);
+      text(response)
+        .then((body) => {
+          if (response.statusCode === 200) resolve(JSON.parse(body));
+          else reject(new Error(`${where.path} answered ${response.statusCode ?? 0}: ${body}`));
+        })
+        .catch(reject);
     });
     request.once('error', reject);
     request.end();

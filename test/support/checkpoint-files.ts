@@ -8,8 +8,21 @@ import type { CheckpointHost, CheckpointMetadata } from '../../src/domain/checkp
 import type { CheckpointShelf } from '../../src/pool/ports.ts';
 import { silent } from './store.ts';
 
-export const host: CheckpointHost = { imageId: 'sha256:1f', kernel: '6.18.1', arch: 'x86_64', engine: 'podman', engineVersion: '4.3.1', criu: '4.2' };
-export const about = { template: 'tiny', templateVersion: 'v1', host, fileLocks: true, createdAt: '2026-01-02T03:04:05.000Z' };
+export const host: CheckpointHost = {
+  imageId: 'sha256:1f',
+  kernel: '6.18.1',
+  arch: 'x86_64',
+  engine: 'podman',
+  engineVersion: '4.3.1',
+  criu: '4.2',
+};
+export const about = {
+  template: 'tiny',
+  templateVersion: 'v1',
+  host,
+  fileLocks: true,
+  createdAt: '2026-01-02T03:04:05.000Z',
+};
 export const fit = { template: 'tiny', templateVersion: 'v1', host };
 export const pages = randomBytes(700_000);
 
@@ -19,7 +32,15 @@ export type TarEntry = HeaderData & { readonly path: string; readonly body?: Uin
 export function tarOf(entries: readonly TarEntry[]): Buffer {
   const parts = entries.flatMap(({ body = new Uint8Array(), ...data }) => {
     const header = Buffer.alloc(512);
-    new Header({ type: 'File', mode: 0o644, uid: 12_345, gid: 12_345, mtime: new Date(0), ...data, size: body.length }).encode(header);
+    new Header({
+      type: 'File',
+      mode: 0o644,
+      uid: 12_345,
+      gid: 12_345,
+      mtime: new Date(0),
+      ...data,
+      size: body.length,
+    }).encode(header);
     return [header, body, Buffer.alloc((512 - (body.length % 512)) % 512)];
   });
   return Buffer.concat([...parts, Buffer.alloc(1024)]);
@@ -41,7 +62,8 @@ export const sha256Of = (content: Uint8Array): string => createHash('sha256').up
 export const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o7777).toString(8);
 
 /** A matcher that compares byte by byte takes seconds for the pages. */
-export const hasContent = async (file: string, content: Uint8Array): Promise<boolean> => (await readFile(file)).equals(content);
+export const hasContent = async (file: string, content: Uint8Array): Promise<boolean> =>
+  (await readFile(file)).equals(content);
 
 export async function flipOneBit(file: string): Promise<void> {
   const handle = await open(file, 'r+');
@@ -76,7 +98,10 @@ export class ShelfInFolder implements AsyncDisposable {
     return join(this.dir, ...path);
   }
 
-  async archiveFile(content: Uint8Array = asPodmanExports(), name = `${randomBytes(4).toString('hex')}.tar`): Promise<string> {
+  async archiveFile(
+    content: Uint8Array = asPodmanExports(),
+    name = `${randomBytes(4).toString('hex')}.tar`,
+  ): Promise<string> {
     const file = join(this.home, name);
     await writeFile(file, content, { mode: 0o644 });
     return file;
@@ -87,10 +112,17 @@ export class ShelfInFolder implements AsyncDisposable {
   }
 
   /** Two files as an operator brings them from elsewhere. */
-  async brought(content: Uint8Array = asPodmanExports(), name = 'checkpoint.tar', overrides: object = {}): Promise<string> {
+  async brought(
+    content: Uint8Array = asPodmanExports(),
+    name = 'checkpoint.tar',
+    overrides: object = {},
+  ): Promise<string> {
     const sha256 = sha256Of(content);
     const file = await this.archiveFile(content, name);
-    await writeFile(join(this.home, 'checkpoint.json'), JSON.stringify({ format: 1, id: sha256.slice(0, 16), ...about, sizeBytes: content.length, sha256, ...overrides }));
+    await writeFile(
+      join(this.home, 'checkpoint.json'),
+      JSON.stringify({ format: 1, id: sha256.slice(0, 16), ...about, sizeBytes: content.length, sha256, ...overrides }),
+    );
     return file;
   }
 

@@ -34,7 +34,8 @@ export interface LaunchedEngine extends AsyncDisposable {
 export async function launchEngine(engine: RealEngine): Promise<LaunchedEngine> {
   const dir = await mkdtemp(join(tmpdir(), `tin-${engine}-`));
   try {
-    const launched = engine === 'podman' ? await launchPodman({ socketPath: join(dir, 'podman.sock') }) : await launchDocker({ dir });
+    const launched =
+      engine === 'podman' ? await launchPodman({ socketPath: join(dir, 'podman.sock') }) : await launchDocker({ dir });
     const dispose = async (): Promise<void> => {
       await launched[Symbol.asyncDispose]();
       await rm(dir, { recursive: true });

@@ -51,7 +51,8 @@ export class Inside {
     const [controller, file] = v1;
     for (const line of (await this.proc('cgroup')).split('\n')) {
       const [, controllers = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-      if (controllers.split(',').includes(controller)) return (await readFile(`/sys/fs/cgroup/${controller}${path}/${file}`, 'utf8')).trim();
+      if (controllers.split(',').includes(controller))
+        return (await readFile(`/sys/fs/cgroup/${controller}${path}/${file}`, 'utf8')).trim();
     }
     const [, path = ''] = /^0::(.*)$/m.exec(await this.proc('cgroup')) ?? [];
     return (await readFile(`/sys/fs/cgroup${path}/${v2}`, 'utf8')).trim();
@@ -64,7 +65,10 @@ export class Inside {
 
   /** Whether a web server answers there; a packet that is dropped counts as no after 4 s. */
   async reaches(address: string, port: number): Promise<boolean> {
-    return this.run(process.execPath, '-e', OPEN_PAGE, address, String(port)).then(() => true, () => false);
+    return this.run(process.execPath, '-e', OPEN_PAGE, address, String(port)).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** The host's address on this network. */
@@ -107,6 +111,7 @@ export class Inside {
 function linkLocalIn(addresses: string): string {
   const [, address] = /inet6 (fe80:\S+)\/64/.exec(addresses) ?? [];
   // The kernel first asks around for a second's time whether somebody else has it, and does not use it meanwhile.
-  if (address === undefined || addresses.includes('tentative')) throw new Error(`no usable link-local address in: ${addresses}`);
+  if (address === undefined || addresses.includes('tentative'))
+    throw new Error(`no usable link-local address in: ${addresses}`);
   return `${address}%eth0`;
 }

@@ -16,7 +16,13 @@ export class FakeDemos implements Demos {
   /** The store's clock. */
   nowMs = 1_800_000_000_000;
   /** What operators decided, for every template; acquires heed it. */
-  control: PoolControl = { mode: 'open', sinceMs: undefined, deadlineMs: undefined, reason: undefined, target: undefined };
+  control: PoolControl = {
+    mode: 'open',
+    sinceMs: undefined,
+    deadlineMs: undefined,
+    reason: undefined,
+    target: undefined,
+  };
   /** Thrown by every call while set. */
   failure: Error | undefined;
   urlOf = (label: string) => `http://${label}.localhost:8000/`;
@@ -36,17 +42,24 @@ export class FakeDemos implements Demos {
   acquire(request: AcquireRequest): Promise<Acquired> {
     return this.#answer('acquire', request, () => {
       const wanted = this.#templates.find(({ name }) => name === (request.template ?? this.#templates[0]?.name));
-      if (wanted === undefined) throw new TryItNowError('unknown_template', `There is no template named ${request.template ?? ''}`);
+      if (wanted === undefined)
+        throw new TryItNowError('unknown_template', `There is no template named ${request.template ?? ''}`);
       const key = request.idempotencyKey === undefined ? undefined : `${request.owner} ${request.idempotencyKey}`;
       const earlier = key === undefined ? undefined : this.#keys.get(key);
       const held = earlier === undefined ? undefined : this.instances.get(earlier.id);
       if (held?.state === 'assigned') {
-        if (held.template !== wanted.name) throw new TryItNowError('idempotency_mismatch', 'The key was used for another template');
+        if (held.template !== wanted.name)
+          throw new TryItNowError('idempotency_mismatch', 'The key was used for another template');
         return this.#acquired(held, true);
       }
-      if (this.control.mode !== 'open') throw new TryItNowError('pool_paused', `${wanted.name} is paused`, { retryAfterMs: 30_000, details: { reason: this.control.reason } });
+      if (this.control.mode !== 'open')
+        throw new TryItNowError('pool_paused', `${wanted.name} is paused`, {
+          retryAfterMs: 30_000,
+          details: { reason: this.control.reason },
+        });
       const left = this.ready.get(wanted.name) ?? 0;
-      if (left < 1) throw new TryItNowError('pool_empty', `No instance of ${wanted.name} is ready`, { retryAfterMs: 1_500 });
+      if (left < 1)
+        throw new TryItNowError('pool_empty', `No instance of ${wanted.name} is ready`, { retryAfterMs: 1_500 });
       this.ready.set(wanted.name, left - 1);
       const instance = this.#assign(wanted, request.owner);
       if (key !== undefined) this.#keys.set(key, { id: instance.id, template: wanted.name });
@@ -59,10 +72,17 @@ export class FakeDemos implements Demos {
   }
 
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>> {
-    return this.#answer('findMany', ids, () => new Map(ids.flatMap((id): [string, InstanceView][] => {
-      const instance = this.instances.get(id);
-      return instance === undefined ? [] : [[id, { instance, nowMs: this.nowMs }]];
-    })));
+    return this.#answer(
+      'findMany',
+      ids,
+      () =>
+        new Map(
+          ids.flatMap((id): [string, InstanceView][] => {
+            const instance = this.instances.get(id);
+            return instance === undefined ? [] : [[id, { instance, nowMs: this.nowMs }]];
+          }),
+        ),
+    );
   }
 
   extend(id: string, minutes: number): Promise<{ readonly expiresAtMs: number; readonly ttlMs: number }> {
@@ -71,7 +91,8 @@ export class FakeDemos implements Demos {
       if (instance.state !== 'assigned') throw new TryItNowError('not_assigned', `${id} is not held by anybody`);
       const longest = this.#templates.find(({ name }) => name === instance.template)?.ttl.maxMs ?? 0;
       const expiresAtMs = (instance.deadlineMs ?? 0) + minutes * 60_000;
-      if (expiresAtMs > (instance.assignedAtMs ?? 0) + longest) throw new TryItNowError('extension_limit', `${id} cannot be kept longer than ${longest} ms`);
+      if (expiresAtMs > (instance.assignedAtMs ?? 0) + longest)
+        throw new TryItNowError('extension_limit', `${id} cannot be kept longer than ${longest} ms`);
       this.instances.set(id, { ...instance, deadlineMs: expiresAtMs, generation: instance.generation + 1 });
       return { expiresAtMs, ttlMs: expiresAtMs - this.nowMs };
     });
@@ -84,18 +105,28 @@ export class FakeDemos implements Demos {
   }
 
   stats(): Promise<ReadonlyMap<string, PoolStats>> {
-    return this.#answer('stats', undefined, () => new Map(this.#templates.map(({ name, pool }): [string, PoolStats] => {
-      const left = this.ready.get(name) ?? 0;
-      const own = [...this.instances.values()].filter((instance) => instance.template === name);
-      return [name, {
-        ready: Number.isFinite(left) ? left : pool.target,
-        assigned: own.filter(({ state }) => state === 'assigned').length,
-        warming: left < 1 ? pool.target : 0,
-        leaving: own.filter(({ state }) => state === 'releasing').length,
-        target: pool.target,
-        capacity: pool.max,
-      }];
-    })));
+    return this.#answer(
+      'stats',
+      undefined,
+      () =>
+        new Map(
+          this.#templates.map(({ name, pool }): [string, PoolStats] => {
+            const left = this.ready.get(name) ?? 0;
+            const own = [...this.instances.values()].filter((instance) => instance.template === name);
+            return [
+              name,
+              {
+                ready: Number.isFinite(left) ? left : pool.target,
+                assigned: own.filter(({ state }) => state === 'assigned').length,
+                warming: left < 1 ? pool.target : 0,
+                leaving: own.filter(({ state }) => state === 'releasing').length,
+                target: pool.target,
+                capacity: pool.max,
+              },
+            ];
+          }),
+        ),
+    );
   }
 
   controls(): Promise<ReadonlyMap<string, PoolControl>> {
@@ -119,15 +150,38 @@ export class FakeDemos implements Demos {
   #assign({ name, ttl }: Template, owner: string): Instance {
     const id = newInstanceId();
     const instance: Instance = {
-      v: INSTANCE_RECORD_VERSION, id, label: newHostLabel(), template: name, templateVersion: 'v1', node: 'node0', container: `demo-${id}`, database: null, state: 'assigned', generation: 2,
-      port: 20_000, createdAtMs: this.nowMs, readyAtMs: this.nowMs, assignedAtMs: this.nowMs, deadlineMs: this.nowMs + ttl.defaultMs, endOfLifeMs: null, owner, reason: null,
+      v: INSTANCE_RECORD_VERSION,
+      id,
+      label: newHostLabel(),
+      template: name,
+      templateVersion: 'v1',
+      node: 'node0',
+      container: `demo-${id}`,
+      database: null,
+      state: 'assigned',
+      generation: 2,
+      port: 20_000,
+      createdAtMs: this.nowMs,
+      readyAtMs: this.nowMs,
+      assignedAtMs: this.nowMs,
+      deadlineMs: this.nowMs + ttl.defaultMs,
+      endOfLifeMs: null,
+      owner,
+      reason: null,
     };
     this.instances.set(id, instance);
     return instance;
   }
 
   #acquired({ id, template: name, label, deadlineMs }: Instance, again: boolean): Acquired {
-    return { id, template: name, url: this.url(label), expiresAtMs: deadlineMs ?? 0, ttlMs: (deadlineMs ?? 0) - this.nowMs, again };
+    return {
+      id,
+      template: name,
+      url: this.url(label),
+      expiresAtMs: deadlineMs ?? 0,
+      ttlMs: (deadlineMs ?? 0) - this.nowMs,
+      again,
+    };
   }
 
   #answer<T>(method: string, argument: unknown, work: () => T): Promise<T> {

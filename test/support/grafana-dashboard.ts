@@ -5,8 +5,18 @@ export interface Panel {
   readonly type: string;
   readonly title: string;
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
-  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string; readonly datasource: { readonly uid: string } }[];
-  readonly fieldConfig?: { readonly defaults: { readonly unit: string; readonly custom?: { readonly thresholdsStyle: { readonly mode: string } }; readonly thresholds: { readonly steps: readonly { readonly value: number | null }[] } } };
+  readonly targets?: readonly {
+    readonly expr: string;
+    readonly legendFormat: string;
+    readonly datasource: { readonly uid: string };
+  }[];
+  readonly fieldConfig?: {
+    readonly defaults: {
+      readonly unit: string;
+      readonly custom?: { readonly thresholdsStyle: { readonly mode: string } };
+      readonly thresholds: { readonly steps: readonly { readonly value: number | null }[] };
+    };
+  };
 }
 
 export interface Dashboard {

@@ -46,10 +46,16 @@ export class Guest {
 
   /** The answer's status; 200 and 201 make the instance theirs. Throws when there is no answer. */
   async take(): Promise<number> {
-    const { status, body } = await this.#ask('POST', '/acquire', { template: this.template }, { 'idempotency-key': this.#key });
+    const { status, body } = await this.#ask(
+      'POST',
+      '/acquire',
+      { template: this.template },
+      { 'idempotency-key': this.#key },
+    );
     if (status !== 200 && status !== 201) return status;
     const { id, url, expires_at: expiresAt } = body as { id: string; url: string; expires_at: string };
-    if (this.#held !== undefined && this.#held.id !== id) throw new Error(`the guest of ${this.#held.id} was given ${id} as well`);
+    if (this.#held !== undefined && this.#held.id !== id)
+      throw new Error(`the guest of ${this.#held.id} was given ${id} as well`);
     this.#held ??= { id, host: new URL(url).host, expiresAtMs: 0, container: undefined };
     this.#held.expiresAtMs = Date.parse(expiresAt);
     return status;
@@ -76,11 +82,16 @@ export class Guest {
   async open(): Promise<void> {
     const held = this.#mine();
     const { status, body } = await this.#through(held);
-    if (status !== 200) throw new Error(`the app of ${held.id} answers ${status}, with ${Math.round((held.expiresAtMs - Date.now()) / 1_000)} s left`);
+    if (status !== 200)
+      throw new Error(
+        `the app of ${held.id} answers ${status}, with ${Math.round((held.expiresAtMs - Date.now()) / 1_000)} s left`,
+      );
     const container = /"container":"([^"]+)"/.exec(body)?.[1] ?? /^HOSTNAME=(\S+)$/m.exec(body)?.[1];
-    if (container === undefined) throw new Error(`the app of ${held.id} does not say in which container it runs: ${body}`);
+    if (container === undefined)
+      throw new Error(`the app of ${held.id} does not say in which container it runs: ${body}`);
     held.container ??= container;
-    if (held.container !== container) throw new Error(`the app of ${held.id} ran in ${held.container}, and now in ${container}`);
+    if (held.container !== container)
+      throw new Error(`the app of ${held.id} ran in ${held.container}, and now in ${container}`);
   }
 
   /** Throws while the name still leads anywhere. */
@@ -96,13 +107,22 @@ export class Guest {
   }
 
   async #through({ host }: Held): Promise<{ status: number; body: string }> {
-    const { statusCode, body } = await request(`http://127.0.0.1:${this.#place.proxyPort}/cgi-bin/env`, { headers: { host, accept: 'application/json' }, headersTimeout: ANSWER_TIMEOUT_MS });
+    const { statusCode, body } = await request(`http://127.0.0.1:${this.#place.proxyPort}/cgi-bin/env`, {
+      headers: { host, accept: 'application/json' },
+      headersTimeout: ANSWER_TIMEOUT_MS,
+    });
     return { status: statusCode, body: await body.text() };
   }
 
-  async #ask(method: 'POST' | 'DELETE', path: string, body?: object, headers: Readonly<Record<string, string>> = {}): Promise<{ status: number; body: unknown }> {
+  async #ask(
+    method: 'POST' | 'DELETE',
+    path: string,
+    body?: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<{ status: number; body: unknown }> {
     const response = await fetch(`${this.#place.api}/api/v1/demo${path}`, {
-      method, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      method,
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

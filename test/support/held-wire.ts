@@ -17,7 +17,9 @@ export class HeldWire implements AsyncDisposable {
   #seen = 0;
   #reached: () => void = () => undefined;
   /** Resolves once it stands still. */
-  readonly held = new Promise<void>((resolve) => { this.#reached = resolve; });
+  readonly held = new Promise<void>((resolve) => {
+    this.#reached = resolve;
+  });
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
@@ -48,7 +50,10 @@ export class HeldWire implements AsyncDisposable {
   #relay(near: Socket): void {
     const far = connect(this.#target);
     let standing: Promise<void> | undefined;
-    for (const [from, to, direction] of [[near, far, 'request'], [far, near, 'reply']] as const) {
+    for (const [from, to, direction] of [
+      [near, far, 'request'],
+      [far, near, 'reply'],
+    ] as const) {
       this.#sockets.add(from);
       from.on('error', () => undefined);
       let last = Promise.resolve();

@@ -50,7 +50,11 @@ export async function startHelloApp(options: { readonly dataDir: string; readonl
     env: { PORT: String(port), DATA_DIR: options.dataDir, IDEAS: String(options.ideas ?? 2000) },
     isUp: async () => (await fetch(`${url}/healthz`)).ok,
   });
-  const handedOver = { instance_id: 'abcdefghijklmnopqrstuvwxyz', hostname: 'demo.example', url: 'https://demo.example/' };
+  const handedOver = {
+    instance_id: 'abcdefghijklmnopqrstuvwxyz',
+    hostname: 'demo.example',
+    url: 'https://demo.example/',
+  };
   const getJson = async (path: string): Promise<unknown> => (await fetch(`${url}${path}`)).json();
   return {
     url,

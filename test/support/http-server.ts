@@ -12,7 +12,9 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 /** The real HTTP server on a free port over a pool in memory. */
-export async function startHttp(options: Partial<Omit<ServerOptions, 'demos'>> & { readonly demos?: FakeDemos; readonly port?: number } = {}): Promise<RunningServer> {
+export async function startHttp(
+  options: Partial<Omit<ServerOptions, 'demos'>> & { readonly demos?: FakeDemos; readonly port?: number } = {},
+): Promise<RunningServer> {
   const demos = options.demos ?? new FakeDemos();
   const written: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void written.push(line) });
@@ -27,7 +29,10 @@ export async function startHttp(options: Partial<Omit<ServerOptions, 'demos'>> &
   });
   const port = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 });
   return {
-    url: `http://127.0.0.1:${port}`, port, demos, server,
+    url: `http://127.0.0.1:${port}`,
+    port,
+    demos,
+    server,
     lines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>),
     [Symbol.asyncDispose]: () => server.close(0),
   };

@@ -69,7 +69,11 @@ export class LiveHost implements AsyncDisposable {
 
   /** What somebody's shell on this host has. */
   get env(): Readonly<Record<string, string>> {
-    return { PATH: `${join(this.#dir, 'bin')}:${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, HOME: this.#dir, LANG: 'C.UTF-8' };
+    return {
+      PATH: `${join(this.#dir, 'bin')}:${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`,
+      HOME: this.#dir,
+      LANG: 'C.UTF-8',
+    };
   }
 
   /** The same with this host's addresses and folders in place of the documented ones. */
@@ -80,14 +84,19 @@ export class LiveHost implements AsyncDisposable {
   /** Until every open pool is full, or more than that, and nothing is under way; at once while the server is stopped. */
   async settled(): Promise<void> {
     if (this.#server?.alive !== true) return;
-    await eventually(async () => {
-      const { pools } = (await (await fetch(this.#pools, { headers: { 'x-api-key': OPERATOR_KEY } })).json()) as { pools: { mode: string; ready: number; target: number; warming: number; leaving: number }[] };
-      for (const pool of pools) {
-        if (pool.mode !== 'open') continue;
-        expect(pool).toMatchObject({ warming: 0, leaving: 0 });
-        expect(pool.ready).toBeGreaterThanOrEqual(pool.target);
-      }
-    }, { timeoutMs: 30_000, everyMs: 50 });
+    await eventually(
+      async () => {
+        const { pools } = (await (await fetch(this.#pools, { headers: { 'x-api-key': OPERATOR_KEY } })).json()) as {
+          pools: { mode: string; ready: number; target: number; warming: number; leaving: number }[];
+        };
+        for (const pool of pools) {
+          if (pool.mode !== 'open') continue;
+          expect(pool).toMatchObject({ warming: 0, leaving: 0 });
+          expect(pool.ready).toBeGreaterThanOrEqual(pool.target);
+        }
+      },
+      { timeoutMs: 30_000, everyMs: 50 },
+    );
   }
 
   /** The last lines of the server, for a failure's message. */
@@ -99,14 +108,21 @@ export class LiveHost implements AsyncDisposable {
   async #start(): Promise<void> {
     if (this.#server?.alive === true) return;
     this.#server = await ChildServer.start({
-      name: 'the server', command: '/bin/sh', args: ['-c', 'exec try-it-now serve >>"$0" 2>&1', join(this.#dir, 'journal')], env: this.env, isUp: () => Promise.resolve(true),
+      name: 'the server',
+      command: '/bin/sh',
+      args: ['-c', 'exec try-it-now serve >>"$0" 2>&1', join(this.#dir, 'journal')],
+      env: this.env,
+      isUp: () => Promise.resolve(true),
     });
   }
 
   async #untilUp(): Promise<void> {
-    await eventually(async () => {
-      if (this.#server?.alive === true) expect((await fetch(this.#pools)).status).toBe(401);
-    }, { timeoutMs: 30_000 });
+    await eventually(
+      async () => {
+        if (this.#server?.alive === true) expect((await fetch(this.#pools)).status).toBe(401);
+      },
+      { timeoutMs: 30_000 },
+    );
     if (this.#server?.alive !== true) throw new Error(`the server did not start: ${await this.log()}`);
   }
 
@@ -119,8 +135,10 @@ export class LiveHost implements AsyncDisposable {
     const [verb, unit] = [args.slice(0, space), args.slice(space + 1)];
     if (unit !== UNIT) throw new Error(`the stand-in for systemctl knows ${UNIT} alone, and was asked for ${unit}`);
     switch (verb) {
-      case 'start': return this.#start();
-      case 'stop': return this.#stop();
+      case 'start':
+        return this.#start();
+      case 'stop':
+        return this.#stop();
       case 'restart': {
         await this.#stop();
         return this.#start();
@@ -131,7 +149,8 @@ export class LiveHost implements AsyncDisposable {
         await this.#server?.exited;
         return this.#start();
       }
-      default: throw new Error(`the stand-in for systemctl does not know ${verb}`);
+      default:
+        throw new Error(`the stand-in for systemctl does not know ${verb}`);
     }
   }
 
@@ -144,8 +163,12 @@ export class LiveHost implements AsyncDisposable {
         response.writeHead(400).end(`${error instanceof Error ? error.message : String(error)}\n`);
       }
     };
-    const server = createServer((request, response) => { void answer(request, response); });
-    await new Promise<void>((resolve, reject) => { server.once('error', reject).listen(join(this.#dir, 'systemctl.sock'), resolve); });
+    const server = createServer((request, response) => {
+      void answer(request, response);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen(join(this.#dir, 'systemctl.sock'), resolve);
+    });
     this.#cleanups.push(() => new Promise((resolve) => server.close(resolve)));
   }
 
@@ -162,12 +185,16 @@ interface Parts {
   readonly natsUrl: string;
 }
 
-async function launchParts({ podmanSocket, templates, ports }: LiveHostOptions, cleanups: (() => Promise<unknown>)[]): Promise<Parts> {
+async function launchParts(
+  { podmanSocket, templates, ports }: LiveHostOptions,
+  cleanups: (() => Promise<unknown>)[],
+): Promise<Parts> {
   const instances = await claimPorts(ports);
   cleanups.push(async () => instances[Symbol.asyncDispose]());
   const dir = await mkdtemp(join(tmpdir(), 'tin-host-'));
   cleanups.push(() => rm(dir, { recursive: true, force: true }));
-  for (const folder of ['valkey', 'nats', 'caddy', 'etc', 'bin', 'checkpoints']) await mkdir(join(dir, folder), { mode: 0o700 });
+  for (const folder of ['valkey', 'nats', 'caddy', 'etc', 'bin', 'checkpoints'])
+    await mkdir(join(dir, folder), { mode: 0o700 });
   const valkey = await launchValkey({ dir: join(dir, 'valkey'), persistent: true });
   cleanups.push(() => valkey.server.stop());
   const nats = await launchNats({ dir: join(dir, 'nats') });
@@ -179,17 +206,40 @@ async function launchParts({ podmanSocket, templates, ports }: LiveHostOptions, 
   await writeFile(join(dir, 'etc/operator-key'), `${OPERATOR_KEY}\n`, { mode: 0o600 });
   const [serverPort, adminPort, metricsPort] = [await freePort(), await freePort(), await freePort()];
   const settings = {
-    CONTAINER_MODE: 'podman', PODMAN_SOCKET: podmanSocket, TEMPLATES_FILE: join(dir, 'etc/templates.yaml'), CHECKPOINT_DIR: join(dir, 'checkpoints'),
-    VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl, DEPLOYMENT: uniqueDeployment(),
-    SERVER_PORT: String(serverPort), ADMIN_ADDR: `127.0.0.1:${adminPort}`, PROXY_LISTEN: `127.0.0.1:${await freePort()}`,
-    DISCOVERY_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${metricsPort}`,
-    CONTAINER_PORT_RANGE_START: String(instances.start), CONTAINER_PORT_RANGE_END: String(instances.end), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
-    OPERATOR_KEYS_FILE: join(dir, 'etc/operator-key'), OPERATOR_KEY_FILE: join(dir, 'etc/operator-key'),
+    CONTAINER_MODE: 'podman',
+    PODMAN_SOCKET: podmanSocket,
+    TEMPLATES_FILE: join(dir, 'etc/templates.yaml'),
+    CHECKPOINT_DIR: join(dir, 'checkpoints'),
+    VALKEY_ADDR: valkey.address,
+    NATS_URL: nats.url,
+    CADDY_ADMIN_URL: caddy.adminUrl,
+    DEPLOYMENT: uniqueDeployment(),
+    SERVER_PORT: String(serverPort),
+    ADMIN_ADDR: `127.0.0.1:${adminPort}`,
+    PROXY_LISTEN: `127.0.0.1:${await freePort()}`,
+    DISCOVERY_ADDR: `127.0.0.1:${await freePort()}`,
+    DISCOVERY_METRICS_ADDR: `127.0.0.1:${metricsPort}`,
+    CONTAINER_PORT_RANGE_START: String(instances.start),
+    CONTAINER_PORT_RANGE_END: String(instances.end),
+    RATE_LIMIT_HOURLY: '0',
+    RATE_LIMIT_DAILY: '0',
+    OPERATOR_KEYS_FILE: join(dir, 'etc/operator-key'),
+    OPERATOR_KEY_FILE: join(dir, 'etc/operator-key'),
   };
-  await writeFile(join(dir, 'etc/try-it-now.env'), Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join(''));
+  await writeFile(
+    join(dir, 'etc/try-it-now.env'),
+    Object.entries(settings)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  );
   await installCommands(dir);
 
-  const discovery = await ChildServer.start({ name: 'discovery', command: join(dir, 'bin/try-it-now'), args: ['discovery'], saysUp: 'Discovery answers' });
+  const discovery = await ChildServer.start({
+    name: 'discovery',
+    command: join(dir, 'bin/try-it-now'),
+    args: ['discovery'],
+    saysUp: 'Discovery answers',
+  });
   cleanups.push(() => discovery.stop());
   cleanups.push(async () => {
     const runtime = createRuntime('podman', loadConfig(settings).config, silent);
@@ -198,10 +248,17 @@ async function launchParts({ podmanSocket, templates, ports }: LiveHostOptions, 
     await runtime.close();
   });
   return {
-    dir, cleanups, natsUrl: nats.url, pools: `http://127.0.0.1:${adminPort}/admin/v1/pools`,
+    dir,
+    cleanups,
+    natsUrl: nats.url,
+    pools: `http://127.0.0.1:${adminPort}/admin/v1/pools`,
     addresses: [
-      ['localhost:8080', `127.0.0.1:${serverPort}`], ['127.0.0.1:8080', `127.0.0.1:${serverPort}`], ['http://localhost:8222', nats.monitorUrl], ['127.0.0.1:15354', `127.0.0.1:${metricsPort}`],
-      ['valkey-cli ', `valkey-cli -p ${valkey.address.split(':')[1] ?? ''} `], ['/etc/try-it-now/', join(dir, 'etc/')],
+      ['localhost:8080', `127.0.0.1:${serverPort}`],
+      ['127.0.0.1:8080', `127.0.0.1:${serverPort}`],
+      ['http://localhost:8222', nats.monitorUrl],
+      ['127.0.0.1:15354', `127.0.0.1:${metricsPort}`],
+      ['valkey-cli ', `valkey-cli -p ${valkey.address.split(':')[1] ?? ''} `],
+      ['/etc/try-it-now/', join(dir, 'etc/')],
     ],
   };
 }
@@ -209,7 +266,10 @@ async function launchParts({ podmanSocket, templates, ports }: LiveHostOptions, 
 /** The command as it is installed, with the places of this host; and the two stand-ins. */
 async function installCommands(dir: string): Promise<void> {
   const installed = await readFile(join(ROOT, 'deploy/try-it-now.sh'), 'utf8');
-  const command = installed.replace('/etc/try-it-now/', join(dir, 'etc/')).replace('/usr/bin/node', process.execPath).replace('/opt/try-it-now/dist/main.js', MAIN);
+  const command = installed
+    .replace('/etc/try-it-now/', join(dir, 'etc/'))
+    .replace('/usr/bin/node', process.execPath)
+    .replace('/opt/try-it-now/dist/main.js', MAIN);
   const programs = {
     'try-it-now': command,
     systemctl: `#!/bin/sh\nexec curl -sS --fail-with-body --unix-socket '${join(dir, 'systemctl.sock')}' --data-binary "$*" http://localhost/\n`,

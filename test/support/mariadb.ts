@@ -25,7 +25,11 @@ export interface TestMariadb extends AsyncDisposable {
   /** The one running now: a restart puts another in its place. */
   readonly launched: LaunchedMariadb;
   restart(): Promise<void>;
-  databases(options?: { readonly deployment?: string; readonly catalogue?: readonly Template[]; readonly clock?: { now(): number } }): Databases;
+  databases(options?: {
+    readonly deployment?: string;
+    readonly catalogue?: readonly Template[];
+    readonly clock?: { now(): number };
+  }): Databases;
   /** A template whose database is filled from this SQL. */
   templateOf(sql: string, overrides?: Partial<Template>): Promise<Template>;
   /** A connection as the server's root. */
@@ -46,15 +50,30 @@ export async function startMariadb(): Promise<TestMariadb> {
   }
   return {
     dir,
-    get launched() { return launched; },
-    restart: async () => { launched = await launchMariadb({ dir }); },
+    get launched() {
+      return launched;
+    },
+    restart: async () => {
+      launched = await launchMariadb({ dir });
+    },
     databases: ({ deployment = 'contract', catalogue = [], clock } = {}) => {
       const { socketPath, user, password } = launched;
-      return connectMariadb({ socketPath, user, password, deployment, mountedAt: DATABASE_MOUNT, catalogue, tidiesSeeds: true, log: silent, ...(clock === undefined ? {} : { clock }) });
+      return connectMariadb({
+        socketPath,
+        user,
+        password,
+        deployment,
+        mountedAt: DATABASE_MOUNT,
+        catalogue,
+        tidiesSeeds: true,
+        log: silent,
+        ...(clock === undefined ? {} : { clock }),
+      });
     },
     templateOf: async (sql, overrides = {}) => template({ database: await seed(dir, sql), ...overrides }),
     asRoot: () => open({ socketPath: launched.socketPath, user: launched.user, password: launched.password }),
-    as: ({ socket, name, user, password }) => open({ socketPath: join(dirname(launched.socketPath), basename(socket)), user, password, database: name }),
+    as: ({ socket, name, user, password }) =>
+      open({ socketPath: join(dirname(launched.socketPath), basename(socket)), user, password, database: name }),
     [Symbol.asyncDispose]: async () => {
       launched.server.signal('SIGCONT');
       await launched[Symbol.asyncDispose]();
@@ -71,8 +90,18 @@ async function seed(dir: string, sql: string): Promise<NonNullable<Template['dat
   return { seedFile, seedDigest };
 }
 
-async function open(login: { readonly socketPath: string; readonly user: string; readonly password: string; readonly database?: string }): Promise<Connection> {
-  const connection = await createConnection({ ...login, connectTimeout: 2_000, bigIntAsNumber: true, dateStrings: true });
+async function open(login: {
+  readonly socketPath: string;
+  readonly user: string;
+  readonly password: string;
+  readonly database?: string;
+}): Promise<Connection> {
+  const connection = await createConnection({
+    ...login,
+    connectTimeout: 2_000,
+    bigIntAsNumber: true,
+    dateStrings: true,
+  });
   connection.on('error', () => undefined);
   return connection;
 }

@@ -11,13 +11,26 @@ export interface AdminAnswer {
 }
 
 /** An operator with a key, or with none, at a server's admin API. */
-export async function askAdmin(port: number, method: string, path: string, { key = OPERATOR_KEY, body }: { readonly key?: string | null; readonly body?: unknown } = {}): Promise<AdminAnswer> {
+export async function askAdmin(
+  port: number,
+  method: string,
+  path: string,
+  { key = OPERATOR_KEY, body }: { readonly key?: string | null; readonly body?: unknown } = {},
+): Promise<AdminAnswer> {
   const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
     method,
-    headers: { ...(key === null ? {} : { 'x-api-key': key }), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      ...(key === null ? {} : { 'x-api-key': key }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await answer.text();
   const isJson = answer.headers.get('content-type')?.includes('json') === true;
-  return { status: answer.status, headers: answer.headers, text, json: isJson ? (JSON.parse(text) as Readonly<Record<string, unknown>>) : undefined };
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    text,
+    json: isJson ? (JSON.parse(text) as Readonly<Record<string, unknown>>) : undefined,
+  };
 }

@@ -5,7 +5,9 @@ import { ChildServer } from '../../src/launcher/child-server.ts';
 import { OPEN_PAGE } from './container-inside.ts';
 
 const run = promisify(execFile);
-const ip = async (...args: readonly string[]): Promise<void> => { await run('ip', args); };
+const ip = async (...args: readonly string[]): Promise<void> => {
+  await run('ip', args);
+};
 
 /** A stranger's machine beyond the host: a network of its own with a web server (port 8080) and a name server (port 53). */
 export interface OutsideNetwork extends AsyncDisposable {
@@ -60,7 +62,9 @@ export async function outsideNetwork(): Promise<OutsideNetwork> {
     await ip('-n', name, 'route', 'add', 'default', 'via', hostAddress);
     await ip('route', 'add', `${privateAddress}/32`, 'via', address);
     server = await ChildServer.start({
-      name: 'the outside', command: 'ip', args: ['netns', 'exec', name, process.execPath, '-e', SERVERS, address, privateAddress],
+      name: 'the outside',
+      command: 'ip',
+      args: ['netns', 'exec', name, process.execPath, '-e', SERVERS, address, privateAddress],
       isUp: async () => (await fetch(`http://${address}:8080/`)).ok,
     });
   } catch (error) {
@@ -68,6 +72,9 @@ export async function outsideNetwork(): Promise<OutsideNetwork> {
     throw error;
   }
   const reaches = async (to: string, port: number): Promise<boolean> =>
-    run('ip', ['netns', 'exec', name, process.execPath, '-e', OPEN_PAGE, to, String(port)]).then(() => true, () => false);
+    run('ip', ['netns', 'exec', name, process.execPath, '-e', OPEN_PAGE, to, String(port)]).then(
+      () => true,
+      () => false,
+    );
   return { address, privateAddress, hostAddress, webPort: 8080, reaches, [Symbol.asyncDispose]: dispose };
 }

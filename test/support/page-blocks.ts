@@ -22,8 +22,18 @@ export function bashBlocks(markdown: string): readonly Block[] {
     if (indent !== undefined) {
       const end = lines.findIndex((line, other) => other > at && line === `${indent}\`\`\``);
       if (end === -1) throw new Error(`the fence in line ${at + 1} is left open`);
-      const script = lines.slice(at + 1, end).map((line) => line.slice(indent.length)).join('\n');
-      if (language === 'bash') blocks.push({ heading, line: at + 1, script, expected: [...script.matchAll(/^# Expected: (.+)$/gm)].map(([, wanted = '']) => wanted), exits });
+      const script = lines
+        .slice(at + 1, end)
+        .map((line) => line.slice(indent.length))
+        .join('\n');
+      if (language === 'bash')
+        blocks.push({
+          heading,
+          line: at + 1,
+          script,
+          expected: [...script.matchAll(/^# Expected: (.+)$/gm)].map(([, wanted = '']) => wanted),
+          exits,
+        });
       [at, exits] = [end, [0]];
       continue;
     }
@@ -36,5 +46,10 @@ export function bashBlocks(markdown: string): readonly Block[] {
 
 /** As GitHub makes an anchor of a heading. */
 export function anchors(markdown: string): readonly string[] {
-  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading.toLowerCase().replace(/[^\w\s-]/g, '').replaceAll(' ', '-'));
+  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  );
 }

@@ -22,14 +22,16 @@ export async function claimPorts(count: number): Promise<ClaimedPorts> {
   const places = LAST_BLOCK - FIRST_BLOCK + 2 - blocks;
   const offset = randomInt(places);
   for (let turn = 0; turn < places; turn += 1) {
-    const first = FIRST_BLOCK + (offset + turn) % places;
+    const first = FIRST_BLOCK + ((offset + turn) % places);
     const held = await reserveBlocks(first, blocks);
     if (held === undefined) continue;
     const range = { start: first * BLOCK, end: first * BLOCK + count - 1 };
     if (await allFree(range)) return { ...range, [Symbol.asyncDispose]: () => releaseAll(held) };
     await releaseAll(held);
   }
-  throw new Error(`nowhere between ${FIRST_BLOCK * BLOCK} and ${(LAST_BLOCK + 1) * BLOCK - 1} are ${count} ports in a row free; end what listens there`);
+  throw new Error(
+    `nowhere between ${FIRST_BLOCK * BLOCK} and ${(LAST_BLOCK + 1) * BLOCK - 1} are ${count} ports in a row free; end what listens there`,
+  );
 }
 
 async function reserveBlocks(first: number, blocks: number): Promise<AsyncDisposable[] | undefined> {

@@ -32,15 +32,27 @@ export class Prometheus implements AsyncDisposable {
     await mkdir(dir, { recursive: true });
     const config = join(dir, 'prometheus.yml');
     await writeFile(join(dir, 'rules.yaml'), rules);
-    await writeFile(config, stringify({
-      global: { scrape_interval: '1s', evaluation_interval: '1s' },
-      rule_files: ['rules.yaml'],
-      scrape_configs: Object.entries(targets).map(([job, target]) => ({ job_name: job, static_configs: [{ targets: [target] }] })),
-    }));
+    await writeFile(
+      config,
+      stringify({
+        global: { scrape_interval: '1s', evaluation_interval: '1s' },
+        rule_files: ['rules.yaml'],
+        scrape_configs: Object.entries(targets).map(([job, target]) => ({
+          job_name: job,
+          static_configs: [{ targets: [target] }],
+        })),
+      }),
+    );
     const address = `127.0.0.1:${await freePort()}`;
     const server = await ChildServer.start({
-      name: 'Prometheus', command: 'prometheus',
-      args: [`--config.file=${config}`, `--storage.tsdb.path=${join(dir, 'data')}`, `--web.listen-address=${address}`, '--log.level=warn'],
+      name: 'Prometheus',
+      command: 'prometheus',
+      args: [
+        `--config.file=${config}`,
+        `--storage.tsdb.path=${join(dir, 'data')}`,
+        `--web.listen-address=${address}`,
+        '--log.level=warn',
+      ],
       isUp: async () => (await fetch(`http://${address}/-/ready`)).ok,
     });
     return new Prometheus(`http://${address}`, server);
@@ -48,7 +60,9 @@ export class Prometheus implements AsyncDisposable {
 
   /** The values of an instant query. Throws with Prometheus' own words when it does not understand it. */
   async values(query: string): Promise<number[]> {
-    const { result } = await this.#get<{ result: readonly { readonly value: readonly [number, string] }[] }>(`query?${new URLSearchParams({ query }).toString()}`);
+    const { result } = await this.#get<{ result: readonly { readonly value: readonly [number, string] }[] }>(
+      `query?${new URLSearchParams({ query }).toString()}`,
+    );
     return result.map(({ value: [, text] }) => Number(text));
   }
 
@@ -61,7 +75,10 @@ export class Prometheus implements AsyncDisposable {
   }
 
   async #get<T>(path: string): Promise<T> {
-    const answer = (await (await fetch(`${this.url}/api/v1/${path}`)).json()) as { readonly data: T; readonly error?: string };
+    const answer = (await (await fetch(`${this.url}/api/v1/${path}`)).json()) as {
+      readonly data: T;
+      readonly error?: string;
+    };
     if (answer.error !== undefined) throw new Error(`${path}: ${answer.error}`);
     return answer.data;
   }

@@ -48,22 +48,40 @@ export class NameBook {
 
   async publish(label: string, port: number, node = 'node0'): Promise<void> {
     const entry = JSON.stringify({ v: 1, id: 'a', node, port });
-    await this.#valkey.multi().hset(keys.hostnames, label, entry).xadd(keys.hostnameChanges, 'MAXLEN', '~', 10_000, '*', 'label', label, 'entry', entry).exec();
+    await this.#valkey
+      .multi()
+      .hset(keys.hostnames, label, entry)
+      .xadd(keys.hostnameChanges, 'MAXLEN', '~', 10_000, '*', 'label', label, 'entry', entry)
+      .exec();
   }
 
   async withdraw(label: string): Promise<void> {
-    await this.#valkey.multi().hdel(keys.hostnames, label).xadd(keys.hostnameChanges, 'MAXLEN', '~', 10_000, '*', 'label', label, 'entry', '').exec();
+    await this.#valkey
+      .multi()
+      .hdel(keys.hostnames, label)
+      .xadd(keys.hostnameChanges, 'MAXLEN', '~', 10_000, '*', 'label', label, 'entry', '')
+      .exec();
   }
 }
 
-export async function startValkey(releasers: Releasers, port?: number): Promise<LaunchedValkey & { readonly port: number }> {
-  const launched = await launchValkey({ dir: await temporaryFolder(releasers), ...(port === undefined ? {} : { port }) });
+export async function startValkey(
+  releasers: Releasers,
+  port?: number,
+): Promise<LaunchedValkey & { readonly port: number }> {
+  const launched = await launchValkey({
+    dir: await temporaryFolder(releasers),
+    ...(port === undefined ? {} : { port }),
+  });
   releasers.push('valkey', () => launched.server.stop());
   return { ...launched, port: Number(launched.address.split(':')[1]) };
 }
 
 /** A discovery as its own process would run it, on the names in the Valkey at `valkeyPort`. */
-export async function discover(releasers: Releasers, valkeyPort: number, options: Partial<DiscoveryOptions> = {}): Promise<Discovery> {
+export async function discover(
+  releasers: Releasers,
+  valkeyPort: number,
+  options: Partial<DiscoveryOptions> = {},
+): Promise<Discovery> {
   const source = new ValkeyHostnameSource({ host: '127.0.0.1', port: valkeyPort, password: undefined, log: silent });
   releasers.push('source', () => source.close());
   const discovery = await startDiscovery({ listen: { port: 0 }, source, log: silent, ...options });
@@ -82,7 +100,10 @@ export interface ProxyWorld {
 }
 
 /** Valkey, discovery and Caddy with our server written, all of the test's own. */
-export async function startProxyWorld(releasers: Releasers, overrides: Partial<CaddyProxyOptions> = {}): Promise<ProxyWorld> {
+export async function startProxyWorld(
+  releasers: Releasers,
+  overrides: Partial<CaddyProxyOptions> = {},
+): Promise<ProxyWorld> {
   const valkey = await startValkey(releasers);
   const names = new NameBook(valkey.port, releasers);
   await names.addNode();
@@ -90,7 +111,15 @@ export async function startProxyWorld(releasers: Releasers, overrides: Partial<C
   const caddy = await launchCaddy({ dir: await temporaryFolder(releasers) });
   releasers.push('caddy', () => caddy.server.stop());
   const proxyPort = await freePort();
-  const options = { adminUrl: caddy.adminUrl, listen: `127.0.0.1:${proxyPort}`, baseDomain: 'localhost', discovery: discovery.address, publicUrl: START_URL, log: silent, ...overrides };
+  const options = {
+    adminUrl: caddy.adminUrl,
+    listen: `127.0.0.1:${proxyPort}`,
+    baseDomain: 'localhost',
+    discovery: discovery.address,
+    publicUrl: START_URL,
+    log: silent,
+    ...overrides,
+  };
   const proxy = new CaddyProxy(options);
   await proxy.ensure();
   return { caddy, proxy, proxyPort, valkey, names, discovery, baseDomain: options.baseDomain };
@@ -105,12 +134,19 @@ export interface Answer {
 /** GET through the proxy under any Host, which fetch would not let us choose. */
 export function get(port: number, host: string, headers: Record<string, string> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path: '/', headers: { host, ...headers }, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => { body += chunk; });
-      response.once('end', () => { resolve({ status: response.statusCode ?? 0, headers: response.headers, body }); });
-      response.once('error', reject);
-    });
+    const sent = request(
+      { host: '127.0.0.1', port, path: '/', headers: { host, ...headers }, agent: false },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          body += chunk;
+        });
+        response.once('end', () => {
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+        });
+        response.once('error', reject);
+      },
+    );
     sent.once('error', reject);
     sent.end();
   });
@@ -126,7 +162,9 @@ export interface Upstream {
 export async function startUpstream(releasers: Releasers, listener: RequestListener): Promise<Upstream> {
   const server = createServer(listener);
   const sockets = new WebSocketServer({ server });
-  sockets.on('connection', (socket) => socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })));
+  sockets.on('connection', (socket) =>
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })),
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const stop = async (): Promise<void> => {
@@ -152,7 +190,9 @@ export async function openSocket(releasers: Releasers, port: number, host: strin
 export async function echo(socket: WebSocket, text: string): Promise<string> {
   const settled = new AbortController();
   const reply = once(socket, 'message', settled) as Promise<[Buffer]>;
-  const closed = once(socket, 'close', settled).then(() => { throw new Error('the WebSocket was closed'); });
+  const closed = once(socket, 'close', settled).then(() => {
+    throw new Error('the WebSocket was closed');
+  });
   closed.catch(() => undefined);
   socket.send(text);
   try {

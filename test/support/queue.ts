@@ -28,11 +28,21 @@ export interface LogLine {
 /** A log that keeps its lines. */
 export class LogBook implements Log {
   readonly lines: LogLine[] = [];
-  debug(fields: object, message: string): void { this.#keep('debug', fields, message); }
-  info(fields: object, message: string): void { this.#keep('info', fields, message); }
-  warn(fields: object, message: string): void { this.#keep('warn', fields, message); }
-  error(fields: object, message: string): void { this.#keep('error', fields, message); }
-  child(): Log { return this; }
+  debug(fields: object, message: string): void {
+    this.#keep('debug', fields, message);
+  }
+  info(fields: object, message: string): void {
+    this.#keep('info', fields, message);
+  }
+  warn(fields: object, message: string): void {
+    this.#keep('warn', fields, message);
+  }
+  error(fields: object, message: string): void {
+    this.#keep('error', fields, message);
+  }
+  child(): Log {
+    return this;
+  }
 
   with(message: string): LogLine[] {
     return this.lines.filter((line) => line.message.includes(message));
@@ -58,8 +68,12 @@ export class RecordingHandlers implements TaskHandlers {
   work: (call: Call) => Promise<void> | void = () => undefined;
   onAbandoned: () => Promise<void> | void = () => undefined;
 
-  provision(task: ProvisionTask, context: TaskContext): Promise<void> { return this.#handle({ task, context }); }
-  cleanup(task: CleanupTask, context: TaskContext): Promise<void> { return this.#handle({ task, context }); }
+  provision(task: ProvisionTask, context: TaskContext): Promise<void> {
+    return this.#handle({ task, context });
+  }
+  cleanup(task: CleanupTask, context: TaskContext): Promise<void> {
+    return this.#handle({ task, context });
+  }
   async abandoned(task: Task | undefined, reason: string, unseen: boolean): Promise<void> {
     this.abandonments.push({ task, reason, unseen });
     await this.onAbandoned();
@@ -87,10 +101,16 @@ export class Gate {
   readonly #opened: Promise<void>;
   #open: () => void = () => undefined;
   constructor() {
-    this.#opened = new Promise((resolve) => { this.#open = resolve; });
+    this.#opened = new Promise((resolve) => {
+      this.#open = resolve;
+    });
   }
-  open(): void { this.#open(); }
-  passed(): Promise<void> { return this.#opened; }
+  open(): void {
+    this.#open();
+  }
+  passed(): Promise<void> {
+    return this.#opened;
+  }
 }
 
 /** A NATS server of the test's own, with everything the test opened on it. */
@@ -110,9 +130,15 @@ export class TestNats implements AsyncDisposable {
     return new TestNats(await launchNats({ dir, port: await freePort(), monitorPort: await freePort() }), dir);
   }
 
-  get url(): string { return this.#launched.url; }
-  get monitorUrl(): string { return this.#launched.monitorUrl; }
-  get server(): LaunchedNats['server'] { return this.#launched.server; }
+  get url(): string {
+    return this.#launched.url;
+  }
+  get monitorUrl(): string {
+    return this.#launched.monitorUrl;
+  }
+  get server(): LaunchedNats['server'] {
+    return this.#launched.server;
+  }
 
   async connect(log: Log = this.log): Promise<QueueConnection> {
     const connection = await connectQueue({ url: this.url, log });
@@ -122,14 +148,34 @@ export class TestNats implements AsyncDisposable {
 
   async publisher(timeoutMs?: number): Promise<{ connection: QueueConnection; queue: TaskQueue }> {
     const connection = await this.connect();
-    return { connection, queue: createPublisher({ connection, log: this.log, ...(timeoutMs === undefined ? {} : { timeoutMs }) }) };
+    return {
+      connection,
+      queue: createPublisher({ connection, log: this.log, ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
+    };
   }
 
-  async workers(handlers: TaskHandlers, options: Partial<WorkerOptions> = {}): Promise<Workers & { readonly connection: QueueConnection }> {
+  async workers(
+    handlers: TaskHandlers,
+    options: Partial<WorkerOptions> = {},
+  ): Promise<Workers & { readonly connection: QueueConnection }> {
     const connection = options.connection ?? (await this.connect());
-    const workers = await startWorkers({ node: 'node0', count: 2, log: this.log, policy: QUICK, ...options, connection, handlers });
+    const workers = await startWorkers({
+      node: 'node0',
+      count: 2,
+      log: this.log,
+      policy: QUICK,
+      ...options,
+      connection,
+      handlers,
+    });
     this.#releasers.push('workers', () => workers.stop(0));
-    return { stop: (graceMs) => workers.stop(graceMs), get inFlight() { return workers.inFlight; }, connection };
+    return {
+      stop: (graceMs) => workers.stop(graceMs),
+      get inFlight() {
+        return workers.inFlight;
+      },
+      connection,
+    };
   }
 
   async down(): Promise<void> {
@@ -137,17 +183,27 @@ export class TestNats implements AsyncDisposable {
   }
 
   /** Again on the same port. `emptied` has it come up with a new store, which it may fill before anybody else can. */
-  async up({ emptied }: { readonly emptied?: (connection: QueueConnection) => Promise<void> | void } = {}): Promise<void> {
+  async up({
+    emptied,
+  }: { readonly emptied?: (connection: QueueConnection) => Promise<void> | void } = {}): Promise<void> {
     const { url, monitorUrl } = this;
     if (emptied !== undefined) {
       await rm(this.#dir, { recursive: true, force: true });
       this.#dir = await newDir();
-      await using elsewhere = await launchNats({ dir: this.#dir, port: await freePort(), monitorPort: await freePort() });
+      await using elsewhere = await launchNats({
+        dir: this.#dir,
+        port: await freePort(),
+        monitorPort: await freePort(),
+      });
       const connection = await connectQueue({ url: elsewhere.url, log: this.log });
       await emptied(connection);
       await connection.close();
     }
-    this.#launched = await launchNats({ dir: this.#dir, port: Number(new URL(url).port), monitorPort: Number(new URL(monitorUrl).port) });
+    this.#launched = await launchNats({
+      dir: this.#dir,
+      port: Number(new URL(url).port),
+      monitorPort: Number(new URL(monitorUrl).port),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -160,4 +216,3 @@ export class TestNats implements AsyncDisposable {
 function newDir(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'try-it-now-nats-'));
 }
-

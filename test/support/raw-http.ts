@@ -14,10 +14,18 @@ export async function sendRaw(port: number, bytes: string | Buffer): Promise<Raw
     socket.on('data', (chunk) => chunks.push(chunk));
     socket.on('end', resolve).on('close', () => resolve());
     // A server that answers early may reset a connection that is still being written to; what it said counts.
-    socket.on('error', (error) => { if (chunks.length === 0) reject(error); else resolve(); });
+    socket.on('error', (error) => {
+      if (chunks.length === 0) reject(error);
+      else resolve();
+    });
   });
   const [head = '', ...rest] = Buffer.concat(chunks).toString('utf8').split('\r\n\r\n');
   const [statusLine = '', ...headerLines] = head.split('\r\n');
-  const headers = Object.fromEntries(headerLines.map((line): [string, string] => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+  const headers = Object.fromEntries(
+    headerLines.map((line): [string, string] => [
+      line.slice(0, line.indexOf(':')).toLowerCase(),
+      line.slice(line.indexOf(':') + 1).trim(),
+    ]),
+  );
   return { status: Number(statusLine.split(' ')[1]), headers, body: rest.join('\r\n\r\n') };
 }

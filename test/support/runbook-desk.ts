@@ -18,7 +18,14 @@ export interface Line {
 /** What the server wrote, as the operator reads it. */
 export class LineBook {
   readonly lines: Line[] = [];
-  readonly log = pino({ level: 'info' }, { write: (line: string) => { this.lines.push(JSON.parse(line) as Line); } });
+  readonly log = pino(
+    { level: 'info' },
+    {
+      write: (line: string) => {
+        this.lines.push(JSON.parse(line) as Line);
+      },
+    },
+  );
 
   with(text: string): Line[] {
     return this.lines.filter(({ msg }) => msg.includes(text));
@@ -56,13 +63,30 @@ export class Desk implements AsyncDisposable {
   }
 
   /** Resolves when the pools are full, unless told otherwise. */
-  static async open({ simulatedSocket, ...options }: DeskOptions, { full = true }: { readonly full?: boolean } = {}): Promise<Desk> {
+  static async open(
+    { simulatedSocket, ...options }: DeskOptions,
+    { full = true }: { readonly full?: boolean } = {},
+  ): Promise<Desk> {
     const book = new LineBook();
-    const env = { QUEUE_WORKER_COUNT: '2', ...(simulatedSocket === undefined ? {} : { SIMULATED_SOCKET: simulatedSocket }), ...options.env };
+    const env = {
+      QUEUE_WORKER_COUNT: '2',
+      ...(simulatedSocket === undefined ? {} : { SIMULATED_SOCKET: simulatedSocket }),
+      ...options.env,
+    };
     const stack = await startStack({ reconcileIntervalMs: 1_000, ...options, env, log: book.log });
     try {
-      const nats = await connectNats({ servers: new URL(stack.nats.url).host, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
-      const desk = new Desk(stack, book, booksOf(stack, simulatedSocket ?? options.socketPath ?? ''), nats, await jetstreamManager(nats));
+      const nats = await connectNats({
+        servers: new URL(stack.nats.url).host,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 100,
+      });
+      const desk = new Desk(
+        stack,
+        book,
+        booksOf(stack, simulatedSocket ?? options.socketPath ?? ''),
+        nats,
+        await jetstreamManager(nats),
+      );
       if (full) await desk.settled();
       return desk;
     } catch (error) {
@@ -72,7 +96,10 @@ export class Desk implements AsyncDisposable {
   }
 
   /** Until the books balance, the pools are full, nothing is under way, and no task is dead but what `mayDie` allows by its reason. */
-  async settled({ mayDie = /^never$/, targets = this.books.targets }: { readonly mayDie?: RegExp; readonly targets?: BooksOf['targets'] } = {}): Promise<void> {
+  async settled({
+    mayDie = /^never$/,
+    targets = this.books.targets,
+  }: { readonly mayDie?: RegExp; readonly targets?: BooksOf['targets'] } = {}): Promise<void> {
     await eventually(async () => {
       const problems = await discrepancies({ ...this.books, targets });
       const dead = (await this.deadTasks()).filter((reason) => !mayDie.test(reason));
@@ -87,15 +114,25 @@ export class Desk implements AsyncDisposable {
   /** The reasons of the dead tasks. */
   async deadTasks(): Promise<string[]> {
     const { state } = await this.queue.streams.info('PROVISIONING_DEAD');
-    const sequences = Array.from({ length: state.messages === 0 ? 0 : state.last_seq - state.first_seq + 1 }, (_, at) => state.first_seq + at);
-    const found = await Promise.all(sequences.map((seq) => this.queue.streams.getMessage('PROVISIONING_DEAD', { seq })));
+    const sequences = Array.from(
+      { length: state.messages === 0 ? 0 : state.last_seq - state.first_seq + 1 },
+      (_, at) => state.first_seq + at,
+    );
+    const found = await Promise.all(
+      sequences.map((seq) => this.queue.streams.getMessage('PROVISIONING_DEAD', { seq })),
+    );
     return found.flatMap((message) => (message === null ? [] : [message.header.get('Try-It-Now-Reason')]));
   }
 
   /** 0 for a series that is not there. */
   async metric(series: string): Promise<number> {
     const text = await (await fetch(`${this.stack.api}/metrics`)).text();
-    return Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.slice(series.length + 1) ?? 0);
+    return Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${series} `))
+        ?.slice(series.length + 1) ?? 0,
+    );
   }
 
   async acquire(): Promise<{ readonly id: string; readonly url: string }> {
@@ -129,7 +166,12 @@ export class Desk implements AsyncDisposable {
 function booksOf({ config, nats, caddy, proxy }: Stack, socketPath: string): BooksOf {
   const { start, end } = config.containers.portRange;
   return {
-    valkeyPort: config.valkey.port, natsUrl: nats.url, caddyAdminUrl: caddy.adminUrl, proxyPort: Number(new URL(proxy).port), deployment: config.deployment, portRange: [start, end],
+    valkeyPort: config.valkey.port,
+    natsUrl: nats.url,
+    caddyAdminUrl: caddy.adminUrl,
+    proxyPort: Number(new URL(proxy).port),
+    deployment: config.deployment,
+    portRange: [start, end],
     engine: { kind: config.containers.mode === 'simulated' ? 'simulated' : 'podman', socketPath },
     targets: Object.fromEntries(config.templates.map(({ name, pool }) => [name, pool.target])),
   };

@@ -28,7 +28,10 @@ export interface ServerProcessOptions {
   /** Of a service that outlives the server: Podman's, or the simulated engine's own process. */
   readonly engineSocket: string;
   /** As in a catalogue file. */
-  readonly templates: readonly (Readonly<Record<string, unknown>> & { readonly name: string; readonly pool: { readonly target: number; readonly max: number } })[];
+  readonly templates: readonly (Readonly<Record<string, unknown>> & {
+    readonly name: string;
+    readonly pool: { readonly target: number; readonly max: number };
+  })[];
   readonly mariadb?: { readonly socketPath: string; readonly user: string; readonly password: string };
   /** How many its instances share. */
   readonly ports: number;
@@ -95,15 +98,26 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Resolves as soon as there is a process, which has done nothing yet. */
   async spawn(): Promise<void> {
-    this.#server = await ChildServer.start({ name: 'server', command: process.execPath, args: [MAIN, 'serve'], env: this.#env, isUp: () => Promise.resolve(true) });
+    this.#server = await ChildServer.start({
+      name: 'server',
+      command: process.execPath,
+      args: [MAIN, 'serve'],
+      env: this.#env,
+      isUp: () => Promise.resolve(true),
+    });
   }
 
   async untilUp(): Promise<void> {
     const ended: { how?: string } = {};
-    void this.#server?.exited.then((how) => { ended.how = how; });
-    await eventually(async () => {
-      if (ended.how === undefined) expect((await fetch(`${this.api}/health`)).ok).toBe(true);
-    }, { timeoutMs: START_TIMEOUT_MS });
+    void this.#server?.exited.then((how) => {
+      ended.how = how;
+    });
+    await eventually(
+      async () => {
+        if (ended.how === undefined) expect((await fetch(`${this.api}/health`)).ok).toBe(true);
+      },
+      { timeoutMs: START_TIMEOUT_MS },
+    );
     if (ended.how !== undefined) throw new Error(`the server did not start (${ended.how}): ${this.tail()}`);
   }
 
@@ -158,12 +172,18 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
     return wiretap;
   };
   const [valkeyPort, natsPort] = [portOf(`tcp://${valkey.address}`), portOf(nats.url)];
-  const valkeyTap = await tap('valkey', valkeyDialect(join(DIST, 'store/lua')), { port: await freePort() }, { port: valkeyPort });
+  const valkeyTap = await tap(
+    'valkey',
+    valkeyDialect(join(DIST, 'store/lua')),
+    { port: await freePort() },
+    { port: valkeyPort },
+  );
   const natsTap = await tap('nats', natsDialect, { port: await freePort() }, { port: natsPort });
   const engineTap = join(await folder('engine'), 'engine.sock');
   await tap('engine', httpDialect, { path: engineTap }, { path: options.engineSocket });
   const mariadbTap = join(await folder('mariadb'), 'mariadb.sock');
-  if (options.mariadb !== undefined) await tap('mariadb', mariadbDialect, { path: mariadbTap }, { path: options.mariadb.socketPath });
+  if (options.mariadb !== undefined)
+    await tap('mariadb', mariadbDialect, { path: mariadbTap }, { path: options.mariadb.socketPath });
 
   const templatesFile = join(dir, 'templates.yaml');
   await writeFile(templatesFile, stringify({ templates: options.templates }));
@@ -175,15 +195,46 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
   const portRange = [instances.start, instances.end] as const;
   const socketVariable = options.engine === 'podman' ? 'PODMAN_SOCKET' : 'SIMULATED_SOCKET';
   const shared = {
-    CONTAINER_MODE: options.engine, TEMPLATES_FILE: templatesFile, CADDY_ADMIN_URL: caddy.adminUrl, PROXY_LISTEN: `:${proxyPort}`, DEPLOYMENT: deployment,
-    SERVER_PORT: String(serverPort), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
-    CONTAINER_PORT_RANGE_START: String(portRange[0]), CONTAINER_PORT_RANGE_END: String(portRange[1]), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
-    CRIU_ENABLED: 'false', CHECKPOINT_DIR: join(dir, 'checkpoints'), ...options.env,
+    CONTAINER_MODE: options.engine,
+    TEMPLATES_FILE: templatesFile,
+    CADDY_ADMIN_URL: caddy.adminUrl,
+    PROXY_LISTEN: `:${proxyPort}`,
+    DEPLOYMENT: deployment,
+    SERVER_PORT: String(serverPort),
+    ADMIN_ADDR: `127.0.0.1:${await freePort()}`,
+    DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`,
+    DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
+    CONTAINER_PORT_RANGE_START: String(portRange[0]),
+    CONTAINER_PORT_RANGE_END: String(portRange[1]),
+    RATE_LIMIT_HOURLY: '0',
+    RATE_LIMIT_DAILY: '0',
+    CRIU_ENABLED: 'false',
+    CHECKPOINT_DIR: join(dir, 'checkpoints'),
+    ...options.env,
   };
-  const direct = { ...shared, VALKEY_ADDR: valkey.address, NATS_URL: nats.url, [socketVariable]: options.engineSocket, ...databaseEnv(mariadb, mariadb?.socketPath ?? '') };
-  const tapped = { ...shared, VALKEY_ADDR: `127.0.0.1:${valkeyTap.port}`, NATS_URL: `nats://127.0.0.1:${natsTap.port}`, [socketVariable]: engineTap, ...databaseEnv(mariadb, mariadbTap) };
+  const direct = {
+    ...shared,
+    VALKEY_ADDR: valkey.address,
+    NATS_URL: nats.url,
+    [socketVariable]: options.engineSocket,
+    ...databaseEnv(mariadb, mariadb?.socketPath ?? ''),
+  };
+  const tapped = {
+    ...shared,
+    VALKEY_ADDR: `127.0.0.1:${valkeyTap.port}`,
+    NATS_URL: `nats://127.0.0.1:${natsTap.port}`,
+    [socketVariable]: engineTap,
+    ...databaseEnv(mariadb, mariadbTap),
+  };
 
-  const discovery = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: { ...direct, LOG_LEVEL: 'info' }, saysUp: 'Discovery answers', startTimeoutMs: START_TIMEOUT_MS });
+  const discovery = await ChildServer.start({
+    name: 'discovery',
+    command: process.execPath,
+    args: [MAIN, 'discovery'],
+    env: { ...direct, LOG_LEVEL: 'info' },
+    saysUp: 'Discovery answers',
+    startTimeoutMs: START_TIMEOUT_MS,
+  });
   cleanups.push(() => discovery.stop());
   cleanups.push(async () => {
     const runtime = createRuntime(options.engine, loadConfig(direct).config, silent);
@@ -192,7 +243,12 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
     await runtime.close();
   });
   const books: BooksOf = {
-    valkeyPort, natsUrl: nats.url, caddyAdminUrl: caddy.adminUrl, proxyPort, deployment, portRange,
+    valkeyPort,
+    natsUrl: nats.url,
+    caddyAdminUrl: caddy.adminUrl,
+    proxyPort,
+    deployment,
+    portRange,
     engine: { kind: options.engine, socketPath: options.engineSocket },
     targets: Object.fromEntries(options.templates.map(({ name, pool }) => [name, pool.target])),
     ...(mariadb === undefined ? {} : { mariadb }),
@@ -201,7 +257,9 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
 }
 
 function databaseEnv(mariadb: ServerProcessOptions['mariadb'], socket: string): Record<string, string> {
-  return mariadb === undefined ? {} : { DATABASE_SOCKET: socket, DATABASE_USER: mariadb.user, DATABASE_PASSWORD: mariadb.password };
+  return mariadb === undefined
+    ? {}
+    : { DATABASE_SOCKET: socket, DATABASE_USER: mariadb.user, DATABASE_PASSWORD: mariadb.password };
 }
 
 function portOf(url: string): number {

@@ -4,7 +4,10 @@ import { Client, request } from 'undici';
 export async function crashSimulated(socketPath: string, name: string): Promise<void> {
   const client = new Client('http://engine', { socketPath });
   try {
-    const { statusCode, body } = await client.request({ method: 'POST', path: `/containers/${encodeURIComponent(name)}/crash` });
+    const { statusCode, body } = await client.request({
+      method: 'POST',
+      path: `/containers/${encodeURIComponent(name)}/crash`,
+    });
     const answer = await body.text();
     if (statusCode !== 200) throw new Error(`the simulated engine answers ${statusCode}: ${answer}`);
   } finally {

@@ -28,7 +28,13 @@ export interface Activated {
 }
 
 /** Resolves when the program says that it is up. */
-export async function activate(options: { readonly name: string; readonly listen: { readonly host: string; readonly port: number }; readonly command: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly saysUp: string }): Promise<Activated> {
+export async function activate(options: {
+  readonly name: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly saysUp: string;
+}): Promise<Activated> {
   const { name, listen, command, env, saysUp } = options;
   const args = ['-e', ACTIVATOR, listen.host, String(listen.port), 'setpriv', '--pdeathsig', 'KILL', ...command];
   const server = await ChildServer.start({ name, command: 'perl', args, env, saysUp });

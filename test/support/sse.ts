@@ -13,10 +13,15 @@ export async function* readEvents(response: Response): AsyncGenerator<SseEvent> 
     for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
       const lines = text.slice(0, end).split('\n');
       text = text.slice(end + 2);
-      const field = (name: string) => lines.find((line) => line.startsWith(`${name}:`))?.slice(name.length + 1).trim();
+      const field = (name: string) =>
+        lines
+          .find((line) => line.startsWith(`${name}:`))
+          ?.slice(name.length + 1)
+          .trim();
       const data = field('data');
       if (lines[0]?.startsWith(':') === true) yield { event: ':', data: {} };
-      else if (data !== undefined) yield { event: field('event') ?? 'message', data: JSON.parse(data) as Record<string, unknown> };
+      else if (data !== undefined)
+        yield { event: field('event') ?? 'message', data: JSON.parse(data) as Record<string, unknown> };
     }
   }
 }

@@ -64,16 +64,30 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       return join(dir, name);
     };
     const [valkey, nats, caddy] = await Promise.all([
-      launchValkey({ dir: await folder('valkey') }), launchNats({ dir: await folder('nats') }), launchCaddy({ dir: await folder('caddy') }),
+      launchValkey({ dir: await folder('valkey') }),
+      launchNats({ dir: await folder('nats') }),
+      launchCaddy({ dir: await folder('caddy') }),
     ]);
     cleanups.push(() => Promise.all([valkey, nats, caddy].map(({ server }) => server.stop())));
 
     const [proxyPort, serverPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
     const env = {
-      CONTAINER_MODE: engine, CONTAINER_IMAGE: 'localhost/unused', VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl,
-      PROXY_LISTEN: `:${proxyPort}`, SERVER_PORT: String(serverPort), ADMIN_ADDR: `127.0.0.1:${await freePort()}`, DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`, DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
-      CONTAINER_PORT_RANGE_START: String(instances.start), CONTAINER_PORT_RANGE_END: String(instances.end), RATE_LIMIT_HOURLY: '0', RATE_LIMIT_DAILY: '0',
-      ...(socketPath === undefined ? {} : { [engine === 'podman' ? 'PODMAN_SOCKET' : 'DOCKER_SOCKET']: socketPath }), ...options.env,
+      CONTAINER_MODE: engine,
+      CONTAINER_IMAGE: 'localhost/unused',
+      VALKEY_ADDR: valkey.address,
+      NATS_URL: nats.url,
+      CADDY_ADMIN_URL: caddy.adminUrl,
+      PROXY_LISTEN: `:${proxyPort}`,
+      SERVER_PORT: String(serverPort),
+      ADMIN_ADDR: `127.0.0.1:${await freePort()}`,
+      DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`,
+      DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
+      CONTAINER_PORT_RANGE_START: String(instances.start),
+      CONTAINER_PORT_RANGE_END: String(instances.end),
+      RATE_LIMIT_HOURLY: '0',
+      RATE_LIMIT_DAILY: '0',
+      ...(socketPath === undefined ? {} : { [engine === 'podman' ? 'PODMAN_SOCKET' : 'DOCKER_SOCKET']: socketPath }),
+      ...options.env,
     };
     const config: Config = { ...loadConfig(env).config, templates };
 
@@ -89,15 +103,26 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       if (!(await runtime.dismantle())) throw new Error('containers of the test are still there');
       await runtime.close();
     });
-    const start = (offered: readonly Template[]): Promise<App> => startApp({
-      config: { ...config, templates: offered }, log, role: 'server', version: 'test',
-      ...(options.reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs: options.reconcileIntervalMs }),
-    });
+    const start = (offered: readonly Template[]): Promise<App> =>
+      startApp({
+        config: { ...config, templates: offered },
+        log,
+        role: 'server',
+        version: 'test',
+        ...(options.reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs: options.reconcileIntervalMs }),
+      });
     let app = await start(templates);
     cleanups.push(() => app.stop());
     return {
-      config, valkey, nats, caddy, api: `http://127.0.0.1:${serverPort}`, proxy: `http://127.0.0.1:${proxyPort}`,
-      get app() { return app; },
+      config,
+      valkey,
+      nats,
+      caddy,
+      api: `http://127.0.0.1:${serverPort}`,
+      proxy: `http://127.0.0.1:${proxyPort}`,
+      get app() {
+        return app;
+      },
       restart: async (meanwhile, newTemplates = templates) => {
         await app.stop();
         await meanwhile?.();

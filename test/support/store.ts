@@ -66,7 +66,12 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
 
 /** Brings one reserved ticket up to a warming record with a port and a name. */
 export async function warm(store: Store, template: Template, id: string): Promise<Instance> {
-  const begun = await store.arrivals.begin(template, { id, attempt: newAttempt(), version: templateVersion(template), database: undefined });
+  const begun = await store.arrivals.begin(template, {
+    id,
+    attempt: newAttempt(),
+    version: templateVersion(template),
+    database: undefined,
+  });
   if (begun.kind !== 'begun') throw new Error(`${id} could not be begun: ${begun.kind}`);
   const instance = await store.arrivals.allocatePort(begun.instance);
   await store.arrivals.publishHostname(instance);
@@ -76,10 +81,17 @@ export async function warm(store: Store, template: Template, id: string): Promis
 /** Fills the template's pool to its target without any container. */
 export async function stock(store: Store, template: Template): Promise<Instance[]> {
   const ids: string[] = [];
-  for (let some = await store.arrivals.reserve(template); some.length > 0; some = await store.arrivals.reserve(template)) ids.push(...some);
-  return Promise.all(ids.map(async (id) => {
-    const instance = await warm(store, template, id);
-    await store.arrivals.markReady(instance, template);
-    return instance;
-  }));
+  for (
+    let some = await store.arrivals.reserve(template);
+    some.length > 0;
+    some = await store.arrivals.reserve(template)
+  )
+    ids.push(...some);
+  return Promise.all(
+    ids.map(async (id) => {
+      const instance = await warm(store, template, id);
+      await store.arrivals.markReady(instance, template);
+      return instance;
+    }),
+  );
 }

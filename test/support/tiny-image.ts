@@ -19,28 +19,49 @@ export interface TinyImage extends AsyncDisposable {
 const ENVIRONMENT_SCRIPT = '#!/bin/sh\necho "Content-Type: text/plain"\necho\n/bin/busybox env\n';
 
 /** PID 1 that no SIGTERM ends, for what must not wait for it. */
-export const STUBBORN = ['/bin/sh', '-c', 'trap "" TERM; /bin/busybox httpd -p 80 -h /www; while :; do /bin/busybox sleep 1; done'];
+export const STUBBORN = [
+  '/bin/sh',
+  '-c',
+  'trap "" TERM; /bin/busybox httpd -p 80 -h /www; while :; do /bin/busybox sleep 1; done',
+];
 
 /**
  * A 2 MB image, Debian's static busybox serving a page on port 80, loaded into the engine behind the socket under a name
  * of its own. The engine's `load` is used since its `import` forgets the tag on Podman 4.3.
  */
-export async function loadTinyImage(socketPath: string, command: readonly string[] = ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/www'], volumes: readonly string[] = []): Promise<TinyImage> {
+export async function loadTinyImage(
+  socketPath: string,
+  command: readonly string[] = ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/www'],
+  volumes: readonly string[] = [],
+): Promise<TinyImage> {
   const name = `localhost/try-it-now-test-${randomBytes(6).toString('hex')}:tiny`;
   const folder = await mkdtemp(join(tmpdir(), 'tiny-image-'));
   try {
     const docker = new Dockerode({ host: '', socketPath });
     const archive = await writeArchive(folder, name, command, volumes);
     const progress = await docker.loadImage(createReadStream(archive), { quiet: true });
-    await new Promise((resolve, reject) => docker.modem.followProgress(progress, (error) => (error === null ? resolve(undefined) : reject(error))));
-    return { name, port: 80, [Symbol.asyncDispose]: async () => { await docker.getImage(name).remove({ force: true }); } };
+    await new Promise((resolve, reject) =>
+      docker.modem.followProgress(progress, (error) => (error === null ? resolve(undefined) : reject(error))),
+    );
+    return {
+      name,
+      port: 80,
+      [Symbol.asyncDispose]: async () => {
+        await docker.getImage(name).remove({ force: true });
+      },
+    };
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
 /** In the format of `docker save`. */
-async function writeArchive(folder: string, name: string, command: readonly string[], volumes: readonly string[]): Promise<string> {
+async function writeArchive(
+  folder: string,
+  name: string,
+  command: readonly string[],
+  volumes: readonly string[],
+): Promise<string> {
   const root = join(folder, 'root');
   for (const path of ['bin', 'etc', 'tmp', 'www/cgi-bin']) await mkdir(join(root, path), { recursive: true });
   await copyFile('/usr/bin/busybox', join(root, 'bin/busybox'));
@@ -49,19 +70,44 @@ async function writeArchive(folder: string, name: string, command: readonly stri
   await writeFile(join(root, 'www/cgi-bin/env'), ENVIRONMENT_SCRIPT);
   await chmod(join(root, 'www/cgi-bin/env'), 0o755);
   const layer = join(folder, 'layer.tar');
-  await run('tar', ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '-C', root, '-cf', layer, '.']);
-  const layerDigest = createHash('sha256').update(await readFile(layer)).digest('hex');
+  await run('tar', [
+    '--sort=name',
+    '--mtime=@0',
+    '--owner=0',
+    '--group=0',
+    '--numeric-owner',
+    '-C',
+    root,
+    '-cf',
+    layer,
+    '.',
+  ]);
+  const layerDigest = createHash('sha256')
+    .update(await readFile(layer))
+    .digest('hex');
   const created = '2026-01-01T00:00:00Z';
-  await writeFile(join(folder, 'config.json'), JSON.stringify({
-    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
-    os: 'linux',
-    created,
-    // The name makes the image's id its own: removing one run's image cannot take another run's away.
-    config: { Cmd: command, Env: ['PATH=/bin'], ExposedPorts: { '80/tcp': {} }, Volumes: Object.fromEntries(volumes.map((path) => [path, {}])), Labels: { name } },
-    rootfs: { type: 'layers', diff_ids: [`sha256:${layerDigest}`] },
-    history: [{ created }],
-  }));
-  await writeFile(join(folder, 'manifest.json'), JSON.stringify([{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }]));
+  await writeFile(
+    join(folder, 'config.json'),
+    JSON.stringify({
+      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      os: 'linux',
+      created,
+      // The name makes the image's id its own: removing one run's image cannot take another run's away.
+      config: {
+        Cmd: command,
+        Env: ['PATH=/bin'],
+        ExposedPorts: { '80/tcp': {} },
+        Volumes: Object.fromEntries(volumes.map((path) => [path, {}])),
+        Labels: { name },
+      },
+      rootfs: { type: 'layers', diff_ids: [`sha256:${layerDigest}`] },
+      history: [{ created }],
+    }),
+  );
+  await writeFile(
+    join(folder, 'manifest.json'),
+    JSON.stringify([{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }]),
+  );
   const archive = join(folder, 'image.tar');
   await run('tar', ['-C', folder, '-cf', archive, 'manifest.json', 'config.json', 'layer.tar']);
   return archive;

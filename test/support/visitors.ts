@@ -77,16 +77,19 @@ export class Crowd implements AsyncDisposable {
 
   /** Resolves when all of them are in their apps. */
   async settle(count: number): Promise<void> {
-    await Promise.all(Array.from({ length: count }, async () => {
-      const acquired = await this.#acquire();
-      if (acquired === undefined) throw new Error(`a resident got no instance: ${this.asked.at(-1)?.outcome ?? ''}`);
-      const visit = this.#enter(this.residents, acquired.id);
-      this.#track(this.#live(visit, acquired, this.#leaving.signal));
-      while (visit.good < 2) {
-        if (visit.troubles.length > 0) throw new Error(`a resident could not open the app: ${visit.troubles[0]?.seen ?? ''}`);
-        await sleep(20);
-      }
-    }));
+    await Promise.all(
+      Array.from({ length: count }, async () => {
+        const acquired = await this.#acquire();
+        if (acquired === undefined) throw new Error(`a resident got no instance: ${this.asked.at(-1)?.outcome ?? ''}`);
+        const visit = this.#enter(this.residents, acquired.id);
+        this.#track(this.#live(visit, acquired, this.#leaving.signal));
+        while (visit.good < 2) {
+          if (visit.troubles.length > 0)
+            throw new Error(`a resident could not open the app: ${visit.troubles[0]?.seen ?? ''}`);
+          await sleep(20);
+        }
+      }),
+    );
   }
 
   start(): void {
@@ -133,7 +136,16 @@ export class Crowd implements AsyncDisposable {
   }
 
   #enter(among: Visit[], id: string): Visit {
-    const visit: Visit = { id, arrivedAtMs: performance.now(), troubles: [], good: 0, firstGoodAtMs: undefined, lastGoodAtMs: 0, longestGapMs: 0, refusals: [] };
+    const visit: Visit = {
+      id,
+      arrivedAtMs: performance.now(),
+      troubles: [],
+      good: 0,
+      firstGoodAtMs: undefined,
+      lastGoodAtMs: 0,
+      longestGapMs: 0,
+      refusals: [],
+    };
     among.push(visit);
     return visit;
   }
@@ -146,8 +158,12 @@ export class Crowd implements AsyncDisposable {
     };
     try {
       const { statusCode, headers, body } = await request(`${api}/api/v1/demo/acquire`, {
-        method: 'POST', dispatcher: this.#agent, signal: AbortSignal.timeout(HUNG_AFTER_MS),
-        ...(template === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ template }) }),
+        method: 'POST',
+        dispatcher: this.#agent,
+        signal: AbortSignal.timeout(HUNG_AFTER_MS),
+        ...(template === undefined
+          ? {}
+          : { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ template }) }),
       });
       const answer = JSON.parse(await body.text()) as { id?: string; url?: string; code?: string };
       if (answer.id !== undefined && answer.url !== undefined) {
@@ -162,9 +178,19 @@ export class Crowd implements AsyncDisposable {
     return undefined;
   }
 
-  async #live(visit: Visit, acquired: { readonly id: string; readonly host: string }, stay: AbortSignal): Promise<void> {
-    const middle = sleep(this.#options.stayMs / 2, stay).then(() => this.#command(visit, 'POST', `/api/v1/demo/${acquired.id}/extend`, { minutes: EXTEND_MINUTES }));
-    await Promise.all([this.#requestLoop(visit, acquired.host, stay), this.#webSocketLoop(visit, acquired.host, stay), middle]);
+  async #live(
+    visit: Visit,
+    acquired: { readonly id: string; readonly host: string },
+    stay: AbortSignal,
+  ): Promise<void> {
+    const middle = sleep(this.#options.stayMs / 2, stay).then(() =>
+      this.#command(visit, 'POST', `/api/v1/demo/${acquired.id}/extend`, { minutes: EXTEND_MINUTES }),
+    );
+    await Promise.all([
+      this.#requestLoop(visit, acquired.host, stay),
+      this.#webSocketLoop(visit, acquired.host, stay),
+      middle,
+    ]);
     await this.#command(visit, 'DELETE', `/api/v1/demo/${acquired.id}`);
   }
 
@@ -173,7 +199,11 @@ export class Crowd implements AsyncDisposable {
     while (!stay.aborted) {
       const atMs = performance.now();
       try {
-        const { statusCode, body } = await request(`http://127.0.0.1:${this.#options.proxyPort}/`, { dispatcher: this.#agent, headers: { host, accept: 'text/html' }, signal: AbortSignal.timeout(APP_TIMEOUT_MS) });
+        const { statusCode, body } = await request(`http://127.0.0.1:${this.#options.proxyPort}/`, {
+          dispatcher: this.#agent,
+          headers: { host, accept: 'text/html' },
+          signal: AbortSignal.timeout(APP_TIMEOUT_MS),
+        });
         await body.dump();
         if (statusCode === 200) {
           visit.longestGapMs = Math.max(visit.longestGapMs, performance.now() - lastGood);
@@ -196,7 +226,10 @@ export class Crowd implements AsyncDisposable {
     if (webSocketPath === undefined) return;
     const over = (): boolean => stay.aborted;
     while (!stay.aborted) {
-      const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}${webSocketPath}`, { headers: { host }, handshakeTimeout: APP_TIMEOUT_MS });
+      const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}${webSocketPath}`, {
+        headers: { host },
+        handshakeTimeout: APP_TIMEOUT_MS,
+      });
       // The rejections below tell; without a listener an error would end the process.
       socket.on('error', () => undefined);
       try {
@@ -208,7 +241,11 @@ export class Crowd implements AsyncDisposable {
           if (over()) return;
         }
       } catch (error) {
-        visit.troubles.push({ atMs: performance.now(), what: 'websocket', seen: isTimeout(error) ? 'hung' : describeError(error) });
+        visit.troubles.push({
+          atMs: performance.now(),
+          what: 'websocket',
+          seen: isTimeout(error) ? 'hung' : describeError(error),
+        });
       } finally {
         socket.terminate();
       }
@@ -228,15 +265,24 @@ export class Crowd implements AsyncDisposable {
     }
   }
 
-  async #commandOnce(method: 'POST' | 'DELETE', path: string, json?: object): Promise<{ readonly code: string; readonly retryable: boolean } | undefined> {
+  async #commandOnce(
+    method: 'POST' | 'DELETE',
+    path: string,
+    json?: object,
+  ): Promise<{ readonly code: string; readonly retryable: boolean } | undefined> {
     try {
       const { statusCode, body } = await request(`${this.#options.api}${path}`, {
-        method, dispatcher: this.#agent, signal: AbortSignal.timeout(HUNG_AFTER_MS),
+        method,
+        dispatcher: this.#agent,
+        signal: AbortSignal.timeout(HUNG_AFTER_MS),
         ...(json === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(json) }),
       });
       const text = await body.text();
       if (statusCode < 300) return undefined;
-      return { code: (JSON.parse(text) as { code?: string }).code ?? `status ${statusCode}`, retryable: statusCode >= 500 };
+      return {
+        code: (JSON.parse(text) as { code?: string }).code ?? `status ${statusCode}`,
+        retryable: statusCode >= 500,
+      };
     } catch (error) {
       return { code: isTimeout(error) ? 'hung' : 'unreachable', retryable: true };
     }
@@ -268,5 +314,9 @@ function endless(): AbortController {
 
 function isTimeout(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return error.name === 'TimeoutError' || error.name === 'HeadersTimeoutError' || (error.name === 'AbortError' && error.cause instanceof Error && error.cause.name === 'TimeoutError');
+  return (
+    error.name === 'TimeoutError' ||
+    error.name === 'HeadersTimeoutError' ||
+    (error.name === 'AbortError' && error.cause instanceof Error && error.cause.name === 'TimeoutError')
+  );
 }

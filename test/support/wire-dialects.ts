@@ -20,7 +20,10 @@ export type Dialect = () => Conversation;
 const CRLF = Buffer.from('\r\n');
 
 /** Cuts off frames for as long as `endOf` finds one whole; what is left waits for the next chunk. */
-function framing(endOf: (buffer: Buffer) => number | undefined, nameOf: (frame: Buffer) => string | undefined): (chunk: Buffer) => Frame[] {
+function framing(
+  endOf: (buffer: Buffer) => number | undefined,
+  nameOf: (frame: Buffer) => string | undefined,
+): (chunk: Buffer) => Frame[] {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
@@ -69,7 +72,9 @@ function respWords(frame: Buffer, count: number): string[] {
  * whatever else is put together with it makes no difference.
  */
 export function valkeyDialect(scriptFolder: string): Dialect {
-  const files = readdirSync(scriptFolder).filter((file) => file.endsWith('.lua')).map((file) => ({ name: basename(file, '.lua'), text: readFileSync(`${scriptFolder}/${file}`, 'utf8').trim() }));
+  const files = readdirSync(scriptFolder)
+    .filter((file) => file.endsWith('.lua'))
+    .map((file) => ({ name: basename(file, '.lua'), text: readFileSync(`${scriptFolder}/${file}`, 'utf8').trim() }));
   const bySha = new Map<string, string>();
   const learn = (source: string): string => {
     const sha = createHash('sha1').update(source).digest('hex');
@@ -80,12 +85,15 @@ export function valkeyDialect(scriptFolder: string): Dialect {
   const commandName = (frame: Buffer): string => {
     const [command = '', first = '', second = ''] = respWords(frame, 3);
     switch (command.toUpperCase()) {
-      case 'EVALSHA': return bySha.get(first) ?? `script ${first}`;
-      case 'EVAL': return learn(first);
+      case 'EVALSHA':
+        return bySha.get(first) ?? `script ${first}`;
+      case 'EVAL':
+        return learn(first);
       case 'SCRIPT':
         if (first.toUpperCase() === 'LOAD') learn(second);
         return `SCRIPT ${first.toUpperCase()}`;
-      default: return command.toUpperCase();
+      default:
+        return command.toUpperCase();
     }
   };
   return () => {
@@ -144,7 +152,8 @@ export const natsDialect: Dialect = () => {
 
 function publicationName(subject: string, body: string): string {
   const consumer = ACK_SUBJECT.exec(subject)?.[1];
-  if (consumer !== undefined) return `${({ '+ACK': 'ack', '-NAK': 'nak', '+WPI': 'working', '+TER': 'term' })[body] ?? 'ack'} ${consumer}`;
+  if (consumer !== undefined)
+    return `${{ '+ACK': 'ack', '-NAK': 'nak', '+WPI': 'working', '+TER': 'term' }[body] ?? 'ack'} ${consumer}`;
   if (subject.startsWith('$JS.API.CONSUMER.MSG.NEXT.')) return 'pull';
   if (subject.startsWith('$JS.API.')) return `api ${subject.slice('$JS.API.'.length).split('.').slice(0, 2).join(' ')}`;
   return `publish ${subject}`;
@@ -157,7 +166,9 @@ export const httpDialect: Dialect = () => {
   return {
     requests: (bytes) => {
       // A body in a chunk of its own belongs to the request before it.
-      const line = answered ? /^(GET|HEAD|POST|PUT|PATCH|DELETE) (\S+) HTTP\/1\.[01]\r\n/.exec(bytes.toString('latin1', 0, 2_048)) : null;
+      const line = answered
+        ? /^(GET|HEAD|POST|PUT|PATCH|DELETE) (\S+) HTTP\/1\.[01]\r\n/.exec(bytes.toString('latin1', 0, 2_048))
+        : null;
       if (line === null) return [{ bytes, name: undefined }];
       answered = false;
       current = `${line[1] ?? ''} ${pathName(line[2] ?? '')}`;
@@ -173,7 +184,11 @@ export const httpDialect: Dialect = () => {
 
 function pathName(target: string): string {
   const path = target.replace(/\?.*$/, '').replace(/^\/v[0-9.]+(\/libpod)?/, '');
-  return path.replace(/^\/images\/(?!json$|create$|load$|search$).+?(\/json|\/tag)?$/, '/images/{}$1').split('/').map((part) => (/^[0-9a-f]{12,64}$|^demo-[0-9a-f]+$|^try-it-now-/.test(part) ? '{}' : part)).join('/');
+  return path
+    .replace(/^\/images\/(?!json$|create$|load$|search$).+?(\/json|\/tag)?$/, '/images/{}$1')
+    .split('/')
+    .map((part) => (/^[0-9a-f]{12,64}$|^demo-[0-9a-f]+$|^try-it-now-/.test(part) ? '{}' : part))
+    .join('/');
 }
 
 const COM_QUERY = 3;
@@ -190,7 +205,11 @@ export const mariadbDialect: Dialect = () => {
     requests: framing(mysqlEnd, (frame) => {
       // A command is the first packet of its sequence; packets of the login have later numbers.
       if (frame[3] !== 0 || frame[4] !== COM_QUERY) return undefined;
-      const [verb = '', object = ''] = frame.toString('utf8', 5, Math.min(frame.length, 200)).trim().toUpperCase().split(/[\s(`,]+/);
+      const [verb = '', object = ''] = frame
+        .toString('utf8', 5, Math.min(frame.length, 200))
+        .trim()
+        .toUpperCase()
+        .split(/[\s(`,]+/);
       waiting = object === '' || object.startsWith('TIN_') ? verb : `${verb} ${object}`;
       return waiting;
     }),

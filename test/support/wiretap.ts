@@ -54,7 +54,8 @@ export class Tripwire {
   /** False: it must not go any further. */
   passes(side: Side, exchange: string): boolean {
     // What a part sends of its own accord begins with it.
-    if (side === 'request' || UNASKED.test(exchange)) this.#record?.push({ exchange, sides: side === 'request' ? ['request', 'reply'] : ['reply'] });
+    if (side === 'request' || UNASKED.test(exchange))
+      this.#record?.push({ exchange, sides: side === 'request' ? ['request', 'reply'] : ['reply'] });
     const armed = this.#trap;
     if (armed === undefined || armed.trap.side !== side || !armed.trap.matches(exchange)) return true;
     armed.met += 1;
@@ -102,7 +103,10 @@ export class Wiretap implements AsyncDisposable {
 
   #join(client: Socket): void {
     const { target, dialect } = this.#options;
-    const part = connect({ ...('port' in target ? { port: target.port, host: '127.0.0.1' } : { path: target.path }), allowHalfOpen: true });
+    const part = connect({
+      ...('port' in target ? { port: target.port, host: '127.0.0.1' } : { path: target.path }),
+      allowHalfOpen: true,
+    });
     const conversation: Conversation = dialect();
     const both = [client, part] as const;
     for (const socket of both) {

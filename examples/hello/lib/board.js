@@ -8,8 +8,20 @@ const idPattern = /^[a-z0-9]{8,32}$/;
 
 /** What a visitor finds on a new board. Positions are shares (0..1) of the free way, so they fit every window. */
 const welcome = [
-  { id: 'welcome0one', text: 'Hello! This board was started for you alone. Write on it, move things around, make a mess.', color: 'sun', x: 0.06, y: 0.06 },
-  { id: 'welcome0two', text: 'Drag me. Then open this page in a second window and watch me move there too.', color: 'sky', x: 0.62, y: 0.42 },
+  {
+    id: 'welcome0one',
+    text: 'Hello! This board was started for you alone. Write on it, move things around, make a mess.',
+    color: 'sun',
+    x: 0.06,
+    y: 0.06,
+  },
+  {
+    id: 'welcome0two',
+    text: 'Drag me. Then open this page in a second window and watch me move there too.',
+    color: 'sky',
+    x: 0.62,
+    y: 0.42,
+  },
   { id: 'welcome0six', text: 'Out of words? Press “Ideas”.', color: 'rose', x: 0.2, y: 0.8 },
 ];
 
@@ -41,7 +53,8 @@ export class Board extends EventEmitter {
 
   /** Creates the note or replaces it; the caller chooses the id, so a repeated request does no harm. */
   put(id, fields) {
-    if (!idPattern.test(id)) throw new Refusal(400, 'bad_id', 'The id of a note must be 8 to 32 of the characters a-z and 0-9.');
+    if (!idPattern.test(id))
+      throw new Refusal(400, 'bad_id', 'The id of a note must be 8 to 32 of the characters a-z and 0-9.');
     const isNew = !this.#notes.has(id);
     if (isNew && this.#notes.size >= maxNotes) {
       throw new Refusal(409, 'board_full', `A board holds ${maxNotes} notes. Delete one to make room.`);
@@ -57,7 +70,8 @@ export class Board extends EventEmitter {
   change(id, fields) {
     const note = this.#existing(id);
     const checked = checkFields(fields);
-    if (Object.keys(checked).length === 0) throw new Refusal(400, 'missing_field', 'Give at least one of text, color, x and y.');
+    if (Object.keys(checked).length === 0)
+      throw new Refusal(400, 'missing_field', 'Give at least one of text, color, x and y.');
     const moved = 'x' in checked || 'y' in checked;
     return this.#store({ ...note, ...checked, layer: moved ? this.#revision + 1 : note.layer });
   }
@@ -97,7 +111,12 @@ function checkFields(fields) {
     if (name === 'text') checked.text = checkText(value);
     else if (name === 'color') checked.color = checkColor(value);
     else if (name === 'x' || name === 'y') checked[name] = checkShare(name, value);
-    else throw new Refusal(400, 'unknown_field', `A note has text, color, x and y, but no field ${JSON.stringify(name.slice(0, 40))}.`);
+    else
+      throw new Refusal(
+        400,
+        'unknown_field',
+        `A note has text, color, x and y, but no field ${JSON.stringify(name.slice(0, 40))}.`,
+      );
   }
   return checked;
 }
@@ -106,7 +125,8 @@ function checkText(value) {
   if (typeof value !== 'string') throw new Refusal(400, 'bad_text', 'The text of a note must be a string.');
   // Line breaks stay; other control characters have no place on paper.
   const text = value.replace(/\r\n?/g, '\n').replace(/[^\P{Cc}\n]/gu, '');
-  if (text.length > maxTextLength) throw new Refusal(400, 'bad_text', `A note holds ${maxTextLength} characters; this text has ${text.length}.`);
+  if (text.length > maxTextLength)
+    throw new Refusal(400, 'bad_text', `A note holds ${maxTextLength} characters; this text has ${text.length}.`);
   return text;
 }
 
@@ -125,11 +145,15 @@ function checkShare(name, value) {
 /** True when it is a board as `toJSON` writes it; a file may have been cut short or changed by hand. */
 export function isSavedBoard(value) {
   try {
-    return typeof value.name === 'string' && Number.isSafeInteger(value.revision) && value.notes.length <= maxNotes
-      && value.notes.every(({ id, text, color, x, y, layer, revision }) => {
+    return (
+      typeof value.name === 'string' &&
+      Number.isSafeInteger(value.revision) &&
+      value.notes.length <= maxNotes &&
+      value.notes.every(({ id, text, color, x, y, layer, revision }) => {
         checkFields({ text, color, x, y });
         return idPattern.test(id) && Number.isSafeInteger(layer) && Number.isSafeInteger(revision);
-      });
+      })
+    );
   } catch {
     return false;
   }

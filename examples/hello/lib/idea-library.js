@@ -116,8 +116,13 @@ function differsByOne(typed, word) {
   while (same < typed.length && typed[same] === word[same]) same += 1;
   const rest = typed.slice(same);
   const wordRest = word.slice(same);
-  return wordRest.startsWith(rest.slice(1))
-    || wordRest.slice(1).startsWith(rest)
-    || wordRest.slice(1).startsWith(rest.slice(1))
-    || (rest.length > 1 && wordRest[0] === rest[1] && wordRest[1] === rest[0] && wordRest.slice(2).startsWith(rest.slice(2)));
+  return (
+    wordRest.startsWith(rest.slice(1)) ||
+    wordRest.slice(1).startsWith(rest) ||
+    wordRest.slice(1).startsWith(rest.slice(1)) ||
+    (rest.length > 1 &&
+      wordRest[0] === rest[1] &&
+      wordRest[1] === rest[0] &&
+      wordRest.slice(2).startsWith(rest.slice(2)))
+  );
 }

@@ -60,11 +60,14 @@ export class Identity {
 }
 
 function checkActivation(value) {
-  if (typeof value !== 'object' || value === null) throw new Refusal(400, 'bad_activation', 'The body must be a JSON object.');
+  if (typeof value !== 'object' || value === null)
+    throw new Refusal(400, 'bad_activation', 'The body must be a JSON object.');
   for (const field of ['instance_id', 'hostname', 'url', 'seed']) {
     const text = value[field];
-    if (typeof text !== 'string' || text === '' || text.length > maxFieldLength) throw new Refusal(400, 'bad_activation', `The field ${field} must be a text.`);
+    if (typeof text !== 'string' || text === '' || text.length > maxFieldLength)
+      throw new Refusal(400, 'bad_activation', `The field ${field} must be a text.`);
   }
-  if (!seedPattern.test(value.seed)) throw new Refusal(400, 'bad_activation', 'The field seed must be 64 hexadecimal digits.');
+  if (!seedPattern.test(value.seed))
+    throw new Refusal(400, 'bad_activation', 'The field seed must be 64 hexadecimal digits.');
   return value;
 }

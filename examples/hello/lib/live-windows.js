@@ -24,9 +24,16 @@ export class LiveWindows {
   /** Turns the response into an event stream that begins with the whole board. */
   open(request, response, headers) {
     if (this.#streams.size >= maxWindows) {
-      throw new Refusal(429, 'too_many_windows', `A board shows itself in ${maxWindows} windows at once. Close one.`, { 'Retry-After': '30' });
+      throw new Refusal(429, 'too_many_windows', `A board shows itself in ${maxWindows} windows at once. Close one.`, {
+        'Retry-After': '30',
+      });
     }
-    response.writeHead(200, { ...headers, 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
+    response.writeHead(200, {
+      ...headers,
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
     if (request.method === 'HEAD') return response.end();
     response.write(`retry: 1000\n${message('board', this.#board)}`);
     this.#streams.add(response);

@@ -7,7 +7,8 @@ import { renderPage } from './page.js';
 const maxQueryLength = 100;
 
 const securityHeaders = {
-  'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
@@ -22,17 +23,31 @@ export function createRouter({ board, identity, windows, ideas, assets, log }) {
 
   const routes = [
     route('GET', /^\/healthz$/, (call) => call.json(200, { status: 'ok' })),
-    route('GET', /^\/$/, (call) => call.compressible(assets.get('index.html').type, renderPage(assets.get('index.html').body, {
-      board, ideaCount: ideas.size, ...facts(), settings: { colors, maxTextLength },
-    }))),
+    route('GET', /^\/$/, (call) =>
+      call.compressible(
+        assets.get('index.html').type,
+        renderPage(assets.get('index.html').body, {
+          board,
+          ideaCount: ideas.size,
+          ...facts(),
+          settings: { colors, maxTextLength },
+        }),
+      ),
+    ),
     route('GET', /^\/api\/board$/, (call) => call.json(200, { ...board.toJSON(), ...facts(), windows: windows.count })),
     route('GET', /^\/api\/events$/, (call) => windows.open(call.request, call.response, securityHeaders)),
     route('GET', /^\/api\/ideas$/, (call) => {
       const query = call.url.searchParams.get('q') ?? '';
-      if (query.length > maxQueryLength) throw new Refusal(400, 'bad_query', `A search has at most ${maxQueryLength} characters.`);
-      call.json(200, ideas.search(query, (limit) => identity.randomInt(limit)));
+      if (query.length > maxQueryLength)
+        throw new Refusal(400, 'bad_query', `A search has at most ${maxQueryLength} characters.`);
+      call.json(
+        200,
+        ideas.search(query, (limit) => identity.randomInt(limit)),
+      );
     }),
-    route('GET', /^\/\.try-it-now\/identity$/, (call) => call.json(200, { board: board.name, fingerprint: identity.fingerprint })),
+    route('GET', /^\/\.try-it-now\/identity$/, (call) =>
+      call.json(200, { board: board.name, fingerprint: identity.fingerprint }),
+    ),
     route('POST', /^\/\.try-it-now\/activate$/, async (call) => {
       identity.activate(await readJsonBody(call.request));
       board.rename(identity.boardName());
@@ -43,7 +58,9 @@ export function createRouter({ board, identity, windows, ideas, assets, log }) {
       const { isNew, note } = board.put(id, await readJsonBody(call.request));
       call.json(isNew ? 201 : 200, note);
     }),
-    route('PATCH', /^\/api\/notes\/([^/]+)$/, async (call, id) => call.json(200, board.change(id, await readJsonBody(call.request)))),
+    route('PATCH', /^\/api\/notes\/([^/]+)$/, async (call, id) =>
+      call.json(200, board.change(id, await readJsonBody(call.request))),
+    ),
     route('DELETE', /^\/api\/notes\/([^/]+)$/, (call, id) => {
       board.remove(id);
       call.empty(204);
@@ -63,7 +80,8 @@ export function createRouter({ board, identity, windows, ideas, assets, log }) {
       await dispatch(routes, call);
     } catch (error) {
       if (!(error instanceof Refusal)) log('a request failed', { method: request.method, error: error.stack });
-      const { status, code, message, headers } = error instanceof Refusal ? error : new Refusal(500, 'internal', 'Something went wrong on our side.');
+      const { status, code, message, headers } =
+        error instanceof Refusal ? error : new Refusal(500, 'internal', 'Something went wrong on our side.');
       if (response.headersSent) return response.destroy();
       call.problem(status, code, message, headers);
     }
@@ -77,11 +95,14 @@ async function dispatch(routes, call) {
   for (const { method, pattern, handle } of routes) {
     const match = pattern.exec(call.url.pathname);
     if (match === null) continue;
-    if (method === call.request.method || (method === 'GET' && call.request.method === 'HEAD')) return handle(call, match[1]);
+    if (method === call.request.method || (method === 'GET' && call.request.method === 'HEAD'))
+      return handle(call, match[1]);
     allowed.push(method === 'GET' ? 'GET, HEAD' : method);
   }
   if (allowed.length === 0) throw new Refusal(404, 'not_found', 'There is nothing at this address.');
-  throw new Refusal(405, 'method_not_allowed', `This address takes ${allowed.join(', ')}.`, { Allow: allowed.join(', ') });
+  throw new Refusal(405, 'method_not_allowed', `This address takes ${allowed.join(', ')}.`, {
+    Allow: allowed.join(', '),
+  });
 }
 
 function parseUrl(text) {
@@ -101,7 +122,8 @@ function refuseForeignChange({ method, headers }) {
   } catch {
     // "null" and the like: certainly not this board's own page.
   }
-  if (host !== headers.host) throw new Refusal(403, 'foreign_origin', 'Only the board’s own page may change the board.');
+  if (host !== headers.host)
+    throw new Refusal(403, 'foreign_origin', 'Only the board’s own page may change the board.');
 }
 
 /** One request and the ways to answer it. */
@@ -123,12 +145,25 @@ class Call {
     const body = JSON.stringify({ type: 'about:blank', title: detail, status, code });
     // A body that was refused is not read to its end, so the connection cannot be used again.
     const close = this.request.complete ? {} : { Connection: 'close' };
-    this.#send(status, { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...headers, ...close }, body);
+    this.#send(
+      status,
+      { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...headers, ...close },
+      body,
+    );
   }
 
   compressible(type, body) {
     const gzip = this.#acceptsGzip();
-    this.#send(200, { 'Content-Type': type, 'Cache-Control': 'no-store', Vary: 'Accept-Encoding', ...(gzip ? { 'Content-Encoding': 'gzip' } : {}) }, gzip ? gzipSync(body) : body);
+    this.#send(
+      200,
+      {
+        'Content-Type': type,
+        'Cache-Control': 'no-store',
+        Vary: 'Accept-Encoding',
+        ...(gzip ? { 'Content-Encoding': 'gzip' } : {}),
+      },
+      gzip ? gzipSync(body) : body,
+    );
   }
 
   asset({ type, body, gzipped, tag }) {

@@ -6,12 +6,19 @@ const element = (id) => document.getElementById(id);
 const data = JSON.parse(element('board-data').textContent);
 const views = new Map();
 
-const newId = () => [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+const newId = () =>
+  [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 function show(note) {
   const view = views.get(note.id);
   if (view !== undefined) return view.accept(note);
-  const made = new NoteView(note, { colors: data.colors, maxTextLength: data.maxTextLength, onDelete: remove, onGone: drop, onTrouble: complain });
+  const made = new NoteView(note, {
+    colors: data.colors,
+    maxTextLength: data.maxTextLength,
+    onDelete: remove,
+    onGone: drop,
+    onTrouble: complain,
+  });
   views.set(note.id, made);
   element('notes').append(made.element);
   element('empty').hidden = true;
@@ -30,10 +37,11 @@ function freePlace() {
   const size = noteSize();
   const { width, height } = element('notes').getBoundingClientRect();
   const taken = [...views.values()].map(({ note }) => note);
-  const clearance = ({ x, y }) => Math.min(
-    ...taken.map((note) => Math.hypot((note.x - x) * (width - size), (note.y - y) * (height - size))),
-    1.4 * size, // enough to touch nothing, whichever way it lies
-  );
+  const clearance = ({ x, y }) =>
+    Math.min(
+      ...taken.map((note) => Math.hypot((note.x - x) * (width - size), (note.y - y) * (height - size))),
+      1.4 * size, // enough to touch nothing, whichever way it lies
+    );
   const tried = Array.from({ length: 60 }, () => ({ x: 0.03 + Math.random() * 0.94, y: 0.03 + Math.random() * 0.94 }));
   return tried.reduce((best, place) => (clearance(place) > clearance(best) ? place : best));
 }
@@ -65,7 +73,9 @@ function remove(view) {
     add({ text, color, x, y }).focus();
   };
   clearTimeout(undoTimer);
-  undoTimer = setTimeout(() => { element('toast').hidden = true; }, 7000);
+  undoTimer = setTimeout(() => {
+    element('toast').hidden = true;
+  }, 7000);
   element('add').focus({ preventScroll: true });
 }
 
@@ -116,5 +126,6 @@ followBoard({
     element('live').dataset.state = 'lost';
     element('live-text').textContent = 'Not connected';
   },
-  onGone: () => complain('This board cannot be reached. If its time is up, it is gone for good, and all its notes with it.'),
+  onGone: () =>
+    complain('This board cannot be reached. If its time is up, it is gone for good, and all its notes with it.'),
 });

@@ -26,7 +26,12 @@ export function makeDraggable(element, { position, move, tap }) {
     const writing = event.target.closest('.text') === document.activeElement && event.target.closest('.text') !== null;
     if (event.button !== 0 || !event.isPrimary || onControl || writing) return;
     const { x, y } = position();
-    press = { clientX: event.clientX, clientY: event.clientY, from: { x, y }, onGrip: event.target.closest('.grip') !== null };
+    press = {
+      clientX: event.clientX,
+      clientY: event.clientY,
+      from: { x, y },
+      onGrip: event.target.closest('.grip') !== null,
+    };
     element.setPointerCapture(event.pointerId);
     if (!press.onGrip) event.preventDefault();
   });

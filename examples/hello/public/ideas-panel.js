@@ -32,7 +32,10 @@ async function search() {
   // An answer that was overtaken by a later search is of no interest any more.
   if (turn !== latest) return;
   const total = found.total.toLocaleString('en');
-  count.textContent = query.value.trim() === '' ? `${total} ideas, indexed when this container started` : `${total} ${found.total === 1 ? 'idea' : 'ideas'} found`;
+  count.textContent =
+    query.value.trim() === ''
+      ? `${total} ideas, indexed when this container started`
+      : `${total} ${found.total === 1 ? 'idea' : 'ideas'} found`;
   list.replaceChildren(...found.ideas.map(item));
 }
 

@@ -49,7 +49,8 @@ export class NoteSync {
       if (done) continue;
       // Later changes win over the ones that could not be sent; a delete swallows all.
       const later = this.#waiting;
-      this.#waiting = later?.method === 'DELETE' ? later : { method: request.method, body: { ...request.body, ...later?.body } };
+      this.#waiting =
+        later?.method === 'DELETE' ? later : { method: request.method, body: { ...request.body, ...later?.body } };
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
     this.#busy = false;

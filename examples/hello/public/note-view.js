@@ -135,7 +135,12 @@ export class NoteView {
     const { length } = this.note.text;
     this.element.dataset.size = length > 110 ? 'small' : length > 60 ? 'medium' : 'large';
     const start = this.note.text.trim().split('\n')[0].slice(0, 30);
-    this.element.querySelector('.grip').setAttribute('aria-label', `Move the note ${start === '' ? 'without text' : `“${start}”`}: drag, or use the arrow keys`);
+    this.element
+      .querySelector('.grip')
+      .setAttribute(
+        'aria-label',
+        `Move the note ${start === '' ? 'without text' : `“${start}”`}: drag, or use the arrow keys`,
+      );
   }
 }
 

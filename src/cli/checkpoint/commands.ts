@@ -4,20 +4,47 @@ import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { CheckpointMetadata } from '../../domain/checkpoint.ts';
 import { TryItNowError } from '../../domain/errors.ts';
-import { createCheckpoint, promoteCheckpoint, prunable, requireTemplate, verifyCheckpoint, type OnStep, type Verification } from '../../pool/checkpoints.ts';
+import {
+  createCheckpoint,
+  promoteCheckpoint,
+  prunable,
+  requireTemplate,
+  verifyCheckpoint,
+  type OnStep,
+  type Verification,
+} from '../../pool/checkpoints.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
 import type { OutputOptions } from './output-options.ts';
 
 /** Each opens what it needs and closes it again, whatever happens. A signal ends the work in good order: what was started is removed. */
-export async function create(env: Environment, template: string, options: OutputOptions & { readonly promote?: true }): Promise<void> {
+export async function create(
+  env: Environment,
+  template: string,
+  options: OutputOptions & { readonly promote?: true },
+): Promise<void> {
   await atDesk(env, async (desk, signal) => {
-    const metadata = await showing(`Checkpoint of ${template}`, (onStep) => createCheckpoint(desk, template, onStep, signal));
-    const verification = options.promote === true ? await showing(`Promotion of ${metadata.id}`, (onStep) => promoteCheckpoint(desk, metadata.id, onStep, signal)) : undefined;
-    if (options.json === true) printJson({ ...metadata, ...(verification === undefined ? {} : { promoted: true, restore_ms: verification.restoreMs.map(Math.round) }) });
-    else if (verification !== undefined) console.log(`Checkpoint ${metadata.id} of template ${template} (${megabytes(metadata.sizeBytes)}) is promoted; ${restoreTimes(verification)}.`);
-    else console.log(`Checkpoint ${metadata.id} of template ${template} is made (${megabytes(metadata.sizeBytes)}). Next: try-it-now checkpoint promote ${metadata.id}`);
+    const metadata = await showing(`Checkpoint of ${template}`, (onStep) =>
+      createCheckpoint(desk, template, onStep, signal),
+    );
+    const verification =
+      options.promote === true
+        ? await showing(`Promotion of ${metadata.id}`, (onStep) => promoteCheckpoint(desk, metadata.id, onStep, signal))
+        : undefined;
+    if (options.json === true)
+      printJson({
+        ...metadata,
+        ...(verification === undefined ? {} : { promoted: true, restore_ms: verification.restoreMs.map(Math.round) }),
+      });
+    else if (verification !== undefined)
+      console.log(
+        `Checkpoint ${metadata.id} of template ${template} (${megabytes(metadata.sizeBytes)}) is promoted; ${restoreTimes(verification)}.`,
+      );
+    else
+      console.log(
+        `Checkpoint ${metadata.id} of template ${template} is made (${megabytes(metadata.sizeBytes)}). Next: try-it-now checkpoint promote ${metadata.id}`,
+      );
   });
 }
 
@@ -27,7 +54,15 @@ export async function list(env: Environment, options: OutputOptions): Promise<vo
     const current = await desk.promotions.current(desk.catalogue.all().map(({ name }) => name));
     const promoted = new Set(current.values());
     if (options.json === true) {
-      printJson(found.map(({ id, archive, metadata, problem }) => ({ id, archive, promoted: promoted.has(id), ...(metadata === undefined ? {} : { metadata }), ...(problem === undefined ? {} : { problem }) })));
+      printJson(
+        found.map(({ id, archive, metadata, problem }) => ({
+          id,
+          archive,
+          promoted: promoted.has(id),
+          ...(metadata === undefined ? {} : { metadata }),
+          ...(problem === undefined ? {} : { problem }),
+        })),
+      );
       return;
     }
     if (found.length === 0) {
@@ -36,7 +71,13 @@ export async function list(env: Environment, options: OutputOptions): Promise<vo
     }
     const table = plainTable(['ID', 'TEMPLATE', 'SIZE', 'CREATED', 'STATE']);
     for (const { id, metadata, problem } of found) {
-      table.push([id, metadata?.template ?? '?', metadata === undefined ? '?' : megabytes(metadata.sizeBytes), metadata === undefined ? '?' : minuteOf(metadata.createdAt), promoted.has(id) ? 'promoted' : problem === undefined ? '' : 'unreadable']);
+      table.push([
+        id,
+        metadata?.template ?? '?',
+        metadata === undefined ? '?' : megabytes(metadata.sizeBytes),
+        metadata === undefined ? '?' : minuteOf(metadata.createdAt),
+        promoted.has(id) ? 'promoted' : problem === undefined ? '' : 'unreadable',
+      ]);
     }
     console.log(table.toString());
     for (const { id, problem } of found) if (problem !== undefined) console.log(`${id}: ${problem}`);
@@ -54,9 +95,15 @@ export async function inspect(env: Environment, id: string, options: OutputOptio
     const { host } = metadata;
     const table = plainTable([]);
     table.push(
-      ['Checkpoint', metadata.id], ['Template', `${metadata.template} (version ${metadata.templateVersion})`], ['Created', metadata.createdAt],
-      ['Size', megabytes(metadata.sizeBytes)], ['SHA-256', metadata.sha256], ['Image', host.imageId], ['Kernel', `${host.kernel} (${host.arch})`],
-      ['Engine', `${host.engine} ${host.engineVersion}, CRIU ${host.criu}`], ['File locks', metadata.fileLocks ? 'yes' : 'no'],
+      ['Checkpoint', metadata.id],
+      ['Template', `${metadata.template} (version ${metadata.templateVersion})`],
+      ['Created', metadata.createdAt],
+      ['Size', megabytes(metadata.sizeBytes)],
+      ['SHA-256', metadata.sha256],
+      ['Image', host.imageId],
+      ['Kernel', `${host.kernel} (${host.arch})`],
+      ['Engine', `${host.engine} ${host.engineVersion}, CRIU ${host.criu}`],
+      ['File locks', metadata.fileLocks ? 'yes' : 'no'],
       ['State', stateOf(id, status)],
     );
     console.log(table.toString());
@@ -66,17 +113,36 @@ export async function inspect(env: Environment, id: string, options: OutputOptio
 export async function verify(env: Environment, id: string, options: OutputOptions): Promise<void> {
   await atDesk(env, async (desk, signal) => {
     const verification = await showing(`Verification of ${id}`, (onStep) => verifyCheckpoint(desk, id, onStep, signal));
-    if (options.json === true) printJson({ id, template: verification.metadata.template, restore_ms: verification.restoreMs.map(Math.round), identities: verification.identities });
-    else console.log(`Checkpoint ${id} is sound: two clones came up and each is its own; ${restoreTimes(verification)}.`);
+    if (options.json === true)
+      printJson({
+        id,
+        template: verification.metadata.template,
+        restore_ms: verification.restoreMs.map(Math.round),
+        identities: verification.identities,
+      });
+    else
+      console.log(`Checkpoint ${id} is sound: two clones came up and each is its own; ${restoreTimes(verification)}.`);
   });
 }
 
 export async function promote(env: Environment, id: string, options: OutputOptions): Promise<void> {
   await atDesk(env, async (desk, signal) => {
-    const { metadata, changed, replaced, ...verification } = await showing(`Promotion of ${id}`, (onStep) => promoteCheckpoint(desk, id, onStep, signal));
-    if (options.json === true) printJson({ id, template: metadata.template, changed, replaced: replaced ?? null, restore_ms: verification.restoreMs.map(Math.round) });
+    const { metadata, changed, replaced, ...verification } = await showing(`Promotion of ${id}`, (onStep) =>
+      promoteCheckpoint(desk, id, onStep, signal),
+    );
+    if (options.json === true)
+      printJson({
+        id,
+        template: metadata.template,
+        changed,
+        replaced: replaced ?? null,
+        restore_ms: verification.restoreMs.map(Math.round),
+      });
     else if (!changed) console.log(`Checkpoint ${id} was promoted already; it is sound, and nothing changed.`);
-    else console.log(`Checkpoint ${id} is promoted${replaced === undefined ? '' : ` in place of ${replaced}`}; the pool of ${metadata.template} is replaced gradually. To go back: try-it-now checkpoint rollback ${metadata.template}`);
+    else
+      console.log(
+        `Checkpoint ${id} is promoted${replaced === undefined ? '' : ` in place of ${replaced}`}; the pool of ${metadata.template} is replaced gradually. To go back: try-it-now checkpoint rollback ${metadata.template}`,
+      );
   });
 }
 
@@ -85,7 +151,10 @@ export async function rollback(env: Environment, template: string, options: Outp
     requireTemplate(desk.catalogue, template);
     const { from, to } = await desk.promotions.rollback(template);
     if (options.json === true) printJson({ template, from, to: to ?? null });
-    else console.log(`Template ${template} is no longer restored from ${from}; ${to === undefined ? 'it is started cold' : `it is restored from ${to} again`}, and its pool is replaced gradually.`);
+    else
+      console.log(
+        `Template ${template} is no longer restored from ${from}; ${to === undefined ? 'it is started cold' : `it is restored from ${to} again`}, and its pool is replaced gradually.`,
+      );
   });
 }
 
@@ -107,12 +176,16 @@ export async function prune(env: Environment, options: { readonly keep: number; 
   });
 }
 
-async function atDesk(env: Environment, work: (desk: CheckpointDesk, signal: AbortSignal) => Promise<void>): Promise<void> {
+async function atDesk(
+  env: Environment,
+  work: (desk: CheckpointDesk, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const { config } = loadConfig(env);
   // What is worth a log line in a server is, in a command, said on the terminal; standard output is for the result.
   const log = createLogger('warn', process.stderr);
   const stopped = new AbortController();
-  const stop = (): void => stopped.abort(new TryItNowError('shutting_down', 'Stopped; what was started for this command is removed.'));
+  const stop = (): void =>
+    stopped.abort(new TryItNowError('shutting_down', 'Stopped; what was started for this command is removed.'));
   // Not `once`: the spinner ends the process itself at a signal that nobody else listens to any more.
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop);
   const desk = await openCheckpointDesk(config, log);
@@ -142,8 +215,12 @@ async function showing<T>(what: string, work: (onStep: OnStep) => Promise<T>): P
   }
 }
 
-function stateOf(id: string, { current, earlier, proven, failures, withdrawn }: Awaited<ReturnType<CheckpointDesk['promotions']['status']>>): string {
-  if (id === current) return `promoted; ${proven ? 'instances were restored from it' : `no instance was restored from it yet${failures > 0 ? `, ${failures} restores failed` : ''}`}`;
+function stateOf(
+  id: string,
+  { current, earlier, proven, failures, withdrawn }: Awaited<ReturnType<CheckpointDesk['promotions']['status']>>,
+): string {
+  if (id === current)
+    return `promoted; ${proven ? 'instances were restored from it' : `no instance was restored from it yet${failures > 0 ? `, ${failures} restores failed` : ''}`}`;
   if (id === withdrawn) return 'taken out, because it did not restore';
   return earlier.includes(id) ? 'promoted earlier; rollback can go back to it' : 'not promoted';
 }

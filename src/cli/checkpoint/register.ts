@@ -7,49 +7,67 @@ import type { OutputOptions } from './output-options.ts';
 
 /** Commands over the checkpoints on this node's disk and the promotions in Valkey. They read the same settings as the server. */
 export function registerCheckpointCommands(cli: Command, env: Environment): void {
-  const group = cli.command('checkpoint').description('make, try, promote and tidy up checkpoints, which instances are restored from');
+  const group = cli
+    .command('checkpoint')
+    .description('make, try, promote and tidy up checkpoints, which instances are restored from');
   const load = () => import('./commands.ts');
 
-  group.command('create')
+  group
+    .command('create')
     .description('start the app of a template, warm it up and dump it; with --promote also verify and promote it')
     .argument('<template>', 'name of the template')
     .option('--promote', 'restore the template from it as soon as it is verified')
     .option('--json', 'print the metadata as JSON')
     .addHelpText('after', '\nExample:\n  try-it-now checkpoint create hello --promote')
-    .action((template: string, options: OutputOptions & { readonly promote?: true }) => runCommand(async () => (await load()).create(env, template, options)));
-  group.command('list')
+    .action((template: string, options: OutputOptions & { readonly promote?: true }) =>
+      runCommand(async () => (await load()).create(env, template, options)),
+    );
+  group
+    .command('list')
     .description('the checkpoints on this node, newest first, and which are promoted')
     .option('--json', 'print JSON')
     .action((options: OutputOptions) => runCommand(async () => (await load()).list(env, options)));
-  group.command('inspect')
+  group
+    .command('inspect')
     .description('everything known about one checkpoint')
     .argument('<id>', 'as `list` shows it', checkpointId)
     .option('--json', 'print JSON')
     .action((id: string, options: OutputOptions) => runCommand(async () => (await load()).inspect(env, id, options)));
-  group.command('verify')
+  group
+    .command('verify')
     .description('check its files, restore two clones, activate both and see that each is its own')
     .argument('<id>', 'as `list` shows it', checkpointId)
     .option('--json', 'print JSON')
     .action((id: string, options: OutputOptions) => runCommand(async () => (await load()).verify(env, id, options)));
-  group.command('promote')
+  group
+    .command('promote')
     .description('verify it and have every node restore its template from it; stock is replaced gradually')
     .argument('<id>', 'as `list` shows it', checkpointId)
     .option('--json', 'print JSON')
     .action((id: string, options: OutputOptions) => runCommand(async () => (await load()).promote(env, id, options)));
-  group.command('rollback')
+  group
+    .command('rollback')
     .description('go back to the checkpoint promoted before, or to cold starts when there is none')
     .argument('<template>', 'name of the template')
     .option('--json', 'print JSON')
-    .action((template: string, options: OutputOptions) => runCommand(async () => (await load()).rollback(env, template, options)));
-  group.command('prune')
+    .action((template: string, options: OutputOptions) =>
+      runCommand(async () => (await load()).rollback(env, template, options)),
+    );
+  group
+    .command('prune')
     .description('delete old checkpoints; never one that is promoted or can be gone back to')
     .option('--keep <number>', 'how many of the others to keep of each template', wholeNumber, 1)
     .option('--yes', 'delete without asking')
-    .action((options: { readonly keep: number; readonly yes?: true }) => runCommand(async () => (await load()).prune(env, options)));
+    .action((options: { readonly keep: number; readonly yes?: true }) =>
+      runCommand(async () => (await load()).prune(env, options)),
+    );
 }
 
 function checkpointId(text: string): string {
-  if (!isCheckpointId(text)) throw new InvalidArgumentError('A checkpoint id is 16 hexadecimal digits; `try-it-now checkpoint list` shows them.');
+  if (!isCheckpointId(text))
+    throw new InvalidArgumentError(
+      'A checkpoint id is 16 hexadecimal digits; `try-it-now checkpoint list` shows them.',
+    );
   return text;
 }
 

@@ -31,7 +31,11 @@ export async function cleanDemos(env: Environment, options: CleanOptions): Promi
 
 /** Removes this deployment's keys from Valkey and its streams from NATS. Throws as cleanDemos does. */
 export async function cleanData(env: Environment, options: CleanOptions): Promise<void> {
-  await clean(env, options, { of: 'every node', what: 'all state: instances, names, promotions of checkpoints, operators\' decisions, the audit log, and every task', find: dataOf });
+  await clean(env, options, {
+    of: 'every node',
+    what: "all state: instances, names, promotions of checkpoints, operators' decisions, the audit log, and every task",
+    find: dataOf,
+  });
 }
 
 interface Cleaning {
@@ -70,14 +74,24 @@ async function clean(env: Environment, options: CleanOptions, { of, what, find }
 /** What a running server sees vanish it would make anew at once, for visitors who have just lost theirs. */
 async function requireStopped({ server, ...config }: Config, of: Cleaning['of'], log: Log): Promise<void> {
   const url = `http://${reachableHost(server.host)}:${server.port}/health`;
-  const alive = await answers(url) ? `a server answers at ${url}` : (await workersAsk({ server, ...config }, of, log)) === true ? `workers of ${of} still ask NATS for tasks` : undefined;
+  const alive = (await answers(url))
+    ? `a server answers at ${url}`
+    : (await workersAsk({ server, ...config }, of, log)) === true
+      ? `workers of ${of} still ask NATS for tasks`
+      : undefined;
   if (alive === undefined) return;
-  throw new TryItNowError('server_running', `Nothing was removed: ${alive}, and would refill the pool at once. Stop it first (systemctl stop try-it-now try-it-now-worker), or say --force if it is not this deployment's`);
+  throw new TryItNowError(
+    'server_running',
+    `Nothing was removed: ${alive}, and would refill the pool at once. Stop it first (systemctl stop try-it-now try-it-now-worker), or say --force if it is not this deployment's`,
+  );
 }
 
 async function answers(url: string): Promise<boolean> {
   try {
-    const { body } = await request(url, { headersTimeout: HEALTH_TIMEOUT_MS, signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) });
+    const { body } = await request(url, {
+      headersTimeout: HEALTH_TIMEOUT_MS,
+      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+    });
     await body.dump();
     return true;
   } catch (error) {
@@ -94,16 +108,25 @@ async function remove(all: readonly Belonging[]): Promise<ReadonlyMap<Belonging,
 }
 
 /** Undefined `failures`: nothing was to be removed. */
-function report(all: readonly Belonging[], failures: ReadonlyMap<Belonging, unknown> | undefined, { json, dryRun }: CleanOptions): void {
+function report(
+  all: readonly Belonging[],
+  failures: ReadonlyMap<Belonging, unknown> | undefined,
+  { json, dryRun }: CleanOptions,
+): void {
   const removed = failures === undefined ? 0 : all.length - failures.size;
   if (json === true) {
-    printJson({ found: all.map(({ kind, what }) => ({ kind, what })), removed, failures: [...(failures ?? [])].map(([{ kind, what }, error]) => ({ kind, what, reason: describeError(error) })) });
+    printJson({
+      found: all.map(({ kind, what }) => ({ kind, what })),
+      removed,
+      failures: [...(failures ?? [])].map(([{ kind, what }, error]) => ({ kind, what, reason: describeError(error) })),
+    });
     return;
   }
   if (all.length === 0) console.log('There is nothing to remove.');
   else if (dryRun === true) console.log(`${tableOf(all)}\n\n${all.length} would be removed; nothing was changed.`);
   else console.log(`${tableOf(all)}\n\n${removed} of ${all.length} removed.`);
-  for (const [{ kind, what }, error] of failures ?? []) console.error(`Not removed: ${kind} ${what}. ${describeError(error)}`);
+  for (const [{ kind, what }, error] of failures ?? [])
+    console.error(`Not removed: ${kind} ${what}. ${describeError(error)}`);
 }
 
 function tableOf(all: readonly Belonging[]): string {

@@ -9,25 +9,33 @@ fi
 
 /** `bare` makes the program anew, without these two. */
 export function registerCompletion(cli: Command, bare: () => Command): void {
-  const completion = async () => (await import('@bomb.sh/tab/commander')).default(bare(), { completionCommandName: 'completion' });
-  cli.command('completion')
+  const completion = async () =>
+    (await import('@bomb.sh/tab/commander')).default(bare(), { completionCommandName: 'completion' });
+  cli
+    .command('completion')
     .description('print what makes a shell complete these commands')
     .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Exit code: 0, or 1 for a shell that is not known.
 
 Examples:
   source <(try-it-now completion bash)
   try-it-now completion bash > /etc/bash_completion.d/try-it-now
   try-it-now completion zsh > "\${fpath[1]}/_try-it-now"
-  try-it-now completion fish > ~/.config/fish/completions/try-it-now.fish`)
-    .action((shell: string) => runCommand(async () => {
-      const root = await completion();
-      if (shell === 'bash') console.log(WITHOUT_BASH_COMPLETION);
-      root.setup(cli.name(), cli.name(), shell);
-    }));
+  try-it-now completion fish > ~/.config/fish/completions/try-it-now.fish`,
+    )
+    .action((shell: string) =>
+      runCommand(async () => {
+        const root = await completion();
+        if (shell === 'bash') console.log(WITHOUT_BASH_COMPLETION);
+        root.setup(cli.name(), cli.name(), shell);
+      }),
+    );
   // What the shells ask at each press of the key.
-  cli.command('complete', { hidden: true })
+  cli
+    .command('complete', { hidden: true })
     .argument('[words...]')
     .allowUnknownOption()
     .action((words: string[]) => runCommand(async () => (await completion()).parse(words)));

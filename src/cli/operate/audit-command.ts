@@ -9,7 +9,10 @@ const ON_WIDTH = 14;
 const ID_WIDTH = 26;
 const WIDE = 100;
 
-export async function audit(env: Environment, { json, limit }: { readonly json?: true; readonly limit: number }): Promise<void> {
+export async function audit(
+  env: Environment,
+  { json, limit }: { readonly json?: true; readonly limit: number },
+): Promise<void> {
   const answer = await new AdminClient(env).ask(AuditBody, 'GET', `/audit?limit=${limit}`);
   if (json === true) {
     printJson(answer);
@@ -20,7 +23,17 @@ export async function audit(env: Environment, { json, limit }: { readonly json?:
     return;
   }
   const on = process.stdout.columns >= WIDE ? ID_WIDTH : ON_WIDTH;
-  console.log(fittedTable(['AT (UTC)', 'WHO', 'OUTCOME', 'ON', 'ACTION'], [14, 8, 16, on], answer.entries.map(({ at, who, action, on: subject, outcome }) => [
-    shortTime(at), who.replace(/^key:/, ''), outcome, cut(harmless(subject), on), harmless(action),
-  ])));
+  console.log(
+    fittedTable(
+      ['AT (UTC)', 'WHO', 'OUTCOME', 'ON', 'ACTION'],
+      [14, 8, 16, on],
+      answer.entries.map(({ at, who, action, on: subject, outcome }) => [
+        shortTime(at),
+        who.replace(/^key:/, ''),
+        outcome,
+        cut(harmless(subject), on),
+        harmless(action),
+      ]),
+    ),
+  );
 }

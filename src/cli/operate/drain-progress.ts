@@ -45,7 +45,9 @@ export async function waitUntilEmpty(client: AdminClient, names: readonly string
       }
       await sleep(LOOK_EVERY_MS, stopped.signal);
       if (stopped.signal.aborted) {
-        screen.info(`Waiting no longer; the drain goes on. To end it: try-it-now pool resume ${names.length === 1 ? (names[0] ?? '') : '--all'}`);
+        screen.info(
+          `Waiting no longer; the drain goes on. To end it: try-it-now pool resume ${names.length === 1 ? (names[0] ?? '') : '--all'}`,
+        );
         process.exitCode = EXIT_INTERRUPTED;
         return pools;
       }
@@ -62,9 +64,19 @@ function isEmpty({ ready, assigned, warming }: Pool): boolean {
 
 function requireDrain(pools: readonly Pool[]): void {
   const ended = pools.filter(({ mode }) => mode !== 'draining').map(({ template }) => template);
-  if (ended.length > 0) throw new TryItNowError('conflicting_change', `Somebody else ended the drain of ${ended.join(', ')}; try-it-now audit tells who`);
+  if (ended.length > 0)
+    throw new TryItNowError(
+      'conflicting_change',
+      `Somebody else ended the drain of ${ended.join(', ')}; try-it-now audit tells who`,
+    );
 }
 
 function progress(pools: readonly Pool[]): string {
-  return `Draining: ${pools.filter((pool) => !isEmpty(pool)).map(({ template, assigned, ready, warming }) => `${template} has ${assigned} with visitors, ${ready + warming} in stock`).join('; ')}`;
+  return `Draining: ${pools
+    .filter((pool) => !isEmpty(pool))
+    .map(
+      ({ template, assigned, ready, warming }) =>
+        `${template} has ${assigned} with visitors, ${ready + warming} in stock`,
+    )
+    .join('; ')}`;
 }

@@ -16,7 +16,11 @@ export interface ListOptions {
 }
 
 export async function list(env: Environment, { json, ...filter }: ListOptions): Promise<void> {
-  const answer = await new AdminClient(env).ask(InstancesBody, 'GET', `/instances?${new URLSearchParams(filter).toString()}`);
+  const answer = await new AdminClient(env).ask(
+    InstancesBody,
+    'GET',
+    `/instances?${new URLSearchParams(filter).toString()}`,
+  );
   if (json === true) {
     printJson(answer);
     return;
@@ -26,9 +30,18 @@ export async function list(env: Environment, { json, ...filter }: ListOptions): 
     return;
   }
   const table = plainTable(['ID', 'TEMPLATE', 'STATE', 'NODE', 'AGE', 'LEFT']);
-  for (const { id, template, state, node, created_at: created, expires_at: expires } of answer.instances) table.push([id, template, state, node, distance(created), state === 'assigned' && expires !== null ? distance(expires) : '']);
+  for (const { id, template, state, node, created_at: created, expires_at: expires } of answer.instances)
+    table.push([
+      id,
+      template,
+      state,
+      node,
+      distance(created),
+      state === 'assigned' && expires !== null ? distance(expires) : '',
+    ]);
   console.log(table.toString());
-  for (const { id, quarantine_reason: reason } of answer.instances) if (reason !== null) console.log(`${id}: ${harmless(reason)}`);
+  for (const { id, quarantine_reason: reason } of answer.instances)
+    if (reason !== null) console.log(`${id}: ${harmless(reason)}`);
 }
 
 export async function show(env: Environment, id: string, { json }: { readonly json?: true }): Promise<void> {
@@ -37,7 +50,11 @@ export async function show(env: Environment, id: string, { json }: { readonly js
   else print(found);
 }
 
-export async function release(env: Environment, id: string, { json, yes }: { readonly json?: true; readonly yes?: true }): Promise<void> {
+export async function release(
+  env: Environment,
+  id: string,
+  { json, yes }: { readonly json?: true; readonly yes?: true },
+): Promise<void> {
   const client = new AdminClient(env);
   const found = await client.ask(InstanceReadingBody, 'GET', path(id));
   const whose = found.state === 'assigned' ? 'a visitor has it' : `it is ${found.state}`;
@@ -60,9 +77,28 @@ function path(id: string): string {
   return `/instances/${encodeURIComponent(id)}`;
 }
 
-function print({ id, template, state, node, container, port, created_at: created, expires_at: expires, url, quarantine_reason: reason, failures }: Instance): void {
+function print({
+  id,
+  template,
+  state,
+  node,
+  container,
+  port,
+  created_at: created,
+  expires_at: expires,
+  url,
+  quarantine_reason: reason,
+  failures,
+}: Instance): void {
   const table = plainTable([]);
-  table.push(['Instance', id], ['Template', template], ['State', state], ['Container', `${container} on ${node}`], ['Port', port === null ? 'none' : String(port)], ['Created', created]);
+  table.push(
+    ['Instance', id],
+    ['Template', template],
+    ['State', state],
+    ['Container', `${container} on ${node}`],
+    ['Port', port === null ? 'none' : String(port)],
+    ['Created', created],
+  );
   if (expires !== null) table.push(['Expires', expires]);
   if (url !== null) table.push(['Address', url]);
   if (failures > 0) table.push(['Cleanups that failed', String(failures)]);

@@ -27,7 +27,9 @@ export async function stats(env: Environment, { json }: PoolOptions): Promise<vo
 }
 
 export async function pause(env: Environment, template: string | undefined, options: PoolOptions): Promise<void> {
-  await change(env, template, options, (client, name) => client.ask(PoolBody, 'POST', path(name, 'pause'), reasonOf(options)));
+  await change(env, template, options, (client, name) =>
+    client.ask(PoolBody, 'POST', path(name, 'pause'), reasonOf(options)),
+  );
 }
 
 export async function resume(env: Environment, template: string | undefined, options: PoolOptions): Promise<void> {
@@ -42,7 +44,8 @@ export async function drain(env: Environment, template: string | undefined, opti
     console.log('Nothing was changed.');
     return;
   }
-  const begin = (client: AdminClient, name: string) => client.ask(PoolBody, 'POST', path(name, 'drain'), { ...within, ...reasonOf(options) });
+  const begin = (client: AdminClient, name: string) =>
+    client.ask(PoolBody, 'POST', path(name, 'drain'), { ...within, ...reasonOf(options) });
   if (options.wait !== true) {
     await change(env, template, options, begin);
     return;
@@ -56,8 +59,14 @@ export async function drain(env: Environment, template: string | undefined, opti
 }
 
 export async function scale(env: Environment, template: string, target: string, options: PoolOptions): Promise<void> {
-  if (target !== 'configured' && !/^\d{1,5}$/.test(target)) throw new TryItNowError('invalid_request', `The target is ${JSON.stringify(target)}; it must be a whole number, or \`configured\` for what the configuration says`);
-  await change(env, template, options, (client, name) => client.ask(PoolBody, 'PUT', path(name, 'target'), { target: target === 'configured' ? null : Number(target) }));
+  if (target !== 'configured' && !/^\d{1,5}$/.test(target))
+    throw new TryItNowError(
+      'invalid_request',
+      `The target is ${JSON.stringify(target)}; it must be a whole number, or \`configured\` for what the configuration says`,
+    );
+  await change(env, template, options, (client, name) =>
+    client.ask(PoolBody, 'PUT', path(name, 'target'), { target: target === 'configured' ? null : Number(target) }),
+  );
 }
 
 function path(template: string, action: string): string {
@@ -71,18 +80,30 @@ function reasonOf({ reason }: PoolOptions): object {
 function secondsOf(text: string): number {
   const kind = duration('0s', '30d', '10m');
   const value = kind.parse(text);
-  if (value instanceof Wrong) throw new TryItNowError('invalid_request', `--within is ${JSON.stringify(text)}; it must be ${kind.expects}`);
+  if (value instanceof Wrong)
+    throw new TryItNowError('invalid_request', `--within is ${JSON.stringify(text)}; it must be ${kind.expects}`);
   return Math.ceil(value / 1000);
 }
 
-async function named(client: AdminClient, template: string | undefined, { all }: PoolOptions): Promise<readonly string[]> {
-  if (template !== undefined && all === true) throw new TryItNowError('invalid_request', 'A template and --all are both given; leave one of them out');
+async function named(
+  client: AdminClient,
+  template: string | undefined,
+  { all }: PoolOptions,
+): Promise<readonly string[]> {
+  if (template !== undefined && all === true)
+    throw new TryItNowError('invalid_request', 'A template and --all are both given; leave one of them out');
   if (template !== undefined) return [template];
-  if (all !== true) throw new TryItNowError('invalid_request', 'Say which template, or --all; `try-it-now pool stats` lists them');
+  if (all !== true)
+    throw new TryItNowError('invalid_request', 'Say which template, or --all; `try-it-now pool stats` lists them');
   return (await client.ask(PoolsBody, 'GET', '/pools')).pools.map(({ template: name }) => name);
 }
 
-async function change(env: Environment, template: string | undefined, options: PoolOptions, work: (client: AdminClient, name: string) => Promise<Pool>): Promise<void> {
+async function change(
+  env: Environment,
+  template: string | undefined,
+  options: PoolOptions,
+  work: (client: AdminClient, name: string) => Promise<Pool>,
+): Promise<void> {
   const client = new AdminClient(env);
   const pools: Pool[] = [];
   for (const name of await named(client, template, options)) pools.push(await work(client, name));
@@ -92,20 +113,42 @@ async function change(env: Environment, template: string | undefined, options: P
 
 function print(pools: readonly Pool[]): void {
   const table = plainTable(['TEMPLATE', 'MODE', 'READY', 'TARGET', 'WARMING', 'ASSIGNED', 'LEAVING', 'MAX']);
-  for (const { template, mode, ready, target, warming, assigned, leaving, capacity } of pools) table.push([template, mode, ready, target, warming, assigned, leaving, capacity]);
+  for (const { template, mode, ready, target, warming, assigned, leaving, capacity } of pools)
+    table.push([template, mode, ready, target, warming, assigned, leaving, capacity]);
   console.log(table.toString());
   for (const pool of pools) for (const line of remarks(pool)) console.log(`${pool.template}: ${line}`);
 }
 
-function remarks({ mode, since, deadline, reason, assigned, target, configured_target: configured, breaker }: Pool): string[] {
+function remarks({
+  mode,
+  since,
+  deadline,
+  reason,
+  assigned,
+  target,
+  configured_target: configured,
+  breaker,
+}: Pool): string[] {
   const lines: string[] = [];
-  if (since !== null) lines.push(`${mode === 'paused' ? 'paused' : 'draining'} since ${shortTime(since)}${reason === null ? '' : `, "${harmless(reason)}"`}`);
+  if (since !== null)
+    lines.push(
+      `${mode === 'paused' ? 'paused' : 'draining'} since ${shortTime(since)}${reason === null ? '' : `, "${harmless(reason)}"`}`,
+    );
   if (mode === 'draining' && assigned > 0) {
     const left = assigned === 1 ? '1 visitor is' : `${assigned} visitors are`;
-    const until = deadline === null ? 'until their time is up' : Date.parse(deadline) > Date.now() ? `for ${distance(deadline)} at most` : 'for a moment more';
+    const until =
+      deadline === null
+        ? 'until their time is up'
+        : Date.parse(deadline) > Date.now()
+          ? `for ${distance(deadline)} at most`
+          : 'for a moment more';
     lines.push(`${left} left, ${until}`);
   }
-  if (target !== configured) lines.push(`an operator set the target to ${target}; the configuration says ${configured}`);
-  if (breaker.open) lines.push(`${breaker.failures} provisions failed in a row; the next try ${breaker.retry_in_seconds === 0 ? 'is under way' : `comes in ${breaker.retry_in_seconds} s`}. See the log, and: try-it-now queue dead`);
+  if (target !== configured)
+    lines.push(`an operator set the target to ${target}; the configuration says ${configured}`);
+  if (breaker.open)
+    lines.push(
+      `${breaker.failures} provisions failed in a row; the next try ${breaker.retry_in_seconds === 0 ? 'is under way' : `comes in ${breaker.retry_in_seconds} s`}. See the log, and: try-it-now queue dead`,
+    );
   return lines;
 }

@@ -20,98 +20,194 @@ interface Registration {
 
 /** What an operator does while the server runs, over its admin API. */
 export function registerOperatorCommands(cli: Command, env: Environment): void {
-  registerPool({ group: cli.command('pool').description('how the pools do; pause, drain and scale them while the server runs'), env });
-  registerInstances({ group: cli.command('instances').description('list, look at and end instances, and read what their apps wrote'), env });
+  registerPool({
+    group: cli.command('pool').description('how the pools do; pause, drain and scale them while the server runs'),
+    env,
+  });
+  registerInstances({
+    group: cli.command('instances').description('list, look at and end instances, and read what their apps wrote'),
+    env,
+  });
   registerQueue({ group: cli.command('queue').description('the tasks that build instances and take them down'), env });
-  cli.command('audit').description('what operators did, the newest first')
+  cli
+    .command('audit')
+    .description('what operators did, the newest first')
     .option('--limit <number>', 'at most so many', wholeNumber(10_000), 50)
     .option('--json', 'print JSON')
     .addHelpText('after', `${EXIT_CODES}\nExample:\n  try-it-now audit --limit 10`)
-    .action((options: LimitOptions) => runCommand(async () => (await import('./audit-command.ts')).audit(env, options)));
+    .action((options: LimitOptions) =>
+      runCommand(async () => (await import('./audit-command.ts')).audit(env, options)),
+    );
 }
 
 function registerPool({ group, env }: Registration): void {
   const load = () => import('./pool-commands.ts');
-  group.addHelpText('after', `${EXIT_CODES}
+  group.addHelpText(
+    'after',
+    `${EXIT_CODES}
 Examples:
   try-it-now pool stats
   try-it-now pool pause hello --reason 'Back at three'
   try-it-now pool drain --all --within 10m --wait --yes
-  try-it-now pool scale hello 5`);
-  group.command('stats').description('every pool, and what was decided about it').option('--json', 'print JSON')
+  try-it-now pool scale hello 5`,
+  );
+  group
+    .command('stats')
+    .description('every pool, and what was decided about it')
+    .option('--json', 'print JSON')
     .action((options: PoolOptions) => runCommand(async () => (await load()).stats(env, options)));
-  which(group.command('pause').description('hand nothing out; stock stays warm, and visitors keep what they have. It holds through restarts'))
+  which(
+    group
+      .command('pause')
+      .description('hand nothing out; stock stays warm, and visitors keep what they have. It holds through restarts'),
+  )
     .option('--reason <text>', 'why, in words for visitors')
-    .action((template: string | undefined, options: PoolOptions) => runCommand(async () => (await load()).pause(env, template, options)));
-  which(group.command('drain').description('hand nothing out and let the stock go; visitors keep what they have, or lose it after --within'))
+    .action((template: string | undefined, options: PoolOptions) =>
+      runCommand(async () => (await load()).pause(env, template, options)),
+    );
+  which(
+    group
+      .command('drain')
+      .description('hand nothing out and let the stock go; visitors keep what they have, or lose it after --within'),
+  )
     .option('--within <duration>', 'end what visitors still hold after this time, such as 10m; asks first')
     .option('--reason <text>', 'why, in words for visitors')
     .option('--wait', 'show the progress until nobody is left; Ctrl-C leaves the drain on')
     .option('--yes', 'do not ask')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Exit code: 0 when it was done, and with --wait when nobody is left; 1 when it
 was refused or somebody ended it meanwhile; 130 when --wait was interrupted.
 
 Example:
-  try-it-now pool drain hello --within 10m --wait`)
-    .action((template: string | undefined, options: PoolOptions) => runCommand(async () => (await load()).drain(env, template, options)));
-  which(group.command('resume').description('end a pause or a drain'))
-    .action((template: string | undefined, options: PoolOptions) => runCommand(async () => (await load()).resume(env, template, options)));
-  group.command('scale').description('set how many should stand ready, in place of the configured target; it holds through restarts')
-    .argument('<template>', 'name of the template').argument('<target>', 'a number up to the pool\'s max, or `configured`').option('--json', 'print JSON')
-    .action((template: string, target: string, options: PoolOptions) => runCommand(async () => (await load()).scale(env, template, target, options)));
+  try-it-now pool drain hello --within 10m --wait`,
+    )
+    .action((template: string | undefined, options: PoolOptions) =>
+      runCommand(async () => (await load()).drain(env, template, options)),
+    );
+  which(group.command('resume').description('end a pause or a drain')).action(
+    (template: string | undefined, options: PoolOptions) =>
+      runCommand(async () => (await load()).resume(env, template, options)),
+  );
+  group
+    .command('scale')
+    .description('set how many should stand ready, in place of the configured target; it holds through restarts')
+    .argument('<template>', 'name of the template')
+    .argument('<target>', "a number up to the pool's max, or `configured`")
+    .option('--json', 'print JSON')
+    .action((template: string, target: string, options: PoolOptions) =>
+      runCommand(async () => (await load()).scale(env, template, target, options)),
+    );
 }
 
 function which(command: Command): Command {
-  return command.argument('[template]', 'name of the template').option('--all', 'every template').option('--json', 'print JSON');
+  return command
+    .argument('[template]', 'name of the template')
+    .option('--all', 'every template')
+    .option('--json', 'print JSON');
 }
 
 function registerInstances({ group, env }: Registration): void {
   const load = () => import('./instance-commands.ts');
-  group.addHelpText('after', `${EXIT_CODES}
+  group.addHelpText(
+    'after',
+    `${EXIT_CODES}
 Examples:
   try-it-now instances list --state quarantined
-  try-it-now instances logs ID --tail 50`);
-  group.command('list').description('every instance, oldest first; quarantined ones with the reason')
+  try-it-now instances logs ID --tail 50`,
+  );
+  group
+    .command('list')
+    .description('every instance, oldest first; quarantined ones with the reason')
     .option('--template <name>', 'only of this template')
     .addOption(new Option('--state <state>', 'only in this state').choices(STATES))
     .option('--node <name>', 'only on this node')
     .option('--json', 'print JSON')
     .action((options: ListOptions) => runCommand(async () => (await load()).list(env, options)));
-  group.command('show').description('everything about one').argument('<id>', 'as `list` shows it').option('--json', 'print JSON')
+  group
+    .command('show')
+    .description('everything about one')
+    .argument('<id>', 'as `list` shows it')
+    .option('--json', 'print JSON')
     .action((id: string, options: JsonOptions) => runCommand(async () => (await load()).show(env, id, options)));
-  group.command('release').description('end one, whoever holds it; asks first').argument('<id>', 'as `list` shows it').option('--yes', 'do not ask').option('--json', 'print JSON')
-    .action((id: string, options: JsonOptions & { readonly yes?: true }) => runCommand(async () => (await load()).release(env, id, options)));
-  group.command('logs').description('the last lines its app wrote').argument('<id>', 'as `list` shows it').option('--tail <lines>', 'how many', wholeNumber(5_000), 200)
-    .action((id: string, options: { readonly tail: number }) => runCommand(async () => (await load()).logs(env, id, options)));
+  group
+    .command('release')
+    .description('end one, whoever holds it; asks first')
+    .argument('<id>', 'as `list` shows it')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+    .action((id: string, options: JsonOptions & { readonly yes?: true }) =>
+      runCommand(async () => (await load()).release(env, id, options)),
+    );
+  group
+    .command('logs')
+    .description('the last lines its app wrote')
+    .argument('<id>', 'as `list` shows it')
+    .option('--tail <lines>', 'how many', wholeNumber(5_000), 200)
+    .action((id: string, options: { readonly tail: number }) =>
+      runCommand(async () => (await load()).logs(env, id, options)),
+    );
 }
 
 function registerQueue({ group, env }: Registration): void {
   const load = () => import('./queue-commands.ts');
-  const limited = (command: Command): Command => command.option('--limit <number>', 'at most so many', wholeNumber(1_000), 50).option('--json', 'print JSON');
-  group.addHelpText('after', `${EXIT_CODES}
+  const limited = (command: Command): Command =>
+    command.option('--limit <number>', 'at most so many', wholeNumber(1_000), 50).option('--json', 'print JSON');
+  group.addHelpText(
+    'after',
+    `${EXIT_CODES}
 Examples:
   try-it-now queue info
   try-it-now queue dead
   try-it-now queue retry --all
-  try-it-now queue purge provision --yes`);
-  group.command('info').description('how much waits, and who works on it').option('--json', 'print JSON')
+  try-it-now queue purge provision --yes`,
+  );
+  group
+    .command('info')
+    .description('how much waits, and who works on it')
+    .option('--json', 'print JSON')
     .action((options: JsonOptions) => runCommand(async () => (await load()).info(env, options)));
-  limited(group.command('peek').description('the oldest tasks; takes nothing out'))
-    .action((options: LimitOptions) => runCommand(async () => (await load()).peek(env, options)));
-  limited(group.command('dead').description('tasks that were given up, with the reason'))
-    .action((options: LimitOptions) => runCommand(async () => (await load()).dead(env, options)));
-  group.command('retry').description('queue dead tasks again').argument('[sequence]', 'as `dead` shows it').option('--all', 'all of them').option('--json', 'print JSON')
-    .action((sequence: string | undefined, options: JsonOptions & { readonly all?: true }) => runCommand(async () => (await load()).retry(env, sequence, options)));
-  group.command('drop').description('throw one task away; asks first').argument('<sequence>', 'as `peek` shows it, or `dead` with --dead').option('--dead', 'a dead one').option('--yes', 'do not ask').option('--json', 'print JSON')
-    .action((sequence: string, options: JsonOptions & { readonly yes?: true; readonly dead?: true }) => runCommand(async () => (await load()).drop(env, sequence, options)));
-  group.command('purge').description('throw all tasks of one kind away; asks first').addArgument(new Argument('<which>', 'what to throw away').choices(['provision', 'cleanup', 'dead'])).option('--yes', 'do not ask').option('--json', 'print JSON')
-    .action((kind: 'provision' | 'cleanup' | 'dead', options: JsonOptions & { readonly yes?: true }) => runCommand(async () => (await load()).purge(env, kind, options)));
+  limited(group.command('peek').description('the oldest tasks; takes nothing out')).action((options: LimitOptions) =>
+    runCommand(async () => (await load()).peek(env, options)),
+  );
+  limited(group.command('dead').description('tasks that were given up, with the reason')).action(
+    (options: LimitOptions) => runCommand(async () => (await load()).dead(env, options)),
+  );
+  group
+    .command('retry')
+    .description('queue dead tasks again')
+    .argument('[sequence]', 'as `dead` shows it')
+    .option('--all', 'all of them')
+    .option('--json', 'print JSON')
+    .action((sequence: string | undefined, options: JsonOptions & { readonly all?: true }) =>
+      runCommand(async () => (await load()).retry(env, sequence, options)),
+    );
+  group
+    .command('drop')
+    .description('throw one task away; asks first')
+    .argument('<sequence>', 'as `peek` shows it, or `dead` with --dead')
+    .option('--dead', 'a dead one')
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+    .action((sequence: string, options: JsonOptions & { readonly yes?: true; readonly dead?: true }) =>
+      runCommand(async () => (await load()).drop(env, sequence, options)),
+    );
+  group
+    .command('purge')
+    .description('throw all tasks of one kind away; asks first')
+    .addArgument(new Argument('<which>', 'what to throw away').choices(['provision', 'cleanup', 'dead']))
+    .option('--yes', 'do not ask')
+    .option('--json', 'print JSON')
+    .action((kind: 'provision' | 'cleanup' | 'dead', options: JsonOptions & { readonly yes?: true }) =>
+      runCommand(async () => (await load()).purge(env, kind, options)),
+    );
 }
 
 function wholeNumber(most: number): (text: string) => number {
   return (text) => {
-    if (!/^\d{1,6}$/.test(text) || Number(text) < 1 || Number(text) > most) throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
+    if (!/^\d{1,6}$/.test(text) || Number(text) < 1 || Number(text) > most)
+      throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
     return Number(text);
   };
 }

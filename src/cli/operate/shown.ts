@@ -1,7 +1,10 @@
 /** What others wrote, for a terminal: without what would steer it. Lines stay lines where they may. */
 export function harmless(text: string, lines: 'lines' | 'one line' = 'one line'): string {
   // eslint-disable-next-line no-control-regex -- control characters are exactly what must go
-  return text.replace(lines === 'lines' ? /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g : /[\u0000-\u001f\u007f-\u009f]/g, '·');
+  return text.replace(
+    lines === 'lines' ? /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g : /[\u0000-\u001f\u007f-\u009f]/g,
+    '·',
+  );
 }
 
 /** `11-24 04:20:57`, UTC as in the logs. */

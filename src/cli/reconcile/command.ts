@@ -38,7 +38,12 @@ function asJson({ findings, oversights }: Survey, mending: Mending | undefined):
   return {
     findings: findings.map(({ kind, what, why }) => ({ kind, what, why })),
     not_looked_at: oversights.map(({ kinds, error }) => ({ kinds, reason: describeError(error) })),
-    ...(mending === undefined ? {} : { repaired: mending.repaired, failures: mending.failures.map(({ kind, error }) => ({ kind, reason: describeError(error) })) }),
+    ...(mending === undefined
+      ? {}
+      : {
+          repaired: mending.repaired,
+          failures: mending.failures.map(({ kind, error }) => ({ kind, reason: describeError(error) })),
+        }),
   };
 }
 
@@ -48,9 +53,13 @@ function print({ findings, oversights }: Survey, mending: Mending | undefined): 
     for (const { kind, what, why } of findings) table.push([kind, what, why]);
     console.log(`${table.toString()}\n`);
   }
-  for (const { kinds, error } of oversights) console.error(`Not looked at: ${kinds.join(', ')}. ${describeError(error)}`);
-  for (const { kind, error } of mending?.failures ?? []) console.error(`Not put right: ${kind}. ${describeError(error)}`);
-  if (findings.length === 0) console.log(oversights.length === 0 ? 'All is in order.' : 'Nothing was found where it could be looked.');
-  else if (mending === undefined) console.log(`${findings.length} found; nothing was changed. To put it right: try-it-now reconcile`);
+  for (const { kinds, error } of oversights)
+    console.error(`Not looked at: ${kinds.join(', ')}. ${describeError(error)}`);
+  for (const { kind, error } of mending?.failures ?? [])
+    console.error(`Not put right: ${kind}. ${describeError(error)}`);
+  if (findings.length === 0)
+    console.log(oversights.length === 0 ? 'All is in order.' : 'Nothing was found where it could be looked.');
+  else if (mending === undefined)
+    console.log(`${findings.length} found; nothing was changed. To put it right: try-it-now reconcile`);
   else console.log(`${findings.length} found, ${mending.repaired} put right.`);
 }

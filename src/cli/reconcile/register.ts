@@ -5,15 +5,23 @@ import type { ReconcileOptions } from './command.ts';
 
 /** Reads the same settings as the server and works beside it, on this node. */
 export function registerReconcileCommand(cli: Command, env: Environment): void {
-  cli.command('reconcile')
-    .description('compare the books with what there is on this node, and put right what differs, as the server does every half minute')
+  cli
+    .command('reconcile')
+    .description(
+      'compare the books with what there is on this node, and put right what differs, as the server does every half minute',
+    )
     .option('--dry-run', 'only say what differs, and change nothing')
     .option('--json', 'print JSON')
-    .addHelpText('after', `
+    .addHelpText(
+      'after',
+      `
 Exit code: 0 when all is in order by now, 3 when --dry-run found something,
 1 when something could not be looked at or put right.
 
 Example:
-  try-it-now reconcile --dry-run`)
-    .action((options: ReconcileOptions) => runCommand(async () => (await import('./command.ts')).reconcileNow(env, options)));
+  try-it-now reconcile --dry-run`,
+    )
+    .action((options: ReconcileOptions) =>
+      runCommand(async () => (await import('./command.ts')).reconcileNow(env, options)),
+    );
 }

@@ -28,9 +28,10 @@ interface Step {
 const REMEDIES: Readonly<Record<string, string>> = {
   acquire: '`try-it-now doctor` tells what the server lacks.',
   open: 'See what `try-it-now doctor` says of Caddy and discovery, and whether the name in the address leads to this proxy (BASE_DOMAIN and its DNS).',
-  extend: 'See the server\'s log (`journalctl -u try-it-now -e`).',
-  status: 'Whatever stands before the API must let Server-Sent Events through unbuffered; then see the server\'s log (`journalctl -u try-it-now -e`).',
-  release: 'See the server\'s log (`journalctl -u try-it-now -e`); the instance ends with its time in any case.',
+  extend: "See the server's log (`journalctl -u try-it-now -e`).",
+  status:
+    "Whatever stands before the API must let Server-Sent Events through unbuffered; then see the server's log (`journalctl -u try-it-now -e`).",
+  release: "See the server's log (`journalctl -u try-it-now -e`); the instance ends with its time in any case.",
   'name gone': 'See what `try-it-now doctor` says of discovery: it must follow the same Valkey as the server.',
 };
 
@@ -57,14 +58,20 @@ function target(env: Environment, url: string | undefined): { readonly api: stri
   const { values, problems } = readEnvironment(env, readTextFile);
   const ours = problems.filter((problem) => /^(SERVER_|API_KEY)/.test(problem));
   if (ours.length > 0) throw new TryItNowError('invalid_config', ours.join('\n'));
-  if (url !== undefined && !/^https?:\/\//.test(url)) throw new TryItNowError('invalid_request', `--url ${url} is no address; give one such as http://127.0.0.1:8080`);
+  if (url !== undefined && !/^https?:\/\//.test(url))
+    throw new TryItNowError('invalid_request', `--url ${url} is no address; give one such as http://127.0.0.1:8080`);
   return { api: url ?? `http://${reachableHost(values.SERVER_HOST)}:${values.SERVER_PORT}`, key: values.API_KEY?.[0] };
 }
 
 /** What went wrong, and at which step; undefined when nothing did. */
 type Failure = { readonly step: string; readonly error: unknown } | undefined;
 
-async function visit(visitor: Visitor, template: string | undefined, steps: Step[], signal: AbortSignal): Promise<Failure> {
+async function visit(
+  visitor: Visitor,
+  template: string | undefined,
+  steps: Step[],
+  signal: AbortSignal,
+): Promise<Failure> {
   let taken: Taken | undefined;
   let step = 'acquire';
   const during = async <T>(name: string, work: () => Promise<T>, seen: (result: T) => string): Promise<T> => {
@@ -78,7 +85,12 @@ async function visit(visitor: Visitor, template: string | undefined, steps: Step
       steps.push({ step: name, outcome: 'done', ms: ms(), seen: seen(result) });
       return result;
     } catch (error) {
-      steps.push({ step: name, outcome: 'failed', ms: ms(), seen: signal.aborted && name !== 'release' ? 'stopped' : messageOf(error) });
+      steps.push({
+        step: name,
+        outcome: 'failed',
+        ms: ms(),
+        seen: signal.aborted && name !== 'release' ? 'stopped' : messageOf(error),
+      });
       throw error;
     }
   };
@@ -88,17 +100,46 @@ async function visit(visitor: Visitor, template: string | undefined, steps: Step
     await visitor.release(instance.id);
   };
   try {
-    const instance = await during('acquire', () => visitor.acquire(template), ({ url, template: app }) => `${app} at ${url}`);
+    const instance = await during(
+      'acquire',
+      () => visitor.acquire(template),
+      ({ url, template: app }) => `${app} at ${url}`,
+    );
     taken = instance;
-    await during('open', () => openApp(visitor, instance, signal), (status) => `the app answers ${status}`);
-    await during('extend', () => extend(visitor, instance, signal), (seen) => seen);
-    await during('status', () => visitor.firstEvent(instance.id, signal), (event) => `first event: ${event}`);
-    await during('release', () => release(instance), () => 'given back');
-    await during('name gone', () => untilGone(visitor, instance, signal), (status) => `its address answers ${status}`);
+    await during(
+      'open',
+      () => openApp(visitor, instance, signal),
+      (status) => `the app answers ${status}`,
+    );
+    await during(
+      'extend',
+      () => extend(visitor, instance, signal),
+      (seen) => seen,
+    );
+    await during(
+      'status',
+      () => visitor.firstEvent(instance.id, signal),
+      (event) => `first event: ${event}`,
+    );
+    await during(
+      'release',
+      () => release(instance),
+      () => 'given back',
+    );
+    await during(
+      'name gone',
+      () => untilGone(visitor, instance, signal),
+      (status) => `its address answers ${status}`,
+    );
     return undefined;
   } catch (error) {
     const failed = step;
-    if (taken !== undefined) await during('release', () => release(taken as Taken), () => 'given back').catch(() => undefined);
+    if (taken !== undefined)
+      await during(
+        'release',
+        () => release(taken as Taken),
+        () => 'given back',
+      ).catch(() => undefined);
     return { step: failed, error };
   }
 }
@@ -114,7 +155,8 @@ async function extend(visitor: Visitor, { id }: Taken, signal: AbortSignal): Pro
   try {
     return `${await visitor.extend(id, MINUTES, signal)} s left`;
   } catch (error) {
-    if (error instanceof Refused && error.code === 'extension_limit') return 'refused, as the template has no longer stay';
+    if (error instanceof Refused && error.code === 'extension_limit')
+      return 'refused, as the template has no longer stay';
     throw error;
   }
 }
@@ -124,7 +166,8 @@ async function untilGone(visitor: Visitor, { url }: Taken, signal: AbortSignal):
   for (;;) {
     const status = await visitor.open(url, signal);
     if (status >= 400) return status;
-    if (performance.now() > deadline) throw new Error(`${url} still answers ${status}, ${GONE_WITHIN_MS / 1_000} s after it was given back`);
+    if (performance.now() > deadline)
+      throw new Error(`${url} still answers ${status}, ${GONE_WITHIN_MS / 1_000} s after it was given back`);
     await sleep(GONE_POLL_MS, signal);
   }
 }
@@ -135,17 +178,37 @@ function messageOf(error: unknown): string {
 }
 
 function remedyOf({ step, error }: NonNullable<Failure>): string {
-  const known = error instanceof Refused && Object.hasOwn(ERROR_CATALOGUE, error.code) ? `${ERROR_CATALOGUE[error.code as ErrorCode].remedy} ` : '';
+  const known =
+    error instanceof Refused && Object.hasOwn(ERROR_CATALOGUE, error.code)
+      ? `${ERROR_CATALOGUE[error.code as ErrorCode].remedy} `
+      : '';
   return `${known}${REMEDIES[step] ?? ''}`;
 }
 
 function report(api: string, steps: readonly Step[], failure: Failure, { json }: SmokeOptions): void {
   if (json === true) {
-    printJson({ url: api, passed: failure === undefined && steps.every(({ outcome }) => outcome === 'done'), steps, failed_step: failure?.step ?? null, remedy: failure === undefined ? null : remedyOf(failure) });
+    printJson({
+      url: api,
+      passed: failure === undefined && steps.every(({ outcome }) => outcome === 'done'),
+      steps,
+      failed_step: failure?.step ?? null,
+      remedy: failure === undefined ? null : remedyOf(failure),
+    });
     return;
   }
-  console.log(`${fittedTable(['STEP', 'OUTCOME', 'TIME', 'SEEN'], [9, 7, 10], steps.map(({ step, outcome, ms, seen }) => [step, outcome, `${ms} ms`, seen]))}\n`);
+  console.log(
+    `${fittedTable(
+      ['STEP', 'OUTCOME', 'TIME', 'SEEN'],
+      [9, 7, 10],
+      steps.map(({ step, outcome, ms, seen }) => [step, outcome, `${ms} ms`, seen]),
+    )}\n`,
+  );
   if (failure !== undefined) console.error(`It fails at "${failure.step}". ${remedyOf(failure)}`);
   else if (steps.every(({ outcome }) => outcome === 'done')) console.log(`All is well at ${api}.`);
-  else console.error(steps.some(({ step, outcome }) => step === 'release' && outcome === 'failed') ? 'Stopped; the instance could not be given back, and ends with its time.' : 'Stopped; the instance was given back.');
+  else
+    console.error(
+      steps.some(({ step, outcome }) => step === 'release' && outcome === 'failed')
+        ? 'Stopped; the instance could not be given back, and ends with its time.'
+        : 'Stopped; the instance was given back.',
+    );
 }

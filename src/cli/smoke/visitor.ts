@@ -26,7 +26,12 @@ export class Visitor {
   readonly #api: string;
   readonly #key: string | undefined;
   /** `*.localhost` is this host to every browser, but not to every resolver. */
-  readonly #agent = new Agent({ connect: { lookup: (host, options, done) => lookup(/(^|\.)localhost$/.test(host) ? 'localhost' : host, options as LookupOneOptions, done) } });
+  readonly #agent = new Agent({
+    connect: {
+      lookup: (host, options, done) =>
+        lookup(/(^|\.)localhost$/.test(host) ? 'localhost' : host, options as LookupOneOptions, done),
+    },
+  });
 
   constructor(api: string, key: string | undefined) {
     this.#api = api.replace(/\/$/, '');
@@ -35,12 +40,16 @@ export class Visitor {
 
   /** Never broken off: what is handed over to nobody could not be given back. */
   async acquire(template: string | undefined): Promise<Taken> {
-    return this.#json(TAKEN, await this.#ask('POST', '/api/v1/demo/acquire', undefined, template === undefined ? {} : { template }));
+    return this.#json(
+      TAKEN,
+      await this.#ask('POST', '/api/v1/demo/acquire', undefined, template === undefined ? {} : { template }),
+    );
   }
 
   /** Seconds left by then. */
   async extend(id: string, minutes: number, signal: AbortSignal): Promise<number> {
-    return (await this.#json(EXTENDED, await this.#ask('POST', `/api/v1/demo/${id}/extend`, signal, { minutes }))).ttl_seconds;
+    return (await this.#json(EXTENDED, await this.#ask('POST', `/api/v1/demo/${id}/extend`, signal, { minutes })))
+      .ttl_seconds;
   }
 
   /** The name of the status stream's first event. */
@@ -71,25 +80,53 @@ export class Visitor {
     await this.#agent.destroy();
   }
 
-  async #ask(method: 'GET' | 'POST' | 'DELETE', path: string, signal: AbortSignal | undefined, body?: object): Promise<Dispatcher.ResponseData> {
-    const answer = await this.#send(`${this.#api}${path}`, {
-      method,
-      headers: { accept: 'application/json', ...(this.#key === undefined ? {} : { 'x-api-key': this.#key }), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    }, signal);
+  async #ask(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    signal: AbortSignal | undefined,
+    body?: object,
+  ): Promise<Dispatcher.ResponseData> {
+    const answer = await this.#send(
+      `${this.#api}${path}`,
+      {
+        method,
+        headers: {
+          accept: 'application/json',
+          ...(this.#key === undefined ? {} : { 'x-api-key': this.#key }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      },
+      signal,
+    );
     if (answer.statusCode < 400) return answer;
     const problem: unknown = await answer.body.json().catch(() => undefined);
-    throw Value.Check(PROBLEM, problem) ? new Refused(problem.code, problem.detail) : new Error(`${this.#api} answers ${answer.statusCode}, and not as the API does`);
+    throw Value.Check(PROBLEM, problem)
+      ? new Refused(problem.code, problem.detail)
+      : new Error(`${this.#api} answers ${answer.statusCode}, and not as the API does`);
   }
 
-  async #send(url: string, options: Omit<Dispatcher.RequestOptions, 'path' | 'origin'>, signal: AbortSignal | undefined): Promise<Dispatcher.ResponseData> {
+  async #send(
+    url: string,
+    options: Omit<Dispatcher.RequestOptions, 'path' | 'origin'>,
+    signal: AbortSignal | undefined,
+  ): Promise<Dispatcher.ResponseData> {
     const limit = AbortSignal.timeout(ANSWER_WITHIN_MS);
     try {
-      return await request(url, { ...options, dispatcher: this.#agent, signal: signal === undefined ? limit : AbortSignal.any([signal, limit]) });
+      return await request(url, {
+        ...options,
+        dispatcher: this.#agent,
+        signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+      });
     } catch (error) {
       signal?.throwIfAborted();
       const { origin } = new URL(url);
-      throw new Error(limit.aborted ? `${origin} does not answer within ${ANSWER_WITHIN_MS / 1_000} s` : `${origin} does not answer (${describeError(error)})`, { cause: error });
+      throw new Error(
+        limit.aborted
+          ? `${origin} does not answer within ${ANSWER_WITHIN_MS / 1_000} s`
+          : `${origin} does not answer (${describeError(error)})`,
+        { cause: error },
+      );
     }
   }
 

@@ -24,7 +24,11 @@ const AWAY: readonly string[] = ['admin_unavailable', 'store_unavailable', 'queu
 /** Live, or one frame. Throws invalid_request without a terminal, and what the admin API refuses with. */
 export async function top(env: Environment, { interval, once }: TopOptions): Promise<void> {
   const intervalMs = INTERVAL.parse(interval);
-  if (intervalMs instanceof Wrong) throw new TryItNowError('invalid_request', `--interval ${interval} is no duration from 200ms to 1h; give one such as 2s`);
+  if (intervalMs instanceof Wrong)
+    throw new TryItNowError(
+      'invalid_request',
+      `--interval ${interval} is no duration from 200ms to 1h; give one such as 2s`,
+    );
   const client = new AdminClient(env);
   const { values } = readEnvironment(env, readTextFile);
   const metricsUrl = `http://${reachableHost(values.SERVER_HOST)}:${values.SERVER_PORT}/metrics`;
@@ -32,16 +36,25 @@ export async function top(env: Environment, { interval, once }: TopOptions): Pro
   if (once === true) {
     const before = await read();
     await sleep(intervalMs);
-    const lines = frame({ url: client.url, before, now: await read(), trouble: undefined, intervalMs }, process.stdout.columns || 80, Infinity);
+    const lines = frame(
+      { url: client.url, before, now: await read(), trouble: undefined, intervalMs },
+      process.stdout.columns || 80,
+      Infinity,
+    );
     console.log(lines.join('\n'));
     return;
   }
-  if (!process.stdout.isTTY || !process.stdin.isTTY) throw new TryItNowError('invalid_request', 'There is no terminal to draw on; --once prints one frame');
+  if (!process.stdout.isTTY || !process.stdin.isTTY)
+    throw new TryItNowError('invalid_request', 'There is no terminal to draw on; --once prints one frame');
   await watch(read, { url: client.url, intervalMs });
 }
 
 async function reading(client: AdminClient, metricsUrl: string): Promise<Reading> {
-  const [{ pools }, queue, samples] = await Promise.all([client.ask(PoolsBody, 'GET', '/pools'), client.ask(QueueBody, 'GET', '/queue'), metricsAt(metricsUrl)]);
+  const [{ pools }, queue, samples] = await Promise.all([
+    client.ask(PoolsBody, 'GET', '/pools'),
+    client.ask(QueueBody, 'GET', '/queue'),
+    metricsAt(metricsUrl),
+  ]);
   return { atMs: Date.now(), pools, queue, samples };
 }
 
@@ -70,7 +83,10 @@ async function within<T>(work: Promise<T>, url: string): Promise<T> {
   }
 }
 
-async function watch(read: () => Promise<Reading>, { url, intervalMs }: Pick<Scene, 'url' | 'intervalMs'>): Promise<void> {
+async function watch(
+  read: () => Promise<Reading>,
+  { url, intervalMs }: Pick<Scene, 'url' | 'intervalMs'>,
+): Promise<void> {
   let scene: Scene = { url, intervalMs, before: undefined, now: undefined, trouble: undefined };
   const screen = openScreen((columns, rows) => frame(scene, columns, rows));
   try {
@@ -95,5 +111,7 @@ async function watch(read: () => Promise<Reading>, { url, intervalMs }: Pick<Sce
 }
 
 function untilAborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => { signal.addEventListener('abort', () => resolve(undefined), { once: true }); });
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
 }

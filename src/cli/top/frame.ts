@@ -28,11 +28,20 @@ const NAME_WIDTH = 12;
 /** What is to be seen, in lines no longer than `columns`, at most `rows` of them. */
 export function frame(scene: Scene, columns: number, rows: number): readonly string[] {
   const { now, trouble } = scene;
-  const lines = [heading(scene), ...(trouble === undefined ? [] : [`The server does not answer since ${clock(trouble.sinceMs)}: ${trouble.why}`]), ''];
+  const lines = [
+    heading(scene),
+    ...(trouble === undefined ? [] : [`The server does not answer since ${clock(trouble.sinceMs)}: ${trouble.why}`]),
+    '',
+  ];
   if (now !== undefined) lines.push(...pools(scene, now, columns), '', ...queue(now), '', processLine(scene, now));
   else if (trouble === undefined) lines.push('Reading …');
   const fitting = lines.map((line) => cut(harmless(line), columns));
-  return fitting.length <= rows ? fitting : [...fitting.slice(0, rows - 1), cut(`… ${fitting.length - rows + 1} more lines; make the window higher`, columns)];
+  return fitting.length <= rows
+    ? fitting
+    : [
+        ...fitting.slice(0, rows - 1),
+        cut(`… ${fitting.length - rows + 1} more lines; make the window higher`, columns),
+      ];
 }
 
 function heading({ url, now, intervalMs }: Scene): string {
@@ -45,27 +54,62 @@ function clock(ms: number): string {
 
 function pools({ before }: Scene, now: Reading, columns: number): string[] {
   const wide = columns >= WIDE;
-  const table = plainTable(['TEMPLATE', 'MODE', 'READY', 'OUT', 'START', 'LEAVE', 'MAX', 'TAKES/S', 'P50', 'P99', ...(wide ? ['STARTS/MIN', 'START P50', 'START P99', 'RELEASES/MIN'] : [])]);
+  const table = plainTable([
+    'TEMPLATE',
+    'MODE',
+    'READY',
+    'OUT',
+    'START',
+    'LEAVE',
+    'MAX',
+    'TAKES/S',
+    'P50',
+    'P99',
+    ...(wide ? ['STARTS/MIN', 'START P50', 'START P99', 'RELEASES/MIN'] : []),
+  ]);
   for (const pool of now.pools) {
     const { template, mode, ready, assigned, warming, leaving, target, capacity, breaker } = pool;
     const name = cut(template, wide ? 3 * NAME_WIDTH : NAME_WIDTH);
-    table.push([name, breaker.open && mode === 'open' ? 'failing' : mode, `${ready}/${target}`, assigned, warming, leaving, capacity, ...takes(before, now, template), ...(wide ? starts(before, now, template) : [])]);
+    table.push([
+      name,
+      breaker.open && mode === 'open' ? 'failing' : mode,
+      `${ready}/${target}`,
+      assigned,
+      warming,
+      leaving,
+      capacity,
+      ...takes(before, now, template),
+      ...(wide ? starts(before, now, template) : []),
+    ]);
   }
-  return [...table.toString().split('\n').map((line) => line.trimEnd()), ...now.pools.flatMap(remark)];
+  return [
+    ...table
+      .toString()
+      .split('\n')
+      .map((line) => line.trimEnd()),
+    ...now.pools.flatMap(remark),
+  ];
 }
 
 function takes(before: Reading | undefined, now: Reading, template: string): string[] {
   if (before === undefined) return ['-', '-', '-'];
   const taken = increase(before.samples, now.samples, 'try_it_now_takes_total', { template, outcome: 'taken' });
-  const latency = (q: number): string => seconds(quantile(before.samples, now.samples, 'try_it_now_take_duration_seconds', { template }, q));
+  const latency = (q: number): string =>
+    seconds(quantile(before.samples, now.samples, 'try_it_now_take_duration_seconds', { template }, q));
   return [rate(taken, before, now, 1_000), latency(0.5), latency(0.99)];
 }
 
 function starts(before: Reading | undefined, now: Reading, template: string): string[] {
   if (before === undefined) return ['-', '-', '-', '-'];
   const started = increase(before.samples, now.samples, 'try_it_now_provisions_total', { template, status: 'success' });
-  const latency = (q: number): string => seconds(quantile(before.samples, now.samples, 'try_it_now_provision_duration_seconds', { template }, q));
-  return [rate(started, before, now, 60_000), latency(0.5), latency(0.99), rate(increase(before.samples, now.samples, 'try_it_now_releases_total', { template }), before, now, 60_000)];
+  const latency = (q: number): string =>
+    seconds(quantile(before.samples, now.samples, 'try_it_now_provision_duration_seconds', { template }, q));
+  return [
+    rate(started, before, now, 60_000),
+    latency(0.5),
+    latency(0.99),
+    rate(increase(before.samples, now.samples, 'try_it_now_releases_total', { template }), before, now, 60_000),
+  ];
 }
 
 function rate(count: number, before: Reading, now: Reading, perMs: number): string {
@@ -80,21 +124,45 @@ function seconds(value: number | undefined): string {
 
 function remark({ template, mode, since, deadline, reason, breaker }: Static<typeof PoolBody>): string[] {
   const remarks: string[] = [];
-  if (mode !== 'open') remarks.push(`${template} is ${mode}${since === null ? '' : ` for ${distance(since)}`}${deadline === null ? '' : `, until ${deadline.slice(11, 19)}`}${reason === null ? '' : `: ${reason}`}`);
-  if (breaker.open) remarks.push(`${template} failed ${breaker.failures} times in a row, next try in ${breaker.retry_in_seconds} s: \`try-it-now doctor\` tells why`);
+  if (mode !== 'open')
+    remarks.push(
+      `${template} is ${mode}${since === null ? '' : ` for ${distance(since)}`}${deadline === null ? '' : `, until ${deadline.slice(11, 19)}`}${reason === null ? '' : `: ${reason}`}`,
+    );
+  if (breaker.open)
+    remarks.push(
+      `${template} failed ${breaker.failures} times in a row, next try in ${breaker.retry_in_seconds} s: \`try-it-now doctor\` tells why`,
+    );
   return remarks;
 }
 
 function queue({ queue: { stream, consumers, dead } }: Reading): string[] {
   const table = plainTable(['QUEUE', 'WAITING', 'IN FLIGHT', 'REDELIVERED', 'WORKERS ASKING']);
-  for (const { name, pending, in_flight: inFlight, redelivered, waiting_pulls: asking } of consumers) table.push([name, pending, inFlight, redelivered, asking]);
+  for (const { name, pending, in_flight: inFlight, redelivered, waiting_pulls: asking } of consumers)
+    table.push([name, pending, inFlight, redelivered, asking]);
   const oldest = stream.oldest_at === null ? '' : `, the oldest ${distance(stream.oldest_at)}`;
-  return [...table.toString().split('\n').map((line) => line.trimEnd()), `${stream.messages} tasks${oldest}; ${dead.messages} dead${dead.messages > 0 ? ' (`try-it-now queue dead`)' : ''}`];
+  return [
+    ...table
+      .toString()
+      .split('\n')
+      .map((line) => line.trimEnd()),
+    `${stream.messages} tasks${oldest}; ${dead.messages} dead${dead.messages > 0 ? ' (`try-it-now queue dead`)' : ''}`,
+  ];
 }
 
 function processLine({ before }: Scene, { atMs, samples }: Reading): string {
   const of = (name: string): number => sumOf(samples, name) ?? 0;
-  const cpu = before === undefined ? '-' : `${Math.round((100_000 * increase(before.samples, samples, 'process_cpu_seconds_total')) / Math.max(1, atMs - before.atMs))} %`;
-  const requests = before === undefined ? '-' : String(Math.round((1_000 * increase(before.samples, samples, 'try_it_now_http_request_duration_seconds_count')) / Math.max(1, atMs - before.atMs)));
+  const cpu =
+    before === undefined
+      ? '-'
+      : `${Math.round((100_000 * increase(before.samples, samples, 'process_cpu_seconds_total')) / Math.max(1, atMs - before.atMs))} %`;
+  const requests =
+    before === undefined
+      ? '-'
+      : String(
+          Math.round(
+            (1_000 * increase(before.samples, samples, 'try_it_now_http_request_duration_seconds_count')) /
+              Math.max(1, atMs - before.atMs),
+          ),
+        );
   return `Server: ${Math.round(of('process_resident_memory_bytes') / 2 ** 20)} MiB, CPU ${cpu}, ${of('process_open_fds')} of ${of('process_max_fds')} files open, ${requests} requests/s`;
 }

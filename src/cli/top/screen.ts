@@ -29,7 +29,11 @@ export function openScreen(lines: (columns: number, rows: number) => readonly st
   const draw = (): void => {
     if (leaving.signal.aborted) return;
     // A terminal that does not know its size says 0.
-    stdout.write(`${HOME}${lines(stdout.columns || COLUMNS, stdout.rows || ROWS).map((line) => `${line}${REST_OF_LINE}`).join('\r\n')}${REST_OF_SCREEN}`);
+    stdout.write(
+      `${HOME}${lines(stdout.columns || COLUMNS, stdout.rows || ROWS)
+        .map((line) => `${line}${REST_OF_LINE}`)
+        .join('\r\n')}${REST_OF_SCREEN}`,
+    );
   };
   let open = true;
   const close = (): void => {

@@ -6,17 +6,26 @@ import type { Log } from '../../domain/log.ts';
 import { createCheckpoint, promoteCheckpoint } from '../../pool/checkpoints.ts';
 
 /** Has every template restored from a checkpoint of its own from now on. What cannot be is said, and goes on being started cold. */
-export async function checkpointTemplates(config: Config, log: Log, screen: ReturnType<typeof ora>, stopped: AbortSignal): Promise<void> {
+export async function checkpointTemplates(
+  config: Config,
+  log: Log,
+  screen: ReturnType<typeof ora>,
+  stopped: AbortSignal,
+): Promise<void> {
   try {
     const desk = await openCheckpointDesk(config, log);
     try {
       for (const { name } of config.templates) {
         const what = `Checkpoint of ${name}`;
-        const onStep = (step: string): void => { screen.text = `${what}: ${step}`; };
+        const onStep = (step: string): void => {
+          screen.text = `${what}: ${step}`;
+        };
         screen.start(what);
         const { id } = await createCheckpoint(desk, name, onStep, stopped);
         const { restoreMs } = await promoteCheckpoint(desk, id, onStep, stopped);
-        screen.succeed(`${what}: two clones came up in ${restoreMs.map((ms) => (ms / 1_000).toFixed(2)).join(' and ')} s; the pool is being replaced by restored instances`);
+        screen.succeed(
+          `${what}: two clones came up in ${restoreMs.map((ms) => (ms / 1_000).toFixed(2)).join(' and ')} s; the pool is being replaced by restored instances`,
+        );
       }
     } finally {
       await desk.close();

@@ -13,7 +13,10 @@ export function withExample(env: Environment): Environment {
   const name = isSet(env['TEMPLATE']) ? env['TEMPLATE'] : 'hello';
   const file = `${ROOT}examples/${name}/template.yaml`;
   if (!/^[a-z0-9-]+$/.test(name) || !existsSync(file)) {
-    throw new TryItNowError('unknown_template', `there is no example named "${name}" (TEMPLATE); the folder examples/ holds them`);
+    throw new TryItNowError(
+      'unknown_template',
+      `there is no example named "${name}" (TEMPLATE); the folder examples/ holds them`,
+    );
   }
   return { ...env, TEMPLATES_FILE: file };
 }
@@ -48,10 +51,14 @@ export function mayDumpOtherUsers(status: string = readFileSync('/proc/self/stat
 export async function buildImage(name: string, options: BuildOptions, onLine: (line: string) => void): Promise<void> {
   const { engine, socketPath, env, asRoot } = options;
   const host = `unix://${socketPath}`;
-  const build = spawn(`${ROOT}scripts/build-image.sh`, [name, '--engine', engine, ...(asRoot ? ['--build-arg', 'RUN_AS=0:0'] : [])], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...env, ...(engine === 'docker' ? { DOCKER_HOST: host } : {}) },
-  });
+  const build = spawn(
+    `${ROOT}scripts/build-image.sh`,
+    [name, '--engine', engine, ...(asRoot ? ['--build-arg', 'RUN_AS=0:0'] : [])],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...env, ...(engine === 'docker' ? { DOCKER_HOST: host } : {}) },
+    },
+  );
   const lines: string[] = [];
   for (const stream of [build.stdout, build.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
@@ -65,5 +72,9 @@ export async function buildImage(name: string, options: BuildOptions, onLine: (l
     build.once('error', reject);
     build.once('close', resolve);
   });
-  if (code !== 0) throw new TryItNowError('image_missing', `The image of the example "${name}" could not be built:\n${lines.slice(-15).join('\n')}`);
+  if (code !== 0)
+    throw new TryItNowError(
+      'image_missing',
+      `The image of the example "${name}" could not be built:\n${lines.slice(-15).join('\n')}`,
+    );
 }

@@ -33,10 +33,17 @@ const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 export async function requirePorts(config: Config): Promise<void> {
   const { server, proxy, admin } = config;
   const proxyPort = Number(proxy.listen.split(':').at(-1));
-  const wanted = [[server.port, server.host, 'the start page', 'SERVER_PORT'], [proxyPort, '127.0.0.1', 'the proxy', 'PROXY_LISTEN'], [admin.port, admin.host, 'the admin API', 'ADMIN_ADDR']] as const;
+  const wanted = [
+    [server.port, server.host, 'the start page', 'SERVER_PORT'],
+    [proxyPort, '127.0.0.1', 'the proxy', 'PROXY_LISTEN'],
+    [admin.port, admin.host, 'the admin API', 'ADMIN_ADDR'],
+  ] as const;
   const taken: string[] = [];
   for (const [port, host, what, variable] of wanted) {
-    if (port !== 0 && !(await isFree(port, host))) taken.push(`Port ${port}, wanted for ${what}, is already in use; end the other program (perhaps an earlier \`make up\`), or set ${variable}.`);
+    if (port !== 0 && !(await isFree(port, host)))
+      taken.push(
+        `Port ${port}, wanted for ${what}, is already in use; end the other program (perhaps an earlier \`make up\`), or set ${variable}.`,
+      );
   }
   if (taken.length > 0) throw new TryItNowError('port_taken', taken.join('\n'));
 }
@@ -50,7 +57,11 @@ export async function startServers(options: ServersOptions): Promise<Environment
     await mkdir(path, { recursive: true });
     return path;
   };
-  const keep = async <T extends { readonly server: ChildServer }>(name: string, where: string, launch: () => Promise<T>): Promise<void> => {
+  const keep = async <T extends { readonly server: ChildServer }>(
+    name: string,
+    where: string,
+    launch: () => Promise<T>,
+  ): Promise<void> => {
     const supervised = await supervise(name, launch, events);
     releasers.push(name, () => supervised.stop());
     onStarted(name, where);
@@ -83,10 +94,18 @@ export async function startServers(options: ServersOptions): Promise<Environment
       login = launched;
       return launched;
     });
-    if (login !== undefined) Object.assign(made, { DATABASE_SOCKET: login.socketPath, DATABASE_USER: login.user, DATABASE_PASSWORD_FILE: login.passwordFile });
+    if (login !== undefined)
+      Object.assign(made, {
+        DATABASE_SOCKET: login.socketPath,
+        DATABASE_USER: login.user,
+        DATABASE_PASSWORD_FILE: login.passwordFile,
+      });
   }
   const { mode } = config.containers;
-  if (!explicit.has('PODMAN_SOCKET') && (mode === 'podman' || (mode === 'auto' && findProgram('podman') !== undefined))) {
+  if (
+    !explicit.has('PODMAN_SOCKET') &&
+    (mode === 'podman' || (mode === 'auto' && findProgram('podman') !== undefined))
+  ) {
     const socketPath = join(dir, 'podman.sock');
     await keep('Podman', socketPath, () => launchPodman({ socketPath }));
     made['PODMAN_SOCKET'] = socketPath;
@@ -100,12 +119,30 @@ export async function startDiscoveryProcess(env: Environment, options: ServersOp
   const wanted = config.proxy.discovery;
   const port = explicit.has('DISCOVERY_ADDR') || (await isFree(wanted.port)) ? wanted.port : await freePort();
   const address = `${wanted.host}:${port}`;
-  const metrics = explicit.has('DISCOVERY_METRICS_ADDR') ? {} : { DISCOVERY_METRICS_ADDR: `127.0.0.1:${await preferPort(config.proxy.discovery.metrics.port)}` };
-  const child = { ...env, ...metrics, DISCOVERY_ADDR: address, DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'), LOG_LEVEL: 'info' };
-  const supervised = await supervise('discovery', async () => {
-    const server = await ChildServer.start({ name: 'discovery', command: process.execPath, args: [MAIN, 'discovery'], env: definedOnly(child), saysUp: 'Discovery answers' });
-    return { server };
-  }, events);
+  const metrics = explicit.has('DISCOVERY_METRICS_ADDR')
+    ? {}
+    : { DISCOVERY_METRICS_ADDR: `127.0.0.1:${await preferPort(config.proxy.discovery.metrics.port)}` };
+  const child = {
+    ...env,
+    ...metrics,
+    DISCOVERY_ADDR: address,
+    DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'),
+    LOG_LEVEL: 'info',
+  };
+  const supervised = await supervise(
+    'discovery',
+    async () => {
+      const server = await ChildServer.start({
+        name: 'discovery',
+        command: process.execPath,
+        args: [MAIN, 'discovery'],
+        env: definedOnly(child),
+        saysUp: 'Discovery answers',
+      });
+      return { server };
+    },
+    events,
+  );
   releasers.push('discovery', () => supervised.stop());
   onStarted('discovery', address);
   return { DISCOVERY_ADDR: address };

@@ -23,7 +23,10 @@ import { buildImage, exampleOf, isSet, mayDumpOtherUsers, withExample } from './
 import { requirePorts, startDiscoveryProcess, startServers } from './servers.ts';
 
 /** Stands for the database server that is started below, so that a template with a database is no mistake. Never opened. */
-const DATABASE_TO_COME = { DATABASE_SOCKET: '/run/try-it-now/database-to-come/mysqld.sock', DATABASE_PASSWORD: 'to come' };
+const DATABASE_TO_COME = {
+  DATABASE_SOCKET: '/run/try-it-now/database-to-come/mysqld.sock',
+  DATABASE_PASSWORD: 'to come',
+};
 /** Longest wait for a first instance before the page is offered all the same; the log then says what is wrong. */
 const WARM_UP_MS = 180_000;
 
@@ -50,7 +53,11 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
     return signal;
   });
   const releasers = new Releasers();
-  const screen = ora({ stream: process.stdout, discardStdin: false, isEnabled: process.stdout.isTTY && process.stdout.columns > 0 });
+  const screen = ora({
+    stream: process.stdout,
+    discardStdin: false,
+    isEnabled: process.stdout.isTTY && process.stdout.columns > 0,
+  });
   try {
     await bringUp({ env: chosen, options, loaded, log, logFile, releasers, screen, stopped: stopped.signal });
     if (!stopped.signal.aborted) await stopSignal;
@@ -86,8 +93,12 @@ async function bringUp({ env, options, loaded, log, logFile, releasers, screen, 
   await chmod(dir, 0o711);
   releasers.push('files', () => rm(dir, { recursive: true, force: true }));
   const shared = {
-    config: loaded.config, explicit: loaded.explicit, dir, releasers,
-    launchesDatabase: !isSet(env['DATABASE_SOCKET']) && loaded.config.templates.some(({ database }) => database !== undefined),
+    config: loaded.config,
+    explicit: loaded.explicit,
+    dir,
+    releasers,
+    launchesDatabase:
+      !isSet(env['DATABASE_SOCKET']) && loaded.config.templates.some(({ database }) => database !== undefined),
     events: {
       onLost: (name: string, how: string) => {
         log.error({ part: name, how }, 'A part ended by itself; starting it again');
@@ -101,7 +112,12 @@ async function bringUp({ env, options, loaded, log, logFile, releasers, screen, 
   const servers = { ...env, ...(await startServers(shared)) };
   // Everything here is for this run, the promotions in its Valkey too: what nobody could use afterwards is not left behind.
   const checkpoints = isSet(env['CHECKPOINT_DIR']) ? {} : { CHECKPOINT_DIR: join(dir, 'checkpoints') };
-  const settings: Environment = { ...checkpoints, ...(await drawOperatorKey(env, dir)), ...servers, ...(await startDiscoveryProcess(servers, shared)) };
+  const settings: Environment = {
+    ...checkpoints,
+    ...(await drawOperatorKey(env, dir)),
+    ...servers,
+    ...(await startDiscoveryProcess(servers, shared)),
+  };
   const { config } = loadConfig(settings);
   stopped.throwIfAborted();
 
@@ -120,24 +136,40 @@ async function bringUp({ env, options, loaded, log, logFile, releasers, screen, 
   const { publicUrl } = config.server;
   const commands = join(dir, 'environment');
   await writeFile(commands, environmentFile(settings), { mode: 0o600 });
-  console.log(`\n  Click here:  ${publicUrl}/\n\n  The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json\n  Commands such as \`try-it-now pool stats\` and \`try-it-now checkpoint list\`, from another terminal: . ${commands}\n  The operators' API: http://${config.admin.host}:${config.admin.port}/admin/v1, its key: ${settings['OPERATOR_KEYS_FILE'] ?? 'as OPERATOR_KEYS has it'}\n  The log: ${logFile}\n  Ctrl-C takes everything down.\n`);
+  console.log(
+    `\n  Click here:  ${publicUrl}/\n\n  The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json\n  Commands such as \`try-it-now pool stats\` and \`try-it-now checkpoint list\`, from another terminal: . ${commands}\n  The operators' API: http://${config.admin.host}:${config.admin.port}/admin/v1, its key: ${settings['OPERATOR_KEYS_FILE'] ?? 'as OPERATOR_KEYS has it'}\n  The log: ${logFile}\n  Ctrl-C takes everything down.\n`,
+  );
 }
 
 function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']): void {
   if (engine !== 'simulated') screen.succeed(`Containers by ${engine === 'podman' ? 'Podman' : 'Docker'}`);
   else if (config.containers.mode === 'simulated') screen.info('Containers are simulated, as CONTAINER_MODE says');
-  else screen.warn('Neither Podman nor Docker answers here, so containers are only simulated: the way works, the apps are stand-ins');
+  else
+    screen.warn(
+      'Neither Podman nor Docker answers here, so containers are only simulated: the way works, the apps are stand-ins',
+    );
 }
 
-async function buildImages(config: Config, engine: 'podman' | 'docker', env: Environment, { checkpoint }: UpOptions, screen: UpParts['screen']): Promise<void> {
+async function buildImages(
+  config: Config,
+  engine: 'podman' | 'docker',
+  env: Environment,
+  { checkpoint }: UpOptions,
+  screen: UpParts['screen'],
+): Promise<void> {
   const socketPath = engine === 'podman' ? config.containers.podmanSocket : config.containers.dockerSocket;
   const asRoot = checkpoint === true && engine === 'podman' && !mayDumpOtherUsers();
-  if (asRoot) screen.info('CRIU may only dump what runs as root here (no CAP_SYS_RESOURCE), so the example runs as root inside its container');
+  if (asRoot)
+    screen.info(
+      'CRIU may only dump what runs as root here (no CAP_SYS_RESOURCE), so the example runs as root inside its container',
+    );
   for (const { image } of config.templates) {
     const example = exampleOf(image);
     if (example === undefined) continue;
     screen.start(`Image ${image}`);
-    await buildImage(example, { engine, socketPath, env, asRoot }, (line) => { screen.text = `Image ${image}: ${line}`.slice(0, 100); });
+    await buildImage(example, { engine, socketPath, env, asRoot }, (line) => {
+      screen.text = `Image ${image}: ${line}`.slice(0, 100);
+    });
     screen.succeed(`Image ${image}`);
   }
 }
@@ -154,7 +186,9 @@ async function warmUp(app: App, screen: UpParts['screen'], stopped: AbortSignal)
       return;
     }
     if (performance.now() > deadline) {
-      screen.warn(`${screen.text}. Something is slow or failing; the log tells more. The page waits for the first instance.`);
+      screen.warn(
+        `${screen.text}. Something is slow or failing; the log tells more. The page waits for the first instance.`,
+      );
       return;
     }
     await sleep(100, stopped);
@@ -167,5 +201,9 @@ async function removeContainers(runtime: ContainerRuntime): Promise<void> {
   const failed = results.filter((result) => result.status === 'rejected');
   await runtime.dismantle();
   await runtime.close();
-  if (failed.length > 0) throw new TryItNowError('container_failed', `${failed.length} containers could not be removed: ${failed.map(({ reason }) => describeError(reason)).join('; ')}`);
+  if (failed.length > 0)
+    throw new TryItNowError(
+      'container_failed',
+      `${failed.length} containers could not be removed: ${failed.map(({ reason }) => describeError(reason)).join('; ')}`,
+    );
 }

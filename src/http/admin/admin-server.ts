@@ -31,7 +31,14 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   const { log, operators } = options;
   const trail = new AuditTrail(options.audit, log);
   const listener = createListener({
-    log, name: 'admin API', variable: 'ADMIN_ADDR', catalogue: 'docs/reference/admin-openapi.json', typeBase: `${options.publicUrl}/problems/`, trustedProxies: [], observer: options.observer, limits: undefined,
+    log,
+    name: 'admin API',
+    variable: 'ADMIN_ADDR',
+    catalogue: 'docs/reference/admin-openapi.json',
+    typeBase: `${options.publicUrl}/problems/`,
+    trustedProxies: [],
+    observer: options.observer,
+    limits: undefined,
     onFailure: (request, error) => trail.failed(request, error),
   });
   const { app } = listener;
@@ -55,7 +62,11 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
 function requireOperator(app: App, keys: readonly string[]): void {
   const check = keyCheck(keys);
   app.addHook('onRequest', (request, _reply, done) => {
-    if (check === undefined) throw new TryItNowError('operator_key_unset', 'This server has no operator key, so nobody may act as an operator; set OPERATOR_KEYS_FILE (or OPERATOR_KEYS) and restart it');
+    if (check === undefined)
+      throw new TryItNowError(
+        'operator_key_unset',
+        'This server has no operator key, so nobody may act as an operator; set OPERATOR_KEYS_FILE (or OPERATOR_KEYS) and restart it',
+      );
     check(request.headers['x-api-key']);
     done();
   });

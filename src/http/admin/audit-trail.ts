@@ -52,7 +52,10 @@ export class AuditTrail {
       await this.#audit.record(entry);
     } catch (error) {
       // What was done is done; the log line above tells of it.
-      this.#log.error({ audit: true, requestId: request.id, reason: describeError(error) }, 'The audit log could not be written');
+      this.#log.error(
+        { audit: true, requestId: request.id, reason: describeError(error) },
+        'The audit log could not be written',
+      );
     }
   }
 }

@@ -5,7 +5,13 @@ import type { Operators } from './ports.ts';
 
 /** The OpenAPI document of the admin API, from the schemas that validate; nothing is started for it. */
 export async function adminOpenApiDocument(): Promise<object> {
-  const server = await createAdminServer({ operators: NOBODY, audit: { record: nothing, recent: nothing }, log: pino({ level: 'silent' }), publicUrl: 'http://localhost:8080', operatorKeys: [] });
+  const server = await createAdminServer({
+    operators: NOBODY,
+    audit: { record: nothing, recent: nothing },
+    log: pino({ level: 'silent' }),
+    publicUrl: 'http://localhost:8080',
+    operatorKeys: [],
+  });
   try {
     return server.app.swagger();
   } finally {
@@ -18,6 +24,21 @@ function nothing(): Promise<never> {
 }
 
 const NOBODY: Operators = {
-  pools: nothing, pause: nothing, drain: nothing, resume: nothing, setTarget: nothing, instances: nothing, instance: nothing, endInstance: nothing, logs: nothing,
-  queue: nothing, tasks: nothing, deadTasks: nothing, dropTask: nothing, retryTask: nothing, forgetDeadTask: nothing, retryAllTasks: nothing, purge: nothing,
+  pools: nothing,
+  pause: nothing,
+  drain: nothing,
+  resume: nothing,
+  setTarget: nothing,
+  instances: nothing,
+  instance: nothing,
+  endInstance: nothing,
+  logs: nothing,
+  queue: nothing,
+  tasks: nothing,
+  deadTasks: nothing,
+  dropTask: nothing,
+  retryTask: nothing,
+  forgetDeadTask: nothing,
+  retryAllTasks: nothing,
+  purge: nothing,
 };

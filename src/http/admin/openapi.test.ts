@@ -10,11 +10,21 @@ describe('the OpenAPI document of the admin API', () => {
   });
 
   it('is valid OpenAPI 3.1, asks for a key everywhere, and needs a body only where it says what to do', async () => {
-    const document = JSON.parse(JSON.stringify(await adminOpenApiDocument())) as { security: unknown; paths: Record<string, Record<string, { requestBody?: { required?: boolean }; security?: unknown }>> };
+    const document = JSON.parse(JSON.stringify(await adminOpenApiDocument())) as {
+      security: unknown;
+      paths: Record<string, Record<string, { requestBody?: { required?: boolean }; security?: unknown }>>;
+    };
     expect((await new Validator().validate(document)).errors ?? []).toEqual([]);
     expect(document.security).toEqual([{ operatorKey: [] }]);
-    const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, ...operation })));
+    const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ name: `${method} ${path}`, ...operation })),
+    );
     expect(operations.filter(({ security }) => security !== undefined)).toEqual([]);
-    expect(operations.filter(({ requestBody }) => requestBody?.required === true).map(({ name }) => name).sort()).toEqual(['post /admin/v1/queue/purge', 'put /admin/v1/pools/{template}/target']);
+    expect(
+      operations
+        .filter(({ requestBody }) => requestBody?.required === true)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['post /admin/v1/queue/purge', 'put /admin/v1/pools/{template}/target']);
   });
 });

@@ -5,7 +5,10 @@ const API_VERSION = '1.0.0';
 
 export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
   hideUntagged: true,
-  refResolver: { buildLocalReference: (schema, _base, _fragment, index) => (typeof schema['$id'] === 'string' ? schema['$id'] : `def-${index}`) },
+  refResolver: {
+    buildLocalReference: (schema, _base, _fragment, index) =>
+      typeof schema['$id'] === 'string' ? schema['$id'] : `def-${index}`,
+  },
   transformObject: (document) => {
     if (!('openapiObject' in document)) return document.swaggerObject;
     // JSON Schema has no word for "or no body at all".
@@ -20,7 +23,8 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
     info: {
       title: 'Try It Now, for operators',
       version: API_VERSION,
-      description: 'What an operator may do while the server runs, on a listener of its own (ADMIN_ADDR). Every failure is an RFC 9457 problem with a stable `code`; every changing call is kept in the audit log.',
+      description:
+        'What an operator may do while the server runs, on a listener of its own (ADMIN_ADDR). Every failure is an RFC 9457 problem with a stable `code`; every changing call is kept in the audit log.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server.' }],
@@ -31,7 +35,9 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
       { name: 'audit', description: 'Who did what.' },
     ],
     components: {
-      securitySchemes: { operatorKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'One of OPERATOR_KEYS.' } },
+      securitySchemes: {
+        operatorKey: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'One of OPERATOR_KEYS.' },
+      },
     },
     security: [{ operatorKey: [] }],
   },

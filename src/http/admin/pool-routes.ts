@@ -2,54 +2,126 @@ import type { App } from '../context.ts';
 import type { PoolOperators, PoolReading } from './ports.ts';
 import { isoTime, wholeSeconds } from './times.ts';
 import { operatorProblems } from './problems.ts';
-import { DrainBody, EmptyBody, NoQuery, PauseBody, PoolBody, PoolsBody, TargetBody, TemplateParams } from './schemas.ts';
+import {
+  DrainBody,
+  EmptyBody,
+  NoQuery,
+  PauseBody,
+  PoolBody,
+  PoolsBody,
+  TargetBody,
+  TemplateParams,
+} from './schemas.ts';
 
 const tags = ['pools'];
 const answer = { 200: PoolBody, ...operatorProblems('unknown_template') };
 
 /** How the pools do, and what an operator decides about them. */
 export function poolRoutes(app: App, operators: PoolOperators): void {
-  app.get('/admin/v1/pools', {
-    schema: { tags, operationId: 'listPools', summary: 'Every pool, with what was decided about it', querystring: NoQuery, response: { 200: PoolsBody, ...operatorProblems() } },
-  }, async () => ({ pools: (await operators.pools()).map(poolBody) }));
-
-  app.post('/admin/v1/pools/:template/pause', {
-    config: { audit: 'pool.pause' },
-    schema: {
-      tags, operationId: 'pausePool', summary: 'Hand nothing out for now', description: 'Stock stays warm, visitors keep what they have, and it holds through restarts.',
-      params: TemplateParams, body: PauseBody, response: answer,
+  app.get(
+    '/admin/v1/pools',
+    {
+      schema: {
+        tags,
+        operationId: 'listPools',
+        summary: 'Every pool, with what was decided about it',
+        querystring: NoQuery,
+        response: { 200: PoolsBody, ...operatorProblems() },
+      },
     },
-  }, async (request) => poolBody(await operators.pause(request.params.template, request.body.reason)));
+    async () => ({ pools: (await operators.pools()).map(poolBody) }),
+  );
 
-  app.post('/admin/v1/pools/:template/drain', {
-    config: { audit: 'pool.drain' },
-    schema: {
-      tags, operationId: 'drainPool', summary: 'Empty a pool', description: 'As a pause, and the stock goes. What visitors hold runs out by itself, or ends `within_seconds`. `assigned` in GET /admin/v1/pools tells how many are left.',
-      params: TemplateParams, body: DrainBody, response: answer,
+  app.post(
+    '/admin/v1/pools/:template/pause',
+    {
+      config: { audit: 'pool.pause' },
+      schema: {
+        tags,
+        operationId: 'pausePool',
+        summary: 'Hand nothing out for now',
+        description: 'Stock stays warm, visitors keep what they have, and it holds through restarts.',
+        params: TemplateParams,
+        body: PauseBody,
+        response: answer,
+      },
     },
-  }, async (request) => {
-    const { within_seconds: within, reason } = request.body;
-    return poolBody(await operators.drain(request.params.template, within === undefined ? undefined : within * 1000, reason));
-  });
+    async (request) => poolBody(await operators.pause(request.params.template, request.body.reason)),
+  );
 
-  app.post('/admin/v1/pools/:template/resume', {
-    config: { audit: 'pool.resume' },
-    schema: { tags, operationId: 'resumePool', summary: 'End a pause or a drain', params: TemplateParams, body: EmptyBody, response: answer },
-  }, async (request) => poolBody(await operators.resume(request.params.template)));
-
-  app.put('/admin/v1/pools/:template/target', {
-    config: { audit: 'pool.scale' },
-    schema: {
-      tags, operationId: 'scalePool', summary: 'How many should stand ready', description: 'In place of the configured target, also after a restart; `null` goes back to that. Stock above a lower target is handed out, not thrown away.',
-      params: TemplateParams, body: TargetBody, response: answer,
+  app.post(
+    '/admin/v1/pools/:template/drain',
+    {
+      config: { audit: 'pool.drain' },
+      schema: {
+        tags,
+        operationId: 'drainPool',
+        summary: 'Empty a pool',
+        description:
+          'As a pause, and the stock goes. What visitors hold runs out by itself, or ends `within_seconds`. `assigned` in GET /admin/v1/pools tells how many are left.',
+        params: TemplateParams,
+        body: DrainBody,
+        response: answer,
+      },
     },
-  }, async (request) => poolBody(await operators.setTarget(request.params.template, request.body.target ?? undefined)));
+    async (request) => {
+      const { within_seconds: within, reason } = request.body;
+      return poolBody(
+        await operators.drain(request.params.template, within === undefined ? undefined : within * 1000, reason),
+      );
+    },
+  );
+
+  app.post(
+    '/admin/v1/pools/:template/resume',
+    {
+      config: { audit: 'pool.resume' },
+      schema: {
+        tags,
+        operationId: 'resumePool',
+        summary: 'End a pause or a drain',
+        params: TemplateParams,
+        body: EmptyBody,
+        response: answer,
+      },
+    },
+    async (request) => poolBody(await operators.resume(request.params.template)),
+  );
+
+  app.put(
+    '/admin/v1/pools/:template/target',
+    {
+      config: { audit: 'pool.scale' },
+      schema: {
+        tags,
+        operationId: 'scalePool',
+        summary: 'How many should stand ready',
+        description:
+          'In place of the configured target, also after a restart; `null` goes back to that. Stock above a lower target is handed out, not thrown away.',
+        params: TemplateParams,
+        body: TargetBody,
+        response: answer,
+      },
+    },
+    async (request) => poolBody(await operators.setTarget(request.params.template, request.body.target ?? undefined)),
+  );
 }
 
 function poolBody({ template, mode, sinceMs, deadlineMs, reason, stats, configuredTarget, breaker }: PoolReading) {
   const { ready, assigned, warming, leaving, target, capacity } = stats;
   return {
-    template, mode, since: isoTime(sinceMs), deadline: isoTime(deadlineMs), reason: reason ?? null, ready, assigned, warming, leaving, target, configured_target: configuredTarget, capacity,
+    template,
+    mode,
+    since: isoTime(sinceMs),
+    deadline: isoTime(deadlineMs),
+    reason: reason ?? null,
+    ready,
+    assigned,
+    warming,
+    leaving,
+    target,
+    configured_target: configuredTarget,
+    capacity,
     breaker: { open: breaker.open, failures: breaker.failures, retry_in_seconds: wholeSeconds(breaker.pauseMs) },
   };
 }

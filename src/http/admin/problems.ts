@@ -3,7 +3,16 @@ import { problems } from '../schemas/problem.ts';
 
 /** With what every route of operators can refuse. */
 export function operatorProblems(...codes: readonly ErrorCode[]): Record<number, unknown> {
-  return problems('malformed_request', 'invalid_request', 'key_missing', 'key_wrong', ...codes, 'operator_key_unset', 'store_unavailable', 'shutting_down');
+  return problems(
+    'malformed_request',
+    'invalid_request',
+    'key_missing',
+    'key_wrong',
+    ...codes,
+    'operator_key_unset',
+    'store_unavailable',
+    'shutting_down',
+  );
 }
 
 /** A number in a query. Throws invalid_request. */
@@ -12,5 +21,7 @@ export function limitOf(name: string, text: string | undefined, fallback: number
   const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (value >= 1 && value <= most) return value;
   const message = `must be a whole number from 1 to ${most}`;
-  throw new TryItNowError('invalid_request', `${name} is ${JSON.stringify(text.slice(0, 32))}; it ${message}`, { details: { errors: [{ pointer: `/${name}`, message }] } });
+  throw new TryItNowError('invalid_request', `${name} is ${JSON.stringify(text.slice(0, 32))}; it ${message}`, {
+    details: { errors: [{ pointer: `/${name}`, message }] },
+  });
 }

@@ -8,40 +8,67 @@ const Time = (description: string) => Type.String({ format: 'date-time', descrip
 const MONTH_SECONDS = 30 * 24 * 3600;
 
 /** Visitors see it, and terminals print it: no control characters. */
-const Reason = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$', description: 'Why, in words for visitors: the start page shows it.' });
+const Reason = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+  description: 'Why, in words for visitors: the start page shows it.',
+});
 
 export const TemplateParams = Type.Object({ template: Type.String({ description: 'Its name in the catalogue.' }) });
 export const EmptyBody = Type.Object({}, { additionalProperties: false });
 export const PauseBody = Type.Object({ reason: Type.Optional(Reason) }, { additionalProperties: false });
-export const DrainBody = Type.Object({
-  within_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MONTH_SECONDS, description: 'Until what visitors hold is ended; without it, it runs out by itself.' })),
-  reason: Type.Optional(Reason),
-}, { additionalProperties: false });
-export const TargetBody = Type.Object({
-  target: Nullable(Type.Integer({ minimum: 0, maximum: 10_000, description: 'At most the capacity.' })),
-}, { additionalProperties: false });
+export const DrainBody = Type.Object(
+  {
+    within_seconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: MONTH_SECONDS,
+        description: 'Until what visitors hold is ended; without it, it runs out by itself.',
+      }),
+    ),
+    reason: Type.Optional(Reason),
+  },
+  { additionalProperties: false },
+);
+export const TargetBody = Type.Object(
+  {
+    target: Nullable(Type.Integer({ minimum: 0, maximum: 10_000, description: 'At most the capacity.' })),
+  },
+  { additionalProperties: false },
+);
 
-export const PoolBody = Type.Object({
-  template: Type.String(),
-  mode: Type.Enum([...POOL_MODES], { description: '`open`; `paused`: nothing is handed out; `draining`: and the stock goes.' }),
-  since: Nullable(Time('When it was paused or drained.')),
-  deadline: Nullable(Time('When what visitors still hold is ended.')),
-  reason: Nullable(Type.String()),
-  ready: Count('Warm and waiting for a visitor.'),
-  assigned: Count('Held by a visitor; during a drain, how many are left.'),
-  warming: Count('Being prepared.'),
-  leaving: Count('Being taken down, or set aside because that keeps failing.'),
-  target: Count('How many should be ready, as set by an operator or configured.'),
-  configured_target: Count('How many the configuration asks for.'),
-  capacity: Count('How many may exist at once, in whatever state.'),
-  breaker: Type.Object({
-    open: Type.Boolean({ description: 'Too many provisions failed in a row: one at a time is tried, after a pause.' }),
-    failures: Count('In a row.'),
-    retry_in_seconds: Count('Until the next try.'),
-  }),
-}, { description: 'The pool as it is now.' });
+export const PoolBody = Type.Object(
+  {
+    template: Type.String(),
+    mode: Type.Enum([...POOL_MODES], {
+      description: '`open`; `paused`: nothing is handed out; `draining`: and the stock goes.',
+    }),
+    since: Nullable(Time('When it was paused or drained.')),
+    deadline: Nullable(Time('When what visitors still hold is ended.')),
+    reason: Nullable(Type.String()),
+    ready: Count('Warm and waiting for a visitor.'),
+    assigned: Count('Held by a visitor; during a drain, how many are left.'),
+    warming: Count('Being prepared.'),
+    leaving: Count('Being taken down, or set aside because that keeps failing.'),
+    target: Count('How many should be ready, as set by an operator or configured.'),
+    configured_target: Count('How many the configuration asks for.'),
+    capacity: Count('How many may exist at once, in whatever state.'),
+    breaker: Type.Object({
+      open: Type.Boolean({
+        description: 'Too many provisions failed in a row: one at a time is tried, after a pause.',
+      }),
+      failures: Count('In a row.'),
+      retry_in_seconds: Count('Until the next try.'),
+    }),
+  },
+  { description: 'The pool as it is now.' },
+);
 
-export const PoolsBody = Type.Object({ pools: Type.Array(PoolBody) }, { description: 'In the order of the catalogue.' });
+export const PoolsBody = Type.Object(
+  { pools: Type.Array(PoolBody) },
+  { description: 'In the order of the catalogue.' },
+);
 
 const Text = Type.String();
 const TextOrNull = Nullable(Text);
@@ -53,40 +80,92 @@ export const LimitQuery = Type.Object({ limit: Limit }, { additionalProperties: 
 export const LogsQuery = Type.Object({ tail: Limit }, { additionalProperties: false });
 export const SequenceParams = Type.Object({ sequence: Type.String({ description: 'As listed.' }) });
 
-export const InstanceQuery = Type.Object({
-  template: Type.Optional(Text), state: Type.Optional(Type.Enum([...INSTANCE_STATES])), node: Type.Optional(Text),
-}, { additionalProperties: false });
+export const InstanceQuery = Type.Object(
+  {
+    template: Type.Optional(Text),
+    state: Type.Optional(Type.Enum([...INSTANCE_STATES])),
+    node: Type.Optional(Text),
+  },
+  { additionalProperties: false },
+);
 export const InstanceReadingBody = Type.Object({
-  id: Text, template: Text, state: Type.Enum([...INSTANCE_STATES]), node: Type.String({ description: 'The host that holds its container.' }), container: Text,
+  id: Text,
+  template: Text,
+  state: Type.Enum([...INSTANCE_STATES]),
+  node: Type.String({ description: 'The host that holds its container.' }),
+  container: Text,
   port: Nullable(Type.Integer({ description: 'On the node; null before it has one, and after it was given back.' })),
-  created_at: Time('When its preparation began.'), expires_at: Nullable(Time('When its visitor\'s time is up.')),
+  created_at: Time('When its preparation began.'),
+  expires_at: Nullable(Time("When its visitor's time is up.")),
   url: Nullable(Type.String({ description: 'Where it answers; null while its name does not resolve.' })),
-  quarantine_reason: TextOrNull, failures: Count('Cleanups that failed.'),
+  quarantine_reason: TextOrNull,
+  failures: Count('Cleanups that failed.'),
 });
-export const InstancesBody = Type.Object({ instances: Type.Array(InstanceReadingBody) }, { description: 'Oldest first.' });
+export const InstancesBody = Type.Object(
+  { instances: Type.Array(InstanceReadingBody) },
+  { description: 'Oldest first.' },
+);
 
-const task = { sequence: Type.Integer({ minimum: 1 }), kind: Type.Enum(['provision', 'cleanup']), id: TextOrNull, template: TextOrNull };
-export const TaskBody = Type.Object({ ...task, node: TextOrNull, queued_at: Time('When it was queued.') }, { description: 'A task; what cannot be read of it, or what its kind does not have, is null.' });
+const task = {
+  sequence: Type.Integer({ minimum: 1 }),
+  kind: Type.Enum(['provision', 'cleanup']),
+  id: TextOrNull,
+  template: TextOrNull,
+};
+export const TaskBody = Type.Object(
+  { ...task, node: TextOrNull, queued_at: Time('When it was queued.') },
+  { description: 'A task; what cannot be read of it, or what its kind does not have, is null.' },
+);
 export const TasksBody = Type.Object({ tasks: Type.Array(TaskBody) }, { description: 'Oldest first.' });
-export const DeadTaskBody = Type.Object({
-  ...task, reason: Type.String({ description: 'Why it was given up.' }), attempts: Count('Deliveries, the last one included.'), queued_at: Time('When it was queued.'), died_at: Time('When it was given up.'),
-}, { description: 'A task that was given up.' });
+export const DeadTaskBody = Type.Object(
+  {
+    ...task,
+    reason: Type.String({ description: 'Why it was given up.' }),
+    attempts: Count('Deliveries, the last one included.'),
+    queued_at: Time('When it was queued.'),
+    died_at: Time('When it was given up.'),
+  },
+  { description: 'A task that was given up.' },
+);
 export const DeadBody = Type.Object({ dead: Type.Array(DeadTaskBody) }, { description: 'Oldest first.' });
 export const RetriedBody = Type.Object({ retried: Count('Queued again.') }, { description: 'Done.' });
 export const PurgeBody = Type.Object({ which: Type.Enum([...PURGEABLE]) }, { additionalProperties: false });
 export const PurgedBody = Type.Object({ purged: Count('Thrown away.') }, { description: 'Done.' });
-export const QueueBody = Type.Object({
-  stream: Type.Object({ messages: Count('Tasks that are not done yet.'), bytes: Count('On disk.'), oldest_at: Nullable(Time('When the oldest was queued.')) }),
-  consumers: Type.Array(Type.Object({
-    name: Text, pending: Count('Waiting for their first delivery.'), in_flight: Count('Handed out: being worked on, or waiting out the pause before their next attempt.'),
-    redelivered: Count('Of those in flight, handed out more than once.'), waiting_pulls: Count('Workers that ask for a task right now.'),
-  })),
-  dead: Type.Object({ messages: Count('Tasks that were given up.') }),
-}, { description: 'The queue right now.' });
+export const QueueBody = Type.Object(
+  {
+    stream: Type.Object({
+      messages: Count('Tasks that are not done yet.'),
+      bytes: Count('On disk.'),
+      oldest_at: Nullable(Time('When the oldest was queued.')),
+    }),
+    consumers: Type.Array(
+      Type.Object({
+        name: Text,
+        pending: Count('Waiting for their first delivery.'),
+        in_flight: Count('Handed out: being worked on, or waiting out the pause before their next attempt.'),
+        redelivered: Count('Of those in flight, handed out more than once.'),
+        waiting_pulls: Count('Workers that ask for a task right now.'),
+      }),
+    ),
+    dead: Type.Object({ messages: Count('Tasks that were given up.') }),
+  },
+  { description: 'The queue right now.' },
+);
 
-export const AuditBody = Type.Object({
-  entries: Type.Array(Type.Object({
-    at: Time('By the store\'s clock.'), who: Type.String({ description: '`key:` and the first 8 hex digits of the SHA-256 of the key that was sent; `nobody` without one.' }),
-    action: Type.String({ description: 'Its name, then what tells one call of it from another.' }), on: Text, outcome: Type.String({ description: '`done`, or the code of the refusal.' }),
-  })),
-}, { description: 'Newest first.' });
+export const AuditBody = Type.Object(
+  {
+    entries: Type.Array(
+      Type.Object({
+        at: Time("By the store's clock."),
+        who: Type.String({
+          description:
+            '`key:` and the first 8 hex digits of the SHA-256 of the key that was sent; `nobody` without one.',
+        }),
+        action: Type.String({ description: 'Its name, then what tells one call of it from another.' }),
+        on: Text,
+        outcome: Type.String({ description: '`done`, or the code of the refusal.' }),
+      }),
+    ),
+  },
+  { description: 'Newest first.' },
+);

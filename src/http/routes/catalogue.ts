@@ -8,25 +8,47 @@ const NOTHING: PoolStats = { ready: 0, assigned: 0, warming: 0, leaving: 0, targ
 
 /** Open to all: the start page shows the same facts to everybody. */
 export function templatesRoute(app: App, { demos }: RouteContext): void {
-  app.get('/api/v1/templates', {
-    schema: { tags: ['catalogue'], operationId: 'listTemplates', summary: 'What can be tried', description: 'Needs no API key.', response: { 200: TemplatesBody } },
-  }, () => ({
-    templates: demos.templates().map(({ name, title, description, ttl }, index) => ({
-      name, title, description, default: index === 0, ttl_seconds: Math.round(ttl.defaultMs / 1000), max_ttl_seconds: Math.round(ttl.maxMs / 1000),
-    })),
-  }));
+  app.get(
+    '/api/v1/templates',
+    {
+      schema: {
+        tags: ['catalogue'],
+        operationId: 'listTemplates',
+        summary: 'What can be tried',
+        description: 'Needs no API key.',
+        response: { 200: TemplatesBody },
+      },
+    },
+    () => ({
+      templates: demos.templates().map(({ name, title, description, ttl }, index) => ({
+        name,
+        title,
+        description,
+        default: index === 0,
+        ttl_seconds: Math.round(ttl.defaultMs / 1000),
+        max_ttl_seconds: Math.round(ttl.maxMs / 1000),
+      })),
+    }),
+  );
 }
 
 export function poolStatsRoute(app: App, { demos }: RouteContext): void {
-  app.get('/api/v1/pool/stats', {
-    schema: {
-      tags: ['catalogue'], security: KEYED, operationId: 'poolStats', summary: 'How many instances there are',
-      response: { 200: PoolStatsBody, ...problems('key_missing', 'key_wrong', 'store_unavailable') },
+  app.get(
+    '/api/v1/pool/stats',
+    {
+      schema: {
+        tags: ['catalogue'],
+        security: KEYED,
+        operationId: 'poolStats',
+        summary: 'How many instances there are',
+        response: { 200: PoolStatsBody, ...problems('key_missing', 'key_wrong', 'store_unavailable') },
+      },
     },
-  }, async () => {
-    const perTemplate = await demos.stats();
-    return { ...[...perTemplate.values()].reduce(sum, NOTHING), templates: Object.fromEntries(perTemplate) };
-  });
+    async () => {
+      const perTemplate = await demos.stats();
+      return { ...[...perTemplate.values()].reduce(sum, NOTHING), templates: Object.fromEntries(perTemplate) };
+    },
+  );
 }
 
 function sum(a: PoolStats, b: PoolStats): PoolStats {

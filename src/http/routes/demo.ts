@@ -4,7 +4,15 @@ import type { InstanceView } from '../../pool/ports.ts';
 import type { App, RouteContext } from '../context.ts';
 import type { Acquired, Demos } from '../ports.ts';
 import { KEYED } from '../openapi.ts';
-import { AcquireBody, AcquireHeaders, AcquiredBody, ExtendBody, ExtendedBody, InstanceBody, InstanceParams } from '../schemas/demo.ts';
+import {
+  AcquireBody,
+  AcquireHeaders,
+  AcquiredBody,
+  ExtendBody,
+  ExtendedBody,
+  InstanceBody,
+  InstanceParams,
+} from '../schemas/demo.ts';
 import { problems } from '../schemas/problem.ts';
 import { secondsLeft } from '../time-left.ts';
 
@@ -15,72 +23,143 @@ export function demoRoutes(app: App, { demos, subjectOf, refusal }: RouteContext
   acquireRoute(app, demos, subjectOf);
   acquireIsPostOnly(app, refusal);
 
-  app.get('/api/v1/demo/:id', {
-    schema: {
-      ...common, operationId: 'getDemo', summary: 'Look at an instance', params: InstanceParams,
-      response: { 200: InstanceBody, ...problems('unknown_instance', 'key_missing', 'key_wrong', 'store_unavailable') },
+  app.get(
+    '/api/v1/demo/:id',
+    {
+      schema: {
+        ...common,
+        operationId: 'getDemo',
+        summary: 'Look at an instance',
+        params: InstanceParams,
+        response: {
+          200: InstanceBody,
+          ...problems('unknown_instance', 'key_missing', 'key_wrong', 'store_unavailable'),
+        },
+      },
     },
-  }, async (request) => instanceBody(await demos.find(request.params.id), demos));
+    async (request) => instanceBody(await demos.find(request.params.id), demos),
+  );
 
-  app.delete('/api/v1/demo/:id', {
-    schema: {
-      ...common, operationId: 'releaseDemo', summary: 'Give an instance back',
-      description: 'Its address stops working at once; the container follows in the background. Doing it again, or for an id that has long ended, is fine.',
-      params: InstanceParams,
-      response: { 204: { type: 'null', description: 'There is no such running instance any more.' }, ...problems('unknown_instance', 'key_missing', 'key_wrong', 'store_unavailable') },
+  app.delete(
+    '/api/v1/demo/:id',
+    {
+      schema: {
+        ...common,
+        operationId: 'releaseDemo',
+        summary: 'Give an instance back',
+        description:
+          'Its address stops working at once; the container follows in the background. Doing it again, or for an id that has long ended, is fine.',
+        params: InstanceParams,
+        response: {
+          204: { type: 'null', description: 'There is no such running instance any more.' },
+          ...problems('unknown_instance', 'key_missing', 'key_wrong', 'store_unavailable'),
+        },
+      },
     },
-  }, async (request, reply) => {
-    await releaseIfKnown(demos, request.params.id);
-    reply.code(204);
-    return null;
-  });
+    async (request, reply) => {
+      await releaseIfKnown(demos, request.params.id);
+      reply.code(204);
+      return null;
+    },
+  );
 
-  app.post('/api/v1/demo/:id/extend', {
-    schema: {
-      ...common, operationId: 'extendDemo', summary: 'Keep an instance longer', params: InstanceParams, body: ExtendBody,
-      response: { 200: ExtendedBody, ...problems('invalid_request', 'malformed_request', 'unknown_instance', 'not_assigned', 'extension_limit', 'conflicting_change', 'key_missing', 'key_wrong', 'store_unavailable') },
+  app.post(
+    '/api/v1/demo/:id/extend',
+    {
+      schema: {
+        ...common,
+        operationId: 'extendDemo',
+        summary: 'Keep an instance longer',
+        params: InstanceParams,
+        body: ExtendBody,
+        response: {
+          200: ExtendedBody,
+          ...problems(
+            'invalid_request',
+            'malformed_request',
+            'unknown_instance',
+            'not_assigned',
+            'extension_limit',
+            'conflicting_change',
+            'key_missing',
+            'key_wrong',
+            'store_unavailable',
+          ),
+        },
+      },
     },
-  }, async (request) => {
-    const { id } = request.params;
-    const { expiresAtMs, ttlMs } = await demos.extend(id, request.body.minutes);
-    return { id, expires_at: new Date(expiresAtMs).toISOString(), ttl_seconds: wholeSeconds(ttlMs) };
-  });
+    async (request) => {
+      const { id } = request.params;
+      const { expiresAtMs, ttlMs } = await demos.extend(id, request.body.minutes);
+      return { id, expires_at: new Date(expiresAtMs).toISOString(), ttl_seconds: wholeSeconds(ttlMs) };
+    },
+  );
 }
 
 /** `acquire` is no id: without this a GET there would be told that no such instance exists. */
 function acquireIsPostOnly(app: App, refusal: RouteContext['refusal']): void {
-  app.route({ method: ['GET', 'DELETE'], url: '/api/v1/demo/acquire', config: { refused: true }, handler: (request) => { throw refusal(request); } });
+  app.route({
+    method: ['GET', 'DELETE'],
+    url: '/api/v1/demo/acquire',
+    config: { refused: true },
+    handler: (request) => {
+      throw refusal(request);
+    },
+  });
 }
 
 /** The hot path: one call to the pool, one compiled serialisation, nothing logged. */
 function acquireRoute(app: App, demos: Demos, subjectOf: RouteContext['subjectOf']): void {
-  app.post('/api/v1/demo/acquire', {
-    schema: {
-      ...common, operationId: 'acquireDemo', summary: 'Take a running instance',
-      description: '201 for a fresh one; 200 when the Idempotency-Key found the one taken before.',
-      body: AcquireBody, headers: AcquireHeaders,
-      response: {
-        200: AcquiredBody, 201: AcquiredBody,
-        ...problems('invalid_request', 'malformed_request', 'unknown_template', 'idempotency_mismatch', 'hourly_limit', 'daily_limit', 'key_missing', 'key_wrong', 'body_too_large', 'unsupported_media_type', 'pool_empty', 'pool_paused', 'store_unavailable', 'shutting_down'),
+  app.post(
+    '/api/v1/demo/acquire',
+    {
+      schema: {
+        ...common,
+        operationId: 'acquireDemo',
+        summary: 'Take a running instance',
+        description: '201 for a fresh one; 200 when the Idempotency-Key found the one taken before.',
+        body: AcquireBody,
+        headers: AcquireHeaders,
+        response: {
+          200: AcquiredBody,
+          201: AcquiredBody,
+          ...problems(
+            'invalid_request',
+            'malformed_request',
+            'unknown_template',
+            'idempotency_mismatch',
+            'hourly_limit',
+            'daily_limit',
+            'key_missing',
+            'key_wrong',
+            'body_too_large',
+            'unsupported_media_type',
+            'pool_empty',
+            'pool_paused',
+            'store_unavailable',
+            'shutting_down',
+          ),
+        },
+      },
+      preValidation: (request, _reply, done) => {
+        // Validation comes after this; until then no body is undefined.
+        const body: unknown = request.body;
+        if (body === undefined) request.body = {};
+        done();
       },
     },
-    preValidation: (request, _reply, done) => {
-      // Validation comes after this; until then no body is undefined.
-      const body: unknown = request.body;
-      if (body === undefined) request.body = {};
-      done();
+    async (request, reply) => {
+      const subject = subjectOf(request);
+      const acquired = await demos.acquire({
+        template: request.body.template,
+        subject,
+        owner: `api:${subject}`,
+        idempotencyKey: idempotencyKey(request),
+      });
+      reply.code(acquired.again ? 200 : 201).header('location', `/api/v1/demo/${acquired.id}`);
+      return acquiredBody(acquired);
     },
-  }, async (request, reply) => {
-    const subject = subjectOf(request);
-    const acquired = await demos.acquire({
-      template: request.body.template,
-      subject,
-      owner: `api:${subject}`,
-      idempotencyKey: idempotencyKey(request),
-    });
-    reply.code(acquired.again ? 200 : 201).header('location', `/api/v1/demo/${acquired.id}`);
-    return acquiredBody(acquired);
-  });
+  );
 }
 
 function idempotencyKey(request: FastifyRequest): string | undefined {

@@ -1,40 +1,73 @@
 import Type from 'typebox';
 import { INSTANCE_ID_PATTERN } from '../../domain/ids.ts';
 
-const Id = Type.String({ pattern: INSTANCE_ID_PATTERN, description: 'Whoever knows it governs the instance; keep it to yourself.' });
+const Id = Type.String({
+  pattern: INSTANCE_ID_PATTERN,
+  description: 'Whoever knows it governs the instance; keep it to yourself.',
+});
 const Url = Type.String({ format: 'uri', description: 'Open this: the instance answers here at once.' });
-const ExpiresAt = Type.String({ format: 'date-time', description: 'When the instance ends (RFC 3339, by the server\'s clock).' });
+const ExpiresAt = Type.String({
+  format: 'date-time',
+  description: "When the instance ends (RFC 3339, by the server's clock).",
+});
 const TtlSeconds = Type.Integer({ minimum: 0, description: 'Seconds left at the time of the answer.' });
 const TemplateName = Type.String({ description: 'Which app it runs.' });
 
 export const InstanceParams = Type.Object({ id: Id });
 
 export const AcquireBody = Type.Object(
-  { template: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Which app; without it the first of the catalogue.' })) },
-  { additionalProperties: false, description: 'Optional: no body, an empty one and {} all ask for the default template.' },
+  {
+    template: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 64, description: 'Which app; without it the first of the catalogue.' }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: 'Optional: no body, an empty one and {} all ask for the default template.',
+  },
 );
 
 export const AcquireHeaders = Type.Object({
-  'idempotency-key': Type.Optional(Type.String({
-    pattern: '^[\\x20-\\x7e]{1,255}$',
-    description: 'The same key again from the same client answers the same instance for as long as it runs. 1 to 255 printable ASCII characters.',
-  })),
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[\\x20-\\x7e]{1,255}$',
+      description:
+        'The same key again from the same client answers the same instance for as long as it runs. 1 to 255 printable ASCII characters.',
+    }),
+  ),
 });
 
-export const AcquiredBody = Type.Object({ id: Id, url: Url, template: TemplateName, expires_at: ExpiresAt, ttl_seconds: TtlSeconds }, { description: 'The instance, running and yours.' });
+export const AcquiredBody = Type.Object(
+  { id: Id, url: Url, template: TemplateName, expires_at: ExpiresAt, ttl_seconds: TtlSeconds },
+  { description: 'The instance, running and yours.' },
+);
 
-export const InstanceBody = Type.Object({
-  id: Id,
-  state: Type.Enum(['assigned', 'releasing'], { description: '`assigned` while it is yours to use, `releasing` once it is being taken down.' }),
-  url: Type.Optional(Url),
-  template: TemplateName,
-  expires_at: Type.Optional(ExpiresAt),
-  ttl_seconds: TtlSeconds,
-}, { description: 'The instance as it is now.' });
+export const InstanceBody = Type.Object(
+  {
+    id: Id,
+    state: Type.Enum(['assigned', 'releasing'], {
+      description: '`assigned` while it is yours to use, `releasing` once it is being taken down.',
+    }),
+    url: Type.Optional(Url),
+    template: TemplateName,
+    expires_at: Type.Optional(ExpiresAt),
+    ttl_seconds: TtlSeconds,
+  },
+  { description: 'The instance as it is now.' },
+);
 
 export const ExtendBody = Type.Object(
-  { minutes: Type.Integer({ minimum: 1, maximum: 60, description: 'How much longer; the template\'s longest stay bounds the sum.' }) },
+  {
+    minutes: Type.Integer({
+      minimum: 1,
+      maximum: 60,
+      description: "How much longer; the template's longest stay bounds the sum.",
+    }),
+  },
   { additionalProperties: false },
 );
 
-export const ExtendedBody = Type.Object({ id: Id, expires_at: ExpiresAt, ttl_seconds: TtlSeconds }, { description: 'How long it is yours now.' });
+export const ExtendedBody = Type.Object(
+  { id: Id, expires_at: ExpiresAt, ttl_seconds: TtlSeconds },
+  { description: 'How long it is yours now.' },
+);

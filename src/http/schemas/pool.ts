@@ -11,18 +11,28 @@ const counts = {
   capacity: Count('How many may exist at once, in whatever state.'),
 };
 
-export const PoolStatsBody = Type.Object({
-  ...counts,
-  templates: Type.Record(Type.String(), Type.Object(counts), { description: 'The same per template; the figures above are their sums.' }),
-}, { description: 'The pool right now.' });
+export const PoolStatsBody = Type.Object(
+  {
+    ...counts,
+    templates: Type.Record(Type.String(), Type.Object(counts), {
+      description: 'The same per template; the figures above are their sums.',
+    }),
+  },
+  { description: 'The pool right now.' },
+);
 
-export const TemplatesBody = Type.Object({
-  templates: Type.Array(Type.Object({
-    name: Type.String({ description: 'What an acquire takes as `template`.' }),
-    title: Type.String(),
-    description: Type.String(),
-    default: Type.Boolean({ description: 'True for the one an acquire without `template` gets.' }),
-    ttl_seconds: Type.Integer({ description: 'How long an instance is yours at first.' }),
-    max_ttl_seconds: Type.Integer({ description: 'How long it can be yours with every extension.' }),
-  })),
-}, { description: 'In the order of the catalogue.' });
+export const TemplatesBody = Type.Object(
+  {
+    templates: Type.Array(
+      Type.Object({
+        name: Type.String({ description: 'What an acquire takes as `template`.' }),
+        title: Type.String(),
+        description: Type.String(),
+        default: Type.Boolean({ description: 'True for the one an acquire without `template` gets.' }),
+        ttl_seconds: Type.Integer({ description: 'How long an instance is yours at first.' }),
+        max_ttl_seconds: Type.Integer({ description: 'How long it can be yours with every extension.' }),
+      }),
+    ),
+  },
+  { description: 'In the order of the catalogue.' },
+);

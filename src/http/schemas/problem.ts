@@ -10,23 +10,29 @@ export const ProblemBody = Type.Object(
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     detail: Type.String({ description: 'What happened, to what, and why, for a person.' }),
     code: Type.String({ description: 'The stable name of the problem, for programs.' }),
-    request_id: Type.String({ description: 'Also in the X-Request-Id header and in the server\'s log.' }),
+    request_id: Type.String({ description: "Also in the X-Request-Id header and in the server's log." }),
     retryable: Type.Boolean({ description: 'True when the same request may succeed later without being changed.' }),
     retry_after_seconds: Type.Optional(Type.Integer({ minimum: 1, description: 'As in the Retry-After header.' })),
-    errors: Type.Optional(Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }), { description: 'For invalid_request: each wrong value as a JSON pointer.' })),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }), {
+        description: 'For invalid_request: each wrong value as a JSON pointer.',
+      }),
+    ),
   },
   { $id: 'Problem', additionalProperties: true, description: 'An RFC 9457 problem.' },
 );
 
 /** The problem responses of a route for its OpenAPI entry: one per status, naming the codes it can carry. */
 export function problems(...codes: readonly ErrorCode[]): Record<number, unknown> {
-  return Object.fromEntries([...groupByStatus(codes)].map(([status, named]) => [
-    status,
-    {
-      description: named.map((code) => `\`${code}\`: ${ERROR_CATALOGUE[code].title}.`).join(' '),
-      content: { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' } } },
-    },
-  ]));
+  return Object.fromEntries(
+    [...groupByStatus(codes)].map(([status, named]) => [
+      status,
+      {
+        description: named.map((code) => `\`${code}\`: ${ERROR_CATALOGUE[code].title}.`).join(' '),
+        content: { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' } } },
+      },
+    ]),
+  );
 }
 
 function groupByStatus(codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {

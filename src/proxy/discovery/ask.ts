@@ -16,7 +16,10 @@ export type Liveness = 'live' | 'unknown' | 'unsure';
  * Whether a certificate may be had for a domain: for the start page and for instances that exist, and for nothing else, or
  * anybody could have us ask for certificates without end by connecting under made-up names.
  */
-export async function mayHaveCertificate(domain: string, { baseDomain, startPageHost, isLive }: AskOptions): Promise<Liveness> {
+export async function mayHaveCertificate(
+  domain: string,
+  { baseDomain, startPageHost, isLive }: AskOptions,
+): Promise<Liveness> {
   const name = domain.toLowerCase();
   if (name === startPageHost.toLowerCase()) return 'live';
   const [first = ''] = name.split('.', 1);

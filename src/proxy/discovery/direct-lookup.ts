@@ -27,7 +27,9 @@ export class DirectLookup {
     const { source, inStep, timeoutMs, pauseMs, now } = this.#options;
     if (!inStep() || now() < this.#pausedUntil) return 'unsure';
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => { timer = setTimeout(resolve, timeoutMs, 'late'); });
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs, 'late');
+    });
     try {
       const found = await Promise.race([source.lookup(label), late]);
       if (found !== 'late') return found ?? 'unknown';

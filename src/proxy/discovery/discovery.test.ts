@@ -17,7 +17,9 @@ import type { DnsOutcome } from './ports.ts';
 
 let releasers: Releasers;
 
-beforeEach(() => { releasers = new Releasers(); });
+beforeEach(() => {
+  releasers = new Releasers();
+});
 afterEach(() => releasers.releaseAll(silent));
 
 type Reply = DecodedPacket & { readonly rcode: string };
@@ -36,8 +38,16 @@ async function exchange(port: number, packet: Uint8Array, waitMs = 2_000): Promi
   }
 }
 
-async function ask(discovery: Discovery, name: string, type: 'SRV' | 'A' | 'AAAA' | 'TXT' = 'SRV', extra: Partial<Packet> = {}): Promise<Reply> {
-  const reply = await exchange(discovery.address.port, encode({ type: 'query', id: 4711, flags: 256, questions: [{ type, name }], ...extra }));
+async function ask(
+  discovery: Discovery,
+  name: string,
+  type: 'SRV' | 'A' | 'AAAA' | 'TXT' = 'SRV',
+  extra: Partial<Packet> = {},
+): Promise<Reply> {
+  const reply = await exchange(
+    discovery.address.port,
+    encode({ type: 'query', id: 4711, flags: 256, questions: [{ type, name }], ...extra }),
+  );
   if (reply === undefined) throw new Error(`no answer about ${name}`);
   return decode(reply) as Reply;
 }
@@ -54,12 +64,20 @@ async function whereIs(discovery: Discovery, label: string): Promise<string | un
   return `${String((addresses[0] as { data?: unknown } | undefined)?.data)}:${port}`;
 }
 
-async function world(options: Parameters<typeof discover>[2] = {}): Promise<{ valkey: Awaited<ReturnType<typeof startValkey>>; names: NameBook; discovery: Discovery; outcomes: DnsOutcome[] }> {
+async function world(options: Parameters<typeof discover>[2] = {}): Promise<{
+  valkey: Awaited<ReturnType<typeof startValkey>>;
+  names: NameBook;
+  discovery: Discovery;
+  outcomes: DnsOutcome[];
+}> {
   const valkey = await startValkey(releasers);
   const names = new NameBook(valkey.port, releasers);
   await names.addNode('node0', '127.0.0.1');
   const outcomes: DnsOutcome[] = [];
-  const discovery = await discover(releasers, valkey.port, { observer: { answered: (outcome) => outcomes.push(outcome) }, ...options });
+  const discovery = await discover(releasers, valkey.port, {
+    observer: { answered: (outcome) => outcomes.push(outcome) },
+    ...options,
+  });
   return { valkey, names, discovery, outcomes };
 }
 
@@ -73,24 +91,51 @@ describe('what is answered', () => {
     outcomes.length = 0;
 
     const srv = await ask(discovery, `${label.toUpperCase()}.Demo.Internal`);
-    expect(srv).toMatchObject({ id: 4711, rcode: 'NOERROR', flag_aa: true, flag_rd: true, answers: [{ type: 'SRV', ttl: 1, data: { port: 21_001, target: 'node0.demo.internal' } }] });
-    expect(await ask(discovery, 'node0.demo.internal', 'A')).toMatchObject({ rcode: 'NOERROR', answers: [{ type: 'A', data: '127.0.0.1' }] });
+    expect(srv).toMatchObject({
+      id: 4711,
+      rcode: 'NOERROR',
+      flag_aa: true,
+      flag_rd: true,
+      answers: [{ type: 'SRV', ttl: 1, data: { port: 21_001, target: 'node0.demo.internal' } }],
+    });
+    expect(await ask(discovery, 'node0.demo.internal', 'A')).toMatchObject({
+      rcode: 'NOERROR',
+      answers: [{ type: 'A', data: '127.0.0.1' }],
+    });
     expect(await ask(discovery, 'node0.demo.internal', 'AAAA')).toMatchObject({ rcode: 'NOERROR', answers: [] });
-    expect(await ask(discovery, 'node-2.demo.internal', 'AAAA')).toMatchObject({ rcode: 'NOERROR', answers: [{ type: 'AAAA', data: '::1' }] });
+    expect(await ask(discovery, 'node-2.demo.internal', 'AAAA')).toMatchObject({
+      rcode: 'NOERROR',
+      answers: [{ type: 'AAAA', data: '::1' }],
+    });
     expect(await ask(discovery, `${label}.demo.internal`, 'TXT')).toMatchObject({ rcode: 'NOERROR', answers: [] });
     expect(await ask(discovery, 'demo.internal', 'A')).toMatchObject({ rcode: 'NOERROR', answers: [] });
     expect(await ask(discovery, `${newHostLabel()}.demo.internal`)).toMatchObject({ rcode: 'NXDOMAIN', answers: [] });
     expect(await ask(discovery, 'www.demo.internal')).toMatchObject({ rcode: 'NXDOMAIN', answers: [] });
     expect(await ask(discovery, 'example.com', 'A')).toMatchObject({ rcode: 'REFUSED', answers: [] });
-    expect(outcomes).toEqual(['known', 'node', 'no_data', 'node', 'no_data', 'no_data', 'unknown', 'unknown', 'refused']);
+    expect(outcomes).toEqual([
+      'known',
+      'node',
+      'no_data',
+      'node',
+      'no_data',
+      'no_data',
+      'unknown',
+      'unknown',
+      'refused',
+    ]);
   });
 
   it('finds a node that is given by host name', async () => {
     const { names, discovery } = await world();
     await names.addNode('node3', 'localhost');
     await eventually(async () => {
-      const replies = [await ask(discovery, 'node3.demo.internal', 'A'), await ask(discovery, 'node3.demo.internal', 'AAAA')];
-      expect(replies.flatMap(({ answers = [] }) => answers.map((found) => (found as { data: unknown }).data))).toEqual([expect.stringMatching(/^(127\.0\.0\.1|::1)$/)]);
+      const replies = [
+        await ask(discovery, 'node3.demo.internal', 'A'),
+        await ask(discovery, 'node3.demo.internal', 'AAAA'),
+      ];
+      expect(replies.flatMap(({ answers = [] }) => answers.map((found) => (found as { data: unknown }).data))).toEqual([
+        expect.stringMatching(/^(127\.0\.0\.1|::1)$/),
+      ]);
     });
   });
 
@@ -101,26 +146,56 @@ describe('what is answered', () => {
 
   it('names the port when another program has it', async () => {
     const { valkey, discovery } = await world();
-    await expect(discover(releasers, valkey.port, { listen: { port: discovery.address.port } })).rejects.toMatchObject({ code: 'port_taken', message: expect.stringContaining(`127.0.0.1:${discovery.address.port}`) as string });
+    await expect(discover(releasers, valkey.port, { listen: { port: discovery.address.port } })).rejects.toMatchObject({
+      code: 'port_taken',
+      message: expect.stringContaining(`127.0.0.1:${discovery.address.port}`) as string,
+    });
   });
 });
 
 describe('mangled packets', () => {
-  const query = encode({ type: 'query', id: 7, questions: [{ type: 'SRV', name: 'abcdefghijklmnopqrst.demo.internal' }] });
+  const query = encode({
+    type: 'query',
+    id: 7,
+    questions: [{ type: 'SRV', name: 'abcdefghijklmnopqrst.demo.internal' }],
+  });
 
   it('get a format error where there is a header to answer to, and silence otherwise', async () => {
     const { discovery, outcomes } = await world();
     const { port } = discovery.address;
-    const rcodes = async (...packets: Uint8Array[]): Promise<unknown[]> => Promise.all(packets.map(async (packet) => {
-      const reply = await exchange(port, packet, 300);
-      return reply === undefined ? 'silence' : (decode(reply) as Reply).rcode;
-    }));
+    const rcodes = async (...packets: Uint8Array[]): Promise<unknown[]> =>
+      Promise.all(
+        packets.map(async (packet) => {
+          const reply = await exchange(port, packet, 300);
+          return reply === undefined ? 'silence' : (decode(reply) as Reply).rcode;
+        }),
+      );
     const status = Buffer.from(query);
     status.writeUInt8(0x10, 2);
 
-    expect(await rcodes(query.subarray(0, 20), Buffer.alloc(12), encode({ type: 'query', id: 7, questions: [] }), encode({ type: 'query', id: 7, questions: [{ type: 'A', name: 'a.demo.internal' }, { type: 'A', name: 'b.demo.internal' }] }))).toEqual(['FORMERR', 'FORMERR', 'FORMERR', 'FORMERR']);
+    expect(
+      await rcodes(
+        query.subarray(0, 20),
+        Buffer.alloc(12),
+        encode({ type: 'query', id: 7, questions: [] }),
+        encode({
+          type: 'query',
+          id: 7,
+          questions: [
+            { type: 'A', name: 'a.demo.internal' },
+            { type: 'A', name: 'b.demo.internal' },
+          ],
+        }),
+      ),
+    ).toEqual(['FORMERR', 'FORMERR', 'FORMERR', 'FORMERR']);
     expect(await rcodes(status)).toEqual(['NOTIMP']);
-    expect(await rcodes(Buffer.alloc(0), query.subarray(0, 11), encode({ type: 'response', id: 7, questions: [{ type: 'A', name: 'a.demo.internal' }] }))).toEqual(['silence', 'silence', 'silence']);
+    expect(
+      await rcodes(
+        Buffer.alloc(0),
+        query.subarray(0, 11),
+        encode({ type: 'response', id: 7, questions: [{ type: 'A', name: 'a.demo.internal' }] }),
+      ),
+    ).toEqual(['silence', 'silence', 'silence']);
     expect(outcomes.filter((outcome) => outcome === 'malformed')).toHaveLength(4);
   });
 
@@ -131,20 +206,50 @@ describe('mangled packets', () => {
     const socket = createSocket('udp4');
     releasers.push('fuzz socket', () => socket.close());
     let sent = 0;
-    const send = (packet: Uint8Array): Promise<void> => new Promise((resolve, reject) => {
-      socket.send(packet, discovery.address.port, '127.0.0.1', (error) => {
-        sent += 1;
-        if (error === null) resolve();
-        else reject(error);
+    const send = (packet: Uint8Array): Promise<void> =>
+      new Promise((resolve, reject) => {
+        socket.send(packet, discovery.address.port, '127.0.0.1', (error) => {
+          sent += 1;
+          if (error === null) resolve();
+          else reject(error);
+        });
       });
-    });
-    const mutated = fc.tuple(fc.constantFrom(query, encode({ type: 'query', id: 1, questions: [{ type: 'A', name: 'node0.demo.internal' }], additionals: [{ type: 'OPT', name: '.', udpPayloadSize: 4096, flags: 0, extendedRcode: 0, ednsVersion: 0, flag_do: false, options: [] }] })), fc.array(fc.tuple(fc.nat(60), fc.nat(255)), { maxLength: 6 }), fc.nat(60))
+    const mutated = fc
+      .tuple(
+        fc.constantFrom(
+          query,
+          encode({
+            type: 'query',
+            id: 1,
+            questions: [{ type: 'A', name: 'node0.demo.internal' }],
+            additionals: [
+              {
+                type: 'OPT',
+                name: '.',
+                udpPayloadSize: 4096,
+                flags: 0,
+                extendedRcode: 0,
+                ednsVersion: 0,
+                flag_do: false,
+                options: [],
+              },
+            ],
+          }),
+        ),
+        fc.array(fc.tuple(fc.nat(60), fc.nat(255)), { maxLength: 6 }),
+        fc.nat(60),
+      )
       .map(([base, edits, cut]) => {
         const packet = Buffer.from(base);
         for (const [at, value] of edits) packet.writeUInt8(value, at % packet.length);
         return packet.subarray(0, packet.length - (cut % 20));
       });
-    await fc.assert(fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 600 }), mutated), async (packet) => { await send(packet); }), { numRuns: 3_000 });
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 600 }), mutated), async (packet) => {
+        await send(packet);
+      }),
+      { numRuns: 3_000 },
+    );
 
     expect(sent).toBeGreaterThanOrEqual(3_000);
     expect(await eventually(() => whereIs(discovery, label))).toBe('127.0.0.1:21001');
@@ -185,7 +290,10 @@ describe('while the store is away', () => {
     // The unknown name waits for the store, the known one overtakes it.
     const unknown = ask(discovery, `${newHostLabel()}.demo.internal`);
     const order: string[] = [];
-    await Promise.all([unknown.then(({ rcode }) => order.push(rcode)), ask(discovery, `${kept}.demo.internal`).then(({ rcode }) => order.push(rcode))]);
+    await Promise.all([
+      unknown.then(({ rcode }) => order.push(rcode)),
+      ask(discovery, `${kept}.demo.internal`).then(({ rcode }) => order.push(rcode)),
+    ]);
     expect(order).toEqual(['NOERROR', 'SERVFAIL']);
     await eventually(() => expect(discovery.stats().inStep).toBe(false));
 
@@ -221,7 +329,10 @@ describe('the saved names', () => {
   it('yield to the store when it answers', async () => {
     const snapshotFile = join(await temporaryFolder(releasers), 'names.json');
     const gone = newHostLabel();
-    await writeFile(snapshotFile, JSON.stringify({ v: 1, hostnames: { [gone]: { node: 'node0', port: 21_009 } }, nodes: { node0: '127.0.0.1' } }));
+    await writeFile(
+      snapshotFile,
+      JSON.stringify({ v: 1, hostnames: { [gone]: { node: 'node0', port: 21_009 } }, nodes: { node0: '127.0.0.1' } }),
+    );
     const { discovery } = await world({ snapshotFile });
     expect(await whereIs(discovery, gone)).toBeUndefined();
   });
@@ -232,7 +343,14 @@ describe('the saved names', () => {
     ['of another version', async (file: string) => writeFile(file, '{"v":2}')],
   ])('are not believed when they are %s', async (_, spoil) => {
     const snapshotFile = join(await temporaryFolder(releasers), 'names.json');
-    await writeFile(snapshotFile, JSON.stringify({ v: 1, hostnames: { [newHostLabel()]: { node: 'node0', port: 21_009 } }, nodes: { node0: '127.0.0.1' } }));
+    await writeFile(
+      snapshotFile,
+      JSON.stringify({
+        v: 1,
+        hostnames: { [newHostLabel()]: { node: 'node0', port: 21_009 } },
+        nodes: { node0: '127.0.0.1' },
+      }),
+    );
     await spoil(snapshotFile);
     const discovery = await discover(releasers, await freePort(), { snapshotFile });
     expect(discovery.stats().hostnames).toBe(0);

@@ -65,7 +65,13 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     table.replace(saved.hostnames, saved.nodes);
     log.warn({ known: table.hostnames.size }, 'The store does not answer; starting with the saved host names');
   }
-  const lookup = new DirectLookup({ source, inStep: () => follower.inStep, timeoutMs: LOOKUP_TIMEOUT_MS, pauseMs: LOOKUP_PAUSE_MS, now: Date.now });
+  const lookup = new DirectLookup({
+    source,
+    inStep: () => follower.inStep,
+    timeoutMs: LOOKUP_TIMEOUT_MS,
+    pauseMs: LOOKUP_PAUSE_MS,
+    now: Date.now,
+  });
   try {
     const responder = await startResponder({
       host: options.listen.host ?? '127.0.0.1',
@@ -82,7 +88,12 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
         const found = table.find(label) ?? (await lookup.ask(label));
         return typeof found === 'string' ? found : 'live';
       },
-      stats: () => ({ hostnames: table.hostnames.size, nodes: table.nodes.size, inStep: follower.inStep, resyncs: follower.resyncs }),
+      stats: () => ({
+        hostnames: table.hostnames.size,
+        nodes: table.nodes.size,
+        inStep: follower.inStep,
+        resyncs: follower.resyncs,
+      }),
       close: async () => {
         await responder.close();
         await stop();

@@ -26,7 +26,9 @@ export class Follower {
 
   constructor(options: FollowerOptions) {
     this.#options = options;
-    this.firstWord = new Promise((resolve) => { this.#settle = resolve; });
+    this.firstWord = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
     this.#running = this.#run();
   }
 
@@ -57,7 +59,11 @@ export class Follower {
           this.#settle();
         }
       } catch (error) {
-        if (failures === 0) log.error({ reason: describeError(error), known: table.hostnames.size }, 'The store of host names is lost; answering from memory');
+        if (failures === 0)
+          log.error(
+            { reason: describeError(error), known: table.hostnames.size },
+            'The store of host names is lost; answering from memory',
+          );
       }
       this.#inStep = false;
       this.#settle();

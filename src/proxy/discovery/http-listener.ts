@@ -16,22 +16,35 @@ const ASK_STATUS: Readonly<Record<Liveness, number>> = { live: 200, unknown: 404
  * `/metrics`, and `/ask?domain=` for Caddy's on-demand TLS. Plain node:http: the whole of Fastify would take longer to load
  * than the discovery process takes to start. Returns what closes it. Throws port_taken.
  */
-export async function startHttpListener({ listen: { host, port }, metrics, ask }: HttpListenerOptions): Promise<() => void> {
+export async function startHttpListener({
+  listen: { host, port },
+  metrics,
+  ask,
+}: HttpListenerOptions): Promise<() => void> {
   const server = createServer((request, response) => {
     // The parser throws at some targets, such as `//`, and nothing asked here may end the process.
-    const url = URL.canParse(request.url ?? '', 'http://discovery') ? new URL(request.url ?? '', 'http://discovery') : undefined;
-    const answer = (status: number, body = '', contentType = 'text/plain; charset=utf-8'): ServerResponse => response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(body);
+    const url = URL.canParse(request.url ?? '', 'http://discovery')
+      ? new URL(request.url ?? '', 'http://discovery')
+      : undefined;
+    const answer = (status: number, body = '', contentType = 'text/plain; charset=utf-8'): ServerResponse =>
+      response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(body);
     const failed = (error: unknown): ServerResponse => answer(500, describeError(error));
     if (request.method !== 'GET' && request.method !== 'HEAD') response.writeHead(405, { allow: 'GET, HEAD' }).end();
-    else if (url?.pathname === '/metrics') metrics.text().then((text) => answer(200, text, metrics.contentType), failed);
-    else if (url?.pathname === '/ask') mayHaveCertificate(url.searchParams.get('domain') ?? '', ask).then((found) => answer(ASK_STATUS[found]), failed);
+    else if (url?.pathname === '/metrics')
+      metrics.text().then((text) => answer(200, text, metrics.contentType), failed);
+    else if (url?.pathname === '/ask')
+      mayHaveCertificate(url.searchParams.get('domain') ?? '', ask).then((found) => answer(ASK_STATUS[found]), failed);
     else answer(404);
   });
   server.listen(port, host);
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new TryItNowError('port_taken', `The discovery process cannot serve HTTP on ${host}:${port} (${describeError(error)}); set DISCOVERY_METRICS_ADDR to another address`, { cause: error });
+    throw new TryItNowError(
+      'port_taken',
+      `The discovery process cannot serve HTTP on ${host}:${port} (${describeError(error)}); set DISCOVERY_METRICS_ADDR to another address`,
+      { cause: error },
+    );
   }
   return () => {
     server.close();

@@ -40,7 +40,8 @@ export class NameTable {
   /** True when something is different from before. */
   setNodes(nodes: ReadonlyMap<string, string>): boolean {
     const next = new Map([...nodes].map(([name, address]) => [name.toLowerCase(), address]));
-    const same = next.size === this.#nodes.size && [...next].every(([name, address]) => this.#nodes.get(name) === address);
+    const same =
+      next.size === this.#nodes.size && [...next].every(([name, address]) => this.#nodes.get(name) === address);
     this.#nodes = next;
     for (const address of next.values()) {
       if (isIP(address) === 0) void this.#resolve(address);

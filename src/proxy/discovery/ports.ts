@@ -35,7 +35,16 @@ export interface HostnameSource {
 }
 
 /** How a question was answered; a bounded set, because it is a metric label. */
-export const DNS_OUTCOMES = ['known', 'looked_up', 'node', 'no_data', 'unknown', 'unsure', 'refused', 'malformed'] as const;
+export const DNS_OUTCOMES = [
+  'known',
+  'looked_up',
+  'node',
+  'no_data',
+  'unknown',
+  'unsure',
+  'refused',
+  'malformed',
+] as const;
 export type DnsOutcome = (typeof DNS_OUTCOMES)[number];
 
 export interface DiscoveryObserver {

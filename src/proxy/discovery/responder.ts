@@ -30,14 +30,24 @@ export interface Responder {
 export async function startResponder(options: ResponderOptions): Promise<Responder> {
   const family = isIPv6(options.host) ? 6 : 4;
   // Askers come with their address; looking it up for every answer, as a socket does by default, costs time.
-  const socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: (address, _, done) => done(null, address, family) });
+  const socket = createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    lookup: (address, _, done) => done(null, address, family),
+  });
   if (options.inherited === undefined) await bind(socket, options.host, options.port);
   else await adopt(socket, options.inherited.fd);
   // A send that fails concerns one asker, who will ask again.
   socket.on('error', () => undefined);
   socket.on('message', (packet, from) => respond(socket, packet, from, options));
   const { address, port } = socket.address();
-  return { host: address, port, close: () => new Promise((resolve) => { socket.close(resolve); }) };
+  return {
+    host: address,
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        socket.close(resolve);
+      }),
+  };
 }
 
 function bind(socket: Socket, host: string, port: number): Promise<void> {
@@ -45,16 +55,29 @@ function bind(socket: Socket, host: string, port: number): Promise<void> {
     socket.once('error', (error: NodeJS.ErrnoException) => {
       socket.close();
       if (error.code !== 'EADDRINUSE') reject(error);
-      else reject(new TryItNowError('port_taken', `discovery cannot listen on UDP ${host}:${port}: another program has it; end that one or set DISCOVERY_ADDR`, { cause: error }));
+      else
+        reject(
+          new TryItNowError(
+            'port_taken',
+            `discovery cannot listen on UDP ${host}:${port}: another program has it; end that one or set DISCOVERY_ADDR`,
+            { cause: error },
+          ),
+        );
     });
-    socket.bind(port, host, () => { socket.removeAllListeners('error'); resolve(); });
+    socket.bind(port, host, () => {
+      socket.removeAllListeners('error');
+      resolve();
+    });
   });
 }
 
 function adopt(socket: Socket, fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
-    socket.bind({ fd }, () => { socket.removeAllListeners('error'); resolve(); });
+    socket.bind({ fd }, () => {
+      socket.removeAllListeners('error');
+      resolve();
+    });
   });
 }
 
@@ -109,7 +132,12 @@ function read(packet: Buffer): Query | 'ignore' | 'malformed' {
   // Answering an answer could keep two servers answering each other for ever.
   if (packet.length < HEADER_BYTES || (packet.readUInt8(2) & RESPONSE_BIT) !== 0) return 'ignore';
   try {
-    const { id = 0, flag_rd: recursionDesired, opcode = 'QUERY', questions = [] } = decode(packet) as DecodedPacket & { opcode?: string };
+    const {
+      id = 0,
+      flag_rd: recursionDesired,
+      opcode = 'QUERY',
+      questions = [],
+    } = decode(packet) as DecodedPacket & { opcode?: string };
     const [question] = questions;
     return question === undefined || questions.length !== 1 ? 'malformed' : { id, opcode, recursionDesired, question };
   } catch {

@@ -34,7 +34,9 @@ export class SnapshotFile {
     this.#path = path;
     this.#table = table;
     this.#log = log;
-    this.#toucher = setInterval(() => { void this.#touch(); }, TOUCH_EVERY_MS).unref();
+    this.#toucher = setInterval(() => {
+      void this.#touch();
+    }, TOUCH_EVERY_MS).unref();
   }
 
   /** The saved names; undefined when there are none, or none to be believed. */
@@ -42,9 +44,13 @@ export class SnapshotFile {
     try {
       const { mtimeMs } = await stat(this.#path);
       if (nowMs - mtimeMs <= BELIEVED_FOR_MS) return parseSnapshot(await readFile(this.#path, 'utf8'));
-      this.#log.warn({ file: this.#path, ageMs: Math.round(nowMs - mtimeMs) }, 'The saved host names are too old to be believed');
+      this.#log.warn(
+        { file: this.#path, ageMs: Math.round(nowMs - mtimeMs) },
+        'The saved host names are too old to be believed',
+      );
     } catch (error) {
-      if (!isMissing(error)) this.#log.warn({ file: this.#path, reason: describeError(error) }, 'The saved host names cannot be read');
+      if (!isMissing(error))
+        this.#log.warn({ file: this.#path, reason: describeError(error) }, 'The saved host names cannot be read');
     }
     return undefined;
   }
@@ -69,14 +75,22 @@ export class SnapshotFile {
 
   async #write(): Promise<void> {
     const { hostnames, nodes } = this.#table;
-    const text = JSON.stringify({ v: VERSION, hostnames: Object.fromEntries(hostnames), nodes: Object.fromEntries(nodes) });
+    const text = JSON.stringify({
+      v: VERSION,
+      hostnames: Object.fromEntries(hostnames),
+      nodes: Object.fromEntries(nodes),
+    });
     const draft = `${this.#path}.${process.pid}.tmp`;
     try {
       await writeFile(draft, text, { mode: 0o600 });
       await rename(draft, this.#path);
       this.#failing = false;
     } catch (error) {
-      if (!this.#failing) this.#log.warn({ file: this.#path, reason: describeError(error) }, 'Host names cannot be saved; a restart while the store is away would know none');
+      if (!this.#failing)
+        this.#log.warn(
+          { file: this.#path, reason: describeError(error) },
+          'Host names cannot be saved; a restart while the store is away would know none',
+        );
       this.#failing = true;
     }
   }

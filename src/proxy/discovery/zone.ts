@@ -60,5 +60,9 @@ function ofInstance(question: Question, entry: HostnameEntry, outcome: DnsOutcom
 function ofNode(question: Question, address: string): Reply {
   const type = address.includes(':') ? 'AAAA' : 'A';
   if (question.type !== type) return NO_DATA;
-  return { rcode: RCODE.ok, answers: [{ type, class: 'IN', name: question.name, ttl: TTL, data: address }], outcome: 'node' };
+  return {
+    rcode: RCODE.ok,
+    answers: [{ type, class: 'IN', name: question.name, ttl: TTL, data: address }],
+    outcome: 'node',
+  };
 }

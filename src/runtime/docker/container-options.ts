@@ -31,17 +31,23 @@ const RLIMIT_WANTED = 20_000;
  * An engine that may not raise its own hard limits fails to start a container that asks for more; left to themselves
  * engines ask for about a million.
  */
-export function containerUlimits(limits: string = readFileSync('/proc/self/limits', 'utf8')): NonNullable<HostConfig['Ulimits']> {
+export function containerUlimits(
+  limits: string = readFileSync('/proc/self/limits', 'utf8'),
+): NonNullable<HostConfig['Ulimits']> {
   const hard = (row: string): number => {
     const found = new RegExp(`^${row}\\s+\\S+\\s+(\\d+)`, 'm').exec(limits)?.[1];
     return Math.min(RLIMIT_WANTED, found === undefined ? RLIMIT_WANTED : Number(found));
   };
-  return [['nofile', hard('Max open files')] as const, ['nproc', hard('Max processes')] as const]
-    .map(([name, limit]) => ({ Name: name, Soft: limit, Hard: limit }));
+  return [['nofile', hard('Max open files')] as const, ['nproc', hard('Max processes')] as const].map(
+    ([name, limit]) => ({ Name: name, Soft: limit, Hard: limit }),
+  );
 }
 
 /** What the container bears of ours: whose it is and what it is for. */
-export function containerLabels(spec: ContainerSpec, owner: { readonly deployment: string; readonly node: string }): Record<string, string> {
+export function containerLabels(
+  spec: ContainerSpec,
+  owner: { readonly deployment: string; readonly node: string },
+): Record<string, string> {
   return {
     [LABEL.deployment]: owner.deployment,
     [LABEL.node]: owner.node,
@@ -59,7 +65,10 @@ export function nameServers(network: InstanceNetwork, resolvers: readonly string
 export function databaseSource(template: Template, databaseFolder: string | undefined): string | undefined {
   if (template.database === undefined) return undefined;
   if (databaseFolder === undefined) {
-    throw new TryItNowError('database_unavailable', `The template ${template.name} has a database, but this node has no database server; set DATABASE_SOCKET`);
+    throw new TryItNowError(
+      'database_unavailable',
+      `The template ${template.name} has a database, but this node has no database server; set DATABASE_SOCKET`,
+    );
   }
   return databaseFolder;
 }
@@ -97,7 +106,9 @@ function hostConfig({ template, hostPort }: ContainerSpec, port: string, around:
   const { limits } = template;
   const database = databaseSource(template, around.databaseFolder);
   return {
-    ...(database === undefined ? {} : { Mounts: [{ Type: 'bind' as const, Source: database, Target: DATABASE_MOUNT, ReadOnly: true }] }),
+    ...(database === undefined
+      ? {}
+      : { Mounts: [{ Type: 'bind' as const, Source: database, Target: DATABASE_MOUNT, ReadOnly: true }] }),
     NetworkMode: around.network.name,
     PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] },
     Dns: nameServers(around.network, around.resolvers),

@@ -3,7 +3,11 @@ import type { ContainerSummary } from '../../pool/ports.ts';
 import { LABEL } from '../labels.ts';
 
 /** `labels` may hold other things beside. */
-export function containerSummary(name: string, labels: Readonly<Record<string, string>>, running: boolean): ContainerSummary {
+export function containerSummary(
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  running: boolean,
+): ContainerSummary {
   const { [LABEL.instance]: id, [LABEL.keepUntil]: keepUntil } = labels;
   return {
     name,

@@ -32,15 +32,30 @@ export function statusOf(error: unknown): number | undefined {
 export function isUnreachable(error: unknown): boolean {
   if (!(error instanceof Error) || engineAnswer(error) !== undefined) return false;
   if (error.name === 'TimeoutError' || ('syscall' in error && error.syscall === 'connect')) return true;
-  return 'code' in error && typeof error.code === 'string' && (/^UND_ERR_/.test(error.code) || ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'].includes(error.code));
+  return (
+    'code' in error &&
+    typeof error.code === 'string' &&
+    (/^UND_ERR_/.test(error.code) || ['ECONNRESET', 'EPIPE', 'ECONNREFUSED'].includes(error.code))
+  );
 }
 
 /** `what` completes "X could not …". An answer becomes container_failed in the engine's own words, no answer engine_unavailable. */
-export function engineFailure(error: unknown, engine: { readonly title: string; readonly socketPath: string }, what: string): TryItNowError {
+export function engineFailure(
+  error: unknown,
+  engine: { readonly title: string; readonly socketPath: string },
+  what: string,
+): TryItNowError {
   if (error instanceof TryItNowError) return error;
   const answer = engineAnswer(error);
-  if (answer !== undefined) return new TryItNowError('container_failed', `${engine.title} could not ${what}: ${answer.message}`, { cause: error });
+  if (answer !== undefined)
+    return new TryItNowError('container_failed', `${engine.title} could not ${what}: ${answer.message}`, {
+      cause: error,
+    });
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
   const why = UNREACHABLE[code] ?? describeError(error);
-  return new TryItNowError('engine_unavailable', `${engine.title} could not ${what}: its socket ${engine.socketPath} does not answer (${why}). Check that the service runs and that this user may open the socket.`, { cause: error });
+  return new TryItNowError(
+    'engine_unavailable',
+    `${engine.title} could not ${what}: its socket ${engine.socketPath} does not answer (${why}). Check that the service runs and that this user may open the socket.`,
+    { cause: error },
+  );
 }

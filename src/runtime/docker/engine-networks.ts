@@ -12,7 +12,10 @@ export class EngineNetworks implements Networks {
   readonly #planned: ReadonlySet<string>;
   readonly #title: { readonly title: string; readonly socketPath: string };
 
-  constructor(engine: 'podman' | 'docker', { socketPath, deployment }: Pick<EngineOptions, 'socketPath' | 'deployment'>) {
+  constructor(
+    engine: 'podman' | 'docker',
+    { socketPath, deployment }: Pick<EngineOptions, 'socketPath' | 'deployment'>,
+  ) {
     const { closed, open } = networkPlan(engine, deployment);
     this.#docker = connectEngine(socketPath);
     this.#deployment = deployment;
@@ -26,7 +29,9 @@ export class EngineNetworks implements Networks {
 
   async own(): Promise<readonly string[]> {
     try {
-      const found = await this.#docker.listNetworks({ filters: { label: [`${LABEL.deployment}=${this.#deployment}`] } });
+      const found = await this.#docker.listNetworks({
+        filters: { label: [`${LABEL.deployment}=${this.#deployment}`] },
+      });
       return found.map(({ Name }) => Name);
     } catch (error) {
       throw engineFailure(error, this.#title, 'list networks');

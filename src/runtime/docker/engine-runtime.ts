@@ -41,7 +41,11 @@ const CALL_TIMEOUT_MS = 60_000;
 const LOOK_TIMEOUT_MS = 25_000;
 
 /** DOCKER_HOST, which the library would follow, is not asked: the socket is configured. */
-export function connectEngine(socketPath: string, maxSockets = MAX_CONNECTIONS, timeoutMs = CALL_TIMEOUT_MS): Dockerode {
+export function connectEngine(
+  socketPath: string,
+  maxSockets = MAX_CONNECTIONS,
+  timeoutMs = CALL_TIMEOUT_MS,
+): Dockerode {
   // With the timeout, what was given up as hung makes room for others.
   const options = { host: '', socketPath, timeout: timeoutMs, agent: new Agent({ keepAlive: false, maxSockets }) };
   return new Dockerode(options);
@@ -79,7 +83,8 @@ export class EngineRuntime implements ContainerRuntime {
     await this.#look('answer', () => this.#docker.ping());
     // The rules come first: they name interfaces that need not exist yet, so no instance is ever without them.
     await ensureRules(this.#plan, await this.#resolvers());
-    for (const network of new Set(templates.map((template) => this.#networkOf(template)))) await this.#ensureNetwork(network);
+    for (const network of new Set(templates.map((template) => this.#networkOf(template))))
+      await this.#ensureNetwork(network);
     // Last, so that the other templates can do without one that lacks its image.
     await this.#requireImages(templates);
   }
@@ -95,7 +100,10 @@ export class EngineRuntime implements ContainerRuntime {
       signal.throwIfAborted();
     } catch (error) {
       await this.remove(spec.name).catch((failure: unknown) => {
-        this.#options.log.warn({ container: spec.name, reason: describeError(failure) }, 'A container that failed to start is still there');
+        this.#options.log.warn(
+          { container: spec.name, reason: describeError(failure) },
+          'A container that failed to start is still there',
+        );
       });
       throw error;
     }
@@ -121,7 +129,9 @@ export class EngineRuntime implements ContainerRuntime {
   async list(): Promise<ContainerSummary[]> {
     const { deployment, node } = this.#options;
     const found = await this.#labelled({ [LABEL.deployment]: deployment, [LABEL.node]: node });
-    return found.map(({ Names, Labels, State }) => containerSummary((Names[0] ?? '').replace(/^\//, ''), Labels, State === 'running' || State === 'paused'));
+    return found.map(({ Names, Labels, State }) =>
+      containerSummary((Names[0] ?? '').replace(/^\//, ''), Labels, State === 'running' || State === 'paused'),
+    );
   }
 
   async watch(gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void> {
@@ -179,9 +189,11 @@ export class EngineRuntime implements ContainerRuntime {
     try {
       await create();
     } catch (error) {
-      if (statusOf(error) === 404 && !(await this.#hasImage(spec.template.image))) throw this.#imageMissing([spec.template]);
+      if (statusOf(error) === 404 && !(await this.#hasImage(spec.template.image)))
+        throw this.#imageMissing([spec.template]);
       // Docker answers a taken name with 409, Podman with 500 like any other failure; so look.
-      const taken = statusOf(error) !== undefined && (await this.#look(`look for ${spec.name}`, () => this.#exists(spec.name)));
+      const taken =
+        statusOf(error) !== undefined && (await this.#look(`look for ${spec.name}`, () => this.#exists(spec.name)));
       if (!taken) throw engineFailure(error, this.#title, what);
       await this.remove(spec.name);
       await this.#call(what, create);
@@ -191,7 +203,12 @@ export class EngineRuntime implements ContainerRuntime {
   /** Podman finds out late that a port is taken, and on its way back removes the forwarding of the container that has it. */
   async #requirePort({ name, hostPort }: ContainerSpec): Promise<void> {
     const why = await whyPortTaken(hostPort);
-    if (why !== undefined) throw new TryItNowError('container_failed', `${this.#dialect.title} cannot start ${name}: its port is taken: ${why}`, { details: { hostPort } });
+    if (why !== undefined)
+      throw new TryItNowError(
+        'container_failed',
+        `${this.#dialect.title} cannot start ${name}: its port is taken: ${why}`,
+        { details: { hostPort } },
+      );
   }
 
   async #exists(name: string): Promise<boolean> {
@@ -224,7 +241,11 @@ export class EngineRuntime implements ContainerRuntime {
     const list = templates.map(({ image, name }) => `${image} (template ${name})`).join(', ');
     const { engine } = this;
     const image = templates[0]?.image ?? 'IMAGE';
-    return new TryItNowError('image_missing', `${this.#dialect.title} does not have ${list}. Build it here (${engine} build -t ${image} FOLDER) or fetch it (${engine} pull ${image}).`, { details: { templates: templates.map(({ name }) => name) } });
+    return new TryItNowError(
+      'image_missing',
+      `${this.#dialect.title} does not have ${list}. Build it here (${engine} build -t ${image} FOLDER) or fetch it (${engine} pull ${image}).`,
+      { details: { templates: templates.map(({ name }) => name) } },
+    );
   }
 
   async #findNetwork(name: string): Promise<Awaited<ReturnType<Dialect['findNetwork']>>> {
@@ -234,16 +255,30 @@ export class EngineRuntime implements ContainerRuntime {
   async #ensureNetwork(network: InstanceNetwork): Promise<void> {
     if ((await this.#findNetwork(network.name)) === undefined) {
       try {
-        await this.#timed(this.#dialect.createNetwork(network, { [LABEL.deployment]: this.#options.deployment }, this.#plan.seed));
+        await this.#timed(
+          this.#dialect.createNetwork(network, { [LABEL.deployment]: this.#options.deployment }, this.#plan.seed),
+        );
       } catch (error) {
-        if (statusOf(error) === undefined) throw engineFailure(error, this.#title, `create the network ${network.name}`);
-        throw new TryItNowError('isolation_failed', `${this.#dialect.title} could not create the network ${network.name}: ${describeError(error)}`, { cause: error });
+        if (statusOf(error) === undefined)
+          throw engineFailure(error, this.#title, `create the network ${network.name}`);
+        throw new TryItNowError(
+          'isolation_failed',
+          `${this.#dialect.title} could not create the network ${network.name}: ${describeError(error)}`,
+          { cause: error },
+        );
       }
     }
     const found = await this.#findNetwork(network.name);
     // The rules hold for the bridge of this name only.
-    if (found?.bridge !== network.bridge || found.labels[LABEL.deployment] !== this.#options.deployment || found.answersDns) {
-      throw new TryItNowError('isolation_failed', `The network ${network.name} is not as this deployment makes it, so its instances would not be isolated. Remove it (${this.engine} network rm ${network.name}) and start again.`);
+    if (
+      found?.bridge !== network.bridge ||
+      found.labels[LABEL.deployment] !== this.#options.deployment ||
+      found.answersDns
+    ) {
+      throw new TryItNowError(
+        'isolation_failed',
+        `The network ${network.name} is not as this deployment makes it, so its instances would not be isolated. Remove it (${this.engine} network rm ${network.name}) and start again.`,
+      );
     }
   }
 

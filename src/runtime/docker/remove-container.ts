@@ -19,7 +19,10 @@ export async function removeContainer(container: Dockerode.Container, name: stri
     const refusal = await call(`remove ${name}`, () => ignoringAnswers(container.remove({ force: true, v: true })));
     if (await call(`look for ${name}`, () => isAbsent(container))) return;
     if (performance.now() >= giveUpAt) {
-      throw new TryItNowError('container_failed', `The container ${name} is still there ${GIVE_UP_AFTER_MS} ms after its removal was asked for: ${refusal ?? 'the engine gave no reason'}`);
+      throw new TryItNowError(
+        'container_failed',
+        `The container ${name} is still there ${GIVE_UP_AFTER_MS} ms after its removal was asked for: ${refusal ?? 'the engine gave no reason'}`,
+      );
     }
     await delay(CHECK_EVERY_MS);
   }

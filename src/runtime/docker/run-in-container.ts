@@ -16,7 +16,12 @@ type Call = Parameters<ContainerRuntime['exec']>[1];
  * Runs the command and waits for its end. A command that does not end in time goes on running: only the end of the
  * container ends it for sure. Throws container_failed, and the engine's own errors when it does not answer at all.
  */
-export async function runInContainer(container: Dockerode.Container, name: string, call: Call, signal: AbortSignal): Promise<ExecResult> {
+export async function runInContainer(
+  container: Dockerode.Container,
+  name: string,
+  call: Call,
+  signal: AbortSignal,
+): Promise<ExecResult> {
   signal.throwIfAborted();
   const late = AbortSignal.timeout(call.timeoutMs);
   const either = AbortSignal.any([signal, late]);
@@ -35,7 +40,12 @@ export async function runInContainer(container: Dockerode.Container, name: strin
   }
 }
 
-async function run(container: Dockerode.Container, { command, env }: Call, signal: AbortSignal, progress: { begun: boolean }): Promise<ExecResult> {
+async function run(
+  container: Dockerode.Container,
+  { command, env }: Call,
+  signal: AbortSignal,
+  progress: { begun: boolean },
+): Promise<ExecResult> {
   const exec = await container.exec({
     Cmd: [...command],
     Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
@@ -47,7 +57,9 @@ async function run(container: Dockerode.Container, { command, env }: Call, signa
   const tail = new OutputTail(OUTPUT_BYTES);
   const stream = await exec.start({ Detach: false, Tty: false });
   // Also when the wait for the start was given up: the engine holds a connection for as long as somebody reads it.
-  const hangUp = (): void => { stream.destroy(); };
+  const hangUp = (): void => {
+    stream.destroy();
+  };
   if (signal.aborted) hangUp();
   signal.addEventListener('abort', hangUp, { once: true });
   try {

@@ -9,7 +9,10 @@ import { LABEL } from '../labels.ts';
 import { containerSummary } from './container-summary.ts';
 
 /** The attributes hold the labels as well. */
-const Event = Type.Object({ Actor: Type.Object({ Attributes: Type.Record(Type.String(), Type.String()) }), timeNano: Type.Number() });
+const Event = Type.Object({
+  Actor: Type.Object({ Attributes: Type.Record(Type.String(), Type.String()) }),
+  timeNano: Type.Number(),
+});
 
 /** Docker ends with `destroy`, Podman with `remove`; and Podman filters by `died` what it calls `die` itself. */
 const ENDS = ['die', 'died', 'destroy', 'remove'];
@@ -25,10 +28,18 @@ const OVERLAP_MS = 5_000;
  * engine is gone. A stream that ends while the engine is there goes on where it stopped: Podman (4.3 at least) ends all of
  * them when its log of events has reached 1 MB and is cut to half.
  */
-export async function watchContainers(docker: Dockerode, owner: { readonly deployment: string; readonly node: string }, gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void> {
+export async function watchContainers(
+  docker: Dockerode,
+  owner: { readonly deployment: string; readonly node: string },
+  gone: (container: ContainerSummary) => void,
+  signal: AbortSignal,
+): Promise<void> {
   let sinceMs = Date.now();
   const onEvent = (event: unknown): void => {
-    const { Actor: { Attributes: attributes }, timeNano } = Value.Parse(Event, event);
+    const {
+      Actor: { Attributes: attributes },
+      timeNano,
+    } = Value.Parse(Event, event);
     sinceMs = Math.max(sinceMs, Math.floor(timeNano / 1e6) - OVERLAP_MS);
     // Podman takes one of several labels for enough, so that the engine is asked for one only.
     if (attributes[LABEL.node] === owner.node) gone(containerSummary(attributes['name'] ?? '', attributes, false));
@@ -48,7 +59,11 @@ export async function watchContainers(docker: Dockerode, owner: { readonly deplo
 
 async function open(docker: Dockerode, deployment: string, sinceMs: number, signal: AbortSignal): Promise<Readable> {
   // What happens before the engine has heard of us counts, too.
-  const stream = await docker.getEvents({ since: sinceMs / 1_000, filters: { type: ['container'], event: ENDS, label: [`${LABEL.deployment}=${deployment}`] }, abortSignal: signal });
+  const stream = await docker.getEvents({
+    since: sinceMs / 1_000,
+    filters: { type: ['container'], event: ENDS, label: [`${LABEL.deployment}=${deployment}`] },
+    abortSignal: signal,
+  });
   if (!(stream instanceof Readable)) throw new Error('the client library gave no stream');
   return stream;
 }

@@ -23,8 +23,12 @@ async function run(program: string, args: readonly string[], input = ''): Promis
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     let output = '';
     let errors = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => { output += chunk; });
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => { errors += chunk; });
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      errors += chunk;
+    });
     child.stdin.on('error', () => undefined).end(input);
     child.once('error', reject);
     child.once('close', (code) => {
@@ -45,7 +49,10 @@ function families(plan: NetworkPlan, resolvers: readonly string[]): Family[] {
   return existsSync(IPV6_PRESENT) && findProgram(ipv6.command) !== undefined ? [ipv4, ipv6] : [ipv4];
 }
 
-async function change(command: Family['command'], input: (present: readonly string[]) => string | undefined): Promise<void> {
+async function change(
+  command: Family['command'],
+  input: (present: readonly string[]) => string | undefined,
+): Promise<void> {
   const list = findProgram(command);
   const restore = findProgram(`${command}-restore`);
   if (list === undefined || restore === undefined) throw new Error(`the program ${command} is not installed`);
@@ -70,28 +77,40 @@ async function ensureBridgeFilter(): Promise<void> {
 export async function ensureRules(plan: NetworkPlan, resolvers: readonly string[]): Promise<void> {
   try {
     await ensureBridgeFilter();
-    for (const { command, rules } of families(plan, resolvers)) await change(command, (present) => restoreInput(rules, present));
+    for (const { command, rules } of families(plan, resolvers))
+      await change(command, (present) => restoreInput(rules, present));
   } catch (error) {
-    throw new TryItNowError('isolation_failed', `The rules that keep instances apart could not be set: ${describeError(error)}. To mend it, ${REMEDY}.`, { cause: error });
+    throw new TryItNowError(
+      'isolation_failed',
+      `The rules that keep instances apart could not be set: ${describeError(error)}. To mend it, ${REMEDY}.`,
+      { cause: error },
+    );
   }
 }
 
 /** Takes the rules away; none there is fine. Only when no container is left on the networks. */
 export async function removeRules(plan: NetworkPlan): Promise<void> {
   try {
-    for (const { command, rules } of families(plan, [])) await change(command, (present) => removeInput(rules, present));
+    for (const { command, rules } of families(plan, []))
+      await change(command, (present) => removeInput(rules, present));
   } catch (error) {
-    throw new TryItNowError('isolation_failed', `The rules that keep instances apart could not be removed: ${describeError(error)}. To mend it, ${REMEDY}.`, { cause: error });
+    throw new TryItNowError(
+      'isolation_failed',
+      `The rules that keep instances apart could not be removed: ${describeError(error)}. To mend it, ${REMEDY}.`,
+      { cause: error },
+    );
   }
 }
 
-export type IsolationState = { readonly possible: true; readonly inPlace: boolean } | { readonly possible: false; readonly why: string };
+export type IsolationState =
+  { readonly possible: true; readonly inPlace: boolean } | { readonly possible: false; readonly why: string };
 
 /** Looks only: whether this process could set the rules, and whether their chains are there. */
 export async function isolationState(plan: NetworkPlan): Promise<IsolationState> {
   try {
     const program = findProgram('iptables');
-    if (program === undefined || findProgram('iptables-restore') === undefined) return { possible: false, why: 'the program iptables is not installed' };
+    if (program === undefined || findProgram('iptables-restore') === undefined)
+      return { possible: false, why: 'the program iptables is not installed' };
     const present = (await run(program, ['-w', LOOK_WAIT_S, '-t', 'mangle', '-S'])).split('\n');
     return { possible: true, inPlace: Object.values(plan.chains).every((chain) => present.includes(`-N ${chain}`)) };
   } catch (error) {

@@ -5,7 +5,8 @@ import { isIPv4 } from 'node:net';
 const RESOLV_CONFS = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'];
 
 export function nameservers(resolvConf: string): string[] {
-  return resolvConf.split('\n')
+  return resolvConf
+    .split('\n')
     .map((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '')
     .filter((address) => isIPv4(address) && !address.startsWith('127.') && address !== '0.0.0.0');
 }
@@ -16,5 +17,10 @@ export function nameservers(resolvConf: string): string[] {
  */
 export async function hostResolvers(files: readonly string[] = RESOLV_CONFS): Promise<string[]> {
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
-  return texts.map((text) => nameservers(text)).find((found) => found.length > 0)?.slice(0, 3) ?? [];
+  return (
+    texts
+      .map((text) => nameservers(text))
+      .find((found) => found.length > 0)
+      ?.slice(0, 3) ?? []
+  );
 }

@@ -5,7 +5,7 @@ import { ipv4Rules, ipv6Rules, removeInput, restoreInput } from './rules.ts';
 const plan = networkPlan('podman', 'shop');
 
 describe('the network plan', () => {
-  it('fits the kernel\'s and iptables\' limits on names, and is the same every time', () => {
+  it("fits the kernel's and iptables' limits on names, and is the same every time", () => {
     const longest = networkPlan('docker', 'a'.repeat(32));
     for (const { bridge } of [longest.closed, longest.open]) expect(bridge.length).toBeLessThanOrEqual(15);
     for (const chain of Object.values(longest.chains)) expect(chain.length).toBeLessThanOrEqual(28);
@@ -13,7 +13,12 @@ describe('the network plan', () => {
   });
 
   it('shares no name between deployments, engines or the two networks', () => {
-    const plans = [plan, networkPlan('docker', 'shop'), networkPlan('podman', 'egress-shop'), networkPlan('podman', 'shop-egress')];
+    const plans = [
+      plan,
+      networkPlan('docker', 'shop'),
+      networkPlan('podman', 'egress-shop'),
+      networkPlan('podman', 'shop-egress'),
+    ];
     const bridges = plans.flatMap(({ closed, open }) => [closed.bridge, open.bridge]);
     expect(new Set(bridges).size).toBe(bridges.length);
     const names = plans.filter((_, index) => index !== 1).flatMap(({ closed, open }) => [closed.name, open.name]);
@@ -22,9 +27,10 @@ describe('the network plan', () => {
 });
 
 describe('the rules', () => {
-  it('concern no interface but the deployment\'s own bridges', () => {
+  it("concern no interface but the deployment's own bridges", () => {
     for (const rules of [ipv4Rules(plan, ['192.0.2.53']), ipv6Rules(plan)]) {
-      for (const { match } of rules.hooks) expect(match).toMatch(new RegExp(`^-[io] (${plan.closed.bridge}|${plan.open.bridge})$`));
+      for (const { match } of rules.hooks)
+        expect(match).toMatch(new RegExp(`^-[io] (${plan.closed.bridge}|${plan.open.bridge})$`));
     }
   });
 
@@ -56,12 +62,18 @@ describe('the rules', () => {
     expect(again).toContain(`:${plan.chains.closed} - [0:0]\n`);
   });
 
-  it('go without touching anybody else\'s', () => {
+  it("go without touching anybody else's", () => {
     const rules = ipv4Rules(plan, []);
-    const foreign = ['-N TIN-ffffffff-CLOSED', '-A FORWARD -i tin-ffffffff-c -j TIN-ffffffff-CLOSED', '-A FORWARD -j DOCKER'];
+    const foreign = [
+      '-N TIN-ffffffff-CLOSED',
+      '-A FORWARD -i tin-ffffffff-c -j TIN-ffffffff-CLOSED',
+      '-A FORWARD -j DOCKER',
+    ];
     expect(removeInput(rules, foreign)).toBeUndefined();
     const { closed } = plan.chains;
     const jump = `FORWARD -i ${plan.closed.bridge} -j ${closed}`;
-    expect(removeInput(rules, [...foreign, `-N ${closed}`, `-A ${jump}`, `-A ${jump}`])).toBe(`*mangle\n-D ${jump}\n-D ${jump}\n-F ${closed}\n-X ${closed}\nCOMMIT\n`);
+    expect(removeInput(rules, [...foreign, `-N ${closed}`, `-A ${jump}`, `-A ${jump}`])).toBe(
+      `*mangle\n-D ${jump}\n-D ${jump}\n-F ${closed}\n-X ${closed}\nCOMMIT\n`,
+    );
   });
 });

@@ -6,8 +6,17 @@ import type { NetworkPlan } from './network-plan.ts';
  * documentation ranges are left out, they lead nowhere or into somebody's laboratory.
  */
 const NEVER_OUTSIDE = [
-  '0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12',
-  '192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/4', '240.0.0.0/4',
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
 ];
 
 /** Answers to what the host itself asked, and the ICMP errors that belong to them. */
@@ -39,7 +48,9 @@ export function ipv4Rules(plan: NetworkPlan, resolvers: readonly string[]): Rule
     `-o ${bridge} -j DROP`,
     ...egress,
   ];
-  const lookups = resolvers.flatMap((address) => ['udp', 'tcp'].map((protocol) => `-d ${address} -p ${protocol} --dport 53 -j RETURN`));
+  const lookups = resolvers.flatMap((address) =>
+    ['udp', 'tcp'].map((protocol) => `-d ${address} -p ${protocol} --dport 53 -j RETURN`),
+  );
   return {
     chains: new Map([
       [chains.closed, forward(closed.bridge, ['-j DROP'])],

@@ -22,13 +22,26 @@ class LibpodError extends Error {
 }
 
 /** What Podman's own API can and the Docker-compatible one cannot. Throws an error with the answer's status code. */
-export async function libpod(socketPath: string, method: 'GET' | 'POST', path: string, body?: object | string): Promise<unknown> {
-  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  return ask(socketPath, { method, path, ...sent }, method === 'GET' ? LOOK_TIMEOUT_MS : CALL_TIMEOUT_MS, (answer) => answer.body.json());
+export async function libpod(
+  socketPath: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: object | string,
+): Promise<unknown> {
+  const sent =
+    body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  return ask(socketPath, { method, path, ...sent }, method === 'GET' ? LOOK_TIMEOUT_MS : CALL_TIMEOUT_MS, (answer) =>
+    answer.body.json(),
+  );
 }
 
 /** Sends a tar; the answer may take `timeoutMs`. Throws an error with the answer's status code. */
-export async function libpodUpload(socketPath: string, path: string, archive: Buffer, timeoutMs: number): Promise<unknown> {
+export async function libpodUpload(
+  socketPath: string,
+  path: string,
+  archive: Buffer,
+  timeoutMs: number,
+): Promise<unknown> {
   const request = { method: 'POST' as const, path, body: archive, headers: { 'content-type': 'application/x-tar' } };
   return ask(socketPath, request, timeoutMs, (answer) => answer.body.json());
 }
@@ -39,7 +52,10 @@ export async function libpodUpload(socketPath: string, path: string, archive: Bu
  */
 export async function libpodDownload(socketPath: string, path: string, file: string, timeoutMs: number): Promise<void> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const sent = httpRequest({ socketPath, method: 'POST', path: PREFIX + path, agent: false, signal: AbortSignal.timeout(timeoutMs) }, resolve);
+    const sent = httpRequest(
+      { socketPath, method: 'POST', path: PREFIX + path, agent: false, signal: AbortSignal.timeout(timeoutMs) },
+      resolve,
+    );
     sent.once('error', reject).end();
   });
   const status = answer.statusCode ?? 0;
@@ -58,12 +74,22 @@ export async function libpodHas(socketPath: string, path: string): Promise<boole
   }
 }
 
-async function ask<T>(socketPath: string, request: Dispatcher.RequestOptions, timeoutMs: number, read: (answer: Dispatcher.ResponseData) => Promise<T>): Promise<T> {
+async function ask<T>(
+  socketPath: string,
+  request: Dispatcher.RequestOptions,
+  timeoutMs: number,
+  read: (answer: Dispatcher.ResponseData) => Promise<T>,
+): Promise<T> {
   // One limit for all of it, in place of the library's own of five minutes for each part.
   const client = new Client('http://podman', { socketPath, pipelining: 0, headersTimeout: 0, bodyTimeout: 0 });
   try {
-    const answer = await client.request({ ...request, path: PREFIX + request.path, signal: AbortSignal.timeout(timeoutMs) });
-    if (answer.statusCode >= 400) throw new LibpodError(`${request.method} ${request.path}`, answer.statusCode, await answer.body.json());
+    const answer = await client.request({
+      ...request,
+      path: PREFIX + request.path,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    if (answer.statusCode >= 400)
+      throw new LibpodError(`${request.method} ${request.path}`, answer.statusCode, await answer.body.json());
     return await read(answer);
   } finally {
     await client.destroy();

@@ -40,7 +40,10 @@ function podmanDialect(socketPath: string): Dialect {
     logConfig: { Type: 'k8s-file', Config: { 'max-size': '1mb' } },
     async findNetwork(name) {
       try {
-        const found = Value.Parse(LibpodNetwork, await libpod(socketPath, 'GET', `/networks/${encodeURIComponent(name)}/json`));
+        const found = Value.Parse(
+          LibpodNetwork,
+          await libpod(socketPath, 'GET', `/networks/${encodeURIComponent(name)}/json`),
+        );
         return { labels: found.labels ?? {}, bridge: found.network_interface, answersDns: found.dns_enabled };
       } catch (error) {
         if (statusOf(error) === 404) return undefined;

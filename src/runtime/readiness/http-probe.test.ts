@@ -25,7 +25,8 @@ async function listen(server: Server, port = 0): Promise<{ url: string; sockets:
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/ready?deep=1`, sockets };
 }
 
-const web = async (answer: RequestListener, port?: number): Promise<{ url: string; sockets: Set<Socket> }> => listen(createServer(answer), port);
+const web = async (answer: RequestListener, port?: number): Promise<{ url: string; sockets: Set<Socket> }> =>
+  listen(createServer(answer), port);
 
 it('takes any answer below 400, asks for the path and host it was given, and leaves no connection open', async () => {
   const asked: unknown[] = [];
@@ -54,12 +55,21 @@ it('goes on asking until the app is there and well', async () => {
 
 it.each<[string, string, () => Promise<{ url: string }>]>([
   ['nobody listens', 'connection refused', async () => ({ url: `http://127.0.0.1:${await freePort()}/` })],
-  ['the app answers with an error', 'status 502', () => web((_, response) => { response.writeHead(502).end(); })],
+  [
+    'the app answers with an error',
+    'status 502',
+    () =>
+      web((_, response) => {
+        response.writeHead(502).end();
+      }),
+  ],
   ['the app hangs up', 'connection closed before an answer', () => listen(createTcpServer((socket) => socket.end()))],
   ['the app never answers', 'no answer within', () => listen(createTcpServer(() => undefined))],
 ])('names what it saw last when %s', async (_, words, start) => {
   const { url } = await start();
-  const failure = await new HttpProbe().untilOk({ url, hostname: 'a.localhost', timeoutMs: 300 }, never).catch((error: unknown) => error);
+  const failure = await new HttpProbe()
+    .untilOk({ url, hostname: 'a.localhost', timeoutMs: 300 }, never)
+    .catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: 'not_ready_in_time', message: expect.stringContaining(words) as string });
   expect(failure).toMatchObject({ message: expect.stringContaining(`${url} (Host a.localhost)`) as string });
 });
@@ -67,7 +77,9 @@ it.each<[string, string, () => Promise<{ url: string }>]>([
 it('is content with the status of an answer that never ends', async () => {
   const { url, sockets } = await web((_, response) => {
     response.writeHead(200);
-    const flood = (): void => { while (!response.destroyed && response.write(Buffer.alloc(64 * 1024))); };
+    const flood = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(64 * 1024)));
+    };
     response.on('drain', flood).on('error', () => undefined);
     flood();
   });
@@ -75,8 +87,10 @@ it('is content with the status of an answer that never ends', async () => {
   await expect.poll(() => sockets.size).toBe(0);
 });
 
-it('stops at the signal with the signal\'s reason', async () => {
-  const { url } = await web((_, response) => { response.writeHead(503).end(); });
+it("stops at the signal with the signal's reason", async () => {
+  const { url } = await web((_, response) => {
+    response.writeHead(503).end();
+  });
   const abort = new AbortController();
   const probing = new HttpProbe().untilOk({ url, timeoutMs: 60_000 }, abort.signal);
   abort.abort(new Error('taken away'));
@@ -85,7 +99,9 @@ it('stops at the signal with the signal\'s reason', async () => {
 
 it('stops at the signal while an answer is awaited', async () => {
   let connect = (): void => undefined;
-  const connected = new Promise<void>((resolve) => { connect = resolve; });
+  const connected = new Promise<void>((resolve) => {
+    connect = resolve;
+  });
   const { url } = await listen(createTcpServer(() => connect()));
   const abort = new AbortController();
   const probing = new HttpProbe().untilOk({ url, timeoutMs: 60_000 }, abort.signal);
@@ -98,21 +114,34 @@ it('asks once: GET without a body, POST with JSON, whatever the status, and leav
   const asked: unknown[] = [];
   const { url, sockets } = await web((request, response) => {
     let body = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => { body += chunk; }).on('end', () => {
-      asked.push([request.method, request.url, request.headers['content-type'], body]);
-      response.writeHead(409, { connection: 'keep-alive' }).end(`answer ${asked.length}`);
-    });
+    request
+      .setEncoding('utf8')
+      .on('data', (chunk: string) => {
+        body += chunk;
+      })
+      .on('end', () => {
+        asked.push([request.method, request.url, request.headers['content-type'], body]);
+        response.writeHead(409, { connection: 'keep-alive' }).end(`answer ${asked.length}`);
+      });
   });
   const probe = new HttpProbe();
   expect(await probe.ask({ url, timeoutMs: 5_000 }, never)).toEqual({ status: 409, body: 'answer 1' });
-  expect(await probe.ask({ url, body: { seed: 'ä', nested: { a: 1 } }, timeoutMs: 5_000 }, never)).toEqual({ status: 409, body: 'answer 2' });
-  expect(asked).toEqual([['GET', '/ready?deep=1', undefined, ''], ['POST', '/ready?deep=1', 'application/json', '{"seed":"ä","nested":{"a":1}}']]);
+  expect(await probe.ask({ url, body: { seed: 'ä', nested: { a: 1 } }, timeoutMs: 5_000 }, never)).toEqual({
+    status: 409,
+    body: 'answer 2',
+  });
+  expect(asked).toEqual([
+    ['GET', '/ready?deep=1', undefined, ''],
+    ['POST', '/ready?deep=1', 'application/json', '{"seed":"ä","nested":{"a":1}}'],
+  ]);
   await expect.poll(() => sockets.size).toBe(0);
 });
 
 it('cuts an answer that never ends', async () => {
   const { url, sockets } = await web((_, response) => {
-    const flood = (): void => { while (!response.destroyed && response.write(Buffer.alloc(64 * 1024, 'x'))); };
+    const flood = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(64 * 1024, 'x')));
+    };
     response.on('drain', flood).on('error', () => undefined);
     flood();
   });
@@ -125,7 +154,14 @@ it.each<[string, string, () => Promise<{ url: string }>]>([
   ['nobody listens', 'connection refused', async () => ({ url: `http://127.0.0.1:${await freePort()}/` })],
   ['the app hangs up', 'connection closed before an answer', () => listen(createTcpServer((socket) => socket.end()))],
   ['the app never answers', 'no answer within 200 ms', () => listen(createTcpServer(() => undefined))],
-  ['the app never ends its answer', 'no answer within 200 ms', () => web((_, response) => { response.writeHead(200).write('begun'); })],
+  [
+    'the app never ends its answer',
+    'no answer within 200 ms',
+    () =>
+      web((_, response) => {
+        response.writeHead(200).write('begun');
+      }),
+  ],
 ])('says why it got no answer when %s', async (_, words, start) => {
   const { url } = await start();
   await expect(new HttpProbe().ask({ url, timeoutMs: 200 }, never)).rejects.toThrow(`${url}: ${words}`);
@@ -133,7 +169,9 @@ it.each<[string, string, () => Promise<{ url: string }>]>([
 
 it('stops asking at the signal', async () => {
   let connect = (): void => undefined;
-  const connected = new Promise<void>((resolve) => { connect = resolve; });
+  const connected = new Promise<void>((resolve) => {
+    connect = resolve;
+  });
   const { url } = await listen(createTcpServer(() => connect()));
   const abort = new AbortController();
   const asking = new HttpProbe().ask({ url, body: {}, timeoutMs: 60_000 }, abort.signal);

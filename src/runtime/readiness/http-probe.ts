@@ -48,10 +48,16 @@ export class HttpProbe implements Probe {
       await sleep(Math.max(0, Math.min(POLL_EVERY_MS, deadline - performance.now())), signal);
     }
     const host = hostname === undefined ? '' : ` (Host ${hostname})`;
-    throw new TryItNowError('not_ready_in_time', `${url}${host} did not answer below 400 within ${timeoutMs} ms; last seen after ${tries} tries: ${last}`);
+    throw new TryItNowError(
+      'not_ready_in_time',
+      `${url}${host} did not answer below 400 within ${timeoutMs} ms; last seen after ${tries} tries: ${last}`,
+    );
   }
 
-  async ask({ url, body, timeoutMs }: Parameters<Probe['ask']>[0], signal: AbortSignal): Promise<{ status: number; body: string }> {
+  async ask(
+    { url, body, timeoutMs }: Parameters<Probe['ask']>[0],
+    signal: AbortSignal,
+  ): Promise<{ status: number; body: string }> {
     signal.throwIfAborted();
     const target = new URL(url);
     const client = new Client(target.origin, { pipelining: 0 });

@@ -30,11 +30,16 @@ async function listen(answer: (socket: Socket) => void): Promise<{ port: number;
 
 const app = (): ReturnType<typeof listen> => listen((socket) => socket.resume());
 
-it.each(['podman', 'docker', 'simulated', undefined] as const)('finds an app that waits for a request, on %s, and leaves no connection open', async (engine) => {
-  const { port, sockets } = await app();
-  expect(await listens({ address: '127.0.0.1', port, ...(engine === undefined ? {} : { engine }) }, PATIENCE_MS)).toBe('listens');
-  await expect.poll(() => sockets.size).toBe(0);
-});
+it.each(['podman', 'docker', 'simulated', undefined] as const)(
+  'finds an app that waits for a request, on %s, and leaves no connection open',
+  async (engine) => {
+    const { port, sockets } = await app();
+    expect(
+      await listens({ address: '127.0.0.1', port, ...(engine === undefined ? {} : { engine }) }, PATIENCE_MS),
+    ).toBe('listens');
+    await expect.poll(() => sockets.size).toBe(0);
+  },
+);
 
 it.each(['podman', 'docker'] as const)('says so when nothing listens, on %s', async (engine) => {
   expect(await listens({ address: '127.0.0.1', port: await freePort(), engine }, PATIENCE_MS)).toBe('refuses');
@@ -43,7 +48,7 @@ it.each(['podman', 'docker'] as const)('says so when nothing listens, on %s', as
 it.each<[string, (socket: Socket) => void]>([
   ['closes', (socket) => socket.end()],
   ['resets', (socket) => socket.resetAndDestroy()],
-])('is not taken in by Docker\'s relay, which accepts for a dead container and %s', async (_, answer) => {
+])("is not taken in by Docker's relay, which accepts for a dead container and %s", async (_, answer) => {
   const { port } = await listen(answer);
   expect(await listens({ address: '127.0.0.1', port, engine: 'docker' }, PATIENCE_MS)).toBe('refuses');
 });

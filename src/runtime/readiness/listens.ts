@@ -11,7 +11,10 @@ const RELAY_PATIENCE_MS = 20;
  * Whether an app takes connections at its published port. `refuses` is certain; `silent` is anything that neither a
  * living nor a dead app has to answer for, such as a host that is too busy.
  */
-export function listens({ address, port, engine }: Upstream, timeoutMs: number): Promise<'listens' | 'refuses' | 'silent'> {
+export function listens(
+  { address, port, engine }: Upstream,
+  timeoutMs: number,
+): Promise<'listens' | 'refuses' | 'silent'> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
     const settle = (seen: 'listens' | 'refuses' | 'silent'): void => {
@@ -21,7 +24,9 @@ export function listens({ address, port, engine }: Upstream, timeoutMs: number):
     };
     let timer = setTimeout(() => settle('silent'), timeoutMs);
     const relayed = engine === 'docker';
-    socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'ECONNREFUSED' || (relayed && code === 'ECONNRESET') ? 'refuses' : 'silent'));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      settle(code === 'ECONNREFUSED' || (relayed && code === 'ECONNRESET') ? 'refuses' : 'silent'),
+    );
     socket.once('connect', () => {
       if (!relayed) {
         settle('listens');

@@ -22,7 +22,11 @@ const BODY_BYTES = 64 * 1024;
  * port_taken when another one answers there already, and the system's errors for a socket that cannot be made.
  */
 export async function serveSimulatedEngine(socketPath: string, host = new SimulatedHost()): Promise<SimulatedEngine> {
-  if (await isAnswered(socketPath)) throw new TryItNowError('port_taken', `Another simulated engine, or some other server, answers on ${socketPath} already; end it, or set SIMULATED_SOCKET to another path`);
+  if (await isAnswered(socketPath))
+    throw new TryItNowError(
+      'port_taken',
+      `Another simulated engine, or some other server, answers on ${socketPath} already; end it, or set SIMULATED_SOCKET to another path`,
+    );
   await mkdir(dirname(socketPath), { recursive: true });
   // One left by a killed engine would keep the new one from listening.
   await rm(socketPath, { force: true });
@@ -84,16 +88,30 @@ async function answer(host: SimulatedHost, request: IncomingMessage, response: S
   const owner = { deployment: query.get('deployment') ?? '', node: query.get('node') ?? '' };
   const route = `${request.method ?? ''} ${pathname}`;
   switch (route) {
-    case 'GET /_ping': send(response, 200, {}); return;
-    case 'GET /containers': send(response, 200, host.list(owner)); return;
-    case 'GET /any': send(response, 200, { any: host.hasAnyOf(owner.deployment) }); return;
-    case 'GET /events': stream(host, owner, Number(query.get('since')), response); return;
-    default: send(response, 200, await toContainer(host, route, request, query));
+    case 'GET /_ping':
+      send(response, 200, {});
+      return;
+    case 'GET /containers':
+      send(response, 200, host.list(owner));
+      return;
+    case 'GET /any':
+      send(response, 200, { any: host.hasAnyOf(owner.deployment) });
+      return;
+    case 'GET /events':
+      stream(host, owner, Number(query.get('since')), response);
+      return;
+    default:
+      send(response, 200, await toContainer(host, route, request, query));
   }
 }
 
 /** What is done to one container. */
-async function toContainer(host: SimulatedHost, route: string, request: IncomingMessage, query: URLSearchParams): Promise<unknown> {
+async function toContainer(
+  host: SimulatedHost,
+  route: string,
+  request: IncomingMessage,
+  query: URLSearchParams,
+): Promise<unknown> {
   const [, method, encoded = '', verb = ''] = /^([A-Z]+) \/containers\/([^/]+)((?:\/[a-z]+)?)$/.exec(route) ?? [];
   const name = decodeURIComponent(encoded);
   switch (`${method ?? ''} NAME${verb}`) {
@@ -102,21 +120,34 @@ async function toContainer(host: SimulatedHost, route: string, request: Incoming
       await host.start({ name, instanceId, keepUntilMs, ...body });
       return {};
     }
-    case 'POST NAME/exec': return host.exec(name);
-    case 'GET NAME/logs': return { text: host.logs(name, Number(query.get('tail'))) };
+    case 'POST NAME/exec':
+      return host.exec(name);
+    case 'GET NAME/logs':
+      return { text: host.logs(name, Number(query.get('tail'))) };
     // No runtime asks for it; drills do.
-    case 'POST NAME/crash': await host.crash(name); return {};
-    case 'DELETE NAME': await host.remove(name); return {};
-    default: throw new Refusal(404, `The simulated engine has no ${route}`);
+    case 'POST NAME/crash':
+      await host.crash(name);
+      return {};
+    case 'DELETE NAME':
+      await host.remove(name);
+      return {};
+    default:
+      throw new Refusal(404, `The simulated engine has no ${route}`);
   }
 }
 
 async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  if (Number(request.headers['content-length'] ?? Infinity) > BODY_BYTES) throw new Refusal(413, `A body may have ${BODY_BYTES} bytes, and has to say how many`);
+  if (Number(request.headers['content-length'] ?? Infinity) > BODY_BYTES)
+    throw new Refusal(413, `A body may have ${BODY_BYTES} bytes, and has to say how many`);
   return jsonOf(request);
 }
 
-function stream(host: SimulatedHost, owner: { readonly deployment: string; readonly node: string }, sinceMs: number, response: ServerResponse): void {
+function stream(
+  host: SimulatedHost,
+  owner: { readonly deployment: string; readonly node: string },
+  sinceMs: number,
+  response: ServerResponse,
+): void {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' }).flushHeaders();
   const stop = host.watch(owner, sinceMs, (container) => void response.write(`${JSON.stringify(container)}\n`));
   response.once('close', stop);

@@ -60,7 +60,11 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
   async watch(gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void> {
     const events = `/events?${this.#query({ since: String(Date.now()) })}`;
     try {
-      await readEvents(() => send(this.#socketPath, 'GET', events, undefined), (event) => gone(summary(Value.Parse(CONTAINER, event))), signal);
+      await readEvents(
+        () => send(this.#socketPath, 'GET', events, undefined),
+        (event) => gone(summary(Value.Parse(CONTAINER, event))),
+        signal,
+      );
     } catch (error) {
       throw engineFailure(error, this.#title, 'tell which containers end');
     }
@@ -109,9 +113,18 @@ function summary({ name, instanceId, keepUntilMs, running }: Static<typeof CONTA
 }
 
 /** Throws an error with the answer's status code when it is a refusal. */
-async function send(socketPath: string, method: string, at: string, body: unknown, signal?: AbortSignal): Promise<IncomingMessage> {
+async function send(
+  socketPath: string,
+  method: string,
+  at: string,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<IncomingMessage> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const sent = httpRequest({ socketPath, method, path: at, agent: false, ...(signal === undefined ? {} : { signal }) }, resolve).once('error', reject);
+    const sent = httpRequest(
+      { socketPath, method, path: at, agent: false, ...(signal === undefined ? {} : { signal }) },
+      resolve,
+    ).once('error', reject);
     if (body === undefined) {
       sent.end();
       return;
@@ -122,5 +135,8 @@ async function send(socketPath: string, method: string, at: string, body: unknow
   const statusCode = answer.statusCode ?? 0;
   if (statusCode < 400) return answer;
   const json: unknown = await jsonOf(answer);
-  throw Object.assign(new Error(Value.Check(REFUSAL, json) ? json.message : `status ${statusCode}`), { statusCode, json });
+  throw Object.assign(new Error(Value.Check(REFUSAL, json) ? json.message : `status ${statusCode}`), {
+    statusCode,
+    json,
+  });
 }

@@ -1,4 +1,9 @@
-import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerResponse,
+} from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -26,7 +31,9 @@ export class Responder {
   readonly #owners = new WeakMap<object, SimulatedContainer>();
 
   constructor() {
-    this.#http = createHttpServer({ keepAliveTimeout: IDLE_CONNECTION_MS }, (request, response) => this.#answer(request, response));
+    this.#http = createHttpServer({ keepAliveTimeout: IDLE_CONNECTION_MS }, (request, response) =>
+      this.#answer(request, response),
+    );
     this.#http.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#http.on('clientError', (_error, socket) => socket.destroy());
   }
@@ -59,7 +66,9 @@ export class Responder {
       return;
     }
     if (request.headers.accept?.startsWith('application/json') === true) {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify({ container: container.name, template: container.template, path: request.url })}\n`);
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(`${JSON.stringify({ container: container.name, template: container.template, path: request.url })}\n`);
       return;
     }
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(container));

@@ -51,7 +51,13 @@ export class SimulatedHost {
     const { name, template, hostPort } = spec;
     await this.remove(name);
     try {
-      const app = await this.#responder.listen({ name, template, hostPort, upAtMs: performance.now() + this.#startUpMs, said: [`${template} listens on 127.0.0.1:${hostPort}`] });
+      const app = await this.#responder.listen({
+        name,
+        template,
+        hostPort,
+        upAtMs: performance.now() + this.#startUpMs,
+        said: [`${template} listens on 127.0.0.1:${hostPort}`],
+      });
       // Two starts of one name at once: as with a real engine, one of them fails.
       if (this.#known.has(name)) {
         await app.stop();
@@ -59,7 +65,11 @@ export class SimulatedHost {
       }
       this.#known.set(name, { spec, app, running: true });
     } catch (error) {
-      throw new TryItNowError('container_failed', `The simulated container ${name} could not start: ${describeError(error)}`, { cause: error });
+      throw new TryItNowError(
+        'container_failed',
+        `The simulated container ${name} could not start: ${describeError(error)}`,
+        { cause: error },
+      );
     }
   }
 
@@ -91,7 +101,10 @@ export class SimulatedHost {
   logs(name: string, tail: number): string {
     const found = this.#known.get(name);
     if (found === undefined) throw new TryItNowError('container_failed', `There is no simulated container ${name}`);
-    return found.app.container.said.slice(-tail).map((line) => `${line}\n`).join('');
+    return found.app.container.said
+      .slice(-tail)
+      .map((line) => `${line}\n`)
+      .join('');
   }
 
   list(owner: Owner): ContainerSummary[] {
@@ -120,7 +133,8 @@ export class SimulatedHost {
 
   #running(name: string): Known {
     const found = this.#known.get(name);
-    if (found?.running !== true) throw new TryItNowError('container_failed', `No simulated container ${name} is running`);
+    if (found?.running !== true)
+      throw new TryItNowError('container_failed', `No simulated container ${name} is running`);
     return found;
   }
 
@@ -140,6 +154,9 @@ function summary({ spec: { name, instanceId, keepUntilMs }, running }: Known): C
   return { name, instanceId, running, ...(keepUntilMs === undefined ? {} : { keepUntilMs }) };
 }
 
-export function simulatedSpec({ name, instanceId, keepUntilMs, hostPort, template }: ContainerSpec, owner: Owner): SimulatedSpec {
+export function simulatedSpec(
+  { name, instanceId, keepUntilMs, hostPort, template }: ContainerSpec,
+  owner: Owner,
+): SimulatedSpec {
   return { name, owner, instanceId, keepUntilMs, hostPort, template: template.name };
 }

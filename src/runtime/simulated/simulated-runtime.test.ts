@@ -47,10 +47,10 @@ it('echoes on a WebSocket at /ws and nowhere else', async () => {
   const socket = new WebSocket(`ws://127.0.0.1:${one.hostPort}/ws?x`);
   await once(socket, 'open');
   socket.send('hello');
-  const [data, isBinary] = await once(socket, 'message') as [Buffer, boolean];
+  const [data, isBinary] = (await once(socket, 'message')) as [Buffer, boolean];
   expect([data.toString(), isBinary]).toEqual(['hello', false]);
   const elsewhere = new WebSocket(`ws://127.0.0.1:${one.hostPort}/other`);
-  const [failure] = await once(elsewhere, 'error') as [Error];
+  const [failure] = (await once(elsewhere, 'error')) as [Error];
   expect(failure.message).toContain('404');
   await runtime.remove(one.name);
   if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close');
@@ -83,5 +83,6 @@ it('ends all of them when it is closed', async () => {
   await Promise.all(specs.map((each) => runtime.start(each, never)));
   await runtime.close();
   expect(await runtime.list()).toEqual([]);
-  for (const { hostPort } of specs) await expect(request(`http://127.0.0.1:${hostPort}/`)).rejects.toThrow('ECONNREFUSED');
+  for (const { hostPort } of specs)
+    await expect(request(`http://127.0.0.1:${hostPort}/`)).rejects.toThrow('ECONNREFUSED');
 });

@@ -51,7 +51,11 @@ const waitForInstance = (panel) => {
     elapsed.textContent = inWords(Math.floor(Number(waited) + (performance.now() - shownAt) / 1000));
   }, 1000);
   const ask = async () => {
-    const answer = await fetch(tryUrl, { method: 'POST', headers: { accept: 'application/json' }, body: new URLSearchParams({ visitor, since }) });
+    const answer = await fetch(tryUrl, {
+      method: 'POST',
+      headers: { accept: 'application/json' },
+      body: new URLSearchParams({ visitor, since }),
+    });
     if (answer.ok) return answer.json();
     // A refusal (a limit, say, or a pause) has a page of its own: the browser gets it by asking as a browser.
     const { code } = await answer.json().catch(() => ({}));
@@ -59,7 +63,11 @@ const waitForInstance = (panel) => {
     return { state: 'waiting', progress: 'The server does not answer right now; still trying' };
   };
   const poll = async () => {
-    const { state, url, progress: text } = await ask().catch(() => ({ state: 'waiting', progress: 'No connection right now; still trying' }));
+    const {
+      state,
+      url,
+      progress: text,
+    } = await ask().catch(() => ({ state: 'waiting', progress: 'No connection right now; still trying' }));
     if (state === 'waiting') {
       if (progress.textContent !== text) progress.textContent = text;
       window.setTimeout(poll, 1000);

@@ -11,7 +11,8 @@ import { renamedUts } from './uts-image.ts';
 
 describe('JSON of another program', () => {
   it('keeps integers that JavaScript cannot hold, and digits in texts', () => {
-    const text = '{"rlimit":18446744073709551615,"list":[-9223372036854775808,1,12345678901234567],"env":["A=12345678901234567890","\\"9999999999999999999\\\\"],"n":1.5}';
+    const text =
+      '{"rlimit":18446744073709551615,"list":[-9223372036854775808,1,12345678901234567],"env":["A=12345678901234567890","\\"9999999999999999999\\\\"],"n":1.5}';
     expect(writeExactly(parseExactly(text))).toBe(text);
     // What JSON alone makes of it.
     expect(JSON.stringify(JSON.parse(text))).not.toBe(text);
@@ -21,10 +22,21 @@ describe('JSON of another program', () => {
 describe('an archive of links', () => {
   it('holds files and links, also where a path is longer than a header allows', async () => {
     const target = `/${'long/'.repeat(60)}end`;
-    const archive = thinArchive([{ path: 'config.dump', content: 'ä'.repeat(300) }, { path: 'checkpoint', target }, { path: 'empty', content: '' }, { path: 'run', content: '#', mode: 0o755 }]);
+    const archive = thinArchive([
+      { path: 'config.dump', content: 'ä'.repeat(300) },
+      { path: 'checkpoint', target },
+      { path: 'empty', content: '' },
+      { path: 'run', content: '#', mode: 0o755 },
+    ]);
     const found: unknown[] = [];
-    const parser = list({ onReadEntry: ({ path, type, size, linkpath, mode }) => { found.push({ path, type, size, linkpath: linkpath ?? '', mode }); } });
-    await new Promise((resolve, reject) => Readable.from([archive]).pipe(parser).on('end', resolve).on('error', reject));
+    const parser = list({
+      onReadEntry: ({ path, type, size, linkpath, mode }) => {
+        found.push({ path, type, size, linkpath: linkpath ?? '', mode });
+      },
+    });
+    await new Promise((resolve, reject) =>
+      Readable.from([archive]).pipe(parser).on('end', resolve).on('error', reject),
+    );
     expect(found).toEqual([
       { path: 'config.dump', type: 'File', size: 600, linkpath: '', mode: 0o600 },
       { path: 'checkpoint', type: 'SymbolicLink', size: 0, linkpath: target, mode: 0o777 },
@@ -49,7 +61,12 @@ describe('the image of a host name', () => {
   });
 
   it('is left alone when it is not laid out as known', () => {
-    for (const other of [Buffer.alloc(0), UTS.subarray(0, 13), UTS.subarray(0, -1), Buffer.concat([UTS.subarray(0, 12), Buffer.from([0x12]), UTS.subarray(13)])]) {
+    for (const other of [
+      Buffer.alloc(0),
+      UTS.subarray(0, 13),
+      UTS.subarray(0, -1),
+      Buffer.concat([UTS.subarray(0, 12), Buffer.from([0x12]), UTS.subarray(13)]),
+    ]) {
       expect(renamedUts(other, 'demo')).toBeUndefined();
     }
     expect(renamedUts(UTS, 'x'.repeat(200))).toBeUndefined();
@@ -58,24 +75,40 @@ describe('the image of a host name', () => {
 
 describe('images of memory pages', () => {
   let folder: string;
-  beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), 'tin-pages-')); });
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'tin-pages-'));
+  });
   afterEach(() => rm(folder, { recursive: true }));
 
-  const varint = (value: number): number[] => (value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))]);
+  const varint = (value: number): number[] =>
+    value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
   const message = (...fields: readonly (readonly [number, number])[]): Buffer => {
     const body = Buffer.from(fields.flatMap(([field, value]) => [...varint(field * 8), ...varint(value)]));
     const length = Buffer.alloc(4);
     length.writeUInt32LE(body.length);
     return Buffer.concat([length, body]);
   };
-  const write = async (name: string, ...parts: Buffer[]): Promise<void> => writeFile(join(folder, name), Buffer.concat([Buffer.alloc(8), ...parts]));
-  const pages = async (id: number, count: number): Promise<void> => writeFile(join(folder, `pages-${id}.img`), Buffer.alloc(count * 4096));
+  const write = async (name: string, ...parts: Buffer[]): Promise<void> =>
+    writeFile(join(folder, name), Buffer.concat([Buffer.alloc(8), ...parts]));
+  const pages = async (id: number, count: number): Promise<void> =>
+    writeFile(join(folder, `pages-${id}.img`), Buffer.alloc(count * 4096));
 
   it('are whole when they hold what their maps say: pages present, in every spelling of it', async () => {
     const address = 0x7f0012345000;
     // Present by flag; lazy but present (5 = 4 | 1); in the parent; before flags were written; by the old count.
-    await write('pagemap-1.img', message([1, 1]), message([1, address], [5, 2], [4, 4]), message([1, address], [5, 3], [4, 5]), message([1, address], [5, 9], [4, 1]));
-    await write('pagemap-2.img', message([1, 2]), message([1, address], [2, 4], [3, 0]), message([1, address], [2, 4], [3, 1]));
+    await write(
+      'pagemap-1.img',
+      message([1, 1]),
+      message([1, address], [5, 2], [4, 4]),
+      message([1, address], [5, 3], [4, 5]),
+      message([1, address], [5, 9], [4, 1]),
+    );
+    await write(
+      'pagemap-2.img',
+      message([1, 2]),
+      message([1, address], [2, 4], [3, 0]),
+      message([1, address], [2, 4], [3, 1]),
+    );
     await write('pagemap-shmem-3.img', message([1, 2]), message([1, address], [2, 1], [4, 4]));
     await pages(1, 5);
     await pages(2, 5);

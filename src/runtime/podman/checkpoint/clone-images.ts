@@ -26,11 +26,15 @@ export async function cloneImages(checkpoint: string, hostname: string): Promise
   await requireWholePages(source);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
-    await Promise.all((await readdir(source)).map(async (image) => {
-      const renamed = image.startsWith('utsns-') ? renamedUts(await readFile(join(source, image)), hostname) : undefined;
-      if (renamed === undefined) await link(join(source, image), join(folder, image));
-      else await writeFile(join(folder, image), renamed, { mode: 0o600 });
-    }));
+    await Promise.all(
+      (await readdir(source)).map(async (image) => {
+        const renamed = image.startsWith('utsns-')
+          ? renamedUts(await readFile(join(source, image)), hostname)
+          : undefined;
+        if (renamed === undefined) await link(join(source, image), join(folder, image));
+        else await writeFile(join(folder, image), renamed, { mode: 0o600 });
+      }),
+    );
   } catch (error) {
     await remove();
     throw error;

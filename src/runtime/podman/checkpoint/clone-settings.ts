@@ -31,7 +31,9 @@ const DumpedConfig = Type.Object({
   labels: Type.Optional(Type.Record(Type.String(), Type.String())),
   newNetworks: Type.Record(Type.String(), Type.Object({})),
   dnsServer: Type.Optional(Type.Array(Type.String())),
-  namedVolumes: Type.Optional(Type.Array(Type.Object({ volumeName: Type.String(), setAnonymous: Type.Optional(Type.Boolean()) }))),
+  namedVolumes: Type.Optional(
+    Type.Array(Type.Object({ volumeName: Type.String(), setAnonymous: Type.Optional(Type.Boolean()) })),
+  ),
   spec: Type.Optional(Type.Unknown()),
 });
 
@@ -68,7 +70,12 @@ export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, aroun
 }
 
 /** The environment reaches later commands in the container only: the restored processes have what they were dumped with. */
-function cloneSpec(dumped: string, volumes: CloneSettings['volumes'], { name, env, template }: ContainerSpec, { databaseFolder }: CloneSurroundings): string {
+function cloneSpec(
+  dumped: string,
+  volumes: CloneSettings['volumes'],
+  { name, env, template }: ContainerSpec,
+  { databaseFolder }: CloneSurroundings,
+): string {
   const spec = checked(DumpedSpec, 'spec.dump', dumped);
   spec.hostname = name;
   const own: Readonly<Record<string, string>> = { ...env, HOSTNAME: name };
@@ -77,7 +84,8 @@ function cloneSpec(dumped: string, volumes: CloneSettings['volumes'], { name, en
   const source = databaseSource(template, databaseFolder);
   for (const mount of spec.mounts) {
     if (mount.destination === DATABASE_MOUNT && source !== undefined) mount.source = source;
-    for (const { from, to } of volumes) if (mount.source?.includes(`/${from}/`) === true) mount.source = mount.source.replace(from, to);
+    for (const { from, to } of volumes)
+      if (mount.source?.includes(`/${from}/`) === true) mount.source = mount.source.replace(from, to);
   }
   return writeExactly(spec);
 }

@@ -3,7 +3,8 @@ import { promisify } from 'node:util';
 
 const TIMEOUT_MS = 10_000;
 /** `key=value` each. The kernel's own files, so that no program but a shell is needed; the shell sees no text of ours as code. */
-const WRITE = 'for setting; do printf %s "${setting#*=}" > "/proc/sys/$(printf %s "${setting%%=*}" | tr . /)" || exit 1; done';
+const WRITE =
+  'for setting; do printf %s "${setting#*=}" > "/proc/sys/$(printf %s "${setting%%=*}" | tr . /)" || exit 1; done';
 
 /**
  * Sets what a cold start sets in the network of its container, IPv6 switched off among it: a restore gets a network that
@@ -11,7 +12,13 @@ const WRITE = 'for setting; do printf %s "${setting#*=}" > "/proc/sys/$(printf %
  */
 export async function setSysctls(pid: number, sysctls: Readonly<Record<string, string>>): Promise<void> {
   // Those of the other namespaces are in the dump.
-  const settings = Object.entries(sysctls).filter(([key]) => key.startsWith('net.')).map(([key, value]) => `${key}=${value}`);
+  const settings = Object.entries(sysctls)
+    .filter(([key]) => key.startsWith('net.'))
+    .map(([key, value]) => `${key}=${value}`);
   if (settings.length === 0) return;
-  await promisify(execFile)('nsenter', ['--target', String(pid), '--net', '/bin/sh', '-c', WRITE, 'sysctls', ...settings], { timeout: TIMEOUT_MS });
+  await promisify(execFile)(
+    'nsenter',
+    ['--target', String(pid), '--net', '/bin/sh', '-c', WRITE, 'sysctls', ...settings],
+    { timeout: TIMEOUT_MS },
+  );
 }

@@ -15,18 +15,30 @@ const LOG_BYTES = 1024 * 1024;
  * The failure with CRIU's own error lines, which stand in a file of the container and are gone with it: so this comes
  * before its removal. `what` completes "Podman could not …". engine_unavailable when Podman does not answer.
  */
-export async function criuFailure(socketPath: string, name: string, code: 'checkpoint_failed' | 'restore_failed', what: string, error: unknown): Promise<TryItNowError> {
+export async function criuFailure(
+  socketPath: string,
+  name: string,
+  code: 'checkpoint_failed' | 'restore_failed',
+  what: string,
+  error: unknown,
+): Promise<TryItNowError> {
   if (error instanceof TryItNowError) return error;
   const answer = engineAnswer(error);
   // Says nothing against the checkpoint.
   if (isUnreachable(error)) return engineFailure(error, { title: 'Podman', socketPath }, what);
-  if (answer === undefined) return new TryItNowError(code, engineFailure(error, { title: 'Podman', socketPath }, what).message, { cause: error });
+  if (answer === undefined)
+    return new TryItNowError(code, engineFailure(error, { title: 'Podman', socketPath }, what).message, {
+      cause: error,
+    });
   const path = await logPath(socketPath, name, answer.message);
   // None: the engine's own message has to do, it failed before CRIU was asked.
   const lines = path === undefined ? [] : criuErrorLines(await endOf(path).catch(() => ''));
   const remedy = criuRemedy([...lines, answer.message]);
   const said = lines.length === 0 ? answer.message : `CRIU says: ${lines.join(' | ')}`;
-  return new TryItNowError(code, `Podman could not ${what}: ${said}${remedy === undefined ? '' : ` (${remedy})`}`, { cause: error, details: { engine: answer.message, criu: lines } });
+  return new TryItNowError(code, `Podman could not ${what}: ${said}${remedy === undefined ? '' : ` (${remedy})`}`, {
+    cause: error,
+    details: { engine: answer.message, criu: lines },
+  });
 }
 
 /** Podman names the log of a failed restore in the container's state; of a failed dump only in the command it shows. */

@@ -5,7 +5,9 @@ const MARKED = /"\\u0001integer:(-?\d+)"/g;
 
 /** JSON with its long integers kept to the digit, as marked text. */
 export function parseExactly(text: string): unknown {
-  return JSON.parse(text.replace(LONG_INTEGER, (found) => (found.startsWith('"') ? found : JSON.stringify(`${MARK}${found}`))));
+  return JSON.parse(
+    text.replace(LONG_INTEGER, (found) => (found.startsWith('"') ? found : JSON.stringify(`${MARK}${found}`))),
+  );
 }
 
 /** The reverse of `parseExactly`. */

@@ -9,7 +9,10 @@ import type { Template } from '../../../domain/template.ts';
 import { engineFailure, statusOf } from '../../docker/engine-errors.ts';
 import { libpod } from '../libpod-api.ts';
 
-const Version = Type.Object({ version: Type.Object({ Version: Type.String() }), host: Type.Object({ arch: Type.String() }) });
+const Version = Type.Object({
+  version: Type.Object({ Version: Type.String() }),
+  host: Type.Object({ arch: Type.String() }),
+});
 const Image = Type.Object({ Id: Type.String() });
 const CRIU_ANSWERS_WITHIN_MS = 5_000;
 /** The PATH first; a user's own often leaves the others out. */
@@ -34,7 +37,11 @@ export class HostFacts {
     try {
       return (await this.#ask(Image, `/images/${encodeURIComponent(image)}/json`)).Id;
     } catch (error) {
-      if (statusOf(error) === 404) throw new TryItNowError('image_missing', `Podman does not have ${image} (template ${name}). Build it here (podman build -t ${image} FOLDER) or fetch it (podman pull ${image}).`);
+      if (statusOf(error) === 404)
+        throw new TryItNowError(
+          'image_missing',
+          `Podman does not have ${image} (template ${name}). Build it here (podman build -t ${image} FOLDER) or fetch it (podman pull ${image}).`,
+        );
       throw engineFailure(error, { title: 'Podman', socketPath: this.#socketPath }, `look for the image ${image}`);
     }
   }

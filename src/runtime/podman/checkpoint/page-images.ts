@@ -16,14 +16,18 @@ const IN_THIS_IMAGE = 1 << 2;
 export async function requireWholePages(images: string): Promise<void> {
   const maps = (await readdir(images)).filter((name) => PAGEMAP.test(name));
   const wanted = new Map<number, number>();
-  for (const { pagesId, bytes } of await Promise.all(maps.map(async (name) => mapped(await readFile(join(images, name)))))) {
+  for (const { pagesId, bytes } of await Promise.all(
+    maps.map(async (name) => mapped(await readFile(join(images, name)))),
+  )) {
     wanted.set(pagesId, (wanted.get(pagesId) ?? 0) + bytes);
   }
-  await Promise.all([...wanted].map(async ([id, bytes]) => {
-    if (bytes === 0) return;
-    const { size } = await stat(join(images, `pages-${id}.img`));
-    if (size < bytes) throw new Error(`pages-${id}.img holds ${size} bytes of memory instead of ${bytes}`);
-  }));
+  await Promise.all(
+    [...wanted].map(async ([id, bytes]) => {
+      if (bytes === 0) return;
+      const { size } = await stat(join(images, `pages-${id}.img`));
+      if (size < bytes) throw new Error(`pages-${id}.img holds ${size} bytes of memory instead of ${bytes}`);
+    }),
+  );
 }
 
 /** How much of which image of pages a map speaks of. */

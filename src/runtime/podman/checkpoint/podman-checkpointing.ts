@@ -34,7 +34,10 @@ const TRY_AGAIN_MS = 10 * 60_000;
 /** The process id stays there after the end, when it may be another's. */
 const Running = Type.Object({ State: Type.Object({ Pid: Type.Integer(), Running: Type.Literal(true) }) });
 /** Microseconds, as Podman and CRIU give them. */
-const Restored = Type.Object({ runtime_restore_duration: Type.Integer(), criu_statistics: Type.Object({ restore_time: Type.Integer() }) });
+const Restored = Type.Object({
+  runtime_restore_duration: Type.Integer(),
+  criu_statistics: Type.Object({ restore_time: Type.Integer() }),
+});
 
 /** Checkpoints of Podman's containers on this host. The process must see the same files and processes as Podman's service, as root. */
 export function createPodmanCheckpointing(options: EngineOptions): Checkpointing {
@@ -55,9 +58,18 @@ class PodmanCheckpointing implements Checkpointing {
 
   availability(): Promise<CheckpointingAvailability> {
     const { socketPath, log } = this.#options;
-    this.#trial ??= tryCheckpointing({ checkpointing: this, runtime: this.#runtime, docker: connectEngine(socketPath), socketPath, log }).then((availability) => {
+    this.#trial ??= tryCheckpointing({
+      checkpointing: this,
+      runtime: this.#runtime,
+      docker: connectEngine(socketPath),
+      socketPath,
+      log,
+    }).then((availability) => {
       // A host may be mended, or was only too busy: asked again after a while, it is tried again.
-      if (!availability.available) setTimeout(() => { this.#trial = undefined; }, TRY_AGAIN_MS).unref();
+      if (!availability.available)
+        setTimeout(() => {
+          this.#trial = undefined;
+        }, TRY_AGAIN_MS).unref();
       return availability;
     });
     return this.#trial;
@@ -73,12 +85,19 @@ class PodmanCheckpointing implements Checkpointing {
     for (;;) {
       signal.throwIfAborted();
       const open = await openConnections(pid).catch((error: unknown) => {
-        throw new TryItNowError('checkpoint_failed', `${name} ended before it could be checkpointed: ${describeError(error)}`, { cause: error });
+        throw new TryItNowError(
+          'checkpoint_failed',
+          `${name} ended before it could be checkpointed: ${describeError(error)}`,
+          { cause: error },
+        );
       });
       if (open.length === 0) return;
       const left = deadline - performance.now();
       if (left <= 0) {
-        throw new TryItNowError('checkpoint_failed', `${name} still has ${open.length} TCP connection(s) open after ${timeoutMs} ms, and an open one cannot be dumped: ${open.slice(0, 5).join('; ')}`);
+        throw new TryItNowError(
+          'checkpoint_failed',
+          `${name} still has ${open.length} TCP connection(s) open after ${timeoutMs} ms, and an open one cannot be dumped: ${open.slice(0, 5).join('; ')}`,
+        );
       }
       await sleep(Math.min(IDLE_POLL_MS, left), signal);
     }
@@ -87,7 +106,12 @@ class PodmanCheckpointing implements Checkpointing {
   async dump(name: string, archive: string, { fileLocks }: { readonly fileLocks: boolean }): Promise<void> {
     const { socketPath } = this.#options;
     try {
-      await libpodDownload(socketPath, `/containers/${encodeURIComponent(name)}/checkpoint?export=true&fileLocks=${fileLocks}`, archive, DUMP_TIMEOUT_MS);
+      await libpodDownload(
+        socketPath,
+        `/containers/${encodeURIComponent(name)}/checkpoint?export=true&fileLocks=${fileLocks}`,
+        archive,
+        DUMP_TIMEOUT_MS,
+      );
     } catch (error) {
       throw await criuFailure(socketPath, name, 'checkpoint_failed', `checkpoint ${name}`, error);
     }
@@ -114,13 +138,23 @@ class PodmanCheckpointing implements Checkpointing {
   /** Takes away what a failed restore made. CRIU's log goes with the container, so it is read first. */
   async #undo({ name, hostPort }: ContainerSpec, { id }: OpenCheckpoint, error: unknown): Promise<TryItNowError> {
     const { socketPath, log } = this.#options;
-    const failure = await criuFailure(socketPath, name, 'restore_failed', `restore ${name} from checkpoint ${id}`, error);
+    const failure = await criuFailure(
+      socketPath,
+      name,
+      'restore_failed',
+      `restore ${name} from checkpoint ${id}`,
+      error,
+    );
     try {
       await this.#runtime.remove(name);
       const why = await whyPortStays(socketPath, hostPort);
-      if (why !== undefined) log.warn({ container: name, hostPort, reason: why }, 'The port of a failed restore is still taken');
+      if (why !== undefined)
+        log.warn({ container: name, hostPort, reason: why }, 'The port of a failed restore is still taken');
     } catch (problem) {
-      log.warn({ container: name, reason: describeError(problem) }, 'A container that failed to be restored is still there');
+      log.warn(
+        { container: name, reason: describeError(problem) },
+        'A container that failed to be restored is still there',
+      );
     }
     return failure;
   }
@@ -129,7 +163,7 @@ class PodmanCheckpointing implements Checkpointing {
     const { deployment, node, databaseFolder } = this.#options;
     const plan = networkPlan('podman', deployment);
     const network = spec.template.egress ? plan.open : plan.closed;
-    const resolvers = network.egress ? this.#options.resolvers ?? await hostResolvers() : [];
+    const resolvers = network.egress ? (this.#options.resolvers ?? (await hostResolvers())) : [];
     return restoreArchive(resolve(folder), images, spec, { deployment, node, network, resolvers, databaseFolder });
   }
 
@@ -142,19 +176,50 @@ class PodmanCheckpointing implements Checkpointing {
       throw await criuFailure(socketPath, name, 'restore_failed', `make room for ${name}`, error);
     }
     const why = await whyPortTaken(hostPort);
-    if (why !== undefined) throw new TryItNowError('restore_failed', `Podman cannot restore ${name}: its port is taken: ${why}`, { details: { hostPort } });
+    if (why !== undefined)
+      throw new TryItNowError('restore_failed', `Podman cannot restore ${name}: its port is taken: ${why}`, {
+        details: { hostPort },
+      });
   }
 
-  async #import({ name, hostPort, template }: ContainerSpec, { id, fileLocks }: OpenCheckpoint, archive: Buffer): Promise<void> {
+  async #import(
+    { name, hostPort, template }: ContainerSpec,
+    { id, fileLocks }: OpenCheckpoint,
+    archive: Buffer,
+  ): Promise<void> {
     const query = new URLSearchParams({
-      import: 'true', name, publishPorts: `127.0.0.1:${hostPort}:${template.port}`, ignoreStaticIP: 'true', ignoreStaticMAC: 'true',
-      fileLocks: String(fileLocks), printStats: 'true',
+      import: 'true',
+      name,
+      publishPorts: `127.0.0.1:${hostPort}:${template.port}`,
+      ignoreStaticIP: 'true',
+      ignoreStaticMAC: 'true',
+      fileLocks: String(fileLocks),
+      printStats: 'true',
     });
     const begun = performance.now();
-    const answer = await this.#watched(name, () => libpodUpload(this.#options.socketPath, `/containers/${encodeURIComponent(name)}/restore?${query.toString()}`, archive, ANSWER_TIMEOUT_MS));
+    const answer = await this.#watched(name, () =>
+      libpodUpload(
+        this.#options.socketPath,
+        `/containers/${encodeURIComponent(name)}/restore?${query.toString()}`,
+        archive,
+        ANSWER_TIMEOUT_MS,
+      ),
+    );
     if (!Value.Check(Restored, answer)) return;
-    const { runtime_restore_duration: runtime, criu_statistics: { restore_time: criu } } = answer;
-    this.#options.log.debug({ container: name, checkpoint: id, importMs: Math.round(performance.now() - begun), runtimeMs: Math.round(runtime / 1000), criuMs: Math.round(criu / 1000) }, 'Restored');
+    const {
+      runtime_restore_duration: runtime,
+      criu_statistics: { restore_time: criu },
+    } = answer;
+    this.#options.log.debug(
+      {
+        container: name,
+        checkpoint: id,
+        importMs: Math.round(performance.now() - begun),
+        runtimeMs: Math.round(runtime / 1000),
+        criuMs: Math.round(criu / 1000),
+      },
+      'Restored',
+    );
   }
 
   /** Before anybody is told that it runs. Until then the rules on the host keep it in, as they do anyway. */
@@ -163,7 +228,11 @@ class PodmanCheckpointing implements Checkpointing {
     try {
       await setSysctls(pid, instanceSysctls(hasIpv6()));
     } catch (error) {
-      throw new TryItNowError('restore_failed', `The network of ${name} could not be set up as a cold start's: ${describeError(error)}`, { cause: error });
+      throw new TryItNowError(
+        'restore_failed',
+        `The network of ${name} could not be set up as a cold start's: ${describeError(error)}`,
+        { cause: error },
+      );
     }
   }
 
@@ -174,13 +243,19 @@ class PodmanCheckpointing implements Checkpointing {
       watch.hung = true;
       killRestore(name).then(
         (processes) => log.warn({ container: name, processes }, 'A restore hung and was killed'),
-        (error: unknown) => log.error({ container: name, reason: describeError(error) }, 'A restore that hangs cannot be killed'),
+        (error: unknown) =>
+          log.error({ container: name, reason: describeError(error) }, 'A restore that hangs cannot be killed'),
       );
     }, RESTORE_TIMEOUT_MS);
     try {
       return await restore();
     } catch (error) {
-      if (watch.hung) throw new TryItNowError('restore_failed', `Podman could not restore ${name}: CRIU did not come to an end within ${RESTORE_TIMEOUT_MS} ms and was killed`, { cause: error });
+      if (watch.hung)
+        throw new TryItNowError(
+          'restore_failed',
+          `Podman could not restore ${name}: CRIU did not come to an end within ${RESTORE_TIMEOUT_MS} ms and was killed`,
+          { cause: error },
+        );
       throw error;
     } finally {
       clearTimeout(watchdog);
@@ -204,6 +279,10 @@ async function ofCheckpoint<T>({ id, folder }: OpenCheckpoint, read: () => Promi
     return await read();
   } catch (error) {
     if (error instanceof TryItNowError) throw error;
-    throw new TryItNowError('restore_failed', `The checkpoint ${id} cannot be restored: what is unpacked of it in ${folder} is not complete: ${describeError(error)}`, { cause: error });
+    throw new TryItNowError(
+      'restore_failed',
+      `The checkpoint ${id} cannot be restored: what is unpacked of it in ${folder} is not complete: ${describeError(error)}`,
+      { cause: error },
+    );
   }
 }

@@ -12,7 +12,12 @@ const SHARED_FILES = ['rootfs-diff.tar', 'deleted.files', 'devshm-checkpoint.tar
  * clones share and nobody writes to: a copy of the archive for each restore is what makes Podman's own way slow. Left out
  * are the source's log and addresses. `root` and `images` are absolute paths.
  */
-export async function restoreArchive(root: string, images: string, spec: ContainerSpec, around: CloneSurroundings): Promise<Buffer> {
+export async function restoreArchive(
+  root: string,
+  images: string,
+  spec: ContainerSpec,
+  around: CloneSurroundings,
+): Promise<Buffer> {
   const [config, dumpedSpec, present] = await Promise.all([
     readFile(join(root, 'config.dump'), 'utf8'),
     readFile(join(root, 'spec.dump'), 'utf8'),
@@ -23,7 +28,13 @@ export async function restoreArchive(root: string, images: string, spec: Contain
     { path: 'config.dump', content: settings.config },
     { path: 'spec.dump', content: settings.spec },
     { path: 'checkpoint', target: images },
-    ...SHARED_FILES.filter((file) => present.includes(file)).map((file): ThinEntry => ({ path: file, target: join(root, file) })),
-    ...settings.volumes.map(({ from, to }): ThinEntry => ({ path: `volumes/${to}.tar`, target: join(root, `volumes/${from}.tar`) })),
+    ...SHARED_FILES.filter((file) => present.includes(file)).map((file): ThinEntry => ({
+      path: file,
+      target: join(root, file),
+    })),
+    ...settings.volumes.map(({ from, to }): ThinEntry => ({
+      path: `volumes/${to}.tar`,
+      target: join(root, `volumes/${from}.tar`),
+    })),
   ]);
 }

@@ -11,12 +11,16 @@ afterEach(() => {
 });
 
 /** Says its child's process id, and both stay. */
-const PARENT = 'const child = require("child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"]); console.log(child.pid);';
+const PARENT =
+  'const child = require("child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"]); console.log(child.pid);';
 
 async function process(argv0: string, ...args: string[]): Promise<{ parent: ChildProcess; childPid: number }> {
-  const parent = spawn(globalThis.process.execPath, ['-e', PARENT, '--', ...args], { argv0, stdio: ['ignore', 'pipe', 'inherit'] });
+  const parent = spawn(globalThis.process.execPath, ['-e', PARENT, '--', ...args], {
+    argv0,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   started.push(parent);
-  const [line] = await once(parent.stdout, 'data') as [Buffer];
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
   return { parent, childPid: Number(line.toString()) };
 }
 
@@ -41,7 +45,8 @@ it('kills the restore of this container with all that descends from it, and noth
     expect(await killRestore('demo-stuck')).toBe(2);
     await ended;
     await expect.poll(() => lives(stuck.childPid), { timeout: 20_000 }).toBe(false);
-    for (const { parent, childPid } of others) expect([parent.exitCode, parent.signalCode, lives(childPid)]).toEqual([null, null, true]);
+    for (const { parent, childPid } of others)
+      expect([parent.exitCode, parent.signalCode, lives(childPid)]).toEqual([null, null, true]);
     expect(await killRestore('demo-absent')).toBe(0);
   } finally {
     for (const { childPid } of [stuck, ...others]) if (lives(childPid)) globalThis.process.kill(childPid, 'SIGKILL');

@@ -9,9 +9,11 @@ const BLOCK = 512;
 
 /** A tar of these entries, in memory. Links keep it at some KB, whatever the size of what they lead to. */
 export function thinArchive(entries: readonly ThinEntry[]): Buffer {
-  const written = entries.flatMap((entry) => ('target' in entry
-    ? write({ path: entry.path, type: 'SymbolicLink', linkpath: entry.target, mode: 0o777 })
-    : write({ path: entry.path, type: 'File', mode: entry.mode ?? 0o600 }, Buffer.from(entry.content))));
+  const written = entries.flatMap((entry) =>
+    'target' in entry
+      ? write({ path: entry.path, type: 'SymbolicLink', linkpath: entry.target, mode: 0o777 })
+      : write({ path: entry.path, type: 'File', mode: entry.mode ?? 0o600 }, Buffer.from(entry.content)),
+  );
   return Buffer.concat([...written, Buffer.alloc(2 * BLOCK)]);
 }
 

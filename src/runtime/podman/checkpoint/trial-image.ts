@@ -33,7 +33,11 @@ export async function loadTrialImage(socketPath: string, keepUntilMs: number): P
     history: [{ created }],
   });
   const manifest = JSON.stringify([{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }]);
-  const image = thinArchive([{ path: 'manifest.json', content: manifest }, { path: 'config.json', content: config }, { path: 'layer.tar', content: layer }]);
+  const image = thinArchive([
+    { path: 'manifest.json', content: manifest },
+    { path: 'config.json', content: config },
+    { path: 'layer.tar', content: layer },
+  ]);
   await libpodUpload(socketPath, '/images/load', image, LOAD_TIMEOUT_MS);
   return name;
 }
@@ -43,13 +47,22 @@ async function staticBusybox(): Promise<Buffer> {
     const program = await readFile(place).catch(() => undefined);
     if (program !== undefined && isStatic(program)) return program;
   }
-  throw new TryItNowError('checkpointing_unavailable', 'the trial needs a static busybox to make its tiny container of, and this host has none; install the package busybox-static (`make setup` does)');
+  throw new TryItNowError(
+    'checkpointing_unavailable',
+    'the trial needs a static busybox to make its tiny container of, and this host has none; install the package busybox-static (`make setup` does)',
+  );
 }
 
 /** An ELF program that names no loader (program header PT_INTERP) needs nothing else beside it. */
 function isStatic(program: Buffer): boolean {
   const is64Bit = program.readUInt32BE(0) === 0x7f454c46 && program[4] === 2 && program[5] === 1;
   if (!is64Bit) return false;
-  const [offset, size, count] = [Number(program.readBigUInt64LE(32)), program.readUInt16LE(54), program.readUInt16LE(56)];
-  return Array.from({ length: count }, (_, index) => program.readUInt32LE(offset + index * size)).every((type) => type !== 3);
+  const [offset, size, count] = [
+    Number(program.readBigUInt64LE(32)),
+    program.readUInt16LE(54),
+    program.readUInt16LE(56),
+  ];
+  return Array.from({ length: count }, (_, index) => program.readUInt32LE(offset + index * size)).every(
+    (type) => type !== 3,
+  );
 }

@@ -31,15 +31,26 @@ export async function tryCheckpointing(parts: TrialParts): Promise<Checkpointing
   const begun = performance.now();
   try {
     await trial(parts);
-    parts.log.debug({ ms: Math.round(performance.now() - begun) }, 'A container was checkpointed and restored for a trial');
+    parts.log.debug(
+      { ms: Math.round(performance.now() - begun) },
+      'A container was checkpointed and restored for a trial',
+    );
     return { available: true };
   } catch (error) {
-    return { available: false, reason: engineFailure(error, { title: 'Podman', socketPath: parts.socketPath }, 'be tried for checkpoints').message };
+    return {
+      available: false,
+      reason: engineFailure(error, { title: 'Podman', socketPath: parts.socketPath }, 'be tried for checkpoints')
+        .message,
+    };
   }
 }
 
 async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialParts): Promise<void> {
-  if (process.getuid?.() !== 0) throw new TryItNowError('checkpointing_unavailable', 'CRIU works for root only, and this process is not run by root');
+  if (process.getuid?.() !== 0)
+    throw new TryItNowError(
+      'checkpointing_unavailable',
+      'CRIU works for root only, and this process is not run by root',
+    );
   const keepUntilMs = Date.now() + KEEP_MS;
   const signal = AbortSignal.timeout(6 * STEP_TIMEOUT_MS);
   await using made = new Made(log);
@@ -77,17 +88,32 @@ async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialP
 
 function trialTemplate(image: string): Template {
   return {
-    name: 'trial', title: 'Trial', description: '', image, port: TRIAL_PORT, env: {},
-    readiness: { path: '/', timeoutMs: STEP_TIMEOUT_MS }, warmup: [],
-    limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 }, capabilities: [], egress: false,
-    activation: undefined, identity: undefined, database: undefined,
+    name: 'trial',
+    title: 'Trial',
+    description: '',
+    image,
+    port: TRIAL_PORT,
+    env: {},
+    readiness: { path: '/', timeoutMs: STEP_TIMEOUT_MS },
+    warmup: [],
+    limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
+    capabilities: [],
+    egress: false,
+    activation: undefined,
+    identity: undefined,
+    database: undefined,
     checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false },
-    pool: { target: 0, max: 0, replenishThreshold: 0 }, ttl: { defaultMs: 0, maxMs: 0 }, maxAgeMs: 0,
+    pool: { target: 0, max: 0, replenishThreshold: 0 },
+    ttl: { defaultMs: 0, maxMs: 0 },
+    maxAgeMs: 0,
   };
 }
 
 async function untilUp({ hostPort, template }: ContainerSpec, signal: AbortSignal): Promise<void> {
-  await new HttpProbe().untilOk({ url: `http://127.0.0.1:${hostPort}/`, timeoutMs: template.readiness.timeoutMs }, signal);
+  await new HttpProbe().untilOk(
+    { url: `http://127.0.0.1:${hostPort}/`, timeoutMs: template.readiness.timeoutMs },
+    signal,
+  );
 }
 
 /** A port outside every template's range: drawn by the kernel, and free a moment ago. */
@@ -97,7 +123,9 @@ async function anyPort(): Promise<number> {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port'))));
+      server.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),
+      );
     });
   });
 }
@@ -105,7 +133,9 @@ async function anyPort(): Promise<number> {
 /** The trial's images say in their tag until when they are kept. Those in use by another process refuse to go. */
 async function removeImages(docker: Dockerode, which: (untilMs: number) => boolean): Promise<void> {
   const images = await docker.listImages({ filters: { reference: [TRIAL_REPOSITORY] } });
-  const names = images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((name) => which(Number(/:(\d+)-/.exec(name)?.[1] ?? Infinity)));
+  const names = images
+    .flatMap(({ RepoTags }) => RepoTags ?? [])
+    .filter((name) => which(Number(/:(\d+)-/.exec(name)?.[1] ?? Infinity)));
   for (const name of names) await docker.getImage(name).remove();
 }
 

@@ -13,7 +13,11 @@ export function renamedUts(image: Buffer, hostname: string): Buffer | undefined 
   if (image.length < HEADER_BYTES + 2 || image.readUInt32LE(8) !== image.length - HEADER_BYTES) return undefined;
   const [tag, length = 0] = image.subarray(HEADER_BYTES);
   if (tag !== HOST_NAME || length > ONE_BYTE || name.length > ONE_BYTE) return undefined;
-  const message = Buffer.concat([Buffer.from([HOST_NAME, name.length]), name, image.subarray(HEADER_BYTES + 2 + length)]);
+  const message = Buffer.concat([
+    Buffer.from([HOST_NAME, name.length]),
+    name,
+    image.subarray(HEADER_BYTES + 2 + length),
+  ]);
   const header = Buffer.from(image.subarray(0, HEADER_BYTES));
   header.writeUInt32LE(message.length, 8);
   return Buffer.concat([header, message]);
