@@ -1,7 +1,7 @@
 /** The pages under docs/reference that are made from the code, so that they cannot say anything else than the code does. */
 import { VARIABLES, VARIABLE_NAMES, type Variable } from '../src/config/variables.ts';
 import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
-import { DNS_OUTCOMES } from '../src/proxy/discovery/ports.ts';
+import { DNS_OUTCOMES } from '../src/proxy/discovery/interfaces/hostname-source.ts';
 import { DiscoveryMetrics } from '../src/telemetry/discovery-metrics.ts';
 import { Metrics } from '../src/telemetry/metrics.ts';
 
@@ -83,7 +83,7 @@ export function configPage(): string {
             ? 'empty'
             : `\`${variable.default}\``;
       const secret = variable.secret ? ` Secret: may come from the file named by \`${name}_FILE\` instead.` : '';
-      const { expects } = variable.kind;
+      const { expects } = variable.parser;
       return [
         `\`${name}\``,
         fallback,

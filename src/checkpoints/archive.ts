@@ -8,7 +8,7 @@ const PIECE_BYTES = 256 * 1024;
 /** Podman's export is made of these alone; a link or a device in an archive is somebody's attempt to get out of the folder. */
 const FILE_TYPES: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile']);
 
-export interface Survey {
+export interface ArchiveInspection {
   readonly sha256: string;
   readonly sizeBytes: number;
   /** Size of each file in it, by its path. */
@@ -21,7 +21,7 @@ export interface Survey {
  * Reads an archive once: its checksum, what is in it, and whether that may be unpacked. With `copyTo`, a file that must not
  * exist yet, it is copied there as it is read (0600, on disk when this returns).
  */
-export async function survey(archive: string, copyTo?: string): Promise<Survey> {
+export async function inspectArchive(archive: string, copyTo?: string): Promise<ArchiveInspection> {
   const hash = createHash('sha256');
   const contents = new Contents();
   let sizeBytes = 0;
@@ -73,7 +73,7 @@ class Contents {
     }
   }
 
-  end(): Pick<Survey, 'files' | 'problem'> {
+  end(): Pick<ArchiveInspection, 'files' | 'problem'> {
     if (this.#problem === undefined) this.#parser.end();
     if (this.#problem === undefined && this.#files.size === 0) this.#fail('there are no files in it');
     return { files: this.#files, problem: this.#problem };

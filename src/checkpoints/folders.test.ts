@@ -5,13 +5,13 @@ import { chmod, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ShelfInFolder, about, asPodmanExports, fit, modeOf } from '../../test/support/checkpoint-files.ts';
+import { RepositoryInFolder, about, asPodmanExports, fit, modeOf } from '../../test/support/checkpoint-files.ts';
 
 const run = promisify(execFile);
 
-let here: ShelfInFolder;
+let here: RepositoryInFolder;
 beforeEach(async () => {
-  here = await ShelfInFolder.make();
+  here = await RepositoryInFolder.make();
 });
 afterEach(async () => {
   await here[Symbol.asyncDispose]();
@@ -21,7 +21,7 @@ describe('the folder', () => {
   it('is closed to others when it was there, empty and open', async () => {
     await mkdir(here.at('.drafts'), { recursive: true });
     await chmod(here.dir, 0o755);
-    await here.shelf.list();
+    await here.checkpointRepository.list();
     expect(await modeOf(here.dir)).toBe('700');
   });
 
@@ -29,13 +29,13 @@ describe('the folder', () => {
     await mkdir(here.dir);
     await writeFile(here.at('somebody-elses'), '');
     await chmod(here.dir, 0o755);
-    await expect(here.shelf.list()).rejects.toMatchObject({
+    await expect(here.checkpointRepository.list()).rejects.toMatchObject({
       code: 'invalid_config',
       message: expect.stringContaining('chmod 700') as string,
     });
     expect(await modeOf(here.dir)).toBe('755');
     await chmod(here.dir, 0o700);
-    expect(await here.shelf.list()).toEqual([]);
+    expect(await here.checkpointRepository.list()).toEqual([]);
   });
 
   it('has its folders closed when one was opened to others since', async () => {
@@ -66,7 +66,7 @@ describe('the folder', () => {
     await utimes(here.at('.drafts', 'killed.tar'), 1, 1);
     await writeFile(here.at('.drafts', 'in-the-making.tar'), 'memory');
     await mkdir(here.at('.unpacked', 'e'.repeat(16)));
-    await here.shelf.open(id, fit);
+    await here.checkpointRepository.open(id, fit);
     await here.another().list();
     expect((await readdir(here.at('.drafts'))).sort()).toEqual([alive, 'in-the-making.tar']);
     expect((await readdir(here.at('.unpacked'))).sort()).toEqual([`.${alive}`, id].sort());
@@ -93,7 +93,7 @@ describe('the folder', () => {
       expect(await readdir(join(small, '.unpacked'))).toEqual([]);
 
       const second = await here.brought(asPodmanExports(randomBytes(600_000)));
-      await expect(tight.adopt(second)).rejects.toMatchObject({
+      await expect(tight.import(second)).rejects.toMatchObject({
         code: 'checkpoint_failed',
         message: expect.stringContaining('no space is left') as string,
       });

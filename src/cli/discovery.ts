@@ -4,7 +4,7 @@ import { Releasers } from '../lifecycle/releasers.ts';
 import { untilStopped } from '../lifecycle/signals.ts';
 import { startDiscovery, type Discovery } from '../proxy/discovery/discovery.ts';
 import { startHttpListener } from '../proxy/discovery/http-listener.ts';
-import { DNS_OUTCOMES } from '../proxy/discovery/ports.ts';
+import { DNS_OUTCOMES } from '../proxy/discovery/interfaces/hostname-source.ts';
 import { ValkeyHostnameSource } from '../store/hostname-source.ts';
 import { DiscoveryMetrics } from '../telemetry/discovery-metrics.ts';
 import { createLogger } from '../telemetry/logger.ts';

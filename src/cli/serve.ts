@@ -1,5 +1,5 @@
-import { startApp } from '../app.ts';
-import type { Role } from '../app-parts.ts';
+import { startApp } from '../composition/app.ts';
+import type { Role } from '../composition/app-parts.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { untilStopped } from '../lifecycle/signals.ts';

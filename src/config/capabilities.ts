@@ -1,5 +1,5 @@
 import { closestMatch } from 'leven';
-import { Wrong, type Kind } from './kinds.ts';
+import { ParseError, type Parser } from './parsers.ts';
 
 /** What ordinary server images ask for. None of them reaches beyond the container's own files, users and ports. */
 const ALLOWED = [
@@ -51,17 +51,17 @@ const REFUSED: Readonly<Record<string, string>> = {
 };
 
 /** With or without CAP_, in any case; kept as the engines want it: upper case without CAP_. */
-export const capability: Kind<string> = {
+export const capability: Parser<string> = {
   type: 'capability',
   expects: `one of ${ALLOWED.join(', ')}`,
   parse: (text) => {
     const name = text.toUpperCase().replace(/^CAP_/, '');
     if (ALLOWED.some((allowed) => allowed === name)) return name;
     const reason = REFUSED[name];
-    if (reason !== undefined) return new Wrong(`refused because ${reason}`);
+    if (reason !== undefined) return new ParseError(`refused because ${reason}`);
     if (name === 'ALL')
-      return new Wrong('refused because among all capabilities are those that open the way to the host');
+      return new ParseError('refused because among all capabilities are those that open the way to the host');
     const meant = closestMatch(name, [...ALLOWED, ...Object.keys(REFUSED)], { maxDistance: 2 });
-    return new Wrong(meant === undefined ? 'there is no such capability' : `did you mean ${meant}?`);
+    return new ParseError(meant === undefined ? 'there is no such capability' : `did you mean ${meant}?`);
   },
 };

@@ -1,11 +1,11 @@
 /** What a template says of activation, identity, checkpoints and its database. */
 import type { InstanceCall, Template } from '../domain/template.ts';
-import { bool, duration, matching, Wrong, type Kind } from './kinds.ts';
+import { bool, duration, matching, ParseError, type Parser } from './parsers.ts';
 import { archiveFile, seedFile } from './paths.ts';
 import type { YamlSection } from './yaml-section.ts';
 
 /** What else decides whether a template can be offered. */
-export interface Surroundings {
+export interface SectionContext {
   /** The folder of the catalogue file: where its relative paths start. */
   readonly folder: string;
   readonly hasDatabase: boolean;
@@ -18,10 +18,10 @@ export const requestPath = matching(
   'a path that starts with / and has no blanks, such as /healthz',
 );
 
-const commandWord: Kind<string> = {
+const commandWord: Parser<string> = {
   type: 'text',
   expects: 'a word of a command, such as /app/activate',
-  parse: (word) => (word.length <= 4096 && !word.includes('\0') ? word : new Wrong()),
+  parse: (word) => (word.length <= 4096 && !word.includes('\0') ? word : new ParseError()),
 };
 const ACTIVATION_TIMEOUT = duration('100ms', '10m', '10s');
 const DEFAULT_ACTIVATION_TIMEOUT_MS = 10_000;
@@ -36,16 +36,13 @@ export const WITHOUT_CALLS = {
 
 export function readCheckpointSections(
   section: YamlSection,
-  surroundings: Surroundings,
+  context: SectionContext,
 ): Pick<Template, keyof typeof WITHOUT_CALLS> {
   return {
     activation: readActivation(section),
     identity: section.has('identity') ? readCall(section.section('identity', ['exec', 'http'])) : undefined,
-    checkpoint: readCheckpoint(
-      section.section('checkpoint', ['enabled', 'file', 'warmup', 'file_locks']),
-      surroundings,
-    ),
-    database: readDatabase(section, surroundings),
+    checkpoint: readCheckpoint(section.section('checkpoint', ['enabled', 'file', 'warmup', 'file_locks']), context),
+    database: readDatabase(section, context),
   };
 }
 
@@ -71,7 +68,7 @@ function readCall(section: YamlSection): InstanceCall | undefined {
   }
   if (section.has('http')) {
     const path = section.read('http', requestPath);
-    return path === undefined ? undefined : { kind: 'http', path: path.value };
+    return path === undefined ? undefined : { parser: 'http', path: path.value };
   }
   const command = section.list('exec', commandWord, 1);
   if (command === undefined) return undefined;
@@ -80,10 +77,10 @@ function readCall(section: YamlSection): InstanceCall | undefined {
       `${section.path}.exec begins with an empty word; it must begin with the command, such as [/app/command, argument]`,
       'exec',
     );
-  return { kind: 'exec', command };
+  return { parser: 'exec', command };
 }
 
-function readCheckpoint(section: YamlSection, { folder, usesCheckpoints }: Surroundings): Template['checkpoint'] {
+function readCheckpoint(section: YamlSection, { folder, usesCheckpoints }: SectionContext): Template['checkpoint'] {
   const defaults = WITHOUT_CALLS.checkpoint;
   const enabled = section.read('enabled', bool)?.value ?? defaults.enabled;
   return {
@@ -94,7 +91,7 @@ function readCheckpoint(section: YamlSection, { folder, usesCheckpoints }: Surro
   };
 }
 
-function readDatabase(section: YamlSection, { folder, hasDatabase }: Surroundings): Template['database'] {
+function readDatabase(section: YamlSection, { folder, hasDatabase }: SectionContext): Template['database'] {
   if (!section.has('database')) return undefined;
   const database = section.section('database', ['seed']);
   if (!hasDatabase)

@@ -2,7 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Template } from '../domain/template.ts';
-import { shown } from './environment.ts';
+import { quote } from './environment.ts';
 import type { Values, VariableName } from './variables.ts';
 
 /** Many programs keep something in these. A folder directly below / is taken for one of them without being named. */
@@ -45,7 +45,7 @@ export function databaseProblems(
   const flaw = folderFlaw(dirname(socket), values, broken);
   if (flaw !== undefined) {
     problems.push(
-      `DATABASE_SOCKET is ${shown(socket)}, and its whole folder is mounted into instances, but ${flaw}; have MariaDB open its socket in a folder that holds nothing else (its setting \`socket\`), such as /run/mysqld/mysqld.sock`,
+      `DATABASE_SOCKET is ${quote(socket)}, and its whole folder is mounted into instances, but ${flaw}; have MariaDB open its socket in a folder that holds nothing else (its setting \`socket\`), such as /run/mysqld/mysqld.sock`,
     );
   }
   return problems;
@@ -58,7 +58,7 @@ function folderFlaw(folder: string, values: Values, broken: ReadonlySet<Variable
     const inside = PRIVATE_PATHS.find(
       (name) => !broken.has(name) && [values[name], realPath(values[name])].some((path) => isWithin(path, place)),
     );
-    if (inside !== undefined) return `${inside} (${shown(values[inside])}) lies in it`;
+    if (inside !== undefined) return `${inside} (${quote(values[inside])}) lies in it`;
   }
   return undefined;
 }

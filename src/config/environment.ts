@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { closestMatch } from 'leven';
 import { describeError } from '../domain/errors.ts';
-import { Wrong, type Kind } from './kinds.ts';
+import { ParseError, type Parser } from './parsers.ts';
 import { VARIABLES, VARIABLE_NAMES, type Values, type Variable, type VariableName } from './variables.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -10,7 +10,7 @@ export type FileReader = (path: string) => string;
 
 export const readTextFile: FileReader = (path) => readFileSync(path, 'utf8');
 
-export interface EnvironmentReading {
+export interface ParsedEnvironment {
   /** A wrong or missing value is replaced by the default, so that the rules can go on and everything is told at once. */
   readonly values: Values;
   readonly problems: readonly string[];
@@ -21,15 +21,15 @@ export interface EnvironmentReading {
 }
 
 /** As a message may show it: credentials in an address hidden, cut at a length that fits a line. */
-export function shown(text: string): string {
+export function quote(text: string): string {
   const safe = text.replace(/\/\/.*@/s, '//(hidden)@');
   return JSON.stringify(safe.length > 80 ? `${safe.slice(0, 80)}…` : safe);
 }
 
 /** "NAME is … but must be …" for a text that is not of its kind. */
-export function mismatch(name: string, given: string | undefined, kind: Kind<unknown>, wrong: Wrong): string {
-  const value = given === undefined ? 'has a value (not shown) that is wrong' : `is ${shown(given)}`;
-  return `${name} ${value}${wrong.why === undefined ? '' : ` (${wrong.why})`}; it must be ${kind.expects}`;
+export function mismatch(name: string, given: string | undefined, parser: Parser<unknown>, wrong: ParseError): string {
+  const value = given === undefined ? 'has a value (not shown) that is wrong' : `is ${quote(given)}`;
+  return `${name} ${value}${wrong.why === undefined ? '' : ` (${wrong.why})`}; it must be ${parser.expects}`;
 }
 
 /** The text given for a variable. Empty counts as not given, because that is what an unset line of a compose file becomes. */
@@ -47,16 +47,16 @@ function givenText(name: VariableName, env: Environment, readFile: FileReader, p
   try {
     const text = readFile(file).replace(/\r?\n$/, '');
     if (text !== '') return text;
-    problems.push(`${fileName} names ${shown(file)}, which is empty; write the value into it or unset ${fileName}`);
+    problems.push(`${fileName} names ${quote(file)}, which is empty; write the value into it or unset ${fileName}`);
   } catch (error) {
     problems.push(
-      `${fileName} names ${shown(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`,
+      `${fileName} names ${quote(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`,
     );
   }
   return undefined;
 }
 
-export function readEnvironment(env: Environment, readFile: FileReader): EnvironmentReading {
+export function readEnvironment(env: Environment, readFile: FileReader): ParsedEnvironment {
   const problems: string[] = [];
   const broken = new Set<VariableName>();
   const explicit = new Set<VariableName>();
@@ -67,13 +67,13 @@ export function readEnvironment(env: Environment, readFile: FileReader): Environ
     const given = givenText(name, env, readFile, problems);
     if (problems.length > before) broken.add(name);
     if (given !== undefined) explicit.add(name);
-    let value = given === undefined ? undefined : variable.kind.parse(given);
-    if (value instanceof Wrong) {
-      problems.push(mismatch(name, variable.secret ? undefined : given, variable.kind, value));
+    let value = given === undefined ? undefined : variable.parser.parse(given);
+    if (value instanceof ParseError) {
+      problems.push(mismatch(name, variable.secret ? undefined : given, variable.parser, value));
       broken.add(name);
       value = undefined;
     }
-    values[name] = value ?? (variable.default === undefined ? undefined : variable.kind.parse(variable.default));
+    values[name] = value ?? (variable.default === undefined ? undefined : variable.parser.parse(variable.default));
   }
   return { values: values as Values, problems, broken, explicit };
 }

@@ -7,14 +7,14 @@ import {
   mismatch,
   readEnvironment,
   readTextFile,
-  shown,
+  quote,
   unknownVariables,
   type Environment,
-  type EnvironmentReading,
+  type ParsedEnvironment,
   type FileReader,
 } from './environment.ts';
 import { databaseProblems } from './database-rules.ts';
-import { Wrong, type HostPort } from './kinds.ts';
+import { ParseError, type HostPort } from './parsers.ts';
 import { archiveFile } from './paths.ts';
 import { environmentProblems, environmentWarnings, poolProblems, portShortage, type Setting } from './rules.ts';
 import { parseTemplates, templateOfImage, type TemplateDefaults } from './templates.ts';
@@ -36,15 +36,15 @@ export interface LoadedConfig {
  * (also as `details.problems`); secrets are never in it.
  */
 export function loadConfig(env: Environment, readFile: FileReader = readTextFile): LoadedConfig {
-  const reading = readEnvironment(env, readFile);
-  const { values, broken, explicit } = reading;
-  const catalogue = readCatalogue(reading, env, readFile);
+  const parsed = readEnvironment(env, readFile);
+  const { values, broken, explicit } = parsed;
+  const catalogue = readCatalogue(parsed, env, readFile);
   const rangeIsSound = !broken.has('CONTAINER_PORT_RANGE_START') && !broken.has('CONTAINER_PORT_RANGE_END');
   const found = [
-    ...reading.problems,
+    ...parsed.problems,
     ...environmentProblems(values, broken),
     ...databaseProblems(values, broken, catalogue.templates),
-    ...checkpointPathProblems(reading),
+    ...checkpointPathProblems(parsed),
     ...catalogue.problems,
   ];
   // Counted only once the pools themselves are right: their sizes are what is added up.
@@ -65,12 +65,12 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
 }
 
 /** Where checkpoints are off, a file that is gone does no harm. */
-function checkpointPathProblems({ values, broken }: EnvironmentReading): string[] {
+function checkpointPathProblems({ values, broken }: ParsedEnvironment): string[] {
   const { CHECKPOINT_PATH: file, CRIU_ENABLED: mode } = values;
   if (file === undefined || mode === 'off' || broken.has('CRIU_ENABLED')) return [];
-  const kind = archiveFile(process.cwd(), 'must exist');
-  const found = kind.parse(file);
-  return found instanceof Wrong ? [mismatch('CHECKPOINT_PATH', file, kind, found)] : [];
+  const parser = archiveFile(process.cwd(), 'must exist');
+  const found = parser.parse(file);
+  return found instanceof ParseError ? [mismatch('CHECKPOINT_PATH', file, parser, found)] : [];
 }
 
 function withCheckpointPath(
@@ -100,7 +100,7 @@ function invalidConfig(problems: readonly string[], unknown: readonly string[]):
 }
 
 function readCatalogue(
-  { values, broken }: EnvironmentReading,
+  { values, broken }: ParsedEnvironment,
   env: Environment,
   readFile: FileReader,
 ): { templates: readonly Template[]; problems: readonly string[] } {
@@ -141,7 +141,7 @@ function readCatalogue(
       templates: [],
       problems: [
         ...problems,
-        `TEMPLATES_FILE is ${shown(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`,
+        `TEMPLATES_FILE is ${quote(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`,
       ],
     };
   }

@@ -4,14 +4,14 @@ import { accessSync, closeSync, constants, openSync, readSync, statSync, type St
 import { isAbsolute, normalize, resolve } from 'node:path';
 import { describeError } from '../domain/errors.ts';
 import { DATABASE_MOUNT } from '../domain/template.ts';
-import { Wrong, type Kind } from './kinds.ts';
+import { ParseError, type Parser } from './parsers.ts';
 
 /** Without a slash at the end and without `..`, so that paths can be compared. */
-export function absolutePath(example: string): Kind<string> {
+export function absolutePath(example: string): Parser<string> {
   return {
     type: 'path',
     expects: `an absolute path, such as ${example}`,
-    parse: (text) => (isAbsolute(text) && !text.includes('\0') ? plain(text) : new Wrong()),
+    parse: (text) => (isAbsolute(text) && !text.includes('\0') ? plain(text) : new ParseError()),
   };
 }
 
@@ -23,19 +23,19 @@ function plain(text: string): string {
 const SOCKET_PATH_BYTES = 107;
 
 /** A colon or comma would end the path early where an engine is told what to mount. */
-export const socketPath: Kind<string> = {
+export const socketPath: Parser<string> = {
   type: 'path',
   expects: 'the absolute path of a unix socket, such as /run/mysqld/mysqld.sock',
   parse: (text) => {
-    if (!isAbsolute(text) || text.endsWith('/') || text.includes('\0')) return new Wrong();
+    if (!isAbsolute(text) || text.endsWith('/') || text.includes('\0')) return new ParseError();
     const path = plain(text);
-    if (/[:,]/.test(path)) return new Wrong('it must not have a colon or comma');
+    if (/[:,]/.test(path)) return new ParseError('it must not have a colon or comma');
     const longest = Math.max(
       Buffer.byteLength(path),
       Buffer.byteLength(`${DATABASE_MOUNT}/${path.split('/').at(-1) ?? ''}`),
     );
     return longest > SOCKET_PATH_BYTES
-      ? new Wrong(
+      ? new ParseError(
           `the path of a socket may have ${SOCKET_PATH_BYTES} bytes, also as instances see it, in ${DATABASE_MOUNT}`,
         )
       : path;
@@ -43,15 +43,15 @@ export const socketPath: Kind<string> = {
 };
 
 /** The absolute path of a checkpoint's archive; `folder` is what a relative one starts from. */
-export function archiveFile(folder: string, presence: 'must exist' | 'may be absent'): Kind<string> {
+export function archiveFile(folder: string, presence: 'must exist' | 'may be absent'): Parser<string> {
   return {
     type: 'path',
     expects: 'the archive (.tar) of a checkpoint',
     parse: (text) => {
-      if (text === '' || text.includes('\0')) return new Wrong();
+      if (text === '' || text.includes('\0')) return new ParseError();
       const path = resolve(folder, text);
       const found = presence === 'must exist' ? readableFile(path) : path;
-      return found instanceof Wrong ? found : path;
+      return found instanceof ParseError ? found : path;
     },
   };
 }
@@ -59,28 +59,28 @@ export function archiveFile(folder: string, presence: 'must exist' | 'may be abs
 const SEED_BYTES = 512 * 2 ** 20;
 
 /** What a database is filled from. The digest is the first 16 hexadecimal digits of the content's SHA-256. */
-export function seedFile(folder: string): Kind<{ readonly seedFile: string; readonly seedDigest: string }> {
+export function seedFile(folder: string): Parser<{ readonly seedFile: string; readonly seedDigest: string }> {
   return {
     type: 'path',
     expects: 'the path of an SQL file of at most 512 MiB, relative to the catalogue file',
     parse: (text) => {
-      if (text === '' || text.includes('\0')) return new Wrong();
+      if (text === '' || text.includes('\0')) return new ParseError();
       const path = resolve(folder, text);
       const found = readableFile(path);
-      if (found instanceof Wrong) return found;
-      if (found.size > SEED_BYTES) return new Wrong(`${path} has ${Math.ceil(found.size / 2 ** 20)} MiB`);
+      if (found instanceof ParseError) return found;
+      if (found.size > SEED_BYTES) return new ParseError(`${path} has ${Math.ceil(found.size / 2 ** 20)} MiB`);
       const digest = sha256(path);
-      return digest instanceof Wrong ? digest : { seedFile: path, seedDigest: digest.slice(0, 16) };
+      return digest instanceof ParseError ? digest : { seedFile: path, seedDigest: digest.slice(0, 16) };
     },
   };
 }
 
-function readableFile(path: string): Stats | Wrong {
+function readableFile(path: string): Stats | ParseError {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
-    if (found === undefined) return new Wrong(`there is no file ${path}`);
-    if (found.isDirectory()) return new Wrong(`${path} is a folder`);
-    if (!found.isFile()) return new Wrong(`${path} is not an ordinary file`);
+    if (found === undefined) return new ParseError(`there is no file ${path}`);
+    if (found.isDirectory()) return new ParseError(`${path} is a folder`);
+    if (!found.isFile()) return new ParseError(`${path} is not an ordinary file`);
     accessSync(path, constants.R_OK);
     return found;
   } catch (error) {
@@ -88,12 +88,12 @@ function readableFile(path: string): Stats | Wrong {
   }
 }
 
-function unreadable(path: string, error: unknown): Wrong {
-  return new Wrong(`${path} cannot be read: ${describeError(error)}`);
+function unreadable(path: string, error: unknown): ParseError {
+  return new ParseError(`${path} cannot be read: ${describeError(error)}`);
 }
 
 /** Piece by piece, for a seed may be larger than what should be held in memory. */
-function sha256(path: string): string | Wrong {
+function sha256(path: string): string | ParseError {
   const hash = createHash('sha256');
   const piece = Buffer.allocUnsafe(2 ** 20);
   let file: number | undefined;

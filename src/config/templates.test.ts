@@ -26,9 +26,9 @@ const defaults: TemplateDefaults = {
 };
 
 const everything = { hasDatabase: true, usesCheckpoints: true };
-const reading = (text: string, file = 'apps.yaml', surroundings = everything) =>
-  parseTemplates(text, file, defaults, surroundings);
-const problems = (text: string): readonly string[] => reading(text).problems;
+const parsed = (text: string, file = 'apps.yaml', context = everything) =>
+  parseTemplates(text, file, defaults, context);
+const problems = (text: string): readonly string[] => parsed(text).problems;
 
 /** One template with these lines added, each a line of the file from line 5 on. */
 function withLines(...lines: string[]): string {
@@ -42,7 +42,7 @@ function withLines(...lines: string[]): string {
 }
 
 function template(...lines: string[]): Template {
-  const { templates, problems: found } = reading(withLines(...lines));
+  const { templates, problems: found } = parsed(withLines(...lines));
   expect(found).toEqual([]);
   expect(templates).toHaveLength(1);
   return templates[0] as Template;
@@ -123,7 +123,7 @@ describe('a template', () => {
   });
 
   it('may repeat parts by YAML aliases', () => {
-    const { templates, problems: found } = reading(
+    const { templates, problems: found } = parsed(
       'templates:\n  - { name: a, image: one, port: 1, limits: &small { memory: 64m, cpus: 0.5 } }\n  - { name: b, image: two, port: 2, limits: *small }\n',
     );
     expect(found).toEqual([]);
@@ -289,8 +289,8 @@ describe('a file that a template names', () => {
     onTestFinished(() => rmSync(made, { recursive: true }));
     return made;
   };
-  const found = (at: string, line: string, surroundings = everything) =>
-    reading(withLines(line), join(at, 'apps.yaml'), surroundings);
+  const found = (at: string, line: string, context = everything) =>
+    parsed(withLines(line), join(at, 'apps.yaml'), context);
 
   it('is found from the folder of the catalogue', () => {
     const at = folder();
@@ -300,7 +300,7 @@ describe('a file that a template names', () => {
     const {
       templates: [shop],
       problems: none,
-    } = reading(
+    } = parsed(
       withLines('database: { seed: seeds/shop.sql }', 'checkpoint: { file: ./shop.tar }'),
       join(at, 'apps.yaml'),
     );
@@ -396,7 +396,7 @@ describe('whatever the file holds', () => {
     );
     fc.assert(
       fc.property(texts, (text) => {
-        const { templates, problems: found } = reading(text);
+        const { templates, problems: found } = parsed(text);
         for (const line of found) expect(line).toMatch(/^apps\.yaml:\d+: /);
         expect(templates.length > 0 || found.length > 0).toBe(true);
       }),
@@ -424,7 +424,7 @@ describe('docs/templates.md', () => {
       mkdirSync(dirname(join(folder, named)), { recursive: true });
       writeFileSync(join(folder, named), '');
     }
-    const { templates, problems: found } = reading(example, join(folder, 'apps.yaml'));
+    const { templates, problems: found } = parsed(example, join(folder, 'apps.yaml'));
     expect(found).toEqual([]);
     expect(templates.map(({ name }) => name)).toEqual(['hello', 'shop', 'clock']);
   });

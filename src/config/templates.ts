@@ -2,8 +2,8 @@ import { dirname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import type { Template } from '../domain/template.ts';
 import { capability } from './capabilities.ts';
-import { readCheckpointSections, requestPath, WITHOUT_CALLS, type Surroundings } from './checkpoint-sections.ts';
-import { bool, decimal, duration, integer, size, Wrong, type Kind } from './kinds.ts';
+import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
+import { bool, decimal, duration, integer, size, ParseError, type Parser } from './parsers.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
 import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
 import { listProblems, YamlSection, type YamlSource } from './yaml-section.ts';
@@ -13,27 +13,29 @@ export interface TemplateDefaults extends PoolSettings {
   readonly replenishThreshold: Setting<number>;
 }
 
-export interface TemplatesReading {
+export interface ParsedTemplates {
   readonly templates: readonly Template[];
   readonly problems: readonly string[];
 }
 
 const environmentName = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
-const environmentValue: Kind<string> = {
+const environmentValue: Parser<string> = {
   type: 'text',
   expects: 'a text, a number or true or false',
-  parse: (value) => (value.includes('\0') ? new Wrong('it has a NUL character') : value),
+  parse: (value) => (value.includes('\0') ? new ParseError('it has a NUL character') : value),
 };
 
 /** Words for people: line ends and runs of blanks count as one blank, so that YAML's folding does not show. */
-function prose(maxLength: number): Kind<string> {
+function prose(maxLength: number): Parser<string> {
   return {
     type: 'text',
     expects: `a text of 1 to ${maxLength} characters`,
     parse: (value) => {
       const words = value.replace(/\s+/g, ' ').trim();
       // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
-      return words !== '' && words.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(words) ? words : new Wrong();
+      return words !== '' && words.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(words)
+        ? words
+        : new ParseError();
     },
   };
 }
@@ -86,14 +88,14 @@ function readEnv(section: YamlSection): Record<string, string> {
   return env;
 }
 
-function readTemplate(section: YamlSection, defaults: TemplateDefaults, surroundings: Surroundings): Template {
+function readTemplate(section: YamlSection, defaults: TemplateDefaults, context: SectionContext): Template {
   const readiness = section.section('readiness', ['path', 'timeout']);
   const limits = section.section('limits', ['memory', 'cpus', 'pids']);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
   const times = section.section('ttl', ['default', 'max']);
   // A value that is there but wrong was reported by its read: the default that stands in for it must not raise a second problem.
-  const pick = <T>(from: YamlSection, key: string, kind: Kind<T>, fallback: Setting<T>): Setting<T> =>
-    from.read(key, kind) ?? (from.has(key) ? { ...fallback, sound: false } : fallback);
+  const pick = <T>(from: YamlSection, key: string, parser: Parser<T>, fallback: Setting<T>): Setting<T> =>
+    from.read(key, parser) ?? (from.has(key) ? { ...fallback, sound: false } : fallback);
   const settings: PoolSettings = {
     target: pick(pool, 'target', poolTarget, defaults.target),
     max: pick(pool, 'max', poolMax, defaults.max),
@@ -123,7 +125,7 @@ function readTemplate(section: YamlSection, defaults: TemplateDefaults, surround
     },
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     egress: section.read('egress', bool)?.value ?? false,
-    ...readCheckpointSections(section, surroundings),
+    ...readCheckpointSections(section, context),
     ...stock(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold)),
   };
 }
@@ -144,8 +146,8 @@ export function parseTemplates(
   text: string,
   file: string,
   defaults: TemplateDefaults,
-  surroundings: Omit<Surroundings, 'folder'>,
-): TemplatesReading {
+  context: Omit<SectionContext, 'folder'>,
+): ParsedTemplates {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const source: YamlSource = { document, lines, file, problems: [] };
@@ -162,7 +164,7 @@ export function parseTemplates(
     root.report('the file must have a list named templates with at least one template in it', 'templates');
   const templates: Template[] = [];
   for (const section of sections ?? []) {
-    const template = readTemplate(section, defaults, { ...surroundings, folder: dirname(file) });
+    const template = readTemplate(section, defaults, { ...context, folder: dirname(file) });
     if (template.name !== '' && templates.some(({ name }) => name === template.name))
       section.report(`the name ${template.name} is taken by an earlier template; choose another`, 'name');
     templates.push(template);

@@ -18,14 +18,14 @@ import {
   path,
   text,
   url,
-  Wrong,
-  type Kind,
-} from './kinds.ts';
+  ParseError,
+  type Parser,
+} from './parsers.ts';
 import { absolutePath, socketPath } from './paths.ts';
 
 /** One environment variable: parsing, error messages and docs/reference/config.md all come from here. */
 export interface Variable<T> {
-  readonly kind: Kind<T>;
+  readonly parser: Parser<T>;
   readonly group: string;
   /** As it would be written in the environment. */
   readonly default: string | undefined;
@@ -43,24 +43,24 @@ interface Defaulted<T> extends Variable<T> {
 
 function group(name: string) {
   return {
-    required: <T>(kind: Kind<T>, fallback: string, about: string): Defaulted<T> => ({
-      kind,
+    required: <T>(parser: Parser<T>, fallback: string, about: string): Defaulted<T> => ({
+      parser,
       group: name,
       default: fallback,
       otherwise: undefined,
       about,
       secret: false,
     }),
-    optional: <T>(kind: Kind<T>, otherwise: string, about: string): Variable<T> => ({
-      kind,
+    optional: <T>(parser: Parser<T>, otherwise: string, about: string): Variable<T> => ({
+      parser,
       group: name,
       default: undefined,
       otherwise,
       about,
       secret: false,
     }),
-    secret: <T>(kind: Kind<T>, otherwise: string, about: string): Variable<T> => ({
-      kind,
+    secret: <T>(parser: Parser<T>, otherwise: string, about: string): Variable<T> => ({
+      parser,
       group: name,
       default: undefined,
       otherwise,
@@ -72,22 +72,22 @@ function group(name: string) {
 
 /** Long enough that guessing is hopeless at any rate the API answers at. */
 const API_KEY_LENGTH = 16;
-const apiKey: Kind<string> = {
+const apiKey: Parser<string> = {
   type: 'key',
   expects: `at least ${API_KEY_LENGTH} printable characters without blanks; \`openssl rand -hex 24\` makes one`,
   parse: (key) => {
-    if (!/^[\x21-\x7e]+$/.test(key)) return new Wrong('a key has a blank or a character that no header can carry');
-    return key.length >= API_KEY_LENGTH ? key : new Wrong('a key is too short');
+    if (!/^[\x21-\x7e]+$/.test(key)) return new ParseError('a key has a blank or a character that no header can carry');
+    return key.length >= API_KEY_LENGTH ? key : new ParseError('a key is too short');
   },
 };
 const password = text(1000);
-const checkpointMode: Kind<CheckpointMode> = {
+const checkpointMode: Parser<CheckpointMode> = {
   type: 'auto, true, false',
   expects: 'one of auto, true, false',
   parse: (word) => {
     if (word === 'auto') return word;
     const wanted = bool.parse(word);
-    if (wanted instanceof Wrong) return wanted;
+    if (wanted instanceof ParseError) return wanted;
     return wanted ? 'on' : 'off';
   },
 };

@@ -1,7 +1,7 @@
 import { closestMatch } from 'leven';
 import { isAlias, isMap, isScalar, isSeq, type Document, type LineCounter, type Node, type YAMLMap } from 'yaml';
 import { mismatch } from './environment.ts';
-import { Wrong, type Kind } from './kinds.ts';
+import { ParseError, type Parser } from './parsers.ts';
 import type { Setting } from './rules.ts';
 
 /** A parsed YAML file with what is needed to say where something stands, and the list of what is wrong with it. */
@@ -95,32 +95,37 @@ export class YamlSection {
   }
 
   /** Undefined when the key is absent, or wrong (which is reported). */
-  read<T>(key: string, kind: Kind<T>): Setting<T> | undefined {
+  read<T>(key: string, parser: Parser<T>): Setting<T> | undefined {
     if (!this.has(key)) return undefined;
     const node = target(this.#source, this.#map?.get(key, true));
-    const value = this.#value(this.#name(key), node ?? this.#keyNode(key), scalarText(node), kind, nature(node));
+    const value = this.#value(this.#name(key), node ?? this.#keyNode(key), scalarText(node), parser, nature(node));
     return value === undefined
       ? undefined
       : { value, source: `${this.#name(key)} (${this.#place(node)})`, written: scalarText(node) ?? '', sound: true };
   }
 
   /** Like `read`, and reports the key's absence. */
-  require<T>(key: string, kind: Kind<T>): Setting<T> | undefined {
+  require<T>(key: string, parser: Parser<T>): Setting<T> | undefined {
     if (this.#map !== undefined && !this.has(key))
-      this.#report(`${this.#name(key)} is missing; it must be ${kind.expects}`, this.#at);
-    return this.read(key, kind);
+      this.#report(`${this.#name(key)} is missing; it must be ${parser.expects}`, this.#at);
+    return this.read(key, parser);
   }
 
   /** Undefined when the key is absent; wrong entries, and fewer than `least`, are reported, and wrong ones left out. */
-  list<T>(key: string, kind: Kind<T>, least = 0): T[] | undefined {
+  list<T>(key: string, parser: Parser<T>, least = 0): T[] | undefined {
     const items = this.#items(key);
     if (items !== undefined && items.length < least)
-      this.#report(`${this.#name(key)} is an empty list; each entry must be ${kind.expects}`, this.#keyNode(key));
+      this.#report(`${this.#name(key)} is an empty list; each entry must be ${parser.expects}`, this.#keyNode(key));
     return items?.flatMap((item, index) => {
       const node = target(this.#source, item);
       return (
-        this.#value(`${this.#name(key)}[${index}]`, node ?? this.#keyNode(key), scalarText(node), kind, nature(node)) ??
-        []
+        this.#value(
+          `${this.#name(key)}[${index}]`,
+          node ?? this.#keyNode(key),
+          scalarText(node),
+          parser,
+          nature(node),
+        ) ?? []
       );
     });
   }
@@ -141,16 +146,16 @@ export class YamlSection {
     name: string,
     node: Node | undefined,
     text: string | undefined,
-    kind: Kind<T>,
+    parser: Parser<T>,
     otherwise: string,
   ): T | undefined {
     if (text === undefined) {
-      this.#report(`${name} is ${otherwise}; it must be ${kind.expects}`, node);
+      this.#report(`${name} is ${otherwise}; it must be ${parser.expects}`, node);
       return undefined;
     }
-    const value = kind.parse(text);
-    if (!(value instanceof Wrong)) return value;
-    this.#report(mismatch(name, text, kind, value), node);
+    const value = parser.parse(text);
+    if (!(value instanceof ParseError)) return value;
+    this.#report(mismatch(name, text, parser, value), node);
     return undefined;
   }
 

@@ -4,7 +4,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Entropy } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
-import type { DatabaseCredentials, Databases } from '../pool/ports.ts';
+import type { DatabaseCredentials, Databases } from '../pool/interfaces/databases.ts';
 import { MAX_USER_CONNECTIONS, createUser, dropWithUser, newPassword } from './accounts.ts';
 import { copyTables, createEmpty } from './clone-plan.ts';
 import { DatabaseNames } from './names.ts';

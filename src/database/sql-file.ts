@@ -11,7 +11,7 @@ const CLIENT: string = 'mariadb';
 const CLIENT_PATH = '/usr/local/bin:/usr/bin:/bin';
 const STDERR_BYTES_KEPT = 4_096;
 /** The client's own numbers for a server that is away or went away. */
-const SERVER_AWAY = /^ERROR 20(?:02|03|06|13|26)\b/m;
+const SERVER_GONE = /^ERROR 20(?:02|03|06|13|26)\b/m;
 
 /**
  * Runs a dump with MariaDB's own client, which knows all that dumps contain (DELIMITER, versioned comments) and names the
@@ -63,7 +63,7 @@ export async function runSqlFile(
     },
   );
   if (code === 0) return;
-  if (SERVER_AWAY.test(said))
+  if (SERVER_GONE.test(said))
     throw new TryItNowError(
       'database_unavailable',
       `MariaDB at ${login.socketPath} stopped answering while the seed ${seed.seedFile} was loaded (${said.trim()})`,

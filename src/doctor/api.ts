@@ -2,7 +2,7 @@ import { request } from 'undici';
 import { describeError } from '../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import { reachableHost } from '../config/reachable-host.ts';
-import { failure, notLookedAt, ok, warning, type Check, type Observation } from './check.ts';
+import { failure, notChecked, ok, warning, type Check, type Observation } from './check.ts';
 
 const PART = 'Server';
 const ANSWER_WITHIN_MS = 3_000;
@@ -15,10 +15,10 @@ export function apiChecks({ server, admin }: Config): Check[] {
       part: PART,
       what: 'API',
       remedy: START,
-      look: async () => [await health(`http://${reachableHost(server.host)}:${server.port}/health`)],
+      run: async () => [await health(`http://${reachableHost(server.host)}:${server.port}/health`)],
     },
-    { part: PART, what: 'API keys', look: () => Promise.resolve([apiKeys(server.apiKeys.length)]) },
-    { part: PART, what: 'operators', look: async () => [await operators(admin)] },
+    { part: PART, what: 'API keys', run: () => Promise.resolve([apiKeys(server.apiKeys.length)]) },
+    { part: PART, what: 'operators', run: async () => [await operators(admin)] },
   ];
 }
 
@@ -80,7 +80,7 @@ async function operators({ host, port, operatorKeys }: Config['admin']): Promise
       'Restart the server with the same OPERATOR_KEYS as are set here (`systemctl restart try-it-now`).',
     );
   } catch (error) {
-    return notLookedAt('operators', `the admin API does not answer at ${url} (${describeError(error)})`);
+    return notChecked('operators', `the admin API does not answer at ${url} (${describeError(error)})`);
   }
 }
 

@@ -3,8 +3,8 @@ import { promisify } from 'node:util';
 import { request } from 'undici';
 import { newHostLabel } from '../domain/ids.ts';
 import { hostname, type PublicAddress } from '../domain/address.ts';
-import type { Proxy } from '../pool/ports.ts';
-import { NotLookedAt, failure, notLookedAt, ok, warning, type Check, type Observation, type Shared } from './check.ts';
+import type { Proxy } from '../pool/interfaces/proxy.ts';
+import { NotChecked, failure, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'Caddy';
 const TIMEOUT_MS = 4_000;
@@ -28,26 +28,26 @@ export function caddyChecks(site: Shared<Site>, addresses: CaddyAddresses): Chec
       part: PART,
       what: 'admin API',
       remedy: START,
-      look: async () => {
+      run: async () => {
         await site.get();
         return [ok('admin API', `answers at ${addresses.adminUrl}`)];
       },
     },
-    { part: PART, what: 'version', look: async () => [await version(addresses)] },
-    { part: PART, what: 'demo server', look: async () => [server(await site.need())] },
-    { part: PART, what: 'listens', look: async () => [await listens(addresses)] },
+    { part: PART, what: 'version', run: async () => [await version(addresses)] },
+    { part: PART, what: 'demo server', run: async () => [server(await site.need())] },
+    { part: PART, what: 'listens', run: async () => [await listens(addresses)] },
   ];
 }
 
 /** Its admin API does not tell; on this host the program does. */
 async function version({ adminUrl }: CaddyAddresses): Promise<Observation> {
   if (!LOOPBACK.test(new URL(adminUrl).hostname))
-    throw new NotLookedAt('Caddy tells its version to nobody, and it is on another host');
+    throw new NotChecked('Caddy tells its version to nobody, and it is on another host');
   try {
     const { stdout } = await promisify(execFile)('caddy', ['version'], { timeout: TIMEOUT_MS });
     return ok('version', `${stdout.split(' ')[0]?.trim() ?? '?'} (of the program on this host)`);
   } catch {
-    return notLookedAt('version', 'the program caddy is not on the PATH');
+    return notChecked('version', 'the program caddy is not on the PATH');
   }
 }
 

@@ -20,7 +20,7 @@ export interface Check {
   readonly limitMs?: number;
   /** Where it does not answer in time. */
   readonly remedy?: string;
-  readonly look: () => Promise<readonly Observation[]>;
+  readonly run: () => Promise<readonly Observation[]>;
 }
 
 export interface Diagnosis extends Observation {
@@ -28,7 +28,7 @@ export interface Diagnosis extends Observation {
 }
 
 /** Thrown where another part has to answer first: that part's own check says what to do. */
-export class NotLookedAt extends Error {}
+export class NotChecked extends Error {}
 
 /** Of a part on this host, or in its network: what takes longer has hung. */
 const LIMIT_MS = 8_000;
@@ -45,19 +45,19 @@ export function failure(what: string, seen: string, remedy: string): Observation
   return { what, verdict: 'failure', seen, remedy };
 }
 
-export function notLookedAt(what: string, seen: string): Observation {
+export function notChecked(what: string, seen: string): Observation {
   return { what, verdict: 'not_looked_at', seen };
 }
 
 /** All at once, each within its time; in the order of `checks`. Never throws. */
 export async function runChecks(checks: readonly Check[]): Promise<readonly Diagnosis[]> {
   const seen = await Promise.all(
-    checks.map(async (check) => (await lookWithin(check)).map((observation) => ({ part: check.part, ...observation }))),
+    checks.map(async (check) => (await runWithin(check)).map((observation) => ({ part: check.part, ...observation }))),
   );
   return seen.flat();
 }
 
-async function lookWithin({ what, limitMs = LIMIT_MS, remedy, look }: Check): Promise<readonly Observation[]> {
+async function runWithin({ what, limitMs = LIMIT_MS, remedy, run }: Check): Promise<readonly Observation[]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<readonly Observation[]>((resolve) => {
     timer = setTimeout(
@@ -73,7 +73,7 @@ async function lookWithin({ what, limitMs = LIMIT_MS, remedy, look }: Check): Pr
     );
   });
   try {
-    return await Promise.race([look(), late]);
+    return await Promise.race([run(), late]);
   } catch (error) {
     return [thrown(what, error, remedy)];
   } finally {
@@ -82,7 +82,7 @@ async function lookWithin({ what, limitMs = LIMIT_MS, remedy, look }: Check): Pr
 }
 
 export function thrown(what: string, error: unknown, remedy?: string): Observation {
-  if (error instanceof NotLookedAt) return notLookedAt(what, error.message);
+  if (error instanceof NotChecked) return notChecked(what, error.message);
   const fallback =
     error instanceof TryItNowError
       ? ERROR_CATALOGUE[error.code].remedy
@@ -112,7 +112,7 @@ export class Shared<T> {
     try {
       return await this.get();
     } catch (error) {
-      throw error instanceof NotLookedAt ? error : new NotLookedAt(this.#absent);
+      throw error instanceof NotChecked ? error : new NotChecked(this.#absent);
     }
   }
 }

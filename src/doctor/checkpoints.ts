@@ -1,11 +1,13 @@
 import { describeError } from '../domain/errors.ts';
 import { templateVersion, type Template } from '../domain/template.ts';
 import type { CheckpointMode } from '../config/config.ts';
-import type { Checkpointing, CheckpointShelf, Promotions } from '../pool/ports.ts';
+import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
+import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
+import type { Promotions } from '../pool/interfaces/promotions.ts';
 import {
-  NotLookedAt,
+  NotChecked,
   failure,
-  notLookedAt,
+  notChecked,
   ok,
   thrown,
   warning,
@@ -18,41 +20,41 @@ const PART = 'CRIU';
 /** A tiny container is dumped and restored for real. */
 const TRIAL_MS = 25_000;
 
-export interface CheckpointsToLookAt {
+export interface CheckpointTargets {
   readonly mode: CheckpointMode;
   readonly dir: string;
   readonly templates: readonly Template[];
   /** Undefined for an engine that cannot restore. */
   readonly checkpointing: Shared<Checkpointing | undefined>;
-  readonly shelf: CheckpointShelf;
+  readonly checkpointRepository: CheckpointRepository;
   readonly promotions: Shared<Promotions>;
 }
 
 /** Whether this host can restore, and from what each template is. */
-export function checkpointChecks(parts: CheckpointsToLookAt): Check[] {
+export function checkpointChecks(parts: CheckpointTargets): Check[] {
   if (parts.mode === 'off')
     return [
       {
         part: PART,
         what: 'available',
-        look: () => Promise.resolve([ok('available', 'switched off by CRIU_ENABLED=false: instances start cold')]),
+        run: () => Promise.resolve([ok('available', 'switched off by CRIU_ENABLED=false: instances start cold')]),
       },
     ];
   return [
-    { part: PART, what: 'available', limitMs: TRIAL_MS, look: async () => [await availability(parts)] },
+    { part: PART, what: 'available', limitMs: TRIAL_MS, run: async () => [await availability(parts)] },
     ...parts.templates
       .filter(({ checkpoint }) => checkpoint.enabled)
       .map((template): Check => ({
         part: PART,
         what: `checkpoint of ${template.name}`,
-        look: async () => [await promoted(parts, template)],
+        run: async () => [await promoted(parts, template)],
       })),
   ];
 }
 
-async function availability({ mode, checkpointing }: CheckpointsToLookAt): Promise<Observation> {
+async function availability({ mode, checkpointing }: CheckpointTargets): Promise<Observation> {
   const engine = await checkpointing.need();
-  if (engine === undefined) return notLookedAt('available', 'only Podman restores checkpoints: instances start cold');
+  if (engine === undefined) return notChecked('available', 'only Podman restores checkpoints: instances start cold');
   const found = await engine.availability();
   if (found.available) return ok('available', 'a trial container was dumped and restored');
   const remedy = 'docs/criu-checkpoint.md lists what is needed; CRIU_ENABLED=false says that instances may start cold.';
@@ -62,7 +64,7 @@ async function availability({ mode, checkpointing }: CheckpointsToLookAt): Promi
 }
 
 async function promoted(
-  { shelf, promotions, dir, checkpointing }: CheckpointsToLookAt,
+  { checkpointRepository, promotions, dir, checkpointing }: CheckpointTargets,
   template: Template,
 ): Promise<Observation> {
   const { name } = template;
@@ -80,7 +82,7 @@ async function promoted(
   }
   let metadata;
   try {
-    metadata = await shelf.metadata(current);
+    metadata = await checkpointRepository.metadata(current);
   } catch (error) {
     return failure(
       what,
@@ -119,7 +121,7 @@ async function misfit(
     if (here.kernel !== made.kernel) return `was made on kernel ${made.kernel}, and this is ${here.kernel}`;
     return here.imageId === made.imageId ? undefined : `was made of another image than ${template.image} is now`;
   } catch (error) {
-    if (error instanceof NotLookedAt) return undefined;
+    if (error instanceof NotChecked) return undefined;
     return `could not be compared with this host: ${thrown('', error).seen}`;
   }
 }

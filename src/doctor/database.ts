@@ -1,4 +1,4 @@
-import type { Databases } from '../pool/ports.ts';
+import type { Databases } from '../pool/interfaces/databases.ts';
 import { ok, type Check } from './check.ts';
 
 /** The server of the instances' databases, where one is configured. */
@@ -9,7 +9,7 @@ export function databaseChecks(databases: Pick<Databases, 'prepare' | 'list'>, s
       what: 'usable',
       remedy:
         'Start it (`systemctl start mariadb`), make it safe as said here, or correct DATABASE_SOCKET, DATABASE_USER and DATABASE_PASSWORD.',
-      look: async () => {
+      run: async () => {
         await databases.prepare([]);
         return [
           ok(

@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import { decode, encode, type DecodedPacket } from 'dns-packet';
 import { request } from 'undici';
 import { ZONE } from '../proxy/discovery/zone.ts';
-import { NotLookedAt, failure, ok, warning, type Check, type Observation } from './check.ts';
+import { NotChecked, failure, ok, warning, type Check, type Observation } from './check.ts';
 
 const PART = 'Discovery';
 const ANSWER_WITHIN_MS = 1_500;
@@ -22,9 +22,9 @@ export type Names = () => Promise<ReadonlyMap<string, number>>;
 /** The process that tells Caddy by DNS where instances live. */
 export function discoveryChecks(addresses: DiscoveryAddresses, names: Names): Check[] {
   return [
-    { part: PART, what: 'answers', remedy: START, look: async () => [await answers(addresses)] },
-    { part: PART, what: 'in step', look: async () => [await sample(addresses, await names())] },
-    { part: PART, what: 'follows Valkey', look: async () => [await follows(addresses)] },
+    { part: PART, what: 'answers', remedy: START, run: async () => [await answers(addresses)] },
+    { part: PART, what: 'in step', run: async () => [await sample(addresses, await names())] },
+    { part: PART, what: 'follows Valkey', run: async () => [await follows(addresses)] },
   ];
 }
 
@@ -48,7 +48,7 @@ async function sample(addresses: DiscoveryAddresses, names: ReadonlyMap<string, 
       else if (first?.type !== 'SRV' || first.data.port !== port) wrong.push(label);
     }),
   );
-  if (unanswered > 0) throw new NotLookedAt('discovery does not answer');
+  if (unanswered > 0) throw new NotChecked('discovery does not answer');
   if (wrong.length === 0)
     return ok('in step', `${looked.length} of ${names.size} names looked up, all lead where Valkey says`);
   return failure(
@@ -64,7 +64,7 @@ async function follows({ metrics: { host, port } }: DiscoveryAddresses): Promise
     ({ body }) => body.text(),
     () => undefined,
   );
-  if (text === undefined) throw new NotLookedAt(`its metrics do not answer at ${url}`);
+  if (text === undefined) throw new NotChecked(`its metrics do not answer at ${url}`);
   if (/^try_it_now_dns_in_step 1$/m.test(text)) return ok('follows Valkey', 'in step with Valkey');
   return warning(
     'follows Valkey',

@@ -5,17 +5,17 @@ import { connectEngine } from '../runtime/docker/engine-runtime.ts';
 import { engineFailure, statusOf } from '../runtime/docker/engine-errors.ts';
 import { isolationState } from '../runtime/isolation/iptables.ts';
 import { networkPlan } from '../runtime/isolation/network-plan.ts';
-import { NotLookedAt, failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
+import { NotChecked, failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'Engine';
 const LOOK_MS = 6_000;
 
-export interface EngineToLookAt {
+export interface EngineTarget {
   readonly engine: 'podman' | 'docker';
   readonly socketPath: string;
 }
 
-export interface EngineAnswer extends EngineToLookAt {
+export interface EngineAnswer extends EngineTarget {
   readonly version: string;
   /** The OCI runtime that starts containers. */
   readonly runtime: string;
@@ -26,7 +26,7 @@ export interface EngineAnswer extends EngineToLookAt {
 const TITLES = { podman: 'Podman', docker: 'Docker' } as const;
 
 /** The socket's permissions aside, what the engine says of itself. Throws engine_unavailable. */
-export async function askEngine({ engine, socketPath }: EngineToLookAt): Promise<EngineAnswer> {
+export async function askEngine({ engine, socketPath }: EngineTarget): Promise<EngineAnswer> {
   const docker = connectEngine(socketPath, undefined, LOOK_MS);
   try {
     const [{ Version }, info] = await Promise.all([
@@ -47,7 +47,7 @@ export async function askEngine({ engine, socketPath }: EngineToLookAt): Promise
 
 /** What runs the instances: the engine's service, the rules that keep instances apart, an image for each template. */
 export function engineChecks(
-  { engine, socketPath }: EngineToLookAt,
+  { engine, socketPath }: EngineTarget,
   answer: Shared<EngineAnswer>,
   deployment: string,
   templates: readonly Template[],
@@ -55,13 +55,13 @@ export function engineChecks(
   const unit = engine === 'podman' ? 'try-it-now-podman' : 'docker';
   const remedy = `Start its service (\`systemctl start ${unit}\`), or correct ${engine === 'podman' ? 'PODMAN_SOCKET' : 'DOCKER_SOCKET'}.`;
   return [
-    { part: PART, what: 'socket', remedy, look: async () => [await socket(socketPath, remedy)] },
-    { part: PART, what: 'answers', remedy, look: async () => described(await answer.get()) },
-    { part: PART, what: 'isolation', look: async () => [await isolation(engine, deployment)] },
+    { part: PART, what: 'socket', remedy, run: async () => [await socket(socketPath, remedy)] },
+    { part: PART, what: 'answers', remedy, run: async () => described(await answer.get()) },
+    { part: PART, what: 'isolation', run: async () => [await isolation(engine, deployment)] },
     ...templates.map((template): Check => ({
       part: PART,
       what: `image of ${template.name}`,
-      look: async () => [await image(await answer.need(), template)],
+      run: async () => [await image(await answer.need(), template)],
     })),
   ];
 }
@@ -74,7 +74,7 @@ export function simulatedEngineChecks(list: () => Promise<readonly unknown[]>, s
       part: PART,
       what: 'answers',
       remedy,
-      look: async () => [ok('answers', `simulated, at ${socketPath}, ${(await list()).length} containers`)],
+      run: async () => [ok('answers', `simulated, at ${socketPath}, ${(await list()).length} containers`)],
     },
   ];
 }
@@ -85,7 +85,7 @@ export function hiddenEngineChecks(auto: boolean): Check[] {
     {
       part: PART,
       what: 'answers',
-      look: () =>
+      run: () =>
         Promise.resolve([
           auto
             ? warning(
@@ -134,7 +134,7 @@ function described({ engine, version, runtime }: EngineAnswer): Observation[] {
   return [found, ok('runtime', runtime)];
 }
 
-async function isolation(engine: EngineToLookAt['engine'], deployment: string): Promise<Observation> {
+async function isolation(engine: EngineTarget['engine'], deployment: string): Promise<Observation> {
   const state = await isolationState(networkPlan(engine, deployment));
   if (state.possible)
     return ok(
@@ -151,7 +151,7 @@ async function image({ engine, socketPath }: EngineAnswer, { name, image: wanted
     return ok(what, `${wanted} is ${Id.replace(/^sha256:/, '').slice(0, 12)}`);
   } catch (error) {
     if (statusOf(error) !== 404)
-      throw new NotLookedAt(engineFailure(error, { title: TITLES[engine], socketPath }, `look for ${wanted}`).message);
+      throw new NotChecked(engineFailure(error, { title: TITLES[engine], socketPath }, `look for ${wanted}`).message);
     return failure(
       what,
       `${TITLES[engine]} does not have ${wanted}`,

@@ -1,6 +1,6 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { NotLookedAt, failure, ok, warning, type Check, type Observation } from './check.ts';
+import { NotChecked, failure, ok, warning, type Check, type Observation } from './check.ts';
 
 const GIB = 2 ** 30;
 const LOW = { share: 0.1, bytes: GIB };
@@ -16,12 +16,12 @@ export interface Folder {
 }
 
 export function diskChecks(folders: readonly Folder[]): Check[] {
-  return folders.map((folder) => ({ part: 'Disk', what: folder.what, look: async () => [await disk(folder)] }));
+  return folders.map((folder) => ({ part: 'Disk', what: folder.what, run: async () => [await disk(folder)] }));
 }
 
 async function disk({ what, path: find, remedy }: Folder): Promise<Observation> {
   const path = await find();
-  if (path === undefined) throw new NotLookedAt('where it lies could not be found out');
+  if (path === undefined) throw new NotChecked('where it lies could not be found out');
   const { bavail, blocks, bsize } = await statfs(await existing(path));
   const [free, all] = [bavail * bsize, blocks * bsize];
   const seen = `${(free / GIB).toFixed(1)} GiB of ${(all / GIB).toFixed(1)} GiB free at ${path}`;
@@ -42,7 +42,7 @@ export function fileLimitCheck(metrics: () => Promise<string | undefined>): Chec
   return {
     part: 'Host',
     what: 'open files',
-    look: async () => {
+    run: async () => {
       const text = await metrics();
       const [most, open] = [valueOf(text, 'process_max_fds'), valueOf(text, 'process_open_fds')];
       const limit =

@@ -7,13 +7,13 @@ import {
   CLEANUP_SUBJECTS,
   DEAD_STREAM,
   DEAD_SUBJECTS,
-  GIVEN_UP_CONSUMER,
+  EXHAUSTED_CONSUMER,
   PROVISION_CONSUMER,
   PROVISION_SUBJECT,
   STREAM,
   cleanupConsumer,
 } from '../queue/names.ts';
-import { failure, isAtLeast, notLookedAt, ok, warning, type Check, type Observation, type Shared } from './check.ts';
+import { failure, isAtLeast, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'NATS';
 const OLDEST = [2, 9] as const;
@@ -29,25 +29,25 @@ const START_SERVER =
 /** The server that holds the tasks, and what of ours is in it. */
 export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[] {
   return [
-    { part: PART, what: 'reachable', remedy: START, look: async () => reachable(await queue.get()) },
-    { part: PART, what: 'health', look: async () => [await health(await queue.need())] },
-    { part: PART, what: 'storage', look: async () => [await storage(await queue.need())] },
+    { part: PART, what: 'reachable', remedy: START, run: async () => reachable(await queue.get()) },
+    { part: PART, what: 'health', run: async () => [await health(await queue.need())] },
+    { part: PART, what: 'storage', run: async () => [await storage(await queue.need())] },
     {
       part: PART,
       what: `stream ${STREAM}`,
-      look: async () => [await stream(await queue.need(), STREAM, [PROVISION_SUBJECT, CLEANUP_SUBJECTS])],
+      run: async () => [await stream(await queue.need(), STREAM, [PROVISION_SUBJECT, CLEANUP_SUBJECTS])],
     },
     {
       part: PART,
       what: `stream ${DEAD_STREAM}`,
-      look: async () => [await stream(await queue.need(), DEAD_STREAM, [DEAD_SUBJECTS])],
+      run: async () => [await stream(await queue.need(), DEAD_STREAM, [DEAD_SUBJECTS])],
     },
-    ...[PROVISION_CONSUMER, cleanupConsumer(node), GIVEN_UP_CONSUMER].map((name): Check => ({
+    ...[PROVISION_CONSUMER, cleanupConsumer(node), EXHAUSTED_CONSUMER].map((name): Check => ({
       part: PART,
       what: `consumer ${name}`,
-      look: async () => [await consumer(await queue.need(), name)],
+      run: async () => [await consumer(await queue.need(), name)],
     })),
-    { part: PART, what: 'dead tasks', look: async () => [await deadTasks(await queue.need())] },
+    { part: PART, what: 'dead tasks', run: async () => [await deadTasks(await queue.need())] },
   ];
 }
 
@@ -76,7 +76,7 @@ async function health({ nats }: QueueConnection): Promise<Observation> {
   };
   try {
     if ((await ask('/varz')).body['server_id'] !== nats.info?.server_id)
-      return notLookedAt('health', `what answers at ${base} is another server`);
+      return notChecked('health', `what answers at ${base} is another server`);
     const { status, body } = await ask('/healthz');
     return status === 200
       ? ok('health', `${base}/healthz says ok`)
@@ -86,7 +86,7 @@ async function health({ nats }: QueueConnection): Promise<Observation> {
           'See its log (`journalctl -u try-it-now-nats`) and restart it (`systemctl restart try-it-now-nats`).',
         );
   } catch {
-    return notLookedAt('health', `its monitoring does not answer at ${base}; nats-server -m ${MONITOR_PORT} would`);
+    return notChecked('health', `its monitoring does not answer at ${base}; nats-server -m ${MONITOR_PORT} would`);
   }
 }
 

@@ -1,40 +1,41 @@
-import type { DeadTask } from '../queue/dead-tasks.ts';
+import type { StoredDeadLetter } from '../queue/dead-letters.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
-import type { BreakerReading, PoolControl } from '../pool/operator-ports.ts';
-import type { PoolStats } from '../pool/ports.ts';
+import type { BreakerStatus } from '../pool/interfaces/breakers.ts';
+import type { PoolControl } from '../pool/interfaces/pool-controls.ts';
+import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import { failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'Pools';
 const SHOWN = 3;
 
-interface PoolBooks {
+interface PoolState {
   readonly stats: ReadonlyMap<string, PoolStats>;
   readonly controls: ReadonlyMap<string, PoolControl>;
-  readonly breakers: ReadonlyMap<string, BreakerReading>;
+  readonly breakers: ReadonlyMap<string, BreakerStatus>;
   /** Of every node. */
   readonly records: readonly Instance[];
 }
 
-export interface PoolsToLookAt {
+export interface PoolTargets {
   readonly templates: readonly Template[];
-  readonly books: Shared<PoolBooks>;
+  readonly state: Shared<PoolState>;
   /** Why instances of a failing template died last; empty while the queue cannot tell. */
-  readonly deaths: (templates: readonly string[]) => Promise<ReadonlyMap<string, DeadTask>>;
+  readonly deaths: (templates: readonly string[]) => Promise<ReadonlyMap<string, StoredDeadLetter>>;
 }
 
 /** What visitors are given: stock against target, and what keeps it from being there. */
-export function poolChecks({ templates, books, deaths }: PoolsToLookAt): Check[] {
+export function poolChecks({ templates, state, deaths }: PoolTargets): Check[] {
   return [
     ...templates.flatMap(({ name }): Check[] => [
-      { part: PART, what: name, look: async () => [stock(name, await books.need())] },
-      { part: PART, what: `refills of ${name}`, look: async () => [await refills(name, await books.need(), deaths)] },
+      { part: PART, what: name, run: async () => [stock(name, await state.need())] },
+      { part: PART, what: `refills of ${name}`, run: async () => [await refills(name, await state.need(), deaths)] },
     ]),
-    { part: PART, what: 'quarantine', look: async () => [quarantine((await books.need()).records)] },
+    { part: PART, what: 'quarantine', run: async () => [quarantine((await state.need()).records)] },
   ];
 }
 
-function stock(name: string, { stats, controls }: PoolBooks): Observation {
+function stock(name: string, { stats, controls }: PoolState): Observation {
   const pool = stats.get(name);
   if (pool === undefined)
     return warning(name, 'nothing is known of it', 'Start the server (`systemctl start try-it-now`).');
@@ -65,7 +66,7 @@ function stock(name: string, { stats, controls }: PoolBooks): Observation {
   return ready === 0 ? failure(name, `empty: ${seen}`, remedy) : warning(name, `not full: ${seen}`, remedy);
 }
 
-async function refills(name: string, { breakers }: PoolBooks, deaths: PoolsToLookAt['deaths']): Promise<Observation> {
+async function refills(name: string, { breakers }: PoolState, deaths: PoolTargets['deaths']): Promise<Observation> {
   const what = `refills of ${name}`;
   const { failures, open, pauseMs } = breakers.get(name) ?? { failures: 0, open: false, pauseMs: 0 };
   if (failures === 0) return ok(what, 'no failures');

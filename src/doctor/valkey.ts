@@ -1,6 +1,6 @@
 import type { Redis as Valkey } from 'iovalkey';
 import { storeError } from '../store/client.ts';
-import { failure, isAtLeast, notLookedAt, ok, warning, type Check, type Observation, type Shared } from './check.ts';
+import { failure, isAtLeast, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'Valkey';
 const OLDEST = [7, 2] as const;
@@ -14,11 +14,11 @@ const START = 'Start it (`systemctl start try-it-now-valkey`), or correct VALKEY
 /** The server that holds all state. */
 export function valkeyChecks(valkey: Shared<Valkey>, address: string): Check[] {
   return [
-    { part: PART, what: 'reachable', remedy: START, look: async () => [await reachable(await valkey.get(), address)] },
-    { part: PART, what: 'version', look: async () => [version(await info(await valkey.need(), 'server'))] },
-    { part: PART, what: 'persistence', look: async () => settings(await valkey.need()) },
-    { part: PART, what: 'memory', look: async () => [memory(await info(await valkey.need(), 'memory'))] },
-    { part: 'Clock', what: 'against Valkey', look: async () => [await clock(await valkey.need())] },
+    { part: PART, what: 'reachable', remedy: START, run: async () => [await reachable(await valkey.get(), address)] },
+    { part: PART, what: 'version', run: async () => [version(await info(await valkey.need(), 'server'))] },
+    { part: PART, what: 'persistence', run: async () => settings(await valkey.need()) },
+    { part: PART, what: 'memory', run: async () => [memory(await info(await valkey.need(), 'memory'))] },
+    { part: 'Clock', what: 'against Valkey', run: async () => [await clock(await valkey.need())] },
   ];
 }
 
@@ -78,7 +78,7 @@ async function settings(client: Valkey): Promise<Observation[]> {
   const hidden = 'the server does not answer CONFIG GET';
   return [
     appendOnly === undefined
-      ? notLookedAt('persistence', hidden)
+      ? notChecked('persistence', hidden)
       : appendOnly === 'yes'
         ? ok('persistence', 'appendonly is on')
         : warning(
@@ -87,7 +87,7 @@ async function settings(client: Valkey): Promise<Observation[]> {
             'Switch it on (`valkey-cli config set appendonly yes`), and put `appendonly yes` into its configuration file.',
           ),
     policy === undefined
-      ? notLookedAt('eviction', hidden)
+      ? notChecked('eviction', hidden)
       : policy === 'noeviction'
         ? ok('eviction', 'maxmemory-policy is noeviction')
         : failure(

@@ -8,7 +8,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { TryItNowError } from '../domain/errors.ts';
-import type { Demos } from './ports.ts';
+import type { Demos } from './demos.ts';
 
 /** A Fastify whose handlers are typed by the schemas that validate. */
 export type App = FastifyInstance<
@@ -23,7 +23,7 @@ export type App = FastifyInstance<
 export interface RouteContext {
   readonly demos: Demos;
   /** Whose rate limit the request counts against. */
-  readonly subjectOf: (request: FastifyRequest) => string;
+  readonly clientKeyOf: (request: FastifyRequest) => string;
   /** Why this request is not taken at its address. */
   readonly refusal: (request: FastifyRequest) => TryItNowError;
 }

@@ -12,7 +12,7 @@ import { Countdowns } from './countdowns.ts';
 const TICK_MS = 25;
 
 async function taken(demos: FakeDemos): Promise<string> {
-  return (await demos.acquire({ template: undefined, subject: 's', owner: 'o', idempotencyKey: undefined })).id;
+  return (await demos.acquire({ template: undefined, clientKey: 's', owner: 'o', idempotencyKey: undefined })).id;
 }
 
 async function watch(http: RunningServer, id: string, signal?: AbortSignal): Promise<AsyncGenerator<SseEvent>> {
@@ -109,7 +109,7 @@ describe('the countdown of an instance', () => {
   it('bounds the streams of one address and of all, and takes them again when one left', async () => {
     await using http = await startHttp({
       trustedProxies: ['127.0.0.1'],
-      countdowns: { everyMs: TICK_MS, maxPerSubject: 2, maxStreams: 3 },
+      countdowns: { everyMs: TICK_MS, maxPerClient: 2, maxStreams: 3 },
     });
     const id = await taken(http.demos);
     const leave = new AbortController();

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import type { InstanceView } from '../pool/ports.ts';
-import type { Demos } from './ports.ts';
+import type { InstanceView } from '../pool/interfaces/claim-store.ts';
+import type { Demos } from './demos.ts';
 import { secondsLeft } from './time-left.ts';
 
 export interface CountdownOptions {
@@ -13,7 +13,7 @@ export interface CountdownOptions {
   /** Over all clients. Each stream holds a socket for as long as an instance lives. */
   readonly maxStreams?: number;
   /** Per client address, so that one visitor cannot use up the room of all. */
-  readonly maxPerSubject?: number;
+  readonly maxPerClient?: number;
 }
 
 /** A reader that lets this much pile up is gone or stuck: some hundred events. */
@@ -22,7 +22,7 @@ const RECONNECT_AFTER_MS = 3_000;
 
 interface Stream {
   readonly response: ServerResponse;
-  readonly subject: string;
+  readonly clientKey: string;
 }
 
 /**
@@ -40,7 +40,7 @@ export class Countdowns {
   #stopped = false;
 
   constructor(options: CountdownOptions) {
-    this.#options = { everyMs: 1_000, maxStreams: 1_000, maxPerSubject: 20, ...options };
+    this.#options = { everyMs: 1_000, maxStreams: 1_000, maxPerClient: 20, ...options };
   }
 
   get open(): number {
@@ -48,18 +48,18 @@ export class Countdowns {
   }
 
   /** Throws too_many_streams. Call before the answer has begun. */
-  admit(subject: string): void {
-    const { maxStreams, maxPerSubject } = this.#options;
+  admit(clientKey: string): void {
+    const { maxStreams, maxPerClient } = this.#options;
     if (this.#open >= maxStreams)
       throw new TryItNowError(
         'too_many_streams',
         `All ${maxStreams} countdown streams of this server are in use; ask again in a while`,
         { retryAfterMs: 10_000 },
       );
-    if ((this.#perSubject.get(subject) ?? 0) >= maxPerSubject) {
+    if ((this.#perSubject.get(clientKey) ?? 0) >= maxPerClient) {
       throw new TryItNowError(
         'too_many_streams',
-        `Your address has ${maxPerSubject} countdown streams open, which is as many as one may; close one first`,
+        `Your address has ${maxPerClient} countdown streams open, which is as many as one may; close one first`,
         { retryAfterMs: 10_000 },
       );
     }
@@ -68,7 +68,7 @@ export class Countdowns {
   /** Takes the response over: headers, a first event at once, then one each tick until the instance ends or the client leaves. */
   attach(
     id: string,
-    subject: string,
+    clientKey: string,
     response: ServerResponse,
     headers: Readonly<Record<string, string>>,
     first: InstanceView,
@@ -86,11 +86,11 @@ export class Countdowns {
       'x-accel-buffering': 'no',
     });
     response.write(`retry: ${RECONNECT_AFTER_MS}\n\n`);
-    const stream: Stream = { response, subject };
+    const stream: Stream = { response, clientKey };
     const others = this.#streams.get(id) ?? new Set<Stream>();
     this.#streams.set(id, others.add(stream));
     this.#open += 1;
-    this.#perSubject.set(subject, (this.#perSubject.get(subject) ?? 0) + 1);
+    this.#perSubject.set(clientKey, (this.#perSubject.get(clientKey) ?? 0) + 1);
     // 'close' comes once, whoever ends the stream.
     response.once('close', () => this.#detach(id, stream));
     response.on('error', () => response.destroy());
@@ -109,9 +109,9 @@ export class Countdowns {
     if (others?.delete(stream) !== true) return;
     if (others.size === 0) this.#streams.delete(id);
     this.#open -= 1;
-    const left = (this.#perSubject.get(stream.subject) ?? 1) - 1;
-    if (left === 0) this.#perSubject.delete(stream.subject);
-    else this.#perSubject.set(stream.subject, left);
+    const left = (this.#perSubject.get(stream.clientKey) ?? 1) - 1;
+    if (left === 0) this.#perSubject.delete(stream.clientKey);
+    else this.#perSubject.set(stream.clientKey, left);
     if (this.#open === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;

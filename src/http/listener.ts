@@ -4,7 +4,7 @@ import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { answerClientError } from './client-error.ts';
-import { trustedProxies } from './client-subject.ts';
+import { trustedProxies } from './client-address.ts';
 import type { App } from './context.ts';
 import { FailureLog } from './failures.ts';
 import { acceptJsonBodies } from './json-body.ts';

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { TryItNowError } from '../domain/errors.ts';
-import type { Demos } from './ports.ts';
+import type { Demos } from './demos.ts';
 import { createServer } from './server.ts';
 
 /** The OpenAPI document as the server serves it, from the schemas that validate; nothing is started for it. */

@@ -5,7 +5,7 @@ import { sendRaw } from '../../test/support/raw-http.ts';
 import { template } from '../../test/support/templates.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { newInstanceId } from '../domain/ids.ts';
-import type { AcquireRequest } from './ports.ts';
+import type { AcquireRequest } from './demos.ts';
 
 interface Body {
   readonly id: string;
@@ -240,8 +240,8 @@ describe('whose limit counts', () => {
   };
 
   it("is the peer's when it is not a trusted proxy, whatever it claims", async () => {
-    expect(await asked([], '203.0.113.9')).toMatchObject({ subject: '127.0.0.1', owner: 'api:127.0.0.1' });
-    expect((await asked(['10.0.0.0/8'], '203.0.113.9')).subject).toBe('127.0.0.1');
+    expect(await asked([], '203.0.113.9')).toMatchObject({ clientKey: '127.0.0.1', owner: 'api:127.0.0.1' });
+    expect((await asked(['10.0.0.0/8'], '203.0.113.9')).clientKey).toBe('127.0.0.1');
   });
 
   it.each([
@@ -252,8 +252,8 @@ describe('whose limit counts', () => {
     ['203.0.113.9:5123', '203.0.113.9'],
     ['garbage', '127.0.0.1'],
     ['', '127.0.0.1'],
-  ])('reads %j from trusted proxies as %s', async (forwarded, subject) => {
-    expect(await asked(['127.0.0.1', '10.0.0.0/8'], forwarded)).toMatchObject({ subject, owner: `api:${subject}` });
+  ])('reads %j from trusted proxies as %s', async (forwarded, clientKey) => {
+    expect(await asked(['127.0.0.1', '10.0.0.0/8'], forwarded)).toMatchObject({ clientKey, owner: `api:${clientKey}` });
   });
 });
 

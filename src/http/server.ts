@@ -6,13 +6,13 @@ import { loadAssets, type Assets } from '../web/assets.ts';
 import { sendFailurePage, wantsPage } from '../web/page-response.ts';
 import { startPage, type StartPageOptions } from '../web/start-page.ts';
 import { keyCheck } from './api-keys.ts';
-import { clientSubject } from './client-subject.ts';
+import { addressKey } from './client-address.ts';
 import type { App, RouteContext } from './context.ts';
 import { Countdowns, type CountdownOptions } from './countdowns.ts';
 import { createListener, type HttpServer, type ServerLimits } from './listener.ts';
 import type { HttpObserver } from './observation.ts';
 import { OPENAPI_OPTIONS } from './openapi.ts';
-import type { Demos } from './ports.ts';
+import type { Demos } from './demos.ts';
 import type { RouteTable } from './route-table.ts';
 import { poolStatsRoute, templatesRoute } from './routes/catalogue.ts';
 import { countdownRoute } from './routes/countdown.ts';
@@ -35,7 +35,7 @@ export interface ServerOptions {
   readonly observer?: HttpObserver;
   readonly limits?: Partial<ServerLimits>;
   readonly page?: Pick<StartPageOptions, 'clock' | 'waitLimitMs'>;
-  readonly countdowns?: Pick<CountdownOptions, 'everyMs' | 'maxStreams' | 'maxPerSubject'>;
+  readonly countdowns?: Pick<CountdownOptions, 'everyMs' | 'maxStreams' | 'maxPerClient'>;
 }
 
 /** The HTTP API and the start page. Routes are ready; nothing listens yet. */
@@ -84,7 +84,7 @@ async function addRoutes(
 ): Promise<void> {
   const { demos, log } = options;
   const check = keyCheck(options.apiKeys);
-  const context: RouteContext = { demos, subjectOf, refusal: (request) => routes.refusal(request) };
+  const context: RouteContext = { demos, clientKeyOf, refusal: (request) => routes.refusal(request) };
   app.addSchema(ProblemBody);
   await app.register(swagger, OPENAPI_OPTIONS);
   operationsRoutes(app, options.metrics);
@@ -102,10 +102,10 @@ async function addRoutes(
     poolStatsRoute(keyed, context);
     done();
   });
-  await app.register(startPage, { demos, log, publicUrl: options.publicUrl, assets, subjectOf, ...options.page });
+  await app.register(startPage, { demos, log, publicUrl: options.publicUrl, assets, clientKeyOf, ...options.page });
 }
 
 /** A proxy that forwards something else than an address is counted itself; better one bucket too full than none. */
-function subjectOf(request: FastifyRequest): string {
-  return clientSubject(request.ip) ?? clientSubject(request.socket.remoteAddress ?? '') ?? 'unknown';
+function clientKeyOf(request: FastifyRequest): string {
+  return addressKey(request.ip) ?? addressKey(request.socket.remoteAddress ?? '') ?? 'unknown';
 }

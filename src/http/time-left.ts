@@ -1,4 +1,4 @@
-import type { InstanceView } from '../pool/ports.ts';
+import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 
 /** Whole seconds until the deadline by the store's clock, never negative; 0 for an instance nobody holds. */
 export function secondsLeft({ instance, nowMs }: InstanceView): number {

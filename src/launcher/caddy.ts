@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ChildServer } from './child-server.ts';
-import { answers, freePort } from './ports.ts';
+import { answers, freePort } from './tcp-ports.ts';
 
 export interface LaunchedCaddy extends AsyncDisposable {
   readonly adminUrl: string;

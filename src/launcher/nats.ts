@@ -1,5 +1,5 @@
 import { ChildServer } from './child-server.ts';
-import { freePort } from './ports.ts';
+import { freePort } from './tcp-ports.ts';
 
 export interface LaunchedNats extends AsyncDisposable {
   readonly url: string;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import type { ChildServer } from './child-server.ts';
-import { answers, freePort, isFree } from './ports.ts';
+import { answers, freePort, isFree } from './tcp-ports.ts';
 import { supervise } from './supervise.ts';
 import { launchValkey } from './valkey.ts';
 

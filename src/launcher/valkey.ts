@@ -1,4 +1,4 @@
-import { freePort } from './ports.ts';
+import { freePort } from './tcp-ports.ts';
 import { ChildServer } from './child-server.ts';
 
 export interface LaunchedValkey extends AsyncDisposable {

@@ -32,7 +32,7 @@ describe('Loop', () => {
     });
     loop.start();
     await eventually(() => expect(finish).toHaveLength(1));
-    for (let nudge = 0; nudge < 10; nudge += 1) loop.nudge();
+    for (let trigger = 0; trigger < 10; trigger += 1) loop.trigger();
     finish.pop()?.();
     await eventually(() => expect(finish).toHaveLength(1));
     finish.pop()?.();
@@ -64,7 +64,7 @@ describe('Loop', () => {
     });
     loop.start();
     await eventually(() => expect(rounds).toBe(1));
-    loop.nudge();
+    loop.trigger();
     await new Promise((resolve) => {
       setImmediate(resolve);
     });

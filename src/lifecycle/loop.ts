@@ -39,7 +39,7 @@ export class Loop {
   }
 
   /** Runs a round now, or right after the one that is under way. Many nudges make one round. */
-  nudge(): void {
+  trigger(): void {
     if (this.#nudged) return;
     this.#nudged = true;
     this.#wake.abort();
@@ -48,7 +48,7 @@ export class Loop {
   /** What it fails for may be back: a round now, also out of a backoff. */
   retryNow(): void {
     this.#backoff.abort();
-    this.nudge();
+    this.trigger();
   }
 
   /** No round starts after this; the one under way is told by its signal and awaited for a while, then left to itself. */

@@ -9,9 +9,9 @@ import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { keys } from '../store/keys.ts';
 import { Metrics } from '../telemetry/metrics.ts';
-import { acquire, type AcquireParts, type AcquireRequest } from './acquire.ts';
+import { acquire, type AcquireDeps, type AcquireRequest } from './acquire.ts';
 import { DeliveryCheck } from './delivery-check.ts';
-import type { TaskQueue } from './ports.ts';
+import type { TaskQueue } from './interfaces/task-queue.ts';
 
 // Without the loops of a server, so that nothing else can find the dead ones first.
 const tiny = template();
@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 
 interface Bench {
-  readonly parts: AcquireParts;
+  readonly deps: AcquireDeps;
   readonly log: LogBook;
   readonly metrics: Metrics;
   /** In the order in which they are handed out. */
@@ -53,7 +53,7 @@ interface Bench {
 async function bench(dead: readonly number[]): Promise<Bench> {
   await stock(store, tiny);
   const ids = await store.valkey.zrange(keys.ready('tiny'), 0, -1);
-  const views = await store.takes.findMany(ids);
+  const views = await store.claimStore.findMany(ids);
   const instances = ids.flatMap((id) => views.get(id)?.instance ?? []);
   for (const [at, { id, container, port }] of instances.entries()) {
     if (!dead.includes(at))
@@ -68,10 +68,10 @@ async function bench(dead: readonly number[]): Promise<Bench> {
     log,
     metrics,
     instances,
-    parts: {
+    deps: {
       catalogue: new Catalogue([tiny]),
-      takes: store.takes,
-      departures: store.departures,
+      claimStore: store.claimStore,
+      cleanupStore: store.cleanupStore,
       queue,
       observer: metrics,
       log,
@@ -79,7 +79,7 @@ async function bench(dead: readonly number[]): Promise<Bench> {
       address: { baseDomain: 'localhost', scheme: 'http', port: undefined },
       runtime,
       node: { name: 'node0' },
-      onDemand: () => undefined,
+      requestRefill: () => undefined,
     },
     counted: async () =>
       (await store.valkey.mget(keys.hourlyRate(SUBJECT), keys.dailyRate(SUBJECT))).map((text) =>
@@ -90,24 +90,24 @@ async function bench(dead: readonly number[]): Promise<Bench> {
 
 const click = (overrides: Partial<AcquireRequest> = {}): AcquireRequest => ({
   template: undefined,
-  subject: SUBJECT,
+  clientKey: SUBJECT,
   owner: 'visitor',
   idempotencyKey: 'k',
   ...overrides,
 });
-const stateOf = async (id: string | undefined) => (await store.takes.find(id ?? ''))?.instance;
+const stateOf = async (id: string | undefined) => (await store.claimStore.find(id ?? ''))?.instance;
 
 it('hands a living one out at once', async () => {
-  const { parts, instances, counted } = await bench([]);
-  expect(await acquire(parts, click())).toMatchObject({ id: instances[0]?.id, again: false });
-  expect(await acquire(parts, click())).toMatchObject({ id: instances[0]?.id, again: true });
+  const { deps, instances, counted } = await bench([]);
+  expect(await acquire(deps, click())).toMatchObject({ id: instances[0]?.id, again: false });
+  expect(await acquire(deps, click())).toMatchObject({ id: instances[0]?.id, again: true });
   expect(await counted()).toEqual([1, 1]);
 });
 
 it('replaces a dead one under the same key, counts once, and has it taken down', async () => {
-  const { parts, instances, counted, log, metrics } = await bench([0]);
-  expect(await acquire(parts, click())).toMatchObject({ id: instances[1]?.id, again: false });
-  expect(await acquire(parts, click())).toMatchObject({ id: instances[1]?.id, again: true });
+  const { deps, instances, counted, log, metrics } = await bench([0]);
+  expect(await acquire(deps, click())).toMatchObject({ id: instances[1]?.id, again: false });
+  expect(await acquire(deps, click())).toMatchObject({ id: instances[1]?.id, again: true });
   expect(await counted()).toEqual([1, 1]);
   expect(await stateOf(instances[0]?.id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
   await eventually(() => expect(handlers.ids()).toContain(instances[0]?.id));
@@ -123,60 +123,60 @@ it('replaces a dead one under the same key, counts once, and has it taken down',
 });
 
 it('replaces one that died after it was handed out when it is had again', async () => {
-  const { parts, instances, counted } = await bench([]);
-  const first = await acquire(parts, click());
+  const { deps, instances, counted } = await bench([]);
+  const first = await acquire(deps, click());
   await runtime.remove(instances[0]?.container ?? '');
-  const second = await acquire(parts, click());
+  const second = await acquire(deps, click());
   expect([second.again, second.id]).toEqual([false, instances[1]?.id]);
   expect(await stateOf(first.id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
   expect(await counted()).toEqual([1, 1]);
 });
 
 it('leaves a visitor what they have worked in, when their app refuses a connection but still runs', async () => {
-  const { parts, instances } = await bench([]);
-  const first = await acquire(parts, click());
+  const { deps, instances } = await bench([]);
+  const first = await acquire(deps, click());
   const running = await runtime.list();
   await runtime.remove(instances[0]?.container ?? '');
-  const again = await acquire({ ...parts, runtime: { list: () => Promise.resolve(running) } }, click());
+  const again = await acquire({ ...deps, runtime: { list: () => Promise.resolve(running) } }, click());
   expect([again.again, again.id]).toEqual([true, first.id]);
   expect(await stateOf(first.id)).toMatchObject({ state: 'assigned' });
 });
 
 it('lets a visitor who used up the limit have a dead one replaced', async () => {
-  const { parts, instances } = await bench([]);
+  const { deps, instances } = await bench([]);
   await store.valkey.set(keys.hourlyRate(SUBJECT), 4, 'PX', 60_000);
-  await acquire(parts, click());
+  await acquire(deps, click());
   await runtime.remove(instances[0]?.container ?? '');
-  expect(await acquire(parts, click())).toMatchObject({ id: instances[1]?.id });
-  await expect(acquire(parts, click({ idempotencyKey: undefined }))).rejects.toMatchObject({ code: 'hourly_limit' });
+  expect(await acquire(deps, click())).toMatchObject({ id: instances[1]?.id });
+  await expect(acquire(deps, click({ idempotencyKey: undefined }))).rejects.toMatchObject({ code: 'hourly_limit' });
 });
 
 it('asks whoever meets two to come again, at no cost', async () => {
-  const { parts, instances, counted } = await bench([0, 1]);
-  await expect(acquire(parts, click())).rejects.toMatchObject({ code: 'pool_empty', retryAfterMs: 2_000 });
+  const { deps, instances, counted } = await bench([0, 1]);
+  await expect(acquire(deps, click())).rejects.toMatchObject({ code: 'pool_empty', retryAfterMs: 2_000 });
   expect(await counted()).toEqual([0, 0]);
   for (const { id } of instances.slice(0, 2))
     expect(await stateOf(id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
-  expect(await acquire(parts, click())).toMatchObject({ id: instances[2]?.id });
+  expect(await acquire(deps, click())).toMatchObject({ id: instances[2]?.id });
 });
 
 it('gives two clicks under one key the same replacement', async () => {
-  const { parts, instances, counted } = await bench([]);
-  await acquire(parts, click());
+  const { deps, instances, counted } = await bench([]);
+  await acquire(deps, click());
   await runtime.remove(instances[0]?.container ?? '');
-  const both = await Promise.all([acquire(parts, click()), acquire(parts, click())]);
+  const both = await Promise.all([acquire(deps, click()), acquire(deps, click())]);
   expect(both.map(({ id }) => id)).toEqual([instances[1]?.id, instances[1]?.id]);
   expect(await counted()).toEqual([1, 1]);
 });
 
 it('does not let another owner, or one whose instance lives, have a take for nothing', async () => {
   const { counted, instances } = await bench([0]);
-  const take = { template: tiny, subject: SUBJECT, ttlMs: tiny.ttl.defaultMs, idempotencyKey: undefined };
-  await store.takes.take({ ...take, owner: 'one' });
-  await store.takes.take({ ...take, owner: 'one', replacing: instances[0]?.id ?? '' });
+  const take = { template: tiny, clientKey: SUBJECT, ttlMs: tiny.ttl.defaultMs, idempotencyKey: undefined };
+  await store.claimStore.claim({ ...take, owner: 'one' });
+  await store.claimStore.claim({ ...take, owner: 'one', replacing: instances[0]?.id ?? '' });
   const [first] = instances;
   if (first === undefined) throw new Error('no stock');
-  await store.departures.release(first, 'container_lost', { from: ['assigned'] });
-  await store.takes.take({ ...take, owner: 'two', replacing: first.id });
+  await store.cleanupStore.release(first, 'container_lost', { from: ['assigned'] });
+  await store.claimStore.claim({ ...take, owner: 'two', replacing: first.id });
   expect(await counted()).toEqual([3, 3]);
 });

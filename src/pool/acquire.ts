@@ -3,14 +3,15 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
 import { hasEnded } from './has-ended.ts';
-import type { ContainerRuntime, TakeOutcome, Takes } from './ports.ts';
-import { sendAway, type ReleaseParts } from './release.ts';
+import type { ClaimOutcome, ClaimStore } from './interfaces/claim-store.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
+import { releaseInstance, type ReleaseDeps } from './release.ts';
 
 export interface AcquireRequest {
   /** Undefined: the default template. */
   readonly template: string | undefined;
   /** The client address whose rate limit counts; IPv6 already cut to its /64. */
-  readonly subject: string;
+  readonly clientKey: string;
   readonly owner: string;
   /** A repeat by the same owner gets the same instance while they still hold it. */
   readonly idempotencyKey: string | undefined;
@@ -26,16 +27,16 @@ export interface Acquired {
   readonly again: boolean;
 }
 
-export interface AcquireParts extends ReleaseParts {
+export interface AcquireDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
-  readonly takes: Takes;
+  readonly claimStore: ClaimStore;
   readonly deliveryCheck: DeliveryCheck;
   readonly address: PublicAddress;
   readonly runtime: Pick<ContainerRuntime, 'list'>;
   readonly node: { readonly name: string };
 }
 
-type HandedOut = Extract<TakeOutcome, { kind: 'taken' | 'again' }>;
+type HandedOut = Extract<ClaimOutcome, { kind: 'taken' | 'again' }>;
 
 /** A warm container takes a few seconds to make; asking sooner than this is no use. */
 const EMPTY_RETRY_MS = 2_000;
@@ -45,28 +46,29 @@ const EMPTY_RETRY_MS = 2_000;
  * is sent away and replaced, once; who meets two in a row is asked to come again.
  * Throws unknown_template, hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
  */
-export async function acquire(parts: AcquireParts, request: AcquireRequest): Promise<Acquired> {
-  const template = request.template === undefined ? parts.catalogue.default : parts.catalogue.get(request.template);
+export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
+  const template = request.template === undefined ? deps.catalogue.default : deps.catalogue.get(request.template);
   if (template === undefined)
     throw new TryItNowError('unknown_template', `there is no template named "${request.template ?? ''}"`);
 
   const startedAt = performance.now();
-  const found = await aliveOne(parts, request, template);
-  parts.observer.acquired(template.name, performance.now() - startedAt);
-  return acquired(parts, template, found);
+  const found = await aliveOne(deps, request, template);
+  deps.observer.acquired(template.name, performance.now() - startedAt);
+  return acquired(deps, template, found);
 }
 
-async function aliveOne(parts: AcquireParts, request: AcquireRequest, template: Template): Promise<HandedOut> {
-  const first = await take(parts, request, template, undefined);
+async function aliveOne(deps: AcquireDeps, request: AcquireRequest, template: Template): Promise<HandedOut> {
+  const first = await take(deps, request, template, undefined);
   if (first.alive) return first.outcome;
   const { id } = first.outcome;
   try {
-    const second = await take(parts, request, template, id);
+    const second = await take(deps, request, template, id);
     if (second.alive) return second.outcome;
     throw empty(template);
   } catch (error) {
     // The first was counted, and nothing came of it.
-    if (error instanceof TryItNowError && error.code === 'pool_empty') await parts.takes.uncount(request.subject);
+    if (error instanceof TryItNowError && error.code === 'pool_empty')
+      await deps.claimStore.uncountClaim(request.clientKey);
     throw error;
   }
 }
@@ -79,44 +81,44 @@ interface Taken {
 
 /** Throws when there was nothing to take. */
 async function take(
-  parts: AcquireParts,
+  deps: AcquireDeps,
   request: AcquireRequest,
   template: Template,
   replacing: string | undefined,
 ): Promise<Taken> {
-  const { takes, observer, onDemand } = parts;
-  const { subject, owner, idempotencyKey } = request;
+  const { claimStore, observer, requestRefill } = deps;
+  const { clientKey, owner, idempotencyKey } = request;
   const startedAt = performance.now();
-  let outcome: TakeOutcome;
+  let outcome: ClaimOutcome;
   try {
-    outcome = await takes.take({
+    outcome = await claimStore.claim({
       template,
-      subject,
+      clientKey,
       owner,
       idempotencyKey,
       ttlMs: template.ttl.defaultMs,
       ...(replacing === undefined ? {} : { replacing }),
     });
   } catch (error) {
-    observer.take(template.name, 'error', performance.now() - startedAt);
+    observer.claimed(template.name, 'error', performance.now() - startedAt);
     throw error;
   }
   const tookMs = performance.now() - startedAt;
   const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
-  if (outcome.kind === 'taken' || outcome.kind === 'empty') onDemand();
+  if (outcome.kind === 'taken' || outcome.kind === 'empty') requestRefill();
   if (outcome.kind === 'limited') observer.limited(template.name, outcome.window);
   const alive =
     handedOut === undefined ||
-    (await isAlive(parts, template, handedOut)) ||
-    (handedOut.kind === 'again' && !(await isLost(parts, handedOut)));
-  observer.take(template.name, alive ? outcome.kind : 'replaced', tookMs);
-  if (handedOut === undefined) throw refusal(template, outcome as Exclude<TakeOutcome, HandedOut>);
-  if (!alive) await sendDeadAway(parts, template, handedOut);
+    (await isAlive(deps, template, handedOut)) ||
+    (handedOut.kind === 'again' && !(await isLost(deps, handedOut)));
+  observer.claimed(template.name, alive ? outcome.kind : 'replaced', tookMs);
+  if (handedOut === undefined) throw refusal(template, outcome as Exclude<ClaimOutcome, HandedOut>);
+  if (!alive) await releaseDead(deps, template, handedOut);
   return { outcome: handedOut, alive };
 }
 
 async function isAlive(
-  { deliveryCheck, observer }: AcquireParts,
+  { deliveryCheck, observer }: AcquireDeps,
   template: Template,
   { upstream }: HandedOut,
 ): Promise<boolean> {
@@ -127,12 +129,12 @@ async function isAlive(
 }
 
 /** What a visitor has worked in already is not given up over one refused connection: an app may be starting itself anew. */
-async function isLost(parts: AcquireParts, { id }: HandedOut): Promise<boolean> {
+async function isLost(deps: AcquireDeps, { id }: HandedOut): Promise<boolean> {
   try {
-    const view = await parts.takes.find(id);
-    return view !== undefined && (await hasEnded(parts, view.instance));
+    const view = await deps.claimStore.find(id);
+    return view !== undefined && (await hasEnded(deps, view.instance));
   } catch (error) {
-    parts.log.debug(
+    deps.log.debug(
       { instance: id, reason: describeError(error) },
       'Nobody can say whether an instance that does not answer still runs; its visitor keeps it',
     );
@@ -140,17 +142,17 @@ async function isLost(parts: AcquireParts, { id }: HandedOut): Promise<boolean> 
   }
 }
 
-async function sendDeadAway(parts: AcquireParts, template: Template, { id, upstream }: HandedOut): Promise<void> {
-  parts.log.warn(
+async function releaseDead(deps: AcquireDeps, template: Template, { id, upstream }: HandedOut): Promise<void> {
+  deps.log.warn(
     { instance: id, template: template.name, upstream },
     'A dead instance was about to be handed out; it is replaced',
   );
-  const view = await parts.takes.find(id);
-  if (view !== undefined) await sendAway(parts, view.instance, 'container_lost', { from: ['assigned'] });
+  const view = await deps.claimStore.find(id);
+  if (view !== undefined) await releaseInstance(deps, view.instance, 'container_lost', { from: ['assigned'] });
 }
 
 function acquired(
-  { address }: AcquireParts,
+  { address }: AcquireDeps,
   template: Template,
   { kind, id, label, deadlineMs, ttlMs }: HandedOut,
 ): Acquired {
@@ -164,7 +166,7 @@ function acquired(
   };
 }
 
-function refusal(template: Template, outcome: Exclude<TakeOutcome, HandedOut>): TryItNowError {
+function refusal(template: Template, outcome: Exclude<ClaimOutcome, HandedOut>): TryItNowError {
   switch (outcome.kind) {
     case 'empty':
       return empty(template);

@@ -1,6 +1,8 @@
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { InstanceCall, Template } from '../domain/template.ts';
-import type { ContainerRuntime, DatabaseCredentials, Probe } from './ports.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
+import type { DatabaseCredentials } from './interfaces/databases.ts';
+import type { Probe } from './interfaces/probe.ts';
 
 /** What makes a container an instance of somebody's: everything that a clone does not have from its checkpoint. */
 export interface Identity {
@@ -19,7 +21,7 @@ export interface Reach {
   readonly origin: string;
 }
 
-export interface CallParts {
+export interface CallDeps {
   readonly runtime: ContainerRuntime;
   readonly probe: Probe;
 }
@@ -30,7 +32,7 @@ const QUOTED = 500;
 
 /** Runs the template's activation hook, if it has one. Throws activation_failed with what the hook said. */
 export async function activate(
-  parts: CallParts,
+  deps: CallDeps,
   template: Template,
   reach: Reach,
   identity: Identity,
@@ -39,7 +41,7 @@ export async function activate(
   const { activation } = template;
   if (activation === undefined) return;
   const said = await call(
-    parts,
+    deps,
     activation,
     reach,
     { env: variables(identity), body: payload(identity), timeoutMs: activation.timeoutMs },
@@ -54,13 +56,13 @@ export async function activate(
 
 /** What the template's identity probe answers. Throws activation_failed when it does not answer. */
 export async function askIdentity(
-  parts: CallParts,
+  deps: CallDeps,
   template: Template,
   probe: InstanceCall,
   reach: Reach,
   signal: AbortSignal,
 ): Promise<string> {
-  const said = await call(parts, probe, reach, { env: {}, body: undefined, timeoutMs: IDENTITY_TIMEOUT_MS }, signal);
+  const said = await call(deps, probe, reach, { env: {}, body: undefined, timeoutMs: IDENTITY_TIMEOUT_MS }, signal);
   if (said.ok) return said.output;
   throw new TryItNowError(
     'activation_failed',
@@ -75,14 +77,14 @@ interface Call {
 }
 
 async function call(
-  { runtime, probe }: CallParts,
+  { runtime, probe }: CallDeps,
   what: InstanceCall,
   reach: Reach,
   { env, body, timeoutMs }: Call,
   signal: AbortSignal,
 ): Promise<{ readonly ok: boolean; readonly how: string; readonly output: string }> {
   try {
-    if (what.kind === 'exec') {
+    if (what.parser === 'exec') {
       const { exitCode, output } = await runtime.exec(
         reach.container,
         { command: what.command, env, timeoutMs },
@@ -128,7 +130,7 @@ function payload({ instanceId, hostname, url, seed, database }: Identity): objec
 }
 
 function describeCall(what: InstanceCall): string {
-  return what.kind === 'exec' ? `exec ${what.command[0] ?? ''}` : `http ${what.path}`;
+  return what.parser === 'exec' ? `exec ${what.command[0] ?? ''}` : `http ${what.path}`;
 }
 
 function quoted(output: string): string {

@@ -8,22 +8,19 @@ import { newHostLabel, newInstanceId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import { templateVersion, type Catalogue, type Template } from '../domain/template.ts';
 import { activate, askIdentity, type Reach } from './activate.ts';
-import type {
-  Checkpointing,
-  CheckpointShelf,
-  ContainerRuntime,
-  ContainerSpec,
-  Databases,
-  Probe,
-  Promotions,
-} from './ports.ts';
+import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
+import type { Checkpointing } from './interfaces/checkpointing.ts';
+import type { ContainerRuntime, ContainerSpec } from './interfaces/container-runtime.ts';
+import type { Databases } from './interfaces/databases.ts';
+import type { Probe } from './interfaces/probe.ts';
+import type { Promotions } from './interfaces/promotions.ts';
 
-export interface CheckpointParts {
+export interface CheckpointDeps {
   readonly catalogue: Catalogue;
   readonly runtime: ContainerRuntime;
   /** Undefined: the engine has no such ability. */
   readonly checkpointing: Checkpointing | undefined;
-  readonly shelf: CheckpointShelf;
+  readonly checkpointRepository: CheckpointRepository;
   readonly promotions: Promotions;
   readonly databases: Databases | undefined;
   readonly probe: Probe;
@@ -53,20 +50,20 @@ const SEED_BYTES = 32;
  * unknown_template, and what its steps throw; whatever it started is gone when it returns.
  */
 export async function createCheckpoint(
-  parts: CheckpointParts,
+  deps: CheckpointDeps,
   name: string,
   onStep: OnStep,
   signal: AbortSignal,
 ): Promise<CheckpointMetadata> {
-  const { runtime, probe, shelf } = parts;
-  const clock = parts.clock ?? systemClock;
-  const template = requireTemplate(parts.catalogue, name);
+  const { runtime, probe, checkpointRepository } = deps;
+  const clock = deps.clock ?? systemClock;
+  const template = requireTemplate(deps.catalogue, name);
   onStep('trying whether this host can dump and restore');
-  const checkpointing = await requireCheckpointing(parts);
+  const checkpointing = await requireCheckpointing(deps);
   const host = await checkpointing.host(template);
   await runtime.prepare([template]);
-  const archive = await parts.draftArchive();
-  const { spec, reach } = await tried(parts, template, 'source');
+  const archive = await deps.draftArchive();
+  const { spec, reach } = await tried(deps, template, 'source');
   try {
     onStep(`starting ${template.image}`);
     await runtime.start(spec, signal);
@@ -84,7 +81,7 @@ export async function createCheckpoint(
     onStep('dumping memory and files');
     await checkpointing.dump(spec.name, archive, { fileLocks: template.checkpoint.fileLocks });
     onStep('storing the archive');
-    return await shelf.add(archive, {
+    return await checkpointRepository.add(archive, {
       template: template.name,
       templateVersion: templateVersion(template),
       host,
@@ -92,7 +89,7 @@ export async function createCheckpoint(
       createdAt: new Date(clock.now()).toISOString(),
     });
   } finally {
-    await removed(parts, () => runtime.remove(spec.name));
+    await removed(deps, () => runtime.remove(spec.name));
     await rm(archive, { force: true });
   }
 }
@@ -110,13 +107,13 @@ export interface Verification {
  * has no identity probe or both answer alike, and what the checks and the restores throw.
  */
 export async function verifyCheckpoint(
-  parts: CheckpointParts,
+  deps: CheckpointDeps,
   id: string,
   onStep: OnStep,
   signal: AbortSignal,
 ): Promise<Verification> {
-  const metadata = await parts.shelf.metadata(id);
-  const template = requireTemplate(parts.catalogue, metadata.template);
+  const metadata = await deps.checkpointRepository.metadata(id);
+  const template = requireTemplate(deps.catalogue, metadata.template);
   const { identity } = template;
   if (identity === undefined) {
     throw new TryItNowError(
@@ -125,45 +122,45 @@ export async function verifyCheckpoint(
     );
   }
   onStep('trying whether this host can dump and restore');
-  const checkpointing = await requireCheckpointing(parts);
+  const checkpointing = await requireCheckpointing(deps);
   onStep(`checking the archive of ${id}`);
-  const from = await parts.shelf.open(id, {
+  const from = await deps.checkpointRepository.open(id, {
     template: template.name,
     templateVersion: templateVersion(template),
     host: await checkpointing.host(template),
   });
-  await parts.runtime.prepare([template]);
-  await parts.databases?.prepare([template]);
+  await deps.runtime.prepare([template]);
+  await deps.databases?.prepare([template]);
 
   onStep('restoring and activating two clones');
   const clone = async (which: string): Promise<{ readonly restoreMs: number; readonly identity: string }> => {
-    const { spec, reach, database } = await tried(parts, template, which);
+    const { spec, reach, database } = await tried(deps, template, which);
     try {
       const startedAt = performance.now();
       await checkpointing.restore(spec, from, signal);
-      await parts.probe.untilOk(
+      await deps.probe.untilOk(
         { url: `${reach.origin}${template.readiness.path}`, timeoutMs: RESTORED_READY_MS },
         signal,
       );
       const restoreMs = performance.now() - startedAt;
       const label = newHostLabel();
       await activate(
-        parts,
+        deps,
         template,
         reach,
         {
           instanceId: newInstanceId(),
-          hostname: hostname(parts.address, label),
-          url: instanceUrl(parts.address, label),
+          hostname: hostname(deps.address, label),
+          url: instanceUrl(deps.address, label),
           seed: randomBytes(SEED_BYTES).toString('hex'),
-          database: database === undefined ? undefined : await parts.databases?.create(database, template),
+          database: database === undefined ? undefined : await deps.databases?.create(database, template),
         },
         signal,
       );
-      return { restoreMs, identity: await askIdentity(parts, template, identity, reach, signal) };
+      return { restoreMs, identity: await askIdentity(deps, template, identity, reach, signal) };
     } finally {
-      await removed(parts, () => parts.runtime.remove(spec.name));
-      if (database !== undefined) await removed(parts, async () => parts.databases?.drop(database));
+      await removed(deps, () => deps.runtime.remove(spec.name));
+      if (database !== undefined) await removed(deps, async () => deps.databases?.drop(database));
     }
   };
   const clones = [clone('clone'), clone('clone')];
@@ -181,26 +178,26 @@ export async function verifyCheckpoint(
 
 /** Verifies, and has every node restore the template from it. The pool is replaced gradually. */
 export async function promoteCheckpoint(
-  parts: CheckpointParts,
+  deps: CheckpointDeps,
   id: string,
   onStep: OnStep,
   signal: AbortSignal,
 ): Promise<Verification & { readonly changed: boolean; readonly replaced: string | undefined }> {
-  const verification = await verifyCheckpoint(parts, id, onStep, signal);
+  const verification = await verifyCheckpoint(deps, id, onStep, signal);
   onStep('promoting');
-  return { ...verification, ...(await parts.promotions.promote(verification.metadata.template, id)) };
+  return { ...verification, ...(await deps.promotions.promote(verification.metadata.template, id)) };
 }
 
 /** Removes checkpoints beyond the newest `keep` of each template, never one that is promoted or can be gone back to. Returns their ids. */
 export async function prunable(
-  parts: Pick<CheckpointParts, 'shelf' | 'promotions'>,
+  deps: Pick<CheckpointDeps, 'checkpointRepository' | 'promotions'>,
   keep: number,
 ): Promise<readonly string[]> {
   const kept = new Map<string, number>();
   const removable: string[] = [];
-  for (const { id, metadata } of await parts.shelf.list()) {
+  for (const { id, metadata } of await deps.checkpointRepository.list()) {
     if (metadata === undefined) continue;
-    const { current, earlier } = await parts.promotions.status(metadata.template);
+    const { current, earlier } = await deps.promotions.status(metadata.template);
     const already = kept.get(metadata.template) ?? 0;
     if (id === current || earlier.includes(id)) continue;
     if (already < keep) kept.set(metadata.template, already + 1);
@@ -211,32 +208,32 @@ export async function prunable(
 
 /** Checkpoints that the configuration names: copied in and promoted once, so that a later promotion by a person holds. One that is unsound is logged and left. */
 export async function promoteConfigured(
-  parts: Pick<CheckpointParts, 'catalogue' | 'checkpointing' | 'shelf' | 'promotions' | 'log'>,
+  deps: Pick<CheckpointDeps, 'catalogue' | 'checkpointing' | 'checkpointRepository' | 'promotions' | 'log'>,
 ): Promise<void> {
-  const { checkpointing } = parts;
+  const { checkpointing } = deps;
   if (checkpointing === undefined) return;
-  for (const template of parts.catalogue.all()) {
+  for (const template of deps.catalogue.all()) {
     const { file, enabled } = template.checkpoint;
     if (file === undefined || !enabled) continue;
     try {
-      const { id, template: madeFor } = await parts.shelf.adopt(file);
+      const { id, template: madeFor } = await deps.checkpointRepository.import(file);
       if (madeFor !== template.name)
         throw new TryItNowError(
           'checkpoint_unfit',
           `${file} was made for template ${madeFor}, not for ${template.name}`,
         );
       // Refused here and now rather than at each restore: what was promoted before is better than cold starts everywhere.
-      await parts.shelf.open(id, {
+      await deps.checkpointRepository.open(id, {
         template: template.name,
         templateVersion: templateVersion(template),
         host: await checkpointing.host(template),
       });
-      const { changed } = await parts.promotions.promote(template.name, id, 'configured');
+      const { changed } = await deps.promotions.promote(template.name, id, 'configured');
       if (changed)
-        parts.log.info({ template: template.name, checkpoint: id, file }, 'Checkpoint of the configuration promoted');
+        deps.log.info({ template: template.name, checkpoint: id, file }, 'Checkpoint of the configuration promoted');
     } catch (error) {
       if (!(error instanceof TryItNowError) || error.code === 'store_unavailable') throw error;
-      parts.log.error(
+      deps.log.error(
         { template: template.name, file, code: error.code, reason: describeError(error) },
         'The checkpoint that the configuration names cannot be used; what was promoted before holds',
       );
@@ -252,7 +249,7 @@ interface Tried {
 
 /** Something that no record knows, so it carries its own end for the reconciler of a server that runs beside us. */
 async function tried(
-  { node, databases, freePort, clock = systemClock }: CheckpointParts,
+  { node, databases, freePort, clock = systemClock }: CheckpointDeps,
   template: Template,
   what: string,
 ): Promise<Tried> {
@@ -273,7 +270,7 @@ async function tried(
 }
 
 /** What cannot be removed is left to the reconciler, and must not hide why we are here. */
-async function removed({ log }: CheckpointParts, remove: () => Promise<void>): Promise<void> {
+async function removed({ log }: CheckpointDeps, remove: () => Promise<void>): Promise<void> {
   try {
     await remove();
   } catch (error) {
@@ -299,7 +296,7 @@ export function requireTemplate(catalogue: Catalogue, name: string): Template {
   return template;
 }
 
-async function requireCheckpointing({ checkpointing, runtime }: CheckpointParts): Promise<Checkpointing> {
+async function requireCheckpointing({ checkpointing, runtime }: CheckpointDeps): Promise<Checkpointing> {
   if (checkpointing === undefined)
     throw new TryItNowError(
       'checkpointing_unavailable',

@@ -1,11 +1,15 @@
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { CleanupTask } from '../domain/task.ts';
-import type { ContainerRuntime, Databases, Departures, Observer, Takes } from './ports.ts';
-import { queueCleanup, type ReleaseParts } from './release.ts';
+import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { CleanupStore } from './interfaces/cleanup-store.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
+import type { Databases } from './interfaces/databases.ts';
+import type { Observer } from './interfaces/observer.ts';
+import { queueCleanup, type ReleaseDeps } from './release.ts';
 
-export interface CleanupParts {
-  readonly departures: Departures;
+export interface CleanupDeps {
+  readonly cleanupStore: CleanupStore;
   readonly runtime: ContainerRuntime;
   /** Undefined on a node without a database server. */
   readonly databases: Databases | undefined;
@@ -15,9 +19,9 @@ export interface CleanupParts {
  * In strict order, each step noted before the next begins; one that fails keeps everything after it from happening. The name
  * stopped resolving on release. Any number of these may run at once for the same instance.
  */
-export async function takeDown({ departures, runtime, databases }: CleanupParts, instance: Instance): Promise<void> {
+export async function teardown({ cleanupStore, runtime, databases }: CleanupDeps, instance: Instance): Promise<void> {
   await runtime.remove(instance.container);
-  await departures.containerGone(instance);
+  await cleanupStore.recordContainerGone(instance);
   if (instance.database !== null) {
     if (databases === undefined)
       throw new TryItNowError(
@@ -25,10 +29,10 @@ export async function takeDown({ departures, runtime, databases }: CleanupParts,
         `The database ${instance.database} of instance ${instance.id} cannot be dropped: this node has no database server any more; set DATABASE_SOCKET again`,
       );
     await databases.drop(instance.database);
-    await departures.databaseDropped(instance);
+    await cleanupStore.recordDatabaseDropped(instance);
   }
-  await departures.coolPort(instance);
-  await departures.forget(instance);
+  await cleanupStore.coolPort(instance);
+  await cleanupStore.deleteRecord(instance);
 }
 
 /**
@@ -37,33 +41,37 @@ export async function takeDown({ departures, runtime, databases }: CleanupParts,
  * and a store that does not answer.
  */
 export async function cleanUp(
-  parts: CleanupParts &
-    ReleaseParts & { readonly takes: Takes; readonly observer: Observer; readonly node: { readonly name: string } },
+  deps: CleanupDeps &
+    ReleaseDeps & {
+      readonly claimStore: ClaimStore;
+      readonly observer: Observer;
+      readonly node: { readonly name: string };
+    },
   task: CleanupTask,
 ): Promise<void> {
-  const view = await parts.takes.find(task.id);
+  const view = await deps.claimStore.find(task.id);
   if (view === undefined) return;
   let { instance } = view;
   if (instance.state === 'quarantined') {
-    const outcome = await parts.departures.release(instance, 'abandoned', {
+    const outcome = await deps.cleanupStore.release(instance, 'abandoned', {
       from: ['quarantined'],
       generation: instance.generation,
     });
     if (outcome.kind === 'releasing') instance = outcome.instance;
   }
   if (instance.state !== 'releasing') return;
-  if (instance.node !== parts.node.name) {
-    queueCleanup(parts, instance);
+  if (instance.node !== deps.node.name) {
+    queueCleanup(deps, instance);
     return;
   }
   const startedAt = performance.now();
   try {
-    await takeDown(parts, instance);
+    await teardown(deps, instance);
   } catch (error) {
-    parts.observer.cleanup(instance.template, 'failure', performance.now() - startedAt);
+    deps.observer.cleanup(instance.template, 'failure', performance.now() - startedAt);
     const reason = describeError(error);
-    const pauseMs = await parts.departures.quarantine(instance, reason);
-    parts.log.error(
+    const pauseMs = await deps.cleanupStore.quarantine(instance, reason);
+    deps.log.error(
       {
         instance: instance.id,
         container: instance.container,
@@ -77,6 +85,6 @@ export async function cleanUp(
     );
     return;
   }
-  parts.observer.cleanup(instance.template, 'success', performance.now() - startedAt);
-  parts.onDemand();
+  deps.observer.cleanup(instance.template, 'success', performance.now() - startedAt);
+  deps.requestRefill();
 }

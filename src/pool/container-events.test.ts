@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Instance } from '../domain/instance.ts';
-import { freePort } from '../launcher/ports.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
@@ -11,7 +11,7 @@ import { LogBook, TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, stock, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { followContainers } from './container-events.ts';
-import type { ContainerSummary } from './ports.ts';
+import type { ContainerSummary } from './interfaces/container-runtime.ts';
 
 const tiny = template();
 let releasers: Releasers;
@@ -34,26 +34,26 @@ async function follow(
   const nats = await TestNats.start();
   releasers.push('nats', () => nats[Symbol.asyncDispose]());
   const counted = { looks: 0, demands: 0 };
-  const parts = {
+  const deps = {
     runtime: {
       watch: (gone: Parameters<typeof runtime.watch>[0], signal: AbortSignal) => engine.watch(gone, signal),
       list: () => runtime.list(),
     },
     node: { name: 'node0' },
-    takes: store.takes,
-    departures: store.departures,
+    claimStore: store.claimStore,
+    cleanupStore: store.cleanupStore,
     queue: (await nats.publisher()).queue,
     observer: new Metrics({ templates: [tiny.name], version: 'test' }),
     log,
-    onDemand: () => {
+    requestRefill: () => {
       counted.demands += 1;
     },
-    compareBooks: () => {
+    requestReconcile: () => {
       counted.looks += 1;
     },
   };
   const loop = new Loop({ name: 'container events', intervalMs: 10, log: silent }, (signal) =>
-    followContainers(parts, signal),
+    followContainers(deps, signal),
   );
   releasers.push('loop', () => loop.stop());
   loop.start();
@@ -69,7 +69,7 @@ async function started(instances: readonly Instance[]): Promise<void> {
 }
 
 async function stateOf({ id }: Instance): Promise<string | undefined> {
-  return (await store.takes.find(id))?.instance.state;
+  return (await store.claimStore.find(id))?.instance.state;
 }
 
 describe('the events of the engine', () => {
@@ -77,9 +77,9 @@ describe('the events of the engine', () => {
     const [one, two, three] = await stock(store, tiny);
     if (one === undefined || two === undefined || three === undefined) throw new Error('the pool was not stocked');
     await started([one, two, three]);
-    const taken = await store.takes.take({
+    const taken = await store.claimStore.claim({
       template: tiny,
-      subject: '203.0.113.7',
+      clientKey: '203.0.113.7',
       owner: 'a',
       idempotencyKey: undefined,
       ttlMs: 1_000,

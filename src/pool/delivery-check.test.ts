@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { freePort } from '../launcher/ports.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { DeliveryCheck } from './delivery-check.ts';
 

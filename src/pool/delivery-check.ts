@@ -1,4 +1,5 @@
-import type { Probe, Upstream } from './ports.ts';
+import type { Probe } from './interfaces/probe.ts';
+import type { Upstream } from './interfaces/upstream.ts';
 
 /** A host too busy to answer in this time is not a dead app, and the visitor has waited long enough. */
 const TIMEOUT_MS = 250;
@@ -6,8 +7,8 @@ const TIMEOUT_MS = 250;
  * A connection costs the server as much processor time as the rest of a take. So many visitors at once, and then so many a
  * second, have theirs looked at; an engine makes a few dozen new instances in a second. Of more, only so many are.
  */
-const LOOKS = 200;
-const LOOKS_PER_SECOND = 200;
+const CHECKS_PER_BURST = 200;
+const CHECKS_PER_SECOND = 200;
 /** After a dead one, everybody's is looked at: where one is dead, others may be. */
 const ALARM_MS = 10_000;
 
@@ -15,7 +16,7 @@ const ALARM_MS = 10_000;
 export class DeliveryCheck {
   readonly #probe: Pick<Probe, 'listens'>;
   readonly #nowMs: () => number;
-  #looks = LOOKS;
+  #looks = CHECKS_PER_BURST;
   #refilledAtMs: number;
   #alarmUntilMs = -Infinity;
 
@@ -27,16 +28,16 @@ export class DeliveryCheck {
 
   /** False only when nothing listens there. A store that knows no address leaves us nothing to ask; the reconciler sees to that. */
   async isAlive(upstream: Upstream | undefined): Promise<boolean> {
-    if (upstream === undefined || !this.#mayLook()) return true;
+    if (upstream === undefined || !this.#mayCheck()) return true;
     const alive = (await this.#probe.listens(upstream, TIMEOUT_MS)) !== 'refuses';
     if (!alive) this.#alarmUntilMs = this.#nowMs() + ALARM_MS;
     return alive;
   }
 
-  #mayLook(): boolean {
+  #mayCheck(): boolean {
     const nowMs = this.#nowMs();
     if (nowMs < this.#alarmUntilMs) return true;
-    this.#looks = Math.min(LOOKS, this.#looks + ((nowMs - this.#refilledAtMs) * LOOKS_PER_SECOND) / 1_000);
+    this.#looks = Math.min(CHECKS_PER_BURST, this.#looks + ((nowMs - this.#refilledAtMs) * CHECKS_PER_SECOND) / 1_000);
     this.#refilledAtMs = nowMs;
     if (this.#looks < 1) return false;
     this.#looks -= 1;

@@ -21,11 +21,12 @@ import {
   expectPortsToBalance,
   readStoreBooks,
   type StoreBooks,
-} from '../../test/support/store-books.ts';
+} from '../../test/support/store-state.ts';
 import { template as tiny } from '../../test/support/templates.ts';
 import { cleanUp } from './cleanup.ts';
-import type { TaskContext, TaskQueue } from './ports.ts';
-import { provision, type ProvisionParts } from './provision.ts';
+import type { TaskContext } from './interfaces/task-handlers.ts';
+import type { TaskQueue } from './interfaces/task-queue.ts';
+import { provision, type ProvisionDeps } from './provision.ts';
 
 /** Room for every case at once. */
 const PORTS = 200;
@@ -54,7 +55,7 @@ let cases = 0;
 /** What one process has of its own: a connection to the store, and a client of the engine. */
 interface Process {
   readonly store: Store;
-  readonly parts: ProvisionParts;
+  readonly deps: ProvisionDeps;
   readonly metrics: Metrics;
 }
 
@@ -69,15 +70,15 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
     log: silent,
   });
   releasers.push('store', store.close);
-  const { takes, departures, arrivals, promotions } = store;
+  const { claimStore, cleanupStore, provisioningStore, promotions } = store;
   const metrics = new Metrics({ templates: NAMES, version: 'test' });
   return {
     store,
     metrics,
-    parts: {
-      takes,
-      departures,
-      arrivals,
+    deps: {
+      claimStore,
+      cleanupStore,
+      provisioningStore,
       promotions,
       queue,
       runtime: new SimulatedRuntime(engine),
@@ -90,7 +91,7 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       node: { name: 'node0', address: '127.0.0.1' },
       address: { baseDomain: world.baseDomain, scheme: 'http', port: world.proxyPort },
       proxyUrl: `http://127.0.0.1:${world.proxyPort}`,
-      onDemand: () => undefined,
+      requestRefill: () => undefined,
     },
   };
 }
@@ -108,7 +109,7 @@ beforeAll(async () => {
     await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
   });
   steady = await startProcess();
-  await steady.store.census.settlePorts();
+  await steady.store.inventory.reconcilePorts();
 });
 afterAll(() => releasers.releaseAll(silent));
 
@@ -116,7 +117,7 @@ async function newTask(): Promise<ProvisionTask> {
   const template = templates[cases];
   if (template === undefined) throw new Error('more cases than templates');
   cases += 1;
-  const [id] = await steady.store.arrivals.reserve(template);
+  const [id] = await steady.store.provisioningStore.reserveTickets(template);
   if (id === undefined) throw new Error('no ticket for the first instance of a template');
   return { v: 1, kind: 'provision', id, template: template.name };
 }
@@ -213,31 +214,37 @@ async function atEachPoint(last: number, work: (held: Held) => Promise<void>, en
 describe('a provision task delivered twice', () => {
   it('makes one instance, whether at once or one after the other', async () => {
     const [other, task] = [await startProcess(), await newTask()];
-    await Promise.all([provision(steady.parts, task, never), provision(other.parts, task, never)]);
+    await Promise.all([provision(steady.deps, task, never), provision(other.deps, task, never)]);
     const sight = await expectReady(task.id);
-    await provision(other.parts, task, never);
+    await provision(other.deps, task, never);
     await expectUnchanged(task.id, sight);
   });
 
   it('leaves an instance alone that was handed out since', async () => {
     const task = await newTask();
-    await provision(steady.parts, task, never);
-    const template = steady.parts.catalogue.get(task.template) ?? templates[0];
+    await provision(steady.deps, task, never);
+    const template = steady.deps.catalogue.get(task.template) ?? templates[0];
     if (template === undefined) throw new Error('there are templates');
     expect(
-      await steady.store.takes.take({ template, subject: 's', owner: 'ann', idempotencyKey: undefined, ttlMs: 60_000 }),
+      await steady.store.claimStore.claim({
+        template,
+        clientKey: 's',
+        owner: 'ann',
+        idempotencyKey: undefined,
+        ttlMs: 60_000,
+      }),
     ).toMatchObject({ kind: 'taken', id: task.id });
     const sight = await lookAt(task.id);
-    await provision(steady.parts, task, never);
+    await provision(steady.deps, task, never);
     await expectUnchanged(task.id, sight);
   });
 
   it("leaves the successor's instance alone when the first worker stood still at any point and comes back after its end", async () => {
-    await atEachPoint(PROVISION_REQUESTS, async ({ parts, wire }) => {
+    await atEachPoint(PROVISION_REQUESTS, async ({ deps, wire }) => {
       const task = await newTask();
-      const first = provision(parts, task, never).catch((error: unknown) => error);
+      const first = provision(deps, task, never).catch((error: unknown) => error);
       await Promise.race([wire.held, first]);
-      await provision(steady.parts, task, never);
+      await provision(steady.deps, task, never);
       const sight = await expectReady(task.id);
       wire.letGo();
       await first;
@@ -251,12 +258,12 @@ describe('a provision task delivered twice', () => {
     const next = await startProcess({ engine: slow, leaseMs: 10_000 });
     await atEachPoint(
       PROVISION_REQUESTS,
-      async ({ parts, wire }) => {
+      async ({ deps, wire }) => {
         const task = await newTask();
-        const first = provision(parts, task, never).catch((error: unknown) => error);
+        const first = provision(deps, task, never).catch((error: unknown) => error);
         await Promise.race([wire.held, first]);
         const before = (await books()).records.get(task.id)?.attempt;
-        const second = provision(next.parts, task, never);
+        const second = provision(next.deps, task, never);
         const over = new AbortController();
         const ended = second.finally(() => over.abort());
         // It has begun, or has found everything done.
@@ -280,29 +287,30 @@ describe('a provision task delivered twice', () => {
       (await runtime.list()).map(async ({ name, instanceId }) => {
         await runtime.remove(name);
         const record = (await books()).records.get(instanceId ?? '');
-        if (record !== undefined) await steady.store.departures.release(record, 'container_lost', { from: ['ready'] });
-        await cleanUp(steady.parts, { v: 1, kind: 'cleanup', id: instanceId ?? '', node: 'node0' });
+        if (record !== undefined)
+          await steady.store.cleanupStore.release(record, 'container_lost', { from: ['ready'] });
+        await cleanUp(steady.deps, { v: 1, kind: 'cleanup', id: instanceId ?? '', node: 'node0' });
       }),
     );
   });
 
   it('ends in one sound instance, or none, when the first worker gave its exchange up and that is carried out late', async () => {
-    await atEachPoint(PROVISION_REQUESTS, async ({ parts, wire }) => {
+    await atEachPoint(PROVISION_REQUESTS, async ({ deps, wire }) => {
       const task = await newTask();
-      await provision(parts, task, never).catch(() => undefined);
+      await provision(deps, task, never).catch(() => undefined);
       wire.letGo();
       // The queue's next try. What the first one may have left behind late is seen to before it, or not: both are right.
-      await eventually(() => provision(steady.parts, task, never));
+      await eventually(() => provision(steady.deps, task, never));
       await eventually(() => expectSound(task.id));
     });
   });
 });
 
 it('leaves no half of an instance when the store only answered too late', async () => {
-  await atEachPoint(PROVISION_REQUESTS, async ({ parts, metrics, wire }) => {
+  await atEachPoint(PROVISION_REQUESTS, async ({ deps, metrics, wire }) => {
     const task = await newTask();
     const over = new AbortController();
-    const first = provision(parts, task, never)
+    const first = provision(deps, task, never)
       .catch(() => undefined)
       .finally(() => over.abort());
     // The store goes on just when the worker has given its answer up and begins to undo.
@@ -315,7 +323,7 @@ it('leaves no half of an instance when the store only answered too late', async 
     );
     wire.letGo();
     await first;
-    await eventually(() => provision(steady.parts, task, never));
+    await eventually(() => provision(steady.deps, task, never));
     await eventually(() => expectSound(task.id));
   });
 });
@@ -323,31 +331,31 @@ it('leaves no half of an instance when the store only answered too late', async 
 describe('a cleanup task delivered twice', () => {
   async function leaving(): Promise<{ readonly task: CleanupTask; readonly before: StoreBooks }> {
     const task = await newTask();
-    await provision(steady.parts, task, never);
+    await provision(steady.deps, task, never);
     const { id } = task;
     const before = await books();
     const record = before.records.get(id);
     if (record === undefined) throw new Error('it has just become ready');
-    await steady.store.departures.release(record, 'retired', { from: ['ready'] });
+    await steady.store.cleanupStore.release(record, 'retired', { from: ['ready'] });
     return { task: { v: 1, kind: 'cleanup', id, node: 'node0' }, before };
   }
 
   it('takes down once, whether at once or one after the other', async () => {
     const other = await startProcess();
     const { task, before } = await leaving();
-    await Promise.all([cleanUp(steady.parts, task), cleanUp(other.parts, task)]);
+    await Promise.all([cleanUp(steady.deps, task), cleanUp(other.deps, task)]);
     await expectAbsent(task.id, before);
     const after = await books();
-    await cleanUp(other.parts, task);
+    await cleanUp(other.deps, task);
     expect((await books()).records).toEqual(after.records);
   });
 
   it('leaves alone what has become of the port when a worker stood still at any point', async () => {
-    await atEachPoint(CLEANUP_REQUESTS, async ({ parts, wire }) => {
+    await atEachPoint(CLEANUP_REQUESTS, async ({ deps, wire }) => {
       const { task, before } = await leaving();
-      const first = cleanUp(parts, task).catch((error: unknown) => error);
+      const first = cleanUp(deps, task).catch((error: unknown) => error);
       await Promise.race([wire.held, first]);
-      await cleanUp(steady.parts, task);
+      await cleanUp(steady.deps, task);
       await expectAbsent(task.id, before);
       wire.letGo();
       await first;
@@ -357,9 +365,9 @@ describe('a cleanup task delivered twice', () => {
 
   it('leaves alone an instance that is there', async () => {
     const task = await newTask();
-    await provision(steady.parts, task, never);
+    await provision(steady.deps, task, never);
     const sight = await expectReady(task.id);
-    await cleanUp(steady.parts, { v: 1, kind: 'cleanup', id: task.id, node: 'node0' });
+    await cleanUp(steady.deps, { v: 1, kind: 'cleanup', id: task.id, node: 'node0' });
     await expectUnchanged(task.id, sight);
   });
 });

@@ -1,7 +1,7 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Catalogue } from '../domain/template.ts';
 import { find } from './find.ts';
-import type { Takes } from './ports.ts';
+import type { ClaimStore } from './interfaces/claim-store.ts';
 
 export interface Extended {
   readonly expiresAtMs: number;
@@ -13,15 +13,15 @@ export interface Extended {
  * Throws unknown_instance, not_assigned, extension_limit, and conflicting_change when it was changed twice meanwhile.
  */
 export async function extend(
-  parts: { readonly catalogue: Catalogue; readonly takes: Takes },
+  deps: { readonly catalogue: Catalogue; readonly claimStore: ClaimStore },
   id: string,
   minutes: number,
 ): Promise<Extended> {
   // The first compare-and-set can lose against another extend; the second look tells which.
   for (let attempt = 1; attempt <= 2; attempt += 1) {
-    const { instance } = await find(parts.takes, id);
-    const template = parts.catalogue.get(instance.template) ?? parts.catalogue.default;
-    const outcome = await parts.takes.extend(instance, minutes * 60_000, template.ttl.maxMs);
+    const { instance } = await find(deps.claimStore, id);
+    const template = deps.catalogue.get(instance.template) ?? deps.catalogue.default;
+    const outcome = await deps.claimStore.extend(instance, minutes * 60_000, template.ttl.maxMs);
     switch (outcome.kind) {
       case 'extended':
         return { expiresAtMs: outcome.deadlineMs, ttlMs: outcome.ttlMs };

@@ -1,5 +1,5 @@
 import type { Instance } from '../domain/instance.ts';
-import type { ContainerRuntime } from './ports.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 
 /**
  * Whether the engine says that an instance's container runs no more. Where it runs on another node nobody here can know:

@@ -1,6 +1,6 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
-import type { Arrivals } from './ports.ts';
+import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 
 /** Several within the shortest lease, so that one slow answer of the store loses nothing. */
 const RENEW_MS = 1_000;
@@ -12,14 +12,14 @@ export interface Lease extends AsyncDisposable {
 
 /** Keeps an attempt's lease while it works. A store that does not answer is no reason to stop: every later step is fenced. */
 export function holdLease(
-  { arrivals }: { readonly arrivals: Pick<Arrivals, 'keepAlive'> },
+  { provisioningStore }: { readonly provisioningStore: Pick<ProvisioningStore, 'renewLease'> },
   instance: Instance,
   signal: AbortSignal,
 ): Lease {
   const lost = new AbortController();
   let renewal: Promise<void> | undefined;
   const renew = async (): Promise<void> => {
-    const ours = await arrivals.keepAlive(instance).catch(() => true);
+    const ours = await provisioningStore.renewLease(instance).catch(() => true);
     if (!ours)
       lost.abort(
         new TryItNowError(

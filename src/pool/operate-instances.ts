@@ -2,13 +2,16 @@ import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { InstanceState } from '../domain/lifecycle.ts';
-import type { Arrivals, Census, ContainerRuntime, Takes } from './ports.ts';
-import { sendAway, type ReleaseParts } from './release.ts';
+import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
+import type { Inventory } from './interfaces/inventory.ts';
+import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
+import { releaseInstance, type ReleaseDeps } from './release.ts';
 
-export interface OperateInstancesParts extends ReleaseParts {
-  readonly census: Pick<Census, 'list'>;
-  readonly takes: Takes;
-  readonly arrivals: Pick<Arrivals, 'cancelTicket'>;
+export interface OperateInstancesDeps extends ReleaseDeps {
+  readonly inventory: Pick<Inventory, 'list'>;
+  readonly claimStore: ClaimStore;
+  readonly provisioningStore: Pick<ProvisioningStore, 'cancelTicket'>;
   readonly runtime: Pick<ContainerRuntime, 'logs'>;
   readonly node: { readonly name: string };
   readonly address: PublicAddress;
@@ -21,14 +24,14 @@ export interface InstanceFilter {
 }
 
 /** Undefined while its name does not resolve. */
-export type InstanceReading = Instance & { readonly url: string | undefined };
+export type InstanceSnapshot = Instance & { readonly url: string | undefined };
 
 /** Oldest first. Throws store_unavailable. */
 export async function listInstances(
-  parts: OperateInstancesParts,
+  deps: OperateInstancesDeps,
   { template, state, node }: InstanceFilter,
-): Promise<readonly InstanceReading[]> {
-  const all = await parts.census.list();
+): Promise<readonly InstanceSnapshot[]> {
+  const all = await deps.inventory.list();
   return all
     .filter(
       (record) =>
@@ -37,40 +40,42 @@ export async function listInstances(
         (node === undefined || record.node === node),
     )
     .sort((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
-    .map((record) => reading(parts, record));
+    .map((record) => snapshot(deps, record));
 }
 
 /** Also stock. Throws unknown_instance. */
-export async function showInstance(parts: OperateInstancesParts, id: string): Promise<InstanceReading> {
-  return reading(parts, await known(parts, id));
+export async function showInstance(deps: OperateInstancesDeps, id: string): Promise<InstanceSnapshot> {
+  return snapshot(deps, await known(deps, id));
 }
 
 /**
  * Ends it, whoever holds it. One being prepared is given up, and one in quarantine is cleaned up at once. One that is leaving
  * already is left to it. Throws unknown_instance.
  */
-export async function endInstance(parts: OperateInstancesParts, id: string): Promise<InstanceReading> {
-  const record = await known(parts, id);
-  const gone = await sendAway(parts, record, 'operator', { from: ['warming', 'ready', 'assigned', 'quarantined'] });
-  if (gone !== undefined && record.state === 'warming') await parts.arrivals.cancelTicket(record.template, id);
-  return reading(parts, gone ?? (await known(parts, id)));
+export async function endInstance(deps: OperateInstancesDeps, id: string): Promise<InstanceSnapshot> {
+  const record = await known(deps, id);
+  const gone = await releaseInstance(deps, record, 'operator', {
+    from: ['warming', 'ready', 'assigned', 'quarantined'],
+  });
+  if (gone !== undefined && record.state === 'warming') await deps.provisioningStore.cancelTicket(record.template, id);
+  return snapshot(deps, gone ?? (await known(deps, id)));
 }
 
 /** The last lines its app wrote. Throws unknown_instance, other_node, container_failed, engine_unavailable. */
-export async function instanceLogs(parts: OperateInstancesParts, id: string, tail: number): Promise<string> {
-  const { node, container } = await known(parts, id);
-  if (node !== parts.node.name) {
+export async function instanceLogs(deps: OperateInstancesDeps, id: string, tail: number): Promise<string> {
+  const { node, container } = await known(deps, id);
+  if (node !== deps.node.name) {
     throw new TryItNowError(
       'other_node',
-      `Instance ${id} is on node ${node}, and this server sees the containers of ${parts.node.name} only; on that host its engine shows them: podman logs --tail ${tail} ${container}`,
+      `Instance ${id} is on node ${node}, and this server sees the containers of ${deps.node.name} only; on that host its engine shows them: podman logs --tail ${tail} ${container}`,
       { details: { node, container } },
     );
   }
-  return parts.runtime.logs(container, tail);
+  return deps.runtime.logs(container, tail);
 }
 
-async function known({ takes }: OperateInstancesParts, id: string): Promise<Instance> {
-  const view = await takes.find(id);
+async function known({ claimStore }: OperateInstancesDeps, id: string): Promise<Instance> {
+  const view = await claimStore.find(id);
   if (view === undefined)
     throw new TryItNowError(
       'unknown_instance',
@@ -79,7 +84,7 @@ async function known({ takes }: OperateInstancesParts, id: string): Promise<Inst
   return view.instance;
 }
 
-function reading({ address }: OperateInstancesParts, record: Instance): InstanceReading {
+function snapshot({ address }: OperateInstancesDeps, record: Instance): InstanceSnapshot {
   const resolves = record.state === 'ready' || record.state === 'assigned';
   return { ...record, url: resolves ? instanceUrl(address, record.label) : undefined };
 }

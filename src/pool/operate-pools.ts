@@ -1,61 +1,62 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
-import type { BreakerReading, Breakers, PoolControl, PoolControls } from './operator-ports.ts';
-import type { Census, PoolStats } from './ports.ts';
+import type { BreakerStatus, Breakers } from './interfaces/breakers.ts';
+import type { PoolControl, PoolControls } from './interfaces/pool-controls.ts';
+import type { Inventory, PoolStats } from './interfaces/inventory.ts';
 
-export interface OperatePoolsParts {
+export interface OperatePoolsDeps {
   readonly catalogue: Catalogue;
-  readonly census: Pick<Census, 'stats'>;
+  readonly inventory: Pick<Inventory, 'stats'>;
   readonly controls: PoolControls;
   readonly breakers: Breakers;
   /** Called when more may have to be prepared. */
-  readonly onDemand: () => void;
+  readonly requestRefill: () => void;
 }
 
 /** One pool as an operator sees it. While it is drained, `assigned` is how many are still to end. */
-export interface PoolReading extends PoolControl {
+export interface PoolSnapshot extends PoolControl {
   readonly template: string;
   readonly stats: PoolStats;
   readonly configuredTarget: number;
-  readonly breaker: BreakerReading;
+  readonly breaker: BreakerStatus;
 }
 
 /** Throws store_unavailable. */
-export async function readPools(parts: OperatePoolsParts): Promise<readonly PoolReading[]> {
-  return readings(parts, parts.catalogue.all());
+export async function listPools(deps: OperatePoolsDeps): Promise<readonly PoolSnapshot[]> {
+  return snapshots(deps, deps.catalogue.all());
 }
 
 /** Nothing is handed out any more; stock stays warm, and visitors keep what they have. Throws unknown_template. */
 export async function pausePool(
-  parts: OperatePoolsParts,
+  deps: OperatePoolsDeps,
   name: string,
   reason: string | undefined,
-): Promise<PoolReading> {
-  return change(parts, name, () => parts.controls.pause(name, reason));
+): Promise<PoolSnapshot> {
+  return change(deps, name, () => deps.controls.pause(name, reason));
 }
 
 /** As a pause, and the stock goes. Without `withinMs` what visitors hold runs out by itself. Throws unknown_template. */
 export async function drainPool(
-  parts: OperatePoolsParts,
+  deps: OperatePoolsDeps,
   name: string,
   withinMs: number | undefined,
   reason: string | undefined,
-): Promise<PoolReading> {
-  return change(parts, name, () => parts.controls.drain(name, withinMs, reason));
+): Promise<PoolSnapshot> {
+  return change(deps, name, () => deps.controls.drain(name, withinMs, reason));
 }
 
 /** Open again; the target stays as it was set. Throws unknown_template. */
-export async function resumePool(parts: OperatePoolsParts, name: string): Promise<PoolReading> {
-  return change(parts, name, () => parts.controls.resume(name));
+export async function resumePool(deps: OperatePoolsDeps, name: string): Promise<PoolSnapshot> {
+  return change(deps, name, () => deps.controls.resume(name));
 }
 
 /** Undefined: as configured. Stock above a lower target is handed out, not thrown away. Throws unknown_template, invalid_request. */
 export async function setPoolTarget(
-  parts: OperatePoolsParts,
+  deps: OperatePoolsDeps,
   name: string,
   target: number | undefined,
-): Promise<PoolReading> {
-  const { pool } = known(parts, name);
+): Promise<PoolSnapshot> {
+  const { pool } = known(deps, name);
   if (target !== undefined && target > pool.max) {
     const message = `must be <= ${pool.max}, since no more instances of "${name}" may exist at once`;
     throw new TryItNowError(
@@ -64,19 +65,19 @@ export async function setPoolTarget(
       { details: { errors: [{ pointer: '/target', message }] } },
     );
   }
-  return change(parts, name, () => parts.controls.setTarget(name, target));
+  return change(deps, name, () => deps.controls.setTarget(name, target));
 }
 
-async function change(parts: OperatePoolsParts, name: string, work: () => Promise<unknown>): Promise<PoolReading> {
-  const template = known(parts, name);
+async function change(deps: OperatePoolsDeps, name: string, work: () => Promise<unknown>): Promise<PoolSnapshot> {
+  const template = known(deps, name);
   await work();
-  parts.onDemand();
-  const [reading] = await readings(parts, [template]);
+  deps.requestRefill();
+  const [reading] = await snapshots(deps, [template]);
   if (reading === undefined) throw unknownTemplate(name);
   return reading;
 }
 
-function known({ catalogue }: OperatePoolsParts, name: string): Template {
+function known({ catalogue }: OperatePoolsDeps, name: string): Template {
   const template = catalogue.get(name);
   if (template === undefined) throw unknownTemplate(name);
   return template;
@@ -89,13 +90,13 @@ function unknownTemplate(name: string): TryItNowError {
   );
 }
 
-async function readings(
-  { census, controls, breakers }: OperatePoolsParts,
+async function snapshots(
+  { inventory, controls, breakers }: OperatePoolsDeps,
   templates: readonly Template[],
-): Promise<readonly PoolReading[]> {
+): Promise<readonly PoolSnapshot[]> {
   const names = templates.map(({ name }) => name);
   const [stats, decided, failing] = await Promise.all([
-    census.stats(templates),
+    inventory.stats(templates),
     controls.read(names),
     breakers.read(names),
   ]);

@@ -1,11 +1,11 @@
 import {
   drainPool,
   pausePool,
-  readPools,
+  listPools,
   resumePool,
   setPoolTarget,
-  type OperatePoolsParts,
-  type PoolReading,
+  type OperatePoolsDeps,
+  type PoolSnapshot,
 } from './operate-pools.ts';
 import {
   endInstance,
@@ -13,87 +13,87 @@ import {
   listInstances,
   showInstance,
   type InstanceFilter,
-  type InstanceReading,
-  type OperateInstancesParts,
+  type InstanceSnapshot,
+  type OperateInstancesDeps,
 } from './operate-instances.ts';
-import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueParts } from './operate-queue.ts';
-import type { BuriedTask, Purgeable, QueueInfo, QueuedTask } from './operator-ports.ts';
+import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueDeps } from './operate-queue.ts';
+import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from './interfaces/queue-admin.ts';
 
-export type OperatorsParts = OperatePoolsParts & OperateInstancesParts & OperateQueueParts;
+export type OperatorsDeps = OperatePoolsDeps & OperateInstancesDeps & OperateQueueDeps;
 
 /** What an operator can do, each a use case of its own. */
 export class PoolOperators {
-  readonly #parts: OperatorsParts;
+  readonly #deps: OperatorsDeps;
 
-  constructor(parts: OperatorsParts) {
-    this.#parts = parts;
+  constructor(deps: OperatorsDeps) {
+    this.#deps = deps;
   }
 
-  pools(): Promise<readonly PoolReading[]> {
-    return readPools(this.#parts);
+  pools(): Promise<readonly PoolSnapshot[]> {
+    return listPools(this.#deps);
   }
 
-  pause(template: string, reason: string | undefined): Promise<PoolReading> {
-    return pausePool(this.#parts, template, reason);
+  pause(template: string, reason: string | undefined): Promise<PoolSnapshot> {
+    return pausePool(this.#deps, template, reason);
   }
 
-  drain(template: string, withinMs: number | undefined, reason: string | undefined): Promise<PoolReading> {
-    return drainPool(this.#parts, template, withinMs, reason);
+  drain(template: string, withinMs: number | undefined, reason: string | undefined): Promise<PoolSnapshot> {
+    return drainPool(this.#deps, template, withinMs, reason);
   }
 
-  resume(template: string): Promise<PoolReading> {
-    return resumePool(this.#parts, template);
+  resume(template: string): Promise<PoolSnapshot> {
+    return resumePool(this.#deps, template);
   }
 
-  setTarget(template: string, target: number | undefined): Promise<PoolReading> {
-    return setPoolTarget(this.#parts, template, target);
+  setTarget(template: string, target: number | undefined): Promise<PoolSnapshot> {
+    return setPoolTarget(this.#deps, template, target);
   }
 
-  instances(filter: InstanceFilter): Promise<readonly InstanceReading[]> {
-    return listInstances(this.#parts, filter);
+  instances(filter: InstanceFilter): Promise<readonly InstanceSnapshot[]> {
+    return listInstances(this.#deps, filter);
   }
 
-  instance(id: string): Promise<InstanceReading> {
-    return showInstance(this.#parts, id);
+  instance(id: string): Promise<InstanceSnapshot> {
+    return showInstance(this.#deps, id);
   }
 
-  endInstance(id: string): Promise<InstanceReading> {
-    return endInstance(this.#parts, id);
+  endInstance(id: string): Promise<InstanceSnapshot> {
+    return endInstance(this.#deps, id);
   }
 
   logs(id: string, tail: number): Promise<string> {
-    return instanceLogs(this.#parts, id, tail);
+    return instanceLogs(this.#deps, id, tail);
   }
 
   queue(): Promise<QueueInfo> {
-    return this.#parts.desk.info();
+    return this.#deps.queueAdmin.info();
   }
 
   tasks(limit: number): Promise<readonly QueuedTask[]> {
-    return this.#parts.desk.peek(limit);
+    return this.#deps.queueAdmin.peek(limit);
   }
 
   dropTask(sequence: number): Promise<QueuedTask> {
-    return dropTask(this.#parts, sequence);
+    return dropTask(this.#deps, sequence);
   }
 
-  deadTasks(limit: number): Promise<readonly BuriedTask[]> {
-    return this.#parts.desk.dead(limit);
+  deadTasks(limit: number): Promise<readonly DeadTask[]> {
+    return this.#deps.queueAdmin.listDead(limit);
   }
 
-  retryTask(sequence: number): Promise<BuriedTask> {
-    return retryTask(this.#parts, sequence);
+  retryTask(sequence: number): Promise<DeadTask> {
+    return retryTask(this.#deps, sequence);
   }
 
   retryAllTasks(): Promise<number> {
-    return this.#parts.desk.retryAll();
+    return this.#deps.queueAdmin.retryAll();
   }
 
-  forgetDeadTask(sequence: number): Promise<BuriedTask> {
-    return forgetDeadTask(this.#parts, sequence);
+  forgetDeadTask(sequence: number): Promise<DeadTask> {
+    return forgetDeadTask(this.#deps, sequence);
   }
 
-  purge(which: Purgeable): Promise<number> {
-    return purgeQueue(this.#parts, which);
+  purge(which: PurgeTarget): Promise<number> {
+    return purgeQueue(this.#deps, which);
   }
 }

@@ -4,16 +4,17 @@ import type { Instance } from '../domain/instance.ts';
 import type { ProvisionTask } from '../domain/task.ts';
 import type { Template } from '../domain/template.ts';
 import { sleep } from '../lifecycle/sleep.ts';
-import { giveUpTicket } from './abandon.ts';
-import { bringUp, type Attempt, type BringUpParts } from './bring-up.ts';
-import { takeDown, type CleanupParts } from './cleanup.ts';
+import { discardTicket } from './dead-letter.ts';
+import { startInstance, type Attempt, type StartInstanceDeps } from './start-instance.ts';
+import { teardown, type CleanupDeps } from './cleanup.ts';
 import { holdLease } from './lease.ts';
-import type { TaskContext, Takes } from './ports.ts';
-import { queueCleanup, type ReleaseParts } from './release.ts';
-import { wantedStock, type WantedStock } from './stock-version.ts';
+import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { TaskContext } from './interfaces/task-handlers.ts';
+import { queueCleanup, type ReleaseDeps } from './release.ts';
+import { wantedVersions, type WantedVersion } from './wanted-version.ts';
 
-export interface ProvisionParts extends BringUpParts, CleanupParts, ReleaseParts {
-  readonly takes: Takes;
+export interface ProvisionDeps extends StartInstanceDeps, CleanupDeps, ReleaseDeps {
+  readonly claimStore: ClaimStore;
 }
 
 /** How often a second delivery of a task looks whether the first one's worker is still alive. */
@@ -28,32 +29,32 @@ const OUTAGE_PAUSE_MS = 10_000;
  * cleanup saga and thrown, for the queue to try again, unless it opened the template's breaker: then it is dead, or, when a
  * part was away, planned anew after the pause.
  */
-export async function provision(parts: ProvisionParts, task: ProvisionTask, context: TaskContext): Promise<void> {
-  const { catalogue, observer, log } = parts;
+export async function provision(deps: ProvisionDeps, task: ProvisionTask, context: TaskContext): Promise<void> {
+  const { catalogue, observer, log } = deps;
   const template = catalogue.get(task.template);
   if (template === undefined) {
-    await giveUpTicket(parts, task);
+    await discardTicket(deps, task);
     log.warn(
       { instance: task.id, template: task.template },
       'Dropped a provision task for a template that is no longer offered',
     );
     return;
   }
-  const wanted = (await wantedStock(parts, [template])).get(template.name);
+  const wanted = (await wantedVersions(deps, [template])).get(template.name);
   if (wanted === undefined) throw new Error('wantedStock answers for every template it is asked about');
-  const instance = await begin(parts, template, wanted, task, context.signal);
+  const instance = await begin(deps, template, wanted, task, context.signal);
   if (instance === undefined) return;
 
-  await using lease = holdLease(parts, instance, context.signal);
+  await using lease = holdLease(deps, instance, context.signal);
   const attempt: Attempt = {
-    parts,
+    deps,
     template,
     signal: lease.signal,
     startedAt: performance.now(),
     method: 'cold_start',
   };
   try {
-    const { recovered } = await bringUp(attempt, instance, wanted.checkpoint);
+    const { recovered } = await startInstance(attempt, instance, wanted.checkpoint);
     if (recovered) {
       observer.breaker(template.name, false);
       log.info({ template: template.name }, 'Template works again; it is refilled as usual');
@@ -61,24 +62,24 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
   } catch (error) {
     await lease[Symbol.asyncDispose]();
     if (context.signal.aborted) {
-      await parts.arrivals.surrender(instance).catch(() => undefined);
+      await deps.provisioningStore.releaseLease(instance).catch(() => undefined);
       throw error;
     }
     observer.provision(template.name, attempt.method, 'failure', performance.now() - attempt.startedAt);
     observer.provisionFailed(template.name, error instanceof TryItNowError ? error.code : 'internal_error');
-    const superseded = (await undo(parts, instance)) === 'superseded';
-    const verdict = await judged(parts, template, error);
-    if (verdict.kind === 'failed') throw verdict.error;
+    const superseded = (await undo(deps, instance)) === 'superseded';
+    const failure = await classifyFailure(deps, template, error);
+    if (failure.kind === 'failed') throw failure.error;
     // The ticket serves the attempt that came after this one.
     if (superseded) return;
     // As good as never planned: it is planned anew when the pause is over, and nobody has to look into it.
-    await giveUpTicket(parts, task);
+    await discardTicket(deps, task);
     log.error(
       {
         instance: task.id,
         template: template.name,
         attempt: context.attempt,
-        retryInMs: verdict.pauseMs,
+        retryInMs: failure.pauseMs,
         reason: describeError(error),
       },
       'Provision task failed',
@@ -101,21 +102,21 @@ export async function provision(parts: ProvisionParts, task: ProvisionTask, cont
 
 /** Undefined when there is nothing to do. A second delivery waits for the first one's end, and takes over should it die. */
 async function begin(
-  parts: ProvisionParts,
+  deps: ProvisionDeps,
   template: Template,
-  { version }: WantedStock,
+  { version }: WantedVersion,
   { id }: ProvisionTask,
   signal: AbortSignal,
 ): Promise<Instance | undefined> {
-  const { arrivals, log } = parts;
+  const { provisioningStore, log } = deps;
   for (;;) {
     signal.throwIfAborted();
     const attempt = newAttempt();
-    const begun = await arrivals.begin(template, {
+    const begun = await provisioningStore.beginAttempt(template, {
       id,
       attempt,
       version,
-      database: databaseName(parts, template, id, attempt),
+      database: databaseName(deps, template, id, attempt),
     });
     switch (begun.kind) {
       case 'begun':
@@ -133,29 +134,29 @@ async function begin(
         await sleep(UNDERWAY_POLL_MS, signal);
         break;
       case 'left_over':
-        await takeDownLeftOver(parts, begun.instance);
+        await teardownLeftover(deps, begun.instance);
     }
   }
 }
 
-async function takeDownLeftOver(parts: ProvisionParts, instance: Instance): Promise<void> {
+async function teardownLeftover(deps: ProvisionDeps, instance: Instance): Promise<void> {
   if (instance.state !== 'releasing')
     throw new TryItNowError(
       'conflicting_change',
       `an earlier attempt at instance ${instance.id} cannot be cleaned up yet (${instance.reason ?? 'no reason given'})`,
     );
-  if (instance.node !== parts.node.name) {
-    queueCleanup(parts, instance);
+  if (instance.node !== deps.node.name) {
+    queueCleanup(deps, instance);
     throw new TryItNowError(
       'conflicting_change',
       `an earlier attempt at instance ${instance.id} is being cleaned up on node ${instance.node}`,
     );
   }
-  await takeDown(parts, instance);
+  await teardown(deps, instance);
 }
 
 function databaseName(
-  { databases }: ProvisionParts,
+  { databases }: ProvisionDeps,
   template: Template,
   instanceId: string,
   attempt: string,
@@ -170,22 +171,22 @@ function databaseName(
 }
 
 /** The ticket stays while the queue waits to try again, so that nobody plans a second instance in its place. */
-async function undo(parts: ProvisionParts, instance: Instance): Promise<'undone' | 'superseded'> {
-  const { arrivals, departures, takes, observer, log, runtime, databases } = parts;
+async function undo(deps: ProvisionDeps, instance: Instance): Promise<'undone' | 'superseded'> {
+  const { provisioningStore, cleanupStore, claimStore, observer, log, runtime, databases } = deps;
   try {
-    await arrivals.renewTicket(instance.template, instance.id);
+    await provisioningStore.renewTicket(instance.template, instance.id);
     // Ready as well: the last step may have been carried out, and only its answer lost.
-    const outcome = await departures.release(instance, 'provision_failed', {
+    const outcome = await cleanupStore.release(instance, 'provision_failed', {
       from: ['warming', 'ready'],
       attempt: instance.attempt ?? '',
     });
     if (outcome.kind === 'releasing') {
       observer.release(instance.template, 'provision_failed');
-      await takeDown(parts, outcome.instance);
+      await teardown(deps, outcome.instance);
       return 'undone';
     }
     // Somebody has it already, or cleans it up.
-    if ((await takes.find(instance.id))?.instance.attempt === instance.attempt) return 'undone';
+    if ((await claimStore.find(instance.id))?.instance.attempt === instance.attempt) return 'undone';
     // Superseded: the record is another attempt's by now, but what bears this attempt's names is still ours to remove.
     await runtime.remove(instance.container);
     if (instance.database !== null) await databases?.drop(instance.database);
@@ -211,21 +212,21 @@ function isOutage(error: unknown): boolean {
   return error instanceof TryItNowError && OUTAGES.has(error.code);
 }
 
-type Verdict =
+type FailureClass =
   | { readonly kind: 'failed'; readonly error: unknown }
   /** What it waits for is away, and the template pauses meanwhile. */
   | { readonly kind: 'put_off'; readonly pauseMs: number };
 
 /** Counts the failure against the template. What failed once its breaker is open is not retried: it is an error that says so, or put off in an outage. */
-async function judged(
-  { arrivals, catalogue, observer, log }: ProvisionParts,
+async function classifyFailure(
+  { provisioningStore, catalogue, observer, log }: ProvisionDeps,
   { name }: Template,
   error: unknown,
-): Promise<Verdict> {
+): Promise<FailureClass> {
   // Being taken away says nothing about the template.
   if (error instanceof TryItNowError && error.code === 'conflicting_change') return { kind: 'failed', error };
   const outage = isOutage(error);
-  const breaker = await arrivals
+  const breaker = await provisioningStore
     .recordFailure(name, catalogue.version(name) ?? '', outage ? OUTAGE_PAUSE_MS : undefined)
     .catch((failure: unknown) => {
       // The queue tries again, and the failure counts then.

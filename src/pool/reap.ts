@@ -1,52 +1,55 @@
-import { giveUpTicket } from './abandon.ts';
+import { discardTicket } from './dead-letter.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Catalogue } from '../domain/template.ts';
-import type { Arrivals, Census, LostTicket, Takes } from './ports.ts';
-import { queueCleanup, sendAway, type ReleaseParts } from './release.ts';
-import { forsakenTickets } from './survey.ts';
+import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { Inventory } from './interfaces/inventory.ts';
+import type { ProvisioningStore, TicketRef } from './interfaces/provisioning-store.ts';
+import { queueCleanup, releaseInstance, type ReleaseDeps } from './release.ts';
+import { orphanedTickets } from './detect-drift.ts';
 
-export interface ReapParts extends ReleaseParts {
+export interface ReapDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
-  readonly arrivals: Arrivals;
-  readonly census: Census;
-  readonly takes: Takes;
+  readonly provisioningStore: ProvisioningStore;
+  readonly inventory: Inventory;
+  readonly claimStore: ClaimStore;
   readonly clock: Clock;
 }
 
 const BATCH = 200;
 
 /** One round: ends what is over, retires stock too old for a visit, and takes up what was left lying, except on silent nodes. */
-export async function reap(parts: ReapParts, silent: ReadonlySet<string>): Promise<void> {
-  const { departures, catalogue, observer, clock } = parts;
+export async function reap(deps: ReapDeps, silent: ReadonlySet<string>): Promise<void> {
+  const { cleanupStore, catalogue, observer, clock } = deps;
 
-  const expired = await departures.expired(BATCH);
+  const expired = await cleanupStore.expired(BATCH);
   await Promise.all(
     expired.map(async (instance) => {
-      const gone = await sendAway(parts, instance, 'expired', { from: ['assigned'], onlyIfExpired: true });
+      const gone = await releaseInstance(deps, instance, 'expired', { from: ['assigned'], onlyIfExpired: true });
       if (gone !== undefined) observer.expiryLag(Math.max(0, clock.now() - (gone.deadlineMs ?? clock.now())));
     }),
   );
 
   for (const template of catalogue.all()) {
-    const aged = await departures.agedStock(template, BATCH);
+    const aged = await cleanupStore.agedIdle(template, BATCH);
     await Promise.all(
       aged.map((instance) =>
-        sendAway(parts, instance, 'retired', { from: ['ready'], generation: instance.generation }),
+        releaseInstance(deps, instance, 'retired', { from: ['ready'], generation: instance.generation }),
       ),
     );
   }
 
   for (const template of catalogue.all()) {
-    const drained = await departures.drainable(template.name, BATCH);
+    const drained = await cleanupStore.drainable(template.name, BATCH);
     await Promise.all(
       drained.map((instance) =>
-        sendAway(parts, instance, 'drained', { from: ['ready', 'assigned'], generation: instance.generation }),
+        releaseInstance(deps, instance, 'drained', { from: ['ready', 'assigned'], generation: instance.generation }),
       ),
     );
   }
 
   // Nobody would take them up, and they come up every half minute.
-  for (const instance of await departures.overdue(BATCH)) if (!silent.has(instance.node)) queueCleanup(parts, instance);
+  for (const instance of await cleanupStore.overdue(BATCH))
+    if (!silent.has(instance.node)) queueCleanup(deps, instance);
 }
 
 /**
@@ -54,11 +57,11 @@ export async function reap(parts: ReapParts, silent: ReadonlySet<string>): Promi
  * itself was. A second task for one cleanup does no harm.
  */
 export async function resumeCleanups(
-  parts: Pick<ReapParts, 'census' | 'queue' | 'departures' | 'log'>,
+  deps: Pick<ReapDeps, 'inventory' | 'queue' | 'cleanupStore' | 'log'>,
   { node }: { readonly node?: string } = {},
 ): Promise<void> {
-  for (const record of await parts.census.list()) {
-    if (record.state === 'releasing' && (node === undefined || record.node === node)) queueCleanup(parts, record);
+  for (const record of await deps.inventory.list()) {
+    if (record.state === 'releasing' && (node === undefined || record.node === node)) queueCleanup(deps, record);
   }
 }
 
@@ -66,11 +69,11 @@ export async function resumeCleanups(
  * The room of tickets that nothing will come of is given back: at once when the queue holds no task at all, else when their
  * time is up. Apart from the rounds of `reap`, which must not wait for a queue that is away. Throws queue_unavailable.
  */
-export async function settleTickets(parts: ReapParts): Promise<void> {
-  for (const hopeless of [forsakenTickets, overdueTickets]) {
-    for (const ticket of await hopeless(parts)) {
-      await giveUpTicket(parts, ticket);
-      parts.observer.repaired('ticket', 1);
+export async function settleTickets(deps: ReapDeps): Promise<void> {
+  for (const hopeless of [orphanedTickets, overdueTickets]) {
+    for (const ticket of await hopeless(deps)) {
+      await discardTicket(deps, ticket);
+      deps.observer.repaired('ticket', 1);
     }
   }
 }
@@ -79,12 +82,17 @@ export async function settleTickets(parts: ReapParts): Promise<void> {
  * A ticket past its deadline was either begun by a worker that died, or its task waits in a long queue, or its task is
  * lost. Only the second kind may go on.
  */
-async function overdueTickets({ census, arrivals, takes, queue }: ReapParts): Promise<readonly LostTicket[]> {
-  const tickets = await census.lostTickets();
+async function overdueTickets({
+  inventory,
+  provisioningStore,
+  claimStore,
+  queue,
+}: ReapDeps): Promise<readonly TicketRef[]> {
+  const tickets = await inventory.expiredTickets();
   if (tickets.length === 0) return [];
-  const begun = await takes.findMany(tickets.map(({ id }) => id));
+  const begun = await claimStore.findMany(tickets.map(({ id }) => id));
   const queued = tickets.filter(({ id }) => !begun.has(id));
   if (queued.length === 0 || (await queue.provisions()).waiting === 0) return tickets;
-  await arrivals.keepQueued(queued);
+  await provisioningStore.renewQueuedTickets(queued);
   return tickets.filter(({ id }) => begun.has(id));
 }

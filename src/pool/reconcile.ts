@@ -1,11 +1,13 @@
 import { describeError } from '../domain/errors.ts';
 import type { Catalogue } from '../domain/template.ts';
-import { mend, type MendParts } from './mend.ts';
-import type { ContainerRuntime, NodeRegistry, Promotions } from './ports.ts';
+import { repairDrift, type RepairDeps } from './repair-drift.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
+import type { NodeRegistry } from './interfaces/node-registry.ts';
+import type { Promotions } from './interfaces/promotions.ts';
 import { retireOutdated } from './retire-outdated.ts';
-import { countFindings, survey } from './survey.ts';
+import { countFindings, detectDrift } from './detect-drift.ts';
 
-export interface ReconcileParts extends MendParts {
+export interface ReconcileDeps extends RepairDeps {
   readonly catalogue: Catalogue;
   readonly runtime: ContainerRuntime;
   readonly promotions: Promotions;
@@ -16,8 +18,8 @@ export interface ReconcileParts extends MendParts {
  * One round of making the books and the world agree, both ways. Every part is tried even when another fails; then the
  * failures are thrown together. Unfinished: there is more to do as soon as new stock is ready.
  */
-export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfinished: boolean }> {
-  const { registry, runtime, databases, catalogue } = parts;
+export async function reconcile(deps: ReconcileDeps): Promise<{ readonly unfinished: boolean }> {
+  const { registry, runtime, databases, catalogue } = deps;
   const failures: unknown[] = [];
   const attempt = async (work: () => Promise<unknown>): Promise<void> => {
     try {
@@ -26,23 +28,23 @@ export async function reconcile(parts: ReconcileParts): Promise<{ readonly unfin
       failures.push(error);
     }
   };
-  await attempt(() => registry.announce(parts.runtime.engine));
+  await attempt(() => registry.announce(deps.runtime.engine));
   // Isolation rules last only until somebody flushes the host's firewall.
   await attempt(() => runtime.prepare(catalogue.all()));
   await attempt(async () => databases?.prepare(catalogue.all()));
-  const seen = await survey(parts);
-  parts.observer.surveyed(countFindings(seen));
-  const mending = await mend(parts, seen);
-  failures.push(...[...seen.oversights, ...mending.failures].map(({ error }) => error));
+  const seen = await detectDrift(deps);
+  deps.observer.driftDetected(countFindings(seen));
+  const mending = await repairDrift(deps, seen);
+  failures.push(...[...seen.unchecked, ...mending.failures].map(({ error }) => error));
   let unfinished = false;
   await attempt(async () => {
-    unfinished = seen.records !== undefined && (await retireOutdated(parts, seen.records));
+    unfinished = seen.records !== undefined && (await retireOutdated(deps, seen.records));
   });
   throwTogether(failures);
   return { unfinished };
 }
 
-/** Several parts that need the same server say the same when it is away. */
+/** Several parts that need the same server say the same when it does not answer. */
 function throwTogether(failures: readonly unknown[]): void {
   const different = [...new Map(failures.map((failure) => [describeError(failure), failure])).values()];
   if (different.length === 1) throw different[0];

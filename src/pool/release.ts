@@ -3,35 +3,38 @@ import type { Instance, ReleaseReason } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import { TASK_VERSION } from '../domain/task.ts';
 import { find } from './find.ts';
-import type { Departures, Observer, ReleaseGuard, Takes, TaskQueue } from './ports.ts';
+import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { CleanupStore, ReleaseGuard } from './interfaces/cleanup-store.ts';
+import type { Observer } from './interfaces/observer.ts';
+import type { TaskQueue } from './interfaces/task-queue.ts';
 
-export interface ReleaseParts {
-  readonly departures: Departures;
+export interface ReleaseDeps {
+  readonly cleanupStore: CleanupStore;
   readonly queue: TaskQueue;
   readonly observer: Observer;
   readonly log: Log;
   /** Called when stock went down, was found empty, or room for more came free. */
-  readonly onDemand: () => void;
+  readonly requestRefill: () => void;
 }
 
 /** → releasing, and its cleanup is queued without being waited for. Undefined when the guard did not let it. */
-export async function sendAway(
-  parts: ReleaseParts,
+export async function releaseInstance(
+  deps: ReleaseDeps,
   instance: Instance,
   reason: ReleaseReason,
   guard: ReleaseGuard,
 ): Promise<Instance | undefined> {
-  const outcome = await parts.departures.release(instance, reason, guard);
+  const outcome = await deps.cleanupStore.release(instance, reason, guard);
   if (outcome.kind === 'unchanged') return undefined;
-  parts.observer.release(instance.template, reason);
-  queueCleanup(parts, outcome.instance);
-  if (instance.state === 'ready') parts.onDemand();
+  deps.observer.release(instance.template, reason);
+  queueCleanup(deps, outcome.instance);
+  if (instance.state === 'ready') deps.requestRefill();
   return outcome.instance;
 }
 
 /** The name has stopped resolving already; while the queue is away, the reaper tries again at each of its rounds. */
 export function queueCleanup(
-  { queue, departures, log }: Pick<ReleaseParts, 'queue' | 'departures' | 'log'>,
+  { queue, cleanupStore, log }: Pick<ReleaseDeps, 'queue' | 'cleanupStore' | 'log'>,
   instance: Instance,
 ): void {
   const { id, node } = instance;
@@ -40,7 +43,7 @@ export function queueCleanup(
     .catch(async (error: unknown) => {
       // The queue's own connection says that it is away; a line for each instance and round would say it a thousand times.
       log.debug({ instance: id, reason: describeError(error) }, 'Cleanup could not be queued; the reaper tries again');
-      await departures.hurry(instance);
+      await cleanupStore.markOverdue(instance);
     })
     .catch((error: unknown) => {
       log.warn(
@@ -51,7 +54,7 @@ export function queueCleanup(
 }
 
 /** A visitor's own release. Returns once the name has stopped resolving. Throws unknown_instance; releasing twice is fine. */
-export async function release(parts: ReleaseParts & { readonly takes: Takes }, id: string): Promise<void> {
-  const { instance } = await find(parts.takes, id);
-  await sendAway(parts, instance, 'released', { from: ['assigned'] });
+export async function release(deps: ReleaseDeps & { readonly claimStore: ClaimStore }, id: string): Promise<void> {
+  const { instance } = await find(deps.claimStore, id);
+  await releaseInstance(deps, instance, 'released', { from: ['assigned'] });
 }

@@ -1,10 +1,11 @@
 import { TASK_VERSION } from '../domain/task.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
-import type { Arrivals, TaskQueue } from './ports.ts';
+import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
+import type { TaskQueue } from './interfaces/task-queue.ts';
 
-export interface ReplenishParts {
+export interface ReplenishDeps {
   readonly catalogue: Catalogue;
-  readonly arrivals: Arrivals;
+  readonly provisioningStore: ProvisioningStore;
   readonly queue: TaskQueue;
 }
 
@@ -12,21 +13,21 @@ export interface ReplenishParts {
  * One round: fills every pool up to its target, some of each in turn, so that nobody's large one keeps the others waiting.
  * Room that could not be queued for is given back, and the error thrown.
  */
-export async function replenish(parts: ReplenishParts, signal: AbortSignal): Promise<void> {
-  let unfilled = parts.catalogue.all();
+export async function replenish(deps: ReplenishDeps, signal: AbortSignal): Promise<void> {
+  let unfilled = deps.catalogue.all();
   while (unfilled.length > 0) {
     const more: Template[] = [];
     for (const template of unfilled) {
       if (signal.aborted) return;
-      if (await refill(parts, template)) more.push(template);
+      if (await refill(deps, template)) more.push(template);
     }
     unfilled = more;
   }
 }
 
 /** False when there is nothing more to reserve. */
-async function refill({ arrivals, queue }: ReplenishParts, template: Template): Promise<boolean> {
-  const ids = await arrivals.reserve(template);
+async function refill({ provisioningStore, queue }: ReplenishDeps, template: Template): Promise<boolean> {
+  const ids = await provisioningStore.reserveTickets(template);
   if (ids.length === 0) return false;
   try {
     await queue.publishProvision(
@@ -34,7 +35,7 @@ async function refill({ arrivals, queue }: ReplenishParts, template: Template): 
     );
   } catch (error) {
     // A task that did get through finds no ticket and is dropped.
-    await Promise.all(ids.map((id) => arrivals.cancelTicket(template.name, id)));
+    await Promise.all(ids.map((id) => provisioningStore.cancelTicket(template.name, id)));
     throw error;
   }
   return true;

@@ -1,11 +1,14 @@
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
-import type { Checkpointing, CheckpointShelf, ContainerSpec, Promotions } from './ports.ts';
+import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
+import type { Checkpointing } from './interfaces/checkpointing.ts';
+import type { ContainerSpec } from './interfaces/container-runtime.ts';
+import type { Promotions } from './interfaces/promotions.ts';
 
 export interface RestorerOptions {
   readonly checkpointing: Checkpointing;
-  readonly shelf: CheckpointShelf;
+  readonly checkpointRepository: CheckpointRepository;
   readonly promotions: Promotions;
   readonly log: Log;
 }
@@ -31,7 +34,7 @@ export class Restorer {
     spec: ContainerSpec,
     signal: AbortSignal,
   ): Promise<'restored' | 'untried' | 'failed'> {
-    const { checkpointing, shelf, promotions } = this.#options;
+    const { checkpointing, checkpointRepository, promotions } = this.#options;
     if ((await promotions.pausedMs(template.name)) > 0) return 'untried';
     const availability = await checkpointing.availability();
     if (!availability.available) {
@@ -43,7 +46,7 @@ export class Restorer {
       return 'untried';
     }
     try {
-      const from = await shelf.open(checkpoint, {
+      const from = await checkpointRepository.open(checkpoint, {
         template: template.name,
         templateVersion,
         host: await checkpointing.host(template),

@@ -14,7 +14,7 @@ import {
 import { silent } from '../../test/support/store.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { launchCaddy } from '../launcher/caddy.ts';
-import { freePort } from '../launcher/ports.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { CaddyProxy } from './caddy-proxy.ts';
 

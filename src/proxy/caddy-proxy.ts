@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { sleep } from '../lifecycle/sleep.ts';
-import type { Proxy } from '../pool/ports.ts';
+import type { Proxy } from '../pool/interfaces/proxy.ts';
 import { askAdmin } from './caddy-admin.ts';
 import { demoServer, type DemoServerOptions, type Json } from './caddy-config.ts';
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { LogBook, TestNats } from '../../test/support/queue.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { ChildServer } from '../launcher/child-server.ts';
-import { answers, freePort } from '../launcher/ports.ts';
+import { answers, freePort } from '../launcher/tcp-ports.ts';
 import { connectQueue, type QueueConnection } from './connection.ts';
 
 /** A NATS of another make than the launcher's. */

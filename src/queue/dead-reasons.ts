@@ -1,13 +1,13 @@
 import type { QueueConnection } from './connection.ts';
 import { decodeTask } from './task-payload.ts';
 import { DEAD_STREAM } from './names.ts';
-import { deadTask, type DeadTask } from './dead-tasks.ts';
+import { deadTask, type StoredDeadLetter } from './dead-letters.ts';
 
 /** As many of the newest dead tasks are looked through. */
 const LOOK_BACK = 200;
 
 /** The task that died last; undefined when none is kept. */
-export async function newestDeath(connection: QueueConnection): Promise<DeadTask | undefined> {
+export async function newestDeath(connection: QueueConnection): Promise<StoredDeadLetter | undefined> {
   for await (const task of newestFirst(connection)) return task;
   return undefined;
 }
@@ -16,8 +16,8 @@ export async function newestDeath(connection: QueueConnection): Promise<DeadTask
 export async function deathsByTemplate(
   connection: QueueConnection,
   templates: readonly string[],
-): Promise<ReadonlyMap<string, DeadTask>> {
-  const found = new Map<string, DeadTask>();
+): Promise<ReadonlyMap<string, StoredDeadLetter>> {
+  const found = new Map<string, StoredDeadLetter>();
   for await (const dead of newestFirst(connection)) {
     const { task } = decodeTask(dead.subject, dead.payload);
     if (task?.kind === 'provision' && templates.includes(task.template) && !found.has(task.template))
@@ -27,7 +27,7 @@ export async function deathsByTemplate(
   return found;
 }
 
-async function* newestFirst({ manager }: QueueConnection): AsyncGenerator<DeadTask> {
+async function* newestFirst({ manager }: QueueConnection): AsyncGenerator<StoredDeadLetter> {
   const {
     state: { first_seq: first, last_seq: last, messages },
   } = await manager.streams.info(DEAD_STREAM);

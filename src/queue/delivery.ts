@@ -3,9 +3,9 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { CleanupTask, ProvisionTask, Task } from '../domain/task.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
-import type { TaskContext, TaskHandlers } from '../pool/ports.ts';
+import type { TaskContext, TaskHandlers } from '../pool/interfaces/task-handlers.ts';
 import type { QueueConnection } from './connection.ts';
-import { keepDead, type Burial } from './dead-tasks.ts';
+import { storeDeadLetter, type DeadLetter } from './dead-letters.ts';
 import { PULL_EXPIRES_MS } from './puller.ts';
 import type { DeliveryPolicy } from './stream-and-consumers.ts';
 import { decodeTask } from './task-payload.ts';
@@ -108,7 +108,7 @@ async function attempt(context: DeliveryContext, message: JsMsg): Promise<TaskOu
       { subject: message.subject, sequence: message.seq, reason: decoded.problem },
       'Unreadable task set aside as dead by a queue worker',
     );
-    await bury(context, message, undefined, decoded.problem);
+    await deadLetterMessage(context, message, undefined, decoded.problem);
     return 'unreadable';
   }
   const { task } = decoded;
@@ -141,7 +141,7 @@ async function afterFailure(
   const hopeless = error instanceof TryItNowError && !error.retryable;
   if (hopeless || deliveryCount >= policy.attempts) {
     log.error({ ...fields, outcome: 'dead' }, failed);
-    await bury(context, message, task, reason);
+    await deadLetterMessage(context, message, task, reason);
     return 'dead';
   }
   const retryInMs = Math.round(backoffMs(deliveryCount, policy.backoff));
@@ -154,9 +154,14 @@ async function run(handlers: TaskHandlers, task: ProvisionTask | CleanupTask, co
   await (task.kind === 'provision' ? handlers.provision(task, context) : handlers.cleanup(task, context));
 }
 
-async function bury(context: DeliveryContext, message: JsMsg, task: Task | undefined, reason: string): Promise<void> {
+async function deadLetterMessage(
+  context: DeliveryContext,
+  message: JsMsg,
+  task: Task | undefined,
+  reason: string,
+): Promise<void> {
   const { subject, data, seq, time, info } = message;
-  const burial: Burial = {
+  const letter: DeadLetter = {
     subject,
     payload: data,
     sequence: seq,
@@ -165,7 +170,7 @@ async function bury(context: DeliveryContext, message: JsMsg, task: Task | undef
     reason,
   };
   try {
-    await giveUp(context, task, burial, false);
+    await deadLetter(context, task, letter, false);
     message.term();
   } catch (error) {
     // Delivered again, or, when this was the last delivery, noted by NATS as given up: either way it comes back to us.
@@ -181,12 +186,12 @@ async function bury(context: DeliveryContext, message: JsMsg, task: Task | undef
  * Keeps the task and tells the pool, in this order and before the task leaves the stream: whatever is cut off halfway
  * is done again from the start, so neither is ever left out. Keeping is deduplicated; `abandoned` may be told twice.
  */
-export async function giveUp(
+export async function deadLetter(
   { connection, handlers }: DeliveryContext,
   task: Task | undefined,
-  burial: Burial,
+  letter: DeadLetter,
   unseen: boolean,
 ): Promise<void> {
-  await keepDead(connection, burial);
-  await handlers.abandoned(task, burial.reason, unseen);
+  await storeDeadLetter(connection, letter);
+  await handlers.deadLettered(task, letter.reason, unseen);
 }

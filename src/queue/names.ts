@@ -13,10 +13,10 @@ export const PROVISION_SUBJECT = 'provisioning.provision';
 const CLEANUP_SUBJECT_PREFIX = 'provisioning.cleanup.';
 export const CLEANUP_SUBJECTS = `${CLEANUP_SUBJECT_PREFIX}*`;
 /** Where the server itself says that it gave a task up. Part of the stream, so that the note outlives whoever is down. */
-export const GIVEN_UP_SUBJECTS = `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${STREAM}.*`;
+export const EXHAUSTED_SUBJECTS = `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${STREAM}.*`;
 
 export const PROVISION_CONSUMER = 'provision-workers';
-export const GIVEN_UP_CONSUMER = 'given-up-tasks';
+export const EXHAUSTED_CONSUMER = 'given-up-tasks';
 const CLEANUP_CONSUMER = 'cleanup-workers';
 
 /** What is one token of a subject and also legal in a consumer's name. */

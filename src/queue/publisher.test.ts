@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { RecordingHandlers, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
-import { listDead, retryDead } from './dead-tasks.ts';
+import { listDead, retryDead } from './dead-letters.ts';
 import { queueDepth } from './depth.ts';
 import { ensureStreams } from './stream-and-consumers.ts';
 

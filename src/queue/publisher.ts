@@ -2,7 +2,7 @@ import { RequestError, deadline } from '@nats-io/transport-node';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Task } from '../domain/task.ts';
-import type { TaskQueue } from '../pool/ports.ts';
+import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import type { QueueConnection } from './connection.ts';
 import { PROVISION_CONSUMER, STREAM, subjectOf } from './names.ts';
 import { isMissing, putStreamsBack } from './stream-and-consumers.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { Gate, RecordingHandlers, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
-import type { TaskQueue } from '../pool/ports.ts';
+import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { queueDepth } from './depth.ts';
 
 /** Publishes until NATS takes it. */

@@ -17,8 +17,8 @@ import {
   CLEANUP_SUBJECTS,
   DEAD_STREAM,
   DEAD_SUBJECTS,
-  GIVEN_UP_CONSUMER,
-  GIVEN_UP_SUBJECTS,
+  EXHAUSTED_CONSUMER,
+  EXHAUSTED_SUBJECTS,
   PROVISION_CONSUMER,
   PROVISION_SUBJECT,
   STREAM,
@@ -52,7 +52,7 @@ const SUBJECTS_OVERLAP = 10065;
 const WORK_STREAM: Partial<StreamConfig> & { name: string } = {
   name: STREAM,
   description: 'Provision and cleanup tasks of Try It Now',
-  subjects: [PROVISION_SUBJECT, CLEANUP_SUBJECTS, GIVEN_UP_SUBJECTS],
+  subjects: [PROVISION_SUBJECT, CLEANUP_SUBJECTS, EXHAUSTED_SUBJECTS],
   retention: RetentionPolicy.Workqueue,
   storage: StorageType.File,
   // A publisher running away is refused, per subject: it can neither push tasks out, nor crowd out the other kind, nor fill the disk.
@@ -215,7 +215,7 @@ export interface Consumers {
   readonly provision: ConsumerInfo;
   readonly cleanup: ConsumerInfo;
   /** Tasks that used up MaxDeliver without any worker of ours seeing the last attempt through. */
-  readonly givenUp: ConsumerInfo;
+  readonly exhausted: ConsumerInfo;
   /** Names of streams and consumers that were missing. */
   readonly made: readonly string[];
 }
@@ -253,7 +253,7 @@ async function ensureConsumers(
   return {
     provision: await ensure(consumerConfig(PROVISION_CONSUMER, PROVISION_SUBJECT, policy, policy.attempts)),
     cleanup: await ensure(consumerConfig(cleanupConsumer(node), cleanupSubject(node), policy, policy.attempts)),
-    givenUp: await ensure(consumerConfig(GIVEN_UP_CONSUMER, GIVEN_UP_SUBJECTS, policy, -1)),
+    exhausted: await ensure(consumerConfig(EXHAUSTED_CONSUMER, EXHAUSTED_SUBJECTS, policy, -1)),
     made,
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { Gate, QUICK, RecordingHandlers, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
 import { sleep } from '../lifecycle/sleep.ts';
-import { listDead } from './dead-tasks.ts';
+import { listDead } from './dead-letters.ts';
 import { deliver, type DeliveryContext, type TaskOutcome } from './delivery.ts';
 import { queueDepth } from './depth.ts';
 import type { QueueConnection } from './connection.ts';

@@ -5,11 +5,11 @@ import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
-import type { TaskHandlers } from '../pool/ports.ts';
+import type { TaskHandlers } from '../pool/interfaces/task-handlers.ts';
 import type { QueueConnection } from './connection.ts';
 import { ConsumerKeeper } from './consumer-keeper.ts';
 import { deliver, type DeliveryContext, type QueueObserver } from './delivery.ts';
-import { buryGivenUp } from './given-up-tasks.ts';
+import { deadLetterExhausted } from './exhausted-tasks.ts';
 import { Puller } from './puller.ts';
 import { DELIVERY_POLICY, type Consumers, type DeliveryPolicy } from './stream-and-consumers.ts';
 
@@ -71,7 +71,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
   const lanes: Lane[] = [
     { consumer: 'provision', slots: count, handle: (message) => deliver(context, 'provision', message) },
     { consumer: 'cleanup', slots: count, handle: (message) => deliver(context, 'cleanup', message) },
-    { consumer: 'givenUp', slots: 1, handle: (message) => buryGivenUp(context, message) },
+    { consumer: 'exhausted', slots: 1, handle: (message) => deadLetterExhausted(context, message) },
   ];
   const puller = new Puller(connection, stopping.signal);
   // A server that comes back empty would leave the pulls unanswered until their heartbeats are missed.

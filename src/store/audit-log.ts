@@ -1,5 +1,5 @@
 import type { Redis as Valkey } from 'iovalkey';
-import type { AuditEntry, AuditLog } from '../pool/operator-ports.ts';
+import type { AuditEntry, AuditLog } from '../pool/interfaces/audit-log.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 

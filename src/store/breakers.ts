@@ -1,6 +1,6 @@
 import type { Redis as Valkey } from 'iovalkey';
-import type { BreakerReading, Breakers } from '../pool/operator-ports.ts';
-import { FAILURES_TO_OPEN } from './arrivals.ts';
+import type { BreakerStatus, Breakers } from '../pool/interfaces/breakers.ts';
+import { FAILURES_TO_OPEN } from './provisioning-store.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 
@@ -12,7 +12,7 @@ export class ValkeyBreakers implements Breakers {
     this.#client = client;
   }
 
-  async read(templates: readonly string[]): Promise<ReadonlyMap<string, BreakerReading>> {
+  async read(templates: readonly string[]): Promise<ReadonlyMap<string, BreakerStatus>> {
     try {
       // Sent together, so the store's clock is read next to what it is compared with.
       const [[seconds], found] = await Promise.all([

@@ -7,7 +7,7 @@ import { eventually } from '../../test/support/eventually.ts';
 import { silent, startStore, stock as stockUp } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { ChildServer } from '../launcher/child-server.ts';
-import { freePort } from '../launcher/ports.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
 import { launchValkey } from '../launcher/valkey.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { connectValkey, storeError } from './client.ts';
@@ -15,7 +15,7 @@ import { openStore } from './store.ts';
 
 const take = {
   template: template(),
-  subject: '192.0.2.1',
+  clientKey: '192.0.2.1',
   owner: 'somebody',
   idempotencyKey: undefined,
   ttlMs: 60_000,
@@ -35,14 +35,17 @@ it('answers store_unavailable while Valkey hangs, sends it nothing more once tha
   });
   try {
     valkey.server.signal('SIGSTOP');
-    await expect(store.takes.take(take)).rejects.toMatchObject({ code: 'store_unavailable', retryAfterMs: 2_000 });
+    await expect(store.claimStore.claim(take)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      retryAfterMs: 2_000,
+    });
     await Promise.all(
       Array.from({ length: 50 }, () =>
-        expect(store.takes.take(take)).rejects.toMatchObject({ code: 'store_unavailable' }),
+        expect(store.claimStore.claim(take)).rejects.toMatchObject({ code: 'store_unavailable' }),
       ),
     );
     valkey.server.signal('SIGCONT');
-    await eventually(async () => expect(await store.takes.take(take)).toEqual({ kind: 'empty' }), {
+    await eventually(async () => expect(await store.claimStore.claim(take)).toEqual({ kind: 'empty' }), {
       timeoutMs: 15_000,
     });
     const probe = new Valkey(port, '127.0.0.1');
@@ -71,23 +74,23 @@ it('hands nothing out for a take that is carried out after its visitor was told 
     log: silent,
   });
   try {
-    await store.census.settlePorts();
+    await store.inventory.reconcilePorts();
     const stock = template({ pool: { target: 4, max: 4, replenishThreshold: 0 } });
     await stockUp(store, stock);
-    expect(await store.takes.take(take)).toMatchObject({ kind: 'taken' });
+    expect(await store.claimStore.claim(take)).toMatchObject({ kind: 'taken' });
     valkey.server.signal('SIGSTOP');
     // One after another over the time of the first, so that each is told at a time of its own.
     const told = [0, 500, 1_000, 1_500].map(async (afterMs) => {
       await sleep(afterMs);
-      await expect(store.takes.take(take)).rejects.toMatchObject({ code: 'store_unavailable' });
+      await expect(store.claimStore.claim(take)).rejects.toMatchObject({ code: 'store_unavailable' });
     });
     await Promise.all(told);
     valkey.server.signal('SIGCONT');
     await eventually(
-      async () => expect((await store.census.stats([stock])).get('tiny')).toMatchObject({ ready: 3, assigned: 1 }),
+      async () => expect((await store.inventory.stats([stock])).get('tiny')).toMatchObject({ ready: 3, assigned: 1 }),
       { timeoutMs: 15_000 },
     );
-    expect(await store.takes.take(take)).toMatchObject({ kind: 'taken' });
+    expect(await store.claimStore.claim(take)).toMatchObject({ kind: 'taken' });
   } finally {
     valkey.server.signal('SIGCONT');
     await store.close();

@@ -4,7 +4,7 @@ import { discover } from '../../test/support/proxy.ts';
 import { silent, startStore, stock, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
-import type { HostnameEvent } from '../proxy/discovery/ports.ts';
+import type { HostnameEvent } from '../proxy/discovery/interfaces/hostname-source.ts';
 import { ValkeyHostnameSource } from './hostname-source.ts';
 import { keys } from './keys.ts';
 
@@ -63,7 +63,7 @@ describe('host names out of Valkey', () => {
     await eventually(() => expect(Object.keys(state())).toHaveLength(3));
     expect(state()).toMatchObject(Object.fromEntries(after.map(({ label, port }) => [label, port])));
 
-    for (const instance of after) await store.departures.release(instance, 'released', { from: ['ready'] });
+    for (const instance of after) await store.cleanupStore.release(instance, 'released', { from: ['ready'] });
     await eventually(() => expect(state()).toEqual({ [before?.label ?? '']: before?.port }));
     // Long enough to have compared the books.
     await eventually(() => expect(events.filter(({ kind }) => kind === 'nodes').length).toBeGreaterThanOrEqual(2));

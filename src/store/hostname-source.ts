@@ -2,7 +2,12 @@ import { Redis as Valkey } from 'iovalkey';
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
-import type { HostnameChange, HostnameEntry, HostnameEvent, HostnameSource } from '../proxy/discovery/ports.ts';
+import type {
+  HostnameChange,
+  HostnameEntry,
+  HostnameEvent,
+  HostnameSource,
+} from '../proxy/discovery/interfaces/hostname-source.ts';
 import { keys } from './keys.ts';
 
 export interface HostnameSourceOptions {

@@ -18,9 +18,9 @@ export const keys = {
   /** hash: node → {v, address, engine, seenAtMs} */
   nodes: 'nodes',
   /** string: how many instances were ever handed out; a store that knows of fewer than a process does has lost data */
-  takes: 'takes',
+  claimCount: 'takes',
   /** zset: process that hands out, by when it last said so (ms) */
-  takers: 'takers',
+  claimers: 'takers',
   /** zset: id by end of life (ms) */
   ready: (template: string) => `ready:${template}`,
   /** zset: ticket (the future instance's id) by deadline (ms) */
@@ -49,6 +49,6 @@ export const keys = {
   heldPorts: (node: string) => ofNode('held_ports', node),
   /** string: "<id> <template>" */
   idempotency: (hash: string) => `idempotency:${hash}`,
-  hourlyRate: (subject: string) => `rate:hourly:${subject}`,
-  dailyRate: (subject: string) => `rate:daily:${subject}`,
+  hourlyRate: (clientKey: string) => `rate:hourly:${clientKey}`,
+  dailyRate: (clientKey: string) => `rate:daily:${clientKey}`,
 } as const;

@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Upstream } from '../pool/ports.ts';
+import type { Upstream } from '../pool/interfaces/upstream.ts';
 
 const validator = Compile(
   Type.Object({

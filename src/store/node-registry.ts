@@ -1,5 +1,6 @@
 import type { Redis as Valkey } from 'iovalkey';
-import type { ContainerRuntime, NodeRegistry } from '../pool/ports.ts';
+import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 import { readNodeEntry } from './node-entries.ts';

@@ -14,7 +14,7 @@ beforeEach(() => store.clear());
 
 const tiny = template();
 const click = (idempotencyKey?: string) =>
-  store.takes.take({ template: tiny, subject: '203.0.113.7', owner: 'visitor', idempotencyKey, ttlMs: 60_000 });
+  store.claimStore.claim({ template: tiny, clientKey: '203.0.113.7', owner: 'visitor', idempotencyKey, ttlMs: 60_000 });
 const control = async () => (await store.controls.read(['tiny'])).get('tiny');
 
 describe('a template', () => {
@@ -35,8 +35,8 @@ describe('a template', () => {
     expect(await click()).toEqual({ kind: 'paused', retryAfterMs: 30_000, reason: 'maintenance at noon' });
     expect(await click('key')).toMatchObject({ kind: 'again', id: held.kind === 'taken' ? held.id : '' });
     expect(await control()).toMatchObject({ mode: 'paused', reason: 'maintenance at noon' });
-    expect(await store.arrivals.reserve(tiny)).toHaveLength(1);
-    expect(await store.departures.drainable('tiny', 10)).toEqual([]);
+    expect(await store.provisioningStore.reserveTickets(tiny)).toHaveLength(1);
+    expect(await store.cleanupStore.drainable('tiny', 10)).toEqual([]);
     await store.controls.resume('tiny');
     expect(await click()).toMatchObject({ kind: 'taken' });
   });
@@ -46,12 +46,12 @@ describe('a template', () => {
     const held = await click();
     if (held.kind !== 'taken') throw new Error(held.kind);
     const deadlineMs = await store.controls.drain('tiny', 90_000, undefined);
-    expect(await store.arrivals.reserve(tiny)).toEqual([]);
-    expect((await store.departures.drainable('tiny', 10)).map(({ state }) => state)).toEqual(['ready', 'ready']);
-    const view = await store.takes.find(held.id);
+    expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
+    expect((await store.cleanupStore.drainable('tiny', 10)).map(({ state }) => state)).toEqual(['ready', 'ready']);
+    const view = await store.claimStore.find(held.id);
     if (view === undefined) throw new Error('the held instance is gone');
     // Extended by an hour, it gets what is left of the drain.
-    expect(await store.takes.extend(view.instance, 3_600_000, 7_200_000)).toMatchObject({
+    expect(await store.claimStore.extend(view.instance, 3_600_000, 7_200_000)).toMatchObject({
       kind: 'extended',
       deadlineMs,
     });
@@ -60,26 +60,26 @@ describe('a template', () => {
     expect(wait.kind === 'paused' ? wait.retryAfterMs : 0).toBeGreaterThan(80_000);
 
     await store.valkey.hset(keys.poolControl('tiny'), 'deadline_ms', 1);
-    expect((await store.departures.drainable('tiny', 10)).map(({ id }) => id)).toContain(held.id);
+    expect((await store.cleanupStore.drainable('tiny', 10)).map(({ id }) => id)).toContain(held.id);
     await store.controls.resume('tiny');
-    expect(await store.departures.drainable('tiny', 10)).toEqual([]);
+    expect(await store.cleanupStore.drainable('tiny', 10)).toEqual([]);
   });
 
   it('without a deadline drains until the last visitor has gone', async () => {
     await stock(store, tiny);
     await click();
     expect(await store.controls.drain('tiny', undefined, undefined)).toBeUndefined();
-    expect(await store.departures.drainable('tiny', 10)).toHaveLength(2);
+    expect(await store.cleanupStore.drainable('tiny', 10)).toHaveLength(2);
   });
 
   it('is filled to the target an operator has set, which outlives a pause', async () => {
     await store.controls.setTarget('tiny', 5);
     await store.controls.pause('tiny', undefined);
     await store.controls.resume('tiny');
-    expect(await store.arrivals.reserve(tiny)).toHaveLength(5);
-    expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ target: 5 });
+    expect(await store.provisioningStore.reserveTickets(tiny)).toHaveLength(5);
+    expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ target: 5 });
     await store.controls.setTarget('tiny', undefined);
-    expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ target: 3 });
+    expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ target: 3 });
   });
 });
 

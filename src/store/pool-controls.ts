@@ -1,5 +1,5 @@
 import type { Redis as Valkey } from 'iovalkey';
-import { POOL_MODES, type PoolControl, type PoolControls, type PoolMode } from '../pool/operator-ports.ts';
+import { POOL_MODES, type PoolControl, type PoolControls, type PoolMode } from '../pool/interfaces/pool-controls.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 import type { Scripts } from './scripts.ts';

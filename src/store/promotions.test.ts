@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
-import type { Promotions } from '../pool/ports.ts';
+import type { Promotions } from '../pool/interfaces/promotions.ts';
 import { keys } from './keys.ts';
 import { openStore, type Store } from './store.ts';
 

@@ -1,5 +1,5 @@
 import { TryItNowError } from '../domain/errors.ts';
-import type { PromotionStatus, Promotions } from '../pool/ports.ts';
+import type { PromotionStatus, Promotions } from '../pool/interfaces/promotions.ts';
 import { keys } from './keys.ts';
 import type { Scripts } from './scripts.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Instance } from '../domain/instance.ts';
-import type { ExtendOutcome, TakeOutcome } from '../pool/ports.ts';
+import type { ExtendOutcome, ClaimOutcome } from '../pool/interfaces/claim-store.ts';
 import { startStore, stock, silent, type TestStore } from '../../test/support/store.ts';
 import {
   expectContainersToHoldTheirPorts,
@@ -10,7 +10,7 @@ import {
   expectPortsToBalance,
   expectRoomToBeKept,
   readStoreBooks,
-} from '../../test/support/store-books.ts';
+} from '../../test/support/store-state.ts';
 import {
   actors,
   interleave,
@@ -59,7 +59,7 @@ class Holdings implements Witness {
   readonly held = new Map<string, { readonly visitor: Visitor; deadlineMs: number }>();
   readonly #everTaken = new Set<string>();
 
-  taken(visitor: Visitor, outcome: TakeOutcome): void {
+  taken(visitor: Visitor, outcome: ClaimOutcome): void {
     if (outcome.kind === 'taken') {
       expect(this.#everTaken.has(outcome.id), `${outcome.id} was handed out twice`).toBe(false);
       this.#everTaken.add(outcome.id);
@@ -236,31 +236,31 @@ it('plans no more than target and capacity allow, with many planners at the same
       await sceneOf(new Holdings());
       const tickets: string[] = [];
       for (const moves of rounds) {
-        const records = await main.census.list();
+        const records = await main.inventory.list();
         await Promise.all(
           moves.map(async (move, at) => {
             const store = stores[at % stores.length] ?? main;
             const record = records[at % Math.max(1, records.length)];
             switch (move) {
               case 'plan':
-                tickets.push(...(await store.arrivals.reserve(sized)));
+                tickets.push(...(await store.provisioningStore.reserveTickets(sized)));
                 break;
               case 'warm': {
                 const id = tickets.shift();
                 if (id === undefined) break;
-                const begun = await store.arrivals.begin(sized, {
+                const begun = await store.provisioningStore.beginAttempt(sized, {
                   id,
                   attempt: 'one',
                   version: 'v',
                   database: undefined,
                 });
-                if (begun.kind === 'begun') await store.arrivals.markReady(begun.instance, sized);
+                if (begun.kind === 'begun') await store.provisioningStore.markReady(begun.instance, sized);
                 break;
               }
               case 'take':
-                await store.takes.take({
+                await store.claimStore.claim({
                   template: sized,
-                  subject: 's',
+                  clientKey: 's',
                   owner: 'ann',
                   idempotencyKey: undefined,
                   ttlMs: 60_000,
@@ -268,17 +268,17 @@ it('plans no more than target and capacity allow, with many planners at the same
                 break;
               case 'release':
                 if (record !== undefined)
-                  await store.departures.release(record, 'released', { from: ['assigned', 'ready'] });
+                  await store.cleanupStore.release(record, 'released', { from: ['assigned', 'ready'] });
                 break;
               case 'clean':
                 if (record?.state === 'releasing') {
-                  await store.departures.containerGone(record);
-                  await store.departures.forget(record);
+                  await store.cleanupStore.recordContainerGone(record);
+                  await store.cleanupStore.deleteRecord(record);
                 }
                 break;
               case 'give back': {
                 const id = tickets.pop();
-                if (id !== undefined) await store.arrivals.cancelTicket(sized.name, id);
+                if (id !== undefined) await store.provisioningStore.cancelTicket(sized.name, id);
               }
             }
             expectRoomToBeKept(await readStoreBooks(main.valkey, sized.name), sized);
@@ -302,7 +302,13 @@ it('either extends or expires: whoever was told of a new deadline has it, and no
     fc.asyncProperty(fc.scheduler(), sizes, async (scheduler, { ttlMs, by, reapers, waits }) => {
       await sceneOf(new Holdings());
       await stock(main, template);
-      const taken = await main.takes.take({ template, subject: 's', owner: 'ann', idempotencyKey: undefined, ttlMs });
+      const taken = await main.claimStore.claim({
+        template,
+        clientKey: 's',
+        owner: 'ann',
+        idempotencyKey: undefined,
+        ttlMs,
+      });
       if (taken.kind !== 'taken') throw new Error(`there was stock, and the answer was ${taken.kind}`);
       let deadlineMs = taken.deadlineMs;
       let ended: Instance | undefined;
@@ -313,14 +319,14 @@ it('either extends or expires: whoever was told of a new deadline has it, and no
           {
             label: 'look',
             builder: async () => {
-              seenAs = (await main.takes.find(taken.id))?.instance;
+              seenAs = (await main.claimStore.find(taken.id))?.instance;
             },
           },
           {
             label: `extend by ${byMs}`,
             builder: async () => {
               if (seenAs === undefined) throw new Error('nobody deletes the record here');
-              const outcome: ExtendOutcome = await (stores[at % stores.length] ?? main).takes.extend(
+              const outcome: ExtendOutcome = await (stores[at % stores.length] ?? main).claimStore.extend(
                 seenAs,
                 byMs,
                 template.ttl.maxMs,
@@ -347,14 +353,14 @@ it('either extends or expires: whoever was told of a new deadline has it, and no
           {
             label: 'find expired',
             builder: async () => {
-              due = await store.departures.expired(10);
+              due = await store.cleanupStore.expired(10);
             },
           },
           {
             label: 'expire',
             builder: async () => {
               for (const instance of due) {
-                const outcome = await store.departures.release(instance, 'expired', {
+                const outcome = await store.cleanupStore.release(instance, 'expired', {
                   from: ['assigned'],
                   onlyIfExpired: true,
                 });

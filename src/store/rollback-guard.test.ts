@@ -9,7 +9,7 @@ import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { launchValkey, type LaunchedValkey } from '../launcher/valkey.ts';
-import { freePort } from '../launcher/ports.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
 import { keys } from './keys.ts';
 import { openStore, type Store } from './store.ts';
 
@@ -46,7 +46,7 @@ class World {
       log: silent,
     });
     this.#releasers.push('store', store.close);
-    await store.census.settlePorts();
+    await store.inventory.reconcilePorts();
     return store;
   }
 
@@ -96,9 +96,9 @@ let visitors = 0;
 /** Undefined when there is nothing to be had. */
 async function take(store: Store, of = few): Promise<string | undefined> {
   visitors += 1;
-  const outcome = await store.takes.take({
+  const outcome = await store.claimStore.claim({
     template: of,
-    subject: 'somebody',
+    clientKey: 'somebody',
     owner: `visitor-${visitors}`,
     idempotencyKey: undefined,
     ttlMs: of.ttl.defaultMs,
@@ -108,7 +108,7 @@ async function take(store: Store, of = few): Promise<string | undefined> {
   return undefined;
 }
 
-const isBack = (store: Store): Promise<unknown> => eventually(() => store.takes.findMany(['a'.repeat(26)]));
+const isBack = (store: Store): Promise<unknown> => eventually(() => store.claimStore.findMany(['a'.repeat(26)]));
 
 it('hands nothing out twice when an older dump is read, and retires the stock of every template', async () => {
   const store = await world.store();
@@ -123,16 +123,16 @@ it('hands nothing out twice when an older dump is read, and retires the stock of
 
   expect(await take(store)).toBeUndefined();
   expect(await take(store, other)).toBeUndefined();
-  const records = await store.census.list();
+  const records = await store.inventory.list();
   expect(new Set(records.map(({ state, reason }) => `${state} ${reason ?? ''}`))).toEqual(
     new Set(['releasing store_rolled_back']),
   );
   expect(await world.ask((valkey) => valkey.hlen(keys.hostnames))).toBe(0);
-  expect((await store.departures.overdue(100)).map(({ id }) => id).sort()).toEqual([...old].sort());
+  expect((await store.cleanupStore.overdue(100)).map(({ id }) => id).sort()).toEqual([...old].sort());
 
   const fresh = (await stock(store, few)).map(({ id }) => id);
   expect(fresh).toContain(await take(store));
-  expect(await world.ask((valkey) => valkey.get(keys.takes))).toBe('3');
+  expect(await world.ask((valkey) => valkey.get(keys.claimCount))).toBe('3');
 });
 
 it('notices by itself when the connection comes back, and tells what it retired', async () => {
@@ -167,7 +167,7 @@ it('begins anew after everything was deleted', async () => {
   await take(store);
   await world.ask((valkey) => valkey.flushall());
   expect(await take(store)).toBeUndefined();
-  await store.census.settlePorts();
+  await store.inventory.reconcilePorts();
   await stock(store, few);
   expect(await take(store)).toBeDefined();
 });

@@ -11,7 +11,7 @@ import type { TemplateIndex } from './template-index.ts';
 /** Told of the stock that was retired; its cleanup is the caller's. */
 export type RolledBack = (retired: readonly Instance[]) => void;
 
-export interface RollbackGuardParts {
+export interface RollbackGuardDeps {
   readonly client: Valkey;
   readonly scripts: Scripts;
   readonly templates: TemplateIndex;
@@ -23,7 +23,7 @@ export interface RollbackGuardParts {
 /** Bounds how far a process's memory is behind the other processes' takes. */
 const WATCH_INTERVAL_MS = 1_000;
 /** Ten missed rounds. */
-const TAKER_SILENCE_MS = 10_000;
+const CLAIMER_SILENCE_MS = 10_000;
 /** A connection comes back within a second (see client.ts); the rest is for the check itself on a busy machine. */
 const HOLD_MS = 2_500;
 const BATCH = 500;
@@ -33,7 +33,7 @@ const BATCH = 500;
  * highest it saw. Stock of such a store may be somebody's already, so all of it is retired (adr/0009).
  */
 export class RollbackGuard {
-  readonly #parts: RollbackGuardParts;
+  readonly #deps: RollbackGuardDeps;
   #seen = 0;
   #mending: Promise<void> | undefined;
   #onRolledBack: RolledBack | undefined;
@@ -42,8 +42,8 @@ export class RollbackGuard {
   #held: Promise<void> | undefined;
   #connection = new AbortController();
 
-  constructor(parts: RollbackGuardParts) {
-    this.#parts = parts;
+  constructor(deps: RollbackGuardDeps) {
+    this.#deps = deps;
   }
 
   /** The highest count of takes this process has seen. */
@@ -56,7 +56,7 @@ export class RollbackGuard {
    * waited for, as always with a single process, which has seen everything.
    */
   get held(): Promise<void> | undefined {
-    return this.#held !== undefined && this.#parts.client.status === 'ready' ? this.#held : undefined;
+    return this.#held !== undefined && this.#deps.client.status === 'ready' ? this.#held : undefined;
   }
 
   note(count: number): void {
@@ -65,20 +65,20 @@ export class RollbackGuard {
 
   /** Compares the store's count with what was seen, and mends. Throws store_unavailable. */
   async check(): Promise<void> {
-    const { scripts, processId } = this.#parts;
+    const { scripts, processId } = this.#deps;
     const [count, others] = (await scripts.run(
-      'watch-takes',
-      [keys.takes, keys.takers],
-      [processId, TAKER_SILENCE_MS],
+      'watch-claims',
+      [keys.claimCount, keys.claimers],
+      [processId, CLAIMER_SILENCE_MS],
     )) as [number, number];
     this.#others = others > 0;
-    if (count < this.#seen) await this.mend();
+    if (count < this.#seen) await this.recover();
     else this.note(count);
   }
 
   /** Retires all stock of a store that went back, and has it count on from where it was. Throws store_unavailable. */
-  mend(): Promise<void> {
-    this.#mending ??= this.#mend().finally(() => {
+  recover(): Promise<void> {
+    this.#mending ??= this.#recover().finally(() => {
       this.#mending = undefined;
     });
     return this.#mending;
@@ -86,11 +86,11 @@ export class RollbackGuard {
 
   /** Checks now and then, and whenever the connection comes back. */
   watch(onRolledBack: RolledBack): { readonly stop: () => Promise<void> } {
-    const { client, log } = this.#parts;
+    const { client, log } = this.#deps;
     this.#onRolledBack = onRolledBack;
     const loop = new Loop({ name: 'rollback guard', intervalMs: WATCH_INTERVAL_MS, log }, () => this.check());
     const lost = (): void => this.#hold();
-    const back = (): void => loop.nudge();
+    const back = (): void => loop.trigger();
     client.on('close', lost).on('ready', back);
     loop.start();
     return {
@@ -105,7 +105,7 @@ export class RollbackGuard {
   /** From the loss on, not from the return: no take may slip in between. */
   #hold(): void {
     if (!this.#others) return;
-    const { client } = this.#parts;
+    const { client } = this.#deps;
     this.#connection.abort();
     const connection = new AbortController();
     this.#connection = connection;
@@ -122,21 +122,21 @@ export class RollbackGuard {
     this.#held = held;
   }
 
-  async #mend(): Promise<void> {
-    const { scripts, templates, log } = this.#parts;
+  async #recover(): Promise<void> {
+    const { scripts, templates, log } = this.#deps;
     const seen = this.#seen;
     const retired: Instance[] = [];
     for (const template of await templates.names()) {
       for (let more = true; more;) {
         const [code, ...texts] = (await scripts.run(
-          'distrust-stock',
+          'retire-untrusted',
           [
             keys.instances,
             keys.ready(template),
             keys.leaving(template),
             keys.hostnames,
             keys.hostnameChanges,
-            keys.takes,
+            keys.claimCount,
           ],
           [seen, BATCH],
         )) as [number, ...string[]];
@@ -145,10 +145,10 @@ export class RollbackGuard {
       }
     }
     // Last: whoever dies before it leaves a store that the next one still finds wrong.
-    const lostTakes = Number(await scripts.run('raise-takes', [keys.takes], [seen]));
-    if (lostTakes === 0 && retired.length === 0) return;
+    const lostClaims = Number(await scripts.run('raise-claim-count', [keys.claimCount], [seen]));
+    if (lostClaims === 0 && retired.length === 0) return;
     log.error(
-      { lostTakes, retired: retired.length },
+      { lostClaims, retired: retired.length },
       'Valkey came back with older data: stock that may have been handed out already is retired. See docs/adr/0009-store-that-forgets.md for how to lose less',
     );
     this.#onRolledBack?.(retired);

@@ -4,30 +4,30 @@ import type { Redis as Valkey } from 'iovalkey';
 import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
 
 const SCRIPT_NAMES = [
-  'advance',
+  'record-step',
   'allocate-port',
-  'begin',
+  'begin-attempt',
   'cancel-ticket',
   'container-gone',
   'control-pool',
   'cool-port',
   'current-checkpoints',
   'database-dropped',
-  'distrust-stock',
+  'retire-untrusted',
   'drainable',
   'due',
   'extend',
   'find',
-  'forget',
-  'hurry',
+  'delete-record',
+  'mark-overdue',
   'idle-tickets',
   'mark-ready',
-  'offer',
+  'announce-version',
   'promote',
   'promotion-status',
   'publish-hostname',
   'quarantine',
-  'raise-takes',
+  'raise-claim-count',
   'record-failure',
   'release',
   'renew-ticket',
@@ -36,12 +36,12 @@ const SCRIPT_NAMES = [
   'restore-pause',
   'restored',
   'rollback-checkpoint',
-  'settle-hostname',
-  'settle-index',
-  'settle-ports',
-  'take',
-  'uncount-take',
-  'watch-takes',
+  'reconcile-hostname',
+  'reconcile-index',
+  'reconcile-ports',
+  'claim',
+  'uncount-claim',
+  'watch-claims',
 ] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];
 
@@ -58,8 +58,8 @@ function readScript(name: string): string {
 export class Scripts {
   readonly #client: Valkey;
   readonly #scripts: ReadonlyMap<ScriptName, Script>;
-  #gathering: Valkey['stream'] | undefined;
-  #silent = false;
+  #batching: Valkey['stream'] | undefined;
+  #unresponsive = false;
 
   constructor(client: Valkey) {
     this.#client = client;
@@ -85,14 +85,14 @@ export class Scripts {
    * Holds back what is written until the end of this turn of the event loop, so that the takes of one turn share a system
    * call. The client's own pipelining would do that too, but answers none of them before the last one.
    */
-  #gatherWrites(): void {
+  #batchWrites(): void {
     const { stream } = this.#client;
-    if (this.#gathering === stream) return;
-    this.#gathering = stream;
+    if (this.#batching === stream) return;
+    this.#batching = stream;
     stream.cork();
     setImmediate(() => {
       stream.uncork();
-      if (this.#gathering === stream) this.#gathering = undefined;
+      if (this.#batching === stream) this.#batching = undefined;
     });
   }
 
@@ -100,11 +100,11 @@ export class Scripts {
    * A server that hangs lets the first command wait its time; from then on, until anything is heard of it, they fail at once,
    * for their visitors' sake and so that nothing piles up at it to be carried out when it goes on.
    */
-  #fallSilent(): void {
-    if (this.#silent || this.#client.status !== 'ready') return;
-    this.#silent = true;
+  #markUnresponsive(): void {
+    if (this.#unresponsive || this.#client.status !== 'ready') return;
+    this.#unresponsive = true;
     const heard = (): void => {
-      this.#silent = false;
+      this.#unresponsive = false;
     };
     this.#client.stream.once('data', heard);
     this.#client.once('ready', heard);
@@ -114,13 +114,13 @@ export class Scripts {
   async run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     const script = this.#scripts.get(name);
     if (script === undefined) throw new Error(`no script named ${name}`);
-    if (this.#silent) throw storeError(new Error('it has not answered for a while'));
-    this.#gatherWrites();
+    if (this.#unresponsive) throw storeError(new Error('it has not answered for a while'));
+    this.#batchWrites();
     const startedAt = performance.now();
     try {
       return await this.#client.evalsha(script.sha, keys.length, ...keys, ...args);
     } catch (error) {
-      if (performance.now() - startedAt >= COMMAND_TIMEOUT_MS) this.#fallSilent();
+      if (performance.now() - startedAt >= COMMAND_TIMEOUT_MS) this.#markUnresponsive();
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw storeError(error);
     }
     try {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AttemptDraft, TakeRequest } from '../pool/ports.ts';
+import type { ClaimRequest } from '../pool/interfaces/claim-store.ts';
+import type { AttemptDraft } from '../pool/interfaces/provisioning-store.ts';
 import { newAttempt, newInstanceId } from '../domain/ids.ts';
 import { templateVersion } from '../domain/template.ts';
 import { eventually } from '../../test/support/eventually.ts';
@@ -18,16 +19,16 @@ afterAll(async () => {
 beforeEach(() => store.clear());
 
 const tiny = template();
-const click = (overrides: Partial<TakeRequest> = {}): TakeRequest => ({
+const click = (overrides: Partial<ClaimRequest> = {}): ClaimRequest => ({
   template: tiny,
-  subject: '203.0.113.7',
+  clientKey: '203.0.113.7',
   owner: 'visitor',
   idempotencyKey: undefined,
   ttlMs: tiny.ttl.defaultMs,
   ...overrides,
 });
-const taken = async (overrides: Partial<TakeRequest> = {}) => {
-  const outcome = await store.takes.take(click(overrides));
+const taken = async (overrides: Partial<ClaimRequest> = {}) => {
+  const outcome = await store.claimStore.claim(click(overrides));
   if (outcome.kind !== 'taken' && outcome.kind !== 'again')
     throw new Error(`expected an instance, got ${outcome.kind}`);
   return outcome;
@@ -39,7 +40,7 @@ const draft = (id: string): AttemptDraft => ({
   database: undefined,
 });
 const viewOf = async (id: string) => {
-  const view = await store.takes.find(id);
+  const view = await store.claimStore.find(id);
   if (view === undefined) throw new Error(`no record of ${id}`);
   return view;
 };
@@ -70,7 +71,7 @@ describe('take', () => {
     });
     expect(instance.generation).toBeGreaterThan(first?.generation ?? Infinity);
     expect(outcome.deadlineMs - nowMs).toBeLessThanOrEqual(tiny.ttl.defaultMs);
-    expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
+    expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
   });
 
   it('is one round trip: a single command reaches Valkey', async () => {
@@ -101,7 +102,7 @@ describe('take', () => {
     const many = template({ pool: { target: 20, max: 20, replenishThreshold: 0 } });
     await stock(store, many);
     const outcomes = await Promise.all(
-      Array.from({ length: 200 }, (_, at) => store.takes.take(click({ template: many, owner: `visitor-${at}` }))),
+      Array.from({ length: 200 }, (_, at) => store.claimStore.claim(click({ template: many, owner: `visitor-${at}` }))),
     );
     const ids = outcomes.flatMap((outcome) => (outcome.kind === 'taken' ? [outcome.id] : []));
     expect(new Set(ids).size).toBe(20);
@@ -111,24 +112,24 @@ describe('take', () => {
 
   it('leaves instances alone that have less life left than a visit', async () => {
     await stock(store, template({ maxAgeMs: tiny.ttl.defaultMs - 1_000 }));
-    expect(await store.takes.take(click())).toEqual({ kind: 'empty' });
-    expect(await store.departures.agedStock(tiny, 10)).toHaveLength(3);
+    expect(await store.claimStore.claim(click())).toEqual({ kind: 'empty' });
+    expect(await store.cleanupStore.agedIdle(tiny, 10)).toHaveLength(3);
     const [young] = await stock(store, template({ pool: { ...tiny.pool, target: 4 } }));
     expect((await taken()).id).toBe(young?.id);
-    expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ ready: 3 });
+    expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 3 });
   });
 
   it('answers the same key of the same owner with the same instance, until it has ended', async () => {
     await stock(store, tiny);
     const first = await taken({ idempotencyKey: 'k' });
-    expect(await store.takes.take(click({ idempotencyKey: 'k' }))).toMatchObject({
+    expect(await store.claimStore.claim(click({ idempotencyKey: 'k' }))).toMatchObject({
       kind: 'again',
       id: first.id,
       deadlineMs: first.deadlineMs,
     });
     expect((await taken({ idempotencyKey: 'k', owner: 'somebody else' })).id).not.toBe(first.id);
-    await store.departures.release((await viewOf(first.id)).instance, 'released', { from: ['assigned'] });
-    expect(await store.takes.take(click({ idempotencyKey: 'k' }))).toMatchObject({ kind: 'taken' });
+    await store.cleanupStore.release((await viewOf(first.id)).instance, 'released', { from: ['assigned'] });
+    expect(await store.claimStore.claim(click({ idempotencyKey: 'k' }))).toMatchObject({ kind: 'taken' });
   });
 
   it('forgets a key when its instance can be held no longer', async () => {
@@ -145,14 +146,16 @@ describe('take', () => {
     await stock(store, tiny);
     await stock(store, other);
     await taken({ idempotencyKey: 'k' });
-    expect(await store.takes.take(click({ template: other, idempotencyKey: 'k' }))).toEqual({ kind: 'key_reused' });
+    expect(await store.claimStore.claim(click({ template: other, idempotencyKey: 'k' }))).toEqual({
+      kind: 'key_reused',
+    });
   });
 
   it('passes over an index entry that no record backs', async () => {
     await stock(store, tiny);
     await store.valkey.zadd(keys.ready('tiny'), Date.now() + tiny.ttl.defaultMs + 10_000, newInstanceId());
     expect((await taken()).kind).toBe('taken');
-    expect((await store.census.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
+    expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
   });
 });
 
@@ -160,22 +163,22 @@ describe('rate limits', () => {
   it('count what was handed out, by the hour and by the day, and say when to come back', async () => {
     await using limited = await startStore({ limits: { hourly: 2, daily: 3 } });
     await stock(limited, template({ pool: { ...tiny.pool, target: 10 } }));
-    expect(await limited.takes.take(click())).toMatchObject({ kind: 'taken' });
-    expect(await limited.takes.take(click())).toMatchObject({ kind: 'taken' });
-    const refused = await limited.takes.take(click());
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
+    const refused = await limited.claimStore.claim(click());
     expect(refused).toMatchObject({ kind: 'limited', window: 'hourly' });
     if (refused.kind === 'limited') expect(refused.retryAfterMs).toBeGreaterThan(3_500_000);
-    expect(await limited.takes.take(click({ subject: '203.0.113.8' }))).toMatchObject({ kind: 'taken' });
+    expect(await limited.claimStore.claim(click({ clientKey: '203.0.113.8' }))).toMatchObject({ kind: 'taken' });
     await limited.valkey.del(keys.hourlyRate('203.0.113.7'));
-    expect(await limited.takes.take(click())).toMatchObject({ kind: 'taken' });
-    expect(await limited.takes.take(click())).toMatchObject({ kind: 'limited', window: 'daily' });
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'limited', window: 'daily' });
   });
 
   it('do not count refusals: an empty pool costs a visitor nothing', async () => {
     await using limited = await startStore({ limits: { hourly: 1, daily: 1 } });
-    expect(await limited.takes.take(click())).toEqual({ kind: 'empty' });
+    expect(await limited.claimStore.claim(click())).toEqual({ kind: 'empty' });
     await stock(limited, tiny);
-    expect(await limited.takes.take(click())).toMatchObject({ kind: 'taken' });
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
   });
 });
 
@@ -184,11 +187,11 @@ describe('extend', () => {
     await stock(store, tiny);
     const { id, deadlineMs } = await taken();
     const { instance } = await viewOf(id);
-    expect(await store.takes.extend(instance, 60_000, tiny.ttl.maxMs)).toMatchObject({
+    expect(await store.claimStore.extend(instance, 60_000, tiny.ttl.maxMs)).toMatchObject({
       kind: 'extended',
       deadlineMs: deadlineMs + 60_000,
     });
-    expect(await store.takes.extend(instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'conflict' });
+    expect(await store.claimStore.extend(instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'conflict' });
     expect((await viewOf(id)).instance.deadlineMs).toBe(deadlineMs + 60_000);
   });
 
@@ -197,11 +200,11 @@ describe('extend', () => {
     const { id } = await taken();
     const first = (await viewOf(id)).instance;
     const latestDeadlineMs = (first.assignedAtMs ?? 0) + tiny.ttl.maxMs;
-    expect(await store.takes.extend(first, 3_600_000, tiny.ttl.maxMs)).toMatchObject({
+    expect(await store.claimStore.extend(first, 3_600_000, tiny.ttl.maxMs)).toMatchObject({
       kind: 'extended',
       deadlineMs: latestDeadlineMs,
     });
-    expect(await store.takes.extend((await viewOf(id)).instance, 60_000, tiny.ttl.maxMs)).toEqual({
+    expect(await store.claimStore.extend((await viewOf(id)).instance, 60_000, tiny.ttl.maxMs)).toEqual({
       kind: 'limit',
       latestDeadlineMs,
     });
@@ -211,16 +214,16 @@ describe('extend', () => {
     await stock(store, tiny);
     const over = await taken({ ttlMs: 1 });
     const { instance } = await viewOf(over.id);
-    await eventually(async () => expect((await store.departures.expired(10)).map(({ id }) => id)).toEqual([over.id]));
-    expect(await store.takes.extend(instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'not_assigned' });
+    await eventually(async () => expect((await store.cleanupStore.expired(10)).map(({ id }) => id)).toEqual([over.id]));
+    expect(await store.claimStore.extend(instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'not_assigned' });
 
     const running = await taken();
     const stale = (await viewOf(running.id)).instance;
-    expect(await store.departures.release(stale, 'expired', { from: ['assigned'], onlyIfExpired: true })).toEqual({
+    expect(await store.cleanupStore.release(stale, 'expired', { from: ['assigned'], onlyIfExpired: true })).toEqual({
       kind: 'unchanged',
     });
     expect(
-      await store.departures.release(instance, 'expired', { from: ['assigned'], onlyIfExpired: true }),
+      await store.cleanupStore.release(instance, 'expired', { from: ['assigned'], onlyIfExpired: true }),
     ).toMatchObject({ kind: 'releasing' });
   });
 });
@@ -231,17 +234,17 @@ describe('departures', () => {
     const { id, label } = await taken();
     const { instance } = await viewOf(id);
     expect(await store.valkey.hexists(keys.hostnames, label)).toBe(1);
-    const outcome = await store.departures.release(instance, 'released', { from: ['assigned'] });
+    const outcome = await store.cleanupStore.release(instance, 'released', { from: ['assigned'] });
     expect(await store.valkey.hexists(keys.hostnames, label)).toBe(0);
-    await expect(store.departures.forget(instance)).rejects.toThrow('may not be deleted');
-    await store.departures.containerGone(instance);
-    await store.departures.coolPort(instance);
-    await store.departures.coolPort(instance);
+    await expect(store.cleanupStore.deleteRecord(instance)).rejects.toThrow('may not be deleted');
+    await store.cleanupStore.recordContainerGone(instance);
+    await store.cleanupStore.coolPort(instance);
+    await store.cleanupStore.coolPort(instance);
     expect(await store.valkey.zrange(keys.coolingPorts('node0'), 0, -1)).toEqual([String(instance.port)]);
-    await store.departures.forget(instance);
-    await store.departures.forget(instance);
+    await store.cleanupStore.deleteRecord(instance);
+    await store.cleanupStore.deleteRecord(instance);
     expect(outcome.kind).toBe('releasing');
-    expect(await store.takes.find(id)).toBeUndefined();
+    expect(await store.claimStore.find(id)).toBeUndefined();
     await expectPortsToBalance();
   });
 
@@ -249,74 +252,76 @@ describe('departures', () => {
     await stock(store, tiny);
     const { id } = await taken();
     const { instance } = await viewOf(id);
-    await store.departures.quarantine(instance, 'too early');
+    await store.cleanupStore.quarantine(instance, 'too early');
     expect((await viewOf(id)).instance.state).toBe('assigned');
-    await store.departures.release(instance, 'released', { from: ['assigned'] });
-    expect(await store.departures.quarantine(instance, 'the engine refuses')).toBe(2_000);
+    await store.cleanupStore.release(instance, 'released', { from: ['assigned'] });
+    expect(await store.cleanupStore.quarantine(instance, 'the engine refuses')).toBe(2_000);
     expect((await viewOf(id)).instance).toMatchObject({
       state: 'quarantined',
       reason: 'the engine refuses',
       failures: 1,
     });
-    expect(await store.departures.release(instance, 'released', { from: ['assigned', 'ready', 'warming'] })).toEqual({
+    expect(await store.cleanupStore.release(instance, 'released', { from: ['assigned', 'ready', 'warming'] })).toEqual({
       kind: 'unchanged',
     });
-    await expect(store.departures.forget(instance)).rejects.toThrow('may not be deleted');
-    expect(await store.departures.overdue(10)).toEqual([]);
+    await expect(store.cleanupStore.deleteRecord(instance)).rejects.toThrow('may not be deleted');
+    expect(await store.cleanupStore.overdue(10)).toEqual([]);
     await store.valkey.zadd(keys.leaving('tiny'), Date.now() - 1, id);
-    expect((await store.departures.overdue(10)).map((record) => record.id)).toEqual([id]);
-    expect(await store.departures.overdue(10)).toEqual([]);
-    expect(await store.departures.release(instance, 'abandoned', { from: ['quarantined'] })).toMatchObject({
+    expect((await store.cleanupStore.overdue(10)).map((record) => record.id)).toEqual([id]);
+    expect(await store.cleanupStore.overdue(10)).toEqual([]);
+    expect(await store.cleanupStore.release(instance, 'abandoned', { from: ['quarantined'] })).toMatchObject({
       kind: 'releasing',
     });
-    expect(await store.departures.quarantine(instance, 'the engine still refuses')).toBe(4_000);
+    expect(await store.cleanupStore.quarantine(instance, 'the engine still refuses')).toBe(4_000);
   });
 
   it('take the steps of a cleanup in their order only', async () => {
     await stock(store, tiny);
     const { id } = await taken();
     const { instance } = await viewOf(id);
-    await store.departures.release(instance, 'released', { from: ['assigned'] });
-    await expect(store.departures.coolPort(instance)).rejects.toThrow('not that far in its cleanup');
-    await expect(store.departures.forget(instance)).rejects.toThrow('not that far in its cleanup');
-    await store.departures.containerGone(instance);
-    await expect(store.departures.forget(instance)).rejects.toThrow('not that far in its cleanup');
-    await store.departures.coolPort(instance);
+    await store.cleanupStore.release(instance, 'released', { from: ['assigned'] });
+    await expect(store.cleanupStore.coolPort(instance)).rejects.toThrow('not that far in its cleanup');
+    await expect(store.cleanupStore.deleteRecord(instance)).rejects.toThrow('not that far in its cleanup');
+    await store.cleanupStore.recordContainerGone(instance);
+    await expect(store.cleanupStore.deleteRecord(instance)).rejects.toThrow('not that far in its cleanup');
+    await store.cleanupStore.coolPort(instance);
     expect((await viewOf(id)).instance).toMatchObject({ step: 'port_cooling', port: null });
-    await store.departures.containerGone(instance);
+    await store.cleanupStore.recordContainerGone(instance);
     expect((await viewOf(id)).instance.step).toBe('port_cooling');
-    await store.departures.forget(instance);
-    await store.departures.forget(instance);
-    expect(await store.takes.find(id)).toBeUndefined();
+    await store.cleanupStore.deleteRecord(instance);
+    await store.cleanupStore.deleteRecord(instance);
+    expect(await store.claimStore.find(id)).toBeUndefined();
     await expectPortsToBalance();
   });
 
   it('keep a database until its container is gone, and a port until the database is', async () => {
-    const [id = ''] = await store.arrivals.reserve(tiny);
-    const begun = await store.arrivals.begin(tiny, {
+    const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
+    const begun = await store.provisioningStore.beginAttempt(tiny, {
       id,
       attempt: newAttempt(),
       version: templateVersion(tiny),
       database: 'tin_some',
     });
     if (begun.kind !== 'begun') throw new Error(begun.kind);
-    const instance = await store.arrivals.allocatePort(begun.instance);
-    await store.departures.release(instance, 'provision_failed', { from: ['warming'] });
-    await expect(store.departures.databaseDropped(instance)).rejects.toThrow('not that far in its cleanup');
-    await store.departures.containerGone(instance);
-    await expect(store.departures.coolPort(instance)).rejects.toThrow('not that far in its cleanup');
-    await store.departures.databaseDropped(instance);
-    await store.departures.coolPort(instance);
-    await store.departures.forget(instance);
-    expect(await store.takes.find(id)).toBeUndefined();
+    const instance = await store.provisioningStore.allocatePort(begun.instance);
+    await store.cleanupStore.release(instance, 'provision_failed', { from: ['warming'] });
+    await expect(store.cleanupStore.recordDatabaseDropped(instance)).rejects.toThrow('not that far in its cleanup');
+    await store.cleanupStore.recordContainerGone(instance);
+    await expect(store.cleanupStore.coolPort(instance)).rejects.toThrow('not that far in its cleanup');
+    await store.cleanupStore.recordDatabaseDropped(instance);
+    await store.cleanupStore.coolPort(instance);
+    await store.cleanupStore.deleteRecord(instance);
+    expect(await store.claimStore.find(id)).toBeUndefined();
   });
 });
 
 describe('refill', () => {
   it('plans exactly what is missing, whoever plans at the same time', async () => {
-    const ids = (await Promise.all(Array.from({ length: 20 }, () => store.arrivals.reserve(tiny)))).flat();
+    const ids = (
+      await Promise.all(Array.from({ length: 20 }, () => store.provisioningStore.reserveTickets(tiny)))
+    ).flat();
     expect(ids).toHaveLength(3);
-    expect(await store.arrivals.reserve(tiny)).toEqual([]);
+    expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
   });
 
   it('never exceeds the capacity, counting those on their way out', async () => {
@@ -324,37 +329,41 @@ describe('refill', () => {
     await stock(store, tight);
     const { id } = await taken();
     await taken();
-    expect(await store.arrivals.reserve(tight)).toHaveLength(1);
-    await store.departures.release((await viewOf(id)).instance, 'released', { from: ['assigned'] });
-    expect(await store.arrivals.reserve(tight)).toEqual([]);
+    expect(await store.provisioningStore.reserveTickets(tight)).toHaveLength(1);
+    await store.cleanupStore.release((await viewOf(id)).instance, 'released', { from: ['assigned'] });
+    expect(await store.provisioningStore.reserveTickets(tight)).toEqual([]);
   });
 
   it('waits until more than the threshold is missing, then goes on to the target', async () => {
     const lazy = template({ pool: { target: 4, max: 20, replenishThreshold: 0.25 } });
     await stock(store, lazy);
     await taken();
-    expect(await store.arrivals.reserve(lazy)).toEqual([]);
+    expect(await store.provisioningStore.reserveTickets(lazy)).toEqual([]);
     await taken();
-    expect(await store.arrivals.reserve(lazy)).toHaveLength(2);
+    expect(await store.provisioningStore.reserveTickets(lazy)).toHaveLength(2);
   });
 
   it('fills an empty pool whatever the threshold', async () => {
-    expect(await store.arrivals.reserve(template({ pool: { ...tiny.pool, replenishThreshold: 1 } }))).toHaveLength(3);
+    expect(
+      await store.provisioningStore.reserveTickets(template({ pool: { ...tiny.pool, replenishThreshold: 1 } })),
+    ).toHaveLength(3);
   });
 
   it('drops work whose ticket was taken away, and pauses a template that fails', async () => {
-    const [first = '', second = ''] = await store.arrivals.reserve(tiny);
-    await store.arrivals.cancelTicket('tiny', first);
-    expect(await store.arrivals.begin(tiny, draft(first))).toEqual({ kind: 'unwanted' });
+    const [first = '', second = ''] = await store.provisioningStore.reserveTickets(tiny);
+    await store.provisioningStore.cancelTicket('tiny', first);
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'unwanted' });
     const instance = await warm(store, tiny, second);
-    await store.arrivals.cancelTicket('tiny', second);
-    await expect(store.arrivals.markReady(instance, tiny)).rejects.toMatchObject({ code: 'conflicting_change' });
-    expect(await store.arrivals.keepAlive(instance)).toBe(false);
+    await store.provisioningStore.cancelTicket('tiny', second);
+    await expect(store.provisioningStore.markReady(instance, tiny)).rejects.toMatchObject({
+      code: 'conflicting_change',
+    });
+    expect(await store.provisioningStore.renewLease(instance)).toBe(false);
   });
 
   it('opens the breaker of a template at the third failure in a row, then tries one at a time until one comes up', async () => {
-    const [first = '', second = '', third = ''] = await store.arrivals.reserve(tiny);
-    const fail = () => store.arrivals.recordFailure('tiny', 'one');
+    const [first = '', second = '', third = ''] = await store.provisioningStore.reserveTickets(tiny);
+    const fail = () => store.provisioningStore.recordFailure('tiny', 'one');
     expect([await fail(), await fail()]).toEqual([
       { opened: false, pauseMs: 0, failures: 1 },
       { opened: false, pauseMs: 0, failures: 2 },
@@ -362,88 +371,88 @@ describe('refill', () => {
     expect(await fail()).toEqual({ opened: true, pauseMs: 5_000, failures: 3 });
     // One that was under way already fails of the same cause.
     expect(await fail()).toMatchObject({ opened: false, failures: 3 });
-    expect(await store.arrivals.begin(tiny, draft(first))).toEqual({ kind: 'paused' });
-    expect(await store.arrivals.begin(tiny, draft(first))).toEqual({ kind: 'unwanted' });
-    expect(await store.arrivals.reserve(tiny)).toEqual([]);
-    for (const id of [second, third]) await store.arrivals.cancelTicket('tiny', id);
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'paused' });
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'unwanted' });
+    expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
+    for (const id of [second, third]) await store.provisioningStore.cancelTicket('tiny', id);
 
     const pauseIsOver = () => store.valkey.hset(keys.refillPause('tiny'), 'until_ms', 0);
     await pauseIsOver();
-    const probes = await store.arrivals.reserve(tiny);
+    const probes = await store.provisioningStore.reserveTickets(tiny);
     expect(probes).toHaveLength(1);
-    expect(await store.arrivals.reserve(tiny)).toEqual([]);
-    expect(await store.arrivals.recordFailure('tiny', 'one', 7_000)).toEqual({
+    expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
+    expect(await store.provisioningStore.recordFailure('tiny', 'one', 7_000)).toEqual({
       opened: false,
       pauseMs: 7_000,
       failures: 4,
     });
     await pauseIsOver();
     const instance = await warm(store, tiny, probes[0] ?? '');
-    expect(await store.arrivals.markReady(instance, tiny)).toEqual({ recovered: true });
-    expect(await store.arrivals.reserve(tiny)).toHaveLength(2);
+    expect(await store.provisioningStore.markReady(instance, tiny)).toEqual({ recovered: true });
+    expect(await store.provisioningStore.reserveTickets(tiny)).toHaveLength(2);
   });
 
   it('forgives a template its failures when it is offered in another version', async () => {
-    for (let failure = 0; failure < 3; failure += 1) await store.arrivals.recordFailure('tiny', 'one');
-    await store.arrivals.offer('tiny', 'one');
-    expect(await store.arrivals.reserve(tiny)).toEqual([]);
-    await store.arrivals.offer('tiny', 'two');
-    expect(await store.arrivals.reserve(tiny)).toHaveLength(3);
+    for (let failure = 0; failure < 3; failure += 1) await store.provisioningStore.recordFailure('tiny', 'one');
+    await store.provisioningStore.announceVersion('tiny', 'one');
+    expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
+    await store.provisioningStore.announceVersion('tiny', 'two');
+    expect(await store.provisioningStore.reserveTickets(tiny)).toHaveLength(3);
   });
 
   it('lets no attempt change what belongs to another, and has one that died make way', async () => {
     await using quick = await startStore({ leaseMs: 0 });
-    const [id = ''] = await quick.arrivals.reserve(tiny);
+    const [id = ''] = await quick.provisioningStore.reserveTickets(tiny);
     const dead = await warm(quick, tiny, id);
-    const found = await quick.arrivals.begin(tiny, draft(id));
+    const found = await quick.provisioningStore.beginAttempt(tiny, draft(id));
     expect(found).toMatchObject({
       kind: 'left_over',
       instance: { id, state: 'releasing', attempt: dead.attempt, port: dead.port },
     });
     expect(await quick.valkey.hexists(keys.hostnames, dead.label)).toBe(0);
     const superseded = { code: 'conflicting_change' };
-    await expect(quick.arrivals.advance(dead, 'answering')).rejects.toMatchObject(superseded);
-    await quick.departures.containerGone(dead);
-    await quick.departures.coolPort(dead);
-    await quick.departures.forget(dead);
+    await expect(quick.provisioningStore.recordStep(dead, 'answering')).rejects.toMatchObject(superseded);
+    await quick.cleanupStore.recordContainerGone(dead);
+    await quick.cleanupStore.coolPort(dead);
+    await quick.cleanupStore.deleteRecord(dead);
     const heir = await warm(quick, tiny, id);
     expect(heir.container).not.toBe(dead.container);
     expect(heir.label).not.toBe(dead.label);
     for (const attempt of [
-      quick.arrivals.advance(dead, 'activated'),
-      quick.arrivals.allocatePort(dead),
-      quick.arrivals.publishHostname(dead),
-      quick.arrivals.markReady(dead, tiny),
+      quick.provisioningStore.recordStep(dead, 'activated'),
+      quick.provisioningStore.allocatePort(dead),
+      quick.provisioningStore.publishHostname(dead),
+      quick.provisioningStore.markReady(dead, tiny),
     ]) {
       await expect(attempt).rejects.toMatchObject(superseded);
     }
-    expect(await quick.arrivals.keepAlive(dead)).toBe(false);
+    expect(await quick.provisioningStore.renewLease(dead)).toBe(false);
     expect(
-      await quick.departures.release(dead, 'provision_failed', { from: ['warming'], attempt: dead.attempt ?? '' }),
+      await quick.cleanupStore.release(dead, 'provision_failed', { from: ['warming'], attempt: dead.attempt ?? '' }),
     ).toEqual({ kind: 'unchanged' });
     // Nor does whoever still cleans up after the dead one touch its heir.
-    const leaving = await quick.departures.release(heir, 'provision_failed', { from: ['warming'] });
+    const leaving = await quick.cleanupStore.release(heir, 'provision_failed', { from: ['warming'] });
     if (leaving.kind !== 'releasing') throw new Error('the heir should be releasing');
-    await quick.departures.containerGone(dead);
-    await quick.departures.coolPort(dead);
-    await quick.departures.forget(dead);
-    expect(await quick.departures.quarantine(dead, 'too late')).toBe(0);
-    expect((await quick.takes.find(id))?.instance).toEqual(leaving.instance);
+    await quick.cleanupStore.recordContainerGone(dead);
+    await quick.cleanupStore.coolPort(dead);
+    await quick.cleanupStore.deleteRecord(dead);
+    expect(await quick.cleanupStore.quarantine(dead, 'too late')).toBe(0);
+    expect((await quick.claimStore.find(id))?.instance).toEqual(leaving.instance);
   });
 
   it('says that an attempt is under way while its lease lasts, and no longer once it is surrendered', async () => {
-    const [id = ''] = await store.arrivals.reserve(tiny);
+    const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
     const instance = await warm(store, tiny, id);
-    expect(await store.arrivals.begin(tiny, draft(id))).toEqual({ kind: 'underway' });
-    await store.arrivals.surrender(instance);
-    expect(await store.arrivals.begin(tiny, draft(id))).toMatchObject({ kind: 'left_over' });
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(id))).toEqual({ kind: 'underway' });
+    await store.provisioningStore.releaseLease(instance);
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(id))).toMatchObject({ kind: 'left_over' });
   });
 
   it('gives an instance one port however often it asks, and says when none is left', async () => {
     await using small = await startStore({ portRange: { start: 21_000, end: 21_000 } });
-    const [first = '', second = ''] = await small.arrivals.reserve(tiny);
+    const [first = '', second = ''] = await small.provisioningStore.reserveTickets(tiny);
     const instance = await warm(small, tiny, first);
-    expect((await small.arrivals.allocatePort(instance)).port).toBe(21_000);
+    expect((await small.provisioningStore.allocatePort(instance)).port).toBe(21_000);
     await expect(warm(small, tiny, second)).rejects.toMatchObject({ code: 'no_free_port' });
   });
 });
@@ -453,13 +462,13 @@ it('gives out no port again that the range no longer holds', async () => {
   // Both have rested long enough; the second is of the time when the range was wider.
   await narrow.valkey.del(keys.availablePorts('node0'));
   await narrow.valkey.zadd(keys.coolingPorts('node0'), 1, '21000', 1, '21001');
-  const [first = '', second = ''] = await narrow.arrivals.reserve(tiny);
+  const [first = '', second = ''] = await narrow.provisioningStore.reserveTickets(tiny);
   expect((await warm(narrow, tiny, first)).port).toBe(21_000);
   await expect(warm(narrow, tiny, second)).rejects.toMatchObject({ code: 'no_free_port' });
 });
 
 it('puts the books of ports back when an instance asks for one and there are none', async () => {
-  const [id = ''] = await store.arrivals.reserve(tiny);
+  const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
   await store.valkey.del(keys.availablePorts('node0'), keys.coolingPorts('node0'), keys.heldPorts('node0'));
   expect((await warm(store, tiny, id)).port).not.toBeNull();
   await expectPortsToBalance();
@@ -475,12 +484,12 @@ it("knows what ran a node's instances when it was last announced", async () => {
 it('brings a cleanup up again at once that could not be queued', async () => {
   await stock(store, tiny);
   const { instance } = await viewOf((await taken()).id);
-  await store.departures.hurry(instance);
-  await store.departures.release(instance, 'released', { from: ['assigned'] });
-  expect(await store.departures.overdue(10)).toEqual([]);
-  await store.departures.hurry(instance);
-  expect((await store.departures.overdue(10)).map(({ id }) => id)).toEqual([instance.id]);
-  expect(await store.departures.overdue(10)).toEqual([]);
+  await store.cleanupStore.markOverdue(instance);
+  await store.cleanupStore.release(instance, 'released', { from: ['assigned'] });
+  expect(await store.cleanupStore.overdue(10)).toEqual([]);
+  await store.cleanupStore.markOverdue(instance);
+  expect((await store.cleanupStore.overdue(10)).map(({ id }) => id)).toEqual([instance.id]);
+  expect(await store.cleanupStore.overdue(10)).toEqual([]);
 });
 
 describe('settling', () => {
@@ -496,22 +505,22 @@ describe('settling', () => {
     );
     await store.valkey.sadd(keys.availablePorts('node0'), 9_999);
 
-    expect(await store.census.settleIndexes(await store.census.list())).toBe(2);
-    expect(await store.census.settleHostnames(await store.census.list())).toBe(2);
-    expect(await store.census.settlePorts()).toBe(7);
+    expect(await store.inventory.reconcileIndexes(await store.inventory.list())).toBe(2);
+    expect(await store.inventory.reconcileHostnames(await store.inventory.list())).toBe(2);
+    expect(await store.inventory.reconcilePorts()).toBe(7);
     expect(await store.valkey.zscore(keys.ready('tiny'), kept.id)).not.toBeNull();
     expect(await store.valkey.hexists(keys.hostnames, lost.label)).toBe(0);
     expect(await store.valkey.hexists(keys.hostnames, kept.label)).toBe(1);
     await expectPortsToBalance();
-    expect(await store.census.settleIndexes(await store.census.list())).toBe(0);
+    expect(await store.inventory.reconcileIndexes(await store.inventory.list())).toBe(0);
   });
 
   it('has a warming record without a ticket taken up by the reaper', async () => {
-    const [id = '', queued = ''] = await store.arrivals.reserve(tiny);
+    const [id = '', queued = ''] = await store.provisioningStore.reserveTickets(tiny);
     await warm(store, tiny, id);
-    await store.arrivals.cancelTicket('tiny', id);
-    expect(await store.census.settleIndexes(await store.census.list())).toBe(1);
-    expect(await store.census.lostTickets()).toEqual([{ template: 'tiny', id }]);
+    await store.provisioningStore.cancelTicket('tiny', id);
+    expect(await store.inventory.reconcileIndexes(await store.inventory.list())).toBe(1);
+    expect(await store.inventory.expiredTickets()).toEqual([{ template: 'tiny', id }]);
     expect(await store.valkey.zscore(keys.warming('tiny'), queued)).not.toBeNull();
   });
 
@@ -523,10 +532,10 @@ describe('settling', () => {
     await store.valkey.hdel(keys.heldPorts('node0'), ...ports);
     await store.valkey.sadd(keys.availablePorts('node0'), ports[0] ?? '');
     await store.valkey.zadd(keys.coolingPorts('node0'), 1, ports[1] ?? '');
-    expect((await store.census.misplaced(await store.census.list())).map(({ why }) => why)).toEqual(
+    expect((await store.inventory.inconsistencies(await store.inventory.list())).map(({ why }) => why)).toEqual(
       expect.arrayContaining(['held for nobody, though a record names it']),
     );
-    expect(await store.census.settlePorts()).toBe(3);
+    expect(await store.inventory.reconcilePorts()).toBe(3);
     await expectPortsToBalance();
     expect(await store.valkey.hmget(keys.heldPorts('node0'), ...ports)).toEqual([available.id, cooling.id, nowhere.id]);
   });
@@ -534,11 +543,11 @@ describe('settling', () => {
   it('lets a port rest whose entry was lost before its instance left', async () => {
     const [leaving] = await stock(store, tiny);
     if (leaving === undefined) throw new Error('the pool was not stocked');
-    await store.departures.release(leaving, 'retired', { from: ['ready'] });
-    await store.departures.containerGone(leaving);
+    await store.cleanupStore.release(leaving, 'retired', { from: ['ready'] });
+    await store.cleanupStore.recordContainerGone(leaving);
     await store.valkey.hdel(keys.heldPorts('node0'), String(leaving.port));
     await store.valkey.sadd(keys.availablePorts('node0'), String(leaving.port));
-    await store.departures.coolPort(leaving);
+    await store.cleanupStore.coolPort(leaving);
     expect(await store.valkey.sismember(keys.availablePorts('node0'), String(leaving.port))).toBe(0);
     expect(await store.valkey.zscore(keys.coolingPorts('node0'), String(leaving.port))).not.toBeNull();
   });
@@ -547,7 +556,7 @@ describe('settling', () => {
     const entry = JSON.stringify({ v: 2, id: newInstanceId(), node: 'node0', port: 1 });
     await store.valkey.hset(keys.hostnames, 'newer', entry);
     await store.valkey.hset(keys.hostnames, 'damaged', 'nonsense');
-    expect(await store.census.settleHostnames(await store.census.list())).toBe(1);
+    expect(await store.inventory.reconcileHostnames(await store.inventory.list())).toBe(1);
     expect(await store.valkey.hget(keys.hostnames, 'newer')).toBe(entry);
     expect(await store.valkey.hexists(keys.hostnames, 'damaged')).toBe(0);
   });
@@ -566,17 +575,17 @@ describe('settling', () => {
     );
     await store.valkey.zadd(keys.assigned('tiny'), 10, sound.id);
     for (const limit of [1, 2, 3, 10])
-      expect((await store.departures.expired(limit)).map(({ id }) => id)).toEqual([sound.id]);
+      expect((await store.cleanupStore.expired(limit)).map(({ id }) => id)).toEqual([sound.id]);
   });
 
   it('skips a record of another version and leaves what hangs on it alone', async () => {
     const [newer] = await stock(store, tiny);
     if (newer === undefined) throw new Error('the pool was not stocked');
     await store.valkey.hset(keys.instances, newer.id, JSON.stringify({ ...newer, v: 2 }));
-    expect((await store.census.list()).map(({ id }) => id)).not.toContain(newer.id);
-    expect(await store.census.isRecorded(newer.id)).toBe(true);
-    await store.census.settlePorts();
-    await store.census.settleIndexes(await store.census.list());
+    expect((await store.inventory.list()).map(({ id }) => id)).not.toContain(newer.id);
+    expect(await store.inventory.isRecorded(newer.id)).toBe(true);
+    await store.inventory.reconcilePorts();
+    await store.inventory.reconcileIndexes(await store.inventory.list());
     expect(await store.valkey.hget(keys.heldPorts('node0'), String(newer.port))).toBe(newer.id);
   });
 });
@@ -588,14 +597,14 @@ it('keeps the books balanced under any order of takes, releases and refills', as
       await store.clear();
       const held = new Set<string>();
       for (const step of actions) {
-        const records = await store.census.list();
+        const records = await store.inventory.list();
         const leaving = records.filter(({ state }) => state === 'releasing');
         switch (step) {
           case 'stock':
             await stock(store, tiny);
             break;
           case 'take': {
-            const outcome = await store.takes.take(click({ ttlMs: 1_000 }));
+            const outcome = await store.claimStore.claim(click({ ttlMs: 1_000 }));
             if (outcome.kind === 'taken') {
               expect(held.has(outcome.id)).toBe(false);
               held.add(outcome.id);
@@ -604,29 +613,31 @@ it('keeps the books balanced under any order of takes, releases and refills', as
           }
           case 'release':
             await Promise.all(
-              records.slice(0, 1).map((record) => store.departures.release(record, 'released', { from: ['assigned'] })),
+              records
+                .slice(0, 1)
+                .map((record) => store.cleanupStore.release(record, 'released', { from: ['assigned'] })),
             );
             break;
           case 'expire':
             await Promise.all(
-              (await store.departures.expired(10)).map((record) =>
-                store.departures.release(record, 'expired', { from: ['assigned'], onlyIfExpired: true }),
+              (await store.cleanupStore.expired(10)).map((record) =>
+                store.cleanupStore.release(record, 'expired', { from: ['assigned'], onlyIfExpired: true }),
               ),
             );
             break;
           case 'clean':
             for (const record of leaving) {
-              await store.departures.containerGone(record);
-              await store.departures.coolPort(record);
-              await store.departures.forget(record);
+              await store.cleanupStore.recordContainerGone(record);
+              await store.cleanupStore.coolPort(record);
+              await store.cleanupStore.deleteRecord(record);
             }
             break;
           case 'fail': {
-            const [id] = await store.arrivals.reserve(tiny);
+            const [id] = await store.provisioningStore.reserveTickets(tiny);
             if (id !== undefined) {
               const instance = await warm(store, tiny, id);
-              await store.arrivals.cancelTicket('tiny', id);
-              await store.departures.release(instance, 'provision_failed', { from: ['warming'] });
+              await store.provisioningStore.cancelTicket('tiny', id);
+              await store.cleanupStore.release(instance, 'provision_failed', { from: ['warming'] });
             }
           }
         }
@@ -636,10 +647,10 @@ it('keeps the books balanced under any order of takes, releases and refills', as
           assigned = 0,
           warming = 0,
           leaving: out = 0,
-        } = (await store.census.stats([tiny])).get('tiny') ?? {};
+        } = (await store.inventory.stats([tiny])).get('tiny') ?? {};
         expect(ready + assigned + warming + out).toBeLessThanOrEqual(tiny.pool.max);
       }
-      expect(await store.census.settleIndexes(await store.census.list())).toBe(0);
+      expect(await store.inventory.reconcileIndexes(await store.inventory.list())).toBe(0);
     }),
     { numRuns: 40 },
   );

@@ -1,25 +1,32 @@
 import { randomUUID } from 'node:crypto';
-import type { AuditLog, Breakers, PoolControls } from '../pool/operator-ports.ts';
+import type { AuditLog } from '../pool/interfaces/audit-log.ts';
+import type { Breakers } from '../pool/interfaces/breakers.ts';
+import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
 import { ValkeyAuditLog } from './audit-log.ts';
 import { ValkeyPoolControls } from './pool-controls.ts';
 import type { Log } from '../domain/log.ts';
-import type { Arrivals, Census, Departures, NodeRegistry, Promotions, Takes } from '../pool/ports.ts';
-import { ValkeyArrivals } from './arrivals.ts';
+import type { ClaimStore } from '../pool/interfaces/claim-store.ts';
+import type { CleanupStore } from '../pool/interfaces/cleanup-store.ts';
+import type { Inventory } from '../pool/interfaces/inventory.ts';
+import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
+import type { Promotions } from '../pool/interfaces/promotions.ts';
+import type { ProvisioningStore } from '../pool/interfaces/provisioning-store.ts';
+import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
-import { ValkeyCensus } from './census.ts';
+import { ValkeyInventory } from './inventory.ts';
 import { connectValkey } from './client.ts';
-import { ValkeyDepartures } from './departures.ts';
+import { ValkeyCleanupStore } from './cleanup-store.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
 import { ValkeyPromotions } from './promotions.ts';
 import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
-import { ValkeyTakes, type TakeLimits } from './takes.ts';
+import { ValkeyClaimStore, type RateLimits } from './claim-store.ts';
 import { TemplateIndex } from './template-index.ts';
 
 export interface StoreOptions {
   readonly valkey: { readonly host: string; readonly port: number; readonly password: string | undefined };
   readonly node: { readonly name: string; readonly address: string };
-  readonly limits: TakeLimits;
+  readonly limits: RateLimits;
   readonly portRange: { readonly start: number; readonly end: number };
   readonly portCoolDownMs: number;
   /** Below the queue's patience with a silent worker, so that a task handed out again finds the lease over. */
@@ -28,10 +35,10 @@ export interface StoreOptions {
 }
 
 export interface Store {
-  readonly takes: Takes;
-  readonly departures: Departures;
-  readonly arrivals: Arrivals;
-  readonly census: Census;
+  readonly claimStore: ClaimStore;
+  readonly cleanupStore: CleanupStore;
+  readonly provisioningStore: ProvisioningStore;
+  readonly inventory: Inventory;
   readonly registry: NodeRegistry;
   readonly promotions: Promotions;
   readonly controls: PoolControls;
@@ -55,16 +62,22 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await scripts.load();
   const templates = new TemplateIndex(client);
   const rollbackGuard = new RollbackGuard({ client, scripts, templates, processId: randomUUID(), log });
-  const census = new ValkeyCensus(client, scripts, templates, { node: node.name, portRange, portCoolDownMs }, log);
+  const inventory = new ValkeyInventory(
+    client,
+    scripts,
+    templates,
+    { node: node.name, portRange, portCoolDownMs },
+    log,
+  );
   return {
-    takes: new ValkeyTakes(scripts, rollbackGuard, limits, log),
-    departures: new ValkeyDepartures(scripts, templates, portCoolDownMs, log),
-    arrivals: new ValkeyArrivals(
+    claimStore: new ValkeyClaimStore(scripts, rollbackGuard, limits, log),
+    cleanupStore: new ValkeyCleanupStore(scripts, templates, portCoolDownMs, log),
+    provisioningStore: new ValkeyProvisioningStore(
       scripts,
-      { node: node.name, portRange, leaseMs, settlePorts: () => census.settlePorts() },
+      { node: node.name, portRange, leaseMs, settlePorts: () => inventory.reconcilePorts() },
       log,
     ),
-    census,
+    inventory,
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { findProgram } from '../launcher/child-server.ts';
-import type { Observer, PoolStats } from '../pool/ports.ts';
+import type { PoolStats } from '../pool/interfaces/inventory.ts';
+import type { Observer } from '../pool/interfaces/observer.ts';
 import { DiscoveryMetrics } from './discovery-metrics.ts';
 import { Metrics, type MetricsOptions } from './metrics.ts';
 import type { QueueDepths } from './scraped-gauges.ts';
@@ -29,22 +30,27 @@ async function seriesOf(of: { text(): Promise<string> }, prefix: string): Promis
 
 describe('what the pool tells', () => {
   it.each<[string, (observer: Observer) => void, string, number]>([
-    ['a take', (to) => to.take('hello', 'taken', 0.2), 'try_it_now_takes_total{template="hello",outcome="taken"}', 1],
+    [
+      'a take',
+      (to) => to.claimed('hello', 'taken', 0.2),
+      'try_it_now_takes_total{template="hello",outcome="taken"}',
+      1,
+    ],
     [
       'its duration',
-      (to) => to.take('hello', 'taken', 0.2),
+      (to) => to.claimed('hello', 'taken', 0.2),
       'try_it_now_take_duration_seconds_sum{template="hello"}',
       0.0002,
     ],
     [
       'its bucket',
-      (to) => to.take('hello', 'empty', 0.2),
+      (to) => to.claimed('hello', 'empty', 0.2),
       'try_it_now_take_duration_seconds_bucket{le="0.00025",template="hello"}',
       1,
     ],
     [
       'a refusal',
-      (to) => to.take('clock', 'limited', 1),
+      (to) => to.claimed('clock', 'limited', 1),
       'try_it_now_takes_total{template="clock",outcome="limited"}',
       1,
     ],
@@ -192,7 +198,7 @@ describe('what the pool tells', () => {
   it('of templates that are no longer offered makes one series, not one each', async () => {
     const counted = metrics();
     for (const name of ['old', 'older']) {
-      counted.take(name, 'taken', 1);
+      counted.claimed(name, 'taken', 1);
       counted.release(name, 'outdated');
       counted.provision(name, 'cold_start', 'failure', 1);
       counted.cleanup(name, 'success', 1);

@@ -1,11 +1,11 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { ErrorCode } from '../domain/errors.ts';
 import { RELEASE_REASONS, type ReleaseReason } from '../domain/instance.ts';
-import { PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/ports.ts';
+import { PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
 import { processRegistry } from './process-metrics.ts';
 import { ScrapedGauges, type ScrapeSources } from './scraped-gauges.ts';
 
-type Outcome = Parameters<Observer['take']>[1];
+type Outcome = Parameters<Observer['claimed']>[1];
 type Method = Parameters<Observer['provision']>[1];
 type Phase = Parameters<Observer['provisionPhase']>[1];
 type Repair = Parameters<Observer['repaired']>[0];
@@ -261,7 +261,7 @@ export class Metrics implements Observer {
     };
   }
 
-  take(template: string, outcome: Outcome, durationMs: number): void {
+  claimed(template: string, outcome: Outcome, durationMs: number): void {
     const series = this.#seriesOf(template);
     series.outcomes[outcome].inc();
     series.duration.observe(durationMs / 1000);
@@ -313,7 +313,7 @@ export class Metrics implements Observer {
     this.#repairs.inc({ kind }, count);
   }
 
-  surveyed(found: Parameters<Observer['surveyed']>[0]): void {
+  driftDetected(found: Parameters<Observer['driftDetected']>[0]): void {
     this.#leaks.reset();
     for (const kind of REPAIR_KINDS) {
       const count = found[kind];
@@ -331,7 +331,7 @@ export class Metrics implements Observer {
     this.#redeliveries.inc({ kind });
   }
 
-  stockChecked(template: string, healthy: boolean): void {
+  healthChecked(template: string, healthy: boolean): void {
     this.#stockChecks.inc({ template: this.#known(template), result: healthy ? 'healthy' : 'unhealthy' });
   }
 

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
-import { POOL_MODES } from '../pool/operator-ports.ts';
-import type { PoolStats } from '../pool/ports.ts';
-import type { PoolStanding } from '../pool/standing.ts';
+import { POOL_MODES } from '../pool/interfaces/pool-controls.ts';
+import type { PoolStats } from '../pool/interfaces/inventory.ts';
+import type { PoolStatus } from '../pool/pool-status.ts';
 
 export interface QueueDepths {
   /** By consumer. In flight: handed to a worker and not acknowledged yet, waiting out a pause included. */
@@ -20,7 +20,7 @@ export interface ScrapeSources {
   /** Rejecting means that Valkey is down. */
   readonly stats?: () => Promise<ReadonlyMap<string, PoolStats>>;
   /** Rejecting means that Valkey is down as well. */
-  readonly standings?: () => Promise<ReadonlyMap<string, PoolStanding>>;
+  readonly statuses?: () => Promise<ReadonlyMap<string, PoolStatus>>;
   /** Rejecting means that NATS is down. */
   readonly queue?: () => Promise<QueueDepths>;
   /** Other things we cannot do without, by name; rejecting means down. */
@@ -56,7 +56,7 @@ async function within<T>(timeoutMs: number, read: () => Promise<T>): Promise<T |
 }
 
 /** What the records and the operators' decisions say of each pool. */
-class StandingGauges {
+class StatusGauges {
   readonly #mode: Gauge<'template' | 'mode'>;
   readonly #breaker: Gauge<'template'>;
   readonly #quarantined: Gauge<'template'>;
@@ -90,9 +90,9 @@ class StandingGauges {
     });
   }
 
-  set(standings: ReadonlyMap<string, PoolStanding> | undefined): void {
+  set(statuses: ReadonlyMap<string, PoolStatus> | undefined): void {
     for (const gauge of [this.#mode, this.#breaker, this.#quarantined, this.#stockAge]) gauge.reset();
-    for (const [template, { mode, breakerOpen, quarantined, oldestReadyAgeMs }] of standings ?? []) {
+    for (const [template, { mode, breakerOpen, quarantined, oldestReadyAgeMs }] of statuses ?? []) {
       for (const possible of POOL_MODES) this.#mode.set({ template, mode: possible }, possible === mode ? 1 : 0);
       this.#breaker.set({ template }, breakerOpen ? 1 : 0);
       this.#quarantined.set({ template }, quarantined);
@@ -106,7 +106,7 @@ export class ScrapedGauges {
   readonly #sources: ScrapeSources;
   readonly #timeoutMs: number;
   readonly #pool: readonly { readonly figure: keyof PoolStats; readonly gauge: Gauge<'template'> }[];
-  readonly #standing: StandingGauges;
+  readonly #standing: StatusGauges;
   readonly #pending: Gauge<'consumer'>;
   readonly #inFlight: Gauge<'consumer'>;
   readonly #redelivered: Gauge<'consumer'>;
@@ -127,7 +127,7 @@ export class ScrapedGauges {
         registers,
       }),
     }));
-    this.#standing = new StandingGauges(registry);
+    this.#standing = new StatusGauges(registry);
     this.#pending = new Gauge({
       name: 'try_it_now_queue_pending',
       help: 'Tasks that no worker has in hand yet.',
@@ -167,11 +167,11 @@ export class ScrapedGauges {
 
   /** Reads all sources at once. Never rejects. */
   async refresh(): Promise<void> {
-    const { stats, standings, queue, dependencies = {} } = this.#sources;
+    const { stats, statuses, queue, dependencies = {} } = this.#sources;
     await Promise.all([
       stats === undefined
         ? undefined
-        : this.#read('valkey', () => Promise.all([stats(), standings?.()])).then((found) => {
+        : this.#read('valkey', () => Promise.all([stats(), statuses?.()])).then((found) => {
             this.#setPools(found?.[0]);
             this.#standing.set(found?.[1]);
           }),

@@ -3,7 +3,7 @@ import { FakeDemos } from '../../test/support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
 import { template } from '../../test/support/templates.ts';
 import { TryItNowError } from '../domain/errors.ts';
-import type { AcquireRequest } from '../http/ports.ts';
+import type { AcquireRequest } from '../http/demos.ts';
 
 const HTML = { accept: 'text/html' };
 
@@ -128,7 +128,7 @@ describe('a click', () => {
   it("counts against the limit of the visitor's address, with the visitor as owner", async () => {
     await visitor.send('POST', '/try/hello');
     expect(http.demos.calls.find(({ method }) => method === 'acquire')?.argument).toMatchObject({
-      subject: '127.0.0.1',
+      clientKey: '127.0.0.1',
       owner: expect.stringMatching(/^visitor:/) as string,
       idempotencyKey: 'page:hello',
     } satisfies Partial<AcquireRequest>);

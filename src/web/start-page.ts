@@ -5,14 +5,14 @@ import { systemClock, type Clock } from '../domain/clock.ts';
 import { ERROR_CATALOGUE, TryItNowError, type ErrorCode } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
-import type { Demos } from '../http/ports.ts';
+import type { Demos } from '../http/demos.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import { assetRoutes, type Assets, type AssetUrls } from './assets.ts';
 import { instanceOrigins, sendPage } from './page-response.ts';
 import { problemPage } from './pages/failure.ts';
 import { EXTEND_MINUTES, NOTICES, homePage, type Notice, type Offer } from './pages/home.ts';
 import { requireOwnPage } from './same-origin.ts';
-import { Stock } from './stock.ts';
+import { PoolFigures } from './pool-figures.ts';
 import { VisitorCookies, type Visitor } from './visitor.ts';
 import { Visits } from './visits.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -23,7 +23,7 @@ export interface StartPageOptions {
   /** Decides whether cookies are marked Secure, and which Origin is ours. */
   readonly publicUrl: string;
   readonly assets: Assets;
-  readonly subjectOf: (request: FastifyRequest) => string;
+  readonly clientKeyOf: (request: FastifyRequest) => string;
   readonly clock?: Clock;
   /** After this a waiting visitor is told that it takes too long. */
   readonly waitLimitMs?: number;
@@ -34,7 +34,7 @@ interface Deps {
   readonly assets: AssetUrls;
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
-  readonly stock: Stock;
+  readonly figures: PoolFigures;
   readonly formTarget: string;
   readonly clock: Clock;
 }
@@ -43,16 +43,16 @@ type ForTemplate = { Params: { template: string } };
 
 /** The page where visitors click, and the actions behind its buttons. It works without JavaScript and without cookies. */
 export async function startPage(app: FastifyInstance, options: StartPageOptions): Promise<void> {
-  const { demos, log, subjectOf, clock = systemClock } = options;
+  const { demos, log, clientKeyOf, clock = systemClock } = options;
   const { origin, protocol } = new URL(options.publicUrl);
   const cookies = new VisitorCookies(protocol === 'https:');
-  const visits = new Visits({ demos, cookies, subjectOf });
+  const visits = new Visits({ demos, cookies, clientKeyOf });
   const deps: Deps = {
     demos,
     assets: options.assets.urls,
     cookies,
     visits,
-    stock: new Stock(demos, clock, log),
+    figures: new PoolFigures(demos, clock, log),
     clock,
     formTarget: instanceOrigins((label) => demos.url(label)),
   };
@@ -137,13 +137,13 @@ async function home(deps: Deps, request: FastifyRequest, reply: FastifyReply, no
 }
 
 async function offer(
-  { demos, stock, visits, clock }: Deps,
+  { demos, figures, visits, clock }: Deps,
   request: FastifyRequest,
   template: Template,
   visitor: Visitor,
 ): Promise<Offer> {
   const [{ stats, control }, view] = await Promise.all([
-    stock.of(template.name),
+    figures.of(template.name),
     visits.held(request, template, visitor).catch(unlessStoreIsDown),
   ]);
   const endsInSeconds =

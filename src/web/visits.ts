@@ -1,15 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Template } from '../domain/template.ts';
-import type { Acquired, Demos } from '../http/ports.ts';
+import type { Acquired, Demos } from '../http/demos.ts';
 import { secondsLeft } from '../http/time-left.ts';
-import type { InstanceView } from '../pool/ports.ts';
+import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import type { Visitor, VisitorCookies } from './visitor.ts';
 
 export interface VisitsOptions {
   readonly demos: Demos;
   readonly cookies: VisitorCookies;
-  readonly subjectOf: (request: FastifyRequest) => string;
+  readonly clientKeyOf: (request: FastifyRequest) => string;
 }
 
 /** What a visitor's clicks do at the pool, and what their browser remembers of it. */
@@ -18,10 +18,10 @@ export class Visits {
   readonly #cookies: VisitorCookies;
   readonly #subjectOf: (request: FastifyRequest) => string;
 
-  constructor({ demos, cookies, subjectOf }: VisitsOptions) {
+  constructor({ demos, cookies, clientKeyOf }: VisitsOptions) {
     this.#demos = demos;
     this.#cookies = cookies;
-    this.#subjectOf = subjectOf;
+    this.#subjectOf = clientKeyOf;
   }
 
   /**
@@ -37,7 +37,7 @@ export class Visits {
     try {
       const acquired = await this.#demos.acquire({
         template: template.name,
-        subject: this.#subjectOf(request),
+        clientKey: this.#subjectOf(request),
         owner: visitor.owner,
         idempotencyKey: `page:${template.name}`,
       });

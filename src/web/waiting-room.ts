@@ -5,7 +5,7 @@ import type { AssetUrls } from './assets.ts';
 import { sendPage, wantsPage } from './page-response.ts';
 import { gaveUpPage, progressText, waitingPage } from './pages/waiting.ts';
 import { isPrefetch } from './same-origin.ts';
-import type { Stock } from './stock.ts';
+import type { PoolFigures } from './pool-figures.ts';
 import { parseSince, type Visitor, type VisitorCookies } from './visitor.ts';
 import type { Visits } from './visits.ts';
 
@@ -14,7 +14,7 @@ export interface WaitingRoomOptions {
   readonly clock: Clock;
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
-  readonly stock: Stock;
+  readonly figures: PoolFigures;
   readonly formTarget: string;
   /** After this a visitor is told that it takes too long. */
   readonly limitMs?: number;
@@ -120,7 +120,7 @@ export class WaitingRoom {
   }
 
   async #warming(template: Template): Promise<number | undefined> {
-    return (await this.#options.stock.of(template.name)).stats?.warming;
+    return (await this.#options.figures.of(template.name)).stats?.warming;
   }
 }
 

@@ -9,14 +9,15 @@ import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { Client } from 'undici';
 import { stringify } from 'yaml';
-import { openCheckpointDesk, type CheckpointDesk } from '../../src/checkpoint-desk.ts';
+import { openCheckpointContext, type CheckpointContext } from '../../src/composition/checkpoint-context.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { templateVersion, type Template } from '../../src/domain/template.ts';
 import { findProgram } from '../../src/launcher/child-server.ts';
 import { launchPodman } from '../../src/launcher/podman.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { createCheckpoint } from '../../src/pool/checkpoints.ts';
-import type { Checkpointing, ContainerSpec, OpenCheckpoint } from '../../src/pool/ports.ts';
+import type { Checkpointing, OpenCheckpoint } from '../../src/pool/interfaces/checkpointing.ts';
+import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startStack } from '../support/stack.ts';
 import { figure, median, percentile, type Figure } from './figures.ts';
@@ -47,7 +48,7 @@ const run = promisify(execFile);
 
 interface Workbench {
   readonly template: Template;
-  readonly desk: CheckpointDesk;
+  readonly context: CheckpointContext;
   readonly checkpointing: Checkpointing;
   readonly from: OpenCheckpoint;
   readonly archive: string;
@@ -88,21 +89,21 @@ export async function benchRestore(): Promise<Figure[]> {
     if (template === undefined) throw new Error('the catalogue has one template');
     await using stack = await startStack({ engine: 'podman', socketPath, templates: [template], env });
     const told: EnginePart[] = [];
-    const desk = await openCheckpointDesk(stack.config, listening(told));
+    const context = await openCheckpointContext(stack.config, listening(told));
     try {
-      const { checkpointing } = desk;
+      const { checkpointing } = context;
       if (checkpointing === undefined) throw new Error('Podman has checkpoints');
-      const { id } = await createCheckpoint(desk, template.name, quiet, never);
-      const from = await desk.shelf.open(id, {
+      const { id } = await createCheckpoint(context, template.name, quiet, never);
+      const from = await context.checkpointRepository.open(id, {
         template: template.name,
         templateVersion: templateVersion(template),
         host: await checkpointing.host(template),
       });
       const archive = join(checkpoints, template.name, `${id}.tar`);
-      const workbench: Workbench = { template, desk, checkpointing, from, archive, socketPath, told };
+      const workbench: Workbench = { template, context, checkpointing, from, archive, socketPath, told };
       return [...(await alone(workbench)), ...(await throughThePool(socketPath, archive, checkpoints))];
     } finally {
-      await desk.close();
+      await context.close();
     }
   } finally {
     await rm(dir, { recursive: true, force: true });
@@ -128,7 +129,8 @@ async function alone(workbench: Workbench): Promise<Figure[]> {
   const restored: number[] = [];
   const engineOwn: number[] = [];
   for (let at = 0; at < SAMPLES; at += 1) {
-    if (at < COLD_SAMPLES) cold.push(await timed(workbench, at, (spec) => workbench.desk.runtime.start(spec, never)));
+    if (at < COLD_SAMPLES)
+      cold.push(await timed(workbench, at, (spec) => workbench.context.runtime.start(spec, never)));
     restored.push(await timed(workbench, at, (spec) => workbench.checkpointing.restore(spec, workbench.from, never)));
     engineOwn.push(await timed(workbench, at, (spec) => importWhole(workbench, spec)));
   }
@@ -177,7 +179,7 @@ async function alone(workbench: Workbench): Promise<Figure[]> {
     figures.push(
       figure(`hello: restores a second, ${workers} at once`, SAMPLES / ((performance.now() - startedAt) / 1_000), '/s'),
     );
-    for (const name of containers) await workbench.desk.runtime.remove(name);
+    for (const name of containers) await workbench.context.runtime.remove(name);
   }
   return figures;
 }
@@ -259,8 +261,8 @@ function specOf({ template }: Workbench, at: number): ContainerSpec {
   };
 }
 
-async function untilReady({ desk, template }: Workbench, { hostPort }: ContainerSpec): Promise<void> {
-  await desk.probe.untilOk(
+async function untilReady({ context, template }: Workbench, { hostPort }: ContainerSpec): Promise<void> {
+  await context.probe.untilOk(
     { url: `http://127.0.0.1:${hostPort}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs },
     never,
   );
@@ -279,7 +281,7 @@ async function timed(
     await untilReady(workbench, spec);
     return performance.now() - startedAt;
   } finally {
-    await workbench.desk.runtime.remove(spec.name);
+    await workbench.context.runtime.remove(spec.name);
   }
 }
 

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { createRuntime } from '../../src/adapters.ts';
+import { createRuntime } from '../../src/composition/engines.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import { silent } from '../support/store.ts';
 import { eventually } from '../support/eventually.ts';
@@ -104,7 +104,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     cleanups.push(async () => {
       const runtime = createRuntime(options.engine, loadConfig(env).config, silent);
       await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
-      await runtime.dismantle();
+      await runtime.unprepare();
       await runtime.close();
     });
     const api = `http://127.0.0.1:${serverPort}`;

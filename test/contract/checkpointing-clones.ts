@@ -7,7 +7,8 @@ import Dockerode from 'dockerode';
 import { extract } from 'tar';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { Template } from '../../src/domain/template.ts';
-import type { Checkpointing, ContainerRuntime, ContainerSpec, OpenCheckpoint } from '../../src/pool/ports.ts';
+import type { Checkpointing, OpenCheckpoint } from '../../src/pool/interfaces/checkpointing.ts';
+import type { ContainerRuntime, ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import { libpod } from '../../src/runtime/podman/libpod-api.ts';
 import { Inside } from '../support/container-inside.ts';
 import { template } from '../support/templates.ts';
@@ -18,7 +19,7 @@ import { newSpec, untilReady } from './container-runtime.ts';
 const never = new AbortController().signal;
 
 /** That a clone may do what a cold start of the same spec may, no more and no less, also where the checkpoint is another deployment's. */
-export function cloneContract(subject: () => CheckpointingUnderTest): void {
+export function cloneContract(underTest: () => CheckpointingUnderTest): void {
   let docker: Dockerode;
   let image: TinyImage;
   let folder: string;
@@ -37,18 +38,18 @@ export function cloneContract(subject: () => CheckpointingUnderTest): void {
     });
 
   beforeAll(async () => {
-    docker = new Dockerode({ host: '', socketPath: subject().socketPath });
-    image = await loadTinyImage(subject().socketPath, undefined, ['/data']);
+    docker = new Dockerode({ host: '', socketPath: underTest().socketPath });
+    image = await loadTinyImage(underTest().socketPath, undefined, ['/data']);
     releases.push(() => image[Symbol.asyncDispose]());
     folder = await mkdtemp(join(tmpdir(), 'tin-clones-'));
     releases.push(() => rm(folder, { recursive: true }));
-    runtime = subject().runtime();
-    other = subject().runtime(`${subject().deployment}-elsewhere`, 'node-b');
-    checkpointing = subject().checkpointing();
+    runtime = underTest().runtime();
+    other = underTest().runtime(`${underTest().deployment}-elsewhere`, 'node-b');
+    checkpointing = underTest().checkpointing();
     for (const each of [runtime, other]) {
       releases.push(async () => {
         for (const { name } of await each.list()) await each.remove(name);
-        expect(await each.dismantle()).toBe(true);
+        expect(await each.unprepare()).toBe(true);
       });
       await each.prepare([tiny(), tiny({ egress: true })]);
     }
@@ -99,13 +100,13 @@ export function cloneContract(subject: () => CheckpointingUnderTest): void {
     const of = tiny({ egress, capabilities: ['NET_BIND_SERVICE'] });
     const from = await checkpoint(of, name);
     const [cold, clone] = [await started(of), await restored(of, from)];
-    const facts = await Promise.all([cold, clone].map((spec) => described(subject().socketPath, docker, spec)));
+    const facts = await Promise.all([cold, clone].map((spec) => described(underTest().socketPath, docker, spec)));
     expect(facts[1]).toEqual(facts[0]);
     // Of what is compared, so that nothing equals nothing.
     expect(facts[0]).toMatchObject({
       labels: {
         'try-it-now.instance': 'the instance',
-        'try-it-now.deployment': subject().deployment,
+        'try-it-now.deployment': underTest().deployment,
         'try-it-now.node': 'node-a',
       },
       limits: { Memory: 48 * 1024 * 1024, PidsLimit: 17 },

@@ -28,7 +28,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     await launched[Symbol.asyncDispose]();
   });
 
-  const subject = (): CheckpointingUnderTest => {
+  const underTest = (): CheckpointingUnderTest => {
     const { socketPath } = launched;
     const options = { socketPath, deployment, node: 'node-a', log: createLogger('silent') };
     return {
@@ -43,7 +43,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     };
   };
 
-  describe('checkpoints', () => checkpointingContract(subject));
-  describe('a clone', () => cloneContract(subject));
+  describe('checkpoints', () => checkpointingContract(underTest));
+  describe('a clone', () => cloneContract(underTest));
   describe('where checkpoints do not work', trialContract);
 });

@@ -80,7 +80,7 @@ export function trialContract(): void {
         ),
       ).toEqual([]);
     } finally {
-      expect(await runtime.dismantle()).toBe(true);
+      expect(await runtime.unprepare()).toBe(true);
     }
   });
 

@@ -7,8 +7,9 @@ import { extract } from 'tar';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { containerName, newInstanceId } from '../../src/domain/ids.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
-import { freePort } from '../../src/launcher/ports.ts';
-import type { Checkpointing, ContainerRuntime, ContainerSpec, OpenCheckpoint } from '../../src/pool/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
+import type { Checkpointing, OpenCheckpoint } from '../../src/pool/interfaces/checkpointing.ts';
+import type { ContainerRuntime, ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import { libpodHas } from '../../src/runtime/podman/libpod-api.ts';
 import type { EngineUnderTest } from './container-engine.ts';
 import { newSpec, untilReady } from './container-runtime.ts';
@@ -22,7 +23,7 @@ const never = new AbortController().signal;
 const BUSYBOX = '/bin/busybox';
 
 /** What every engine that can checkpoint promises. */
-export function checkpointingContract(subject: () => CheckpointingUnderTest): void {
+export function checkpointingContract(underTest: () => CheckpointingUnderTest): void {
   let folder: string;
   let databaseFolder: string;
   let runtime: ContainerRuntime;
@@ -75,10 +76,10 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
     folder = await mkdtemp(join(tmpdir(), 'tin-checkpoints-'));
     databaseFolder = await mkdtemp(join(tmpdir(), 'tin-socket-'));
     await writeFile(join(databaseFolder, 'db.sock'), '');
-    runtime = subject().runtime(undefined, undefined, undefined, databaseFolder);
-    checkpointing = subject().checkpointing(databaseFolder);
+    runtime = underTest().runtime(undefined, undefined, undefined, databaseFolder);
+    checkpointing = underTest().checkpointing(databaseFolder);
     tiny = template({
-      image: subject().image.name,
+      image: underTest().image.name,
       port: 80,
       env: { FROM: 'template', BOTH: 'template' },
       limits: { memoryBytes: 48 * 1024 * 1024, cpus: 0.5, pids: 17 },
@@ -93,7 +94,7 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
     expect(await clonesOf(from)).toEqual([]);
   });
   afterAll(async () => {
-    expect(await runtime.dismantle()).toBe(true);
+    expect(await runtime.unprepare()).toBe(true);
     await rm(folder, { recursive: true });
     await rm(databaseFolder, { recursive: true });
   });
@@ -110,7 +111,7 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
       imageId: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       kernel: (await readFile('/proc/sys/kernel/osrelease', 'utf8')).trim(),
       arch: expect.stringMatching(/^(amd64|arm64)$/) as string,
-      engine: subject().engine,
+      engine: underTest().engine,
       engineVersion: expect.stringMatching(/^\d+\.\d+/) as string,
       criu: expect.stringMatching(/^\d+\.\d+/) as string,
     });
@@ -192,7 +193,7 @@ export function checkpointingContract(subject: () => CheckpointingUnderTest): vo
     const running = checkpointing.restore(spec, from, late.signal);
     // Asked for a list, the engine would answer when the restore is over only.
     await expect
-      .poll(() => libpodHas(subject().socketPath, `/containers/${spec.name}`), { timeout: 20_000, interval: 1 })
+      .poll(() => libpodHas(underTest().socketPath, `/containers/${spec.name}`), { timeout: 20_000, interval: 1 })
       .toBe(true);
     late.abort(new Error('the task was taken away'));
     await expect(running).rejects.toThrow('the task was taken away');

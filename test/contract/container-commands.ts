@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
-import type { ContainerSpec, ExecResult } from '../../src/pool/ports.ts';
+import type { ContainerSpec, ExecResult } from '../../src/pool/interfaces/container-runtime.ts';
 import { template } from '../support/templates.ts';
 import type { EngineUnderTest } from './container-engine.ts';
 import { newSpec } from './container-runtime.ts';
@@ -13,15 +13,15 @@ const never = new AbortController().signal;
 const BUSYBOX = '/bin/busybox';
 
 /** What is run and mounted in an instance of a real engine. */
-export function commandsContract(subject: () => EngineUnderTest): void {
+export function commandsContract(underTest: () => EngineUnderTest): void {
   afterEach(async () => {
-    const engine = subject().runtime();
+    const engine = underTest().runtime();
     for (const { name } of await engine.list()) await engine.remove(name);
-    expect(await engine.dismantle()).toBe(true);
+    expect(await engine.unprepare()).toBe(true);
   });
 
   const started = async (overrides: Partial<Template> = {}, databaseFolder?: string): Promise<ContainerSpec> => {
-    const { runtime, image } = subject();
+    const { runtime, image } = underTest();
     const tiny = template({ image: image.name, port: image.port, env: { FROM: 'template' }, ...overrides });
     const spec = await newSpec(tiny);
     const engine = runtime(undefined, undefined, undefined, databaseFolder);
@@ -34,7 +34,7 @@ export function commandsContract(subject: () => EngineUnderTest): void {
     command: readonly string[],
     options: { env?: Record<string, string>; timeoutMs?: number; signal?: AbortSignal } = {},
   ): Promise<ExecResult> =>
-    subject()
+    underTest()
       .runtime()
       .exec(name, { command, env: options.env ?? {}, timeoutMs: options.timeoutMs ?? 20_000 }, options.signal ?? never);
 

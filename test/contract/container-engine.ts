@@ -41,7 +41,7 @@ export function containerEngineContract(engine: RealEngine): void {
     await launched[Symbol.asyncDispose]();
   });
 
-  const subject = (): EngineUnderTest => ({
+  const underTest = (): EngineUnderTest => ({
     engine,
     socketPath: launched.socketPath,
     image,
@@ -62,11 +62,11 @@ export function containerEngineContract(engine: RealEngine): void {
       new Dockerode({ host: '', socketPath: launched.socketPath }).getContainer(name);
     containerRuntimeContract({
       deployment,
-      runtime: (of, node) => subject().runtime(of, node),
+      runtime: (of, node) => underTest().runtime(of, node),
       template: () => template({ image: image.name, port: image.port }),
       // To the app's own output, as if it had written it.
       says: async ({ name }, text) => {
-        await subject()
+        await underTest()
           .runtime()
           .exec(
             name,
@@ -84,7 +84,7 @@ export function containerEngineContract(engine: RealEngine): void {
       },
     });
   });
-  describe('commands and mounts', () => commandsContract(subject));
-  describe('hardening', () => hardeningContract(subject));
-  describe('isolation', () => isolationContract(subject));
+  describe('commands and mounts', () => commandsContract(underTest));
+  describe('hardening', () => hardeningContract(underTest));
+  describe('isolation', () => isolationContract(underTest));
 }

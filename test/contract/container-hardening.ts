@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import Dockerode from 'dockerode';
 import { afterEach, expect, it } from 'vitest';
 import type { Template } from '../../src/domain/template.ts';
-import type { ContainerSpec } from '../../src/pool/ports.ts';
+import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
 import { libpod } from '../../src/runtime/podman/libpod-api.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
@@ -21,18 +21,18 @@ const MEMORY = 48 * 1024 * 1024;
 const NET_BIND_SERVICE = 1n << 10n;
 
 /** What an instance has and has not, read from its own process. */
-export function hardeningContract(subject: () => EngineUnderTest): void {
+export function hardeningContract(underTest: () => EngineUnderTest): void {
   afterEach(async () => {
-    const engine = subject().runtime();
+    const engine = underTest().runtime();
     for (const { name } of await engine.list()) await engine.remove(name);
-    expect(await engine.dismantle()).toBe(true);
+    expect(await engine.unprepare()).toBe(true);
   });
 
   const started = async (
     overrides: Partial<Template> = {},
     spec: Partial<ContainerSpec> = {},
   ): Promise<{ spec: ContainerSpec; inside: Inside; docker: Dockerode }> => {
-    const { runtime, image, socketPath } = subject();
+    const { runtime, image, socketPath } = underTest();
     const tiny = template({ image: image.name, port: image.port, ...overrides });
     const made = await newSpec(tiny, spec);
     const engine = runtime();
@@ -92,7 +92,7 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
     expect(await inside.proc('mounts')).toMatch(/^tmpfs \/tmp tmpfs rw,(?=\S*nosuid)(?=\S*nodev)\S*size=32768k/m);
     const { HostConfig, Config } = await docker.getContainer(spec.name).inspect();
     expect(HostConfig.RestartPolicy?.Name).toMatch(/^(no)?$/);
-    const { engine, socketPath } = subject();
+    const { engine, socketPath } = underTest();
     if (engine === 'docker') expect(HostConfig.LogConfig?.Config).toEqual({ 'max-size': '1m', 'max-file': '1' });
     // Podman tells the size in its own API only.
     else
@@ -105,14 +105,14 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
   });
 
   it('is gone although its first process ignores SIGTERM', async () => {
-    await using stubborn = await loadTinyImage(subject().socketPath, STUBBORN);
+    await using stubborn = await loadTinyImage(underTest().socketPath, STUBBORN);
     const { spec } = await started({ image: stubborn.name });
-    await subject().runtime().remove(spec.name);
-    expect(await subject().runtime().list()).toEqual([]);
+    await underTest().runtime().remove(spec.name);
+    expect(await underTest().runtime().list()).toEqual([]);
   });
 
   it('names the image that is missing, when preparing and when starting', async () => {
-    const engine = subject().runtime();
+    const engine = underTest().runtime();
     const missing = template({ name: 'shop', image: 'localhost/no-such-image:1' });
     const failure = {
       code: 'image_missing',
@@ -124,7 +124,7 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
   });
 
   it('leaves the containers of others alone', async () => {
-    const { socketPath, image, runtime, deployment } = subject();
+    const { socketPath, image, runtime, deployment } = underTest();
     const docker = new Dockerode({ host: '', socketPath });
     const foreign = await docker.createContainer({
       name: `foreign-${deployment}`,
@@ -140,8 +140,8 @@ export function hardeningContract(subject: () => EngineUnderTest): void {
   });
 
   it('says which socket does not answer', async () => {
-    const create = subject().engine === 'podman' ? createPodmanRuntime : createDockerRuntime;
-    const socketPath = join(tmpdir(), `${subject().deployment}.sock`);
+    const create = underTest().engine === 'podman' ? createPodmanRuntime : createDockerRuntime;
+    const socketPath = join(tmpdir(), `${underTest().deployment}.sock`);
     const engine = create({ socketPath, deployment: 'test', node: 'n', log: createLogger('silent') });
     const unavailable = { code: 'engine_unavailable', message: expect.stringContaining(socketPath) as string };
     await expect(engine.prepare([])).rejects.toMatchObject(unavailable);

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { ContainerSpec } from '../../src/pool/ports.ts';
+import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { networkPlan } from '../../src/runtime/isolation/network-plan.ts';
 import { Inside } from '../support/container-inside.ts';
@@ -30,7 +30,7 @@ interface Member {
  * Whom an instance reaches. The control containers are of the same image on an ordinary network of the same engine; the
  * same questions asked from there are answered, so a refusal to an instance is the isolation's doing.
  */
-export function isolationContract(subject: () => EngineUnderTest): void {
+export function isolationContract(underTest: () => EngineUnderTest): void {
   let docker: Dockerode;
   let outside: OutsideNetwork;
   let engine: EngineRuntime;
@@ -43,7 +43,7 @@ export function isolationContract(subject: () => EngineUnderTest): void {
   const controlName = `tin-control-${randomBytes(4).toString('hex')}`;
 
   const member = async (egress: boolean): Promise<Member> => {
-    const spec = await newSpec(template({ image: subject().image.name, port: 80, egress }));
+    const spec = await newSpec(template({ image: underTest().image.name, port: 80, egress }));
     await engine.start(spec, never);
     await untilReady(spec);
     return { spec, inside: await Inside.of(docker, spec.name) };
@@ -54,7 +54,7 @@ export function isolationContract(subject: () => EngineUnderTest): void {
     const ulimits = ['nofile', 'nproc'].map((limit) => ({ Name: limit, Soft: 1024, Hard: 1024 }));
     const container = await docker.createContainer({
       name,
-      Image: subject().image.name,
+      Image: underTest().image.name,
       StopTimeout: 0,
       HostConfig: { NetworkMode: network, Ulimits: ulimits },
     });
@@ -64,7 +64,7 @@ export function isolationContract(subject: () => EngineUnderTest): void {
   };
 
   beforeAll(async () => {
-    docker = new Dockerode({ host: '', socketPath: subject().socketPath });
+    docker = new Dockerode({ host: '', socketPath: underTest().socketPath });
     outside = await outsideNetwork();
     releases.push(() => outside[Symbol.asyncDispose]());
     // Also on IPv6, for the link-local address of a bridge.
@@ -77,11 +77,11 @@ export function isolationContract(subject: () => EngineUnderTest): void {
     releases.push(() => network.remove());
     control = [await raw(controlName), await raw(controlName)];
 
-    engine = subject().runtime(undefined, undefined, [outside.privateAddress]);
-    releases.push(async () => expect(await engine.dismantle()).toBe(true));
+    engine = underTest().runtime(undefined, undefined, [outside.privateAddress]);
+    releases.push(async () => expect(await engine.unprepare()).toBe(true));
     await engine.prepare([
-      template({ image: subject().image.name }),
-      template({ image: subject().image.name, egress: true }),
+      template({ image: underTest().image.name }),
+      template({ image: underTest().image.name, egress: true }),
     ]);
     releases.push(async () => {
       for (const { name } of await engine.list()) await engine.remove(name);
@@ -148,7 +148,7 @@ export function isolationContract(subject: () => EngineUnderTest): void {
 
   it('is not reached from elsewhere past its published port', async () => {
     // Docker itself refuses such a way in; Podman leaves it open, which is what this shows.
-    if (subject().engine === 'podman') expect(await outside.reaches(...page(control[0]))).toBe(true);
+    if (underTest().engine === 'podman') expect(await outside.reaches(...page(control[0]))).toBe(true);
     for (const { inside } of [closed[0], open[0]]) expect(await outside.reaches(...page(inside))).toBe(false);
   });
 
@@ -162,7 +162,7 @@ export function isolationContract(subject: () => EngineUnderTest): void {
   });
 
   it('reaches nothing over IPv6, even if it had it', async () => {
-    const { closed: network } = networkPlan(subject().engine, subject().deployment);
+    const { closed: network } = networkPlan(underTest().engine, underTest().deployment);
     // Without the switch-off that instances get.
     const [one, two] = [await raw(network.name), await raw(network.name)];
     for (const each of [...control, one, two]) await each.forceIpv6();
@@ -179,7 +179,7 @@ export function isolationContract(subject: () => EngineUnderTest): void {
   it('stays isolated whatever an engine or a firewall accepts in the filter table', async () => {
     const {
       closed: { bridge },
-    } = networkPlan(subject().engine, subject().deployment);
+    } = networkPlan(underTest().engine, underTest().deployment);
     const rules = ['FORWARD', 'INPUT'].map((chain) => [chain, '-i', bridge, '-j', 'ACCEPT']);
     for (const rule of rules) await iptables('-I', ...rule);
     try {
@@ -195,7 +195,7 @@ export function isolationContract(subject: () => EngineUnderTest): void {
   });
 
   it('is put back when somebody has emptied the rules', async () => {
-    const { chains } = networkPlan(subject().engine, subject().deployment);
+    const { chains } = networkPlan(underTest().engine, underTest().deployment);
     const { inside, spec } = closed[0];
     await iptables('-t', 'mangle', '-F', chains.toHost);
     // Polled: on a busy machine a single attempt can run out of its time.

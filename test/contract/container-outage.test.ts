@@ -13,7 +13,7 @@ import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts'
 import { createPodmanCheckpointing } from '../../src/runtime/podman/checkpoint/podman-checkpointing.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
 import { RemoteSimulatedRuntime } from '../../src/runtime/simulated/remote-simulated-runtime.ts';
-import type { ContainerRuntime } from '../../src/pool/ports.ts';
+import type { ContainerRuntime } from '../../src/pool/interfaces/container-runtime.ts';
 import { titleFor, uniqueDeployment, whyWithout } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { silent } from '../support/store.ts';
@@ -56,7 +56,7 @@ async function fragile({ launch, runtime, image, moreCalls, tidy }: Kind): Promi
       await eventually(
         async () => {
           for (const { name } of await engine.list()) await engine.remove(name);
-          expect(await engine.dismantle()).toBe(true);
+          expect(await engine.unprepare()).toBe(true);
         },
         { timeoutMs: 20_000 },
       );

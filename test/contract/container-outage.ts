@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { ChildServer } from '../../src/launcher/child-server.ts';
-import type { ContainerRuntime } from '../../src/pool/ports.ts';
+import type { ContainerRuntime } from '../../src/pool/interfaces/container-runtime.ts';
 import { template } from '../support/templates.ts';
 import { newSpec, untilReady } from './container-runtime.ts';
 
@@ -28,7 +28,7 @@ export function outageContract(launch: () => Promise<FragileEngine>): void {
       runtime.start(await newSpec(tiny), never),
       runtime.remove('demo-0000000000000000'),
       runtime.exec('demo-0000000000000000', { command: ['/bin/busybox', 'true'], env: {}, timeoutMs: 5_000 }, never),
-      runtime.dismantle(),
+      runtime.unprepare(),
       ...(moreCalls?.() ?? []),
     ];
   };

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { request } from 'undici';
 import { containerName, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
-import { freePort } from '../../src/launcher/ports.ts';
-import type { ContainerRuntime, ContainerSpec, ContainerSummary } from '../../src/pool/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
+import type { ContainerRuntime, ContainerSpec, ContainerSummary } from '../../src/pool/interfaces/container-runtime.ts';
 import { HttpProbe } from '../../src/runtime/readiness/http-probe.ts';
 
 export interface RuntimeUnderTest {
@@ -45,11 +45,11 @@ export async function untilReady({ hostPort, template }: ContainerSpec): Promise
 }
 
 /** What every engine promises. */
-export function containerRuntimeContract(subject: RuntimeUnderTest): void {
-  const { template, deployment } = subject;
+export function containerRuntimeContract(underTest: RuntimeUnderTest): void {
+  const { template, deployment } = underTest;
   const used = new Set<ContainerRuntime>();
   const runtime = (of = deployment, node = 'node-a'): ContainerRuntime => {
-    const made = subject.runtime(of, node);
+    const made = underTest.runtime(of, node);
     used.add(made);
     return made;
   };
@@ -60,7 +60,7 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     for (const watch of watches.splice(0)) watch.abort();
     for (const each of used) for (const { name } of await each.list()) await each.remove(name);
     for (const each of used) {
-      expect(await each.dismantle()).toBe(true);
+      expect(await each.unprepare()).toBe(true);
       await each.close();
     }
     used.clear();
@@ -199,8 +199,8 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
       await engine.start(spec, never);
       await untilReady(spec);
     }
-    await subject.says(other, 'other');
-    for (const text of ['first', 'second', 'third']) await subject.says(mine, text);
+    await underTest.says(other, 'other');
+    for (const text of ['first', 'second', 'third']) await underTest.says(mine, text);
     const endings = async (tail: number): Promise<(string | undefined)[]> =>
       (await engine.logs(mine.name, tail))
         .trimEnd()
@@ -267,12 +267,12 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
       const { told, stop } = watching(engine);
       const tells = (spec: ContainerSpec): Promise<void> =>
         expect.poll(() => told, { timeout: 20_000 }).toContainEqual(asGone(spec));
-      for (const { name } of elsewhere) await subject.accidents.crash(name);
-      await subject.accidents.crash(crashed.name);
+      for (const { name } of elsewhere) await underTest.accidents.crash(name);
+      await underTest.accidents.crash(crashed.name);
       await tells(crashed);
       // Docker tells before it takes note of it itself.
       await expect.poll(() => engine.list(), { timeout: 20_000 }).toContainEqual(asGone(crashed));
-      await subject.accidents.removeByForce(removedByForce.name);
+      await underTest.accidents.removeByForce(removedByForce.name);
       await tells(removedByForce);
       await engine.remove(removed.name);
       await tells(removed);
@@ -287,7 +287,7 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
       const engine = runtime();
       const spec = await started(engine, { instanceId: undefined, keepUntilMs: 1_800_000_000_123 });
       const { told, stop } = watching(engine);
-      await subject.accidents.crash(spec.name);
+      await underTest.accidents.crash(spec.name);
       await expect
         .poll(() => told, { timeout: 20_000 })
         .toContainEqual({ ...asGone(spec), keepUntilMs: 1_800_000_000_123 });
@@ -299,11 +299,11 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
       const [first, second] = [await started(engine), await started(engine)];
       const { told, stop } = watching(engine);
       // At once: the engine cannot have heard of the watch yet.
-      await subject.accidents.crash(first.name);
+      await underTest.accidents.crash(first.name);
       await expect.poll(() => told, { timeout: 20_000 }).toContainEqual(asGone(first));
       await stop();
       const others = watching(engine);
-      await subject.accidents.crash(second.name);
+      await underTest.accidents.crash(second.name);
       await expect.poll(() => others.told, { timeout: 20_000 }).toContainEqual(asGone(second));
       await others.stop();
       expect(told.map(({ name }) => name)).not.toContain(second.name);
@@ -316,11 +316,11 @@ export function containerRuntimeContract(subject: RuntimeUnderTest): void {
     await engine.prepare([template()]);
     const spec = await newSpec(template());
     await engine.start(spec, never);
-    expect(await engine.dismantle()).toBe(false);
+    expect(await engine.unprepare()).toBe(false);
     await untilReady(spec);
     await engine.remove(spec.name);
-    expect(await engine.dismantle()).toBe(true);
-    expect(await engine.dismantle()).toBe(true);
+    expect(await engine.unprepare()).toBe(true);
+    expect(await engine.unprepare()).toBe(true);
     await engine.prepare([template()]);
     await engine.prepare([template()]);
     await engine.start(spec, never);

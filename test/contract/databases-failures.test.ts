@@ -9,7 +9,7 @@ import { connectMariadb } from '../../src/database/mariadb.ts';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
-import type { Databases } from '../../src/pool/ports.ts';
+import type { Databases } from '../../src/pool/interfaces/databases.ts';
 import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 import { silent } from '../support/store.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
-import type { DatabaseCredentials, Databases } from '../../src/pool/ports.ts';
+import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/databases.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 
 const NOTES =

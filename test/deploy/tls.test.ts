@@ -8,7 +8,7 @@ import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
-import { answers, freePort } from '../../src/launcher/ports.ts';
+import { answers, freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { CaddyProxy } from '../../src/proxy/caddy-proxy.ts';
 import { eventually } from '../support/eventually.ts';

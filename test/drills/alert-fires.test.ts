@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChildServer, findProgram } from '../../src/launcher/child-server.ts';
-import { answers, freePort } from '../../src/launcher/ports.ts';
+import { answers, freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { eventually } from '../support/eventually.ts';

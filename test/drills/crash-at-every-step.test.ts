@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sleep } from '../../src/lifecycle/sleep.ts';
-import { discrepancies, readRecords } from '../support/books.ts';
+import { discrepancies, readRecords } from '../support/state-audit.ts';
 import { launchEngine, titleFor, whyWithout } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { Guest } from '../support/guest.ts';

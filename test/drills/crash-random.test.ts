@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { describeError } from '../../src/domain/errors.ts';
 import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
-import { discrepancies, readRecords } from '../support/books.ts';
+import { discrepancies, readRecords } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { Guest } from '../support/guest.ts';
 import { ServerProcess, type ServerProcessOptions } from '../support/server-process.ts';

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { diagnose } from '../../src/cli/doctor/command.ts';
 import type { Diagnosis } from '../../src/doctor/check.ts';
 import { newInstanceId } from '../../src/domain/ids.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
 import { about, containing, matching } from '../support/diagnoses.ts';
@@ -14,7 +14,7 @@ import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb } from '../support/mariadb.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
-import { Desk, PATIENT } from '../support/runbook-desk.ts';
+import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { environmentOf } from '../support/stack-environment.ts';
 import { template } from '../support/templates.ts';
 
@@ -40,8 +40,8 @@ function open(
   pool: { readonly target: number; readonly max: number },
   env: Readonly<Record<string, string>> = {},
   full = true,
-): Promise<Desk> {
-  return Desk.open(
+): Promise<RunbookDeployment> {
+  return RunbookDeployment.open(
     {
       simulatedSocket,
       templates: [template({ name: 'default', pool: { ...pool, replenishThreshold: 0 } })],
@@ -68,14 +68,14 @@ async function troubles(env: Readonly<Record<string, string>>): Promise<readonly
 const ALWAYS = ['persistence'];
 
 describe('on a running deployment', () => {
-  let desk: Desk;
+  let runbook: RunbookDeployment;
   let env: Readonly<Record<string, string>>;
   beforeAll(async () => {
-    desk = await open({ target: 2, max: 4 });
-    env = environmentOf(desk.stack);
+    runbook = await open({ target: 2, max: 4 });
+    env = environmentOf(runbook.stack);
   });
-  afterAll(() => desk[Symbol.asyncDispose]());
-  afterEach(() => desk.settled());
+  afterAll(() => runbook[Symbol.asyncDispose]());
+  afterEach(() => runbook.settled());
 
   it('is content with one that is well', async () => {
     const found = await diagnose(env);
@@ -103,9 +103,9 @@ describe('on a running deployment', () => {
   });
 
   it('pool not replenishing, since its checkpoint is not found', async () => {
-    await desk.valkey.lpush('checkpoints:default', 'abcdef0123456789');
+    await runbook.valkey.lpush('checkpoints:default', 'abcdef0123456789');
     const found = about(await troubles(env), 'CRIU', 'checkpoint of default');
-    await desk.valkey.del('checkpoints:default');
+    await runbook.valkey.del('checkpoints:default');
     expect(found).toMatchObject({
       verdict: 'failure',
       seen: containing('abcdef0123456789 is promoted, but cannot be used'),
@@ -116,9 +116,9 @@ describe('on a running deployment', () => {
   });
 
   it('high acquire latency, since the pool is paused', async () => {
-    await desk.valkey.hset('pool_control:default', { mode: 'paused', since_ms: Date.now(), reason: 'new image' });
+    await runbook.valkey.hset('pool_control:default', { mode: 'paused', since_ms: Date.now(), reason: 'new image' });
     const found = about(await troubles(env), 'Pools', 'default');
-    await desk.valkey.del('pool_control:default');
+    await runbook.valkey.del('pool_control:default');
     expect(found).toMatchObject({
       verdict: 'warning',
       seen: containing('paused (new image)'),
@@ -127,11 +127,11 @@ describe('on a running deployment', () => {
   });
 
   it('high acquire latency, since the pool is too small', async () => {
-    const taken = [await desk.acquire(), await desk.acquire()];
-    await eventually(async () => expect(await desk.stats()).toMatchObject({ ready: 2 }), PATIENT);
-    taken.push(await desk.acquire(), await desk.acquire());
+    const taken = [await runbook.acquire(), await runbook.acquire()];
+    await eventually(async () => expect(await runbook.stats()).toMatchObject({ ready: 2 }), PATIENT);
+    taken.push(await runbook.acquire(), await runbook.acquire());
     const found = about(await troubles(env), 'Pools', 'default');
-    for (const visitor of taken) await desk.release(visitor);
+    for (const visitor of taken) await runbook.release(visitor);
     expect(found).toMatchObject({
       verdict: 'failure',
       seen: containing('too small'),
@@ -140,7 +140,7 @@ describe('on a running deployment', () => {
   });
 
   it('memory growing, since containers have no record', async () => {
-    const { deployment, containers } = desk.stack.config;
+    const { deployment, containers } = runbook.stack.config;
     await host.start({
       name: 'demo-stray',
       owner: { deployment, node: 'node0' },
@@ -162,11 +162,11 @@ describe('on a running deployment', () => {
   });
 
   it('memory growing, since what cannot be removed is quarantined; the list has the reason, and it goes when it can', async () => {
-    const visitor = await desk.acquire();
+    const visitor = await runbook.acquire();
     await engine.close();
     let found: readonly Diagnosis[];
     try {
-      await desk.release(visitor);
+      await runbook.release(visitor);
       found = await eventually(async () => {
         const seen = await troubles(env);
         expect(about(seen, 'Pools', 'quarantine')).toBeDefined();
@@ -192,9 +192,9 @@ describe('on a running deployment', () => {
   });
 
   it('restores slow, since the checkpoint was taken out', async () => {
-    await desk.valkey.hset('restores:default', 'withdrawn', 'abcdef0123456789');
+    await runbook.valkey.hset('restores:default', 'withdrawn', 'abcdef0123456789');
     const found = about(await troubles(env), 'CRIU', 'checkpoint of default');
-    await desk.valkey.del('restores:default');
+    await runbook.valkey.del('restores:default');
     expect(found).toMatchObject({
       verdict: 'warning',
       seen: containing('did not restore; instances start cold'),
@@ -226,9 +226,9 @@ describe('on a running deployment', () => {
   });
 
   it('pool not replenishing, since NATS hangs; nothing else waits for it', async () => {
-    desk.stack.nats.server.signal('SIGSTOP');
+    runbook.stack.nats.server.signal('SIGSTOP');
     const found = await troubles(env);
-    desk.stack.nats.server.signal('SIGCONT');
+    runbook.stack.nats.server.signal('SIGCONT');
     expect(about(found, 'NATS', 'reachable')).toMatchObject({
       verdict: 'failure',
       remedy: containing('systemctl start try-it-now-nats'),
@@ -239,8 +239,8 @@ describe('on a running deployment', () => {
 
 describe('where parts end one after another', () => {
   it('consumer not processing: no worker, then no consumer, then no NATS; then nothing at all answers', async () => {
-    await using desk = await open({ target: 2, max: 4 });
-    const { stack } = desk;
+    await using runbook = await open({ target: 2, max: 4 });
+    const { stack } = runbook;
     const env = environmentOf(stack);
     await stack.app.stop();
     let found = await eventually(async () => {
@@ -258,7 +258,7 @@ describe('where parts end one after another', () => {
       remedy: containing('journalctl -u try-it-now'),
     });
 
-    await desk.queue.consumers.delete('PROVISIONING', 'provision-workers');
+    await runbook.queue.consumers.delete('PROVISIONING', 'provision-workers');
     found = await troubles(env);
     expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({
       verdict: 'failure',
@@ -266,7 +266,7 @@ describe('where parts end one after another', () => {
       remedy: containing('systemctl start try-it-now'),
     });
 
-    await desk.queue.streams.delete('PROVISIONING');
+    await runbook.queue.streams.delete('PROVISIONING');
     await fetch(`${stack.caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
     found = await troubles(env);
     expect(about(found, 'NATS', 'stream PROVISIONING')).toMatchObject({
@@ -307,7 +307,7 @@ describe('where parts end one after another', () => {
 describe('with few ports', () => {
   it('pool not replenishing, since no port is free', async () => {
     await using ports = await claimPorts(2);
-    await using desk = await open(
+    await using runbook = await open(
       { target: 2, max: 2 },
       {
         CONTAINER_PORT_RANGE_START: String(ports.start),
@@ -315,9 +315,9 @@ describe('with few ports', () => {
         CONTAINER_PORT_COOLDOWN: '1h',
       },
     );
-    for (const visitor of [await desk.acquire(), await desk.acquire()]) await desk.release(visitor);
+    for (const visitor of [await runbook.acquire(), await runbook.acquire()]) await runbook.release(visitor);
     const found = await eventually(async () => {
-      const seen = await troubles(environmentOf(desk.stack));
+      const seen = await troubles(environmentOf(runbook.stack));
       expect(about(seen, 'Ports', 'free')).toBeDefined();
       return seen;
     }, PATIENT);
@@ -343,7 +343,7 @@ describe('with few ports', () => {
       ),
     );
     try {
-      await using desk = await open(
+      await using runbook = await open(
         { target: 2, max: 2 },
         {
           CONTAINER_PORT_RANGE_START: String(first),
@@ -353,7 +353,7 @@ describe('with few ports', () => {
         false,
       );
       const found = await eventually(async () => {
-        const seen = await troubles(environmentOf(desk.stack));
+        const seen = await troubles(environmentOf(runbook.stack));
         expect(about(seen, 'Pools', 'refills of default')?.seen).toContain('the last died of');
         return seen;
       }, PATIENT);

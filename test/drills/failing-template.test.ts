@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchPodman, type LaunchedPodman } from '../../src/launcher/podman.ts';
 import { connectQueue } from '../../src/queue/connection.ts';
-import { listDead } from '../../src/queue/dead-tasks.ts';
+import { listDead } from '../../src/queue/dead-letters.ts';
 import { titleFor, whyWithout } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, type Stack } from '../support/stack.ts';

@@ -1,6 +1,6 @@
 import { describeError } from '../../src/domain/errors.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
-import { discrepancies, readRecords } from '../support/books.ts';
+import { discrepancies, readRecords } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { Crowd, type Asked, type CrowdOptions, type Trouble, type Visit } from '../support/visitors.ts';
 import type { Scenario } from './outage-scenarios.ts';

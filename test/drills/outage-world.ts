@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { createRuntime } from '../../src/adapters.ts';
+import { createRuntime } from '../../src/composition/engines.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/config.ts';
 import { newHostLabel } from '../../src/domain/ids.ts';
@@ -13,11 +13,11 @@ import { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchMariadb } from '../../src/launcher/mariadb.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
 import { launchPodman } from '../../src/launcher/podman.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { Releasers } from '../../src/lifecycle/releasers.ts';
-import type { BooksOf } from '../support/books.ts';
+import type { BooksOf } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { activate } from '../support/socket-activation.ts';
@@ -326,7 +326,7 @@ async function removeContainers(config: Config, engine: 'simulated' | 'podman'):
   const runtime = createRuntime(engine, config, silent);
   try {
     await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
-    if (!(await runtime.dismantle())) throw new Error('containers of the test are still there');
+    if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
   } finally {
     await runtime.close();
   }

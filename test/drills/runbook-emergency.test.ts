@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
-import { discrepancies, readRecords } from '../support/books.ts';
+import { discrepancies, readRecords } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
-import { PATIENT } from '../support/runbook-desk.ts';
+import { PATIENT } from '../support/runbook-deployment.ts';
 import { ServerProcess } from '../support/server-process.ts';
 
 let folder: string;

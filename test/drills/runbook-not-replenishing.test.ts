@@ -7,7 +7,7 @@ import { launchPodman, type LaunchedPodman } from '../../src/launcher/podman.ts'
 import { titleFor, whyWithout } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
-import { Desk, PATIENT } from '../support/runbook-desk.ts';
+import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
@@ -33,16 +33,16 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
     const repo = `${image.name.split(':')[0] ?? ''}-later`;
     const sound = template({ name: 'sound', image: image.name, port: image.port, pool: POOL });
     const late = { ...sound, name: 'late', image: `${repo}:tiny` };
-    await using desk = await Desk.open(
+    await using runbook = await RunbookDeployment.open(
       { engine: 'podman', socketPath: podman.socketPath, templates: [sound, late] },
       { full: false },
     );
-    expect(desk.book.with('Templates without their image')).toMatchObject([
+    expect(runbook.book.with('Templates without their image')).toMatchObject([
       { templates: ['late'], reason: expect.stringContaining(`podman pull ${late.image}`) as string },
     ]);
     await eventually(
       () =>
-        expect(desk.book.with('Provision task failed')).toContainEqual(
+        expect(runbook.book.with('Provision task failed')).toContainEqual(
           expect.objectContaining({
             template: 'late',
             reason: expect.stringContaining(`podman pull ${late.image}`) as string,
@@ -50,12 +50,12 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
         ),
       PATIENT,
     );
-    await desk.settled({ mayDie: new RegExp(repo), targets: { sound: 2, late: 0 } });
-    expect(await desk.visit(await desk.acquire())).toBe(200);
+    await runbook.settled({ mayDie: new RegExp(repo), targets: { sound: 2, late: 0 } });
+    expect(await runbook.visit(await runbook.acquire())).toBe(200);
     const docker = new Dockerode({ host: '', socketPath: podman.socketPath });
     await docker.getImage(image.name).tag({ repo, tag: 'tiny' });
     try {
-      await desk.settled({ mayDie: new RegExp(repo) });
+      await runbook.settled({ mayDie: new RegExp(repo) });
     } finally {
       await docker.getImage(late.image).remove({ force: true });
     }
@@ -64,7 +64,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
   it('does not start at all without any of its images, and says which', async () => {
     const image = 'localhost/try-it-now-never-built:1';
     await expect(
-      Desk.open({ engine: 'podman', socketPath: podman.socketPath, templates: [template({ image })] }),
+      RunbookDeployment.open({ engine: 'podman', socketPath: podman.socketPath, templates: [template({ image })] }),
     ).rejects.toMatchObject({
       code: 'image_missing',
       message: expect.stringContaining(`podman pull ${image}`) as string,
@@ -74,7 +74,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
   it('says that every port is in use or rests, and fills by itself once they have rested', async () => {
     await using ports = await claimPorts(4);
     const tiny = template({ image: image.name, port: image.port, pool: POOL });
-    await using desk = await Desk.open({
+    await using runbook = await RunbookDeployment.open({
       engine: 'podman',
       socketPath: podman.socketPath,
       templates: [tiny],
@@ -88,18 +88,18 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
     });
     // Two rounds of visitors use up all four.
     for (let round = 0; round < 2; round += 1) {
-      for (const visitor of [await desk.acquire(), await desk.acquire()]) await desk.release(visitor);
-      if (round === 0) await desk.settled();
+      for (const visitor of [await runbook.acquire(), await runbook.acquire()]) await runbook.release(visitor);
+      if (round === 0) await runbook.settled();
     }
     const [failed] = await eventually(() => {
-      const lines = desk.book.with('Provision task failed');
+      const lines = runbook.book.with('Provision task failed');
       expect(lines).not.toEqual([]);
       return lines;
     }, PATIENT);
     expect(failed?.reason).toContain('CONTAINER_PORT_RANGE_START');
     // Nobody has to look into what passes by itself.
-    await desk.settled();
-    expect(await desk.visit(await desk.acquire())).toBe(200);
+    await runbook.settled();
+    expect(await runbook.visit(await runbook.acquire())).toBe(200);
   });
 
   it('does not take another engine because its own is away at a start, which would give up all that visitors have', async () => {
@@ -107,27 +107,27 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
     let service = await launchPodman({ socketPath });
     try {
       const tiny = template({ image: image.name, port: image.port, pool: POOL });
-      await using desk = await Desk.open({
+      await using runbook = await RunbookDeployment.open({
         engine: 'podman',
         socketPath,
         templates: [tiny],
         env: { CONTAINER_MODE: 'auto', DOCKER_SOCKET: join(folder, 'no-docker.sock') },
       });
-      const visitor = await desk.acquire();
-      await desk.settled();
+      const visitor = await runbook.acquire();
+      await runbook.settled();
       await expect(
-        desk.stack.restart(async () => {
+        runbook.stack.restart(async () => {
           await service[Symbol.asyncDispose]();
         }),
       ).rejects.toMatchObject({
         code: 'engine_unavailable',
         message: expect.stringMatching(/3 instances of node node0 run on podman.*CONTAINER_MODE=simulated/) as string,
       });
-      expect(await desk.visit(visitor)).toBe(200);
+      expect(await runbook.visit(visitor)).toBe(200);
       service = await launchPodman({ socketPath });
-      await desk.stack.restart();
-      await desk.settled();
-      expect(await desk.visit(visitor)).toBe(200);
+      await runbook.stack.restart();
+      await runbook.settled();
+      expect(await runbook.visit(visitor)).toBe(200);
     } finally {
       await service[Symbol.asyncDispose]();
     }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInstanceId } from '../../src/domain/ids.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { Desk, PATIENT } from '../support/runbook-desk.ts';
+import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { template } from '../support/templates.ts';
 
 const STREAM = 'PROVISIONING';
@@ -23,62 +23,63 @@ afterAll(async () => {
   await engine[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
-const open = (): Promise<Desk> => Desk.open({ simulatedSocket: engine.socketPath, templates: [FULL_HOUSE] });
+const open = (): Promise<RunbookDeployment> =>
+  RunbookDeployment.open({ simulatedSocket: engine.socketPath, templates: [FULL_HOUSE] });
 
 /** A visitor who comes and one who goes need the workers of both kinds. */
-async function comeAndGo(desk: Desk, mayDie?: RegExp): Promise<void> {
-  const [first, second] = [await desk.acquire(), await desk.acquire()];
-  await desk.release(first);
-  await desk.settled(mayDie === undefined ? {} : { mayDie });
-  expect(await desk.visit(second)).toBe(200);
+async function comeAndGo(runbook: RunbookDeployment, mayDie?: RegExp): Promise<void> {
+  const [first, second] = [await runbook.acquire(), await runbook.acquire()];
+  await runbook.release(first);
+  await runbook.settled(mayDie === undefined ? {} : { mayDie });
+  expect(await runbook.visit(second)).toBe(200);
 }
 
 describe('NATS without its consumers', () => {
   it.each(['provision-workers', 'cleanup-workers', 'given-up-tasks'])(
     '%s is put back while the server runs, and the work goes on',
     async (consumer) => {
-      await using desk = await open();
-      expect(await desk.queue.consumers.delete(STREAM, consumer)).toBe(true);
-      await comeAndGo(desk);
+      await using runbook = await open();
+      expect(await runbook.queue.consumers.delete(STREAM, consumer)).toBe(true);
+      await comeAndGo(runbook);
       await eventually(
-        async () => expect((await desk.queue.consumers.info(STREAM, consumer)).name).toBe(consumer),
+        async () => expect((await runbook.queue.consumers.info(STREAM, consumer)).name).toBe(consumer),
         PATIENT,
       );
-      expect(desk.book.with('the queue workers put them back').map(({ made }) => made)).toEqual([[consumer]]);
+      expect(runbook.book.with('the queue workers put them back').map(({ made }) => made)).toEqual([[consumer]]);
     },
   );
 
   it('has all of them again after a restart, as the runbook says', async () => {
-    await using desk = await open();
-    await desk.stack.restart(async () => {
+    await using runbook = await open();
+    await runbook.stack.restart(async () => {
       for (const consumer of ['provision-workers', 'cleanup-workers', 'given-up-tasks'])
-        await desk.queue.consumers.delete(STREAM, consumer);
+        await runbook.queue.consumers.delete(STREAM, consumer);
     });
     expect(
-      await desk.queue.consumers
+      await runbook.queue.consumers
         .list(STREAM)
         .next()
         .then((found) => found.map(({ name }) => name).sort()),
     ).toEqual(['cleanup-workers', 'given-up-tasks', 'provision-workers']);
-    await comeAndGo(desk);
+    await comeAndGo(runbook);
   });
 });
 
 describe('NATS without its streams', () => {
   it('gets them back while the server runs, and nothing that was in them is missed', async () => {
-    await using desk = await open();
+    await using runbook = await open();
     // Taken first: the tasks of their refill are in the stream that goes.
-    const visitors = [await desk.acquire(), await desk.acquire(), await desk.acquire()];
-    for (const stream of [STREAM, 'PROVISIONING_DEAD']) expect(await desk.queue.streams.delete(stream)).toBe(true);
-    for (const visitor of visitors) await desk.release(visitor);
-    await comeAndGo(desk);
+    const visitors = [await runbook.acquire(), await runbook.acquire(), await runbook.acquire()];
+    for (const stream of [STREAM, 'PROVISIONING_DEAD']) expect(await runbook.queue.streams.delete(stream)).toBe(true);
+    for (const visitor of visitors) await runbook.release(visitor);
+    await comeAndGo(runbook);
   });
 });
 
 describe('stuck messages', () => {
   it('that cannot be read are set aside at once, and hold nothing up', async () => {
-    await using desk = await open();
-    const queue = jetstream(desk.nats);
+    await using runbook = await open();
+    const queue = jetstream(runbook.nats);
     for (const payload of [
       '',
       'not json',
@@ -86,14 +87,14 @@ describe('stuck messages', () => {
       JSON.stringify({ v: 1, kind: 'provision', id: '../../etc', template: 'tiny' }),
     ])
       await queue.publish(PROVISION, payload);
-    await comeAndGo(desk, /^the payload/);
-    expect(desk.book.with('Unreadable task set aside as dead')).toHaveLength(4);
-    expect(await desk.metric('try_it_now_queue_dead{stream="PROVISIONING_DEAD"}')).toBe(4);
+    await comeAndGo(runbook, /^the payload/);
+    expect(runbook.book.with('Unreadable task set aside as dead')).toHaveLength(4);
+    expect(await runbook.metric('try_it_now_queue_dead{stream="PROVISIONING_DEAD"}')).toBe(4);
   });
 
   it('of visitors who are long gone are worked off in no time: thousands of provisions without a ticket, cleanups of the unknown', async () => {
-    await using desk = await open();
-    const queue = jetstream(desk.nats);
+    await using runbook = await open();
+    const queue = jetstream(runbook.nats);
     const ids = Array.from({ length: 3_000 }, () => newInstanceId());
     await Promise.all(
       ids.map((id) => queue.publish(PROVISION, JSON.stringify({ v: 1, kind: 'provision', id, template: 'tiny' }))),
@@ -105,6 +106,6 @@ describe('stuck messages', () => {
           queue.publish('provisioning.cleanup.node0', JSON.stringify({ v: 1, kind: 'cleanup', id, node: 'node0' })),
         ),
     );
-    await comeAndGo(desk);
+    await comeAndGo(runbook);
   });
 });

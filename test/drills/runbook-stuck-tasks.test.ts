@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProvisionTask } from '../../src/domain/task.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { eventually } from '../support/eventually.ts';
-import { Desk, PATIENT } from '../support/runbook-desk.ts';
+import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { template } from '../support/templates.ts';
 
 const STREAM = 'PROVISIONING';
@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 /** Every port of the range but those in use belongs to another program, so that no start succeeds. */
-async function occupyPorts({ stack }: Desk): Promise<AsyncDisposable & { readonly occupied: number }> {
+async function occupyPorts({ stack }: RunbookDeployment): Promise<AsyncDisposable & { readonly occupied: number }> {
   const { start, end } = stack.config.containers.portRange;
   const others = await Promise.all(
     Array.from({ length: end - start + 1 }, async (_, at) => {
@@ -46,63 +46,63 @@ async function occupyPorts({ stack }: Desk): Promise<AsyncDisposable & { readonl
 
 describe('a task that keeps failing', () => {
   it('is deleted by its sequence, and the place it was to fill is filled by another', async () => {
-    await using desk = await Desk.open({
+    await using runbook = await RunbookDeployment.open({
       simulatedSocket: engine.socketPath,
       templates: [template({ pool: { target: 1, max: 3, replenishThreshold: 0 } })],
     });
     let deleted: ProvisionTask;
     {
-      await using others = await occupyPorts(desk);
+      await using others = await occupyPorts(runbook);
       expect(others.occupied).toBeGreaterThan(0);
-      await desk.acquire();
+      await runbook.acquire();
       // What `nats consumer info` shows as outstanding or redelivered, `nats stream get` as the task, and `nats stream rmm` deletes.
       deleted = await eventually(async () => {
-        expect(desk.book.with('Provision task failed').length).toBeGreaterThan(0);
-        const message = await desk.queue.streams.getMessage(STREAM, { last_by_subj: 'provisioning.provision' });
+        expect(runbook.book.with('Provision task failed').length).toBeGreaterThan(0);
+        const message = await runbook.queue.streams.getMessage(STREAM, { last_by_subj: 'provisioning.provision' });
         if (message === null) throw new Error('the task is not there any more');
-        expect(await desk.queue.streams.deleteMessage(STREAM, message.seq)).toBe(true);
+        expect(await runbook.queue.streams.deleteMessage(STREAM, message.seq)).toBe(true);
         return message.json<ProvisionTask>();
       }, PATIENT);
     }
-    await desk.settled();
-    const [failed] = desk.book.with('Provision task failed');
+    await runbook.settled();
+    const [failed] = runbook.book.with('Provision task failed');
     expect(failed).toMatchObject({
       id: deleted.id,
       template: 'tiny',
       outcome: 'retry',
       reason: expect.stringMatching(/EADDRINUSE|in use/) as unknown,
     });
-    expect(await desk.valkey.hexists('instances', deleted.id)).toBe(0);
-    expect(await desk.stats()).toMatchObject({ ready: 1, assigned: 1, warming: 0, leaving: 0 });
+    expect(await runbook.valkey.hexists('instances', deleted.id)).toBe(0);
+    expect(await runbook.stats()).toMatchObject({ ready: 1, assigned: 1, warming: 0, leaving: 0 });
   });
 });
 
 describe('the stream purged under load', () => {
   it('costs neither room nor ports: what the purge took is planned anew, cleanups included', async () => {
-    await using desk = await Desk.open({
+    await using runbook = await RunbookDeployment.open({
       simulatedSocket: engine.socketPath,
       templates: [template({ pool: { target: 8, max: 20, replenishThreshold: 0 } })],
       env: { QUEUE_WORKER_COUNT: '1' },
     });
     let purged = 0;
     const purge = async (): Promise<void> => {
-      purged += (await desk.queue.streams.purge(STREAM)).purged;
+      purged += (await runbook.queue.streams.purge(STREAM)).purged;
     };
     const visits = async (): Promise<void> => {
-      const taken = (await Promise.allSettled(Array.from({ length: 8 }, () => desk.acquire()))).flatMap((got) =>
+      const taken = (await Promise.allSettled(Array.from({ length: 8 }, () => runbook.acquire()))).flatMap((got) =>
         got.status === 'fulfilled' ? [got.value] : [],
       );
       await purge();
-      await Promise.all(taken.map((visitor) => desk.release(visitor)));
+      await Promise.all(taken.map((visitor) => runbook.release(visitor)));
       await purge();
     };
     for (let round = 0; round < 4; round += 1) {
       await visits();
-      await eventually(async () => expect((await desk.stats())['ready']).toBeGreaterThan(0), PATIENT);
+      await eventually(async () => expect((await runbook.stats())['ready']).toBeGreaterThan(0), PATIENT);
     }
     expect(purged).toBeGreaterThan(8);
-    await desk.settled();
-    expect(await desk.stats()).toMatchObject({ ready: 8, assigned: 0, warming: 0, leaving: 0 });
-    expect(await desk.metric('try_it_now_reconcile_repairs_total{kind="ticket"}')).toBeGreaterThan(0);
+    await runbook.settled();
+    expect(await runbook.stats()).toMatchObject({ ready: 8, assigned: 0, warming: 0, leaving: 0 });
+    expect(await runbook.metric('try_it_now_reconcile_repairs_total{kind="ticket"}')).toBeGreaterThan(0);
   });
 });

@@ -11,10 +11,10 @@ import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
-import { readRecords, type Entry } from '../support/books.ts';
+import { readRecords, type Entry } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { Program } from '../support/program.ts';
-import { Desk, PATIENT, type Line } from '../support/runbook-desk.ts';
+import { RunbookDeployment, PATIENT, type Line } from '../support/runbook-deployment.ts';
 import { template } from '../support/templates.ts';
 
 const STREAM = 'PROVISIONING';
@@ -30,17 +30,17 @@ afterEach(async () => {
 });
 
 /** The parts of a stack without its server: the built program takes its place, once or several times. */
-async function partsOnly(simulatedSocket: string, target = 2): Promise<Desk> {
-  const desk = await Desk.open(
+async function partsOnly(simulatedSocket: string, target = 2): Promise<RunbookDeployment> {
+  const runbook = await RunbookDeployment.open(
     { simulatedSocket, templates: [template({ name: 'default', pool: { target, max: 8, replenishThreshold: 0 } })] },
     { full: false },
   );
-  await desk.stack.app.stop();
-  return desk;
+  await runbook.stack.app.stop();
+  return runbook;
 }
 
 async function serve(
-  { stack: { config, valkey, nats, caddy, api } }: Desk,
+  { stack: { config, valkey, nats, caddy, api } }: RunbookDeployment,
   simulatedSocket: string,
   grace: string,
 ): Promise<Program> {
@@ -122,17 +122,17 @@ async function halfARequest(api: string): Promise<{ readonly socket: Socket; fin
   };
 }
 
-async function readyOf(desk: Desk): Promise<number> {
-  return (await readRecords(desk.books)).filter(({ state }) => state === 'ready').length;
+async function readyOf(runbook: RunbookDeployment): Promise<number> {
+  return (await readRecords(runbook.books)).filter(({ state }) => state === 'ready').length;
 }
 
 describe('SIGTERM', () => {
   it('answers what was asked before, takes nothing more, and leaves in order, with nothing to complain of', async () => {
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
-    await using desk = await partsOnly(engine.socketPath);
-    await using program = await serve(desk, engine.socketPath, '10s');
-    await desk.settled();
-    const { api } = desk.stack;
+    await using runbook = await partsOnly(engine.socketPath);
+    await using program = await serve(runbook, engine.socketPath, '10s');
+    await runbook.settled();
+    const { api } = runbook.stack;
     const asked = await halfARequest(api);
     program.signal('SIGTERM');
     await eventually(() => expect(program.output).toContain('Shutting down'), PATIENT);
@@ -158,15 +158,15 @@ describe('SIGTERM', () => {
     ]);
 
     // Nothing of it is left in the parts: neither a task in hand nor a connection.
-    const { num_ack_pending: inHand } = await desk.queue.consumers.info(STREAM, 'provision-workers');
+    const { num_ack_pending: inHand } = await runbook.queue.consumers.info(STREAM, 'provision-workers');
     expect(inHand).toBe(0);
     expect(
-      ((await desk.valkey.client('LIST')) as string).split('\n').filter((line) => line.includes('cmd=')).length,
+      ((await runbook.valkey.client('LIST')) as string).split('\n').filter((line) => line.includes('cmd=')).length,
     ).toBeLessThanOrEqual(3);
     // What it handed out last is that visitor's.
     const { id, url } = JSON.parse(answer.slice(answer.indexOf('{"'))) as { id: string; url: string };
-    expect((await readRecords(desk.books)).find((record) => record.id === id)).toMatchObject({ state: 'assigned' });
-    expect(await desk.visit({ url })).toBe(200);
+    expect((await readRecords(runbook.books)).find((record) => record.id === id)).toMatchObject({ state: 'assigned' });
+    expect(await runbook.visit({ url })).toBe(200);
   });
 
   it('cuts off a provision that outlasts the grace, and the next start takes it up as what came meanwhile, nothing doubled', async () => {
@@ -174,19 +174,19 @@ describe('SIGTERM', () => {
     const host = new SimulatedHost({ startUpMs: SLOW_START_MS });
     const engine = await serveSimulatedEngine(socketPath, host);
     try {
-      await using desk = await partsOnly(socketPath, 1);
+      await using runbook = await partsOnly(socketPath, 1);
       const underWay = async (): Promise<Entry> =>
         eventually(async () => {
-          const [record] = await readRecords(desk.books);
+          const [record] = await readRecords(runbook.books);
           expect(record?.state).toBe('warming');
-          expect(host.list({ deployment: desk.books.deployment, node: 'node0' }).map(({ name }) => name)).toEqual([
+          expect(host.list({ deployment: runbook.books.deployment, node: 'node0' }).map(({ name }) => name)).toEqual([
             record?.container,
           ]);
           return record as Entry;
         }, PATIENT);
       let cut: Entry;
       {
-        await using first = await serve(desk, socketPath, '1s');
+        await using first = await serve(runbook, socketPath, '1s');
         cut = await underWay();
         first.signal('SIGTERM');
         expect(await first.exitCode).toBe(0);
@@ -202,14 +202,14 @@ describe('SIGTERM', () => {
         ).toHaveLength(4);
       }
       // Nothing asks for this one any more: it is dropped by whoever takes it.
-      await jetstream(desk.nats).publish(
+      await jetstream(runbook.nats).publish(
         'provisioning.provision',
         JSON.stringify({ v: 1, kind: 'provision', id: newInstanceId(), template: 'default' }),
       );
-      expect((await desk.queue.streams.info(STREAM)).state.messages).toBe(2);
-      await using second = await serve(desk, socketPath, '10s');
-      await desk.settled();
-      const [now, ...others] = await readRecords(desk.books);
+      expect((await runbook.queue.streams.info(STREAM)).state.messages).toBe(2);
+      await using second = await serve(runbook, socketPath, '10s');
+      await runbook.settled();
+      const [now, ...others] = await readRecords(runbook.books);
       expect(others).toEqual([]);
       // The same task, and so the same place in the pool, by a container of its own.
       expect(now).toMatchObject({ id: cut.id, state: 'ready' });
@@ -224,14 +224,14 @@ describe('SIGTERM', () => {
     const socketPath = join(folder, 'slow.sock');
     const engine = await serveSimulatedEngine(socketPath, new SimulatedHost({ startUpMs: SLOW_START_MS }));
     try {
-      await using desk = await partsOnly(socketPath, 1);
+      await using runbook = await partsOnly(socketPath, 1);
       for (const [signal, code] of [
         ['SIGTERM', 143],
         ['SIGINT', 130],
       ] as const) {
-        await using program = await serve(desk, socketPath, '10m');
+        await using program = await serve(runbook, socketPath, '10m');
         // A request that is never finished holds the first stop up for as long as the grace.
-        const { socket } = await halfARequest(desk.stack.api);
+        const { socket } = await halfARequest(runbook.stack.api);
         program.signal(signal);
         await eventually(() => expect(program.output).toContain('Shutting down'), PATIENT);
         program.signal(signal);
@@ -239,9 +239,9 @@ describe('SIGTERM', () => {
         expect(program.output).toContain('ending at once');
         socket.destroy();
       }
-      await using last = await serve(desk, socketPath, '10s');
-      await desk.settled();
-      expect(await readyOf(desk)).toBe(1);
+      await using last = await serve(runbook, socketPath, '10s');
+      await runbook.settled();
+      expect(await readyOf(runbook)).toBe(1);
       expect(last.output).not.toContain('Dead task');
     } finally {
       await engine.close();
@@ -263,39 +263,39 @@ async function endsInTime(program: Program): Promise<void> {
 describe('SIGTERM ends the program soon after the grace', () => {
   it.each(['Valkey', 'NATS', 'the engine'] as const)('while %s hangs', async (part) => {
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
-    await using desk = await partsOnly(engine.socketPath);
+    await using runbook = await partsOnly(engine.socketPath);
     {
-      await using program = await serve(desk, engine.socketPath, '1s');
-      await desk.settled();
-      const taken = await desk.acquire();
+      await using program = await serve(runbook, engine.socketPath, '1s');
+      await runbook.settled();
+      const taken = await runbook.acquire();
       const hung: ChildServer = {
-        Valkey: desk.stack.valkey.server,
-        NATS: desk.stack.nats.server,
+        Valkey: runbook.stack.valkey.server,
+        NATS: runbook.stack.nats.server,
         'the engine': engine.server,
       }[part];
       hung.signal('SIGSTOP');
       try {
         // Work that needs it is under way in every worker.
-        await Promise.allSettled([desk.release(taken), desk.acquire()]);
+        await Promise.allSettled([runbook.release(taken), runbook.acquire()]);
         program.signal('SIGTERM');
         await endsInTime(program);
       } finally {
         hung.signal('SIGCONT');
       }
     }
-    await using again = await serve(desk, engine.socketPath, '10s');
-    await desk.settled();
+    await using again = await serve(runbook, engine.socketPath, '10s');
+    await runbook.settled();
     expect(again.output).toContain('Try It Now started');
   });
 
   it('while NATS is away', async () => {
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
-    await using desk = await partsOnly(engine.socketPath);
-    await using program = await serve(desk, engine.socketPath, '1s');
-    await desk.settled();
-    await desk.stack.nats.server.stop();
-    const taken = await desk.acquire();
-    await desk.release(taken);
+    await using runbook = await partsOnly(engine.socketPath);
+    await using program = await serve(runbook, engine.socketPath, '1s');
+    await runbook.settled();
+    await runbook.stack.nats.server.stop();
+    const taken = await runbook.acquire();
+    await runbook.release(taken);
     program.signal('SIGTERM');
     await endsInTime(program);
   });

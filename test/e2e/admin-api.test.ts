@@ -5,7 +5,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInstanceId } from '../../src/domain/ids.ts';
 import { connectQueue } from '../../src/queue/connection.ts';
-import { keepDead } from '../../src/queue/dead-tasks.ts';
+import { storeDeadLetter } from '../../src/queue/dead-letters.ts';
 import { createPublisher } from '../../src/queue/publisher.ts';
 import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
@@ -348,7 +348,7 @@ describe('the queue', () => {
     const connection = await connectQueue({ ...stack.config.nats, log: silent });
     try {
       const die = (sequence: number, id = newInstanceId()) =>
-        keepDead(connection, {
+        storeDeadLetter(connection, {
           subject: 'provisioning.cleanup.node0',
           payload: new TextEncoder().encode(JSON.stringify({ v: 1, kind: 'cleanup', id, node: 'node0' })),
           sequence,
@@ -357,7 +357,7 @@ describe('the queue', () => {
           reason: 'the engine is gone',
         });
       for (const sequence of [101, 102, 103, 104, 105]) await die(sequence);
-      await keepDead(connection, {
+      await storeDeadLetter(connection, {
         subject: 'provisioning.cleanup.node0',
         payload: new TextEncoder().encode('{'),
         sequence: 106,

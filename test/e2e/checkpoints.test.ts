@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { Redis as Valkey } from 'iovalkey';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpointDesk, type CheckpointDesk } from '../../src/checkpoint-desk.ts';
+import { openCheckpointContext, type CheckpointContext } from '../../src/composition/checkpoint-context.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { createCheckpoint, promoteCheckpoint, verifyCheckpoint } from '../../src/pool/checkpoints.ts';
@@ -24,7 +24,7 @@ const never = new AbortController().signal;
 
 interface Bench extends AsyncDisposable {
   readonly stack: Stack;
-  readonly desk: CheckpointDesk;
+  readonly context: CheckpointContext;
   readonly folder: string;
 }
 
@@ -46,11 +46,11 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       image: image.name,
       port: image.port,
       activation: {
-        kind: 'exec',
+        parser: 'exec',
         command: ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_URL $TRY_IT_NOW_SEED" > /www/whoami'],
         timeoutMs: 10_000,
       },
-      identity: { kind: 'http', path: '/whoami' },
+      identity: { parser: 'http', path: '/whoami' },
       pool: { target: 2, max: 6, replenishThreshold: 0 },
       ...overrides,
     });
@@ -64,13 +64,13 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       env: { CHECKPOINT_DIR: folder },
       reconcileIntervalMs: 1_000,
     });
-    const desk = await openCheckpointDesk(stack.config, silent);
+    const context = await openCheckpointContext(stack.config, silent);
     return {
       stack,
-      desk,
+      context,
       folder,
       [Symbol.asyncDispose]: async () => {
-        await desk.close();
+        await context.close();
         await stack[Symbol.asyncDispose]();
         await rm(folder, { recursive: true });
       },
@@ -106,15 +106,15 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   it('are made, verified, promoted, served from, and gone back from, without a restart', async () => {
     const app = selfAware();
     await using bench = await start([app]);
-    const { stack, desk } = bench;
+    const { stack, context } = bench;
     await eventually(async () => expect(await ready(stack)).toBe(2), PATIENT);
     expect(await provisions(stack, 'criu_restore', 'success')).toBe(0);
     const cold = await versions(bench);
 
     const steps: string[] = [];
-    const { id } = await createCheckpoint(desk, app.name, (step) => steps.push(step), never);
+    const { id } = await createCheckpoint(context, app.name, (step) => steps.push(step), never);
     expect(steps.at(-1)).toBe('storing the archive');
-    const { changed, identities } = await promoteCheckpoint(desk, id, quiet, never);
+    const { changed, identities } = await promoteCheckpoint(context, id, quiet, never);
     expect(changed).toBe(true);
     expect(new Set(identities).size).toBe(2);
 
@@ -131,7 +131,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     expect(one.split(' ')[2]).toMatch(/^[0-9a-f]{64}$/);
     expect(one.split(' ')[2]).not.toBe(other.split(' ')[2]);
 
-    expect(await desk.promotions.rollback(app.name)).toEqual({ from: id, to: undefined });
+    expect(await context.promotions.rollback(app.name)).toEqual({ from: id, to: undefined });
     await eventually(async () => {
       expect(await versions(bench)).toEqual(cold);
     }, PATIENT);
@@ -140,24 +140,24 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   });
 
   it('are not promoted when their clones answer alike, or cannot be asked', async () => {
-    const alike = selfAware({ name: 'alike', activation: undefined, identity: { kind: 'http', path: '/' } });
+    const alike = selfAware({ name: 'alike', activation: undefined, identity: { parser: 'http', path: '/' } });
     const silentOne = selfAware({ name: 'silent', identity: undefined });
     await using bench = await start([alike, silentOne]);
-    const { desk } = bench;
+    const { context } = bench;
     for (const name of ['alike', 'silent']) {
-      const { id } = await createCheckpoint(desk, name, quiet, never);
-      await expect(promoteCheckpoint(desk, id, quiet, never)).rejects.toMatchObject({
+      const { id } = await createCheckpoint(context, name, quiet, never);
+      await expect(promoteCheckpoint(context, id, quiet, never)).rejects.toMatchObject({
         code: 'checkpoint_not_verified',
       });
-      expect((await desk.promotions.status(name)).current).toBeUndefined();
+      expect((await context.promotions.status(name)).current).toBeUndefined();
     }
   });
 
   it('of another template version, or with a changed archive, are refused before they are used', async () => {
     const app = selfAware();
     await using bench = await start([app]);
-    const { desk, stack, folder } = bench;
-    const { id } = await createCheckpoint(desk, app.name, quiet, never);
+    const { context, stack, folder } = bench;
+    const { id } = await createCheckpoint(context, app.name, quiet, never);
     await using foreign = await deskFor(stack, { ...app, env: { MODE: 'other' } });
     await expect(verifyCheckpoint(foreign, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_unfit' });
     await truncate(join(folder, app.name, `${id}.tar`), 4096);
@@ -168,30 +168,30 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   it('that do not restore cost a cold start in the same task, are taken out after some, and the one before comes back', async () => {
     const app = selfAware({ pool: { target: 1, max: 4, replenishThreshold: 0 } });
     await using bench = await start([app]);
-    const { desk, stack, folder } = bench;
-    const good = await createCheckpoint(desk, app.name, quiet, never);
-    await promoteCheckpoint(desk, good.id, quiet, never);
+    const { context, stack, folder } = bench;
+    const good = await createCheckpoint(context, app.name, quiet, never);
+    await promoteCheckpoint(context, good.id, quiet, never);
     await eventually(
       async () => expect((await versions(bench)).every((version) => version.endsWith(good.id))).toBe(true),
       PATIENT,
     );
     // As from another host that wrote what this one cannot restore: whole, but its process cannot be read.
     const broken = await withoutProcess(join(folder, app.name, `${good.id}.tar`), folder);
-    const bad = await desk.shelf.add(broken, {
+    const bad = await context.checkpointRepository.add(broken, {
       template: app.name,
       templateVersion: good.templateVersion,
       host: good.host,
       fileLocks: false,
       createdAt: good.createdAt,
     });
-    await desk.promotions.promote(app.name, bad.id);
+    await context.promotions.promote(app.name, bad.id);
 
     await eventually(
       async () => {
         // Each visitor makes room for one more attempt.
         const id = await takeOne(stack);
         if (id !== undefined) await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
-        expect(await desk.promotions.status(app.name)).toMatchObject({ current: good.id, withdrawn: bad.id });
+        expect(await context.promotions.status(app.name)).toMatchObject({ current: good.id, withdrawn: bad.id });
       },
       { ...PATIENT, everyMs: 200 },
     );
@@ -208,14 +208,14 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   it('named by the configuration are promoted at the start, once', async () => {
     const app = selfAware();
     await using bench = await start([app]);
-    const { desk, stack } = bench;
-    const { id } = await createCheckpoint(desk, app.name, quiet, never);
+    const { context, stack } = bench;
+    const { id } = await createCheckpoint(context, app.name, quiet, never);
     const configured = { ...app, checkpoint: { ...app.checkpoint, file: join(bench.folder, app.name, `${id}.tar`) } };
     await stack.restart(undefined, [configured]);
-    expect((await desk.promotions.status(app.name)).current).toBe(id);
-    await desk.promotions.rollback(app.name);
+    expect((await context.promotions.status(app.name)).current).toBe(id);
+    await context.promotions.rollback(app.name);
     await stack.restart(undefined, [configured]);
-    expect((await desk.promotions.status(app.name)).current).toBeUndefined();
+    expect((await context.promotions.status(app.name)).current).toBeUndefined();
   });
 });
 
@@ -227,7 +227,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an activation hook on ${tit
       image: image.name,
       port: image.port,
       pool: { target: 1, max: 4, replenishThreshold: 0 },
-      activation: { kind: 'exec', command: ['/bin/sh', '-c', 'echo no such luck; exit 3'], timeoutMs: 10_000 },
+      activation: { parser: 'exec', command: ['/bin/sh', '-c', 'echo no such luck; exit 3'], timeoutMs: 10_000 },
     });
     await using stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates: [broken] });
     const failures = async (): Promise<number> => {
@@ -263,7 +263,7 @@ async function records({ config }: Stack): Promise<Instance[]> {
   }
 }
 
-async function deskFor(stack: Stack, app: Template): Promise<CheckpointDesk & AsyncDisposable> {
-  const desk = await openCheckpointDesk({ ...stack.config, templates: [app] }, silent);
-  return { ...desk, [Symbol.asyncDispose]: () => desk.close() };
+async function deskFor(stack: Stack, app: Template): Promise<CheckpointContext & AsyncDisposable> {
+  const context = await openCheckpointContext({ ...stack.config, templates: [app] }, silent);
+  return { ...context, [Symbol.asyncDispose]: () => context.close() };
 }

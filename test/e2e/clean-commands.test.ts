@@ -11,13 +11,13 @@ import { dumpOf } from '../support/dump.ts';
 import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb } from '../support/mariadb.ts';
 import { Program } from '../support/program.ts';
-import { Desk, PATIENT } from '../support/runbook-desk.ts';
+import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { environmentOf } from '../support/stack-environment.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage } from '../support/tiny-image.ts';
-import { createNetworks, createRuntime } from '../../src/adapters.ts';
+import { createNetworks, createRuntime } from '../../src/composition/engines.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { silent } from '../support/store.ts';
 
 interface Report {
@@ -39,14 +39,14 @@ it("removes what is this deployment's and nothing else, and only while the serve
   const simulatedSocket = join(folder, 'engine.sock');
   const engine = await serveSimulatedEngine(simulatedSocket, host);
   try {
-    await using desk = await Desk.open({
+    await using context = await RunbookDeployment.open({
       simulatedSocket,
       templates: [template({ pool: { target: 2, max: 5, replenishThreshold: 0 } })],
     });
-    const { stack, valkey, queue } = desk;
+    const { stack, valkey, queue } = context;
     const { deployment } = stack.config;
     const env = environmentOf(stack);
-    await desk.acquire();
+    await context.acquire();
     const stranger = { deployment: 'another', node: 'node0' };
     await host.start({
       name: 'demo-of-another',
@@ -99,7 +99,7 @@ it("removes what is this deployment's and nothing else, and only while the serve
       expect((await valkey.keys('*')).sort()).toEqual(['instances_of_theirs', 'ready:theirs', 'sessions']);
       expect(await queue.streams.names().next()).toEqual(['ORDERS']);
     });
-    await eventually(async () => expect(await desk.stats()).toMatchObject({ ready: 2, assigned: 0 }), PATIENT);
+    await eventually(async () => expect(await context.stats()).toMatchObject({ ready: 2, assigned: 0 }), PATIENT);
   } finally {
     await engine.close();
     await rm(folder, { recursive: true });
@@ -175,12 +175,12 @@ it.skipIf(whyWithout('podman') !== undefined)(`removes containers and networks: 
     });
     expect([(await ours.list()).length, (await theirs.list()).length]).toEqual([0, 1]);
     expect([
-      await createNetworks('podman', config, silent)?.own(),
-      (await createNetworks('podman', others, silent)?.own())?.length,
+      await createNetworks('podman', config, silent)?.all(),
+      (await createNetworks('podman', others, silent)?.all())?.length,
     ]).toEqual([[], 1]);
   } finally {
     for (const { name } of await theirs.list()) await theirs.remove(name);
     for (const { name } of await ours.list()) await ours.remove(name);
-    await Promise.all([ours.dismantle(), theirs.dismantle()]);
+    await Promise.all([ours.unprepare(), theirs.unprepare()]);
   }
 });

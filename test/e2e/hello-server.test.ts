@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answers, freePort } from '../../src/launcher/ports.ts';
+import { answers, freePort } from '../../src/launcher/tcp-ports.ts';
 import { boardFolder, startHelloApp, type HelloApp } from '../support/hello-app.ts';
 
 const serverFile = fileURLToPath(new URL('../../examples/hello/server.js', import.meta.url));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { program } from '../../src/cli/program.ts';
 import { newInstanceId } from '../../src/domain/ids.ts';
 import { connectQueue } from '../../src/queue/connection.ts';
-import { keepDead } from '../../src/queue/dead-tasks.ts';
+import { storeDeadLetter } from '../../src/queue/dead-letters.ts';
 import { createPublisher } from '../../src/queue/publisher.ts';
 import { launchEngine, titleFor, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
 import { LiveHost } from '../support/live-host.ts';
@@ -143,7 +143,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`${PAGE}, run from top to bo
             const payload = new TextEncoder().encode(
               JSON.stringify({ v: 1, kind: 'cleanup', id: newInstanceId(), node: 'node0' }),
             );
-            await keepDead(connection, {
+            await storeDeadLetter(connection, {
               subject: 'provisioning.cleanup.node0',
               payload,
               sequence,

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { endedPage, unreachablePage } from '../../src/proxy/pages.ts';
 import { eventually } from '../support/eventually.ts';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpointDesk } from '../../src/checkpoint-desk.ts';
+import { openCheckpointContext } from '../../src/composition/checkpoint-context.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../src/launcher/mariadb.ts';
@@ -55,12 +55,12 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
 
     /** Checkpoints the template and waits until the whole pool was restored from it. */
     async function restoredPool(stack: Stack, template: Template): Promise<void> {
-      const desk = await openCheckpointDesk(stack.config, silent);
+      const context = await openCheckpointContext(stack.config, silent);
       try {
-        const { id } = await createCheckpoint(desk, template.name, () => undefined, never);
-        await promoteCheckpoint(desk, id, () => undefined, never);
+        const { id } = await createCheckpoint(context, template.name, () => undefined, never);
+        await promoteCheckpoint(context, id, () => undefined, never);
       } finally {
-        await desk.close();
+        await context.close();
       }
       await eventually(async () => {
         const metrics = await (await fetch(`${stack.api}/metrics`)).text();

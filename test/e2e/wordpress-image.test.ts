@@ -11,10 +11,11 @@ import { loadConfig } from '../../src/config/load.ts';
 import { connectMariadb } from '../../src/database/mariadb.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { launchMariadb } from '../../src/launcher/mariadb.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { activate, askIdentity, type Identity } from '../../src/pool/activate.ts';
-import type { ContainerRuntime, ContainerSpec, Databases } from '../../src/pool/ports.ts';
+import type { ContainerRuntime, ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
+import type { Databases } from '../../src/pool/interfaces/databases.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
 import { HttpProbe } from '../../src/runtime/readiness/http-probe.ts';
 import { newSpec, untilReady } from '../contract/container-runtime.ts';
@@ -85,7 +86,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
       databaseFolder: dirname(server.socketPath),
       log: silent,
     });
-    releasers.push('network', () => runtime.dismantle());
+    releasers.push('network', () => runtime.unprepare());
     releasers.push('containers', async () => {
       for (const { name } of await runtime.list()) await runtime.remove(name);
     });

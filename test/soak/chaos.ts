@@ -1,4 +1,4 @@
-import { createRuntime } from '../../src/adapters.ts';
+import { createRuntime } from '../../src/composition/engines.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import type { World } from '../drills/outage-world.ts';
 import { silent } from '../support/store.ts';

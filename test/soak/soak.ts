@@ -3,7 +3,7 @@ import { describeError } from '../../src/domain/errors.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { startWorld, type World } from '../drills/outage-world.ts';
-import { discrepancies } from '../support/books.ts';
+import { discrepancies } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { silent } from '../support/store.ts';
 import { randomFrom, wreakHavoc } from './chaos.ts';

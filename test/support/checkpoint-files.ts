@@ -3,9 +3,9 @@ import { mkdtemp, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Header, type HeaderData } from 'tar';
-import { openShelf } from '../../src/checkpoints/shelf.ts';
+import { openCheckpointRepository } from '../../src/checkpoints/repository.ts';
 import type { CheckpointHost, CheckpointMetadata } from '../../src/domain/checkpoint.ts';
-import type { CheckpointShelf } from '../../src/pool/ports.ts';
+import type { CheckpointRepository } from '../../src/pool/interfaces/checkpoint-repository.ts';
 import { silent } from './store.ts';
 
 export const host: CheckpointHost = {
@@ -74,24 +74,24 @@ export async function flipOneBit(file: string): Promise<void> {
 }
 
 /** A shelf in a temporary folder, with room beside it for what is brought to it. */
-export class ShelfInFolder implements AsyncDisposable {
+export class RepositoryInFolder implements AsyncDisposable {
   readonly home: string;
   readonly dir: string;
-  readonly shelf: CheckpointShelf;
+  readonly checkpointRepository: CheckpointRepository;
 
   private constructor(home: string) {
     this.home = home;
     this.dir = join(home, 'checkpoints');
-    this.shelf = this.another();
+    this.checkpointRepository = this.another();
   }
 
-  static async make(): Promise<ShelfInFolder> {
-    return new ShelfInFolder(await mkdtemp(join(tmpdir(), 'try-it-now-shelf-')));
+  static async make(): Promise<RepositoryInFolder> {
+    return new RepositoryInFolder(await mkdtemp(join(tmpdir(), 'try-it-now-shelf-')));
   }
 
   /** As another process opens it, or the same one after a restart. */
-  another(dir = this.dir): CheckpointShelf {
-    return openShelf({ dir, log: silent });
+  another(dir = this.dir): CheckpointRepository {
+    return openCheckpointRepository({ dir, log: silent });
   }
 
   at(...path: string[]): string {
@@ -108,7 +108,7 @@ export class ShelfInFolder implements AsyncDisposable {
   }
 
   async added(overrides: Partial<typeof about> = {}, content?: Uint8Array): Promise<CheckpointMetadata> {
-    return this.shelf.add(await this.archiveFile(content), { ...about, ...overrides });
+    return this.checkpointRepository.add(await this.archiveFile(content), { ...about, ...overrides });
   }
 
   /** Two files as an operator brings them from elsewhere. */

@@ -2,9 +2,10 @@ import { TryItNowError } from '../../src/domain/errors.ts';
 import { newHostLabel, newInstanceId } from '../../src/domain/ids.ts';
 import { INSTANCE_RECORD_VERSION, type Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
-import type { AcquireRequest, Acquired, Demos } from '../../src/http/ports.ts';
-import type { PoolControl } from '../../src/pool/operator-ports.ts';
-import type { InstanceView, PoolStats } from '../../src/pool/ports.ts';
+import type { AcquireRequest, Acquired, Demos } from '../../src/http/demos.ts';
+import type { PoolControl } from '../../src/pool/interfaces/pool-controls.ts';
+import type { InstanceView } from '../../src/pool/interfaces/claim-store.ts';
+import type { PoolStats } from '../../src/pool/interfaces/inventory.ts';
 import { template } from './templates.ts';
 
 /** A pool in memory for tests of the HTTP side alone: it keeps the promises of the port and counts what it is asked. */

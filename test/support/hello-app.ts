@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ChildServer } from '../../src/launcher/child-server.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 
 const serverFile = fileURLToPath(new URL('../../examples/hello/server.js', import.meta.url));
 

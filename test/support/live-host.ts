@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
-import { createRuntime } from '../../src/adapters.ts';
+import { createRuntime } from '../../src/composition/engines.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import { uniqueDeployment } from './container-engine.ts';
 import { eventually } from './eventually.ts';
@@ -244,7 +244,7 @@ async function launchParts(
   cleanups.push(async () => {
     const runtime = createRuntime('podman', loadConfig(settings).config, silent);
     await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
-    if (!(await runtime.dismantle())) throw new Error('containers of the test are still there');
+    if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
     await runtime.close();
   });
   return {

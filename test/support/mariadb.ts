@@ -7,7 +7,7 @@ import { connectMariadb } from '../../src/database/mariadb.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { findProgram } from '../../src/launcher/child-server.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../src/launcher/mariadb.ts';
-import type { DatabaseCredentials, Databases } from '../../src/pool/ports.ts';
+import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/databases.ts';
 import { silent } from './store.ts';
 import { template } from './templates.ts';
 

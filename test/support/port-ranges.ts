@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { isFree, reservePort } from '../../src/launcher/ports.ts';
+import { isFree, reservePort } from '../../src/launcher/tcp-ports.ts';
 
 export interface ClaimedPorts extends AsyncDisposable {
   readonly start: number;

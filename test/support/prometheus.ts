@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ChildServer } from '../../src/launcher/child-server.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 
 export interface PrometheusOptions {
   /** Its own; whoever made it removes it. */

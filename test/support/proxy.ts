@@ -8,7 +8,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { WebSocket, WebSocketServer } from 'ws';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy, type LaunchedCaddy } from '../../src/launcher/caddy.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts';
 import type { Releasers } from '../../src/lifecycle/releasers.ts';
 import { CaddyProxy, type CaddyProxyOptions } from '../../src/proxy/caddy-proxy.ts';

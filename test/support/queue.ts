@@ -5,9 +5,10 @@ import { newInstanceId } from '../../src/domain/ids.ts';
 import type { Log } from '../../src/domain/log.ts';
 import type { CleanupTask, ProvisionTask, Task } from '../../src/domain/task.ts';
 import { launchNats, type LaunchedNats } from '../../src/launcher/nats.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
-import type { TaskContext, TaskHandlers, TaskQueue } from '../../src/pool/ports.ts';
+import type { TaskContext, TaskHandlers } from '../../src/pool/interfaces/task-handlers.ts';
+import type { TaskQueue } from '../../src/pool/interfaces/task-queue.ts';
 import { connectQueue, type QueueConnection } from '../../src/queue/connection.ts';
 import { createPublisher } from '../../src/queue/publisher.ts';
 import type { DeliveryPolicy } from '../../src/queue/stream-and-consumers.ts';
@@ -74,7 +75,7 @@ export class RecordingHandlers implements TaskHandlers {
   cleanup(task: CleanupTask, context: TaskContext): Promise<void> {
     return this.#handle({ task, context });
   }
-  async abandoned(task: Task | undefined, reason: string, unseen: boolean): Promise<void> {
+  async deadLettered(task: Task | undefined, reason: string, unseen: boolean): Promise<void> {
     this.abandonments.push({ task, reason, unseen });
     await this.onAbandoned();
   }

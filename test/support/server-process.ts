@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
-import { createRuntime } from '../../src/adapters.ts';
+import { createRuntime } from '../../src/composition/engines.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
-import type { BooksOf } from './books.ts';
+import type { BooksOf } from './state-audit.ts';
 import { eventually } from './eventually.ts';
 import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
@@ -239,7 +239,7 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
   cleanups.push(async () => {
     const runtime = createRuntime(options.engine, loadConfig(direct).config, silent);
     await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
-    if (!(await runtime.dismantle())) throw new Error('containers of the test are still there');
+    if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
     await runtime.close();
   });
   const books: BooksOf = {

@@ -2,18 +2,18 @@ import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { startApp, type App } from '../../src/app.ts';
+import { startApp, type App } from '../../src/composition/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy, type LaunchedCaddy } from '../../src/launcher/caddy.ts';
 import { launchNats, type LaunchedNats } from '../../src/launcher/nats.ts';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts';
 import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
-import { createRuntime } from '../../src/adapters.ts';
+import { createRuntime } from '../../src/composition/engines.ts';
 import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
 import { template as tiny } from './templates.ts';
@@ -100,7 +100,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     cleanups.push(async () => {
       const runtime = createRuntime(engine, config, silent);
       for (const { name } of await runtime.list()) await runtime.remove(name);
-      if (!(await runtime.dismantle())) throw new Error('containers of the test are still there');
+      if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
       await runtime.close();
     });
     const start = (offered: readonly Template[]): Promise<App> =>

@@ -3,14 +3,14 @@ import type { Redis as Valkey } from 'iovalkey';
 import { newAttempt } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import { templateVersion, type Template } from '../../src/domain/template.ts';
-import type { TakeOutcome } from '../../src/pool/ports.ts';
+import type { ClaimOutcome } from '../../src/pool/interfaces/claim-store.ts';
 import { keys } from '../../src/store/keys.ts';
 import type { Store } from '../../src/store/store.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 
 /** Told of what visitors were answered, in the order in which the store answered. */
 export interface Witness {
-  taken(visitor: Visitor, outcome: TakeOutcome, replacing: string | undefined): void;
+  taken(visitor: Visitor, outcome: ClaimOutcome, replacing: string | undefined): void;
   extended(visitor: Visitor, id: string, deadlineMs: number): void;
   ended(instance: Instance): void;
   /** Anything else that came to pass: what never does was never tried. */
@@ -109,7 +109,7 @@ export function stepsOf(scene: Scene, actor: Actor, at: number): Step[] {
     case 'planner':
       return [
         step('plan', async () => {
-          scene.tasks.push(...(await store.arrivals.reserve(scene.template)));
+          scene.tasks.push(...(await store.provisioningStore.reserveTickets(scene.template)));
         }),
       ];
     case 'reaper':
@@ -120,8 +120,8 @@ export function stepsOf(scene: Scene, actor: Actor, at: number): Step[] {
       return [
         step('settle', async () => {
           const repaired = [
-            await store.census.settlePorts(),
-            await store.census.settleIndexes(await store.census.list()),
+            await store.inventory.reconcilePorts(),
+            await store.inventory.reconcileIndexes(await store.inventory.list()),
           ];
           if (repaired.some((count) => count > 0))
             throw new Error(`there was something to repair: ${repaired.join(' ports, ')} index entries`);
@@ -145,9 +145,9 @@ function visiting({ valkey, template, witness }: Scene, store: Store, visitor: V
   let held: { readonly id: string; readonly deadlineMs: number } | undefined;
   let seen: Instance | undefined;
   const take = async (replacing?: string): Promise<void> => {
-    const outcome = await store.takes.take({
+    const outcome = await store.claimStore.claim({
       template,
-      subject: '203.0.113.7',
+      clientKey: '203.0.113.7',
       owner,
       idempotencyKey: key,
       ttlMs,
@@ -157,12 +157,12 @@ function visiting({ valkey, template, witness }: Scene, store: Store, visitor: V
     held = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
   };
   const look = step('look', async () => {
-    seen = held === undefined ? undefined : (await store.takes.find(held.id))?.instance;
+    seen = held === undefined ? undefined : (await store.claimStore.find(held.id))?.instance;
   });
   const letGo = (reason: 'released' | 'container_lost') =>
     step(reason, async () => {
       if (seen === undefined) return;
-      const outcome = await store.departures.release(seen, reason, { from: ['assigned'] });
+      const outcome = await store.cleanupStore.release(seen, reason, { from: ['assigned'] });
       if (outcome.kind === 'releasing') witness.ended(outcome.instance);
     });
   return [
@@ -174,7 +174,7 @@ function visiting({ valkey, template, witness }: Scene, store: Store, visitor: V
             look,
             step('extend', async () => {
               if (seen?.state !== 'assigned') return;
-              const outcome = await store.takes.extend(seen, 60_000, template.ttl.maxMs);
+              const outcome = await store.claimStore.extend(seen, 60_000, template.ttl.maxMs);
               if (outcome.kind === 'extended') witness.extended(visitor, seen.id, outcome.deadlineMs);
             }),
           ];
@@ -219,7 +219,7 @@ function working({ template, witness, tasks, running }: Scene, store: Store, { t
     step('begin', async () => {
       const id = tasks[task % Math.max(1, tasks.length)];
       if (id === undefined) return;
-      const begun = await store.arrivals.begin(template, {
+      const begun = await store.provisioningStore.beginAttempt(template, {
         id,
         attempt: newAttempt(),
         version: templateVersion(template),
@@ -229,23 +229,23 @@ function working({ template, witness, tasks, running }: Scene, store: Store, { t
       mine = begun.kind === 'begun' ? begun.instance : undefined;
     }),
     guarded('allocate', async (instance) => {
-      mine = await store.arrivals.allocatePort(instance);
+      mine = await store.provisioningStore.allocatePort(instance);
     }),
     guarded('start', async (instance) => {
-      await store.arrivals.advance(instance, 'container_started');
+      await store.provisioningStore.recordStep(instance, 'container_started');
       if (instance.port !== null) running.set(instance.container, { id: instance.id, port: instance.port });
     }),
     guarded('keep alive', async (instance) => {
-      if (!(await store.arrivals.keepAlive(instance))) mine = undefined;
+      if (!(await store.provisioningStore.renewLease(instance))) mine = undefined;
     }),
-    guarded('publish', (instance) => store.arrivals.publishHostname(instance)),
+    guarded('publish', (instance) => store.provisioningStore.publishHostname(instance)),
     guarded('ready', async (instance) => {
       if (instance.port === null) throw new Error('an instance without a port cannot be ready');
-      await store.arrivals.markReady(instance, template);
+      await store.provisioningStore.markReady(instance, template);
     }),
   ];
   const failing = guarded('fail', async (instance) => {
-    const outcome = await store.departures.release(instance, 'provision_failed', {
+    const outcome = await store.cleanupStore.release(instance, 'provision_failed', {
       from: ['warming'],
       ...(instance.attempt === undefined ? {} : { attempt: instance.attempt }),
     });
@@ -269,14 +269,14 @@ function cleaning({ valkey, witness, running }: Scene, store: Store, { pick, ste
       });
     });
   const found = step('find one leaving', async () => {
-    const all = (await store.census.list())
+    const all = (await store.inventory.list())
       .filter(({ state }) => state === 'releasing' || state === 'quarantined')
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     leaving = all[pick % Math.max(1, all.length)];
   });
   const again = strict('release again', async (instance) => {
     if (instance.state !== 'quarantined') return;
-    const outcome = await store.departures.release(instance, 'abandoned', {
+    const outcome = await store.cleanupStore.release(instance, 'abandoned', {
       from: ['quarantined'],
       generation: instance.generation,
     });
@@ -287,7 +287,7 @@ function cleaning({ valkey, witness, running }: Scene, store: Store, { pick, ste
       found,
       again,
       strict('quarantine', async (instance) => {
-        if ((await store.departures.quarantine(instance, 'the engine refuses')) > 0) witness.noted('quarantined');
+        if ((await store.cleanupStore.quarantine(instance, 'the engine refuses')) > 0) witness.noted('quarantined');
       }),
     ];
   return [
@@ -298,13 +298,13 @@ function cleaning({ valkey, witness, running }: Scene, store: Store, { pick, ste
         running.delete(instance.container);
         return Promise.resolve();
       }),
-      strict('container gone', (instance) => store.departures.containerGone(instance)),
-      strict('database dropped', (instance) => store.departures.databaseDropped(instance)),
-      strict('cool port', (instance) => store.departures.coolPort(instance)),
+      strict('container gone', (instance) => store.cleanupStore.recordContainerGone(instance)),
+      strict('database dropped', (instance) => store.cleanupStore.recordDatabaseDropped(instance)),
+      strict('cool port', (instance) => store.cleanupStore.coolPort(instance)),
       // What the record still holds decides, so a stale copy may come too early.
       strict('forget', async (instance) => {
         if ((await valkey.hexists(keys.instances, instance.id)) === 0) return;
-        await store.departures.forget(instance);
+        await store.cleanupStore.deleteRecord(instance);
         witness.noted('forgotten');
       }),
     ].slice(0, steps),
@@ -315,11 +315,11 @@ function reaping({ witness }: Scene, store: Store): Step[] {
   let due: Instance[] = [];
   return [
     step('find expired', async () => {
-      due = await store.departures.expired(50);
+      due = await store.cleanupStore.expired(50);
     }),
     step('expire', async () => {
       for (const instance of due) {
-        const outcome = await store.departures.release(instance, 'expired', {
+        const outcome = await store.cleanupStore.release(instance, 'expired', {
           from: ['assigned'],
           onlyIfExpired: true,
         });
@@ -333,14 +333,14 @@ function retiring({ witness }: Scene, store: Store, pick: number): Step[] {
   let stale: Instance | undefined;
   return [
     step('find stock', async () => {
-      const ready = (await store.census.list())
+      const ready = (await store.inventory.list())
         .filter(({ state }) => state === 'ready')
         .sort((a, b) => (a.id < b.id ? -1 : 1));
       stale = ready[pick % Math.max(1, ready.length)];
     }),
     step('retire', async () => {
       if (stale === undefined) return;
-      const outcome = await store.departures.release(stale, 'retired', {
+      const outcome = await store.cleanupStore.release(stale, 'retired', {
         from: ['ready'],
         generation: stale.generation,
       });

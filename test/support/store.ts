@@ -42,7 +42,7 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
     portRange,
   });
   const valkey = new Valkey(port, '127.0.0.1');
-  await store.census.settlePorts();
+  await store.inventory.reconcilePorts();
   return {
     ...store,
     valkey,
@@ -52,7 +52,7 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
       await valkey.flushall();
       // It has noticed by the time the test begins.
       await store.rollbackGuard.check();
-      await store.census.settlePorts();
+      await store.inventory.reconcilePorts();
     },
     [Symbol.asyncDispose]: async () => {
       valkey.disconnect();
@@ -66,15 +66,15 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
 
 /** Brings one reserved ticket up to a warming record with a port and a name. */
 export async function warm(store: Store, template: Template, id: string): Promise<Instance> {
-  const begun = await store.arrivals.begin(template, {
+  const begun = await store.provisioningStore.beginAttempt(template, {
     id,
     attempt: newAttempt(),
     version: templateVersion(template),
     database: undefined,
   });
   if (begun.kind !== 'begun') throw new Error(`${id} could not be begun: ${begun.kind}`);
-  const instance = await store.arrivals.allocatePort(begun.instance);
-  await store.arrivals.publishHostname(instance);
+  const instance = await store.provisioningStore.allocatePort(begun.instance);
+  await store.provisioningStore.publishHostname(instance);
   return instance;
 }
 
@@ -82,15 +82,15 @@ export async function warm(store: Store, template: Template, id: string): Promis
 export async function stock(store: Store, template: Template): Promise<Instance[]> {
   const ids: string[] = [];
   for (
-    let some = await store.arrivals.reserve(template);
+    let some = await store.provisioningStore.reserveTickets(template);
     some.length > 0;
-    some = await store.arrivals.reserve(template)
+    some = await store.provisioningStore.reserveTickets(template)
   )
     ids.push(...some);
   return Promise.all(
     ids.map(async (id) => {
       const instance = await warm(store, template, id);
-      await store.arrivals.markReady(instance, template);
+      await store.provisioningStore.markReady(instance, template);
       return instance;
     }),
   );

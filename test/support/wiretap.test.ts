@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../../src/launcher/ports.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { startStore, type TestStore } from './store.ts';
 import { valkeyDialect } from './wire-dialects.ts';
 import { Tripwire, Wiretap, type Side } from './wiretap.ts';

@@ -1,5 +1,5 @@
 import ora from 'ora';
-import { openCheckpointDesk, type CheckpointDesk } from '../../checkpoint-desk.ts';
+import { openCheckpointContext, type CheckpointContext } from '../../composition/checkpoint-context.ts';
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { CheckpointMetadata } from '../../domain/checkpoint.ts';
@@ -24,13 +24,15 @@ export async function create(
   template: string,
   options: OutputOptions & { readonly promote?: true },
 ): Promise<void> {
-  await atDesk(env, async (desk, signal) => {
+  await withContext(env, async (context, signal) => {
     const metadata = await showing(`Checkpoint of ${template}`, (onStep) =>
-      createCheckpoint(desk, template, onStep, signal),
+      createCheckpoint(context, template, onStep, signal),
     );
     const verification =
       options.promote === true
-        ? await showing(`Promotion of ${metadata.id}`, (onStep) => promoteCheckpoint(desk, metadata.id, onStep, signal))
+        ? await showing(`Promotion of ${metadata.id}`, (onStep) =>
+            promoteCheckpoint(context, metadata.id, onStep, signal),
+          )
         : undefined;
     if (options.json === true)
       printJson({
@@ -49,9 +51,9 @@ export async function create(
 }
 
 export async function list(env: Environment, options: OutputOptions): Promise<void> {
-  await atDesk(env, async (desk) => {
-    const found = await desk.shelf.list();
-    const current = await desk.promotions.current(desk.catalogue.all().map(({ name }) => name));
+  await withContext(env, async (context) => {
+    const found = await context.checkpointRepository.list();
+    const current = await context.promotions.current(context.catalogue.all().map(({ name }) => name));
     const promoted = new Set(current.values());
     if (options.json === true) {
       printJson(
@@ -85,9 +87,9 @@ export async function list(env: Environment, options: OutputOptions): Promise<vo
 }
 
 export async function inspect(env: Environment, id: string, options: OutputOptions): Promise<void> {
-  await atDesk(env, async (desk) => {
-    const metadata = await desk.shelf.metadata(id);
-    const status = await desk.promotions.status(metadata.template);
+  await withContext(env, async (context) => {
+    const metadata = await context.checkpointRepository.metadata(id);
+    const status = await context.promotions.status(metadata.template);
     if (options.json === true) {
       printJson({ ...metadata, promotion: status });
       return;
@@ -111,8 +113,10 @@ export async function inspect(env: Environment, id: string, options: OutputOptio
 }
 
 export async function verify(env: Environment, id: string, options: OutputOptions): Promise<void> {
-  await atDesk(env, async (desk, signal) => {
-    const verification = await showing(`Verification of ${id}`, (onStep) => verifyCheckpoint(desk, id, onStep, signal));
+  await withContext(env, async (context, signal) => {
+    const verification = await showing(`Verification of ${id}`, (onStep) =>
+      verifyCheckpoint(context, id, onStep, signal),
+    );
     if (options.json === true)
       printJson({
         id,
@@ -126,9 +130,9 @@ export async function verify(env: Environment, id: string, options: OutputOption
 }
 
 export async function promote(env: Environment, id: string, options: OutputOptions): Promise<void> {
-  await atDesk(env, async (desk, signal) => {
+  await withContext(env, async (context, signal) => {
     const { metadata, changed, replaced, ...verification } = await showing(`Promotion of ${id}`, (onStep) =>
-      promoteCheckpoint(desk, id, onStep, signal),
+      promoteCheckpoint(context, id, onStep, signal),
     );
     if (options.json === true)
       printJson({
@@ -147,9 +151,9 @@ export async function promote(env: Environment, id: string, options: OutputOptio
 }
 
 export async function rollback(env: Environment, template: string, options: OutputOptions): Promise<void> {
-  await atDesk(env, async (desk) => {
-    requireTemplate(desk.catalogue, template);
-    const { from, to } = await desk.promotions.rollback(template);
+  await withContext(env, async (context) => {
+    requireTemplate(context.catalogue, template);
+    const { from, to } = await context.promotions.rollback(template);
     if (options.json === true) printJson({ template, from, to: to ?? null });
     else
       console.log(
@@ -159,8 +163,8 @@ export async function rollback(env: Environment, template: string, options: Outp
 }
 
 export async function prune(env: Environment, options: { readonly keep: number; readonly yes?: true }): Promise<void> {
-  await atDesk(env, async (desk) => {
-    const removable = await prunable(desk, options.keep);
+  await withContext(env, async (context) => {
+    const removable = await prunable(context, options.keep);
     if (removable.length === 0) {
       console.log('There is nothing to prune.');
       return;
@@ -170,15 +174,15 @@ export async function prune(env: Environment, options: { readonly keep: number; 
       return;
     }
     for (const id of removable) {
-      await desk.shelf.remove(id);
+      await context.checkpointRepository.remove(id);
       console.log(`Deleted ${id}.`);
     }
   });
 }
 
-async function atDesk(
+async function withContext(
   env: Environment,
-  work: (desk: CheckpointDesk, signal: AbortSignal) => Promise<void>,
+  work: (context: CheckpointContext, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const { config } = loadConfig(env);
   // What is worth a log line in a server is, in a command, said on the terminal; standard output is for the result.
@@ -188,11 +192,11 @@ async function atDesk(
     stopped.abort(new TryItNowError('shutting_down', 'Stopped; what was started for this command is removed.'));
   // Not `once`: the spinner ends the process itself at a signal that nobody else listens to any more.
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop);
-  const desk = await openCheckpointDesk(config, log);
+  const context = await openCheckpointContext(config, log);
   try {
-    await work(desk, stopped.signal);
+    await work(context, stopped.signal);
   } finally {
-    await desk.close();
+    await context.close();
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, stop);
   }
 }
@@ -217,7 +221,7 @@ async function showing<T>(what: string, work: (onStep: OnStep) => Promise<T>): P
 
 function stateOf(
   id: string,
-  { current, earlier, proven, failures, withdrawn }: Awaited<ReturnType<CheckpointDesk['promotions']['status']>>,
+  { current, earlier, proven, failures, withdrawn }: Awaited<ReturnType<CheckpointContext['promotions']['status']>>,
 ): string {
   if (id === current)
     return `promoted; ${proven ? 'instances were restored from it' : `no instance was restored from it yet${failures > 0 ? `, ${failures} restores failed` : ''}`}`;

@@ -1,5 +1,11 @@
 import { request } from 'undici';
-import { dataOf, demosOf, workersAsk, type Belonging, type Belongings } from '../../clean-desk.ts';
+import {
+  ownedData,
+  ownedDemos,
+  hasActiveWorkers,
+  type OwnedResource,
+  type OwnedResources,
+} from '../../composition/owned-resources.ts';
 import type { Config } from '../../config/config.ts';
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -26,7 +32,11 @@ const SHOWN_A_KIND = 20;
 
 /** Removes every container, network, database and user of this deployment on this node. Throws server_running, and what a part that does not answer throws. */
 export async function cleanDemos(env: Environment, options: CleanOptions): Promise<void> {
-  await clean(env, options, { of: 'this node', what: 'everything instances are made of on this node', find: demosOf });
+  await clean(env, options, {
+    of: 'this node',
+    what: 'everything instances are made of on this node',
+    find: ownedDemos,
+  });
 }
 
 /** Removes this deployment's keys from Valkey and its streams from NATS. Throws as cleanDemos does. */
@@ -34,7 +44,7 @@ export async function cleanData(env: Environment, options: CleanOptions): Promis
   await clean(env, options, {
     of: 'every node',
     what: "all state: instances, names, promotions of checkpoints, operators' decisions, the audit log, and every task",
-    find: dataOf,
+    find: ownedData,
   });
 }
 
@@ -42,7 +52,7 @@ interface Cleaning {
   /** Whose workers must have ended. */
   readonly of: 'this node' | 'every node';
   readonly what: string;
-  readonly find: (config: Config, log: Log) => Promise<Belongings>;
+  readonly find: (config: Config, log: Log) => Promise<OwnedResources>;
 }
 
 async function clean(env: Environment, options: CleanOptions, { of, what, find }: Cleaning): Promise<void> {
@@ -76,7 +86,7 @@ async function requireStopped({ server, ...config }: Config, of: Cleaning['of'],
   const url = `http://${reachableHost(server.host)}:${server.port}/health`;
   const alive = (await answers(url))
     ? `a server answers at ${url}`
-    : (await workersAsk({ server, ...config }, of, log)) === true
+    : (await hasActiveWorkers({ server, ...config }, of, log)) === true
       ? `workers of ${of} still ask NATS for tasks`
       : undefined;
   if (alive === undefined) return;
@@ -101,16 +111,16 @@ async function answers(url: string): Promise<boolean> {
 }
 
 /** Each is tried, even when another fails. */
-async function remove(all: readonly Belonging[]): Promise<ReadonlyMap<Belonging, unknown>> {
-  const failures = new Map<Belonging, unknown>();
+async function remove(all: readonly OwnedResource[]): Promise<ReadonlyMap<OwnedResource, unknown>> {
+  const failures = new Map<OwnedResource, unknown>();
   for (const belonging of all) await belonging.remove().catch((error: unknown) => failures.set(belonging, error));
   return failures;
 }
 
 /** Undefined `failures`: nothing was to be removed. */
 function report(
-  all: readonly Belonging[],
-  failures: ReadonlyMap<Belonging, unknown> | undefined,
+  all: readonly OwnedResource[],
+  failures: ReadonlyMap<OwnedResource, unknown> | undefined,
   { json, dryRun }: CleanOptions,
 ): void {
   const removed = failures === undefined ? 0 : all.length - failures.size;
@@ -129,7 +139,7 @@ function report(
     console.error(`Not removed: ${kind} ${what}. ${describeError(error)}`);
 }
 
-function tableOf(all: readonly Belonging[]): string {
+function tableOf(all: readonly OwnedResource[]): string {
   const rows = [...new Set(all.map(({ kind }) => kind))].flatMap((kind) => {
     const some = all.filter((belonging) => belonging.kind === kind);
     const shown = some.slice(0, SHOWN_A_KIND).map(({ what }) => [kind, what]);

@@ -1,7 +1,7 @@
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
-import { openDoctorDesk } from '../../doctor-desk.ts';
-import { failure, notLookedAt, ok, runChecks, warning, type Diagnosis, type Observation } from '../../doctor/check.ts';
+import { openDoctorContext } from '../../composition/doctor-context.ts';
+import { failure, notChecked, ok, runChecks, warning, type Diagnosis, type Observation } from '../../doctor/check.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { fittedTable, printJson } from '../output.ts';
@@ -43,18 +43,21 @@ export async function diagnose(env: Environment): Promise<readonly Diagnosis[]> 
   } catch (error) {
     return [
       ...invalid(error),
-      notLookedAt('everything else', 'it is not known where to look before the configuration is right'),
+      notChecked('everything else', 'it is not known where to look before the configuration is right'),
     ].map((observation) => ({ part: 'Config', ...observation }));
   }
   const settings =
     loaded.warnings.length === 0
       ? [ok('settings', 'valid')]
       : loaded.warnings.map((text, at) => warning(`settings ${at + 1}`, text, CONFIG_REMEDY));
-  const desk = await openDoctorDesk(loaded.config, createLogger('fatal', process.stderr));
+  const context = await openDoctorContext(loaded.config, createLogger('fatal', process.stderr));
   try {
-    return [...settings.map((observation) => ({ part: 'Config', ...observation })), ...(await runChecks(desk.checks))];
+    return [
+      ...settings.map((observation) => ({ part: 'Config', ...observation })),
+      ...(await runChecks(context.checks)),
+    ];
   } finally {
-    desk.close();
+    context.close();
   }
 }
 

@@ -2,7 +2,7 @@ import type { Environment } from '../../config/environment.ts';
 import { AuditBody } from '../../http/admin/schemas.ts';
 import { AdminClient } from '../admin-client.ts';
 import { fittedTable, printJson } from '../output.ts';
-import { cut, harmless, shortTime } from './shown.ts';
+import { truncate, stripControlCharacters, shortTime } from './text.ts';
 
 /** Enough of an id to tell it from others where room is short; `--json` has all of it. */
 const ON_WIDTH = 14;
@@ -31,8 +31,8 @@ export async function audit(
         shortTime(at),
         who.replace(/^key:/, ''),
         outcome,
-        cut(harmless(subject), on),
-        harmless(action),
+        truncate(stripControlCharacters(subject), on),
+        stripControlCharacters(action),
       ]),
     ),
   );

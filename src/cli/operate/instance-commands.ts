@@ -1,12 +1,12 @@
 import type { Static } from 'typebox';
 import type { Environment } from '../../config/environment.ts';
-import { InstanceReadingBody, InstancesBody } from '../../http/admin/schemas.ts';
+import { InstanceSnapshotBody, InstancesBody } from '../../http/admin/schemas.ts';
 import { AdminClient } from '../admin-client.ts';
 import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
-import { distance, harmless } from './shown.ts';
+import { distance, stripControlCharacters } from './text.ts';
 
-type Instance = Static<typeof InstanceReadingBody>;
+type Instance = Static<typeof InstanceSnapshotBody>;
 
 export interface ListOptions {
   readonly json?: true;
@@ -41,11 +41,11 @@ export async function list(env: Environment, { json, ...filter }: ListOptions): 
     ]);
   console.log(table.toString());
   for (const { id, quarantine_reason: reason } of answer.instances)
-    if (reason !== null) console.log(`${id}: ${harmless(reason)}`);
+    if (reason !== null) console.log(`${id}: ${stripControlCharacters(reason)}`);
 }
 
 export async function show(env: Environment, id: string, { json }: { readonly json?: true }): Promise<void> {
-  const found = await new AdminClient(env).ask(InstanceReadingBody, 'GET', path(id));
+  const found = await new AdminClient(env).ask(InstanceSnapshotBody, 'GET', path(id));
   if (json === true) printJson(found);
   else print(found);
 }
@@ -56,13 +56,13 @@ export async function release(
   { json, yes }: { readonly json?: true; readonly yes?: true },
 ): Promise<void> {
   const client = new AdminClient(env);
-  const found = await client.ask(InstanceReadingBody, 'GET', path(id));
+  const found = await client.ask(InstanceSnapshotBody, 'GET', path(id));
   const whose = found.state === 'assigned' ? 'a visitor has it' : `it is ${found.state}`;
   if (yes !== true && !(await confirmed(`End instance ${id} of ${found.template} (${whose})?`))) {
     console.log('Nothing was ended.');
     return;
   }
-  const released = await client.ask(InstanceReadingBody, 'DELETE', path(id));
+  const released = await client.ask(InstanceSnapshotBody, 'DELETE', path(id));
   if (json === true) printJson(released);
   else console.log(`Instance ${id} is ${released.state}; its address has stopped working.`);
 }
@@ -70,7 +70,7 @@ export async function release(
 export async function logs(env: Environment, id: string, { tail }: { readonly tail: number }): Promise<void> {
   const text = await new AdminClient(env).text(`${path(id)}/logs?tail=${tail}`);
   // Hostile code may have written it: a terminal gets no control characters, a file or a pipe gets all there is.
-  process.stdout.write(process.stdout.isTTY ? harmless(text, 'lines') : text);
+  process.stdout.write(process.stdout.isTTY ? stripControlCharacters(text, 'lines') : text);
 }
 
 function path(id: string): string {
@@ -102,6 +102,6 @@ function print({
   if (expires !== null) table.push(['Expires', expires]);
   if (url !== null) table.push(['Address', url]);
   if (failures > 0) table.push(['Cleanups that failed', String(failures)]);
-  if (reason !== null) table.push(['Why in quarantine', harmless(reason)]);
+  if (reason !== null) table.push(['Why in quarantine', stripControlCharacters(reason)]);
   console.log(table.toString());
 }

@@ -1,13 +1,13 @@
 import type { Static } from 'typebox';
 import type { Environment } from '../../config/environment.ts';
-import { Wrong, duration } from '../../config/kinds.ts';
+import { ParseError, duration } from '../../config/parsers.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import { PoolBody, PoolsBody } from '../../http/admin/schemas.ts';
 import { AdminClient } from '../admin-client.ts';
 import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
 import { waitUntilEmpty } from './drain-progress.ts';
-import { distance, harmless, shortTime } from './shown.ts';
+import { distance, stripControlCharacters, shortTime } from './text.ts';
 
 type Pool = Static<typeof PoolBody>;
 
@@ -80,7 +80,7 @@ function reasonOf({ reason }: PoolOptions): object {
 function secondsOf(text: string): number {
   const kind = duration('0s', '30d', '10m');
   const value = kind.parse(text);
-  if (value instanceof Wrong)
+  if (value instanceof ParseError)
     throw new TryItNowError('invalid_request', `--within is ${JSON.stringify(text)}; it must be ${kind.expects}`);
   return Math.ceil(value / 1000);
 }
@@ -132,7 +132,7 @@ function remarks({
   const lines: string[] = [];
   if (since !== null)
     lines.push(
-      `${mode === 'paused' ? 'paused' : 'draining'} since ${shortTime(since)}${reason === null ? '' : `, "${harmless(reason)}"`}`,
+      `${mode === 'paused' ? 'paused' : 'draining'} since ${shortTime(since)}${reason === null ? '' : `, "${stripControlCharacters(reason)}"`}`,
     );
   if (mode === 'draining' && assigned > 0) {
     const left = assigned === 1 ? '1 visitor is' : `${assigned} visitors are`;

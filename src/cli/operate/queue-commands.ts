@@ -12,7 +12,7 @@ import {
 import { AdminClient } from '../admin-client.ts';
 import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
-import { distance, harmless } from './shown.ts';
+import { distance, stripControlCharacters } from './text.ts';
 
 export interface JsonOptions {
   readonly json?: true;
@@ -71,7 +71,7 @@ export async function dead(env: Environment, { json, limit }: LimitOptions): Pro
   for (const { sequence, kind, id, template, attempts, died_at: died } of answer.dead)
     table.push([sequence, kind, template ?? '', id ?? 'unreadable', attempts, `${distance(died)} ago`]);
   console.log(table.toString());
-  for (const { sequence, reason } of answer.dead) console.log(`${sequence}: ${harmless(reason)}`);
+  for (const { sequence, reason } of answer.dead) console.log(`${sequence}: ${stripControlCharacters(reason)}`);
 }
 
 export async function retry(

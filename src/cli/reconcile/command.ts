@@ -1,9 +1,9 @@
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import { describeError } from '../../domain/errors.ts';
-import { mend, type Mending } from '../../pool/mend.ts';
-import { survey, type Survey } from '../../pool/survey.ts';
-import { openReconcileDesk } from '../../reconcile-desk.ts';
+import { repairDrift, type RepairResult } from '../../pool/repair-drift.ts';
+import { detectDrift, type Drift } from '../../pool/detect-drift.ts';
+import { openReconcileContext } from '../../composition/reconcile-context.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { plainTable, printJson } from '../output.ts';
 import { packageVersion } from '../package-version.ts';
@@ -21,23 +21,23 @@ const EXIT_FOUND = 3;
 export async function reconcileNow(env: Environment, { dryRun, json }: ReconcileOptions): Promise<void> {
   const { config } = loadConfig(env);
   // What is worth a log line in a server is said in the table here; standard output is for the result.
-  const desk = await openReconcileDesk(config, packageVersion(), createLogger('error', process.stderr));
+  const context = await openReconcileContext(config, packageVersion(), createLogger('error', process.stderr));
   try {
-    const seen = await survey(desk);
-    const mending = dryRun === true ? undefined : await mend(desk, seen);
+    const seen = await detectDrift(context);
+    const mending = dryRun === true ? undefined : await repairDrift(context, seen);
     if (json === true) printJson(asJson(seen, mending));
     else print(seen, mending);
-    if (seen.oversights.length > 0 || (mending?.failures ?? []).length > 0) process.exitCode = EXIT_FAILED;
+    if (seen.unchecked.length > 0 || (mending?.failures ?? []).length > 0) process.exitCode = EXIT_FAILED;
     else if (dryRun === true && seen.findings.length > 0) process.exitCode = EXIT_FOUND;
   } finally {
-    await desk.close();
+    await context.close();
   }
 }
 
-function asJson({ findings, oversights }: Survey, mending: Mending | undefined): object {
+function asJson({ findings, unchecked }: Drift, mending: RepairResult | undefined): object {
   return {
     findings: findings.map(({ kind, what, why }) => ({ kind, what, why })),
-    not_looked_at: oversights.map(({ kinds, error }) => ({ kinds, reason: describeError(error) })),
+    not_looked_at: unchecked.map(({ kinds, error }) => ({ kinds, reason: describeError(error) })),
     ...(mending === undefined
       ? {}
       : {
@@ -47,18 +47,18 @@ function asJson({ findings, oversights }: Survey, mending: Mending | undefined):
   };
 }
 
-function print({ findings, oversights }: Survey, mending: Mending | undefined): void {
+function print({ findings, unchecked }: Drift, mending: RepairResult | undefined): void {
   if (findings.length > 0) {
     const table = plainTable(['KIND', 'WHAT', 'WHY']);
     for (const { kind, what, why } of findings) table.push([kind, what, why]);
     console.log(`${table.toString()}\n`);
   }
-  for (const { kinds, error } of oversights)
+  for (const { kinds, error } of unchecked)
     console.error(`Not looked at: ${kinds.join(', ')}. ${describeError(error)}`);
   for (const { kind, error } of mending?.failures ?? [])
     console.error(`Not put right: ${kind}. ${describeError(error)}`);
   if (findings.length === 0)
-    console.log(oversights.length === 0 ? 'All is in order.' : 'Nothing was found where it could be looked.');
+    console.log(unchecked.length === 0 ? 'All is in order.' : 'Nothing was found where it could be looked.');
   else if (mending === undefined)
     console.log(`${findings.length} found; nothing was changed. To put it right: try-it-now reconcile`);
   else console.log(`${findings.length} found, ${mending.repaired} put right.`);

@@ -1,12 +1,12 @@
 import { request } from 'undici';
-import { duration, Wrong } from '../../config/kinds.ts';
+import { duration, ParseError } from '../../config/parsers.ts';
 import { readEnvironment, readTextFile, type Environment } from '../../config/environment.ts';
 import { reachableHost } from '../../config/reachable-host.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { PoolsBody, QueueBody } from '../../http/admin/schemas.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import { AdminClient } from '../admin-client.ts';
-import { frame, type Reading, type Scene } from './frame.ts';
+import { frame, type Snapshot, type View } from './frame.ts';
 import { readSamples } from './samples.ts';
 import { openScreen } from './screen.ts';
 
@@ -19,12 +19,12 @@ export interface TopOptions {
 const READ_WITHIN_MS = 3_000;
 const INTERVAL = duration('200ms', '1h', '1s');
 /** What goes away by itself. Everything else, such as a wrong key, ends the view. */
-const AWAY: readonly string[] = ['admin_unavailable', 'store_unavailable', 'queue_unavailable', 'shutting_down'];
+const UNAVAILABLE: readonly string[] = ['admin_unavailable', 'store_unavailable', 'queue_unavailable', 'shutting_down'];
 
 /** Live, or one frame. Throws invalid_request without a terminal, and what the admin API refuses with. */
 export async function top(env: Environment, { interval, once }: TopOptions): Promise<void> {
   const intervalMs = INTERVAL.parse(interval);
-  if (intervalMs instanceof Wrong)
+  if (intervalMs instanceof ParseError)
     throw new TryItNowError(
       'invalid_request',
       `--interval ${interval} is no duration from 200ms to 1h; give one such as 2s`,
@@ -32,7 +32,7 @@ export async function top(env: Environment, { interval, once }: TopOptions): Pro
   const client = new AdminClient(env);
   const { values } = readEnvironment(env, readTextFile);
   const metricsUrl = `http://${reachableHost(values.SERVER_HOST)}:${values.SERVER_PORT}/metrics`;
-  const read = (): Promise<Reading> => within(reading(client, metricsUrl), client.url);
+  const read = (): Promise<Snapshot> => within(readSnapshot(client, metricsUrl), client.url);
   if (once === true) {
     const before = await read();
     await sleep(intervalMs);
@@ -49,7 +49,7 @@ export async function top(env: Environment, { interval, once }: TopOptions): Pro
   await watch(read, { url: client.url, intervalMs });
 }
 
-async function reading(client: AdminClient, metricsUrl: string): Promise<Reading> {
+async function readSnapshot(client: AdminClient, metricsUrl: string): Promise<Snapshot> {
   const [{ pools }, queue, samples] = await Promise.all([
     client.ask(PoolsBody, 'GET', '/pools'),
     client.ask(QueueBody, 'GET', '/queue'),
@@ -59,7 +59,7 @@ async function reading(client: AdminClient, metricsUrl: string): Promise<Reading
 }
 
 /** The pools can be seen without them, for instance through a tunnel to the admin API alone. */
-async function metricsAt(url: string): Promise<Reading['samples']> {
+async function metricsAt(url: string): Promise<Snapshot['samples']> {
   try {
     const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(READ_WITHIN_MS) });
     return readSamples(statusCode === 200 ? await body.text() : '');
@@ -84,10 +84,10 @@ async function within<T>(work: Promise<T>, url: string): Promise<T> {
 }
 
 async function watch(
-  read: () => Promise<Reading>,
-  { url, intervalMs }: Pick<Scene, 'url' | 'intervalMs'>,
+  read: () => Promise<Snapshot>,
+  { url, intervalMs }: Pick<View, 'url' | 'intervalMs'>,
 ): Promise<void> {
-  let scene: Scene = { url, intervalMs, before: undefined, now: undefined, trouble: undefined };
+  let scene: View = { url, intervalMs, before: undefined, now: undefined, trouble: undefined };
   const screen = openScreen((columns, rows) => frame(scene, columns, rows));
   try {
     while (!screen.left.aborted) {
@@ -97,7 +97,7 @@ async function watch(
         if (now === undefined) break;
         scene = { ...scene, before: scene.trouble === undefined ? scene.now : undefined, now, trouble: undefined };
       } catch (error) {
-        if (!(error instanceof TryItNowError) || !AWAY.includes(error.code)) throw error;
+        if (!(error instanceof TryItNowError) || !UNAVAILABLE.includes(error.code)) throw error;
         scene = { ...scene, trouble: { sinceMs: scene.trouble?.sinceMs ?? Date.now(), why: describeError(error) } };
       }
       screen.draw();

@@ -1,21 +1,21 @@
 import type { Static } from 'typebox';
 import type { PoolBody, PoolsBody, QueueBody } from '../../http/admin/schemas.ts';
-import { cut, distance, harmless } from '../operate/shown.ts';
+import { truncate, distance, stripControlCharacters } from '../operate/text.ts';
 import { plainTable } from '../output.ts';
 import { increase, quantile, sumOf, type Samples } from './samples.ts';
 
-export interface Reading {
+export interface Snapshot {
   readonly atMs: number;
   readonly pools: Static<typeof PoolsBody>['pools'];
   readonly queue: Static<typeof QueueBody>;
   readonly samples: Samples;
 }
 
-export interface Scene {
+export interface View {
   readonly url: string;
   /** What rates are counted from; undefined at the first look. */
-  readonly before: Reading | undefined;
-  readonly now: Reading | undefined;
+  readonly before: Snapshot | undefined;
+  readonly now: Snapshot | undefined;
   /** Why there is nothing newer, and since when. */
   readonly trouble: { readonly sinceMs: number; readonly why: string } | undefined;
   readonly intervalMs: number;
@@ -26,7 +26,7 @@ const WIDE = 110;
 const NAME_WIDTH = 12;
 
 /** What is to be seen, in lines no longer than `columns`, at most `rows` of them. */
-export function frame(scene: Scene, columns: number, rows: number): readonly string[] {
+export function frame(scene: View, columns: number, rows: number): readonly string[] {
   const { now, trouble } = scene;
   const lines = [
     heading(scene),
@@ -35,16 +35,16 @@ export function frame(scene: Scene, columns: number, rows: number): readonly str
   ];
   if (now !== undefined) lines.push(...pools(scene, now, columns), '', ...queue(now), '', processLine(scene, now));
   else if (trouble === undefined) lines.push('Reading …');
-  const fitting = lines.map((line) => cut(harmless(line), columns));
+  const fitting = lines.map((line) => truncate(stripControlCharacters(line), columns));
   return fitting.length <= rows
     ? fitting
     : [
         ...fitting.slice(0, rows - 1),
-        cut(`… ${fitting.length - rows + 1} more lines; make the window higher`, columns),
+        truncate(`… ${fitting.length - rows + 1} more lines; make the window higher`, columns),
       ];
 }
 
-function heading({ url, now, intervalMs }: Scene): string {
+function heading({ url, now, intervalMs }: View): string {
   return `Try It Now at ${url}${now === undefined ? '' : `, ${clock(now.atMs)} UTC`}, every ${intervalMs / 1_000} s. q quits.`;
 }
 
@@ -52,7 +52,7 @@ function clock(ms: number): string {
   return new Date(ms).toISOString().slice(11, 19);
 }
 
-function pools({ before }: Scene, now: Reading, columns: number): string[] {
+function pools({ before }: View, now: Snapshot, columns: number): string[] {
   const wide = columns >= WIDE;
   const table = plainTable([
     'TEMPLATE',
@@ -69,7 +69,7 @@ function pools({ before }: Scene, now: Reading, columns: number): string[] {
   ]);
   for (const pool of now.pools) {
     const { template, mode, ready, assigned, warming, leaving, target, capacity, breaker } = pool;
-    const name = cut(template, wide ? 3 * NAME_WIDTH : NAME_WIDTH);
+    const name = truncate(template, wide ? 3 * NAME_WIDTH : NAME_WIDTH);
     table.push([
       name,
       breaker.open && mode === 'open' ? 'failing' : mode,
@@ -91,7 +91,7 @@ function pools({ before }: Scene, now: Reading, columns: number): string[] {
   ];
 }
 
-function takes(before: Reading | undefined, now: Reading, template: string): string[] {
+function takes(before: Snapshot | undefined, now: Snapshot, template: string): string[] {
   if (before === undefined) return ['-', '-', '-'];
   const taken = increase(before.samples, now.samples, 'try_it_now_takes_total', { template, outcome: 'taken' });
   const latency = (q: number): string =>
@@ -99,7 +99,7 @@ function takes(before: Reading | undefined, now: Reading, template: string): str
   return [rate(taken, before, now, 1_000), latency(0.5), latency(0.99)];
 }
 
-function starts(before: Reading | undefined, now: Reading, template: string): string[] {
+function starts(before: Snapshot | undefined, now: Snapshot, template: string): string[] {
   if (before === undefined) return ['-', '-', '-', '-'];
   const started = increase(before.samples, now.samples, 'try_it_now_provisions_total', { template, status: 'success' });
   const latency = (q: number): string =>
@@ -112,7 +112,7 @@ function starts(before: Reading | undefined, now: Reading, template: string): st
   ];
 }
 
-function rate(count: number, before: Reading, now: Reading, perMs: number): string {
+function rate(count: number, before: Snapshot, now: Snapshot, perMs: number): string {
   const value = (count * perMs) / Math.max(1, now.atMs - before.atMs);
   return value === 0 ? '0' : value.toFixed(value < 10 ? 1 : 0);
 }
@@ -135,7 +135,7 @@ function remark({ template, mode, since, deadline, reason, breaker }: Static<typ
   return remarks;
 }
 
-function queue({ queue: { stream, consumers, dead } }: Reading): string[] {
+function queue({ queue: { stream, consumers, dead } }: Snapshot): string[] {
   const table = plainTable(['QUEUE', 'WAITING', 'IN FLIGHT', 'REDELIVERED', 'WORKERS ASKING']);
   for (const { name, pending, in_flight: inFlight, redelivered, waiting_pulls: asking } of consumers)
     table.push([name, pending, inFlight, redelivered, asking]);
@@ -149,7 +149,7 @@ function queue({ queue: { stream, consumers, dead } }: Reading): string[] {
   ];
 }
 
-function processLine({ before }: Scene, { atMs, samples }: Reading): string {
+function processLine({ before }: View, { atMs, samples }: Snapshot): string {
   const of = (name: string): number => sumOf(samples, name) ?? 0;
   const cpu =
     before === undefined

@@ -1,5 +1,5 @@
 import type ora from 'ora';
-import { openCheckpointDesk } from '../../checkpoint-desk.ts';
+import { openCheckpointContext } from '../../composition/checkpoint-context.ts';
 import type { Config } from '../../config/config.ts';
 import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
@@ -13,7 +13,7 @@ export async function checkpointTemplates(
   stopped: AbortSignal,
 ): Promise<void> {
   try {
-    const desk = await openCheckpointDesk(config, log);
+    const context = await openCheckpointContext(config, log);
     try {
       for (const { name } of config.templates) {
         const what = `Checkpoint of ${name}`;
@@ -21,14 +21,14 @@ export async function checkpointTemplates(
           screen.text = `${what}: ${step}`;
         };
         screen.start(what);
-        const { id } = await createCheckpoint(desk, name, onStep, stopped);
-        const { restoreMs } = await promoteCheckpoint(desk, id, onStep, stopped);
+        const { id } = await createCheckpoint(context, name, onStep, stopped);
+        const { restoreMs } = await promoteCheckpoint(context, id, onStep, stopped);
         screen.succeed(
           `${what}: two clones came up in ${restoreMs.map((ms) => (ms / 1_000).toFixed(2)).join(' and ')} s; the pool is being replaced by restored instances`,
         );
       }
     } finally {
-      await desk.close();
+      await context.close();
     }
   } catch (error) {
     if (stopped.aborted) return;

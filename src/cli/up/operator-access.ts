@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
 import { VARIABLES } from '../../config/variables.ts';
-import { freePort, preferPort } from '../../launcher/ports.ts';
+import { freePort, preferPort } from '../../launcher/tcp-ports.ts';
 import { isSet } from './example.ts';
 
 const KEY_BYTES = 24;

@@ -10,7 +10,7 @@ import { ChildServer, findProgram } from '../../launcher/child-server.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../launcher/mariadb.ts';
 import { launchNats } from '../../launcher/nats.ts';
 import { launchPodman } from '../../launcher/podman.ts';
-import { freePort, isFree, preferPort } from '../../launcher/ports.ts';
+import { freePort, isFree, preferPort } from '../../launcher/tcp-ports.ts';
 import { supervise, type SupervisorEvents } from '../../launcher/supervise.ts';
 import { launchValkey } from '../../launcher/valkey.ts';
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ora from 'ora';
 import type { Logger } from 'pino';
-import { chooseEngine, createRuntime, type Engine } from '../../adapters.ts';
-import { startApp, type App } from '../../app.ts';
+import { chooseEngine, createRuntime, type Engine } from '../../composition/engines.ts';
+import { startApp, type App } from '../../composition/app.ts';
 import type { Config } from '../../config/config.ts';
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig, type LoadedConfig } from '../../config/load.ts';
@@ -14,7 +14,7 @@ import { Releasers } from '../../lifecycle/releasers.ts';
 import { untilStopped } from '../../lifecycle/signals.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import type { ContainerRuntime } from '../../pool/ports.ts';
+import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.ts';
 import { packageVersion } from '../package-version.ts';
 import { checkpointTemplates } from './checkpoint-templates.ts';
 import { environmentFile } from './environment-file.ts';
@@ -59,7 +59,7 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
     isEnabled: process.stdout.isTTY && process.stdout.columns > 0,
   });
   try {
-    await bringUp({ env: chosen, options, loaded, log, logFile, releasers, screen, stopped: stopped.signal });
+    await startEverything({ env: chosen, options, loaded, log, logFile, releasers, screen, stopped: stopped.signal });
     if (!stopped.signal.aborted) await stopSignal;
     screen.start('Taking everything down');
   } catch (error) {
@@ -87,7 +87,16 @@ interface UpParts {
   readonly stopped: AbortSignal;
 }
 
-async function bringUp({ env, options, loaded, log, logFile, releasers, screen, stopped }: UpParts): Promise<void> {
+async function startEverything({
+  env,
+  options,
+  loaded,
+  log,
+  logFile,
+  releasers,
+  screen,
+  stopped,
+}: UpParts): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-'));
   // The database server runs as another account, which must be able to pass through, not to look around.
   await chmod(dir, 0o711);
@@ -199,7 +208,7 @@ async function removeContainers(runtime: ContainerRuntime): Promise<void> {
   const containers = await runtime.list();
   const results = await Promise.allSettled(containers.map(({ name }) => runtime.remove(name)));
   const failed = results.filter((result) => result.status === 'rejected');
-  await runtime.dismantle();
+  await runtime.unprepare();
   await runtime.close();
   if (failed.length > 0)
     throw new TryItNowError(

@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger';
 import { TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
-import type { AuditLog } from '../../pool/operator-ports.ts';
+import type { AuditLog } from '../../pool/interfaces/audit-log.ts';
 import { keyCheck } from '../api-keys.ts';
 import type { App } from '../context.ts';
 import { createListener, type HttpServer } from '../listener.ts';
@@ -12,7 +12,7 @@ import { AuditTrail } from './audit-trail.ts';
 import { instanceRoutes } from './instance-routes.ts';
 import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
 import { poolRoutes } from './pool-routes.ts';
-import type { Operators } from './ports.ts';
+import type { Operators } from './operators.ts';
 import { queueRoutes } from './queue-routes.ts';
 
 export interface AdminServerOptions {

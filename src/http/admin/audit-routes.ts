@@ -1,4 +1,4 @@
-import type { AuditLog } from '../../pool/operator-ports.ts';
+import type { AuditLog } from '../../pool/interfaces/audit-log.ts';
 import type { App } from '../context.ts';
 import { limitOf, operatorProblems } from './problems.ts';
 import { AuditBody, LimitQuery } from './schemas.ts';

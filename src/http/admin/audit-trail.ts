@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { describeError, type TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
-import type { AuditLog } from '../../pool/operator-ports.ts';
+import type { AuditLog } from '../../pool/interfaces/audit-log.ts';
 import { keyFingerprint } from '../api-keys.ts';
 import type { App } from '../context.ts';
 
@@ -44,7 +44,7 @@ export class AuditTrail {
     const entry = {
       who: keyFingerprint(request.headers['x-api-key']),
       action: [name, ...particulars(request.body)].join(' '),
-      on: subject(request.params),
+      on: targetOf(request.params),
       outcome: this.#failures.get(request)?.code ?? 'done',
     };
     this.#log.info({ audit: true, requestId: request.id, from: request.ip, ...entry }, 'Operator action');
@@ -60,7 +60,7 @@ export class AuditTrail {
   }
 }
 
-function subject(params: unknown): string {
+function targetOf(params: unknown): string {
   const values: readonly unknown[] = typeof params === 'object' && params !== null ? Object.values(params) : [];
   const [named] = values;
   return typeof named === 'string' ? plain(named) : 'all';

@@ -1,9 +1,9 @@
 import Type from 'typebox';
 import type { App } from '../context.ts';
 import { InstanceParams } from '../schemas/demo.ts';
-import type { InstanceOperators, InstanceReading } from './ports.ts';
+import type { InstanceOperators, InstanceSnapshot } from './operators.ts';
 import { limitOf, operatorProblems } from './problems.ts';
-import { InstanceQuery, InstanceReadingBody, InstancesBody, LogsQuery } from './schemas.ts';
+import { InstanceQuery, InstanceSnapshotBody, InstancesBody, LogsQuery } from './schemas.ts';
 import { isoTime } from './times.ts';
 
 const tags = ['instances'];
@@ -35,7 +35,7 @@ export function instanceRoutes(app: App, operators: InstanceOperators): void {
         operationId: 'showInstance',
         summary: 'One instance',
         params: InstanceParams,
-        response: { 200: InstanceReadingBody, ...operatorProblems('unknown_instance') },
+        response: { 200: InstanceSnapshotBody, ...operatorProblems('unknown_instance') },
       },
     },
     async (request) => instanceBody(await operators.instance(request.params.id)),
@@ -52,7 +52,7 @@ export function instanceRoutes(app: App, operators: InstanceOperators): void {
         description:
           'Its address stops working at once; the container follows in the background. One in quarantine is cleaned up again at once; one that is leaving already is left to it.',
         params: InstanceParams,
-        response: { 200: InstanceReadingBody, ...operatorProblems('unknown_instance') },
+        response: { 200: InstanceSnapshotBody, ...operatorProblems('unknown_instance') },
       },
     },
     async (request) => instanceBody(await operators.endInstance(request.params.id)),
@@ -95,7 +95,7 @@ function instanceBody({
   url,
   reason,
   failures,
-}: InstanceReading) {
+}: InstanceSnapshot) {
   return {
     id,
     template,

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { TryItNowError } from '../../domain/errors.ts';
 import { createAdminServer } from './admin-server.ts';
-import type { Operators } from './ports.ts';
+import type { Operators } from './operators.ts';
 
 /** The OpenAPI document of the admin API, from the schemas that validate; nothing is started for it. */
 export async function adminOpenApiDocument(): Promise<object> {

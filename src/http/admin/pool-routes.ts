@@ -1,5 +1,5 @@
 import type { App } from '../context.ts';
-import type { PoolOperators, PoolReading } from './ports.ts';
+import type { PoolOperators, PoolSnapshot } from './operators.ts';
 import { isoTime, wholeSeconds } from './times.ts';
 import { operatorProblems } from './problems.ts';
 import {
@@ -107,7 +107,7 @@ export function poolRoutes(app: App, operators: PoolOperators): void {
   );
 }
 
-function poolBody({ template, mode, sinceMs, deadlineMs, reason, stats, configuredTarget, breaker }: PoolReading) {
+function poolBody({ template, mode, sinceMs, deadlineMs, reason, stats, configuredTarget, breaker }: PoolSnapshot) {
   const { ready, assigned, warming, leaving, target, capacity } = stats;
   return {
     template,

@@ -1,6 +1,6 @@
 import { TryItNowError } from '../../domain/errors.ts';
 import type { App } from '../context.ts';
-import type { BuriedTask, QueueInfo, QueueOperators, QueuedTask } from './ports.ts';
+import type { DeadTask, QueueInfo, QueueOperators, QueuedTask } from './operators.ts';
 import { limitOf, operatorProblems } from './problems.ts';
 import {
   DeadBody,
@@ -195,7 +195,7 @@ function taskBody({ sequence, kind, id, template, node, queuedAtMs }: QueuedTask
   };
 }
 
-function deadBody({ sequence, kind, id, template, reason, attempts, queuedAtMs, diedAtMs }: BuriedTask) {
+function deadBody({ sequence, kind, id, template, reason, attempts, queuedAtMs, diedAtMs }: DeadTask) {
   return {
     sequence,
     kind,

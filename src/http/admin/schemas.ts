@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { INSTANCE_STATES } from '../../domain/lifecycle.ts';
-import { POOL_MODES, PURGEABLE } from '../../pool/operator-ports.ts';
+import { POOL_MODES } from '../../pool/interfaces/pool-controls.ts';
+import { PURGE_TARGETS } from '../../pool/interfaces/queue-admin.ts';
 
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
 const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -88,7 +89,7 @@ export const InstanceQuery = Type.Object(
   },
   { additionalProperties: false },
 );
-export const InstanceReadingBody = Type.Object({
+export const InstanceSnapshotBody = Type.Object({
   id: Text,
   template: Text,
   state: Type.Enum([...INSTANCE_STATES]),
@@ -102,7 +103,7 @@ export const InstanceReadingBody = Type.Object({
   failures: Count('Cleanups that failed.'),
 });
 export const InstancesBody = Type.Object(
-  { instances: Type.Array(InstanceReadingBody) },
+  { instances: Type.Array(InstanceSnapshotBody) },
   { description: 'Oldest first.' },
 );
 
@@ -129,7 +130,7 @@ export const DeadTaskBody = Type.Object(
 );
 export const DeadBody = Type.Object({ dead: Type.Array(DeadTaskBody) }, { description: 'Oldest first.' });
 export const RetriedBody = Type.Object({ retried: Count('Queued again.') }, { description: 'Done.' });
-export const PurgeBody = Type.Object({ which: Type.Enum([...PURGEABLE]) }, { additionalProperties: false });
+export const PurgeBody = Type.Object({ which: Type.Enum([...PURGE_TARGETS]) }, { additionalProperties: false });
 export const PurgedBody = Type.Object({ purged: Count('Thrown away.') }, { description: 'Done.' });
 export const QueueBody = Type.Object(
   {

@@ -1,4 +1,4 @@
-import type { PoolStats } from '../../pool/ports.ts';
+import type { PoolStats } from '../../pool/interfaces/inventory.ts';
 import type { App, RouteContext } from '../context.ts';
 import { KEYED } from '../openapi.ts';
 import { PoolStatsBody, TemplatesBody } from '../schemas/pool.ts';

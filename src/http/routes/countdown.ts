@@ -5,7 +5,7 @@ import { InstanceParams } from '../schemas/demo.ts';
 import { problems } from '../schemas/problem.ts';
 
 /** The time an instance has left, as Server-Sent Events. */
-export function countdownRoute(app: App, { demos, subjectOf }: RouteContext, countdowns: Countdowns): void {
+export function countdownRoute(app: App, { demos, clientKeyOf }: RouteContext, countdowns: Countdowns): void {
   app.get(
     '/api/v1/demo/:id/status',
     {
@@ -26,16 +26,16 @@ export function countdownRoute(app: App, { demos, subjectOf }: RouteContext, cou
     },
     async (request, reply) => {
       const { id } = request.params;
-      const subject = subjectOf(request);
-      countdowns.admit(subject);
+      const clientKey = clientKeyOf(request);
+      countdowns.admit(clientKey);
       const view = await demos.find(id);
       // Others may have come while we looked.
-      countdowns.admit(subject);
+      countdowns.admit(clientKey);
       if (request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send('');
       reply.hijack();
       countdowns.attach(
         id,
-        subject,
+        clientKey,
         reply.raw,
         { 'x-request-id': request.id, 'x-content-type-options': 'nosniff' },
         view,

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { TryItNowError } from '../../domain/errors.ts';
-import type { InstanceView } from '../../pool/ports.ts';
+import type { InstanceView } from '../../pool/interfaces/claim-store.ts';
 import type { App, RouteContext } from '../context.ts';
-import type { Acquired, Demos } from '../ports.ts';
+import type { Acquired, Demos } from '../demos.ts';
 import { KEYED } from '../openapi.ts';
 import {
   AcquireBody,
@@ -19,8 +19,8 @@ import { secondsLeft } from '../time-left.ts';
 const common = { tags: ['demo'], security: KEYED };
 
 /** Take, look at, extend and give back an instance. */
-export function demoRoutes(app: App, { demos, subjectOf, refusal }: RouteContext): void {
-  acquireRoute(app, demos, subjectOf);
+export function demoRoutes(app: App, { demos, clientKeyOf, refusal }: RouteContext): void {
+  acquireRoute(app, demos, clientKeyOf);
   acquireIsPostOnly(app, refusal);
 
   app.get(
@@ -109,7 +109,7 @@ function acquireIsPostOnly(app: App, refusal: RouteContext['refusal']): void {
 }
 
 /** The hot path: one call to the pool, one compiled serialisation, nothing logged. */
-function acquireRoute(app: App, demos: Demos, subjectOf: RouteContext['subjectOf']): void {
+function acquireRoute(app: App, demos: Demos, clientKeyOf: RouteContext['clientKeyOf']): void {
   app.post(
     '/api/v1/demo/acquire',
     {
@@ -149,11 +149,11 @@ function acquireRoute(app: App, demos: Demos, subjectOf: RouteContext['subjectOf
       },
     },
     async (request, reply) => {
-      const subject = subjectOf(request);
+      const clientKey = clientKeyOf(request);
       const acquired = await demos.acquire({
         template: request.body.template,
-        subject,
-        owner: `api:${subject}`,
+        clientKey,
+        owner: `api:${clientKey}`,
         idempotencyKey: idempotencyKey(request),
       });
       reply.code(acquired.again ? 200 : 201).header('location', `/api/v1/demo/${acquired.id}`);

@@ -1,4 +1,4 @@
-import type { HostnameEntry, HostnameSource } from './ports.ts';
+import type { HostnameEntry, HostnameSource } from './interfaces/hostname-source.ts';
 
 export interface DirectLookupOptions {
   readonly source: HostnameSource;

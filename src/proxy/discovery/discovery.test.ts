@@ -8,12 +8,12 @@ import { eventually } from '../../../test/support/eventually.ts';
 import { discover, NameBook, startValkey, temporaryFolder } from '../../../test/support/proxy.ts';
 import { silent } from '../../../test/support/store.ts';
 import { newHostLabel } from '../../domain/ids.ts';
-import { freePort } from '../../launcher/ports.ts';
+import { freePort } from '../../launcher/tcp-ports.ts';
 import { Releasers } from '../../lifecycle/releasers.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import { keys } from '../../store/keys.ts';
 import type { Discovery } from './discovery.ts';
-import type { DnsOutcome } from './ports.ts';
+import type { DnsOutcome } from './interfaces/hostname-source.ts';
 
 let releasers: Releasers;
 

@@ -4,7 +4,7 @@ import type { Liveness } from './ask.ts';
 import { DirectLookup } from './direct-lookup.ts';
 import { Follower } from './follower.ts';
 import { NameTable } from './name-table.ts';
-import type { DiscoveryObserver, HostnameSource } from './ports.ts';
+import type { DiscoveryObserver, HostnameSource } from './interfaces/hostname-source.ts';
 import { startResponder } from './responder.ts';
 import { SnapshotFile } from './snapshot-file.ts';
 import { answer } from './zone.ts';

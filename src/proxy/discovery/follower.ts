@@ -3,7 +3,7 @@ import type { Log } from '../../domain/log.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { NameTable } from './name-table.ts';
-import type { HostnameEvent, HostnameSource } from './ports.ts';
+import type { HostnameEvent, HostnameSource } from './interfaces/hostname-source.ts';
 
 export interface FollowerOptions {
   readonly source: HostnameSource;

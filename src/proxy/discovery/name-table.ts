@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { HostnameChange, HostnameEntry } from './ports.ts';
+import type { HostnameChange, HostnameEntry } from './interfaces/hostname-source.ts';
 
 /** Everything discovery knows, in memory: questions are answered from here whatever becomes of the store. */
 export class NameTable {

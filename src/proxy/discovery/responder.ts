@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { AUTHORITATIVE_ANSWER, decode, encode, RECURSION_DESIRED, type DecodedPacket } from 'dns-packet';
 import { TryItNowError } from '../../domain/errors.ts';
-import type { DnsOutcome } from './ports.ts';
+import type { DnsOutcome } from './interfaces/hostname-source.ts';
 import { RCODE, type Reply } from './zone.ts';
 
 const HEADER_BYTES = 12;

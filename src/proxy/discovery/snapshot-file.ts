@@ -2,7 +2,7 @@ import { readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { NameTable } from './name-table.ts';
-import type { HostnameEntry } from './ports.ts';
+import type { HostnameEntry } from './interfaces/hostname-source.ts';
 
 const VERSION = 1;
 /** Changes come in bursts; one write for all of them. */

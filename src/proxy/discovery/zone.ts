@@ -1,7 +1,7 @@
 import type { Answer, DecodedPacket } from 'dns-packet';
 import { HOST_LABEL_PATTERN } from '../../domain/ids.ts';
 import type { NameTable } from './name-table.ts';
-import type { DnsOutcome, HostnameEntry } from './ports.ts';
+import type { DnsOutcome, HostnameEntry } from './interfaces/hostname-source.ts';
 
 /** Ours alone: never delegated, never asked of a public resolver. */
 export const ZONE = 'demo.internal';

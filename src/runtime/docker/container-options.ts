@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import { TryItNowError } from '../../domain/errors.ts';
 import { DATABASE_MOUNT, type Template } from '../../domain/template.ts';
-import type { ContainerSpec } from '../../pool/ports.ts';
+import type { ContainerSpec } from '../../pool/interfaces/container-runtime.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
 
-export interface Surroundings {
+export interface ContainerContext {
   readonly deployment: string;
   readonly node: string;
   readonly network: InstanceNetwork;
@@ -84,7 +84,7 @@ export function instanceSysctls(ipv6: boolean): Record<string, string> {
 }
 
 /** Everything an instance may and may not do, in the engine's words. */
-export function containerOptions(spec: ContainerSpec, around: Surroundings): ContainerCreateOptions {
+export function containerOptions(spec: ContainerSpec, around: ContainerContext): ContainerCreateOptions {
   const { template } = spec;
   const port = `${template.port}/tcp`;
   return {
@@ -102,7 +102,7 @@ export function containerOptions(spec: ContainerSpec, around: Surroundings): Con
   };
 }
 
-function hostConfig({ template, hostPort }: ContainerSpec, port: string, around: Surroundings): HostConfig {
+function hostConfig({ template, hostPort }: ContainerSpec, port: string, around: ContainerContext): HostConfig {
   const { limits } = template;
   const database = databaseSource(template, around.databaseFolder);
   return {

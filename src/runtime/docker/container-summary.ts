@@ -1,5 +1,5 @@
 import { isInstanceId } from '../../domain/ids.ts';
-import type { ContainerSummary } from '../../pool/ports.ts';
+import type { ContainerSummary } from '../../pool/interfaces/container-runtime.ts';
 import { LABEL } from '../labels.ts';
 
 /** `labels` may hold other things beside. */

@@ -1,5 +1,5 @@
 import type Dockerode from 'dockerode';
-import type { Networks } from '../../pool/ports.ts';
+import type { Networks } from '../../pool/interfaces/networks.ts';
 import { networkPlan } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
@@ -23,11 +23,11 @@ export class EngineNetworks implements Networks {
     this.#title = { title: engine === 'podman' ? 'Podman' : 'Docker', socketPath };
   }
 
-  async strays(): Promise<readonly string[]> {
-    return (await this.own()).filter((name) => !this.#planned.has(name));
+  async unused(): Promise<readonly string[]> {
+    return (await this.all()).filter((name) => !this.#planned.has(name));
   }
 
-  async own(): Promise<readonly string[]> {
+  async all(): Promise<readonly string[]> {
     try {
       const found = await this.#docker.listNetworks({
         filters: { label: [`${LABEL.deployment}=${this.#deployment}`] },

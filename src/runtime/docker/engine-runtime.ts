@@ -4,7 +4,12 @@ import Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
-import type { ContainerRuntime, ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
+import type {
+  ContainerRuntime,
+  ContainerSpec,
+  ContainerSummary,
+  ExecResult,
+} from '../../pool/interfaces/container-runtime.ts';
 import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
@@ -143,7 +148,7 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   /** Looks for containers of every node: two nodes of a deployment on one host share its networks. */
-  async dismantle(): Promise<boolean> {
+  async unprepare(): Promise<boolean> {
     if ((await this.#labelled({ [LABEL.deployment]: this.#options.deployment })).length > 0) return false;
     for (const { name } of [this.#plan.closed, this.#plan.open]) {
       if ((await this.#findNetwork(name)) === undefined) continue;

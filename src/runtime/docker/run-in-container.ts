@@ -1,7 +1,7 @@
 import type Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
-import type { ContainerRuntime, ExecResult } from '../../pool/ports.ts';
+import type { ContainerRuntime, ExecResult } from '../../pool/interfaces/container-runtime.ts';
 import { engineAnswer } from './engine-errors.ts';
 import { OutputTail, type Demultiplexer } from './output-tail.ts';
 

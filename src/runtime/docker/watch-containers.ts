@@ -3,7 +3,7 @@ import type Dockerode from 'dockerode';
 import Type from 'typebox';
 import Value from 'typebox/value';
 import { sleep } from '../../lifecycle/sleep.ts';
-import type { ContainerSummary } from '../../pool/ports.ts';
+import type { ContainerSummary } from '../../pool/interfaces/container-runtime.ts';
 import { EventsEnded, readEvents } from '../event-lines.ts';
 import { LABEL } from '../labels.ts';
 import { containerSummary } from './container-summary.ts';

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { freePort } from '../../launcher/ports.ts';
+import { freePort } from '../../launcher/tcp-ports.ts';
 import { HttpProbe } from './http-probe.ts';
 
 const never = new AbortController().signal;

@@ -1,7 +1,7 @@
 import { Client } from 'undici';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
-import type { Probe } from '../../pool/ports.ts';
+import type { Probe } from '../../pool/interfaces/probe.ts';
 import { listens } from './listens.ts';
 
 const POLL_EVERY_MS = 50;

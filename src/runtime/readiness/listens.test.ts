@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { eventually } from '../../../test/support/eventually.ts';
-import { freePort } from '../../launcher/ports.ts';
+import { freePort } from '../../launcher/tcp-ports.ts';
 import { listens } from './listens.ts';
 
 const PATIENCE_MS = 5_000;

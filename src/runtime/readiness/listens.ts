@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { Upstream } from '../../pool/ports.ts';
+import type { Upstream } from '../../pool/interfaces/upstream.ts';
 
 /**
  * Docker's relay (docker-proxy) accepts connections for a dead container as well, and closes each as soon as it cannot pass it on:

@@ -2,7 +2,12 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { json as jsonOf } from 'node:stream/consumers';
 import type { Static, TSchema } from 'typebox';
 import Value from 'typebox/value';
-import type { ContainerRuntime, ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
+import type {
+  ContainerRuntime,
+  ContainerSpec,
+  ContainerSummary,
+  ExecResult,
+} from '../../pool/interfaces/container-runtime.ts';
 import { engineFailure } from '../docker/engine-errors.ts';
 import { readEvents } from '../event-lines.ts';
 import { ANY_CONTAINERS, CONTAINER, CONTAINERS, EXEC_RESULT, LOGS, REFUSAL } from './engine-messages.ts';
@@ -70,7 +75,7 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
     }
   }
 
-  async dismantle(): Promise<boolean> {
+  async unprepare(): Promise<boolean> {
     return !(await this.#read(ANY_CONTAINERS, 'look for containers', 'GET', `/any?${this.#query()}`)).any;
   }
 

@@ -1,5 +1,5 @@
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import type { ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
+import type { ContainerSpec, ContainerSummary, ExecResult } from '../../pool/interfaces/container-runtime.ts';
 import { Responder, type ListeningContainer } from './responder.ts';
 
 /** What a real engine's labels say. */

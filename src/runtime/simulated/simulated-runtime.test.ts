@@ -5,8 +5,8 @@ import { WebSocket } from 'ws';
 import { afterEach, expect, it } from 'vitest';
 import { template } from '../../../test/support/templates.ts';
 import { newInstanceId } from '../../domain/ids.ts';
-import { freePort } from '../../launcher/ports.ts';
-import type { ContainerSpec } from '../../pool/ports.ts';
+import { freePort } from '../../launcher/tcp-ports.ts';
+import type { ContainerSpec } from '../../pool/interfaces/container-runtime.ts';
 import { SimulatedHost } from './simulated-host.ts';
 import { SimulatedRuntime } from './simulated-runtime.ts';
 

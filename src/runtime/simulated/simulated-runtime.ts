@@ -1,4 +1,9 @@
-import type { ContainerRuntime, ContainerSpec, ContainerSummary, ExecResult } from '../../pool/ports.ts';
+import type {
+  ContainerRuntime,
+  ContainerSpec,
+  ContainerSummary,
+  ExecResult,
+} from '../../pool/interfaces/container-runtime.ts';
 import { SimulatedHost, simulatedSpec, type Owner } from './simulated-host.ts';
 
 const THIS_PROCESS: Owner = { deployment: 'this process', node: 'this process' };
@@ -56,7 +61,7 @@ export class SimulatedRuntime implements ContainerRuntime {
     stop();
   }
 
-  dismantle(): Promise<boolean> {
+  unprepare(): Promise<boolean> {
     return Promise.resolve(!this.#host.hasAnyOf(this.#owner.deployment));
   }
 

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 import { DATABASE_MOUNT } from '../../../domain/template.ts';
-import type { ContainerSpec } from '../../../pool/ports.ts';
+import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { containerLabels, databaseSource, nameServers } from '../../docker/container-options.ts';
 import type { InstanceNetwork } from '../../isolation/network-plan.ts';
 import { parseExactly, writeExactly } from './exact-json.ts';
 
-export interface CloneSurroundings {
+export interface CloneContext {
   readonly deployment: string;
   readonly node: string;
   readonly network: InstanceNetwork;
@@ -51,7 +51,7 @@ const OUR_LABELS = 'try-it-now.';
  * where the checkpoint was made (deployment, network, name servers, the database server's folder) is as a cold start here
  * has it. Throws an error when the files are not as Podman writes them, and database_unavailable.
  */
-export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, around: CloneSurroundings): CloneSettings {
+export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, around: CloneContext): CloneSettings {
   const config = checked(DumpedConfig, 'config.dump', dumped.config);
   const volumes = (config.namedVolumes ?? []).map((volume) => {
     const from = volume.volumeName;
@@ -74,7 +74,7 @@ function cloneSpec(
   dumped: string,
   volumes: CloneSettings['volumes'],
   { name, env, template }: ContainerSpec,
-  { databaseFolder }: CloneSurroundings,
+  { databaseFolder }: CloneContext,
 ): string {
   const spec = checked(DumpedSpec, 'spec.dump', dumped);
   spec.hostname = name;

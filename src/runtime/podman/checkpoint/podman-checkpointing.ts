@@ -5,7 +5,12 @@ import type { CheckpointHost } from '../../../domain/checkpoint.ts';
 import { TryItNowError, describeError } from '../../../domain/errors.ts';
 import type { Template } from '../../../domain/template.ts';
 import { sleep } from '../../../lifecycle/sleep.ts';
-import type { Checkpointing, CheckpointingAvailability, ContainerSpec, OpenCheckpoint } from '../../../pool/ports.ts';
+import type {
+  Checkpointing,
+  CheckpointingAvailability,
+  OpenCheckpoint,
+} from '../../../pool/interfaces/checkpointing.ts';
+import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { instanceSysctls } from '../../docker/container-options.ts';
 import { connectEngine, hasIpv6, type EngineOptions, type EngineRuntime } from '../../docker/engine-runtime.ts';
 import { whyPortTaken } from '../../docker/host-port.ts';

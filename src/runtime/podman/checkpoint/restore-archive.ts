@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ContainerSpec } from '../../../pool/ports.ts';
-import { cloneSettings, type CloneSurroundings } from './clone-settings.ts';
+import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
+import { cloneSettings, type CloneContext } from './clone-settings.ts';
 import { thinArchive, type ThinEntry } from './thin-archive.ts';
 
 /** Podman opens these by their names in the container's folder, so links do; afterwards it removes the links alone. */
@@ -16,7 +16,7 @@ export async function restoreArchive(
   root: string,
   images: string,
   spec: ContainerSpec,
-  around: CloneSurroundings,
+  around: CloneContext,
 ): Promise<Buffer> {
   const [config, dumpedSpec, present] = await Promise.all([
     readFile(join(root, 'config.dump'), 'utf8'),

@@ -8,12 +8,13 @@ import { extract } from 'tar';
 import { TryItNowError, describeError } from '../../../domain/errors.ts';
 import type { Log } from '../../../domain/log.ts';
 import type { Template } from '../../../domain/template.ts';
-import type { Checkpointing, CheckpointingAvailability, ContainerRuntime, ContainerSpec } from '../../../pool/ports.ts';
+import type { Checkpointing, CheckpointingAvailability } from '../../../pool/interfaces/checkpointing.ts';
+import type { ContainerRuntime, ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { engineFailure } from '../../docker/engine-errors.ts';
 import { HttpProbe } from '../../readiness/http-probe.ts';
 import { TRIAL_PORT, TRIAL_REPOSITORY, loadTrialImage } from './trial-image.ts';
 
-export interface TrialParts {
+export interface TrialDeps {
   readonly checkpointing: Pick<Checkpointing, 'untilIdle' | 'dump' | 'restore'>;
   readonly runtime: ContainerRuntime;
   readonly docker: Dockerode;
@@ -27,11 +28,11 @@ const STEP_TIMEOUT_MS = 15_000;
 const CLONES = 2;
 
 /** Checkpoints a tiny container and restores two of it, exactly as instances are; takes about 2 s. Leaves nothing behind. */
-export async function tryCheckpointing(parts: TrialParts): Promise<CheckpointingAvailability> {
+export async function tryCheckpointing(deps: TrialDeps): Promise<CheckpointingAvailability> {
   const begun = performance.now();
   try {
-    await trial(parts);
-    parts.log.debug(
+    await trial(deps);
+    deps.log.debug(
       { ms: Math.round(performance.now() - begun) },
       'A container was checkpointed and restored for a trial',
     );
@@ -39,13 +40,13 @@ export async function tryCheckpointing(parts: TrialParts): Promise<Checkpointing
   } catch (error) {
     return {
       available: false,
-      reason: engineFailure(error, { title: 'Podman', socketPath: parts.socketPath }, 'be tried for checkpoints')
+      reason: engineFailure(error, { title: 'Podman', socketPath: deps.socketPath }, 'be tried for checkpoints')
         .message,
     };
   }
 }
 
-async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialParts): Promise<void> {
+async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialDeps): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new TryItNowError(
       'checkpointing_unavailable',

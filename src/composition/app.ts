@@ -1,0 +1,182 @@
+import { createLoops, type AppLoops } from './loops.ts';
+import { openAppParts, type AppParts, type PartsOptions } from './app-parts.ts';
+import type { Config } from '../config/config.ts';
+import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+import { createServer } from '../http/server.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+import { sleep } from '../lifecycle/sleep.ts';
+import { startAdminServer } from './admin-server.ts';
+import { handleDeadLetter } from '../pool/dead-letter.ts';
+import { afterRollback } from '../pool/after-rollback.ts';
+import { cleanUp } from '../pool/cleanup.ts';
+import { DemoPool } from '../pool/demos.ts';
+import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import type { TaskHandlers } from '../pool/interfaces/task-handlers.ts';
+import { provision } from '../pool/provision.ts';
+import { resumeCleanups } from '../pool/reap.ts';
+import { reconcile } from '../pool/reconcile.ts';
+import { DELIVERY_POLICY } from '../queue/stream-and-consumers.ts';
+import { startWorkers } from '../queue/worker.ts';
+
+export interface AppOptions extends PartsOptions {
+  /** How often the books are compared with the world (ms). */
+  readonly reconcileIntervalMs?: number;
+}
+
+export interface App {
+  readonly demos: DemoPool;
+  readonly runtime: ContainerRuntime;
+  /** The HTTP port that is listened on; undefined for a worker. */
+  readonly port: number | undefined;
+  /** In the order of the operators' contract; everything is released, whatever fails on the way. */
+  stop(): Promise<void>;
+}
+
+const TOLERATED_AT_START: readonly ErrorCode[] = [
+  'database_unavailable',
+  'database_failed',
+  'container_failed',
+  'image_missing',
+  'queue_unavailable',
+];
+
+/** The composition root. Throws what the part that could not be had throws; what was started by then is stopped again. */
+export async function startApp(options: AppOptions): Promise<App> {
+  const releasers = new Releasers();
+  try {
+    return await compose(options, releasers);
+  } catch (error) {
+    await releasers.releaseAll(options.log);
+    throw error;
+  }
+}
+
+async function compose(options: AppOptions, releasers: Releasers): Promise<App> {
+  const { config, log, role, reconcileIntervalMs } = options;
+  const parts: AppParts = await openAppParts(
+    options,
+    { requestRefill: () => loops.replenisher.trigger(), requestReconcile: () => loops.reconciler.trigger() },
+    releasers,
+  );
+  const { pool, store, connection } = parts;
+  const loops: AppLoops = createLoops(parts, { config, role, reconcileIntervalMs });
+  const { unfinished } = await reconcileAtStart(parts);
+
+  // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
+  releasers.push('loops', async () => {
+    const ended = new AbortController();
+    await Promise.race([
+      Promise.all(loops.all.map((loop) => loop.stop())),
+      sleep(config.server.shutdownGraceMs, ended.signal),
+    ]);
+    ended.abort();
+  });
+  await startHandling(parts, config, releasers);
+  await resumeCleanups(pool, { node: config.node.name });
+  const demos = new DemoPool(pool);
+  const port = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
+
+  for (const loop of loops.all) loop.start();
+  const { replenisher, reaper, tickets, reconciler } = loops;
+  releasers.push(
+    'queue listener',
+    connection.onReconnect(() => [replenisher, tickets].forEach((loop) => loop.retryNow())),
+  );
+  releasers.push(
+    'listener for lost tasks',
+    connection.onTasksLost(() => {
+      [replenisher, tickets].forEach((loop) => loop.retryNow());
+      void resumeCleanups(pool).catch((error: unknown) =>
+        log.warn(
+          { reason: describeError(error) },
+          'Cleanups whose tasks are lost are not queued again yet; each is taken up when it is overdue',
+        ),
+      );
+    }),
+  );
+  store.onReturn(() => [replenisher, reaper, tickets, reconciler].forEach((loop) => loop.retryNow()));
+  if (unfinished) reconciler.trigger();
+  log.info(
+    {
+      role,
+      engine: pool.runtime.engine,
+      node: config.node.name,
+      port,
+      templates: config.templates.map(({ name }) => name),
+    },
+    'Try It Now started',
+  );
+  return { demos, runtime: pool.runtime, port, stop: () => releasers.releaseAll(log) };
+}
+
+/** Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left. */
+async function reconcileAtStart({ pool }: AppParts): Promise<{ readonly unfinished: boolean }> {
+  try {
+    return await reconcile(pool);
+  } catch (error) {
+    // What one template lacks, or one thing that cannot be cleared away, is no reason to serve nobody.
+    if (!isOnly(error, TOLERATED_AT_START)) throw error;
+    pool.log.error(
+      { err: error, reason: describeError(error) },
+      'Not everything is in order; starting all the same, and trying again',
+    );
+    return { unfinished: true };
+  }
+}
+
+async function startHandling(
+  { pool, connection, metrics }: AppParts,
+  { node, queue, server }: Config,
+  releasers: Releasers,
+): Promise<void> {
+  const handlers: TaskHandlers = {
+    provision: (task, context) => provision(pool, task, context),
+    cleanup: (task) => cleanUp(pool, task),
+    deadLettered: (task, reason, unseen) => handleDeadLetter(pool, task, reason, unseen),
+  };
+  const workers = await startWorkers({
+    connection,
+    node: node.name,
+    count: queue.workers,
+    handlers,
+    log: pool.log,
+    observer: metrics,
+    policy: { ...DELIVERY_POLICY, ackWaitMs: queue.ackWaitMs },
+  });
+  releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
+}
+
+/** Returns the port. Throws port_taken. */
+async function startServing(
+  { pool, store, connection, metrics }: AppParts,
+  demos: DemoPool,
+  { reconciler }: AppLoops,
+  config: Config,
+  releasers: Releasers,
+): Promise<number> {
+  const { server } = config;
+  const guard = store.rollbackGuard.watch((retired) => {
+    afterRollback(pool, retired);
+    // Records of visitors' instances are older than the world as well.
+    reconciler.trigger();
+  });
+  releasers.push('rollback guard', guard.stop);
+  const http = await createServer({
+    demos,
+    log: pool.log,
+    publicUrl: server.publicUrl,
+    apiKeys: server.apiKeys,
+    trustedProxies: server.trustedProxies,
+    metrics,
+    observer: metrics,
+  });
+  releasers.push('http', () => http.close(server.shutdownGraceMs));
+  const port = await http.listen(server);
+  await startAdminServer({ config, parts: pool, store, connection, observer: metrics, releasers, log: pool.log });
+  return port;
+}
+
+function isOnly(thrown: unknown, codes: readonly ErrorCode[]): boolean {
+  const errors: readonly unknown[] = thrown instanceof AggregateError ? thrown.errors : [thrown];
+  return errors.every((error) => error instanceof TryItNowError && codes.includes(error.code));
+}

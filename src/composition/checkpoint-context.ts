@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chooseEngine, createRuntime } from './engines.ts';
+import type { Config } from '../config/config.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import { Catalogue } from '../domain/template.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+import type { CheckpointDeps } from '../pool/checkpoints.ts';
+import { openRestoreParts } from './restoring.ts';
+import { HttpProbe } from '../runtime/readiness/http-probe.ts';
+import { openStore } from '../store/store.ts';
+
+export interface CheckpointContext extends CheckpointDeps {
+  readonly close: () => Promise<void>;
+}
+
+/** What the commands over checkpoints work with, on this node, beside whatever server runs. Throws what a part that does not answer throws. */
+export async function openCheckpointContext(config: Config, log: Log): Promise<CheckpointContext> {
+  const releasers = new Releasers();
+  try {
+    const { containers, checkpoints, node } = config;
+    const store = await openStore({
+      valkey: config.valkey,
+      node,
+      limits: config.rateLimit,
+      portRange: containers.portRange,
+      portCoolDownMs: containers.portCoolDownMs,
+      log,
+    });
+    releasers.push('store', store.close);
+    const engine = await chooseEngine(config, log);
+    const runtime = createRuntime(engine, config, log);
+    releasers.push('runtime', () => runtime.close());
+    const { checkpointing, checkpointRepository, databases } = openRestoreParts({
+      config,
+      engine,
+      use: 'command',
+      promotions: store.promotions,
+      log,
+      releasers,
+    });
+    if (checkpoints.mode === 'off')
+      throw new TryItNowError(
+        'checkpointing_unavailable',
+        'CRIU_ENABLED is false; set it to auto or true to work with checkpoints',
+      );
+    return {
+      catalogue: new Catalogue(config.templates),
+      runtime,
+      checkpointing,
+      checkpointRepository,
+      databases,
+      promotions: store.promotions,
+      probe: new HttpProbe(),
+      node,
+      address: config.proxy.address,
+      log,
+      freePort: () => freePort(),
+      draftArchive: async () => {
+        const folder = join(checkpoints.dir, '.drafts');
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        return join(folder, `${randomBytes(8).toString('hex')}.tar`);
+      },
+      close: () => releasers.releaseAll(log),
+    };
+  } catch (error) {
+    await releasers.releaseAll(log);
+    throw error;
+  }
+}

@@ -1,0 +1,267 @@
+import { dirname } from 'node:path';
+import {
+  chooseEngine,
+  connectDatabases,
+  createCheckpointing,
+  createNetworks,
+  createRuntime,
+  type Engine,
+} from './engines.ts';
+import { openCheckpointRepository } from '../checkpoints/repository.ts';
+import type { Config } from '../config/config.ts';
+import { systemClock } from '../domain/clock.ts';
+import type { Log } from '../domain/log.ts';
+import { FIRST_NODE } from '../domain/node.ts';
+import { apiChecks, serverMetrics } from '../doctor/api.ts';
+import { driftChecks } from '../doctor/drift.ts';
+import { caddyChecks } from '../doctor/caddy.ts';
+import { NotChecked, Shared, type Check } from '../doctor/check.ts';
+import { checkpointChecks } from '../doctor/checkpoints.ts';
+import { databaseChecks } from '../doctor/database.ts';
+import { discoveryChecks } from '../doctor/discovery.ts';
+import {
+  askEngine,
+  engineChecks,
+  hiddenEngineChecks,
+  simulatedEngineChecks,
+  type EngineAnswer,
+} from '../doctor/engine.ts';
+import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
+import { natsChecks } from '../doctor/nats.ts';
+import { poolChecks } from '../doctor/pools.ts';
+import { portChecks } from '../doctor/tcp-ports.ts';
+import { readNames, readPorts } from '../doctor/stored-state.ts';
+import { valkeyChecks } from '../doctor/valkey.ts';
+import type { DriftDeps } from '../pool/detect-drift.ts';
+import { CaddyProxy } from '../proxy/caddy-proxy.ts';
+import { connectQueue } from '../queue/connection.ts';
+import { deathsByTemplate } from '../queue/dead-reasons.ts';
+import { createPublisher } from '../queue/publisher.ts';
+import { connectValkey } from '../store/client.ts';
+import { openStore, type Store } from '../store/store.ts';
+
+export interface DoctorContext {
+  readonly checks: readonly Check[];
+  /** Does not wait for what hangs. */
+  readonly close: () => void;
+}
+
+const VALKEY_DOWN = 'Valkey does not answer';
+const NATS_DOWN = 'NATS does not answer';
+const ENGINE_DOWN = 'the container engine does not answer';
+
+/** Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence keeps the others from being looked at. */
+export async function openDoctorContext(config: Config, log: Log): Promise<DoctorContext> {
+  const closers: (() => unknown)[] = [];
+  const kept = <T>(open: () => Promise<T>, absent: string, close: (opened: T) => unknown): Shared<T> =>
+    new Shared(async () => {
+      const opened = await open();
+      closers.push(() => close(opened));
+      return opened;
+    }, absent);
+  const { node, containers, templates, proxy: addresses } = config;
+  const valkey = kept(
+    () => connectValkey({ ...config.valkey, log }),
+    VALKEY_DOWN,
+    (client) => client.disconnect(),
+  );
+  const store = kept(
+    () =>
+      openStore({
+        valkey: config.valkey,
+        node,
+        limits: config.rateLimit,
+        portRange: containers.portRange,
+        portCoolDownMs: containers.portCoolDownMs,
+        log,
+      }),
+    VALKEY_DOWN,
+    (opened) => opened.close(),
+  );
+  const queue = kept(
+    () => connectQueue({ ...config.nats, log }),
+    NATS_DOWN,
+    (connection) => connection.close(),
+  );
+  const proxy = new CaddyProxy({
+    ...addresses,
+    baseDomain: addresses.address.baseDomain,
+    publicUrl: config.server.publicUrl,
+    trustedProxies: config.server.trustedProxies,
+    log,
+  });
+  const site = new Shared(() => proxy.check(), "Caddy's admin API does not answer");
+  const engine = await chooseEngine(config, log);
+  const answer = engineAnswer(engine, config);
+  const metrics = new Shared(() => serverMetrics(config), '');
+  const pools = new Shared(async () => poolState(await store.need(), config), VALKEY_DOWN);
+  const drift = new Shared(async (): Promise<DriftDeps> => {
+    const { inventory, claimStore } = await store.need();
+    return {
+      inventory,
+      claimStore,
+      clock: systemClock,
+      node,
+      ...visibleEngine(engine, answer, config, log),
+      databases: connectDatabases(config, 'command', log),
+      proxy: undefined,
+      queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() },
+    };
+  }, VALKEY_DOWN);
+  return {
+    checks: [
+      ...valkeyChecks(valkey, `${config.valkey.host}:${config.valkey.port}`),
+      ...natsChecks(queue, node.name),
+      // The proxy is looked after by the node it runs on.
+      ...(node.name === FIRST_NODE ? caddyChecks(site, addresses) : []),
+      ...discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())),
+      ...enginePart(engine, answer, config, log),
+      ...checkpointChecks({
+        mode: config.checkpoints.mode,
+        dir: config.checkpoints.dir,
+        templates,
+        checkpointRepository: openCheckpointRepository({ dir: config.checkpoints.dir, log }),
+        promotions: new Shared(async () => (await store.need()).promotions, VALKEY_DOWN),
+        checkpointing: new Shared(async () => {
+          if (engine !== 'simulated') await answer.get();
+          return createCheckpointing(engine, config, log);
+        }, ENGINE_DOWN),
+      }),
+      ...databasePart(config, log),
+      ...portChecks({
+        range: containers.portRange,
+        coolDownMs: containers.portCoolDownMs,
+        state: new Shared(async () => readPorts(await valkey.need(), node.name), VALKEY_DOWN),
+      }),
+      ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
+      fileLimitCheck(() => metrics.get()),
+      ...apiChecks(config),
+      ...poolChecks({
+        templates,
+        state: pools,
+        deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
+      }),
+      ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
+    ],
+    close: () => {
+      for (const close of closers) void Promise.resolve(close()).catch(() => undefined);
+    },
+  };
+}
+
+function engineAnswer(engine: Engine, { containers }: Config): Shared<EngineAnswer> {
+  return new Shared(() => {
+    if (engine === 'simulated') throw new NotChecked('the engine is simulated');
+    return askEngine({ engine, socketPath: engine === 'podman' ? containers.podmanSocket : containers.dockerSocket });
+  }, ENGINE_DOWN);
+}
+
+function enginePart(engine: Engine, answer: Shared<EngineAnswer>, config: Config, log: Log): Check[] {
+  const { mode, podmanSocket, dockerSocket, simulatedSocket } = config.containers;
+  if (engine !== 'simulated')
+    return engineChecks(
+      { engine, socketPath: engine === 'podman' ? podmanSocket : dockerSocket },
+      answer,
+      config.deployment,
+      config.templates,
+    );
+  if (simulatedSocket === undefined) return hiddenEngineChecks(mode === 'auto');
+  return simulatedEngineChecks(() => createRuntime(engine, config, log).list(), simulatedSocket);
+}
+
+/** A simulated engine within the server cannot be seen: that looks like an engine which does not answer, not like one without containers. */
+function visibleEngine(
+  engine: Engine,
+  answer: Shared<EngineAnswer>,
+  config: Config,
+  log: Log,
+): Pick<DriftDeps, 'runtime' | 'networks'> {
+  if (engine === 'simulated' && config.containers.simulatedSocket === undefined) {
+    return {
+      runtime: {
+        list: () =>
+          Promise.reject(new NotChecked('simulated containers live inside the server and cannot be seen from here')),
+      },
+      networks: undefined,
+    };
+  }
+  const [runtime, networks] = [createRuntime(engine, config, log), createNetworks(engine, config, log)];
+  if (engine === 'simulated' || networks === undefined) return { runtime, networks };
+  // One that hangs is waited for once, and not by each look of the survey.
+  const awake = async <T>(look: () => Promise<T>): Promise<T> => answer.need().then(look);
+  return {
+    runtime: { list: () => awake(() => runtime.list()) },
+    networks: {
+      unused: () => awake(() => networks.unused()),
+      all: () => awake(() => networks.all()),
+      remove: (name) => networks.remove(name),
+    },
+  };
+}
+
+function databasePart(config: Config, log: Log): Check[] {
+  const databases = connectDatabases(config, 'command', log);
+  return databases === undefined || config.database === undefined
+    ? []
+    : databaseChecks(databases, config.database.socketPath);
+}
+
+async function poolState({ inventory, controls, breakers }: Store, { templates }: Config) {
+  const names = templates.map(({ name }) => name);
+  const [stats, controlled, broken, records] = await Promise.all([
+    inventory.stats(templates),
+    controls.read(names),
+    breakers.read(names),
+    inventory.list(),
+  ]);
+  return { stats, controls: controlled, breakers: broken, records };
+}
+
+function folders(
+  config: Config,
+  engine: Engine,
+  answer: Shared<EngineAnswer>,
+  valkeyDir: () => Promise<string | undefined>,
+): Folder[] {
+  const { checkpoints, database } = config;
+  return [
+    ...(engine === 'simulated'
+      ? []
+      : [
+          {
+            what: 'engine',
+            path: async () => (await answer.need()).storage,
+            remedy: `Remove images and containers nobody needs (\`${engine} system prune\`), or move its storage to a larger disk.`,
+          },
+        ]),
+    ...(checkpoints.mode === 'off'
+      ? []
+      : [
+          {
+            what: 'checkpoints',
+            path: () => Promise.resolve(checkpoints.dir),
+            remedy: 'Remove old checkpoints (`try-it-now checkpoint prune`), or set CHECKPOINT_DIR to a larger disk.',
+          },
+        ]),
+    { what: 'Valkey', path: valkeyDir, remedy: 'Make room on that disk: Valkey refuses every change when it is full.' },
+    ...(database === undefined
+      ? []
+      : [
+          {
+            what: 'MariaDB',
+            path: () => Promise.resolve(dirname(database.socketPath)),
+            remedy: 'Make room on that disk, or run `try-it-now reconcile` to drop databases without an instance.',
+          },
+        ]),
+  ];
+}
+
+/** Undefined on another host. */
+async function valkeyFolder(
+  { valkey: { host } }: Config,
+  client: { config(action: 'GET', name: string): Promise<unknown> },
+): Promise<string | undefined> {
+  if (!/^(127\.|localhost$|::1$)/.test(host)) return undefined;
+  const reply = await client.config('GET', 'dir').catch(() => []);
+  return (reply as string[])[1];
+}

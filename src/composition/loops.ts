@@ -1,0 +1,91 @@
+import type { Config } from '../config/config.ts';
+import type { AppParts, Role } from './app-parts.ts';
+import { Loop } from '../lifecycle/loop.ts';
+import { followContainers } from '../pool/container-events.ts';
+import { reap, settleTickets } from '../pool/reap.ts';
+import { reconcile } from '../pool/reconcile.ts';
+import { replenish } from '../pool/replenish.ts';
+import { UnresponsiveNodes } from '../pool/unresponsive-nodes.ts';
+import { HealthCheck } from '../pool/health-check.ts';
+import { putStreamsBack } from '../queue/stream-and-consumers.ts';
+
+export interface LoopOptions {
+  readonly config: Config;
+  readonly role: Role;
+  /** How often the books are compared with the world (ms). */
+  readonly reconcileIntervalMs: number | undefined;
+}
+
+const REAP_INTERVAL_MS = 1_000;
+/** A Caddy that was restarted has forgotten our site, and until it is told again nobody reaches their app. */
+const PROXY_INTERVAL_MS = 2_000;
+/** Of the queue's streams: the one of dead tasks is missed by nobody until it is needed. */
+const QUEUE_INTERVAL_MS = 5_000;
+const RECONCILE_INTERVAL_MS = 30_000;
+/** While outdated stock is being replaced, a part at a time. */
+const RECONCILE_GAP_MS = 2_000;
+/** Before the engine's events are asked for again, where it ended them without a failure. */
+const EVENTS_PAUSE_MS = 1_000;
+/** A burst of clicks plans this often at most; far below the time an instance takes to start. */
+const REPLENISH_GAP_MS = 25;
+
+export interface AppLoops {
+  readonly replenisher: Loop;
+  readonly reaper: Loop;
+  readonly tickets: Loop;
+  readonly reconciler: Loop;
+  /** Those that this role runs. */
+  readonly all: readonly Loop[];
+}
+
+/** Nothing runs yet. */
+export function createLoops(
+  { pool, connection, caddy, metrics }: AppParts,
+  { config, role, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: LoopOptions,
+): AppLoops {
+  const { log } = pool;
+  const replenisher = new Loop(
+    { name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log },
+    (signal) => replenish(pool, signal),
+  );
+  const unresponsiveNodes = new UnresponsiveNodes(pool);
+  const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () =>
+    reap(pool, await unresponsiveNodes.check()),
+  );
+  const reconciler: Loop = new Loop(
+    {
+      name: 'reconciler',
+      intervalMs: reconcileIntervalMs,
+      minGapMs: Math.min(RECONCILE_GAP_MS, reconcileIntervalMs),
+      log,
+    },
+    async () => {
+      if ((await reconcile(pool)).unfinished) reconciler.trigger();
+    },
+  );
+  const proxyKeeper = new Loop({ name: 'proxy keeper', intervalMs: PROXY_INTERVAL_MS, log }, async () => {
+    if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
+  });
+  const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
+  const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, async () => {
+    if (!connection.connected) return;
+    const made = await putStreamsBack(connection);
+    if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; they are back');
+  });
+  const health = new HealthCheck(pool);
+  // A further node looks after its own containers and ports; the pool itself is the server's business.
+  const own = [
+    new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>
+      followContainers(pool, signal),
+    ),
+    new Loop({ name: 'stock health', intervalMs: config.pool.healthIntervalMs, log }, (signal) => health.round(signal)),
+    reconciler,
+  ];
+  return {
+    replenisher,
+    reaper,
+    tickets,
+    reconciler,
+    all: role === 'server' ? [replenisher, reaper, tickets, queueKeeper, proxyKeeper, ...own] : own,
+  };
+}

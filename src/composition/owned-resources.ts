@@ -1,0 +1,114 @@
+import { chooseEngine, createNetworks, createRuntime } from './engines.ts';
+import type { Config } from '../config/config.ts';
+import { dropOwnDatabase, ownDatabases } from '../database/own-databases.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import { connectQueue, type QueueConnection } from '../queue/connection.ts';
+import { cleanupConsumer } from '../queue/names.ts';
+import { consumersInUse, deleteStream, ownStreams } from '../queue/own-streams.ts';
+import { connectValkey } from '../store/client.ts';
+import { deleteKeys, ownKeys } from '../store/own-keys.ts';
+
+/** Something of this deployment's that can be removed. */
+export interface OwnedResource {
+  readonly kind: string;
+  readonly what: string;
+  readonly remove: () => Promise<void>;
+}
+
+export interface OwnedResources {
+  readonly all: readonly OwnedResource[];
+  readonly finish: () => Promise<void>;
+}
+
+/** All that this deployment has on this node: containers, then networks and rules, databases with their users. Throws what a part that does not answer throws. */
+export async function ownedDemos(config: Config, log: Log): Promise<OwnedResources> {
+  const engine = await chooseEngine(config, log);
+  const { mode, simulatedSocket } = config.containers;
+  if (engine === 'simulated' && mode === 'auto')
+    throw new TryItNowError(
+      'engine_unavailable',
+      'No container engine answers, so containers could neither be found nor removed; start the one the server uses, or name it with CONTAINER_MODE',
+    );
+  const runtime = createRuntime(engine, config, log);
+  // Those of a server's own process ended with it.
+  const containers = engine === 'simulated' && simulatedSocket === undefined ? [] : await runtime.list();
+  const networks = createNetworks(engine, config, log);
+  const [own, strays] = [(await networks?.all()) ?? [], new Set((await networks?.unused()) ?? [])];
+  const { database, deployment } = config;
+  const names = database === undefined ? [] : await ownDatabases(database, deployment);
+  return {
+    all: [
+      ...containers.map(({ name }) => ({ kind: 'container', what: name, remove: () => runtime.remove(name) })),
+      ...own.map((name) => ({
+        kind: 'network',
+        what: name,
+        remove: () => (strays.has(name) && networks !== undefined ? networks.remove(name) : dismantle(runtime, name)),
+      })),
+      ...(database === undefined
+        ? []
+        : names.map((name) => ({ kind: 'database', what: name, remove: () => dropOwnDatabase(database, name) }))),
+    ],
+    finish: () => runtime.close(),
+  };
+}
+
+/** With the rules that keep its members apart; not while another node's containers are on it. */
+async function dismantle(runtime: ContainerRuntime, network: string): Promise<void> {
+  if (!(await runtime.unprepare()))
+    throw new TryItNowError(
+      'container_failed',
+      `The network ${network} is still used by containers of another node of this deployment on this host; run this with that node's NODE_NAME first`,
+    );
+}
+
+/** This deployment's keys in Valkey and streams in NATS. Throws store_unavailable, queue_unavailable. */
+export async function ownedData(config: Config, log: Log): Promise<OwnedResources> {
+  const releasers = new Releasers();
+  try {
+    const client = await connectValkey({ ...config.valkey, log });
+    releasers.push('valkey', () => client.quit());
+    const queue = await connectQueue({ ...config.nats, log });
+    releasers.push('queue', () => queue.close());
+    const [keys, streams] = [await ownKeys(client), await ownStreams(queue)];
+    return {
+      all: [
+        ...streams.map(({ name, messages }) => ({
+          kind: 'stream',
+          what: `${name} (${messages} messages)`,
+          remove: () => deleteStream(queue, name),
+        })),
+        ...keys.map((name) => ({ kind: 'key', what: name, remove: () => deleteKeys(client, [name]) })),
+      ],
+      finish: () => releasers.releaseAll(log),
+    };
+  } catch (error) {
+    await releasers.releaseAll(log);
+    throw error;
+  }
+}
+
+/** Whether workers ask for tasks: those of this node alone, or of every node. Undefined where NATS does not answer. */
+export async function hasActiveWorkers(
+  config: Config,
+  of: 'this node' | 'every node',
+  log: Log,
+): Promise<boolean | undefined> {
+  let queue: QueueConnection;
+  try {
+    queue = await connectQueue({ ...config.nats, log });
+  } catch {
+    return undefined;
+  }
+  try {
+    const used = await consumersInUse(queue);
+    return of === 'every node' ? used.length > 0 : used.includes(cleanupConsumer(config.node.name));
+  } catch {
+    // No stream: nobody can be asking.
+    return false;
+  } finally {
+    await queue.close();
+  }
+}

@@ -1,0 +1,37 @@
+import { connectDatabases, createCheckpointing, type Engine } from './engines.ts';
+import { openCheckpointRepository } from '../checkpoints/repository.ts';
+import type { Config } from '../config/config.ts';
+import type { Log } from '../domain/log.ts';
+import type { Releasers } from '../lifecycle/releasers.ts';
+import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
+import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
+import type { Databases } from '../pool/interfaces/databases.ts';
+import type { Promotions } from '../pool/interfaces/promotions.ts';
+import { Restorer } from '../pool/restore.ts';
+
+export interface RestoreParts {
+  readonly checkpointing: Checkpointing | undefined;
+  readonly checkpointRepository: CheckpointRepository;
+  readonly databases: Databases | undefined;
+  /** Undefined: every instance is started cold. */
+  readonly restorer: Restorer | undefined;
+}
+
+/** What makes an instance more than a started container, wired once for the server and for the operator's commands. */
+export function openRestoreParts(options: {
+  readonly config: Config;
+  readonly engine: Engine;
+  readonly use: 'server' | 'command';
+  readonly promotions: Promotions;
+  readonly log: Log;
+  readonly releasers: Releasers;
+}): RestoreParts {
+  const { config, engine, use, promotions, log, releasers } = options;
+  const databases = connectDatabases(config, use, log);
+  if (databases !== undefined) releasers.push('databases', () => databases.close());
+  const checkpointing = config.checkpoints.mode === 'off' ? undefined : createCheckpointing(engine, config, log);
+  const checkpointRepository = openCheckpointRepository({ dir: config.checkpoints.dir, log });
+  const restorer =
+    checkpointing === undefined ? undefined : new Restorer({ checkpointing, checkpointRepository, promotions, log });
+  return { checkpointing, checkpointRepository, databases, restorer };
+}

@@ -1,0 +1,235 @@
+import { isIP, isIPv4 } from 'node:net';
+import ms, { type StringValue } from 'ms';
+
+/** How the text of a setting becomes its value. One kind serves environment variables, the catalogue file and the reference page. */
+export interface Parser<T> {
+  /** What the reference page calls it. */
+  readonly type: string;
+  /** Completes "it must be …", with the bounds and an example. */
+  readonly expects: string;
+  readonly parse: (text: string) => T | ParseError;
+}
+
+/** The text is not of its kind; `why` tells what `expects` alone would not. */
+export class ParseError {
+  readonly why: string | undefined;
+
+  constructor(why?: string) {
+    this.why = why;
+  }
+}
+
+export function integer(min: number, max: number, example: number): Parser<number> {
+  return {
+    type: 'whole number',
+    expects: `a whole number from ${min} to ${max}, such as ${example}`,
+    parse: (text) =>
+      /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : new ParseError(),
+  };
+}
+
+export function decimal(min: number, max: number, example: number): Parser<number> {
+  return {
+    type: 'number',
+    expects: `a number from ${min} to ${max}, such as ${example}`,
+    parse: (text) =>
+      /^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) >= min && Number(text) <= max
+        ? Number(text)
+        : new ParseError(),
+  };
+}
+
+/** In milliseconds. The unit is required: a bare number would leave open whether seconds were meant. */
+export function duration(min: StringValue, max: StringValue, example: StringValue): Parser<number> {
+  return {
+    type: 'duration',
+    expects: `a duration from ${min} to ${max} with one unit (ms, s, m, h, d), such as ${example}`,
+    parse: (text) => {
+      if (/^[\d.]+$/.test(text)) return new ParseError('the unit is missing');
+      if (!/^\d+(\.\d+)? ?(ms|s|m|h|d)$/.test(text)) return new ParseError();
+      const value = Math.round(ms(text as StringValue));
+      return value >= ms(min) && value <= ms(max) ? value : new ParseError();
+    },
+  };
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  kib: 2 ** 10,
+  k: 2 ** 10,
+  mib: 2 ** 20,
+  m: 2 ** 20,
+  gib: 2 ** 30,
+  g: 2 ** 30,
+};
+const SIZE = /^(\d{1,9}(?:\.\d{1,6})?) ?(KiB|MiB|GiB|k|m|g)$/i;
+
+function bytes(text: string): number {
+  const [, amount = '', unit = ''] = SIZE.exec(text) ?? [];
+  return Math.round(Number(amount) * (SIZE_UNITS[unit.toLowerCase()] ?? Number.NaN));
+}
+
+/** In bytes. Binary units in full, or the single letters that `docker run --memory` takes and that mean the same. */
+export function size(min: string, max: string, example: string): Parser<number> {
+  return {
+    type: 'size',
+    expects: `a size from ${min} to ${max} with its unit (KiB, MiB, GiB, or k, m, g), such as ${example}`,
+    parse: (text) => {
+      if (!SIZE.test(text)) return /^\d+$/.test(text) ? new ParseError('the unit is missing') : new ParseError();
+      return bytes(text) >= bytes(min) && bytes(text) <= bytes(max) ? bytes(text) : new ParseError();
+    },
+  };
+}
+
+export const bool: Parser<boolean> = {
+  type: 'yes or no',
+  expects: 'true or false',
+  parse: (text) => {
+    if (/^(true|yes|on|1)$/i.test(text)) return true;
+    return /^(false|no|off|0)$/i.test(text) ? false : new ParseError();
+  },
+};
+
+export function oneOf<const T extends string>(choices: readonly T[]): Parser<T> {
+  return {
+    type: choices.join(', '),
+    expects: `one of ${choices.join(', ')}`,
+    parse: (text) => choices.find((choice) => choice === text) ?? new ParseError(),
+  };
+}
+
+export function matching(type: string, pattern: RegExp, expects: string): Parser<string> {
+  return { type, expects, parse: (text) => (pattern.test(text) ? text : new ParseError()) };
+}
+
+export function text(maxLength: number): Parser<string> {
+  return {
+    type: 'text',
+    expects: `one line of text of at most ${maxLength} characters`,
+    // A control character in a title or a path would end up in a header or a log line.
+    // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
+    parse: (value) => (value.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(value) ? value : new ParseError()),
+  };
+}
+
+/** Commas between the entries; blanks around them and empty entries do not count, but `least` others must be there. */
+export function listOf<T>(entry: Parser<T>, least = 0): Parser<readonly T[]> {
+  return {
+    type: `list of ${entry.type}`,
+    expects: `a list with commas between, each entry ${entry.expects}`,
+    parse: (text) => {
+      const values: T[] = [];
+      for (const part of text
+        .split(/[,\n]/)
+        .map((piece) => piece.trim())
+        .filter((piece) => piece !== '')) {
+        const value = entry.parse(part);
+        if (value instanceof ParseError) return new ParseError(value.why ?? 'an entry is not right');
+        values.push(value);
+      }
+      return values.length < least ? new ParseError('there is no entry in it') : values;
+    },
+  };
+}
+
+const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const HOST_NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`, 'i');
+
+/** A DNS name, in lower case. The longest instance label (20) and its dot must still fit into the 253 characters of a name. */
+export const domainName: Parser<string> = {
+  type: 'domain',
+  expects: 'a domain name without scheme and port, such as demo.example.org',
+  parse: (text) =>
+    HOST_NAME.test(text) && isIP(text) === 0 && text.length <= 253 - 21 ? text.toLowerCase() : new ParseError(),
+};
+
+export const ipv4: Parser<string> = {
+  type: 'IPv4 address',
+  expects: 'an IPv4 address, such as 127.0.0.1',
+  parse: (text) => (isIPv4(text) ? text : new ParseError()),
+};
+
+export const listenHost: Parser<string> = {
+  type: 'address',
+  expects: 'an IP address or host name to listen on, such as 127.0.0.1 or 0.0.0.0',
+  parse: (text) => (isIP(text) !== 0 || HOST_NAME.test(text) ? text : new ParseError()),
+};
+
+export const ipOrBlock: Parser<string> = {
+  type: 'IP or CIDR block',
+  expects: 'an IP address or a CIDR block, such as 10.0.0.0/8',
+  parse: (text) => {
+    const [address = '', prefix, ...rest] = text.split('/');
+    const family = isIP(address);
+    const wide = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+    return family !== 0 && wide && rest.length === 0 ? text : new ParseError(`${JSON.stringify(text)} is neither`);
+  },
+};
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+function splitHostPort(text: string): HostPort | undefined {
+  const [, bracketed, plain, digits = ''] = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain ?? '';
+  const port = Number(digits);
+  return digits === '' || port < 1 || port > 65535 ? undefined : { host, port };
+}
+
+export function hostPort(example: string): Parser<HostPort> {
+  return {
+    type: 'host:port',
+    expects: `host:port without a scheme (an IPv6 address in brackets), such as ${example}`,
+    parse: (text) => {
+      const parts = splitHostPort(text);
+      return parts !== undefined && (isIP(parts.host) !== 0 || HOST_NAME.test(parts.host)) ? parts : new ParseError();
+    },
+  };
+}
+
+/** Where Caddy's resolver dials: an address, because nothing would resolve a name for the resolver. */
+export const ipPort: Parser<HostPort> = {
+  type: 'IP:port',
+  expects: 'IP:port, such as 127.0.0.1:15353',
+  parse: (text) => {
+    const parts = splitHostPort(text);
+    return parts !== undefined && isIP(parts.host) !== 0 ? parts : new ParseError();
+  },
+};
+
+/** As Caddy spells it; an empty host means every address. */
+export const listenAddress: Parser<HostPort & { readonly text: string }> = {
+  type: '[host]:port',
+  expects: ':port or host:port, such as :8000',
+  parse: (text) => {
+    const parts = splitHostPort(text);
+    return parts !== undefined && (parts.host === '' || isIP(parts.host) !== 0 || HOST_NAME.test(parts.host))
+      ? { ...parts, text }
+      : new ParseError();
+  },
+};
+
+/** An address without a trailing slash. Credentials in it are refused: addresses are shown in logs and messages. */
+export function url(schemes: readonly string[], example: string): Parser<string> {
+  return {
+    type: 'URL',
+    expects: `a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}, such as ${example}`,
+    parse: (text) => {
+      const parsed = URL.canParse(text) ? new URL(text) : undefined;
+      if (parsed === undefined || !schemes.includes(parsed.protocol.slice(0, -1)) || parsed.hostname === '')
+        return new ParseError();
+      if (parsed.username !== '' || parsed.password !== '')
+        return new ParseError('it must not carry a user name or password');
+      return parsed.search === '' && parsed.hash === ''
+        ? text.replace(/\/+$/, '')
+        : new ParseError('it must not carry a ? or # part');
+    },
+  };
+}
+
+export const path: Parser<string> = {
+  type: 'path',
+  expects: 'the path of a file',
+  parse: (text) => (text.includes('\0') ? new ParseError() : text),
+};

@@ -1,0 +1,39 @@
+/** What the admin API needs of the pool. Everything may throw store_unavailable or, where it is about the queue, queue_unavailable. */
+import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instances.ts';
+import type { PoolSnapshot } from '../../pool/operate-pools.ts';
+import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';
+
+export type { DeadTask, InstanceSnapshot, PoolSnapshot, QueueInfo, QueuedTask };
+
+export interface PoolOperators {
+  pools(): Promise<readonly PoolSnapshot[]>;
+  /** Throws unknown_template, as the next three do. */
+  pause(template: string, reason: string | undefined): Promise<PoolSnapshot>;
+  drain(template: string, withinMs: number | undefined, reason: string | undefined): Promise<PoolSnapshot>;
+  resume(template: string): Promise<PoolSnapshot>;
+  /** Undefined: as configured. Throws invalid_request too. */
+  setTarget(template: string, target: number | undefined): Promise<PoolSnapshot>;
+}
+
+export interface InstanceOperators {
+  instances(filter: InstanceFilter): Promise<readonly InstanceSnapshot[]>;
+  /** Throws unknown_instance, as the next two do. */
+  instance(id: string): Promise<InstanceSnapshot>;
+  endInstance(id: string): Promise<InstanceSnapshot>;
+  /** Throws other_node, container_failed, engine_unavailable too. */
+  logs(id: string, tail: number): Promise<string>;
+}
+
+export interface QueueOperators {
+  queue(): Promise<QueueInfo>;
+  tasks(limit: number): Promise<readonly QueuedTask[]>;
+  deadTasks(limit: number): Promise<readonly DeadTask[]>;
+  /** Throws unknown_task, as the next two do. */
+  dropTask(sequence: number): Promise<QueuedTask>;
+  retryTask(sequence: number): Promise<DeadTask>;
+  forgetDeadTask(sequence: number): Promise<DeadTask>;
+  retryAllTasks(): Promise<number>;
+  purge(which: PurgeTarget): Promise<number>;
+}
+
+export type Operators = PoolOperators & InstanceOperators & QueueOperators;

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect, it } from 'vitest';
+import { freePort, reservePort } from './tcp-ports.ts';
+
+const BUILT = new URL('../../dist/launcher/ports.js', import.meta.url).href;
+
+it('draws no port that somebody listens on, and none twice', async () => {
+  const port = await freePort();
+  const listening = createServer().listen(port, '127.0.0.1');
+  await once(listening, 'listening');
+  try {
+    const drawn = await Promise.all(Array.from({ length: 100 }, () => freePort()));
+    expect(new Set([port, ...drawn]).size).toBe(101);
+  } finally {
+    listening.close();
+  }
+});
+
+it('a port is reserved once, until it is given back', async () => {
+  const port = await freePort();
+  expect(await reservePort(port)).toBeUndefined();
+  const elsewhere = await reservePort(port + 1_000);
+  expect(elsewhere).toBeDefined();
+  expect(await reservePort(port + 1_000)).toBeUndefined();
+  await elsewhere?.[Symbol.asyncDispose]();
+  await using again = await reservePort(port + 1_000);
+  expect(again).toBeDefined();
+});
+
+it('a port is reserved for everybody on this host, until the process that has it is dead', async () => {
+  const script = `const { freePort } = await import('${BUILT}'); console.log(await freePort()); setInterval(() => {}, 1_000);`;
+  const other = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const [line] = (await once(other.stdout, 'data')) as [Buffer];
+    const port = Number(line);
+    expect(port).toBeGreaterThan(0);
+    expect(await reservePort(port)).toBeUndefined();
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+    await using mine = await reservePort(port);
+    expect(mine).toBeDefined();
+  } finally {
+    other.kill('SIGKILL');
+  }
+});

@@ -1,0 +1,337 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Instance } from '../domain/instance.ts';
+import { newAttempt, newInstanceId } from '../domain/ids.ts';
+import { launchCaddy } from '../launcher/caddy.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+import { CaddyProxy } from '../proxy/caddy-proxy.ts';
+import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import { keys } from '../store/keys.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { dumpOf } from '../../test/support/dump.ts';
+import { mariadbSuite, startMariadb, type TestMariadb } from '../../test/support/mariadb.ts';
+import { START_URL, temporaryFolder } from '../../test/support/proxy.ts';
+import { Gate, LogBook, TestNats } from '../../test/support/queue.ts';
+import { silent, startStore, stock, warm, type TestStore } from '../../test/support/store.ts';
+import { template } from '../../test/support/templates.ts';
+import { repairDrift, type RepairDeps } from './repair-drift.ts';
+import { settleTickets, resumeCleanups } from './reap.ts';
+import { detectDrift } from './detect-drift.ts';
+import { Catalogue } from '../domain/template.ts';
+
+const tiny = template();
+const other = template({ name: 'other' });
+const { title, skip } = mariadbSuite('databases that no record names');
+const never = new AbortController().signal;
+
+let releasers: Releasers;
+let store: TestStore;
+let log: LogBook;
+let nats: TestNats;
+let adminUrl: string;
+let runtime: SimulatedRuntime;
+let deps: RepairDeps;
+let proxy: CaddyProxy;
+const outer = new Releasers();
+
+beforeAll(async () => {
+  nats = await TestNats.start();
+  outer.push('nats', () => nats[Symbol.asyncDispose]());
+  const caddy = await launchCaddy({ dir: await temporaryFolder(outer) });
+  outer.push('caddy', () => caddy.server.stop());
+  ({ adminUrl } = caddy);
+  proxy = new CaddyProxy({
+    adminUrl,
+    listen: `127.0.0.1:${await freePort()}`,
+    baseDomain: 'localhost',
+    discovery: { host: '127.0.0.1', port: 9 },
+    publicUrl: START_URL,
+    log: silent,
+  });
+});
+afterAll(() => outer.releaseAll(silent));
+
+beforeEach(async () => {
+  releasers = new Releasers();
+  log = new LogBook();
+  store = await startStore();
+  releasers.push('store', () => store[Symbol.asyncDispose]());
+  runtime = new SimulatedRuntime();
+  releasers.push('runtime', () => runtime.close());
+  await proxy.ensure();
+  const { claimStore, cleanupStore, provisioningStore, inventory } = store;
+  deps = {
+    claimStore,
+    cleanupStore,
+    provisioningStore,
+    inventory,
+    runtime,
+    networks: undefined,
+    databases: undefined,
+    proxy,
+    queue: (await nats.publisher()).queue,
+    log,
+    observer: new Metrics({ templates: [tiny.name, other.name], version: 'test' }),
+    clock: { now: () => 1_000_000 },
+    node: { name: 'node0' },
+    requestRefill: () => undefined,
+  };
+  return () => releasers.releaseAll(silent);
+});
+
+async function start(
+  name: string,
+  hostPort: number,
+  owner: { readonly instanceId?: string; readonly keepUntilMs?: number },
+): Promise<void> {
+  const { instanceId, ...rest } = owner;
+  await runtime.start({ name, hostPort, instanceId, template: tiny, env: {}, ...rest }, never);
+}
+
+/** Three instances that lack nothing. */
+async function soundStock(): Promise<[Instance, Instance, Instance]> {
+  const [one, two, three] = await stock(store, tiny);
+  if (one === undefined || two === undefined || three === undefined) throw new Error('the pool was not stocked');
+  for (const { container, port, id } of [one, two, three]) await start(container, port ?? 0, { instanceId: id });
+  return [one, two, three];
+}
+
+/** The first of so many available ports in a row. */
+async function freeRun(length: number): Promise<number> {
+  const available = (await store.valkey.smembers(keys.availablePorts('node0'))).map(Number);
+  const first = available.find((port) =>
+    Array.from({ length }, (_, offset) => port + offset).every((next) => available.includes(next)),
+  );
+  if (first === undefined) throw new Error(`there are no ${length} available ports in a row`);
+  return first;
+}
+
+const found = async (of = deps): Promise<string[]> =>
+  (await detectDrift(of)).findings.map(({ kind, what, why }) => `${kind} ${what}: ${why}`).sort();
+
+describe('a survey', () => {
+  it('finds nothing where all is well', async () => {
+    await soundStock();
+    await store.claimStore.claim({
+      template: tiny,
+      clientKey: '203.0.113.7',
+      owner: 'a',
+      idempotencyKey: undefined,
+      ttlMs: 1_000,
+    });
+    await warm(store, other, (await store.provisioningStore.reserveTickets(other))[0] ?? '');
+    expect(await detectDrift(deps)).toMatchObject({ findings: [], oversights: [] });
+  });
+
+  it('names everything that is out of order, changes nothing, and mending leaves nothing to find', async () => {
+    const [one, two, three] = await soundStock();
+    const { valkey } = store;
+    const ghost = newInstanceId();
+    await start('demo-stray', await freePort(), { instanceId: ghost });
+    await start('demo-earlier-attempt', await freePort(), { instanceId: one.id });
+    await start('demo-tried', await freePort(), { keepUntilMs: 999_999 });
+    await start('demo-being-tried', await freePort(), { keepUntilMs: 1_000_001 });
+    await runtime.remove(two.container);
+    const [idle = '', fresh = ''] = await store.provisioningStore.reserveTickets(other);
+    await valkey.zadd(keys.warming('other'), 'XX', Date.now() + 15_000, idle);
+    const first = await freeRun(4);
+    await valkey.srem(
+      keys.availablePorts('node0'),
+      [0, 1, 2, 3].map((offset) => String(first + offset)),
+    );
+    await valkey.sadd(keys.availablePorts('node0'), '65000', String(one.port));
+    await valkey.hset(keys.heldPorts('node0'), String(first + 3), ghost);
+    await valkey.zrem(keys.ready('tiny'), three.id);
+    await valkey.zadd(keys.assigned('tiny'), 5, ghost);
+    await valkey.hdel(keys.hostnames, one.label);
+    await valkey.hset(keys.hostnames, 'a'.repeat(20), JSON.stringify({ v: 1, id: ghost, node: 'node0', port: 9_999 }));
+    await valkey.hset(keys.hostnames, three.label, JSON.stringify({ v: 1, id: three.id, node: 'node0', port: 9_999 }));
+    await fetch(`${adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
+
+    const before = await dumpOf(valkey);
+    expect(await found()).toEqual(
+      [
+        `container demo-earlier-attempt: no record of instance ${one.id} names it`,
+        `container demo-stray: no record of instance ${ghost} names it`,
+        'container demo-tried: it was only to be tried, and its time is over',
+        `hostname ${'a'.repeat(20)}: leads to instance ${ghost}, which is gone or leaving`,
+        `hostname ${one.label}: does not lead anywhere, though instance ${one.id} is live`,
+        `hostname ${three.label}: leads elsewhere than to instance ${three.id}`,
+        `index ${ghost}: wrongly listed as assigned among the instances of tiny`,
+        `index ${three.id}: not listed as ready among the instances of tiny`,
+        `port ${first}-${first + 2}: in the range, but neither available nor cooling nor held`,
+        `port ${first + 3}: held for an instance that does not have it`,
+        `port ${one.port}: counted twice among available, cooling and held`,
+        'port 65000: outside of the range',
+        'proxy demo: the proxy does not have our server',
+        `record ${two.id}: ready, but its container ${two.container} does not run any more`,
+        `ticket ${idle}: room reserved for an instance of other, but no task is left to make it`,
+      ].sort(),
+    );
+    expect(await dumpOf(valkey)).toEqual(before);
+    expect((await runtime.list()).map(({ name }) => name)).toContain('demo-stray');
+
+    expect(await repairDrift(deps, await detectDrift(deps))).toMatchObject({ repaired: 17, failures: [] });
+    expect(await found()).toEqual([]);
+    expect((await runtime.list()).map(({ name }) => name).sort()).toEqual(
+      ['demo-being-tried', one.container, three.container].sort(),
+    );
+    expect((await store.claimStore.find(two.id))?.instance).toMatchObject({
+      state: 'releasing',
+      reason: 'container_lost',
+    });
+    expect(await valkey.zscore(keys.warming('other'), fresh)).not.toBeNull();
+    expect(await valkey.hget(keys.hostnames, three.label)).toContain(String(three.port));
+  });
+
+  it('leaves what hangs on a record it cannot read alone', async () => {
+    const [newer, damaged] = await soundStock();
+    await store.valkey.hset(keys.instances, newer.id, JSON.stringify({ ...newer, v: 2 }));
+    await store.valkey.hset(keys.instances, damaged.id, '{"v":1,"id":');
+    await repairDrift(deps, await detectDrift(deps));
+    expect(await found()).toEqual([]);
+    expect(await runtime.list()).toHaveLength(3);
+    for (const { id, port, label } of [newer, damaged]) {
+      expect(await store.valkey.hget(keys.heldPorts('node0'), String(port))).toBe(id);
+      expect(await store.valkey.hexists(keys.hostnames, label)).toBe(1);
+    }
+  });
+
+  it('tells what it could not look at and looks at the rest; no port comes free while containers cannot be listed', async () => {
+    await soundStock();
+    const port = await freeRun(1);
+    await store.valkey.srem(keys.availablePorts('node0'), String(port));
+    await fetch(`${adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
+    const blind = {
+      ...deps,
+      runtime: {
+        list: () => Promise.reject(new Error('the engine is gone')),
+        remove: () => Promise.reject(new Error('the engine is gone')),
+      },
+    };
+    const seen = await detectDrift(blind);
+    expect(seen.unchecked.map(({ kinds }) => kinds)).toEqual([['record', 'container']]);
+    expect(seen.findings.map(({ kind }) => kind)).toEqual(['port', 'proxy']);
+    expect(await repairDrift(blind, seen)).toMatchObject({ repaired: 1, failures: [] });
+    expect(await found()).toEqual([`port ${port}: in the range, but neither available nor cooling nor held`]);
+  });
+
+  it('goes on mending when one thing cannot be mended', async () => {
+    await start('demo-one', await freePort(), { instanceId: newInstanceId() });
+    await start('demo-two', await freePort(), { instanceId: newInstanceId() });
+    const seen = await detectDrift(deps);
+    const stuck = {
+      ...deps,
+      runtime: {
+        list: () => runtime.list(),
+        remove: (name: string) =>
+          name === 'demo-one' ? Promise.reject(new Error('it does not go')) : runtime.remove(name),
+      },
+    };
+    expect(await repairDrift(stuck, seen)).toMatchObject({ repaired: 1, failures: [{ kind: 'container' }] });
+    expect((await runtime.list()).map(({ name }) => name)).toEqual(['demo-one']);
+  });
+});
+
+describe('room that nothing will come of', () => {
+  const idleTicket = async (): Promise<string> => {
+    const [id = ''] = await store.provisioningStore.reserveTickets(other);
+    await store.valkey.zadd(keys.warming('other'), 'XX', Date.now() + 15_000, id);
+    return id;
+  };
+  const reapOnce = () => settleTickets({ ...deps, catalogue: new Catalogue([tiny, other]) });
+  const ticketOf = (id: string): Promise<string | null> => store.valkey.zscore(keys.warming('other'), id);
+
+  it('is given back at once, long before its time is up', async () => {
+    const id = await idleTicket();
+    await reapOnce();
+    expect(await ticketOf(id)).toBeNull();
+  });
+
+  it('stays while the queue holds a task, waiting or handed out', async () => {
+    await using busy = await TestNats.start();
+    const { queue } = await busy.publisher();
+    deps = { ...deps, queue };
+    const id = await idleTicket();
+    await queue.publishProvision([{ v: 1, kind: 'provision', id, template: 'other' }]);
+    const begun = new Gate();
+    await busy.workers({
+      provision: () => {
+        begun.open();
+        return new Promise(() => undefined);
+      },
+      cleanup: () => Promise.resolve(),
+      deadLettered: () => Promise.resolve(),
+    });
+    await reapOnce();
+    expect(await ticketOf(id)).not.toBeNull();
+    await begun.passed();
+    expect(await queue.provisions()).toEqual({ waiting: 0, outstanding: 1 });
+    await reapOnce();
+    expect(await ticketOf(id)).not.toBeNull();
+  });
+
+  it('stays while an attempt is alive, and is given back when its worker has died and its task is lost', async () => {
+    const [id = ''] = await store.provisioningStore.reserveTickets(other);
+    const instance = await warm(store, other, id);
+    await reapOnce();
+    expect((await store.claimStore.find(id))?.instance.state).toBe('warming');
+    await store.provisioningStore.releaseLease(instance);
+    await reapOnce();
+    expect((await store.claimStore.find(id))?.instance.state).toBe('releasing');
+    expect(await ticketOf(id)).toBeNull();
+  });
+});
+
+it("queues the cleanups of this node again, and no other's", async () => {
+  const [one, two] = await soundStock();
+  for (const instance of [one, two]) await store.cleanupStore.release(instance, 'released', { from: ['ready'] });
+  await store.valkey.hset(
+    keys.instances,
+    two.id,
+    JSON.stringify({ ...(await store.claimStore.find(two.id))?.instance, node: 'node7' }),
+  );
+  const queued: string[] = [];
+  await resumeCleanups(
+    {
+      inventory: store.inventory,
+      cleanupStore: store.cleanupStore,
+      log,
+      queue: {
+        ...deps.queue,
+        publishCleanup: ({ id }) => {
+          queued.push(id);
+          return Promise.resolve();
+        },
+      },
+    },
+    { node: 'node0' },
+  );
+  expect(queued).toEqual([one.id]);
+});
+
+describe.skipIf(skip)(title, () => {
+  let server: TestMariadb;
+  beforeAll(async () => {
+    server = await startMariadb();
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  it('are dropped with their users; one that a record names stays, readable or not', async () => {
+    const shop = await server.templateOf('CREATE TABLE a (b INT);', { name: 'tiny' });
+    const databases = server.databases({ catalogue: [shop] });
+    await databases.prepare([shop]);
+    const [kept, unreadable, stray] = [newInstanceId(), newInstanceId(), newInstanceId()].map((instanceId) =>
+      databases.nameFor({ instanceId, attempt: newAttempt() }),
+    );
+    for (const name of [kept, unreadable, stray]) await databases.create(name ?? '', shop);
+    const [one, two, three] = await soundStock();
+    await store.valkey.hset(keys.instances, one.id, JSON.stringify({ ...one, state: 'ready', database: kept }));
+    await store.valkey.hset(keys.instances, two.id, JSON.stringify({ ...two, v: 2, database: unreadable }));
+    expect(three.database).toBeNull();
+    const withDatabases = { ...deps, databases };
+    expect(await found(withDatabases)).toEqual([`database ${stray}: no record names this database and its user`]);
+    expect(await repairDrift(withDatabases, await detectDrift(withDatabases))).toMatchObject({ repaired: 1 });
+    expect([...(await databases.list())].sort()).toEqual([kept, unreadable].sort());
+  });
+});

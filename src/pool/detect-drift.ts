@@ -1,0 +1,180 @@
+import type { Clock } from '../domain/clock.ts';
+import type { Instance } from '../domain/instance.ts';
+import { type ClaimStore } from './interfaces/claim-store.ts';
+import { type ContainerRuntime, type ContainerSummary } from './interfaces/container-runtime.ts';
+import { type Databases } from './interfaces/databases.ts';
+import { type Inventory } from './interfaces/inventory.ts';
+import { type Networks } from './interfaces/networks.ts';
+import { REPAIR_KINDS, type RepairKind } from './interfaces/observer.ts';
+import { type TicketRef } from './interfaces/provisioning-store.ts';
+import { type Proxy } from './interfaces/proxy.ts';
+import { type TaskQueue } from './interfaces/task-queue.ts';
+
+/** Something that is not as the books say it should be. `why` is a clause for people. */
+export type Finding = { readonly what: string; readonly why: string } & (
+  | { readonly kind: 'container'; readonly container: ContainerSummary }
+  | { readonly kind: 'record'; readonly record: Instance }
+  | { readonly kind: 'ticket'; readonly ticket: TicketRef }
+  | { readonly kind: 'network' | 'database' | 'port' | 'index' | 'hostname' | 'proxy' }
+);
+
+/** Nothing could be found out about these. */
+interface Unchecked {
+  readonly kinds: readonly RepairKind[];
+  readonly error: unknown;
+}
+
+export interface Drift {
+  readonly findings: readonly Finding[];
+  readonly unchecked: readonly Unchecked[];
+  /** As they were read first of all; undefined when they could not be. */
+  readonly records: readonly Instance[] | undefined;
+}
+
+export interface DriftDeps {
+  readonly inventory: Inventory;
+  readonly claimStore: ClaimStore;
+  readonly queue: Pick<TaskQueue, 'provisions'>;
+  readonly runtime: Pick<ContainerRuntime, 'list'>;
+  /** Undefined for an engine without networks of ours. */
+  readonly networks: Networks | undefined;
+  readonly databases: Databases | undefined;
+  /** Undefined on a further node: the proxy is looked after by the node it runs on. */
+  readonly proxy: Proxy | undefined;
+  readonly clock: Clock;
+  readonly node: { readonly name: string };
+}
+
+/**
+ * One look at the books and the world, which changes nothing. Every part is looked at even when another cannot be. Records
+ * are read before the containers are listed, and a container is only an orphan if its record is missing afterwards: a record
+ * is older than its container and outlives it, so neither look can mislead.
+ */
+export async function detectDrift(deps: DriftDeps): Promise<Drift> {
+  const { inventory, node } = deps;
+  const findings: Finding[] = [];
+  const unchecked: Unchecked[] = [];
+  const look = async (kinds: readonly RepairKind[], work: () => Promise<readonly Finding[]>): Promise<void> => {
+    try {
+      findings.push(...(await work()));
+    } catch (error) {
+      unchecked.push({ kinds, error });
+    }
+  };
+  let records: readonly Instance[] | undefined;
+  await look(['record', 'container', 'index', 'hostname', 'port'], async () => {
+    records = await inventory.list();
+    return [];
+  });
+  if (records !== undefined) {
+    const seen = records;
+    await look(['record', 'container'], () =>
+      containers(
+        deps,
+        seen.filter((record) => record.node === node.name),
+      ),
+    );
+    await look(['index', 'hostname', 'port'], () => inventory.inconsistencies(seen));
+  }
+  await look(['network'], () => networks(deps));
+  await look(['database'], () => databases(deps));
+  await look(['ticket'], async () =>
+    (await orphanedTickets(deps)).map((ticket) => ({
+      kind: 'ticket',
+      ticket,
+      what: ticket.id,
+      why: `room reserved for an instance of ${ticket.template}, but no task is left to make it`,
+    })),
+  );
+  await look(['proxy'], () => proxy(deps));
+  return { findings, unchecked, records };
+}
+
+/** By kind; undefined where something of it could not be looked at. */
+export function countFindings({ findings, unchecked }: Drift): Readonly<Record<RepairKind, number | undefined>> {
+  const unseen = new Set(unchecked.flatMap(({ kinds }) => kinds));
+  const count = (kind: RepairKind): number | undefined =>
+    unseen.has(kind) ? undefined : findings.filter((finding) => finding.kind === kind).length;
+  return Object.fromEntries(REPAIR_KINDS.map((kind) => [kind, count(kind)])) as Record<RepairKind, number | undefined>;
+}
+
+async function containers(deps: DriftDeps, records: readonly Instance[]): Promise<Finding[]> {
+  const listed = await deps.runtime.list();
+  const running = new Set(listed.filter((container) => container.running).map((container) => container.name));
+  const lost = records.filter(
+    (record) => (record.state === 'ready' || record.state === 'assigned') && !running.has(record.container),
+  );
+  const findings: Finding[] = lost.map((record) => ({
+    kind: 'record',
+    record,
+    what: record.id,
+    why: `${record.state}, but its container ${record.container} does not run any more`,
+  }));
+  const known = new Set(records.map((record) => record.container));
+  for (const container of listed) {
+    if (known.has(container.name) || !(await isOrphan(deps, container))) continue;
+    findings.push({ kind: 'container', container, what: container.name, why: orphanedBecause(container) });
+  }
+  return findings;
+}
+
+/** Never again wanted: the names of containers are drawn anew for each attempt, and what is only tried names its own end. */
+export async function isOrphan(
+  { inventory, claimStore, clock }: Pick<DriftDeps, 'inventory' | 'claimStore' | 'clock'>,
+  { name, instanceId, keepUntilMs = 0 }: ContainerSummary,
+): Promise<boolean> {
+  if (keepUntilMs > clock.now()) return false;
+  if (instanceId === undefined) return true;
+  const view = await claimStore.find(instanceId);
+  return view === undefined ? !(await inventory.isRecorded(instanceId)) : view.instance.container !== name;
+}
+
+function orphanedBecause({ instanceId, keepUntilMs }: ContainerSummary): string {
+  if (instanceId !== undefined) return `no record of instance ${instanceId} names it`;
+  return keepUntilMs === undefined ? "it is not an instance's" : 'it was only to be tried, and its time is over';
+}
+
+async function networks({ networks: engine }: DriftDeps): Promise<Finding[]> {
+  return ((await engine?.unused()) ?? []).map((what) => ({
+    kind: 'network',
+    what,
+    why: 'made by this deployment, which does not use it any more',
+  }));
+}
+
+/** Listed before the records are read: a record is older than its database and outlives it. */
+async function databases({ databases: server, inventory }: DriftDeps): Promise<Finding[]> {
+  if (server === undefined) return [];
+  const orphans = await orphanedDatabases(inventory, await server.list());
+  return orphans.map((what) => ({ kind: 'database', what, why: 'no record names this database and its user' }));
+}
+
+export async function orphanedDatabases(inventory: Inventory, listed: readonly string[]): Promise<readonly string[]> {
+  if (listed.length === 0) return [];
+  const known = new Set(await inventory.databases());
+  return listed.filter((name) => !known.has(name));
+}
+
+/** Idle tickets while the queue holds nothing at all: whatever was to bring them up is lost (a purged stream, an emptied NATS). */
+export async function orphanedTickets({
+  inventory,
+  queue,
+}: Pick<DriftDeps, 'inventory' | 'queue'>): Promise<readonly TicketRef[]> {
+  const idle = await inventory.idleTickets();
+  if (idle.length === 0) return [];
+  const { waiting, outstanding } = await queue.provisions();
+  return waiting + outstanding === 0 ? idle : [];
+}
+
+async function proxy({ proxy: configured }: DriftDeps): Promise<Finding[]> {
+  const seen = (await configured?.check()) ?? 'present';
+  return seen === 'present'
+    ? []
+    : [
+        {
+          kind: 'proxy',
+          what: 'demo',
+          why: seen === 'missing' ? 'the proxy does not have our server' : 'our server in the proxy was changed',
+        },
+      ];
+}

@@ -1,0 +1,168 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Instance } from '../domain/instance.ts';
+import { Catalogue } from '../domain/template.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+import { HttpProbe } from '../runtime/readiness/http-probe.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { LogBook, TestNats } from '../../test/support/queue.ts';
+import { silent, startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { template } from '../../test/support/templates.ts';
+import { HealthCheck } from './health-check.ts';
+
+const five = template({
+  name: 'five',
+  readiness: { path: '/health', timeoutMs: 1_000 },
+  pool: { target: 5, max: 20, replenishThreshold: 0 },
+});
+const single = template({ name: 'single', pool: { target: 1, max: 20, replenishThreshold: 0 } });
+const never = new AbortController().signal;
+
+let releasers: Releasers;
+let store: TestStore;
+let health: HealthCheck;
+let metrics: Metrics;
+let log: LogBook;
+let demands: number;
+
+beforeEach(async () => {
+  releasers = new Releasers();
+  store = await startStore();
+  releasers.push('store', () => store[Symbol.asyncDispose]());
+  const nats = await TestNats.start();
+  releasers.push('nats', () => nats[Symbol.asyncDispose]());
+  metrics = new Metrics({ templates: ['five', 'single'], version: 'test' });
+  log = new LogBook();
+  demands = 0;
+  health = new HealthCheck({
+    catalogue: new Catalogue([five, single]),
+    inventory: store.inventory,
+    cleanupStore: store.cleanupStore,
+    queue: (await nats.publisher()).queue,
+    probe: new HttpProbe(),
+    observer: metrics,
+    log,
+    node: { name: 'node0', address: '127.0.0.1' },
+    requestRefill: () => {
+      demands += 1;
+    },
+  });
+  return () => releasers.releaseAll(silent);
+});
+
+/** Stands in for an instance's app on its port. Returns how to change what it answers. */
+async function app({ port }: Instance, listener: RequestListener): Promise<(to: RequestListener) => void> {
+  let current = listener;
+  const server = createServer((request, response) => current(request, response));
+  server.listen(port ?? 0, '127.0.0.1');
+  await once(server, 'listening');
+  releasers.push('app', async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return (to) => {
+    current = to;
+  };
+}
+
+const well: RequestListener = (request, response) => response.writeHead(request.url === '/health' ? 204 : 404).end();
+const ill: RequestListener = (_request, response) => response.writeHead(500).end();
+const silence: RequestListener = () => undefined;
+
+async function ready(of: readonly Instance[]): Promise<readonly Instance[]> {
+  const views = await store.claimStore.findMany(of.map(({ id }) => id));
+  return of.filter(({ id }) => views.get(id)?.instance.state === 'ready');
+}
+
+async function checks(template: string, result: string): Promise<number> {
+  const series = `try_it_now_stock_checks_total{template="${template}",result="${result}"} `;
+  return Number(
+    (await metrics.text())
+      .split('\n')
+      .find((line) => line.startsWith(series))
+      ?.slice(series.length),
+  );
+}
+
+describe('stock health', () => {
+  it('replaces what fails two looks in a row, by a wrong answer, none, or nobody listening, and says so', async () => {
+    const [healthy, broken, hung, dead, other] = await stock(store, five);
+    if (
+      healthy === undefined ||
+      broken === undefined ||
+      hung === undefined ||
+      dead === undefined ||
+      other === undefined
+    )
+      throw new Error('the pool was not stocked');
+    await app(healthy, well);
+    await app(other, well);
+    await app(broken, ill);
+    await app(hung, silence);
+    await health.round(never);
+    expect(await ready([healthy, broken, hung, dead, other])).toHaveLength(5);
+    expect(await checks('five', 'unhealthy')).toBe(3);
+    await health.round(never);
+    // Half of five at most; the third goes in the round after.
+    expect(await ready([broken, hung, dead])).toHaveLength(1);
+    await health.round(never);
+    expect((await ready([healthy, broken, hung, dead, other])).map(({ id }) => id)).toEqual([healthy.id, other.id]);
+    expect(demands).toBe(3);
+    expect(
+      log
+        .with('does not answer any more')
+        .map(({ fields }) => fields['instance'])
+        .sort(),
+    ).toEqual([broken.id, hung.id, dead.id].sort());
+    expect(await store.claimStore.find(dead.id)).toMatchObject({
+      instance: { state: 'releasing', reason: 'unhealthy' },
+    });
+    expect(await checks('five', 'healthy')).toBe(6);
+  });
+
+  it('forgives one that is well again in between', async () => {
+    const [one] = await stock(store, single);
+    if (one === undefined) throw new Error('the pool was not stocked');
+    const answer = await app(one, ill);
+    await health.round(never);
+    answer((_request, response) => response.end());
+    await health.round(never);
+    answer(ill);
+    await health.round(never);
+    expect(await ready([one])).toHaveLength(1);
+  });
+
+  it('replaces the only one there is', async () => {
+    const [one] = await stock(store, single);
+    if (one === undefined) throw new Error('the pool was not stocked');
+    await health.round(never);
+    await health.round(never);
+    expect(await ready([one])).toEqual([]);
+  });
+
+  it("leaves a visitor's instance to its visitor, also when he takes it while it is looked at", async () => {
+    const [one] = await stock(store, single);
+    if (one === undefined) throw new Error('the pool was not stocked');
+    await health.round(never);
+    await app(one, (_request, response) => {
+      void store.claimStore
+        .claim({ template: single, clientKey: '203.0.113.7', owner: 'a', idempotencyKey: undefined, ttlMs: 60_000 })
+        .then(() => response.writeHead(500).end());
+    });
+    await health.round(never);
+    expect(await store.claimStore.find(one.id)).toMatchObject({ instance: { state: 'assigned', owner: 'a' } });
+  });
+
+  it('learns nothing from a look that is cut off', async () => {
+    const [one] = await stock(store, single);
+    if (one === undefined) throw new Error('the pool was not stocked');
+    const asked = new AbortController();
+    await app(one, () => asked.abort());
+    await health.round(asked.signal);
+    await health.round(asked.signal);
+    await health.round(never);
+    expect(await ready([one])).toHaveLength(1);
+    expect(await checks('single', 'unhealthy')).toBe(1);
+  });
+});

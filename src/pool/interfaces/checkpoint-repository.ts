@@ -1,0 +1,34 @@
+import type { CheckpointHost, CheckpointMetadata } from '../../domain/checkpoint.ts';
+import type { OpenCheckpoint } from './checkpointing.ts';
+
+/** The checkpoints on this node's disk. */
+export interface CheckpointRepository {
+  /** Newest first. A `problem` says why one cannot be read. */
+  list(): Promise<readonly StoredCheckpoint[]>;
+  /** Moves the archive in and writes its metadata; the id comes from the content. */
+  add(
+    archive: string,
+    about: Omit<CheckpointMetadata, 'format' | 'id' | 'sizeBytes' | 'sha256'>,
+  ): Promise<CheckpointMetadata>;
+  /** Copies an archive and the metadata beside it in, once. Throws checkpoint_damaged. */
+  import(archive: string): Promise<CheckpointMetadata>;
+  /** Throws unknown_checkpoint, checkpoint_damaged. */
+  metadata(id: string): Promise<CheckpointMetadata>;
+  /**
+   * Checks checksum and fit, and unpacks; once per process and checkpoint, at once after that.
+   * Throws unknown_checkpoint, checkpoint_damaged, checkpoint_unfit.
+   */
+  open(
+    id: string,
+    fit: { readonly template: string; readonly templateVersion: string; readonly host: CheckpointHost },
+  ): Promise<OpenCheckpoint>;
+  /** Absent is fine. */
+  remove(id: string): Promise<void>;
+}
+
+export interface StoredCheckpoint {
+  readonly id: string;
+  readonly archive: string;
+  readonly metadata: CheckpointMetadata | undefined;
+  readonly problem: string | undefined;
+}

@@ -1,0 +1,54 @@
+import type { Instance } from '../../domain/instance.ts';
+import type { Template } from '../../domain/template.ts';
+import type { Upstream } from './upstream.ts';
+
+/** Who asks, and what for. */
+export interface ClaimRequest {
+  readonly template: Template;
+  /** Whose limits are counted: a client address, IPv6 already cut to its /64. */
+  readonly clientKey: string;
+  readonly owner: string;
+  /** Same owner, same key, still assigned: the same instance again. */
+  readonly idempotencyKey: string | undefined;
+  readonly ttlMs: number;
+  /** An instance of the same owner's that turned out to be dead: the new one takes its place in the limits and under its key. */
+  readonly replacing?: string;
+}
+
+export type ClaimOutcome =
+  | {
+      readonly kind: 'taken' | 'again';
+      readonly id: string;
+      readonly label: string;
+      readonly deadlineMs: number;
+      readonly ttlMs: number;
+      /** Undefined for a node that has not announced itself. */
+      readonly upstream: Upstream | undefined;
+    }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'paused'; readonly retryAfterMs: number; readonly reason: string | undefined }
+  | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
+  | { readonly kind: 'key_reused' };
+
+export type ExtendOutcome =
+  | { readonly kind: 'extended'; readonly deadlineMs: number; readonly ttlMs: number; readonly generation: number }
+  | { readonly kind: 'unknown' | 'not_assigned' | 'conflict' }
+  | { readonly kind: 'limit'; readonly latestDeadlineMs: number };
+
+/** An instance as a visitor may see it, with the store's own reading of the clock. */
+export interface InstanceView {
+  readonly instance: Instance;
+  readonly nowMs: number;
+}
+
+/** The fast path: one round trip each. */
+export interface ClaimStore {
+  claim(request: ClaimRequest): Promise<ClaimOutcome>;
+  /** Compare-and-set on the instance's generation. `maxMs` bounds the whole stay, counted from the take. */
+  extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome>;
+  /** One instance that was counted could not be used: it is taken off the subject's limits. */
+  uncountClaim(clientKey: string): Promise<void>;
+  find(id: string): Promise<InstanceView | undefined>;
+  /** Unknown ids are left out. */
+  findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;
+}

@@ -1,0 +1,66 @@
+import type { Template } from '../../domain/template.ts';
+
+export interface ContainerSpec {
+  readonly name: string;
+  /** Undefined for one that is no instance: the source of a checkpoint, or a clone that is only tried. */
+  readonly instanceId: string | undefined;
+  readonly template: Template;
+  readonly hostPort: number;
+  /** Added to the template's environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The reconciler leaves it alone until then (ms since the epoch), although no record knows it. */
+  readonly keepUntilMs?: number;
+}
+
+export interface ContainerSummary {
+  readonly name: string;
+  /** As given at its start; undefined for an instance's. */
+  readonly keepUntilMs?: number;
+  /** From our label; undefined when it is missing or malformed. */
+  readonly instanceId: string | undefined;
+  readonly running: boolean;
+}
+
+export interface ContainerRuntime {
+  readonly engine: 'podman' | 'docker' | 'simulated';
+  /**
+   * Makes the host ready to run these templates: networks, isolation rules, images present. Safe to repeat.
+   * Throws engine_unavailable, image_missing, isolation_failed.
+   */
+  prepare(templates: readonly Template[]): Promise<void>;
+  /** Starts the container; whatever bears its name already is replaced. Throws container_failed, image_missing. */
+  start(spec: ContainerSpec, signal: AbortSignal): Promise<void>;
+  /** Kills and removes at once; resolves only when the engine says the name is absent. Absent from the start is fine. */
+  remove(name: string): Promise<void>;
+  /**
+   * Runs a command in a running container, with these variables added to its environment. Throws container_failed when it
+   * cannot be run or does not end in time; an exit code other than 0 is an answer.
+   */
+  exec(
+    name: string,
+    call: {
+      readonly command: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+      readonly timeoutMs: number;
+    },
+    signal: AbortSignal,
+  ): Promise<ExecResult>;
+  /** The last `tail` lines the container wrote to either stream, 256 KiB at most. Throws container_failed when there is no such container. */
+  logs(name: string, tail: number): Promise<string>;
+  /** This deployment's containers on this node, and no others. */
+  list(): Promise<ContainerSummary[]>;
+  /**
+   * Told of each of them that ends or disappears from now on, whoever ended it. Ends when the signal is aborted; throws
+   * engine_unavailable when the engine is gone: what happened until the next call has to be looked up with `list`.
+   */
+  watch(gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void>;
+  /** Takes what `prepare` made off the host again. False, and nothing done, while containers of ours are still there. */
+  unprepare(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  /** What it wrote to either stream, its last 8 KiB. */
+  readonly output: string;
+}

@@ -1,0 +1,24 @@
+import type { Template } from '../../domain/template.ts';
+
+export interface DatabaseCredentials {
+  /** Path of the server's socket, as an instance sees it. */
+  readonly socket: string;
+  readonly name: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** One database and one user per instance, on the node's own database server. */
+export interface Databases {
+  /** Ready for these templates: reachable, safe to let instances near, seeds loaded. Throws database_unavailable, database_unsafe, database_failed. */
+  prepare(templates: readonly Template[]): Promise<void>;
+  /** A name for an instance, or for something that is only tried and may be dropped by the reconciler from `keepUntilMs` on. */
+  nameFor(owner: { readonly instanceId: string; readonly attempt: string } | { readonly keepUntilMs: number }): string;
+  /** Filled from the template's seed, with a new password; whatever bears the name already is replaced. Throws database_unavailable, database_failed. */
+  create(name: string, template: Template): Promise<DatabaseCredentials>;
+  /** Resolves when neither database nor user is there any more, and no connection to it. Absent is fine. */
+  drop(name: string): Promise<void>;
+  /** Every database and user of this deployment's, except those that are only tried and still may be. */
+  list(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,49 @@
+import type { Instance } from '../../domain/instance.ts';
+import type { Template } from '../../domain/template.ts';
+import type { TicketRef } from './provisioning-store.ts';
+
+export interface PoolStats {
+  readonly ready: number;
+  readonly assigned: number;
+  readonly warming: number;
+  /** Releasing or quarantined. */
+  readonly leaving: number;
+  readonly target: number;
+  readonly capacity: number;
+}
+
+/** The books, for the reconciler and for people. */
+export interface Inventory {
+  stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>>;
+  /** Every readable record. Unreadable ones are logged, counted and left alone. */
+  list(): Promise<Instance[]>;
+  /** Also for a record of another version, which `list` and `find` skip: what hangs on it is not ours to judge. */
+  isRecorded(id: string): Promise<boolean>;
+  /** The database of every record, readable or not. */
+  databases(): Promise<readonly string[]>;
+  /** Tickets past their deadline: at most some hundreds at a time. */
+  expiredTickets(): Promise<TicketRef[]>;
+  /**
+   * Tickets that nobody works on and that were not reserved within the last 10 s: only a task in the queue can still bring
+   * them up. Look here first and into the queue then. At most some hundreds at a time. `newOnesToo`: however new.
+   */
+  idleTickets(options?: { readonly newOnesToo?: boolean }): Promise<TicketRef[]>;
+  /** Looks only: what the three below would put right. `seen` is a recent `list`. */
+  inconsistencies(seen: readonly Instance[]): Promise<readonly Inconsistency[]>;
+  /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */
+  reconcilePorts(): Promise<number>;
+  /**
+   * Makes the pool sets agree with the records. `seen` is a recent `list`: where to look; the store looks again for itself
+   * before it changes anything. Returns repairs made.
+   */
+  reconcileIndexes(seen: readonly Instance[]): Promise<number>;
+  /** The same for host names. */
+  reconcileHostnames(seen: readonly Instance[]): Promise<number>;
+}
+
+export interface Inconsistency {
+  readonly kind: 'port' | 'index' | 'hostname';
+  readonly what: string;
+  /** A clause for people. */
+  readonly why: string;
+}

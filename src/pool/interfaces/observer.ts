@@ -1,0 +1,50 @@
+import type { ErrorCode } from '../../domain/errors.ts';
+import type { ReleaseReason } from '../../domain/instance.ts';
+import type { ClaimOutcome } from './claim-store.ts';
+
+/** `container` is a cold start's, `restore` a checkpoint's. */
+export const PROVISION_PHASES = ['database', 'container', 'restore', 'readiness', 'activation', 'warmup'] as const;
+
+export type ProvisionPhase = (typeof PROVISION_PHASES)[number];
+
+export type ProvisionMethod = 'criu_restore' | 'cold_start';
+
+/** What the reconciler finds out of order. */
+export const REPAIR_KINDS = [
+  'container',
+  'network',
+  'database',
+  'record',
+  'port',
+  'index',
+  'hostname',
+  'ticket',
+  'proxy',
+] as const;
+
+export type RepairKind = (typeof REPAIR_KINDS)[number];
+
+/** What is counted. Implemented by the metrics; every label value comes from a bounded set. */
+export interface Observer {
+  /** `replaced`: taken, or had again, and found dead. */
+  claimed(template: string, outcome: ClaimOutcome['kind'] | 'replaced' | 'error', durationMs: number): void;
+  /** Whether what was taken is alive, looked at before it is handed out. */
+  deliveryChecked(template: string, durationMs: number): void;
+  /** The whole of a request that ended with an instance, a replacement of a dead one included. */
+  acquired(template: string, durationMs: number): void;
+  /** Refused because the address has had its share. */
+  limited(template: string, window: 'hourly' | 'daily'): void;
+  provision(template: string, method: ProvisionMethod, status: 'success' | 'failure', durationMs: number): void;
+  provisionPhase(template: string, phase: ProvisionPhase, durationMs: number): void;
+  provisionFailed(template: string, code: ErrorCode): void;
+  release(template: string, reason: ReleaseReason): void;
+  cleanup(template: string, status: 'success' | 'failure', durationMs: number): void;
+  expiryLag(ms: number): void;
+  repaired(kind: RepairKind, count: number): void;
+  /** How many things were out of order at a look at the books and the world; undefined for kinds that could not be looked at. */
+  driftDetected(found: Readonly<Record<RepairKind, number | undefined>>): void;
+  /** A ready instance was looked at. */
+  healthChecked(template: string, healthy: boolean): void;
+  /** The breaker of a template opened or closed. */
+  breaker(template: string, open: boolean): void;
+}

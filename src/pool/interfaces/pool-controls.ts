@@ -1,0 +1,27 @@
+/** `open`: as configured. `paused`: nothing is handed out, stock stays warm. `draining`: stock goes as well, and what visitors hold by the deadline. */
+export const POOL_MODES = ['open', 'paused', 'draining'] as const;
+
+export type PoolMode = (typeof POOL_MODES)[number];
+
+/** What an operator has decided for one template; it survives restarts. */
+export interface PoolControl {
+  readonly mode: PoolMode;
+  readonly sinceMs: number | undefined;
+  /** When what visitors still hold is ended; undefined: it may run out. */
+  readonly deadlineMs: number | undefined;
+  /** In the operator's words; visitors see it. */
+  readonly reason: string | undefined;
+  /** In place of the configured one. */
+  readonly target: number | undefined;
+}
+
+export interface PoolControls {
+  read(templates: readonly string[]): Promise<ReadonlyMap<string, PoolControl>>;
+  pause(template: string, reason: string | undefined): Promise<void>;
+  /** `withinMs`: until visitors' instances are ended; undefined: they run out by themselves. Returns the deadline. */
+  drain(template: string, withinMs: number | undefined, reason: string | undefined): Promise<number | undefined>;
+  /** Open again. The target stays as it was set. */
+  resume(template: string): Promise<void>;
+  /** Undefined: as configured again. */
+  setTarget(template: string, target: number | undefined): Promise<void>;
+}

@@ -1,0 +1,6 @@
+export interface Proxy {
+  /** Looks only. Throws proxy_unavailable. */
+  check(): Promise<'present' | 'missing' | 'different'>;
+  /** Puts our server into the proxy's configuration if it is not there as it should be. Throws proxy_unavailable. */
+  ensure(): Promise<'unchanged' | 'written'>;
+}

@@ -1,0 +1,21 @@
+import type { CleanupTask, ProvisionTask } from '../../domain/task.ts';
+
+export interface TaskContext {
+  /** 1 for the first delivery. */
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What the queue's workers call. A throw means: try again after the backoff, until the attempts are used up; a TryItNowError
+ * that is not retryable means: give up at once.
+ */
+export interface TaskHandlers {
+  provision(task: ProvisionTask, context: TaskContext): Promise<void>;
+  cleanup(task: CleanupTask, context: TaskContext): Promise<void>;
+  /**
+   * Given up, or could not be read (then undefined): it is kept as dead. `unseen`: its workers died over it, so no attempt
+   * was seen to fail.
+   */
+  deadLettered(task: ProvisionTask | CleanupTask | undefined, reason: string, unseen: boolean): Promise<void>;
+}

@@ -1,0 +1,209 @@
+import { randomBytes } from 'node:crypto';
+import { hostname, instanceUrl, type PublicAddress } from '../domain/address.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { Instance } from '../domain/instance.ts';
+import type { Log } from '../domain/log.ts';
+import type { Catalogue, Template } from '../domain/template.ts';
+import { activate, type Reach } from './activate.ts';
+import type { ContainerRuntime, ContainerSpec } from './interfaces/container-runtime.ts';
+import type { DatabaseCredentials, Databases } from './interfaces/databases.ts';
+import type { Observer, ProvisionMethod, ProvisionPhase } from './interfaces/observer.ts';
+import type { Probe } from './interfaces/probe.ts';
+import type { Promotions } from './interfaces/promotions.ts';
+import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
+import type { Restorer } from './restore.ts';
+
+export interface StartInstanceDeps {
+  readonly catalogue: Catalogue;
+  readonly provisioningStore: ProvisioningStore;
+  readonly runtime: ContainerRuntime;
+  /** Undefined on a node without a database server. */
+  readonly databases: Databases | undefined;
+  readonly promotions: Promotions;
+  /** Undefined where the engine restores nothing, or is not to. */
+  readonly restorer: Restorer | undefined;
+  readonly probe: Probe;
+  readonly observer: Observer;
+  readonly address: PublicAddress;
+  readonly node: { readonly name: string; readonly address: string };
+  /** Where the proxy listens, seen from here. */
+  readonly proxyUrl: string;
+  readonly log: Log;
+}
+
+/** The proxy knows a new name at once; this bounds a proxy or discovery that is down. */
+const PROXY_GATE_MS = 15_000;
+const DIRECT_LOOK_MS = 2_000;
+/** A restored app was ready when it was dumped: one that does not answer soon never will, and a cold start is the better use of the time. */
+const RESTORED_READY_MS = 5_000;
+const SEED_BYTES = 32;
+
+/** One attempt, as it goes along. */
+export interface Attempt {
+  readonly deps: StartInstanceDeps;
+  readonly template: Template;
+  readonly signal: AbortSignal;
+  readonly startedAt: number;
+  method: ProvisionMethod;
+}
+
+/**
+ * From the record to ready. Each step is noted, which also proves that the attempt is still the record's own: a superseded
+ * one throws conflicting_change at its next step. `recovered`: the template had kept failing until now.
+ */
+export async function startInstance(
+  attempt: Attempt,
+  begun: Instance,
+  checkpoint: string | undefined,
+): Promise<{ readonly recovered: boolean }> {
+  const { deps, template, signal } = attempt;
+  const { provisioningStore, runtime, probe, address, node } = deps;
+  const instance = await provisioningStore.allocatePort(begun);
+  const { id, port, label, container } = instance;
+  if (port === null) throw new Error('an allocated port is never null');
+  const reach: Reach = { container, origin: `http://${node.address}:${port}` };
+  const spec: ContainerSpec = { name: container, instanceId: id, template, hostPort: port, env: {} };
+
+  // Side by side: neither needs the other before the activation. Both end before a failure is undone.
+  const [database] = await allOrFirstFailure([
+    createDatabase(attempt, instance),
+    checkpoint === undefined ? startCold(attempt, spec, reach) : startRestored(attempt, spec, reach, checkpoint),
+  ]);
+  await provisioningStore.recordStep(instance, 'answering');
+  await recordCheckpointResult(attempt, checkpoint, () =>
+    phase(attempt, 'activation', () =>
+      activate(
+        { runtime, probe },
+        template,
+        reach,
+        {
+          instanceId: id,
+          hostname: hostname(address, label),
+          url: instanceUrl(address, label),
+          seed: randomBytes(SEED_BYTES).toString('hex'),
+          database,
+        },
+        signal,
+      ),
+    ),
+  );
+  await provisioningStore.recordStep(instance, 'activated');
+  // Only now: nobody meets an instance that is not yet its own.
+  await provisioningStore.publishHostname(instance);
+  await phase(attempt, 'warmup', async () => {
+    // At least one request, so that nothing counts as ready that a visitor could not reach.
+    const paths = template.warmup.length > 0 ? template.warmup : [template.readiness.path];
+    for (const path of paths) await throughProxy(attempt, reach, path, hostname(address, label));
+  });
+  return provisioningStore.markReady(instance, template);
+}
+
+/** An app that answers here and not through the proxy is not at fault. Throws not_ready_in_time, proxy_unavailable. */
+async function throughProxy({ deps, signal }: Attempt, { origin }: Reach, path: string, name: string): Promise<void> {
+  const { probe, proxyUrl } = deps;
+  try {
+    await probe.untilOk({ url: `${proxyUrl}${path}`, hostname: name, timeoutMs: PROXY_GATE_MS }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    await probe.untilOk({ url: `${origin}${path}`, timeoutMs: DIRECT_LOOK_MS }, signal);
+    throw new TryItNowError(
+      'proxy_unavailable',
+      `${name}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}: ${describeError(error)}. Check Caddy and the discovery process.`,
+      { cause: error },
+    );
+  }
+}
+
+async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach, checkpoint: string): Promise<void> {
+  const { deps, template, signal, startedAt } = attempt;
+  const { restorer, catalogue, observer } = deps;
+  const version = catalogue.version(template.name) ?? '';
+  const outcome =
+    restorer === undefined
+      ? 'untried'
+      : await phase(
+          attempt,
+          'restore',
+          () => restorer.restore(template, version, checkpoint, spec, signal),
+          (result) => result === 'restored',
+        );
+  const countFailure = (): void =>
+    observer.provision(template.name, 'criu_restore', 'failure', performance.now() - startedAt);
+  if (outcome === 'failed') countFailure();
+  if (restorer !== undefined && outcome === 'restored') {
+    attempt.method = 'criu_restore';
+    try {
+      await untilReady(attempt, reach, Math.min(RESTORED_READY_MS, template.readiness.timeoutMs));
+      return;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      attempt.method = 'cold_start';
+      countFailure();
+      await restorer.failed(template, checkpoint, error);
+    }
+  }
+  await startCold(attempt, spec, reach);
+}
+
+/**
+ * A checkpoint has proved itself when what was restored from it could be activated. One of an app that was activated before
+ * it was dumped never can: that counts against it, so that cold starts, or an earlier checkpoint, take its place.
+ */
+async function recordCheckpointResult(
+  { deps, template, method, signal }: Attempt,
+  checkpoint: string | undefined,
+  activation: () => Promise<void>,
+): Promise<void> {
+  const restorer = method === 'criu_restore' ? deps.restorer : undefined;
+  try {
+    await activation();
+  } catch (error) {
+    if (!signal.aborted && checkpoint !== undefined) await restorer?.failed(template, checkpoint, error);
+    throw error;
+  }
+  if (checkpoint !== undefined) await restorer?.succeeded(template, checkpoint);
+}
+
+async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): Promise<void> {
+  await phase(attempt, 'container', () => attempt.deps.runtime.start(spec, attempt.signal));
+  await untilReady(attempt, reach, attempt.template.readiness.timeoutMs);
+}
+
+async function untilReady(attempt: Attempt, { origin }: Reach, timeoutMs: number): Promise<void> {
+  const { deps, template, signal } = attempt;
+  await phase(attempt, 'readiness', () =>
+    deps.probe.untilOk({ url: `${origin}${template.readiness.path}`, timeoutMs }, signal),
+  );
+}
+
+async function createDatabase(attempt: Attempt, instance: Instance): Promise<DatabaseCredentials | undefined> {
+  const { database } = instance;
+  if (database === null) return undefined;
+  const { databases, provisioningStore } = attempt.deps;
+  if (databases === undefined)
+    throw new TryItNowError(
+      'database_unavailable',
+      `The database ${database} is needed, but this node has no database server; set DATABASE_SOCKET`,
+    );
+  const credentials = await phase(attempt, 'database', () => databases.create(database, attempt.template));
+  await provisioningStore.recordStep(instance, 'database_created');
+  return credentials;
+}
+
+/** Counts how long it took, unless `counts` finds that nothing was done. */
+async function phase<T>(
+  { deps, template }: Attempt,
+  name: ProvisionPhase,
+  work: () => Promise<T>,
+  counts: (result: T) => boolean = () => true,
+): Promise<T> {
+  const startedAt = performance.now();
+  const result = await work();
+  if (counts(result)) deps.observer.provisionPhase(template.name, name, performance.now() - startedAt);
+  return result;
+}
+
+async function allOrFirstFailure<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}

@@ -1,0 +1,29 @@
+import { instanceVersion } from '../domain/checkpoint.ts';
+import type { Catalogue, Template } from '../domain/template.ts';
+import type { Promotions } from './interfaces/promotions.ts';
+
+export interface WantedVersion {
+  /** What an instance made now bears. */
+  readonly version: string;
+  /** What it is to be restored from, here or on any other node. */
+  readonly checkpoint: string | undefined;
+}
+
+/**
+ * What stock of each template should be, the same on every node: whether this one can restore does not matter, or nodes of
+ * different engines would go on replacing each other's stock.
+ */
+export async function wantedVersions(
+  deps: { readonly catalogue: Catalogue; readonly promotions: Promotions },
+  templates: readonly Template[],
+): Promise<ReadonlyMap<string, WantedVersion>> {
+  const { catalogue, promotions } = deps;
+  const restorable = templates.filter((template) => template.checkpoint.enabled).map(({ name }) => name);
+  const current = restorable.length === 0 ? new Map<string, string>() : await promotions.current(restorable);
+  return new Map(
+    templates.map(({ name }) => {
+      const checkpoint = current.get(name);
+      return [name, { version: instanceVersion(catalogue.version(name) ?? '', checkpoint), checkpoint }];
+    }),
+  );
+}

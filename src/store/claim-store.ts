@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto';
+import { TryItNowError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import type { Instance } from '../domain/instance.ts';
+import type {
+  ExtendOutcome,
+  InstanceView,
+  ClaimOutcome,
+  ClaimRequest,
+  ClaimStore,
+} from '../pool/interfaces/claim-store.ts';
+import { COMMAND_TIMEOUT_MS } from './client.ts';
+import { keys } from './keys.ts';
+import { NodeEntries } from './node-entries.ts';
+import { parseRecord } from './records.ts';
+import type { RollbackGuard } from './rollback-guard.ts';
+import type { Scripts } from './scripts.ts';
+
+export interface RateLimits {
+  /** 0: unlimited. */
+  readonly hourly: number;
+  readonly daily: number;
+}
+
+const FIND_BATCH = 200;
+/** What claim.lua answers when the store went back in time. */
+const ROLLED_BACK = -5;
+/** What it answers when it comes to be carried out after its caller has stopped waiting. */
+const TOO_LATE = -6;
+const PAUSED = -7;
+/** The rest is for the answer's way back to a caller who still waits. */
+const EXECUTE_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
+/** One mending is enough, unless the store goes back again meanwhile. */
+const MAX_RECOVERIES = 3;
+
+export class ValkeyClaimStore implements ClaimStore {
+  readonly #scripts: Scripts;
+  readonly #guard: RollbackGuard;
+  readonly #nodes = new NodeEntries();
+  readonly #limits: RateLimits;
+  readonly #log: Log;
+  /** The store's clock less ours (performance.now()), as of its last answer. */
+  #aheadMs: number | undefined;
+
+  constructor(scripts: Scripts, guard: RollbackGuard, limits: RateLimits, log: Log) {
+    this.#scripts = scripts;
+    this.#guard = guard;
+    this.#limits = limits;
+    this.#log = log;
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimOutcome> {
+    for (let recoveries = 0; ; recoveries += 1) {
+      while (this.#guard.held !== undefined) await this.#guard.held;
+      const outcome = await this.#tryClaim(request);
+      if (outcome !== undefined) return outcome;
+      if (recoveries === MAX_RECOVERIES)
+        throw new TryItNowError('store_unavailable', 'Valkey keeps coming back with older data', {
+          retryAfterMs: 2_000,
+        });
+      await this.#guard.recover();
+    }
+  }
+
+  /** Undefined when the store has lost data. */
+  async #tryClaim(request: ClaimRequest): Promise<ClaimOutcome | undefined> {
+    const { template, clientKey, owner, idempotencyKey, ttlMs, replacing } = request;
+    const keyHash =
+      idempotencyKey === undefined
+        ? ''
+        : createHash('sha256').update(`${owner}\n${idempotencyKey}`).digest('base64url');
+    const reply = (await this.#scripts.run(
+      'claim',
+      [
+        keys.ready(template.name),
+        keys.assigned(template.name),
+        keys.instances,
+        keys.hourlyRate(clientKey),
+        keys.dailyRate(clientKey),
+        keys.idempotency(keyHash),
+        keys.claimCount,
+        keys.nodes,
+        keys.poolControl(template.name),
+      ],
+      [
+        // A key says something for as long as its instance is held, which is the longest stay at most.
+        ttlMs,
+        this.#limits.hourly,
+        this.#limits.daily,
+        owner,
+        template.name,
+        idempotencyKey === undefined ? 0 : Math.max(ttlMs, template.ttl.maxMs),
+        this.#guard.seen,
+        replacing ?? '',
+        this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + EXECUTE_WITHIN_MS),
+      ],
+    )) as [number, ...unknown[]];
+    const [code] = reply;
+    switch (code) {
+      case -1:
+        this.#noteClock(Number(reply[1]));
+        return { kind: 'empty' };
+      case -2:
+        return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
+      case -3:
+        return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
+      case -4:
+        return { kind: 'key_reused' };
+      case PAUSED:
+        return {
+          kind: 'paused',
+          retryAfterMs: Number(reply[1]),
+          reason: String(reply[2]) === '' ? undefined : String(reply[2]),
+        };
+      case ROLLED_BACK:
+        return undefined;
+      case TOO_LATE:
+        // Our caller does wait: it is the clocks that moved against each other.
+        this.#noteClock(Number(reply[1]));
+        return this.#tryClaim(request);
+      default: {
+        const [, id, label, deadlineMs, leftMs, port, node, count] = reply as [
+          number,
+          string,
+          string,
+          number,
+          number,
+          number,
+          string,
+          number,
+        ];
+        this.#guard.note(count);
+        this.#noteClock(deadlineMs - leftMs);
+        return {
+          kind: code === 1 ? 'again' : 'taken',
+          id,
+          label,
+          deadlineMs,
+          ttlMs: leftMs,
+          upstream: this.#nodes.upstream(node, port),
+        };
+      }
+    }
+  }
+
+  #noteClock(storeNowMs: number): void {
+    this.#aheadMs = storeNowMs - performance.now();
+  }
+
+  async uncountClaim(clientKey: string): Promise<void> {
+    await this.#scripts.run('uncount-claim', [keys.hourlyRate(clientKey), keys.dailyRate(clientKey)], []);
+  }
+
+  async extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome> {
+    const [code, first = 0, second = 0, third = 0] = (await this.#scripts.run(
+      'extend',
+      [keys.instances, keys.assigned(instance.template), keys.poolControl(instance.template)],
+      [instance.id, instance.generation, byMs, maxMs],
+    )) as [number, number?, number?, number?];
+    switch (code) {
+      case 0:
+        return { kind: 'extended', deadlineMs: first, ttlMs: second, generation: third };
+      case -1:
+        return { kind: 'unknown' };
+      case -2:
+        return { kind: 'not_assigned' };
+      case -3:
+        return { kind: 'conflict' };
+      case -4:
+        return { kind: 'limit', latestDeadlineMs: first };
+      default:
+        throw new Error(`extend.lua answered with an unknown code ${code}`);
+    }
+  }
+
+  async find(id: string): Promise<InstanceView | undefined> {
+    return (await this.findMany([id])).get(id);
+  }
+
+  async findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>> {
+    const found = new Map<string, InstanceView>();
+    for (let at = 0; at < ids.length; at += FIND_BATCH) {
+      const [nowMs, ...texts] = (await this.#scripts.run('find', [keys.instances], ids.slice(at, at + FIND_BATCH))) as [
+        number,
+        ...string[],
+      ];
+      for (const text of texts) {
+        const instance = text === '' ? undefined : parseRecord(text, this.#log);
+        if (instance !== undefined) found.set(instance.id, { instance, nowMs });
+      }
+    }
+    return found;
+  }
+}

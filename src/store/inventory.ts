@@ -1,0 +1,352 @@
+import type { Redis as Valkey } from 'iovalkey';
+import type { Instance } from '../domain/instance.ts';
+import type { Log } from '../domain/log.ts';
+import type { Template } from '../domain/template.ts';
+import type { Inventory, Inconsistency, PoolStats } from '../pool/interfaces/inventory.ts';
+import type { TicketRef } from '../pool/interfaces/provisioning-store.ts';
+import { QUEUED_TICKET_LIFE_MS } from './provisioning-store.ts';
+import { storeError } from './client.ts';
+import { keys } from './keys.ts';
+import { parseRecord } from './records.ts';
+import type { Scripts } from './scripts.ts';
+import type { TemplateIndex } from './template-index.ts';
+
+export interface InventoryOptions {
+  readonly node: string;
+  readonly portRange: { readonly start: number; readonly end: number };
+  readonly portCoolDownMs: number;
+}
+
+/** Ports or ids a settling script looks at in one call: keeps each call well under a millisecond. */
+const BATCH = 250;
+const TICKETS_PER_ROUND = 500;
+/** Records read in one go: parsing them keeps takes waiting for a fraction of a millisecond. */
+const SCAN_COUNT = 50;
+const WARMING = 3;
+/** Between the reservation of a ticket and its task in the queue lie milliseconds, and 2 s at most. */
+const NEW_TICKET_MS = 10_000;
+const DATABASE_FIELD = /"database"\s*:\s*"([^"]*)"/;
+
+/** `look`: the same scripts say what is wrong and change nothing. */
+type Mode = 'look' | 'settle';
+
+interface InconsistentPort {
+  readonly port: number;
+  readonly wrong: keyof typeof PORT_WORDS;
+}
+
+const PORT_WORDS = {
+  missing: 'in the range, but neither available nor cooling nor held',
+  outside: 'outside of the range',
+  doubled: 'counted twice among available, cooling and held',
+  unheld: 'held for an instance that does not have it',
+  unclaimed: 'held for nobody, though a record names it',
+} as const;
+
+const HOSTNAME_WORDS = {
+  stale: (id: string) => `leads to ${id === '' ? 'nothing readable' : `instance ${id}, which is gone or leaving`}`,
+  missing: (id: string) => `does not lead anywhere, though instance ${id} is live`,
+  astray: (id: string) => `leads elsewhere than to instance ${id}`,
+} as const;
+
+export class ValkeyInventory implements Inventory {
+  readonly #client: Valkey;
+  readonly #scripts: Scripts;
+  readonly #templates: TemplateIndex;
+  readonly #options: InventoryOptions;
+  readonly #log: Log;
+
+  constructor(client: Valkey, scripts: Scripts, templates: TemplateIndex, options: InventoryOptions, log: Log) {
+    this.#client = client;
+    this.#scripts = scripts;
+    this.#templates = templates;
+    this.#options = options;
+    this.#log = log;
+  }
+
+  async stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>> {
+    const counts = await Promise.all(
+      templates.map(async ({ name, pool }) => {
+        const [ready, assigned, warming, leaving, target] = await this.#ask(() =>
+          Promise.all([
+            this.#client.zcard(keys.ready(name)),
+            this.#client.zcard(keys.assigned(name)),
+            this.#client.zcard(keys.warming(name)),
+            this.#client.zcard(keys.leaving(name)),
+            this.#client.hget(keys.poolControl(name), 'target'),
+          ]),
+        );
+        return [
+          name,
+          {
+            ready,
+            assigned,
+            warming,
+            leaving,
+            target: target === null ? pool.target : Number(target),
+            capacity: pool.max,
+          },
+        ] as const;
+      }),
+    );
+    return new Map(counts);
+  }
+
+  async list(): Promise<Instance[]> {
+    const found = new Map<string, Instance>();
+    await this.#eachRecord((text) => {
+      const record = parseRecord(text, this.#log);
+      if (record !== undefined) found.set(record.id, record);
+    });
+    return [...found.values()];
+  }
+
+  async expiredTickets(): Promise<TicketRef[]> {
+    const lost = await Promise.all(
+      (await this.#templates.names()).map(async (template) => {
+        const pairs = (await this.#scripts.run(
+          'due',
+          [keys.warming(template), keys.instances],
+          [0, TICKETS_PER_ROUND, 0, 0],
+        )) as string[];
+        return pairs.flatMap((id, at) => (at % 2 === 0 ? [{ template, id }] : []));
+      }),
+    );
+    return lost.flat();
+  }
+
+  async idleTickets({ newOnesToo = false } = {}): Promise<TicketRef[]> {
+    const idle = await Promise.all(
+      (await this.#templates.names()).map(async (template) => {
+        const ids = (await this.#scripts.run(
+          'idle-tickets',
+          [keys.warming(template), keys.instances],
+          [QUEUED_TICKET_LIFE_MS, newOnesToo ? 0 : NEW_TICKET_MS, TICKETS_PER_ROUND],
+        )) as string[];
+        return ids.map((id) => ({ template, id }));
+      }),
+    );
+    return idle.flat();
+  }
+
+  async databases(): Promise<readonly string[]> {
+    const found: string[] = [];
+    // Not parsed: a damaged record, or one of another version, must not cost an instance its database.
+    await this.#eachRecord((text) => {
+      const name = DATABASE_FIELD.exec(text)?.[1];
+      if (name !== undefined) found.push(name);
+    });
+    return found;
+  }
+
+  async isRecorded(id: string): Promise<boolean> {
+    return (await this.#ask(() => this.#client.hexists(keys.instances, id))) === 1;
+  }
+
+  async inconsistencies(seen: readonly Instance[]): Promise<readonly Inconsistency[]> {
+    const indexes = await this.#indexes(seen, 'look');
+    const hostnames = await this.#hostnames(seen, 'look');
+    return [...indexes, ...hostnames, ...inRuns(await this.#ports(seen, 'look'))];
+  }
+
+  async reconcilePorts(): Promise<number> {
+    return (await this.#ports(await this.list(), 'settle')).length;
+  }
+
+  async reconcileIndexes(seen: readonly Instance[]): Promise<number> {
+    return (await this.#indexes(seen, 'settle')).length;
+  }
+
+  async reconcileHostnames(seen: readonly Instance[]): Promise<number> {
+    return (await this.#hostnames(seen, 'settle')).length;
+  }
+
+  async #ports(seen: readonly Instance[], mode: Mode): Promise<InconsistentPort[]> {
+    const { node, portRange, portCoolDownMs } = this.#options;
+    const names = [keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)] as const;
+    const [available, cooling, held] = await this.#ask(() =>
+      Promise.all([
+        this.#client.smembers(names[0]),
+        this.#client.zrange(names[1], 0, -1),
+        this.#client.hkeys(names[2]),
+      ]),
+    );
+    const free = new Set(available);
+    const taken = new Set([...cooling, ...held]);
+    const suspects = new Set([
+      ...taken,
+      ...available.filter((port) => Number(port) < portRange.start || Number(port) > portRange.end),
+    ]);
+    for (let port = portRange.start; port <= portRange.end; port += 1) {
+      if (!free.has(String(port)) && !taken.has(String(port))) suspects.add(String(port));
+    }
+    const found: InconsistentPort[] = [];
+    const owners = new Map(
+      seen.flatMap(({ node: home, port, id }) => (home === node && port !== null ? [[String(port), id] as const] : [])),
+    );
+    const holders = new Set(held);
+    for (const port of owners.keys()) if (!holders.has(port)) suspects.add(port);
+    for (const batch of batches([...suspects])) {
+      const claims = batch.flatMap((port) => [port, owners.get(port) ?? '']);
+      const pairs = (await this.#scripts.run(
+        'reconcile-ports',
+        [...names, keys.instances],
+        [portRange.start, portRange.end, portCoolDownMs, flag(mode), ...claims],
+      )) as string[];
+      for (let at = 0; at < pairs.length; at += 2)
+        found.push({ port: Number(pairs[at]), wrong: pairs[at + 1] as InconsistentPort['wrong'] });
+    }
+    return found;
+  }
+
+  async #indexes(seen: readonly Instance[], mode: Mode): Promise<Inconsistency[]> {
+    const records = byId(seen);
+    const found: Inconsistency[] = [];
+    for (const template of await this.#templates.names()) {
+      const indexes = [
+        keys.ready(template),
+        keys.assigned(template),
+        keys.leaving(template),
+        keys.warming(template),
+      ] as const;
+      const members = await this.#ask(() => Promise.all(indexes.map((index) => this.#client.zrange(index, 0, -1))));
+      const unplaced = new Set(seen.filter((record) => record.template === template).map((record) => record.id));
+      const misplaced = new Set<string>();
+      for (const [at, ids] of members.entries()) {
+        for (const id of ids) {
+          if (indexOf(records.get(id)) === at) unplaced.delete(id);
+          // A ticket whose work has not begun has no record yet.
+          else if (at !== WARMING || records.has(id)) misplaced.add(id);
+        }
+      }
+      const moves = await this.#reconcile([...unplaced, ...misplaced], (id) =>
+        this.#scripts.run('reconcile-index', [keys.instances, ...indexes], [id, flag(mode)]),
+      );
+      for (const [id, move] of moves) {
+        const changes = move as string[];
+        if (changes.length > 0) found.push({ kind: 'index', what: id, why: indexWords(changes, template) });
+      }
+    }
+    return found;
+  }
+
+  async #hostnames(seen: readonly Instance[], mode: Mode): Promise<Inconsistency[]> {
+    const records = byId(seen);
+    const entries = await this.#ask(() => this.#client.hgetall(keys.hostnames));
+    const suspects = new Map<string, string>();
+    for (const [label, text] of Object.entries(entries)) {
+      const id = /"id":"([a-z2-7]{26})"/.exec(text)?.[1] ?? '';
+      const record = records.get(id);
+      const leads =
+        record?.label === label &&
+        record.state !== 'releasing' &&
+        record.state !== 'quarantined' &&
+        leadsTo(text, record);
+      if (!leads) suspects.set(label, id);
+    }
+    for (const { label, id, state } of records.values()) {
+      if ((state === 'ready' || state === 'assigned') && entries[label] === undefined) suspects.set(label, id);
+    }
+    const outcomes = await this.#reconcile([...suspects], ([label, id]) =>
+      this.#scripts.run(
+        'reconcile-hostname',
+        [keys.instances, keys.hostnames, keys.hostnameChanges],
+        [label, id, flag(mode)],
+      ),
+    );
+    return outcomes.flatMap(([[label, id], wrong]) =>
+      wrong === ''
+        ? []
+        : [{ kind: 'hostname', what: label, why: HOSTNAME_WORDS[wrong as keyof typeof HOSTNAME_WORDS](id) }],
+    );
+  }
+
+  /** The scripts look again for themselves, so a suspicion that is out of date by now changes nothing. */
+  async #reconcile<T>(suspects: readonly T[], settleOne: (suspect: T) => Promise<unknown>): Promise<[T, unknown][]> {
+    const outcomes: [T, unknown][] = [];
+    for (const batch of batches(suspects)) {
+      outcomes.push(
+        ...(await Promise.all(
+          batch.map(async (suspect): Promise<[T, unknown]> => [suspect, await settleOne(suspect)]),
+        )),
+      );
+    }
+    return outcomes;
+  }
+
+  async #eachRecord(read: (text: string) => void): Promise<void> {
+    let cursor = '0';
+    do {
+      const [next, pairs] = await this.#ask(() => this.#client.hscan(keys.instances, cursor, 'COUNT', SCAN_COUNT));
+      for (let at = 1; at < pairs.length; at += 2) read(pairs[at] ?? '');
+      cursor = next;
+    } while (cursor !== '0');
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      return await question();
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+}
+
+/** Which of ready, assigned, leaving and warming (0 to 3) the record belongs into; -1 for none of them. */
+function indexOf(record: Instance | undefined): number {
+  switch (record?.state) {
+    case 'ready':
+      return 0;
+    case 'assigned':
+      return 1;
+    case 'releasing':
+    case 'quarantined':
+      return 2;
+    case 'warming':
+      return WARMING;
+    case undefined:
+      return -1;
+  }
+}
+
+function* batches<T>(items: readonly T[]): Generator<T[]> {
+  for (let at = 0; at < items.length; at += BATCH) yield items.slice(at, at + BATCH);
+}
+
+function flag(mode: Mode): string {
+  return mode === 'look' ? '1' : '0';
+}
+
+function byId(records: readonly Instance[]): ReadonlyMap<string, Instance> {
+  return new Map(records.map((record) => [record.id, record]));
+}
+
+/** For a suspicion: an entry that cannot be read is one, and the script decides. */
+function leadsTo(entry: string, { node, port }: Instance): boolean {
+  try {
+    const value = JSON.parse(entry) as { readonly node?: unknown; readonly port?: unknown } | null;
+    return value?.node === node && value.port === port;
+  } catch {
+    return false;
+  }
+}
+
+function indexWords(moves: readonly string[], template: string): string {
+  const clauses = moves.map((move) => `${move.startsWith('+') ? 'not listed' : 'wrongly listed'} as ${move.slice(1)}`);
+  return `${clauses.join(' and ')} among the instances of ${template}`;
+}
+
+/** Neighbours with the same trouble as one: an empty store lacks thousands. */
+function inRuns(ports: readonly InconsistentPort[]): Inconsistency[] {
+  const runs: { first: number; last: number; wrong: InconsistentPort['wrong'] }[] = [];
+  for (const { port, wrong } of [...ports].sort((a, b) => a.port - b.port)) {
+    const run = runs.at(-1);
+    if (run?.wrong === wrong && run.last === port - 1) run.last = port;
+    else runs.push({ first: port, last: port, wrong });
+  }
+  return runs.map(({ first, last, wrong }) => ({
+    kind: 'port',
+    what: first === last ? String(first) : `${first}-${last}`,
+    why: PORT_WORDS[wrong],
+  }));
+}

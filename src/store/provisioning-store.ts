@@ -1,0 +1,218 @@
+import { TryItNowError } from '../domain/errors.ts';
+import { containerName, newHostLabel, newInstanceId } from '../domain/ids.ts';
+import { INSTANCE_RECORD_VERSION, type Instance, type ProvisionStep } from '../domain/instance.ts';
+import type { Log } from '../domain/log.ts';
+import type { Template } from '../domain/template.ts';
+import type {
+  ProvisioningStore,
+  AttemptDraft,
+  BeginOutcome,
+  BreakerState,
+  TicketRef,
+} from '../pool/interfaces/provisioning-store.ts';
+import { CLEANUP_ALLOWANCE_MS } from './cleanup-store.ts';
+import { keys } from './keys.ts';
+import { attemptOf, requireRecord } from './records.ts';
+import type { Scripts } from './scripts.ts';
+
+/** How long a ticket may wait in the queue before it is asked whether its task is still there. */
+export const QUEUED_TICKET_LIFE_MS = 30_000;
+/** Renewed while an attempt is alive; beyond that it covers a redelivery after a crash and the longest backoff between attempts. */
+const TICKET_LIFE_MS = 2 * 60_000;
+/** Tickets reserved at most by one script call. Most rounds need one or two; the next call goes on where this one ends. */
+const RESERVE_BATCH = 16;
+/** In a row. One or two may be bad luck. */
+export const FAILURES_TO_OPEN = 3;
+const MAX_PAUSE_MS = 5 * 60_000;
+
+export interface ProvisioningStoreOptions {
+  readonly node: string;
+  readonly portRange: { readonly start: number; readonly end: number };
+  /** An attempt without a sign for this long counts as dead. */
+  readonly leaseMs: number;
+  /** Puts the books of ports in order: a store that lost its data has none until then. */
+  readonly settlePorts: () => Promise<unknown>;
+}
+
+export class ValkeyProvisioningStore implements ProvisioningStore {
+  readonly #scripts: Scripts;
+  readonly #options: ProvisioningStoreOptions;
+  readonly #log: Log;
+
+  constructor(scripts: Scripts, options: ProvisioningStoreOptions, log: Log) {
+    this.#scripts = scripts;
+    this.#options = options;
+    this.#log = log;
+  }
+
+  async reserveTickets(template: Template): Promise<string[]> {
+    const { name, pool } = template;
+    const candidates = Array.from({ length: RESERVE_BATCH }, () => newInstanceId());
+    const reply = await this.#scripts.run(
+      'reserve',
+      [
+        keys.ready(name),
+        keys.warming(name),
+        keys.assigned(name),
+        keys.leaving(name),
+        keys.refillPause(name),
+        keys.templates,
+        keys.poolControl(name),
+      ],
+      [pool.target, pool.max, pool.replenishThreshold, QUEUED_TICKET_LIFE_MS, name, FAILURES_TO_OPEN, ...candidates],
+    );
+    return reply as string[];
+  }
+
+  async cancelTicket(template: string, id: string): Promise<void> {
+    await this.#scripts.run('cancel-ticket', [keys.warming(template)], [id]);
+  }
+
+  async renewTicket(template: string, id: string): Promise<boolean> {
+    return (await this.#scripts.run('renew-ticket', [keys.warming(template)], [TICKET_LIFE_MS, id])) === 1;
+  }
+
+  async renewQueuedTickets(tickets: readonly TicketRef[]): Promise<void> {
+    const byTemplate = new Map<string, string[]>();
+    for (const { template, id } of tickets) byTemplate.set(template, [...(byTemplate.get(template) ?? []), id]);
+    await Promise.all(
+      [...byTemplate].map(([template, ids]) =>
+        this.#scripts.run('renew-ticket', [keys.warming(template)], [QUEUED_TICKET_LIFE_MS, ...ids]),
+      ),
+    );
+  }
+
+  async beginAttempt(template: Template, { id, attempt, version, database }: AttemptDraft): Promise<BeginOutcome> {
+    const { name } = template;
+    const draft: Instance = {
+      v: INSTANCE_RECORD_VERSION,
+      id,
+      label: newHostLabel(),
+      template: name,
+      templateVersion: version,
+      node: this.#options.node,
+      container: containerName(id, attempt),
+      state: 'warming',
+      generation: 0,
+      port: null,
+      database: database ?? null,
+      createdAtMs: 0,
+      readyAtMs: null,
+      assignedAtMs: null,
+      deadlineMs: null,
+      endOfLifeMs: null,
+      owner: null,
+      reason: null,
+      attempt,
+      step: 'recorded',
+    };
+    const [code, text] = (await this.#scripts.run(
+      'begin-attempt',
+      [
+        keys.instances,
+        keys.warming(name),
+        keys.refillPause(name),
+        keys.leaving(name),
+        keys.hostnames,
+        keys.hostnameChanges,
+      ],
+      [id, JSON.stringify(draft), TICKET_LIFE_MS, this.#options.leaseMs, CLEANUP_ALLOWANCE_MS],
+    )) as [number, string?];
+    switch (code) {
+      case 0:
+        return { kind: 'begun', instance: requireRecord(text, this.#log) };
+      case 1:
+        return { kind: 'unwanted' };
+      case 2:
+        return { kind: 'paused' };
+      case 3:
+        return { kind: 'underway' };
+      case 4:
+        return { kind: 'left_over', instance: requireRecord(text, this.#log) };
+      default:
+        throw new Error(`begin-attempt.lua answered with an unknown code ${code}`);
+    }
+  }
+
+  async renewLease(instance: Instance): Promise<boolean> {
+    return this.#renew(instance, this.#options.leaseMs, '');
+  }
+
+  async releaseLease(instance: Instance): Promise<void> {
+    await this.#renew(instance, 0, '');
+  }
+
+  async recordStep(instance: Instance, step: ProvisionStep): Promise<void> {
+    if (!(await this.#renew(instance, this.#options.leaseMs, step))) throw superseded(instance);
+  }
+
+  async allocatePort(instance: Instance): Promise<Instance> {
+    const { node, id } = instance;
+    const { start, end } = this.#options.portRange;
+    const allocate = (): Promise<unknown> =>
+      this.#scripts.run(
+        'allocate-port',
+        [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)],
+        [id, attemptOf(instance), start, end],
+      );
+    let reply = await allocate();
+    if (reply === -2) {
+      await this.#options.settlePorts();
+      reply = await allocate();
+    }
+    if (reply === -1 || reply === -2)
+      throw new TryItNowError(
+        'no_free_port',
+        `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes`,
+      );
+    if (reply === 0) throw superseded(instance);
+    return requireRecord(reply, this.#log);
+  }
+
+  async publishHostname(instance: Instance): Promise<void> {
+    const reply = await this.#scripts.run(
+      'publish-hostname',
+      [keys.instances, keys.hostnames, keys.hostnameChanges],
+      [instance.id, attemptOf(instance)],
+    );
+    if (reply === 0) throw superseded(instance);
+  }
+
+  async markReady(instance: Instance, template: Template): Promise<{ readonly recovered: boolean }> {
+    const { name, maxAgeMs } = template;
+    const [done, recovered] = (await this.#scripts.run(
+      'mark-ready',
+      [keys.instances, keys.warming(name), keys.ready(name), keys.refillPause(name)],
+      [instance.id, attemptOf(instance), maxAgeMs, FAILURES_TO_OPEN],
+    )) as [number, number?];
+    if (done !== 1) throw superseded(instance);
+    return { recovered: recovered === 1 };
+  }
+
+  async announceVersion(template: string, version: string): Promise<void> {
+    await this.#scripts.run('announce-version', [keys.refillPause(template)], [version]);
+  }
+
+  async recordFailure(template: string, version: string, maxPauseMs = MAX_PAUSE_MS): Promise<BreakerState> {
+    const [opened, pauseMs, failures] = (await this.#scripts.run(
+      'record-failure',
+      [keys.refillPause(template)],
+      [FAILURES_TO_OPEN, maxPauseMs, version],
+    )) as [number, number, number];
+    return { opened: opened === 1, pauseMs, failures };
+  }
+
+  async #renew(instance: Instance, leaseMs: number, step: ProvisionStep | ''): Promise<boolean> {
+    return (
+      (await this.#scripts.run(
+        'record-step',
+        [keys.instances, keys.warming(instance.template)],
+        [instance.id, attemptOf(instance), TICKET_LIFE_MS, leaseMs, step],
+      )) === 1
+    );
+  }
+}
+
+function superseded({ id }: Instance): TryItNowError {
+  return new TryItNowError('conflicting_change', `instance ${id} was taken away while it was being provisioned`);
+}
