@@ -5,9 +5,25 @@ readonly PODMAN_LIMITS=/etc/containers/containers.conf.d/50-try-it-now-limits.co
 readonly PODMAN_RUNTIME=/etc/containers/containers.conf.d/50-try-it-now-runtime.conf
 readonly CAP_SYS_RESOURCE_BIT=24
 
-# True when some configuration of Podman on this host already sets the key: what its owner chose is never overridden.
+# True when some configuration of Podman on this host other than ours sets the key: what its owner chose is never
+# overridden.
 podman_sets() {
-  grep -qsE "^[[:space:]]*$1[[:space:]]*=" /etc/containers/containers.conf /etc/containers/containers.conf.d/*.conf
+  local file
+  for file in /etc/containers/containers.conf /etc/containers/containers.conf.d/*.conf; do
+    [ "$file" != "$PODMAN_LIMITS" ] && [ "$file" != "$PODMAN_RUNTIME" ] || continue
+    ! grep -qsE "^[[:space:]]*$1[[:space:]]*=" "$file" || return 0
+  done
+  return 1
+}
+
+# The limits every container may ask for on this host: files, then processes. Podman lowers its own limit of processes
+# to kernel.pid_max, and a container's above that fails.
+podman_ulimits() {
+  local files processes most
+  files=$(ulimit -Hn) processes=$(ulimit -Hu) most=$(cat /proc/sys/kernel/pid_max)
+  files=${files/unlimited/1048576}
+  if [ "$processes" = unlimited ] || [ "$processes" -gt "$most" ]; then processes=$most; fi
+  printf '["nofile=%s:%s", "nproc=%s:%s"]' "$files" "$files" "$processes" "$processes"
 }
 
 # Podman asks for limits of its own for every container. Without CAP_SYS_RESOURCE nobody, not even root, can raise a limit
@@ -16,13 +32,14 @@ needs_podman_limits() {
   local bounding
   [ -r /proc/self/status ] || return 1
   bounding=$(awk '/^CapBnd:/ { print $2 }' /proc/self/status)
-  ! ((0x$bounding >> CAP_SYS_RESOURCE_BIT & 1)) && ! podman_sets default_ulimits
+  ! ((0x$bounding >> CAP_SYS_RESOURCE_BIT & 1)) && ! podman_sets default_ulimits &&
+    ! grep -qsF "default_ulimits = $(podman_ulimits)" "$PODMAN_LIMITS"
 }
 
 # With crun beside runc Podman prefers crun, and Debian 12's crun starts nothing on a hybrid cgroup layout (version 1 with
 # version 2 below "unified"). On any other host the default stays: the server itself asks its Podman service for runc.
 needs_podman_runtime() {
-  command -v crun >/dev/null && [ -d /sys/fs/cgroup/unified ] && ! podman_sets runtime
+  command -v crun >/dev/null && [ -d /sys/fs/cgroup/unified ] && ! podman_sets runtime && [ ! -e "$PODMAN_RUNTIME" ]
 }
 
 # Prints the files to be written, one a line with the reason.
@@ -32,15 +49,11 @@ missing_podman_settings() {
 }
 
 write_podman_settings() {
-  local files processes
   if needs_podman_limits; then
-    files=$(ulimit -Hn) processes=$(ulimit -Hu)
-    # No limit at all: the kernel's own defaults for what one process may open, and one user may run.
-    files=${files/unlimited/1048576} processes=${processes/unlimited/4194304}
     write_system_file "$PODMAN_LIMITS" <<CONF
 # Written by Try It Now's set-up: this host lacks CAP_SYS_RESOURCE, so no limit can be raised above its hard one.
 [containers]
-default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
+default_ulimits = $(podman_ulimits)
 CONF
   fi
   if needs_podman_runtime; then
