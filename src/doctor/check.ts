@@ -1,4 +1,5 @@
 import { ERROR_CATALOGUE, TryItNowError, describeError } from '../domain/errors.ts';
+import { withDeadline } from '../lifecycle/deadline.ts';
 
 type Verdict = 'ok' | 'warning' | 'failure' | 'not_looked_at';
 
@@ -58,26 +59,16 @@ export async function runChecks(checks: readonly Check[]): Promise<readonly Diag
 }
 
 async function runWithin({ what, limitMs = LIMIT_MS, remedy, run }: Check): Promise<readonly Observation[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly Observation[]>((resolve) => {
-    timer = setTimeout(
-      () =>
-        resolve([
-          failure(
-            what,
-            `no answer within ${limitMs / 1_000} s: it hangs, or this host is overloaded`,
-            remedy ?? 'Look whether the part hangs, restart it, and run `try-it-now doctor` again.',
-          ),
-        ]),
-      limitMs,
-    );
-  });
   try {
-    return await Promise.race([run(), late]);
+    return await withDeadline(limitMs, run(), () => [
+      failure(
+        what,
+        `no answer within ${limitMs / 1_000} s: it hangs, or this host is overloaded`,
+        remedy ?? 'Look whether the part hangs, restart it, and run `try-it-now doctor` again.',
+      ),
+    ]);
   } catch (error) {
     return [thrown(what, error, remedy)];
-  } finally {
-    clearTimeout(timer);
   }
 }
 
