@@ -115,7 +115,7 @@ allow_services() {
   if [ -e "$SERVICE_POLICY" ] && grep -q "$SERVICE_POLICY_MARK" "$SERVICE_POLICY"; then as_root rm -f "$SERVICE_POLICY"; fi
 }
 
-# The units of freshly installed packages are not to start at the next boot either. Whoever wants one enables it.
+# The units of freshly installed packages are not to start at the next boot either. Anyone who wants one enables it.
 disable_services() {
   local package path units=()
   for package in "$@"; do

@@ -41,7 +41,7 @@ export class Folders {
     return join(this.root, UNPACKED, id);
   }
 
-  /** A free name for something in the making; whose process is gone is cleared away. */
+  /** A free name for something in progress; whose process is gone is removed. */
   draft(): string {
     return join(this.root, DRAFTS, this.#freeName());
   }

@@ -24,7 +24,7 @@ export function openCheckpointRepository(options: { readonly dir: string; readon
 
 class DiskCheckpointRepository implements CheckpointRepository {
   readonly #folders: Folders;
-  /** Archives that this process has read through and found sound, by id. A failure is not kept: the files may be mended. */
+  /** Archives that this process has read through and found sound, by id. A failure is not kept: the files may be repaired. */
   readonly #sound = new Map<string, Promise<ArchiveInspection>>();
   readonly #unpacked = new Map<string, Promise<ArchiveInspection>>();
 
@@ -84,7 +84,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
     const already = await this.#alreadyThere(metadata.id);
     const draft = this.#folders.draft();
     try {
-      // What is on the shelf would do, but an operator who put other files there should hear that they are not what they say.
+      // What is in the checkpoint repository would do, but an operator who put other files there should hear that they are not what they say.
       const read = await inspectArchive(archive, already === undefined ? draft : undefined);
       requireSound(archive, read, metadata);
       if (already !== undefined) return already;
@@ -181,7 +181,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
     }
   }
 
-  /** Undefined when it is not, or not sound: then a copy mends it. */
+  /** Undefined when it is not, or not sound: then a copy repairs it. */
   async #alreadyThere(id: string): Promise<CheckpointMetadata | undefined> {
     try {
       const metadata = await this.metadata(id);
@@ -261,7 +261,7 @@ function once<T>(kept: Map<string, Promise<T>>, id: string, make: () => Promise<
   return made;
 }
 
-/** Into the shelf's file system and onto the disk. `elsewhere`: it was copied, and the original is still there. */
+/** Into the repository's file system and onto the disk. `elsewhere`: it was copied, and the original is still there. */
 async function takeOver(
   archive: string,
   draft: string,

@@ -24,7 +24,7 @@ export interface PoolTargets {
   readonly deaths: (templates: readonly string[]) => Promise<ReadonlyMap<string, StoredDeadLetter>>;
 }
 
-/** What visitors are given: stock against target, and what keeps it from being there. */
+/** What visitors are given: idle instances against the target, and what keeps it from being there. */
 export function poolChecks({ templates, state, deaths }: PoolTargets): Check[] {
   return [
     ...templates.flatMap(({ name }): Check[] => [

@@ -124,7 +124,7 @@ async function newTask(): Promise<ProvisionTask> {
 
 const books = (): Promise<StoreBooks> => readStoreBooks(world.names.valkey, ...NAMES);
 
-/** All that one instance is: its record, its place in the books, its name, and a connection into its one container that is not cut. */
+/** All that one instance is: its record, its place in the indexes, its name, and a connection into its one container that is not cut. */
 interface Sight {
   readonly seen: object;
   readonly connection: Socket;

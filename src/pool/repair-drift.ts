@@ -28,7 +28,7 @@ export interface RepairResult {
 type Job = () => Promise<number>;
 
 /**
- * Puts right what a survey found. Time has passed since, so each job looks again before it acts, or has the store look.
+ * Puts right what the drift detection found. Time has passed since, so each job looks again before it acts, or has the store look.
  * Every job is tried, even when another fails.
  */
 export async function repairDrift(deps: RepairDeps, survey: Drift): Promise<RepairResult> {

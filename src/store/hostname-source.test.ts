@@ -65,7 +65,7 @@ describe('host names out of Valkey', () => {
 
     for (const instance of after) await store.cleanupStore.release(instance, 'released', { from: ['ready'] });
     await eventually(() => expect(state()).toEqual({ [before?.label ?? '']: before?.port }));
-    // Long enough to have compared the books.
+    // Long enough to have compared the names.
     await eventually(() => expect(events.filter(({ kind }) => kind === 'nodes').length).toBeGreaterThanOrEqual(2));
     expect(snapshots(events)).toBe(1);
     expect(events).toContainEqual({ kind: 'nodes', nodes: new Map([['node0', '127.0.0.1']]) });

@@ -35,7 +35,7 @@ class World {
     this.#running = await launchValkey({ dir: this.#dir, port: this.#port });
   }
 
-  /** With limits, so that what a take counts is looked at as well. */
+  /** With limits, so that what a take counts is checked as well. */
   async store(): Promise<Store> {
     const store = await openStore({
       valkey: { host: '127.0.0.1', port: this.#port, password: undefined },

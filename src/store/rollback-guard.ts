@@ -9,7 +9,7 @@ import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import type { TemplateIndex } from './template-index.ts';
 
-/** Told of the stock that was retired; its cleanup is the caller's. */
+/** Told of the idle instances that were retired; their cleanup is the caller's. */
 export type RolledBack = (retired: readonly Instance[]) => void;
 
 export interface RollbackGuardDeps {
@@ -31,7 +31,7 @@ const BATCH = 500;
 
 /**
  * Notices a store that came back with older data: each take raises a counter there, and each process remembers the
- * highest it saw. Stock of such a store may be somebody's already, so all of it is retired (adr/0009).
+ * highest it saw. Idle instances of such a store may be somebody's already, so all are retired (adr/0009).
  */
 export class RollbackGuard {
   readonly #deps: RollbackGuardDeps;
@@ -64,7 +64,7 @@ export class RollbackGuard {
     if (count > this.#seen) this.#seen = count;
   }
 
-  /** Compares the store's count with what was seen, and mends. Throws store_unavailable. */
+  /** Compares the store's count with what was seen, and repairs it. Throws store_unavailable. */
   async check(): Promise<void> {
     const { scripts, processId } = this.#deps;
     const [count, others] = (await scripts.run(
@@ -77,7 +77,7 @@ export class RollbackGuard {
     else this.note(count);
   }
 
-  /** Retires all stock of a store that went back, and has it count on from where it was. Throws store_unavailable. */
+  /** Retires all idle instances of a store that went back, and has it count on from where it was. Throws store_unavailable. */
   recover(): Promise<void> {
     this.#mending ??= this.#recover().finally(() => {
       this.#mending = undefined;
@@ -145,7 +145,7 @@ export class RollbackGuard {
         more = code === FLAG.YES;
       }
     }
-    // Last: whoever dies before it leaves a store that the next one still finds wrong.
+    // Last: anyone who dies before it leaves a store that the next one still finds wrong.
     const lostClaims = Number(await scripts.run('raise-claim-count', [keys.claimCount], [seen]));
     if (lostClaims === 0 && retired.length === 0) return;
     log.error(

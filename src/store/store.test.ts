@@ -45,7 +45,7 @@ const viewOf = async (id: string) => {
   return view;
 };
 
-/** Every port is in exactly one of the three books. */
+/** Every port is in exactly one of the three sets. */
 async function expectPortsToBalance(): Promise<void> {
   const [available, cooling, held] = await Promise.all([
     store.valkey.smembers(keys.availablePorts('node0')),

@@ -10,7 +10,7 @@ export interface QueueDepths {
     string,
     { readonly pending: number; readonly inFlight: number; readonly redelivered: number }
   >;
-  /** By stream: tasks that were given up and are kept to be looked at. */
+  /** By stream: dead-lettered tasks and are kept for inspection. */
   readonly dead: ReadonlyMap<string, number>;
   /** Of the oldest task that is not done; 0 while there is none. */
   readonly oldestAgeMs: number;
@@ -45,7 +45,7 @@ async function within<T>(timeoutMs: number, read: () => Promise<T>): Promise<T |
   try {
     return await withDeadline(timeoutMs, read(), () => undefined);
   } catch {
-    // Whoever uses the source logs its failures; here its gauges are absent and dependency_up tells.
+    // Anyone who uses the source logs its failures; here its gauges are absent and dependency_up tells.
     return undefined;
   }
 }

@@ -94,7 +94,7 @@ class Lane implements AsyncDisposable {
   readonly #stay = new Set<Visitor>();
   /** By whom each instance was ever held. */
   readonly #holders = new Map<string, Visitor>();
-  /** What happened in the round, for whoever reads of its failure. */
+  /** What happened in the round, for anyone who reads of its failure. */
   story = '';
 
   private constructor(server: ServerProcess) {
@@ -113,7 +113,7 @@ class Lane implements AsyncDisposable {
       this.#visit(randomFrom(seed * 31 + actor), ended.signal),
     );
     const load = Promise.all(loads);
-    // Its failure is looked at below.
+    // Its failure is checked below.
     load.catch(() => undefined);
     try {
       const kills = random() < 0.3 ? 2 : 1;
@@ -142,7 +142,7 @@ class Lane implements AsyncDisposable {
     }
   }
 
-  /** What the books look like now. */
+  /** What the recorded state is now. */
   async findings(): Promise<string> {
     const { books } = this.#server;
     return Promise.all([discrepancies(books), readRecords(books)]).then(

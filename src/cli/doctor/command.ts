@@ -83,7 +83,7 @@ function print(found: readonly Diagnosis[]): void {
   console.log(`${failures} failures, ${warnings} warnings, ${unseen} not looked at, ${count('ok')} ok.`);
 }
 
-/** What could not be looked at for one reason is one line. */
+/** What could not be checked for one reason is one line. */
 function folded(found: readonly Diagnosis[]): readonly Diagnosis[] {
   const alike = (a: Diagnosis, b: Diagnosis): boolean =>
     a.verdict === 'not_looked_at' && b.verdict === 'not_looked_at' && a.part === b.part && a.seen === b.seen;

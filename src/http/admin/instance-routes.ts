@@ -9,7 +9,7 @@ import { isoTime } from './times.ts';
 const tags = ['instances'];
 const TAIL = { usual: 200, most: 5_000 };
 
-/** Every instance, stock and quarantined ones included. */
+/** Every instance, idle and quarantined ones included. */
 export function instanceRoutes(app: App, operators: InstanceOperators): void {
   app.get(
     '/admin/v1/instances',

@@ -21,7 +21,7 @@ import { isoTime } from './times.ts';
 const tags = ['queue'];
 const LIMIT = { usual: 50, most: 1_000 };
 
-/** The tasks, looked at without being taken, and what an operator does about them. */
+/** The tasks, read without being taken, and what an operator does about them. */
 export function queueRoutes(app: App, operators: QueueOperators): void {
   app.get(
     '/admin/v1/queue',

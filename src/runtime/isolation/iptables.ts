@@ -88,7 +88,7 @@ export async function ensureRules(plan: NetworkPlan, resolvers: readonly string[
   }
 }
 
-/** Takes the rules away; none there is fine. Only when no container is left on the networks. */
+/** Removes the rules; none there is fine. Only when no container is left on the networks. */
 export async function removeRules(plan: NetworkPlan): Promise<void> {
   try {
     for (const { command, rules } of families(plan, []))
