@@ -92,7 +92,7 @@ describe.concurrent('simulated, in a process of its own', () =>
   ),
 );
 
-describe.concurrent.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () =>
+describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), { concurrent: true }, () =>
   outageContract(() =>
     fragile({
       launch: (dir) => launchPodman({ socketPath: join(dir, 'podman.sock') }),
