@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes seed.sql anew: installs the WordPress of the image into a throw-away MariaDB and dumps that. For another version of
+# Makes seed.sql again: installs the WordPress of the image into a throw-away MariaDB and dumps that. For another version of
 # WordPress, or after a change of seed/content.php.
 set -euo pipefail
 

@@ -115,7 +115,7 @@ allow_services() {
   if [ -e "$SERVICE_POLICY" ] && grep -q "$SERVICE_POLICY_MARK" "$SERVICE_POLICY"; then as_root rm -f "$SERVICE_POLICY"; fi
 }
 
-# The units of freshly installed packages are not to start at the next boot either. Whoever wants one enables it.
+# The units of freshly installed packages are not to start at the next boot either. Anyone who wants one enables it.
 disable_services() {
   local package path units=()
   for package in "$@"; do
@@ -161,7 +161,7 @@ install_packages() {
   hold_services
   if ! apt_get --no-install-recommends install "${packages[@]}" >"$work/apt.log" 2>&1; then
     show_errors "$work/apt.log"
-    fail 'apt could not fetch or install everything, see above. Mend that and run this again: it goes on where it stopped.'
+    fail 'apt could not fetch or install everything, see above. Fix that and run this again: it goes on where it stopped.'
   fi
   disable_services ${fresh[@]+"${fresh[@]}"}
   allow_services

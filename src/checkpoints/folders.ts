@@ -41,7 +41,7 @@ export class Folders {
     return join(this.root, UNPACKED, id);
   }
 
-  /** A free name for something in the making; whose process is gone is cleared away. */
+  /** A free name for something in progress; one whose process is gone is removed. */
   draft(): string {
     return join(this.root, DRAFTS, this.#freeName());
   }
@@ -148,7 +148,7 @@ export class Folders {
 
   async #clear(path: string): Promise<void> {
     await rm(path, { recursive: true, force: true });
-    this.#log.info({ path }, 'Cleared away what an earlier process left of a checkpoint');
+    this.#log.info({ path }, 'Removed what an earlier process left of a checkpoint');
   }
 }
 

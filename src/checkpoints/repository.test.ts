@@ -178,7 +178,7 @@ describe('opening', () => {
     });
   });
 
-  it('takes up again what was mended after it had been refused', async () => {
+  it('takes up again what was repaired after it had been refused', async () => {
     const { id } = await here.added();
     const fresh = here.another();
     await flipOneBit(here.at('tiny', `${id}.tar`));

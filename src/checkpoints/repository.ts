@@ -24,7 +24,7 @@ export function openCheckpointRepository(options: { readonly dir: string; readon
 
 class DiskCheckpointRepository implements CheckpointRepository {
   readonly #folders: Folders;
-  /** Archives that this process has read through and found sound, by id. A failure is not kept: the files may be mended. */
+  /** Archives that this process has read through and found sound, by id. A failure is not kept: the files may be repaired. */
   readonly #sound = new Map<string, Promise<ArchiveInspection>>();
   readonly #unpacked = new Map<string, Promise<ArchiveInspection>>();
 
@@ -84,7 +84,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
     const already = await this.#alreadyThere(metadata.id);
     const draft = this.#folders.draft();
     try {
-      // What is on the shelf would do, but an operator who put other files there should hear that they are not what they say.
+      // What is in the checkpoint repository would do, but an operator who put other files there should hear that they are not what they say.
       const read = await inspectArchive(archive, already === undefined ? draft : undefined);
       requireSound(archive, read, metadata);
       if (already !== undefined) return already;
@@ -181,7 +181,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
     }
   }
 
-  /** Undefined when it is not, or not sound: then a copy mends it. */
+  /** Undefined when it is not, or not sound: then a copy repairs it. */
   async #alreadyThere(id: string): Promise<CheckpointMetadata | undefined> {
     try {
       const metadata = await this.metadata(id);
@@ -261,7 +261,7 @@ function once<T>(kept: Map<string, Promise<T>>, id: string, make: () => Promise<
   return made;
 }
 
-/** Into the shelf's file system and onto the disk. `elsewhere`: it was copied, and the original is still there. */
+/** Into the repository's file system and onto the disk. `elsewhere`: it was copied, and the original is still there. */
 async function takeOver(
   archive: string,
   draft: string,
@@ -288,18 +288,18 @@ function requireSound(
   if (sha256 !== metadata.sha256)
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The archive ${archive} was changed since it was made: its SHA-256 is ${sha256}, and its metadata says ${metadata.sha256}; copy both files again from where they were made, or create the checkpoint anew`,
+      `The archive ${archive} was changed since it was made: its SHA-256 is ${sha256}, and its metadata says ${metadata.sha256}; copy both files again from where they were made, or create the checkpoint again`,
     );
   if (problem !== undefined)
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The archive ${archive} is no checkpoint to be unpacked: ${problem}; create the checkpoint anew`,
+      `The archive ${archive} is no checkpoint to be unpacked: ${problem}; create the checkpoint again`,
     );
 }
 
 function describeSize(archive: string, sizeBytes: number | undefined, metadata: CheckpointMetadata): string {
   const found = sizeBytes === undefined ? 'is missing' : `has ${sizeBytes} bytes`;
-  return `The archive ${archive} ${found}, and its metadata says ${metadata.sizeBytes} bytes; copy both files again from where they were made, or create the checkpoint anew`;
+  return `The archive ${archive} ${found}, and its metadata says ${metadata.sizeBytes} bytes; copy both files again from where they were made, or create the checkpoint again`;
 }
 
 /** What the file system says, as an error for a person; one that is that already stays. */

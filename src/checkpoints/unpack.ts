@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { extract } from 'tar';
 
 /**
- * Unpacks an archive that a survey found harmless into `target`, which appears whole or not at all: also after a crash, and
+ * Unpacks an archive that was checked and found safe into `target`, which appears whole or not at all: also after a crash, and
  * whoever else unpacks the same one at the same time. `draft` and `aside` are free names in the same file system.
  */
 export async function unpack(

@@ -168,7 +168,7 @@ function createMetrics({
 }
 
 /**
- * CONTAINER_MODE=auto picks what answers. With Podman away at this very start that would be another engine, to which all
+ * CONTAINER_MODE=auto picks what answers. With Podman unavailable at this very start that would be another engine, to which all
  * that visitors have looks lost. Throws engine_unavailable.
  */
 async function requireEngineOfInstances(

@@ -19,7 +19,7 @@ import { DELIVERY_POLICY } from '../queue/stream-and-consumers.ts';
 import { startWorkers } from '../queue/worker.ts';
 
 export interface AppOptions extends PartsOptions {
-  /** How often the books are compared with the world (ms). */
+  /** How often the recorded state is compared with the actual one (ms). */
   readonly reconcileIntervalMs?: number;
 }
 
@@ -114,7 +114,7 @@ async function reconcileAtStart({ pool }: AppParts): Promise<{ readonly unfinish
   try {
     return await reconcile(pool);
   } catch (error) {
-    // What one template lacks, or one thing that cannot be cleared away, is no reason to serve nobody.
+    // What one template lacks, or one thing that cannot be removed, is no reason to serve nobody.
     if (!isOnly(error, TOLERATED_AT_START)) throw error;
     pool.log.error(
       { err: error, reason: describeError(error) },

@@ -50,7 +50,7 @@ const VALKEY_DOWN = 'Valkey does not answer';
 const NATS_DOWN = 'NATS does not answer';
 const ENGINE_DOWN = 'the container engine does not answer';
 
-/** Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence keeps the others from being looked at. */
+/** Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence keeps the others from being checked. */
 export async function openDoctorContext(config: Config, log: Log): Promise<DoctorContext> {
   const closers: (() => unknown)[] = [];
   const kept = <T>(open: () => Promise<T>, absent: string, close: (opened: T) => unknown): Shared<T> =>
@@ -187,7 +187,7 @@ function visibleEngine(
   }
   const [runtime, networks] = [createRuntime(engine, config, log), createNetworks(engine, config, log)];
   if (engine === 'simulated' || networks === undefined) return { runtime, networks };
-  // One that hangs is waited for once, and not by each look of the survey.
+  // One that hangs is waited for once, and not by each check of the drift detection.
   const awake = async <T>(look: () => Promise<T>): Promise<T> => answer.need().then(look);
   return {
     runtime: { list: () => awake(() => runtime.list()) },

@@ -12,7 +12,7 @@ import { putStreamsBack } from '../queue/stream-and-consumers.ts';
 export interface LoopOptions {
   readonly config: Config;
   readonly role: Role;
-  /** How often the books are compared with the world (ms). */
+  /** How often the recorded state is compared with the actual one (ms). */
   readonly reconcileIntervalMs: number | undefined;
 }
 
@@ -22,7 +22,7 @@ const PROXY_INTERVAL_MS = 2_000;
 /** Of the queue's streams: the one of dead tasks is missed by nobody until it is needed. */
 const QUEUE_INTERVAL_MS = 5_000;
 const RECONCILE_INTERVAL_MS = 30_000;
-/** While outdated stock is being replaced, a part at a time. */
+/** While outdated idle instances are being replaced, a part at a time. */
 const RECONCILE_GAP_MS = 2_000;
 /** Before the engine's events are asked for again, where it ended them without a failure. */
 const EVENTS_PAUSE_MS = 1_000;
@@ -78,7 +78,9 @@ export function createLoops(
     new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>
       followContainers(pool, signal),
     ),
-    new Loop({ name: 'stock health', intervalMs: config.pool.healthIntervalMs, log }, (signal) => health.round(signal)),
+    new Loop({ name: 'idle instance health', intervalMs: config.pool.healthIntervalMs, log }, (signal) =>
+      health.round(signal),
+    ),
     reconciler,
   ];
   return {

@@ -18,7 +18,7 @@ export interface ReconcileContext extends RepairDeps {
 }
 
 /**
- * What the command compares and mends with, on this node, beside whatever server runs. Throws store_unavailable, and
+ * What the command compares and repairs with, on this node, beside whatever server runs. Throws store_unavailable, and
  * engine_unavailable where the server's containers cannot be seen: to a wrong engine all of them would look lost.
  */
 export async function openReconcileContext(config: Config, version: string, log: Log): Promise<ReconcileContext> {
@@ -88,7 +88,7 @@ function requireVisibleEngine(engine: Engine, { containers: { mode, simulatedSoc
     );
 }
 
-/** The rest can be looked at without NATS as well. What was published is waited for before the connection is closed. */
+/** The rest can be checked without NATS as well. What was published is waited for before the connection is closed. */
 async function openQueue(config: Config, log: Log, releasers: Releasers): Promise<TaskQueue> {
   try {
     const connection = await connectQueue({ ...config.nats, log });

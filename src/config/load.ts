@@ -32,7 +32,7 @@ export interface LoadedConfig {
 }
 
 /**
- * Reads everything that can be set. Throws one invalid_config that names every wrong setting and how to mend it
+ * Reads everything that can be set. Throws one invalid_config that names every wrong setting and how to fix it
  * (also as `details.problems`); secrets are never in it.
  */
 export function loadConfig(env: Environment, readFile: FileReader = readTextFile): LoadedConfig {
@@ -141,7 +141,7 @@ function readCatalogue(
       templates: [],
       problems: [
         ...problems,
-        `TEMPLATES_FILE is ${quote(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`,
+        `TEMPLATES_FILE is ${quote(file)}, which cannot be read (${describeError(error)}); fix the path or the file's permissions`,
       ],
     };
   }

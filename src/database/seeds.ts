@@ -11,7 +11,7 @@ type Seed = NonNullable<Template['database']>;
 
 const LOAD_TIMEOUT_MS = 15 * 60_000;
 
-/** Written onto the seed's database last: without it the load was cut off, and the seed is loaded anew. */
+/** Written onto the seed's database last: without it the load was cut off, and the seed is loaded again. */
 const WHOLE = 'whole';
 const SEED_DEFAULTS = { characterSet: 'utf8mb4', collation: 'utf8mb4_general_ci' };
 
@@ -104,7 +104,7 @@ export class Seeds {
   }
 }
 
-/** Names of all databases and of all users of the socket, whoever they belong to. */
+/** Names of all databases and of all users of the socket, no matter whose they are. */
 export async function namesOnServer(session: Session): Promise<readonly string[]> {
   const rows = await session.run(
     'Listing databases and users',

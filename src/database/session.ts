@@ -40,7 +40,7 @@ export const NO_SUCH_TABLE = 1146;
 
 /**
  * A connection for one operation: made in 1 to 2 ms on a socket, it can be neither stale nor left in a state by the one
- * before, and while the server is away every operation says so at once. Throws database_unavailable, database_failed.
+ * before, and while the server is unavailable every operation says so at once. Throws database_unavailable, database_failed.
  */
 export async function withSession<T>(
   login: ServerLogin,

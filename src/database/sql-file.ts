@@ -10,7 +10,7 @@ const CLIENT: string = 'mariadb';
 /** Where packages put it; nothing else of our environment is its business. */
 const CLIENT_PATH = '/usr/local/bin:/usr/bin:/bin';
 const STDERR_BYTES_KEPT = 4_096;
-/** The client's own numbers for a server that is away or went away. */
+/** The client's own numbers for a server that is unavailable or went away. */
 const SERVER_GONE = /^ERROR 20(?:02|03|06|13|26)\b/m;
 
 /**
@@ -71,7 +71,7 @@ export async function runSqlFile(
     );
   throw new TryItNowError(
     'database_failed',
-    `The seed ${seed.seedFile} could not be loaded: ${said.trim() || `the client ended with ${String(code)}`}. It is loaded by a user with rights on its own database alone; mend the file`,
+    `The seed ${seed.seedFile} could not be loaded: ${said.trim() || `the client ended with ${String(code)}`}. It is loaded by a user with rights on its own database alone; fix the file`,
   );
 }
 

@@ -37,7 +37,7 @@ async function existing(path: string): Promise<string> {
   );
 }
 
-/** `metrics`: the server's own, whose limit counts; undefined while it is away. */
+/** `metrics`: the server's own, whose limit counts; undefined while it is unavailable. */
 export function fileLimitCheck(metrics: () => Promise<string | undefined>): Check {
   return {
     part: 'Host',

@@ -18,7 +18,7 @@ export async function readPorts(client: Valkey, node: string): Promise<PortState
   }
 }
 
-/** Label → port. An entry that cannot be read is left out: the survey tells of it. Throws store_unavailable. */
+/** Label → port. An entry that cannot be read is left out: the drift detection reports it. Throws store_unavailable. */
 export async function readNames(client: Valkey): Promise<ReadonlyMap<string, number>> {
   const entries = await client.hgetall(keys.hostnames).catch((error: unknown) => {
     throw storeError(error);

@@ -33,7 +33,7 @@ export const CheckpointMetadata = Type.Object({
 });
 export type CheckpointMetadata = Static<typeof CheckpointMetadata>;
 
-/** Stock is of the template and, where one is promoted, of the checkpoint: promoting another makes it outdated. */
+/** An idle instance is of the template and, where one is promoted, of the checkpoint: promoting another makes it outdated. */
 export function instanceVersion(templateVersion: string, checkpoint: string | undefined): string {
   return checkpoint === undefined ? templateVersion : `${templateVersion}+${checkpoint}`;
 }

@@ -21,7 +21,7 @@ function base32(bytes: Uint8Array, length: number): string {
   return text;
 }
 
-/** 26 characters, 130 bits. Whoever knows it may govern the instance, so it is drawn independently of the label. */
+/** 26 characters, 130 bits. Anyone who knows it may govern the instance, so it is drawn independently of the label. */
 export function newInstanceId(entropy: Entropy = randomBytes): string {
   return base32(entropy(17), 26);
 }

@@ -45,7 +45,7 @@ export const InstanceRecord = Type.Object({
   assignedAtMs: Nullable(Millis),
   /** When the visitor's time is up; set while assigned. */
   deadlineMs: Nullable(Millis),
-  /** No instance lives past this: an extend is cut here, and stock with less life left than a visit is retired. */
+  /** No instance lives past this: an extend is cut here, and an idle instance with less life left than a visit is retired. */
   endOfLifeMs: Nullable(Millis),
   owner: Nullable(Type.String()),
   /** Why it is releasing or quarantined. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 export type InstanceCall =
   { readonly parser: 'exec'; readonly command: readonly string[] } | { readonly parser: 'http'; readonly path: string };
 
-/** An app that can be tried: everything needed to start, check, limit and stock it. Durations in ms, sizes in bytes. */
+/** An app that can be tried: everything needed to start, check and limit it, and keep idle instances of it. Durations in ms, sizes in bytes. */
 export interface Template {
   readonly name: string;
   readonly title: string;
@@ -44,14 +44,14 @@ export interface Template {
     readonly replenishThreshold: number;
   };
   readonly ttl: { readonly defaultMs: number; readonly maxMs: number };
-  /** Life of an instance from ready on; stock without a full visit left is replaced. */
+  /** Life of an instance from ready on; an idle one without a full visit left is replaced. */
   readonly maxAgeMs: number;
 }
 
 /** Where a container with a database sees the folder of the database server's socket. */
 export const DATABASE_MOUNT = '/run/try-it-now/database';
 
-/** Changes exactly when an instance of the old template would not do for the new one: stock settings do not count. */
+/** Changes exactly when an instance of the old template would not do for the new one: pool settings do not count. */
 export function templateVersion(template: Template): string {
   const { image, port, env, readiness, warmup, limits, capabilities, egress, activation, database } = template;
   const sorted = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -91,7 +91,7 @@ export class Countdowns {
     this.#streams.set(id, others.add(stream));
     this.#open += 1;
     this.#perSubject.set(clientKey, (this.#perSubject.get(clientKey) ?? 0) + 1);
-    // 'close' comes once, whoever ends the stream.
+    // 'close' comes once, no matter who ends the stream.
     response.once('close', () => this.#detach(id, stream));
     response.on('error', () => response.destroy());
     tell([stream], first);

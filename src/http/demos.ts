@@ -10,7 +10,7 @@ export type { AcquireRequest, Acquired };
 export interface Demos {
   /** Throws unknown_template, hourly_limit, daily_limit, pool_empty, pool_paused (each with retryAfterMs where waiting helps), idempotency_mismatch, store_unavailable. */
   acquire(request: AcquireRequest): Promise<Acquired>;
-  /** Throws unknown_instance. Ready and warming stock is nobody's business: unknown too. */
+  /** Throws unknown_instance. Ready and warming instances are nobody's business: unknown too. */
   find(id: string): Promise<InstanceView>;
   /** As `find`, for many at once in one go at the store; what would be unknown is left out. Throws store_unavailable. */
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;

@@ -23,7 +23,7 @@ export interface ServerLimits {
   /** For the whole request to arrive. */
   readonly requestTimeoutMs: number;
   readonly keepAliveMs: number;
-  /** How often the three above are looked at. */
+  /** How often the three above are checked. */
   readonly timeoutCheckMs: number;
   /** Requests slower than this get a log line. */
   readonly slowMs: number;

@@ -25,7 +25,7 @@ const SERVER_ACCOUNT = 'mysql';
 /** Written at the first start: big enough that a clone of some MB does not make the server wait for its pages. */
 const LOG_FILE_SIZE = '64M';
 
-/** Every database here is thrown away within hours: nothing waits for a disk, and memory is kept for the instances. */
+/** Every database here is discarded within hours: nothing waits for a disk, and memory is kept for the instances. */
 const SETTINGS: readonly string[] = [
   '--skip-networking',
   '--unix-socket=OFF',

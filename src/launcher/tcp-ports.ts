@@ -12,7 +12,7 @@ const DRAW_BELOW = 8_000;
 
 /**
  * A port that nobody listens on right now, neither on TCP nor on UDP. Until this process ends nobody else on this host draws it, so
- * whatever is started on it late, or anew, finds it free. Throws port_taken when all are taken.
+ * whatever is started on it late or again finds it free. Throws port_taken when all are taken.
  */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < DRAW_BELOW - DRAW_FROM; attempt += 1) {
@@ -30,7 +30,7 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
 
 /**
  * Keeps everybody on this host who asks here off the port, until it is disposed of or this process ends, however it ends: the kernel
- * takes an abstract socket back by itself. Undefined when it is reserved already. Whether somebody listens there is not looked at.
+ * takes an abstract socket back by itself. Undefined when it is reserved already. Whether somebody listens there is not checked.
  */
 export async function reservePort(port: number): Promise<AsyncDisposable | undefined> {
   const mark = createServer().unref();

@@ -151,7 +151,7 @@ it('lets a visitor who used up the limit have a dead one replaced', async () => 
   await expect(acquire(deps, click({ idempotencyKey: undefined }))).rejects.toMatchObject({ code: 'hourly_limit' });
 });
 
-it('asks whoever meets two to come again, at no cost', async () => {
+it('asks anyone who meets two to come again, at no cost', async () => {
   const { deps, instances, counted } = await bench([0, 1]);
   await expect(acquire(deps, click())).rejects.toMatchObject({ code: 'pool_empty', retryAfterMs: 2_000 });
   expect(await counted()).toEqual([0, 0]);
@@ -175,7 +175,7 @@ it('does not let another owner, or one whose instance lives, have a take for not
   await store.claimStore.claim({ ...take, owner: 'one' });
   await store.claimStore.claim({ ...take, owner: 'one', replacing: instances[0]?.id ?? '' });
   const [first] = instances;
-  if (first === undefined) throw new Error('no stock');
+  if (first === undefined) throw new Error('no idle instance');
   await store.cleanupStore.release(first, 'container_lost', { from: ['assigned'] });
   await store.claimStore.claim({ ...take, owner: 'two', replacing: first.id });
   expect(await counted()).toEqual([3, 3]);

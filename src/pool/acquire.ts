@@ -43,7 +43,7 @@ const EMPTY_RETRY_MS = 2_000;
 
 /**
  * Hands a ready instance over: one store round trip, and a connection to the instance to see that it is alive. A dead one
- * is sent away and replaced, once; who meets two in a row is asked to come again.
+ * is released and replaced, once; who meets two in a row is asked to come again.
  * Throws unknown_template, hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
@@ -128,7 +128,7 @@ async function isAlive(
   return alive;
 }
 
-/** What a visitor has worked in already is not given up over one refused connection: an app may be starting itself anew. */
+/** What a visitor has worked in already is not given up over one refused connection: an app may be starting itself again. */
 async function isLost(deps: AcquireDeps, { id }: HandedOut): Promise<boolean> {
   try {
     const view = await deps.claimStore.find(id);

@@ -28,7 +28,7 @@ export interface CheckpointDeps {
   readonly address: PublicAddress;
   /** A free host port outside the pool's range. */
   readonly freePort: () => Promise<number>;
-  /** A path in the shelf's file system for an archive in the making. */
+  /** A path in the repository's file system for an archive in progress. */
   readonly draftArchive: () => Promise<string>;
   readonly log: Log;
   readonly clock?: Clock;

@@ -102,7 +102,7 @@ describe('the events of the engine', () => {
     ).toEqual([his.id, ready?.id ?? ''].sort());
   });
 
-  it('of an end that came before the last start under the same name take nothing out, and have the books compared', async () => {
+  it('of an end that came before the last start under the same name take nothing out, and have the recorded and the actual state compared', async () => {
     const [one] = await stock(store, tiny);
     if (one === undefined) throw new Error('the pool was not stocked');
     await started([one]);
@@ -137,7 +137,7 @@ describe('the events of the engine', () => {
     expect(log.with('ended by itself')).toHaveLength(1);
   });
 
-  it('have the books compared once they are heard, and again each time they were not heard for a while', async () => {
+  it('have the recorded and the actual state compared once they are heard, and again each time they were not heard for a while', async () => {
     let streams = 0;
     let cut: () => void = () => undefined;
     const { looks } = await follow({
@@ -156,7 +156,7 @@ describe('the events of the engine', () => {
     await eventually(() => expect([streams, looks()]).toEqual([2, 2]), { timeoutMs: 10_000 });
   });
 
-  it('have the books compared when the store cannot say whose container it was', async () => {
+  it('have the recorded and the actual state compared when the store cannot say whose container it was', async () => {
     const [one] = await stock(store, tiny);
     if (one === undefined) throw new Error('the pool was not stocked');
     await started([one]);

@@ -18,7 +18,7 @@ const STABLE_MS = 1_000;
 
 /**
  * Takes instances out whose containers end behind our back, for as long as the engine tells of them. Throws when it does not
- * any more; whoever calls again has what happened in between looked up, as soon as the engine tells again.
+ * any more; anyone who calls again has what happened in between looked up, as soon as the engine tells again.
  */
 export async function followContainers(deps: ContainerEventDeps, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
@@ -42,7 +42,7 @@ async function takeOut(deps: ContainerEventDeps, { name, instanceId }: Container
     if (view === undefined || view.instance.container !== name) return;
     const { instance } = view;
     if (instance.state !== 'ready' && instance.state !== 'assigned') return;
-    // A stream that is opened anew may tell of an end before the last start under the same name.
+    // A stream that is opened again may tell of an end before the last start under the same name.
     if (!(await hasEnded(deps, instance))) {
       deps.requestReconcile();
       return;

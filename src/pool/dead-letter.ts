@@ -25,7 +25,7 @@ export async function handleDeadLetter(
         : undefined;
       deps.log.error(
         { instance: task.id, template: task.template, pauseMs, reason },
-        'Provision given up; its room is free for another instance',
+        'Provision task dead-lettered; its room is free for another instance',
       );
       return;
     }
@@ -34,7 +34,7 @@ export async function handleDeadLetter(
       if (view?.instance.state === 'releasing') await deps.cleanupStore.quarantine(view.instance, reason);
       deps.log.error(
         { instance: task.id, reason },
-        'Cleanup given up; the instance is quarantined and tried again later',
+        'Cleanup task dead-lettered; the instance is quarantined and tried again later',
       );
     }
   }

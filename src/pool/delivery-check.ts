@@ -5,11 +5,11 @@ import type { Upstream } from './interfaces/upstream.ts';
 const TIMEOUT_MS = 250;
 /**
  * A connection costs the server as much processor time as the rest of a take. So many visitors at once, and then so many a
- * second, have theirs looked at; an engine makes a few dozen new instances in a second. Of more, only so many are.
+ * second, have theirs checked; an engine makes a few dozen new instances in a second. Of more, only so many are.
  */
 const CHECKS_PER_BURST = 200;
 const CHECKS_PER_SECOND = 200;
-/** After a dead one, everybody's is looked at: where one is dead, others may be. */
+/** After a dead one, everybody's is checked: where one is dead, others may be. */
 const ALARM_MS = 10_000;
 
 /** Looks whether an instance is alive, right before it is handed to a visitor. */

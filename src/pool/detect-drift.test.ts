@@ -109,7 +109,7 @@ async function freeRun(length: number): Promise<number> {
 const found = async (of = deps): Promise<string[]> =>
   (await detectDrift(of)).findings.map(({ kind, what, why }) => `${kind} ${what}: ${why}`).sort();
 
-describe('a survey', () => {
+describe('drift detection', () => {
   it('finds nothing where all is well', async () => {
     await soundStock();
     await store.claimStore.claim({
@@ -123,7 +123,7 @@ describe('a survey', () => {
     expect(await detectDrift(deps)).toMatchObject({ findings: [], oversights: [] });
   });
 
-  it('names everything that is out of order, changes nothing, and mending leaves nothing to find', async () => {
+  it('names everything that is out of order, changes nothing, and a repair leaves nothing to find', async () => {
     const [one, two, three] = await soundStock();
     const { valkey } = store;
     const ghost = newInstanceId();
@@ -216,7 +216,7 @@ describe('a survey', () => {
     expect(await found()).toEqual([`port ${port}: in the range, but neither available nor cooling nor held`]);
   });
 
-  it('goes on mending when one thing cannot be mended', async () => {
+  it('goes on repairing when one thing cannot be fixed', async () => {
     await start('demo-one', await freePort(), { instanceId: newInstanceId() });
     await start('demo-two', await freePort(), { instanceId: newInstanceId() });
     const seen = await detectDrift(deps);

@@ -10,7 +10,7 @@ import { type TicketRef } from './interfaces/provisioning-store.ts';
 import { type Proxy } from './interfaces/proxy.ts';
 import { type TaskQueue } from './interfaces/task-queue.ts';
 
-/** Something that is not as the books say it should be. `why` is a clause for people. */
+/** Something that is not as the recorded state says it should be. `why` is a clause for people. */
 export type Finding = { readonly what: string; readonly why: string } & (
   | { readonly kind: 'container'; readonly container: ContainerSummary }
   | { readonly kind: 'record'; readonly record: Instance }
@@ -46,7 +46,7 @@ export interface DriftDeps {
 }
 
 /**
- * One look at the books and the world, which changes nothing. Every part is looked at even when another cannot be. Records
+ * Compares the recorded and the actual state and changes nothing. Every part is checked even when another cannot be. Records
  * are read before the containers are listed, and a container is only an orphan if its record is missing afterwards: a record
  * is older than its container and outlives it, so neither look can mislead.
  */
@@ -90,7 +90,7 @@ export async function detectDrift(deps: DriftDeps): Promise<Drift> {
   return { findings, unchecked, records };
 }
 
-/** By kind; undefined where something of it could not be looked at. */
+/** By kind; undefined where something of it could not be checked. */
 export function countFindings({ findings, unchecked }: Drift): Readonly<Record<RepairKind, number | undefined>> {
   const unseen = new Set(unchecked.flatMap(({ kinds }) => kinds));
   const count = (kind: RepairKind): number | undefined =>
@@ -118,7 +118,7 @@ async function containers(deps: DriftDeps, records: readonly Instance[]): Promis
   return findings;
 }
 
-/** Never again wanted: the names of containers are drawn anew for each attempt, and what is only tried names its own end. */
+/** Never again wanted: the names of containers are newly drawn for each attempt, and what is only tried names its own end. */
 export async function isOrphan(
   { inventory, claimStore, clock }: Pick<DriftDeps, 'inventory' | 'claimStore' | 'clock'>,
   { name, instanceId, keepUntilMs = 0 }: ContainerSummary,

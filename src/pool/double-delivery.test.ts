@@ -124,7 +124,7 @@ async function newTask(): Promise<ProvisionTask> {
 
 const books = (): Promise<StoreBooks> => readStoreBooks(world.names.valkey, ...NAMES);
 
-/** All that one instance is: its record, its place in the books, its name, and a connection into its one container that is not cut. */
+/** All that one instance is: its record, its place in the indexes, its name, and a connection into its one container that is not cut. */
 interface Sight {
   readonly seen: object;
   readonly connection: Socket;
@@ -372,7 +372,7 @@ describe('a cleanup task delivered twice', () => {
   });
 });
 
-it('leaves the books balanced after all that', async () => {
+it('leaves the recorded state consistent after all that', async () => {
   const all = await books();
   expectPortsToBalance(all, portRange);
   expectIndexesToAgree(all);

@@ -85,7 +85,7 @@ async function checks(template: string, result: string): Promise<number> {
   );
 }
 
-describe('stock health', () => {
+describe('idle instance health', () => {
   it('replaces what fails two looks in a row, by a wrong answer, none, or nobody listening, and says so', async () => {
     const [healthy, broken, hung, dead, other] = await stock(store, five);
     if (
@@ -141,7 +141,7 @@ describe('stock health', () => {
     expect(await ready([one])).toEqual([]);
   });
 
-  it("leaves a visitor's instance to its visitor, also when he takes it while it is looked at", async () => {
+  it("leaves a visitor's instance to its visitor, also when he takes it while it is checked", async () => {
     const [one] = await stock(store, single);
     if (one === undefined) throw new Error('the pool was not stocked');
     await health.round(never);

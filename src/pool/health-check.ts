@@ -51,7 +51,7 @@ export class HealthCheck {
     );
   }
 
-  /** Undefined for one that cannot be looked at: its template is no longer offered, so the reconciler retires it. */
+  /** Undefined for one that cannot be checked: its template is no longer offered, so the reconciler retires it. */
   async #answers({ template: name, port }: Instance, signal: AbortSignal): Promise<boolean | undefined> {
     const { catalogue, probe, node } = this.#deps;
     const template = catalogue.get(name);
@@ -74,7 +74,7 @@ export class HealthCheck {
       const of = (records: readonly Instance[]) => records.filter(({ template }) => template === name);
       const allowed = Math.max(1, Math.floor(of(ready).length / 2));
       for (const record of of(unhealthy).slice(0, allowed)) {
-        // A visitor who has taken it meanwhile changed the generation; whether it serves him is looked at on the way.
+        // A visitor who has taken it meanwhile changed the generation; whether it serves him is checked on the way.
         const gone = await releaseInstance(this.#deps, record, 'unhealthy', {
           from: ['ready'],
           generation: record.generation,

@@ -43,13 +43,13 @@ export async function listInstances(
     .map((record) => snapshot(deps, record));
 }
 
-/** Also stock. Throws unknown_instance. */
+/** Also idle ones. Throws unknown_instance. */
 export async function showInstance(deps: OperateInstancesDeps, id: string): Promise<InstanceSnapshot> {
   return snapshot(deps, await known(deps, id));
 }
 
 /**
- * Ends it, whoever holds it. One being prepared is given up, and one in quarantine is cleaned up at once. One that is leaving
+ * Ends it, no matter who holds it. One being prepared is given up, and one in quarantine is cleaned up at once. One that is leaving
  * already is left to it. Throws unknown_instance.
  */
 export async function endInstance(deps: OperateInstancesDeps, id: string): Promise<InstanceSnapshot> {

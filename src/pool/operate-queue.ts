@@ -36,7 +36,7 @@ export async function forgetDeadTask(deps: OperateQueueDeps, sequence: number): 
   return task;
 }
 
-/** Returns how many tasks were thrown away. The room of purged provisions is given back at once, so that the pools refill. */
+/** Returns how many tasks were discarded. The room of purged provisions is given back at once, so that the pools refill. */
 export async function purgeQueue(deps: OperateQueueDeps, which: PurgeTarget): Promise<number> {
   const purged = await deps.queueAdmin.purge(which);
   if (which === 'provision') await giveBackTickets(deps);

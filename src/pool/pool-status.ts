@@ -10,7 +10,7 @@ export interface PoolStatus {
   /** Refills are stopped, because they kept failing. */
   readonly breakerOpen: boolean;
   readonly quarantined: number;
-  /** 0 without stock. */
+  /** 0 without idle instances. */
   readonly oldestReadyAgeMs: number;
 }
 

@@ -19,15 +19,15 @@ export interface ProvisionDeps extends StartInstanceDeps, CleanupDeps, ReleaseDe
 
 /** How often a second delivery of a task looks whether the first one's worker is still alive. */
 const UNDERWAY_POLL_MS = 1_000;
-/** At most, while the engine, the database server or the proxy is away. */
+/** At most, while the engine, the database server or the proxy is unavailable. */
 const OUTAGE_PAUSE_MS = 10_000;
 
 /**
  * The provision saga: ticket → record → port → database, and restore or cold start → readiness → activation → name →
  * warm-up through the proxy → ready. Each attempt bears names of its own, holds a lease, and notes each step before the
- * next begins; whoever finds its lease over takes down what it left and begins anew. A failed attempt is undone by the
+ * next begins; a worker that finds its lease expired takes down what it left and starts again. A failed attempt is undone by the
  * cleanup saga and thrown, for the queue to try again, unless it opened the template's breaker: then it is dead, or, when a
- * part was away, planned anew after the pause.
+ * part was unavailable, planned again after the pause.
  */
 export async function provision(deps: ProvisionDeps, task: ProvisionTask, context: TaskContext): Promise<void> {
   const { catalogue, observer, log } = deps;
@@ -72,7 +72,7 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
     if (failure.kind === 'failed') throw failure.error;
     // The ticket serves the attempt that came after this one.
     if (superseded) return;
-    // As good as never planned: it is planned anew when the pause is over, and nobody has to look into it.
+    // As good as never planned: it is planned again when the pause is over, and nobody has to look into it.
     await discardTicket(deps, task);
     log.error(
       {
@@ -207,14 +207,14 @@ const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'no_free_port',
 ]);
 
-/** Something is amiss that no template is to blame for: it passes in its own time, and then nobody should have to wait long. */
+/** Something is wrong that no template is to blame for: it passes in its own time, and then nobody should have to wait long. */
 function isOutage(error: unknown): boolean {
   return error instanceof TryItNowError && OUTAGES.has(error.code);
 }
 
 type FailureClass =
   | { readonly kind: 'failed'; readonly error: unknown }
-  /** What it waits for is away, and the template pauses meanwhile. */
+  /** What it waits for is unavailable, and the template pauses meanwhile. */
   | { readonly kind: 'put_off'; readonly pauseMs: number };
 
 /** Counts the failure against the template. What failed once its breaker is open is not retried: it is an error that says so, or put off in an outage. */

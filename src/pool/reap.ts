@@ -17,7 +17,7 @@ export interface ReapDeps extends ReleaseDeps {
 
 const BATCH = 200;
 
-/** One round: ends what is over, retires stock too old for a visit, and takes up what was left lying, except on silent nodes. */
+/** One round: ends what is over, retires idle instances too old for a visit, and takes up what was left lying, except on silent nodes. */
 export async function reap(deps: ReapDeps, silent: ReadonlySet<string>): Promise<void> {
   const { cleanupStore, catalogue, observer, clock } = deps;
 
@@ -67,7 +67,7 @@ export async function resumeCleanups(
 
 /**
  * The room of tickets that nothing will come of is given back: at once when the queue holds no task at all, else when their
- * time is up. Apart from the rounds of `reap`, which must not wait for a queue that is away. Throws queue_unavailable.
+ * time is up. Apart from the rounds of `reap`, which must not wait for a queue that is unavailable. Throws queue_unavailable.
  */
 export async function settleTickets(deps: ReapDeps): Promise<void> {
   for (const hopeless of [orphanedTickets, overdueTickets]) {

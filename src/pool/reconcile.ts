@@ -15,8 +15,8 @@ export interface ReconcileDeps extends RepairDeps {
 }
 
 /**
- * One round of making the books and the world agree, both ways. Every part is tried even when another fails; then the
- * failures are thrown together. Unfinished: there is more to do as soon as new stock is ready.
+ * One round of making the recorded and the actual state agree, both ways. Every part is tried even when another fails; then the
+ * failures are thrown together. Unfinished: there is more to do as soon as new instances are ready.
  */
 export async function reconcile(deps: ReconcileDeps): Promise<{ readonly unfinished: boolean }> {
   const { registry, runtime, databases, catalogue } = deps;
@@ -34,8 +34,8 @@ export async function reconcile(deps: ReconcileDeps): Promise<{ readonly unfinis
   await attempt(async () => databases?.prepare(catalogue.all()));
   const seen = await detectDrift(deps);
   deps.observer.driftDetected(countFindings(seen));
-  const mending = await repairDrift(deps, seen);
-  failures.push(...[...seen.unchecked, ...mending.failures].map(({ error }) => error));
+  const repair = await repairDrift(deps, seen);
+  failures.push(...[...seen.unchecked, ...repair.failures].map(({ error }) => error));
   let unfinished = false;
   await attempt(async () => {
     unfinished = seen.records !== undefined && (await retireOutdated(deps, seen.records));

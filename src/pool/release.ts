@@ -13,7 +13,7 @@ export interface ReleaseDeps {
   readonly queue: TaskQueue;
   readonly observer: Observer;
   readonly log: Log;
-  /** Called when stock went down, was found empty, or room for more came free. */
+  /** Called when the number of idle instances went down, was found empty, or room for more came free. */
   readonly requestRefill: () => void;
 }
 
@@ -32,7 +32,7 @@ export async function releaseInstance(
   return outcome.instance;
 }
 
-/** The name has stopped resolving already; while the queue is away, the reaper tries again at each of its rounds. */
+/** The name has stopped resolving already; while the queue is unavailable, the reaper tries again at each of its rounds. */
 export function queueCleanup(
   { queue, cleanupStore, log }: Pick<ReleaseDeps, 'queue' | 'cleanupStore' | 'log'>,
   instance: Instance,
@@ -41,7 +41,7 @@ export function queueCleanup(
   queue
     .publishCleanup({ v: TASK_VERSION, kind: 'cleanup', id, node })
     .catch(async (error: unknown) => {
-      // The queue's own connection says that it is away; a line for each instance and round would say it a thousand times.
+      // The queue's own connection says that it is unavailable; a line for each instance and round would say it a thousand times.
       log.debug({ instance: id, reason: describeError(error) }, 'Cleanup could not be queued; the reaper tries again');
       await cleanupStore.markOverdue(instance);
     })

@@ -13,7 +13,7 @@ export interface RestorerOptions {
   readonly log: Log;
 }
 
-/** Brings containers up from the promoted checkpoint, and keeps the books on how that goes. One for each process. */
+/** Brings containers up from the promoted checkpoint, and records how that goes. One for each process. */
 export class Restorer {
   readonly #options: RestorerOptions;
   /** What was said already, so that a checkpoint that does not fit here costs one line and not one an instance. */
@@ -57,7 +57,7 @@ export class Restorer {
       if (signal.aborted) throw error;
       if (!(error instanceof TryItNowError) || error.code !== 'restore_failed') {
         // Missing here, made for another image or kernel, a damaged copy, a disk or an engine that fails: the checkpoint may
-        // be sound elsewhere, and what is amiss on this node says nothing against it.
+        // be sound elsewhere, and what is wrong on this node says nothing against it.
         this.#tell(
           `${template.name} ${checkpoint} ${templateVersion}`,
           { template: template.name, checkpoint, reason: describeError(error) },

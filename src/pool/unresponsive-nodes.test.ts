@@ -79,7 +79,7 @@ async function stockOnTwoNodes(): Promise<[Instance, Instance]> {
 }
 
 describe('a node that is not heard of', () => {
-  it('has its stock withdrawn after two minutes, and its cleanups wait for it', async () => {
+  it('has its idle instances withdrawn after two minutes, and its cleanups wait for it', async () => {
     const [here, there] = await stockOnTwoNodes();
     await announce('node0', 1);
     await announce('node7', 1);
@@ -103,7 +103,7 @@ describe('a node that is not heard of', () => {
     expect(queued).toEqual([there.id, here.id, there.id]);
   });
 
-  it('is not found silent for a time in which nobody looked, or when the store was away', async () => {
+  it('is not found silent for a time in which nobody looked, or when the store was unavailable', async () => {
     const [, there] = await stockOnTwoNodes();
     await announce('node7', 1);
     const nodes = new UnresponsiveNodes(deps);

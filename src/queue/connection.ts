@@ -27,7 +27,7 @@ export interface QueueConnection {
   readonly connected: boolean;
   /** Called after every reconnect; returns how to stop that. */
   onReconnect(listener: () => void): () => void;
-  /** Called when the stream of tasks had to be made anew, so that what was in it is lost; returns how to stop that. */
+  /** Called when the stream of tasks had to be made again, so that what was in it is lost; returns how to stop that. */
   onTasksLost(listener: () => void): () => void;
   /** Said by whoever made the stream. */
   tasksLost(): void;

@@ -14,7 +14,7 @@ const CONTROL = /[\u0000-\u001f\u007f]+/g;
 const REASON_LENGTH = 1_000;
 const KEEP_TIMEOUT_MS = 2_000;
 
-/** A task as it stood in the stream when it was given up. */
+/** A task as it stood in the stream when it was dead-lettered. */
 export interface DeadLetter {
   readonly subject: string;
   readonly payload: Uint8Array;

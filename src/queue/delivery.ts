@@ -173,7 +173,7 @@ async function deadLetterMessage(
     await deadLetter(context, task, letter, false);
     message.term();
   } catch (error) {
-    // Delivered again, or, when this was the last delivery, noted by NATS as given up: either way it comes back to us.
+    // Delivered again, or, when this was the last delivery, reported by NATS as out of deliveries: either way it comes back to us.
     context.log.error(
       { sequence: seq, err: error, reason: describeError(error) },
       'Dead task could not be set aside by a queue worker; trying again',

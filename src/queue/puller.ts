@@ -24,7 +24,7 @@ export class Puller {
     this.#connection = connection;
     this.#stopping = stopping;
     // A server that was restarted knows nothing of the pulls waiting at it, and the client's own recovery may sleep for
-    // a whole pull when the server is not quite up again: they are ended here, and the workers ask anew.
+    // a whole pull when the server is not quite up again: they are ended here, and the workers ask again.
     this.#forgetConnection = connection.onReconnect(() => this.#endAll());
   }
 

@@ -9,7 +9,7 @@ export function encodeTask(task: Task): string {
   return JSON.stringify(task);
 }
 
-/** Never throws: whoever can publish can put anything on the subject, an older or newer version of ours included. */
+/** Never throws: anyone who can publish can put anything on the subject, an older or newer version of ours included. */
 export function decodeTask(subject: string, payload: Uint8Array): DecodedTask {
   let value: unknown;
   try {

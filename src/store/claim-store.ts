@@ -30,7 +30,7 @@ const TOO_LATE = -6;
 const PAUSED = -7;
 /** The rest is for the answer's way back to a caller who still waits. */
 const EXECUTE_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
-/** One mending is enough, unless the store goes back again meanwhile. */
+/** One repair is enough, unless the store goes back again meanwhile. */
 const MAX_RECOVERIES = 3;
 
 export class ValkeyClaimStore implements ClaimStore {

@@ -20,7 +20,7 @@ const UNAVAILABLE =
   /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|NOAUTH|WRONGPASS|-?ERR max number of clients)/;
 
 /**
- * One connection that fails fast while Valkey is away and comes back by itself.
+ * One connection that fails fast while Valkey is unavailable and comes back by itself.
  * Throws store_unavailable when the first connection cannot be made.
  */
 export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {

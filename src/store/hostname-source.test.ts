@@ -65,13 +65,13 @@ describe('host names out of Valkey', () => {
 
     for (const instance of after) await store.cleanupStore.release(instance, 'released', { from: ['ready'] });
     await eventually(() => expect(state()).toEqual({ [before?.label ?? '']: before?.port }));
-    // Long enough to have compared the books.
+    // Long enough to have compared the names.
     await eventually(() => expect(events.filter(({ kind }) => kind === 'nodes').length).toBeGreaterThanOrEqual(2));
     expect(snapshots(events)).toBe(1);
     expect(events).toContainEqual({ kind: 'nodes', nodes: new Map([['node0', '127.0.0.1']]) });
   });
 
-  it('are read anew when Valkey was emptied behind our back', async () => {
+  it('are read again when Valkey was emptied behind our back', async () => {
     await stock(store, template());
     const { state } = follow();
     await eventually(() => expect(Object.keys(state())).toHaveLength(3));
@@ -83,7 +83,7 @@ describe('host names out of Valkey', () => {
     await eventually(() => expect(state()).toEqual({ x: 5 }));
   });
 
-  it('are read anew when the stream begins again with lower ids', async () => {
+  it('are read again when the stream begins again with lower ids', async () => {
     await store.valkey.xadd(keys.hostnameChanges, '9999999999999-0', 'label', 'old', 'entry', entry(1));
     await store.valkey.hset(keys.hostnames, 'old', entry(1));
     const { state } = follow();
@@ -98,7 +98,7 @@ describe('host names out of Valkey', () => {
     await eventually(() => expect(state()).toEqual({ new: 2 }));
   });
 
-  it('are read anew when the stream was trimmed before it was read', async () => {
+  it('are read again when the stream was trimmed before it was read', async () => {
     await store.valkey.hset(keys.hostnames, { moved: entry(1), other: entry(2) });
     const { state, events } = follow();
     await eventually(() => expect(state()).toEqual({ moved: 1, other: 2 }));
@@ -115,7 +115,7 @@ describe('host names out of Valkey', () => {
     expect(snapshots(events)).toBe(2);
   });
 
-  it('are read anew when somebody removed a name without telling the stream', async () => {
+  it('are read again when somebody removed a name without telling the stream', async () => {
     await stock(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
     const { state } = follow();
     await eventually(() => expect(Object.keys(state())).toHaveLength(1));

@@ -30,7 +30,7 @@ export interface ProvisioningStoreOptions {
   readonly portRange: { readonly start: number; readonly end: number };
   /** An attempt without a sign for this long counts as dead. */
   readonly leaseMs: number;
-  /** Puts the books of ports in order: a store that lost its data has none until then. */
+  /** Repairs the recorded ports: a store that lost its data has none until then. */
   readonly settlePorts: () => Promise<unknown>;
 }
 

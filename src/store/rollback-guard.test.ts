@@ -35,7 +35,7 @@ class World {
     this.#running = await launchValkey({ dir: this.#dir, port: this.#port });
   }
 
-  /** With limits, so that what a take counts is looked at as well. */
+  /** With limits, so that what a take counts is checked as well. */
   async store(): Promise<Store> {
     const store = await openStore({
       valkey: { host: '127.0.0.1', port: this.#port, password: undefined },
@@ -110,7 +110,7 @@ async function take(store: Store, of = few): Promise<string | undefined> {
 
 const isBack = (store: Store): Promise<unknown> => eventually(() => store.claimStore.findMany(['a'.repeat(26)]));
 
-it('hands nothing out twice when an older dump is read, and retires the stock of every template', async () => {
+it('hands nothing out twice when an older dump is read, and retires the idle instances of every template', async () => {
   const store = await world.store();
   const old = [...(await stock(store, few)), ...(await stock(store, other))].map(({ id }) => id);
   await world.save();
@@ -147,7 +147,7 @@ it('notices by itself when the connection comes back, and tells what it retired'
   });
 });
 
-it('leaves stock alone when Valkey comes back with everything it had', async () => {
+it('leaves idle instances alone when Valkey comes back with everything it had', async () => {
   const store = await world.store();
   const retired = world.watch(store);
   const all = (await stock(store, few)).map(({ id }) => id);
@@ -161,7 +161,7 @@ it('leaves stock alone when Valkey comes back with everything it had', async () 
   expect(all.filter((id) => id !== first)).toContain(second);
 });
 
-it('begins anew after everything was deleted', async () => {
+it('starts again after everything was deleted', async () => {
   const store = await world.store();
   await stock(store, few);
   await take(store);
@@ -172,7 +172,7 @@ it('begins anew after everything was deleted', async () => {
   expect(await take(store)).toBeDefined();
 });
 
-it('is mended once for all processes by the first that notices', async () => {
+it('is repaired once for all processes by the first that notices', async () => {
   const [one, two] = [await world.store(), await world.store()];
   await stock(one, few);
   await world.save();

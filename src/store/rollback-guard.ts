@@ -8,7 +8,7 @@ import { requireRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 import type { TemplateIndex } from './template-index.ts';
 
-/** Told of the stock that was retired; its cleanup is the caller's. */
+/** Told of the idle instances that were retired; their cleanup is the caller's. */
 export type RolledBack = (retired: readonly Instance[]) => void;
 
 export interface RollbackGuardDeps {
@@ -30,7 +30,7 @@ const BATCH = 500;
 
 /**
  * Notices a store that came back with older data: each take raises a counter there, and each process remembers the
- * highest it saw. Stock of such a store may be somebody's already, so all of it is retired (adr/0009).
+ * highest it saw. Idle instances of such a store may be somebody's already, so all are retired (adr/0009).
  */
 export class RollbackGuard {
   readonly #deps: RollbackGuardDeps;
@@ -63,7 +63,7 @@ export class RollbackGuard {
     if (count > this.#seen) this.#seen = count;
   }
 
-  /** Compares the store's count with what was seen, and mends. Throws store_unavailable. */
+  /** Compares the store's count with what was seen, and repairs it. Throws store_unavailable. */
   async check(): Promise<void> {
     const { scripts, processId } = this.#deps;
     const [count, others] = (await scripts.run(
@@ -76,7 +76,7 @@ export class RollbackGuard {
     else this.note(count);
   }
 
-  /** Retires all stock of a store that went back, and has it count on from where it was. Throws store_unavailable. */
+  /** Retires all idle instances of a store that went back, and has it count on from where it was. Throws store_unavailable. */
   recover(): Promise<void> {
     this.#mending ??= this.#recover().finally(() => {
       this.#mending = undefined;
@@ -144,7 +144,7 @@ export class RollbackGuard {
         more = code === 1;
       }
     }
-    // Last: whoever dies before it leaves a store that the next one still finds wrong.
+    // Last: a process that dies before it leaves a store that the next one still finds wrong.
     const lostClaims = Number(await scripts.run('raise-claim-count', [keys.claimCount], [seen]));
     if (lostClaims === 0 && retired.length === 0) return;
     log.error(

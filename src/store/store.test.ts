@@ -45,7 +45,7 @@ const viewOf = async (id: string) => {
   return view;
 };
 
-/** Every port is in exactly one of the three books. */
+/** Every port is in exactly one of the three sets. */
 async function expectPortsToBalance(): Promise<void> {
   const [available, cooling, held] = await Promise.all([
     store.valkey.smembers(keys.availablePorts('node0')),
@@ -316,7 +316,7 @@ describe('departures', () => {
 });
 
 describe('refill', () => {
-  it('plans exactly what is missing, whoever plans at the same time', async () => {
+  it('plans exactly what is missing, no matter who plans at the same time', async () => {
     const ids = (
       await Promise.all(Array.from({ length: 20 }, () => store.provisioningStore.reserveTickets(tiny)))
     ).flat();
@@ -467,7 +467,7 @@ it('gives out no port again that the range no longer holds', async () => {
   await expect(warm(narrow, tiny, second)).rejects.toMatchObject({ code: 'no_free_port' });
 });
 
-it('puts the books of ports back when an instance asks for one and there are none', async () => {
+it('restores the recorded ports when an instance asks for one and there are none', async () => {
   const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
   await store.valkey.del(keys.availablePorts('node0'), keys.coolingPorts('node0'), keys.heldPorts('node0'));
   expect((await warm(store, tiny, id)).port).not.toBeNull();
@@ -590,7 +590,7 @@ describe('settling', () => {
   });
 });
 
-it('keeps the books balanced under any order of takes, releases and refills', async () => {
+it('keeps the recorded state consistent under any order of takes, releases and refills', async () => {
   const action = fc.constantFrom('stock', 'take', 'release', 'expire', 'clean', 'fail');
   await fc.assert(
     fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {

@@ -24,7 +24,7 @@ export function sendPage(reply: FastifyReply, text: string, formTarget?: string)
   );
 }
 
-/** True when a person's browser should get a page; everything under /api/ speaks JSON whoever asks. */
+/** True when a person's browser should get a page; everything under /api/ speaks JSON no matter who asks. */
 export function wantsPage(request: FastifyRequest): boolean {
   return !request.url.startsWith('/api/') && request.headers.accept?.includes('text/html') === true;
 }

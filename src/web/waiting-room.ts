@@ -50,7 +50,7 @@ export class WaitingRoom {
       return scripted ? reply.send({ state: 'ready', url: acquired.url }) : reply.redirect(acquired.url, 303);
     const sinceMs = this.#since(request, template, field(request.body, 'since'));
     if (scripted && this.#waited(sinceMs) > this.#options.limitMs) return reply.send({ state: 'gave_up' });
-    // A click on a page begins anew; a wish too old to be still waited for was of an earlier visit.
+    // A click on a page starts again; a wish too old to be still waited for was of an earlier visit.
     const beganMs = this.#waited(sinceMs) > this.#options.limitMs ? this.#options.clock.now() : sinceMs;
     this.#remember(reply, template, beganMs);
     if (!scripted) return reply.redirect(this.#waitUrl(template, { visitor, sinceMs: beganMs }), 303);

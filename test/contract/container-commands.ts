@@ -91,7 +91,7 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
       .toBe('begun\n');
     abort.abort(new Error('the task was taken away'));
     await expect(running).rejects.toThrow('the task was taken away');
-    // The engine is not kept busy by what was given up.
+    // The engine is not kept busy by what was aborted.
     expect(await exec(spec, [BUSYBOX, 'true'])).toMatchObject({ exitCode: 0 });
   });
 

@@ -32,7 +32,7 @@ interface Kind {
   readonly runtime: (socketPath: string, deployment: string) => ContainerRuntime;
   readonly image: (socketPath: string) => Promise<FragileEngine['image'] & Partial<AsyncDisposable>>;
   readonly moreCalls?: (socketPath: string, deployment: string) => Promise<unknown>[];
-  /** Takes away what a killed engine leaves. */
+  /** Removes what a killed engine leaves. */
   readonly tidy?: (dir: string) => Promise<unknown>;
 }
 
@@ -52,7 +52,7 @@ async function fragile({ launch, runtime, image, moreCalls, tidy }: Kind): Promi
     },
     ...(moreCalls === undefined ? {} : { moreCalls: () => moreCalls(socketPath, deployment) }),
     [Symbol.asyncDispose]: async () => {
-      // What was asked of a stopped engine may be done late, after it was given up.
+      // What was asked of a stopped engine may be done late, after the request timed out.
       await eventually(
         async () => {
           for (const { name } of await engine.list()) await engine.remove(name);

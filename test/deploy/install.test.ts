@@ -129,7 +129,7 @@ describe('make uninstall', () => {
     await script('install');
     await mkdir(installed('/var/lib/try-it-now/checkpoints'), { recursive: true });
     await writeFile(installed('/var/lib/try-it-now/checkpoints/kept'), '');
-    // From the installation itself, for whoever no longer has the sources.
+    // From the installation itself, for anyone who no longer has the sources.
     await script('uninstall', {}, installed(`${PREFIX}/scripts`));
     expect((await everything()).filter((path) => !path.startsWith('etc') && !path.startsWith('var'))).toEqual([]);
     expect(await text('/etc/try-it-now/secrets/api-key')).not.toBe('');
@@ -190,7 +190,7 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
     await script('install');
     const dir = installed('/usr/local/lib/systemd/system');
     const units = await readdir(dir);
-    // Drop-ins for other units are judged with the unit they are for.
+    // Drop-ins for other units are checked with the unit they are for.
     await mkdir(join(dir, 'caddy.service.d'));
     await copyFile(
       installed(`${PREFIX}/deploy/caddy/caddy.service.conf`),

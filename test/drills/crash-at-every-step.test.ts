@@ -84,7 +84,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadb.skip)(
       );
       const workThrough = async (): Promise<void> => {
         while (waiting.length > 0) {
-          // A lane whose books did not balance goes no further: what follows would only repeat it.
+          // A lane whose recorded state is inconsistent goes no further: what follows would only repeat it.
           await using crashing = await Lane.open(options);
           for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
             const problem = await crashing
@@ -110,7 +110,7 @@ async function discoverPoints(options: ServerProcessOptions): Promise<CrashPoint
   for (const act of ACTS) {
     for (const { exchange, sides } of await lane.watch(act)) {
       if (NO_STEP.some((pattern) => pattern.test(exchange))) continue;
-      // Whoever lets an instance expire takes one first.
+      // Anyone who lets an instance expire takes one first.
       if (act === 'take') ofTake.add(exchange);
       else if (act === 'expire' && ofTake.has(exchange)) continue;
       for (const side of sides) {
@@ -201,7 +201,7 @@ class Lane implements AsyncDisposable {
     return guest;
   }
 
-  /** Whoever got no answer asks again; then it is as it should be for them. */
+  /** Anyone who got no answer asks again; then it is as it should be for them. */
   async #settle(act: Act, guest: Guest): Promise<void> {
     switch (act) {
       case 'take':

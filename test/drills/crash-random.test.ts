@@ -46,7 +46,7 @@ function sideOf(random: Random): Side {
 }
 
 it(
-  `a server killed at random under load, ${ROUNDS} times (CRASH_SEED=${SEED}): the books balance, and nobody is thrown out`,
+  `a server killed at random under load, ${ROUNDS} times (CRASH_SEED=${SEED}): the recorded state is consistent, and nobody is thrown out`,
   { timeout: ROUND_TIMEOUT_MS * Math.ceil(ROUNDS / LANES) },
   async () => {
     const dir = await mkdtemp(join(tmpdir(), 'tin-crash-'));
@@ -94,7 +94,7 @@ class Lane implements AsyncDisposable {
   readonly #stay = new Set<Visitor>();
   /** By whom each instance was ever held. */
   readonly #holders = new Map<string, Visitor>();
-  /** What happened in the round, for whoever reads of its failure. */
+  /** What happened in the round, for anyone who reads of its failure. */
   story = '';
 
   private constructor(server: ServerProcess) {
@@ -113,7 +113,7 @@ class Lane implements AsyncDisposable {
       this.#visit(randomFrom(seed * 31 + actor), ended.signal),
     );
     const load = Promise.all(loads);
-    // Its failure is looked at below.
+    // Its failure is checked below.
     load.catch(() => undefined);
     try {
       const kills = random() < 0.3 ? 2 : 1;
@@ -142,7 +142,7 @@ class Lane implements AsyncDisposable {
     }
   }
 
-  /** What the books look like now. */
+  /** What the recorded state is now. */
   async findings(): Promise<string> {
     const { books } = this.#server;
     return Promise.all([discrepancies(books), readRecords(books)]).then(

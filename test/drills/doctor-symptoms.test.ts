@@ -202,7 +202,7 @@ describe('on a running deployment', () => {
     });
   });
 
-  it('part away: discovery', async () => {
+  it('part unavailable: discovery', async () => {
     const found = about(
       await troubles({ ...env, DISCOVERY_ADDR: `127.0.0.1:${await freePort()}` }),
       'Discovery',
@@ -211,7 +211,7 @@ describe('on a running deployment', () => {
     expect(found).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start try-it-now-discovery') });
   });
 
-  const mariadb = mariadbSuite('pool not replenishing, since the database is away');
+  const mariadb = mariadbSuite('pool not replenishing, since the database is unavailable');
   it.skipIf(mariadb.skip)(mariadb.title, async () => {
     await using server = await startMariadb();
     const { socketPath, user, password } = server.launched;
@@ -360,7 +360,7 @@ describe('with few ports', () => {
       expect(about(found, 'Pools', 'refills of default')).toMatchObject({
         verdict: 'failure',
         seen: matching(/paused after \d failures in a row.*EADDRINUSE/s),
-        remedy: containing('Mend that cause'),
+        remedy: containing('Fix that cause'),
       });
       expect(about(found, 'Ports', 'other listeners')).toMatchObject({
         remedy: containing(`ss -ltnp 'sport = :${first}'`),

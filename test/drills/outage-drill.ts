@@ -12,7 +12,7 @@ export interface DrillOptions {
   /** Of undisturbed service before the outage, ms. */
   readonly beforeMs: number;
   readonly outageMs: number;
-  /** Bounds the wait for service and for balanced books afterwards, ms. */
+  /** Bounds the wait for service and for a consistent recorded state afterwards, ms. */
   readonly patienceMs: number;
 }
 
@@ -31,13 +31,13 @@ export interface Outcome {
   readonly stranded: number;
   /** From the part's return until a visitor got an instance and opened it. */
   readonly serviceAfterMs: number;
-  /** From the part's return until every pool was full and the books balanced. */
+  /** From the part's return until every pool was full and the recorded state was consistent. */
   readonly poolAfterMs: number;
   /** Tasks that were buried as dead meanwhile: kept for somebody to look at, and nothing hangs on them any more. */
   readonly givenUp: number;
   /** What was out of order when the patience was over, and who holds an instance that nobody was given. */
   readonly lost: readonly string[];
-  /** Second by second, for whoever wants to know how it came about. */
+  /** Second by second, for anyone who wants to know how it came about. */
   readonly seconds: readonly string[];
 }
 
@@ -142,7 +142,7 @@ async function balanced(world: World, patienceMs: number): Promise<void> {
     async () => {
       const problems = (await discrepancies(world.books)).filter((problem) => !DEAD_TASKS.test(problem));
       if (problems.length > 0)
-        throw new Error(`the books do not balance: ${problems.slice(0, 8).join('; ')}\n${world.serverLog()}`);
+        throw new Error(`the recorded state is inconsistent: ${problems.slice(0, 8).join('; ')}\n${world.serverLog()}`);
     },
     { timeoutMs: patienceMs, everyMs: 100 },
   );
@@ -216,11 +216,11 @@ function bySecond(crowd: Crowd, fromMs: number): string[] {
     );
 }
 
-/** What is not as it should be, in words; empty: it is. Kinds are judged, never times. */
+/** What is not as it should be, in words; empty: it is. Kinds are compared, never times. */
 export function judge(outcome: Outcome): string[] {
   const { scenario, asked, troubles } = outcome;
   const problems = [...outcome.lost];
-  if (outcome.givenUp > 0 && scenario.inApps !== 'lost') problems.push(`${outcome.givenUp} tasks were given up`);
+  if (outcome.givenUp > 0 && scenario.inApps !== 'lost') problems.push(`${outcome.givenUp} tasks were dead-lettered`);
   for (const [kind, count] of asked)
     if (!scenario.acquirers.includes(kind)) problems.push(`${count} who asked meanwhile saw: ${kind}`);
   if (scenario.told !== undefined && (asked.get(scenario.told) ?? 0) === 0)

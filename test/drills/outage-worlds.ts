@@ -6,7 +6,7 @@ import { judge, stage, type DrillOptions, type Outcome } from './outage-drill.ts
 import type { Scenario } from './outage-scenarios.ts';
 import { startWorld, type World } from './outage-world.ts';
 
-/** Simulated instances for a crowd; Podman's own, which take their time, for a trickle, where its service is what goes away. */
+/** Simulated instances for a crowd; Podman's own, which take their time, for a trickle, where its service is what fails. */
 export type Engine = 'simulated' | 'podman';
 
 export function engineFor({ part }: Scenario): Engine {

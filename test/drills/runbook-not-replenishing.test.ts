@@ -13,7 +13,7 @@ import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
 const POOL = { target: 2, max: 4, replenishThreshold: 0 };
 
-/** The causes that the runbook lists for it. A missing checkpoint is tried in test/e2e/checkpoints.test.ts, a database that is away with the outages. */
+/** The causes that the runbook lists for it. A missing checkpoint is tried in test/e2e/checkpoints.test.ts, a database that is unavailable with the outages. */
 describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill again, on ${titleFor('podman')}`, () => {
   let folder: string;
   let podman: LaunchedPodman;
@@ -102,7 +102,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
     expect(await runbook.visit(await runbook.acquire())).toBe(200);
   });
 
-  it('does not take another engine because its own is away at a start, which would give up all that visitors have', async () => {
+  it('does not take another engine because its own is unavailable at a start, which would give up all that visitors have', async () => {
     const socketPath = join(folder, 'away.sock');
     let service = await launchPodman({ socketPath });
     try {

@@ -288,7 +288,7 @@ describe('SIGTERM ends the program soon after the grace', () => {
     expect(again.output).toContain('Try It Now started');
   });
 
-  it('while NATS is away', async () => {
+  it('while NATS is unavailable', async () => {
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
     await using runbook = await partsOnly(engine.socketPath);
     await using program = await serve(runbook, engine.socketPath, '1s');

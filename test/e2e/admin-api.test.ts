@@ -323,7 +323,7 @@ describe('the queue', () => {
       });
   });
 
-  it('is purged of provisions, and the pool plans them anew at once; what is being worked on goes on', async () => {
+  it('is purged of provisions, and the pool plans them again at once; what is being worked on goes on', async () => {
     const before = idsOf(await tasks());
     expect((await operator.ask('POST', '/queue/purge', { which: 'provision' })).json).toEqual({ purged: 3 });
     await eventually(async () => expect(await tasks()).toHaveLength(2));
@@ -410,7 +410,7 @@ describe('the queue', () => {
     }
   });
 
-  it('says plainly that NATS is away', async () => {
+  it('says plainly that NATS is unavailable', async () => {
     await stack.nats.server.stop();
     for (const path of ['/queue', '/queue/tasks', '/queue/dead'])
       await eventually(async () =>

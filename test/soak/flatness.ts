@@ -4,7 +4,7 @@ import { PROCESSES, type ProcessName, type ProcessSample, type Sample } from './
 export interface Trend {
   readonly what: string;
   readonly unit: 'MiB' | '';
-  /** Of how many samples the quarters are made, and how long the judged part lasted. */
+  /** Of how many samples the quarters are made, and how long the measured part lasted. */
   readonly seconds: number;
   readonly first: number;
   readonly last: number;
@@ -99,7 +99,7 @@ function ofProcess(samples: readonly Sample[], name: ProcessName): (Trend | unde
   ];
 }
 
-/** A process that was killed starts anew: its longest life is the one that says most. */
+/** A process that was killed starts again: its longest life is the one that says most. */
 function longestLife(samples: readonly Sample[], name: ProcessName): readonly Sample[] {
   const lives = new Map<number, Sample[]>();
   for (const sample of samples) {

@@ -47,7 +47,7 @@ const LASTING_INDEXES = 4;
 /** At rest nobody has a connection open but the parts among themselves. */
 const REST_DESCRIPTORS = 6;
 
-/** Everything for real but the containers, under steady arrivals and random kills; then it is left alone, and looked at. */
+/** Everything for real but the containers, under steady arrivals and random kills; then it is left alone, and checked. */
 export async function soak(options: SoakOptions): Promise<SoakOutcome> {
   const { durationMs, seed, signal, say, target } = options;
   const releasers = new Releasers();
@@ -160,7 +160,7 @@ async function atRest(world: World, signal: AbortSignal): Promise<void> {
   );
 }
 
-/** Connections are kept alive for a while after their last use, so what is open is looked at until it is as before or the patience is over. */
+/** Connections are kept alive for a while after their last use, so what is open is checked until it is as before or the patience is over. */
 async function leftOpen(
   world: World,
   before: Sample,

@@ -73,7 +73,7 @@ export async function flipOneBit(file: string): Promise<void> {
   await handle.close();
 }
 
-/** A shelf in a temporary folder, with room beside it for what is brought to it. */
+/** A checkpoint repository in a temporary folder, with room beside it for what is brought to it. */
 export class RepositoryInFolder implements AsyncDisposable {
   readonly home: string;
   readonly dir: string;
@@ -126,7 +126,7 @@ export class RepositoryInFolder implements AsyncDisposable {
     return file;
   }
 
-  /** Everything in the making, and everything unpacked. */
+  /** Everything in progress, and everything unpacked. */
   async hidden(): Promise<string[]> {
     return [...(await readdir(this.at('.drafts'))), ...(await readdir(this.at('.unpacked')))];
   }

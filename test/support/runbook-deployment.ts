@@ -95,7 +95,7 @@ export class RunbookDeployment implements AsyncDisposable {
     }
   }
 
-  /** Until the books balance, the pools are full, nothing is under way, and no task is dead but what `mayDie` allows by its reason. */
+  /** Until the recorded state is consistent, the pools are full, nothing is under way, and no task is dead but what `mayDie` allows by its reason. */
   async settled({
     mayDie = /^never$/,
     targets = this.books.targets,

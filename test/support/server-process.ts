@@ -121,7 +121,7 @@ export class ServerProcess implements AsyncDisposable {
     if (ended.how !== undefined) throw new Error(`the server did not start (${ended.how}): ${this.tail()}`);
   }
 
-  /** Resolves when the process is gone, whoever ended it. */
+  /** Resolves when the process is gone, no matter who ended it. */
   async gone(): Promise<void> {
     await this.#server?.exited;
   }

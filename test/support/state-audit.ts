@@ -6,7 +6,7 @@ import { connect as connectNats } from '@nats-io/transport-node';
 import { Redis as Valkey } from 'iovalkey';
 import { createConnection } from 'mariadb';
 
-/** Where the books of one deployment lie. Nothing of the code under test is asked or used. */
+/** Where the recorded state of one deployment lies. Nothing of the code under test is asked or used. */
 export interface BooksOf {
   readonly valkeyPort: number;
   readonly natsUrl: string;
@@ -20,7 +20,7 @@ export interface BooksOf {
   readonly targets: Readonly<Record<string, number>>;
 }
 
-/** What of a record the books are about. */
+/** What of a record the audit is about. */
 export interface Entry {
   readonly id: string;
   readonly label: string;
@@ -250,7 +250,7 @@ function networkProblems({ deployment }: BooksOf, networks: readonly string[]): 
 }
 
 function twice(what: string, all: readonly (string | number)[]): string[] {
-  return all.filter((one, at) => all.indexOf(one) !== at).map((one) => `the ${what} ${one} is in the books twice`);
+  return all.filter((one, at) => all.indexOf(one) !== at).map((one) => `the ${what} ${one} is recorded twice`);
 }
 
 interface EngineContainer {

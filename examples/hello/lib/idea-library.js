@@ -45,7 +45,7 @@ export class IdeaLibrary {
   }
 
   /**
-   * A handful of ideas that contain all the words asked for, drawn anew each time with `randomInt(limit)`; of all ideas
+   * A handful of ideas that contain all the words asked for, newly drawn each time with `randomInt(limit)`; of all ideas
    * when no word is given.
    */
   search(query, randomInt) {

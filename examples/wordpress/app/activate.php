@@ -55,7 +55,7 @@ function hand_over_database(array $own): void
     if ($database->affected_rows !== 1) {
         throw new RuntimeException('the database has no user ' . LOGIN . '; was it filled from examples/wordpress/seed.sql?');
     }
-    // What WordPress draws once and keeps would be the same in every copy of the seed; without it, it draws anew.
+    // What WordPress draws once and keeps would be the same in every copy of the seed; without it, it draws again.
     $database->query("DELETE FROM wp_usermeta WHERE meta_key = 'session_tokens'");
     $database->query("DELETE FROM wp_options WHERE option_name IN ('secret_key', 'recovery_keys', 'auth_key', 'auth_salt', 'logged_in_key', 'logged_in_salt', 'nonce_key', 'nonce_salt', 'secure_auth_key', 'secure_auth_salt')");
     $database->commit();

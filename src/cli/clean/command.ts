@@ -81,7 +81,7 @@ async function clean(env: Environment, options: CleanOptions, { of, what, find }
   }
 }
 
-/** What a running server sees vanish it would make anew at once, for visitors who have just lost theirs. */
+/** What a running server sees vanish it would make again at once, for visitors who have just lost theirs. */
 async function requireStopped({ server, ...config }: Config, of: Cleaning['of'], log: Log): Promise<void> {
   const url = `http://${reachableHost(server.host)}:${server.port}/health`;
   const alive = (await answers(url))

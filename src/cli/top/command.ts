@@ -15,7 +15,7 @@ export interface TopOptions {
   readonly once?: true;
 }
 
-/** Longer than a server needs that is busy; a hung one shows as away. */
+/** Longer than a server needs that is busy; a hung one shows as unavailable. */
 const READ_WITHIN_MS = 3_000;
 const INTERVAL = duration('200ms', '1h', '1s');
 /** What goes away by itself. Everything else, such as a wrong key, ends the view. */

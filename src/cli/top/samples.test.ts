@@ -32,6 +32,6 @@ it('reads what our own metrics are written by, and counts between two readings',
   // Beyond the last bucket nothing is known but that.
   seconds.observe({ template: 'b' }, 30);
   expect(quantile(after, await read(), 'seconds', { template: 'b' }, 0.5)).toBe(1);
-  // Started anew.
+  // Started again.
   expect(increase(after, before, 'taken', { template: 'a' })).toBe(5);
 });

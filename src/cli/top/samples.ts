@@ -32,7 +32,7 @@ export function sumOf(
   return found.length === 0 ? undefined : found.reduce((sum, { value }) => sum + value, 0);
 }
 
-/** What came between two readings. A process that was started anew counts from zero. */
+/** What came between two readings. A process that was started again counts from zero. */
 export function increase(
   before: Samples,
   after: Samples,

@@ -21,7 +21,7 @@ import { isoTime } from './times.ts';
 const tags = ['queue'];
 const LIMIT = { usual: 50, most: 1_000 };
 
-/** The tasks, looked at without being taken, and what an operator does about them. */
+/** The tasks, read without being taken, and what an operator does about them. */
 export function queueRoutes(app: App, operators: QueueOperators): void {
   app.get(
     '/admin/v1/queue',
@@ -78,7 +78,7 @@ export function queueRoutes(app: App, operators: QueueOperators): void {
       schema: {
         tags,
         operationId: 'purgeQueue',
-        summary: 'Throw all tasks of one kind away',
+        summary: 'Discard all tasks of one kind',
         description:
           'Those that are being worked on go on. The pools refill at once after a purge of provisions; purged cleanups come again by themselves.',
         body: PurgeBody,
@@ -98,7 +98,7 @@ function deadRoutes(app: App, operators: QueueOperators): void {
       schema: {
         tags,
         operationId: 'deadTasks',
-        summary: 'Tasks that were given up, oldest first',
+        summary: 'Dead-lettered tasks, oldest first',
         querystring: LimitQuery,
         response: { 200: DeadBody, ...operatorProblems('queue_unavailable') },
       },

@@ -36,7 +36,7 @@ export interface CleanupStore {
   expired(limit: number): Promise<Instance[]>;
   /** Ready instances with less life left than one visit. */
   agedIdle(template: Template, limit: number): Promise<Instance[]>;
-  /** Of a template that is drained: all of its stock, and what visitors hold once the deadline has passed. */
+  /** Of a template that is drained: all of its idle instances, and what visitors hold once the deadline has passed. */
   drainable(template: string, limit: number): Promise<Instance[]>;
   /**
    * Releasing for much longer than a cleanup takes: their task was lost; or quarantined, and their pause is over. Each comes

@@ -50,7 +50,7 @@ export interface ContainerRuntime {
   /** This deployment's containers on this node, and no others. */
   list(): Promise<ContainerSummary[]>;
   /**
-   * Told of each of them that ends or disappears from now on, whoever ended it. Ends when the signal is aborted; throws
+   * Told of each of them that ends or disappears from now on, no matter who ended it. Ends when the signal is aborted; throws
    * engine_unavailable when the engine is gone: what happened until the next call has to be looked up with `list`.
    */
   watch(gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void>;

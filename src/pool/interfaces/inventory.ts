@@ -12,7 +12,7 @@ export interface PoolStats {
   readonly capacity: number;
 }
 
-/** The books, for the reconciler and for people. */
+/** The recorded state, for the reconciler and for people. */
 export interface Inventory {
   stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>>;
   /** Every readable record. Unreadable ones are logged, counted and left alone. */

@@ -28,7 +28,7 @@ export type RepairKind = (typeof REPAIR_KINDS)[number];
 export interface Observer {
   /** `replaced`: taken, or had again, and found dead. */
   claimed(template: string, outcome: ClaimOutcome['kind'] | 'replaced' | 'error', durationMs: number): void;
-  /** Whether what was taken is alive, looked at before it is handed out. */
+  /** Whether what was taken is alive, checked before it is handed out. */
   deliveryChecked(template: string, durationMs: number): void;
   /** The whole of a request that ended with an instance, a replacement of a dead one included. */
   acquired(template: string, durationMs: number): void;
@@ -41,9 +41,9 @@ export interface Observer {
   cleanup(template: string, status: 'success' | 'failure', durationMs: number): void;
   expiryLag(ms: number): void;
   repaired(kind: RepairKind, count: number): void;
-  /** How many things were out of order at a look at the books and the world; undefined for kinds that could not be looked at. */
+  /** How many things were out of order when the recorded and the actual state were compared; undefined for kinds that could not be checked. */
   driftDetected(found: Readonly<Record<RepairKind, number | undefined>>): void;
-  /** A ready instance was looked at. */
+  /** A ready instance was checked. */
   healthChecked(template: string, healthy: boolean): void;
   /** The breaker of a template opened or closed. */
   breaker(template: string, open: boolean): void;

@@ -42,7 +42,7 @@ export interface QueueAdmin {
   info(): Promise<QueueInfo>;
   /** The oldest first; takes nothing out. */
   peek(limit: number): Promise<readonly QueuedTask[]>;
-  /** Takes a task out, whoever works on it; undefined when there is none of this sequence. */
+  /** Takes a task out, no matter who works on it; undefined when there is none of this sequence. */
   drop(sequence: number): Promise<QueuedTask | undefined>;
   /** The oldest first. */
   listDead(limit: number): Promise<readonly DeadTask[]>;
@@ -51,6 +51,6 @@ export interface QueueAdmin {
   /** All that are dead now. Returns how many. */
   retryAll(): Promise<number>;
   delete(sequence: number): Promise<DeadTask | undefined>;
-  /** Returns how many were thrown away. */
+  /** Returns how many were discarded. */
   purge(which: PurgeTarget): Promise<number>;
 }

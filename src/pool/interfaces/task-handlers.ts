@@ -14,7 +14,7 @@ export interface TaskHandlers {
   provision(task: ProvisionTask, context: TaskContext): Promise<void>;
   cleanup(task: CleanupTask, context: TaskContext): Promise<void>;
   /**
-   * Given up, or could not be read (then undefined): it is kept as dead. `unseen`: its workers died over it, so no attempt
+   * Dead-lettered, or could not be read (then undefined): it is kept as dead. `unseen`: its workers died over it, so no attempt
    * was seen to fail.
    */
   deadLettered(task: ProvisionTask | CleanupTask | undefined, reason: string, unseen: boolean): Promise<void>;

@@ -2,7 +2,7 @@ import type { HostnameEntry, HostnameSource } from './interfaces/hostname-source
 
 export interface DirectLookupOptions {
   readonly source: HostnameSource;
-  /** False while the store is known to be away: then nobody waits for it. */
+  /** False while the store is known to be unavailable: then nobody waits for it. */
   readonly inStep: () => boolean;
   readonly timeoutMs: number;
   /** After an answer that came too late the store is left alone for this long. */

@@ -20,7 +20,7 @@ export interface DiscoveryOptions {
   readonly listen: { readonly host?: string; readonly port: number; readonly inherited?: { readonly fd: number } };
   readonly source: HostnameSource;
   readonly log: Log;
-  /** Where the names are kept for a restart while the store is away. Without it such a restart knows none. */
+  /** Where the names are kept for a restart while the store is unavailable. Without it such a restart knows none. */
   readonly snapshotFile?: string;
   readonly observer?: DiscoveryObserver;
 }
@@ -28,7 +28,7 @@ export interface DiscoveryOptions {
 interface DiscoveryStats {
   readonly hostnames: number;
   readonly nodes: number;
-  /** False: the store is away and answers come from memory. */
+  /** False: the store is unavailable and answers come from memory. */
   readonly inStep: boolean;
   /** Snapshots read from the store so far. */
   readonly resyncs: number;

@@ -18,8 +18,8 @@ export interface Snapshot {
 }
 
 /**
- * What discovery knows, on disk, so that one that restarts while the store is away still knows the names. Host names
- * open apps to whoever knows them, so only the owner may read the file.
+ * What discovery knows, on disk, so that one that restarts while the store is unavailable still knows the names. Host names
+ * open apps to anyone who knows them, so only the owner may read the file.
  */
 export class SnapshotFile {
   readonly #path: string;
@@ -89,7 +89,7 @@ export class SnapshotFile {
       if (!this.#failing)
         this.#log.warn(
           { file: this.#path, reason: describeError(error) },
-          'Host names cannot be saved; a restart while the store is away would know none',
+          'Host names cannot be saved; a restart while the store is unavailable would know none',
         );
       this.#failing = true;
     }

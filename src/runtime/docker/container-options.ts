@@ -90,12 +90,12 @@ export function containerOptions(spec: ContainerSpec, around: ContainerContext):
   return {
     name: spec.name,
     Image: template.image,
-    // Tells instances apart for whoever looks from inside, without giving the id away: see containerName.
+    // Tells instances apart for anyone who looks from inside, without giving the id away: see containerName.
     Hostname: spec.name,
     Env: Object.entries({ ...template.env, ...spec.env }).map(([key, value]) => `${key}=${value}`),
     Labels: containerLabels(spec, around),
     ExposedPorts: { [port]: {} },
-    // Whoever stops it, be it the engine's own shutdown: a throw-away container gets no grace.
+    // No matter who stops it, be it the engine's own shutdown: a throw-away container gets no grace.
     StopSignal: 'SIGKILL',
     StopTimeout: 0,
     HostConfig: hostConfig(spec, port, around),

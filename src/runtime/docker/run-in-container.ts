@@ -56,7 +56,7 @@ async function run(
   progress.begun = true;
   const tail = new OutputTail(OUTPUT_BYTES);
   const stream = await exec.start({ Detach: false, Tty: false });
-  // Also when the wait for the start was given up: the engine holds a connection for as long as somebody reads it.
+  // Also when the wait for the start was abandoned: the engine holds a connection for as long as somebody reads it.
   const hangUp = (): void => {
     stream.destroy();
   };

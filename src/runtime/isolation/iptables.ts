@@ -82,13 +82,13 @@ export async function ensureRules(plan: NetworkPlan, resolvers: readonly string[
   } catch (error) {
     throw new TryItNowError(
       'isolation_failed',
-      `The rules that keep instances apart could not be set: ${describeError(error)}. To mend it, ${REMEDY}.`,
+      `The rules that keep instances apart could not be set: ${describeError(error)}. To fix it, ${REMEDY}.`,
       { cause: error },
     );
   }
 }
 
-/** Takes the rules away; none there is fine. Only when no container is left on the networks. */
+/** Removes the rules; none there is fine. Only when no container is left on the networks. */
 export async function removeRules(plan: NetworkPlan): Promise<void> {
   try {
     for (const { command, rules } of families(plan, []))
@@ -96,7 +96,7 @@ export async function removeRules(plan: NetworkPlan): Promise<void> {
   } catch (error) {
     throw new TryItNowError(
       'isolation_failed',
-      `The rules that keep instances apart could not be removed: ${describeError(error)}. To mend it, ${REMEDY}.`,
+      `The rules that keep instances apart could not be removed: ${describeError(error)}. To fix it, ${REMEDY}.`,
       { cause: error },
     );
   }

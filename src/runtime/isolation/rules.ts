@@ -92,7 +92,7 @@ export function restoreInput(rules: RuleSet, present: readonly string[]): string
   ].join('\n');
 }
 
-/** The input that takes away what is present of the rules; undefined when nothing is. */
+/** The input that removes what is present of the rules; undefined when nothing is. */
 export function removeInput(rules: RuleSet, present: readonly string[]): string | undefined {
   const names = [...rules.chains.keys()].filter((chain) => present.includes(`-N ${chain}`));
   if (names.length === 0) return undefined;

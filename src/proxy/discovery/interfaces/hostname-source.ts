@@ -29,7 +29,7 @@ export interface HostnameSource {
    * signal. Throws when the store is lost or silent: follow again, which begins with a new snapshot.
    */
   follow(signal: AbortSignal): AsyncIterable<HostnameEvent>;
-  /** Asks the store itself. May take long or throw while the store is away; the caller bounds it. */
+  /** Asks the store itself. May take long or throw while the store is unavailable; the caller bounds it. */
   lookup(label: string): Promise<HostnameEntry | undefined>;
   close(): void;
 }

@@ -8,7 +8,7 @@ const WRITE =
 
 /**
  * Sets what a cold start sets in the network of its container, IPv6 switched off among it: a restore gets a network that
- * Podman has made anew, and nobody sets it there. Throws the error of the command.
+ * Podman has made again, and nobody sets it there. Throws the error of the command.
  */
 export async function setSysctls(pid: number, sysctls: Readonly<Record<string, string>>): Promise<void> {
   // Those of the other namespaces are in the dump.

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-/** The kernel's numbers (include/net/tcp_states.h) for connections that are being made or are open, whoever holds them. */
+/** The kernel's numbers (include/net/tcp_states.h) for connections that are being made or are open, no matter who holds them. */
 const OPEN = new Map([
   ['01', 'established'],
   ['02', 'being opened'],

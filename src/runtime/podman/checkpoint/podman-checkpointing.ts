@@ -70,7 +70,7 @@ class PodmanCheckpointing implements Checkpointing {
       socketPath,
       log,
     }).then((availability) => {
-      // A host may be mended, or was only too busy: asked again after a while, it is tried again.
+      // A host may be fixed, or was only too busy: asked again after a while, it is tried again.
       if (!availability.available)
         setTimeout(() => {
           this.#trial = undefined;
@@ -140,7 +140,7 @@ class PodmanCheckpointing implements Checkpointing {
     }
   }
 
-  /** Takes away what a failed restore made. CRIU's log goes with the container, so it is read first. */
+  /** Removes what a failed restore made. CRIU's log goes with the container, so it is read first. */
   async #undo({ name, hostPort }: ContainerSpec, { id }: OpenCheckpoint, error: unknown): Promise<TryItNowError> {
     const { socketPath, log } = this.#options;
     const failure = await criuFailure(

@@ -140,7 +140,7 @@ async function removeImages(docker: Dockerode, which: (untilMs: number) => boole
   for (const name of names) await docker.getImage(name).remove();
 }
 
-/** What the trial made, taken away again in reverse order, whatever fails on the way. */
+/** What the trial made, removed again in reverse order, whatever fails on the way. */
 class Made implements AsyncDisposable {
   readonly #releases: { readonly what: string; readonly release: () => Promise<void> }[] = [];
   readonly #log: Log;
