@@ -48,6 +48,12 @@ module.exports = {
       to: { path: `^src/(${ENGINES}|launcher|cli)/` },
     },
     {
+      name: 'http-knows-no-pages',
+      severity: 'error',
+      from: from('^src/http/'),
+      to: { path: '^src/web/' },
+    },
+    {
       name: 'only-entry-points-compose',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(composition|cli)/|\\.test\\.ts$' },

@@ -41,7 +41,7 @@ export class Folders {
     return join(this.root, UNPACKED, id);
   }
 
-  /** A free name for something in progress; one whose process is gone is removed. */
+  /** A free name for something in progress; whose process is gone is removed. */
   draft(): string {
     return join(this.root, DRAFTS, this.#freeName());
   }

@@ -17,6 +17,7 @@ import { resumeCleanups } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { DELIVERY_POLICY } from '../queue/stream-and-consumers.ts';
 import { startWorkers } from '../queue/worker.ts';
+import { loadPages } from '../web/pages.ts';
 
 export interface AppOptions extends PartsOptions {
   /** How often the recorded state is compared with the actual one (ms). */
@@ -169,6 +170,7 @@ async function startServing(
     trustedProxies: server.trustedProxies,
     metrics,
     observer: metrics,
+    pages: await loadPages(),
   });
   releasers.push('http', () => http.close(server.shutdownGraceMs));
   const port = await http.listen(server);

@@ -68,7 +68,7 @@ function readCall(section: YamlSection): InstanceCall | undefined {
   }
   if (section.has('http')) {
     const path = section.read('http', requestPath);
-    return path === undefined ? undefined : { parser: 'http', path: path.value };
+    return path === undefined ? undefined : { kind: 'http', path: path.value };
   }
   const command = section.list('exec', commandWord, 1);
   if (command === undefined) return undefined;
@@ -77,7 +77,7 @@ function readCall(section: YamlSection): InstanceCall | undefined {
       `${section.path}.exec begins with an empty word; it must begin with the command, such as [/app/command, argument]`,
       'exec',
     );
-  return { parser: 'exec', command };
+  return { kind: 'exec', command };
 }
 
 function readCheckpoint(section: YamlSection, { folder, usesCheckpoints }: SectionContext): Template['checkpoint'] {

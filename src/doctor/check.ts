@@ -1,4 +1,5 @@
 import { ERROR_CATALOGUE, TryItNowError, describeError } from '../domain/errors.ts';
+import { withDeadline } from '../lifecycle/deadline.ts';
 
 type Verdict = 'ok' | 'warning' | 'failure' | 'not_looked_at';
 
@@ -11,7 +12,7 @@ export interface Observation {
   readonly remedy?: string;
 }
 
-/** One look at one part. It changes nothing, and it may throw or hang: whoever runs it bears both. */
+/** One look at one part. It changes nothing, and it may throw or hang: anyone who runs it bears both. */
 export interface Check {
   readonly part: string;
   /** Stands for its observations where it did not come to any. */
@@ -58,26 +59,16 @@ export async function runChecks(checks: readonly Check[]): Promise<readonly Diag
 }
 
 async function runWithin({ what, limitMs = LIMIT_MS, remedy, run }: Check): Promise<readonly Observation[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<readonly Observation[]>((resolve) => {
-    timer = setTimeout(
-      () =>
-        resolve([
-          failure(
-            what,
-            `no answer within ${limitMs / 1_000} s: it hangs, or this host is overloaded`,
-            remedy ?? 'Look whether the part hangs, restart it, and run `try-it-now doctor` again.',
-          ),
-        ]),
-      limitMs,
-    );
-  });
   try {
-    return await Promise.race([run(), late]);
+    return await withDeadline(limitMs, run(), () => [
+      failure(
+        what,
+        `no answer within ${limitMs / 1_000} s: it hangs, or this host is overloaded`,
+        remedy ?? 'Look whether the part hangs, restart it, and run `try-it-now doctor` again.',
+      ),
+    ]);
   } catch (error) {
     return [thrown(what, error, remedy)];
-  } finally {
-    clearTimeout(timer);
   }
 }
 

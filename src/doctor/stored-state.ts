@@ -1,5 +1,6 @@
 import type { Redis as Valkey } from 'iovalkey';
 import { storeError } from '../store/client.ts';
+import { parseHostnameEntry } from '../store/hostname-entries.ts';
 import { keys } from '../store/keys.ts';
 import type { PortState } from './tcp-ports.ts';
 
@@ -25,8 +26,8 @@ export async function readNames(client: Valkey): Promise<ReadonlyMap<string, num
   });
   return new Map(
     Object.entries(entries).flatMap(([label, text]): [string, number][] => {
-      const port = /"port":(\d+)/.exec(text)?.[1];
-      return port === undefined ? [] : [[label, Number(port)]];
+      const entry = parseHostnameEntry(text);
+      return entry === undefined ? [] : [[label, entry.port]];
     }),
   );
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /** Something an instance is asked after it came up: a command run inside it, or an HTTP request to its port. */
 export type InstanceCall =
-  { readonly parser: 'exec'; readonly command: readonly string[] } | { readonly parser: 'http'; readonly path: string };
+  { readonly kind: 'exec'; readonly command: readonly string[] } | { readonly kind: 'http'; readonly path: string };
 
 /** An app that can be tried: everything needed to start, check and limit it, and keep idle instances of it. Durations in ms, sizes in bytes. */
 export interface Template {

@@ -2,9 +2,6 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import type { Log } from '../domain/log.ts';
-import { loadAssets, type Assets } from '../web/assets.ts';
-import { sendFailurePage, wantsPage } from '../web/page-response.ts';
-import { startPage, type StartPageOptions } from '../web/start-page.ts';
 import { keyCheck } from './api-keys.ts';
 import { addressKey } from './client-address.ts';
 import type { App, RouteContext } from './context.ts';
@@ -13,6 +10,7 @@ import { createListener, type HttpServer, type ServerLimits } from './listener.t
 import type { HttpObserver } from './observation.ts';
 import { OPENAPI_OPTIONS } from './openapi.ts';
 import type { Demos } from './demos.ts';
+import type { Pages } from './pages.ts';
 import type { RouteTable } from './route-table.ts';
 import { poolStatsRoute, templatesRoute } from './routes/catalogue.ts';
 import { countdownRoute } from './routes/countdown.ts';
@@ -34,14 +32,14 @@ export interface ServerOptions {
   readonly metrics: MetricsSource;
   readonly observer?: HttpObserver;
   readonly limits?: Partial<ServerLimits>;
-  readonly page?: Pick<StartPageOptions, 'clock' | 'waitLimitMs'>;
+  /** Without them there is the API alone. */
+  readonly pages?: Pages;
   readonly countdowns?: Pick<CountdownOptions, 'everyMs' | 'maxStreams' | 'maxPerClient'>;
 }
 
-/** The HTTP API and the start page. Routes are ready; nothing listens yet. */
+/** The HTTP API, and the pages it is given. Routes are ready; nothing listens yet. */
 export async function createServer(options: ServerOptions): Promise<HttpServer> {
-  const { log, demos } = options;
-  const assets = await loadAssets();
+  const { log, demos, pages } = options;
   const listener = createListener({
     log,
     name: 'HTTP server',
@@ -51,12 +49,11 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     trustedProxies: options.trustedProxies,
     observer: options.observer,
     limits: options.limits,
-    failurePage: (request, reply, error) =>
-      wantsPage(request) ? sendFailurePage(reply, error, assets.urls) : undefined,
+    failurePage: (request, reply, error) => pages?.failurePage(request, reply, error),
   });
   const { app, routes } = listener;
   const countdowns = new Countdowns({ demos, log, ...options.countdowns });
-  await addRoutes(app, options, { countdowns, assets, routes });
+  await addRoutes(app, options, { countdowns, routes });
   await app.ready();
   const drain = () => {
     listener.drain();
@@ -76,13 +73,9 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
 async function addRoutes(
   app: App,
   options: ServerOptions,
-  {
-    countdowns,
-    assets,
-    routes,
-  }: { readonly countdowns: Countdowns; readonly assets: Assets; readonly routes: RouteTable },
+  { countdowns, routes }: { readonly countdowns: Countdowns; readonly routes: RouteTable },
 ): Promise<void> {
-  const { demos, log } = options;
+  const { demos, log, publicUrl } = options;
   const check = keyCheck(options.apiKeys);
   const context: RouteContext = { demos, clientKeyOf, refusal: (request) => routes.refusal(request) };
   app.addSchema(ProblemBody);
@@ -102,7 +95,7 @@ async function addRoutes(
     poolStatsRoute(keyed, context);
     done();
   });
-  await app.register(startPage, { demos, log, publicUrl: options.publicUrl, assets, clientKeyOf, ...options.page });
+  await options.pages?.register(app, { demos, log, publicUrl, clientKeyOf });
 }
 
 /** A proxy that forwards something else than an address is counted itself; better one bucket too full than none. */

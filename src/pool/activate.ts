@@ -84,7 +84,7 @@ async function call(
   signal: AbortSignal,
 ): Promise<{ readonly ok: boolean; readonly how: string; readonly output: string }> {
   try {
-    if (what.parser === 'exec') {
+    if (what.kind === 'exec') {
       const { exitCode, output } = await runtime.exec(
         reach.container,
         { command: what.command, env, timeoutMs },
@@ -130,7 +130,7 @@ function payload({ instanceId, hostname, url, seed, database }: Identity): objec
 }
 
 function describeCall(what: InstanceCall): string {
-  return what.parser === 'exec' ? `exec ${what.command[0] ?? ''}` : `http ${what.path}`;
+  return what.kind === 'exec' ? `exec ${what.command[0] ?? ''}` : `http ${what.path}`;
 }
 
 function quoted(output: string): string {

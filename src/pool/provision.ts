@@ -25,7 +25,7 @@ const OUTAGE_PAUSE_MS = 10_000;
 /**
  * The provision saga: ticket → record → port → database, and restore or cold start → readiness → activation → name →
  * warm-up through the proxy → ready. Each attempt bears names of its own, holds a lease, and notes each step before the
- * next begins; a worker that finds its lease expired takes down what it left and starts again. A failed attempt is undone by the
+ * next begins; anyone who finds its lease over takes down what it left and starts again. A failed attempt is undone by the
  * cleanup saga and thrown, for the queue to try again, unless it opened the template's breaker: then it is dead, or, when a
  * part was unavailable, planned again after the pause.
  */

@@ -36,7 +36,7 @@ export interface Workers {
   /**
    * Takes no more tasks, waits up to `graceMs` for those in flight, then aborts their signal. A handler that throws
    * upon that hands its task back within seconds; one that does not is left running, and its task is handed out again after
-   * ack_wait. The connection stays open: whoever opened it closes it.
+   * ack_wait. The connection stays open: anyone who opened it closes it.
    */
   readonly stop: (graceMs: number) => Promise<void>;
 }
@@ -116,7 +116,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
         graceOver.abort();
         await allSettled(inFlight, UNWIND_MS);
       }
-      // The acks are on their way, not yet there: whoever closes the connection next must not cut them off.
+      // The acks are on their way, not yet there: anyone who closes the connection next must not cut them off.
       if (connection.connected)
         await deadline(connection.nats.flush(), FLUSH_TIMEOUT_MS).catch((error: unknown) =>
           log.warn({ reason: describeError(error) }, 'NATS took no more acks from the queue workers'),

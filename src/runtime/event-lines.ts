@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-/** A stream of events has no end of its own: its sender stopped, was ended, or was cut off. */
+/** A stream of events has no end of its own: anyone who sent it stopped, was ended, or was cut off. */
 export class EventsEnded extends Error {
   constructor(cause?: unknown) {
     super('the stream of events ended', { cause });

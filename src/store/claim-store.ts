@@ -14,6 +14,7 @@ import { keys } from './keys.ts';
 import { NodeEntries } from './node-entries.ts';
 import { parseRecord } from './records.ts';
 import type { RollbackGuard } from './rollback-guard.ts';
+import { CLAIM, EXTEND } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 
 export interface RateLimits {
@@ -23,11 +24,6 @@ export interface RateLimits {
 }
 
 const FIND_BATCH = 200;
-/** What claim.lua answers when the store went back in time. */
-const ROLLED_BACK = -5;
-/** What it answers when it comes to be carried out after its caller has stopped waiting. */
-const TOO_LATE = -6;
-const PAUSED = -7;
 /** The rest is for the answer's way back to a caller who still waits. */
 const EXECUTE_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
 /** One repair is enough, unless the store goes back again meanwhile. */
@@ -97,24 +93,24 @@ export class ValkeyClaimStore implements ClaimStore {
     )) as [number, ...unknown[]];
     const [code] = reply;
     switch (code) {
-      case -1:
+      case CLAIM.EMPTY:
         this.#noteClock(Number(reply[1]));
         return { kind: 'empty' };
-      case -2:
+      case CLAIM.HOURLY_LIMIT:
         return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
-      case -3:
+      case CLAIM.DAILY_LIMIT:
         return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
-      case -4:
+      case CLAIM.KEY_REUSED:
         return { kind: 'key_reused' };
-      case PAUSED:
+      case CLAIM.PAUSED:
         return {
           kind: 'paused',
           retryAfterMs: Number(reply[1]),
           reason: String(reply[2]) === '' ? undefined : String(reply[2]),
         };
-      case ROLLED_BACK:
+      case CLAIM.ROLLED_BACK:
         return undefined;
-      case TOO_LATE:
+      case CLAIM.TOO_LATE:
         // Our caller does wait: it is the clocks that moved against each other.
         this.#noteClock(Number(reply[1]));
         return this.#tryClaim(request);
@@ -132,7 +128,7 @@ export class ValkeyClaimStore implements ClaimStore {
         this.#guard.note(count);
         this.#noteClock(deadlineMs - leftMs);
         return {
-          kind: code === 1 ? 'again' : 'taken',
+          kind: code === CLAIM.SAME_AGAIN ? 'again' : 'taken',
           id,
           label,
           deadlineMs,
@@ -158,15 +154,15 @@ export class ValkeyClaimStore implements ClaimStore {
       [instance.id, instance.generation, byMs, maxMs],
     )) as [number, number?, number?, number?];
     switch (code) {
-      case 0:
+      case EXTEND.EXTENDED:
         return { kind: 'extended', deadlineMs: first, ttlMs: second, generation: third };
-      case -1:
+      case EXTEND.UNKNOWN:
         return { kind: 'unknown' };
-      case -2:
+      case EXTEND.NOT_ASSIGNED:
         return { kind: 'not_assigned' };
-      case -3:
+      case EXTEND.CONFLICT:
         return { kind: 'conflict' };
-      case -4:
+      case EXTEND.LIMIT:
         return { kind: 'limit', latestDeadlineMs: first };
       default:
         throw new Error(`extend.lua answered with an unknown code ${code}`);

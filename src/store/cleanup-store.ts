@@ -6,6 +6,7 @@ import type { CleanupStore, ReleaseGuard, ReleaseOutcome } from '../pool/interfa
 import type { TemplateIndex } from './template-index.ts';
 import { keys } from './keys.ts';
 import { attemptOf, parseRecord, requireRecord } from './records.ts';
+import { CLEANUP_STEP, RELEASE } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 
 /** A cleanup takes well under a second; after this its task counts as lost and is queued again. */
@@ -50,7 +51,9 @@ export class ValkeyCleanupStore implements CleanupStore {
         CLEANUP_ALLOWANCE_MS,
       ],
     );
-    return reply === 0 ? { kind: 'unchanged' } : { kind: 'releasing', instance: requireRecord(reply, this.#log) };
+    return reply === RELEASE.UNCHANGED
+      ? { kind: 'unchanged' }
+      : { kind: 'releasing', instance: requireRecord(reply, this.#log) };
   }
 
   async recordContainerGone(instance: Instance): Promise<void> {
@@ -59,7 +62,7 @@ export class ValkeyCleanupStore implements CleanupStore {
 
   async recordDatabaseDropped(instance: Instance): Promise<void> {
     const reply = await this.#scripts.run('database-dropped', [keys.instances], [instance.id, attemptOf(instance)]);
-    if (reply === -1) throw outOfOrder(instance, 'its database may not be forgotten');
+    if (reply === CLEANUP_STEP.REFUSED) throw outOfOrder(instance, 'its database may not be forgotten');
   }
 
   async coolPort(instance: Instance): Promise<void> {
@@ -69,7 +72,7 @@ export class ValkeyCleanupStore implements CleanupStore {
       [keys.instances, keys.coolingPorts(node), keys.heldPorts(node), keys.availablePorts(node)],
       [id, attemptOf(instance), this.#portCoolDownMs],
     );
-    if (reply === -1) throw outOfOrder(instance, 'its port may not be given back');
+    if (reply === CLEANUP_STEP.REFUSED) throw outOfOrder(instance, 'its port may not be given back');
   }
 
   async deleteRecord(instance: Instance): Promise<void> {
@@ -78,7 +81,7 @@ export class ValkeyCleanupStore implements CleanupStore {
       [keys.instances, keys.leaving(instance.template)],
       [instance.id, attemptOf(instance)],
     );
-    if (reply === -1) throw outOfOrder(instance, 'its record may not be deleted');
+    if (reply === CLEANUP_STEP.REFUSED) throw outOfOrder(instance, 'its record may not be deleted');
   }
 
   async markOverdue(instance: Instance): Promise<void> {

@@ -8,7 +8,9 @@ import type {
   HostnameEvent,
   HostnameSource,
 } from '../proxy/discovery/interfaces/hostname-source.ts';
+import { parseHostnameEntry } from './hostname-entries.ts';
 import { keys } from './keys.ts';
+import { readNodeAddress } from './node-entries.ts';
 
 export interface HostnameSourceOptions {
   readonly host: string;
@@ -22,7 +24,6 @@ const BLOCK_MS = 1_000;
 /** No reply for this long, blocking read included: the connection hangs. */
 const SILENCE_MS = 3_000;
 const BATCH = 1_000;
-const ENTRY_VERSION = 1;
 
 /** Where the reader stands: enough to prove that it has missed nothing. */
 interface Position {
@@ -163,9 +164,8 @@ export class ValkeyHostnameSource implements HostnameSource {
   }
 
   #parseEntry(label: string, text: string): HostnameEntry | undefined {
-    const value = parseObject(text);
-    if (value?.['v'] === ENTRY_VERSION && typeof value['node'] === 'string' && typeof value['port'] === 'number')
-      return { node: value['node'], port: value['port'] };
+    const entry = parseHostnameEntry(text);
+    if (entry !== undefined) return entry;
     this.#options.log.error(
       { hostLabel: label, entry: text.slice(0, 200) },
       'Skipped a host name entry that cannot be read',
@@ -176,8 +176,8 @@ export class ValkeyHostnameSource implements HostnameSource {
   #parseNodes(texts: Record<string, string>): Map<string, string> {
     const nodes = new Map<string, string>();
     for (const [node, text] of Object.entries(texts)) {
-      const value = parseObject(text);
-      if (value?.['v'] === ENTRY_VERSION && typeof value['address'] === 'string') nodes.set(node, value['address']);
+      const address = readNodeAddress(text);
+      if (address !== undefined) nodes.set(node, address);
     }
     return nodes;
   }
@@ -233,13 +233,4 @@ function entriesOf(reply: unknown): readonly [string, string[]][] {
 function fieldOf(fields: readonly string[], name: string): string | undefined {
   const at = fields.indexOf(name);
   return at < 0 ? undefined : fields[at + 1];
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

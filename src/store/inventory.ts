@@ -6,6 +6,7 @@ import type { Inventory, Inconsistency, PoolStats } from '../pool/interfaces/inv
 import type { TicketRef } from '../pool/interfaces/provisioning-store.ts';
 import { QUEUED_TICKET_LIFE_MS } from './provisioning-store.ts';
 import { storeError } from './client.ts';
+import { hostnameEntryId, parseHostnameEntry } from './hostname-entries.ts';
 import { keys } from './keys.ts';
 import { parseRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
@@ -235,7 +236,7 @@ export class ValkeyInventory implements Inventory {
     const entries = await this.#ask(() => this.#client.hgetall(keys.hostnames));
     const suspects = new Map<string, string>();
     for (const [label, text] of Object.entries(entries)) {
-      const id = /"id":"([a-z2-7]{26})"/.exec(text)?.[1] ?? '';
+      const id = hostnameEntryId(text);
       const record = records.get(id);
       const leads =
         record?.label === label &&
@@ -323,12 +324,8 @@ function byId(records: readonly Instance[]): ReadonlyMap<string, Instance> {
 
 /** For a suspicion: an entry that cannot be read is one, and the script decides. */
 function leadsTo(entry: string, { node, port }: Instance): boolean {
-  try {
-    const value = JSON.parse(entry) as { readonly node?: unknown; readonly port?: unknown } | null;
-    return value?.node === node && value.port === port;
-  } catch {
-    return false;
-  }
+  const leads = parseHostnameEntry(entry);
+  return leads?.node === node && leads.port === port;
 }
 
 function indexWords(moves: readonly string[], template: string): string {

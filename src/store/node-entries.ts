@@ -1,10 +1,10 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Upstream } from '../pool/interfaces/upstream.ts';
+import { parseVersioned } from './versioned.ts';
 
 const validator = Compile(
   Type.Object({
-    v: Type.Literal(1),
     address: Type.String(),
     engine: Type.Optional(Type.Enum(['podman', 'docker', 'simulated'])),
   }),
@@ -32,12 +32,13 @@ export class NodeEntries {
 
 /** Undefined for an entry of another version. */
 export function readNodeEntry(text: string): NodeEntry | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const value: unknown = parseVersioned(text);
   if (!validator.Check(value)) return undefined;
   return { address: value.address, ...(value.engine === undefined ? {} : { engine: value.engine }) };
+}
+
+/** Where a node is found, also one on an engine that this version does not know: names lead there all the same. */
+export function readNodeAddress(text: string): string | undefined {
+  const address = parseVersioned(text)?.['address'];
+  return typeof address === 'string' ? address : undefined;
 }

@@ -1,6 +1,7 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { PromotionStatus, Promotions } from '../pool/interfaces/promotions.ts';
 import { keys } from './keys.ts';
+import { FLAG, ROLLBACK_CHECKPOINT } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 
 /** The current checkpoint and those that a rollback can reach. */
@@ -51,7 +52,7 @@ export class ValkeyPromotions implements Promotions {
       [id, configured === undefined ? 0 : 1, HISTORY],
     );
     const [changed, replaced] = reply as [number, string];
-    return { changed: changed === 1, replaced: some(replaced) };
+    return { changed: changed === FLAG.YES, replaced: some(replaced) };
   }
 
   async rollback(template: string): Promise<{ readonly from: string; readonly to: string | undefined }> {
@@ -60,7 +61,7 @@ export class ValkeyPromotions implements Promotions {
       [keys.checkpoints(template), keys.restores(template)],
       [],
     );
-    if (reply === 0)
+    if (reply === ROLLBACK_CHECKPOINT.NONE_PROMOTED)
       throw new TryItNowError(
         'no_earlier_checkpoint',
         `No checkpoint of template ${template} is promoted, so there is none to go back from; its instances are started cold already`,
@@ -91,7 +92,7 @@ export class ValkeyPromotions implements Promotions {
       [id],
     );
     const [pauseMs, withdrawn, current] = reply as [number, number, string];
-    return { pauseMs, withdrawn: withdrawn === 1, current: some(current) };
+    return { pauseMs, withdrawn: withdrawn === FLAG.YES, current: some(current) };
   }
 
   #pause(template: string): string {

@@ -13,6 +13,7 @@ import type {
 import { CLEANUP_ALLOWANCE_MS } from './cleanup-store.ts';
 import { keys } from './keys.ts';
 import { attemptOf, requireRecord } from './records.ts';
+import { ALLOCATE_PORT, BEGIN_ATTEMPT, FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 
 /** How long a ticket may wait in the queue before it is asked whether its task is still there. */
@@ -69,7 +70,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
   }
 
   async renewTicket(template: string, id: string): Promise<boolean> {
-    return (await this.#scripts.run('renew-ticket', [keys.warming(template)], [TICKET_LIFE_MS, id])) === 1;
+    return (await this.#scripts.run('renew-ticket', [keys.warming(template)], [TICKET_LIFE_MS, id])) === FLAG.YES;
   }
 
   async renewQueuedTickets(tickets: readonly TicketRef[]): Promise<void> {
@@ -119,15 +120,15 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
       [id, JSON.stringify(draft), TICKET_LIFE_MS, this.#options.leaseMs, CLEANUP_ALLOWANCE_MS],
     )) as [number, string?];
     switch (code) {
-      case 0:
+      case BEGIN_ATTEMPT.BEGUN:
         return { kind: 'begun', instance: requireRecord(text, this.#log) };
-      case 1:
+      case BEGIN_ATTEMPT.NO_TICKET:
         return { kind: 'unwanted' };
-      case 2:
+      case BEGIN_ATTEMPT.PAUSED:
         return { kind: 'paused' };
-      case 3:
+      case BEGIN_ATTEMPT.UNDERWAY:
         return { kind: 'underway' };
-      case 4:
+      case BEGIN_ATTEMPT.LEFT_OVER:
         return { kind: 'left_over', instance: requireRecord(text, this.#log) };
       default:
         throw new Error(`begin-attempt.lua answered with an unknown code ${code}`);
@@ -156,16 +157,16 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         [id, attemptOf(instance), start, end],
       );
     let reply = await allocate();
-    if (reply === -2) {
+    if (reply === ALLOCATE_PORT.NONE_RECORDED) {
       await this.#options.settlePorts();
       reply = await allocate();
     }
-    if (reply === -1 || reply === -2)
+    if (reply === ALLOCATE_PORT.NONE_FREE || reply === ALLOCATE_PORT.NONE_RECORDED)
       throw new TryItNowError(
         'no_free_port',
         `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes`,
       );
-    if (reply === 0) throw superseded(instance);
+    if (reply === ALLOCATE_PORT.SUPERSEDED) throw superseded(instance);
     return requireRecord(reply, this.#log);
   }
 
@@ -175,7 +176,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
       [keys.instances, keys.hostnames, keys.hostnameChanges],
       [instance.id, attemptOf(instance)],
     );
-    if (reply === 0) throw superseded(instance);
+    if (reply === FLAG.NO) throw superseded(instance);
   }
 
   async markReady(instance: Instance, template: Template): Promise<{ readonly recovered: boolean }> {
@@ -185,8 +186,8 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
       [keys.instances, keys.warming(name), keys.ready(name), keys.refillPause(name)],
       [instance.id, attemptOf(instance), maxAgeMs, FAILURES_TO_OPEN],
     )) as [number, number?];
-    if (done !== 1) throw superseded(instance);
-    return { recovered: recovered === 1 };
+    if (done !== FLAG.YES) throw superseded(instance);
+    return { recovered: recovered === FLAG.YES };
   }
 
   async announceVersion(template: string, version: string): Promise<void> {
@@ -199,7 +200,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
       [keys.refillPause(template)],
       [FAILURES_TO_OPEN, maxPauseMs, version],
     )) as [number, number, number];
-    return { opened: opened === 1, pauseMs, failures };
+    return { opened: opened === FLAG.YES, pauseMs, failures };
   }
 
   async #renew(instance: Instance, leaseMs: number, step: ProvisionStep | ''): Promise<boolean> {
@@ -208,7 +209,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         'record-step',
         [keys.instances, keys.warming(instance.template)],
         [instance.id, attemptOf(instance), TICKET_LIFE_MS, leaseMs, step],
-      )) === 1
+      )) === FLAG.YES
     );
   }
 }

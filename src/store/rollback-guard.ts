@@ -5,6 +5,7 @@ import { Loop } from '../lifecycle/loop.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { keys } from './keys.ts';
 import { requireRecord } from './records.ts';
+import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import type { TemplateIndex } from './template-index.ts';
 
@@ -141,10 +142,10 @@ export class RollbackGuard {
           [seen, BATCH],
         )) as [number, ...string[]];
         retired.push(...texts.map((text) => requireRecord(text, log)));
-        more = code === 1;
+        more = code === FLAG.YES;
       }
     }
-    // Last: a process that dies before it leaves a store that the next one still finds wrong.
+    // Last: anyone who dies before it leaves a store that the next one still finds wrong.
     const lostClaims = Number(await scripts.run('raise-claim-count', [keys.claimCount], [seen]));
     if (lostClaims === 0 && retired.length === 0) return;
     log.error(

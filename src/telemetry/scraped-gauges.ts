@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import { withDeadline } from '../lifecycle/deadline.ts';
 import { POOL_MODES } from '../pool/interfaces/pool-controls.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import type { PoolStatus } from '../pool/pool-status.ts';
@@ -9,7 +10,7 @@ export interface QueueDepths {
     string,
     { readonly pending: number; readonly inFlight: number; readonly redelivered: number }
   >;
-  /** By stream: tasks that were given up and are kept to be looked at. */
+  /** By stream: dead-lettered tasks and are kept for inspection. */
   readonly dead: ReadonlyMap<string, number>;
   /** Of the oldest task that is not done; 0 while there is none. */
   readonly oldestAgeMs: number;
@@ -41,17 +42,11 @@ const POOL_FIGURES = Object.keys(POOL_HELP) as (keyof PoolStats)[];
 const SOURCE_TIMEOUT_MS = 2_000;
 
 async function within<T>(timeoutMs: number, read: () => Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, undefined);
-  });
   try {
-    return await Promise.race([read(), timeout]);
+    return await withDeadline(timeoutMs, read(), () => undefined);
   } catch {
-    // Whoever uses the source logs its failures; here its gauges are absent and dependency_up tells.
+    // Anyone who uses the source logs its failures; here its gauges are absent and dependency_up tells.
     return undefined;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

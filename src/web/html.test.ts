@@ -9,11 +9,9 @@ describe('html', () => {
   });
 
   it('takes its own output as it is, also in lists', () => {
-    expect(
-      html`<ul>
-        ${['a', '<'].map((text) => html`<li>${text}</li>`)}
-      </ul>`.text,
-    ).toBe('<ul><li>a</li><li>&lt;</li></ul>');
+    expect(html`<ul>${['a', '<'].map((text) => html`<li>${text}</li>`)}</ul>`.text).toBe(
+      '<ul><li>a</li><li>&lt;</li></ul>',
+    );
   });
 
   it('leaves out false and undefined but not 0', () => {

@@ -3,9 +3,9 @@ import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { systemClock, type Clock } from '../domain/clock.ts';
 import { ERROR_CATALOGUE, TryItNowError, type ErrorCode } from '../domain/errors.ts';
-import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { Demos } from '../http/demos.ts';
+import type { PagesContext } from '../http/pages.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import { assetRoutes, type Assets, type AssetUrls } from './assets.ts';
 import { instanceOrigins, sendPage } from './page-response.ts';
@@ -17,13 +17,8 @@ import { VisitorCookies, type Visitor } from './visitor.ts';
 import { Visits } from './visits.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
-export interface StartPageOptions {
-  readonly demos: Demos;
-  readonly log: Log;
-  /** Decides whether cookies are marked Secure, and which Origin is ours. */
-  readonly publicUrl: string;
+export interface StartPageOptions extends PagesContext {
   readonly assets: Assets;
-  readonly clientKeyOf: (request: FastifyRequest) => string;
   readonly clock?: Clock;
   /** After this a waiting visitor is told that it takes too long. */
   readonly waitLimitMs?: number;

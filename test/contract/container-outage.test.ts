@@ -82,16 +82,17 @@ const options = (socketPath: string, deployment: string) => ({
   log: silent,
 });
 
-describe('simulated, in a process of its own', () =>
+describe.concurrent('simulated, in a process of its own', () =>
   outageContract(() =>
     fragile({
       launch: (dir) => launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') }),
       runtime: (socketPath, deployment) => new RemoteSimulatedRuntime({ socketPath, deployment, node: 'node-a' }),
       image: () => Promise.resolve({ name: 'none', port: 80 }),
     }),
-  ));
+  ),
+);
 
-describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () =>
+describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), { concurrent: true }, () =>
   outageContract(() =>
     fragile({
       launch: (dir) => launchPodman({ socketPath: join(dir, 'podman.sock') }),

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { newInstanceId } from '../../src/domain/ids.ts';
 import type { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
@@ -21,13 +21,11 @@ const STREAM = 'PROVISIONING';
 /** So much longer than the grace that a start in the middle of it can only be cut off. */
 const SLOW_START_MS = 5_000;
 
-let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tin-shutdown-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true });
-});
+/** Of one case alone, so that cases may run side by side. */
+async function ownFolder(): Promise<{ readonly folder: string } & AsyncDisposable> {
+  const folder = await mkdtemp(join(tmpdir(), 'tin-shutdown-'));
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+}
 
 /** The parts of a stack without its server: the built program takes its place, once or several times. */
 async function partsOnly(simulatedSocket: string, target = 2): Promise<RunbookDeployment> {
@@ -126,8 +124,10 @@ async function readyOf(runbook: RunbookDeployment): Promise<number> {
   return (await readRecords(runbook.books)).filter(({ state }) => state === 'ready').length;
 }
 
-describe('SIGTERM', () => {
+describe.concurrent('SIGTERM', () => {
   it('answers what was asked before, takes nothing more, and leaves in order, with nothing to complain of', async () => {
+    await using own = await ownFolder();
+    const { folder } = own;
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
     await using runbook = await partsOnly(engine.socketPath);
     await using program = await serve(runbook, engine.socketPath, '10s');
@@ -170,6 +170,8 @@ describe('SIGTERM', () => {
   });
 
   it('cuts off a provision that outlasts the grace, and the next start takes it up as what came meanwhile, nothing doubled', async () => {
+    await using own = await ownFolder();
+    const { folder } = own;
     const socketPath = join(folder, 'slow.sock');
     const host = new SimulatedHost({ startUpMs: SLOW_START_MS });
     const engine = await serveSimulatedEngine(socketPath, host);
@@ -221,6 +223,8 @@ describe('SIGTERM', () => {
   });
 
   it('a second one ends it at once, and so does a second Ctrl-C', async () => {
+    await using own = await ownFolder();
+    const { folder } = own;
     const socketPath = join(folder, 'slow.sock');
     const engine = await serveSimulatedEngine(socketPath, new SimulatedHost({ startUpMs: SLOW_START_MS }));
     try {
@@ -260,8 +264,10 @@ async function endsInTime(program: Program): Promise<void> {
   expect(program.output).toContain('Shut down');
 }
 
-describe('SIGTERM ends the program soon after the grace', () => {
+describe.concurrent('SIGTERM ends the program soon after the grace', () => {
   it.each(['Valkey', 'NATS', 'the engine'] as const)('while %s hangs', async (part) => {
+    await using own = await ownFolder();
+    const { folder } = own;
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
     await using runbook = await partsOnly(engine.socketPath);
     {
@@ -288,7 +294,9 @@ describe('SIGTERM ends the program soon after the grace', () => {
     expect(again.output).toContain('Try It Now started');
   });
 
-  it('while NATS is unavailable', async () => {
+  it('while NATS is away', async () => {
+    await using own = await ownFolder();
+    const { folder } = own;
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
     await using runbook = await partsOnly(engine.socketPath);
     await using program = await serve(runbook, engine.socketPath, '1s');

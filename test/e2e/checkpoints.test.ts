@@ -46,11 +46,11 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       image: image.name,
       port: image.port,
       activation: {
-        parser: 'exec',
+        kind: 'exec',
         command: ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_URL $TRY_IT_NOW_SEED" > /www/whoami'],
         timeoutMs: 10_000,
       },
-      identity: { parser: 'http', path: '/whoami' },
+      identity: { kind: 'http', path: '/whoami' },
       pool: { target: 2, max: 6, replenishThreshold: 0 },
       ...overrides,
     });
@@ -140,7 +140,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   });
 
   it('are not promoted when their clones answer alike, or cannot be asked', async () => {
-    const alike = selfAware({ name: 'alike', activation: undefined, identity: { parser: 'http', path: '/' } });
+    const alike = selfAware({ name: 'alike', activation: undefined, identity: { kind: 'http', path: '/' } });
     const silentOne = selfAware({ name: 'silent', identity: undefined });
     await using bench = await start([alike, silentOne]);
     const { context } = bench;
@@ -227,7 +227,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an activation hook on ${tit
       image: image.name,
       port: image.port,
       pool: { target: 1, max: 4, replenishThreshold: 0 },
-      activation: { parser: 'exec', command: ['/bin/sh', '-c', 'echo no such luck; exit 3'], timeoutMs: 10_000 },
+      activation: { kind: 'exec', command: ['/bin/sh', '-c', 'echo no such luck; exit 3'], timeoutMs: 10_000 },
     });
     await using stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates: [broken] });
     const failures = async (): Promise<number> => {

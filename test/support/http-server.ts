@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { createServer, type HttpServer, type ServerOptions } from '../../src/http/server.ts';
+import { loadPages } from '../../src/web/pages.ts';
 import { FakeDemos } from './fake-demos.ts';
 
 export interface RunningServer extends AsyncDisposable {
@@ -13,7 +14,11 @@ export interface RunningServer extends AsyncDisposable {
 
 /** The real HTTP server on a free port over a pool in memory. */
 export async function startHttp(
-  options: Partial<Omit<ServerOptions, 'demos'>> & { readonly demos?: FakeDemos; readonly port?: number } = {},
+  options: Partial<Omit<ServerOptions, 'demos' | 'pages'>> & {
+    readonly demos?: FakeDemos;
+    readonly port?: number;
+    readonly page?: Parameters<typeof loadPages>[0];
+  } = {},
 ): Promise<RunningServer> {
   const demos = options.demos ?? new FakeDemos();
   const written: string[] = [];
@@ -26,6 +31,7 @@ export async function startHttp(
     log,
     ...options,
     demos,
+    pages: await loadPages(options.page),
   });
   const port = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 });
   return {

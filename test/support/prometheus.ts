@@ -5,7 +5,7 @@ import { ChildServer } from '../../src/launcher/child-server.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 
 export interface PrometheusOptions {
-  /** Its own; whoever made it removes it. */
+  /** Its own; anyone who made it removes it. */
   readonly dir: string;
   /** host:port, by the name of the job. */
   readonly targets: Readonly<Record<string, string>>;

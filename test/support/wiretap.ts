@@ -8,7 +8,7 @@ export type Side = 'request' | 'reply';
 
 export interface Trap {
   readonly side: Side;
-  /** Given the wire and the exchange's name, such as `valkey take`. */
+  /** Given the wire and the exchange's name, such as `valkey claim`. */
   readonly matches: (exchange: string) => boolean;
   /** Which of those that match, from 1. */
   readonly nth: number;

@@ -7,7 +7,7 @@ const WITHOUT_BASH_COMPLETION = `if ! declare -F _get_comp_words_by_ref > /dev/n
 fi
 `;
 
-/** `bare` builds a second program without these two. */
+/** `bare` makes the program again, without these two. */
 export function registerCompletion(cli: Command, bare: () => Command): void {
   const completion = async () =>
     (await import('@bomb.sh/tab/commander')).default(bare(), { completionCommandName: 'completion' });

@@ -4,6 +4,7 @@ import { readEnvironment, readTextFile, type Environment } from '../../config/en
 import { reachableHost } from '../../config/reachable-host.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { PoolsBody, QueueBody } from '../../http/admin/schemas.ts';
+import { withDeadline } from '../../lifecycle/deadline.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import { AdminClient } from '../admin-client.ts';
 import { frame, type Snapshot, type View } from './frame.ts';
@@ -68,19 +69,10 @@ async function metricsAt(url: string): Promise<Snapshot['samples']> {
   }
 }
 
-async function within<T>(work: Promise<T>, url: string): Promise<T> {
-  const patience = new AbortController();
-  const late = sleep(READ_WITHIN_MS, patience.signal).then((): never => {
+function within<T>(work: Promise<T>, url: string): Promise<T> {
+  return withDeadline(READ_WITHIN_MS, work, (): never => {
     throw new TryItNowError('admin_unavailable', `${url} takes longer than ${READ_WITHIN_MS / 1_000} s`);
   });
-  // Whichever comes second is nobody's business any more.
-  late.catch(() => undefined);
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    patience.abort();
-  }
 }
 
 async function watch(

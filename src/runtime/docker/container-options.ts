@@ -95,7 +95,7 @@ export function containerOptions(spec: ContainerSpec, around: ContainerContext):
     Env: Object.entries({ ...template.env, ...spec.env }).map(([key, value]) => `${key}=${value}`),
     Labels: containerLabels(spec, around),
     ExposedPorts: { [port]: {} },
-    // No matter who stops it, be it the engine's own shutdown: a throw-away container gets no grace.
+    // Anyone who stops it, be it the engine's own shutdown: a throw-away container gets no grace.
     StopSignal: 'SIGKILL',
     StopTimeout: 0,
     HostConfig: hostConfig(spec, port, around),

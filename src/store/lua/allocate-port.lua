@@ -1,6 +1,7 @@
 -- One port for one attempt, once. Ports whose cool-down is over come back first.
--- KEYS[1] instances  [2] available_ports  [3] cooling_ports  [4] held_ports   ARGV[1] id  [2] attempt
--- [3] range start  [4] range end
+-- KEYS[1] instances  [2] available_ports  [3] cooling_ports  [4] held_ports
+-- ARGV[1] id  [2] attempt
+-- ARGV[3] range start  [4] range end
 -- Returns the record's text, 0 when it is not this attempt's any more, -1 when no port is free,
 -- -2 when there are no books of ports at all
 local rested = redis.call('ZRANGE', KEYS[3], '-inf', now_ms(), 'BYSCORE', 'LIMIT', 0, 100)

@@ -1,5 +1,6 @@
 -- The container of a releasing instance is verified absent; only now may its database go and its port rest.
--- KEYS[1] instances   ARGV[1] id  [2] attempt
+-- KEYS[1] instances
+-- ARGV[1] id  [2] attempt
 -- Returns 1, or 0 when it is not releasing, or another attempt's
 local record = load_leaving(KEYS[1], ARGV[1], ARGV[2], 'releasing')
 if not record then return 0 end

@@ -1,5 +1,6 @@
 -- The port of a releasing instance rests before anybody gets it again.
--- KEYS[1] instances  [2] cooling_ports  [3] held_ports  [4] available_ports   ARGV[1] id  [2] attempt  [3] cool-down (ms)
+-- KEYS[1] instances  [2] cooling_ports  [3] held_ports  [4] available_ports
+-- ARGV[1] id  [2] attempt  [3] cool-down (ms)
 -- Returns 1 when the port was given back, 0 when there was none to give, -1 refused: its container may still answer on it
 local record = load_leaving(KEYS[1], ARGV[1], ARGV[2], 'releasing')
 if not record or record.port == cjson.null then return 0 end

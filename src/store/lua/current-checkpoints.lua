@@ -1,3 +1,4 @@
+-- The current checkpoint of each of several templates.
 -- KEYS[1…] checkpoints:<template>
 -- Returns the current id or '' of each, in the order of the keys
 local found = {}

@@ -1,5 +1,6 @@
 -- The database of a releasing instance is gone; the record must not keep naming it.
--- KEYS[1] instances   ARGV[1] id  [2] attempt
+-- KEYS[1] instances
+-- ARGV[1] id  [2] attempt
 -- Returns 1 when it was noted, 0 when there was none to note, -1 refused: its container may still use it
 local record = load_leaving(KEYS[1], ARGV[1], ARGV[2], 'releasing')
 if not record or record.database == cjson.null then return 0 end

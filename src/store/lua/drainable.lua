@@ -1,5 +1,6 @@
 -- What a drain is to end: stock at once, what visitors hold when the deadline has passed.
--- KEYS[1] pool_control:<template>  [2] ready:<template>  [3] assigned:<template>  [4] instances   ARGV[1] limit  [2] how many to skip, of each
+-- KEYS[1] pool_control:<template>  [2] ready:<template>  [3] assigned:<template>  [4] instances
+-- ARGV[1] limit  [2] how many to skip, of each
 -- Returns the records' texts; none unless the template is drained
 local control = redis.call('HMGET', KEYS[1], 'mode', 'deadline_ms')
 if control[1] ~= 'draining' then return {} end

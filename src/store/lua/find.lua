@@ -1,4 +1,6 @@
--- KEYS[1] instances   ARGV[1…] ids, at most a few hundred
+-- The records of several instances, as of one moment.
+-- KEYS[1] instances
+-- ARGV[1…] ids, at most a few hundred
 -- Returns {now, record text or '', …} in the order of the ids
 local found = {now_ms()}
 for index = 1, #ARGV do

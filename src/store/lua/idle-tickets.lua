@@ -1,5 +1,6 @@
 -- Tickets that only a task in the queue could still bring up: nobody works on them, and nobody has just reserved them.
--- KEYS[1] warming:<template>  [2] instances   ARGV[1] life of a ticket that was just reserved (ms)  [2] for how long of it it is new (ms)  [3] limit
+-- KEYS[1] warming:<template>  [2] instances
+-- ARGV[1] life of a ticket that was just reserved (ms)  [2] for how long of it it is new (ms)  [3] limit
 -- Returns their ids
 local now = now_ms()
 local full = now + tonumber(ARGV[1])

@@ -1,3 +1,4 @@
+-- Reads a template's promoted checkpoints and how its restores fare.
 -- KEYS[1] checkpoints:<template>  [2] restores:<template>
 -- Returns {{ids, the current one first}, '1' or '' whether that one is proven, failures, withdrawn id or ''}
 local ids = redis.call('LRANGE', KEYS[1], 0, -1)

@@ -1,5 +1,6 @@
 -- From here on the name resolves to the instance's node and port.
--- KEYS[1] instances  [2] hostnames  [3] hostname_changes   ARGV[1] id  [2] attempt
+-- KEYS[1] instances  [2] hostnames  [3] hostname_changes
+-- ARGV[1] id  [2] attempt
 -- Returns 1, or 0 when the record is not this attempt's any more, or has no port
 local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
 if not record or record.port == cjson.null then return 0 end

@@ -1,5 +1,6 @@
 -- Brings the counter back to what was seen, once all stock from before is retired.
--- KEYS[1] takes   ARGV[1] the highest count seen
+-- KEYS[1] takes
+-- ARGV[1] the highest count seen
 -- Returns how many takes the store had lost, 0 when another process has done this already
 local lost = tonumber(ARGV[1]) - tonumber(redis.call('GET', KEYS[1]) or '0')
 if lost <= 0 then return 0 end

@@ -1,5 +1,6 @@
 -- A name resolves exactly while its instance is warming, ready or assigned and has a port, and to that port.
--- KEYS[1] instances  [2] hostnames  [3] hostname_changes   ARGV[1] label  [2] id  [3] '1': only say what is wrong
+-- KEYS[1] instances  [2] hostnames  [3] hostname_changes
+-- ARGV[1] label  [2] id  [3] '1': only say what is wrong
 -- Returns '' when all is well, else stale (taken out) | missing (put back) | astray (led elsewhere)
 local label, id = ARGV[1], ARGV[2]
 local only_look = ARGV[3] == '1'

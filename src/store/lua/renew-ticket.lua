@@ -1,4 +1,6 @@
--- KEYS[1] warming:<template>   ARGV[1] ticket life from now (ms)  [2…] ids
+-- Puts off the end of tickets that are still there.
+-- KEYS[1] warming:<template>
+-- ARGV[1] ticket life from now (ms)  [2…] ids
 -- Returns how many of the tickets are still there
 local deadline = now_ms() + tonumber(ARGV[1])
 local renewed = 0

@@ -1,3 +1,4 @@
+-- How long a node still waits before it restores a template again.
 -- KEYS[1] checkpoints:<template>  [2] restore_pause:<template> of the node
 -- Returns how long the node is not to restore yet (ms); a pause after another checkpoint's failures does not count
 local paused = redis.call('HMGET', KEYS[2], 'checkpoint', 'until_ms')

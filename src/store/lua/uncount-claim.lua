@@ -1,5 +1,6 @@
 -- Takes one instance off a subject's limits: it was counted, but could not be used.
 -- KEYS[1] rate:hourly:<subject>  [2] rate:daily:<subject>
+-- Returns 0
 for _, window in ipairs(KEYS) do
   if tonumber(redis.call('GET', window) or '0') > 0 then redis.call('DECR', window) end
 end

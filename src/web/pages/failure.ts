@@ -61,14 +61,15 @@ export function failurePage(parts: {
   return page({
     title: `${heading} · Try It Now`,
     assets,
-    body: html` <section class="panel">
-      <h1>${heading}</h1>
-      <p>${text}</p>
-      ${isLimit(error.code) && retryAfterSeconds !== undefined && html`<p class="note">The next one is possible in about <strong>${inWords(retryAfterSeconds)}</strong>. What you have open stays yours.</p>`}
-      ${typeof said === 'string' && html`<p class="note">The operators say: <q>${said}</q></p>`}
-      <p><a class="button primary" href="/">Back to the start</a></p>
-      ${error.code !== 'pool_paused' && error.status >= 500 && html`<p class="waited">Number of this request: <code>${requestId}</code></p>`}
-    </section>`,
+    body: html`
+<section class="panel">
+<h1>${heading}</h1>
+<p>${text}</p>
+${isLimit(error.code) && retryAfterSeconds !== undefined && html`<p class="note">The next one is possible in about <strong>${inWords(retryAfterSeconds)}</strong>. What you have open stays yours.</p>`}
+${typeof said === 'string' && html`<p class="note">The operators say: <q>${said}</q></p>`}
+<p><a class="button primary" href="/">Back to the start</a></p>
+${error.code !== 'pool_paused' && error.status >= 500 && html`<p class="waited">Number of this request: <code>${requestId}</code></p>`}
+</section>`,
   });
 }
 
@@ -83,12 +84,11 @@ export function problemPage({ assets, code }: { readonly assets: AssetUrls; read
 }
 
 function explanation(code: ErrorCode, title: string, remedy: string, status: number, retryable: boolean): Html {
-  return html` <section class="panel">
-    <h1>${title}</h1>
-    <p><code>${code}</code> · HTTP status ${status}</p>
-    <p>${remedy}</p>
-    <p>
-      ${retryable ? 'The same request may succeed later without being changed.' : 'The same request will fail again until it is changed.'}
-    </p>
-  </section>`;
+  return html`
+<section class="panel">
+<h1>${title}</h1>
+<p><code>${code}</code> · HTTP status ${status}</p>
+<p>${remedy}</p>
+<p>${retryable ? 'The same request may succeed later without being changed.' : 'The same request will fail again until it is changed.'}</p>
+</section>`;
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { expect, it } from 'vitest';
 import { freePort, reservePort } from './tcp-ports.ts';
 
-const BUILT = new URL('../../dist/launcher/ports.js', import.meta.url).href;
+const BUILT = new URL('../../dist/launcher/tcp-ports.js', import.meta.url).href;
 
 it('draws no port that somebody listens on, and none twice', async () => {
   const port = await freePort();

@@ -11,7 +11,7 @@ async function published(queue: TaskQueue) {
   return task;
 }
 
-describe('workers go on by themselves', () => {
+describe.concurrent('workers go on by themselves', () => {
   it('after NATS was restarted, with what was queued before and with what comes after', async () => {
     await using nats = await TestNats.start();
     const handlers = new RecordingHandlers();

@@ -120,7 +120,7 @@ describe('drift detection', () => {
       ttlMs: 1_000,
     });
     await warm(store, other, (await store.provisioningStore.reserveTickets(other))[0] ?? '');
-    expect(await detectDrift(deps)).toMatchObject({ findings: [], oversights: [] });
+    expect(await detectDrift(deps)).toMatchObject({ findings: [], unchecked: [] });
   });
 
   it('names everything that is out of order, changes nothing, and a repair leaves nothing to find', async () => {

@@ -1,0 +1,74 @@
+import { expect, it } from 'vitest';
+import { readSamples } from './samples.ts';
+import { frame, type Snapshot, type View } from './frame.ts';
+
+const pool = (overrides: Partial<Snapshot['pools'][number]> = {}): Snapshot['pools'][number] => ({
+  template: 'shop',
+  mode: 'open',
+  since: null,
+  deadline: null,
+  reason: null,
+  ready: 3,
+  assigned: 1,
+  warming: 0,
+  leaving: 0,
+  target: 3,
+  configured_target: 3,
+  capacity: 10,
+  breaker: { open: false, failures: 0, retry_in_seconds: 0 },
+  ...overrides,
+});
+
+const snapshot = (atMs: number, taken: number, pools = [pool()]): Snapshot => ({
+  atMs,
+  pools,
+  queue: {
+    stream: { messages: 2, bytes: 100, oldest_at: null },
+    consumers: [{ name: 'provision-workers', pending: 2, in_flight: 1, redelivered: 0, waiting_pulls: 4 }],
+    dead: { messages: 0 },
+  },
+  samples: readSamples(`try_it_now_takes_total{template="shop",outcome="taken"} ${taken}\n`),
+});
+
+const view = (overrides: Partial<View> = {}): View => ({
+  url: 'http://127.0.0.1:8081',
+  before: snapshot(0, 10),
+  now: snapshot(2_000, 30),
+  trouble: undefined,
+  intervalMs: 2_000,
+  ...overrides,
+});
+
+it.each([20, 79, 80, 110, 200])('stays within %i columns', (columns) => {
+  const long = pool({ template: 'a-template-with-a-very-long-name', mode: 'paused', reason: 'x'.repeat(300) });
+  const lines = frame(view({ now: snapshot(2_000, 30, [pool(), long]) }), columns, 60);
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+});
+
+it('says that there is more where the window is too low', () => {
+  const pools = Array.from({ length: 30 }, (_, at) => pool({ template: `t${at}` }));
+  const lines = frame(view({ now: snapshot(2_000, 30, pools) }), 80, 10);
+  expect(lines).toHaveLength(10);
+  expect(lines.at(-1)).toMatch(/more lines/);
+});
+
+it('counts rates between two snapshots, and shows none before there are two', () => {
+  const row = (given: View): string => frame(given, 80, 40).find((line) => line.startsWith('shop')) ?? '';
+  expect(row(view()).split(/\s+/)).toContain('10');
+  expect(
+    row(view({ before: undefined }))
+      .split(/\s+/)
+      .slice(-3),
+  ).toEqual(['-', '-', '-']);
+});
+
+it('keeps showing the last snapshot beside why there is none newer', () => {
+  const lines = frame(view({ trouble: { sinceMs: 0, why: 'refused' } }), 80, 40);
+  expect(lines.join('\n')).toMatch(/00:00:00.*refused/);
+  expect(lines.some((line) => line.startsWith('shop'))).toBe(true);
+});
+
+it('lets no control character of an operator through to the terminal', () => {
+  const evil = pool({ mode: 'paused', reason: '\u001b[2J\u001b]0;gone\u0007' });
+  expect(frame(view({ now: snapshot(2_000, 30, [evil]) }), 120, 40).join('')).not.toMatch(/\p{Cc}/u);
+});

@@ -1,0 +1,49 @@
+import { expect, it } from 'vitest';
+import type { PoolStats } from '../pool/interfaces/inventory.ts';
+import type { PoolMode } from '../pool/interfaces/pool-controls.ts';
+import { template } from '../../test/support/templates.ts';
+import { Shared, runChecks } from './check.ts';
+import { poolChecks } from './pools.ts';
+
+interface Given {
+  readonly stats?: Partial<PoolStats>;
+  readonly mode?: PoolMode;
+  readonly breaker?: { readonly open: boolean; readonly failures: number; readonly pauseMs: number };
+}
+
+const FULL: PoolStats = { ready: 3, assigned: 0, warming: 0, leaving: 0, target: 3, capacity: 10 };
+const shop = template({ name: 'shop' });
+
+async function verdicts({ stats = {}, mode = 'open', breaker }: Given): Promise<readonly string[]> {
+  const control = { mode, sinceMs: undefined, deadlineMs: undefined, reason: undefined, target: undefined };
+  const state = new Shared(
+    () =>
+      Promise.resolve({
+        stats: new Map([['shop', { ...FULL, ...stats }]]),
+        controls: new Map([['shop', control]]),
+        breakers: new Map(breaker === undefined ? [] : [['shop', breaker]]),
+        records: [],
+      }),
+    'absent',
+  );
+  const seen = await runChecks(poolChecks({ templates: [shop], state, deaths: () => Promise.resolve(new Map()) }));
+  return seen.map(({ verdict }) => verdict);
+}
+
+it.each<[string, Given, string]>([
+  ['a full pool', {}, 'ok'],
+  ['one that is being filled', { stats: { ready: 1, warming: 2 } }, 'warning'],
+  ['an empty one', { stats: { ready: 0, warming: 3 } }, 'failure'],
+  ['one that visitors hold as a whole', { stats: { ready: 0, assigned: 10 } }, 'failure'],
+  ['one that visitors nearly hold as a whole', { stats: { ready: 1, assigned: 9 } }, 'warning'],
+  ['one without a target', { stats: { ready: 0, target: 0 } }, 'warning'],
+  ['one that an operator paused', { mode: 'paused' }, 'warning'],
+])('judges %s', async (_, given, expected) => expect((await verdicts(given))[0]).toBe(expected));
+
+it.each([
+  ['without failures', undefined, 'ok'],
+  ['after one', { open: false, failures: 1, pauseMs: 0 }, 'warning'],
+  ['with an open breaker', { open: true, failures: 4, pauseMs: 10_000 }, 'failure'],
+])('judges refills %s', async (_, breaker, expected) => {
+  expect((await verdicts(breaker === undefined ? {} : { breaker }))[1]).toBe(expected);
+});

@@ -1,0 +1,197 @@
+import { Counter, Gauge, Histogram, type LabelValues, type Registry } from 'prom-client';
+import { RELEASE_REASONS } from '../domain/instance.ts';
+import { PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
+
+type Outcome = Parameters<Observer['claimed']>[1];
+type Method = Parameters<Observer['provision']>[1];
+type Status = 'success' | 'failure';
+
+const OUTCOMES = [
+  'taken',
+  'again',
+  'replaced',
+  'empty',
+  'limited',
+  'paused',
+  'key_reused',
+  'error',
+] as const satisfies readonly Outcome[];
+const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];
+const STATUSES = ['success', 'failure'] as const satisfies readonly Status[];
+const CHECK_RESULTS = ['healthy', 'unhealthy'] as const;
+export const LIMIT_WINDOWS = ['hourly', 'daily'] as const;
+export const TASK_KINDS = ['provision', 'cleanup'] as const;
+export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
+const BREAKER_STATES = ['open', 'closed'] as const;
+
+/** A take is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
+const TAKE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+/** A look at a live instance takes a millisecond; a dead one may cost the whole of its time limit. */
+const CHECK_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const HTTP_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** 5 s and 10 s are where the alerts on slow starts are drawn; a restore is ready within the first few. */
+const PROVISION_BUCKETS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 30, 60, 120];
+/** From an activation's milliseconds to a start's minute. */
+const PHASE_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120];
+/** A small app on a quiet machine takes 0.3 to 0.4 s, a large one 2 s; 5 s and 10 s are where an alert is drawn. */
+const RESTORE_BUCKETS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30];
+const CLEANUP_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const LAG_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** Of a label whose values are not known beforehand: its series appear with their first event. */
+const ANY = undefined;
+
+/** The values of each label. */
+type Labels<Name extends string> = Readonly<Record<Name, readonly string[] | undefined>>;
+
+export type MetricTable = ReturnType<typeof registerMetrics>;
+
+/** Everything that is counted as it happens: a new metric is one more entry. Its series start at zero, if they can. */
+export function registerMetrics(registry: Registry, templates: readonly string[]) {
+  const registers = [registry];
+  const counter = <Name extends string>(name: string, help: string, labels: Labels<Name>): Counter<Name> => {
+    const made = new Counter({ name, help, labelNames: namesOf(labels), registers });
+    for (const series of knownSeries(labels)) made.inc(series, 0);
+    return made;
+  };
+  const histogram = <Name extends string>(
+    name: string,
+    help: string,
+    labels: Labels<Name>,
+    buckets: number[],
+  ): Histogram<Name> => {
+    const made = new Histogram({ name, help, labelNames: namesOf(labels), buckets, registers });
+    for (const series of knownSeries(labels)) made.zero(series);
+    return made;
+  };
+  // A gauge says nothing before its first value.
+  const gauge = <Name extends string>(name: string, help: string, labelNames: Name[]): Gauge<Name> =>
+    new Gauge({ name, help, labelNames, registers });
+  return {
+    takes: counter('try_it_now_takes_total', 'Requests for an instance, by what became of them.', {
+      template: templates,
+      outcome: OUTCOMES,
+    }),
+    takeDuration: histogram(
+      'try_it_now_take_duration_seconds',
+      'How long the hand-over of an instance took in the store, in seconds.',
+      { template: templates },
+      TAKE_BUCKETS,
+    ),
+    deliveryCheckDuration: histogram(
+      'try_it_now_delivery_check_duration_seconds',
+      'How long it took to see whether an instance that was taken is alive, in seconds.',
+      { template: templates },
+      CHECK_BUCKETS,
+    ),
+    acquireDuration: histogram(
+      'try_it_now_acquire_duration_seconds',
+      'How long it took from the request to an instance that is alive: hand-over in the store, look at it, and both again where it was dead, in seconds.',
+      { template: templates },
+      CHECK_BUCKETS,
+    ),
+    limited: counter(
+      'try_it_now_rate_limit_refusals_total',
+      'Requests for an instance that were refused because the address has had its share, by the limit it met.',
+      { template: templates, window: LIMIT_WINDOWS },
+    ),
+    provisions: counter('try_it_now_provisions_total', 'Attempts to make an instance ready.', {
+      template: templates,
+      method: METHODS,
+      status: STATUSES,
+    }),
+    provisionDuration: histogram(
+      'try_it_now_provision_duration_seconds',
+      'How long it took until an instance was ready, failed attempts left out, in seconds.',
+      { template: templates, method: METHODS },
+      PROVISION_BUCKETS,
+    ),
+    phaseDuration: histogram(
+      'try_it_now_provision_phase_duration_seconds',
+      'The same by phase: making its database, start of the container or restore from a checkpoint instead, readiness of the app, activation, warm-up through the proxy, in seconds.',
+      { template: templates, phase: PROVISION_PHASES },
+      PHASE_BUCKETS,
+    ),
+    restoreDuration: histogram(
+      'try_it_now_criu_restore_duration_seconds',
+      'How long it took to restore a container from its checkpoint, failed attempts left out, in seconds.',
+      { template: templates },
+      RESTORE_BUCKETS,
+    ),
+    provisionFailures: counter(
+      'try_it_now_provision_failures_total',
+      'Failed attempts to make an instance ready, by error code.',
+      { template: templates, code: ANY },
+    ),
+    releases: counter('try_it_now_releases_total', 'Instances sent on their way out, by reason.', {
+      template: templates,
+      reason: RELEASE_REASONS,
+    }),
+    cleanups: counter('try_it_now_cleanups_total', 'Attempts to take an instance down.', {
+      template: templates,
+      status: STATUSES,
+    }),
+    cleanupDuration: histogram(
+      'try_it_now_cleanup_duration_seconds',
+      'How long it took to take an instance down, failed attempts left out, in seconds.',
+      { template: templates },
+      CLEANUP_BUCKETS,
+    ),
+    expiryLag: histogram(
+      'try_it_now_expiry_lag_seconds',
+      'How long after its deadline an instance stopped being reachable, in seconds.',
+      {},
+      LAG_BUCKETS,
+    ),
+    repairs: counter('try_it_now_reconcile_repairs_total', 'Things found out of order and put right, by kind.', {
+      kind: REPAIR_KINDS,
+    }),
+    leaks: gauge(
+      'try_it_now_leaks',
+      'Things out of order as the last look at books and world of this process found them, by kind; containers, networks and databases are those that no record knows.',
+      ['kind'],
+    ),
+    surveyedAt: gauge(
+      'try_it_now_survey_timestamp_seconds',
+      'When this process last looked at books and world, in seconds since the Unix epoch.',
+      [],
+    ),
+    tasks: counter(
+      'try_it_now_tasks_total',
+      'Attempts at tasks of the queue, by how they ended; dead and unreadable ones are kept to be looked at.',
+      { kind: TASK_KINDS, outcome: TASK_OUTCOMES },
+    ),
+    redeliveries: counter(
+      'try_it_now_task_redeliveries_total',
+      'Tasks that came to a worker again after an attempt that was not completed.',
+      { kind: TASK_KINDS },
+    ),
+    stockChecks: counter('try_it_now_stock_checks_total', 'Looks at ready instances, by what was seen.', {
+      template: templates,
+      result: CHECK_RESULTS,
+    }),
+    breakerChanges: counter(
+      'try_it_now_breaker_changes_total',
+      'How often refills of a template were stopped because it kept failing (open), and taken up again once an instance came up (closed).',
+      { template: templates, state: BREAKER_STATES },
+    ),
+    http: histogram(
+      'try_it_now_http_request_duration_seconds',
+      'How long requests took, by route and class of status, in seconds.',
+      { method: ANY, route: ANY, status: ANY },
+      HTTP_BUCKETS,
+    ),
+  };
+}
+
+function namesOf<Name extends string>(labels: Labels<Name>): Name[] {
+  return Object.keys(labels) as Name[];
+}
+
+/** A series that appears with its first event has no earlier value, and rate() would miss that event. */
+function knownSeries<Name extends string>(labels: Labels<Name>): LabelValues<Name>[] {
+  let known: LabelValues<Name>[] = [{}];
+  for (const name of namesOf(labels))
+    known = known.flatMap((series) => (labels[name] ?? []).map((value) => ({ ...series, [name]: value })));
+  return known;
+}
