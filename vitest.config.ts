@@ -4,8 +4,8 @@ import { LongestFirst } from './test/support/longest-first.ts';
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    // Real servers are waited for much of the time: on two cores four files at once keep both busy.
-    maxWorkers: 4,
+    // Two cores and real servers: more files at once only make them wait for each other.
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,

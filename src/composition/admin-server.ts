@@ -3,10 +3,11 @@ import type { Log } from '../domain/log.ts';
 import { createAdminServer } from '../http/admin/admin-server.ts';
 import type { HttpObserver } from '../http/observation.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
-import { PoolOperators, type OperatorsDeps } from '../pool/operators.ts';
+
 import type { QueueConnection } from '../queue/connection.ts';
 import { JetStreamQueueAdmin } from '../queue/queue-admin.ts';
 import type { Store } from '../store/store.ts';
+import { createOperators, type OperatorsDeps } from './operators.ts';
 
 export interface AdminServerDeps {
   readonly config: Config;
@@ -29,7 +30,7 @@ export async function startAdminServer({
   log,
 }: AdminServerDeps): Promise<void> {
   const { admin, server } = config;
-  const operators = new PoolOperators({
+  const operators = createOperators({
     ...parts,
     controls: store.controls,
     breakers: store.breakers,

@@ -1,7 +1,9 @@
+import { createDemos } from './demos.ts';
 import { createLoops, type AppLoops } from './loops.ts';
 import { openAppParts, type AppParts, type PartsOptions } from './app-parts.ts';
 import type { Config } from '../config/config.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+import type { Demos } from '../http/demos.ts';
 import { createServer } from '../http/server.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { sleep } from '../lifecycle/sleep.ts';
@@ -9,7 +11,6 @@ import { startAdminServer } from './admin-server.ts';
 import { handleDeadLetter } from '../pool/dead-letter.ts';
 import { afterRollback } from '../pool/after-rollback.ts';
 import { cleanUp } from '../pool/cleanup.ts';
-import { DemoPool } from '../pool/demos.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { TaskHandlers } from '../pool/interfaces/task-handlers.ts';
 import { provision } from '../pool/provision.ts';
@@ -25,7 +26,7 @@ export interface AppOptions extends PartsOptions {
 }
 
 export interface App {
-  readonly demos: DemoPool;
+  readonly demos: Demos;
   readonly runtime: ContainerRuntime;
   /** The HTTP port that is listened on; undefined for a worker. */
   readonly port: number | undefined;
@@ -74,7 +75,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   });
   await startHandling(parts, config, releasers);
   await resumeCleanups(pool, { node: config.node.name });
-  const demos = new DemoPool(pool);
+  const demos = createDemos(pool);
   const port = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
 
   for (const loop of loops.all) loop.start();
@@ -150,7 +151,7 @@ async function startHandling(
 /** Returns the port. Throws port_taken. */
 async function startServing(
   { pool, store, connection, metrics }: AppParts,
-  demos: DemoPool,
+  demos: Demos,
   { reconciler }: AppLoops,
   config: Config,
   releasers: Releasers,

@@ -98,7 +98,7 @@ export class Shared<T> {
     return this.#opened;
   }
 
-  /** For checks that only need it. Throws NotLookedAt. */
+  /** For checks that only need it. Throws NotChecked. */
   async need(): Promise<T> {
     try {
       return await this.get();

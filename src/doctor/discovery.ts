@@ -16,7 +16,7 @@ export interface DiscoveryAddresses {
   readonly metrics: { readonly host: string; readonly port: number };
 }
 
-/** Where instances live, as Valkey has it: label → port. Throws NotLookedAt. */
+/** Where instances live, as Valkey has it: label → port. Throws NotChecked. */
 export type Names = () => Promise<ReadonlyMap<string, number>>;
 
 /** The process that tells Caddy by DNS where instances live. */

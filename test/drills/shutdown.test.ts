@@ -294,7 +294,7 @@ describe.concurrent('SIGTERM ends the program soon after the grace', () => {
     expect(again.output).toContain('Try It Now started');
   });
 
-  it('while NATS is away', async () => {
+  it('while NATS is unavailable', async () => {
     await using own = await ownFolder();
     const { folder } = own;
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });

@@ -1,0 +1,27 @@
+import { instanceUrl } from '../domain/address.ts';
+import type { Demos } from '../http/demos.ts';
+import { acquire, type AcquireDeps } from '../pool/acquire.ts';
+import { extend } from '../pool/extend.ts';
+import { find, findMany } from '../pool/find.ts';
+import type { Inventory } from '../pool/interfaces/inventory.ts';
+import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
+import { release, type ReleaseDeps } from '../pool/release.ts';
+
+type DemosDeps = AcquireDeps &
+  ReleaseDeps & { readonly inventory: Inventory; readonly controls: Pick<PoolControls, 'read'> };
+
+/** What the HTTP API asks of the pool, each answered by its use case. */
+export function createDemos(deps: DemosDeps): Demos {
+  const { address, catalogue, claimStore, controls, inventory } = deps;
+  return {
+    acquire: (request) => acquire(deps, request),
+    find: (id) => find(claimStore, id),
+    findMany: (ids) => findMany(claimStore, ids),
+    extend: (id, minutes) => extend(deps, id, minutes),
+    release: (id) => release(deps, id),
+    url: (label) => instanceUrl(address, label),
+    stats: () => inventory.stats(catalogue.all()),
+    controls: () => controls.read(catalogue.all().map(({ name }) => name)),
+    templates: () => catalogue.all(),
+  };
+}

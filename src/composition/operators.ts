@@ -1,0 +1,43 @@
+import type { Operators } from '../http/admin/operators.ts';
+import {
+  endInstance,
+  instanceLogs,
+  listInstances,
+  showInstance,
+  type OperateInstancesDeps,
+} from '../pool/operate-instances.ts';
+import {
+  drainPool,
+  listPools,
+  pausePool,
+  resumePool,
+  setPoolTarget,
+  type OperatePoolsDeps,
+} from '../pool/operate-pools.ts';
+import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueDeps } from '../pool/operate-queue.ts';
+
+export type OperatorsDeps = OperatePoolsDeps & OperateInstancesDeps & OperateQueueDeps;
+
+/** What the admin API asks of pool and queue, each answered by its use case. */
+export function createOperators(deps: OperatorsDeps): Operators {
+  const { queueAdmin } = deps;
+  return {
+    pools: () => listPools(deps),
+    pause: (template, reason) => pausePool(deps, template, reason),
+    drain: (template, withinMs, reason) => drainPool(deps, template, withinMs, reason),
+    resume: (template) => resumePool(deps, template),
+    setTarget: (template, target) => setPoolTarget(deps, template, target),
+    instances: (filter) => listInstances(deps, filter),
+    instance: (id) => showInstance(deps, id),
+    endInstance: (id) => endInstance(deps, id),
+    logs: (id, tail) => instanceLogs(deps, id, tail),
+    queue: () => queueAdmin.info(),
+    tasks: (limit) => queueAdmin.peek(limit),
+    dropTask: (sequence) => dropTask(deps, sequence),
+    deadTasks: (limit) => queueAdmin.listDead(limit),
+    retryTask: (sequence) => retryTask(deps, sequence),
+    retryAllTasks: () => queueAdmin.retryAll(),
+    forgetDeadTask: (sequence) => forgetDeadTask(deps, sequence),
+    purge: (which) => purgeQueue(deps, which),
+  };
+}
