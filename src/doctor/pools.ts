@@ -28,14 +28,14 @@ export interface PoolTargets {
 export function poolChecks({ templates, state, deaths }: PoolTargets): Check[] {
   return [
     ...templates.flatMap(({ name }): Check[] => [
-      { part: PART, what: name, run: async () => [stock(name, await state.need())] },
+      { part: PART, what: name, run: async () => [readyInstances(name, await state.need())] },
       { part: PART, what: `refills of ${name}`, run: async () => [await refills(name, await state.need(), deaths)] },
     ]),
     { part: PART, what: 'quarantine', run: async () => [quarantine((await state.need()).records)] },
   ];
 }
 
-function stock(name: string, { stats, controls }: PoolState): Observation {
+function readyInstances(name: string, { stats, controls }: PoolState): Observation {
   const pool = stats.get(name);
   if (pool === undefined)
     return warning(name, 'nothing is known of it', 'Start the server (`systemctl start try-it-now`).');

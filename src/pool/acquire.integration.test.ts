@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { LogBook, RecordingHandlers, TestNats } from '../../test/support/queue.ts';
-import { startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
 import { Catalogue } from '../domain/template.ts';
@@ -51,7 +51,7 @@ interface Bench {
 
 /** A pool of three that run, but those named by their place in the line. */
 async function bench(dead: readonly number[]): Promise<Bench> {
-  await stock(store, tiny);
+  await fillPool(store, tiny);
   const ids = await store.valkey.zrange(keys.ready('tiny'), 0, -1);
   const views = await store.claimStore.findMany(ids);
   const instances = ids.flatMap((id) => views.get(id)?.instance ?? []);

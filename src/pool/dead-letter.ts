@@ -4,7 +4,7 @@ import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 
-/** What the queue gave up on. An attempt that was seen to fail has been counted against its template already. */
+/** What the queue dead-lettered. An attempt that was seen to fail has been counted against its template already. */
 export async function handleDeadLetter(
   deps: ReleaseDeps & {
     readonly provisioningStore: ProvisioningStore;

@@ -12,7 +12,7 @@ import { dumpOf } from '../../test/support/dump.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../../test/support/mariadb.ts';
 import { START_URL, temporaryFolder } from '../../test/support/proxy.ts';
 import { Gate, LogBook, TestNats } from '../../test/support/queue.ts';
-import { silent, startStore, stock, warm, type TestStore } from '../../test/support/store.ts';
+import { silent, startStore, fillPool, warm, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { repairDrift, type RepairDeps } from './repair-drift.ts';
 import { settleTickets, resumeCleanups } from './reap.ts';
@@ -90,8 +90,8 @@ async function start(
 
 /** Three instances that lack nothing. */
 async function soundStock(): Promise<[Instance, Instance, Instance]> {
-  const [one, two, three] = await stock(store, tiny);
-  if (one === undefined || two === undefined || three === undefined) throw new Error('the pool was not stocked');
+  const [one, two, three] = await fillPool(store, tiny);
+  if (one === undefined || two === undefined || three === undefined) throw new Error('the pool was not filled');
   for (const { container, port, id } of [one, two, three]) await start(container, port ?? 0, { instanceId: id });
   return [one, two, three];
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { discover } from '../../test/support/proxy.ts';
-import { silent, startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import type { HostnameEvent } from '../proxy/discovery/interfaces/hostname-source.ts';
@@ -55,11 +55,11 @@ const snapshots = (events: readonly HostnameEvent[]): number => events.filter(({
 
 describe('host names out of Valkey', () => {
   it('come and go as the store publishes and releases instances, without a second snapshot', async () => {
-    const [before] = await stock(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
+    const [before] = await fillPool(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
     const { state, events } = follow();
     await eventually(() => expect(state()).toEqual({ [before?.label ?? '']: before?.port }));
 
-    const after = await stock(store, template({ pool: { target: 3, max: 20, replenishThreshold: 0 } }));
+    const after = await fillPool(store, template({ pool: { target: 3, max: 20, replenishThreshold: 0 } }));
     await eventually(() => expect(Object.keys(state())).toHaveLength(3));
     expect(state()).toMatchObject(Object.fromEntries(after.map(({ label, port }) => [label, port])));
 
@@ -72,7 +72,7 @@ describe('host names out of Valkey', () => {
   });
 
   it('are read again when Valkey was emptied behind our back', async () => {
-    await stock(store, template());
+    await fillPool(store, template());
     const { state } = follow();
     await eventually(() => expect(Object.keys(state())).toHaveLength(3));
 
@@ -116,7 +116,7 @@ describe('host names out of Valkey', () => {
   });
 
   it('are read again when somebody removed a name without telling the stream', async () => {
-    await stock(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
+    await fillPool(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
     const { state } = follow();
     await eventually(() => expect(Object.keys(state())).toHaveLength(1));
     await store.valkey.del(keys.hostnames);

@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A desk whose one template is the one the doctor's environment describes. */
+/** A deployment whose one template is the one the doctor's environment describes. */
 function open(
   pool: { readonly target: number; readonly max: number },
   env: Readonly<Record<string, string>> = {},
@@ -97,7 +97,7 @@ describe('on a running deployment', () => {
         'Host',
         'Server',
         'Pools',
-        'Books',
+        'Recorded state',
       ]),
     );
   });
@@ -151,7 +151,7 @@ describe('on a running deployment', () => {
     });
     const found = await troubles(env);
     await host.remove('demo-stray');
-    expect(about(found, 'Books', 'stray containers')).toMatchObject({
+    expect(about(found, 'Recorded state', 'stray containers')).toMatchObject({
       verdict: 'failure',
       seen: containing('demo-stray'),
       remedy: containing('try-it-now reconcile'),

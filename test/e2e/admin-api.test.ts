@@ -184,7 +184,7 @@ describe('pools and instances', () => {
     expect(await operator.pool()).toMatchObject({ mode: 'open' });
   });
 
-  it('lists instances, shows one and what it wrote, and ends it whoever holds it', async () => {
+  it('lists instances, shows one and what it wrote, and ends it no matter who holds it', async () => {
     const held = (await (await operator.acquire()).json()) as { id: string; url: string; expires_at: string };
     const assigned = await operator.list('/instances?state=assigned&template=tiny&node=node0', 'instances');
     expect(assigned).toEqual([

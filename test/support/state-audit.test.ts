@@ -12,7 +12,7 @@ import { ServerProcess } from './server-process.ts';
 
 /** An audit that finds nothing proves something only when it finds what is wrong. */
 it('the audit names everything that is put out of order behind a dead server', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'tin-books-'));
+  const dir = await mkdtemp(join(tmpdir(), 'tin-audit-'));
   try {
     await using engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
     await using server = await ServerProcess.launch({
@@ -30,19 +30,19 @@ it('the audit names everything that is put out of order behind a dead server', a
       ],
     });
     await new Guest(server, 'app').takeEventually();
-    const audit = (): Promise<string[]> => discrepancies(server.books);
+    const audit = (): Promise<string[]> => discrepancies(server.auditTarget);
     await eventually(async () => expect(await audit()).toEqual([]), { timeoutMs: 30_000 });
     await server.kill();
     expect(await audit()).toEqual([]);
 
-    const valkey = new Valkey(server.books.valkeyPort, '127.0.0.1');
+    const valkey = new Valkey(server.auditTarget.valkeyPort, '127.0.0.1');
     const spare = (await valkey.srandmember('available_ports')) ?? 'none';
     try {
-      const records = await readRecords(server.books);
+      const records = await readRecords(server.auditTarget);
       const ready = records.find(({ state }) => state === 'ready');
       const assigned = records.find(({ state }) => state === 'assigned');
       if (ready === undefined || assigned === undefined) throw new Error('there is one of each');
-      await breakAndMend(valkey, audit, ready, assigned, spare);
+      await breakAndRepair(valkey, audit, ready, assigned, spare);
       await breakForGood(valkey, ready, assigned, spare, engine.socketPath);
       const found = (await audit()).join('\n');
       for (const problem of [
@@ -62,7 +62,7 @@ it('the audit names everything that is put out of order behind a dead server', a
 });
 
 /** One thing at a time, and back. */
-async function breakAndMend(
+async function breakAndRepair(
   valkey: Valkey,
   audit: () => Promise<string[]>,
   ready: Entry,
