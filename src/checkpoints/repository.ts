@@ -288,18 +288,18 @@ function requireSound(
   if (sha256 !== metadata.sha256)
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The archive ${archive} was changed since it was made: its SHA-256 is ${sha256}, and its metadata says ${metadata.sha256}; copy both files again from where they were made, or create the checkpoint anew`,
+      `The archive ${archive} was changed since it was made: its SHA-256 is ${sha256}, and its metadata says ${metadata.sha256}; copy both files again from where they were made, or create the checkpoint again`,
     );
   if (problem !== undefined)
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The archive ${archive} is no checkpoint to be unpacked: ${problem}; create the checkpoint anew`,
+      `The archive ${archive} is no checkpoint to be unpacked: ${problem}; create the checkpoint again`,
     );
 }
 
 function describeSize(archive: string, sizeBytes: number | undefined, metadata: CheckpointMetadata): string {
   const found = sizeBytes === undefined ? 'is missing' : `has ${sizeBytes} bytes`;
-  return `The archive ${archive} ${found}, and its metadata says ${metadata.sizeBytes} bytes; copy both files again from where they were made, or create the checkpoint anew`;
+  return `The archive ${archive} ${found}, and its metadata says ${metadata.sizeBytes} bytes; copy both files again from where they were made, or create the checkpoint again`;
 }
 
 /** What the file system says, as an error for a person; one that is that already stays. */

@@ -488,7 +488,7 @@ describe('CHECKPOINT_PATH', () => {
     );
   });
 
-  it('is not looked at where checkpoints are off', () => {
+  it('is not checked where checkpoints are off', () => {
     expect(problems({ CHECKPOINT_PATH: '/nonexistent/board.tar', CRIU_ENABLED: 'false' })).toEqual([]);
   });
 });

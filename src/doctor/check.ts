@@ -77,7 +77,7 @@ export function thrown(what: string, error: unknown, remedy?: string): Observati
   const fallback =
     error instanceof TryItNowError
       ? ERROR_CATALOGUE[error.code].remedy
-      : 'Mend what the message names, and run `try-it-now doctor` again.';
+      : 'Fix what the message names, and run `try-it-now doctor` again.';
   return failure(what, error instanceof TryItNowError ? error.message : describeError(error), remedy ?? fallback);
 }
 

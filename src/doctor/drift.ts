@@ -3,7 +3,7 @@ import { REPAIR_KINDS, type RepairKind } from '../pool/interfaces/observer.ts';
 import { detectDrift, type Drift, type DriftDeps } from '../pool/detect-drift.ts';
 import { failure, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
-const PART = 'Books';
+const PART = 'Recorded state';
 const SHOWN = 3;
 /** The listing of an engine under load takes its time. */
 const DETECTION_MS = 15_000;

@@ -79,7 +79,7 @@ describe('acquire', () => {
 });
 
 describe('an instance', () => {
-  it('can be looked at, extended and given back, twice too', async () => {
+  it('can be read, extended and given back, twice too', async () => {
     await using http = await startHttp();
     const { id } = (await acquire(http)).body;
     const at = `${http.url}/api/v1/demo/${id}`;

@@ -201,7 +201,7 @@ describe('a task', () => {
       throw new Error('no luck');
     };
     handlers.onAbandoned = () => {
-      if (handlers.abandonments.length < 3) throw new Error('the store is away');
+      if (handlers.abandonments.length < 3) throw new Error('the store is unavailable');
     };
     const { connection } = await nats.workers(handlers);
     const { queue } = await nats.publisher();

@@ -21,7 +21,7 @@ export interface InventoryOptions {
 /** Ports or ids a settling script looks at in one call: keeps each call well under a millisecond. */
 const BATCH = 250;
 const TICKETS_PER_ROUND = 500;
-/** Records read in one go: parsing them keeps takes waiting for a fraction of a millisecond. */
+/** Records read in one go: parsing them keeps claims waiting for a fraction of a millisecond. */
 const SCAN_COUNT = 50;
 const WARMING = 3;
 /** Between the reservation of a ticket and its task in the queue lie milliseconds, and 2 s at most. */

@@ -5,7 +5,7 @@ import type { AttemptDraft } from '../pool/interfaces/provisioning-store.ts';
 import { newAttempt, newInstanceId } from '../domain/ids.ts';
 import { templateVersion } from '../domain/template.ts';
 import { eventually } from '../../test/support/eventually.ts';
-import { startStore, stock, warm, type TestStore } from '../../test/support/store.ts';
+import { startStore, fillPool, warm, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { keys } from './keys.ts';
 
@@ -58,8 +58,8 @@ async function expectPortsToBalance(): Promise<void> {
 
 describe('take', () => {
   it('hands out the oldest ready instance and sets owner, deadline and generation', async () => {
-    const [first] = await stock(store, template({ pool: { ...tiny.pool, target: 1 } }));
-    await stock(store, tiny);
+    const [first] = await fillPool(store, template({ pool: { ...tiny.pool, target: 1 } }));
+    await fillPool(store, tiny);
     const outcome = await taken();
     expect(outcome.id).toBe(first?.id);
     const { instance, nowMs } = await viewOf(outcome.id);
@@ -75,7 +75,7 @@ describe('take', () => {
   });
 
   it('is one round trip: a single command reaches Valkey', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     const calls = async () => {
       const lines = (await store.valkey.info('commandstats'))
         .split('\n')
@@ -100,7 +100,7 @@ describe('take', () => {
 
   it('gives 200 at once exactly the 20 there are, all different', async () => {
     const many = template({ pool: { target: 20, max: 20, replenishThreshold: 0 } });
-    await stock(store, many);
+    await fillPool(store, many);
     const outcomes = await Promise.all(
       Array.from({ length: 200 }, (_, at) => store.claimStore.claim(click({ template: many, owner: `visitor-${at}` }))),
     );
@@ -111,16 +111,16 @@ describe('take', () => {
   });
 
   it('leaves instances alone that have less life left than a visit', async () => {
-    await stock(store, template({ maxAgeMs: tiny.ttl.defaultMs - 1_000 }));
+    await fillPool(store, template({ maxAgeMs: tiny.ttl.defaultMs - 1_000 }));
     expect(await store.claimStore.claim(click())).toEqual({ kind: 'empty' });
     expect(await store.cleanupStore.agedIdle(tiny, 10)).toHaveLength(3);
-    const [young] = await stock(store, template({ pool: { ...tiny.pool, target: 4 } }));
+    const [young] = await fillPool(store, template({ pool: { ...tiny.pool, target: 4 } }));
     expect((await taken()).id).toBe(young?.id);
     expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 3 });
   });
 
   it('answers the same key of the same owner with the same instance, until it has ended', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     const first = await taken({ idempotencyKey: 'k' });
     expect(await store.claimStore.claim(click({ idempotencyKey: 'k' }))).toMatchObject({
       kind: 'again',
@@ -133,7 +133,7 @@ describe('take', () => {
   });
 
   it('forgets a key when its instance can be held no longer', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     await taken({ idempotencyKey: 'k' });
     const [key] = await store.valkey.keys('idempotency:*');
     const lifeMs = await store.valkey.pttl(key ?? '');
@@ -143,8 +143,8 @@ describe('take', () => {
 
   it('refuses a key that stands for another template', async () => {
     const other = template({ name: 'other' });
-    await stock(store, tiny);
-    await stock(store, other);
+    await fillPool(store, tiny);
+    await fillPool(store, other);
     await taken({ idempotencyKey: 'k' });
     expect(await store.claimStore.claim(click({ template: other, idempotencyKey: 'k' }))).toEqual({
       kind: 'key_reused',
@@ -152,7 +152,7 @@ describe('take', () => {
   });
 
   it('passes over an index entry that no record backs', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     await store.valkey.zadd(keys.ready('tiny'), Date.now() + tiny.ttl.defaultMs + 10_000, newInstanceId());
     expect((await taken()).kind).toBe('taken');
     expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
@@ -162,7 +162,7 @@ describe('take', () => {
 describe('rate limits', () => {
   it('count what was handed out, by the hour and by the day, and say when to come back', async () => {
     await using limited = await startStore({ limits: { hourly: 2, daily: 3 } });
-    await stock(limited, template({ pool: { ...tiny.pool, target: 10 } }));
+    await fillPool(limited, template({ pool: { ...tiny.pool, target: 10 } }));
     expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
     expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
     const refused = await limited.claimStore.claim(click());
@@ -177,14 +177,14 @@ describe('rate limits', () => {
   it('do not count refusals: an empty pool costs a visitor nothing', async () => {
     await using limited = await startStore({ limits: { hourly: 1, daily: 1 } });
     expect(await limited.claimStore.claim(click())).toEqual({ kind: 'empty' });
-    await stock(limited, tiny);
+    await fillPool(limited, tiny);
     expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
   });
 });
 
 describe('extend', () => {
   it('moves the deadline, once for each generation', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     const { id, deadlineMs } = await taken();
     const { instance } = await viewOf(id);
     expect(await store.claimStore.extend(instance, 60_000, tiny.ttl.maxMs)).toMatchObject({
@@ -196,7 +196,7 @@ describe('extend', () => {
   });
 
   it('stops at the longest stay', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     const { id } = await taken();
     const first = (await viewOf(id)).instance;
     const latestDeadlineMs = (first.assignedAtMs ?? 0) + tiny.ttl.maxMs;
@@ -211,7 +211,7 @@ describe('extend', () => {
   });
 
   it('cannot bring back what has expired, and what was extended does not expire', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     const over = await taken({ ttlMs: 1 });
     const { instance } = await viewOf(over.id);
     await eventually(async () => expect((await store.cleanupStore.expired(10)).map(({ id }) => id)).toEqual([over.id]));
@@ -228,9 +228,9 @@ describe('extend', () => {
   });
 });
 
-describe('departures', () => {
+describe('releases', () => {
   it('stop the name, rest the port, then delete the record, in no other order', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     const { id, label } = await taken();
     const { instance } = await viewOf(id);
     expect(await store.valkey.hexists(keys.hostnames, label)).toBe(1);
@@ -249,7 +249,7 @@ describe('departures', () => {
   });
 
   it('follow the lifecycle table: a quarantined instance only leaves through releasing', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     const { id } = await taken();
     const { instance } = await viewOf(id);
     await store.cleanupStore.quarantine(instance, 'too early');
@@ -276,7 +276,7 @@ describe('departures', () => {
   });
 
   it('take the steps of a cleanup in their order only', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     const { id } = await taken();
     const { instance } = await viewOf(id);
     await store.cleanupStore.release(instance, 'released', { from: ['assigned'] });
@@ -316,7 +316,7 @@ describe('departures', () => {
 });
 
 describe('refill', () => {
-  it('plans exactly what is missing, whoever plans at the same time', async () => {
+  it('plans exactly what is missing, no matter who plans at the same time', async () => {
     const ids = (
       await Promise.all(Array.from({ length: 20 }, () => store.provisioningStore.reserveTickets(tiny)))
     ).flat();
@@ -326,7 +326,7 @@ describe('refill', () => {
 
   it('never exceeds the capacity, counting those on their way out', async () => {
     const tight = template({ pool: { target: 3, max: 4, replenishThreshold: 0 } });
-    await stock(store, tight);
+    await fillPool(store, tight);
     const { id } = await taken();
     await taken();
     expect(await store.provisioningStore.reserveTickets(tight)).toHaveLength(1);
@@ -336,7 +336,7 @@ describe('refill', () => {
 
   it('waits until more than the threshold is missing, then goes on to the target', async () => {
     const lazy = template({ pool: { target: 4, max: 20, replenishThreshold: 0.25 } });
-    await stock(store, lazy);
+    await fillPool(store, lazy);
     await taken();
     expect(await store.provisioningStore.reserveTickets(lazy)).toEqual([]);
     await taken();
@@ -430,7 +430,7 @@ describe('refill', () => {
     expect(
       await quick.cleanupStore.release(dead, 'provision_failed', { from: ['warming'], attempt: dead.attempt ?? '' }),
     ).toEqual({ kind: 'unchanged' });
-    // Nor does whoever still cleans up after the dead one touch its heir.
+    // Nor does a worker that still cleans up after the dead one touch its heir.
     const leaving = await quick.cleanupStore.release(heir, 'provision_failed', { from: ['warming'] });
     if (leaving.kind !== 'releasing') throw new Error('the heir should be releasing');
     await quick.cleanupStore.recordContainerGone(dead);
@@ -440,7 +440,7 @@ describe('refill', () => {
     expect((await quick.claimStore.find(id))?.instance).toEqual(leaving.instance);
   });
 
-  it('says that an attempt is under way while its lease lasts, and no longer once it is surrendered', async () => {
+  it('says that an attempt is under way while its lease lasts, and no longer once it is released', async () => {
     const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
     const instance = await warm(store, tiny, id);
     expect(await store.provisioningStore.beginAttempt(tiny, draft(id))).toEqual({ kind: 'underway' });
@@ -467,7 +467,7 @@ it('gives out no port again that the range no longer holds', async () => {
   await expect(warm(narrow, tiny, second)).rejects.toMatchObject({ code: 'no_free_port' });
 });
 
-it('puts the books of ports back when an instance asks for one and there are none', async () => {
+it('restores the recorded ports when an instance asks for one and there are none', async () => {
   const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
   await store.valkey.del(keys.availablePorts('node0'), keys.coolingPorts('node0'), keys.heldPorts('node0'));
   expect((await warm(store, tiny, id)).port).not.toBeNull();
@@ -482,7 +482,7 @@ it("knows what ran a node's instances when it was last announced", async () => {
 });
 
 it('brings a cleanup up again at once that could not be queued', async () => {
-  await stock(store, tiny);
+  await fillPool(store, tiny);
   const { instance } = await viewOf((await taken()).id);
   await store.cleanupStore.markOverdue(instance);
   await store.cleanupStore.release(instance, 'released', { from: ['assigned'] });
@@ -494,8 +494,8 @@ it('brings a cleanup up again at once that could not be queued', async () => {
 
 describe('settling', () => {
   it('frees ports and index entries that no record backs, and puts back what is missing', async () => {
-    const [kept, lost] = await stock(store, tiny);
-    if (kept === undefined || lost === undefined) throw new Error('the pool was not stocked');
+    const [kept, lost] = await fillPool(store, tiny);
+    if (kept === undefined || lost === undefined) throw new Error('the pool was not filled');
     await store.valkey.hdel(keys.instances, lost.id);
     await store.valkey.zrem(keys.ready('tiny'), kept.id);
     await store.valkey.hdel(keys.hostnames, kept.label);
@@ -525,9 +525,9 @@ describe('settling', () => {
   });
 
   it('holds the port of a record again whose entry is lost, and gives it to nobody else', async () => {
-    const [available, cooling, nowhere] = await stock(store, tiny);
+    const [available, cooling, nowhere] = await fillPool(store, tiny);
     if (available === undefined || cooling === undefined || nowhere === undefined)
-      throw new Error('the pool was not stocked');
+      throw new Error('the pool was not filled');
     const ports = [available, cooling, nowhere].map(({ port }) => String(port));
     await store.valkey.hdel(keys.heldPorts('node0'), ...ports);
     await store.valkey.sadd(keys.availablePorts('node0'), ports[0] ?? '');
@@ -541,8 +541,8 @@ describe('settling', () => {
   });
 
   it('lets a port rest whose entry was lost before its instance left', async () => {
-    const [leaving] = await stock(store, tiny);
-    if (leaving === undefined) throw new Error('the pool was not stocked');
+    const [leaving] = await fillPool(store, tiny);
+    if (leaving === undefined) throw new Error('the pool was not filled');
     await store.cleanupStore.release(leaving, 'retired', { from: ['ready'] });
     await store.cleanupStore.recordContainerGone(leaving);
     await store.valkey.hdel(keys.heldPorts('node0'), String(leaving.port));
@@ -562,8 +562,8 @@ describe('settling', () => {
   });
 
   it('finds what is due behind records that cannot be read', async () => {
-    const [sound] = await stock(store, tiny);
-    if (sound === undefined) throw new Error('the pool was not stocked');
+    const [sound] = await fillPool(store, tiny);
+    if (sound === undefined) throw new Error('the pool was not filled');
     for (const at of [1, 2, 3]) {
       await store.valkey.zadd(keys.assigned('tiny'), at, `unread${at}`);
       await store.valkey.hset(keys.instances, `unread${at}`, '{"v":2}');
@@ -579,8 +579,8 @@ describe('settling', () => {
   });
 
   it('skips a record of another version and leaves what hangs on it alone', async () => {
-    const [newer] = await stock(store, tiny);
-    if (newer === undefined) throw new Error('the pool was not stocked');
+    const [newer] = await fillPool(store, tiny);
+    if (newer === undefined) throw new Error('the pool was not filled');
     await store.valkey.hset(keys.instances, newer.id, JSON.stringify({ ...newer, v: 2 }));
     expect((await store.inventory.list()).map(({ id }) => id)).not.toContain(newer.id);
     expect(await store.inventory.isRecorded(newer.id)).toBe(true);
@@ -590,8 +590,8 @@ describe('settling', () => {
   });
 });
 
-it('keeps the books balanced under any order of takes, releases and refills', async () => {
-  const action = fc.constantFrom('stock', 'take', 'release', 'expire', 'clean', 'fail');
+it('keeps the recorded state consistent under any order of claims, releases and refills', async () => {
+  const action = fc.constantFrom('fill', 'take', 'release', 'expire', 'clean', 'fail');
   await fc.assert(
     fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
       await store.clear();
@@ -600,8 +600,8 @@ it('keeps the books balanced under any order of takes, releases and refills', as
         const records = await store.inventory.list();
         const leaving = records.filter(({ state }) => state === 'releasing');
         switch (step) {
-          case 'stock':
-            await stock(store, tiny);
+          case 'fill':
+            await fillPool(store, tiny);
             break;
           case 'take': {
             const outcome = await store.claimStore.claim(click({ ttlMs: 1_000 }));

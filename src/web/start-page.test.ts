@@ -230,7 +230,7 @@ describe('waiting', () => {
     expect([...visitor.cookies.keys()].some((name) => name.includes('wait'))).toBe(false);
   });
 
-  it('gives nothing to whoever did not click', async () => {
+  it('gives nothing to anyone who did not click', async () => {
     supply();
     const answer = await visitor.send('GET', '/wait/hello');
     expect([answer.status, answer.headers.get('location'), taken()]).toEqual([303, '/', 0]);

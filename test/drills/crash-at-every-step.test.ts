@@ -223,11 +223,11 @@ class Lane implements AsyncDisposable {
     }
   }
 
-  /** Books balanced, pools full, and as many instances held as there are guests: nobody's twice, nobody's for nothing. */
+  /** Recorded state consistent, pools full, and as many instances held as there are guests: nobody's twice, nobody's for nothing. */
   async #atRest(): Promise<void> {
     await eventually(async () => {
-      const problems = await discrepancies(this.#server.books);
-      const held = (await readRecords(this.#server.books))
+      const problems = await discrepancies(this.#server.auditTarget);
+      const held = (await readRecords(this.#server.auditTarget))
         .filter(({ state }) => state === 'assigned')
         .map(({ id }) => id)
         .sort();

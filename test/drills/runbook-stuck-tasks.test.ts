@@ -78,7 +78,7 @@ describe('a task that keeps failing', () => {
 });
 
 describe('the stream purged under load', () => {
-  it('costs neither room nor ports: what the purge took is planned anew, cleanups included', async () => {
+  it('costs neither room nor ports: what the purge took is planned again, cleanups included', async () => {
     await using runbook = await RunbookDeployment.open({
       simulatedSocket: engine.socketPath,
       templates: [template({ pool: { target: 8, max: 20, replenishThreshold: 0 } })],

@@ -184,7 +184,7 @@ describe('pools and instances', () => {
     expect(await operator.pool()).toMatchObject({ mode: 'open' });
   });
 
-  it('lists instances, shows one and what it wrote, and ends it whoever holds it', async () => {
+  it('lists instances, shows one and what it wrote, and ends it no matter who holds it', async () => {
     const held = (await (await operator.acquire()).json()) as { id: string; url: string; expires_at: string };
     const assigned = await operator.list('/instances?state=assigned&template=tiny&node=node0', 'instances');
     expect(assigned).toEqual([
@@ -323,7 +323,7 @@ describe('the queue', () => {
       });
   });
 
-  it('is purged of provisions, and the pool plans them anew at once; what is being worked on goes on', async () => {
+  it('is purged of provisions, and the pool plans them again at once; what is being worked on goes on', async () => {
     const before = idsOf(await tasks());
     expect((await operator.ask('POST', '/queue/purge', { which: 'provision' })).json).toEqual({ purged: 3 });
     await eventually(async () => expect(await tasks()).toHaveLength(2));
@@ -410,7 +410,7 @@ describe('the queue', () => {
     }
   });
 
-  it('says plainly that NATS is away', async () => {
+  it('says plainly that NATS is unavailable', async () => {
     await stack.nats.server.stop();
     for (const path of ['/queue', '/queue/tasks', '/queue/dead'])
       await eventually(async () =>

@@ -14,7 +14,7 @@ const EXIT_FAILURE = 1;
 /** For what still waits for a part that hangs. */
 const LINGER_MS = 200;
 const CONFIG_REMEDY =
-  "Mend the variable named, in the environment or in the server's environment file, and restart the server; docs/reference/config.md lists them all.";
+  "Fix the variable named, in the environment or in the server's environment file, and restart the server; docs/reference/config.md lists them all.";
 const MARKS = { ok: 'ok', warning: 'warning', failure: 'FAILURE', not_looked_at: 'not seen' } as const;
 
 /** Looks at every part, changes nothing, and never throws for what it finds. */
@@ -80,7 +80,7 @@ function print(found: readonly Diagnosis[]): void {
   const count = (verdict: Diagnosis['verdict']): number =>
     found.filter((diagnosis) => diagnosis.verdict === verdict).length;
   const [failures, warnings, unseen] = [count('failure'), count('warning'), count('not_looked_at')];
-  console.log(`${failures} failures, ${warnings} warnings, ${unseen} not looked at, ${count('ok')} ok.`);
+  console.log(`${failures} failures, ${warnings} warnings, ${unseen} not checked, ${count('ok')} ok.`);
 }
 
 /** What could not be checked for one reason is one line. */

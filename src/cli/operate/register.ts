@@ -59,7 +59,9 @@ Examples:
   which(
     group
       .command('pause')
-      .description('hand nothing out; stock stays warm, and visitors keep what they have. It holds through restarts'),
+      .description(
+        'hand nothing out; idle instances stay warm, and visitors keep what they have. It holds through restarts',
+      ),
   )
     .option('--reason <text>', 'why, in words for visitors')
     .action((template: string | undefined, options: PoolOptions) =>
@@ -68,7 +70,9 @@ Examples:
   which(
     group
       .command('drain')
-      .description('hand nothing out and let the stock go; visitors keep what they have, or lose it after --within'),
+      .description(
+        'hand nothing out and remove the idle instances; visitors keep what they have, or lose it after --within',
+      ),
   )
     .option('--within <duration>', 'end what visitors still hold after this time, such as 10m; asks first')
     .option('--reason <text>', 'why, in words for visitors')
@@ -133,7 +137,7 @@ Examples:
     .action((id: string, options: JsonOptions) => runCommand(async () => (await load()).show(env, id, options)));
   group
     .command('release')
-    .description('end one, whoever holds it; asks first')
+    .description('end one, no matter who holds it; asks first')
     .argument('<id>', 'as `list` shows it')
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
@@ -171,8 +175,8 @@ Examples:
   limited(group.command('peek').description('the oldest tasks; takes nothing out')).action((options: LimitOptions) =>
     runCommand(async () => (await load()).peek(env, options)),
   );
-  limited(group.command('dead').description('tasks that were given up, with the reason')).action(
-    (options: LimitOptions) => runCommand(async () => (await load()).dead(env, options)),
+  limited(group.command('dead').description('dead-lettered tasks, with the reason')).action((options: LimitOptions) =>
+    runCommand(async () => (await load()).dead(env, options)),
   );
   group
     .command('retry')
@@ -185,7 +189,7 @@ Examples:
     );
   group
     .command('drop')
-    .description('throw one task away; asks first')
+    .description('discard one task; asks first')
     .argument('<sequence>', 'as `peek` shows it, or `dead` with --dead')
     .option('--dead', 'a dead one')
     .option('--yes', 'do not ask')
@@ -195,8 +199,8 @@ Examples:
     );
   group
     .command('purge')
-    .description('throw all tasks of one kind away; asks first')
-    .addArgument(new Argument('<which>', 'what to throw away').choices(['provision', 'cleanup', 'dead']))
+    .description('discard all tasks of one kind; asks first')
+    .addArgument(new Argument('<which>', 'what to discard').choices(['provision', 'cleanup', 'dead']))
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
     .action((kind: 'provision' | 'cleanup' | 'dead', options: JsonOptions & { readonly yes?: true }) =>

@@ -78,7 +78,7 @@ export function queueRoutes(app: App, operators: QueueOperators): void {
       schema: {
         tags,
         operationId: 'purgeQueue',
-        summary: 'Throw all tasks of one kind away',
+        summary: 'Discard all tasks of one kind',
         description:
           'Those that are being worked on go on. The pools refill at once after a purge of provisions; purged cleanups come again by themselves.',
         body: PurgeBody,
@@ -98,7 +98,7 @@ function deadRoutes(app: App, operators: QueueOperators): void {
       schema: {
         tags,
         operationId: 'deadTasks',
-        summary: 'Tasks that were given up, oldest first',
+        summary: 'Dead-lettered tasks, oldest first',
         querystring: LimitQuery,
         response: { 200: DeadBody, ...operatorProblems('queue_unavailable') },
       },

@@ -51,7 +51,7 @@ export function connectEngine(
   maxSockets = MAX_CONNECTIONS,
   timeoutMs = CALL_TIMEOUT_MS,
 ): Dockerode {
-  // With the timeout, what was given up as hung makes room for others.
+  // With the timeout, what counts as hung makes room for others.
   const options = { host: '', socketPath, timeout: timeoutMs, agent: new Agent({ keepAlive: false, maxSockets }) };
   return new Dockerode(options);
 }
