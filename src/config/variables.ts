@@ -290,7 +290,8 @@ export const VARIABLES = {
   DISCOVERY_SNAPSHOT_FILE: addresses.optional(
     path,
     'none',
-    'Where the discovery process keeps the names it knows, so that a restart while Valkey is unavailable still knows them. Its folder must be writable.',
+    'Where the discovery process keeps the names it knows, so that a restart while Valkey is unavailable still knows ' +
+      'them. Its folder must be writable.',
   ),
 
   VALKEY_ADDR: state.required(hostPort('127.0.0.1:6379'), '127.0.0.1:6379', 'Valkey, which holds all state.'),

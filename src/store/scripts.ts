@@ -82,8 +82,8 @@ export class Scripts {
   }
 
   /**
-   * Holds back what is written until the end of this turn of the event loop, so that the claims of one turn share a system
-   * call. The client's own pipelining would do that too, but answers none of them before the last one.
+   * Holds back what is written until the end of this turn of the event loop, so that the claims of one turn share a
+   * system call. The client's own pipelining would do that too, but answers none of them before the last one.
    */
   #batchWrites(): void {
     const { stream } = this.#client;

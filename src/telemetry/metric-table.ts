@@ -86,7 +86,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     ),
     acquireDuration: histogram(
       'try_it_now_acquire_duration_seconds',
-      'How long it took from the request to an instance that is alive: hand-over in the store, check of it, and both again where it was dead, in seconds.',
+      'How long it took from the request to an instance that is alive: hand-over in the store, check of it, and both ' +
+        'again where it was dead, in seconds.',
       { template: templates },
       CHECK_BUCKETS,
     ),
@@ -148,7 +149,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     }),
     leaks: gauge(
       'try_it_now_leaks',
-      'Drift that this process found when it last compared the recorded state with what is there, by kind; containers, networks and databases are those that no record knows.',
+      'Drift that this process found when it last compared the recorded state with what is there, by kind; containers, ' +
+        'networks and databases are those that no record knows.',
       ['kind'],
     ),
     driftDetectedAt: gauge(

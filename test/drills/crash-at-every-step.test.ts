@@ -223,7 +223,7 @@ class Lane implements AsyncDisposable {
     }
   }
 
-  /** Recorded state consistent, pools full, and as many instances held as there are guests: nobody's twice, nobody's for nothing. */
+  /** Consistent recorded state, full pools, and one instance held for each guest, none by two and none for nothing. */
   async #atRest(): Promise<void> {
     await eventually(async () => {
       const problems = await discrepancies(this.#server.auditTarget);

@@ -28,7 +28,7 @@ export interface Inventory {
    * them up. Look here first and into the queue then. At most some hundreds at a time. `newOnesToo`: however new.
    */
   idleTickets(options?: { readonly newOnesToo?: boolean }): Promise<TicketRef[]>;
-  /** Looks only: what the three below would put right. `seen` is a recent `list`. */
+  /** Reads only: what the three below would repair. `seen` is a recent `list`. */
   inconsistencies(seen: readonly Instance[]): Promise<readonly Inconsistency[]>;
   /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */
   reconcilePorts(): Promise<number>;
