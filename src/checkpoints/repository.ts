@@ -161,7 +161,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
     if (metadata.template !== template)
       throw new TryItNowError(
         'checkpoint_damaged',
-        `The metadata file ${file} is of template ${metadata.template}, but lies with those of ${template}; move both files of ${id} into ${join(this.#folders.root, metadata.template)}`,
+        `The metadata file ${file} is of template ${metadata.template}, but is among those of ${template}; move both files of ${id} into ${join(this.#folders.root, metadata.template)}`,
       );
     return metadata;
   }

@@ -105,7 +105,7 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
       problems.push(`${name} and ${other.name} both use port ${port}; give one of them another port`);
     if (rangeIsSound && port >= start && port <= end) {
       problems.push(
-        `${name} uses port ${port}, which lies between CONTAINER_PORT_RANGE_START (${start}) and CONTAINER_PORT_RANGE_END (${end}); move the port or the range`,
+        `${name} uses port ${port}, which is between CONTAINER_PORT_RANGE_START (${start}) and CONTAINER_PORT_RANGE_END (${end}); move the port or the range`,
       );
     }
   }

@@ -72,7 +72,7 @@ export class Scripts {
     );
   }
 
-  /** Has Valkey know every script beforehand, so that the first take too is a single round trip. */
+  /** Has Valkey know every script beforehand, so that the first claim too is a single round trip. */
   async load(): Promise<void> {
     try {
       await Promise.all([...this.#scripts.values()].map(({ source }) => this.#client.script('LOAD', source)));

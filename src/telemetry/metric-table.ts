@@ -24,7 +24,7 @@ export const TASK_KINDS = ['provision', 'cleanup'] as const;
 export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
 const BREAKER_STATES = ['open', 'closed'] as const;
 
-/** A take is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
+/** A claim is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
 const TAKE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 /** A look at a live instance takes a millisecond; a dead one may cost the whole of its time limit. */
 const CHECK_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
