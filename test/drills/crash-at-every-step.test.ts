@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sleep } from '../../src/lifecycle/sleep.ts';
-import { discrepancies, readRecords } from '../support/state-audit.ts';
+import { discrepanciesSoFar, readRecords } from '../support/state-audit.ts';
 import { launchEngine, titleFor, whyWithout } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { Guest } from '../support/guest.ts';
@@ -226,7 +226,7 @@ class Lane implements AsyncDisposable {
   /** Consistent recorded state, full pools, and one instance held for each guest, none by two and none for nothing. */
   async #atRest(): Promise<void> {
     await eventually(async () => {
-      const problems = await discrepancies(this.#server.auditTarget);
+      const problems = await discrepanciesSoFar(this.#server.auditTarget);
       const held = (await readRecords(this.#server.auditTarget))
         .filter(({ state }) => state === 'assigned')
         .map(({ id }) => id)

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { describeError } from '../../src/domain/errors.ts';
 import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
-import { discrepancies, readRecords } from '../support/state-audit.ts';
+import { discrepancies, discrepanciesSoFar, readRecords } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { Guest } from '../support/guest.ts';
 import { ServerProcess, type ServerProcessOptions } from '../support/server-process.ts';
@@ -237,7 +237,7 @@ class Lane implements AsyncDisposable {
 
   async #atRest(): Promise<void> {
     await eventually(async () => {
-      const problems = await discrepancies(this.#server.auditTarget);
+      const problems = await discrepanciesSoFar(this.#server.auditTarget);
       const held = (await readRecords(this.#server.auditTarget))
         .filter(({ state }) => state === 'assigned')
         .map(({ id }) => id)

@@ -1,6 +1,6 @@
 import { describeError } from '../../src/domain/errors.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
-import { discrepancies, readRecords } from '../support/state-audit.ts';
+import { discrepancies, discrepanciesSoFar, readRecords } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { Crowd, type Asked, type CrowdOptions, type Trouble, type Visit } from '../support/visitors.ts';
 import type { Scenario } from './outage-scenarios.ts';
@@ -140,7 +140,7 @@ async function served(crowd: Crowd, backMs: number, patienceMs: number): Promise
 async function balanced(world: World, patienceMs: number): Promise<void> {
   await eventually(
     async () => {
-      const problems = (await discrepancies(world.auditTarget)).filter((problem) => !DEAD_TASKS.test(problem));
+      const problems = (await discrepanciesSoFar(world.auditTarget)).filter((problem) => !DEAD_TASKS.test(problem));
       if (problems.length > 0)
         throw new Error(`the recorded state is inconsistent: ${problems.slice(0, 8).join('; ')}\n${world.serverLog()}`);
     },

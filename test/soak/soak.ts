@@ -3,7 +3,7 @@ import { describeError } from '../../src/domain/errors.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { startWorld, type World } from '../drills/outage-world.ts';
-import { discrepancies } from '../support/state-audit.ts';
+import { discrepanciesSoFar } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { silent } from '../support/store.ts';
 import { randomFrom, wreakHavoc } from './chaos.ts';
@@ -152,7 +152,7 @@ async function atRest(world: World, signal: AbortSignal): Promise<void> {
   await eventually(
     async () => {
       if (signal.aborted) return;
-      const problems = await discrepancies(world.auditTarget);
+      const problems = await discrepanciesSoFar(world.auditTarget);
       const held = (await takeSample(world)).store === undefined ? ['the store does not answer'] : [];
       if (problems.length + held.length > 0) throw new Error([...problems, ...held].join('\n'));
     },

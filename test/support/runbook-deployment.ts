@@ -4,7 +4,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { pino } from 'pino';
 import { request } from 'undici';
 import { expect } from 'vitest';
-import { discrepancies, type AuditTarget } from './state-audit.ts';
+import { discrepanciesSoFar, type AuditTarget } from './state-audit.ts';
 import { eventually } from './eventually.ts';
 import { startStack, type Stack, type StackOptions } from './stack.ts';
 
@@ -107,7 +107,7 @@ export class RunbookDeployment implements AsyncDisposable {
     targets = this.auditTarget.targets,
   }: { readonly mayDie?: RegExp; readonly targets?: AuditTarget['targets'] } = {}): Promise<void> {
     await eventually(async () => {
-      const problems = await discrepancies({ ...this.auditTarget, targets });
+      const problems = await discrepanciesSoFar({ ...this.auditTarget, targets });
       const dead = (await this.deadTasks()).filter((reason) => !mayDie.test(reason));
       expect([...problems.filter((problem) => !problem.endsWith(' tasks are dead')), ...dead]).toEqual([]);
     }, PATIENT);

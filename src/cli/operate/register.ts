@@ -67,6 +67,23 @@ Examples:
     .action((template: string | undefined, options: PoolOptions) =>
       runCommand(async () => (await load()).pause(env, template, options)),
     );
+  registerDrain({ group, env });
+  which(group.command('resume').description('end a pause or a drain')).action(
+    (template: string | undefined, options: PoolOptions) =>
+      runCommand(async () => (await load()).resume(env, template, options)),
+  );
+  group
+    .command('scale')
+    .description('set how many should stand ready, in place of the configured target; it holds through restarts')
+    .argument('<template>', 'name of the template')
+    .argument('<target>', "a number up to the pool's max, or `configured`")
+    .option('--json', 'print JSON')
+    .action((template: string, target: string, options: PoolOptions) =>
+      runCommand(async () => (await load()).scale(env, template, target, options)),
+    );
+}
+
+function registerDrain({ group, env }: Registration): void {
   which(
     group
       .command('drain')
@@ -88,20 +105,7 @@ Example:
   try-it-now pool drain hello --within 10m --wait`,
     )
     .action((template: string | undefined, options: PoolOptions) =>
-      runCommand(async () => (await load()).drain(env, template, options)),
-    );
-  which(group.command('resume').description('end a pause or a drain')).action(
-    (template: string | undefined, options: PoolOptions) =>
-      runCommand(async () => (await load()).resume(env, template, options)),
-  );
-  group
-    .command('scale')
-    .description('set how many should stand ready, in place of the configured target; it holds through restarts')
-    .argument('<template>', 'name of the template')
-    .argument('<target>', "a number up to the pool's max, or `configured`")
-    .option('--json', 'print JSON')
-    .action((template: string, target: string, options: PoolOptions) =>
-      runCommand(async () => (await load()).scale(env, template, target, options)),
+      runCommand(async () => (await import('./pool-commands.ts')).drain(env, template, options)),
     );
 }
 

@@ -58,6 +58,10 @@ export function instanceRoutes(app: App, operators: InstanceOperators): void {
     async (request) => instanceBody(await operators.endInstance(request.params.id)),
   );
 
+  logsRoute(app, operators);
+}
+
+function logsRoute(app: App, operators: InstanceOperators): void {
   app.get(
     '/admin/v1/instances/:id/logs',
     {

@@ -32,6 +32,30 @@ export function poolRoutes(app: App, operators: PoolOperators): void {
     async () => ({ pools: (await operators.pools()).map(poolBody) }),
   );
 
+  openingRoutes(app, operators);
+
+  app.put(
+    '/admin/v1/pools/:template/target',
+    {
+      config: { audit: 'pool.scale' },
+      schema: {
+        tags,
+        operationId: 'scalePool',
+        summary: 'How many should stand ready',
+        description:
+          'In place of the configured target, also after a restart; `null` goes back to that. Idle instances above a ' +
+          'lower target are handed out, not discarded.',
+        params: TemplateParams,
+        body: TargetBody,
+        response: answer,
+      },
+    },
+    async (request) => poolBody(await operators.setTarget(request.params.template, request.body.target ?? undefined)),
+  );
+}
+
+/** Whether a pool hands out. */
+function openingRoutes(app: App, operators: PoolOperators): void {
   app.post(
     '/admin/v1/pools/:template/pause',
     {
@@ -87,25 +111,6 @@ export function poolRoutes(app: App, operators: PoolOperators): void {
       },
     },
     async (request) => poolBody(await operators.resume(request.params.template)),
-  );
-
-  app.put(
-    '/admin/v1/pools/:template/target',
-    {
-      config: { audit: 'pool.scale' },
-      schema: {
-        tags,
-        operationId: 'scalePool',
-        summary: 'How many should stand ready',
-        description:
-          'In place of the configured target, also after a restart; `null` goes back to that. Idle instances above a ' +
-          'lower target are handed out, not discarded.',
-        params: TemplateParams,
-        body: TargetBody,
-        response: answer,
-      },
-    },
-    async (request) => poolBody(await operators.setTarget(request.params.template, request.body.target ?? undefined)),
   );
 }
 

@@ -37,6 +37,11 @@ export function queueRoutes(app: App, operators: QueueOperators): void {
     async () => queueBody(await operators.queue()),
   );
 
+  taskRoutes(app, operators);
+  deadRoutes(app, operators);
+}
+
+function taskRoutes(app: App, operators: QueueOperators): void {
   app.get(
     '/admin/v1/queue/tasks',
     {
@@ -87,8 +92,6 @@ export function queueRoutes(app: App, operators: QueueOperators): void {
     },
     async (request) => ({ purged: await operators.purge(request.body.which) }),
   );
-
-  deadRoutes(app, operators);
 }
 
 function deadRoutes(app: App, operators: QueueOperators): void {
@@ -108,6 +111,25 @@ function deadRoutes(app: App, operators: QueueOperators): void {
     }),
   );
 
+  retryRoutes(app, operators);
+
+  app.delete(
+    '/admin/v1/queue/dead/:sequence',
+    {
+      config: { audit: 'queue.forget' },
+      schema: {
+        tags,
+        operationId: 'forgetDeadTask',
+        summary: 'Forget a dead task',
+        params: SequenceParams,
+        response: { 200: DeadTaskBody, ...operatorProblems('unknown_task', 'queue_unavailable') },
+      },
+    },
+    async (request) => deadBody(await operators.forgetDeadTask(sequenceOf(request.params.sequence))),
+  );
+}
+
+function retryRoutes(app: App, operators: QueueOperators): void {
   app.post(
     '/admin/v1/queue/dead/:sequence/retry',
     {
@@ -142,21 +164,6 @@ function deadRoutes(app: App, operators: QueueOperators): void {
       },
     },
     async () => ({ retried: await operators.retryAllTasks() }),
-  );
-
-  app.delete(
-    '/admin/v1/queue/dead/:sequence',
-    {
-      config: { audit: 'queue.forget' },
-      schema: {
-        tags,
-        operationId: 'forgetDeadTask',
-        summary: 'Forget a dead task',
-        params: SequenceParams,
-        response: { 200: DeadTaskBody, ...operatorProblems('unknown_task', 'queue_unavailable') },
-      },
-    },
-    async (request) => deadBody(await operators.forgetDeadTask(sequenceOf(request.params.sequence))),
   );
 }
 
