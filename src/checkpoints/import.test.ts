@@ -39,7 +39,7 @@ describe('taking in archives from elsewhere', () => {
     expect(await here.hidden()).toEqual([metadata.id]);
   });
 
-  it('takes one that lies in the checkpoint repository itself', async () => {
+  it('takes one that is in the checkpoint repository itself', async () => {
     const metadata = await here.added();
     expect(await here.another().import(here.at('tiny', `${metadata.id}.tar`))).toEqual(metadata);
   });

@@ -183,7 +183,7 @@ async function requireEngineOfInstances(
   if (count === 0) return;
   throw new TryItNowError(
     'engine_unavailable',
-    `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or set CONTAINER_MODE=${engine} to give them up and go on with ${engine}`,
+    `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or set CONTAINER_MODE=${engine} to discard them and continue with ${engine}`,
   );
 }
 

@@ -23,7 +23,7 @@ describe('variables that must fit each other', () => {
       /^CONTAINER_PORT_RANGE_START is 29999 but CONTAINER_PORT_RANGE_END is 29999: /,
     ],
     [{ CONTAINER_PORT_RANGE_END: '20010' }, /has 11 ports but the pools may hold 20 instances/],
-    [{ SERVER_PORT: '25000' }, /^SERVER_PORT uses port 25000, which lies between CONTAINER_PORT_RANGE_START/],
+    [{ SERVER_PORT: '25000' }, /^SERVER_PORT uses port 25000, which is between CONTAINER_PORT_RANGE_START/],
     [{ SERVER_PORT: '8000' }, /^SERVER_PORT and PROXY_LISTEN both use port 8000/],
     [{ SERVER_PORT: '8081' }, /^SERVER_PORT and ADMIN_ADDR both use port 8081/],
     [
@@ -98,7 +98,7 @@ describe('the folder of the database socket', () => {
 
   it.each(['PODMAN_SOCKET', 'DOCKER_SOCKET', 'CHECKPOINT_DIR'])('may not hold %s', (name) => {
     expect(problem(withSocket('/srv/demo/mysqld.sock', { [name]: '/srv/demo/deeper/one' }))).toContain(
-      `${name} ("/srv/demo/deeper/one") lies in it`,
+      `${name} ("/srv/demo/deeper/one") is inside it`,
     );
   });
 

@@ -103,7 +103,7 @@ describe('a template', () => {
 describe('a problem', () => {
   it.each([
     ['prot: 80', 5, /templates\[0\]\.prot is not known; did you mean port\?/],
-    ['frobnicate: 1', 5, /templates\[0\]\.frobnicate is not known; here may stand name, title/],
+    ['frobnicate: 1', 5, /templates\[0\]\.frobnicate is not known; use one of name, title/],
     ['pool: { targt: 3 }', 5, /templates\[0\]\.pool\.targt is not known; did you mean target\?/],
     ['title: ""', 5, /templates\[0\]\.title is ""; it must be a text of 1 to 80 characters/],
     ['title: [a]', 5, /templates\[0\]\.title is a list; it must be/],
@@ -163,7 +163,7 @@ describe('a problem', () => {
     [
       'identity: { exec: [a], timeout: 5s }',
       5,
-      /templates\[0\]\.identity\.timeout is not known; here may stand exec, http/,
+      /templates\[0\]\.identity\.timeout is not known; use one of exec, http/,
     ],
     ['identity: { }', 5, /templates\[0\]\.identity has neither exec nor http/],
     ['checkpoint: { enable: true }', 5, /templates\[0\]\.checkpoint\.enable is not known; did you mean enabled\?/],
@@ -337,7 +337,7 @@ describe('docs/templates.md', () => {
 
   it('describes every key that may stand there', () => {
     const [problem = ''] = problems(withLines('frobnicate: 1'));
-    const known = /here may stand (.*)$/.exec(problem)?.[1]?.split(', ') ?? [];
+    const known = /use one of (.*)$/.exec(problem)?.[1]?.split(', ') ?? [];
     expect(known.length).toBeGreaterThan(10);
     expect([...new Set(documented.map((key) => key.split('.')[0]))]).toEqual(known);
   });

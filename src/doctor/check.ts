@@ -12,7 +12,7 @@ export interface Observation {
   readonly remedy?: string;
 }
 
-/** One look at one part. It changes nothing, and it may throw or hang: anyone who runs it bears both. */
+/** One look at one part. It changes nothing, and it may throw or hang: the caller has to cope with both. */
 export interface Check {
   readonly part: string;
   /** Stands for its observations where it did not come to any. */

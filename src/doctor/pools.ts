@@ -52,7 +52,7 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
     return target === 0
       ? warning(
           name,
-          `its target is 0: nothing stands ready; ${seen}`,
+          `its target is 0: nothing is kept ready; ${seen}`,
           `Raise it: \`try-it-now pool scale ${name} N\`, or POOL_TARGET_SIZE.`,
         )
       : ok(name, seen);
@@ -76,7 +76,8 @@ async function refills(name: string, { breakers }: PoolState, deaths: PoolTarget
       ? 'no task of it has died yet: see `journalctl -u try-it-now | grep "Provision task failed"`'
       : `the last died of: ${death.reason}`;
   const remedy =
-    'Fix that cause in the template, its image or this host; the next try comes by itself, or at once with a restart of the server.';
+    'Fix that cause in the template, its image or this host; the next try comes by itself, or at once with a restart ' +
+    'of the server.';
   if (!open) return warning(what, `${failures} failures in a row; ${why}`, remedy);
   const next = pauseMs > 0 ? `the next try comes in ${Math.ceil(pauseMs / 1_000)} s` : 'one is being tried';
   return failure(what, `paused after ${failures} failures in a row, ${next}; ${why}`, remedy);
@@ -92,6 +93,7 @@ function quarantine(records: readonly Instance[]): Observation {
   return warning(
     'quarantine',
     `${held.length} cannot be cleaned up (${shown}${held.length > SHOWN ? '; …' : ''})`,
-    'Fix what the reason names; the cleanup is tried again by itself (`try-it-now instances list --state quarantined` lists them).',
+    'Fix what the reason names; the cleanup is tried again by itself (`try-it-now instances list --state quarantined` ' +
+      'lists them).',
   );
 }

@@ -21,7 +21,7 @@ async function acquire(
 }
 
 describe('acquire', () => {
-  it('answers 201 with all that is needed to open and to govern the instance', async () => {
+  it('answers 201 with all that is needed to open and to control the instance', async () => {
     await using http = await startHttp();
     const { answer, body } = await acquire(http);
     expect(answer.status).toBe(201);

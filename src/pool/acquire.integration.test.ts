@@ -169,7 +169,7 @@ it('gives two clicks under one key the same replacement', async () => {
   expect(await counted()).toEqual([1, 1]);
 });
 
-it('does not let another owner, or one whose instance lives, have a take for nothing', async () => {
+it('does not let another owner, or one whose instance lives, have a claim for nothing', async () => {
   const { counted, instances } = await bench([0]);
   const take = { template: tiny, clientKey: SUBJECT, ttlMs: tiny.ttl.defaultMs, idempotencyKey: undefined };
   await store.claimStore.claim({ ...take, owner: 'one' });

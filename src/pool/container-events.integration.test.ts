@@ -102,7 +102,7 @@ describe('the events of the engine', () => {
     ).toEqual([his.id, ready?.id ?? ''].sort());
   });
 
-  it('of an end that came before the last start under the same name take nothing out, and have the recorded and the actual state compared', async () => {
+  it('of an end before the last start under the same name take nothing out, and request a reconciliation', async () => {
     const [one] = await fillPool(store, tiny);
     if (one === undefined) throw new Error('the pool was not filled');
     await started([one]);
@@ -137,7 +137,7 @@ describe('the events of the engine', () => {
     expect(log.with('ended by itself')).toHaveLength(1);
   });
 
-  it('have the recorded and the actual state compared once they are heard, and again each time they were not heard for a while', async () => {
+  it('request a reconciliation once they are heard, and again each time they were not heard for a while', async () => {
     let streams = 0;
     let cut: () => void = () => undefined;
     const { looks } = await follow({

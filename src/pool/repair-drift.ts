@@ -24,7 +24,7 @@ export interface RepairResult {
   readonly failures: readonly { readonly kind: RepairKind; readonly error: unknown }[];
 }
 
-/** Resolves with how many things were put right: less than were found when others were faster. */
+/** Resolves with how many things were repaired: less than were found when others were faster. */
 type Job = () => Promise<number>;
 
 /**

@@ -52,7 +52,7 @@ async function deadLetterNamedBy(context: DeliveryContext, note: JsMsg): Promise
   const { manager } = context.connection;
   const sequence = advisory.stream_seq;
   const stored = await manager.streams.getMessage(STREAM, { seq: sequence });
-  // Acked after all, or purged; a younger one only bears its number, in a stream made again.
+  // Acked after all, or purged; a younger one only has its number, in a stream made again.
   if (stored === null || stored.time > new Date(advisory.timestamp)) return;
   const decoded = decodeTask(stored.subject, stored.data);
   const reason = `out of deliveries at NATS after ${advisory.deliveries}: no worker saw the last one through`;

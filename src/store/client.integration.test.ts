@@ -61,7 +61,7 @@ it('answers store_unavailable while Valkey hangs, sends it nothing more once tha
   }
 });
 
-it('hands nothing out for a take that is carried out after its visitor was told to try again', async () => {
+it('hands nothing out for a claim that is carried out after its visitor was told to try again', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
   const valkey = await launchValkey({ dir });
   const port = Number(valkey.address.split(':')[1]);

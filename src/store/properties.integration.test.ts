@@ -106,7 +106,7 @@ async function sceneOf(witness: Witness): Promise<Scene> {
   return { stores, valkey: main.valkey, template, witness, tasks: [], running: new Map() };
 }
 
-it('never has one instance held by two, a port recorded twice, more than there is room for, or a step off the table, in whatever order a day goes', async () => {
+it('shares no instance or port, keeps within the capacity, and takes no other transition than the table has, in any order', async () => {
   const seen = new Map<string, number>();
   const saw = (what: string): void => {
     seen.set(what, (seen.get(what) ?? 0) + 1);
@@ -290,7 +290,7 @@ it('plans no more than target and capacity allow, with many planners at the same
   );
 });
 
-it('either extends or expires: anyone who was told of a new deadline has it, and nobody was told after the end', async () => {
+it('either extends or expires: who was told of a new deadline has it, and nobody was told after the end', async () => {
   const seen = { extended: 0, refused: 0, expired: 0, lived: 0 };
   const sizes = fc.record({
     ttlMs: fc.integer({ min: 1, max: 12 }),

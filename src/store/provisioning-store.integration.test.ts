@@ -113,9 +113,9 @@ describe('refill', () => {
     await quick.cleanupStore.recordContainerGone(dead);
     await quick.cleanupStore.coolPort(dead);
     await quick.cleanupStore.deleteRecord(dead);
-    const heir = await warm(quick, tiny, id);
-    expect(heir.container).not.toBe(dead.container);
-    expect(heir.label).not.toBe(dead.label);
+    const successor = await warm(quick, tiny, id);
+    expect(successor.container).not.toBe(dead.container);
+    expect(successor.label).not.toBe(dead.label);
     for (const attempt of [
       quick.provisioningStore.recordStep(dead, 'activated'),
       quick.provisioningStore.allocatePort(dead),
@@ -128,9 +128,9 @@ describe('refill', () => {
     expect(
       await quick.cleanupStore.release(dead, 'provision_failed', { from: ['warming'], attempt: dead.attempt ?? '' }),
     ).toEqual({ kind: 'unchanged' });
-    // Nor does a worker that still cleans up after the dead one touch its heir.
-    const leaving = await quick.cleanupStore.release(heir, 'provision_failed', { from: ['warming'] });
-    if (leaving.kind !== 'releasing') throw new Error('the heir should be releasing');
+    // Nor does a worker that still cleans up after the dead one touch its successor.
+    const leaving = await quick.cleanupStore.release(successor, 'provision_failed', { from: ['warming'] });
+    if (leaving.kind !== 'releasing') throw new Error('the successor should be releasing');
     await quick.cleanupStore.recordContainerGone(dead);
     await quick.cleanupStore.coolPort(dead);
     await quick.cleanupStore.deleteRecord(dead);

@@ -35,7 +35,7 @@ class World {
     this.#running = await launchValkey({ dir: this.#dir, port: this.#port });
   }
 
-  /** With limits, so that what a take counts is checked as well. */
+  /** With limits, so that what a claim counts is checked as well. */
   async store(): Promise<Store> {
     const store = await openStore({
       valkey: { host: '127.0.0.1', port: this.#port, password: undefined },
@@ -199,7 +199,7 @@ it('holds a process that saw less back until one that saw more has looked', asyn
   // Only the first has seen it, or the second a moment later.
   const before = await take(one);
   await world.goBack();
-  // Until it is back, a take throws.
+  // Until it is back, a claim throws.
   const after = await eventually(() => take(two), { timeoutMs: 20_000, everyMs: 1 });
   expect([before, after]).toEqual([expect.any(String), undefined]);
   expect(retired.flat()).toHaveLength(6);

@@ -150,7 +150,8 @@ export class RollbackGuard {
     if (lostClaims === 0 && retired.length === 0) return;
     log.error(
       { lostClaims, retired: retired.length },
-      'Valkey came back with older data: idle instances that may have been handed out already are retired. See docs/adr/0009-store-that-forgets.md for how to lose less',
+      'Valkey came back with older data: idle instances that may have been handed out already are retired. ' +
+        'See docs/adr/0009-store-that-forgets.md for how to lose less',
     );
     this.#onRolledBack?.(retired);
   }

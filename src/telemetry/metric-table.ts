@@ -24,7 +24,7 @@ export const TASK_KINDS = ['provision', 'cleanup'] as const;
 export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
 const BREAKER_STATES = ['open', 'closed'] as const;
 
-/** A take is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
+/** A claim is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
 const TAKE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 /** A look at a live instance takes a millisecond; a dead one may cost the whole of its time limit. */
 const CHECK_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -86,7 +86,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     ),
     acquireDuration: histogram(
       'try_it_now_acquire_duration_seconds',
-      'How long it took from the request to an instance that is alive: hand-over in the store, check of it, and both again where it was dead, in seconds.',
+      'How long it took from the request to an instance that is alive: hand-over in the store, check of it, and both ' +
+        'again where it was dead, in seconds.',
       { template: templates },
       CHECK_BUCKETS,
     ),
@@ -148,7 +149,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     }),
     leaks: gauge(
       'try_it_now_leaks',
-      'Drift that this process found when it last compared the recorded state with what is there, by kind; containers, networks and databases are those that no record knows.',
+      'Drift that this process found when it last compared the recorded state with what is there, by kind; containers, ' +
+        'networks and databases are those that no record knows.',
       ['kind'],
     ),
     driftDetectedAt: gauge(

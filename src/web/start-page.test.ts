@@ -56,7 +56,7 @@ const taken = () => http.demos.instances.size;
 const codeOf = async (answer: Response) => ((await answer.json()) as { code: string }).code;
 
 describe('the start page', () => {
-  it('bears a strict policy that lets its forms lead to instances and nowhere else', async () => {
+  it('has a strict policy that lets its forms lead to instances and nowhere else', async () => {
     const { headers } = await visitor.send('GET', '/');
     expect(headers.get('content-security-policy')).toBe(
       "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' http://*.localhost:8000; base-uri 'none'; frame-ancestors 'none'",

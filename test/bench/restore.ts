@@ -184,7 +184,10 @@ async function alone(workbench: Workbench): Promise<Figure[]> {
   return figures;
 }
 
-/** From a pool of restored instances: phases, the whole provision against the engine's part of it, and claims while it refills. */
+/**
+ * From a pool of restored instances: phases, the whole provision against the engine's part of it, and claims while it
+ * refills.
+ */
 async function throughThePool(socketPath: string, archive: string, checkpoints: string): Promise<Figure[]> {
   await using server = await startServerProcess({
     engine: 'podman',

@@ -153,7 +153,7 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
     expect(await inside(third, `${BUSYBOX} cat /www/state /tmp/state /dev/shm/state`)).toBe('changed\nmemory\nshared');
   });
 
-  it('replaces whatever bears the name already, on the same port or another', async () => {
+  it('replaces anything that has the name already, on the same port or another', async () => {
     const spec = await newSpec(tiny);
     await runtime.start(spec, never);
     await restored(spec);

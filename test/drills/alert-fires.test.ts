@@ -148,7 +148,7 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
     }
   });
 
-  it('an engine that is unavailable empties the pool, which fires; back again, the pool fills and the alert ends', async () => {
+  it('an engine that is unavailable empties the pool, which fires; back again, it fills and the alert ends', async () => {
     const { socketPath } = engine;
     await engine[Symbol.asyncDispose]();
     await eventually(async () => {

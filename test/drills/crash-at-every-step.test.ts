@@ -11,7 +11,7 @@ import { ServerProcess, type ServerProcessOptions } from '../support/server-proc
 import { loadTinyImage } from '../support/tiny-image.ts';
 import type { Passed, Side } from '../support/wiretap.ts';
 
-/** Each with everything that follows from it by itself: a take is followed by a refill, a release by a cleanup. */
+/** Each with everything that follows from it by itself: a claim is followed by a refill, a release by a cleanup. */
 const ACTS = ['take', 'extend', 'release', 'expire'] as const;
 type Act = (typeof ACTS)[number];
 
@@ -223,7 +223,7 @@ class Lane implements AsyncDisposable {
     }
   }
 
-  /** Recorded state consistent, pools full, and as many instances held as there are guests: nobody's twice, nobody's for nothing. */
+  /** Consistent recorded state, full pools, and one instance held for each guest, none by two and none for nothing. */
   async #atRest(): Promise<void> {
     await eventually(async () => {
       const problems = await discrepanciesSoFar(this.#server.auditTarget);

@@ -67,7 +67,7 @@ it('looks without changing a byte, then repairs, then finds nothing; refuses wha
       });
       expect(await dumpOf(valkey)).toEqual(before);
       const repaired = await run([]);
-      expect([repaired.code, repaired.output]).toEqual([0, expect.stringContaining('2 found, 2 put right.')]);
+      expect([repaired.code, repaired.output]).toEqual([0, expect.stringContaining('2 found, 2 repaired.')]);
       expect(await run(['--dry-run'])).toEqual({ code: 0, output: 'All is in order.\n' });
       const blind = await run(['--dry-run'], {});
       expect([blind.code, blind.output]).toEqual([1, expect.stringContaining('cannot be seen from here')]);

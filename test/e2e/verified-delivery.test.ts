@@ -67,7 +67,7 @@ async function answersAsAnApp({ url }: { readonly url: string }, { proxy }: Stac
   );
 }
 
-/** Either the take or the engine's events find it first (acquire.test.ts has the take alone): a visitor must not see the difference. */
+/** Either the claim or the engine's events find it first: a visitor must not see the difference. */
 describe('a dead instance is not handed out', () => {
   const limits = { RATE_LIMIT_HOURLY: '100', RATE_LIMIT_DAILY: '100' };
   const counters = (stack: Stack): Promise<(string | null)[]> =>

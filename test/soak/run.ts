@@ -1,7 +1,10 @@
 import { trendTable } from './flatness.ts';
 import { list, soak } from './soak.ts';
 
-/** `npm run soak`: SOAK_MINUTES (10) of visitors and kills, a table, exit code 1 when something grows or the recorded state is inconsistent. Ctrl-C ends it cleanly. */
+/**
+ * `npm run soak`: SOAK_MINUTES (10) of visitors and kills, then a table. The exit code is 1 when something grows or the
+ * recorded state is inconsistent. Ctrl-C ends it cleanly.
+ */
 const minutes = Number(process.env['SOAK_MINUTES'] ?? '10');
 const seed = Number(process.env['SOAK_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const say = (line: string): void => {

@@ -6,7 +6,7 @@ import { connect as connectNats } from '@nats-io/transport-node';
 import { Redis as Valkey } from 'iovalkey';
 import { createConnection } from 'mariadb';
 
-/** Where the recorded state of one deployment lies. Nothing of the code under test is asked or used. */
+/** Where the recorded state of one deployment is kept. Nothing of the code under test is asked or used. */
 export interface AuditTarget {
   readonly valkeyPort: number;
   readonly natsUrl: string;

@@ -54,11 +54,10 @@ function print({ findings, unchecked }: Drift, repair: RepairResult | undefined)
     console.log(`${table.toString()}\n`);
   }
   for (const { kinds, error } of unchecked) console.error(`Not checked: ${kinds.join(', ')}. ${describeError(error)}`);
-  for (const { kind, error } of repair?.failures ?? [])
-    console.error(`Not put right: ${kind}. ${describeError(error)}`);
+  for (const { kind, error } of repair?.failures ?? []) console.error(`Not repaired: ${kind}. ${describeError(error)}`);
   if (findings.length === 0)
-    console.log(unchecked.length === 0 ? 'All is in order.' : 'Nothing was found where it could be looked.');
+    console.log(unchecked.length === 0 ? 'All is in order.' : 'Nothing was found in what could be checked.');
   else if (repair === undefined)
-    console.log(`${findings.length} found; nothing was changed. To put it right: try-it-now reconcile`);
-  else console.log(`${findings.length} found, ${repair.repaired} put right.`);
+    console.log(`${findings.length} found; nothing was changed. To repair it: try-it-now reconcile`);
+  else console.log(`${findings.length} found, ${repair.repaired} repaired.`);
 }

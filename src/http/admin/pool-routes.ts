@@ -43,7 +43,8 @@ export function poolRoutes(app: App, operators: PoolOperators): void {
         operationId: 'scalePool',
         summary: 'How many should stand ready',
         description:
-          'In place of the configured target, also after a restart; `null` goes back to that. Idle instances above a lower target are handed out, not discarded.',
+          'In place of the configured target, also after a restart; `null` goes back to that. Idle instances above a ' +
+          'lower target are handed out, not discarded.',
         params: TemplateParams,
         body: TargetBody,
         response: answer,
@@ -81,7 +82,8 @@ function openingRoutes(app: App, operators: PoolOperators): void {
         operationId: 'drainPool',
         summary: 'Empty a pool',
         description:
-          'As a pause, and the idle instances are removed. What visitors hold runs out by itself, or ends `within_seconds`. `assigned` in GET /admin/v1/pools tells how many are left.',
+          'As a pause, and the idle instances are removed. What visitors hold runs out by itself, or ends ' +
+          '`within_seconds`. `assigned` in GET /admin/v1/pools tells how many are left.',
         params: TemplateParams,
         body: DrainBody,
         response: answer,

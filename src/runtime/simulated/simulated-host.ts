@@ -46,7 +46,7 @@ export class SimulatedHost {
     this.#startUpMs = startUpMs;
   }
 
-  /** Whatever bears the name already is replaced. Throws container_failed. */
+  /** Anything that has the name already is replaced. Throws container_failed. */
   async start(spec: SimulatedSpec): Promise<void> {
     const { name, template, hostPort } = spec;
     await this.remove(name);

@@ -1,4 +1,4 @@
--- Hands the oldest ready instance with a full visit of life left to its new owner: everything a click needs, in one step.
+-- Hands the oldest ready instance with a full visit of life left to its new owner: all that a click needs, in one step.
 -- KEYS[1] ready:<template>      zset, id by end of life (ms)
 -- KEYS[2] assigned:<template>   zset, id by deadline (ms)
 -- KEYS[3] instances             hash, id → record
@@ -10,8 +10,9 @@
 -- KEYS[9] pool_control:<template> hash, what an operator has decided
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
 -- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest claim count the caller has seen
--- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''  [9] when the caller stops waiting (ms), 0: not known
--- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count} taken | the same again (then the count is 0)
+-- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
+-- ARGV[9] when the caller stops waiting (ms), 0: not known
+-- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count} taken | the same again, with count 0
 --         {-1, now} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit   {-4} key used for another template
 --         {-5} fewer claims than the caller has seen: the store went back in time, nothing was changed
 --         {-7, ms to wait, reason or ''} paused or draining: nothing is handed out

@@ -258,7 +258,7 @@ class PodmanCheckpointing implements Checkpointing {
       if (watch.hung)
         throw new TryItNowError(
           'restore_failed',
-          `Podman could not restore ${name}: CRIU did not come to an end within ${RESTORE_TIMEOUT_MS} ms and was killed`,
+          `Podman could not restore ${name}: CRIU did not end within ${RESTORE_TIMEOUT_MS} ms and was killed`,
           { cause: error },
         );
       throw error;
