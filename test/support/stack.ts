@@ -14,6 +14,7 @@ import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts'
 import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
 import { createRuntime } from '../../src/composition/engines.ts';
+import type { TaskPatience } from '../../src/store/task-patience.ts';
 import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
 import { template as tiny } from './templates.ts';
@@ -40,6 +41,8 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** For tests of what the reconciler brings about, which need not wait as long as production. */
   readonly reconcileIntervalMs?: number;
+  /** For tests of tasks that are lost. */
+  readonly taskPatience?: TaskPatience;
   readonly log?: Logger;
 }
 
@@ -110,6 +113,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         role: 'server',
         version: 'test',
         ...(options.reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs: options.reconcileIntervalMs }),
+        ...(options.taskPatience === undefined ? {} : { taskPatience: options.taskPatience }),
       });
     let app = await start(templates);
     cleanups.push(() => app.stop());
