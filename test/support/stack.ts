@@ -77,6 +77,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const env = {
       CONTAINER_MODE: engine,
       CONTAINER_IMAGE: 'localhost/unused',
+      // Whether this host can restore is only tried where a test is about restores.
+      CRIU_ENABLED: 'false',
       VALKEY_ADDR: valkey.address,
       NATS_URL: nats.url,
       CADDY_ADMIN_URL: caddy.adminUrl,
