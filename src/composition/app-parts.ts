@@ -16,6 +16,7 @@ import { createPublisher } from '../queue/publisher.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { openStore, type Store } from '../store/store.ts';
+import type { TaskPatience } from '../store/task-patience.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
 /** `server`: API, page, loops and workers. `worker`: the workers alone, for this or a further node. */
@@ -28,6 +29,8 @@ export interface PartsOptions {
   readonly version: string;
   /** Undefined: as the configuration says. `up` has chosen already. */
   readonly engine?: Engine;
+  /** TASK_PATIENCE without it. */
+  readonly taskPatience?: TaskPatience;
 }
 
 /** What a use case may ask of the loops: they are made of the parts, and so after them. */
@@ -55,6 +58,7 @@ export async function openAppParts(options: PartsOptions, triggers: LoopTriggers
     portRange: config.containers.portRange,
     portCoolDownMs: config.containers.portCoolDownMs,
     leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE),
+    patience: options.taskPatience,
     log,
   });
   releasers.push('store', store.close);
