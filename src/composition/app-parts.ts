@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { chooseEngine, createNetworks, createRuntime, prepareRuntime, type Engine } from './engines.ts';
+import { createNetworks, prepareRuntime, type Engine } from './engines.ts';
+import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
@@ -9,13 +10,13 @@ import { promoteConfigured } from '../pool/checkpoints.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import { poolStatuses } from '../pool/pool-status.ts';
-import { CaddyProxy } from '../proxy/caddy-proxy.ts';
-import { connectQueue, type QueueConnection } from '../queue/connection.ts';
+import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
+import type { QueueConnection } from '../queue/connection.ts';
 import { queueDepth } from '../queue/depth.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
-import { openStore, type Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
 /** `server`: API, page, loops and workers. `worker`: the workers alone, for this or a further node. */
@@ -45,25 +46,16 @@ export type AppParts = Awaited<ReturnType<typeof openAppParts>>;
 /** Throws what the part that could not be had throws. */
 export async function openAppParts(options: PartsOptions, triggers: LoopTriggers, releasers: Releasers) {
   const { config, log, role, version } = options;
-  const { node, proxy: proxyConfig, server } = config;
+  const { node, proxy: proxyConfig } = config;
   const catalogue = new Catalogue(config.templates);
 
-  const store = await openStore({
-    valkey: config.valkey,
-    node,
-    limits: config.rateLimit,
-    portRange: config.containers.portRange,
-    portCoolDownMs: config.containers.portCoolDownMs,
-    leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE),
-    log,
+  const infrastructure = new Infrastructure({ config, log, releasers });
+  const store = await infrastructure.openStore({ leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE) });
+  const connection = await infrastructure.openQueue();
+  const { engine, runtime } = await infrastructure.openEngine({
+    engine: options.engine,
+    require: (candidate) => requireEngineOfInstances(candidate, config, store),
   });
-  releasers.push('store', store.close);
-  const connection = await connectQueue({ ...config.nats, log });
-  releasers.push('queue', () => connection.close());
-  const engine = options.engine ?? (await chooseEngine(config, log));
-  await requireEngineOfInstances(engine, config, store);
-  const runtime = createRuntime(engine, config, log);
-  releasers.push('runtime', () => runtime.close());
   await prepareRuntime(runtime, config, log);
   const restoring = openRestoreParts({ config, engine, use: 'server', promotions: store.promotions, log, releasers });
   await requireRestores(config, restoring);
@@ -78,15 +70,7 @@ export async function openAppParts(options: PartsOptions, triggers: LoopTriggers
     catalogue.all().map(({ name }) => store.provisioningStore.announceVersion(name, catalogue.version(name) ?? '')),
   );
 
-  const proxy = new CaddyProxy({
-    adminUrl: proxyConfig.adminUrl,
-    listen: proxyConfig.listen,
-    baseDomain: proxyConfig.address.baseDomain,
-    discovery: proxyConfig.discovery,
-    publicUrl: server.publicUrl,
-    trustedProxies: server.trustedProxies,
-    log,
-  });
+  const proxy = infrastructure.createProxy();
   const metrics = createMetrics({ config, version, store, connection, proxy, runtime });
   const probe = new HttpProbe();
   return {

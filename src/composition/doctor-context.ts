@@ -7,6 +7,7 @@ import {
   createRuntime,
   type Engine,
 } from './engines.ts';
+import { Infrastructure } from './infrastructure.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -33,12 +34,9 @@ import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
-import { CaddyProxy } from '../proxy/caddy-proxy.ts';
-import { connectQueue } from '../queue/connection.ts';
 import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { createPublisher } from '../queue/publisher.ts';
-import { connectValkey } from '../store/client.ts';
-import { openStore, type Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 
 export interface DoctorContext {
   readonly checks: readonly Check[];
@@ -53,43 +51,16 @@ const ENGINE_DOWN = 'the container engine does not answer';
 /** Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence keeps the others from being checked. */
 export async function openDoctorContext(config: Config, log: Log): Promise<DoctorContext> {
   const closers: (() => unknown)[] = [];
-  const kept = <T>(open: () => Promise<T>, absent: string, close: (opened: T) => unknown): Shared<T> =>
-    new Shared(async () => {
-      const opened = await open();
-      closers.push(() => close(opened));
-      return opened;
-    }, absent);
-  const { node, containers, templates, proxy: addresses } = config;
-  const valkey = kept(
-    () => connectValkey({ ...config.valkey, log }),
-    VALKEY_DOWN,
-    (client) => client.disconnect(),
-  );
-  const store = kept(
-    () =>
-      openStore({
-        valkey: config.valkey,
-        node,
-        limits: config.rateLimit,
-        portRange: containers.portRange,
-        portCoolDownMs: containers.portCoolDownMs,
-        log,
-      }),
-    VALKEY_DOWN,
-    (opened) => opened.close(),
-  );
-  const queue = kept(
-    () => connectQueue({ ...config.nats, log }),
-    NATS_DOWN,
-    (connection) => connection.close(),
-  );
-  const proxy = new CaddyProxy({
-    ...addresses,
-    baseDomain: addresses.address.baseDomain,
-    publicUrl: config.server.publicUrl,
-    trustedProxies: config.server.trustedProxies,
+  const infrastructure = new Infrastructure({
+    config,
     log,
+    releasers: { push: (_, close) => closers.push(close) },
   });
+  const { node, containers, templates, proxy: addresses } = config;
+  const valkey = new Shared(() => infrastructure.openValkey(), VALKEY_DOWN);
+  const store = new Shared(() => infrastructure.openStore(), VALKEY_DOWN);
+  const queue = new Shared(() => infrastructure.openQueue(), NATS_DOWN);
+  const proxy = infrastructure.createProxy();
   const site = new Shared(() => proxy.check(), "Caddy's admin API does not answer");
   const engine = await chooseEngine(config, log);
   const answer = engineAnswer(engine, config);
