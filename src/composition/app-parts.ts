@@ -8,6 +8,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
+import type { Trigger } from '../lifecycle/trigger.ts';
 import { promoteConfigured } from '../pool/checkpoints.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
@@ -40,10 +41,10 @@ export interface PartsOptions {
   readonly engine?: Engine;
 }
 
-/** What a use case may ask of the loops: they are made of the parts, and so after them. */
+/** What a use case may ask of the loops. These are made of the parts, and so after them. */
 export interface LoopTriggers {
-  readonly requestRefill: () => void;
-  readonly requestReconcile: () => void;
+  readonly refill: Trigger;
+  readonly reconcile: Trigger;
 }
 
 /** Of the queue's patience with a silent worker: a task that is handed out again must find the lease over. */
@@ -63,7 +64,9 @@ type StoredPart =
   'claimStore' | 'cleanupStore' | 'provisioningStore' | 'inventory' | 'controls' | 'registry' | 'promotions';
 
 /** In the terms of the pool's use cases: each takes of it what it names itself. */
-export interface PoolParts extends LoopTriggers, Pick<Store, StoredPart> {
+export interface PoolParts extends Pick<Store, StoredPart> {
+  readonly requestRefill: () => void;
+  readonly requestReconcile: () => void;
   readonly catalogue: Catalogue;
   readonly node: Config['node'];
   readonly address: PublicAddress;
@@ -108,7 +111,8 @@ export async function openAppParts(
   const metrics = createMetrics({ config, version, store, connection, proxy: caddy, runtime });
   const probe = new HttpProbe();
   const pool: PoolParts = {
-    ...triggers,
+    requestRefill: () => triggers.refill.fire(),
+    requestReconcile: () => triggers.reconcile.fire(),
     catalogue,
     node,
     log,
