@@ -34,6 +34,7 @@ import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
+import type { QueueConnection } from '../queue/connection.ts';
 import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
@@ -65,20 +66,13 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
   const engine = await chooseEngine(config, log);
   const answer = engineAnswer(engine, config);
   const metrics = new Shared(() => serverMetrics(config), '');
-  const pools = new Shared(async () => poolState(await store.need(), config), VALKEY_DOWN);
-  const drift = new Shared(async (): Promise<DriftDeps> => {
-    const { inventory, claimStore } = await store.need();
-    return {
-      inventory,
-      claimStore,
-      clock: systemClock,
-      node,
+  const drift = new Shared(
+    async (): Promise<DriftDeps> => ({
+      ...recordedState(await store.need(), queue, config, log),
       ...visibleEngine(engine, answer, config, log),
-      databases: connectDatabases(config, 'command', log),
-      proxy: undefined,
-      queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() },
-    };
-  }, VALKEY_DOWN);
+    }),
+    VALKEY_DOWN,
+  );
   return {
     checks: [
       ...valkeyChecks(valkey, `${config.valkey.host}:${config.valkey.port}`),
@@ -107,11 +101,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
       fileLimitCheck(() => metrics.get()),
       ...apiChecks(config),
-      ...poolChecks({
-        templates,
-        state: pools,
-        deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
-      }),
+      ...poolPart(store, queue, config),
       ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
     ],
     close: () => {
@@ -170,11 +160,37 @@ function visibleEngine(
   };
 }
 
+/** What the engine's containers are compared with. The site has checks of its own. */
+function recordedState(
+  { inventory, claimStore }: Store,
+  queue: Shared<QueueConnection>,
+  config: Config,
+  log: Log,
+): Omit<DriftDeps, 'runtime' | 'networks'> {
+  return {
+    inventory,
+    claimStore,
+    clock: systemClock,
+    node: config.node,
+    databases: connectDatabases(config, 'command', log),
+    proxy: undefined,
+    queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() },
+  };
+}
+
 function databasePart(config: Config, log: Log): Check[] {
   const databases = connectDatabases(config, 'command', log);
   return databases === undefined || config.database === undefined
     ? []
     : databaseChecks(databases, config.database.socketPath);
+}
+
+function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: Config): Check[] {
+  return poolChecks({
+    templates: config.templates,
+    state: new Shared(async () => poolState(await store.need(), config), VALKEY_DOWN),
+    deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
+  });
 }
 
 async function poolState({ inventory, controls, breakers }: Store, { templates }: Config) {
