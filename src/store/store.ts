@@ -14,7 +14,7 @@ import type { ProvisioningStore } from '../pool/interfaces/provisioning-store.ts
 import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
 import { ValkeyInventory } from './inventory.ts';
-import { connectValkey } from './client.ts';
+import { connectValkey, disconnectValkey } from './client.ts';
 import { ValkeyCleanupStore } from './cleanup-store.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
 import { ValkeyPromotions } from './promotions.ts';
@@ -98,10 +98,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     rollbackGuard,
     isUp: () => client.status === 'ready',
     onReturn: (listener) => void client.on('ready', listener),
-    close: async () => {
-      // A connection that is down has nothing to say goodbye to.
-      if (client.status === 'ready') await client.quit();
-      else client.disconnect();
-    },
+    close: () => disconnectValkey(client),
   };
 }
