@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRuntime } from '../../src/composition/engines.ts';
 import { diagnose } from '../../src/cli/doctor/command.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { launchPodman, type LaunchedPodman } from '../../src/launcher/podman.ts';
+import { launchPodman, type LaunchedPodman } from '../../src/runtime/podman/launch.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts';
 import { about, containing, matching } from '../support/diagnoses.ts';

@@ -9,7 +9,7 @@ import { launchCaddy } from '../../launcher/caddy.ts';
 import { ChildServer, findProgram } from '../../launcher/child-server.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../launcher/mariadb.ts';
 import { launchNats } from '../../launcher/nats.ts';
-import { launchPodman } from '../../launcher/podman.ts';
+import { launchPodman } from '../../runtime/podman/launch.ts';
 import { freePort, isFree, preferPort } from '../../launcher/tcp-ports.ts';
 import { supervise, type SupervisorEvents } from '../../launcher/supervise.ts';
 import { launchValkey } from '../../launcher/valkey.ts';
