@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { chooseEngine, createNetworks, createRuntime, prepareRuntime, type Engine } from './engines.ts';
+import { chooseEngine, createNetworks, createRuntime, prepareRuntime } from './engines.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
@@ -14,6 +14,7 @@ import { connectQueue, type QueueConnection } from '../queue/connection.ts';
 import { queueDepth } from '../queue/depth.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
+import { RESTORING_TITLES, type Engine } from '../runtime/engines.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -172,7 +173,7 @@ function createMetrics({
  * that visitors have looks lost. Throws engine_unavailable.
  */
 async function requireEngineOfInstances(
-  engine: Engine,
+  { name: engine }: Engine,
   { containers, node }: Config,
   { registry, inventory }: Store,
 ): Promise<void> {
@@ -192,7 +193,7 @@ async function requireRestores({ checkpoints }: Config, { checkpointing }: Resto
   if (checkpoints.mode !== 'on') return;
   const availability =
     checkpointing === undefined
-      ? { available: false as const, reason: 'Only Podman can restore checkpoints here' }
+      ? { available: false as const, reason: `Only ${RESTORING_TITLES} can restore checkpoints here` }
       : await checkpointing.availability();
   if (!availability.available)
     throw new TryItNowError(

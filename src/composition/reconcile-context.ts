@@ -1,4 +1,4 @@
-import { chooseEngine, connectDatabases, createNetworks, createRuntime, type Engine } from './engines.ts';
+import { chooseEngine, connectDatabases, createNetworks, createRuntime, isInProcess, isLastResort } from './engines.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
@@ -10,6 +10,7 @@ import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import { connectQueue } from '../queue/connection.ts';
 import { createPublisher } from '../queue/publisher.ts';
+import type { Engine } from '../runtime/engines.ts';
 import { openStore } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
@@ -74,14 +75,13 @@ export async function openReconcileContext(config: Config, version: string, log:
   }
 }
 
-function requireVisibleEngine(engine: Engine, { containers: { mode, simulatedSocket } }: Config): void {
-  if (engine !== 'simulated') return;
-  if (mode === 'auto')
+function requireVisibleEngine(engine: Engine, config: Config): void {
+  if (isLastResort(engine, config))
     throw new TryItNowError(
       'engine_unavailable',
       'No container engine answers, so nothing can be said about containers; start the one the server uses, or name it with CONTAINER_MODE',
     );
-  if (simulatedSocket === undefined)
+  if (isInProcess(engine, config))
     throw new TryItNowError(
       'engine_unavailable',
       "The simulated containers live inside the server's own process and cannot be seen from here; with SIMULATED_SOCKET they are a process of their own",

@@ -17,6 +17,7 @@ import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { Releasers } from '../../src/lifecycle/releasers.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import type { BooksOf } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
@@ -323,7 +324,7 @@ async function startDiscovery(
 }
 
 async function removeContainers(config: Config, engine: 'simulated' | 'podman'): Promise<void> {
-  const runtime = createRuntime(engine, config, silent);
+  const runtime = createRuntime(await loadEngine(engine), config, silent);
   try {
     await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
     if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');

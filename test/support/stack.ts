@@ -14,6 +14,7 @@ import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts'
 import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
 import { createRuntime } from '../../src/composition/engines.ts';
+import { loadEngine, type EngineName } from '../../src/runtime/engines.ts';
 import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
 import { template as tiny } from './templates.ts';
@@ -33,7 +34,7 @@ export interface Stack extends AsyncDisposable {
 }
 
 export interface StackOptions {
-  readonly engine?: 'podman' | 'docker' | 'simulated';
+  readonly engine?: EngineName;
   /** The engine's socket. */
   readonly socketPath?: string;
   readonly templates?: readonly Template[];
@@ -98,7 +99,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       source.close();
     });
     cleanups.push(async () => {
-      const runtime = createRuntime(engine, config, silent);
+      const runtime = createRuntime(await loadEngine(engine), config, silent);
       for (const { name } of await runtime.list()) await runtime.remove(name);
       if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
       await runtime.close();
