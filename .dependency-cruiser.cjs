@@ -33,7 +33,13 @@ module.exports = {
       name: 'engines-know-interfaces-only',
       severity: 'error',
       from: from(engines),
-      to: { path: '^src/(pool|http|web|cli|config|launcher)/', pathNot: interfaces },
+      to: { path: '^src/(pool|http|web|cli|config)/', pathNot: interfaces },
+    },
+    {
+      name: 'only-container-engines-launch',
+      severity: 'error',
+      from: { path: engines, pathNot: '^src/runtime/|\\.test\\.ts$' },
+      to: { path: '^src/launcher/' },
     },
     {
       name: 'engines-know-no-other-engine',

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
+import { RESTORING_TITLES } from '../runtime/engines.ts';
 import { registerCheckpointCommands } from './checkpoint/register.ts';
 import { registerCleanCommands } from './clean/register.ts';
 import { registerCompletion } from './completion/register.ts';
@@ -28,7 +29,10 @@ function commands(env: Environment): Command {
   cli
     .command('up')
     .description('start everything on this machine, server and all, and print where to click; Ctrl-C takes it down')
-    .option('--checkpoint', 'have instances restored instead of started, once the pool is warm (Podman with CRIU)')
+    .option(
+      '--checkpoint',
+      `have instances restored instead of started, once the pool is warm (${RESTORING_TITLES} with CRIU)`,
+    )
     .action((options: { readonly checkpoint?: true }) =>
       runCommand(async () => (await import('./up/up.ts')).up(env, options)),
     );

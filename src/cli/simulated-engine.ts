@@ -8,7 +8,7 @@ import { createLogger } from '../telemetry/logger.ts';
 /** Runs until told to stop; its containers end with it. Throws invalid_config, port_taken. */
 export async function simulatedEngine(env: Environment): Promise<void> {
   const { config } = loadConfig(env);
-  const { simulatedSocket: socket } = config.containers;
+  const { simulated: socket } = config.containers.sockets;
   if (socket === undefined)
     throw new TryItNowError(
       'invalid_config',

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { createNetworks, prepareRuntime, type Engine } from './engines.ts';
+import { createNetworks, prepareRuntime } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
@@ -25,6 +25,7 @@ import type { QueueConnection } from '../queue/connection.ts';
 import { queueDepth } from '../queue/depth.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
+import { RESTORING_TITLES, type Engine } from '../runtime/engines.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskPatience } from '../store/task-patience.ts';
@@ -67,7 +68,7 @@ type StoredPart =
   'claimStore' | 'cleanupStore' | 'provisioningStore' | 'inventory' | 'controls' | 'registry' | 'promotions';
 
 /** In the terms of the pool's use cases: each takes of it what it names itself. */
-export interface PoolParts extends Pick<Store, StoredPart> {
+interface PoolParts extends Pick<Store, StoredPart> {
   readonly requestRefill: () => void;
   readonly requestReconcile: () => void;
   readonly catalogue: Catalogue;
@@ -207,7 +208,7 @@ function createMetrics({
  * that visitors have looks lost. Throws engine_unavailable.
  */
 async function requireEngineOfInstances(
-  engine: Engine,
+  { name: engine }: Engine,
   { containers, node }: Config,
   { registry, inventory }: Store,
 ): Promise<void> {
@@ -227,7 +228,7 @@ async function requireRestores({ checkpoints }: Config, { checkpointing }: Resto
   if (checkpoints.mode !== 'on') return;
   const availability =
     checkpointing === undefined
-      ? { available: false as const, reason: 'Only Podman can restore checkpoints here' }
+      ? { available: false as const, reason: `Only ${RESTORING_TITLES} can restore checkpoints here` }
       : await checkpointing.availability();
   if (!availability.available)
     throw new TryItNowError(

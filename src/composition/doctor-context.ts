@@ -5,7 +5,8 @@ import {
   createCheckpointing,
   createNetworks,
   createRuntime,
-  type Engine,
+  isInProcess,
+  isLastResort,
 } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
@@ -20,13 +21,7 @@ import { NotChecked, Shared, type Check } from '../doctor/check.ts';
 import { checkpointChecks } from '../doctor/checkpoints.ts';
 import { databaseChecks } from '../doctor/database.ts';
 import { discoveryChecks } from '../doctor/discovery.ts';
-import {
-  askEngine,
-  engineChecks,
-  hiddenEngineChecks,
-  simulatedEngineChecks,
-  type EngineAnswer,
-} from '../doctor/engine.ts';
+import { engineChecks, hiddenEngineChecks, standInChecks } from '../doctor/engine.ts';
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
 import { natsChecks } from '../doctor/nats.ts';
 import { poolChecks } from '../doctor/pools.ts';
@@ -38,6 +33,8 @@ import type { QueueConnection } from '../queue/connection.ts';
 import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
+import type { EngineFacts } from '../runtime/engine.ts';
+import type { Engine } from '../runtime/engines.ts';
 
 export interface DoctorContext {
   readonly checks: readonly Check[];
@@ -88,7 +85,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
         checkpointRepository: openCheckpointRepository({ dir: config.checkpoints.dir, log }),
         promotions: new Shared(async () => (await store.need()).promotions, VALKEY_DOWN),
         checkpointing: new Shared(async () => {
-          if (engine !== 'simulated') await answer.get();
+          if (engine.runsContainers) await answer.get();
           return createCheckpointing(engine, config, log);
         }, ENGINE_DOWN),
       }),
@@ -110,34 +107,30 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
   };
 }
 
-function engineAnswer(engine: Engine, { containers }: Config): Shared<EngineAnswer> {
+function engineAnswer(engine: Engine, { containers }: Config): Shared<EngineFacts> {
   return new Shared(() => {
-    if (engine === 'simulated') throw new NotChecked('the engine is simulated');
-    return askEngine({ engine, socketPath: engine === 'podman' ? containers.podmanSocket : containers.dockerSocket });
+    if (!engine.runsContainers) throw new NotChecked(`the engine is ${engine.name}`);
+    return engine.inspect(containers.sockets[engine.name]).facts();
   }, ENGINE_DOWN);
 }
 
-function enginePart(engine: Engine, answer: Shared<EngineAnswer>, config: Config, log: Log): Check[] {
-  const { mode, podmanSocket, dockerSocket, simulatedSocket } = config.containers;
-  if (engine !== 'simulated')
-    return engineChecks(
-      { engine, socketPath: engine === 'podman' ? podmanSocket : dockerSocket },
-      answer,
-      config.deployment,
-      config.templates,
-    );
-  if (simulatedSocket === undefined) return hiddenEngineChecks(mode === 'auto');
-  return simulatedEngineChecks(() => createRuntime(engine, config, log).list(), simulatedSocket);
+function enginePart(engine: Engine, answer: Shared<EngineFacts>, config: Config, log: Log): Check[] {
+  const { sockets } = config.containers;
+  if (engine.runsContainers)
+    return engineChecks(engine, sockets[engine.name], answer, config.deployment, config.templates);
+  const socketPath = sockets[engine.name];
+  if (socketPath === undefined) return hiddenEngineChecks(isLastResort(engine, config));
+  return standInChecks(() => createRuntime(engine, config, log).list(), socketPath);
 }
 
 /** A simulated engine within the server cannot be seen: that looks like an engine which does not answer, not like one without containers. */
 function visibleEngine(
   engine: Engine,
-  answer: Shared<EngineAnswer>,
+  answer: Shared<EngineFacts>,
   config: Config,
   log: Log,
 ): Pick<DriftDeps, 'runtime' | 'networks'> {
-  if (engine === 'simulated' && config.containers.simulatedSocket === undefined) {
+  if (isInProcess(engine, config)) {
     return {
       runtime: {
         list: () =>
@@ -147,7 +140,7 @@ function visibleEngine(
     };
   }
   const [runtime, networks] = [createRuntime(engine, config, log), createNetworks(engine, config, log)];
-  if (engine === 'simulated' || networks === undefined) return { runtime, networks };
+  if (networks === undefined) return { runtime, networks };
   // One that hangs is waited for once, and not by each check of the drift detection.
   const awake = async <T>(look: () => Promise<T>): Promise<T> => answer.need().then(look);
   return {
@@ -207,18 +200,18 @@ async function poolState({ inventory, controls, breakers }: Store, { templates }
 function folders(
   config: Config,
   engine: Engine,
-  answer: Shared<EngineAnswer>,
+  answer: Shared<EngineFacts>,
   valkeyDir: () => Promise<string | undefined>,
 ): Folder[] {
   const { checkpoints, database } = config;
   return [
-    ...(engine === 'simulated'
+    ...(!engine.runsContainers
       ? []
       : [
           {
             what: 'engine',
             path: async () => (await answer.need()).storage,
-            remedy: `Remove images and containers nobody needs (\`${engine} system prune\`), or move its storage to a larger disk.`,
+            remedy: `Remove images and containers nobody needs (\`${engine.imageTool.program} system prune\`), or move its storage to a larger disk.`,
           },
         ]),
     ...(checkpoints.mode === 'off'

@@ -9,64 +9,51 @@ import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { Databases } from '../pool/interfaces/databases.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
 import { detectEngine } from '../runtime/detect.ts';
-import { createDockerRuntime } from '../runtime/docker/docker-runtime.ts';
-import { EngineNetworks } from '../runtime/docker/engine-networks.ts';
-import type { EngineOptions } from '../runtime/docker/engine-runtime.ts';
-import { createPodmanCheckpointing } from '../runtime/podman/checkpoint/podman-checkpointing.ts';
-import { createPodmanRuntime } from '../runtime/podman/podman-runtime.ts';
-import { RemoteSimulatedRuntime } from '../runtime/simulated/remote-simulated-runtime.ts';
-import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import type { OpenOptions } from '../runtime/engine.ts';
+import { STAND_IN, loadEngine, type Engine } from '../runtime/engines.ts';
 
-export type Engine = ContainerRuntime['engine'];
-
-/** The engine to use. `auto` takes Podman, else Docker, else the simulated one, and says why the better ones were not taken. */
+/** The engine to use. `auto` takes the first that answers, else the stand-in, and says why the better ones were not taken. */
 export async function chooseEngine(config: Config, log: Log): Promise<Engine> {
-  const { mode, podmanSocket, dockerSocket } = config.containers;
-  if (mode !== 'auto') return mode;
-  const { engine, tried } = await detectEngine({ podman: podmanSocket, docker: dockerSocket });
+  const { mode, sockets } = config.containers;
+  if (mode !== 'auto') return loadEngine(mode);
+  const { engine: name, tried } = await detectEngine(sockets);
   const reasons = tried.map(({ reason }) => reason);
-  if (engine === 'simulated') log.warn({ reasons }, 'No container engine answers: instances are only simulated');
-  else log.info({ engine, reasons }, 'Container engine chosen');
+  const engine = await loadEngine(name);
+  if (engine.runsContainers) log.info({ engine: name, reasons }, 'Container engine chosen');
+  else log.warn({ reasons }, 'No container engine answers: instances are only simulated');
   return engine;
 }
 
-/** The only switch on engine names. */
-export function createRuntime(engine: Engine, config: Config, log: Log): ContainerRuntime {
-  switch (engine) {
-    case 'podman':
-    case 'docker':
-      return (engine === 'podman' ? createPodmanRuntime : createDockerRuntime)(engineOptions(engine, config, log));
-    case 'simulated':
-      return simulated(config);
-  }
+/** Nobody chose the stand-in: it is what CONTAINER_MODE=auto was left with. */
+export function isLastResort(engine: Engine, { containers }: Config): boolean {
+  return !engine.runsContainers && containers.mode === 'auto';
 }
 
-function simulated({ containers: { simulatedSocket }, deployment, node }: Config): ContainerRuntime {
-  return simulatedSocket === undefined
-    ? new SimulatedRuntime()
-    : new RemoteSimulatedRuntime({ socketPath: simulatedSocket, deployment, node: node.name });
+/** Its containers are part of the server's process, where nobody else sees them. */
+export function isInProcess({ name }: Engine, { containers }: Config): boolean {
+  return containers.sockets[name] === undefined;
+}
+
+export function createRuntime(engine: Engine, config: Config, log: Log): ContainerRuntime {
+  return engine.createRuntime(openOptions(engine, config, log));
 }
 
 /** Undefined for an engine that cannot restore. Whether this host can is only known once it was tried. */
 export function createCheckpointing(engine: Engine, config: Config, log: Log): Checkpointing | undefined {
-  return engine === 'podman' ? createPodmanCheckpointing(engineOptions(engine, config, log)) : undefined;
+  return engine.runsContainers ? engine.createCheckpointing?.(openOptions(engine, config, log)) : undefined;
 }
 
-/** Undefined for the simulated engine, which has none. */
+/** Undefined for a stand-in, which has none. */
 export function createNetworks(engine: Engine, config: Config, log: Log): Networks | undefined {
-  return engine === 'simulated' ? undefined : new EngineNetworks(engine, engineOptions(engine, config, log));
+  return engine.runsContainers ? engine.createNetworks(openOptions(engine, config, log)) : undefined;
 }
 
-function engineOptions(
-  engine: 'podman' | 'docker',
-  { deployment, node, containers, database }: Config,
-  log: Log,
-): EngineOptions {
+function openOptions({ name }: Engine, { deployment, node, containers, database }: Config, log: Log): OpenOptions {
   return {
     deployment,
     node: node.name,
     log,
-    socketPath: engine === 'podman' ? containers.podmanSocket : containers.dockerSocket,
+    socketPath: containers.sockets[name],
     // The folder and not the socket: a server that is restarted makes a new socket in it.
     ...(database === undefined ? {} : { databaseFolder: dirname(database.socketPath) }),
   };
@@ -109,7 +96,7 @@ export async function prepareRuntime(runtime: ContainerRuntime, config: Config, 
     if (error.code !== 'engine_unavailable') throw error;
     throw new TryItNowError(
       'engine_unavailable',
-      `${error.message} (CONTAINER_MODE is ${config.containers.mode}; CONTAINER_MODE=simulated runs without an engine)`,
+      `${error.message} (CONTAINER_MODE is ${config.containers.mode}; CONTAINER_MODE=${STAND_IN.name} runs without an engine)`,
       { cause: error },
     );
   }

@@ -1,5 +1,5 @@
 import type { Redis as Valkey } from 'iovalkey';
-import { chooseEngine, createRuntime, type Engine } from './engines.ts';
+import { chooseEngine, createRuntime } from './engines.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
@@ -7,6 +7,7 @@ import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from '../queue/connection.ts';
 import { connectValkey, disconnectValkey } from '../store/client.ts';
+import type { Engine } from '../runtime/engines.ts';
 import { openStore, type Store, type StoreOptions } from '../store/store.ts';
 
 export interface InfrastructureOptions {

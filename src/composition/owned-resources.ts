@@ -1,4 +1,4 @@
-import { chooseEngine, createNetworks, createRuntime } from './engines.ts';
+import { chooseEngine, createNetworks, createRuntime, isInProcess, isLastResort } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import { dropOwnDatabase, ownDatabases } from '../database/own-databases.ts';
@@ -26,15 +26,14 @@ export interface OwnedResources {
 /** All that this deployment has on this node: containers, then networks and rules, databases with their users. Throws what a part that does not answer throws. */
 export async function ownedDemos(config: Config, log: Log): Promise<OwnedResources> {
   const engine = await chooseEngine(config, log);
-  const { mode, simulatedSocket } = config.containers;
-  if (engine === 'simulated' && mode === 'auto')
+  if (isLastResort(engine, config))
     throw new TryItNowError(
       'engine_unavailable',
       'No container engine answers, so containers could neither be found nor removed; start the one the server uses, or name it with CONTAINER_MODE',
     );
   const runtime = createRuntime(engine, config, log);
   // Those of a server's own process ended with it.
-  const containers = engine === 'simulated' && simulatedSocket === undefined ? [] : await runtime.list();
+  const containers = isInProcess(engine, config) ? [] : await runtime.list();
   const networks = createNetworks(engine, config, log);
   const [own, strays] = [(await networks?.all()) ?? [], new Set((await networks?.unused()) ?? [])];
   const { database, deployment } = config;

@@ -1,4 +1,4 @@
-import { connectDatabases, createNetworks, type Engine } from './engines.ts';
+import { connectDatabases, createNetworks, isInProcess, isLastResort } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -9,6 +9,7 @@ import { Releasers } from '../lifecycle/releasers.ts';
 import type { RepairDeps } from '../pool/repair-drift.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { createPublisher } from '../queue/publisher.ts';
+import type { Engine } from '../runtime/engines.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
 export interface ReconcileContext extends RepairDeps {
@@ -53,14 +54,13 @@ export async function openReconcileContext(config: Config, version: string, log:
   }
 }
 
-function requireVisibleEngine(engine: Engine, { containers: { mode, simulatedSocket } }: Config): void {
-  if (engine !== 'simulated') return;
-  if (mode === 'auto')
+function requireVisibleEngine(engine: Engine, config: Config): void {
+  if (isLastResort(engine, config))
     throw new TryItNowError(
       'engine_unavailable',
       'No container engine answers, so nothing can be said about containers; start the one the server uses, or name it with CONTAINER_MODE',
     );
-  if (simulatedSocket === undefined)
+  if (isInProcess(engine, config))
     throw new TryItNowError(
       'engine_unavailable',
       "The simulated containers live inside the server's own process and cannot be seen from here; with SIMULATED_SOCKET they are a process of their own",

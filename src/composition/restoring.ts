@@ -1,4 +1,4 @@
-import { connectDatabases, createCheckpointing, type Engine } from './engines.ts';
+import { connectDatabases, createCheckpointing } from './engines.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
@@ -8,6 +8,7 @@ import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
 import type { Databases } from '../pool/interfaces/databases.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
 import { Restorer } from '../pool/restore.ts';
+import type { Engine } from '../runtime/engines.ts';
 
 export interface RestoreParts {
   readonly checkpointing: Checkpointing | undefined;

@@ -1,8 +1,9 @@
 import type { PublicAddress } from '../domain/address.ts';
 import type { Template } from '../domain/template.ts';
+import type { EngineName, EngineSockets } from '../runtime/engines.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 
-export type ContainerMode = 'auto' | 'podman' | 'docker' | 'simulated';
+export type ContainerMode = 'auto' | EngineName;
 /** `auto`: where the trial passes; `on`: refuse to start where it does not; `off`: never. */
 export type CheckpointMode = 'auto' | 'on' | 'off';
 
@@ -54,10 +55,8 @@ export interface Config {
     readonly portRange: { readonly start: number; readonly end: number };
     /** A given-back port rests this long; longer than the proxy remembers an answer. */
     readonly portCoolDownMs: number;
-    readonly podmanSocket: string;
-    readonly dockerSocket: string;
-    /** Of a simulated engine that is a process of its own; undefined: this process simulates. */
-    readonly simulatedSocket: string | undefined;
+    /** Undefined for one that is part of this process. */
+    readonly sockets: EngineSockets;
   };
   readonly checkpoints: {
     readonly mode: CheckpointMode;

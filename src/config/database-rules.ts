@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Template } from '../domain/template.ts';
+import { CONTAINER_ENGINES } from '../runtime/engines.ts';
 import { quote } from './environment.ts';
 import type { Values, VariableName } from './variables.ts';
 
@@ -26,7 +27,7 @@ const SHARED_FOLDERS: readonly string[] = [
 ];
 
 /** Whose contents an instance must never see; through an engine's socket it would be root on the host. */
-const PRIVATE_PATHS = ['PODMAN_SOCKET', 'DOCKER_SOCKET', 'CHECKPOINT_DIR'] as const satisfies readonly VariableName[];
+const PRIVATE_PATHS = [...CONTAINER_ENGINES.map(({ socket }) => socket.variable), 'CHECKPOINT_DIR'] as const;
 
 export function databaseProblems(
   values: Values,

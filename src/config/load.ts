@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import type { Template } from '../domain/template.ts';
+import { ENGINES, type EngineSockets } from '../runtime/engines.ts';
 import type { Config } from './config.ts';
 import {
   mismatch,
@@ -205,9 +206,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
       mode: values.CONTAINER_MODE,
       portRange: { start: values.CONTAINER_PORT_RANGE_START, end: values.CONTAINER_PORT_RANGE_END },
       portCoolDownMs: values.CONTAINER_PORT_COOLDOWN,
-      podmanSocket: values.PODMAN_SOCKET,
-      dockerSocket: values.DOCKER_SOCKET,
-      simulatedSocket: values.SIMULATED_SOCKET,
+      sockets: Object.fromEntries(ENGINES.map(({ name, socket }) => [name, values[socket.variable]])) as EngineSockets,
     },
     checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR },
     database: database(values),

@@ -1,5 +1,6 @@
 /** Rules over more than one setting. Each message names every setting involved and what to change. */
 import type { Template } from '../domain/template.ts';
+import { RESTORING_ENGINES, WHO_RESTORES, engineCalled } from '../runtime/engines.ts';
 import type { FileReader } from './environment.ts';
 import type { Values, VariableName } from './variables.ts';
 
@@ -123,10 +124,11 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
   if (
     sound('CRIU_ENABLED', 'CONTAINER_MODE') &&
     checkpoints === 'on' &&
-    (engine === 'docker' || engine === 'simulated')
+    engine !== 'auto' &&
+    !engineCalled(engine).restoresCheckpoints
   ) {
     problems.push(
-      `CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto to use them where they work`,
+      `CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: ${WHO_RESTORES}; set ${RESTORING_ENGINES.map(({ name }) => `CONTAINER_MODE=${name}`).join(' or ')}, or CRIU_ENABLED=auto to use them where they work`,
     );
   }
   if (

@@ -1,3 +1,12 @@
+import {
+  CONTAINER_ENGINES,
+  ENGINES,
+  ENGINE_NAMES,
+  RESTORING_TITLES,
+  STAND_IN,
+  type KnownEngine,
+} from '../runtime/engines.ts';
+import type { ContainerEngine } from '../runtime/engine.ts';
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 import type { CheckpointMode, ContainerMode } from './config.ts';
 import {
@@ -105,7 +114,25 @@ const host = group('Process and host');
 /** The proxy remembers an address for 1 s; a port must rest longer, with room for a slow clock tick. */
 const PROXY_MEMORY = '10s';
 
-const CONTAINER_MODES = ['auto', 'podman', 'docker', 'simulated'] as const satisfies readonly ContainerMode[];
+const CONTAINER_MODES: readonly ContainerMode[] = ['auto', ...ENGINE_NAMES];
+const AUTO_TAKES = CONTAINER_ENGINES.map(({ title }, index) =>
+  index === 0 ? `${title} if it answers` : `else ${title}`,
+).join(', ');
+
+type SocketVariables = {
+  readonly [Known in KnownEngine as Known['socket']['variable']]: Known extends ContainerEngine
+    ? Defaulted<string>
+    : Variable<string>;
+};
+const engineSockets = Object.fromEntries(
+  ENGINES.map(({ socket }) => [
+    socket.variable,
+    socket.default === undefined
+      ? containers.optional(path, socket.otherwise, socket.about)
+      : containers.required(path, socket.default, socket.about),
+  ]),
+) as SocketVariables;
+
 export const templateName = matching(
   'name',
   /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/,
@@ -179,7 +206,7 @@ export const VARIABLES = {
   CONTAINER_MODE: containers.required(
     oneOf(CONTAINER_MODES),
     'auto',
-    'The engine that runs the instances. auto takes Podman if it answers, else Docker, else simulated, which runs no containers and is for a look around.',
+    `The engine that runs the instances. auto takes ${AUTO_TAKES}, else ${STAND_IN.name}, which runs no containers and is for a look around.`,
   ),
   CONTAINER_IMAGE: containers.required(
     imageName,
@@ -206,18 +233,12 @@ export const VARIABLES = {
     '12s',
     'How long a given-back host port rests before another instance gets it. The proxy remembers an address, and keeps an idle connection, for up to nine seconds together, so 10s is the least.',
   ),
-  PODMAN_SOCKET: containers.required(path, '/run/podman/podman.sock', 'The socket of the Podman service.'),
-  DOCKER_SOCKET: containers.required(path, '/var/run/docker.sock', 'The socket of the Docker daemon.'),
-  SIMULATED_SOCKET: containers.optional(
-    path,
-    'not set: simulated instances are part of the server, and end with it',
-    'The socket of a simulated engine that is a process of its own (`try-it-now simulated-engine`), so that simulated instances outlive the server as containers do. For tests and drills.',
-  ),
+  ...engineSockets,
 
   CRIU_ENABLED: checkpoints.required(
     checkpointMode,
     'auto',
-    'Whether instances are restored from checkpoints, which only Podman can. auto: where a trial at the start passes. true: nothing is started where it does not. false: every instance starts cold. See [checkpoints](../criu-checkpoint.md).',
+    `Whether instances are restored from checkpoints, which only ${RESTORING_TITLES} can. auto: where a trial at the start passes. true: nothing is started where it does not. false: every instance starts cold. See [checkpoints](../criu-checkpoint.md).`,
   ),
   CHECKPOINT_DIR: checkpoints.required(
     absolutePath('/var/lib/try-it-now/checkpoints'),

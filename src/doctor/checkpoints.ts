@@ -4,6 +4,7 @@ import type { CheckpointMode } from '../config/config.ts';
 import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
+import { WHO_RESTORES } from '../runtime/engines.ts';
 import {
   NotChecked,
   failure,
@@ -54,7 +55,7 @@ export function checkpointChecks(parts: CheckpointTargets): Check[] {
 
 async function availability({ mode, checkpointing }: CheckpointTargets): Promise<Observation> {
   const engine = await checkpointing.need();
-  if (engine === undefined) return notChecked('available', 'only Podman restores checkpoints: instances start cold');
+  if (engine === undefined) return notChecked('available', `${WHO_RESTORES}: instances start cold`);
   const found = await engine.availability();
   if (found.available) return ok('available', 'a trial container was dumped and restored');
   const remedy = 'docs/criu-checkpoint.md lists what is needed; CRIU_ENABLED=false says that instances may start cold.';

@@ -6,7 +6,7 @@ import { parseVersioned } from './versioned.ts';
 const validator = Compile(
   Type.Object({
     address: Type.String(),
-    engine: Type.Optional(Type.Enum(['podman', 'docker', 'simulated'])),
+    engine: Type.Optional(Type.String()),
   }),
 );
 
@@ -37,7 +37,7 @@ export function readNodeEntry(text: string): NodeEntry | undefined {
   return { address: value.address, ...(value.engine === undefined ? {} : { engine: value.engine }) };
 }
 
-/** Where a node is found, also one on an engine that this version does not know: names lead there all the same. */
+/** Where a node is found, whatever else its entry says: names lead there all the same. */
 export function readNodeAddress(text: string): string | undefined {
   const address = parseVersioned(text)?.['address'];
   return typeof address === 'string' ? address : undefined;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Dockerode from 'dockerode';
 import { findProgram } from '../../src/launcher/child-server.ts';
-import { launchPodman } from '../../src/launcher/podman.ts';
+import { launchPodman } from '../../src/runtime/podman/launch.ts';
 import { eventually } from '../support/eventually.ts';
 import { loadTinyImage } from '../support/tiny-image.ts';
 import { figure, type Figure } from './figures.ts';

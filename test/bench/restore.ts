@@ -13,7 +13,7 @@ import { openCheckpointContext, type CheckpointContext } from '../../src/composi
 import { loadConfig } from '../../src/config/load.ts';
 import { templateVersion, type Template } from '../../src/domain/template.ts';
 import { findProgram } from '../../src/launcher/child-server.ts';
-import { launchPodman } from '../../src/launcher/podman.ts';
+import { launchPodman } from '../../src/runtime/podman/launch.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { createCheckpoint } from '../../src/pool/checkpoints.ts';
 import type { Checkpointing, OpenCheckpoint } from '../../src/pool/interfaces/checkpointing.ts';

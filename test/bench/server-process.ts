@@ -11,6 +11,7 @@ import { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import { silent } from '../support/store.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -102,7 +103,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
 
     // A server that stops leaves its containers to its next start; here there is none.
     cleanups.push(async () => {
-      const runtime = createRuntime(options.engine, loadConfig(env).config, silent);
+      const runtime = createRuntime(await loadEngine(options.engine), loadConfig(env).config, silent);
       await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
       await runtime.unprepare();
       await runtime.close();

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChildServer, findProgram } from '../../src/launcher/child-server.ts';
 import { answers, freePort } from '../../src/launcher/tcp-ports.ts';
-import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { eventually } from '../support/eventually.ts';
 import { asked, shippedDashboard } from '../support/grafana-dashboard.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { describeError } from '../../src/domain/errors.ts';
-import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { launchSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { discrepancies, discrepanciesSoFar, readRecords } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';

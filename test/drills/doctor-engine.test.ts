@@ -6,9 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRuntime } from '../../src/composition/engines.ts';
 import { diagnose } from '../../src/cli/doctor/command.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { launchPodman, type LaunchedPodman } from '../../src/launcher/podman.ts';
+import { launchPodman, type LaunchedPodman } from '../../src/runtime/podman/launch.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import { about, containing, matching } from '../support/diagnoses.ts';
 import { titleFor, uniqueDeployment, whyWithout } from '../support/container-engine.ts';
 import { silent } from '../support/store.ts';
@@ -43,7 +44,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   });
   afterAll(async () => {
     // The trial of a checkpoint has put the deployment's network and rules in place.
-    await createRuntime('podman', loadConfig(env).config, silent).unprepare();
+    await createRuntime(await loadEngine('podman'), loadConfig(env).config, silent).unprepare();
     await image[Symbol.asyncDispose]();
     await podman[Symbol.asyncDispose]();
     await valkey[Symbol.asyncDispose]();

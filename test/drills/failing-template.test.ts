@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launchPodman, type LaunchedPodman } from '../../src/launcher/podman.ts';
+import { launchPodman, type LaunchedPodman } from '../../src/runtime/podman/launch.ts';
 import { connectQueue } from '../../src/queue/connection.ts';
 import { listDead } from '../../src/queue/dead-letters.ts';
 import { titleFor, whyWithout } from '../support/container-engine.ts';

@@ -12,12 +12,13 @@ import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchMariadb } from '../../src/launcher/mariadb.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
-import { launchPodman } from '../../src/launcher/podman.ts';
+import { launchPodman } from '../../src/runtime/podman/launch.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
-import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { launchSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { Releasers } from '../../src/lifecycle/releasers.ts';
 import type { AuditTarget } from '../support/state-audit.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { activate } from '../support/socket-activation.ts';
@@ -323,7 +324,7 @@ async function startDiscovery(
 }
 
 async function removeContainers(config: Config, engine: 'simulated' | 'podman'): Promise<void> {
-  const runtime = createRuntime(engine, config, silent);
+  const runtime = createRuntime(await loadEngine(engine), config, silent);
   try {
     await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
     if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRuntime } from '../../src/composition/engines.ts';
-import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import { eventually } from '../support/eventually.ts';
 import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { silent } from '../support/store.ts';
@@ -44,7 +45,7 @@ describe("Valkey's data is lost", () => {
     await runbook.stack.restart(async () => {
       await runbook.valkey.flushall();
       const { config, caddy } = runbook.stack;
-      const runtime = createRuntime('simulated', config, silent);
+      const runtime = createRuntime(await loadEngine('simulated'), config, silent);
       for (const { name } of await runtime.list()) await runtime.remove(name);
       expect(await runtime.list()).toEqual([]);
       expect((await fetch(`${caddy.adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' })).status).toBe(200);

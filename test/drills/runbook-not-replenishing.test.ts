@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launchPodman, type LaunchedPodman } from '../../src/launcher/podman.ts';
+import { launchPodman, type LaunchedPodman } from '../../src/runtime/podman/launch.ts';
 import { titleFor, whyWithout } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInstanceId } from '../../src/domain/ids.ts';
-import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { eventually } from '../support/eventually.ts';
 import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { template } from '../support/templates.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProvisionTask } from '../../src/domain/task.ts';
-import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { eventually } from '../support/eventually.ts';
 import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { template } from '../support/templates.ts';

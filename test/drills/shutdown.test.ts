@@ -7,7 +7,7 @@ import { jetstream } from '@nats-io/jetstream';
 import { describe, expect, it } from 'vitest';
 import { newInstanceId } from '../../src/domain/ids.ts';
 import type { ChildServer } from '../../src/launcher/child-server.ts';
-import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { launchSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';

@@ -18,6 +18,7 @@ import { loadTinyImage } from '../support/tiny-image.ts';
 import { createNetworks, createRuntime } from '../../src/composition/engines.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import { silent } from '../support/store.ts';
 
 interface Report {
@@ -157,7 +158,8 @@ it.skipIf(whyWithout('podman') !== undefined)(`removes containers and networks: 
   const { config } = loadConfig(env);
   const others = { ...config, deployment: uniqueDeployment() };
   const tiny = template({ image: image.name, port: image.port });
-  const [ours, theirs] = [createRuntime('podman', config, silent), createRuntime('podman', others, silent)];
+  const engine = await loadEngine('podman');
+  const [ours, theirs] = [createRuntime(engine, config, silent), createRuntime(engine, others, silent)];
   try {
     for (const [runtime, name] of [
       [ours, 'demo-ours-aaaa'],
@@ -175,8 +177,8 @@ it.skipIf(whyWithout('podman') !== undefined)(`removes containers and networks: 
     });
     expect([(await ours.list()).length, (await theirs.list()).length]).toEqual([0, 1]);
     expect([
-      await createNetworks('podman', config, silent)?.all(),
-      (await createNetworks('podman', others, silent)?.all())?.length,
+      await createNetworks(engine, config, silent)?.all(),
+      (await createNetworks(engine, others, silent)?.all())?.length,
     ]).toEqual([[], 1]);
   } finally {
     for (const { name } of await theirs.list()) await theirs.remove(name);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
-import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, VISITOR_KEY, askAdmin } from '../support/operator.ts';
 import { Program } from '../support/program.ts';

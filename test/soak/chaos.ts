@@ -1,5 +1,6 @@
 import { createRuntime } from '../../src/composition/engines.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import type { World } from '../drills/outage-world.ts';
 import { silent } from '../support/store.ts';
 
@@ -70,7 +71,7 @@ async function strike(world: World, random: Random, blow: Blow): Promise<void> {
 
 /** As if somebody else on the host had: the server hears of it from the engine. */
 async function removeOne({ config }: World, random: Random): Promise<void> {
-  const runtime = createRuntime('simulated', config, silent);
+  const runtime = createRuntime(await loadEngine('simulated'), config, silent);
   try {
     const all = await runtime.list();
     const one = all[Math.floor(random() * all.length)];

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../src/launcher/child-server.ts';
-import { launchDocker } from '../../src/launcher/docker.ts';
-import { launchPodman } from '../../src/launcher/podman.ts';
+import { launchDocker } from '../../src/runtime/docker/launch.ts';
+import { launchPodman } from '../../src/runtime/podman/launch.ts';
 
 export type RealEngine = 'podman' | 'docker';
 

@@ -13,6 +13,7 @@ import { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import { uniqueDeployment } from './container-engine.ts';
 import { eventually } from './eventually.ts';
 import { OPERATOR_KEY } from './operator.ts';
@@ -242,7 +243,7 @@ async function launchParts(
   });
   cleanups.push(() => discovery.stop());
   cleanups.push(async () => {
-    const runtime = createRuntime('podman', loadConfig(settings).config, silent);
+    const runtime = createRuntime(await loadEngine('podman'), loadConfig(settings).config, silent);
     await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
     if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
     await runtime.close();

@@ -13,6 +13,7 @@ import { launchNats } from '../../src/launcher/nats.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { AuditTarget } from './state-audit.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import { eventually } from './eventually.ts';
 import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
@@ -237,7 +238,7 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
   });
   cleanups.push(() => discovery.stop());
   cleanups.push(async () => {
-    const runtime = createRuntime(options.engine, loadConfig(direct).config, silent);
+    const runtime = createRuntime(await loadEngine(options.engine), loadConfig(direct).config, silent);
     await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
     if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
     await runtime.close();

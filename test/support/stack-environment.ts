@@ -1,15 +1,19 @@
+import { ENGINES } from '../../src/runtime/engines.ts';
 import type { Stack } from './stack.ts';
 
 /** What a command is told on the command line of a host where this stack runs. */
 export function environmentOf({ config, valkey, nats, caddy }: Stack): Readonly<Record<string, string>> {
   const { proxy, server, admin, containers, deployment } = config;
-  const { mode, podmanSocket, dockerSocket, simulatedSocket, portRange, portCoolDownMs } = containers;
+  const { mode, sockets, portRange, portCoolDownMs } = containers;
   return {
     CONTAINER_MODE: mode,
     CONTAINER_IMAGE: config.templates[0]?.image ?? '',
-    PODMAN_SOCKET: podmanSocket,
-    DOCKER_SOCKET: dockerSocket,
-    ...(simulatedSocket === undefined ? {} : { SIMULATED_SOCKET: simulatedSocket }),
+    ...Object.fromEntries(
+      ENGINES.flatMap(({ name, socket }) => {
+        const path = sockets[name];
+        return path === undefined ? [] : [[socket.variable, path]];
+      }),
+    ),
     POOL_TARGET_SIZE: String(config.templates[0]?.pool.target),
     POOL_MAX_SIZE: String(config.templates[0]?.pool.max),
     CONTAINER_PORT_RANGE_START: String(portRange.start),

@@ -15,6 +15,7 @@ import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
 import { createRuntime } from '../../src/composition/engines.ts';
 import type { TaskPatience } from '../../src/store/task-patience.ts';
+import { loadEngine, type EngineName } from '../../src/runtime/engines.ts';
 import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
 import { template as tiny } from './templates.ts';
@@ -34,7 +35,7 @@ export interface Stack extends AsyncDisposable {
 }
 
 export interface StackOptions {
-  readonly engine?: 'podman' | 'docker' | 'simulated';
+  readonly engine?: EngineName;
   /** The engine's socket. */
   readonly socketPath?: string;
   readonly templates?: readonly Template[];
@@ -103,7 +104,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       source.close();
     });
     cleanups.push(async () => {
-      const runtime = createRuntime(engine, config, silent);
+      const runtime = createRuntime(await loadEngine(engine), config, silent);
       for (const { name } of await runtime.list()) await runtime.remove(name);
       if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
       await runtime.close();

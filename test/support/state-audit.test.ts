@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import { request } from 'undici';
 import { expect, it } from 'vitest';
-import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
+import { launchSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { discrepancies, discrepanciesSoFar, readRecords, type Entry } from './state-audit.ts';
 import { eventually } from './eventually.ts';
 import { Guest } from './guest.ts';

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../../config/environment.ts';
 import { TryItNowError } from '../../domain/errors.ts';
+import type { ContainerEngine } from '../../runtime/engine.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const OWN_IMAGE = /^localhost\/try-it-now\/([a-z0-9-]+):latest$/;
@@ -32,7 +33,7 @@ export function exampleOf(image: string): string | undefined {
 }
 
 export interface BuildOptions {
-  readonly engine: 'podman' | 'docker';
+  readonly imageTool: ContainerEngine['imageTool'];
   readonly socketPath: string;
   readonly env: Environment;
   /** Have the app run as root inside its container; see mayDumpOtherUsers. */
@@ -49,14 +50,14 @@ export function mayDumpOtherUsers(status: string = readFileSync('/proc/self/stat
 
 /** Builds the image when it is missing or its sources changed. Throws image_missing with the build's last lines. */
 export async function buildImage(name: string, options: BuildOptions, onLine: (line: string) => void): Promise<void> {
-  const { engine, socketPath, env, asRoot } = options;
-  const host = `unix://${socketPath}`;
+  const { imageTool, socketPath, env, asRoot } = options;
+  const { program, socketVariable } = imageTool;
   const build = spawn(
     `${ROOT}scripts/build-image.sh`,
-    [name, '--engine', engine, ...(asRoot ? ['--build-arg', 'RUN_AS=0:0'] : [])],
+    [name, '--engine', program, ...(asRoot ? ['--build-arg', 'RUN_AS=0:0'] : [])],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...env, ...(engine === 'docker' ? { DOCKER_HOST: host } : {}) },
+      env: { ...env, ...(socketVariable === undefined ? {} : { [socketVariable]: `unix://${socketPath}` }) },
     },
   );
   const lines: string[] = [];

@@ -9,10 +9,10 @@ import { launchCaddy } from '../../launcher/caddy.ts';
 import { ChildServer, findProgram } from '../../launcher/child-server.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../launcher/mariadb.ts';
 import { launchNats } from '../../launcher/nats.ts';
-import { launchPodman } from '../../launcher/podman.ts';
 import { freePort, isFree, preferPort } from '../../launcher/tcp-ports.ts';
 import { supervise, type SupervisorEvents } from '../../launcher/supervise.ts';
 import { launchValkey } from '../../launcher/valkey.ts';
+import { CONTAINER_ENGINES } from '../../runtime/engines.ts';
 
 export interface ServersOptions {
   readonly config: Config;
@@ -102,13 +102,14 @@ export async function startServers(options: ServersOptions): Promise<Environment
       });
   }
   const { mode } = config.containers;
-  if (
-    !explicit.has('PODMAN_SOCKET') &&
-    (mode === 'podman' || (mode === 'auto' && findProgram('podman') !== undefined))
-  ) {
-    const socketPath = join(dir, 'podman.sock');
-    await keep('Podman', socketPath, () => launchPodman({ socketPath }));
-    made['PODMAN_SOCKET'] = socketPath;
+  for (const { name, title, socket, load } of CONTAINER_ENGINES) {
+    if (explicit.has(socket.variable) || (mode !== 'auto' && mode !== name)) continue;
+    const { launch } = (await load()).behaviour;
+    if (launch === undefined || (mode === 'auto' && findProgram(launch.program) === undefined)) continue;
+    const socketPath = join(dir, `${name}.sock`);
+    await keep(title, socketPath, () => launch.start({ socketPath }));
+    made[socket.variable] = socketPath;
+    break;
   }
   return made;
 }

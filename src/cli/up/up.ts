@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ora from 'ora';
 import type { Logger } from 'pino';
-import { chooseEngine, createRuntime, type Engine } from '../../composition/engines.ts';
+import { chooseEngine, createRuntime, isLastResort } from '../../composition/engines.ts';
 import { startApp, type App } from '../../composition/app.ts';
 import type { Config } from '../../config/config.ts';
 import type { Environment } from '../../config/environment.ts';
@@ -15,6 +15,8 @@ import { untilStopped } from '../../lifecycle/signals.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.ts';
+import type { ContainerEngine } from '../../runtime/engine.ts';
+import { CONTAINER_ENGINES, type Engine } from '../../runtime/engines.ts';
 import { packageVersion } from '../package-version.ts';
 import { checkpointTemplates } from './checkpoint-templates.ts';
 import { environmentFile } from './environment-file.ts';
@@ -132,7 +134,8 @@ async function startEverything({
 
   const engine = await chooseEngine(config, log);
   explainEngine(engine, config, screen);
-  if (engine !== 'simulated') await buildImages(config, engine, settings, options, screen);
+  if (engine.runsContainers)
+    await buildImages(config, engine, config.containers.sockets[engine.name], settings, options, screen);
   stopped.throwIfAborted();
 
   // Released backwards: the server stops, then the containers it leaves for a restart are removed, then the parts.
@@ -151,23 +154,23 @@ async function startEverything({
 }
 
 function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']): void {
-  if (engine !== 'simulated') screen.succeed(`Containers by ${engine === 'podman' ? 'Podman' : 'Docker'}`);
-  else if (config.containers.mode === 'simulated') screen.info('Containers are simulated, as CONTAINER_MODE says');
+  if (engine.runsContainers) screen.succeed(`Containers by ${engine.title}`);
+  else if (!isLastResort(engine, config)) screen.info(`Containers are ${engine.name}, as CONTAINER_MODE says`);
   else
     screen.warn(
-      'Neither Podman nor Docker answers here, so containers are only simulated: everything works, but the apps are placeholders',
+      `Neither ${CONTAINER_ENGINES.map(({ title }) => title).join(' nor ')} answers here, so containers are only simulated: everything works, but the apps are placeholders`,
     );
 }
 
 async function buildImages(
   config: Config,
-  engine: 'podman' | 'docker',
+  { restoresCheckpoints, imageTool }: ContainerEngine,
+  socketPath: string,
   env: Environment,
   { checkpoint }: UpOptions,
   screen: UpParts['screen'],
 ): Promise<void> {
-  const socketPath = engine === 'podman' ? config.containers.podmanSocket : config.containers.dockerSocket;
-  const asRoot = checkpoint === true && engine === 'podman' && !mayDumpOtherUsers();
+  const asRoot = checkpoint === true && restoresCheckpoints && !mayDumpOtherUsers();
   if (asRoot)
     screen.info(
       'CRIU may only dump what runs as root here (no CAP_SYS_RESOURCE), so the example runs as root inside its container',
@@ -176,7 +179,7 @@ async function buildImages(
     const example = exampleOf(image);
     if (example === undefined) continue;
     screen.start(`Image ${image}`);
-    await buildImage(example, { engine, socketPath, env, asRoot }, (line) => {
+    await buildImage(example, { imageTool, socketPath, env, asRoot }, (line) => {
       screen.text = `Image ${image}: ${line}`.slice(0, 100);
     });
     screen.succeed(`Image ${image}`);

@@ -22,7 +22,8 @@ export interface ContainerSummary {
 }
 
 export interface ContainerRuntime {
-  readonly engine: 'podman' | 'docker' | 'simulated';
+  /** The engine's name, for records and messages: nothing here goes by which it is. */
+  readonly engine: string;
   /**
    * Makes the host ready to run these templates: networks, isolation rules, images present. Safe to repeat.
    * Throws engine_unavailable, image_missing, isolation_failed.

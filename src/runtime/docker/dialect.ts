@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode';
+import type { ContainerEngine } from '../engine.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 
 interface FoundNetwork {
@@ -11,8 +12,7 @@ interface FoundNetwork {
 
 /** Where the engines that speak Docker's API differ. Failures are thrown as the engine's API gives them. */
 export interface Dialect {
-  readonly engine: 'docker' | 'podman';
-  readonly title: string;
+  readonly engine: ContainerEngine;
   /** Bounded, so that an instance cannot fill the disk through its output. */
   readonly logConfig: NonNullable<Dockerode.HostConfig['LogConfig']>;
   findNetwork(name: string): Promise<FoundNetwork | undefined>;

@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode';
+import { DOCKER } from './descriptor.ts';
 import type { Dialect } from './dialect.ts';
 import { EngineRuntime, connectEngine, type EngineOptions } from './engine-runtime.ts';
 import { statusOf } from './engine-errors.ts';
@@ -12,8 +13,7 @@ export function createDockerRuntime(options: EngineOptions): EngineRuntime {
 
 function dockerDialect(docker: Dockerode): Dialect {
   return {
-    engine: 'docker',
-    title: 'Docker',
+    engine: DOCKER,
     logConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
     async findNetwork(name) {
       try {

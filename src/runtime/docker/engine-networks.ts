@@ -1,5 +1,6 @@
 import type Dockerode from 'dockerode';
 import type { Networks } from '../../pool/interfaces/networks.ts';
+import type { ContainerEngine } from '../engine.ts';
 import { networkPlan } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
@@ -13,14 +14,14 @@ export class EngineNetworks implements Networks {
   readonly #title: { readonly title: string; readonly socketPath: string };
 
   constructor(
-    engine: 'podman' | 'docker',
+    { name, title }: Pick<ContainerEngine, 'name' | 'title'>,
     { socketPath, deployment }: Pick<EngineOptions, 'socketPath' | 'deployment'>,
   ) {
-    const { closed, open } = networkPlan(engine, deployment);
+    const { closed, open } = networkPlan(name, deployment);
     this.#docker = connectEngine(socketPath);
     this.#deployment = deployment;
     this.#planned = new Set([closed.name, open.name]);
-    this.#title = { title: engine === 'podman' ? 'Podman' : 'Docker', socketPath };
+    this.#title = { title, socketPath };
   }
 
   async unused(): Promise<readonly string[]> {

@@ -59,7 +59,7 @@ export function hasIpv6(): boolean {
 
 /** Instances as containers of an engine that speaks Docker's API. */
 export class EngineRuntime implements ContainerRuntime {
-  readonly engine: Dialect['engine'];
+  readonly engine: string;
   readonly #docker: Dockerode;
   /** For what holds its connection for as long as it lasts: commands, and the stream of events. */
   readonly #unlimited: Dockerode;
@@ -72,13 +72,13 @@ export class EngineRuntime implements ContainerRuntime {
   readonly #ipv6 = hasIpv6();
 
   constructor(docker: Dockerode, dialect: Dialect, options: EngineOptions) {
-    this.engine = dialect.engine;
+    this.engine = dialect.engine.name;
     this.#docker = docker;
     this.#unlimited = connectEngine(options.socketPath, Infinity, 0);
     this.#dialect = dialect;
     this.#options = options;
-    this.#plan = networkPlan(dialect.engine, options.deployment);
-    this.#title = { title: dialect.title, socketPath: options.socketPath };
+    this.#plan = networkPlan(dialect.engine.name, options.deployment);
+    this.#title = { title: dialect.engine.title, socketPath: options.socketPath };
     this.#patience = options.patience ?? ENGINE_PATIENCE;
   }
 
@@ -209,7 +209,7 @@ export class EngineRuntime implements ContainerRuntime {
     if (why !== undefined)
       throw new TryItNowError(
         'container_failed',
-        `${this.#dialect.title} cannot start ${name}: its port is taken: ${why}`,
+        `${this.#dialect.engine.title} cannot start ${name}: its port is taken: ${why}`,
         { details: { hostPort } },
       );
   }
@@ -242,11 +242,11 @@ export class EngineRuntime implements ContainerRuntime {
 
   #imageMissing(templates: readonly Template[]): TryItNowError {
     const list = templates.map(({ image, name }) => `${image} (template ${name})`).join(', ');
-    const { engine } = this;
+    const { title, imageTool } = this.#dialect.engine;
     const image = templates[0]?.image ?? 'IMAGE';
     return new TryItNowError(
       'image_missing',
-      `${this.#dialect.title} does not have ${list}. Build it here (${engine} build -t ${image} FOLDER) or fetch it (${engine} pull ${image}).`,
+      `${title} does not have ${list}. Build it here (${imageTool.program} build -t ${image} FOLDER) or fetch it (${imageTool.program} pull ${image}).`,
       { details: { templates: templates.map(({ name }) => name) } },
     );
   }
@@ -266,7 +266,7 @@ export class EngineRuntime implements ContainerRuntime {
           throw engineFailure(error, this.#title, `create the network ${network.name}`);
         throw new TryItNowError(
           'isolation_failed',
-          `${this.#dialect.title} could not create the network ${network.name}: ${describeError(error)}`,
+          `${this.#dialect.engine.title} could not create the network ${network.name}: ${describeError(error)}`,
           { cause: error },
         );
       }

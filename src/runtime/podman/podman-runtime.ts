@@ -3,6 +3,7 @@ import Value from 'typebox/value';
 import type { Dialect } from '../docker/dialect.ts';
 import { statusOf } from '../docker/engine-errors.ts';
 import { EngineRuntime, connectEngine, type EngineOptions } from '../docker/engine-runtime.ts';
+import { PODMAN } from './descriptor.ts';
 import { libpod } from './libpod-api.ts';
 
 /** What is read of Podman's answer about a network. */
@@ -36,8 +37,7 @@ export function subnetFor(seed: Uint8Array, egress: boolean, attempt: number): s
 
 function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
   return {
-    engine: 'podman',
-    title: 'Podman',
+    engine: PODMAN,
     logConfig: { Type: 'k8s-file', Config: { 'max-size': '1mb' } },
     async findNetwork(name) {
       try {

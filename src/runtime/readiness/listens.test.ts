@@ -53,6 +53,11 @@ it.each<[string, (socket: Socket) => void]>([
   expect(await listens({ address: '127.0.0.1', port, engine: 'docker' }, PATIENCE_MS)).toBe('refuses');
 });
 
+it('takes an engine for one with a relay that this version does not know', async () => {
+  const { port } = await listen((socket) => socket.end());
+  expect(await listens({ address: '127.0.0.1', port, engine: 'of another version' }, PATIENCE_MS)).toBe('refuses');
+});
+
 it('calls a host silent that has no address', async () => {
   expect(await listens({ address: 'nowhere.invalid', port: 80 }, PATIENCE_MS)).toBe('silent');
 });

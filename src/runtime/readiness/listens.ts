@@ -1,9 +1,10 @@
 import { connect } from 'node:net';
 import type { Upstream } from '../../pool/interfaces/upstream.ts';
+import { findEngine } from '../engines.ts';
 
 /**
- * Docker's relay (docker-proxy) accepts connections for a dead container as well, and closes each as soon as it cannot pass it on:
- * after 0.3 to 5 ms, tried on 20.10. A living app waits for the request instead. Podman's rules lead straight to the app.
+ * A relay, such as Docker's (docker-proxy), accepts connections for a dead container as well, and closes each as soon as it cannot
+ * pass it on: after 0.3 to 5 ms, tried on 20.10. A living app waits for the request instead.
  */
 const RELAY_PATIENCE_MS = 20;
 
@@ -23,7 +24,8 @@ export function listens(
       resolve(seen);
     };
     let timer = setTimeout(() => settle('silent'), timeoutMs);
-    const relayed = engine === 'docker';
+    // An engine that this version does not know may relay.
+    const relayed = engine !== undefined && findEngine(engine)?.relaysPorts !== false;
     socket.once('error', ({ code }: NodeJS.ErrnoException) =>
       settle(code === 'ECONNREFUSED' || (relayed && code === 'ECONNRESET') ? 'refuses' : 'silent'),
     );

@@ -11,6 +11,7 @@ import type {
 import { engineFailure } from '../docker/engine-errors.ts';
 import { SIMULATED_ENGINE_PATIENCE_MS } from '../engine-patience.ts';
 import { readEvents } from '../event-lines.ts';
+import { SIMULATED } from './descriptor.ts';
 import { ANY_CONTAINERS, CONTAINER, CONTAINERS, EXEC_RESULT, LOGS, REFUSAL } from './engine-messages.ts';
 import { simulatedSpec, type Owner } from './simulated-host.ts';
 
@@ -22,7 +23,7 @@ export interface RemoteSimulatedOptions extends Owner {
 
 /** A client of a simulated engine that is a process of its own: what it started is still there when this process has ended. */
 export class RemoteSimulatedRuntime implements ContainerRuntime {
-  readonly engine = 'simulated';
+  readonly engine = SIMULATED.name;
   readonly #socketPath: string;
   readonly #owner: Owner;
   readonly #patienceMs: number;
@@ -86,7 +87,7 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
   }
 
   get #title(): { readonly title: string; readonly socketPath: string } {
-    return { title: 'The simulated engine', socketPath: this.#socketPath };
+    return { title: SIMULATED.title, socketPath: this.#socketPath };
   }
 
   #query(more: Readonly<Record<string, string>> = {}): string {

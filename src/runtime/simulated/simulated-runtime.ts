@@ -4,13 +4,14 @@ import type {
   ContainerSummary,
   ExecResult,
 } from '../../pool/interfaces/container-runtime.ts';
+import { SIMULATED } from './descriptor.ts';
 import { SimulatedHost, simulatedSpec, type Owner } from './simulated-host.ts';
 
 const THIS_PROCESS: Owner = { deployment: 'this process', node: 'this process' };
 
 /** In-process HTTP responders in place of containers. They isolate nothing and end with this process. */
 export class SimulatedRuntime implements ContainerRuntime {
-  readonly engine = 'simulated';
+  readonly engine = SIMULATED.name;
   readonly #host: SimulatedHost;
   readonly #owner: Owner;
 

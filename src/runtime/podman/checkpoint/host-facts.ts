@@ -9,6 +9,7 @@ import type { Template } from '../../../domain/template.ts';
 import { engineFailure, statusOf } from '../../docker/engine-errors.ts';
 import type { EngineOptions } from '../../docker/engine-runtime.ts';
 import type { EnginePatience } from '../../engine-patience.ts';
+import { PODMAN } from '../descriptor.ts';
 import { libpod } from '../libpod-api.ts';
 
 const Version = Type.Object({
@@ -62,7 +63,7 @@ export class HostFacts {
 
   async #askCommon(): Promise<Omit<CheckpointHost, 'imageId'>> {
     const [{ version, host }, criu] = await Promise.all([this.#ask(Version, '/info'), criuVersion()]);
-    return { kernel: release(), arch: host.arch, engine: 'podman', engineVersion: version.Version, criu };
+    return { kernel: release(), arch: host.arch, engine: PODMAN.name, engineVersion: version.Version, criu };
   }
 
   async #ask<T extends TSchema>(schema: T, path: string): Promise<Static<T>> {

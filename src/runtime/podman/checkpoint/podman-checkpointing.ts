@@ -16,6 +16,7 @@ import { connectEngine, hasIpv6, type EngineOptions, type EngineRuntime } from '
 import { whyPortTaken } from '../../docker/host-port.ts';
 import { networkPlan } from '../../isolation/network-plan.ts';
 import { hostResolvers } from '../../isolation/resolvers.ts';
+import { PODMAN } from '../descriptor.ts';
 import { libpod, libpodDownload, libpodHas, libpodUpload } from '../libpod-api.ts';
 import { createPodmanRuntime } from '../podman-runtime.ts';
 import { cloneImages } from './clone-images.ts';
@@ -166,7 +167,7 @@ class PodmanCheckpointing implements Checkpointing {
 
   async #archive(spec: ContainerSpec, { folder }: OpenCheckpoint, images: string): Promise<Buffer> {
     const { deployment, node, databaseFolder } = this.#options;
-    const plan = networkPlan('podman', deployment);
+    const plan = networkPlan(PODMAN.name, deployment);
     const network = spec.template.egress ? plan.open : plan.closed;
     const resolvers = network.egress ? (this.#options.resolvers ?? (await hostResolvers())) : [];
     return restoreArchive(resolve(folder), images, spec, { deployment, node, network, resolvers, databaseFolder });

@@ -11,7 +11,7 @@ import type { Template } from '../../../domain/template.ts';
 import type { Checkpointing, CheckpointingAvailability } from '../../../pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { engineFailure } from '../../docker/engine-errors.ts';
-import { HttpProbe } from '../../readiness/http-probe.ts';
+import { untilOk } from '../../readiness/http-answers.ts';
 import { TRIAL_PORT, TRIAL_REPOSITORY, loadTrialImage } from './trial-image.ts';
 
 export interface TrialDeps {
@@ -111,10 +111,7 @@ function trialTemplate(image: string): Template {
 }
 
 async function untilUp({ hostPort, template }: ContainerSpec, signal: AbortSignal): Promise<void> {
-  await new HttpProbe().untilOk(
-    { url: `http://127.0.0.1:${hostPort}/`, timeoutMs: template.readiness.timeoutMs },
-    signal,
-  );
+  await untilOk({ url: `http://127.0.0.1:${hostPort}/`, timeoutMs: template.readiness.timeoutMs }, signal);
 }
 
 /** A port outside every template's range: drawn by the kernel, and free a moment ago. */

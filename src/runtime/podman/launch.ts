@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ChildServer, findProgram } from './child-server.ts';
-import { engineAnswers } from './engine-socket.ts';
+import { ChildServer, findProgram } from '../../launcher/child-server.ts';
+import { engineAnswers } from '../../launcher/engine-socket.ts';
 
 export interface LaunchedPodman extends AsyncDisposable {
   readonly socketPath: string;

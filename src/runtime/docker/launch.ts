@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ChildServer, findProgram } from './child-server.ts';
-import { engineAnswers } from './engine-socket.ts';
+import { ChildServer, findProgram } from '../../launcher/child-server.ts';
+import { engineAnswers } from '../../launcher/engine-socket.ts';
 
 const run = promisify(execFile);
 

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { ChildServer } from './child-server.ts';
-import { engineAnswers } from './engine-socket.ts';
+import { ChildServer } from '../../launcher/child-server.ts';
+import { engineAnswers } from '../../launcher/engine-socket.ts';
 
 export interface LaunchedSimulatedEngine extends AsyncDisposable {
   readonly socketPath: string;
@@ -8,7 +8,7 @@ export interface LaunchedSimulatedEngine extends AsyncDisposable {
 }
 
 /** The built program, from src/ and dist/ alike. */
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
 
 /** Simulated containers in a process of their own, which end with it; servers find it by SIMULATED_SOCKET. */
 export async function launchSimulatedEngine(options: {

@@ -1,0 +1,94 @@
+/** What every engine tells of itself (`descriptor.ts` in its folder) and can do (`engine.ts` beside it). */
+import type { Log } from '../domain/log.ts';
+import type { ChildServer } from '../launcher/child-server.ts';
+import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
+import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import type { Networks } from '../pool/interfaces/networks.ts';
+
+interface Traits {
+  /** What CONTAINER_MODE and stored records call it. */
+  readonly name: string;
+  /** What people call it. */
+  readonly title: string;
+  readonly restoresCheckpoints: boolean;
+  /** A relay of its own accepts connections for a dead container as well. */
+  readonly relaysPorts: boolean;
+}
+
+/** A service that runs containers and is found by its socket. */
+export interface ContainerEngine extends Traits {
+  readonly runsContainers: true;
+  readonly socket: { readonly variable: string; readonly default: string; readonly about: string };
+  /** The systemd unit of its service. */
+  readonly unit: string;
+  /** What people and `up` build images with; the variable tells it the socket where it does not go by its own default. */
+  readonly imageTool: { readonly program: string; readonly socketVariable: string | undefined };
+  /** OCI runtimes that do not do, by name: what the doctor says of each. */
+  readonly poorRuntimes: Readonly<Record<string, { readonly seen: string; readonly remedy: string }>>;
+}
+
+/** Takes the place of an engine where there is none: no images, no networks, no files. Without a socket, part of the server's process. */
+export interface StandIn extends Traits {
+  readonly runsContainers: false;
+  readonly socket: {
+    readonly variable: string;
+    readonly default: undefined;
+    /** What holds where it is not set. */
+    readonly otherwise: string;
+    readonly about: string;
+  };
+}
+
+export interface OpenOptions {
+  /** Undefined: its default, or this process where it has none. */
+  readonly socketPath: string | undefined;
+  readonly deployment: string;
+  readonly node: string;
+  readonly log: Log;
+  /** The folder of the database server's socket, which templates with a database need. */
+  readonly databaseFolder?: string;
+}
+
+/** Nothing is connected before what is made here is asked for something. */
+export interface StandInBehaviour {
+  createRuntime(options: OpenOptions): ContainerRuntime;
+}
+
+export interface ContainerEngineBehaviour extends StandInBehaviour {
+  createNetworks(options: OpenOptions): Networks;
+  /** Whether this host can restore is only known once it was tried. */
+  readonly createCheckpointing?: (options: OpenOptions) => Checkpointing;
+  /** Whether it, and no other engine, answers there. Never throws. */
+  probe(socketPath: string): Promise<EngineAttempt>;
+  /** What the doctor asks; it gives up sooner than what runs instances. */
+  inspect(socketPath: string): EngineInspection;
+  /** Starts a service for `up` on a socket of its own, over the host's ordinary storage. */
+  readonly launch?: EngineLaunch;
+}
+
+export interface EngineLaunch {
+  /** The program it needs. */
+  readonly program: string;
+  start(options: { readonly socketPath: string }): Promise<{ readonly server: ChildServer }>;
+}
+
+export interface EngineAttempt {
+  readonly usable: boolean;
+  /** For people: why it is or is not taken. */
+  readonly reason: string;
+}
+
+export interface EngineInspection {
+  /** Throws engine_unavailable. */
+  facts(): Promise<EngineFacts>;
+  /** Undefined where it does not have the image. Throws engine_unavailable, container_failed. */
+  imageId(image: string): Promise<string | undefined>;
+}
+
+export interface EngineFacts {
+  readonly version: string;
+  /** The OCI runtime that starts containers. */
+  readonly runtime: string;
+  /** Where images and containers lie. */
+  readonly storage: string;
+}
