@@ -1,21 +1,33 @@
 import type { Logger } from 'pino';
-import { chooseEngine, createNetworks, createRuntime, prepareRuntime, type Engine } from './engines.ts';
+import { createNetworks, prepareRuntime, type Engine } from './engines.ts';
+import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
-import { systemClock } from '../domain/clock.ts';
+import type { PublicAddress } from '../domain/address.ts';
+import { systemClock, type Clock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
+import type { Trigger } from '../lifecycle/trigger.ts';
 import { promoteConfigured } from '../pool/checkpoints.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import type { Databases } from '../pool/interfaces/databases.ts';
+import type { Networks } from '../pool/interfaces/networks.ts';
+import type { Observer } from '../pool/interfaces/observer.ts';
+import type { Probe } from '../pool/interfaces/probe.ts';
+import type { Proxy } from '../pool/interfaces/proxy.ts';
+import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { poolStatuses } from '../pool/pool-status.ts';
-import { CaddyProxy } from '../proxy/caddy-proxy.ts';
-import { connectQueue, type QueueConnection } from '../queue/connection.ts';
+import type { Restorer } from '../pool/restore.ts';
+import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
+import type { QueueConnection } from '../queue/connection.ts';
 import { queueDepth } from '../queue/depth.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
-import { openStore, type Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
+import type { TaskPatience } from '../store/task-patience.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
 /** `server`: API, page, loops and workers. `worker`: the workers alone, for this or a further node. */
@@ -28,100 +40,123 @@ export interface PartsOptions {
   readonly version: string;
   /** Undefined: as the configuration says. `up` has chosen already. */
   readonly engine?: Engine;
+  /** TASK_PATIENCE without it. */
+  readonly taskPatience?: TaskPatience;
 }
 
-/** What a use case may ask of the loops: they are made of the parts, and so after them. */
+/** What a use case may ask of the loops. These are made of the parts, and so after them. */
 export interface LoopTriggers {
-  readonly requestRefill: () => void;
-  readonly requestReconcile: () => void;
+  readonly refill: Trigger;
+  readonly reconcile: Trigger;
 }
 
 /** Of the queue's patience with a silent worker: a task that is handed out again must find the lease over. */
 const LEASE_SHARE = 2 / 3;
 
 /** Everything the use cases, the loops and the API are given, opened once and released in reverse. */
-export type AppParts = Awaited<ReturnType<typeof openAppParts>>;
+export interface AppParts {
+  readonly store: Store;
+  readonly connection: QueueConnection;
+  readonly caddy: CaddyProxy;
+  readonly metrics: Metrics;
+  readonly pool: PoolParts;
+}
+
+/** Of the store, what use cases work with. */
+type StoredPart =
+  'claimStore' | 'cleanupStore' | 'provisioningStore' | 'inventory' | 'controls' | 'registry' | 'promotions';
+
+/** In the terms of the pool's use cases: each takes of it what it names itself. */
+export interface PoolParts extends Pick<Store, StoredPart> {
+  readonly requestRefill: () => void;
+  readonly requestReconcile: () => void;
+  readonly catalogue: Catalogue;
+  readonly node: Config['node'];
+  readonly address: PublicAddress;
+  readonly proxyUrl: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly queue: TaskQueue;
+  readonly runtime: ContainerRuntime;
+  readonly networks: Networks | undefined;
+  readonly probe: Probe;
+  readonly deliveryCheck: DeliveryCheck;
+  /** Undefined: another node looks after the site. */
+  readonly proxy: Proxy | undefined;
+  readonly databases: Databases | undefined;
+  readonly restorer: Restorer | undefined;
+}
 
 /** Throws what the part that could not be had throws. */
-export async function openAppParts(options: PartsOptions, triggers: LoopTriggers, releasers: Releasers) {
+export async function openAppParts(
+  options: PartsOptions,
+  triggers: LoopTriggers,
+  releasers: Releasers,
+): Promise<AppParts> {
   const { config, log, role, version } = options;
-  const { node, proxy: proxyConfig, server } = config;
+  const { node, proxy: proxyConfig } = config;
   const catalogue = new Catalogue(config.templates);
 
-  const store = await openStore({
-    valkey: config.valkey,
-    node,
-    limits: config.rateLimit,
-    portRange: config.containers.portRange,
-    portCoolDownMs: config.containers.portCoolDownMs,
+  const infrastructure = new Infrastructure({ config, log, releasers });
+  const store = await infrastructure.openStore({
     leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE),
-    log,
+    patience: options.taskPatience,
   });
-  releasers.push('store', store.close);
-  const connection = await connectQueue({ ...config.nats, log });
-  releasers.push('queue', () => connection.close());
-  const engine = options.engine ?? (await chooseEngine(config, log));
-  await requireEngineOfInstances(engine, config, store);
-  const runtime = createRuntime(engine, config, log);
-  releasers.push('runtime', () => runtime.close());
+  const connection = await infrastructure.openQueue();
+  const { engine, runtime } = await infrastructure.openEngine({
+    engine: options.engine,
+    require: (candidate) => requireEngineOfInstances(candidate, config, store),
+  });
   await prepareRuntime(runtime, config, log);
   const restoring = openRestoreParts({ config, engine, use: 'server', promotions: store.promotions, log, releasers });
   await requireRestores(config, restoring);
-  await promoteConfigured({
-    catalogue,
-    checkpointing: restoring.checkpointing,
-    checkpointRepository: restoring.checkpointRepository,
-    promotions: store.promotions,
-    log,
-  });
-  await Promise.all(
-    catalogue.all().map(({ name }) => store.provisioningStore.announceVersion(name, catalogue.version(name) ?? '')),
-  );
+  await announceTemplates(catalogue, store, restoring, log);
 
-  const proxy = new CaddyProxy({
-    adminUrl: proxyConfig.adminUrl,
-    listen: proxyConfig.listen,
-    baseDomain: proxyConfig.address.baseDomain,
-    discovery: proxyConfig.discovery,
-    publicUrl: server.publicUrl,
-    trustedProxies: server.trustedProxies,
-    log,
-  });
-  const metrics = createMetrics({ config, version, store, connection, proxy, runtime });
+  const caddy = infrastructure.createProxy();
+  const metrics = createMetrics({ config, version, store, connection, proxy: caddy, runtime });
   const probe = new HttpProbe();
-  return {
-    store,
-    connection,
-    caddy: proxy,
-    metrics,
-    /** In the terms of the pool's use cases. */
-    pool: {
-      ...triggers,
-      catalogue,
-      node,
-      runtime,
-      log,
-      probe,
-      clock: systemClock,
-      observer: metrics,
-      address: proxyConfig.address,
-      proxyUrl: proxyConfig.internalUrl,
-      // A further node looks after its own containers; the site is the server's business.
-      proxy: role === 'server' ? proxy : undefined,
-      networks: createNetworks(engine, config, log),
-      queue: createPublisher({ connection, log }),
-      deliveryCheck: new DeliveryCheck(probe),
-      claimStore: store.claimStore,
-      cleanupStore: store.cleanupStore,
-      provisioningStore: store.provisioningStore,
-      inventory: store.inventory,
-      controls: store.controls,
-      registry: store.registry,
-      promotions: store.promotions,
-      databases: restoring.databases,
-      restorer: restoring.restorer,
-    },
+  const pool: PoolParts = {
+    requestRefill: () => triggers.refill.fire(),
+    requestReconcile: () => triggers.reconcile.fire(),
+    catalogue,
+    node,
+    log,
+    runtime,
+    probe,
+    clock: systemClock,
+    observer: metrics,
+    address: proxyConfig.address,
+    proxyUrl: proxyConfig.internalUrl,
+    queue: createPublisher({ connection, log }),
+    networks: createNetworks(engine, config, log),
+    deliveryCheck: new DeliveryCheck(probe),
+    claimStore: store.claimStore,
+    cleanupStore: store.cleanupStore,
+    provisioningStore: store.provisioningStore,
+    inventory: store.inventory,
+    controls: store.controls,
+    registry: store.registry,
+    promotions: store.promotions,
+    // A further node looks after its own containers; the site is the server's business.
+    proxy: role === 'server' ? caddy : undefined,
+    databases: restoring.databases,
+    restorer: restoring.restorer,
   };
+  return { store, connection, caddy, metrics, pool };
+}
+
+/** From here on every node provides each template in the version, and from the checkpoint, that this configuration names. */
+async function announceTemplates(
+  catalogue: Catalogue,
+  { promotions, provisioningStore }: Store,
+  { checkpointing, checkpointRepository }: RestoreParts,
+  log: Log,
+): Promise<void> {
+  await promoteConfigured({ catalogue, checkpointing, checkpointRepository, promotions, log });
+  await Promise.all(
+    catalogue.all().map(({ name }) => provisioningStore.announceVersion(name, catalogue.version(name) ?? '')),
+  );
 }
 
 function createMetrics({

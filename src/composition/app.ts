@@ -1,12 +1,13 @@
 import { createDemos } from './demos.ts';
 import { createLoops, type AppLoops } from './loops.ts';
-import { openAppParts, type AppParts, type PartsOptions } from './app-parts.ts';
+import { openAppParts, type AppParts, type LoopTriggers, type PartsOptions } from './app-parts.ts';
 import type { Config } from '../config/config.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import type { Demos } from '../http/demos.ts';
 import { createServer } from '../http/server.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { sleep } from '../lifecycle/sleep.ts';
+import { Trigger } from '../lifecycle/trigger.ts';
 import { startAdminServer } from './admin-server.ts';
 import { handleDeadLetter } from '../pool/dead-letter.ts';
 import { afterRollback } from '../pool/after-rollback.ts';
@@ -55,13 +56,10 @@ export async function startApp(options: AppOptions): Promise<App> {
 
 async function compose(options: AppOptions, releasers: Releasers): Promise<App> {
   const { config, log, role, reconcileIntervalMs } = options;
-  const parts: AppParts = await openAppParts(
-    options,
-    { requestRefill: () => loops.replenisher.trigger(), requestReconcile: () => loops.reconciler.trigger() },
-    releasers,
-  );
+  const triggers: LoopTriggers = { refill: new Trigger(), reconcile: new Trigger() };
+  const parts = await openAppParts(options, triggers, releasers);
   const { pool, store, connection } = parts;
-  const loops: AppLoops = createLoops(parts, { config, role, reconcileIntervalMs });
+  const loops = createLoops(parts, { config, role, triggers, reconcileIntervalMs });
   const { unfinished } = await reconcileAtStart(parts);
 
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chooseEngine, createRuntime } from './engines.ts';
+import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
@@ -11,7 +11,6 @@ import { Releasers } from '../lifecycle/releasers.ts';
 import type { CheckpointDeps } from '../pool/checkpoints.ts';
 import { openRestoreParts } from './restoring.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
-import { openStore } from '../store/store.ts';
 
 export interface CheckpointContext extends CheckpointDeps {
   readonly close: () => Promise<void>;
@@ -21,19 +20,10 @@ export interface CheckpointContext extends CheckpointDeps {
 export async function openCheckpointContext(config: Config, log: Log): Promise<CheckpointContext> {
   const releasers = new Releasers();
   try {
-    const { containers, checkpoints, node } = config;
-    const store = await openStore({
-      valkey: config.valkey,
-      node,
-      limits: config.rateLimit,
-      portRange: containers.portRange,
-      portCoolDownMs: containers.portCoolDownMs,
-      log,
-    });
-    releasers.push('store', store.close);
-    const engine = await chooseEngine(config, log);
-    const runtime = createRuntime(engine, config, log);
-    releasers.push('runtime', () => runtime.close());
+    const { checkpoints, node } = config;
+    const infrastructure = new Infrastructure({ config, log, releasers });
+    const store = await infrastructure.openStore();
+    const { engine, runtime } = await infrastructure.openEngine();
     const { checkpointing, checkpointRepository, databases } = openRestoreParts({
       config,
       engine,

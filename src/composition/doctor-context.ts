@@ -7,6 +7,7 @@ import {
   createRuntime,
   type Engine,
 } from './engines.ts';
+import { Infrastructure } from './infrastructure.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -33,12 +34,10 @@ import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
-import { CaddyProxy } from '../proxy/caddy-proxy.ts';
-import { connectQueue } from '../queue/connection.ts';
+import type { QueueConnection } from '../queue/connection.ts';
 import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { createPublisher } from '../queue/publisher.ts';
-import { connectValkey } from '../store/client.ts';
-import { openStore, type Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 
 export interface DoctorContext {
   readonly checks: readonly Check[];
@@ -53,61 +52,27 @@ const ENGINE_DOWN = 'the container engine does not answer';
 /** Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence keeps the others from being checked. */
 export async function openDoctorContext(config: Config, log: Log): Promise<DoctorContext> {
   const closers: (() => unknown)[] = [];
-  const kept = <T>(open: () => Promise<T>, absent: string, close: (opened: T) => unknown): Shared<T> =>
-    new Shared(async () => {
-      const opened = await open();
-      closers.push(() => close(opened));
-      return opened;
-    }, absent);
-  const { node, containers, templates, proxy: addresses } = config;
-  const valkey = kept(
-    () => connectValkey({ ...config.valkey, log }),
-    VALKEY_DOWN,
-    (client) => client.disconnect(),
-  );
-  const store = kept(
-    () =>
-      openStore({
-        valkey: config.valkey,
-        node,
-        limits: config.rateLimit,
-        portRange: containers.portRange,
-        portCoolDownMs: containers.portCoolDownMs,
-        log,
-      }),
-    VALKEY_DOWN,
-    (opened) => opened.close(),
-  );
-  const queue = kept(
-    () => connectQueue({ ...config.nats, log }),
-    NATS_DOWN,
-    (connection) => connection.close(),
-  );
-  const proxy = new CaddyProxy({
-    ...addresses,
-    baseDomain: addresses.address.baseDomain,
-    publicUrl: config.server.publicUrl,
-    trustedProxies: config.server.trustedProxies,
+  const infrastructure = new Infrastructure({
+    config,
     log,
+    releasers: { push: (_, close) => closers.push(close) },
   });
+  const { node, containers, templates, proxy: addresses } = config;
+  const valkey = new Shared(() => infrastructure.openValkey(), VALKEY_DOWN);
+  const store = new Shared(() => infrastructure.openStore(), VALKEY_DOWN);
+  const queue = new Shared(() => infrastructure.openQueue(), NATS_DOWN);
+  const proxy = infrastructure.createProxy();
   const site = new Shared(() => proxy.check(), "Caddy's admin API does not answer");
   const engine = await chooseEngine(config, log);
   const answer = engineAnswer(engine, config);
   const metrics = new Shared(() => serverMetrics(config), '');
-  const pools = new Shared(async () => poolState(await store.need(), config), VALKEY_DOWN);
-  const drift = new Shared(async (): Promise<DriftDeps> => {
-    const { inventory, claimStore } = await store.need();
-    return {
-      inventory,
-      claimStore,
-      clock: systemClock,
-      node,
+  const drift = new Shared(
+    async (): Promise<DriftDeps> => ({
+      ...recordedState(await store.need(), queue, config, log),
       ...visibleEngine(engine, answer, config, log),
-      databases: connectDatabases(config, 'command', log),
-      proxy: undefined,
-      queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() },
-    };
-  }, VALKEY_DOWN);
+    }),
+    VALKEY_DOWN,
+  );
   return {
     checks: [
       ...valkeyChecks(valkey, `${config.valkey.host}:${config.valkey.port}`),
@@ -136,11 +101,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
       fileLimitCheck(() => metrics.get()),
       ...apiChecks(config),
-      ...poolChecks({
-        templates,
-        state: pools,
-        deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
-      }),
+      ...poolPart(store, queue, config),
       ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
     ],
     close: () => {
@@ -199,11 +160,37 @@ function visibleEngine(
   };
 }
 
+/** What the engine's containers are compared with. The site has checks of its own. */
+function recordedState(
+  { inventory, claimStore }: Store,
+  queue: Shared<QueueConnection>,
+  config: Config,
+  log: Log,
+): Omit<DriftDeps, 'runtime' | 'networks'> {
+  return {
+    inventory,
+    claimStore,
+    clock: systemClock,
+    node: config.node,
+    databases: connectDatabases(config, 'command', log),
+    proxy: undefined,
+    queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() },
+  };
+}
+
 function databasePart(config: Config, log: Log): Check[] {
   const databases = connectDatabases(config, 'command', log);
   return databases === undefined || config.database === undefined
     ? []
     : databaseChecks(databases, config.database.socketPath);
+}
+
+function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: Config): Check[] {
+  return poolChecks({
+    templates: config.templates,
+    state: new Shared(async () => poolState(await store.need(), config), VALKEY_DOWN),
+    deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
+  });
 }
 
 async function poolState({ inventory, controls, breakers }: Store, { templates }: Config) {

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { AppParts, Role } from './app-parts.ts';
+import type { AppParts, LoopTriggers, Role } from './app-parts.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import { followContainers } from '../pool/container-events.ts';
 import { reap, settleTickets } from '../pool/reap.ts';
@@ -12,6 +12,7 @@ import { putStreamsBack } from '../queue/stream-and-consumers.ts';
 export interface LoopOptions {
   readonly config: Config;
   readonly role: Role;
+  readonly triggers: LoopTriggers;
   /** How often the recorded state is compared with the actual one (ms). */
   readonly reconcileIntervalMs: number | undefined;
 }
@@ -38,10 +39,10 @@ export interface AppLoops {
   readonly all: readonly Loop[];
 }
 
-/** Nothing runs yet. */
+/** Nothing runs yet: each begins with a round, so what is asked for before its start is not missed. */
 export function createLoops(
   { pool, connection, caddy, metrics }: AppParts,
-  { config, role, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: LoopOptions,
+  { config, role, triggers, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: LoopOptions,
 ): AppLoops {
   const { log } = pool;
   const replenisher = new Loop(
@@ -52,7 +53,7 @@ export function createLoops(
   const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () =>
     reap(pool, await unresponsiveNodes.check()),
   );
-  const reconciler: Loop = new Loop(
+  const reconciler = new Loop(
     {
       name: 'reconciler',
       intervalMs: reconcileIntervalMs,
@@ -60,7 +61,7 @@ export function createLoops(
       log,
     },
     async () => {
-      if ((await reconcile(pool)).unfinished) reconciler.trigger();
+      if ((await reconcile(pool)).unfinished) triggers.reconcile.fire();
     },
   );
   const proxyKeeper = new Loop({ name: 'proxy keeper', intervalMs: PROXY_INTERVAL_MS, log }, async () => {
@@ -73,6 +74,8 @@ export function createLoops(
     if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; they are back');
   });
   const health = new HealthCheck(pool);
+  triggers.refill.subscribe(() => replenisher.trigger());
+  triggers.reconcile.subscribe(() => reconciler.trigger());
   // A further node looks after its own containers and ports; the pool itself is the server's business.
   const own = [
     new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>

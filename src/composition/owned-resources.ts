@@ -1,14 +1,14 @@
 import { chooseEngine, createNetworks, createRuntime } from './engines.ts';
+import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import { dropOwnDatabase, ownDatabases } from '../database/own-databases.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
-import { connectQueue, type QueueConnection } from '../queue/connection.ts';
+import type { QueueConnection } from '../queue/connection.ts';
 import { cleanupConsumer } from '../queue/names.ts';
 import { consumersInUse, deleteStream, ownStreams } from '../queue/own-streams.ts';
-import { connectValkey } from '../store/client.ts';
 import { deleteKeys, ownKeys } from '../store/own-keys.ts';
 
 /** Something of this deployment's that can be removed. */
@@ -68,10 +68,9 @@ async function dismantle(runtime: ContainerRuntime, network: string): Promise<vo
 export async function ownedData(config: Config, log: Log): Promise<OwnedResources> {
   const releasers = new Releasers();
   try {
-    const client = await connectValkey({ ...config.valkey, log });
-    releasers.push('valkey', () => client.quit());
-    const queue = await connectQueue({ ...config.nats, log });
-    releasers.push('queue', () => queue.close());
+    const infrastructure = new Infrastructure({ config, log, releasers });
+    const client = await infrastructure.openValkey();
+    const queue = await infrastructure.openQueue();
     const [keys, streams] = [await ownKeys(client), await ownStreams(queue)];
     return {
       all: [
@@ -96,9 +95,10 @@ export async function hasActiveWorkers(
   of: 'this node' | 'every node',
   log: Log,
 ): Promise<boolean | undefined> {
+  const releasers = new Releasers();
   let queue: QueueConnection;
   try {
-    queue = await connectQueue({ ...config.nats, log });
+    queue = await new Infrastructure({ config, log, releasers }).openQueue();
   } catch {
     return undefined;
   }
@@ -109,6 +109,6 @@ export async function hasActiveWorkers(
     // No stream: nobody can be asking.
     return false;
   } finally {
-    await queue.close();
+    await releasers.releaseAll(log);
   }
 }

@@ -1,4 +1,5 @@
-import { chooseEngine, connectDatabases, createNetworks, createRuntime, type Engine } from './engines.ts';
+import { connectDatabases, createNetworks, type Engine } from './engines.ts';
+import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
@@ -7,10 +8,7 @@ import { FIRST_NODE } from '../domain/node.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import type { RepairDeps } from '../pool/repair-drift.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
-import { CaddyProxy } from '../proxy/caddy-proxy.ts';
-import { connectQueue } from '../queue/connection.ts';
 import { createPublisher } from '../queue/publisher.ts';
-import { openStore } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
 export interface ReconcileContext extends RepairDeps {
@@ -24,27 +22,19 @@ export interface ReconcileContext extends RepairDeps {
 export async function openReconcileContext(config: Config, version: string, log: Log): Promise<ReconcileContext> {
   const releasers = new Releasers();
   try {
-    const { containers, node, proxy, server } = config;
-    const store = await openStore({
-      valkey: config.valkey,
-      node,
-      limits: config.rateLimit,
-      portRange: containers.portRange,
-      portCoolDownMs: containers.portCoolDownMs,
-      log,
+    const { node } = config;
+    const infrastructure = new Infrastructure({ config, log, releasers });
+    const store = await infrastructure.openStore();
+    const { engine, runtime } = await infrastructure.openEngine({
+      require: (candidate) => requireVisibleEngine(candidate, config),
     });
-    releasers.push('store', store.close);
-    const engine = await chooseEngine(config, log);
-    requireVisibleEngine(engine, config);
-    const runtime = createRuntime(engine, config, log);
-    releasers.push('runtime', () => runtime.close());
     const databases = connectDatabases(config, 'command', log);
     if (databases !== undefined) releasers.push('databases', () => databases.close());
     return {
       runtime,
       networks: createNetworks(engine, config, log),
       databases,
-      queue: await openQueue(config, log, releasers),
+      queue: await openQueue(infrastructure, log, releasers),
       log,
       node,
       clock: systemClock,
@@ -52,18 +42,7 @@ export async function openReconcileContext(config: Config, version: string, log:
       cleanupStore: store.cleanupStore,
       provisioningStore: store.provisioningStore,
       inventory: store.inventory,
-      proxy:
-        node.name !== FIRST_NODE
-          ? undefined
-          : new CaddyProxy({
-              adminUrl: proxy.adminUrl,
-              listen: proxy.listen,
-              baseDomain: proxy.address.baseDomain,
-              discovery: proxy.discovery,
-              publicUrl: server.publicUrl,
-              trustedProxies: server.trustedProxies,
-              log,
-            }),
+      proxy: node.name === FIRST_NODE ? infrastructure.createProxy() : undefined,
       observer: new Metrics({ templates: config.templates.map(({ name }) => name), version }),
       requestRefill: () => undefined,
       close: () => releasers.releaseAll(log),
@@ -89,10 +68,9 @@ function requireVisibleEngine(engine: Engine, { containers: { mode, simulatedSoc
 }
 
 /** The rest can be checked without NATS as well. What was published is waited for before the connection is closed. */
-async function openQueue(config: Config, log: Log, releasers: Releasers): Promise<TaskQueue> {
+async function openQueue(infrastructure: Infrastructure, log: Log, releasers: Releasers): Promise<TaskQueue> {
   try {
-    const connection = await connectQueue({ ...config.nats, log });
-    releasers.push('queue', () => connection.close());
+    const connection = await infrastructure.openQueue();
     const queue = createPublisher({ connection, log });
     const underWay = new Set<Promise<void>>();
     releasers.push('published tasks', () => Promise.allSettled(underWay));

@@ -6,10 +6,10 @@ import { systemClock, type Clock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { newHostLabel, newInstanceId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
-import { templateVersion, type Catalogue, type Template } from '../domain/template.ts';
+import { templateVersion, type Catalogue, type InstanceCall, type Template } from '../domain/template.ts';
 import { activate, askIdentity, type Reach } from './activate.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
-import type { Checkpointing } from './interfaces/checkpointing.ts';
+import type { Checkpointing, OpenCheckpoint } from './interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from './interfaces/container-runtime.ts';
 import type { Databases } from './interfaces/databases.ts';
 import type { Probe } from './interfaces/probe.ts';
@@ -133,37 +133,8 @@ export async function verifyCheckpoint(
   await deps.databases?.prepare([template]);
 
   onStep('restoring and activating two clones');
-  const clone = async (which: string): Promise<{ readonly restoreMs: number; readonly identity: string }> => {
-    const { spec, reach, database } = await tried(deps, template, which);
-    try {
-      const startedAt = performance.now();
-      await checkpointing.restore(spec, from, signal);
-      await deps.probe.untilOk(
-        { url: `${reach.origin}${template.readiness.path}`, timeoutMs: RESTORED_READY_MS },
-        signal,
-      );
-      const restoreMs = performance.now() - startedAt;
-      const label = newHostLabel();
-      await activate(
-        deps,
-        template,
-        reach,
-        {
-          instanceId: newInstanceId(),
-          hostname: hostname(deps.address, label),
-          url: instanceUrl(deps.address, label),
-          seed: randomBytes(SEED_BYTES).toString('hex'),
-          database: database === undefined ? undefined : await deps.databases?.create(database, template),
-        },
-        signal,
-      );
-      return { restoreMs, identity: await askIdentity(deps, template, identity, reach, signal) };
-    } finally {
-      await removed(deps, () => deps.runtime.remove(spec.name));
-      if (database !== undefined) await removed(deps, async () => deps.databases?.drop(database));
-    }
-  };
-  const clones = [clone('clone'), clone('clone')];
+  const source: CloneSource = { template, identity, checkpointing, from };
+  const clones = [tryClone(deps, source, signal), tryClone(deps, source, signal)];
   await Promise.allSettled(clones);
   const [first, second] = await Promise.all(clones);
   if (first === undefined || second === undefined) throw new Error('two clones were asked for');
@@ -174,6 +145,49 @@ export async function verifyCheckpoint(
     );
   }
   return { metadata, restoreMs: [first.restoreMs, second.restoreMs], identities: [first.identity, second.identity] };
+}
+
+interface CloneSource {
+  readonly template: Template;
+  readonly identity: InstanceCall;
+  readonly checkpointing: Checkpointing;
+  readonly from: OpenCheckpoint;
+}
+
+/** Restores an instance that nobody is handed, activates it and asks it who it is. It is gone when this returns. */
+async function tryClone(
+  deps: CheckpointDeps,
+  { template, identity, checkpointing, from }: CloneSource,
+  signal: AbortSignal,
+): Promise<{ readonly restoreMs: number; readonly identity: string }> {
+  const { spec, reach, database } = await tried(deps, template, 'clone');
+  try {
+    const startedAt = performance.now();
+    await checkpointing.restore(spec, from, signal);
+    await deps.probe.untilOk(
+      { url: `${reach.origin}${template.readiness.path}`, timeoutMs: RESTORED_READY_MS },
+      signal,
+    );
+    const restoreMs = performance.now() - startedAt;
+    const label = newHostLabel();
+    await activate(
+      deps,
+      template,
+      reach,
+      {
+        instanceId: newInstanceId(),
+        hostname: hostname(deps.address, label),
+        url: instanceUrl(deps.address, label),
+        seed: randomBytes(SEED_BYTES).toString('hex'),
+        database: database === undefined ? undefined : await deps.databases?.create(database, template),
+      },
+      signal,
+    );
+    return { restoreMs, identity: await askIdentity(deps, template, identity, reach, signal) };
+  } finally {
+    await removed(deps, () => deps.runtime.remove(spec.name));
+    if (database !== undefined) await removed(deps, async () => deps.databases?.drop(database));
+  }
 }
 
 /** Verifies, and has every node restore the template from it. The pool is replaced gradually. */

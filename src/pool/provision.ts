@@ -67,23 +67,7 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
     }
     observer.provision(template.name, attempt.method, 'failure', performance.now() - attempt.startedAt);
     observer.provisionFailed(template.name, error instanceof TryItNowError ? error.code : 'internal_error');
-    const superseded = (await undo(deps, instance)) === 'superseded';
-    const failure = await classifyFailure(deps, template, error);
-    if (failure.kind === 'failed') throw failure.error;
-    // The ticket serves the attempt that came after this one.
-    if (superseded) return;
-    // As good as never planned: it is planned again when the pause is over, and nobody has to look into it.
-    await discardTicket(deps, task);
-    log.error(
-      {
-        instance: task.id,
-        template: template.name,
-        attempt: context.attempt,
-        retryInMs: failure.pauseMs,
-        reason: describeError(error),
-      },
-      'Provision task failed',
-    );
+    await settleFailure(deps, template, { instance, task, attempt: context.attempt }, error);
     return;
   }
   const durationMs = performance.now() - attempt.startedAt;
@@ -97,6 +81,33 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
       attempt: context.attempt,
     },
     'Instance ready',
+  );
+}
+
+/** Undoes the attempt, and throws for the queue to try again, unless the task is put off until its template's pause is over. */
+async function settleFailure(
+  deps: ProvisionDeps,
+  template: Template,
+  failed: { readonly instance: Instance; readonly task: ProvisionTask; readonly attempt: number },
+  error: unknown,
+): Promise<void> {
+  const { instance, task, attempt } = failed;
+  const superseded = (await undo(deps, instance)) === 'superseded';
+  const failure = await classifyFailure(deps, template, error);
+  if (failure.kind === 'failed') throw failure.error;
+  // The ticket serves the attempt that came after this one.
+  if (superseded) return;
+  // As good as never planned: it is planned again when the pause is over, and nobody has to look into it.
+  await discardTicket(deps, task);
+  deps.log.error(
+    {
+      instance: task.id,
+      template: template.name,
+      attempt,
+      retryInMs: failure.pauseMs,
+      reason: describeError(error),
+    },
+    'Provision task failed',
   );
 }
 

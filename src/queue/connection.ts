@@ -114,26 +114,11 @@ export async function connectQueue(options: QueueConnectionOptions): Promise<Que
 function watch(nats: NatsConnection, manager: JetStreamManager, url: string, log: Log): QueueConnection {
   const listeners = new Set<() => void>();
   const lossListeners = new Set<() => void>();
-  const state = { connected: true, closing: false };
-
-  const follow = async (): Promise<void> => {
-    let downSince = 0;
-    for await (const status of nats.status()) {
-      if (status.type === 'disconnect' && state.connected) {
-        state.connected = false;
-        downSince = performance.now();
-        if (!state.closing) log.warn({ url }, 'NATS disconnected; reconnecting in the background');
-      } else if (status.type === 'reconnect' && !state.connected) {
-        state.connected = true;
-        log.info({ url, downMs: Math.round(performance.now() - downSince) }, 'NATS reconnected');
-        for (const listener of [...listeners]) listener();
-      } else if (status.type === 'error') {
-        log.error({ url, err: status.error, reason: describeError(status.error) }, 'NATS reported an error');
-      }
-    }
-    state.connected = false;
+  const state: ConnectionState = { connected: true, closing: false };
+  const onReconnected = (): void => {
+    for (const listener of [...listeners]) listener();
   };
-  void follow();
+  void followStatus(nats, state, { url, log, onReconnected });
 
   return {
     nats,
@@ -174,4 +159,32 @@ function watch(nats: NatsConnection, manager: JetStreamManager, url: string, log
       await nats.close();
     },
   };
+}
+
+interface ConnectionState {
+  connected: boolean;
+  closing: boolean;
+}
+
+/** Keeps `connected` true to what the client reports, until it is closed. */
+async function followStatus(
+  nats: NatsConnection,
+  state: ConnectionState,
+  { url, log, onReconnected }: { readonly url: string; readonly log: Log; readonly onReconnected: () => void },
+): Promise<void> {
+  let downSince = 0;
+  for await (const status of nats.status()) {
+    if (status.type === 'disconnect' && state.connected) {
+      state.connected = false;
+      downSince = performance.now();
+      if (!state.closing) log.warn({ url }, 'NATS disconnected; reconnecting in the background');
+    } else if (status.type === 'reconnect' && !state.connected) {
+      state.connected = true;
+      log.info({ url, downMs: Math.round(performance.now() - downSince) }, 'NATS reconnected');
+      onReconnected();
+    } else if (status.type === 'error') {
+      log.error({ url, err: status.error, reason: describeError(status.error) }, 'NATS reported an error');
+    }
+  }
+  state.connected = false;
 }

@@ -80,22 +80,22 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
   return {
     publishProvision: publish,
     publishCleanup: (task) => publish([task]),
-    provisions: async () => {
-      try {
-        const { num_pending: waiting, num_ack_pending: outstanding } = await connection.manager.consumers.info(
-          STREAM,
-          PROVISION_CONSUMER,
-        );
-        return { waiting, outstanding };
-      } catch (error) {
-        // Without its stream or consumer nothing waits: the workers and the publisher put both back empty.
-        if (isMissing(error)) return { waiting: 0, outstanding: 0 };
-        throw new TryItNowError('queue_unavailable', `NATS at ${connection.url} does not say how many tasks wait`, {
-          cause: error,
-        });
-      }
-    },
+    provisions: () => countProvisions(connection),
   };
+}
+
+async function countProvisions({ manager, url }: QueueConnection): ReturnType<TaskQueue['provisions']> {
+  try {
+    const { num_pending: waiting, num_ack_pending: outstanding } = await manager.consumers.info(
+      STREAM,
+      PROVISION_CONSUMER,
+    );
+    return { waiting, outstanding };
+  } catch (error) {
+    // Without its stream or consumer nothing waits: the workers and the publisher put both back empty.
+    if (isMissing(error)) return { waiting: 0, outstanding: 0 };
+    throw new TryItNowError('queue_unavailable', `NATS at ${url} does not say how many tasks wait`, { cause: error });
+  }
 }
 
 /** The client reports a subject that no stream listens on as JetStream being off; the cause tells the two apart. */

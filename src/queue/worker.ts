@@ -67,37 +67,15 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
     inHand: new Set(),
     unconfirmed: new Set(),
   };
-  // Kinds never share a slot: twenty slow provisions must not keep a single container from being removed.
-  const lanes: Lane[] = [
-    { consumer: 'provision', slots: count, handle: (message) => deliver(context, 'provision', message) },
-    { consumer: 'cleanup', slots: count, handle: (message) => deliver(context, 'cleanup', message) },
-    { consumer: 'exhausted', slots: 1, handle: (message) => deadLetterExhausted(context, message) },
-  ];
   const puller = new Puller(connection, stopping.signal);
   // A server that comes back empty would leave the pulls unanswered until their heartbeats are missed.
   const forgetConnection = connection.onReconnect(
     () => void keeper.recover(new Error('NATS reconnected'), stopping.signal),
   );
   const inFlight = new Set<Promise<void>>();
-
-  const runSlot = async (lane: Lane): Promise<void> => {
-    let failures = 0;
-    while (!stopping.signal.aborted) {
-      try {
-        const message = await puller.next(keeper.consumers[lane.consumer]);
-        failures = 0;
-        if (message === undefined) continue;
-        const handled = lane.handle(message);
-        inFlight.add(handled);
-        await handled.finally(() => inFlight.delete(handled));
-      } catch (error) {
-        failures += 1;
-        await keeper.recover(error, stopping.signal);
-        if (failures > 1) await sleep(backoffMs(failures - 1, RETRY), stopping.signal);
-      }
-    }
-  };
-  for (const lane of lanes) for (let slot = 0; slot < lane.slots; slot += 1) void runSlot(lane);
+  for (const lane of lanesOf(context, count))
+    for (let slot = 0; slot < lane.slots; slot += 1)
+      void runSlot(lane, { puller, keeper, inFlight, stopping: stopping.signal });
   log.info({ node, workers: count, url: connection.url }, 'Queue workers started on NATS');
 
   return {
@@ -124,6 +102,41 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
       log.info({ node }, 'Queue workers stopped');
     },
   };
+}
+
+/** Kinds never share a slot: twenty slow provisions must not keep a single container from being removed. */
+function lanesOf(context: DeliveryContext, count: number): readonly Lane[] {
+  return [
+    { consumer: 'provision', slots: count, handle: (message) => deliver(context, 'provision', message) },
+    { consumer: 'cleanup', slots: count, handle: (message) => deliver(context, 'cleanup', message) },
+    { consumer: 'exhausted', slots: 1, handle: (message) => deadLetterExhausted(context, message) },
+  ];
+}
+
+interface SlotContext {
+  readonly puller: Puller;
+  readonly keeper: ConsumerKeeper;
+  readonly inFlight: Set<Promise<void>>;
+  readonly stopping: AbortSignal;
+}
+
+/** Handles one task of the lane after another until told to stop. */
+async function runSlot(lane: Lane, { puller, keeper, inFlight, stopping }: SlotContext): Promise<void> {
+  let failures = 0;
+  while (!stopping.aborted) {
+    try {
+      const message = await puller.next(keeper.consumers[lane.consumer]);
+      failures = 0;
+      if (message === undefined) continue;
+      const handled = lane.handle(message);
+      inFlight.add(handled);
+      await handled.finally(() => inFlight.delete(handled));
+    } catch (error) {
+      failures += 1;
+      await keeper.recover(error, stopping);
+      if (failures > 1) await sleep(backoffMs(failures - 1, RETRY), stopping);
+    }
+  }
 }
 
 /** False when some are still pending after `withinMs`. */

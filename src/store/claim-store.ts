@@ -29,6 +29,22 @@ const EXECUTE_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
 /** One repair is enough, unless the store goes back again meanwhile. */
 const MAX_RECOVERIES = 3;
 
+type ClaimedReply = readonly [
+  code: number,
+  id: string,
+  label: string,
+  deadlineMs: number,
+  leftMs: number,
+  port: number,
+  node: string,
+  count: number,
+];
+
+/** With the owner, so that two owners may use the same key and never meet. */
+function idempotencyHash(owner: string, key: string): string {
+  return createHash('sha256').update(`${owner}\n${key}`).digest('base64url');
+}
+
 export class ValkeyClaimStore implements ClaimStore {
   readonly #scripts: Scripts;
   readonly #guard: RollbackGuard;
@@ -58,14 +74,15 @@ export class ValkeyClaimStore implements ClaimStore {
     }
   }
 
-  /** Undefined when the store has lost data. */
-  async #tryClaim(request: ClaimRequest): Promise<ClaimOutcome | undefined> {
-    const { template, clientKey, owner, idempotencyKey, ttlMs, replacing } = request;
-    const keyHash =
-      idempotencyKey === undefined
-        ? ''
-        : createHash('sha256').update(`${owner}\n${idempotencyKey}`).digest('base64url');
-    const reply = (await this.#scripts.run(
+  async #runClaim({
+    template,
+    clientKey,
+    owner,
+    idempotencyKey,
+    ttlMs,
+    replacing,
+  }: ClaimRequest): Promise<readonly [code: number, ...unknown[]]> {
+    return (await this.#scripts.run(
       'claim',
       [
         keys.ready(template.name),
@@ -73,7 +90,7 @@ export class ValkeyClaimStore implements ClaimStore {
         keys.instances,
         keys.hourlyRate(clientKey),
         keys.dailyRate(clientKey),
-        keys.idempotency(keyHash),
+        keys.idempotency(idempotencyKey === undefined ? '' : idempotencyHash(owner, idempotencyKey)),
         keys.claimCount,
         keys.nodes,
         keys.poolControl(template.name),
@@ -91,8 +108,12 @@ export class ValkeyClaimStore implements ClaimStore {
         this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + EXECUTE_WITHIN_MS),
       ],
     )) as [number, ...unknown[]];
-    const [code] = reply;
-    switch (code) {
+  }
+
+  /** Undefined when the store has lost data. */
+  async #tryClaim(request: ClaimRequest): Promise<ClaimOutcome | undefined> {
+    const reply = await this.#runClaim(request);
+    switch (reply[0]) {
       case CLAIM.EMPTY:
         this.#noteClock(Number(reply[1]));
         return { kind: 'empty' };
@@ -114,29 +135,22 @@ export class ValkeyClaimStore implements ClaimStore {
         // Our caller does wait: it is the clocks that moved against each other.
         this.#noteClock(Number(reply[1]));
         return this.#tryClaim(request);
-      default: {
-        const [, id, label, deadlineMs, leftMs, port, node, count] = reply as [
-          number,
-          string,
-          string,
-          number,
-          number,
-          number,
-          string,
-          number,
-        ];
-        this.#guard.note(count);
-        this.#noteClock(deadlineMs - leftMs);
-        return {
-          kind: code === CLAIM.SAME_AGAIN ? 'again' : 'taken',
-          id,
-          label,
-          deadlineMs,
-          ttlMs: leftMs,
-          upstream: this.#nodes.upstream(node, port),
-        };
-      }
+      default:
+        return this.#claimed(reply as ClaimedReply);
     }
+  }
+
+  #claimed([code, id, label, deadlineMs, leftMs, port, node, count]: ClaimedReply): ClaimOutcome {
+    this.#guard.note(count);
+    this.#noteClock(deadlineMs - leftMs);
+    return {
+      kind: code === CLAIM.SAME_AGAIN ? 'again' : 'taken',
+      id,
+      label,
+      deadlineMs,
+      ttlMs: leftMs,
+      upstream: this.#nodes.upstream(node, port),
+    };
   }
 
   #noteClock(storeNowMs: number): void {

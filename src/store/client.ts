@@ -67,6 +67,12 @@ export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
   return client;
 }
 
+/** Says goodbye, where somebody is there to hear it: a connection that is down is let go. */
+export async function disconnectValkey(client: Valkey): Promise<void> {
+  if (client.status === 'ready') await client.quit();
+  else client.disconnect();
+}
+
 /** Turns what the client throws into store_unavailable, except what a script or command was answered with because it is wrong itself. */
 export function storeError(error: unknown): unknown {
   const answered = error instanceof Error && error.name === 'ReplyError';

@@ -84,7 +84,7 @@ export async function benchRestore(): Promise<Figure[]> {
     const catalogue = join(dir, 'templates.yaml');
     await writeFile(catalogue, stringify({ templates: [{ ...HELLO, pool: { target: 0, max: 1 } }] }));
     const checkpoints = join(dir, 'checkpoints');
-    const env = { CHECKPOINT_DIR: checkpoints };
+    const env = { CHECKPOINT_DIR: checkpoints, CRIU_ENABLED: 'auto' };
     const [template] = loadConfig({ ...env, TEMPLATES_FILE: catalogue }).config.templates;
     if (template === undefined) throw new Error('the catalogue has one template');
     await using stack = await startStack({ engine: 'podman', socketPath, templates: [template], env });

@@ -83,6 +83,7 @@ describe('the stream purged under load', () => {
       simulatedSocket: engine.socketPath,
       templates: [template({ pool: { target: 8, max: 20, replenishThreshold: 0 } })],
       env: { QUEUE_WORKER_COUNT: '1' },
+      taskPatience: { queuedTicketMs: 4_000, newTicketMs: 2_000, cleanupMs: 4_000 },
     });
     let purged = 0;
     const purge = async (): Promise<void> => {

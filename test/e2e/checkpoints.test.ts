@@ -61,7 +61,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       engine: 'podman',
       socketPath: podman.socketPath,
       templates,
-      env: { CHECKPOINT_DIR: folder },
+      env: { CHECKPOINT_DIR: folder, CRIU_ENABLED: 'auto' },
       reconcileIntervalMs: 1_000,
     });
     const context = await openCheckpointContext(stack.config, silent);

@@ -3,6 +3,7 @@ import { reachableHost } from '../../config/reachable-host.ts';
 import { ERROR_CATALOGUE, TryItNowError, type ErrorCode } from '../../domain/errors.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import { fittedTable, printJson } from '../output.ts';
+import { StepLog, type Step } from './step-log.ts';
 import { Refused, Visitor, type Taken } from './visitor.ts';
 
 export interface SmokeOptions {
@@ -17,13 +18,6 @@ const MINUTES = 1;
 /** The proxy remembers an address for a second; discovery knows at once. */
 const GONE_WITHIN_MS = 10_000;
 const GONE_POLL_MS = 50;
-
-interface Step {
-  readonly step: string;
-  readonly outcome: 'done' | 'failed';
-  readonly ms: number;
-  readonly seen: string;
-}
 
 const REMEDIES: Readonly<Record<string, string>> = {
   acquire: '`try-it-now doctor` tells what the server lacks.',
@@ -42,10 +36,10 @@ export async function smoke(env: Environment, options: SmokeOptions): Promise<vo
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop);
-  const steps: Step[] = [];
+  const log = new StepLog(stopped.signal);
   try {
-    const failure = await visit(visitor, options.template, steps, stopped.signal);
-    report(api, steps, stopped.signal.aborted ? undefined : failure, options);
+    const failure = await visit(visitor, options.template, log, stopped.signal);
+    report(api, log.steps, stopped.signal.aborted ? undefined : failure, options);
     if (stopped.signal.aborted) process.exitCode = EXIT_INTERRUPTED;
     else if (failure !== undefined) process.exitCode = EXIT_FAILED;
   } finally {
@@ -69,77 +63,58 @@ type Failure = { readonly step: string; readonly error: unknown } | undefined;
 async function visit(
   visitor: Visitor,
   template: string | undefined,
-  steps: Step[],
+  log: StepLog,
   signal: AbortSignal,
 ): Promise<Failure> {
   let taken: Taken | undefined;
-  let step = 'acquire';
-  const during = async <T>(name: string, work: () => Promise<T>, seen: (result: T) => string): Promise<T> => {
-    step = name;
-    const startedAt = performance.now();
-    const ms = (): number => Math.round((performance.now() - startedAt) * 10) / 10;
-    try {
-      // What was taken is given back all the same.
-      if (name !== 'release') signal.throwIfAborted();
-      const result = await work();
-      steps.push({ step: name, outcome: 'done', ms: ms(), seen: seen(result) });
-      return result;
-    } catch (error) {
-      steps.push({
-        step: name,
-        outcome: 'failed',
-        ms: ms(),
-        seen: signal.aborted && name !== 'release' ? 'stopped' : messageOf(error),
-      });
-      throw error;
-    }
-  };
   const release = async (instance: Taken): Promise<void> => {
     taken = undefined;
     // Also after Ctrl-C, so without its signal.
     await visitor.release(instance.id);
   };
   try {
-    const instance = await during(
+    const instance = await log.during(
       'acquire',
       () => visitor.acquire(template),
       ({ url, template: app }) => `${app} at ${url}`,
     );
     taken = instance;
-    await during(
+    await log.during(
       'open',
       () => openApp(visitor, instance, signal),
       (status) => `the app answers ${status}`,
     );
-    await during(
+    await log.during(
       'extend',
       () => extend(visitor, instance, signal),
       (seen) => seen,
     );
-    await during(
+    await log.during(
       'status',
       () => visitor.firstEvent(instance.id, signal),
       (event) => `first event: ${event}`,
     );
-    await during(
+    await log.during(
       'release',
       () => release(instance),
       () => 'given back',
     );
-    await during(
+    await log.during(
       'name gone',
       () => untilGone(visitor, instance, signal),
       (status) => `its address answers ${status}`,
     );
     return undefined;
   } catch (error) {
-    const failed = step;
+    const failed = log.current;
     if (taken !== undefined)
-      await during(
-        'release',
-        () => release(taken as Taken),
-        () => 'given back',
-      ).catch(() => undefined);
+      await log
+        .during(
+          'release',
+          () => release(taken as Taken),
+          () => 'given back',
+        )
+        .catch(() => undefined);
     return { step: failed, error };
   }
 }
@@ -170,11 +145,6 @@ async function untilGone(visitor: Visitor, { url }: Taken, signal: AbortSignal):
       throw new Error(`${url} still answers ${status}, ${GONE_WITHIN_MS / 1_000} s after it was given back`);
     await sleep(GONE_POLL_MS, signal);
   }
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof Refused) return `${error.code}: ${error.message}`;
-  return error instanceof Error ? error.message : String(error);
 }
 
 function remedyOf({ step, error }: NonNullable<Failure>): string {

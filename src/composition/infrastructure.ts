@@ -1,0 +1,95 @@
+import type { Redis as Valkey } from 'iovalkey';
+import { chooseEngine, createRuntime, type Engine } from './engines.ts';
+import type { Config } from '../config/config.ts';
+import type { Log } from '../domain/log.ts';
+import type { Releasers } from '../lifecycle/releasers.ts';
+import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import { CaddyProxy } from '../proxy/caddy-proxy.ts';
+import { connectQueue, type QueueConnection } from '../queue/connection.ts';
+import { connectValkey, disconnectValkey } from '../store/client.ts';
+import { openStore, type Store, type StoreOptions } from '../store/store.ts';
+
+export interface InfrastructureOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** Told how to close each part as soon as it is open, so that parts are released in the reverse of the order they are asked for. */
+  readonly releasers: Pick<Releasers, 'push'>;
+}
+
+export interface EngineChoice {
+  /** Undefined: as the configuration says. */
+  readonly engine?: Engine | undefined;
+  /** Throws where this engine will not do. Nothing of it is open by then. */
+  readonly require?: (engine: Engine) => Promise<void> | void;
+}
+
+export interface OpenEngine {
+  readonly engine: Engine;
+  readonly runtime: ContainerRuntime;
+}
+
+/** What the server and the commands work with outside their process: each part is opened here and nowhere else. */
+export class Infrastructure {
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #releasers: Pick<Releasers, 'push'>;
+
+  constructor({ config, log, releasers }: InfrastructureOptions) {
+    this.#config = config;
+    this.#log = log;
+    this.#releasers = releasers;
+  }
+
+  /** Throws store_unavailable. Only a process with workers has something to say about leases and lost tasks. */
+  async openStore(ofWorkers: Pick<StoreOptions, 'leaseMs' | 'patience'> = {}): Promise<Store> {
+    const { valkey, node, rateLimit, containers } = this.#config;
+    const store = await openStore({
+      valkey,
+      node,
+      limits: rateLimit,
+      portRange: containers.portRange,
+      portCoolDownMs: containers.portCoolDownMs,
+      ...ofWorkers,
+      log: this.#log,
+    });
+    this.#releasers.push('store', store.close);
+    return store;
+  }
+
+  /** Valkey itself, for what looks at its server or its keys rather than at our state. Throws store_unavailable. */
+  async openValkey(): Promise<Valkey> {
+    const client = await connectValkey({ ...this.#config.valkey, log: this.#log });
+    this.#releasers.push('valkey', () => disconnectValkey(client));
+    return client;
+  }
+
+  /** Throws queue_unavailable. */
+  async openQueue(): Promise<QueueConnection> {
+    const connection = await connectQueue({ ...this.#config.nats, log: this.#log });
+    this.#releasers.push('queue', () => connection.close());
+    return connection;
+  }
+
+  /** Throws what `require` throws. */
+  async openEngine({ engine: chosen, require }: EngineChoice = {}): Promise<OpenEngine> {
+    const engine = chosen ?? (await chooseEngine(this.#config, this.#log));
+    await require?.(engine);
+    const runtime = createRuntime(engine, this.#config, this.#log);
+    this.#releasers.push('runtime', () => runtime.close());
+    return { engine, runtime };
+  }
+
+  /** Holds nothing open: it asks Caddy's admin API again each time. */
+  createProxy(): CaddyProxy {
+    const { proxy, server } = this.#config;
+    return new CaddyProxy({
+      adminUrl: proxy.adminUrl,
+      listen: proxy.listen,
+      baseDomain: proxy.address.baseDomain,
+      discovery: proxy.discovery,
+      publicUrl: server.publicUrl,
+      trustedProxies: server.trustedProxies,
+      log: this.#log,
+    });
+  }
+}
