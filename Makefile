@@ -41,7 +41,7 @@ install: $(INSTALLED) $(BUILT) ## build and install to PREFIX=/opt/try-it-now, a
 uninstall: ## remove what make install made; PURGE=1 removes settings and data too
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PURGE='$(PURGE)' scripts/uninstall.sh
 
-doctor: $(INSTALLED) $(BUILT) ## look at every part, and say what is wrong and what to do about it
+doctor: $(INSTALLED) $(BUILT) ## check every part, and say what is wrong and what to do about it
 	@node dist/main.js doctor
 
 clean-demos: $(INSTALLED) $(BUILT) ## remove this deployment's containers, networks and databases, with the server stopped (YES=1 does not ask)

@@ -128,7 +128,7 @@ async function isAlive(
   return alive;
 }
 
-/** What a visitor has worked in already is not given up over one refused connection: an app may be starting itself again. */
+/** What a visitor has worked in already is not discarded over one refused connection: an app may be starting itself again. */
 async function isLost(deps: AcquireDeps, { id }: HandedOut): Promise<boolean> {
   try {
     const view = await deps.claimStore.find(id);

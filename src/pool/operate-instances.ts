@@ -49,7 +49,7 @@ export async function showInstance(deps: OperateInstancesDeps, id: string): Prom
 }
 
 /**
- * Ends it, no matter who holds it. One being prepared is given up, and one in quarantine is cleaned up at once. One that is leaving
+ * Ends it, no matter who holds it. One being prepared is abandoned, and one in quarantine is cleaned up at once. One that is leaving
  * already is left to it. Throws unknown_instance.
  */
 export async function endInstance(deps: OperateInstancesDeps, id: string): Promise<InstanceSnapshot> {

@@ -55,7 +55,7 @@ async function deadLetterNamedBy(context: DeliveryContext, note: JsMsg): Promise
   // Acked after all, or purged; a younger one only has its number, in a stream made again.
   if (stored === null || stored.time > new Date(advisory.timestamp)) return;
   const decoded = decodeTask(stored.subject, stored.data);
-  const reason = `out of deliveries at NATS after ${advisory.deliveries}: no worker saw the last one through`;
+  const reason = `NATS stopped after ${advisory.deliveries} deliveries: no worker saw the last one through`;
   await deadLetter(
     context,
     decoded.task,

@@ -9,7 +9,7 @@ import type { OutputOptions } from './output-options.ts';
 export function registerCheckpointCommands(cli: Command, env: Environment): void {
   const group = cli
     .command('checkpoint')
-    .description('make, try, promote and tidy up checkpoints, which instances are restored from');
+    .description('make, verify, promote and delete checkpoints, which instances are restored from');
   const load = () => import('./commands.ts');
 
   group
