@@ -64,7 +64,7 @@ type StoredPart =
   'claimStore' | 'cleanupStore' | 'provisioningStore' | 'inventory' | 'controls' | 'registry' | 'promotions';
 
 /** In the terms of the pool's use cases: each takes of it what it names itself. */
-export interface PoolParts extends Pick<Store, StoredPart> {
+interface PoolParts extends Pick<Store, StoredPart> {
   readonly requestRefill: () => void;
   readonly requestReconcile: () => void;
   readonly catalogue: Catalogue;
@@ -140,7 +140,7 @@ export async function openAppParts(
   return { store, connection, caddy, metrics, pool };
 }
 
-/** From here on every node provides each template in the version, and from the checkpoint, that this configuration names. */
+/** From here on every node provides each template in this configuration's version, and from its checkpoint. */
 async function announceTemplates(
   catalogue: Catalogue,
   { promotions, provisioningStore }: Store,
