@@ -12,7 +12,7 @@ import { openStore, type Store, type StoreOptions } from '../store/store.ts';
 export interface InfrastructureOptions {
   readonly config: Config;
   readonly log: Log;
-  /** Told how to close each part as soon as it is open: the order they are asked for is the reverse of their release. */
+  /** Told how to close each part as soon as it is open, so parts are released in the reverse of the order asked for. */
   readonly releasers: Pick<Releasers, 'push'>;
 }
 
