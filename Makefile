@@ -10,7 +10,7 @@
 INSTALLED := node_modules/.package-lock.json
 BUILT := dist/.built
 # Folders are in the list because deleting a file changes nothing else than its folder.
-SOURCES := $(shell find src scripts/build.js tsconfig.json tsconfig.build.json package.json ! -name '*.test.ts')
+SOURCES := $(shell find src scripts/build.js package-lock.json package.json ! -name '*.test.ts')
 
 # Many visitors mean many sockets: what the system allows, but not so many that programs which walk all of them crawl.
 MORE_FILES := hard=$$(ulimit -Hn); case $$hard in unlimited|???????*) hard=524288;; esac; ulimit -Sn $$hard

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The command try-it-now, installed by Try It Now: for whoever may read them, the settings of this host's services apply,
-# except those that are in the environment already.
+# The command try-it-now, installed by Try It Now: for users who may read them, the settings of this host's services
+# apply, except those that are in the environment already.
 settings=/etc/try-it-now/try-it-now.env
 if [ -r "$settings" ]; then
   while IFS= read -r line || [ -n "$line" ]; do

@@ -31,7 +31,9 @@ if (vulnerabilities === undefined) {
 } else {
   const found = Object.values(vulnerabilities).filter(({ severity }) => SERIOUS.includes(severity));
   for (const { name, severity, range, fixAvailable } of found)
-    console.error(`${severity}: ${name} ${range}; ${fixAvailable ? 'npm audit fix mends it' : 'no fix is known yet'}`);
+    console.error(
+      `${severity}: ${name} ${range}; ${fixAvailable ? 'npm audit fix repairs it' : 'no fix is known yet'}`,
+    );
   console.log(
     `Dependency audit: ${found.length === 0 ? 'nothing high or critical is known' : `${found.length} packages with high or critical weaknesses`}`,
   );

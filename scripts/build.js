@@ -1,8 +1,77 @@
-// Compiles src/ to dist/ and copies what the compiler does not: Lua scripts and page assets.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, rmSync } from 'node:fs';
+// Bundles src/ with the packages it uses to dist/, and copies what a bundler does not: Lua scripts, page assets, licences.
+// One file loads in a third of the time that two thousand modules take, at each start of a server and of each command.
+import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { build } from 'esbuild';
 
-rmSync('dist', { recursive: true, force: true });
-execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-cpSync('src', 'dist', { recursive: true, filter: (path) => !/\.ts$/.test(path) });
-chmodSync('dist/main.js', 0o755);
+const ROOT = join(import.meta.dirname, '..');
+const DIST = join(ROOT, 'dist');
+
+/** What a module finds by its own place is found from that place in dist/, wherever the bundle puts the module itself. */
+const placesAsInSource = {
+  name: 'places-as-in-source',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
+      const source = readFileSync(path, 'utf8');
+      if (!source.includes('import.meta.url')) return undefined;
+      const place = JSON.stringify(relative(join(ROOT, 'src'), path));
+      return {
+        loader: 'ts',
+        contents: source.replaceAll('import.meta.url', `new URL(${place}, import.meta.url).href`),
+      };
+    });
+  },
+};
+
+/** Docker's client over SSH and its builder over gRPC: nothing here calls them, and every start would load them. */
+const withoutWhatIsNeverCalled = {
+  name: 'without-what-is-never-called',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(ssh2|@grpc\/.*)$/ }, ({ path }) => ({ path, namespace: 'never-called' }));
+    onLoad({ filter: /.*/, namespace: 'never-called' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
+/** Licences ask to be handed on with the code they are for. */
+function licences(inputs) {
+  const folders = new Set(inputs.flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []));
+  return [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(join(ROOT, folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? '' : `\n\n${readFileSync(join(ROOT, folder, file), 'utf8').trim()}`;
+    return `${name} ${version} (${license})${text}\n`;
+  });
+}
+
+rmSync(DIST, { recursive: true, force: true });
+mkdirSync(DIST);
+const { metafile } = await build({
+  absWorkingDir: ROOT,
+  entryPoints: ['src/main.ts'],
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  // Beside main.js, as what they find by their place is found from dist/ itself.
+  chunkNames: '[name]-[hash]',
+  sourcemap: true,
+  sourcesContent: false,
+  metafile: true,
+  logLevel: 'warning',
+  plugins: [placesAsInSource, withoutWhatIsNeverCalled],
+  // What a CommonJS package expects to be there.
+  banner: {
+    js: [
+      "import { createRequire } from 'node:module';",
+      'const require = createRequire(import.meta.url), __dirname = import.meta.dirname, __filename = import.meta.filename;',
+    ].join('\n'),
+  },
+});
+cpSync(join(ROOT, 'src'), DIST, { recursive: true, filter: (path) => !path.endsWith('.ts') });
+writeFileSync(
+  join(DIST, 'third-party-licenses.txt'),
+  licences(Object.keys(metafile.inputs)).join(`\n${'-'.repeat(78)}\n\n`),
+);
+chmodSync(join(DIST, 'main.js'), 0o755);

@@ -18,14 +18,6 @@ require_sound_request() {
   esac
 }
 
-# The packages that the program needs when it runs, as npm noted them; whatever lies inside one comes along.
-production_packages() {
-  node -e '
-    const { packages } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-    for (const [path, { dev }] of Object.entries(packages)) if (!dev && path.lastIndexOf("node_modules/") === 0) console.log(path);
-  ' "$root/node_modules/.package-lock.json"
-}
-
 # Paths in the shipped files are those of a default install.
 with_our_paths() { sed -e "s#/opt/try-it-now#$PREFIX#g" -e "s#/usr/bin/node#$node#g" "$1"; }
 
@@ -40,7 +32,6 @@ install_program() {
   mkdir -p "$draft"
   cp -R "$root/dist" "$root/docs" "$root/package.json" "$root/README.md" "$root/CHANGELOG.md" "$root/LICENSE" "$draft/"
   cp -R "$root/deploy" "$draft/deploy"
-  production_packages | tar -C "$root" -cf - -T - | tar -C "$draft" --no-same-owner -xf -
   mkdir -p "$draft/scripts"
   cp -R "$root/scripts/uninstall.sh" "$root/scripts/install" "$draft/scripts/"
   rm -f "$draft/dist/.built"

@@ -161,7 +161,7 @@ install_packages() {
   hold_services
   if ! apt_get --no-install-recommends install "${packages[@]}" >"$work/apt.log" 2>&1; then
     show_errors "$work/apt.log"
-    fail 'apt could not fetch or install everything, see above. Mend that and run this again: it goes on where it stopped.'
+    fail 'apt could not fetch or install everything, see above. Fix that and run this again: it continues from there.'
   fi
   disable_services ${fresh[@]+"${fresh[@]}"}
   allow_services

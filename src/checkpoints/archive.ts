@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { Parser, type ReadEntry } from 'tar';
 
-/** Small enough that hashing one piece does not hold up the takes that the same process answers. */
+/** Small enough that hashing one piece does not hold up the claims that the same process answers. */
 const PIECE_BYTES = 256 * 1024;
 
 /** Podman's export is made of these alone; a link or a device in an archive is somebody's attempt to get out of the folder. */

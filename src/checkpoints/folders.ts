@@ -148,7 +148,7 @@ export class Folders {
 
   async #clear(path: string): Promise<void> {
     await rm(path, { recursive: true, force: true });
-    this.#log.info({ path }, 'Cleared away what an earlier process left of a checkpoint');
+    this.#log.info({ path }, 'Removed what an earlier process left of a checkpoint');
   }
 }
 

@@ -39,12 +39,12 @@ describe('taking in archives from elsewhere', () => {
     expect(await here.hidden()).toEqual([metadata.id]);
   });
 
-  it('takes one that lies on the shelf itself', async () => {
+  it('takes one that is in the checkpoint repository itself', async () => {
     const metadata = await here.added();
     expect(await here.another().import(here.at('tiny', `${metadata.id}.tar`))).toEqual(metadata);
   });
 
-  it('mends what is damaged on the shelf', async () => {
+  it('repairs what is damaged in the checkpoint repository', async () => {
     const file = await here.brought();
     const { id } = await here.checkpointRepository.import(file);
     await flipOneBit(here.at('tiny', `${id}.tar`));
@@ -57,7 +57,7 @@ describe('taking in archives from elsewhere', () => {
     await here.another().open(id, fit);
   });
 
-  it('refuses what is not as its metadata says, also when the shelf has the sound one', async () => {
+  it('refuses what is not as its metadata says, also when the checkpoint repository has the sound one', async () => {
     const file = await here.brought();
     await flipOneBit(file);
     await expect(here.checkpointRepository.import(file)).rejects.toMatchObject({ code: 'checkpoint_damaged' });

@@ -38,7 +38,8 @@ export async function readMetadata(file: string): Promise<CheckpointMetadata> {
   if (format !== CHECKPOINT_FORMAT) {
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The metadata file ${file} is of format ${format === undefined ? 'unknown' : JSON.stringify(format)}, and this version reads format ${CHECKPOINT_FORMAT}; create the checkpoint anew with this version`,
+      `The metadata file ${file} is of format ${format === undefined ? 'unknown' : JSON.stringify(format)}, and this ` +
+        `version reads format ${CHECKPOINT_FORMAT}; create the checkpoint again with this version`,
     );
   }
   if (!Value.Check(CheckpointMetadata, value)) {

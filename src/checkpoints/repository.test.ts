@@ -140,9 +140,9 @@ describe('storing', () => {
 describe('opening', () => {
   it('unpacks once, for any number of callers in any number of processes', async () => {
     const { id } = await here.added();
-    const shelves = [here.checkpointRepository, here.another(), here.another()];
+    const repositories = [here.checkpointRepository, here.another(), here.another()];
     const opened = await Promise.all(
-      shelves.flatMap((one) => [one.open(id, fit), one.open(id, fit), one.open(id, fit)]),
+      repositories.flatMap((one) => [one.open(id, fit), one.open(id, fit), one.open(id, fit)]),
     );
     for (const each of opened) expect(each).toEqual({ id, folder: here.at('.unpacked', id), fileLocks: true });
     expect(await hasContent(here.at('.unpacked', id, 'checkpoint', 'pages-1.img'), pages)).toBe(true);
@@ -178,7 +178,7 @@ describe('opening', () => {
     });
   });
 
-  it('takes up again what was mended after it had been refused', async () => {
+  it('takes up again what was repaired after it had been refused', async () => {
     const { id } = await here.added();
     const fresh = here.another();
     await flipOneBit(here.at('tiny', `${id}.tar`));
@@ -195,7 +195,7 @@ describe('opening', () => {
     ['is not as it was written', async (file: string) => edit(file, { fileLocks: 'yes' })],
     ['contradicts itself', async (file: string) => edit(file, { sha256: '0'.repeat(64) })],
     ['says it was made at "yesterday"', async (file: string) => edit(file, { createdAt: 'yesterday' })],
-    ['lies with those of tiny', async (file: string) => edit(file, { template: 'other' })],
+    ['is among those of tiny', async (file: string) => edit(file, { template: 'other' })],
     ['is of another checkpoint', async (file: string) => edit(file, { id: '0'.repeat(16), sha256: '0'.repeat(64) })],
   ])('refuses metadata that %s', async (what, damage) => {
     const { id } = await here.added();

@@ -161,7 +161,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
     if (metadata.template !== template)
       throw new TryItNowError(
         'checkpoint_damaged',
-        `The metadata file ${file} is of template ${metadata.template}, but lies with those of ${template}; move both files of ${id} into ${join(this.#folders.root, metadata.template)}`,
+        `The metadata file ${file} is of template ${metadata.template}, but is among those of ${template}; move both files of ${id} into ${join(this.#folders.root, metadata.template)}`,
       );
     return metadata;
   }
@@ -278,6 +278,8 @@ async function takeOver(
   return { elsewhere: false, read };
 }
 
+const DAMAGED_REMEDY = 'copy both files again from where they were made, or create the checkpoint again';
+
 function requireSound(
   archive: string,
   { sha256, sizeBytes, problem }: ArchiveInspection,
@@ -288,18 +290,19 @@ function requireSound(
   if (sha256 !== metadata.sha256)
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The archive ${archive} was changed since it was made: its SHA-256 is ${sha256}, and its metadata says ${metadata.sha256}; copy both files again from where they were made, or create the checkpoint anew`,
+      `The archive ${archive} was changed since it was made: its SHA-256 is ${sha256}, and its metadata says ` +
+        `${metadata.sha256}; ${DAMAGED_REMEDY}`,
     );
   if (problem !== undefined)
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The archive ${archive} is no checkpoint to be unpacked: ${problem}; create the checkpoint anew`,
+      `The archive ${archive} is no checkpoint to be unpacked: ${problem}; create the checkpoint again`,
     );
 }
 
 function describeSize(archive: string, sizeBytes: number | undefined, metadata: CheckpointMetadata): string {
   const found = sizeBytes === undefined ? 'is missing' : `has ${sizeBytes} bytes`;
-  return `The archive ${archive} ${found}, and its metadata says ${metadata.sizeBytes} bytes; copy both files again from where they were made, or create the checkpoint anew`;
+  return `The archive ${archive} ${found}, and its metadata says ${metadata.sizeBytes} bytes; ${DAMAGED_REMEDY}`;
 }
 
 /** What the file system says, as an error for a person; one that is that already stays. */

@@ -4,7 +4,7 @@ import { extract } from 'tar';
 
 /**
  * Unpacks an archive that was checked and found safe into `target`, which appears whole or not at all: also after a crash, and
- * whoever else unpacks the same one at the same time. `draft` and `aside` are free names in the same file system.
+ * while another process unpacks the same one. `draft` and `aside` are free names in the same file system.
  */
 export async function unpack(
   archive: string,
@@ -31,7 +31,7 @@ export async function unpack(
     await sync(draft);
     while (!(await moved(draft, target))) {
       if (await isWhole(target, files)) return;
-      // Whoever else finds it incomplete may have been faster.
+      // Another process that finds it incomplete may have been faster.
       await rename(target, aside).catch((error: unknown) => {
         if (!hasCode(error, 'ENOENT')) throw error;
       });

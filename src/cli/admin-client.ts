@@ -36,7 +36,7 @@ export class AdminClient {
     if (key === undefined) {
       throw new TryItNowError(
         'key_missing',
-        "Operators need a key, and none is set; set OPERATOR_KEY_FILE (or OPERATOR_KEY) to one of the server's OPERATOR_KEYS. `try-it-now up` prints where its own lies",
+        "Operators need a key, and none is set; set OPERATOR_KEY_FILE (or OPERATOR_KEY) to one of the server's OPERATOR_KEYS. `try-it-now up` prints where its own is",
       );
     }
     this.#key = key;

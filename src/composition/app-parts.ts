@@ -27,6 +27,7 @@ import { createPublisher } from '../queue/publisher.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import type { Store } from '../store/store.ts';
+import type { TaskPatience } from '../store/task-patience.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
 /** `server`: API, page, loops and workers. `worker`: the workers alone, for this or a further node. */
@@ -39,6 +40,8 @@ export interface PartsOptions {
   readonly version: string;
   /** Undefined: as the configuration says. `up` has chosen already. */
   readonly engine?: Engine;
+  /** TASK_PATIENCE without it. */
+  readonly taskPatience?: TaskPatience;
 }
 
 /** What a use case may ask of the loops. These are made of the parts, and so after them. */
@@ -96,7 +99,10 @@ export async function openAppParts(
   const catalogue = new Catalogue(config.templates);
 
   const infrastructure = new Infrastructure({ config, log, releasers });
-  const store = await infrastructure.openStore({ leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE) });
+  const store = await infrastructure.openStore({
+    leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE),
+    patience: options.taskPatience,
+  });
   const connection = await infrastructure.openQueue();
   const { engine, runtime } = await infrastructure.openEngine({
     engine: options.engine,
@@ -212,7 +218,7 @@ async function requireEngineOfInstances(
   if (count === 0) return;
   throw new TryItNowError(
     'engine_unavailable',
-    `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or set CONTAINER_MODE=${engine} to give them up and go on with ${engine}`,
+    `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or set CONTAINER_MODE=${engine} to discard them and continue with ${engine}`,
   );
 }
 

@@ -40,8 +40,8 @@ export class Infrastructure {
     this.#releasers = releasers;
   }
 
-  /** Throws store_unavailable. Only a process whose workers hold leases has something to say about them. */
-  async openStore(lease: Pick<StoreOptions, 'leaseMs'> = {}): Promise<Store> {
+  /** Throws store_unavailable. Only a process with workers has something to say about leases and lost tasks. */
+  async openStore(ofWorkers: Pick<StoreOptions, 'leaseMs' | 'patience'> = {}): Promise<Store> {
     const { valkey, node, rateLimit, containers } = this.#config;
     const store = await openStore({
       valkey,
@@ -49,7 +49,7 @@ export class Infrastructure {
       limits: rateLimit,
       portRange: containers.portRange,
       portCoolDownMs: containers.portCoolDownMs,
-      ...lease,
+      ...ofWorkers,
       log: this.#log,
     });
     this.#releasers.push('store', store.close);
@@ -79,7 +79,7 @@ export class Infrastructure {
     return { engine, runtime };
   }
 
-  /** Holds nothing open: it asks Caddy's admin API anew each time. */
+  /** Holds nothing open: it asks Caddy's admin API again each time. */
   createProxy(): CaddyProxy {
     const { proxy, server } = this.#config;
     return new CaddyProxy({

@@ -81,7 +81,9 @@ export function createLoops(
     new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>
       followContainers(pool, signal),
     ),
-    new Loop({ name: 'stock health', intervalMs: config.pool.healthIntervalMs, log }, (signal) => health.round(signal)),
+    new Loop({ name: 'idle instance health', intervalMs: config.pool.healthIntervalMs, log }, (signal) =>
+      health.round(signal),
+    ),
     reconciler,
   ];
   return {

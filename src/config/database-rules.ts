@@ -58,7 +58,7 @@ function folderFlaw(folder: string, values: Values, broken: ReadonlySet<Variable
     const inside = PRIVATE_PATHS.find(
       (name) => !broken.has(name) && [values[name], realPath(values[name])].some((path) => isWithin(path, place)),
     );
-    if (inside !== undefined) return `${inside} (${quote(values[inside])}) lies in it`;
+    if (inside !== undefined) return `${inside} (${quote(values[inside])}) is inside it`;
   }
   return undefined;
 }

@@ -50,7 +50,8 @@ function givenText(name: VariableName, env: Environment, readFile: FileReader, p
     problems.push(`${fileName} names ${quote(file)}, which is empty; write the value into it or unset ${fileName}`);
   } catch (error) {
     problems.push(
-      `${fileName} names ${quote(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`,
+      `${fileName} names ${quote(file)}, which cannot be read (${describeError(error)}); ` +
+        "fix the path or the file's permissions",
     );
   }
   return undefined;

@@ -141,7 +141,8 @@ function readCatalogue(
       templates: [],
       problems: [
         ...problems,
-        `TEMPLATES_FILE is ${quote(file)}, which cannot be read (${describeError(error)}); mend the path or the file's permissions`,
+        `TEMPLATES_FILE is ${quote(file)}, which cannot be read (${describeError(error)}); ` +
+          "fix the path or the file's permissions",
       ],
     };
   }

@@ -105,7 +105,7 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
       problems.push(`${name} and ${other.name} both use port ${port}; give one of them another port`);
     if (rangeIsSound && port >= start && port <= end) {
       problems.push(
-        `${name} uses port ${port}, which lies between CONTAINER_PORT_RANGE_START (${start}) and CONTAINER_PORT_RANGE_END (${end}); move the port or the range`,
+        `${name} uses port ${port}, which is between CONTAINER_PORT_RANGE_START (${start}) and CONTAINER_PORT_RANGE_END (${end}); move the port or the range`,
       );
     }
   }
@@ -164,7 +164,8 @@ export function environmentWarnings(
     warnings.push(`RATE_LIMIT_DAILY (${daily}) is below RATE_LIMIT_HOURLY (${hourly}), which therefore never counts`);
   if (!LOOPBACK.test(values.SERVER_HOST) && values.API_KEY === undefined) {
     warnings.push(
-      `SERVER_HOST (${values.SERVER_HOST}) lets other machines in and API_KEY is not set, so whoever reaches port ${values.SERVER_PORT} may use the API`,
+      `SERVER_HOST (${values.SERVER_HOST}) lets other machines in and API_KEY is not set, ` +
+        `so anyone who reaches port ${values.SERVER_PORT} may use the API`,
     );
   }
   if (!LOOPBACK.test(values.ADMIN_ADDR.host)) {

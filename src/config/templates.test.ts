@@ -1,52 +1,21 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { templateVersion, type Template } from '../domain/template.ts';
-import type { Setting } from './rules.ts';
-import { parseTemplates, type TemplateDefaults } from './templates.ts';
-
-const MINUTE = 60_000;
-const setting = (source: string, value: number, written: string): Setting<number> => ({
-  source,
-  value,
-  written,
-  sound: true,
-});
-const defaults: TemplateDefaults = {
-  target: setting('POOL_TARGET_SIZE', 3, '3'),
-  max: setting('POOL_MAX_SIZE', 20, '20'),
-  replenishThreshold: setting('POOL_REPLENISH_THRESHOLD', 0, '0'),
-  defaultTtl: setting('POOL_DEFAULT_TTL', 30 * MINUTE, '30m'),
-  maxTtl: setting('POOL_MAX_TTL', 120 * MINUTE, '2h'),
-  maxAge: setting('POOL_MAX_AGE', 1_440 * MINUTE, '24h'),
-};
-
-const everything = { hasDatabase: true, usesCheckpoints: true };
-const parsed = (text: string, file = 'apps.yaml', context = everything) =>
-  parseTemplates(text, file, defaults, context);
-const problems = (text: string): readonly string[] => parsed(text).problems;
-
-/** One template with these lines added, each a line of the file from line 5 on. */
-function withLines(...lines: string[]): string {
-  return [
-    'templates:',
-    '  - name: hello',
-    '    image: app',
-    '    port: 80',
-    ...lines.map((line) => `    ${line}`),
-  ].join('\n');
-}
-
-function template(...lines: string[]): Template {
-  const { templates, problems: found } = parsed(withLines(...lines));
-  expect(found).toEqual([]);
-  expect(templates).toHaveLength(1);
-  return templates[0] as Template;
-}
+import type { Template } from '../domain/template.ts';
+import {
+  MINUTE,
+  everything,
+  parsed,
+  problems,
+  template,
+  withLines,
+  defaults,
+  setting,
+} from '../../test/support/catalogue.ts';
+import { parseTemplates } from './templates.ts';
 
 describe('a template', () => {
   it('needs a name, an image and a port; the rest has defaults', () => {
@@ -134,7 +103,7 @@ describe('a template', () => {
 describe('a problem', () => {
   it.each([
     ['prot: 80', 5, /templates\[0\]\.prot is not known; did you mean port\?/],
-    ['frobnicate: 1', 5, /templates\[0\]\.frobnicate is not known; here may stand name, title/],
+    ['frobnicate: 1', 5, /templates\[0\]\.frobnicate is not known; use one of name, title/],
     ['pool: { targt: 3 }', 5, /templates\[0\]\.pool\.targt is not known; did you mean target\?/],
     ['title: ""', 5, /templates\[0\]\.title is ""; it must be a text of 1 to 80 characters/],
     ['title: [a]', 5, /templates\[0\]\.title is a list; it must be/],
@@ -194,7 +163,7 @@ describe('a problem', () => {
     [
       'identity: { exec: [a], timeout: 5s }',
       5,
-      /templates\[0\]\.identity\.timeout is not known; here may stand exec, http/,
+      /templates\[0\]\.identity\.timeout is not known; use one of exec, http/,
     ],
     ['identity: { }', 5, /templates\[0\]\.identity has neither exec nor http/],
     ['checkpoint: { enable: true }', 5, /templates\[0\]\.checkpoint\.enable is not known; did you mean enabled\?/],
@@ -283,73 +252,6 @@ describe('a problem', () => {
   });
 });
 
-describe('a file that a template names', () => {
-  const folder = (): string => {
-    const made = mkdtempSync(join(tmpdir(), 'try-it-now-catalogue-'));
-    onTestFinished(() => rmSync(made, { recursive: true }));
-    return made;
-  };
-  const found = (at: string, line: string, context = everything) =>
-    parsed(withLines(line), join(at, 'apps.yaml'), context);
-
-  it('is found from the folder of the catalogue', () => {
-    const at = folder();
-    mkdirSync(join(at, 'seeds'));
-    writeFileSync(join(at, 'seeds', 'shop.sql'), 'CREATE TABLE a (b INT);');
-    writeFileSync(join(at, 'shop.tar'), '');
-    const {
-      templates: [shop],
-      problems: none,
-    } = parsed(
-      withLines('database: { seed: seeds/shop.sql }', 'checkpoint: { file: ./shop.tar }'),
-      join(at, 'apps.yaml'),
-    );
-    expect(none).toEqual([]);
-    expect(shop?.checkpoint.file).toBe(join(at, 'shop.tar'));
-    expect(shop?.database).toEqual({
-      seedFile: join(at, 'seeds', 'shop.sql'),
-      seedDigest: createHash('sha256').update('CREATE TABLE a (b INT);').digest('hex').slice(0, 16),
-    });
-  });
-
-  it('makes another version of the template when the seed has other content', () => {
-    const at = folder();
-    const versions = ['one', 'other'].map((content) => {
-      writeFileSync(join(at, 'a.sql'), content);
-      return templateVersion(found(at, 'database: { seed: a.sql }').templates[0] as Template);
-    });
-    expect(versions[0]).not.toBe(versions[1]);
-  });
-
-  it('may not be larger than a seed should be', () => {
-    const at = folder();
-    writeFileSync(join(at, 'a.sql'), '');
-    truncateSync(join(at, 'a.sql'), 512 * 2 ** 20 + 1); // Sparse: takes no room on the disk.
-    expect(found(at, 'database: { seed: a.sql }').problems).toEqual([
-      expect.stringMatching(
-        /apps\.yaml:5: templates\[0\]\.database\.seed is "a\.sql" \(.*a\.sql has 513 MiB\); it must be the path of an SQL file of at most 512 MiB/,
-      ),
-    ]);
-  });
-
-  it('need not be there when it would not be used', () => {
-    const off = { hasDatabase: true, usesCheckpoints: false };
-    expect(found('/nowhere', 'checkpoint: { file: a.tar }', off).problems).toEqual([]);
-    expect(found('/nowhere', 'checkpoint: { file: a.tar, enabled: false }').problems).toEqual([]);
-    expect(found('/nowhere', 'checkpoint: { file: a.tar }').problems).toHaveLength(1);
-  });
-
-  it('does no good without a database server', () => {
-    const at = folder();
-    writeFileSync(join(at, 'a.sql'), '');
-    expect(found(at, 'database: { seed: a.sql }', { hasDatabase: false, usesCheckpoints: true }).problems).toEqual([
-      expect.stringMatching(
-        /apps\.yaml:5: templates\[0\]\.database is set but DATABASE_SOCKET is not: .*set DATABASE_SOCKET to the socket of a MariaDB server, or take the section out$/,
-      ),
-    ]);
-  });
-});
-
 describe('whatever the file holds', () => {
   const keys = [
     'activation',
@@ -435,7 +337,7 @@ describe('docs/templates.md', () => {
 
   it('describes every key that may stand there', () => {
     const [problem = ''] = problems(withLines('frobnicate: 1'));
-    const known = /here may stand (.*)$/.exec(problem)?.[1]?.split(', ') ?? [];
+    const known = /use one of (.*)$/.exec(problem)?.[1]?.split(', ') ?? [];
     expect(known.length).toBeGreaterThan(10);
     expect([...new Set(documented.map((key) => key.split('.')[0]))]).toEqual(known);
   });

@@ -126,11 +126,11 @@ function readTemplate(section: YamlSection, defaults: TemplateDefaults, context:
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     egress: section.read('egress', bool)?.value ?? false,
     ...readCheckpointSections(section, context),
-    ...stock(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold)),
+    ...sizesAndTimes(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold)),
   };
 }
 
-function stock(
+function sizesAndTimes(
   settings: PoolSettings,
   replenishThreshold: Setting<number>,
 ): Pick<Template, 'pool' | 'ttl' | 'maxAgeMs'> {
@@ -191,6 +191,6 @@ export function templateOfImage(image: string, appPort: number, defaults: Templa
     capabilities: [],
     egress: false,
     ...WITHOUT_CALLS,
-    ...stock(defaults, defaults.replenishThreshold),
+    ...sizesAndTimes(defaults, defaults.replenishThreshold),
   };
 }

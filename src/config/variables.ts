@@ -142,12 +142,12 @@ export const VARIABLES = {
   POOL_REPLENISH_INTERVAL: pool.required(
     duration('100ms', '1h', '10s'),
     '10s',
-    'How often the pools are looked at. Each hand-over starts a refill at once, whatever stands here.',
+    'How often the pools are checked. Each hand-over starts a refill at once, whatever this is set to.',
   ),
   POOL_HEALTH_INTERVAL: pool.required(
     duration('1s', '1h', '15s'),
     '15s',
-    'How often every ready instance is looked at. One that fails two looks in a row is replaced.',
+    'How often every ready instance is checked. One that fails two checks in a row is replaced.',
   ),
   POOL_DEFAULT_TTL: pool.required(
     ttl,
@@ -260,7 +260,7 @@ export const VARIABLES = {
   PUBLIC_SCHEME: addresses.required(
     oneOf(['http', 'https']),
     'http',
-    'The scheme in the addresses given to visitors; https where a TLS end stands before the proxy.',
+    'The scheme in the addresses given to visitors; https where TLS ends in front of the proxy.',
   ),
   PUBLIC_PORT: addresses.optional(
     port,
@@ -290,7 +290,8 @@ export const VARIABLES = {
   DISCOVERY_SNAPSHOT_FILE: addresses.optional(
     path,
     'none',
-    'Where the discovery process keeps the names it knows, so that a restart while Valkey is away still knows them. Its folder must be writable.',
+    'Where the discovery process keeps the names it knows, so that a restart while Valkey is unavailable still knows ' +
+      'them. Its folder must be writable.',
   ),
 
   VALKEY_ADDR: state.required(hostPort('127.0.0.1:6379'), '127.0.0.1:6379', 'Valkey, which holds all state.'),

@@ -163,7 +163,7 @@ export class YamlSection {
     for (const key of this.keys().filter((name) => !known.includes(name))) {
       const meant = closestMatch(key, known, { maxDistance: Math.max(2, Math.floor(key.length / 3)) });
       this.#report(
-        `${this.#name(key)} is not known; ${meant === undefined ? `here may stand ${known.join(', ')}` : `did you mean ${meant}?`}`,
+        `${this.#name(key)} is not known; ${meant === undefined ? `use one of ${known.join(', ')}` : `did you mean ${meant}?`}`,
         this.#keyNode(key),
       );
     }

@@ -67,7 +67,7 @@ async function whatIsLeft(session: Session, name: string): Promise<string> {
   return [...new Set(rows.map(({ what }) => String(what)))].join(' and ');
 }
 
-/** 'localhost' is whoever comes through the socket. */
+/** 'localhost' is every client that comes through the socket. */
 function account(name: string): string {
   return `${quoted(name)}@localhost`;
 }

@@ -16,6 +16,7 @@ import {
   serverErrorNumber,
   withSession,
   type ServerLogin,
+  type ServerPatience,
   type Session,
 } from './session.ts';
 import { runSqlFile } from './sql-file.ts';
@@ -32,6 +33,8 @@ export interface MariadbOptions {
   /** Drop seeds that no template uses any more: for the server alone, since a command may read a newer catalogue than it. */
   readonly tidiesSeeds: boolean;
   readonly log: Log;
+  /** SERVER_PATIENCE without it. */
+  readonly patience?: ServerPatience;
   readonly clock?: Clock;
   readonly entropy?: Entropy;
 }
@@ -55,9 +58,9 @@ class MariadbDatabases implements Databases {
   #toldOfConnections = false;
 
   constructor(options: MariadbOptions) {
-    const { socketPath, user, password, deployment, entropy, log } = options;
+    const { socketPath, user, password, patience, deployment, entropy, log } = options;
     this.#options = options;
-    this.#login = { socketPath, user, password };
+    this.#login = { socketPath, user, password, patience };
     this.#names = new DatabaseNames(deployment, entropy);
     this.#seeds = new Seeds({ login: this.#login, names: this.#names, log });
   }

@@ -5,6 +5,15 @@ export interface ServerLogin {
   readonly socketPath: string;
   readonly user: string;
   readonly password: string;
+  /** SERVER_PATIENCE without it. */
+  readonly patience?: ServerPatience | undefined;
+}
+
+export interface ServerPatience {
+  /** A server that takes longer for a statement has hung. */
+  readonly answerMs: number;
+  /** How long the server waits for somebody else's lock before it says so. */
+  readonly lockWaitS: number;
 }
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -18,17 +27,18 @@ export interface Session {
 /** A node's own server answers a new connection within a millisecond or two. */
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Longer than the server itself waits for a lock, so that its own explanation arrives first. */
-const ANSWER_TIMEOUT_MS = 10_000;
-const LOCK_WAIT_S = 8;
+export const SERVER_PATIENCE: ServerPatience = { answerMs: 10_000, lockWaitS: 8 };
 
 /**
  * What our own statements rely on, whatever the server's defaults: seeds with zero dates and zero ids are taken as they
  * are, constraints were checked when the seed was loaded, and times are not converted on the way.
  */
-const SESSION_SETTINGS = [
-  `SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', lock_wait_timeout = ${LOCK_WAIT_S}, innodb_lock_wait_timeout = ${LOCK_WAIT_S}`,
-  "time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0, check_constraint_checks = 0, max_statement_time = 0, sql_quote_show_create = 1",
-].join(', ');
+function sessionSettings({ lockWaitS }: ServerPatience): string {
+  return [
+    `SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', lock_wait_timeout = ${lockWaitS}, innodb_lock_wait_timeout = ${lockWaitS}`,
+    "time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0, check_constraint_checks = 0, max_statement_time = 0, sql_quote_show_create = 1",
+  ].join(', ');
+}
 
 /** Too many connections; server shutdown in progress; connection was killed: the server's states, not the statement's fault. */
 const SERVER_STATES: ReadonlySet<number> = new Set([1040, 1053, 1927]);
@@ -45,12 +55,13 @@ export const NO_SUCH_TABLE = 1146;
 export async function withSession<T>(
   login: ServerLogin,
   use: (session: Session) => Promise<T>,
-  answerTimeoutMs = ANSWER_TIMEOUT_MS,
+  answerTimeoutMs?: number,
 ): Promise<T> {
-  const connection = await connect(login, answerTimeoutMs);
+  const patience = login.patience ?? SERVER_PATIENCE;
+  const connection = await connect(login, answerTimeoutMs ?? patience.answerMs);
   try {
     const session = sessionOn(connection, login);
-    await session.run('Setting up a connection', SESSION_SETTINGS);
+    await session.run('Setting up a connection', sessionSettings(patience));
     return await use(session);
   } finally {
     // A broken one is closed already, and a server that hangs is not waited for.

@@ -71,7 +71,8 @@ export async function runSqlFile(
     );
   throw new TryItNowError(
     'database_failed',
-    `The seed ${seed.seedFile} could not be loaded: ${said.trim() || `the client ended with ${String(code)}`}. It is loaded by a user with rights on its own database alone; mend the file`,
+    `The seed ${seed.seedFile} could not be loaded: ${said.trim() || `the client ended with ${String(code)}`}. ` +
+      'It is loaded by a user with rights on its own database alone; fix the file',
   );
 }
 

@@ -56,7 +56,7 @@ async function health(url: string): Promise<Observation> {
 }
 
 function apiKeys(count: number): Observation {
-  return ok('API keys', count === 0 ? 'none: the API is open to whoever reaches it' : `${count} configured`);
+  return ok('API keys', count === 0 ? 'none: the API is open to anyone who reaches it' : `${count} configured`);
 }
 
 async function operators({ host, port, operatorKeys }: Config['admin']): Promise<Observation> {

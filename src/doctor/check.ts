@@ -12,7 +12,7 @@ export interface Observation {
   readonly remedy?: string;
 }
 
-/** One look at one part. It changes nothing, and it may throw or hang: anyone who runs it bears both. */
+/** One look at one part. It changes nothing, and it may throw or hang: the caller has to cope with both. */
 export interface Check {
   readonly part: string;
   /** Stands for its observations where it did not come to any. */
@@ -77,7 +77,7 @@ export function thrown(what: string, error: unknown, remedy?: string): Observati
   const fallback =
     error instanceof TryItNowError
       ? ERROR_CATALOGUE[error.code].remedy
-      : 'Mend what the message names, and run `try-it-now doctor` again.';
+      : 'Fix what the message names, and run `try-it-now doctor` again.';
   return failure(what, error instanceof TryItNowError ? error.message : describeError(error), remedy ?? fallback);
 }
 

@@ -3,7 +3,7 @@ import { REPAIR_KINDS, type RepairKind } from '../pool/interfaces/observer.ts';
 import { detectDrift, type Drift, type DriftDeps } from '../pool/detect-drift.ts';
 import { failure, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
-const PART = 'Books';
+const PART = 'Recorded state';
 const SHOWN = 3;
 /** The listing of an engine under load takes its time. */
 const DETECTION_MS = 15_000;
@@ -19,7 +19,7 @@ export function driftChecks(parts: Shared<DriftDeps>, serverIsUp: () => Promise<
       limitMs: DETECTION_MS,
       run: async () => {
         const found = await detectDrift(await parts.need());
-        return [...findings(found, await serverIsUp()), ...unseen(found)];
+        return [...findings(found, await serverIsUp()), ...uncheckedKinds(found)];
       },
     },
   ];
@@ -27,8 +27,9 @@ export function driftChecks(parts: Shared<DriftDeps>, serverIsUp: () => Promise<
 
 function findings({ findings: found, unchecked }: Drift, serverIsUp: boolean): Observation[] {
   const remedy = serverIsUp
-    ? 'The server puts it right within half a minute; at once: `try-it-now reconcile`.'
-    : 'Put it right with `try-it-now reconcile`, or start the server; with it stopped, `try-it-now clean-demos` removes everything.';
+    ? 'The server repairs it within half a minute; at once: `try-it-now reconcile`.'
+    : 'Repair it with `try-it-now reconcile`, or start the server; with it stopped, `try-it-now clean-demos` removes ' +
+      'everything.';
   const observations = REPAIR_KINDS.flatMap((kind) => {
     const some = found.filter((finding) => finding.kind === kind);
     if (some.length === 0) return [];
@@ -50,6 +51,6 @@ function findings({ findings: found, unchecked }: Drift, serverIsUp: boolean): O
     : [ok('in order', 'nothing is there without a record, no record without what it names')];
 }
 
-function unseen({ unchecked }: Drift): Observation[] {
+function uncheckedKinds({ unchecked }: Drift): Observation[] {
   return unchecked.map(({ kinds, error }) => notChecked(kinds.join(', '), describeError(error)));
 }

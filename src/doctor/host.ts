@@ -21,7 +21,7 @@ export function diskChecks(folders: readonly Folder[]): Check[] {
 
 async function disk({ what, path: find, remedy }: Folder): Promise<Observation> {
   const path = await find();
-  if (path === undefined) throw new NotChecked('where it lies could not be found out');
+  if (path === undefined) throw new NotChecked('where it is could not be found out');
   const { bavail, blocks, bsize } = await statfs(await existing(path));
   const [free, all] = [bavail * bsize, blocks * bsize];
   const seen = `${(free / GIB).toFixed(1)} GiB of ${(all / GIB).toFixed(1)} GiB free at ${path}`;

@@ -151,6 +151,6 @@ async function deadTasks(connection: QueueConnection): Promise<Observation> {
   return warning(
     'dead tasks',
     `${messages}${why}`,
-    'Mend the cause, then `try-it-now queue retry --all`, or forget them with `try-it-now queue purge dead`.',
+    'Fix the cause, then `try-it-now queue retry --all`, or forget them with `try-it-now queue purge dead`.',
   );
 }

@@ -28,14 +28,14 @@ export interface PoolTargets {
 export function poolChecks({ templates, state, deaths }: PoolTargets): Check[] {
   return [
     ...templates.flatMap(({ name }): Check[] => [
-      { part: PART, what: name, run: async () => [stock(name, await state.need())] },
+      { part: PART, what: name, run: async () => [readyInstances(name, await state.need())] },
       { part: PART, what: `refills of ${name}`, run: async () => [await refills(name, await state.need(), deaths)] },
     ]),
     { part: PART, what: 'quarantine', run: async () => [quarantine((await state.need()).records)] },
   ];
 }
 
-function stock(name: string, { stats, controls }: PoolState): Observation {
+function readyInstances(name: string, { stats, controls }: PoolState): Observation {
   const pool = stats.get(name);
   if (pool === undefined)
     return warning(name, 'nothing is known of it', 'Start the server (`systemctl start try-it-now`).');
@@ -52,7 +52,7 @@ function stock(name: string, { stats, controls }: PoolState): Observation {
     return target === 0
       ? warning(
           name,
-          `its target is 0: nothing stands ready; ${seen}`,
+          `its target is 0: nothing is kept ready; ${seen}`,
           `Raise it: \`try-it-now pool scale ${name} N\`, or POOL_TARGET_SIZE.`,
         )
       : ok(name, seen);
@@ -76,7 +76,8 @@ async function refills(name: string, { breakers }: PoolState, deaths: PoolTarget
       ? 'no task of it has died yet: see `journalctl -u try-it-now | grep "Provision task failed"`'
       : `the last died of: ${death.reason}`;
   const remedy =
-    'Mend that cause in the template, its image or this host; the next try comes by itself, or at once with a restart of the server.';
+    'Fix that cause in the template, its image or this host; the next try comes by itself, or at once with a restart ' +
+    'of the server.';
   if (!open) return warning(what, `${failures} failures in a row; ${why}`, remedy);
   const next = pauseMs > 0 ? `the next try comes in ${Math.ceil(pauseMs / 1_000)} s` : 'one is being tried';
   return failure(what, `paused after ${failures} failures in a row, ${next}; ${why}`, remedy);
@@ -92,6 +93,7 @@ function quarantine(records: readonly Instance[]): Observation {
   return warning(
     'quarantine',
     `${held.length} cannot be cleaned up (${shown}${held.length > SHOWN ? '; …' : ''})`,
-    'Mend what the reason names; the cleanup is tried again by itself (`try-it-now instances list --state quarantined` lists them).',
+    'Fix what the reason names; the cleanup is tried again by itself (`try-it-now instances list --state quarantined` ' +
+      'lists them).',
   );
 }

@@ -49,7 +49,7 @@ function free(
   if (cooling.size + held.size === 0)
     return warning(
       'free',
-      `${seen}: no books of ports are kept yet`,
+      `${seen}: no ports are recorded yet`,
       'The server makes them when it starts (`systemctl start try-it-now`).',
     );
   const rest =

@@ -92,7 +92,7 @@ async function settings(client: Valkey): Promise<Observation[]> {
         ? ok('eviction', 'maxmemory-policy is noeviction')
         : failure(
             'eviction',
-            `maxmemory-policy is ${policy}: short of memory, it would throw records of instances away`,
+            `maxmemory-policy is ${policy}: short of memory, it would discard records of instances`,
             'Set it (`valkey-cli config set maxmemory-policy noeviction`), and put `maxmemory-policy noeviction` into its configuration file.',
           ),
   ];

@@ -13,7 +13,7 @@ export const ERROR_CATALOGUE = {
     status: 400,
     retryable: false,
     title: 'The request has a wrong value',
-    remedy: 'Mend the field named in `errors`.',
+    remedy: 'Fix the field named in `errors`.',
   },
   key_missing: {
     status: 401,
@@ -189,7 +189,7 @@ export const ERROR_CATALOGUE = {
     status: 500,
     retryable: false,
     title: 'The configuration is wrong',
-    remedy: 'Mend each variable named.',
+    remedy: 'Fix each variable named.',
   },
   engine_unavailable: {
     status: 500,
@@ -213,7 +213,7 @@ export const ERROR_CATALOGUE = {
     status: 503,
     retryable: false,
     title: 'The template keeps failing and is not refilled for a while',
-    remedy: 'See the cause in the detail and mend the template or its image; the next try comes by itself.',
+    remedy: 'See the cause in the detail and fix the template or its image; the next try comes by itself.',
   },
   not_ready_in_time: {
     status: 500,
@@ -261,7 +261,7 @@ export const ERROR_CATALOGUE = {
     status: 500,
     retryable: false,
     title: "The checkpoint's files are not as they were written",
-    remedy: 'Copy both files again from where they were made, or create the checkpoint anew.',
+    remedy: 'Copy both files again from where they were made, or create the checkpoint again.',
   },
   checkpoint_unfit: {
     status: 409,
@@ -273,7 +273,7 @@ export const ERROR_CATALOGUE = {
     status: 409,
     retryable: false,
     title: "The checkpoint's clones are not each their own",
-    remedy: "Mend the template's activation hook or identity probe, then create the checkpoint anew.",
+    remedy: "Fix the template's activation hook or identity probe, then create the checkpoint again.",
   },
   unknown_checkpoint: {
     status: 404,

@@ -21,12 +21,12 @@ function base32(bytes: Uint8Array, length: number): string {
   return text;
 }
 
-/** 26 characters, 130 bits. Anyone who knows it may govern the instance, so it is drawn independently of the label. */
+/** 26 characters, 130 bits. Anyone who knows it may control the instance, so it is drawn independently of the label. */
 export function newInstanceId(entropy: Entropy = randomBytes): string {
   return base32(entropy(17), 26);
 }
 
-/** 20 characters, 100 bits: the unguessable first label of an instance's host name. Opens the app, governs nothing. */
+/** 20 characters, 100 bits: the unguessable first label of an instance's host name. Opens the app, controls nothing. */
 export function newHostLabel(entropy: Entropy = randomBytes): string {
   return base32(entropy(13), 20);
 }

@@ -21,7 +21,7 @@ async function acquire(
 }
 
 describe('acquire', () => {
-  it('answers 201 with all that is needed to open and to govern the instance', async () => {
+  it('answers 201 with all that is needed to open and to control the instance', async () => {
     await using http = await startHttp();
     const { answer, body } = await acquire(http);
     expect(answer.status).toBe(201);
@@ -79,7 +79,7 @@ describe('acquire', () => {
 });
 
 describe('an instance', () => {
-  it('can be looked at, extended and given back, twice too', async () => {
+  it('can be read, extended and given back, twice too', async () => {
     await using http = await startHttp();
     const { id } = (await acquire(http)).body;
     const at = `${http.url}/api/v1/demo/${id}`;

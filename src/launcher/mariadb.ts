@@ -73,7 +73,7 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
     if (account !== undefined) await chown(folder, account.uid, account.gid);
     await chmod(folder, folder === paths.own ? 0o700 : 0o755);
   }
-  if (!existsSync(paths.data)) await install(dir, paths.data, account);
+  if (!existsSync(paths.data)) await install(paths, account);
   const password = await keptPassword(paths.passwordFile);
   const initFile = join(paths.own, 'init.sql');
   await writeFile(initFile, initialSql(password), { mode: 0o600 });
@@ -140,14 +140,17 @@ function commandAs(account: Account | undefined): readonly [string, ...string[]]
 }
 
 /** Into a folder beside, then renamed: a half-installed one is never taken for a whole one. */
-async function install(dir: string, data: string, account: Account | undefined): Promise<void> {
+async function install(
+  { data, own }: { readonly data: string; readonly own: string },
+  account: Account | undefined,
+): Promise<void> {
   const program = findProgram('mariadb-install-db');
   if (program === undefined)
     throw new TryItNowError(
       'child_failed',
       'MariaDB cannot be started: the program mariadb-install-db is not installed; `make setup` installs it',
     );
-  const fresh = join(dir, 'data.new');
+  const fresh = `${data}.new`;
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { mode: 0o700 });
   if (account !== undefined) await chown(fresh, account.uid, account.gid);
@@ -158,6 +161,8 @@ async function install(dir: string, data: string, account: Account | undefined):
         '--no-defaults',
         ...(account === undefined ? [] : [`--user=${SERVER_ACCOUNT}`]),
         `--datadir=${fresh}`,
+        // Any server that starts deletes what others have in the same folder.
+        `--tmpdir=${own}`,
         '--auth-root-authentication-method=normal',
         '--skip-test-db',
         '--skip-name-resolve',

@@ -11,7 +11,7 @@ export interface LaunchedPodman extends AsyncDisposable {
 
 /**
  * Podman's API service on a socket of its own, over the host's ordinary container storage. Containers do not end with
- * it: they have a parent of their own each, so whoever made them removes them first.
+ * it: they have a parent of their own each, so their maker removes them first.
  */
 export async function launchPodman(options: { readonly socketPath: string }): Promise<LaunchedPodman> {
   const { socketPath } = options;

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { expect, it } from 'vitest';
 import { freePort, reservePort } from './tcp-ports.ts';
 
-const BUILT = new URL('../../dist/launcher/tcp-ports.js', import.meta.url).href;
+const MODULE = new URL('./tcp-ports.ts', import.meta.url).href;
 
 it('draws no port that somebody listens on, and none twice', async () => {
   const port = await freePort();
@@ -30,8 +30,8 @@ it('a port is reserved once, until it is given back', async () => {
 });
 
 it('a port is reserved for everybody on this host, until the process that has it is dead', async () => {
-  const script = `const { freePort } = await import('${BUILT}'); console.log(await freePort()); setInterval(() => {}, 1_000);`;
-  const other = spawn(process.execPath, ['--input-type=module', '-e', script], {
+  const script = `const { freePort } = await import('${MODULE}'); console.log(await freePort()); setInterval(() => {}, 1_000);`;
+  const other = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   try {

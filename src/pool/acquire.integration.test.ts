@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { LogBook, RecordingHandlers, TestNats } from '../../test/support/queue.ts';
-import { startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
 import { Catalogue } from '../domain/template.ts';
@@ -51,7 +51,7 @@ interface Bench {
 
 /** A pool of three that run, but those named by their place in the line. */
 async function bench(dead: readonly number[]): Promise<Bench> {
-  await stock(store, tiny);
+  await fillPool(store, tiny);
   const ids = await store.valkey.zrange(keys.ready('tiny'), 0, -1);
   const views = await store.claimStore.findMany(ids);
   const instances = ids.flatMap((id) => views.get(id)?.instance ?? []);
@@ -151,7 +151,7 @@ it('lets a visitor who used up the limit have a dead one replaced', async () => 
   await expect(acquire(deps, click({ idempotencyKey: undefined }))).rejects.toMatchObject({ code: 'hourly_limit' });
 });
 
-it('asks whoever meets two to come again, at no cost', async () => {
+it('asks anyone who meets two to come again, at no cost', async () => {
   const { deps, instances, counted } = await bench([0, 1]);
   await expect(acquire(deps, click())).rejects.toMatchObject({ code: 'pool_empty', retryAfterMs: 2_000 });
   expect(await counted()).toEqual([0, 0]);
@@ -169,13 +169,13 @@ it('gives two clicks under one key the same replacement', async () => {
   expect(await counted()).toEqual([1, 1]);
 });
 
-it('does not let another owner, or one whose instance lives, have a take for nothing', async () => {
+it('does not let another owner, or one whose instance lives, have a claim for nothing', async () => {
   const { counted, instances } = await bench([0]);
   const take = { template: tiny, clientKey: SUBJECT, ttlMs: tiny.ttl.defaultMs, idempotencyKey: undefined };
   await store.claimStore.claim({ ...take, owner: 'one' });
   await store.claimStore.claim({ ...take, owner: 'one', replacing: instances[0]?.id ?? '' });
   const [first] = instances;
-  if (first === undefined) throw new Error('no stock');
+  if (first === undefined) throw new Error('no idle instance');
   await store.cleanupStore.release(first, 'container_lost', { from: ['assigned'] });
   await store.claimStore.claim({ ...take, owner: 'two', replacing: first.id });
   expect(await counted()).toEqual([3, 3]);

@@ -23,7 +23,7 @@ export interface Acquired {
   readonly url: string;
   readonly expiresAtMs: number;
   readonly ttlMs: number;
-  /** True when the same owner's earlier take was found by its idempotency key. */
+  /** True when the same owner's earlier claim was found by its idempotency key. */
   readonly again: boolean;
 }
 
@@ -189,7 +189,7 @@ function refusal(template: Template, outcome: Exclude<ClaimOutcome, HandedOut>):
     case 'key_reused':
       return new TryItNowError(
         'idempotency_mismatch',
-        `this idempotency key already stands for an instance of another template than "${template.name}"`,
+        `this idempotency key already belongs to an instance of another template than "${template.name}"`,
       );
   }
 }

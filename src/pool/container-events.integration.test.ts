@@ -8,7 +8,7 @@ import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { LogBook, TestNats } from '../../test/support/queue.ts';
-import { silent, startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { followContainers } from './container-events.ts';
 import type { ContainerSummary } from './interfaces/container-runtime.ts';
@@ -74,8 +74,8 @@ async function stateOf({ id }: Instance): Promise<string | undefined> {
 
 describe('the events of the engine', () => {
   it("take a ready instance and a visitor's out, whatever else changed about it, and leave the others", async () => {
-    const [one, two, three] = await stock(store, tiny);
-    if (one === undefined || two === undefined || three === undefined) throw new Error('the pool was not stocked');
+    const [one, two, three] = await fillPool(store, tiny);
+    if (one === undefined || two === undefined || three === undefined) throw new Error('the pool was not filled');
     await started([one, two, three]);
     const taken = await store.claimStore.claim({
       template: tiny,
@@ -102,9 +102,9 @@ describe('the events of the engine', () => {
     ).toEqual([his.id, ready?.id ?? ''].sort());
   });
 
-  it('of an end that came before the last start under the same name take nothing out, and have the books compared', async () => {
-    const [one] = await stock(store, tiny);
-    if (one === undefined) throw new Error('the pool was not stocked');
+  it('of an end before the last start under the same name take nothing out, and request a reconciliation', async () => {
+    const [one] = await fillPool(store, tiny);
+    if (one === undefined) throw new Error('the pool was not filled');
     await started([one]);
     let tell: ((container: ContainerSummary) => void) | undefined;
     const { looks } = await follow({
@@ -122,8 +122,8 @@ describe('the events of the engine', () => {
   });
 
   it("of a superseded attempt's container are nobody's loss", async () => {
-    const [one] = await stock(store, tiny);
-    if (one === undefined) throw new Error('the pool was not stocked');
+    const [one] = await fillPool(store, tiny);
+    if (one === undefined) throw new Error('the pool was not filled');
     await runtime.start(
       { name: 'demo-of-an-earlier-attempt', instanceId: one.id, template: tiny, hostPort: await freePort(), env: {} },
       new AbortController().signal,
@@ -137,7 +137,7 @@ describe('the events of the engine', () => {
     expect(log.with('ended by itself')).toHaveLength(1);
   });
 
-  it('have the books compared once they are heard, and again each time they were not heard for a while', async () => {
+  it('request a reconciliation once they are heard, and again each time they were not heard for a while', async () => {
     let streams = 0;
     let cut: () => void = () => undefined;
     const { looks } = await follow({
@@ -156,9 +156,9 @@ describe('the events of the engine', () => {
     await eventually(() => expect([streams, looks()]).toEqual([2, 2]), { timeoutMs: 10_000 });
   });
 
-  it('have the books compared when the store cannot say whose container it was', async () => {
-    const [one] = await stock(store, tiny);
-    if (one === undefined) throw new Error('the pool was not stocked');
+  it('have the recorded and the actual state compared when the store cannot say whose container it was', async () => {
+    const [one] = await fillPool(store, tiny);
+    if (one === undefined) throw new Error('the pool was not filled');
     await started([one]);
     const { looks } = await follow();
     await eventually(() => expect(looks()).toBe(1));

@@ -13,7 +13,7 @@ export interface ContainerEventDeps extends ReleaseDeps {
   readonly requestReconcile: () => void;
 }
 
-/** A stream of events that has held this long counts as standing. */
+/** A stream of events that has held this long counts as stable. */
 const STABLE_MS = 1_000;
 
 /**
@@ -22,9 +22,9 @@ const STABLE_MS = 1_000;
  */
 export async function followContainers(deps: ContainerEventDeps, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
-  const standing = AbortSignal.any([signal, over.signal]);
-  const missed = sleep(STABLE_MS, standing).then(() => {
-    if (!standing.aborted) deps.requestReconcile();
+  const ended = AbortSignal.any([signal, over.signal]);
+  const missed = sleep(STABLE_MS, ended).then(() => {
+    if (!ended.aborted) deps.requestReconcile();
   });
   try {
     await deps.runtime.watch((container) => void takeOut(deps, container), signal);

@@ -4,7 +4,7 @@ import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 
-/** What the queue gave up on. An attempt that was seen to fail has been counted against its template already. */
+/** What the queue dead-lettered. An attempt that was seen to fail has been counted against its template already. */
 export async function handleDeadLetter(
   deps: ReleaseDeps & {
     readonly provisioningStore: ProvisioningStore;
@@ -25,7 +25,7 @@ export async function handleDeadLetter(
         : undefined;
       deps.log.error(
         { instance: task.id, template: task.template, pauseMs, reason },
-        'Provision given up; its room is free for another instance',
+        'Provision task dead-lettered; its room is free for another instance',
       );
       return;
     }
@@ -34,7 +34,7 @@ export async function handleDeadLetter(
       if (view?.instance.state === 'releasing') await deps.cleanupStore.quarantine(view.instance, reason);
       deps.log.error(
         { instance: task.id, reason },
-        'Cleanup given up; the instance is quarantined and tried again later',
+        'Cleanup task dead-lettered; the instance is quarantined and tried again later',
       );
     }
   }

@@ -4,7 +4,7 @@ import type { Upstream } from './interfaces/upstream.ts';
 /** A host too busy to answer in this time is not a dead app, and the visitor has waited long enough. */
 const TIMEOUT_MS = 250;
 /**
- * A connection costs the server as much processor time as the rest of a take. So many visitors at once, and then so many a
+ * A connection costs the server as much processor time as the rest of a claim. So many visitors at once, and then so many a
  * second, have theirs checked; an engine makes a few dozen new instances in a second. Of more, only so many are.
  */
 const CHECKS_PER_BURST = 200;

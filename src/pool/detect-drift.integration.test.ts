@@ -12,7 +12,7 @@ import { dumpOf } from '../../test/support/dump.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../../test/support/mariadb.ts';
 import { START_URL, temporaryFolder } from '../../test/support/proxy.ts';
 import { Gate, LogBook, TestNats } from '../../test/support/queue.ts';
-import { silent, startStore, stock, warm, type TestStore } from '../../test/support/store.ts';
+import { silent, startStore, fillPool, warm, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { repairDrift, type RepairDeps } from './repair-drift.ts';
 import { settleTickets, resumeCleanups } from './reap.ts';
@@ -90,8 +90,8 @@ async function start(
 
 /** Three instances that lack nothing. */
 async function soundStock(): Promise<[Instance, Instance, Instance]> {
-  const [one, two, three] = await stock(store, tiny);
-  if (one === undefined || two === undefined || three === undefined) throw new Error('the pool was not stocked');
+  const [one, two, three] = await fillPool(store, tiny);
+  if (one === undefined || two === undefined || three === undefined) throw new Error('the pool was not filled');
   for (const { container, port, id } of [one, two, three]) await start(container, port ?? 0, { instanceId: id });
   return [one, two, three];
 }
@@ -109,7 +109,7 @@ async function freeRun(length: number): Promise<number> {
 const found = async (of = deps): Promise<string[]> =>
   (await detectDrift(of)).findings.map(({ kind, what, why }) => `${kind} ${what}: ${why}`).sort();
 
-describe('a survey', () => {
+describe('drift detection', () => {
   it('finds nothing where all is well', async () => {
     await soundStock();
     await store.claimStore.claim({
@@ -123,7 +123,7 @@ describe('a survey', () => {
     expect(await detectDrift(deps)).toMatchObject({ findings: [], unchecked: [] });
   });
 
-  it('names everything that is out of order, changes nothing, and mending leaves nothing to find', async () => {
+  it('names everything that is out of order, changes nothing, and a repair leaves nothing to find', async () => {
     const [one, two, three] = await soundStock();
     const { valkey } = store;
     const ghost = newInstanceId();
@@ -216,7 +216,7 @@ describe('a survey', () => {
     expect(await found()).toEqual([`port ${port}: in the range, but neither available nor cooling nor held`]);
   });
 
-  it('goes on mending when one thing cannot be mended', async () => {
+  it('goes on repairing when one thing cannot be fixed', async () => {
     await start('demo-one', await freePort(), { instanceId: newInstanceId() });
     await start('demo-two', await freePort(), { instanceId: newInstanceId() });
     const seen = await detectDrift(deps);

@@ -19,8 +19,8 @@ import { silent } from '../../test/support/store.ts';
 import {
   expectIndexesToAgree,
   expectPortsToBalance,
-  readStoreBooks,
-  type StoreBooks,
+  readStoreState,
+  type StoreState,
 } from '../../test/support/store-state.ts';
 import { template as tiny } from '../../test/support/templates.ts';
 import { cleanUp } from './cleanup.ts';
@@ -122,7 +122,7 @@ async function newTask(): Promise<ProvisionTask> {
   return { v: 1, kind: 'provision', id, template: template.name };
 }
 
-const books = (): Promise<StoreBooks> => readStoreBooks(world.names.valkey, ...NAMES);
+const storeState = (): Promise<StoreState> => readStoreState(world.names.valkey, ...NAMES);
 
 /** All that one instance is: its record, its place in the indexes, its name, and a connection into its one container that is not cut. */
 interface Sight {
@@ -131,7 +131,7 @@ interface Sight {
 }
 
 async function lookAt(id: string, engine = host): Promise<Sight> {
-  const { records, ready, tickets: out, held, hostnames, leaving, assigned } = await books();
+  const { records, ready, tickets: out, held, hostnames, leaving, assigned } = await storeState();
   const record = records.get(id);
   if (record?.port == null) throw new Error(`${id} has no port`);
   const containers = (await new SimulatedRuntime(engine).list()).filter(({ instanceId }) => instanceId === id);
@@ -170,7 +170,7 @@ async function expectReady(id: string, engine = host): Promise<Sight> {
 
 /** Ready and all that belongs to it, or gone with all that belonged to it: which, is up to what the first worker could still do. */
 async function expectSound(id: string): Promise<void> {
-  const { records, tickets } = await books();
+  const { records, tickets } = await storeState();
   if (records.has(id)) {
     await expectReady(id);
     return;
@@ -179,8 +179,8 @@ async function expectSound(id: string): Promise<void> {
   expect((await new SimulatedRuntime(host).list()).filter(({ instanceId }) => instanceId === id)).toEqual([]);
 }
 
-async function expectAbsent(id: string, before: StoreBooks): Promise<void> {
-  const { records, cooling, available, leaving, ready, hostnames } = await books();
+async function expectAbsent(id: string, before: StoreState): Promise<void> {
+  const { records, cooling, available, leaving, ready, hostnames } = await storeState();
   const { port, label } = before.records.get(id) ?? {};
   expect([records.has(id), leaving.has(id), ready.has(id), hostnames.has(label ?? '')]).toEqual([
     false,
@@ -262,20 +262,20 @@ describe('a provision task delivered twice', () => {
         const task = await newTask();
         const first = provision(deps, task, never).catch((error: unknown) => error);
         await Promise.race([wire.held, first]);
-        const before = (await books()).records.get(task.id)?.attempt;
+        const before = (await storeState()).records.get(task.id)?.attempt;
         const second = provision(next.deps, task, never);
         const over = new AbortController();
         const ended = second.finally(() => over.abort());
         // It has begun, or has found everything done.
         await eventually(
           async () => {
-            const record = (await books()).records.get(task.id);
+            const record = (await storeState()).records.get(task.id);
             if (!over.signal.aborted && (record?.attempt === undefined || record.attempt === before))
               throw new Error('the first one still counts as alive');
           },
           { timeoutMs: 10_000 },
         );
-        const successor = (await books()).records.get(task.id)?.attempt;
+        const successor = (await storeState()).records.get(task.id)?.attempt;
         wire.letGo();
         await Promise.all([first, ended]);
         expect((await expectReady(task.id, slow)).seen).toMatchObject({ record: { attempt: successor } });
@@ -286,7 +286,7 @@ describe('a provision task delivered twice', () => {
     await Promise.all(
       (await runtime.list()).map(async ({ name, instanceId }) => {
         await runtime.remove(name);
-        const record = (await books()).records.get(instanceId ?? '');
+        const record = (await storeState()).records.get(instanceId ?? '');
         if (record !== undefined)
           await steady.store.cleanupStore.release(record, 'container_lost', { from: ['ready'] });
         await cleanUp(steady.deps, { v: 1, kind: 'cleanup', id: instanceId ?? '', node: 'node0' });
@@ -329,11 +329,11 @@ it('leaves no half of an instance when the store only answered too late', async 
 });
 
 describe('a cleanup task delivered twice', () => {
-  async function leaving(): Promise<{ readonly task: CleanupTask; readonly before: StoreBooks }> {
+  async function leaving(): Promise<{ readonly task: CleanupTask; readonly before: StoreState }> {
     const task = await newTask();
     await provision(steady.deps, task, never);
     const { id } = task;
-    const before = await books();
+    const before = await storeState();
     const record = before.records.get(id);
     if (record === undefined) throw new Error('it has just become ready');
     await steady.store.cleanupStore.release(record, 'retired', { from: ['ready'] });
@@ -345,9 +345,9 @@ describe('a cleanup task delivered twice', () => {
     const { task, before } = await leaving();
     await Promise.all([cleanUp(steady.deps, task), cleanUp(other.deps, task)]);
     await expectAbsent(task.id, before);
-    const after = await books();
+    const after = await storeState();
     await cleanUp(other.deps, task);
-    expect((await books()).records).toEqual(after.records);
+    expect((await storeState()).records).toEqual(after.records);
   });
 
   it('leaves alone what has become of the port when a worker stood still at any point', async () => {
@@ -372,8 +372,8 @@ describe('a cleanup task delivered twice', () => {
   });
 });
 
-it('leaves the books balanced after all that', async () => {
-  const all = await books();
+it('leaves the recorded state consistent after all that', async () => {
+  const all = await storeState();
   expectPortsToBalance(all, portRange);
   expectIndexesToAgree(all);
   const containers = (await new SimulatedRuntime(host).list()).map(({ name }) => name).sort();

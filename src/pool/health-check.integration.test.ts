@@ -7,7 +7,7 @@ import { Releasers } from '../lifecycle/releasers.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { LogBook, TestNats } from '../../test/support/queue.ts';
-import { silent, startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { HealthCheck } from './health-check.ts';
 
@@ -85,9 +85,9 @@ async function checks(template: string, result: string): Promise<number> {
   );
 }
 
-describe('stock health', () => {
+describe('idle instance health', () => {
   it('replaces what fails two looks in a row, by a wrong answer, none, or nobody listening, and says so', async () => {
-    const [healthy, broken, hung, dead, other] = await stock(store, five);
+    const [healthy, broken, hung, dead, other] = await fillPool(store, five);
     if (
       healthy === undefined ||
       broken === undefined ||
@@ -95,7 +95,7 @@ describe('stock health', () => {
       dead === undefined ||
       other === undefined
     )
-      throw new Error('the pool was not stocked');
+      throw new Error('the pool was not filled');
     await app(healthy, well);
     await app(other, well);
     await app(broken, ill);
@@ -122,8 +122,8 @@ describe('stock health', () => {
   });
 
   it('forgives one that is well again in between', async () => {
-    const [one] = await stock(store, single);
-    if (one === undefined) throw new Error('the pool was not stocked');
+    const [one] = await fillPool(store, single);
+    if (one === undefined) throw new Error('the pool was not filled');
     const answer = await app(one, ill);
     await health.round(never);
     answer((_request, response) => response.end());
@@ -134,16 +134,16 @@ describe('stock health', () => {
   });
 
   it('replaces the only one there is', async () => {
-    const [one] = await stock(store, single);
-    if (one === undefined) throw new Error('the pool was not stocked');
+    const [one] = await fillPool(store, single);
+    if (one === undefined) throw new Error('the pool was not filled');
     await health.round(never);
     await health.round(never);
     expect(await ready([one])).toEqual([]);
   });
 
-  it("leaves a visitor's instance to its visitor, also when he takes it while it is looked at", async () => {
-    const [one] = await stock(store, single);
-    if (one === undefined) throw new Error('the pool was not stocked');
+  it("leaves a visitor's instance to its visitor, also when he takes it while it is checked", async () => {
+    const [one] = await fillPool(store, single);
+    if (one === undefined) throw new Error('the pool was not filled');
     await health.round(never);
     await app(one, (_request, response) => {
       void store.claimStore
@@ -155,8 +155,8 @@ describe('stock health', () => {
   });
 
   it('learns nothing from a look that is cut off', async () => {
-    const [one] = await stock(store, single);
-    if (one === undefined) throw new Error('the pool was not stocked');
+    const [one] = await fillPool(store, single);
+    if (one === undefined) throw new Error('the pool was not filled');
     const asked = new AbortController();
     await app(one, () => asked.abort());
     await health.round(asked.signal);

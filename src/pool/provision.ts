@@ -24,7 +24,7 @@ const OUTAGE_PAUSE_MS = 10_000;
 
 /**
  * The provision saga: ticket → record → port → database, and restore or cold start → readiness → activation → name →
- * warm-up through the proxy → ready. Each attempt bears names of its own, holds a lease, and notes each step before the
+ * warm-up through the proxy → ready. Each attempt has names of its own, holds a lease, and notes each step before the
  * next begins; anyone who finds its lease over takes down what it left and starts again. A failed attempt is undone by the
  * cleanup saga and thrown, for the queue to try again, unless it opened the template's breaker: then it is dead, or, when a
  * part was unavailable, planned again after the pause.
@@ -198,7 +198,7 @@ async function undo(deps: ProvisionDeps, instance: Instance): Promise<'undone' |
     }
     // Somebody has it already, or cleans it up.
     if ((await claimStore.find(instance.id))?.instance.attempt === instance.attempt) return 'undone';
-    // Superseded: the record is another attempt's by now, but what bears this attempt's names is still ours to remove.
+    // Superseded: the record is another attempt's by now, but what has this attempt's names is still ours to remove.
     await runtime.remove(instance.container);
     if (instance.database !== null) await databases?.drop(instance.database);
     return 'superseded';

@@ -34,8 +34,8 @@ export async function reconcile(deps: ReconcileDeps): Promise<{ readonly unfinis
   await attempt(async () => databases?.prepare(catalogue.all()));
   const seen = await detectDrift(deps);
   deps.observer.driftDetected(countFindings(seen));
-  const mending = await repairDrift(deps, seen);
-  failures.push(...[...seen.unchecked, ...mending.failures].map(({ error }) => error));
+  const repair = await repairDrift(deps, seen);
+  failures.push(...[...seen.unchecked, ...repair.failures].map(({ error }) => error));
   let unfinished = false;
   await attempt(async () => {
     unfinished = seen.records !== undefined && (await retireOutdated(deps, seen.records));

@@ -24,17 +24,17 @@ export interface RepairResult {
   readonly failures: readonly { readonly kind: RepairKind; readonly error: unknown }[];
 }
 
-/** Resolves with how many things were put right: less than were found when others were faster. */
+/** Resolves with how many things were repaired: less than were found when others were faster. */
 type Job = () => Promise<number>;
 
 /**
  * Puts right what the drift detection found. Time has passed since, so each job looks again before it acts, or has the store look.
  * Every job is tried, even when another fails.
  */
-export async function repairDrift(deps: RepairDeps, survey: Drift): Promise<RepairResult> {
+export async function repairDrift(deps: RepairDeps, drift: Drift): Promise<RepairResult> {
   const failures: { kind: RepairKind; error: unknown }[] = [];
   let repaired = 0;
-  const jobs = jobsFor(deps, survey);
+  const jobs = jobsFor(deps, drift);
   for (const kind of REPAIR_KINDS) {
     for (const job of jobs[kind]) {
       try {

@@ -22,17 +22,17 @@ export async function retireOutdated(
   const ready = new Map<string, Instance[]>();
   for (const record of records) {
     if (record.state !== 'ready') continue;
-    const stock = ready.get(record.template);
-    if (stock === undefined) ready.set(record.template, [record]);
-    else stock.push(record);
+    const idle = ready.get(record.template);
+    if (idle === undefined) ready.set(record.template, [record]);
+    else idle.push(record);
   }
   let unfinished = false;
   const wanted = await wantedVersions(deps, catalogue.all());
-  for (const [name, stock] of ready) {
-    const outdated = stock.filter((record) => record.templateVersion !== wanted.get(name)?.version);
+  for (const [name, idle] of ready) {
+    const outdated = idle.filter((record) => record.templateVersion !== wanted.get(name)?.version);
     const template = catalogue.get(name);
     const keep = Math.floor((template?.pool.target ?? 0) / 2);
-    const leaving = outdated.slice(0, Math.max(0, stock.length - keep));
+    const leaving = outdated.slice(0, Math.max(0, idle.length - keep));
     await Promise.all(
       leaving.map((record) =>
         releaseInstance(deps, record, 'outdated', { from: ['ready'], generation: record.generation }),

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startStore, stock, silent as quiet, type TestStore } from '../../test/support/store.ts';
+import { startStore, fillPool, silent as quiet, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
 import { Catalogue } from '../domain/template.ts';
@@ -68,8 +68,8 @@ async function watch(
 
 /** One ready instance here, one on a node that is called node7. */
 async function stockOnTwoNodes(): Promise<[Instance, Instance]> {
-  const [here, there] = await stock(store, tiny);
-  if (here === undefined || there === undefined) throw new Error('the pool was not stocked');
+  const [here, there] = await fillPool(store, tiny);
+  if (here === undefined || there === undefined) throw new Error('the pool was not filled');
   await store.valkey.hset(
     keys.instances,
     there.id,
@@ -79,7 +79,7 @@ async function stockOnTwoNodes(): Promise<[Instance, Instance]> {
 }
 
 describe('a node that is not heard of', () => {
-  it('has its stock withdrawn after two minutes, and its cleanups wait for it', async () => {
+  it('has its idle instances withdrawn after two minutes, and its cleanups wait for it', async () => {
     const [here, there] = await stockOnTwoNodes();
     await announce('node0', 1);
     await announce('node7', 1);
@@ -103,7 +103,7 @@ describe('a node that is not heard of', () => {
     expect(queued).toEqual([there.id, here.id, there.id]);
   });
 
-  it('is not found silent for a time in which nobody looked, or when the store was away', async () => {
+  it('is not found silent for a time in which nobody looked, or when the store was unavailable', async () => {
     const [, there] = await stockOnTwoNodes();
     await announce('node7', 1);
     const nodes = new UnresponsiveNodes(deps);

@@ -3,7 +3,7 @@ import type { Catalogue, Template } from '../domain/template.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 
 export interface WantedVersion {
-  /** What an instance made now bears. */
+  /** What an instance made now gets. */
   readonly version: string;
   /** What it is to be restored from, here or on any other node. */
   readonly checkpoint: string | undefined;

@@ -29,7 +29,7 @@ export interface QueueConnection {
   onReconnect(listener: () => void): () => void;
   /** Called when the stream of tasks had to be made again, so that what was in it is lost; returns how to stop that. */
   onTasksLost(listener: () => void): () => void;
-  /** Said by whoever made the stream. */
+  /** Said by the process that made the stream. */
   tasksLost(): void;
   /** Resolves when connected, or when the signal is or becomes aborted. */
   untilConnected(signal: AbortSignal): Promise<void>;

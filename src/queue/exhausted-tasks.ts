@@ -45,17 +45,17 @@ async function deadLetterNamedBy(context: DeliveryContext, note: JsMsg): Promise
   if (advisory === undefined) {
     context.log.warn(
       { sequence: note.seq },
-      'A note about a given-up task could not be read by a queue worker; dropped',
+      'A note about a task out of deliveries could not be read by a queue worker; dropped',
     );
     return;
   }
   const { manager } = context.connection;
   const sequence = advisory.stream_seq;
   const stored = await manager.streams.getMessage(STREAM, { seq: sequence });
-  // Acked after all, or purged; a younger one only bears its number, in a stream made again.
+  // Acked after all, or purged; a younger one only has its number, in a stream made again.
   if (stored === null || stored.time > new Date(advisory.timestamp)) return;
   const decoded = decodeTask(stored.subject, stored.data);
-  const reason = `given up by NATS after ${advisory.deliveries} deliveries: no worker saw the last one through`;
+  const reason = `out of deliveries at NATS after ${advisory.deliveries}: no worker saw the last one through`;
   await deadLetter(
     context,
     decoded.task,

@@ -97,7 +97,7 @@ export class JetStreamQueueAdmin implements QueueAdmin {
   async #takeOut<T>(stream: string, sequence: number, as: (stored: StoredMsg) => T): Promise<T | undefined> {
     const { manager } = this.#connection;
     const stored = await manager.streams.getMessage(stream, { seq: sequence });
-    // The stream also holds the server's own notes on what it gave up.
+    // The stream also holds the server's own notes on what ran out of deliveries.
     if (stored === null || !livingSubject(stored.subject).startsWith(TASK_SUBJECTS.slice(0, -1))) return undefined;
     await manager.streams.deleteMessage(stream, sequence, false);
     return as(stored);

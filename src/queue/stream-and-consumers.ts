@@ -65,7 +65,7 @@ const WORK_STREAM: Partial<StreamConfig> & { name: string } = {
 
 const DEAD_TASK_STREAM: Partial<StreamConfig> & { name: string } = {
   name: DEAD_STREAM,
-  description: 'Tasks that Try It Now gave up, kept to be looked at and retried',
+  description: 'Dead-lettered tasks of Try It Now, kept to be inspected and retried',
   subjects: [DEAD_SUBJECTS],
   retention: RetentionPolicy.Limits,
   storage: StorageType.File,
@@ -74,7 +74,7 @@ const DEAD_TASK_STREAM: Partial<StreamConfig> & { name: string } = {
   max_age: nanos(7 * DAY_MS),
   max_msgs: 10_000,
   max_bytes: 64 * MEBIBYTE,
-  // Burying is repeated when what follows it fails; one task must not be kept twice for that.
+  // Dead-lettering is repeated when what follows it fails; one task must not be kept twice for that.
   duplicate_window: nanos(60 * 60 * 1000),
 };
 

@@ -139,7 +139,7 @@ describe('a task', () => {
 
     const first = await consumer.next({ expires: 2_000 });
     if (first === null) throw new Error('nothing was delivered');
-    // Between our ack and a server that drops it lies only the wire.
+    // Between our ack and a server that drops it is only the wire.
     first.ackAck = () => Promise.reject(new Error('timeout'));
     await deliver(context, 'provision', first);
     expect((await queueDepth(connection)).total).toBe(1);
@@ -201,7 +201,7 @@ describe('a task', () => {
       throw new Error('no luck');
     };
     handlers.onAbandoned = () => {
-      if (handlers.abandonments.length < 3) throw new Error('the store is away');
+      if (handlers.abandonments.length < 3) throw new Error('the store is unavailable');
     };
     const { connection } = await nats.workers(handlers);
     const { queue } = await nats.publisher();

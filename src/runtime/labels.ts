@@ -1,4 +1,4 @@
-/** What everything we make on a host bears, so that two deployments and two nodes leave each other's alone. */
+/** The labels on everything we make on a host, so that two deployments and two nodes leave each other's alone. */
 export const LABEL = {
   deployment: 'try-it-now.deployment',
   node: 'try-it-now.node',

@@ -4,7 +4,7 @@ import { FAILURES_TO_OPEN } from './provisioning-store.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 
-/** Looks only; arrivals opens and closes them. */
+/** Reads only; ProvisioningStore opens and closes them. */
 export class ValkeyBreakers implements Breakers {
   readonly #client: Valkey;
 

@@ -8,23 +8,26 @@ import { keys } from './keys.ts';
 import { attemptOf, parseRecord, requireRecord } from './records.ts';
 import { CLEANUP_STEP, RELEASE } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
-
-/** A cleanup takes well under a second; after this its task counts as lost and is queued again. */
-export const CLEANUP_ALLOWANCE_MS = 30_000;
+import type { TaskPatience } from './task-patience.ts';
 
 /** Longer ones are an engine's whole output; the log has all of it. */
 const REASON_LENGTH = 1_000;
 
+export interface CleanupStoreOptions {
+  readonly portCoolDownMs: number;
+  readonly patience: TaskPatience;
+}
+
 export class ValkeyCleanupStore implements CleanupStore {
   readonly #scripts: Scripts;
   readonly #templates: TemplateIndex;
-  readonly #portCoolDownMs: number;
+  readonly #options: CleanupStoreOptions;
   readonly #log: Log;
 
-  constructor(scripts: Scripts, templates: TemplateIndex, portCoolDownMs: number, log: Log) {
+  constructor(scripts: Scripts, templates: TemplateIndex, options: CleanupStoreOptions, log: Log) {
     this.#scripts = scripts;
     this.#templates = templates;
-    this.#portCoolDownMs = portCoolDownMs;
+    this.#options = options;
     this.#log = log;
   }
 
@@ -48,7 +51,7 @@ export class ValkeyCleanupStore implements CleanupStore {
         guard.generation ?? -1,
         guard.onlyIfExpired === true ? 1 : 0,
         guard.attempt ?? '',
-        CLEANUP_ALLOWANCE_MS,
+        this.#options.patience.cleanupMs,
       ],
     );
     return reply === RELEASE.UNCHANGED
@@ -70,7 +73,7 @@ export class ValkeyCleanupStore implements CleanupStore {
     const reply = await this.#scripts.run(
       'cool-port',
       [keys.instances, keys.coolingPorts(node), keys.heldPorts(node), keys.availablePorts(node)],
-      [id, attemptOf(instance), this.#portCoolDownMs],
+      [id, attemptOf(instance), this.#options.portCoolDownMs],
     );
     if (reply === CLEANUP_STEP.REFUSED) throw outOfOrder(instance, 'its port may not be given back');
   }
@@ -123,7 +126,7 @@ export class ValkeyCleanupStore implements CleanupStore {
   }
 
   async overdue(limit: number): Promise<Instance[]> {
-    return this.#dueEverywhere(keys.leaving, limit, CLEANUP_ALLOWANCE_MS);
+    return this.#dueEverywhere(keys.leaving, limit, this.#options.patience.cleanupMs);
   }
 
   async #dueEverywhere(index: (template: string) => string, limit: number, putOffMs: number): Promise<Instance[]> {

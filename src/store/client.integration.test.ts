@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import { expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
-import { silent, startStore, stock as stockUp } from '../../test/support/store.ts';
+import { silent, startStore, fillPool } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { ChildServer } from '../launcher/child-server.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
@@ -61,7 +61,7 @@ it('answers store_unavailable while Valkey hangs, sends it nothing more once tha
   }
 });
 
-it('hands nothing out for a take that is carried out after its visitor was told to try again', async () => {
+it('hands nothing out for a claim that is carried out after its visitor was told to try again', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
   const valkey = await launchValkey({ dir });
   const port = Number(valkey.address.split(':')[1]);
@@ -75,8 +75,8 @@ it('hands nothing out for a take that is carried out after its visitor was told 
   });
   try {
     await store.inventory.reconcilePorts();
-    const stock = template({ pool: { target: 4, max: 4, replenishThreshold: 0 } });
-    await stockUp(store, stock);
+    const four = template({ pool: { target: 4, max: 4, replenishThreshold: 0 } });
+    await fillPool(store, four);
     expect(await store.claimStore.claim(take)).toMatchObject({ kind: 'taken' });
     valkey.server.signal('SIGSTOP');
     // One after another over the time of the first, so that each is told at a time of its own.
@@ -87,7 +87,7 @@ it('hands nothing out for a take that is carried out after its visitor was told 
     await Promise.all(told);
     valkey.server.signal('SIGCONT');
     await eventually(
-      async () => expect((await store.inventory.stats([stock])).get('tiny')).toMatchObject({ ready: 3, assigned: 1 }),
+      async () => expect((await store.inventory.stats([four])).get('tiny')).toMatchObject({ ready: 3, assigned: 1 }),
       { timeoutMs: 15_000 },
     );
     expect(await store.claimStore.claim(take)).toMatchObject({ kind: 'taken' });

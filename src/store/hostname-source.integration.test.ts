@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { discover } from '../../test/support/proxy.ts';
-import { silent, startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import type { HostnameEvent } from '../proxy/discovery/interfaces/hostname-source.ts';
@@ -55,11 +55,11 @@ const snapshots = (events: readonly HostnameEvent[]): number => events.filter(({
 
 describe('host names out of Valkey', () => {
   it('come and go as the store publishes and releases instances, without a second snapshot', async () => {
-    const [before] = await stock(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
+    const [before] = await fillPool(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
     const { state, events } = follow();
     await eventually(() => expect(state()).toEqual({ [before?.label ?? '']: before?.port }));
 
-    const after = await stock(store, template({ pool: { target: 3, max: 20, replenishThreshold: 0 } }));
+    const after = await fillPool(store, template({ pool: { target: 3, max: 20, replenishThreshold: 0 } }));
     await eventually(() => expect(Object.keys(state())).toHaveLength(3));
     expect(state()).toMatchObject(Object.fromEntries(after.map(({ label, port }) => [label, port])));
 
@@ -71,8 +71,8 @@ describe('host names out of Valkey', () => {
     expect(events).toContainEqual({ kind: 'nodes', nodes: new Map([['node0', '127.0.0.1']]) });
   });
 
-  it('are read anew when Valkey was emptied behind our back', async () => {
-    await stock(store, template());
+  it('are read again when Valkey was emptied behind our back', async () => {
+    await fillPool(store, template());
     const { state } = follow();
     await eventually(() => expect(Object.keys(state())).toHaveLength(3));
 
@@ -83,7 +83,7 @@ describe('host names out of Valkey', () => {
     await eventually(() => expect(state()).toEqual({ x: 5 }));
   });
 
-  it('are read anew when the stream begins again with lower ids', async () => {
+  it('are read again when the stream begins again with lower ids', async () => {
     await store.valkey.xadd(keys.hostnameChanges, '9999999999999-0', 'label', 'old', 'entry', entry(1));
     await store.valkey.hset(keys.hostnames, 'old', entry(1));
     const { state } = follow();
@@ -98,7 +98,7 @@ describe('host names out of Valkey', () => {
     await eventually(() => expect(state()).toEqual({ new: 2 }));
   });
 
-  it('are read anew when the stream was trimmed before it was read', async () => {
+  it('are read again when the stream was trimmed before it was read', async () => {
     await store.valkey.hset(keys.hostnames, { moved: entry(1), other: entry(2) });
     const { state, events } = follow();
     await eventually(() => expect(state()).toEqual({ moved: 1, other: 2 }));
@@ -115,8 +115,8 @@ describe('host names out of Valkey', () => {
     expect(snapshots(events)).toBe(2);
   });
 
-  it('are read anew when somebody removed a name without telling the stream', async () => {
-    await stock(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
+  it('are read again when somebody removed a name without telling the stream', async () => {
+    await fillPool(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
     const { state } = follow();
     await eventually(() => expect(Object.keys(state())).toHaveLength(1));
     await store.valkey.del(keys.hostnames);

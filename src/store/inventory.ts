@@ -4,28 +4,27 @@ import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { Inventory, Inconsistency, PoolStats } from '../pool/interfaces/inventory.ts';
 import type { TicketRef } from '../pool/interfaces/provisioning-store.ts';
-import { QUEUED_TICKET_LIFE_MS } from './provisioning-store.ts';
 import { storeError } from './client.ts';
 import { hostnameEntryId, parseHostnameEntry } from './hostname-entries.ts';
 import { keys } from './keys.ts';
 import { parseRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
+import type { TaskPatience } from './task-patience.ts';
 import type { TemplateIndex } from './template-index.ts';
 
 export interface InventoryOptions {
   readonly node: string;
   readonly portRange: { readonly start: number; readonly end: number };
   readonly portCoolDownMs: number;
+  readonly patience: TaskPatience;
 }
 
 /** Ports or ids a settling script looks at in one call: keeps each call well under a millisecond. */
 const BATCH = 250;
 const TICKETS_PER_ROUND = 500;
-/** Records read in one go: parsing them keeps takes waiting for a fraction of a millisecond. */
+/** Records read in one go: parsing them keeps claims waiting for a fraction of a millisecond. */
 const SCAN_COUNT = 50;
 const WARMING = 3;
-/** Between the reservation of a ticket and its task in the queue lie milliseconds, and 2 s at most. */
-const NEW_TICKET_MS = 10_000;
 const DATABASE_FIELD = /"database"\s*:\s*"([^"]*)"/;
 
 /** `look`: the same scripts say what is wrong and change nothing. */
@@ -117,12 +116,13 @@ export class ValkeyInventory implements Inventory {
   }
 
   async idleTickets({ newOnesToo = false } = {}): Promise<TicketRef[]> {
+    const { queuedTicketMs, newTicketMs } = this.#options.patience;
     const idle = await Promise.all(
       (await this.#templates.names()).map(async (template) => {
         const ids = (await this.#scripts.run(
           'idle-tickets',
           [keys.warming(template), keys.instances],
-          [QUEUED_TICKET_LIFE_MS, newOnesToo ? 0 : NEW_TICKET_MS, TICKETS_PER_ROUND],
+          [queuedTicketMs, newOnesToo ? 0 : newTicketMs, TICKETS_PER_ROUND],
         )) as string[];
         return ids.map((id) => ({ template, id }));
       }),

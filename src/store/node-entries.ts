@@ -15,7 +15,7 @@ const REMEMBERED = 100;
 
 type NodeEntry = Omit<Upstream, 'port'>;
 
-/** The entries of the `nodes` hash, each text read once: a take brings one along. */
+/** The entries of the `nodes` hash, each text read once: a claim brings one along. */
 export class NodeEntries {
   readonly #read = new Map<string, NodeEntry | undefined>();
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startStore, stock, type TestStore } from '../../test/support/store.ts';
+import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { keys } from './keys.ts';
 
@@ -29,7 +29,7 @@ describe('a template', () => {
   });
 
   it('that is paused hands nothing out, lets visitors keep what they have, and stays warm', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     const held = await click('key');
     await store.controls.pause('tiny', 'maintenance at noon');
     expect(await click()).toEqual({ kind: 'paused', retryAfterMs: 30_000, reason: 'maintenance at noon' });
@@ -41,8 +41,8 @@ describe('a template', () => {
     expect(await click()).toMatchObject({ kind: 'taken' });
   });
 
-  it('that is drained is not refilled, loses its stock at once, and what visitors hold at the deadline', async () => {
-    await stock(store, tiny);
+  it('that is drained is not refilled, and loses its idle instances at once and the others at the deadline', async () => {
+    await fillPool(store, tiny);
     const held = await click();
     if (held.kind !== 'taken') throw new Error(held.kind);
     const deadlineMs = await store.controls.drain('tiny', 90_000, undefined);
@@ -66,7 +66,7 @@ describe('a template', () => {
   });
 
   it('without a deadline drains until the last visitor has gone', async () => {
-    await stock(store, tiny);
+    await fillPool(store, tiny);
     await click();
     expect(await store.controls.drain('tiny', undefined, undefined)).toBeUndefined();
     expect(await store.cleanupStore.drainable('tiny', 10)).toHaveLength(2);

@@ -141,7 +141,7 @@ describe('how restores go', () => {
     expect(await failTimes(2, a)).toMatchObject([{ pauseMs: 0 }, { pauseMs: 0 }]);
   });
 
-  it('forgets that one was withdrawn when a person promotes it again, and lets it prove itself anew', async () => {
+  it('forgets that one was withdrawn when a person promotes it again, and lets it prove itself again', async () => {
     await promotions.promote('tiny', a);
     await failTimes(3, a);
     await promotions.promote('tiny', a);

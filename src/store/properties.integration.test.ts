@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Instance } from '../domain/instance.ts';
 import type { ExtendOutcome, ClaimOutcome } from '../pool/interfaces/claim-store.ts';
-import { startStore, stock, silent, type TestStore } from '../../test/support/store.ts';
+import { startStore, fillPool, silent, type TestStore } from '../../test/support/store.ts';
 import {
   expectContainersToHoldTheirPorts,
   expectEdgesOfTheTable,
   expectIndexesToAgree,
   expectPortsToBalance,
   expectRoomToBeKept,
-  readStoreBooks,
+  readStoreState,
 } from '../../test/support/store-state.ts';
 import {
   actors,
@@ -106,7 +106,7 @@ async function sceneOf(witness: Witness): Promise<Scene> {
   return { stores, valkey: main.valkey, template, witness, tasks: [], running: new Map() };
 }
 
-it('never has one instance held by two, a port in two books, more than there is room for, or a step off the table, in whatever order a day goes', async () => {
+it('shares no instance or port, keeps within the capacity, and takes no other transition than the table has, in any order', async () => {
   const seen = new Map<string, number>();
   const saw = (what: string): void => {
     seen.set(what, (seen.get(what) ?? 0) + 1);
@@ -129,21 +129,21 @@ it('never has one instance held by two, a port in two books, more than there is 
         },
         noted: saw,
       });
-      await stock(main, template);
-      let before = await readStoreBooks(main.valkey, template.name);
+      await fillPool(main, template);
+      let before = await readStoreState(main.valkey, template.name);
       await interleave(
         scheduler,
         day.map((actor, at) => stepsOf(scene, actor, at)),
         async () => {
-          const books = await readStoreBooks(main.valkey, template.name);
-          expectPortsToBalance(books, RANGE);
-          expectContainersToHoldTheirPorts(books, scene.running);
-          expectRoomToBeKept(books, template);
-          expectIndexesToAgree(books);
-          expectEdgesOfTheTable(before, books);
+          const recorded = await readStoreState(main.valkey, template.name);
+          expectPortsToBalance(recorded, RANGE);
+          expectContainersToHoldTheirPorts(recorded, scene.running);
+          expectRoomToBeKept(recorded, template);
+          expectIndexesToAgree(recorded);
+          expectEdgesOfTheTable(before, recorded);
           for (const [id, { visitor, deadlineMs }] of holdings.held)
-            expect(books.records.get(id)).toMatchObject({ state: 'assigned', owner: visitor.owner, deadlineMs });
-          before = books;
+            expect(recorded.records.get(id)).toMatchObject({ state: 'assigned', owner: visitor.owner, deadlineMs });
+          before = recorded;
         },
       );
     }),
@@ -172,7 +172,7 @@ it('never has one instance held by two, a port in two books, more than there is 
   );
 });
 
-it('keeps every port in exactly one book at every moment while all of it happens at once', async () => {
+it('keeps every port in exactly one place at every moment while all of it happens at once', async () => {
   await fc.assert(
     fc.asyncProperty(actors({ min: 30, max: 60 }), async (day) => {
       const ids: string[] = [];
@@ -186,14 +186,14 @@ it('keeps every port in exactly one book at every moment while all of it happens
         ended: nothing,
         noted: nothing,
       });
-      await stock(main, template);
+      await fillPool(main, template);
       let looks = 0;
       const over = new AbortController();
       const watching = (async () => {
         do {
-          const books = await readStoreBooks(main.valkey, template.name);
-          expectPortsToBalance(books, RANGE);
-          expectRoomToBeKept(books, template);
+          const recorded = await readStoreState(main.valkey, template.name);
+          expectPortsToBalance(recorded, RANGE);
+          expectRoomToBeKept(recorded, template);
           looks += 1;
         } while (!over.signal.aborted);
       })();
@@ -207,7 +207,7 @@ it('keeps every port in exactly one book at every moment while all of it happens
       for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
       expect(looks).toBeGreaterThan(0);
       expect(new Set(ids).size, 'each handed out once').toBe(ids.length);
-      expectIndexesToAgree(await readStoreBooks(main.valkey, template.name));
+      expectIndexesToAgree(await readStoreState(main.valkey, template.name));
     }),
     { numRuns: runs(30) },
   );
@@ -281,7 +281,7 @@ it('plans no more than target and capacity allow, with many planners at the same
                 if (id !== undefined) await store.provisioningStore.cancelTicket(sized.name, id);
               }
             }
-            expectRoomToBeKept(await readStoreBooks(main.valkey, sized.name), sized);
+            expectRoomToBeKept(await readStoreState(main.valkey, sized.name), sized);
           }),
         );
       }
@@ -290,7 +290,7 @@ it('plans no more than target and capacity allow, with many planners at the same
   );
 });
 
-it('either extends or expires: whoever was told of a new deadline has it, and nobody was told after the end', async () => {
+it('either extends or expires: who was told of a new deadline has it, and nobody was told after the end', async () => {
   const seen = { extended: 0, refused: 0, expired: 0, lived: 0 };
   const sizes = fc.record({
     ttlMs: fc.integer({ min: 1, max: 12 }),
@@ -301,7 +301,7 @@ it('either extends or expires: whoever was told of a new deadline has it, and no
   await fc.assert(
     fc.asyncProperty(fc.scheduler(), sizes, async (scheduler, { ttlMs, by, reapers, waits }) => {
       await sceneOf(new Holdings());
-      await stock(main, template);
+      await fillPool(main, template);
       const taken = await main.claimStore.claim({
         template,
         clientKey: 's',
@@ -309,7 +309,7 @@ it('either extends or expires: whoever was told of a new deadline has it, and no
         idempotencyKey: undefined,
         ttlMs,
       });
-      if (taken.kind !== 'taken') throw new Error(`there was stock, and the answer was ${taken.kind}`);
+      if (taken.kind !== 'taken') throw new Error(`there were idle instances, and the answer was ${taken.kind}`);
       let deadlineMs = taken.deadlineMs;
       let ended: Instance | undefined;
       const generations = new Set<number>();
@@ -386,9 +386,9 @@ it('either extends or expires: whoever was told of a new deadline has it, and no
       );
       if (ended === undefined) {
         seen.lived += 1;
-        const books = await readStoreBooks(main.valkey, template.name);
-        expect(books.records.get(taken.id)).toMatchObject({ state: 'assigned', deadlineMs });
-        expectIndexesToAgree(books);
+        const recorded = await readStoreState(main.valkey, template.name);
+        expect(recorded.records.get(taken.id)).toMatchObject({ state: 'assigned', deadlineMs });
+        expectIndexesToAgree(recorded);
       } else seen.expired += 1;
     }),
     { numRuns: runs(150) },

@@ -10,14 +10,12 @@ import type {
   BreakerState,
   TicketRef,
 } from '../pool/interfaces/provisioning-store.ts';
-import { CLEANUP_ALLOWANCE_MS } from './cleanup-store.ts';
 import { keys } from './keys.ts';
 import { attemptOf, requireRecord } from './records.ts';
 import { ALLOCATE_PORT, BEGIN_ATTEMPT, FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
+import type { TaskPatience } from './task-patience.ts';
 
-/** How long a ticket may wait in the queue before it is asked whether its task is still there. */
-export const QUEUED_TICKET_LIFE_MS = 30_000;
 /** Renewed while an attempt is alive; beyond that it covers a redelivery after a crash and the longest backoff between attempts. */
 const TICKET_LIFE_MS = 2 * 60_000;
 /** Tickets reserved at most by one script call. Most rounds need one or two; the next call goes on where this one ends. */
@@ -31,6 +29,7 @@ export interface ProvisioningStoreOptions {
   readonly portRange: { readonly start: number; readonly end: number };
   /** An attempt without a sign for this long counts as dead. */
   readonly leaseMs: number;
+  readonly patience: TaskPatience;
   /** Repairs the recorded ports: a store that lost its data has none until then. */
   readonly settlePorts: () => Promise<unknown>;
 }
@@ -48,6 +47,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
 
   async reserveTickets(template: Template): Promise<string[]> {
     const { name, pool } = template;
+    const { queuedTicketMs } = this.#options.patience;
     const candidates = Array.from({ length: RESERVE_BATCH }, () => newInstanceId());
     const reply = await this.#scripts.run(
       'reserve',
@@ -60,7 +60,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         keys.templates,
         keys.poolControl(name),
       ],
-      [pool.target, pool.max, pool.replenishThreshold, QUEUED_TICKET_LIFE_MS, name, FAILURES_TO_OPEN, ...candidates],
+      [pool.target, pool.max, pool.replenishThreshold, queuedTicketMs, name, FAILURES_TO_OPEN, ...candidates],
     );
     return reply as string[];
   }
@@ -78,20 +78,21 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     for (const { template, id } of tickets) byTemplate.set(template, [...(byTemplate.get(template) ?? []), id]);
     await Promise.all(
       [...byTemplate].map(([template, ids]) =>
-        this.#scripts.run('renew-ticket', [keys.warming(template)], [QUEUED_TICKET_LIFE_MS, ...ids]),
+        this.#scripts.run('renew-ticket', [keys.warming(template)], [this.#options.patience.queuedTicketMs, ...ids]),
       ),
     );
   }
 
   async beginAttempt(template: Template, { id, attempt, version, database }: AttemptDraft): Promise<BeginOutcome> {
     const { name } = template;
+    const { node, leaseMs, patience } = this.#options;
     const draft: Instance = {
       v: INSTANCE_RECORD_VERSION,
       id,
       label: newHostLabel(),
       template: name,
       templateVersion: version,
-      node: this.#options.node,
+      node,
       container: containerName(id, attempt),
       state: 'warming',
       generation: 0,
@@ -117,7 +118,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         keys.hostnames,
         keys.hostnameChanges,
       ],
-      [id, JSON.stringify(draft), TICKET_LIFE_MS, this.#options.leaseMs, CLEANUP_ALLOWANCE_MS],
+      [id, JSON.stringify(draft), TICKET_LIFE_MS, leaseMs, patience.cleanupMs],
     )) as [number, string?];
     switch (code) {
       case BEGIN_ATTEMPT.BEGUN:

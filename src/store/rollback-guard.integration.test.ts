@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import { beforeEach, afterEach, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
-import { silent, stock } from '../../test/support/store.ts';
+import { silent, fillPool } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
@@ -35,7 +35,7 @@ class World {
     this.#running = await launchValkey({ dir: this.#dir, port: this.#port });
   }
 
-  /** With limits, so that what a take counts is checked as well. */
+  /** With limits, so that what a claim counts is checked as well. */
   async store(): Promise<Store> {
     const store = await openStore({
       valkey: { host: '127.0.0.1', port: this.#port, password: undefined },
@@ -110,9 +110,9 @@ async function take(store: Store, of = few): Promise<string | undefined> {
 
 const isBack = (store: Store): Promise<unknown> => eventually(() => store.claimStore.findMany(['a'.repeat(26)]));
 
-it('hands nothing out twice when an older dump is read, and retires the stock of every template', async () => {
+it('hands nothing out twice when an older dump is read, and retires the idle instances of every template', async () => {
   const store = await world.store();
-  const old = [...(await stock(store, few)), ...(await stock(store, other))].map(({ id }) => id);
+  const old = [...(await fillPool(store, few)), ...(await fillPool(store, other))].map(({ id }) => id);
   await world.save();
   const before = [await take(store), await take(store)];
   await world.goBack();
@@ -130,7 +130,7 @@ it('hands nothing out twice when an older dump is read, and retires the stock of
   expect(await world.ask((valkey) => valkey.hlen(keys.hostnames))).toBe(0);
   expect((await store.cleanupStore.overdue(100)).map(({ id }) => id).sort()).toEqual([...old].sort());
 
-  const fresh = (await stock(store, few)).map(({ id }) => id);
+  const fresh = (await fillPool(store, few)).map(({ id }) => id);
   expect(fresh).toContain(await take(store));
   expect(await world.ask((valkey) => valkey.get(keys.claimCount))).toBe('3');
 });
@@ -138,7 +138,7 @@ it('hands nothing out twice when an older dump is read, and retires the stock of
 it('notices by itself when the connection comes back, and tells what it retired', async () => {
   const store = await world.store();
   const retired = world.watch(store);
-  const old = await stock(store, few);
+  const old = await fillPool(store, few);
   await world.save();
   await take(store);
   await world.goBack();
@@ -147,10 +147,10 @@ it('notices by itself when the connection comes back, and tells what it retired'
   });
 });
 
-it('leaves stock alone when Valkey comes back with everything it had', async () => {
+it('leaves idle instances alone when Valkey comes back with everything it had', async () => {
   const store = await world.store();
   const retired = world.watch(store);
-  const all = (await stock(store, few)).map(({ id }) => id);
+  const all = (await fillPool(store, few)).map(({ id }) => id);
   const first = await take(store);
   await world.save();
   await world.goBack();
@@ -161,20 +161,20 @@ it('leaves stock alone when Valkey comes back with everything it had', async () 
   expect(all.filter((id) => id !== first)).toContain(second);
 });
 
-it('begins anew after everything was deleted', async () => {
+it('starts again after everything was deleted', async () => {
   const store = await world.store();
-  await stock(store, few);
+  await fillPool(store, few);
   await take(store);
   await world.ask((valkey) => valkey.flushall());
   expect(await take(store)).toBeUndefined();
   await store.inventory.reconcilePorts();
-  await stock(store, few);
+  await fillPool(store, few);
   expect(await take(store)).toBeDefined();
 });
 
-it('is mended once for all processes by the first that notices', async () => {
+it('is repaired once for all processes by the first that notices', async () => {
   const [one, two] = [await world.store(), await world.store()];
-  await stock(one, few);
+  await fillPool(one, few);
   await world.save();
   expect(new Set([await take(one), await take(two), await take(one), await take(two)]).size).toBe(4);
   await world.goBack();
@@ -182,7 +182,7 @@ it('is mended once for all processes by the first that notices', async () => {
   await isBack(two);
   const answers = await Promise.all(Array.from({ length: 20 }, (_, at) => take(at % 2 === 0 ? one : two)));
   expect(answers.filter((id) => id !== undefined)).toEqual([]);
-  const fresh = (await stock(two, few)).map(({ id }) => id);
+  const fresh = (await fillPool(two, few)).map(({ id }) => id);
   const handedOut = [await take(two), await take(one), await take(two), await take(one)];
   expect(new Set(handedOut).size).toBe(4);
   expect(fresh).toEqual(expect.arrayContaining(handedOut));
@@ -194,12 +194,12 @@ it('holds a process that saw less back until one that saw more has looked', asyn
   // Each knows of the other.
   await one.rollbackGuard.check();
   await two.rollbackGuard.check();
-  await stock(one, few);
+  await fillPool(one, few);
   await world.save();
   // Only the first has seen it, or the second a moment later.
   const before = await take(one);
   await world.goBack();
-  // Until it is back, a take throws.
+  // Until it is back, a claim throws.
   const after = await eventually(() => take(two), { timeoutMs: 20_000, everyMs: 1 });
   expect([before, after]).toEqual([expect.any(String), undefined]);
   expect(retired.flat()).toHaveLength(6);

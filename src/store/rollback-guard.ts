@@ -21,7 +21,7 @@ export interface RollbackGuardDeps {
   readonly log: Log;
 }
 
-/** Bounds how far a process's memory is behind the other processes' takes. */
+/** Bounds how far a process's memory is behind the other processes' claims. */
 const WATCH_INTERVAL_MS = 1_000;
 /** Ten missed rounds. */
 const CLAIMER_SILENCE_MS = 10_000;
@@ -30,13 +30,13 @@ const HOLD_MS = 2_500;
 const BATCH = 500;
 
 /**
- * Notices a store that came back with older data: each take raises a counter there, and each process remembers the
+ * Notices a store that came back with older data: each claim raises a counter there, and each process remembers the
  * highest it saw. Idle instances of such a store may be somebody's already, so all are retired (adr/0009).
  */
 export class RollbackGuard {
   readonly #deps: RollbackGuardDeps;
   #seen = 0;
-  #mending: Promise<void> | undefined;
+  #recovery: Promise<void> | undefined;
   #onRolledBack: RolledBack | undefined;
   /** Others hand out as well, so what was lost may be what only they have seen. */
   #others = false;
@@ -47,7 +47,7 @@ export class RollbackGuard {
     this.#deps = deps;
   }
 
-  /** The highest count of takes this process has seen. */
+  /** The highest claim count this process has seen. */
   get seen(): number {
     return this.#seen;
   }
@@ -79,10 +79,10 @@ export class RollbackGuard {
 
   /** Retires all idle instances of a store that went back, and has it count on from where it was. Throws store_unavailable. */
   recover(): Promise<void> {
-    this.#mending ??= this.#recover().finally(() => {
-      this.#mending = undefined;
+    this.#recovery ??= this.#recover().finally(() => {
+      this.#recovery = undefined;
     });
-    return this.#mending;
+    return this.#recovery;
   }
 
   /** Checks now and then, and whenever the connection comes back. */
@@ -103,7 +103,7 @@ export class RollbackGuard {
     };
   }
 
-  /** From the loss on, not from the return: no take may slip in between. */
+  /** From the loss on, not from the return: no claim may slip in between. */
   #hold(): void {
     if (!this.#others) return;
     const { client } = this.#deps;
@@ -150,7 +150,8 @@ export class RollbackGuard {
     if (lostClaims === 0 && retired.length === 0) return;
     log.error(
       { lostClaims, retired: retired.length },
-      'Valkey came back with older data: stock that may have been handed out already is retired. See docs/adr/0009-store-that-forgets.md for how to lose less',
+      'Valkey came back with older data: idle instances that may have been handed out already are retired. ' +
+        'See docs/adr/0009-store-that-forgets.md for how to lose less',
     );
     this.#onRolledBack?.(retired);
   }

@@ -72,7 +72,7 @@ export class Scripts {
     );
   }
 
-  /** Has Valkey know every script beforehand, so that the first take too is a single round trip. */
+  /** Has Valkey know every script beforehand, so that the first claim too is a single round trip. */
   async load(): Promise<void> {
     try {
       await Promise.all([...this.#scripts.values()].map(({ source }) => this.#client.script('LOAD', source)));
@@ -82,8 +82,8 @@ export class Scripts {
   }
 
   /**
-   * Holds back what is written until the end of this turn of the event loop, so that the takes of one turn share a system
-   * call. The client's own pipelining would do that too, but answers none of them before the last one.
+   * Holds back what is written until the end of this turn of the event loop, so that the claims of one turn share a
+   * system call. The client's own pipelining would do that too, but answers none of them before the last one.
    */
   #batchWrites(): void {
     const { stream } = this.#client;

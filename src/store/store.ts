@@ -21,6 +21,7 @@ import { ValkeyPromotions } from './promotions.ts';
 import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
 import { ValkeyClaimStore, type RateLimits } from './claim-store.ts';
+import { TASK_PATIENCE, type TaskPatience } from './task-patience.ts';
 import { TemplateIndex } from './template-index.ts';
 
 export interface StoreOptions {
@@ -31,6 +32,8 @@ export interface StoreOptions {
   readonly portCoolDownMs: number;
   /** Below the queue's patience with a silent worker, so that a task handed out again finds the lease over. */
   readonly leaseMs?: number;
+  /** TASK_PATIENCE without it. */
+  readonly patience?: TaskPatience | undefined;
   readonly log: Log;
 }
 
@@ -56,7 +59,16 @@ const LEASE_MS = 20_000;
 
 /** All state, over one connection. Throws store_unavailable when Valkey does not answer. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { valkey, node, limits, portRange, portCoolDownMs, leaseMs = LEASE_MS, log } = options;
+  const {
+    valkey,
+    node,
+    limits,
+    portRange,
+    portCoolDownMs,
+    leaseMs = LEASE_MS,
+    patience = TASK_PATIENCE,
+    log,
+  } = options;
   const client = await connectValkey({ ...valkey, log });
   const scripts = new Scripts(client);
   await scripts.load();
@@ -66,15 +78,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     client,
     scripts,
     templates,
-    { node: node.name, portRange, portCoolDownMs },
+    { node: node.name, portRange, portCoolDownMs, patience },
     log,
   );
   return {
     claimStore: new ValkeyClaimStore(scripts, rollbackGuard, limits, log),
-    cleanupStore: new ValkeyCleanupStore(scripts, templates, portCoolDownMs, log),
+    cleanupStore: new ValkeyCleanupStore(scripts, templates, { portCoolDownMs, patience }, log),
     provisioningStore: new ValkeyProvisioningStore(
       scripts,
-      { node: node.name, portRange, leaseMs, settlePorts: () => inventory.reconcilePorts() },
+      { node: node.name, portRange, leaseMs, patience, settlePorts: () => inventory.reconcilePorts() },
       log,
     ),
     inventory,

@@ -43,7 +43,7 @@ export class DiscoveryMetrics<Outcome extends string> {
     });
     new Counter({
       name: 'try_it_now_dns_resyncs_total',
-      help: 'How often everything was read anew from Valkey.',
+      help: 'How often everything was read again from Valkey.',
       registers,
       collect() {
         this.reset();

@@ -24,7 +24,7 @@ export const TASK_KINDS = ['provision', 'cleanup'] as const;
 export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
 const BREAKER_STATES = ['open', 'closed'] as const;
 
-/** A take is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
+/** A claim is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
 const TAKE_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 /** A look at a live instance takes a millisecond; a dead one may cost the whole of its time limit. */
 const CHECK_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -68,7 +68,7 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
   const gauge = <Name extends string>(name: string, help: string, labelNames: Name[]): Gauge<Name> =>
     new Gauge({ name, help, labelNames, registers });
   return {
-    takes: counter('try_it_now_takes_total', 'Requests for an instance, by what became of them.', {
+    claims: counter('try_it_now_takes_total', 'Requests for an instance, by what became of them.', {
       template: templates,
       outcome: OUTCOMES,
     }),
@@ -86,7 +86,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     ),
     acquireDuration: histogram(
       'try_it_now_acquire_duration_seconds',
-      'How long it took from the request to an instance that is alive: hand-over in the store, look at it, and both again where it was dead, in seconds.',
+      'How long it took from the request to an instance that is alive: hand-over in the store, check of it, and both ' +
+        'again where it was dead, in seconds.',
       { template: templates },
       CHECK_BUCKETS,
     ),
@@ -123,7 +124,7 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'Failed attempts to make an instance ready, by error code.',
       { template: templates, code: ANY },
     ),
-    releases: counter('try_it_now_releases_total', 'Instances sent on their way out, by reason.', {
+    releases: counter('try_it_now_releases_total', 'Instances that were released, by reason.', {
       template: templates,
       reason: RELEASE_REASONS,
     }),
@@ -143,22 +144,23 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       {},
       LAG_BUCKETS,
     ),
-    repairs: counter('try_it_now_reconcile_repairs_total', 'Things found out of order and put right, by kind.', {
+    repairs: counter('try_it_now_reconcile_repairs_total', 'Drift that was found and repaired, by kind.', {
       kind: REPAIR_KINDS,
     }),
     leaks: gauge(
       'try_it_now_leaks',
-      'Things out of order as the last look at books and world of this process found them, by kind; containers, networks and databases are those that no record knows.',
+      'Drift that this process found when it last compared the recorded state with what is there, by kind; containers, ' +
+        'networks and databases are those that no record knows.',
       ['kind'],
     ),
-    surveyedAt: gauge(
+    driftDetectedAt: gauge(
       'try_it_now_survey_timestamp_seconds',
-      'When this process last looked at books and world, in seconds since the Unix epoch.',
+      'When this process last compared the recorded state with what is there, in seconds since the Unix epoch.',
       [],
     ),
     tasks: counter(
       'try_it_now_tasks_total',
-      'Attempts at tasks of the queue, by how they ended; dead and unreadable ones are kept to be looked at.',
+      'Attempts at tasks of the queue, by how they ended; dead-lettered and unreadable ones are kept to be inspected.',
       { kind: TASK_KINDS, outcome: TASK_OUTCOMES },
     ),
     redeliveries: counter(
@@ -166,7 +168,7 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'Tasks that came to a worker again after an attempt that was not completed.',
       { kind: TASK_KINDS },
     ),
-    stockChecks: counter('try_it_now_stock_checks_total', 'Looks at ready instances, by what was seen.', {
+    idleChecks: counter('try_it_now_stock_checks_total', 'Health checks of ready instances, by result.', {
       template: templates,
       result: CHECK_RESULTS,
     }),

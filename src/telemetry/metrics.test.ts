@@ -31,7 +31,7 @@ async function seriesOf(of: { text(): Promise<string> }, prefix: string): Promis
 describe('what the pool tells', () => {
   it.each<[string, (observer: Observer) => void, string, number]>([
     [
-      'a take',
+      'a claim',
       (to) => to.claimed('hello', 'taken', 0.2),
       'try_it_now_takes_total{template="hello",outcome="taken"}',
       1,

@@ -134,7 +134,7 @@ export class Metrics implements Observer {
       const count = found[kind];
       if (count !== undefined) this.#metrics.leaks.set({ kind }, count);
     }
-    this.#metrics.surveyedAt.setToCurrentTime();
+    this.#metrics.driftDetectedAt.setToCurrentTime();
   }
 
   /** As the queue's workers tell it. */
@@ -147,7 +147,7 @@ export class Metrics implements Observer {
   }
 
   healthChecked(template: string, healthy: boolean): void {
-    this.#metrics.stockChecks.inc({ template: this.#known(template), result: healthy ? 'healthy' : 'unhealthy' });
+    this.#metrics.idleChecks.inc({ template: this.#known(template), result: healthy ? 'healthy' : 'unhealthy' });
   }
 
   breaker(template: string, open: boolean): void {
@@ -165,7 +165,7 @@ export class Metrics implements Observer {
   #takesOf(template: string): TakeSeries {
     const found = this.#takeSeries.get(template);
     if (found !== undefined) return found;
-    const of = (outcome: Outcome): Counter.Internal => this.#metrics.takes.labels({ template, outcome });
+    const of = (outcome: Outcome): Counter.Internal => this.#metrics.claims.labels({ template, outcome });
     const made: TakeSeries = {
       outcomes: {
         taken: of('taken'),

@@ -55,7 +55,7 @@ class StatusGauges {
   readonly #mode: Gauge<'template' | 'mode'>;
   readonly #breaker: Gauge<'template'>;
   readonly #quarantined: Gauge<'template'>;
-  readonly #stockAge: Gauge<'template'>;
+  readonly #oldestIdle: Gauge<'template'>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -77,21 +77,21 @@ class StatusGauges {
       labelNames: ['template'],
       registers,
     });
-    this.#stockAge = new Gauge({
+    this.#oldestIdle = new Gauge({
       name: 'try_it_now_pool_oldest_ready_age_seconds',
-      help: 'How long the oldest instance of the stock has been ready, in seconds; 0 while there is none.',
+      help: 'How long the oldest idle instance has been ready, in seconds; 0 while there is none.',
       labelNames: ['template'],
       registers,
     });
   }
 
   set(statuses: ReadonlyMap<string, PoolStatus> | undefined): void {
-    for (const gauge of [this.#mode, this.#breaker, this.#quarantined, this.#stockAge]) gauge.reset();
+    for (const gauge of [this.#mode, this.#breaker, this.#quarantined, this.#oldestIdle]) gauge.reset();
     for (const [template, { mode, breakerOpen, quarantined, oldestReadyAgeMs }] of statuses ?? []) {
       for (const possible of POOL_MODES) this.#mode.set({ template, mode: possible }, possible === mode ? 1 : 0);
       this.#breaker.set({ template }, breakerOpen ? 1 : 0);
       this.#quarantined.set({ template }, quarantined);
-      this.#stockAge.set({ template }, oldestReadyAgeMs / 1000);
+      this.#oldestIdle.set({ template }, oldestReadyAgeMs / 1000);
     }
   }
 }
@@ -101,7 +101,7 @@ export class ScrapedGauges {
   readonly #sources: ScrapeSources;
   readonly #timeoutMs: number;
   readonly #pool: readonly { readonly figure: keyof PoolStats; readonly gauge: Gauge<'template'> }[];
-  readonly #standing: StatusGauges;
+  readonly #statusGauges: StatusGauges;
   readonly #pending: Gauge<'consumer'>;
   readonly #inFlight: Gauge<'consumer'>;
   readonly #redelivered: Gauge<'consumer'>;
@@ -122,7 +122,7 @@ export class ScrapedGauges {
         registers,
       }),
     }));
-    this.#standing = new StatusGauges(registry);
+    this.#statusGauges = new StatusGauges(registry);
     this.#pending = new Gauge({
       name: 'try_it_now_queue_pending',
       help: 'Tasks that no worker has in hand yet.',
@@ -148,7 +148,7 @@ export class ScrapedGauges {
     });
     this.#dead = new Gauge({
       name: 'try_it_now_queue_dead',
-      help: 'Tasks that were given up and are kept to be looked at.',
+      help: 'Dead-lettered tasks, kept to be inspected.',
       labelNames: ['stream'],
       registers,
     });
@@ -168,7 +168,7 @@ export class ScrapedGauges {
         ? undefined
         : this.#read('valkey', () => Promise.all([stats(), statuses?.()])).then((found) => {
             this.#setPools(found?.[0]);
-            this.#standing.set(found?.[1]);
+            this.#statusGauges.set(found?.[1]);
           }),
       queue === undefined ? undefined : this.#read('nats', queue).then((found) => this.#setQueue(found)),
       ...Object.entries(dependencies).map(([name, check]) =>

@@ -9,7 +9,7 @@ const TYPES = {
 } as const;
 type AssetName = keyof typeof TYPES;
 
-/** The address of each asset. It bears a hash of the content, so a browser may keep it for good. */
+/** The address of each asset. It has a hash of the content, so a browser may keep it for good. */
 export type AssetUrls = Readonly<Record<AssetName, string>>;
 
 export interface Assets {

@@ -5,7 +5,7 @@ import type { AssetUrls } from './assets.ts';
 import { failurePage } from './pages/failure.ts';
 
 /**
- * Sends a page with the headers every page bears. `formTarget` is where a form's redirect may lead besides ourselves:
+ * Sends a page with the headers every page has. `formTarget` is where a form's redirect may lead besides ourselves:
  * browsers hold `form-action` against the whole chain of redirects.
  */
 export function sendPage(reply: FastifyReply, text: string, formTarget?: string): FastifyReply {
@@ -16,7 +16,7 @@ export function sendPage(reply: FastifyReply, text: string, formTarget?: string)
         'content-security-policy',
         `default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'${formTarget === undefined ? '' : ` ${formTarget}`}; base-uri 'none'; frame-ancestors 'none'`,
       )
-      // Our own forms must bear an Origin we can check, while an instance learns nothing of where its visitor came from.
+      // Our own forms must have an Origin we can check, while an instance learns nothing of where its visitor came from.
       .header('referrer-policy', 'same-origin')
       .header('cross-origin-opener-policy', 'same-origin')
       .header('permissions-policy', 'camera=(), geolocation=(), microphone=()')

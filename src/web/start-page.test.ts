@@ -56,7 +56,7 @@ const taken = () => http.demos.instances.size;
 const codeOf = async (answer: Response) => ((await answer.json()) as { code: string }).code;
 
 describe('the start page', () => {
-  it('bears a strict policy that lets its forms lead to instances and nowhere else', async () => {
+  it('has a strict policy that lets its forms lead to instances and nowhere else', async () => {
     const { headers } = await visitor.send('GET', '/');
     expect(headers.get('content-security-policy')).toBe(
       "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' http://*.localhost:8000; base-uri 'none'; frame-ancestors 'none'",
@@ -230,7 +230,7 @@ describe('waiting', () => {
     expect([...visitor.cookies.keys()].some((name) => name.includes('wait'))).toBe(false);
   });
 
-  it('gives nothing to whoever did not click', async () => {
+  it('gives nothing to anyone who did not click', async () => {
     supply();
     const answer = await visitor.send('GET', '/wait/hello');
     expect([answer.status, answer.headers.get('location'), taken()]).toEqual([303, '/', 0]);

@@ -18,7 +18,7 @@ export interface Visitor {
 
 /**
  * What we keep in a visitor's browser: who they are, which instances they hold, and since when they wait. Over https
- * the names bear the __Host- prefix: an instance on a sibling name could otherwise plant a cookie of its choice here.
+ * the names have the __Host- prefix: an instance on a sibling name could otherwise plant a cookie of its choice here.
  */
 export class VisitorCookies {
   readonly #secure: boolean;

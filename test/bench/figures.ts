@@ -6,7 +6,7 @@ export interface Figure {
   readonly goal?: { readonly atMost: number } | { readonly atLeast: number };
 }
 
-/** The value below which the share `p` (0..1) of the samples lies; nearest rank. */
+/** The value below which the share `p` (0..1) of the samples is; nearest rank. */
 export function percentile(samples: readonly number[], p: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(p * sorted.length) - 1))] ?? NaN;

@@ -84,7 +84,7 @@ export async function benchRestore(): Promise<Figure[]> {
     const catalogue = join(dir, 'templates.yaml');
     await writeFile(catalogue, stringify({ templates: [{ ...HELLO, pool: { target: 0, max: 1 } }] }));
     const checkpoints = join(dir, 'checkpoints');
-    const env = { CHECKPOINT_DIR: checkpoints };
+    const env = { CHECKPOINT_DIR: checkpoints, CRIU_ENABLED: 'auto' };
     const [template] = loadConfig({ ...env, TEMPLATES_FILE: catalogue }).config.templates;
     if (template === undefined) throw new Error('the catalogue has one template');
     await using stack = await startStack({ engine: 'podman', socketPath, templates: [template], env });
@@ -184,7 +184,10 @@ async function alone(workbench: Workbench): Promise<Figure[]> {
   return figures;
 }
 
-/** From a pool of restored stock: phases, the whole provision against the engine's part of it, and takes while it refills. */
+/**
+ * From a pool of restored instances: phases, the whole provision against the engine's part of it, and claims while it
+ * refills.
+ */
 async function throughThePool(socketPath: string, archive: string, checkpoints: string): Promise<Figure[]> {
   await using server = await startServerProcess({
     engine: 'podman',
@@ -219,9 +222,9 @@ async function throughThePool(socketPath: string, archive: string, checkpoints: 
     await client.close();
   }
   figures.push(
-    figure('takes served while the pool refills by restores', latencies.length, ''),
-    figure('take while the pool refills by restores, p50', median(latencies), 'ms'),
-    figure('take while the pool refills by restores, p99', percentile(latencies, 0.99), 'ms', { atMost: 10 }),
+    figure('claims served while the pool refills by restores', latencies.length, ''),
+    figure('claim while the pool refills by restores, p50', median(latencies), 'ms'),
+    figure('claim while the pool refills by restores, p99', percentile(latencies, 0.99), 'ms', { atMost: 10 }),
   );
   return figures;
 }
@@ -269,15 +272,11 @@ async function untilReady({ context, template }: Workbench, { hostPort }: Contai
 }
 
 /** From asking until the app answers; the container is gone afterwards. */
-async function timed(
-  workbench: Workbench,
-  at: number,
-  bringUp: (spec: ContainerSpec) => Promise<void>,
-): Promise<number> {
+async function timed(workbench: Workbench, at: number, start: (spec: ContainerSpec) => Promise<void>): Promise<number> {
   const spec = specOf(workbench, at);
   try {
     const startedAt = performance.now();
-    await bringUp(spec);
+    await start(spec);
     await untilReady(workbench, spec);
     return performance.now() - startedAt;
   } finally {

@@ -153,7 +153,7 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
     expect(await inside(third, `${BUSYBOX} cat /www/state /tmp/state /dev/shm/state`)).toBe('changed\nmemory\nshared');
   });
 
-  it('replaces whatever bears the name already, on the same port or another', async () => {
+  it('replaces anything that has the name already, on the same port or another', async () => {
     const spec = await newSpec(tiny);
     await runtime.start(spec, never);
     await restored(spec);
@@ -241,7 +241,7 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
     it('says what CRIU says of a short image, and what to do', async () => {
       await breaking('checkpoint/core-1.img', 20);
       expect((await failing()).message).toMatch(
-        /CRIU says: .*Error \(criu\/\S+: Read .* expected from .*core-1\.img.*files are damaged or incomplete: create it anew/,
+        /CRIU says: .*Error \(criu\/\S+: Read .* expected from .*core-1\.img.*files are damaged or incomplete: create it again/,
       );
     });
 

@@ -30,13 +30,14 @@ interface Launched extends AsyncDisposable {
 interface Kind {
   readonly launch: (dir: string) => Promise<Launched>;
   readonly runtime: (socketPath: string, deployment: string) => ContainerRuntime;
+  readonly impatient: Kind['runtime'];
   readonly image: (socketPath: string) => Promise<FragileEngine['image'] & Partial<AsyncDisposable>>;
   readonly moreCalls?: (socketPath: string, deployment: string) => Promise<unknown>[];
   /** Removes what a killed engine leaves. */
   readonly tidy?: (dir: string) => Promise<unknown>;
 }
 
-async function fragile({ launch, runtime, image, moreCalls, tidy }: Kind): Promise<FragileEngine> {
+async function fragile({ launch, runtime, impatient, image, moreCalls, tidy }: Kind): Promise<FragileEngine> {
   const dir = await mkdtemp(join(tmpdir(), 'tin-outage-'));
   const deployment = uniqueDeployment();
   const launched = [await launch(dir)];
@@ -45,6 +46,7 @@ async function fragile({ launch, runtime, image, moreCalls, tidy }: Kind): Promi
   const engine = runtime(socketPath, deployment);
   return {
     runtime: engine,
+    impatient: impatient(socketPath, deployment),
     image: loaded,
     server: () => (launched.at(-1) as Launched).server,
     launchAgain: async () => {
@@ -81,12 +83,18 @@ const options = (socketPath: string, deployment: string) => ({
   resolvers: ['127.0.0.1'],
   log: silent,
 });
+const impatient = (socketPath: string, deployment: string) => ({
+  ...options(socketPath, deployment),
+  patience: { callMs: 3_000, lookMs: 2_000 },
+});
 
 describe.concurrent('simulated, in a process of its own', () =>
   outageContract(() =>
     fragile({
       launch: (dir) => launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') }),
       runtime: (socketPath, deployment) => new RemoteSimulatedRuntime({ socketPath, deployment, node: 'node-a' }),
+      impatient: (socketPath, deployment) =>
+        new RemoteSimulatedRuntime({ socketPath, deployment, node: 'node-a', patienceMs: 2_000 }),
       image: () => Promise.resolve({ name: 'none', port: 80 }),
     }),
   ),
@@ -97,9 +105,10 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), { concur
     fragile({
       launch: (dir) => launchPodman({ socketPath: join(dir, 'podman.sock') }),
       runtime: (socketPath, deployment) => createPodmanRuntime(options(socketPath, deployment)),
+      impatient: (socketPath, deployment) => createPodmanRuntime(impatient(socketPath, deployment)),
       image: (socketPath) => loadTinyImage(socketPath),
       moreCalls: (socketPath, deployment) => {
-        const checkpointing = createPodmanCheckpointing(options(socketPath, deployment));
+        const checkpointing = createPodmanCheckpointing(impatient(socketPath, deployment));
         const restored = newSpec(template()).then((spec) =>
           checkpointing.restore(
             spec,
@@ -123,6 +132,7 @@ describe.skipIf(whyWithout('docker') !== undefined)(titleFor('docker'), () =>
       // Each dockerd mounts its folder over itself; one that is killed leaves it so.
       tidy: (dir) => promisify(execFile)('umount', [join(dir, 'data')]).catch(() => undefined),
       runtime: (socketPath, deployment) => createDockerRuntime(options(socketPath, deployment)),
+      impatient: (socketPath, deployment) => createDockerRuntime(impatient(socketPath, deployment)),
       image: (socketPath) => loadTinyImage(socketPath),
     }),
   ),

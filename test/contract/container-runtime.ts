@@ -88,7 +88,7 @@ export function containerRuntimeContract(underTest: RuntimeUnderTest): void {
     await expect(request(`http://127.0.0.2:${spec.hostPort}/`)).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('replaces whatever bears the name already', async () => {
+  it('replaces anything that has the name already', async () => {
     const engine = runtime();
     await engine.prepare([template()]);
     const first = await newSpec(template());

@@ -4,8 +4,9 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createConnection } from 'mariadb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { connectMariadb } from '../../src/database/mariadb.ts';
+import { SERVER_PATIENCE, type ServerPatience } from '../../src/database/session.ts';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
@@ -18,32 +19,48 @@ const NOTES = "CREATE TABLE notes (text VARCHAR(100));\nINSERT INTO notes VALUES
 const AWAY = { code: 'database_unavailable', retryable: true } as const;
 const { title, skip } = mariadbSuite('a MariaDB in trouble');
 
-describe.skipIf(skip)(title, () => {
-  let server: TestMariadb;
-  let template: Template;
-  let databases: Databases;
-  const newName = (): string => databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() });
+interface Prepared extends AsyncDisposable {
+  readonly server: TestMariadb;
+  readonly template: Template;
+  readonly databases: Databases;
+  readonly newName: () => string;
+  readonly everyCallFails: (name: string) => Promise<void>;
+}
 
-  beforeEach(async () => {
-    server = await startMariadb();
-    template = await server.templateOf(NOTES);
-    databases = server.databases({ catalogue: [template] });
+/** On a server of the case's own, since it is stopped and killed. */
+async function prepared(patience?: ServerPatience): Promise<Prepared> {
+  const server = await startMariadb();
+  try {
+    const template = await server.templateOf(NOTES);
+    const databases = server.databases({ catalogue: [template], ...(patience === undefined ? {} : { patience }) });
     await databases.prepare([template]);
-  });
-  afterEach(() => server[Symbol.asyncDispose]());
+    return {
+      server,
+      template,
+      databases,
+      newName: () => databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }),
+      everyCallFails: async (name) => {
+        const calls = [
+          databases.prepare([template]),
+          databases.create(name, template),
+          databases.drop(name),
+          databases.list(),
+        ];
+        for (const outcome of await Promise.allSettled(calls))
+          expect(outcome).toMatchObject({ status: 'rejected', reason: AWAY });
+      },
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
 
-  const everyCallFails = async (name: string): Promise<void> => {
-    const calls = [
-      databases.prepare([template]),
-      databases.create(name, template),
-      databases.drop(name),
-      databases.list(),
-    ];
-    for (const outcome of await Promise.allSettled(calls))
-      expect(outcome).toMatchObject({ status: 'rejected', reason: AWAY });
-  };
-
+describe.skipIf(skip)(title, { concurrent: true }, () => {
   it('says so while the server is hung, and works again after', async () => {
+    await using trouble = await prepared();
+    const { server, template, databases, newName, everyCallFails } = trouble;
     const { name } = await databases.create(newName(), template);
     server.launched.server.signal('SIGSTOP');
     await everyCallFails(name);
@@ -54,6 +71,8 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('says so when the server hangs in the middle of a statement', async () => {
+    await using trouble = await prepared({ ...SERVER_PATIENCE, answerMs: 3_000 });
+    const { server, template, databases, newName } = trouble;
     const { name } = await databases.create(newName(), template);
     await using root = await server.asRoot();
     // Somebody else's lock holds the drop up, until the server hangs.
@@ -76,6 +95,8 @@ describe.skipIf(skip)(title, () => {
   });
 
   it("says what is in the way when somebody else's lock keeps a database from going, and drops it later", async () => {
+    await using trouble = await prepared({ ...SERVER_PATIENCE, lockWaitS: 1 });
+    const { server, template, databases, newName } = trouble;
     const { name } = await databases.create(newName(), template);
     await using root = await server.asRoot();
     await root.query(`LOCK TABLES ${name}.notes WRITE`);
@@ -88,6 +109,8 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('says so while the server is killed, and finds databases and seeds again on the next one', async () => {
+    await using trouble = await prepared();
+    const { server, template, databases, newName, everyCallFails } = trouble;
     const { name, ...rest } = await databases.create(newName(), template);
     server.launched.server.signal('SIGKILL');
     await server.launched.server.exited;
@@ -100,6 +123,8 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('finishes what a killed server left half done', async () => {
+    await using trouble = await prepared();
+    const { server, template, databases, newName } = trouble;
     const name = newName();
     const creating = databases.create(name, template).then(
       () => undefined,
@@ -115,6 +140,8 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('tells a wrong password from an absent server, and never shows the password', async () => {
+    await using trouble = await prepared();
+    const { server } = trouble;
     const { socketPath, user } = server.launched;
     const wrong = connectMariadb({
       socketPath,
@@ -149,6 +176,8 @@ describe.skipIf(skip)(title, () => {
     ['an anonymous account', "CREATE USER ''@localhost IDENTIFIED BY 'x'", /lets anybody in/],
     ['a database for everybody', 'GRANT SELECT ON test.* TO PUBLIC', /every account may use the database test/],
   ])('refuses a server with %s', async (_what, sql, message) => {
+    await using trouble = await prepared();
+    const { server, template, databases } = trouble;
     await using root = await server.asRoot();
     await root.query(sql);
     await expect(databases.prepare([template])).rejects.toMatchObject({
@@ -159,6 +188,8 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('does not mind locked accounts, roles, and accounts of the socket login while that is off', async () => {
+    await using trouble = await prepared();
+    const { server, template, databases } = trouble;
     await using root = await server.asRoot();
     await root.query('CREATE USER locked@localhost ACCOUNT LOCK');
     await root.query('CREATE ROLE readers');
@@ -169,6 +200,8 @@ describe.skipIf(skip)(title, () => {
   });
 
   it("refuses a server with the socket login on, as Debian installs it: a container's root would be its administrator", async () => {
+    await using trouble = await prepared();
+    const { server, template } = trouble;
     await server.launched[Symbol.asyncDispose]();
     await using unsafe = await startWithSocketLogin(server);
     const { socketPath, user } = server.launched;
@@ -193,6 +226,8 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('keeps nothing but the socket in the folder that instances see, and the password to its owner', async () => {
+    await using trouble = await prepared();
+    const { server } = trouble;
     const {
       socketPath,
       passwordFile,
@@ -245,6 +280,7 @@ async function startWithSocketLogin(server: TestMariadb): Promise<AsyncDisposabl
       `--datadir=${join(dir, 'data')}`,
       `--socket=${launched.socketPath}`,
       `--pid-file=${join(dir, 'own', 'unsafe.pid')}`,
+      `--tmpdir=${join(dir, 'own')}`,
       '--skip-networking',
       '--innodb-use-native-aio=0',
       `--init-file=${initFile}`,

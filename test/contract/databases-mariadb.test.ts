@@ -119,7 +119,7 @@ describe.skipIf(skip)(title, () => {
     await expect(server.as({ ...one, user: 'root', password: '' })).rejects.toMatchObject({ errno: 1045 });
   });
 
-  it('replaces what bears the name, with a new password', async () => {
+  it('replaces what has the name, with a new password', async () => {
     const first = await created();
     await rows(first, "INSERT INTO notes (text) VALUES ('old')");
     const second = await databases().create(first.name, template);

@@ -95,7 +95,7 @@ export function mainJobSuite(engine: {
     );
   });
 
-  it('replaces the stock of an older template version', async () => {
+  it('replaces the idle instances of an older template version', async () => {
     const template = engine.template();
     await using stack = await startStack({ ...engine.options(), templates: [template] });
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target }), PATIENT);

@@ -47,8 +47,9 @@ describe('make install', () => {
     expect((await run(process.execPath, [installed(`${PREFIX}/dist/main.js`), '--version'])).stdout.trim()).toBe(
       version,
     );
-    // Only what it needs when it runs, and all of it: discovery gets as far as its own configuration.
-    expect(await readdir(installed(`${PREFIX}/node_modules`))).not.toContain('vitest');
+    // All it needs when it runs comes in its own files: it gets as far as its configuration, far from any package.
+    expect(await readdir(installed(PREFIX))).not.toContain('node_modules');
+    expect(await text(`${PREFIX}/dist/third-party-licenses.txt`)).toContain('fastify');
     await expect(
       run(process.execPath, [installed(`${PREFIX}/dist/main.js`), 'serve'], { env: { SERVER_PORT: 'none' } }),
     ).rejects.toMatchObject({ code: 78 });
@@ -100,8 +101,8 @@ describe('make install', () => {
     const before = await everything();
     // As if the disk were full: what copies is not there.
     const path = await temporaryFolder(releasers);
-    await writeFile(join(path, 'tar'), '#!/bin/sh\nexit 1\n');
-    await chmod(join(path, 'tar'), 0o755);
+    await writeFile(join(path, 'cp'), '#!/bin/sh\nexit 1\n');
+    await chmod(join(path, 'cp'), 0o755);
     await expect(script('install', { PATH: `${path}:${process.env['PATH'] ?? ''}` })).rejects.toThrow();
     expect(await everything()).toEqual(before);
   });

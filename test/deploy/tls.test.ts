@@ -182,7 +182,7 @@ describe('GET /ask', () => {
     );
   });
 
-  it('still knows live names while the store is away, and says neither yes nor no to others', async () => {
+  it('still knows live names while the store is unavailable, and says neither yes nor no to others', async () => {
     const valkey = await startValkey(releasers);
     const names = new NameBook(valkey.port, releasers);
     await names.addNode();

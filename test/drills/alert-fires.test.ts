@@ -24,7 +24,7 @@ const TARGET = 5;
 const NO_NUMBER_HERE = new Set(['Restores from checkpoints']);
 
 /** As shipped, but for how long something has to last and over how long it is counted: nobody has twelve hours for a test. */
-function hurried(rules: string): string {
+function shortened(rules: string): string {
   return rules.replaceAll(/for: \d+[mh]/g, 'for: 2s').replaceAll(/\[\d+m\]/g, '[15s]');
 }
 
@@ -75,7 +75,7 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
       },
     });
     releasers.push('discovery', () => discovery.stop());
-    const rules = hurried(await readFile('deploy/prometheus/rules/try-it-now.yaml', 'utf8'));
+    const rules = shortened(await readFile('deploy/prometheus/rules/try-it-now.yaml', 'utf8'));
     prometheus = await Prometheus.launch({
       dir: join(dir, 'prometheus'),
       targets: { 'try-it-now': new URL(stack.api).host, 'try-it-now-discovery': discoveryMetrics },
@@ -148,7 +148,7 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
     }
   });
 
-  it('an engine that is away empties the stock, which fires; back again, the stock fills and the alert ends', async () => {
+  it('an engine that is unavailable empties the pool, which fires; back again, it fills and the alert ends', async () => {
     const { socketPath } = engine;
     await engine[Symbol.asyncDispose]();
     await eventually(async () => {
@@ -162,7 +162,7 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
     expect(low).toMatchObject({
       labels: { template: 'tiny', job: 'try-it-now' },
       annotations: {
-        summary: 'Only 0% of the stock of tiny is ready',
+        summary: 'Only 0% of the target of tiny is ready',
         runbook_url: expect.stringMatching(/#pool-not-replenishing$/) as string,
       },
     });

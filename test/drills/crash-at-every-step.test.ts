@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sleep } from '../../src/lifecycle/sleep.ts';
-import { discrepancies, readRecords } from '../support/state-audit.ts';
+import { discrepanciesSoFar, readRecords } from '../support/state-audit.ts';
 import { launchEngine, titleFor, whyWithout } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { Guest } from '../support/guest.ts';
@@ -11,7 +11,7 @@ import { ServerProcess, type ServerProcessOptions } from '../support/server-proc
 import { loadTinyImage } from '../support/tiny-image.ts';
 import type { Passed, Side } from '../support/wiretap.ts';
 
-/** Each with everything that follows from it by itself: a take is followed by a refill, a release by a cleanup. */
+/** Each with everything that follows from it by itself: a claim is followed by a refill, a release by a cleanup. */
 const ACTS = ['take', 'extend', 'release', 'expire'] as const;
 type Act = (typeof ACTS)[number];
 
@@ -223,11 +223,11 @@ class Lane implements AsyncDisposable {
     }
   }
 
-  /** Books balanced, pools full, and as many instances held as there are guests: nobody's twice, nobody's for nothing. */
+  /** Consistent recorded state, full pools, and one instance held for each guest, none by two and none for nothing. */
   async #atRest(): Promise<void> {
     await eventually(async () => {
-      const problems = await discrepancies(this.#server.books);
-      const held = (await readRecords(this.#server.books))
+      const problems = await discrepanciesSoFar(this.#server.auditTarget);
+      const held = (await readRecords(this.#server.auditTarget))
         .filter(({ state }) => state === 'assigned')
         .map(({ id }) => id)
         .sort();

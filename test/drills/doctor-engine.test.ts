@@ -83,7 +83,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     }
   });
 
-  it('no engine: the socket is missing, or whoever answered on it hangs', async () => {
+  it('no engine: the socket is missing, or what answered on it hangs', async () => {
     const cold = { ...env, CRIU_ENABLED: 'false' };
     const remedy = containing('systemctl start try-it-now-podman');
     expect(

@@ -35,7 +35,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A desk whose one template is the one the doctor's environment describes. */
+/** A deployment whose one template is the one the doctor's environment describes. */
 function open(
   pool: { readonly target: number; readonly max: number },
   env: Readonly<Record<string, string>> = {},
@@ -97,7 +97,7 @@ describe('on a running deployment', () => {
         'Host',
         'Server',
         'Pools',
-        'Books',
+        'Recorded state',
       ]),
     );
   });
@@ -151,7 +151,7 @@ describe('on a running deployment', () => {
     });
     const found = await troubles(env);
     await host.remove('demo-stray');
-    expect(about(found, 'Books', 'stray containers')).toMatchObject({
+    expect(about(found, 'Recorded state', 'stray containers')).toMatchObject({
       verdict: 'failure',
       seen: containing('demo-stray'),
       remedy: containing('try-it-now reconcile'),
@@ -202,7 +202,7 @@ describe('on a running deployment', () => {
     });
   });
 
-  it('part away: discovery', async () => {
+  it('part unavailable: discovery', async () => {
     const found = about(
       await troubles({ ...env, DISCOVERY_ADDR: `127.0.0.1:${await freePort()}` }),
       'Discovery',
@@ -211,7 +211,7 @@ describe('on a running deployment', () => {
     expect(found).toMatchObject({ verdict: 'failure', remedy: containing('systemctl start try-it-now-discovery') });
   });
 
-  const mariadb = mariadbSuite('pool not replenishing, since the database is away');
+  const mariadb = mariadbSuite('pool not replenishing, since the database is unavailable');
   it.skipIf(mariadb.skip)(mariadb.title, async () => {
     await using server = await startMariadb();
     const { socketPath, user, password } = server.launched;
@@ -360,7 +360,7 @@ describe('with few ports', () => {
       expect(about(found, 'Pools', 'refills of default')).toMatchObject({
         verdict: 'failure',
         seen: matching(/paused after \d failures in a row.*EADDRINUSE/s),
-        remedy: containing('Mend that cause'),
+        remedy: containing('Fix that cause'),
       });
       // Attempts draw their ports at random, and theirs cool down: which of the others is the lowest differs.
       const listeners = about(found, 'Ports', 'other listeners');

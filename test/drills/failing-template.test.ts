@@ -129,7 +129,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     }
     expect(book.with('Template keeps failing')).toHaveLength(1);
 
-    // Mended, it is filled at once, whatever was left of its pause.
+    // Fixed, it is filled at once, whatever was left of its pause.
     await stack.restart(undefined, [{ ...broken, readiness: sound.readiness, pool: sound.pool }, sound]);
     await eventually(async () => expect(await poolOf(stack, 'broken')).toMatchObject({ ready: 2 }), PATIENT);
   });

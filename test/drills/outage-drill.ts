@@ -1,6 +1,6 @@
 import { describeError } from '../../src/domain/errors.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
-import { discrepancies, readRecords } from '../support/state-audit.ts';
+import { discrepancies, discrepanciesSoFar, readRecords } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { Crowd, type Asked, type CrowdOptions, type Trouble, type Visit } from '../support/visitors.ts';
 import type { Scenario } from './outage-scenarios.ts';
@@ -33,8 +33,8 @@ export interface Outcome {
   readonly serviceAfterMs: number;
   /** From the part's return until every pool was full and the recorded state was consistent. */
   readonly poolAfterMs: number;
-  /** Tasks that were buried as dead meanwhile: kept for somebody to look at, and nothing hangs on them any more. */
-  readonly givenUp: number;
+  /** Tasks that were dead-lettered meanwhile: kept for somebody to look at, and nothing hangs on them any more. */
+  readonly deadLettered: number;
   /** What was out of order when the patience was over, and who holds an instance that nobody was given. */
   readonly lost: readonly string[];
   /** Second by second, for anyone who wants to know how it came about. */
@@ -55,7 +55,7 @@ export async function stage(world: World, scenario: Scenario, options: DrillOpti
     await sleep(options.beforeMs);
     const early = crowd.visits.filter(({ troubles }) => troubles.length > 0);
     if (early.length > 0) throw new Error(`visitors had trouble before the outage: ${JSON.stringify(early[0])}`);
-    const buriedBefore = deadTasks(await discrepancies(world.books));
+    const deadBefore = deadTasks(await discrepancies(world.auditTarget));
     const { fromMs, backMs } = await strike(world, scenario, options.outageMs);
     const serviceAfterMs = await served(crowd, backMs, patienceMs);
     await crowd.lastCall();
@@ -66,11 +66,11 @@ export async function stage(world: World, scenario: Scenario, options: DrillOpti
       () => heldByNobody(world),
       (error: unknown) => [describeError(error)],
     );
-    const givenUp = deadTasks(await discrepancies(world.books)) - buriedBefore;
+    const deadLettered = deadTasks(await discrepancies(world.auditTarget)) - deadBefore;
     return {
       scenario,
       ...summed(crowd, fromMs, backMs),
-      givenUp,
+      deadLettered,
       serviceAfterMs,
       poolAfterMs,
       lost,
@@ -89,7 +89,7 @@ async function strike(
   const fromMs = performance.now();
   const struck = world.part(part);
   if (part === 'discovery' && kind === 'killed') {
-    // Started again at once by whoever looks after it.
+    // Started again at once by its supervisor.
     const { pid } = struck;
     await struck.kill();
     await eventually(
@@ -140,9 +140,9 @@ async function served(crowd: Crowd, backMs: number, patienceMs: number): Promise
 async function balanced(world: World, patienceMs: number): Promise<void> {
   await eventually(
     async () => {
-      const problems = (await discrepancies(world.books)).filter((problem) => !DEAD_TASKS.test(problem));
+      const problems = (await discrepanciesSoFar(world.auditTarget)).filter((problem) => !DEAD_TASKS.test(problem));
       if (problems.length > 0)
-        throw new Error(`the books do not balance: ${problems.slice(0, 8).join('; ')}\n${world.serverLog()}`);
+        throw new Error(`the recorded state is inconsistent: ${problems.slice(0, 8).join('; ')}\n${world.serverLog()}`);
     },
     { timeoutMs: patienceMs, everyMs: 100 },
   );
@@ -154,7 +154,7 @@ function deadTasks(problems: readonly string[]): number {
 
 /** Everybody has released what they were given, so whatever is still assigned went to somebody who was told that there is none. */
 async function heldByNobody(world: World): Promise<string[]> {
-  const assigned = (await readRecords(world.books)).filter(({ state }) => state === 'assigned');
+  const assigned = (await readRecords(world.auditTarget)).filter(({ state }) => state === 'assigned');
   return assigned.length === 0 ? [] : [`${assigned.length} instances are assigned to visitors who were not told so`];
 }
 
@@ -220,7 +220,8 @@ function bySecond(crowd: Crowd, fromMs: number): string[] {
 export function judge(outcome: Outcome): string[] {
   const { scenario, asked, troubles } = outcome;
   const problems = [...outcome.lost];
-  if (outcome.givenUp > 0 && scenario.inApps !== 'lost') problems.push(`${outcome.givenUp} tasks were given up`);
+  if (outcome.deadLettered > 0 && scenario.inApps !== 'lost')
+    problems.push(`${outcome.deadLettered} tasks were dead-lettered`);
   for (const [kind, count] of asked)
     if (!scenario.acquirers.includes(kind)) problems.push(`${count} who asked meanwhile saw: ${kind}`);
   if (scenario.told !== undefined && (asked.get(scenario.told) ?? 0) === 0)

@@ -1,6 +1,6 @@
 import type { PartName } from './outage-world.ts';
 
-/** `killed`: by SIGKILL, and started again by whoever looks after it. `emptied`: it comes back without what it held. */
+/** `killed`: by SIGKILL, and started again by its supervisor. `emptied`: it comes back without what it held. */
 type OutageKind = 'stopped' | 'hung' | 'emptied' | 'killed';
 
 /** What those who are in an app already may notice. `cut`: nothing answers or connections break, and their app is back after it. `lost`: their app ends. */

@@ -32,10 +32,12 @@ export function outageTable(outcomes: readonly Outcome[]): string {
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
-function lost({ lost: things, givenUp }: Outcome): string {
+function lost({ lost: things, deadLettered }: Outcome): string {
   return (
-    [...things, ...(givenUp === 0 ? [] : [`${givenUp} task${givenUp === 1 ? '' : 's'} kept as dead`])].join('; ') ||
-    'nothing'
+    [
+      ...things,
+      ...(deadLettered === 0 ? [] : [`${deadLettered} task${deadLettered === 1 ? '' : 's'} kept as dead`]),
+    ].join('; ') || 'nothing'
   );
 }
 

@@ -17,7 +17,7 @@ import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { Releasers } from '../../src/lifecycle/releasers.ts';
-import type { BooksOf } from '../support/state-audit.ts';
+import type { AuditTarget } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { activate } from '../support/socket-activation.ts';
@@ -119,7 +119,7 @@ export interface World {
   readonly config: Config;
   readonly api: string;
   readonly proxyPort: number;
-  readonly books: BooksOf;
+  readonly auditTarget: AuditTarget;
   part(name: PartName): Part;
   /** The simulated engine's process, which no outage is about. */
   readonly simulatedEngine: ChildServer | undefined;
@@ -254,7 +254,7 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
     api,
     proxyPort: ports.proxy,
     simulatedEngine,
-    books: {
+    auditTarget: {
       valkeyPort: ports.valkey,
       natsUrl: env.NATS_URL,
       caddyAdminUrl: env.CADDY_ADMIN_URL,

@@ -36,17 +36,14 @@ export interface Stage extends AsyncDisposable {
 export async function openStage(
   engine: Engine,
   phases: Phases,
-  options: { readonly databases: boolean },
+  options: { readonly databases: boolean; readonly env?: Readonly<Record<string, string>> },
 ): Promise<Stage> {
   const releasers = new Releasers();
   const dispose = (): Promise<void> => releasers.releaseAll(silent);
   try {
     const world =
       engine === 'simulated'
-        ? await startWorld(
-            { engine, app: {}, target: 100, max: 250, workers: 8, databases: options.databases, ports: 700 },
-            releasers,
-          )
+        ? await startWorld({ engine, app: {}, target: 100, max: 250, workers: 8, ports: 700, ...options }, releasers)
         : await podmanWorld(releasers);
     return {
       world,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
-import { discrepancies, readRecords } from '../support/state-audit.ts';
+import { discrepanciesSoFar, readRecords } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { PATIENT } from '../support/runbook-deployment.ts';
 import { ServerProcess } from '../support/server-process.ts';
@@ -32,7 +32,7 @@ describe('an emergency shutdown (kill -9)', () => {
       env: { QUEUE_ACK_WAIT: '6s', QUEUE_WORKER_COUNT: '2' },
     });
     const settled = (): Promise<void> =>
-      eventually(async () => expect(await discrepancies(server.books)).toEqual([]), PATIENT);
+      eventually(async () => expect(await discrepanciesSoFar(server.auditTarget)).toEqual([]), PATIENT);
     await settled();
     const acquire = async (): Promise<{ readonly id: string; readonly url: string }> => {
       const answer = await fetch(`${server.api}/api/v1/demo/acquire`, { method: 'POST' });
@@ -55,7 +55,7 @@ describe('an emergency shutdown (kill -9)', () => {
 
     // Nobody serves the API, but who is in an app stays there; and somebody starts a container under our labels by hand.
     for (const visitor of staying) expect(await visit(visitor)).toBe(200);
-    await startOrphan(server.books.deployment);
+    await startOrphan(server.auditTarget.deployment);
 
     await server.start();
     await settled();
@@ -68,7 +68,7 @@ describe('an emergency shutdown (kill -9)', () => {
       leaving: 0,
     });
     expect(
-      (await readRecords(server.books))
+      (await readRecords(server.auditTarget))
         .filter(({ state }) => state === 'assigned')
         .map(({ id }) => id)
         .sort(),

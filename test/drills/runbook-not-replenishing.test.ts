@@ -102,7 +102,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a pool that does not fill a
     expect(await runbook.visit(await runbook.acquire())).toBe(200);
   });
 
-  it('does not take another engine because its own is away at a start, which would give up all that visitors have', async () => {
+  it('takes no other engine when its own is unavailable at a start: that would cost visitors all they have', async () => {
     const socketPath = join(folder, 'away.sock');
     let service = await launchPodman({ socketPath });
     try {

@@ -23,7 +23,7 @@ describe('Caddy without our server', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('is mended within one round after its routes were cleared, and visitors are back where they were', async () => {
+  it('is repaired within one round after its routes were cleared, and visitors are back where they were', async () => {
     await using runbook = await RunbookDeployment.open({ simulatedSocket: engine.socketPath });
     const visitor = await runbook.acquire();
     expect(await runbook.visit(visitor)).toBe(200);
@@ -38,7 +38,7 @@ describe('Caddy without our server', () => {
     expect(runbook.book.lines.filter(({ level }) => level >= 50)).toEqual([]);
   });
 
-  it('is mended after it came back empty, with starts waiting for it', async () => {
+  it('is repaired after it came back empty, with starts waiting for it', async () => {
     await using runbook = await RunbookDeployment.open({ simulatedSocket: engine.socketPath });
     const visitor = await runbook.acquire();
     const { caddy } = runbook.stack;

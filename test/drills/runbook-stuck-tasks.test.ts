@@ -78,11 +78,12 @@ describe('a task that keeps failing', () => {
 });
 
 describe('the stream purged under load', () => {
-  it('costs neither room nor ports: what the purge took is planned anew, cleanups included', async () => {
+  it('costs neither room nor ports: what the purge took is planned again, cleanups included', async () => {
     await using runbook = await RunbookDeployment.open({
       simulatedSocket: engine.socketPath,
       templates: [template({ pool: { target: 8, max: 20, replenishThreshold: 0 } })],
       env: { QUEUE_WORKER_COUNT: '1' },
+      taskPatience: { queuedTicketMs: 4_000, newTicketMs: 2_000, cleanupMs: 4_000 },
     });
     let purged = 0;
     const purge = async (): Promise<void> => {

@@ -121,7 +121,7 @@ async function halfARequest(api: string): Promise<{ readonly socket: Socket; fin
 }
 
 async function readyOf(runbook: RunbookDeployment): Promise<number> {
-  return (await readRecords(runbook.books)).filter(({ state }) => state === 'ready').length;
+  return (await readRecords(runbook.auditTarget)).filter(({ state }) => state === 'ready').length;
 }
 
 describe.concurrent('SIGTERM', () => {
@@ -165,7 +165,9 @@ describe.concurrent('SIGTERM', () => {
     ).toBeLessThanOrEqual(3);
     // What it handed out last is that visitor's.
     const { id, url } = JSON.parse(answer.slice(answer.indexOf('{"'))) as { id: string; url: string };
-    expect((await readRecords(runbook.books)).find((record) => record.id === id)).toMatchObject({ state: 'assigned' });
+    expect((await readRecords(runbook.auditTarget)).find((record) => record.id === id)).toMatchObject({
+      state: 'assigned',
+    });
     expect(await runbook.visit({ url })).toBe(200);
   });
 
@@ -179,11 +181,11 @@ describe.concurrent('SIGTERM', () => {
       await using runbook = await partsOnly(socketPath, 1);
       const underWay = async (): Promise<Entry> =>
         eventually(async () => {
-          const [record] = await readRecords(runbook.books);
+          const [record] = await readRecords(runbook.auditTarget);
           expect(record?.state).toBe('warming');
-          expect(host.list({ deployment: runbook.books.deployment, node: 'node0' }).map(({ name }) => name)).toEqual([
-            record?.container,
-          ]);
+          expect(
+            host.list({ deployment: runbook.auditTarget.deployment, node: 'node0' }).map(({ name }) => name),
+          ).toEqual([record?.container]);
           return record as Entry;
         }, PATIENT);
       let cut: Entry;
@@ -203,7 +205,7 @@ describe.concurrent('SIGTERM', () => {
           ),
         ).toHaveLength(4);
       }
-      // Nothing asks for this one any more: it is dropped by whoever takes it.
+      // Nothing asks for this one any more: a worker that gets it drops it.
       await jetstream(runbook.nats).publish(
         'provisioning.provision',
         JSON.stringify({ v: 1, kind: 'provision', id: newInstanceId(), template: 'default' }),
@@ -211,7 +213,7 @@ describe.concurrent('SIGTERM', () => {
       expect((await runbook.queue.streams.info(STREAM)).state.messages).toBe(2);
       await using second = await serve(runbook, socketPath, '10s');
       await runbook.settled();
-      const [now, ...others] = await readRecords(runbook.books);
+      const [now, ...others] = await readRecords(runbook.auditTarget);
       expect(others).toEqual([]);
       // The same task, and so the same place in the pool, by a container of its own.
       expect(now).toMatchObject({ id: cut.id, state: 'ready' });

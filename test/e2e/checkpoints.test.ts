@@ -61,7 +61,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       engine: 'podman',
       socketPath: podman.socketPath,
       templates,
-      env: { CHECKPOINT_DIR: folder },
+      env: { CHECKPOINT_DIR: folder, CRIU_ENABLED: 'auto' },
       reconcileIntervalMs: 1_000,
     });
     const context = await openCheckpointContext(stack.config, silent);
@@ -158,10 +158,10 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     await using bench = await start([app]);
     const { context, stack, folder } = bench;
     const { id } = await createCheckpoint(context, app.name, quiet, never);
-    await using foreign = await deskFor(stack, { ...app, env: { MODE: 'other' } });
+    await using foreign = await contextFor(stack, { ...app, env: { MODE: 'other' } });
     await expect(verifyCheckpoint(foreign, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_unfit' });
     await truncate(join(folder, app.name, `${id}.tar`), 4096);
-    await using fresh = await deskFor(stack, app);
+    await using fresh = await contextFor(stack, app);
     await expect(verifyCheckpoint(fresh, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_damaged' });
   });
 
@@ -263,7 +263,7 @@ async function records({ config }: Stack): Promise<Instance[]> {
   }
 }
 
-async function deskFor(stack: Stack, app: Template): Promise<CheckpointContext & AsyncDisposable> {
+async function contextFor(stack: Stack, app: Template): Promise<CheckpointContext & AsyncDisposable> {
   const context = await openCheckpointContext({ ...stack.config, templates: [app] }, silent);
   return { ...context, [Symbol.asyncDispose]: () => context.close() };
 }

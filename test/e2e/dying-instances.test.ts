@@ -27,7 +27,7 @@ async function valuesOf<T>({ config }: Stack, hash: string): Promise<T[]> {
 
 const records = (stack: Stack): Promise<Instance[]> => valuesOf<Instance>(stack, 'instances');
 
-/** A stock of three, and the reconciler on its long pause. */
+/** Three idle instances, and the reconciler on its long pause. */
 async function startAlone(options: StackOptions): Promise<Stack> {
   const stack = await startStack({ ...options, ...ALONE });
   const startedAtMs = Date.now();

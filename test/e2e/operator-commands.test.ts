@@ -131,7 +131,7 @@ it('drain waits through a restart until the last visitor is gone; Ctrl-C ends th
   }
   expect(await pool()).toMatchObject({ mode: 'draining', assigned: 1, deadline: null });
   await using waiting = command(['pool', 'drain', 'hello', '--within', '1h', '--wait', '--yes']);
-  await eventually(() => expect(waiting.output).toContain('1 with visitors, 0 in stock'), PATIENT);
+  await eventually(() => expect(waiting.output).toContain('1 with visitors, 0 idle'), PATIENT);
   await server.kill();
   await eventually(() => expect(waiting.output).toContain('The server does not answer right now'), PATIENT);
   await server.start();

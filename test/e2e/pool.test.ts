@@ -105,7 +105,7 @@ describe('the pool', () => {
     expect(await stack.app.runtime.list()).toHaveLength(1);
   });
 
-  it('goes on handing out while NATS is away, and refills when it is back', async () => {
+  it('goes on handing out while NATS is unavailable, and refills when it is back', async () => {
     await using stack = await startStack();
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3 }), PATIENT);
     stack.nats.server.signal('SIGSTOP');

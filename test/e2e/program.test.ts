@@ -77,7 +77,7 @@ describe('try-it-now up', () => {
       for (const child of children)
         expect(await readFile(`/proc/${child}/status`, 'utf8').catch(() => 'gone')).toMatch(/gone|State:\tZ/);
     });
-    // On the disk nobody could clear up after it, and the log helps whoever wants to know why.
+    // On the disk nobody could clear up after it, and the log helps to find out why.
     for (const left of [log, folder]) {
       expect(existsSync(left)).toBe(true);
       await rm(left, { recursive: true });

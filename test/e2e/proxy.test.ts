@@ -200,7 +200,7 @@ describe('a request through the proxy', () => {
   });
 });
 
-describe('while a part is away', () => {
+describe('while a part is unavailable', () => {
   it('instances are reached without Valkey, and again once discovery was restarted', async () => {
     const world = await startProxyWorld(releasers);
     const app = await startUpstream(releasers, (_, response) => response.end('app'));

@@ -11,7 +11,7 @@ import { eventually } from '../support/eventually.ts';
 import { Program } from '../support/program.ts';
 import { startStack } from '../support/stack.ts';
 
-it('looks without changing a byte, then mends, then finds nothing; refuses what it cannot see', async () => {
+it('looks without changing a byte, then repairs, then finds nothing; refuses what it cannot see', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tin-reconcile-'));
   const SIMULATED_SOCKET = join(dir, 'engine.sock');
   const host = new SimulatedHost();
@@ -66,8 +66,8 @@ it('looks without changing a byte, then mends, then finds nothing; refuses what 
         not_looked_at: [],
       });
       expect(await dumpOf(valkey)).toEqual(before);
-      const mended = await run([]);
-      expect([mended.code, mended.output]).toEqual([0, expect.stringContaining('2 found, 2 put right.')]);
+      const repaired = await run([]);
+      expect([repaired.code, repaired.output]).toEqual([0, expect.stringContaining('2 found, 2 repaired.')]);
       expect(await run(['--dry-run'])).toEqual({ code: 0, output: 'All is in order.\n' });
       const blind = await run(['--dry-run'], {});
       expect([blind.code, blind.output]).toEqual([1, expect.stringContaining('cannot be seen from here')]);

@@ -93,7 +93,7 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
           engine: 'podman',
           socketPath: podman.socketPath,
           templates: [hello],
-          env: { CHECKPOINT_DIR: folder },
+          env: { CHECKPOINT_DIR: folder, CRIU_ENABLED: 'auto' },
           reconcileIntervalMs: 1_000,
         });
         await restoredPool(stack, hello);
@@ -149,6 +149,7 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
             ...database,
             TEMPLATES_FILE: fileOf('examples/wordpress/template.yaml'),
             CHECKPOINT_DIR: join(folder, 'checkpoints'),
+            CRIU_ENABLED: 'auto',
           },
           reconcileIntervalMs: 1_000,
         });

@@ -73,7 +73,7 @@ it.each([
   { columns: 80, rows: 24 },
   { columns: 200, rows: 50 },
 ])(
-  'shows the pools within $columns by $rows, says when the server is away, goes on when it is back, and leaves with q',
+  'fits into $columns by $rows, says when the server is unavailable, goes on when it is back, and leaves with q',
   async (size) => {
     await using terminal = new Terminal(size);
     await eventually(

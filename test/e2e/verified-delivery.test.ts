@@ -41,7 +41,7 @@ async function untilReady({ api }: Stack, ready: number): Promise<void> {
   );
 }
 
-/** The ids of the stock, in the order in which it is handed out, with the container of each. */
+/** The ids of the idle instances, in the order in which it is handed out, with the container of each. */
 async function stockOf(valkey: Valkey): Promise<{ id: string; container: string }[]> {
   const ids = await valkey.zrange('ready:tiny', 0, -1);
   return ids.length === 0
@@ -67,7 +67,7 @@ async function answersAsAnApp({ url }: { readonly url: string }, { proxy }: Stac
   );
 }
 
-/** Either the take or the engine's events find it first (acquire.test.ts has the take alone): a visitor must not see the difference. */
+/** Either the claim or the engine's events find it first: a visitor must not see the difference. */
 describe('a dead instance is not handed out', () => {
   const limits = { RATE_LIMIT_HOURLY: '100', RATE_LIMIT_DAILY: '100' };
   const counters = (stack: Stack): Promise<(string | null)[]> =>
@@ -106,7 +106,7 @@ describe('a dead instance is not handed out', () => {
     expect(await acquire(stack, 'k')).toMatchObject({ status: 200, body: { id: body.id } });
   });
 
-  it('and whoever comes when all of them are dead gets one that lives, now or on coming again', async () => {
+  it('and a visitor who comes when all of them are dead gets one that lives, now or on coming again', async () => {
     await using stack = await startStack();
     await untilReady(stack, 3);
     for (const { container } of await withValkey(stack, stockOf)) await stack.app.runtime.remove(container);

@@ -8,7 +8,7 @@ const EXTEND_MINUTES = 1;
 /** Between an end that was announced and one that is seen. */
 const LEEWAY_MS = 1_000;
 
-/** Steady arrivals: each takes an instance and opens it; some extend it, some give it back, the rest let it expire. */
+/** Steady visitors: each takes an instance and opens it; some extend it, some give it back, the rest let it expire. */
 export class Load {
   readonly counts = new Map<string, number>();
   /** What no kill explains. */

@@ -1,7 +1,10 @@
 import { trendTable } from './flatness.ts';
 import { list, soak } from './soak.ts';
 
-/** `npm run soak`: SOAK_MINUTES (10) of arrivals and kills, a table, exit code 1 when something grows or the recorded state is inconsistent. Ctrl-C ends it cleanly. */
+/**
+ * `npm run soak`: SOAK_MINUTES (10) of visitors and kills, then a table. The exit code is 1 when something grows or the
+ * recorded state is inconsistent. Ctrl-C ends it cleanly.
+ */
 const minutes = Number(process.env['SOAK_MINUTES'] ?? '10');
 const seed = Number(process.env['SOAK_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const say = (line: string): void => {
@@ -36,4 +39,4 @@ if (ended.signal.aborted) process.exitCode = 130;
 else if (outcome.wrongs.length > 0) {
   say(`Not as it should be (SOAK_SEED=${seed}):\n${outcome.wrongs.join('\n')}`);
   process.exitCode = 1;
-} else say('Memory, descriptors and keys ended flat, and the books balance.');
+} else say('Memory, descriptors and keys ended flat, and the recorded state is consistent.');

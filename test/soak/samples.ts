@@ -96,8 +96,8 @@ async function heapOf(url: string): Promise<number | undefined> {
   return value === undefined ? undefined : Number(value);
 }
 
-async function ofStore({ books }: World): Promise<StoreSample> {
-  const valkey = new Valkey(books.valkeyPort, '127.0.0.1', {
+async function ofStore({ auditTarget }: World): Promise<StoreSample> {
+  const valkey = new Valkey(auditTarget.valkeyPort, '127.0.0.1', {
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     commandTimeout: LOOK_TIMEOUT_MS,
@@ -123,8 +123,12 @@ async function ofStore({ books }: World): Promise<StoreSample> {
   }
 }
 
-async function ofQueue({ books }: World): Promise<{ readonly tasks: number; readonly dead: number }> {
-  const nats = await connect({ servers: new URL(books.natsUrl).host, reconnect: false, timeout: LOOK_TIMEOUT_MS });
+async function ofQueue({ auditTarget }: World): Promise<{ readonly tasks: number; readonly dead: number }> {
+  const nats = await connect({
+    servers: new URL(auditTarget.natsUrl).host,
+    reconnect: false,
+    timeout: LOOK_TIMEOUT_MS,
+  });
   try {
     const manager = await jetstreamManager(nats, { timeout: LOOK_TIMEOUT_MS });
     const [tasks, dead] = await Promise.all(

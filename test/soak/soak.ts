@@ -3,7 +3,7 @@ import { describeError } from '../../src/domain/errors.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { startWorld, type World } from '../drills/outage-world.ts';
-import { discrepancies } from '../support/state-audit.ts';
+import { discrepanciesSoFar } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { silent } from '../support/store.ts';
 import { randomFrom, wreakHavoc } from './chaos.ts';
@@ -12,7 +12,7 @@ import { Load } from './load.ts';
 import { PROCESSES, takeSample, type Sample } from './samples.ts';
 
 export interface SoakOptions {
-  /** Of arrivals. Starting and coming to rest are on top, a minute or two. */
+  /** Of visits. Starting and coming to rest are on top, a minute or two. */
   readonly durationMs: number;
   readonly arrivalsPerSecond: number;
   readonly sampleEveryMs: number;
@@ -47,7 +47,7 @@ const LASTING_INDEXES = 4;
 /** At rest nobody has a connection open but the parts among themselves. */
 const REST_DESCRIPTORS = 6;
 
-/** Everything for real but the containers, under steady arrivals and random kills; then it is left alone, and checked. */
+/** Everything for real but the containers, under steady visits and random kills; then it is left alone, and checked. */
 export async function soak(options: SoakOptions): Promise<SoakOutcome> {
   const { durationMs, seed, signal, say, target } = options;
   const releasers = new Releasers();
@@ -152,7 +152,7 @@ async function atRest(world: World, signal: AbortSignal): Promise<void> {
   await eventually(
     async () => {
       if (signal.aborted) return;
-      const problems = await discrepancies(world.books);
+      const problems = await discrepanciesSoFar(world.auditTarget);
       const held = (await takeSample(world)).store === undefined ? ['the store does not answer'] : [];
       if (problems.length + held.length > 0) throw new Error([...problems, ...held].join('\n'));
     },

@@ -86,7 +86,7 @@ export class RepositoryInFolder implements AsyncDisposable {
   }
 
   static async make(): Promise<RepositoryInFolder> {
-    return new RepositoryInFolder(await mkdtemp(join(tmpdir(), 'try-it-now-shelf-')));
+    return new RepositoryInFolder(await mkdtemp(join(tmpdir(), 'try-it-now-checkpoints-')));
   }
 
   /** As another process opens it, or the same one after a restart. */

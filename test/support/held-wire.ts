@@ -49,7 +49,7 @@ export class HeldWire implements AsyncDisposable {
 
   #relay(near: Socket): void {
     const far = connect(this.#target);
-    let standing: Promise<void> | undefined;
+    let held: Promise<void> | undefined;
     for (const [from, to, direction] of [
       [near, far, 'request'],
       [far, near, 'reply'],
@@ -58,12 +58,12 @@ export class HeldWire implements AsyncDisposable {
       from.on('error', () => undefined);
       let last = Promise.resolve();
       const inTurn = (work: () => void): void => {
-        last = last.then(() => standing).then(work);
+        last = last.then(() => held).then(work);
       };
       from.on('data', (chunk: Buffer) => {
         if (this.#at?.direction === direction && (this.#seen += 1) === this.#at.nth) {
           this.#at = undefined;
-          standing = this.#released();
+          held = this.#released();
           this.#reached();
         }
         inTurn(() => to.write(chunk));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createConnection, type Connection } from 'mariadb';
 import { connectMariadb } from '../../src/database/mariadb.ts';
+import type { ServerPatience } from '../../src/database/session.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { findProgram } from '../../src/launcher/child-server.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../src/launcher/mariadb.ts';
@@ -29,6 +30,7 @@ export interface TestMariadb extends AsyncDisposable {
     readonly deployment?: string;
     readonly catalogue?: readonly Template[];
     readonly clock?: { now(): number };
+    readonly patience?: ServerPatience;
   }): Databases;
   /** A template whose database is filled from this SQL. */
   templateOf(sql: string, overrides?: Partial<Template>): Promise<Template>;
@@ -56,7 +58,7 @@ export async function startMariadb(): Promise<TestMariadb> {
     restart: async () => {
       launched = await launchMariadb({ dir });
     },
-    databases: ({ deployment = 'contract', catalogue = [], clock } = {}) => {
+    databases: ({ deployment = 'contract', catalogue = [], clock, patience } = {}) => {
       const { socketPath, user, password } = launched;
       return connectMariadb({
         socketPath,
@@ -68,6 +70,7 @@ export async function startMariadb(): Promise<TestMariadb> {
         tidiesSeeds: true,
         log: silent,
         ...(clock === undefined ? {} : { clock }),
+        ...(patience === undefined ? {} : { patience }),
       });
     },
     templateOf: async (sql, overrides = {}) => template({ database: await seed(dir, sql), ...overrides }),

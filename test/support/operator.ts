@@ -1,3 +1,5 @@
+import type { Stack } from './stack.ts';
+
 /** Keys as long as keys must be. */
 export const OPERATOR_KEY = 'an-operators-own-key';
 export const VISITOR_KEY = 'a-key-that-visitors-have';
@@ -32,5 +34,22 @@ export async function askAdmin(
     headers: answer.headers,
     text,
     json: isJson ? (JSON.parse(text) as Readonly<Record<string, unknown>>) : undefined,
+  };
+}
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** What an operator of a stack asks its admin API, in the words of the tests. */
+export function operatorOf(stack: Stack) {
+  const ask = (method: string, path: string, body?: unknown): Promise<AdminAnswer> =>
+    askAdmin(stack.config.admin.port, method, `/admin/v1${path}`, body === undefined ? {} : { body });
+  const list = async (path: string, name: string): Promise<readonly Json[]> =>
+    ((await ask('GET', path)).json?.[name] ?? []) as readonly Json[];
+  return {
+    ask,
+    list,
+    pool: async (name = 'tiny'): Promise<Json> =>
+      (await list('/pools', 'pools')).find((pool) => pool['template'] === name) ?? {},
+    acquire: () => fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' }),
   };
 }

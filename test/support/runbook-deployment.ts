@@ -4,7 +4,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { pino } from 'pino';
 import { request } from 'undici';
 import { expect } from 'vitest';
-import { discrepancies, type BooksOf } from './state-audit.ts';
+import { discrepanciesSoFar, type AuditTarget } from './state-audit.ts';
 import { eventually } from './eventually.ts';
 import { startStack, type Stack, type StackOptions } from './stack.ts';
 
@@ -46,15 +46,21 @@ export const PATIENT = { timeoutMs: 60_000, everyMs: 50 };
 export class RunbookDeployment implements AsyncDisposable {
   readonly stack: Stack;
   readonly book: LineBook;
-  readonly books: BooksOf;
+  readonly auditTarget: AuditTarget;
   readonly valkey: Valkey;
   readonly queue: JetStreamManager;
   readonly nats: NatsConnection;
 
-  private constructor(stack: Stack, book: LineBook, books: BooksOf, nats: NatsConnection, queue: JetStreamManager) {
+  private constructor(
+    stack: Stack,
+    book: LineBook,
+    auditTarget: AuditTarget,
+    nats: NatsConnection,
+    queue: JetStreamManager,
+  ) {
     this.stack = stack;
     this.book = book;
-    this.books = books;
+    this.auditTarget = auditTarget;
     this.nats = nats;
     this.queue = queue;
     this.valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
@@ -80,15 +86,15 @@ export class RunbookDeployment implements AsyncDisposable {
         maxReconnectAttempts: -1,
         reconnectTimeWait: 100,
       });
-      const desk = new RunbookDeployment(
+      const opened = new RunbookDeployment(
         stack,
         book,
-        booksOf(stack, simulatedSocket ?? options.socketPath ?? ''),
+        auditTargetOf(stack, simulatedSocket ?? options.socketPath ?? ''),
         nats,
         await jetstreamManager(nats),
       );
-      if (full) await desk.settled();
-      return desk;
+      if (full) await opened.settled();
+      return opened;
     } catch (error) {
       await stack[Symbol.asyncDispose]();
       throw error;
@@ -98,10 +104,10 @@ export class RunbookDeployment implements AsyncDisposable {
   /** Until the recorded state is consistent, the pools are full, nothing is under way, and no task is dead but what `mayDie` allows by its reason. */
   async settled({
     mayDie = /^never$/,
-    targets = this.books.targets,
-  }: { readonly mayDie?: RegExp; readonly targets?: BooksOf['targets'] } = {}): Promise<void> {
+    targets = this.auditTarget.targets,
+  }: { readonly mayDie?: RegExp; readonly targets?: AuditTarget['targets'] } = {}): Promise<void> {
     await eventually(async () => {
-      const problems = await discrepancies({ ...this.books, targets });
+      const problems = await discrepanciesSoFar({ ...this.auditTarget, targets });
       const dead = (await this.deadTasks()).filter((reason) => !mayDie.test(reason));
       expect([...problems.filter((problem) => !problem.endsWith(' tasks are dead')), ...dead]).toEqual([]);
     }, PATIENT);
@@ -163,7 +169,7 @@ export class RunbookDeployment implements AsyncDisposable {
   }
 }
 
-function booksOf({ config, nats, caddy, proxy }: Stack, socketPath: string): BooksOf {
+function auditTargetOf({ config, nats, caddy, proxy }: Stack, socketPath: string): AuditTarget {
   const { start, end } = config.containers.portRange;
   return {
     valkeyPort: config.valkey.port,

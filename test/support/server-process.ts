@@ -12,7 +12,7 @@ import { ChildServer } from '../../src/launcher/child-server.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
-import type { BooksOf } from './state-audit.ts';
+import type { AuditTarget } from './state-audit.ts';
 import { eventually } from './eventually.ts';
 import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
@@ -47,7 +47,7 @@ export class ServerProcess implements AsyncDisposable {
   readonly api: string;
   /** Where Caddy answers visitors. */
   readonly proxyPort: number;
-  readonly books: BooksOf;
+  readonly auditTarget: AuditTarget;
   readonly #env: Readonly<Record<string, string>>;
   readonly #cleanups: (() => Promise<unknown>)[];
   #server: ChildServer | undefined;
@@ -56,7 +56,7 @@ export class ServerProcess implements AsyncDisposable {
     this.tripwire = parts.tripwire;
     this.api = parts.api;
     this.proxyPort = parts.proxyPort;
-    this.books = parts.books;
+    this.auditTarget = parts.auditTarget;
     this.#env = parts.env;
     this.#cleanups = cleanups;
   }
@@ -145,7 +145,7 @@ interface Parts {
   readonly tripwire: Tripwire;
   readonly api: string;
   readonly proxyPort: number;
-  readonly books: BooksOf;
+  readonly auditTarget: AuditTarget;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -242,7 +242,7 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
     if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
     await runtime.close();
   });
-  const books: BooksOf = {
+  const auditTarget: AuditTarget = {
     valkeyPort,
     natsUrl: nats.url,
     caddyAdminUrl: caddy.adminUrl,
@@ -253,7 +253,7 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
     targets: Object.fromEntries(options.templates.map(({ name, pool }) => [name, pool.target])),
     ...(mariadb === undefined ? {} : { mariadb }),
   };
-  return { tripwire, api: `http://127.0.0.1:${serverPort}`, proxyPort, books, env: tapped };
+  return { tripwire, api: `http://127.0.0.1:${serverPort}`, proxyPort, auditTarget, env: tapped };
 }
 
 function databaseEnv(mariadb: ServerProcessOptions['mariadb'], socket: string): Record<string, string> {

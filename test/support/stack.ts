@@ -14,6 +14,7 @@ import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts'
 import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
 import { createRuntime } from '../../src/composition/engines.ts';
+import type { TaskPatience } from '../../src/store/task-patience.ts';
 import { claimPorts } from './port-ranges.ts';
 import { silent } from './store.ts';
 import { template as tiny } from './templates.ts';
@@ -40,6 +41,8 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** For tests of what the reconciler brings about, which need not wait as long as production. */
   readonly reconcileIntervalMs?: number;
+  /** For tests of tasks that are lost. */
+  readonly taskPatience?: TaskPatience;
   readonly log?: Logger;
 }
 
@@ -74,6 +77,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const env = {
       CONTAINER_MODE: engine,
       CONTAINER_IMAGE: 'localhost/unused',
+      // Whether this host can restore is only tried where a test is about restores.
+      CRIU_ENABLED: 'false',
       VALKEY_ADDR: valkey.address,
       NATS_URL: nats.url,
       CADDY_ADMIN_URL: caddy.adminUrl,
@@ -110,6 +115,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         role: 'server',
         version: 'test',
         ...(options.reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs: options.reconcileIntervalMs }),
+        ...(options.taskPatience === undefined ? {} : { taskPatience: options.taskPatience }),
       });
     let app = await start(templates);
     cleanups.push(() => app.stop());

@@ -5,14 +5,14 @@ import { Redis as Valkey } from 'iovalkey';
 import { request } from 'undici';
 import { expect, it } from 'vitest';
 import { launchSimulatedEngine } from '../../src/launcher/simulated-engine.ts';
-import { discrepancies, readRecords, type Entry } from './state-audit.ts';
+import { discrepancies, discrepanciesSoFar, readRecords, type Entry } from './state-audit.ts';
 import { eventually } from './eventually.ts';
 import { Guest } from './guest.ts';
 import { ServerProcess } from './server-process.ts';
 
 /** An audit that finds nothing proves something only when it finds what is wrong. */
 it('the audit names everything that is put out of order behind a dead server', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'tin-books-'));
+  const dir = await mkdtemp(join(tmpdir(), 'tin-audit-'));
   try {
     await using engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
     await using server = await ServerProcess.launch({
@@ -30,26 +30,33 @@ it('the audit names everything that is put out of order behind a dead server', a
       ],
     });
     await new Guest(server, 'app').takeEventually();
-    const audit = (): Promise<string[]> => discrepancies(server.books);
-    await eventually(async () => expect(await audit()).toEqual([]), { timeoutMs: 30_000 });
+    const soFar = (): Promise<string[]> => discrepanciesSoFar(server.auditTarget);
+    // What is asked until there is nothing has to see all of it too, at the latest when the records are in order.
+    const audit = async (): Promise<string[]> => {
+      const all = await discrepancies(server.auditTarget);
+      expect(all).toEqual(expect.arrayContaining(await soFar()));
+      expect((await soFar()).length > 0).toBe(all.length > 0);
+      return all;
+    };
+    await eventually(async () => expect(await soFar()).toEqual([]), { timeoutMs: 30_000 });
     await server.kill();
     expect(await audit()).toEqual([]);
 
-    const valkey = new Valkey(server.books.valkeyPort, '127.0.0.1');
+    const valkey = new Valkey(server.auditTarget.valkeyPort, '127.0.0.1');
     const spare = (await valkey.srandmember('available_ports')) ?? 'none';
     try {
-      const records = await readRecords(server.books);
+      const records = await readRecords(server.auditTarget);
       const ready = records.find(({ state }) => state === 'ready');
       const assigned = records.find(({ state }) => state === 'assigned');
       if (ready === undefined || assigned === undefined) throw new Error('there is one of each');
-      await breakAndMend(valkey, audit, ready, assigned, spare);
+      await breakAndRepair(valkey, audit, ready, assigned, spare);
       await breakForGood(valkey, ready, assigned, spare, engine.socketPath);
       const found = (await audit()).join('\n');
       for (const problem of [
         `the ticket nobody of app is out`,
         `the container ${ready.container} of ready instance ${ready.id} is not there`,
         `no record knows the container ${assigned.container}`,
-        `the port ${spare} is in the books twice`,
+        `the port ${spare} is recorded twice`,
         `${assigned.id} is in assigned:app`,
       ])
         expect(found).toContain(problem);
@@ -62,7 +69,7 @@ it('the audit names everything that is put out of order behind a dead server', a
 });
 
 /** One thing at a time, and back. */
-async function breakAndMend(
+async function breakAndRepair(
   valkey: Valkey,
   audit: () => Promise<string[]>,
   ready: Entry,
@@ -71,44 +78,44 @@ async function breakAndMend(
 ): Promise<void> {
   const cases: readonly {
     readonly break: () => Promise<unknown>;
-    readonly mend: () => Promise<unknown>;
+    readonly repair: () => Promise<unknown>;
     readonly found: string;
   }[] = [
     {
       break: () => valkey.srem('available_ports', spare),
-      mend: () => valkey.sadd('available_ports', spare),
+      repair: () => valkey.sadd('available_ports', spare),
       found: `the port ${spare} is lost`,
     },
     {
       break: () => valkey.sadd('available_ports', '27000'),
-      mend: () => valkey.srem('available_ports', '27000'),
+      repair: () => valkey.srem('available_ports', '27000'),
       found: 'the port 27000 is outside the range',
     },
     {
       break: () => valkey.zrem('ready:app', ready.id),
-      mend: () => valkey.zadd('ready:app', ready.endOfLifeMs ?? 0, ready.id),
+      repair: () => valkey.zadd('ready:app', ready.endOfLifeMs ?? 0, ready.id),
       found: `missing from its index: ready app ${ready.id}`,
     },
     {
       break: () => valkey.zadd('assigned:app', 5, assigned.id),
-      mend: () => valkey.zadd('assigned:app', assigned.deadlineMs ?? 0, assigned.id),
+      repair: () => valkey.zadd('assigned:app', assigned.deadlineMs ?? 0, assigned.id),
       found: `${assigned.id} stands at 5 in assigned:app`,
     },
     {
       break: () => valkey.hset('hostnames', 'stray', '{"id":"x","port":1}'),
-      mend: () => valkey.hdel('hostnames', 'stray'),
+      repair: () => valkey.hdel('hostnames', 'stray'),
       found: 'the name stray resolves without a live instance',
     },
     {
       break: () => valkey.hset('held_ports', spare, 'nobody'),
-      mend: () => valkey.hdel('held_ports', spare),
+      repair: () => valkey.hdel('held_ports', spare),
       found: `the port ${spare} is held by nobody`,
     },
   ];
-  for (const { break: putOut, mend, found } of cases) {
+  for (const { break: putOut, repair, found } of cases) {
     await putOut();
     expect((await audit()).join('\n')).toContain(found);
-    await mend();
+    await repair();
     expect(await audit()).toEqual([]);
   }
 }

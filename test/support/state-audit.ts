@@ -6,8 +6,8 @@ import { connect as connectNats } from '@nats-io/transport-node';
 import { Redis as Valkey } from 'iovalkey';
 import { createConnection } from 'mariadb';
 
-/** Where the recorded state of one deployment lies. Nothing of the code under test is asked or used. */
-export interface BooksOf {
+/** Where the recorded state of one deployment is kept. Nothing of the code under test is asked or used. */
+export interface AuditTarget {
   readonly valkeyPort: number;
   readonly natsUrl: string;
   readonly caddyAdminUrl: string;
@@ -49,10 +49,9 @@ interface Ledger {
 
 /**
  * Everything that is out of order in a deployment that has come to rest, in words; empty: each container, port, database,
- * user, ticket, record and name is accounted for exactly once, and the pools are full. Work still under way shows up
- * here too, so it is asked until it is empty.
+ * user, ticket, record and name is accounted for exactly once, and the pools are full.
  */
-export async function discrepancies(of: BooksOf): Promise<string[]> {
+export async function discrepancies(of: AuditTarget): Promise<string[]> {
   const [ledger, containers, networks, databases, tasks, sites] = await Promise.all([
     readLedger(of),
     listContainers(of),
@@ -62,11 +61,8 @@ export async function discrepancies(of: BooksOf): Promise<string[]> {
     caddyServers(of),
   ]);
   return [
-    ...poolProblems(of, ledger),
+    ...recordProblems(of, ledger),
     ...containerProblems(ledger, containers),
-    ...portProblems(of, ledger),
-    ...indexProblems(ledger),
-    ...hostnameProblems(ledger),
     ...databaseProblems(ledger, databases),
     ...tasks,
     ...networkProblems(of, networks),
@@ -74,12 +70,30 @@ export async function discrepancies(of: BooksOf): Promise<string[]> {
   ];
 }
 
+/**
+ * As `discrepancies`, for asking until there are none: work under way shows in the records, so the engine, the queue, the
+ * databases and the proxy are asked only once the records are in order.
+ */
+export async function discrepanciesSoFar(of: AuditTarget): Promise<string[]> {
+  const problems = recordProblems(of, await readLedger(of));
+  return problems.length > 0 ? problems : discrepancies(of);
+}
+
+function recordProblems(of: AuditTarget, ledger: Ledger): string[] {
+  return [
+    ...poolProblems(of, ledger),
+    ...portProblems(of, ledger),
+    ...indexProblems(ledger),
+    ...hostnameProblems(ledger),
+  ];
+}
+
 /** The records as they are stored. */
-export async function readRecords(of: BooksOf): Promise<readonly Entry[]> {
+export async function readRecords(of: AuditTarget): Promise<readonly Entry[]> {
   return (await readLedger(of)).records;
 }
 
-async function readLedger({ valkeyPort }: BooksOf): Promise<Ledger> {
+async function readLedger({ valkeyPort }: AuditTarget): Promise<Ledger> {
   const valkey = new Valkey(valkeyPort, '127.0.0.1');
   try {
     const indexes = async (prefix: string): Promise<Map<string, Map<string, number>>> => {
@@ -119,7 +133,7 @@ async function readLedger({ valkeyPort }: BooksOf): Promise<Ledger> {
   }
 }
 
-function poolProblems({ targets }: BooksOf, { records, tickets }: Ledger): string[] {
+function poolProblems({ targets }: AuditTarget, { records, tickets }: Ledger): string[] {
   const problems = records
     .filter(({ state }) => state !== 'ready' && state !== 'assigned')
     .map(({ id, state, reason }) => `instance ${id} is ${state}${reason === null ? '' : ` (${reason})`}`);
@@ -161,7 +175,10 @@ function containerProblems({ records }: Ledger, containers: readonly Container[]
   ];
 }
 
-function portProblems({ portRange: [start, end] }: BooksOf, { records, available, cooling, held }: Ledger): string[] {
+function portProblems(
+  { portRange: [start, end] }: AuditTarget,
+  { records, available, cooling, held }: Ledger,
+): string[] {
   const everywhere = [...available, ...cooling, ...Object.keys(held)];
   const problems = twice('port', everywhere);
   const known = new Set(everywhere.map(Number));
@@ -244,13 +261,13 @@ function databaseProblems(
   ];
 }
 
-function networkProblems({ deployment }: BooksOf, networks: readonly string[]): string[] {
+function networkProblems({ deployment }: AuditTarget, networks: readonly string[]): string[] {
   const planned = [`try-it-now-closed-${deployment}`, `try-it-now-egress-${deployment}`];
   return networks.filter((name) => !planned.includes(name)).map((name) => `the network ${name} is in no plan`);
 }
 
 function twice(what: string, all: readonly (string | number)[]): string[] {
-  return all.filter((one, at) => all.indexOf(one) !== at).map((one) => `the ${what} ${one} is in the books twice`);
+  return all.filter((one, at) => all.indexOf(one) !== at).map((one) => `the ${what} ${one} is recorded twice`);
 }
 
 interface EngineContainer {
@@ -259,7 +276,7 @@ interface EngineContainer {
   readonly Ports?: readonly { readonly PublicPort?: number; readonly IP?: string }[] | null;
 }
 
-async function listContainers({ engine, deployment }: BooksOf): Promise<Container[]> {
+async function listContainers({ engine, deployment }: AuditTarget): Promise<Container[]> {
   if (engine.kind === 'simulated') {
     const listed = (await ask({
       socketPath: engine.socketPath,
@@ -279,7 +296,7 @@ async function listContainers({ engine, deployment }: BooksOf): Promise<Containe
   }));
 }
 
-async function listNetworks({ engine, deployment }: BooksOf): Promise<string[]> {
+async function listNetworks({ engine, deployment }: AuditTarget): Promise<string[]> {
   if (engine.kind === 'simulated') return [];
   const networks = (await ask({ socketPath: engine.socketPath, path: '/networks' })) as readonly {
     readonly Name: string;
@@ -289,7 +306,7 @@ async function listNetworks({ engine, deployment }: BooksOf): Promise<string[]> 
 }
 
 /** Those of instances, and whatever else of the deployment's but its seeds. */
-async function listDatabases({ mariadb, deployment }: BooksOf): Promise<{ names: string[]; users: string[] }> {
+async function listDatabases({ mariadb, deployment }: AuditTarget): Promise<{ names: string[]; users: string[] }> {
   if (mariadb === undefined) return { names: [], users: [] };
   const prefix = `tin_${createHash('sha256').update(`deployment ${deployment}`).digest('hex').slice(0, 8)}_`;
   const connection = await createConnection(mariadb);
@@ -306,7 +323,7 @@ async function listDatabases({ mariadb, deployment }: BooksOf): Promise<{ names:
   }
 }
 
-async function listTasks({ natsUrl }: BooksOf): Promise<string[]> {
+async function listTasks({ natsUrl }: AuditTarget): Promise<string[]> {
   const nats = await connectNats({ servers: new URL(natsUrl).host });
   try {
     const manager = await jetstreamManager(nats);
@@ -321,7 +338,7 @@ async function listTasks({ natsUrl }: BooksOf): Promise<string[]> {
   }
 }
 
-async function caddyServers({ caddyAdminUrl, proxyPort }: BooksOf): Promise<string[]> {
+async function caddyServers({ caddyAdminUrl, proxyPort }: AuditTarget): Promise<string[]> {
   const { hostname, port } = new URL(caddyAdminUrl);
   const servers = (await ask({ host: hostname, port: Number(port), path: '/config/apps/http/servers' })) as Readonly<
     Record<string, { readonly listen: readonly string[] }>

@@ -6,7 +6,7 @@ import type { Template } from '../../src/domain/template.ts';
 import { keys } from '../../src/store/keys.ts';
 
 /** Everything the store holds about some templates on one node, read in one moment. */
-export interface StoreBooks {
+export interface StoreState {
   readonly records: ReadonlyMap<string, Instance>;
   readonly ready: ReadonlyMap<string, number>;
   readonly tickets: ReadonlyMap<string, number>;
@@ -27,7 +27,7 @@ function scores(pairs: readonly string[]): Map<string, number> {
 }
 
 /** One transaction, so that no script can run between two of the looks. */
-export async function readStoreBooks(valkey: Valkey, ...templates: readonly string[]): Promise<StoreBooks> {
+export async function readStoreState(valkey: Valkey, ...templates: readonly string[]): Promise<StoreState> {
   const asked = valkey
     .multi()
     .hgetall(keys.instances)
@@ -70,22 +70,26 @@ export async function readStoreBooks(valkey: Valkey, ...templates: readonly stri
 }
 
 /** available + cooling + held = range, each port in exactly one of them, and held by the record that names it. */
-export function expectPortsToBalance(books: StoreBooks, range: { readonly start: number; readonly end: number }): void {
-  const all = [...books.available, ...books.cooling, ...books.held.keys()].sort((a, b) => a - b);
+export function expectPortsToBalance(
+  recorded: StoreState,
+  range: { readonly start: number; readonly end: number },
+): void {
+  const all = [...recorded.available, ...recorded.cooling, ...recorded.held.keys()].sort((a, b) => a - b);
   expect(all, 'each port in exactly one of available, cooling and held').toEqual(
     Array.from({ length: range.end - range.start + 1 }, (_, at) => range.start + at),
   );
-  const named = [...books.records.values()]
+  const named = [...recorded.records.values()]
     .filter(({ port }) => port !== null)
     .map(({ id, port }) => `${port ?? ''} ${id}`);
-  expect([...books.held].map(([port, id]) => `${port} ${id}`).sort(), 'held ports are those that records name').toEqual(
-    named.sort(),
-  );
+  expect(
+    [...recorded.held].map(([port, id]) => `${port} ${id}`).sort(),
+    'held ports are those that records name',
+  ).toEqual(named.sort());
 }
 
 /** A port may be given to nobody else while a container may still answer on it. */
 export function expectContainersToHoldTheirPorts(
-  { held }: StoreBooks,
+  { held }: StoreState,
   running: ReadonlyMap<string, { readonly id: string; readonly port: number }>,
 ): void {
   for (const [container, { id, port }] of running)
@@ -93,32 +97,33 @@ export function expectContainersToHoldTheirPorts(
 }
 
 /** Each record is in the one index of its state, with its own time, and a name resolves to the port of who may be visited. */
-export function expectIndexesToAgree(books: StoreBooks): void {
-  const { records } = books;
+export function expectIndexesToAgree(recorded: StoreState): void {
+  const { records } = recorded;
   const inState = (states: readonly string[], time: (record: Instance) => number | null): Map<string, number | null> =>
     new Map(
       [...records.values()].filter(({ state }) => states.includes(state)).map((record) => [record.id, time(record)]),
     );
-  expect(new Map(books.ready), 'ready index').toEqual(inState(['ready'], ({ endOfLifeMs }) => endOfLifeMs));
-  expect(new Map(books.assigned), 'assigned index').toEqual(inState(['assigned'], ({ deadlineMs }) => deadlineMs));
-  expect([...books.leaving.keys()].sort(), 'leaving index').toEqual(
+  expect(new Map(recorded.ready), 'ready index').toEqual(inState(['ready'], ({ endOfLifeMs }) => endOfLifeMs));
+  expect(new Map(recorded.assigned), 'assigned index').toEqual(inState(['assigned'], ({ deadlineMs }) => deadlineMs));
+  expect([...recorded.leaving.keys()].sort(), 'leaving index').toEqual(
     [...inState(['releasing', 'quarantined'], () => null).keys()].sort(),
   );
-  for (const id of books.tickets.keys())
+  for (const id of recorded.tickets.keys())
     expect(['warming', 'releasing', 'quarantined', undefined], `the ticket ${id} is out`).toContain(
       records.get(id)?.state,
     );
-  for (const [label, { id, port }] of books.hostnames) {
+  for (const [label, { id, port }] of recorded.hostnames) {
     expect(records.get(id), `${label} resolves`).toMatchObject({ label, port });
     expect(['warming', 'ready', 'assigned']).toContain(records.get(id)?.state);
   }
   for (const { label, state } of records.values())
-    if (state === 'ready' || state === 'assigned') expect(books.hostnames.has(label), `${label} resolves`).toBe(true);
+    if (state === 'ready' || state === 'assigned')
+      expect(recorded.hostnames.has(label), `${label} resolves`).toBe(true);
 }
 
 /** Ready, assigned, leaving and reserved together never exceed the capacity, nor ready and reserved the target. A ticket whose earlier attempt is leaving is one instance. */
 export function expectRoomToBeKept(
-  { records, ready, tickets, assigned, leaving }: StoreBooks,
+  { records, ready, tickets, assigned, leaving }: StoreState,
   { pool }: Pick<Template, 'pool'>,
 ): void {
   expect(
@@ -129,7 +134,7 @@ export function expectRoomToBeKept(
 }
 
 /** Between two looks, with one step between them, every record went along one edge of the lifecycle's table at most. */
-export function expectEdgesOfTheTable(before: StoreBooks, after: StoreBooks): void {
+export function expectEdgesOfTheTable(before: StoreState, after: StoreState): void {
   for (const id of new Set([...before.records.keys(), ...after.records.keys()])) {
     const [earlier, later] = [before.records.get(id), after.records.get(id)];
     if (earlier === undefined) expect(later?.state, `${id} came into being`).toBe('warming');

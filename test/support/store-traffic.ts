@@ -332,7 +332,7 @@ function reaping({ witness }: Scene, store: Store): Step[] {
 function retiring({ witness }: Scene, store: Store, pick: number): Step[] {
   let stale: Instance | undefined;
   return [
-    step('find stock', async () => {
+    step('find idle instances', async () => {
       const ready = (await store.inventory.list())
         .filter(({ state }) => state === 'ready')
         .sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -79,7 +79,7 @@ export async function warm(store: Store, template: Template, id: string): Promis
 }
 
 /** Fills the template's pool to its target without any container. */
-export async function stock(store: Store, template: Template): Promise<Instance[]> {
+export async function fillPool(store: Store, template: Template): Promise<Instance[]> {
   const ids: string[] = [];
   for (
     let some = await store.provisioningStore.reserveTickets(template);

@@ -57,8 +57,8 @@ const RETRY_MS = 1_000;
 const COMMAND_PATIENCE_MS = 60_000;
 
 /**
- * A steady crowd: so many arrivals a second, each of which acquires, opens the app through the proxy, keeps a request loop and
- * a WebSocket going in it, extends and releases; and residents, who stay until told. Everything anybody saw is kept.
+ * A steady crowd: so many visitors a second, each of which acquires, opens the app through the proxy, keeps a request
+ * loop and a WebSocket going in it, extends and releases; and residents, who stay until told. All they saw is kept.
  */
 export class Crowd implements AsyncDisposable {
   readonly asked: Asked[] = [];

@@ -41,7 +41,7 @@ export function registerCheckpointCommands(cli: Command, env: Environment): void
     .action((id: string, options: OutputOptions) => runCommand(async () => (await load()).verify(env, id, options)));
   group
     .command('promote')
-    .description('verify it and have every node restore its template from it; stock is replaced gradually')
+    .description('verify it and have every node restore its template from it; idle instances are replaced gradually')
     .argument('<id>', 'as `list` shows it', checkpointId)
     .option('--json', 'print JSON')
     .action((id: string, options: OutputOptions) => runCommand(async () => (await load()).promote(env, id, options)));

@@ -4,7 +4,7 @@ import { runCommand } from '../run-command.ts';
 import type { CleanOptions } from './command.ts';
 
 const ENDS = `
-Only what bears this deployment's label or names is touched.
+Only what has this deployment's label or names is touched.
 Refused while the server runs.
 
 Exit code: 0 when all was removed, 1 when something could not be or the server

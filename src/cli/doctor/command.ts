@@ -14,8 +14,9 @@ const EXIT_FAILURE = 1;
 /** For what still waits for a part that hangs. */
 const LINGER_MS = 200;
 const CONFIG_REMEDY =
-  "Mend the variable named, in the environment or in the server's environment file, and restart the server; docs/reference/config.md lists them all.";
-const MARKS = { ok: 'ok', warning: 'warning', failure: 'FAILURE', not_looked_at: 'not seen' } as const;
+  "Fix the variable named, in the environment or in the server's environment file, and restart the server; " +
+  'docs/reference/config.md lists them all.';
+const MARKS = { ok: 'ok', warning: 'warning', failure: 'FAILURE', not_looked_at: 'unchecked' } as const;
 
 /** Looks at every part, changes nothing, and never throws for what it finds. */
 export async function doctor(env: Environment, { json }: DoctorOptions): Promise<void> {
@@ -76,11 +77,11 @@ function print(found: readonly Diagnosis[]): void {
     MARKS[verdict],
     remedy === undefined ? seen : `${seen}\n→ ${remedy}`,
   ]);
-  console.log(`${fittedTable(['PART', 'CHECK', 'STATE', 'SEEN'], [9, 18, 8], rows)}\n`);
+  console.log(`${fittedTable(['PART', 'CHECK', 'STATE', 'SEEN'], [9, 18, 9], rows)}\n`);
   const count = (verdict: Diagnosis['verdict']): number =>
     found.filter((diagnosis) => diagnosis.verdict === verdict).length;
-  const [failures, warnings, unseen] = [count('failure'), count('warning'), count('not_looked_at')];
-  console.log(`${failures} failures, ${warnings} warnings, ${unseen} not looked at, ${count('ok')} ok.`);
+  const [failures, warnings, unchecked] = [count('failure'), count('warning'), count('not_looked_at')];
+  console.log(`${failures} failures, ${warnings} warnings, ${unchecked} unchecked, ${count('ok')} ok.`);
 }
 
 /** What could not be checked for one reason is one line. */

@@ -7,7 +7,7 @@ import type { DoctorOptions } from './command.ts';
 export function registerDoctorCommand(cli: Command, env: Environment): void {
   cli
     .command('doctor')
-    .description('look at every part, and say what is wrong and what to do about it; mends nothing')
+    .description('look at every part, and say what is wrong and what to do about it; repairs nothing')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',

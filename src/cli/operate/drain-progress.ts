@@ -75,8 +75,7 @@ function progress(pools: readonly Pool[]): string {
   return `Draining: ${pools
     .filter((pool) => !isEmpty(pool))
     .map(
-      ({ template, assigned, ready, warming }) =>
-        `${template} has ${assigned} with visitors, ${ready + warming} in stock`,
+      ({ template, assigned, ready, warming }) => `${template} has ${assigned} with visitors, ${ready + warming} idle`,
     )
     .join('; ')}`;
 }

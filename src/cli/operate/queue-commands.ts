@@ -98,8 +98,8 @@ export async function drop(
   { json, yes, dead: isDead }: JsonOptions & { readonly yes?: true; readonly dead?: true },
 ): Promise<void> {
   const client = new AdminClient(env);
-  if (yes !== true && !(await confirmed(`Throw ${isDead === true ? 'the dead task' : 'task'} ${sequence} away?`))) {
-    console.log('Nothing was thrown away.');
+  if (yes !== true && !(await confirmed(`Discard ${isDead === true ? 'the dead task' : 'task'} ${sequence}?`))) {
+    console.log('Nothing was discarded.');
     return;
   }
   const answer =
@@ -119,8 +119,8 @@ export async function purge(
   { json, yes }: JsonOptions & { readonly yes?: true },
 ): Promise<void> {
   const client = new AdminClient(env);
-  if (yes !== true && !(await confirmed(`Throw ${WHAT[which]} away?`))) {
-    console.log('Nothing was thrown away.');
+  if (yes !== true && !(await confirmed(`Discard ${WHAT[which]}?`))) {
+    console.log('Nothing was discarded.');
     return;
   }
   const answer = await client.ask(PurgedBody, 'POST', '/queue/purge', { which });

@@ -59,16 +59,37 @@ Examples:
   which(
     group
       .command('pause')
-      .description('hand nothing out; stock stays warm, and visitors keep what they have. It holds through restarts'),
+      .description(
+        'hand nothing out; idle instances stay warm, and visitors keep what they have. It holds through restarts',
+      ),
   )
     .option('--reason <text>', 'why, in words for visitors')
     .action((template: string | undefined, options: PoolOptions) =>
       runCommand(async () => (await load()).pause(env, template, options)),
     );
+  registerDrain({ group, env });
+  which(group.command('resume').description('end a pause or a drain')).action(
+    (template: string | undefined, options: PoolOptions) =>
+      runCommand(async () => (await load()).resume(env, template, options)),
+  );
+  group
+    .command('scale')
+    .description('set how many should stand ready, in place of the configured target; it holds through restarts')
+    .argument('<template>', 'name of the template')
+    .argument('<target>', "a number up to the pool's max, or `configured`")
+    .option('--json', 'print JSON')
+    .action((template: string, target: string, options: PoolOptions) =>
+      runCommand(async () => (await load()).scale(env, template, target, options)),
+    );
+}
+
+function registerDrain({ group, env }: Registration): void {
   which(
     group
       .command('drain')
-      .description('hand nothing out and let the stock go; visitors keep what they have, or lose it after --within'),
+      .description(
+        'hand nothing out and remove the idle instances; visitors keep what they have, or lose it after --within',
+      ),
   )
     .option('--within <duration>', 'end what visitors still hold after this time, such as 10m; asks first')
     .option('--reason <text>', 'why, in words for visitors')
@@ -84,20 +105,7 @@ Example:
   try-it-now pool drain hello --within 10m --wait`,
     )
     .action((template: string | undefined, options: PoolOptions) =>
-      runCommand(async () => (await load()).drain(env, template, options)),
-    );
-  which(group.command('resume').description('end a pause or a drain')).action(
-    (template: string | undefined, options: PoolOptions) =>
-      runCommand(async () => (await load()).resume(env, template, options)),
-  );
-  group
-    .command('scale')
-    .description('set how many should stand ready, in place of the configured target; it holds through restarts')
-    .argument('<template>', 'name of the template')
-    .argument('<target>', "a number up to the pool's max, or `configured`")
-    .option('--json', 'print JSON')
-    .action((template: string, target: string, options: PoolOptions) =>
-      runCommand(async () => (await load()).scale(env, template, target, options)),
+      runCommand(async () => (await import('./pool-commands.ts')).drain(env, template, options)),
     );
 }
 
@@ -133,7 +141,7 @@ Examples:
     .action((id: string, options: JsonOptions) => runCommand(async () => (await load()).show(env, id, options)));
   group
     .command('release')
-    .description('end one, whoever holds it; asks first')
+    .description('end one, no matter who holds it; asks first')
     .argument('<id>', 'as `list` shows it')
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
@@ -171,8 +179,8 @@ Examples:
   limited(group.command('peek').description('the oldest tasks; takes nothing out')).action((options: LimitOptions) =>
     runCommand(async () => (await load()).peek(env, options)),
   );
-  limited(group.command('dead').description('tasks that were given up, with the reason')).action(
-    (options: LimitOptions) => runCommand(async () => (await load()).dead(env, options)),
+  limited(group.command('dead').description('dead-lettered tasks, with the reason')).action((options: LimitOptions) =>
+    runCommand(async () => (await load()).dead(env, options)),
   );
   group
     .command('retry')
@@ -185,7 +193,7 @@ Examples:
     );
   group
     .command('drop')
-    .description('throw one task away; asks first')
+    .description('discard one task; asks first')
     .argument('<sequence>', 'as `peek` shows it, or `dead` with --dead')
     .option('--dead', 'a dead one')
     .option('--yes', 'do not ask')
@@ -195,8 +203,8 @@ Examples:
     );
   group
     .command('purge')
-    .description('throw all tasks of one kind away; asks first')
-    .addArgument(new Argument('<which>', 'what to throw away').choices(['provision', 'cleanup', 'dead']))
+    .description('discard all tasks of one kind; asks first')
+    .addArgument(new Argument('<which>', 'what to discard').choices(['provision', 'cleanup', 'dead']))
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
     .action((kind: 'provision' | 'cleanup' | 'dead', options: JsonOptions & { readonly yes?: true }) =>

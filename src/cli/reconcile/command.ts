@@ -24,42 +24,40 @@ export async function reconcileNow(env: Environment, { dryRun, json }: Reconcile
   const context = await openReconcileContext(config, packageVersion(), createLogger('error', process.stderr));
   try {
     const seen = await detectDrift(context);
-    const mending = dryRun === true ? undefined : await repairDrift(context, seen);
-    if (json === true) printJson(asJson(seen, mending));
-    else print(seen, mending);
-    if (seen.unchecked.length > 0 || (mending?.failures ?? []).length > 0) process.exitCode = EXIT_FAILED;
+    const repair = dryRun === true ? undefined : await repairDrift(context, seen);
+    if (json === true) printJson(asJson(seen, repair));
+    else print(seen, repair);
+    if (seen.unchecked.length > 0 || (repair?.failures ?? []).length > 0) process.exitCode = EXIT_FAILED;
     else if (dryRun === true && seen.findings.length > 0) process.exitCode = EXIT_FOUND;
   } finally {
     await context.close();
   }
 }
 
-function asJson({ findings, unchecked }: Drift, mending: RepairResult | undefined): object {
+function asJson({ findings, unchecked }: Drift, repair: RepairResult | undefined): object {
   return {
     findings: findings.map(({ kind, what, why }) => ({ kind, what, why })),
     not_looked_at: unchecked.map(({ kinds, error }) => ({ kinds, reason: describeError(error) })),
-    ...(mending === undefined
+    ...(repair === undefined
       ? {}
       : {
-          repaired: mending.repaired,
-          failures: mending.failures.map(({ kind, error }) => ({ kind, reason: describeError(error) })),
+          repaired: repair.repaired,
+          failures: repair.failures.map(({ kind, error }) => ({ kind, reason: describeError(error) })),
         }),
   };
 }
 
-function print({ findings, unchecked }: Drift, mending: RepairResult | undefined): void {
+function print({ findings, unchecked }: Drift, repair: RepairResult | undefined): void {
   if (findings.length > 0) {
     const table = plainTable(['KIND', 'WHAT', 'WHY']);
     for (const { kind, what, why } of findings) table.push([kind, what, why]);
     console.log(`${table.toString()}\n`);
   }
-  for (const { kinds, error } of unchecked)
-    console.error(`Not looked at: ${kinds.join(', ')}. ${describeError(error)}`);
-  for (const { kind, error } of mending?.failures ?? [])
-    console.error(`Not put right: ${kind}. ${describeError(error)}`);
+  for (const { kinds, error } of unchecked) console.error(`Not checked: ${kinds.join(', ')}. ${describeError(error)}`);
+  for (const { kind, error } of repair?.failures ?? []) console.error(`Not repaired: ${kind}. ${describeError(error)}`);
   if (findings.length === 0)
-    console.log(unchecked.length === 0 ? 'All is in order.' : 'Nothing was found where it could be looked.');
-  else if (mending === undefined)
-    console.log(`${findings.length} found; nothing was changed. To put it right: try-it-now reconcile`);
-  else console.log(`${findings.length} found, ${mending.repaired} put right.`);
+    console.log(unchecked.length === 0 ? 'All is in order.' : 'Nothing was found in what could be checked.');
+  else if (repair === undefined)
+    console.log(`${findings.length} found; nothing was changed. To repair it: try-it-now reconcile`);
+  else console.log(`${findings.length} found, ${repair.repaired} repaired.`);
 }

@@ -8,7 +8,7 @@ export function registerReconcileCommand(cli: Command, env: Environment): void {
   cli
     .command('reconcile')
     .description(
-      'compare the books with what there is on this node, and put right what differs, as the server does every half minute',
+      'detect drift between the recorded state and this node and repair it, as the server does every half minute',
     )
     .option('--dry-run', 'only say what differs, and change nothing')
     .option('--json', 'print JSON')
@@ -16,7 +16,7 @@ export function registerReconcileCommand(cli: Command, env: Environment): void {
       'after',
       `
 Exit code: 0 when all is in order by now, 3 when --dry-run found something,
-1 when something could not be looked at or put right.
+1 when something could not be checked or repaired.
 
 Example:
   try-it-now reconcile --dry-run`,

@@ -78,7 +78,7 @@ function pools({ before }: View, now: Snapshot, columns: number): string[] {
       warming,
       leaving,
       capacity,
-      ...takes(before, now, template),
+      ...claims(before, now, template),
       ...(wide ? starts(before, now, template) : []),
     ]);
   }
@@ -91,7 +91,7 @@ function pools({ before }: View, now: Snapshot, columns: number): string[] {
   ];
 }
 
-function takes(before: Snapshot | undefined, now: Snapshot, template: string): string[] {
+function claims(before: Snapshot | undefined, now: Snapshot, template: string): string[] {
   if (before === undefined) return ['-', '-', '-'];
   const taken = increase(before.samples, now.samples, 'try_it_now_takes_total', { template, outcome: 'taken' });
   const latency = (q: number): string =>

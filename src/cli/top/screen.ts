@@ -10,7 +10,7 @@ const [COLUMNS, ROWS] = [80, 24];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Screen {
-  /** Aborted when whoever watches wants to leave. */
+  /** Aborted when the user wants to leave. */
   readonly left: AbortSignal;
   draw(): void;
   /** Puts the terminal back as it was. Again is fine. */

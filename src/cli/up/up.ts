@@ -155,7 +155,7 @@ function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']
   else if (config.containers.mode === 'simulated') screen.info('Containers are simulated, as CONTAINER_MODE says');
   else
     screen.warn(
-      'Neither Podman nor Docker answers here, so containers are only simulated: the way works, the apps are stand-ins',
+      'Neither Podman nor Docker answers here, so containers are only simulated: everything works, but the apps are placeholders',
     );
 }
 

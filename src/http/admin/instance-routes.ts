@@ -48,7 +48,7 @@ export function instanceRoutes(app: App, operators: InstanceOperators): void {
       schema: {
         tags,
         operationId: 'endInstance',
-        summary: 'End an instance, whoever holds it',
+        summary: 'End an instance, no matter who holds it',
         description:
           'Its address stops working at once; the container follows in the background. One in quarantine is cleaned up again at once; one that is leaving already is left to it.',
         params: InstanceParams,
@@ -58,6 +58,10 @@ export function instanceRoutes(app: App, operators: InstanceOperators): void {
     async (request) => instanceBody(await operators.endInstance(request.params.id)),
   );
 
+  logsRoute(app, operators);
+}
+
+function logsRoute(app: App, operators: InstanceOperators): void {
   app.get(
     '/admin/v1/instances/:id/logs',
     {

@@ -30,7 +30,7 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
     servers: [{ url: '/', description: 'This server.' }],
     tags: [
       { name: 'pools', description: 'Pause, drain, resume and scale a template while it runs.' },
-      { name: 'instances', description: 'Every instance there is, whoever holds it.' },
+      { name: 'instances', description: 'Every instance there is, no matter who holds it.' },
       { name: 'queue', description: 'The tasks that build instances and take them down.' },
       { name: 'audit', description: 'Who did what.' },
     ],

@@ -32,6 +32,30 @@ export function poolRoutes(app: App, operators: PoolOperators): void {
     async () => ({ pools: (await operators.pools()).map(poolBody) }),
   );
 
+  openingRoutes(app, operators);
+
+  app.put(
+    '/admin/v1/pools/:template/target',
+    {
+      config: { audit: 'pool.scale' },
+      schema: {
+        tags,
+        operationId: 'scalePool',
+        summary: 'How many should stand ready',
+        description:
+          'In place of the configured target, also after a restart; `null` goes back to that. Idle instances above a ' +
+          'lower target are handed out, not discarded.',
+        params: TemplateParams,
+        body: TargetBody,
+        response: answer,
+      },
+    },
+    async (request) => poolBody(await operators.setTarget(request.params.template, request.body.target ?? undefined)),
+  );
+}
+
+/** Whether a pool hands out. */
+function openingRoutes(app: App, operators: PoolOperators): void {
   app.post(
     '/admin/v1/pools/:template/pause',
     {
@@ -40,7 +64,7 @@ export function poolRoutes(app: App, operators: PoolOperators): void {
         tags,
         operationId: 'pausePool',
         summary: 'Hand nothing out for now',
-        description: 'Stock stays warm, visitors keep what they have, and it holds through restarts.',
+        description: 'Idle instances stay warm, visitors keep what they have, and it holds through restarts.',
         params: TemplateParams,
         body: PauseBody,
         response: answer,
@@ -58,7 +82,8 @@ export function poolRoutes(app: App, operators: PoolOperators): void {
         operationId: 'drainPool',
         summary: 'Empty a pool',
         description:
-          'As a pause, and the stock goes. What visitors hold runs out by itself, or ends `within_seconds`. `assigned` in GET /admin/v1/pools tells how many are left.',
+          'As a pause, and the idle instances are removed. What visitors hold runs out by itself, or ends ' +
+          '`within_seconds`. `assigned` in GET /admin/v1/pools tells how many are left.',
         params: TemplateParams,
         body: DrainBody,
         response: answer,
@@ -86,24 +111,6 @@ export function poolRoutes(app: App, operators: PoolOperators): void {
       },
     },
     async (request) => poolBody(await operators.resume(request.params.template)),
-  );
-
-  app.put(
-    '/admin/v1/pools/:template/target',
-    {
-      config: { audit: 'pool.scale' },
-      schema: {
-        tags,
-        operationId: 'scalePool',
-        summary: 'How many should stand ready',
-        description:
-          'In place of the configured target, also after a restart; `null` goes back to that. Stock above a lower target is handed out, not thrown away.',
-        params: TemplateParams,
-        body: TargetBody,
-        response: answer,
-      },
-    },
-    async (request) => poolBody(await operators.setTarget(request.params.template, request.body.target ?? undefined)),
   );
 }
 

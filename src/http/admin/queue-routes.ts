@@ -37,6 +37,11 @@ export function queueRoutes(app: App, operators: QueueOperators): void {
     async () => queueBody(await operators.queue()),
   );
 
+  taskRoutes(app, operators);
+  deadRoutes(app, operators);
+}
+
+function taskRoutes(app: App, operators: QueueOperators): void {
   app.get(
     '/admin/v1/queue/tasks',
     {
@@ -78,7 +83,7 @@ export function queueRoutes(app: App, operators: QueueOperators): void {
       schema: {
         tags,
         operationId: 'purgeQueue',
-        summary: 'Throw all tasks of one kind away',
+        summary: 'Discard all tasks of one kind',
         description:
           'Those that are being worked on go on. The pools refill at once after a purge of provisions; purged cleanups come again by themselves.',
         body: PurgeBody,
@@ -87,8 +92,6 @@ export function queueRoutes(app: App, operators: QueueOperators): void {
     },
     async (request) => ({ purged: await operators.purge(request.body.which) }),
   );
-
-  deadRoutes(app, operators);
 }
 
 function deadRoutes(app: App, operators: QueueOperators): void {
@@ -98,7 +101,7 @@ function deadRoutes(app: App, operators: QueueOperators): void {
       schema: {
         tags,
         operationId: 'deadTasks',
-        summary: 'Tasks that were given up, oldest first',
+        summary: 'Dead-lettered tasks, oldest first',
         querystring: LimitQuery,
         response: { 200: DeadBody, ...operatorProblems('queue_unavailable') },
       },
@@ -108,6 +111,25 @@ function deadRoutes(app: App, operators: QueueOperators): void {
     }),
   );
 
+  retryRoutes(app, operators);
+
+  app.delete(
+    '/admin/v1/queue/dead/:sequence',
+    {
+      config: { audit: 'queue.forget' },
+      schema: {
+        tags,
+        operationId: 'forgetDeadTask',
+        summary: 'Forget a dead task',
+        params: SequenceParams,
+        response: { 200: DeadTaskBody, ...operatorProblems('unknown_task', 'queue_unavailable') },
+      },
+    },
+    async (request) => deadBody(await operators.forgetDeadTask(sequenceOf(request.params.sequence))),
+  );
+}
+
+function retryRoutes(app: App, operators: QueueOperators): void {
   app.post(
     '/admin/v1/queue/dead/:sequence/retry',
     {
@@ -142,21 +164,6 @@ function deadRoutes(app: App, operators: QueueOperators): void {
       },
     },
     async () => ({ retried: await operators.retryAllTasks() }),
-  );
-
-  app.delete(
-    '/admin/v1/queue/dead/:sequence',
-    {
-      config: { audit: 'queue.forget' },
-      schema: {
-        tags,
-        operationId: 'forgetDeadTask',
-        summary: 'Forget a dead task',
-        params: SequenceParams,
-        response: { 200: DeadTaskBody, ...operatorProblems('unknown_task', 'queue_unavailable') },
-      },
-    },
-    async (request) => deadBody(await operators.forgetDeadTask(sequenceOf(request.params.sequence))),
   );
 }
 

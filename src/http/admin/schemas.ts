@@ -43,7 +43,7 @@ export const PoolBody = Type.Object(
   {
     template: Type.String(),
     mode: Type.Enum([...POOL_MODES], {
-      description: '`open`; `paused`: nothing is handed out; `draining`: and the stock goes.',
+      description: '`open`; `paused`: nothing is handed out; `draining`: and the idle instances are removed.',
     }),
     since: Nullable(Time('When it was paused or drained.')),
     deadline: Nullable(Time('When what visitors still hold is ended.')),
@@ -121,17 +121,17 @@ export const TasksBody = Type.Object({ tasks: Type.Array(TaskBody) }, { descript
 export const DeadTaskBody = Type.Object(
   {
     ...task,
-    reason: Type.String({ description: 'Why it was given up.' }),
+    reason: Type.String({ description: 'Why it was dead-lettered.' }),
     attempts: Count('Deliveries, the last one included.'),
     queued_at: Time('When it was queued.'),
-    died_at: Time('When it was given up.'),
+    died_at: Time('When it was dead-lettered.'),
   },
-  { description: 'A task that was given up.' },
+  { description: 'A dead-lettered task.' },
 );
 export const DeadBody = Type.Object({ dead: Type.Array(DeadTaskBody) }, { description: 'Oldest first.' });
 export const RetriedBody = Type.Object({ retried: Count('Queued again.') }, { description: 'Done.' });
 export const PurgeBody = Type.Object({ which: Type.Enum([...PURGE_TARGETS]) }, { additionalProperties: false });
-export const PurgedBody = Type.Object({ purged: Count('Thrown away.') }, { description: 'Done.' });
+export const PurgedBody = Type.Object({ purged: Count('Discarded.') }, { description: 'Done.' });
 export const QueueBody = Type.Object(
   {
     stream: Type.Object({
@@ -148,7 +148,7 @@ export const QueueBody = Type.Object(
         waiting_pulls: Count('Workers that ask for a task right now.'),
       }),
     ),
-    dead: Type.Object({ messages: Count('Tasks that were given up.') }),
+    dead: Type.Object({ messages: Count('Dead-lettered tasks.') }),
   },
   { description: 'The queue right now.' },
 );

@@ -63,6 +63,10 @@ export function demoRoutes(app: App, { demos, clientKeyOf, refusal }: RouteConte
     },
   );
 
+  extendRoute(app, demos);
+}
+
+function extendRoute(app: App, demos: Demos): void {
   app.post(
     '/api/v1/demo/:id/extend',
     {

@@ -3,7 +3,7 @@ import { INSTANCE_ID_PATTERN } from '../../domain/ids.ts';
 
 const Id = Type.String({
   pattern: INSTANCE_ID_PATTERN,
-  description: 'Whoever knows it governs the instance; keep it to yourself.',
+  description: 'Anyone who knows it controls the instance; keep it secret.',
 });
 const Url = Type.String({ format: 'uri', description: 'Open this: the instance answers here at once.' });
 const ExpiresAt = Type.String({

@@ -23,6 +23,6 @@ export interface Checkpointing {
   untilIdle(name: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
   /** Writes the container's memory and files into `archive` (mode 0600) and leaves the container stopped. Throws checkpoint_failed. */
   dump(name: string, archive: string, options: { readonly fileLocks: boolean }): Promise<void>;
-  /** Instead of a start; whatever bears the name already is replaced. Throws restore_failed with CRIU's own lines. */
+  /** Instead of a start; anything that has the name already is replaced. Throws restore_failed with CRIU's own lines. */
   restore(spec: ContainerSpec, from: OpenCheckpoint, signal: AbortSignal): Promise<void>;
 }

@@ -44,9 +44,9 @@ export interface InstanceView {
 /** The fast path: one round trip each. */
 export interface ClaimStore {
   claim(request: ClaimRequest): Promise<ClaimOutcome>;
-  /** Compare-and-set on the instance's generation. `maxMs` bounds the whole stay, counted from the take. */
+  /** Compare-and-set on the instance's generation. `maxMs` bounds the whole stay, counted from the claim. */
   extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome>;
-  /** One instance that was counted could not be used: it is taken off the subject's limits. */
+  /** One instance that was counted could not be used: it is taken off the client's limits. */
   uncountClaim(clientKey: string): Promise<void>;
   find(id: string): Promise<InstanceView | undefined>;
   /** Unknown ids are left out. */

@@ -28,7 +28,7 @@ export interface ContainerRuntime {
    * Throws engine_unavailable, image_missing, isolation_failed.
    */
   prepare(templates: readonly Template[]): Promise<void>;
-  /** Starts the container; whatever bears its name already is replaced. Throws container_failed, image_missing. */
+  /** Starts the container; anything that has its name already is replaced. Throws container_failed, image_missing. */
   start(spec: ContainerSpec, signal: AbortSignal): Promise<void>;
   /** Kills and removes at once; resolves only when the engine says the name is absent. Absent from the start is fine. */
   remove(name: string): Promise<void>;

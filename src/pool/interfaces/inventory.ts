@@ -17,7 +17,7 @@ export interface Inventory {
   stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>>;
   /** Every readable record. Unreadable ones are logged, counted and left alone. */
   list(): Promise<Instance[]>;
-  /** Also for a record of another version, which `list` and `find` skip: what hangs on it is not ours to judge. */
+  /** Also for a record of another version, which `list` and `find` skip: what hangs on it is not ours to change. */
   isRecorded(id: string): Promise<boolean>;
   /** The database of every record, readable or not. */
   databases(): Promise<readonly string[]>;
@@ -28,7 +28,7 @@ export interface Inventory {
    * them up. Look here first and into the queue then. At most some hundreds at a time. `newOnesToo`: however new.
    */
   idleTickets(options?: { readonly newOnesToo?: boolean }): Promise<TicketRef[]>;
-  /** Looks only: what the three below would put right. `seen` is a recent `list`. */
+  /** Reads only: what the three below would repair. `seen` is a recent `list`. */
   inconsistencies(seen: readonly Instance[]): Promise<readonly Inconsistency[]>;
   /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */
   reconcilePorts(): Promise<number>;

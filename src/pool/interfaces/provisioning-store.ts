@@ -36,7 +36,7 @@ export interface ProvisioningStore {
 
 export interface AttemptDraft {
   readonly id: string;
-  /** Newly drawn for each attempt: whatever it makes bears a name of its own, so that a superseded one can do no harm. */
+  /** Newly drawn for each attempt: whatever it makes has a name of its own, so that a superseded one can do no harm. */
   readonly attempt: string;
   /** What it will be an idle instance of. */
   readonly version: string;

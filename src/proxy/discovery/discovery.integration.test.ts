@@ -256,7 +256,7 @@ describe('mangled packets', () => {
   });
 });
 
-describe('while the store is away', () => {
+describe('while the store is unavailable', () => {
   it('goes on answering what it knows, and is in step again whatever the store comes back with', async () => {
     const { valkey, names, discovery } = await world();
     const kept = newHostLabel();
@@ -311,7 +311,7 @@ describe('while the store is away', () => {
 });
 
 describe('the saved names', () => {
-  it('are readable to the owner only and serve a restart while the store is away', async () => {
+  it('are readable to the owner only and serve a restart while the store is unavailable', async () => {
     const snapshotFile = join(await temporaryFolder(releasers), 'names.json');
     const { valkey, names, discovery } = await world({ snapshotFile });
     const label = newHostLabel();

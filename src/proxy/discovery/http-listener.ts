@@ -9,7 +9,7 @@ export interface HttpListenerOptions {
   readonly ask: AskOptions;
 }
 
-/** To whoever hands out certificates, every status but 200 is a no. */
+/** To a server that asks before it gets a certificate, every status but 200 is a no. */
 const ASK_STATUS: Readonly<Record<Liveness, number>> = { live: 200, unknown: 404, unsure: 503 };
 
 /**

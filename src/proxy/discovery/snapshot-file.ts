@@ -89,7 +89,7 @@ export class SnapshotFile {
       if (!this.#failing)
         this.#log.warn(
           { file: this.#path, reason: describeError(error) },
-          'Host names cannot be saved; a restart while the store is away would know none',
+          'Host names cannot be saved; a restart while the store is unavailable would know none',
         );
       this.#failing = true;
     }

@@ -6,7 +6,7 @@ import type { DnsOutcome, HostnameEntry } from './interfaces/hostname-source.ts'
 /** Ours alone: never delegated, never asked of a public resolver. */
 export const ZONE = 'demo.internal';
 
-/** Seconds. The proxy keeps its own time; this is for whoever else asks. */
+/** Seconds. The proxy keeps its own time; this is for other clients. */
 const TTL = 1;
 const label = new RegExp(HOST_LABEL_PATTERN);
 

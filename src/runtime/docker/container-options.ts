@@ -43,7 +43,7 @@ export function containerUlimits(
   );
 }
 
-/** What the container bears of ours: whose it is and what it is for. */
+/** Our labels on the container: whose it is and what it is for. */
 export function containerLabels(
   spec: ContainerSpec,
   owner: { readonly deployment: string; readonly node: string },

@@ -6,7 +6,7 @@ import { statusOf } from './engine-errors.ts';
 const BRIDGE_NAME = 'com.docker.network.bridge.name';
 
 export function createDockerRuntime(options: EngineOptions): EngineRuntime {
-  const docker = connectEngine(options.socketPath);
+  const docker = connectEngine(options.socketPath, undefined, options.patience?.callMs);
   return new EngineRuntime(docker, dockerDialect(docker), options);
 }
 

@@ -11,6 +11,7 @@ import type {
   ContainerSummary,
   ExecResult,
 } from '../../pool/interfaces/container-runtime.ts';
+import { ENGINE_PATIENCE, type EnginePatience } from '../engine-patience.ts';
 import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
@@ -34,25 +35,20 @@ export interface EngineOptions {
   readonly resolvers?: readonly string[];
   /** The folder of the database server's socket, which templates with a database need. */
   readonly databaseFolder?: string | undefined;
+  /** ENGINE_PATIENCE without it. */
+  readonly patience?: EnginePatience;
 }
 
 /** Starts beyond this only wait for each other inside the engine; measured on two cores, 3 to 20 at once take equally long. */
 const MAX_CONNECTIONS = 8;
-/** A call that takes longer has hung; the slowest seen, under full load, stay below 10 s. */
-const CALL_TIMEOUT_MS = 60_000;
-/**
- * The same for a call that changes nothing. Longer than a restore that hangs is left alone, since Podman answers no list
- * meanwhile.
- */
-const LOOK_TIMEOUT_MS = 25_000;
 
 /** DOCKER_HOST, which the library would follow, is not asked: the socket is configured. */
 export function connectEngine(
   socketPath: string,
   maxSockets = MAX_CONNECTIONS,
-  timeoutMs = CALL_TIMEOUT_MS,
+  timeoutMs = ENGINE_PATIENCE.callMs,
 ): Dockerode {
-  // With the timeout, what was given up as hung makes room for others.
+  // With the timeout, what counts as hung makes room for others.
   const options = { host: '', socketPath, timeout: timeoutMs, agent: new Agent({ keepAlive: false, maxSockets }) };
   return new Dockerode(options);
 }
@@ -72,6 +68,7 @@ export class EngineRuntime implements ContainerRuntime {
   readonly #options: EngineOptions;
   readonly #plan: NetworkPlan;
   readonly #title: { readonly title: string; readonly socketPath: string };
+  readonly #patience: EnginePatience;
   readonly #ulimits = containerUlimits();
   readonly #ipv6 = hasIpv6();
 
@@ -83,6 +80,7 @@ export class EngineRuntime implements ContainerRuntime {
     this.#options = options;
     this.#plan = networkPlan(dialect.engine, options.deployment);
     this.#title = { title: dialect.title, socketPath: options.socketPath };
+    this.#patience = options.patience ?? ENGINE_PATIENCE;
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {
@@ -235,7 +233,7 @@ export class EngineRuntime implements ContainerRuntime {
 
   async #hasImage(image: string): Promise<boolean> {
     try {
-      await this.#timed(this.#docker.getImage(image).inspect(), LOOK_TIMEOUT_MS);
+      await this.#timed(this.#docker.getImage(image).inspect(), this.#patience.lookMs);
       return true;
     } catch (error) {
       if (statusOf(error) === 404) return false;
@@ -290,10 +288,10 @@ export class EngineRuntime implements ContainerRuntime {
 
   /** For what changes nothing. */
   async #look<T>(what: string, operation: () => Promise<T>): Promise<T> {
-    return this.#call(what, operation, LOOK_TIMEOUT_MS);
+    return this.#call(what, operation, this.#patience.lookMs);
   }
 
-  async #call<T>(what: string, operation: () => Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
+  async #call<T>(what: string, operation: () => Promise<T>, timeoutMs = this.#patience.callMs): Promise<T> {
     try {
       return await this.#timed(operation(), timeoutMs);
     } catch (error) {
@@ -302,7 +300,7 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   /** The client library never settles when an answer is cut off half way. */
-  async #timed<T>(operation: Promise<T>, timeoutMs = CALL_TIMEOUT_MS): Promise<T> {
+  async #timed<T>(operation: Promise<T>, timeoutMs = this.#patience.callMs): Promise<T> {
     return withDeadline(timeoutMs, operation, () => {
       throw new Error(`no answer within ${timeoutMs} ms`);
     });

@@ -82,7 +82,7 @@ export async function ensureRules(plan: NetworkPlan, resolvers: readonly string[
   } catch (error) {
     throw new TryItNowError(
       'isolation_failed',
-      `The rules that keep instances apart could not be set: ${describeError(error)}. To mend it, ${REMEDY}.`,
+      `The rules that keep instances apart could not be set: ${describeError(error)}. To fix it, ${REMEDY}.`,
       { cause: error },
     );
   }
@@ -96,7 +96,7 @@ export async function removeRules(plan: NetworkPlan): Promise<void> {
   } catch (error) {
     throw new TryItNowError(
       'isolation_failed',
-      `The rules that keep instances apart could not be removed: ${describeError(error)}. To mend it, ${REMEDY}.`,
+      `The rules that keep instances apart could not be removed: ${describeError(error)}. To fix it, ${REMEDY}.`,
       { cause: error },
     );
   }

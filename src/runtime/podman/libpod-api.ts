@@ -3,11 +3,9 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { json as jsonOf } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Client, type Dispatcher } from 'undici';
+import { ENGINE_PATIENCE } from '../engine-patience.ts';
 
 const PREFIX = '/v4.0.0/libpod';
-/** A call that takes longer has hung. To look takes as long as a lock is held; see the limits of the Docker-compatible calls. */
-const LOOK_TIMEOUT_MS = 25_000;
-const CALL_TIMEOUT_MS = 60_000;
 
 /** As the client library of Docker's API throws them, so that both kinds of answer are understood in one place. */
 class LibpodError extends Error {
@@ -27,12 +25,11 @@ export async function libpod(
   method: 'GET' | 'POST',
   path: string,
   body?: object | string,
+  { callMs, lookMs } = ENGINE_PATIENCE,
 ): Promise<unknown> {
   const sent =
     body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  return ask(socketPath, { method, path, ...sent }, method === 'GET' ? LOOK_TIMEOUT_MS : CALL_TIMEOUT_MS, (answer) =>
-    answer.body.json(),
-  );
+  return ask(socketPath, { method, path, ...sent }, method === 'GET' ? lookMs : callMs, (answer) => answer.body.json());
 }
 
 /** Sends a tar; the answer may take `timeoutMs`. Throws an error with the answer's status code. */
@@ -64,9 +61,9 @@ export async function libpodDownload(socketPath: string, path: string, file: str
 }
 
 /** Whether Podman has it: a container, an image, a network. */
-export async function libpodHas(socketPath: string, path: string): Promise<boolean> {
+export async function libpodHas(socketPath: string, path: string, { lookMs } = ENGINE_PATIENCE): Promise<boolean> {
   try {
-    await ask(socketPath, { method: 'GET', path: `${path}/exists` }, LOOK_TIMEOUT_MS, (answer) => answer.body.dump());
+    await ask(socketPath, { method: 'GET', path: `${path}/exists` }, lookMs, (answer) => answer.body.dump());
     return true;
   } catch (error) {
     if (error instanceof LibpodError && error.statusCode === 404) return false;

@@ -23,7 +23,8 @@ const SUBNET_TRIES = 16;
 const SUBNET_STRIDE = 67;
 
 export function createPodmanRuntime(options: EngineOptions): EngineRuntime {
-  return new EngineRuntime(connectEngine(options.socketPath), podmanDialect(options.socketPath), options);
+  const docker = connectEngine(options.socketPath, undefined, options.patience?.callMs);
+  return new EngineRuntime(docker, podmanDialect(options), options);
 }
 
 /** The `attempt`-th subnet to try for this network. */
@@ -33,7 +34,7 @@ export function subnetFor(seed: Uint8Array, egress: boolean, attempt: number): s
   return `10.${64 + (index >> 6)}.${(index & 63) << 2}.0/${SUBNET_PREFIX}`;
 }
 
-function podmanDialect(socketPath: string): Dialect {
+function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
   return {
     engine: 'podman',
     title: 'Podman',
@@ -42,7 +43,7 @@ function podmanDialect(socketPath: string): Dialect {
       try {
         const found = Value.Parse(
           LibpodNetwork,
-          await libpod(socketPath, 'GET', `/networks/${encodeURIComponent(name)}/json`),
+          await libpod(socketPath, 'GET', `/networks/${encodeURIComponent(name)}/json`, undefined, patience),
         );
         return { labels: found.labels ?? {}, bridge: found.network_interface, answersDns: found.dns_enabled };
       } catch (error) {
@@ -54,7 +55,7 @@ function podmanDialect(socketPath: string): Dialect {
     async createNetwork(network, labels, seed) {
       for (let attempt = 0; ; attempt += 1) {
         try {
-          await libpod(socketPath, 'POST', '/networks/create', {
+          const wanted = {
             name: network.name,
             driver: 'bridge',
             network_interface: network.bridge,
@@ -62,7 +63,8 @@ function podmanDialect(socketPath: string): Dialect {
             ipv6_enabled: false,
             subnets: [{ subnet: subnetFor(seed, network.egress, attempt) }],
             labels,
-          });
+          };
+          await libpod(socketPath, 'POST', '/networks/create', wanted, patience);
           return;
         } catch (error) {
           if (statusOf(error) === 409) return;

@@ -9,26 +9,28 @@ import type {
   ExecResult,
 } from '../../pool/interfaces/container-runtime.ts';
 import { engineFailure } from '../docker/engine-errors.ts';
+import { SIMULATED_ENGINE_PATIENCE_MS } from '../engine-patience.ts';
 import { readEvents } from '../event-lines.ts';
 import { ANY_CONTAINERS, CONTAINER, CONTAINERS, EXEC_RESULT, LOGS, REFUSAL } from './engine-messages.ts';
 import { simulatedSpec, type Owner } from './simulated-host.ts';
 
 export interface RemoteSimulatedOptions extends Owner {
   readonly socketPath: string;
+  /** An engine that does not answer within it has hung. */
+  readonly patienceMs?: number;
 }
-
-/** Everything it does takes milliseconds. */
-const ANSWER_WITHIN_MS = 15_000;
 
 /** A client of a simulated engine that is a process of its own: what it started is still there when this process has ended. */
 export class RemoteSimulatedRuntime implements ContainerRuntime {
   readonly engine = 'simulated';
   readonly #socketPath: string;
   readonly #owner: Owner;
+  readonly #patienceMs: number;
 
-  constructor({ socketPath, deployment, node }: RemoteSimulatedOptions) {
+  constructor({ socketPath, deployment, node, patienceMs = SIMULATED_ENGINE_PATIENCE_MS }: RemoteSimulatedOptions) {
     this.#socketPath = socketPath;
     this.#owner = { deployment, node };
+    this.#patienceMs = patienceMs;
   }
 
   async prepare(): Promise<void> {
@@ -102,7 +104,7 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
 
   async #ask(what: string, method: string, at: string, { body }: { readonly body?: unknown } = {}): Promise<unknown> {
     try {
-      return await jsonOf(await send(this.#socketPath, method, at, body, AbortSignal.timeout(ANSWER_WITHIN_MS)));
+      return await jsonOf(await send(this.#socketPath, method, at, body, AbortSignal.timeout(this.#patienceMs)));
     } catch (error) {
       throw engineFailure(error, this.#title, what);
     }

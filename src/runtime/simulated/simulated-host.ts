@@ -24,21 +24,21 @@ interface Known {
   running: boolean;
 }
 
-interface Departure {
+interface EndedContainer {
   readonly atMs: number;
   readonly owner: Owner;
   readonly container: ContainerSummary;
 }
 
 /** For watchers that had asked before they were heard: their request takes some milliseconds. */
-const DEPARTURES_KEPT = 1_000;
+const ENDS_KEPT = 1_000;
 
 /** What an engine is for real containers: it knows them by name, no matter whose they are, and says when one is gone. */
 export class SimulatedHost {
   readonly #responder = new Responder();
   readonly #known = new Map<string, Known>();
-  readonly #watchers = new Set<(departure: Departure) => void>();
-  readonly #departures: Departure[] = [];
+  readonly #watchers = new Set<(ended: EndedContainer) => void>();
+  readonly #ended: EndedContainer[] = [];
   readonly #startUpMs: number;
 
   /** `startUpMs`: from start to the first answer below 400. */
@@ -46,7 +46,7 @@ export class SimulatedHost {
     this.#startUpMs = startUpMs;
   }
 
-  /** Whatever bears the name already is replaced. Throws container_failed. */
+  /** Anything that has the name already is replaced. Throws container_failed. */
   async start(spec: SimulatedSpec): Promise<void> {
     const { name, template, hostPort } = spec;
     await this.remove(name);
@@ -118,10 +118,10 @@ export class SimulatedHost {
 
   /** Tells of each that ends or disappears, from `sinceMs` (since the epoch) on. Returns what ends it. */
   watch(owner: Owner, sinceMs: number, gone: (container: ContainerSummary) => void): () => void {
-    const told = (departure: Departure): void => {
-      if (isOf(departure.owner, owner)) gone(departure.container);
+    const told = (ended: EndedContainer): void => {
+      if (isOf(ended.owner, owner)) gone(ended.container);
     };
-    for (const departure of this.#departures) if (departure.atMs >= sinceMs) told(departure);
+    for (const ended of this.#ended) if (ended.atMs >= sinceMs) told(ended);
     this.#watchers.add(told);
     return () => void this.#watchers.delete(told);
   }
@@ -139,10 +139,10 @@ export class SimulatedHost {
   }
 
   #tell(known: Known): void {
-    const departure = { atMs: Date.now(), owner: known.spec.owner, container: summary(known) };
-    this.#departures.push(departure);
-    this.#departures.splice(0, this.#departures.length - DEPARTURES_KEPT);
-    for (const told of this.#watchers) told(departure);
+    const ended = { atMs: Date.now(), owner: known.spec.owner, container: summary(known) };
+    this.#ended.push(ended);
+    this.#ended.splice(0, this.#ended.length - ENDS_KEPT);
+    for (const told of this.#watchers) told(ended);
   }
 }
 

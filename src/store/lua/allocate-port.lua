@@ -3,7 +3,7 @@
 -- ARGV[1] id  [2] attempt
 -- ARGV[3] range start  [4] range end
 -- Returns the record's text, 0 when it is not this attempt's any more, -1 when no port is free,
--- -2 when there are no books of ports at all
+-- -2 when no ports are recorded at all
 local rested = redis.call('ZRANGE', KEYS[3], '-inf', now_ms(), 'BYSCORE', 'LIMIT', 0, 100)
 for _, port in ipairs(rested) do
   redis.call('ZREM', KEYS[3], port)

@@ -1,19 +1,20 @@
--- Hands the oldest ready instance with a full visit of life left to its new owner: everything a click needs, in one step.
+-- Hands the oldest ready instance with a full visit of life left to its new owner: all that a click needs, in one step.
 -- KEYS[1] ready:<template>      zset, id by end of life (ms)
 -- KEYS[2] assigned:<template>   zset, id by deadline (ms)
 -- KEYS[3] instances             hash, id → record
--- KEYS[4] rate:hourly:<subject> counter
--- KEYS[5] rate:daily:<subject>  counter
+-- KEYS[4] rate:hourly:<client>  counter
+-- KEYS[5] rate:daily:<client>   counter
 -- KEYS[6] idempotency:<hash>    string, "<id> <template>"; not touched when ARGV[6] is 0
 -- KEYS[7] takes                 counter: raised by every instance that is handed out
 -- KEYS[8] nodes                 hash, node → its entry
 -- KEYS[9] pool_control:<template> hash, what an operator has decided
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
--- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest count of takes the caller has seen
--- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''  [9] when the caller stops waiting (ms), 0: not known
--- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', count of takes} taken | the same again (then the count is 0)
+-- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest claim count the caller has seen
+-- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
+-- ARGV[9] when the caller stops waiting (ms), 0: not known
+-- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count} taken | the same again, with count 0
 --         {-1, now} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit   {-4} key used for another template
---         {-5} fewer takes than the caller has seen: the store went back in time, nothing was changed
+--         {-5} fewer claims than the caller has seen: the store went back in time, nothing was changed
 --         {-7, ms to wait, reason or ''} paused or draining: nothing is handed out
 --         {-6, now} nobody waits for the answer any more, nothing was changed
 local now = now_ms()
@@ -24,7 +25,7 @@ local key_life = tonumber(ARGV[6])
 local not_after = tonumber(ARGV[9])
 if not_after > 0 and now > not_after then return {-6, now} end
 
--- First of all: what an older copy of the books says about an earlier take is as little worth as the rest of it.
+-- First of all: what an older copy of the store says about an earlier claim is worth as little as the rest of it.
 if tonumber(redis.call('GET', KEYS[7]) or '0') < tonumber(ARGV[7]) then return {-5} end
 
 local function handed_out(code, record, count)

@@ -5,7 +5,7 @@
 local record = load_leaving(KEYS[1], ARGV[1], ARGV[2], 'releasing')
 if not record or record.port == cjson.null then return 0 end
 if record.step ~= 'container_gone' and record.step ~= 'database_dropped' or record.database ~= cjson.null then return -1 end
--- Whoever holds it by now needs it; where the books have lost its entry, it is this record's all the same.
+-- Another instance that holds it by now needs it; where its entry was lost, it is this record's all the same.
 local holder = redis.call('HGET', KEYS[3], record.port)
 if not holder or holder == record.id then
   redis.call('HDEL', KEYS[3], record.port)

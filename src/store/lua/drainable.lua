@@ -1,4 +1,4 @@
--- What a drain is to end: stock at once, what visitors hold when the deadline has passed.
+-- What a drain is to end: idle instances at once, what visitors hold when the deadline has passed.
 -- KEYS[1] pool_control:<template>  [2] ready:<template>  [3] assigned:<template>  [4] instances
 -- ARGV[1] limit  [2] how many to skip, of each
 -- Returns the records' texts; none unless the template is drained

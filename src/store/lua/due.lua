@@ -1,4 +1,4 @@
--- Members of an index whose score lies before now + offset, with their records.
+-- Members of an index whose score is before now + offset, with their records.
 -- KEYS[1] an index zset  [2] instances
 -- ARGV[1] offset (ms)  [2] limit  [3] put them off by (ms), 0: leave them  [4] how many to skip
 -- Returns {id, record text or '', …} in pairs

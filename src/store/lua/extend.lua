@@ -1,6 +1,6 @@
 -- Pushes the deadline out, as compare-and-set on the generation.
 -- KEYS[1] instances  [2] assigned:<template>  [3] pool_control:<template>
--- ARGV[1] id  [2] generation  [3] by (ms)  [4] longest stay (ms), counted from the take
+-- ARGV[1] id  [2] generation  [3] by (ms)  [4] longest stay (ms), counted from the claim
 -- Returns {0, deadline, ms left, generation}  {-1} unknown  {-2} not assigned (or its time is up)
 --         {-3} another generation  {-4, latest deadline} nothing left to extend by
 local now = now_ms()

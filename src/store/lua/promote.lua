@@ -1,4 +1,4 @@
--- Puts a checkpoint before all others of its template; it has to prove itself anew.
+-- Puts a checkpoint before all others of its template; it has to prove itself again.
 -- KEYS[1] checkpoints:<template>  [2] restores:<template>
 -- ARGV[1] id  [2] '1': the configuration names it, and nothing happens if it named this one last  [3] longest history
 -- Returns {0|1 changed, id of the one replaced or ''}

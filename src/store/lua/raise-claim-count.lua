@@ -1,7 +1,7 @@
--- Brings the counter back to what was seen, once all stock from before is retired.
+-- Brings the counter back to what was seen, once all idle instances from before are retired.
 -- KEYS[1] takes
 -- ARGV[1] the highest count seen
--- Returns how many takes the store had lost, 0 when another process has done this already
+-- Returns how many claims the store had lost, 0 when another process has done this already
 local lost = tonumber(ARGV[1]) - tonumber(redis.call('GET', KEYS[1]) or '0')
 if lost <= 0 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1])

@@ -10,7 +10,7 @@ local live = record and record.label == label and record.port ~= cjson.null
   and (record.state == 'ready' or record.state == 'assigned' or record.state == 'warming')
 local text = redis.call('HGET', KEYS[2], label)
 local readable, entry = pcall(cjson.decode, text or '')
--- Of a version this script does not know: not ours to judge.
+-- Of a version this script does not know: not ours to change.
 if text and readable and type(entry) == 'table' and entry.v ~= 1 then return '' end
 if text and not live then
   if not only_look then drop_hostname(KEYS[2], KEYS[3], label) end

@@ -1,7 +1,7 @@
--- ready → releasing, for some of a template's stock, while the store has counted fewer takes than were seen: each may
--- have been handed to somebody in the time that was lost. Host names stop resolving in the same step.
+-- ready → releasing, for some of a template's idle instances, while the store has counted fewer claims than were seen:
+-- each may have been handed to somebody in the time that was lost. Host names stop resolving in the same step.
 -- KEYS[1] instances  [2] ready:<template>  [3] leaving:<template>  [4] hostnames  [5] hostname_changes  [6] takes
--- ARGV[1] the highest count of takes seen  [2] at most so many
+-- ARGV[1] the highest claim count seen  [2] at most so many
 -- Returns {1 when there may be more, the new text of each record, …}
 if tonumber(redis.call('GET', KEYS[6]) or '0') >= tonumber(ARGV[1]) then return {0} end
 local ids = redis.call('ZRANGE', KEYS[2], 0, tonumber(ARGV[2]) - 1)

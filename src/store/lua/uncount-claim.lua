@@ -1,5 +1,5 @@
--- Takes one instance off a subject's limits: it was counted, but could not be used.
--- KEYS[1] rate:hourly:<subject>  [2] rate:daily:<subject>
+-- Takes one instance off a client's limits: it was counted, but could not be used.
+-- KEYS[1] rate:hourly:<client>  [2] rate:daily:<client>
 -- Returns 0
 for _, window in ipairs(KEYS) do
   if tonumber(redis.call('GET', window) or '0') > 0 then redis.call('DECR', window) end

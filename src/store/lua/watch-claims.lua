@@ -2,7 +2,7 @@
 -- KEYS[1] takes   counter
 -- KEYS[2] takers  zset, process by when it last said so (ms)
 -- ARGV[1] the process  [2] silence after which a process counts as gone (ms)
--- Returns {count of takes, other processes}
+-- Returns {claim count, other processes}
 local now = now_ms()
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[2]))
 redis.call('ZADD', KEYS[2], now, ARGV[1])

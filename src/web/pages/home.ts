@@ -53,7 +53,7 @@ function card({ template, readyCount, pause, held }: Offer, index: number, visit
   return html`<li class="card${held !== undefined && ' held'}">
 <div class="card-head">
 <span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(template.title)}</span>
-<div><h2>${template.title}</h2>${held === undefined ? stock(readyCount, pause !== undefined) : html`<p class="state running" data-seconds-left="${held.secondsLeft}"><span>Yours · <span data-time-left>${inWords(held.secondsLeft)}</span> left</span></p>`}</div>
+<div><h2>${template.title}</h2>${held === undefined ? availability(readyCount, pause !== undefined) : html`<p class="state running" data-seconds-left="${held.secondsLeft}"><span>Yours · <span data-time-left>${inWords(held.secondsLeft)}</span> left</span></p>`}</div>
 </div>
 <p class="about">${template.description}</p>
 <p class="terms">${terms(template)}</p>
@@ -62,7 +62,7 @@ ${held !== undefined ? heldActions(path, held.url, template.title) : pause === u
 </li>`;
 }
 
-function stock(readyCount: number | undefined, paused: boolean): Html | undefined {
+function availability(readyCount: number | undefined, paused: boolean): Html | undefined {
   if (paused) return html`<p class="state paused">Paused</p>`;
   if (readyCount === undefined) return undefined;
   return readyCount > 0

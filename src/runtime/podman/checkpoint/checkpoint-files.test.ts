@@ -50,7 +50,7 @@ describe('an archive of links', () => {
 const UTS = Buffer.from('19435654033247541400000' + '00a0a656e672d736f757263651206286e6f6e6529', 'hex');
 
 describe('the image of a host name', () => {
-  it('is written anew with another name, longer or shorter, and the domain name as it was', () => {
+  it('is written again with another name, longer or shorter, and the domain name as it was', () => {
     for (const name of ['demo-0123456789abcdef', 'x']) {
       const renamed = renamedUts(UTS, name);
       expect(renamed?.subarray(0, 8)).toEqual(UTS.subarray(0, 8));

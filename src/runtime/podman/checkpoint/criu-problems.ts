@@ -49,11 +49,11 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
   { says: /Unsupported device|Can't dump .*\/dev\//i, remedy: 'the app holds a device open, which CRIU cannot dump' },
   {
     says: /CPU (?:capabilities|instruction)|cpu: .*(?:not supported|mismatch|required)/i,
-    remedy: 'the checkpoint was made on another kind of CPU: create it anew on this host',
+    remedy: 'the checkpoint was made on another kind of CPU: create it again on this host',
   },
   {
     says: /pages?(?:-\d+)?\.img|Can't read .*img|Unexpected EOF|pagemap|pread|Can't open image|image.*magic|Magic doesn't match|protobuf/i,
-    remedy: "the checkpoint's files are damaged or incomplete: create it anew",
+    remedy: "the checkpoint's files are damaged or incomplete: create it again",
   },
   { says: /Address already in use|Can't bind/i, remedy: 'something else has the address the app listens on' },
   {

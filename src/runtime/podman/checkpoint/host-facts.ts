@@ -7,6 +7,8 @@ import type { CheckpointHost } from '../../../domain/checkpoint.ts';
 import { TryItNowError } from '../../../domain/errors.ts';
 import type { Template } from '../../../domain/template.ts';
 import { engineFailure, statusOf } from '../../docker/engine-errors.ts';
+import type { EngineOptions } from '../../docker/engine-runtime.ts';
+import type { EnginePatience } from '../../engine-patience.ts';
 import { libpod } from '../libpod-api.ts';
 
 const Version = Type.Object({
@@ -21,10 +23,12 @@ const CRIU_PLACES = ['criu', '/usr/local/sbin/criu', '/usr/sbin/criu', '/sbin/cr
 /** What checkpoints depend on, on this host. Everything but the image is asked once. */
 export class HostFacts {
   readonly #socketPath: string;
+  readonly #patience: EnginePatience | undefined;
   #common: Promise<Omit<CheckpointHost, 'imageId'>> | undefined;
 
-  constructor(socketPath: string) {
+  constructor({ socketPath, patience }: EngineOptions) {
     this.#socketPath = socketPath;
+    this.#patience = patience;
   }
 
   /** Throws image_missing, engine_unavailable. */
@@ -62,7 +66,7 @@ export class HostFacts {
   }
 
   async #ask<T extends TSchema>(schema: T, path: string): Promise<Static<T>> {
-    const answer = await libpod(this.#socketPath, 'GET', path);
+    const answer = await libpod(this.#socketPath, 'GET', path, undefined, this.#patience);
     if (!Value.Check(schema, answer)) throw new Error(`Podman's answer to ${path} is not as it is known to be`);
     return answer;
   }

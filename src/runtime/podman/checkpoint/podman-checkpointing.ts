@@ -58,7 +58,7 @@ class PodmanCheckpointing implements Checkpointing {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#runtime = createPodmanRuntime(options);
-    this.#facts = new HostFacts(options.socketPath);
+    this.#facts = new HostFacts(options);
   }
 
   availability(): Promise<CheckpointingAvailability> {
@@ -174,9 +174,10 @@ class PodmanCheckpointing implements Checkpointing {
 
   /** Podman finds out late that a port is taken, and on its way back removes the forwarding of the container that has it. */
   async #makeRoom({ name, hostPort }: ContainerSpec): Promise<void> {
-    const { socketPath } = this.#options;
+    const { socketPath, patience } = this.#options;
     try {
-      if (await libpodHas(socketPath, `/containers/${encodeURIComponent(name)}`)) await this.#runtime.remove(name);
+      if (await libpodHas(socketPath, `/containers/${encodeURIComponent(name)}`, patience))
+        await this.#runtime.remove(name);
     } catch (error) {
       throw await criuFailure(socketPath, name, 'restore_failed', `make room for ${name}`, error);
     }
@@ -258,7 +259,7 @@ class PodmanCheckpointing implements Checkpointing {
       if (watch.hung)
         throw new TryItNowError(
           'restore_failed',
-          `Podman could not restore ${name}: CRIU did not come to an end within ${RESTORE_TIMEOUT_MS} ms and was killed`,
+          `Podman could not restore ${name}: CRIU did not end within ${RESTORE_TIMEOUT_MS} ms and was killed`,
           { cause: error },
         );
       throw error;
@@ -268,11 +269,12 @@ class PodmanCheckpointing implements Checkpointing {
   }
 
   async #pidOf(name: string, code: 'checkpoint_failed' | 'restore_failed'): Promise<number> {
+    const { socketPath, patience } = this.#options;
     let found: unknown;
     try {
-      found = await libpod(this.#options.socketPath, 'GET', `/containers/${encodeURIComponent(name)}/json`);
+      found = await libpod(socketPath, 'GET', `/containers/${encodeURIComponent(name)}/json`, undefined, patience);
     } catch (error) {
-      throw await criuFailure(this.#options.socketPath, name, code, `look into ${name}`, error);
+      throw await criuFailure(socketPath, name, code, `look into ${name}`, error);
     }
     if (!Value.Check(Running, found)) throw new TryItNowError(code, `${name} does not run`);
     return found.State.Pid;

@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { newInstanceId } from '../domain/ids.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
+import { claimed, click, tiny, viewOf } from '../../test/support/store-cases.ts';
+import { template } from '../../test/support/templates.ts';
+import { keys } from './keys.ts';
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await startStore();
+});
+afterAll(async () => {
+  await store[Symbol.asyncDispose]();
+});
+beforeEach(() => store.clear());
+
+describe('take', () => {
+  it('hands out the oldest ready instance and sets owner, deadline and generation', async () => {
+    const [first] = await fillPool(store, template({ pool: { ...tiny.pool, target: 1 } }));
+    await fillPool(store, tiny);
+    const outcome = await claimed(store);
+    expect(outcome.id).toBe(first?.id);
+    const { instance, nowMs } = await viewOf(store, outcome.id);
+    expect(instance).toMatchObject({
+      state: 'assigned',
+      owner: 'visitor',
+      deadlineMs: outcome.deadlineMs,
+      label: outcome.label,
+    });
+    expect(instance.generation).toBeGreaterThan(first?.generation ?? Infinity);
+    expect(outcome.deadlineMs - nowMs).toBeLessThanOrEqual(tiny.ttl.defaultMs);
+    expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
+  });
+
+  it('is one round trip: a single command reaches Valkey', async () => {
+    await fillPool(store, tiny);
+    const calls = async () => {
+      const lines = (await store.valkey.info('commandstats'))
+        .split('\n')
+        .filter((line) => line.startsWith('cmdstat_') && !line.startsWith('cmdstat_info'));
+      return new Map(lines.map((line) => [line.split(':')[0] ?? '', Number(/calls=(\d+)/.exec(line)?.[1])]));
+    };
+    const monitor = await store.valkey.monitor();
+    const seen: { command: string; fromLua: boolean }[] = [];
+    monitor.on('monitor', (_time: string, [command = '']: string[], source: string) =>
+      seen.push({ command: command.toLowerCase(), fromLua: source === 'lua' }),
+    );
+    const before = await calls();
+    await claimed(store, { idempotencyKey: 'once' });
+    const after = await calls();
+    expect((after.get('cmdstat_evalsha') ?? 0) - (before.get('cmdstat_evalsha') ?? 0)).toBe(1);
+    await eventually(() => expect(seen.filter(({ command }) => command === 'info')).toHaveLength(2));
+    monitor.disconnect();
+    expect(seen.filter(({ fromLua, command }) => !fromLua && command !== 'info').map(({ command }) => command)).toEqual(
+      ['evalsha'],
+    );
+  });
+
+  it('gives 200 at once exactly the 20 there are, all different', async () => {
+    const many = template({ pool: { target: 20, max: 20, replenishThreshold: 0 } });
+    await fillPool(store, many);
+    const outcomes = await Promise.all(
+      Array.from({ length: 200 }, (_, at) => store.claimStore.claim(click({ template: many, owner: `visitor-${at}` }))),
+    );
+    const ids = outcomes.flatMap((outcome) => (outcome.kind === 'taken' ? [outcome.id] : []));
+    expect(new Set(ids).size).toBe(20);
+    expect(ids).toHaveLength(20);
+    expect(outcomes.filter(({ kind }) => kind === 'empty')).toHaveLength(180);
+  });
+
+  it('leaves instances alone that have less life left than a visit', async () => {
+    await fillPool(store, template({ maxAgeMs: tiny.ttl.defaultMs - 1_000 }));
+    expect(await store.claimStore.claim(click())).toEqual({ kind: 'empty' });
+    expect(await store.cleanupStore.agedIdle(tiny, 10)).toHaveLength(3);
+    const [young] = await fillPool(store, template({ pool: { ...tiny.pool, target: 4 } }));
+    expect((await claimed(store)).id).toBe(young?.id);
+    expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 3 });
+  });
+
+  it('answers the same key of the same owner with the same instance, until it has ended', async () => {
+    await fillPool(store, tiny);
+    const first = await claimed(store, { idempotencyKey: 'k' });
+    expect(await store.claimStore.claim(click({ idempotencyKey: 'k' }))).toMatchObject({
+      kind: 'again',
+      id: first.id,
+      deadlineMs: first.deadlineMs,
+    });
+    expect((await claimed(store, { idempotencyKey: 'k', owner: 'somebody else' })).id).not.toBe(first.id);
+    await store.cleanupStore.release((await viewOf(store, first.id)).instance, 'released', { from: ['assigned'] });
+    expect(await store.claimStore.claim(click({ idempotencyKey: 'k' }))).toMatchObject({ kind: 'taken' });
+  });
+
+  it('forgets a key when its instance can be held no longer', async () => {
+    await fillPool(store, tiny);
+    await claimed(store, { idempotencyKey: 'k' });
+    const [key] = await store.valkey.keys('idempotency:*');
+    const lifeMs = await store.valkey.pttl(key ?? '');
+    expect(lifeMs).toBeGreaterThan(tiny.ttl.defaultMs);
+    expect(lifeMs).toBeLessThanOrEqual(tiny.ttl.maxMs);
+  });
+
+  it('refuses a key that stands for another template', async () => {
+    const other = template({ name: 'other' });
+    await fillPool(store, tiny);
+    await fillPool(store, other);
+    await claimed(store, { idempotencyKey: 'k' });
+    expect(await store.claimStore.claim(click({ template: other, idempotencyKey: 'k' }))).toEqual({
+      kind: 'key_reused',
+    });
+  });
+
+  it('passes over an index entry that no record backs', async () => {
+    await fillPool(store, tiny);
+    await store.valkey.zadd(keys.ready('tiny'), Date.now() + tiny.ttl.defaultMs + 10_000, newInstanceId());
+    expect((await claimed(store)).kind).toBe('taken');
+    expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
+  });
+});
+
+describe('rate limits', () => {
+  it('count what was handed out, by the hour and by the day, and say when to come back', async () => {
+    await using limited = await startStore({ limits: { hourly: 2, daily: 3 } });
+    await fillPool(limited, template({ pool: { ...tiny.pool, target: 10 } }));
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
+    const refused = await limited.claimStore.claim(click());
+    expect(refused).toMatchObject({ kind: 'limited', window: 'hourly' });
+    if (refused.kind === 'limited') expect(refused.retryAfterMs).toBeGreaterThan(3_500_000);
+    expect(await limited.claimStore.claim(click({ clientKey: '203.0.113.8' }))).toMatchObject({ kind: 'taken' });
+    await limited.valkey.del(keys.hourlyRate('203.0.113.7'));
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'limited', window: 'daily' });
+  });
+
+  it('do not count refusals: an empty pool costs a visitor nothing', async () => {
+    await using limited = await startStore({ limits: { hourly: 1, daily: 1 } });
+    expect(await limited.claimStore.claim(click())).toEqual({ kind: 'empty' });
+    await fillPool(limited, tiny);
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
+  });
+});
+
+describe('extend', () => {
+  it('moves the deadline, once for each generation', async () => {
+    await fillPool(store, tiny);
+    const { id, deadlineMs } = await claimed(store);
+    const { instance } = await viewOf(store, id);
+    expect(await store.claimStore.extend(instance, 60_000, tiny.ttl.maxMs)).toMatchObject({
+      kind: 'extended',
+      deadlineMs: deadlineMs + 60_000,
+    });
+    expect(await store.claimStore.extend(instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'conflict' });
+    expect((await viewOf(store, id)).instance.deadlineMs).toBe(deadlineMs + 60_000);
+  });
+
+  it('stops at the longest stay', async () => {
+    await fillPool(store, tiny);
+    const { id } = await claimed(store);
+    const first = (await viewOf(store, id)).instance;
+    const latestDeadlineMs = (first.assignedAtMs ?? 0) + tiny.ttl.maxMs;
+    expect(await store.claimStore.extend(first, 3_600_000, tiny.ttl.maxMs)).toMatchObject({
+      kind: 'extended',
+      deadlineMs: latestDeadlineMs,
+    });
+    expect(await store.claimStore.extend((await viewOf(store, id)).instance, 60_000, tiny.ttl.maxMs)).toEqual({
+      kind: 'limit',
+      latestDeadlineMs,
+    });
+  });
+
+  it('cannot bring back what has expired, and what was extended does not expire', async () => {
+    await fillPool(store, tiny);
+    const over = await claimed(store, { ttlMs: 1 });
+    const { instance } = await viewOf(store, over.id);
+    await eventually(async () => expect((await store.cleanupStore.expired(10)).map(({ id }) => id)).toEqual([over.id]));
+    expect(await store.claimStore.extend(instance, 60_000, tiny.ttl.maxMs)).toEqual({ kind: 'not_assigned' });
+
+    const running = await claimed(store);
+    const stale = (await viewOf(store, running.id)).instance;
+    expect(await store.cleanupStore.release(stale, 'expired', { from: ['assigned'], onlyIfExpired: true })).toEqual({
+      kind: 'unchanged',
+    });
+    expect(
+      await store.cleanupStore.release(instance, 'expired', { from: ['assigned'], onlyIfExpired: true }),
+    ).toMatchObject({ kind: 'releasing' });
+  });
+});

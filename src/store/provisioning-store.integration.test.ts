@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startStore, fillPool, warm, type TestStore } from '../../test/support/store.ts';
+import { claimed, draft, expectPortsToBalance, tiny, viewOf } from '../../test/support/store-cases.ts';
+import { template } from '../../test/support/templates.ts';
+import { keys } from './keys.ts';
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await startStore();
+});
+afterAll(async () => {
+  await store[Symbol.asyncDispose]();
+});
+beforeEach(() => store.clear());
+
+describe('refill', () => {
+  it('plans exactly what is missing, no matter who plans at the same time', async () => {
+    const ids = (
+      await Promise.all(Array.from({ length: 20 }, () => store.provisioningStore.reserveTickets(tiny)))
+    ).flat();
+    expect(ids).toHaveLength(3);
+    expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
+  });
+
+  it('never exceeds the capacity, counting those on their way out', async () => {
+    const tight = template({ pool: { target: 3, max: 4, replenishThreshold: 0 } });
+    await fillPool(store, tight);
+    const { id } = await claimed(store);
+    await claimed(store);
+    expect(await store.provisioningStore.reserveTickets(tight)).toHaveLength(1);
+    await store.cleanupStore.release((await viewOf(store, id)).instance, 'released', { from: ['assigned'] });
+    expect(await store.provisioningStore.reserveTickets(tight)).toEqual([]);
+  });
+
+  it('waits until more than the threshold is missing, then goes on to the target', async () => {
+    const lazy = template({ pool: { target: 4, max: 20, replenishThreshold: 0.25 } });
+    await fillPool(store, lazy);
+    await claimed(store);
+    expect(await store.provisioningStore.reserveTickets(lazy)).toEqual([]);
+    await claimed(store);
+    expect(await store.provisioningStore.reserveTickets(lazy)).toHaveLength(2);
+  });
+
+  it('fills an empty pool whatever the threshold', async () => {
+    expect(
+      await store.provisioningStore.reserveTickets(template({ pool: { ...tiny.pool, replenishThreshold: 1 } })),
+    ).toHaveLength(3);
+  });
+
+  it('drops work whose ticket was taken away, and pauses a template that fails', async () => {
+    const [first = '', second = ''] = await store.provisioningStore.reserveTickets(tiny);
+    await store.provisioningStore.cancelTicket('tiny', first);
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'unwanted' });
+    const instance = await warm(store, tiny, second);
+    await store.provisioningStore.cancelTicket('tiny', second);
+    await expect(store.provisioningStore.markReady(instance, tiny)).rejects.toMatchObject({
+      code: 'conflicting_change',
+    });
+    expect(await store.provisioningStore.renewLease(instance)).toBe(false);
+  });
+
+  it('opens the breaker of a template at the third failure in a row, then tries one at a time until one comes up', async () => {
+    const [first = '', second = '', third = ''] = await store.provisioningStore.reserveTickets(tiny);
+    const fail = () => store.provisioningStore.recordFailure('tiny', 'one');
+    expect([await fail(), await fail()]).toEqual([
+      { opened: false, pauseMs: 0, failures: 1 },
+      { opened: false, pauseMs: 0, failures: 2 },
+    ]);
+    expect(await fail()).toEqual({ opened: true, pauseMs: 5_000, failures: 3 });
+    // One that was under way already fails of the same cause.
+    expect(await fail()).toMatchObject({ opened: false, failures: 3 });
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'paused' });
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'unwanted' });
+    expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
+    for (const id of [second, third]) await store.provisioningStore.cancelTicket('tiny', id);
+
+    const pauseIsOver = () => store.valkey.hset(keys.refillPause('tiny'), 'until_ms', 0);
+    await pauseIsOver();
+    const probes = await store.provisioningStore.reserveTickets(tiny);
+    expect(probes).toHaveLength(1);
+    expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
+    expect(await store.provisioningStore.recordFailure('tiny', 'one', 7_000)).toEqual({
+      opened: false,
+      pauseMs: 7_000,
+      failures: 4,
+    });
+    await pauseIsOver();
+    const instance = await warm(store, tiny, probes[0] ?? '');
+    expect(await store.provisioningStore.markReady(instance, tiny)).toEqual({ recovered: true });
+    expect(await store.provisioningStore.reserveTickets(tiny)).toHaveLength(2);
+  });
+
+  it('forgives a template its failures when it is offered in another version', async () => {
+    for (let failure = 0; failure < 3; failure += 1) await store.provisioningStore.recordFailure('tiny', 'one');
+    await store.provisioningStore.announceVersion('tiny', 'one');
+    expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
+    await store.provisioningStore.announceVersion('tiny', 'two');
+    expect(await store.provisioningStore.reserveTickets(tiny)).toHaveLength(3);
+  });
+
+  it('lets no attempt change what belongs to another, and has one that died make way', async () => {
+    await using quick = await startStore({ leaseMs: 0 });
+    const [id = ''] = await quick.provisioningStore.reserveTickets(tiny);
+    const dead = await warm(quick, tiny, id);
+    const found = await quick.provisioningStore.beginAttempt(tiny, draft(id));
+    expect(found).toMatchObject({
+      kind: 'left_over',
+      instance: { id, state: 'releasing', attempt: dead.attempt, port: dead.port },
+    });
+    expect(await quick.valkey.hexists(keys.hostnames, dead.label)).toBe(0);
+    const superseded = { code: 'conflicting_change' };
+    await expect(quick.provisioningStore.recordStep(dead, 'answering')).rejects.toMatchObject(superseded);
+    await quick.cleanupStore.recordContainerGone(dead);
+    await quick.cleanupStore.coolPort(dead);
+    await quick.cleanupStore.deleteRecord(dead);
+    const successor = await warm(quick, tiny, id);
+    expect(successor.container).not.toBe(dead.container);
+    expect(successor.label).not.toBe(dead.label);
+    for (const attempt of [
+      quick.provisioningStore.recordStep(dead, 'activated'),
+      quick.provisioningStore.allocatePort(dead),
+      quick.provisioningStore.publishHostname(dead),
+      quick.provisioningStore.markReady(dead, tiny),
+    ]) {
+      await expect(attempt).rejects.toMatchObject(superseded);
+    }
+    expect(await quick.provisioningStore.renewLease(dead)).toBe(false);
+    expect(
+      await quick.cleanupStore.release(dead, 'provision_failed', { from: ['warming'], attempt: dead.attempt ?? '' }),
+    ).toEqual({ kind: 'unchanged' });
+    // Nor does a worker that still cleans up after the dead one touch its successor.
+    const leaving = await quick.cleanupStore.release(successor, 'provision_failed', { from: ['warming'] });
+    if (leaving.kind !== 'releasing') throw new Error('the successor should be releasing');
+    await quick.cleanupStore.recordContainerGone(dead);
+    await quick.cleanupStore.coolPort(dead);
+    await quick.cleanupStore.deleteRecord(dead);
+    expect(await quick.cleanupStore.quarantine(dead, 'too late')).toBe(0);
+    expect((await quick.claimStore.find(id))?.instance).toEqual(leaving.instance);
+  });
+
+  it('says that an attempt is under way while its lease lasts, and no longer once it is released', async () => {
+    const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
+    const instance = await warm(store, tiny, id);
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(id))).toEqual({ kind: 'underway' });
+    await store.provisioningStore.releaseLease(instance);
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(id))).toMatchObject({ kind: 'left_over' });
+  });
+
+  it('gives an instance one port however often it asks, and says when none is left', async () => {
+    await using small = await startStore({ portRange: { start: 21_000, end: 21_000 } });
+    const [first = '', second = ''] = await small.provisioningStore.reserveTickets(tiny);
+    const instance = await warm(small, tiny, first);
+    expect((await small.provisioningStore.allocatePort(instance)).port).toBe(21_000);
+    await expect(warm(small, tiny, second)).rejects.toMatchObject({ code: 'no_free_port' });
+  });
+});
+
+it('gives out no port again that the range no longer holds', async () => {
+  await using narrow = await startStore({ portRange: { start: 21_000, end: 21_000 } });
+  // Both have rested long enough; the second is of the time when the range was wider.
+  await narrow.valkey.del(keys.availablePorts('node0'));
+  await narrow.valkey.zadd(keys.coolingPorts('node0'), 1, '21000', 1, '21001');
+  const [first = '', second = ''] = await narrow.provisioningStore.reserveTickets(tiny);
+  expect((await warm(narrow, tiny, first)).port).toBe(21_000);
+  await expect(warm(narrow, tiny, second)).rejects.toMatchObject({ code: 'no_free_port' });
+});
+
+it('restores the recorded ports when an instance asks for one and there are none', async () => {
+  const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
+  await store.valkey.del(keys.availablePorts('node0'), keys.coolingPorts('node0'), keys.heldPorts('node0'));
+  expect((await warm(store, tiny, id)).port).not.toBeNull();
+  await expectPortsToBalance(store);
+});
