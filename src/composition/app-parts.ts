@@ -147,7 +147,7 @@ export async function openAppParts(
   return { store, connection, caddy, metrics, pool };
 }
 
-/** From here on every node provides each template in the version, and from the checkpoint, that this configuration names. */
+/** From here on every node provides each template in this configuration's version, and from its checkpoint. */
 async function announceTemplates(
   catalogue: Catalogue,
   { promotions, provisioningStore }: Store,

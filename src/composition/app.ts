@@ -5,8 +5,8 @@ import type { Config } from '../config/config.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import type { Demos } from '../http/demos.ts';
 import { createServer } from '../http/server.ts';
+import { withDeadline } from '../lifecycle/deadline.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
-import { sleep } from '../lifecycle/sleep.ts';
 import { Trigger } from '../lifecycle/trigger.ts';
 import { startAdminServer } from './admin-server.ts';
 import { handleDeadLetter } from '../pool/dead-letter.ts';
@@ -63,14 +63,9 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const { unfinished } = await reconcileAtStart(parts);
 
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
-  releasers.push('loops', async () => {
-    const ended = new AbortController();
-    await Promise.race([
-      Promise.all(loops.all.map((loop) => loop.stop())),
-      sleep(config.server.shutdownGraceMs, ended.signal),
-    ]);
-    ended.abort();
-  });
+  releasers.push('loops', () =>
+    withDeadline(config.server.shutdownGraceMs, Promise.all(loops.all.map((loop) => loop.stop())), () => undefined),
+  );
   await startHandling(parts, config, releasers);
   await resumeCleanups(pool, { node: config.node.name });
   const demos = createDemos(pool);

@@ -13,7 +13,7 @@ import { openStore, type Store, type StoreOptions } from '../store/store.ts';
 export interface InfrastructureOptions {
   readonly config: Config;
   readonly log: Log;
-  /** Told how to close each part as soon as it is open, so that parts are released in the reverse of the order they are asked for. */
+  /** Told how to close each part as soon as it is open, so parts are released in the reverse of the order asked for. */
   readonly releasers: Pick<Releasers, 'push'>;
 }
 

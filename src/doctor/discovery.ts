@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { decode, encode, type DecodedPacket } from 'dns-packet';
 import { request } from 'undici';
+import { withDeadline } from '../lifecycle/deadline.ts';
 import { ZONE } from '../proxy/discovery/zone.ts';
 import { NotChecked, failure, ok, warning, type Check, type Observation } from './check.ts';
 
@@ -74,24 +75,23 @@ async function follows({ metrics: { host, port } }: DiscoveryAddresses): Promise
 }
 
 /** Undefined: no answer in time. */
-function ask({ host, port }: DiscoveryAddresses, name: string): Promise<DecodedPacket | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
-    const finish = (reply: DecodedPacket | undefined): void => {
-      clearTimeout(timer);
-      socket.close();
-      resolve(reply);
-    };
-    const timer = setTimeout(finish, ANSWER_WITHIN_MS, undefined);
-    socket.once('error', () => finish(undefined));
+async function ask({ host, port }: DiscoveryAddresses, name: string): Promise<DecodedPacket | undefined> {
+  const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+  const reply = new Promise<DecodedPacket | undefined>((resolve) => {
+    socket.once('error', () => resolve(undefined));
     socket.once('message', (packet) => {
       try {
-        finish(decode(packet));
+        resolve(decode(packet));
       } catch {
-        finish(undefined);
+        resolve(undefined);
       }
     });
     // Connected, so that nobody listening is an error at once and not a timeout.
     socket.connect(port, host, () => socket.send(encode({ type: 'query', id: 1, questions: [{ type: 'SRV', name }] })));
   });
+  try {
+    return await withDeadline(ANSWER_WITHIN_MS, reply, () => undefined);
+  } finally {
+    socket.close();
+  }
 }

@@ -28,6 +28,7 @@ interface Stream {
 /**
  * The countdowns of all instances that somebody watches: one timer and one batched look-up a tick for all of them,
  * however many listen, and neither when nobody does. Extends and early ends show at the next tick.
+ * Not a Loop: a tick is a heartbeat too, and must not back off (adr/0012).
  */
 export class Countdowns {
   readonly #options: Required<CountdownOptions>;

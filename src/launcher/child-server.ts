@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { TryItNowError, describeError } from '../domain/errors.ts';
-import { sleep } from '../lifecycle/sleep.ts';
+import { withDeadline } from '../lifecycle/deadline.ts';
 
 export interface ChildServerSpec {
   readonly name: string;
@@ -90,7 +90,7 @@ export class ChildServer implements AsyncDisposable {
     while (ended.how === undefined && !giveUp.aborted) {
       if (child.#saidUp && (await (spec.isUp?.() ?? Promise.resolve(true)).catch(() => false)) && child.alive)
         return child;
-      await Promise.race([sleep(20), exited]);
+      await withDeadline(20, exited, () => undefined);
     }
     const why = ended.how ?? `no answer within ${timeoutMs} ms`;
     await child.stop();
@@ -118,9 +118,8 @@ export class ChildServer implements AsyncDisposable {
   async stop(): Promise<void> {
     if (!this.alive) return;
     this.#process.kill(this.#stopSignal);
-    const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_GRACE_MS);
+    await withDeadline(STOP_GRACE_MS, this.exited, () => this.#process.kill('SIGKILL'));
     await this.exited;
-    clearTimeout(timer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { backoffMs } from './backoff.ts';
+import { withDeadline } from './deadline.ts';
 import { sleep } from './sleep.ts';
 
 export interface LoopOptions {
@@ -58,11 +59,9 @@ export class Loop {
     this.#backoff.abort();
     if (this.#running === undefined) return;
     const { name, unwindMs = UNWIND_MS, log } = this.#options;
-    const ended = new AbortController();
-    const patience = sleep(unwindMs, ended.signal).then(() => ended.signal.aborted);
-    if (!(await Promise.race([this.#running.then(() => true), patience])))
-      log.warn({ loop: name, unwindMs }, 'Loop does not stop; its last round is left behind');
-    ended.abort();
+    await withDeadline(unwindMs, this.#running, () =>
+      log.warn({ loop: name, unwindMs }, 'Loop does not stop; its last round is left behind'),
+    );
   }
 
   async #run(): Promise<void> {

@@ -84,7 +84,7 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
   );
 }
 
-/** Undoes the attempt, and throws for the queue to try again, unless the task is put off until its template's pause is over. */
+/** Undoes the attempt. Throws for the queue to try again, unless the task is put off until its template's pause ends. */
 async function settleFailure(
   deps: ProvisionDeps,
   template: Template,

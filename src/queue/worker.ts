@@ -4,6 +4,7 @@ import { deadline } from '@nats-io/transport-node';
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
+import { withDeadline } from '../lifecycle/deadline.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { TaskHandlers } from '../pool/interfaces/task-handlers.ts';
 import type { QueueConnection } from './connection.ts';
@@ -141,9 +142,9 @@ async function runSlot(lane: Lane, { puller, keeper, inFlight, stopping }: SlotC
 
 /** False when some are still pending after `withinMs`. */
 async function allSettled(promises: Iterable<Promise<void>>, withinMs: number): Promise<boolean> {
-  const patience = new AbortController();
-  const settled = Promise.allSettled(promises).then(() => true);
-  const result = await Promise.race([settled, sleep(withinMs, patience.signal).then(() => false)]);
-  patience.abort();
-  return result;
+  return withDeadline(
+    withinMs,
+    Promise.allSettled(promises).then(() => true),
+    () => false,
+  );
 }

@@ -1,3 +1,4 @@
+import { withDeadline } from '../../lifecycle/deadline.ts';
 import type { HostnameEntry, HostnameSource } from './interfaces/hostname-source.ts';
 
 export interface DirectLookupOptions {
@@ -26,19 +27,14 @@ export class DirectLookup {
   async ask(label: string): Promise<HostnameEntry | 'unknown' | 'unsure'> {
     const { source, inStep, timeoutMs, pauseMs, now } = this.#options;
     if (!inStep() || now() < this.#pausedUntil) return 'unsure';
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs, 'late');
-    });
     try {
-      const found = await Promise.race([source.lookup(label), late]);
-      if (found !== 'late') return found ?? 'unknown';
-      this.#pausedUntil = now() + pauseMs;
-      return 'unsure';
+      const found = await withDeadline(timeoutMs, source.lookup(label), () => {
+        this.#pausedUntil = now() + pauseMs;
+        return 'unsure' as const;
+      });
+      return found ?? 'unknown';
     } catch {
       return 'unsure';
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

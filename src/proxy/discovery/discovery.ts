@@ -1,5 +1,5 @@
 import type { Log } from '../../domain/log.ts';
-import { sleep } from '../../lifecycle/sleep.ts';
+import { withDeadline } from '../../lifecycle/deadline.ts';
 import type { Liveness } from './ask.ts';
 import { DirectLookup } from './direct-lookup.ts';
 import { Follower } from './follower.ts';
@@ -56,9 +56,7 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     await file?.close();
   };
   // Nothing is answered before the store had its say: saved names may be out of date.
-  const patience = new AbortController();
-  await Promise.race([follower.firstWord, sleep(FIRST_WORD_MS, patience.signal)]);
-  patience.abort();
+  await withDeadline(FIRST_WORD_MS, follower.firstWord, () => undefined);
   const saved = table.everFilled ? undefined : await file?.read(Date.now());
   // The store may have spoken while the file was read, and it knows better.
   if (saved !== undefined && follower.resyncs === 0) {

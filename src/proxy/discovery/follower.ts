@@ -13,7 +13,10 @@ export interface FollowerOptions {
   readonly onChange: () => void;
 }
 
-/** Keeps the table in step with the store, for ever: when the store is lost, it tries again and begins with a snapshot. */
+/**
+ * Keeps the table in step with the store, for ever: when the store is lost, it tries again and begins with a snapshot.
+ * Not a Loop: a round that goes well has no end (adr/0012).
+ */
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #abort = new AbortController();

@@ -4,6 +4,7 @@ import Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
+import { withDeadline } from '../../lifecycle/deadline.ts';
 import type {
   ContainerRuntime,
   ContainerSpec,
@@ -300,14 +301,8 @@ export class EngineRuntime implements ContainerRuntime {
 
   /** The client library never settles when an answer is cut off half way. */
   async #timed<T>(operation: Promise<T>, timeoutMs = this.#patience.callMs): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    return withDeadline(timeoutMs, operation, () => {
+      throw new Error(`no answer within ${timeoutMs} ms`);
     });
-    try {
-      return await Promise.race([operation, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
