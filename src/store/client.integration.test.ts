@@ -21,47 +21,50 @@ const take = {
   ttlMs: 60_000,
 };
 
-it('answers store_unavailable while Valkey hangs, sends it nothing more once that is known, and is back by itself', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
-  const valkey = await launchValkey({ dir });
-  const port = Number(valkey.address.split(':')[1]);
-  const store = await openStore({
-    valkey: { host: '127.0.0.1', port, password: undefined },
-    node: { name: 'node0', address: '127.0.0.1' },
-    limits: { hourly: 0, daily: 0 },
-    portRange: { start: 21_000, end: 21_009 },
-    portCoolDownMs: 200,
-    log: silent,
-  });
-  try {
-    valkey.server.signal('SIGSTOP');
-    await expect(store.claimStore.claim(take)).rejects.toMatchObject({
-      code: 'store_unavailable',
-      retryAfterMs: 2_000,
+it.concurrent(
+  'answers store_unavailable while Valkey hangs, sends it nothing more once that is known, and is back by itself',
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
+    const valkey = await launchValkey({ dir });
+    const port = Number(valkey.address.split(':')[1]);
+    const store = await openStore({
+      valkey: { host: '127.0.0.1', port, password: undefined },
+      node: { name: 'node0', address: '127.0.0.1' },
+      limits: { hourly: 0, daily: 0 },
+      portRange: { start: 21_000, end: 21_009 },
+      portCoolDownMs: 200,
+      log: silent,
     });
-    await Promise.all(
-      Array.from({ length: 50 }, () =>
-        expect(store.claimStore.claim(take)).rejects.toMatchObject({ code: 'store_unavailable' }),
-      ),
-    );
-    valkey.server.signal('SIGCONT');
-    await eventually(async () => expect(await store.claimStore.claim(take)).toEqual({ kind: 'empty' }), {
-      timeoutMs: 15_000,
-    });
-    const probe = new Valkey(port, '127.0.0.1');
-    const stats = await probe.info('commandstats');
-    probe.disconnect();
-    // The one in flight when it began to hang, and those of the recovery; none of the fifty.
-    expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1])).toBeLessThan(20);
-  } finally {
-    valkey.server.signal('SIGCONT');
-    await store.close();
-    await valkey.server.stop();
-    await rm(dir, { recursive: true, force: true });
-  }
-});
+    try {
+      valkey.server.signal('SIGSTOP');
+      await expect(store.claimStore.claim(take)).rejects.toMatchObject({
+        code: 'store_unavailable',
+        retryAfterMs: 2_000,
+      });
+      await Promise.all(
+        Array.from({ length: 50 }, () =>
+          expect(store.claimStore.claim(take)).rejects.toMatchObject({ code: 'store_unavailable' }),
+        ),
+      );
+      valkey.server.signal('SIGCONT');
+      await eventually(async () => expect(await store.claimStore.claim(take)).toEqual({ kind: 'empty' }), {
+        timeoutMs: 15_000,
+      });
+      const probe = new Valkey(port, '127.0.0.1');
+      const stats = await probe.info('commandstats');
+      probe.disconnect();
+      // The one in flight when it began to hang, and those of the recovery; none of the fifty.
+      expect(Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1])).toBeLessThan(20);
+    } finally {
+      valkey.server.signal('SIGCONT');
+      await store.close();
+      await valkey.server.stop();
+      await rm(dir, { recursive: true, force: true });
+    }
+  },
+);
 
-it('hands nothing out for a claim that is carried out after its visitor was told to try again', async () => {
+it.concurrent('hands nothing out for a claim that is carried out after its visitor was told to try again', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
   const valkey = await launchValkey({ dir });
   const port = Number(valkey.address.split(':')[1]);
@@ -99,49 +102,52 @@ it('hands nothing out for a claim that is carried out after its visitor was told
   }
 });
 
-it('says so when Valkey answers that it is still reading its data in, and serves as soon as it has', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
-  const port = await freePort();
-  const start = (...args: string[]): Promise<ChildServer> =>
-    ChildServer.start({
-      name: 'Valkey',
-      command: 'valkey-server',
-      args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...args],
-      saysUp: 'oading',
+it.concurrent(
+  'says so when Valkey answers that it is still reading its data in, and serves as soon as it has',
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'tin-client-'));
+    const port = await freePort();
+    const start = (...args: string[]): Promise<ChildServer> =>
+      ChildServer.start({
+        name: 'Valkey',
+        command: 'valkey-server',
+        args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...args],
+        saysUp: 'oading',
+      });
+    const full = await launchValkey({ dir, port });
+    const writer = new Valkey(port, '127.0.0.1');
+    await Promise.all(Array.from({ length: 300 }, (_, at) => writer.set(`key${at}`, 'x'.repeat(2_000))));
+    await writer.save();
+    writer.disconnect();
+    await full.server.stop();
+    // Ten milliseconds a key, and a look at its clients now and then, as with a database of gigabytes.
+    const loading = await start('--key-load-delay', '10000', '--loading-process-events-interval-bytes', '1024');
+    const asker = new Valkey(port, '127.0.0.1', {
+      enableReadyCheck: false,
+      maxRetriesPerRequest: 100,
+      retryStrategy: () => 20,
     });
-  const full = await launchValkey({ dir, port });
-  const writer = new Valkey(port, '127.0.0.1');
-  await Promise.all(Array.from({ length: 300 }, (_, at) => writer.set(`key${at}`, 'x'.repeat(2_000))));
-  await writer.save();
-  writer.disconnect();
-  await full.server.stop();
-  // Ten milliseconds a key, and a look at its clients now and then, as with a database of gigabytes.
-  const loading = await start('--key-load-delay', '10000', '--loading-process-events-interval-bytes', '1024');
-  const asker = new Valkey(port, '127.0.0.1', {
-    enableReadyCheck: false,
-    maxRetriesPerRequest: 100,
-    retryStrategy: () => 20,
-  });
-  asker.on('error', () => undefined);
-  try {
-    const refused: unknown = await asker.get('key1').catch((error: unknown) => error);
-    expect(refused).toMatchObject({ message: expect.stringMatching(/^LOADING/) as string });
-    expect(storeError(refused)).toMatchObject({
-      code: 'store_unavailable',
-      status: 503,
-      message: expect.stringContaining('LOADING') as string,
-    });
-    const client = await connectValkey({ host: '127.0.0.1', port, password: undefined, log: silent });
-    expect(await client.get('key1')).toHaveLength(2_000);
-    client.disconnect();
-  } finally {
-    asker.disconnect();
-    await loading.stop();
-    await rm(dir, { recursive: true, force: true });
-  }
-});
+    asker.on('error', () => undefined);
+    try {
+      const refused: unknown = await asker.get('key1').catch((error: unknown) => error);
+      expect(refused).toMatchObject({ message: expect.stringMatching(/^LOADING/) as string });
+      expect(storeError(refused)).toMatchObject({
+        code: 'store_unavailable',
+        status: 503,
+        message: expect.stringContaining('LOADING') as string,
+      });
+      const client = await connectValkey({ host: '127.0.0.1', port, password: undefined, log: silent });
+      expect(await client.get('key1')).toHaveLength(2_000);
+      client.disconnect();
+    } finally {
+      asker.disconnect();
+      await loading.stop();
+      await rm(dir, { recursive: true, force: true });
+    }
+  },
+);
 
-it('leaves the error of a wrong command as it is', async () => {
+it.concurrent('leaves the error of a wrong command as it is', async () => {
   await using store = await startStore();
   const wrong: unknown = await store.valkey.call('HGET', 'instances').catch((error: unknown) => error);
   expect(storeError(wrong)).toBe(wrong);

@@ -2,7 +2,7 @@ import { createServer, connect } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, expect, it } from 'vitest';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import type { ContainerSpec, ExecResult } from '../../src/pool/interfaces/container-runtime.ts';
 import { template } from '../support/templates.ts';
@@ -17,8 +17,8 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
   afterEach(async () => {
     const engine = underTest().runtime();
     for (const { name } of await engine.list()) await engine.remove(name);
-    expect(await engine.unprepare()).toBe(true);
   });
+  afterAll(async () => expect(await underTest().runtime().unprepare()).toBe(true));
 
   const started = async (overrides: Partial<Template> = {}, databaseFolder?: string): Promise<ContainerSpec> => {
     const { runtime, image } = underTest();

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Dockerode from 'dockerode';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, expect, it } from 'vitest';
 import type { Template } from '../../src/domain/template.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
@@ -25,8 +25,8 @@ export function hardeningContract(underTest: () => EngineUnderTest): void {
   afterEach(async () => {
     const engine = underTest().runtime();
     for (const { name } of await engine.list()) await engine.remove(name);
-    expect(await engine.unprepare()).toBe(true);
   });
+  afterAll(async () => expect(await underTest().runtime().unprepare()).toBe(true));
 
   const started = async (
     overrides: Partial<Template> = {},

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { reservePort } from '../../src/launcher/tcp-ports.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { networkPlan } from '../../src/runtime/isolation/network-plan.ts';
@@ -18,6 +19,8 @@ import { newSpec, untilReady } from './container-runtime.ts';
 const never = new AbortController().signal;
 const SITE = 'name.example';
 const SITE_ADDRESS = '192.0.2.77';
+/** Reserved, and never listened on. */
+const TURN = 1;
 
 type Place = readonly [address: string, port: number];
 
@@ -64,6 +67,8 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
   };
 
   beforeAll(async () => {
+    const turn = await eventually(takeTurn, { timeoutMs: 60_000, everyMs: 200 });
+    releases.push(() => turn[Symbol.asyncDispose]());
     docker = new Dockerode({ host: '', socketPath: underTest().socketPath });
     outside = await outsideNetwork();
     releases.push(() => outside[Symbol.asyncDispose]());
@@ -102,10 +107,11 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     expect(failures).toEqual([]);
   });
 
+  // Those that only ask, at once: an answer that never comes is waited for.
   const service = (address: string): Place => [address, servicePort];
   const page = ({ address }: Inside): Place => [address, 80];
 
-  it('does not reach another instance', async () => {
+  it.concurrent('does not reach another instance', async () => {
     expect(await reached(control[0], [page(control[1])])).toEqual([true]);
     const members = [...closed, ...open].map(({ inside }) => inside);
     const pairs = members.flatMap((from) => members.filter((to) => to !== from).map((to) => [from, to] as const));
@@ -113,46 +119,47 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     expect(answers.flat()).toEqual(pairs.map(() => false));
   });
 
-  it('does not reach the host under any of its addresses', async () => {
+  it.concurrent('does not reach the host under any of its addresses', async () => {
     const gateway = await control[0].gateway();
     expect(await reached(control[0], [service(gateway), service(outside.hostAddress)])).toEqual([true, true]);
-    for (const { inside } of [closed[0], open[0]]) {
-      expect(
-        await reached(inside, [service(await inside.gateway()), service(outside.hostAddress), service(gateway)]),
-      ).toEqual([false, false, false]);
-    }
+    const answers = [closed[0], open[0]].map(async ({ inside }) =>
+      reached(inside, [service(await inside.gateway()), service(outside.hostAddress), service(gateway)]),
+    );
+    expect((await Promise.all(answers)).flat()).toEqual(Array.from({ length: 6 }, () => false));
   });
 
-  it('does not reach the published port of another instance, which the host does', async () => {
-    for (const [from, to] of [closed, open]) {
+  it.concurrent('does not reach the published port of another instance, which the host does', async () => {
+    const answers = [closed, open].map(async ([from, to]) => {
       const addresses = ['127.0.0.1', await from.inside.gateway(), outside.hostAddress];
-      expect(
-        await reached(
-          from.inside,
-          addresses.map((address) => [address, to.spec.hostPort]),
-        ),
-      ).toEqual([false, false, false]);
-      await untilReady(to.spec);
-    }
+      return reached(
+        from.inside,
+        addresses.map((address) => [address, to.spec.hostPort]),
+      );
+    });
+    expect((await Promise.all(answers)).flat()).toEqual(Array.from({ length: 6 }, () => false));
+    await Promise.all([closed, open].map(([, to]) => untilReady(to.spec)));
   });
 
-  it('reaches the outside only when its template says so, and no private address even then', async () => {
+  it.concurrent('reaches the outside only when its template says so, and no private address even then', async () => {
     const places: Place[] = [
       [outside.address, outside.webPort],
       [outside.privateAddress, outside.webPort],
     ];
     expect(await reached(control[0], places)).toEqual([true, true]);
-    expect(await reached(open[0].inside, places)).toEqual([true, false]);
-    expect(await reached(closed[0].inside, places)).toEqual([false, false]);
+    expect(await Promise.all([open[0], closed[0]].map(({ inside }) => reached(inside, places)))).toEqual([
+      [true, false],
+      [false, false],
+    ]);
   });
 
-  it('is not reached from elsewhere past its published port', async () => {
+  it.concurrent('is not reached from elsewhere past its published port', async () => {
     // Docker itself refuses such a way in; Podman leaves it open, which is what this shows.
     if (underTest().engine === 'podman') expect(await outside.reaches(...page(control[0]))).toBe(true);
-    for (const { inside } of [closed[0], open[0]]) expect(await outside.reaches(...page(inside))).toBe(false);
+    const answers = [closed[0], open[0]].map(({ inside }) => outside.reaches(...page(inside)));
+    expect(await Promise.all(answers)).toEqual([false, false]);
   });
 
-  it('looks names up with egress, and sends nothing out by name without', async () => {
+  it.concurrent('looks names up with egress, and sends nothing out by name without', async () => {
     expect(await control[0].lookUp(SITE, outside.address)).toContain(SITE_ADDRESS);
     expect(await open[0].inside.lookUp(SITE, await open[0].inside.nameServer())).toContain(SITE_ADDRESS);
     const { inside } = closed[0];
@@ -205,6 +212,13 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     await engine.prepare([spec.template, open[0].spec.template]);
     expect(await reached(inside, [service(outside.hostAddress)])).toEqual([false]);
   });
+}
+
+/** One engine's suite at a time on this host, since both change its firewall. */
+async function takeTurn(): Promise<AsyncDisposable> {
+  const turn = await reservePort(TURN);
+  if (turn === undefined) throw new Error('the isolation suite of another engine still runs');
+  return turn;
 }
 
 async function reached(from: Inside, places: readonly Place[]): Promise<boolean[]> {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { request } from 'undici';
 import { containerName, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
@@ -47,10 +47,11 @@ export async function untilReady({ hostPort, template }: ContainerSpec): Promise
 /** What every engine promises. */
 export function containerRuntimeContract(underTest: RuntimeUnderTest): void {
   const { template, deployment } = underTest;
-  const used = new Set<ContainerRuntime>();
+  const used = new Map<string, ContainerRuntime>();
   const runtime = (of = deployment, node = 'node-a'): ContainerRuntime => {
-    const made = underTest.runtime(of, node);
-    used.add(made);
+    const key = `${of} ${node}`;
+    const made = used.get(key) ?? underTest.runtime(of, node);
+    used.set(key, made);
     return made;
   };
 
@@ -58,12 +59,13 @@ export function containerRuntimeContract(underTest: RuntimeUnderTest): void {
 
   afterEach(async () => {
     for (const watch of watches.splice(0)) watch.abort();
-    for (const each of used) for (const { name } of await each.list()) await each.remove(name);
-    for (const each of used) {
+    for (const each of used.values()) for (const { name } of await each.list()) await each.remove(name);
+  });
+  afterAll(async () => {
+    for (const each of used.values()) {
       expect(await each.unprepare()).toBe(true);
       await each.close();
     }
-    used.clear();
   });
 
   it('starts an instance that answers on its port, lists it, and removes it', async () => {

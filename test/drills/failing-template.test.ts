@@ -69,7 +69,7 @@ class RestartableService implements AsyncDisposable {
   }
 }
 
-describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
+describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), { concurrent: true }, () => {
   let folder: string;
   let podman: LaunchedPodman;
   let image: TinyImage;

@@ -139,32 +139,6 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     expect((await stack.app.runtime.list()).filter(({ keepUntilMs }) => keepUntilMs !== undefined)).toEqual([]);
   });
 
-  it('are not promoted when their clones answer alike, or cannot be asked', async () => {
-    const alike = selfAware({ name: 'alike', activation: undefined, identity: { kind: 'http', path: '/' } });
-    const silentOne = selfAware({ name: 'silent', identity: undefined });
-    await using bench = await start([alike, silentOne]);
-    const { context } = bench;
-    for (const name of ['alike', 'silent']) {
-      const { id } = await createCheckpoint(context, name, quiet, never);
-      await expect(promoteCheckpoint(context, id, quiet, never)).rejects.toMatchObject({
-        code: 'checkpoint_not_verified',
-      });
-      expect((await context.promotions.status(name)).current).toBeUndefined();
-    }
-  });
-
-  it('of another template version, or with a changed archive, are refused before they are used', async () => {
-    const app = selfAware();
-    await using bench = await start([app]);
-    const { context, stack, folder } = bench;
-    const { id } = await createCheckpoint(context, app.name, quiet, never);
-    await using foreign = await contextFor(stack, { ...app, env: { MODE: 'other' } });
-    await expect(verifyCheckpoint(foreign, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_unfit' });
-    await truncate(join(folder, app.name, `${id}.tar`), 4096);
-    await using fresh = await contextFor(stack, app);
-    await expect(verifyCheckpoint(fresh, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_damaged' });
-  });
-
   it('that do not restore cost a cold start in the same task, are taken out after some, and the one before comes back', async () => {
     const app = selfAware({ pool: { target: 1, max: 4, replenishThreshold: 0 } });
     await using bench = await start([app]);
@@ -205,7 +179,37 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     );
   });
 
-  it('named by the configuration are promoted at the start, once', async () => {
+  // A restore that is slow is given up, so not many at once.
+  it.concurrent('are not promoted when their clones answer alike, or cannot be asked', async () => {
+    const alike = selfAware({ name: 'alike', activation: undefined, identity: { kind: 'http', path: '/' } });
+    const silentOne = selfAware({ name: 'silent', identity: undefined });
+    await using bench = await start([alike, silentOne]);
+    const { context } = bench;
+    for (const name of ['alike', 'silent']) {
+      const { id } = await createCheckpoint(context, name, quiet, never);
+      await expect(promoteCheckpoint(context, id, quiet, never)).rejects.toMatchObject({
+        code: 'checkpoint_not_verified',
+      });
+      expect((await context.promotions.status(name)).current).toBeUndefined();
+    }
+  });
+
+  it.concurrent(
+    'of another template version, or with a changed archive, are refused before they are used',
+    async () => {
+      const app = selfAware();
+      await using bench = await start([app]);
+      const { context, stack, folder } = bench;
+      const { id } = await createCheckpoint(context, app.name, quiet, never);
+      await using foreign = await contextFor(stack, { ...app, env: { MODE: 'other' } });
+      await expect(verifyCheckpoint(foreign, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_unfit' });
+      await truncate(join(folder, app.name, `${id}.tar`), 4096);
+      await using fresh = await contextFor(stack, app);
+      await expect(verifyCheckpoint(fresh, id, quiet, never)).rejects.toMatchObject({ code: 'checkpoint_damaged' });
+    },
+  );
+
+  it.concurrent('named by the configuration are promoted at the start, once', async () => {
     const app = selfAware();
     await using bench = await start([app]);
     const { context, stack } = bench;

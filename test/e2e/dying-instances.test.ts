@@ -110,7 +110,7 @@ function endingContainers(options: () => StackOptions, end: (stack: Stack, conta
   });
 }
 
-describe('a simulated container that ends behind our back', () => {
+describe.concurrent('a simulated container that ends behind our back', () => {
   endingContainers(
     () => ({}),
     (stack, container) => stack.app.runtime.remove(container),
@@ -119,6 +119,7 @@ describe('a simulated container that ends behind our back', () => {
 
 describe.skipIf(whyWithout('podman') !== undefined)(
   `a container of ${titleFor('podman')} that ends behind our back`,
+  { concurrent: true },
   () => {
     let engine: LaunchedEngine;
     let image: TinyImage;
