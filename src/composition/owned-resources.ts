@@ -1,4 +1,4 @@
-import { chooseEngine, createNetworks, createRuntime, isInProcess, isLastResort } from './engines.ts';
+import { createNetworks, isInProcess, isLastResort } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import { dropOwnDatabase, ownDatabases } from '../database/own-databases.ts';
@@ -9,6 +9,7 @@ import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { cleanupConsumer } from '../queue/names.ts';
 import { consumersInUse, deleteStream, ownStreams } from '../queue/own-streams.ts';
+import type { Engine } from '../runtime/engines.ts';
 import { deleteKeys, ownKeys } from '../store/own-keys.ts';
 
 /** Something of this deployment's that can be removed. */
@@ -25,33 +26,43 @@ export interface OwnedResources {
 
 /** All that this deployment has on this node: containers, then networks and rules, databases with their users. Throws what a part that does not answer throws. */
 export async function ownedDemos(config: Config, log: Log): Promise<OwnedResources> {
-  const engine = await chooseEngine(config, log);
+  const releasers = new Releasers();
+  try {
+    const { engine, runtime } = await new Infrastructure({ config, log, releasers }).openEngine({
+      require: (candidate) => requireAnsweringEngine(candidate, config),
+    });
+    // Those of a server's own process ended with it.
+    const containers = isInProcess(engine, config) ? [] : await runtime.list();
+    const networks = createNetworks(engine, config, log);
+    const [own, strays] = [(await networks?.all()) ?? [], new Set((await networks?.unused()) ?? [])];
+    const { database, deployment } = config;
+    const names = database === undefined ? [] : await ownDatabases(database, deployment);
+    return {
+      all: [
+        ...containers.map(({ name }) => ({ kind: 'container', what: name, remove: () => runtime.remove(name) })),
+        ...own.map((name) => ({
+          kind: 'network',
+          what: name,
+          remove: () => (strays.has(name) && networks !== undefined ? networks.remove(name) : dismantle(runtime, name)),
+        })),
+        ...(database === undefined
+          ? []
+          : names.map((name) => ({ kind: 'database', what: name, remove: () => dropOwnDatabase(database, name) }))),
+      ],
+      finish: () => releasers.releaseAll(log),
+    };
+  } catch (error) {
+    await releasers.releaseAll(log);
+    throw error;
+  }
+}
+
+function requireAnsweringEngine(engine: Engine, config: Config): void {
   if (isLastResort(engine, config))
     throw new TryItNowError(
       'engine_unavailable',
       'No container engine answers, so containers could neither be found nor removed; start the one the server uses, or name it with CONTAINER_MODE',
     );
-  const runtime = createRuntime(engine, config, log);
-  // Those of a server's own process ended with it.
-  const containers = isInProcess(engine, config) ? [] : await runtime.list();
-  const networks = createNetworks(engine, config, log);
-  const [own, strays] = [(await networks?.all()) ?? [], new Set((await networks?.unused()) ?? [])];
-  const { database, deployment } = config;
-  const names = database === undefined ? [] : await ownDatabases(database, deployment);
-  return {
-    all: [
-      ...containers.map(({ name }) => ({ kind: 'container', what: name, remove: () => runtime.remove(name) })),
-      ...own.map((name) => ({
-        kind: 'network',
-        what: name,
-        remove: () => (strays.has(name) && networks !== undefined ? networks.remove(name) : dismantle(runtime, name)),
-      })),
-      ...(database === undefined
-        ? []
-        : names.map((name) => ({ kind: 'database', what: name, remove: () => dropOwnDatabase(database, name) }))),
-    ],
-    finish: () => runtime.close(),
-  };
 }
 
 /** With the rules that keep its members apart; not while another node's containers are on it. */
