@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { discover } from '../../test/support/proxy.ts';
 import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
@@ -8,20 +8,16 @@ import type { HostnameEvent } from '../proxy/discovery/interfaces/hostname-sourc
 import { ValkeyHostnameSource } from './hostname-source.ts';
 import { keys } from './keys.ts';
 
-let releasers: Releasers;
-let store: TestStore;
-
-beforeEach(async () => {
-  releasers = new Releasers();
-  store = await startStore();
-  releasers.push('store', () => store[Symbol.asyncDispose]());
-});
-afterEach(() => releasers.releaseAll(silent));
-
 const entry = (port: number, node = 'node0'): string => JSON.stringify({ v: 1, id: 'a', node, port });
 
+interface Followed {
+  readonly events: HostnameEvent[];
+  readonly state: () => Record<string, number>;
+  readonly failure: () => unknown;
+}
+
 /** Follows the names in the background; `state` is what a faithful listener would believe. */
-function follow(): { events: HostnameEvent[]; state: () => Record<string, number>; failure: () => unknown } {
+function follow(store: TestStore, releasers: Releasers): Followed {
   const source = new ValkeyHostnameSource({ ...store.address, password: undefined, log: silent });
   const abort = new AbortController();
   const events: HostnameEvent[] = [];
@@ -51,10 +47,31 @@ function follow(): { events: HostnameEvent[]; state: () => Record<string, number
   return { events, state: () => Object.fromEntries(hostnames), failure: () => failure };
 }
 
+interface World extends AsyncDisposable {
+  readonly store: TestStore;
+  readonly releasers: Releasers;
+  readonly follow: () => Followed;
+}
+
+/** A Valkey of the case's own, and whoever follows it. */
+async function open(): Promise<World> {
+  const releasers = new Releasers();
+  const store = await startStore();
+  releasers.push('store', () => store[Symbol.asyncDispose]());
+  return {
+    store,
+    releasers,
+    follow: () => follow(store, releasers),
+    [Symbol.asyncDispose]: () => releasers.releaseAll(silent),
+  };
+}
+
 const snapshots = (events: readonly HostnameEvent[]): number => events.filter(({ kind }) => kind === 'snapshot').length;
 
-describe('host names out of Valkey', () => {
+describe.concurrent('host names out of Valkey', () => {
   it('come and go as the store publishes and releases instances, without a second snapshot', async () => {
+    await using world = await open();
+    const { store, follow } = world;
     const [before] = await fillPool(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
     const { state, events } = follow();
     await eventually(() => expect(state()).toEqual({ [before?.label ?? '']: before?.port }));
@@ -72,6 +89,8 @@ describe('host names out of Valkey', () => {
   });
 
   it('are read again when Valkey was emptied behind our back', async () => {
+    await using world = await open();
+    const { store, follow } = world;
     await fillPool(store, template());
     const { state } = follow();
     await eventually(() => expect(Object.keys(state())).toHaveLength(3));
@@ -84,6 +103,8 @@ describe('host names out of Valkey', () => {
   });
 
   it('are read again when the stream begins again with lower ids', async () => {
+    await using world = await open();
+    const { store, follow } = world;
     await store.valkey.xadd(keys.hostnameChanges, '9999999999999-0', 'label', 'old', 'entry', entry(1));
     await store.valkey.hset(keys.hostnames, 'old', entry(1));
     const { state } = follow();
@@ -99,6 +120,8 @@ describe('host names out of Valkey', () => {
   });
 
   it('are read again when the stream was trimmed before it was read', async () => {
+    await using world = await open();
+    const { store, follow } = world;
     await store.valkey.hset(keys.hostnames, { moved: entry(1), other: entry(2) });
     const { state, events } = follow();
     await eventually(() => expect(state()).toEqual({ moved: 1, other: 2 }));
@@ -116,6 +139,8 @@ describe('host names out of Valkey', () => {
   });
 
   it('are read again when somebody removed a name without telling the stream', async () => {
+    await using world = await open();
+    const { store, follow } = world;
     await fillPool(store, template({ pool: { target: 1, max: 20, replenishThreshold: 0 } }));
     const { state } = follow();
     await eventually(() => expect(Object.keys(state())).toHaveLength(1));
@@ -124,6 +149,8 @@ describe('host names out of Valkey', () => {
   });
 
   it('come in order and complete through a flood larger than one reading', async () => {
+    await using world = await open();
+    const { store, follow } = world;
     const { state, events } = follow();
     await eventually(() => expect(snapshots(events)).toBe(1));
     const flood = store.valkey.multi();
@@ -149,6 +176,8 @@ describe('host names out of Valkey', () => {
   });
 
   it('leave out entries that cannot be read, without reading everything again for ever', async () => {
+    await using world = await open();
+    const { store, follow } = world;
     await store.valkey.hset(keys.hostnames, { good: entry(1), newer: '{"v":2}', broken: '{' });
     const { state, events } = follow();
     await eventually(() => expect(state()).toEqual({ good: 1 }));
@@ -163,6 +192,8 @@ describe('host names out of Valkey', () => {
   });
 
   it('end with an error when Valkey is lost, and with none when told to stop', async () => {
+    await using world = await open();
+    const { store, releasers, follow } = world;
     const { events, failure } = follow();
     await eventually(() => expect(snapshots(events)).toBe(1));
     await store.valkey.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
@@ -176,6 +207,8 @@ describe('host names out of Valkey', () => {
 });
 
 it('discovery is in step with Valkey from its first answer on', async () => {
+  await using world = await open();
+  const { store, releasers } = world;
   const discovery = await discover(releasers, store.address.port);
   expect(discovery.stats()).toMatchObject({ inStep: true, resyncs: 1 });
 });
