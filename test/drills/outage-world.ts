@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { createRuntime } from '../../src/composition/engines.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/config.ts';
-import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
-import { launchMariadb } from '../../src/launcher/mariadb.ts';
+import { launchMariadb, type LaunchedMariadb } from '../../src/launcher/mariadb.ts';
 import { launchNats } from '../../src/launcher/nats.ts';
 import { launchPodman } from '../../src/runtime/podman/launch.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
@@ -18,11 +16,11 @@ import { launchSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { Releasers } from '../../src/lifecycle/releasers.ts';
 import type { AuditTarget } from '../support/state-audit.ts';
-import { loadEngine } from '../../src/runtime/engines.ts';
+import { engineCalled } from '../../src/runtime/engines.ts';
+import { drawPorts, ownSettings, removeContainers } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { activate } from '../support/socket-activation.ts';
-import { silent } from '../support/store.ts';
 
 export const PARTS = ['nats', 'valkey', 'caddy', 'podman', 'mariadb', 'api', 'discovery'] as const;
 export type PartName = (typeof PARTS)[number];
@@ -137,108 +135,145 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
   releasers.push('folder', () => rm(dir, { recursive: true, force: true }));
   // MariaDB runs under an account of its own, which has to pass through.
   await chmod(dir, 0o711);
-  const parts = new Map<PartName, Part>();
-  const keep = async (
-    name: PartName,
-    launch: () => Promise<{ readonly server: ChildServer }>,
-    folder: string,
-  ): Promise<void> => {
-    await mkdir(folder, { recursive: true });
-    const wipe = async (): Promise<void> => {
-      await rm(folder, { recursive: true });
-      await mkdir(folder);
-    };
-    const part = await Part.start(async () => (await launch()).server, wipe);
-    releasers.push(name, () => part.stop());
-    parts.set(name, part);
-  };
   const instances = await claimPorts(options.ports);
   releasers.push('ports', () => instances[Symbol.asyncDispose]());
-  const ports = {
-    valkey: await freePort(),
-    nats: await freePort(),
-    natsMonitor: await freePort(),
-    caddyAdmin: await freePort(),
-    proxy: await freePort(),
-    server: await freePort(),
-    discovery: await freePort(),
-    discoveryMetrics: await freePort(),
-  };
-  const folders = {
-    valkey: join(dir, 'valkey'),
-    nats: join(dir, 'nats'),
-    caddy: join(dir, 'caddy'),
-    podman: join(dir, 'podman'),
-    mariadb: join(dir, 'mariadb'),
-  };
-  await Promise.all([
-    keep('valkey', () => launchValkey({ dir: folders.valkey, port: ports.valkey, persistent: true }), folders.valkey),
-    keep(
-      'nats',
-      () => launchNats({ dir: folders.nats, port: ports.nats, monitorPort: ports.natsMonitor }),
-      folders.nats,
-    ),
-    keep('caddy', () => launchCaddy({ dir: folders.caddy, adminPort: ports.caddyAdmin }), folders.caddy),
-  ]);
-  const engineSocket = join(options.engine === 'podman' ? folders.podman : dir, 'engine.sock');
-  const engineEnv: Record<string, string> = {};
-  let simulatedEngine: ChildServer | undefined;
-  if (options.engine === 'podman') {
-    await keep('podman', () => launchPodman({ socketPath: engineSocket }), folders.podman);
-    engineEnv['PODMAN_SOCKET'] = engineSocket;
-  } else {
-    const engine = await launchSimulatedEngine({ socketPath: engineSocket });
-    releasers.push('the simulated engine', () => engine.server.stop());
-    simulatedEngine = engine.server;
-    engineEnv['SIMULATED_SOCKET'] = engineSocket;
-  }
-  let login = { socketPath: '', user: '', password: '', passwordFile: '' };
-  if (options.databases) {
-    await keep(
-      'mariadb',
-      async () => {
-        const launched = await launchMariadb({ dir: folders.mariadb });
-        login = launched;
-        return launched;
-      },
-      folders.mariadb,
-    );
-    Object.assign(engineEnv, {
-      DATABASE_SOCKET: login.socketPath,
-      DATABASE_USER: login.user,
-      DATABASE_PASSWORD_FILE: login.passwordFile,
-    });
-  }
-
+  const parts = new Parts(dir, releasers);
+  const backing = await startBacking(parts);
+  const engine = await startEngine(parts, options.engine, releasers);
+  const database = options.databases ? await startMariadb(parts) : undefined;
+  const ports = await drawPorts();
   const env = {
-    ...engineEnv,
+    ...engine.env,
+    ...database?.env,
     ...(await templatesFile(dir, options)),
     CONTAINER_MODE: options.engine,
-    DEPLOYMENT: `test-${newHostLabel().slice(0, 8)}`,
-    VALKEY_ADDR: `127.0.0.1:${ports.valkey}`,
-    NATS_URL: `nats://127.0.0.1:${ports.nats}`,
-    CADDY_ADMIN_URL: `http://127.0.0.1:${ports.caddyAdmin}`,
-    PROXY_LISTEN: `:${ports.proxy}`,
-    SERVER_PORT: String(ports.server),
-    ADMIN_ADDR: `127.0.0.1:${await freePort()}`,
-    DISCOVERY_ADDR: `127.0.0.1:${ports.discovery}`,
-    DISCOVERY_METRICS_ADDR: `127.0.0.1:${ports.discoveryMetrics}`,
+    ...backing,
+    ...ownSettings(ports, instances),
     DISCOVERY_SNAPSHOT_FILE: join(dir, 'hostnames.json'),
-    CONTAINER_PORT_RANGE_START: String(instances.start),
-    CONTAINER_PORT_RANGE_END: String(instances.end),
     CONTAINER_PORT_COOLDOWN: '10s',
-    RATE_LIMIT_HOURLY: '0',
-    RATE_LIMIT_DAILY: '0',
     QUEUE_WORKER_COUNT: String(options.workers),
     CRIU_ENABLED: 'false',
     ...options.env,
   };
   const { config } = loadConfig(env);
-  releasers.push('containers', () => removeContainers(config, options.engine));
-  parts.set('discovery', await startDiscovery(config.proxy, env, releasers));
-
+  releasers.push('containers', () => removeContainers(options.engine, config));
+  parts.add('discovery', await startDiscovery(config.proxy, env, releasers));
   const api = `http://127.0.0.1:${ports.server}`;
-  const server = await Part.start(() =>
+  const server = await startServer(api, env);
+  releasers.push('server', () => server.stop());
+  parts.add('api', server);
+  return {
+    config,
+    api,
+    proxyPort: ports.proxy,
+    simulatedEngine: engine.simulated,
+    auditTarget: {
+      valkeyPort: config.valkey.port,
+      natsUrl: env.NATS_URL,
+      caddyAdminUrl: env.CADDY_ADMIN_URL,
+      proxyPort: ports.proxy,
+      deployment: env.DEPLOYMENT,
+      portRange: [instances.start, instances.end],
+      engine: { kind: options.engine, socketPath: engine.socketPath },
+      targets: Object.fromEntries(config.templates.map(({ name, pool }) => [name, pool.target])),
+      ...(database === undefined ? {} : { mariadb: database.login }),
+    },
+    part: (name) => parts.get(name),
+    serverLog: () => server.tail(60),
+  };
+}
+
+/** Those that an outage may be about, each with a folder for its data. */
+class Parts {
+  readonly dir: string;
+  readonly #releasers: Releasers;
+  readonly #parts = new Map<PartName, Part>();
+
+  constructor(dir: string, releasers: Releasers) {
+    this.dir = dir;
+    this.#releasers = releasers;
+  }
+
+  get(name: PartName): Part {
+    const part = this.#parts.get(name);
+    if (part === undefined) throw new Error(`this world has no ${name}`);
+    return part;
+  }
+
+  add(name: PartName, part: Part): void {
+    this.#parts.set(name, part);
+  }
+
+  async start(name: PartName, launch: (folder: string) => Promise<{ readonly server: ChildServer }>): Promise<void> {
+    const folder = join(this.dir, name);
+    await mkdir(folder, { recursive: true });
+    const wipe = async (): Promise<void> => {
+      await rm(folder, { recursive: true });
+      await mkdir(folder);
+    };
+    const part = await Part.start(async () => (await launch(folder)).server, wipe);
+    this.#releasers.push(name, () => part.stop());
+    this.add(name, part);
+  }
+}
+
+/** Each on a port that it has again after a restart. */
+async function startBacking(parts: Parts) {
+  const [valkey, nats, natsMonitor, caddyAdmin] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
+  await Promise.all([
+    parts.start('valkey', (dir) => launchValkey({ dir, port: valkey, persistent: true })),
+    parts.start('nats', (dir) => launchNats({ dir, port: nats, monitorPort: natsMonitor })),
+    parts.start('caddy', (dir) => launchCaddy({ dir, adminPort: caddyAdmin })),
+  ]);
+  return {
+    VALKEY_ADDR: `127.0.0.1:${valkey}`,
+    NATS_URL: `nats://127.0.0.1:${nats}`,
+    CADDY_ADMIN_URL: `http://127.0.0.1:${caddyAdmin}`,
+  };
+}
+
+interface StartedEngine {
+  readonly socketPath: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly simulated: ChildServer | undefined;
+}
+
+async function startEngine(parts: Parts, name: WorldOptions['engine'], releasers: Releasers): Promise<StartedEngine> {
+  const { variable } = engineCalled(name).socket;
+  if (name === 'podman') {
+    const socketPath = join(parts.dir, 'podman/engine.sock');
+    await parts.start('podman', () => launchPodman({ socketPath }));
+    return { socketPath, env: { [variable]: socketPath }, simulated: undefined };
+  }
+  const socketPath = join(parts.dir, 'engine.sock');
+  const { server } = await launchSimulatedEngine({ socketPath });
+  releasers.push('the simulated engine', () => server.stop());
+  return { socketPath, env: { [variable]: socketPath }, simulated: server };
+}
+
+async function startMariadb(parts: Parts) {
+  const launches: LaunchedMariadb[] = [];
+  await parts.start('mariadb', async (dir) => {
+    const launched = await launchMariadb({ dir });
+    launches.push(launched);
+    return launched;
+  });
+  const [first] = launches;
+  if (first === undefined) throw new Error('MariaDB was not launched');
+  const { socketPath, user, password, passwordFile } = first;
+  return {
+    login: { socketPath, user, password },
+    env: { DATABASE_SOCKET: socketPath, DATABASE_USER: user, DATABASE_PASSWORD_FILE: passwordFile },
+  };
+}
+
+async function startServer(api: string, env: Readonly<Record<string, string>>): Promise<Part> {
+  return Part.start(() =>
     ChildServer.start({
       name: 'server',
       command: process.execPath,
@@ -248,33 +283,6 @@ export async function startWorld(options: WorldOptions, releasers: Releasers): P
       startTimeoutMs: 30_000,
     }),
   );
-  releasers.push('server', () => server.stop());
-  parts.set('api', server);
-  return {
-    config,
-    api,
-    proxyPort: ports.proxy,
-    simulatedEngine,
-    auditTarget: {
-      valkeyPort: ports.valkey,
-      natsUrl: env.NATS_URL,
-      caddyAdminUrl: env.CADDY_ADMIN_URL,
-      proxyPort: ports.proxy,
-      deployment: env.DEPLOYMENT,
-      portRange: [instances.start, instances.end],
-      engine: { kind: options.engine, socketPath: engineSocket },
-      targets: Object.fromEntries(config.templates.map(({ name, pool }) => [name, pool.target])),
-      ...(options.databases
-        ? { mariadb: { socketPath: login.socketPath, user: login.user, password: login.password } }
-        : {}),
-    },
-    part: (name) => {
-      const part = parts.get(name);
-      if (part === undefined) throw new Error(`this world has no ${name}`);
-      return part;
-    },
-    serverLog: () => server.tail(60),
-  };
 }
 
 async function templatesFile(
@@ -321,14 +329,4 @@ async function startDiscovery(
   });
   releasers.push('discovery', () => activated.server.stop());
   return Part.restartedByItself(activated.server, () => activated.pid());
-}
-
-async function removeContainers(config: Config, engine: 'simulated' | 'podman'): Promise<void> {
-  const runtime = createRuntime(await loadEngine(engine), config, silent);
-  try {
-    await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
-    if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
-  } finally {
-    await runtime.close();
-  }
 }

@@ -1,24 +1,24 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
-import { createRuntime } from '../../src/composition/engines.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
-import { launchNats } from '../../src/launcher/nats.ts';
-import { freePort } from '../../src/launcher/tcp-ports.ts';
-import { launchValkey } from '../../src/launcher/valkey.ts';
-import { loadEngine } from '../../src/runtime/engines.ts';
-import { uniqueDeployment } from './container-engine.ts';
+import {
+  Cleanups,
+  addressesOf,
+  drawPorts,
+  launchBacking,
+  ownFolder,
+  ownSettings,
+  removeContainers,
+} from './deployment.ts';
 import { eventually } from './eventually.ts';
 import { OPERATOR_KEY } from './operator.ts';
 import { claimPorts } from './port-ranges.ts';
-import { silent } from './store.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const MAIN = join(ROOT, 'dist/main.js');
@@ -39,7 +39,7 @@ export interface LiveHostOptions {
  */
 export class LiveHost implements AsyncDisposable {
   readonly #dir: string;
-  readonly #cleanups: (() => Promise<unknown>)[];
+  readonly #cleanups: Cleanups;
   readonly #addresses: readonly (readonly [documented: string, here: string])[];
   readonly #pools: string;
   readonly natsUrl: string;
@@ -54,7 +54,7 @@ export class LiveHost implements AsyncDisposable {
   }
 
   static async launch(options: LiveHostOptions): Promise<LiveHost> {
-    const cleanups: (() => Promise<unknown>)[] = [];
+    const cleanups = new Cleanups('the host');
     try {
       const host = new LiveHost(await launchParts(options, cleanups));
       await host.#serveSystemctl();
@@ -63,7 +63,7 @@ export class LiveHost implements AsyncDisposable {
       await host.#untilUp();
       return host;
     } catch (error) {
-      await runBackwards(cleanups);
+      await cleanups[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -174,59 +174,41 @@ export class LiveHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await runBackwards(this.#cleanups);
+    await this.#cleanups[Symbol.asyncDispose]();
   }
 }
 
 interface Parts {
   readonly dir: string;
-  readonly cleanups: (() => Promise<unknown>)[];
+  readonly cleanups: Cleanups;
   readonly addresses: readonly (readonly [string, string])[];
   readonly pools: string;
   readonly natsUrl: string;
 }
 
 async function launchParts(
-  { podmanSocket, templates, ports }: LiveHostOptions,
-  cleanups: (() => Promise<unknown>)[],
+  { podmanSocket, templates, ports: instancePorts }: LiveHostOptions,
+  cleanups: Cleanups,
 ): Promise<Parts> {
-  const instances = await claimPorts(ports);
-  cleanups.push(async () => instances[Symbol.asyncDispose]());
-  const dir = await mkdtemp(join(tmpdir(), 'tin-host-'));
-  cleanups.push(() => rm(dir, { recursive: true, force: true }));
-  for (const folder of ['valkey', 'nats', 'caddy', 'etc', 'bin', 'checkpoints'])
-    await mkdir(join(dir, folder), { mode: 0o700 });
-  const valkey = await launchValkey({ dir: join(dir, 'valkey'), persistent: true });
-  cleanups.push(() => valkey.server.stop());
-  const nats = await launchNats({ dir: join(dir, 'nats') });
-  cleanups.push(() => nats.server.stop());
-  const caddy = await launchCaddy({ dir: join(dir, 'caddy') });
-  cleanups.push(() => caddy.server.stop());
-
-  await writeFile(join(dir, 'etc/templates.yaml'), stringify({ templates }));
-  await writeFile(join(dir, 'etc/operator-key'), `${OPERATOR_KEY}\n`, { mode: 0o600 });
-  const [serverPort, adminPort, metricsPort] = [await freePort(), await freePort(), await freePort()];
+  const instances = await claimPorts(instancePorts);
+  cleanups.push(() => instances[Symbol.asyncDispose]());
+  const dir = await ownFolder(cleanups, 'tin-host-');
+  for (const folder of ['etc', 'bin', 'checkpoints']) await mkdir(join(dir, folder), { mode: 0o700 });
+  const backing = await launchBacking(dir, cleanups, { persistent: true });
+  const ports = await drawPorts();
   const settings = {
     CONTAINER_MODE: 'podman',
     PODMAN_SOCKET: podmanSocket,
     TEMPLATES_FILE: join(dir, 'etc/templates.yaml'),
     CHECKPOINT_DIR: join(dir, 'checkpoints'),
-    VALKEY_ADDR: valkey.address,
-    NATS_URL: nats.url,
-    CADDY_ADMIN_URL: caddy.adminUrl,
-    DEPLOYMENT: uniqueDeployment(),
-    SERVER_PORT: String(serverPort),
-    ADMIN_ADDR: `127.0.0.1:${adminPort}`,
-    PROXY_LISTEN: `127.0.0.1:${await freePort()}`,
-    DISCOVERY_ADDR: `127.0.0.1:${await freePort()}`,
-    DISCOVERY_METRICS_ADDR: `127.0.0.1:${metricsPort}`,
-    CONTAINER_PORT_RANGE_START: String(instances.start),
-    CONTAINER_PORT_RANGE_END: String(instances.end),
-    RATE_LIMIT_HOURLY: '0',
-    RATE_LIMIT_DAILY: '0',
+    ...addressesOf(backing),
+    ...ownSettings(ports, instances),
+    PROXY_LISTEN: `127.0.0.1:${ports.proxy}`,
     OPERATOR_KEYS_FILE: join(dir, 'etc/operator-key'),
     OPERATOR_KEY_FILE: join(dir, 'etc/operator-key'),
   };
+  await writeFile(join(dir, 'etc/templates.yaml'), stringify({ templates }));
+  await writeFile(join(dir, 'etc/operator-key'), `${OPERATOR_KEY}\n`, { mode: 0o600 });
   await writeFile(
     join(dir, 'etc/try-it-now.env'),
     Object.entries(settings)
@@ -242,23 +224,18 @@ async function launchParts(
     saysUp: 'Discovery answers',
   });
   cleanups.push(() => discovery.stop());
-  cleanups.push(async () => {
-    const runtime = createRuntime(await loadEngine('podman'), loadConfig(settings).config, silent);
-    await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
-    if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
-    await runtime.close();
-  });
+  cleanups.push(() => removeContainers('podman', loadConfig(settings).config));
   return {
     dir,
     cleanups,
-    natsUrl: nats.url,
-    pools: `http://127.0.0.1:${adminPort}/admin/v1/pools`,
+    natsUrl: backing.nats.url,
+    pools: `http://127.0.0.1:${ports.admin}/admin/v1/pools`,
     addresses: [
-      ['localhost:8080', `127.0.0.1:${serverPort}`],
-      ['127.0.0.1:8080', `127.0.0.1:${serverPort}`],
-      ['http://localhost:8222', nats.monitorUrl],
-      ['127.0.0.1:15354', `127.0.0.1:${metricsPort}`],
-      ['valkey-cli ', `valkey-cli -p ${valkey.address.split(':')[1] ?? ''} `],
+      ['localhost:8080', `127.0.0.1:${ports.server}`],
+      ['127.0.0.1:8080', `127.0.0.1:${ports.server}`],
+      ['http://localhost:8222', backing.nats.monitorUrl],
+      ['127.0.0.1:15354', `127.0.0.1:${ports.discoveryMetrics}`],
+      ['valkey-cli ', `valkey-cli -p ${backing.valkey.address.split(':')[1] ?? ''} `],
       ['/etc/try-it-now/', join(dir, 'etc/')],
     ],
   };
@@ -280,10 +257,4 @@ async function installCommands(dir: string): Promise<void> {
     await writeFile(join(dir, 'bin', name), script);
     await chmod(join(dir, 'bin', name), 0o755);
   }
-}
-
-async function runBackwards(cleanups: (() => Promise<unknown>)[]): Promise<void> {
-  const errors: unknown[] = [];
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup().catch((error: unknown) => errors.push(error));
-  if (errors.length > 0) throw new AggregateError(errors, 'the host left something behind');
 }

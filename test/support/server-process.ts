@@ -1,22 +1,25 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
-import { createRuntime } from '../../src/composition/engines.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { newHostLabel } from '../../src/domain/ids.ts';
-import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
-import { launchNats } from '../../src/launcher/nats.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
-import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { AuditTarget } from './state-audit.ts';
-import { loadEngine } from '../../src/runtime/engines.ts';
+import { engineCalled } from '../../src/runtime/engines.ts';
+import {
+  Cleanups,
+  addressesOf,
+  drawPorts,
+  launchBacking,
+  ownFolder,
+  ownSettings,
+  removeContainers,
+  type Backing,
+} from './deployment.ts';
 import { eventually } from './eventually.ts';
 import { claimPorts } from './port-ranges.ts';
-import { silent } from './store.ts';
 import { httpDialect, mariadbDialect, natsDialect, valkeyDialect, type Dialect } from './wire-dialects.ts';
 import { Tripwire, Wiretap, type Endpoint } from './wiretap.ts';
 
@@ -50,10 +53,10 @@ export class ServerProcess implements AsyncDisposable {
   readonly proxyPort: number;
   readonly auditTarget: AuditTarget;
   readonly #env: Readonly<Record<string, string>>;
-  readonly #cleanups: (() => Promise<unknown>)[];
+  readonly #cleanups: Cleanups;
   #server: ChildServer | undefined;
 
-  private constructor(parts: Parts, cleanups: (() => Promise<unknown>)[]) {
+  private constructor(parts: Parts, cleanups: Cleanups) {
     this.tripwire = parts.tripwire;
     this.api = parts.api;
     this.proxyPort = parts.proxyPort;
@@ -64,14 +67,14 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Everything up, and the server answering; its pools may still be empty. */
   static async launch(options: ServerProcessOptions): Promise<ServerProcess> {
-    const cleanups: (() => Promise<unknown>)[] = [];
+    const cleanups = new Cleanups('the server process');
     try {
       const launched = new ServerProcess(await launchParts(options, cleanups), cleanups);
       cleanups.push(() => launched.stop());
       await launched.start();
       return launched;
     } catch (error) {
-      await runBackwards(cleanups);
+      await cleanups[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -138,7 +141,7 @@ export class ServerProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.tripwire.disarm();
-    await runBackwards(this.#cleanups);
+    await this.#cleanups[Symbol.asyncDispose]();
   }
 }
 
@@ -150,84 +153,35 @@ interface Parts {
   readonly env: Readonly<Record<string, string>>;
 }
 
-async function launchParts(options: ServerProcessOptions, cleanups: (() => Promise<unknown>)[]): Promise<Parts> {
-  const dir = await mkdtemp(join(tmpdir(), 'tin-server-'));
-  cleanups.push(() => rm(dir, { recursive: true, force: true }));
+async function launchParts(options: ServerProcessOptions, cleanups: Cleanups): Promise<Parts> {
+  const dir = await ownFolder(cleanups, 'tin-server-');
   // MariaDB's folder is mounted into instances, whose processes are no root.
   await chmod(dir, 0o711);
-  const folder = async (name: string): Promise<string> => {
-    await mkdir(join(dir, name));
-    return join(dir, name);
-  };
-  const valkey = await launchValkey({ dir: await folder('valkey') });
-  cleanups.push(() => valkey.server.stop());
-  const nats = await launchNats({ dir: await folder('nats') });
-  cleanups.push(() => nats.server.stop());
-  const caddy = await launchCaddy({ dir: await folder('caddy') });
-  cleanups.push(() => caddy.server.stop());
-
+  const backing = await launchBacking(dir, cleanups);
   const tripwire = new Tripwire();
-  const tap = async (wire: string, dialect: Dialect, listen: Endpoint, target: Endpoint): Promise<Wiretap> => {
-    const wiretap = await Wiretap.start({ wire, dialect, tripwire, listen, target });
-    cleanups.push(() => wiretap[Symbol.asyncDispose]());
-    return wiretap;
-  };
-  const [valkeyPort, natsPort] = [portOf(`tcp://${valkey.address}`), portOf(nats.url)];
-  const valkeyTap = await tap(
-    'valkey',
-    valkeyDialect(join(DIST, 'store/lua')),
-    { port: await freePort() },
-    { port: valkeyPort },
-  );
-  const natsTap = await tap('nats', natsDialect, { port: await freePort() }, { port: natsPort });
-  const engineTap = join(await folder('engine'), 'engine.sock');
-  await tap('engine', httpDialect, { path: engineTap }, { path: options.engineSocket });
-  const mariadbTap = join(await folder('mariadb'), 'mariadb.sock');
-  if (options.mariadb !== undefined)
-    await tap('mariadb', mariadbDialect, { path: mariadbTap }, { path: options.mariadb.socketPath });
+  const tapped = await tapEach(dir, backing, options, tripwire, cleanups);
 
   const templatesFile = join(dir, 'templates.yaml');
   await writeFile(templatesFile, stringify({ templates: options.templates }));
-  const [proxyPort, serverPort, discoveryPort] = [await freePort(), await freePort(), await freePort()];
-  const deployment = `test-${newHostLabel().slice(0, 8)}`;
-  const { mariadb, ports } = options;
-  const instances = await claimPorts(ports);
-  cleanups.push(async () => instances[Symbol.asyncDispose]());
-  const portRange = [instances.start, instances.end] as const;
-  const socketVariable = options.engine === 'podman' ? 'PODMAN_SOCKET' : 'SIMULATED_SOCKET';
+  const instances = await claimPorts(options.ports);
+  cleanups.push(() => instances[Symbol.asyncDispose]());
+  const ports = await drawPorts();
+  const own = ownSettings(ports, instances);
   const shared = {
     CONTAINER_MODE: options.engine,
     TEMPLATES_FILE: templatesFile,
-    CADDY_ADMIN_URL: caddy.adminUrl,
-    PROXY_LISTEN: `:${proxyPort}`,
-    DEPLOYMENT: deployment,
-    SERVER_PORT: String(serverPort),
-    ADMIN_ADDR: `127.0.0.1:${await freePort()}`,
-    DISCOVERY_ADDR: `127.0.0.1:${discoveryPort}`,
-    DISCOVERY_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
-    CONTAINER_PORT_RANGE_START: String(portRange[0]),
-    CONTAINER_PORT_RANGE_END: String(portRange[1]),
-    RATE_LIMIT_HOURLY: '0',
-    RATE_LIMIT_DAILY: '0',
+    ...own,
     CRIU_ENABLED: 'false',
     CHECKPOINT_DIR: join(dir, 'checkpoints'),
     ...options.env,
   };
+  const { mariadb } = options;
   const direct = {
     ...shared,
-    VALKEY_ADDR: valkey.address,
-    NATS_URL: nats.url,
-    [socketVariable]: options.engineSocket,
+    ...addressesOf(backing),
+    [engineCalled(options.engine).socket.variable]: options.engineSocket,
     ...databaseEnv(mariadb, mariadb?.socketPath ?? ''),
   };
-  const tapped = {
-    ...shared,
-    VALKEY_ADDR: `127.0.0.1:${valkeyTap.port}`,
-    NATS_URL: `nats://127.0.0.1:${natsTap.port}`,
-    [socketVariable]: engineTap,
-    ...databaseEnv(mariadb, mariadbTap),
-  };
-
   const discovery = await ChildServer.start({
     name: 'discovery',
     command: process.execPath,
@@ -237,24 +191,63 @@ async function launchParts(options: ServerProcessOptions, cleanups: (() => Promi
     startTimeoutMs: START_TIMEOUT_MS,
   });
   cleanups.push(() => discovery.stop());
-  cleanups.push(async () => {
-    const runtime = createRuntime(await loadEngine(options.engine), loadConfig(direct).config, silent);
-    await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
-    if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
-    await runtime.close();
-  });
+  cleanups.push(() => removeContainers(options.engine, loadConfig(direct).config));
   const auditTarget: AuditTarget = {
-    valkeyPort,
-    natsUrl: nats.url,
-    caddyAdminUrl: caddy.adminUrl,
-    proxyPort,
-    deployment,
-    portRange,
+    valkeyPort: portOf(`tcp://${backing.valkey.address}`),
+    natsUrl: backing.nats.url,
+    caddyAdminUrl: backing.caddy.adminUrl,
+    proxyPort: ports.proxy,
+    deployment: own.DEPLOYMENT,
+    portRange: [instances.start, instances.end],
     engine: { kind: options.engine, socketPath: options.engineSocket },
     targets: Object.fromEntries(options.templates.map(({ name, pool }) => [name, pool.target])),
     ...(mariadb === undefined ? {} : { mariadb }),
   };
-  return { tripwire, api: `http://127.0.0.1:${serverPort}`, proxyPort, auditTarget, env: tapped };
+  return {
+    tripwire,
+    api: `http://127.0.0.1:${ports.server}`,
+    proxyPort: ports.proxy,
+    auditTarget,
+    env: { ...shared, ...tapped },
+  };
+}
+
+/** Where the server finds the parts: each but Caddy behind a tap. */
+async function tapEach(
+  dir: string,
+  { valkey, nats, caddy }: Backing,
+  { engine, engineSocket, mariadb }: ServerProcessOptions,
+  tripwire: Tripwire,
+  cleanups: Cleanups,
+): Promise<Record<string, string>> {
+  const tap = async (wire: string, dialect: Dialect, listen: Endpoint, target: Endpoint): Promise<Wiretap> => {
+    const wiretap = await Wiretap.start({ wire, dialect, tripwire, listen, target });
+    cleanups.push(() => wiretap[Symbol.asyncDispose]());
+    return wiretap;
+  };
+  const folder = async (name: string): Promise<string> => {
+    await mkdir(join(dir, name));
+    return join(dir, name);
+  };
+  const tapTcp = async (wire: string, dialect: Dialect, port: number): Promise<string> =>
+    `127.0.0.1:${(await tap(wire, dialect, { port: await freePort() }, { port })).port}`;
+  const valkeyAddress = await tapTcp(
+    'valkey',
+    valkeyDialect(join(DIST, 'store/lua')),
+    portOf(`tcp://${valkey.address}`),
+  );
+  const natsAddress = await tapTcp('nats', natsDialect, portOf(nats.url));
+  const engineTap = join(await folder('engine'), 'engine.sock');
+  await tap('engine', httpDialect, { path: engineTap }, { path: engineSocket });
+  const mariadbTap = join(await folder('mariadb'), 'mariadb.sock');
+  if (mariadb !== undefined) await tap('mariadb', mariadbDialect, { path: mariadbTap }, { path: mariadb.socketPath });
+  return {
+    VALKEY_ADDR: valkeyAddress,
+    NATS_URL: `nats://${natsAddress}`,
+    CADDY_ADMIN_URL: caddy.adminUrl,
+    [engineCalled(engine).socket.variable]: engineTap,
+    ...databaseEnv(mariadb, mariadbTap),
+  };
 }
 
 function databaseEnv(mariadb: ServerProcessOptions['mariadb'], socket: string): Record<string, string> {
@@ -265,10 +258,4 @@ function databaseEnv(mariadb: ServerProcessOptions['mariadb'], socket: string): 
 
 function portOf(url: string): number {
   return Number(new URL(url).port);
-}
-
-async function runBackwards(cleanups: (() => Promise<unknown>)[]): Promise<void> {
-  const errors: unknown[] = [];
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup().catch((error: unknown) => errors.push(error));
-  if (errors.length > 0) throw new AggregateError(errors, 'the server process left something behind');
 }
