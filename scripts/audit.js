@@ -1,11 +1,15 @@
 #!/usr/bin/env node
-// Asks the npm registry whether a package that the program needs when it runs has a known weakness. Exit code 1 for high and
-// critical ones. A registry that cannot say (a mirror, no network) is named and is no failure: it says nothing about the packages.
+// Asks the npm registry whether a package that the program needs when it runs has a known weakness. Exit code 1 for
+// high and critical ones. A registry that cannot say (a mirror, no network) is named and is no failure: it says nothing
+// about the packages.
 import { execFile } from 'node:child_process';
 
 const SERIOUS = ['high', 'critical'];
 
-/** npm's report, which it writes with an exit code other than 0 as well: `{vulnerabilities: {name: {severity, range, fixAvailable}}}` or `{message}`. */
+/**
+ * npm's report, which it writes with an exit code other than 0 as well: `{vulnerabilities: {name: {severity, range,
+ * fixAvailable}}}` or `{message}`.
+ */
 function ask() {
   return new Promise((resolve) => {
     execFile(
@@ -34,8 +38,8 @@ if (vulnerabilities === undefined) {
     console.error(
       `${severity}: ${name} ${range}; ${fixAvailable ? 'npm audit fix repairs it' : 'no fix is known yet'}`,
     );
-  console.log(
-    `Dependency audit: ${found.length === 0 ? 'nothing high or critical is known' : `${found.length} packages with high or critical weaknesses`}`,
-  );
+  const none = 'nothing high or critical is known';
+  const verdict = found.length === 0 ? none : `${found.length} packages with high or critical weaknesses`;
+  console.log(`Dependency audit: ${verdict}`);
   process.exitCode = found.length === 0 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds localhost/try-it-now/NAME:latest from examples/NAME, with a registry or without one. Does nothing when that image
-# is there and was built from the same files.
+# Builds localhost/try-it-now/NAME:latest from examples/NAME, with a registry or without one. Does nothing when that
+# image is there and was built from the same files.
 set -euo pipefail
 
 usage() {
@@ -12,7 +12,8 @@ usage: scripts/build-image.sh NAME [--engine podman|docker] [--engine-arg ARG]..
                 DOCKER_HOST and CONTAINER_HOST are heeded as usual.
   --build-arg   an ARG of the Containerfile; BASE=IMAGE chooses the base image
   --tag         latest by default
-environment: TRY_IT_NOW_CACHE_DIR (folder for base file systems; default .try-it-now/cache, or try-it-now in XDG_CACHE_HOME)
+environment: TRY_IT_NOW_CACHE_DIR (folder for base file systems; default .try-it-now/cache, or try-it-now in
+               XDG_CACHE_HOME)
              PULL_TIMEOUT (seconds a registry may take to answer; default 20)
 USAGE
 }
@@ -59,7 +60,8 @@ parse_arguments() {
   done
   [ -n "$name" ] || fail_usage 'which example? NAME is missing'
   if [[ ! $name =~ ^[a-z0-9][a-z0-9-]*$ ]] || [ ! -f "$root/examples/$name/Containerfile" ]; then
-    fail "examples/$name/Containerfile does not exist; there is: $(cd "$root/examples" && echo */Containerfile | sed 's#/Containerfile##g')"
+    there=$(cd "$root/examples" && echo */Containerfile | sed 's#/Containerfile##g')
+    fail "examples/$name/Containerfile does not exist; there is: $there"
   fi
   [[ $pull_timeout =~ ^[1-9][0-9]*$ ]] || fail "PULL_TIMEOUT must be a whole number of seconds, but is '$pull_timeout'"
 }
@@ -82,7 +84,10 @@ choose_engine() {
   if [ -z "$engine_name" ]; then
     if command -v podman >/dev/null; then engine_name=podman; else engine_name=docker; fi
   fi
-  case $engine_name in podman | docker) ;; *) fail_usage "the engine must be podman or docker, not '$engine_name'" ;; esac
+  case $engine_name in
+    podman | docker) ;;
+    *) fail_usage "the engine must be podman or docker, not '$engine_name'" ;;
+  esac
   command -v "$engine_name" >/dev/null || fail "$engine_name is not installed; \`make setup\` installs what is needed"
 }
 
@@ -91,7 +96,8 @@ inputs_of_image() {
   {
     printf '%s\n' ${build_args[@]+"${build_args[@]}"}
     cd "$root/examples/$name"
-    find . -type f ! -name '*.md' ! -name template.yaml ! -path './seed*' ! -path './make-seed*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+    find . -type f ! -name '*.md' ! -name template.yaml ! -path './seed*' ! -path './make-seed*' -print0 |
+      LC_ALL=C sort -z | xargs -0 sha256sum
   } | sha256sum | cut -c1-16
 }
 
@@ -103,17 +109,21 @@ is_present() { engine image inspect --format '{{.Id}}' "$1" >/dev/null 2>&1; }
 require_engine_answer() {
   local reason
   if reason=$(engine info 2>&1 >/dev/null); then return; fi
-  fail "$engine_name does not answer (${DOCKER_HOST:-${CONTAINER_HOST:-its default address}}): $(tail -n 1 <<<"$reason")"
+  where=${DOCKER_HOST:-${CONTAINER_HOST:-its default address}}
+  fail "$engine_name does not answer ($where): $(tail -n 1 <<<"$reason")"
 }
 
 # Pulls an image. When the registry does not answer in time or refuses, fails with the reason in $pull_error.
 pull() {
   local log=$work/pull.log waited=0 limit=$pull_timeout status=0
-  # In the place of the subshell, so that it is the pull itself that is ended: Podman's goes on for ever once its service is gone.
+  # In the place of the subshell, so that it is the pull itself that is ended: Podman's goes on for ever once its
+  # service is gone.
   (exec "$engine_name" ${engine_args[@]+"${engine_args[@]}"} pull "$1") >"$log" 2>&1 &
   pull_pid=$!
   while kill -0 "$pull_pid" 2>/dev/null; do
-    if [ "$limit" = "$pull_timeout" ] && grep -qE 'Copying blob|Pulling from|Pulling fs layer' "$log"; then limit=$DOWNLOAD_TIMEOUT; fi
+    if [ "$limit" = "$pull_timeout" ] && grep -qE 'Copying blob|Pulling from|Pulling fs layer' "$log"; then
+      limit=$DOWNLOAD_TIMEOUT
+    fi
     if [ "$waited" -ge $((limit * 10)) ]; then
       kill -KILL "$pull_pid" 2>/dev/null || true
       break

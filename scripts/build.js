@@ -1,5 +1,6 @@
-// Bundles src/ with the packages it uses to dist/, and copies what a bundler does not: Lua scripts, page assets, licences.
-// One file loads in a third of the time that two thousand modules take, at each start of a server and of each command.
+// Bundles src/ with the packages it uses to dist/, and copies what a bundler does not: Lua scripts, page
+// assets, licences. One file loads in a third of the time that two thousand modules take, at each start of a
+// server and of each command.
 import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build } from 'esbuild';
@@ -7,7 +8,9 @@ import { build } from 'esbuild';
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
 
-/** What a module finds by its own place is found from that place in dist/, wherever the bundle puts the module itself. */
+/**
+ * What a module finds by its own place is found from that place in dist/, wherever the bundle puts the module itself.
+ */
 const placesAsInSource = {
   name: 'places-as-in-source',
   setup({ onLoad }) {
@@ -65,7 +68,8 @@ const { metafile } = await build({
   banner: {
     js: [
       "import { createRequire } from 'node:module';",
-      'const require = createRequire(import.meta.url), __dirname = import.meta.dirname, __filename = import.meta.filename;',
+      'const require = createRequire(import.meta.url), __dirname = import.meta.dirname, __filename = ' +
+        'import.meta.filename;',
     ].join('\n'),
   },
 });

@@ -1,4 +1,5 @@
-// Writes docs/reference/openapi.json and admin-openapi.json from the schemas that validate. A test fails while one is stale.
+// Writes docs/reference/openapi.json and admin-openapi.json from the schemas that validate. A test
+// fails while one is stale.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { adminOpenApiDocument } from '../src/http/admin/openapi-document.ts';
 import { openApiDocument } from '../src/http/openapi-document.ts';

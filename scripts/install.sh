@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the built program for a host of its own, or upgrades it. Run it by `make install`, as often as you like; it starts nothing.
+# Installs the built program for a host of its own, or upgrades it. Run it by `make install`, as often as you like; it
+# starts nothing.
 # environment: PREFIX (default /opt/try-it-now), DESTDIR (a folder that stands for /, for packages and tests)
 set -euo pipefail
 
@@ -11,10 +12,15 @@ require_sound_request() {
   require_sound_prefix
   if [ -z "$DESTDIR" ] && [ "$(id -u)" -ne 0 ]; then fail "Installing to $PREFIX needs root: sudo make install"; fi
   [ -f "$root/dist/main.js" ] || fail 'There is nothing built to install; run make install, which builds first.'
-  if [ -e "$DESTDIR$PREFIX" ] && ! is_ours "$DESTDIR$PREFIX"; then fail "$DESTDIR$PREFIX is there and is not an installation of Try It Now; move it away or choose another PREFIX."; fi
+  if [ -e "$DESTDIR$PREFIX" ] && ! is_ours "$DESTDIR$PREFIX"; then
+    fail "$DESTDIR$PREFIX is there and is not an installation of Try It Now; move it away or choose another PREFIX."
+  fi
   node=$(command -v node)
   case $(readlink -f "$node") in
-    /home/* | /root/*) fail "Node is at $node, in somebody's home, where no service may look. Install Node for the whole system first." ;;
+    /home/* | /root/*)
+      fail "Node is at $node, in somebody's home, where no service may look." \
+        'Install Node for the whole system first.'
+      ;;
   esac
 }
 
@@ -71,10 +77,12 @@ draw_key() {
 }
 
 say_what_next() {
-  say "Try It Now $version is installed in $DESTDIR$PREFIX, its settings are in $DESTDIR$CONFIG_DIR. Nothing was started."
+  say "Try It Now $version is installed in $DESTDIR$PREFIX, its settings are in $DESTDIR$CONFIG_DIR." \
+    'Nothing was started.'
   if [ -n "$DESTDIR" ]; then return; fi
   if [ ! -d /run/systemd/system ]; then
-    say "No systemd runs here, so start the parts your own way: try-it-now serve, and try-it-now discovery; $PREFIX/docs/deployment.md says what they need."
+    say 'No systemd runs here, so start the parts your own way: try-it-now serve, and try-it-now discovery;' \
+      "$PREFIX/docs/deployment.md says what they need."
   elif [ "$upgraded" = yes ]; then
     say "Next: read $PREFIX/CHANGELOG.md, then"
     say '  systemctl daemon-reload'

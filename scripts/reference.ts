@@ -1,4 +1,6 @@
-/** The pages under docs/reference that are made from the code, so that they cannot say anything else than the code does. */
+/**
+ * The pages under docs/reference that are made from the code, so that they cannot say anything else than the code does.
+ */
 import { VARIABLES, VARIABLE_NAMES, type Variable } from '../src/config/variables.ts';
 import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
 import { DNS_OUTCOMES } from '../src/proxy/discovery/interfaces/hostname-source.ts';
@@ -98,8 +100,12 @@ export function configPage(): string {
       NOTICE,
       '# Configuration',
       'Everything is set by environment variables, read once at the start. An empty variable counts as unset.',
-      'When something is wrong, nothing is started: one message names every wrong variable with what to change, and the process ends with exit code 78. Variables that look like a misspelt one of these are named in a warning.',
-      'Durations have one unit: `500ms`, `10s`, `30m`, `2h`, `1d`. Secrets can be kept out of the environment: `API_KEY_FILE=/run/secrets/api-key` reads the value from a file, without the line end; only one of the two may be set.',
+      'When something is wrong, nothing is started: one message names every wrong variable with what to ' +
+        'change, and the process ends with exit code 78. Variables that look like a misspelt one of these are ' +
+        'named in a warning.',
+      'Durations have one unit: `500ms`, `10s`, `30m`, `2h`, `1d`. Secrets can be kept out of the environment: ' +
+        '`API_KEY_FILE=/run/secrets/api-key` reads the value from a file, without the line end; only one of the ' +
+        'two may be set.',
       ...sections,
       EXAMPLES,
     ].join('\n\n') + '\n'
@@ -118,8 +124,11 @@ export function errorsPage(): string {
     [
       NOTICE,
       '# Errors',
-      'Every error has a code that stays the same between versions; programs should look at it and not at the words. The HTTP API sends it as `code` in a problem body (RFC 9457, `application/problem+json`) with the status named here. Log lines and the command line name it too.',
-      '“Again” tells whether the same request may succeed later without being changed; where the answer has a `Retry-After` header, wait that long.',
+      'Every error has a code that stays the same between versions; programs should look at it and not at the ' +
+        'words. The HTTP API sends it as `code` in a problem body (RFC 9457, `application/problem+json`) with ' +
+        'the status named here. Log lines and the command line name it too.',
+      '“Again” tells whether the same request may succeed later without being changed; where the answer has a ' +
+        '`Retry-After` header, wait that long.',
       table(['Code', 'Status', 'Again', 'What happened', 'What to do'], rows),
     ].join('\n\n') + '\n'
   );
@@ -140,7 +149,10 @@ function listIn(metric: object, key: string): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** A label's values where they are a fixed set: ours, started at zero by the code. Those of Node.js differ from version to version. */
+/**
+ * A label's values where they are a fixed set: ours, started at zero by the code. Those of Node.js
+ * differ from version to version.
+ */
 async function families(registry: Metrics['registry']): Promise<Family[]> {
   const described = await registry.getMetricsAsJSON();
   return described.map(({ name, type, help, values }) => {
@@ -179,15 +191,20 @@ export async function metricsPage(): Promise<string> {
     }).registry,
   );
   const ours = ({ name }: Family): boolean => name.startsWith(OUR_PREFIX);
+  const ofDiscoveryAlone = (family: Family): boolean => ours(family) && family.name !== 'try_it_now_build_info';
   const heads = ['Metric', 'Type', 'Labels', 'Meaning'];
   return (
     [
       NOTICE,
       '# Metrics',
-      '`GET /metrics` answers in the Prometheus text format. All times are in seconds. The label `template` has the names in the catalogue as its values; `(former)` stands for all that are no longer in it.',
-      'The gauges `try_it_now_pool_*` are read from Valkey and `try_it_now_queue_*` from NATS at each scrape. While such a source does not answer, its gauges are absent rather than old, the scrape succeeds all the same, and `try_it_now_dependency_up` is 0. They describe the whole system: with several servers, take one value (`max by (template)`), not the sum. All else is counted per process.',
+      '`GET /metrics` answers in the Prometheus text format. All times are in seconds. The label `template` ' +
+        'has the names in the catalogue as its values; `(former)` stands for all that are no longer in it.',
+      'The gauges `try_it_now_pool_*` are read from Valkey and `try_it_now_queue_*` from NATS at each scrape. ' +
+        'While such a source does not answer, its gauges are absent rather than old, the scrape succeeds all the ' +
+        'same, and `try_it_now_dependency_up` is 0. They describe the whole system: with several servers, take ' +
+        'one value (`max by (template)`), not the sum. All else is counted per process.',
       `## Server and workers\n\n${table(heads, familyRows(pool.filter(ours)))}`,
-      `## Discovery\n\n${table(heads, familyRows(discovery.filter((family) => ours(family) && family.name !== 'try_it_now_build_info')))}`,
+      `## Discovery\n\n${table(heads, familyRows(discovery.filter(ofDiscoveryAlone)))}`,
       `## Every process\n\n${table(heads, familyRows(pool.filter((family) => !ours(family))))}`,
     ].join('\n\n') + '\n'
   );

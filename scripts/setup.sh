@@ -20,7 +20,7 @@ servers|nats-server|nats-server|the queue: work that takes longer than a click g
 servers|valkey-server|valkey-server|the state: who has which instance, until when
 servers|valkey-cli|valkey-tools|looking into that state by hand
 servers|caddy|caddy|the proxy between visitors and their instances
-databases|mariadbd|mariadb-server|a database for each instance whose app wants one; only started by this project, without a port
+databases|mariadbd|mariadb-server|a database for each instance whose app wants one; started by this project
 databases|mariadb|mariadb-client|loads what such a database is filled with, a dump as any app writes it
 podman|podman|podman|the container engine
 podman|runc|runc|what Podman runs containers with; it can checkpoint them
@@ -72,13 +72,17 @@ require_node() {
       return
     fi
   fi
-  fail "Node $NODE_WANTED or newer is needed, here it $found. See https://nodejs.org/en/download (Debian 13 has it: apt install nodejs npm). Nothing was changed."
+  fail "Node $NODE_WANTED or newer is needed, here it $found. See https://nodejs.org/en/download" \
+    '(Debian 13 has it: apt install nodejs npm). Nothing was changed.'
 }
 
 has_program() {
   case $1 in
     # The dynamic busybox of Debian's other package cannot live in an image without a libc.
-    busybox) command -v busybox >/dev/null && { [ ! -d /var/lib/dpkg/info ] || [ -e /var/lib/dpkg/info/busybox-static.list ]; } ;;
+    busybox)
+      command -v busybox >/dev/null &&
+        { [ ! -d /var/lib/dpkg/info ] || [ -e /var/lib/dpkg/info/busybox-static.list ]; }
+      ;;
     fonts) [ -n "$(find /usr/share/fonts /System/Library/Fonts -name '*.[to]t[fc]' -print -quit 2>/dev/null)" ] ;;
     *) command -v "$1" >/dev/null || [ -x "/usr/lib/podman/$1" ] || [ -x "/usr/libexec/podman/$1" ] ;;
   esac
@@ -121,9 +125,12 @@ tell_unknown_system() {
     if [ "$need_criu" = yes ]; then say '  (CRIU >= 4.2 is not, which is fine: instances start cold, only slower.)'; fi
     exit 0
   fi
-  say 'This script installs on Debian 12 and 13 only and has changed nothing here. Missing programs (with the name of their Debian package):'
+  say 'This script installs on Debian 12 and 13 only and has changed nothing here.' \
+    'Missing programs (with the name of their Debian package):'
   printf '%s' "$missing_lines"
-  if [ "$need_criu" = yes ]; then say '  optional: criu >= 4.2: starts instances in a fraction of the time, from a checkpoint'; fi
+  if [ "$need_criu" = yes ]; then
+    say '  optional: criu >= 4.2: starts instances in a fraction of the time, from a checkpoint'
+  fi
   say 'Install them your way and run this again. Without containers, CONTAINER_MODE=simulated needs the servers alone.'
   exit 1
 }
@@ -185,7 +192,9 @@ main() {
   say 'Set-up installs:'
   printf '%s' "$missing_lines"
   if [ -n "$podman_settings" ]; then say "$podman_settings"; fi
-  if [ "$need_criu" = yes ]; then say "  criu (under $CRIU_HOME): starts instances in a fraction of the time, from a checkpoint; optional"; fi
+  if [ "$need_criu" = yes ]; then
+    say "  criu (under $CRIU_HOME): starts instances in a fraction of the time, from a checkpoint; optional"
+  fi
   become_able
 
   work=$(mktemp -d)

@@ -9,7 +9,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 require_sound_prefix
 if [ -z "$DESTDIR" ] && [ "$(id -u)" -ne 0 ]; then fail "Removing $PREFIX needs root: sudo make uninstall"; fi
-if [ -e "$DESTDIR$PREFIX" ] && ! is_ours "$DESTDIR$PREFIX"; then fail "$DESTDIR$PREFIX is not an installation of Try It Now; nothing was removed."; fi
+if [ -e "$DESTDIR$PREFIX" ] && ! is_ours "$DESTDIR$PREFIX"; then
+  fail "$DESTDIR$PREFIX is not an installation of Try It Now; nothing was removed."
+fi
 
 if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
   for unit in "${UNITS[@]}"; do systemctl disable --now --quiet "$unit" 2>/dev/null || true; done
@@ -24,7 +26,8 @@ if [ "${PURGE:-}" = 1 ]; then
   for data in "${DATA_DIRS[@]}"; do rm -rf "$DESTDIR$data"; done
   say 'Try It Now is removed, with its settings, keys and data.'
 else
-  say "Try It Now is removed. Its settings ($CONFIG_DIR) and data (/var/lib/try-it-now*) are still there: make uninstall PURGE=1 removes them too."
+  say "Try It Now is removed. Its settings ($CONFIG_DIR) and data (/var/lib/try-it-now*) are still there:" \
+    'make uninstall PURGE=1 removes them too.'
 fi
 if [ -z "$DESTDIR" ]; then
   # Podman's own list, for the program that would know more is gone.

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-// Has a running Caddy take up a changed Caddyfile without losing Try It Now's own server, "demo", as `caddy reload` would:
-// a Caddyfile stands for the whole configuration, and "demo" is not in it. Nothing is reloaded when nothing has changed.
+// Has a running Caddy take up a changed Caddyfile without losing Try It Now's own server, "demo", as `caddy
+// reload` would: a Caddyfile stands for the whole configuration, and "demo" is not in it. Nothing is
+// reloaded when nothing has changed.
 // usage: apply.js [CADDYFILE] [--force]     --force: reload all the same, for certificates renewed in files
-// CADDY_ADMIN_URL is heeded, as by the server. Exit code 1 when Caddy does not answer or refuses; it then goes on as it was.
+// CADDY_ADMIN_URL is heeded, as by the server. Exit code 1 when Caddy does not answer or refuses; it then
+// goes on as it was.
 import { execFileSync } from 'node:child_process';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -49,7 +51,8 @@ try {
   );
   if (!loaded.ok) throw new Error(`Caddy refuses ${caddyfile} and goes on as it was: ${loaded.answer.trim()}`);
   console.log(
-    `Caddy has taken up ${caddyfile}${demo === null ? '; Try It Now’s own server is not there yet and comes when that starts' : ''}`,
+    'Caddy has taken up ' +
+      `${caddyfile}${demo === null ? '; Try It Now’s own server is not there yet and comes when that starts' : ''}`,
   );
 } catch (error) {
   console.error(

@@ -1,9 +1,11 @@
-# Base images made of Debian packages, for machines without a registry: sourced by ../build-image.sh, which has say, fail,
-# engine, is_present, $root, $name, $cache_dir, $work and $LABEL, wants $base set, and removes $unfinished when it ends.
+# Base images made of Debian packages, for machines without a registry: sourced by ../build-image.sh, which
+# has say, fail, engine, is_present, $root, $name, $cache_dir, $work and $LABEL, wants $base set, and
+# removes $unfinished when it ends.
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034 # set and used by build-image.sh
 
-# Uses what an earlier run left: the base image itself, or its file system in the cache folder. Fails when neither is there.
+# Uses what an earlier run left: the base image itself, or its file system in the cache folder.
+# Fails when neither is there.
 use_debian_base() {
   local inputs
   inputs=$(recipe_inputs "$1")
@@ -17,7 +19,8 @@ make_debian_base() {
   local inputs
   inputs=$(recipe_inputs "$1")
   base=localhost/try-it-now/$name-base:$inputs
-  command -v mmdebstrap >/dev/null || fail 'mmdebstrap is not installed, and without a registry it builds the base image; "make setup" installs it'
+  command -v mmdebstrap >/dev/null ||
+    fail 'mmdebstrap is not installed, and without a registry it builds the base image; "make setup" installs it'
   mkdir -p "$cache_dir"
   # A second run for another engine waits here and then finds the file.
   exec 8>"$cache_dir/.lock"
@@ -45,7 +48,9 @@ import_rootfs() {
 remove_other_bases() {
   local other
   engine image ls --format '{{.Repository}}:{{.Tag}}' | while read -r other; do
-    if [[ $other == "localhost/try-it-now/$name-base:"* && $other != "$base" ]]; then engine image rm "$other" >/dev/null 2>&1 || true; fi
+    if [[ $other == "localhost/try-it-now/$name-base:"* && $other != "$base" ]]; then
+      engine image rm "$other" >/dev/null 2>&1 || true
+    fi
   done
 }
 
@@ -58,7 +63,10 @@ build_rootfs() {
   while read -r line; do options+=("--aptopt=$line"); done < <(apt_proxies)
   line=$(recipe_value "$recipe" unpacked)
   # shellcheck disable=SC2016 # the hook's own shell expands $1
-  if [ -n "$line" ]; then unpacked=("--customize-hook=$(printf '%q "$1" %s' "$root/scripts/image/unpack-packages.sh" "${line//,/ }")"); fi
+  if [ -n "$line" ]; then
+    hook=$(printf '%q "$1" %s' "$root/scripts/image/unpack-packages.sh" "${line//,/ }")
+    unpacked=("--customize-hook=$hook")
+  fi
   say "fetching and unpacking Debian $suite packages, this takes half a minute"
   # Documentation, manuals and translations are of no use in an image; licences stay. What mmdebstrap writes of this
   # machine (name, resolver, mirror, proxy) is taken out again.
@@ -68,7 +76,8 @@ build_rootfs() {
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
     ${unpacked[@]+"${unpacked[@]}"} \
-    --customize-hook='rm -f "$1"/etc/apt/sources.list "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap' \
+    --customize-hook='rm -f "$1"/etc/apt/sources.list' \
+    --customize-hook='rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap' \
     --customize-hook=': >"$1"/etc/hostname; : >"$1"/etc/resolv.conf' \
     ${options[@]+"${options[@]}"} \
     "$suite" "$unfinished" ${sources[@]+"${sources[@]}"} >"$work/mmdebstrap.log" 2>&1; then
@@ -84,8 +93,13 @@ build_rootfs() {
 # uses the official mirror.
 apt_sources() {
   # shellcheck disable=SC2016 # the dollars are apt's
-  apt-get indextargets --no-release-info --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-    awk -v suite="$1" '$2 == "main" && ($1 == suite || $1 == suite "-updates" || $1 == suite "-security") { print "deb", $3, $1, $2 }' | sort -u
+  apt-get indextargets --no-release-info --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' \
+    'Created-By: Packages' 2>/dev/null |
+    awk -v suite="$1" '
+      $2 == "main" && ($1 == suite || $1 == suite "-updates" || $1 == suite "-security") { print "deb", $3, $1, $2 }
+    ' | sort -u
 }
 
-apt_proxies() { apt-config dump --format '%F "%v";%n' 2>/dev/null | grep -E '^Acquire::https?::Proxy.* "[^"]+";$' || true; }
+apt_proxies() {
+  apt-config dump --format '%F "%v";%n' 2>/dev/null | grep -E '^Acquire::https?::Proxy.* "[^"]+";$' || true
+}

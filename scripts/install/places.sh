@@ -9,18 +9,22 @@ readonly COMMAND=/usr/local/bin/try-it-now
 # Where systemd looks after /etc/systemd/system: drop-ins of the operator there stay theirs.
 readonly UNIT_DIR=/usr/local/lib/systemd/system
 readonly CONFIG_DIR=/etc/try-it-now
-readonly UNITS=(try-it-now.service try-it-now-worker.service try-it-now-discovery.socket try-it-now-discovery.service try-it-now-podman.service try-it-now-valkey.service try-it-now-nats.service)
+readonly UNITS=(try-it-now.service try-it-now-worker.service try-it-now-discovery.socket try-it-now-discovery.service
+  try-it-now-podman.service try-it-now-valkey.service try-it-now-nats.service)
 # With DynamicUser the real folder is below private.
-readonly DATA_DIRS=(/var/lib/try-it-now /var/lib/try-it-now-discovery /var/lib/try-it-now-valkey /var/lib/try-it-now-nats
+readonly DATA_DIRS=(
+  /var/lib/try-it-now /var/lib/try-it-now-discovery /var/lib/try-it-now-valkey /var/lib/try-it-now-nats
   /var/lib/private/try-it-now-discovery /var/lib/private/try-it-now-valkey /var/lib/private/try-it-now-nats)
 
 say() { printf '%s\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 
-# It is removed as a whole later, and written into units: a folder of its own, of characters that mean nothing to anybody.
+# It is removed as a whole later, and written into units: a folder of its own, of characters
+# that mean nothing to anybody.
 require_sound_prefix() {
   if [[ ! $PREFIX =~ ^(/[A-Za-z0-9._-]+){2,}$ ]] || [[ $PREFIX/ == */../* || $PREFIX/ == */./* ]]; then
-    fail "PREFIX is '$PREFIX'; it must be an absolute path of at least two folders of letters, digits, dots, - and _, such as /opt/try-it-now."
+    fail "PREFIX is '$PREFIX'; it must be an absolute path of at least two folders of letters, digits, dots, - and _," \
+      'such as /opt/try-it-now.'
   fi
 }
 

@@ -18,7 +18,8 @@ apt_get() {
 # The address of the mirror this machine takes its Debian release from, as apt itself understands its sources.
 debian_mirror() {
   # shellcheck disable=SC2016 # the dollars are apt's
-  apt-get indextargets --no-release-info --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+  apt-get indextargets --no-release-info --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' \
+    'Created-By: Packages' 2>/dev/null |
     awk -v codename="$(os_release VERSION_CODENAME)" \
       '$2 == "main" && ($1 == codename || $1 ~ /^(old)*stable$/) { print $3; exit }'
 }
@@ -55,15 +56,18 @@ show_errors() {
   { grep -E '^(E|W):' "$1" || tail -n 10 "$1"; } | head -n 10 | sed 's/^/  apt: /' >&2
 }
 
-# Valkey came into Debian after release 12: there it is in the backports of the same mirror. The source is added together
-# with a pin that gives it no say over any other package: priority 1 neither upgrades nor replaces anything installed.
+# Valkey came into Debian after release 12: there it is in the backports of the same mirror. The
+# source is added together with a pin that gives it no say over any other package: priority 1 neither
+# upgrades nor replaces anything installed.
 add_backports_for_valkey() {
   local mirror keyring
   [ "$debian" = 12 ] || return 0
   # A source that is there is used as it is. Our own one is written again: the machine's mirror may have moved since.
   # shellcheck disable=SC2016
   if [ ! -e "$BACKPORTS_SOURCE" ] &&
-    apt-get indextargets --no-release-info --format '$(RELEASE)' 2>/dev/null | grep -qx 'bookworm-backports'; then return; fi
+    apt-get indextargets --no-release-info --format '$(RELEASE)' 2>/dev/null | grep -qx 'bookworm-backports'; then
+    return
+  fi
   mirror=$(debian_mirror)
   keyring=$(debian_keyring) || fail 'the keys of the Debian archive are missing: install debian-archive-keyring first'
   if [ -z "$mirror" ]; then fail "apt has no source for bookworm main: set one up in /etc/apt/sources.list.d first"; fi
@@ -96,9 +100,9 @@ give_up() {
   fail "$* Nothing was installed."
 }
 
-# Debian starts and enables a service as soon as its package is installed. Try It Now starts its servers itself, on ports
-# of its own, so for the time of the install the usual policy file refuses starts. A policy that is already there stays.
-# It holds only while this very process lives: a set-up that was killed cannot keep other services from starting.
+# Debian starts and enables a service as soon as its package is installed. Try It Now starts its servers itself, on
+# ports of its own, so for the time of the install the usual policy file refuses starts. A policy that is already there
+# stays. It holds only while this very process lives: a set-up that was killed cannot keep other services from starting.
 hold_services() {
   local since
   if [ -e "$SERVICE_POLICY" ] && ! grep -q "$SERVICE_POLICY_MARK" "$SERVICE_POLICY"; then return; fi
@@ -112,7 +116,9 @@ POLICY
 }
 
 allow_services() {
-  if [ -e "$SERVICE_POLICY" ] && grep -q "$SERVICE_POLICY_MARK" "$SERVICE_POLICY"; then as_root rm -f "$SERVICE_POLICY"; fi
+  if [ -e "$SERVICE_POLICY" ] && grep -q "$SERVICE_POLICY_MARK" "$SERVICE_POLICY"; then
+    as_root rm -f "$SERVICE_POLICY"
+  fi
 }
 
 # The units of freshly installed packages are not to start at the next boot either. Anyone who wants one enables it.
@@ -152,10 +158,12 @@ install_packages() {
   # busybox-static takes the place of busybox (same program, same path); nothing else may go.
   removed=$(awk '$1 == "Remv" && $2 != "busybox" { print $2 }' "$work/plan")
   if [ -n "$removed" ]; then
-    give_up "Installing would remove $(printf '%s' "$removed" | tr '\n' ' '): decide that by hand with apt-get install ${packages[*]}."
+    removed=$(printf '%s' "$removed" | tr '\n' ' ')
+    give_up "Installing would remove $removed: decide that by hand with apt-get install ${packages[*]}."
   fi
   while read -r package; do fresh+=("$package"); done < <(
-    awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' "$work/plan" | grep -xE 'containerd|'"$(IFS='|'; printf '%s' "${packages[*]}")"
+    awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' "$work/plan" |
+      grep -xE 'containerd|'"$(IFS='|'; printf '%s' "${packages[*]}")"
   )
 
   hold_services

@@ -6,8 +6,8 @@ readonly CRIU_HOME=/opt/criu
 readonly CRIU_COMMAND=/usr/local/sbin/criu
 readonly CRIU_FAILED=/var/cache/try-it-now/criu-failed
 
-# CRIU before 4.2 cannot dump a TCP socket on kernels from 6.16 on. On an older kernel an older CRIU is good when its own
-# check passes, which only root can ask. A failed install is not tried again before a day has passed.
+# CRIU before 4.2 cannot dump a TCP socket on kernels from 6.16 on. On an older kernel an older CRIU is good when its
+# own check passes, which only root can ask. A failed install is not tried again before a day has passed.
 criu_is_good() {
   local criu version
   if [ -n "$(find "$CRIU_FAILED" -mmin -1440 2>/dev/null)" ]; then return 0; fi
@@ -19,14 +19,18 @@ criu_is_good() {
   [ "$(id -u)" -ne 0 ] || "$criu" check >/dev/null 2>&1
 }
 
-# A new enough CRIU is in Debian's suite sid only, built against a newer libc than this machine's. So it is never installed
-# as a package: apt downloads it and its libraries with a configuration of its own (own source, lists, cache and an empty
-# package database; proxy and mirror are the machine's), and they are unpacked under a folder nothing else looks into.
+# A new enough CRIU is in Debian's suite sid only, built against a newer libc than this machine's. So it is
+# never installed as a package: apt downloads it and its libraries with a configuration of its own (own source,
+# lists, cache and an empty package database; proxy and mirror are the machine's), and they are unpacked under a
+# folder nothing else looks into.
 download_criu() {
   local mirror keyring apt=$work/criu-apt
   mirror=$(debian_mirror)
   keyring=$(debian_keyring)
-  if [ -z "$mirror" ] || [ -z "$keyring" ]; then say '  no Debian mirror or no archive keys in the configuration of apt' >&2; return 1; fi
+  if [ -z "$mirror" ] || [ -z "$keyring" ]; then
+    say '  no Debian mirror or no archive keys in the configuration of apt' >&2
+    return 1
+  fi
   mkdir -p "$apt/lists/partial" "$apt/archives/partial"
   : >"$apt/status"
   printf 'deb [target=Packages signed-by=%s] %s sid main\n' "$keyring" "$mirror" >"$apt/sources.list"
@@ -54,7 +58,9 @@ Acquire::Languages "none";
 Acquire::PDiffs "false";
 CONF
   local quiet=(apt-get -c "$apt/apt.conf" -q -y -o APT::Update::Error-Mode=any)
-  { "${quiet[@]}" update && "${quiet[@]}" install --download-only --no-install-recommends criu; } >"$work/criu.log" 2>&1 </dev/null
+  {
+    "${quiet[@]}" update && "${quiet[@]}" install --download-only --no-install-recommends criu
+  } >"$work/criu.log" 2>&1 </dev/null
 }
 
 unpack_criu() {
@@ -66,7 +72,8 @@ unpack_criu() {
   loader=$(find "$root/usr/lib" -path '*-linux-gnu*/ld-linux*.so.*' -print -quit)
   if [ -z "$loader" ]; then return 1; fi
   loader=${loader#"$root"} libraries=${loader%/*}
-  "$root$loader" --inhibit-cache --library-path "$root$libraries" "$root/usr/sbin/criu" --version >>"$work/criu.log" 2>&1 || return 1
+  "$root$loader" --inhibit-cache --library-path "$root$libraries" "$root/usr/sbin/criu" --version \
+    >>"$work/criu.log" 2>&1 || return 1
   rm -rf "$root/usr/share/doc" "$root/usr/share/man"
   as_root rm -rf "$CRIU_HOME.new" &&
     as_root cp -a "$root" "$CRIU_HOME.new" &&

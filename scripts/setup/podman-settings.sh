@@ -5,8 +5,8 @@ readonly PODMAN_LIMITS=/etc/containers/containers.conf.d/50-try-it-now-limits.co
 readonly PODMAN_RUNTIME=/etc/containers/containers.conf.d/50-try-it-now-runtime.conf
 readonly CAP_SYS_RESOURCE_BIT=24
 
-# True when some configuration of Podman on this host other than ours sets the key: what its owner chose is never
-# overridden.
+# True when some configuration of Podman on this host other than ours sets the key: what its
+# owner chose is never overridden.
 podman_sets() {
   local file
   for file in /etc/containers/containers.conf /etc/containers/containers.conf.d/*.conf; do
@@ -26,8 +26,8 @@ podman_ulimits() {
   printf '["nofile=%s:%s", "nproc=%s:%s"]' "$files" "$files" "$processes" "$processes"
 }
 
-# Podman asks for limits of its own for every container. Without CAP_SYS_RESOURCE nobody, not even root, can raise a limit
-# above the hard one that is in force, and every container would fail to start.
+# Podman asks for limits of its own for every container. Without CAP_SYS_RESOURCE nobody, not even root, can raise a
+# limit above the hard one that is in force, and every container would fail to start.
 needs_podman_limits() {
   local bounding
   [ -r /proc/self/status ] || return 1
@@ -36,16 +36,21 @@ needs_podman_limits() {
     ! grep -qsF "default_ulimits = $(podman_ulimits)" "$PODMAN_LIMITS"
 }
 
-# With crun beside runc Podman prefers crun, and Debian 12's crun starts nothing on a hybrid cgroup layout (version 1 with
-# version 2 below "unified"). On any other host the default stays: the server itself asks its Podman service for runc.
+# With crun beside runc Podman prefers crun, and Debian 12's crun starts nothing on a hybrid cgroup layout
+# (version 1 with version 2 below "unified"). On any other host the default stays: the server itself asks
+# its Podman service for runc.
 needs_podman_runtime() {
   command -v crun >/dev/null && [ -d /sys/fs/cgroup/unified ] && ! podman_sets runtime && [ ! -e "$PODMAN_RUNTIME" ]
 }
 
 # Prints the files to be written, one a line with the reason.
 missing_podman_settings() {
-  if needs_podman_limits; then printf '  %s: containers may ask for no more than this host'\''s own limits\n' "$PODMAN_LIMITS"; fi
-  if needs_podman_runtime; then printf '  %s: Podman uses runc, for crun refuses this host'\''s cgroup layout\n' "$PODMAN_RUNTIME"; fi
+  if needs_podman_limits; then
+    printf '  %s: containers may ask for no more than this host'\''s own limits\n' "$PODMAN_LIMITS"
+  fi
+  if needs_podman_runtime; then
+    printf '  %s: Podman uses runc, for crun refuses this host'\''s cgroup layout\n' "$PODMAN_RUNTIME"
+  fi
 }
 
 write_podman_settings() {

@@ -5,7 +5,10 @@ import { Parser, type ReadEntry } from 'tar';
 /** Small enough that hashing one piece does not hold up the claims that the same process answers. */
 const PIECE_BYTES = 256 * 1024;
 
-/** Podman's export is made of these alone; a link or a device in an archive is somebody's attempt to get out of the folder. */
+/**
+ * Podman's export is made of these alone; a link or a device in an archive is somebody's attempt to
+ * get out of the folder.
+ */
 const FILE_TYPES: ReadonlySet<string> = new Set(['File', 'OldFile', 'ContiguousFile']);
 
 export interface ArchiveInspection {
@@ -18,8 +21,8 @@ export interface ArchiveInspection {
 }
 
 /**
- * Reads an archive once: its checksum, what is in it, and whether that may be unpacked. With `copyTo`, a file that must not
- * exist yet, it is copied there as it is read (0600, on disk when this returns).
+ * Reads an archive once: its checksum, what is in it, and whether that may be unpacked. With `copyTo`, a file that must
+ * not exist yet, it is copied there as it is read (0600, on disk when this returns).
  */
 export async function inspectArchive(archive: string, copyTo?: string): Promise<ArchiveInspection> {
   const hash = createHash('sha256');

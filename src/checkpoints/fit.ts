@@ -7,7 +7,10 @@ export interface Fit {
   readonly host: CheckpointHost;
 }
 
-/** Throws checkpoint_unfit that names everything that differs. Versions of CRIU and engine may: they read what older ones wrote. */
+/**
+ * Throws checkpoint_unfit that names everything that differs. Versions of CRIU and engine may: they
+ * read what older ones wrote.
+ */
 export function requireFit({ id, template, templateVersion, host }: CheckpointMetadata, fit: Fit): void {
   const compared: readonly (readonly [what: string, made: string, here: string])[] = [
     ['template', template, fit.template],
@@ -24,6 +27,7 @@ export function requireFit({ id, template, templateVersion, host }: CheckpointMe
   if (differences.length === 0) return;
   throw new TryItNowError(
     'checkpoint_unfit',
-    `Checkpoint ${id} was made for ${differences.join(', ')}; create one here: try-it-now checkpoint create ${fit.template}`,
+    `Checkpoint ${id} was made for ${differences.join(', ')}; create one here: try-it-now checkpoint create ` +
+      fit.template,
   );
 }

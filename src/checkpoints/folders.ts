@@ -10,7 +10,10 @@ const UNPACKED = '.unpacked';
 const DRAFTS = '.drafts';
 const templateFolder = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 const draftName = /^\.?(\d+-\d+)-[0-9a-f]{16}$/;
-/** Drafts whose maker cannot be told from the name: an archive that nobody has written to for so long is a killed command's. */
+/**
+ * Drafts whose maker cannot be told from the name: an archive that nobody has written to for so
+ * long is a killed command's.
+ */
 const FORGOTTEN_AFTER_MS = 3_600_000;
 
 function isTemplateFolder(name: string): boolean {
@@ -96,27 +99,33 @@ export class Folders {
       if (error instanceof TryItNowError) throw error;
       throw new TryItNowError(
         'invalid_config',
-        `The folder of checkpoints, ${this.root}, cannot be used (${describeError(error)}); set CHECKPOINT_DIR to one that the server may write to`,
+        `The folder of checkpoints, ${this.root}, cannot be used (${describeError(error)}); set CHECKPOINT_DIR ` +
+          'to one that the server may write to',
         { cause: error },
       );
     }
   }
 
-  /** Only an empty folder is tightened: in any other, a mistyped CHECKPOINT_DIR would lock others out of what is theirs. */
+  /**
+   * Only an empty folder is tightened: in any other, a mistyped CHECKPOINT_DIR would lock others out of what is theirs.
+   */
   async #closeRoot(): Promise<void> {
     const { uid, mode } = await stat(this.root);
     const owner = process.geteuid?.();
     if (owner !== undefined && uid !== owner)
       throw new TryItNowError(
         'invalid_config',
-        `The folder of checkpoints, ${this.root}, belongs to user ${uid}, who could read and replace the memory in them; give it to user ${owner} or set CHECKPOINT_DIR to another one`,
+        `The folder of checkpoints, ${this.root}, belongs to user ${uid}, who could read and replace the memory ` +
+          `in them; give it to user ${owner} or set CHECKPOINT_DIR to another one`,
       );
     if ((mode & 0o077) === 0) return;
     const foreign = (await readdir(this.root)).filter((name) => name !== UNPACKED && name !== DRAFTS);
     if (foreign.length > 0 || (mode & 0o1000) !== 0) {
       throw new TryItNowError(
         'invalid_config',
-        `Others may enter the folder of checkpoints, ${this.root} (mode ${(mode & 0o7777).toString(8)}), and it is not empty; if it is for checkpoints alone, run chmod 700 ${this.root}, else set CHECKPOINT_DIR to another one`,
+        `Others may enter the folder of checkpoints, ${this.root} (mode ${(mode & 0o7777).toString(8)}), and it ` +
+          `is not empty; if it is for checkpoints alone, run chmod 700 ${this.root}, else set CHECKPOINT_DIR to ` +
+          'another one',
       );
     }
     await chmod(this.root, 0o700);
@@ -157,7 +166,10 @@ async function isForgotten(path: string): Promise<boolean> {
   return found !== undefined && Date.now() - found.mtimeMs > FORGOTTEN_AFTER_MS;
 }
 
-/** Process id and start time: the id alone comes again, in a container at every start. Undefined when there is no such process. */
+/**
+ * Process id and start time: the id alone comes again, in a container at every start. Undefined when
+ * there is no such process.
+ */
 function processMark(pid: string): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -4,13 +4,17 @@ import { CHECKPOINT_FORMAT, CheckpointMetadata } from '../domain/checkpoint.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { hasCode, syncOne } from './unpack.ts';
 
-/** An operator's `checkpoint.tar` or `checkpoint.tar.gz` has its `checkpoint.json` beside it. Throws checkpoint_damaged for another ending. */
+/**
+ * An operator's `checkpoint.tar` or `checkpoint.tar.gz` has its `checkpoint.json` beside it. Throws checkpoint_damaged
+ * for another ending.
+ */
 export function metadataBeside(archive: string): string {
   const stem = /^(.*[^/])\.(?:tar|tar\.gz|tgz)$/.exec(archive)?.[1];
   if (stem === undefined)
     throw new TryItNowError(
       'checkpoint_damaged',
-      `${archive} cannot be the archive of a checkpoint: its name must end in .tar or .tar.gz, with the metadata beside it under the same name ending in .json`,
+      `${archive} cannot be the archive of a checkpoint: its name must end in .tar or .tar.gz, with the ` +
+        'metadata beside it under the same name ending in .json',
     );
   return `${stem}.json`;
 }
@@ -30,7 +34,8 @@ export async function readMetadata(file: string): Promise<CheckpointMetadata> {
     }
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The metadata file ${file} cannot be read (${describeError(error)}); copy it again from where the checkpoint was made`,
+      `The metadata file ${file} cannot be read (${describeError(error)}); copy it again from where the ` +
+        'checkpoint was made',
       { cause: error },
     );
   }
@@ -46,18 +51,22 @@ export async function readMetadata(file: string): Promise<CheckpointMetadata> {
     const [first] = Value.Errors(CheckpointMetadata, value);
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The metadata file ${file} is not as it was written (${first === undefined ? 'damaged' : `${first.instancePath || 'the whole'} ${first.message}`}); copy it again from where the checkpoint was made`,
+      `The metadata file ${file} is not as it was written ` +
+        `(${first === undefined ? 'damaged' : `${first.instancePath || 'the whole'} ${first.message}`}); copy it ` +
+        'again from where the checkpoint was made',
     );
   }
   if (!value.sha256.startsWith(value.id))
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The metadata file ${file} contradicts itself: id ${value.id} is not the beginning of checksum ${value.sha256}; copy it again from where the checkpoint was made`,
+      `The metadata file ${file} contradicts itself: id ${value.id} is not the beginning of checksum ` +
+        `${value.sha256}; copy it again from where the checkpoint was made`,
     );
   if (Number.isNaN(Date.parse(value.createdAt)))
     throw new TryItNowError(
       'checkpoint_damaged',
-      `The metadata file ${file} says it was made at ${JSON.stringify(value.createdAt)}, which is no time; copy it again from where the checkpoint was made`,
+      `The metadata file ${file} says it was made at ${JSON.stringify(value.createdAt)}, which is no time; ` +
+        'copy it again from where the checkpoint was made',
     );
   return value;
 }

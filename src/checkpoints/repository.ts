@@ -24,7 +24,10 @@ export function openCheckpointRepository(options: { readonly dir: string; readon
 
 class DiskCheckpointRepository implements CheckpointRepository {
   readonly #folders: Folders;
-  /** Archives that this process has read through and found sound, by id. A failure is not kept: the files may be repaired. */
+  /**
+   * Archives that this process has read through and found sound, by id. A failure is not kept:
+   * the files may be repaired.
+   */
   readonly #sound = new Map<string, Promise<ArchiveInspection>>();
   readonly #unpacked = new Map<string, Promise<ArchiveInspection>>();
 
@@ -79,12 +82,14 @@ class DiskCheckpointRepository implements CheckpointRepository {
     if (there !== undefined && there !== metadata.template)
       throw new TryItNowError(
         'checkpoint_damaged',
-        `${archive} is said to be of template ${metadata.template}, but the same archive is here already as checkpoint ${metadata.id} of template ${there}; copy both files again from where they were made`,
+        `${archive} is said to be of template ${metadata.template}, but the same archive is here already as ` +
+          `checkpoint ${metadata.id} of template ${there}; copy both files again from where they were made`,
       );
     const already = await this.#alreadyThere(metadata.id);
     const draft = this.#folders.draft();
     try {
-      // What is in the checkpoint repository would do, but an operator who put other files there should hear that they are not what they say.
+      // What is in the checkpoint repository would do, but an operator who put other files there should hear that they
+      // are not what they say.
       const read = await inspectArchive(archive, already === undefined ? draft : undefined);
       requireSound(archive, read, metadata);
       if (already !== undefined) return already;
@@ -156,12 +161,14 @@ class DiskCheckpointRepository implements CheckpointRepository {
     if (metadata.id !== id)
       throw new TryItNowError(
         'checkpoint_damaged',
-        `The metadata file ${file} is of another checkpoint, ${metadata.id}; copy both files of ${id} again from where they were made`,
+        `The metadata file ${file} is of another checkpoint, ${metadata.id}; copy both files of ${id} again from ` +
+          'where they were made',
       );
     if (metadata.template !== template)
       throw new TryItNowError(
         'checkpoint_damaged',
-        `The metadata file ${file} is of template ${metadata.template}, but is among those of ${template}; move both files of ${id} into ${join(this.#folders.root, metadata.template)}`,
+        `The metadata file ${file} is of template ${metadata.template}, but is among those of ${template}; move ` +
+          `both files of ${id} into ${join(this.#folders.root, metadata.template)}`,
       );
     return metadata;
   }
@@ -309,7 +316,8 @@ function describeSize(archive: string, sizeBytes: number | undefined, metadata: 
 function ioTrouble(error: unknown, what: string): TryItNowError {
   if (error instanceof TryItNowError) return error;
   const reason = hasCode(error, 'ENOSPC', 'EDQUOT')
-    ? 'no space is left on its disk; free some, such as by try-it-now checkpoint prune, or set CHECKPOINT_DIR to a larger one'
+    ? 'no space is left on its disk; free some, such as by try-it-now checkpoint prune, or set CHECKPOINT_DIR ' +
+      'to a larger one'
     : describeError(error);
   return new TryItNowError('checkpoint_failed', `${what}: ${reason}`, { cause: error });
 }

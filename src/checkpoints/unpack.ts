@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { extract } from 'tar';
 
 /**
- * Unpacks an archive that was checked and found safe into `target`, which appears whole or not at all: also after a crash, and
- * while another process unpacks the same one. `draft` and `aside` are free names in the same file system.
+ * Unpacks an archive that was checked and found safe into `target`, which appears whole or not at all: also after a
+ * crash, and while another process unpacks the same one. `draft` and `aside` are free names in the same file system.
  */
 export async function unpack(
   archive: string,

@@ -20,7 +20,10 @@ const CONNECTION_FAILURES: readonly string[] = [
 const PROBLEM = Type.Object({ code: Type.String(), detail: Type.String() });
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-/** The admin API as commands use it. Everything throws admin_unavailable when nothing of ours answers, and what the API refuses with. */
+/**
+ * The admin API as commands use it. Everything throws admin_unavailable when nothing of ours answers, and
+ * what the API refuses with.
+ */
 export class AdminClient {
   readonly url: string;
   readonly #key: string;
@@ -36,7 +39,8 @@ export class AdminClient {
     if (key === undefined) {
       throw new TryItNowError(
         'key_missing',
-        "Operators need a key, and none is set; set OPERATOR_KEY_FILE (or OPERATOR_KEY) to one of the server's OPERATOR_KEYS. `try-it-now up` prints where its own is",
+        "Operators need a key, and none is set; set OPERATOR_KEY_FILE (or OPERATOR_KEY) to one of the server's " +
+          'OPERATOR_KEYS. `try-it-now up` prints where its own is',
       );
     }
     this.#key = key;
@@ -81,7 +85,8 @@ export class AdminClient {
     const why = CONNECTION_FAILURES.includes(code) ? `nothing answers there (${code})` : describeError(error);
     return new TryItNowError(
       'admin_unavailable',
-      `The admin API at ${this.url} cannot be asked: ${why}. Start the server (\`try-it-now doctor\` tells what it lacks), or set ADMIN_URL to its ADMIN_ADDR`,
+      `The admin API at ${this.url} cannot be asked: ${why}. Start the server (\`try-it-now doctor\` tells ` +
+        'what it lacks), or set ADMIN_URL to its ADMIN_ADDR',
       { cause: error },
     );
   }
@@ -89,7 +94,8 @@ export class AdminClient {
   #stranger(cause?: unknown): TryItNowError {
     return new TryItNowError(
       'admin_unavailable',
-      `What answers at ${this.url} is no admin API of this version; set ADMIN_URL to the server's ADMIN_ADDR, and use the server's own version of this program`,
+      `What answers at ${this.url} is no admin API of this version; set ADMIN_URL to the server's ADMIN_ADDR, ` +
+        "and use the server's own version of this program",
       { cause },
     );
   }
@@ -102,7 +108,8 @@ export class AdminClient {
     if (code === 'key_wrong')
       return new TryItNowError(
         code,
-        `The server at ${this.url} does not accept this operator key; use one of its OPERATOR_KEYS in OPERATOR_KEY_FILE (or OPERATOR_KEY). A key of visitors (API_KEY) will not do`,
+        `The server at ${this.url} does not accept this operator key; use one of its OPERATOR_KEYS in ` +
+          'OPERATOR_KEY_FILE (or OPERATOR_KEY). A key of visitors (API_KEY) will not do',
       );
     return new TryItNowError(code, problem.detail);
   }

@@ -39,7 +39,8 @@ export async function discovery(env: Environment): Promise<void> {
     if (host !== listen.host || port !== listen.port)
       log.warn(
         { host, port },
-        `The socket that was handed over is not DISCOVERY_ADDR (${listen.host}:${listen.port}), where the proxy asks; make them the same`,
+        `The socket that was handed over is not DISCOVERY_ADDR (${listen.host}:${listen.port}), where the proxy ` +
+          'asks; make them the same',
       );
     releasers.push('responder', () => started.close());
     releasers.push(

@@ -34,7 +34,10 @@ export function plainTable(head: string[]): InstanceType<typeof Table> {
   });
 }
 
-/** The same as wide as the terminal: the first columns as wide as given, their texts and the last one's broken into lines. */
+/**
+ * The same as wide as the terminal: the first columns as wide as given, their texts and the
+ * last one's broken into lines.
+ */
 export function fittedTable(head: string[], widths: readonly number[], rows: readonly (readonly string[])[]): string {
   const taken = widths.reduce((sum, width) => sum + width + GAP, 0);
   const last = Math.max(20, Math.min(process.stdout.columns || COLUMNS, WIDEST) - taken);

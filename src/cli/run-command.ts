@@ -1,7 +1,9 @@
 import { EXIT_CONFIG } from '../config/load.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 
-/** Runs a command; what it throws ends the process with one message a person can act on, and an exit code a script can. */
+/**
+ * Runs a command; what it throws ends the process with one message a person can act on, and an exit code a script can.
+ */
 export async function runCommand(command: () => Promise<void>): Promise<void> {
   try {
     await command();

@@ -6,7 +6,10 @@ import { untilStopped } from '../lifecycle/signals.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { packageVersion } from './package-version.ts';
 
-/** For what ends by itself; what still waits for the answer of a part that hangs would keep the process for as long as that. */
+/**
+ * For what ends by itself; what still waits for the answer of a part that hangs would keep the process
+ * for as long as that.
+ */
 const LINGER_MS = 500;
 
 /** Runs until told to stop. Throws invalid_config before anything is started, and what a missing part throws. */

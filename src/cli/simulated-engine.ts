@@ -12,7 +12,8 @@ export async function simulatedEngine(env: Environment): Promise<void> {
   if (socket === undefined)
     throw new TryItNowError(
       'invalid_config',
-      'SIMULATED_SOCKET is not set: it names the socket on which the simulated engine answers, such as SIMULATED_SOCKET=/run/try-it-now/simulated.sock',
+      'SIMULATED_SOCKET is not set: it names the socket on which the simulated engine answers, such as ' +
+        'SIMULATED_SOCKET=/run/try-it-now/simulated.sock',
     );
   const log = createLogger(config.log.level).child({ part: 'simulated engine' });
   const stopSignal = untilStopped(log);

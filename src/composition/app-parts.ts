@@ -204,8 +204,8 @@ function createMetrics({
 }
 
 /**
- * CONTAINER_MODE=auto picks what answers. With Podman unavailable at this very start that would be another engine, to which all
- * that visitors have looks lost. Throws engine_unavailable.
+ * CONTAINER_MODE=auto picks what answers. With Podman unavailable at this very start that would be another engine, to
+ * which all that visitors have looks lost. Throws engine_unavailable.
  */
 async function requireEngineOfInstances(
   { name: engine }: Engine,
@@ -219,11 +219,14 @@ async function requireEngineOfInstances(
   if (count === 0) return;
   throw new TryItNowError(
     'engine_unavailable',
-    `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or set CONTAINER_MODE=${engine} to discard them and continue with ${engine}`,
+    `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or ` +
+      `set CONTAINER_MODE=${engine} to discard them and continue with ${engine}`,
   );
 }
 
-/** CRIU_ENABLED=true is for operators who would rather have no pool than a slow one. Throws checkpointing_unavailable. */
+/**
+ * CRIU_ENABLED=true is for operators who would rather have no pool than a slow one. Throws checkpointing_unavailable.
+ */
 async function requireRestores({ checkpoints }: Config, { checkpointing }: RestoreParts): Promise<void> {
   if (checkpoints.mode !== 'on') return;
   const availability =
@@ -233,6 +236,7 @@ async function requireRestores({ checkpoints }: Config, { checkpointing }: Resto
   if (!availability.available)
     throw new TryItNowError(
       'checkpointing_unavailable',
-      `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts instances cold where they cannot be restored)`,
+      `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts instances cold where they cannot ` +
+        'be restored)',
     );
 }

@@ -43,7 +43,9 @@ const TOLERATED_AT_START: readonly ErrorCode[] = [
   'queue_unavailable',
 ];
 
-/** The composition root. Throws what the part that could not be had throws; what was started by then is stopped again. */
+/**
+ * The composition root. Throws what the part that could not be had throws; what was started by then is stopped again.
+ */
 export async function startApp(options: AppOptions): Promise<App> {
   const releasers = new Releasers();
   try {

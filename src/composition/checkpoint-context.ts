@@ -16,7 +16,10 @@ export interface CheckpointContext extends CheckpointDeps {
   readonly close: () => Promise<void>;
 }
 
-/** What the commands over checkpoints work with, on this node, beside whatever server runs. Throws what a part that does not answer throws. */
+/**
+ * What the commands over checkpoints work with, on this node, beside whatever server runs. Throws what a part that does
+ * not answer throws.
+ */
 export async function openCheckpointContext(config: Config, log: Log): Promise<CheckpointContext> {
   const releasers = new Releasers();
   try {

@@ -46,7 +46,10 @@ const VALKEY_DOWN = 'Valkey does not answer';
 const NATS_DOWN = 'NATS does not answer';
 const ENGINE_DOWN = 'the container engine does not answer';
 
-/** Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence keeps the others from being checked. */
+/**
+ * Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence
+ * keeps the others from being checked.
+ */
 export async function openDoctorContext(config: Config, log: Log): Promise<DoctorContext> {
   const closers: (() => unknown)[] = [];
   const infrastructure = new Infrastructure({
@@ -123,7 +126,10 @@ function enginePart(engine: Engine, answer: Shared<EngineFacts>, config: Config,
   return standInChecks(() => createRuntime(engine, config, log).list(), socketPath);
 }
 
-/** A simulated engine within the server cannot be seen: that looks like an engine which does not answer, not like one without containers. */
+/**
+ * A simulated engine within the server cannot be seen: that looks like an engine which does not answer,
+ * not like one without containers.
+ */
 function visibleEngine(
   engine: Engine,
   answer: Shared<EngineFacts>,
@@ -211,7 +217,9 @@ function folders(
           {
             what: 'engine',
             path: async () => (await answer.need()).storage,
-            remedy: `Remove images and containers nobody needs (\`${engine.imageTool.program} system prune\`), or move its storage to a larger disk.`,
+            remedy:
+              `Remove images and containers nobody needs (\`${engine.imageTool.program} system prune\`), or ` +
+              'move its storage to a larger disk.',
           },
         ]),
     ...(checkpoints.mode === 'off'

@@ -12,7 +12,10 @@ import { detectEngine } from '../runtime/detect.ts';
 import type { OpenOptions } from '../runtime/engine.ts';
 import { STAND_IN, loadEngine, type Engine } from '../runtime/engines.ts';
 
-/** The engine to use. `auto` takes the first that answers, else the stand-in, and says why the better ones were not taken. */
+/**
+ * The engine to use. `auto` takes the first that answers, else the stand-in, and says why the
+ * better ones were not taken.
+ */
 export async function chooseEngine(config: Config, log: Log): Promise<Engine> {
   const { mode, sockets } = config.containers;
   if (mode !== 'auto') return loadEngine(mode);
@@ -78,8 +81,9 @@ export function connectDatabases(
 }
 
 /**
- * Prepares the runtime's host, and names the setting that would let a wrong choice pass. Templates whose image is missing are
- * left to fail by themselves, and to recover once it is there, as long as another one has its image. Throws engine_unavailable, image_missing.
+ * Prepares the runtime's host, and names the setting that would let a wrong choice pass. Templates whose
+ * image is missing are left to fail by themselves, and to recover once it is there, as long as another one
+ * has its image. Throws engine_unavailable, image_missing.
  */
 export async function prepareRuntime(runtime: ContainerRuntime, config: Config, log: Log): Promise<void> {
   try {
@@ -96,7 +100,8 @@ export async function prepareRuntime(runtime: ContainerRuntime, config: Config, 
     if (error.code !== 'engine_unavailable') throw error;
     throw new TryItNowError(
       'engine_unavailable',
-      `${error.message} (CONTAINER_MODE is ${config.containers.mode}; CONTAINER_MODE=${STAND_IN.name} runs without an engine)`,
+      `${error.message} (CONTAINER_MODE is ${config.containers.mode}; CONTAINER_MODE=${STAND_IN.name} runs ` +
+        'without an engine)',
       { cause: error },
     );
   }

@@ -24,7 +24,10 @@ export interface OwnedResources {
   readonly finish: () => Promise<void>;
 }
 
-/** All that this deployment has on this node: containers, then networks and rules, databases with their users. Throws what a part that does not answer throws. */
+/**
+ * All that this deployment has on this node: containers, then networks and rules, databases with their users. Throws
+ * what a part that does not answer throws.
+ */
 export async function ownedDemos(config: Config, log: Log): Promise<OwnedResources> {
   const releasers = new Releasers();
   try {
@@ -61,7 +64,8 @@ function requireAnsweringEngine(engine: Engine, config: Config): void {
   if (isLastResort(engine, config))
     throw new TryItNowError(
       'engine_unavailable',
-      'No container engine answers, so containers could neither be found nor removed; start the one the server uses, or name it with CONTAINER_MODE',
+      'No container engine answers, so containers could neither be found nor removed; start the one the server ' +
+        'uses, or name it with CONTAINER_MODE',
     );
 }
 
@@ -70,7 +74,8 @@ async function dismantle(runtime: ContainerRuntime, network: string): Promise<vo
   if (!(await runtime.unprepare()))
     throw new TryItNowError(
       'container_failed',
-      `The network ${network} is still used by containers of another node of this deployment on this host; run this with that node's NODE_NAME first`,
+      `The network ${network} is still used by containers of another node of this deployment on this host; run ` +
+        "this with that node's NODE_NAME first",
     );
 }
 

@@ -58,12 +58,14 @@ function requireVisibleEngine(engine: Engine, config: Config): void {
   if (isLastResort(engine, config))
     throw new TryItNowError(
       'engine_unavailable',
-      'No container engine answers, so nothing can be said about containers; start the one the server uses, or name it with CONTAINER_MODE',
+      'No container engine answers, so nothing can be said about containers; start the one the server uses, or ' +
+        'name it with CONTAINER_MODE',
     );
   if (isInProcess(engine, config))
     throw new TryItNowError(
       'engine_unavailable',
-      "The simulated containers live inside the server's own process and cannot be seen from here; with SIMULATED_SOCKET they are a process of their own",
+      "The simulated containers live inside the server's own process and cannot be seen from here; with " +
+        'SIMULATED_SOCKET they are a process of their own',
     );
 }
 

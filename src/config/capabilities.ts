@@ -15,7 +15,10 @@ const ALLOWED = [
   'SYS_CHROOT',
 ] as const;
 
-/** Everything else breaks the wall between an instance and its host or neighbours; the reasons are for the person who wanted it. */
+/**
+ * Everything else breaks the wall between an instance and its host or neighbours; the reasons are for
+ * the person who wanted it.
+ */
 const REFUSED: Readonly<Record<string, string>> = {
   AUDIT_CONTROL: "it changes the host's audit rules",
   AUDIT_READ: "it reads the host's audit log",

@@ -56,13 +56,15 @@ function readActivation(section: YamlSection): Template['activation'] {
 
 /** Undefined when it is wrong, which is reported. */
 function readCall(section: YamlSection): InstanceCall | undefined {
-  // That it is no group of settings, or that its keys are misspelt, was reported: what they were to be must not be asked for as well.
+  // That it is no group of settings, or that its keys are misspelt, was reported: what they were to be must not be
+  // asked for as well.
   if (!section.isGroup) return undefined;
   if (section.has('exec') === section.has('http')) {
     const both = section.has('exec');
     if (both || section.keys().every((key) => key === 'timeout'))
       section.report(
-        `${section.path} has ${both ? 'both exec and http' : 'neither exec nor http'}; it must have one of them: exec: [/app/command, argument] or http: /path`,
+        `${section.path} has ${both ? 'both exec and http' : 'neither exec nor http'}; it must have one of them: ` +
+          'exec: [/app/command, argument] or http: /path',
       );
     return undefined;
   }
@@ -74,7 +76,8 @@ function readCall(section: YamlSection): InstanceCall | undefined {
   if (command === undefined) return undefined;
   if (command[0]?.trim() === '')
     section.report(
-      `${section.path}.exec begins with an empty word; it must begin with the command, such as [/app/command, argument]`,
+      `${section.path}.exec begins with an empty word; it must begin with the command, such as [/app/command, ` +
+        'argument]',
       'exec',
     );
   return { kind: 'exec', command };
@@ -96,7 +99,8 @@ function readDatabase(section: YamlSection, { folder, hasDatabase }: SectionCont
   const database = section.section('database', ['seed']);
   if (!hasDatabase)
     database.report(
-      `${database.path} is set but DATABASE_SOCKET is not: there is no server to make a database on; set DATABASE_SOCKET to the socket of a MariaDB server, or take the section out`,
+      `${database.path} is set but DATABASE_SOCKET is not: there is no server to make a database on; set ` +
+        'DATABASE_SOCKET to the socket of a MariaDB server, or take the section out',
     );
   return database.require('seed', seedFile(folder))?.value;
 }

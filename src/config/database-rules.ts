@@ -40,13 +40,17 @@ export function databaseProblems(
   const first = templates.find((template) => template.database !== undefined);
   if (first !== undefined && password === undefined && !broken.has('DATABASE_PASSWORD')) {
     problems.push(
-      `DATABASE_PASSWORD is not set but the template ${first.name} has a database: its instances reach DATABASE_SOCKET and could log in as DATABASE_USER; give that user a password and set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE`,
+      `DATABASE_PASSWORD is not set but the template ${first.name} has a database: its instances reach ` +
+        'DATABASE_SOCKET and could log in as DATABASE_USER; give that user a password and set DATABASE_PASSWORD ' +
+        'or DATABASE_PASSWORD_FILE',
     );
   }
   const flaw = folderFlaw(dirname(socket), values, broken);
   if (flaw !== undefined) {
     problems.push(
-      `DATABASE_SOCKET is ${quote(socket)}, and its whole folder is mounted into instances, but ${flaw}; have MariaDB open its socket in a folder that holds nothing else (its setting \`socket\`), such as /run/mysqld/mysqld.sock`,
+      `DATABASE_SOCKET is ${quote(socket)}, and its whole folder is mounted into instances, but ${flaw}; have ` +
+        `MariaDB open its socket in a folder that holds nothing else (its setting \`socket\`), such as ` +
+        '/run/mysqld/mysqld.sock',
     );
   }
   return problems;

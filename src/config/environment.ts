@@ -11,7 +11,9 @@ export type FileReader = (path: string) => string;
 export const readTextFile: FileReader = (path) => readFileSync(path, 'utf8');
 
 export interface ParsedEnvironment {
-  /** A wrong or missing value is replaced by the default, so that the rules can go on and everything is told at once. */
+  /**
+   * A wrong or missing value is replaced by the default, so that the rules can go on and everything is told at once.
+   */
   readonly values: Values;
   readonly problems: readonly string[];
   /** The variables whose values are not what was meant; rules over them would only repeat the problem. */
@@ -32,7 +34,10 @@ export function mismatch(name: string, given: string | undefined, parser: Parser
   return `${name} ${value}${wrong.why === undefined ? '' : ` (${wrong.why})`}; it must be ${parser.expects}`;
 }
 
-/** The text given for a variable. Empty counts as not given, because that is what an unset line of a compose file becomes. */
+/**
+ * The text given for a variable. Empty counts as not given, because that is what an unset line
+ * of a compose file becomes.
+ */
 function givenText(name: VariableName, env: Environment, readFile: FileReader, problems: string[]): string | undefined {
   const direct = env[name] === '' ? undefined : env[name];
   if (!(VARIABLES[name] satisfies Variable<unknown> as Variable<unknown>).secret)

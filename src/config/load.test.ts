@@ -328,7 +328,8 @@ describe('the catalogue file', () => {
 
   it('counts the ports of all its templates together', () => {
     const path = file(
-      'templates:\n  - { name: a, image: one, port: 1, pool: { max: 6 } }\n  - { name: b, image: two, port: 2, pool: { max: 6 } }\n',
+      'templates:\n  - { name: a, image: one, port: 1, pool: { max: 6 } }\n  - { name: b, image: two, port: 2, ' +
+        'pool: { max: 6 } }\n',
     );
     expect(problem({ TEMPLATES_FILE: path, CONTAINER_PORT_RANGE_END: '20010' })).toMatch(
       /has 11 ports but the pools may hold 12/,

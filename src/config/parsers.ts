@@ -1,7 +1,10 @@
 import { isIP, isIPv4 } from 'node:net';
 import ms, { type StringValue } from 'ms';
 
-/** How the text of a setting becomes its value. One kind serves environment variables, the catalogue file and the reference page. */
+/**
+ * How the text of a setting becomes its value. One kind serves environment variables, the catalogue
+ * file and the reference page.
+ */
 export interface Parser<T> {
   /** What the reference page calls it. */
   readonly type: string;
@@ -134,7 +137,10 @@ export function listOf<T>(entry: Parser<T>, least = 0): Parser<readonly T[]> {
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const HOST_NAME = new RegExp(`^(?=.{1,253}$)${LABEL}(?:\\.${LABEL})*$`, 'i');
 
-/** A DNS name, in lower case. The longest instance label (20) and its dot must still fit into the 253 characters of a name. */
+/**
+ * A DNS name, in lower case. The longest instance label (20) and its dot must still fit into the
+ * 253 characters of a name.
+ */
 export const domainName: Parser<string> = {
   type: 'domain',
   expects: 'a domain name without scheme and port, such as demo.example.org',

@@ -33,7 +33,7 @@ describe('variables that must fit each other', () => {
     [{ VALKEY_ADDR: 'localhost:4222' }, /^VALKEY_ADDR and NATS_URL both use port 4222/],
     [
       { CRIU_ENABLED: 'true', CONTAINER_MODE: 'docker' },
-      /^CRIU_ENABLED is true but CONTAINER_MODE is docker: only Podman restores checkpoints; set CONTAINER_MODE=podman, or CRIU_ENABLED=auto/,
+      /^CRIU_ENABLED is true but CONTAINER_MODE is docker: only Podman restores .*=podman, or CRIU_ENABLED=auto/,
     ],
     [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'simulated' }, /^CRIU_ENABLED is true but CONTAINER_MODE is simulated: /],
     [{ PUBLIC_SCHEME: 'https' }, /^PUBLIC_SCHEME is https but PROXY_LISTEN is :8000, .*PUBLIC_PORT=443$/],
@@ -54,7 +54,7 @@ describe('a template with a database', () => {
       'templates.yaml',
     );
     expect(problem({ ...socket, TEMPLATES_FILE: withDatabase })).toMatch(
-      /^DATABASE_PASSWORD is not set but the template shop has a database: .*set DATABASE_PASSWORD or DATABASE_PASSWORD_FILE$/,
+      /^DATABASE_PASSWORD is not set but the template shop has a database: .*DATABASE_PASSWORD_FILE$/,
     );
     expect(
       config({ ...socket, TEMPLATES_FILE: withDatabase, DATABASE_PASSWORD_FILE: file('secret\n') }).database,
@@ -79,7 +79,7 @@ describe('the folder of the database socket', () => {
     'may not be %s, where more than the socket would go to the instances',
     (place) => {
       expect(problem(withSocket(`${place}/mysqld.sock`))).toMatch(
-        /^DATABASE_SOCKET is .*, and its whole folder is mounted into instances, but .* holds what others put there too; have MariaDB open its socket in a folder that holds nothing else .*such as \/run\/mysqld\/mysqld\.sock$/,
+        /^DATABASE_SOCKET is .*, but .* holds what others put there too; .*such as \/run\/mysqld\/mysqld\.sock$/,
       );
     },
   );
@@ -154,7 +154,8 @@ describe('CHECKPOINT_PATH', () => {
 
   it('must name a file', () => {
     expect(problem({ CHECKPOINT_PATH: '/nonexistent/board.tar' })).toBe(
-      'CHECKPOINT_PATH is "/nonexistent/board.tar" (there is no file /nonexistent/board.tar); it must be the archive (.tar) of a checkpoint',
+      'CHECKPOINT_PATH is "/nonexistent/board.tar" (there is no file /nonexistent/board.tar); it must be the ' +
+        'archive (.tar) of a checkpoint',
     );
     expect(problem({ CHECKPOINT_PATH: tmpdir() })).toMatch(
       /^CHECKPOINT_PATH is .* is a folder\); it must be the archive/,

@@ -35,7 +35,10 @@ function both(
 
 const exceeds = (a: number, b: number): boolean => a > b;
 
-/** The same settings give the same messages, so that what the environment got wrong need not be told for each template again. */
+/**
+ * The same settings give the same messages, so that what the environment got wrong need not be
+ * told for each template again.
+ */
 export function poolProblems({ target, max, defaultTtl, maxTtl, maxAge }: PoolSettings): string[] {
   return [
     ...both(
@@ -62,7 +65,8 @@ export function poolProblems({ target, max, defaultTtl, maxTtl, maxAge }: PoolSe
       maxAge,
       (ttl, age) => ttl * 2 > age,
       (a, b) =>
-        `${a} but ${b}: ready instances would be replaced sooner than they can be used; make the second at least twice the first`,
+        `${a} but ${b}: ready instances would be replaced sooner than they can be used; make the second at least ` +
+        'twice the first',
     ),
   ];
 }
@@ -96,7 +100,8 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
   const rangeIsSound = sound('CONTAINER_PORT_RANGE_START', 'CONTAINER_PORT_RANGE_END') && start < end;
   if (sound('CONTAINER_PORT_RANGE_START', 'CONTAINER_PORT_RANGE_END') && start >= end) {
     problems.push(
-      `CONTAINER_PORT_RANGE_START is ${start} but CONTAINER_PORT_RANGE_END is ${end}: the start must be lower than the end`,
+      `CONTAINER_PORT_RANGE_START is ${start} but CONTAINER_PORT_RANGE_END is ${end}: the start must be lower ` +
+        'than the end',
     );
   }
   const ports = localPorts(values).filter(({ name }) => sound(name));
@@ -106,7 +111,8 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
       problems.push(`${name} and ${other.name} both use port ${port}; give one of them another port`);
     if (rangeIsSound && port >= start && port <= end) {
       problems.push(
-        `${name} uses port ${port}, which is between CONTAINER_PORT_RANGE_START (${start}) and CONTAINER_PORT_RANGE_END (${end}); move the port or the range`,
+        `${name} uses port ${port}, which is between CONTAINER_PORT_RANGE_START (${start}) and ` +
+          `CONTAINER_PORT_RANGE_END (${end}); move the port or the range`,
       );
     }
   }
@@ -117,7 +123,8 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
     values.PROXY_LISTEN.port !== 443
   ) {
     problems.push(
-      `PUBLIC_SCHEME is https but PROXY_LISTEN is ${values.PROXY_LISTEN.text}, where Caddy speaks plain HTTP; set PUBLIC_PORT to the port of your TLS end, such as PUBLIC_PORT=443`,
+      `PUBLIC_SCHEME is https but PROXY_LISTEN is ${values.PROXY_LISTEN.text}, where Caddy speaks plain HTTP; ` +
+        'set PUBLIC_PORT to the port of your TLS end, such as PUBLIC_PORT=443',
     );
   }
   const { CRIU_ENABLED: checkpoints, CONTAINER_MODE: engine } = values;
@@ -128,7 +135,9 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
     !engineCalled(engine).restoresCheckpoints
   ) {
     problems.push(
-      `CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: ${WHO_RESTORES}; set ${RESTORING_ENGINES.map(({ name }) => `CONTAINER_MODE=${name}`).join(' or ')}, or CRIU_ENABLED=auto to use them where they work`,
+      `CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: ${WHO_RESTORES}; set ` +
+        `${RESTORING_ENGINES.map(({ name }) => `CONTAINER_MODE=${name}`).join(' or ')}, or CRIU_ENABLED=auto to ` +
+        'use them where they work',
     );
   }
   if (
@@ -136,7 +145,8 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
     (values.OPERATOR_KEYS ?? []).some((key) => values.API_KEY?.includes(key) === true)
   ) {
     problems.push(
-      'OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another one for operators (`openssl rand -hex 24`)',
+      'OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another ' +
+        'one for operators (`openssl rand -hex 24`)',
     );
   }
   return problems;
@@ -148,7 +158,8 @@ export function portShortage(values: Values, templates: readonly Template[]): st
   const { CONTAINER_PORT_RANGE_START: start, CONTAINER_PORT_RANGE_END: end } = values;
   if (start >= end || end - start + 1 >= needed) return [];
   return [
-    `CONTAINER_PORT_RANGE_START..END (${start} to ${end}) has ${end - start + 1} ports but the pools may hold ${needed} instances; widen the range or lower POOL_MAX_SIZE or the templates' pool.max`,
+    `CONTAINER_PORT_RANGE_START..END (${start} to ${end}) has ${end - start + 1} ports but the pools may ` +
+      `hold ${needed} instances; widen the range or lower POOL_MAX_SIZE or the templates' pool.max`,
   ];
 }
 
@@ -172,7 +183,8 @@ export function environmentWarnings(
   }
   if (!LOOPBACK.test(values.ADMIN_ADDR.host)) {
     warnings.push(
-      `ADMIN_ADDR (${values.ADMIN_ADDR.host}) lets other machines reach the admin API, and operators' keys would travel in clear text; keep it on 127.0.0.1 and go through SSH or a TLS proxy`,
+      `ADMIN_ADDR (${values.ADMIN_ADDR.host}) lets other machines reach the admin API, and operators' keys ` +
+        'would travel in clear text; keep it on 127.0.0.1 and go through SSH or a TLS proxy',
     );
   }
   for (const entry of values.TRUSTED_PROXIES.filter((block) => block.endsWith('/0'))) {
@@ -205,6 +217,8 @@ function ephemeralOverlap(values: Values, readFile: FileReader): string[] {
   const { CONTAINER_PORT_RANGE_START: start, CONTAINER_PORT_RANGE_END: end } = values;
   if (low === undefined || high === undefined || !(start <= high && end >= low)) return [];
   return [
-    `CONTAINER_PORT_RANGE_START..END (${start} to ${end}) overlaps the kernel's own range ${low} to ${high} (${EPHEMERAL_RANGE_FILE}): now and then a container will fail to start because its port is taken; choose a range below ${low}`,
+    `CONTAINER_PORT_RANGE_START..END (${start} to ${end}) overlaps the kernel's own range ${low} to ${high} ` +
+      `(${EPHEMERAL_RANGE_FILE}): now and then a container will fail to start because its port is taken; ` +
+      `choose a range below ${low}`,
   ];
 }

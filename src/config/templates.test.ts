@@ -93,7 +93,8 @@ describe('a template', () => {
 
   it('may repeat parts by YAML aliases', () => {
     const { templates, problems: found } = parsed(
-      'templates:\n  - { name: a, image: one, port: 1, limits: &small { memory: 64m, cpus: 0.5 } }\n  - { name: b, image: two, port: 2, limits: *small }\n',
+      'templates:\n  - { name: a, image: one, port: 1, limits: &small { memory: 64m, cpus: 0.5 } }\n  - { ' +
+        'name: b, image: two, port: 2, limits: *small }\n',
     );
     expect(found).toEqual([]);
     expect(templates[1]?.limits).toEqual({ memoryBytes: 64 * 2 ** 20, cpus: 0.5, pids: 128 });
@@ -176,7 +177,7 @@ describe('a problem', () => {
     [
       'checkpoint: { file: /nonexistent/board.tar }',
       5,
-      /templates\[0\]\.checkpoint\.file is "\/nonexistent\/board\.tar" \(there is no file \/nonexistent\/board\.tar\); it must be the archive/,
+      /templates\[0\]\.checkpoint\.file is "\/nonexistent\/board\.tar" \(there is no file .*\); it must be the archive/,
     ],
     ['database: {}', 5, /templates\[0\]\.database\.seed is missing; it must be the path of an SQL file/],
     ['database: { seed: "" }', 5, /templates\[0\]\.database\.seed is ""; it must be/],

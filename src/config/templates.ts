@@ -93,7 +93,8 @@ function readTemplate(section: YamlSection, defaults: TemplateDefaults, context:
   const limits = section.section('limits', ['memory', 'cpus', 'pids']);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
   const times = section.section('ttl', ['default', 'max']);
-  // A value that is there but wrong was reported by its read: the default that stands in for it must not raise a second problem.
+  // A value that is there but wrong was reported by its read: the default that stands in for it must
+  // not raise a second problem.
   const pick = <T>(from: YamlSection, key: string, parser: Parser<T>, fallback: Setting<T>): Setting<T> =>
     from.read(key, parser) ?? (from.has(key) ? { ...fallback, sound: false } : fallback);
   const settings: PoolSettings = {
@@ -141,7 +142,10 @@ function sizesAndTimes(
   };
 }
 
-/** Reads the catalogue file; every problem begins with `file:line`, in the file's order. The templates are only to be used when there is none. */
+/**
+ * Reads the catalogue file; every problem begins with `file:line`, in the file's order. The templates are only to be
+ * used when there is none.
+ */
 export function parseTemplates(
   text: string,
   file: string,

@@ -159,12 +159,14 @@ export const VARIABLES = {
   POOL_MAX_SIZE: pool.required(
     poolMax,
     '20',
-    'How many instances may exist at once (ready, handed out, starting and leaving), per template that does not say otherwise.',
+    'How many instances may exist at once (ready, handed out, starting and leaving), per template that does ' +
+      'not say otherwise.',
   ),
   POOL_REPLENISH_THRESHOLD: pool.required(
     share,
     '0',
-    'The share of the target that may be missing before a refill starts. 0 refills as soon as one is missing; 0.5 waits until half are gone.',
+    'The share of the target that may be missing before a refill starts. 0 refills as soon as one is ' +
+      'missing; 0.5 waits until half are gone.',
   ),
   POOL_REPLENISH_INTERVAL: pool.required(
     duration('100ms', '1h', '10s'),
@@ -189,7 +191,8 @@ export const VARIABLES = {
   POOL_MAX_AGE: pool.required(
     maxAge,
     '24h',
-    'The whole life of an instance, counted from when it was ready. Ready instances that have less than one visit left are replaced.',
+    'The whole life of an instance, counted from when it was ready. Ready instances that have less than one ' +
+      'visit left are replaced.',
   ),
   RATE_LIMIT_HOURLY: pool.required(
     integer(0, 1_000_000, 60),
@@ -206,7 +209,8 @@ export const VARIABLES = {
   CONTAINER_MODE: containers.required(
     oneOf(CONTAINER_MODES),
     'auto',
-    `The engine that runs the instances. auto takes ${AUTO_TAKES}, else ${STAND_IN.name}, which runs no containers and is for a look around.`,
+    `The engine that runs the instances. auto takes ${AUTO_TAKES}, else ${STAND_IN.name}, which runs no ` +
+      'containers and is for a look around.',
   ),
   CONTAINER_IMAGE: containers.required(
     imageName,
@@ -226,35 +230,44 @@ export const VARIABLES = {
   CONTAINER_PORT_RANGE_END: containers.required(
     integer(1024, 65_535, 29_999),
     '29999',
-    'The last one. Keep the range clear of /proc/sys/net/ipv4/ip_local_port_range, where the kernel takes ports for itself.',
+    'The last one. Keep the range clear of /proc/sys/net/ipv4/ip_local_port_range, where the kernel takes ' +
+      'ports for itself.',
   ),
   CONTAINER_PORT_COOLDOWN: containers.required(
     duration(PROXY_MEMORY, '1h', '12s'),
     '12s',
-    'How long a given-back host port rests before another instance gets it. The proxy remembers an address, and keeps an idle connection, for up to nine seconds together, so 10s is the least.',
+    'How long a given-back host port rests before another instance gets it. The proxy remembers an address, ' +
+      'and keeps an idle connection, for up to nine seconds together, so 10s is the least.',
   ),
   ...engineSockets,
 
   CRIU_ENABLED: checkpoints.required(
     checkpointMode,
     'auto',
-    `Whether instances are restored from checkpoints, which only ${RESTORING_TITLES} can. auto: where a trial at the start passes. true: nothing is started where it does not. false: every instance starts cold. See [checkpoints](../criu-checkpoint.md).`,
+    `Whether instances are restored from checkpoints, which only ${RESTORING_TITLES} can. auto: where a ` +
+      'trial at the start passes. true: nothing is started where it does not. false: every instance starts ' +
+      'cold. See [checkpoints](../criu-checkpoint.md).',
   ),
   CHECKPOINT_DIR: checkpoints.required(
     absolutePath('/var/lib/try-it-now/checkpoints'),
     '/var/lib/try-it-now/checkpoints',
-    'Where checkpoints are kept. They hold the memory of processes: nobody but the server may read the folder. Each takes up to twice its size, once as archive and once unpacked.',
+    'Where checkpoints are kept. They hold the memory of processes: nobody but the server may read the ' +
+      'folder. Each takes up to twice its size, once as archive and once unpacked.',
   ),
   CHECKPOINT_PATH: checkpoints.optional(
     path,
     'none',
-    'The archive of a checkpoint to restore the default template from, with its metadata beside it. It is promoted at the start, once: a newer promotion holds until another file is named here. A template that names a `checkpoint.file` of its own goes by that.',
+    'The archive of a checkpoint to restore the default template from, with its metadata beside it. It is ' +
+      'promoted at the start, once: a newer promotion holds until another file is named here. A template that ' +
+      'names a `checkpoint.file` of its own goes by that.',
   ),
 
   DATABASE_SOCKET: databases.optional(
     socketPath,
     'none: no template may ask for a database',
-    'The unix socket of the MariaDB server that gives each instance a database of its own. Its whole folder is mounted, read-only, into the instances of such templates, so it must be a folder for this socket alone.',
+    'The unix socket of the MariaDB server that gives each instance a database of its own. Its whole folder ' +
+      'is mounted, read-only, into the instances of such templates, so it must be a folder for this socket ' +
+      'alone.',
   ),
   DATABASE_USER: databases.required(
     text(80),
@@ -335,23 +348,27 @@ export const VARIABLES = {
   API_KEY: http.secret(
     listOf(apiKey, 1),
     'not set: the API is open',
-    'The key that callers of the API send in X-API-Key. Several with commas between, so that one can be replaced without a gap.',
+    'The key that callers of the API send in X-API-Key. Several with commas between, so that one can be ' +
+      'replaced without a gap.',
   ),
   TRUSTED_PROXIES: http.required(
     listOf(ipOrBlock),
     '',
-    'The addresses or CIDR blocks, with commas between, of the proxies whose X-Forwarded-For is believed. Without them, everybody behind such a proxy counts as one client.',
+    'The addresses or CIDR blocks, with commas between, of the proxies whose X-Forwarded-For is believed. ' +
+      'Without them, everybody behind such a proxy counts as one client.',
   ),
 
   ADMIN_ADDR: operators.required(
     hostPort('127.0.0.1:8081'),
     '127.0.0.1:8081',
-    'Where the server listens for operators (`/admin/v1`), apart from visitors. Keep it on the loopback address, or behind something that speaks TLS.',
+    'Where the server listens for operators (`/admin/v1`), apart from visitors. Keep it on the loopback ' +
+      'address, or behind something that speaks TLS.',
   ),
   OPERATOR_KEYS: operators.secret(
     listOf(apiKey, 1),
     'not set: the admin API answers nobody',
-    'The keys that operators send in X-API-Key, with commas between; one each tells them apart in the audit log. None of them may be an API_KEY.',
+    'The keys that operators send in X-API-Key, with commas between; one each tells them apart in the audit ' +
+      'log. None of them may be an API_KEY.',
   ),
   ADMIN_URL: operators.optional(
     url(['http', 'https'], 'http://127.0.0.1:8081'),
@@ -373,7 +390,8 @@ export const VARIABLES = {
       '2 to 32 of a-z, 0-9 and -, starting with a letter, such as try-it-now',
     ),
     'try-it-now',
-    'Marks every container and network this deployment makes. Two deployments on one host need two names, two Valkeys and two port ranges.',
+    'Marks every container and network this deployment makes. Two deployments on one host need two names, ' +
+      'two Valkeys and two port ranges.',
   ),
   NODE_NAME: host.required(
     matching('name', /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'a DNS label of a-z, 0-9 and -, such as node0'),

@@ -28,7 +28,9 @@ function target(source: YamlSource, node: unknown): Node | undefined {
   return isScalar(node) || isMap(node) || isSeq(node) ? node : undefined;
 }
 
-/** The scalar's text as the file has it, so that `1.10` stays `1.10` and `007` stays `007`. Undefined for anything else. */
+/**
+ * The scalar's text as the file has it, so that `1.10` stays `1.10` and `007` stays `007`. Undefined for anything else.
+ */
 function scalarText(node: Node | undefined): string | undefined {
   if (!isScalar(node) || node.value === null) return undefined;
   return typeof node.value === 'string' ? node.value : node.source;
@@ -57,7 +59,9 @@ export class YamlSection {
     if (isMap(found)) this.#map = found;
     else if (node !== undefined && node !== null)
       this.#report(
-        `${path === '' ? 'the file' : path} is ${isScalar(found) && found.value !== null ? 'a single value' : nature(found)}; it must be a group of settings`,
+        `${path === '' ? 'the file' : path} is ` +
+          `${isScalar(found) && found.value !== null ? 'a single value' : nature(found)}; it must be a group of ` +
+          'settings',
         found,
       );
     if (known !== undefined) this.#refuseUnknown(known);
@@ -163,7 +167,8 @@ export class YamlSection {
     for (const key of this.keys().filter((name) => !known.includes(name))) {
       const meant = closestMatch(key, known, { maxDistance: Math.max(2, Math.floor(key.length / 3)) });
       this.#report(
-        `${this.#name(key)} is not known; ${meant === undefined ? `use one of ${known.join(', ')}` : `did you mean ${meant}?`}`,
+        `${this.#name(key)} is not known; ` +
+          (meant === undefined ? `use one of ${known.join(', ')}` : `did you mean ${meant}?`),
         this.#keyNode(key),
       );
     }

@@ -42,7 +42,10 @@ export async function dropUser(session: Session, name: string): Promise<void> {
   await session.run(`Dropping the user ${name}`, `DROP USER IF EXISTS ${account(name)}`);
 }
 
-/** User first, so that nobody connects again; then his connections, then the database; then all three are seen to be gone. */
+/**
+ * User first, so that nobody connects again; then his connections, then the database; then all three
+ * are seen to be gone.
+ */
 export async function dropWithUser(session: Session, name: string): Promise<void> {
   await dropUser(session, name);
   await session.run(`Ending the connections of ${name}`, `KILL USER ${quoted(name)}`);
@@ -52,7 +55,8 @@ export async function dropWithUser(session: Session, name: string): Promise<void
     if (performance.now() > deadline)
       throw new TryItNowError(
         'database_failed',
-        `The database ${name} was dropped, yet after ${GONE_WITHIN_MS} ms there is still ${left}; it will be tried again`,
+        `The database ${name} was dropped, yet after ${GONE_WITHIN_MS} ms there is still ${left}; it will be ` +
+          'tried again',
       );
     await sleep(20);
     await session.run(`Ending the connections of ${name}`, `KILL USER ${quoted(name)}`);

@@ -33,14 +33,16 @@ export async function readClonePlan(session: Session, seed: string): Promise<Clo
   const what = `Reading the seed ${seed}`;
   const [schema] = await session.run(
     what,
-    'SELECT DEFAULT_CHARACTER_SET_NAME AS characterSet, DEFAULT_COLLATION_NAME AS collation FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?',
+    'SELECT DEFAULT_CHARACTER_SET_NAME AS characterSet, DEFAULT_COLLATION_NAME AS collation FROM ' +
+      'information_schema.SCHEMATA WHERE SCHEMA_NAME = ?',
     [seed],
   );
   if (schema === undefined)
     throw new TryItNowError('database_failed', `${what} failed: it is not there; it is loaded again at the next try`);
   const tables = await session.run(
     what,
-    'SELECT TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME',
+    'SELECT TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine FROM information_schema.TABLES WHERE ' +
+      'TABLE_SCHEMA = ? ORDER BY TABLE_NAME',
     [seed],
   );
   const beside = await session.run(what, THINGS_BESIDE_TABLES, [seed, seed, seed]);
@@ -49,7 +51,8 @@ export async function readClonePlan(session: Session, seed: string): Promise<Clo
     return { ...plan, copies: undefined };
   const columns = await session.run(
     what,
-    "SELECT TABLE_NAME AS name, COLUMN_NAME AS `column` FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND IS_GENERATED = 'NEVER' ORDER BY ORDINAL_POSITION",
+    'SELECT TABLE_NAME AS name, COLUMN_NAME AS `column` FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ' +
+      "? AND IS_GENERATED = 'NEVER' ORDER BY ORDINAL_POSITION",
     [seed],
   );
   const copies: TableCopy[] = [];

@@ -30,7 +30,10 @@ export interface MariadbOptions {
   readonly mountedAt: string;
   /** All that are offered: their seeds stay, whichever of them is prepared. */
   readonly catalogue: readonly Template[];
-  /** Drop seeds that no template uses any more: for the server alone, since a command may read a newer catalogue than it. */
+  /**
+   * Drop seeds that no template uses any more: for the server alone, since a command may read
+   * a newer catalogue than it.
+   */
   readonly tidiesSeeds: boolean;
   readonly log: Log;
   /** SERVER_PATIENCE without it. */
@@ -90,7 +93,8 @@ class MariadbDatabases implements Databases {
     if (seed === undefined)
       throw new TryItNowError(
         'database_failed',
-        `The template ${template.name} has no database, so ${name} cannot be made for it; give it a seed in the catalogue`,
+        `The template ${template.name} has no database, so ${name} cannot be made for it; give it a seed in the ` +
+          'catalogue',
       );
     const { socketPath } = this.#login;
     const password = newPassword();
@@ -99,7 +103,8 @@ class MariadbDatabases implements Databases {
       await withSession(
         this.#login,
         async (session) => {
-          // Asked each time: the instance is about to reach the socket, and the server may have been restarted otherwise.
+          // Asked each time: the instance is about to reach the socket, and the server
+          // may have been restarted otherwise.
           await requireSafe(session, socketPath);
           await lock(session, name, LOCK_TIMEOUT_S);
           await dropWithUser(session, name);
@@ -172,7 +177,8 @@ class MariadbDatabases implements Databases {
     if (has < wanted) {
       this.#options.log.warn(
         { maxConnections: has, wanted },
-        "A few instances could take all of MariaDB's connections: raise max_connections in my.cnf to what is wanted here",
+        "A few instances could take all of MariaDB's connections: raise max_connections in my.cnf to what is " +
+          'wanted here',
       );
     }
   }

@@ -17,12 +17,16 @@ describe('names of databases', () => {
     for (const name of made) expect(name).toMatch(/^[a-z0-9_]{1,32}$/);
   });
 
-  it('gives each attempt at an instance a name of its own, the same whenever it is asked, and nothing of the id away', () => {
-    const [id, attempt] = [newInstanceId(), newAttempt()];
-    expect(names.instance(id, attempt)).toBe(new DatabaseNames('shop').instance(id, attempt));
-    expect(names.instance(id, attempt)).not.toBe(names.instance(id, newAttempt()));
-    expect(names.instance(id, attempt)).not.toContain(id.slice(0, 6));
-  });
+  it(
+    'gives each attempt at an instance a name of its own, the same whenever it is asked, and nothing of the ' +
+      'id away',
+    () => {
+      const [id, attempt] = [newInstanceId(), newAttempt()];
+      expect(names.instance(id, attempt)).toBe(new DatabaseNames('shop').instance(id, attempt));
+      expect(names.instance(id, attempt)).not.toBe(names.instance(id, newAttempt()));
+      expect(names.instance(id, attempt)).not.toContain(id.slice(0, 6));
+    },
+  );
 
   it('draws another name for each thing that is only tried', () => {
     expect(names.tried(5)).not.toBe(names.tried(5));

@@ -2,8 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Entropy } from '../domain/ids.ts';
 
 /**
- * Names of databases, and of the user of each. At most 31 characters, which every version takes for a user; only letters
- * a-z, digits and `_`. Other deployments on the same server differ in the second part, other programs in the first.
+ * Names of databases, and of the user of each. At most 31 characters, which every version takes for a
+ * user; only letters a-z, digits and `_`. Other deployments on the same server differ in the second part,
+ * other programs in the first.
  *
  *   tin_<deployment, 8>_i_<attempt, 16>       of an attempt at an instance: nothing of its id can be read from it
  *   tin_<deployment, 8>_t_<until, 9>_<6>      only tried, may go at that time (ms since the epoch, base 36)
@@ -25,14 +26,17 @@ export class DatabaseNames {
     this.#entropy = entropy;
   }
 
-  /** Another one for each attempt at the same instance: one that was superseded cannot touch what its successor made. */
+  /**
+   * Another one for each attempt at the same instance: one that was superseded cannot touch what its successor made.
+   */
   instance(instanceId: string, attempt: string): string {
     return `${this.#prefix}i_${hash(`database ${instanceId} ${attempt}`, 16)}`;
   }
 
   /** Another one at every call. */
   tried(untilMs: number): string {
-    return `${this.#prefix}t_${Math.ceil(untilMs).toString(36).padStart(UNTIL_DIGITS, '0')}_${Buffer.from(this.#entropy(3)).toString('hex')}`;
+    const until = Math.ceil(untilMs).toString(36).padStart(UNTIL_DIGITS, '0');
+    return `${this.#prefix}t_${until}_${Buffer.from(this.#entropy(3)).toString('hex')}`;
   }
 
   seed(digest: string): string {

@@ -5,7 +5,10 @@ import { withSession, type ServerLogin } from './session.ts';
 
 const LOCK_TIMEOUT_S = 8;
 
-/** Every database and user of the deployment's, its seeds included; by names that fit entirely, so that nobody else's is among them. */
+/**
+ * Every database and user of the deployment's, its seeds included; by names that fit entirely, so that
+ * nobody else's is among them.
+ */
 export async function ownDatabases(login: ServerLogin, deployment: string): Promise<readonly string[]> {
   const names = new DatabaseNames(deployment);
   return (await withSession(login, namesOnServer)).filter((name) => names.parse(name) !== undefined);

@@ -23,7 +23,8 @@ export async function requireMariadb(session: Session): Promise<void> {
   if (version.includes('MariaDB') && (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]))) return;
   throw new TryItNowError(
     'database_failed',
-    `The server at DATABASE_SOCKET says it is ${version}, but MariaDB ${OLDEST.join('.')} or newer is needed; run one and set DATABASE_SOCKET`,
+    `The server at DATABASE_SOCKET says it is ${version}, but MariaDB ${OLDEST.join('.')} or newer is ` +
+      'needed; run one and set DATABASE_SOCKET',
   );
 }
 
@@ -41,7 +42,8 @@ export async function requireSafe(session: Session, socketPath: string): Promise
   const everybody = await session.run('Reading the rights', "SELECT Db FROM mysql.db WHERE User IN ('', 'PUBLIC')");
   for (const { Db: database } of everybody)
     problems.push(
-      `every account may use the database ${String(database)}, and instances would meet there: DROP DATABASE IF EXISTS test; DELETE FROM mysql.db WHERE User IN ('', 'PUBLIC'); FLUSH PRIVILEGES`,
+      `every account may use the database ${String(database)}, and instances would meet there: DROP DATABASE ` +
+        "IF EXISTS test; DELETE FROM mysql.db WHERE User IN ('', 'PUBLIC'); FLUSH PRIVILEGES",
     );
   if (problems.length === 0) return;
   throw new TryItNowError(
@@ -61,7 +63,11 @@ function accountProblem({ User: user, Host: host, Priv: priv }: Row, socketLogin
     (method) => 'plugin' in method || method === about,
   );
   if (socketLogin && methods.some((method) => method['plugin'] === 'unix_socket')) {
-    return `${who} is let in without a password by its uid, and a container's root has the same uid at the socket as this host's: give it a password (ALTER USER ${who} IDENTIFIED BY '…'), put unix_socket=OFF under [mariadb] in my.cnf and restart MariaDB`;
+    return (
+      `${who} is let in without a password by its uid, and a container's root has the same uid at the socket ` +
+      `as this host's: give it a password (ALTER USER ${who} IDENTIFIED BY '…'), put unix_socket=OFF under ` +
+      '[mariadb] in my.cnf and restart MariaDB'
+    );
   }
   const open = methods.some(
     ({ plugin, authentication_string: secret }) => WITHOUT_SECRET.includes(secret) && PASSWORD_PLUGINS.includes(plugin),

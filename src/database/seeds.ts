@@ -108,7 +108,8 @@ export class Seeds {
 export async function namesOnServer(session: Session): Promise<readonly string[]> {
   const rows = await session.run(
     'Listing databases and users',
-    "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA UNION SELECT User FROM mysql.global_priv WHERE Host = 'localhost'",
+    'SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA UNION SELECT User FROM mysql.global_priv ' +
+      "WHERE Host = 'localhost'",
   );
   return rows.map(({ name }) => String(name));
 }
@@ -119,6 +120,7 @@ export async function lock(session: Session, name: string, timeoutS: number): Pr
   if (row?.['held'] !== 1)
     throw new TryItNowError(
       'database_failed',
-      `The database ${name} is being made or dropped by somebody else for more than ${timeoutS} s; it will be tried again`,
+      `The database ${name} is being made or dropped by somebody else for more than ${timeoutS} s; it will be ` +
+        'tried again',
     );
 }

@@ -35,12 +35,17 @@ export const SERVER_PATIENCE: ServerPatience = { answerMs: 10_000, lockWaitS: 8 
  */
 function sessionSettings({ lockWaitS }: ServerPatience): string {
   return [
-    `SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', lock_wait_timeout = ${lockWaitS}, innodb_lock_wait_timeout = ${lockWaitS}`,
-    "time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0, check_constraint_checks = 0, max_statement_time = 0, sql_quote_show_create = 1",
+    `SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', lock_wait_timeout = ${lockWaitS}, ` +
+      `innodb_lock_wait_timeout = ${lockWaitS}`,
+    "time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0, check_constraint_checks = 0, " +
+      'max_statement_time = 0, sql_quote_show_create = 1',
   ].join(', ');
 }
 
-/** Too many connections; server shutdown in progress; connection was killed: the server's states, not the statement's fault. */
+/**
+ * Too many connections; server shutdown in progress; connection was killed: the server's
+ * states, not the statement's fault.
+ */
 const SERVER_STATES: ReadonlySet<number> = new Set([1040, 1053, 1927]);
 /** Access denied in its variants; a login plugin that is not there. */
 const LOGIN_REFUSED: ReadonlySet<number> = new Set([1044, 1045, 1524, 1698]);
@@ -49,8 +54,9 @@ export const NO_SUCH_DATABASE = 1049;
 export const NO_SUCH_TABLE = 1146;
 
 /**
- * A connection for one operation: made in 1 to 2 ms on a socket, it can be neither stale nor left in a state by the one
- * before, and while the server is unavailable every operation says so at once. Throws database_unavailable, database_failed.
+ * A connection for one operation: made in 1 to 2 ms on a socket, it can be neither stale nor
+ * left in a state by the one before, and while the server is unavailable every operation says so
+ * at once. Throws database_unavailable, database_failed.
  */
 export async function withSession<T>(
   login: ServerLogin,
@@ -131,7 +137,10 @@ function sessionOn(connection: Connection, { socketPath }: ServerLogin): Session
   };
 }
 
-/** Without the statement, which the connector puts into its messages: it may hold a password. For the same reason there is no cause. */
+/**
+ * Without the statement, which the connector puts into its messages: it may hold a password. For the same reason there
+ * is no cause.
+ */
 function ownWords(error: unknown): string {
   const { sqlMessage } = error as Partial<SqlError>;
   return sqlMessage ?? describeError(error);

@@ -14,9 +14,9 @@ const STDERR_BYTES_KEPT = 4_096;
 const SERVER_GONE = /^ERROR 20(?:02|03|06|13|26)\b/m;
 
 /**
- * Runs a dump with MariaDB's own client, which knows all that dumps contain (DELIMITER, versioned comments) and names the
- * line of an error. The login is that of a user with rights on one database: a seed cannot do more than an instance may.
- * Throws database_unavailable, database_failed.
+ * Runs a dump with MariaDB's own client, which knows all that dumps contain (DELIMITER, versioned comments) and names
+ * the line of an error. The login is that of a user with rights on one database: a seed cannot do more than an instance
+ * may. Throws database_unavailable, database_failed.
  */
 export async function runSqlFile(
   seed: NonNullable<Template['database']>,

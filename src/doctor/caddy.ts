@@ -78,7 +78,8 @@ async function listens({ internalUrl, listen, address }: CaddyAddresses): Promis
     return failure(
       'listens',
       `nothing answers visitors at ${internalUrl} (${error instanceof Error ? error.message : String(error)})`,
-      `Start Caddy and the server, which has it listen on ${listen} (\`systemctl start caddy try-it-now\`), or correct PROXY_LISTEN.`,
+      `Start Caddy and the server, which has it listen on ${listen} (\`systemctl start caddy try-it-now\`), or ` +
+        'correct PROXY_LISTEN.',
     );
   }
   const seen = `${internalUrl} answers a name without instance with ${status}`;

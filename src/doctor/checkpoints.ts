@@ -88,7 +88,8 @@ async function promoted(
     return failure(
       what,
       `${current} is promoted, but cannot be used on this node: ${describeError(error)}`,
-      `Copy ${current}.tar and ${current}.json into ${dir}/${name} from where they were made, or make another: \`${create}\`.`,
+      `Copy ${current}.tar and ${current}.json into ${dir}/${name} from where they were made, or make another: ` +
+        `\`${create}\`.`,
     );
   }
   if (metadata.templateVersion !== templateVersion(template)) {

@@ -8,13 +8,15 @@ export function databaseChecks(databases: Pick<Databases, 'prepare' | 'list'>, s
       part: 'MariaDB',
       what: 'usable',
       remedy:
-        'Start it (`systemctl start mariadb`), make it safe as said here, or correct DATABASE_SOCKET, DATABASE_USER and DATABASE_PASSWORD.',
+        'Start it (`systemctl start mariadb`), make it safe as said here, or correct DATABASE_SOCKET, ' +
+        'DATABASE_USER and DATABASE_PASSWORD.',
       run: async () => {
         await databases.prepare([]);
         return [
           ok(
             'usable',
-            `answers at ${socketPath}, lets nobody in without a password; ${(await databases.list()).length} databases of instances`,
+            `answers at ${socketPath}, lets nobody in without a password; ${(await databases.list()).length} ` +
+              'databases of instances',
           ),
         ];
       },

@@ -58,8 +58,10 @@ export function hiddenEngineChecks(auto: boolean): Check[] {
           auto
             ? warning(
                 'answers',
-                `neither ${CONTAINER_ENGINES.map(({ title }) => title).join(' nor ')} answers, so instances would only be simulated`,
-                `Start one (\`systemctl start ${CONTAINER_ENGINES[0]?.unit ?? ''}\`), or say that it is meant so with CONTAINER_MODE=${STAND_IN.name}.`,
+                `neither ${CONTAINER_ENGINES.map(({ title }) => title).join(' nor ')} answers, so instances would ` +
+                  'only be simulated',
+                `Start one (\`systemctl start ${CONTAINER_ENGINES[0]?.unit ?? ''}\`), or say that it is meant so ` +
+                  `with CONTAINER_MODE=${STAND_IN.name}.`,
               )
             : ok('answers', 'instances are simulated inside the server, as CONTAINER_MODE says'),
         ]),
@@ -121,7 +123,8 @@ async function image(
     ? failure(
         what,
         `${title} does not have ${wanted}`,
-        `Build it here (\`${program} build -t ${wanted} FOLDER\`), or fetch it (\`${program} pull ${wanted}\`), then restart the server.`,
+        `Build it here (\`${program} build -t ${wanted} FOLDER\`), or fetch it (\`${program} pull ${wanted}\`), ` +
+          'then restart the server.',
       )
     : ok(what, `${wanted} is ${id.replace(/^sha256:/, '').slice(0, 12)}`);
 }

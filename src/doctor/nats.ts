@@ -132,11 +132,13 @@ async function consumer({ manager }: QueueConnection, name: string): Promise<Obs
     return failure(
       what,
       `${seen}; no worker asks for tasks`,
-      'Start the server (`systemctl start try-it-now`, or try-it-now-worker on a further node), or restart it where it runs already.',
+      'Start the server (`systemctl start try-it-now`, or try-it-now-worker on a further node), or restart it ' +
+        'where it runs already.',
     );
   }
   const more =
-    'Raise QUEUE_WORKER_COUNT and restart the server (`systemctl restart try-it-now`), or see what keeps failing (`try-it-now queue info`).';
+    'Raise QUEUE_WORKER_COUNT and restart the server (`systemctl restart try-it-now`), or see what keeps ' +
+    'failing (`try-it-now queue info`).';
   if (pending > BACKLOG_FAILURE) return failure(what, `${seen}: the workers do not keep up`, more);
   return pending > BACKLOG_WARNING ? warning(what, `${seen}: the workers hardly keep up`, more) : ok(what, seen);
 }

@@ -41,7 +41,9 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
     return warning(name, 'nothing is known of it', 'Start the server (`systemctl start try-it-now`).');
   const { ready, target, assigned, warming, leaving, capacity } = pool;
   const { mode = 'open', reason } = controls.get(name) ?? {};
-  const seen = `${ready} of ${target} ready, ${assigned} handed out, ${warming} starting, ${leaving} leaving, at most ${capacity}`;
+  const seen =
+    `${ready} of ${target} ready, ${assigned} handed out, ${warming} starting, ${leaving} leaving, at ` +
+    `most ${capacity}`;
   if (mode !== 'open')
     return warning(
       name,
@@ -57,12 +59,15 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
         )
       : ok(name, seen);
   if (ready + assigned + warming + leaving >= capacity && assigned > 0) {
-    const remedy = `Raise POOL_MAX_SIZE (or pool.max of the template) above ${capacity} and restart the server, or wait until visitors' time is up.`;
+    const remedy =
+      `Raise POOL_MAX_SIZE (or pool.max of the template) above ${capacity} and restart the server, or ` +
+      "wait until visitors' time is up.";
     const full = `the pool is too small for its visitors: ${seen}`;
     return ready === 0 ? failure(name, full, remedy) : warning(name, full, remedy);
   }
   const remedy =
-    'See "refills" of this template, the engine, the queue and the ports in this list for why; a pool that is being filled is full within a minute.';
+    'See "refills" of this template, the engine, the queue and the ports in this list for why; a pool that ' +
+    'is being filled is full within a minute.';
   return ready === 0 ? failure(name, `empty: ${seen}`, remedy) : warning(name, `not full: ${seen}`, remedy);
 }
 
@@ -93,7 +98,8 @@ function quarantine(records: readonly Instance[]): Observation {
   return warning(
     'quarantine',
     `${held.length} cannot be cleaned up (${shown}${held.length > SHOWN ? '; …' : ''})`,
-    'Fix what the reason names; the cleanup is tried again by itself (`try-it-now instances list --state quarantined` ' +
+    'Fix what the reason names; the cleanup is tried again by itself (`try-it-now instances list --state ' +
+      'quarantined` ' +
       'lists them).',
   );
 }

@@ -68,11 +68,13 @@ async function strangers({ held, cooling }: PortState, { range: { start, end } }
     .filter((port) => port >= start && port <= end && !held.has(port) && !cooling.has(port))
     .sort((a, b) => a - b);
   if (foreign.length === 0) return ok('other listeners', 'none in the range');
-  const shown = `${foreign.slice(0, SHOWN).join(', ')}${foreign.length > SHOWN ? ` and ${foreign.length - SHOWN} more` : ''}`;
+  const more = foreign.length > SHOWN ? ` and ${foreign.length - SHOWN} more` : '';
+  const shown = `${foreign.slice(0, SHOWN).join(', ')}${more}`;
   return warning(
     'other listeners',
     `another program, or a container without a record, listens on ${shown}: a start there fails`,
-    `See which (\`ss -ltnp 'sport = :${foreign[0] ?? 0}'\`) and end it, run \`try-it-now reconcile\`, or move the range.`,
+    `See which (\`ss -ltnp 'sport = :${foreign[0] ?? 0}'\`) and end it, run \`try-it-now reconcile\`, or ` +
+      'move the range.',
   );
 }
 

@@ -84,7 +84,8 @@ async function settings(client: Valkey): Promise<Observation[]> {
         : warning(
             'persistence',
             'appendonly is off: a restart of Valkey forgets every instance',
-            'Switch it on (`valkey-cli config set appendonly yes`), and put `appendonly yes` into its configuration file.',
+            'Switch it on (`valkey-cli config set appendonly yes`), and put `appendonly yes` into its ' +
+              'configuration file.',
           ),
     policy === undefined
       ? notChecked('eviction', hidden)
@@ -93,14 +94,16 @@ async function settings(client: Valkey): Promise<Observation[]> {
         : failure(
             'eviction',
             `maxmemory-policy is ${policy}: short of memory, it would discard records of instances`,
-            'Set it (`valkey-cli config set maxmemory-policy noeviction`), and put `maxmemory-policy noeviction` into its configuration file.',
+            'Set it (`valkey-cli config set maxmemory-policy noeviction`), and put `maxmemory-policy noeviction` ' +
+              'into its configuration file.',
           ),
   ];
 }
 
 function memory(found: ReadonlyMap<string, string>): Observation {
   const [used, most] = [Number(found.get('used_memory')), Number(found.get('maxmemory'))];
-  const seen = `${Math.ceil(used / 2 ** 20)} MiB used${most > 0 ? ` of ${Math.floor(most / 2 ** 20)} MiB` : ', no limit'}`;
+  const seen =
+    `${Math.ceil(used / 2 ** 20)} MiB ` + `used${most > 0 ? ` of ${Math.floor(most / 2 ** 20)} MiB` : ', no limit'}`;
   return most === 0 || used < most * 0.9
     ? ok('memory', seen)
     : failure(

@@ -22,7 +22,9 @@ export const CheckpointMetadata = Type.Object({
   format: Type.Literal(CHECKPOINT_FORMAT),
   id: Type.String({ pattern: CHECKPOINT_ID_PATTERN }),
   template: Type.String(),
-  /** Environment, limits and port are frozen in the dump, so another version of the template needs another checkpoint. */
+  /**
+   * Environment, limits and port are frozen in the dump, so another version of the template needs another checkpoint.
+   */
   templateVersion: Type.String(),
   host: CheckpointHost,
   fileLocks: Type.Boolean(),
@@ -33,7 +35,10 @@ export const CheckpointMetadata = Type.Object({
 });
 export type CheckpointMetadata = Static<typeof CheckpointMetadata>;
 
-/** An idle instance is of the template and, where one is promoted, of the checkpoint: promoting another makes it outdated. */
+/**
+ * An idle instance is of the template and, where one is promoted, of the checkpoint:
+ * promoting another makes it outdated.
+ */
 export function instanceVersion(templateVersion: string, checkpoint: string | undefined): string {
   return checkpoint === undefined ? templateVersion : `${templateVersion}+${checkpoint}`;
 }

@@ -1,4 +1,7 @@
-/** Milliseconds since the Unix epoch. State transitions use the store's clock; this one is for what never leaves the process. */
+/**
+ * Milliseconds since the Unix epoch. State transitions use the store's clock; this one is for
+ * what never leaves the process.
+ */
 export interface Clock {
   now(): number;
 }

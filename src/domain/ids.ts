@@ -5,7 +5,9 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 /** Source of random bytes; a parameter so that tests can be deterministic. */
 export type Entropy = (bytes: number) => Uint8Array;
 
-/** RFC 4648 base32 in lower case without padding: safe in URLs, host names and container names. Five bits a character. */
+/**
+ * RFC 4648 base32 in lower case without padding: safe in URLs, host names and container names. Five bits a character.
+ */
 function base32(bytes: Uint8Array, length: number): string {
   let text = '';
   let buffer = 0;

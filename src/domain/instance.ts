@@ -38,14 +38,20 @@ export const InstanceRecord = Type.Object({
   generation: Type.Integer({ minimum: 0 }),
   /** Host port on the node's loopback; null before it is allocated and after it was given back. */
   port: Nullable(Type.Integer({ minimum: 1, maximum: 65535 })),
-  /** Name of its database and of the user of it, on the node's database server; null without one, and after it was dropped. */
+  /**
+   * Name of its database and of the user of it, on the node's database server; null without one,
+   * and after it was dropped.
+   */
   database: Nullable(Type.String()),
   createdAtMs: Millis,
   readyAtMs: Nullable(Millis),
   assignedAtMs: Nullable(Millis),
   /** When the visitor's time is up; set while assigned. */
   deadlineMs: Nullable(Millis),
-  /** No instance lives past this: an extend is cut here, and an idle instance with less life left than a visit is retired. */
+  /**
+   * No instance lives past this: an extend is cut here, and an idle instance with less life left
+   * than a visit is retired.
+   */
   endOfLifeMs: Nullable(Millis),
   owner: Nullable(Type.String()),
   /** Why it is releasing or quarantined. */

@@ -4,7 +4,10 @@ import { createHash } from 'node:crypto';
 export type InstanceCall =
   { readonly kind: 'exec'; readonly command: readonly string[] } | { readonly kind: 'http'; readonly path: string };
 
-/** An app that can be tried: everything needed to start, check and limit it, and keep idle instances of it. Durations in ms, sizes in bytes. */
+/**
+ * An app that can be tried: everything needed to start, check and limit it, and keep idle instances of it. Durations in
+ * ms, sizes in bytes.
+ */
 export interface Template {
   readonly name: string;
   readonly title: string;
@@ -21,7 +24,9 @@ export interface Template {
   readonly capabilities: readonly string[];
   /** True lets instances open connections to the outside; never to each other or to the host. */
   readonly egress: boolean;
-  /** Hands an instance what is its own alone; run after a restore and after a cold start alike, before it can be ready. */
+  /**
+   * Hands an instance what is its own alone; run after a restore and after a cold start alike, before it can be ready.
+   */
   readonly activation: (InstanceCall & { readonly timeoutMs: number }) | undefined;
   /** What two instances must answer differently; what a checkpoint is verified by. */
   readonly identity: InstanceCall | undefined;

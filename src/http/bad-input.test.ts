@@ -137,7 +137,8 @@ describe('bad input', () => {
     ],
     [
       'a length beside chunks',
-      'POST /api/v1/demo/acquire HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'POST /api/v1/demo/acquire HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: ' +
+        'chunked\r\n\r\n0\r\n\r\n',
       'malformed_request',
     ],
     [
@@ -147,7 +148,8 @@ describe('bad input', () => {
     ],
     [
       'chunks that are none',
-      'POST /api/v1/demo/acquire HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+      'POST /api/v1/demo/acquire HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: ' +
+        'chunked\r\n\r\nzz\r\n',
       'malformed_request',
     ],
     ['no Host', 'GET /health HTTP/1.1\r\nConnection: close\r\n\r\n', 'malformed_request'],

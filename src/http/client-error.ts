@@ -9,7 +9,10 @@ interface ParserError {
   readonly rawPacket?: unknown;
 }
 
-/** Answers what Node's parser rejected before it became a request. The socket is closed: where the next request starts is unknown. */
+/**
+ * Answers what Node's parser rejected before it became a request. The socket is closed: where the
+ * next request starts is unknown.
+ */
 export function answerClientError(
   error: ParserError,
   socket: Socket,

@@ -66,7 +66,10 @@ export class Countdowns {
     }
   }
 
-  /** Takes the response over: headers, a first event at once, then one each tick until the instance ends or the client leaves. */
+  /**
+   * Takes the response over: headers, a first event at once, then one each tick until the instance
+   * ends or the client leaves.
+   */
   attach(
     id: string,
     clientKey: string,
@@ -148,9 +151,14 @@ export class Countdowns {
 
 function tell(streams: Iterable<Stream>, view: InstanceView | undefined): void {
   const ended = view?.instance.state !== 'assigned' || view.instance.deadlineMs === null;
-  const text = ended
-    ? 'event: ended\ndata: {"state":"ended","remaining_seconds":0,"expires_at":null}\n\n'
-    : `event: countdown\ndata: ${JSON.stringify({ state: 'assigned', remaining_seconds: secondsLeft(view), expires_at: new Date(view.instance.deadlineMs ?? 0).toISOString() })}\n\n`;
+  const data = ended
+    ? { state: 'ended', remaining_seconds: 0, expires_at: null }
+    : {
+        state: 'assigned',
+        remaining_seconds: secondsLeft(view),
+        expires_at: new Date(view.instance.deadlineMs ?? 0).toISOString(),
+      };
+  const text = `event: ${ended ? 'ended' : 'countdown'}\ndata: ${JSON.stringify(data)}\n\n`;
   for (const { response } of streams) {
     if (ended) response.end(text);
     else if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();

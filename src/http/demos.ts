@@ -8,15 +8,23 @@ import type { PoolStats } from '../pool/interfaces/inventory.ts';
 export type { AcquireRequest, Acquired };
 
 export interface Demos {
-  /** Throws unknown_template, hourly_limit, daily_limit, pool_empty, pool_paused (each with retryAfterMs where waiting helps), idempotency_mismatch, store_unavailable. */
+  /**
+   * Throws unknown_template, hourly_limit, daily_limit, pool_empty, pool_paused (each with retryAfterMs where waiting
+   * helps), idempotency_mismatch, store_unavailable.
+   */
   acquire(request: AcquireRequest): Promise<Acquired>;
   /** Throws unknown_instance. Ready and warming instances are nobody's business: unknown too. */
   find(id: string): Promise<InstanceView>;
-  /** As `find`, for many at once in one go at the store; what would be unknown is left out. Throws store_unavailable. */
+  /**
+   * As `find`, for many at once in one go at the store; what would be unknown is left out. Throws store_unavailable.
+   */
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;
   /** Throws unknown_instance, not_assigned, extension_limit, conflicting_change. */
   extend(id: string, minutes: number): Promise<{ readonly expiresAtMs: number; readonly ttlMs: number }>;
-  /** Returns as soon as the name has stopped resolving; the container goes in the background. Throws unknown_instance. Releasing twice is fine. */
+  /**
+   * Returns as soon as the name has stopped resolving; the container goes in the background. Throws unknown_instance.
+   * Releasing twice is fine.
+   */
   release(id: string): Promise<void>;
   url(label: string): string;
   /** Per template name. */

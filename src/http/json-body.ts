@@ -1,7 +1,9 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { App } from './context.ts';
 
-/** JSON bodies only, and nothing at all counts as no body whatever its Content-Type says: `curl -X POST -d ''` is fine. */
+/**
+ * JSON bodies only, and nothing at all counts as no body whatever its Content-Type says: `curl -X POST -d ''` is fine.
+ */
 export function acceptJsonBodies(app: App): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();

@@ -78,7 +78,9 @@ export interface Listener extends HttpServer {
   readonly routes: RouteTable;
 }
 
-/** What every listener of ours has: limits, request ids, problem bodies, observation. Its routes are still to be added. */
+/**
+ * What every listener of ours has: limits, request ids, problem bodies, observation. Its routes are still to be added.
+ */
 export function createListener(options: ListenerOptions): Listener {
   const limits = { ...LIMITS, ...options.limits };
   const { log, typeBase } = options;
@@ -134,7 +136,8 @@ function bareServer(
   const { typeBase } = options;
   const trusted = options.trustedProxies.length === 0 ? undefined : trustedProxies(options.trustedProxies);
   const app = fastify({
-    // No logger: Fastify would make a child of it for every request. What deserves a line is logged where it is decided.
+    // No logger: Fastify would make a child of it for every request. What deserves a line is
+    // logged where it is decided.
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,

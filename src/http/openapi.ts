@@ -22,7 +22,8 @@ export const OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
       title: 'Try It Now',
       version: API_VERSION,
       description:
-        'Hands a visitor a running app of their own, from a pool of warm ones. Every failure is an RFC 9457 problem with a stable `code`.',
+        'Hands a visitor a running app of their own, from a pool of warm ones. Every failure is an RFC 9457 ' +
+        'problem with a stable `code`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server.' }],

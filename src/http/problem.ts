@@ -30,7 +30,9 @@ const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'uri_too_long',
 };
 
-/** Every failure as one of the catalogue; what we did not foresee becomes internal_error with the original as its cause. */
+/**
+ * Every failure as one of the catalogue; what we did not foresee becomes internal_error with the original as its cause.
+ */
 export function toTryItNowError(thrown: unknown, bodyLimitBytes: number): TryItNowError {
   if (thrown instanceof TryItNowError) return thrown;
   if (!(thrown instanceof Error)) return unforeseen(thrown);

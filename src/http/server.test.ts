@@ -6,6 +6,7 @@ import { template } from '../../test/support/templates.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { newInstanceId } from '../domain/ids.ts';
 import type { AcquireRequest } from './demos.ts';
+import { eventually } from '../../test/support/eventually.ts';
 
 interface Body {
   readonly id: string;
@@ -305,7 +306,7 @@ describe('when things go wrong', () => {
       );
     const [quick, stuck] = [newInstanceId(), newInstanceId()];
     const answers = [quick, stuck].map((id) => fetch(`${http.url}/api/v1/demo/${id}`));
-    await expect.poll(() => held.size).toBe(2);
+    await eventually(() => expect(held.size).toBe(2));
     const closed = http.server.close(300);
     held.get(quick)?.();
     expect((await answers[0])?.status).toBe(404);

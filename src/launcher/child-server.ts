@@ -12,7 +12,10 @@ export interface ChildServerSpec {
   readonly cwd?: string;
   /** What it writes once it serves. Unlike an answer on its port, its own word cannot be another server's. */
   readonly saysUp?: string;
-  /** Resolves true once the server answers; polled every 20 ms, after `saysUp` was seen. At least one of the two is given. */
+  /**
+   * Resolves true once the server answers; polled every 20 ms, after `saysUp` was seen. At least one
+   * of the two is given.
+   */
   readonly isUp?: () => Promise<boolean>;
   readonly startTimeoutMs?: number;
   readonly stopSignal?: NodeJS.Signals;
@@ -22,7 +25,10 @@ const LOG_LINES_KEPT = 60;
 const STOP_GRACE_MS = 8_000;
 const PATH = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
 
-/** The program's full path, undefined when it is not installed. Looks into the sbin folders too, which a user's PATH often lacks. */
+/**
+ * The program's full path, undefined when it is not installed. Looks into the sbin folders too, which
+ * a user's PATH often lacks.
+ */
 export function findProgram(name: string): string | undefined {
   return PATH.split(delimiter)
     .map((folder) => join(folder, name))

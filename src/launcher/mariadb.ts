@@ -45,7 +45,8 @@ const SETTINGS: readonly string[] = [
   '--key-buffer-size=1M',
   '--max-allowed-packet=64M',
   '--character-set-server=utf8mb4',
-  // A connection costs nothing until it is made; see MAX_USER_CONNECTIONS in the databases' engine for an instance's share.
+  // A connection costs nothing until it is made; see MAX_USER_CONNECTIONS in the databases'
+  // engine for an instance's share.
   '--max-connections=2000',
   '--back-log=200',
   '--table-open-cache=2000',
@@ -121,15 +122,16 @@ async function serverAccount(): Promise<Account | undefined> {
   } catch (error) {
     throw new TryItNowError(
       'child_failed',
-      `MariaDB cannot be started: it does not run as root, and this host has no account ${SERVER_ACCOUNT}; \`make setup\` installs mariadb-server, which makes one`,
+      `MariaDB cannot be started: it does not run as root, and this host has no account ${SERVER_ACCOUNT}; ` +
+        `\`make setup\` installs mariadb-server, which makes one`,
       { cause: error },
     );
   }
 }
 
 /**
- * Changing its own uid, as --user does, would take the signal away that ends it with us: so the uid is changed before, and
- * the signal asked for after that.
+ * Changing its own uid, as --user does, would take the signal away that ends it with us: so the uid is changed before,
+ * and the signal asked for after that.
  */
 function commandAs(account: Account | undefined): readonly [string, ...string[]] {
   const program = findProgram('mariadbd');
@@ -186,7 +188,9 @@ async function keptPassword(file: string): Promise<string> {
   return password;
 }
 
-/** Run before the server opens its socket, so the accounts without a password are never reachable. One statement a line. */
+/**
+ * Run before the server opens its socket, so the accounts without a password are never reachable. One statement a line.
+ */
 function initialSql(password: string): string {
   return [
     "DELETE FROM mysql.global_priv WHERE User = '' OR (User = 'root' AND Host <> 'localhost');",

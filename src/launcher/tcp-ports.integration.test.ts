@@ -30,7 +30,8 @@ it('a port is reserved once, until it is given back', async () => {
 });
 
 it('a port is reserved for everybody on this host, until the process that has it is dead', async () => {
-  const script = `const { freePort } = await import('${MODULE}'); console.log(await freePort()); setInterval(() => {}, 1_000);`;
+  const script =
+    `const { freePort } = await import('${MODULE}'); console.log(await freePort()); setInterval(() => ` + '{}, 1_000);';
   const other = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -4,15 +4,15 @@ import { connect, createServer } from 'node:net';
 import { TryItNowError } from '../domain/errors.ts';
 
 /**
- * Below the ephemeral ports, so that no outgoing connection takes a port between the moment it is drawn and its use, and
- * clear of the ports that fetch refuses to ask (https://fetch.spec.whatwg.org/#port-blocking).
+ * Below the ephemeral ports, so that no outgoing connection takes a port between the moment it is drawn and its use,
+ * and clear of the ports that fetch refuses to ask (https://fetch.spec.whatwg.org/#port-blocking).
  */
 const DRAW_FROM = 7_000;
 const DRAW_BELOW = 8_000;
 
 /**
- * A port that nobody listens on right now, neither on TCP nor on UDP. Until this process ends nobody else on this host draws it, so
- * whatever is started on it late or again finds it free. Throws port_taken when all are taken.
+ * A port that nobody listens on right now, neither on TCP nor on UDP. Until this process ends nobody else on this host
+ * draws it, so whatever is started on it late or again finds it free. Throws port_taken when all are taken.
  */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < DRAW_BELOW - DRAW_FROM; attempt += 1) {
@@ -29,8 +29,9 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
 }
 
 /**
- * Keeps everybody on this host who asks here off the port, until it is disposed of or this process ends, however it ends: the kernel
- * takes an abstract socket back by itself. Undefined when it is reserved already. Whether somebody listens there is not checked.
+ * Keeps everybody on this host who asks here off the port, until it is disposed of or this process ends, however it
+ * ends: the kernel takes an abstract socket back by itself. Undefined when it is reserved already. Whether somebody
+ * listens there is not checked.
  */
 export async function reservePort(port: number): Promise<AsyncDisposable | undefined> {
   const mark = createServer().unref();

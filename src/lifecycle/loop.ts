@@ -6,7 +6,9 @@ import { sleep } from './sleep.ts';
 
 export interface LoopOptions {
   readonly name: string;
-  /** Between the end of one round and the start of the next, spread by ±10 % so that several hosts do not march in step. */
+  /**
+   * Between the end of one round and the start of the next, spread by ±10 % so that several hosts do not march in step.
+   */
   readonly intervalMs: number;
   /** Nudged rounds start at least this far apart, so that a flood of nudges costs a bounded number of rounds. */
   readonly minGapMs?: number;
@@ -20,7 +22,9 @@ const UNWIND_MS = 3_000;
 /** After failed rounds: sooner than the next regular one at first, since most failures are over in a moment. */
 const RETRY = { baseMs: 500, maxMs: 30_000 };
 
-/** A background loop: rounds never overlap; failing rounds back off; one line on the edge of failing and of recovering. */
+/**
+ * A background loop: rounds never overlap; failing rounds back off; one line on the edge of failing and of recovering.
+ */
 export class Loop {
   readonly #options: LoopOptions;
   readonly #round: (signal: AbortSignal) => Promise<void>;
@@ -52,7 +56,9 @@ export class Loop {
     this.trigger();
   }
 
-  /** No round starts after this; the one under way is told by its signal and awaited for a while, then left to itself. */
+  /**
+   * No round starts after this; the one under way is told by its signal and awaited for a while, then left to itself.
+   */
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#wake.abort();

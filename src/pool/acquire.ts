@@ -42,9 +42,9 @@ type HandedOut = Extract<ClaimOutcome, { kind: 'taken' | 'again' }>;
 const EMPTY_RETRY_MS = 2_000;
 
 /**
- * Hands a ready instance over: one store round trip, and a connection to the instance to see that it is alive. A dead one
- * is released and replaced, once; who meets two in a row is asked to come again.
- * Throws unknown_template, hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
+ * Hands a ready instance over: one store round trip, and a connection to the instance to see that it is alive. A dead
+ * one is released and replaced, once; who meets two in a row is asked to come again. Throws unknown_template,
+ * hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
   const template = request.template === undefined ? deps.catalogue.default : deps.catalogue.get(request.template);
@@ -128,7 +128,10 @@ async function isAlive(
   return alive;
 }
 
-/** What a visitor has worked in already is not discarded over one refused connection: an app may be starting itself again. */
+/**
+ * What a visitor has worked in already is not discarded over one refused connection: an app
+ * may be starting itself again.
+ */
 async function isLost(deps: AcquireDeps, { id }: HandedOut): Promise<boolean> {
   try {
     const view = await deps.claimStore.find(id);
@@ -180,7 +183,9 @@ function refusal(template: Template, outcome: Exclude<ClaimOutcome, HandedOut>):
     }
     case 'paused': {
       const { retryAfterMs, reason } = outcome;
-      const message = `"${template.name}" is paused by its operators; nothing is handed out for the moment${reason === undefined ? '' : `: ${reason}`}`;
+      const message =
+        `"${template.name}" is paused by its operators; nothing is handed out for the ` +
+        `moment${reason === undefined ? '' : `: ${reason}`}`;
       return new TryItNowError('pool_paused', message, {
         retryAfterMs,
         ...(reason === undefined ? {} : { details: { reason } }),

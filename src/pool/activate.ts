@@ -50,7 +50,8 @@ export async function activate(
   if (said.ok) return;
   throw new TryItNowError(
     'activation_failed',
-    `The activation hook of template ${template.name} (${describeCall(activation)}) failed in ${reach.container}: ${said.how}${quoted(said.output)}`,
+    `The activation hook of template ${template.name} (${describeCall(activation)}) failed in ` +
+      `${reach.container}: ${said.how}${quoted(said.output)}`,
   );
 }
 
@@ -66,7 +67,8 @@ export async function askIdentity(
   if (said.ok) return said.output;
   throw new TryItNowError(
     'activation_failed',
-    `The identity probe of template ${template.name} (${describeCall(probe)}) failed in ${reach.container}: ${said.how}${quoted(said.output)}`,
+    `The identity probe of template ${template.name} (${describeCall(probe)}) failed in ${reach.container}: ` +
+      `${said.how}${quoted(said.output)}`,
   );
 }
 

@@ -45,9 +45,9 @@ const RESTORED_READY_MS = 5_000;
 const SEED_BYTES = 32;
 
 /**
- * Starts the template's app from its image, waits until it is ready, warms it up, waits until no connection is open, and
- * dumps it. It has neither identity nor database then, so the dump holds nobody's. Throws checkpointing_unavailable,
- * unknown_template, and what its steps throw; whatever it started is gone when it returns.
+ * Starts the template's app from its image, waits until it is ready, warms it up, waits until no connection is open,
+ * and dumps it. It has neither identity nor database then, so the dump holds nobody's. Throws
+ * checkpointing_unavailable, unknown_template, and what its steps throw; whatever it started is gone when it returns.
  */
 export async function createCheckpoint(
   deps: CheckpointDeps,
@@ -103,8 +103,8 @@ export interface Verification {
 }
 
 /**
- * Restores two clones side by side, activates both and asks each who it is. Throws checkpoint_not_verified when the template
- * has no identity probe or both answer alike, and what the checks and the restores throw.
+ * Restores two clones side by side, activates both and asks each who it is. Throws checkpoint_not_verified when the
+ * template has no identity probe or both answer alike, and what the checks and the restores throw.
  */
 export async function verifyCheckpoint(
   deps: CheckpointDeps,
@@ -118,7 +118,8 @@ export async function verifyCheckpoint(
   if (identity === undefined) {
     throw new TryItNowError(
       'checkpoint_not_verified',
-      `Template ${template.name} has no identity probe, so nobody can tell whether two clones of checkpoint ${id} are each their own; give it one (identity: {http: /path} or {exec: [command]})`,
+      `Template ${template.name} has no identity probe, so nobody can tell whether two clones of checkpoint ` +
+        `${id} are each their own; give it one (identity: {http: /path} or {exec: [command]})`,
     );
   }
   onStep('trying whether this host can dump and restore');
@@ -141,7 +142,9 @@ export async function verifyCheckpoint(
   if (first.identity === second.identity) {
     throw new TryItNowError(
       'checkpoint_not_verified',
-      `Two clones of checkpoint ${id} gave the same answer to the identity probe of template ${template.name} (${JSON.stringify(first.identity.slice(0, 200))}), so the activation hook does not make an instance its own`,
+      `Two clones of checkpoint ${id} gave the same answer to the identity probe of template ${template.name} ` +
+        `(${JSON.stringify(first.identity.slice(0, 200))}), so the activation hook does not make an instance its ` +
+        'own',
     );
   }
   return { metadata, restoreMs: [first.restoreMs, second.restoreMs], identities: [first.identity, second.identity] };
@@ -202,7 +205,10 @@ export async function promoteCheckpoint(
   return { ...verification, ...(await deps.promotions.promote(verification.metadata.template, id)) };
 }
 
-/** Removes checkpoints beyond the newest `keep` of each template, never one that is promoted or can be gone back to. Returns their ids. */
+/**
+ * Removes checkpoints beyond the newest `keep` of each template, never one that is promoted or can be gone back to.
+ * Returns their ids.
+ */
 export async function prunable(
   deps: Pick<CheckpointDeps, 'checkpointRepository' | 'promotions'>,
   keep: number,
@@ -220,7 +226,10 @@ export async function prunable(
   return removable;
 }
 
-/** Checkpoints that the configuration names: copied in and promoted once, so that a later promotion by a person holds. One that is unsound is logged and left. */
+/**
+ * Checkpoints that the configuration names: copied in and promoted once, so that a later promotion by a person holds.
+ * One that is unsound is logged and left.
+ */
 export async function promoteConfigured(
   deps: Pick<CheckpointDeps, 'catalogue' | 'checkpointing' | 'checkpointRepository' | 'promotions' | 'log'>,
 ): Promise<void> {
@@ -236,7 +245,8 @@ export async function promoteConfigured(
           'checkpoint_unfit',
           `${file} was made for template ${madeFor}, not for ${template.name}`,
         );
-      // Refused here and now rather than at each restore: what was promoted before is better than cold starts everywhere.
+      // Refused here and now rather than at each restore: what was promoted before is
+      // better than cold starts everywhere.
       await deps.checkpointRepository.open(id, {
         template: template.name,
         templateVersion: templateVersion(template),

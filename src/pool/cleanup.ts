@@ -16,8 +16,8 @@ export interface CleanupDeps {
 }
 
 /**
- * In strict order, each step noted before the next begins; one that fails keeps everything after it from happening. The name
- * stopped resolving on release. Any number of these may run at once for the same instance.
+ * In strict order, each step noted before the next begins; one that fails keeps everything after it from happening. The
+ * name stopped resolving on release. Any number of these may run at once for the same instance.
  */
 export async function teardown({ cleanupStore, runtime, databases }: CleanupDeps, instance: Instance): Promise<void> {
   await runtime.remove(instance.container);
@@ -26,7 +26,8 @@ export async function teardown({ cleanupStore, runtime, databases }: CleanupDeps
     if (databases === undefined)
       throw new TryItNowError(
         'database_unavailable',
-        `The database ${instance.database} of instance ${instance.id} cannot be dropped: this node has no database server any more; set DATABASE_SOCKET again`,
+        `The database ${instance.database} of instance ${instance.id} cannot be dropped: this node has no ` +
+          'database server any more; set DATABASE_SOCKET again',
       );
     await databases.drop(instance.database);
     await cleanupStore.recordDatabaseDropped(instance);
@@ -36,9 +37,9 @@ export async function teardown({ cleanupStore, runtime, databases }: CleanupDeps
 }
 
 /**
- * The cleanup saga for a queued task. Done already, or not leaving after all: nothing happens. A step that fails puts the
- * instance into quarantine, with the reason, until the reaper brings it up again; the queue's own retry is left for crashes
- * and a store that does not answer.
+ * The cleanup saga for a queued task. Done already, or not leaving after all: nothing happens. A step that fails puts
+ * the instance into quarantine, with the reason, until the reaper brings it up again; the queue's own retry is left for
+ * crashes and a store that does not answer.
  */
 export async function cleanUp(
   deps: CleanupDeps &

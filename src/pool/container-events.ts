@@ -17,8 +17,8 @@ export interface ContainerEventDeps extends ReleaseDeps {
 const STABLE_MS = 1_000;
 
 /**
- * Takes instances out whose containers end behind our back, for as long as the engine tells of them. Throws when it does not
- * any more; anyone who calls again has what happened in between looked up, as soon as the engine tells again.
+ * Takes instances out whose containers end behind our back, for as long as the engine tells of them. Throws when it
+ * does not any more; anyone who calls again has what happened in between looked up, as soon as the engine tells again.
  */
 export async function followContainers(deps: ContainerEventDeps, signal: AbortSignal): Promise<void> {
   const over = new AbortController();

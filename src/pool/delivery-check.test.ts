@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { DeliveryCheck } from './delivery-check.ts';
+import { eventually } from '../../test/support/eventually.ts';
 
 let connections = 0;
 const server = createServer((socket) => {
@@ -33,20 +34,20 @@ const lookAt = async (upstream: { address: string; port: number }, times: number
 
 it('tells the living from the dead, and lets pass what it has no address of', async () => {
   expect(await lookAt(living, 3)).toBe(3);
-  await expect.poll(() => connections).toBe(3);
+  await eventually(() => expect(connections).toBe(3));
   expect(await lookAt(dead, 3)).toBe(0);
   expect(await check.isAlive(undefined)).toBe(true);
 });
 
 it('looks at 200 at once and at 200 a second, however many come', async () => {
   expect(await lookAt(living, 500)).toBe(500);
-  await expect.poll(() => connections).toBe(200);
+  await eventually(() => expect(connections).toBe(200));
   nowMs += 100;
   await lookAt(living, 500);
-  await expect.poll(() => connections).toBe(220);
+  await eventually(() => expect(connections).toBe(220));
   nowMs += 3_600_000;
   await lookAt(living, 500);
-  await expect.poll(() => connections).toBe(420);
+  await eventually(() => expect(connections).toBe(420));
 });
 
 it("looks at everybody's for a while after it met a dead one", async () => {

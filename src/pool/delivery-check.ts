@@ -4,8 +4,8 @@ import type { Upstream } from './interfaces/upstream.ts';
 /** A host too busy to answer in this time is not a dead app, and the visitor has waited long enough. */
 const TIMEOUT_MS = 250;
 /**
- * A connection costs the server as much processor time as the rest of a claim. So many visitors at once, and then so many a
- * second, have theirs checked; an engine makes a few dozen new instances in a second. Of more, only so many are.
+ * A connection costs the server as much processor time as the rest of a claim. So many visitors at once, and then so
+ * many a second, have theirs checked; an engine makes a few dozen new instances in a second. Of more, only so many are.
  */
 const CHECKS_PER_BURST = 200;
 const CHECKS_PER_SECOND = 200;
@@ -26,7 +26,10 @@ export class DeliveryCheck {
     this.#refilledAtMs = nowMs();
   }
 
-  /** False only when nothing listens there. A store that knows no address leaves us nothing to ask; the reconciler sees to that. */
+  /**
+   * False only when nothing listens there. A store that knows no address leaves us nothing to ask;
+   * the reconciler sees to that.
+   */
   async isAlive(upstream: Upstream | undefined): Promise<boolean> {
     if (upstream === undefined || !this.#mayCheck()) return true;
     const alive = (await this.#probe.listens(upstream, TIMEOUT_MS)) !== 'refuses';

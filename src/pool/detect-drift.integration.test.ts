@@ -197,7 +197,7 @@ describe('drift detection', () => {
     }
   });
 
-  it('tells what it could not look at and looks at the rest; no port comes free while containers cannot be listed', async () => {
+  it('says what it could not check, checks the rest, and frees no port while containers cannot be listed', async () => {
     await soundStock();
     const port = await freeRun(1);
     await store.valkey.srem(keys.availablePorts('node0'), String(port));

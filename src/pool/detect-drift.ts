@@ -46,9 +46,9 @@ export interface DriftDeps {
 }
 
 /**
- * Compares the recorded and the actual state and changes nothing. Every part is checked even when another cannot be. Records
- * are read before the containers are listed, and a container is only an orphan if its record is missing afterwards: a record
- * is older than its container and outlives it, so neither look can mislead.
+ * Compares the recorded and the actual state and changes nothing. Every part is checked even when another cannot be.
+ * Records are read before the containers are listed, and a container is only an orphan if its record is missing
+ * afterwards: a record is older than its container and outlives it, so neither look can mislead.
  */
 export async function detectDrift(deps: DriftDeps): Promise<Drift> {
   const { inventory, node } = deps;
@@ -118,7 +118,10 @@ async function containers(deps: DriftDeps, records: readonly Instance[]): Promis
   return findings;
 }
 
-/** Never again wanted: the names of containers are newly drawn for each attempt, and what is only tried names its own end. */
+/**
+ * Never again wanted: the names of containers are newly drawn for each attempt, and what is only
+ * tried names its own end.
+ */
 export async function isOrphan(
   { inventory, claimStore, clock }: Pick<DriftDeps, 'inventory' | 'claimStore' | 'clock'>,
   { name, instanceId, keepUntilMs = 0 }: ContainerSummary,
@@ -155,7 +158,10 @@ export async function orphanedDatabases(inventory: Inventory, listed: readonly s
   return listed.filter((name) => !known.has(name));
 }
 
-/** Idle tickets while the queue holds nothing at all: whatever was to bring them up is lost (a purged stream, an emptied NATS). */
+/**
+ * Idle tickets while the queue holds nothing at all: whatever was to bring them up is lost (a
+ * purged stream, an emptied NATS).
+ */
 export async function orphanedTickets({
   inventory,
   queue,

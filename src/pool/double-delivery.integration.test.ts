@@ -124,7 +124,10 @@ async function newTask(): Promise<ProvisionTask> {
 
 const storeState = (): Promise<StoreState> => readStoreState(world.names.valkey, ...NAMES);
 
-/** All that one instance is: its record, its place in the indexes, its name, and a connection into its one container that is not cut. */
+/**
+ * All that one instance is: its record, its place in the indexes, its name, and a connection into its one container
+ * that is not cut.
+ */
 interface Sight {
   readonly seen: object;
   readonly connection: Socket;
@@ -168,7 +171,10 @@ async function expectReady(id: string, engine = host): Promise<Sight> {
   return sight;
 }
 
-/** Ready and all that belongs to it, or gone with all that belonged to it: which, is up to what the first worker could still do. */
+/**
+ * Ready and all that belongs to it, or gone with all that belonged to it: which, is up to what the
+ * first worker could still do.
+ */
 async function expectSound(id: string): Promise<void> {
   const { records, tickets } = await storeState();
   if (records.has(id)) {
@@ -239,21 +245,26 @@ describe('a provision task delivered twice', () => {
     await expectUnchanged(task.id, sight);
   });
 
-  it("leaves the successor's instance alone when the first worker stood still at any point and comes back after its end", async () => {
-    await atEachPoint(PROVISION_REQUESTS, async ({ deps, wire }) => {
-      const task = await newTask();
-      const first = provision(deps, task, never).catch((error: unknown) => error);
-      await Promise.race([wire.held, first]);
-      await provision(steady.deps, task, never);
-      const sight = await expectReady(task.id);
-      wire.letGo();
-      await first;
-      await expectUnchanged(task.id, sight);
-    });
-  });
+  it(
+    "leaves the successor's instance alone when the first worker stood still at any point and comes back " +
+      'after its end',
+    async () => {
+      await atEachPoint(PROVISION_REQUESTS, async ({ deps, wire }) => {
+        const task = await newTask();
+        const first = provision(deps, task, never).catch((error: unknown) => error);
+        await Promise.race([wire.held, first]);
+        await provision(steady.deps, task, never);
+        const sight = await expectReady(task.id);
+        wire.letGo();
+        await first;
+        await expectUnchanged(task.id, sight);
+      });
+    },
+  );
 
   it('leaves the successor alone when the first worker comes back while that one is still at it', async () => {
-    // Slow to come up, so that the successor is at work for a while. Its lease is the longer one: it is alive all the time.
+    // Slow to come up, so that the successor is at work for a while. Its lease is the longer one: it
+    // is alive all the time.
     const slow = new SimulatedHost({ startUpMs: 500 });
     const next = await startProcess({ engine: slow, leaseMs: 10_000 });
     await atEachPoint(
@@ -294,12 +305,13 @@ describe('a provision task delivered twice', () => {
     );
   });
 
-  it('ends in one sound instance, or none, when the first worker gave its exchange up and that is carried out late', async () => {
+  it('ends in one sound instance or none when what the first worker waited for is carried out late', async () => {
     await atEachPoint(PROVISION_REQUESTS, async ({ deps, wire }) => {
       const task = await newTask();
       await provision(deps, task, never).catch(() => undefined);
       wire.letGo();
-      // The queue's next try. What the first one may have left behind late is seen to before it, or not: both are right.
+      // The queue's next try. What the first one may have left behind late is seen to before it,
+      // or not: both are right.
       await eventually(() => provision(steady.deps, task, never));
       await eventually(() => expectSound(task.id));
     });

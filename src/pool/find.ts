@@ -1,7 +1,10 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { InstanceView, ClaimStore } from './interfaces/claim-store.ts';
 
-/** An instance that was handed to somebody. An idle instance is nobody's business yet, so it counts as unknown. Throws unknown_instance. */
+/**
+ * An instance that was handed to somebody. An idle instance is nobody's business yet, so it
+ * counts as unknown. Throws unknown_instance.
+ */
 export async function find(claimStore: ClaimStore, id: string): Promise<InstanceView> {
   const view = await claimStore.find(id);
   if (view === undefined || view.instance.assignedAtMs === null)

@@ -67,7 +67,10 @@ export class HealthCheck {
     }
   }
 
-  /** At most half of a template's in one round, so that a fault of ours, or of the whole machine, does not empty its pool at once. */
+  /**
+   * At most half of a template's in one round, so that a fault of ours, or of the whole machine, does not empty its
+   * pool at once.
+   */
   async #replace(unhealthy: readonly Instance[], ready: readonly Instance[]): Promise<void> {
     const { log } = this.#deps;
     for (const name of new Set(unhealthy.map(({ template }) => template))) {

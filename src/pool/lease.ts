@@ -10,7 +10,10 @@ export interface Lease extends AsyncDisposable {
   readonly signal: AbortSignal;
 }
 
-/** Keeps an attempt's lease while it works. A store that does not answer is no reason to stop: every later step is fenced. */
+/**
+ * Keeps an attempt's lease while it works. A store that does not answer is no reason to stop:
+ * every later step is fenced.
+ */
 export function holdLease(
   { provisioningStore }: { readonly provisioningStore: Pick<ProvisioningStore, 'renewLease'> },
   instance: Instance,

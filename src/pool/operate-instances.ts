@@ -49,8 +49,8 @@ export async function showInstance(deps: OperateInstancesDeps, id: string): Prom
 }
 
 /**
- * Ends it, no matter who holds it. One being prepared is abandoned, and one in quarantine is cleaned up at once. One that is leaving
- * already is left to it. Throws unknown_instance.
+ * Ends it, no matter who holds it. One being prepared is abandoned, and one in quarantine is cleaned up at once. One
+ * that is leaving already is left to it. Throws unknown_instance.
  */
 export async function endInstance(deps: OperateInstancesDeps, id: string): Promise<InstanceSnapshot> {
   const record = await known(deps, id);
@@ -67,7 +67,8 @@ export async function instanceLogs(deps: OperateInstancesDeps, id: string, tail:
   if (node !== deps.node.name) {
     throw new TryItNowError(
       'other_node',
-      `Instance ${id} is on node ${node}, and this server sees the containers of ${deps.node.name} only; on that host its engine shows them: podman logs --tail ${tail} ${container}`,
+      `Instance ${id} is on node ${node}, and this server sees the containers of ${deps.node.name} only; on ` +
+        `that host its engine shows them: podman logs --tail ${tail} ${container}`,
       { details: { node, container } },
     );
   }

@@ -26,7 +26,9 @@ export async function listPools(deps: OperatePoolsDeps): Promise<readonly PoolSn
   return snapshots(deps, deps.catalogue.all());
 }
 
-/** Nothing is handed out any more; idle instances stay warm, and visitors keep what they have. Throws unknown_template. */
+/**
+ * Nothing is handed out any more; idle instances stay warm, and visitors keep what they have. Throws unknown_template.
+ */
 export async function pausePool(
   deps: OperatePoolsDeps,
   name: string,
@@ -35,7 +37,10 @@ export async function pausePool(
   return change(deps, name, () => deps.controls.pause(name, reason));
 }
 
-/** As a pause, and the idle instances are removed. Without `withinMs` what visitors hold runs out by itself. Throws unknown_template. */
+/**
+ * As a pause, and the idle instances are removed. Without `withinMs` what visitors hold runs
+ * out by itself. Throws unknown_template.
+ */
 export async function drainPool(
   deps: OperatePoolsDeps,
   name: string,
@@ -50,7 +55,10 @@ export async function resumePool(deps: OperatePoolsDeps, name: string): Promise<
   return change(deps, name, () => deps.controls.resume(name));
 }
 
-/** Undefined: as configured. Idle instances above a lower target are handed out, not discarded. Throws unknown_template, invalid_request. */
+/**
+ * Undefined: as configured. Idle instances above a lower target are handed out, not discarded. Throws unknown_template,
+ * invalid_request.
+ */
 export async function setPoolTarget(
   deps: OperatePoolsDeps,
   name: string,

@@ -36,14 +36,19 @@ export async function forgetDeadTask(deps: OperateQueueDeps, sequence: number): 
   return task;
 }
 
-/** Returns how many tasks were discarded. The room of purged provisions is given back at once, so that the pools refill. */
+/**
+ * Returns how many tasks were discarded. The room of purged provisions is given back at once, so that the pools refill.
+ */
 export async function purgeQueue(deps: OperateQueueDeps, which: PurgeTarget): Promise<number> {
   const purged = await deps.queueAdmin.purge(which);
   if (which === 'provision') await giveBackTickets(deps);
   return purged;
 }
 
-/** A refill that is being published just now finds its ticket gone, and its task is dropped: the next refill makes up for it. */
+/**
+ * A refill that is being published just now finds its ticket gone, and its task is dropped: the next
+ * refill makes up for it.
+ */
 async function giveBackTickets(deps: OperateQueueDeps): Promise<void> {
   // All of them first: a refill in between would have its new tickets given back too.
   const later = { ...deps, requestRefill: () => undefined };

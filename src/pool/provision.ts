@@ -25,9 +25,9 @@ const OUTAGE_PAUSE_MS = 10_000;
 /**
  * The provision saga: ticket → record → port → database, and restore or cold start → readiness → activation → name →
  * warm-up through the proxy → ready. Each attempt has names of its own, holds a lease, and notes each step before the
- * next begins; anyone who finds its lease over takes down what it left and starts again. A failed attempt is undone by the
- * cleanup saga and thrown, for the queue to try again, unless it opened the template's breaker: then it is dead, or, when a
- * part was unavailable, planned again after the pause.
+ * next begins; anyone who finds its lease over takes down what it left and starts again. A failed attempt is undone by
+ * the cleanup saga and thrown, for the queue to try again, unless it opened the template's breaker: then it is dead,
+ * or, when a part was unavailable, planned again after the pause.
  */
 export async function provision(deps: ProvisionDeps, task: ProvisionTask, context: TaskContext): Promise<void> {
   const { catalogue, observer, log } = deps;
@@ -84,7 +84,9 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
   );
 }
 
-/** Undoes the attempt. Throws for the queue to try again, unless the task is put off until its template's pause ends. */
+/**
+ * Undoes the attempt. Throws for the queue to try again, unless the task is put off until its template's pause ends.
+ */
 async function settleFailure(
   deps: ProvisionDeps,
   template: Template,
@@ -111,7 +113,9 @@ async function settleFailure(
   );
 }
 
-/** Undefined when there is nothing to do. A second delivery waits for the first one's end, and takes over should it die. */
+/**
+ * Undefined when there is nothing to do. A second delivery waits for the first one's end, and takes over should it die.
+ */
 async function begin(
   deps: ProvisionDeps,
   template: Template,
@@ -154,7 +158,8 @@ async function teardownLeftover(deps: ProvisionDeps, instance: Instance): Promis
   if (instance.state !== 'releasing')
     throw new TryItNowError(
       'conflicting_change',
-      `an earlier attempt at instance ${instance.id} cannot be cleaned up yet (${instance.reason ?? 'no reason given'})`,
+      `an earlier attempt at instance ${instance.id} cannot be cleaned up yet ` +
+        `(${instance.reason ?? 'no reason given'})`,
     );
   if (instance.node !== deps.node.name) {
     queueCleanup(deps, instance);
@@ -218,7 +223,10 @@ const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'no_free_port',
 ]);
 
-/** Something is wrong that no template is to blame for: it passes in its own time, and then nobody should have to wait long. */
+/**
+ * Something is wrong that no template is to blame for: it passes in its own time, and then nobody
+ * should have to wait long.
+ */
 function isOutage(error: unknown): boolean {
   return error instanceof TryItNowError && OUTAGES.has(error.code);
 }
@@ -228,7 +236,10 @@ type FailureClass =
   /** What it waits for is unavailable, and the template pauses meanwhile. */
   | { readonly kind: 'put_off'; readonly pauseMs: number };
 
-/** Counts the failure against the template. What failed once its breaker is open is not retried: it is an error that says so, or put off in an outage. */
+/**
+ * Counts the failure against the template. What failed once its breaker is open is not retried: it is an error that
+ * says so, or put off in an outage.
+ */
 async function classifyFailure(
   { provisioningStore, catalogue, observer, log }: ProvisionDeps,
   { name }: Template,
@@ -259,7 +270,8 @@ async function classifyFailure(
     kind: 'failed',
     error: new TryItNowError(
       'template_failing',
-      `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} s: ${reason}`,
+      `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} ` +
+        `s: ${reason}`,
       { cause: error },
     ),
   };

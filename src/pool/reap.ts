@@ -17,7 +17,10 @@ export interface ReapDeps extends ReleaseDeps {
 
 const BATCH = 200;
 
-/** One round: ends what is over, retires idle instances too old for a visit, and takes up what was left lying, except on silent nodes. */
+/**
+ * One round: ends what is over, retires idle instances too old for a visit, and takes up what was left
+ * lying, except on silent nodes.
+ */
 export async function reap(deps: ReapDeps, silent: ReadonlySet<string>): Promise<void> {
   const { cleanupStore, catalogue, observer, clock } = deps;
 
@@ -53,8 +56,8 @@ export async function reap(deps: ReapDeps, silent: ReadonlySet<string>): Promise
 }
 
 /**
- * Where tasks may be lost: of this node at the start, when nobody is at a cleanup yet, and of every node when the stream
- * itself was. A second task for one cleanup does no harm.
+ * Where tasks may be lost: of this node at the start, when nobody is at a cleanup yet, and of every node when the
+ * stream itself was. A second task for one cleanup does no harm.
  */
 export async function resumeCleanups(
   deps: Pick<ReapDeps, 'inventory' | 'queue' | 'cleanupStore' | 'log'>,
@@ -66,8 +69,9 @@ export async function resumeCleanups(
 }
 
 /**
- * The room of tickets that nothing will come of is given back: at once when the queue holds no task at all, else when their
- * time is up. Apart from the rounds of `reap`, which must not wait for a queue that is unavailable. Throws queue_unavailable.
+ * The room of tickets that nothing will come of is given back: at once when the queue holds no task at
+ * all, else when their time is up. Apart from the rounds of `reap`, which must not wait for a queue
+ * that is unavailable. Throws queue_unavailable.
  */
 export async function settleTickets(deps: ReapDeps): Promise<void> {
   for (const hopeless of [orphanedTickets, overdueTickets]) {

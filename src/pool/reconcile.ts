@@ -15,8 +15,8 @@ export interface ReconcileDeps extends RepairDeps {
 }
 
 /**
- * One round of making the recorded and the actual state agree, both ways. Every part is tried even when another fails; then the
- * failures are thrown together. Unfinished: there is more to do as soon as new instances are ready.
+ * One round of making the recorded and the actual state agree, both ways. Every part is tried even when another fails;
+ * then the failures are thrown together. Unfinished: there is more to do as soon as new instances are ready.
  */
 export async function reconcile(deps: ReconcileDeps): Promise<{ readonly unfinished: boolean }> {
   const { registry, runtime, databases, catalogue } = deps;

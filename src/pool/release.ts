@@ -32,7 +32,9 @@ export async function releaseInstance(
   return outcome.instance;
 }
 
-/** The name has stopped resolving already; while the queue is unavailable, the reaper tries again at each of its rounds. */
+/**
+ * The name has stopped resolving already; while the queue is unavailable, the reaper tries again at each of its rounds.
+ */
 export function queueCleanup(
   { queue, cleanupStore, log }: Pick<ReleaseDeps, 'queue' | 'cleanupStore' | 'log'>,
   instance: Instance,
@@ -41,7 +43,8 @@ export function queueCleanup(
   queue
     .publishCleanup({ v: TASK_VERSION, kind: 'cleanup', id, node })
     .catch(async (error: unknown) => {
-      // The queue's own connection says that it is unavailable; a line for each instance and round would say it a thousand times.
+      // The queue's own connection says that it is unavailable; a line for each instance and round would
+      // say it a thousand times.
       log.debug({ instance: id, reason: describeError(error) }, 'Cleanup could not be queued; the reaper tries again');
       await cleanupStore.markOverdue(instance);
     })
@@ -53,7 +56,10 @@ export function queueCleanup(
     });
 }
 
-/** A visitor's own release. Returns once the name has stopped resolving. Throws unknown_instance; releasing twice is fine. */
+/**
+ * A visitor's own release. Returns once the name has stopped resolving. Throws
+ * unknown_instance; releasing twice is fine.
+ */
 export async function release(deps: ReleaseDeps & { readonly claimStore: ClaimStore }, id: string): Promise<void> {
   const { instance } = await find(deps.claimStore, id);
   await releaseInstance(deps, instance, 'released', { from: ['assigned'] });

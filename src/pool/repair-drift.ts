@@ -28,8 +28,8 @@ export interface RepairResult {
 type Job = () => Promise<number>;
 
 /**
- * Puts right what the drift detection found. Time has passed since, so each job looks again before it acts, or has the store look.
- * Every job is tried, even when another fails.
+ * Puts right what the drift detection found. Time has passed since, so each job looks again before it acts, or has the
+ * store look. Every job is tried, even when another fails.
  */
 export async function repairDrift(deps: RepairDeps, drift: Drift): Promise<RepairResult> {
   const failures: { kind: RepairKind; error: unknown }[] = [];

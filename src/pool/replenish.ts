@@ -10,8 +10,8 @@ export interface ReplenishDeps {
 }
 
 /**
- * One round: fills every pool up to its target, some of each in turn, so that nobody's large one keeps the others waiting.
- * Room that could not be queued for is given back, and the error thrown.
+ * One round: fills every pool up to its target, some of each in turn, so that nobody's large one keeps the others
+ * waiting. Room that could not be queued for is given back, and the error thrown.
  */
 export async function replenish(deps: ReplenishDeps, signal: AbortSignal): Promise<void> {
   let unfilled = deps.catalogue.all();

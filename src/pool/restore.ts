@@ -24,8 +24,8 @@ export class Restorer {
   }
 
   /**
-   * `restored`: the container runs. Otherwise a cold start is to take its place: `untried`, since nothing fits here or this
-   * node has paused after failures; or `failed`, which was then noted and logged. Throws only when aborted.
+   * `restored`: the container runs. Otherwise a cold start is to take its place: `untried`, since nothing fits here or
+   * this node has paused after failures; or `failed`, which was then noted and logged. Throws only when aborted.
    */
   async restore(
     template: Template,
@@ -56,8 +56,8 @@ export class Restorer {
     } catch (error) {
       if (signal.aborted) throw error;
       if (!(error instanceof TryItNowError) || error.code !== 'restore_failed') {
-        // Missing here, made for another image or kernel, a damaged copy, a disk or an engine that fails: the checkpoint may
-        // be sound elsewhere, and what is wrong on this node says nothing against it.
+        // Missing here, made for another image or kernel, a damaged copy, a disk or an engine that fails: the
+        // checkpoint may be sound elsewhere, and what is wrong on this node says nothing against it.
         this.#tell(
           `${template.name} ${checkpoint} ${templateVersion}`,
           { template: template.name, checkpoint, reason: describeError(error) },

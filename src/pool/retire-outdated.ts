@@ -6,9 +6,9 @@ import { releaseInstance, type ReleaseDeps } from './release.ts';
 import { wantedVersions } from './wanted-version.ts';
 
 /**
- * Idle instances of an older template version or of another checkpoint than the promoted one, or of a template no longer offered.
- * Half of the target, rounded down, stays takeable; true when some had to stay for that, to be replaced as soon as new ones
- * are ready.
+ * Idle instances of an older template version or of another checkpoint than the promoted one, or of a template no
+ * longer offered. Half of the target, rounded down, stays takeable; true when some had to stay for that, to be replaced
+ * as soon as new ones are ready.
  */
 export async function retireOutdated(
   deps: ReleaseDeps & {

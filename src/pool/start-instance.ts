@@ -34,7 +34,10 @@ export interface StartInstanceDeps {
 /** The proxy knows a new name at once; this bounds a proxy or discovery that is down. */
 const PROXY_GATE_MS = 15_000;
 const DIRECT_LOOK_MS = 2_000;
-/** A restored app was ready when it was dumped: one that does not answer soon never will, and a cold start is the better use of the time. */
+/**
+ * A restored app was ready when it was dumped: one that does not answer soon never will, and a cold start is the better
+ * use of the time.
+ */
 const RESTORED_READY_MS = 5_000;
 const SEED_BYTES = 32;
 
@@ -48,8 +51,8 @@ export interface Attempt {
 }
 
 /**
- * From the record to ready. Each step is noted, which also proves that the attempt is still the record's own: a superseded
- * one throws conflicting_change at its next step. `recovered`: the template had kept failing until now.
+ * From the record to ready. Each step is noted, which also proves that the attempt is still the record's own: a
+ * superseded one throws conflicting_change at its next step. `recovered`: the template had kept failing until now.
  */
 export async function startInstance(
   attempt: Attempt,
@@ -108,7 +111,8 @@ async function throughProxy({ deps, signal }: Attempt, { origin }: Reach, path: 
     await probe.untilOk({ url: `${origin}${path}`, timeoutMs: DIRECT_LOOK_MS }, signal);
     throw new TryItNowError(
       'proxy_unavailable',
-      `${name}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}: ${describeError(error)}. Check Caddy and the discovery process.`,
+      `${name}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}: ${describeError(error)}. ` +
+        'Check Caddy and the discovery process.',
       { cause: error },
     );
   }
@@ -146,8 +150,9 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
 }
 
 /**
- * A checkpoint has proved itself when what was restored from it could be activated. One of an app that was activated before
- * it was dumped never can: that counts against it, so that cold starts, or an earlier checkpoint, take its place.
+ * A checkpoint has proved itself when what was restored from it could be activated. One of an app that
+ * was activated before it was dumped never can: that counts against it, so that cold starts, or an
+ * earlier checkpoint, take its place.
  */
 async function recordCheckpointResult(
   { deps, template, method, signal }: Attempt,

@@ -16,8 +16,9 @@ export interface UnresponsiveNodesDeps extends ReleaseDeps {
 }
 
 /**
- * Which other nodes have not announced themselves for two minutes, though the store was there all the time. Told by their
- * announcements staying the same, so that no two clocks are compared. A process that starts knows of none for two minutes.
+ * Which other nodes have not announced themselves for two minutes, though the store was there all the time.
+ * Told by their announcements staying the same, so that no two clocks are compared. A process that starts knows
+ * of none for two minutes.
  */
 export class UnresponsiveNodes {
   readonly #deps: UnresponsiveNodesDeps;
@@ -30,8 +31,8 @@ export class UnresponsiveNodes {
   }
 
   /**
-   * One look. What a silent node has ready is given to nobody any more: its host may be dead, and then nothing refuses a
-   * visitor's connection. Throws store_unavailable.
+   * One look. What a silent node has ready is given to nobody any more: its host may be dead, and then nothing refuses
+   * a visitor's connection. Throws store_unavailable.
    */
   async check(): Promise<ReadonlySet<string>> {
     const { registry, clock, node, log } = this.#deps;
@@ -47,7 +48,8 @@ export class UnresponsiveNodes {
       ),
     );
     const fallen = [...silent].filter((name) => !this.#silent.has(name));
-    // Once: a node that is silent gets nothing ready. Noted afterwards, so that what fails is tried again at the next look.
+    // Once: a node that is silent gets nothing ready. Noted afterwards, so that what fails is tried
+    // again at the next look.
     if (fallen.length > 0) await this.#withdraw(fallen);
     for (const name of fallen)
       log.warn(

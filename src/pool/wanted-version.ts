@@ -10,8 +10,8 @@ export interface WantedVersion {
 }
 
 /**
- * The version that idle instances of each template should have, the same on every node: whether this one can restore does not matter, or nodes of
- * different engines would go on replacing each other's idle instances.
+ * The version that idle instances of each template should have, the same on every node: whether this one can restore
+ * does not matter, or nodes of different engines would go on replacing each other's idle instances.
  */
 export async function wantedVersions(
   deps: { readonly catalogue: Catalogue; readonly promotions: Promotions },

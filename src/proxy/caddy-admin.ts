@@ -32,7 +32,8 @@ export async function askAdmin(
   } catch (error) {
     throw new TryItNowError(
       'proxy_unavailable',
-      `Caddy's admin API does not answer at ${url.origin} (${describeError(error)}); start Caddy or set CADDY_ADMIN_URL`,
+      `Caddy's admin API does not answer at ${url.origin} (${describeError(error)}); start Caddy or set ` +
+        'CADDY_ADMIN_URL',
       { cause: error },
     );
   }

@@ -26,8 +26,8 @@ const KEEP_ALIVE_MS = 8_000;
 export const PROXY_MEMORY_MS = REFRESH_MS + KEEP_ALIVE_MS;
 
 /**
- * Caddy's `demo` server. Instances are no routes: every change through the admin API reloads the whole configuration and
- * cuts open WebSockets, so one wildcard route asks discovery at request time instead.
+ * Caddy's `demo` server. Instances are no routes: every change through the admin API reloads the whole configuration
+ * and cuts open WebSockets, so one wildcard route asks discovery at request time instead.
  */
 export function demoServer(options: DemoServerOptions): JsonObject {
   const start = new URL(options.publicUrl);
@@ -44,7 +44,8 @@ export function demoServer(options: DemoServerOptions): JsonObject {
         handle: [instanceHeaders(), reverseProxy(options)],
         terminal: true,
       },
-      // The base domain and everything else lead to the start page, unless the request was for the start page itself: no loop.
+      // The base domain and everything else lead to the start page, unless the request was for the
+      // start page itself: no loop.
       {
         match: [{ not: [{ vars: { '{http.request.hostport}': [start.host] } }] }],
         handle: [
@@ -102,7 +103,10 @@ function reverseProxy({ baseDomain, discovery, trustedProxies = [] }: DemoServer
   };
 }
 
-/** The host name is what opens an instance: keep it out of Referer headers and search engines. The app's own policy, coming later, wins. */
+/**
+ * The host name is what opens an instance: keep it out of Referer headers and search engines. The app's own policy,
+ * coming later, wins.
+ */
 function instanceHeaders(): JsonObject {
   return {
     handler: 'headers',

@@ -17,7 +17,9 @@ const SERVER_PATH = '/config/apps/http/servers/demo';
 const ATTEMPTS = 3;
 const RELOAD_PAUSE_MS = 100;
 
-/** Our server in Caddy's configuration, and nothing else of it: an operator's own servers are neither read nor written. */
+/**
+ * Our server in Caddy's configuration, and nothing else of it: an operator's own servers are neither read nor written.
+ */
 export class CaddyProxy implements Proxy {
   readonly #options: CaddyProxyOptions;
   readonly #server: Json;
@@ -36,7 +38,10 @@ export class CaddyProxy implements Proxy {
     return insisting(() => this.#look());
   }
 
-  /** Writes only what differs, because every write reloads Caddy and cuts open WebSockets. Throws proxy_unavailable, port_taken. */
+  /**
+   * Writes only what differs, because every write reloads Caddy and cuts open WebSockets. Throws proxy_unavailable,
+   * port_taken.
+   */
   async ensure(): Promise<'unchanged' | 'written'> {
     const { adminUrl, listen, log } = this.#options;
     return insisting(async () => {
@@ -62,7 +67,8 @@ export class CaddyProxy implements Proxy {
     if (/address already in use|listener address repeated/.test(reason)) {
       return new TryItNowError(
         'port_taken',
-        `the proxy cannot listen on ${listen}: another program or another site of the same Caddy has that port (Caddy says: ${reason}); free it or set PROXY_LISTEN`,
+        `the proxy cannot listen on ${listen}: another program or another site of the same Caddy has that port ` +
+          `(Caddy says: ${reason}); free it or set PROXY_LISTEN`,
       );
     }
     return new TryItNowError(

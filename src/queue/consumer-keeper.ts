@@ -15,7 +15,9 @@ export interface ConsumerKeeperOptions {
   readonly log: Log;
 }
 
-/** Puts back what the workers pull from when somebody removed it; one line when it does, one on each edge of trouble. */
+/**
+ * Puts back what the workers pull from when somebody removed it; one line when it does, one on each edge of trouble.
+ */
 export class ConsumerKeeper {
   readonly #options: ConsumerKeeperOptions;
   #consumers: Consumers | undefined;

@@ -90,7 +90,10 @@ export async function listDead({ jetstream, manager }: QueueConnection, limit: n
   return tasks;
 }
 
-/** Publishes a dead task again as it was, and only then forgets it. Throws queue_unavailable; false when it is not there. */
+/**
+ * Publishes a dead task again as it was, and only then forgets it. Throws queue_unavailable; false
+ * when it is not there.
+ */
 export async function retryDead(connection: QueueConnection, deadSequence: number): Promise<boolean> {
   const stored = await connection.manager.streams.getMessage(DEAD_STREAM, { seq: deadSequence });
   if (stored === null) return false;

@@ -44,7 +44,10 @@ export function taskFields(task: Task): Record<string, string> {
   return task.kind === 'provision' ? { id: task.id, template: task.template } : { id: task.id, node: task.node };
 }
 
-/** Sees one delivery through: to its ack, to another attempt, or to the dead tasks. Throws only when the connection is closed. */
+/**
+ * Sees one delivery through: to its ack, to another attempt, or to the dead tasks. Throws only
+ * when the connection is closed.
+ */
 export async function deliver(context: DeliveryContext, kind: TaskKind, message: JsMsg): Promise<void> {
   // The time belongs to it: a stream that was deleted and made again counts from 1 again.
   const key = `${message.seq}@${message.info.timestampNanos}`;
@@ -66,7 +69,10 @@ export async function deliver(context: DeliveryContext, kind: TaskKind, message:
   }
 }
 
-/** Acks, and waits for NATS to say so: a server that is just restarting drops acks, and then delivers what was done long ago. */
+/**
+ * Acks, and waits for NATS to say so: a server that is just restarting drops acks, and then delivers
+ * what was done long ago.
+ */
 async function confirm({ unconfirmed, log }: DeliveryContext, key: string, message: JsMsg): Promise<void> {
   try {
     await message.ackAck({ timeout: ACK_TIMEOUT_MS });
@@ -173,7 +179,8 @@ async function deadLetterMessage(
     await deadLetter(context, task, letter, false);
     message.term();
   } catch (error) {
-    // Delivered again, or, when this was the last delivery, reported by NATS as out of deliveries: either way it comes back to us.
+    // Delivered again, or, when this was the last delivery, reported by NATS as out of deliveries: either way it comes
+    // back to us.
     context.log.error(
       { sequence: seq, err: error, reason: describeError(error) },
       'Dead task could not be set aside by a queue worker; trying again',

@@ -13,8 +13,8 @@ export const PROVISION_SUBJECT = 'provisioning.provision';
 const CLEANUP_SUBJECT_PREFIX = 'provisioning.cleanup.';
 export const CLEANUP_SUBJECTS = `${CLEANUP_SUBJECT_PREFIX}*`;
 /**
- * Where the server itself says that a task ran out of deliveries. Part of the stream, so that the note outlives a worker
- * that is down.
+ * Where the server itself says that a task ran out of deliveries. Part of the stream, so that the note outlives a
+ * worker that is down.
  */
 export const EXHAUSTED_SUBJECTS = `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${STREAM}.*`;
 

@@ -11,8 +11,9 @@ export const PULL_EXPIRES_MS = 5_000;
 const HEARTBEAT_MS = 1_500;
 
 /**
- * One task for one free worker. Each pull asks for a single message and waits at the server, so a task reaches an idle
- * worker within its publish, nothing waits in a buffer while its ack_wait runs, and processes share the work by who is free.
+ * One task for one free worker. Each pull asks for a single message and waits at the server, so a task reaches
+ * an idle worker within its publish, nothing waits in a buffer while its ack_wait runs, and processes share the
+ * work by who is free.
  */
 export class Puller {
   readonly #connection: QueueConnection;

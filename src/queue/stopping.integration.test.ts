@@ -34,7 +34,7 @@ describe('stopping', () => {
     });
   });
 
-  it('aborts what is unfinished when the grace is over, and another worker gets the task long before ack_wait', async () => {
+  it('aborts what is unfinished after the grace, and another worker gets the task long before ack_wait', async () => {
     await using nats = await TestNats.start();
     const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];
     first.work = ({ context: { signal } }) =>

@@ -28,7 +28,10 @@ import {
 
 /** How a task is delivered, and how often. */
 export interface DeliveryPolicy {
-  /** A worker that has been silent for this long is taken for dead, and its task goes to another. Progress acks renew it. */
+  /**
+   * A worker that has been silent for this long is taken for dead, and its task goes to
+   * another. Progress acks renew it.
+   */
   readonly ackWaitMs: number;
   /** Deliveries altogether, crashes included; also the consumers' MaxDeliver. */
   readonly attempts: number;
@@ -55,7 +58,8 @@ const WORK_STREAM: Partial<StreamConfig> & { name: string } = {
   subjects: [PROVISION_SUBJECT, CLEANUP_SUBJECTS, EXHAUSTED_SUBJECTS],
   retention: RetentionPolicy.Workqueue,
   storage: StorageType.File,
-  // A publisher running away is refused, per subject: it can neither push tasks out, nor crowd out the other kind, nor fill the disk.
+  // A publisher running away is refused, per subject: it can neither push tasks out, nor crowd out the other kind, nor
+  // fill the disk.
   discard: DiscardPolicy.New,
   discard_new_per_subject: true,
   max_msgs_per_subject: 50_000,
@@ -118,7 +122,9 @@ async function ensureStream(
       if (!failedWith(error, SUBJECTS_OVERLAP)) throw error;
       throw new TryItNowError(
         'queue_conflict',
-        `The NATS stream ${wanted.name} cannot be made: another stream already takes one of its subjects (${(wanted.subjects ?? []).join(', ')}); find it with \`nats stream ls\` and delete it or change its subjects`,
+        `The NATS stream ${wanted.name} cannot be made: another stream already takes one of its subjects ` +
+          `(${(wanted.subjects ?? []).join(', ')}); find it with \`nats stream ls\` and delete it or change its ` +
+          'subjects',
         { cause: error },
       );
     });
@@ -128,7 +134,8 @@ async function ensureStream(
     if (found[key] !== wanted[key]) {
       throw new TryItNowError(
         'queue_conflict',
-        `The NATS stream ${wanted.name} exists with ${key} "${found[key]}", but "${wanted[key] ?? ''}" is needed and NATS cannot change that; delete it with \`nats stream rm ${wanted.name}\``,
+        `The NATS stream ${wanted.name} exists with ${key} "${found[key]}", but "${wanted[key] ?? ''}" is needed ` +
+          `and NATS cannot change that; delete it with \`nats stream rm ${wanted.name}\``,
       );
     }
   }
@@ -137,8 +144,8 @@ async function ensureStream(
 }
 
 /**
- * nats-server (2.9.10 seen) says that a deleted stream is gone before it has removed its files, and then takes those of a new
- * stream of that name with them: it stores tasks and hands none out. Long after the few ms that takes.
+ * nats-server (2.9.10 seen) says that a deleted stream is gone before it has removed its files, and then takes those of
+ * a new stream of that name with them: it stores tasks and hands none out. Long after the few ms that takes.
  */
 const DELETION_MS = 1_000;
 
@@ -151,7 +158,10 @@ export async function putStreamsBack(connection: QueueConnection): Promise<strin
   return ensureStreams(connection);
 }
 
-/** Makes both streams, or changes them to what they should be. Returns the names of those that were missing. Throws queue_conflict. */
+/**
+ * Makes both streams, or changes them to what they should be. Returns the names of those
+ * that were missing. Throws queue_conflict.
+ */
 export async function ensureStreams(connection: QueueConnection): Promise<string[]> {
   const made: string[] = [];
   for (const stream of [WORK_STREAM, DEAD_TASK_STREAM])
@@ -202,7 +212,8 @@ async function ensureConsumer(
   if (ackPolicy !== wanted.ack_policy || deliverSubject !== undefined || deliverPolicy !== wanted.deliver_policy) {
     throw new TryItNowError(
       'queue_conflict',
-      `The NATS consumer ${name} of ${STREAM} is not a pull consumer with explicit acks from the first message on, and NATS cannot change that; delete it with \`nats consumer rm ${STREAM} ${name}\``,
+      `The NATS consumer ${name} of ${STREAM} is not a pull consumer with explicit acks from the first message ` +
+        `on, and NATS cannot change that; delete it with \`nats consumer rm ${STREAM} ${name}\``,
     );
   }
   const target = { ...wanted, max_waiting: maxWaiting ?? wanted.max_waiting ?? 0 };
@@ -220,7 +231,9 @@ export interface Consumers {
   readonly made: readonly string[];
 }
 
-/** The streams, and the durable pull consumers that a node's workers pull from. Safe to repeat. Throws queue_conflict. */
+/**
+ * The streams, and the durable pull consumers that a node's workers pull from. Safe to repeat. Throws queue_conflict.
+ */
 export async function ensureStreamsAndConsumers(
   connection: QueueConnection,
   node: string,

@@ -22,7 +22,9 @@ export function decodeTask(subject: string, payload: Uint8Array): DecodedTask {
     const [first] = Value.Errors(schema, value);
     return {
       task: undefined,
-      problem: `the payload is not a task of a known version (${first === undefined ? 'no detail' : `${first.instancePath || '/'} ${first.message}`})`,
+      problem:
+        'the payload is not a task of a known version ' +
+        `(${first === undefined ? 'no detail' : `${first.instancePath || '/'} ${first.message}`})`,
     };
   }
   if (value.kind === 'cleanup' && !subject.endsWith(`.${value.node}`)) {

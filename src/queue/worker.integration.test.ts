@@ -164,7 +164,7 @@ describe('a task', () => {
     expect(handlers.calls.map(({ context }) => context.attempt)).toEqual([2]);
   });
 
-  it('whose workers died on every attempt ends up dead and abandoned, although nobody listened when NATS stopped', async () => {
+  it('whose workers died on every attempt ends up dead, though nobody listened when NATS stopped', async () => {
     await using nats = await TestNats.start();
     const handlers = new RecordingHandlers();
     const { connection, stop } = await nats.workers(handlers);

@@ -36,8 +36,8 @@ export interface Workers {
   readonly inFlight: number;
   /**
    * Takes no more tasks, waits up to `graceMs` for those in flight, then aborts their signal. A handler that throws
-   * upon that hands its task back within seconds; one that does not is left running, and its task is handed out again after
-   * ack_wait. The connection stays open: anyone who opened it closes it.
+   * upon that hands its task back within seconds; one that does not is left running, and its task is handed out again
+   * after ack_wait. The connection stays open: anyone who opened it closes it.
    */
   readonly stop: (graceMs: number) => Promise<void>;
 }

@@ -6,7 +6,9 @@ export interface Detected {
   readonly tried: readonly (EngineAttempt & { readonly engine: EngineName })[];
 }
 
-/** For CONTAINER_MODE=auto: the first that answers on its socket, else the stand-in, with the reason for each one tried. */
+/**
+ * For CONTAINER_MODE=auto: the first that answers on its socket, else the stand-in, with the reason for each one tried.
+ */
 export async function detectEngine(sockets: { readonly [Name in EngineName]?: string | undefined }): Promise<Detected> {
   const tried: Detected['tried'][number][] = [];
   for (const { name: engine, load } of CONTAINER_ENGINES) {

@@ -6,8 +6,8 @@ export interface EnginePatience {
 }
 
 /**
- * The slowest calls seen, under full load, stay below 10 s. A look takes as long as a lock is held: longer than a restore
- * that hangs is left alone, since Podman answers no list meanwhile.
+ * The slowest calls seen, under full load, stay below 10 s. A look takes as long as a lock is held: longer than a
+ * restore that hangs is left alone, since Podman answers no list meanwhile.
  */
 export const ENGINE_PATIENCE: EnginePatience = { callMs: 60_000, lookMs: 25_000 };
 

@@ -21,13 +21,18 @@ export interface ContainerEngine extends Traits {
   readonly socket: { readonly variable: string; readonly default: string; readonly about: string };
   /** The systemd unit of its service. */
   readonly unit: string;
-  /** What people and `up` build images with; the variable tells it the socket where it does not go by its own default. */
+  /**
+   * What people and `up` build images with; the variable tells it the socket where it does not go by its own default.
+   */
   readonly imageTool: { readonly program: string; readonly socketVariable: string | undefined };
   /** OCI runtimes that do not do, by name: what the doctor says of each. */
   readonly poorRuntimes: Readonly<Record<string, { readonly seen: string; readonly remedy: string }>>;
 }
 
-/** Takes the place of an engine where there is none: no images, no networks, no files. Without a socket, part of the server's process. */
+/**
+ * Takes the place of an engine where there is none: no images, no networks, no files. Without a socket,
+ * part of the server's process.
+ */
 export interface StandIn extends Traits {
   readonly runsContainers: false;
   readonly socket: {

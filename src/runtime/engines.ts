@@ -8,8 +8,9 @@ type Listed =
   | (StandIn & { readonly load: () => Promise<{ readonly behaviour: StandInBehaviour }> });
 
 /**
- * Every engine there is, in the order in which CONTAINER_MODE=auto tries them. Settings, the doctor, `up` and the adapters go by this
- * list. Only what an engine tells of itself is loaded with it: what it can do comes along when it is chosen.
+ * Every engine there is, in the order in which CONTAINER_MODE=auto tries them. Settings, the doctor, `up` and
+ * the adapters go by this list. Only what an engine tells of itself is loaded with it: what it can do comes
+ * along when it is chosen.
  */
 export const ENGINES = [
   { ...PODMAN, load: () => import('./podman/engine.ts') },
@@ -42,7 +43,8 @@ export const RESTORING_ENGINES = ENGINES.filter((engine) => engine.restoresCheck
 
 /** For people. */
 export const RESTORING_TITLES = RESTORING_ENGINES.map(({ title }) => title).join(' and ');
-export const WHO_RESTORES = `only ${RESTORING_TITLES} ${RESTORING_ENGINES.length > 1 ? 'restore' : 'restores'} checkpoints`;
+export const WHO_RESTORES =
+  `only ${RESTORING_TITLES} ${RESTORING_ENGINES.length > 1 ? 'restore' : 'restores'} ` + 'checkpoints';
 
 export function engineCalled(name: EngineName): KnownEngine {
   return BY_NAME[name];

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { EventsEnded, readEvents } from './event-lines.ts';
+import { eventually } from '../../test/support/eventually.ts';
 
 const never = new AbortController().signal;
 
@@ -17,7 +18,7 @@ it('reads one event a line, however they arrive, until the signal', async () => 
     abort.signal,
   );
   for (const piece of ['{"a":', '1}\n{"b":2}\n', '\n', '3\n{"cut']) stream.write(piece);
-  await expect.poll(() => read).toEqual([{ a: 1 }, { b: 2 }, 3]);
+  await eventually(() => expect(read).toEqual([{ a: 1 }, { b: 2 }, 3]));
   abort.abort();
   await reading;
   expect(stream.destroyed).toBe(true);
@@ -43,7 +44,7 @@ it('opens nothing after the signal, and closes what opens too late', async () =>
   abort.abort();
   await reading;
   open(late);
-  await expect.poll(() => late.destroyed).toBe(true);
+  await eventually(() => expect(late.destroyed).toBe(true));
 });
 
 it('throws when the stream ends, and what its reader throws', async () => {

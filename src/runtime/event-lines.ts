@@ -9,8 +9,8 @@ export class EventsEnded extends Error {
 }
 
 /**
- * Reads a stream of events, one JSON value a line, until the signal is aborted. Throws EventsEnded, what `open` throws, and
- * what `onEvent` throws.
+ * Reads a stream of events, one JSON value a line, until the signal is aborted. Throws EventsEnded, what `open` throws,
+ * and what `onEvent` throws.
  */
 export async function readEvents(
   open: () => Promise<Readable>,

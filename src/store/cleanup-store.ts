@@ -149,7 +149,10 @@ export class ValkeyCleanupStore implements CleanupStore {
     }
   }
 
-  /** An entry without a record is the reconciler's to settle. A page of nothing but what cannot be read must not hide the rest. */
+  /**
+   * An entry without a record is the reconciler's to settle. A page of nothing but what cannot be read
+   * must not hide the rest.
+   */
   #readable(texts: readonly string[]): Instance[] {
     return texts.flatMap((text) => (text === '' ? [] : (parseRecord(text, this.#log) ?? [])));
   }

@@ -15,9 +15,16 @@ export const COMMAND_TIMEOUT_MS = 2_000;
 /** How often a server that still reads its data in is asked whether it is done. */
 const LOADING_RETRY_MS = 500;
 const RETRY_AFTER_MS = 2_000;
-/** Answers of a server that cannot serve now, and not of a command that is wrong: https://valkey.io/topics/protocol/#simple-errors */
-const UNAVAILABLE =
-  /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|NOAUTH|WRONGPASS|-?ERR max number of clients)/;
+/**
+ * Answers of a server that cannot serve now, and not of a command that is wrong:
+ * https://valkey.io/topics/protocol/#simple-errors
+ */
+const UNAVAILABLE = new RegExp(
+  `^(${[
+    ...['LOADING', 'BUSY', 'MASTERDOWN', 'READONLY', 'MISCONF', 'CLUSTERDOWN', 'TRYAGAIN', 'NOREPLICAS', 'OOM'],
+    ...['NOAUTH', 'WRONGPASS', '-?ERR max number of clients'],
+  ].join('|')})`,
+);
 
 /**
  * One connection that fails fast while Valkey is unavailable and comes back by itself.
@@ -34,7 +41,8 @@ export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: COMMAND_TIMEOUT_MS,
-    // A server that hangs is left: it may be one that never goes on. By then every command that was under way has had its own time.
+    // A server that hangs is left: it may be one that never goes on. By then every command that was under way has had
+    // its own time.
     socketTimeout: 2 * COMMAND_TIMEOUT_MS,
     connectTimeout: COMMAND_TIMEOUT_MS,
     maxLoadingRetryTime: LOADING_RETRY_MS,
@@ -73,7 +81,10 @@ export async function disconnectValkey(client: Valkey): Promise<void> {
   else client.disconnect();
 }
 
-/** Turns what the client throws into store_unavailable, except what a script or command was answered with because it is wrong itself. */
+/**
+ * Turns what the client throws into store_unavailable, except what a script or command was answered with
+ * because it is wrong itself.
+ */
 export function storeError(error: unknown): unknown {
   const answered = error instanceof Error && error.name === 'ReplyError';
   if (answered && !UNAVAILABLE.test(error.message)) return error;

@@ -124,8 +124,8 @@ export class ValkeyHostnameSource implements HostnameSource {
   }
 
   /**
-   * Reads what is left and compares the stored names in the same moment: a stream that was trimmed before we read it, emptied
-   * or replaced has another count or last id than ours, a hash changed without the stream another size.
+   * Reads what is left and compares the stored names in the same moment: a stream that was trimmed before we read it,
+   * emptied or replaced has another count or last id than ours, a hash changed without the stream another size.
    */
   async #check(
     client: Valkey,

@@ -8,7 +8,10 @@ const BATCH = 200;
 /** Stands for a template, a node, a hash. */
 const EACH = '\u0000';
 
-/** The pattern of each key of ours, and its type: a key of somebody else's in the same database would have to share both. */
+/**
+ * The pattern of each key of ours, and its type: a key of somebody else's in the same database
+ * would have to share both.
+ */
 const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.instances, 'hash'],
   [keys.templates, 'set'],

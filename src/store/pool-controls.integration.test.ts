@@ -41,7 +41,7 @@ describe('a template', () => {
     expect(await click()).toMatchObject({ kind: 'taken' });
   });
 
-  it('that is drained is not refilled, and loses its idle instances at once and the others at the deadline', async () => {
+  it('that is drained is not refilled, loses idle instances at once and the others at the deadline', async () => {
     await fillPool(store, tiny);
     const held = await click();
     if (held.kind !== 'taken') throw new Error(held.kind);

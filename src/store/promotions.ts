@@ -64,7 +64,8 @@ export class ValkeyPromotions implements Promotions {
     if (reply === ROLLBACK_CHECKPOINT.NONE_PROMOTED)
       throw new TryItNowError(
         'no_earlier_checkpoint',
-        `No checkpoint of template ${template} is promoted, so there is none to go back from; its instances are started cold already`,
+        `No checkpoint of template ${template} is promoted, so there is none to go back from; its instances are ` +
+          'started cold already',
       );
     const [from, to] = reply as [string, string];
     return { from, to: some(to) };

@@ -106,71 +106,75 @@ async function sceneOf(witness: Witness): Promise<Scene> {
   return { stores, valkey: main.valkey, template, witness, tasks: [], running: new Map() };
 }
 
-it('shares no instance or port, keeps within the capacity, and takes no other transition than the table has, in any order', async () => {
-  const seen = new Map<string, number>();
-  const saw = (what: string): void => {
-    seen.set(what, (seen.get(what) ?? 0) + 1);
-  };
-  await fc.assert(
-    fc.asyncProperty(fc.scheduler(), actors({ min: 20, max: 60 }), async (scheduler, day) => {
-      const holdings = new Holdings();
-      const scene = await sceneOf({
-        taken: (visitor, outcome) => {
-          saw(outcome.kind);
-          holdings.taken(visitor, outcome);
-        },
-        extended: (visitor, id, deadlineMs) => {
-          saw('extended');
-          holdings.extended(visitor, id, deadlineMs);
-        },
-        ended: (instance) => {
-          saw(instance.reason ?? '');
-          holdings.ended(instance);
-        },
-        noted: saw,
-      });
-      await fillPool(main, template);
-      let before = await readStoreState(main.valkey, template.name);
-      await interleave(
-        scheduler,
-        day.map((actor, at) => stepsOf(scene, actor, at)),
-        async () => {
-          const recorded = await readStoreState(main.valkey, template.name);
-          expectPortsToBalance(recorded, RANGE);
-          expectContainersToHoldTheirPorts(recorded, scene.running);
-          expectRoomToBeKept(recorded, template);
-          expectIndexesToAgree(recorded);
-          expectEdgesOfTheTable(before, recorded);
-          for (const [id, { visitor, deadlineMs }] of holdings.held)
-            expect(recorded.records.get(id)).toMatchObject({ state: 'assigned', owner: visitor.owner, deadlineMs });
-          before = recorded;
-        },
-      );
-    }),
-    { numRuns: runs(40) },
-  );
-  // What never happened was never tried.
-  expect([...seen.keys()]).toEqual(
-    expect.arrayContaining([
-      'taken',
-      'again',
-      'empty',
-      'extended',
-      'released',
-      'expired',
-      'retired',
-      'container_lost',
-      'begun',
-      'underway',
-      'left_over',
-      'conflicting_change',
-      'no_free_port',
-      'quarantined',
-      'out of order',
-      'forgotten',
-    ]),
-  );
-});
+it(
+  'shares no instance or port, keeps within the capacity, and takes no other transition than the table ' +
+    'has, in any order',
+  async () => {
+    const seen = new Map<string, number>();
+    const saw = (what: string): void => {
+      seen.set(what, (seen.get(what) ?? 0) + 1);
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), actors({ min: 20, max: 60 }), async (scheduler, day) => {
+        const holdings = new Holdings();
+        const scene = await sceneOf({
+          taken: (visitor, outcome) => {
+            saw(outcome.kind);
+            holdings.taken(visitor, outcome);
+          },
+          extended: (visitor, id, deadlineMs) => {
+            saw('extended');
+            holdings.extended(visitor, id, deadlineMs);
+          },
+          ended: (instance) => {
+            saw(instance.reason ?? '');
+            holdings.ended(instance);
+          },
+          noted: saw,
+        });
+        await fillPool(main, template);
+        let before = await readStoreState(main.valkey, template.name);
+        await interleave(
+          scheduler,
+          day.map((actor, at) => stepsOf(scene, actor, at)),
+          async () => {
+            const recorded = await readStoreState(main.valkey, template.name);
+            expectPortsToBalance(recorded, RANGE);
+            expectContainersToHoldTheirPorts(recorded, scene.running);
+            expectRoomToBeKept(recorded, template);
+            expectIndexesToAgree(recorded);
+            expectEdgesOfTheTable(before, recorded);
+            for (const [id, { visitor, deadlineMs }] of holdings.held)
+              expect(recorded.records.get(id)).toMatchObject({ state: 'assigned', owner: visitor.owner, deadlineMs });
+            before = recorded;
+          },
+        );
+      }),
+      { numRuns: runs(40) },
+    );
+    // What never happened was never tried.
+    expect([...seen.keys()]).toEqual(
+      expect.arrayContaining([
+        'taken',
+        'again',
+        'empty',
+        'extended',
+        'released',
+        'expired',
+        'retired',
+        'container_lost',
+        'begun',
+        'underway',
+        'left_over',
+        'conflicting_change',
+        'no_free_port',
+        'quarantined',
+        'out of order',
+        'forgotten',
+      ]),
+    );
+  },
+);
 
 it('keeps every port in exactly one place at every moment while all of it happens at once', async () => {
   await fc.assert(
@@ -213,82 +217,86 @@ it('keeps every port in exactly one place at every moment while all of it happen
   );
 });
 
-it('plans no more than target and capacity allow, with many planners at the same time as everything that makes room', async () => {
-  const pools = fc.record({
-    target: fc.nat(6),
-    max: fc.integer({ min: 1, max: 8 }),
-    replenishThreshold: fc.constantFrom(0, 0.25, 0.5, 1),
-  });
-  const round = fc.array(
-    fc.constantFrom(
-      'plan' as const,
-      'warm' as const,
-      'take' as const,
-      'release' as const,
-      'clean' as const,
-      'give back' as const,
-    ),
-    { minLength: 4, maxLength: 24 },
-  );
-  await fc.assert(
-    fc.asyncProperty(pools, fc.array(round, { minLength: 1, maxLength: 6 }), async (pool, rounds) => {
-      const sized = tiny({ pool });
-      await sceneOf(new Holdings());
-      const tickets: string[] = [];
-      for (const moves of rounds) {
-        const records = await main.inventory.list();
-        await Promise.all(
-          moves.map(async (move, at) => {
-            const store = stores[at % stores.length] ?? main;
-            const record = records[at % Math.max(1, records.length)];
-            switch (move) {
-              case 'plan':
-                tickets.push(...(await store.provisioningStore.reserveTickets(sized)));
-                break;
-              case 'warm': {
-                const id = tickets.shift();
-                if (id === undefined) break;
-                const begun = await store.provisioningStore.beginAttempt(sized, {
-                  id,
-                  attempt: 'one',
-                  version: 'v',
-                  database: undefined,
-                });
-                if (begun.kind === 'begun') await store.provisioningStore.markReady(begun.instance, sized);
-                break;
-              }
-              case 'take':
-                await store.claimStore.claim({
-                  template: sized,
-                  clientKey: 's',
-                  owner: 'ann',
-                  idempotencyKey: undefined,
-                  ttlMs: 60_000,
-                });
-                break;
-              case 'release':
-                if (record !== undefined)
-                  await store.cleanupStore.release(record, 'released', { from: ['assigned', 'ready'] });
-                break;
-              case 'clean':
-                if (record?.state === 'releasing') {
-                  await store.cleanupStore.recordContainerGone(record);
-                  await store.cleanupStore.deleteRecord(record);
+it(
+  'plans no more than target and capacity allow, with many planners at the same time as everything that ' +
+    'makes room',
+  async () => {
+    const pools = fc.record({
+      target: fc.nat(6),
+      max: fc.integer({ min: 1, max: 8 }),
+      replenishThreshold: fc.constantFrom(0, 0.25, 0.5, 1),
+    });
+    const round = fc.array(
+      fc.constantFrom(
+        'plan' as const,
+        'warm' as const,
+        'take' as const,
+        'release' as const,
+        'clean' as const,
+        'give back' as const,
+      ),
+      { minLength: 4, maxLength: 24 },
+    );
+    await fc.assert(
+      fc.asyncProperty(pools, fc.array(round, { minLength: 1, maxLength: 6 }), async (pool, rounds) => {
+        const sized = tiny({ pool });
+        await sceneOf(new Holdings());
+        const tickets: string[] = [];
+        for (const moves of rounds) {
+          const records = await main.inventory.list();
+          await Promise.all(
+            moves.map(async (move, at) => {
+              const store = stores[at % stores.length] ?? main;
+              const record = records[at % Math.max(1, records.length)];
+              switch (move) {
+                case 'plan':
+                  tickets.push(...(await store.provisioningStore.reserveTickets(sized)));
+                  break;
+                case 'warm': {
+                  const id = tickets.shift();
+                  if (id === undefined) break;
+                  const begun = await store.provisioningStore.beginAttempt(sized, {
+                    id,
+                    attempt: 'one',
+                    version: 'v',
+                    database: undefined,
+                  });
+                  if (begun.kind === 'begun') await store.provisioningStore.markReady(begun.instance, sized);
+                  break;
                 }
-                break;
-              case 'give back': {
-                const id = tickets.pop();
-                if (id !== undefined) await store.provisioningStore.cancelTicket(sized.name, id);
+                case 'take':
+                  await store.claimStore.claim({
+                    template: sized,
+                    clientKey: 's',
+                    owner: 'ann',
+                    idempotencyKey: undefined,
+                    ttlMs: 60_000,
+                  });
+                  break;
+                case 'release':
+                  if (record !== undefined)
+                    await store.cleanupStore.release(record, 'released', { from: ['assigned', 'ready'] });
+                  break;
+                case 'clean':
+                  if (record?.state === 'releasing') {
+                    await store.cleanupStore.recordContainerGone(record);
+                    await store.cleanupStore.deleteRecord(record);
+                  }
+                  break;
+                case 'give back': {
+                  const id = tickets.pop();
+                  if (id !== undefined) await store.provisioningStore.cancelTicket(sized.name, id);
+                }
               }
-            }
-            expectRoomToBeKept(await readStoreState(main.valkey, sized.name), sized);
-          }),
-        );
-      }
-    }),
-    { numRuns: runs(60) },
-  );
-});
+              expectRoomToBeKept(await readStoreState(main.valkey, sized.name), sized);
+            }),
+          );
+        }
+      }),
+      { numRuns: runs(60) },
+    );
+  },
+);
 
 it('either extends or expires: who was told of a new deadline has it, and nobody was told after the end', async () => {
   const seen = { extended: 0, refused: 0, expired: 0, lived: 0 };

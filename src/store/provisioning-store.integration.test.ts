@@ -59,7 +59,7 @@ describe('refill', () => {
     expect(await store.provisioningStore.renewLease(instance)).toBe(false);
   });
 
-  it('opens the breaker of a template at the third failure in a row, then tries one at a time until one comes up', async () => {
+  it('opens the breaker of a template at its third failure in a row, then tries one at a time', async () => {
     const [first = '', second = '', third = ''] = await store.provisioningStore.reserveTickets(tiny);
     const fail = () => store.provisioningStore.recordFailure('tiny', 'one');
     expect([await fail(), await fail()]).toEqual([

@@ -16,9 +16,14 @@ import { ALLOCATE_PORT, BEGIN_ATTEMPT, FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import type { TaskPatience } from './task-patience.ts';
 
-/** Renewed while an attempt is alive; beyond that it covers a redelivery after a crash and the longest backoff between attempts. */
+/**
+ * Renewed while an attempt is alive; beyond that it covers a redelivery after a crash and
+ * the longest backoff between attempts.
+ */
 const TICKET_LIFE_MS = 2 * 60_000;
-/** Tickets reserved at most by one script call. Most rounds need one or two; the next call goes on where this one ends. */
+/**
+ * Tickets reserved at most by one script call. Most rounds need one or two; the next call goes on where this one ends.
+ */
 const RESERVE_BATCH = 16;
 /** In a row. One or two may be bad luck. */
 export const FAILURES_TO_OPEN = 3;
@@ -165,7 +170,8 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     if (reply === ALLOCATE_PORT.NONE_FREE || reply === ALLOCATE_PORT.NONE_RECORDED)
       throw new TryItNowError(
         'no_free_port',
-        `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the pool sizes`,
+        `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the ` +
+          'pool sizes',
       );
     if (reply === ALLOCATE_PORT.SUPERSEDED) throw superseded(instance);
     return requireRecord(reply, this.#log);

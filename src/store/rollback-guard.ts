@@ -53,8 +53,8 @@ export class RollbackGuard {
   }
 
   /**
-   * After a lost connection, until the processes that saw more have had time to notice; undefined when nothing has to be
-   * waited for, as always with a single process, which has seen everything.
+   * After a lost connection, until the processes that saw more have had time to notice; undefined when nothing has to
+   * be waited for, as always with a single process, which has seen everything.
    */
   get held(): Promise<void> | undefined {
     return this.#held !== undefined && this.#deps.client.status === 'ready' ? this.#held : undefined;
@@ -77,7 +77,10 @@ export class RollbackGuard {
     else this.note(count);
   }
 
-  /** Retires all idle instances of a store that went back, and has it count on from where it was. Throws store_unavailable. */
+  /**
+   * Retires all idle instances of a store that went back, and has it count on from where it was. Throws
+   * store_unavailable.
+   */
   recover(): Promise<void> {
     this.#recovery ??= this.#recover().finally(() => {
       this.#recovery = undefined;

@@ -30,7 +30,9 @@ export const RELEASE = { UNCHANGED: 0 } as const;
 /** What rollback-checkpoint.lua answers instead of ids. */
 export const ROLLBACK_CHECKPOINT = { NONE_PROMOTED: 0 } as const;
 
-/** Of cool-port.lua, database-dropped.lua and delete-record.lua: a step asked for before the one that has to come first. */
+/**
+ * Of cool-port.lua, database-dropped.lua and delete-record.lua: a step asked for before the one that has to come first.
+ */
 export const CLEANUP_STEP = { REFUSED: -1 } as const;
 
 /** Of every script, or element of an answer, that says whether something was done or is so. */

@@ -97,8 +97,8 @@ export class Scripts {
   }
 
   /**
-   * A server that hangs lets the first command wait its time; from then on, until anything is heard of it, they fail at once,
-   * for their visitors' sake and so that nothing piles up at it to be carried out when it goes on.
+   * A server that hangs lets the first command wait its time; from then on, until anything is heard of it, they fail at
+   * once, for their visitors' sake and so that nothing piles up at it to be carried out when it goes on.
    */
   #markUnresponsive(): void {
     if (this.#unresponsive || this.#client.status !== 'ready') return;

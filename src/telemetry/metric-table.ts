@@ -109,7 +109,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     ),
     phaseDuration: histogram(
       'try_it_now_provision_phase_duration_seconds',
-      'The same by phase: making its database, start of the container or restore from a checkpoint instead, readiness of the app, activation, warm-up through the proxy, in seconds.',
+      'The same by phase: making its database, start of the container or restore from a checkpoint instead, ' +
+        'readiness of the app, activation, warm-up through the proxy, in seconds.',
       { template: templates, phase: PROVISION_PHASES },
       PHASE_BUCKETS,
     ),
@@ -149,7 +150,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     }),
     leaks: gauge(
       'try_it_now_leaks',
-      'Drift that this process found when it last compared the recorded state with what is there, by kind; containers, ' +
+      'Drift that this process found when it last compared the recorded state with what is there, by kind; ' +
+        'containers, ' +
         'networks and databases are those that no record knows.',
       ['kind'],
     ),
@@ -174,7 +176,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     }),
     breakerChanges: counter(
       'try_it_now_breaker_changes_total',
-      'How often refills of a template were stopped because it kept failing (open), and taken up again once an instance came up (closed).',
+      'How often refills of a template were stopped because it kept failing (open), and taken up again once an ' +
+        'instance came up (closed).',
       { template: templates, state: BREAKER_STATES },
     ),
     http: histogram(

@@ -38,7 +38,9 @@ const POOL_HELP: Readonly<Record<keyof PoolStats, string>> = {
 };
 const POOL_FIGURES = Object.keys(POOL_HELP) as (keyof PoolStats)[];
 
-/** Below the 10 s that Prometheus waits by default, so that a source that hangs costs its own gauges and not the scrape. */
+/**
+ * Below the 10 s that Prometheus waits by default, so that a source that hangs costs its own gauges and not the scrape.
+ */
 const SOURCE_TIMEOUT_MS = 2_000;
 
 async function within<T>(timeoutMs: number, read: () => Promise<T>): Promise<T | undefined> {
@@ -96,7 +98,10 @@ class StatusGauges {
   }
 }
 
-/** Gauges that belong to the system rather than to this process. What cannot be read is absent: an old value would pass for the truth. */
+/**
+ * Gauges that belong to the system rather than to this process. What cannot be read is absent: an old value would pass
+ * for the truth.
+ */
 export class ScrapedGauges {
   readonly #sources: ScrapeSources;
   readonly #timeoutMs: number;

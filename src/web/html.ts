@@ -17,7 +17,10 @@ export class Html {
 
 type Part = Html | string | number | false | undefined | readonly Html[];
 
-/** A template literal that escapes what is put in, for text and for quoted attribute values. False and undefined leave nothing. */
+/**
+ * A template literal that escapes what is put in, for text and for quoted attribute values.
+ * False and undefined leave nothing.
+ */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return new Html(strings.map((text, index) => text + render(parts[index])).join(''));
 }

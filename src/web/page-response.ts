@@ -14,9 +14,12 @@ export function sendPage(reply: FastifyReply, text: string, formTarget?: string)
       .type('text/html; charset=utf-8')
       .header(
         'content-security-policy',
-        `default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'${formTarget === undefined ? '' : ` ${formTarget}`}; base-uri 'none'; frame-ancestors 'none'`,
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
+          `form-action 'self'${formTarget === undefined ? '' : ` ${formTarget}`}; base-uri 'none'; frame-ancestors ` +
+          "'none'",
       )
-      // Our own forms must have an Origin we can check, while an instance learns nothing of where its visitor came from.
+      // Our own forms must have an Origin we can check, while an instance learns nothing of
+      // where its visitor came from.
       .header('referrer-policy', 'same-origin')
       .header('cross-origin-opener-policy', 'same-origin')
       .header('permissions-policy', 'camera=(), geolocation=(), microphone=()')

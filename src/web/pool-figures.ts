@@ -13,7 +13,9 @@ export interface PoolFiguresOf {
   readonly control: PoolControl | undefined;
 }
 
-/** The pool's figures for the pages: one look-up half a second for all visitors, and never a reason for a page to fail. */
+/**
+ * The pool's figures for the pages: one look-up half a second for all visitors, and never a reason for a page to fail.
+ */
 export class PoolFigures {
   readonly #demos: Pick<Demos, 'stats' | 'controls'>;
   readonly #clock: Clock;

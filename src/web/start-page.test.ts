@@ -59,7 +59,8 @@ describe('the start page', () => {
   it('has a strict policy that lets its forms lead to instances and nowhere else', async () => {
     const { headers } = await visitor.send('GET', '/');
     expect(headers.get('content-security-policy')).toBe(
-      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' http://*.localhost:8000; base-uri 'none'; frame-ancestors 'none'",
+      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
+        "form-action 'self' http://*.localhost:8000; base-uri 'none'; frame-ancestors 'none'",
     );
     expect(Object.fromEntries(headers)).toMatchObject({
       'x-content-type-options': 'nosniff',
@@ -134,7 +135,7 @@ describe('a click', () => {
     } satisfies Partial<AcquireRequest>);
   });
 
-  it('marks its cookies for https alone, under a prefix no sibling host can forge, when the page is on https', async () => {
+  it('marks its cookies for https alone, under a prefix no sibling host can forge, on a page with https', async () => {
     await reopen({ publicUrl: 'https://try.example.org' });
     await visitor.send('POST', '/try/hello');
     expect(visitor.setCookies).toHaveLength(2);
@@ -336,7 +337,7 @@ describe('while operators hand nothing out', () => {
     expect(text).not.toContain('action="/try/hello"');
   });
 
-  it("a click is refused with the reason, and when to come again; the waiting page's script is told the code", async () => {
+  it("a click is refused with the reason and when to come again; the waiting page's script gets the code", async () => {
     pause('Back & soon');
     const click = await visitor.send('POST', '/try/hello');
     expect([click.status, click.headers.get('retry-after'), await click.text()]).toEqual([

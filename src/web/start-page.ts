@@ -36,7 +36,9 @@ interface Deps {
 
 type ForTemplate = { Params: { template: string } };
 
-/** The page where visitors click, and the actions behind its buttons. It works without JavaScript and without cookies. */
+/**
+ * The page where visitors click, and the actions behind its buttons. It works without JavaScript and without cookies.
+ */
 export async function startPage(app: FastifyInstance, options: StartPageOptions): Promise<void> {
   const { demos, log, clientKeyOf, clock = systemClock } = options;
   const { origin, protocol } = new URL(options.publicUrl);

@@ -7,7 +7,10 @@ import { isInstanceId } from '../domain/ids.ts';
 const TOKEN = /^[\w-]{22}$/;
 const DAY_SECONDS = 86_400;
 
-/** One browser. The cookie holds a secret; `token`, its hash, is what forms carry for browsers that keep no cookies, and what the pool knows. */
+/**
+ * One browser. The cookie holds a secret; `token`, its hash, is what forms carry for browsers that keep no cookies, and
+ * what the pool knows.
+ */
 export interface Visitor {
   readonly token: string;
   /** `visitor:<token>`, as instances name their owner. */
@@ -42,7 +45,9 @@ export class VisitorCookies {
     return visitor(hash(secret), false);
   }
 
-  /** The id of the instance of this template they were last given; whether it is still theirs is for the pool to say. */
+  /**
+   * The id of the instance of this template they were last given; whether it is still theirs is for the pool to say.
+   */
   held(request: FastifyRequest, template: string): string | undefined {
     const id = this.#read(request, `held-${encodeURIComponent(template)}`);
     return id !== undefined && isInstanceId(id) ? id : undefined;

@@ -6,7 +6,10 @@ const SIZES = [100, 1_000, 10_000] as const;
 const ROUNDS = 5;
 const CONNECTIONS = 64;
 
-/** Latency one after another, throughput against a no-op route of the same server, and both against the size of the pool. */
+/**
+ * Latency one after another, throughput against a no-op route of the same server, and both against
+ * the size of the pool.
+ */
 export async function benchAcquire(): Promise<Figure[]> {
   const servers: ServerProcess[] = [];
   try {
@@ -25,7 +28,8 @@ export async function benchAcquire(): Promise<Figure[]> {
 async function bySize(servers: readonly ServerProcess[]): Promise<Figure[]> {
   const samples = servers.map((): number[] => []);
   for (const server of servers) await warmUp(server);
-  // In turns, so that the machine's moods fall on all sizes alike; 15 of 100 a round keep the smallest pool above its threshold.
+  // In turns, so that the machine's moods fall on all sizes alike; 15 of 100 a round keep the
+  // smallest pool above its threshold.
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [at, { api }] of servers.entries())
       samples[at]?.push(...(await acquireInSequence(api, at === 0 ? 15 : 100)).latenciesMs);

@@ -18,7 +18,10 @@ const SEED = Array.from({ length: TABLES }, (_table, number) => {
     { length: ROWS_A_TABLE },
     (_row, id) => `(${id}, '${'lorem ipsum '.repeat(250)}', 'title ${id}')`,
   );
-  return `CREATE TABLE wp_${number} (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, author BIGINT NOT NULL, at DATETIME NOT NULL DEFAULT '2020-01-01', content LONGTEXT NOT NULL, title VARCHAR(191) NOT NULL, KEY a (author), KEY t (title), KEY d (at, id)) ENGINE=InnoDB;
+  return `CREATE TABLE wp_${number} (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  author BIGINT NOT NULL, at DATETIME NOT NULL DEFAULT '2020-01-01',
+  content LONGTEXT NOT NULL, title VARCHAR(191) NOT NULL,
+  KEY a (author), KEY t (title), KEY d (at, id)) ENGINE=InnoDB;
 INSERT INTO wp_${number} (author, content, title) VALUES ${rows.join(', ')};\n`;
 }).join('');
 

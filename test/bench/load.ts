@@ -40,7 +40,10 @@ export async function releaseInSequence(api: string, ids: readonly string[]): Pr
   return latenciesMs;
 }
 
-/** Requests a second over `connections`, for a number of requests. Any answer but 2xx is an error: it would not be the work we measure. */
+/**
+ * Requests a second over `connections`, for a number of requests. Any answer but 2xx is an error: it would not be the
+ * work we measure.
+ */
 export async function rate(options: {
   readonly url: string;
   readonly method?: 'GET' | 'POST';

@@ -290,10 +290,11 @@ async function importWhole(
   { name, hostPort }: ContainerSpec,
 ): Promise<void> {
   const client = new Client('http://podman', { socketPath });
+  const publishPorts = `127.0.0.1:${hostPort}:${template.port}`;
   try {
     const { statusCode, body } = await client.request({
       method: 'POST',
-      path: `/v4.0.0/libpod/containers/${name}/restore?import=true&name=${name}&publishPorts=127.0.0.1:${hostPort}:${template.port}`,
+      path: `/v4.0.0/libpod/containers/${name}/restore?import=true&name=${name}&publishPorts=${publishPorts}`,
       headers: { 'content-type': 'application/x-tar' },
       body: createReadStream(archive),
     });

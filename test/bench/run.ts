@@ -7,7 +7,10 @@ import { printTable, type Figure } from './figures.ts';
 import { benchProxy } from './proxy.ts';
 import { benchRestore } from './restore.ts';
 
-/** `npm run bench [acquire|proxy|cold-pool|restore|databases …]`: all of them without arguments. Prints a table and writes JSON. */
+/**
+ * `npm run bench [acquire|proxy|cold-pool|restore|databases …]`: all of them without arguments. Prints
+ * a table and writes JSON.
+ */
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   acquire: benchAcquire,
   proxy: benchProxy,
@@ -31,8 +34,6 @@ for (const [name, bench] of Object.entries(BENCHES)) {
 printTable(figures);
 await mkdir('bench-results', { recursive: true });
 const file = `bench-results/${new Date().toISOString().replaceAll(':', '-')}.json`;
-await writeFile(
-  file,
-  `${JSON.stringify({ at: new Date().toISOString(), machine: { cores: cpus().length, cpu: cpus()[0]?.model, kernel: release(), node: process.version }, figures }, null, 2)}\n`,
-);
+const machine = { cores: cpus().length, cpu: cpus()[0]?.model, kernel: release(), node: process.version };
+await writeFile(file, `${JSON.stringify({ at: new Date().toISOString(), machine, figures }, null, 2)}\n`);
 console.log(`Written to ${file}`);

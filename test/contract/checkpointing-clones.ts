@@ -18,7 +18,10 @@ import { newSpec, untilReady } from './container-runtime.ts';
 
 const never = new AbortController().signal;
 
-/** That a clone may do what a cold start of the same spec may, no more and no less, also where the checkpoint is another deployment's. */
+/**
+ * That a clone may do what a cold start of the same spec may, no more and no less, also where
+ * the checkpoint is another deployment's.
+ */
 export function cloneContract(underTest: () => CheckpointingUnderTest): void {
   let docker: Dockerode;
   let image: TinyImage;

@@ -25,7 +25,10 @@ export interface EngineUnderTest {
   ) => EngineRuntime;
 }
 
-/** The whole contract on a real engine: what every runtime promises, what an instance may not do, and whom it cannot reach. */
+/**
+ * The whole contract on a real engine: what every runtime promises, what an instance may not do,
+ * and whom it cannot reach.
+ */
 export function containerEngineContract(engine: RealEngine): void {
   let launched: LaunchedEngine;
   let image: TinyImage;

@@ -3,6 +3,7 @@ import type { ChildServer } from '../../src/launcher/child-server.ts';
 import type { ContainerRuntime } from '../../src/pool/interfaces/container-runtime.ts';
 import { template } from '../support/templates.ts';
 import { newSpec, untilReady } from './container-runtime.ts';
+import { eventually } from '../support/eventually.ts';
 
 const never = new AbortController().signal;
 const unavailable = { code: 'engine_unavailable' };
@@ -52,7 +53,7 @@ export function outageContract(launch: () => Promise<FragileEngine>): void {
     const spec = await newSpec(tiny);
     await runtime.start(spec, never);
     await runtime.remove(spec.name);
-    await expect.poll(() => told, { timeout: 20_000 }).toContain(spec.name);
+    await eventually(() => expect(told).toContain(spec.name), { timeoutMs: 20_000 });
     const lost = expect(watching).rejects.toMatchObject(unavailable);
     engine.server().signal('SIGKILL');
     await lost;

@@ -5,6 +5,7 @@ import type { Template } from '../../src/domain/template.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import type { ContainerRuntime, ContainerSpec, ContainerSummary } from '../../src/pool/interfaces/container-runtime.ts';
 import { HttpProbe } from '../../src/runtime/readiness/http-probe.ts';
+import { eventually } from '../support/eventually.ts';
 
 export interface RuntimeUnderTest {
   /** A new runtime for this deployment and node. */
@@ -208,7 +209,7 @@ export function containerRuntimeContract(underTest: RuntimeUnderTest): void {
         .trimEnd()
         .split('\n')
         .map((line) => line.split(/[ /]/).at(-1));
-    await expect.poll(() => endings(2), { timeout: 20_000 }).toEqual(['second', 'third']);
+    await eventually(() => expect(endings(2)).toEqual(['second', 'third']), { timeoutMs: 20_000 });
     expect((await endings(1_000)).slice(-3)).toEqual(['first', 'second', 'third']);
     await engine.remove(mine.name);
     await expect(engine.logs(mine.name, 2)).rejects.toMatchObject({
@@ -268,12 +269,12 @@ export function containerRuntimeContract(underTest: RuntimeUnderTest): void {
       for (const other of others) elsewhere.push(await started(other));
       const { told, stop } = watching(engine);
       const tells = (spec: ContainerSpec): Promise<void> =>
-        expect.poll(() => told, { timeout: 20_000 }).toContainEqual(asGone(spec));
+        eventually(() => expect(told).toContainEqual(asGone(spec)), { timeoutMs: 20_000 });
       for (const { name } of elsewhere) await underTest.accidents.crash(name);
       await underTest.accidents.crash(crashed.name);
       await tells(crashed);
       // Docker tells before it takes note of it itself.
-      await expect.poll(() => engine.list(), { timeout: 20_000 }).toContainEqual(asGone(crashed));
+      await eventually(async () => expect(await engine.list()).toContainEqual(asGone(crashed)), { timeoutMs: 20_000 });
       await underTest.accidents.removeByForce(removedByForce.name);
       await tells(removedByForce);
       await engine.remove(removed.name);
@@ -302,11 +303,11 @@ export function containerRuntimeContract(underTest: RuntimeUnderTest): void {
       const { told, stop } = watching(engine);
       // At once: the engine cannot have heard of the watch yet.
       await underTest.accidents.crash(first.name);
-      await expect.poll(() => told, { timeout: 20_000 }).toContainEqual(asGone(first));
+      await eventually(() => expect(told).toContainEqual(asGone(first)), { timeoutMs: 20_000 });
       await stop();
       const others = watching(engine);
       await underTest.accidents.crash(second.name);
-      await expect.poll(() => others.told, { timeout: 20_000 }).toContainEqual(asGone(second));
+      await eventually(() => expect(others.told).toContainEqual(asGone(second)), { timeoutMs: 20_000 });
       await others.stop();
       expect(told.map(({ name }) => name)).not.toContain(second.name);
       await engine.watch(() => undefined, AbortSignal.abort());

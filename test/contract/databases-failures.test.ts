@@ -194,36 +194,42 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
     await root.query('CREATE USER locked@localhost ACCOUNT LOCK');
     await root.query('CREATE ROLE readers');
     await root.query(
-      `INSERT INTO mysql.global_priv VALUES ('localhost', 'peer', '{"access":0,"plugin":"mysql_native_password","authentication_string":"invalid","auth_or":[{},{"plugin":"unix_socket"}]}')`,
+      `INSERT INTO mysql.global_priv VALUES ('localhost', 'peer', ` +
+        `'{"access":0,"plugin":"mysql_native_password","authentication_string":"invalid",` +
+        `"auth_or":[{},{"plugin":"unix_socket"}]}')`,
     );
     await databases.prepare([template]);
   });
 
-  it("refuses a server with the socket login on, as Debian installs it: a container's root would be its administrator", async () => {
-    await using trouble = await prepared();
-    const { server, template } = trouble;
-    await server.launched[Symbol.asyncDispose]();
-    await using unsafe = await startWithSocketLogin(server);
-    const { socketPath, user } = server.launched;
-    if (process.getuid?.() === 0) await (await createConnection({ socketPath, user: 'root' })).end();
-    await expect(
-      connectMariadb({
-        socketPath,
-        user,
-        password: unsafe.password,
-        deployment: 'contract',
-        mountedAt: DATABASE_MOUNT,
-        catalogue: [template],
-        tidiesSeeds: true,
-        log: silent,
-      }).prepare([template]),
-    ).rejects.toMatchObject({
-      code: 'database_unsafe',
-      message: expect.stringMatching(
-        /'root'@'localhost' is let in without a password by its uid.*unix_socket=OFF/,
-      ) as unknown,
-    });
-  });
+  it(
+    "refuses a server with the socket login on, as Debian installs it: a container's root would be its " +
+      'administrator',
+    async () => {
+      await using trouble = await prepared();
+      const { server, template } = trouble;
+      await server.launched[Symbol.asyncDispose]();
+      await using unsafe = await startWithSocketLogin(server);
+      const { socketPath, user } = server.launched;
+      if (process.getuid?.() === 0) await (await createConnection({ socketPath, user: 'root' })).end();
+      await expect(
+        connectMariadb({
+          socketPath,
+          user,
+          password: unsafe.password,
+          deployment: 'contract',
+          mountedAt: DATABASE_MOUNT,
+          catalogue: [template],
+          tidiesSeeds: true,
+          log: silent,
+        }).prepare([template]),
+      ).rejects.toMatchObject({
+        code: 'database_unsafe',
+        message: expect.stringMatching(
+          /'root'@'localhost' is let in without a password by its uid.*unix_socket=OFF/,
+        ) as unknown,
+      });
+    },
+  );
 
   it('keeps nothing but the socket in the folder that instances see, and the password to its owner', async () => {
     await using trouble = await prepared();
@@ -243,8 +249,11 @@ describe.skipIf(skip)(mariadbSuite('a launched MariaDB').title, () => {
   it('ends with the program that launched it, even when that is killed', async () => {
     await using server = await startMariadb();
     await server.launched[Symbol.asyncDispose]();
-    const code = `import { launchMariadb } from ${JSON.stringify(fileURLToPath(new URL('../../src/launcher/mariadb.ts', import.meta.url)))};
-      const launched = await launchMariadb({ dir: ${JSON.stringify(server.dir)} }); console.log('pid', launched.server.pid); setInterval(() => {}, 1000);`;
+    const launcherFile = fileURLToPath(new URL('../../src/launcher/mariadb.ts', import.meta.url));
+    const code = `import { launchMariadb } from ${JSON.stringify(launcherFile)};
+      const launched = await launchMariadb({ dir: ${JSON.stringify(server.dir)} });
+      console.log('pid', launched.server.pid);
+      setInterval(() => {}, 1000);`;
     const launcher = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -267,7 +276,8 @@ async function startWithSocketLogin(server: TestMariadb): Promise<AsyncDisposabl
   const initFile = join(dir, 'socket-login.sql');
   await writeFile(
     initFile,
-    `ALTER USER 'root'@'localhost' IDENTIFIED VIA mysql_native_password USING PASSWORD('${launched.password}') OR unix_socket;\n`,
+    "ALTER USER 'root'@'localhost' IDENTIFIED VIA mysql_native_password USING " +
+      `PASSWORD('${launched.password}') OR unix_socket;\n`,
     { mode: 0o644 },
   );
   const child = await ChildServer.start({

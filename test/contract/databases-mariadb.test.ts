@@ -5,7 +5,8 @@ import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/d
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 
 const NOTES =
-  "CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100) NOT NULL);\nINSERT INTO notes (text) VALUES ('welcome');\n";
+  'CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100) NOT NULL);\nINSERT INTO notes ' +
+  "(text) VALUES ('welcome');\n";
 const { title, skip } = mariadbSuite('databases on MariaDB');
 
 describe.skipIf(skip)(title, () => {
@@ -66,7 +67,8 @@ describe.skipIf(skip)(title, () => {
     expect(
       await rows(
         one,
-        "SELECT DISTINCT table_schema AS s FROM information_schema.tables WHERE table_schema NOT IN ('information_schema', 'performance_schema')",
+        'SELECT DISTINCT table_schema AS s FROM information_schema.tables WHERE table_schema NOT IN ' +
+          "('information_schema', 'performance_schema')",
       ),
     ).toEqual([{ s: one.name }]);
     for (const sql of [
@@ -143,7 +145,8 @@ describe.skipIf(skip)(title, () => {
     expect(await rootSees(`SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = '${one.name}'`)).toEqual([]);
     expect(
       await rootSees(
-        `SELECT 1 FROM mysql.global_priv WHERE User = '${one.name}' UNION ALL SELECT 1 FROM mysql.db WHERE User = '${one.name}' UNION ALL SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '${one.name}'`,
+        `SELECT 1 FROM mysql.global_priv WHERE User = '${one.name}' UNION ALL SELECT 1 FROM mysql.db WHERE User ` +
+          `= '${one.name}' UNION ALL SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '${one.name}'`,
       ),
     ).toEqual([]);
     await databases().drop(one.name);

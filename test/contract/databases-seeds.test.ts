@@ -6,19 +6,26 @@ import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/d
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 
 const PLAIN =
-  "CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100));\nINSERT INTO notes (text) VALUES ('first');\n";
+  'CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100));\nINSERT INTO notes (text) ' +
+  "VALUES ('first');\n";
 
 /** What a naive copy of tables and rows would lose or stumble over. */
 const DIFFICULT = `
 SET NAMES utf8mb4; SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; SET foreign_key_checks = 0; SET time_zone = '+02:00';
 ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_german1_ci;
-CREATE TABLE a_child (id INT PRIMARY KEY, parent INT, CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES z_parent (id) ON DELETE CASCADE) ENGINE=InnoDB;
-CREATE TABLE z_parent (id INT AUTO_INCREMENT PRIMARY KEY, up INT, FOREIGN KEY (up) REFERENCES z_parent (id)) ENGINE=InnoDB AUTO_INCREMENT=700;
+CREATE TABLE a_child (id INT PRIMARY KEY, parent INT,
+  CONSTRAINT of_parent FOREIGN KEY (parent) REFERENCES z_parent (id) ON DELETE CASCADE) ENGINE=InnoDB;
+CREATE TABLE z_parent (id INT AUTO_INCREMENT PRIMARY KEY, up INT,
+  FOREIGN KEY (up) REFERENCES z_parent (id)) ENGINE=InnoDB AUTO_INCREMENT=700;
 INSERT INTO z_parent VALUES (0, NULL), (5, 5), (3, 5); INSERT INTO a_child VALUES (1, 5), (2, 0);
-CREATE TABLE \`odd \`\`name; --\` (\`select\` INT, whole INT AS (\`select\` * 2) STORED, half INT AS (\`select\` / 2) VIRTUAL, hidden INT INVISIBLE DEFAULT 4) COMMENT 'semi; colon';
+CREATE TABLE \`odd \`\`name; --\` (\`select\` INT,
+  whole INT AS (\`select\` * 2) STORED, half INT AS (\`select\` / 2) VIRTUAL,
+  hidden INT INVISIBLE DEFAULT 4) COMMENT 'semi; colon';
 INSERT INTO \`odd \`\`name; --\` (\`select\`, hidden) VALUES (7, 9);
-CREATE TABLE kinds (d DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00', t TIMESTAMP NULL, b BLOB, s VARCHAR(40) CHARACTER SET utf8mb4, e ENUM('x','y'), bits BIT(5), j JSON, CHECK (s <> '')) ENGINE=InnoDB;
-INSERT INTO kinds VALUES ('0000-00-00', '2024-03-31 02:30:00', x'00FF5C27', 'it''s \\\\ 🦀 -- not a comment', 'y', b'10101', '{"a": 1}');
+CREATE TABLE kinds (d DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00', t TIMESTAMP NULL, b BLOB,
+  s VARCHAR(40) CHARACTER SET utf8mb4, e ENUM('x','y'), bits BIT(5), j JSON, CHECK (s <> '')) ENGINE=InnoDB;
+INSERT INTO kinds VALUES ('0000-00-00', '2024-03-31 02:30:00', x'00FF5C27',
+  'it''s \\\\ 🦀 -- not a comment', 'y', b'10101', '{"a": 1}');
 CREATE TABLE myisam (a INT, FULLTEXT KEY words (w), w TEXT) ENGINE=MyISAM; INSERT INTO myisam VALUES (1, 'some words');
 CREATE TABLE aria (a INT) ENGINE=Aria; INSERT INTO aria VALUES (1);
 CREATE TABLE parted (a INT) PARTITION BY HASH (a) PARTITIONS 3; INSERT INTO parted VALUES (1), (2), (3);
@@ -30,7 +37,8 @@ const WITH_PROGRAMS = `/*M!999999\\- enable the sandbox mode */
 CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(100), changes INT DEFAULT 0);
 INSERT INTO notes (text) VALUES ('first');
 DELIMITER ;;
-/*!50003 CREATE*/ /*!50003 TRIGGER counted BEFORE UPDATE ON notes FOR EACH ROW BEGIN SET NEW.changes = OLD.changes + 1; END */;;
+/*!50003 CREATE*/ /*!50003 TRIGGER counted BEFORE UPDATE ON notes FOR EACH ROW
+  BEGIN SET NEW.changes = OLD.changes + 1; END */;;
 CREATE PROCEDURE twice(IN n INT) BEGIN SELECT n * 2 AS doubled; END ;;
 DELIMITER ;
 CREATE VIEW texts AS SELECT text FROM notes;

@@ -31,7 +31,10 @@ async function stats({ api }: Stack): Promise<Record<string, number>> {
   return (await (await fetch(`${api}/api/v1/pool/stats`)).json()) as Record<string, number>;
 }
 
-/** What the whole system is for, the same on every engine: a click, an app of one's own, and nothing left of it afterwards. */
+/**
+ * What the whole system is for, the same on every engine: a click, an app of one's own, and
+ * nothing left of it afterwards.
+ */
 export function mainJobSuite(engine: {
   readonly options: () => StackOptions;
   readonly template: () => Template;

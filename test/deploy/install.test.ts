@@ -163,8 +163,16 @@ describe('the command', () => {
   }
 
   it('takes the settings of the services, and those of the caller before them', async () => {
-    const settings =
-      '# a comment\n\nBASE_DOMAIN=demo.example.org\nPUBLIC_URL="https://try.example.org"\nAPI_KEY_FILE=/etc/key\nLOG_LEVEL=debug\n  not a setting\nDATABASE_USER=a b $(touch /tmp/never) `id`';
+    const settings = [
+      '# a comment',
+      '',
+      'BASE_DOMAIN=demo.example.org',
+      'PUBLIC_URL="https://try.example.org"',
+      'API_KEY_FILE=/etc/key',
+      'LOG_LEVEL=debug',
+      '  not a setting',
+      'DATABASE_USER=a b $(touch /tmp/never) `id`',
+    ].join('\n');
     const seen = await environmentWith(settings, { LOG_LEVEL: 'warn', API_KEY: 'my own' });
     expect(seen).toEqual(
       expect.arrayContaining([

@@ -20,10 +20,16 @@ const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PATIENT = { timeoutMs: 30_000, everyMs: 200 };
 const TARGET = 5;
 
-/** No number without the thing itself: simulated containers are never restored, and no visitor has to be turned away for a restore. */
+/**
+ * No number without the thing itself: simulated containers are never restored, and no visitor has to be
+ * turned away for a restore.
+ */
 const NO_NUMBER_HERE = new Set(['Restores from checkpoints']);
 
-/** As shipped, but for how long something has to last and over how long it is counted: nobody has twelve hours for a test. */
+/**
+ * As shipped, but for how long something has to last and over how long it is counted: nobody has
+ * twelve hours for a test.
+ */
 function shortened(rules: string): string {
   return rules.replaceAll(/for: \d+[mh]/g, 'for: 2s').replaceAll(/\[\d+m\]/g, '[15s]');
 }
@@ -148,7 +154,7 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
     }
   });
 
-  it('an engine that is unavailable empties the pool, which fires; back again, it fills and the alert ends', async () => {
+  it('an engine that is unavailable empties the pool, which fires; back again, it fills, the alert ends', async () => {
     const { socketPath } = engine;
     await engine[Symbol.asyncDispose]();
     await eventually(async () => {

@@ -23,7 +23,10 @@ interface CrashPoint {
   readonly side: Side;
 }
 
-/** A pattern, or `.` for all; without it each step's reply, since to die before a step is mostly to have died after the one before. */
+/**
+ * A pattern, or `.` for all; without it each step's reply, since to die before a step is mostly to have
+ * died after the one before.
+ */
 const WANTED = process.env['CRASH_POINT'];
 
 /** Deployments that crash side by side: most of a crash is waiting for what was in flight to come back. */
@@ -34,7 +37,10 @@ const REST = { timeoutMs: 90_000, everyMs: 100 };
 /** What was in a killed worker's hands comes back after this. */
 const ACK_WAIT = '5s';
 
-/** Exchanges that change nothing, so that a crash before or after them is one at the next that does; and what runs by the clock. */
+/**
+ * Exchanges that change nothing, so that a crash before or after them is one at the next that does; and
+ * what runs by the clock.
+ */
 const NO_STEP = [
   /^engine (GET|HEAD) /,
   /^mariadb (SELECT|SHOW|SET|USE|START)\b/,
@@ -102,7 +108,10 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadb.skip)(
   },
 );
 
-/** What a server does is watched once, undisturbed; each exchange that changes anything is a point to die before and after. */
+/**
+ * What a server does is watched once, undisturbed; each exchange that changes anything is a point
+ * to die before and after.
+ */
 async function discoverPoints(options: ServerProcessOptions): Promise<CrashPoint[]> {
   await using lane = await Lane.open(options);
   const points = new Map<string, CrashPoint>();

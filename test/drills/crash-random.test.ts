@@ -61,7 +61,8 @@ it(
             const problem = await crashing.round(seed).then(() => undefined, describeError);
             if (problem === undefined) continue;
             failures.push(
-              `round failed; replay it with CRASH_SEED=${seed} CRASH_ROUNDS=1 (${crashing.story})\n${problem}\n${await crashing.findings()}\n${crashing.tail()}`,
+              `round failed; replay it with CRASH_SEED=${seed} CRASH_ROUNDS=1 ` +
+                `(${crashing.story})\n${problem}\n${await crashing.findings()}\n${crashing.tail()}`,
             );
             break;
           }

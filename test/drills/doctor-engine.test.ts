@@ -64,7 +64,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     expect(about(found, 'CRIU', 'available')?.seen).toMatch(/dumped and restored|start cold/);
   });
 
-  it('pool not replenishing, since the image is not pulled and the promoted checkpoint is not on this node', async () => {
+  it('pool not replenishing, since image and promoted checkpoint are not on this node', async () => {
     const client = new Valkey(Number(valkey.address.split(':')[1]), '127.0.0.1');
     try {
       await client.lpush('checkpoints:default', 'abcdef0123456789');

@@ -161,35 +161,39 @@ describe('on a running deployment', () => {
     });
   });
 
-  it('memory growing, since what cannot be removed is quarantined; the list has the reason, and it goes when it can', async () => {
-    const visitor = await runbook.acquire();
-    await engine.close();
-    let found: readonly Diagnosis[];
-    try {
-      await runbook.release(visitor);
-      found = await eventually(async () => {
-        const seen = await troubles(env);
-        expect(about(seen, 'Pools', 'quarantine')).toBeDefined();
-        return seen;
-      }, PATIENT);
-      await using listed = new Program(['instances', 'list', '--state', 'quarantined'], env);
-      expect([await listed.exitCode, listed.output]).toEqual([
-        0,
-        matching(new RegExp(`${visitor.id}.*quarantined.*\\n${visitor.id}: .*does not answer`, 's')),
-      ]);
-    } finally {
-      engine = await serveSimulatedEngine(simulatedSocket, host);
-    }
-    expect(about(found, 'Pools', 'quarantine')).toMatchObject({
-      verdict: 'warning',
-      seen: matching(/^1 cannot be cleaned up .*does not answer/),
-      remedy: containing('try-it-now instances list --state quarantined'),
-    });
-    expect(about(found, 'Engine', 'answers')).toMatchObject({
-      verdict: 'failure',
-      remedy: containing('SIMULATED_SOCKET'),
-    });
-  });
+  it(
+    'memory growing, since what cannot be removed is quarantined; the list has the reason, and it goes when ' +
+      'it can',
+    async () => {
+      const visitor = await runbook.acquire();
+      await engine.close();
+      let found: readonly Diagnosis[];
+      try {
+        await runbook.release(visitor);
+        found = await eventually(async () => {
+          const seen = await troubles(env);
+          expect(about(seen, 'Pools', 'quarantine')).toBeDefined();
+          return seen;
+        }, PATIENT);
+        await using listed = new Program(['instances', 'list', '--state', 'quarantined'], env);
+        expect([await listed.exitCode, listed.output]).toEqual([
+          0,
+          matching(new RegExp(`${visitor.id}.*quarantined.*\\n${visitor.id}: .*does not answer`, 's')),
+        ]);
+      } finally {
+        engine = await serveSimulatedEngine(simulatedSocket, host);
+      }
+      expect(about(found, 'Pools', 'quarantine')).toMatchObject({
+        verdict: 'warning',
+        seen: matching(/^1 cannot be cleaned up .*does not answer/),
+        remedy: containing('try-it-now instances list --state quarantined'),
+      });
+      expect(about(found, 'Engine', 'answers')).toMatchObject({
+        verdict: 'failure',
+        remedy: containing('SIMULATED_SOCKET'),
+      });
+    },
+  );
 
   it('restores slow, since the checkpoint was taken out', async () => {
     await runbook.valkey.hset('restores:default', 'withdrawn', 'abcdef0123456789');

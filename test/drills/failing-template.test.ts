@@ -134,7 +134,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), { concur
     await eventually(async () => expect(await poolOf(stack, 'broken')).toMatchObject({ ready: 2 }), PATIENT);
   });
 
-  it('a container that cannot be removed is quarantined with the reason, keeps its port, and goes when it can', async () => {
+  it('a container that cannot be removed is quarantined with the reason and goes when it can', async () => {
     const few = template({ image: image.name, port: image.port, pool: { target: 1, max: 1, replenishThreshold: 0 } });
     const book = lineBook();
     const socketPath = join(folder, 'another.sock');

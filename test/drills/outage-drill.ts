@@ -152,7 +152,10 @@ function deadTasks(problems: readonly string[]): number {
   return Number(problems.flatMap((problem) => DEAD_TASKS.exec(problem)?.[1] ?? [])[0] ?? 0);
 }
 
-/** Everybody has released what they were given, so whatever is still assigned went to somebody who was told that there is none. */
+/**
+ * Everybody has released what they were given, so whatever is still assigned went to somebody who was
+ * told that there is none.
+ */
 async function heldByNobody(world: World): Promise<string[]> {
   const assigned = (await readRecords(world.auditTarget)).filter(({ state }) => state === 'assigned');
   return assigned.length === 0 ? [] : [`${assigned.length} instances are assigned to visitors who were not told so`];
@@ -212,7 +215,8 @@ function bySecond(crowd: Crowd, fromMs: number): string[] {
     .sort(([a], [b]) => a - b)
     .map(
       ([at, { asked, troubles }]) =>
-        `${at} s: asked ${words(counted(asked.map(({ outcome }) => outcome)))}; in apps ${words(counted(troubles.map(({ what, seen }) => `${what} ${seen}`)))}`,
+        `${at} s: asked ${words(counted(asked.map(({ outcome }) => outcome)))}; in apps ` +
+        words(counted(troubles.map(({ what, seen }) => `${what} ${seen}`))),
     );
 }
 

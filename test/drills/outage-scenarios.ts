@@ -3,13 +3,19 @@ import type { PartName } from './outage-world.ts';
 /** `killed`: by SIGKILL, and started again by its supervisor. `emptied`: it comes back without what it held. */
 type OutageKind = 'stopped' | 'hung' | 'emptied' | 'killed';
 
-/** What those who are in an app already may notice. `cut`: nothing answers or connections break, and their app is back after it. `lost`: their app ends. */
+/**
+ * What those who are in an app already may notice. `cut`: nothing answers or connections break, and their app is back
+ * after it. `lost`: their app ends.
+ */
 type AppEffect = 'nothing' | 'cut' | 'lost';
 
 export interface Scenario {
   readonly part: PartName;
   readonly kind: OutageKind;
-  /** What asking for an instance may come to meanwhile: `ok`, or the code of a clear refusal with a Retry-After; `unreachable` where the server itself is gone. */
+  /**
+   * What asking for an instance may come to meanwhile: `ok`, or the code of a clear refusal with a Retry-After;
+   * `unreachable` where the server itself is gone.
+   */
   readonly acquirers: readonly string[];
   /** What at least somebody must have been told: an outage that nobody noticed was none. */
   readonly told?: string;

@@ -61,7 +61,10 @@ function inApps({ troubles, visitorsTroubled, visitorsInApps, longestGapMs }: Ou
       ),
     ),
   ];
-  return `${visitorsTroubled} of ${visitorsInApps} noticed (${seen.join(', ')}), at most ${seconds(longestGapMs)} s between two answers`;
+  return (
+    `${visitorsTroubled} of ${visitorsInApps} noticed (${seen.join(', ')}), at most ${seconds(longestGapMs)} ` +
+    's between two answers'
+  );
 }
 
 function seconds(ms: number): string {

@@ -129,7 +129,9 @@ export interface World {
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const WITH_DATABASE = 'shop';
 
-/** Every part for real, the server and discovery as the processes that people run, all of it gone with the releasers. */
+/**
+ * Every part for real, the server and discovery as the processes that people run, all of it gone with the releasers.
+ */
 export async function startWorld(options: WorldOptions, releasers: Releasers): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-outage-'));
   releasers.push('folder', () => rm(dir, { recursive: true, force: true }));

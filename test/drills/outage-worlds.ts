@@ -6,7 +6,9 @@ import { judge, stage, type DrillOptions, type Outcome } from './outage-drill.ts
 import type { Scenario } from './outage-scenarios.ts';
 import { startWorld, type World } from './outage-world.ts';
 
-/** Simulated instances for a crowd; Podman's own, which take their time, for a trickle, where its service is what fails. */
+/**
+ * Simulated instances for a crowd; Podman's own, which take their time, for a trickle, where its service is what fails.
+ */
 export type Engine = 'simulated' | 'podman';
 
 export function engineFor({ part }: Scenario): Engine {

@@ -1,4 +1,7 @@
-/** `npm run outages [part …]`: every outage at length, a table of what everybody saw, and the same table in docs/reliability.md. */
+/**
+ * `npm run outages [part …]`: every outage at length, a table of what everybody saw, and
+ * the same table in docs/reliability.md.
+ */
 import { readFile, writeFile } from 'node:fs/promises';
 import { PARTS } from './outage-world.ts';
 import type { Outcome } from './outage-drill.ts';

@@ -28,7 +28,10 @@ describe("Valkey's data is lost", () => {
       templates: [template(), template({ name: 'other', pool: { target: 2, max: 5, replenishThreshold: 0 } })],
     });
 
-  /** The pool works as one that was never touched: all that is handed out can be reached, and none of it is of the time before. */
+  /**
+   * The pool works as one that was never touched: all that is handed out can be reached, and none of it
+   * is of the time before.
+   */
   async function expectToWork(runbook: RunbookDeployment, before: readonly { readonly id: string }[]): Promise<void> {
     await runbook.settled();
     const taken = await Promise.all([runbook.acquire(), runbook.acquire()]);

@@ -13,7 +13,10 @@ import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
 const POOL = { target: 2, max: 4, replenishThreshold: 0 };
 
-/** The causes that the runbook lists for it. A missing checkpoint is tried in test/e2e/checkpoints.test.ts, a database that is unavailable with the outages. */
+/**
+ * The causes that the runbook lists for it. A missing checkpoint is tried in test/e2e/checkpoints.test.ts, a database
+ * that is unavailable with the outages.
+ */
 describe.skipIf(whyWithout('podman') !== undefined)(
   `a pool that does not fill again, on ${titleFor('podman')}`,
   { concurrent: true },
@@ -32,7 +35,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(
       await rm(folder, { recursive: true });
     });
 
-    it('names an image that was never pulled, serves the other templates, and fills by itself once it is there', async () => {
+    it('names an image that was never pulled, serves the others, and fills by itself once it is there', async () => {
       const repo = `${image.name.split(':')[0] ?? ''}-later`;
       const sound = template({ name: 'sound', image: image.name, port: image.port, pool: POOL });
       const late = { ...sound, name: 'late', image: `${repo}:tiny` };
@@ -105,7 +108,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(
       expect(await runbook.visit(await runbook.acquire())).toBe(200);
     });
 
-    it('takes no other engine when its own is unavailable at a start: that would cost visitors all they have', async () => {
+    it('takes no other engine when its own is unavailable: that would cost visitors all they have', async () => {
       const socketPath = join(folder, 'away.sock');
       let service = await launchPodman({ socketPath });
       try {

@@ -92,20 +92,24 @@ describe('stuck messages', () => {
     expect(await runbook.metric('try_it_now_queue_dead{stream="PROVISIONING_DEAD"}')).toBe(4);
   });
 
-  it('of visitors who are long gone are worked off in no time: thousands of provisions without a ticket, cleanups of the unknown', async () => {
-    await using runbook = await open();
-    const queue = jetstream(runbook.nats);
-    const ids = Array.from({ length: 3_000 }, () => newInstanceId());
-    await Promise.all(
-      ids.map((id) => queue.publish(PROVISION, JSON.stringify({ v: 1, kind: 'provision', id, template: 'tiny' }))),
-    );
-    await Promise.all(
-      ids
-        .slice(0, 500)
-        .map((id) =>
-          queue.publish('provisioning.cleanup.node0', JSON.stringify({ v: 1, kind: 'cleanup', id, node: 'node0' })),
-        ),
-    );
-    await comeAndGo(runbook);
-  });
+  it(
+    'of visitors who are long gone are worked off in no time: thousands of provisions without a ticket, ' +
+      'cleanups of the unknown',
+    async () => {
+      await using runbook = await open();
+      const queue = jetstream(runbook.nats);
+      const ids = Array.from({ length: 3_000 }, () => newInstanceId());
+      await Promise.all(
+        ids.map((id) => queue.publish(PROVISION, JSON.stringify({ v: 1, kind: 'provision', id, template: 'tiny' }))),
+      );
+      await Promise.all(
+        ids
+          .slice(0, 500)
+          .map((id) =>
+            queue.publish('provisioning.cleanup.node0', JSON.stringify({ v: 1, kind: 'cleanup', id, node: 'node0' })),
+          ),
+      );
+      await comeAndGo(runbook);
+    },
+  );
 });

@@ -55,7 +55,8 @@ describe('a task that keeps failing', () => {
       await using others = await occupyPorts(runbook);
       expect(others.occupied).toBeGreaterThan(0);
       await runbook.acquire();
-      // What `nats consumer info` shows as outstanding or redelivered, `nats stream get` as the task, and `nats stream rmm` deletes.
+      // What `nats consumer info` shows as outstanding or redelivered, `nats stream get` as the task,
+      // and `nats stream rmm` deletes.
       deleted = await eventually(async () => {
         expect(runbook.book.with('Provision task failed').length).toBeGreaterThan(0);
         const message = await runbook.queue.streams.getMessage(STREAM, { last_by_subj: 'provisioning.provision' });

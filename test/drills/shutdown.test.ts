@@ -107,7 +107,8 @@ async function halfARequest(api: string): Promise<{ readonly socket: Socket; fin
   });
   const closed = once(socket, 'close');
   socket.write(
-    'POST /api/v1/demo/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n',
+    'POST /api/v1/demo/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Type: ' +
+      'application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n',
   );
   await eventually(() => expect(heard).toContain('100 Continue'), PATIENT);
   return {
@@ -125,7 +126,7 @@ async function readyOf(runbook: RunbookDeployment): Promise<number> {
 }
 
 describe.concurrent('SIGTERM', () => {
-  it('answers what was asked before, takes nothing more, and leaves in order, with nothing to complain of', async () => {
+  it('answers what was asked before, takes nothing more, and leaves in order without a complaint', async () => {
     await using own = await ownFolder();
     const { folder } = own;
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
@@ -171,58 +172,62 @@ describe.concurrent('SIGTERM', () => {
     expect(await runbook.visit({ url })).toBe(200);
   });
 
-  it('cuts off a provision that outlasts the grace, and the next start takes it up as what came meanwhile, nothing doubled', async () => {
-    await using own = await ownFolder();
-    const { folder } = own;
-    const socketPath = join(folder, 'slow.sock');
-    const host = new SimulatedHost({ startUpMs: SLOW_START_MS });
-    const engine = await serveSimulatedEngine(socketPath, host);
-    try {
-      await using runbook = await partsOnly(socketPath, 1);
-      const underWay = async (): Promise<Entry> =>
-        eventually(async () => {
-          const [record] = await readRecords(runbook.auditTarget);
-          expect(record?.state).toBe('warming');
+  it(
+    'cuts off a provision that outlasts the grace, and the next start takes it up as what came meanwhile, ' +
+      'nothing doubled',
+    async () => {
+      await using own = await ownFolder();
+      const { folder } = own;
+      const socketPath = join(folder, 'slow.sock');
+      const host = new SimulatedHost({ startUpMs: SLOW_START_MS });
+      const engine = await serveSimulatedEngine(socketPath, host);
+      try {
+        await using runbook = await partsOnly(socketPath, 1);
+        const underWay = async (): Promise<Entry> =>
+          eventually(async () => {
+            const [record] = await readRecords(runbook.auditTarget);
+            expect(record?.state).toBe('warming');
+            expect(
+              host.list({ deployment: runbook.auditTarget.deployment, node: 'node0' }).map(({ name }) => name),
+            ).toEqual([record?.container]);
+            return record as Entry;
+          }, PATIENT);
+        let cut: Entry;
+        {
+          await using first = await serve(runbook, socketPath, '1s');
+          cut = await underWay();
+          first.signal('SIGTERM');
+          expect(await first.exitCode).toBe(0);
+          expect(errorsOf(first)).toEqual([]);
           expect(
-            host.list({ deployment: runbook.auditTarget.deployment, node: 'node0' }).map(({ name }) => name),
-          ).toEqual([record?.container]);
-          return record as Entry;
-        }, PATIENT);
-      let cut: Entry;
-      {
-        await using first = await serve(runbook, socketPath, '1s');
-        cut = await underWay();
-        first.signal('SIGTERM');
-        expect(await first.exitCode).toBe(0);
-        expect(errorsOf(first)).toEqual([]);
-        expect(
-          order(
-            first,
-            'Queue workers: tasks are unfinished at the end of the grace; they will be delivered again',
-            'Provision task failed',
-            'Queue workers stopped',
-            'Shut down',
-          ),
-        ).toHaveLength(4);
+            order(
+              first,
+              'Queue workers: tasks are unfinished at the end of the grace; they will be delivered again',
+              'Provision task failed',
+              'Queue workers stopped',
+              'Shut down',
+            ),
+          ).toHaveLength(4);
+        }
+        // Nothing asks for this one any more: a worker that gets it drops it.
+        await jetstream(runbook.nats).publish(
+          'provisioning.provision',
+          JSON.stringify({ v: 1, kind: 'provision', id: newInstanceId(), template: 'default' }),
+        );
+        expect((await runbook.queue.streams.info(STREAM)).state.messages).toBe(2);
+        await using second = await serve(runbook, socketPath, '10s');
+        await runbook.settled();
+        const [now, ...others] = await readRecords(runbook.auditTarget);
+        expect(others).toEqual([]);
+        // The same task, and so the same place in the pool, by a container of its own.
+        expect(now).toMatchObject({ id: cut.id, state: 'ready' });
+        expect(now?.container).not.toBe(cut.container);
+        expect(linesOf(second).filter(({ msg }) => msg === 'Instance ready')).toHaveLength(1);
+      } finally {
+        await engine.close();
       }
-      // Nothing asks for this one any more: a worker that gets it drops it.
-      await jetstream(runbook.nats).publish(
-        'provisioning.provision',
-        JSON.stringify({ v: 1, kind: 'provision', id: newInstanceId(), template: 'default' }),
-      );
-      expect((await runbook.queue.streams.info(STREAM)).state.messages).toBe(2);
-      await using second = await serve(runbook, socketPath, '10s');
-      await runbook.settled();
-      const [now, ...others] = await readRecords(runbook.auditTarget);
-      expect(others).toEqual([]);
-      // The same task, and so the same place in the pool, by a container of its own.
-      expect(now).toMatchObject({ id: cut.id, state: 'ready' });
-      expect(now?.container).not.toBe(cut.container);
-      expect(linesOf(second).filter(({ msg }) => msg === 'Instance ready')).toHaveLength(1);
-    } finally {
-      await engine.close();
-    }
-  });
+    },
+  );
 
   it('a second one ends it at once, and so does a second Ctrl-C', async () => {
     await using own = await ownFolder();
@@ -255,7 +260,10 @@ describe.concurrent('SIGTERM', () => {
   });
 });
 
-/** Several times the grace of 1 s with what unwinding may take (5 s), on a busy machine; a container engine's call alone would be waited for a minute. */
+/**
+ * Several times the grace of 1 s with what unwinding may take (5 s), on a busy machine; a container engine's call alone
+ * would be waited for a minute.
+ */
 const BOUND_MS = 20_000;
 
 async function endsInTime(program: Program): Promise<void> {

@@ -139,45 +139,49 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     expect((await stack.app.runtime.list()).filter(({ keepUntilMs }) => keepUntilMs !== undefined)).toEqual([]);
   });
 
-  it('that do not restore cost a cold start in the same task, are taken out after some, and the one before comes back', async () => {
-    const app = selfAware({ pool: { target: 1, max: 4, replenishThreshold: 0 } });
-    await using bench = await start([app]);
-    const { context, stack, folder } = bench;
-    const good = await createCheckpoint(context, app.name, quiet, never);
-    await promoteCheckpoint(context, good.id, quiet, never);
-    await eventually(
-      async () => expect((await versions(bench)).every((version) => version.endsWith(good.id))).toBe(true),
-      PATIENT,
-    );
-    // As from another host that wrote what this one cannot restore: whole, but its process cannot be read.
-    const broken = await withoutProcess(join(folder, app.name, `${good.id}.tar`), folder);
-    const bad = await context.checkpointRepository.add(broken, {
-      template: app.name,
-      templateVersion: good.templateVersion,
-      host: good.host,
-      fileLocks: false,
-      createdAt: good.createdAt,
-    });
-    await context.promotions.promote(app.name, bad.id);
+  it(
+    'that do not restore cost a cold start in the same task, are taken out after some, and the one before ' +
+      'comes back',
+    async () => {
+      const app = selfAware({ pool: { target: 1, max: 4, replenishThreshold: 0 } });
+      await using bench = await start([app]);
+      const { context, stack, folder } = bench;
+      const good = await createCheckpoint(context, app.name, quiet, never);
+      await promoteCheckpoint(context, good.id, quiet, never);
+      await eventually(
+        async () => expect((await versions(bench)).every((version) => version.endsWith(good.id))).toBe(true),
+        PATIENT,
+      );
+      // As from another host that wrote what this one cannot restore: whole, but its process cannot be read.
+      const broken = await withoutProcess(join(folder, app.name, `${good.id}.tar`), folder);
+      const bad = await context.checkpointRepository.add(broken, {
+        template: app.name,
+        templateVersion: good.templateVersion,
+        host: good.host,
+        fileLocks: false,
+        createdAt: good.createdAt,
+      });
+      await context.promotions.promote(app.name, bad.id);
 
-    await eventually(
-      async () => {
-        // Each visitor makes room for one more attempt.
-        const id = await takeOne(stack);
-        if (id !== undefined) await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
-        expect(await context.promotions.status(app.name)).toMatchObject({ current: good.id, withdrawn: bad.id });
-      },
-      { ...PATIENT, everyMs: 200 },
-    );
-    expect(await provisions(stack, 'criu_restore', 'failure')).toBe(3);
-    expect(await provisions(stack, 'cold_start', 'success')).toBeGreaterThanOrEqual(1);
-    // No attempt was lost to it: what could not be restored was started.
-    expect(await provisions(stack, 'cold_start', 'failure')).toBe(0);
-    await eventually(
-      async () => expect((await versions(bench)).map((version) => version.split('+')[1])).toEqual([good.id]),
-      PATIENT,
-    );
-  });
+      await eventually(
+        async () => {
+          // Each visitor makes room for one more attempt.
+          const id = await takeOne(stack);
+          if (id !== undefined) await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
+          expect(await context.promotions.status(app.name)).toMatchObject({ current: good.id, withdrawn: bad.id });
+        },
+        { ...PATIENT, everyMs: 200 },
+      );
+      expect(await provisions(stack, 'criu_restore', 'failure')).toBe(3);
+      expect(await provisions(stack, 'cold_start', 'success')).toBeGreaterThanOrEqual(1);
+      // No attempt was lost to it: what could not be restored was started.
+      expect(await provisions(stack, 'cold_start', 'failure')).toBe(0);
+      await eventually(
+        async () => expect((await versions(bench)).map((version) => version.split('+')[1])).toEqual([good.id]),
+        PATIENT,
+      );
+    },
+  );
 
   // A restore that is slow is given up, so not many at once.
   it.concurrent('are not promoted when their clones answer alike, or cannot be asked', async () => {

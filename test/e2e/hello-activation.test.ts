@@ -22,7 +22,7 @@ describe('the activation of a notes board', () => {
     return app;
   }
 
-  it('takes everything that makes a board its own from the seed, and nothing from what the process drew before', async () => {
+  it('takes all that makes a board its own from the seed, and nothing from what the process drew before', async () => {
     const seed = newSeed();
     const [one, same, other] = await Promise.all([start(), start(), start()]);
     const before = await Promise.all([one, same].map((app) => app.identity()));

@@ -49,7 +49,10 @@ describe.skipIf(why !== undefined)(
       return started;
     }
 
-    /** A window of the board, once it follows live. What the browser complains of and what it asks other hosts for is kept. */
+    /**
+     * A window of the board, once it follows live. What the browser complains of and what it asks
+     * other hosts for is kept.
+     */
     async function open(board: HelloApp, options: BrowserContextOptions = {}): Promise<Page> {
       const context = await browser.newContext(options);
       releasers.push('window', () => context.close());
@@ -145,7 +148,7 @@ describe.skipIf(why !== undefined)(
       });
     });
 
-    it('follows in a second window: windows are counted, notes appear, move and go, and come back by Undo', async () => {
+    it('follows in a second window: windows are counted, notes appear, move, go and come back by Undo', async () => {
       const one = await open(app);
       const two = await open(app);
       await one.getByText('2 windows open').waitFor();

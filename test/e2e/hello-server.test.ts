@@ -101,7 +101,8 @@ describe('the notes board over HTTP', () => {
     const socket = connect(port, '127.0.0.1');
     try {
       socket.write(
-        'PUT /api/notes/aaaaaaaa11111111 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
+        'PUT /api/notes/aaaaaaaa11111111 HTTP/1.1\r\nHost: x\r\nContent-Type: ' +
+          'application/json\r\nTransfer-Encoding: chunked\r\n\r\n',
       );
       socket.write(`1400\r\n${'x'.repeat(0x1400)}\r\n`);
       const [answer] = (await once(socket, 'data')) as [Buffer];

@@ -23,7 +23,10 @@ const never = new AbortController().signal;
 const run = promisify(execFile);
 const fileOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-/** Where CRIU may not read other users' limits, only an app that runs as root can be dumped; the image built so is another. */
+/**
+ * Where CRIU may not read other users' limits, only an app that runs as root can be dumped; the
+ * image built so is another.
+ */
 const AS_ROOT = ['--build-arg', 'RUN_AS=0:0', '--tag', 'criu'];
 
 interface Acquired {
@@ -66,7 +69,8 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
         const metrics = await (await fetch(`${stack.api}/metrics`)).text();
         const restored = Number(
           new RegExp(
-            `^try_it_now_provisions_total\\{template="${template.name}",method="criu_restore",status="success"\\} (\\d+)`,
+            `^try_it_now_provisions_total\\{template="${template.name}",method="criu_restore",status="success"\\} ` +
+              '(\\d+)',
             'm',
           ).exec(metrics)?.[1] ?? 0,
         );
@@ -197,7 +201,9 @@ describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== u
             await pages[0].evaluate(`(async () => {
           const nonce = await (await fetch('/wp-admin/admin-ajax.php?action=rest-nonce')).text();
           const post = { title: 'Only in the first shop', content: 'Hello', status: 'publish' };
-          return (await fetch('/?rest_route=/wp/v2/posts', { method: 'POST', headers: { 'content-type': 'application/json', 'x-wp-nonce': nonce }, body: JSON.stringify(post) })).status;
+          const headers = { 'content-type': 'application/json', 'x-wp-nonce': nonce };
+          const request = { method: 'POST', headers, body: JSON.stringify(post) };
+          return (await fetch('/?rest_route=/wp/v2/posts', request)).status;
         })()`),
           ).toBe(201);
           const found = async (page: Page, { url }: Acquired): Promise<number> => {

@@ -22,7 +22,10 @@ export type Blow = (typeof BLOWS)[number];
 /** Instances die often, what holds state is restarted now and then. */
 const WEIGHTS: Readonly<Record<Blow, number>> = { instance: 8, server: 4, discovery: 3, nats: 1, valkey: 1, caddy: 1 };
 
-/** Kills something about every `everyMs`: any part until `calm`, and only instances from then on, so that the parts live long enough to be measured. */
+/**
+ * Kills something about every `everyMs`: any part until `calm`, and only instances from then on, so that the parts live
+ * long enough to be measured.
+ */
 export async function wreakHavoc(
   world: World,
   random: Random,

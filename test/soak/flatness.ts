@@ -20,8 +20,8 @@ const WARM_UP_SHARE = 0.25;
 const LEAST_SAMPLES = 8;
 
 /**
- * What a garbage collector or an allocator may hold more at one time than at another without any of it being lost. A leak of
- * a kilobyte a visit would be 5 MiB in ten minutes of this load, one of a descriptor a visit thousands.
+ * What a garbage collector or an allocator may hold more at one time than at another without any of it being lost. A
+ * leak of a kilobyte a visit would be 5 MiB in ten minutes of this load, one of a descriptor a visit thousands.
  */
 const ALLOWED = {
   rss: 12 * MIB,
@@ -148,7 +148,8 @@ export function trendTable(trends: readonly Trend[]): string {
     unit === 'MiB' ? `${(value / MIB).toFixed(1)} MiB` : String(value);
   const rows = trends.map(
     ({ what, unit, seconds, first, last, allowance, flat }) =>
-      `| ${what} | ${seconds} s | ${show(first, unit)} | ${show(last, unit)} | ${show(allowance, unit)} | ${flat ? 'flat' : '**grows**'} |`,
+      `| ${what} | ${seconds} s | ${show(first, unit)} | ${show(last, unit)} | ${show(allowance, unit)} | ` +
+      `${flat ? 'flat' : '**grows**'} |`,
   );
   return [
     '| what | over | first quarter | last quarter | may grow by | verdict |',

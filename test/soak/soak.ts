@@ -139,7 +139,8 @@ async function watch(
       .join(', ');
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
     say(
-      `${seconds} of ${Math.round(durationMs / 1_000)} s: ${list(load.counts)}; struck: ${list(blows)}; ${sizes}; keys ${sample.store?.lastingKeys ?? '?'}+${sample.store?.expiringKeys ?? '?'}`,
+      `${seconds} of ${Math.round(durationMs / 1_000)} s: ${list(load.counts)}; struck: ${list(blows)}; ` +
+        `${sizes}; keys ${sample.store?.lastingKeys ?? '?'}+${sample.store?.expiringKeys ?? '?'}`,
     );
   }
 }
@@ -160,7 +161,10 @@ async function atRest(world: World, signal: AbortSignal): Promise<void> {
   );
 }
 
-/** Connections are kept alive for a while after their last use, so what is open is checked until it is as before or the patience is over. */
+/**
+ * Connections are kept alive for a while after their last use, so what is open is checked until it is as before or the
+ * patience is over.
+ */
 async function leftOpen(
   world: World,
   before: Sample,

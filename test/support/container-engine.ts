@@ -8,7 +8,10 @@ import { launchPodman } from '../../src/runtime/podman/launch.ts';
 
 export type RealEngine = 'podman' | 'docker';
 
-/** Why the engine's tests cannot run here; undefined when they can. Where CI runs nothing is excused: they run, and fail. */
+/**
+ * Why the engine's tests cannot run here; undefined when they can. Where CI runs nothing is
+ * excused: they run, and fail.
+ */
 export function whyWithout(engine: RealEngine): string | undefined {
   if (process.env['CI'] === 'true') return undefined;
   const program = engine === 'podman' ? 'podman' : 'dockerd';
@@ -17,7 +20,10 @@ export function whyWithout(engine: RealEngine): string | undefined {
   return undefined;
 }
 
-/** The title of a suite, with the reason when it is skipped; the reporter does not show it then, so it is printed as well. */
+/**
+ * The title of a suite, with the reason when it is skipped; the reporter does not show it then, so
+ * it is printed as well.
+ */
 export function titleFor(engine: RealEngine): string {
   const why = whyWithout(engine);
   if (why === undefined) return engine;

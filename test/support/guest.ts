@@ -20,7 +20,9 @@ interface Held {
   container: string | undefined;
 }
 
-/** Somebody who takes one instance by the API, asks again when an answer fails to come, and opens it through the proxy. */
+/**
+ * Somebody who takes one instance by the API, asks again when an answer fails to come, and opens it through the proxy.
+ */
 export class Guest {
   readonly template: string;
   readonly #place: Place;

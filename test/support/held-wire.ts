@@ -4,9 +4,9 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 export type Direction = 'request' | 'reply';
 
 /**
- * A TCP relay that stands still once, at a chosen message: nothing passes on that connection until it is let go, and then
- * everything that was sent meanwhile does, even when its sender has hung up since, as with a process or a network that
- * froze. Connections made after that one pass freely.
+ * A TCP relay that stands still once, at a chosen message: nothing passes on that connection until it is let go, and
+ * then everything that was sent meanwhile does, even when its sender has hung up since, as with a process or a network
+ * that froze. Connections made after that one pass freely.
  */
 export class HeldWire implements AsyncDisposable {
   readonly #server = createServer((socket) => this.#relay(socket));

@@ -33,9 +33,9 @@ export interface LiveHostOptions {
 }
 
 /**
- * A host as deployment.md sets it up: the parts, the server and discovery as processes, the settings in one file, and the
- * command as `make install` installs it. Two programs are no real ones, since systemd runs nowhere in a test: `systemctl`, which
- * starts, stops and kills the real server, and `journalctl`, which shows what that wrote.
+ * A host as deployment.md sets it up: the parts, the server and discovery as processes, the settings in one file, and
+ * the command as `make install` installs it. Two programs are no real ones, since systemd runs nowhere in a test:
+ * `systemctl`, which starts, stops and kills the real server, and `journalctl`, which shows what that wrote.
  */
 export class LiveHost implements AsyncDisposable {
   readonly #dir: string;
@@ -82,7 +82,9 @@ export class LiveHost implements AsyncDisposable {
     return this.#addresses.reduce((translated, [documented, here]) => translated.replaceAll(documented, here), script);
   }
 
-  /** Until every open pool is full, or more than that, and nothing is under way; at once while the server is stopped. */
+  /**
+   * Until every open pool is full, or more than that, and nothing is under way; at once while the server is stopped.
+   */
   async settled(): Promise<void> {
     if (this.#server?.alive !== true) return;
     await eventually(
@@ -250,8 +252,13 @@ async function installCommands(dir: string): Promise<void> {
     .replace('/opt/try-it-now/dist/main.js', MAIN);
   const programs = {
     'try-it-now': command,
-    systemctl: `#!/bin/sh\nexec curl -sS --fail-with-body --unix-socket '${join(dir, 'systemctl.sock')}' --data-binary "$*" http://localhost/\n`,
-    journalctl: `#!/bin/sh\n[ "$1 $2" = '-u ${UNIT}' ] || { echo "the stand-in for journalctl knows -u ${UNIT} alone" >&2; exit 1; }\n[ "$3" = -n ] && exec tail -n "$4" '${join(dir, 'journal')}'\nexec cat '${join(dir, 'journal')}'\n`,
+    systemctl:
+      `#!/bin/sh\nexec curl -sS --fail-with-body --unix-socket '${join(dir, 'systemctl.sock')}' ` +
+      '--data-binary "$*" http://localhost/\n',
+    journalctl:
+      `#!/bin/sh\n[ "$1 $2" = '-u ${UNIT}' ] || { echo "the stand-in for journalctl knows -u ${UNIT} ` +
+      `alone" >&2; exit 1; }\n[ "$3" = -n ] && exec tail -n "$4" '${join(dir, 'journal')}'\nexec cat ` +
+      `'${join(dir, 'journal')}'\n`,
   };
   for (const [name, script] of Object.entries(programs)) {
     await writeFile(join(dir, 'bin', name), script);

@@ -1,6 +1,9 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files that take half a minute and more on two cores, in seconds. One that grows belongs here; the order is all it changes. */
+/**
+ * Files that take half a minute and more on two cores, in seconds. One that grows belongs here; the
+ * order is all it changes.
+ */
 const LONG: Readonly<Record<string, number>> = {
   'test/drills/crash-at-every-step.test.ts': 150,
   'test/e2e/operations-page.test.ts': 110,

@@ -9,7 +9,9 @@ const ip = async (...args: readonly string[]): Promise<void> => {
   await run('ip', args);
 };
 
-/** A stranger's machine beyond the host: a network of its own with a web server (port 8080) and a name server (port 53). */
+/**
+ * A stranger's machine beyond the host: a network of its own with a web server (port 8080) and a name server (port 53).
+ */
 export interface OutsideNetwork extends AsyncDisposable {
   /** A public address. */
   readonly address: string;

@@ -14,8 +14,8 @@ const FIRST_BLOCK = 101;
 const LAST_BLOCK = 152;
 
 /**
- * So many ports in a row for the instances of one deployment, which no other test on this machine gets meanwhile and on which
- * nobody listens. They are free again when disposed of, or when this process ends.
+ * So many ports in a row for the instances of one deployment, which no other test on this machine gets meanwhile and on
+ * which nobody listens. They are free again when disposed of, or when this process ends.
  */
 export async function claimPorts(count: number): Promise<ClaimedPorts> {
   const blocks = Math.ceil(count / BLOCK);
@@ -30,7 +30,8 @@ export async function claimPorts(count: number): Promise<ClaimedPorts> {
     await releaseAll(held);
   }
   throw new Error(
-    `nowhere between ${FIRST_BLOCK * BLOCK} and ${(LAST_BLOCK + 1) * BLOCK - 1} are ${count} ports in a row free; end what listens there`,
+    `nowhere between ${FIRST_BLOCK * BLOCK} and ${(LAST_BLOCK + 1) * BLOCK - 1} are ${count} ports in a row ` +
+      'free; end what listens there',
   );
 }
 

@@ -40,8 +40,8 @@ export interface RunbookOptions extends Omit<StackOptions, 'log'> {
 export const PATIENT = { timeoutMs: 60_000, everyMs: 50 };
 
 /**
- * What somebody with the runbook has before them: the running parts, and the tools it names. The `nats` CLI is not packaged
- * for Debian; what it would do is asked of the same JetStream API. `valkey-cli` is a client of Valkey here.
+ * What somebody with the runbook has before them: the running parts, and the tools it names. The `nats` CLI is not
+ * packaged for Debian; what it would do is asked of the same JetStream API. `valkey-cli` is a client of Valkey here.
  */
 export class RunbookDeployment implements AsyncDisposable {
   readonly stack: Stack;
@@ -101,7 +101,10 @@ export class RunbookDeployment implements AsyncDisposable {
     }
   }
 
-  /** Until the recorded state is consistent, the pools are full, nothing is under way, and no task is dead but what `mayDie` allows by its reason. */
+  /**
+   * Until the recorded state is consistent, the pools are full, nothing is under way, and no task is dead but what
+   * `mayDie` allows by its reason.
+   */
   async settled({
     mayDie = /^never$/,
     targets = this.auditTarget.targets,

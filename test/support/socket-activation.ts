@@ -1,8 +1,8 @@
 import { ChildServer } from '../../src/launcher/child-server.ts';
 
 /**
- * What systemd does for a unit with a datagram socket, by its own protocol (sd_listen_fds): it binds and keeps the socket, hands
- * it to the program as descriptor 3, and starts the program again at once whenever it ends.
+ * What systemd does for a unit with a datagram socket, by its own protocol (sd_listen_fds): it binds and keeps the
+ * socket, hands it to the program as descriptor 3, and starts the program again at once whenever it ends.
  */
 const ACTIVATOR = `
 use Socket; use POSIX ();

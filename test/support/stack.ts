@@ -33,7 +33,10 @@ export interface Stack extends AsyncDisposable {
   readonly valkey: LaunchedValkey;
   readonly nats: LaunchedNats;
   readonly caddy: LaunchedCaddy;
-  /** Stops the server and starts it again on the same parts, as a deployment would; `meanwhile` runs in between, `templates` replace the old ones. */
+  /**
+   * Stops the server and starts it again on the same parts, as a deployment would; `meanwhile` runs in between,
+   * `templates` replace the old ones.
+   */
   restart(meanwhile?: () => Promise<void>, templates?: readonly Template[]): Promise<void>;
 }
 

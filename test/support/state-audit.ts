@@ -48,8 +48,8 @@ interface Ledger {
 }
 
 /**
- * Everything that is out of order in a deployment that has come to rest, in words; empty: each container, port, database,
- * user, ticket, record and name is accounted for exactly once, and the pools are full.
+ * Everything that is out of order in a deployment that has come to rest, in words; empty: each container, port,
+ * database, user, ticket, record and name is accounted for exactly once, and the pools are full.
  */
 export async function discrepancies(of: AuditTarget): Promise<string[]> {
   const [ledger, containers, networks, databases, tasks, sites] = await Promise.all([
@@ -71,8 +71,8 @@ export async function discrepancies(of: AuditTarget): Promise<string[]> {
 }
 
 /**
- * As `discrepancies`, for asking until there are none: work under way shows in the records, so the engine, the queue, the
- * databases and the proxy are asked only once the records are in order.
+ * As `discrepancies`, for asking until there are none: work under way shows in the records, so the engine, the queue,
+ * the databases and the proxy are asked only once the records are in order.
  */
 export async function discrepanciesSoFar(of: AuditTarget): Promise<string[]> {
   const problems = recordProblems(of, await readLedger(of));

@@ -96,7 +96,10 @@ export function expectContainersToHoldTheirPorts(
     expect(held.get(port), `who holds port ${port}, where ${container} still answers`).toBe(id);
 }
 
-/** Each record is in the one index of its state, with its own time, and a name resolves to the port of who may be visited. */
+/**
+ * Each record is in the one index of its state, with its own time, and a name resolves to the port
+ * of who may be visited.
+ */
 export function expectIndexesToAgree(recorded: StoreState): void {
   const { records } = recorded;
   const inState = (states: readonly string[], time: (record: Instance) => number | null): Map<string, number | null> =>
@@ -121,7 +124,10 @@ export function expectIndexesToAgree(recorded: StoreState): void {
       expect(recorded.hostnames.has(label), `${label} resolves`).toBe(true);
 }
 
-/** Ready, assigned, leaving and reserved together never exceed the capacity, nor ready and reserved the target. A ticket whose earlier attempt is leaving is one instance. */
+/**
+ * Ready, assigned, leaving and reserved together never exceed the capacity, nor ready and reserved the target. A ticket
+ * whose earlier attempt is leaving is one instance.
+ */
 export function expectRoomToBeKept(
   { records, ready, tickets, assigned, leaving }: StoreState,
   { pool }: Pick<Template, 'pool'>,

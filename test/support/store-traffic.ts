@@ -159,6 +159,10 @@ function visiting({ valkey, template, witness }: Scene, store: Store, visitor: V
   const look = step('look', async () => {
     seen = held === undefined ? undefined : (await store.claimStore.find(held.id))?.instance;
   });
+  const outlive = async (): Promise<void> => {
+    if (held !== undefined && held.deadlineMs - (await storeClockMs(valkey)) < 1_000)
+      await untilPast(valkey, held.deadlineMs);
+  };
   const letGo = (reason: 'released' | 'container_lost') =>
     step(reason, async () => {
       if (seen === undefined) return;
@@ -179,14 +183,7 @@ function visiting({ valkey, template, witness }: Scene, store: Store, visitor: V
             }),
           ];
         case 'outlive':
-          return ttlMs > 1_000
-            ? []
-            : [
-                step('outlive', async () => {
-                  if (held !== undefined && held.deadlineMs - (await storeClockMs(valkey)) < 1_000)
-                    await untilPast(valkey, held.deadlineMs);
-                }),
-              ];
+          return ttlMs > 1_000 ? [] : [step('outlive', outlive)];
         case 'release':
           return [look, letGo('released')];
         case 'replace':
@@ -262,7 +259,8 @@ function cleaning({ valkey, witness, running }: Scene, store: Store, { pick, ste
     step(label, async () => {
       if (leaving === undefined || over) return;
       await work(leaving).catch((error: unknown) => {
-        // Somebody else has quarantined it, or an earlier attempt's worker speaks of a later one: refused, as it should be.
+        // Somebody else has quarantined it, or an earlier attempt's worker speaks of a later one:
+        // refused, as it should be.
         if (!(error instanceof Error) || !error.message.includes('not that far in its cleanup')) throw error;
         witness.noted('out of order');
         over = true;
@@ -349,7 +347,10 @@ function retiring({ witness }: Scene, store: Store, pick: number): Step[] {
   ];
 }
 
-/** Runs the actors' steps one at a time, in an order that the scheduler draws; `after` each of them. Rejects with the first failure. */
+/**
+ * Runs the actors' steps one at a time, in an order that the scheduler draws; `after` each of them.
+ * Rejects with the first failure.
+ */
 export async function interleave(
   scheduler: fc.Scheduler,
   all: readonly Step[][],

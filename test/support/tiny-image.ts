@@ -26,8 +26,8 @@ export const STUBBORN = [
 ];
 
 /**
- * A 2 MB image, Debian's static busybox serving a page on port 80, loaded into the engine behind the socket under a name
- * of its own. The engine's `load` is used since its `import` forgets the tag on Podman 4.3.
+ * A 2 MB image, Debian's static busybox serving a page on port 80, loaded into the engine behind the socket under a
+ * name of its own. The engine's `load` is used since its `import` forgets the tag on Podman 4.3.
  */
 export async function loadTinyImage(
   socketPath: string,

@@ -9,7 +9,10 @@ export interface TlsAnswer {
   readonly body: string;
 }
 
-/** One GET over TLS under `name`, of a server on loopback whose authority nobody trusts. Rejects when there is no certificate. */
+/**
+ * One GET over TLS under `name`, of a server on loopback whose authority nobody trusts. Rejects
+ * when there is no certificate.
+ */
 export async function getOverTls(port: number, name: string): Promise<TlsAnswer> {
   const socket = connect({
     host: '127.0.0.1',

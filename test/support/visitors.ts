@@ -4,7 +4,10 @@ import { WebSocket } from 'ws';
 import { describeError } from '../../src/domain/errors.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 
-/** What asking for an instance came to. `hung`: no answer within HUNG_AFTER_MS. `unreachable`: nobody took the connection, or it was cut. */
+/**
+ * What asking for an instance came to. `hung`: no answer within HUNG_AFTER_MS. `unreachable`: nobody took the
+ * connection, or it was cut.
+ */
 export interface Asked {
   readonly atMs: number;
   readonly tookMs: number;

@@ -3,7 +3,9 @@ import { rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Conversation, Dialect, Frame } from './wire-dialects.ts';
 
-/** `request`: on its way to the other part, which has not seen it. `reply`: the other part did it, and we do not know. */
+/**
+ * `request`: on its way to the other part, which has not seen it. `reply`: the other part did it, and we do not know.
+ */
 export type Side = 'request' | 'reply';
 
 export interface Trap {
@@ -30,7 +32,10 @@ export class Tripwire {
   #trap: { readonly trap: Trap; met: number; readonly sprung: (exchange: string) => void } | undefined;
   #record: Passed[] | undefined;
 
-  /** Resolves with the exchange at which it sprang; never when it is not met. A trap that was armed before is taken away. */
+  /**
+   * Resolves with the exchange at which it sprang; never when it is not met. A trap that was
+   * armed before is taken away.
+   */
   arm(trap: Trap): Promise<string> {
     return new Promise((resolve) => {
       this.#trap = { trap, met: 0, sprung: resolve };
@@ -41,7 +46,9 @@ export class Tripwire {
     this.#trap = undefined;
   }
 
-  /** Returns how to stop, which answers with the exchanges that passed meanwhile, in their order, each where it began. */
+  /**
+   * Returns how to stop, which answers with the exchanges that passed meanwhile, in their order, each where it began.
+   */
   record(): () => readonly Passed[] {
     const record: Passed[] = [];
     this.#record = record;

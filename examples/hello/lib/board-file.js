@@ -6,8 +6,8 @@ import { isSavedBoard } from './board.js';
 const saveAfterMs = 100;
 
 /**
- * The board on disk, so that it survives a restart of the process. A board that cannot be saved still works: the loss is
- * logged once and the notes live in memory.
+ * The board on disk, so that it survives a restart of the process. A board that cannot be saved still works: the loss
+ * is logged once and the notes live in memory.
  */
 export class BoardFile {
   #path;

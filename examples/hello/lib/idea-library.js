@@ -45,8 +45,8 @@ export class IdeaLibrary {
   }
 
   /**
-   * A handful of ideas that contain all the words asked for, newly drawn each time with `randomInt(limit)`; of all ideas
-   * when no word is given.
+   * A handful of ideas that contain all the words asked for, newly drawn each time with `randomInt(limit)`; of all
+   * ideas when no word is given.
    */
   search(query, randomInt) {
     const words = wordsOf(query);

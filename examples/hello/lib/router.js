@@ -8,7 +8,8 @@ const maxQueryLength = 100;
 
 const securityHeaders = {
   'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=()',
@@ -54,17 +55,7 @@ export function createRouter({ board, identity, windows, ideas, assets, log }) {
       log('activated', { board: board.name });
       call.empty(204);
     }),
-    route('PUT', /^\/api\/notes\/([^/]+)$/, async (call, id) => {
-      const { isNew, note } = board.put(id, await readJsonBody(call.request));
-      call.json(isNew ? 201 : 200, note);
-    }),
-    route('PATCH', /^\/api\/notes\/([^/]+)$/, async (call, id) =>
-      call.json(200, board.change(id, await readJsonBody(call.request))),
-    ),
-    route('DELETE', /^\/api\/notes\/([^/]+)$/, (call, id) => {
-      board.remove(id);
-      call.empty(204);
-    }),
+    ...noteRoutes(board),
     route('GET', /^\/(?:assets\/([a-z-]+\.(?:css|js|svg))|favicon\.ico)$/, (call, name) => {
       const asset = assets.get(name ?? 'icon.svg');
       if (asset === undefined) throw new Refusal(404, 'not_found', 'There is nothing at this address.');
@@ -86,6 +77,22 @@ export function createRouter({ board, identity, windows, ideas, assets, log }) {
       call.problem(status, code, message, headers);
     }
   };
+}
+
+function noteRoutes(board) {
+  return [
+    route('PUT', /^\/api\/notes\/([^/]+)$/, async (call, id) => {
+      const { isNew, note } = board.put(id, await readJsonBody(call.request));
+      call.json(isNew ? 201 : 200, note);
+    }),
+    route('PATCH', /^\/api\/notes\/([^/]+)$/, async (call, id) =>
+      call.json(200, board.change(id, await readJsonBody(call.request))),
+    ),
+    route('DELETE', /^\/api\/notes\/([^/]+)$/, (call, id) => {
+      board.remove(id);
+      call.empty(204);
+    }),
+  ];
 }
 
 const route = (method, pattern, handle) => ({ method, pattern, handle });

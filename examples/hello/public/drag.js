@@ -5,8 +5,8 @@ const keySteps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arr
 const clamp = (value) => Math.min(1, Math.max(0, value));
 
 /**
- * Moves an element within its parent by mouse, pen, finger or (on its grip) arrow keys. Positions are shares (0..1) of the
- * free way. A press without a movement is a tap.
+ * Moves an element within its parent by mouse, pen, finger or (on its grip) arrow keys. Positions are shares (0..1) of
+ * the free way. A press without a movement is a tap.
  */
 export function makeDraggable(element, { position, move, tap }) {
   const grip = element.querySelector('.grip');

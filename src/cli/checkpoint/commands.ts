@@ -18,7 +18,10 @@ import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
 import type { OutputOptions } from './output-options.ts';
 
-/** Each opens what it needs and closes it again, whatever happens. A signal ends the work in good order: what was started is removed. */
+/**
+ * Each opens what it needs and closes it again, whatever happens. A signal ends the work in good order: what was
+ * started is removed.
+ */
 export async function create(
   env: Environment,
   template: string,
@@ -41,11 +44,13 @@ export async function create(
       });
     else if (verification !== undefined)
       console.log(
-        `Checkpoint ${metadata.id} of template ${template} (${megabytes(metadata.sizeBytes)}) is promoted; ${restoreTimes(verification)}.`,
+        `Checkpoint ${metadata.id} of template ${template} (${megabytes(metadata.sizeBytes)}) is promoted; ` +
+          `${restoreTimes(verification)}.`,
       );
     else
       console.log(
-        `Checkpoint ${metadata.id} of template ${template} is made (${megabytes(metadata.sizeBytes)}). Next: try-it-now checkpoint promote ${metadata.id}`,
+        `Checkpoint ${metadata.id} of template ${template} is made (${megabytes(metadata.sizeBytes)}). Next: ` +
+          `try-it-now checkpoint promote ${metadata.id}`,
       );
   });
 }
@@ -145,7 +150,9 @@ export async function promote(env: Environment, id: string, options: OutputOptio
     else if (!changed) console.log(`Checkpoint ${id} was promoted already; it is sound, and nothing changed.`);
     else
       console.log(
-        `Checkpoint ${id} is promoted${replaced === undefined ? '' : ` in place of ${replaced}`}; the pool of ${metadata.template} is replaced gradually. To go back: try-it-now checkpoint rollback ${metadata.template}`,
+        `Checkpoint ${id} is promoted${replaced === undefined ? '' : ` in place of ${replaced}`}; the pool of ` +
+          `${metadata.template} is replaced gradually. To go back: try-it-now checkpoint rollback ` +
+          metadata.template,
       );
   });
 }
@@ -157,7 +164,9 @@ export async function rollback(env: Environment, template: string, options: Outp
     if (options.json === true) printJson({ template, from, to: to ?? null });
     else
       console.log(
-        `Template ${template} is no longer restored from ${from}; ${to === undefined ? 'it is started cold' : `it is restored from ${to} again`}, and its pool is replaced gradually.`,
+        `Template ${template} is no longer restored from ${from}; ` +
+          `${to === undefined ? 'it is started cold' : `it is restored from ${to} again`}, and its pool is ` +
+          'replaced gradually.',
       );
   });
 }
@@ -201,7 +210,10 @@ async function withContext(
   }
 }
 
-/** A line that says what is going on; on a terminal it moves, elsewhere each step is a line. All of it on standard error. */
+/**
+ * A line that says what is going on; on a terminal it moves, elsewhere each step is a line. All
+ * of it on standard error.
+ */
 async function showing<T>(what: string, work: (onStep: OnStep) => Promise<T>): Promise<T> {
   const { isTTY, columns } = process.stderr;
   const screen = ora({ stream: process.stderr, discardStdin: false, isEnabled: isTTY && columns > 0 });
@@ -223,14 +235,19 @@ function stateOf(
   id: string,
   { current, earlier, proven, failures, withdrawn }: Awaited<ReturnType<CheckpointContext['promotions']['status']>>,
 ): string {
-  if (id === current)
-    return `promoted; ${proven ? 'instances were restored from it' : `no instance was restored from it yet${failures > 0 ? `, ${failures} restores failed` : ''}`}`;
+  if (id === current) {
+    const failed = failures > 0 ? `, ${failures} restores failed` : '';
+    return `promoted; ${proven ? 'instances were restored from it' : `no instance was restored from it yet${failed}`}`;
+  }
   if (id === withdrawn) return 'taken out, because it did not restore';
   return earlier.includes(id) ? 'promoted earlier; rollback can go back to it' : 'not promoted';
 }
 
 function restoreTimes({ restoreMs }: Pick<Verification, 'restoreMs'>): string {
-  return `two restores side by side took ${restoreMs.map((ms) => (ms / 1000).toFixed(2)).join(' and ')} s until the app answered`;
+  return (
+    `two restores side by side took ${restoreMs.map((ms) => (ms / 1000).toFixed(2)).join(' and ')} s until ` +
+    'the app answered'
+  );
 }
 
 function minuteOf(iso: CheckpointMetadata['createdAt']): string {

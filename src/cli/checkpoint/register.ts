@@ -5,7 +5,10 @@ import { isCheckpointId } from '../../domain/ids.ts';
 import { runCommand } from '../run-command.ts';
 import type { OutputOptions } from './output-options.ts';
 
-/** Commands over the checkpoints on this node's disk and the promotions in Valkey. They read the same settings as the server. */
+/**
+ * Commands over the checkpoints on this node's disk and the promotions in Valkey. They read the
+ * same settings as the server.
+ */
 export function registerCheckpointCommands(cli: Command, env: Environment): void {
   const group = cli
     .command('checkpoint')

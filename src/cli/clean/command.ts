@@ -30,7 +30,10 @@ const HEALTH_TIMEOUT_MS = 2_000;
 /** Thousands of keys are not for reading. */
 const SHOWN_A_KIND = 20;
 
-/** Removes every container, network, database and user of this deployment on this node. Throws server_running, and what a part that does not answer throws. */
+/**
+ * Removes every container, network, database and user of this deployment on this node. Throws server_running, and what
+ * a part that does not answer throws.
+ */
 export async function cleanDemos(env: Environment, options: CleanOptions): Promise<void> {
   await clean(env, options, {
     of: 'this node',
@@ -92,7 +95,8 @@ async function requireStopped({ server, ...config }: Config, of: Cleaning['of'],
   if (alive === undefined) return;
   throw new TryItNowError(
     'server_running',
-    `Nothing was removed: ${alive}, and would refill the pool at once. Stop it first (systemctl stop try-it-now try-it-now-worker), or say --force if it is not this deployment's`,
+    `Nothing was removed: ${alive}, and would refill the pool at once. Stop it first (systemctl stop ` +
+      "try-it-now try-it-now-worker), or say --force if it is not this deployment's",
   );
 }
 

@@ -12,8 +12,8 @@ const LOOK_EVERY_MS = 1_000;
 const EXIT_INTERRUPTED = 130;
 
 /**
- * Shows on standard error how many are left until these pools are empty. A signal ends the waiting and not the drain. Throws
- * conflicting_change when somebody ends the drain meanwhile; a server that is being restarted is waited for.
+ * Shows on standard error how many are left until these pools are empty. A signal ends the waiting and not the drain.
+ * Throws conflicting_change when somebody ends the drain meanwhile; a server that is being restarted is waited for.
  */
 export async function waitUntilEmpty(client: AdminClient, names: readonly string[]): Promise<readonly Pool[]> {
   const { isTTY, columns } = process.stderr;
@@ -46,7 +46,8 @@ export async function waitUntilEmpty(client: AdminClient, names: readonly string
       await sleep(LOOK_EVERY_MS, stopped.signal);
       if (stopped.signal.aborted) {
         screen.info(
-          `Waiting no longer; the drain goes on. To end it: try-it-now pool resume ${names.length === 1 ? (names[0] ?? '') : '--all'}`,
+          'Waiting no longer; the drain goes on. To end it: try-it-now pool resume ' +
+            (names.length === 1 ? (names[0] ?? '') : '--all'),
         );
         process.exitCode = EXIT_INTERRUPTED;
         return pools;

@@ -62,7 +62,8 @@ export async function scale(env: Environment, template: string, target: string, 
   if (target !== 'configured' && !/^\d{1,5}$/.test(target))
     throw new TryItNowError(
       'invalid_request',
-      `The target is ${JSON.stringify(target)}; it must be a whole number, or \`configured\` for what the configuration says`,
+      `The target is ${JSON.stringify(target)}; it must be a whole number, or \`configured\` for what the ` +
+        'configuration says',
     );
   await change(env, template, options, (client, name) =>
     client.ask(PoolBody, 'PUT', path(name, 'target'), { target: target === 'configured' ? null : Number(target) }),
@@ -132,7 +133,8 @@ function remarks({
   const lines: string[] = [];
   if (since !== null)
     lines.push(
-      `${mode === 'paused' ? 'paused' : 'draining'} since ${shortTime(since)}${reason === null ? '' : `, "${stripControlCharacters(reason)}"`}`,
+      `${mode === 'paused' ? 'paused' : 'draining'} since ` +
+        `${shortTime(since)}${reason === null ? '' : `, "${stripControlCharacters(reason)}"`}`,
     );
   if (mode === 'draining' && assigned > 0) {
     const left = assigned === 1 ? '1 visitor is' : `${assigned} visitors are`;
@@ -148,7 +150,9 @@ function remarks({
     lines.push(`an operator set the target to ${target}; the configuration says ${configured}`);
   if (breaker.open)
     lines.push(
-      `${breaker.failures} provisions failed in a row; the next try ${breaker.retry_in_seconds === 0 ? 'is under way' : `comes in ${breaker.retry_in_seconds} s`}. See the log, and: try-it-now queue dead`,
+      `${breaker.failures} provisions failed in a row; the next try ` +
+        `${breaker.retry_in_seconds === 0 ? 'is under way' : `comes in ${breaker.retry_in_seconds} s`}. See the ` +
+        'log, and: try-it-now queue dead',
     );
   return lines;
 }

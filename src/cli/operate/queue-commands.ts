@@ -37,7 +37,8 @@ export async function info(env: Environment, { json }: JsonOptions): Promise<voi
   console.log(table.toString());
   const oldest = stream.oldest_at === null ? '' : `, the oldest for ${distance(stream.oldest_at)}`;
   console.log(
-    `${counted(stream.messages, 'task is', 'tasks are')} not done yet${oldest}. ${dead.messages === 0 ? 'None is dead.' : `${counted(dead.messages, 'is', 'are')} dead: try-it-now queue dead`}`,
+    `${counted(stream.messages, 'task is', 'tasks are')} not done yet${oldest}. ` +
+      (dead.messages === 0 ? 'None is dead.' : `${counted(dead.messages, 'is', 'are')} dead: try-it-now queue dead`),
   );
 }
 
@@ -109,7 +110,8 @@ export async function drop(
   if (json === true) printJson(answer);
   else
     console.log(
-      `Task ${answer.sequence} (${answer.kind} of ${answer.id ?? 'what cannot be read'}) is gone.${after(answer.kind, isDead === true)}`,
+      `Task ${answer.sequence} (${answer.kind} of ${answer.id ?? 'what cannot be read'}) is ` +
+        `gone.${after(answer.kind, isDead === true)}`,
     );
 }
 
@@ -127,7 +129,8 @@ export async function purge(
   if (json === true) printJson(answer);
   else
     console.log(
-      `${counted(answer.purged, 'task is', 'tasks are')} gone.${answer.purged === 0 ? '' : after(which === 'dead' ? 'provision' : which, which === 'dead')}`,
+      `${counted(answer.purged, 'task is', 'tasks are')} ` +
+        `gone.${answer.purged === 0 ? '' : after(which === 'dead' ? 'provision' : which, which === 'dead')}`,
     );
 }
 

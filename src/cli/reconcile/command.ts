@@ -17,7 +17,10 @@ const EXIT_FAILED = 1;
 /** Of a dry run: for a script, "there is something to do". */
 const EXIT_FOUND = 3;
 
-/** Throws what a part that does not answer throws, where nothing can be said without it: Valkey, and the engine's choice. */
+/**
+ * Throws what a part that does not answer throws, where nothing can be said without it:
+ * Valkey, and the engine's choice.
+ */
 export async function reconcileNow(env: Environment, { dryRun, json }: ReconcileOptions): Promise<void> {
   const { config } = loadConfig(env);
   // What is worth a log line in a server is said in the table here; standard output is for the result.

@@ -21,10 +21,13 @@ const GONE_POLL_MS = 50;
 
 const REMEDIES: Readonly<Record<string, string>> = {
   acquire: '`try-it-now doctor` tells what the server lacks.',
-  open: 'See what `try-it-now doctor` says of Caddy and discovery, and whether the name in the address leads to this proxy (BASE_DOMAIN and its DNS).',
+  open:
+    'See what `try-it-now doctor` says of Caddy and discovery, and whether the name in the address leads to ' +
+    'this proxy (BASE_DOMAIN and its DNS).',
   extend: "See the server's log (`journalctl -u try-it-now -e`).",
   status:
-    "Anything in front of the API must let Server-Sent Events through unbuffered; then see the server's log (`journalctl -u try-it-now -e`).",
+    "Anything in front of the API must let Server-Sent Events through unbuffered; then see the server's log " +
+    '(`journalctl -u try-it-now -e`).',
   release: "See the server's log (`journalctl -u try-it-now -e`); the instance ends with its time in any case.",
   'name gone': 'See what `try-it-now doctor` says of discovery: it must follow the same Valkey as the server.',
 };

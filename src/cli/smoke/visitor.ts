@@ -21,7 +21,10 @@ export class Refused extends Error {
   }
 }
 
-/** Uses the public API and the proxy as a visitor would, from this host. Throws Refused, and whatever kept an answer away. */
+/**
+ * Uses the public API and the proxy as a visitor would, from this host. Throws Refused, and
+ * whatever kept an answer away.
+ */
 export class Visitor {
   readonly #api: string;
   readonly #key: string | undefined;

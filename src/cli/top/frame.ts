@@ -45,7 +45,10 @@ export function frame(scene: View, columns: number, rows: number): readonly stri
 }
 
 function heading({ url, now, intervalMs }: View): string {
-  return `Try It Now at ${url}${now === undefined ? '' : `, ${clock(now.atMs)} UTC`}, every ${intervalMs / 1_000} s. q quits.`;
+  return (
+    `Try It Now at ${url}${now === undefined ? '' : `, ${clock(now.atMs)} UTC`}, every ${intervalMs / 1_000} ` +
+    's. q quits.'
+  );
 }
 
 function clock(ms: number): string {
@@ -124,13 +127,15 @@ function seconds(value: number | undefined): string {
 
 function remark({ template, mode, since, deadline, reason, breaker }: Static<typeof PoolBody>): string[] {
   const remarks: string[] = [];
-  if (mode !== 'open')
-    remarks.push(
-      `${template} is ${mode}${since === null ? '' : ` for ${distance(since)}`}${deadline === null ? '' : `, until ${deadline.slice(11, 19)}`}${reason === null ? '' : `: ${reason}`}`,
-    );
+  if (mode !== 'open') {
+    const forHowLong = since === null ? '' : ` for ${distance(since)}`;
+    const untilWhen = deadline === null ? '' : `, until ${deadline.slice(11, 19)}`;
+    remarks.push(`${template} is ${mode}${forHowLong}${untilWhen}${reason === null ? '' : `: ${reason}`}`);
+  }
   if (breaker.open)
     remarks.push(
-      `${template} failed ${breaker.failures} times in a row, next try in ${breaker.retry_in_seconds} s: \`try-it-now doctor\` tells why`,
+      `${template} failed ${breaker.failures} times in a row, next try in ${breaker.retry_in_seconds} s: ` +
+        `\`try-it-now doctor\` tells why`,
     );
   return remarks;
 }
@@ -151,10 +156,9 @@ function queue({ queue: { stream, consumers, dead } }: Snapshot): string[] {
 
 function processLine({ before }: View, { atMs, samples }: Snapshot): string {
   const of = (name: string): number => sumOf(samples, name) ?? 0;
-  const cpu =
-    before === undefined
-      ? '-'
-      : `${Math.round((100_000 * increase(before.samples, samples, 'process_cpu_seconds_total')) / Math.max(1, atMs - before.atMs))} %`;
+  const cpuShare = ({ samples: earlier, atMs: earlierMs }: Snapshot): number =>
+    (1_000 * increase(earlier, samples, 'process_cpu_seconds_total')) / Math.max(1, atMs - earlierMs);
+  const cpu = before === undefined ? '-' : `${Math.round(100 * cpuShare(before))} %`;
   const requests =
     before === undefined
       ? '-'
@@ -164,5 +168,8 @@ function processLine({ before }: View, { atMs, samples }: Snapshot): string {
               Math.max(1, atMs - before.atMs),
           ),
         );
-  return `Server: ${Math.round(of('process_resident_memory_bytes') / 2 ** 20)} MiB, CPU ${cpu}, ${of('process_open_fds')} of ${of('process_max_fds')} files open, ${requests} requests/s`;
+  return (
+    `Server: ${Math.round(of('process_resident_memory_bytes') / 2 ** 20)} MiB, CPU ${cpu}, ` +
+    `${of('process_open_fds')} of ${of('process_max_fds')} files open, ${requests} requests/s`
+  );
 }

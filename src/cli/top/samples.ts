@@ -43,7 +43,10 @@ export function increase(
   return is < was ? is : is - was;
 }
 
-/** The quantile of what came between two readings, in the histogram's unit; undefined when nothing came. Within a bucket it is a guess, as Prometheus makes it. */
+/**
+ * The quantile of what came between two readings, in the histogram's unit; undefined when nothing came. Within a bucket
+ * it is a guess, as Prometheus makes it.
+ */
 export function quantile(
   before: Samples,
   after: Samples,

@@ -17,7 +17,10 @@ export interface Screen {
   close(): void;
 }
 
-/** Takes the terminal over, and gives it back whatever ends the process, short of SIGKILL. `lines` is asked at each drawing. */
+/**
+ * Takes the terminal over, and gives it back whatever ends the process, short of SIGKILL. `lines`
+ * is asked at each drawing.
+ */
 export function openScreen(lines: (columns: number, rows: number) => readonly string[]): Screen {
   const { stdin, stdout } = process;
   const leaving = new AbortController();

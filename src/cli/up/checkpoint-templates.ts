@@ -5,7 +5,10 @@ import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import { createCheckpoint, promoteCheckpoint } from '../../pool/checkpoints.ts';
 
-/** Has every template restored from a checkpoint of its own from now on. What cannot be is said, and goes on being started cold. */
+/**
+ * Has every template restored from a checkpoint of its own from now on. What cannot be is said, and
+ * goes on being started cold.
+ */
 export async function checkpointTemplates(
   config: Config,
   log: Log,
@@ -24,7 +27,8 @@ export async function checkpointTemplates(
         const { id } = await createCheckpoint(context, name, onStep, stopped);
         const { restoreMs } = await promoteCheckpoint(context, id, onStep, stopped);
         screen.succeed(
-          `${what}: two clones came up in ${restoreMs.map((ms) => (ms / 1_000).toFixed(2)).join(' and ')} s; the pool is being replaced by restored instances`,
+          `${what}: two clones came up in ${restoreMs.map((ms) => (ms / 1_000).toFixed(2)).join(' and ')} s; the ` +
+            'pool is being replaced by restored instances',
         );
       }
     } finally {

@@ -8,7 +8,9 @@ import type { ContainerEngine } from '../../runtime/engine.ts';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const OWN_IMAGE = /^localhost\/try-it-now\/([a-z0-9-]+):latest$/;
 
-/** With nothing chosen, the example app: TEMPLATE=<name> picks another of the folder examples/. Throws unknown_template. */
+/**
+ * With nothing chosen, the example app: TEMPLATE=<name> picks another of the folder examples/. Throws unknown_template.
+ */
 export function withExample(env: Environment): Environment {
   if (isSet(env['TEMPLATES_FILE']) || isSet(env['CONTAINER_IMAGE'])) return env;
   const name = isSet(env['TEMPLATE']) ? env['TEMPLATE'] : 'hello';
@@ -42,7 +44,10 @@ export interface BuildOptions {
 
 const CAP_SYS_RESOURCE = 1n << 24n;
 
-/** CRIU has to read the limits of the processes it dumps; without CAP_SYS_RESOURCE it may only read those of its own user. */
+/**
+ * CRIU has to read the limits of the processes it dumps; without CAP_SYS_RESOURCE it may only read
+ * those of its own user.
+ */
 export function mayDumpOtherUsers(status: string = readFileSync('/proc/self/status', 'utf8')): boolean {
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
   return effective !== undefined && (BigInt(`0x${effective}`) & CAP_SYS_RESOURCE) !== 0n;

@@ -42,7 +42,8 @@ export async function requirePorts(config: Config): Promise<void> {
   for (const [port, host, what, variable] of wanted) {
     if (port !== 0 && !(await isFree(port, host)))
       taken.push(
-        `Port ${port}, wanted for ${what}, is already in use; end the other program (perhaps an earlier \`make up\`), or set ${variable}.`,
+        `Port ${port}, wanted for ${what}, is already in use; end the other program (perhaps an earlier \`make ` +
+          `up\`), or set ${variable}.`,
       );
   }
   if (taken.length > 0) throw new TryItNowError('port_taken', taken.join('\n'));
@@ -50,18 +51,14 @@ export async function requirePorts(config: Config): Promise<void> {
 
 /** Starts what is not configured by URL, keeps it running, and returns the environment that points at it. */
 export async function startServers(options: ServersOptions): Promise<Environment> {
-  const { config, explicit, launchesDatabase, dir, releasers, events, onStarted } = options;
+  const { explicit, launchesDatabase, dir, releasers, events, onStarted } = options;
   const made: Record<string, string> = {};
   const folder = async (name: string): Promise<string> => {
     const path = join(dir, name);
     await mkdir(path, { recursive: true });
     return path;
   };
-  const keep = async <T extends { readonly server: ChildServer }>(
-    name: string,
-    where: string,
-    launch: () => Promise<T>,
-  ): Promise<void> => {
+  const keep: Keep = async (name, where, launch) => {
     const supervised = await supervise(name, launch, events);
     releasers.push(name, () => supervised.stop());
     onStarted(name, where);
@@ -86,21 +83,31 @@ export async function startServers(options: ServersOptions): Promise<Environment
     await keep('Caddy', `127.0.0.1:${adminPort} (admin)`, () => launchCaddy({ dir: caddyDir, adminPort }));
     made['CADDY_ADMIN_URL'] = `http://127.0.0.1:${adminPort}`;
   }
-  if (launchesDatabase) {
-    const databaseDir = await folder('mariadb');
-    let login: Pick<LaunchedMariadb, 'socketPath' | 'user' | 'passwordFile'> | undefined;
-    await keep('MariaDB', databaseDir, async () => {
-      const launched = await launchMariadb({ dir: databaseDir });
-      login = launched;
-      return launched;
-    });
-    if (login !== undefined)
-      Object.assign(made, {
-        DATABASE_SOCKET: login.socketPath,
-        DATABASE_USER: login.user,
-        DATABASE_PASSWORD_FILE: login.passwordFile,
-      });
-  }
+  if (launchesDatabase) Object.assign(made, await startDatabase(await folder('mariadb'), keep));
+  return { ...made, ...(await startEngine(options, keep)) };
+}
+
+/** Launches a server, keeps it running until the releasers are told otherwise, and says that it is there. */
+type Keep = <T extends { readonly server: ChildServer }>(
+  name: string,
+  where: string,
+  launch: () => Promise<T>,
+) => Promise<void>;
+
+async function startDatabase(dir: string, keep: Keep): Promise<Environment> {
+  let login: Pick<LaunchedMariadb, 'socketPath' | 'user' | 'passwordFile'> | undefined;
+  await keep('MariaDB', dir, async () => {
+    const launched = await launchMariadb({ dir });
+    login = launched;
+    return launched;
+  });
+  if (login === undefined) return {};
+  const { socketPath, user, passwordFile } = login;
+  return { DATABASE_SOCKET: socketPath, DATABASE_USER: user, DATABASE_PASSWORD_FILE: passwordFile };
+}
+
+/** The first container engine that is wanted, installed and not running elsewhere; none of them is no failure. */
+async function startEngine({ config, explicit, dir }: ServersOptions, keep: Keep): Promise<Environment> {
   const { mode } = config.containers;
   for (const { name, title, socket, load } of CONTAINER_ENGINES) {
     if (explicit.has(socket.variable) || (mode !== 'auto' && mode !== name)) continue;
@@ -108,10 +115,9 @@ export async function startServers(options: ServersOptions): Promise<Environment
     if (launch === undefined || (mode === 'auto' && findProgram(launch.program) === undefined)) continue;
     const socketPath = join(dir, `${name}.sock`);
     await keep(title, socketPath, () => launch.start({ socketPath }));
-    made[socket.variable] = socketPath;
-    break;
+    return { [socket.variable]: socketPath };
   }
-  return made;
+  return {};
 }
 
 /** The DNS responder as a process of its own, as it runs in production: it outlives the server. */

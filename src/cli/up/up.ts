@@ -24,7 +24,9 @@ import { drawOperatorKey, withAdminPort } from './operator-access.ts';
 import { buildImage, exampleOf, isSet, mayDumpOtherUsers, withExample } from './example.ts';
 import { requirePorts, startDiscoveryProcess, startServers } from './servers.ts';
 
-/** Stands for the database server that is started below, so that a template with a database is no mistake. Never opened. */
+/**
+ * Stands for the database server that is started below, so that a template with a database is no mistake. Never opened.
+ */
 const DATABASE_TO_COME = {
   DATABASE_SOCKET: '/run/try-it-now/database-to-come/mysqld.sock',
   DATABASE_PASSWORD: 'to come',
@@ -121,7 +123,8 @@ async function startEverything({
   };
   screen.start('Starting the servers');
   const servers = { ...env, ...(await startServers(shared)) };
-  // Everything here is for this run, the promotions in its Valkey too: what nobody could use afterwards is not left behind.
+  // Everything here is for this run, the promotions in its Valkey too: what nobody could use
+  // afterwards is not left behind.
   const checkpoints = isSet(env['CHECKPOINT_DIR']) ? {} : { CHECKPOINT_DIR: join(dir, 'checkpoints') };
   const settings: Environment = {
     ...checkpoints,
@@ -145,11 +148,30 @@ async function startEverything({
   await warmUp(app, screen, stopped);
   if (options.checkpoint === true && !stopped.aborted) await checkpointTemplates(config, log, screen, stopped);
   if (stopped.aborted) return;
+  await tellWhereToClick(dir, config, settings, logFile);
+}
+
+async function tellWhereToClick(dir: string, config: Config, settings: Environment, logFile: string): Promise<void> {
   const { publicUrl } = config.server;
   const commands = join(dir, 'environment');
   await writeFile(commands, environmentFile(settings), { mode: 0o600 });
+  const { host, port } = config.admin;
+  const keyFile = settings['OPERATOR_KEYS_FILE'] ?? 'as OPERATOR_KEYS has it';
+  const examples = '`try-it-now pool stats` and `try-it-now checkpoint list`';
   console.log(
-    `\n  Click here:  ${publicUrl}/\n\n  The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json\n  Commands such as \`try-it-now pool stats\` and \`try-it-now checkpoint list\`, from another terminal: . ${commands}\n  The operators' API: http://${config.admin.host}:${config.admin.port}/admin/v1, its key: ${settings['OPERATOR_KEYS_FILE'] ?? 'as OPERATOR_KEYS has it'}\n  The log: ${logFile}\n  Ctrl-C takes everything down.\n`,
+    [
+      '',
+      `Click here:  ${publicUrl}/`,
+      '',
+      `The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json`,
+      `Commands such as ${examples}, from another terminal: . ${commands}`,
+      `The operators' API: http://${host}:${port}/admin/v1, its key: ${keyFile}`,
+      `The log: ${logFile}`,
+      'Ctrl-C takes everything down.',
+      '',
+    ]
+      .map((line) => (line === '' ? line : `  ${line}`))
+      .join('\n'),
   );
 }
 
@@ -158,7 +180,8 @@ function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']
   else if (!isLastResort(engine, config)) screen.info(`Containers are ${engine.name}, as CONTAINER_MODE says`);
   else
     screen.warn(
-      `Neither ${CONTAINER_ENGINES.map(({ title }) => title).join(' nor ')} answers here, so containers are only simulated: everything works, but the apps are placeholders`,
+      `Neither ${CONTAINER_ENGINES.map(({ title }) => title).join(' nor ')} answers here, so containers are ` +
+        'only simulated: everything works, but the apps are placeholders',
     );
 }
 
@@ -173,7 +196,8 @@ async function buildImages(
   const asRoot = checkpoint === true && restoresCheckpoints && !mayDumpOtherUsers();
   if (asRoot)
     screen.info(
-      'CRIU may only dump what runs as root here (no CAP_SYS_RESOURCE), so the example runs as root inside its container',
+      'CRIU may only dump what runs as root here (no CAP_SYS_RESOURCE), so the example runs as root inside its ' +
+        'container',
     );
   for (const { image } of config.templates) {
     const example = exampleOf(image);
@@ -192,7 +216,9 @@ async function warmUp(app: App, screen: UpParts['screen'], stopped: AbortSignal)
   screen.start('Warming the pools');
   while (!stopped.aborted) {
     const stats = [...(await app.demos.stats())];
-    screen.text = `Warming the pools: ${stats.map(([name, { ready, target }]) => `${name} ${ready} of ${target} ready`).join(', ')}`;
+    screen.text =
+      'Warming the pools: ' +
+      stats.map(([name, { ready, target }]) => `${name} ${ready} of ${target} ready`).join(', ');
     if (stats.every(([, { ready, target }]) => ready >= target)) {
       screen.succeed(screen.text);
       return;
@@ -216,6 +242,7 @@ async function removeContainers(runtime: ContainerRuntime): Promise<void> {
   if (failed.length > 0)
     throw new TryItNowError(
       'container_failed',
-      `${failed.length} containers could not be removed: ${failed.map(({ reason }) => describeError(reason)).join('; ')}`,
+      `${failed.length} containers could not be removed: ` +
+        failed.map(({ reason }) => describeError(reason)).join('; '),
     );
 }

@@ -65,7 +65,8 @@ function requireOperator(app: App, keys: readonly string[]): void {
     if (check === undefined)
       throw new TryItNowError(
         'operator_key_unset',
-        'This server has no operator key, so nobody may act as an operator; set OPERATOR_KEYS_FILE (or OPERATOR_KEYS) and restart it',
+        'This server has no operator key, so nobody may act as an operator; set OPERATOR_KEYS_FILE (or ' +
+          'OPERATOR_KEYS) and restart it',
       );
     check(request.headers['x-api-key']);
     done();

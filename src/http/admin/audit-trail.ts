@@ -14,10 +14,15 @@ declare module 'fastify' {
 
 /** Of what an address or a body names; longer is no name of ours. */
 const NAME_LENGTH = 100;
-/** What of a body tells one call of an action from another. Never the reason: visitors see that anyway, and it may be long. */
+/**
+ * What of a body tells one call of an action from another. Never the reason: visitors see that anyway,
+ * and it may be long.
+ */
 const PARTICULARS = ['target', 'within_seconds', 'which'] as const;
 
-/** Keeps every call of a route with an `audit` name, also the refused and the failed ones, and before it is answered. */
+/**
+ * Keeps every call of a route with an `audit` name, also the refused and the failed ones, and before it is answered.
+ */
 export class AuditTrail {
   readonly #audit: AuditLog;
   readonly #log: Log;

@@ -50,7 +50,8 @@ export function instanceRoutes(app: App, operators: InstanceOperators): void {
         operationId: 'endInstance',
         summary: 'End an instance, no matter who holds it',
         description:
-          'Its address stops working at once; the container follows in the background. One in quarantine is cleaned up again at once; one that is leaving already is left to it.',
+          'Its address stops working at once; the container follows in the background. One in quarantine is ' +
+          'cleaned up again at once; one that is leaving already is left to it.',
         params: InstanceParams,
         response: { 200: InstanceSnapshotBody, ...operatorProblems('unknown_instance') },
       },

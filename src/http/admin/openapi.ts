@@ -24,7 +24,8 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
       title: 'Try It Now, for operators',
       version: API_VERSION,
       description:
-        'What an operator may do while the server runs, on a listener of its own (ADMIN_ADDR). Every failure is an RFC 9457 problem with a stable `code`; every changing call is kept in the audit log.',
+        'What an operator may do while the server runs, on a listener of its own (ADMIN_ADDR). Every failure is ' +
+        'an RFC 9457 problem with a stable `code`; every changing call is kept in the audit log.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server.' }],

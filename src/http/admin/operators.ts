@@ -1,4 +1,7 @@
-/** What the admin API needs of the pool. Everything may throw store_unavailable or, where it is about the queue, queue_unavailable. */
+/**
+ * What the admin API needs of the pool. Everything may throw store_unavailable or, where it
+ * is about the queue, queue_unavailable.
+ */
 import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instances.ts';
 import type { PoolSnapshot } from '../../pool/operate-pools.ts';
 import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';

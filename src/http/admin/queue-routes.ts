@@ -68,7 +68,8 @@ function taskRoutes(app: App, operators: QueueOperators): void {
         operationId: 'dropTask',
         summary: 'Take a task out',
         description:
-          'The room of a provision is given back at once, and the pool plans another; a cleanup comes again by itself within about half a minute.',
+          'The room of a provision is given back at once, and the pool plans another; a cleanup comes again by ' +
+          'itself within about half a minute.',
         params: SequenceParams,
         response: { 200: TaskBody, ...operatorProblems('unknown_task', 'queue_unavailable') },
       },
@@ -85,7 +86,8 @@ function taskRoutes(app: App, operators: QueueOperators): void {
         operationId: 'purgeQueue',
         summary: 'Discard all tasks of one kind',
         description:
-          'Those that are being worked on go on. The pools refill at once after a purge of provisions; purged cleanups come again by themselves.',
+          'Those that are being worked on go on. The pools refill at once after a purge of provisions; purged ' +
+          'cleanups come again by themselves.',
         body: PurgeBody,
         response: { 200: PurgedBody, ...operatorProblems('queue_unavailable') },
       },
@@ -139,7 +141,8 @@ function retryRoutes(app: App, operators: QueueOperators): void {
         operationId: 'retryTask',
         summary: 'Queue a dead task again',
         description:
-          'As it was. The room of a provision was given back when it died, and the pool has planned another since, so its retry only finds that it is not needed any more.',
+          'As it was. The room of a provision was given back when it died, and the pool has planned another since, ' +
+          'so its retry only finds that it is not needed any more.',
         params: SequenceParams,
         body: EmptyBody,
         response: { 200: RetriedBody, ...operatorProblems('unknown_task', 'queue_unavailable') },
@@ -172,7 +175,8 @@ function sequenceOf(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text))
     throw new TryItNowError(
       'unknown_task',
-      `${JSON.stringify(text.slice(0, 32))} is not the sequence of a task; \`try-it-now queue peek\` and \`queue dead\` list them`,
+      `${JSON.stringify(text.slice(0, 32))} is not the sequence of a task; \`try-it-now queue peek\` and ` +
+        `\`queue dead\` list them`,
     );
   return Number(text);
 }

@@ -16,7 +16,8 @@ export function countdownRoute(app: App, { demos, clientKeyOf }: RouteContext, c
         operationId: 'watchDemo',
         summary: 'Watch the time an instance has left',
         description:
-          'Server-Sent Events: `countdown` each second with `state`, `remaining_seconds` and `expires_at`; at the end one `ended`, and the stream closes. Close it on your side then, or an EventSource asks again.',
+          'Server-Sent Events: `countdown` each second with `state`, `remaining_seconds` and `expires_at`; at the ' +
+          'end one `ended`, and the stream closes. Close it on your side then, or an EventSource asks again.',
         params: InstanceParams,
         response: {
           200: { description: 'The stream.', content: { 'text/event-stream': { schema: { type: 'string' } } } },

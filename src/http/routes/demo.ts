@@ -48,7 +48,8 @@ export function demoRoutes(app: App, { demos, clientKeyOf, refusal }: RouteConte
         operationId: 'releaseDemo',
         summary: 'Give an instance back',
         description:
-          'Its address stops working at once; the container follows in the background. Doing it again, or for an id that has long ended, is fine.',
+          'Its address stops working at once; the container follows in the background. Doing it again, or for an ' +
+          'id that has long ended, is fine.',
         params: InstanceParams,
         response: {
           204: { type: 'null', description: 'There is no such running instance any more.' },

@@ -32,7 +32,8 @@ export const AcquireHeaders = Type.Object({
     Type.String({
       pattern: '^[\\x20-\\x7e]{1,255}$',
       description:
-        'The same key again from the same client answers the same instance for as long as it runs. 1 to 255 printable ASCII characters.',
+        'The same key again from the same client answers the same instance for as long as it runs. 1 to 255 ' +
+        'printable ASCII characters.',
     }),
   ),
 });

@@ -15,14 +15,22 @@ export type CheckpointingAvailability =
 
 /** An optional ability of an engine. */
 export interface Checkpointing {
-  /** Dumps and restores a tiny container for real, once; later calls answer from that, a refusal for some minutes. The reason is for people. */
+  /**
+   * Dumps and restores a tiny container for real, once; later calls answer from that, a refusal for some minutes. The
+   * reason is for people.
+   */
   availability(): Promise<CheckpointingAvailability>;
   /** What a checkpoint of this template made here and now would fit to. Throws image_missing, engine_unavailable. */
   host(template: Template): Promise<CheckpointHost>;
   /** Waits until no TCP connection is open in the container: one could not be dumped. Throws checkpoint_failed. */
   untilIdle(name: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
-  /** Writes the container's memory and files into `archive` (mode 0600) and leaves the container stopped. Throws checkpoint_failed. */
+  /**
+   * Writes the container's memory and files into `archive` (mode 0600) and leaves
+   * the container stopped. Throws checkpoint_failed.
+   */
   dump(name: string, archive: string, options: { readonly fileLocks: boolean }): Promise<void>;
-  /** Instead of a start; anything that has the name already is replaced. Throws restore_failed with CRIU's own lines. */
+  /**
+   * Instead of a start; anything that has the name already is replaced. Throws restore_failed with CRIU's own lines.
+   */
   restore(spec: ContainerSpec, from: OpenCheckpoint, signal: AbortSignal): Promise<void>;
 }

@@ -11,7 +11,10 @@ export interface ClaimRequest {
   /** Same owner, same key, still assigned: the same instance again. */
   readonly idempotencyKey: string | undefined;
   readonly ttlMs: number;
-  /** An instance of the same owner's that turned out to be dead: the new one takes its place in the limits and under its key. */
+  /**
+   * An instance of the same owner's that turned out to be dead: the new one takes its place in the
+   * limits and under its key.
+   */
   readonly replacing?: string;
 }
 

@@ -20,7 +20,10 @@ export interface ReleaseGuard {
 export interface CleanupStore {
   /** → releasing; the host name stops resolving in the same step. Unchanged when the guard or the table forbids it. */
   release(instance: Instance, reason: ReleaseReason, guard: ReleaseGuard): Promise<ReleaseOutcome>;
-  /** First step of a cleanup, which the store asks for before any later one. Only after the container is verified absent. */
+  /**
+   * First step of a cleanup, which the store asks for before any later one. Only after
+   * the container is verified absent.
+   */
   recordContainerGone(instance: Instance): Promise<void>;
   /** The record no longer names a database. Only after it is verified dropped. */
   recordDatabaseDropped(instance: Instance): Promise<void>;
@@ -30,7 +33,10 @@ export interface CleanupStore {
   deleteRecord(instance: Instance): Promise<void>;
   /** Its cleanup could not be queued: it is `overdue` at once. */
   markOverdue(instance: Instance): Promise<void>;
-  /** A cleanup step failed. It comes up again as `overdue` after a pause that doubles each time. Returns its length (ms), 0 when nothing was changed. */
+  /**
+   * A cleanup step failed. It comes up again as `overdue` after a pause that doubles each time. Returns its length
+   * (ms), 0 when nothing was changed.
+   */
   quarantine(instance: Instance, reason: string): Promise<number>;
   /** Assigned instances whose deadline has passed. */
   expired(limit: number): Promise<Instance[]>;
@@ -39,8 +45,8 @@ export interface CleanupStore {
   /** Of a template that is drained: all of its idle instances, and what visitors hold once the deadline has passed. */
   drainable(template: string, limit: number): Promise<Instance[]>;
   /**
-   * Releasing for much longer than a cleanup takes: their task was lost; or quarantined, and their pause is over. Each comes
-   * up once, and then again after a while.
+   * Releasing for much longer than a cleanup takes: their task was lost; or quarantined, and their pause is over. Each
+   * comes up once, and then again after a while.
    */
   overdue(limit: number): Promise<Instance[]>;
 }

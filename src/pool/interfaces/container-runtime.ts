@@ -31,11 +31,13 @@ export interface ContainerRuntime {
   prepare(templates: readonly Template[]): Promise<void>;
   /** Starts the container; anything that has its name already is replaced. Throws container_failed, image_missing. */
   start(spec: ContainerSpec, signal: AbortSignal): Promise<void>;
-  /** Kills and removes at once; resolves only when the engine says the name is absent. Absent from the start is fine. */
+  /**
+   * Kills and removes at once; resolves only when the engine says the name is absent. Absent from the start is fine.
+   */
   remove(name: string): Promise<void>;
   /**
-   * Runs a command in a running container, with these variables added to its environment. Throws container_failed when it
-   * cannot be run or does not end in time; an exit code other than 0 is an answer.
+   * Runs a command in a running container, with these variables added to its environment. Throws container_failed when
+   * it cannot be run or does not end in time; an exit code other than 0 is an answer.
    */
   exec(
     name: string,
@@ -46,16 +48,22 @@ export interface ContainerRuntime {
     },
     signal: AbortSignal,
   ): Promise<ExecResult>;
-  /** The last `tail` lines the container wrote to either stream, 256 KiB at most. Throws container_failed when there is no such container. */
+  /**
+   * The last `tail` lines the container wrote to either stream, 256 KiB at most. Throws container_failed when there is
+   * no such container.
+   */
   logs(name: string, tail: number): Promise<string>;
   /** This deployment's containers on this node, and no others. */
   list(): Promise<ContainerSummary[]>;
   /**
-   * Told of each of them that ends or disappears from now on, no matter who ended it. Ends when the signal is aborted; throws
-   * engine_unavailable when the engine is gone: what happened until the next call has to be looked up with `list`.
+   * Told of each of them that ends or disappears from now on, no matter who ended it. Ends when the signal is aborted;
+   * throws engine_unavailable when the engine is gone: what happened until the next call has to be looked up with
+   * `list`.
    */
   watch(gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void>;
-  /** Takes what `prepare` made off the host again. False, and nothing done, while containers of ours are still there. */
+  /**
+   * Takes what `prepare` made off the host again. False, and nothing done, while containers of ours are still there.
+   */
   unprepare(): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -10,11 +10,20 @@ export interface DatabaseCredentials {
 
 /** One database and one user per instance, on the node's own database server. */
 export interface Databases {
-  /** Ready for these templates: reachable, safe to let instances near, seeds loaded. Throws database_unavailable, database_unsafe, database_failed. */
+  /**
+   * Ready for these templates: reachable, safe to let instances near, seeds loaded. Throws database_unavailable,
+   * database_unsafe, database_failed.
+   */
   prepare(templates: readonly Template[]): Promise<void>;
-  /** A name for an instance, or for something that is only tried and may be dropped by the reconciler from `keepUntilMs` on. */
+  /**
+   * A name for an instance, or for something that is only tried and may be dropped by
+   * the reconciler from `keepUntilMs` on.
+   */
   nameFor(owner: { readonly instanceId: string; readonly attempt: string } | { readonly keepUntilMs: number }): string;
-  /** Filled from the template's seed, with a new password; anything that has the name already is replaced. Throws database_unavailable, database_failed. */
+  /**
+   * Filled from the template's seed, with a new password; anything that has the name already
+   * is replaced. Throws database_unavailable, database_failed.
+   */
   create(name: string, template: Template): Promise<DatabaseCredentials>;
   /** Resolves when neither database nor user is there any more, and no connection to it. Absent is fine. */
   drop(name: string): Promise<void>;

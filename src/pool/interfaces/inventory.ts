@@ -24,17 +24,19 @@ export interface Inventory {
   /** Tickets past their deadline: at most some hundreds at a time. */
   expiredTickets(): Promise<TicketRef[]>;
   /**
-   * Tickets that nobody works on and that were not reserved within the last 10 s: only a task in the queue can still bring
-   * them up. Look here first and into the queue then. At most some hundreds at a time. `newOnesToo`: however new.
+   * Tickets that nobody works on and that were not reserved within the last 10 s: only a task in the queue can still
+   * bring them up. Look here first and into the queue then. At most some hundreds at a time. `newOnesToo`: however new.
    */
   idleTickets(options?: { readonly newOnesToo?: boolean }): Promise<TicketRef[]>;
   /** Reads only: what the three below would repair. `seen` is a recent `list`. */
   inconsistencies(seen: readonly Instance[]): Promise<readonly Inconsistency[]>;
-  /** Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made. */
+  /**
+   * Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made.
+   */
   reconcilePorts(): Promise<number>;
   /**
-   * Makes the pool sets agree with the records. `seen` is a recent `list`: where to look; the store looks again for itself
-   * before it changes anything. Returns repairs made.
+   * Makes the pool sets agree with the records. `seen` is a recent `list`: where to look; the store looks again for
+   * itself before it changes anything. Returns repairs made.
    */
   reconcileIndexes(seen: readonly Instance[]): Promise<number>;
   /** The same for host names. */

@@ -41,7 +41,10 @@ export interface Observer {
   cleanup(template: string, status: 'success' | 'failure', durationMs: number): void;
   expiryLag(ms: number): void;
   repaired(kind: RepairKind, count: number): void;
-  /** How many things were out of order when the recorded and the actual state were compared; undefined for kinds that could not be checked. */
+  /**
+   * How many things were out of order when the recorded and the actual state were compared; undefined for kinds that
+   * could not be checked.
+   */
   driftDetected(found: Readonly<Record<RepairKind, number | undefined>>): void;
   /** A ready instance was checked. */
   healthChecked(template: string, healthy: boolean): void;

@@ -1,4 +1,7 @@
-/** `open`: as configured. `paused`: nothing is handed out, idle instances stay warm. `draining`: idle instances are removed as well, and what visitors hold by the deadline. */
+/**
+ * `open`: as configured. `paused`: nothing is handed out, idle instances stay warm. `draining`: idle instances are
+ * removed as well, and what visitors hold by the deadline.
+ */
 export const POOL_MODES = ['open', 'paused', 'draining'] as const;
 
 export type PoolMode = (typeof POOL_MODES)[number];

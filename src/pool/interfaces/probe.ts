@@ -8,7 +8,10 @@ export interface Probe {
   ): Promise<void>;
   /** Whether anything listens there: `silent` when neither a yes nor a no came in time. */
   listens(upstream: Upstream, timeoutMs: number): Promise<'listens' | 'refuses' | 'silent'>;
-  /** One request, JSON if there is a body; the answer's body is cut at 64 KiB. Throws whatever kept it from being answered. */
+  /**
+   * One request, JSON if there is a body; the answer's body is cut at 64 KiB. Throws whatever
+   * kept it from being answered.
+   */
   ask(
     target: { readonly url: string; readonly body?: object; readonly timeoutMs: number },
     signal: AbortSignal,

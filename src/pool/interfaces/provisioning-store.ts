@@ -17,17 +17,24 @@ export interface ProvisioningStore {
   renewLease(instance: Instance): Promise<boolean>;
   /** Gives the lease up, so that the next delivery of the task may begin at once. */
   releaseLease(instance: Instance): Promise<void>;
-  /** Notes a step as done, and renews as `keepAlive` does. Throws conflicting_change when the attempt was superseded or taken away. */
+  /**
+   * Notes a step as done, and renews as `keepAlive` does. Throws conflicting_change when the attempt
+   * was superseded or taken away.
+   */
   recordStep(instance: Instance, step: ProvisionStep): Promise<void>;
   /** Takes a port out of the available ones, once per attempt. Throws no_free_port, conflicting_change. */
   allocatePort(instance: Instance): Promise<Instance>;
   /** From here on the host name resolves to the instance's node and port. Throws conflicting_change. */
   publishHostname(instance: Instance): Promise<void>;
-  /** warming → ready, the ticket is spent, and the template's failures are forgiven. Throws conflicting_change when any of it was taken away. */
+  /**
+   * warming → ready, the ticket is spent, and the template's failures are forgiven. Throws conflicting_change when any
+   * of it was taken away.
+   */
   markReady(instance: Instance, template: Template): Promise<{ readonly recovered: boolean }>;
   /**
-   * Counts an attempt that failed. From the third in a row on, the breaker is open: the template is refilled no more until
-   * the pause, doubled each time up to `maxPauseMs` (5 min), is over, and then by one instance at a time until one comes up.
+   * Counts an attempt that failed. From the third in a row on, the breaker is open: the template is refilled no more
+   * until the pause, doubled each time up to `maxPauseMs` (5 min), is over, and then by one instance at a time until
+   * one comes up.
    */
   recordFailure(template: string, version: string, maxPauseMs?: number): Promise<BreakerState>;
   /** The template is offered in this version: failures of another one say nothing about it. */

@@ -7,15 +7,15 @@ export interface TaskContext {
 }
 
 /**
- * What the queue's workers call. A throw means: try again after the backoff, until the attempts are used up; a TryItNowError
- * that is not retryable means: give up at once.
+ * What the queue's workers call. A throw means: try again after the backoff, until the attempts are used up; a
+ * TryItNowError that is not retryable means: give up at once.
  */
 export interface TaskHandlers {
   provision(task: ProvisionTask, context: TaskContext): Promise<void>;
   cleanup(task: CleanupTask, context: TaskContext): Promise<void>;
   /**
-   * Dead-lettered, or could not be read (then undefined): it is kept as dead. `unseen`: its workers died over it, so no attempt
-   * was seen to fail.
+   * Dead-lettered, or could not be read (then undefined): it is kept as dead. `unseen`: its workers died over it, so no
+   * attempt was seen to fail.
    */
   deadLettered(task: ProvisionTask | CleanupTask | undefined, reason: string, unseen: boolean): Promise<void>;
 }

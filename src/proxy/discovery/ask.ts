@@ -13,8 +13,8 @@ export interface AskOptions {
 export type Liveness = 'live' | 'unknown' | 'unsure';
 
 /**
- * Whether a certificate may be had for a domain: for the start page and for instances that exist, and for nothing else, or
- * anybody could have us ask for certificates without end by connecting under made-up names.
+ * Whether a certificate may be had for a domain: for the start page and for instances that exist, and for nothing else,
+ * or anybody could have us ask for certificates without end by connecting under made-up names.
  */
 export async function mayHaveCertificate(
   domain: string,

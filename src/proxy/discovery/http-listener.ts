@@ -13,8 +13,8 @@ export interface HttpListenerOptions {
 const ASK_STATUS: Readonly<Record<Liveness, number>> = { live: 200, unknown: 404, unsure: 503 };
 
 /**
- * `/metrics`, and `/ask?domain=` for Caddy's on-demand TLS. Plain node:http: the whole of Fastify would take longer to load
- * than the discovery process takes to start. Returns what closes it. Throws port_taken.
+ * `/metrics`, and `/ask?domain=` for Caddy's on-demand TLS. Plain node:http: the whole of Fastify would take longer to
+ * load than the discovery process takes to start. Returns what closes it. Throws port_taken.
  */
 export async function startHttpListener({
   listen: { host, port },
@@ -42,7 +42,8 @@ export async function startHttpListener({
   } catch (error) {
     throw new TryItNowError(
       'port_taken',
-      `The discovery process cannot serve HTTP on ${host}:${port} (${describeError(error)}); set DISCOVERY_METRICS_ADDR to another address`,
+      `The discovery process cannot serve HTTP on ${host}:${port} (${describeError(error)}); set ` +
+        'DISCOVERY_METRICS_ADDR to another address',
       { cause: error },
     );
   }

@@ -59,7 +59,9 @@ export class NameTable {
     return address === undefined || isIP(address) !== 0 ? address : this.#resolved.get(address);
   }
 
-  /** In the background, so that a slow resolver slows no answer; the last good address stays until there is a newer one. */
+  /**
+   * In the background, so that a slow resolver slows no answer; the last good address stays until there is a newer one.
+   */
   async #resolve(hostname: string): Promise<void> {
     try {
       this.#resolved.set(hostname, (await lookup(hostname)).address);

@@ -59,7 +59,8 @@ function bind(socket: Socket, host: string, port: number): Promise<void> {
         reject(
           new TryItNowError(
             'port_taken',
-            `discovery cannot listen on UDP ${host}:${port}: another program has it; end that one or set DISCOVERY_ADDR`,
+            `discovery cannot listen on UDP ${host}:${port}: another program has it; end that one or set ` +
+              'DISCOVERY_ADDR',
             { cause: error },
           ),
         );
@@ -81,7 +82,9 @@ function adopt(socket: Socket, fd: number): Promise<void> {
   });
 }
 
-/** Without a promise where none is needed: Caddy looks names up one at a time, so every microsecond here counts for all. */
+/**
+ * Without a promise where none is needed: Caddy looks names up one at a time, so every microsecond here counts for all.
+ */
 function respond(socket: Socket, packet: Buffer, from: RemoteInfo, options: ResponderOptions): void {
   const query = read(packet);
   if (query === 'ignore') return;

@@ -18,8 +18,8 @@ export interface Snapshot {
 }
 
 /**
- * What discovery knows, on disk, so that one that restarts while the store is unavailable still knows the names. Host names
- * open apps to anyone who knows them, so only the owner may read the file.
+ * What discovery knows, on disk, so that one that restarts while the store is unavailable still knows the names. Host
+ * names open apps to anyone who knows them, so only the owner may read the file.
  */
 export class SnapshotFile {
   readonly #path: string;

@@ -19,7 +19,10 @@ export interface ContainerContext {
   readonly ipv6: boolean;
 }
 
-/** A resolver that answers nothing. Docker's own DNS would carry lookups, and so data, to the outside for a closed instance. */
+/**
+ * A resolver that answers nothing. Docker's own DNS would carry lookups, and so data, to the
+ * outside for a closed instance.
+ */
 const NO_RESOLVER = '127.0.0.1';
 const TMP_SHARE = 0.5;
 /** Instances go before the servers when the host runs out of memory. */
@@ -61,7 +64,10 @@ export function nameServers(network: InstanceNetwork, resolvers: readonly string
   return network.egress && resolvers.length > 0 ? [...resolvers] : [NO_RESOLVER];
 }
 
-/** The host's folder a container of this template sees at DATABASE_MOUNT; undefined for one without a database. Throws database_unavailable. */
+/**
+ * The host's folder a container of this template sees at DATABASE_MOUNT; undefined for one
+ * without a database. Throws database_unavailable.
+ */
 export function databaseSource(template: Template, databaseFolder: string | undefined): string | undefined {
   if (template.database === undefined) return undefined;
   if (databaseFolder === undefined) {

@@ -28,7 +28,10 @@ export function statusOf(error: unknown): number | undefined {
   return engineAnswer(error)?.statusCode;
 }
 
-/** Whether the engine was not reached, or did not answer; as opposed to a refusal, and to failures on this side such as a full disk. */
+/**
+ * Whether the engine was not reached, or did not answer; as opposed to a refusal, and to failures on this side such as
+ * a full disk.
+ */
 export function isUnreachable(error: unknown): boolean {
   if (!(error instanceof Error) || engineAnswer(error) !== undefined) return false;
   if (error.name === 'TimeoutError' || ('syscall' in error && error.syscall === 'connect')) return true;
@@ -39,7 +42,10 @@ export function isUnreachable(error: unknown): boolean {
   );
 }
 
-/** `what` completes "X could not …". An answer becomes container_failed in the engine's own words, no answer engine_unavailable. */
+/**
+ * `what` completes "X could not …". An answer becomes container_failed in the engine's
+ * own words, no answer engine_unavailable.
+ */
 export function engineFailure(
   error: unknown,
   engine: { readonly title: string; readonly socketPath: string },
@@ -55,7 +61,8 @@ export function engineFailure(
   const why = UNREACHABLE[code] ?? describeError(error);
   return new TryItNowError(
     'engine_unavailable',
-    `${engine.title} could not ${what}: its socket ${engine.socketPath} does not answer (${why}). Check that the service runs and that this user may open the socket.`,
+    `${engine.title} could not ${what}: its socket ${engine.socketPath} does not answer (${why}). Check that ` +
+      'the service runs and that this user may open the socket.',
     { cause: error },
   );
 }

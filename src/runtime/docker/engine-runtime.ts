@@ -39,7 +39,10 @@ export interface EngineOptions {
   readonly patience?: EnginePatience;
 }
 
-/** Starts beyond this only wait for each other inside the engine; measured on two cores, 3 to 20 at once take equally long. */
+/**
+ * Starts beyond this only wait for each other inside the engine; measured on two cores, 3 to 20
+ * at once take equally long.
+ */
 const MAX_CONNECTIONS = 8;
 
 /** DOCKER_HOST, which the library would follow, is not asked: the socket is configured. */
@@ -95,7 +98,8 @@ export class EngineRuntime implements ContainerRuntime {
 
   async start(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    // A request to the engine cannot be taken back, so the signal is heeded between requests and what was made is unmade.
+    // A request to the engine cannot be taken back, so the signal is heeded between requests and
+    // what was made is unmade.
     await this.#create(spec);
     try {
       signal.throwIfAborted();
@@ -204,7 +208,10 @@ export class EngineRuntime implements ContainerRuntime {
     }
   }
 
-  /** Podman finds out late that a port is taken, and on its way back removes the forwarding of the container that has it. */
+  /**
+   * Podman finds out late that a port is taken, and on its way back removes the forwarding of
+   * the container that has it.
+   */
   async #requirePort({ name, hostPort }: ContainerSpec): Promise<void> {
     const why = await whyPortTaken(hostPort);
     if (why !== undefined)
@@ -247,7 +254,8 @@ export class EngineRuntime implements ContainerRuntime {
     const image = templates[0]?.image ?? 'IMAGE';
     return new TryItNowError(
       'image_missing',
-      `${title} does not have ${list}. Build it here (${imageTool.program} build -t ${image} FOLDER) or fetch it (${imageTool.program} pull ${image}).`,
+      `${title} does not have ${list}. Build it here (${imageTool.program} build -t ${image} FOLDER) or fetch ` +
+        `it (${imageTool.program} pull ${image}).`,
       { details: { templates: templates.map(({ name }) => name) } },
     );
   }
@@ -281,7 +289,8 @@ export class EngineRuntime implements ContainerRuntime {
     ) {
       throw new TryItNowError(
         'isolation_failed',
-        `The network ${network.name} is not as this deployment makes it, so its instances would not be isolated. Remove it (${this.engine} network rm ${network.name}) and start again.`,
+        `The network ${network.name} is not as this deployment makes it, so its instances would not be isolated. ` +
+          `Remove it (${this.engine} network rm ${network.name}) and start again.`,
       );
     }
   }

@@ -60,7 +60,10 @@ async function listRules(table: string): Promise<string[]> {
   return (await iptables('-t', table, '-S')).split('\n').filter((line) => line !== '');
 }
 
-/** Removes the chains that came with our dockerd, and the FORWARD policy it sets; a host that had them before keeps them. */
+/**
+ * Removes the chains that came with our dockerd, and the FORWARD policy it sets; a host that
+ * had them before keeps them.
+ */
 async function putBack(table: string, before: readonly string[]): Promise<void> {
   const present = await listRules(table);
   const added = present.filter((line) => !before.includes(line));

@@ -10,7 +10,10 @@ const CHECK_EVERY_MS = 50;
 /** Unmounting and network teardown of many at once take seconds; longer than this means the engine is stuck. */
 const GIVE_UP_AFTER_MS = 30_000;
 
-/** Kills, removes with its volumes, and looks until the engine no longer knows it. Others removing it at the same time are fine. */
+/**
+ * Kills, removes with its volumes, and looks until the engine no longer knows it. Others removing it at
+ * the same time are fine.
+ */
 export async function removeContainer(container: Dockerode.Container, name: string, call: Call): Promise<void> {
   // Podman's forced removal honours the container's own stop timeout (10 s by default), so the kill comes first.
   await call(`kill ${name}`, () => ignoringAnswers(container.kill({ signal: 'SIGKILL' })));
@@ -21,7 +24,8 @@ export async function removeContainer(container: Dockerode.Container, name: stri
     if (performance.now() >= giveUpAt) {
       throw new TryItNowError(
         'container_failed',
-        `The container ${name} is still there ${GIVE_UP_AFTER_MS} ms after its removal was asked for: ${refusal ?? 'the engine gave no reason'}`,
+        `The container ${name} is still there ${GIVE_UP_AFTER_MS} ms after its removal was asked for: ` +
+          (refusal ?? 'the engine gave no reason'),
       );
     }
     await delay(CHECK_EVERY_MS);

@@ -79,7 +79,10 @@ async function run(
   }
 }
 
-/** The operation's outcome, or the signal's reason as soon as it is aborted: a request to the engine cannot be taken back. */
+/**
+ * The operation's outcome, or the signal's reason as soon as it is aborted: a request to the
+ * engine cannot be taken back.
+ */
 async function until<T>(signal: AbortSignal, operation: Promise<T>): Promise<T> {
   let stop = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {

@@ -16,7 +16,9 @@ const Event = Type.Object({
 
 /** Docker ends with `destroy`, Podman with `remove`; and Podman filters by `died` what it calls `die` itself. */
 const ENDS = ['die', 'died', 'destroy', 'remove'];
-/** An engine whose streams end sooner than this, several times in a row, is not in order; once is while its log is cut. */
+/**
+ * An engine whose streams end sooner than this, several times in a row, is not in order; once is while its log is cut.
+ */
 const SHORT_STREAM_MS = 1_000;
 const SHORT_STREAMS_BORNE = 5;
 const PAUSE_MS = 200;
@@ -24,9 +26,9 @@ const PAUSE_MS = 200;
 const OVERLAP_MS = 5_000;
 
 /**
- * Tells of each container of this owner that ends or disappears from now on, until the signal is aborted. Throws when the
- * engine is gone. A stream that ends while the engine is there goes on where it stopped: Podman (4.3 at least) ends all of
- * them when its log of events has reached 1 MB and is cut to half.
+ * Tells of each container of this owner that ends or disappears from now on, until the signal is aborted. Throws when
+ * the engine is gone. A stream that ends while the engine is there goes on where it stopped: Podman (4.3 at least) ends
+ * all of them when its log of events has reached 1 MB and is cut to half.
  */
 export async function watchContainers(
   docker: Dockerode,

@@ -7,7 +7,10 @@ export interface InstanceNetwork {
   readonly egress: boolean;
 }
 
-/** A deployment's networks and rule chains on one engine; the same names every time, so that any process can ensure or remove them. */
+/**
+ * A deployment's networks and rule chains on one engine; the same names every time, so that any process
+ * can ensure or remove them.
+ */
 export interface NetworkPlan {
   readonly closed: InstanceNetwork;
   readonly open: InstanceNetwork;

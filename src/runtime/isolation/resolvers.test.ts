@@ -7,7 +7,8 @@ import { hostResolvers, nameservers } from './resolvers.ts';
 it('takes the IPv4 name servers that a container could reach', () => {
   expect(
     nameservers(
-      '# nameserver 192.0.2.1\nsearch example\nnameserver 127.0.0.53\n nameserver\t192.0.2.2 \nnameserver fe80::1\nnameserver 0.0.0.0\nnameserver not-one\nnameserver 192.0.2.3',
+      '# nameserver 192.0.2.1\nsearch example\nnameserver 127.0.0.53\n nameserver\t192.0.2.2 \nnameserver ' +
+        'fe80::1\nnameserver 0.0.0.0\nnameserver not-one\nnameserver 192.0.2.3',
     ),
   ).toEqual(['192.0.2.2', '192.0.2.3']);
 });

@@ -12,8 +12,9 @@ export function nameservers(resolvConf: string): string[] {
 }
 
 /**
- * The name servers instances with egress may ask: the host's own, since a site may allow no others. A server on the
- * host's loopback cannot be reached from a container and is left out; none left means that egress works by address only.
+ * The name servers instances with egress may ask: the host's own, since a site may allow no others. A
+ * server on the host's loopback cannot be reached from a container and is left out; none left means that
+ * egress works by address only.
  */
 export async function hostResolvers(files: readonly string[] = RESOLV_CONFS): Promise<string[]> {
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));

@@ -34,10 +34,10 @@ export interface RuleSet {
 }
 
 /**
- * The rules stand in the mangle table, which every packet passes before the filter table: Docker, netavark and firewalls
- * rearrange the filter table at will and accept there what we forbid, but a packet dropped here never gets that far. It
- * also holds when iptables-nft and iptables-legacy are both in use, since a drop in either is final. Every hook names one
- * of our bridges, so no other interface's traffic even enters our chains.
+ * The rules stand in the mangle table, which every packet passes before the filter table: Docker, netavark and
+ * firewalls rearrange the filter table at will and accept there what we forbid, but a packet dropped here never gets
+ * that far. It also holds when iptables-nft and iptables-legacy are both in use, since a drop in either is final. Every
+ * hook names one of our bridges, so no other interface's traffic even enters our chains.
  */
 export function ipv4Rules(plan: NetworkPlan, resolvers: readonly string[]): RuleSet {
   const { closed, open, chains } = plan;
@@ -78,7 +78,10 @@ function hooks({ closed, open, chains }: NetworkPlan): Hook[] {
   });
 }
 
-/** The input of `iptables-restore --noflush` that makes the rules so, in one atomic step. `present` is the output of `-S`. */
+/**
+ * The input of `iptables-restore --noflush` that makes the rules so, in one atomic step. `present` is the output of
+ * `-S`.
+ */
 export function restoreInput(rules: RuleSet, present: readonly string[]): string {
   const missing = rules.hooks.filter((hook) => !present.includes(`-A ${hook.parent} ${hook.match} -j ${hook.chain}`));
   return [

@@ -31,7 +31,10 @@ export async function launchPodman(options: { readonly socketPath: string }): Pr
   return { socketPath, server, [Symbol.asyncDispose]: stop };
 }
 
-/** runc, since Debian's crun has no CRIU support and refuses hybrid cgroup layouts; no systemd means no cgroup driver and no journal of its. */
+/**
+ * runc, since Debian's crun has no CRIU support and refuses hybrid cgroup layouts; no systemd means no cgroup driver
+ * and no journal of its.
+ */
 function hostFlags(): string[] {
   const runc = findProgram('runc');
   return [

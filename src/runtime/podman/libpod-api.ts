@@ -44,8 +44,8 @@ export async function libpodUpload(
 }
 
 /**
- * Writes what is answered into a file of its owner's alone. By Node's own client: undici takes a minute for 100 MB over a
- * unix socket. Throws an error with the answer's status code.
+ * Writes what is answered into a file of its owner's alone. By Node's own client: undici takes a minute for 100 MB over
+ * a unix socket. Throws an error with the answer's status code.
  */
 export async function libpodDownload(socketPath: string, path: string, file: string, timeoutMs: number): Promise<void> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {

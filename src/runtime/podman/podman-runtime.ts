@@ -20,7 +20,10 @@ const LibpodNetwork = Type.Object({
 const SUBNET_PREFIX = 22;
 const SUBNETS = 4096;
 const SUBNET_TRIES = 16;
-/** Odd, so that every subnet is reached; more than 64, so that one /16 in use (Podman's default network is one) costs one try. */
+/**
+ * Odd, so that every subnet is reached; more than 64, so that one /16 in use (Podman's default network
+ * is one) costs one try.
+ */
 const SUBNET_STRIDE = 67;
 
 export function createPodmanRuntime(options: EngineOptions): EngineRuntime {

@@ -3,6 +3,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server, type So
 import { afterEach, expect, it } from 'vitest';
 import { freePort } from '../../launcher/tcp-ports.ts';
 import { HttpProbe } from './http-probe.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 
 const never = new AbortController().signal;
 const open: { readonly server: Server; readonly sockets: Set<Socket> }[] = [];
@@ -36,7 +37,7 @@ it('takes any answer below 400, asks for the path and host it was given, and lea
   });
   await new HttpProbe().untilOk({ url, hostname: 'label.localhost', timeoutMs: 5_000 }, never);
   expect(asked).toEqual([['GET', '/ready?deep=1', 'label.localhost']]);
-  await expect.poll(() => sockets.size).toBe(0);
+  await eventually(() => expect(sockets.size).toBe(0));
 });
 
 it('goes on asking until the app is there and well', async () => {
@@ -84,7 +85,7 @@ it('is content with the status of an answer that never ends', async () => {
     flood();
   });
   await new HttpProbe().untilOk({ url, timeoutMs: 10_000 }, never);
-  await expect.poll(() => sockets.size).toBe(0);
+  await eventually(() => expect(sockets.size).toBe(0));
 });
 
 it("stops at the signal with the signal's reason", async () => {
@@ -134,7 +135,7 @@ it('asks once: GET without a body, POST with JSON, whatever the status, and leav
     ['GET', '/ready?deep=1', undefined, ''],
     ['POST', '/ready?deep=1', 'application/json', '{"seed":"ä","nested":{"a":1}}'],
   ]);
-  await expect.poll(() => sockets.size).toBe(0);
+  await eventually(() => expect(sockets.size).toBe(0));
 });
 
 it('cuts an answer that never ends', async () => {
@@ -147,7 +148,7 @@ it('cuts an answer that never ends', async () => {
   });
   const { status, body } = await new HttpProbe().ask({ url, timeoutMs: 10_000 }, never);
   expect([status, body.length]).toEqual([200, 64 * 1024]);
-  await expect.poll(() => sockets.size).toBe(0);
+  await eventually(() => expect(sockets.size).toBe(0));
 });
 
 it.each<[string, string, () => Promise<{ url: string }>]>([

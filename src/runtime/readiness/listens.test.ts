@@ -37,7 +37,7 @@ it.each(['podman', 'docker', 'simulated', undefined] as const)(
     expect(
       await listens({ address: '127.0.0.1', port, ...(engine === undefined ? {} : { engine }) }, PATIENCE_MS),
     ).toBe('listens');
-    await expect.poll(() => sockets.size).toBe(0);
+    await eventually(() => expect(sockets.size).toBe(0));
   },
 );
 
@@ -64,7 +64,10 @@ it('calls a host silent that has no address', async () => {
 
 it('calls an app silent that is too busy to accept, when the time is up', async () => {
   const port = await freePort();
-  const script = `require('node:net').createServer().listen(${port}, '127.0.0.1', 1, () => { process.stdout.write('up'); setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)); })`;
+  const script =
+    `require('node:net').createServer().listen(${port}, '127.0.0.1', 1, () => { ` +
+    "process.stdout.write('up'); setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), " +
+    '0, 0)); })';
   const busy = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   const queued: Socket[] = [];
   try {

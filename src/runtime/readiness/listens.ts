@@ -3,8 +3,8 @@ import type { Upstream } from '../../pool/interfaces/upstream.ts';
 import { findEngine } from '../engines.ts';
 
 /**
- * A relay, such as Docker's (docker-proxy), accepts connections for a dead container as well, and closes each as soon as it cannot
- * pass it on: after 0.3 to 5 ms, tried on 20.10. A living app waits for the request instead.
+ * A relay, such as Docker's (docker-proxy), accepts connections for a dead container as well, and closes each as soon
+ * as it cannot pass it on: after 0.3 to 5 ms, tried on 20.10. A living app waits for the request instead.
  */
 const RELAY_PATIENCE_MS = 20;
 

@@ -1,4 +1,7 @@
-/** What goes over the socket of a simulated engine that is a process of its own: JSON over HTTP, one request a connection. */
+/**
+ * What goes over the socket of a simulated engine that is a process of its own: JSON over
+ * HTTP, one request a connection.
+ */
 import Type from 'typebox';
 
 export const START_BODY = Type.Object({

@@ -25,7 +25,8 @@ export async function serveSimulatedEngine(socketPath: string, host = new Simula
   if (await isAnswered(socketPath))
     throw new TryItNowError(
       'port_taken',
-      `Another simulated engine, or some other server, answers on ${socketPath} already; end it, or set SIMULATED_SOCKET to another path`,
+      `Another simulated engine, or some other server, answers on ${socketPath} already; end it, or set ` +
+        'SIMULATED_SOCKET to another path',
     );
   await mkdir(dirname(socketPath), { recursive: true });
   // One left by a killed engine would keep the new one from listening.

@@ -21,7 +21,10 @@ export interface RemoteSimulatedOptions extends Owner {
   readonly patienceMs?: number;
 }
 
-/** A client of a simulated engine that is a process of its own: what it started is still there when this process has ended. */
+/**
+ * A client of a simulated engine that is a process of its own: what it started is still there
+ * when this process has ended.
+ */
 export class RemoteSimulatedRuntime implements ContainerRuntime {
   readonly engine = SIMULATED.name;
   readonly #socketPath: string;

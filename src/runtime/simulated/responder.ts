@@ -24,7 +24,9 @@ const LINE_LENGTH = 200;
 const LINES_KEPT = 1_000;
 const IDLE_CONNECTION_MS = 5_000;
 
-/** Answers for all simulated containers: one HTTP server that never listens itself, fed by a bare listening socket each. */
+/**
+ * Answers for all simulated containers: one HTTP server that never listens itself, fed by a bare listening socket each.
+ */
 export class Responder {
   readonly #http: HttpServer;
   readonly #webSockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
@@ -115,8 +117,10 @@ function say({ said }: SimulatedContainer, line: string): void {
 }
 
 function page({ name, template }: SimulatedContainer): string {
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${template}</title>
-<body style="font-family:system-ui;margin:3rem auto;max-width:36rem"><h1>${template}</h1><p>A simulated instance: <code>${name}</code>.</p>
+  return `<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>${template}</title>
+<body style="font-family:system-ui;margin:3rem auto;max-width:36rem"><h1>${template}</h1>
+<p>A simulated instance: <code>${name}</code>.</p>
 <p>No container engine is in use, so this page stands in for the app.</p></body></html>
 `;
 }

@@ -33,7 +33,9 @@ interface EndedContainer {
 /** For watchers that had asked before they were heard: their request takes some milliseconds. */
 const ENDS_KEPT = 1_000;
 
-/** What an engine is for real containers: it knows them by name, no matter whose they are, and says when one is gone. */
+/**
+ * What an engine is for real containers: it knows them by name, no matter whose they are, and says when one is gone.
+ */
 export class SimulatedHost {
   readonly #responder = new Responder();
   readonly #known = new Map<string, Known>();

@@ -8,7 +8,9 @@ local rested = redis.call('ZRANGE', KEYS[3], '-inf', now_ms(), 'BYSCORE', 'LIMIT
 for _, port in ipairs(rested) do
   redis.call('ZREM', KEYS[3], port)
   -- The range may have become narrower while it rested.
-  if tonumber(port) >= tonumber(ARGV[3]) and tonumber(port) <= tonumber(ARGV[4]) then redis.call('SADD', KEYS[2], port) end
+  if tonumber(port) >= tonumber(ARGV[3]) and tonumber(port) <= tonumber(ARGV[4]) then
+    redis.call('SADD', KEYS[2], port)
+  end
 end
 local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
 if not record then return 0 end

@@ -1,7 +1,10 @@
 -- The record comes before the container: nothing of ours ever runs that no record knows of.
--- KEYS[1] instances  [2] warming:<template>  [3] refill_pause:<template>  [4] leaving:<template>  [5] hostnames  [6] hostname_changes
--- ARGV[1] id  [2] the record to make  [3] ticket life from now (ms)  [4] lease (ms)  [5] how long a cleanup is waited for (ms)
--- Returns {0, record} begun   {1} no ticket   {2} the breaker is open, the ticket was given back   {3} another attempt is alive
+-- KEYS[1] instances  [2] warming:<template>  [3] refill_pause:<template>  [4] leaving:<template>  [5] hostnames
+-- KEYS[6] hostname_changes
+-- ARGV[1] id  [2] the record to make  [3] ticket life from now (ms)  [4] lease (ms)
+-- ARGV[5] how long a cleanup is waited for (ms)
+-- Returns {0, record} begun   {1} no ticket   {2} the breaker is open, the ticket was given back
+--         {3} another attempt is alive
 --         {4, record} what an earlier attempt left, releasing or quarantined
 local id = ARGV[1]
 if not redis.call('ZSCORE', KEYS[2], id) or is_unreadable(KEYS[1], id) then return {1} end

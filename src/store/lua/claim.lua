@@ -12,8 +12,10 @@
 -- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest claim count the caller has seen
 -- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
 -- ARGV[9] when the caller stops waiting (ms), 0: not known
--- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count} taken | the same again, with count 0
---         {-1, now} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit   {-4} key used for another template
+-- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count} taken | the same
+--         again, with count 0
+--         {-1, now} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
+--         {-4} key used for another template
 --         {-5} fewer claims than the caller has seen: the store went back in time, nothing was changed
 --         {-7, ms to wait, reason or ''} paused or draining: nothing is handed out
 --         {-6, now} nobody waits for the answer any more, nothing was changed
@@ -21,7 +23,8 @@ local now = now_ms()
 local ttl = tonumber(ARGV[1])
 local key_life = tonumber(ARGV[6])
 
--- What lay in the socket of a server that hung is carried out when it goes on, long after the visitor was told to try again.
+-- What lay in the socket of a server that hung is carried out when it goes on, long after the visitor
+-- was told to try again.
 local not_after = tonumber(ARGV[9])
 if not_after > 0 and now > not_after then return {-6, now} end
 
@@ -29,7 +32,8 @@ if not_after > 0 and now > not_after then return {-6, now} end
 if tonumber(redis.call('GET', KEYS[7]) or '0') < tonumber(ARGV[7]) then return {-5} end
 
 local function handed_out(code, record, count)
-  return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, redis.call('HGET', KEYS[8], record.node) or '', count}
+  local address = redis.call('HGET', KEYS[8], record.node) or ''
+  return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, address, count}
 end
 
 if key_life > 0 then

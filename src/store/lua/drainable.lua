@@ -6,7 +6,9 @@ local control = redis.call('HMGET', KEYS[1], 'mode', 'deadline_ms')
 if control[1] ~= 'draining' then return {} end
 local found = {}
 local function add(index)
-  for _, id in ipairs(redis.call('ZRANGE', index, tonumber(ARGV[2]), tonumber(ARGV[2]) + tonumber(ARGV[1]) - 1)) do found[#found + 1] = redis.call('HGET', KEYS[4], id) or '' end
+  for _, id in ipairs(redis.call('ZRANGE', index, tonumber(ARGV[2]), tonumber(ARGV[2]) + tonumber(ARGV[1]) - 1)) do
+    found[#found + 1] = redis.call('HGET', KEYS[4], id) or ''
+  end
 end
 add(KEYS[2])
 if control[2] and tonumber(control[2]) <= now_ms() then add(KEYS[3]) end

@@ -4,7 +4,8 @@
 -- Returns {id, record text or '', …} in pairs
 local found = {}
 local now = now_ms()
-for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now + tonumber(ARGV[1]), 'BYSCORE', 'LIMIT', ARGV[4], ARGV[2])) do
+local due = redis.call('ZRANGE', KEYS[1], '-inf', now + tonumber(ARGV[1]), 'BYSCORE', 'LIMIT', ARGV[4], ARGV[2])
+for _, id in ipairs(due) do
   found[#found + 1] = id
   found[#found + 1] = redis.call('HGET', KEYS[2], id) or ''
   if ARGV[3] ~= '0' then redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), id) end

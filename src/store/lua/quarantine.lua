@@ -1,5 +1,5 @@
--- releasing → quarantined: a cleanup step failed; everything after it waits. It comes up again after 2 s, doubled at each
--- failure, 5 min at most.
+-- releasing → quarantined: a cleanup step failed; everything after it waits. It comes up again after 2 s, doubled at
+-- each failure, 5 min at most.
 -- KEYS[1] instances  [2] leaving:<template>
 -- ARGV[1] id  [2] attempt  [3] reason
 -- Returns the pause (ms), or 0 when it was not releasing, or another attempt's

@@ -17,7 +17,10 @@ if text and not live then
   return 'stale'
 end
 if live and text then
-  if readable and type(entry) == 'table' and entry.id == id and entry.node == record.node and entry.port == record.port then return '' end
+  if readable and type(entry) == 'table' and entry.id == id and entry.node == record.node
+    and entry.port == record.port then
+    return ''
+  end
   if not only_look then publish_hostname(KEYS[2], KEYS[3], record) end
   return 'astray'
 end

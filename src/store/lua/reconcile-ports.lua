@@ -1,6 +1,7 @@
 -- Puts suspicious ports where the records say they belong: available, cooling or held, exactly one of them.
 -- KEYS[1] available_ports  [2] cooling_ports  [3] held_ports  [4] instances
--- ARGV[1] range start  [2] range end  [3] cool-down (ms)  [4] '1': only say what is wrong  [5…] {port to look at, id of the record that names it or ''} in pairs
+-- ARGV[1] range start  [2] range end  [3] cool-down (ms)  [4] '1': only say what is wrong
+-- ARGV[5…] {port to look at, id of the record that names it or ''} in pairs
 -- Returns {port, what is wrong, …} in pairs: missing | outside | doubled | unheld | unclaimed
 local now = now_ms()
 local only_look = ARGV[4] == '1'

@@ -1,6 +1,8 @@
 -- warming | ready | assigned | quarantined → releasing. The host name stops resolving in the same step.
--- KEYS[1] instances  [2] ready:<template>  [3] assigned:<template>  [4] leaving:<template>  [5] hostnames  [6] hostname_changes
--- ARGV[1] id  [2] reason  [3] states it may leave, as ",ready,assigned,"  [4] generation or -1  [5] '1': only when its time is up
+-- KEYS[1] instances  [2] ready:<template>  [3] assigned:<template>  [4] leaving:<template>  [5] hostnames
+-- KEYS[6] hostname_changes
+-- ARGV[1] id  [2] reason  [3] states it may leave, as ",ready,assigned,"  [4] generation or -1
+-- ARGV[5] '1': only when its time is up
 -- ARGV[6] attempt or ''  [7] how long its cleanup is waited for (ms)
 -- Returns the record's new text, or 0 when nothing was changed
 local now = now_ms()

@@ -1,7 +1,8 @@
 -- Plans a refill and reserves its tickets in one step, so that any number of planners cannot overshoot.
 -- KEYS[1] ready:<template>  [2] warming:<template>  [3] assigned:<template>  [4] leaving:<template>
 -- KEYS[5] refill_pause:<template>  [6] templates  [7] pool_control:<template>
--- ARGV[1] target, unless an operator has set another  [2] max  [3] threshold (share of the target that may be missing)  [4] ticket life (ms)  [5] template
+-- ARGV[1] target, unless an operator has set another  [2] max  [3] threshold (share of the target that may be missing)
+-- ARGV[4] ticket life (ms)  [5] template
 -- ARGV[6] failures that open the breaker  [7…] candidate ids, one for each ticket that may be reserved
 -- Returns the ids reserved
 redis.call('SADD', KEYS[6], ARGV[5])

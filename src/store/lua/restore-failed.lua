@@ -1,8 +1,9 @@
--- From the third failure in a row on, the node pauses: 1 s * 2^failures, 10 min at most. A checkpoint that has failed three
--- times and never restored anywhere gives way to the one before it.
+-- From the third failure in a row on, the node pauses: 1 s * 2^failures, 10 min at most. A checkpoint that has failed
+-- three times and never restored anywhere gives way to the one before it.
 -- KEYS[1] checkpoints:<template>  [2] restores:<template>  [3] restore_pause:<template> of the node
 -- ARGV[1] id
--- Returns {pause (ms), 1 when it was taken out, id that is current now or ''}; a report about another id changes nothing
+-- Returns {pause (ms), 1 when it was taken out, id that is current now or ''}; a report about another id
+--         changes nothing
 local id = ARGV[1]
 local current = redis.call('LINDEX', KEYS[1], 0) or ''
 if current ~= id then return {0, 0, current} end

@@ -33,7 +33,9 @@ const WORDINGS: Partial<Record<ErrorCode, Wording>> = {
   },
   pool_paused: {
     heading: 'Taking a break',
-    text: 'The operators hand out no copies of this for the moment. Copies that already run go on running; please come back a little later.',
+    text:
+      'The operators hand out no copies of this for the moment. Copies that already run go on running; please ' +
+      'come back a little later.',
   },
   shutting_down: {
     heading: 'Back in a moment',
@@ -58,6 +60,7 @@ export function failurePage(parts: {
     heading: ERROR_CATALOGUE[error.code].title,
     text: ERROR_CATALOGUE[error.code].remedy,
   };
+  const isOurFault = error.code !== 'pool_paused' && error.status >= 500;
   return page({
     title: `${heading} · Try It Now`,
     assets,
@@ -65,10 +68,10 @@ export function failurePage(parts: {
 <section class="panel">
 <h1>${heading}</h1>
 <p>${text}</p>
-${isLimit(error.code) && retryAfterSeconds !== undefined && html`<p class="note">The next one is possible in about <strong>${inWords(retryAfterSeconds)}</strong>. What you have open stays yours.</p>`}
+${isLimit(error.code) && retryAfterSeconds !== undefined && nextOne(retryAfterSeconds)}
 ${typeof said === 'string' && html`<p class="note">The operators say: <q>${said}</q></p>`}
 <p><a class="button primary" href="/">Back to the start</a></p>
-${error.code !== 'pool_paused' && error.status >= 500 && html`<p class="waited">Number of this request: <code>${requestId}</code></p>`}
+${isOurFault && html`<p class="waited">Number of this request: <code>${requestId}</code></p>`}
 </section>`,
   });
 }
@@ -89,6 +92,15 @@ function explanation(code: ErrorCode, title: string, remedy: string, status: num
 <h1>${title}</h1>
 <p><code>${code}</code> · HTTP status ${status}</p>
 <p>${remedy}</p>
-<p>${retryable ? 'The same request may succeed later without being changed.' : 'The same request will fail again until it is changed.'}</p>
+<p>${
+    retryable
+      ? 'The same request may succeed later without being changed.'
+      : 'The same request will fail again until it is changed.'
+  }</p>
 </section>`;
+}
+
+function nextOne(inSeconds: number): Html {
+  return html`<p class="note">The next one is possible in about <strong>${inWords(inSeconds)}</strong>. \
+What you have open stays yours.</p>`;
 }

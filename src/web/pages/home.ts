@@ -39,7 +39,8 @@ export function homePage(parts: {
     body: html`
 <section class="hero">
 <h1>A running app of your own, <em>one click away</em></h1>
-<p>No sign-up, nothing to install. Pick one, and you are in a fresh copy that belongs to you alone until its time is up.</p>
+<p>No sign-up, nothing to install. Pick one, and you are in a fresh copy that belongs to you alone until its
+time is up.</p>
 </section>
 ${notice !== undefined && html`<p class="notice ${NOTICES[notice].tone}" role="status">${NOTICES[notice].text}</p>`}
 <ul class="cards" role="list">
@@ -50,15 +51,20 @@ ${offers.map((offer, index) => card(offer, index, visitorToken))}
 
 function card({ template, readyCount, pause, held }: Offer, index: number, visitorToken: string): Html {
   const path = encodeURIComponent(template.name);
+  const state = held === undefined ? availability(readyCount, pause !== undefined) : timeLeft(held);
+  const actions =
+    held !== undefined
+      ? heldActions(path, held.url, template.title)
+      : pause === undefined && tryForm(path, visitorToken, template.title);
   return html`<li class="card${held !== undefined && ' held'}">
 <div class="card-head">
 <span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(template.title)}</span>
-<div><h2>${template.title}</h2>${held === undefined ? availability(readyCount, pause !== undefined) : html`<p class="state running" data-seconds-left="${held.secondsLeft}"><span>Yours · <span data-time-left>${inWords(held.secondsLeft)}</span> left</span></p>`}</div>
+<div><h2>${template.title}</h2>${state}</div>
 </div>
 <p class="about">${template.description}</p>
 <p class="terms">${terms(template)}</p>
 ${pause !== undefined && pauseNote(pause, held !== undefined)}
-${held !== undefined ? heldActions(path, held.url, template.title) : pause === undefined && tryForm(path, visitorToken, template.title)}
+${actions}
 </li>`;
 }
 
@@ -76,7 +82,9 @@ function pauseNote({ reason, endsInSeconds }: NonNullable<Offer['pause']>, held:
     endsInSeconds === undefined
       ? 'No new copies are handed out for now. Yours stays until its time is up.'
       : `No new copies are handed out for now. Yours ends in ${inWords(endsInSeconds)} at the latest.`;
-  return html`<p class="pause" role="note">${held ? yours : 'No copies are handed out for the moment. Please come back a little later.'}${reason !== undefined && html`<br>The operators say: <q>${reason}</q>`}</p>`;
+  return html`<p class="pause" role="note">${
+    held ? yours : 'No copies are handed out for the moment. Please come back a little later.'
+  }${reason !== undefined && html`<br>The operators say: <q>${reason}</q>`}</p>`;
 }
 
 function terms({ ttl }: Template): string {
@@ -93,11 +101,19 @@ function tryForm(path: string, visitorToken: string, title: string): Html {
 </form>`;
 }
 
+function timeLeft({ secondsLeft }: NonNullable<Offer['held']>): Html {
+  return html`<p class="state running" data-seconds-left="${secondsLeft}"><span>Yours · \
+<span data-time-left>${inWords(secondsLeft)}</span> left</span></p>`;
+}
+
 function heldActions(path: string, url: string, title: string): Html {
   return html`<div class="actions">
 <a class="button primary" href="${url}" aria-label="Open your copy of ${title}">Open yours</a>
-<form method="post" action="/extend/${path}"><button class="quiet" aria-label="Keep your copy of ${title} ${EXTEND_MINUTES} minutes longer">+${EXTEND_MINUTES} min</button></form>
-<form method="post" action="/end/${path}"><button class="quiet danger" aria-label="End your copy of ${title}">End it</button></form>
+<form method="post" action="/extend/${path}">\
+<button class="quiet" aria-label="Keep your copy of ${title} ${EXTEND_MINUTES} minutes longer">+${EXTEND_MINUTES} min\
+</button></form>
+<form method="post" action="/end/${path}">\
+<button class="quiet danger" aria-label="End your copy of ${title}">End it</button></form>
 </div>`;
 }
 

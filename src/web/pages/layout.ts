@@ -26,11 +26,13 @@ ${head}
 </head>
 <body>
 <a class="skip" href="#main">Skip to the content</a>
-<header class="top"><a class="brand" href="/"><img src="${assets['icon.svg']}" alt="" width="28" height="28">Try It Now</a></header>
+<header class="top"><a class="brand" href="/">\
+<img src="${assets['icon.svg']}" alt="" width="28" height="28">Try It Now</a></header>
 <main id="main">
 ${body}
 </main>
-<footer class="bottom"><p>Every copy is private to the one who started it, and gone when its time is up.</p><p><a href="/api/openapi.json">API</a></p></footer>
+<footer class="bottom"><p>Every copy is private to the one who started it, and gone when its time is up.</p>\
+<p><a href="/api/openapi.json">API</a></p></footer>
 </body>
 </html>
 `.text;

@@ -25,10 +25,12 @@ export function waitingPage({ assets, template, visitorToken, sinceMs, waitedSec
     assets,
     head: html`<noscript><meta http-equiv="refresh" content="${REFRESH_SECONDS}"></noscript>`,
     body: html`
-<section class="panel" data-waiting data-waited="${waitedSeconds}" data-try-url="/try/${encodeURIComponent(template.name)}" data-visitor="${visitorToken}" data-since="${sinceMs}">
+<section class="panel" data-waiting data-waited="${waitedSeconds}" data-visitor="${visitorToken}"
+  data-since="${sinceMs}" data-try-url="/try/${encodeURIComponent(template.name)}">
 <div class="pulse" aria-hidden="true"><span></span><span></span><span></span></div>
 <h1>Preparing your ${template.title}</h1>
-<p>Every warm copy was taken just now. A fresh one usually takes a few seconds, and you go in as soon as it is ready. There is nothing to click.</p>
+<p>Every warm copy was taken just now. A fresh one usually takes a few seconds, and you go in as soon as it
+is ready. There is nothing to click.</p>
 <p class="progress" role="status"><span data-progress>${progressText(warming)}</span></p>
 <p class="waited">Waiting for <span data-elapsed>${inWords(waitedSeconds)}</span></p>
 <p><a class="button quiet" href="/">Back to the start</a></p>
@@ -56,7 +58,8 @@ export function gaveUpPage({
     body: html`
 <section class="panel">
 <h1>This takes longer than it should</h1>
-<p>No copy of ${template.title} became ready within ${inWords(waitedSeconds)}, so we stopped trying. That is our fault, not yours.</p>
+<p>No copy of ${template.title} became ready within ${inWords(waitedSeconds)}, so we stopped trying.
+That is our fault, not yours.</p>
 <form method="post" action="/try/${encodeURIComponent(template.name)}" data-try>
 <input type="hidden" name="visitor" value="${visitorToken}">
 <button class="primary">Try again</button>

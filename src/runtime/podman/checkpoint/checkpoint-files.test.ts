@@ -12,7 +12,8 @@ import { renamedUts } from './uts-image.ts';
 describe('JSON of another program', () => {
   it('keeps integers that JavaScript cannot hold, and digits in texts', () => {
     const text =
-      '{"rlimit":18446744073709551615,"list":[-9223372036854775808,1,12345678901234567],"env":["A=12345678901234567890","\\"9999999999999999999\\\\"],"n":1.5}';
+      '{"rlimit":18446744073709551615,"list":[-9223372036854775808,1,12345678901234567],' +
+      '"env":["A=12345678901234567890","\\"9999999999999999999\\\\"],"n":1.5}';
     expect(writeExactly(parseExactly(text))).toBe(text);
     // What JSON alone makes of it.
     expect(JSON.stringify(JSON.parse(text))).not.toBe(text);

@@ -14,9 +14,10 @@ export interface CloneImages extends AsyncDisposable {
 }
 
 /**
- * A folder of hard links to the unpacked images: no byte of them is copied. The kernel's host name comes out of the dump, so
- * that one small image is written again. CRIU opens some images when it has already left the host's file system for the
- * container's: it finds what is in the folder that it holds open, but could not follow symbolic links out of it.
+ * A folder of hard links to the unpacked images: no byte of them is copied. The kernel's host name comes out of the
+ * dump, so that one small image is written again. CRIU opens some images when it has already left the host's file
+ * system for the container's: it finds what is in the folder that it holds open, but could not follow symbolic links
+ * out of it.
  */
 export async function cloneImages(checkpoint: string, hostname: string): Promise<CloneImages> {
   // Inside the checkpoint's own folder: what a killed process leaves goes with it.

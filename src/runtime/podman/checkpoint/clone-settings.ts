@@ -48,14 +48,15 @@ const OUR_LABELS = 'try-it-now.';
 
 /**
  * The settings of one clone: everything that named the source names the clone, and what may differ between here and
- * where the checkpoint was made (deployment, network, name servers, the database server's folder) is as a cold start here
- * has it. Throws an error when the files are not as Podman writes them, and database_unavailable.
+ * where the checkpoint was made (deployment, network, name servers, the database server's folder) is as a cold start
+ * here has it. Throws an error when the files are not as Podman writes them, and database_unavailable.
  */
 export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, around: CloneContext): CloneSettings {
   const config = checked(DumpedConfig, 'config.dump', dumped.config);
   const volumes = (config.namedVolumes ?? []).map((volume) => {
     const from = volume.volumeName;
-    // Podman restores a volume's content only into one that is not there yet, and removes with the container what is anonymous.
+    // Podman restores a volume's content only into one that is not there yet, and removes with
+    // the container what is anonymous.
     volume.volumeName = randomBytes(32).toString('hex');
     volume.setAnonymous = true;
     return { from, to: volume.volumeName };
@@ -69,7 +70,9 @@ export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, aroun
   return { config: writeExactly(config), spec: cloneSpec(dumped.spec, volumes, spec, around), volumes };
 }
 
-/** The environment reaches later commands in the container only: the restored processes have what they were dumped with. */
+/**
+ * The environment reaches later commands in the container only: the restored processes have what they were dumped with.
+ */
 function cloneSpec(
   dumped: string,
   volumes: CloneSettings['volumes'],

@@ -2,13 +2,16 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const TIMEOUT_MS = 10_000;
-/** `key=value` each. The kernel's own files, so that no program but a shell is needed; the shell sees no text of ours as code. */
+/**
+ * `key=value` each. The kernel's own files, so that no program but a shell is needed; the shell sees no
+ * text of ours as code.
+ */
 const WRITE =
   'for setting; do printf %s "${setting#*=}" > "/proc/sys/$(printf %s "${setting%%=*}" | tr . /)" || exit 1; done';
 
 /**
- * Sets what a cold start sets in the network of its container, IPv6 switched off among it: a restore gets a network that
- * Podman has made again, and nobody sets it there. Throws the error of the command.
+ * Sets what a cold start sets in the network of its container, IPv6 switched off among it: a restore gets a network
+ * that Podman has made again, and nobody sets it there. Throws the error of the command.
  */
 export async function setSysctls(pid: number, sysctls: Readonly<Record<string, string>>): Promise<void> {
   // Those of the other namespaces are in the dump.

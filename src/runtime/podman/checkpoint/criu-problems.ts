@@ -1,9 +1,12 @@
+const DAMAGED = "the checkpoint's files are damaged or incomplete: create it again";
+
 /** Well-known ways in which CRIU, or the engine in front of it, refuses, with what to do. First match counts. */
 const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }[] = [
   {
     says: /requires at least CRIU|criu: executable file not found|exec: "criu"/i,
     remedy:
-      "CRIU is not installed where Podman's service looks for it, or is too old: install CRIU 4.2 or newer in a folder of the service's PATH (`make setup` does)",
+      "CRIU is not installed where Podman's service looks for it, or is too old: install CRIU 4.2 or newer in " +
+      "a folder of the service's PATH (`make setup` does)",
   },
   {
     says: /runtime does not support checkpoint|compiled without (CRIU|checkpoint)/i,
@@ -20,12 +23,14 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
   {
     says: /Can't get rlimit|Can't set rlimit|prlimit/i,
     remedy:
-      'the host lacks CAP_SYS_RESOURCE, without which CRIU can only dump processes of root: run as root inside the container, or checkpoint on a host that has it',
+      'the host lacks CAP_SYS_RESOURCE, without which CRIU can only dump processes of root: run as root inside ' +
+      'the container, or checkpoint on a host that has it',
   },
   {
     says: /tcp-established|Connected TCP socket|in-flight connection/i,
     remedy:
-      'a TCP connection was open: end the requests that are still running, and have the app keep none open to elsewhere',
+      'a TCP connection was open: end the requests that are still running, and have the app keep none open to ' +
+      'elsewhere',
   },
   {
     says: /file-locks|file locks are hold/i,
@@ -34,12 +39,14 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
   {
     says: /External socket is used|ext-unix-sk/i,
     remedy:
-      'the app has a unix socket open to something outside, such as the database: it may connect only after its activation',
+      'the app has a unix socket open to something outside, such as the database: it may connect only after ' +
+      'its activation',
   },
   {
     says: /aio\b.*(?:context|ring)|io_uring/i,
     remedy:
-      'the app uses asynchronous I/O of the kernel, which CRIU cannot dump: switch it off in the app (MariaDB: innodb_use_native_aio=0)',
+      'the app uses asynchronous I/O of the kernel, which CRIU cannot dump: switch it off in the app (MariaDB: ' +
+      'innodb_use_native_aio=0)',
   },
   {
     says: /Can't dump ghost file|ghost.*limit/i,
@@ -52,9 +59,10 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
     remedy: 'the checkpoint was made on another kind of CPU: create it again on this host',
   },
   {
-    says: /pages?(?:-\d+)?\.img|Can't read .*img|Unexpected EOF|pagemap|pread|Can't open image|image.*magic|Magic doesn't match|protobuf/i,
-    remedy: "the checkpoint's files are damaged or incomplete: create it again",
+    says: /pages?(?:-\d+)?\.img|Can't read .*img|Can't open image|image.*magic|Magic doesn't match/i,
+    remedy: DAMAGED,
   },
+  { says: /Unexpected EOF|pagemap|pread|protobuf/i, remedy: DAMAGED },
   { says: /Address already in use|Can't bind/i, remedy: 'something else has the address the app listens on' },
   {
     says: /Operation not permitted|Permission denied|CAP_/,
@@ -63,7 +71,10 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
   },
 ];
 
-/** CRIU says these in restores that succeed as well, where it lacks CAP_SYS_RESOURCE, or after the failure when its helpers lose each other. */
+/**
+ * CRIU says these in restores that succeed as well, where it lacks CAP_SYS_RESOURCE, or after the failure when its
+ * helpers lose each other.
+ */
 const BESIDE_THE_POINT = /RLIMIT_NOFILE for self|cgroupd: recv req error/;
 
 const LINES_KEPT = 8;

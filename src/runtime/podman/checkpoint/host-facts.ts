@@ -45,7 +45,8 @@ export class HostFacts {
       if (statusOf(error) === 404)
         throw new TryItNowError(
           'image_missing',
-          `Podman does not have ${image} (template ${name}). Build it here (podman build -t ${image} FOLDER) or fetch it (podman pull ${image}).`,
+          `Podman does not have ${image} (template ${name}). Build it here (podman build -t ${image} FOLDER) or ` +
+            `fetch it (podman pull ${image}).`,
         );
       throw engineFailure(error, { title: 'Podman', socketPath: this.#socketPath }, `look for the image ${image}`);
     }

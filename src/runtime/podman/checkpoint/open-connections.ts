@@ -1,13 +1,19 @@
 import { readFile } from 'node:fs/promises';
 
-/** The kernel's numbers (include/net/tcp_states.h) for connections that are being made or are open, no matter who holds them. */
+/**
+ * The kernel's numbers (include/net/tcp_states.h) for connections that are being made or are open,
+ * no matter who holds them.
+ */
 const OPEN = new Map([
   ['01', 'established'],
   ['02', 'being opened'],
   ['03', 'being accepted'],
   ['08', 'closed by the other end only'],
 ]);
-/** These matter only as long as a process holds the socket; without one the kernel finishes them alone, and no dump sees them. */
+/**
+ * These matter only as long as a process holds the socket; without one the kernel finishes them alone,
+ * and no dump sees them.
+ */
 const CLOSING = new Map([
   ['04', 'being closed'],
   ['05', 'being closed'],

@@ -10,8 +10,9 @@ const ENTRY = { oldPageCount: 2, inParent: 3, flags: 4, pageCount: 5 } as const;
 const IN_THIS_IMAGE = 1 << 2;
 
 /**
- * Throws an error when an image of memory pages is shorter than its map says. CRIU (4.2 at least) reads past the end of
- * such an image for ever, fills the disk with its log meanwhile, and Podman's service answers nobody who asks for a list.
+ * Throws an error when an image of memory pages is shorter than its map says. CRIU (4.2 at least) reads past
+ * the end of such an image for ever, fills the disk with its log meanwhile, and Podman's service answers nobody
+ * who asks for a list.
  */
 export async function requireWholePages(images: string): Promise<void> {
   const maps = (await readdir(images)).filter((name) => PAGEMAP.test(name));

@@ -45,7 +45,10 @@ const Restored = Type.Object({
   criu_statistics: Type.Object({ restore_time: Type.Integer() }),
 });
 
-/** Checkpoints of Podman's containers on this host. The process must see the same files and processes as Podman's service, as root. */
+/**
+ * Checkpoints of Podman's containers on this host. The process must see the same files and processes as Podman's
+ * service, as root.
+ */
 export function createPodmanCheckpointing(options: EngineOptions): Checkpointing {
   return new PodmanCheckpointing(options);
 }
@@ -102,7 +105,8 @@ class PodmanCheckpointing implements Checkpointing {
       if (left <= 0) {
         throw new TryItNowError(
           'checkpoint_failed',
-          `${name} still has ${open.length} TCP connection(s) open after ${timeoutMs} ms, and an open one cannot be dumped: ${open.slice(0, 5).join('; ')}`,
+          `${name} still has ${open.length} TCP connection(s) open after ${timeoutMs} ms, and an open one cannot ` +
+            `be dumped: ${open.slice(0, 5).join('; ')}`,
         );
       }
       await sleep(Math.min(IDLE_POLL_MS, left), signal);
@@ -129,7 +133,8 @@ class PodmanCheckpointing implements Checkpointing {
     try {
       await using images = await ofCheckpoint(from, () => cloneImages(resolve(from.folder), spec.name));
       const archive = await ofCheckpoint(from, () => this.#archive(spec, from, images.folder));
-      // A request to the engine cannot be taken back, so the signal is heeded between requests and what was made is unmade.
+      // A request to the engine cannot be taken back, so the signal is heeded between requests and
+      // what was made is unmade.
       signal.throwIfAborted();
       await this.#import(spec, from, archive);
       await this.#settle(spec.name);
@@ -173,7 +178,10 @@ class PodmanCheckpointing implements Checkpointing {
     return restoreArchive(resolve(folder), images, spec, { deployment, node, network, resolvers, databaseFolder });
   }
 
-  /** Podman finds out late that a port is taken, and on its way back removes the forwarding of the container that has it. */
+  /**
+   * Podman finds out late that a port is taken, and on its way back removes the forwarding of
+   * the container that has it.
+   */
   async #makeRoom({ name, hostPort }: ContainerSpec): Promise<void> {
     const { socketPath, patience } = this.#options;
     try {
@@ -289,7 +297,8 @@ async function ofCheckpoint<T>({ id, folder }: OpenCheckpoint, read: () => Promi
     if (error instanceof TryItNowError) throw error;
     throw new TryItNowError(
       'restore_failed',
-      `The checkpoint ${id} cannot be restored: what is unpacked of it in ${folder} is not complete: ${describeError(error)}`,
+      `The checkpoint ${id} cannot be restored: what is unpacked of it in ${folder} is not complete: ` +
+        describeError(error),
       { cause: error },
     );
   }

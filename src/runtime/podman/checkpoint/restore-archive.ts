@@ -8,9 +8,9 @@ import { thinArchive, type ThinEntry } from './thin-archive.ts';
 const SHARED_FILES = ['rootfs-diff.tar', 'deleted.files', 'devshm-checkpoint.tar'];
 
 /**
- * The archive that Podman imports for one clone. Nothing large is in it, only links to the unpacked checkpoint, which all
- * clones share and nobody writes to: a copy of the archive for each restore is what makes Podman's own way slow. Left out
- * are the source's log and addresses. `root` and `images` are absolute paths.
+ * The archive that Podman imports for one clone. Nothing large is in it, only links to the unpacked checkpoint, which
+ * all clones share and nobody writes to: a copy of the archive for each restore is what makes Podman's own way slow.
+ * Left out are the source's log and addresses. `root` and `images` are absolute paths.
  */
 export async function restoreArchive(
   root: string,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
 import { killRestore } from './stuck-restore.ts';
+import { eventually } from '../../../../test/support/eventually.ts';
 
 const started: ChildProcess[] = [];
 
@@ -12,7 +13,8 @@ afterEach(() => {
 
 /** Says its child's process id, and both stay. */
 const PARENT =
-  'const child = require("child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"]); console.log(child.pid);';
+  'const child = require("child_process").spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"]); ' +
+  'console.log(child.pid);';
 
 async function process(argv0: string, ...args: string[]): Promise<{ parent: ChildProcess; childPid: number }> {
   const parent = spawn(globalThis.process.execPath, ['-e', PARENT, '--', ...args], {
@@ -44,7 +46,7 @@ it('kills the restore of this container with all that descends from it, and noth
     const ended = once(stuck.parent, 'exit');
     expect(await killRestore('demo-stuck')).toBe(2);
     await ended;
-    await expect.poll(() => lives(stuck.childPid), { timeout: 20_000 }).toBe(false);
+    await eventually(() => expect(lives(stuck.childPid)).toBe(false), { timeoutMs: 20_000 });
     for (const { parent, childPid } of others)
       expect([parent.exitCode, parent.signalCode, lives(childPid)]).toEqual([null, null, true]);
     expect(await killRestore('demo-absent')).toBe(0);

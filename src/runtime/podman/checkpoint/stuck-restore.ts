@@ -1,9 +1,9 @@
 import { readFile, readdir } from 'node:fs/promises';
 
 /**
- * Kills the processes that restore this container: its conmon and whatever descends from it. For a restore that has hung:
- * as long as one of them lives, Podman holds the container's lock, and answers neither its removal nor any list. Returns
- * how many were killed.
+ * Kills the processes that restore this container: its conmon and whatever descends from it. For a restore that has
+ * hung: as long as one of them lives, Podman holds the container's lock, and answers neither its removal nor any list.
+ * Returns how many were killed.
  */
 export async function killRestore(name: string): Promise<number> {
   const processes = await Promise.all(

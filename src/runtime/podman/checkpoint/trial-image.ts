@@ -11,7 +11,8 @@ export const TRIAL_PORT = 80;
 export const TRIAL_REPOSITORY = 'localhost/try-it-now-trial';
 
 /**
- * Loads an image of a single program, a static busybox that serves a page; returns its name. By `load`, since Podman 4.3's
+ * Loads an image of a single program, a static busybox that serves a page; returns its name. By `load`, since Podman
+ * 4.3's
  * `import` forgets the name. Throws checkpointing_unavailable when the host has no such program.
  */
 export async function loadTrialImage(socketPath: string, keepUntilMs: number): Promise<string> {
@@ -49,7 +50,8 @@ async function staticBusybox(): Promise<Buffer> {
   }
   throw new TryItNowError(
     'checkpointing_unavailable',
-    'the trial needs a static busybox to make its tiny container of, and this host has none; install the package busybox-static (`make setup` does)',
+    'the trial needs a static busybox to make its tiny container of, and this host has none; install the ' +
+      'package busybox-static (`make setup` does)',
   );
 }
 

@@ -27,7 +27,10 @@ const KEEP_MS = 5 * 60_000;
 const STEP_TIMEOUT_MS = 15_000;
 const CLONES = 2;
 
-/** Checkpoints a tiny container and restores two of it, exactly as instances are; takes about 2 s. Leaves nothing behind. */
+/**
+ * Checkpoints a tiny container and restores two of it, exactly as instances are; takes about
+ * 2 s. Leaves nothing behind.
+ */
 export async function tryCheckpointing(deps: TrialDeps): Promise<CheckpointingAvailability> {
   const begun = performance.now();
   try {

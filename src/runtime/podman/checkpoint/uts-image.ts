@@ -4,7 +4,9 @@
  */
 const HEADER_BYTES = 12;
 const HOST_NAME = 0x0a;
-/** Longer lengths take more than the one byte that is written and read here; the kernel allows host names of 64 bytes. */
+/**
+ * Longer lengths take more than the one byte that is written and read here; the kernel allows host names of 64 bytes.
+ */
 const ONE_BYTE = 0x7f;
 
 /** The image with another host name; undefined when it is not laid out as known, and then left as it is. */
