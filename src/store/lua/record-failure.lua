@@ -1,5 +1,5 @@
--- Counts a failed attempt of a template. From ARGV[1] in a row on, its breaker is open: 5 s, doubled at each failure,
--- ARGV[2] (ms) at most. Attempts that were under way when it opened do not count: they fail of the same cause.
+-- Counts a failed attempt of a template. From ARGV[1] in a row on, its breaker is open: 5 s, doubled at each failure, at
+-- most ARGV[2] (ms). Attempts that were under way when it opened do not count: they fail of the same cause.
 -- KEYS[1] refill_pause:<template>
 -- ARGV[1] failures that open it  [2] longest pause (ms)  [3] version of the template
 -- Returns {1 when this one opened it, what is left of the pause (ms), failures in a row}
