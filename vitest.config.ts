@@ -6,7 +6,7 @@ const NEEDS_SERVERS = 'src/**/*.integration.test.ts';
 export default defineConfig({
   test: {
     // Two cores and real servers: more files at once only make them wait for each other.
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,
@@ -22,7 +22,7 @@ export default defineConfig({
           isolate: false,
         },
       },
-      { extends: true, test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'], isolate: false } },
     ],
   },
 });

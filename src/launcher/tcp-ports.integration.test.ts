@@ -21,11 +21,11 @@ it('draws no port that somebody listens on, and none twice', async () => {
 it('a port is reserved once, until it is given back', async () => {
   const port = await freePort();
   expect(await reservePort(port)).toBeUndefined();
-  const elsewhere = await reservePort(port + 1_000);
+  const elsewhere = await reservePort(port + 20_000);
   expect(elsewhere).toBeDefined();
-  expect(await reservePort(port + 1_000)).toBeUndefined();
+  expect(await reservePort(port + 20_000)).toBeUndefined();
   await elsewhere?.[Symbol.asyncDispose]();
-  await using again = await reservePort(port + 1_000);
+  await using again = await reservePort(port + 20_000);
   expect(again).toBeDefined();
 });
 

@@ -8,7 +8,7 @@ import { TryItNowError } from '../domain/errors.ts';
  * and clear of the ports that fetch refuses to ask (https://fetch.spec.whatwg.org/#port-blocking).
  */
 const DRAW_FROM = 7_000;
-const DRAW_BELOW = 8_000;
+const DRAW_BELOW = 10_000;
 
 /**
  * A port that nobody listens on right now, neither on TCP nor on UDP. Until this process ends nobody else on this host

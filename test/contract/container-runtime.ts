@@ -209,7 +209,7 @@ export function containerRuntimeContract(underTest: RuntimeUnderTest): void {
         .trimEnd()
         .split('\n')
         .map((line) => line.split(/[ /]/).at(-1));
-    await eventually(() => expect(endings(2)).toEqual(['second', 'third']), { timeoutMs: 20_000 });
+    await eventually(async () => expect(await endings(2)).toEqual(['second', 'third']), { timeoutMs: 20_000 });
     expect((await endings(1_000)).slice(-3)).toEqual(['first', 'second', 'third']);
     await engine.remove(mine.name);
     await expect(engine.logs(mine.name, 2)).rejects.toMatchObject({

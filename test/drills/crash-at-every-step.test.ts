@@ -45,7 +45,7 @@ const NO_STEP = [
   /^engine (GET|HEAD) /,
   /^mariadb (SELECT|SHOW|SET|USE|START)\b/,
   /^nats (pull|api|working)\b/,
-  /^valkey (due|find|current-checkpoints|promotion-status|restore-pause|keep-alive|settle-[a-z]+|[A-Z ]+)$/,
+  /^valkey (due|find|current-checkpoints|promotion-status|restore-pause|keep-alive|reconcile-[a-z]+|[A-Z ]+)$/,
 ];
 
 const mariadb = mariadbSuite('MariaDB');
