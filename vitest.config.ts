@@ -5,12 +5,14 @@ const NEEDS_SERVERS = 'src/**/*.integration.test.ts';
 
 export default defineConfig({
   test: {
-    // Two cores and real servers: more files at once only make them wait for each other.
-    maxWorkers: 3,
+    // Most files wait for real servers half of the time, so two cores serve four of them.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     retry: 0,
+    // No file leaves anything behind for the next one, which so finds every module loaded.
+    isolate: false,
     projects: [
       {
         extends: true,
@@ -18,11 +20,9 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts'],
           exclude: [NEEDS_SERVERS],
-          // What is pure leaves nothing behind for the next file, which so finds every module loaded.
-          isolate: false,
         },
       },
-      { extends: true, test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'], isolate: false } },
+      { extends: true, test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'] } },
     ],
   },
 });
