@@ -138,7 +138,7 @@ describe.concurrent('SIGTERM', () => {
     program.signal('SIGTERM');
     await eventually(() => expect(program.output).toContain('Shutting down'), PATIENT);
 
-    // Either nobody takes the connection any more, or the answer says why. One that the system had taken already is cut.
+    // Either nobody takes the connection any more, or the answer says why. One that waited to be taken is cut.
     const late = await eventually(async () => {
       const answer = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' }).then(
         async (response) => `${response.status} ${await response.text()}`,
