@@ -69,6 +69,8 @@ async function writeArchive(
   await writeFile(join(root, 'www/index.html'), '<!doctype html><title>Tiny</title><h1>Tiny</h1>\n');
   await writeFile(join(root, 'www/cgi-bin/env'), ENVIRONMENT_SCRIPT);
   await chmod(join(root, 'www/cgi-bin/env'), 0o755);
+  // A layer of its own as well: to inspect an image, Podman reads all that share its layer, also one on its way out.
+  await writeFile(join(root, 'etc/image-name'), name);
   const layer = join(folder, 'layer.tar');
   await run('tar', [
     '--sort=name',
