@@ -104,8 +104,8 @@ export function configPage(): string {
         'change, and the process ends with exit code 78. Variables that look like a misspelt one of these are ' +
         'named in a warning.',
       'Durations have one unit: `500ms`, `10s`, `30m`, `2h`, `1d`. Secrets can be kept out of the environment: ' +
-        '`API_KEY_FILE=/run/secrets/api-key` reads the value from a file, without the line end; only one of the ' +
-        'two may be set.',
+        '`API_KEY_FILE=/run/secrets/api-key` reads the value from a file, without the ' +
+        'line end; only one of the two may be set.',
       ...sections,
       EXAMPLES,
     ].join('\n\n') + '\n'

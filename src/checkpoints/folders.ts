@@ -124,8 +124,8 @@ export class Folders {
       throw new TryItNowError(
         'invalid_config',
         `Others may enter the folder of checkpoints, ${this.root} (mode ${(mode & 0o7777).toString(8)}), and it ` +
-          `is not empty; if it is for checkpoints alone, run chmod 700 ${this.root}, else set CHECKPOINT_DIR to ` +
-          'another one',
+          `is not empty; if it is for checkpoints alone, run chmod 700 ${this.root}, ` +
+          'else set CHECKPOINT_DIR to another one',
       );
     }
     await chmod(this.root, 0o700);

@@ -316,8 +316,8 @@ function describeSize(archive: string, sizeBytes: number | undefined, metadata: 
 function ioTrouble(error: unknown, what: string): TryItNowError {
   if (error instanceof TryItNowError) return error;
   const reason = hasCode(error, 'ENOSPC', 'EDQUOT')
-    ? 'no space is left on its disk; free some, such as by try-it-now checkpoint prune, or set CHECKPOINT_DIR ' +
-      'to a larger one'
+    ? 'no space is left on its disk; free some, such as by try-it-now checkpoint ' +
+      'prune, or set CHECKPOINT_DIR to a larger one'
     : describeError(error);
   return new TryItNowError('checkpoint_failed', `${what}: ${reason}`, { cause: error });
 }

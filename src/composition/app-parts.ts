@@ -236,7 +236,7 @@ async function requireRestores({ checkpoints }: Config, { checkpointing }: Resto
   if (!availability.available)
     throw new TryItNowError(
       'checkpointing_unavailable',
-      `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts instances cold where they cannot ` +
-        'be restored)',
+      `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts ` +
+        'instances cold where they cannot be restored)',
     );
 }

@@ -76,8 +76,8 @@ function readCall(section: YamlSection): InstanceCall | undefined {
   if (command === undefined) return undefined;
   if (command[0]?.trim() === '')
     section.report(
-      `${section.path}.exec begins with an empty word; it must begin with the command, such as [/app/command, ` +
-        'argument]',
+      `${section.path}.exec begins with an empty word; it must begin with the ` +
+        'command, such as [/app/command, argument]',
       'exec',
     );
   return { kind: 'exec', command };

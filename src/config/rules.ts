@@ -65,8 +65,8 @@ export function poolProblems({ target, max, defaultTtl, maxTtl, maxAge }: PoolSe
       maxAge,
       (ttl, age) => ttl * 2 > age,
       (a, b) =>
-        `${a} but ${b}: ready instances would be replaced sooner than they can be used; make the second at least ` +
-        'twice the first',
+        `${a} but ${b}: ready instances would be replaced sooner than they can be used; ` +
+        'make the second at least twice the first',
     ),
   ];
 }
@@ -100,8 +100,8 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
   const rangeIsSound = sound('CONTAINER_PORT_RANGE_START', 'CONTAINER_PORT_RANGE_END') && start < end;
   if (sound('CONTAINER_PORT_RANGE_START', 'CONTAINER_PORT_RANGE_END') && start >= end) {
     problems.push(
-      `CONTAINER_PORT_RANGE_START is ${start} but CONTAINER_PORT_RANGE_END is ${end}: the start must be lower ` +
-        'than the end',
+      `CONTAINER_PORT_RANGE_START is ${start} but CONTAINER_PORT_RANGE_END is ${end}: ` +
+        'the start must be lower than the end',
     );
   }
   const ports = localPorts(values).filter(({ name }) => sound(name));

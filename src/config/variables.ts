@@ -266,8 +266,8 @@ export const VARIABLES = {
     socketPath,
     'none: no template may ask for a database',
     'The unix socket of the MariaDB server that gives each instance a database of its own. Its whole folder ' +
-      'is mounted, read-only, into the instances of such templates, so it must be a folder for this socket ' +
-      'alone.',
+      'is mounted, read-only, into the instances of such templates, so it must be ' +
+      'a folder for this socket alone.',
   ),
   DATABASE_USER: databases.required(
     text(80),

@@ -93,8 +93,8 @@ class MariadbDatabases implements Databases {
     if (seed === undefined)
       throw new TryItNowError(
         'database_failed',
-        `The template ${template.name} has no database, so ${name} cannot be made for it; give it a seed in the ` +
-          'catalogue',
+        `The template ${template.name} has no database, so ${name} cannot be made for ` +
+          'it; give it a seed in the catalogue',
       );
     const { socketPath } = this.#login;
     const password = newPassword();
@@ -177,8 +177,8 @@ class MariadbDatabases implements Databases {
     if (has < wanted) {
       this.#options.log.warn(
         { maxConnections: has, wanted },
-        "A few instances could take all of MariaDB's connections: raise max_connections in my.cnf to what is " +
-          'wanted here',
+        "A few instances could take all of MariaDB's connections: raise " +
+          'max_connections in my.cnf to what is wanted here',
       );
     }
   }

@@ -18,8 +18,8 @@ describe('names of databases', () => {
   });
 
   it(
-    'gives each attempt at an instance a name of its own, the same whenever it is asked, and nothing of the ' +
-      'id away',
+    'gives each attempt at an instance a name of its own, the same whenever it is ' +
+      'asked, and nothing of the id away',
     () => {
       const [id, attempt] = [newInstanceId(), newAttempt()];
       expect(names.instance(id, attempt)).toBe(new DatabaseNames('shop').instance(id, attempt));

@@ -81,8 +81,8 @@ async function refills(name: string, { breakers }: PoolState, deaths: PoolTarget
       ? 'no task of it has died yet: see `journalctl -u try-it-now | grep "Provision task failed"`'
       : `the last died of: ${death.reason}`;
   const remedy =
-    'Fix that cause in the template, its image or this host; the next try comes by itself, or at once with a restart ' +
-    'of the server.';
+    'Fix that cause in the template, its image or this host; the next try comes by itself, ' +
+    'or at once with a restart of the server.';
   if (!open) return warning(what, `${failures} failures in a row; ${why}`, remedy);
   const next = pauseMs > 0 ? `the next try comes in ${Math.ceil(pauseMs / 1_000)} s` : 'one is being tried';
   return failure(what, `paused after ${failures} failures in a row, ${next}; ${why}`, remedy);

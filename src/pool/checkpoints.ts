@@ -143,8 +143,8 @@ export async function verifyCheckpoint(
     throw new TryItNowError(
       'checkpoint_not_verified',
       `Two clones of checkpoint ${id} gave the same answer to the identity probe of template ${template.name} ` +
-        `(${JSON.stringify(first.identity.slice(0, 200))}), so the activation hook does not make an instance its ` +
-        'own',
+        `(${JSON.stringify(first.identity.slice(0, 200))}), so the activation hook does ` +
+        'not make an instance its own',
     );
   }
   return { metadata, restoreMs: [first.restoreMs, second.restoreMs], identities: [first.identity, second.identity] };

@@ -246,8 +246,8 @@ describe('a provision task delivered twice', () => {
   });
 
   it(
-    "leaves the successor's instance alone when the first worker stood still at any point and comes back " +
-      'after its end',
+    "leaves the successor's instance alone when the first worker stood still at " +
+      'any point and comes back after its end',
     async () => {
       await atEachPoint(PROVISION_REQUESTS, async ({ deps, wire }) => {
         const task = await newTask();

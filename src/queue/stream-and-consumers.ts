@@ -123,8 +123,8 @@ async function ensureStream(
       throw new TryItNowError(
         'queue_conflict',
         `The NATS stream ${wanted.name} cannot be made: another stream already takes one of its subjects ` +
-          `(${(wanted.subjects ?? []).join(', ')}); find it with \`nats stream ls\` and delete it or change its ` +
-          'subjects',
+          `(${(wanted.subjects ?? []).join(', ')}); find it with \`nats stream ls\` and ` +
+          'delete it or change its subjects',
         { cause: error },
       );
     });

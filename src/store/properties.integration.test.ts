@@ -218,8 +218,8 @@ it('keeps every port in exactly one place at every moment while all of it happen
 });
 
 it(
-  'plans no more than target and capacity allow, with many planners at the same time as everything that ' +
-    'makes room',
+  'plans no more than target and capacity allow, with many planners at the same ' +
+    'time as everything that makes room',
   async () => {
     const pools = fc.record({
       target: fc.nat(6),

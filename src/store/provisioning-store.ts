@@ -170,8 +170,8 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     if (reply === ALLOCATE_PORT.NONE_FREE || reply === ALLOCATE_PORT.NONE_RECORDED)
       throw new TryItNowError(
         'no_free_port',
-        `node ${node} has no free port for instance ${id}; widen CONTAINER_PORT_RANGE_START..END or lower the ` +
-          'pool sizes',
+        `node ${node} has no free port for instance ${id}; widen ` +
+          'CONTAINER_PORT_RANGE_START..END or lower the pool sizes',
       );
     if (reply === ALLOCATE_PORT.SUPERSEDED) throw superseded(instance);
     return requireRecord(reply, this.#log);

@@ -162,8 +162,8 @@ describe('on a running deployment', () => {
   });
 
   it(
-    'memory growing, since what cannot be removed is quarantined; the list has the reason, and it goes when ' +
-      'it can',
+    'memory growing, since what cannot be removed is quarantined; the list has the ' +
+      'reason, and it goes when it can',
     async () => {
       const visitor = await runbook.acquire();
       await engine.close();

@@ -25,8 +25,8 @@ afterAll(async () => {
 // the runbook does and sees.
 describe('an emergency shutdown (kill -9)', () => {
   it(
-    'needs no step but the start: the queue goes on, the stats are right, orphans are gone, visitors notice ' +
-      'nothing',
+    'needs no step but the start: the queue goes on, the stats are right, orphans ' +
+      'are gone, visitors notice nothing',
     async () => {
       await using server = await ServerProcess.launch({
         engine: 'simulated',

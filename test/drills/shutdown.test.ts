@@ -173,8 +173,8 @@ describe.concurrent('SIGTERM', () => {
   });
 
   it(
-    'cuts off a provision that outlasts the grace, and the next start takes it up as what came meanwhile, ' +
-      'nothing doubled',
+    'cuts off a provision that outlasts the grace, and the next start takes it up ' +
+      'as what came meanwhile, nothing doubled',
     async () => {
       await using own = await ownFolder();
       const { folder } = own;

@@ -140,8 +140,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   });
 
   it(
-    'that do not restore cost a cold start in the same task, are taken out after some, and the one before ' +
-      'comes back',
+    'that do not restore cost a cold start in the same task, are taken out after ' +
+      'some, and the one before comes back',
     async () => {
       const app = selfAware({ pool: { target: 1, max: 4, replenishThreshold: 0 } });
       await using bench = await start([app]);

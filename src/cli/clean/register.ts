@@ -18,8 +18,8 @@ export function registerCleanCommands(cli: Command, env: Environment): void {
     cli
       .command('clean-demos')
       .description(
-        'remove every container, network, database and user of this deployment on this node, while the server is ' +
-          'stopped',
+        'remove every container, network, database and user of this deployment on this ' +
+          'node, while the server is stopped',
       ),
   )
     .addHelpText('after', `${ENDS}\nExamples:\n  try-it-now clean-demos --dry-run\n  try-it-now clean-demos --yes`)

@@ -196,8 +196,8 @@ async function buildImages(
   const asRoot = checkpoint === true && restoresCheckpoints && !mayDumpOtherUsers();
   if (asRoot)
     screen.info(
-      'CRIU may only dump what runs as root here (no CAP_SYS_RESOURCE), so the example runs as root inside its ' +
-        'container',
+      'CRIU may only dump what runs as root here (no CAP_SYS_RESOURCE), so the example ' +
+        'runs as root inside its container',
     );
   for (const { image } of config.templates) {
     const example = exampleOf(image);

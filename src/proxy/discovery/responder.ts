@@ -59,8 +59,8 @@ function bind(socket: Socket, host: string, port: number): Promise<void> {
         reject(
           new TryItNowError(
             'port_taken',
-            `discovery cannot listen on UDP ${host}:${port}: another program has it; end that one or set ` +
-              'DISCOVERY_ADDR',
+            `discovery cannot listen on UDP ${host}:${port}: another program has ` +
+              'it; end that one or set DISCOVERY_ADDR',
             { cause: error },
           ),
         );

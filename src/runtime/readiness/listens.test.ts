@@ -66,8 +66,8 @@ it('calls an app silent that is too busy to accept, when the time is up', async 
   const port = await freePort();
   const script =
     `require('node:net').createServer().listen(${port}, '127.0.0.1', 1, () => { ` +
-    "process.stdout.write('up'); setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), " +
-    '0, 0)); })';
+    "process.stdout.write('up'); setImmediate(() => Atomics.wait(new " +
+    'Int32Array(new SharedArrayBuffer(4)), 0, 0)); })';
   const busy = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   const queued: Socket[] = [];
   try {

@@ -29,8 +29,8 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
   {
     says: /tcp-established|Connected TCP socket|in-flight connection/i,
     remedy:
-      'a TCP connection was open: end the requests that are still running, and have the app keep none open to ' +
-      'elsewhere',
+      'a TCP connection was open: end the requests that are still running, and have ' +
+      'the app keep none open to elsewhere',
   },
   {
     says: /file-locks|file locks are hold/i,
@@ -39,8 +39,8 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
   {
     says: /External socket is used|ext-unix-sk/i,
     remedy:
-      'the app has a unix socket open to something outside, such as the database: it may connect only after ' +
-      'its activation',
+      'the app has a unix socket open to something outside, such as the database: ' +
+      'it may connect only after its activation',
   },
   {
     says: /aio\b.*(?:context|ring)|io_uring/i,
