@@ -88,6 +88,8 @@ export interface EngineInspection {
   facts(): Promise<EngineFacts>;
   /** Undefined where it does not have the image. Throws engine_unavailable, container_failed. */
   imageId(image: string): Promise<string | undefined>;
+  /** The same, with all that is of use for a template. */
+  image(image: string): Promise<ImageFacts | undefined>;
 }
 
 export interface EngineFacts {
@@ -96,4 +98,21 @@ export interface EngineFacts {
   readonly runtime: string;
   /** Where images and containers lie. */
   readonly storage: string;
+}
+
+/** What an image says of itself. */
+export interface ImageFacts {
+  readonly id: string;
+  /** As Go names it: `amd64`, `arm64`. */
+  readonly architecture: string;
+  /** TCP ports of its EXPOSE, ascending. */
+  readonly ports: readonly number[];
+  /** Empty for root. */
+  readonly user: string;
+  readonly volumes: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  /** As HEALTHCHECK keeps it, beginning with CMD or CMD-SHELL; undefined without one. */
+  readonly healthcheck: readonly string[] | undefined;
 }

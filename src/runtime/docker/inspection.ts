@@ -1,4 +1,5 @@
-import type { ContainerEngine, EngineInspection } from '../engine.ts';
+import type { ImageInspectInfo } from 'dockerode';
+import type { ContainerEngine, EngineInspection, ImageFacts } from '../engine.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine } from './engine-runtime.ts';
 
@@ -8,6 +9,14 @@ const LOOK_MS = 6_000;
 /** What an engine that speaks Docker's API says of itself. */
 export function inspectEngine({ title }: Pick<ContainerEngine, 'title'>, socketPath: string): EngineInspection {
   const docker = connectEngine(socketPath, undefined, LOOK_MS);
+  const found = async (image: string): Promise<ImageInspectInfo | undefined> => {
+    try {
+      return await docker.getImage(image).inspect();
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw engineFailure(error, { title, socketPath }, `look for ${image}`);
+    }
+  };
   return {
     async facts() {
       try {
@@ -21,12 +30,34 @@ export function inspectEngine({ title }: Pick<ContainerEngine, 'title'>, socketP
       }
     },
     async imageId(image) {
-      try {
-        return (await docker.getImage(image).inspect()).Id;
-      } catch (error) {
-        if (statusOf(error) === 404) return undefined;
-        throw engineFailure(error, { title, socketPath }, `look for ${image}`);
-      }
+      return (await found(image))?.Id;
     },
+    async image(image) {
+      const inspected = await found(image);
+      return inspected === undefined ? undefined : imageFacts(inspected);
+    },
+  };
+}
+
+function imageFacts({ Id, Architecture, Config }: ImageInspectInfo): ImageFacts {
+  const { ExposedPorts, User, Volumes, Env, Entrypoint, Cmd, Healthcheck } = Config as Partial<typeof Config>;
+  return {
+    id: Id,
+    architecture: Architecture,
+    ports: Object.keys(ExposedPorts ?? {})
+      .filter((port) => port.endsWith('/tcp'))
+      .map((port) => Number.parseInt(port, 10))
+      .sort((a, b) => a - b),
+    user: User ?? '',
+    volumes: Object.keys(Volumes ?? {}),
+    env: Object.fromEntries(
+      (Env ?? []).map((text) => {
+        const equals = text.indexOf('=');
+        return [text.slice(0, equals), text.slice(equals + 1)];
+      }),
+    ),
+    entrypoint: [Entrypoint ?? []].flat(),
+    command: Cmd ?? [],
+    healthcheck: Healthcheck?.Test,
   };
 }
