@@ -10,6 +10,7 @@ import { packageVersion } from './package-version.ts';
 import { registerReconcileCommand } from './reconcile/register.ts';
 import { runCommand } from './run-command.ts';
 import { registerSmokeCommand } from './smoke/register.ts';
+import { registerTemplateCommands } from './templates/register.ts';
 import { registerTopCommand } from './top/register.ts';
 
 /** The commands. Each loads its own code only when it runs: discovery must be up in a moment. */
@@ -58,6 +59,7 @@ function commands(env: Environment): Command {
   registerReconcileCommand(cli, env);
   registerOperatorCommands(cli, env);
   registerTopCommand(cli, env);
+  registerTemplateCommands(cli, env);
   registerCheckpointCommands(cli, env);
   return cli;
 }

@@ -8,7 +8,7 @@ const WEB_PORTS = [80, 8080, 3000, 8000, 5000, 8888, 4000, 9000, 5601, 8081, 844
 /** Where to look first in an image that exposes nothing; what it listens on is seen once it runs. */
 const FIRST_GUESS = 8080;
 /** Enough for a first start of nearly any app; how much it takes is measured then. */
-export const TRIAL_MEMORY = '1GiB';
+const TRIAL_MEMORY = '1GiB';
 
 /** The template that an image's own description suggests, to be tried and corrected. */
 export function imageDraft(
