@@ -18,7 +18,7 @@ export const requestPath = matching(
   'a path that starts with / and has no blanks, such as /healthz',
 );
 
-const commandWord: Parser<string> = {
+export const commandWord: Parser<string> = {
   type: 'text',
   expects: 'a word of a command, such as /app/activate',
   parse: (word) => (word.length <= 4096 && !word.includes('\0') ? word : new ParseError()),

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
 import {
   MINUTE,
@@ -26,7 +27,8 @@ describe('a template', () => {
       image: 'app',
       port: 80,
       env: {},
-      readiness: { path: '/', timeoutMs: MINUTE },
+      readiness: DEFAULT_READINESS,
+      health: undefined,
       warmup: ['/'],
       limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
       capabilities: [],
@@ -270,6 +272,10 @@ describe('whatever the file holds', () => {
     'port',
     'env',
     'readiness',
+    'health',
+    'tcp',
+    'status',
+    'host',
     'warmup',
     'limits',
     'capabilities',
@@ -314,7 +320,7 @@ describe('docs/templates.md', () => {
   const documented = [...page.matchAll(/^\| `([a-z_.]+)` \|/gm)].map(([, key = '']) => key);
 
   const shown = (parse(example) as { templates: Record<string, unknown>[] }).templates.flatMap((each) => {
-    const nested = ['readiness', 'limits', 'activation', 'identity', 'checkpoint', 'database', 'pool', 'ttl'];
+    const nested = ['readiness', 'health', 'limits', 'activation', 'identity', 'checkpoint', 'database', 'pool', 'ttl'];
     return Object.entries(each).flatMap(([key, value]) =>
       nested.includes(key) ? Object.keys(value as object).map((inner) => `${key}.${inner}`) : [key],
     );
@@ -329,7 +335,7 @@ describe('docs/templates.md', () => {
     }
     const { templates, problems: found } = parsed(example, join(folder, 'apps.yaml'));
     expect(found).toEqual([]);
-    expect(templates.map(({ name }) => name)).toEqual(['hello', 'shop', 'clock']);
+    expect(templates.map(({ name }) => name)).toEqual(['hello', 'shop', 'store', 'relay', 'clock']);
   });
 
   it('describes exactly the keys that the example shows', () => {

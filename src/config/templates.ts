@@ -1,11 +1,13 @@
 import { dirname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
+import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
-import { bool, decimal, duration, integer, size, ParseError, type Parser } from './parsers.ts';
+import { bool, decimal, integer, size, ParseError, type Parser } from './parsers.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
 import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
+import { readHealth, readReadiness } from './readiness-section.ts';
 import { listProblems, YamlSection, type YamlSource } from './yaml-section.ts';
 
 /** What a template takes from the environment where it does not say otherwise. */
@@ -42,14 +44,14 @@ function prose(maxLength: number): Parser<string> {
 
 const TITLE = prose(80);
 const DESCRIPTION = prose(500);
-const READINESS_TIMEOUT = duration('1s', '30m', '60s');
 const MEMORY = size('6MiB', '1024GiB', '256MiB');
 const CPUS = decimal(0.01, 512, 1);
 const PIDS = integer(1, 1_000_000, 128);
 
 /** What an app gets that does not say otherwise: enough for a small web app, too little to harm its neighbours. */
 const DEFAULTS = {
-  readiness: { path: '/', timeoutMs: 60_000 },
+  readiness: DEFAULT_READINESS,
+  health: undefined,
   warmup: ['/'],
   limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
 } as const;
@@ -62,6 +64,7 @@ const KEYS = [
   'port',
   'env',
   'readiness',
+  'health',
   'warmup',
   'limits',
   'capabilities',
@@ -89,7 +92,7 @@ function readEnv(section: YamlSection): Record<string, string> {
 }
 
 function readTemplate(section: YamlSection, defaults: TemplateDefaults, context: SectionContext): Template {
-  const readiness = section.section('readiness', ['path', 'timeout']);
+  const readiness = readReadiness(section);
   const limits = section.section('limits', ['memory', 'cpus', 'pids']);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
   const times = section.section('ttl', ['default', 'max']);
@@ -114,10 +117,8 @@ function readTemplate(section: YamlSection, defaults: TemplateDefaults, context:
     image: section.require('image', imageName)?.value ?? '',
     port: section.require('port', port)?.value ?? 0,
     env: readEnv(section.section('env', undefined)),
-    readiness: {
-      path: readiness.read('path', requestPath)?.value ?? DEFAULTS.readiness.path,
-      timeoutMs: readiness.read('timeout', READINESS_TIMEOUT)?.value ?? DEFAULTS.readiness.timeoutMs,
-    },
+    readiness,
+    health: readHealth(section, readiness),
     warmup: section.list('warmup', requestPath) ?? DEFAULTS.warmup,
     limits: {
       memoryBytes: limits.read('memory', MEMORY)?.value ?? DEFAULTS.limits.memoryBytes,

@@ -76,6 +76,11 @@ export class YamlSection {
     return this.#map?.has(key) ?? false;
   }
 
+  /** Whether the key has one value, neither a list nor a group of settings. */
+  isSingle(key: string): boolean {
+    return isScalar(target(this.#source, this.#map?.get(key, true)));
+  }
+
   keys(): string[] {
     return (this.#map?.items ?? []).map((pair) => scalarText(target(this.#source, pair.key)) ?? '');
   }

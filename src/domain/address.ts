@@ -11,6 +11,17 @@ export function hostname(address: PublicAddress, label: string): string {
 }
 
 export function instanceUrl(address: PublicAddress, label: string): string {
+  const { scheme, host } = publicOrigin(address, label);
+  return `${scheme}://${host}/`;
+}
+
+/** What a visitor's request to an instance bears; the host with its port, as browsers send it. */
+export interface PublicOrigin {
+  readonly scheme: 'http' | 'https';
+  readonly host: string;
+}
+
+export function publicOrigin(address: PublicAddress, label: string): PublicOrigin {
   const port = address.port === undefined ? '' : `:${address.port}`;
-  return `${address.scheme}://${hostname(address, label)}${port}/`;
+  return { scheme: address.scheme, host: `${hostname(address, label)}${port}` };
 }

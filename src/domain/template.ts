@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { versionedReadiness, type Health, type Readiness } from './readiness.ts';
 
 /** Something an instance is asked after it came up: a command run inside it, or an HTTP request to its port. */
 export type InstanceCall =
@@ -16,8 +17,10 @@ export interface Template {
   /** The TCP port the app listens on inside the container. */
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
-  readonly readiness: { readonly path: string; readonly timeoutMs: number };
-  /** Paths requested once, through the proxy, before the instance counts as ready. */
+  readonly readiness: Readiness;
+  /** How an instance is looked after once it is activated; undefined: as it became ready. */
+  readonly health: Health | undefined;
+  /** Paths requested once, through the proxy, before the instance counts as ready; redirects within it are followed. */
   readonly warmup: readonly string[];
   readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };
   /** Linux capabilities kept, without the CAP_ prefix; all others are dropped. */
@@ -64,7 +67,7 @@ export function templateVersion(template: Template): string {
     image,
     port,
     sorted,
-    readiness,
+    versionedReadiness(readiness),
     warmup,
     limits,
     [...capabilities].sort(),

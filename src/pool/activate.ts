@@ -1,8 +1,10 @@
+import type { PublicOrigin } from '../domain/address.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { InstanceCall, Template } from '../domain/template.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { DatabaseCredentials } from './interfaces/databases.ts';
 import type { Probe } from './interfaces/probe.ts';
+import type { Upstream } from './interfaces/upstream.ts';
 
 /** What makes a container an instance of somebody's: everything that a clone does not have from its checkpoint. */
 export interface Identity {
@@ -19,6 +21,9 @@ export interface Reach {
   readonly container: string;
   /** `http://address:port` of the app itself. */
   readonly origin: string;
+  readonly upstream: Upstream;
+  /** Where its visitor will reach it: what every request to it bears. */
+  readonly visitor: PublicOrigin;
 }
 
 export interface CallDeps {
@@ -95,7 +100,12 @@ async function call(
       return { ok: exitCode === 0, how: `it ended with exit code ${exitCode}`, output };
     }
     const answer = await probe.ask(
-      { url: `${reach.origin}${what.path}`, timeoutMs, ...(body === undefined ? {} : { body }) },
+      {
+        url: `${reach.origin}${what.path}`,
+        visitor: reach.visitor,
+        timeoutMs,
+        ...(body === undefined ? {} : { body }),
+      },
       signal,
     );
     return {

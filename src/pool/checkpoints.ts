@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { instanceUrl, hostname, type PublicAddress } from '../domain/address.ts';
+import { instanceUrl, hostname, publicOrigin, type PublicAddress } from '../domain/address.ts';
 import type { CheckpointMetadata } from '../domain/checkpoint.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { newHostLabel, newInstanceId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
+import { describeCheck } from '../domain/readiness.ts';
 import { templateVersion, type Catalogue, type InstanceCall, type Template } from '../domain/template.ts';
 import { activate, askIdentity, type Reach } from './activate.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
@@ -14,6 +15,7 @@ import type { ContainerRuntime, ContainerSpec } from './interfaces/container-run
 import type { Databases } from './interfaces/databases.ts';
 import type { Probe } from './interfaces/probe.ts';
 import type { Promotions } from './interfaces/promotions.ts';
+import { untilReady } from './readiness.ts';
 
 export interface CheckpointDeps {
   readonly catalogue: Catalogue;
@@ -67,14 +69,14 @@ export async function createCheckpoint(
   try {
     onStep(`starting ${template.image}`);
     await runtime.start(spec, signal);
-    onStep(`waiting until ${template.readiness.path} answers`);
-    await probe.untilOk(
-      { url: `${reach.origin}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs },
-      signal,
-    );
+    const { readiness } = template;
+    onStep(`waiting until it is ready (${describeCheck(readiness)})`);
+    await untilReady(deps, readiness, reach, readiness.timeoutMs, signal);
     for (const path of template.checkpoint.warmup) {
       onStep(`warming up ${path}`);
-      await probe.untilOk({ url: `${reach.origin}${path}`, timeoutMs: template.readiness.timeoutMs }, signal);
+      const { timeoutMs, requestTimeoutMs } = readiness;
+      const { origin, visitor } = reach;
+      await probe.untilOk({ url: `${origin}${path}`, visitor, timeoutMs, requestTimeoutMs }, signal);
     }
     onStep('waiting until no connection is open');
     await checkpointing.untilIdle(spec.name, IDLE_TIMEOUT_MS, signal);
@@ -163,16 +165,12 @@ async function tryClone(
   { template, identity, checkpointing, from }: CloneSource,
   signal: AbortSignal,
 ): Promise<{ readonly restoreMs: number; readonly identity: string }> {
-  const { spec, reach, database } = await tried(deps, template, 'clone');
+  const { spec, label, reach, database } = await tried(deps, template, 'clone');
   try {
     const startedAt = performance.now();
     await checkpointing.restore(spec, from, signal);
-    await deps.probe.untilOk(
-      { url: `${reach.origin}${template.readiness.path}`, timeoutMs: RESTORED_READY_MS },
-      signal,
-    );
+    await untilReady(deps, template.readiness, reach, RESTORED_READY_MS, signal);
     const restoreMs = performance.now() - startedAt;
-    const label = newHostLabel();
     await activate(
       deps,
       template,
@@ -266,6 +264,7 @@ export async function promoteConfigured(
 }
 
 interface Tried {
+  readonly label: string;
   readonly spec: ContainerSpec;
   readonly reach: Reach;
   readonly database: string | undefined;
@@ -273,7 +272,7 @@ interface Tried {
 
 /** Something that no record knows, so it carries its own end for the reconciler of a server that runs beside us. */
 async function tried(
-  { node, databases, freePort, clock = systemClock }: CheckpointDeps,
+  { node, address, databases, freePort, clock = systemClock }: CheckpointDeps,
   template: Template,
   what: string,
 ): Promise<Tried> {
@@ -286,9 +285,17 @@ async function tried(
     );
   }
   const name = `demo-${what}-${randomBytes(6).toString('hex')}`;
+  // Nobody's: it leads nowhere. An app that takes requests for its public name only is asked all the same.
+  const label = newHostLabel();
   return {
     spec: { name, instanceId: undefined, template, hostPort, env: {}, keepUntilMs },
-    reach: { container: name, origin: `http://${node.address}:${hostPort}` },
+    label,
+    reach: {
+      container: name,
+      origin: `http://${node.address}:${hostPort}`,
+      upstream: { address: node.address, port: hostPort },
+      visitor: publicOrigin(address, label),
+    },
     database: template.database === undefined ? undefined : databases?.nameFor({ keepUntilMs }),
   };
 }

@@ -5,18 +5,23 @@ import type { Instance } from '../domain/instance.ts';
 import { Catalogue } from '../domain/template.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
+import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { LogBook, TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
-import { template } from '../../test/support/templates.ts';
+import { readiness, template } from '../../test/support/templates.ts';
 import { HealthCheck } from './health-check.ts';
 
 const five = template({
   name: 'five',
-  readiness: { path: '/health', timeoutMs: 1_000 },
+  readiness: { ...readiness('/health', 1_000), requestTimeoutMs: 500 },
   pool: { target: 5, max: 20, replenishThreshold: 0 },
 });
-const single = template({ name: 'single', pool: { target: 1, max: 20, replenishThreshold: 0 } });
+const single = template({
+  name: 'single',
+  readiness: { ...readiness('/', 1_000), requestTimeoutMs: 500 },
+  pool: { target: 1, max: 20, replenishThreshold: 0 },
+});
 const never = new AbortController().signal;
 
 let releasers: Releasers;
@@ -43,6 +48,8 @@ beforeEach(async () => {
     probe: new HttpProbe(),
     observer: metrics,
     log,
+    runtime: new SimulatedRuntime(),
+    address: { scheme: 'http', baseDomain: 'localhost', port: undefined },
     node: { name: 'node0', address: '127.0.0.1' },
     requestRefill: () => {
       demands += 1;

@@ -1,20 +1,26 @@
+import { publicOrigin, type PublicAddress } from '../domain/address.ts';
+import { describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
+import type { Reach } from './activate.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { Probe } from './interfaces/probe.ts';
+import { failureOf, healthOf } from './readiness.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 
 export interface HealthCheckDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
   readonly inventory: Pick<Inventory, 'list'>;
-  readonly probe: Pick<Probe, 'ask'>;
+  readonly probe: Probe;
+  readonly runtime: ContainerRuntime;
+  readonly address: PublicAddress;
   readonly node: { readonly name: string; readonly address: string };
 }
 
 /** One look that fails may be bad luck, or a busy machine's. */
 const FAILURES_TO_REPLACE = 2;
 const CONCURRENCY = 8;
-const TIMEOUT_MS = 2_000;
 
 /** Looks after this node's ready instances, so that a visitor is not the first to find a dead one. */
 export class HealthCheck {
@@ -52,19 +58,20 @@ export class HealthCheck {
   }
 
   /** Undefined for one that cannot be checked: its template is no longer offered, so the reconciler retires it. */
-  async #answers({ template: name, port }: Instance, signal: AbortSignal): Promise<boolean | undefined> {
-    const { catalogue, probe, node } = this.#deps;
+  async #answers(
+    { template: name, port, container, label }: Instance,
+    signal: AbortSignal,
+  ): Promise<boolean | undefined> {
+    const { catalogue, node, address } = this.#deps;
     const template = catalogue.get(name);
     if (template === undefined || port === null) return undefined;
-    try {
-      const { status } = await probe.ask(
-        { url: `http://${node.address}:${port}${template.readiness.path}`, timeoutMs: TIMEOUT_MS },
-        signal,
-      );
-      return status < 400;
-    } catch {
-      return false;
-    }
+    const reach: Reach = {
+      container,
+      origin: `http://${node.address}:${port}`,
+      upstream: { address: node.address, port },
+      visitor: publicOrigin(address, label),
+    };
+    return (await failureOf(this.#deps, healthOf(template), reach, signal).catch(describeError)) === undefined;
   }
 
   /**

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { hostname, instanceUrl, type PublicAddress } from '../domain/address.ts';
-import { TryItNowError, describeError } from '../domain/errors.ts';
+import { hostname, instanceUrl, publicOrigin, type PublicAddress } from '../domain/address.ts';
+import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
@@ -11,6 +11,7 @@ import type { Observer, ProvisionMethod, ProvisionPhase } from './interfaces/obs
 import type { Probe } from './interfaces/probe.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
+import { untilReady } from './readiness.ts';
 import type { Restorer } from './restore.ts';
 
 export interface StartInstanceDeps {
@@ -64,7 +65,12 @@ export async function startInstance(
   const instance = await provisioningStore.allocatePort(begun);
   const { id, port, label, container } = instance;
   if (port === null) throw new Error('an allocated port is never null');
-  const reach: Reach = { container, origin: `http://${node.address}:${port}` };
+  const reach: Reach = {
+    container,
+    origin: `http://${node.address}:${port}`,
+    upstream: { address: node.address, port },
+    visitor: publicOrigin(address, label),
+  };
   const spec: ContainerSpec = { name: container, instanceId: id, template, hostPort: port, env: {} };
 
   // Side by side: neither needs the other before the activation. Both end before a failure is undone.
@@ -95,24 +101,34 @@ export async function startInstance(
   await provisioningStore.publishHostname(instance);
   await phase(attempt, 'warmup', async () => {
     // At least one request, so that nothing counts as ready that a visitor could not reach.
-    const paths = template.warmup.length > 0 ? template.warmup : [template.readiness.path];
-    for (const path of paths) await throughProxy(attempt, reach, path, hostname(address, label));
+    const { warmup, readiness } = template;
+    const least = readiness.kind === 'http' ? readiness.path : '/';
+    const paths = warmup.length > 0 ? warmup : [least];
+    for (const path of paths) await throughProxy(attempt, reach, path);
   });
   return provisioningStore.markReady(instance, template);
 }
 
 /** An app that answers here and not through the proxy is not at fault. Throws not_ready_in_time, proxy_unavailable. */
-async function throughProxy({ deps, signal }: Attempt, { origin }: Reach, path: string, name: string): Promise<void> {
+async function throughProxy(
+  { deps, template, signal }: Attempt,
+  { origin, visitor }: Reach,
+  path: string,
+): Promise<void> {
   const { probe, proxyUrl } = deps;
+  const { requestTimeoutMs } = template.readiness;
+  const orStatuses = template.readiness.kind === 'http' ? template.readiness.statuses : undefined;
+  const target = { visitor, orStatuses, requestTimeoutMs };
   try {
-    await probe.untilOk({ url: `${proxyUrl}${path}`, hostname: name, timeoutMs: PROXY_GATE_MS }, signal);
+    const timeoutMs = PROXY_GATE_MS + requestTimeoutMs;
+    await probe.untilOk({ ...target, url: `${proxyUrl}${path}`, timeoutMs }, signal);
   } catch (error) {
     signal.throwIfAborted();
-    await probe.untilOk({ url: `${origin}${path}`, timeoutMs: DIRECT_LOOK_MS }, signal);
+    await probe.untilOk({ ...target, url: `${origin}${path}`, timeoutMs: DIRECT_LOOK_MS + requestTimeoutMs }, signal);
     throw new TryItNowError(
       'proxy_unavailable',
-      `${name}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}: ${describeError(error)}. ` +
-        'Check Caddy and the discovery process.',
+      `${visitor.host}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}. ` +
+        'Check Caddy and the discovery process',
       { cause: error },
     );
   }
@@ -137,7 +153,7 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
   if (restorer !== undefined && outcome === 'restored') {
     attempt.method = 'criu_restore';
     try {
-      await untilReady(attempt, reach, Math.min(RESTORED_READY_MS, template.readiness.timeoutMs));
+      await answering(attempt, reach, Math.min(RESTORED_READY_MS, template.readiness.timeoutMs));
       return;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -171,14 +187,12 @@ async function recordCheckpointResult(
 
 async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): Promise<void> {
   await phase(attempt, 'container', () => attempt.deps.runtime.start(spec, attempt.signal));
-  await untilReady(attempt, reach, attempt.template.readiness.timeoutMs);
+  await answering(attempt, reach, attempt.template.readiness.timeoutMs);
 }
 
-async function untilReady(attempt: Attempt, { origin }: Reach, timeoutMs: number): Promise<void> {
+async function answering(attempt: Attempt, reach: Reach, timeoutMs: number): Promise<void> {
   const { deps, template, signal } = attempt;
-  await phase(attempt, 'readiness', () =>
-    deps.probe.untilOk({ url: `${origin}${template.readiness.path}`, timeoutMs }, signal),
-  );
+  await phase(attempt, 'readiness', () => untilReady(deps, template.readiness, reach, timeoutMs, signal));
 }
 
 async function createDatabase(attempt: Attempt, instance: Instance): Promise<DatabaseCredentials | undefined> {

@@ -265,10 +265,8 @@ function specOf({ template }: Workbench, at: number): ContainerSpec {
 }
 
 async function untilReady({ context, template }: Workbench, { hostPort }: ContainerSpec): Promise<void> {
-  await context.probe.untilOk(
-    { url: `http://127.0.0.1:${hostPort}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs },
-    never,
-  );
+  const { timeoutMs } = template.readiness;
+  await context.probe.untilOk({ url: `http://127.0.0.1:${hostPort}/healthz`, timeoutMs }, never);
 }
 
 /** From asking until the app answers; the container is gone afterwards. */

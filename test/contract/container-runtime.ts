@@ -40,7 +40,7 @@ export async function newSpec(template: Template, overrides: Partial<ContainerSp
 
 export async function untilReady({ hostPort, template }: ContainerSpec): Promise<void> {
   await new HttpProbe().untilOk(
-    { url: `http://127.0.0.1:${hostPort}${template.readiness.path}`, timeoutMs: template.readiness.timeoutMs },
+    { url: `http://127.0.0.1:${hostPort}/`, timeoutMs: template.readiness.timeoutMs },
     never,
   );
 }

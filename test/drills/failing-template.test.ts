@@ -10,7 +10,7 @@ import { titleFor, whyWithout } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { silent } from '../support/store.ts';
-import { template } from '../support/templates.ts';
+import { readiness, template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
 const PATIENT = { timeoutMs: 60_000, everyMs: 100 };
@@ -94,7 +94,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), { concur
     const broken = {
       ...sound,
       name: 'broken',
-      readiness: { path: '/not-there', timeoutMs: 500 },
+      readiness: readiness('/not-there', 500),
       pool: { target: 12, max: 12, replenishThreshold: 0 },
     };
     const book = lineBook();

@@ -12,7 +12,7 @@ import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, operatorOf, type Json } from '../support/operator.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { silent } from '../support/store.ts';
-import { template } from '../support/templates.ts';
+import { readiness, template } from '../support/templates.ts';
 
 const PATIENT = { timeoutMs: 30_000 };
 
@@ -28,7 +28,7 @@ describe('the queue', () => {
     engine = await serveSimulatedEngine(SIMULATED_SOCKET, new SimulatedHost({ startUpMs: 60_000 }));
     stack = await startStack({
       env: { OPERATOR_KEYS: OPERATOR_KEY, SIMULATED_SOCKET, QUEUE_WORKER_COUNT: '1' },
-      templates: [template({ readiness: { path: '/', timeoutMs: 60_000 } })],
+      templates: [template({ readiness: readiness('/', 60_000) })],
     });
     operator = operatorOf(stack);
     await eventually(async () => expect(await tasks()).toHaveLength(3), PATIENT);

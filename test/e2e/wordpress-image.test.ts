@@ -13,7 +13,7 @@ import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { launchMariadb } from '../../src/launcher/mariadb.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
-import { activate, askIdentity, type Identity } from '../../src/pool/activate.ts';
+import { activate, askIdentity, type Identity, type Reach } from '../../src/pool/activate.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import type { Databases } from '../../src/pool/interfaces/databases.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
@@ -140,23 +140,17 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     };
   }
 
+  const reachOf = ({ name, hostPort }: ContainerSpec): Reach => ({
+    container: name,
+    origin: `http://127.0.0.1:${hostPort}`,
+    upstream: { address: '127.0.0.1', port: hostPort },
+    visitor: { scheme: 'http', host: `127.0.0.1:${hostPort}` },
+  });
   const handOver = (spec: ContainerSpec, identity: Identity): Promise<void> =>
-    activate(
-      { runtime, probe: new HttpProbe() },
-      template,
-      { container: spec.name, origin: `http://127.0.0.1:${spec.hostPort}` },
-      identity,
-      never,
-    );
+    activate({ runtime, probe: new HttpProbe() }, template, reachOf(spec), identity, never);
   const identityOf = async (spec: ContainerSpec): Promise<string> => {
     if (template.identity === undefined) throw new Error('the template has no identity probe');
-    return askIdentity(
-      { runtime, probe: new HttpProbe() },
-      template,
-      template.identity,
-      { container: spec.name, origin: `http://127.0.0.1:${spec.hostPort}` },
-      never,
-    );
+    return askIdentity({ runtime, probe: new HttpProbe() }, template, template.identity, reachOf(spec), never);
   };
 
   it('is ready before it has an identity or a database, and shows nothing of the shop until then', async () => {

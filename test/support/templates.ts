@@ -1,4 +1,10 @@
+import { DEFAULT_READINESS, type Readiness } from '../../src/domain/readiness.ts';
 import type { Template } from '../../src/domain/template.ts';
+
+/** Ready when this path answers below 400. */
+export function readiness(path: string, timeoutMs: number): Readiness & { readonly kind: 'http' } {
+  return { ...DEFAULT_READINESS, path, timeoutMs };
+}
 
 /** A small template; every test overrides what it is about. */
 export function template(overrides: Partial<Template> = {}): Template {
@@ -9,7 +15,8 @@ export function template(overrides: Partial<Template> = {}): Template {
     image: 'localhost/try-it-now/tiny:latest',
     port: 8080,
     env: {},
-    readiness: { path: '/', timeoutMs: 20_000 },
+    readiness: readiness('/', 20_000),
+    health: undefined,
     warmup: ['/'],
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
     capabilities: [],

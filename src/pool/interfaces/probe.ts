@@ -1,11 +1,50 @@
+import type { PublicOrigin } from '../../domain/address.ts';
+import type { StatusRange } from '../../domain/readiness.ts';
 import type { Upstream } from './upstream.ts';
 
+export interface HttpTarget {
+  readonly url: string;
+  /** The request is sent as a visitor's to this origin would arrive. */
+  readonly visitor?: PublicOrigin;
+  /** The Host header, whatever the visitor's would be. */
+  readonly host?: string | undefined;
+  /**
+   * What the first answer's status may be. Without it, redirects within the app are followed, and the last answer has
+   * to be below 400.
+   */
+  readonly statuses?: readonly StatusRange[] | undefined;
+  /** Also good, at the end of the redirects. */
+  readonly orStatuses?: readonly StatusRange[] | undefined;
+}
+
+/** What came of one request. */
+export type Sight =
+  | { readonly kind: 'answered'; readonly status: number; readonly path: string; readonly host: string }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'silent'; readonly afterMs: number }
+  /** Anything else, in plain words. */
+  | { readonly kind: 'broken'; readonly words: string };
+
 export interface Probe {
-  /** Polls (50 ms) until the answer's status is below 400. Throws not_ready_in_time with the last thing seen. */
+  /**
+   * Asks again and again until the answer is as wanted. Throws not_ready_in_time; the last sight is in its details.
+   * `intervalMs` undefined: 50 ms at first, then up to 500 ms.
+   */
   untilOk(
-    target: { readonly url: string; readonly hostname?: string; readonly timeoutMs: number },
+    target: HttpTarget & {
+      readonly timeoutMs: number;
+      readonly requestTimeoutMs?: number;
+      readonly intervalMs?: number | undefined;
+    },
     signal: AbortSignal,
   ): Promise<void>;
+  /** Asks once. `ok`: the answer is as wanted. */
+  look(
+    target: HttpTarget & { readonly timeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly ok: boolean; readonly seen: Sight }>;
+  /** In plain words. */
+  describe(seen: Sight): string;
   /** Whether anything listens there: `silent` when neither a yes nor a no came in time. */
   listens(upstream: Upstream, timeoutMs: number): Promise<'listens' | 'refuses' | 'silent'>;
   /**
@@ -13,7 +52,12 @@ export interface Probe {
    * kept it from being answered.
    */
   ask(
-    target: { readonly url: string; readonly body?: object; readonly timeoutMs: number },
+    target: {
+      readonly url: string;
+      readonly visitor?: PublicOrigin;
+      readonly body?: object;
+      readonly timeoutMs: number;
+    },
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly body: string }>;
 }

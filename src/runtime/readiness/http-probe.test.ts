@@ -29,15 +29,66 @@ async function listen(server: Server, port = 0): Promise<{ url: string; sockets:
 const web = async (answer: RequestListener, port?: number): Promise<{ url: string; sockets: Set<Socket> }> =>
   listen(createServer(answer), port);
 
-it('takes any answer below 400, asks for the path and host it was given, and leaves no connection open', async () => {
+const visitor = { scheme: 'https', host: 'label.localhost:8443' } as const;
+
+it('takes any answer below 400, asks as a visitor comes, and leaves no connection open', async () => {
   const asked: unknown[] = [];
   const { url, sockets } = await web((request, response) => {
-    asked.push([request.method, request.url, request.headers.host]);
-    response.writeHead(302, { location: '/elsewhere' }).end('go on');
+    const { host, 'x-forwarded-host': forwarded, 'x-forwarded-proto': scheme } = request.headers;
+    asked.push([request.method, request.url, host, forwarded, scheme]);
+    response.writeHead(302, { location: 'https://elsewhere.example/' }).end('go on');
   });
-  await new HttpProbe().untilOk({ url, hostname: 'label.localhost', timeoutMs: 5_000 }, never);
-  expect(asked).toEqual([['GET', '/ready?deep=1', 'label.localhost']]);
+  await new HttpProbe().untilOk({ url, visitor, timeoutMs: 5_000 }, never);
+  expect(asked).toEqual([['GET', '/ready?deep=1', visitor.host, visitor.host, 'https']]);
   await eventually(() => expect(sockets.size).toBe(0));
+});
+
+it.each<[string, string, boolean, string]>([
+  ['a redirect within the app', '/to/fine', true, '/fine'],
+  ['one to its public name', '/to/public', true, '/fine'],
+  ['one to its inner address', '/to/inner', true, '/fine'],
+  ['one that ends in an error', '/to/broken', false, '/broken'],
+  ['one that is only left with the cookie it sets', '/to/cookie', true, '/fine'],
+  ['one to another scheme of its own', '/to/plain', true, '/to/plain'],
+])('follows %s', async (_, path, ok, ended) => {
+  const { url } = await web((request, response) => {
+    const places: Record<string, string> = {
+      '/to/fine': '/fine',
+      '/to/public': `https://${visitor.host}/fine`,
+      '/to/inner': `http://127.0.0.1:${request.socket.localPort}/fine`,
+      '/to/broken': '/broken',
+      '/to/cookie': request.headers.cookie === 'seen=1; b=2' ? '/fine' : '/to/cookie',
+      '/to/plain': `http://${visitor.host}/fine`,
+    };
+    const location = places[request.url ?? ''];
+    if (location === undefined) response.writeHead(request.url === '/fine' ? 200 : 500).end();
+    else response.writeHead(302, { location, 'set-cookie': ['seen=1; Path=/; HttpOnly', 'b=2'] }).end();
+  });
+  const look = await new HttpProbe().look({ url: new URL(path, url).href, visitor, timeoutMs: 5_000 }, never);
+  expect(look).toMatchObject({ ok, seen: { kind: 'answered', path: ended, host: visitor.host } });
+});
+
+it('does not follow redirects without end', async () => {
+  const { url } = await web((_, response) => {
+    response.writeHead(302, { location: '/again' }).end();
+  });
+  const look = await new HttpProbe().look({ url, visitor, timeoutMs: 5_000 }, never);
+  expect(look).toMatchObject({ ok: false, seen: { words: expect.stringContaining('without end') as string } });
+});
+
+it('takes the statuses it is given, of the first answer or at the end', async () => {
+  const { url } = await web((request, response) => {
+    if (request.url === '/moved') response.writeHead(302, { location: '/closed' }).end();
+    else response.writeHead(401).end();
+  });
+  const probe = new HttpProbe();
+  const look = async (path: string, wanted: object): Promise<boolean> =>
+    (await probe.look({ url: new URL(path, url).href, timeoutMs: 5_000, ...wanted }, never)).ok;
+  const closed = [{ from: 401, to: 401 }];
+  expect(await look('/closed', {})).toBe(false);
+  expect(await look('/closed', { statuses: closed })).toBe(true);
+  expect(await look('/moved', { statuses: closed })).toBe(false);
+  expect(await look('/moved', { orStatuses: closed })).toBe(true);
 });
 
 it('goes on asking until the app is there and well', async () => {
@@ -69,7 +120,7 @@ it.each<[string, string, () => Promise<{ url: string }>]>([
 ])('names what it saw last when %s', async (_, words, start) => {
   const { url } = await start();
   const failure = await new HttpProbe()
-    .untilOk({ url, hostname: 'a.localhost', timeoutMs: 300 }, never)
+    .untilOk({ url, host: 'a.localhost', timeoutMs: 300 }, never)
     .catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: 'not_ready_in_time', message: expect.stringContaining(words) as string });
   expect(failure).toMatchObject({ message: expect.stringContaining(`${url} (Host a.localhost)`) as string });

@@ -1,10 +1,12 @@
 import type { Probe } from '../../pool/interfaces/probe.ts';
-import { ask, untilOk } from './http-answers.ts';
+import { ask, look, sightInWords, untilOk } from './http-answers.ts';
 import { listens } from './listens.ts';
 
 /** Asks an instance itself: whether it takes connections, and what it answers. */
 export class HttpProbe implements Probe {
   readonly listens = listens;
   readonly untilOk = untilOk;
+  readonly look = look;
+  readonly describe = sightInWords;
   readonly ask = ask;
 }

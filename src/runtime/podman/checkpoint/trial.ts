@@ -7,6 +7,7 @@ import type Dockerode from 'dockerode';
 import { extract } from 'tar';
 import { TryItNowError, describeError } from '../../../domain/errors.ts';
 import type { Log } from '../../../domain/log.ts';
+import { DEFAULT_READINESS } from '../../../domain/readiness.ts';
 import type { Template } from '../../../domain/template.ts';
 import type { Checkpointing, CheckpointingAvailability } from '../../../pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
@@ -98,7 +99,8 @@ function trialTemplate(image: string): Template {
     image,
     port: TRIAL_PORT,
     env: {},
-    readiness: { path: '/', timeoutMs: STEP_TIMEOUT_MS },
+    readiness: { ...DEFAULT_READINESS, timeoutMs: STEP_TIMEOUT_MS },
+    health: undefined,
     warmup: [],
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
     capabilities: [],
