@@ -319,7 +319,7 @@ export const VARIABLES = {
   DISCOVERY_METRICS_ADDR: addresses.required(
     ipPort,
     '127.0.0.1:15354',
-    'Where the discovery process serves its own /metrics.',
+    'Where the discovery process serves its own /metrics, and tells Caddy whether a name is live (/ask).',
   ),
   DISCOVERY_SNAPSHOT_FILE: addresses.optional(
     path,

@@ -44,7 +44,7 @@ beforeAll(async () => {
     adminUrl,
     listen: `127.0.0.1:${await freePort()}`,
     baseDomain: 'localhost',
-    discovery: { host: '127.0.0.1', port: 9 },
+    discovery: { host: '127.0.0.1', port: 9, metrics: { host: '127.0.0.1', port: 9 } },
     publicUrl: START_URL,
     log: silent,
   });

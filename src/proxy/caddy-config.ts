@@ -1,12 +1,17 @@
 import { endedPage, RETRY_SECONDS, unreachablePage, type ProxyPage } from './pages.ts';
 import { ZONE } from './discovery/zone.ts';
 
+interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface DemoServerOptions {
   /** As Caddy spells it: `:8000`. */
   readonly listen: string;
   readonly baseDomain: string;
-  /** The DNS responder. */
-  readonly discovery: { readonly host: string; readonly port: number };
+  /** The DNS responder, and where the same process says over HTTP whether a name is live (`/ask`). */
+  readonly discovery: Endpoint & { readonly metrics: Endpoint };
   /** The start page, linked from the pages for what is gone. */
   readonly publicUrl: string;
   /** Addresses and CIDR blocks in front of Caddy whose X-Forwarded-* headers are believed; others' are replaced. */
@@ -31,7 +36,8 @@ export const PROXY_MEMORY_MS = REFRESH_MS + KEEP_ALIVE_MS;
  */
 export function demoServer(options: DemoServerOptions): JsonObject {
   const start = new URL(options.publicUrl);
-  const ended = endedPage(options.publicUrl);
+  const ended = pageRoutes(endedPage(options.publicUrl));
+  const unreachable = pageRoutes(unreachablePage(options.publicUrl));
   return {
     listen: [options.listen],
     automatic_https: { disable: true },
@@ -57,22 +63,66 @@ export function demoServer(options: DemoServerOptions): JsonObject {
         ],
         terminal: true,
       },
-      ...pageRoutes(ended),
+      ...ended,
     ],
     errors: {
       routes: [
-        // No SRV answer: nobody has that name.
-        ...pageRoutes(ended, ['503']),
-        // The instance refused the connection, or did not take it in time.
-        ...pageRoutes(unreachablePage(options.publicUrl), ['502', '504']),
+        // No SRV answer: nobody has that name, or discovery could not say.
+        { match: [errorStatus('503')], handle: [askWhetherLive(options, ended, unreachable, ended)], terminal: true },
+        // The instance did not take the connection; or it has ended, and Caddy's answer is an old one.
+        {
+          match: [errorStatus('502', '504')],
+          handle: [askWhetherLive(options, ended, unreachable, unreachable)],
+          terminal: true,
+        },
       ],
     },
   };
 }
 
+function errorStatus(...statuses: string[]): JsonObject {
+  return { vars: { '{http.error.status_code}': statuses } };
+}
+
+/**
+ * Caddy's own answer about a name may be a second old, and does not tell "there is none" from "nobody could say":
+ * discovery is asked again before a visitor is told that their instance has ended, or that it has not.
+ */
+function askWhetherLive(
+  { discovery: { host, metrics } }: DemoServerOptions,
+  ended: JsonObject[],
+  live: JsonObject[],
+  unanswered: JsonObject[],
+): JsonObject {
+  // A listener on all addresses is reached where its DNS is.
+  const at = metrics.host === '0.0.0.0' || metrics.host === '::' ? host : metrics.host;
+  return {
+    handler: 'subroute',
+    routes: [
+      {
+        handle: [
+          {
+            handler: 'reverse_proxy',
+            upstreams: [{ dial: `${bracketed(at)}:${metrics.port}` }],
+            transport: { protocol: 'http', dial_timeout: '1s', response_header_timeout: '1s' },
+            rewrite: { method: 'GET', uri: '/ask?domain={http.request.host}' },
+            // What a visitor sends is not discovery's business, and an upgrade would take the connection over.
+            headers: { request: { delete: ['Authorization', 'Connection', 'Cookie', 'Upgrade'] } },
+            handle_response: [{ match: { status_code: [404] }, routes: ended }, { routes: live }],
+          },
+        ],
+      },
+    ],
+    errors: { routes: unanswered },
+  };
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
 function reverseProxy({ baseDomain, discovery, trustedProxies = [] }: DemoServerOptions): JsonObject {
-  const host = discovery.host.includes(':') ? `[${discovery.host}]` : discovery.host;
-  const resolver = { addresses: [`udp/${host}:${discovery.port}`] };
+  const resolver = { addresses: [`udp/${bracketed(discovery.host)}:${discovery.port}`] };
   // Caddy counts labels from the right, from 0: the instance's is the one before the base domain.
   const label = baseDomain.split('.').length;
   return {
@@ -118,8 +168,7 @@ function instanceHeaders(): JsonObject {
 }
 
 /** For browsers as HTML, for everything else as a problem body. */
-function pageRoutes(page: ProxyPage, errorStatus?: readonly string[]): JsonObject[] {
-  const status: JsonObject = errorStatus === undefined ? {} : { vars: { '{http.error.status_code}': errorStatus } };
+function pageRoutes(page: ProxyPage): JsonObject[] {
   const retry: JsonObject = page.status === 503 ? { 'Retry-After': [String(RETRY_SECONDS)] } : {};
   const security: JsonObject = {
     'Content-Security-Policy': ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"],
@@ -134,12 +183,11 @@ function pageRoutes(page: ProxyPage, errorStatus?: readonly string[]): JsonObjec
   });
   return [
     {
-      match: [{ ...status, header: { Accept: ['*text/html*'] } }],
+      match: [{ header: { Accept: ['*text/html*'] } }],
       handle: [respond('text/html; charset=utf-8', page.html)],
       terminal: true,
     },
     {
-      ...(errorStatus === undefined ? {} : { match: [status] }),
       handle: [respond('application/problem+json', page.problem)],
       terminal: true,
     },

@@ -52,7 +52,7 @@ async function emptyCaddy(): Promise<{
     adminUrl: caddy.adminUrl,
     listen: `127.0.0.1:${port}`,
     baseDomain: 'localhost',
-    discovery: { host: '127.0.0.1', port: 9 },
+    discovery: { host: '127.0.0.1', port: 9, metrics: { host: '127.0.0.1', port: 9 } },
     publicUrl: START_URL,
     log: silent,
   });
@@ -165,7 +165,7 @@ describe('CaddyProxy', () => {
     const options = {
       listen: ':0',
       baseDomain: 'localhost',
-      discovery: { host: '127.0.0.1', port: 9 },
+      discovery: { host: '127.0.0.1', port: 9, metrics: { host: '127.0.0.1', port: 9 } },
       publicUrl: START_URL,
       log: silent,
     };

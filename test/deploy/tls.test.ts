@@ -114,7 +114,7 @@ async function startSite(
     adminUrl,
     listen: `127.0.0.1:${demoPort}`,
     baseDomain: 'demo.example.org',
-    discovery: { host: '127.0.0.1', port: ports.dns },
+    discovery: { host: '127.0.0.1', port: ports.dns, metrics: { host: '127.0.0.1', port: ports.ask ?? 9 } },
     publicUrl: 'https://try.example.org',
     trustedProxies: ['127.0.0.1/32', '::1/128'],
     log: silent,

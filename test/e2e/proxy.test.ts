@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
@@ -95,6 +96,44 @@ describe('a request through the proxy', () => {
     expect(JSON.parse((await get(world.proxyPort, `${app.label}.localhost`)).body)).toMatchObject({
       status: 503,
       code: 'instance_unreachable',
+    });
+  });
+
+  it('says that the instance has ended as soon as it has, while Caddy still remembers where it was', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (_, response) => response.end('app'));
+    await world.names.publish(app.label, app.port);
+    expect((await get(world.proxyPort, `${app.label}.localhost`)).status).toBe(200);
+    await world.names.withdraw(app.label);
+    await eventually(async () => expect(await world.discovery.isLive(app.label)).toBe('unknown'));
+    await app.stop();
+
+    const forPeople = await get(world.proxyPort, `${app.label}.localhost`, html);
+    expect(forPeople).toMatchObject({ status: 404, body: endedPage(START_URL).html });
+    const posted = await request(`http://127.0.0.1:${world.proxyPort}/form`, {
+      method: 'POST',
+      headers: { host: `${app.label}.localhost`, connection: 'close' },
+      body: 'name=value',
+    });
+    expect([posted.statusCode, await posted.body.json()]).toMatchObject([404, { code: 'unknown_hostname' }]);
+    const socket = {
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+    };
+    const upgraded = await get(world.proxyPort, `${app.label}.localhost`, { ...socket, connection: 'Upgrade' });
+    expect(upgraded.status).toBe(404);
+  });
+
+  it('is not told that an instance has ended while nobody can say so', async () => {
+    const world = await startProxyWorld(releasers);
+    await world.valkey.server.stop();
+    const label = newHostLabel();
+    await eventually(async () => expect(await world.discovery.isLive(label)).toBe('unsure'));
+
+    expect(await get(world.proxyPort, `${label}.localhost`, html)).toMatchObject({
+      status: 503,
+      body: unreachablePage(START_URL).html,
     });
   });
 

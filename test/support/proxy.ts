@@ -13,6 +13,7 @@ import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts'
 import type { Releasers } from '../../src/lifecycle/releasers.ts';
 import { CaddyProxy, type CaddyProxyOptions } from '../../src/proxy/caddy-proxy.ts';
 import { startDiscovery, type Discovery, type DiscoveryOptions } from '../../src/proxy/discovery/discovery.ts';
+import { startHttpListener } from '../../src/proxy/discovery/http-listener.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
 import { keys } from '../../src/store/keys.ts';
 import { silent } from './store.ts';
@@ -107,15 +108,31 @@ export async function startProxyWorld(
   const valkey = await startValkey(releasers);
   const names = new NameBook(valkey.port, releasers);
   await names.addNode();
-  const discovery = await discover(releasers, valkey.port);
+  const responder = await discover(releasers, valkey.port);
   const caddy = await launchCaddy({ dir: await temporaryFolder(releasers) });
   releasers.push('caddy', () => caddy.server.stop());
   const proxyPort = await freePort();
+  const metrics = { host: '127.0.0.1', port: await freePort() };
+  const baseDomain = overrides.baseDomain ?? 'localhost';
+  const closeHttp = await startHttpListener({
+    listen: metrics,
+    metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
+    ask: { baseDomain, startPageHost: 'start.example.test', isLive: (label) => responder.isLive(label) },
+  });
+  releasers.push('http', closeHttp);
+  // One process in a deployment: its DNS and its HTTP end together.
+  const discovery: Discovery = {
+    ...responder,
+    close: async () => {
+      closeHttp();
+      await responder.close();
+    },
+  };
   const options = {
     adminUrl: caddy.adminUrl,
     listen: `127.0.0.1:${proxyPort}`,
-    baseDomain: 'localhost',
-    discovery: discovery.address,
+    baseDomain,
+    discovery: { ...responder.address, metrics },
     publicUrl: START_URL,
     log: silent,
     ...overrides,

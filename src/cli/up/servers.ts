@@ -152,7 +152,7 @@ export async function startDiscoveryProcess(env: Environment, options: ServersOp
   );
   releasers.push('discovery', () => supervised.stop());
   onStarted('discovery', address);
-  return { DISCOVERY_ADDR: address };
+  return { ...metrics, DISCOVERY_ADDR: address };
 }
 
 function definedOnly(env: Environment): Record<string, string> {
