@@ -7,6 +7,7 @@ import { startHttpListener } from '../proxy/discovery/http-listener.ts';
 import { DNS_OUTCOMES } from '../proxy/discovery/interfaces/hostname-source.ts';
 import { ValkeyHostnameSource } from '../store/hostname-source.ts';
 import { DiscoveryMetrics } from '../telemetry/discovery-metrics.ts';
+import { LogWriter } from '../telemetry/log-writer.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { packageVersion } from './package-version.ts';
 
@@ -14,7 +15,8 @@ import { packageVersion } from './package-version.ts';
 export async function discovery(env: Environment): Promise<void> {
   const { config } = loadConfig(env);
   const { metrics: httpAddress, snapshotFile, ...listen } = config.proxy.discovery;
-  const log = createLogger(config.log.level).child({ part: 'discovery' });
+  const logWriter = new LogWriter();
+  const log = createLogger(config.log.level, logWriter).child({ part: 'discovery' });
   const stopSignal = untilStopped(log);
   const releasers = new Releasers();
   try {
@@ -23,6 +25,7 @@ export async function discovery(env: Environment): Promise<void> {
     const running: { discovery?: Discovery } = {};
     const metrics = new DiscoveryMetrics({
       version: packageVersion(),
+      logLosses: logWriter,
       outcomes: DNS_OUTCOMES,
       stats: () => running.discovery?.stats() ?? { hostnames: 0, inStep: false, resyncs: 0 },
     });

@@ -3,6 +3,7 @@ import type { Role } from '../composition/app-parts.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { untilStopped } from '../lifecycle/signals.ts';
+import { LogWriter } from '../telemetry/log-writer.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { packageVersion } from './package-version.ts';
 
@@ -15,10 +16,11 @@ const LINGER_MS = 500;
 /** Runs until told to stop. Throws invalid_config before anything is started, and what a missing part throws. */
 export async function serve(env: Environment, role: Role): Promise<void> {
   const { config, warnings } = loadConfig(env);
-  const log = createLogger(config.log.level);
+  const logWriter = new LogWriter();
+  const log = createLogger(config.log.level, logWriter);
   for (const warning of warnings) log.warn({}, warning);
   const stopSignal = untilStopped(log);
-  const app = await startApp({ config, log, role, version: packageVersion() });
+  const app = await startApp({ config, log, logLosses: logWriter, role, version: packageVersion() });
   const signal = await stopSignal;
   log.info({ signal }, 'Shutting down');
   await app.stop();

@@ -29,6 +29,7 @@ import { RESTORING_TITLES, type Engine } from '../runtime/engines.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskPatience } from '../store/task-patience.ts';
+import type { LogLosses } from '../telemetry/log-writer.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
 /** `server`: API, page, loops and workers. `worker`: the workers alone, for this or a further node. */
@@ -39,6 +40,8 @@ export interface PartsOptions {
   readonly log: Logger;
   readonly role: Role;
   readonly version: string;
+  /** Of what `log` writes to. */
+  readonly logLosses?: LogLosses;
   /** Undefined: as the configuration says. `up` has chosen already. */
   readonly engine?: Engine;
   /** TASK_PATIENCE without it. */
@@ -95,7 +98,7 @@ export async function openAppParts(
   triggers: LoopTriggers,
   releasers: Releasers,
 ): Promise<AppParts> {
-  const { config, log, role, version } = options;
+  const { config, log, role, version, logLosses } = options;
   const { node, proxy: proxyConfig } = config;
   const catalogue = new Catalogue(config.templates);
 
@@ -115,7 +118,7 @@ export async function openAppParts(
   await announceTemplates(catalogue, store, restoring, log);
 
   const caddy = infrastructure.createProxy();
-  const metrics = createMetrics({ config, version, store, connection, proxy: caddy, runtime });
+  const metrics = createMetrics({ config, version, logLosses, store, connection, proxy: caddy, runtime });
   const probe = new HttpProbe();
   const pool: PoolParts = {
     requestRefill: () => triggers.refill.fire(),
@@ -163,6 +166,7 @@ async function announceTemplates(
 function createMetrics({
   config,
   version,
+  logLosses,
   store,
   connection,
   proxy,
@@ -170,6 +174,7 @@ function createMetrics({
 }: {
   readonly config: Config;
   readonly version: string;
+  readonly logLosses: LogLosses | undefined;
   readonly store: Store;
   readonly connection: QueueConnection;
   readonly proxy: CaddyProxy;
@@ -178,6 +183,7 @@ function createMetrics({
   return new Metrics({
     templates: config.templates.map(({ name }) => name),
     version,
+    logLosses,
     sources: {
       stats: () => store.inventory.stats(config.templates),
       statuses: () =>

@@ -100,7 +100,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       }),
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
       fileLimitCheck(() => metrics.get()),
-      ...apiChecks(config),
+      ...apiChecks(config, () => metrics.get()),
       ...poolPart(store, queue, config),
       ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
     ],

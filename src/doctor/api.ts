@@ -3,13 +3,14 @@ import { describeError } from '../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import { reachableHost } from '../config/reachable-host.ts';
 import { failure, notChecked, ok, warning, type Check, type Observation } from './check.ts';
+import { logObservation } from './log.ts';
 
 const PART = 'Server';
 const ANSWER_WITHIN_MS = 3_000;
 const START = 'Start it (`systemctl start try-it-now`) and see why it ended (`journalctl -u try-it-now -e`).';
 
 /** The process behind the API and the page. */
-export function apiChecks({ server, admin }: Config): Check[] {
+export function apiChecks({ server, admin }: Config, metrics: () => Promise<string | undefined>): Check[] {
   return [
     {
       part: PART,
@@ -17,6 +18,7 @@ export function apiChecks({ server, admin }: Config): Check[] {
       remedy: START,
       run: async () => [await health(`http://${reachableHost(server.host)}:${server.port}/health`)],
     },
+    { part: PART, what: 'log', run: async () => [logObservation(await metrics(), 'try-it-now')] },
     { part: PART, what: 'API keys', run: () => Promise.resolve([apiKeys(server.apiKeys.length)]) },
     { part: PART, what: 'operators', run: async () => [await operators(admin)] },
   ];

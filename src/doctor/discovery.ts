@@ -5,6 +5,7 @@ import { request } from 'undici';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { ZONE } from '../proxy/discovery/zone.ts';
 import { NotChecked, failure, ok, warning, type Check, type Observation } from './check.ts';
+import { logObservation } from './log.ts';
 
 const PART = 'Discovery';
 const ANSWER_WITHIN_MS = 1_500;
@@ -25,7 +26,12 @@ export function discoveryChecks(addresses: DiscoveryAddresses, names: Names): Ch
   return [
     { part: PART, what: 'answers', remedy: START, run: async () => [await answers(addresses)] },
     { part: PART, what: 'in step', run: async () => [await sample(addresses, await names())] },
-    { part: PART, what: 'follows Valkey', run: async () => [await follows(addresses)] },
+    { part: PART, what: 'follows Valkey', run: async () => [follows(await metricsOf(addresses))] },
+    {
+      part: PART,
+      what: 'log',
+      run: async () => [logObservation(await metricsOf(addresses), 'try-it-now-discovery')],
+    },
   ];
 }
 
@@ -59,13 +65,18 @@ async function sample(addresses: DiscoveryAddresses, names: ReadonlyMap<string, 
   );
 }
 
-async function follows({ metrics: { host, port } }: DiscoveryAddresses): Promise<Observation> {
+/** Throws NotChecked. */
+async function metricsOf({ metrics: { host, port } }: DiscoveryAddresses): Promise<string> {
   const url = `http://${isIPv6(host) ? `[${host}]` : host}:${port}/metrics`;
   const text = await request(url, { headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS }).then(
     ({ body }) => body.text(),
     () => undefined,
   );
   if (text === undefined) throw new NotChecked(`its metrics do not answer at ${url}`);
+  return text;
+}
+
+function follows(text: string): Observation {
   if (/^try_it_now_dns_in_step 1$/m.test(text)) return ok('follows Valkey', 'in step with Valkey');
   return warning(
     'follows Valkey',

@@ -51,6 +51,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 const SUBJECTS_OVERLAP = 10065;
+const NO_STORAGE = [10023, 10047];
 
 const WORK_STREAM: Partial<StreamConfig> & { name: string } = {
   name: STREAM,
@@ -119,6 +120,13 @@ async function ensureStream(
   const found = await streamConfig(connection, wanted.name);
   if (found === undefined) {
     await manager.streams.add(wanted).catch((error: unknown) => {
+      if (NO_STORAGE.some((code) => failedWith(error, code)))
+        throw new TryItNowError(
+          'queue_unavailable',
+          `NATS has no room for the stream ${wanted.name}, which may take ${(wanted.max_bytes ?? 0) / MEBIBYTE} MiB; ` +
+            'make room on its disk, or raise `max_file_store` in its configuration, and restart it',
+          { cause: error },
+        );
       if (!failedWith(error, SUBJECTS_OVERLAP)) throw error;
       throw new TryItNowError(
         'queue_conflict',

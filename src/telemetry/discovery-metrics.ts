@@ -1,8 +1,10 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { LogLosses } from './log-writer.ts';
 import { processRegistry } from './process-metrics.ts';
 
 export interface DiscoveryMetricsOptions<Outcome extends string> {
   readonly version: string;
+  readonly logLosses?: LogLosses;
   /** Every way in which a question can be answered: the values of the label `outcome`. */
   readonly outcomes: readonly Outcome[];
   readonly stats: () => { readonly hostnames: number; readonly inStep: boolean; readonly resyncs: number };
@@ -14,8 +16,8 @@ export class DiscoveryMetrics<Outcome extends string> {
   readonly contentType: string;
   readonly #answers: Counter<'outcome'>;
 
-  constructor({ version, outcomes, stats }: DiscoveryMetricsOptions<Outcome>) {
-    this.registry = processRegistry(version);
+  constructor({ version, logLosses, outcomes, stats }: DiscoveryMetricsOptions<Outcome>) {
+    this.registry = processRegistry(version, logLosses);
     this.contentType = this.registry.contentType;
     const registers = [this.registry];
     this.#answers = new Counter({

@@ -1,10 +1,11 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { LogWriter } from './log-writer.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** JSON lines with ISO times and level names. Header values that carry credentials never reach a line. */
-export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
+/** JSON lines with ISO times and level names, by default to stdout. Credentials in headers never reach a line. */
+export function createLogger(level: LogLevel, destination: DestinationStream = new LogWriter()): Logger {
   const options = {
     level,
     base: { service: 'try-it-now' },
@@ -15,5 +16,5 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
       censor: '[hidden]',
     },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  return pino(options, destination);
 }

@@ -9,6 +9,7 @@ import {
   type TASK_KINDS,
   type TASK_OUTCOMES,
 } from './metric-table.ts';
+import type { LogLosses } from './log-writer.ts';
 import { processRegistry } from './process-metrics.ts';
 import { ScrapedGauges, type ScrapeSources } from './scraped-gauges.ts';
 
@@ -25,6 +26,7 @@ export interface MetricsOptions {
   /** The names in the catalogue: the only values of the label `template`. */
   readonly templates: readonly string[];
   readonly version: string;
+  readonly logLosses?: LogLosses | undefined;
   readonly sources?: ScrapeSources;
   readonly sourceTimeoutMs?: number;
 }
@@ -46,8 +48,8 @@ export class Metrics implements Observer {
   readonly #takeSeries = new Map<string, TakeSeries>();
   #scrape: Promise<string> | undefined;
 
-  constructor({ templates, version, sources = {}, sourceTimeoutMs }: MetricsOptions) {
-    this.registry = processRegistry(version);
+  constructor({ templates, version, logLosses, sources = {}, sourceTimeoutMs }: MetricsOptions) {
+    this.registry = processRegistry(version, logLosses);
     this.contentType = this.registry.contentType;
     this.#templates = new Set(templates);
     this.#gauges = new ScrapedGauges(this.registry, sources, sourceTimeoutMs);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -35,6 +35,36 @@ async function childrenOf(pid: number): Promise<number[]> {
   };
   return [...parents.keys()].filter(descends);
 }
+
+describe('a full disk', () => {
+  it('takes the log away, and nothing else', async () => {
+    const full = openSync('/dev/full', 'w');
+    const [dns, metrics] = [await freePort(), await freePort()];
+    await using program = new Program(
+      ['discovery'],
+      {
+        CONTAINER_MODE: 'simulated',
+        DISCOVERY_ADDR: `127.0.0.1:${dns}`,
+        DISCOVERY_METRICS_ADDR: `127.0.0.1:${metrics}`,
+        VALKEY_ADDR: `127.0.0.1:${await freePort()}`,
+        LOG_LEVEL: 'debug',
+      },
+      full,
+    );
+    closeSync(full);
+    await eventually(
+      async () => {
+        const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+        expect(Number(/^try_it_now_log_lines_dropped_total (\d+)$/m.exec(text)?.[1])).toBeGreaterThan(1);
+        expect(text).toMatch(/^try_it_now_log_writable 0$/m);
+      },
+      { timeoutMs: 30_000 },
+    );
+    program.signal('SIGTERM');
+    expect(await program.exitCode).toBe(0);
+    expect(program.output).toBe('');
+  });
+});
 
 describe('try-it-now up', () => {
   it('starts everything, says where to click, and leaves nothing after Ctrl-C', async () => {

@@ -9,9 +9,10 @@ export class Program implements AsyncDisposable {
   output = '';
   readonly exitCode: Promise<number | null>;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+  /** `stdout`: a descriptor that its output goes to instead. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, stdout: number | 'pipe' = 'pipe') {
     this.#process = spawn(process.execPath, [MAIN, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', stdout, 'pipe'],
       env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env },
     });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {

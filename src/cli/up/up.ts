@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +12,7 @@ import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { Releasers } from '../../lifecycle/releasers.ts';
 import { untilStopped } from '../../lifecycle/signals.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
+import { LogWriter, type LogLosses } from '../../telemetry/log-writer.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.ts';
 import type { ContainerEngine } from '../../runtime/engine.ts';
@@ -50,7 +50,9 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
   await requirePorts(loaded.config);
 
   const logFile = join(tmpdir(), `try-it-now-${process.pid}.log`);
-  const log = createLogger(loaded.config.log.level, createWriteStream(logFile, { mode: 0o600 }));
+  const logWriter = LogWriter.open(logFile);
+  const log = createLogger(loaded.config.log.level, logWriter);
+  surviveLostOutput();
   const stopped = new AbortController();
   const stopSignal = untilStopped(log).then((signal) => {
     stopped.abort();
@@ -63,7 +65,17 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
     isEnabled: process.stdout.isTTY && process.stdout.columns > 0,
   });
   try {
-    await startEverything({ env: chosen, options, loaded, log, logFile, releasers, screen, stopped: stopped.signal });
+    await startEverything({
+      env: chosen,
+      options,
+      loaded,
+      log,
+      logFile,
+      logLosses: logWriter,
+      releasers,
+      screen,
+      stopped: stopped.signal,
+    });
     if (!stopped.signal.aborted) await stopSignal;
     screen.start('Taking everything down');
   } catch (error) {
@@ -80,12 +92,18 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
   }
 }
 
+/** What is printed here may go to a full disk, or to a reader who is gone: no reason to take everything down. */
+function surviveLostOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+}
+
 interface UpParts {
   readonly env: Environment;
   readonly options: UpOptions;
   readonly loaded: LoadedConfig;
   readonly log: Logger;
   readonly logFile: string;
+  readonly logLosses: LogLosses;
   readonly releasers: Releasers;
   readonly screen: ReturnType<typeof ora>;
   readonly stopped: AbortSignal;
@@ -97,6 +115,7 @@ async function startEverything({
   loaded,
   log,
   logFile,
+  logLosses,
   releasers,
   screen,
   stopped,
@@ -143,7 +162,7 @@ async function startEverything({
 
   // Released backwards: the server stops, then the containers it leaves for a restart are removed, then the parts.
   releasers.push('containers', () => removeContainers(createRuntime(engine, config, log)));
-  const app = await startApp({ config, log, role: 'server', version: packageVersion(), engine });
+  const app = await startApp({ config, log, logLosses, role: 'server', version: packageVersion(), engine });
   releasers.push('server', () => app.stop());
   await warmUp(app, screen, stopped);
   if (options.checkpoint === true && !stopped.aborted) await checkpointTemplates(config, log, screen, stopped);

@@ -1,4 +1,4 @@
-import { readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { NameTable } from './name-table.ts';
@@ -86,6 +86,8 @@ export class SnapshotFile {
       await rename(draft, this.#path);
       this.#failing = false;
     } catch (error) {
+      // Half a file on a full disk is in nobody's way but the next one's.
+      await rm(draft, { force: true }).catch(() => undefined);
       if (!this.#failing)
         this.#log.warn(
           { file: this.#path, reason: describeError(error) },
