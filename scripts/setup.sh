@@ -24,6 +24,7 @@ databases|mariadbd|mariadb-server|a database for each instance whose app wants o
 databases|mariadb|mariadb-client|loads what such a database is filled with, a dump as any app writes it
 podman|podman|podman|the container engine
 podman|runc|runc|what Podman runs containers with; it can checkpoint them
+podman|catatonit|catatonit|first process of each container: ends what an app leaves behind
 podman|conmon|conmon|watches over each container for Podman
 podman|netavark|netavark|container networks for Podman
 podman|aardvark-dns|aardvark-dns|names on those networks

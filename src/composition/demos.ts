@@ -19,7 +19,7 @@ export function createDemos(deps: DemosDeps): Demos {
     findMany: (ids) => findMany(claimStore, ids),
     extend: (id, minutes) => extend(deps, id, minutes),
     release: (id) => release(deps, id),
-    url: (label) => instanceUrl(address, label),
+    url: (label, template) => instanceUrl(address, label, catalogue.get(template ?? '')?.open),
     stats: () => inventory.stats(catalogue.all()),
     controls: () => controls.read(catalogue.all().map(({ name }) => name)),
     templates: () => catalogue.all(),

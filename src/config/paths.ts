@@ -15,6 +15,30 @@ export function absolutePath(example: string): Parser<string> {
   };
 }
 
+/** A folder inside a container. A colon or comma would end the path early where an engine is told of it. */
+export const containerFolder: Parser<string> = {
+  type: 'path',
+  expects: 'an absolute path in the container without colon, comma or .., such as /srv/app',
+  parse: (text) => (isContainerPath(text) ? plain(text) : new ParseError()),
+};
+
+/** A file inside a container. */
+export const containerFile: Parser<string> = {
+  type: 'path',
+  expects: 'the absolute path of a file in the container without .., such as /etc/app.conf',
+  parse: (text) => (isContainerPath(text) && !text.endsWith('/') ? plain(text) : new ParseError()),
+};
+
+function isContainerPath(text: string): boolean {
+  // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
+  return isAbsolute(text) && text.length <= 1024 && !/[:,\u0000-\u001f\u007f]|(^|\/)\.\.(\/|$)/.test(text);
+}
+
+/** Both as `absolutePath` and its like give them. */
+export function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}
+
 function plain(text: string): string {
   return normalize(text).replace(/(?<=.)\/$/, '');
 }
@@ -75,7 +99,7 @@ export function seedFile(folder: string): Parser<{ readonly seedFile: string; re
   };
 }
 
-function readableFile(path: string): Stats | ParseError {
+export function readableFile(path: string): Stats | ParseError {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
     if (found === undefined) return new ParseError(`there is no file ${path}`);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { DEFAULT_PROCESS } from '../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
 import {
@@ -27,6 +28,8 @@ describe('a template', () => {
       image: 'app',
       port: 80,
       env: {},
+      process: DEFAULT_PROCESS,
+      open: '/',
       readiness: DEFAULT_READINESS,
       health: undefined,
       warmup: ['/'],
@@ -271,6 +274,15 @@ describe('whatever the file holds', () => {
     'image',
     'port',
     'env',
+    'entrypoint',
+    'args',
+    'user',
+    'files',
+    'content',
+    'tmpfs',
+    'sysctls',
+    '<<',
+    'x-own',
     'readiness',
     'health',
     'tcp',
@@ -329,13 +341,13 @@ describe('docs/templates.md', () => {
   it('has an example that is right', () => {
     const folder = mkdtempSync(join(tmpdir(), 'try-it-now-catalogue-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
-    for (const [, named = ''] of example.matchAll(/(?:file|seed): ([\w./-]+)/g)) {
+    for (const [, named = ''] of example.matchAll(/(?:file|seed|source): ([\w./-]+)/g)) {
       mkdirSync(dirname(join(folder, named)), { recursive: true });
       writeFileSync(join(folder, named), '');
     }
     const { templates, problems: found } = parsed(example, join(folder, 'apps.yaml'));
     expect(found).toEqual([]);
-    expect(templates.map(({ name }) => name)).toEqual(['hello', 'shop', 'store', 'relay', 'clock']);
+    expect(templates.map(({ name }) => name)).toEqual(['hello', 'stock', 'shop', 'store', 'relay', 'clock']);
   });
 
   it('describes exactly the keys that the example shows', () => {

@@ -1,14 +1,16 @@
 import { dirname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
+import { DEFAULT_PROCESS } from '../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
 import { bool, decimal, integer, size, ParseError, type Parser } from './parsers.ts';
+import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
+import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
 import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
-import { readHealth, readReadiness } from './readiness-section.ts';
-import { listProblems, YamlSection, type YamlSource } from './yaml-section.ts';
+import { listProblems, YamlMapSection, type YamlSection, type YamlSource } from './yaml-section.ts';
 
 /** What a template takes from the environment where it does not say otherwise. */
 export interface TemplateDefaults extends PoolSettings {
@@ -19,13 +21,6 @@ export interface ParsedTemplates {
   readonly templates: readonly Template[];
   readonly problems: readonly string[];
 }
-
-const environmentName = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
-const environmentValue: Parser<string> = {
-  type: 'text',
-  expects: 'a text, a number or true or false',
-  parse: (value) => (value.includes('\0') ? new ParseError('it has a NUL character') : value),
-};
 
 /** Words for people: line ends and runs of blanks count as one blank, so that YAML's folding does not show. */
 function prose(maxLength: number): Parser<string> {
@@ -54,6 +49,8 @@ const DEFAULTS = {
   health: undefined,
   warmup: ['/'],
   limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
+  process: DEFAULT_PROCESS,
+  open: '/',
 } as const;
 
 const KEYS = [
@@ -63,6 +60,8 @@ const KEYS = [
   'image',
   'port',
   'env',
+  ...PROCESS_KEYS,
+  'open',
   'readiness',
   'health',
   'warmup',
@@ -78,22 +77,9 @@ const KEYS = [
   'max_age',
 ] as const;
 
-function readEnv(section: YamlSection): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const name of section.keys()) {
-    if (!environmentName.test(name))
-      section.report(
-        `${JSON.stringify(name)} is not a name that an environment variable can have; use letters, digits and _`,
-        name,
-      );
-    else env[name] = section.read(name, environmentValue)?.value ?? '';
-  }
-  return env;
-}
-
 function readTemplate(section: YamlSection, defaults: TemplateDefaults, context: SectionContext): Template {
   const readiness = readReadiness(section);
-  const limits = section.section('limits', ['memory', 'cpus', 'pids']);
+  const limits = section.section('limits', ['memory', 'cpus', 'pids', 'shm']);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
   const times = section.section('ttl', ['default', 'max']);
   // A value that is there but wrong was reported by its read: the default that stands in for it must
@@ -116,9 +102,11 @@ function readTemplate(section: YamlSection, defaults: TemplateDefaults, context:
     description: section.read('description', DESCRIPTION)?.value ?? '',
     image: section.require('image', imageName)?.value ?? '',
     port: section.require('port', port)?.value ?? 0,
-    env: readEnv(section.section('env', undefined)),
     readiness,
     health: readHealth(section, readiness),
+    env: readEnv(section.section('env', undefined), section.has('database')),
+    process: readProcess(section, limits, context.folder),
+    open: section.read('open', requestPath)?.value ?? DEFAULTS.open,
     warmup: section.list('warmup', requestPath) ?? DEFAULTS.warmup,
     limits: {
       memoryBytes: limits.read('memory', MEMORY)?.value ?? DEFAULTS.limits.memoryBytes,
@@ -163,7 +151,7 @@ export function parseTemplates(
     });
   }
   if (document.errors.length > 0) return { templates: [], problems: listProblems(source) };
-  const root = new YamlSection(source, document.contents, '', ['templates']);
+  const root = new YamlMapSection(source, document.contents, '', ['templates']);
   const sections = root.sections('templates', KEYS);
   if (!root.has('templates') || sections?.length === 0)
     root.report('the file must have a list named templates with at least one template in it', 'templates');

@@ -1,5 +1,15 @@
 import { closestMatch } from 'leven';
-import { isAlias, isMap, isScalar, isSeq, type Document, type LineCounter, type Node, type YAMLMap } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Document,
+  type LineCounter,
+  type Node,
+  type Pair,
+  type YAMLMap,
+} from 'yaml';
 import { mismatch } from './environment.ts';
 import { ParseError, type Parser } from './parsers.ts';
 import type { Setting } from './rules.ts';
@@ -42,11 +52,36 @@ function nature(node: Node | undefined): string {
   return 'empty';
 }
 
-/** One mapping of the file: reads settings by kind, and tells every problem with path, file and line. */
-export class YamlSection {
+/** As in Compose: what begins so is the author's own, such as what merge keys take from. */
+const OWN_KEY = /^x-/;
+const MERGE_KEY = '<<';
+
+/** One group of settings: reads them by kind, and is told every problem. */
+export interface YamlSection {
+  /** As messages name it: `templates[0].pool`. */
+  readonly path: string;
+  /** False when it was left out, or is something else, which was reported. */
+  readonly isGroup: boolean;
+  isSingle(key: string): boolean;
+  has(key: string): boolean;
+  keys(): string[];
+  section(key: string, known: readonly string[] | undefined): YamlSection;
+  /** The sections of a list, undefined when the key is absent or is not a list (which is reported). */
+  sections(key: string, known: readonly string[]): YamlSection[] | undefined;
+  /** Undefined when the key is absent, or wrong (which is reported). */
+  read<T>(key: string, parser: Parser<T>): Setting<T> | undefined;
+  /** Like `read`, and reports the key's absence. */
+  require<T>(key: string, parser: Parser<T>): Setting<T> | undefined;
+  /** Undefined when the key is absent; wrong entries, and fewer than `least`, are reported, and wrong ones left out. */
+  list<T>(key: string, parser: Parser<T>, least?: number): T[] | undefined;
+  report(problem: string, key?: string): void;
+}
+
+/** One mapping of the file, with what its merge keys take in: tells every problem with path, file and line. */
+export class YamlMapSection implements YamlSection {
   readonly #source: YamlSource;
   readonly #map: YAMLMap | undefined;
-  /** As messages name it: `templates[0].pool`. */
+  readonly #pairs: ReadonlyMap<string, Pair>;
   readonly path: string;
   readonly #at: Node | undefined;
 
@@ -64,63 +99,59 @@ export class YamlSection {
           'settings',
         found,
       );
+    this.#pairs = this.#map === undefined ? new Map() : this.#merged(this.#map, new Set());
     if (known !== undefined) this.#refuseUnknown(known);
   }
 
-  /** False when it was left out, or is something else, which was reported. */
   get isGroup(): boolean {
     return this.#map !== undefined;
   }
 
   has(key: string): boolean {
-    return this.#map?.has(key) ?? false;
+    return this.#pairs.has(key);
   }
 
   /** Whether the key has one value, neither a list nor a group of settings. */
   isSingle(key: string): boolean {
-    return isScalar(target(this.#source, this.#map?.get(key, true)));
+    return isScalar(target(this.#source, this.#pairs.get(key)?.value));
   }
 
   keys(): string[] {
-    return (this.#map?.items ?? []).map((pair) => scalarText(target(this.#source, pair.key)) ?? '');
+    return [...this.#pairs.keys()];
   }
 
   section(key: string, known: readonly string[] | undefined): YamlSection {
-    return new YamlSection(
+    return new YamlMapSection(
       this.#source,
-      this.has(key) ? (this.#map?.get(key, true) ?? null) : undefined,
+      this.has(key) ? (this.#pairs.get(key)?.value ?? null) : undefined,
       this.#name(key),
       known,
       this.#keyNode(key),
     );
   }
 
-  /** The sections of a list, undefined when the key is absent or is not a list (which is reported). */
   sections(key: string, known: readonly string[]): YamlSection[] | undefined {
     return this.#items(key)?.map(
       (item, index) =>
-        new YamlSection(this.#source, item ?? null, `${this.#name(key)}[${index}]`, known, this.#keyNode(key)),
+        new YamlMapSection(this.#source, item ?? null, `${this.#name(key)}[${index}]`, known, this.#keyNode(key)),
     );
   }
 
-  /** Undefined when the key is absent, or wrong (which is reported). */
   read<T>(key: string, parser: Parser<T>): Setting<T> | undefined {
     if (!this.has(key)) return undefined;
-    const node = target(this.#source, this.#map?.get(key, true));
+    const node = target(this.#source, this.#pairs.get(key)?.value);
     const value = this.#value(this.#name(key), node ?? this.#keyNode(key), scalarText(node), parser, nature(node));
     return value === undefined
       ? undefined
       : { value, source: `${this.#name(key)} (${this.#place(node)})`, written: scalarText(node) ?? '', sound: true };
   }
 
-  /** Like `read`, and reports the key's absence. */
   require<T>(key: string, parser: Parser<T>): Setting<T> | undefined {
     if (this.#map !== undefined && !this.has(key))
       this.#report(`${this.#name(key)} is missing; it must be ${parser.expects}`, this.#at);
     return this.read(key, parser);
   }
 
-  /** Undefined when the key is absent; wrong entries, and fewer than `least`, are reported, and wrong ones left out. */
   list<T>(key: string, parser: Parser<T>, least = 0): T[] | undefined {
     const items = this.#items(key);
     if (items !== undefined && items.length < least)
@@ -145,7 +176,7 @@ export class YamlSection {
 
   #items(key: string): unknown[] | undefined {
     if (!this.has(key)) return undefined;
-    const node = target(this.#source, this.#map?.get(key, true));
+    const node = target(this.#source, this.#pairs.get(key)?.value);
     if (isSeq(node)) return node.items;
     this.#report(`${this.#name(key)} must be a list, such as [a, b]`, node ?? this.#keyNode(key));
     return undefined;
@@ -169,7 +200,7 @@ export class YamlSection {
   }
 
   #refuseUnknown(known: readonly string[]): void {
-    for (const key of this.keys().filter((name) => !known.includes(name))) {
+    for (const key of this.keys().filter((name) => !known.includes(name) && !OWN_KEY.test(name))) {
       const meant = closestMatch(key, known, { maxDistance: Math.max(2, Math.floor(key.length / 3)) });
       this.#report(
         `${this.#name(key)} is not known; ` +
@@ -180,8 +211,34 @@ export class YamlSection {
   }
 
   #keyNode(key: string): Node | undefined {
-    const pair = this.#map?.items.find((item) => scalarText(target(this.#source, item.key)) === key);
-    return target(this.#source, pair?.key) ?? this.#at;
+    return target(this.#source, this.#pairs.get(key)?.key) ?? this.#at;
+  }
+
+  /** Own keys win over merged ones, and of a list of groups the earlier over the later, as YAML has it. */
+  #merged(map: YAMLMap, within: ReadonlySet<YAMLMap>): Map<string, Pair> {
+    const found = new Map<string, Pair>();
+    const merges: Pair[] = [];
+    for (const pair of map.items) {
+      const key = scalarText(target(this.#source, pair.key)) ?? '';
+      if (key === MERGE_KEY) merges.push(pair);
+      else found.set(key, pair);
+    }
+    // A group that takes in itself, by way of an alias inside of it, has nothing more to give.
+    const around = new Set([...within, map]);
+    for (const group of merges.flatMap((merge) => this.#groupsOf(merge)).filter((each) => !around.has(each)))
+      for (const [key, pair] of this.#merged(group, around)) if (!found.has(key)) found.set(key, pair);
+    return found;
+  }
+
+  #groupsOf(merge: Pair): YAMLMap[] {
+    const value = target(this.#source, merge.value);
+    const groups = (isSeq(value) ? value.items : [value]).map((item) => target(this.#source, item));
+    if (groups.every((group) => isMap(group))) return groups;
+    this.#report(
+      `${this.#name(MERGE_KEY)} must be a group of settings or a list of such groups, as in <<: *shared`,
+      target(this.#source, merge.key),
+    );
+    return [];
   }
 
   #name(key: string): string {

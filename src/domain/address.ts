@@ -10,9 +10,10 @@ export function hostname(address: PublicAddress, label: string): string {
   return `${label}.${address.baseDomain}`;
 }
 
-export function instanceUrl(address: PublicAddress, label: string): string {
+/** `path`: where in the app, as a template's `open` has it. */
+export function instanceUrl(address: PublicAddress, label: string, path = '/'): string {
   const { scheme, host } = publicOrigin(address, label);
-  return `${scheme}://${host}/`;
+  return `${scheme}://${host}${path}`;
 }
 
 /** What a visitor's request to an instance bears; the host with its port, as browsers send it. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ProcessSettings } from './process-settings.ts';
 import { versionedReadiness, type Health, type Readiness } from './readiness.ts';
 
 /** Something an instance is asked after it came up: a command run inside it, or an HTTP request to its port. */
@@ -16,11 +17,15 @@ export interface Template {
   readonly image: string;
   /** The TCP port the app listens on inside the container. */
   readonly port: number;
+  /** Placeholders in the values are filled in when a container is made. */
   readonly env: Readonly<Record<string, string>>;
   readonly readiness: Readiness;
   /** How an instance is looked after once it is activated; undefined: as it became ready. */
   readonly health: Health | undefined;
   /** Paths requested once, through the proxy, before the instance counts as ready; redirects within it are followed. */
+  readonly process: ProcessSettings;
+  /** Where a visitor lands: a path of the app. */
+  readonly open: string;
   readonly warmup: readonly string[];
   readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };
   /** Linux capabilities kept, without the CAP_ prefix; all others are dropped. */
@@ -61,12 +66,13 @@ export const DATABASE_MOUNT = '/run/try-it-now/database';
 
 /** Changes exactly when an instance of the old template would not do for the new one: pool settings do not count. */
 export function templateVersion(template: Template): string {
-  const { image, port, env, readiness, warmup, limits, capabilities, egress, activation, database } = template;
+  const { image, port, env, process, readiness, warmup, limits, capabilities, egress, activation, database } = template;
   const sorted = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
   const text = JSON.stringify([
     image,
     port,
     sorted,
+    process,
     versionedReadiness(readiness),
     warmup,
     limits,

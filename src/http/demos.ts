@@ -26,7 +26,8 @@ export interface Demos {
    * Releasing twice is fine.
    */
   release(id: string): Promise<void>;
-  url(label: string): string;
+  /** Where a visitor of this template's instance lands. Without a template, the app's root. */
+  url(label: string, template?: string): string;
   /** Per template name. */
   stats(): Promise<ReadonlyMap<string, PoolStats>>;
   /** What operators decided, per template name. */

@@ -162,7 +162,7 @@ function acquired(
   return {
     id,
     template: template.name,
-    url: instanceUrl(address, label),
+    url: instanceUrl(address, label, template.open),
     expiresAtMs: deadlineMs,
     ttlMs,
     again: kind === 'again',

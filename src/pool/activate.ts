@@ -1,5 +1,6 @@
 import type { PublicOrigin } from '../domain/address.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { InstanceValues } from '../domain/placeholders.ts';
 import type { InstanceCall, Template } from '../domain/template.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { DatabaseCredentials } from './interfaces/databases.ts';
@@ -49,7 +50,7 @@ export async function activate(
     deps,
     activation,
     reach,
-    { env: variables(identity), body: payload(identity), timeoutMs: activation.timeoutMs },
+    { env: instanceValues(identity), body: payload(identity), timeoutMs: activation.timeoutMs },
     signal,
   );
   if (said.ok) return;
@@ -119,8 +120,8 @@ async function call(
   }
 }
 
-/** Handed over in the environment of the one process that needs them: never in an argument list. */
-function variables({ instanceId, hostname, url, seed, database }: Identity): Record<string, string> {
+/** Handed over in the environment of the processes that need them: never in an argument list. */
+export function instanceValues({ instanceId, hostname, url, seed, database }: Identity): InstanceValues {
   return {
     TRY_IT_NOW_INSTANCE_ID: instanceId,
     TRY_IT_NOW_HOSTNAME: hostname,

@@ -7,6 +7,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import { newHostLabel, newInstanceId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import { describeCheck } from '../domain/readiness.ts';
+import { whyNotRestorable } from '../domain/restorable.ts';
 import { templateVersion, type Catalogue, type InstanceCall, type Template } from '../domain/template.ts';
 import { activate, askIdentity, type Reach } from './activate.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
@@ -60,6 +61,7 @@ export async function createCheckpoint(
   const { runtime, probe, checkpointRepository } = deps;
   const clock = deps.clock ?? systemClock;
   const template = requireTemplate(deps.catalogue, name);
+  requireRestorable(template);
   onStep('trying whether this host can dump and restore');
   const checkpointing = await requireCheckpointing(deps);
   const host = await checkpointing.host(template);
@@ -325,6 +327,16 @@ export function requireTemplate(catalogue: Catalogue, name: string): Template {
     );
   }
   return template;
+}
+
+function requireRestorable(template: Template): void {
+  const why = whyNotRestorable(template);
+  if (why !== undefined)
+    throw new TryItNowError(
+      'checkpoint_failed',
+      `No checkpoint can be made of template ${template.name}: ${why}. Its instances start cold. To have them ` +
+        'restored, hand these values over in its activation.',
+    );
 }
 
 async function requireCheckpointing({ checkpointing, runtime }: CheckpointDeps): Promise<Checkpointing> {

@@ -3,8 +3,9 @@ import { hostname, instanceUrl, publicOrigin, type PublicAddress } from '../doma
 import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
+import { isOfDatabase, startPlaceholders } from '../domain/placeholders.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
-import { activate, type Reach } from './activate.ts';
+import { activate, instanceValues, type Reach } from './activate.ts';
 import type { ContainerRuntime, ContainerSpec } from './interfaces/container-runtime.ts';
 import type { DatabaseCredentials, Databases } from './interfaces/databases.ts';
 import type { Observer, ProvisionMethod, ProvisionPhase } from './interfaces/observer.ts';
@@ -71,30 +72,21 @@ export async function startInstance(
     upstream: { address: node.address, port },
     visitor: publicOrigin(address, label),
   };
-  const spec: ContainerSpec = { name: container, instanceId: id, template, hostPort: port, env: {} };
-
-  // Side by side: neither needs the other before the activation. Both end before a failure is undone.
-  const [database] = await allOrFirstFailure([
-    createDatabase(attempt, instance),
-    checkpoint === undefined ? startCold(attempt, spec, reach) : startRestored(attempt, spec, reach, checkpoint),
-  ]);
+  const own = {
+    instanceId: id,
+    hostname: hostname(address, label),
+    url: instanceUrl(address, label),
+    seed: randomBytes(SEED_BYTES).toString('hex'),
+  };
+  const start = (database?: DatabaseCredentials): Promise<void> => {
+    const values = instanceValues({ ...own, database });
+    const spec: ContainerSpec = { name: container, instanceId: id, template, hostPort: port, env: {}, values };
+    return checkpoint === undefined ? startCold(attempt, spec, reach) : startRestored(attempt, spec, reach, checkpoint);
+  };
+  const database = await withDatabase(attempt, instance, start);
   await provisioningStore.recordStep(instance, 'answering');
   await recordCheckpointResult(attempt, checkpoint, () =>
-    phase(attempt, 'activation', () =>
-      activate(
-        { runtime, probe },
-        template,
-        reach,
-        {
-          instanceId: id,
-          hostname: hostname(address, label),
-          url: instanceUrl(address, label),
-          seed: randomBytes(SEED_BYTES).toString('hex'),
-          database,
-        },
-        signal,
-      ),
-    ),
+    phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, { ...own, database }, signal)),
   );
   await provisioningStore.recordStep(instance, 'activated');
   // Only now: nobody meets an instance that is not yet its own.
@@ -193,6 +185,24 @@ async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): P
 async function answering(attempt: Attempt, reach: Reach, timeoutMs: number): Promise<void> {
   const { deps, template, signal } = attempt;
   await phase(attempt, 'readiness', () => untilReady(deps, template.readiness, reach, timeoutMs, signal));
+}
+
+/**
+ * Starts the container and makes its database side by side: neither needs the other before the activation, unless the
+ * template's placeholders do. Both end before a failure is undone.
+ */
+async function withDatabase(
+  attempt: Attempt,
+  instance: Instance,
+  start: (database?: DatabaseCredentials) => Promise<void>,
+): Promise<DatabaseCredentials | undefined> {
+  if (startPlaceholders(attempt.template).some(isOfDatabase)) {
+    const database = await createDatabase(attempt, instance);
+    await start(database);
+    return database;
+  }
+  const [database] = await allOrFirstFailure([createDatabase(attempt, instance), start()]);
+  return database;
 }
 
 async function createDatabase(attempt: Attempt, instance: Instance): Promise<DatabaseCredentials | undefined> {

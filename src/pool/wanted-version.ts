@@ -1,4 +1,5 @@
 import { instanceVersion } from '../domain/checkpoint.ts';
+import { isRestorable } from '../domain/restorable.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 
@@ -18,7 +19,7 @@ export async function wantedVersions(
   templates: readonly Template[],
 ): Promise<ReadonlyMap<string, WantedVersion>> {
   const { catalogue, promotions } = deps;
-  const restorable = templates.filter((template) => template.checkpoint.enabled).map(({ name }) => name);
+  const restorable = templates.filter(isRestorable).map(({ name }) => name);
   const current = restorable.length === 0 ? new Map<string, string>() : await promotions.current(restorable);
   return new Map(
     templates.map(({ name }) => {

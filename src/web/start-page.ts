@@ -152,7 +152,10 @@ async function offer(
     held:
       view === undefined
         ? undefined
-        : { url: demos.url(view.instance.label), secondsLeft: Math.min(secondsLeft(view), endsInSeconds ?? Infinity) },
+        : {
+            url: demos.url(view.instance.label, template.name),
+            secondsLeft: Math.min(secondsLeft(view), endsInSeconds ?? Infinity),
+          },
   };
 }
 

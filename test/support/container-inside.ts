@@ -98,8 +98,9 @@ export class Inside {
     return linkLocalIn((await run('ip', ['-6', '-o', 'address', 'show', 'dev', await this.bridge()])).stdout);
   }
 
+  /** Where none is named, programs ask their own host. */
   async nameServer(): Promise<string> {
-    return /^nameserver (\S+)/m.exec(await this.file('/etc/resolv.conf'))?.[1] ?? '';
+    return /^nameserver (\S+)/m.exec(await this.file('/etc/resolv.conf'))?.[1] ?? '127.0.0.1';
   }
 
   /** The addresses the name server gave; none when it does not answer within 2 s. */

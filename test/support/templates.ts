@@ -1,3 +1,4 @@
+import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import { DEFAULT_READINESS, type Readiness } from '../../src/domain/readiness.ts';
 import type { Template } from '../../src/domain/template.ts';
 
@@ -15,6 +16,8 @@ export function template(overrides: Partial<Template> = {}): Template {
     image: 'localhost/try-it-now/tiny:latest',
     port: 8080,
     env: {},
+    process: DEFAULT_PROCESS,
+    open: '/',
     readiness: readiness('/', 20_000),
     health: undefined,
     warmup: ['/'],

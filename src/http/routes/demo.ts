@@ -180,7 +180,14 @@ function instanceBody(view: InstanceView, demos: Demos) {
   const { id, template, state, label, deadlineMs } = view.instance;
   const ttl_seconds = secondsLeft(view);
   if (state !== 'assigned' || deadlineMs === null) return { id, state: 'releasing' as const, template, ttl_seconds };
-  return { id, state, url: demos.url(label), template, expires_at: new Date(deadlineMs).toISOString(), ttl_seconds };
+  return {
+    id,
+    state,
+    url: demos.url(label, template),
+    template,
+    expires_at: new Date(deadlineMs).toISOString(),
+    ttl_seconds,
+  };
 }
 
 /** Whether the record of an ended instance still stands is chance; a second DELETE must not depend on it. */

@@ -1,3 +1,4 @@
+import type { InstanceValues } from '../../domain/placeholders.ts';
 import type { Template } from '../../domain/template.ts';
 
 export interface ContainerSpec {
@@ -8,6 +9,8 @@ export interface ContainerSpec {
   readonly hostPort: number;
   /** Added to the template's environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** What the template's placeholders stand for; one without a value fails the start. */
+  readonly values?: InstanceValues;
   /** The reconciler leaves it alone until then (ms since the epoch), although no record knows it. */
   readonly keepUntilMs?: number;
 }

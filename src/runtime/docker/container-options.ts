@@ -5,6 +5,7 @@ import { DATABASE_MOUNT, type Template } from '../../domain/template.ts';
 import type { ContainerSpec } from '../../pool/interfaces/container-runtime.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
+import { filesystemOptions, processOptions } from './process-options.ts';
 
 export interface ContainerContext {
   readonly deployment: string;
@@ -17,6 +18,14 @@ export interface ContainerContext {
   readonly logConfig: NonNullable<HostConfig['LogConfig']>;
   readonly ulimits: NonNullable<HostConfig['Ulimits']>;
   readonly ipv6: boolean;
+  /** False where the engine has no init to start containers with. */
+  readonly hasInit: boolean;
+  /** The image's CMD, where the template appends to it. */
+  readonly imageCommand: readonly string[];
+  /** What is mounted in a container of this network beside what the template asks for. */
+  readonly mounts: NonNullable<HostConfig['Mounts']>;
+  /** What the engine has to be told so that a folder in memory begins empty. */
+  readonly tmpfsOptions: string;
 }
 
 /**
@@ -24,7 +33,6 @@ export interface ContainerContext {
  * outside for a closed instance.
  */
 const NO_RESOLVER = '127.0.0.1';
-const TMP_SHARE = 0.5;
 /** Instances go before the servers when the host runs out of memory. */
 const OOM_SCORE = 500;
 /** Enough for any demo, and below what a container engine without CAP_SYS_RESOURCE may grant. */
@@ -80,12 +88,13 @@ export function databaseSource(template: Template, databaseFolder: string | unde
 }
 
 /** Of the container's own network. `ipv6`: the kernel has it. */
-export function instanceSysctls(ipv6: boolean): Record<string, string> {
+export function instanceSysctls({ process }: Template, ipv6: boolean): Record<string, string> {
   return {
     // Root without capabilities could not listen on port 80 otherwise; it is the container's own port 80.
     'net.ipv4.ip_unprivileged_port_start': '0',
     // Link-local IPv6 would lead past the rules for IPv4.
     ...(ipv6 ? { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' } : {}),
+    ...process.sysctls,
   };
 }
 
@@ -98,12 +107,9 @@ export function containerOptions(spec: ContainerSpec, around: ContainerContext):
     Image: template.image,
     // Tells instances apart for anyone who looks from inside, without giving the id away: see containerName.
     Hostname: spec.name,
-    Env: Object.entries({ ...template.env, ...spec.env }).map(([key, value]) => `${key}=${value}`),
     Labels: containerLabels(spec, around),
     ExposedPorts: { [port]: {} },
-    // Anyone who stops it, be it the engine's own shutdown: a throw-away container gets no grace.
-    StopSignal: 'SIGKILL',
-    StopTimeout: 0,
+    ...processOptions(spec, around.imageCommand),
     HostConfig: hostConfig(spec, port, around),
   };
 }
@@ -112,9 +118,14 @@ function hostConfig({ template, hostPort }: ContainerSpec, port: string, around:
   const { limits } = template;
   const database = databaseSource(template, around.databaseFolder);
   return {
-    ...(database === undefined
-      ? {}
-      : { Mounts: [{ Type: 'bind' as const, Source: database, Target: DATABASE_MOUNT, ReadOnly: true }] }),
+    Mounts: [
+      ...around.mounts,
+      ...(database === undefined
+        ? []
+        : [{ Type: 'bind' as const, Source: database, Target: DATABASE_MOUNT, ReadOnly: true }]),
+    ],
+    ...filesystemOptions(template, around.tmpfsOptions),
+    Init: template.process.init && around.hasInit,
     NetworkMode: around.network.name,
     PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] },
     Dns: nameServers(around.network, around.resolvers),
@@ -130,8 +141,7 @@ function hostConfig({ template, hostPort }: ContainerSpec, port: string, around:
     NanoCpus: Math.round(limits.cpus * 1e9),
     OomScoreAdj: OOM_SCORE,
     Ulimits: around.ulimits,
-    Tmpfs: { '/tmp': `rw,nosuid,nodev,mode=1777,size=${Math.floor(limits.memoryBytes * TMP_SHARE)}` },
-    Sysctls: instanceSysctls(around.ipv6),
+    Sysctls: instanceSysctls(template, around.ipv6),
     LogConfig: around.logConfig,
     RestartPolicy: { Name: 'no' },
     AutoRemove: false,

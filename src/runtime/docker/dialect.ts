@@ -15,6 +15,10 @@ export interface Dialect {
   readonly engine: ContainerEngine;
   /** Bounded, so that an instance cannot fill the disk through its output. */
   readonly logConfig: NonNullable<Dockerode.HostConfig['LogConfig']>;
+  /** What is mounted in the containers of this network so that names resolve as the isolation has it. */
+  mounts(network: InstanceNetwork): NonNullable<Dockerode.HostConfig['Mounts']>;
+  /** What it has to be told, with a comma before, so that a folder in memory begins empty. */
+  readonly tmpfsOptions: string;
   findNetwork(name: string): Promise<FoundNetwork | undefined>;
   /** Somebody else having just made it is fine. `seed` chooses the subnet where the engine does not. */
   createNetwork(network: InstanceNetwork, labels: Readonly<Record<string, string>>, seed: Uint8Array): Promise<void>;

@@ -15,6 +15,11 @@ function dockerDialect(docker: Dockerode): Dialect {
   return {
     engine: DOCKER,
     logConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+    // Its own DNS never answers where it can forward nothing: lookups take 10 s and more to fail. Without any server
+    // named, programs ask their own container, which refuses at once.
+    mounts: ({ egress }) =>
+      egress ? [] : [{ Type: 'bind', Source: '/dev/null', Target: '/etc/resolv.conf', ReadOnly: true }],
+    tmpfsOptions: '',
     async findNetwork(name) {
       try {
         const found = await docker.getNetwork(name).inspect();

@@ -22,6 +22,7 @@ import { containerSummary } from './container-summary.ts';
 import type { Dialect } from './dialect.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { whyPortTaken } from './host-port.ts';
+import { extendsImageCommand, filesArchive } from './process-options.ts';
 import { removeContainer } from './remove-container.ts';
 import { runInContainer } from './run-in-container.ts';
 import { watchContainers } from './watch-containers.ts';
@@ -103,6 +104,7 @@ export class EngineRuntime implements ContainerRuntime {
     await this.#create(spec);
     try {
       signal.throwIfAborted();
+      await this.#putFiles(spec);
       await this.#requirePort(spec);
       await this.#call(`start ${spec.name}`, () => this.#docker.getContainer(spec.name).start());
       signal.throwIfAborted();
@@ -191,6 +193,10 @@ export class EngineRuntime implements ContainerRuntime {
       logConfig: this.#dialect.logConfig,
       ulimits: this.#ulimits,
       ipv6: this.#ipv6,
+      hasInit: true,
+      imageCommand: await this.#imageCommand(spec.template),
+      mounts: this.#dialect.mounts(this.#networkOf(spec.template)),
+      tmpfsOptions: this.#dialect.tmpfsOptions,
     });
     const what = `create ${spec.name} from ${spec.template.image}`;
     const create = (): Promise<unknown> => this.#timed(this.#docker.createContainer(options));
@@ -206,6 +212,22 @@ export class EngineRuntime implements ContainerRuntime {
       await this.remove(spec.name);
       await this.#call(what, create);
     }
+  }
+
+  async #putFiles(spec: ContainerSpec): Promise<void> {
+    const archive = filesArchive(spec);
+    if (archive === undefined) return;
+    await this.#call(`put files into ${spec.name}`, () =>
+      this.#docker.getContainer(spec.name).putArchive(archive, { path: '/' }),
+    );
+  }
+
+  /** The image's CMD, where the template appends to it. */
+  async #imageCommand({ image, process }: Template): Promise<readonly string[]> {
+    if (!extendsImageCommand(process)) return [];
+    const found = await this.#inspectImage(image);
+    // Nothing to append to: the creation says that the image is missing.
+    return found?.Config.Cmd ?? [];
   }
 
   /**
@@ -239,11 +261,15 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async #hasImage(image: string): Promise<boolean> {
+    return (await this.#inspectImage(image)) !== undefined;
+  }
+
+  /** Undefined where the engine does not have it. */
+  async #inspectImage(image: string): Promise<Dockerode.ImageInspectInfo | undefined> {
     try {
-      await this.#timed(this.#docker.getImage(image).inspect(), this.#patience.lookMs);
-      return true;
+      return await this.#timed(this.#docker.getImage(image).inspect(), this.#patience.lookMs);
     } catch (error) {
-      if (statusOf(error) === 404) return false;
+      if (statusOf(error) === 404) return undefined;
       throw engineFailure(error, this.#title, `look for the image ${image}`);
     }
   }

@@ -42,6 +42,9 @@ function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
   return {
     engine: PODMAN,
     logConfig: { Type: 'k8s-file', Config: { 'max-size': '1mb' } },
+    mounts: () => [],
+    // Docker has no such copy of what the image has there.
+    tmpfsOptions: ',notmpcopyup',
     async findNetwork(name) {
       try {
         const found = Value.Parse(

@@ -6,7 +6,7 @@ import { list } from 'tar';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseExactly, writeExactly } from './exact-json.ts';
 import { requireWholePages } from './page-images.ts';
-import { thinArchive } from './thin-archive.ts';
+import { thinArchive } from '../../thin-archive.ts';
 import { renamedUts } from './uts-image.ts';
 
 describe('JSON of another program', () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 import { DATABASE_MOUNT } from '../../../domain/template.ts';
@@ -44,6 +45,8 @@ const DumpedSpec = Type.Object({
   mounts: Type.Array(Type.Object({ destination: Type.String(), source: Type.Optional(Type.String()) })),
 });
 
+/** Where Podman has its init inside. */
+const INIT_MOUNT = '/run/podman-init';
 const OUR_LABELS = 'try-it-now.';
 
 /**
@@ -87,10 +90,21 @@ function cloneSpec(
   const source = databaseSource(template, databaseFolder);
   for (const mount of spec.mounts) {
     if (mount.destination === DATABASE_MOUNT && source !== undefined) mount.source = source;
+    if (mount.destination === INIT_MOUNT && mount.source !== undefined) mount.source = realFile(mount.source);
     for (const { from, to } of volumes)
       if (mount.source?.includes(`/${from}/`) === true) mount.source = mount.source.replace(from, to);
   }
   return writeExactly(spec);
+}
+
+/** CRIU mounts a link as the link that it is, and fails; Debian's package has one there. */
+function realFile(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Not there at all: the restore says so.
+    return path;
+  }
 }
 
 function checked<T extends TSchema>(schema: T, file: string, text: string): Static<T> {

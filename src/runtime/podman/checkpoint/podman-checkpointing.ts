@@ -137,7 +137,7 @@ class PodmanCheckpointing implements Checkpointing {
       // what was made is unmade.
       signal.throwIfAborted();
       await this.#import(spec, from, archive);
-      await this.#settle(spec.name);
+      await this.#settle(spec);
       signal.throwIfAborted();
     } catch (error) {
       const failure = await this.#undo(spec, from, error);
@@ -238,10 +238,10 @@ class PodmanCheckpointing implements Checkpointing {
   }
 
   /** Before anybody is told that it runs. Until then the rules on the host keep it in, as they do anyway. */
-  async #settle(name: string): Promise<void> {
+  async #settle({ name, template }: ContainerSpec): Promise<void> {
     const pid = await this.#pidOf(name, 'restore_failed');
     try {
-      await setSysctls(pid, instanceSysctls(hasIpv6()));
+      await setSysctls(pid, instanceSysctls(template, hasIpv6()));
     } catch (error) {
       throw new TryItNowError(
         'restore_failed',

@@ -2,7 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { cloneSettings, type CloneContext } from './clone-settings.ts';
-import { thinArchive, type ThinEntry } from './thin-archive.ts';
+import { thinArchive, type ThinEntry } from '../../thin-archive.ts';
 
 /** Podman opens these by their names in the container's folder, so links do; afterwards it removes the links alone. */
 const SHARED_FILES = ['rootfs-diff.tar', 'deleted.files', 'devshm-checkpoint.tar'];

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { TryItNowError } from '../../../domain/errors.ts';
 import { libpodUpload } from '../libpod-api.ts';
-import { thinArchive } from './thin-archive.ts';
+import { thinArchive } from '../../thin-archive.ts';
 
 const PLACES = ['/bin/busybox', '/usr/bin/busybox', '/usr/local/bin/busybox'];
 const LOAD_TIMEOUT_MS = 30_000;

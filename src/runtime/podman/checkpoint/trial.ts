@@ -7,6 +7,7 @@ import type Dockerode from 'dockerode';
 import { extract } from 'tar';
 import { TryItNowError, describeError } from '../../../domain/errors.ts';
 import type { Log } from '../../../domain/log.ts';
+import { DEFAULT_PROCESS } from '../../../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../../../domain/readiness.ts';
 import type { Template } from '../../../domain/template.ts';
 import type { Checkpointing, CheckpointingAvailability } from '../../../pool/interfaces/checkpointing.ts';
@@ -99,6 +100,8 @@ function trialTemplate(image: string): Template {
     image,
     port: TRIAL_PORT,
     env: {},
+    process: { ...DEFAULT_PROCESS, init: false },
+    open: '/',
     readiness: { ...DEFAULT_READINESS, timeoutMs: STEP_TIMEOUT_MS },
     health: undefined,
     warmup: [],

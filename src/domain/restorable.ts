@@ -1,0 +1,16 @@
+import { startPlaceholders } from './placeholders.ts';
+import type { Template } from './template.ts';
+
+/** Undefined where instances of the template may be restored from a checkpoint. */
+export function whyNotRestorable(template: Template): string | undefined {
+  const placeholders = startPlaceholders(template);
+  if (placeholders.length === 0) return undefined;
+  return (
+    `what it starts with differs from instance to instance (${placeholders.map((name) => `\${${name}}`).join(', ')} ` +
+    'in its env, command or files), and every clone of a checkpoint would have what the first one had'
+  );
+}
+
+export function isRestorable(template: Template): boolean {
+  return template.checkpoint.enabled && whyNotRestorable(template) === undefined;
+}
