@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { TryItNowError } from '../domain/errors.ts';
+import { takeMark } from './host-marks.ts';
 
 /**
  * Below the ephemeral ports, so that no outgoing connection takes a port between the moment it is drawn and its use,
@@ -30,25 +31,10 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
 
 /**
  * Keeps everybody on this host who asks here off the port, until it is disposed of or this process ends, however it
- * ends: the kernel takes an abstract socket back by itself. Undefined when it is reserved already. Whether somebody
- * listens there is not checked.
+ * ends. Undefined when it is reserved already. Whether somebody listens there is not checked.
  */
 export async function reservePort(port: number): Promise<AsyncDisposable | undefined> {
-  const mark = createServer().unref();
-  return new Promise((resolve, reject) => {
-    mark.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve(undefined);
-      else reject(error);
-    });
-    mark.listen({ path: `\0try-it-now-port-${port}`, exclusive: true }, () =>
-      resolve({
-        [Symbol.asyncDispose]: () =>
-          new Promise((closed) => {
-            mark.close(() => closed());
-          }),
-      }),
-    );
-  });
+  return takeMark(`port-${port}`);
 }
 
 /** The wanted port if it can be bound, else a free one. */

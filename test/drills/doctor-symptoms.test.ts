@@ -60,9 +60,20 @@ function open(
   );
 }
 
+/** All but that Valkey answers slowly, which it does on a busy machine. */
 async function troubles(env: Readonly<Record<string, string>>): Promise<readonly Diagnosis[]> {
-  return (await diagnose(env)).filter(({ verdict }) => verdict === 'failure' || verdict === 'warning');
+  return troublesAmong(await diagnose(env));
 }
+
+function troublesAmong(found: readonly Diagnosis[]): readonly Diagnosis[] {
+  return found.filter(
+    ({ part, what, verdict, seen }) =>
+      (verdict === 'failure' || verdict === 'warning') &&
+      !(part === 'Valkey' && what === 'reachable' && verdict === 'warning' && SLOW_ANSWER.test(seen)),
+  );
+}
+
+const SLOW_ANSWER = /^answers at \S+ in [\d.]+ ms/;
 
 /** Under it nothing else is told than what a bare test server lacks. */
 const ALWAYS = ['persistence'];
@@ -79,9 +90,7 @@ describe('on a running deployment', () => {
 
   it('is content with one that is well', async () => {
     const found = await diagnose(env);
-    expect(
-      found.filter(({ verdict, what }) => (verdict === 'failure' || verdict === 'warning') && !ALWAYS.includes(what)),
-    ).toEqual([]);
+    expect(troublesAmong(found).filter(({ what }) => !ALWAYS.includes(what))).toEqual([]);
     expect(new Set(found.map(({ part }) => part))).toEqual(
       new Set([
         'Config',
@@ -140,14 +149,16 @@ describe('on a running deployment', () => {
   });
 
   it('memory growing, since containers have no record', async () => {
-    const { deployment, containers } = runbook.stack.config;
+    const { deployment } = runbook.stack.config;
+    // The port of a container that was removed a moment ago rests, and whoever listens there may still be that one.
+    const hostPort = Math.max(...(await runbook.valkey.smembers('available_ports')).map(Number));
     await host.start({
       name: 'demo-stray',
       owner: { deployment, node: 'node0' },
       instanceId: newInstanceId(),
       keepUntilMs: undefined,
       template: 'default',
-      hostPort: containers.portRange.end,
+      hostPort,
     });
     const found = await troubles(env);
     await host.remove('demo-stray');
@@ -157,7 +168,7 @@ describe('on a running deployment', () => {
       remedy: containing('try-it-now reconcile'),
     });
     expect(about(found, 'Ports', 'other listeners')).toMatchObject({
-      seen: containing(String(containers.portRange.end)),
+      seen: containing(String(hostPort)),
     });
   });
 

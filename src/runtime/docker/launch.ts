@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ChildServer, findProgram } from '../../launcher/child-server.ts';
 import { engineAnswers } from '../../launcher/engine-socket.ts';
+import { withMark } from '../../launcher/host-marks.ts';
 
 const run = promisify(execFile);
 
@@ -14,18 +15,42 @@ export interface LaunchedDocker extends AsyncDisposable {
 
 /** What dockerd adds to the host's tables and leaves there when it ends. */
 const TABLES = ['filter', 'nat'] as const;
+type Table = (typeof TABLES)[number];
 const DOCKER_CHAIN = /^-N (DOCKER\S*)$/;
+/** Every dockerd makes these chains anew when it starts, all by the same names. */
+const TABLES_MARK = 'docker-tables';
 
 /**
  * A dockerd of its own under `dir`, beside any other that the host runs: own images, containers, socket, and no default
- * bridge. Images do not outlive `dir`. Containers do not outlive it either: dockerd kills them when it stops.
+ * bridge. Images do not outlive `dir`. Containers do not outlive it either: dockerd kills them when it stops. Several
+ * may be launched and disposed of at once, by this process and by others: they take turns at the host's tables, and the
+ * last one removes the chains that came with them.
  */
-export async function launchDocker(options: { readonly dir: string }): Promise<LaunchedDocker> {
-  const { dir } = options;
+export async function launchDocker({ dir }: { readonly dir: string }): Promise<LaunchedDocker> {
   await mkdir(dir, { recursive: true });
+  return withMark(TABLES_MARK, () => launch(dir));
+}
+
+async function launch(dir: string): Promise<LaunchedDocker> {
+  // The chains that are there are taken for the host's own unless another dockerd runs that they may belong to.
+  const kept = (await aDockerdRuns()) ? [] : await Promise.all(TABLES.map((table) => listRules(table)));
+  const forwarded = await forwardPolicy();
   const socketPath = join(dir, 'docker.sock');
-  const before = await Promise.all(TABLES.map((table) => listRules(table)));
-  const server = await ChildServer.start({
+  const server = await startDockerd(dir, socketPath);
+  const closedForwarding = forwarded === 'ACCEPT' && (await forwardPolicy()) === 'DROP';
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    await withMark(TABLES_MARK, async () => {
+      if (closedForwarding) await iptables('-P', 'FORWARD', 'ACCEPT');
+      if (await aDockerdRuns()) return;
+      for (const [index, table] of TABLES.entries()) await removeChains(table, kept[index] ?? []);
+    });
+  };
+  return { socketPath, server, [Symbol.asyncDispose]: stop };
+}
+
+async function startDockerd(dir: string, socketPath: string): Promise<ChildServer> {
+  return ChildServer.start({
     name: 'Docker',
     command: 'dockerd',
     args: [
@@ -45,28 +70,33 @@ export async function launchDocker(options: { readonly dir: string }): Promise<L
     isUp: () => engineAnswers(socketPath),
     startTimeoutMs: 30_000,
   });
-  const stop = async (): Promise<void> => {
-    await server.stop();
-    for (const [index, table] of TABLES.entries()) await putBack(table, before[index] ?? []);
-  };
-  return { socketPath, server, [Symbol.asyncDispose]: stop };
+}
+
+/** Anybody's on this host; one that ends while it is looked at is not counted. */
+async function aDockerdRuns(): Promise<boolean> {
+  const names = await Promise.all(
+    (await readdir('/proc'))
+      .filter((entry) => /^\d+$/.test(entry))
+      .map((pid) => readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')),
+  );
+  return names.includes('dockerd\n');
 }
 
 async function iptables(...args: readonly string[]): Promise<string> {
   return (await run(findProgram('iptables') ?? 'iptables', ['-w', '10', ...args])).stdout;
 }
 
-async function listRules(table: string): Promise<string[]> {
+async function listRules(table: Table): Promise<string[]> {
   return (await iptables('-t', table, '-S')).split('\n').filter((line) => line !== '');
 }
 
-/**
- * Removes the chains that came with our dockerd, and the FORWARD policy it sets; a host that
- * had them before keeps them.
- */
-async function putBack(table: string, before: readonly string[]): Promise<void> {
-  const present = await listRules(table);
-  const added = present.filter((line) => !before.includes(line));
+async function forwardPolicy(): Promise<string | undefined> {
+  return (await listRules('filter')).map((line) => /^-P FORWARD (\S+)$/.exec(line)?.[1]).find(Boolean);
+}
+
+/** Removes the chains that came with a dockerd, none of which runs any more; a host that had them before keeps them. */
+async function removeChains(table: Table, kept: readonly string[]): Promise<void> {
+  const added = (await listRules(table)).filter((line) => !kept.includes(line));
   const chains = added.map((line) => DOCKER_CHAIN.exec(line)?.[1]).filter((chain) => chain !== undefined);
   for (const line of added) {
     const jump = /^-A (\S+) .*-j (\S+)$/.exec(line);
@@ -75,6 +105,4 @@ async function putBack(table: string, before: readonly string[]): Promise<void> 
   }
   for (const chain of chains) await iptables('-t', table, '-F', chain);
   for (const chain of chains) await iptables('-t', table, '-X', chain);
-  if (table === 'filter' && added.includes('-P FORWARD DROP') && before.includes('-P FORWARD ACCEPT'))
-    await iptables('-P', 'FORWARD', 'ACCEPT');
 }
