@@ -131,6 +131,12 @@ export const ERROR_CATALOGUE = {
     title: 'The request headers are too large',
     remedy: 'Send fewer or shorter headers.',
   },
+  client_gone: {
+    status: 499,
+    retryable: true,
+    title: 'The connection was closed before the answer',
+    remedy: 'Keep the connection open until the answer is there; send the request again.',
+  },
   internal_error: {
     status: 500,
     retryable: true,

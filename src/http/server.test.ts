@@ -79,6 +79,25 @@ describe('acquire', () => {
   });
 });
 
+it.each([['/api/v1/demo/acquire'], ['/try/hello']])('takes nothing for a client that is gone: POST %s', async (path) => {
+  await using http = await startHttp({ trustedProxies: ['127.0.0.1'] });
+  // Closed as soon as the request was read, before any handler runs.
+  http.server.app.server.prependListener('request', (request) => {
+    request.prependListener('end', () => request.socket.destroy());
+  });
+  await expect(
+    fetch(`${http.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: 'http://localhost:8080', host: 'localhost:8080' },
+      body: '{}',
+    }),
+  ).rejects.toThrow();
+
+  await eventually(() => expect(http.lines()).toContainEqual(expect.objectContaining({ code: 'client_gone' })));
+  expect(http.lines().filter(({ level }) => Number(level) > 20)).toEqual([]);
+  expect(http.demos.count('acquire')).toBe(0);
+});
+
 describe('an instance', () => {
   it('can be read, extended and given back, twice too', async () => {
     await using http = await startHttp();

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
+import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { keyCheck } from './api-keys.ts';
 import { addressKey } from './client-address.ts';
@@ -98,7 +99,12 @@ async function addRoutes(
   await options.pages?.register(app, { demos, log, publicUrl, clientKeyOf });
 }
 
-/** A proxy that forwards something else than an address is counted itself; better one bucket too full than none. */
+/**
+ * A proxy that forwards something else than an address is counted itself; better one bucket too full than none. Throws
+ * client_gone: who has hung up has no address any more, and nothing is to be taken for them.
+ */
 function clientKeyOf(request: FastifyRequest): string {
+  if (request.socket.destroyed)
+    throw new TryItNowError('client_gone', 'The connection was closed before the request could be answered');
   return addressKey(request.ip) ?? addressKey(request.socket.remoteAddress ?? '') ?? 'unknown';
 }
