@@ -151,6 +151,25 @@ it('lets a visitor who used up the limit have a dead one replaced', async () => 
   await expect(acquire(deps, click({ idempotencyKey: undefined }))).rejects.toMatchObject({ code: 'hourly_limit' });
 });
 
+it('says of an empty pool whether more are prepared, and when it is worth to come again', async () => {
+  const { deps } = await bench([]);
+  const other = template({ name: 'nothing', pool: { target: 0, max: 3, replenishThreshold: 0 } });
+  const asking = { ...deps, catalogue: new Catalogue([tiny, other]) };
+  const refused = (): Promise<unknown> =>
+    acquire(asking, { ...click({ idempotencyKey: undefined }), template: 'nothing' }).catch((error: unknown) => error);
+  expect(await refused()).toMatchObject({
+    code: 'pool_empty',
+    retryAfterMs: 30_000,
+    details: { refill: 'off' },
+    message: expect.stringContaining('none are kept ready: the target of "nothing" is 0') as string,
+  });
+
+  await store.valkey.hset(keys.refillPause('nothing'), { failures: 4, until_ms: Date.now() + 3_600_000 });
+  const failing = (await refused()) as { readonly message: string; readonly retryAfterMs: number };
+  expect(failing.message).toMatch(/its last 4 starts failed, and the next is tried in \d+ s/);
+  expect(failing.retryAfterMs).toBeGreaterThan(3_000_000);
+});
+
 it('asks anyone who meets two to come again, at no cost', async () => {
   const { deps, instances, counted } = await bench([0, 1]);
   await expect(acquire(deps, click())).rejects.toMatchObject({ code: 'pool_empty', retryAfterMs: 2_000 });

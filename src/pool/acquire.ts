@@ -3,7 +3,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
 import { hasEnded } from './has-ended.ts';
-import type { ClaimOutcome, ClaimStore } from './interfaces/claim-store.ts';
+import type { ClaimOutcome, ClaimStore, Refill } from './interfaces/claim-store.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 
@@ -40,6 +40,10 @@ type HandedOut = Extract<ClaimOutcome, { kind: 'taken' | 'again' }>;
 
 /** A warm container takes a few seconds to make; asking sooner than this is no use. */
 const EMPTY_RETRY_MS = 2_000;
+/** Until one has ended, was cleaned up and another is there. */
+const FULL_RETRY_MS = 10_000;
+/** Only an operator changes that; the same as for a pool they paused. */
+const OFF_RETRY_MS = 30_000;
 
 /**
  * Hands a ready instance over: one store round trip, and a connection to the instance to see that it is alive. A dead
@@ -64,7 +68,7 @@ async function aliveOne(deps: AcquireDeps, request: AcquireRequest, template: Te
   try {
     const second = await take(deps, request, template, id);
     if (second.alive) return second.outcome;
-    throw empty(template);
+    throw empty(template, { kind: 'preparing' });
   } catch (error) {
     // The first was counted, and nothing came of it.
     if (error instanceof TryItNowError && error.code === 'pool_empty')
@@ -172,7 +176,7 @@ function acquired(
 function refusal(template: Template, outcome: Exclude<ClaimOutcome, HandedOut>): TryItNowError {
   switch (outcome.kind) {
     case 'empty':
-      return empty(template);
+      return empty(template, outcome.refill);
     case 'limited': {
       const { window, retryAfterMs } = outcome;
       return new TryItNowError(
@@ -199,10 +203,34 @@ function refusal(template: Template, outcome: Exclude<ClaimOutcome, HandedOut>):
   }
 }
 
-function empty(template: Template): TryItNowError {
-  return new TryItNowError(
-    'pool_empty',
-    `no instance of "${template.name}" is ready right now; more are being prepared`,
-    { retryAfterMs: EMPTY_RETRY_MS },
-  );
+/** Says what is true of the refill, and when it is worth to come again. */
+function empty(template: Template, refill: Refill): TryItNowError {
+  const { why, retryAfterMs } = outlook(template.name, refill);
+  return new TryItNowError('pool_empty', `no instance of "${template.name}" is ready right now; ${why}`, {
+    retryAfterMs,
+    details: { refill: refill.kind },
+  });
+}
+
+function outlook(name: string, refill: Refill): { readonly why: string; readonly retryAfterMs: number } {
+  switch (refill.kind) {
+    case 'preparing':
+      return { why: 'more are being prepared', retryAfterMs: EMPTY_RETRY_MS };
+    case 'failing': {
+      const retryAfterMs = Math.max(EMPTY_RETRY_MS, refill.retryInMs);
+      return {
+        why:
+          `its last ${refill.failures} starts failed, and the next is tried ` +
+          `${refill.retryInMs > 0 ? `in ${Math.ceil(refill.retryInMs / 1000)} s` : 'now'}`,
+        retryAfterMs,
+      };
+    }
+    case 'off':
+      return { why: `none are kept ready: the target of "${name}" is 0`, retryAfterMs: OFF_RETRY_MS };
+    case 'full':
+      return {
+        why: `all ${refill.inUse} there may be are in use; another is prepared as soon as one has ended`,
+        retryAfterMs: FULL_RETRY_MS,
+      };
+  }
 }

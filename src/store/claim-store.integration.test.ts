@@ -69,9 +69,42 @@ describe('take', () => {
     expect(outcomes.filter(({ kind }) => kind === 'empty')).toHaveLength(180);
   });
 
+  it('says of an empty pool what is done about it', async () => {
+    const refill = async (changes: Parameters<typeof template>[0] = {}) => {
+      const outcome = await store.claimStore.claim(click({ template: template({ name: 'tiny', ...changes }) }));
+      return outcome.kind === 'empty' ? outcome.refill : outcome;
+    };
+    const off = { pool: { ...tiny.pool, target: 0 } };
+    expect(await refill()).toEqual({ kind: 'preparing' });
+    expect(await refill(off)).toEqual({ kind: 'off' });
+    await store.controls.setTarget('tiny', 1);
+    expect(await refill(off)).toEqual({ kind: 'preparing' });
+    await store.controls.setTarget('tiny', 0);
+    expect(await refill()).toEqual({ kind: 'off' });
+    await store.valkey.zadd(keys.warming('tiny'), Date.now() + 60_000, newInstanceId());
+    expect(await refill()).toEqual({ kind: 'preparing' });
+    await store.valkey.hset(keys.poolControl('tiny'), 'target', 'many');
+    await store.valkey.del(keys.warming('tiny'));
+    expect(await refill()).toEqual({ kind: 'preparing' });
+
+    await store.controls.setTarget('tiny', undefined);
+    await store.valkey.hset(keys.refillPause('tiny'), { failures: 3, until_ms: Date.now() + 60_000 });
+    const failing = await refill();
+    expect(failing).toMatchObject({ kind: 'failing', failures: 3 });
+    expect((failing as { retryInMs: number }).retryInMs).toBeGreaterThan(30_000);
+    await store.valkey.del(keys.refillPause('tiny'));
+
+    await fillPool(store, tiny);
+    for (let count = 0; count < tiny.pool.target; count += 1) await claimed(store);
+    expect(await refill({ pool: { ...tiny.pool, max: tiny.pool.target } })).toEqual({
+      kind: 'full',
+      inUse: tiny.pool.target,
+    });
+  });
+
   it('leaves instances alone that have less life left than a visit', async () => {
     await fillPool(store, template({ maxAgeMs: tiny.ttl.defaultMs - 1_000 }));
-    expect(await store.claimStore.claim(click())).toEqual({ kind: 'empty' });
+    expect(await store.claimStore.claim(click())).toMatchObject({ kind: 'empty' });
     expect(await store.cleanupStore.agedIdle(tiny, 10)).toHaveLength(3);
     const [young] = await fillPool(store, template({ pool: { ...tiny.pool, target: 4 } }));
     expect((await claimed(store)).id).toBe(young?.id);
@@ -135,7 +168,7 @@ describe('rate limits', () => {
 
   it('do not count refusals: an empty pool costs a visitor nothing', async () => {
     await using limited = await startStore({ limits: { hourly: 1, daily: 1 } });
-    expect(await limited.claimStore.claim(click())).toEqual({ kind: 'empty' });
+    expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'empty' });
     await fillPool(limited, tiny);
     expect(await limited.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
   });

@@ -2,16 +2,19 @@ import { createHash } from 'node:crypto';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Instance } from '../domain/instance.ts';
+import type { Template } from '../domain/template.ts';
 import type {
   ExtendOutcome,
   InstanceView,
   ClaimOutcome,
   ClaimRequest,
   ClaimStore,
+  Refill,
 } from '../pool/interfaces/claim-store.ts';
 import { COMMAND_TIMEOUT_MS } from './client.ts';
 import { keys } from './keys.ts';
 import { NodeEntries } from './node-entries.ts';
+import { FAILURES_TO_OPEN } from './provisioning-store.ts';
 import { parseRecord } from './records.ts';
 import type { RollbackGuard } from './rollback-guard.ts';
 import { CLAIM, EXTEND } from './script-codes.ts';
@@ -39,6 +42,25 @@ type ClaimedReply = readonly [
   node: string,
   count: number,
 ];
+
+type EmptyReply = readonly [
+  code: number,
+  now: number,
+  warming: number,
+  all: number,
+  target: string,
+  failures: number,
+  pauseMs: number,
+];
+
+/** What is done about an empty pool, as the store's own planning of refills has it. */
+function refillOf([, , warming, all, target, failures, pauseMs]: EmptyReply, { pool }: Template): Refill {
+  const wanted = /^\d+$/.test(target) ? Number(target) : pool.target;
+  if (failures >= FAILURES_TO_OPEN) return { kind: 'failing', failures, retryInMs: pauseMs };
+  if (warming > 0) return { kind: 'preparing' };
+  if (wanted === 0) return { kind: 'off' };
+  return all >= pool.max ? { kind: 'full', inUse: all } : { kind: 'preparing' };
+}
 
 /** With the owner, so that two owners may use the same key and never meet. */
 function idempotencyHash(owner: string, key: string): string {
@@ -94,6 +116,9 @@ export class ValkeyClaimStore implements ClaimStore {
         keys.claimCount,
         keys.nodes,
         keys.poolControl(template.name),
+        keys.warming(template.name),
+        keys.leaving(template.name),
+        keys.refillPause(template.name),
       ],
       [
         // A key says something for as long as its instance is held, which is the longest stay at most.
@@ -116,7 +141,7 @@ export class ValkeyClaimStore implements ClaimStore {
     switch (reply[0]) {
       case CLAIM.EMPTY:
         this.#noteClock(Number(reply[1]));
-        return { kind: 'empty' };
+        return { kind: 'empty', refill: refillOf(reply as EmptyReply, request.template) };
       case CLAIM.HOURLY_LIMIT:
         return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
       case CLAIM.DAILY_LIMIT:

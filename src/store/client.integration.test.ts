@@ -47,7 +47,7 @@ it.concurrent(
         ),
       );
       valkey.server.signal('SIGCONT');
-      await eventually(async () => expect(await store.claimStore.claim(take)).toEqual({ kind: 'empty' }), {
+      await eventually(async () => expect(await store.claimStore.claim(take)).toMatchObject({ kind: 'empty' }), {
         timeoutMs: 15_000,
       });
       const probe = new Valkey(port, '127.0.0.1');

@@ -266,6 +266,27 @@ describe('waiting', () => {
     expect([...http.demos.instances.values()].map(({ owner }) => owner)).toEqual([`visitor:${token}`]);
   });
 
+  it('says why there is none yet, and does not have anybody wait where none will come', async () => {
+    const waiting = async () => (await visitor.send('GET', '/wait/hello')).text();
+    const scripted = async () =>
+      (await visitor.send('POST', '/try/hello', { headers: { accept: 'application/json' } })).json();
+    await visitor.send('POST', '/try/hello');
+    expect(await waiting()).toContain('Every warm copy was taken just now.');
+
+    http.demos.refill = 'failing';
+    expect(await waiting()).toContain('The last copies could not be started.');
+    expect(await scripted()).toMatchObject({ progress: 'The last starts failed; it is tried again' });
+    http.demos.refill = 'full';
+    expect(await waiting()).toContain('As many copies as there is room for are in use.');
+    expect(await scripted()).toMatchObject({ progress: expect.stringContaining('All copies are in use') as string });
+
+    http.demos.refill = 'off';
+    const refused = await visitor.send('GET', '/wait/hello');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
+    expect(await refused.text()).toContain('There are no copies of this right now');
+    expect(await scripted()).toMatchObject({ code: 'pool_empty', refill: 'off' });
+  });
+
   it("answers the page's script in JSON, and gives up after the limit", async () => {
     const clock = { skipMs: 0, now: () => Date.now() + clock.skipMs };
     const { demos } = http;

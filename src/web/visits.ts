@@ -3,13 +3,18 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Template } from '../domain/template.ts';
 import type { Acquired, Demos } from '../http/demos.ts';
 import { secondsLeft } from '../http/time-left.ts';
-import type { InstanceView } from '../pool/interfaces/claim-store.ts';
+import type { InstanceView, Refill } from '../pool/interfaces/claim-store.ts';
 import type { Visitor, VisitorCookies } from './visitor.ts';
 
 export interface VisitsOptions {
   readonly demos: Demos;
   readonly cookies: VisitorCookies;
   readonly clientKeyOf: (request: FastifyRequest) => string;
+}
+
+/** Why there is none yet. */
+export interface Waiting {
+  readonly waitingFor: Exclude<Refill['kind'], 'off'>;
 }
 
 /** What a visitor's clicks do at the pool, and what their browser remembers of it. */
@@ -25,7 +30,8 @@ export class Visits {
   }
 
   /**
-   * The visitor's instance of this template; undefined when none is ready. The same visitor always uses the same key,
+   * The visitor's instance of this template; where none is ready, what is done about it. Where nothing is, it is no use
+   * to wait: throws pool_empty. The same visitor always uses the same key,
    * so a second click, or one that crosses the first, finds the first one's instance for as long as it runs.
    */
   async take(
@@ -33,7 +39,7 @@ export class Visits {
     reply: FastifyReply,
     template: Template,
     visitor: Visitor,
-  ): Promise<Acquired | undefined> {
+  ): Promise<Acquired | Waiting> {
     try {
       const acquired = await this.#demos.acquire({
         template: template.name,
@@ -46,8 +52,10 @@ export class Visits {
         this.#cookies.stopWaiting(reply, template.name);
       return acquired;
     } catch (error) {
-      if (error instanceof TryItNowError && error.code === 'pool_empty') return undefined;
-      throw error;
+      if (!(error instanceof TryItNowError) || error.code !== 'pool_empty') throw error;
+      const refill = error.details?.['refill'];
+      if (refill === 'off') throw error;
+      return { waitingFor: refill === 'failing' || refill === 'full' ? refill : 'preparing' };
     }
   }
 

@@ -44,10 +44,10 @@ export class WaitingRoom {
   async enter(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
     const { cookies, visits } = this.#options;
     const visitor = cookies.identify(request, reply, field(request.body, 'visitor'));
-    const acquired = await visits.take(request, reply, template, visitor);
+    const taken = await visits.take(request, reply, template, visitor);
     const scripted = !wantsPage(request);
-    if (acquired !== undefined)
-      return scripted ? reply.send({ state: 'ready', url: acquired.url }) : reply.redirect(acquired.url, 303);
+    if ('url' in taken)
+      return scripted ? reply.send({ state: 'ready', url: taken.url }) : reply.redirect(taken.url, 303);
     const sinceMs = this.#since(request, template, field(request.body, 'since'));
     if (scripted && this.#waited(sinceMs) > this.#options.limitMs) return reply.send({ state: 'gave_up' });
     // A click on a page starts again; a wish too old to be still waited for was of an earlier visit.
@@ -57,7 +57,7 @@ export class WaitingRoom {
     return reply.code(202).send({
       state: 'waiting',
       waited_seconds: seconds(this.#waited(sinceMs)),
-      progress: progressText(await this.#warming(template)),
+      progress: progressText(taken.waitingFor, await this.#warming(template)),
     });
   }
 
@@ -77,9 +77,10 @@ export class WaitingRoom {
       cookies.stopWaiting(reply, template.name);
       return sendPage(reply, gaveUpPage(parts), formTarget);
     }
-    const acquired = mayTake(request) ? await visits.take(request, reply, template, wish.visitor) : undefined;
-    if (acquired !== undefined) return reply.redirect(acquired.url, 303);
-    return sendPage(reply, waitingPage({ ...parts, warming: await this.#warming(template) }), formTarget);
+    const taken = mayTake(request) ? await visits.take(request, reply, template, wish.visitor) : undefined;
+    if (taken !== undefined && 'url' in taken) return reply.redirect(taken.url, 303);
+    const warming = await this.#warming(template);
+    return sendPage(reply, waitingPage({ ...parts, warming, waitingFor: taken?.waitingFor }), formTarget);
   }
 
   /** Undefined when nobody clicked: then this address gives nothing away. */

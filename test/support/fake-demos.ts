@@ -4,7 +4,7 @@ import { INSTANCE_RECORD_VERSION, type Instance } from '../../src/domain/instanc
 import type { Template } from '../../src/domain/template.ts';
 import type { AcquireRequest, Acquired, Demos } from '../../src/http/demos.ts';
 import type { PoolControl } from '../../src/pool/interfaces/pool-controls.ts';
-import type { InstanceView } from '../../src/pool/interfaces/claim-store.ts';
+import type { InstanceView, Refill } from '../../src/pool/interfaces/claim-store.ts';
 import type { PoolStats } from '../../src/pool/interfaces/inventory.ts';
 import { template } from './templates.ts';
 
@@ -24,6 +24,8 @@ export class FakeDemos implements Demos {
     reason: undefined,
     target: undefined,
   };
+  /** What an empty pool says of its refill. */
+  refill: Refill['kind'] = 'preparing';
   /** Thrown by every call while set. */
   failure: Error | undefined;
   urlOf = (label: string) => `http://${label}.localhost:8000/`;
@@ -60,7 +62,10 @@ export class FakeDemos implements Demos {
         });
       const left = this.ready.get(wanted.name) ?? 0;
       if (left < 1)
-        throw new TryItNowError('pool_empty', `No instance of ${wanted.name} is ready`, { retryAfterMs: 1_500 });
+        throw new TryItNowError('pool_empty', `No instance of ${wanted.name} is ready`, {
+          retryAfterMs: 1_500,
+          details: { refill: this.refill },
+        });
       this.ready.set(wanted.name, left - 1);
       const instance = this.#assign(wanted, request.owner);
       if (key !== undefined) this.#keys.set(key, { id: instance.id, template: wanted.name });

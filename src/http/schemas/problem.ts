@@ -13,6 +13,13 @@ export const ProblemBody = Type.Object(
     request_id: Type.String({ description: "Also in the X-Request-Id header and in the server's log." }),
     retryable: Type.Boolean({ description: 'True when the same request may succeed later without being changed.' }),
     retry_after_seconds: Type.Optional(Type.Integer({ minimum: 1, description: 'As in the Retry-After header.' })),
+    refill: Type.Optional(
+      Type.String({
+        description:
+          'For pool_empty: `preparing`, `failing` (the last starts failed), `full` (as many as there may be are in ' +
+          'use) or `off` (its target is 0).',
+      }),
+    ),
     errors: Type.Optional(
       Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }), {
         description: 'For invalid_request: each wrong value as a JSON pointer.',

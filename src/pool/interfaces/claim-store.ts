@@ -28,10 +28,20 @@ export type ClaimOutcome =
       /** Undefined for a node that has not announced itself. */
       readonly upstream: Upstream | undefined;
     }
-  | { readonly kind: 'empty' }
+  | { readonly kind: 'empty'; readonly refill: Refill }
   | { readonly kind: 'paused'; readonly retryAfterMs: number; readonly reason: string | undefined }
   | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
   | { readonly kind: 'key_reused' };
+
+/**
+ * What is done about an empty pool. `failing`: the breaker is open, the next start is tried after that time. `off`: its
+ * target is 0. `full`: as many as there may be are in use or being cleaned up.
+ */
+export type Refill =
+  | { readonly kind: 'preparing' }
+  | { readonly kind: 'failing'; readonly failures: number; readonly retryInMs: number }
+  | { readonly kind: 'off' }
+  | { readonly kind: 'full'; readonly inUse: number };
 
 export type ExtendOutcome =
   | { readonly kind: 'extended'; readonly deadlineMs: number; readonly ttlMs: number; readonly generation: number }

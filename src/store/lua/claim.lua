@@ -8,13 +8,17 @@
 -- KEYS[7] takes                 counter: raised by every instance that is handed out
 -- KEYS[8] nodes                 hash, node → its entry
 -- KEYS[9] pool_control:<template> hash, what an operator has decided
+-- KEYS[10] warming:<template>   zset, tickets
+-- KEYS[11] leaving:<template>   zset, ids whose cleanup is under way
+-- KEYS[12] refill_pause:<template> hash, the breaker
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
 -- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest claim count the caller has seen
 -- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
 -- ARGV[9] when the caller stops waiting (ms), 0: not known
 -- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count} taken | the same
 --         again, with count 0
---         {-1, now} empty   {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
+--         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried} empty
+--         {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
 --         {-4} key used for another template
 --         {-5} fewer claims than the caller has seen: the store went back in time, nothing was changed
 --         {-7, ms to wait, reason or ''} paused or draining: nothing is handed out
@@ -85,7 +89,14 @@ while not taken do
   end
 end
 for index = 1, #aged, 2 do redis.call('ZADD', KEYS[1], aged[index], aged[index + 1]) end
-if not taken then return {-1, now} end
+if not taken then
+  local warming = redis.call('ZCARD', KEYS[10])
+  local all = redis.call('ZCARD', KEYS[1]) + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[11])
+  local breaker = redis.call('HMGET', KEYS[12], 'failures', 'until_ms')
+  local target = redis.call('HGET', KEYS[9], 'target') or ''
+  local wait = math.max((tonumber(breaker[2] or '0') or 0) - now, 0)
+  return {-1, now, warming, all, target, tonumber(breaker[1] or '0') or 0, wait}
+end
 
 taken.state = 'assigned'
 taken.owner = ARGV[4]

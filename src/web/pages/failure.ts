@@ -37,6 +37,10 @@ const WORDINGS: Partial<Record<ErrorCode, Wording>> = {
       'The operators hand out no copies of this for the moment. Copies that already run go on running; please ' +
       'come back a little later.',
   },
+  pool_empty: {
+    heading: 'There are no copies of this right now',
+    text: 'None are being prepared either, so there is no use in waiting. Please come back later.',
+  },
   shutting_down: {
     heading: 'Back in a moment',
     text: 'This server is being restarted. Please try again in a few seconds.',

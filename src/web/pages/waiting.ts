@@ -2,6 +2,7 @@ import type { Template } from '../../domain/template.ts';
 import type { AssetUrls } from '../assets.ts';
 import { inWords } from '../duration.ts';
 import { html } from '../html.ts';
+import type { Waiting } from '../visits.ts';
 import { page } from './layout.ts';
 
 /** Between two looks of a browser without JavaScript. */
@@ -14,12 +15,25 @@ export interface WaitingParts {
   /** When the visitor clicked, in ms since the epoch. */
   readonly sinceMs: number;
   readonly waitedSeconds: number;
+  /** Undefined when nobody asked. */
+  readonly waitingFor: Waiting['waitingFor'] | undefined;
   /** Being prepared right now; undefined when it is not known. */
   readonly warming: number | undefined;
 }
 
+const LEADS: Readonly<Record<Waiting['waitingFor'], string>> = {
+  preparing:
+    'Every warm copy was taken just now. A fresh one usually takes a few seconds, and you go in as soon as it is ' +
+    'ready. There is nothing to click.',
+  failing:
+    'The last copies could not be started. That is our fault, not yours; it is tried again by itself, and you go in ' +
+    'as soon as one is ready.',
+  full: 'As many copies as there is room for are in use. You go in as soon as one has ended and a fresh one is ready.',
+};
+
 /** Goes on by itself: the script polls; without it the page asks again, and is sent on when it is their turn. */
-export function waitingPage({ assets, template, visitorToken, sinceMs, waitedSeconds, warming }: WaitingParts): string {
+export function waitingPage(parts: WaitingParts): string {
+  const { assets, template, visitorToken, sinceMs, waitedSeconds, warming, waitingFor = 'preparing' } = parts;
   return page({
     title: `Preparing ${template.title} · Try It Now`,
     assets,
@@ -29,9 +43,8 @@ export function waitingPage({ assets, template, visitorToken, sinceMs, waitedSec
   data-since="${sinceMs}" data-try-url="/try/${encodeURIComponent(template.name)}">
 <div class="pulse" aria-hidden="true"><span></span><span></span><span></span></div>
 <h1>Preparing your ${template.title}</h1>
-<p>Every warm copy was taken just now. A fresh one usually takes a few seconds, and you go in as soon as it
-is ready. There is nothing to click.</p>
-<p class="progress" role="status"><span data-progress>${progressText(warming)}</span></p>
+<p>${LEADS[waitingFor]}</p>
+<p class="progress" role="status"><span data-progress>${progressText(parts.waitingFor, warming)}</span></p>
 <p class="waited">Waiting for <span data-elapsed>${inWords(waitedSeconds)}</span></p>
 <p><a class="button quiet" href="/">Back to the start</a></p>
 </section>`,
@@ -39,9 +52,10 @@ is ready. There is nothing to click.</p>
 }
 
 /** What is really going on; nobody has a fixed place in a queue, so none is claimed. */
-export function progressText(warming: number | undefined): string {
-  if (warming === undefined) return 'Looking for a copy';
-  if (warming === 0) return 'All copies are in use; waiting for room for another';
+export function progressText(waitingFor: Waiting['waitingFor'] | undefined, warming: number | undefined): string {
+  if (waitingFor === 'failing') return 'The last starts failed; it is tried again';
+  if (waitingFor === 'full') return 'All copies are in use; waiting for room for another';
+  if (warming === undefined || warming === 0) return 'Looking for a copy';
   return warming === 1 ? 'One copy is being prepared' : `${warming} copies are being prepared`;
 }
 
@@ -51,7 +65,7 @@ export function gaveUpPage({
   template,
   visitorToken,
   waitedSeconds,
-}: Omit<WaitingParts, 'warming' | 'sinceMs'>): string {
+}: Omit<WaitingParts, 'warming' | 'waitingFor' | 'sinceMs'>): string {
   return page({
     title: `${template.title} is not ready yet · Try It Now`,
     assets,
