@@ -79,7 +79,7 @@ describe('acquire', () => {
   });
 });
 
-it.each([['/api/v1/demo/acquire'], ['/try/hello']])('takes nothing for a client that is gone: POST %s', async (path) => {
+it.each([['/api/v1/demo/acquire'], ['/try/hello']])('takes nothing for one who has hung up: POST %s', async (path) => {
   await using http = await startHttp({ trustedProxies: ['127.0.0.1'] });
   // Closed as soon as the request was read, before any handler runs.
   http.server.app.server.prependListener('request', (request) => {

@@ -217,12 +217,10 @@ function outlook(name: string, refill: Refill): { readonly why: string; readonly
     case 'preparing':
       return { why: 'more are being prepared', retryAfterMs: EMPTY_RETRY_MS };
     case 'failing': {
-      const retryAfterMs = Math.max(EMPTY_RETRY_MS, refill.retryInMs);
+      const next = refill.retryInMs > 0 ? `in ${Math.ceil(refill.retryInMs / 1000)} s` : 'now';
       return {
-        why:
-          `its last ${refill.failures} starts failed, and the next is tried ` +
-          `${refill.retryInMs > 0 ? `in ${Math.ceil(refill.retryInMs / 1000)} s` : 'now'}`,
-        retryAfterMs,
+        why: `its last ${refill.failures} starts failed, and the next is tried ${next}`,
+        retryAfterMs: Math.max(EMPTY_RETRY_MS, refill.retryInMs),
       };
     }
     case 'off':

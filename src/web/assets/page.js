@@ -57,7 +57,7 @@ const waitForInstance = (panel) => {
       body: new URLSearchParams({ visitor, since }),
     });
     if (answer.ok) return answer.json();
-    // A refusal (a limit, say, a pause, or a pool of none) has a page of its own: the browser gets it by asking as a browser.
+    // A refusal (a limit, a pause, a pool of none) has a page of its own: the browser gets it by asking as a browser.
     const { code } = await answer.json().catch(() => ({}));
     if (answer.status < 500 || code === 'pool_paused' || code === 'pool_empty') return { state: 'refused' };
     return { state: 'waiting', progress: 'The server does not answer right now; still trying' };
