@@ -8,7 +8,7 @@ import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
-import type { CheckpointDeps } from '../pool/checkpoints.ts';
+import type { CheckpointDeps } from '../pool/checkpoint-command.ts';
 import { openRestoreParts } from './restoring.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 

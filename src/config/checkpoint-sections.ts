@@ -1,6 +1,6 @@
 /** What a template says of activation, identity, checkpoints and its database. */
-import type { InstanceCall, Template } from '../domain/template.ts';
-import { bool, duration, matching, ParseError, type Parser } from './parsers.ts';
+import { DEFAULT_DUMP, type InstanceCall, type Template } from '../domain/template.ts';
+import { bool, duration, matching, ParseError, size, type Parser } from './parsers.ts';
 import { archiveFile, seedFile } from './paths.ts';
 import type { YamlSection } from './yaml-section.ts';
 
@@ -26,13 +26,31 @@ export const commandWord: Parser<string> = {
 const ACTIVATION_TIMEOUT = duration('100ms', '10m', '10s');
 const DEFAULT_ACTIVATION_TIMEOUT_MS = 10_000;
 
+const NO_IDENTITY: Parser<'none'> = {
+  type: 'none',
+  expects: 'none, or how an instance is asked who it is: {http: /path} or {exec: [command]}',
+  parse: (text) => (text === 'none' ? text : new ParseError()),
+};
+const GHOST_LIMIT = size('1KiB', '4GiB', '16MiB');
+
 /** What an app gets that says nothing of these: never anything run in it. */
 export const WITHOUT_CALLS = {
   activation: undefined,
   identity: undefined,
-  checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false },
+  checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
   database: undefined,
 } as const satisfies Partial<Template>;
+
+const CHECKPOINT_KEYS = [
+  'enabled',
+  'file',
+  'warmup',
+  'check',
+  'file_locks',
+  'ghost_limit',
+  'tcp_close',
+  'link_remap',
+] as const;
 
 export function readCheckpointSections(
   section: YamlSection,
@@ -40,8 +58,8 @@ export function readCheckpointSections(
 ): Pick<Template, keyof typeof WITHOUT_CALLS> {
   return {
     activation: readActivation(section),
-    identity: section.has('identity') ? readCall(section.section('identity', ['exec', 'http'])) : undefined,
-    checkpoint: readCheckpoint(section.section('checkpoint', ['enabled', 'file', 'warmup', 'file_locks']), context),
+    identity: readIdentity(section),
+    checkpoint: readCheckpoint(section.section('checkpoint', CHECKPOINT_KEYS), context),
     database: readDatabase(section, context),
   };
 }
@@ -52,6 +70,11 @@ function readActivation(section: YamlSection): Template['activation'] {
   const call = readCall(activation);
   const timeoutMs = activation.read('timeout', ACTIVATION_TIMEOUT)?.value ?? DEFAULT_ACTIVATION_TIMEOUT_MS;
   return call === undefined ? undefined : { ...call, timeoutMs };
+}
+
+function readIdentity(section: YamlSection): Template['identity'] {
+  if (section.isSingle('identity')) return section.read('identity', NO_IDENTITY)?.value;
+  return section.has('identity') ? readCall(section.section('identity', ['exec', 'http'])) : undefined;
 }
 
 /** Undefined when it is wrong, which is reported. */
@@ -90,7 +113,13 @@ function readCheckpoint(section: YamlSection, { folder, usesCheckpoints }: Secti
     enabled,
     file: section.read('file', archiveFile(folder, usesCheckpoints && enabled ? 'must exist' : 'may be absent'))?.value,
     warmup: section.list('warmup', requestPath) ?? defaults.warmup,
-    fileLocks: section.read('file_locks', bool)?.value ?? defaults.fileLocks,
+    check: section.has('check') ? readCall(section.section('check', ['exec', 'http'])) : undefined,
+    dump: {
+      fileLocks: section.read('file_locks', bool)?.value ?? defaults.dump.fileLocks,
+      ghostLimitBytes: section.read('ghost_limit', GHOST_LIMIT)?.value ?? defaults.dump.ghostLimitBytes,
+      tcpClose: section.read('tcp_close', bool)?.value ?? defaults.dump.tcpClose,
+      linkRemap: section.read('link_remap', bool)?.value ?? defaults.dump.linkRemap,
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Environment } from './environment.ts';
 import { loadConfig } from './load.ts';
+import { DEFAULT_DUMP } from '../domain/template.ts';
 import { config, file, problem, problems, read } from '../../test/support/config.ts';
 
 describe('variables that must fit each other', () => {
@@ -118,7 +119,8 @@ describe('CHECKPOINT_PATH', () => {
       enabled: true,
       file: archive,
       warmup: [],
-      fileLocks: false,
+      check: undefined,
+      dump: DEFAULT_DUMP,
     });
     const two = config({
       CHECKPOINT_PATH: archive,

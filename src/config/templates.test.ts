@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { DEFAULT_PROCESS } from '../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../domain/readiness.ts';
-import type { Template } from '../domain/template.ts';
+import { DEFAULT_DUMP, type Template } from '../domain/template.ts';
 import {
   MINUTE,
   everything,
@@ -38,7 +38,7 @@ describe('a template', () => {
       egress: false,
       activation: undefined,
       identity: undefined,
-      checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false },
+      checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
       database: undefined,
       pool: { target: 3, max: 20, replenishThreshold: 0 },
       ttl: { defaultMs: 30 * MINUTE, maxMs: 120 * MINUTE },
@@ -85,6 +85,7 @@ describe('a template', () => {
       command: ['cat', '/run/salt'],
     });
     expect(template('identity: { http: /identity?brief }').identity).toEqual({ kind: 'http', path: '/identity?brief' });
+    expect(template('identity: none').identity).toBe('none');
   });
 
   it('may say how its checkpoints are made', () => {
@@ -92,7 +93,15 @@ describe('a template', () => {
       enabled: false,
       file: undefined,
       warmup: ['/', '/shop'],
-      fileLocks: true,
+      check: undefined,
+      dump: { ...DEFAULT_DUMP, fileLocks: true },
+    });
+    expect(
+      template('checkpoint: { check: { http: /write }, ghost_limit: 8MiB, tcp_close: yes, link_remap: yes }')
+        .checkpoint,
+    ).toMatchObject({
+      check: { kind: 'http', path: '/write' },
+      dump: { fileLocks: false, ghostLimitBytes: 8 * 2 ** 20, tcpClose: true, linkRemap: true },
     });
   });
 
@@ -173,6 +182,9 @@ describe('a problem', () => {
     ],
     ['identity: { }', 5, /templates\[0\]\.identity has neither exec nor http/],
     ['checkpoint: { enable: true }', 5, /templates\[0\]\.checkpoint\.enable is not known; did you mean enabled\?/],
+    ['identity: no', 5, /templates\[0\]\.identity is "no"; it must be none, or how an instance is asked who it is/],
+    ['checkpoint: { check: /write }', 5, /templates\[0\]\.checkpoint\.check is a single value; it must be a group/],
+    ['checkpoint: { ghost_limit: 5 }', 5, /templates\[0\]\.checkpoint\.ghost_limit is "5" \(the unit is missing\)/],
     ['checkpoint: { warmup: [shop] }', 5, /templates\[0\]\.checkpoint\.warmup\[0\] is "shop"/],
     [
       'checkpoint: { file_locks: some }',
@@ -334,7 +346,9 @@ describe('docs/templates.md', () => {
   const shown = (parse(example) as { templates: Record<string, unknown>[] }).templates.flatMap((each) => {
     const nested = ['readiness', 'health', 'limits', 'activation', 'identity', 'checkpoint', 'database', 'pool', 'ttl'];
     return Object.entries(each).flatMap(([key, value]) =>
-      nested.includes(key) ? Object.keys(value as object).map((inner) => `${key}.${inner}`) : [key],
+      nested.includes(key) && typeof value === 'object'
+        ? Object.keys(value as object).map((inner) => `${key}.${inner}`)
+        : [key],
     );
   });
 

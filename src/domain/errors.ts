@@ -257,6 +257,12 @@ export const ERROR_CATALOGUE = {
     title: 'Checkpoints cannot be made or restored on this host',
     remedy: 'See the detail for what the trial said; docs/criu-checkpoint.md lists what is needed.',
   },
+  checkpoint_refused: {
+    status: 409,
+    retryable: false,
+    title: 'The app cannot be checkpointed as it runs',
+    remedy: 'The detail names each obstacle and what to change; docs/criu-checkpoint.md explains them.',
+  },
   checkpoint_failed: {
     status: 500,
     retryable: true,

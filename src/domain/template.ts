@@ -36,8 +36,11 @@ export interface Template {
    * Hands an instance what is its own alone; run after a restore and after a cold start alike, before it can be ready.
    */
   readonly activation: (InstanceCall & { readonly timeoutMs: number }) | undefined;
-  /** What two instances must answer differently; what a checkpoint is verified by. */
-  readonly identity: InstanceCall | undefined;
+  /**
+   * What two instances must answer differently; what a checkpoint is verified by. `none`: they may be the same, says
+   * the template.
+   */
+  readonly identity: InstanceCall | 'none' | undefined;
   readonly checkpoint: {
     /** False: always a cold start, whatever was promoted. */
     readonly enabled: boolean;
@@ -45,8 +48,9 @@ export interface Template {
     readonly file: string | undefined;
     /** Requested at the app's own port before the dump, when it has neither a name nor a database yet. */
     readonly warmup: readonly string[];
-    /** The app holds file locks, which CRIU then has to dump and restore. */
-    readonly fileLocks: boolean;
+    /** Asked of both clones of a verification, after their activation: a write that has to succeed. */
+    readonly check: InstanceCall | undefined;
+    readonly dump: DumpOptions;
   };
   /** A database and a user of its own for each instance, filled from the seed. */
   readonly database: { readonly seedFile: string; readonly seedDigest: string } | undefined;
@@ -60,6 +64,26 @@ export interface Template {
   /** Life of an instance from ready on; an idle one without a full visit left is replaced. */
   readonly maxAgeMs: number;
 }
+
+/** What a dump takes along, or leaves, that CRIU refuses if nobody says so. */
+export interface DumpOptions {
+  /** The app holds file locks, which are dumped and restored then. */
+  readonly fileLocks: boolean;
+  /** The largest deleted file that a process may hold open. */
+  readonly ghostLimitBytes: number;
+  /** Open TCP connections do not keep the dump from being made; a clone finds them closed. */
+  readonly tcpClose: boolean;
+  /** Open files that have lost the name they were opened by, but not every name. */
+  readonly linkRemap: boolean;
+}
+
+/** As CRIU has it unless it is told otherwise. */
+export const DEFAULT_DUMP: DumpOptions = {
+  fileLocks: false,
+  ghostLimitBytes: 2 ** 20,
+  tcpClose: false,
+  linkRemap: false,
+};
 
 /** Where a container with a database sees the folder of the database server's socket. */
 export const DATABASE_MOUNT = '/run/try-it-now/database';

@@ -33,6 +33,7 @@ export interface CallDeps {
 }
 
 const IDENTITY_TIMEOUT_MS = 10_000;
+const CHECK_TIMEOUT_MS = 30_000;
 /** Of an app's own words in an error: enough to see what it is about. */
 const QUOTED = 500;
 
@@ -74,6 +75,27 @@ export async function askIdentity(
   throw new TryItNowError(
     'activation_failed',
     `The identity probe of template ${template.name} (${describeCall(probe)}) failed in ${reach.container}: ` +
+      `${said.how}${quoted(said.output)}`,
+  );
+}
+
+/**
+ * Has a restored clone pass the template's `checkpoint.check`, if it has one. Throws checkpoint_not_verified with what
+ * the clone said.
+ */
+export async function runCheck(
+  deps: CallDeps,
+  { name, checkpoint: { check } }: Template,
+  checkpoint: string,
+  reach: Reach,
+  signal: AbortSignal,
+): Promise<void> {
+  if (check === undefined) return;
+  const said = await call(deps, check, reach, { env: {}, body: undefined, timeoutMs: CHECK_TIMEOUT_MS }, signal);
+  if (said.ok) return;
+  throw new TryItNowError(
+    'checkpoint_not_verified',
+    `A clone of checkpoint ${checkpoint} failed checkpoint.check of template ${name} (${describeCall(check)}): ` +
       `${said.how}${quoted(said.output)}`,
   );
 }

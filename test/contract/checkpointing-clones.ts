@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import Dockerode from 'dockerode';
 import { extract } from 'tar';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { Template } from '../../src/domain/template.ts';
+import { DEFAULT_DUMP, type Template } from '../../src/domain/template.ts';
 import type { Checkpointing, OpenCheckpoint } from '../../src/pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import { libpod } from '../../src/runtime/podman/libpod-api.ts';
@@ -82,7 +82,7 @@ export function cloneContract(underTest: () => CheckpointingUnderTest): void {
     // Made elsewhere, as one that was copied here.
     const source = await started(of, other);
     await checkpointing.untilIdle(source.name, 20_000, never);
-    await checkpointing.dump(source.name, join(folder, `${name}.tar`), { fileLocks: false });
+    await checkpointing.dump(source.name, join(folder, `${name}.tar`), DEFAULT_DUMP);
     await other.remove(source.name);
     const unpacked = join(folder, name);
     await mkdir(unpacked);
@@ -154,7 +154,7 @@ export function cloneContract(underTest: () => CheckpointingUnderTest): void {
         await runtime.exec(name, { command: ['/bin/sh', '-c', script], env: {}, timeoutMs: 20_000 }, never)
       ).output.trim();
     await run(source, 'echo from the source > /data/note');
-    await checkpointing.dump(source.name, join(folder, 'volumes.tar'), { fileLocks: false });
+    await checkpointing.dump(source.name, join(folder, 'volumes.tar'), DEFAULT_DUMP);
     await runtime.remove(source.name);
     await mkdir(join(folder, 'volumes'));
     await extract({ file: join(folder, 'volumes.tar'), cwd: join(folder, 'volumes'), preserveOwner: true });

@@ -10,6 +10,7 @@ import {
   type LaunchedEngine,
 } from '../support/container-engine.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
+import { obstacleContract } from './checkpointing-obstacles.ts';
 import { trialContract } from './checkpointing-trial.ts';
 import { cloneContract } from './checkpointing-clones.ts';
 import { checkpointingContract, type CheckpointingUnderTest } from './checkpointing.ts';
@@ -44,6 +45,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   };
 
   describe('checkpoints', () => checkpointingContract(underTest));
+  describe('what stands in the way of a checkpoint', () => obstacleContract(underTest));
   describe('a clone', () => cloneContract(underTest));
   describe('where checkpoints do not work', trialContract);
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { extract } from 'tar';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { containerName, newInstanceId } from '../../src/domain/ids.ts';
-import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
+import { DATABASE_MOUNT, DEFAULT_DUMP, type Template } from '../../src/domain/template.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import type { Checkpointing, OpenCheckpoint } from '../../src/pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
@@ -46,7 +46,7 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
     );
     await checkpointing.untilIdle(source.name, 20_000, never);
     const archive = join(folder, `${name}.tar`);
-    await checkpointing.dump(source.name, archive, { fileLocks });
+    await checkpointing.dump(source.name, archive, { ...DEFAULT_DUMP, fileLocks });
     expect((await stat(archive)).mode & 0o777).toBe(0o600);
     expect(await runtime.list()).toEqual([expect.objectContaining({ name: source.name, running: false })]);
     await runtime.remove(source.name);
@@ -279,14 +279,12 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
       const waiting = checkpointing.untilIdle(spec.name, 60_000, abort.signal);
       abort.abort(new Error('taken away'));
       await expect(waiting).rejects.toThrow('taken away');
-      await expect(checkpointing.dump(spec.name, join(folder, 'busy.tar'), { fileLocks: false })).rejects.toMatchObject(
-        {
-          code: 'checkpoint_failed',
-          message: expect.stringMatching(
-            /CRIU says: .*Connected TCP socket.*end the requests that are still running/,
-          ) as string,
-        },
-      );
+      await expect(checkpointing.dump(spec.name, join(folder, 'busy.tar'), DEFAULT_DUMP)).rejects.toMatchObject({
+        code: 'checkpoint_failed',
+        message: expect.stringMatching(
+          /CRIU says: .*Connected TCP socket.*end the requests that are still running/,
+        ) as string,
+      });
       // A failed dump leaves the app as it was, and no file.
       await untilReady(spec);
       expect(await readdir(folder)).not.toContain('busy.tar');
@@ -294,7 +292,7 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
       visitor.destroy();
     }
     await checkpointing.untilIdle(spec.name, 20_000, never);
-    await checkpointing.dump(spec.name, join(folder, 'idle.tar'), { fileLocks: true });
+    await checkpointing.dump(spec.name, join(folder, 'idle.tar'), { ...DEFAULT_DUMP, fileLocks: true });
     await expect(checkpointing.untilIdle(spec.name, 20_000, never)).rejects.toMatchObject({
       code: 'checkpoint_failed',
       message: expect.stringContaining('does not run') as string,
@@ -305,9 +303,7 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
     const missing = containerName(newInstanceId(), 'test');
     const failure = { code: 'checkpoint_failed', message: expect.stringContaining(missing) as string };
     await expect(checkpointing.untilIdle(missing, 1_000, never)).rejects.toMatchObject(failure);
-    await expect(checkpointing.dump(missing, join(folder, 'none.tar'), { fileLocks: false })).rejects.toMatchObject(
-      failure,
-    );
+    await expect(checkpointing.dump(missing, join(folder, 'none.tar'), DEFAULT_DUMP)).rejects.toMatchObject(failure);
   });
 }
 

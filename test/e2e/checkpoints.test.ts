@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpointContext, type CheckpointContext } from '../../src/composition/checkpoint-context.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
-import { createCheckpoint, promoteCheckpoint, verifyCheckpoint } from '../../src/pool/checkpoints.ts';
+import { createCheckpoint, createPromoted, promoteCheckpoint } from '../../src/pool/checkpoints.ts';
+import { verifyCheckpoint } from '../../src/pool/verify-checkpoint.ts';
 import { launchEngine, titleFor, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, type Stack } from '../support/stack.ts';
@@ -184,18 +185,39 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   );
 
   // A restore that is slow is given up, so not many at once.
-  it.concurrent('are not promoted when their clones answer alike, or cannot be asked', async () => {
+  it.concurrent('are not promoted when their clones answer alike, cannot be asked or fail their check', async () => {
     const alike = selfAware({ name: 'alike', activation: undefined, identity: { kind: 'http', path: '/' } });
     const silentOne = selfAware({ name: 'silent', identity: undefined });
-    await using bench = await start([alike, silentOne]);
+    const checked = (name: string, script: string): Template =>
+      selfAware({
+        name,
+        identity: 'none',
+        checkpoint: { ...alike.checkpoint, check: { kind: 'exec', command: ['/bin/sh', '-c', script] } },
+      });
+    const unwritable = checked('unwritable', 'echo disk on fire; exit 3');
+    const same = checked('same', 'echo > /www/written');
+    await using bench = await start([alike, silentOne, unwritable, same]);
     const { context } = bench;
-    for (const name of ['alike', 'silent']) {
-      const { id } = await createCheckpoint(context, name, quiet, never);
-      await expect(promoteCheckpoint(context, id, quiet, never)).rejects.toMatchObject({
+    const steps: string[] = [];
+    const refusals = [
+      ['alike', /same answer to the identity probe/],
+      ['silent', /no identity probe/],
+      ['unwritable', /failed checkpoint\.check of template unwritable \(exec .*exit code 3; it said: disk on fire/],
+    ] as const;
+    for (const [name, message] of refusals) {
+      await expect(
+        createPromoted(context, name, (step) => steps.push(`${name}: ${step}`), never),
+      ).rejects.toMatchObject({
         code: 'checkpoint_not_verified',
+        message: expect.stringMatching(message) as string,
       });
       expect((await context.promotions.status(name)).current).toBeUndefined();
     }
+    // The one that nobody could tell the clones of apart was not even started, and what failed is not kept.
+    expect(steps.filter((step) => step.startsWith('silent'))).toEqual([]);
+    expect(await context.checkpointRepository.list()).toEqual([]);
+    const { id } = await createCheckpoint(context, 'same', quiet, never);
+    expect((await verifyCheckpoint(context, id, quiet, never)).identities).toEqual([]);
   });
 
   it.concurrent(

@@ -1,6 +1,6 @@
 import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import { DEFAULT_READINESS, type Readiness } from '../../src/domain/readiness.ts';
-import type { Template } from '../../src/domain/template.ts';
+import { DEFAULT_DUMP, type Template } from '../../src/domain/template.ts';
 
 /** Ready when this path answers below 400. */
 export function readiness(path: string, timeoutMs: number): Readiness & { readonly kind: 'http' } {
@@ -26,7 +26,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     egress: false,
     activation: undefined,
     identity: undefined,
-    checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false },
+    checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
     database: undefined,
     pool: { target: 3, max: 20, replenishThreshold: 0 },
     ttl: { defaultMs: 60_000, maxMs: 300_000 },

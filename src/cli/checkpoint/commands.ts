@@ -4,15 +4,9 @@ import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { CheckpointMetadata } from '../../domain/checkpoint.ts';
 import { TryItNowError } from '../../domain/errors.ts';
-import {
-  createCheckpoint,
-  promoteCheckpoint,
-  prunable,
-  requireTemplate,
-  verifyCheckpoint,
-  type OnStep,
-  type Verification,
-} from '../../pool/checkpoints.ts';
+import { requireTemplate, type OnStep } from '../../pool/checkpoint-command.ts';
+import { createCheckpoint, createPromoted, promoteCheckpoint, prunable } from '../../pool/checkpoints.ts';
+import { verifyCheckpoint, type Verification } from '../../pool/verify-checkpoint.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
@@ -28,15 +22,12 @@ export async function create(
   options: OutputOptions & { readonly promote?: true },
 ): Promise<void> {
   await withContext(env, async (context, signal) => {
-    const metadata = await showing(`Checkpoint of ${template}`, (onStep) =>
-      createCheckpoint(context, template, onStep, signal),
-    );
-    const verification =
-      options.promote === true
-        ? await showing(`Promotion of ${metadata.id}`, (onStep) =>
-            promoteCheckpoint(context, metadata.id, onStep, signal),
-          )
-        : undefined;
+    const { metadata, verification } = await showing(`Checkpoint of ${template}`, async (onStep) => {
+      if (options.promote !== true)
+        return { metadata: await createCheckpoint(context, template, onStep, signal), verification: undefined };
+      const promoted = await createPromoted(context, template, onStep, signal);
+      return { metadata: promoted.metadata, verification: promoted };
+    });
     if (options.json === true)
       printJson({
         ...metadata,
@@ -130,7 +121,10 @@ export async function verify(env: Environment, id: string, options: OutputOption
         identities: verification.identities,
       });
     else
-      console.log(`Checkpoint ${id} is sound: two clones came up and each is its own; ${restoreTimes(verification)}.`);
+      console.log(
+        `Checkpoint ${id} is sound: two clones came up${verification.identities.length === 0 ? '' : ' and each is its own'}; ` +
+          `${restoreTimes(verification)}.`,
+      );
   });
 }
 

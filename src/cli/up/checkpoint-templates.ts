@@ -1,9 +1,9 @@
 import type ora from 'ora';
-import { openCheckpointContext } from '../../composition/checkpoint-context.ts';
+import { openCheckpointContext, type CheckpointContext } from '../../composition/checkpoint-context.ts';
 import type { Config } from '../../config/config.ts';
 import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
-import { createCheckpoint, promoteCheckpoint } from '../../pool/checkpoints.ts';
+import { createPromoted } from '../../pool/checkpoints.ts';
 
 /**
  * Has every template restored from a checkpoint of its own from now on. What cannot be is said, and
@@ -18,19 +18,8 @@ export async function checkpointTemplates(
   try {
     const context = await openCheckpointContext(config, log);
     try {
-      for (const { name } of config.templates) {
-        const what = `Checkpoint of ${name}`;
-        const onStep = (step: string): void => {
-          screen.text = `${what}: ${step}`;
-        };
-        screen.start(what);
-        const { id } = await createCheckpoint(context, name, onStep, stopped);
-        const { restoreMs } = await promoteCheckpoint(context, id, onStep, stopped);
-        screen.succeed(
-          `${what}: two clones came up in ${restoreMs.map((ms) => (ms / 1_000).toFixed(2)).join(' and ')} s; the ` +
-            'pool is being replaced by restored instances',
-        );
-      }
+      for (const { name, checkpoint } of config.templates)
+        if (checkpoint.enabled) await checkpointTemplate(context, name, log, screen, stopped);
     } finally {
       await context.close();
     }
@@ -38,5 +27,31 @@ export async function checkpointTemplates(
     if (stopped.aborted) return;
     log.warn({ reason: describeError(error) }, 'No checkpoint could be made; instances are started cold');
     screen.warn(`Instances are started cold: ${describeError(error)}`);
+  }
+}
+
+/** One that fails keeps none of the others from theirs. */
+async function checkpointTemplate(
+  context: CheckpointContext,
+  template: string,
+  log: Log,
+  screen: ReturnType<typeof ora>,
+  stopped: AbortSignal,
+): Promise<void> {
+  const what = `Checkpoint of ${template}`;
+  const onStep = (step: string): void => {
+    screen.text = `${what}: ${step}`;
+  };
+  screen.start(what);
+  try {
+    const { restoreMs } = await createPromoted(context, template, onStep, stopped);
+    screen.succeed(
+      `${what}: two clones came up in ${restoreMs.map((ms) => (ms / 1_000).toFixed(2)).join(' and ')} s; the ` +
+        'pool is being replaced by restored instances',
+    );
+  } catch (error) {
+    if (stopped.aborted) throw error;
+    log.warn({ template, reason: describeError(error) }, 'No checkpoint could be made; instances are started cold');
+    screen.warn(`Instances of ${template} are started cold: ${describeError(error)}`);
   }
 }

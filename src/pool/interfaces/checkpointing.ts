@@ -1,5 +1,5 @@
 import type { CheckpointHost } from '../../domain/checkpoint.ts';
-import type { Template } from '../../domain/template.ts';
+import type { DumpOptions, Template } from '../../domain/template.ts';
 import type { ContainerSpec } from './container-runtime.ts';
 
 /** A checkpoint whose files were checked and lie ready for any number of restores. */
@@ -25,10 +25,15 @@ export interface Checkpointing {
   /** Waits until no TCP connection is open in the container: one could not be dumped. Throws checkpoint_failed. */
   untilIdle(name: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
   /**
+   * Looks for what a dump with these options would fail on, or its clones, and can be seen before. Throws
+   * checkpoint_refused with all of it and what to do about each.
+   */
+  examine(name: string, options: DumpOptions): Promise<void>;
+  /**
    * Writes the container's memory and files into `archive` (mode 0600) and leaves
    * the container stopped. Throws checkpoint_failed.
    */
-  dump(name: string, archive: string, options: { readonly fileLocks: boolean }): Promise<void>;
+  dump(name: string, archive: string, options: DumpOptions): Promise<void>;
   /**
    * Instead of a start; anything that has the name already is replaced. Throws restore_failed with CRIU's own lines.
    */

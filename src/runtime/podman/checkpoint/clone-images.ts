@@ -1,16 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RESTORE_CONFIG, writeCriuConfig } from './criu-config.ts';
 import { requireWholePages } from './page-images.ts';
 import { renamedUts } from './uts-image.ts';
 
 const IMAGES = 'checkpoint';
 const CLONES = '.clones';
+const CRIU_CONFIG_FILE = 'criu.conf';
 
 /** CRIU's images for one clone, until it is disposed of. */
 export interface CloneImages extends AsyncDisposable {
   /** Absolute. */
   readonly folder: string;
+  /** What CRIU is told beside what runc tells it. */
+  readonly criuConfig: string;
 }
 
 /**
@@ -25,8 +29,10 @@ export async function cloneImages(checkpoint: string, hostname: string): Promise
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const source = join(checkpoint, IMAGES);
   await requireWholePages(source);
+  const criuConfig = join(folder, CRIU_CONFIG_FILE);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   try {
+    await writeCriuConfig(criuConfig, RESTORE_CONFIG);
     await Promise.all(
       (await readdir(source)).map(async (image) => {
         const renamed = image.startsWith('utsns-')
@@ -40,5 +46,5 @@ export async function cloneImages(checkpoint: string, hostname: string): Promise
     await remove();
     throw error;
   }
-  return { folder, [Symbol.asyncDispose]: remove };
+  return { folder, criuConfig, [Symbol.asyncDispose]: remove };
 }

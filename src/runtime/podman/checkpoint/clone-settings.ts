@@ -6,6 +6,7 @@ import { DATABASE_MOUNT } from '../../../domain/template.ts';
 import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { containerLabels, databaseSource, nameServers } from '../../docker/container-options.ts';
 import type { InstanceNetwork } from '../../isolation/network-plan.ts';
+import { CRIU_CONFIG } from './criu-config.ts';
 import { parseExactly, writeExactly } from './exact-json.ts';
 
 export interface CloneContext {
@@ -41,6 +42,7 @@ const DumpedConfig = Type.Object({
 /** And in `spec.dump`. */
 const DumpedSpec = Type.Object({
   hostname: Type.Optional(Type.String()),
+  annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
   process: Type.Object({ env: Type.Optional(Type.Array(Type.String())) }),
   mounts: Type.Array(Type.Object({ destination: Type.String(), source: Type.Optional(Type.String()) })),
 });
@@ -52,9 +54,14 @@ const OUR_LABELS = 'try-it-now.';
 /**
  * The settings of one clone: everything that named the source names the clone, and what may differ between here and
  * where the checkpoint was made (deployment, network, name servers, the database server's folder) is as a cold start
- * here has it. Throws an error when the files are not as Podman writes them, and database_unavailable.
+ * here has it. CRIU obeys `criuConfig` and no file that the image names. Throws an error when the files are not as Podman writes them, and database_unavailable.
  */
-export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, around: CloneContext): CloneSettings {
+export function cloneSettings(
+  dumped: DumpedSettings,
+  spec: ContainerSpec,
+  around: CloneContext,
+  criuConfig: string,
+): CloneSettings {
   const config = checked(DumpedConfig, 'config.dump', dumped.config);
   const volumes = (config.namedVolumes ?? []).map((volume) => {
     const from = volume.volumeName;
@@ -70,19 +77,21 @@ export function cloneSettings(dumped: DumpedSettings, spec: ContainerSpec, aroun
   config.dnsServer = nameServers(around.network, around.resolvers);
   // The other file has it as well, and that is the one Podman reads.
   delete config.spec;
-  return { config: writeExactly(config), spec: cloneSpec(dumped.spec, volumes, spec, around), volumes };
+  const changed = checked(DumpedSpec, 'spec.dump', dumped.spec);
+  changed.annotations = { ...changed.annotations, [CRIU_CONFIG]: criuConfig };
+  makeOwn(changed, volumes, spec, around);
+  return { config: writeExactly(config), spec: writeExactly(changed), volumes };
 }
 
 /**
  * The environment reaches later commands in the container only: the restored processes have what they were dumped with.
  */
-function cloneSpec(
-  dumped: string,
+function makeOwn(
+  spec: Static<typeof DumpedSpec>,
   volumes: CloneSettings['volumes'],
   { name, env, template }: ContainerSpec,
   { databaseFolder }: CloneContext,
-): string {
-  const spec = checked(DumpedSpec, 'spec.dump', dumped);
+): void {
   spec.hostname = name;
   const own: Readonly<Record<string, string>> = { ...env, HOSTNAME: name };
   const kept = (spec.process.env ?? []).filter((entry) => !Object.hasOwn(own, entry.split('=')[0] ?? ''));
@@ -94,7 +103,6 @@ function cloneSpec(
     for (const { from, to } of volumes)
       if (mount.source?.includes(`/${from}/`) === true) mount.source = mount.source.replace(from, to);
   }
-  return writeExactly(spec);
 }
 
 /** CRIU mounts a link as the link that it is, and fails; Debian's package has one there. */

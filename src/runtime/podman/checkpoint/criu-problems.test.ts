@@ -12,6 +12,15 @@ it.each([
     /file_locks to true/,
   ],
   ["Error (compel/src/lib/infect-util.c:19): Can't get rlimit 0: Operation not permitted", /CAP_SYS_RESOURCE/],
+  [
+    "Error (criu/files-reg.c:1031): Can't dump ghost file /var/tmp/g of 5242880 size, increase limit",
+    /checkpoint\.ghost_limit above its size/,
+  ],
+  [
+    "Error (criu/sk-inet.c:1059): inet: Can't bind inet socket (id 38): Cannot assign requested address",
+    /listen on 0\.0\.0\.0/,
+  ],
+  ["Error (criu/files-reg.c:1400): Can't create link remap for /a. Use link-remap option.", /link_remap to true/],
   ['Error (criu/vdso.c:290): vdso: Unexpected rt vDSO area bounds', /older than the kernel/],
   ["Error (criu/sockets.c:495): sockets: Can't get 1:16 opt: Operation not supported", /6\.16/],
   [

@@ -29,8 +29,8 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
   {
     says: /tcp-established|Connected TCP socket|in-flight connection/i,
     remedy:
-      'a TCP connection was open: end the requests that are still running, and have ' +
-      'the app keep none open to elsewhere',
+      'a TCP connection was open: end the requests that are still running and have the app keep none open to ' +
+      'elsewhere, or set checkpoint.tcp_close to true in its template, and clones find it closed',
   },
   {
     says: /file-locks|file locks are hold/i,
@@ -50,7 +50,13 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
   },
   {
     says: /Can't dump ghost file|ghost.*limit/i,
-    remedy: 'the app holds a large deleted file open: have it close or empty the file before the dump',
+    remedy:
+      'the app holds a large deleted file open: set checkpoint.ghost_limit above its size in the template, or have ' +
+      'the app close or empty the file before the dump',
+  },
+  {
+    says: /link-remap|link remap/i,
+    remedy: 'the app holds a file open whose name is gone: set checkpoint.link_remap to true in its template',
   },
   { says: /inotify|fsnotify/i, remedy: "the app watches files: switch the watching off in the template's environment" },
   { says: /Unsupported device|Can't dump .*\/dev\//i, remedy: 'the app holds a device open, which CRIU cannot dump' },
@@ -63,6 +69,10 @@ const CRIU_PROBLEMS: readonly { readonly says: RegExp; readonly remedy: string }
     remedy: DAMAGED,
   },
   { says: /Unexpected EOF|pagemap|pread|protobuf/i, remedy: DAMAGED },
+  {
+    says: /Cannot assign requested address/i,
+    remedy: 'the app listens on the address its source had, which no clone has: have it listen on 0.0.0.0',
+  },
   { says: /Address already in use|Can't bind/i, remedy: 'something else has the address the app listens on' },
   {
     says: /Operation not permitted|Permission denied|CAP_/,

@@ -1,9 +1,10 @@
+import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import Type from 'typebox';
 import Value from 'typebox/value';
 import type { CheckpointHost } from '../../../domain/checkpoint.ts';
 import { TryItNowError, describeError } from '../../../domain/errors.ts';
-import type { Template } from '../../../domain/template.ts';
+import type { DumpOptions, Template } from '../../../domain/template.ts';
 import { sleep } from '../../../lifecycle/sleep.ts';
 import type {
   Checkpointing,
@@ -19,11 +20,13 @@ import { hostResolvers } from '../../isolation/resolvers.ts';
 import { PODMAN } from '../descriptor.ts';
 import { libpod, libpodDownload, libpodHas, libpodUpload } from '../libpod-api.ts';
 import { createPodmanRuntime } from '../podman-runtime.ts';
-import { cloneImages } from './clone-images.ts';
+import { cloneImages, type CloneImages } from './clone-images.ts';
 import { setSysctls } from './clone-sysctls.ts';
+import { CRIU_CONFIG, dumpConfig, setCriuConfig, writeCriuConfig } from './criu-config.ts';
 import { criuFailure } from './criu-failure.ts';
 import { HostFacts } from './host-facts.ts';
 import { whyPortStays } from './leaked-port.ts';
+import { obstacles } from './obstacles.ts';
 import { openConnections } from './open-connections.ts';
 import { restoreArchive } from './restore-archive.ts';
 import { killRestore } from './stuck-restore.ts';
@@ -38,7 +41,13 @@ const DUMP_TIMEOUT_MS = 600_000;
 const TRY_AGAIN_MS = 10 * 60_000;
 
 /** The process id stays there after the end, when it may be another's. */
-const Running = Type.Object({ State: Type.Object({ Pid: Type.Integer(), Running: Type.Literal(true) }) });
+const Running = Type.Object({
+  Id: Type.String(),
+  State: Type.Object({ Pid: Type.Integer(), Running: Type.Literal(true) }),
+  Config: Type.Object({
+    Annotations: Type.Optional(Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()])),
+  }),
+});
 /** Microseconds, as Podman and CRIU give them. */
 const Restored = Type.Object({
   runtime_restore_duration: Type.Integer(),
@@ -89,7 +98,7 @@ class PodmanCheckpointing implements Checkpointing {
   }
 
   async untilIdle(name: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const pid = await this.#pidOf(name, 'checkpoint_failed');
+    const { pid } = await this.#running(name, 'checkpoint_failed');
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       signal.throwIfAborted();
@@ -106,24 +115,50 @@ class PodmanCheckpointing implements Checkpointing {
         throw new TryItNowError(
           'checkpoint_failed',
           `${name} still has ${open.length} TCP connection(s) open after ${timeoutMs} ms, and an open one cannot ` +
-            `be dumped: ${open.slice(0, 5).join('; ')}`,
+            `be dumped: ${open.slice(0, 5).join('; ')}. Have the app close it, or set checkpoint.tcp_close to true, and ` +
+            'clones find it closed',
         );
       }
       await sleep(Math.min(IDLE_POLL_MS, left), signal);
     }
   }
 
-  async dump(name: string, archive: string, { fileLocks }: { readonly fileLocks: boolean }): Promise<void> {
+  async examine(name: string, options: DumpOptions): Promise<void> {
+    const { pid } = await this.#running(name, 'checkpoint_failed');
+    const found = await obstacles(pid, options);
+    if (found.length === 0) return;
+    throw new TryItNowError('checkpoint_refused', `${name} cannot be checkpointed as it runs: ${found.join('; ')}`, {
+      details: { obstacles: found },
+    });
+  }
+
+  async dump(name: string, archive: string, options: DumpOptions): Promise<void> {
     const { socketPath } = this.#options;
+    const { id, annotations } = await this.#running(name, 'checkpoint_failed');
+    // CRIU would do as root what a file says that a stranger's image names.
+    if (Object.hasOwn(annotations, CRIU_CONFIG))
+      throw new TryItNowError(
+        'checkpoint_refused',
+        `The image of ${name} has the annotation ${CRIU_CONFIG}, which would have CRIU obey a file of its choice on ` +
+          'the host: build the image without it',
+      );
+    const config = `${archive}.criu`;
+    const wanted = dumpConfig(options);
     try {
+      if (wanted.length > 0) {
+        await writeCriuConfig(config, wanted);
+        await setCriuConfig(id, config);
+      }
       await libpodDownload(
         socketPath,
-        `/containers/${encodeURIComponent(name)}/checkpoint?export=true&fileLocks=${fileLocks}`,
+        `/containers/${encodeURIComponent(name)}/checkpoint?export=true&fileLocks=${options.fileLocks}`,
         archive,
         DUMP_TIMEOUT_MS,
       );
     } catch (error) {
       throw await criuFailure(socketPath, name, 'checkpoint_failed', `checkpoint ${name}`, error);
+    } finally {
+      await rm(config, { force: true });
     }
   }
 
@@ -132,7 +167,7 @@ class PodmanCheckpointing implements Checkpointing {
     await this.#makeRoom(spec);
     try {
       await using images = await ofCheckpoint(from, () => cloneImages(resolve(from.folder), spec.name));
-      const archive = await ofCheckpoint(from, () => this.#archive(spec, from, images.folder));
+      const archive = await ofCheckpoint(from, () => this.#archive(spec, from, images));
       // A request to the engine cannot be taken back, so the signal is heeded between requests and
       // what was made is unmade.
       signal.throwIfAborted();
@@ -170,7 +205,7 @@ class PodmanCheckpointing implements Checkpointing {
     return failure;
   }
 
-  async #archive(spec: ContainerSpec, { folder }: OpenCheckpoint, images: string): Promise<Buffer> {
+  async #archive(spec: ContainerSpec, { folder }: OpenCheckpoint, images: CloneImages): Promise<Buffer> {
     const { deployment, node, databaseFolder } = this.#options;
     const plan = networkPlan(PODMAN.name, deployment);
     const network = spec.template.egress ? plan.open : plan.closed;
@@ -239,7 +274,7 @@ class PodmanCheckpointing implements Checkpointing {
 
   /** Before anybody is told that it runs. Until then the rules on the host keep it in, as they do anyway. */
   async #settle({ name, template }: ContainerSpec): Promise<void> {
-    const pid = await this.#pidOf(name, 'restore_failed');
+    const { pid } = await this.#running(name, 'restore_failed');
     try {
       await setSysctls(pid, instanceSysctls(template, hasIpv6()));
     } catch (error) {
@@ -277,7 +312,10 @@ class PodmanCheckpointing implements Checkpointing {
     }
   }
 
-  async #pidOf(name: string, code: 'checkpoint_failed' | 'restore_failed'): Promise<number> {
+  async #running(
+    name: string,
+    code: 'checkpoint_failed' | 'restore_failed',
+  ): Promise<{ readonly id: string; readonly pid: number; readonly annotations: Readonly<Record<string, string>> }> {
     const { socketPath, patience } = this.#options;
     let found: unknown;
     try {
@@ -286,7 +324,7 @@ class PodmanCheckpointing implements Checkpointing {
       throw await criuFailure(socketPath, name, code, `look into ${name}`, error);
     }
     if (!Value.Check(Running, found)) throw new TryItNowError(code, `${name} does not run`);
-    return found.State.Pid;
+    return { id: found.Id, pid: found.State.Pid, annotations: found.Config.Annotations ?? {} };
   }
 }
 

@@ -9,7 +9,7 @@ import { TryItNowError, describeError } from '../../../domain/errors.ts';
 import type { Log } from '../../../domain/log.ts';
 import { DEFAULT_PROCESS } from '../../../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../../../domain/readiness.ts';
-import type { Template } from '../../../domain/template.ts';
+import { DEFAULT_DUMP, type Template } from '../../../domain/template.ts';
 import type { Checkpointing, CheckpointingAvailability } from '../../../pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { engineFailure } from '../../docker/engine-errors.ts';
@@ -79,7 +79,7 @@ async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialD
   await untilUp(source, signal);
   await checkpointing.untilIdle(source.name, STEP_TIMEOUT_MS, signal);
   const archive = join(folder, 'archive.tar');
-  await checkpointing.dump(source.name, archive, { fileLocks: false });
+  await checkpointing.dump(source.name, archive, DEFAULT_DUMP);
   await runtime.remove(source.name);
 
   const unpacked = join(folder, 'unpacked');
@@ -111,7 +111,7 @@ function trialTemplate(image: string): Template {
     activation: undefined,
     identity: undefined,
     database: undefined,
-    checkpoint: { enabled: true, file: undefined, warmup: [], fileLocks: false },
+    checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
     pool: { target: 0, max: 0, replenishThreshold: 0 },
     ttl: { defaultMs: 0, maxMs: 0 },
     maxAgeMs: 0,

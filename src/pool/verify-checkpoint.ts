@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { instanceUrl, hostname } from '../domain/address.ts';
+import type { CheckpointMetadata } from '../domain/checkpoint.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import { newInstanceId } from '../domain/ids.ts';
+import { templateVersion, type Template } from '../domain/template.ts';
+import { activate, askIdentity, runCheck } from './activate.ts';
+import {
+  removed,
+  requireCheckpointing,
+  requireTemplate,
+  tried,
+  type CheckpointDeps,
+  type OnStep,
+} from './checkpoint-command.ts';
+import type { Checkpointing, OpenCheckpoint } from './interfaces/checkpointing.ts';
+import { untilReady } from './readiness.ts';
+
+const RESTORED_READY_MS = 5_000;
+const SEED_BYTES = 32;
+
+export interface Verification {
+  readonly metadata: CheckpointMetadata;
+  /** From the start of the restore to the app's answer, of each clone, in ms. */
+  readonly restoreMs: readonly number[];
+  /** What the clones' identity probes answered; empty where the template has `identity: none`. */
+  readonly identities: readonly string[];
+}
+
+/**
+ * Throws checkpoint_not_verified for a template that says nothing of its identity: whether clones are each their own
+ * could not be told, and they share every secret drawn before the dump.
+ */
+export function requireIdentity({ name, identity }: Template): NonNullable<Template['identity']> {
+  if (identity !== undefined) return identity;
+  throw new TryItNowError(
+    'checkpoint_not_verified',
+    `Template ${name} has no identity probe, so nobody can tell whether two clones of a checkpoint are each their own; ` +
+      'give it one (identity: {http: /path} or {exec: [command]}), or write identity: none if its instances may be ' +
+      'the same in everything, secrets and sessions included',
+  );
+}
+
+/**
+ * Restores two clones side by side, activates both, asks each who it is and has each pass `checkpoint.check`. Throws
+ * checkpoint_not_verified when the template has no identity probe, both answer alike or one fails the check, and what
+ * the restores throw.
+ */
+export async function verifyCheckpoint(
+  deps: CheckpointDeps,
+  id: string,
+  onStep: OnStep,
+  signal: AbortSignal,
+): Promise<Verification> {
+  const metadata = await deps.checkpointRepository.metadata(id);
+  const template = requireTemplate(deps.catalogue, metadata.template);
+  const identity = requireIdentity(template);
+  onStep('trying whether this host can dump and restore');
+  const checkpointing = await requireCheckpointing(deps);
+  onStep(`checking the archive of ${id}`);
+  const from = await deps.checkpointRepository.open(id, {
+    template: template.name,
+    templateVersion: templateVersion(template),
+    host: await checkpointing.host(template),
+  });
+  await deps.runtime.prepare([template]);
+  await deps.databases?.prepare([template]);
+
+  onStep('restoring and activating two clones');
+  const source: CloneSource = { id, template, identity, checkpointing, from };
+  const clones = [tryClone(deps, source, signal), tryClone(deps, source, signal)];
+  await Promise.allSettled(clones);
+  const [first, second] = await Promise.all(clones);
+  if (first === undefined || second === undefined) throw new Error('two clones were asked for');
+  if (first.identity !== undefined && first.identity === second.identity) {
+    throw new TryItNowError(
+      'checkpoint_not_verified',
+      `Two clones of checkpoint ${id} gave the same answer to the identity probe of template ${template.name} ` +
+        `(${JSON.stringify(first.identity.slice(0, 200))}), so the activation hook does ` +
+        'not make an instance its own',
+    );
+  }
+  return {
+    metadata,
+    restoreMs: [first.restoreMs, second.restoreMs],
+    identities: [first, second].flatMap((clone) => clone.identity ?? []),
+  };
+}
+
+interface CloneSource {
+  readonly id: string;
+  readonly template: Template;
+  readonly identity: NonNullable<Template['identity']>;
+  readonly checkpointing: Checkpointing;
+  readonly from: OpenCheckpoint;
+}
+
+/** Restores an instance that nobody is handed, activates, asks and checks it. It is gone when this returns. */
+async function tryClone(
+  deps: CheckpointDeps,
+  { id, template, identity, checkpointing, from }: CloneSource,
+  signal: AbortSignal,
+): Promise<{ readonly restoreMs: number; readonly identity: string | undefined }> {
+  const { spec, label, reach, database } = await tried(deps, template, 'clone');
+  try {
+    const startedAt = performance.now();
+    await checkpointing.restore(spec, from, signal);
+    await untilReady(deps, template.readiness, reach, RESTORED_READY_MS, signal);
+    const restoreMs = performance.now() - startedAt;
+    await activate(
+      deps,
+      template,
+      reach,
+      {
+        instanceId: newInstanceId(),
+        hostname: hostname(deps.address, label),
+        url: instanceUrl(deps.address, label),
+        seed: randomBytes(SEED_BYTES).toString('hex'),
+        database: database === undefined ? undefined : await deps.databases?.create(database, template),
+      },
+      signal,
+    );
+    const answer = identity === 'none' ? undefined : await askIdentity(deps, template, identity, reach, signal);
+    await runCheck(deps, template, id, reach, signal);
+    return { restoreMs, identity: answer };
+  } finally {
+    await removed(deps, () => deps.runtime.remove(spec.name));
+    if (database !== undefined) await removed(deps, async () => deps.databases?.drop(database));
+  }
+}
