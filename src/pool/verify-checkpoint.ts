@@ -35,9 +35,9 @@ export function requireIdentity({ name, identity }: Template): NonNullable<Templ
   if (identity !== undefined) return identity;
   throw new TryItNowError(
     'checkpoint_not_verified',
-    `Template ${name} has no identity probe, so nobody can tell whether two clones of a checkpoint are each their own; ` +
-      'give it one (identity: {http: /path} or {exec: [command]}), or write identity: none if its instances may be ' +
-      'the same in everything, secrets and sessions included',
+    `Template ${name} has no identity probe, so nobody can tell whether two clones of a checkpoint are each their ` +
+      'own; give it one (identity: {http: /path} or {exec: [command]}), or write identity: none if its instances ' +
+      'may be the same in everything, secrets and sessions included',
   );
 }
 

@@ -48,7 +48,8 @@ export function obstacleContract(underTest: () => CheckpointingUnderTest): void 
   const refused = async ({ name }: ContainerSpec, options: DumpOptions): Promise<readonly string[]> =>
     checkpointing.examine(name, options).then(
       () => [],
-      (error: { code: string; message: string; details: { obstacles: readonly string[] } }) => {
+      (cause: unknown) => {
+        const error = cause as { code: string; message: string; details: { obstacles: readonly string[] } };
         expect(error.code).toBe('checkpoint_refused');
         for (const obstacle of error.details.obstacles) expect(error.message).toContain(obstacle);
         return error.details.obstacles;

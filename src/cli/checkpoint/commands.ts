@@ -122,7 +122,7 @@ export async function verify(env: Environment, id: string, options: OutputOption
       });
     else
       console.log(
-        `Checkpoint ${id} is sound: two clones came up${verification.identities.length === 0 ? '' : ' and each is its own'}; ` +
+        `Checkpoint ${id} is sound: two clones came up${verification.identities.length > 0 ? ', each its own' : ''}; ` +
           `${restoreTimes(verification)}.`,
       );
   });

@@ -54,7 +54,8 @@ const OUR_LABELS = 'try-it-now.';
 /**
  * The settings of one clone: everything that named the source names the clone, and what may differ between here and
  * where the checkpoint was made (deployment, network, name servers, the database server's folder) is as a cold start
- * here has it. CRIU obeys `criuConfig` and no file that the image names. Throws an error when the files are not as Podman writes them, and database_unavailable.
+ * here has it. CRIU obeys `criuConfig` and no file that the image names. Throws an error when the files are not as
+ * Podman writes them, and database_unavailable.
  */
 export function cloneSettings(
   dumped: DumpedSettings,

@@ -5,7 +5,7 @@ import { boundIn } from './own-address.ts';
 import { DEFAULT_DUMP } from '../../../domain/template.ts';
 
 const row = (local: string, state: string, inode = '4711'): string =>
-  `  0: ${local} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0 100 0 0 10 0`;
+  `  0: ${local} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0 100 0`;
 const table = (...rows: string[]): string => ['  sl  local_address rem_address   st', ...rows, ''].join('\n');
 
 describe("sockets on the container's own address", () => {

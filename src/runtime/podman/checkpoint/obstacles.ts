@@ -28,8 +28,8 @@ async function onOwnAddress(pid: number, { sockets }: Holdings): Promise<readonl
   return (await boundToOwnAddress(pid)).map(
     ({ inode, protocol, address, port }) =>
       `${sockets.get(inode)?.name ?? 'the app'} listens on the container's own address ${address}, ${protocol} port ` +
-      `${port}, which no clone has: have it listen on 0.0.0.0 (in many apps an option or variable named host, bind or ` +
-      'listen)',
+      `${port}, which no clone has: have it listen on 0.0.0.0 (in many apps an option or variable named host, bind ` +
+      'or listen)',
   );
 }
 
@@ -44,9 +44,9 @@ async function rollbackDatabases({ files }: Holdings): Promise<readonly string[]
     .flat()
     .map(
       ({ path, process }) =>
-        `${process.name} holds the SQLite database ${path} open in rollback-journal mode, and no clone could write to ` +
-        'it (SQLITE_READONLY): use write-ahead logging (PRAGMA journal_mode=WAL) with checkpoint.file_locks: true, or ' +
-        'have the app open the database in its activation or with the first request',
+        `${process.name} holds the SQLite database ${path} open in rollback-journal mode, and no clone could write ` +
+        'to it (SQLITE_READONLY): use write-ahead logging (PRAGMA journal_mode=WAL) with checkpoint.file_locks: ' +
+        'true, or have the app open the database in its activation or with the first request',
     );
 }
 
@@ -64,8 +64,8 @@ function deletedFiles({ files }: Holdings, { ghostLimitBytes, linkRemap }: DumpO
         return linkRemap ? [] : [`${holds}, which has another name still: set checkpoint.link_remap to true`];
       if (bytes <= ghostLimitBytes) return [];
       return [
-        `${holds}, ${inMiB(bytes)} MiB, and a checkpoint takes deleted files of at most ${inMiB(ghostLimitBytes)} MiB ` +
-          `along: set checkpoint.ghost_limit to ${Math.ceil(bytes / 2 ** 20)}MiB or more, or have the app close it`,
+        `${holds}, ${inMiB(bytes)} MiB, and a checkpoint takes deleted files of at most ${inMiB(ghostLimitBytes)} ` +
+          `MiB along: set checkpoint.ghost_limit to ${Math.ceil(bytes / 2 ** 20)}MiB or more, or have the app close it`,
       ];
     });
 }

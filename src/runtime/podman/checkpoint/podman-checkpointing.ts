@@ -115,8 +115,8 @@ class PodmanCheckpointing implements Checkpointing {
         throw new TryItNowError(
           'checkpoint_failed',
           `${name} still has ${open.length} TCP connection(s) open after ${timeoutMs} ms, and an open one cannot ` +
-            `be dumped: ${open.slice(0, 5).join('; ')}. Have the app close it, or set checkpoint.tcp_close to true, and ` +
-            'clones find it closed',
+            `be dumped: ${open.slice(0, 5).join('; ')}. Have the app close it, or set checkpoint.tcp_close to ` +
+            'true, and clones find it closed',
         );
       }
       await sleep(Math.min(IDLE_POLL_MS, left), signal);
@@ -127,9 +127,8 @@ class PodmanCheckpointing implements Checkpointing {
     const { pid } = await this.#running(name, 'checkpoint_failed');
     const found = await obstacles(pid, options);
     if (found.length === 0) return;
-    throw new TryItNowError('checkpoint_refused', `${name} cannot be checkpointed as it runs: ${found.join('; ')}`, {
-      details: { obstacles: found },
-    });
+    const message = `${name} cannot be checkpointed as it runs: ${found.join('; ')}`;
+    throw new TryItNowError('checkpoint_refused', message, { details: { obstacles: found } });
   }
 
   async dump(name: string, archive: string, options: DumpOptions): Promise<void> {
