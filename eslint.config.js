@@ -70,4 +70,10 @@ export default tseslint.config(
       },
     },
   },
+  // Node-RED loads its settings with require.
+  {
+    files: ['examples/node-red/*.js'],
+    languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly' } },
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
 );

@@ -31,7 +31,7 @@ make_debian_base() {
 }
 
 recipe_value() { sed -n "s/^$2=//p" "$1" | head -n 1; }
-recipe_inputs() { grep -E '^(suite|variant|packages|unpacked)=' "$1" | sha256sum | cut -c1-12; }
+recipe_inputs() { grep -E '^(suite|variant|packages|unpacked|npm)=' "$1" | sha256sum | cut -c1-12; }
 rootfs_path() { printf '%s/%s-base-%s.tar' "$cache_dir" "$name" "$1"; }
 
 import_rootfs() {
@@ -55,7 +55,7 @@ remove_other_bases() {
 }
 
 build_rootfs() {
-  local recipe=$1 target suite sources=() options=() unpacked=() line
+  local recipe=$1 target suite sources=() options=() unpacked=() npm=() line hook
   target=$(rootfs_path "$2")
   suite=$(recipe_value "$recipe" suite)
   unfinished=$target.new.tar
@@ -67,6 +67,13 @@ build_rootfs() {
     hook=$(printf '%q "$1" %s' "$root/scripts/image/unpack-packages.sh" "${line//,/ }")
     unpacked=("--customize-hook=$hook")
   fi
+  line=$(recipe_value "$recipe" npm)
+  # shellcheck disable=SC2016 # the hook's own shell expands $1
+  if [ -n "$line" ]; then
+    command -v npm >/dev/null || fail 'npm is not installed, and without a registry it fetches the packages of the app'
+    hook=$(printf '%q "$1" %s' "$root/scripts/image/install-npm-packages.sh" "${line//,/ }")
+    npm=("--customize-hook=$hook")
+  fi
   say "fetching and unpacking Debian $suite packages, this takes half a minute"
   # Documentation, manuals and translations are of no use in an image; licences stay. What mmdebstrap writes of this
   # machine (name, resolver, mirror, proxy) is taken out again.
@@ -75,7 +82,7 @@ build_rootfs() {
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
-    ${unpacked[@]+"${unpacked[@]}"} \
+    ${unpacked[@]+"${unpacked[@]}"} ${npm[@]+"${npm[@]}"} \
     --customize-hook='rm -f "$1"/etc/apt/sources.list' \
     --customize-hook='rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap' \
     --customize-hook=': >"$1"/etc/hostname; : >"$1"/etc/resolv.conf' \

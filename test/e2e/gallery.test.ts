@@ -1,0 +1,220 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Browser, Page, Request } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpointContext } from '../../src/composition/checkpoint-context.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Template } from '../../src/domain/template.ts';
+import { createCheckpoint, promoteCheckpoint } from '../../src/pool/checkpoints.ts';
+import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { launchEngine, titleFor, whyWithout } from '../support/container-engine.ts';
+import { Cleanups } from '../support/deployment.ts';
+import { eventually } from '../support/eventually.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { silent } from '../support/store.ts';
+
+const PATIENT = { timeoutMs: 90_000 };
+const PAGE_MS = 60_000;
+const never = new AbortController().signal;
+const run = promisify(execFile);
+const fileOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** What a visitor does in an app: logs in and leaves a mark. */
+interface Visit {
+  readonly logIn: (page: Page, url: string) => Promise<void>;
+  readonly change: (page: Page, mark: string) => Promise<void>;
+  /** What of this visitor's doing is to be seen there, loaded again. */
+  readonly marks: (page: Page, url: string) => Promise<string>;
+}
+
+/**
+ * Chromium fails requests under way when an interface of the machine comes or goes, as one does with each container
+ * that starts beside; nobody's browser is on the host of the containers.
+ */
+async function open(page: Page, url: string): Promise<void> {
+  const changes: string[] = [];
+  const note = (request: Request): void => {
+    const { errorText } = request.failure() ?? { errorText: '' };
+    if (errorText === 'net::ERR_NETWORK_CHANGED') changes.push(request.url());
+  };
+  page.on('requestfailed', note);
+  try {
+    do {
+      changes.length = 0;
+      await page.goto(url, { waitUntil: 'networkidle' }).catch((error: unknown) => {
+        if (changes.length === 0) throw error;
+      });
+    } while (changes.length > 0);
+  } finally {
+    page.off('requestfailed', note);
+  }
+}
+
+const VISITS: Readonly<Record<string, Visit>> = {
+  'node-red': {
+    async logIn(page, url) {
+      await open(page, url);
+      await page.fill('#node-dialog-login-username', 'demo');
+      await page.fill('#node-dialog-login-password', 'demo');
+      await page.click('#node-dialog-login-submit');
+      await page.waitForSelector('#red-ui-workspace-chart');
+    },
+    async change(page, mark) {
+      // As its own import dialog and Deploy button do, with the token of this login.
+      expect(
+        await page.evaluate(`(async () => {
+          const kept = Object.entries(localStorage).find(([key]) => key.startsWith('auth-tokens'))[1];
+          const headers = {
+            authorization: 'Bearer ' + JSON.parse(kept).access_token,
+            'content-type': 'application/json',
+          };
+          const flows = await (await fetch('flows', { headers })).json();
+          const changed = flows.map((node) => node.type === 'template' ? { ...node, template: '${mark}' } : node);
+          return (await fetch('flows', { method: 'POST', headers, body: JSON.stringify(changed) })).status;
+        })()`),
+      ).toBe(204);
+    },
+    async marks(page, url) {
+      await open(page, `${url}hello`);
+      return page.innerText('body');
+    },
+  },
+  dokuwiki: {
+    async logIn(page, url) {
+      await open(page, `${url}doku.php?do=login`);
+      await page.fill('input[name=u]', 'demo');
+      await page.fill('input[name=p]', 'demo');
+      await page.click('#dw__login button[type=submit]');
+      await page.waitForSelector('.action.logout');
+    },
+    async change(page, mark) {
+      await open(page, new URL('/doku.php?id=start&do=edit', page.url()).href);
+      await page.fill('#wiki__text', mark);
+      await page.click('#edbtn__save');
+      await page.locator('#dokuwiki__content p', { hasText: mark }).waitFor();
+    },
+    async marks(page, url) {
+      await open(page, `${url}doku.php?id=start`);
+      return page.innerText('#dokuwiki__content');
+    },
+  },
+  jupyter: {
+    async logIn(page, url) {
+      await open(page, `${url}login`);
+      await page.fill('#password_input', 'demo');
+      await page.click('#login_submit');
+      await page.waitForSelector('#notebook_list');
+    },
+    async change(page, mark) {
+      await open(page, new URL('/tree', page.url()).href);
+      await page.click('#new-buttons > button');
+      await page.click('#new-folder a');
+      const folder = page.locator('#notebook_list .list_item', { hasText: 'Untitled Folder' });
+      await folder.locator('input[type=checkbox]').check();
+      await page.click('.rename-button');
+      await page.fill('.modal-dialog input', mark);
+      await page.click('.modal-dialog .btn-primary');
+      await page.locator('#notebook_list .list_item', { hasText: mark }).waitFor();
+    },
+    async marks(page, url) {
+      await open(page, `${url}tree`);
+      await page.locator('#notebook_list .list_item', { hasText: 'welcome.ipynb' }).waitFor();
+      return page.innerText('#notebook_list');
+    },
+  },
+};
+
+/**
+ * Where CRIU may not read other users' limits, only an app that runs as root can be dumped; the
+ * image built so is another.
+ */
+const AS_ROOT = ['--build-arg', 'RUN_AS=0:0', '--tag', 'criu'];
+
+describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== undefined)(
+  `the gallery, restored, on ${titleFor('podman')}`,
+  () => {
+    const cleanups = new Cleanups('the gallery');
+    let stack: Stack;
+    let browser: Browser;
+    beforeAll(async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'try-it-now-gallery-'));
+      cleanups.push(() => rm(folder, { recursive: true }));
+      const podman = await launchEngine('podman');
+      cleanups.push(() => podman[Symbol.asyncDispose]());
+      browser = await launchChromium();
+      cleanups.push(() => browser.close());
+      stack = await startStack({
+        engine: 'podman',
+        socketPath: podman.socketPath,
+        templates: await Promise.all(Object.keys(VISITS).map(example)),
+        env: { CHECKPOINT_DIR: folder, CRIU_ENABLED: 'auto' },
+        reconcileIntervalMs: 1_000,
+      });
+      cleanups.push(() => stack[Symbol.asyncDispose]());
+    });
+    afterAll(() => cleanups[Symbol.asyncDispose]());
+
+    /** As its own catalogue offers it. */
+    async function example(name: string): Promise<Template> {
+      await run(fileOf('scripts/build-image.sh'), [name, '--engine', 'podman', ...AS_ROOT]);
+      const [template] = loadConfig({ TEMPLATES_FILE: fileOf(`examples/${name}/template.yaml`) }).config.templates;
+      if (template === undefined) throw new Error(`examples/${name}/template.yaml offers nothing`);
+      const image = `localhost/try-it-now/${name}:criu`;
+      return { ...template, image, pool: { target: 2, max: 4, replenishThreshold: 0 } };
+    }
+
+    async function restored(name: string): Promise<number> {
+      const metrics = await (await fetch(`${stack.api}/metrics`)).text();
+      expect(metrics).not.toMatch(new RegExp(`template="${name}",method="criu_restore",status="failure"\\} [1-9]`));
+      const line = `^try_it_now_provisions_total\\{template="${name}",method="criu_restore",status="success"\\} (\\d+)`;
+      return Number(new RegExp(line, 'm').exec(metrics)?.[1] ?? 0);
+    }
+
+    async function acquire(name: string): Promise<{ readonly id: string; readonly url: string }> {
+      const response = await fetch(`${stack.api}/api/v1/demo/acquire`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ template: name }),
+      });
+      expect(response.status).toBeLessThan(300);
+      return (await response.json()) as { readonly id: string; readonly url: string };
+    }
+
+    async function newPage(): Promise<Page> {
+      const page = await (await browser.newContext()).newPage();
+      page.setDefaultTimeout(PAGE_MS);
+      return page;
+    }
+
+    it.each(Object.keys(VISITS))('%s: what one visitor changes is theirs alone', async (name) => {
+      const { logIn, change, marks } = VISITS[name] as Visit;
+      const context = await openCheckpointContext(stack.config, silent);
+      try {
+        const { id } = await createCheckpoint(context, name, () => undefined, never);
+        await promoteCheckpoint(context, id, () => undefined, never);
+      } finally {
+        await context.close();
+      }
+      await eventually(async () => expect(await restored(name)).toBeGreaterThanOrEqual(2), PATIENT);
+      const [mine, theirs] = [await acquire(name), await acquire(name)];
+      const [first, second] = [await newPage(), await newPage()];
+      const origin = (url: string): string => new URL('/', url).href;
+      await logIn(first, origin(mine.url));
+      await change(first, 'written-by-me');
+      expect(await marks(first, origin(mine.url))).toContain('written-by-me');
+      await logIn(second, origin(theirs.url));
+      expect(await marks(second, origin(theirs.url))).not.toContain('written-by-me');
+      // What opens one opens no other.
+      const secrets = async (page: Page): Promise<string[]> =>
+        (await page.context().cookies()).map(({ value }) => value).filter((value) => value.length >= 16);
+      const opened = await secrets(first);
+      expect((await secrets(second)).filter((value) => opened.includes(value))).toEqual([]);
+      await first.context().close();
+      await second.context().close();
+    });
+  },
+);
