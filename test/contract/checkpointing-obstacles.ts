@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { extract } from 'tar';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import { DEFAULT_DUMP, type DumpOptions, type Template } from '../../src/domain/template.ts';
 import type { Checkpointing } from '../../src/pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
@@ -38,7 +39,9 @@ export function obstacleContract(underTest: () => CheckpointingUnderTest): void 
   const startedWith = async (...script: string[]): Promise<ContainerSpec> => {
     const image = await loadTinyImage(underTest().socketPath, ['/bin/sh', '-c', script.join('\n')]);
     images.push(image);
-    const tiny: Template = template({ image: image.name, port: image.port });
+    // Its process 1 is the web server.
+    const process = { ...DEFAULT_PROCESS, init: false };
+    const tiny: Template = template({ image: image.name, port: image.port, process });
     await runtime.prepare([tiny]);
     const spec = await newSpec(tiny);
     await runtime.start(spec, never);
