@@ -74,10 +74,10 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const port = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
 
   for (const loop of loops.all) loop.start();
-  const { replenisher, reaper, tickets, reconciler } = loops;
+  const { replenisher, reaper, tickets, queueKeeper, reconciler } = loops;
   releasers.push(
     'queue listener',
-    connection.onReconnect(() => [replenisher, tickets].forEach((loop) => loop.retryNow())),
+    connection.onReconnect(() => [queueKeeper, replenisher, tickets].forEach((loop) => loop.retryNow())),
   );
   releasers.push(
     'listener for lost tasks',

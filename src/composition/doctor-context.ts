@@ -173,7 +173,10 @@ function recordedState(
     node: config.node,
     databases: connectDatabases(config, 'command', log),
     proxy: undefined,
-    queue: { provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions() },
+    queue: {
+      provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions(),
+      leftovers: async () => createPublisher({ connection: await queue.need(), log }).leftovers(),
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { AppParts, LoopTriggers, Role } from './app-parts.ts';
+import type { Log } from '../domain/log.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import { followContainers } from '../pool/container-events.ts';
 import { reap, settleTickets } from '../pool/reap.ts';
@@ -7,6 +8,8 @@ import { reconcile } from '../pool/reconcile.ts';
 import { replenish } from '../pool/replenish.ts';
 import { UnresponsiveNodes } from '../pool/unresponsive-nodes.ts';
 import { HealthCheck } from '../pool/health-check.ts';
+import type { QueueConnection } from '../queue/connection.ts';
+import { resetAstrayConsumers } from '../queue/astray-consumers.ts';
 import { putStreamsBack } from '../queue/stream-and-consumers.ts';
 
 export interface LoopOptions {
@@ -34,6 +37,7 @@ export interface AppLoops {
   readonly replenisher: Loop;
   readonly reaper: Loop;
   readonly tickets: Loop;
+  readonly queueKeeper: Loop;
   readonly reconciler: Loop;
   /** Those that this role runs. */
   readonly all: readonly Loop[];
@@ -68,11 +72,9 @@ export function createLoops(
     if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
   const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
-  const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, async () => {
-    if (!connection.connected) return;
-    const made = await putStreamsBack(connection);
-    if (made.length > 0) log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; they are back');
-  });
+  const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, () =>
+    keepQueue(connection, log),
+  );
   const health = new HealthCheck(pool);
   triggers.refill.subscribe(() => replenisher.trigger());
   triggers.reconcile.subscribe(() => reconciler.trigger());
@@ -90,7 +92,22 @@ export function createLoops(
     replenisher,
     reaper,
     tickets,
+    queueKeeper,
     reconciler,
     all: role === 'server' ? [replenisher, reaper, tickets, queueKeeper, proxyKeeper, ...own] : own,
   };
+}
+
+/** What NATS lost is put back: our streams, and consumers that wait for what the streams no longer have. */
+async function keepQueue(connection: QueueConnection, log: Log): Promise<void> {
+  if (!connection.connected) return;
+  const { url } = connection;
+  const made = await putStreamsBack(connection);
+  if (made.length > 0) log.warn({ url, made }, 'NATS lacked streams of ours; they are back');
+  const reset = await resetAstrayConsumers(connection);
+  if (reset.length > 0)
+    log.error(
+      { url, consumers: reset },
+      'NATS lost tasks that its consumers remember, and they handed out nothing any more; they begin again',
+    );
 }

@@ -86,6 +86,12 @@ async function openQueue(infrastructure: Infrastructure, log: Log, releasers: Re
     };
   } catch (error) {
     const refuse = (): Promise<never> => Promise.reject(error instanceof Error ? error : new Error(String(error)));
-    return { publishProvision: refuse, publishCleanup: refuse, provisions: refuse };
+    return {
+      publishProvision: refuse,
+      publishCleanup: refuse,
+      provisions: refuse,
+      leftovers: refuse,
+      discard: refuse,
+    };
   }
 }

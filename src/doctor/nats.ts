@@ -1,6 +1,7 @@
 import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream';
 import { request } from 'undici';
 import { describeError } from '../domain/errors.ts';
+import { isAstray } from '../queue/astray-consumers.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { newestDeath } from '../queue/dead-reasons.ts';
 import {
@@ -127,6 +128,15 @@ async function consumer({ manager }: QueueConnection, name: string): Promise<Obs
     return failure(what, `is not there (${describeError(error)}): nothing takes its tasks`, START_SERVER);
   }
   const { num_pending: pending, num_ack_pending: underWay, num_waiting: asking, num_redelivered: redelivered } = found;
+  // Read after the consumer: the stream only grows.
+  const { state } = await manager.streams.info(STREAM);
+  if (isAstray(found, state.last_seq))
+    return failure(
+      what,
+      `remembers task ${found.delivered.stream_seq}, but the stream has only come to ${state.last_seq}: NATS lost ` +
+        'tasks (a power cut, an older copy of its files), and nothing more is handed out',
+      START_SERVER,
+    );
   const seen = `${pending} waiting, ${underWay} under way, ${redelivered} delivered again`;
   if (asking === 0 && underWay === 0) {
     return failure(

@@ -310,6 +310,49 @@ it("queues the cleanups of this node again, and no other's", async () => {
   expect(queued).toEqual([one.id]);
 });
 
+it('tasks that are done and still queued are discarded, but none that is new or that something waits for', async () => {
+  const [releasing, ready] = await soundStock();
+  await store.cleanupStore.release(releasing, 'released', { from: ['ready'] });
+  const [ticket] = await store.provisioningStore.reserveTickets(other);
+  const task = (sequence: number, id: string | undefined, kind: 'provision' | 'cleanup', queuedAtMs = 0) => ({
+    sequence,
+    queuedAtMs,
+    task:
+      id === undefined
+        ? undefined
+        : kind === 'provision'
+          ? { v: 1 as const, kind, id, template: 'tiny' }
+          : { v: 1 as const, kind, id, node: 'node0' },
+  });
+  const left = [
+    task(1, ready.id, 'provision'),
+    task(2, newInstanceId(), 'cleanup'),
+    task(3, undefined, 'provision'),
+    task(4, releasing.id, 'cleanup'),
+    task(5, ticket, 'provision'),
+    task(6, newInstanceId(), 'provision', 999_000),
+  ];
+  const discarded: number[] = [];
+  const withLeft = {
+    ...deps,
+    queue: {
+      ...deps.queue,
+      provisions: () => Promise.resolve({ waiting: 1, outstanding: 0 }),
+      leftovers: () => Promise.resolve(left),
+      discard: (tasks: readonly { readonly sequence: number }[]) => {
+        discarded.push(...tasks.map(({ sequence }) => sequence));
+        return Promise.resolve(tasks.length);
+      },
+    },
+  };
+  expect((await found(withLeft)).filter((line) => line.startsWith('task'))).toEqual(
+    [1, 2, 3].map((n) => `task ${n}: done, but still in the queue: NATS was killed before it had removed it`),
+  );
+  await repairDrift(withLeft, await detectDrift(withLeft));
+  expect(discarded).toEqual([1, 2, 3]);
+  expect(log.with('Took tasks out of the queue')[0]?.fields).toEqual({ discarded: 3 });
+});
+
 describe.skipIf(skip)(title, () => {
   let server: TestMariadb;
   beforeAll(async () => {

@@ -8,13 +8,14 @@ import { type Networks } from './interfaces/networks.ts';
 import { REPAIR_KINDS, type RepairKind } from './interfaces/observer.ts';
 import { type TicketRef } from './interfaces/provisioning-store.ts';
 import { type Proxy } from './interfaces/proxy.ts';
-import { type TaskQueue } from './interfaces/task-queue.ts';
+import { type LeftoverTask, type TaskQueue } from './interfaces/task-queue.ts';
 
 /** Something that is not as the recorded state says it should be. `why` is a clause for people. */
 export type Finding = { readonly what: string; readonly why: string } & (
   | { readonly kind: 'container'; readonly container: ContainerSummary }
   | { readonly kind: 'record'; readonly record: Instance }
   | { readonly kind: 'ticket'; readonly ticket: TicketRef }
+  | { readonly kind: 'task'; readonly leftover: LeftoverTask }
   | { readonly kind: 'network' | 'database' | 'port' | 'index' | 'hostname' | 'proxy' }
 );
 
@@ -34,7 +35,7 @@ export interface Drift {
 export interface DriftDeps {
   readonly inventory: Inventory;
   readonly claimStore: ClaimStore;
-  readonly queue: Pick<TaskQueue, 'provisions'>;
+  readonly queue: Pick<TaskQueue, 'provisions' | 'leftovers'>;
   readonly runtime: Pick<ContainerRuntime, 'list'>;
   /** Undefined for an engine without networks of ours. */
   readonly networks: Networks | undefined;
@@ -44,6 +45,9 @@ export interface DriftDeps {
   readonly clock: Clock;
   readonly node: { readonly name: string };
 }
+
+/** An ack, and the note of a task that ran out of deliveries, take milliseconds. */
+const TASK_SETTLED_MS = 60_000;
 
 /**
  * Compares the recorded and the actual state and changes nothing. Every part is checked even when another cannot be.
@@ -84,6 +88,14 @@ export async function detectDrift(deps: DriftDeps): Promise<Drift> {
       ticket,
       what: ticket.id,
       why: `room reserved for an instance of ${ticket.template}, but no task is left to make it`,
+    })),
+  );
+  await look(['task'], async () =>
+    (await leftoverTasks(deps)).map((leftover) => ({
+      kind: 'task',
+      leftover,
+      what: String(leftover.sequence),
+      why: 'done, but still in the queue: NATS was killed before it had removed it',
     })),
   );
   await look(['proxy'], () => proxy(deps));
@@ -170,6 +182,27 @@ export async function orphanedTickets({
   if (idle.length === 0) return [];
   const { waiting, outstanding } = await queue.provisions();
   return waiting + outstanding === 0 ? idle : [];
+}
+
+/**
+ * What the queue calls left over, unless somebody may still be at it or waits for it. An instance that waits has its
+ * task queued again by those who look after lost tasks; this one is nobody's by then.
+ */
+export async function leftoverTasks({
+  inventory,
+  claimStore,
+  queue,
+  clock,
+}: Pick<DriftDeps, 'inventory' | 'claimStore' | 'queue' | 'clock'>): Promise<readonly LeftoverTask[]> {
+  const settled = (await queue.leftovers()).filter(({ queuedAtMs }) => clock.now() - queuedAtMs >= TASK_SETTLED_MS);
+  if (settled.length === 0) return [];
+  const tickets = new Set((await inventory.idleTickets({ newOnesToo: true })).map(({ id }) => id));
+  const views = await claimStore.findMany(settled.flatMap(({ task }) => (task === undefined ? [] : [task.id])));
+  return settled.filter(({ task }) => {
+    if (task === undefined) return true;
+    const state = views.get(task.id)?.instance.state;
+    return task.kind === 'provision' ? state !== 'warming' && !tickets.has(task.id) : state !== 'releasing';
+  });
 }
 
 async function proxy({ proxy: configured }: DriftDeps): Promise<Finding[]> {

@@ -5,6 +5,7 @@ import { type ProvisioningStore } from './interfaces/provisioning-store.ts';
 import { type TaskQueue } from './interfaces/task-queue.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 import {
+  leftoverTasks,
   orphanedTickets,
   isOrphan,
   orphanedDatabases,
@@ -88,6 +89,7 @@ function jobsFor(
       await discardTicket(deps, ticket);
       return 1;
     }),
+    task: once('task', () => discardLeftovers(deps)),
     proxy: once('proxy', async () => ((await proxy?.ensure()) === 'written' ? 1 : 0)),
   };
 }
@@ -100,6 +102,13 @@ async function removeOrphan(deps: RepairDeps, container: Parameters<typeof isOrp
     'Removed a container that no record knows of',
   );
   return 1;
+}
+
+async function discardLeftovers(deps: RepairDeps): Promise<number> {
+  const discarded = await deps.queue.discard(await leftoverTasks(deps));
+  if (discarded > 0)
+    deps.log.warn({ discarded }, 'Took tasks out of the queue that were done before NATS was killed');
+  return discarded;
 }
 
 async function removeNetwork({ networks, log }: RepairDeps, network: string): Promise<number> {

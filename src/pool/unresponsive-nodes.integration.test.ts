@@ -38,6 +38,8 @@ beforeEach(async () => {
         return Promise.resolve();
       },
       provisions: () => Promise.resolve({ waiting: 0, outstanding: 0 }),
+      leftovers: () => Promise.resolve([]),
+      discard: () => Promise.resolve(0),
     },
   };
 });

@@ -4,6 +4,7 @@ import type { Log } from '../domain/log.ts';
 import type { Task } from '../domain/task.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import type { QueueConnection } from './connection.ts';
+import { discardTasks, leftoverTasks } from './leftover-tasks.ts';
 import { PROVISION_CONSUMER, STREAM, subjectOf } from './names.ts';
 import { isMissing, putStreamsBack } from './stream-and-consumers.ts';
 import { encodeTask } from './task-payload.ts';
@@ -81,7 +82,17 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
     publishProvision: publish,
     publishCleanup: (task) => publish([task]),
     provisions: () => countProvisions(connection),
+    leftovers: () => ask(connection, 'which tasks are left over', () => leftoverTasks(connection)),
+    discard: (leftovers) => ask(connection, 'that it discards tasks', () => discardTasks(connection, leftovers)),
   };
+}
+
+async function ask<T>({ url }: QueueConnection, what: string, question: () => Promise<T>): Promise<T> {
+  try {
+    return await question();
+  } catch (error) {
+    throw new TryItNowError('queue_unavailable', `NATS at ${url} does not say ${what}`, { cause: error });
+  }
 }
 
 async function countProvisions({ manager, url }: QueueConnection): ReturnType<TaskQueue['provisions']> {

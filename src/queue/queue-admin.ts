@@ -1,4 +1,4 @@
-import type { MsgRequest, StoredMsg } from '@nats-io/jetstream';
+import type { StoredMsg } from '@nats-io/jetstream';
 import { TryItNowError } from '../domain/errors.ts';
 import type { DeadTask, PurgeTarget, QueueAdmin, QueueInfo, QueuedTask } from '../pool/interfaces/queue-admin.ts';
 import type { QueueConnection } from './connection.ts';
@@ -13,6 +13,7 @@ import {
   livingSubject,
 } from './names.ts';
 import { decodeTask } from './task-payload.ts';
+import { walkStream } from './walk-stream.ts';
 
 const PURGED: Readonly<Record<PurgeTarget, readonly [stream: string, filter: string]>> = {
   provision: [STREAM, PROVISION_SUBJECT],
@@ -81,7 +82,7 @@ export class JetStreamQueueAdmin implements QueueAdmin {
         state: { last_seq: last },
       } = await manager.streams.info(DEAD_STREAM);
       let retried = 0;
-      for await (const { seq } of this.#walk(DEAD_STREAM, DEAD_SUBJECTS)) {
+      for await (const { seq } of walkStream(this.#connection, DEAD_STREAM, DEAD_SUBJECTS)) {
         if (seq > last) break;
         if (await retryDead(this.#connection, seq)) retried += 1;
       }
@@ -105,23 +106,11 @@ export class JetStreamQueueAdmin implements QueueAdmin {
 
   async #collect<T>(stream: string, subjects: string, limit: number, as: (stored: StoredMsg) => T): Promise<T[]> {
     const found: T[] = [];
-    for await (const stored of this.#walk(stream, subjects)) {
+    for await (const stored of walkStream(this.#connection, stream, subjects)) {
       found.push(as(stored));
       if (found.length >= limit) break;
     }
     return found;
-  }
-
-  /** By looking at the stream: a consumer would take from a work queue what it shows. */
-  async *#walk(stream: string, subjects: string): AsyncGenerator<StoredMsg> {
-    for (let seq = 1; ;) {
-      // The server takes both together since 2.9; the client's types know of it for another call only.
-      const next = { seq, next_by_subj: subjects } as MsgRequest;
-      const stored = await this.#connection.manager.streams.getMessage(stream, next);
-      if (stored === null) return;
-      yield stored;
-      seq = stored.seq + 1;
-    }
   }
 
   async #ask<T>(what: string, question: (connection: QueueConnection) => Promise<T>): Promise<T> {

@@ -207,6 +207,13 @@ export class TestNats implements AsyncDisposable {
     });
   }
 
+  /** Stops, has the folder with the files of PROVISIONING's tasks changed, and comes up again on the same port. */
+  async whileDown(change: (taskFiles: string) => Promise<void>): Promise<void> {
+    await this.down();
+    await change(join(this.#dir, 'jetstream', '$G', 'streams', 'PROVISIONING', 'msgs'));
+    await this.up();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#releasers.releaseAll(this.log);
     await this.server.stop();

@@ -19,6 +19,7 @@ export const REPAIR_KINDS = [
   'index',
   'hostname',
   'ticket',
+  'task',
   'proxy',
 ] as const;
 

@@ -1,4 +1,12 @@
-import type { CleanupTask, ProvisionTask } from '../../domain/task.ts';
+import type { CleanupTask, ProvisionTask, Task } from '../../domain/task.ts';
+
+/** A task that is done and still in the stream. */
+export interface LeftoverTask {
+  readonly sequence: number;
+  /** Undefined when it cannot be read. */
+  readonly task: Task | undefined;
+  readonly queuedAtMs: number;
+}
 
 export interface TaskQueue {
   publishProvision(tasks: readonly ProvisionTask[]): Promise<void>;
@@ -8,4 +16,11 @@ export interface TaskQueue {
    * queue_unavailable.
    */
   provisions(): Promise<{ readonly waiting: number; readonly outstanding: number }>;
+  /**
+   * Tasks that nobody will ever be handed again: their consumer has seen them acknowledged, or so it remembers. At most
+   * some hundreds at a time. Throws queue_unavailable.
+   */
+  leftovers(): Promise<readonly LeftoverTask[]>;
+  /** Takes those out that are still there. Returns how many. Throws queue_unavailable. */
+  discard(leftovers: readonly LeftoverTask[]): Promise<number>;
 }
