@@ -106,8 +106,7 @@ async function removeOrphan(deps: RepairDeps, container: Parameters<typeof isOrp
 
 async function discardLeftovers(deps: RepairDeps): Promise<number> {
   const discarded = await deps.queue.discard(await leftoverTasks(deps));
-  if (discarded > 0)
-    deps.log.warn({ discarded }, 'Took tasks out of the queue that were done before NATS was killed');
+  if (discarded > 0) deps.log.warn({ discarded }, 'Took tasks out of the queue that were done before NATS was killed');
   return discarded;
 }
 
