@@ -9,7 +9,7 @@ interface AstrayConsumer {
   readonly lastSequence: number;
 }
 
-export interface ConsumersAndEnd {
+interface ConsumersAndEnd {
   readonly consumers: readonly ConsumerInfo[];
   readonly lastSequence: number;
 }
@@ -26,7 +26,7 @@ export async function consumersAndEnd({ manager }: QueueConnection): Promise<Con
  * Consumers that have handed out more than the stream ever had: its files were lost (a power cut, a disk that was put
  * back), theirs were not. They wait for a number far ahead, and hand out nothing until the stream has got there.
  */
-export async function astrayConsumers(connection: QueueConnection): Promise<readonly AstrayConsumer[]> {
+async function astrayConsumers(connection: QueueConnection): Promise<readonly AstrayConsumer[]> {
   const { consumers, lastSequence } = await consumersAndEnd(connection);
   return consumers.filter((info) => isAstray(info, lastSequence)).map((info) => ({ info, lastSequence }));
 }
