@@ -3,6 +3,7 @@
 
 readonly PODMAN_LIMITS=/etc/containers/containers.conf.d/50-try-it-now-limits.conf
 readonly PODMAN_RUNTIME=/etc/containers/containers.conf.d/50-try-it-now-runtime.conf
+readonly PODMAN_HOSTS=/etc/containers/containers.conf.d/50-try-it-now-hosts.conf
 readonly CAP_SYS_RESOURCE_BIT=24
 
 # True when some configuration of Podman on this host other than ours sets the key: what its
@@ -10,7 +11,7 @@ readonly CAP_SYS_RESOURCE_BIT=24
 podman_sets() {
   local file
   for file in /etc/containers/containers.conf /etc/containers/containers.conf.d/*.conf; do
-    [ "$file" != "$PODMAN_LIMITS" ] && [ "$file" != "$PODMAN_RUNTIME" ] || continue
+    case $file in "$PODMAN_LIMITS" | "$PODMAN_RUNTIME" | "$PODMAN_HOSTS") continue ;; esac
     ! grep -qsE "^[[:space:]]*$1[[:space:]]*=" "$file" || return 0
   done
   return 1
@@ -43,6 +44,10 @@ needs_podman_runtime() {
   command -v crun >/dev/null && [ -d /sys/fs/cgroup/unified ] && ! podman_sets runtime && [ ! -e "$PODMAN_RUNTIME" ]
 }
 
+# Podman copies the host's own /etc/hosts into each container, so that an app would be told the host's names. Docker never
+# does.
+needs_podman_hosts() { ! podman_sets base_hosts_file && [ ! -e "$PODMAN_HOSTS" ]; }
+
 # Prints the files to be written, one a line with the reason.
 missing_podman_settings() {
   if needs_podman_limits; then
@@ -50,6 +55,9 @@ missing_podman_settings() {
   fi
   if needs_podman_runtime; then
     printf '  %s: Podman uses runc, for crun refuses this host'\''s cgroup layout\n' "$PODMAN_RUNTIME"
+  fi
+  if needs_podman_hosts; then
+    printf '  %s: containers are not told the names in this host'\''s /etc/hosts\n' "$PODMAN_HOSTS"
   fi
 }
 
@@ -66,6 +74,13 @@ CONF
 # Written by Try It Now's set-up: crun, Podman's default, refuses a hybrid cgroup layout like this host's.
 [engine]
 runtime = "runc"
+CONF
+  fi
+  if needs_podman_hosts; then
+    write_system_file "$PODMAN_HOSTS" <<CONF
+# Written by Try It Now's set-up: /etc/hosts of containers does not begin with this host's own.
+[containers]
+base_hosts_file = "none"
 CONF
   fi
 }

@@ -11,7 +11,7 @@ const PART = 'Engine';
 
 /** What runs the instances: the engine's service, the rules that keep instances apart, an image for each template. */
 export function engineChecks(
-  engine: ContainerEngine & Pick<ContainerEngineBehaviour, 'inspect'>,
+  engine: ContainerEngine & Pick<ContainerEngineBehaviour, 'inspect' | 'shortcomings'>,
   socketPath: string,
   answer: Shared<EngineFacts>,
   deployment: string,
@@ -25,6 +25,12 @@ export function engineChecks(
   return [
     { part: PART, what: 'socket', remedy, run: async () => [await socket(socketPath, remedy)] },
     { part: PART, what: 'answers', remedy, run: async () => described(engine, await answer.get()) },
+    {
+      part: PART,
+      what: 'settings',
+      run: () =>
+        Promise.resolve((engine.shortcomings?.() ?? []).map(({ what, seen, remedy: how }) => warning(what, seen, how))),
+    },
     { part: PART, what: 'isolation', run: async () => [await isolation(engine.name, deployment)] },
     ...templates.map((template): Check => ({
       part: PART,

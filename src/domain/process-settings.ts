@@ -25,7 +25,7 @@ export interface ProcessSettings {
   readonly tmpfs: Readonly<Record<string, number>>;
   /** The size of /dev/shm. */
   readonly shmBytes: number;
-  /** Nothing can be written but to /tmp, to /dev/shm, and to folders in memory. */
+  /** Nothing can be written but to folders in memory: /tmp, /run, /var/tmp, /dev/shm and those of `tmpfs`. */
   readonly readOnly: boolean;
   /** A small first process reaps what the app leaves behind. */
   readonly init: boolean;

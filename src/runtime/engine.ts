@@ -65,6 +65,8 @@ export interface ContainerEngineBehaviour extends StandInBehaviour {
   readonly createCheckpointing?: (options: OpenOptions) => Checkpointing;
   /** Whether it, and no other engine, answers there. Never throws. */
   probe(socketPath: string): Promise<EngineAttempt>;
+  /** What this host lacks so that instances are as on the other engines; each with its remedy. */
+  shortcomings?(): readonly { readonly what: string; readonly seen: string; readonly remedy: string }[];
   /** What the doctor asks; it gives up sooner than what runs instances. */
   inspect(socketPath: string): EngineInspection;
   /** Starts a service for `up` on a socket of its own, over the host's ordinary storage. */

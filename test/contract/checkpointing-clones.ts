@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import Dockerode from 'dockerode';
 import { extract } from 'tar';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import { DEFAULT_DUMP, type Template } from '../../src/domain/template.ts';
 import type { Checkpointing, OpenCheckpoint } from '../../src/pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
@@ -14,6 +15,7 @@ import { Inside } from '../support/container-inside.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import type { CheckpointingUnderTest } from './checkpointing.ts';
+import { mounts } from './container-surroundings.ts';
 import { newSpec, untilReady } from './container-runtime.ts';
 
 const never = new AbortController().signal;
@@ -36,6 +38,12 @@ export function cloneContract(underTest: () => CheckpointingUnderTest): void {
       image: image.name,
       port: image.port,
       env: { FROM: 'template' },
+      process: {
+        ...DEFAULT_PROCESS,
+        tmpfs: { '/run': 2 ** 20 },
+        shmBytes: 3 * 2 ** 20,
+        sysctls: { 'net.core.somaxconn': '321' },
+      },
       limits: { memoryBytes: 48 * 1024 * 1024, cpus: 0.5, pids: 17 },
       ...overrides,
     });
@@ -116,7 +124,12 @@ export function cloneContract(underTest: () => CheckpointingUnderTest): void {
       status: expect.stringMatching(/CapBnd:\s+0+400\b/) as string,
       memory: String(48 * 1024 * 1024),
       networks: [expect.stringContaining(egress ? 'egress' : 'closed')],
-      tmp: expect.stringContaining('size=24576k') as string,
+      mounts: {
+        '/tmp': 'tmpfs rw nosuid nodev size=24576k',
+        '/run': 'tmpfs rw nosuid nodev size=1024k',
+        '/dev/shm': 'tmpfs rw nosuid nodev noexec size=3072k',
+      },
+      firstProcess: expect.stringMatching(/^.run.podman-init/) as string,
     });
   });
 
@@ -234,10 +247,12 @@ async function described(
         memory: await inside.cgroup(['memory', 'memory.limit_in_bytes'], 'memory.max'),
         pids: await inside.cgroup(['pids', 'pids.max'], 'pids.max'),
         cpu: await inside.cgroup(['cpu', 'cpu.cfs_quota_us'], 'cpu.max'),
-        tmp: (await inside.proc('mounts')).split('\n').find((line) => line.startsWith('tmpfs /tmp ')),
+        mounts: await mounts(inside),
+        firstProcess: await inside.proc('cmdline'),
         sysctl: [
           await inside.run('cat', '/proc/sys/net/ipv4/ip_unprivileged_port_start'),
           await inside.run('cat', '/proc/sys/net/ipv6/conf/all/disable_ipv6'),
+          await inside.run('cat', '/proc/sys/net/core/somaxconn'),
         ],
         files: await Promise.all(['/etc/hostname', '/etc/resolv.conf', '/etc/hosts'].map((path) => inside.file(path))),
         readOnly: (await inside.proc('mountinfo'))

@@ -9,6 +9,7 @@ import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { commandsContract } from './container-commands.ts';
 import { hardeningContract } from './container-hardening.ts';
+import { surroundingsContract } from './container-surroundings.ts';
 import { isolationContract } from './container-isolation.ts';
 import { containerRuntimeContract } from './container-runtime.ts';
 
@@ -90,6 +91,7 @@ export function containerEngineContract(engine: RealEngine): void {
   });
   describe('commands and mounts', () => commandsContract(underTest));
   describe('hardening', () => hardeningContract(underTest));
+  describe('surroundings', () => surroundingsContract(underTest));
   // The suites of two engines, which take turns here, wait for each other the less.
   if (engine === 'podman') describe('isolation', () => isolationContract(underTest));
 }

@@ -22,6 +22,13 @@ resolver.setServers([process.argv[2]]);
 resolver.resolve4(process.argv[1], (_, addresses) => { console.log((addresses ?? []).join()); process.exit(0); });
 `;
 
+const LOOK_UP_FAILURE = `
+const { Resolver } = require('node:dns');
+const resolver = new Resolver({ timeout: 20_000, tries: 1 });
+resolver.setServers([process.argv[2]]);
+resolver.resolve4(process.argv[1], (error) => { console.log(error === null ? 'found' : error.code); process.exit(0); });
+`;
+
 /** A running container seen from its first process: what the app itself has and can reach. */
 export class Inside {
   readonly pid: number;
@@ -101,6 +108,18 @@ export class Inside {
   /** Where none is named, programs ask their own host. */
   async nameServer(): Promise<string> {
     return /^nameserver (\S+)/m.exec(await this.file('/etc/resolv.conf'))?.[1] ?? '127.0.0.1';
+  }
+
+  /** How a look-up of a name that does not exist ends there, be it `ETIMEOUT` after 20 s. */
+  async lookUpFailure(): Promise<string> {
+    return (await this.run(process.execPath, '-e', LOOK_UP_FAILURE, 'nobody.example', await this.nameServer())).trim();
+  }
+
+  /** Processes that ended and that nobody waited for. */
+  async zombies(): Promise<number> {
+    const children = (await this.proc(`task/${this.pid}/children`)).trim().split(' ').filter(Boolean);
+    const states = await Promise.all(children.map((pid) => readFile(`/proc/${pid}/stat`, 'utf8').catch(() => 'gone')));
+    return states.filter((state) => / Z /.test(state)).length;
   }
 
   /** The addresses the name server gave; none when it does not answer within 2 s. */

@@ -17,6 +17,8 @@ export interface Dialect {
   readonly logConfig: NonNullable<Dockerode.HostConfig['LogConfig']>;
   /** What is mounted in the containers of this network so that names resolve as the isolation has it. */
   mounts(network: InstanceNetwork): NonNullable<Dockerode.HostConfig['Mounts']>;
+  /** Whether it has an init to start containers with. */
+  hasInit(): boolean;
   /** What it has to be told, with a comma before, so that a folder in memory begins empty. */
   readonly tmpfsOptions: string;
   findNetwork(name: string): Promise<FoundNetwork | undefined>;

@@ -15,13 +15,14 @@ export function dockerApiEngine(
     /** Who it is that sent these, if it is not the engine: completes "what answers is …". */
     readonly stranger: (headers: PingHeaders) => string | undefined;
     readonly launch?: EngineLaunch;
+    readonly shortcomings?: ContainerEngineBehaviour['shortcomings'];
   },
 ): ContainerEngineBehaviour {
   const located = ({ socketPath, ...options }: OpenOptions): EngineOptions => ({
     ...options,
     socketPath: socketPath ?? engine.socket.default,
   });
-  const { createCheckpointing, launch } = own;
+  const { createCheckpointing, launch, shortcomings } = own;
   return {
     createRuntime: (options) => own.createRuntime(located(options)),
     createNetworks: (options) => new EngineNetworks(engine, located(options)),
@@ -31,5 +32,6 @@ export function dockerApiEngine(
       ? {}
       : { createCheckpointing: (options: OpenOptions) => createCheckpointing(located(options)) }),
     ...(launch === undefined ? {} : { launch }),
+    ...(shortcomings === undefined ? {} : { shortcomings }),
   };
 }

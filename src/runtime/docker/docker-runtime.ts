@@ -19,6 +19,8 @@ function dockerDialect(docker: Dockerode): Dialect {
     // named, programs ask their own container, which refuses at once.
     mounts: ({ egress }) =>
       egress ? [] : [{ Type: 'bind', Source: '/dev/null', Target: '/etc/resolv.conf', ReadOnly: true }],
+    // It brings its own.
+    hasInit: () => true,
     tmpfsOptions: '',
     async findNetwork(name) {
       try {

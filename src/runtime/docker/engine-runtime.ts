@@ -193,7 +193,7 @@ export class EngineRuntime implements ContainerRuntime {
       logConfig: this.#dialect.logConfig,
       ulimits: this.#ulimits,
       ipv6: this.#ipv6,
-      hasInit: true,
+      hasInit: this.#dialect.hasInit(),
       imageCommand: await this.#imageCommand(spec.template),
       mounts: this.#dialect.mounts(this.#networkOf(spec.template)),
       tmpfsOptions: this.#dialect.tmpfsOptions,

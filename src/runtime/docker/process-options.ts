@@ -38,13 +38,19 @@ export function processOptions(
 
 /** What its first process finds. `tmpfsOptions`: what the engine has to be told so that each folder begins empty. */
 export function filesystemOptions({ process, limits }: Template, tmpfsOptions: string): HostConfig {
-  const folders = { '/tmp': Math.floor(limits.memoryBytes * TMP_SHARE), ...process.tmpfs };
+  const bytes = Math.floor(limits.memoryBytes * TMP_SHARE);
+  const folders = {
+    '/tmp': bytes,
+    // Podman has these by itself where nothing else can be written, and without a bound.
+    ...(process.readOnly ? { '/run': bytes, '/var/tmp': bytes } : {}),
+    ...process.tmpfs,
+  };
   return {
     // Docker alone would not let anything in them be executed.
     Tmpfs: Object.fromEntries(
-      Object.entries(folders).map(([path, bytes]) => [
+      Object.entries(folders).map(([path, size]) => [
         path,
-        `rw,nosuid,nodev,exec,mode=1777,size=${bytes}${tmpfsOptions}`,
+        `rw,nosuid,nodev,exec,mode=1777,size=${size}${tmpfsOptions}`,
       ]),
     ),
     ShmSize: process.shmBytes,

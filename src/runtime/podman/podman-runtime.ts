@@ -4,6 +4,7 @@ import type { Dialect } from '../docker/dialect.ts';
 import { statusOf } from '../docker/engine-errors.ts';
 import { EngineRuntime, connectEngine, type EngineOptions } from '../docker/engine-runtime.ts';
 import { PODMAN } from './descriptor.ts';
+import { hasInit } from './host-settings.ts';
 import { libpod } from './libpod-api.ts';
 
 /** What is read of Podman's answer about a network. */
@@ -43,6 +44,7 @@ function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
     engine: PODMAN,
     logConfig: { Type: 'k8s-file', Config: { 'max-size': '1mb' } },
     mounts: () => [],
+    hasInit,
     // Docker has no such copy of what the image has there.
     tmpfsOptions: ',notmpcopyup',
     async findNetwork(name) {
