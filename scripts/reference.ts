@@ -1,6 +1,8 @@
 /**
  * The pages under docs/reference that are made from the code, so that they cannot say anything else than the code does.
  */
+import { readFileSync } from 'node:fs';
+import { catalogueSchema } from '../src/config/template-schema.ts';
 import { VARIABLES, VARIABLE_NAMES, type Variable } from '../src/config/variables.ts';
 import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
 import { DNS_OUTCOMES } from '../src/proxy/discovery/interfaces/hostname-source.ts';
@@ -210,11 +212,25 @@ export async function metricsPage(): Promise<string> {
   );
 }
 
+/** For editors. What each key means comes from the page that people read. */
+export function templatesSchema(page = readFileSync('docs/templates.md', 'utf8')): string {
+  const rows = [...page.matchAll(/^\| `([a-z_.]+)` \| .*? \| (.*) \|$/gm)];
+  const meanings = new Map(
+    rows.map(([, key = '', meaning = '']) => [key, meaning.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')]),
+  );
+  return `${JSON.stringify(
+    catalogueSchema((path) => meanings.get(path)),
+    null,
+    2,
+  )}\n`;
+}
+
 /** Path from the top of the checkout → what the file must hold. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['docs/reference/config.md', configPage()],
     ['docs/reference/errors.md', errorsPage()],
     ['docs/reference/metrics.md', await metricsPage()],
+    ['docs/reference/templates.schema.json', templatesSchema()],
   ]);
 }

@@ -10,6 +10,8 @@ export interface Parser<T> {
   readonly type: string;
   /** Completes "it must be …", with the bounds and an example. */
   readonly expects: string;
+  /** As JSON Schema has it, for editors; without it any single value. */
+  readonly json?: Readonly<Record<string, unknown>>;
   readonly parse: (text: string) => T | ParseError;
 }
 
@@ -26,6 +28,7 @@ export function integer(min: number, max: number, example: number): Parser<numbe
   return {
     type: 'whole number',
     expects: `a whole number from ${min} to ${max}, such as ${example}`,
+    json: { type: 'integer', minimum: min, maximum: max },
     parse: (text) =>
       /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : new ParseError(),
   };
@@ -35,6 +38,7 @@ export function decimal(min: number, max: number, example: number): Parser<numbe
   return {
     type: 'number',
     expects: `a number from ${min} to ${max}, such as ${example}`,
+    json: { type: 'number', minimum: min, maximum: max },
     parse: (text) =>
       /^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) >= min && Number(text) <= max
         ? Number(text)
@@ -47,6 +51,7 @@ export function duration(min: StringValue, max: StringValue, example: StringValu
   return {
     type: 'duration',
     expects: `a duration from ${min} to ${max} with one unit (ms, s, m, h, d), such as ${example}`,
+    json: { type: 'string', pattern: String.raw`^\d+(\.\d+)? ?(ms|s|m|h|d)$` },
     parse: (text) => {
       if (/^[\d.]+$/.test(text)) return new ParseError('the unit is missing');
       if (!/^\d+(\.\d+)? ?(ms|s|m|h|d)$/.test(text)) return new ParseError();
@@ -76,6 +81,7 @@ export function size(min: string, max: string, example: string): Parser<number> 
   return {
     type: 'size',
     expects: `a size from ${min} to ${max} with its unit (KiB, MiB, GiB, or k, m, g), such as ${example}`,
+    json: { type: 'string', pattern: String.raw`^\d+(\.\d+)? ?([KkMmGg]|[Kk][Ii][Bb]|[Mm][Ii][Bb]|[Gg][Ii][Bb])$` },
     parse: (text) => {
       if (!SIZE.test(text)) return /^\d+$/.test(text) ? new ParseError('the unit is missing') : new ParseError();
       return bytes(text) >= bytes(min) && bytes(text) <= bytes(max) ? bytes(text) : new ParseError();
@@ -86,6 +92,7 @@ export function size(min: string, max: string, example: string): Parser<number> 
 export const bool: Parser<boolean> = {
   type: 'yes or no',
   expects: 'true or false',
+  json: { enum: [true, false, 'yes', 'no', 'on', 'off', 0, 1] },
   parse: (text) => {
     if (/^(true|yes|on|1)$/i.test(text)) return true;
     return /^(false|no|off|0)$/i.test(text) ? false : new ParseError();
@@ -96,12 +103,15 @@ export function oneOf<const T extends string>(choices: readonly T[]): Parser<T> 
   return {
     type: choices.join(', '),
     expects: `one of ${choices.join(', ')}`,
+    json: { enum: choices },
     parse: (text) => choices.find((choice) => choice === text) ?? new ParseError(),
   };
 }
 
 export function matching(type: string, pattern: RegExp, expects: string): Parser<string> {
-  return { type, expects, parse: (text) => (pattern.test(text) ? text : new ParseError()) };
+  // YAML takes what looks like a number for one; the pattern is for what it takes for a text.
+  const json = { type: ['string', 'number'], pattern: pattern.source };
+  return { type, expects, json, parse: (text) => (pattern.test(text) ? text : new ParseError()) };
 }
 
 export function text(maxLength: number): Parser<string> {

@@ -47,8 +47,11 @@ describe('how a container is started', () => {
     ['tmpfs: { /dev/shm: 1MiB }', /tmpfs has \/dev\/shm, which is not the app's to choose; its size is limits\.shm/],
     ['tmpfs: { /run: 1 }', /tmpfs\.\/run is "1" \(the unit is missing\)/],
     ['stop_signal: SIGSTOP', /stop_signal is "SIGSTOP"; it must be one of SIGTERM/],
-    ['sysctls: { kernel.shmmax: 1 }', /sysctls has "kernel\.shmmax", which is not allowed; allowed are net\.core/],
-    ['sysctls: { net.core.somaxcon: 1 }', /sysctls has "net\.core\.somaxcon", .*did you mean net\.core\.somaxconn\?/],
+    ['sysctls: { kernel.shmmax: 1 }', /sysctls\.kernel\.shmmax is not known; use one of net\.core/],
+    [
+      'sysctls: { net.core.somaxcon: 1 }',
+      /sysctls\.net\.core\.somaxcon is not known; did you mean net\.core\.somaxconn\?/,
+    ],
     ['sysctls: { net.core.somaxconn: lots }', /sysctls\.net\.core\.somaxconn is "lots"/],
   ])('is refused for %s', (line, message) => {
     const found = problems(withLines(line));

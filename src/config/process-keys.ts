@@ -123,7 +123,7 @@ export function readProcess(section: YamlSection, limits: YamlSection, folder: s
     readOnly,
     init: section.read('init', bool)?.value ?? DEFAULT_PROCESS.init,
     stopSignal: section.read('stop_signal', stopSignal)?.value,
-    sysctls: readSysctls(section.section('sysctls', undefined)),
+    sysctls: readSysctls(section.section('sysctls', SYSCTLS)),
   };
 }
 
@@ -146,21 +146,8 @@ function readTmpfs(section: YamlSection): Record<string, number> {
 }
 
 function readSysctls(section: YamlSection): Record<string, string> {
-  const sysctls: Record<string, string> = {};
-  for (const key of section.keys()) {
-    if ((SYSCTLS as readonly string[]).includes(key)) {
-      const value = section.read(key, sysctlValue)?.value;
-      if (value !== undefined) sysctls[key] = value;
-      continue;
-    }
-    const meant = closestMatch(key, SYSCTLS, { maxDistance: 3 });
-    section.report(
-      `${section.path} has ${JSON.stringify(key)}, which is not allowed` +
-        (meant === undefined ? `; allowed are ${SYSCTLS.join(', ')}` : `; did you mean ${meant}?`),
-      key,
-    );
-  }
-  return sysctls;
+  const named = SYSCTLS.map((key) => [key, section.read(key, sysctlValue)?.value] as const);
+  return Object.fromEntries(named.filter((each): each is readonly [(typeof each)[0], string] => each[1] !== undefined));
 }
 
 interface PlaceholderRules {

@@ -53,7 +53,7 @@ const DEFAULTS = {
   open: '/',
 } as const;
 
-const KEYS = [
+export const TEMPLATE_KEYS = [
   'name',
   'title',
   'description',
@@ -77,7 +77,8 @@ const KEYS = [
   'max_age',
 ] as const;
 
-function readTemplate(section: YamlSection, defaults: TemplateDefaults, context: SectionContext): Template {
+/** Everything that can be said of one; problems are reported to the section. */
+export function readTemplate(section: YamlSection, defaults: TemplateDefaults, context: SectionContext): Template {
   const readiness = readReadiness(section);
   const limits = section.section('limits', ['memory', 'cpus', 'pids', 'shm']);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
@@ -152,7 +153,7 @@ export function parseTemplates(
   }
   if (document.errors.length > 0) return { templates: [], problems: listProblems(source) };
   const root = new YamlMapSection(source, document.contents, '', ['templates']);
-  const sections = root.sections('templates', KEYS);
+  const sections = root.sections('templates', TEMPLATE_KEYS);
   if (!root.has('templates') || sections?.length === 0)
     root.report('the file must have a list named templates with at least one template in it', 'templates');
   const templates: Template[] = [];

@@ -10,6 +10,22 @@ export function registerTemplateCommands(cli: Command, env: Environment): void {
     .alias('template')
     .description('make and check the file of the templates; no server is needed');
   templates
+    .command('check')
+    .description('say everything that is wrong in a file of templates, with the line')
+    .argument('<file>', 'what TEMPLATES_FILE would name')
+    .addHelpText(
+      'after',
+      `
+It is judged in this environment, as \`serve\` would: what a template takes from
+the environment, such as DATABASE_SOCKET, has to be there.
+
+Exit code: 0 when all is well, 78 when there is a problem.
+
+Example:
+  try-it-now templates check templates.yaml`,
+    )
+    .action((file: string) => runCommand(async () => (await import('./check.ts')).checkTemplates(env, file)));
+  templates
     .command('from-compose')
     .description('print the template of a Compose file: its app, with its other services beside it')
     .argument('<file>', 'the Compose file; files it names are looked for in its folder')
