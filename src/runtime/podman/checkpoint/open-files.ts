@@ -59,18 +59,26 @@ export async function holdings(processes: readonly ContainerProcess[]): Promise<
   return { files: [...files.values()], sockets };
 }
 
-/** Open files, and those in memory that may be open no more: under /proc, and whether it was opened for writing. */
+/** Open files, and deleted ones still in memory: under /proc, and whether it was opened for writing. */
 async function linksOf({ pid }: ContainerProcess): Promise<readonly (readonly [link: string, writable: boolean])[]> {
   const about = join('/proc', String(pid));
-  const list = async (folder: string): Promise<readonly string[]> => readdir(join(about, folder)).catch(() => []);
-  const open = (await list('fd')).map(async (fd) => {
-    const info = await readFile(join(about, 'fdinfo', fd), 'utf8').catch(() => '');
+  const text = async (file: string): Promise<string> => readFile(join(about, file), 'utf8').catch(() => '');
+  const open = (await readdir(join(about, 'fd')).catch(() => [])).map(async (fd) => {
+    const info = await text(join('fdinfo', fd));
     // O_WRONLY is 1, O_RDWR is 2.
     const flags = Number.parseInt(/^flags:\s*([0-7]+)/m.exec(info)?.[1] ?? '0', 8);
     return [join(about, 'fd', fd), (flags & 3) !== 0] as const;
   });
-  const mapped = (await list('map_files')).map((range) => [join(about, 'map_files', range), false] as const);
+  const mapped = (await text('maps'))
+    .split('\n')
+    .filter((line) => line.endsWith(DELETED))
+    .map((line) => [join(about, 'map_files', rangeOf(line)), false] as const);
   return [...(await Promise.all(open)), ...mapped];
+}
+
+/** Where the file stands in memory; the folder's names have no leading zeros, unlike the list. */
+function rangeOf(line: string): string {
+  return (line.split(' ', 1)[0] ?? '').replace(/(^|-)0+(?=[0-9a-f])/g, '$1');
 }
 
 /** The first bytes of a file that a process holds open; fewer where it is shorter or gone. */
