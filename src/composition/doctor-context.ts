@@ -42,7 +42,7 @@ export interface DoctorContext {
   readonly close: () => void;
 }
 
-const VALKEY_DOWN = 'Valkey does not answer';
+const VALKEY_DOWN = 'Valkey cannot be used';
 const NATS_DOWN = 'NATS does not answer';
 const ENGINE_DOWN = 'the container engine does not answer';
 

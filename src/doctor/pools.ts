@@ -40,7 +40,7 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
   if (pool === undefined)
     return warning(name, 'nothing is known of it', 'Start the server (`systemctl start try-it-now`).');
   const { ready, target, assigned, warming, leaving, capacity } = pool;
-  const { mode = 'open', reason } = controls.get(name) ?? {};
+  const { mode = 'open', reason, target: wished } = controls.get(name) ?? {};
   const seen =
     `${ready} of ${target} ready, ${assigned} handed out, ${warming} starting, ${leaving} leaving, at ` +
     `most ${capacity}`;
@@ -49,6 +49,12 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
       name,
       `${mode}${reason === undefined ? '' : ` (${reason})`}: nothing is handed out; ${seen}`,
       `Open it again: \`try-it-now pool resume ${name}\`.`,
+    );
+  if (wished !== undefined && wished > capacity)
+    return warning(
+      name,
+      `its target was set to ${wished}, but at most ${capacity} may exist, so that many are kept; ${seen}`,
+      `Set another (\`try-it-now pool scale ${name} N\`), or raise POOL_MAX_SIZE (or pool.max of the template).`,
     );
   if (ready >= target)
     return target === 0

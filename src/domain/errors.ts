@@ -158,8 +158,8 @@ export const ERROR_CATALOGUE = {
   store_unavailable: {
     status: 503,
     retryable: true,
-    title: 'The state store does not answer',
-    remedy: 'Check Valkey at VALKEY_ADDR.',
+    title: 'The state store cannot serve now',
+    remedy: 'Check Valkey at VALKEY_ADDR; the detail says what it lacks where it answers.',
   },
   queue_unavailable: {
     status: 503,

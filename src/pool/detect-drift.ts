@@ -16,7 +16,7 @@ export type Finding = { readonly what: string; readonly why: string } & (
   | { readonly kind: 'record'; readonly record: Instance }
   | { readonly kind: 'ticket'; readonly ticket: TicketRef }
   | { readonly kind: 'task'; readonly leftover: LeftoverTask }
-  | { readonly kind: 'network' | 'database' | 'port' | 'index' | 'hostname' | 'proxy' }
+  | { readonly kind: 'network' | 'database' | 'port' | 'index' | 'hostname' | 'setting' | 'proxy' }
 );
 
 /** Nothing could be found out about these. */
@@ -66,7 +66,7 @@ export async function detectDrift(deps: DriftDeps): Promise<Drift> {
     }
   };
   let records: readonly Instance[] | undefined;
-  await look(['record', 'container', 'index', 'hostname', 'port'], async () => {
+  await look(['record', 'container', 'index', 'hostname', 'setting', 'port'], async () => {
     records = await inventory.list();
     return [];
   });
@@ -78,7 +78,7 @@ export async function detectDrift(deps: DriftDeps): Promise<Drift> {
         seen.filter((record) => record.node === node.name),
       ),
     );
-    await look(['index', 'hostname', 'port'], () => inventory.inconsistencies(seen));
+    await look(['index', 'hostname', 'setting', 'port'], () => inventory.inconsistencies(seen));
   }
   await look(['network'], () => networks(deps));
   await look(['database'], () => databases(deps));

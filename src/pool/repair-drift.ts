@@ -84,6 +84,7 @@ function jobsFor(
     port: mayFreePorts ? once('port', () => inventory.reconcilePorts()) : [],
     index: once('index', () => inventory.reconcileIndexes(records)),
     hostname: once('hostname', () => inventory.reconcileHostnames(records)),
+    setting: once('setting', () => inventory.reconcileSettings()),
     ticket: found('ticket').map(({ ticket }) => async () => {
       if (!(await orphanedTickets(deps)).some(({ id }) => id === ticket.id)) return 0;
       await discardTicket(deps, ticket);

@@ -3,6 +3,7 @@ import type { BreakerStatus, Breakers } from '../pool/interfaces/breakers.ts';
 import { FAILURES_TO_OPEN } from './provisioning-store.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
+import { LONGEST_PAUSE_MS, storedNumber } from './stored-number.ts';
 
 /** Reads only; ProvisioningStore opens and closes them. */
 export class ValkeyBreakers implements Breakers {
@@ -24,15 +25,9 @@ export class ValkeyBreakers implements Breakers {
       const nowMs = Number(seconds) * 1000;
       return new Map(
         templates.map((template, index) => {
-          const [failures, untilMs] = (found[index] ?? []).map((text) => Number(text ?? 0));
-          return [
-            template,
-            {
-              open: (failures ?? 0) >= FAILURES_TO_OPEN,
-              failures: failures ?? 0,
-              pauseMs: Math.max(0, (untilMs ?? 0) - nowMs),
-            },
-          ];
+          const [failures = 0, untilMs = 0] = (found[index] ?? []).map(storedNumber);
+          const pauseMs = untilMs <= nowMs + LONGEST_PAUSE_MS ? Math.max(0, untilMs - nowMs) : 0;
+          return [template, { open: failures >= FAILURES_TO_OPEN, failures, pauseMs }];
         }),
       );
     } catch (error) {

@@ -152,3 +152,41 @@ it.concurrent('leaves the error of a wrong command as it is', async () => {
   const wrong: unknown = await store.valkey.call('HGET', 'instances').catch((error: unknown) => error);
   expect(storeError(wrong)).toBe(wrong);
 });
+
+it.concurrent('names each reason for which a Valkey that answers cannot serve, with its remedy', async () => {
+  await using store = await startStore();
+  const { valkey, address } = store;
+  const refusal = (): Promise<unknown> =>
+    store.provisioningStore.reserveTickets(take.template).catch((error: unknown) => error);
+  const saying = (text: string) =>
+    expect.objectContaining({ code: 'store_unavailable', message: expect.stringMatching(text) as string }) as unknown;
+
+  await valkey.config('SET', 'maxmemory', '1');
+  expect(await refusal()).toEqual(saying('^Valkey takes no changes, because its memory is used up .*`maxmemory`'));
+  await valkey.config('SET', 'maxmemory', '0');
+
+  await valkey.replicaof('127.0.0.1', '1');
+  expect(await refusal()).toEqual(saying('^Valkey takes no changes, because it is the replica .*VALKEY_ADDR'));
+  await valkey.replicaof('NO', 'ONE');
+
+  const [, folder = ''] = (await valkey.config('GET', 'dir')) as string[];
+  expect(folder).toContain('try-it-now-valkey-');
+  await valkey.config('SET', 'save', '3600 1');
+  await rm(folder, { recursive: true });
+  await valkey.bgsave();
+  await eventually(async () => expect(await valkey.info('persistence')).toContain('rdb_last_bgsave_status:err'));
+  expect(await refusal()).toEqual(saying('^Valkey takes no changes, because it cannot write its files .*make room'));
+  await expect(connectValkey({ ...address, password: undefined, log: silent })).rejects.toEqual(
+    saying(`^Valkey at 127.0.0.1:${address.port} takes no changes, because it cannot write its files .*make room`),
+  );
+  await valkey.config('SET', 'save', '');
+
+  await valkey.config('SET', 'requirepass', 'a password');
+  for (const [password, says] of [
+    [undefined, 'wants another login .*set VALKEY_PASSWORD'],
+    ['another', 'refuses the password .*set VALKEY_PASSWORD'],
+  ] as const)
+    await expect(connectValkey({ ...address, password, log: silent })).rejects.toEqual(
+      saying(`^Valkey at 127.0.0.1:${address.port} ${says}`),
+    );
+});

@@ -2,6 +2,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
+import { refusalOf } from './refusals.ts';
 
 export interface ValkeyOptions {
   readonly host: string;
@@ -15,17 +16,6 @@ export const COMMAND_TIMEOUT_MS = 2_000;
 /** How often a server that still reads its data in is asked whether it is done. */
 const LOADING_RETRY_MS = 500;
 const RETRY_AFTER_MS = 2_000;
-/**
- * Answers of a server that cannot serve now, and not of a command that is wrong:
- * https://valkey.io/topics/protocol/#simple-errors
- */
-const UNAVAILABLE = new RegExp(
-  `^(${[
-    ...['LOADING', 'BUSY', 'MASTERDOWN', 'READONLY', 'MISCONF', 'CLUSTERDOWN', 'TRYAGAIN', 'NOREPLICAS', 'OOM'],
-    ...['NOAUTH', 'WRONGPASS', '-?ERR max number of clients'],
-  ].join('|')})`,
-);
-
 /**
  * One connection that fails fast while Valkey is unavailable and comes back by itself.
  * Throws store_unavailable when the first connection cannot be made.
@@ -65,11 +55,7 @@ export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
     await client.ping();
   } catch (error) {
     client.disconnect();
-    throw new TryItNowError(
-      'store_unavailable',
-      `Valkey does not answer at ${host}:${port} (${describeError(lastError ?? error)}); start it or set VALKEY_ADDR`,
-      { cause: error },
-    );
+    throw unavailable(error, lastError, `${host}:${port}`);
   }
   connected = true;
   return client;
@@ -81,16 +67,29 @@ export async function disconnectValkey(client: Valkey): Promise<void> {
   else client.disconnect();
 }
 
+/** Its own answer says more than the connection that was closed after it. */
+function unavailable(error: unknown, lastError: unknown, address: string): TryItNowError {
+  const answer = [error, lastError].find((each) => refusalOf(each) !== undefined);
+  const refusal = refusalOf(answer);
+  return new TryItNowError(
+    'store_unavailable',
+    refusal === undefined
+      ? `Valkey does not answer at ${address} (${describeError(lastError ?? error)}); start it or set VALKEY_ADDR`
+      : `Valkey at ${address} ${refusal.what} (${describeError(answer)}); ${refusal.remedy}`,
+    { cause: error },
+  );
+}
+
 /**
  * Turns what the client throws into store_unavailable, except what a script or command was answered with
  * because it is wrong itself.
  */
 export function storeError(error: unknown): unknown {
-  const answered = error instanceof Error && error.name === 'ReplyError';
-  if (answered && !UNAVAILABLE.test(error.message)) return error;
-  const what = answered ? 'Valkey cannot serve now, it says' : 'Valkey does not answer';
-  return new TryItNowError('store_unavailable', `${what} (${describeError(error)})`, {
-    cause: error,
-    retryAfterMs: RETRY_AFTER_MS,
-  });
+  const refusal = refusalOf(error);
+  if (refusal === undefined && error instanceof Error && error.name === 'ReplyError') return error;
+  const message =
+    refusal === undefined
+      ? `Valkey does not answer (${describeError(error)})`
+      : `Valkey ${refusal.what} (${describeError(error)}); ${refusal.remedy}`;
+  return new TryItNowError('store_unavailable', message, { cause: error, retryAfterMs: RETRY_AFTER_MS });
 }

@@ -100,7 +100,14 @@ describe('settling', () => {
     await store.valkey.hset(
       keys.instances,
       sound.id,
-      JSON.stringify({ ...sound, state: 'assigned', deadlineMs: 10, owner: 'somebody', assignedAtMs: 1 }),
+      JSON.stringify({
+        ...sound,
+        state: 'assigned',
+        owner: 'somebody',
+        assignedAtMs: 1,
+        deadlineMs: 10,
+        endOfLifeMs: 20,
+      }),
     );
     await store.valkey.zadd(keys.assigned('tiny'), 10, sound.id);
     for (const limit of [1, 2, 3, 10])

@@ -9,6 +9,7 @@ import { hostnameEntryId, parseHostnameEntry } from './hostname-entries.ts';
 import { keys } from './keys.ts';
 import { parseRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
+import { storedNumber } from './stored-number.ts';
 import type { TaskPatience } from './task-patience.ts';
 import type { TemplateIndex } from './template-index.ts';
 
@@ -31,7 +32,9 @@ const DATABASE_FIELD = /"database"\s*:\s*"([^"]*)"/;
 type Mode = 'look' | 'settle';
 
 interface InconsistentPort {
+  /** -1 for what is no number. */
   readonly port: number;
+  readonly text: string;
   readonly wrong: keyof typeof PORT_WORDS;
 }
 
@@ -83,7 +86,7 @@ export class ValkeyInventory implements Inventory {
             assigned,
             warming,
             leaving,
-            target: target === null ? pool.target : Number(target),
+            target: Math.min(storedNumber(target) ?? pool.target, pool.max),
             capacity: pool.max,
           },
         ] as const;
@@ -147,7 +150,8 @@ export class ValkeyInventory implements Inventory {
   async inconsistencies(seen: readonly Instance[]): Promise<readonly Inconsistency[]> {
     const indexes = await this.#indexes(seen, 'look');
     const hostnames = await this.#hostnames(seen, 'look');
-    return [...indexes, ...hostnames, ...inRuns(await this.#ports(seen, 'look'))];
+    const settings = await this.#settings('look');
+    return [...indexes, ...hostnames, ...settings, ...inRuns(await this.#ports(seen, 'look'))];
   }
 
   async reconcilePorts(): Promise<number> {
@@ -160,6 +164,28 @@ export class ValkeyInventory implements Inventory {
 
   async reconcileHostnames(seen: readonly Instance[]): Promise<number> {
     return (await this.#hostnames(seen, 'settle')).length;
+  }
+
+  async reconcileSettings(): Promise<number> {
+    return (await this.#settings('settle')).length;
+  }
+
+  async #settings(mode: Mode): Promise<Inconsistency[]> {
+    const found: Inconsistency[] = [];
+    for (const template of await this.#templates.names()) {
+      const wrong = (await this.#scripts.run(
+        'reconcile-settings',
+        [keys.poolControl(template), keys.refillPause(template)],
+        [flag(mode)],
+      )) as string[];
+      for (let at = 0; at < wrong.length; at += 3)
+        found.push({
+          kind: 'setting',
+          what: `${wrong[at] ?? ''} ${wrong[at + 1] ?? ''}`,
+          why: `${JSON.stringify(wrong[at + 2]?.slice(0, 40))} cannot be meant; it is as if nothing stood there`,
+        });
+    }
+    return found;
   }
 
   async #ports(seen: readonly Instance[], mode: Mode): Promise<InconsistentPort[]> {
@@ -176,7 +202,7 @@ export class ValkeyInventory implements Inventory {
     const taken = new Set([...cooling, ...held]);
     const suspects = new Set([
       ...taken,
-      ...available.filter((port) => Number(port) < portRange.start || Number(port) > portRange.end),
+      ...available.filter((port) => !(Number(port) >= portRange.start && Number(port) <= portRange.end)),
     ]);
     for (let port = portRange.start; port <= portRange.end; port += 1) {
       if (!free.has(String(port)) && !taken.has(String(port))) suspects.add(String(port));
@@ -194,8 +220,10 @@ export class ValkeyInventory implements Inventory {
         [...names, keys.instances],
         [portRange.start, portRange.end, portCoolDownMs, flag(mode), ...claims],
       )) as string[];
-      for (let at = 0; at < pairs.length; at += 2)
-        found.push({ port: Number(pairs[at]), wrong: pairs[at + 1] as InconsistentPort['wrong'] });
+      for (let at = 0; at < pairs.length; at += 2) {
+        const text = pairs[at] ?? '';
+        found.push({ port: storedNumber(text) ?? -1, text, wrong: pairs[at + 1] as InconsistentPort['wrong'] });
+      }
     }
     return found;
   }
@@ -335,15 +363,15 @@ function indexWords(moves: readonly string[], template: string): string {
 
 /** Neighbours with the same trouble as one: an empty store lacks thousands. */
 function inRuns(ports: readonly InconsistentPort[]): Inconsistency[] {
-  const runs: { first: number; last: number; wrong: InconsistentPort['wrong'] }[] = [];
-  for (const { port, wrong } of [...ports].sort((a, b) => a.port - b.port)) {
+  const runs: { first: number; last: number; text: string; wrong: InconsistentPort['wrong'] }[] = [];
+  for (const { port, text, wrong } of [...ports].sort((a, b) => a.port - b.port)) {
     const run = runs.at(-1);
     if (run?.wrong === wrong && run.last === port - 1) run.last = port;
-    else runs.push({ first: port, last: port, wrong });
+    else runs.push({ first: port, last: port, text, wrong });
   }
-  return runs.map(({ first, last, wrong }) => ({
+  return runs.map(({ first, last, text, wrong }) => ({
     kind: 'port',
-    what: first === last ? String(first) : `${first}-${last}`,
+    what: first === last ? text : `${first}-${last}`,
     why: PORT_WORDS[wrong],
   }));
 }

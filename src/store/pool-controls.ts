@@ -3,6 +3,7 @@ import { POOL_MODES, type PoolControl, type PoolControls, type PoolMode } from '
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 import type { Scripts } from './scripts.ts';
+import { storedNumber } from './stored-number.ts';
 
 const REASON_LENGTH = 200;
 
@@ -69,12 +70,11 @@ export class ValkeyPoolControls implements PoolControls {
 }
 
 function controlOf(fields: Readonly<Record<string, string>>): PoolControl {
-  const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
   return {
     mode: POOL_MODES.find((mode) => mode === fields['mode']) ?? 'open',
-    sinceMs: number(fields['since_ms']),
-    deadlineMs: number(fields['deadline_ms']),
+    sinceMs: storedNumber(fields['since_ms']),
+    deadlineMs: storedNumber(fields['deadline_ms']),
     reason: fields['reason'],
-    target: number(fields['target']),
+    target: storedNumber(fields['target']),
   };
 }

@@ -12,7 +12,7 @@ export function parseRecord(text: string, log: Log): Instance | undefined {
   } catch {
     value = undefined;
   }
-  if (validator.Check(value)) return value;
+  if (validator.Check(value) && hasItsTimes(value)) return value;
   log.error({ record: text.slice(0, 200) }, 'Skipped an instance record that cannot be read');
   return undefined;
 }
@@ -27,4 +27,10 @@ export function requireRecord(text: unknown, log: Log): Instance {
 /** A record of before there were attempts belongs to none. */
 export function attemptOf({ attempt }: Instance): string {
   return attempt ?? '';
+}
+
+/** As the scripts ask for them (is_sound in lua/prelude.lua): what they compare with is there. */
+function hasItsTimes({ state, assignedAtMs, deadlineMs, endOfLifeMs }: Instance): boolean {
+  if (state === 'ready') return endOfLifeMs !== null;
+  return state !== 'assigned' || (assignedAtMs !== null && deadlineMs !== null && endOfLifeMs !== null);
 }

@@ -39,6 +39,7 @@ const SCRIPT_NAMES = [
   'reconcile-hostname',
   'reconcile-index',
   'reconcile-ports',
+  'reconcile-settings',
   'claim',
   'uncount-claim',
   'watch-claims',

@@ -28,7 +28,7 @@ export interface Inventory {
    * bring them up. Look here first and into the queue then. At most some hundreds at a time. `newOnesToo`: however new.
    */
   idleTickets(options?: { readonly newOnesToo?: boolean }): Promise<TicketRef[]>;
-  /** Reads only: what the three below would repair. `seen` is a recent `list`. */
+  /** Reads only: what those below would repair. `seen` is a recent `list`. */
   inconsistencies(seen: readonly Instance[]): Promise<readonly Inconsistency[]>;
   /**
    * Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made.
@@ -41,10 +41,12 @@ export interface Inventory {
   reconcileIndexes(seen: readonly Instance[]): Promise<number>;
   /** The same for host names. */
   reconcileHostnames(seen: readonly Instance[]): Promise<number>;
+  /** Takes out what is no number, or no mode, where one belongs that is decided per template. Returns repairs made. */
+  reconcileSettings(): Promise<number>;
 }
 
 export interface Inconsistency {
-  readonly kind: 'port' | 'index' | 'hostname';
+  readonly kind: 'port' | 'index' | 'hostname' | 'setting';
   readonly what: string;
   /** A clause for people. */
   readonly why: string;

@@ -18,6 +18,7 @@ export const REPAIR_KINDS = [
   'port',
   'index',
   'hostname',
+  'setting',
   'ticket',
   'task',
   'proxy',

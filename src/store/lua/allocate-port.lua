@@ -4,11 +4,16 @@
 -- ARGV[3] range start  [4] range end
 -- Returns the record's text, 0 when it is not this attempt's any more, -1 when no port is free,
 -- -2 when no ports are recorded at all
+local function in_range(port)
+  local number = stored_number(port, -1)
+  return number >= tonumber(ARGV[3]) and number <= tonumber(ARGV[4]) and string.format('%d', number) == port
+end
+
 local rested = redis.call('ZRANGE', KEYS[3], '-inf', now_ms(), 'BYSCORE', 'LIMIT', 0, 100)
 for _, port in ipairs(rested) do
   redis.call('ZREM', KEYS[3], port)
   -- The range may have become narrower while it rested.
-  if tonumber(port) >= tonumber(ARGV[3]) and tonumber(port) <= tonumber(ARGV[4]) then
+  if in_range(port) then
     redis.call('SADD', KEYS[2], port)
   end
 end
@@ -16,6 +21,7 @@ local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
 if not record then return 0 end
 if record.port ~= cjson.null then return cjson.encode(record) end
 local port = redis.call('SPOP', KEYS[2])
+while port and not in_range(port) do port = redis.call('SPOP', KEYS[2]) end
 if not port then
   local kept = redis.call('EXISTS', KEYS[2], KEYS[3], KEYS[4])
   return kept == 0 and -2 or -1

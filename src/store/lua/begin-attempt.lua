@@ -26,7 +26,7 @@ if existing then
   drop_hostname(KEYS[5], KEYS[6], existing.label)
   return {4, save_record(KEYS[1], existing)}
 end
-if tonumber(redis.call('HGET', KEYS[3], 'until_ms') or '0') > now then
+if pause_until(redis.call('HGET', KEYS[3], 'until_ms'), now) > now then
   redis.call('ZREM', KEYS[2], id)
   return {2}
 end

@@ -26,6 +26,7 @@
 local now = now_ms()
 local ttl = tonumber(ARGV[1])
 local key_life = tonumber(ARGV[6])
+local WINDOW_MS = {3600000, 86400000}
 
 -- What lay in the socket of a server that hung is carried out when it goes on, long after the visitor
 -- was told to try again.
@@ -33,7 +34,7 @@ local not_after = tonumber(ARGV[9])
 if not_after > 0 and now > not_after then return {-6, now} end
 
 -- First of all: what an older copy of the store says about an earlier claim is worth as little as the rest of it.
-if tonumber(redis.call('GET', KEYS[7]) or '0') < tonumber(ARGV[7]) then return {-5} end
+if stored_number(redis.call('GET', KEYS[7]), 0) < tonumber(ARGV[7]) then return {-5} end
 
 local function handed_out(code, record, count)
   local address = redis.call('HGET', KEYS[8], record.node) or ''
@@ -53,7 +54,9 @@ if key_life > 0 then
 end
 
 local control = redis.call('HMGET', KEYS[9], 'mode', 'deadline_ms', 'reason')
-if control[1] then return {-7, math.max(tonumber(control[2] or '0') - now, 30000), control[3] or ''} end
+if control[1] == 'paused' or control[1] == 'draining' then
+  return {-7, math.max(stored_number(control[2], 0) - now, 30000), control[3] or ''}
+end
 
 local counts = redis.call('MGET', KEYS[4], KEYS[5])
 
@@ -66,7 +69,9 @@ end
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
 if not counted then
   for window = 1, 2 do
-    if limits[window] > 0 and tonumber(counts[window] or '0') >= limits[window] then
+    if limits[window] > 0 and stored_number(counts[window], 0) >= limits[window] then
+      -- A counter that never ends was not made here.
+      if redis.call('PTTL', KEYS[3 + window]) < 0 then redis.call('PEXPIRE', KEYS[3 + window], WINDOW_MS[window]) end
       return {-1 - window, math.max(redis.call('PTTL', KEYS[3 + window]), 1000)}
     end
   end
@@ -106,8 +111,8 @@ save_record(KEYS[3], taken)
 redis.call('ZADD', KEYS[2], taken.deadlineMs, taken.id)
 if key_life > 0 then redis.call('SET', KEYS[6], taken.id .. ' ' .. ARGV[5], 'PX', key_life) end
 for window = 1, 2 do
-  if not counted and limits[window] > 0 and redis.call('INCR', KEYS[3 + window]) == 1 then
-    redis.call('PEXPIRE', KEYS[3 + window], window == 1 and 3600000 or 86400000)
+  if not counted and limits[window] > 0 and count_up(KEYS[3 + window]) == 1 then
+    redis.call('PEXPIRE', KEYS[3 + window], WINDOW_MS[window])
   end
 end
-return handed_out(0, taken, redis.call('INCR', KEYS[7]))
+return handed_out(0, taken, count_up(KEYS[7]))

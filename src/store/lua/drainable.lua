@@ -11,5 +11,5 @@ local function add(index)
   end
 end
 add(KEYS[2])
-if control[2] and tonumber(control[2]) <= now_ms() then add(KEYS[3]) end
+if stored_number(control[2], LARGEST) <= now_ms() then add(KEYS[3]) end
 return found

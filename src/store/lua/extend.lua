@@ -11,7 +11,7 @@ if record.generation ~= tonumber(ARGV[2]) then return {-3} end
 
 local latest = math.min(record.assignedAtMs + tonumber(ARGV[4]), record.endOfLifeMs)
 -- Of a template that is drained nothing outlives the deadline.
-latest = math.min(latest, tonumber(redis.call('HGET', KEYS[3], 'deadline_ms') or latest))
+latest = math.min(latest, stored_number(redis.call('HGET', KEYS[3], 'deadline_ms'), latest))
 local deadline = math.min(record.deadlineMs + tonumber(ARGV[3]), latest)
 if deadline <= record.deadlineMs then return {-4, latest} end
 record.deadlineMs = deadline

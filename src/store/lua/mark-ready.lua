@@ -13,6 +13,6 @@ record.readyAtMs = now
 record.endOfLifeMs = now + tonumber(ARGV[3])
 save_record(KEYS[1], record)
 redis.call('ZADD', KEYS[3], record.endOfLifeMs, record.id)
-local failures = tonumber(redis.call('HGET', KEYS[4], 'failures') or '0')
-if failures > 0 then redis.call('DEL', KEYS[4]) end
+local failures = stored_number(redis.call('HGET', KEYS[4], 'failures'), 0)
+redis.call('DEL', KEYS[4])
 return {1, failures >= tonumber(ARGV[4]) and 1 or 0}

@@ -4,10 +4,55 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Beyond it neither a number of Lua nor one of JavaScript is exact.
+local LARGEST = 2 ^ 53
+
+local function is_whole(value)
+  return type(value) == 'number' and value >= 0 and value <= LARGEST and value == math.floor(value)
+end
+
+-- The whole number that is stored as this text; `otherwise` without one, and for what somebody else may have written.
+local function stored_number(text, otherwise)
+  local number = text and tonumber(text)
+  return is_whole(number) and number or otherwise
+end
+
+-- A pause lasts minutes, and its key an hour: what ends later was not written by us.
+local LONGEST_PAUSE_MS = 3600000
+
+-- Until when a stored pause lasts; 0 without one.
+local function pause_until(text, now)
+  local until_ms = stored_number(text, 0)
+  return until_ms <= now + LONGEST_PAUSE_MS and until_ms or 0
+end
+
+-- Raises a stored counter, or a hash's field, by one and returns it; one that is no number begins again.
+local function count_up(key, field)
+  local raised
+  if field then raised = redis.pcall('HINCRBY', key, field, 1) else raised = redis.pcall('INCR', key) end
+  if type(raised) == 'number' and raised > 0 then return raised end
+  if field then redis.call('HSET', key, field, 1) else redis.call('SET', key, 1) end
+  return 1
+end
+
+-- Whether the scripts can work with it: what they compare and count with is there, in the states they do so.
+local function is_sound(record)
+  for _, field in ipairs({'id', 'label', 'node', 'state'}) do
+    if type(record[field]) ~= 'string' then return false end
+  end
+  for _, field in ipairs({'leaseUntilMs', 'failures'}) do
+    if record[field] ~= nil and not is_whole(record[field]) then return false end
+  end
+  if not is_whole(record.generation) or record.port ~= cjson.null and not is_whole(record.port) then return false end
+  if record.state == 'ready' then return is_whole(record.endOfLifeMs) end
+  if record.state ~= 'assigned' then return true end
+  return is_whole(record.assignedAtMs) and is_whole(record.deadlineMs) and is_whole(record.endOfLifeMs)
+end
+
 -- The record in `text`, or nil when it is damaged or of a version this script does not know.
 local function parse_record(text)
   local readable, record = pcall(cjson.decode, text)
-  if not readable or type(record) ~= 'table' or record.v ~= 1 then return nil end
+  if not readable or type(record) ~= 'table' or record.v ~= 1 or not is_sound(record) then return nil end
   return record
 end
 

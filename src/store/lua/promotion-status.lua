@@ -3,4 +3,4 @@
 -- Returns {{ids, the current one first}, '1' or '' whether that one is proven, failures, withdrawn id or ''}
 local ids = redis.call('LRANGE', KEYS[1], 0, -1)
 local known = redis.call('HMGET', KEYS[2], 'proven:' .. (ids[1] or ''), 'failures', 'withdrawn')
-return {ids, known[1] or '', tonumber(known[2] or '0'), known[3] or ''}
+return {ids, known[1] or '', stored_number(known[2], 0), known[3] or ''}

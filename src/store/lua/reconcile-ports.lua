@@ -14,7 +14,7 @@ end
 
 for index = 5, #ARGV, 2 do
   local port = ARGV[index]
-  local number = tonumber(port)
+  local number = stored_number(port, -1)
   local in_range = number >= tonumber(ARGV[1]) and number <= tonumber(ARGV[2])
   local available = redis.call('SISMEMBER', KEYS[1], port) == 1
   local cooling = redis.call('ZSCORE', KEYS[2], port)

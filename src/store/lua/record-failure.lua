@@ -5,9 +5,9 @@
 -- Returns {1 when this one opened it, what is left of the pause (ms), failures in a row}
 local now = now_ms()
 local known = redis.call('HMGET', KEYS[1], 'until_ms', 'failures')
-local until_ms = tonumber(known[1] or '0')
-if until_ms > now then return {0, until_ms - now, tonumber(known[2] or '0')} end
-local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
+local until_ms = pause_until(known[1], now)
+if until_ms > now then return {0, until_ms - now, stored_number(known[2], 0)} end
+local failures = count_up(KEYS[1], 'failures')
 redis.call('HSET', KEYS[1], 'version', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], 3600000)
 local beyond = failures - tonumber(ARGV[1])

@@ -8,18 +8,18 @@
 redis.call('SADD', KEYS[6], ARGV[5])
 local now = now_ms()
 local breaker = redis.call('HMGET', KEYS[5], 'until_ms', 'failures')
-if tonumber(breaker[1] or '0') > now then return {} end
+if pause_until(breaker[1], now) > now then return {} end
 
 local control = redis.call('HMGET', KEYS[7], 'mode', 'target')
 if control[1] == 'draining' then return {} end
-local target = tonumber(control[2] or ARGV[1])
+local target = math.min(stored_number(control[2], tonumber(ARGV[1])), tonumber(ARGV[2]))
 local ready = redis.call('ZCARD', KEYS[1])
 local warming = redis.call('ZCARD', KEYS[2])
 local missing = target - ready - warming
 -- Once a refill has begun (tickets are out) it is carried to the target, and an empty pool waits for no threshold.
 if missing <= 0 or (warming == 0 and ready > 0 and missing <= tonumber(ARGV[3]) * target) then return {} end
 -- After a pause one instance at a time is tried, until one comes up.
-if tonumber(breaker[2] or '0') >= tonumber(ARGV[6]) then missing = math.min(missing, 1 - warming) end
+if stored_number(breaker[2], 0) >= tonumber(ARGV[6]) then missing = math.min(missing, 1 - warming) end
 
 local room = tonumber(ARGV[2]) - ready - warming - redis.call('ZCARD', KEYS[3]) - redis.call('ZCARD', KEYS[4])
 local reserved = {}

@@ -8,7 +8,7 @@ local id = ARGV[1]
 local current = redis.call('LINDEX', KEYS[1], 0) or ''
 if current ~= id then return {0, 0, current} end
 
-local failures = redis.call('HINCRBY', KEYS[2], 'failures', 1)
+local failures = count_up(KEYS[2], 'failures')
 if failures >= 3 and redis.call('HEXISTS', KEYS[2], 'proven:' .. id) == 0 then
   redis.call('LPOP', KEYS[1])
   redis.call('HDEL', KEYS[2], 'failures')
@@ -20,7 +20,7 @@ end
 -- Failures of another checkpoint say nothing about this one.
 if redis.call('HGET', KEYS[3], 'checkpoint') ~= id then redis.call('DEL', KEYS[3]) end
 redis.call('HSET', KEYS[3], 'checkpoint', id)
-local here = redis.call('HINCRBY', KEYS[3], 'failures', 1)
+local here = count_up(KEYS[3], 'failures')
 redis.call('PEXPIRE', KEYS[3], 3600000)
 if here < 3 then return {0, 0, id} end
 local pause = math.min(600000, 1000 * 2 ^ math.min(here, 10))

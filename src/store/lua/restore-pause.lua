@@ -3,4 +3,5 @@
 -- Returns how long the node is not to restore yet (ms); a pause after another checkpoint's failures does not count
 local paused = redis.call('HMGET', KEYS[2], 'checkpoint', 'until_ms')
 if not paused[2] or paused[1] ~= redis.call('LINDEX', KEYS[1], 0) then return 0 end
-return math.max(0, tonumber(paused[2]) - now_ms())
+local now = now_ms()
+return math.max(0, pause_until(paused[2], now) - now)

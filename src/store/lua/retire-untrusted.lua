@@ -3,7 +3,7 @@
 -- KEYS[1] instances  [2] ready:<template>  [3] leaving:<template>  [4] hostnames  [5] hostname_changes  [6] takes
 -- ARGV[1] the highest claim count seen  [2] at most so many
 -- Returns {1 when there may be more, the new text of each record, …}
-if tonumber(redis.call('GET', KEYS[6]) or '0') >= tonumber(ARGV[1]) then return {0} end
+if stored_number(redis.call('GET', KEYS[6]), 0) >= tonumber(ARGV[1]) then return {0} end
 local ids = redis.call('ZRANGE', KEYS[2], 0, tonumber(ARGV[2]) - 1)
 local answer = {#ids == tonumber(ARGV[2]) and 1 or 0}
 local now = now_ms()

@@ -2,6 +2,6 @@
 -- KEYS[1] rate:hourly:<client>  [2] rate:daily:<client>
 -- Returns 0
 for _, window in ipairs(KEYS) do
-  if tonumber(redis.call('GET', window) or '0') > 0 then redis.call('DECR', window) end
+  if stored_number(redis.call('GET', window), 0) > 0 then redis.pcall('DECR', window) end
 end
 return 0

@@ -6,4 +6,4 @@
 local now = now_ms()
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[2]))
 redis.call('ZADD', KEYS[2], now, ARGV[1])
-return {tonumber(redis.call('GET', KEYS[1]) or '0'), redis.call('ZCARD', KEYS[2]) - 1}
+return {stored_number(redis.call('GET', KEYS[1]), 0), redis.call('ZCARD', KEYS[2]) - 1}
