@@ -82,11 +82,13 @@ export class Infrastructure {
 
   /** Holds nothing open: it asks Caddy's admin API again each time. */
   createProxy(): CaddyProxy {
-    const { proxy, server } = this.#config;
+    const { proxy, server, templates } = this.#config;
     return new CaddyProxy({
       adminUrl: proxy.adminUrl,
       listen: proxy.listen,
-      baseDomain: proxy.address.baseDomain,
+      address: proxy.address,
+      innerPorts: templates.map(({ port }) => port),
+      responseTimeoutMs: proxy.responseTimeoutMs,
       discovery: proxy.discovery,
       publicUrl: server.publicUrl,
       trustedProxies: server.trustedProxies,

@@ -196,6 +196,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
       listen: values.PROXY_LISTEN.text,
       internalUrl: values.PROXY_INTERNAL_URL ?? internalUrl(values.PROXY_LISTEN),
       address: publicAddress(values),
+      responseTimeoutMs: values.PROXY_RESPONSE_TIMEOUT,
       discovery: {
         ...values.DISCOVERY_ADDR,
         metrics: values.DISCOVERY_METRICS_ADDR,

@@ -6,5 +6,5 @@ it('never lets a port rest shorter than the proxy remembers it', () => {
   const withCoolDown = (ms: number) => () =>
     loadConfig({ CONTAINER_IMAGE: 'localhost/app', CONTAINER_PORT_COOLDOWN: `${ms}ms` });
   expect(withCoolDown(PROXY_MEMORY_MS)).toThrow('CONTAINER_PORT_COOLDOWN');
-  expect(withCoolDown(PROXY_MEMORY_MS + 1_000)).not.toThrow();
+  expect(withCoolDown(10_000)).not.toThrow();
 });

@@ -111,7 +111,7 @@ const http = group('HTTP server');
 const operators = group('Operators');
 const host = group('Process and host');
 
-/** The proxy remembers an address for 1 s; a port must rest longer, with room for a slow clock tick. */
+/** The proxy remembers an address and a connection for 1 s each; a port must rest longer, with room for requests. */
 const PROXY_MEMORY = '10s';
 
 const CONTAINER_MODES: readonly ContainerMode[] = ['auto', ...ENGINE_NAMES];
@@ -237,7 +237,8 @@ export const VARIABLES = {
     duration(PROXY_MEMORY, '1h', '12s'),
     '12s',
     'How long a given-back host port rests before another instance gets it. The proxy remembers an address, ' +
-      'and keeps an idle connection, for up to nine seconds together, so 10s is the least.',
+      'and keeps an idle connection, for up to two seconds together; with room for requests under way, 10s is ' +
+      'the least.',
   ),
   ...engineSockets,
 
@@ -290,6 +291,12 @@ export const VARIABLES = {
     url(['http', 'https'], 'http://127.0.0.1:8000'),
     'the host (127.0.0.1 when it is every address) and port of PROXY_LISTEN',
     'Where the server itself reaches the proxy, to check and warm up each instance the way a visitor will.',
+  ),
+  PROXY_RESPONSE_TIMEOUT: addresses.required(
+    duration('1s', '1h', '90s'),
+    '90s',
+    'How long an app may take from the end of a request to the first line of its answer; then its visitor gets a ' +
+      'page that says so. Answers that have begun, such as downloads and event streams, take as long as they like.',
   ),
   PUBLIC_SCHEME: addresses.required(
     oneOf(['http', 'https']),

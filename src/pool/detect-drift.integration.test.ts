@@ -43,7 +43,9 @@ beforeAll(async () => {
   proxy = new CaddyProxy({
     adminUrl,
     listen: `127.0.0.1:${await freePort()}`,
-    baseDomain: 'localhost',
+    address: { scheme: 'http', baseDomain: 'localhost', port: undefined },
+    innerPorts: [],
+    responseTimeoutMs: 60_000,
     discovery: { host: '127.0.0.1', port: 9, metrics: { host: '127.0.0.1', port: 9 } },
     publicUrl: START_URL,
     log: silent,

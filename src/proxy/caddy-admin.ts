@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { TryItNowError, describeError } from '../domain/errors.ts';
-import type { Json } from './caddy-config.ts';
+import type { Json } from './json.ts';
 
 const TIMEOUT_MS = 5_000;
 

@@ -1,5 +1,8 @@
-import { endedPage, RETRY_SECONDS, unreachablePage, type ProxyPage } from './pages.ts';
+import type { PublicAddress } from '../domain/address.ts';
 import { ZONE } from './discovery/zone.ts';
+import type { Json } from './json.ts';
+import { endedPage, RETRY_SECONDS, silentPage, unreachablePage, type ProxyPage } from './pages.ts';
+import { locationReplacements, requestedOrigin, requestHeaders } from './public-origin.ts';
 
 interface Endpoint {
   readonly host: string;
@@ -9,7 +12,12 @@ interface Endpoint {
 export interface DemoServerOptions {
   /** As Caddy spells it: `:8000`. */
   readonly listen: string;
-  readonly baseDomain: string;
+  /** Where visitors reach instances. */
+  readonly address: PublicAddress;
+  /** The ports that apps listen on inside their containers. */
+  readonly innerPorts: readonly number[];
+  /** How long an app may take from the end of a request to the head of its answer. */
+  readonly responseTimeoutMs: number;
   /** The DNS responder, and where the same process says over HTTP whether a name is live (`/ask`). */
   readonly discovery: Endpoint & { readonly metrics: Endpoint };
   /** The start page, linked from the pages for what is gone. */
@@ -18,11 +26,15 @@ export interface DemoServerOptions {
   readonly trustedProxies?: readonly string[];
 }
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = Readonly<Record<string, Json>>;
 
 const REFRESH_MS = 1_000;
-const KEEP_ALIVE_MS = 8_000;
+/**
+ * A server closes a connection that has been idle for its own while, and a POST that is on its way just then is lost:
+ * nobody can tell whether it was carried out, so nobody may send it again. So ours are closed first: Gunicorn keeps
+ * them for 2 s, Node, Apache and Uvicorn for 5 s. A new one costs a fraction of a millisecond.
+ */
+const KEEP_ALIVE_MS = 1_000;
 
 /**
  * How long Caddy may still send requests for a name to the port it had: its cached answer, then an idle connection. A
@@ -35,9 +47,11 @@ export const PROXY_MEMORY_MS = REFRESH_MS + KEEP_ALIVE_MS;
  * and cuts open WebSockets, so one wildcard route asks discovery at request time instead.
  */
 export function demoServer(options: DemoServerOptions): JsonObject {
-  const start = new URL(options.publicUrl);
-  const ended = pageRoutes(endedPage(options.publicUrl));
-  const unreachable = pageRoutes(unreachablePage(options.publicUrl));
+  const { address, publicUrl } = options;
+  const start = new URL(publicUrl);
+  const ended = pageRoutes(endedPage(publicUrl));
+  const unreachable = pageRoutes(unreachablePage(publicUrl));
+  const hanging = pageRoutes(silentPage(publicUrl, options.responseTimeoutMs));
   return {
     listen: [options.listen],
     automatic_https: { disable: true },
@@ -46,21 +60,21 @@ export function demoServer(options: DemoServerOptions): JsonObject {
     max_header_bytes: 65_536,
     routes: [
       {
-        match: [{ host: [`*.${options.baseDomain}`] }],
+        match: [{ host: [`*.${address.baseDomain}`] }],
         handle: [instanceHeaders(), reverseProxy(options)],
+        terminal: true,
+      },
+      // The same name to DNS, but another to browsers, and to apps that compare it.
+      {
+        match: [{ host: [`*.${address.baseDomain}.`] }],
+        handle: [redirect(308, `${requestedOrigin(address, labelsOf(address) + 1)}{http.request.orig_uri}`)],
         terminal: true,
       },
       // The base domain and everything else lead to the start page, unless the request was for the
       // start page itself: no loop.
       {
         match: [{ not: [{ vars: { '{http.request.hostport}': [start.host] } }] }],
-        handle: [
-          {
-            handler: 'static_response',
-            status_code: 302,
-            headers: { Location: [literal(start.href)], 'Cache-Control': ['no-store'] },
-          },
-        ],
+        handle: [redirect(302, literal(start.href))],
         terminal: true,
       },
       ...ended,
@@ -69,6 +83,8 @@ export function demoServer(options: DemoServerOptions): JsonObject {
       routes: [
         // No SRV answer: nobody has that name, or discovery could not say.
         { match: [errorStatus('503')], handle: [askWhetherLive(options, ended, unreachable, ended)], terminal: true },
+        // The instance took the request and gave no answer.
+        { match: [NO_HEAD_IN_TIME], handle: [askWhetherLive(options, ended, hanging, hanging)], terminal: true },
         // The instance did not take the connection; or it has ended, and Caddy's answer is an old one.
         {
           match: [errorStatus('502', '504')],
@@ -79,6 +95,11 @@ export function demoServer(options: DemoServerOptions): JsonObject {
     },
   };
 }
+
+/** Caddy gives this the same status as a connection that was not taken in time; the words are of Go's HTTP client. */
+const NO_HEAD_IN_TIME: JsonObject = {
+  vars_regexp: { '{http.error.message}': { pattern: 'timeout awaiting response headers' } },
+};
 
 function errorStatus(...statuses: string[]): JsonObject {
   return { vars: { '{http.error.status_code}': statuses } };
@@ -121,10 +142,24 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-function reverseProxy({ baseDomain, discovery, trustedProxies = [] }: DemoServerOptions): JsonObject {
+function redirect(status: number, location: string): JsonObject {
+  return {
+    handler: 'static_response',
+    status_code: status,
+    headers: { Location: [location], 'Cache-Control': ['no-store'] },
+  };
+}
+
+/** Caddy counts labels from the right, from 0: the instance's is the one before the base domain. */
+function labelsOf({ baseDomain }: PublicAddress): number {
+  return baseDomain.split('.').length;
+}
+
+function reverseProxy(options: DemoServerOptions): JsonObject {
+  const { address, discovery, innerPorts, responseTimeoutMs, trustedProxies = [] } = options;
   const resolver = { addresses: [`udp/${bracketed(discovery.host)}:${discovery.port}`] };
-  // Caddy counts labels from the right, from 0: the instance's is the one before the base domain.
-  const label = baseDomain.split('.').length;
+  const label = labelsOf(address);
+  const origin = requestedOrigin(address, label);
   return {
     handler: 'reverse_proxy',
     dynamic_upstreams: {
@@ -139,14 +174,19 @@ function reverseProxy({ baseDomain, discovery, trustedProxies = [] }: DemoServer
       protocol: 'http',
       resolver,
       dial_timeout: '2s',
+      response_header_timeout: `${responseTimeoutMs}ms`,
       // Whatever the app sends goes through as it is.
       compression: false,
       keep_alive: { enabled: true, idle_timeout: `${KEEP_ALIVE_MS}ms` },
     },
     headers: {
+      request: requestHeaders(address, origin),
       response: {
-        // A cookie for the whole base domain would reach every other visitor's instance.
-        replace: { 'Set-Cookie': [{ search_regexp: '(?i);\\s*domain=[^;]*', replace: '' }] },
+        replace: {
+          // A cookie for the whole base domain would reach every other visitor's instance.
+          'Set-Cookie': [{ search_regexp: '(?i);\\s*domain=[^;]*', replace: '' }],
+          Location: locationReplacements(address, origin, innerPorts),
+        },
       },
     },
     ...(trustedProxies.length === 0 ? {} : { trusted_proxies: trustedProxies }),

@@ -51,7 +51,9 @@ async function emptyCaddy(): Promise<{
   const proxy = new CaddyProxy({
     adminUrl: caddy.adminUrl,
     listen: `127.0.0.1:${port}`,
-    baseDomain: 'localhost',
+    address: { scheme: 'http', baseDomain: 'localhost', port },
+    innerPorts: [],
+    responseTimeoutMs: 60_000,
     discovery: { host: '127.0.0.1', port: 9, metrics: { host: '127.0.0.1', port: 9 } },
     publicUrl: START_URL,
     log: silent,
@@ -164,7 +166,9 @@ describe('CaddyProxy', () => {
     const gone = `http://127.0.0.1:${await freePort()}`;
     const options = {
       listen: ':0',
-      baseDomain: 'localhost',
+      address: { scheme: 'http', baseDomain: 'localhost', port: undefined } as const,
+      innerPorts: [],
+      responseTimeoutMs: 60_000,
       discovery: { host: '127.0.0.1', port: 9, metrics: { host: '127.0.0.1', port: 9 } },
       publicUrl: START_URL,
       log: silent,

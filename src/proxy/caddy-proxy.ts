@@ -4,7 +4,8 @@ import type { Log } from '../domain/log.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
 import { askAdmin } from './caddy-admin.ts';
-import { demoServer, type DemoServerOptions, type Json } from './caddy-config.ts';
+import { demoServer, type DemoServerOptions } from './caddy-config.ts';
+import type { Json } from './json.ts';
 
 export interface CaddyProxyOptions extends DemoServerOptions {
   /** Caddy's admin API. */

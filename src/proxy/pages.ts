@@ -45,6 +45,30 @@ export function unreachablePage(startUrl: string): ProxyPage {
   };
 }
 
+/**
+ * The instance took the request and gave no answer. 504, without Retry-After and without a page that reloads by itself:
+ * what was asked may still be under way, and more of it would not help an app that hangs.
+ */
+export function silentPage(startUrl: string, limitMs: number): ProxyPage {
+  const limit = inWords(limitMs);
+  return {
+    status: 504,
+    html: fill('<title>No answer yet · Try It Now</title>', read('silent.html'), startUrl).replace('__LIMIT__', () =>
+      escapeHtml(limit),
+    ),
+    problem: problem(
+      504,
+      'instance_silent',
+      'The copy took the request but did not answer',
+      `Nothing came back within ${limit}. The app hangs, or needs longer; what you asked for may still be done.`,
+    ),
+  };
+}
+
+function inWords(ms: number): string {
+  return ms % 60_000 === 0 && ms > 60_000 ? `${ms / 60_000} minutes` : `${Math.ceil(ms / 1_000)} seconds`;
+}
+
 /** One self-contained page: what it shows must not depend on any server that may be down. */
 function fill(head: string, body: string, startUrl: string): string {
   return read('frame.html')

@@ -113,7 +113,9 @@ async function startSite(
   const proxy = new CaddyProxy({
     adminUrl,
     listen: `127.0.0.1:${demoPort}`,
-    baseDomain: 'demo.example.org',
+    address: { scheme: 'https', baseDomain: 'demo.example.org', port: undefined },
+    innerPorts: [],
+    responseTimeoutMs: 60_000,
     discovery: { host: '127.0.0.1', port: ports.dns, metrics: { host: '127.0.0.1', port: ports.ask ?? 9 } },
     publicUrl: 'https://try.example.org',
     trustedProxies: ['127.0.0.1/32', '::1/128'],

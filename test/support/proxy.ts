@@ -20,6 +20,9 @@ import { silent } from './store.ts';
 
 export const START_URL = 'http://start.example.test/';
 
+/** What apps are told to listen on inside their containers. */
+export const INNER_PORT = 3000;
+
 /** A folder that is gone with what it is released by. */
 export async function temporaryFolder(releasers: Releasers): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-proxy-'));
@@ -113,7 +116,7 @@ export async function startProxyWorld(
   releasers.push('caddy', () => caddy.server.stop());
   const proxyPort = await freePort();
   const metrics = { host: '127.0.0.1', port: await freePort() };
-  const baseDomain = overrides.baseDomain ?? 'localhost';
+  const baseDomain = overrides.address?.baseDomain ?? 'localhost';
   const closeHttp = await startHttpListener({
     listen: metrics,
     metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
@@ -131,7 +134,9 @@ export async function startProxyWorld(
   const options = {
     adminUrl: caddy.adminUrl,
     listen: `127.0.0.1:${proxyPort}`,
-    baseDomain,
+    address: { scheme: 'http', baseDomain, port: proxyPort } as const,
+    innerPorts: [INNER_PORT],
+    responseTimeoutMs: 60_000,
     discovery: { ...responder.address, metrics },
     publicUrl: START_URL,
     log: silent,
@@ -139,7 +144,7 @@ export async function startProxyWorld(
   };
   const proxy = new CaddyProxy(options);
   await proxy.ensure();
-  return { caddy, proxy, proxyPort, valkey, names, discovery, baseDomain: options.baseDomain };
+  return { caddy, proxy, proxyPort, valkey, names, discovery, baseDomain };
 }
 
 export interface Answer {
