@@ -15,6 +15,7 @@ import {
   type FileReader,
 } from './environment.ts';
 import { databaseProblems } from './database-rules.ts';
+import { capacityWarnings } from './host-capacity.ts';
 import { ParseError, type HostPort } from './parsers.ts';
 import { archiveFile } from './paths.ts';
 import { environmentProblems, environmentWarnings, poolProblems, portShortage, type Setting } from './rules.ts';
@@ -60,6 +61,7 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
     warnings: [
       ...unknown,
       ...environmentWarnings(values, explicit, readFile),
+      ...capacityWarnings(values, catalogue.templates, readFile),
       ...unusedCheckpointPath(values, catalogue.templates),
     ],
   };

@@ -169,6 +169,29 @@ describe('CHECKPOINT_PATH', () => {
   });
 });
 
+describe('the public address', () => {
+  it('of the start page has no path', () => {
+    expect(problem({ PUBLIC_URL: 'http://localhost:8080/try' })).toBe(
+      'PUBLIC_URL is http://localhost:8080/try, but the start page cannot live below the path /try: its links and ' +
+        'forms begin at the root of their host; give it a host name of its own and set ' +
+        'PUBLIC_URL=http://localhost:8080',
+    );
+  });
+
+  it.each(['localhost', 'demo.localhost'])('of instances is not %s where the start page is for everybody', (domain) => {
+    expect(problem({ PUBLIC_URL: 'http://192.0.2.1:8080', BASE_DOMAIN: domain })).toMatch(
+      /^PUBLIC_URL is .* but BASE_DOMAIN is .*localhost, which every browser takes for its own machine/,
+    );
+  });
+
+  it.each(['http://localhost:8080', 'http://127.0.0.1:8080/', 'http://try.localhost'])(
+    'of instances is localhost where the start page is %s',
+    (PUBLIC_URL) => {
+      expect(problems({ PUBLIC_URL })).toEqual([]);
+    },
+  );
+});
+
 describe('warnings', () => {
   const warnings = (env: Environment): readonly string[] => loadConfig(env, read).warnings;
 
@@ -190,6 +213,22 @@ describe('warnings', () => {
       { ADMIN_ADDR: '0.0.0.0:8081' },
       /^ADMIN_ADDR \(0\.0\.0\.0\) lets other machines reach the admin API, .* clear text/,
     ],
+    [
+      { SERVER_HOST: '0.0.0.0', API_KEY: 'k'.repeat(16) },
+      /^SERVER_HOST .* lets other machines in and BASE_DOMAIN is localhost, which every browser takes for its own/,
+    ],
+    [
+      { PUBLIC_SCHEME: 'https', PUBLIC_PORT: '443', BASE_DOMAIN: 'demo.example.org' },
+      /^PUBLIC_SCHEME is https, .* TRUSTED_PROXIES is empty: all visitors count as one .* TRUSTED_PROXIES=127/,
+    ],
+    [
+      { PUBLIC_URL: 'https://try.example.org', BASE_DOMAIN: 'demo.example.org' },
+      /^PUBLIC_URL is https:\/\/try\.example\.org, .* TRUSTED_PROXIES is empty/,
+    ],
+    [
+      { POOL_MAX_SIZE: '65' },
+      /^the pools may hold 65 instances that may use 16\.3 GiB together, but this host has 16\.0 GiB: /,
+    ],
     [{ TRUSTED_PROXIES: '0.0.0.0/0' }, /^TRUSTED_PROXIES has 0\.0\.0\.0\/0/],
     [{ RATE_LIMIT_DAILY: '10' }, /^RATE_LIMIT_DAILY \(10\) is below RATE_LIMIT_HOURLY \(60\)/],
     [{ TEMPLATES_FILE: 'docs/templates.md', CONTAINER_IMAGE: 'x' }, /^CONTAINER_IMAGE is not used/],
@@ -199,6 +238,31 @@ describe('warnings', () => {
     const found = loadConfig(env, readCatalogue).warnings;
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(message);
+  });
+
+  it('tell of more instances than the network takes that they share on a host', () => {
+    const pools = (egress: string) => `name: a, image: a, port: 1, limits: { memory: 6MiB }, pool: { max: 1021 }
+  - { name: b, image: b, port: 1, limits: { memory: 6MiB }, pool: { target: 1, max: 1 }, egress: ${egress} }`;
+    const of = (egress: string, env: Environment = {}) =>
+      warnings({ TEMPLATES_FILE: file(`templates:\n  - { ${pools(egress).replace('\n', ' }\n')}\n`), ...env });
+    expect(of('true')).toEqual([]);
+    expect(of('false')).toEqual([
+      expect.stringMatching(/^the pools of templates without egress may hold 1022 instances, but .* takes 1021/),
+    ]);
+    expect(of('false', { CONTAINER_MODE: 'simulated' })).toEqual([]);
+  });
+
+  it('do not come for what visitors can reach and the host can hold', () => {
+    expect(
+      warnings({
+        PUBLIC_SCHEME: 'https',
+        PUBLIC_PORT: '443',
+        PUBLIC_URL: 'https://try.example.org',
+        BASE_DOMAIN: 'demo.example.org',
+        TRUSTED_PROXIES: '127.0.0.1',
+        POOL_MAX_SIZE: '64',
+      }),
+    ).toEqual([]);
   });
 
   it("leave other programs' variables alone", () => {

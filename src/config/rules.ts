@@ -2,6 +2,7 @@
 import type { Template } from '../domain/template.ts';
 import { RESTORING_ENGINES, WHO_RESTORES, engineCalled } from '../runtime/engines.ts';
 import type { FileReader } from './environment.ts';
+import { publicAddressProblems, publicAddressWarnings, unreachableInstances } from './public-address-rules.ts';
 import type { Values, VariableName } from './variables.ts';
 
 /** A value with where it was said: a variable's name, or `pool.max (templates.yaml:12)`. */
@@ -127,6 +128,7 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
         'set PUBLIC_PORT to the port of your TLS end, such as PUBLIC_PORT=443',
     );
   }
+  problems.push(...publicAddressProblems(values, sound));
   const { CRIU_ENABLED: checkpoints, CONTAINER_MODE: engine } = values;
   if (
     sound('CRIU_ENABLED', 'CONTAINER_MODE') &&
@@ -175,11 +177,15 @@ export function environmentWarnings(
   const { RATE_LIMIT_HOURLY: hourly, RATE_LIMIT_DAILY: daily } = values;
   if (daily !== 0 && daily < hourly)
     warnings.push(`RATE_LIMIT_DAILY (${daily}) is below RATE_LIMIT_HOURLY (${hourly}), which therefore never counts`);
-  if (!LOOPBACK.test(values.SERVER_HOST) && values.API_KEY === undefined) {
-    warnings.push(
-      `SERVER_HOST (${values.SERVER_HOST}) lets other machines in and API_KEY is not set, ` +
-        `so anyone who reaches port ${values.SERVER_PORT} may use the API`,
-    );
+  if (!LOOPBACK.test(values.SERVER_HOST)) {
+    const risks = [
+      ...(values.API_KEY === undefined
+        ? [`API_KEY is not set, so anyone who reaches port ${values.SERVER_PORT} may use the API`]
+        : []),
+      ...unreachableInstances(values),
+    ];
+    if (risks.length > 0)
+      warnings.push(`SERVER_HOST (${values.SERVER_HOST}) lets other machines in and ${risks.join('. Also, ')}`);
   }
   if (!LOOPBACK.test(values.ADMIN_ADDR.host)) {
     warnings.push(
@@ -200,7 +206,7 @@ export function environmentWarnings(
     if (values.TEMPLATES_FILE !== undefined && explicit.has(name))
       warnings.push(`${name} is not used, because TEMPLATES_FILE names the images and ports`);
   }
-  return [...warnings, ...ephemeralOverlap(values, readFile)];
+  return [...warnings, ...publicAddressWarnings(values), ...ephemeralOverlap(values, readFile)];
 }
 
 const EPHEMERAL_RANGE_FILE = '/proc/sys/net/ipv4/ip_local_port_range';

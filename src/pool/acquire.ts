@@ -46,7 +46,7 @@ const FULL_RETRY_MS = 10_000;
 const OFF_RETRY_MS = 30_000;
 
 /**
- * Hands a ready instance over: one store round trip, and a connection to the instance to see that it is alive. A dead
+ * Hands a ready instance over: one store round trip, and a look whether the instance reacts. A dead
  * one is released and replaced, once; who meets two in a row is asked to come again. Throws unknown_template,
  * hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
  */

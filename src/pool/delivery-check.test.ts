@@ -1,4 +1,5 @@
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
@@ -6,9 +7,9 @@ import { DeliveryCheck } from './delivery-check.ts';
 import { eventually } from '../../test/support/eventually.ts';
 
 let connections = 0;
-const server = createServer((socket) => {
+const server = createServer();
+server.on('connection', () => {
   connections += 1;
-  socket.on('error', () => undefined).resume();
 });
 let living: { address: string; port: number };
 let dead: { address: string; port: number };

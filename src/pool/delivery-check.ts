@@ -1,8 +1,8 @@
 import type { Probe } from './interfaces/probe.ts';
 import type { Upstream } from './interfaces/upstream.ts';
 
-/** A host too busy to answer in this time is not a dead app, and the visitor has waited long enough. */
-const TIMEOUT_MS = 250;
+/** What runs reacts in milliseconds, and within this on a host that is very busy. */
+const TIMEOUT_MS = 1_000;
 /**
  * A connection costs the server as much processor time as the rest of a claim. So many visitors at once, and then so
  * many a second, have theirs checked; an engine makes a few dozen new instances in a second. Of more, only so many are.
@@ -14,25 +14,26 @@ const ALARM_MS = 10_000;
 
 /** Looks whether an instance is alive, right before it is handed to a visitor. */
 export class DeliveryCheck {
-  readonly #probe: Pick<Probe, 'listens'>;
+  readonly #probe: Pick<Probe, 'reacts'>;
   readonly #nowMs: () => number;
   #looks = CHECKS_PER_BURST;
   #refilledAtMs: number;
   #alarmUntilMs = -Infinity;
 
-  constructor(probe: Pick<Probe, 'listens'>, nowMs = () => performance.now()) {
+  constructor(probe: Pick<Probe, 'reacts'>, nowMs = () => performance.now()) {
     this.#probe = probe;
     this.#nowMs = nowMs;
     this.#refilledAtMs = nowMs();
   }
 
   /**
-   * False only when nothing listens there. A store that knows no address leaves us nothing to ask;
-   * the reconciler sees to that.
+   * False when nothing listens there, or what listens does not react: a stopped process is not alive. A store that
+   * knows no address leaves us nothing to ask; the reconciler sees to that.
    */
   async isAlive(upstream: Upstream | undefined): Promise<boolean> {
     if (upstream === undefined || !this.#mayCheck()) return true;
-    const alive = (await this.#probe.listens(upstream, TIMEOUT_MS)) !== 'refuses';
+    const seen = await this.#probe.reacts(upstream, TIMEOUT_MS);
+    const alive = seen === 'reacts' || seen === 'unknown';
     if (!alive) this.#alarmUntilMs = this.#nowMs() + ALARM_MS;
     return alive;
   }

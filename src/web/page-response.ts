@@ -4,19 +4,15 @@ import { problemHeaders, retryAfterSeconds } from '../http/problem.ts';
 import type { AssetUrls } from './assets.ts';
 import { failurePage } from './pages/failure.ts';
 
-/**
- * Sends a page with the headers every page has. `formTarget` is where a form's redirect may lead besides ourselves:
- * browsers hold `form-action` against the whole chain of redirects.
- */
-export function sendPage(reply: FastifyReply, text: string, formTarget?: string): FastifyReply {
+/** Sends a page with the headers every page has. */
+export function sendPage(reply: FastifyReply, text: string): FastifyReply {
   return (
     reply
       .type('text/html; charset=utf-8')
       .header(
         'content-security-policy',
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
-          `form-action 'self'${formTarget === undefined ? '' : ` ${formTarget}`}; base-uri 'none'; frame-ancestors ` +
-          "'none'",
+          "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
       )
       // Our own forms must have an Origin we can check, while an instance learns nothing of
       // where its visitor came from.
@@ -38,10 +34,4 @@ export function sendFailurePage(reply: FastifyReply, error: TryItNowError, asset
     reply,
     failurePage({ assets, error, retryAfterSeconds: retryAfterSeconds(error), requestId: reply.request.id }),
   );
-}
-
-/** `http://*.localhost:8000` for instances at `http://<label>.localhost:8000/`. */
-export function instanceOrigins(urlOfLabel: (label: string) => string): string {
-  const { protocol, host } = new URL(urlOfLabel('a'));
-  return `${protocol}//*${host.slice(1)}`;
 }

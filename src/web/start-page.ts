@@ -8,7 +8,7 @@ import type { Demos } from '../http/demos.ts';
 import type { PagesContext } from '../http/pages.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import { assetRoutes, type Assets, type AssetUrls } from './assets.ts';
-import { instanceOrigins, sendPage } from './page-response.ts';
+import { sendPage } from './page-response.ts';
 import { problemPage } from './pages/failure.ts';
 import { EXTEND_MINUTES, NOTICES, homePage, type Notice, type Offer } from './pages/home.ts';
 import { requireOwnPage } from './same-origin.ts';
@@ -30,7 +30,6 @@ interface Deps {
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
   readonly figures: PoolFigures;
-  readonly formTarget: string;
   readonly clock: Clock;
 }
 
@@ -51,7 +50,6 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     visits,
     figures: new PoolFigures(demos, clock, log),
     clock,
-    formTarget: instanceOrigins((label) => demos.url(label)),
   };
 
   await app.register(cookie);
@@ -126,11 +124,11 @@ function templateNamed(demos: Demos, name: string): Template {
 }
 
 async function home(deps: Deps, request: FastifyRequest, reply: FastifyReply, notice: unknown): Promise<FastifyReply> {
-  const { assets, cookies, demos, formTarget } = deps;
+  const { assets, cookies, demos } = deps;
   const visitor = cookies.identify(request, reply);
   const offers = await Promise.all(demos.templates().map((template) => offer(deps, request, template, visitor)));
   const known = typeof notice === 'string' && Object.hasOwn(NOTICES, notice) ? (notice as Notice) : undefined;
-  return sendPage(reply, homePage({ assets, offers, visitorToken: visitor.token, notice: known }), formTarget);
+  return sendPage(reply, homePage({ assets, offers, visitorToken: visitor.token, notice: known }));
 }
 
 async function offer(

@@ -3,6 +3,7 @@ import type { Clock } from '../domain/clock.ts';
 import type { Template } from '../domain/template.ts';
 import type { AssetUrls } from './assets.ts';
 import { sendPage, wantsPage } from './page-response.ts';
+import { handOverPage } from './pages/hand-over.ts';
 import { gaveUpPage, progressText, waitingPage } from './pages/waiting.ts';
 import { isPrefetch } from './same-origin.ts';
 import type { PoolFigures } from './pool-figures.ts';
@@ -15,7 +16,6 @@ export interface WaitingRoomOptions {
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
   readonly figures: PoolFigures;
-  readonly formTarget: string;
   /** After this a visitor is told that it takes too long. */
   readonly limitMs?: number;
 }
@@ -47,7 +47,7 @@ export class WaitingRoom {
     const taken = await visits.take(request, reply, template, visitor);
     const scripted = !wantsPage(request);
     if ('url' in taken)
-      return scripted ? reply.send({ state: 'ready', url: taken.url }) : reply.redirect(taken.url, 303);
+      return scripted ? reply.send({ state: 'ready', url: taken.url }) : this.#handOver(reply, template, taken.url);
     const sinceMs = this.#since(request, template, field(request.body, 'since'));
     if (scripted && this.#waited(sinceMs) > this.#options.limitMs) return reply.send({ state: 'gave_up' });
     // A click on a page starts again; a wish too old to be still waited for was of an earlier visit.
@@ -63,7 +63,7 @@ export class WaitingRoom {
 
   /** GET /wait/:template: what a waiting browser shows, and refreshes. */
   async look(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
-    const { assets, cookies, visits, formTarget, limitMs } = this.#options;
+    const { assets, cookies, visits, limitMs } = this.#options;
     const wish = this.#wish(request, reply, template);
     if (wish === undefined) return reply.redirect('/', 303);
     const parts = {
@@ -75,12 +75,16 @@ export class WaitingRoom {
     };
     if (this.#waited(wish.sinceMs) > limitMs) {
       cookies.stopWaiting(reply, template.name);
-      return sendPage(reply, gaveUpPage(parts), formTarget);
+      return sendPage(reply, gaveUpPage(parts));
     }
     const taken = mayTake(request) ? await visits.take(request, reply, template, wish.visitor) : undefined;
-    if (taken !== undefined && 'url' in taken) return reply.redirect(taken.url, 303);
+    if (taken !== undefined && 'url' in taken) return this.#handOver(reply, template, taken.url);
     const warming = await this.#warming(template);
-    return sendPage(reply, waitingPage({ ...parts, warming, waitingFor: taken?.waitingFor }), formTarget);
+    return sendPage(reply, waitingPage({ ...parts, warming, waitingFor: taken?.waitingFor }));
+  }
+
+  #handOver(reply: FastifyReply, template: Template, url: string): FastifyReply {
+    return sendPage(reply, handOverPage({ assets: this.#options.assets, template, url }));
   }
 
   /** Undefined when nobody clicked: then this address gives nothing away. */

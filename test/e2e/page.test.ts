@@ -8,6 +8,8 @@ import { eventually } from '../support/eventually.ts';
 import { startHttp, type RunningServer } from '../support/http-server.ts';
 import { template } from '../support/templates.ts';
 
+/** A path of an app whose visitors sign in on another site. */
+const SIGNS_IN_ELSEWHERE = '/elsewhere';
 const TTL = { defaultMs: 1_800_000, maxMs: 3_600_000 };
 const HELLO = template({ name: 'hello', title: 'Hello <b>notes</b>', description: 'A board & more.', ttl: TTL });
 const OTHER = template({ name: 'other', title: 'Other', ttl: TTL });
@@ -23,11 +25,14 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
 
   beforeAll(async () => {
     browser = await launchChromium();
-    instances = createServer((request, response) =>
-      response
-        .setHeader('content-type', 'text/html')
-        .end(`<title>instance</title><h1>${request.headers.host ?? ''}</h1>`),
-    );
+    instances = createServer((request, response) => {
+      if (request.url === SIGNS_IN_ELSEWHERE)
+        response.writeHead(302, { location: `http://127.0.0.1:${request.socket.localPort ?? 0}/sign-in` }).end();
+      else
+        response
+          .setHeader('content-type', 'text/html')
+          .end(`<title>instance</title><h1>${request.headers.host ?? ''}</h1>`);
+    });
     await new Promise<void>((resolve) => instances.listen(0, '127.0.0.1', resolve));
   });
   afterAll(async () => {
@@ -90,6 +95,23 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       expect(assigned()).toHaveLength(1);
     });
 
+    it('goes on to where the app sends its visitors, be it another site, and comes back with one step', async () => {
+      const { port } = instances.address() as AddressInfo;
+      http.demos.urlOf = (label) => `http://${label}.localhost:${port}${SIGNS_IN_ELSEWHERE}`;
+      for (const ready of [1, 0]) {
+        http.demos.ready.set('hello', ready);
+        if (ready === 1) await visit({ javaScriptEnabled });
+        else await page.getByRole('button', { name: /^End your copy of Hello/ }).click();
+        const wrong = complaints();
+        await tryButton().click();
+        http.demos.ready.set('hello', 1);
+        await page.waitForURL(`http://127.0.0.1:${port}/sign-in`);
+        expect(wrong).toEqual([]);
+        await page.goBack();
+        await page.getByText(/^Yours · /).waitFor();
+      }
+    });
+
     it('waits on its own when the pool is empty and goes on when an instance is ready', async () => {
       http.demos.ready.set('hello', 0);
       await visit({ javaScriptEnabled });
@@ -144,8 +166,9 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
           context.request.post(`${http.url}/try/hello`, { form, maxRedirects: 0, headers: { accept: 'text/html' } }),
         ),
       );
-      expect(answers.map((answer) => answer.status())).toEqual([303, 303]);
-      expect(new Set(answers.map((answer) => answer.headers()['location'])).size).toBe(1);
+      expect(answers.map((answer) => answer.status())).toEqual([200, 200]);
+      const [url = ''] = assigned().map(({ label }) => http.demos.url(label));
+      for (const answer of answers) expect(await answer.text()).toContain(`content="0; url=${url}"`);
       expect(assigned()).toHaveLength(1);
     });
 

@@ -134,7 +134,7 @@ describe.each<RealEngine>(['podman', 'docker'])('on a real engine', (engine) => 
       await launched[Symbol.asyncDispose]();
     });
 
-    it('a visitor gets a living app right after the one at the head of the line was killed', async () => {
+    it('a visitor gets a living app right after the one at the head of the line was killed, or stopped', async () => {
       await using stack = await startStack({
         engine,
         socketPath: launched.socketPath,
@@ -153,6 +153,19 @@ describe.each<RealEngine>(['podman', 'docker'])('on a real engine', (engine) => 
       expect(status).toBe(201);
       expect(body.id).not.toBe(dead?.id);
       await answersAsAnApp(body, stack);
+
+      // Connections to it are accepted all the same: the kernel does that, not the app.
+      await untilReady(stack, 3);
+      const [frozen] = await withValkey(stack, stockOf);
+      await containers.getContainer(frozen?.container ?? '').pause();
+      const second = await acquire(stack);
+      expect(second.status).toBe(201);
+      expect(second.body.id).not.toBe(frozen?.id);
+      await answersAsAnApp(second.body, stack);
+      await eventually(
+        async () => expect((await fetch(`${stack.api}/api/v1/demo/${frozen?.id ?? ''}`)).status).toBe(404),
+        PATIENT,
+      );
     });
   });
 });

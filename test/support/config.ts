@@ -9,8 +9,11 @@ import { TryItNowError } from '../../src/domain/errors.ts';
 
 const EPHEMERAL = '/proc/sys/net/ipv4/ip_local_port_range';
 
-/** Real files, but the kernel's port range is the usual one whatever this machine's is. */
+const MEMORY = '/proc/meminfo';
+
+/** Real files, but the kernel's port range and the memory are usual ones whatever this machine's are. */
 export function read(path: string): string {
+  if (path === MEMORY) return 'MemTotal:       16777216 kB\nMemFree:         1024 kB\n';
   return path === EPHEMERAL ? '32768\t60999\n' : readTextFile(path);
 }
 

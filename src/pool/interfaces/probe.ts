@@ -48,6 +48,11 @@ export interface Probe {
   /** Whether anything listens there: `silent` when neither a yes nor a no came in time. */
   listens(upstream: Upstream, timeoutMs: number): Promise<'listens' | 'refuses' | 'silent'>;
   /**
+   * Whether what listens there reacts at all, without a request to the app in it. `silent`: it does not within the
+   * time, as something that is stopped; `unknown`: nobody can say, as with a host that is not to be found.
+   */
+  reacts(upstream: Upstream, timeoutMs: number): Promise<'reacts' | 'refuses' | 'silent' | 'unknown'>;
+  /**
    * One request, JSON if there is a body; the answer's body is cut at 64 KiB. Throws whatever
    * kept it from being answered.
    */
