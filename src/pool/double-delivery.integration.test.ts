@@ -284,7 +284,7 @@ describe('a provision task delivered twice', () => {
             if (!over.signal.aborted && (record?.attempt === undefined || record.attempt === before))
               throw new Error('the first one still counts as alive');
           },
-          { timeoutMs: 10_000 },
+          { timeoutMs: 30_000 },
         );
         const successor = (await storeState()).records.get(task.id)?.attempt;
         wire.letGo();
@@ -331,7 +331,7 @@ it('leaves no half of an instance when the store only answered too late', async 
         const failures = await metrics.registry.getSingleMetric(FAILURES)?.get();
         if (!over.signal.aborted && failures?.values.length === 0) throw new Error('it still waits for the store');
       },
-      { timeoutMs: 10_000 },
+      { timeoutMs: 30_000 },
     );
     wire.letGo();
     await first;

@@ -14,12 +14,12 @@ import { HealthCheck } from './health-check.ts';
 
 const five = template({
   name: 'five',
-  readiness: { ...readiness('/health', 1_000), requestTimeoutMs: 500 },
+  readiness: { ...readiness('/health', 1_000), requestTimeoutMs: 1_500 },
   pool: { target: 5, max: 20, replenishThreshold: 0 },
 });
 const single = template({
   name: 'single',
-  readiness: { ...readiness('/', 1_000), requestTimeoutMs: 500 },
+  readiness: { ...readiness('/', 1_000), requestTimeoutMs: 1_500 },
   pool: { target: 1, max: 20, replenishThreshold: 0 },
 });
 const never = new AbortController().signal;

@@ -46,7 +46,7 @@ describe('publishing', () => {
     await expect(queue.publishProvision(Array.from({ length: 20 }, provisionTask))).rejects.toEqual(refused);
     await expect(queue.publishCleanup(cleanupTask())).rejects.toMatchObject({ code: 'queue_unavailable' });
     await nats.up();
-    await eventually(() => expect(connection.connected).toBe(true), { timeoutMs: 15_000 });
+    await eventually(() => expect(connection.connected).toBe(true), { timeoutMs: 30_000 });
     await eventually(() => queue.publishProvision([provisionTask()]));
     expect((await queueDepth(connection)).total).toBe(1);
   });

@@ -48,7 +48,7 @@ it.concurrent(
       );
       valkey.server.signal('SIGCONT');
       await eventually(async () => expect(await store.claimStore.claim(take)).toMatchObject({ kind: 'empty' }), {
-        timeoutMs: 15_000,
+        timeoutMs: 30_000,
       });
       const probe = new Valkey(port, '127.0.0.1');
       const stats = await probe.info('commandstats');
@@ -91,7 +91,7 @@ it.concurrent('hands nothing out for a claim that is carried out after its visit
     valkey.server.signal('SIGCONT');
     await eventually(
       async () => expect((await store.inventory.stats([four])).get('tiny')).toMatchObject({ ready: 3, assigned: 1 }),
-      { timeoutMs: 15_000 },
+      { timeoutMs: 30_000 },
     );
     expect(await store.claimStore.claim(take)).toMatchObject({ kind: 'taken' });
   } finally {

@@ -17,7 +17,7 @@ import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const PATIENT = { timeoutMs: 30_000, everyMs: 200 };
+const PATIENT = { timeoutMs: 60_000, everyMs: 200 };
 const TARGET = 5;
 
 /**

@@ -6,7 +6,7 @@ import { OPERATOR_KEY, operatorOf, type Json } from '../support/operator.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { template } from '../support/templates.ts';
 
-const PATIENT = { timeoutMs: 30_000 };
+const PATIENT = { timeoutMs: 60_000 };
 
 describe('pools and instances', () => {
   let stack: Stack;

@@ -14,7 +14,7 @@ import { startStack, type Stack } from '../support/stack.ts';
 import { silent } from '../support/store.ts';
 import { readiness, template } from '../support/templates.ts';
 
-const PATIENT = { timeoutMs: 30_000 };
+const PATIENT = { timeoutMs: 60_000 };
 
 describe('the queue', () => {
   let dir: string;
@@ -25,13 +25,20 @@ describe('the queue', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'tin-admin-'));
     const SIMULATED_SOCKET = join(dir, 'engine.sock');
-    engine = await serveSimulatedEngine(SIMULATED_SOCKET, new SimulatedHost({ startUpMs: 60_000 }));
+    engine = await serveSimulatedEngine(SIMULATED_SOCKET, new SimulatedHost({ startUpMs: 600_000 }));
     stack = await startStack({
       env: { OPERATOR_KEYS: OPERATOR_KEY, SIMULATED_SOCKET, QUEUE_WORKER_COUNT: '1' },
-      templates: [template({ readiness: readiness('/', 60_000) })],
+      templates: [template({ readiness: readiness('/', 600_000) })],
     });
     operator = operatorOf(stack);
-    await eventually(async () => expect(await tasks()).toHaveLength(3), PATIENT);
+    await eventually(async () => {
+      expect(await tasks()).toHaveLength(3);
+      expect((await operator.ask('GET', '/queue')).json).toMatchObject({
+        consumers: expect.arrayContaining([
+          expect.objectContaining({ name: 'provision-workers', pending: 2, in_flight: 1 }),
+        ]) as unknown,
+      });
+    }, PATIENT);
   });
   afterAll(async () => {
     await stack[Symbol.asyncDispose]();

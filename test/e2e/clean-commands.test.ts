@@ -34,7 +34,7 @@ async function run(
   return { code: await program.exitCode, output: program.output };
 }
 
-it("removes what is this deployment's and nothing else, and only while the server is stopped", async () => {
+it.concurrent("removes what is this deployment's and nothing else, and only while the server is stopped", async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tin-clean-'));
   const host = new SimulatedHost();
   const simulatedSocket = join(folder, 'engine.sock');
@@ -108,7 +108,7 @@ it("removes what is this deployment's and nothing else, and only while the serve
 });
 
 const mariadb = mariadbSuite('drops databases and users of this deployment alone');
-it.skipIf(mariadb.skip)(mariadb.title, async () => {
+it.concurrent.skipIf(mariadb.skip)(mariadb.title, async () => {
   await using server = await startMariadb();
   const root = await server.asRoot();
   try {
@@ -144,45 +144,48 @@ it.skipIf(mariadb.skip)(mariadb.title, async () => {
   }
 });
 
-it.skipIf(whyWithout('podman') !== undefined)(`removes containers and networks: ${titleFor('podman')}`, async () => {
-  await using podman = await launchEngine('podman');
-  await using image = await loadTinyImage(podman.socketPath);
-  const env = {
-    CONTAINER_MODE: 'podman',
-    PODMAN_SOCKET: podman.socketPath,
-    DEPLOYMENT: uniqueDeployment(),
-    CONTAINER_IMAGE: image.name,
-    SERVER_PORT: String(await freePort()),
-    NATS_URL: `nats://127.0.0.1:${await freePort()}`,
-  };
-  const { config } = loadConfig(env);
-  const others = { ...config, deployment: uniqueDeployment() };
-  const tiny = template({ image: image.name, port: image.port });
-  const engine = await loadEngine('podman');
-  const [ours, theirs] = [createRuntime(engine, config, silent), createRuntime(engine, others, silent)];
-  try {
-    for (const [runtime, name] of [
-      [ours, 'demo-ours-aaaa'],
-      [theirs, 'demo-theirs-aaaa'],
-    ] as const) {
-      await runtime.prepare([tiny]);
-      await runtime.start(
-        { name, instanceId: newInstanceId(), template: tiny, hostPort: await freePort(), env: {} },
-        AbortSignal.timeout(20_000),
-      );
+it.concurrent.skipIf(whyWithout('podman') !== undefined)(
+  `removes containers and networks: ${titleFor('podman')}`,
+  async () => {
+    await using podman = await launchEngine('podman');
+    await using image = await loadTinyImage(podman.socketPath);
+    const env = {
+      CONTAINER_MODE: 'podman',
+      PODMAN_SOCKET: podman.socketPath,
+      DEPLOYMENT: uniqueDeployment(),
+      CONTAINER_IMAGE: image.name,
+      SERVER_PORT: String(await freePort()),
+      NATS_URL: `nats://127.0.0.1:${await freePort()}`,
+    };
+    const { config } = loadConfig(env);
+    const others = { ...config, deployment: uniqueDeployment() };
+    const tiny = template({ image: image.name, port: image.port });
+    const engine = await loadEngine('podman');
+    const [ours, theirs] = [createRuntime(engine, config, silent), createRuntime(engine, others, silent)];
+    try {
+      for (const [runtime, name] of [
+        [ours, 'demo-ours-aaaa'],
+        [theirs, 'demo-theirs-aaaa'],
+      ] as const) {
+        await runtime.prepare([tiny]);
+        await runtime.start(
+          { name, instanceId: newInstanceId(), template: tiny, hostPort: await freePort(), env: {} },
+          AbortSignal.timeout(20_000),
+        );
+      }
+      expect(await run(['clean-demos', '--yes'], env)).toEqual({
+        code: 0,
+        output: expect.stringContaining('2 of 2 removed') as string,
+      });
+      expect([(await ours.list()).length, (await theirs.list()).length]).toEqual([0, 1]);
+      expect([
+        await createNetworks(engine, config, silent)?.all(),
+        (await createNetworks(engine, others, silent)?.all())?.length,
+      ]).toEqual([[], 1]);
+    } finally {
+      for (const { name } of await theirs.list()) await theirs.remove(name);
+      for (const { name } of await ours.list()) await ours.remove(name);
+      await Promise.all([ours.unprepare(), theirs.unprepare()]);
     }
-    expect(await run(['clean-demos', '--yes'], env)).toEqual({
-      code: 0,
-      output: expect.stringContaining('2 of 2 removed') as string,
-    });
-    expect([(await ours.list()).length, (await theirs.list()).length]).toEqual([0, 1]);
-    expect([
-      await createNetworks(engine, config, silent)?.all(),
-      (await createNetworks(engine, others, silent)?.all())?.length,
-    ]).toEqual([[], 1]);
-  } finally {
-    for (const { name } of await theirs.list()) await theirs.remove(name);
-    for (const { name } of await ours.list()) await ours.remove(name);
-    await Promise.all([ours.unprepare(), theirs.unprepare()]);
-  }
-});
+  },
+);

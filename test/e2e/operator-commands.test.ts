@@ -9,7 +9,7 @@ import { OPERATOR_KEY, VISITOR_KEY } from '../support/operator.ts';
 import { Program } from '../support/program.ts';
 import { ServerProcess } from '../support/server-process.ts';
 
-const PATIENT = { timeoutMs: 30_000 };
+const PATIENT = { timeoutMs: 60_000 };
 
 let dir: string;
 let engine: LaunchedSimulatedEngine;

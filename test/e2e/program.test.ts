@@ -66,7 +66,7 @@ describe('a full disk', () => {
   });
 });
 
-describe('try-it-now up', () => {
+describe.concurrent('try-it-now up', () => {
   it('starts everything, says where to click, and leaves nothing after Ctrl-C', async () => {
     const settings = await upSettings();
     await using program = new Program(['up'], settings);

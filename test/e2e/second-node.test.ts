@@ -8,7 +8,7 @@ import { Program } from '../support/program.ts';
 import { startStack } from '../support/stack.ts';
 import { template } from '../support/templates.ts';
 
-const PATIENT = { timeoutMs: 30_000 };
+const PATIENT = { timeoutMs: 60_000 };
 
 it('shares the work with a second node, reaches its instances, and has it clean up what it holds', async () => {
   await using stack = await startStack({

@@ -7,7 +7,7 @@ import { template } from '../support/templates.ts';
 
 const API_KEY = 'a-visitors-key-for-smoke';
 const STEPS = ['acquire', 'open', 'extend', 'status', 'release', 'name gone'];
-const PATIENT = { timeoutMs: 30_000 };
+const PATIENT = { timeoutMs: 60_000 };
 
 let stack: Stack;
 let env: Readonly<Record<string, string>>;

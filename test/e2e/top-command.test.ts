@@ -9,7 +9,7 @@ import { startStack, type Stack } from '../support/stack.ts';
 import { template } from '../support/templates.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const PATIENT = { timeoutMs: 30_000 };
+const PATIENT = { timeoutMs: 60_000 };
 const ENTERED = '\u001b[?1049h';
 const LEFT = '\u001b[?1049l';
 

@@ -14,7 +14,7 @@ import { startStack, type Stack } from '../support/stack.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
-const PATIENT = { timeoutMs: 30_000 };
+const PATIENT = { timeoutMs: 60_000 };
 
 interface Answer {
   readonly status: number;

@@ -98,7 +98,7 @@ export class LiveHost implements AsyncDisposable {
           expect(pool.ready).toBeGreaterThanOrEqual(pool.target);
         }
       },
-      { timeoutMs: 30_000, everyMs: 50 },
+      { timeoutMs: 60_000, everyMs: 50 },
     );
   }
 
@@ -124,7 +124,7 @@ export class LiveHost implements AsyncDisposable {
       async () => {
         if (this.#server?.alive === true) expect((await fetch(this.#pools)).status).toBe(401);
       },
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     );
     if (this.#server?.alive !== true) throw new Error(`the server did not start: ${await this.log()}`);
   }
