@@ -50,7 +50,7 @@ export async function isFree(port: number, host = '127.0.0.1'): Promise<boolean>
   });
 }
 
-async function isFreeForUdp(port: number, host: string): Promise<boolean> {
+export async function isFreeForUdp(port: number, host = '127.0.0.1'): Promise<boolean> {
   const socket = createSocket('udp4');
   return new Promise((resolve) => {
     socket.once('error', () => {

@@ -35,6 +35,7 @@ const WANTED = process.env['CRASH_POINT'];
 const PORTS_A_LANE = 50;
 const GUESTS_KEPT = 2;
 const REST = { timeoutMs: 90_000, everyMs: 100 };
+const MEET_WITHIN_MS = 90_000;
 /** What was in a killed worker's hands comes back after this. */
 const ACK_WAIT = '5s';
 
@@ -222,8 +223,8 @@ class Lane implements AsyncDisposable {
     });
     // Its answer may never come.
     const performed = perform(act, guest).catch(() => undefined);
-    const met = await Promise.race([sprung, sleep(30_000).then(() => undefined)]);
-    if (met === undefined) return 'it was not met within 30 s';
+    const met = await Promise.race([sprung, sleep(MEET_WITHIN_MS).then(() => undefined)]);
+    if (met === undefined) return 'it was not met within 90 s';
     await this.#server.gone();
     await performed;
     // While nobody answers at the API, those who are in an app notice nothing.

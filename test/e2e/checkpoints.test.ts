@@ -49,7 +49,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       activation: {
         kind: 'exec',
         command: ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_URL $TRY_IT_NOW_SEED" > /www/whoami'],
-        timeoutMs: 10_000,
+        timeoutMs: 30_000,
       },
       identity: { kind: 'http', path: '/whoami' },
       pool: { target: 2, max: 6, replenishThreshold: 0 },
@@ -257,7 +257,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an activation hook on ${tit
       image: image.name,
       port: image.port,
       pool: { target: 1, max: 4, replenishThreshold: 0 },
-      activation: { kind: 'exec', command: ['/bin/sh', '-c', 'echo no such luck; exit 3'], timeoutMs: 10_000 },
+      activation: { kind: 'exec', command: ['/bin/sh', '-c', 'echo no such luck; exit 3'], timeoutMs: 30_000 },
     });
     await using stack = await startStack({ engine: 'podman', socketPath: podman.socketPath, templates: [broken] });
     const failures = async (): Promise<number> => {

@@ -6,7 +6,7 @@ import { launchEngine, titleFor, whyWithout, type LaunchedEngine } from '../supp
 import { eventually } from '../support/eventually.ts';
 import { get } from '../support/proxy.ts';
 import { startStack, type Stack, type StackOptions } from '../support/stack.ts';
-import { template } from '../support/templates.ts';
+import { readiness, template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
 const PATIENT = { timeoutMs: 60_000 };
@@ -149,7 +149,12 @@ describe.skipIf(whyWithout('podman') !== undefined)(
     endingContainers(options, (_stack, container) => signal(container, 'SIGKILL'));
 
     it('is replaced as well when it runs but does not answer', async () => {
-      await using stack = await startAlone({ ...options(), env: { POOL_HEALTH_INTERVAL: '1s' } });
+      const impatient = { ...readiness('/', 20_000), requestTimeoutMs: 2_000 };
+      await using stack = await startAlone({
+        ...options(),
+        templates: [template({ image: image.name, port: image.port, readiness: impatient })],
+        env: { POOL_HEALTH_INTERVAL: '1s' },
+      });
       const [ready] = await records(stack);
       await signal(ready?.container ?? '', 'SIGSTOP');
       await eventually(

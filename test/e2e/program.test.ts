@@ -1,13 +1,17 @@
+import { createSocket } from 'node:dgram';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { answers, freePort, isFree } from '../../src/launcher/tcp-ports.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
 import { startStack } from '../support/stack.ts';
+
+/** Where discovery answers unless it is told otherwise. */
+const DISCOVERY_PORT = 15_353;
 
 async function upSettings(): Promise<Record<string, string>> {
   const { start, end } = await claimPorts(100);
@@ -34,6 +38,15 @@ async function childrenOf(pid: number): Promise<number[]> {
     return parent === pid || (parent !== undefined && parent > 1 && descends(parent));
   };
   return [...parents.keys()].filter(descends);
+}
+
+/** Whether by us or by somebody who has it already. */
+async function occupyUdp(port: number): Promise<AsyncDisposable> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => {
+    socket.once('error', () => resolve()).bind({ port, address: '127.0.0.1', exclusive: true }, resolve);
+  });
+  return { [Symbol.asyncDispose]: () => new Promise((closed) => socket.close(closed)) };
 }
 
 describe('a full disk', () => {
@@ -66,7 +79,13 @@ describe('a full disk', () => {
   });
 });
 
-describe.concurrent('try-it-now up', () => {
+describe('try-it-now up', () => {
+  let usual: AsyncDisposable;
+  beforeAll(async () => {
+    usual = await occupyUdp(DISCOVERY_PORT);
+  });
+  afterAll(() => usual[Symbol.asyncDispose]());
+
   it('starts everything, says where to click, and leaves nothing after Ctrl-C', async () => {
     const settings = await upSettings();
     await using program = new Program(['up'], settings);

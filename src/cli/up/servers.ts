@@ -9,7 +9,7 @@ import { launchCaddy } from '../../launcher/caddy.ts';
 import { ChildServer, findProgram } from '../../launcher/child-server.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../launcher/mariadb.ts';
 import { launchNats } from '../../launcher/nats.ts';
-import { freePort, isFree, preferPort } from '../../launcher/tcp-ports.ts';
+import { freePort, isFree, isFreeForUdp, preferPort } from '../../launcher/tcp-ports.ts';
 import { supervise, type SupervisorEvents } from '../../launcher/supervise.ts';
 import { launchValkey } from '../../launcher/valkey.ts';
 import { CONTAINER_ENGINES } from '../../runtime/engines.ts';
@@ -124,7 +124,8 @@ async function startEngine({ config, explicit, dir }: ServersOptions, keep: Keep
 export async function startDiscoveryProcess(env: Environment, options: ServersOptions): Promise<Environment> {
   const { config, explicit, dir, releasers, events, onStarted } = options;
   const wanted = config.proxy.discovery;
-  const port = explicit.has('DISCOVERY_ADDR') || (await isFree(wanted.port)) ? wanted.port : await freePort();
+  const port =
+    explicit.has('DISCOVERY_ADDR') || (await isFreeForUdp(wanted.port, wanted.host)) ? wanted.port : await freePort();
   const address = `${wanted.host}:${port}`;
   const metrics = explicit.has('DISCOVERY_METRICS_ADDR')
     ? {}
