@@ -2,6 +2,7 @@ import Dockerode from 'dockerode';
 import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Instance } from '../../src/domain/instance.ts';
+import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import { launchEngine, titleFor, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { get } from '../support/proxy.ts';
@@ -152,7 +153,15 @@ describe.skipIf(whyWithout('podman') !== undefined)(
       const impatient = { ...readiness('/', 20_000), requestTimeoutMs: 2_000 };
       await using stack = await startAlone({
         ...options(),
-        templates: [template({ image: image.name, port: image.port, readiness: impatient })],
+        // Without an init the process that is stopped is the app.
+        templates: [
+          template({
+            image: image.name,
+            port: image.port,
+            readiness: impatient,
+            process: { ...DEFAULT_PROCESS, init: false },
+          }),
+        ],
         env: { POOL_HEALTH_INTERVAL: '1s' },
       });
       const [ready] = await records(stack);
