@@ -108,7 +108,7 @@ it.concurrent("removes what is this deployment's and nothing else, and only whil
 });
 
 const mariadb = mariadbSuite('drops databases and users of this deployment alone');
-it.concurrent.skipIf(mariadb.skip)(mariadb.title, async () => {
+it.skipIf(mariadb.skip)(mariadb.title, { concurrent: true }, async () => {
   await using server = await startMariadb();
   const root = await server.asRoot();
   try {
@@ -144,8 +144,9 @@ it.concurrent.skipIf(mariadb.skip)(mariadb.title, async () => {
   }
 });
 
-it.concurrent.skipIf(whyWithout('podman') !== undefined)(
+it.skipIf(whyWithout('podman') !== undefined)(
   `removes containers and networks: ${titleFor('podman')}`,
+  { concurrent: true },
   async () => {
     await using podman = await launchEngine('podman');
     await using image = await loadTinyImage(podman.socketPath);
