@@ -10,6 +10,7 @@ import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
 import { promoteConfigured } from '../pool/checkpoints.ts';
+import { ContainerEnds } from '../pool/container-ends.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { Databases } from '../pool/interfaces/databases.ts';
@@ -68,7 +69,14 @@ export interface AppParts {
 
 /** Of the store, what use cases work with. */
 type StoredPart =
-  'claimStore' | 'cleanupStore' | 'provisioningStore' | 'inventory' | 'controls' | 'registry' | 'promotions';
+  | 'claimStore'
+  | 'cleanupStore'
+  | 'provisioningStore'
+  | 'failureLog'
+  | 'inventory'
+  | 'controls'
+  | 'registry'
+  | 'promotions';
 
 /** In the terms of the pool's use cases: each takes of it what it names itself. */
 interface PoolParts extends Pick<Store, StoredPart> {
@@ -86,6 +94,7 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly networks: Networks | undefined;
   readonly probe: Probe;
   readonly deliveryCheck: DeliveryCheck;
+  readonly containerEnds: ContainerEnds;
   /** Undefined: another node looks after the site. */
   readonly proxy: Proxy | undefined;
   readonly databases: Databases | undefined;
@@ -135,9 +144,11 @@ export async function openAppParts(
     queue: createPublisher({ connection, log }),
     networks: createNetworks(engine, config, log),
     deliveryCheck: new DeliveryCheck(probe),
+    containerEnds: new ContainerEnds(),
     claimStore: store.claimStore,
     cleanupStore: store.cleanupStore,
     provisioningStore: store.provisioningStore,
+    failureLog: store.failureLog,
     inventory: store.inventory,
     controls: store.controls,
     registry: store.registry,

@@ -191,6 +191,7 @@ function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: 
   return poolChecks({
     templates: config.templates,
     state: new Shared(async () => poolState(await store.need(), config), VALKEY_DOWN),
+    failures: async (name) => (await store.need()).failureLog.recent(name),
     deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
   });
 }

@@ -8,6 +8,7 @@ import {
 } from '../pool/operate-instances.ts';
 import {
   drainPool,
+  listFailures,
   listPools,
   pausePool,
   resumePool,
@@ -23,6 +24,7 @@ export function createOperators(deps: OperatorsDeps): Operators {
   const { queueAdmin } = deps;
   return {
     pools: () => listPools(deps),
+    failures: (template) => listFailures(deps, template),
     pause: (template, reason) => pausePool(deps, template, reason),
     drain: (template, withinMs, reason) => drainPool(deps, template, withinMs, reason),
     resume: (template) => resumePool(deps, template),

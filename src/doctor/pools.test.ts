@@ -1,20 +1,22 @@
 import { expect, it } from 'vitest';
+import type { FailureReport } from '../domain/failure-report.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import type { PoolMode } from '../pool/interfaces/pool-controls.ts';
 import { template } from '../../test/support/templates.ts';
-import { Shared, runChecks } from './check.ts';
+import { Shared, runChecks, type Diagnosis } from './check.ts';
 import { poolChecks } from './pools.ts';
 
 interface Given {
   readonly stats?: Partial<PoolStats>;
   readonly mode?: PoolMode;
+  readonly failed?: readonly FailureReport[];
   readonly breaker?: { readonly open: boolean; readonly failures: number; readonly pauseMs: number };
 }
 
 const FULL: PoolStats = { ready: 3, assigned: 0, warming: 0, leaving: 0, target: 3, capacity: 10 };
 const shop = template({ name: 'shop' });
 
-async function verdicts({ stats = {}, mode = 'open', breaker }: Given): Promise<readonly string[]> {
+async function diagnoses({ stats = {}, mode = 'open', breaker, failed = [] }: Given): Promise<readonly Diagnosis[]> {
   const control = { mode, sinceMs: undefined, deadlineMs: undefined, reason: undefined, target: undefined };
   const state = new Shared(
     () =>
@@ -26,8 +28,12 @@ async function verdicts({ stats = {}, mode = 'open', breaker }: Given): Promise<
       }),
     'absent',
   );
-  const seen = await runChecks(poolChecks({ templates: [shop], state, deaths: () => Promise.resolve(new Map()) }));
-  return seen.map(({ verdict }) => verdict);
+  const [deaths, failures] = [() => Promise.resolve(new Map()), () => Promise.resolve(failed)];
+  return runChecks(poolChecks({ templates: [shop], state, deaths, failures }));
+}
+
+async function verdicts(given: Given): Promise<readonly string[]> {
+  return (await diagnoses(given)).map(({ verdict }) => verdict);
 }
 
 it.each<[string, Given, string]>([
@@ -46,4 +52,23 @@ it.each([
   ['with an open breaker', { open: true, failures: 4, pauseMs: 10_000 }, 'failure'],
 ])('judges refills %s', async (_, breaker, expected) => {
   expect((await verdicts(breaker === undefined ? {} : { breaker }))[1]).toBe(expected);
+});
+
+it('says why the last attempt failed, and the remedy, while attempts fail', async () => {
+  const report: FailureReport = {
+    v: 1,
+    instance: 'a'.repeat(26),
+    template: 'shop',
+    node: 'node0',
+    atMs: 1,
+    code: 'container_exited',
+    reason: 'it ended with exit code 3',
+    remedy: 'Give it its key',
+    exitCode: 3,
+    signal: null,
+    output: 'FATAL',
+  };
+  const [, refills] = await diagnoses({ breaker: { open: false, failures: 1, pauseMs: 0 }, failed: [report] });
+  expect(refills?.seen).toContain('the last failed: it ended with exit code 3');
+  expect(refills?.remedy).toMatch(/^Give it its key; .*pool failures shop/);
 });

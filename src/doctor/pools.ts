@@ -1,4 +1,5 @@
 import type { StoredDeadLetter } from '../queue/dead-letters.ts';
+import type { FailureReport } from '../domain/failure-report.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
 import type { BreakerStatus } from '../pool/interfaces/breakers.ts';
@@ -22,14 +23,20 @@ export interface PoolTargets {
   readonly state: Shared<PoolState>;
   /** Why instances of a failing template died last; empty while the queue cannot tell. */
   readonly deaths: (templates: readonly string[]) => Promise<ReadonlyMap<string, StoredDeadLetter>>;
+  /** Why the last attempts of a template failed, the newest first. */
+  readonly failures: (template: string) => Promise<readonly FailureReport[]>;
 }
 
 /** What visitors are given: idle instances against the target, and what keeps it from being there. */
-export function poolChecks({ templates, state, deaths }: PoolTargets): Check[] {
+export function poolChecks({ templates, state, deaths, failures }: PoolTargets): Check[] {
   return [
     ...templates.flatMap(({ name }): Check[] => [
       { part: PART, what: name, run: async () => [readyInstances(name, await state.need())] },
-      { part: PART, what: `refills of ${name}`, run: async () => [await refills(name, await state.need(), deaths)] },
+      {
+        part: PART,
+        what: `refills of ${name}`,
+        run: async () => [await refills(name, await state.need(), { deaths, failures })],
+      },
     ]),
     { part: PART, what: 'quarantine', run: async () => [quarantine((await state.need()).records)] },
   ];
@@ -77,21 +84,30 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
   return ready === 0 ? failure(name, `empty: ${seen}`, remedy) : warning(name, `not full: ${seen}`, remedy);
 }
 
-async function refills(name: string, { breakers }: PoolState, deaths: PoolTargets['deaths']): Promise<Observation> {
+async function refills(
+  name: string,
+  { breakers }: PoolState,
+  { deaths, failures: reports }: Pick<PoolTargets, 'deaths' | 'failures'>,
+): Promise<Observation> {
   const what = `refills of ${name}`;
   const { failures, open, pauseMs } = breakers.get(name) ?? { failures: 0, open: false, pauseMs: 0 };
   if (failures === 0) return ok(what, 'no failures');
-  const death = (await deaths([name])).get(name);
-  const why =
-    death === undefined
-      ? 'no task of it has died yet: see `journalctl -u try-it-now | grep "Provision task failed"`'
-      : `the last died of: ${death.reason}`;
+  const [report] = await reports(name);
+  const why = report === undefined ? await deathOf(name, deaths) : `the last failed: ${report.reason}`;
   const remedy =
-    'Fix that cause in the template, its image or this host; the next try comes by itself, ' +
-    'or at once with a restart of the server.';
+    `${report?.remedy ?? 'Fix that cause in the template, its image or this host'}; the next try ` +
+    `comes by itself, or at once with a restart of the server. \`try-it-now pool failures ${name}\` shows what the ` +
+    'app wrote.';
   if (!open) return warning(what, `${failures} failures in a row; ${why}`, remedy);
   const next = pauseMs > 0 ? `the next try comes in ${Math.ceil(pauseMs / 1_000)} s` : 'one is being tried';
   return failure(what, `paused after ${failures} failures in a row, ${next}; ${why}`, remedy);
+}
+
+async function deathOf(name: string, deaths: PoolTargets['deaths']): Promise<string> {
+  const death = (await deaths([name])).get(name);
+  return death === undefined
+    ? 'no task of it has died yet: see `journalctl -u try-it-now | grep "Provision task failed"`'
+    : `the last died of: ${death.reason}`;
 }
 
 function quarantine(records: readonly Instance[]): Observation {

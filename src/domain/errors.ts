@@ -215,6 +215,24 @@ export const ERROR_CATALOGUE = {
     title: 'The container could not be started or removed',
     remedy: "See the engine's own message in the detail.",
   },
+  container_exited: {
+    status: 500,
+    retryable: false,
+    title: 'The app ended before it was ready',
+    remedy: 'See its exit code and its last lines in the detail; the next try comes by itself.',
+  },
+  out_of_memory: {
+    status: 500,
+    retryable: false,
+    title: 'The app was killed for memory',
+    remedy: 'Raise limits.memory of the template.',
+  },
+  instance_unhealthy: {
+    status: 500,
+    retryable: true,
+    title: 'Ready instances stop answering their health check',
+    remedy: 'See the detail; name what shows that the app serves in `health` of the template.',
+  },
   template_failing: {
     status: 503,
     retryable: false,

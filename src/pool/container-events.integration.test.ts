@@ -10,6 +10,7 @@ import { eventually } from '../../test/support/eventually.ts';
 import { LogBook, TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
+import { ContainerEnds } from './container-ends.ts';
 import { followContainers } from './container-events.ts';
 import type { ContainerSummary } from './interfaces/container-runtime.ts';
 
@@ -48,6 +49,7 @@ async function follow(
     requestRefill: () => {
       counted.demands += 1;
     },
+    containerEnds: new ContainerEnds(),
     requestReconcile: () => {
       counted.looks += 1;
     },

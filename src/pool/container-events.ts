@@ -1,5 +1,6 @@
 import { describeError } from '../domain/errors.ts';
 import { sleep } from '../lifecycle/sleep.ts';
+import type { ContainerEnds } from './container-ends.ts';
 import { hasEnded } from './has-ended.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { ContainerRuntime, ContainerSummary } from './interfaces/container-runtime.ts';
@@ -9,6 +10,8 @@ export interface ContainerEventDeps extends ReleaseDeps {
   readonly runtime: Pick<ContainerRuntime, 'watch' | 'list'>;
   readonly node: { readonly name: string };
   readonly claimStore: Pick<ClaimStore, 'find'>;
+  /** Attempts wait for the ends of their own. */
+  readonly containerEnds: ContainerEnds;
   /** Looks up what was not heard of. */
   readonly requestReconcile: () => void;
 }
@@ -27,7 +30,10 @@ export async function followContainers(deps: ContainerEventDeps, signal: AbortSi
     if (!ended.aborted) deps.requestReconcile();
   });
   try {
-    await deps.runtime.watch((container) => void takeOut(deps, container), signal);
+    await deps.runtime.watch((container) => {
+      deps.containerEnds.tell(container.name);
+      void takeOut(deps, container);
+    }, signal);
   } finally {
     over.abort();
     await missed;

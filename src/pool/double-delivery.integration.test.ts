@@ -3,10 +3,12 @@ import { once, setMaxListeners } from 'node:events';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CleanupTask, ProvisionTask } from '../domain/task.ts';
+import { systemClock } from '../domain/clock.ts';
 import { Catalogue } from '../domain/template.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { SimulatedHost } from '../runtime/simulated/simulated-host.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import { ContainerEnds } from './container-ends.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -70,7 +72,7 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
     log: silent,
   });
   releasers.push('store', store.close);
-  const { claimStore, cleanupStore, provisioningStore, promotions } = store;
+  const { claimStore, cleanupStore, provisioningStore, failureLog, promotions } = store;
   const metrics = new Metrics({ templates: NAMES, version: 'test' });
   return {
     store,
@@ -79,6 +81,9 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       claimStore,
       cleanupStore,
       provisioningStore,
+      failureLog,
+      clock: systemClock,
+      containerEnds: new ContainerEnds(),
       promotions,
       queue,
       runtime: new SimulatedRuntime(engine),

@@ -2,6 +2,8 @@ import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { InstanceState } from '../domain/lifecycle.ts';
+import type { Catalogue } from '../domain/template.ts';
+import type { FailureLog } from './interfaces/failure-log.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Inventory } from './interfaces/inventory.ts';
@@ -11,6 +13,8 @@ import { releaseInstance, type ReleaseDeps } from './release.ts';
 export interface OperateInstancesDeps extends ReleaseDeps {
   readonly inventory: Pick<Inventory, 'list'>;
   readonly claimStore: ClaimStore;
+  readonly failureLog: Pick<FailureLog, 'find'>;
+  readonly catalogue: Catalogue;
   readonly provisioningStore: Pick<ProvisioningStore, 'cancelTicket'>;
   readonly runtime: Pick<ContainerRuntime, 'logs'>;
   readonly node: { readonly name: string };
@@ -61,8 +65,17 @@ export async function endInstance(deps: OperateInstancesDeps, id: string): Promi
   return snapshot(deps, gone ?? (await known(deps, id)));
 }
 
-/** The last lines its app wrote. Throws unknown_instance, other_node, container_failed, engine_unavailable. */
+/**
+ * The last lines its app wrote; of an attempt that failed, what was kept of them. Throws unknown_instance, other_node,
+ * container_failed, engine_unavailable.
+ */
 export async function instanceLogs(deps: OperateInstancesDeps, id: string, tail: number): Promise<string> {
+  const { claimStore, failureLog, catalogue } = deps;
+  if ((await claimStore.find(id)) === undefined) {
+    const names = catalogue.all().map(({ name }) => name);
+    const report = await failureLog.find(id, names);
+    if (report !== undefined) return `${report.output.split('\n').slice(-tail).join('\n')}\n`;
+  }
   const { node, container } = await known(deps, id);
   if (node !== deps.node.name) {
     throw new TryItNowError(

@@ -1,6 +1,8 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { BreakerStatus, Breakers } from './interfaces/breakers.ts';
+import type { FailureReport } from '../domain/failure-report.ts';
+import type { FailureLog } from './interfaces/failure-log.ts';
 import type { PoolControl, PoolControls } from './interfaces/pool-controls.ts';
 import type { Inventory, PoolStats } from './interfaces/inventory.ts';
 
@@ -9,6 +11,7 @@ export interface OperatePoolsDeps {
   readonly inventory: Pick<Inventory, 'stats'>;
   readonly controls: PoolControls;
   readonly breakers: Breakers;
+  readonly failureLog: Pick<FailureLog, 'recent'>;
   /** Called when more may have to be prepared. */
   readonly requestRefill: () => void;
 }
@@ -24,6 +27,14 @@ export interface PoolSnapshot extends PoolControl {
 /** Throws store_unavailable. */
 export async function listPools(deps: OperatePoolsDeps): Promise<readonly PoolSnapshot[]> {
   return snapshots(deps, deps.catalogue.all());
+}
+
+/** Why the last attempts at an instance failed, the newest first. Throws unknown_template. */
+export async function listFailures(
+  deps: Pick<OperatePoolsDeps, 'catalogue' | 'failureLog'>,
+  name: string,
+): Promise<readonly FailureReport[]> {
+  return deps.failureLog.recent(known(deps, name).name);
 }
 
 /**
@@ -85,7 +96,7 @@ async function change(deps: OperatePoolsDeps, name: string, work: () => Promise<
   return reading;
 }
 
-function known({ catalogue }: OperatePoolsDeps, name: string): Template {
+function known({ catalogue }: Pick<OperatePoolsDeps, 'catalogue'>, name: string): Template {
   const template = catalogue.get(name);
   if (template === undefined) throw unknownTemplate(name);
   return template;

@@ -8,6 +8,9 @@ import { discardTicket } from './dead-letter.ts';
 import { startInstance, type Attempt, type StartInstanceDeps } from './start-instance.ts';
 import { teardown, type CleanupDeps } from './cleanup.ts';
 import { holdLease } from './lease.ts';
+import type { Clock } from '../domain/clock.ts';
+import { diagnose } from './diagnose.ts';
+import type { FailureLog } from './interfaces/failure-log.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { TaskContext } from './interfaces/task-handlers.ts';
 import { queueCleanup, type ReleaseDeps } from './release.ts';
@@ -15,6 +18,8 @@ import { wantedVersions, type WantedVersion } from './wanted-version.ts';
 
 export interface ProvisionDeps extends StartInstanceDeps, CleanupDeps, ReleaseDeps {
   readonly claimStore: ClaimStore;
+  readonly failureLog: FailureLog;
+  readonly clock: Clock;
 }
 
 /** How often a second delivery of a task looks whether the first one's worker is still alive. */
@@ -59,12 +64,15 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
       observer.breaker(template.name, false);
       log.info({ template: template.name }, 'Template works again; it is refilled as usual');
     }
-  } catch (error) {
-    await lease[Symbol.asyncDispose]();
+  } catch (thrown) {
     if (context.signal.aborted) {
+      await lease[Symbol.asyncDispose]();
       await deps.provisioningStore.releaseLease(instance).catch(() => undefined);
-      throw error;
+      throw thrown;
     }
+    // The lease is held meanwhile: nobody else takes down what is being looked at.
+    const error = await explained(deps, template, instance, thrown);
+    await lease[Symbol.asyncDispose]();
     observer.provision(template.name, attempt.method, 'failure', performance.now() - attempt.startedAt);
     observer.provisionFailed(template.name, error instanceof TryItNowError ? error.code : 'internal_error');
     await settleFailure(deps, template, { instance, task, attempt: context.attempt }, error);
@@ -82,6 +90,26 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
     },
     'Instance ready',
   );
+}
+
+/** The failure with what was found out about it, which is kept for operators. */
+async function explained(
+  deps: ProvisionDeps,
+  template: Template,
+  { id, container }: Instance,
+  thrown: unknown,
+): Promise<unknown> {
+  // Being taken away says nothing about the template.
+  if (thrown instanceof TryItNowError && thrown.code === 'conflicting_change') return thrown;
+  const attempt = { template, instance: id, container, node: deps.node.name, atMs: deps.clock.now() };
+  const { error, report } = await diagnose(deps, attempt, thrown);
+  await deps.failureLog.record(report).catch((failure: unknown) => {
+    deps.log.warn(
+      { instance: id, template: template.name, reason: describeError(failure) },
+      'Why an attempt failed could not be kept; it is in the log',
+    );
+  });
+  return error;
 }
 
 /**
@@ -270,8 +298,7 @@ async function classifyFailure(
     kind: 'failed',
     error: new TryItNowError(
       'template_failing',
-      `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} ` +
-        `s: ${reason}`,
+      `template ${name} failed ${failures} times in a row and is not refilled for ${Math.ceil(pauseMs / 1000)} s`,
       { cause: error },
     ),
   };

@@ -5,7 +5,8 @@ import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import { isOfDatabase, startPlaceholders } from '../domain/placeholders.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
-import { activate, instanceValues, type Reach } from './activate.ts';
+import { activate, instanceValues, type Identity, type Reach } from './activate.ts';
+import { diagnose } from './diagnose.ts';
 import type { ContainerRuntime, ContainerSpec } from './interfaces/container-runtime.ts';
 import type { DatabaseCredentials, Databases } from './interfaces/databases.ts';
 import type { Observer, ProvisionMethod, ProvisionPhase } from './interfaces/observer.ts';
@@ -13,9 +14,10 @@ import type { Probe } from './interfaces/probe.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import { untilReady } from './readiness.ts';
+import { whileRunning, type WhileRunningDeps } from './while-running.ts';
 import type { Restorer } from './restore.ts';
 
-export interface StartInstanceDeps {
+export interface StartInstanceDeps extends WhileRunningDeps {
   readonly catalogue: Catalogue;
   readonly provisioningStore: ProvisioningStore;
   readonly runtime: ContainerRuntime;
@@ -34,7 +36,9 @@ export interface StartInstanceDeps {
 }
 
 /** The proxy knows a new name at once; this bounds a proxy or discovery that is down. */
-const PROXY_GATE_MS = 15_000;
+const PROXY_GATE_MS = 10_000;
+/** Before it is asked whether the app answers by itself. */
+const APP_GATE_MS = 5_000;
 const DIRECT_LOOK_MS = 2_000;
 /**
  * A restored app was ready when it was dumped: one that does not answer soon never will, and a cold start is the better
@@ -62,7 +66,7 @@ export async function startInstance(
   checkpoint: string | undefined,
 ): Promise<{ readonly recovered: boolean }> {
   const { deps, template, signal } = attempt;
-  const { provisioningStore, runtime, probe, address, node } = deps;
+  const { provisioningStore, address, node } = deps;
   const instance = await provisioningStore.allocatePort(begun);
   const { id, port, label, container } = instance;
   if (port === null) throw new Error('an allocated port is never null');
@@ -85,8 +89,35 @@ export async function startInstance(
   };
   const database = await withDatabase(attempt, instance, start);
   await provisioningStore.recordStep(instance, 'answering');
+  await whileRunning(
+    deps,
+    container,
+    (running) => hand(attempt, { instance, reach, checkpoint, identity: { ...own, database } }, running),
+    signal,
+  );
+  return provisioningStore.markReady(instance, template);
+}
+
+/** From an app that answers to one that a visitor may have. */
+async function hand(
+  attempt: Attempt,
+  {
+    instance,
+    reach,
+    checkpoint,
+    identity,
+  }: {
+    readonly instance: Instance;
+    readonly reach: Reach;
+    readonly checkpoint: string | undefined;
+    readonly identity: Identity;
+  },
+  running: AbortSignal,
+): Promise<void> {
+  const { deps, template } = attempt;
+  const { provisioningStore, runtime, probe } = deps;
   await recordCheckpointResult(attempt, checkpoint, () =>
-    phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, { ...own, database }, signal)),
+    phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, identity, running)),
   );
   await provisioningStore.recordStep(instance, 'activated');
   // Only now: nobody meets an instance that is not yet its own.
@@ -96,9 +127,8 @@ export async function startInstance(
     const { warmup, readiness } = template;
     const least = readiness.kind === 'http' ? readiness.path : '/';
     const paths = warmup.length > 0 ? warmup : [least];
-    for (const path of paths) await throughProxy(attempt, reach, path);
+    for (const path of paths) await throughProxy({ ...attempt, signal: running }, reach, path);
   });
-  return provisioningStore.markReady(instance, template);
 }
 
 /** An app that answers here and not through the proxy is not at fault. Throws not_ready_in_time, proxy_unavailable. */
@@ -111,18 +141,24 @@ async function throughProxy(
   const { requestTimeoutMs } = template.readiness;
   const orStatuses = template.readiness.kind === 'http' ? template.readiness.statuses : undefined;
   const target = { visitor, orStatuses, requestTimeoutMs };
+  const proxied = { ...target, url: `${proxyUrl}${path}` };
   try {
-    const timeoutMs = PROXY_GATE_MS + requestTimeoutMs;
-    await probe.untilOk({ ...target, url: `${proxyUrl}${path}`, timeoutMs }, signal);
-  } catch (error) {
+    await probe.untilOk({ ...proxied, timeoutMs: APP_GATE_MS }, signal);
+  } catch {
     signal.throwIfAborted();
-    await probe.untilOk({ ...target, url: `${origin}${path}`, timeoutMs: DIRECT_LOOK_MS + requestTimeoutMs }, signal);
-    throw new TryItNowError(
-      'proxy_unavailable',
-      `${visitor.host}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}. ` +
-        'Check Caddy and the discovery process',
-      { cause: error },
-    );
+    // Whose fault it is: an app that does not answer its visitor's request here either has its own reasons.
+    const direct = { ...target, url: `${origin}${path}` };
+    await probe.untilOk({ ...direct, timeoutMs: DIRECT_LOOK_MS + requestTimeoutMs }, signal);
+    const timeoutMs = PROXY_GATE_MS + requestTimeoutMs;
+    await probe.untilOk({ ...proxied, timeoutMs }, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw new TryItNowError(
+        'proxy_unavailable',
+        `${visitor.host}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}. ` +
+          'Check Caddy and the discovery process',
+        { cause: error },
+      );
+    });
   }
 }
 
@@ -151,7 +187,10 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
       if (signal.aborted) throw error;
       attempt.method = 'cold_start';
       countFailure();
-      await restorer.failed(template, checkpoint, error);
+      // Looked at now: the cold start takes its place.
+      const { container } = reach;
+      const found = { template, instance: spec.instanceId ?? '', container, node: deps.node.name, atMs: 0 };
+      await restorer.failed(template, checkpoint, (await diagnose(deps, found, error)).error);
     }
   }
   await startCold(attempt, spec, reach);
@@ -184,7 +223,14 @@ async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): P
 
 async function answering(attempt: Attempt, reach: Reach, timeoutMs: number): Promise<void> {
   const { deps, template, signal } = attempt;
-  await phase(attempt, 'readiness', () => untilReady(deps, template.readiness, reach, timeoutMs, signal));
+  await phase(attempt, 'readiness', () =>
+    whileRunning(
+      deps,
+      reach.container,
+      (running) => untilReady(deps, template.readiness, reach, timeoutMs, running),
+      signal,
+    ),
+  );
 }
 
 /**

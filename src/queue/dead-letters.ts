@@ -1,6 +1,8 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import Value from 'typebox/value';
 import { TryItNowError } from '../domain/errors.ts';
+import { FailureReport } from '../domain/failure-report.ts';
 import type { QueueConnection } from './connection.ts';
 import { DEAD_STREAM, deadSubject, livingSubject } from './names.ts';
 
@@ -9,6 +11,7 @@ const ATTEMPTS = 'Try-It-Now-Attempts';
 const SEQUENCE = 'Try-It-Now-Sequence';
 const PUBLISHED_AT = 'Try-It-Now-Published-At';
 const DIED_AT = 'Try-It-Now-Died-At';
+const REPORT = 'Try-It-Now-Report';
 // eslint-disable-next-line no-control-regex -- control characters are exactly what must go
 const CONTROL = /[\u0000-\u001f\u007f]+/g;
 const REASON_LENGTH = 1_000;
@@ -23,6 +26,8 @@ export interface DeadLetter {
   readonly publishedAt: Date;
   readonly attempts: number;
   readonly reason: string;
+  /** Of a provision whose last attempt was looked into. */
+  readonly report?: FailureReport | undefined;
 }
 
 export interface StoredDeadLetter extends DeadLetter {
@@ -34,6 +39,24 @@ export interface StoredDeadLetter extends DeadLetter {
 /** Header values are one line of printable text. */
 function headerText(text: string): string {
   return text.replace(CONTROL, ' ').trim().slice(0, REASON_LENGTH);
+}
+
+/** JSON in ASCII: a header value takes nothing else. */
+function oneLine(report: FailureReport): string {
+  return JSON.stringify(report).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Undefined without one, and for one of another version. */
+function reportIn(fields: MsgHdrs | undefined): FailureReport | undefined {
+  try {
+    const value: unknown = JSON.parse(fields?.get(REPORT) ?? '');
+    return Value.Check(FailureReport, value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Keeps the payload as it was, with why and when it died in the headers. Repeating it for the same task keeps one. */
@@ -48,6 +71,7 @@ export async function storeDeadLetter(
   fields.set(SEQUENCE, String(deadLetter.sequence));
   fields.set(PUBLISHED_AT, deadLetter.publishedAt.toISOString());
   fields.set(DIED_AT, now.toISOString());
+  if (deadLetter.report !== undefined) fields.set(REPORT, oneLine(deadLetter.report));
   // The time belongs to it: a stream that was deleted and made again counts from 1 again.
   const msgID = `${deadLetter.sequence}-${deadLetter.publishedAt.getTime()}`;
   await jetstream.publish(deadSubject(deadLetter.subject), deadLetter.payload, {
@@ -69,6 +93,7 @@ export function deadTask(
     publishedAt: new Date(fields?.get(PUBLISHED_AT) ?? ''),
     attempts: Number(fields?.get(ATTEMPTS)),
     reason: fields?.get(REASON) ?? '',
+    report: reportIn(fields),
     deadSequence: stored.seq,
     diedAt: stored.time,
   };

@@ -1,5 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { reportOf, type FailureReport } from '../domain/failure-report.ts';
 import type { Log } from '../domain/log.ts';
 import type { CleanupTask, ProvisionTask, Task } from '../domain/task.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
@@ -114,7 +115,7 @@ async function attempt(context: DeliveryContext, message: JsMsg): Promise<TaskOu
       { subject: message.subject, sequence: message.seq, reason: decoded.problem },
       'Unreadable task set aside as dead by a queue worker',
     );
-    await deadLetterMessage(context, message, undefined, decoded.problem);
+    await deadLetterMessage(context, message, undefined, { reason: decoded.problem });
     return 'unreadable';
   }
   const { task } = decoded;
@@ -136,7 +137,15 @@ async function afterFailure(
   const reason = describeError(error);
   const failed = FAILED[task.kind];
   const { deliveryCount } = message.info;
-  const fields = { ...taskFields(task), attempt: deliveryCount, attempts: policy.attempts, err: error, reason };
+  const report = reportOf(error);
+  const fields = {
+    ...taskFields(task),
+    attempt: deliveryCount,
+    attempts: policy.attempts,
+    reason,
+    // What was looked into is told by what was found; of anything else the stack tells most.
+    ...(report === undefined ? { err: error } : foundFields(report)),
+  };
   if (signal.aborted) {
     // Not at once: the pulls of the workers that are stopping must have left the server by then.
     log.warn({ ...fields, outcome: 'interrupted' }, failed);
@@ -147,13 +156,22 @@ async function afterFailure(
   const hopeless = error instanceof TryItNowError && !error.retryable;
   if (hopeless || deliveryCount >= policy.attempts) {
     log.error({ ...fields, outcome: 'dead' }, failed);
-    await deadLetterMessage(context, message, task, reason);
+    await deadLetterMessage(context, message, task, { reason, report });
     return 'dead';
   }
   const retryInMs = Math.round(backoffMs(deliveryCount, policy.backoff));
   log.error({ ...fields, outcome: 'retry', retryInMs }, failed);
   message.nak(retryInMs);
   return 'retried';
+}
+
+function foundFields({ code, exitCode, signal, output }: FailureReport): object {
+  return {
+    code,
+    ...(exitCode === null ? {} : { exitCode }),
+    ...(signal === null ? {} : { signal }),
+    ...(output === '' ? {} : { output }),
+  };
 }
 
 async function run(handlers: TaskHandlers, task: ProvisionTask | CleanupTask, context: TaskContext): Promise<void> {
@@ -164,7 +182,7 @@ async function deadLetterMessage(
   context: DeliveryContext,
   message: JsMsg,
   task: Task | undefined,
-  reason: string,
+  why: Pick<DeadLetter, 'reason' | 'report'>,
 ): Promise<void> {
   const { subject, data, seq, time, info } = message;
   const letter: DeadLetter = {
@@ -173,7 +191,7 @@ async function deadLetterMessage(
     sequence: seq,
     publishedAt: time,
     attempts: info.deliveryCount,
-    reason,
+    ...why,
   };
   try {
     await deadLetter(context, task, letter, false);

@@ -147,7 +147,10 @@ function asQueued({ subject, seq, time, data }: StoredMsg): QueuedTask {
 }
 
 function asDeadTask(stored: StoredMsg): DeadTask {
-  const { subject, payload, publishedAt, deadSequence, reason, attempts, diedAt } = deadTask(stored, stored.header);
+  const { subject, payload, publishedAt, deadSequence, reason, report, attempts, diedAt } = deadTask(
+    stored,
+    stored.header,
+  );
   const task = asQueued({ ...stored, subject, seq: deadSequence, time: publishedAt, data: payload });
-  return { ...task, reason, attempts, diedAtMs: diedAt.getTime() };
+  return { ...task, reason, report, attempts, diedAtMs: diedAt.getTime() };
 }

@@ -31,6 +31,8 @@ export const keys = {
   leaving: (template: string) => `leaving:${template}`,
   /** hash: failures in a row, until_ms, version of the template that failed */
   refillPause: (template: string) => `refill_pause:${template}`,
+  /** list: why the last attempts of the template failed (JSON), the newest first; ends by itself */
+  failures: (template: string) => `failures:${template}`,
   /** hash: mode, since_ms, deadline_ms, reason, target, as an operator has set them */
   poolControl: (template: string) => `pool_control:${template}`,
   /** stream: what operators did */

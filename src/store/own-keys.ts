@@ -26,6 +26,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.assigned(EACH), 'zset'],
   [keys.leaving(EACH), 'zset'],
   [keys.refillPause(EACH), 'hash'],
+  [keys.failures(EACH), 'list'],
   [keys.poolControl(EACH), 'hash'],
   [keys.checkpoints(EACH), 'list'],
   [keys.restores(EACH), 'hash'],

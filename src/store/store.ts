@@ -7,12 +7,14 @@ import { ValkeyPoolControls } from './pool-controls.ts';
 import type { Log } from '../domain/log.ts';
 import type { ClaimStore } from '../pool/interfaces/claim-store.ts';
 import type { CleanupStore } from '../pool/interfaces/cleanup-store.ts';
+import type { FailureLog } from '../pool/interfaces/failure-log.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
 import type { ProvisioningStore } from '../pool/interfaces/provisioning-store.ts';
 import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
+import { ValkeyFailureLog } from './failure-log.ts';
 import { ValkeyInventory } from './inventory.ts';
 import { connectValkey, disconnectValkey } from './client.ts';
 import { ValkeyCleanupStore } from './cleanup-store.ts';
@@ -41,6 +43,7 @@ export interface Store {
   readonly claimStore: ClaimStore;
   readonly cleanupStore: CleanupStore;
   readonly provisioningStore: ProvisioningStore;
+  readonly failureLog: FailureLog;
   readonly inventory: Inventory;
   readonly registry: NodeRegistry;
   readonly promotions: Promotions;
@@ -89,6 +92,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       { node: node.name, portRange, leaseMs, patience, settlePorts: () => inventory.reconcilePorts() },
       log,
     ),
+    failureLog: new ValkeyFailureLog(client, log),
     inventory,
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),

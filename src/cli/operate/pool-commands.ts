@@ -2,7 +2,7 @@ import type { Static } from 'typebox';
 import type { Environment } from '../../config/environment.ts';
 import { ParseError, duration } from '../../config/parsers.ts';
 import { TryItNowError } from '../../domain/errors.ts';
-import { PoolBody, PoolsBody } from '../../http/admin/schemas.ts';
+import { FailuresBody, PoolBody, PoolsBody } from '../../http/admin/schemas.ts';
 import { AdminClient } from '../admin-client.ts';
 import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
@@ -24,6 +24,22 @@ export async function stats(env: Environment, { json }: PoolOptions): Promise<vo
   const answer = await new AdminClient(env).ask(PoolsBody, 'GET', '/pools');
   if (json === true) printJson(answer);
   else print(answer.pools);
+}
+
+/** Each with the end of what its app wrote: hostile code may have written it, so nothing in it steers a terminal. */
+export async function failures(env: Environment, template: string, { json }: PoolOptions): Promise<void> {
+  const answer = await new AdminClient(env).ask(FailuresBody, 'GET', path(template, 'failures'));
+  if (json === true) {
+    printJson(answer);
+    return;
+  }
+  if (answer.failures.length === 0) console.log(`No attempt at an instance of ${template} has failed lately.`);
+  for (const { at, instance, code, reason, remedy, output } of answer.failures) {
+    console.log(`${shortTime(at)}  ${instance}  ${code}`);
+    console.log(`  ${stripControlCharacters(reason)}.`);
+    console.log(`  ${stripControlCharacters(remedy)}.`);
+    if (output !== '') console.log(stripControlCharacters(output, 'lines').replace(/^/gm, '  | '));
+  }
 }
 
 export async function pause(env: Environment, template: string | undefined, options: PoolOptions): Promise<void> {

@@ -49,7 +49,8 @@ Examples:
   try-it-now pool stats
   try-it-now pool pause hello --reason 'Back at three'
   try-it-now pool drain --all --within 10m --wait --yes
-  try-it-now pool scale hello 5`,
+  try-it-now pool scale hello 5
+  try-it-now pool failures hello`,
   );
   group
     .command('stats')
@@ -68,6 +69,14 @@ Examples:
       runCommand(async () => (await load()).pause(env, template, options)),
     );
   registerDrain({ group, env });
+  group
+    .command('failures')
+    .description('why the last attempts at an instance of a template failed, and what the app wrote')
+    .argument('<template>', 'name of the template')
+    .option('--json', 'print JSON')
+    .action((template: string, options: JsonOptions) =>
+      runCommand(async () => (await load()).failures(env, template, options)),
+    );
   which(group.command('resume').description('end a pause or a drain')).action(
     (template: string | undefined, options: PoolOptions) =>
       runCommand(async () => (await load()).resume(env, template, options)),

@@ -9,6 +9,7 @@ import type { HttpObserver } from '../observation.ts';
 import { ProblemBody } from '../schemas/problem.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { AuditTrail } from './audit-trail.ts';
+import { failureRoutes } from './failure-routes.ts';
 import { instanceRoutes } from './instance-routes.ts';
 import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
 import { poolRoutes } from './pool-routes.ts';
@@ -52,6 +53,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   app.addSchema(ProblemBody);
   await app.register(swagger, ADMIN_OPENAPI_OPTIONS);
   poolRoutes(app, operators);
+  failureRoutes(app, operators);
   instanceRoutes(app, operators);
   queueRoutes(app, operators);
   auditRoutes(app, options.audit);

@@ -25,6 +25,7 @@ function nothing(): Promise<never> {
 
 const NOBODY: Operators = {
   pools: nothing,
+  failures: nothing,
   pause: nothing,
   drain: nothing,
   resume: nothing,

@@ -2,6 +2,7 @@
  * What the admin API needs of the pool. Everything may throw store_unavailable or, where it
  * is about the queue, queue_unavailable.
  */
+import type { FailureReport } from '../../domain/failure-report.ts';
 import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instances.ts';
 import type { PoolSnapshot } from '../../pool/operate-pools.ts';
 import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';
@@ -10,7 +11,8 @@ export type { DeadTask, InstanceSnapshot, PoolSnapshot, QueueInfo, QueuedTask };
 
 export interface PoolOperators {
   pools(): Promise<readonly PoolSnapshot[]>;
-  /** Throws unknown_template, as the next three do. */
+  /** Why the last attempts failed, the newest first. Throws unknown_template, as the next four do. */
+  failures(template: string): Promise<readonly FailureReport[]>;
   pause(template: string, reason: string | undefined): Promise<PoolSnapshot>;
   drain(template: string, withinMs: number | undefined, reason: string | undefined): Promise<PoolSnapshot>;
   resume(template: string): Promise<PoolSnapshot>;

@@ -16,6 +16,7 @@ import {
   TaskBody,
   TasksBody,
 } from './schemas.ts';
+import { failureBody } from './failure-routes.ts';
 import { isoTime } from './times.ts';
 
 const tags = ['queue'];
@@ -206,13 +207,14 @@ function taskBody({ sequence, kind, id, template, node, queuedAtMs }: QueuedTask
   };
 }
 
-function deadBody({ sequence, kind, id, template, reason, attempts, queuedAtMs, diedAtMs }: DeadTask) {
+function deadBody({ sequence, kind, id, template, reason, report, attempts, queuedAtMs, diedAtMs }: DeadTask) {
   return {
     sequence,
     kind,
     id: id ?? null,
     template: template ?? null,
     reason,
+    failure: report === undefined ? null : failureBody(report),
     attempts,
     queued_at: isoTime(queuedAtMs),
     died_at: isoTime(diedAtMs),

@@ -118,10 +118,30 @@ export const TaskBody = Type.Object(
   { description: 'A task; what cannot be read of it, or what its kind does not have, is null.' },
 );
 export const TasksBody = Type.Object({ tasks: Type.Array(TaskBody) }, { description: 'Oldest first.' });
+export const FailureBody = Type.Object(
+  {
+    instance: Type.String({ description: 'The id of the instance that it was to be.' }),
+    template: Text,
+    node: Text,
+    at: Time('When the attempt failed.'),
+    code: Type.String({ description: 'Of the error catalogue.' }),
+    reason: Type.String({ description: 'What happened.' }),
+    remedy: Type.String({ description: 'What to do about it.' }),
+    exit_code: Nullable(Type.Integer({ description: 'Null while its container ran.' })),
+    signal: Nullable(Type.String({ description: 'What ended it, such as SIGKILL.' })),
+    output: Type.String({ description: 'The end of what the app wrote, at most 4,000 characters.' }),
+  },
+  { description: 'Why an attempt at an instance failed.' },
+);
+export const FailuresBody = Type.Object(
+  { failures: Type.Array(FailureBody) },
+  { description: 'The last five of the template, the newest first.' },
+);
 export const DeadTaskBody = Type.Object(
   {
     ...task,
     reason: Type.String({ description: 'Why it was dead-lettered.' }),
+    failure: Nullable(FailureBody),
     attempts: Count('Deliveries, the last one included.'),
     queued_at: Time('When it was queued.'),
     died_at: Time('When it was dead-lettered.'),

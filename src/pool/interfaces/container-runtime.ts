@@ -24,6 +24,18 @@ export interface ContainerSummary {
   readonly running: boolean;
 }
 
+/** How a container is. */
+export type ContainerCondition =
+  { readonly running: true } | { readonly running: false; readonly exitCode: number; readonly oomKilled: boolean };
+
+/** What the host sees of a running container's processes. */
+export interface ContainerInside {
+  /** Of its own network; undefined where it cannot be read. */
+  readonly listening: readonly { readonly address: string; readonly port: number }[] | undefined;
+  /** Processes of it that the kernel killed for memory. */
+  readonly oomKills: number;
+}
+
 export interface ContainerRuntime {
   /** The engine's name, for records and messages: nothing here goes by which it is. */
   readonly engine: string;
@@ -51,6 +63,10 @@ export interface ContainerRuntime {
     },
     signal: AbortSignal,
   ): Promise<ExecResult>;
+  /** Undefined when there is none of this name. */
+  inspect(name: string): Promise<ContainerCondition | undefined>;
+  /** Undefined while it does not run. */
+  inside(name: string): Promise<ContainerInside | undefined>;
   /**
    * The last `tail` lines the container wrote to either stream, 256 KiB at most. Throws container_failed when there is
    * no such container.

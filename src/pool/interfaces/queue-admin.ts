@@ -1,3 +1,5 @@
+import type { FailureReport } from '../../domain/failure-report.ts';
+
 export interface QueueInfo {
   readonly messages: number;
   readonly bytes: number;
@@ -31,6 +33,7 @@ export interface DeadTask extends QueuedTask {
   readonly reason: string;
   readonly attempts: number;
   readonly diedAtMs: number;
+  readonly report: FailureReport | undefined;
 }
 
 export const PURGE_TARGETS = ['provision', 'cleanup', 'dead'] as const;

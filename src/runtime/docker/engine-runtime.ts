@@ -6,6 +6,8 @@ import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import { withDeadline } from '../../lifecycle/deadline.ts';
 import type {
+  ContainerCondition,
+  ContainerInside,
   ContainerRuntime,
   ContainerSpec,
   ContainerSummary,
@@ -16,6 +18,7 @@ import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolatio
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
 import { LABEL } from '../labels.ts';
+import { containerInside } from './container-inside.ts';
 import { containerLogs } from './container-logs.ts';
 import { containerOptions, containerUlimits } from './container-options.ts';
 import { containerSummary } from './container-summary.ts';
@@ -132,6 +135,21 @@ export class EngineRuntime implements ContainerRuntime {
     }
   }
 
+  async inspect(name: string): Promise<ContainerCondition | undefined> {
+    const state = await this.#state(name);
+    if (state === undefined) return undefined;
+    const { Running: running, Paused: paused, ExitCode: exitCode, OOMKilled: oomKilled, Status: status } = state;
+    // Made, and about to be started, or not started at all: it has not ended.
+    return running || paused || status === 'created' || status === 'configured' || status === 'initialized'
+      ? { running: true }
+      : { running: false, exitCode, oomKilled };
+  }
+
+  async inside(name: string): Promise<ContainerInside | undefined> {
+    const state = await this.#state(name);
+    return state?.Running === true && state.Pid > 0 ? containerInside(state.Pid) : undefined;
+  }
+
   async logs(name: string, tail: number): Promise<string> {
     return this.#look(`show the output of ${name}`, () => containerLogs(this.#docker.getContainer(name), tail));
   }
@@ -206,8 +224,7 @@ export class EngineRuntime implements ContainerRuntime {
       if (statusOf(error) === 404 && !(await this.#hasImage(spec.template.image)))
         throw this.#imageMissing([spec.template]);
       // Docker answers a taken name with 409, Podman with 500 like any other failure; so look.
-      const taken =
-        statusOf(error) !== undefined && (await this.#look(`look for ${spec.name}`, () => this.#exists(spec.name)));
+      const taken = statusOf(error) !== undefined && (await this.#exists(spec.name));
       if (!taken) throw engineFailure(error, this.#title, what);
       await this.remove(spec.name);
       await this.#call(what, create);
@@ -245,13 +262,18 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async #exists(name: string): Promise<boolean> {
-    try {
-      await this.#docker.getContainer(name).inspect();
-      return true;
-    } catch (error) {
-      if (statusOf(error) === 404) return false;
-      throw error;
-    }
+    return (await this.#state(name)) !== undefined;
+  }
+
+  async #state(name: string): Promise<Dockerode.ContainerInspectInfo['State'] | undefined> {
+    return this.#look(`look for ${name}`, async () => {
+      try {
+        return (await this.#docker.getContainer(name).inspect()).State;
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    });
   }
 
   async #requireImages(templates: readonly Template[]): Promise<void> {

@@ -10,6 +10,14 @@ export const START_BODY = Type.Object({
   keepUntilMs: Type.Optional(Type.Integer()),
   template: Type.String(),
   hostPort: Type.Integer({ minimum: 1, maximum: 65_535 }),
+  faults: Type.Optional(
+    Type.Object({
+      exitCode: Type.Optional(Type.Integer()),
+      says: Type.Optional(Type.String()),
+      status: Type.Optional(Type.Integer({ minimum: 200, maximum: 599 })),
+      startUpMs: Type.Optional(Type.Number({ minimum: 0 })),
+    }),
+  ),
 });
 
 /** Also each line of the stream of events: one that has ended or disappeared. */
@@ -22,6 +30,11 @@ export const CONTAINER = Type.Object({
 export const CONTAINERS = Type.Array(CONTAINER);
 export const ANY_CONTAINERS = Type.Object({ any: Type.Boolean() });
 export const EXEC_RESULT = Type.Object({ exitCode: Type.Integer(), output: Type.String() });
+const CONDITION = Type.Union([
+  Type.Object({ running: Type.Literal(true) }),
+  Type.Object({ running: Type.Literal(false), exitCode: Type.Integer(), oomKilled: Type.Boolean() }),
+]);
+export const INSPECTION = Type.Object({ condition: Type.Optional(CONDITION) });
 export const LOGS = Type.Object({ text: Type.String() });
 /** With every status of 400 and above. */
 export const REFUSAL = Type.Object({ message: Type.String() });

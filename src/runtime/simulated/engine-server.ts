@@ -123,6 +123,8 @@ async function toContainer(
     }
     case 'POST NAME/exec':
       return host.exec(name);
+    case 'GET NAME/inspect':
+      return { condition: host.inspect(name) };
     case 'GET NAME/logs':
       return { text: host.logs(name, Number(query.get('tail'))) };
     // No runtime asks for it; drills do.

@@ -3,6 +3,7 @@ import { json as jsonOf } from 'node:stream/consumers';
 import type { Static, TSchema } from 'typebox';
 import Value from 'typebox/value';
 import type {
+  ContainerCondition,
   ContainerRuntime,
   ContainerSpec,
   ContainerSummary,
@@ -12,7 +13,7 @@ import { engineFailure } from '../docker/engine-errors.ts';
 import { SIMULATED_ENGINE_PATIENCE_MS } from '../engine-patience.ts';
 import { readEvents } from '../event-lines.ts';
 import { SIMULATED } from './descriptor.ts';
-import { ANY_CONTAINERS, CONTAINER, CONTAINERS, EXEC_RESULT, LOGS, REFUSAL } from './engine-messages.ts';
+import { ANY_CONTAINERS, CONTAINER, CONTAINERS, EXEC_RESULT, INSPECTION, LOGS, REFUSAL } from './engine-messages.ts';
 import { simulatedSpec, type Owner } from './simulated-host.ts';
 
 export interface RemoteSimulatedOptions extends Owner {
@@ -58,6 +59,15 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
   async exec(name: string, _call: unknown, signal: AbortSignal): Promise<ExecResult> {
     signal.throwIfAborted();
     return this.#read(EXEC_RESULT, `run a command in ${name}`, 'POST', `${path(name)}/exec`);
+  }
+
+  async inspect(name: string): Promise<ContainerCondition | undefined> {
+    return (await this.#read(INSPECTION, `look for ${name}`, 'GET', `${path(name)}/inspect`)).condition;
+  }
+
+  /** There is nothing in it. */
+  inside(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   async logs(name: string, tail: number): Promise<string> {

@@ -15,6 +15,8 @@ export interface SimulatedContainer {
   readonly hostPort: number;
   /** By performance.now(). Before it the app answers 503, as one that is still starting. */
   readonly upAtMs: number;
+  /** Of every answer once it is up. */
+  readonly status: number;
   /** What it wrote, the newest last. */
   readonly said: string[];
 }
@@ -69,11 +71,11 @@ export class Responder {
     }
     if (request.headers.accept?.startsWith('application/json') === true) {
       response
-        .writeHead(200, { 'content-type': 'application/json' })
+        .writeHead(container.status, { 'content-type': 'application/json' })
         .end(`${JSON.stringify({ container: container.name, template: container.template, path: request.url })}\n`);
       return;
     }
-    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(container));
+    response.writeHead(container.status, { 'content-type': 'text/html; charset=utf-8' }).end(page(container));
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

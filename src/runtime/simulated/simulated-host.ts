@@ -1,5 +1,10 @@
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import type { ContainerSpec, ContainerSummary, ExecResult } from '../../pool/interfaces/container-runtime.ts';
+import type {
+  ContainerCondition,
+  ContainerSpec,
+  ContainerSummary,
+  ExecResult,
+} from '../../pool/interfaces/container-runtime.ts';
 import { Responder, type ListeningContainer } from './responder.ts';
 
 /** What a real engine's labels say. */
@@ -15,13 +20,26 @@ export interface SimulatedSpec {
   readonly keepUntilMs: number | undefined;
   readonly template: string;
   readonly hostPort: number;
+  readonly faults?: SimulatedFaults;
+}
+
+/** What an app can do wrong, by the environment of its template. */
+export interface SimulatedFaults {
+  /** SIMULATED_EXIT_CODE: it ends with this as soon as it has started. */
+  readonly exitCode?: number;
+  /** SIMULATED_SAYS: a line that it writes first. */
+  readonly says?: string;
+  /** SIMULATED_STATUS: what it answers everything with. */
+  readonly status?: number;
+  /** SIMULATED_START_UP_MS: until then it answers 503. */
+  readonly startUpMs?: number;
 }
 
 interface Known {
   readonly spec: SimulatedSpec;
   readonly app: ListeningContainer;
-  /** False for one that has ended by itself: as in a real engine, it keeps its name until it is removed. */
-  running: boolean;
+  /** Set for one that has ended by itself: as in a real engine, it keeps its name until it is removed. */
+  exitCode: number | undefined;
 }
 
 interface EndedContainer {
@@ -32,6 +50,8 @@ interface EndedContainer {
 
 /** For watchers that had asked before they were heard: their request takes some milliseconds. */
 const ENDS_KEPT = 1_000;
+/** What an engine reports of one that was ended by SIGKILL. */
+const KILLED = 137;
 
 /**
  * What an engine is for real containers: it knows them by name, no matter whose they are, and says when one is gone.
@@ -50,22 +70,23 @@ export class SimulatedHost {
 
   /** Anything that has the name already is replaced. Throws container_failed. */
   async start(spec: SimulatedSpec): Promise<void> {
-    const { name, template, hostPort } = spec;
+    const { name, template, hostPort, faults = {} } = spec;
     await this.remove(name);
     try {
       const app = await this.#responder.listen({
         name,
         template,
         hostPort,
-        upAtMs: performance.now() + this.#startUpMs,
-        said: [`${template} listens on 127.0.0.1:${hostPort}`],
+        upAtMs: performance.now() + (faults.startUpMs ?? this.#startUpMs),
+        status: faults.status ?? 200,
+        said: [...(faults.says === undefined ? [] : [faults.says]), `${template} listens on 127.0.0.1:${hostPort}`],
       });
       // Two starts of one name at once: as with a real engine, one of them fails.
       if (this.#known.has(name)) {
         await app.stop();
         throw new Error('its name is in use');
       }
-      this.#known.set(name, { spec, app, running: true });
+      this.#known.set(name, { spec, app, exitCode: undefined });
     } catch (error) {
       throw new TryItNowError(
         'container_failed',
@@ -73,6 +94,7 @@ export class SimulatedHost {
         { cause: error },
       );
     }
+    if (faults.exitCode !== undefined) await this.crash(name, faults.exitCode);
   }
 
   async remove(name: string): Promise<void> {
@@ -82,16 +104,22 @@ export class SimulatedHost {
     // Somebody may have removed it meanwhile, and started another of the name.
     if (this.#known.get(name) !== found) return;
     this.#known.delete(name);
-    found.running = false;
-    this.#tell(found);
+    this.#tell({ ...found, exitCode: found.exitCode ?? KILLED });
   }
 
   /** Ends it as a crash of its app would: nothing answers any more, and it is still listed. Throws container_failed. */
-  async crash(name: string): Promise<void> {
+  async crash(name: string, exitCode = KILLED): Promise<void> {
     const found = this.#running(name);
     await found.app.stop();
-    found.running = false;
+    found.exitCode = exitCode;
     this.#tell(found);
+  }
+
+  inspect(name: string): ContainerCondition | undefined {
+    const found = this.#known.get(name);
+    if (found === undefined) return undefined;
+    const { exitCode } = found;
+    return exitCode === undefined ? { running: true } : { running: false, exitCode, oomKilled: false };
   }
 
   /** Runs nothing: every command succeeds, and says what only this container says. Throws container_failed. */
@@ -135,7 +163,7 @@ export class SimulatedHost {
 
   #running(name: string): Known {
     const found = this.#known.get(name);
-    if (found?.running !== true)
+    if (found?.exitCode !== undefined || found === undefined)
       throw new TryItNowError('container_failed', `No simulated container ${name} is running`);
     return found;
   }
@@ -152,13 +180,27 @@ function isOf(a: Owner, b: Owner): boolean {
   return a.deployment === b.deployment && a.node === b.node;
 }
 
-function summary({ spec: { name, instanceId, keepUntilMs }, running }: Known): ContainerSummary {
-  return { name, instanceId, running, ...(keepUntilMs === undefined ? {} : { keepUntilMs }) };
+function summary({ spec: { name, instanceId, keepUntilMs }, exitCode }: Known): ContainerSummary {
+  return { name, instanceId, running: exitCode === undefined, ...(keepUntilMs === undefined ? {} : { keepUntilMs }) };
 }
 
 export function simulatedSpec(
   { name, instanceId, keepUntilMs, hostPort, template }: ContainerSpec,
   owner: Owner,
 ): SimulatedSpec {
-  return { name, owner, instanceId, keepUntilMs, hostPort, template: template.name };
+  return { name, owner, instanceId, keepUntilMs, hostPort, template: template.name, faults: faultsOf(template.env) };
+}
+
+function faultsOf(env: Readonly<Record<string, string>>): SimulatedFaults {
+  const number = (name: string): number | undefined => (env[name] === undefined ? undefined : Number(env[name]));
+  const [exitCode, status, startUpMs] = ['EXIT_CODE', 'STATUS', 'START_UP_MS'].map((name) =>
+    number(`SIMULATED_${name}`),
+  );
+  const says = env['SIMULATED_SAYS'];
+  return {
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(status === undefined ? {} : { status }),
+    ...(startUpMs === undefined ? {} : { startUpMs }),
+    ...(says === undefined ? {} : { says }),
+  };
 }

@@ -1,4 +1,5 @@
 import type {
+  ContainerCondition,
   ContainerRuntime,
   ContainerSpec,
   ContainerSummary,
@@ -42,6 +43,15 @@ export class SimulatedRuntime implements ContainerRuntime {
   async exec(name: string, _call: unknown, signal: AbortSignal): Promise<ExecResult> {
     signal.throwIfAborted();
     return this.#host.exec(name);
+  }
+
+  inspect(name: string): Promise<ContainerCondition | undefined> {
+    return Promise.resolve(this.#host.inspect(name));
+  }
+
+  /** There is nothing in it. */
+  inside(): Promise<undefined> {
+    return Promise.resolve(undefined);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection

@@ -1,0 +1,134 @@
+import { expect, it } from 'vitest';
+import { template } from '../../test/support/templates.ts';
+import { explainFailure, type FailureFacts } from './explain-failure.ts';
+
+const LATE = { code: 'not_ready_in_time', message: 'http://127.0.0.1:1/ did not answer' } as const;
+const EXITED = { code: 'container_exited', message: 'The container ended' } as const;
+const shop = template({ port: 3000, limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 10 } });
+const base: FailureFacts = {
+  template: shop,
+  step: LATE,
+  ended: undefined,
+  oomKills: 0,
+  listening: undefined,
+  seen: { kind: 'refused' },
+  output: '',
+};
+const exit = (exitCode: number, output = '', oomKilled = false): Partial<FailureFacts> => ({
+  step: EXITED,
+  ended: { exitCode, oomKilled },
+  output,
+});
+const answers = (status: number, path = '/'): Partial<FailureFacts> => ({
+  seen: { kind: 'answered', status, path, host: 'x.localhost:8000' },
+  listening: [{ address: '0.0.0.0', port: 3000 }],
+});
+
+it.each<[string, Partial<FailureFacts>, string, RegExp, RegExp]>([
+  [
+    'an exit with its last words',
+    exit(3, 'starting\nFATAL: no licence key in LICENCE_KEY\n'),
+    'container_exited',
+    /^it ended with exit code 3 before it was ready; it said: FATAL: no licence key in LICENCE_KEY$/,
+    /env, command/,
+  ],
+  [
+    'an exit whose reason stands above its stack trace',
+    exit(1, "Error: Cannot find module 'x'\n    at a (b.js:1)\n    at c (d.js:2)\n\nNode.js v20.1.0\n"),
+    'container_exited',
+    /Cannot find module/,
+    /./,
+  ],
+  ['a command that is done', exit(0), 'container_exited', /exit code 0 .*wrote nothing/, /foreground/],
+  ['a crash by a signal', exit(139), 'container_exited', /ended by SIGSEGV/, /./],
+  ['the kernel', exit(137, '', true), 'out_of_memory', /killed for memory at 256 MiB/, /limits\.memory/],
+  ['what is most likely the kernel', exit(137), 'out_of_memory', /most likely for memory/, /limits\.memory/],
+  [
+    'a runtime with a limit of its own',
+    exit(134, 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory'),
+    'out_of_memory',
+    /out of memory at 256 MiB/,
+    /limits\.memory/,
+  ],
+  [
+    'the kernel, which killed a child',
+    { oomKills: 2 },
+    'out_of_memory',
+    /2 of its processes were killed/,
+    /limits\.memory/,
+  ],
+  [
+    'loopback',
+    { listening: [{ address: '127.0.0.1', port: 3000 }] },
+    'not_ready_in_time',
+    /listens on 127\.0\.0\.1:3000 inside; it must listen on 0\.0\.0\.0/,
+    /0\.0\.0\.0/,
+  ],
+  ['loopback of IPv6', { listening: [{ address: '::1', port: 3000 }] }, 'not_ready_in_time', /::1:3000/, /0\.0\.0\.0/],
+  [
+    'another port, through a relay that accepts',
+    {
+      listening: [{ address: '::', port: 8080 }],
+      seen: { kind: 'broken', words: 'connection closed before an answer' },
+    },
+    'not_ready_in_time',
+    /listens on 8080, the template says port 3000/,
+    /port: 8080/,
+  ],
+  [
+    'loopback at another port',
+    { listening: [{ address: '127.0.0.1', port: 9 }] },
+    'not_ready_in_time',
+    /127\.0\.0\.1:9 inside, and nothing on port 3000/,
+    /port: 9/,
+  ],
+  ['nobody', { listening: [] }, 'not_ready_in_time', /nothing in it listens/, /readiness\.timeout/],
+  ['an app that cannot be looked into', {}, 'not_ready_in_time', /was not ready within/, /0\.0\.0\.0:3000/],
+  ['a password', answers(401), 'not_ready_in_time', /status 401 to Host x\.localhost:8000/, /status: \[401\]/],
+  ['a host that is not allowed', answers(403), 'not_ready_in_time', /status 403/, /readiness\.http\.host/],
+  ['a host that is not known', answers(400), 'not_ready_in_time', /status 400/, /public name/],
+  ['a path that is not there', answers(404), 'not_ready_in_time', /status 404/, /readiness\.http\.path/],
+  ['a page that leads to an error', answers(500, '/home'), 'not_ready_in_time', /^\/ leads to \/home/, /output/],
+  ['another status', answers(418), 'not_ready_in_time', /status 418/, /status: \[418\]/],
+  [
+    'slowness',
+    { seen: { kind: 'silent', afterMs: 10_000 }, listening: [{ address: '0.0.0.0', port: 3000 }] },
+    'not_ready_in_time',
+    /did not answer GET \/ within 10000 ms/,
+    /readiness\.request_timeout \(10000 ms\)/,
+  ],
+  [
+    'a start that the engine refused',
+    { step: { code: 'container_failed', message: 'exec: "nope": executable file not found in $PATH' } },
+    'container_failed',
+    /executable file not found/,
+    /command and args/,
+  ],
+])('blames %s', (_, facts, code, reason, remedy) => {
+  const explained = explainFailure({ ...base, ...facts });
+  expect(explained.code).toBe(code);
+  expect(explained.reason).toMatch(reason);
+  expect(explained.remedy).toMatch(remedy);
+});
+
+it.each<[string, RegExp]>([
+  ['exec /app/server: exec format error', /processor/],
+  ['setgid(33) failed (1: Operation not permitted)', /SETGID, SETUID/],
+  ['error: failed switching to "node": operation not permitted', /SETUID, SETGID/],
+  ['initgroups(www-data, 33) failed: Operation not permitted', /SETGID/],
+  ["chown: changing ownership of '/data': Operation not permitted", /CHOWN/],
+  ['chown(/var/lib/x): EPERM', /CHOWN/],
+  ['nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)', /NET_BIND_SERVICE/],
+  ['Error: listen EACCES: permission denied 0.0.0.0:80', /NET_BIND_SERVICE/],
+  ['Error: listen EADDRNOTAVAIL: address not available 10.0.0.9:3000', /0\.0\.0\.0/],
+  ["Error: ENOSPC: System limit for number of file watchers reached, watch '/x'", /max_user_watches/],
+  ['inotify_init1: Too many open files', /max_user_instances/],
+  ["RuntimeError: can't start new thread", /limits\.pids/],
+  ['sh: 1: Cannot fork', /limits\.pids/],
+  ['OSError: [Errno 28] No space left on device', /shm/],
+  ['mkdir: cannot create directory: Read-only file system', /\/tmp/],
+  ["Error: EACCES: permission denied, mkdir '/data'", /DAC_OVERRIDE/],
+  ['unshare: Operation not permitted', /capabilities/],
+])('knows the key for %s', (output, remedy) => {
+  expect(explainFailure({ ...base, ...exit(1, output) }).remedy).toMatch(remedy);
+});

@@ -1,0 +1,239 @@
+import type { ErrorCode } from './errors.ts';
+import { hintIn, type Hint } from './failure-hints.ts';
+import { describeCheck } from './readiness.ts';
+import type { Template } from './template.ts';
+
+/** What the app was last seen to do when it was asked. */
+export type LastSeen =
+  | { readonly kind: 'answered'; readonly status: number; readonly path: string; readonly host: string }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'silent'; readonly afterMs: number }
+  | { readonly kind: 'broken'; readonly words: string };
+
+export interface ListeningSocket {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What is known of a container whose app did not come up. */
+export interface FailureFacts {
+  readonly template: Pick<Template, 'image' | 'port' | 'limits' | 'readiness'>;
+  /** What failed, in the words of the step; `code` is its own. */
+  readonly step: { readonly code: ErrorCode; readonly message: string };
+  /** Undefined where the engine could not tell. */
+  readonly ended: { readonly exitCode: number; readonly oomKilled: boolean } | undefined;
+  /** Processes of it that the kernel killed for memory so far. */
+  readonly oomKills: number;
+  /** Undefined where they could not be read. */
+  readonly listening: readonly ListeningSocket[] | undefined;
+  readonly seen: LastSeen | undefined;
+  /** What the app wrote, the end of it. */
+  readonly output: string;
+}
+
+export interface Explanation {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** From 128 on, an exit code tells of a signal: https://tldp.org/LDP/abs/html/exitcodes.html */
+const SIGNALS: Readonly<Record<number, string>> = {
+  129: 'SIGHUP',
+  130: 'SIGINT',
+  131: 'SIGQUIT',
+  132: 'SIGILL',
+  134: 'SIGABRT',
+  135: 'SIGBUS',
+  136: 'SIGFPE',
+  137: 'SIGKILL',
+  139: 'SIGSEGV',
+  141: 'SIGPIPE',
+  143: 'SIGTERM',
+  159: 'SIGSYS',
+};
+const SIGKILL_EXIT = 137;
+
+export function signalOf(exitCode: number): string | undefined {
+  return SIGNALS[exitCode];
+}
+
+/** Names what happened, and the key or the change that remedies it, as far as the facts tell. */
+export function explainFailure(facts: FailureFacts): Explanation {
+  const hint = hintIn(`${facts.step.message}\n${facts.output}`);
+  const found = outOfMemory(facts) ?? exited(facts, hint) ?? notStarted(facts, hint) ?? activation(facts, hint);
+  if (found !== undefined) return found;
+  const reached = listensElsewhere(facts) ?? answersOtherwise(facts) ?? tooSlow(facts) ?? silent(facts);
+  const { code } = facts.step;
+  if (reached !== undefined) return { code, ...reached };
+  return { code, reason: facts.step.message, remedy: hint?.remedy ?? GENERAL };
+}
+
+const GENERAL = 'See the end of its output for what it says itself';
+
+function outOfMemory({ template, ended, oomKills, output }: FailureFacts): Explanation | undefined {
+  const told = /out of memory|cannot allocate memory|heap limit|OutOfMemoryError|std::bad_alloc/i.test(output);
+  const killed = ended?.oomKilled === true || (ended?.exitCode === SIGKILL_EXIT && oomKills > 0);
+  // A container's main process has no other reason to be killed before it is ready: nobody of ours does it.
+  const likely = ended?.exitCode === SIGKILL_EXIT;
+  const limit = mebibytes(template.limits.memoryBytes);
+  const remedy = `Raise limits.memory of the template above ${limit}, or have the app use less`;
+  if (killed) return { code: 'out_of_memory', reason: `it was killed for memory at ${limit}`, remedy };
+  if (likely)
+    return { code: 'out_of_memory', reason: `it was killed with SIGKILL, most likely for memory at ${limit}`, remedy };
+  if (ended !== undefined && ended.exitCode !== 0 && told)
+    return { code: 'out_of_memory', reason: `${ending(ended.exitCode)} out of memory at ${limit}`, remedy };
+  if (ended === undefined && oomKills > 0)
+    return {
+      code: 'out_of_memory',
+      reason: `${oomKills} of its processes ${oomKills === 1 ? 'was' : 'were'} killed for memory at ${limit}`,
+      remedy,
+    };
+  return undefined;
+}
+
+function exited({ ended, output }: FailureFacts, hint: Hint | undefined): Explanation | undefined {
+  if (ended === undefined) return undefined;
+  const said = lastLine(output);
+  const quoted = said === '' ? '; it wrote nothing' : `; it said: ${said}`;
+  const why = hint === undefined ? '' : ` (${hint.what})`;
+  const remedy =
+    hint?.remedy ??
+    (ended.exitCode === 0
+      ? 'The image must start a server that stays in the foreground; see command and args of the template'
+      : 'Give it what it asks for (env, command, database of the template), or fix the image');
+  return { code: 'container_exited', reason: `${ending(ended.exitCode)} before it was ready${why}${quoted}`, remedy };
+}
+
+function notStarted({ step }: FailureFacts, hint: Hint | undefined): Explanation | undefined {
+  if (step.code !== 'container_failed') return undefined;
+  return { code: step.code, reason: step.message, remedy: hint?.remedy ?? "See the engine's own words" };
+}
+
+function activation({ step }: FailureFacts, hint: Hint | undefined): Explanation | undefined {
+  if (step.code !== 'activation_failed') return undefined;
+  const remedy = hint?.remedy ?? 'Run the hook by hand in an instance of the template';
+  return { code: step.code, reason: step.message, remedy };
+}
+
+type Reached = Omit<Explanation, 'code'>;
+
+function listensElsewhere({ template: { port }, listening, seen }: FailureFacts): Reached | undefined {
+  if (listening === undefined || seen?.kind === 'answered') return undefined;
+  const here = listening.filter((socket) => socket.port === port);
+  if (here.some(({ address }) => !isLoopback(address))) return undefined;
+  const [inner] = here;
+  if (inner !== undefined)
+    return {
+      reason: `it listens on ${inner.address}:${port} inside; it must listen on 0.0.0.0`,
+      remedy: "Set the app's listen address to 0.0.0.0 (often an environment variable or an argument such as --host)",
+    };
+  const others = [...new Set(listening.filter(({ address }) => !isLoopback(address)).map((socket) => socket.port))];
+  const [other] = others;
+  if (other !== undefined)
+    return {
+      reason: `it listens on ${others.join(', ')}, the template says port ${port}`,
+      remedy: `Set port: ${other} in the template, or have the app listen on ${port}`,
+    };
+  const [loopback] = listening;
+  if (loopback !== undefined)
+    return {
+      reason:
+        `it listens on ${loopback.address}:${loopback.port} inside, and nothing on port ${port}; it must listen on ` +
+        `0.0.0.0`,
+      remedy: `Set port: ${loopback.port} in the template and the app's listen address to 0.0.0.0`,
+    };
+  return {
+    reason: `it runs, but nothing in it listens on port ${port} or any other`,
+    remedy: 'See its output for what it waits for; readiness.timeout gives a slow start more time',
+  };
+}
+
+function answersOtherwise({ template: { readiness }, seen }: FailureFacts): Reached | undefined {
+  if (seen?.kind !== 'answered') return undefined;
+  const { status, path, host } = seen;
+  const asked = readiness.kind === 'http' ? readiness.path : path;
+  const led = path === asked ? '' : `${asked} leads to ${path}, and `;
+  const reason = `${led}it answers ${path} with status ${status} to Host ${host}`;
+  switch (status) {
+    case 401:
+      return {
+        reason,
+        remedy: `If visitors are to sign in, set readiness.http.status: [401]; otherwise let ${asked} in without`,
+      };
+    case 400:
+    case 403:
+    case 421:
+      return {
+        reason,
+        remedy:
+          'Have the app take its public name (its list of allowed hosts or origins), name another path in ' +
+          'readiness.http.path, or the Host it takes in readiness.http.host',
+      };
+    case 404:
+    case 405:
+    case 410:
+      return { reason, remedy: 'Name a path that there is: readiness.http.path, and warmup for the warm-up' };
+    default:
+      return {
+        reason,
+        remedy:
+          status >= 500
+            ? 'The app itself fails; see the end of its output'
+            : `If that is as it should be, set readiness.http.status: [${status}]; otherwise readiness.http.path`,
+      };
+  }
+}
+
+function tooSlow({ template: { readiness, port }, seen }: FailureFacts): Reached | undefined {
+  if (seen?.kind !== 'silent') return undefined;
+  return {
+    reason:
+      `it took the connection on port ${port}, but did not answer ${describeCheck(readiness)} within ` +
+      `${seen.afterMs} ms`,
+    remedy:
+      `Raise readiness.request_timeout (${readiness.requestTimeoutMs} ms) if a request may take so long, or name a ` +
+      'lighter path in readiness.http.path',
+  };
+}
+
+function silent({ template: { readiness, port }, seen }: FailureFacts): Reached | undefined {
+  if (seen === undefined) return undefined;
+  const words = seen.kind === 'broken' ? seen.words : 'connection refused';
+  return {
+    reason: `it runs, but was not ready within ${readiness.timeoutMs} ms: ${words}`,
+    remedy:
+      seen.kind === 'refused'
+        ? `See its output for what it waits for; it must listen on 0.0.0.0:${port}, and readiness.timeout gives it ` +
+          'more time'
+        : 'See its output, and the readiness section of the template',
+  };
+}
+
+function ending(exitCode: number): string {
+  const signal = signalOf(exitCode);
+  return signal === undefined ? `it ended with exit code ${exitCode}` : `it was ended by ${signal}`;
+}
+
+/** The last line with words in it; of a stack trace, the line that says what is wrong. */
+function lastLine(output: string): string {
+  const lines = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => /\w/.test(line));
+  const telling = lines.findLastIndex((line) => TELLING.test(line));
+  const line = lines.at(telling >= 0 && telling >= lines.length - TRACE_LINES ? telling : -1);
+  return (line ?? '').slice(0, LINE_LENGTH);
+}
+
+const TELLING = /\b(fatal|error|exception|panic|denied|failed|missing|must)\b/i;
+const TRACE_LINES = 30;
+const LINE_LENGTH = 300;
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`;
+}

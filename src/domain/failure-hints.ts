@@ -1,0 +1,96 @@
+/** What an app or an engine says when something forbids it what it needs, and the key that allows it. */
+
+export interface Hint {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+/** A refusal and what was refused, on one line and in either order. */
+function refused(calls: string, refusal = 'not permitted|EPERM'): RegExp {
+  return new RegExp(`(${calls})[^\\n]*(${refusal})|(${refusal})[^\\n]*(${calls})`, 'i');
+}
+
+function capabilities(what: string, names: string): Hint {
+  return { what, remedy: `Add ${names} to capabilities of the template` };
+}
+
+/** The first that fits counts. */
+const HINTS: readonly (readonly [says: RegExp, hint: Hint])[] = [
+  [
+    /exec format error|cannot execute binary file|wrong architecture/i,
+    {
+      what: 'wrong architecture',
+      remedy: `The image is for another processor than this host's (${process.arch}); build or pull it for this one`,
+    },
+  ],
+  [
+    /inotify|ENOSPC[^\n]*watch|too many open files[^\n]*watch|file watchers reached/i,
+    {
+      what: 'inotify limit',
+      remedy: 'Raise fs.inotify.max_user_watches and max_user_instances on the host (sysctl), or switch watching off',
+    },
+  ],
+  [refused('setgroups|initgroups|set(e|res)?gid'), capabilities('it may not change its group', 'SETGID, SETUID')],
+  [
+    refused('set(e|res)?uid|gosu|su-exec|switch(ing|ed)?', 'not permitted|EPERM|failed'),
+    capabilities('it may not change its user', 'SETUID, SETGID'),
+  ],
+  [refused('chown|changing (ownership|group) of'), capabilities('it may not change owners of files', 'CHOWN')],
+  [refused('chmod|changing permissions of'), capabilities('it may not change modes of files', 'FOWNER')],
+  [refused('chroot'), capabilities('it may not chroot', 'SYS_CHROOT')],
+  [
+    refused('bind|listen', 'permission denied|EACCES'),
+    capabilities('it may not listen on that port', 'NET_BIND_SERVICE'),
+  ],
+  [
+    /EADDRNOTAVAIL|cannot assign requested address/i,
+    {
+      what: 'it listens on an address that the container does not have',
+      remedy: "Set the app's listen address to 0.0.0.0",
+    },
+  ],
+  [
+    refused('mkdir|open|touch|create|write|EACCES', 'permission denied'),
+    {
+      what: 'a file may not be opened',
+      remedy:
+        'The files of the image belong to another user than the app runs as: fix their owner in the image, name the ' +
+        'user, or add DAC_OVERRIDE to capabilities of the template',
+    },
+  ],
+  [
+    /read-only file system|EROFS/i,
+    { what: 'a read-only file system', remedy: 'Have it write below /tmp, or make that folder writable' },
+  ],
+  [
+    /no space left on device|ENOSPC/i,
+    {
+      what: 'a full file system',
+      remedy: 'Free space on the host; /tmp holds half of limits.memory, and /dev/shm what limits.shm says',
+    },
+  ],
+  [
+    /resource temporarily unavailable|can't start new thread|pthread_create|EAGAIN[^\n]*(fork|spawn)|cannot fork/i,
+    { what: 'no further process', remedy: 'Raise limits.pids of the template' },
+  ],
+  [
+    /executable file not found|exec: "?[^\n]*no such file or directory|stat [^\n]*: no such file or directory/i,
+    {
+      what: 'its command is not in the image',
+      remedy: 'Name a command that the image has: entrypoint, command and args of the template',
+    },
+  ],
+  [
+    /operation not permitted|EPERM/i,
+    {
+      what: 'the operation is not permitted',
+      remedy:
+        'Name what it needs in capabilities of the template: CHOWN and FOWNER for owners of files, SETUID and SETGID ' +
+        'for a change of user, DAC_OVERRIDE for files of other users',
+    },
+  ],
+];
+
+export function hintIn(text: string): Hint | undefined {
+  return HINTS.find(([says]) => says.test(text))?.[1];
+}

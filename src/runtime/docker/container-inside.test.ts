@@ -1,0 +1,35 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { expect, it } from 'vitest';
+import { containerInside, listeningSockets } from './container-inside.ts';
+
+const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
+const line = (local: string, state: string): string => `   0: ${local} 00000000:0000 ${state} 00000000:00000000 00\n`;
+
+it('reads who listens, and nothing else', () => {
+  const text = [
+    HEAD,
+    line('0100007F:0BB8', '0A'),
+    line('00000000:1F90', '0A'),
+    line('0100007F:0BB9', '01'),
+    line('00000000000000000000000000000000:0050', '0A'),
+    line('00000000000000000000000001000000:0051', '0A'),
+    line('0000000000000000FFFF00000100007F:0052', '0A'),
+  ].join('');
+  expect(listeningSockets(text)).toEqual([
+    { address: '127.0.0.1', port: 3000 },
+    { address: '0.0.0.0', port: 8080 },
+    { address: '::', port: 80 },
+    { address: '::1', port: 81 },
+    { address: '::ffff:127.0.0.1', port: 82 },
+  ]);
+});
+
+it('sees the sockets of a process, and tells nothing of one that is gone', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  expect((await containerInside(process.pid)).listening).toContainEqual({ address: '127.0.0.1', port });
+  server.close();
+  expect(await containerInside(2 ** 22 + 1)).toEqual({ listening: undefined, oomKills: 0 });
+});

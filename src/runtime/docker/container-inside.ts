@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ContainerInside } from '../../pool/interfaces/container-runtime.ts';
+
+const LISTENING = '0A';
+
+/**
+ * What the kernel shows of a container's processes, by the host's id of its first one. What cannot be read, since the
+ * engine runs on another host or under another user, is undefined.
+ */
+export async function containerInside(pid: number): Promise<ContainerInside> {
+  const [v4, v6, oomKills] = await Promise.all([table(pid, 'tcp'), table(pid, 'tcp6'), oomKillsOf(pid)]);
+  return {
+    listening: v4 === undefined ? undefined : [...listeningSockets(v4), ...listeningSockets(v6 ?? '')],
+    oomKills,
+  };
+}
+
+/** Of the text of /proc/PID/net/tcp or tcp6. */
+export function listeningSockets(text: string): { readonly address: string; readonly port: number }[] {
+  return text.split('\n').flatMap((line) => {
+    const [, local = '', , state] = line.trim().split(/\s+/);
+    const [address, port] = local.split(':');
+    return state === LISTENING && address !== undefined && port !== undefined
+      ? [{ address: addressOf(address), port: parseInt(port, 16) }]
+      : [];
+  });
+}
+
+/** Each group of 32 bits is in the host's order, which is little-endian on all that engines run on. */
+function addressOf(hex: string): string {
+  const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => [...Buffer.from(word, 'hex')].reverse());
+  if (bytes.length === 4) return bytes.join('.');
+  if (bytes.every((byte) => byte === 0)) return '::';
+  if (bytes.at(-1) === 1 && bytes.slice(0, -1).every((byte) => byte === 0)) return '::1';
+  if (bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 255) return `::ffff:${bytes.slice(12).join('.')}`;
+  return Buffer.from(bytes).toString('hex').match(/.{4}/g)?.join(':') ?? '';
+}
+
+async function table(pid: number, name: string): Promise<string | undefined> {
+  return readFile(`/proc/${pid}/net/${name}`, 'utf8').catch(() => undefined);
+}
+
+/** Both layouts: `memory.events` of cgroup v2, `memory.oom_control` of v1. */
+async function oomKillsOf(pid: number): Promise<number> {
+  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+  const path = (pattern: RegExp): string => pattern.exec(groups)?.[1] ?? '';
+  const [v1, v2] = [path(/^\d+:[^:\n]*\bmemory\b[^:\n]*:(.*)$/m), path(/^0::(.*)$/m)];
+  const texts = await Promise.all(
+    [
+      ...(v1 === '' ? [] : [join('/sys/fs/cgroup/memory', v1, 'memory.oom_control')]),
+      ...(v2 === '' ? [] : [join('/sys/fs/cgroup', v2, 'memory.events')]),
+    ].map((file) => readFile(file, 'utf8').catch(() => '')),
+  );
+  return Math.max(0, ...texts.map((text) => Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0)));
+}
