@@ -20,6 +20,7 @@ import type { Probe } from '../pool/interfaces/probe.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { poolStatuses } from '../pool/pool-status.ts';
+import { StartTurns } from '../pool/start-turns.ts';
 import type { Restorer } from '../pool/restore.ts';
 import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -95,6 +96,7 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly probe: Probe;
   readonly deliveryCheck: DeliveryCheck;
   readonly containerEnds: ContainerEnds;
+  readonly startTurns: StartTurns;
   /** Undefined: another node looks after the site. */
   readonly proxy: Proxy | undefined;
   readonly databases: Databases | undefined;
@@ -145,6 +147,7 @@ export async function openAppParts(
     networks: createNetworks(engine, config, log),
     deliveryCheck: new DeliveryCheck(probe),
     containerEnds: new ContainerEnds(),
+    startTurns: new StartTurns({ slots: config.queue.workers, templates: config.templates.length }),
     claimStore: store.claimStore,
     cleanupStore: store.cleanupStore,
     provisioningStore: store.provisioningStore,

@@ -10,7 +10,7 @@ export type LastSeen =
   | { readonly kind: 'silent'; readonly afterMs: number }
   | { readonly kind: 'broken'; readonly words: string };
 
-export interface ListeningSocket {
+interface ListeningSocket {
   readonly address: string;
   readonly port: number;
 }

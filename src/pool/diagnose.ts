@@ -95,7 +95,7 @@ async function collect(
 }
 
 /** The end of it; lines stay lines, and what would steer a terminal goes. */
-export function printable(output: string): string {
+function printable(output: string): string {
   return output.replace(ESCAPES, '').replace(CONTROL, '').trimEnd().slice(-OUTPUT_KEPT);
 }
 

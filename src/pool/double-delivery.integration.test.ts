@@ -8,6 +8,7 @@ import { Catalogue } from '../domain/template.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { SimulatedHost } from '../runtime/simulated/simulated-host.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import { StartTurns } from './start-turns.ts';
 import { ContainerEnds } from './container-ends.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -43,7 +44,12 @@ const LEASE_MS = 600;
 const PROVISION_REQUESTS = 11;
 const CLEANUP_REQUESTS = 6;
 const FAILURES = 'try_it_now_provision_failures_total';
-const never: TaskContext = { attempt: 1, signal: new AbortController().signal };
+const never: TaskContext = {
+  attempt: 1,
+  signal: new AbortController().signal,
+  stopping: new AbortController().signal,
+  yieldWorker: () => undefined,
+};
 // Many tasks at once listen to it.
 setMaxListeners(0, never.signal);
 
@@ -84,6 +90,8 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       failureLog,
       clock: systemClock,
       containerEnds: new ContainerEnds(),
+      controls: store.controls,
+      startTurns: new StartTurns({ slots: 20, templates: 1 }),
       promotions,
       queue,
       runtime: new SimulatedRuntime(engine),

@@ -7,7 +7,8 @@ import { sleep } from '../lifecycle/sleep.ts';
 import { discardTicket } from './dead-letter.ts';
 import { startInstance, type Attempt, type StartInstanceDeps } from './start-instance.ts';
 import { teardown, type CleanupDeps } from './cleanup.ts';
-import { holdLease } from './lease.ts';
+import { holdLease, isWanted, Unwanted, type LeaseDeps } from './lease.ts';
+import type { StartTurns, Turn } from './start-turns.ts';
 import type { Clock } from '../domain/clock.ts';
 import { diagnose } from './diagnose.ts';
 import type { FailureLog } from './interfaces/failure-log.ts';
@@ -16,14 +17,17 @@ import type { TaskContext } from './interfaces/task-handlers.ts';
 import { queueCleanup, type ReleaseDeps } from './release.ts';
 import { wantedVersions, type WantedVersion } from './wanted-version.ts';
 
-export interface ProvisionDeps extends StartInstanceDeps, CleanupDeps, ReleaseDeps {
+export interface ProvisionDeps extends StartInstanceDeps, CleanupDeps, ReleaseDeps, Pick<LeaseDeps, 'controls'> {
   readonly claimStore: ClaimStore;
   readonly failureLog: FailureLog;
+  readonly startTurns: StartTurns;
   readonly clock: Clock;
 }
 
 /** How often a second delivery of a task looks whether the first one's worker is still alive. */
 const UNDERWAY_POLL_MS = 1_000;
+/** Well within a ticket's life. */
+const TICKET_RENEW_MS = 20_000;
 /** At most, while the engine, the database server or the proxy is unavailable. */
 const OUTAGE_PAUSE_MS = 10_000;
 
@@ -35,7 +39,7 @@ const OUTAGE_PAUSE_MS = 10_000;
  * or, when a part was unavailable, planned again after the pause.
  */
 export async function provision(deps: ProvisionDeps, task: ProvisionTask, context: TaskContext): Promise<void> {
-  const { catalogue, observer, log } = deps;
+  const { catalogue, log } = deps;
   const template = catalogue.get(task.template);
   if (template === undefined) {
     await discardTicket(deps, task);
@@ -45,10 +49,49 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
     );
     return;
   }
+  const turn = await waitForTurn(deps, task, context);
+  let cameUp = false;
+  try {
+    cameUp = await attemptInTurn(deps, template, { task, context, turn });
+  } finally {
+    turn.end(cameUp ? 'came up' : 'failed');
+  }
+}
+
+/** Many wait while a template is slow: their room is kept for them. */
+async function waitForTurn(deps: ProvisionDeps, task: ProvisionTask, context: TaskContext): Promise<Turn> {
+  const { id, template } = task;
+  const keepRoom = setInterval(() => {
+    void deps.provisioningStore.renewTicket(template, id).catch(() => undefined);
+  }, TICKET_RENEW_MS);
+  try {
+    return await deps.startTurns.next(template, context.yieldWorker, context.stopping);
+  } finally {
+    clearInterval(keepRoom);
+  }
+}
+
+interface InTurn {
+  readonly task: ProvisionTask;
+  readonly context: TaskContext;
+  readonly turn: Turn;
+}
+
+/** Whether the instance came up; true as well when there was nothing to do. */
+async function attemptInTurn(
+  deps: ProvisionDeps,
+  template: Template,
+  { task, context, turn }: InTurn,
+): Promise<boolean> {
+  const { observer, log } = deps;
+  if (!(await isWanted(deps, template.name))) {
+    await discardTicket(deps, task);
+    return true;
+  }
   const wanted = (await wantedVersions(deps, [template])).get(template.name);
   if (wanted === undefined) throw new Error('wantedStock answers for every template it is asked about');
   const instance = await begin(deps, template, wanted, task, context.signal);
-  if (instance === undefined) return;
+  if (instance === undefined) return true;
 
   await using lease = holdLease(deps, instance, context.signal);
   const attempt: Attempt = {
@@ -57,8 +100,10 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
     signal: lease.signal,
     startedAt: performance.now(),
     method: 'cold_start',
+    turn,
   };
   try {
+    await turn.work(lease.signal);
     const { recovered } = await startInstance(attempt, instance, wanted.checkpoint);
     if (recovered) {
       observer.breaker(template.name, false);
@@ -73,23 +118,29 @@ export async function provision(deps: ProvisionDeps, task: ProvisionTask, contex
     // The lease is held meanwhile: nobody else takes down what is being looked at.
     const error = await explained(deps, template, instance, thrown);
     await lease[Symbol.asyncDispose]();
+    if (error instanceof Unwanted) {
+      await undo(deps, instance);
+      await discardTicket(deps, task);
+      log.info({ instance: instance.id, template: template.name }, 'Attempt ended: its pool wants no more instances');
+      return true;
+    }
     observer.provision(template.name, attempt.method, 'failure', performance.now() - attempt.startedAt);
     observer.provisionFailed(template.name, error instanceof TryItNowError ? error.code : 'internal_error');
     await settleFailure(deps, template, { instance, task, attempt: context.attempt }, error);
-    return;
+    return false;
   }
-  const durationMs = performance.now() - attempt.startedAt;
-  observer.provision(template.name, attempt.method, 'success', durationMs);
-  log.info(
-    {
-      instance: instance.id,
-      template: template.name,
-      method: attempt.method,
-      durationMs: Math.round(durationMs),
-      attempt: context.attempt,
-    },
-    'Instance ready',
-  );
+  tellReady(attempt, instance, context);
+  return true;
+}
+
+function tellReady(
+  { deps: { observer, log }, template: { name }, method, startedAt }: Attempt,
+  { id }: Instance,
+  { attempt }: TaskContext,
+): void {
+  const durationMs = performance.now() - startedAt;
+  observer.provision(name, method, 'success', durationMs);
+  log.info({ instance: id, template: name, method, durationMs: Math.round(durationMs), attempt }, 'Instance ready');
 }
 
 /** The failure with what was found out about it, which is kept for operators. */

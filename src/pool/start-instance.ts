@@ -14,6 +14,7 @@ import type { Probe } from './interfaces/probe.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import { untilReady } from './readiness.ts';
+import type { Turn } from './start-turns.ts';
 import { whileRunning, type WhileRunningDeps } from './while-running.ts';
 import type { Restorer } from './restore.ts';
 
@@ -54,6 +55,8 @@ export interface Attempt {
   readonly signal: AbortSignal;
   readonly startedAt: number;
   method: ProvisionMethod;
+  /** Its place among the attempts of this process. */
+  readonly turn: Turn;
 }
 
 /**
@@ -217,20 +220,26 @@ async function recordCheckpointResult(
 }
 
 async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): Promise<void> {
+  await attempt.turn.work(attempt.signal);
   await phase(attempt, 'container', () => attempt.deps.runtime.start(spec, attempt.signal));
   await answering(attempt, reach, attempt.template.readiness.timeoutMs);
 }
 
 async function answering(attempt: Attempt, reach: Reach, timeoutMs: number): Promise<void> {
   const { deps, template, signal } = attempt;
-  await phase(attempt, 'readiness', () =>
-    whileRunning(
-      deps,
-      reach.container,
-      (running) => untilReady(deps, template.readiness, reach, timeoutMs, running),
-      signal,
-    ),
-  );
+  const bootOver = attempt.turn.boot();
+  try {
+    await phase(attempt, 'readiness', () =>
+      whileRunning(
+        deps,
+        reach.container,
+        (running) => untilReady(deps, template.readiness, reach, timeoutMs, running),
+        signal,
+      ),
+    );
+  } finally {
+    bootOver();
+  }
 }
 
 /**

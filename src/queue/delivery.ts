@@ -30,6 +30,8 @@ export interface DeliveryContext {
   readonly observer: QueueObserver | undefined;
   /** Aborted when the grace of a stop is over. */
   readonly signal: AbortSignal;
+  /** Aborted when the stop begins. */
+  readonly stopping: AbortSignal;
   /** What this process has in hands right now. */
   readonly inHand: Set<string>;
   /** Done here, but NATS did not confirm the ack. */
@@ -49,7 +51,12 @@ export function taskFields(task: Task): Record<string, string> {
  * Sees one delivery through: to its ack, to another attempt, or to the dead tasks. Throws only
  * when the connection is closed.
  */
-export async function deliver(context: DeliveryContext, kind: TaskKind, message: JsMsg): Promise<void> {
+export async function deliver(
+  context: DeliveryContext,
+  kind: TaskKind,
+  message: JsMsg,
+  yieldWorker: () => void = () => undefined,
+): Promise<void> {
   // The time belongs to it: a stream that was deleted and made again counts from 1 again.
   const key = `${message.seq}@${message.info.timestampNanos}`;
   if (context.inHand.has(key)) {
@@ -63,7 +70,7 @@ export async function deliver(context: DeliveryContext, kind: TaskKind, message:
   }
   context.inHand.add(key);
   try {
-    if (context.unconfirmed.has(key) || (await work(context, kind, message)) === 'done')
+    if (context.unconfirmed.has(key) || (await work(context, kind, message, yieldWorker)) === 'done')
       await confirm(context, key, message);
   } finally {
     context.inHand.delete(key);
@@ -91,7 +98,12 @@ async function confirm({ unconfirmed, log }: DeliveryContext, key: string, messa
   }
 }
 
-async function work(context: DeliveryContext, kind: TaskKind, message: JsMsg): Promise<TaskOutcome> {
+async function work(
+  context: DeliveryContext,
+  kind: TaskKind,
+  message: JsMsg,
+  yieldWorker: () => void,
+): Promise<TaskOutcome> {
   const { policy, observer, signal } = context;
   const startedAt = performance.now();
   if (message.info.deliveryCount > 1) observer?.redelivered(kind);
@@ -99,7 +111,7 @@ async function work(context: DeliveryContext, kind: TaskKind, message: JsMsg): P
   // handed out again once ack_wait has passed without a sign.
   const progress = setInterval(() => signal.aborted || message.working(), policy.ackWaitMs / 3);
   try {
-    const outcome = await attempt(context, message);
+    const outcome = await attempt(context, message, yieldWorker);
     observer?.taskEnded(kind, outcome, performance.now() - startedAt);
     return outcome;
   } finally {
@@ -107,8 +119,8 @@ async function work(context: DeliveryContext, kind: TaskKind, message: JsMsg): P
   }
 }
 
-async function attempt(context: DeliveryContext, message: JsMsg): Promise<TaskOutcome> {
-  const { log, signal } = context;
+async function attempt(context: DeliveryContext, message: JsMsg, yieldWorker: () => void): Promise<TaskOutcome> {
+  const { log, signal, stopping } = context;
   const decoded = decodeTask(message.subject, message.data);
   if (decoded.task === undefined) {
     log.error(
@@ -120,7 +132,7 @@ async function attempt(context: DeliveryContext, message: JsMsg): Promise<TaskOu
   }
   const { task } = decoded;
   try {
-    await run(context.handlers, task, { attempt: message.info.deliveryCount, signal });
+    await run(context.handlers, task, { attempt: message.info.deliveryCount, signal, stopping, yieldWorker });
   } catch (error) {
     return afterFailure(context, message, task, error);
   }
@@ -133,7 +145,7 @@ async function afterFailure(
   task: Task,
   error: unknown,
 ): Promise<TaskOutcome> {
-  const { policy, log, signal } = context;
+  const { policy, log, signal, stopping } = context;
   const reason = describeError(error);
   const failed = FAILED[task.kind];
   const { deliveryCount } = message.info;
@@ -146,7 +158,7 @@ async function afterFailure(
     // What was looked into is told by what was found; of anything else the stack tells most.
     ...(report === undefined ? { err: error } : foundFields(report)),
   };
-  if (signal.aborted) {
+  if (signal.aborted || (stopping.aborted && error === stopping.reason)) {
     // Not at once: the pulls of the workers that are stopping must have left the server by then.
     log.warn({ ...fields, outcome: 'interrupted' }, failed);
     message.nak(PULL_EXPIRES_MS);

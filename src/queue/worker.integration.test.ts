@@ -132,6 +132,7 @@ describe('a task', () => {
       handlers,
       log: nats.log,
       observer: undefined,
+      stopping: new AbortController().signal,
       signal: new AbortController().signal,
       inHand: new Set(),
       unconfirmed: new Set(),

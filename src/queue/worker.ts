@@ -17,6 +17,8 @@ import { DELIVERY_POLICY, type Consumers, type DeliveryPolicy } from './stream-a
 /** What a handler told to stop may still take to unwind before its task is left to redelivery. */
 const UNWIND_MS = 1_000;
 const FLUSH_TIMEOUT_MS = 1_000;
+/** Waiting tasks cost a message to NATS now and then; below the consumer's max_ack_pending, for a second process. */
+const MOST_IN_HAND = 400;
 const RETRY = { baseMs: 100, maxMs: 5_000 };
 
 export interface WorkerOptions {
@@ -45,7 +47,7 @@ export interface Workers {
 interface Lane {
   readonly consumer: Exclude<keyof Consumers, 'made'>;
   readonly slots: number;
-  readonly handle: (message: JsMsg) => Promise<void>;
+  readonly handle: (message: JsMsg, yieldWorker: () => void) => Promise<void>;
 }
 
 /** Starts pulling tasks once streams and consumers are as they should be. Throws queue_unavailable, queue_conflict. */
@@ -65,6 +67,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
     log,
     observer,
     signal: graceOver.signal,
+    stopping: stopping.signal,
     inHand: new Set(),
     unconfirmed: new Set(),
   };
@@ -108,8 +111,16 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
 /** Kinds never share a slot: twenty slow provisions must not keep a single container from being removed. */
 function lanesOf(context: DeliveryContext, count: number): readonly Lane[] {
   return [
-    { consumer: 'provision', slots: count, handle: (message) => deliver(context, 'provision', message) },
-    { consumer: 'cleanup', slots: count, handle: (message) => deliver(context, 'cleanup', message) },
+    {
+      consumer: 'provision',
+      slots: count,
+      handle: (message, yieldWorker) => deliver(context, 'provision', message, yieldWorker),
+    },
+    {
+      consumer: 'cleanup',
+      slots: count,
+      handle: (message, yieldWorker) => deliver(context, 'cleanup', message, yieldWorker),
+    },
     { consumer: 'exhausted', slots: 1, handle: (message) => deadLetterExhausted(context, message) },
   ];
 }
@@ -129,15 +140,33 @@ async function runSlot(lane: Lane, { puller, keeper, inFlight, stopping }: SlotC
       const message = await puller.next(keeper.consumers[lane.consumer]);
       failures = 0;
       if (message === undefined) continue;
-      const handled = lane.handle(message);
-      inFlight.add(handled);
-      await handled.finally(() => inFlight.delete(handled));
+      await handOver(lane, message, inFlight, stopping);
     } catch (error) {
       failures += 1;
       await keeper.recover(error, stopping);
       if (failures > 1) await sleep(backoffMs(failures - 1, RETRY), stopping);
     }
   }
+}
+
+/** Until it is done, or waits for others: of those there are so many at most, or this worker waits with them. */
+async function handOver(
+  lane: Lane,
+  message: JsMsg,
+  inFlight: Set<Promise<void>>,
+  stopping: AbortSignal,
+): Promise<void> {
+  // Made before the task is handled: it may yield at once.
+  let yieldWorker = (): void => undefined;
+  const yielded = new Promise<void>((resolve) => {
+    yieldWorker = resolve;
+  });
+  const handled = lane.handle(message, yieldWorker).finally(() => inFlight.delete(handled));
+  inFlight.add(handled);
+  await Promise.race([handled, yielded]);
+  // What fails from now on, fails with nobody waiting for it: the connection is closed.
+  handled.catch(() => undefined);
+  while (inFlight.size >= MOST_IN_HAND && !stopping.aborted) await Promise.race(inFlight).catch(() => undefined);
 }
 
 /** False when some are still pending after `withinMs`. */

@@ -118,7 +118,7 @@ export const TaskBody = Type.Object(
   { description: 'A task; what cannot be read of it, or what its kind does not have, is null.' },
 );
 export const TasksBody = Type.Object({ tasks: Type.Array(TaskBody) }, { description: 'Oldest first.' });
-export const FailureBody = Type.Object(
+const FailureBody = Type.Object(
   {
     instance: Type.String({ description: 'The id of the instance that it was to be.' }),
     template: Text,

@@ -4,6 +4,10 @@ export interface TaskContext {
   /** 1 for the first delivery. */
   readonly attempt: number;
   readonly signal: AbortSignal;
+  /** The worker stops: what has not begun is best handed back, by throwing this signal's reason. */
+  readonly stopping: AbortSignal;
+  /** From now on the task waits for others: its worker takes another one beside it. Once is enough. */
+  readonly yieldWorker: () => void;
 }
 
 /**

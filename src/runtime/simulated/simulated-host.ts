@@ -24,7 +24,7 @@ export interface SimulatedSpec {
 }
 
 /** What an app can do wrong, by the environment of its template. */
-export interface SimulatedFaults {
+interface SimulatedFaults {
   /** SIMULATED_EXIT_CODE: it ends with this as soon as it has started. */
   readonly exitCode?: number;
   /** SIMULATED_SAYS: a line that it writes first. */
