@@ -1,5 +1,11 @@
 import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
-import { explainFailure, signalOf, type FailureFacts, type LastSeen } from '../domain/explain-failure.ts';
+import {
+  explainFailure,
+  signalOf,
+  type Explanation,
+  type FailureFacts,
+  type LastSeen,
+} from '../domain/explain-failure.ts';
 import { FAILURE_REPORT_VERSION, OUTPUT_KEPT, type FailureReport } from '../domain/failure-report.ts';
 import type { Template } from '../domain/template.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
@@ -21,7 +27,8 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 /** What a failure was found to be. */
 export interface Diagnosis {
-  readonly error: TryItNowError;
+  /** As thrown, where nobody foresaw it. */
+  readonly error: unknown;
   readonly report: FailureReport;
 }
 
@@ -42,20 +49,24 @@ export async function diagnose(
   const { template, container } = attempt;
   const code = thrown instanceof TryItNowError ? thrown.code : 'internal_error';
   const message = describeError(thrown);
-  if (!OF_THE_APP.has(code))
-    return diagnosis(attempt, { code, reason: message, remedy: ERROR_CATALOGUE[code].remedy }, thrown);
+  if (!OF_THE_APP.has(code)) {
+    const report = reportFor(attempt, { code, reason: message, remedy: ERROR_CATALOGUE[code].remedy });
+    const known = thrown instanceof TryItNowError;
+    return { error: known ? new TryItNowError(code, message, { details: { report } }) : thrown, report };
+  }
   const { facts, output } = await collect(runtime, container);
   const explained = explainFailure({ ...facts, template, output, step: { code, message }, seen: lastSeen(thrown) });
-  return diagnosis(attempt, explained, undefined, { exitCode: facts.ended?.exitCode, output });
+  const report = reportFor(attempt, explained, { exitCode: facts.ended?.exitCode, output });
+  const { reason, remedy } = explained;
+  return { error: new TryItNowError(explained.code, `${reason}. ${remedy}`, { details: { report } }), report };
 }
 
-function diagnosis(
-  { template, instance, node, atMs }: DiagnosedAttempt,
-  { code, reason, remedy }: { readonly code: ErrorCode; readonly reason: string; readonly remedy: string },
-  cause: unknown,
+function reportFor(
+  { template, instance, node, atMs }: Omit<DiagnosedAttempt, 'container'>,
+  { code, reason, remedy }: Explanation,
   { exitCode, output = '' }: { readonly exitCode?: number | undefined; readonly output?: string } = {},
-): Diagnosis {
-  const report: FailureReport = {
+): FailureReport {
+  return {
     v: FAILURE_REPORT_VERSION,
     instance,
     template: template.name,
@@ -68,11 +79,6 @@ function diagnosis(
     signal: (exitCode === undefined ? undefined : signalOf(exitCode)) ?? null,
     output,
   };
-  const error = new TryItNowError(code, `${reason}. ${remedy}`, {
-    details: { report },
-    ...(cause instanceof TryItNowError && cause.retryAfterMs !== undefined ? { retryAfterMs: cause.retryAfterMs } : {}),
-  });
-  return { error, report };
 }
 
 async function collect(
