@@ -40,6 +40,7 @@ tests|ip|iproute2|the tests play the outside world in a network of its own
 tests|promtool|prometheus|checks the metrics and the alert rules
 tests|curl|curl|runs the commands of the operations page
 tests|systemd-analyze|systemd|judges the units of systemd that are installed on hosts of their own
+tests|docker-registry|docker-registry|a registry that the tests fetch images from
 tests|openssl|openssl|makes certificates for the tests of the proxy
 '
 

@@ -57,6 +57,7 @@ function openOptions({ name }: Engine, { deployment, node, containers, database 
     node: node.name,
     log,
     socketPath: containers.sockets[name],
+    ...(containers.registryAuthFile === undefined ? {} : { registryAuthFile: containers.registryAuthFile }),
     // The folder and not the socket: a server that is restarted makes a new socket in it.
     ...(database === undefined ? {} : { databaseFolder: dirname(database.socketPath) }),
   };

@@ -54,6 +54,8 @@ export interface Config {
   };
   readonly containers: {
     readonly mode: ContainerMode;
+    /** Credentials of registries; undefined without any. */
+    readonly registryAuthFile: string | undefined;
     readonly portRange: { readonly start: number; readonly end: number };
     /** A given-back port rests this long; longer than the proxy remembers an answer. */
     readonly portCoolDownMs: number;

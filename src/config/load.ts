@@ -208,6 +208,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
     containers: {
       mode: values.CONTAINER_MODE,
       portRange: { start: values.CONTAINER_PORT_RANGE_START, end: values.CONTAINER_PORT_RANGE_END },
+      registryAuthFile: values.REGISTRY_AUTH_FILE,
       portCoolDownMs: values.CONTAINER_PORT_COOLDOWN,
       sockets: Object.fromEntries(ENGINES.map(({ name, socket }) => [name, values[socket.variable]])) as EngineSockets,
     },

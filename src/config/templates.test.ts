@@ -27,6 +27,7 @@ describe('a template', () => {
       description: '',
       image: 'app',
       port: 80,
+      pull: 'missing',
       env: {},
       process: DEFAULT_PROCESS,
       open: '/',

@@ -5,7 +5,7 @@ import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
-import { bool, decimal, integer, size, ParseError, type Parser } from './parsers.ts';
+import { bool, decimal, integer, oneOf, size, ParseError, type Parser } from './parsers.ts';
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
@@ -43,8 +43,11 @@ const MEMORY = size('6MiB', '1024GiB', '256MiB');
 const CPUS = decimal(0.01, 512, 1);
 const PIDS = integer(1, 1_000_000, 128);
 
+const PULL = oneOf(['missing', 'never', 'always']);
+
 /** What an app gets that does not say otherwise: enough for a small web app, too little to harm its neighbours. */
 const DEFAULTS = {
+  pull: 'missing',
   readiness: DEFAULT_READINESS,
   health: undefined,
   warmup: ['/'],
@@ -58,6 +61,7 @@ export const TEMPLATE_KEYS = [
   'title',
   'description',
   'image',
+  'pull',
   'port',
   'env',
   ...PROCESS_KEYS,
@@ -102,6 +106,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     title: section.read('title', TITLE)?.value ?? name,
     description: section.read('description', DESCRIPTION)?.value ?? '',
     image: section.require('image', imageName)?.value ?? '',
+    pull: section.read('pull', PULL)?.value ?? DEFAULTS.pull,
     port: section.require('port', port)?.value ?? 0,
     readiness,
     health: readHealth(section, readiness),

@@ -263,6 +263,13 @@ export const VARIABLES = {
       'names a `checkpoint.file` of its own goes by that.',
   ),
 
+  REGISTRY_AUTH_FILE: containers.optional(
+    absolutePath('/etc/try-it-now/auth.json'),
+    'none: images are fetched as anybody may',
+    'The file with the credentials of registries, as `podman login` and `docker login` write it (auth.json). Read at ' +
+      'each fetch.',
+  ),
+
   DATABASE_SOCKET: databases.optional(
     socketPath,
     'none: no template may ask for a database',

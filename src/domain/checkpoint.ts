@@ -39,6 +39,12 @@ export type CheckpointMetadata = Static<typeof CheckpointMetadata>;
  * An idle instance is of the template and, where one is promoted, of the checkpoint:
  * promoting another makes it outdated.
  */
-export function instanceVersion(templateVersion: string, checkpoint: string | undefined): string {
-  return checkpoint === undefined ? templateVersion : `${templateVersion}+${checkpoint}`;
+export function instanceVersion(templateVersion: string, checkpoint: string | undefined, image?: string): string {
+  const of = checkpoint === undefined ? templateVersion : `${templateVersion}+${checkpoint}`;
+  return image === undefined ? of : `${of}@${image}`;
+}
+
+/** Images are each node's own, so another node's cannot be judged by what is here. */
+export function versionWithoutImage(version: string): string {
+  return version.replace(/@[^@]*$/, '');
 }

@@ -15,6 +15,8 @@ export interface Template {
   readonly title: string;
   readonly description: string;
   readonly image: string;
+  /** Whether it is fetched from the registry that its name begins with. */
+  readonly pull: 'missing' | 'never' | 'always';
   /** The TCP port the app listens on inside the container. */
   readonly port: number;
   /** Placeholders in the values are filled in when a container is made. */

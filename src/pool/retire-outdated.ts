@@ -1,5 +1,7 @@
+import { versionWithoutImage } from '../domain/checkpoint.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
@@ -15,6 +17,8 @@ export async function retireOutdated(
     readonly catalogue: Catalogue;
     readonly inventory: Inventory;
     readonly promotions: Promotions;
+    readonly runtime: Pick<ContainerRuntime, 'imageVersion'>;
+    readonly node: { readonly name: string };
   },
   records: readonly Instance[],
 ): Promise<boolean> {
@@ -29,7 +33,8 @@ export async function retireOutdated(
   let unfinished = false;
   const wanted = await wantedVersions(deps, catalogue.all());
   for (const [name, idle] of ready) {
-    const outdated = idle.filter((record) => record.templateVersion !== wanted.get(name)?.version);
+    const version = wanted.get(name)?.version;
+    const outdated = idle.filter((record) => version === undefined || isOutdated(record, version, deps.node.name));
     const template = catalogue.get(name);
     const keep = Math.floor((template?.pool.target ?? 0) / 2);
     const leaving = outdated.slice(0, Math.max(0, idle.length - keep));
@@ -43,4 +48,10 @@ export async function retireOutdated(
     unfinished ||= ((await deps.inventory.stats([template])).get(name)?.warming ?? 0) > 0 || leaving.length > 0;
   }
   return unfinished;
+}
+
+/** What is not known here, a node's image or what an instance was made of before versions told it, says nothing. */
+function isOutdated({ templateVersion, node }: Instance, wanted: string, here: string): boolean {
+  const judged = node === here && templateVersion.includes('@') && wanted.includes('@');
+  return judged ? templateVersion !== wanted : versionWithoutImage(templateVersion) !== versionWithoutImage(wanted);
 }

@@ -50,6 +50,8 @@ export interface OpenOptions {
   readonly deployment: string;
   readonly node: string;
   readonly log: Log;
+  /** The credentials of registries, as `podman login` and `docker login` write them. */
+  readonly registryAuthFile?: string;
   /** The folder of the database server's socket, which templates with a database need. */
   readonly databaseFolder?: string;
 }

@@ -10,6 +10,7 @@ import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { commandsContract } from './container-commands.ts';
 import { hardeningContract } from './container-hardening.ts';
 import { surroundingsContract } from './container-surroundings.ts';
+import { imagesContract } from './container-images.ts';
 import { isolationContract } from './container-isolation.ts';
 import { containerRuntimeContract } from './container-runtime.ts';
 
@@ -23,6 +24,7 @@ export interface EngineUnderTest {
     node?: string,
     resolvers?: readonly string[],
     databaseFolder?: string,
+    registryAuthFile?: string,
   ) => EngineRuntime;
 }
 
@@ -50,13 +52,14 @@ export function containerEngineContract(engine: RealEngine): void {
     socketPath: launched.socketPath,
     image,
     deployment,
-    runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder) =>
+    runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder, registryAuthFile) =>
       create({
         socketPath: launched.socketPath,
         deployment: of,
         node,
         resolvers,
         databaseFolder,
+        registryAuthFile,
         log: createLogger('silent'),
       }),
   });
@@ -91,6 +94,7 @@ export function containerEngineContract(engine: RealEngine): void {
   });
   describe('commands and mounts', () => commandsContract(underTest));
   describe('hardening', () => hardeningContract(underTest));
+  describe('images', () => imagesContract(underTest));
   describe('surroundings', () => surroundingsContract(underTest));
   // The suites of two engines, which take turns here, wait for each other the less.
   if (engine === 'podman') describe('isolation', () => isolationContract(underTest));

@@ -15,6 +15,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     description: 'A tiny app for tests.',
     image: 'localhost/try-it-now/tiny:latest',
     port: 8080,
+    pull: 'missing',
     env: {},
     process: DEFAULT_PROCESS,
     open: '/',

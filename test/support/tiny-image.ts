@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
+import { statusOf } from '../../src/runtime/docker/engine-errors.ts';
 
 const run = promisify(execFile);
 
@@ -33,12 +34,13 @@ export async function loadTinyImage(
   socketPath: string,
   command: readonly string[] = ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/www'],
   volumes: readonly string[] = [],
+  architecture = process.arch === 'x64' ? 'amd64' : process.arch,
 ): Promise<TinyImage> {
   const name = `localhost/try-it-now-test-${randomBytes(6).toString('hex')}:tiny`;
   const folder = await mkdtemp(join(tmpdir(), 'tiny-image-'));
   try {
     const docker = new Dockerode({ host: '', socketPath });
-    const archive = await writeArchive(folder, name, command, volumes);
+    const archive = await writeArchive(folder, name, command, volumes, architecture);
     const progress = await docker.loadImage(createReadStream(archive), { quiet: true });
     await new Promise((resolve, reject) =>
       docker.modem.followProgress(progress, (error) => (error === null ? resolve(undefined) : reject(error))),
@@ -47,7 +49,12 @@ export async function loadTinyImage(
       name,
       port: 80,
       [Symbol.asyncDispose]: async () => {
-        await docker.getImage(name).remove({ force: true });
+        await docker
+          .getImage(name)
+          .remove({ force: true })
+          .catch((error: unknown) => {
+            if (statusOf(error) !== 404) throw error;
+          });
       },
     };
   } finally {
@@ -61,6 +68,7 @@ async function writeArchive(
   name: string,
   command: readonly string[],
   volumes: readonly string[],
+  architecture: string,
 ): Promise<string> {
   const root = join(folder, 'root');
   for (const path of ['bin', 'etc', 'tmp', 'www/cgi-bin']) await mkdir(join(root, path), { recursive: true });
@@ -91,7 +99,7 @@ async function writeArchive(
   await writeFile(
     join(folder, 'config.json'),
     JSON.stringify({
-      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      architecture,
       os: 'linux',
       created,
       // The name makes the image's id its own: removing one run's image cannot take another run's away.

@@ -44,6 +44,11 @@ export interface ContainerRuntime {
    * Throws engine_unavailable, image_missing, isolation_failed.
    */
   prepare(templates: readonly Template[]): Promise<void>;
+  /**
+   * What the template's image is, as `prepare` or a start found it last: instances of another one are outdated. Each
+   * node has its own. Undefined where that is not known, or there are no images.
+   */
+  imageVersion?(template: Template): string | undefined;
   /** Starts the container; anything that has its name already is replaced. Throws container_failed, image_missing. */
   start(spec: ContainerSpec, signal: AbortSignal): Promise<void>;
   /**

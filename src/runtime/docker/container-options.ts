@@ -10,6 +10,8 @@ import { filesystemOptions, processOptions } from './process-options.ts';
 export interface ContainerContext {
   readonly deployment: string;
   readonly node: string;
+  /** By its id: what its name stands for may change meanwhile. */
+  readonly image: string;
   readonly network: InstanceNetwork;
   /** Name servers of instances with egress. */
   readonly resolvers: readonly string[];
@@ -104,7 +106,7 @@ export function containerOptions(spec: ContainerSpec, around: ContainerContext):
   const port = `${template.port}/tcp`;
   return {
     name: spec.name,
-    Image: template.image,
+    Image: around.image,
     // Tells instances apart for anyone who looks from inside, without giving the id away: see containerName.
     Hostname: spec.name,
     Labels: containerLabels(spec, around),

@@ -25,6 +25,7 @@ import { containerSummary } from './container-summary.ts';
 import type { Dialect } from './dialect.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { whyPortTaken } from './host-port.ts';
+import { EngineImages } from './images.ts';
 import { extendsImageCommand, filesArchive } from './process-options.ts';
 import { removeContainer } from './remove-container.ts';
 import { runInContainer } from './run-in-container.ts';
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly resolvers?: readonly string[];
   /** The folder of the database server's socket, which templates with a database need. */
   readonly databaseFolder?: string | undefined;
+  /** The credentials of registries, as `podman login` and `docker login` write them. */
+  readonly registryAuthFile?: string | undefined;
   /** ENGINE_PATIENCE without it. */
   readonly patience?: EnginePatience;
 }
@@ -76,6 +79,7 @@ export class EngineRuntime implements ContainerRuntime {
   readonly #plan: NetworkPlan;
   readonly #title: { readonly title: string; readonly socketPath: string };
   readonly #patience: EnginePatience;
+  readonly #images: EngineImages;
   readonly #ulimits = containerUlimits();
   readonly #ipv6 = hasIpv6();
 
@@ -88,6 +92,15 @@ export class EngineRuntime implements ContainerRuntime {
     this.#plan = networkPlan(dialect.engine.name, options.deployment);
     this.#title = { title: dialect.engine.title, socketPath: options.socketPath };
     this.#patience = options.patience ?? ENGINE_PATIENCE;
+    let architecture: Promise<string> | undefined;
+    this.#images = new EngineImages({
+      engine: dialect.engine,
+      inspect: (image) => this.#inspectImage(image),
+      architecture: () => (architecture ??= this.#look('say what it is', async () => (await docker.version()).Arch)),
+      docker: this.#unlimited,
+      credentialsFile: options.registryAuthFile,
+      log: options.log,
+    });
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {
@@ -97,7 +110,7 @@ export class EngineRuntime implements ContainerRuntime {
     for (const network of new Set(templates.map((template) => this.#networkOf(template))))
       await this.#ensureNetwork(network);
     // Last, so that the other templates can do without one that lacks its image.
-    await this.#requireImages(templates);
+    await this.#images.look(templates);
   }
 
   async start(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
@@ -120,6 +133,10 @@ export class EngineRuntime implements ContainerRuntime {
       });
       throw error;
     }
+  }
+
+  imageVersion({ image }: Template): string | undefined {
+    return this.#images.version(image);
   }
 
   async remove(name: string): Promise<void> {
@@ -202,7 +219,9 @@ export class EngineRuntime implements ContainerRuntime {
 
   async #create(spec: ContainerSpec): Promise<void> {
     const { deployment, node } = this.#options;
+    const image = await this.#images.need(spec.template);
     const options = containerOptions(spec, {
+      image,
       deployment,
       node,
       network: this.#networkOf(spec.template),
@@ -221,8 +240,10 @@ export class EngineRuntime implements ContainerRuntime {
     try {
       await create();
     } catch (error) {
-      if (statusOf(error) === 404 && !(await this.#hasImage(spec.template.image)))
-        throw this.#imageMissing([spec.template]);
+      if (statusOf(error) === 404 && (await this.#inspectImage(image)) === undefined) {
+        this.#images.forget(spec.template.image);
+        return this.#create(spec);
+      }
       // Docker answers a taken name with 409, Podman with 500 like any other failure; so look.
       const taken = statusOf(error) !== undefined && (await this.#exists(spec.name));
       if (!taken) throw engineFailure(error, this.#title, what);
@@ -276,16 +297,6 @@ export class EngineRuntime implements ContainerRuntime {
     });
   }
 
-  async #requireImages(templates: readonly Template[]): Promise<void> {
-    const missing: Template[] = [];
-    for (const template of templates) if (!(await this.#hasImage(template.image))) missing.push(template);
-    if (missing.length > 0) throw this.#imageMissing(missing);
-  }
-
-  async #hasImage(image: string): Promise<boolean> {
-    return (await this.#inspectImage(image)) !== undefined;
-  }
-
   /** Undefined where the engine does not have it. */
   async #inspectImage(image: string): Promise<Dockerode.ImageInspectInfo | undefined> {
     try {
@@ -294,18 +305,6 @@ export class EngineRuntime implements ContainerRuntime {
       if (statusOf(error) === 404) return undefined;
       throw engineFailure(error, this.#title, `look for the image ${image}`);
     }
-  }
-
-  #imageMissing(templates: readonly Template[]): TryItNowError {
-    const list = templates.map(({ image, name }) => `${image} (template ${name})`).join(', ');
-    const { title, imageTool } = this.#dialect.engine;
-    const image = templates[0]?.image ?? 'IMAGE';
-    return new TryItNowError(
-      'image_missing',
-      `${title} does not have ${list}. Build it here (${imageTool.program} build -t ${image} FOLDER) or fetch ` +
-        `it (${imageTool.program} pull ${image}).`,
-      { details: { templates: templates.map(({ name }) => name) } },
-    );
   }
 
   async #findNetwork(name: string): Promise<Awaited<ReturnType<Dialect['findNetwork']>>> {

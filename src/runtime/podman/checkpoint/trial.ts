@@ -99,6 +99,7 @@ function trialTemplate(image: string): Template {
     description: '',
     image,
     port: TRIAL_PORT,
+    pull: 'never',
     env: {},
     process: { ...DEFAULT_PROCESS, init: false },
     open: '/',
