@@ -61,7 +61,7 @@ export async function diagnose(
   return { error: new TryItNowError(explained.code, `${reason}. ${remedy}`, { details: { report } }), report };
 }
 
-function reportFor(
+export function reportFor(
   { template, instance, node, atMs }: Omit<DiagnosedAttempt, 'container'>,
   { code, reason, remedy }: Explanation,
   { exitCode, output = '' }: { readonly exitCode?: number | undefined; readonly output?: string } = {},
@@ -101,7 +101,7 @@ async function collect(
 }
 
 /** The end of it; lines stay lines, and what would steer a terminal goes. */
-function printable(output: string): string {
+export function printable(output: string): string {
   return output.replace(ESCAPES, '').replace(CONTROL, '').trimEnd().slice(-OUTPUT_KEPT);
 }
 

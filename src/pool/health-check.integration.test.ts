@@ -6,6 +6,7 @@ import { Catalogue } from '../domain/template.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import { keys } from '../store/keys.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { LogBook, TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
@@ -30,6 +31,7 @@ let health: HealthCheck;
 let metrics: Metrics;
 let log: LogBook;
 let demands: number;
+let nowMs: number;
 
 beforeEach(async () => {
   releasers = new Releasers();
@@ -40,10 +42,14 @@ beforeEach(async () => {
   metrics = new Metrics({ templates: ['five', 'single'], version: 'test' });
   log = new LogBook();
   demands = 0;
+  nowMs = Date.now();
   health = new HealthCheck({
     catalogue: new Catalogue([five, single]),
     inventory: store.inventory,
     cleanupStore: store.cleanupStore,
+    provisioningStore: store.provisioningStore,
+    failureLog: store.failureLog,
+    clock: { now: () => nowMs },
     queue: (await nats.publisher()).queue,
     probe: new HttpProbe(),
     observer: metrics,
@@ -171,5 +177,35 @@ describe('idle instance health', () => {
     await health.round(never);
     expect(await ready([one])).toHaveLength(1);
     expect(await checks('single', 'unhealthy')).toBe(1);
+  });
+
+  it('opens the breaker of a template whose ready instances keep failing, until one of them stays', async () => {
+    const broken = async (): Promise<void> => {
+      await fillPool(store, single);
+      await health.round(never);
+      await health.round(never);
+    };
+    const breaker = async () => (await store.breakers.read(['single'])).get('single');
+    await broken();
+    await broken();
+    expect(await breaker()).toMatchObject({ open: false });
+    await broken();
+    expect(await breaker()).toMatchObject({ open: true, failures: 3 });
+    expect(await store.failureLog.recent('single')).toMatchObject([
+      { code: 'instance_unhealthy', reason: expect.stringContaining('connection refused') as string },
+      {},
+      {},
+    ]);
+    // The pause is over, and another comes up: that says nothing.
+    await store.valkey.hset(keys.refillPause('single'), 'until_ms', 0);
+    const [one] = await fillPool(store, single);
+    if (one === undefined) throw new Error('the pool was not filled');
+    expect(await breaker()).toMatchObject({ open: true });
+    await app(one, (_, response) => void response.end());
+    await health.round(never);
+    expect(await breaker()).toMatchObject({ open: true });
+    nowMs += 120_000;
+    await health.round(never);
+    expect(await breaker()).toMatchObject({ open: false, failures: 0 });
   });
 });

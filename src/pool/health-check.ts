@@ -1,10 +1,15 @@
 import { publicOrigin, type PublicAddress } from '../domain/address.ts';
 import { describeError } from '../domain/errors.ts';
+import type { Clock } from '../domain/clock.ts';
+import { describeCheck } from '../domain/readiness.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { Reach } from './activate.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Inventory } from './interfaces/inventory.ts';
+import type { FailureLog } from './interfaces/failure-log.ts';
+import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
+import { printable, reportFor } from './diagnose.ts';
 import type { Probe } from './interfaces/probe.ts';
 import { failureOf, healthOf } from './readiness.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
@@ -15,18 +20,31 @@ export interface HealthCheckDeps extends ReleaseDeps {
   readonly probe: Probe;
   readonly runtime: ContainerRuntime;
   readonly address: PublicAddress;
+  readonly clock: Clock;
+  readonly failureLog: Pick<FailureLog, 'record'>;
+  readonly provisioningStore: Pick<ProvisioningStore, 'recordHealthy' | 'recordUnhealthy'>;
   readonly node: { readonly name: string; readonly address: string };
 }
 
 /** One look that fails may be bad luck, or a busy machine's. */
 const FAILURES_TO_REPLACE = 2;
 const CONCURRENCY = 8;
+const OUTPUT_LINES = 60;
+/** An instance that has been healthy for so long since it was ready counts as one that stays. */
+const PROVEN_MS = 60_000;
+
+interface Failed {
+  readonly looks: number;
+  readonly words: string;
+}
 
 /** Looks after this node's ready instances, so that a visitor is not the first to find a dead one. */
 export class HealthCheck {
   readonly #deps: HealthCheckDeps;
-  /** Failed looks in a row, by instance. */
-  #failed: ReadonlyMap<string, number> = new Map();
+  /** Failed looks in a row, by instance, and what was seen last. */
+  #failed: ReadonlyMap<string, Failed> = new Map();
+  /** Templates of which nothing is held against their ready instances, as far as this process knows. */
+  readonly #forgiven = new Set<string>();
 
   constructor(deps: HealthCheckDeps) {
     this.#deps = deps;
@@ -36,42 +54,82 @@ export class HealthCheck {
   async round(signal: AbortSignal): Promise<void> {
     const { inventory, node, observer } = this.#deps;
     const ready = (await inventory.list()).filter((record) => record.state === 'ready' && record.node === node.name);
-    const failed = new Map<string, number>();
+    const failed = new Map<string, Failed>();
     const queue = [...ready];
     const checkNext = async (): Promise<void> => {
       for (let record = queue.shift(); record !== undefined; record = queue.shift()) {
-        const healthy = await this.#answers(record, signal);
+        const seen = await this.#look(record, signal);
         // Cut off, it says nothing about the instance.
         if (signal.aborted) return;
-        if (healthy === undefined) continue;
-        observer.healthChecked(record.template, healthy);
-        if (!healthy) failed.set(record.id, (this.#failed.get(record.id) ?? 0) + 1);
+        if (seen === 'unchecked') continue;
+        observer.healthChecked(record.template, seen === 'healthy');
+        if (seen === 'healthy') await this.#forgive(record);
+        else failed.set(record.id, { looks: (this.#failed.get(record.id)?.looks ?? 0) + 1, words: seen.failure });
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, checkNext));
     if (signal.aborted) return;
     this.#failed = failed;
     await this.#replace(
-      ready.filter(({ id }) => (failed.get(id) ?? 0) >= FAILURES_TO_REPLACE),
+      ready.filter(({ id }) => (failed.get(id)?.looks ?? 0) >= FAILURES_TO_REPLACE),
       ready,
     );
   }
 
-  /** Undefined for one that cannot be checked: its template is no longer offered, so the reconciler retires it. */
-  async #answers(
+  /** `unchecked`: its template is no longer offered, so the reconciler retires it. */
+  async #look(
     { template: name, port, container, label }: Instance,
     signal: AbortSignal,
-  ): Promise<boolean | undefined> {
+  ): Promise<'healthy' | 'unchecked' | { readonly failure: string }> {
     const { catalogue, node, address } = this.#deps;
     const template = catalogue.get(name);
-    if (template === undefined || port === null) return undefined;
+    if (template === undefined || port === null) return 'unchecked';
     const reach: Reach = {
       container,
       origin: `http://${node.address}:${port}`,
       upstream: { address: node.address, port },
       visitor: publicOrigin(address, label),
     };
-    return (await failureOf(this.#deps, healthOf(template), reach, signal).catch(describeError)) === undefined;
+    const failure = await failureOf(this.#deps, healthOf(template), reach, signal).catch(describeError);
+    return failure === undefined ? 'healthy' : { failure };
+  }
+
+  /** One that has served for a while proves that its template's instances do. */
+  async #forgive({ template, readyAtMs }: Instance): Promise<void> {
+    const { provisioningStore, clock, observer, log } = this.#deps;
+    if (this.#forgiven.has(template) || readyAtMs === null || clock.now() - readyAtMs < PROVEN_MS) return;
+    this.#forgiven.add(template);
+    if (!(await provisioningStore.recordHealthy(template)).recovered) return;
+    observer.breaker(template, false);
+    log.info({ template }, 'Ready instances of the template stay healthy again; it is refilled as usual');
+  }
+
+  /** What it wrote goes with its container, so it is kept before. */
+  async #tell(record: Instance, words: string): Promise<string> {
+    const { catalogue, runtime, failureLog, clock, node } = this.#deps;
+    const template = catalogue.get(record.template);
+    if (template === undefined) return words;
+    const reason = `a ready instance stopped passing its health check (${describeCheck(healthOf(template))}): ${words}`;
+    const output = printable(await runtime.logs(record.container, OUTPUT_LINES).catch(() => ''));
+    const attempt = { template, instance: record.id, node: node.name, atMs: clock.now() };
+    const remedy =
+      'If the app closes or moves that path once it is activated, name what shows that it serves in health of the ' +
+      'template; otherwise see what it wrote';
+    await failureLog.record(reportFor(attempt, { code: 'instance_unhealthy', reason, remedy }, { output }));
+    return reason;
+  }
+
+  /** Those that came up and did not stay are failures of the template as well. */
+  async #count(name: string, reason: string): Promise<void> {
+    const { provisioningStore, catalogue, observer, log } = this.#deps;
+    this.#forgiven.delete(name);
+    const breaker = await provisioningStore.recordUnhealthy(name, catalogue.version(name) ?? '');
+    if (!breaker.opened) return;
+    observer.breaker(name, true);
+    log.error(
+      { template: name, failures: breaker.failures, pauseMs: breaker.pauseMs, reason },
+      'Ready instances of the template keep failing their health check; it is refilled one instance at a time',
+    );
   }
 
   /**
@@ -84,16 +142,18 @@ export class HealthCheck {
       const of = (records: readonly Instance[]) => records.filter(({ template }) => template === name);
       const allowed = Math.max(1, Math.floor(of(ready).length / 2));
       for (const record of of(unhealthy).slice(0, allowed)) {
+        const reason = await this.#tell(record, this.#failed.get(record.id)?.words ?? '').catch(describeError);
         // A visitor who has taken it meanwhile changed the generation; whether it serves him is checked on the way.
         const gone = await releaseInstance(this.#deps, record, 'unhealthy', {
           from: ['ready'],
           generation: record.generation,
         });
-        if (gone !== undefined)
-          log.warn(
-            { instance: record.id, template: name, container: record.container },
-            'A ready instance does not answer any more; it is replaced',
-          );
+        if (gone === undefined) continue;
+        log.warn(
+          { instance: record.id, template: name, container: record.container, reason },
+          'A ready instance does not answer any more; it is replaced',
+        );
+        await this.#count(name, reason);
       }
     }
   }

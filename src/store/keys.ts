@@ -29,7 +29,7 @@ export const keys = {
   assigned: (template: string) => `assigned:${template}`,
   /** zset: releasing and quarantined ids, by when their cleanup is to be taken up again (ms) */
   leaving: (template: string) => `leaving:${template}`,
-  /** hash: failures in a row, until_ms, version of the template that failed */
+  /** hash: failures in a row, until_ms, version of the template that failed, unhealthy ready ones in a row */
   refillPause: (template: string) => `refill_pause:${template}`,
   /** list: why the last attempts of the template failed (JSON), the newest first; ends by itself */
   failures: (template: string) => `failures:${template}`,

@@ -210,6 +210,20 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     return { opened: opened === FLAG.YES, pauseMs, failures };
   }
 
+  async recordUnhealthy(template: string, version: string): Promise<BreakerState> {
+    const [opened, pauseMs, failures] = (await this.#scripts.run(
+      'record-unhealthy',
+      [keys.refillPause(template)],
+      [FAILURES_TO_OPEN, MAX_PAUSE_MS, version],
+    )) as [number, number, number];
+    return { opened: opened === FLAG.YES, pauseMs, failures };
+  }
+
+  async recordHealthy(template: string): Promise<{ readonly recovered: boolean }> {
+    const reply = await this.#scripts.run('record-healthy', [keys.refillPause(template)], [FAILURES_TO_OPEN]);
+    return { recovered: reply === FLAG.YES };
+  }
+
   async #renew(instance: Instance, leaseMs: number, step: ProvisionStep | ''): Promise<boolean> {
     return (
       (await this.#scripts.run(

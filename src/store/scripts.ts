@@ -29,6 +29,8 @@ const SCRIPT_NAMES = [
   'quarantine',
   'raise-claim-count',
   'record-failure',
+  'record-healthy',
+  'record-unhealthy',
   'release',
   'renew-ticket',
   'reserve',

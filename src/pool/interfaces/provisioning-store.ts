@@ -37,6 +37,10 @@ export interface ProvisioningStore {
    * one comes up.
    */
   recordFailure(template: string, version: string, maxPauseMs?: number): Promise<BreakerState>;
+  /** Counts a ready instance that kept failing its health check, as `recordFailure` does an attempt. */
+  recordUnhealthy(template: string, version: string): Promise<BreakerState>;
+  /** One has stayed healthy: those that did not are forgiven. `recovered`: that closed the breaker. */
+  recordHealthy(template: string): Promise<{ readonly recovered: boolean }>;
   /** The template is offered in this version: failures of another one say nothing about it. */
   announceVersion(template: string, version: string): Promise<void>;
 }

@@ -13,6 +13,10 @@ record.readyAtMs = now
 record.endOfLifeMs = now + tonumber(ARGV[3])
 save_record(KEYS[1], record)
 redis.call('ZADD', KEYS[3], record.endOfLifeMs, record.id)
-local failures = stored_number(redis.call('HGET', KEYS[4], 'failures'), 0)
-redis.call('DEL', KEYS[4])
+local known = redis.call('HMGET', KEYS[4], 'failures', 'unhealthy')
+local failures, unhealthy = stored_number(known[1], 0), stored_number(known[2], 0)
+-- Coming up proves nothing where they keep dying afterwards.
+if unhealthy >= tonumber(ARGV[4]) then return {1, 0} end
+if unhealthy > 0 then redis.call('HDEL', KEYS[4], 'failures', 'until_ms')
+else redis.call('DEL', KEYS[4]) end
 return {1, failures >= tonumber(ARGV[4]) and 1 or 0}
