@@ -13,6 +13,8 @@ import { registerSmokeCommand } from './smoke/register.ts';
 import { registerTemplateCommands } from './templates/register.ts';
 import { registerTopCommand } from './top/register.ts';
 
+const PROGRAM = 'try-it-now';
+
 /** The commands. Each loads its own code only when it runs: discovery must be up in a moment. */
 export function program(env: Environment): Command {
   const cli = commands(env);
@@ -21,7 +23,7 @@ export function program(env: Environment): Command {
 }
 
 function commands(env: Environment): Command {
-  const cli = new Command('try-it-now')
+  const cli = new Command(PROGRAM)
     .description('A running container of their own for every visitor, handed over from a warm pool.')
     .version(packageVersion())
     .showHelpAfterError()
@@ -35,20 +37,20 @@ function commands(env: Environment): Command {
       `have instances restored instead of started, once the pool is warm (${RESTORING_TITLES} with CRIU)`,
     )
     .action((options: { readonly checkpoint?: true }) =>
-      runCommand(async () => (await import('./up/up.ts')).up(env, options)),
+      runNamed(PROGRAM, async () => (await import('./up/up.ts')).up(env, options)),
     );
   cli
     .command('serve')
     .description('run the API, the pool and its workers against NATS, Valkey and Caddy that run already')
-    .action(() => runCommand(async () => (await import('./serve.ts')).serve(env, 'server')));
+    .action(() => runNamed(PROGRAM, async () => (await import('./serve.ts')).serve(env, 'server')));
   cli
     .command('worker')
     .description('run only the workers, on this or a further host')
-    .action(() => runCommand(async () => (await import('./serve.ts')).serve(env, 'worker')));
+    .action(() => runNamed(`${PROGRAM}-worker`, async () => (await import('./serve.ts')).serve(env, 'worker')));
   cli
     .command('discovery')
     .description('answer the proxy where instances live (DNS)')
-    .action(() => runCommand(async () => (await import('./discovery.ts')).discovery(env)));
+    .action(() => runNamed(`${PROGRAM}-discovery`, async () => (await import('./discovery.ts')).discovery(env)));
   cli
     .command('simulated-engine')
     .description('run simulated containers on SIMULATED_SOCKET, for servers on this host with CONTAINER_MODE=simulated')
@@ -62,4 +64,10 @@ function commands(env: Environment): Command {
   registerTemplateCommands(cli, env);
   registerCheckpointCommands(cli, env);
   return cli;
+}
+
+/** For what goes on running: `ps` and `pidof` know it by this name, and `pidof try-it-now` finds the server alone. */
+function runNamed(name: string, command: () => Promise<void>): Promise<void> {
+  process.title = name;
+  return runCommand(command);
 }

@@ -71,6 +71,20 @@ describe('a variable', () => {
     expect(explicit.size).toBe(0);
   });
 
+  it('of the pools that was given wins over a template only where that was asked for', () => {
+    const text = 'templates:\n  - { name: a, image: b, port: 1, pool: { target: 2, max: 5 }, ttl: { default: 10m } }\n';
+    const first = (env: Record<string, string>) =>
+      loadConfig({ TEMPLATES_FILE: '/t.yaml', POOL_TARGET_SIZE: '4', ...env }, () => text).config.templates[0];
+    expect(first({})).toMatchObject({ pool: { target: 2, max: 5 } });
+    expect(first({ POOL_OVERRIDES_TEMPLATES: 'true', POOL_MAX_TTL: '1h' })).toMatchObject({
+      pool: { target: 4, max: 5 },
+      ttl: { defaultMs: 600_000, maxMs: 3_600_000 },
+    });
+    expect(() => first({ POOL_OVERRIDES_TEMPLATES: 'true', POOL_TARGET_SIZE: '9' })).toThrow(
+      /POOL_TARGET_SIZE is 9 but/,
+    );
+  });
+
   it('that was given is known to have been given', () => {
     const { explicit } = loadConfig(
       { VALKEY_ADDR: '127.0.0.1:6379', NATS_URL: 'nats://queue:4222', HOME: '/root' },

@@ -103,7 +103,7 @@ function invalidConfig(problems: readonly string[], unknown: readonly string[]):
 }
 
 function readCatalogue(
-  { values, broken }: ParsedEnvironment,
+  { values, broken, explicit }: ParsedEnvironment,
   env: Environment,
   readFile: FileReader,
 ): { templates: readonly Template[]; problems: readonly string[] } {
@@ -122,6 +122,7 @@ function readCatalogue(
       source: name,
       written: given === undefined || given === '' ? VARIABLES[name].default : given,
       sound: !broken.has(name),
+      wins: values.POOL_OVERRIDES_TEMPLATES && explicit.has(name),
     };
   };
   const defaults: TemplateDefaults = {

@@ -13,6 +13,8 @@ export interface Setting<T> {
   readonly written: string;
   /** False when what was written there is wrong and this is only a stand-in: rules skip it. */
   readonly sound: boolean;
+  /** A variable that was set, and is to count whatever a template says. */
+  readonly wins?: boolean;
 }
 
 /** The settings of a pool that must fit each other, each from the environment or from the catalogue file. */

@@ -89,8 +89,11 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
   const times = section.section('ttl', ['default', 'max']);
   // A value that is there but wrong was reported by its read: the default that stands in for it must
   // not raise a second problem.
-  const pick = <T>(from: YamlSection, key: string, parser: Parser<T>, fallback: Setting<T>): Setting<T> =>
-    from.read(key, parser) ?? (from.has(key) ? { ...fallback, sound: false } : fallback);
+  const pick = <T>(from: YamlSection, key: string, parser: Parser<T>, fallback: Setting<T>): Setting<T> => {
+    const own = from.read(key, parser);
+    if (fallback.wins === true) return fallback;
+    return own ?? (from.has(key) ? { ...fallback, sound: false } : fallback);
+  };
   const settings: PoolSettings = {
     target: pick(pool, 'target', poolTarget, defaults.target),
     max: pick(pool, 'max', poolMax, defaults.max),

@@ -194,6 +194,12 @@ export const VARIABLES = {
     'The whole life of an instance, counted from when it was ready. Ready instances that have less than one ' +
       'visit left are replaced.',
   ),
+  POOL_OVERRIDES_TEMPLATES: pool.required(
+    bool,
+    'false',
+    'Whether the POOL_ variables above that are set win over what templates say for themselves. `up` says true for ' +
+      'the examples, so that what is given on the command line counts.',
+  ),
   RATE_LIMIT_HOURLY: pool.required(
     integer(0, 1_000_000, 60),
     '60',

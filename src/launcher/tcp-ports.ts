@@ -37,9 +37,13 @@ export async function reservePort(port: number): Promise<AsyncDisposable | undef
   return takeMark(`port-${port}`);
 }
 
-/** The wanted port if it can be bound, else a free one. */
+/** The wanted port if it can be bound and nobody else on this host was told so, else a free one; kept as that is. */
 export async function preferPort(wanted: number, host = '127.0.0.1'): Promise<number> {
-  return (await isFree(wanted, host)) ? wanted : freePort(host);
+  const reservation = await reservePort(wanted);
+  if (reservation === undefined) return freePort(host);
+  if (await isFree(wanted, host)) return wanted;
+  await reservation[Symbol.asyncDispose]();
+  return freePort(host);
 }
 
 export async function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {

@@ -103,7 +103,7 @@ it('keys are in no log line at trace level, whether they were right or wrong', a
 it('keys are not on the command line or in the environment of the server', async () => {
   for (const name of ['cmdline', 'environ'] as const) {
     const seen = await processFiles(server.pid, name);
-    expect(seen.join('\n')).toContain(name === 'cmdline' ? 'serve' : 'OPERATOR_KEYS_FILE');
+    expect(seen.join('\n')).toContain(name === 'cmdline' ? 'try-it-now' : 'OPERATOR_KEYS_FILE');
     expectNoKeyIn(seen.join('\n'), name);
   }
 });

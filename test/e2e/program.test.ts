@@ -49,6 +49,31 @@ async function occupyUdp(port: number): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: () => new Promise((closed) => socket.close(closed)) };
 }
 
+/** Another `up` beside the one with these settings: with the same ones, and with nothing chosen but its pool. */
+async function eachBeside(settings: Readonly<Record<string, string>>): Promise<void> {
+  await using same = new Program(['up'], settings);
+  expect(await same.exitCode).toBe(1);
+  for (const taken of [settings['DEPLOYMENT'], settings['SERVER_PORT'], settings['PROXY_LISTEN']?.slice(1)])
+    expect(same.output).toContain(` ${taken ?? ''}`);
+  expect(same.output).not.toContain('Valkey on');
+
+  const { CONTAINER_PORT_RANGE_START, CONTAINER_PORT_RANGE_END } = await upSettings();
+  const range = { CONTAINER_PORT_RANGE_START, CONTAINER_PORT_RANGE_END } as Record<string, string>;
+  const pool = { CONTAINER_MODE: 'simulated', POOL_TARGET_SIZE: '1', NODE_ENV: 'production', ...range };
+  await using first = new Program(['up'], pool);
+  await using second = new Program(['up'], pool);
+  for (const program of [first, second])
+    await eventually(() => expect(program.output).toContain('Click here:'), { timeoutMs: 60_000 });
+  for (const program of [first, second]) expect(program.output).toContain('hello 1 of 1 ready');
+  const pages = [first, second].map(({ output }) => /Click here: +(\S+)/.exec(output)?.[1] ?? '');
+  expect(new Set(pages).size).toBe(2);
+  for (const page of pages) expect((await fetch(`${page}health`)).status).toBe(200);
+  for (const program of [first, second]) {
+    program.signal('SIGINT');
+    expect(await program.exitCode).toBe(0);
+  }
+}
+
 describe('a full disk', () => {
   it('takes the log away, and nothing else', async () => {
     const full = openSync('/dev/full', 'w');
@@ -94,6 +119,12 @@ describe('try-it-now up', () => {
     expect(await (await fetch(`${api}/health`)).text()).toBe('{"status":"ok"}');
     const acquired = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' });
     expect(acquired.status).toBe(201);
+    const lines = program.output.split('\n');
+    const at = (text: RegExp): number => lines.findIndex((line) => text.test(line));
+    expect(at(/from now on: \. \S+environment$/)).toBeLessThan(at(/Warming the pools/));
+    expect(at(/^- Warming the pools: hello \d of 3 ready$/)).toBeGreaterThan(-1);
+    expect(await readFile(`/proc/${program.pid}/cmdline`, 'utf8')).toMatch(/^try-it-now\0/);
+    await eachBeside(settings);
     const children = await childrenOf(program.pid);
     expect(children.length).toBeGreaterThanOrEqual(4);
     const log = /log: (\S+\.log)/.exec(program.output)?.[1] ?? '';

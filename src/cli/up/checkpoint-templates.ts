@@ -1,9 +1,9 @@
-import type ora from 'ora';
 import { openCheckpointContext, type CheckpointContext } from '../../composition/checkpoint-context.ts';
 import type { Config } from '../../config/config.ts';
 import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import { createPromoted } from '../../pool/checkpoints.ts';
+import type { Screen } from './screen.ts';
 
 /**
  * Has every template restored from a checkpoint of its own from now on. What cannot be is said, and
@@ -12,7 +12,7 @@ import { createPromoted } from '../../pool/checkpoints.ts';
 export async function checkpointTemplates(
   config: Config,
   log: Log,
-  screen: ReturnType<typeof ora>,
+  screen: Screen,
   stopped: AbortSignal,
 ): Promise<void> {
   try {
@@ -35,12 +35,12 @@ async function checkpointTemplate(
   context: CheckpointContext,
   template: string,
   log: Log,
-  screen: ReturnType<typeof ora>,
+  screen: Screen,
   stopped: AbortSignal,
 ): Promise<void> {
   const what = `Checkpoint of ${template}`;
   const onStep = (step: string): void => {
-    screen.text = `${what}: ${step}`;
+    screen.progress(`${what}: ${step}`);
   };
   screen.start(what);
   try {

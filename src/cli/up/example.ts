@@ -21,7 +21,8 @@ export function withExample(env: Environment): Environment {
       `there is no example named "${name}" (TEMPLATE); the folder examples/ holds them`,
     );
   }
-  return { ...env, TEMPLATES_FILE: file };
+  // What is given on the command line counts, whatever the example says for itself.
+  return { POOL_OVERRIDES_TEMPLATES: 'true', ...env, TEMPLATES_FILE: file };
 }
 
 export function isSet(value: string | undefined): value is string {

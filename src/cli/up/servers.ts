@@ -9,7 +9,7 @@ import { launchCaddy } from '../../launcher/caddy.ts';
 import { ChildServer, findProgram } from '../../launcher/child-server.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../launcher/mariadb.ts';
 import { launchNats } from '../../launcher/nats.ts';
-import { freePort, isFree, isFreeForUdp, preferPort } from '../../launcher/tcp-ports.ts';
+import { freePort, isFree, isFreeForUdp, preferPort, reservePort } from '../../launcher/tcp-ports.ts';
 import { supervise, type SupervisorEvents } from '../../launcher/supervise.ts';
 import { launchValkey } from '../../launcher/valkey.ts';
 import { CONTAINER_ENGINES } from '../../runtime/engines.ts';
@@ -29,8 +29,8 @@ export interface ServersOptions {
 
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 
-/** Nothing of ours can work around these: people know their numbers. Throws port_taken. */
-export async function requirePorts(config: Config): Promise<void> {
+/** Nothing of ours can work around these: people chose them. All are named at once. Throws port_taken. */
+export async function requirePlace(config: Config, conflicts: readonly string[]): Promise<void> {
   const { server, proxy, admin } = config;
   const proxyPort = Number(proxy.listen.split(':').at(-1));
   const wanted = [
@@ -38,7 +38,7 @@ export async function requirePorts(config: Config): Promise<void> {
     [proxyPort, '127.0.0.1', 'the proxy', 'PROXY_LISTEN'],
     [admin.port, admin.host, 'the admin API', 'ADMIN_ADDR'],
   ] as const;
-  const taken: string[] = [];
+  const taken: string[] = [...conflicts];
   for (const [port, host, what, variable] of wanted) {
     if (port !== 0 && !(await isFree(port, host)))
       taken.push(
@@ -124,8 +124,9 @@ async function startEngine({ config, explicit, dir }: ServersOptions, keep: Keep
 export async function startDiscoveryProcess(env: Environment, options: ServersOptions): Promise<Environment> {
   const { config, explicit, dir, releasers, events, onStarted } = options;
   const wanted = config.proxy.discovery;
-  const port =
-    explicit.has('DISCOVERY_ADDR') || (await isFreeForUdp(wanted.port, wanted.host)) ? wanted.port : await freePort();
+  const usable = async (): Promise<boolean> =>
+    (await reservePort(wanted.port)) !== undefined && (await isFreeForUdp(wanted.port, wanted.host));
+  const port = explicit.has('DISCOVERY_ADDR') || (await usable()) ? wanted.port : await freePort();
   const address = `${wanted.host}:${port}`;
   const metrics = explicit.has('DISCOVERY_METRICS_ADDR')
     ? {}

@@ -1,7 +1,6 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import ora from 'ora';
 import type { Logger } from 'pino';
 import { chooseEngine, createRuntime, isLastResort } from '../../composition/engines.ts';
 import { startApp, type App } from '../../composition/app.ts';
@@ -18,11 +17,14 @@ import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.t
 import type { ContainerEngine } from '../../runtime/engine.ts';
 import { CONTAINER_ENGINES, type Engine } from '../../runtime/engines.ts';
 import { packageVersion } from '../package-version.ts';
+import { besideOthers } from './beside-others.ts';
 import { checkpointTemplates } from './checkpoint-templates.ts';
 import { environmentFile } from './environment-file.ts';
+import { FailedStarts } from './failed-starts.ts';
 import { drawOperatorKey, withAdminPort } from './operator-access.ts';
 import { buildImage, exampleOf, isSet, mayDumpOtherUsers, withExample } from './example.ts';
-import { requirePorts, startDiscoveryProcess, startServers } from './servers.ts';
+import { openScreen, type Screen } from './screen.ts';
+import { requirePlace, startDiscoveryProcess, startServers } from './servers.ts';
 
 /**
  * Stands for the database server that is started below, so that a template with a database is no mistake. Never opened.
@@ -44,26 +46,25 @@ export interface UpOptions {
  * invalid_config and port_taken before anything is started, and what a part that does not come up throws.
  */
 export async function up(env: Environment, options: UpOptions = {}): Promise<void> {
-  const chosen = await withAdminPort(withExample(env));
+  const { env: placed, notes, conflicts } = await besideOthers(withExample(env));
+  const chosen = await withAdminPort(placed);
   const loaded = loadConfig(isSet(chosen['DATABASE_SOCKET']) ? chosen : { ...chosen, ...DATABASE_TO_COME });
-  for (const warning of loaded.warnings) console.warn(`Note: ${warning}`);
-  await requirePorts(loaded.config);
+  for (const note of [...loaded.warnings, ...notes]) console.warn(`Note: ${note}`);
+  await requirePlace(loaded.config, conflicts);
 
   const logFile = join(tmpdir(), `try-it-now-${process.pid}.log`);
   const logWriter = LogWriter.open(logFile);
-  const log = createLogger(loaded.config.log.level, logWriter);
-  surviveLostOutput();
+  const screen = openScreen();
+  const failedStarts = new FailedStarts(logWriter, (template, reason) => {
+    screen.tell(`${template} could not be started: ${reason}`);
+  });
+  const log = createLogger(loaded.config.log.level, failedStarts);
   const stopped = new AbortController();
   const stopSignal = untilStopped(log).then((signal) => {
     stopped.abort();
     return signal;
   });
   const releasers = new Releasers();
-  const screen = ora({
-    stream: process.stdout,
-    discardStdin: false,
-    isEnabled: process.stdout.isTTY && process.stdout.columns > 0,
-  });
   try {
     await startEverything({
       env: chosen,
@@ -72,6 +73,7 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
       log,
       logFile,
       logLosses: logWriter,
+      failedStarts,
       releasers,
       screen,
       stopped: stopped.signal,
@@ -92,11 +94,6 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
   }
 }
 
-/** What is printed here may go to a full disk, or to a reader who is gone: no reason to take everything down. */
-function surviveLostOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-}
-
 interface UpParts {
   readonly env: Environment;
   readonly options: UpOptions;
@@ -104,8 +101,9 @@ interface UpParts {
   readonly log: Logger;
   readonly logFile: string;
   readonly logLosses: LogLosses;
+  readonly failedStarts: FailedStarts;
   readonly releasers: Releasers;
-  readonly screen: ReturnType<typeof ora>;
+  readonly screen: Screen;
   readonly stopped: AbortSignal;
 }
 
@@ -116,6 +114,7 @@ async function startEverything({
   log,
   logFile,
   logLosses,
+  failedStarts,
   releasers,
   screen,
   stopped,
@@ -152,6 +151,9 @@ async function startEverything({
     ...(await startDiscoveryProcess(servers, shared)),
   };
   const { config } = loadConfig(settings);
+  const commands = join(dir, 'environment');
+  await writeFile(commands, environmentFile(settings), { mode: 0o600 });
+  screen.tell(`Commands such as \`try-it-now doctor\`, from another terminal, from now on: . ${commands}`);
   stopped.throwIfAborted();
 
   const engine = await chooseEngine(config, log);
@@ -164,16 +166,14 @@ async function startEverything({
   releasers.push('containers', () => removeContainers(createRuntime(engine, config, log)));
   const app = await startApp({ config, log, logLosses, role: 'server', version: packageVersion(), engine });
   releasers.push('server', () => app.stop());
-  await warmUp(app, screen, stopped);
+  await warmUp(app, screen, failedStarts, stopped);
   if (options.checkpoint === true && !stopped.aborted) await checkpointTemplates(config, log, screen, stopped);
   if (stopped.aborted) return;
-  await tellWhereToClick(dir, config, settings, logFile);
+  tellWhereToClick(commands, config, settings, logFile);
 }
 
-async function tellWhereToClick(dir: string, config: Config, settings: Environment, logFile: string): Promise<void> {
+function tellWhereToClick(commands: string, config: Config, settings: Environment, logFile: string): void {
   const { publicUrl } = config.server;
-  const commands = join(dir, 'environment');
-  await writeFile(commands, environmentFile(settings), { mode: 0o600 });
   const { host, port } = config.admin;
   const keyFile = settings['OPERATOR_KEYS_FILE'] ?? 'as OPERATOR_KEYS has it';
   const examples = '`try-it-now pool stats` and `try-it-now checkpoint list`';
@@ -194,7 +194,7 @@ async function tellWhereToClick(dir: string, config: Config, settings: Environme
   );
 }
 
-function explainEngine(engine: Engine, config: Config, screen: UpParts['screen']): void {
+function explainEngine(engine: Engine, config: Config, screen: Screen): void {
   if (engine.runsContainers) screen.succeed(`Containers by ${engine.title}`);
   else if (!isLastResort(engine, config)) screen.info(`Containers are ${engine.name}, as CONTAINER_MODE says`);
   else
@@ -210,7 +210,7 @@ async function buildImages(
   socketPath: string,
   env: Environment,
   { checkpoint }: UpOptions,
-  screen: UpParts['screen'],
+  screen: Screen,
 ): Promise<void> {
   const asRoot = checkpoint === true && restoresCheckpoints && !mayDumpOtherUsers();
   if (asRoot)
@@ -223,29 +223,36 @@ async function buildImages(
     if (example === undefined) continue;
     screen.start(`Image ${image}`);
     await buildImage(example, { imageTool, socketPath, env, asRoot }, (line) => {
-      screen.text = `Image ${image}: ${line}`.slice(0, 100);
+      screen.progress(`Image ${image}: ${line}`.slice(0, 100));
     });
     screen.succeed(`Image ${image}`);
   }
 }
 
-/** Shows the pools filling, until they are full or it takes too long to keep people waiting. */
-async function warmUp(app: App, screen: UpParts['screen'], stopped: AbortSignal): Promise<void> {
+/**
+ * Shows the pools filling, until they are full, or it takes too long to keep people waiting. A template whose starts
+ * fail again and again is not waited for.
+ */
+async function warmUp(app: App, screen: Screen, failedStarts: FailedStarts, stopped: AbortSignal): Promise<void> {
   const deadline = performance.now() + WARM_UP_MS;
   screen.start('Warming the pools');
   while (!stopped.aborted) {
     const stats = [...(await app.demos.stats())];
-    screen.text =
+    const text =
       'Warming the pools: ' +
       stats.map(([name, { ready, target }]) => `${name} ${ready} of ${target} ready`).join(', ');
-    if (stats.every(([, { ready, target }]) => ready >= target)) {
-      screen.succeed(screen.text);
+    screen.progress(text);
+    const missing = stats.filter(([, { ready, target }]) => ready < target).map(([name]) => name);
+    if (missing.length === 0) {
+      screen.succeed(text);
+      return;
+    }
+    if (missing.every((name) => failedStarts.isHopeless(name))) {
+      screen.warn(`${text}. ${missing.join(', ')}: the starts fail, as said above; it is tried again by itself.`);
       return;
     }
     if (performance.now() > deadline) {
-      screen.warn(
-        `${screen.text}. Something is slow or failing; the log tells more. The page waits for the first instance.`,
-      );
+      screen.warn(`${text}. Something is slow or failing; the log tells more. The page waits for the first instance.`);
       return;
     }
     await sleep(100, stopped);

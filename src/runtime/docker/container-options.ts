@@ -46,12 +46,14 @@ const RLIMIT_WANTED = 20_000;
  */
 export function containerUlimits(
   limits: string = readFileSync('/proc/self/limits', 'utf8'),
+  pidMax = Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8')),
 ): NonNullable<HostConfig['Ulimits']> {
-  const hard = (row: string): number => {
+  const hard = (row: string, most = RLIMIT_WANTED): number => {
     const found = new RegExp(`^${row}\\s+\\S+\\s+(\\d+)`, 'm').exec(limits)?.[1];
-    return Math.min(RLIMIT_WANTED, found === undefined ? RLIMIT_WANTED : Number(found));
+    return Math.min(RLIMIT_WANTED, most, found === undefined ? RLIMIT_WANTED : Number(found));
   };
-  return [['nofile', hard('Max open files')] as const, ['nproc', hard('Max processes')] as const].map(
+  // Podman lowers its own limit of processes to kernel.pid_max, and a container's above that fails.
+  return [['nofile', hard('Max open files')] as const, ['nproc', hard('Max processes', pidMax)] as const].map(
     ([name, limit]) => ({ Name: name, Soft: limit, Hard: limit }),
   );
 }
