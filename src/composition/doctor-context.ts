@@ -155,6 +155,8 @@ function visibleEngine(
       unused: () => awake(() => networks.unused()),
       all: () => awake(() => networks.all()),
       remove: (name) => networks.remove(name),
+      severed: (containers) => awake(() => networks.severed(containers)),
+      reconnect: (container) => networks.reconnect(container),
     },
   };
 }

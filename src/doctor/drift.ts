@@ -39,7 +39,7 @@ function findings({ findings: found, unchecked }: Drift, serverIsUp: boolean): O
       .join('; ');
     const seen = `${some.length} (${shown}${some.length > SHOWN ? '; …' : ''})`;
     return [
-      (ORPHANS.includes(kind) ? failure : warning)(
+      (ORPHANS.includes(kind) || kind === 'forwarding' ? failure : warning)(
         ORPHANS.includes(kind) ? `stray ${kind}s` : `${kind}s`,
         seen,
         remedy,

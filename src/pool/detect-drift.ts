@@ -16,7 +16,7 @@ export type Finding = { readonly what: string; readonly why: string } & (
   | { readonly kind: 'record'; readonly record: Instance }
   | { readonly kind: 'ticket'; readonly ticket: TicketRef }
   | { readonly kind: 'task'; readonly leftover: LeftoverTask }
-  | { readonly kind: 'network' | 'database' | 'port' | 'index' | 'hostname' | 'setting' | 'proxy' }
+  | { readonly kind: 'network' | 'database' | 'port' | 'index' | 'hostname' | 'setting' | 'proxy' | 'forwarding' }
 );
 
 /** Nothing could be found out about these. */
@@ -66,7 +66,7 @@ export async function detectDrift(deps: DriftDeps): Promise<Drift> {
     }
   };
   let records: readonly Instance[] | undefined;
-  await look(['record', 'container', 'index', 'hostname', 'setting', 'port'], async () => {
+  await look(['record', 'container', 'index', 'hostname', 'setting', 'port', 'forwarding'], async () => {
     records = await inventory.list();
     return [];
   });
@@ -79,6 +79,7 @@ export async function detectDrift(deps: DriftDeps): Promise<Drift> {
       ),
     );
     await look(['index', 'hostname', 'setting', 'port'], () => inventory.inconsistencies(seen));
+    await look(['forwarding'], () => forwardings(deps, seen));
   }
   await look(['network'], () => networks(deps));
   await look(['database'], () => databases(deps));
@@ -147,6 +148,19 @@ export async function isOrphan(
 function orphanedBecause({ instanceId, keepUntilMs }: ContainerSummary): string {
   if (instanceId !== undefined) return `no record of instance ${instanceId} names it`;
   return keepUntilMs === undefined ? "it is not an instance's" : 'it was only to be tried, and its time is over';
+}
+
+/** Of instances that are to be reached; whether their containers run is looked at elsewhere. */
+async function forwardings({ networks: engine, node }: DriftDeps, records: readonly Instance[]): Promise<Finding[]> {
+  if (engine === undefined) return [];
+  const reached = records.flatMap(({ state, container, port, node: where }) =>
+    where === node.name && port !== null && (state === 'ready' || state === 'assigned') ? [{ container, port }] : [],
+  );
+  return (await engine.severed(reached)).map((what) => ({
+    kind: 'forwarding',
+    what,
+    why: "connections to it lead nowhere: the host's forwarding rules of its engine are gone",
+  }));
 }
 
 async function networks({ networks: engine }: DriftDeps): Promise<Finding[]> {

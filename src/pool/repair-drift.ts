@@ -91,6 +91,11 @@ function jobsFor(
       return 1;
     }),
     task: once('task', () => discardLeftovers(deps)),
+    forwarding: found('forwarding').map(
+      ({ what }) =>
+        () =>
+          reconnect(deps, what),
+    ),
     proxy: once('proxy', async () => ((await proxy?.ensure()) === 'written' ? 1 : 0)),
   };
 }
@@ -115,6 +120,13 @@ async function removeNetwork({ networks, log }: RepairDeps, network: string): Pr
   if (networks === undefined) return 0;
   await networks.remove(network);
   log.warn({ network }, 'Removed a network that is not used any more');
+  return 1;
+}
+
+async function reconnect({ networks, log }: RepairDeps, container: string): Promise<number> {
+  if (networks === undefined) return 0;
+  await networks.reconnect(container);
+  log.warn({ container }, 'Set the forwarding rules of a container again, which were gone from the host');
   return 1;
 }
 

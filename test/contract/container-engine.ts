@@ -8,6 +8,7 @@ import { launchEngine, uniqueDeployment, type LaunchedEngine, type RealEngine } 
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { commandsContract } from './container-commands.ts';
+import { forwardingContract } from './container-forwarding.ts';
 import { hardeningContract } from './container-hardening.ts';
 import { surroundingsContract } from './container-surroundings.ts';
 import { imagesContract } from './container-images.ts';
@@ -65,6 +66,7 @@ export function containerEngineContract(engine: RealEngine): void {
   });
 
   if (engine === 'docker') describe('isolation', () => isolationContract(underTest));
+  describe('forwarding', () => forwardingContract(underTest));
   describe('as every runtime', () => {
     const container = (name: string): Dockerode.Container =>
       new Dockerode({ host: '', socketPath: launched.socketPath }).getContainer(name);

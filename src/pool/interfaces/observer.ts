@@ -22,6 +22,7 @@ export const REPAIR_KINDS = [
   'ticket',
   'task',
   'proxy',
+  'forwarding',
 ] as const;
 
 export type RepairKind = (typeof REPAIR_KINDS)[number];

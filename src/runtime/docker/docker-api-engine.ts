@@ -1,7 +1,7 @@
 import type { Checkpointing } from '../../pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, EngineLaunch, OpenOptions } from '../engine.ts';
-import { EngineNetworks } from './engine-networks.ts';
+import { EngineNetworks, type ReconnectContainer } from './engine-networks.ts';
 import type { EngineOptions } from './engine-runtime.ts';
 import { inspectEngine } from './inspection.ts';
 import { probeSocket, type PingHeaders } from './probe.ts';
@@ -16,6 +16,7 @@ export function dockerApiEngine(
     readonly stranger: (headers: PingHeaders) => string | undefined;
     readonly launch?: EngineLaunch;
     readonly shortcomings?: ContainerEngineBehaviour['shortcomings'];
+    readonly reconnect?: ReconnectContainer;
   },
 ): ContainerEngineBehaviour {
   const located = ({ socketPath, ...options }: OpenOptions): EngineOptions => ({
@@ -25,7 +26,7 @@ export function dockerApiEngine(
   const { createCheckpointing, launch, shortcomings } = own;
   return {
     createRuntime: (options) => own.createRuntime(located(options)),
-    createNetworks: (options) => new EngineNetworks(engine, located(options)),
+    createNetworks: (options) => new EngineNetworks(engine, located(options), own.reconnect),
     probe: (socketPath) => probeSocket(engine, socketPath, own.stranger),
     inspect: (socketPath) => inspectEngine(engine, socketPath),
     ...(createCheckpointing === undefined

@@ -1,10 +1,15 @@
 import type Dockerode from 'dockerode';
-import type { Networks } from '../../pool/interfaces/networks.ts';
+import { TryItNowError, describeError } from '../../domain/errors.ts';
+import type { Networks, PublishedPort } from '../../pool/interfaces/networks.ts';
 import type { ContainerEngine } from '../engine.ts';
 import { networkPlan } from '../isolation/network-plan.ts';
+import { severedPorts } from '../isolation/severed-ports.ts';
 import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine, type EngineOptions } from './engine-runtime.ts';
+
+/** Has the engine set the forwarding rules of a running container again. */
+export type ReconnectContainer = (container: string) => Promise<void>;
 
 /** By our label, and never by name alone: others may call theirs as they like. */
 export class EngineNetworks implements Networks {
@@ -13,10 +18,15 @@ export class EngineNetworks implements Networks {
   readonly #planned: ReadonlySet<string>;
   readonly #title: { readonly title: string; readonly socketPath: string };
 
+  readonly #reconnect: ReconnectContainer | undefined;
+
+  /** `reconnect`: undefined for an engine that sets its rules by itself or not at all. */
   constructor(
     { name, title }: Pick<ContainerEngine, 'name' | 'title'>,
     { socketPath, deployment }: Pick<EngineOptions, 'socketPath' | 'deployment'>,
+    reconnect?: ReconnectContainer,
   ) {
+    this.#reconnect = reconnect;
     const { closed, open } = networkPlan(name, deployment);
     this.#docker = connectEngine(socketPath);
     this.#deployment = deployment;
@@ -44,6 +54,29 @@ export class EngineNetworks implements Networks {
       await this.#docker.getNetwork(name).remove();
     } catch (error) {
       if (statusOf(error) !== 404) throw engineFailure(error, this.#title, `remove the network ${name}`);
+    }
+  }
+
+  async severed(containers: readonly PublishedPort[]): Promise<readonly string[]> {
+    const ports = new Set(await severedPorts(containers.map(({ port }) => port)));
+    return containers.filter(({ port }) => ports.has(port)).map(({ container }) => container);
+  }
+
+  async reconnect(container: string): Promise<void> {
+    if (this.#reconnect === undefined)
+      throw new TryItNowError(
+        'container_failed',
+        `${this.#title.title} sets the forwarding rules of ${container} again only when its service is restarted; ` +
+          'restart it',
+      );
+    try {
+      await this.#reconnect(container);
+    } catch (error) {
+      throw new TryItNowError(
+        'container_failed',
+        `${this.#title.title} could not set the forwarding rules of ${container} again: ${describeError(error)}`,
+        { cause: error },
+      );
     }
   }
 }

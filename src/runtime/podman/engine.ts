@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { dockerApiEngine } from '../docker/docker-api-engine.ts';
 import { isLibpod } from '../docker/probe.ts';
 import { createPodmanCheckpointing } from './checkpoint/podman-checkpointing.ts';
@@ -5,6 +7,13 @@ import { PODMAN } from './descriptor.ts';
 import { copiesHostNames, hasInit } from './host-settings.ts';
 import { launchPodman } from './launch.ts';
 import { createPodmanRuntime } from './podman-runtime.ts';
+
+const RELOAD_MS = 30_000;
+
+/** By the program, since Podman's API has no such call; it finds the service's containers in the host's storage. */
+async function reloadNetwork(container: string): Promise<void> {
+  await promisify(execFile)('podman', ['network', 'reload', container], { timeout: RELOAD_MS });
+}
 
 export const behaviour = dockerApiEngine(PODMAN, {
   createRuntime: createPodmanRuntime,
@@ -32,5 +41,6 @@ export const behaviour = dockerApiEngine(PODMAN, {
         ]
       : []),
   ],
+  reconnect: reloadNetwork,
   launch: { program: 'podman', start: launchPodman },
 });
