@@ -38,6 +38,8 @@ import type { Engine } from '../runtime/engines.ts';
 
 export interface DoctorContext {
   readonly checks: readonly Check[];
+  /** Once what the checks made for a trial is removed again, however long the checks themselves were waited for. */
+  readonly tidied: () => Promise<void>;
   /** Does not wait for what hangs. */
   readonly close: () => void;
 }
@@ -52,6 +54,7 @@ const ENGINE_DOWN = 'the container engine does not answer';
  */
 export async function openDoctorContext(config: Config, log: Log): Promise<DoctorContext> {
   const closers: (() => unknown)[] = [];
+  const trials: Promise<unknown>[] = [];
   const infrastructure = new Infrastructure({
     config,
     log,
@@ -87,6 +90,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
         templates,
         checkpointRepository: openCheckpointRepository({ dir: config.checkpoints.dir, log }),
         promotions: new Shared(async () => (await store.need()).promotions, VALKEY_DOWN),
+        underWay: (trial) => trials.push(trial),
         checkpointing: new Shared(async () => {
           if (engine.runsContainers) await answer.get();
           return createCheckpointing(engine, config, log);
@@ -104,10 +108,13 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...poolPart(store, queue, config),
       ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
     ],
-    close: () => {
-      for (const close of closers) void Promise.resolve(close()).catch(() => undefined);
-    },
+    tidied: () => Promise.allSettled(trials).then(() => undefined),
+    close: () => closeAll(closers),
   };
+}
+
+function closeAll(closers: readonly (() => unknown)[]): void {
+  for (const close of closers) void Promise.resolve(close()).catch(() => undefined);
 }
 
 function engineAnswer(engine: Engine, { containers }: Config): Shared<EngineFacts> {

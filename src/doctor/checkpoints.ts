@@ -20,6 +20,8 @@ import {
 const PART = 'CRIU';
 /** A tiny container is dumped and restored for real. */
 const TRIAL_MS = 25_000;
+/** The rest is for removing what the trial made. */
+const TRY_MS = 18_000;
 
 export interface CheckpointTargets {
   readonly mode: CheckpointMode;
@@ -29,6 +31,8 @@ export interface CheckpointTargets {
   readonly checkpointing: Shared<Checkpointing | undefined>;
   readonly checkpointRepository: CheckpointRepository;
   readonly promotions: Shared<Promotions>;
+  /** Told of the trial, which removes what it made even when it is not waited for any longer. */
+  readonly underWay: (trial: Promise<unknown>) => void;
 }
 
 /** Whether this host can restore, and from what each template is. */
@@ -53,10 +57,12 @@ export function checkpointChecks(parts: CheckpointTargets): Check[] {
   ];
 }
 
-async function availability({ mode, checkpointing }: CheckpointTargets): Promise<Observation> {
+async function availability({ mode, checkpointing, underWay }: CheckpointTargets): Promise<Observation> {
   const engine = await checkpointing.need();
   if (engine === undefined) return notChecked('available', `${WHO_RESTORES}: instances start cold`);
-  const found = await engine.availability();
+  const trial = engine.availability(TRY_MS);
+  underWay(trial);
+  const found = await trial;
   if (found.available) return ok('available', 'a trial container was dumped and restored');
   const remedy = 'docs/criu-checkpoint.md lists what is needed; CRIU_ENABLED=false says that instances may start cold.';
   return mode === 'on'

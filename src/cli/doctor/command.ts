@@ -3,6 +3,7 @@ import { loadConfig } from '../../config/load.ts';
 import { openDoctorContext } from '../../composition/doctor-context.ts';
 import { failure, notChecked, ok, runChecks, warning, type Diagnosis, type Observation } from '../../doctor/check.ts';
 import { TryItNowError } from '../../domain/errors.ts';
+import { withDeadline } from '../../lifecycle/deadline.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { fittedTable, printJson } from '../output.ts';
 
@@ -13,6 +14,8 @@ export interface DoctorOptions {
 const EXIT_FAILURE = 1;
 /** For what still waits for a part that hangs. */
 const LINGER_MS = 200;
+/** For removing what a slow trial of checkpoints made; an engine that hangs is not waited for longer. */
+const TIDY_MS = 60_000;
 const CONFIG_REMEDY =
   "Fix the variable named, in the environment or in the server's environment file, and restart the server; " +
   'docs/reference/config.md lists them all.';
@@ -58,6 +61,7 @@ export async function diagnose(env: Environment): Promise<readonly Diagnosis[]> 
       ...(await runChecks(context.checks)),
     ];
   } finally {
+    await withDeadline(TIDY_MS, context.tidied(), () => undefined);
     context.close();
   }
 }

@@ -16,10 +16,10 @@ export type CheckpointingAvailability =
 /** An optional ability of an engine. */
 export interface Checkpointing {
   /**
-   * Dumps and restores a tiny container for real, once; later calls answer from that, a refusal for some minutes. The
-   * reason is for people.
+   * Dumps and restores a tiny container for real, once; later calls answer from that, a refusal for some minutes. What
+   * takes longer than `withinMs` is given up, and all that was made for it is removed. The reason is for people.
    */
-  availability(): Promise<CheckpointingAvailability>;
+  availability(withinMs?: number): Promise<CheckpointingAvailability>;
   /** What a checkpoint of this template made here and now would fit to. Throws image_missing, engine_unavailable. */
   host(template: Template): Promise<CheckpointHost>;
   /** Waits until no TCP connection is open in the container: one could not be dumped. Throws checkpoint_failed. */

@@ -74,7 +74,7 @@ class PodmanCheckpointing implements Checkpointing {
     this.#facts = new HostFacts(options);
   }
 
-  availability(): Promise<CheckpointingAvailability> {
+  availability(withinMs?: number): Promise<CheckpointingAvailability> {
     const { socketPath, log } = this.#options;
     this.#trial ??= tryCheckpointing({
       checkpointing: this,
@@ -82,6 +82,7 @@ class PodmanCheckpointing implements Checkpointing {
       docker: connectEngine(socketPath),
       socketPath,
       log,
+      ...(withinMs === undefined ? {} : { withinMs }),
     }).then((availability) => {
       // A host may be fixed, or was only too busy: asked again after a while, it is tried again.
       if (!availability.available)

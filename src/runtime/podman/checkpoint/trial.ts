@@ -22,6 +22,8 @@ export interface TrialDeps {
   readonly docker: Dockerode;
   readonly socketPath: string;
   readonly log: Log;
+  /** How long it may take before it is given up and what it made is removed. */
+  readonly withinMs?: number;
 }
 
 /** What is left of a trial after this was left by a killed process. */
@@ -51,14 +53,15 @@ export async function tryCheckpointing(deps: TrialDeps): Promise<CheckpointingAv
   }
 }
 
-async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialDeps): Promise<void> {
+async function trial(deps: TrialDeps): Promise<void> {
+  const { checkpointing, runtime, docker, socketPath, log, withinMs = 6 * STEP_TIMEOUT_MS } = deps;
   if (process.getuid?.() !== 0)
     throw new TryItNowError(
       'checkpointing_unavailable',
       'CRIU works for root only, and this process is not run by root',
     );
   const keepUntilMs = Date.now() + KEEP_MS;
-  const signal = AbortSignal.timeout(6 * STEP_TIMEOUT_MS);
+  const signal = AbortSignal.timeout(withinMs);
   await using made = new Made(log);
   const folder = await mkdtemp(join(tmpdir(), 'try-it-now-trial-'));
   made.push(folder, () => rm(folder, { recursive: true }));
@@ -68,6 +71,7 @@ async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialD
   made.push('the image', () => removeImages(docker, (untilMs) => untilMs === keepUntilMs));
   const template = trialTemplate(await loadTrialImage(socketPath, keepUntilMs));
   await runtime.prepare([template]);
+  signal.throwIfAborted();
 
   const spec = async (): Promise<ContainerSpec> => {
     const name = `demo-trial-${randomBytes(6).toString('hex')}`;
@@ -81,11 +85,13 @@ async function trial({ checkpointing, runtime, docker, socketPath, log }: TrialD
   const archive = join(folder, 'archive.tar');
   await checkpointing.dump(source.name, archive, DEFAULT_DUMP);
   await runtime.remove(source.name);
+  signal.throwIfAborted();
 
   const unpacked = join(folder, 'unpacked');
   await mkdir(unpacked);
   await extract({ file: archive, cwd: unpacked, preserveOwner: true });
   for (let clone = 0; clone < CLONES; clone += 1) {
+    signal.throwIfAborted();
     const restored = await spec();
     await checkpointing.restore(restored, { id: 'of the trial', folder: unpacked, fileLocks: false }, signal);
     await untilUp(restored, signal);
