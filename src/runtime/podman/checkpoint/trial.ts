@@ -29,6 +29,7 @@ export interface TrialDeps {
 /** What is left of a trial after this was left by a killed process. */
 const KEEP_MS = 5 * 60_000;
 const STEP_TIMEOUT_MS = 15_000;
+const TRIAL_TIMEOUT_MS = 6 * STEP_TIMEOUT_MS;
 const CLONES = 2;
 
 /**
@@ -45,6 +46,12 @@ export async function tryCheckpointing(deps: TrialDeps): Promise<CheckpointingAv
     );
     return { available: true };
   } catch (error) {
+    const limitMs = deps.withinMs ?? TRIAL_TIMEOUT_MS;
+    if (performance.now() - begun >= limitMs)
+      return {
+        available: false,
+        reason: `a trial container was not dumped and restored within ${limitMs / 1_000} s: this host is overloaded`,
+      };
     return {
       available: false,
       reason: engineFailure(error, { title: 'Podman', socketPath: deps.socketPath }, 'be tried for checkpoints')
@@ -54,7 +61,7 @@ export async function tryCheckpointing(deps: TrialDeps): Promise<CheckpointingAv
 }
 
 async function trial(deps: TrialDeps): Promise<void> {
-  const { checkpointing, runtime, docker, socketPath, log, withinMs = 6 * STEP_TIMEOUT_MS } = deps;
+  const { checkpointing, runtime, docker, socketPath, log, withinMs = TRIAL_TIMEOUT_MS } = deps;
   if (process.getuid?.() !== 0)
     throw new TryItNowError(
       'checkpointing_unavailable',
