@@ -166,6 +166,28 @@ export function containerRuntimeContract(underTest: RuntimeUnderTest): void {
       expect(await engine.list()).toEqual([{ name: spec.name, instanceId: spec.instanceId, running: true }]);
   });
 
+  it('says whether a container runs, and how it ended', async () => {
+    const engine = runtime();
+    const spec = await newSpec(template());
+    await engine.prepare([spec.template]);
+    expect(await engine.inspect(spec.name)).toBeUndefined();
+    await engine.start(spec, never);
+    await untilReady(spec);
+    expect(await engine.inspect(spec.name)).toEqual({ running: true });
+    // Simulated containers have no inside.
+    const inside = await engine.inside(spec.name);
+    if (engine.engine !== 'simulated') {
+      expect(inside?.oomKills).toBe(0);
+      expect(inside?.listening?.map(({ port }) => port)).toContain(spec.template.port);
+    }
+    await underTest.accidents.crash(spec.name);
+    await eventually(
+      async () => expect(await engine.inspect(spec.name)).toMatchObject({ running: false, oomKilled: false }),
+      { timeoutMs: 20_000 },
+    );
+    expect(await engine.inside(spec.name)).toBeUndefined();
+  });
+
   it('runs a command in the container it names, and in no other', async () => {
     const engine = runtime();
     await engine.prepare([template()]);
