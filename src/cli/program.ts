@@ -10,7 +10,7 @@ import { packageVersion } from './package-version.ts';
 import { registerReconcileCommand } from './reconcile/register.ts';
 import { runCommand } from './run-command.ts';
 import { registerSmokeCommand } from './smoke/register.ts';
-import { registerTemplateCommands } from './templates/register.ts';
+import { registerTemplateCommands, registerTryCommand } from './templates/register.ts';
 import { registerTopCommand } from './top/register.ts';
 
 const PROGRAM = 'try-it-now';
@@ -62,6 +62,7 @@ function commands(env: Environment): Command {
   registerOperatorCommands(cli, env);
   registerTopCommand(cli, env);
   registerTemplateCommands(cli, env);
+  registerTryCommand(cli, env);
   registerCheckpointCommands(cli, env);
   return cli;
 }

@@ -230,7 +230,7 @@ const TELLING = /\b(fatal|error|exception|panic|denied|failed|missing|must)\b/i;
 const TRACE_LINES = 30;
 const LINE_LENGTH = 300;
 
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
 }
 

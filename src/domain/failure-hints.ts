@@ -1,8 +1,10 @@
 /** What an app or an engine says when something forbids it what it needs, and the key that allows it. */
+import type { TemplateChange } from './template-change.ts';
 
 export interface Hint {
   readonly what: string;
   readonly remedy: string;
+  readonly change?: TemplateChange;
 }
 
 /** A refusal and what was refused, on one line and in either order. */
@@ -11,7 +13,8 @@ function refused(calls: string, refusal = 'not permitted|EPERM'): RegExp {
 }
 
 function capabilities(what: string, names: string): Hint {
-  return { what, remedy: `Add ${names} to capabilities of the template` };
+  const change = { kind: 'capabilities', add: names.split(', ') } as const;
+  return { what, remedy: `Add ${names} to capabilities of the template`, change };
 }
 
 /** The first that fits counts. */
@@ -56,6 +59,7 @@ const HINTS: readonly (readonly [says: RegExp, hint: Hint])[] = [
       remedy:
         'The files of the image belong to another user than the app runs as: fix their owner in the image, name the ' +
         'user, or add DAC_OVERRIDE to capabilities of the template',
+      change: { kind: 'capabilities', add: ['DAC_OVERRIDE'] },
     },
   ],
   [
@@ -71,7 +75,7 @@ const HINTS: readonly (readonly [says: RegExp, hint: Hint])[] = [
   ],
   [
     /resource temporarily unavailable|can't start new thread|pthread_create|EAGAIN[^\n]*(fork|spawn)|cannot fork/i,
-    { what: 'no further process', remedy: 'Raise limits.pids of the template' },
+    { what: 'no further process', remedy: 'Raise limits.pids of the template', change: { kind: 'more_pids' } },
   ],
   [
     /executable file not found|exec: "?[^\n]*no such file or directory|stat [^\n]*: no such file or directory/i,
@@ -87,6 +91,7 @@ const HINTS: readonly (readonly [says: RegExp, hint: Hint])[] = [
       remedy:
         'Name what it needs in capabilities of the template: CHOWN and FOWNER for owners of files, SETUID and SETGID ' +
         'for a change of user, DAC_OVERRIDE for files of other users',
+      change: { kind: 'capabilities', add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID'] },
     },
   ],
 ];

@@ -6,6 +6,8 @@ import {
   type FailureFacts,
   type LastSeen,
 } from '../domain/explain-failure.ts';
+import { proposeChange } from '../domain/propose-change.ts';
+import type { TemplateChange } from '../domain/template-change.ts';
 import { FAILURE_REPORT_VERSION, OUTPUT_KEPT, type FailureReport } from '../domain/failure-report.ts';
 import type { Template } from '../domain/template.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
@@ -30,6 +32,10 @@ export interface Diagnosis {
   /** As thrown, where nobody foresaw it. */
   readonly error: unknown;
   readonly report: FailureReport;
+  /** False where something else failed, so that nothing was looked for in the container. */
+  readonly ofTheApp: boolean;
+  /** What could be tried without a person. */
+  readonly change?: TemplateChange | undefined;
 }
 
 export interface DiagnosedAttempt {
@@ -52,13 +58,23 @@ export async function diagnose(
   if (!OF_THE_APP.has(code)) {
     const report = reportFor(attempt, { code, reason: message, remedy: ERROR_CATALOGUE[code].remedy });
     const known = thrown instanceof TryItNowError;
-    return { error: known ? new TryItNowError(code, message, { details: { report } }) : thrown, report };
+    return {
+      error: known ? new TryItNowError(code, message, { details: { report } }) : thrown,
+      report,
+      ofTheApp: false,
+    };
   }
   const { facts, output } = await collect(runtime, container);
-  const explained = explainFailure({ ...facts, template, output, step: { code, message }, seen: lastSeen(thrown) });
+  const all = { ...facts, template, output, step: { code, message }, seen: lastSeen(thrown) };
+  const explained = explainFailure(all);
   const report = reportFor(attempt, explained, { exitCode: facts.ended?.exitCode, output });
   const { reason, remedy } = explained;
-  return { error: new TryItNowError(explained.code, `${reason}. ${remedy}`, { details: { report } }), report };
+  return {
+    error: new TryItNowError(explained.code, `${reason}. ${remedy}`, { details: { report } }),
+    report,
+    ofTheApp: true,
+    change: proposeChange(all),
+  };
 }
 
 export function reportFor(

@@ -1,7 +1,8 @@
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import type { Environment } from '../../config/environment.ts';
 import { runCommand } from '../run-command.ts';
 import type { FromComposeOptions } from './from-compose.ts';
+import type { TryOptions } from './try-image.ts';
 
 /** What needs no server: they make and check the file that TEMPLATES_FILE names. */
 export function registerTemplateCommands(cli: Command, env: Environment): void {
@@ -48,4 +49,55 @@ Examples:
     .action((file: string, options: FromComposeOptions) =>
       runCommand(async () => (await import('./from-compose.ts')).fromComposeFile(env, file, options)),
     );
+  templates
+    .command('from-image')
+    .description('try an image until it comes up, and print the template that it was seen to need')
+    .argument('<image>', 'an image that is on this host')
+    .option('--port <port>', PORT_HELP, portNumber)
+    .option('--output <file>', 'write there instead, a new file only')
+    .addHelpText('after', TRIAL_HELP + FROM_IMAGE_EXAMPLES)
+    .action((image: string, options: TryOptions) =>
+      runCommand(async () => (await import('./try-image.ts')).fromImage(env, image, options)),
+    );
+}
+
+const PORT_HELP = 'the port the app listens on; without it one that the image exposes';
+const TRIAL_HELP = `
+Needs Podman or Docker and nothing else: a service is started for as long as
+this takes where none answers. The container has the same walls as a visitor's.
+What keeps the app from coming up is changed, one key after the other, and the
+app tried again: capabilities, memory, processes, the port, a login's 401.
+
+Exit code: 0 when it came up, 1 when a person has to look at it.
+`;
+const FROM_IMAGE_EXAMPLES = `
+Examples:
+  try-it-now templates from-image docker.io/library/nginx:1
+  try-it-now templates from-image localhost/app:1 --port 3000 --output app.yaml`;
+const TRY_EXAMPLES = `
+Examples:
+  try-it-now try docker.io/library/nginx:1
+  try-it-now try localhost/app:1 --port 3000 --output app.yaml`;
+
+/** A maintainer's first minute: an image, and no file. */
+export function registerTryCommand(cli: Command, env: Environment): void {
+  cli
+    .command('try')
+    .description(
+      'start an image as a visitor would get it, say what its template needs, and leave it open until Ctrl-C',
+    )
+    .argument('<image>', 'an image that is on this host')
+    .option('--port <port>', PORT_HELP, portNumber)
+    .option('--output <file>', 'save the template there at the end, a new file only; without it you are asked')
+    .addHelpText('after', TRIAL_HELP + TRY_EXAMPLES)
+    .action((image: string, options: TryOptions) =>
+      runCommand(async () => (await import('./try-image.ts')).tryOut(env, image, options)),
+    );
+}
+
+function portNumber(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 65_535)
+    throw new InvalidArgumentError('It must be a port, from 1 to 65535.');
+  return number;
 }

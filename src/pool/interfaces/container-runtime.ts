@@ -34,6 +34,8 @@ export interface ContainerInside {
   readonly listening: readonly { readonly address: string; readonly port: number }[] | undefined;
   /** Processes of it that the kernel killed for memory. */
   readonly oomKills: number;
+  /** What its processes take, without files that could be read again; undefined where it cannot be read. */
+  readonly memoryBytes: number | undefined;
 }
 
 export interface ContainerRuntime {

@@ -29,7 +29,9 @@ it('sees the sockets of a process, and tells nothing of one that is gone', async
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  expect((await containerInside(process.pid)).listening).toContainEqual({ address: '127.0.0.1', port });
+  const inside = await containerInside(process.pid);
+  expect(inside.listening).toContainEqual({ address: '127.0.0.1', port });
+  expect(inside.memoryBytes).toBeGreaterThan(process.memoryUsage().heapUsed);
   server.close();
-  expect(await containerInside(2 ** 22 + 1)).toEqual({ listening: undefined, oomKills: 0 });
+  expect(await containerInside(2 ** 22 + 1)).toEqual({ listening: undefined, oomKills: 0, memoryBytes: undefined });
 });

@@ -9,10 +9,16 @@ const LISTENING = '0A';
  * engine runs on another host or under another user, is undefined.
  */
 export async function containerInside(pid: number): Promise<ContainerInside> {
-  const [v4, v6, oomKills] = await Promise.all([table(pid, 'tcp'), table(pid, 'tcp6'), oomKillsOf(pid)]);
+  const [v4, v6, oomKills, memoryBytes] = await Promise.all([
+    table(pid, 'tcp'),
+    table(pid, 'tcp6'),
+    oomKillsOf(pid),
+    workingSetOf(pid),
+  ]);
   return {
     listening: v4 === undefined ? undefined : [...listeningSockets(v4), ...listeningSockets(v6 ?? '')],
     oomKills,
+    memoryBytes,
   };
 }
 
@@ -43,14 +49,31 @@ async function table(pid: number, name: string): Promise<string | undefined> {
 
 /** Both layouts: `memory.events` of cgroup v2, `memory.oom_control` of v1. */
 async function oomKillsOf(pid: number): Promise<number> {
+  const texts = await memoryFiles(pid, 'memory.oom_control', 'memory.events');
+  return Math.max(0, ...texts.map((text) => Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0)));
+}
+
+/** As `docker stats` counts it: without the inactive part of the page cache. */
+async function workingSetOf(pid: number): Promise<number | undefined> {
+  const [[used], [stat]] = await Promise.all([
+    memoryFiles(pid, 'memory.usage_in_bytes', 'memory.current'),
+    memoryFiles(pid, 'memory.stat', 'memory.stat'),
+  ]);
+  if (used === undefined || stat === undefined) return undefined;
+  // With its children's, where v1 tells of both.
+  const [, inactive = 0] = /^total_inactive_file (\d+)$/m.exec(stat) ?? /^inactive_file (\d+)$/m.exec(stat) ?? [];
+  return Math.max(0, Number(used) - Number(inactive));
+}
+
+/** What the memory controller tells of the process's group; empty where it cannot be read. */
+async function memoryFiles(pid: number, v1Name: string, v2Name: string): Promise<string[]> {
   const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
   const path = (pattern: RegExp): string => pattern.exec(groups)?.[1] ?? '';
   const [v1, v2] = [path(/^\d+:[^:\n]*\bmemory\b[^:\n]*:(.*)$/m), path(/^0::(.*)$/m)];
-  const texts = await Promise.all(
-    [
-      ...(v1 === '' ? [] : [join('/sys/fs/cgroup/memory', v1, 'memory.oom_control')]),
-      ...(v2 === '' ? [] : [join('/sys/fs/cgroup', v2, 'memory.events')]),
-    ].map((file) => readFile(file, 'utf8').catch(() => '')),
-  );
-  return Math.max(0, ...texts.map((text) => Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0)));
+  const files = [
+    ...(v1 === '' ? [] : [join('/sys/fs/cgroup/memory', v1, v1Name)]),
+    ...(v2 === '' ? [] : [join('/sys/fs/cgroup', v2, v2Name)]),
+  ];
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => undefined)));
+  return texts.filter((text) => text !== undefined);
 }

@@ -1,0 +1,15 @@
+import { explainFailure, isLoopback, type FailureFacts } from './explain-failure.ts';
+import { hintIn } from './failure-hints.ts';
+import type { TemplateChange } from './template-change.ts';
+
+/** The change that `explainFailure` puts into words, where there is one to try; undefined where a person decides. */
+export function proposeChange(facts: FailureFacts): TemplateChange | undefined {
+  const { template, step, ended, listening = [], seen, output } = facts;
+  if (explainFailure(facts).code === 'out_of_memory') return { kind: 'more_memory' };
+  if (seen?.kind === 'answered') return seen.status === 401 ? { kind: 'ready_status', status: 401 } : undefined;
+  const elsewhere = listening.filter(({ address, port }) => !isLoopback(address) && port !== template.port);
+  const there = listening.some(({ port }) => port === template.port);
+  const [other] = elsewhere;
+  if (ended === undefined && !there && other !== undefined) return { kind: 'port', port: other.port };
+  return hintIn(`${step.message}\n${output}`)?.change;
+}

@@ -1,0 +1,8 @@
+/** What would let an app come up that did not: a change of its template that can be tried without a person. */
+export type TemplateChange =
+  | { readonly kind: 'capabilities'; readonly add: readonly string[] }
+  | { readonly kind: 'port'; readonly port: number }
+  /** As much again. */
+  | { readonly kind: 'more_memory' | 'more_pids' }
+  /** This answer counts as ready, too. */
+  | { readonly kind: 'ready_status'; readonly status: number };

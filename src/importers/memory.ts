@@ -1,0 +1,11 @@
+const MEBIBYTE = 2 ** 20;
+/** What one visitor's work may add to what an app takes when it has just come up. */
+const HEADROOM = 1.6;
+const STEP_MIB = 32;
+const LEAST_MIB = 64;
+
+/** A limit for an app that has just taken so much, as a template writes it. */
+export function memoryLimitFor(usedBytes: number): string {
+  const wanted = (usedBytes * HEADROOM) / MEBIBYTE;
+  return `${Math.max(LEAST_MIB, Math.ceil(wanted / STEP_MIB) * STEP_MIB)}MiB`;
+}

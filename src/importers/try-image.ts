@@ -1,0 +1,84 @@
+import { TryItNowError } from '../domain/errors.ts';
+import type { Template } from '../domain/template.ts';
+import { tryTemplate, type FailedTrial, type ReadyTrial, type Trial, type TrialDeps } from '../pool/try-template.ts';
+import type { EngineInspection } from '../runtime/engine.ts';
+import { changedDraft, describeChange } from './changed-draft.ts';
+import { imageDraft } from './image-draft.ts';
+import { memoryLimitFor } from './memory.ts';
+import type { Note, TemplateDraft } from './template-yaml.ts';
+
+export interface TryImageDeps extends TrialDeps {
+  readonly inspection: EngineInspection;
+  /** The template that a file with this draft offers. Throws invalid_config. */
+  readonly parse: (draft: TemplateDraft) => Template;
+}
+
+/** Told as it goes: long waits show progress. */
+export interface TrialProgress {
+  readonly onStep: (step: string) => void;
+  /** Why it did not come up, and what is tried next. */
+  readonly onFailure: (trial: FailedTrial, next: string | undefined) => void;
+}
+
+export interface TriedImage {
+  readonly draft: TemplateDraft;
+  readonly notes: readonly Note[];
+  /** The last one; ready, it still runs. */
+  readonly trial: Trial;
+}
+
+/** Each needs one thing more than the one before; an app that needs more than these needs a person. */
+const MOST_TRIALS = 8;
+
+/**
+ * Tries the image as a template that its own description suggests, changes what keeps it from coming up, and tries
+ * again; then once more within the memory that it was seen to take. Throws image_missing, and what `tryTemplate`
+ * throws.
+ */
+export async function tryImage(
+  deps: TryImageDeps,
+  image: string,
+  wanted: { readonly port: number | undefined },
+  { onStep, onFailure }: TrialProgress,
+  signal: AbortSignal,
+): Promise<TriedImage> {
+  onStep(`looking at ${image}`);
+  await deps.runtime.prepare([deps.parse({ name: 'trial', image, port: 1 })]);
+  const facts = await deps.inspection.image(image);
+  if (facts === undefined)
+    throw new TryItNowError('image_missing', `There is no image ${image} here; build or pull it`);
+  const proposed = imageDraft(image, facts, wanted);
+  const notes = [...proposed.notes];
+  let { draft } = proposed;
+  for (let count = 1; ; count += 1) {
+    onStep(`starting ${image}`);
+    const trial = await tryTemplate(deps, deps.parse(draft), signal);
+    if (trial.kind === 'ready') return { ...(await measured(deps, { draft, notes, trial }, signal)) };
+    const next = trial.change === undefined ? undefined : changedDraft(draft, trial.change);
+    const tryNext = next !== undefined && trial.change !== undefined && count < MOST_TRIALS;
+    onFailure(trial, tryNext ? describeChange(trial.change, next) : undefined);
+    if (!tryNext) return { draft, notes, trial };
+    if (trial.change.kind === 'capabilities')
+      notes.push({ key: 'capabilities', text: `Without: ${trial.reason.replace(/\s+/g, ' ')}` });
+    draft = next;
+  }
+}
+
+/** Once more with a limit made from what it took; the roomy one stays where that is too tight after all. */
+async function measured(
+  deps: TryImageDeps,
+  tried: TriedImage & { readonly trial: ReadyTrial },
+  signal: AbortSignal,
+): Promise<TriedImage> {
+  const { draft, notes, trial } = tried;
+  const { memoryBytes } = trial;
+  if (memoryBytes === undefined) return tried;
+  const memory = memoryLimitFor(memoryBytes);
+  const tighter = { ...draft, limits: { ...(draft['limits'] as TemplateDraft), memory } };
+  const used = `It took ${Math.round(memoryBytes / 2 ** 20)} MiB when it was ready.`;
+  const again = await tryTemplate(deps, deps.parse(tighter), signal);
+  if (again.kind === 'failed')
+    return { draft, trial, notes: [...notes, { key: 'limits', text: `${used} With ${memory}: ${again.reason}.` }] };
+  await deps.runtime.remove(trial.container);
+  return { draft: tighter, trial: again, notes: [...notes, { key: 'limits', text: used }] };
+}
