@@ -1,7 +1,7 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Template } from '../domain/template.ts';
 import { tryTemplate, type FailedTrial, type ReadyTrial, type Trial, type TrialDeps } from '../pool/try-template.ts';
-import type { EngineInspection } from '../runtime/engine.ts';
+import type { EngineInspection, ImageFacts } from '../runtime/engine.ts';
 import { changedDraft, describeChange } from './changed-draft.ts';
 import { imageDraft } from './image-draft.ts';
 import { memoryLimitFor } from './memory.ts';
@@ -29,6 +29,15 @@ export interface TriedImage {
 
 /** Each needs one thing more than the one before; an app that needs more than these needs a person. */
 const MOST_TRIALS = 8;
+/**
+ * What servers do that start as root: take their folders over and change to a user of their own. Where one says
+ * nothing of it, because it logs to a file, they are tried together.
+ */
+const AS_ROOT = { kind: 'capabilities', add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID'] } as const;
+
+function startsAsRoot({ user }: ImageFacts): boolean {
+  return /^(?:|root|0)(?::.*)?$/.test(user);
+}
 
 /**
  * Tries the image as a template that its own description suggests, changes what keeps it from coming up, and tries
@@ -53,12 +62,15 @@ export async function tryImage(
   for (let count = 1; ; count += 1) {
     onStep(`starting ${image}`);
     const trial = await tryTemplate(deps, deps.parse(draft), signal);
-    if (trial.kind === 'ready') return { ...(await measured(deps, { draft, notes, trial }, signal)) };
-    const next = trial.change === undefined ? undefined : changedDraft(draft, trial.change);
-    const tryNext = next !== undefined && trial.change !== undefined && count < MOST_TRIALS;
-    onFailure(trial, tryNext ? describeChange(trial.change, next) : undefined);
-    if (!tryNext) return { draft, notes, trial };
-    if (trial.change.kind === 'capabilities')
+    if (trial.kind === 'ready') return measured(deps, { draft, notes, trial }, signal);
+    const change = trial.change ?? (startsAsRoot(facts) ? AS_ROOT : undefined);
+    const next = change === undefined ? undefined : changedDraft(draft, change);
+    if (change === undefined || next === undefined || count === MOST_TRIALS) {
+      onFailure(trial, undefined);
+      return { draft, notes, trial };
+    }
+    onFailure(trial, describeChange(change, next));
+    if (change.kind === 'capabilities')
       notes.push({ key: 'capabilities', text: `Without: ${trial.reason.replace(/\s+/g, ' ')}` });
     draft = next;
   }
