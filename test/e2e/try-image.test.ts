@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openTrialContext, type TrialContext } from '../../src/composition/trial-context.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Template } from '../../src/domain/template.ts';
+import { templateFile, type TemplateDraft } from '../../src/importers/template-yaml.ts';
+import { tryImage } from '../../src/importers/try-image.ts';
+import { launchEngine, titleFor, uniqueDeployment, whyWithout } from '../support/container-engine.ts';
+import { Cleanups } from '../support/deployment.ts';
+import { silent } from '../support/store.ts';
+import { loadTinyImage } from '../support/tiny-image.ts';
+
+const never = new AbortController().signal;
+
+describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on ${titleFor('podman')}`, () => {
+  const cleanups = new Cleanups('the trial of images');
+  let context: TrialContext;
+  let socketPath: string;
+  let env: Readonly<Record<string, string>>;
+  beforeAll(async () => {
+    const podman = await launchEngine('podman');
+    cleanups.push(() => podman[Symbol.asyncDispose]());
+    ({ socketPath } = podman);
+    env = { CONTAINER_MODE: 'podman', PODMAN_SOCKET: socketPath, DEPLOYMENT: uniqueDeployment() };
+    context = await openTrialContext(loadConfig(env).config, silent);
+    cleanups.push(() => context.close());
+  });
+  afterAll(() => cleanups[Symbol.asyncDispose]());
+
+  function parse(draft: TemplateDraft): Template {
+    const text = templateFile(draft, []);
+    const [template] = loadConfig({ ...env, TEMPLATES_FILE: 'tried.yaml' }, () => text).config.templates;
+    if (template === undefined) throw new Error('one template was written');
+    // An image that does not come up is not waited for as long as people would.
+    return { ...template, readiness: { ...template.readiness, timeoutMs: 5_000 } };
+  }
+
+  async function tried(command?: readonly string[]) {
+    await using image = await loadTinyImage(socketPath, command);
+    const failures: string[] = [];
+    const result = await tryImage(
+      { ...context, parse },
+      image.name,
+      { port: undefined },
+      {
+        onStep: () => undefined,
+        onFailure: ({ reason }, next) => failures.push(`${reason} -> ${next ?? 'nothing'}`),
+      },
+      never,
+    );
+    if (result.trial.kind === 'ready') {
+      const answer = await fetch(result.trial.url.replace(/\/\/[^:/]+/, '//127.0.0.1'));
+      await context.runtime.remove(result.trial.container);
+      return { ...result, failures, status: answer.status };
+    }
+    return { ...result, failures, status: undefined };
+  }
+
+  it('is found on the port it listens on, and left open with a limit near what it takes', async () => {
+    const { draft, failures, status } = await tried(['/bin/busybox', 'httpd', '-f', '-p', '8000', '-h', '/www']);
+    expect(failures).toEqual([expect.stringMatching(/it listens on 8000, the template says port 80 -> port: 8000/)]);
+    expect(draft).toMatchObject({ port: 8000, limits: { memory: '64MiB' } });
+    expect(status).toBe(200);
+    expect(await context.runtime.list()).toEqual([]);
+  });
+
+  it('that only says why it ends is left to a person, with what it said', async () => {
+    const { trial, failures } = await tried(['/bin/sh', '-c', 'echo FATAL: no licence key >&2; exit 3']);
+    expect(trial).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringMatching(/exit code 3.*FATAL: no licence key/) as string,
+      output: expect.stringContaining('FATAL: no licence key') as string,
+    });
+    expect(failures.at(-1)).toMatch(/-> nothing$/);
+    expect(await context.runtime.list()).toEqual([]);
+  });
+});
