@@ -34,6 +34,7 @@ it('looks without changing a byte, then repairs, then finds nothing; refuses wha
       PROXY_LISTEN: config.proxy.listen,
       SERVER_PORT: String(config.server.port),
       DISCOVERY_ADDR: `${config.proxy.discovery.host}:${config.proxy.discovery.port}`,
+      DISCOVERY_METRICS_ADDR: `127.0.0.1:${config.proxy.discovery.metrics.port}`,
       CONTAINER_PORT_RANGE_START: String(config.containers.portRange.start),
       CONTAINER_PORT_RANGE_END: String(config.containers.portRange.end),
     };
