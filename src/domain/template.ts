@@ -24,10 +24,10 @@ export interface Template {
   readonly readiness: Readiness;
   /** How an instance is looked after once it is activated; undefined: as it became ready. */
   readonly health: Health | undefined;
-  /** Paths requested once, through the proxy, before the instance counts as ready; redirects within it are followed. */
   readonly process: ProcessSettings;
   /** Where a visitor lands: a path of the app. */
   readonly open: string;
+  /** Paths requested once, through the proxy, before the instance counts as ready; redirects within it are followed. */
   readonly warmup: readonly string[];
   readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };
   /** Linux capabilities kept, without the CAP_ prefix; all others are dropped. */
