@@ -143,6 +143,7 @@ export class HealthCheck {
       const allowed = Math.max(1, Math.floor(of(ready).length / 2));
       for (const record of of(unhealthy).slice(0, allowed)) {
         const reason = await this.#tell(record, this.#failed.get(record.id)?.words ?? '').catch(describeError);
+        const outage = await this.#isOutage(record);
         // A visitor who has taken it meanwhile changed the generation; whether it serves him is checked on the way.
         const gone = await releaseInstance(this.#deps, record, 'unhealthy', {
           from: ['ready'],
@@ -153,8 +154,17 @@ export class HealthCheck {
           { instance: record.id, template: name, container: record.container, reason },
           'A ready instance does not answer any more; it is replaced',
         );
-        await this.#count(name, reason);
+        if (!outage) await this.#count(name, reason);
       }
     }
+  }
+
+  /** Where the engine itself is gone no template is to blame, and none should wait once it is back. */
+  async #isOutage({ container }: Instance): Promise<boolean> {
+    const { runtime } = this.#deps;
+    return runtime.inspect(container).then(
+      () => false,
+      () => true,
+    );
   }
 }

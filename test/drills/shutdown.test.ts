@@ -50,6 +50,7 @@ async function serve(
     CONTAINER_MODE: 'simulated',
     SIMULATED_SOCKET: simulatedSocket,
     CONTAINER_IMAGE: 'localhost/unused',
+    CONTAINER_PORT: String(config.templates[0]?.port),
     VALKEY_ADDR: valkey.address,
     NATS_URL: nats.url,
     CADDY_ADMIN_URL: caddy.adminUrl,

@@ -145,6 +145,7 @@ describe('the queue', () => {
         id: expect.any(String) as string,
         template: null,
         reason: 'the engine is gone',
+        failure: null,
         attempts: 5,
         queued_at: '2027-01-15T08:00:00.000Z',
         died_at: expect.any(String) as string,

@@ -27,6 +27,7 @@ it('looks without changing a byte, then repairs, then finds nothing; refuses wha
     const env = {
       CONTAINER_MODE: 'simulated',
       CONTAINER_IMAGE: 'localhost/unused',
+      CONTAINER_PORT: String(config.templates[0]?.port),
       VALKEY_ADDR: stack.valkey.address,
       NATS_URL: stack.nats.url,
       CADDY_ADMIN_URL: stack.caddy.adminUrl,

@@ -8,6 +8,7 @@ export function environmentOf({ config, valkey, nats, caddy }: Stack): Readonly<
   return {
     CONTAINER_MODE: mode,
     CONTAINER_IMAGE: config.templates[0]?.image ?? '',
+    CONTAINER_PORT: String(config.templates[0]?.port),
     ...Object.fromEntries(
       ENGINES.flatMap(({ name, socket }) => {
         const path = sockets[name];
