@@ -369,7 +369,7 @@ describe('with few ports', () => {
       );
       const found = await eventually(async () => {
         const seen = await troubles(environmentOf(runbook.stack));
-        expect(about(seen, 'Pools', 'refills of default')?.seen).toContain('the last died of');
+        expect(about(seen, 'Pools', 'refills of default')?.seen).toContain('the last failed: ');
         return seen;
       }, PATIENT);
       expect(about(found, 'Pools', 'refills of default')).toMatchObject({
