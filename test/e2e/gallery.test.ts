@@ -134,7 +134,11 @@ const VISITS: Readonly<Record<string, Visit>> = {
  */
 const AS_ROOT = ['--build-arg', 'RUN_AS=0:0', '--tag', 'criu'];
 
-describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== undefined)(
+/** Each image takes up to a minute to build, and Chromium minds the interfaces of tests that run beside. */
+const asked = process.env['GALLERY'] === '1';
+if (!asked) process.stdout.write('Skipped: the examples of other apps in a browser; `npm run gallery` runs them.\n');
+
+describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromium() !== undefined)(
   `the gallery, restored, on ${titleFor('podman')}`,
   () => {
     const cleanups = new Cleanups('the gallery');
