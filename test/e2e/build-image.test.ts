@@ -127,7 +127,11 @@ describe.each<RealEngine>(['podman', 'docker'])('build-image.sh', (kind) => {
 
 describe('build-image.sh, asked for what it cannot do', () => {
   it.each<[readonly string[], number, string]>([
-    [['no-such-app'], 1, 'examples/no-such-app/Containerfile does not exist; there is: dokuwiki hello jupyter node-red wordpress'],
+    [
+      ['no-such-app'],
+      1,
+      'examples/no-such-app/Containerfile does not exist; there is: dokuwiki hello jupyter node-red wordpress',
+    ],
     [['../hello'], 1, 'examples/../hello/Containerfile does not exist'],
     [[], 64, 'NAME is missing'],
     [['hello', 'more'], 64, 'one NAME at a time'],
