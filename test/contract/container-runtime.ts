@@ -39,10 +39,9 @@ export async function newSpec(template: Template, overrides: Partial<ContainerSp
 }
 
 export async function untilReady({ hostPort, template }: ContainerSpec): Promise<void> {
-  await new HttpProbe().untilOk(
-    { url: `http://127.0.0.1:${hostPort}/`, timeoutMs: template.readiness.timeoutMs },
-    never,
-  );
+  const { readiness } = template;
+  const path = readiness.kind === 'http' ? readiness.path : '/';
+  await new HttpProbe().untilOk({ url: `http://127.0.0.1:${hostPort}${path}`, timeoutMs: readiness.timeoutMs }, never);
 }
 
 /** What every engine promises. */
