@@ -1,9 +1,11 @@
 import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
+import { systemClock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
+import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { TrialDeps } from '../pool/try-template.ts';
 import type { EngineInspection } from '../runtime/engine.ts';
 import { CONTAINER_ENGINES } from '../runtime/engines.ts';
@@ -16,8 +18,12 @@ export interface TrialContext extends TrialDeps {
   readonly close: () => Promise<void>;
 }
 
-/** What the commands that try an image work with: an engine, and no server of ours. Throws engine_unavailable. */
-export async function openTrialContext(config: Config, log: Log): Promise<TrialContext> {
+/**
+ * What the commands that try an image work with: an engine, and no server of ours. Its containers and networks are a
+ * deployment of their own, so that a server beside it keeps what it has. Throws engine_unavailable.
+ */
+export async function openTrialContext(server: Config, log: Log): Promise<TrialContext> {
+  const config = { ...server, deployment: `${server.deployment}-try` };
   const releasers = new Releasers();
   try {
     const { engine, runtime } = await new Infrastructure({ config, log, releasers }).openEngine();
@@ -27,8 +33,9 @@ export async function openTrialContext(config: Config, log: Log): Promise<TrialC
         `Neither ${CONTAINER_ENGINES.map(({ title }) => title).join(' nor ')} answers here, and an image cannot be ` +
           'tried without one; start one, or name its socket',
       );
-    // The rules and networks are the deployment's: they go with the last container, be it a server's.
+    // The rules and networks go with the last container, be it another trial's.
     releasers.push('networks', () => runtime.unprepare());
+    await removeOverdue(runtime);
     return {
       engine: engine.title,
       inspection: engine.inspect(config.containers.sockets[engine.name]),
@@ -42,4 +49,10 @@ export async function openTrialContext(config: Config, log: Log): Promise<TrialC
     await releasers.releaseAll(log);
     throw error;
   }
+}
+
+/** What a trial that was killed left behind. */
+async function removeOverdue(runtime: ContainerRuntime): Promise<void> {
+  for (const { name, keepUntilMs } of await runtime.list())
+    if (keepUntilMs !== undefined && keepUntilMs < systemClock.now()) await runtime.remove(name);
 }

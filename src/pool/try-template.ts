@@ -40,7 +40,7 @@ export interface FailedTrial {
 
 export type Trial = ReadyTrial | FailedTrial;
 
-/** How long it outlives us at most, should we be killed: the reconciler of a server here removes it then. */
+/** Should we be killed, the next trial removes it once this is over: until then another one may be at it. */
 const KEEP_MS = 4 * 60 * 60_000;
 const SEED_BYTES = 32;
 

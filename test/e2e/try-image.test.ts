@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTrialContext, type TrialContext } from '../../src/composition/trial-context.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Template } from '../../src/domain/template.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { templateFile, type TemplateDraft } from '../../src/importers/template-yaml.ts';
 import { tryImage } from '../../src/importers/try-image.ts';
 import { launchEngine, titleFor, uniqueDeployment, whyWithout } from '../support/container-engine.ts';
@@ -61,6 +62,23 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
     expect(draft).toMatchObject({ port: 8000, limits: { memory: '64MiB' } });
     expect(status).toBe(200);
     expect(await context.runtime.list()).toEqual([]);
+  });
+
+  it('leaves what a killed trial forgot to the next one, and what another is at alone', async () => {
+    await using image = await loadTinyImage(socketPath);
+    const template = parse({ name: 'forgotten', image: image.name, port: 80 });
+    await context.runtime.prepare([template]);
+    for (const [name, keepUntilMs] of [
+      ['demo-trial-forgotten', Date.now() - 1],
+      ['demo-trial-underway', Date.now() + 600_000],
+    ] as const)
+      await context.runtime.start(
+        { name, instanceId: undefined, template, hostPort: await freePort(), env: {}, keepUntilMs },
+        never,
+      );
+    await (await openTrialContext(loadConfig(env).config, silent)).close();
+    expect((await context.runtime.list()).map(({ name }) => name)).toEqual(['demo-trial-underway']);
+    await context.runtime.remove('demo-trial-underway');
   });
 
   it('that only says why it ends is left to a person, with what it said', async () => {
