@@ -99,8 +99,8 @@ if not taken then
   local all = redis.call('ZCARD', KEYS[1]) + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[11])
   local breaker = redis.call('HMGET', KEYS[12], 'failures', 'until_ms')
   local target = redis.call('HGET', KEYS[9], 'target') or ''
-  local wait = math.max((tonumber(breaker[2] or '0') or 0) - now, 0)
-  return {-1, now, warming, all, target, tonumber(breaker[1] or '0') or 0, wait}
+  local wait = math.max(pause_until(breaker[2], now) - now, 0)
+  return {-1, now, warming, all, target, stored_number(breaker[1], 0), wait}
 end
 
 taken.state = 'assigned'
