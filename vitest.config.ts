@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 const NEEDS_SERVERS = 'src/**/*.integration.test.ts';
+/** Each drives a whole deployment through minutes of work or trouble. CI runs them after the others. */
+const LONG = 'test/long/**/*.test.ts';
 
 export default defineConfig({
   test: {
@@ -22,7 +24,8 @@ export default defineConfig({
           exclude: [NEEDS_SERVERS],
         },
       },
-      { extends: true, test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'], exclude: [LONG] } },
+      { extends: true, test: { name: 'long', include: [LONG] } },
     ],
   },
 });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Outcome } from './outage-drill.ts';
-import { SCENARIOS } from './outage-scenarios.ts';
-import { outageTable } from './outage-table.ts';
-import { openStage, type Stage } from './outage-worlds.ts';
+import type { Outcome } from '../drills/outage-drill.ts';
+import { SCENARIOS } from '../drills/outage-scenarios.ts';
+import { outageTable } from '../drills/outage-table.ts';
+import { openStage, type Stage } from '../drills/outage-worlds.ts';
 
 /** Those that matter most, shortly; `npm run outages` stages all of them at length. */
 const CHOSEN = [
