@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { RecordingHandlers, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
+import { suspend } from '../../test/support/suspend.ts';
 import { listDead, retryDead } from './dead-letters.ts';
 import { queueDepth } from './depth.ts';
 import { ensureStreams } from './stream-and-consumers.ts';
@@ -55,7 +56,7 @@ describe('publishing', () => {
     await using nats = await TestNats.start();
     const { queue, connection } = await nats.publisher(200);
     await ensureStreams(connection);
-    nats.server.signal('SIGSTOP');
+    await suspend(nats.server);
     try {
       await expect(queue.publishProvision([provisionTask(), provisionTask()])).rejects.toEqual(
         unavailable(/^2 of 2 tasks .* timeout/),

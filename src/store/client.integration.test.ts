@@ -5,6 +5,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { silent, startStore, fillPool } from '../../test/support/store.ts';
+import { suspend } from '../../test/support/suspend.ts';
 import { template } from '../../test/support/templates.ts';
 import { ChildServer } from '../launcher/child-server.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
@@ -36,7 +37,7 @@ it.concurrent(
       log: silent,
     });
     try {
-      valkey.server.signal('SIGSTOP');
+      await suspend(valkey.server);
       await expect(store.claimStore.claim(take)).rejects.toMatchObject({
         code: 'store_unavailable',
         retryAfterMs: 2_000,
@@ -81,7 +82,7 @@ it.concurrent('hands nothing out for a claim that is carried out after its visit
     const four = template({ pool: { target: 4, max: 4, replenishThreshold: 0 } });
     await fillPool(store, four);
     expect(await store.claimStore.claim(take)).toMatchObject({ kind: 'taken' });
-    valkey.server.signal('SIGSTOP');
+    await suspend(valkey.server);
     // One after another over the time of the first, so that each is told at a time of its own.
     const told = [0, 500, 1_000, 1_500].map(async (afterMs) => {
       await sleep(afterMs);

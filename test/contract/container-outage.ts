@@ -4,6 +4,7 @@ import type { ContainerRuntime } from '../../src/pool/interfaces/container-runti
 import { template } from '../support/templates.ts';
 import { newSpec, untilReady } from './container-runtime.ts';
 import { eventually } from '../support/eventually.ts';
+import { suspend } from '../support/suspend.ts';
 
 const never = new AbortController().signal;
 const unavailable = { code: 'engine_unavailable' };
@@ -67,7 +68,7 @@ export function outageContract(launch: () => Promise<FragileEngine>): void {
   it('gives up on one that does not answer', async () => {
     await using engine = await launch();
     const abort = new AbortController();
-    engine.server().signal('SIGSTOP');
+    await suspend(engine.server());
     try {
       const watching = engine.runtime.watch(() => undefined, abort.signal);
       await allUnavailable(engine.impatient, engine);

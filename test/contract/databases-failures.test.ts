@@ -14,6 +14,7 @@ import type { Databases } from '../../src/pool/interfaces/databases.ts';
 import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 import { silent } from '../support/store.ts';
+import { suspend } from '../support/suspend.ts';
 
 const NOTES = "CREATE TABLE notes (text VARCHAR(100));\nINSERT INTO notes VALUES ('welcome');\n";
 const AWAY = { code: 'database_unavailable', retryable: true } as const;
@@ -62,7 +63,7 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
     await using trouble = await prepared();
     const { server, template, databases, newName, everyCallFails } = trouble;
     const { name } = await databases.create(newName(), template);
-    server.launched.server.signal('SIGSTOP');
+    await suspend(server.launched.server);
     await everyCallFails(name);
     server.launched.server.signal('SIGCONT');
     await eventually(async () => expect(await databases.list()).toContain(name));
@@ -86,7 +87,7 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
         await root.query<unknown[]>("SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'DROP DATABASE%'"),
       ).toHaveLength(1),
     );
-    server.launched.server.signal('SIGSTOP');
+    await suspend(server.launched.server);
     expect(await dropping).toMatchObject(AWAY);
     server.launched.server.signal('SIGCONT');
     await root.query('UNLOCK TABLES');

@@ -13,6 +13,7 @@ import { loadEngine } from '../../src/runtime/engines.ts';
 import { about, containing, matching } from '../support/diagnoses.ts';
 import { titleFor, uniqueDeployment, whyWithout } from '../support/container-engine.ts';
 import { silent } from '../support/store.ts';
+import { suspend } from '../support/suspend.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
 describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
@@ -90,7 +91,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     expect(
       about(await diagnose({ ...cold, PODMAN_SOCKET: join(folder, 'none.sock') }), 'Engine', 'socket'),
     ).toMatchObject({ verdict: 'failure', seen: containing('ENOENT'), remedy });
-    podman.server.signal('SIGSTOP');
+    await suspend(podman.server);
     try {
       const found = await diagnose(cold);
       expect(about(found, 'Engine', 'answers')).toMatchObject({ verdict: 'failure', remedy });

@@ -16,6 +16,7 @@ import { claimPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
 import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { environmentOf } from '../support/stack-environment.ts';
+import { suspend } from '../support/suspend.ts';
 import { template } from '../support/templates.ts';
 
 const OPERATOR_KEY = 'an-operator-key-for-a-drill';
@@ -241,7 +242,7 @@ describe('on a running deployment', () => {
   });
 
   it('pool not replenishing, since NATS hangs; nothing else waits for it', async () => {
-    runbook.stack.nats.server.signal('SIGSTOP');
+    await suspend(runbook.stack.nats.server);
     const found = await troubles(env);
     runbook.stack.nats.server.signal('SIGCONT');
     expect(about(found, 'NATS', 'reachable')).toMatchObject({

@@ -103,7 +103,7 @@ async function strike(
   }
   switch (kind) {
     case 'hung':
-      struck.hang();
+      await struck.hang();
       await sleep(outageMs);
       world.part(part).goOn();
       return { fromMs, backMs: performance.now() };

@@ -21,6 +21,7 @@ import { drawPorts, ownSettings, removeContainers } from '../support/deployment.
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { activate } from '../support/socket-activation.ts';
+import { suspend } from '../support/suspend.ts';
 
 export const PARTS = ['nats', 'valkey', 'caddy', 'podman', 'mariadb', 'api', 'discovery'] as const;
 export type PartName = (typeof PARTS)[number];
@@ -91,8 +92,8 @@ class Part {
     await this.#parts.wipe();
   }
 
-  hang(): void {
-    process.kill(this.pid, 'SIGSTOP');
+  async hang(): Promise<void> {
+    await suspend(this);
   }
 
   goOn(): void {

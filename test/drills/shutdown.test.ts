@@ -15,6 +15,7 @@ import { readRecords, type Entry } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { Program } from '../support/program.ts';
 import { RunbookDeployment, PATIENT, type Line } from '../support/runbook-deployment.ts';
+import { suspend } from '../support/suspend.ts';
 import { template } from '../support/templates.ts';
 
 const STREAM = 'PROVISIONING';
@@ -301,7 +302,7 @@ describe.concurrent('SIGTERM ends the program soon after the grace', () => {
         NATS: runbook.stack.nats.server,
         'the engine': engine.server,
       }[part];
-      hung.signal('SIGSTOP');
+      await suspend(hung);
       try {
         // Work that needs it is under way in every worker.
         await Promise.allSettled([runbook.release(taken), runbook.acquire()]);

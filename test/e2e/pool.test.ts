@@ -4,6 +4,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { suspend } from '../support/suspend.ts';
 import { template } from '../support/templates.ts';
 
 const PATIENT = { timeoutMs: 60_000 };
@@ -108,7 +109,7 @@ describe('the pool', () => {
   it('goes on handing out while NATS is unavailable, and refills when it is back', async () => {
     await using stack = await startStack();
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3 }), PATIENT);
-    stack.nats.server.signal('SIGSTOP');
+    await suspend(stack.nats.server);
     try {
       const response = await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
       expect(response.ok).toBe(true);

@@ -3,6 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import { Program } from '../support/program.ts';
 import { environmentOf } from '../support/stack-environment.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { suspend } from '../support/suspend.ts';
 import { template } from '../support/templates.ts';
 
 const API_KEY = 'a-visitors-key-for-smoke';
@@ -74,7 +75,7 @@ it('says at which step it fails and what to do, and gives the instance back', as
     output: expect.stringContaining('ECONNREFUSED') as string,
   });
 
-  stack.caddy.server.signal('SIGSTOP');
+  await suspend(stack.caddy.server);
   await using program = new Program(['smoke'], env);
   await eventually(async () => expect(await assigned()).toMatchObject({ assigned: 1 }), PATIENT);
   program.signal('SIGINT');

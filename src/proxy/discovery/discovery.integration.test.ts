@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../test/support/eventually.ts';
 import { discover, NameBook, startValkey, temporaryFolder } from '../../../test/support/proxy.ts';
 import { silent } from '../../../test/support/store.ts';
+import { suspend } from '../../../test/support/suspend.ts';
 import { newHostLabel } from '../../domain/ids.ts';
 import { freePort } from '../../launcher/tcp-ports.ts';
 import { Releasers } from '../../lifecycle/releasers.ts';
@@ -283,7 +284,7 @@ describe('while the store is unavailable', () => {
     const kept = newHostLabel();
     await names.publish(kept, 21_001);
     await eventually(() => expect(discovery.stats().hostnames).toBe(1));
-    valkey.server.signal('SIGSTOP');
+    await suspend(valkey.server);
     releasers.push('let it move', () => valkey.server.signal('SIGCONT'));
     outcomes.length = 0;
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
+import { suspend } from '../../../test/support/suspend.ts';
 import { severedPorts } from './severed-ports.ts';
 
 it('tells a port that nobody accepts at from one that is served and one that is closed', async () => {
@@ -18,7 +19,7 @@ it('tells a port that nobody accepts at from one that is served and one that is 
   ]);
   onTestFinished(() => void listener.kill('SIGKILL'));
   const [printed] = (await once(listener.stdout, 'data')) as [Buffer];
-  listener.kill('SIGSTOP');
+  await suspend(listener);
   const held = Number(printed);
 
   expect(await severedPorts([served, held, refused])).toEqual([held]);

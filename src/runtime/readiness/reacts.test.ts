@@ -4,6 +4,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { eventually } from '../../../test/support/eventually.ts';
+import { suspend } from '../../../test/support/suspend.ts';
 import { freePort } from '../../launcher/tcp-ports.ts';
 import { reacts } from './reacts.ts';
 
@@ -80,7 +81,7 @@ it('calls an app silent that is stopped, though connections to it are accepted',
   processes.push(app);
   await once(app.stdout, 'data');
   expect(await reacts(at(port), PATIENCE_MS)).toBe('reacts');
-  app.kill('SIGSTOP');
+  await suspend(app);
   expect(await reacts(at(port), 200)).toBe('silent');
   app.kill('SIGCONT');
   expect(await reacts(at(port), PATIENCE_MS)).toBe('reacts');
