@@ -11,8 +11,8 @@ import { createOperators, type OperatorsDeps } from './operators.ts';
 
 export interface AdminServerDeps {
   readonly config: Config;
-  readonly parts: Omit<OperatorsDeps, 'controls' | 'breakers' | 'queueAdmin'>;
-  readonly store: Pick<Store, 'controls' | 'breakers' | 'audit'>;
+  readonly parts: Omit<OperatorsDeps, 'controls' | 'breakers' | 'queueAdmin' | 'funnel'>;
+  readonly store: Pick<Store, 'controls' | 'breakers' | 'audit' | 'funnel'>;
   readonly connection: QueueConnection;
   readonly observer: HttpObserver;
   readonly releasers: Releasers;
@@ -34,6 +34,7 @@ export async function startAdminServer({
     ...parts,
     controls: store.controls,
     breakers: store.breakers,
+    funnel: store.funnel,
     queueAdmin: new JetStreamQueueAdmin(connection),
   });
   const http = await createAdminServer({

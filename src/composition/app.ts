@@ -164,6 +164,7 @@ async function startServing(
     publicUrl: server.publicUrl,
     apiKeys: server.apiKeys,
     trustedProxies: server.trustedProxies,
+    funnelSites: config.funnel.sites,
     metrics,
     observer: metrics,
     pages: await loadPages(),

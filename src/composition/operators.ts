@@ -1,4 +1,6 @@
 import type { Operators } from '../http/admin/operators.ts';
+import { funnelOf } from '../pool/funnel.ts';
+import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
 import {
   endInstance,
   instanceLogs,
@@ -17,7 +19,9 @@ import {
 } from '../pool/operate-pools.ts';
 import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueDeps } from '../pool/operate-queue.ts';
 
-export type OperatorsDeps = OperatePoolsDeps & OperateInstancesDeps & OperateQueueDeps;
+export type OperatorsDeps = OperatePoolsDeps &
+  OperateInstancesDeps &
+  OperateQueueDeps & { readonly funnel: FunnelCounts };
 
 /** What the admin API asks of pool and queue, each answered by its use case. */
 export function createOperators(deps: OperatorsDeps): Operators {
@@ -40,6 +44,7 @@ export function createOperators(deps: OperatorsDeps): Operators {
     retryTask: (sequence) => retryTask(deps, sequence),
     retryAllTasks: () => queueAdmin.retryAll(),
     forgetDeadTask: (sequence) => forgetDeadTask(deps, sequence),
+    funnel: (days) => funnelOf(deps, days),
     purge: (which) => purgeQueue(deps, which),
   };
 }

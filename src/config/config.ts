@@ -23,6 +23,8 @@ export interface Config {
   };
   /** Where operators are listened to, and the keys they may send; without one nobody is. */
   readonly admin: { readonly host: string; readonly port: number; readonly operatorKeys: readonly string[] };
+  /** Sites that are told apart in the funnel, as hosts. */
+  readonly funnel: { readonly sites: readonly string[] };
   readonly log: { readonly level: LogLevel };
   /** 0: unlimited. */
   readonly rateLimit: { readonly hourly: number; readonly daily: number };

@@ -188,6 +188,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
       trustedProxies: values.TRUSTED_PROXIES,
     },
     admin: { ...values.ADMIN_ADDR, operatorKeys: values.OPERATOR_KEYS ?? [] },
+    funnel: { sites: values.FUNNEL_SITES },
     log: { level: values.LOG_LEVEL },
     rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
     deployment: values.DEPLOYMENT,

@@ -249,3 +249,21 @@ export const path: Parser<string> = {
   expects: 'the path of a file',
   parse: (text) => (text.includes('\0') ? new ParseError() : text),
 };
+
+/** Long enough that guessing is hopeless at any rate the API answers at. */
+const API_KEY_LENGTH = 16;
+export const apiKey: Parser<string> = {
+  type: 'key',
+  expects: `at least ${API_KEY_LENGTH} printable characters without blanks; \`openssl rand -hex 24\` makes one`,
+  parse: (key) => {
+    if (!/^[\x21-\x7e]+$/.test(key)) return new ParseError('a key has a blank or a character that no header can carry');
+    return key.length >= API_KEY_LENGTH ? key : new ParseError('a key is too short');
+  },
+};
+
+/** As `location.host` has it: the port is named where it is not the scheme's own. */
+export const siteHost = matching(
+  'host',
+  /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::\d{1,5})?$/,
+  'a host in lower case, such as docs.example.org',
+);

@@ -10,6 +10,7 @@ import type { ContainerEngine } from '../runtime/engine.ts';
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 import type { CheckpointMode, ContainerMode } from './config.ts';
 import {
+  apiKey,
   bool,
   decimal,
   domainName,
@@ -25,6 +26,7 @@ import {
   matching,
   oneOf,
   path,
+  siteHost,
   text,
   url,
   ParseError,
@@ -79,16 +81,6 @@ function group(name: string) {
   };
 }
 
-/** Long enough that guessing is hopeless at any rate the API answers at. */
-const API_KEY_LENGTH = 16;
-const apiKey: Parser<string> = {
-  type: 'key',
-  expects: `at least ${API_KEY_LENGTH} printable characters without blanks; \`openssl rand -hex 24\` makes one`,
-  parse: (key) => {
-    if (!/^[\x21-\x7e]+$/.test(key)) return new ParseError('a key has a blank or a character that no header can carry');
-    return key.length >= API_KEY_LENGTH ? key : new ParseError('a key is too short');
-  },
-};
 const password = text(1000);
 const checkpointMode: Parser<CheckpointMode> = {
   type: 'auto, true, false',
@@ -108,6 +100,7 @@ const databases = group('Databases');
 const addresses = group('Public addresses and proxy');
 const state = group('State and queue');
 const http = group('HTTP server');
+const funnel = group('Funnel');
 const operators = group('Operators');
 const host = group('Process and host');
 
@@ -376,6 +369,13 @@ export const VARIABLES = {
     '',
     'The addresses or CIDR blocks, with commas between, of the proxies whose X-Forwarded-For is believed. ' +
       'Without them, everybody behind such a proxy counts as one client.',
+  ),
+
+  FUNNEL_SITES: funnel.required(
+    listOf(siteHost),
+    '',
+    'The sites, as hosts with commas between, that clicks are counted for one by one when their pages call the API. ' +
+      'All others are counted together.',
   ),
 
   ADMIN_ADDR: operators.required(

@@ -64,6 +64,12 @@ export const InstanceRecord = Type.Object({
   step: Type.Optional(Type.Enum([...PROVISION_STEPS, ...CLEANUP_STEPS])),
   /** Cleanups that failed. */
   failures: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** The embedding site that its visitor came from, as the funnel tells sites apart; absent: none. */
+  site: Type.Optional(Type.String()),
+  /** How many events of its visit were written down. */
+  events: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Steps of the visit that happen once and have, `,first_page,` and so on. */
+  noted: Type.Optional(Type.String()),
 });
 export type Instance = Static<typeof InstanceRecord>;
 

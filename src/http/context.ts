@@ -9,6 +9,7 @@ import type {
 } from 'fastify';
 import type { TryItNowError } from '../domain/errors.ts';
 import type { Demos } from './demos.ts';
+import type { SiteOf } from './embedding-site.ts';
 
 /** A Fastify whose handlers are typed by the schemas that validate. */
 export type App = FastifyInstance<
@@ -24,6 +25,8 @@ export interface RouteContext {
   readonly demos: Demos;
   /** Whose rate limit the request counts against. */
   readonly clientKeyOf: (request: FastifyRequest) => string;
+  /** The page it comes from, as the funnel tells sites apart. */
+  readonly siteOf: SiteOf;
   /** Why this request is not taken at its address. */
   readonly refusal: (request: FastifyRequest) => TryItNowError;
 }

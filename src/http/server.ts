@@ -6,6 +6,7 @@ import type { Log } from '../domain/log.ts';
 import { keyCheck } from './api-keys.ts';
 import { addressKey } from './client-address.ts';
 import type { App, RouteContext } from './context.ts';
+import { embeddingSites } from './embedding-site.ts';
 import { Countdowns, type CountdownOptions } from './countdowns.ts';
 import { createListener, type HttpServer, type ServerLimits } from './listener.ts';
 import type { HttpObserver } from './observation.ts';
@@ -30,6 +31,8 @@ export interface ServerOptions {
   readonly apiKeys: readonly string[];
   /** Addresses and CIDR blocks whose X-Forwarded-* headers are believed. */
   readonly trustedProxies: readonly string[];
+  /** Hosts of the sites that clicks are counted for one by one. */
+  readonly funnelSites?: readonly string[];
   readonly metrics: MetricsSource;
   readonly observer?: HttpObserver;
   readonly limits?: Partial<ServerLimits>;
@@ -78,7 +81,8 @@ async function addRoutes(
 ): Promise<void> {
   const { demos, log, publicUrl } = options;
   const check = keyCheck(options.apiKeys);
-  const context: RouteContext = { demos, clientKeyOf, refusal: (request) => routes.refusal(request) };
+  const siteOf = embeddingSites(publicUrl, options.funnelSites ?? []);
+  const context: RouteContext = { demos, clientKeyOf, siteOf, refusal: (request) => routes.refusal(request) };
   app.addSchema(ProblemBody);
   await app.register(swagger, OPENAPI_OPTIONS);
   operationsRoutes(app, options.metrics);

@@ -1,6 +1,7 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
+import { DIRECT_SITE } from '../domain/visit-event.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
 import { hasEnded } from './has-ended.ts';
 import type { ClaimOutcome, ClaimStore, Refill } from './interfaces/claim-store.ts';
@@ -15,6 +16,8 @@ export interface AcquireRequest {
   readonly owner: string;
   /** A repeat by the same owner gets the same instance while they still hold it. */
   readonly idempotencyKey: string | undefined;
+  /** The embedding site that the click is counted for; DIRECT_SITE without it. */
+  readonly site?: string;
 }
 
 export interface Acquired {
@@ -91,7 +94,7 @@ async function take(
   replacing: string | undefined,
 ): Promise<Taken> {
   const { claimStore, observer, requestRefill } = deps;
-  const { clientKey, owner, idempotencyKey } = request;
+  const { clientKey, owner, idempotencyKey, site = DIRECT_SITE } = request;
   const startedAt = performance.now();
   let outcome: ClaimOutcome;
   try {
@@ -101,6 +104,7 @@ async function take(
       owner,
       idempotencyKey,
       ttlMs: template.ttl.defaultMs,
+      site,
       ...(replacing === undefined ? {} : { replacing }),
     });
   } catch (error) {
@@ -110,6 +114,7 @@ async function take(
   const tookMs = performance.now() - startedAt;
   const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
   if (outcome.kind === 'taken' || outcome.kind === 'empty') requestRefill();
+  countSteps(observer, template, site, outcome, replacing !== undefined);
   if (outcome.kind === 'limited') observer.limited(template.name, outcome.window);
   const alive =
     handedOut === undefined ||
@@ -119,6 +124,20 @@ async function take(
   if (handedOut === undefined) throw refusal(template, outcome as Exclude<ClaimOutcome, HandedOut>);
   if (!alive) await releaseDead(deps, template, handedOut);
   return { outcome: handedOut, alive };
+}
+
+/** As the store counts them. */
+function countSteps(
+  observer: AcquireDeps['observer'],
+  { name }: Template,
+  site: string,
+  { kind }: ClaimOutcome,
+  replacing: boolean,
+): void {
+  const refused = kind === 'limited' || kind === 'paused';
+  if (refused || (kind === 'taken' && !replacing)) observer.visitStep(name, site, 'clicked');
+  if (refused) observer.visitStep(name, site, 'refused');
+  if (kind === 'taken') observer.visitStep(name, site, 'handed_over');
 }
 
 async function isAlive(

@@ -1,7 +1,9 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Catalogue } from '../domain/template.ts';
+import { DIRECT_SITE } from '../domain/visit-event.ts';
 import { find } from './find.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { Observer } from './interfaces/observer.ts';
 
 export interface Extended {
   readonly expiresAtMs: number;
@@ -13,7 +15,11 @@ export interface Extended {
  * Throws unknown_instance, not_assigned, extension_limit, and conflicting_change when it was changed twice meanwhile.
  */
 export async function extend(
-  deps: { readonly catalogue: Catalogue; readonly claimStore: ClaimStore },
+  deps: {
+    readonly catalogue: Catalogue;
+    readonly claimStore: ClaimStore;
+    readonly observer: Pick<Observer, 'visitStep'>;
+  },
   id: string,
   minutes: number,
 ): Promise<Extended> {
@@ -24,6 +30,7 @@ export async function extend(
     const outcome = await deps.claimStore.extend(instance, minutes * 60_000, template.ttl.maxMs);
     switch (outcome.kind) {
       case 'extended':
+        deps.observer.visitStep(instance.template, instance.site ?? DIRECT_SITE, 'extended');
         return { expiresAtMs: outcome.deadlineMs, ttlMs: outcome.ttlMs };
       case 'unknown':
         throw new TryItNowError('unknown_instance', `there is no instance ${id}`);

@@ -1,6 +1,7 @@
 import { describeError } from '../domain/errors.ts';
 import type { Instance, ReleaseReason } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
+import { DIRECT_SITE } from '../domain/visit-event.ts';
 import { TASK_VERSION } from '../domain/task.ts';
 import { find } from './find.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
@@ -27,6 +28,7 @@ export async function releaseInstance(
   const outcome = await deps.cleanupStore.release(instance, reason, guard);
   if (outcome.kind === 'unchanged') return undefined;
   deps.observer.release(instance.template, reason);
+  if (instance.state === 'assigned') deps.observer.visitStep(instance.template, instance.site ?? DIRECT_SITE, 'ended');
   queueCleanup(deps, outcome.instance);
   if (instance.state === 'ready') deps.requestRefill();
   return outcome.instance;

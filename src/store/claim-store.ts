@@ -3,6 +3,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
+import { DIRECT_SITE } from '../domain/visit-event.ts';
 import type {
   ExtendOutcome,
   InstanceView,
@@ -12,6 +13,7 @@ import type {
   Refill,
 } from '../pool/interfaces/claim-store.ts';
 import { COMMAND_TIMEOUT_MS } from './client.ts';
+import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import { NodeEntries } from './node-entries.ts';
 import { FAILURES_TO_OPEN } from './provisioning-store.ts';
@@ -103,6 +105,7 @@ export class ValkeyClaimStore implements ClaimStore {
     idempotencyKey,
     ttlMs,
     replacing,
+    site = DIRECT_SITE,
   }: ClaimRequest): Promise<readonly [code: number, ...unknown[]]> {
     return (await this.#scripts.run(
       'claim',
@@ -119,6 +122,9 @@ export class ValkeyClaimStore implements ClaimStore {
         keys.warming(template.name),
         keys.leaving(template.name),
         keys.refillPause(template.name),
+        keys.funnel(today()),
+        keys.eventOutbox,
+        keys.eventSettings,
       ],
       [
         // A key says something for as long as its instance is held, which is the longest stay at most.
@@ -131,6 +137,7 @@ export class ValkeyClaimStore implements ClaimStore {
         this.#guard.seen,
         replacing ?? '',
         this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + EXECUTE_WITHIN_MS),
+        site,
       ],
     )) as [number, ...unknown[]];
   }
@@ -189,7 +196,14 @@ export class ValkeyClaimStore implements ClaimStore {
   async extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome> {
     const [code, first = 0, second = 0, third = 0] = (await this.#scripts.run(
       'extend',
-      [keys.instances, keys.assigned(instance.template), keys.poolControl(instance.template)],
+      [
+        keys.instances,
+        keys.assigned(instance.template),
+        keys.poolControl(instance.template),
+        keys.funnel(today()),
+        keys.eventOutbox,
+        keys.eventSettings,
+      ],
       [instance.id, instance.generation, byMs, maxMs],
     )) as [number, number?, number?, number?];
     switch (code) {

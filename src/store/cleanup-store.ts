@@ -4,6 +4,7 @@ import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { CleanupStore, ReleaseGuard, ReleaseOutcome } from '../pool/interfaces/cleanup-store.ts';
 import type { TemplateIndex } from './template-index.ts';
+import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import { attemptOf, parseRecord, requireRecord } from './records.ts';
 import { CLEANUP_STEP, RELEASE } from './script-codes.ts';
@@ -43,6 +44,9 @@ export class ValkeyCleanupStore implements CleanupStore {
         keys.leaving(template),
         keys.hostnames,
         keys.hostnameChanges,
+        keys.funnel(today()),
+        keys.eventOutbox,
+        keys.eventSettings,
       ],
       [
         instance.id,

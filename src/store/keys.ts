@@ -52,5 +52,13 @@ export const keys = {
   /** string: "<id> <template>" */
   idempotency: (hash: string) => `idempotency:${hash}`,
   hourlyRate: (clientKey: string) => `rate:hourly:${clientKey}`,
+  /** stream: what happened to visits and is not in NATS yet */
+  eventOutbox: 'event_outbox',
+  /** hash: limit (the most that the outbox holds; none: nobody wants events), dropped (what it had no room for) */
+  eventSettings: 'event_settings',
+  /** hash: "<template> <site> <step>" → how often on that day (UTC) */
+  funnel: (day: string) => `funnel:${day}`,
+  /** string: the process that does this alone, until it ends by itself */
+  turn: (task: string) => `turn:${task}`,
   dailyRate: (clientKey: string) => `rate:daily:${clientKey}`,
 } as const;

@@ -38,6 +38,10 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.idempotency(EACH), 'string'],
   [keys.hourlyRate(EACH), 'string'],
   [keys.dailyRate(EACH), 'string'],
+  [keys.eventOutbox, 'stream'],
+  [keys.eventSettings, 'hash'],
+  [keys.funnel(EACH), 'hash'],
+  [keys.turn(EACH), 'string'],
 ];
 
 /** The first node's, and those of others. */

@@ -43,6 +43,7 @@ const SCRIPT_NAMES = [
   'reconcile-ports',
   'reconcile-settings',
   'claim',
+  'take-turn',
   'uncount-claim',
   'watch-claims',
 ] as const;

@@ -7,6 +7,9 @@ import { ValkeyPoolControls } from './pool-controls.ts';
 import type { Log } from '../domain/log.ts';
 import type { ClaimStore } from '../pool/interfaces/claim-store.ts';
 import type { CleanupStore } from '../pool/interfaces/cleanup-store.ts';
+import type { EventOutbox } from '../pool/interfaces/event-outbox.ts';
+import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
+import type { Turn } from '../pool/interfaces/turn.ts';
 import type { FailureLog } from '../pool/interfaces/failure-log.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
@@ -20,6 +23,9 @@ import { connectValkey, disconnectValkey } from './client.ts';
 import { ValkeyCleanupStore } from './cleanup-store.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
 import { ValkeyPromotions } from './promotions.ts';
+import { ValkeyEventOutbox } from './event-outbox.ts';
+import { ValkeyFunnelCounts } from './funnel-counts.ts';
+import { ValkeyTurn } from './turns.ts';
 import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
 import { ValkeyClaimStore, type RateLimits } from './claim-store.ts';
@@ -50,6 +56,10 @@ export interface Store {
   readonly controls: PoolControls;
   readonly audit: AuditLog;
   readonly breakers: Breakers;
+  readonly outbox: EventOutbox;
+  readonly funnel: FunnelCounts;
+  /** Of a task that one process does at a time. */
+  readonly turn: (task: string) => Turn;
   /** For processes that hand instances out. */
   readonly rollbackGuard: RollbackGuard;
   readonly isUp: () => boolean;
@@ -76,7 +86,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const scripts = new Scripts(client);
   await scripts.load();
   const templates = new TemplateIndex(client);
-  const rollbackGuard = new RollbackGuard({ client, scripts, templates, processId: randomUUID(), log });
+  const processId = randomUUID();
+  const rollbackGuard = new RollbackGuard({ client, scripts, templates, processId, log });
+  const turn = (task: string): Turn => new ValkeyTurn(scripts, task, processId);
   const inventory = new ValkeyInventory(
     client,
     scripts,
@@ -99,6 +111,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     controls: new ValkeyPoolControls(client, scripts),
     audit: new ValkeyAuditLog(client),
     breakers: new ValkeyBreakers(client),
+    outbox: new ValkeyEventOutbox(client, turn('events')),
+    funnel: new ValkeyFunnelCounts(client),
+    turn,
     rollbackGuard,
     isUp: () => client.status === 'ready',
     onReturn: (listener) => void client.on('ready', listener),

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type LabelValues, type Registry } from 'prom-client';
 import { RELEASE_REASONS } from '../domain/instance.ts';
+import { VISIT_STEPS } from '../domain/visit-event.ts';
 import { PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
 
 type Outcome = Parameters<Observer['claimed']>[1];
@@ -90,6 +91,11 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
         'again where it was dead, in seconds.',
       { template: templates },
       CHECK_BUCKETS,
+    ),
+    funnel: counter(
+      'try_it_now_funnel_total',
+      'Steps that visitors took from the click to the end of their visit, by template and embedding site.',
+      { template: templates, site: ANY, step: VISIT_STEPS },
     ),
     limited: counter(
       'try_it_now_rate_limit_refusals_total',

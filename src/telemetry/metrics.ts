@@ -1,6 +1,7 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ReleaseReason } from '../domain/instance.ts';
+import type { VisitStep } from '../domain/visit-event.ts';
 import { REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
 import {
   registerMetrics,
@@ -46,6 +47,7 @@ export class Metrics implements Observer {
   readonly #templates: ReadonlySet<string>;
   readonly #metrics: MetricTable;
   readonly #takeSeries = new Map<string, TakeSeries>();
+  readonly #stepSeries = new Map<string, Counter.Internal>();
   #scrape: Promise<string> | undefined;
 
   constructor({ templates, version, logLosses, sources = {}, sourceTimeoutMs }: MetricsOptions) {
@@ -90,6 +92,17 @@ export class Metrics implements Observer {
 
   acquired(template: string, durationMs: number): void {
     this.#seriesOf(template).acquire.observe(durationMs / 1000);
+  }
+
+  visitStep(template: string, site: string, step: VisitStep): void {
+    const name = this.#known(template);
+    const key = `${name} ${site} ${step}`;
+    let series = this.#stepSeries.get(key);
+    if (series === undefined) {
+      series = this.#metrics.funnel.labels({ template: name, site, step });
+      this.#stepSeries.set(key, series);
+    }
+    series.inc();
   }
 
   limited(template: string, window: (typeof LIMIT_WINDOWS)[number]): void {

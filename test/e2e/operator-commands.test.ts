@@ -148,6 +148,7 @@ describe('commands', () => {
     [['pool', 'stats']],
     [['instances', 'list', '--template', 'hello']],
     [['queue', 'info']],
+    [['funnel']],
     [['audit', '--limit', '5']],
   ])('%j fit 80 columns', async (args) => {
     const { code, output } = await run(args);
@@ -168,6 +169,12 @@ describe('commands', () => {
     expect((await run(['instances', 'logs', id, '--tail', '1'])).output.trimEnd().split('\n')).toHaveLength(1);
     expect(await json(['queue', 'info'])).toMatchObject({ dead: { messages: 0 } });
     expect(await json(['queue', 'retry', '--all'])).toEqual({ retried: 0 });
+    expect(await json(['funnel'])).toMatchObject({
+      days: 7,
+      rows: [
+        { template: 'hello', site: 'direct', steps: expect.arrayContaining([{ step: 'waited', count: 0 }]) as unknown },
+      ],
+    });
     expect(await json(['audit', '--limit', '1'])).toMatchObject({
       entries: [{ action: 'queue.retry', outcome: 'done' }],
     });
@@ -182,6 +189,7 @@ describe('commands', () => {
     [['queue', 'purge', 'all', '--yes'], 'Allowed choices are'],
     [['queue', 'retry'], 'Say which dead task, or --all'],
     [['audit', '--limit', '0'], 'from 1 to 10000'],
+    [['funnel', '--days', '91'], 'from 1 to 90'],
   ])('%j is refused', async (args, message) => {
     const { code, output } = await run(args);
     expect([code, JSON.stringify(output)]).toEqual([1, expect.stringContaining(message)]);

@@ -1,6 +1,7 @@
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
 import type { Environment } from '../../config/environment.ts';
 // Types alone: every start of the discovery process would wait for what is loaded here.
+import type { FunnelOptions } from './funnel-command.ts';
 import type { ListOptions } from './instance-commands.ts';
 import type { PoolOptions } from './pool-commands.ts';
 import type { JsonOptions, LimitOptions } from './queue-commands.ts';
@@ -29,6 +30,15 @@ export function registerOperatorCommands(cli: Command, env: Environment): void {
     env,
   });
   registerQueue({ group: cli.command('queue').description('the tasks that build instances and take them down'), env });
+  cli
+    .command('funnel')
+    .description('what came of the clicks, by template and embedding site')
+    .option('--days <number>', 'of so many days, today included', wholeNumber(90), 7)
+    .option('--json', 'print JSON')
+    .addHelpText('after', `${EXIT_CODES}\nExample:\n  try-it-now funnel --days 30`)
+    .action((options: FunnelOptions) =>
+      runCommand(async () => (await import('./funnel-command.ts')).funnel(env, options)),
+    );
   cli
     .command('audit')
     .description('what operators did, the newest first')

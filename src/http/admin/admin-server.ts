@@ -10,6 +10,7 @@ import { ProblemBody } from '../schemas/problem.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { failureRoutes } from './failure-routes.ts';
+import { funnelRoutes } from './funnel-routes.ts';
 import { instanceRoutes } from './instance-routes.ts';
 import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
 import { poolRoutes } from './pool-routes.ts';
@@ -56,6 +57,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   failureRoutes(app, operators);
   instanceRoutes(app, operators);
   queueRoutes(app, operators);
+  funnelRoutes(app, operators);
   auditRoutes(app, options.audit);
   await app.ready();
   return listener;

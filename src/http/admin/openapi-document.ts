@@ -42,4 +42,5 @@ const NOBODY: Operators = {
   forgetDeadTask: nothing,
   retryAllTasks: nothing,
   purge: nothing,
+  funnel: nothing,
 };

@@ -3,6 +3,7 @@
  * is about the queue, queue_unavailable.
  */
 import type { FailureReport } from '../../domain/failure-report.ts';
+import type { FunnelRow } from '../../pool/funnel.ts';
 import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instances.ts';
 import type { PoolSnapshot } from '../../pool/operate-pools.ts';
 import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';
@@ -41,4 +42,9 @@ export interface QueueOperators {
   purge(which: PurgeTarget): Promise<number>;
 }
 
-export type Operators = PoolOperators & InstanceOperators & QueueOperators;
+export interface FunnelOperators {
+  /** Of so many days up to today. */
+  funnel(days: number): Promise<readonly FunnelRow[]>;
+}
+
+export type Operators = PoolOperators & InstanceOperators & QueueOperators & FunnelOperators;

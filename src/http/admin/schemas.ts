@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { INSTANCE_STATES } from '../../domain/lifecycle.ts';
+import { VISIT_STEPS } from '../../domain/visit-event.ts';
 import { POOL_MODES } from '../../pool/interfaces/pool-controls.ts';
 import { PURGE_TARGETS } from '../../pool/interfaces/queue-admin.ts';
 
@@ -171,6 +172,27 @@ export const QueueBody = Type.Object(
     dead: Type.Object({ messages: Count('Dead-lettered tasks.') }),
   },
   { description: 'The queue right now.' },
+);
+
+export const DaysQuery = Type.Object(
+  { days: Type.Optional(Type.String({ description: '1 to 90, today included.' })) },
+  { additionalProperties: false },
+);
+export const FunnelBody = Type.Object(
+  {
+    days: Count('How many days the counts are of.'),
+    rows: Type.Array(
+      Type.Object({
+        template: Text,
+        site: Type.String({ description: 'A host of FUNNEL_SITES, `direct` or `other`.' }),
+        steps: Type.Array(Type.Object({ step: Type.Enum([...VISIT_STEPS]), count: Count('How often.') }), {
+          description: 'Every step, in the order of a visit.',
+        }),
+        ended_by: Type.Record(Type.String(), Count('Visits.'), { description: 'The ends, by their reason.' }),
+      }),
+    ),
+  },
+  { description: 'Templates and sites that somebody clicked for.' },
 );
 
 export const AuditBody = Type.Object(

@@ -19,8 +19,9 @@ import { secondsLeft } from '../time-left.ts';
 const common = { tags: ['demo'], security: KEYED };
 
 /** Take, look at, extend and give back an instance. */
-export function demoRoutes(app: App, { demos, clientKeyOf, refusal }: RouteContext): void {
-  acquireRoute(app, demos, clientKeyOf);
+export function demoRoutes(app: App, context: RouteContext): void {
+  const { demos, refusal } = context;
+  acquireRoute(app, context);
   acquireIsPostOnly(app, refusal);
 
   app.get(
@@ -114,7 +115,7 @@ function acquireIsPostOnly(app: App, refusal: RouteContext['refusal']): void {
 }
 
 /** The hot path: one call to the pool, one compiled serialisation, nothing logged. */
-function acquireRoute(app: App, demos: Demos, clientKeyOf: RouteContext['clientKeyOf']): void {
+function acquireRoute(app: App, { demos, clientKeyOf, siteOf }: RouteContext): void {
   app.post(
     '/api/v1/demo/acquire',
     {
@@ -160,6 +161,7 @@ function acquireRoute(app: App, demos: Demos, clientKeyOf: RouteContext['clientK
         clientKey,
         owner: `api:${clientKey}`,
         idempotencyKey: idempotencyKey(request),
+        site: siteOf(request),
       });
       reply.code(acquired.again ? 200 : 201).header('location', `/api/v1/demo/${acquired.id}`);
       return acquiredBody(acquired);

@@ -16,6 +16,8 @@ export interface ClaimRequest {
    * limits and under its key.
    */
   readonly replacing?: string;
+  /** The embedding site it is counted for; DIRECT_SITE without it. */
+  readonly site?: string;
 }
 
 export type ClaimOutcome =

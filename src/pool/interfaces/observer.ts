@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { ReleaseReason } from '../../domain/instance.ts';
+import type { VisitStep } from '../../domain/visit-event.ts';
 import type { ClaimOutcome } from './claim-store.ts';
 
 /** `container` is a cold start's, `restore` a checkpoint's. */
@@ -40,6 +41,8 @@ export interface Observer {
   provision(template: string, method: ProvisionMethod, status: 'success' | 'failure', durationMs: number): void;
   provisionPhase(template: string, phase: ProvisionPhase, durationMs: number): void;
   provisionFailed(template: string, code: ErrorCode): void;
+  /** A visitor came one step further; `site` is one of the few that the funnel tells apart. */
+  visitStep(template: string, site: string, step: VisitStep): void;
   release(template: string, reason: ReleaseReason): void;
   cleanup(template: string, status: 'success' | 'failure', durationMs: number): void;
   expiryLag(ms: number): void;

@@ -11,10 +11,14 @@
 -- KEYS[10] warming:<template>   zset, tickets
 -- KEYS[11] leaving:<template>   zset, ids whose cleanup is under way
 -- KEYS[12] refill_pause:<template> hash, the breaker
+-- KEYS[13] funnel:<day>         hash, steps of visits counted
+-- KEYS[14] event_outbox         stream, for who wants to hear of visits
+-- KEYS[15] event_settings       hash, whether anybody does
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
 -- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest claim count the caller has seen
 -- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
 -- ARGV[9] when the caller stops waiting (ms), 0: not known
+-- ARGV[10] embedding site
 -- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count} taken | the same
 --         again, with count 0
 --         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried} empty
@@ -53,9 +57,15 @@ if key_life > 0 then
   end
 end
 
+local function refused(answer)
+  count_step(KEYS[13], ARGV[5], ARGV[10], 'clicked')
+  count_step(KEYS[13], ARGV[5], ARGV[10], 'refused')
+  return answer
+end
+
 local control = redis.call('HMGET', KEYS[9], 'mode', 'deadline_ms', 'reason')
 if control[1] == 'paused' or control[1] == 'draining' then
-  return {-7, math.max(stored_number(control[2], 0) - now, 30000), control[3] or ''}
+  return refused({-7, math.max(stored_number(control[2], 0) - now, 30000), control[3] or ''})
 end
 
 local counts = redis.call('MGET', KEYS[4], KEYS[5])
@@ -72,7 +82,7 @@ if not counted then
     if limits[window] > 0 and stored_number(counts[window], 0) >= limits[window] then
       -- A counter that never ends was not made here.
       if redis.call('PTTL', KEYS[3 + window]) < 0 then redis.call('PEXPIRE', KEYS[3 + window], WINDOW_MS[window]) end
-      return {-1 - window, math.max(redis.call('PTTL', KEYS[3 + window]), 1000)}
+      return refused({-1 - window, math.max(redis.call('PTTL', KEYS[3 + window]), 1000)})
     end
   end
 end
@@ -107,6 +117,12 @@ taken.state = 'assigned'
 taken.owner = ARGV[4]
 taken.assignedAtMs = now
 taken.deadlineMs = now + ttl
+if ARGV[10] ~= 'direct' then taken.site = ARGV[10] end
+-- Who gets another for one that was dead did not click again.
+local click = {atMs = now, deadlineMs = taken.deadlineMs, replacement = counted or nil}
+write_event(KEYS[14], KEYS[15], taken, 'claimed', counted and 1 or 2, click)
+if not counted then count_step(KEYS[13], ARGV[5], ARGV[10], 'clicked') end
+count_step(KEYS[13], ARGV[5], ARGV[10], 'handed_over')
 save_record(KEYS[3], taken)
 redis.call('ZADD', KEYS[2], taken.deadlineMs, taken.id)
 if key_life > 0 then redis.call('SET', KEYS[6], taken.id .. ' ' .. ARGV[5], 'PX', key_life) end

@@ -40,7 +40,7 @@ local function is_sound(record)
   for _, field in ipairs({'id', 'label', 'node', 'state'}) do
     if type(record[field]) ~= 'string' then return false end
   end
-  for _, field in ipairs({'leaseUntilMs', 'failures'}) do
+  for _, field in ipairs({'leaseUntilMs', 'failures', 'events'}) do
     if record[field] ~= nil and not is_whole(record[field]) then return false end
   end
   if not is_whole(record.generation) or record.port ~= cjson.null and not is_whole(record.port) then return false end
@@ -102,4 +102,32 @@ end
 local function is_unreadable(instances, id)
   local text = redis.call('HGET', instances, id)
   return text and not parse_record(text)
+end
+
+-- What visits came to is kept for so long, by day.
+local FUNNEL_MS = 90 * 86400000
+
+-- Counts a step of a visit on the day that `funnel` stands for.
+local function count_step(funnel, template, site, step)
+  if count_up(funnel, template .. ' ' .. site .. ' ' .. step) == 1 then redis.call('PEXPIRE', funnel, FUNNEL_MS) end
+end
+
+-- Writes down what happened to a visit, for who wants to hear of it, as `events` events. Nobody does without a limit; an
+-- outbox that is full takes nothing more and counts that. The record counts its events: save it afterwards.
+local function write_event(outbox, settings, record, kind, events, about)
+  local limit = stored_number(redis.call('HGET', settings, 'limit'), 0)
+  if limit == 0 then return end
+  if redis.call('XLEN', outbox) >= limit then
+    count_up(settings, 'dropped')
+    return
+  end
+  local before = stored_number(record.events, 0)
+  record.events = before + events
+  about.v = 1
+  about.kind = kind
+  about.id = record.id
+  about.template = record.template
+  about.site = record.site or 'direct'
+  about.sequence = before + 1
+  redis.call('XADD', outbox, '*', 'event', cjson.encode(about))
 end

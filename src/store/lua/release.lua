@@ -1,6 +1,6 @@
 -- warming | ready | assigned | quarantined → releasing. The host name stops resolving in the same step.
 -- KEYS[1] instances  [2] ready:<template>  [3] assigned:<template>  [4] leaving:<template>  [5] hostnames
--- KEYS[6] hostname_changes
+-- KEYS[6] hostname_changes  [7] funnel:<day>  [8] event_outbox  [9] event_settings
 -- ARGV[1] id  [2] reason  [3] states it may leave, as ",ready,assigned,"  [4] generation or -1
 -- ARGV[5] '1': only when its time is up
 -- ARGV[6] attempt or ''  [7] how long its cleanup is waited for (ms)
@@ -14,6 +14,14 @@ if ARGV[4] ~= '-1' and record.generation ~= tonumber(ARGV[4]) then return 0 end
 if ARGV[5] == '1' and (record.state ~= 'assigned' or record.deadlineMs > now) then return 0 end
 if ARGV[6] ~= '' and record.attempt ~= ARGV[6] then return 0 end
 
+if record.state == 'assigned' then
+  write_event(KEYS[8], KEYS[9], record, 'ended', 1, {
+    atMs = now,
+    reason = ARGV[2],
+    usedMs = math.max(0, math.min(now, record.deadlineMs) - record.assignedAtMs),
+  })
+  count_step(KEYS[7], record.template, record.site or 'direct', 'ended:' .. ARGV[2])
+end
 record.state = 'releasing'
 record.reason = ARGV[2]
 record.leaseUntilMs = nil

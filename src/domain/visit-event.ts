@@ -1,0 +1,66 @@
+import Type, { type Static } from 'typebox';
+import { INSTANCE_ID_PATTERN } from './ids.ts';
+
+/** Raised when the shape changes; a payload of another version is set aside and counted, never guessed at. */
+const VISIT_EVENT_VERSION = 1;
+
+/** What can become of a click, in its order; a bounded set, because it is a metric label. */
+export const VISIT_STEPS = [
+  'clicked',
+  'refused',
+  'waited',
+  'gave_up',
+  'handed_over',
+  'first_page',
+  'active',
+  'extended',
+  'ended',
+  'call_to_action_clicked',
+  'lead_given',
+] as const;
+export type VisitStep = (typeof VISIT_STEPS)[number];
+
+/** The embedding site of a click from our own pages, or from a caller that names none. */
+export const DIRECT_SITE = 'direct';
+/** Stands for every site that is not in FUNNEL_SITES. */
+export const OTHER_SITE = 'other';
+
+const Millis = Type.Integer({ minimum: 0 });
+const Name = Type.String({ maxLength: 260, pattern: '^[A-Za-z0-9._:-]+$' });
+const Sequence = Type.Integer({ minimum: 1 });
+const LEAD_TEXT = Type.String({ maxLength: 320 });
+/** What a visitor told of themselves in the template's form: names of fields as the template spells them. */
+const Lead = Type.Record(Type.String({ pattern: '^[a-z][a-z0-9_]{0,31}$' }), LEAD_TEXT);
+
+/** Steps that pages tell of, each once in a visit. */
+const NOTED_STEPS = ['first_page', 'active', 'call_to_action_clicked', 'lead_given'] as const;
+
+const outboxBase = {
+  v: Type.Literal(VISIT_EVENT_VERSION),
+  id: Type.String({ pattern: INSTANCE_ID_PATTERN }),
+  template: Type.String({ minLength: 1, maxLength: 64 }),
+  site: Name,
+  atMs: Millis,
+  /** Of the visit's events, the first that the entry stands for. */
+  sequence: Sequence,
+};
+
+/**
+ * A change of a visit as the store's scripts write it down in the step that makes it. `claimed` stands for several
+ * events, so that a click costs one entry.
+ */
+export const OutboxEntry = Type.Union([
+  Type.Object({
+    ...outboxBase,
+    kind: Type.Literal('claimed'),
+    deadlineMs: Millis,
+    /** How long the visitor waited for it; absent when there was one at once. */
+    waitedMs: Type.Optional(Millis),
+    /** It took the place of one that was dead: nobody clicked again. */
+    replacement: Type.Optional(Type.Boolean()),
+  }),
+  Type.Object({ ...outboxBase, kind: Type.Literal('extended'), deadlineMs: Millis }),
+  Type.Object({ ...outboxBase, kind: Type.Literal('ended'), reason: Name, usedMs: Millis }),
+  Type.Object({ ...outboxBase, kind: Type.Enum([...NOTED_STEPS]), lead: Type.Optional(Lead) }),
+]);
+export type OutboxEntry = Static<typeof OutboxEntry>;
