@@ -75,13 +75,15 @@ build_rootfs() {
     npm=("--customize-hook=$hook")
   fi
   say "fetching and unpacking Debian $suite packages, this takes half a minute"
-  # Documentation, manuals and translations are of no use in an image; licences stay. What mmdebstrap writes of this
-  # machine (name, resolver, mirror, proxy) is taken out again.
+  # Documentation, manuals and translations are of no use in an image; licences stay. Java's package links a manual
+  # all the same, and fails without the folder. What mmdebstrap writes of this machine (name, resolver, mirror, proxy)
+  # is taken out again.
   # shellcheck disable=SC2016 # the hook's own shell expands $1
   if ! mmdebstrap --variant="$(recipe_value "$recipe" variant)" --include="$(recipe_value "$recipe" packages)" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
+    --essential-hook='mkdir -p "$1"/usr/share/man/man1' \
     ${unpacked[@]+"${unpacked[@]}"} ${npm[@]+"${npm[@]}"} \
     --customize-hook='rm -f "$1"/etc/apt/sources.list' \
     --customize-hook='rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap' \

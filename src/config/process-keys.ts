@@ -168,8 +168,7 @@ function judgePlaceholders(text: string, report: (problem: string) => void, rule
       report(`has ${written}, but the template has no database; give it one (database: { seed: FILE.sql })`);
     else if (rules.secrets === 'refused' && SECRET_PLACEHOLDERS.includes(name))
       report(
-        `has ${written}, and everybody on the host can read the arguments of a process; hand it over in env or in ` +
-          'a file',
+        `has ${written}, and everybody on the host can read the arguments of a process; hand it over in env or files`,
       );
   }
 }

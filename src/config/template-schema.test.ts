@@ -12,7 +12,7 @@ describe('the schema of the catalogue file', () => {
   it.each<readonly [string, string]>([
     [
       'the example of docs/templates.md',
-      /```yaml\n(.*?)```/s.exec(readFileSync('docs/templates.md', 'utf8'))?.[1] ?? '',
+      /\n## Every key\n\n```yaml\n(.*?)```/s.exec(readFileSync('docs/templates.md', 'utf8'))?.[1] ?? '',
     ],
     ...['hello', 'wordpress'].map((name) => [name, readFileSync(`examples/${name}/template.yaml`, 'utf8')] as const),
     ['merge keys and keys of your own', 'x-a: &a { image: b }\ntemplates: [{ <<: *a, name: a, port: 1, x-b: [] }]'],

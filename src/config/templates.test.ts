@@ -341,7 +341,7 @@ describe('whatever the file holds', () => {
 
 describe('docs/templates.md', () => {
   const page = readFileSync('docs/templates.md', 'utf8');
-  const example = /```yaml\n(.*?)```/s.exec(page)?.[1] ?? '';
+  const example = /\n## Every key\n\n```yaml\n(.*?)```/s.exec(page)?.[1] ?? '';
   const documented = [...page.matchAll(/^\| `([a-z_.]+)` \|/gm)].map(([, key = '']) => key);
 
   const shown = (parse(example) as { templates: Record<string, unknown>[] }).templates.flatMap((each) => {

@@ -112,7 +112,7 @@ function notStarted({ step }: FailureFacts, hint: Hint | undefined): Explanation
 
 function activation({ step }: FailureFacts, hint: Hint | undefined): Explanation | undefined {
   if (step.code !== 'activation_failed') return undefined;
-  const remedy = hint?.remedy ?? 'Run the hook by hand in an instance of the template';
+  const remedy = hint?.remedy ?? 'Run the hook by hand in an instance, and see the activation section of the template';
   return { code: step.code, reason: step.message, remedy };
 }
 
@@ -126,7 +126,9 @@ function listensElsewhere({ template: { port }, listening, seen }: FailureFacts)
   if (inner !== undefined)
     return {
       reason: `it listens on ${inner.address}:${port} inside; it must listen on 0.0.0.0`,
-      remedy: "Set the app's listen address to 0.0.0.0 (often an environment variable or an argument such as --host)",
+      remedy:
+        'Set its listen address to 0.0.0.0 by what it takes: often args: [--host, 0.0.0.0] or a variable in env of ' +
+        'the template',
     };
   const others = [...new Set(listening.filter(({ address }) => !isLoopback(address)).map((socket) => socket.port))];
   const [other] = others;
@@ -141,7 +143,7 @@ function listensElsewhere({ template: { port }, listening, seen }: FailureFacts)
       reason:
         `it listens on ${loopback.address}:${loopback.port} inside, and nothing on port ${port}; it must listen on ` +
         `0.0.0.0`,
-      remedy: `Set port: ${loopback.port} in the template and the app's listen address to 0.0.0.0`,
+      remedy: `Set port: ${loopback.port} in the template, and the app's listen address to 0.0.0.0 by its env or args`,
     };
   return {
     reason: `it runs, but nothing in it listens on port ${port} or any other`,

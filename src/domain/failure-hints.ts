@@ -18,7 +18,7 @@ function capabilities(what: string, names: string): Hint {
 }
 
 /** The first that fits counts. */
-const HINTS: readonly (readonly [says: RegExp, hint: Hint])[] = [
+export const HINTS: readonly (readonly [says: RegExp, hint: Hint])[] = [
   [
     /exec format error|cannot execute binary file|wrong architecture/i,
     {
@@ -49,7 +49,7 @@ const HINTS: readonly (readonly [says: RegExp, hint: Hint])[] = [
     /EADDRNOTAVAIL|cannot assign requested address/i,
     {
       what: 'it listens on an address that the container does not have',
-      remedy: "Set the app's listen address to 0.0.0.0",
+      remedy: "Set the app's listen address to 0.0.0.0, by env or args of the template",
     },
   ],
   [
@@ -64,7 +64,10 @@ const HINTS: readonly (readonly [says: RegExp, hint: Hint])[] = [
   ],
   [
     /read-only file system|EROFS/i,
-    { what: 'a read-only file system', remedy: 'Have it write below /tmp, or make that folder writable' },
+    {
+      what: 'a read-only file system',
+      remedy: 'Have it write below /tmp, name that folder in tmpfs of the template, or leave read_only out',
+    },
   ],
   [
     /no space left on device|ENOSPC/i,
