@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Dockerode from 'dockerode';
 import { afterAll, afterEach, expect, it } from 'vitest';
+import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
@@ -11,6 +12,7 @@ import { libpod } from '../../src/runtime/podman/libpod-api.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { Inside } from '../support/container-inside.ts';
+import { eventually } from '../support/eventually.ts';
 import { template } from '../support/templates.ts';
 import { STUBBORN, loadTinyImage } from '../support/tiny-image.ts';
 import type { EngineUnderTest } from './container-engine.ts';
@@ -72,6 +74,19 @@ export function hardeningContract(underTest: () => EngineUnderTest): void {
     });
     const quota = HostConfig.NanoCpus ?? 0;
     expect(quota > 0 ? quota / 1e9 : (HostConfig.CpuQuota ?? 0) / (HostConfig.CpuPeriod ?? 1)).toBe(0.5);
+  });
+
+  it('is told of as killed for memory when its app took more, be the engine silent about it', async () => {
+    const { runtime, image } = underTest();
+    const command = ['/bin/sh', '-c', 'all=a; while :; do all=$all$all; done'];
+    const greedy = template({ image: image.name, port: image.port, process: { ...DEFAULT_PROCESS, command } });
+    const engine = runtime();
+    await engine.prepare([greedy]);
+    const spec = await newSpec(greedy);
+    await engine.start(spec, never);
+    await eventually(async () =>
+      expect(await engine.inspect(spec.name)).toEqual({ running: false, exitCode: 137, oomKilled: true }),
+    );
   });
 
   it("gives the environment of the template and of the instance, and not the instance's id", async () => {

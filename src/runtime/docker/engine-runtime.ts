@@ -26,6 +26,7 @@ import type { Dialect } from './dialect.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { whyPortTaken } from './host-port.ts';
 import { EngineImages } from './images.ts';
+import { killedForMemory } from './kernel-log.ts';
 import { extendsImageCommand, filesArchive } from './process-options.ts';
 import { removeContainer } from './remove-container.ts';
 import { runInContainer } from './run-in-container.ts';
@@ -51,6 +52,7 @@ export interface EngineOptions {
  * at once take equally long.
  */
 const MAX_CONNECTIONS = 8;
+const SIGKILL_EXIT = 128 + 9;
 
 /** DOCKER_HOST, which the library would follow, is not asked: the socket is configured. */
 export function connectEngine(
@@ -153,17 +155,18 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async inspect(name: string): Promise<ContainerCondition | undefined> {
-    const state = await this.#state(name);
-    if (state === undefined) return undefined;
-    const { Running: running, Paused: paused, ExitCode: exitCode, OOMKilled: oomKilled, Status: status } = state;
+    const found = await this.#found(name);
+    if (found === undefined) return undefined;
+    const { Running: running, Paused: paused, ExitCode: exitCode, OOMKilled: told, Status: status } = found.State;
     // Made, and about to be started, or not started at all: it has not ended.
-    return running || paused || status === 'created' || status === 'configured' || status === 'initialized'
-      ? { running: true }
-      : { running: false, exitCode, oomKilled };
+    if (running || paused || status === 'created' || status === 'configured' || status === 'initialized')
+      return { running: true };
+    const oomKilled = told || (exitCode === SIGKILL_EXIT && (await killedForMemory(found.Id)));
+    return { running: false, exitCode, oomKilled };
   }
 
   async inside(name: string): Promise<ContainerInside | undefined> {
-    const state = await this.#state(name);
+    const state = (await this.#found(name))?.State;
     return state?.Running === true && state.Pid > 0 ? containerInside(state.Pid) : undefined;
   }
 
@@ -283,13 +286,13 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async #exists(name: string): Promise<boolean> {
-    return (await this.#state(name)) !== undefined;
+    return (await this.#found(name)) !== undefined;
   }
 
-  async #state(name: string): Promise<Dockerode.ContainerInspectInfo['State'] | undefined> {
+  async #found(name: string): Promise<Dockerode.ContainerInspectInfo | undefined> {
     return this.#look(`look for ${name}`, async () => {
       try {
-        return (await this.#docker.getContainer(name).inspect()).State;
+        return await this.#docker.getContainer(name).inspect();
       } catch (error) {
         if (statusOf(error) === 404) return undefined;
         throw error;
