@@ -35,6 +35,7 @@ export async function discovery(env: Environment): Promise<void> {
       source,
       log,
       observer: metrics,
+      useReports: source.useReports,
       ...(snapshotFile === undefined ? {} : { snapshotFile }),
     });
     running.discovery = started;

@@ -74,6 +74,7 @@ type StoredPart =
   | 'cleanupStore'
   | 'provisioningStore'
   | 'failureLog'
+  | 'usageStore'
   | 'inventory'
   | 'controls'
   | 'registry'
@@ -152,6 +153,7 @@ export async function openAppParts(
     cleanupStore: store.cleanupStore,
     provisioningStore: store.provisioningStore,
     failureLog: store.failureLog,
+    usageStore: store.usageStore,
     inventory: store.inventory,
     controls: store.controls,
     registry: store.registry,

@@ -5,10 +5,12 @@ import { extend } from '../pool/extend.ts';
 import { find, findMany } from '../pool/find.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
+import { recordUse, unusedEndMs, type UseDeps } from '../pool/use.ts';
 import { release, type ReleaseDeps } from '../pool/release.ts';
 
 type DemosDeps = AcquireDeps &
-  ReleaseDeps & { readonly inventory: Inventory; readonly controls: Pick<PoolControls, 'read'> };
+  ReleaseDeps &
+  UseDeps & { readonly inventory: Inventory; readonly controls: Pick<PoolControls, 'read'> };
 
 /** What the HTTP API asks of the pool, each answered by its use case. */
 export function createDemos(deps: DemosDeps): Demos {
@@ -20,6 +22,8 @@ export function createDemos(deps: DemosDeps): Demos {
     extend: (id, minutes) => extend(deps, id, minutes),
     release: (id) => release(deps, id),
     url: (label, template) => instanceUrl(address, label, catalogue.get(template ?? '')?.open),
+    recordUse: (id) => recordUse(deps, id),
+    unusedEndMs: (view) => unusedEndMs(view, catalogue.get(view.instance.template)),
     stats: () => inventory.stats(catalogue.all()),
     controls: () => controls.read(catalogue.all().map(({ name }) => name)),
     templates: () => catalogue.all(),

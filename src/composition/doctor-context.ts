@@ -27,6 +27,7 @@ import { natsChecks } from '../doctor/nats.ts';
 import { poolChecks } from '../doctor/pools.ts';
 import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
+import { usageChecks } from '../doctor/usage.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -83,6 +84,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       // The proxy is looked after by the node it runs on.
       ...(node.name === FIRST_NODE ? caddyChecks(site, addresses) : []),
       ...discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())),
+      ...usageChecks(templates, new Shared(async () => (await store.need()).usageStore, VALKEY_DOWN)),
       ...enginePart(engine, answer, config, log),
       ...checkpointChecks({
         mode: config.checkpoints.mode,

@@ -3,6 +3,7 @@ import type { AppParts, LoopTriggers, Role } from './app-parts.ts';
 import type { Log } from '../domain/log.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import { followContainers } from '../pool/container-events.ts';
+import { endUnused } from '../pool/end-unused.ts';
 import { reap, settleTickets } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { replenish } from '../pool/replenish.ts';
@@ -21,6 +22,8 @@ export interface LoopOptions {
 }
 
 const REAP_INTERVAL_MS = 1_000;
+/** As often as discovery reports who is in use. */
+const USAGE_INTERVAL_MS = 2_000;
 /** A Caddy that was restarted has forgotten our site, and until it is told again nobody reaches their app. */
 const PROXY_INTERVAL_MS = 2_000;
 /** Of the queue's streams: the one of dead tasks is missed by nobody until it is needed. */
@@ -72,6 +75,7 @@ export function createLoops(
     if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
   const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
+  const usage = new Loop({ name: 'unused instances', intervalMs: USAGE_INTERVAL_MS, log }, () => endUnused(pool));
   const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, () =>
     keepQueue(connection, log),
   );
@@ -94,7 +98,7 @@ export function createLoops(
     tickets,
     queueKeeper,
     reconciler,
-    all: role === 'server' ? [replenisher, reaper, tickets, queueKeeper, proxyKeeper, ...own] : own,
+    all: role === 'server' ? [replenisher, reaper, tickets, usage, queueKeeper, proxyKeeper, ...own] : own,
   };
 }
 

@@ -43,6 +43,8 @@ describe('a template', () => {
       database: undefined,
       pool: { target: 3, max: 20, replenishThreshold: 0 },
       ttl: { defaultMs: 30 * MINUTE, maxMs: 120 * MINUTE },
+      idle: undefined,
+      renewOnUse: false,
       maxAgeMs: 1_440 * MINUTE,
     } satisfies Template);
   });
@@ -345,7 +347,18 @@ describe('docs/templates.md', () => {
   const documented = [...page.matchAll(/^\| `([a-z_.]+)` \|/gm)].map(([, key = '']) => key);
 
   const shown = (parse(example) as { templates: Record<string, unknown>[] }).templates.flatMap((each) => {
-    const nested = ['readiness', 'health', 'limits', 'activation', 'identity', 'checkpoint', 'database', 'pool', 'ttl'];
+    const nested = [
+      'readiness',
+      'health',
+      'limits',
+      'activation',
+      'identity',
+      'checkpoint',
+      'database',
+      'pool',
+      'ttl',
+      'idle',
+    ];
     return Object.entries(each).flatMap(([key, value]) =>
       nested.includes(key) && typeof value === 'object'
         ? Object.keys(value as object).map((inner) => `${key}.${inner}`)

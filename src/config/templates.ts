@@ -5,7 +5,7 @@ import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
-import { bool, decimal, integer, oneOf, size, ParseError, type Parser } from './parsers.ts';
+import { bool, decimal, duration, integer, oneOf, size, ParseError, type Parser } from './parsers.ts';
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
@@ -43,6 +43,10 @@ const MEMORY = size('6MiB', '1024GiB', '256MiB');
 const CPUS = decimal(0.01, 512, 1);
 const PIDS = integer(1, 1_000_000, 128);
 
+const RENEW = oneOf(['on_use']);
+const END_AFTER = duration('10s', '24h', '10m');
+const WARN = duration('1s', '1h', '1m');
+const DEFAULT_WARN_MS = 60_000;
 const PULL = oneOf(['missing', 'never', 'always']);
 
 /** What an app gets that does not say otherwise: enough for a small web app, too little to harm its neighbours. */
@@ -54,6 +58,8 @@ const DEFAULTS = {
   limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
   process: DEFAULT_PROCESS,
   open: '/',
+  idle: undefined,
+  renewOnUse: false,
 } as const;
 
 export const TEMPLATE_KEYS = [
@@ -78,6 +84,8 @@ export const TEMPLATE_KEYS = [
   'database',
   'pool',
   'ttl',
+  'renew',
+  'idle',
   'max_age',
 ] as const;
 
@@ -124,9 +132,22 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     },
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     egress: section.read('egress', bool)?.value ?? false,
+    ...readUse(section),
     ...readCheckpointSections(section, context),
     ...sizesAndTimes(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold)),
   };
+}
+
+/** How long an instance lasts by what its visitor does. */
+function readUse(section: YamlSection): Pick<Template, 'idle' | 'renewOnUse'> {
+  const renewOnUse = section.read('renew', RENEW) !== undefined;
+  if (!section.has('idle')) return { idle: undefined, renewOnUse };
+  const idle = section.section('idle', ['end_after', 'warn']);
+  const endAfterMs = idle.require('end_after', END_AFTER)?.value ?? 0;
+  const warnMs = idle.read('warn', WARN)?.value ?? Math.min(DEFAULT_WARN_MS, endAfterMs / 2);
+  if (endAfterMs > 0 && warnMs >= endAfterMs)
+    idle.report('the warning has to come before the end: warn must be shorter than end_after', 'warn');
+  return { idle: { endAfterMs, warnMs }, renewOnUse };
 }
 
 function sizesAndTimes(

@@ -77,6 +77,7 @@ export type Instance = Static<typeof InstanceRecord>;
 export const RELEASE_REASONS = [
   'released',
   'expired',
+  'unused',
   'retired',
   'outdated',
   'provision_failed',

@@ -63,8 +63,19 @@ export interface Template {
     readonly replenishThreshold: number;
   };
   readonly ttl: { readonly defaultMs: number; readonly maxMs: number };
+  /** Ends what its visitor has left without ending it; undefined: it runs until its time is up. */
+  readonly idle: IdleSettings | undefined;
+  /** True: while it is used, an instance always has a whole visit left, up to `ttl.maxMs`. */
+  readonly renewOnUse: boolean;
   /** Life of an instance from ready on; an idle one without a full visit left is replaced. */
   readonly maxAgeMs: number;
+}
+
+interface IdleSettings {
+  /** Without any use for this long it ends. */
+  readonly endAfterMs: number;
+  /** How long before that its visitor is asked whether it is still wanted. */
+  readonly warnMs: number;
 }
 
 /** What a dump takes along, or leaves, that CRIU refuses if nobody says so. */

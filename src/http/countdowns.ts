@@ -3,10 +3,10 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import type { Demos } from './demos.ts';
-import { secondsLeft } from './time-left.ts';
+import { secondsLeft, unusedEnd } from './time-left.ts';
 
 export interface CountdownOptions {
-  readonly demos: Pick<Demos, 'findMany'>;
+  readonly demos: Pick<Demos, 'findMany' | 'unusedEndMs'>;
   readonly log: Log;
   /** Between two events of a stream; they double as its heartbeat. */
   readonly everyMs?: number;
@@ -98,7 +98,7 @@ export class Countdowns {
     // 'close' comes once, no matter who ends the stream.
     response.once('close', () => this.#detach(id, stream));
     response.on('error', () => response.destroy());
-    tell([stream], first);
+    this.#tell([stream], first);
     this.#timer ??= setInterval(() => void this.#tick(), this.#options.everyMs);
   }
 
@@ -129,7 +129,7 @@ export class Countdowns {
     const asked = [...this.#streams.keys()];
     try {
       const views = await this.#options.demos.findMany(asked);
-      for (const id of asked) tell(this.#streams.get(id) ?? [], views.get(id));
+      for (const id of asked) this.#tell(this.#streams.get(id) ?? [], views.get(id));
       if (this.#failing) this.#options.log.info({}, 'Countdowns go on');
       this.#failing = false;
     } catch (error) {
@@ -147,21 +147,22 @@ export class Countdowns {
       this.#ticking = false;
     }
   }
-}
 
-function tell(streams: Iterable<Stream>, view: InstanceView | undefined): void {
-  const ended = view?.instance.state !== 'assigned' || view.instance.deadlineMs === null;
-  const data = ended
-    ? { state: 'ended', remaining_seconds: 0, expires_at: null }
-    : {
-        state: 'assigned',
-        remaining_seconds: secondsLeft(view),
-        expires_at: new Date(view.instance.deadlineMs ?? 0).toISOString(),
-      };
-  const text = `event: ${ended ? 'ended' : 'countdown'}\ndata: ${JSON.stringify(data)}\n\n`;
-  for (const { response } of streams) {
-    if (ended) response.end(text);
-    else if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
-    else response.write(text);
+  #tell(streams: Iterable<Stream>, view: InstanceView | undefined): void {
+    const ended = view?.instance.state !== 'assigned' || view.instance.deadlineMs === null;
+    const data = ended
+      ? { state: 'ended', remaining_seconds: 0, expires_at: null }
+      : {
+          state: 'assigned',
+          remaining_seconds: secondsLeft(view),
+          expires_at: new Date(view.instance.deadlineMs ?? 0).toISOString(),
+          ...unusedEnd(this.#options.demos, view),
+        };
+    const text = `event: ${ended ? 'ended' : 'countdown'}\ndata: ${JSON.stringify(data)}\n\n`;
+    for (const { response } of streams) {
+      if (ended) response.end(text);
+      else if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
+      else response.write(text);
+    }
   }
 }

@@ -26,6 +26,10 @@ export interface Demos {
    * Releasing twice is fine.
    */
   release(id: string): Promise<void>;
+  /** Its visitor does something with it, or says that it is still wanted. Throws unknown_instance, not_assigned. */
+  recordUse(id: string): Promise<void>;
+  /** When it ends (ms, by the store's clock) unless it is used before; undefined: not before its time is up. */
+  unusedEndMs(view: InstanceView): number | undefined;
   /** Where a visitor of this template's instance lands. Without a template, the app's root. */
   url(label: string, template?: string): string;
   /** Per template name. */

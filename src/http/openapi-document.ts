@@ -28,6 +28,8 @@ const NO_DEMOS: Demos = {
   findMany: nothing,
   extend: nothing,
   release: nothing,
+  recordUse: nothing,
+  unusedEndMs: () => undefined,
   stats: nothing,
   controls: nothing,
   url: (label) => `http://${label}.localhost/`,

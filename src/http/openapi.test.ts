@@ -47,6 +47,7 @@ describe('the OpenAPI document', () => {
       'get /metrics',
       'post /api/v1/demo/acquire',
       'post /api/v1/demo/{id}/extend',
+      'post /api/v1/demo/{id}/use',
     ]);
   });
 });

@@ -4,6 +4,7 @@ import type { Log } from '../domain/log.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
 import { askAdmin } from './caddy-admin.ts';
+import { ZONE } from './discovery/zone.ts';
 import { demoServer, type DemoServerOptions } from './caddy-config.ts';
 import type { Json } from './json.ts';
 
@@ -56,6 +57,14 @@ export class CaddyProxy implements Proxy {
     });
   }
 
+  async connected(): Promise<ReadonlySet<string>> {
+    const { adminUrl } = this.#options;
+    const { ok, body, error } = await insisting(() => askAdmin(adminUrl, 'GET', '/reverse_proxy/upstreams'));
+    if (!ok || !Array.isArray(body))
+      throw new TryItNowError('proxy_unavailable', `Caddy at ${adminUrl} does not tell who is connected (${error})`);
+    return new Set((body as readonly Upstream[]).flatMap(instanceOf));
+  }
+
   async #look(): Promise<'present' | 'missing' | 'different'> {
     const current = await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
     // A missing level above is an error to Caddy's GET, a missing server is null; to us both mean: not there.
@@ -77,6 +86,19 @@ export class CaddyProxy implements Proxy {
       `Caddy at ${adminUrl} refuses our configuration (it says: ${reason})`,
     );
   }
+}
+
+/** As Caddy lists those that it has requests under way to, open WebSockets among them. */
+interface Upstream {
+  readonly address?: unknown;
+  readonly num_requests?: unknown;
+}
+
+/** Discovery names an instance's host `<node>.<zone>`; what else this Caddy serves is nobody's instance. */
+function instanceOf({ address, num_requests: requests }: Upstream): string[] {
+  if (typeof address !== 'string' || !(Number(requests) > 0)) return [];
+  const [, node, port] = new RegExp(`^([^.]+)\\.${ZONE.replaceAll('.', '\\.')}\\.?:(\\d+)$`).exec(address) ?? [];
+  return node === undefined || port === undefined ? [] : [`${node}:${port}`];
 }
 
 /** Caddy drops its admin connections whenever anybody reloads it; the next look tells what became of ours. */

@@ -229,13 +229,16 @@ export class ValkeyClaimStore implements ClaimStore {
   async findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>> {
     const found = new Map<string, InstanceView>();
     for (let at = 0; at < ids.length; at += FIND_BATCH) {
-      const [nowMs, ...texts] = (await this.#scripts.run('find', [keys.instances], ids.slice(at, at + FIND_BATCH))) as [
-        number,
-        ...string[],
-      ];
-      for (const text of texts) {
-        const instance = text === '' ? undefined : parseRecord(text, this.#log);
-        if (instance !== undefined) found.set(instance.id, { instance, nowMs });
+      const [nowMs, ...pairs] = (await this.#scripts.run(
+        'find',
+        [keys.instances, keys.lastUsed],
+        ids.slice(at, at + FIND_BATCH),
+      )) as [number, ...string[]];
+      for (const [index, text] of pairs.entries()) {
+        if (index % 2 === 1 || text === '') continue;
+        const instance = parseRecord(text, this.#log);
+        const lastUsedMs = Number(pairs[index + 1]) || undefined;
+        if (instance !== undefined) found.set(instance.id, { instance, nowMs, lastUsedMs });
       }
     }
     return found;

@@ -47,6 +47,7 @@ export class ValkeyCleanupStore implements CleanupStore {
         keys.funnel(today()),
         keys.eventOutbox,
         keys.eventSettings,
+        keys.lastUsed,
       ],
       [
         instance.id,

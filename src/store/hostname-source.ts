@@ -8,9 +8,12 @@ import type {
   HostnameEvent,
   HostnameSource,
 } from '../proxy/discovery/interfaces/hostname-source.ts';
+import type { UseReports } from '../proxy/discovery/interfaces/use-reports.ts';
 import { parseHostnameEntry } from './hostname-entries.ts';
 import { keys } from './keys.ts';
 import { readNodeAddress } from './node-entries.ts';
+import { Scripts } from './scripts.ts';
+import { ValkeyUsageStore } from './usage-store.ts';
 
 export interface HostnameSourceOptions {
   readonly host: string;
@@ -48,6 +51,11 @@ export class ValkeyHostnameSource implements HostnameSource {
   async lookup(label: string): Promise<HostnameEntry | undefined> {
     const text = await this.#lookups.hget(keys.hostnames, label);
     return text === null ? undefined : this.#parseEntry(label, text);
+  }
+
+  /** Over the connection of the look-ups, so that discovery needs no third one. */
+  get useReports(): UseReports {
+    return new ValkeyUsageStore(new Scripts(this.#lookups));
   }
 
   close(): void {

@@ -19,6 +19,12 @@ export const keys = {
   nodes: 'nodes',
   /** string: how many instances were ever handed out; a store that knows of fewer than a process does has lost data */
   claimCount: 'takes',
+  /** zset: visitors' instances of templates that mind, by when each was last seen in use (ms) */
+  lastUsed: 'last_used',
+  /** hash: who watches for use (a process) → when it reported last (ms) */
+  useReporters: 'use_reporters',
+  /** string: before this time (ms) instances may have been used without a report */
+  useKnownSince: 'use_known_since',
   /** zset: process that hands out, by when it last said so (ms) */
   claimers: 'takers',
   /** zset: id by end of life (ms) */

@@ -5,6 +5,7 @@ import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
 
 const SCRIPT_NAMES = [
   'record-step',
+  'record-use',
   'allocate-port',
   'begin-attempt',
   'cancel-ticket',
@@ -18,6 +19,7 @@ const SCRIPT_NAMES = [
   'due',
   'extend',
   'find',
+  'find-unused',
   'delete-record',
   'mark-overdue',
   'idle-tickets',
@@ -90,8 +92,9 @@ export class Scripts {
    * system call. The client's own pipelining would do that too, but answers none of them before the last one.
    */
   #batchWrites(): void {
-    const { stream } = this.#client;
-    if (this.#batching === stream) return;
+    const { stream, status } = this.#client;
+    // Before the first connection there is nothing to hold back.
+    if (status !== 'ready' || this.#batching === stream) return;
     this.#batching = stream;
     stream.cork();
     setImmediate(() => {

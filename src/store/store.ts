@@ -14,6 +14,7 @@ import type { FailureLog } from '../pool/interfaces/failure-log.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
+import type { UsageStore } from '../pool/interfaces/usage-store.ts';
 import type { ProvisioningStore } from '../pool/interfaces/provisioning-store.ts';
 import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
@@ -30,6 +31,7 @@ import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
 import { ValkeyClaimStore, type RateLimits } from './claim-store.ts';
 import { TASK_PATIENCE, type TaskPatience } from './task-patience.ts';
+import { ValkeyUsageStore } from './usage-store.ts';
 import { TemplateIndex } from './template-index.ts';
 
 export interface StoreOptions {
@@ -51,6 +53,7 @@ export interface Store {
   readonly provisioningStore: ProvisioningStore;
   readonly failureLog: FailureLog;
   readonly inventory: Inventory;
+  readonly usageStore: UsageStore;
   readonly registry: NodeRegistry;
   readonly promotions: Promotions;
   readonly controls: PoolControls;
@@ -106,6 +109,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ),
     failureLog: new ValkeyFailureLog(client, log),
     inventory,
+    usageStore: new ValkeyUsageStore(scripts),
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),

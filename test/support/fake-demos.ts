@@ -6,6 +6,7 @@ import type { AcquireRequest, Acquired, Demos } from '../../src/http/demos.ts';
 import type { PoolControl } from '../../src/pool/interfaces/pool-controls.ts';
 import type { InstanceView, Refill } from '../../src/pool/interfaces/claim-store.ts';
 import type { PoolStats } from '../../src/pool/interfaces/inventory.ts';
+import { unusedEndMs } from '../../src/pool/use.ts';
 import { template } from './templates.ts';
 
 /** A pool in memory for tests of the HTTP side alone: it keeps the promises of the port and counts what it is asked. */
@@ -14,6 +15,7 @@ export class FakeDemos implements Demos {
   readonly calls: { readonly method: string; readonly argument: unknown }[] = [];
   /** Ready instances left, per template; Infinity never runs out. */
   readonly ready = new Map<string, number>();
+  readonly lastUsedMs = new Map<string, number>();
   /** The store's clock. */
   nowMs = 1_800_000_000_000;
   /** What operators decided, for every template; acquires heed it. */
@@ -108,6 +110,20 @@ export class FakeDemos implements Demos {
     return this.#answer('release', id, () => {
       this.instances.set(id, { ...this.#known(id), state: 'releasing' });
     });
+  }
+
+  recordUse(id: string): Promise<void> {
+    return this.#answer('recordUse', id, () => {
+      if (this.#known(id).state !== 'assigned') throw new TryItNowError('not_assigned', `${id} is not held by anybody`);
+      this.lastUsedMs.set(id, this.nowMs);
+    });
+  }
+
+  unusedEndMs(view: InstanceView): number | undefined {
+    return unusedEndMs(
+      { ...view, lastUsedMs: this.lastUsedMs.get(view.instance.id) },
+      this.#templates.find(({ name }) => name === view.instance.template),
+    );
   }
 
   stats(): Promise<ReadonlyMap<string, PoolStats>> {

@@ -118,7 +118,12 @@ async function startParts(options: StackOptions, cleanups: Cleanups): Promise<St
 
 async function startOwnDiscovery(config: Config, cleanups: Cleanups): Promise<void> {
   const source = new ValkeyHostnameSource({ ...config.valkey, log: silent });
-  const discovery = await startDiscovery({ listen: config.proxy.discovery, source, log: silent });
+  const discovery = await startDiscovery({
+    listen: config.proxy.discovery,
+    source,
+    log: silent,
+    useReports: source.useReports,
+  });
   cleanups.push(async () => {
     await discovery.close();
     source.close();

@@ -31,6 +31,8 @@ export function template(overrides: Partial<Template> = {}): Template {
     database: undefined,
     pool: { target: 3, max: 20, replenishThreshold: 0 },
     ttl: { defaultMs: 60_000, maxMs: 300_000 },
+    idle: undefined,
+    renewOnUse: false,
     maxAgeMs: 3_600_000,
     ...overrides,
   };

@@ -14,7 +14,7 @@ import {
   InstanceParams,
 } from '../schemas/demo.ts';
 import { problems } from '../schemas/problem.ts';
-import { secondsLeft } from '../time-left.ts';
+import { secondsLeft, unusedEnd } from '../time-left.ts';
 
 const common = { tags: ['demo'], security: KEYED };
 
@@ -66,6 +66,7 @@ export function demoRoutes(app: App, context: RouteContext): void {
   );
 
   extendRoute(app, demos);
+  useRoute(app, demos);
 }
 
 function extendRoute(app: App, demos: Demos): void {
@@ -98,6 +99,32 @@ function extendRoute(app: App, demos: Demos): void {
       const { id } = request.params;
       const { expiresAtMs, ttlMs } = await demos.extend(id, request.body.minutes);
       return { id, expires_at: new Date(expiresAtMs).toISOString(), ttl_seconds: wholeSeconds(ttlMs) };
+    },
+  );
+}
+
+function useRoute(app: App, demos: Demos): void {
+  app.post(
+    '/api/v1/demo/:id/use',
+    {
+      schema: {
+        ...common,
+        operationId: 'useDemo',
+        summary: 'Say that an instance is still wanted',
+        description:
+          'For what the proxy does not see. Requests to the instance and open WebSockets count as use by themselves; ' +
+          'a template with `idle` ends what is not used, one with `renew: on_use` keeps what is.',
+        params: InstanceParams,
+        response: {
+          204: { type: 'null', description: 'Noted.' },
+          ...problems('unknown_instance', 'not_assigned', 'key_missing', 'key_wrong', 'store_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await demos.recordUse(request.params.id);
+      reply.code(204);
+      return null;
     },
   );
 }
@@ -189,6 +216,7 @@ function instanceBody(view: InstanceView, demos: Demos) {
     template,
     expires_at: new Date(deadlineMs).toISOString(),
     ttl_seconds,
+    ...unusedEnd(demos, view),
   };
 }
 

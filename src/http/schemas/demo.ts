@@ -53,6 +53,13 @@ export const InstanceBody = Type.Object(
     template: TemplateName,
     expires_at: Type.Optional(ExpiresAt),
     ttl_seconds: TtlSeconds,
+    unused_end_at: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description: 'When it ends unless somebody uses it before; only of a template with `idle`.',
+      }),
+    ),
+    seconds_until_unused_end: Type.Optional(Type.Integer({ minimum: 0 })),
   },
   { description: 'The instance as it is now.' },
 );

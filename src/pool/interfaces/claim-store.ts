@@ -54,6 +54,8 @@ export type ExtendOutcome =
 export interface InstanceView {
   readonly instance: Instance;
   readonly nowMs: number;
+  /** Undefined where nobody watches for use, and before somebody did. */
+  readonly lastUsedMs?: number | undefined;
 }
 
 /** The fast path: one round trip each. */

@@ -3,4 +3,8 @@ export interface Proxy {
   check(): Promise<'present' | 'missing' | 'different'>;
   /** Puts our server into the proxy's configuration if it is not there as it should be. Throws proxy_unavailable. */
   ensure(): Promise<'unchanged' | 'written'>;
+  /**
+   * The instances that requests or WebSockets are open to right now, as `<node>:<port>`. Throws proxy_unavailable.
+   */
+  connected(): Promise<ReadonlySet<string>>;
 }

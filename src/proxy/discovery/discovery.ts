@@ -5,8 +5,10 @@ import { DirectLookup } from './direct-lookup.ts';
 import { Follower } from './follower.ts';
 import { NameTable } from './name-table.ts';
 import type { DiscoveryObserver, HostnameSource } from './interfaces/hostname-source.ts';
+import type { UseReports } from './interfaces/use-reports.ts';
 import { startResponder } from './responder.ts';
 import { SnapshotFile } from './snapshot-file.ts';
+import { UseReporter } from './use-reporter.ts';
 import { answer } from './zone.ts';
 
 /** How long a start waits for the store before it makes do with the saved names. */
@@ -23,6 +25,8 @@ export interface DiscoveryOptions {
   /** Where the names are kept for a restart while the store is unavailable. Without it such a restart knows none. */
   readonly snapshotFile?: string;
   readonly observer?: DiscoveryObserver;
+  /** Who is told which instances are in use. Without it nobody knows. */
+  readonly useReports?: UseReports;
 }
 
 interface DiscoveryStats {
@@ -51,7 +55,11 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   const table = new NameTable();
   const file = options.snapshotFile === undefined ? undefined : new SnapshotFile(options.snapshotFile, table, log);
   const follower = new Follower({ source, table, log, onChange: () => file?.changed() });
+  const { useReports } = options;
+  const reporter = useReports && new UseReporter({ reports: useReports, log });
+  const onLocated = (label: string): void => reporter?.note(label);
   const stop = async (): Promise<void> => {
+    await reporter?.stop();
     await follower.stop();
     await file?.close();
   };
@@ -75,9 +83,10 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
       host: options.listen.host ?? '127.0.0.1',
       port: options.listen.port,
       ...(options.listen.inherited === undefined ? {} : { inherited: options.listen.inherited }),
-      answer: (question) => answer(question, table, (label) => lookup.ask(label)),
+      answer: (question) => answer(question, table, (label) => lookup.ask(label), onLocated),
       onAnswered: (outcome) => observer?.answered(outcome),
     });
+    reporter?.start();
     const { host, port } = responder;
     log.info({ host, port, known: table.hostnames.size }, 'Discovery answers');
     return {

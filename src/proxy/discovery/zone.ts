@@ -31,9 +31,15 @@ const REFUSED: Reply = { rcode: RCODE.refused, answers: [], outcome: 'refused' }
 
 /**
  * `<label>.demo.internal SRV` is where an instance is, `<node>.demo.internal A|AAAA` where its host is (an SRV target
- * has to be a name). What memory knows is answered without waiting for anything.
+ * has to be a name). What memory knows is answered without waiting for anything. `onLocated` hears of every instance
+ * that was asked for and is there.
  */
-export function answer(question: Question, table: NameTable, askStore: AskStore): Reply | Promise<Reply> {
+export function answer(
+  question: Question,
+  table: NameTable,
+  askStore: AskStore,
+  onLocated: (label: string) => void = () => undefined,
+): Reply | Promise<Reply> {
   const name = question.name.toLowerCase();
   if (question.class !== 'IN') return REFUSED;
   if (name === ZONE) return NO_DATA;
@@ -42,12 +48,17 @@ export function answer(question: Question, table: NameTable, askStore: AskStore)
   const address = table.addressOf(key);
   if (address !== undefined) return ofNode(question, address);
   const entry = table.find(key);
-  if (entry !== undefined) return ofInstance(question, entry, 'known');
+  if (entry !== undefined) {
+    onLocated(key);
+    return ofInstance(question, entry, 'known');
+  }
   // No instance can have such a name, so the store need not be troubled.
   if (!label.test(key)) return table.everFilled ? UNKNOWN : UNSURE;
   return askStore(key).then((found) => {
     if (found === 'unsure') return UNSURE;
-    return found === 'unknown' ? UNKNOWN : ofInstance(question, found, 'looked_up');
+    if (found === 'unknown') return UNKNOWN;
+    onLocated(key);
+    return ofInstance(question, found, 'looked_up');
   });
 }
 

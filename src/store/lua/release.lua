@@ -1,6 +1,6 @@
 -- warming | ready | assigned | quarantined → releasing. The host name stops resolving in the same step.
 -- KEYS[1] instances  [2] ready:<template>  [3] assigned:<template>  [4] leaving:<template>  [5] hostnames
--- KEYS[6] hostname_changes  [7] funnel:<day>  [8] event_outbox  [9] event_settings
+-- KEYS[6] hostname_changes  [7] funnel:<day>  [8] event_outbox  [9] event_settings  [10] last_used
 -- ARGV[1] id  [2] reason  [3] states it may leave, as ",ready,assigned,"  [4] generation or -1
 -- ARGV[5] '1': only when its time is up
 -- ARGV[6] attempt or ''  [7] how long its cleanup is waited for (ms)
@@ -27,6 +27,7 @@ record.reason = ARGV[2]
 record.leaseUntilMs = nil
 redis.call('ZREM', KEYS[2], record.id)
 redis.call('ZREM', KEYS[3], record.id)
+redis.call('ZREM', KEYS[10], record.id)
 redis.call('ZADD', KEYS[4], now + tonumber(ARGV[7]), record.id)
 drop_hostname(KEYS[5], KEYS[6], record.label)
 return save_record(KEYS[1], record)

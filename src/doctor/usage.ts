@@ -1,0 +1,34 @@
+import type { Template } from '../domain/template.ts';
+import type { UsageStore } from '../pool/interfaces/usage-store.ts';
+import { ok, warning, type Check, type Shared } from './check.ts';
+
+const PART = 'Discovery';
+const WHAT = 'sees use';
+const REMEDY =
+  'Restart every discovery process (`systemctl restart try-it-now-discovery`) in this version, with the ' +
+  'VALKEY_ADDR of the server.';
+
+/** Where templates go by use: whether somebody tells what is used. */
+export function usageChecks(templates: readonly Template[], usage: Pick<Shared<UsageStore>, 'need'>): Check[] {
+  const [first] = templates.filter(({ idle, renewOnUse }) => idle !== undefined || renewOnUse);
+  if (first === undefined) return [];
+  return [
+    {
+      part: PART,
+      what: WHAT,
+      remedy: REMEDY,
+      run: async () => {
+        const question = { template: first.name, unusedForMs: undefined, lastsMs: undefined };
+        const { complete } = await (await usage.need()).ask(question);
+        if (complete) return [ok(WHAT, 'reports which instances are used')];
+        return [
+          warning(
+            WHAT,
+            'nobody reports which instances are used, or one who did has been silent for 15 s: unused ones run on',
+            REMEDY,
+          ),
+        ];
+      },
+    },
+  ];
+}

@@ -1,0 +1,27 @@
+/** What somebody has done with visitors' instances, and when. */
+export interface UsageQuestion {
+  readonly template: string;
+  /** Which were not used for this long (ms); undefined: not asked. */
+  readonly unusedForMs: number | undefined;
+  /** Which last longer: those whose deadline is earlier than this (ms) after their last use. */
+  readonly lastsMs: number | undefined;
+}
+
+export interface Used {
+  readonly id: string;
+  readonly lastUsedMs: number;
+}
+
+export interface UsageAnswer {
+  /** False: somebody who watches for use has not reported of late, so nobody knows who is unused. */
+  readonly complete: boolean;
+  readonly nowMs: number;
+  readonly unused: readonly Used[];
+  readonly toRenew: readonly Used[];
+}
+
+export interface UsageStore {
+  /** The visitors of the instances with these labels do something with them right now. */
+  recordUse(labels: readonly string[]): Promise<void>;
+  ask(question: UsageQuestion): Promise<UsageAnswer>;
+}

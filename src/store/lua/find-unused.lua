@@ -1,0 +1,46 @@
+-- Which visitors' instances of a template nobody has used for a while, and which are used so much that they last longer.
+-- KEYS[1] assigned:<template>  [2] last_used  [3] instances  [4] use_reporters  [5] use_known_since
+-- ARGV[1] unused for (ms), 0: not asked for  [2] how long after its last use one lasts (ms), 0: not asked for
+-- ARGV[3] by how much a deadline has to fall short of that (ms)
+-- ARGV[4] a reporter that is silent for this long (ms) may have seen what it has not told
+-- ARGV[5] and for this long (ms) is gone for good  [6] entries of last_used older than this (ms) go
+-- Returns {1 when every use is known of, now, {id, last use (ms), … unused}, {id, last use (ms), … to last longer}}
+local now = now_ms()
+local complete = 0
+local reporters = redis.call('HGETALL', KEYS[4])
+if #reporters > 0 then complete = 1 end
+for index = 1, #reporters, 2 do
+  local silent = now - stored_number(reporters[index + 1], 0)
+  if silent > tonumber(ARGV[5]) then
+    redis.call('HDEL', KEYS[4], reporters[index])
+    redis.call('SET', KEYS[5], now)
+  end
+  if silent > tonumber(ARGV[4]) then complete = 0 end
+end
+local known_since = stored_number(redis.call('GET', KEYS[5]), now)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[6]))
+
+local unused_for, lasts, step = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local unused, used = {}, {}
+local held = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+for index = 1, #held, 2 do
+  local id, deadline = held[index], tonumber(held[index + 1])
+  local last = tonumber(redis.call('ZSCORE', KEYS[2], id) or nil)
+  if not last then
+    local record = load_record(KEYS[3], id)
+    if record and record.state == 'assigned' then
+      last = record.assignedAtMs
+      redis.call('ZADD', KEYS[2], 'NX', last, id)
+    end
+  end
+  if last and deadline > now then
+    if unused_for > 0 and now - math.max(last, known_since) >= unused_for then
+      unused[#unused + 1] = id
+      unused[#unused + 1] = last
+    elseif lasts > 0 and last + lasts - deadline >= step then
+      used[#used + 1] = id
+      used[#used + 1] = last
+    end
+  end
+end
+return {complete, now, unused, used}
