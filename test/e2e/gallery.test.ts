@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Browser, Page, Request } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpointContext } from '../../src/composition/checkpoint-context.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Template } from '../../src/domain/template.ts';
+import { launchMariadb } from '../../src/launcher/mariadb.ts';
 import { createCheckpoint, promoteCheckpoint } from '../../src/pool/checkpoints.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { launchEngine, titleFor, whyWithout } from '../support/container-engine.ts';
@@ -25,39 +26,18 @@ const fileOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, 
 
 /** What a visitor does in an app: logs in and leaves a mark. */
 interface Visit {
+  /** Of an app that has the browser ask for the login. */
+  readonly httpCredentials?: BrowserContextOptions['httpCredentials'];
   readonly logIn: (page: Page, url: string) => Promise<void>;
   readonly change: (page: Page, mark: string) => Promise<void>;
   /** What of this visitor's doing is to be seen there, loaded again. */
   readonly marks: (page: Page, url: string) => Promise<string>;
 }
 
-/**
- * Chromium fails requests under way when an interface of the machine comes or goes, as one does with each container
- * that starts beside; nobody's browser is on the host of the containers.
- */
-async function open(page: Page, url: string): Promise<void> {
-  const changes: string[] = [];
-  const note = (request: Request): void => {
-    const { errorText } = request.failure() ?? { errorText: '' };
-    if (errorText === 'net::ERR_NETWORK_CHANGED') changes.push(request.url());
-  };
-  page.on('requestfailed', note);
-  try {
-    do {
-      changes.length = 0;
-      await page.goto(url, { waitUntil: 'networkidle' }).catch((error: unknown) => {
-        if (changes.length === 0) throw error;
-      });
-    } while (changes.length > 0);
-  } finally {
-    page.off('requestfailed', note);
-  }
-}
-
 const VISITS: Readonly<Record<string, Visit>> = {
   'node-red': {
     async logIn(page, url) {
-      await open(page, url);
+      await page.goto(url);
       await page.fill('#node-dialog-login-username', 'demo');
       await page.fill('#node-dialog-login-password', 'demo');
       await page.click('#node-dialog-login-submit');
@@ -79,38 +59,38 @@ const VISITS: Readonly<Record<string, Visit>> = {
       ).toBe(204);
     },
     async marks(page, url) {
-      await open(page, `${url}hello`);
+      await page.goto(`${url}hello`);
       return page.innerText('body');
     },
   },
   dokuwiki: {
     async logIn(page, url) {
-      await open(page, `${url}doku.php?do=login`);
+      await page.goto(`${url}doku.php?do=login`);
       await page.fill('input[name=u]', 'demo');
       await page.fill('input[name=p]', 'demo');
       await page.click('#dw__login button[type=submit]');
       await page.waitForSelector('.action.logout');
     },
     async change(page, mark) {
-      await open(page, new URL('/doku.php?id=start&do=edit', page.url()).href);
+      await page.goto(new URL('/doku.php?id=start&do=edit', page.url()).href);
       await page.fill('#wiki__text', mark);
       await page.click('#edbtn__save');
       await page.locator('#dokuwiki__content p', { hasText: mark }).waitFor();
     },
     async marks(page, url) {
-      await open(page, `${url}doku.php?id=start`);
+      await page.goto(`${url}doku.php?id=start`);
       return page.innerText('#dokuwiki__content');
     },
   },
   jupyter: {
     async logIn(page, url) {
-      await open(page, `${url}login`);
+      await page.goto(`${url}login`);
       await page.fill('#password_input', 'demo');
       await page.click('#login_submit');
       await page.waitForSelector('#notebook_list');
     },
     async change(page, mark) {
-      await open(page, new URL('/tree', page.url()).href);
+      await page.goto(new URL('/tree', page.url()).href);
       await page.click('#new-buttons > button');
       await page.click('#new-folder a');
       const folder = page.locator('#notebook_list .list_item', { hasText: 'Untitled Folder' });
@@ -121,12 +101,58 @@ const VISITS: Readonly<Record<string, Visit>> = {
       await page.locator('#notebook_list .list_item', { hasText: mark }).waitFor();
     },
     async marks(page, url) {
-      await open(page, `${url}tree`);
+      await page.goto(`${url}tree`);
       await page.locator('#notebook_list .list_item', { hasText: 'welcome.ipynb' }).waitFor();
       return page.innerText('#notebook_list');
     },
   },
+  phpmyadmin: {
+    async logIn(page, url) {
+      await page.goto(url);
+      await page.fill('#input_username', 'demo');
+      await page.fill('#input_password', 'demo');
+      await page.click('#input_go');
+      await page.waitForSelector('#pma_navigation_tree');
+    },
+    async change(page, mark) {
+      await page.goto(await tableOfBooks(page, '/table/sql'));
+      await page.click('#sqlqueryform .CodeMirror');
+      await page.keyboard.press('Control+A');
+      await page.keyboard.insertText(`UPDATE book SET title = '${mark}' WHERE id = 1`);
+      await page.click('#button_submit_query');
+      await page.locator('.alert-success', { hasText: '1 row affected' }).waitFor();
+    },
+    async marks(page) {
+      await page.goto(await tableOfBooks(page, '/sql'));
+      return page.innerText('.table_results');
+    },
+  },
+  tomcat: {
+    httpCredentials: { username: 'demo', password: 'demo' },
+    async logIn(page, url) {
+      await page.goto(`${url}manager/html`);
+      await page.getByText('Tomcat Web Application Manager').waitFor();
+    },
+    async change(page, mark) {
+      await page.fill('input[name=deployPath]', `/${mark}`);
+      await page.fill('input[name=deployWar][type=text]', '/usr/share/tomcat10-examples/examples');
+      await page.press('input[name=deployWar][type=text]', 'Enter');
+      await page.getByText(`OK - Deployed application at context path [/${mark}]`).waitFor();
+    },
+    async marks(page, url) {
+      await page.goto(`${url}manager/html`);
+      return page.innerText('body');
+    },
+  },
 };
+
+/** Its database has a name of its own in each instance. */
+async function tableOfBooks(page: Page, route: string): Promise<string> {
+  const link = page.locator('#pma_navigation_tree a', { hasText: /^\s*book\s*$/ });
+  const address = new URL((await link.getAttribute('href')) ?? '', page.url());
+  address.searchParams.set('route', route);
+  return address.href;
+}
 
 /**
  * Where CRIU may not read other users' limits, only an app that runs as root can be dumped; the
@@ -144,9 +170,19 @@ describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromi
     const cleanups = new Cleanups('the gallery');
     let stack: Stack;
     let browser: Browser;
+    let database: Readonly<Record<string, string>>;
     beforeAll(async () => {
       const folder = await mkdtemp(join(tmpdir(), 'try-it-now-gallery-'));
       cleanups.push(() => rm(folder, { recursive: true }));
+      // The database server's account has to pass through.
+      await chmod(folder, 0o711);
+      const mariadb = await launchMariadb({ dir: join(folder, 'mariadb') });
+      cleanups.push(() => mariadb[Symbol.asyncDispose]());
+      database = {
+        DATABASE_SOCKET: mariadb.socketPath,
+        DATABASE_USER: mariadb.user,
+        DATABASE_PASSWORD: mariadb.password,
+      };
       const podman = await launchEngine('podman');
       cleanups.push(() => podman[Symbol.asyncDispose]());
       browser = await launchChromium();
@@ -155,7 +191,7 @@ describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromi
         engine: 'podman',
         socketPath: podman.socketPath,
         templates: await Promise.all(Object.keys(VISITS).map(example)),
-        env: { CHECKPOINT_DIR: folder, CRIU_ENABLED: 'auto' },
+        env: { ...database, CHECKPOINT_DIR: join(folder, 'checkpoints'), CRIU_ENABLED: 'auto' },
         reconcileIntervalMs: 1_000,
       });
       cleanups.push(() => stack[Symbol.asyncDispose]());
@@ -165,7 +201,8 @@ describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromi
     /** As its own catalogue offers it. */
     async function example(name: string): Promise<Template> {
       await run(fileOf('scripts/build-image.sh'), [name, '--engine', 'podman', ...AS_ROOT]);
-      const [template] = loadConfig({ TEMPLATES_FILE: fileOf(`examples/${name}/template.yaml`) }).config.templates;
+      const file = fileOf(`examples/${name}/template.yaml`);
+      const [template] = loadConfig({ ...database, TEMPLATES_FILE: file }).config.templates;
       if (template === undefined) throw new Error(`examples/${name}/template.yaml offers nothing`);
       const image = `localhost/try-it-now/${name}:criu`;
       return { ...template, image, pool: { target: 2, max: 4, replenishThreshold: 0 } };
@@ -188,14 +225,15 @@ describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromi
       return (await response.json()) as { readonly id: string; readonly url: string };
     }
 
-    async function newPage(): Promise<Page> {
-      const page = await (await browser.newContext()).newPage();
+    async function newPage({ httpCredentials }: Visit): Promise<Page> {
+      const page = await (await browser.newContext(httpCredentials && { httpCredentials })).newPage();
       page.setDefaultTimeout(PAGE_MS);
       return page;
     }
 
     it.each(Object.keys(VISITS))('%s: what one visitor changes is theirs alone', async (name) => {
-      const { logIn, change, marks } = VISITS[name] as Visit;
+      const visit = VISITS[name] as Visit;
+      const { logIn, change, marks } = visit;
       const context = await openCheckpointContext(stack.config, silent);
       try {
         const { id } = await createCheckpoint(context, name, () => undefined, never);
@@ -205,7 +243,7 @@ describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromi
       }
       await eventually(async () => expect(await restored(name)).toBeGreaterThanOrEqual(2), PATIENT);
       const [mine, theirs] = [await acquire(name), await acquire(name)];
-      const [first, second] = [await newPage(), await newPage()];
+      const [first, second] = [await newPage(visit), await newPage(visit)];
       const origin = (url: string): string => new URL('/', url).href;
       await logIn(first, origin(mine.url));
       await change(first, 'written-by-me');
