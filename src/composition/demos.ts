@@ -7,6 +7,7 @@ import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
 import { recordUse, unusedEndMs, type UseDeps } from '../pool/use.ts';
 import { release, type ReleaseDeps } from '../pool/release.ts';
+import { enter, findVisit } from '../pool/visit.ts';
 
 type DemosDeps = AcquireDeps &
   ReleaseDeps &
@@ -21,9 +22,11 @@ export function createDemos(deps: DemosDeps): Demos {
     findMany: (ids) => findMany(claimStore, ids),
     extend: (id, minutes) => extend(deps, id, minutes),
     release: (id) => release(deps, id),
-    url: (label, template) => instanceUrl(address, label, catalogue.get(template ?? '')?.open),
     recordUse: (id) => recordUse(deps, id),
     unusedEndMs: (view) => unusedEndMs(view, catalogue.get(view.instance.template)),
+    url: (label, template, open) => instanceUrl(address, label, open ?? catalogue.get(template ?? '')?.open),
+    visit: (token) => findVisit(claimStore, token),
+    enter: (view, open) => enter(deps, view, open),
     stats: () => inventory.stats(catalogue.all()),
     controls: () => controls.read(catalogue.all().map(({ name }) => name)),
     templates: () => catalogue.all(),

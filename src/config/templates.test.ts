@@ -31,6 +31,7 @@ describe('a template', () => {
       env: {},
       process: DEFAULT_PROCESS,
       open: '/',
+      openAllow: [],
       readiness: DEFAULT_READINESS,
       health: undefined,
       warmup: ['/'],
@@ -348,6 +349,7 @@ describe('docs/templates.md', () => {
 
   const shown = (parse(example) as { templates: Record<string, unknown>[] }).templates.flatMap((each) => {
     const nested = [
+      'open',
       'readiness',
       'health',
       'limits',

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
+import { isLandingPattern } from '../domain/landing.ts';
 import { DEFAULT_PROCESS } from '../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
@@ -37,6 +38,12 @@ function prose(maxLength: number): Parser<string> {
   };
 }
 
+const landingPattern: Parser<string> = {
+  type: 'path',
+  expects: 'a path such as /cart, the beginning of paths such as /shop/*, or either with a query such as /find?q=*',
+  parse: (text) => (isLandingPattern(text) ? text : new ParseError()),
+};
+
 const TITLE = prose(80);
 const DESCRIPTION = prose(500);
 const MEMORY = size('6MiB', '1024GiB', '256MiB');
@@ -60,6 +67,7 @@ const DEFAULTS = {
   open: '/',
   idle: undefined,
   renewOnUse: false,
+  openAllow: [],
 } as const;
 
 export const TEMPLATE_KEYS = [
@@ -123,7 +131,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     health: readHealth(section, readiness),
     env: readEnv(section.section('env', undefined), section.has('database')),
     process: readProcess(section, limits, context.folder),
-    open: section.read('open', requestPath)?.value ?? DEFAULTS.open,
+    ...readOpen(section),
     warmup: section.list('warmup', requestPath) ?? DEFAULTS.warmup,
     limits: {
       memoryBytes: limits.read('memory', MEMORY)?.value ?? DEFAULTS.limits.memoryBytes,
@@ -148,6 +156,18 @@ function readUse(section: YamlSection): Pick<Template, 'idle' | 'renewOnUse'> {
   if (endAfterMs > 0 && warnMs >= endAfterMs)
     idle.report('the warning has to come before the end: warn must be shorter than end_after', 'warn');
   return { idle: { endAfterMs, warnMs }, renewOnUse };
+}
+
+/** One path, or the usual one and what else a link may ask for. */
+function readOpen(section: YamlSection): Pick<Template, 'open' | 'openAllow'> {
+  const { open, openAllow } = DEFAULTS;
+  if (!section.has('open') || section.isSingle('open'))
+    return { open: section.read('open', requestPath)?.value ?? open, openAllow };
+  const choice = section.section('open', ['default', 'allow']);
+  return {
+    open: choice.read('default', requestPath)?.value ?? open,
+    openAllow: choice.list('allow', landingPattern) ?? openAllow,
+  };
 }
 
 function sizesAndTimes(

@@ -27,6 +27,8 @@ export interface Template {
   readonly process: ProcessSettings;
   /** Where a visitor lands: a path of the app. */
   readonly open: string;
+  /** Where else a link may have them land: paths, or beginnings of paths that end in `*`. */
+  readonly openAllow: readonly string[];
   /** Paths requested once, through the proxy, before the instance counts as ready; redirects within it are followed. */
   readonly warmup: readonly string[];
   readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };

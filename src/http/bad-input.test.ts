@@ -191,7 +191,7 @@ describe('bad input', () => {
     expect(await allowed('GET', '/api/v1/demo/acquire')).toBe('POST');
     expect(await allowed('PATCH', `/api/v1/demo/${ID}`)).toBe('DELETE, GET, HEAD');
     expect(await allowed('DELETE', '/health')).toBe('GET, HEAD');
-    expect(await allowed('GET', '/try/hello')).toBe('POST');
+    expect(await allowed('GET', '/end/hello')).toBe('POST');
   });
 
   it('is still healthy after all of it', async () => {

@@ -9,8 +9,8 @@ export type { AcquireRequest, Acquired };
 
 export interface Demos {
   /**
-   * Throws unknown_template, hourly_limit, daily_limit, pool_empty, pool_paused (each with retryAfterMs where waiting
-   * helps), idempotency_mismatch, store_unavailable.
+   * Throws unknown_template, landing_not_allowed, hourly_limit, daily_limit, pool_empty, pool_paused (each with
+   * retryAfterMs where waiting helps), idempotency_mismatch, store_unavailable.
    */
   acquire(request: AcquireRequest): Promise<Acquired>;
   /** Throws unknown_instance. Ready and warming instances are nobody's business: unknown too. */
@@ -30,8 +30,18 @@ export interface Demos {
   recordUse(id: string): Promise<void>;
   /** When it ends (ms, by the store's clock) unless it is used before; undefined: not before its time is up. */
   unusedEndMs(view: InstanceView): number | undefined;
-  /** Where a visitor of this template's instance lands. Without a template, the app's root. */
-  url(label: string, template?: string): string;
+  /**
+   * Where a visitor of this template's instance lands, unless `open`, which the template must allow, says otherwise.
+   * Without a template, the app's root.
+   */
+  url(label: string, template?: string, open?: string): string;
+  /** The running instance that a visit's token is for. Throws unknown_instance, also once it has ended. */
+  visit(token: string): Promise<InstanceView>;
+  /**
+   * Where its visitor goes in. What the activation gave for the first step is handed out once. Throws
+   * landing_not_allowed.
+   */
+  enter(view: InstanceView, open: string | undefined): Promise<string>;
   /** Per template name. */
   stats(): Promise<ReadonlyMap<string, PoolStats>>;
   /** What operators decided, per template name. */

@@ -1,5 +1,6 @@
 import { describeError, type ErrorCode, type TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import { withoutVisitProof } from '../domain/visit-token.ts';
 
 const QUIET_MS = 1_000;
 /** Everyday refusals: they are counted as metrics, a line each would drown the rest. */
@@ -20,7 +21,12 @@ export class FailureLog {
   }
 
   record(error: TryItNowError, request: { readonly id: string; readonly method: string; readonly url: string }): void {
-    const fields = { requestId: request.id, method: request.method, path: request.url.slice(0, 200), code: error.code };
+    const fields = {
+      requestId: request.id,
+      method: request.method,
+      path: withoutVisitProof(request.url).slice(0, 200),
+      code: error.code,
+    };
     if (error.code === 'internal_error') {
       this.#log.error({ ...fields, err: error.cause ?? error }, 'Request failed unexpectedly');
       return;

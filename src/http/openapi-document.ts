@@ -30,6 +30,8 @@ const NO_DEMOS: Demos = {
   release: nothing,
   recordUse: nothing,
   unusedEndMs: () => undefined,
+  visit: nothing,
+  enter: nothing,
   stats: nothing,
   controls: nothing,
   url: (label) => `http://${label}.localhost/`,

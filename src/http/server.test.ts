@@ -56,6 +56,16 @@ describe('acquire', () => {
     ).toMatchObject({ template: 'b' });
   });
 
+  it('lands where the caller asks, of what the template allows', async () => {
+    await using http = await startHttp({ demos: new FakeDemos([template({ name: 'shop', openAllow: ['/cart'] })]) });
+    const asking = (open: string) =>
+      acquire(http, { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ open }) });
+    expect((await asking('/cart')).body['url']).toMatch(/^http:\/\/[a-z2-7]{20}\.localhost:8000\/cart$/);
+    const { answer, body } = await asking('//evil.example/');
+    expect([answer.status, body]).toEqual([400, expect.objectContaining({ code: 'landing_not_allowed' })]);
+    expect(http.demos.instances.size).toBe(1);
+  });
+
   it('answers 200 with the same instance for the same key, and a mismatch for another template', async () => {
     await using http = await startHttp({ demos: new FakeDemos([template({ name: 'a' }), template({ name: 'b' })]) });
     const headers = { 'idempotency-key': 'order 66', 'content-type': 'application/json' };

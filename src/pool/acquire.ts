@@ -1,5 +1,6 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { fillLanding, landingFor } from '../domain/landing.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
@@ -18,10 +19,18 @@ export interface AcquireRequest {
   readonly idempotencyKey: string | undefined;
   /** The embedding site that the click is counted for; DIRECT_SITE without it. */
   readonly site?: string;
+  /** Where they want to land, of what the template allows; undefined: where it says. */
+  readonly open?: string | undefined;
+  /**
+   * Whether `url` takes what the activation gave for the first step, which works once. `later`: whoever asks sends them
+   * through `enter`.
+   */
+  readonly landing?: 'now' | 'later';
 }
 
 export interface Acquired {
   readonly id: string;
+  readonly label: string;
   readonly template: string;
   readonly url: string;
   readonly expiresAtMs: number;
@@ -51,17 +60,22 @@ const OFF_RETRY_MS = 30_000;
 /**
  * Hands a ready instance over: one store round trip, and a look whether the instance reacts. A dead
  * one is released and replaced, once; who meets two in a row is asked to come again. Throws unknown_template,
- * hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
+ * landing_not_allowed, hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
   const template = request.template === undefined ? deps.catalogue.default : deps.catalogue.get(request.template);
   if (template === undefined)
     throw new TryItNowError('unknown_template', `there is no template named "${request.template ?? ''}"`);
 
+  const open = landingFor(template, request.open);
   const startedAt = performance.now();
   const found = await aliveOne(deps, request, template);
+  const landing =
+    found.hasLanding && request.landing !== 'later'
+      ? await deps.claimStore.takeLanding(found.id, request.owner)
+      : undefined;
   deps.observer.acquired(template.name, performance.now() - startedAt);
-  return acquired(deps, template, found);
+  return acquired(deps, template, found, landing === undefined ? open : fillLanding(landing, open));
 }
 
 async function aliveOne(deps: AcquireDeps, request: AcquireRequest, template: Template): Promise<HandedOut> {
@@ -181,11 +195,13 @@ function acquired(
   { address }: AcquireDeps,
   template: Template,
   { kind, id, label, deadlineMs, ttlMs }: HandedOut,
+  path: string,
 ): Acquired {
   return {
     id,
+    label,
     template: template.name,
-    url: instanceUrl(address, label, template.open),
+    url: instanceUrl(address, label, path),
     expiresAtMs: deadlineMs,
     ttlMs,
     again: kind === 'again',

@@ -1,5 +1,6 @@
 import type { PublicOrigin } from '../domain/address.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { isActivationLanding } from '../domain/landing.ts';
 import type { InstanceValues } from '../domain/placeholders.ts';
 import type { InstanceCall, Template } from '../domain/template.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
@@ -37,16 +38,19 @@ const CHECK_TIMEOUT_MS = 30_000;
 /** Of an app's own words in an error: enough to see what it is about. */
 const QUOTED = 500;
 
-/** Runs the template's activation hook, if it has one. Throws activation_failed with what the hook said. */
+/**
+ * Runs the template's activation hook, if it has one. Returns the path that the hook's answer gives for the visitor's
+ * first step, a secret. Throws activation_failed with what the hook said.
+ */
 export async function activate(
   deps: CallDeps,
   template: Template,
   reach: Reach,
   identity: Identity,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const { activation } = template;
-  if (activation === undefined) return;
+  if (activation === undefined) return undefined;
   const said = await call(
     deps,
     activation,
@@ -54,11 +58,17 @@ export async function activate(
     { env: instanceValues(identity), body: payload(identity), timeoutMs: activation.timeoutMs },
     signal,
   );
-  if (said.ok) return;
+  const hook = `The activation hook of template ${template.name} (${describeCall(activation)})`;
+  if (!said.ok) {
+    const words = quoted(withoutLanding(said.output));
+    throw new TryItNowError('activation_failed', `${hook} failed in ${reach.container}: ${said.how}${words}`);
+  }
+  const landing = landingIn(said.output, activation.kind);
+  if (landing === undefined || isActivationLanding(landing)) return landing;
   throw new TryItNowError(
     'activation_failed',
-    `The activation hook of template ${template.name} (${describeCall(activation)}) failed in ` +
-      `${reach.container}: ${said.how}${quoted(said.output)}`,
+    `${hook} answered in ${reach.container} with an "open" that is no path within the app; it must begin with one / ` +
+      'and have no host, backslash, fragment, or control character in it, such as /login?token=…',
   );
 }
 
@@ -162,6 +172,23 @@ export function instanceValues({ instanceId, hostname, url, seed, database }: Id
 
 function payload({ instanceId, hostname, url, seed, database }: Identity): object {
   return { instance_id: instanceId, hostname, url, seed, ...(database === undefined ? {} : { database }) };
+}
+
+/** The answer itself, or the last line that a command wrote, where it is an object with an `open`. */
+function landingIn(output: string, kind: InstanceCall['kind']): string | undefined {
+  const text = kind === 'http' ? output : (output.trimEnd().split('\n').at(-1) ?? '');
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (typeof answer !== 'object' || answer === null || !Object.hasOwn(answer, 'open')) return undefined;
+    const { open } = answer as { readonly open: unknown };
+    return typeof open === 'string' ? open : '';
+  } catch {
+    return undefined;
+  }
+}
+
+function withoutLanding(output: string): string {
+  return output.replace(/("open"\s*:\s*)"(?:[^"\\]|\\.)*("|$)/g, '$1"…"');
 }
 
 function describeCall(what: InstanceCall): string {

@@ -119,10 +119,10 @@ async function hand(
 ): Promise<void> {
   const { deps, template } = attempt;
   const { provisioningStore, runtime, probe } = deps;
-  await recordCheckpointResult(attempt, checkpoint, () =>
+  const landing = await recordCheckpointResult(attempt, checkpoint, () =>
     phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, identity, running)),
   );
-  await provisioningStore.recordStep(instance, 'activated');
+  await provisioningStore.recordStep(instance, 'activated', landing);
   // Only now: nobody meets an instance that is not yet its own.
   await provisioningStore.publishHostname(instance);
   await phase(attempt, 'warmup', async () => {
@@ -204,19 +204,21 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
  * was activated before it was dumped never can: that counts against it, so that cold starts, or an
  * earlier checkpoint, take its place.
  */
-async function recordCheckpointResult(
+async function recordCheckpointResult<T>(
   { deps, template, method, signal }: Attempt,
   checkpoint: string | undefined,
-  activation: () => Promise<void>,
-): Promise<void> {
+  activation: () => Promise<T>,
+): Promise<T> {
   const restorer = method === 'criu_restore' ? deps.restorer : undefined;
+  let result: T;
   try {
-    await activation();
+    result = await activation();
   } catch (error) {
     if (!signal.aborted && checkpoint !== undefined) await restorer?.failed(template, checkpoint, error);
     throw error;
   }
   if (checkpoint !== undefined) await restorer?.succeeded(template, checkpoint);
+  return result;
 }
 
 async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): Promise<void> {

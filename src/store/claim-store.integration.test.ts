@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { newInstanceId } from '../domain/ids.ts';
+import { newHostLabel, newInstanceId } from '../domain/ids.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { claimed, click, tiny, viewOf } from '../../test/support/store-cases.ts';
@@ -14,6 +14,41 @@ afterAll(async () => {
   await store[Symbol.asyncDispose]();
 });
 beforeEach(() => store.clear());
+
+describe("what an activation gave for its visitor's first step", () => {
+  const signedIn = async () => {
+    const [instance] = await fillPool(store, template({ pool: { ...tiny.pool, target: 1 } }), '/login?token=secret');
+    return instance?.id ?? '';
+  };
+
+  it('is handed out once, to the owner alone, and only while it is theirs', async () => {
+    const id = await signedIn();
+    expect(await store.claimStore.takeLanding(id, 'visitor')).toBeUndefined();
+    expect(await claimed(store)).toMatchObject({ id, hasLanding: true });
+    const { generation } = (await viewOf(store, id)).instance;
+    expect(await store.claimStore.takeLanding(id, 'somebody else')).toBeUndefined();
+    const taken = await Promise.all(Array.from({ length: 5 }, () => store.claimStore.takeLanding(id, 'visitor')));
+    expect(taken.filter((landing) => landing !== undefined)).toEqual(['/login?token=secret']);
+    expect((await viewOf(store, id)).instance.generation).toBe(generation);
+    expect(await store.valkey.hget(keys.instances, id)).not.toContain('secret');
+  });
+
+  it('is in no record that anybody else gets to see', async () => {
+    const id = await signedIn();
+    expect(JSON.stringify(await store.inventory.list())).not.toContain('secret');
+    expect(JSON.stringify(await viewOf(store, id))).not.toContain('secret');
+    await claimed(store, { idempotencyKey: 'once' });
+    expect(await claimed(store, { idempotencyKey: 'once' })).toMatchObject({ kind: 'again', hasLanding: true });
+    expect((await store.claimStore.findByLabel((await viewOf(store, id)).instance.label))?.instance.id).toBe(id);
+    expect(JSON.stringify(await store.claimStore.findByLabel((await viewOf(store, id)).instance.label))).not.toContain(
+      'secret',
+    );
+  });
+});
+
+it('no host name, no instance', async () => {
+  expect(await store.claimStore.findByLabel(newHostLabel())).toBeUndefined();
+});
 
 describe('take', () => {
   it('hands out the oldest ready instance and sets owner, deadline and generation', async () => {

@@ -19,7 +19,7 @@ import { NodeEntries } from './node-entries.ts';
 import { FAILURES_TO_OPEN } from './provisioning-store.ts';
 import { parseRecord } from './records.ts';
 import type { RollbackGuard } from './rollback-guard.ts';
-import { CLAIM, EXTEND } from './script-codes.ts';
+import { CLAIM, EXTEND, FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 
 export interface RateLimits {
@@ -43,6 +43,7 @@ type ClaimedReply = readonly [
   port: number,
   node: string,
   count: number,
+  landing: number,
 ];
 
 type EmptyReply = readonly [
@@ -172,7 +173,7 @@ export class ValkeyClaimStore implements ClaimStore {
     }
   }
 
-  #claimed([code, id, label, deadlineMs, leftMs, port, node, count]: ClaimedReply): ClaimOutcome {
+  #claimed([code, id, label, deadlineMs, leftMs, port, node, count, landing]: ClaimedReply): ClaimOutcome {
     this.#guard.note(count);
     this.#noteClock(deadlineMs - leftMs);
     return {
@@ -182,6 +183,7 @@ export class ValkeyClaimStore implements ClaimStore {
       deadlineMs,
       ttlMs: leftMs,
       upstream: this.#nodes.upstream(node, port),
+      hasLanding: landing === FLAG.YES,
     };
   }
 
@@ -224,6 +226,20 @@ export class ValkeyClaimStore implements ClaimStore {
 
   async find(id: string): Promise<InstanceView | undefined> {
     return (await this.findMany([id])).get(id);
+  }
+
+  async findByLabel(label: string): Promise<InstanceView | undefined> {
+    const [nowMs, text] = (await this.#scripts.run('find-by-label', [keys.hostnames, keys.instances], [label])) as [
+      number,
+      string,
+    ];
+    const instance = text === '' ? undefined : parseRecord(text, this.#log);
+    return instance === undefined ? undefined : { instance, nowMs };
+  }
+
+  async takeLanding(id: string, owner: string): Promise<string | undefined> {
+    const landing = (await this.#scripts.run('take-landing', [keys.instances], [id, owner])) as string;
+    return landing === '' ? undefined : landing;
   }
 
   async findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>> {

@@ -149,8 +149,8 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     await this.#renew(instance, 0, '');
   }
 
-  async recordStep(instance: Instance, step: ProvisionStep): Promise<void> {
-    if (!(await this.#renew(instance, this.#options.leaseMs, step))) throw superseded(instance);
+  async recordStep(instance: Instance, step: ProvisionStep, landing = ''): Promise<void> {
+    if (!(await this.#renew(instance, this.#options.leaseMs, step, landing))) throw superseded(instance);
   }
 
   async allocatePort(instance: Instance): Promise<Instance> {
@@ -224,12 +224,12 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     return { recovered: reply === FLAG.YES };
   }
 
-  async #renew(instance: Instance, leaseMs: number, step: ProvisionStep | ''): Promise<boolean> {
+  async #renew(instance: Instance, leaseMs: number, step: ProvisionStep | '', landing = ''): Promise<boolean> {
     return (
       (await this.#scripts.run(
         'record-step',
         [keys.instances, keys.warming(instance.template)],
-        [instance.id, attemptOf(instance), TICKET_LIFE_MS, leaseMs, step],
+        [instance.id, attemptOf(instance), TICKET_LIFE_MS, leaseMs, step, landing],
       )) === FLAG.YES
     );
   }

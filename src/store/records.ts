@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile';
 import { InstanceRecord, type Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 
+const LANDING = /"landing":"(?:[^"\\]|\\.)*"?,?/;
 const validator = Compile(InstanceRecord);
 
 /** The record in `text`, undefined when it is of another version or damaged; then it is logged and left alone. */
@@ -12,9 +13,17 @@ export function parseRecord(text: string, log: Log): Instance | undefined {
   } catch {
     value = undefined;
   }
-  if (validator.Check(value) && hasItsTimes(value)) return value;
-  log.error({ record: text.slice(0, 200) }, 'Skipped an instance record that cannot be read');
+  if (validator.Check(value) && hasItsTimes(value)) return withoutLanding(value);
+  log.error({ record: text.replace(LANDING, '').slice(0, 200) }, 'Skipped an instance record that cannot be read');
   return undefined;
+}
+
+/** A secret that one script alone hands out, to the one visitor it is for. */
+function withoutLanding(record: Instance & { readonly landing?: unknown }): Instance {
+  if (record.landing === undefined) return record;
+  const rest: { landing?: unknown } & Instance = { ...record };
+  delete rest.landing;
+  return rest;
 }
 
 /** For a text a script has just written: anything unreadable there is a defect of ours. */

@@ -20,6 +20,7 @@ const SCRIPT_NAMES = [
   'extend',
   'find',
   'find-unused',
+  'find-by-label',
   'delete-record',
   'mark-overdue',
   'idle-tickets',
@@ -46,6 +47,7 @@ const SCRIPT_NAMES = [
   'reconcile-settings',
   'claim',
   'take-turn',
+  'take-landing',
   'uncount-claim',
   'watch-claims',
 ] as const;

@@ -1,44 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeDemos } from '../../test/support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
+import { PageVisitor as Visitor, handedOverTo } from '../../test/support/page-visitor.ts';
 import { template } from '../../test/support/templates.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { AcquireRequest } from '../http/demos.ts';
-
-const HTML = { accept: 'text/html' };
-
-/** A browser's cookie jar, as far as one site needs it. */
-class Visitor {
-  readonly cookies = new Map<string, string>();
-  readonly setCookies: string[] = [];
-  readonly #base: string;
-
-  constructor(base: string) {
-    this.#base = base;
-  }
-
-  async send(
-    method: string,
-    path: string,
-    init: { readonly headers?: Record<string, string>; readonly form?: Record<string, string> } = {},
-  ): Promise<Response> {
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await fetch(this.#base + path, {
-      method,
-      redirect: 'manual',
-      headers: { ...HTML, ...(cookie === '' ? {} : { cookie }), ...init.headers },
-      ...(init.form === undefined ? {} : { body: new URLSearchParams(init.form) }),
-    });
-    for (const line of answer.headers.getSetCookie()) {
-      this.setCookies.push(line);
-      const [pair = ''] = line.split(';');
-      const [name = '', value = ''] = pair.split('=');
-      if (value === '') this.cookies.delete(name);
-      else this.cookies.set(name, value);
-    }
-    return answer;
-  }
-}
 
 let http: RunningServer;
 let visitor: Visitor;
@@ -53,9 +19,6 @@ const reopen = async (options: Parameters<typeof startHttp>[0]) => {
   await open(options);
 };
 const taken = () => http.demos.instances.size;
-/** Where a page that goes on by itself leads. */
-const handedOverTo = async (answer: Response) =>
-  /<meta http-equiv="refresh" content="0; url=([^"]*)">/.exec(await answer.text())?.[1];
 const codeOf = async (answer: Response) => ((await answer.json()) as { code: string }).code;
 
 describe('the start page', () => {

@@ -3,19 +3,23 @@ import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { systemClock, type Clock } from '../domain/clock.ts';
 import { ERROR_CATALOGUE, TryItNowError, type ErrorCode } from '../domain/errors.ts';
+import { landingFor } from '../domain/landing.ts';
 import type { Template } from '../domain/template.ts';
 import type { Demos } from '../http/demos.ts';
 import type { PagesContext } from '../http/pages.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import { assetRoutes, type Assets, type AssetUrls } from './assets.ts';
+import { field } from './fields.ts';
 import { sendPage } from './page-response.ts';
 import { problemPage } from './pages/failure.ts';
 import { EXTEND_MINUTES, NOTICES, homePage, type Notice, type Offer } from './pages/home.ts';
 import { requireOwnPage } from './same-origin.ts';
 import { PoolFigures } from './pool-figures.ts';
 import { VisitorCookies, type Visitor } from './visitor.ts';
+import { visitRoutes } from './visit-routes.ts';
 import { Visits } from './visits.ts';
 import { WaitingRoom } from './waiting-room.ts';
+import { wayIn } from './way-in.ts';
 
 export interface StartPageOptions extends PagesContext {
   readonly assets: Assets;
@@ -60,8 +64,16 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   });
   assetRoutes(app, options.assets);
   app.get<{ Querystring: { notice?: unknown } }>('/', (request, reply) =>
-    home(deps, request, reply, request.query.notice),
+    home(deps, request, reply, { offered: demos.templates(), notice: request.query.notice }),
   );
+  // A link leads here; only the button takes an instance, so that no crawler and no preview does.
+  app.get<ForTemplate>('/try/:template', (request, reply) => {
+    const template = templateNamed(demos, request.params.template);
+    const open = field(request.query, 'open');
+    landingFor(template, open);
+    return home(deps, request, reply, { offered: [template], open });
+  });
+  visitRoutes(app, demos);
   actionRoutes(app, deps);
   problemRoute(app, deps.assets);
   const room = new WaitingRoom({
@@ -123,10 +135,19 @@ function templateNamed(demos: Demos, name: string): Template {
   return template;
 }
 
-async function home(deps: Deps, request: FastifyRequest, reply: FastifyReply, notice: unknown): Promise<FastifyReply> {
-  const { assets, cookies, demos } = deps;
+async function home(
+  deps: Deps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  {
+    offered,
+    open,
+    notice,
+  }: { readonly offered: readonly Template[]; readonly open?: string | undefined; readonly notice?: unknown },
+): Promise<FastifyReply> {
+  const { assets, cookies } = deps;
   const visitor = cookies.identify(request, reply);
-  const offers = await Promise.all(demos.templates().map((template) => offer(deps, request, template, visitor)));
+  const offers = await Promise.all(offered.map((template) => offer(deps, request, { template, visitor, open })));
   const known = typeof notice === 'string' && Object.hasOwn(NOTICES, notice) ? (notice as Notice) : undefined;
   return sendPage(reply, homePage({ assets, offers, visitorToken: visitor.token, notice: known }));
 }
@@ -134,8 +155,11 @@ async function home(deps: Deps, request: FastifyRequest, reply: FastifyReply, no
 async function offer(
   { demos, figures, visits, clock }: Deps,
   request: FastifyRequest,
-  template: Template,
-  visitor: Visitor,
+  {
+    template,
+    visitor,
+    open,
+  }: { readonly template: Template; readonly visitor: Visitor; readonly open: string | undefined },
 ): Promise<Offer> {
   const [{ stats, control }, view] = await Promise.all([
     figures.of(template.name),
@@ -145,13 +169,19 @@ async function offer(
     control?.deadlineMs === undefined ? undefined : Math.max(0, Math.ceil((control.deadlineMs - clock.now()) / 1000));
   return {
     template,
+    open,
     readyCount: stats?.ready,
     pause: control === undefined || control.mode === 'open' ? undefined : { reason: control.reason, endsInSeconds },
     held:
       view === undefined
         ? undefined
         : {
-            url: demos.url(view.instance.label, template.name),
+            url: wayIn(
+              template,
+              { ...view.instance, owner: visitor.owner },
+              demos.url(view.instance.label, template.name, open),
+              open,
+            ),
             secondsLeft: Math.min(secondsLeft(view), endsInSeconds ?? Infinity),
           },
   };

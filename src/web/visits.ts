@@ -39,6 +39,7 @@ export class Visits {
     reply: FastifyReply,
     template: Template,
     visitor: Visitor,
+    open: string | undefined,
   ): Promise<Acquired | Waiting> {
     try {
       const acquired = await this.#demos.acquire({
@@ -46,6 +47,8 @@ export class Visits {
         clientKey: this.#subjectOf(request),
         owner: visitor.owner,
         idempotencyKey: `page:${template.name}`,
+        open,
+        landing: 'later',
       });
       this.#cookies.hold(reply, template.name, acquired.id);
       if (this.#cookies.waitingSince(request, template.name) !== undefined)

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../domain/clock.ts';
 import type { Template } from '../domain/template.ts';
 import type { AssetUrls } from './assets.ts';
+import { field } from './fields.ts';
 import { sendPage, wantsPage } from './page-response.ts';
 import { handOverPage } from './pages/hand-over.ts';
 import { gaveUpPage, progressText, waitingPage } from './pages/waiting.ts';
@@ -9,6 +10,7 @@ import { isPrefetch } from './same-origin.ts';
 import type { PoolFigures } from './pool-figures.ts';
 import { parseSince, type Visitor, type VisitorCookies } from './visitor.ts';
 import type { Visits } from './visits.ts';
+import { wayIn, withOpen } from './way-in.ts';
 
 export interface WaitingRoomOptions {
   readonly assets: AssetUrls;
@@ -25,6 +27,8 @@ const LIMIT_MS = 180_000;
 interface Wish {
   readonly visitor: Visitor;
   readonly sinceMs: number;
+  /** Where they want to land. */
+  readonly open: string | undefined;
 }
 
 /**
@@ -44,16 +48,19 @@ export class WaitingRoom {
   async enter(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
     const { cookies, visits } = this.#options;
     const visitor = cookies.identify(request, reply, field(request.body, 'visitor'));
-    const taken = await visits.take(request, reply, template, visitor);
+    const open = field(request.query, 'open');
+    const taken = await visits.take(request, reply, template, visitor, open);
     const scripted = !wantsPage(request);
-    if ('url' in taken)
-      return scripted ? reply.send({ state: 'ready', url: taken.url }) : this.#handOver(reply, template, taken.url);
+    if ('url' in taken) {
+      const url = wayIn(template, { ...taken, owner: visitor.owner }, taken.url, open);
+      return scripted ? reply.send({ state: 'ready', url }) : this.#handOver(reply, template, url);
+    }
     const sinceMs = this.#since(request, template, field(request.body, 'since'));
     if (scripted && this.#waited(sinceMs) > this.#options.limitMs) return reply.send({ state: 'gave_up' });
     // A click on a page starts again; a wish too old to be still waited for was of an earlier visit.
     const beganMs = this.#waited(sinceMs) > this.#options.limitMs ? this.#options.clock.now() : sinceMs;
     this.#remember(reply, template, beganMs);
-    if (!scripted) return reply.redirect(this.#waitUrl(template, { visitor, sinceMs: beganMs }), 303);
+    if (!scripted) return reply.redirect(this.#waitUrl(template, { visitor, sinceMs: beganMs, open }), 303);
     return reply.code(202).send({
       state: 'waiting',
       waited_seconds: seconds(this.#waited(sinceMs)),
@@ -72,13 +79,17 @@ export class WaitingRoom {
       visitorToken: wish.visitor.token,
       sinceMs: wish.sinceMs,
       waitedSeconds: seconds(this.#waited(wish.sinceMs)),
+      open: wish.open,
     };
     if (this.#waited(wish.sinceMs) > limitMs) {
       cookies.stopWaiting(reply, template.name);
       return sendPage(reply, gaveUpPage(parts));
     }
-    const taken = mayTake(request) ? await visits.take(request, reply, template, wish.visitor) : undefined;
-    if (taken !== undefined && 'url' in taken) return this.#handOver(reply, template, taken.url);
+    const taken = mayTake(request) ? await visits.take(request, reply, template, wish.visitor, wish.open) : undefined;
+    if (taken !== undefined && 'url' in taken) {
+      const visit = { ...taken, owner: wish.visitor.owner };
+      return this.#handOver(reply, template, wayIn(template, visit, taken.url, wish.open));
+    }
     const warming = await this.#warming(template);
     return sendPage(reply, waitingPage({ ...parts, warming, waitingFor: taken?.waitingFor }));
   }
@@ -90,10 +101,11 @@ export class WaitingRoom {
   /** Undefined when nobody clicked: then this address gives nothing away. */
   #wish(request: FastifyRequest, reply: FastifyReply, template: Template): Wish | undefined {
     const { cookies } = this.#options;
+    const open = field(request.query, 'open');
     const fromCookie = cookies.waitingSince(request, template.name);
     if (fromCookie !== undefined) {
       const visitor = cookies.identify(request, reply);
-      if (visitor.hasCookie) return { visitor, sinceMs: fromCookie };
+      if (visitor.hasCookie) return { visitor, sinceMs: fromCookie, open };
     }
     // A query can be put into any link, so it counts only where the browser vouches for our own page.
     if (request.headers['sec-fetch-site'] !== 'same-origin') return undefined;
@@ -101,7 +113,7 @@ export class WaitingRoom {
     const sinceMs = parseSince(field(request.query, 'since'));
     return token === undefined || sinceMs === undefined
       ? undefined
-      : { visitor: cookies.identify(request, reply, token), sinceMs };
+      : { visitor: cookies.identify(request, reply, token), sinceMs, open };
   }
 
   #since(request: FastifyRequest, template: Template, told: string | undefined): number {
@@ -117,11 +129,11 @@ export class WaitingRoom {
     this.#options.cookies.wait(reply, template.name, sinceMs, Math.ceil(this.#options.limitMs / 1000) + 60);
   }
 
-  #waitUrl(template: Template, { visitor, sinceMs }: Wish): string {
+  #waitUrl(template: Template, { visitor, sinceMs, open }: Wish): string {
     const path = `/wait/${encodeURIComponent(template.name)}`;
-    return visitor.hasCookie
-      ? path
-      : `${path}?${new URLSearchParams({ visitor: visitor.token, since: String(sinceMs) }).toString()}`;
+    if (visitor.hasCookie) return withOpen(path, open);
+    const query = { visitor: visitor.token, since: String(sinceMs), ...(open === undefined ? {} : { open }) };
+    return `${path}?${new URLSearchParams(query).toString()}`;
   }
 
   async #warming(template: Template): Promise<number | undefined> {
@@ -136,12 +148,6 @@ function mayTake(request: FastifyRequest): boolean {
     !isPrefetch(request) &&
     (site === undefined || site === 'same-origin' || site === 'none')
   );
-}
-
-function field(source: unknown, name: string): string | undefined {
-  if (typeof source !== 'object' || source === null || !Object.hasOwn(source, name)) return undefined;
-  const value: unknown = (source as Record<string, unknown>)[name];
-  return typeof value === 'string' ? value : undefined;
 }
 
 function seconds(ms: number): number {

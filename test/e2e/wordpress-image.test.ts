@@ -146,7 +146,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     upstream: { address: '127.0.0.1', port: hostPort },
     visitor: { scheme: 'http', host: `127.0.0.1:${hostPort}` },
   });
-  const handOver = (spec: ContainerSpec, identity: Identity): Promise<void> =>
+  const handOver = (spec: ContainerSpec, identity: Identity): Promise<string | undefined> =>
     activate({ runtime, probe: new HttpProbe() }, template, reachOf(spec), identity, never);
   const identityOf = async (spec: ContainerSpec): Promise<string> => {
     if (template.identity === undefined || template.identity === 'none')

@@ -1,5 +1,7 @@
 import { TryItNowError } from '../../src/domain/errors.ts';
 import { newHostLabel, newInstanceId } from '../../src/domain/ids.ts';
+import { fillLanding, landingFor } from '../../src/domain/landing.ts';
+import { isVisitOf } from '../../src/domain/visit-token.ts';
 import { INSTANCE_RECORD_VERSION, type Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { AcquireRequest, Acquired, Demos } from '../../src/http/demos.ts';
@@ -28,6 +30,8 @@ export class FakeDemos implements Demos {
   };
   /** What an empty pool says of its refill. */
   refill: Refill['kind'] = 'preparing';
+  /** What an activation gave for an instance's first step, by id. */
+  readonly landings = new Map<string, string>();
   /** Thrown by every call while set. */
   failure: Error | undefined;
   urlOf = (label: string) => `http://${label}.localhost:8000/`;
@@ -49,13 +53,14 @@ export class FakeDemos implements Demos {
       const wanted = this.#templates.find(({ name }) => name === (request.template ?? this.#templates[0]?.name));
       if (wanted === undefined)
         throw new TryItNowError('unknown_template', `There is no template named ${request.template ?? ''}`);
+      const open = request.open === undefined ? undefined : landingFor(wanted, request.open);
       const key = request.idempotencyKey === undefined ? undefined : `${request.owner} ${request.idempotencyKey}`;
       const earlier = key === undefined ? undefined : this.#keys.get(key);
       const held = earlier === undefined ? undefined : this.instances.get(earlier.id);
       if (held?.state === 'assigned') {
         if (held.template !== wanted.name)
           throw new TryItNowError('idempotency_mismatch', 'The key was used for another template');
-        return this.#acquired(held, true);
+        return this.#acquired(held, true, open);
       }
       if (this.control.mode !== 'open')
         throw new TryItNowError('pool_paused', `${wanted.name} is paused`, {
@@ -71,7 +76,7 @@ export class FakeDemos implements Demos {
       this.ready.set(wanted.name, left - 1);
       const instance = this.#assign(wanted, request.owner);
       if (key !== undefined) this.#keys.set(key, { id: instance.id, template: wanted.name });
-      return this.#acquired(instance, false);
+      return this.#acquired(instance, false, open);
     });
   }
 
@@ -155,8 +160,31 @@ export class FakeDemos implements Demos {
     return this.#answer('controls', undefined, () => new Map(this.#templates.map(({ name }) => [name, this.control])));
   }
 
-  url(label: string): string {
-    return this.urlOf(label);
+  visit(token: string): Promise<InstanceView> {
+    return this.#answer('visit', token, () => {
+      const found = [...this.instances.values()].find(
+        ({ id, label, owner, state }) =>
+          state === 'assigned' && owner !== null && isVisitOf(token, { id, label, owner }),
+      );
+      if (found === undefined || (found.deadlineMs ?? 0) <= this.nowMs)
+        throw new TryItNowError('unknown_instance', 'this visit is over');
+      return { instance: found, nowMs: this.nowMs };
+    });
+  }
+
+  enter({ instance: { id, label, template: name } }: InstanceView, open: string | undefined): Promise<string> {
+    return this.#answer('enter', id, () => {
+      const known = this.#templates.find((candidate) => candidate.name === name);
+      const path = known === undefined ? '/' : landingFor(known, open);
+      const landing = this.landings.get(id);
+      this.landings.delete(id);
+      if (landing !== undefined) return new URL(fillLanding(landing, path), this.url(label)).href;
+      return this.url(label, name, open);
+    });
+  }
+
+  url(label: string, _template?: string, open?: string): string {
+    return open === undefined ? this.urlOf(label) : new URL(open, this.urlOf(label)).href;
   }
 
   templates(): readonly Template[] {
@@ -195,11 +223,13 @@ export class FakeDemos implements Demos {
     return instance;
   }
 
-  #acquired({ id, template: name, label, deadlineMs }: Instance, again: boolean): Acquired {
+  #acquired(instance: Instance, again: boolean, open?: string): Acquired {
+    const { id, template: name, label, deadlineMs } = instance;
     return {
       id,
+      label,
       template: name,
-      url: this.url(label),
+      url: this.url(label, name, open),
       expiresAtMs: deadlineMs ?? 0,
       ttlMs: (deadlineMs ?? 0) - this.nowMs,
       again,

@@ -78,8 +78,8 @@ export async function warm(store: Store, template: Template, id: string): Promis
   return instance;
 }
 
-/** Fills the template's pool to its target without any container. */
-export async function fillPool(store: Store, template: Template): Promise<Instance[]> {
+/** Fills the template's pool to its target without any container; `landing` as if activations had given it. */
+export async function fillPool(store: Store, template: Template, landing?: string): Promise<Instance[]> {
   const ids: string[] = [];
   for (
     let some = await store.provisioningStore.reserveTickets(template);
@@ -90,6 +90,7 @@ export async function fillPool(store: Store, template: Template): Promise<Instan
   return Promise.all(
     ids.map(async (id) => {
       const instance = await warm(store, template, id);
+      if (landing !== undefined) await store.provisioningStore.recordStep(instance, 'activated', landing);
       await store.provisioningStore.markReady(instance, template);
       return instance;
     }),

@@ -19,6 +19,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     env: {},
     process: DEFAULT_PROCESS,
     open: '/',
+    openAllow: [],
     readiness: readiness('/', 20_000),
     health: undefined,
     warmup: ['/'],

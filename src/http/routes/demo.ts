@@ -160,6 +160,7 @@ function acquireRoute(app: App, { demos, clientKeyOf, siteOf }: RouteContext): v
             'invalid_request',
             'malformed_request',
             'unknown_template',
+            'landing_not_allowed',
             'idempotency_mismatch',
             'hourly_limit',
             'daily_limit',
@@ -185,6 +186,7 @@ function acquireRoute(app: App, { demos, clientKeyOf, siteOf }: RouteContext): v
       const clientKey = clientKeyOf(request);
       const acquired = await demos.acquire({
         template: request.body.template,
+        open: request.body.open,
         clientKey,
         owner: `api:${clientKey}`,
         idempotencyKey: idempotencyKey(request),

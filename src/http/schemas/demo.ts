@@ -5,7 +5,11 @@ const Id = Type.String({
   pattern: INSTANCE_ID_PATTERN,
   description: 'Anyone who knows it controls the instance; keep it secret.',
 });
-const Url = Type.String({ format: 'uri', description: 'Open this: the instance answers here at once.' });
+const Url = Type.String({
+  format: 'uri',
+  description:
+    'Open this: the instance answers here at once. The one that acquire answers may sign its visitor in, once.',
+});
 const ExpiresAt = Type.String({
   format: 'date-time',
   description: "When the instance ends (RFC 3339, by the server's clock).",
@@ -19,6 +23,13 @@ export const AcquireBody = Type.Object(
   {
     template: Type.Optional(
       Type.String({ minLength: 1, maxLength: 64, description: 'Which app; without it the first of the catalogue.' }),
+    ),
+    open: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1000,
+        description: "Where the visitor lands: the template's `open.default`, or a path that its `open.allow` names.",
+      }),
     ),
   },
   {

@@ -29,6 +29,8 @@ export type ClaimOutcome =
       readonly ttlMs: number;
       /** Undefined for a node that has not announced itself. */
       readonly upstream: Upstream | undefined;
+      /** Its activation gave a path for its visitor's first step, and nobody took it yet. */
+      readonly hasLanding: boolean;
     }
   | { readonly kind: 'empty'; readonly refill: Refill }
   | { readonly kind: 'paused'; readonly retryAfterMs: number; readonly reason: string | undefined }
@@ -66,6 +68,10 @@ export interface ClaimStore {
   /** One instance that was counted could not be used: it is taken off the client's limits. */
   uncountClaim(clientKey: string): Promise<void>;
   find(id: string): Promise<InstanceView | undefined>;
+  /** The instance that a host name leads to. */
+  findByLabel(label: string): Promise<InstanceView | undefined>;
+  /** The path that the instance's activation gave for this owner's first step: once, and never again. */
+  takeLanding(id: string, owner: string): Promise<string | undefined>;
   /** Unknown ids are left out. */
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;
 }

@@ -19,9 +19,9 @@ export interface ProvisioningStore {
   releaseLease(instance: Instance): Promise<void>;
   /**
    * Notes a step as done, and renews as `keepAlive` does. Throws conflicting_change when the attempt
-   * was superseded or taken away.
+   * was superseded or taken away. `landing`: what its activation gave for its visitor's first step, a secret.
    */
-  recordStep(instance: Instance, step: ProvisionStep): Promise<void>;
+  recordStep(instance: Instance, step: ProvisionStep, landing?: string): Promise<void>;
   /** Takes a port out of the available ones, once per attempt. Throws no_free_port, conflicting_change. */
   allocatePort(instance: Instance): Promise<Instance>;
   /** From here on the host name resolves to the instance's node and port. Throws conflicting_change. */

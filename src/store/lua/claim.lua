@@ -19,8 +19,8 @@
 -- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
 -- ARGV[9] when the caller stops waiting (ms), 0: not known
 -- ARGV[10] embedding site
--- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count} taken | the same
---         again, with count 0
+-- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
+--         landing that nobody took yet} taken | the same again, with count 0
 --         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried} empty
 --         {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
 --         {-4} key used for another template
@@ -42,7 +42,8 @@ if stored_number(redis.call('GET', KEYS[7]), 0) < tonumber(ARGV[7]) then return 
 
 local function handed_out(code, record, count)
   local address = redis.call('HGET', KEYS[8], record.node) or ''
-  return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, address, count}
+  return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, address, count,
+    record.landing and 1 or 0}
 end
 
 if key_life > 0 then

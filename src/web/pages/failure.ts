@@ -22,6 +22,14 @@ const WORDINGS: Partial<Record<ErrorCode, Wording>> = {
     heading: 'There is no such app here',
     text: 'It may have been taken off the list, or the address has a typo.',
   },
+  unknown_instance: {
+    heading: 'This copy has ended',
+    text: 'Everything in it is gone. You can start a fresh one whenever you like.',
+  },
+  landing_not_allowed: {
+    heading: 'That link leads nowhere',
+    text: 'The app does not let visitors land where the link points. Start from the first page instead.',
+  },
   unknown_route: { heading: 'There is nothing here', text: 'The address has a typo, or what was here is gone.' },
   foreign_origin: {
     heading: 'That click came from another site',

@@ -2,10 +2,13 @@ import type { Template } from '../../domain/template.ts';
 import type { AssetUrls } from '../assets.ts';
 import { inWords } from '../duration.ts';
 import { html, type Html } from '../html.ts';
+import { withOpen } from '../way-in.ts';
 import { page } from './layout.ts';
 
 export interface Offer {
   readonly template: Template;
+  /** Where a link wants the visitor to land. */
+  readonly open: string | undefined;
   /** Undefined when it is not known right now. */
   readonly readyCount: number | undefined;
   /** Operators hand nothing out for the moment; `endsInSeconds`: every running copy ends by then. */
@@ -49,13 +52,13 @@ ${offers.map((offer, index) => card(offer, index, visitorToken))}
   });
 }
 
-function card({ template, readyCount, pause, held }: Offer, index: number, visitorToken: string): Html {
+function card({ template, open, readyCount, pause, held }: Offer, index: number, visitorToken: string): Html {
   const path = encodeURIComponent(template.name);
   const state = held === undefined ? availability(readyCount, pause !== undefined) : timeLeft(held);
   const actions =
     held !== undefined
       ? heldActions(path, held.url, template.title)
-      : pause === undefined && tryForm(path, visitorToken, template.title);
+      : pause === undefined && tryForm(withOpen(`/try/${path}`, open), visitorToken, template.title);
   return html`<li class="card${held !== undefined && ' held'}">
 <div class="card-head">
 <span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(template.title)}</span>
@@ -94,8 +97,8 @@ function terms({ ttl }: Template): string {
     : `Yours for ${first}`;
 }
 
-function tryForm(path: string, visitorToken: string, title: string): Html {
-  return html`<form method="post" action="/try/${path}" data-try>
+function tryForm(action: string, visitorToken: string, title: string): Html {
+  return html`<form method="post" action="${action}" data-try>
 <input type="hidden" name="visitor" value="${visitorToken}">
 <button class="primary" aria-label="Try it now: ${title}">Try it now</button>
 </form>`;

@@ -3,6 +3,7 @@ import type { AssetUrls } from '../assets.ts';
 import { inWords } from '../duration.ts';
 import { html } from '../html.ts';
 import type { Waiting } from '../visits.ts';
+import { withOpen } from '../way-in.ts';
 import { page } from './layout.ts';
 
 /** Between two looks of a browser without JavaScript. */
@@ -14,6 +15,8 @@ export interface WaitingParts {
   readonly visitorToken: string;
   /** When the visitor clicked, in ms since the epoch. */
   readonly sinceMs: number;
+  /** Where they want to land. */
+  readonly open: string | undefined;
   readonly waitedSeconds: number;
   /** Undefined when nobody asked. */
   readonly waitingFor: Waiting['waitingFor'] | undefined;
@@ -40,7 +43,7 @@ export function waitingPage(parts: WaitingParts): string {
     head: html`<noscript><meta http-equiv="refresh" content="${REFRESH_SECONDS}"></noscript>`,
     body: html`
 <section class="panel" data-waiting data-waited="${waitedSeconds}" data-visitor="${visitorToken}"
-  data-since="${sinceMs}" data-try-url="/try/${encodeURIComponent(template.name)}">
+  data-since="${sinceMs}" data-try-url="${withOpen(`/try/${encodeURIComponent(template.name)}`, parts.open)}">
 <div class="pulse" aria-hidden="true"><span></span><span></span><span></span></div>
 <h1>Preparing your ${template.title}</h1>
 <p>${LEADS[waitingFor]}</p>
@@ -65,6 +68,7 @@ export function gaveUpPage({
   template,
   visitorToken,
   waitedSeconds,
+  open,
 }: Omit<WaitingParts, 'warming' | 'waitingFor' | 'sinceMs'>): string {
   return page({
     title: `${template.title} is not ready yet · Try It Now`,
@@ -74,7 +78,7 @@ export function gaveUpPage({
 <h1>This takes longer than it should</h1>
 <p>No copy of ${template.title} became ready within ${inWords(waitedSeconds)}, so we stopped trying.
 That is our fault, not yours.</p>
-<form method="post" action="/try/${encodeURIComponent(template.name)}" data-try>
+<form method="post" action="${withOpen(`/try/${encodeURIComponent(template.name)}`, open)}" data-try>
 <input type="hidden" name="visitor" value="${visitorToken}">
 <button class="primary">Try again</button>
 </form>

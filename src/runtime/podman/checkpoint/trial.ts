@@ -116,6 +116,7 @@ function trialTemplate(image: string): Template {
     env: {},
     process: { ...DEFAULT_PROCESS, init: false },
     open: '/',
+    openAllow: [],
     readiness: { ...DEFAULT_READINESS, timeoutMs: STEP_TIMEOUT_MS },
     health: undefined,
     warmup: [],
