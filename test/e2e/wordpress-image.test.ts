@@ -9,6 +9,7 @@ import Dockerode from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { connectMariadb } from '../../src/database/mariadb.ts';
+import { fillLanding } from '../../src/domain/landing.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { launchMariadb } from '../../src/launcher/mariadb.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
@@ -217,6 +218,27 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     expect(
       await get(spec, '/wp-content/uploads/shop/mug.svg', { 'If-None-Match': picture.headers.get('etag') ?? '' }),
     ).toMatchObject({ status: 304, text: '' });
+  });
+
+  it('lets its visitor in by the address it was handed over with, once, and to its own pages alone', async () => {
+    const spec = await start();
+    const step = fillLanding((await handOver(spec, await identityFor(spec))) ?? '', template.open);
+    const lead = async (address: string) => {
+      const { status, headers } = await get(spec, address);
+      return [status, headers.get('location')?.replace(/^http:\/\/[^/]+/, ''), headers.getSetCookie().length > 0];
+    };
+    expect(await lead(step.replace(/=[0-9a-f]{4}/, '=0000'))).toEqual([303, '/wp-admin/', false]);
+    const answers = await Promise.all(Array.from({ length: 4 }, () => get(spec, step)));
+    const cookies = answers.map(({ headers }) => headers.getSetCookie());
+    expect(cookies.filter((lines) => lines.length > 0)).toHaveLength(1);
+    const cookie = cookies.flatMap((lines) => lines.map((line) => line.replace(/;.*/, ''))).join('; ');
+    expect((await get(spec, '/wp-admin/', { cookie })).text).toContain('Dashboard');
+    expect(await lead(step)).toEqual([303, '/wp-admin/', false]);
+    expect((await get(spec, '/wp-admin/')).status).toBe(302);
+    for (const to of ['//evil.example/', 'https://evil.example/', '/\\evil.example/']) {
+      const { headers } = await get(spec, `/?try_it_now_first_step=x&to=${encodeURIComponent(to)}`);
+      expect(new URL(headers.get('location') ?? '').host).toBe(`127.0.0.1:${spec.hostPort}`);
+    }
   });
 
   it('gives two shops nothing in common, and tells no secret when asked who it is', async () => {

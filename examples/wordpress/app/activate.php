@@ -70,6 +70,16 @@ function write_own(array $own): void
     }
 }
 
+/** The address that lets the visitor in; what it leads to is filled in when somebody comes. */
+function first_step(): string
+{
+    $token = derive(handed_over('SEED', '/^[0-9a-f]{64}$/D'), FIRST_STEP);
+    if (file_put_contents(FIRST_STEP_FILE, hash('sha256', $token)) === false) {
+        throw new RuntimeException(FIRST_STEP_FILE . ' cannot be written');
+    }
+    return '/?' . FIRST_STEP . "=$token&to={open}";
+}
+
 if (PHP_SAPI !== 'cli') {
     http_response_code(404);
     exit;
@@ -83,7 +93,7 @@ try {
     $own = own_values();
     hand_over_database($own);
     write_own($own);
-    echo "activated\n";
+    echo json_encode(['open' => first_step()], JSON_UNESCAPED_SLASHES), "\n";
 } catch (Throwable $error) {
     @rmdir(OWN_FOLDER);
     fwrite(STDERR, "This shop could not be activated: {$error->getMessage()}\n");

@@ -4,6 +4,10 @@
 const OWN_FOLDER = '/tmp/try-it-now';
 const OWN_FILE = OWN_FOLDER . '/own.php';
 
+/** The parameter of the address that lets the visitor in without a password, and the hash of what it has to be; gone once used. */
+const FIRST_STEP = 'try_it_now_first_step';
+const FIRST_STEP_FILE = OWN_FOLDER . '/first-step';
+
 /** The site address in the seed; activation puts the instance's own in its place. */
 const SEED_URL = 'http://shop.invalid';
 
