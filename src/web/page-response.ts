@@ -1,8 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TryItNowError } from '../domain/errors.ts';
 import { problemHeaders, retryAfterSeconds } from '../http/problem.ts';
-import type { AssetUrls } from './assets.ts';
 import { failurePage } from './pages/failure.ts';
+import type { Presentation } from './presentation.ts';
 
 /** Sends a page with the headers every page has. */
 export function sendPage(reply: FastifyReply, text: string): FastifyReply {
@@ -18,6 +18,8 @@ export function sendPage(reply: FastifyReply, text: string): FastifyReply {
       // where its visitor came from.
       .header('referrer-policy', 'same-origin')
       .header('cross-origin-opener-policy', 'same-origin')
+      // What a page is depends on both: Accept decides between it and JSON.
+      .header('vary', 'Accept, Accept-Language')
       .header('permissions-policy', 'camera=(), geolocation=(), microphone=()')
       .send(text)
   );
@@ -28,10 +30,10 @@ export function wantsPage(request: FastifyRequest): boolean {
   return !request.url.startsWith('/api/') && request.headers.accept?.includes('text/html') === true;
 }
 
-export function sendFailurePage(reply: FastifyReply, error: TryItNowError, assets: AssetUrls): FastifyReply {
+export function sendFailurePage(reply: FastifyReply, error: TryItNowError, presentation: Presentation): FastifyReply {
   problemHeaders(reply, error);
   return sendPage(
     reply,
-    failurePage({ assets, error, retryAfterSeconds: retryAfterSeconds(error), requestId: reply.request.id }),
+    failurePage({ presentation, error, retryAfterSeconds: retryAfterSeconds(error), requestId: reply.request.id }),
   );
 }

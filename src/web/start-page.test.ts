@@ -63,6 +63,23 @@ describe('the start page', () => {
     expect((await visitor.send('GET', '/favicon.ico')).headers.get('content-type')).toBe('image/svg+xml');
   });
 
+  it('speaks the language that the browser asks for, as does what follows', async () => {
+    const german = { 'accept-language': 'de-AT,de;q=0.9,en;q=0.8' };
+    http.demos.ready.set('hello', 0);
+    const answer = await visitor.send('GET', '/', { headers: german });
+    expect(answer.headers.get('vary')).toBe('Accept, Accept-Language');
+    const text = await answer.text();
+    expect(text).toContain('<html lang="de" dir="ltr">');
+    expect(text).toContain('<em>einen Klick entfernt</em>');
+    expect(text).toContain('Gehört Ihnen für 60 Sek., auf Wunsch bis zu 5 Min.');
+    const asked = await visitor.send('POST', '/try/hello', { headers: { ...german, accept: 'application/json' } });
+    expect(await asked.json()).toMatchObject({ progress: '3 Kopien werden vorbereitet' });
+    const waiting = await (await visitor.send('GET', '/wait/hello', { headers: german })).text();
+    expect(waiting).toContain('data-no-connection="Gerade keine Verbindung; wir versuchen es weiter"');
+    const missing = await (await visitor.send('GET', '/nothing', { headers: german })).text();
+    expect(missing).toContain('<title>Hier ist nichts · Try It Now</title>');
+  });
+
   it('comes also while the store is down', async () => {
     await visitor.send('POST', '/try/hello');
     http.demos.failure = new TryItNowError('store_unavailable', 'Valkey does not answer');
@@ -154,6 +171,14 @@ describe('a click', () => {
       expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
       expect(await answer.text()).toContain('There is no such app here');
     }
+  });
+
+  it('that fails for a reason without words for visitors names its code', async () => {
+    http.demos.failure = new TryItNowError('conflicting_change', 'inner words');
+    const text = await (await visitor.send('POST', '/try/hello')).text();
+    expect(text).toContain('That did not work');
+    expect(text).toContain('<a href="/problems/conflicting_change"><code>conflicting_change</code></a>');
+    expect(text).not.toContain('inner words');
   });
 
   it('over the limit is told when the next one is possible', async () => {
@@ -339,7 +364,7 @@ describe('while operators hand nothing out', () => {
     pause(undefined, Date.now() + 20_000);
     const text = await (await visitor.send('GET', '/')).text();
     expect(text).toContain('Open yours');
-    expect(text).toContain('Yours ends in 20 s at the latest.');
+    expect(text).toContain('Yours ends in 20 sec at the latest.');
     expect(text).toContain('data-seconds-left="20"');
     expect(text).not.toContain('The operators say');
   });

@@ -8,11 +8,12 @@ import type { Template } from '../domain/template.ts';
 import type { Demos } from '../http/demos.ts';
 import type { PagesContext } from '../http/pages.ts';
 import { secondsLeft } from '../http/time-left.ts';
-import { assetRoutes, type Assets, type AssetUrls } from './assets.ts';
+import { assetRoutes, type Assets } from './assets.ts';
 import { field } from './fields.ts';
 import { sendPage } from './page-response.ts';
 import { problemPage } from './pages/failure.ts';
 import { EXTEND_MINUTES, NOTICES, homePage, type Notice, type Offer } from './pages/home.ts';
+import type { Presentations } from './presentation.ts';
 import { requireOwnPage } from './same-origin.ts';
 import { PoolFigures } from './pool-figures.ts';
 import { VisitorCookies, type Visitor } from './visitor.ts';
@@ -23,6 +24,7 @@ import { wayIn } from './way-in.ts';
 
 export interface StartPageOptions extends PagesContext {
   readonly assets: Assets;
+  readonly presentations: Presentations;
   readonly clock?: Clock;
   /** After this a waiting visitor is told that it takes too long. */
   readonly waitLimitMs?: number;
@@ -30,7 +32,7 @@ export interface StartPageOptions extends PagesContext {
 
 interface Deps {
   readonly demos: Demos;
-  readonly assets: AssetUrls;
+  readonly presentations: Presentations;
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
   readonly figures: PoolFigures;
@@ -49,7 +51,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   const visits = new Visits({ demos, cookies, clientKeyOf });
   const deps: Deps = {
     demos,
-    assets: options.assets.urls,
+    presentations: options.presentations,
     cookies,
     visits,
     figures: new PoolFigures(demos, clock, log),
@@ -75,7 +77,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   });
   visitRoutes(app, demos);
   actionRoutes(app, deps);
-  problemRoute(app, deps.assets);
+  problemRoute(app, deps.presentations);
   const room = new WaitingRoom({
     ...deps,
     ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }),
@@ -113,7 +115,7 @@ function backHome(reply: FastifyReply, notice: Notice): FastifyReply {
   return reply.redirect(`/?notice=${notice}`, 303);
 }
 
-function problemRoute(app: FastifyInstance, assets: AssetUrls): void {
+function problemRoute(app: FastifyInstance, presentations: Presentations): void {
   app.get<{ Params: { code: string } }>('/problems/:code', (request, reply) => {
     const { code } = request.params;
     if (!Object.hasOwn(ERROR_CATALOGUE, code))
@@ -121,7 +123,7 @@ function problemRoute(app: FastifyInstance, assets: AssetUrls): void {
         'unknown_route',
         `There is no problem with the code ${JSON.stringify(code.slice(0, 64))}`,
       );
-    return sendPage(reply, problemPage({ assets, code: code as ErrorCode }));
+    return sendPage(reply, problemPage({ presentation: presentations.for(request), code: code as ErrorCode }));
   });
 }
 
@@ -145,11 +147,12 @@ async function home(
     notice,
   }: { readonly offered: readonly Template[]; readonly open?: string | undefined; readonly notice?: unknown },
 ): Promise<FastifyReply> {
-  const { assets, cookies } = deps;
+  const { presentations, cookies } = deps;
   const visitor = cookies.identify(request, reply);
   const offers = await Promise.all(offered.map((template) => offer(deps, request, { template, visitor, open })));
   const known = typeof notice === 'string' && Object.hasOwn(NOTICES, notice) ? (notice as Notice) : undefined;
-  return sendPage(reply, homePage({ assets, offers, visitorToken: visitor.token, notice: known }));
+  const presentation = presentations.for(request);
+  return sendPage(reply, homePage({ presentation, offers, visitorToken: visitor.token, notice: known }));
 }
 
 async function offer(

@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../domain/clock.ts';
 import type { Template } from '../domain/template.ts';
-import type { AssetUrls } from './assets.ts';
 import { field } from './fields.ts';
 import { sendPage, wantsPage } from './page-response.ts';
 import { handOverPage } from './pages/hand-over.ts';
 import { gaveUpPage, progressText, waitingPage } from './pages/waiting.ts';
+import type { Presentations } from './presentation.ts';
 import { isPrefetch } from './same-origin.ts';
 import type { PoolFigures } from './pool-figures.ts';
 import { parseSince, type Visitor, type VisitorCookies } from './visitor.ts';
@@ -13,7 +13,7 @@ import type { Visits } from './visits.ts';
 import { wayIn, withOpen } from './way-in.ts';
 
 export interface WaitingRoomOptions {
-  readonly assets: AssetUrls;
+  readonly presentations: Presentations;
   readonly clock: Clock;
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
@@ -53,7 +53,7 @@ export class WaitingRoom {
     const scripted = !wantsPage(request);
     if ('url' in taken) {
       const url = wayIn(template, { ...taken, owner: visitor.owner }, taken.url, open);
-      return scripted ? reply.send({ state: 'ready', url }) : this.#handOver(reply, template, url);
+      return scripted ? reply.send({ state: 'ready', url }) : this.#handOver(request, reply, template, url);
     }
     const sinceMs = this.#since(request, template, field(request.body, 'since'));
     if (scripted && this.#waited(sinceMs) > this.#options.limitMs) return reply.send({ state: 'gave_up' });
@@ -61,20 +61,21 @@ export class WaitingRoom {
     const beganMs = this.#waited(sinceMs) > this.#options.limitMs ? this.#options.clock.now() : sinceMs;
     this.#remember(reply, template, beganMs);
     if (!scripted) return reply.redirect(this.#waitUrl(template, { visitor, sinceMs: beganMs, open }), 303);
+    const { t } = this.#options.presentations.for(request);
     return reply.code(202).send({
       state: 'waiting',
       waited_seconds: seconds(this.#waited(sinceMs)),
-      progress: progressText(taken.waitingFor, await this.#warming(template)),
+      progress: progressText(t, taken.waitingFor, await this.#warming(template)),
     });
   }
 
   /** GET /wait/:template: what a waiting browser shows, and refreshes. */
   async look(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
-    const { assets, cookies, visits, limitMs } = this.#options;
+    const { presentations, cookies, visits, limitMs } = this.#options;
     const wish = this.#wish(request, reply, template);
     if (wish === undefined) return reply.redirect('/', 303);
     const parts = {
-      assets,
+      presentation: presentations.for(request),
       template,
       visitorToken: wish.visitor.token,
       sinceMs: wish.sinceMs,
@@ -88,14 +89,15 @@ export class WaitingRoom {
     const taken = mayTake(request) ? await visits.take(request, reply, template, wish.visitor, wish.open) : undefined;
     if (taken !== undefined && 'url' in taken) {
       const visit = { ...taken, owner: wish.visitor.owner };
-      return this.#handOver(reply, template, wayIn(template, visit, taken.url, wish.open));
+      return this.#handOver(request, reply, template, wayIn(template, visit, taken.url, wish.open));
     }
     const warming = await this.#warming(template);
     return sendPage(reply, waitingPage({ ...parts, warming, waitingFor: taken?.waitingFor }));
   }
 
-  #handOver(reply: FastifyReply, template: Template, url: string): FastifyReply {
-    return sendPage(reply, handOverPage({ assets: this.#options.assets, template, url }));
+  #handOver(request: FastifyRequest, reply: FastifyReply, template: Template, url: string): FastifyReply {
+    const presentation = this.#options.presentations.for(request);
+    return sendPage(reply, handOverPage({ presentation, template, url }));
   }
 
   /** Undefined when nobody clicked: then this address gives nothing away. */

@@ -143,7 +143,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
       await page.getByText('Yours · 45 min left').waitFor();
       await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
-      await page.getByText('Yours · 1 h left').waitFor();
+      await page.getByText('Yours · 1 hr left').waitFor();
       await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
       await page.getByText('cannot be kept any longer').waitFor();
 
@@ -178,8 +178,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       await onInstance();
       http.demos.nowMs += TTL.defaultMs - 2_500;
       await page.goto(http.url);
-      await page.getByText('Yours · 3 s left').waitFor();
-      await page.getByText('Yours · 2 s left').waitFor();
+      await page.getByText('Yours · 3 sec left').waitFor();
+      await page.getByText('Yours · 2 sec left').waitFor();
       http.demos.nowMs += 2_500;
       await tryButton().waitFor();
     });

@@ -1,19 +1,25 @@
 /* global document, window, location, fetch, performance, setInterval, clearInterval, URLSearchParams */
 // Everything here only makes smoother what works without it: the forms, the waiting page and its refresh.
 
-const inWords = (seconds) => {
-  if (seconds < 120) return `${seconds} s`;
+const { lang } = document.documentElement;
+const unit = (value, name) =>
+  new Intl.NumberFormat(lang, { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
+
+// As the server writes it.
+const duration = (seconds) => {
+  if (seconds < 120) return unit(seconds, 'second');
   const minutes = Math.ceil(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  const rest = minutes % 60;
-  return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`;
+  if (minutes < 60) return unit(minutes, 'minute');
+  const hours = unit(Math.floor(minutes / 60), 'hour');
+  if (minutes % 60 === 0) return hours;
+  return new Intl.ListFormat(lang, { type: 'unit', style: 'narrow' }).format([hours, unit(minutes % 60, 'minute')]);
 };
 
 const markBusy = (form, busy) => {
   const button = form.querySelector('button');
   button.toggleAttribute('data-busy', busy);
   if (busy) button.dataset.label = button.textContent;
-  button.textContent = busy ? 'Starting…' : (button.dataset.label ?? button.textContent);
+  button.textContent = busy ? form.dataset.try : (button.dataset.label ?? button.textContent);
 };
 
 for (const form of document.querySelectorAll('form[data-try]')) {
@@ -34,7 +40,7 @@ const countDown = (element) => {
   const shownAt = performance.now();
   const timer = setInterval(() => {
     const left = Math.max(0, Math.ceil(total - (performance.now() - shownAt) / 1000));
-    shown.textContent = inWords(left);
+    shown.textContent = duration(left);
     if (left > 0) return;
     clearInterval(timer);
     location.replace('/');
@@ -45,10 +51,10 @@ document.querySelectorAll('[data-seconds-left]').forEach(countDown);
 const waitForInstance = (panel) => {
   const elapsed = panel.querySelector('[data-elapsed]');
   const progress = panel.querySelector('[data-progress]');
-  const { tryUrl, visitor, since, waited } = panel.dataset;
+  const { tryUrl, visitor, since, waited, noAnswer, noConnection } = panel.dataset;
   const shownAt = performance.now();
   const timer = setInterval(() => {
-    elapsed.textContent = inWords(Math.floor(Number(waited) + (performance.now() - shownAt) / 1000));
+    elapsed.textContent = duration(Math.floor(Number(waited) + (performance.now() - shownAt) / 1000));
   }, 1000);
   const ask = async () => {
     const answer = await fetch(tryUrl, {
@@ -60,14 +66,10 @@ const waitForInstance = (panel) => {
     // A refusal (a limit, a pause, a pool of none) has a page of its own: the browser gets it by asking as a browser.
     const { code } = await answer.json().catch(() => ({}));
     if (answer.status < 500 || code === 'pool_paused' || code === 'pool_empty') return { state: 'refused' };
-    return { state: 'waiting', progress: 'The server does not answer right now; still trying' };
+    return { state: 'waiting', progress: noAnswer };
   };
   const poll = async () => {
-    const {
-      state,
-      url,
-      progress: text,
-    } = await ask().catch(() => ({ state: 'waiting', progress: 'No connection right now; still trying' }));
+    const { state, url, progress: text } = await ask().catch(() => ({ state: 'waiting', progress: noConnection }));
     if (state === 'waiting') {
       if (progress.textContent !== text) progress.textContent = text;
       window.setTimeout(poll, 1000);

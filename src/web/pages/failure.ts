@@ -1,118 +1,96 @@
 import { ERROR_CATALOGUE, type ErrorCode, type TryItNowError } from '../../domain/errors.ts';
-import type { AssetUrls } from '../assets.ts';
-import { inWords } from '../duration.ts';
-import { html, type Html } from '../html.ts';
+import { html } from '../../presentation/html.ts';
+import type { MessageKey } from '../../presentation/languages/messages.ts';
+import type { Presentation } from '../presentation.ts';
 import { page } from './layout.ts';
 
-interface Wording {
-  readonly heading: string;
-  readonly text: string;
-}
+/** The codes that have words of their own for a visitor. */
+type WordedCode = ErrorCode &
+  (MessageKey extends infer Key ? (Key extends `failure.${infer C}.text` ? C : never) : never);
 
-const WORDINGS: Partial<Record<ErrorCode, Wording>> = {
-  hourly_limit: {
-    heading: 'That was plenty for one hour',
-    text: 'Your address has started as many copies as one may within an hour.',
-  },
-  daily_limit: {
-    heading: 'That was plenty for one day',
-    text: 'Your address has started as many copies as one may within a day.',
-  },
-  unknown_template: {
-    heading: 'There is no such app here',
-    text: 'It may have been taken off the list, or the address has a typo.',
-  },
-  unknown_instance: {
-    heading: 'This copy has ended',
-    text: 'Everything in it is gone. You can start a fresh one whenever you like.',
-  },
-  landing_not_allowed: {
-    heading: 'That link leads nowhere',
-    text: 'The app does not let visitors land where the link points. Start from the first page instead.',
-  },
-  unknown_route: { heading: 'There is nothing here', text: 'The address has a typo, or what was here is gone.' },
-  foreign_origin: {
-    heading: 'That click came from another site',
-    text: 'So nothing was done. Start from our own page and it will work.',
-  },
-  store_unavailable: {
-    heading: 'We cannot hand out copies right now',
-    text: 'Something we need does not answer. Copies that already run go on running; please try again in a minute.',
-  },
-  pool_paused: {
-    heading: 'Taking a break',
-    text:
-      'The operators hand out no copies of this for the moment. Copies that already run go on running; please ' +
-      'come back a little later.',
-  },
-  pool_empty: {
-    heading: 'There are no copies of this right now',
-    text: 'None are being prepared either, so there is no use in waiting. Please come back later.',
-  },
-  shutting_down: {
-    heading: 'Back in a moment',
-    text: 'This server is being restarted. Please try again in a few seconds.',
-  },
-  internal_error: {
-    heading: 'Something went wrong here',
-    text: 'It is in our log. Please try again; if it stays, tell us the number below.',
-  },
+const WORDED: Readonly<Record<WordedCode, true>> = {
+  hourly_limit: true,
+  daily_limit: true,
+  unknown_template: true,
+  unknown_instance: true,
+  landing_not_allowed: true,
+  unknown_route: true,
+  foreign_origin: true,
+  store_unavailable: true,
+  pool_paused: true,
+  pool_empty: true,
+  shutting_down: true,
+  internal_error: true,
 };
 
 /** A failure as a page, in words for a visitor. */
 export function failurePage(parts: {
-  readonly assets: AssetUrls;
+  readonly presentation: Presentation;
   readonly error: TryItNowError;
   readonly retryAfterSeconds: number | undefined;
   readonly requestId: string;
 }): string {
-  const { assets, error, retryAfterSeconds, requestId } = parts;
+  const { presentation, error, retryAfterSeconds, requestId } = parts;
+  const { t } = presentation;
   const said = error.code === 'pool_paused' ? error.details?.['reason'] : undefined;
-  const { heading, text } = WORDINGS[error.code] ?? {
-    heading: ERROR_CATALOGUE[error.code].title,
-    text: ERROR_CATALOGUE[error.code].remedy,
-  };
+  const wording = isWorded(error.code) ? error.code : 'other';
+  const heading = t.text(`failure.${wording}.heading`);
   const isOurFault = error.code !== 'pool_paused' && error.status >= 500;
   return page({
-    title: `${heading} · Try It Now`,
-    assets,
+    presentation,
+    title: heading,
     body: html`
 <section class="panel">
 <h1>${heading}</h1>
-<p>${text}</p>
-${isLimit(error.code) && retryAfterSeconds !== undefined && nextOne(retryAfterSeconds)}
-${typeof said === 'string' && html`<p class="note">The operators say: <q>${said}</q></p>`}
-<p><a class="button primary" href="/">Back to the start</a></p>
-${isOurFault && html`<p class="waited">Number of this request: <code>${requestId}</code></p>`}
+<p>${t.text(`failure.${wording}.text`)}</p>
+${wording === 'other' && html`<p><a href="/problems/${error.code}"><code>${error.code}</code></a></p>`}
+${
+  isLimit(error.code) &&
+  retryAfterSeconds !== undefined &&
+  html`<p class="note">${t.html('failure.next_one', {
+    time: html`<strong>${t.duration(retryAfterSeconds)}</strong>`,
+  })}</p>`
+}
+${
+  typeof said === 'string' &&
+  html`<p class="note">${t.html('home.operators_say', { reason: html`<q>${said}</q>` })}</p>`
+}
+<p><a class="button primary" href="/">${t.text('site.back')}</a></p>
+${
+  isOurFault &&
+  html`<p class="waited">${t.html('failure.request_number', { number: html`<code>${requestId}</code>` })}</p>`
+}
 </section>`,
   });
+}
+
+function isWorded(code: ErrorCode): code is WordedCode {
+  return Object.hasOwn(WORDED, code);
 }
 
 function isLimit(code: ErrorCode): boolean {
   return code === 'hourly_limit' || code === 'daily_limit';
 }
 
-/** Where a problem's `type` leads: what the code means and what to do. */
-export function problemPage({ assets, code }: { readonly assets: AssetUrls; readonly code: ErrorCode }): string {
+/** Where a problem's `type` leads: what the code means and what to do, in the language of the API. */
+export function problemPage({
+  presentation,
+  code,
+}: {
+  readonly presentation: Presentation;
+  readonly code: ErrorCode;
+}): string {
+  const { t } = presentation;
   const { title, remedy, status, retryable } = ERROR_CATALOGUE[code];
-  return page({ title: `${code} · Try It Now`, assets, body: explanation(code, title, remedy, status, retryable) });
-}
-
-function explanation(code: ErrorCode, title: string, remedy: string, status: number, retryable: boolean): Html {
-  return html`
+  return page({
+    presentation,
+    title: code,
+    body: html`
 <section class="panel">
-<h1>${title}</h1>
-<p><code>${code}</code> · HTTP status ${status}</p>
-<p>${remedy}</p>
-<p>${
-    retryable
-      ? 'The same request may succeed later without being changed.'
-      : 'The same request will fail again until it is changed.'
-  }</p>
-</section>`;
-}
-
-function nextOne(inSeconds: number): Html {
-  return html`<p class="note">The next one is possible in about <strong>${inWords(inSeconds)}</strong>. \
-What you have open stays yours.</p>`;
+<h1 lang="en" dir="ltr">${title}</h1>
+<p>${t.html('problem.status', { code: html`<code>${code}</code>`, status })}</p>
+<p lang="en" dir="ltr">${remedy}</p>
+<p>${t.text(retryable ? 'problem.retryable' : 'problem.not_retryable')}</p>
+</section>`,
+  });
 }

@@ -1,10 +1,10 @@
 import type { Template } from '../../domain/template.ts';
-import type { AssetUrls } from '../assets.ts';
-import { html } from '../html.ts';
+import { html } from '../../presentation/html.ts';
+import type { Presentation } from '../presentation.ts';
 import { page } from './layout.ts';
 
 export interface HandOverParts {
-  readonly assets: AssetUrls;
+  readonly presentation: Presentation;
   readonly template: Template;
   readonly url: string;
 }
@@ -14,16 +14,17 @@ export interface HandOverParts {
  * redirect that follows, the app's own too, so a click on an app that sends its visitors to a sign-in elsewhere would
  * end in nothing at all.
  */
-export function handOverPage({ assets, template, url }: HandOverParts): string {
+export function handOverPage({ presentation, template, url }: HandOverParts): string {
+  const { t } = presentation;
   return page({
-    title: `Opening ${template.title} · Try It Now`,
-    assets,
+    presentation,
+    title: t.text('hand_over.title', { app: template.title }),
     head: html`<meta http-equiv="refresh" content="0; url=${url}">`,
     body: html`
 <section class="panel">
-<h1>Opening your ${template.title}</h1>
-<p role="status">It is ready, and you go in by yourself.</p>
-<p><a class="button primary" href="${url}">Open it</a></p>
+<h1>${t.text('hand_over.heading', { app: template.title })}</h1>
+<p role="status">${t.text('hand_over.text')}</p>
+<p><a class="button primary" href="${url}">${t.text('hand_over.open')}</a></p>
 </section>`,
   });
 }

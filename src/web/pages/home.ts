@@ -1,7 +1,8 @@
 import type { Template } from '../../domain/template.ts';
-import type { AssetUrls } from '../assets.ts';
-import { inWords } from '../duration.ts';
-import { html, type Html } from '../html.ts';
+import { html, type Html } from '../../presentation/html.ts';
+import type { MessageKey } from '../../presentation/languages/messages.ts';
+import type { Translator } from '../../presentation/languages/translator.ts';
+import type { Presentation } from '../presentation.ts';
 import { withOpen } from '../way-in.ts';
 import { page } from './layout.ts';
 
@@ -19,109 +20,118 @@ export interface Offer {
 
 /** What a form's outcome is told as, after the redirect back. */
 export const NOTICES = {
-  ended: { tone: 'good', text: 'Ended. Everything in that copy is gone.' },
-  extended: { tone: 'good', text: 'Done: you have more time.' },
-  'extension-limit': { tone: 'warn', text: 'This copy has reached its longest stay and cannot be kept any longer.' },
-  gone: { tone: 'warn', text: 'That copy had already ended.' },
-} as const;
+  ended: { tone: 'good', key: 'home.notice_ended' },
+  extended: { tone: 'good', key: 'home.notice_extended' },
+  'extension-limit': { tone: 'warn', key: 'home.notice_extension_limit' },
+  gone: { tone: 'warn', key: 'home.notice_gone' },
+} as const satisfies Record<string, { readonly tone: string; readonly key: MessageKey }>;
 export type Notice = keyof typeof NOTICES;
 
 export const EXTEND_MINUTES = 15;
 const TILE_HUES = 6;
 
 export function homePage(parts: {
-  readonly assets: AssetUrls;
+  readonly presentation: Presentation;
   readonly offers: readonly Offer[];
   readonly visitorToken: string;
   readonly notice: Notice | undefined;
 }): string {
-  const { assets, offers, visitorToken, notice } = parts;
+  const { presentation, offers, visitorToken, notice } = parts;
+  const { t } = presentation;
   return page({
-    title: 'Try It Now',
-    assets,
+    presentation,
     body: html`
 <section class="hero">
-<h1>A running app of your own, <em>one click away</em></h1>
-<p>No sign-up, nothing to install. Pick one, and you are in a fresh copy that belongs to you alone until its
-time is up.</p>
+<h1>${t.html('home.heading', { emphasis: html`<em>${t.text('home.heading_emphasis')}</em>` })}</h1>
+<p>${t.text('home.intro')}</p>
 </section>
-${notice !== undefined && html`<p class="notice ${NOTICES[notice].tone}" role="status">${NOTICES[notice].text}</p>`}
+${
+  notice !== undefined &&
+  html`<p class="notice ${NOTICES[notice].tone}" role="status">${t.text(NOTICES[notice].key)}</p>`
+}
 <ul class="cards" role="list">
-${offers.map((offer, index) => card(offer, index, visitorToken))}
+${offers.map((offer, index) => card(t, offer, index, visitorToken))}
 </ul>`,
   });
 }
 
-function card({ template, open, readyCount, pause, held }: Offer, index: number, visitorToken: string): Html {
+function card(
+  t: Translator,
+  { template, open, readyCount, pause, held }: Offer,
+  index: number,
+  visitorToken: string,
+): Html {
   const path = encodeURIComponent(template.name);
-  const state = held === undefined ? availability(readyCount, pause !== undefined) : timeLeft(held);
+  const state = held === undefined ? availability(t, readyCount, pause !== undefined) : timeLeft(t, held);
   const actions =
     held !== undefined
-      ? heldActions(path, held.url, template.title)
-      : pause === undefined && tryForm(withOpen(`/try/${path}`, open), visitorToken, template.title);
+      ? heldActions(t, path, held.url, template.title)
+      : pause === undefined && tryForm(t, withOpen(`/try/${path}`, open), visitorToken, template.title);
   return html`<li class="card${held !== undefined && ' held'}">
 <div class="card-head">
-<span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(template.title)}</span>
+<span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(t, template.title)}</span>
 <div><h2>${template.title}</h2>${state}</div>
 </div>
 <p class="about">${template.description}</p>
-<p class="terms">${terms(template)}</p>
-${pause !== undefined && pauseNote(pause, held !== undefined)}
+<p class="terms">${terms(t, template)}</p>
+${pause !== undefined && pauseNote(t, pause, held !== undefined)}
 ${actions}
 </li>`;
 }
 
-function availability(readyCount: number | undefined, paused: boolean): Html | undefined {
-  if (paused) return html`<p class="state paused">Paused</p>`;
+function availability(t: Translator, readyCount: number | undefined, paused: boolean): Html | undefined {
+  if (paused) return html`<p class="state paused">${t.text('home.paused')}</p>`;
   if (readyCount === undefined) return undefined;
   return readyCount > 0
-    ? html`<p class="state ready">Ready now</p>`
-    : html`<p class="state warming">Ready in a moment</p>`;
+    ? html`<p class="state ready">${t.text('home.ready')}</p>`
+    : html`<p class="state warming">${t.text('home.warming')}</p>`;
 }
 
 /** What is so, in words for a visitor, with the operators' own where they gave some. */
-function pauseNote({ reason, endsInSeconds }: NonNullable<Offer['pause']>, held: boolean): Html {
+function pauseNote(t: Translator, { reason, endsInSeconds }: NonNullable<Offer['pause']>, held: boolean): Html {
   const yours =
     endsInSeconds === undefined
-      ? 'No new copies are handed out for now. Yours stays until its time is up.'
-      : `No new copies are handed out for now. Yours ends in ${inWords(endsInSeconds)} at the latest.`;
-  return html`<p class="pause" role="note">${
-    held ? yours : 'No copies are handed out for the moment. Please come back a little later.'
-  }${reason !== undefined && html`<br>The operators say: <q>${reason}</q>`}</p>`;
+      ? t.text('home.pause_held')
+      : t.text('home.pause_held_ending', { time: t.duration(endsInSeconds) });
+  return html`<p class="pause" role="note">${held ? yours : t.text('home.pause')}${
+    reason !== undefined && html`<br>${t.html('home.operators_say', { reason: html`<q>${reason}</q>` })}`
+  }</p>`;
 }
 
-function terms({ ttl }: Template): string {
-  const first = inWords(Math.round(ttl.defaultMs / 1000));
+function terms(t: Translator, { ttl }: Template): string {
+  const time = t.duration(Math.round(ttl.defaultMs / 1000));
   return ttl.maxMs > ttl.defaultMs
-    ? `Yours for ${first}, up to ${inWords(Math.round(ttl.maxMs / 1000))} if you like`
-    : `Yours for ${first}`;
+    ? t.text('home.terms_extendable', { time, longest: t.duration(Math.round(ttl.maxMs / 1000)) })
+    : t.text('home.terms', { time });
 }
 
-function tryForm(action: string, visitorToken: string, title: string): Html {
-  return html`<form method="post" action="${action}" data-try>
+function tryForm(t: Translator, action: string, visitorToken: string, title: string): Html {
+  return html`<form method="post" action="${action}" data-try="${t.text('home.starting')}">
 <input type="hidden" name="visitor" value="${visitorToken}">
-<button class="primary" aria-label="Try it now: ${title}">Try it now</button>
+<button class="primary" aria-label="${t.text('home.try_label', { app: title })}">${t.text('home.try')}</button>
 </form>`;
 }
 
-function timeLeft({ secondsLeft }: NonNullable<Offer['held']>): Html {
-  return html`<p class="state running" data-seconds-left="${secondsLeft}"><span>Yours · \
-<span data-time-left>${inWords(secondsLeft)}</span> left</span></p>`;
+function timeLeft(t: Translator, { secondsLeft }: NonNullable<Offer['held']>): Html {
+  const time = html`<span data-time-left>${t.duration(secondsLeft)}</span>`;
+  return html`<p class="state running" data-seconds-left="${secondsLeft}">\
+<span>${t.html('home.time_left', { time })}</span></p>`;
 }
 
-function heldActions(path: string, url: string, title: string): Html {
+function heldActions(t: Translator, path: string, url: string, app: string): Html {
+  const seconds = EXTEND_MINUTES * 60;
+  const longer = t.text('home.extend_label', { app, time: t.duration(seconds, 'long') });
   return html`<div class="actions">
-<a class="button primary" href="${url}" aria-label="Open your copy of ${title}">Open yours</a>
+<a class="button primary" href="${url}" aria-label="${t.text('home.open_label', { app })}">${t.text('home.open')}</a>
 <form method="post" action="/extend/${path}">\
-<button class="quiet" aria-label="Keep your copy of ${title} ${EXTEND_MINUTES} minutes longer">+${EXTEND_MINUTES} min\
-</button></form>
+<button class="quiet" aria-label="${longer}">${t.text('home.extend', { time: t.duration(seconds) })}</button></form>
 <form method="post" action="/end/${path}">\
-<button class="quiet danger" aria-label="End your copy of ${title}">End it</button></form>
+<button class="quiet danger" aria-label="${t.text('home.end_label', { app })}">${t.text('home.end')}</button></form>
 </div>`;
 }
 
 /** The first character as a person counts them, so that an emoji or an accented letter stays whole. */
-function initial(title: string): string {
-  const [first] = new Intl.Segmenter().segment(title);
-  return first?.segment.toUpperCase() ?? '';
+function initial(t: Translator, title: string): string {
+  const [first] = new Intl.Segmenter(t.tag).segment(title);
+  return first?.segment.toLocaleUpperCase(t.tag) ?? '';
 }

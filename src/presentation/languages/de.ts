@@ -1,0 +1,135 @@
+import type { Messages } from './messages.ts';
+
+/** Every text that visitors see, in German. */
+export const de = {
+  'site.title': 'Try It Now',
+  'site.skip': 'Zum Inhalt springen',
+  'site.promise': 'Jede Kopie gehört nur der Person, die sie gestartet hat, und verschwindet nach Ablauf ihrer Zeit.',
+  'site.api': 'API',
+  'site.back': 'Zur Startseite',
+
+  'home.heading': 'Eine laufende App nur für Sie, {emphasis}',
+  'home.heading_emphasis': 'einen Klick entfernt',
+  'home.intro':
+    'Ohne Anmeldung, ohne Installation. Wählen Sie eine App aus, und schon sind Sie in einer frischen Kopie, die ' +
+    'Ihnen allein gehört, bis ihre Zeit abgelaufen ist.',
+  'home.paused': 'Pausiert',
+  'home.ready': 'Sofort bereit',
+  'home.warming': 'Gleich bereit',
+  'home.terms': 'Gehört Ihnen für {time}',
+  'home.terms_extendable': 'Gehört Ihnen für {time}, auf Wunsch bis zu {longest}',
+  'home.try': 'Jetzt ausprobieren',
+  'home.try_label': 'Jetzt ausprobieren: {app}',
+  'home.starting': 'Wird gestartet …',
+  'home.time_left': 'Ihre Kopie · noch {time}',
+  'home.open': 'Ihre Kopie öffnen',
+  'home.open_label': 'Ihre Kopie öffnen: {app}',
+  'home.extend': '+{time}',
+  'home.extend_label': '+{time} für Ihre Kopie von {app}',
+  'home.end': 'Beenden',
+  'home.end_label': 'Beenden: Ihre Kopie von {app}',
+  'home.pause': 'Zurzeit werden keine Kopien ausgegeben. Bitte kommen Sie etwas später wieder.',
+  'home.pause_held': 'Zurzeit werden keine neuen Kopien ausgegeben. Ihre bleibt, bis ihre Zeit abgelaufen ist.',
+  'home.pause_held_ending': 'Zurzeit werden keine neuen Kopien ausgegeben. Ihre endet in spätestens {time}.',
+  'home.operators_say': 'Die Betreiber teilen mit: {reason}',
+  'home.notice_ended': 'Beendet. Alles in dieser Kopie ist gelöscht.',
+  'home.notice_extended': 'Erledigt: Sie haben mehr Zeit.',
+  'home.notice_extension_limit':
+    'Diese Kopie hat ihre längste Laufzeit erreicht und kann nicht weiter verlängert werden.',
+  'home.notice_gone': 'Diese Kopie war bereits beendet.',
+
+  'hand_over.title': '{app} wird geöffnet',
+  'hand_over.heading': 'Ihre Kopie von {app} wird geöffnet',
+  'hand_over.text': 'Sie ist bereit, und Sie werden von selbst weitergeleitet.',
+  'hand_over.open': 'Öffnen',
+
+  'waiting.title': '{app} wird vorbereitet',
+  'waiting.heading': 'Ihre Kopie von {app} wird vorbereitet',
+  'waiting.preparing':
+    'Alle vorbereiteten Kopien sind gerade vergeben. Eine neue braucht meist nur ein paar Sekunden, und sobald sie ' +
+    'bereit ist, werden Sie weitergeleitet. Sie müssen nichts anklicken.',
+  'waiting.failing':
+    'Die letzten Kopien konnten nicht gestartet werden. Das liegt an uns, nicht an Ihnen. Es wird von selbst noch ' +
+    'einmal versucht, und sobald eine bereit ist, werden Sie weitergeleitet.',
+  'waiting.full':
+    'Es sind so viele Kopien in Gebrauch, wie Platz haben. Sobald eine beendet und eine neue bereit ist, werden Sie ' +
+    'weitergeleitet.',
+  'waiting.waited': 'Wartezeit bisher: {time}',
+  'waiting.progress_failing': 'Die letzten Starts sind fehlgeschlagen; es wird noch einmal versucht',
+  'waiting.progress_full': 'Alle Kopien sind in Gebrauch; wir warten auf Platz für eine weitere',
+  'waiting.progress_looking': 'Eine Kopie wird gesucht',
+  'waiting.progress_warming': { one: 'Eine Kopie wird vorbereitet', other: '{count} Kopien werden vorbereitet' },
+  'waiting.no_answer': 'Der Server antwortet gerade nicht; wir versuchen es weiter',
+  'waiting.no_connection': 'Gerade keine Verbindung; wir versuchen es weiter',
+  'waiting.gave_up_title': '{app} ist noch nicht bereit',
+  'waiting.gave_up_heading': 'Das dauert länger, als es sollte',
+  'waiting.gave_up_text':
+    'Innerhalb von {time} wurde keine Kopie von {app} bereit. Deshalb haben wir es nicht weiter versucht. Das liegt ' +
+    'an uns, nicht an Ihnen.',
+  'waiting.again': 'Noch einmal versuchen',
+
+  'failure.hourly_limit.heading': 'Das war genug für eine Stunde',
+  'failure.hourly_limit.text':
+    'Von Ihrer Adresse aus wurden so viele Kopien gestartet, wie in einer Stunde möglich sind.',
+  'failure.daily_limit.heading': 'Das war genug für einen Tag',
+  'failure.daily_limit.text': 'Von Ihrer Adresse aus wurden so viele Kopien gestartet, wie an einem Tag möglich sind.',
+  'failure.unknown_template.heading': 'Diese App gibt es hier nicht',
+  'failure.unknown_template.text':
+    'Vielleicht wird sie nicht mehr angeboten, oder in der Adresse steckt ein Tippfehler.',
+  'failure.unknown_instance.heading': 'Diese Kopie ist beendet',
+  'failure.unknown_instance.text': 'Alles in ihr ist gelöscht. Sie können jederzeit eine neue starten.',
+  'failure.landing_not_allowed.heading': 'Dieser Link führt ins Leere',
+  'failure.landing_not_allowed.text':
+    'Wohin der Link zeigt, lässt die App niemanden einsteigen. Beginnen Sie stattdessen auf der Startseite.',
+  'failure.unknown_route.heading': 'Hier ist nichts',
+  'failure.unknown_route.text': 'In der Adresse steckt ein Tippfehler, oder was hier war, gibt es nicht mehr.',
+  'failure.foreign_origin.heading': 'Dieser Klick kam von einer anderen Website',
+  'failure.foreign_origin.text': 'Deshalb ist nichts geschehen. Von unserer eigenen Seite aus funktioniert es.',
+  'failure.store_unavailable.heading': 'Wir können gerade keine Kopien ausgeben',
+  'failure.store_unavailable.text':
+    'Ein Dienst, den wir brauchen, antwortet nicht. Laufende Kopien laufen weiter. Bitte versuchen Sie es in einer ' +
+    'Minute noch einmal.',
+  'failure.pool_paused.heading': 'Kurze Pause',
+  'failure.pool_paused.text':
+    'Die Betreiber geben hiervon zurzeit keine Kopien aus. Laufende Kopien laufen weiter. Bitte kommen Sie etwas ' +
+    'später wieder.',
+  'failure.pool_empty.heading': 'Hiervon gibt es gerade keine Kopien',
+  'failure.pool_empty.text':
+    'Es werden auch keine vorbereitet, Warten hilft also nicht. Bitte kommen Sie später wieder.',
+  'failure.shutting_down.heading': 'Gleich wieder da',
+  'failure.shutting_down.text':
+    'Dieser Server wird gerade neu gestartet. Bitte versuchen Sie es in ein paar Sekunden noch einmal.',
+  'failure.internal_error.heading': 'Hier ist etwas schiefgegangen',
+  'failure.internal_error.text':
+    'Es steht in unserem Protokoll. Bitte versuchen Sie es noch einmal. Wenn es dabei bleibt, nennen Sie uns die ' +
+    'Nummer unten.',
+  'failure.other.heading': 'Das hat nicht geklappt',
+  'failure.other.text':
+    'Wir konnten nicht tun, was Ihr Browser verlangt hat. Beginnen Sie noch einmal auf der Startseite.',
+  'failure.next_one': 'Die nächste ist in etwa {time} möglich. Was Sie geöffnet haben, bleibt Ihnen.',
+  'failure.request_number': 'Nummer dieser Anfrage: {number}',
+
+  'problem.status': '{code} · HTTP-Status {status}',
+  'problem.retryable': 'Dieselbe Anfrage kann später unverändert gelingen.',
+  'problem.not_retryable': 'Dieselbe Anfrage schlägt wieder fehl, bis sie geändert wird.',
+
+  'ended.title': 'Diese Kopie ist beendet',
+  'ended.text':
+    'Unter dieser Adresse läuft nichts. Eine Kopie läuft nur für begrenzte Zeit. Danach wird sie mit allem, was in ' +
+    'ihr war, gelöscht. Fällt sie aus, endet sie früher.',
+  'ended.reload':
+    'Waren Sie mitten in etwas? Laden Sie die Seite einmal neu. Wenn Sie das hier wieder sehen, ist sie gelöscht.',
+  'ended.start': 'Eine neue starten',
+  'unreachable.title': 'Einen Moment',
+  'unreachable.text':
+    'Ihre Kopie antwortet gerade nicht. Sie ist beschäftigt oder startet neu, oder sie ist eben beendet worden.',
+  'unreachable.retry':
+    'Diese Seite versucht es von selbst wieder (alle {time}) und sagt es, wenn es die Kopie nicht mehr gibt.',
+  'silent.title': 'Noch keine Antwort',
+  'silent.text':
+    'Ihre Kopie hat die Anfrage angenommen, aber innerhalb von {time} kam nichts zurück. Die App darin hängt, oder ' +
+    'sie braucht hierfür länger.',
+  'silent.reload':
+    'Was Sie verlangt haben, geschieht vielleicht noch: Sehen Sie nach, bevor Sie es wiederholen. Laden Sie die ' +
+    'Seite neu, um zu sehen, ob die App jetzt antwortet.',
+} as const satisfies Messages;
