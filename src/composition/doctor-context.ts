@@ -203,6 +203,7 @@ function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: 
     templates: config.templates,
     state: new Shared(async () => poolState(await store.need(), config), VALKEY_DOWN),
     failures: async (name) => (await store.need()).failureLog.recent(name),
+    unready: async (name) => (await store.need()).failureLog.unready(name),
     deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
   });
 }

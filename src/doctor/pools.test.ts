@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { FailureReport } from '../domain/failure-report.ts';
+import type { BreakerStatus } from '../pool/interfaces/breakers.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import type { PoolMode } from '../pool/interfaces/pool-controls.ts';
 import { template } from '../../test/support/templates.ts';
@@ -10,13 +11,20 @@ interface Given {
   readonly stats?: Partial<PoolStats>;
   readonly mode?: PoolMode;
   readonly failed?: readonly FailureReport[];
-  readonly breaker?: { readonly open: boolean; readonly failures: number; readonly pauseMs: number };
+  readonly unready?: FailureReport;
+  readonly breaker?: BreakerStatus;
 }
 
 const FULL: PoolStats = { ready: 3, assigned: 0, warming: 0, leaving: 0, target: 3, capacity: 10 };
 const shop = template({ name: 'shop' });
 
-async function diagnoses({ stats = {}, mode = 'open', breaker, failed = [] }: Given): Promise<readonly Diagnosis[]> {
+async function diagnoses({
+  stats = {},
+  mode = 'open',
+  breaker,
+  failed = [],
+  unready,
+}: Given): Promise<readonly Diagnosis[]> {
   const control = { mode, sinceMs: undefined, deadlineMs: undefined, reason: undefined, target: undefined };
   const state = new Shared(
     () =>
@@ -29,7 +37,8 @@ async function diagnoses({ stats = {}, mode = 'open', breaker, failed = [] }: Gi
     'absent',
   );
   const [deaths, failures] = [() => Promise.resolve(new Map()), () => Promise.resolve(failed)];
-  return runChecks(poolChecks({ templates: [shop], state, deaths, failures }));
+  const waiting = (): Promise<FailureReport | undefined> => Promise.resolve(unready);
+  return runChecks(poolChecks({ templates: [shop], state, deaths, failures, unready: waiting }));
 }
 
 async function verdicts(given: Given): Promise<readonly string[]> {
@@ -48,27 +57,41 @@ it.each<[string, Given, string]>([
 
 it.each([
   ['without failures', undefined, 'ok'],
-  ['after one', { open: false, failures: 1, pauseMs: 0 }, 'warning'],
-  ['with an open breaker', { open: true, failures: 4, pauseMs: 10_000 }, 'failure'],
+  ['after one', { open: false, failures: 1, pauseMs: 0, unhealthy: 0 }, 'warning'],
+  ['after one that did not stay healthy', { open: false, failures: 0, pauseMs: 0, unhealthy: 1 }, 'warning'],
+  ['with an open breaker', { open: true, failures: 4, pauseMs: 10_000, unhealthy: 0 }, 'failure'],
 ])('judges refills %s', async (_, breaker, expected) => {
   expect((await verdicts(breaker === undefined ? {} : { breaker }))[1]).toBe(expected);
 });
 
+const report: FailureReport = {
+  v: 1,
+  instance: 'a'.repeat(26),
+  template: 'shop',
+  node: 'node0',
+  atMs: 1,
+  code: 'container_exited',
+  reason: 'it ended with exit code 3',
+  remedy: 'Give it its key',
+  exitCode: 3,
+  signal: null,
+  output: 'FATAL',
+};
+
 it('says why the last attempt failed, and the remedy, while attempts fail', async () => {
-  const report: FailureReport = {
-    v: 1,
-    instance: 'a'.repeat(26),
-    template: 'shop',
-    node: 'node0',
-    atMs: 1,
-    code: 'container_exited',
-    reason: 'it ended with exit code 3',
-    remedy: 'Give it its key',
-    exitCode: 3,
-    signal: null,
-    output: 'FATAL',
-  };
-  const [, refills] = await diagnoses({ breaker: { open: false, failures: 1, pauseMs: 0 }, failed: [report] });
+  const [, refills] = await diagnoses({
+    breaker: { open: false, failures: 1, pauseMs: 0, unhealthy: 0 },
+    failed: [report],
+  });
   expect(refills?.seen).toContain('the last failed: it ended with exit code 3');
   expect(refills?.remedy).toMatch(/^Give it its key; .*pool failures shop/);
+});
+
+it('says what keeps one that is being started from being ready, before anything has failed', async () => {
+  const [, refills] = await diagnoses({ stats: { ready: 2, warming: 1 }, unready: report });
+  expect(refills).toMatchObject({
+    verdict: 'warning',
+    seen: 'no failures, but one that is being started is not ready so far: it ended with exit code 3',
+    remedy: expect.stringMatching(/^Give it its key; .*readiness.timeout/) as string,
+  });
 });

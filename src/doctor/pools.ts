@@ -9,6 +9,7 @@ import { failure, ok, warning, type Check, type Observation, type Shared } from 
 
 const PART = 'Pools';
 const SHOWN = 3;
+const NO_TROUBLE: BreakerStatus = { failures: 0, open: false, pauseMs: 0, unhealthy: 0 };
 
 interface PoolState {
   readonly stats: ReadonlyMap<string, PoolStats>;
@@ -25,17 +26,19 @@ export interface PoolTargets {
   readonly deaths: (templates: readonly string[]) => Promise<ReadonlyMap<string, StoredDeadLetter>>;
   /** Why the last attempts of a template failed, the newest first. */
   readonly failures: (template: string) => Promise<readonly FailureReport[]>;
+  /** Why one of it that is being started is not ready so far. */
+  readonly unready: (template: string) => Promise<FailureReport | undefined>;
 }
 
 /** What visitors are given: idle instances against the target, and what keeps it from being there. */
-export function poolChecks({ templates, state, deaths, failures }: PoolTargets): Check[] {
+export function poolChecks({ templates, state, deaths, failures, unready }: PoolTargets): Check[] {
   return [
     ...templates.flatMap(({ name }): Check[] => [
       { part: PART, what: name, run: async () => [readyInstances(name, await state.need())] },
       {
         part: PART,
         what: `refills of ${name}`,
-        run: async () => [await refills(name, await state.need(), { deaths, failures })],
+        run: async () => [await refills(name, await state.need(), { deaths, failures, unready })],
       },
     ]),
     { part: PART, what: 'quarantine', run: async () => [quarantine((await state.need()).records)] },
@@ -87,20 +90,30 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
 async function refills(
   name: string,
   { breakers }: PoolState,
-  { deaths, failures: reports }: Pick<PoolTargets, 'deaths' | 'failures'>,
+  { deaths, failures: reports, unready }: Pick<PoolTargets, 'deaths' | 'failures' | 'unready'>,
 ): Promise<Observation> {
   const what = `refills of ${name}`;
-  const { failures, open, pauseMs } = breakers.get(name) ?? { failures: 0, open: false, pauseMs: 0 };
-  if (failures === 0) return ok(what, 'no failures');
+  const { failures, open, pauseMs, unhealthy } = breakers.get(name) ?? NO_TROUBLE;
+  if (failures === 0 && unhealthy === 0) return noFailures(what, await unready(name));
   const [report] = await reports(name);
   const why = report === undefined ? await deathOf(name, deaths) : `the last failed: ${report.reason}`;
   const remedy =
     `${report?.remedy ?? 'Fix that cause in the template, its image or this host'}; the next try ` +
     `comes by itself, or at once with a restart of the server. \`try-it-now pool failures ${name}\` shows what the ` +
     'app wrote.';
+  if (failures === 0) return warning(what, `${unhealthy} in a row were ready and did not stay healthy; ${why}`, remedy);
   if (!open) return warning(what, `${failures} failures in a row; ${why}`, remedy);
   const next = pauseMs > 0 ? `the next try comes in ${Math.ceil(pauseMs / 1_000)} s` : 'one is being tried';
   return failure(what, `paused after ${failures} failures in a row, ${next}; ${why}`, remedy);
+}
+
+function noFailures(what: string, unready: FailureReport | undefined): Observation {
+  if (unready === undefined) return ok(what, 'no failures');
+  return warning(
+    what,
+    `no failures, but one that is being started is not ready so far: ${unready.reason}`,
+    `${unready.remedy}; it is waited for as long as readiness.timeout of the template says.`,
+  );
 }
 
 async function deathOf(name: string, deaths: PoolTargets['deaths']): Promise<string> {

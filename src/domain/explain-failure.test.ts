@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { template } from '../../test/support/templates.ts';
-import { explainFailure, type FailureFacts } from './explain-failure.ts';
+import { explainFailure, explainUnready, type FailureFacts } from './explain-failure.ts';
 
 const LATE = { code: 'not_ready_in_time', message: 'http://127.0.0.1:1/ did not answer' } as const;
 const EXITED = { code: 'container_exited', message: 'The container ended' } as const;
@@ -131,4 +131,21 @@ it.each<[string, RegExp]>([
   ['unshare: Operation not permitted', /capabilities/],
 ])('knows the key for %s', (output, remedy) => {
   expect(explainFailure({ ...base, ...exit(1, output) }).remedy).toMatch(remedy);
+});
+
+const open = { address: '0.0.0.0', port: 3000 };
+it.each<[string, Partial<FailureFacts>, RegExp | undefined]>([
+  ['an app on loopback', { listening: [{ address: '127.0.0.1', port: 3000 }] }, /must listen on 0\.0\.0\.0/],
+  ['an app on another port', { listening: [{ address: '::', port: 8080 }] }, /listens on 8080/],
+  ['an answer that is not wanted', answers(401), /status 401/],
+  ['a page that leads to an error', answers(500, '/home'), /leads to \/home.* status 500/],
+  ['an app that takes long', { listening: [open], seen: { kind: 'silent', afterMs: 5_000 } }, /5000 ms/],
+  ['a child that was killed', { oomKills: 1, listening: [] }, /was killed for memory/],
+  ['one that does not listen yet', { listening: [] }, undefined],
+  ['one that nothing is known of', {}, undefined],
+  ['one that was not asked yet', { listening: [open], seen: undefined }, undefined],
+])('tells of one that still runs: %s', (_, facts, reason) => {
+  const found = explainUnready({ ...base, ...facts });
+  if (reason === undefined) expect(found).toBeUndefined();
+  else expect(found?.reason).toMatch(reason);
 });

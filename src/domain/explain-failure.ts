@@ -69,6 +69,19 @@ export function explainFailure(facts: FailureFacts): Explanation {
   return { code, reason: facts.step.message, remedy: hint?.remedy ?? GENERAL };
 }
 
+/**
+ * Why an app that runs is not ready so far, where that shows already: it may still become so. Undefined while it only
+ * seems to start.
+ */
+export function explainUnready(facts: Omit<FailureFacts, 'step' | 'ended' | 'output'>): Explanation | undefined {
+  const running = { ...facts, step: { code: 'not_ready_in_time', message: '' }, ended: undefined, output: '' } as const;
+  const killed = outOfMemory(running);
+  if (killed !== undefined) return killed;
+  const listens = facts.listening !== undefined && facts.listening.length > 0;
+  const reached = (listens ? listensElsewhere(running) : undefined) ?? answersOtherwise(running) ?? tooSlow(running);
+  return reached === undefined ? undefined : { code: running.step.code, ...reached };
+}
+
 const GENERAL = 'See the end of its output for what it says itself';
 
 function outOfMemory({ template, ended, oomKills, output }: FailureFacts): Explanation | undefined {

@@ -21,7 +21,8 @@ const OF_THE_APP: ReadonlySet<ErrorCode> = new Set([
   'container_failed',
   'activation_failed',
 ]);
-const OUTPUT_LINES = 60;
+/** Of what an app wrote, the end, before it is cut to what is kept. */
+export const OUTPUT_LINES = 60;
 /* eslint-disable no-control-regex -- control characters are exactly what must go */
 const ESCAPES = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;

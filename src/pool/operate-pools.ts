@@ -11,7 +11,7 @@ export interface OperatePoolsDeps {
   readonly inventory: Pick<Inventory, 'stats'>;
   readonly controls: PoolControls;
   readonly breakers: Breakers;
-  readonly failureLog: Pick<FailureLog, 'recent'>;
+  readonly failureLog: Pick<FailureLog, 'recent' | 'unready'>;
   /** Called when more may have to be prepared. */
   readonly requestRefill: () => void;
 }
@@ -33,8 +33,10 @@ export async function listPools(deps: OperatePoolsDeps): Promise<readonly PoolSn
 export async function listFailures(
   deps: Pick<OperatePoolsDeps, 'catalogue' | 'failureLog'>,
   name: string,
-): Promise<readonly FailureReport[]> {
-  return deps.failureLog.recent(known(deps, name).name);
+): Promise<{ readonly failures: readonly FailureReport[]; readonly unready: FailureReport | undefined }> {
+  const template = known(deps, name).name;
+  const [failures, unready] = await Promise.all([deps.failureLog.recent(template), deps.failureLog.unready(template)]);
+  return { failures, unready };
 }
 
 /**

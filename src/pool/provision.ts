@@ -5,13 +5,11 @@ import type { ProvisionTask } from '../domain/task.ts';
 import type { Template } from '../domain/template.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { discardTicket } from './dead-letter.ts';
-import { startInstance, type Attempt, type StartInstanceDeps } from './start-instance.ts';
+import { allOrFirstFailure, startInstance, type Attempt, type StartInstanceDeps } from './start-instance.ts';
 import { teardown, type CleanupDeps } from './cleanup.ts';
 import { holdLease, isWanted, Unwanted, type LeaseDeps } from './lease.ts';
 import type { StartTurns, Turn } from './start-turns.ts';
-import type { Clock } from '../domain/clock.ts';
 import { diagnose } from './diagnose.ts';
-import type { FailureLog } from './interfaces/failure-log.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { TaskContext } from './interfaces/task-handlers.ts';
 import { queueCleanup, type ReleaseDeps } from './release.ts';
@@ -19,9 +17,7 @@ import { wantedVersions, type WantedVersion } from './wanted-version.ts';
 
 export interface ProvisionDeps extends StartInstanceDeps, CleanupDeps, ReleaseDeps, Pick<LeaseDeps, 'controls'> {
   readonly claimStore: ClaimStore;
-  readonly failureLog: FailureLog;
   readonly startTurns: StartTurns;
-  readonly clock: Clock;
 }
 
 /** How often a second delivery of a task looks whether the first one's worker is still alive. */
@@ -97,6 +93,7 @@ async function attemptInTurn(
   const attempt: Attempt = {
     deps,
     template,
+    instance: instance.id,
     signal: lease.signal,
     startedAt: performance.now(),
     method: 'cold_start',
@@ -173,11 +170,11 @@ async function settleFailure(
   error: unknown,
 ): Promise<void> {
   const { instance, task, attempt } = failed;
-  const superseded = (await undo(deps, instance)) === 'superseded';
-  const failure = await classifyFailure(deps, template, error);
+  // Counted beside it: removing a container takes an engine seconds, and whoever asks meanwhile is to be told.
+  const [undone, failure] = await allOrFirstFailure([undo(deps, instance), classifyFailure(deps, template, error)]);
   if (failure.kind === 'failed') throw failure.error;
   // The ticket serves the attempt that came after this one.
-  if (superseded) return;
+  if (undone === 'superseded') return;
   // As good as never planned: it is planned again when the pause is over, and nobody has to look into it.
   await discardTicket(deps, task);
   deps.log.error(

@@ -3,7 +3,7 @@ import { describeCheck, type AppCheck, type Health, type Readiness } from '../do
 import type { Template } from '../domain/template.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { CallDeps, Reach } from './activate.ts';
-import type { HttpTarget } from './interfaces/probe.ts';
+import type { HttpTarget, Sight } from './interfaces/probe.ts';
 
 /** A command costs an engine much more than a request costs an app. */
 const POLL_MS = { tcp: 100, exec: 500 };
@@ -13,17 +13,21 @@ export function healthOf({ health, readiness }: Template): Health {
   return health ?? readiness;
 }
 
-/** Polls until the check passes. Throws not_ready_in_time; what was seen last is in its details. */
+/**
+ * Polls until the check passes. Throws not_ready_in_time; what was seen last is in its details, and told of meanwhile.
+ */
 export async function untilReady(
   deps: CallDeps,
   readiness: Readiness,
   reach: Reach,
   timeoutMs: number,
   signal: AbortSignal,
+  onSeen?: (seen: Sight) => void,
 ): Promise<void> {
   if (readiness.kind === 'http') {
     const { requestTimeoutMs, intervalMs } = readiness;
-    await deps.probe.untilOk({ ...httpTarget(readiness, reach), timeoutMs, requestTimeoutMs, intervalMs }, signal);
+    const target = { ...httpTarget(readiness, reach), timeoutMs, requestTimeoutMs, intervalMs, onSeen };
+    await deps.probe.untilOk(target, signal);
     return;
   }
   const deadline = performance.now() + timeoutMs;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname, instanceUrl, publicOrigin, type PublicAddress } from '../domain/address.ts';
+import type { Clock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
@@ -9,12 +10,14 @@ import { activate, instanceValues, type Identity, type Reach } from './activate.
 import { diagnose } from './diagnose.ts';
 import type { ContainerRuntime, ContainerSpec } from './interfaces/container-runtime.ts';
 import type { DatabaseCredentials, Databases } from './interfaces/databases.ts';
+import type { FailureLog } from './interfaces/failure-log.ts';
 import type { Observer, ProvisionMethod, ProvisionPhase } from './interfaces/observer.ts';
 import type { Probe } from './interfaces/probe.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import { untilReady } from './readiness.ts';
 import type { Turn } from './start-turns.ts';
+import { watchReadiness } from './watch-readiness.ts';
 import { whileRunning, type WhileRunningDeps } from './while-running.ts';
 import type { Restorer } from './restore.ts';
 
@@ -28,6 +31,8 @@ export interface StartInstanceDeps extends WhileRunningDeps {
   /** Undefined where the engine restores nothing, or is not to. */
   readonly restorer: Restorer | undefined;
   readonly probe: Probe;
+  readonly failureLog: FailureLog;
+  readonly clock: Clock;
   readonly observer: Observer;
   readonly address: PublicAddress;
   readonly node: { readonly name: string; readonly address: string };
@@ -52,6 +57,8 @@ const SEED_BYTES = 32;
 export interface Attempt {
   readonly deps: StartInstanceDeps;
   readonly template: Template;
+  /** The id of the instance that it is to be. */
+  readonly instance: string;
   readonly signal: AbortSignal;
   readonly startedAt: number;
   method: ProvisionMethod;
@@ -229,13 +236,21 @@ async function startCold(attempt: Attempt, spec: ContainerSpec, reach: Reach): P
 
 async function answering(attempt: Attempt, reach: Reach, timeoutMs: number): Promise<void> {
   const { deps, template, signal } = attempt;
+  const { container } = reach;
+  const waiting = { template, instance: attempt.instance, container, node: deps.node.name };
   const bootOver = attempt.turn.boot();
   try {
     await phase(attempt, 'readiness', () =>
       whileRunning(
         deps,
-        reach.container,
-        (running) => untilReady(deps, template.readiness, reach, timeoutMs, running),
+        container,
+        (running) =>
+          watchReadiness(
+            deps,
+            waiting,
+            (onSeen) => untilReady(deps, template.readiness, reach, timeoutMs, running, onSeen),
+            running,
+          ),
         signal,
       ),
     );
@@ -289,7 +304,8 @@ async function phase<T>(
   return result;
 }
 
-async function allOrFirstFailure<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+/** Waits for both, whatever comes of them; then the first failure is thrown. */
+export async function allOrFirstFailure<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
   await Promise.allSettled(work);
   return Promise.all(work);
 }

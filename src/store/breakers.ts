@@ -19,15 +19,17 @@ export class ValkeyBreakers implements Breakers {
       const [[seconds], found] = await Promise.all([
         this.#client.time(),
         Promise.all(
-          templates.map((template) => this.#client.hmget(keys.refillPause(template), 'failures', 'until_ms')),
+          templates.map((template) =>
+            this.#client.hmget(keys.refillPause(template), 'failures', 'until_ms', 'unhealthy'),
+          ),
         ),
       ]);
       const nowMs = Number(seconds) * 1000;
       return new Map(
         templates.map((template, index) => {
-          const [failures = 0, untilMs = 0] = (found[index] ?? []).map(storedNumber);
+          const [failures = 0, untilMs = 0, unhealthy = 0] = (found[index] ?? []).map(storedNumber);
           const pauseMs = untilMs <= nowMs + LONGEST_PAUSE_MS ? Math.max(0, untilMs - nowMs) : 0;
-          return [template, { open: failures >= FAILURES_TO_OPEN, failures, pauseMs }];
+          return [template, { open: failures >= FAILURES_TO_OPEN, failures, pauseMs, unhealthy }];
         }),
       );
     } catch (error) {

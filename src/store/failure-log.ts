@@ -9,6 +9,8 @@ import { keys } from './keys.ts';
 /** Of one template; each has up to 4 KB of output. */
 const KEPT = 5;
 const KEPT_MS = 7 * 24 * 60 * 60 * 1_000;
+/** Noted again every few seconds while it lasts, so whoever dies leaves nothing that is not true. */
+const UNREADY_MS = 10_000;
 
 /** A capped list for each template, which ends by itself. */
 export class ValkeyFailureLog implements FailureLog {
@@ -46,6 +48,31 @@ export class ValkeyFailureLog implements FailureLog {
   async find(instance: string, templates: readonly string[]): Promise<FailureReport | undefined> {
     const found = await Promise.all(templates.map((template) => this.recent(template)));
     return found.flat().find((report) => report.instance === instance);
+  }
+
+  async noteUnready(report: FailureReport): Promise<void> {
+    try {
+      await this.#client.set(keys.unready(report.template), JSON.stringify(report), 'PX', UNREADY_MS);
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  async forgetUnready(template: string): Promise<void> {
+    try {
+      await this.#client.del(keys.unready(template));
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  async unready(template: string): Promise<FailureReport | undefined> {
+    try {
+      const text = await this.#client.get(keys.unready(template));
+      return text === null ? undefined : this.#parsed(template, text);
+    } catch (error) {
+      throw storeError(error);
+    }
   }
 
   #parsed(template: string, text: string): FailureReport | undefined {

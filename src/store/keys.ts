@@ -39,6 +39,8 @@ export const keys = {
   refillPause: (template: string) => `refill_pause:${template}`,
   /** list: why the last attempts of the template failed (JSON), the newest first; ends by itself */
   failures: (template: string) => `failures:${template}`,
+  /** string: why one that is being started is not ready so far (JSON); ends by itself */
+  unready: (template: string) => `unready:${template}`,
   /** hash: mode, since_ms, deadline_ms, reason, target, as an operator has set them */
   poolControl: (template: string) => `pool_control:${template}`,
   /** stream: what operators did */

@@ -30,6 +30,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.leaving(EACH), 'zset'],
   [keys.refillPause(EACH), 'hash'],
   [keys.failures(EACH), 'list'],
+  [keys.unready(EACH), 'string'],
   [keys.poolControl(EACH), 'hash'],
   [keys.checkpoints(EACH), 'list'],
   [keys.restores(EACH), 'hash'],

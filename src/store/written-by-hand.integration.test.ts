@@ -35,7 +35,12 @@ describe.each(NONSENSE)('%j where a number belongs', (nonsense) => {
       deadlineMs: undefined,
       target: undefined,
     });
-    expect((await store.breakers.read(['tiny'])).get('tiny')).toEqual({ open: false, failures: 0, pauseMs: 0 });
+    expect((await store.breakers.read(['tiny'])).get('tiny')).toEqual({
+      open: false,
+      failures: 0,
+      pauseMs: 0,
+      unhealthy: 0,
+    });
     const taken = await click();
     if (taken.kind !== 'taken') throw new Error(taken.kind);
     const view = await store.claimStore.find(taken.id);

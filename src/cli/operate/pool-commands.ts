@@ -33,8 +33,10 @@ export async function failures(env: Environment, template: string, { json }: Poo
     printJson(answer);
     return;
   }
-  if (answer.failures.length === 0) console.log(`No attempt at an instance of ${template} has failed lately.`);
-  for (const { at, instance, code, reason, remedy, output } of answer.failures) {
+  if (answer.unready !== null) console.log('One is being started, and is not ready so far:');
+  else if (answer.failures.length === 0) console.log(`No attempt at an instance of ${template} has failed lately.`);
+  const told = answer.unready === null ? answer.failures : [answer.unready, ...answer.failures];
+  for (const { at, instance, code, reason, remedy, output } of told) {
     console.log(`${shortTime(at)}  ${instance}  ${code}`);
     console.log(`  ${stripControlCharacters(reason)}.`);
     console.log(`  ${stripControlCharacters(remedy)}.`);

@@ -55,11 +55,12 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
   const logFile = join(tmpdir(), `try-it-now-${process.pid}.log`);
   const logWriter = LogWriter.open(logFile);
   const screen = openScreen();
-  const failedStarts = new FailedStarts(logWriter, (template, reason) => {
-    screen.tell(`${template} could not be started: ${reason}`);
+  const stopped = new AbortController();
+  const failedStarts = new FailedStarts(logWriter, (sentence) => {
+    // What is taken down fails, too.
+    if (!stopped.signal.aborted) screen.tell(sentence);
   });
   const log = createLogger(loaded.config.log.level, failedStarts);
-  const stopped = new AbortController();
   const stopSignal = untilStopped(log).then((signal) => {
     stopped.abort();
     return signal;

@@ -14,13 +14,18 @@ export function failureRoutes(app: App, operators: PoolOperators): void {
         tags: ['pools'],
         operationId: 'poolFailures',
         summary: 'Why the last attempts at an instance failed',
-        description: 'With what to do about it and the end of what the app wrote. Kept for a week.',
+        description:
+          'With what to do about it and the end of what the app wrote. Kept for a week. `unready` tells of one that ' +
+          'is being started, while what keeps it from being ready shows.',
         params: TemplateParams,
         querystring: NoQuery,
         response: { 200: FailuresBody, ...operatorProblems('unknown_template') },
       },
     },
-    async (request) => ({ failures: (await operators.failures(request.params.template)).map(failureBody) }),
+    async (request) => {
+      const { failures, unready } = await operators.failures(request.params.template);
+      return { failures: failures.map(failureBody), unready: unready === undefined ? null : failureBody(unready) };
+    },
   );
 }
 

@@ -10,10 +10,17 @@ import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/in
 
 export type { DeadTask, InstanceSnapshot, PoolSnapshot, QueueInfo, QueuedTask };
 
+export interface PoolFailures {
+  /** Why the last attempts failed, the newest first. */
+  readonly failures: readonly FailureReport[];
+  /** Why one that is being started is not ready so far. */
+  readonly unready: FailureReport | undefined;
+}
+
 export interface PoolOperators {
   pools(): Promise<readonly PoolSnapshot[]>;
-  /** Why the last attempts failed, the newest first. Throws unknown_template, as the next four do. */
-  failures(template: string): Promise<readonly FailureReport[]>;
+  /** Throws unknown_template, as the next four do. */
+  failures(template: string): Promise<PoolFailures>;
   pause(template: string, reason: string | undefined): Promise<PoolSnapshot>;
   drain(template: string, withinMs: number | undefined, reason: string | undefined): Promise<PoolSnapshot>;
   resume(template: string): Promise<PoolSnapshot>;

@@ -135,7 +135,7 @@ const FailureBody = Type.Object(
   { description: 'Why an attempt at an instance failed.' },
 );
 export const FailuresBody = Type.Object(
-  { failures: Type.Array(FailureBody) },
+  { failures: Type.Array(FailureBody), unready: Nullable(FailureBody) },
   { description: 'The last five of the template, the newest first.' },
 );
 export const DeadTaskBody = Type.Object(

@@ -4,6 +4,8 @@ export interface BreakerStatus {
   readonly open: boolean;
   readonly failures: number;
   readonly pauseMs: number;
+  /** Ready instances in a row that did not stay healthy. */
+  readonly unhealthy: number;
 }
 
 export interface Breakers {

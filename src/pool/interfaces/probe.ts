@@ -35,6 +35,8 @@ export interface Probe {
       readonly timeoutMs: number;
       readonly requestTimeoutMs?: number;
       readonly intervalMs?: number | undefined;
+      /** Told what came of each request so far. */
+      readonly onSeen?: ((seen: Sight) => void) | undefined;
     },
     signal: AbortSignal,
   ): Promise<void>;

@@ -46,7 +46,10 @@ export async function untilOk(target: Parameters<Probe['untilOk']>[0], signal: A
     const { ok, seen } = await look({ ...target, timeoutMs: patience }, signal);
     if (ok) return;
     // A last try cut short by the deadline tells less than the one before it.
-    if (seen.kind !== 'silent' || last === undefined || patience === requestTimeoutMs) last = seen;
+    if (seen.kind !== 'silent' || last === undefined || patience === requestTimeoutMs) {
+      last = seen;
+      target.onSeen?.(seen);
+    }
     const pause = intervalMs ?? pauseAfter(performance.now() - startedAt);
     await sleep(Math.max(0, Math.min(pause, deadline - performance.now())), signal);
   }
