@@ -3,7 +3,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { catalogueSchema } from '../src/config/template-schema.ts';
-import { VARIABLES, VARIABLE_NAMES, type Variable } from '../src/config/variables.ts';
+import type { Variable } from '../src/config/variable.ts';
+import { VARIABLES, VARIABLE_NAMES } from '../src/config/variables.ts';
 import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
 import { DNS_OUTCOMES } from '../src/proxy/discovery/interfaces/hostname-source.ts';
 import { DiscoveryMetrics } from '../src/telemetry/discovery-metrics.ts';

@@ -22,6 +22,7 @@ servers|valkey-cli|valkey-tools|looking into that state by hand
 servers|caddy|caddy|the proxy between visitors and their instances
 databases|mariadbd|mariadb-server|a database for each instance whose app wants one; started by this project
 databases|mariadb|mariadb-client|loads what such a database is filled with, a dump as any app writes it
+databases|postgres|postgresql|the same for apps that want PostgreSQL; started by this project
 podman|podman|podman|the container engine
 podman|runc|runc|what Podman runs containers with; it can checkpoint them
 podman|catatonit|catatonit|first process of each container: ends what an app leaves behind
@@ -85,6 +86,8 @@ has_program() {
       command -v busybox >/dev/null &&
         { [ ! -d /var/lib/dpkg/info ] || [ -e /var/lib/dpkg/info/busybox-static.list ]; }
       ;;
+    # Debian keeps the programs of each version in a folder of its own.
+    postgres) command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ;;
     fonts) [ -n "$(find /usr/share/fonts /System/Library/Fonts -name '*.[to]t[fc]' -print -quit 2>/dev/null)" ] ;;
     *) command -v "$1" >/dev/null || [ -x "/usr/lib/podman/$1" ] || [ -x "/usr/libexec/podman/$1" ] ;;
   esac

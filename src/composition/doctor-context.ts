@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import {
   chooseEngine,
+  connectDatabase,
   connectDatabases,
   createCheckpointing,
   createNetworks,
@@ -12,6 +13,7 @@ import { Infrastructure } from './infrastructure.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
+import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
 import { FIRST_NODE } from '../domain/node.ts';
 import { apiChecks, serverMetrics } from '../doctor/api.ts';
@@ -192,10 +194,11 @@ function recordedState(
 }
 
 function databasePart(config: Config, log: Log): Check[] {
-  const databases = connectDatabases(config, 'command', log);
-  return databases === undefined || config.database === undefined
-    ? []
-    : databaseChecks(databases, config.database.socketPath);
+  return DATABASE_ENGINES.flatMap((engine) => {
+    const databases = connectDatabase(engine, config, 'command', log);
+    const socketPath = config.databases[engine]?.socketPath;
+    return databases === undefined || socketPath === undefined ? [] : databaseChecks(engine, databases, socketPath);
+  });
 }
 
 function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: Config): Check[] {
@@ -225,7 +228,7 @@ function folders(
   answer: Shared<EngineFacts>,
   valkeyDir: () => Promise<string | undefined>,
 ): Folder[] {
-  const { checkpoints, database } = config;
+  const { checkpoints, databases } = config;
   return [
     ...(!engine.runsContainers
       ? []
@@ -248,15 +251,18 @@ function folders(
           },
         ]),
     { what: 'Valkey', path: valkeyDir, remedy: 'Make room on that disk: Valkey refuses every change when it is full.' },
-    ...(database === undefined
-      ? []
-      : [
-          {
-            what: 'MariaDB',
-            path: () => Promise.resolve(dirname(database.socketPath)),
-            remedy: 'Make room on that disk, or run `try-it-now reconcile` to drop databases without an instance.',
-          },
-        ]),
+    ...DATABASE_ENGINES.flatMap((engine) => {
+      const server = databases[engine];
+      return server === undefined
+        ? []
+        : [
+            {
+              what: DATABASE_SERVERS[engine].title,
+              path: () => Promise.resolve(dirname(server.socketPath)),
+              remedy: 'Make room on that disk, or run `try-it-now reconcile` to drop databases without an instance.',
+            },
+          ];
+    }),
   ];
 }
 

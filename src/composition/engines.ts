@@ -1,6 +1,9 @@
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { connectMariadb } from '../database/mariadb.ts';
+import { connectMariadb } from '../database/mariadb/mariadb-databases.ts';
+import { NodeDatabases } from '../database/node-databases.ts';
+import { connectPostgres } from '../database/postgresql/postgres-databases.ts';
+import { DATABASE_ENGINES, type DatabaseEngine, type DatabaseFolders } from '../domain/database.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { DATABASE_MOUNT } from '../domain/template.ts';
@@ -51,28 +54,50 @@ export function createNetworks(engine: Engine, config: Config, log: Log): Networ
   return engine.runsContainers ? engine.createNetworks(openOptions(engine, config, log)) : undefined;
 }
 
-function openOptions({ name }: Engine, { deployment, node, containers, database }: Config, log: Log): OpenOptions {
+function openOptions({ name }: Engine, { deployment, node, containers, databases }: Config, log: Log): OpenOptions {
   return {
     deployment,
     node: node.name,
     log,
     socketPath: containers.sockets[name],
     ...(containers.registryAuthFile === undefined ? {} : { registryAuthFile: containers.registryAuthFile }),
-    // The folder and not the socket: a server that is restarted makes a new socket in it.
-    ...(database === undefined ? {} : { databaseFolder: dirname(database.socketPath) }),
+    databaseFolders: databaseFolders(databases),
   };
 }
 
+/** The folder and not the socket: a server that is restarted makes a new socket in it. */
+function databaseFolders(servers: Config['databases']): DatabaseFolders {
+  return Object.fromEntries(
+    DATABASE_ENGINES.flatMap((engine) => {
+      const server = servers[engine];
+      return server === undefined ? [] : [[engine, dirname(server.socketPath)] as const];
+    }),
+  );
+}
+
+const CONNECT = { mariadb: connectMariadb, postgresql: connectPostgres } as const;
+
 /** Undefined without a database server. */
-export function connectDatabases(
-  { database, deployment, templates }: Config,
+export function connectDatabases(config: Config, use: 'server' | 'command', log: Log): Databases | undefined {
+  const servers = DATABASE_ENGINES.flatMap((engine) => {
+    const server = connectDatabase(engine, config, use, log);
+    return server === undefined ? [] : [[engine, server] as const];
+  });
+  return servers.length === 0 ? undefined : new NodeDatabases(Object.fromEntries(servers));
+}
+
+/** Undefined without a server of this engine. */
+export function connectDatabase(
+  engine: DatabaseEngine,
+  { databases, deployment, templates }: Config,
   use: 'server' | 'command',
   log: Log,
 ): Databases | undefined {
-  return database === undefined
+  const login = databases[engine];
+  return login === undefined
     ? undefined
-    : connectMariadb({
-        ...database,
+    : CONNECT[engine]({
+        ...login,
         deployment,
         mountedAt: DATABASE_MOUNT,
         catalogue: templates,

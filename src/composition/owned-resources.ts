@@ -1,7 +1,7 @@
 import { createNetworks, isInProcess, isLastResort } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
-import { dropOwnDatabase, ownDatabases } from '../database/own-databases.ts';
+import { ownDatabases } from '../database/own-databases.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
@@ -38,8 +38,7 @@ export async function ownedDemos(config: Config, log: Log): Promise<OwnedResourc
     const containers = isInProcess(engine, config) ? [] : await runtime.list();
     const networks = createNetworks(engine, config, log);
     const [own, strays] = [(await networks?.all()) ?? [], new Set((await networks?.unused()) ?? [])];
-    const { database, deployment } = config;
-    const names = database === undefined ? [] : await ownDatabases(database, deployment);
+    const databases = await ownDatabases(config.databases, config.deployment);
     return {
       all: [
         ...containers.map(({ name }) => ({ kind: 'container', what: name, remove: () => runtime.remove(name) })),
@@ -48,9 +47,7 @@ export async function ownedDemos(config: Config, log: Log): Promise<OwnedResourc
           what: name,
           remove: () => (strays.has(name) && networks !== undefined ? networks.remove(name) : dismantle(runtime, name)),
         })),
-        ...(database === undefined
-          ? []
-          : names.map((name) => ({ kind: 'database', what: name, remove: () => dropOwnDatabase(database, name) }))),
+        ...databases.map(({ name, drop }) => ({ kind: 'database', what: name, remove: drop })),
       ],
       finish: () => releasers.releaseAll(log),
     };

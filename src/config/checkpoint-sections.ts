@@ -1,14 +1,17 @@
-/** What a template says of activation, identity, checkpoints and its database. */
+/** What a template says of activation, identity and checkpoints. */
+import type { DatabaseEngine } from '../domain/database.ts';
 import { DEFAULT_DUMP, type InstanceCall, type Template } from '../domain/template.ts';
+import { readDatabase } from './database-section.ts';
 import { bool, duration, matching, ParseError, size, type Parser } from './parsers.ts';
-import { archiveFile, seedFile } from './paths.ts';
+import { archiveFile } from './paths.ts';
 import type { YamlSection } from './yaml-section.ts';
 
 /** What else decides whether a template can be offered. */
 export interface SectionContext {
   /** The folder of the catalogue file: where its relative paths start. */
   readonly folder: string;
-  readonly hasDatabase: boolean;
+  /** Those of which this node has a server. */
+  readonly databaseEngines: readonly DatabaseEngine[];
   readonly usesCheckpoints: boolean;
 }
 
@@ -39,6 +42,7 @@ export const WITHOUT_CALLS = {
   identity: undefined,
   checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
   database: undefined,
+  services: [],
 } as const satisfies Partial<Template>;
 
 const CHECKPOINT_KEYS = [
@@ -55,7 +59,7 @@ const CHECKPOINT_KEYS = [
 export function readCheckpointSections(
   section: YamlSection,
   context: SectionContext,
-): Pick<Template, keyof typeof WITHOUT_CALLS> {
+): Omit<Pick<Template, keyof typeof WITHOUT_CALLS>, 'services'> {
   return {
     activation: readActivation(section),
     identity: readIdentity(section),
@@ -121,15 +125,4 @@ function readCheckpoint(section: YamlSection, { folder, usesCheckpoints }: Secti
       linkRemap: section.read('link_remap', bool)?.value ?? defaults.dump.linkRemap,
     },
   };
-}
-
-function readDatabase(section: YamlSection, { folder, hasDatabase }: SectionContext): Template['database'] {
-  if (!section.has('database')) return undefined;
-  const database = section.section('database', ['seed']);
-  if (!hasDatabase)
-    database.report(
-      `${database.path} is set but DATABASE_SOCKET is not: there is no server to make a database on; set ` +
-        'DATABASE_SOCKET to the socket of a MariaDB server, or take the section out',
-    );
-  return database.require('seed', seedFile(folder))?.value;
 }

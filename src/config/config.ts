@@ -1,4 +1,5 @@
 import type { PublicAddress } from '../domain/address.ts';
+import type { DatabaseEngine } from '../domain/database.ts';
 import type { Template } from '../domain/template.ts';
 import type { EngineName, EngineSockets } from '../runtime/engines.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
@@ -6,6 +7,13 @@ import type { LogLevel } from '../telemetry/logger.ts';
 export type ContainerMode = 'auto' | EngineName;
 /** `auto`: where the trial passes; `on`: refuse to start where it does not; `off`: never. */
 export type CheckpointMode = 'auto' | 'on' | 'off';
+
+interface DatabaseServer {
+  /** Absolute. Its whole folder is mounted into the instances of templates with a database there. */
+  readonly socketPath: string;
+  readonly user: string;
+  readonly password: string;
+}
 
 /** Everything that can be set, parsed once at the edge, frozen, and passed down. Durations in ms. */
 export interface Config {
@@ -69,15 +77,8 @@ export interface Config {
     /** Absolute; holds the archives, their metadata and what they were unpacked into. */
     readonly dir: string;
   };
-  /** Undefined: no database server was named in full, and no template asks for one. */
-  readonly database:
-    | {
-        /** Absolute. Its whole folder is mounted into the instances of templates with a database. */
-        readonly socketPath: string;
-        readonly user: string;
-        readonly password: string;
-      }
-    | undefined;
+  /** Those that were named in full; a template only asks for one of them. */
+  readonly databases: Readonly<Partial<Record<DatabaseEngine, DatabaseServer>>>;
   readonly pool: { readonly replenishIntervalMs: number; readonly healthIntervalMs: number };
   readonly queue: { readonly workers: number; readonly ackWaitMs: number };
   /** In the order of the catalogue; never empty. */

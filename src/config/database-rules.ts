@@ -1,6 +1,7 @@
 /** Instances reach the database server through its socket's folder: what else must hold then. */
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { DATABASE_ENGINES, DATABASE_SERVERS, type DatabaseEngine } from '../domain/database.ts';
 import type { Template } from '../domain/template.ts';
 import { CONTAINER_ENGINES } from '../runtime/engines.ts';
 import { quote } from './environment.ts';
@@ -16,6 +17,7 @@ const SHARED_FOLDERS: readonly string[] = [
   '/var/cache',
   '/var/lib',
   '/var/lib/mysql',
+  '/var/lib/postgresql',
   '/var/local',
   '/var/lock',
   '/var/log',
@@ -29,37 +31,49 @@ const SHARED_FOLDERS: readonly string[] = [
 /** Whose contents an instance must never see; through an engine's socket it would be root on the host. */
 const PRIVATE_PATHS = [...CONTAINER_ENGINES.map(({ socket }) => socket.variable), 'CHECKPOINT_DIR'] as const;
 
+/** What tells a folder of a server's data. */
+const DATA_FILES = ['ibdata1', 'PG_VERSION'] as const;
+
+const OPENS_SOCKET = {
+  mariadb: { setting: 'socket', example: '/run/mysqld/mysqld.sock' },
+  postgresql: { setting: 'unix_socket_directories', example: '/run/postgresql/.s.PGSQL.5432' },
+} as const satisfies Record<DatabaseEngine, object>;
+
 export function databaseProblems(
   values: Values,
   broken: ReadonlySet<VariableName>,
   templates: readonly Template[],
 ): string[] {
-  const { DATABASE_SOCKET: socket, DATABASE_PASSWORD: password } = values;
-  if (socket === undefined) return [];
-  const problems: string[] = [];
-  const first = templates.find((template) => template.database !== undefined);
-  if (first !== undefined && password === undefined && !broken.has('DATABASE_PASSWORD')) {
-    problems.push(
-      `DATABASE_PASSWORD is not set but the template ${first.name} has a database: its instances reach ` +
-        'DATABASE_SOCKET and could log in as DATABASE_USER; give that user a password and set DATABASE_PASSWORD ' +
-        'or DATABASE_PASSWORD_FILE',
-    );
-  }
-  const flaw = folderFlaw(dirname(socket), values, broken);
-  if (flaw !== undefined) {
-    problems.push(
-      `DATABASE_SOCKET is ${quote(socket)}, and its whole folder is mounted into instances, but ${flaw}; have ` +
-        `MariaDB open its socket in a folder that holds nothing else (its setting \`socket\`), such as ` +
-        '/run/mysqld/mysqld.sock',
-    );
-  }
-  return problems;
+  return DATABASE_ENGINES.flatMap((engine) => {
+    const { socket, user, password, title } = DATABASE_SERVERS[engine];
+    const path = values[socket];
+    if (path === undefined) return [];
+    const problems: string[] = [];
+    const first = templates.find(({ database }) => database?.engine === engine);
+    if (first !== undefined && values[password] === undefined && !broken.has(password)) {
+      problems.push(
+        `${password} is not set but the template ${first.name} has a database: its instances reach ` +
+          `${socket} and could log in as ${user}; give that user a password and set ${password} ` +
+          `or ${password}_FILE`,
+      );
+    }
+    const flaw = folderFlaw(dirname(path), values, broken);
+    if (flaw !== undefined) {
+      const { setting, example } = OPENS_SOCKET[engine];
+      problems.push(
+        `${socket} is ${quote(path)}, and its whole folder is mounted into instances, but ${flaw}; have ` +
+          `${title} open its socket in a folder that holds nothing else (its setting \`${setting}\`), such as ` +
+          example,
+      );
+    }
+    return problems;
+  });
 }
 
 function folderFlaw(folder: string, values: Values, broken: ReadonlySet<VariableName>): string | undefined {
   for (const place of new Set([folder, realPath(folder)])) {
     if (dirname(place) === '/' || SHARED_FOLDERS.includes(place)) return `${place} holds what others put there too`;
-    if (existsSync(join(place, 'ibdata1'))) return `${place} holds the data of every database`;
+    if (DATA_FILES.some((file) => existsSync(join(place, file)))) return `${place} holds the data of every database`;
     const inside = PRIVATE_PATHS.find(
       (name) => !broken.has(name) && [values[name], realPath(values[name])].some((path) => isWithin(path, place)),
     );

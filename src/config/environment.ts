@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { closestMatch } from 'leven';
 import { describeError } from '../domain/errors.ts';
 import { ParseError, type Parser } from './parsers.ts';
-import { VARIABLES, VARIABLE_NAMES, type Values, type Variable, type VariableName } from './variables.ts';
+import type { Variable } from './variable.ts';
+import { VARIABLES, VARIABLE_NAMES, type Values, type VariableName } from './variables.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads a whole text file, or throws. */

@@ -29,7 +29,7 @@ describe('without any variable', () => {
       rateLimit: { hourly: 60, daily: 300 },
       queue: { workers: 4, ackWaitMs: 30_000 },
       checkpoints: { mode: 'auto', dir: '/var/lib/try-it-now/checkpoints' },
-      database: undefined,
+      databases: {},
       templates: [
         {
           name: 'default',
@@ -143,6 +143,8 @@ describe('a variable', () => {
     ['DATABASE_SOCKET', '/run/my:sql/s'],
     ['DATABASE_SOCKET', `/run/${'a'.repeat(100)}/s.sock`],
     ['DATABASE_SOCKET', `/run/m/${'a'.repeat(90)}`],
+    ['POSTGRES_SOCKET', '/run/postgresql/pg.sock'],
+    ['POSTGRES_SOCKET', '/run/postgresql'],
     ['QUEUE_WORKER_COUNT', '0'],
   ])('%s refuses %s', (name, value) => {
     expect(problem({ [name]: value })).toMatch(new RegExp(`^${name} is .*; it must be `));
@@ -160,7 +162,15 @@ describe('a variable', () => {
     [{ CHECKPOINT_DIR: '/srv//checkpoints/../dumps/' }, { checkpoints: { dir: '/srv/dumps' } }],
     [
       { DATABASE_SOCKET: '/run/mysqld/mysqld.sock', DATABASE_PASSWORD: 'secret' },
-      { database: { socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' } },
+      { databases: { mariadb: { socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' } } },
+    ],
+    [
+      { POSTGRES_SOCKET: '/run/postgresql/.s.PGSQL.5433', POSTGRES_PASSWORD: 'secret' },
+      {
+        databases: {
+          postgresql: { socketPath: '/run/postgresql/.s.PGSQL.5433', user: 'postgres', password: 'secret' },
+        },
+      },
     ],
     [{ RATE_LIMIT_HOURLY: '0' }, { rateLimit: { hourly: 0 } }],
     [

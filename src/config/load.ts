@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import type { Template } from '../domain/template.ts';
 import { ENGINES, type EngineSockets } from '../runtime/engines.ts';
@@ -151,7 +152,10 @@ function readCatalogue(
     };
   }
   const parsed = parseTemplates(text, file, defaults, {
-    hasDatabase: values.DATABASE_SOCKET !== undefined || broken.has('DATABASE_SOCKET'),
+    databaseEngines: DATABASE_ENGINES.filter((engine) => {
+      const { socket } = DATABASE_SERVERS[engine];
+      return values[socket] !== undefined || broken.has(socket);
+    }),
     usesCheckpoints: values.CRIU_ENABLED !== 'off' && !broken.has('CRIU_ENABLED'),
   });
   return { templates: parsed.templates, problems: [...problems, ...parsed.problems] };
@@ -169,12 +173,16 @@ function internalUrl({ host, port }: HostPort): string {
   return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
 }
 
-function database({
-  DATABASE_SOCKET: socketPath,
-  DATABASE_USER: user,
-  DATABASE_PASSWORD: password,
-}: Values): Config['database'] {
-  return socketPath === undefined || password === undefined ? undefined : { socketPath, user, password };
+function databases(values: Values): Config['databases'] {
+  return Object.fromEntries(
+    DATABASE_ENGINES.flatMap((engine) => {
+      const { socket, user, password } = DATABASE_SERVERS[engine];
+      const [socketPath, secret] = [values[socket], values[password]];
+      return socketPath === undefined || secret === undefined
+        ? []
+        : [[engine, { socketPath, user: values[user], password: secret }] as const];
+    }),
+  );
 }
 
 function assemble(values: Values, templates: readonly Template[]): Config {
@@ -215,7 +223,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
       sockets: Object.fromEntries(ENGINES.map(({ name, socket }) => [name, values[socket.variable]])) as EngineSockets,
     },
     checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR },
-    database: database(values),
+    databases: databases(values),
     pool: { replenishIntervalMs: values.POOL_REPLENISH_INTERVAL, healthIntervalMs: values.POOL_HEALTH_INTERVAL },
     queue: { workers: values.QUEUE_WORKER_COUNT, ackWaitMs: values.QUEUE_ACK_WAIT },
     templates,

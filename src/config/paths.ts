@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { accessSync, closeSync, constants, openSync, readSync, statSync, type Stats } from 'node:fs';
 import { isAbsolute, normalize, resolve } from 'node:path';
 import { describeError } from '../domain/errors.ts';
+import type { DatabaseSeed } from '../domain/database.ts';
 import { DATABASE_MOUNT } from '../domain/template.ts';
 import { ParseError, type Parser } from './parsers.ts';
 
@@ -66,6 +67,17 @@ export const socketPath: Parser<string> = {
   },
 };
 
+/** Clients of PostgreSQL look for the socket by this name, given its folder and a port. */
+export const postgresSocketPath: Parser<string> = {
+  ...socketPath,
+  expects: 'the absolute path of PostgreSQL’s unix socket, such as /run/postgresql/.s.PGSQL.5432',
+  parse: (text) => {
+    const path = socketPath.parse(text);
+    if (path instanceof ParseError || /\/\.s\.PGSQL\.\d{1,5}$/.test(path)) return path;
+    return new ParseError('the name of such a socket is .s.PGSQL. and the port');
+  },
+};
+
 /** The absolute path of a checkpoint's archive; `folder` is what a relative one starts from. */
 export function archiveFile(folder: string, presence: 'must exist' | 'may be absent'): Parser<string> {
   return {
@@ -83,7 +95,7 @@ export function archiveFile(folder: string, presence: 'must exist' | 'may be abs
 const SEED_BYTES = 512 * 2 ** 20;
 
 /** What a database is filled from. The digest is the first 16 hexadecimal digits of the content's SHA-256. */
-export function seedFile(folder: string): Parser<{ readonly seedFile: string; readonly seedDigest: string }> {
+export function seedFile(folder: string): Parser<Pick<DatabaseSeed, 'seedFile' | 'seedDigest'>> {
   return {
     type: 'path',
     expects: 'the path of an SQL file of at most 512 MiB, relative to the catalogue file',

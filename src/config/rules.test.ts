@@ -58,9 +58,9 @@ describe('a template with a database', () => {
       /^DATABASE_PASSWORD is not set but the template shop has a database: .*DATABASE_PASSWORD_FILE$/,
     );
     expect(
-      config({ ...socket, TEMPLATES_FILE: withDatabase, DATABASE_PASSWORD_FILE: file('secret\n') }).database,
-    ).toEqual({ socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' });
-    expect(config(socket).database).toBeUndefined();
+      config({ ...socket, TEMPLATES_FILE: withDatabase, DATABASE_PASSWORD_FILE: file('secret\n') }).databases,
+    ).toEqual({ mariadb: { socketPath: '/run/mysqld/mysqld.sock', user: 'root', password: 'secret' } });
+    expect(config(socket).databases).toEqual({});
   });
 });
 
@@ -95,6 +95,11 @@ describe('the folder of the database socket', () => {
     const place = folder();
     writeFileSync(join(place, 'ibdata1'), '');
     expect(problem(withSocket(join(place, 'mysqld.sock')))).toContain(`${place} holds the data of every database`);
+    const postgresql = folder();
+    writeFileSync(join(postgresql, 'PG_VERSION'), '15');
+    expect(problem({ POSTGRES_SOCKET: join(postgresql, '.s.PGSQL.5432') })).toMatch(
+      /^POSTGRES_SOCKET is .* holds the data of every database; have PostgreSQL .*unix_socket_directories/,
+    );
   });
 
   it.each(['PODMAN_SOCKET', 'DOCKER_SOCKET', 'CHECKPOINT_DIR'])('may not hold %s', (name) => {

@@ -1,4 +1,5 @@
 /** Rules over more than one setting. Each message names every setting involved and what to change. */
+import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Template } from '../domain/template.ts';
 import { RESTORING_ENGINES, WHO_RESTORES, engineCalled } from '../runtime/engines.ts';
 import type { FileReader } from './environment.ts';
@@ -200,9 +201,11 @@ export function environmentWarnings(
       `TRUSTED_PROXIES has ${entry}: every client may then claim any address, and rate limits count for nothing`,
     );
   }
-  for (const name of ['DATABASE_USER', 'DATABASE_PASSWORD'] as const) {
-    if (values.DATABASE_SOCKET === undefined && explicit.has(name))
-      warnings.push(`${name} is not used, because DATABASE_SOCKET is not set`);
+  for (const engine of DATABASE_ENGINES) {
+    const { socket, user, password } = DATABASE_SERVERS[engine];
+    for (const name of [user, password])
+      if (values[socket] === undefined && explicit.has(name))
+        warnings.push(`${name} is not used, because ${socket} is not set`);
   }
   for (const name of ['CONTAINER_IMAGE', 'CONTAINER_PORT'] as const) {
     if (values.TEMPLATES_FILE !== undefined && explicit.has(name))

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { templateVersion, type Template } from '../domain/template.ts';
+import { DATABASE_ENGINES } from '../domain/database.ts';
 import { everything, parsed, withLines } from '../../test/support/catalogue.ts';
 
 describe('a file that a template names', () => {
@@ -30,6 +31,7 @@ describe('a file that a template names', () => {
     expect(none).toEqual([]);
     expect(shop?.checkpoint.file).toBe(join(at, 'shop.tar'));
     expect(shop?.database).toEqual({
+      engine: 'mariadb',
       seedFile: join(at, 'seeds', 'shop.sql'),
       seedDigest: createHash('sha256').update('CREATE TABLE a (b INT);').digest('hex').slice(0, 16),
     });
@@ -56,16 +58,32 @@ describe('a file that a template names', () => {
   });
 
   it('need not be there when it would not be used', () => {
-    const off = { hasDatabase: true, usesCheckpoints: false };
+    const off = { databaseEngines: DATABASE_ENGINES, usesCheckpoints: false };
     expect(found('/nowhere', 'checkpoint: { file: a.tar }', off).problems).toEqual([]);
     expect(found('/nowhere', 'checkpoint: { file: a.tar, enabled: false }').problems).toEqual([]);
     expect(found('/nowhere', 'checkpoint: { file: a.tar }').problems).toHaveLength(1);
   });
 
+  it('fills a database on the engine that is named', () => {
+    const at = folder();
+    writeFileSync(join(at, 'a.sql'), '');
+    const of = (engine: string) => found(at, `database: { engine: ${engine}, seed: a.sql }`);
+    expect(of('postgresql').templates[0]?.database).toMatchObject({ engine: 'postgresql' });
+    expect(of('oracle').problems).toEqual([
+      expect.stringMatching(/apps\.yaml:5: templates\[0\]\.database\.engine is "oracle"; .*mariadb.*postgresql/),
+    ]);
+    const [one, other] = [of('mariadb'), of('postgresql')].map(({ templates: [template] }) => template);
+    expect(one && templateVersion(one)).not.toBe(other && templateVersion(other));
+  });
+
   it('does no good without a database server', () => {
     const at = folder();
     writeFileSync(join(at, 'a.sql'), '');
-    expect(found(at, 'database: { seed: a.sql }', { hasDatabase: false, usesCheckpoints: true }).problems).toEqual([
+    const onlyMariadb = { databaseEngines: ['mariadb' as const], usesCheckpoints: true };
+    expect(found(at, 'database: { engine: postgresql, seed: a.sql }', onlyMariadb).problems).toEqual([
+      expect.stringMatching(/database is set but POSTGRES_SOCKET is not: .* of a PostgreSQL server/),
+    ]);
+    expect(found(at, 'database: { seed: a.sql }', { databaseEngines: [], usesCheckpoints: true }).problems).toEqual([
       expect.stringMatching(
         /apps\.yaml:5: templates\[0\]\.database is set but DATABASE_SOCKET is not: .*, or take the section out$/,
       ),

@@ -1,4 +1,5 @@
 /** The catalogue file as a JSON Schema for editors, found out by reading a file in which every key is asked for. */
+import { DATABASE_ENGINES } from '../domain/database.ts';
 import type { Parser } from './parsers.ts';
 import type { Setting } from './rules.ts';
 import { TEMPLATE_KEYS, readTemplate, type TemplateDefaults } from './templates.ts';
@@ -152,7 +153,7 @@ export function catalogueSchema(meaning: (path: string) => string | undefined): 
     for (const single of [true, false])
       readTemplate(new AskedSection(template, '', { only, single, found: waiting }), EXAMPLE_DEFAULTS, {
         folder: '/',
-        hasDatabase: true,
+        databaseEngines: DATABASE_ENGINES,
         usesCheckpoints: false,
       });
   return {

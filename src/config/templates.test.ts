@@ -42,6 +42,7 @@ describe('a template', () => {
       identity: undefined,
       checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
       database: undefined,
+      services: [],
       pool: { target: 3, max: 20, replenishThreshold: 0 },
       ttl: { defaultMs: 30 * MINUTE, maxMs: 120 * MINUTE },
       idle: undefined,
@@ -377,7 +378,7 @@ describe('docs/templates.md', () => {
     }
     const { templates, problems: found } = parsed(example, join(folder, 'apps.yaml'));
     expect(found).toEqual([]);
-    expect(templates.map(({ name }) => name)).toEqual(['hello', 'stock', 'shop', 'store', 'relay', 'clock']);
+    expect(templates.map(({ name }) => name)).toEqual(['hello', 'stock', 'shop', 'forum', 'store', 'relay', 'clock']);
   });
 
   it('describes exactly the keys that the example shows', () => {

@@ -10,6 +10,7 @@ import { bool, decimal, duration, integer, oneOf, size, ParseError, type Parser 
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
+import { readServices } from './services-section.ts';
 import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
 import { listProblems, YamlMapSection, type YamlSection, type YamlSource } from './yaml-section.ts';
 
@@ -90,6 +91,7 @@ export const TEMPLATE_KEYS = [
   'identity',
   'checkpoint',
   'database',
+  'services',
   'pool',
   'ttl',
   'renew',
@@ -133,11 +135,8 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     process: readProcess(section, limits, context.folder),
     ...readOpen(section),
     warmup: section.list('warmup', requestPath) ?? DEFAULTS.warmup,
-    limits: {
-      memoryBytes: limits.read('memory', MEMORY)?.value ?? DEFAULTS.limits.memoryBytes,
-      cpus: limits.read('cpus', CPUS)?.value ?? DEFAULTS.limits.cpus,
-      pids: limits.read('pids', PIDS)?.value ?? DEFAULTS.limits.pids,
-    },
+    limits: readLimits(limits),
+    services: readServices(section, { folder: context.folder, readLimits }),
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     egress: section.read('egress', bool)?.value ?? false,
     ...readUse(section),
@@ -167,6 +166,14 @@ function readOpen(section: YamlSection): Pick<Template, 'open' | 'openAllow'> {
   return {
     open: choice.read('default', requestPath)?.value ?? open,
     openAllow: choice.list('allow', landingPattern) ?? openAllow,
+  };
+}
+
+function readLimits(limits: YamlSection): Template['limits'] {
+  return {
+    memoryBytes: limits.read('memory', MEMORY)?.value ?? DEFAULTS.limits.memoryBytes,
+    cpus: limits.read('cpus', CPUS)?.value ?? DEFAULTS.limits.cpus,
+    pids: limits.read('pids', PIDS)?.value ?? DEFAULTS.limits.pids,
   };
 }
 

@@ -32,54 +32,8 @@ import {
   ParseError,
   type Parser,
 } from './parsers.ts';
-import { absolutePath, socketPath } from './paths.ts';
-
-/** One environment variable: parsing, error messages and docs/reference/config.md all come from here. */
-export interface Variable<T> {
-  readonly parser: Parser<T>;
-  readonly group: string;
-  /** As it would be written in the environment. */
-  readonly default: string | undefined;
-  /** Instead of `default` on the reference page, where the value is taken from elsewhere. */
-  readonly otherwise: string | undefined;
-  readonly about: string;
-  /** Never shown; may also come from the file named by <NAME>_FILE. */
-  readonly secret: boolean;
-}
-
-/** One that always has a value. */
-interface Defaulted<T> extends Variable<T> {
-  readonly default: string;
-}
-
-function group(name: string) {
-  return {
-    required: <T>(parser: Parser<T>, fallback: string, about: string): Defaulted<T> => ({
-      parser,
-      group: name,
-      default: fallback,
-      otherwise: undefined,
-      about,
-      secret: false,
-    }),
-    optional: <T>(parser: Parser<T>, otherwise: string, about: string): Variable<T> => ({
-      parser,
-      group: name,
-      default: undefined,
-      otherwise,
-      about,
-      secret: false,
-    }),
-    secret: <T>(parser: Parser<T>, otherwise: string, about: string): Variable<T> => ({
-      parser,
-      group: name,
-      default: undefined,
-      otherwise,
-      about,
-      secret: true,
-    }),
-  };
-}
+import { absolutePath, postgresSocketPath, socketPath } from './paths.ts';
+import { group, type Defaulted, type Variable } from './variable.ts';
 
 const password = text(1000);
 const checkpointMode: Parser<CheckpointMode> = {
@@ -284,6 +238,23 @@ export const VARIABLES = {
   DATABASE_PASSWORD: databases.secret(
     password,
     'not set; needed for templates with a database',
+    'That user’s password. Instances reach the same socket, so there must be one.',
+  ),
+  POSTGRES_SOCKET: databases.optional(
+    postgresSocketPath,
+    'none: no template may ask for a database on PostgreSQL',
+    'The unix socket of the PostgreSQL server that gives each instance of a template with `engine: postgresql` a ' +
+      'database of its own. Its whole folder is mounted, read-only, into such instances, so it must be a folder for ' +
+      'this socket alone.',
+  ),
+  POSTGRES_USER: databases.required(
+    text(63),
+    'postgres',
+    'The superuser who makes and drops the databases and roles of the instances.',
+  ),
+  POSTGRES_PASSWORD: databases.secret(
+    password,
+    'not set; needed for templates with a database on PostgreSQL',
     'That user’s password. Instances reach the same socket, so there must be one.',
   ),
 

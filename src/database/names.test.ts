@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newAttempt, newInstanceId } from '../domain/ids.ts';
-import { DatabaseNames, quoted, quotedForGrant } from './names.ts';
+import { DatabaseNames } from './names.ts';
 
-const names = new DatabaseNames('shop');
+const names = new DatabaseNames('mariadb', 'shop');
 
 describe('names of databases', () => {
   it('reads back what it made, and fits into what every version takes for a user', () => {
@@ -22,7 +22,7 @@ describe('names of databases', () => {
       'asked, and nothing of the id away',
     () => {
       const [id, attempt] = [newInstanceId(), newAttempt()];
-      expect(names.instance(id, attempt)).toBe(new DatabaseNames('shop').instance(id, attempt));
+      expect(names.instance(id, attempt)).toBe(new DatabaseNames('mariadb', 'shop').instance(id, attempt));
       expect(names.instance(id, attempt)).not.toBe(names.instance(id, newAttempt()));
       expect(names.instance(id, attempt)).not.toContain(id.slice(0, 6));
     },
@@ -35,7 +35,8 @@ describe('names of databases', () => {
   it('keeps its hands off the names of another deployment and of anybody else', () => {
     const own = names.instance(newInstanceId(), newAttempt());
     for (const other of [
-      new DatabaseNames('shop2').instance(newInstanceId(), newAttempt()),
+      new DatabaseNames('postgresql', 'shop').instance(newInstanceId(), newAttempt()),
+      new DatabaseNames('mariadb', 'shop2').instance(newInstanceId(), newAttempt()),
       `${own}x`,
       `x${own}`,
       own.replaceAll('_', 'a'),
@@ -48,10 +49,5 @@ describe('names of databases', () => {
       expect(names.parse(other)).toBeUndefined();
     }
     fc.assert(fc.property(fc.string(), (text) => names.parse(text) === undefined));
-  });
-
-  it('quotes identifiers so that none can end early, and escapes what GRANT takes for a wildcard', () => {
-    expect(quoted('a`b')).toBe('`a``b`');
-    expect(quotedForGrant('tin_a%b\\c')).toBe('`tin\\_a\\%b\\\\c`');
   });
 });

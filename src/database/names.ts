@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { DATABASE_ENGINES, type DatabaseEngine } from '../domain/database.ts';
+import { TryItNowError } from '../domain/errors.ts';
 import type { Entropy } from '../domain/ids.ts';
 
 /**
- * Names of databases, and of the user of each. At most 31 characters, which every version takes for a
+ * Names of databases, and of the user of each. At most 31 characters on MariaDB, which every version takes for a
  * user; only letters a-z, digits and `_`. Other deployments on the same server differ in the second part,
- * other programs in the first.
+ * other programs in the first, which also tells the engine: `tin` MariaDB, `tinpg` PostgreSQL.
  *
  *   tin_<deployment, 8>_i_<attempt, 16>       of an attempt at an instance: nothing of its id can be read from it
  *   tin_<deployment, 8>_t_<until, 9>_<6>      only tried, may go at that time (ms since the epoch, base 36)
@@ -16,13 +18,19 @@ export type DatabaseName =
   | { readonly kind: 'seed'; readonly digest: string };
 
 const UNTIL_DIGITS = 9;
+const PROGRAM: Readonly<Record<DatabaseEngine, string>> = { mariadb: 'tin', postgresql: 'tinpg' };
+
+/** The engine whose server has the database of this name, whichever deployment's it is. */
+export function engineOfName(name: string): DatabaseEngine | undefined {
+  return DATABASE_ENGINES.find((engine) => name.startsWith(`${PROGRAM[engine]}_`));
+}
 
 export class DatabaseNames {
   readonly #prefix: string;
   readonly #entropy: Entropy;
 
-  constructor(deployment: string, entropy: Entropy = randomBytes) {
-    this.#prefix = `tin_${hash(`deployment ${deployment}`, 8)}_`;
+  constructor(engine: DatabaseEngine, deployment: string, entropy: Entropy = randomBytes) {
+    this.#prefix = `${PROGRAM[engine]}_${hash(`deployment ${deployment}`, 8)}_`;
     this.#entropy = entropy;
   }
 
@@ -43,6 +51,10 @@ export class DatabaseNames {
     return `${this.#prefix}s_${digest}`;
   }
 
+  nameFor(owner: { readonly instanceId: string; readonly attempt: string } | { readonly keepUntilMs: number }): string {
+    return 'instanceId' in owner ? this.instance(owner.instanceId, owner.attempt) : this.tried(owner.keepUntilMs);
+  }
+
   /** Undefined for what is not this deployment's: only a name that fits entirely is ours to drop. */
   parse(name: string): DatabaseName | undefined {
     if (!name.startsWith(this.#prefix)) return undefined;
@@ -53,16 +65,27 @@ export class DatabaseNames {
     const digest = /^s_([0-9a-f]{16})$/.exec(rest)?.[1];
     return digest === undefined ? undefined : { kind: 'seed', digest };
   }
-}
 
-/** Quoted for SQL. Table names come from a seed and may hold anything. */
-export function quoted(identifier: string): string {
-  return `\`${identifier.replaceAll('`', '``')}\``;
-}
+  /** Those of instances, and those that were only tried and whose time is over. */
+  droppable(found: readonly string[], nowMs: number): string[] {
+    return found.filter((name) => {
+      const parsed = this.parse(name);
+      return parsed?.kind === 'instance' || (parsed?.kind === 'tried' && parsed.untilMs <= nowMs);
+    });
+  }
 
-/** As GRANT takes a database's name: there `_` and `%` stand for other characters too, unless they are escaped. */
-export function quotedForGrant(database: string): string {
-  return quoted(database.replaceAll(/[\\_%]/g, (character) => `\\${character}`));
+  /**
+   * What another made is not ours to replace or drop, nor is a seed, which all instances are copied from. Throws
+   * database_failed.
+   */
+  requireInstance(name: string): void {
+    const kind = this.parse(name)?.kind;
+    if (kind !== 'instance' && kind !== 'tried')
+      throw new TryItNowError(
+        'database_failed',
+        `The database ${name} is not one of this deployment's instances, so it is left alone`,
+      );
+  }
 }
 
 function hash(text: string, length: number): string {

@@ -1,23 +1,35 @@
-import { dropWithUser } from './accounts.ts';
-import { DatabaseNames } from './names.ts';
-import { lock, namesOnServer } from './seeds.ts';
-import { withSession, type ServerLogin } from './session.ts';
+import { DATABASE_ENGINES, type DatabaseEngine } from '../domain/database.ts';
+import { dropOwnMariadbDatabase, ownMariadbDatabases } from './mariadb/own-databases.ts';
+import { dropOwnPostgresDatabase, ownPostgresDatabases } from './postgresql/own-databases.ts';
+import type { ServerLogin } from './server.ts';
 
-const LOCK_TIMEOUT_S = 8;
+/** How to find and drop what a deployment has on a server of each engine. */
+const ENGINES: Readonly<
+  Record<
+    DatabaseEngine,
+    {
+      readonly list: (login: ServerLogin, deployment: string) => Promise<readonly string[]>;
+      readonly drop: (login: ServerLogin, name: string) => Promise<void>;
+    }
+  >
+> = {
+  mariadb: { list: ownMariadbDatabases, drop: dropOwnMariadbDatabase },
+  postgresql: { list: ownPostgresDatabases, drop: dropOwnPostgresDatabase },
+};
 
 /**
- * Every database and user of the deployment's, its seeds included; by names that fit entirely, so that
- * nobody else's is among them.
+ * Every database of the deployment's on these servers, its seeds included, and how to drop it with its user. Throws
+ * database_unavailable, database_failed.
  */
-export async function ownDatabases(login: ServerLogin, deployment: string): Promise<readonly string[]> {
-  const names = new DatabaseNames(deployment);
-  return (await withSession(login, namesOnServer)).filter((name) => names.parse(name) !== undefined);
-}
-
-/** The database, its user and his connections. Absent is fine. Throws database_unavailable, database_failed. */
-export async function dropOwnDatabase(login: ServerLogin, name: string): Promise<void> {
-  await withSession(login, async (session) => {
-    await lock(session, name, LOCK_TIMEOUT_S);
-    await dropWithUser(session, name);
+export async function ownDatabases(
+  servers: Readonly<Partial<Record<DatabaseEngine, ServerLogin>>>,
+  deployment: string,
+): Promise<readonly { readonly name: string; readonly drop: () => Promise<void> }[]> {
+  const found = DATABASE_ENGINES.map(async (engine) => {
+    const login = servers[engine];
+    if (login === undefined) return [];
+    const { list, drop } = ENGINES[engine];
+    return (await list(login, deployment)).map((name) => ({ name, drop: () => drop(login, name) }));
   });
+  return (await Promise.all(found)).flat();
 }

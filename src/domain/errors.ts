@@ -333,7 +333,7 @@ export const ERROR_CATALOGUE = {
     status: 503,
     retryable: true,
     title: 'The database server does not answer',
-    remedy: 'Check MariaDB at DATABASE_SOCKET.',
+    remedy: 'Check MariaDB at DATABASE_SOCKET, or PostgreSQL at POSTGRES_SOCKET, as the detail says.',
   },
   database_failed: {
     status: 500,

@@ -3,11 +3,17 @@ import type { Template } from './template.ts';
 
 /** Undefined where instances of the template may be restored from a checkpoint. */
 export function whyNotRestorable(template: Template): string | undefined {
+  if (template.services.length > 0)
+    return (
+      `it has services (${template.services.map(({ name }) => name).join(', ')}), and no engine dumps several ` +
+      'containers as one'
+    );
   const placeholders = startPlaceholders(template);
   if (placeholders.length === 0) return undefined;
   return (
     `what it starts with differs from instance to instance (${placeholders.map((name) => `\${${name}}`).join(', ')} ` +
-    'in its env, command or files), and every clone of a checkpoint would have what the first one had'
+    'in its env, command or files), and every clone of a checkpoint would have what the first one had; to have them ' +
+    'restored, hand these values over in its activation'
   );
 }
 

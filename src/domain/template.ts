@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { DatabaseSeed } from './database.ts';
 import type { ProcessSettings } from './process-settings.ts';
+import type { Service } from './service.ts';
 import { versionedReadiness, type Health, type Readiness } from './readiness.ts';
 
 /** Something an instance is asked after it came up: a command run inside it, or an HTTP request to its port. */
@@ -31,6 +33,8 @@ export interface Template {
   readonly openAllow: readonly string[];
   /** Paths requested once, through the proxy, before the instance counts as ready; redirects within it are followed. */
   readonly warmup: readonly string[];
+  /** Started before the app, in this order; they end together with it. */
+  readonly services: readonly Service[];
   readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };
   /** Linux capabilities kept, without the CAP_ prefix; all others are dropped. */
   readonly capabilities: readonly string[];
@@ -57,7 +61,7 @@ export interface Template {
     readonly dump: DumpOptions;
   };
   /** A database and a user of its own for each instance, filled from the seed. */
-  readonly database: { readonly seedFile: string; readonly seedDigest: string } | undefined;
+  readonly database: DatabaseSeed | undefined;
   readonly pool: {
     readonly target: number;
     readonly max: number;
@@ -103,9 +107,21 @@ export const DEFAULT_DUMP: DumpOptions = {
 /** Where a container with a database sees the folder of the database server's socket. */
 export const DATABASE_MOUNT = '/run/try-it-now/database';
 
+/** What the service's container is made by: all that a template says of a container, and nothing of the app's. */
+export function serviceTemplate(template: Template, service: Service): Template {
+  const { image, env, process, limits, capabilities } = service;
+  return { ...template, image, env, process, limits, capabilities, database: undefined, services: [] };
+}
+
+/** Of each container that an instance has: the app's first. */
+export function containerTemplates(template: Template): readonly Template[] {
+  return [template, ...template.services.map((service) => serviceTemplate(template, service))];
+}
+
 /** Changes exactly when an instance of the old template would not do for the new one: pool settings do not count. */
 export function templateVersion(template: Template): string {
-  const { image, port, env, process, readiness, warmup, limits, capabilities, egress, activation, database } = template;
+  const { image, port, env, process, readiness, warmup, limits, capabilities, egress, activation, database, services } =
+    template;
   const sorted = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
   const text = JSON.stringify([
     image,
@@ -118,7 +134,8 @@ export function templateVersion(template: Template): string {
     [...capabilities].sort(),
     egress,
     activation,
-    database?.seedDigest,
+    database === undefined ? undefined : [database.engine, database.seedDigest],
+    ...(services.length === 0 ? [] : [services]),
   ]);
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

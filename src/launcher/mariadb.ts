@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TryItNowError } from '../domain/errors.ts';
 import { ChildServer, findProgram } from './child-server.ts';
+import { commandAs, keptPassword, serverAccount, type ServerAccount } from './server-account.ts';
 
 const run = promisify(execFile);
 
@@ -19,7 +19,7 @@ export interface LaunchedMariadb extends AsyncDisposable {
   readonly server: ChildServer;
 }
 
-/** The account Debian's package makes for the server, which refuses to run as root. */
+/** The account Debian's package makes for the server. */
 const SERVER_ACCOUNT = 'mysql';
 
 /** Written at the first start: big enough that a clone of some MB does not make the server wait for its pages. */
@@ -65,7 +65,7 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
     own: join(dir, 'own'),
     passwordFile: join(dir, 'password'),
   };
-  const account = await serverAccount();
+  const account = await serverAccount('MariaDB', SERVER_ACCOUNT);
   // The server's account must be able to pass through, not to look around.
   await mkdir(dir, { recursive: true });
   if (account !== undefined) await chmod(dir, 0o711);
@@ -79,7 +79,7 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
   const initFile = join(paths.own, 'init.sql');
   await writeFile(initFile, initialSql(password), { mode: 0o600 });
   if (account !== undefined) await chown(initFile, account.uid, account.gid);
-  const [command, ...args] = commandAs(account);
+  const [command, ...args] = commandAs(findProgram('mariadbd') ?? 'mariadbd', account);
   const server = await ChildServer.start({
     name: 'MariaDB',
     command,
@@ -106,45 +106,10 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
   };
 }
 
-interface Account {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-/** Undefined when we are not root and the server simply runs as we do. */
-async function serverAccount(): Promise<Account | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  try {
-    const [uid, gid] = await Promise.all(
-      ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, SERVER_ACCOUNT])).stdout)),
-    );
-    return { uid: uid ?? NaN, gid: gid ?? NaN };
-  } catch (error) {
-    throw new TryItNowError(
-      'child_failed',
-      `MariaDB cannot be started: it does not run as root, and this host has no account ${SERVER_ACCOUNT}; ` +
-        `\`make setup\` installs mariadb-server, which makes one`,
-      { cause: error },
-    );
-  }
-}
-
-/**
- * Changing its own uid, as --user does, would take the signal away that ends it with us: so the uid is changed before,
- * and the signal asked for after that.
- */
-function commandAs(account: Account | undefined): readonly [string, ...string[]] {
-  const program = findProgram('mariadbd');
-  const guard = findProgram('setpriv');
-  if (account === undefined || program === undefined) return ['mariadbd'];
-  if (guard === undefined) return [program, `--user=${SERVER_ACCOUNT}`];
-  return [guard, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', '--pdeathsig=KILL', program];
-}
-
 /** Into a folder beside, then renamed: a half-installed one is never taken for a whole one. */
 async function install(
   { data, own }: { readonly data: string; readonly own: string },
-  account: Account | undefined,
+  account: ServerAccount | undefined,
 ): Promise<void> {
   const program = findProgram('mariadb-install-db');
   if (program === undefined)
@@ -177,15 +142,6 @@ async function install(
     throw new TryItNowError('child_failed', `mariadb-install-db could not make ${data}`, { cause: error });
   }
   await rename(fresh, data);
-}
-
-/** Drawn once and kept: clients that reconnect after a restart still know it. */
-async function keptPassword(file: string): Promise<string> {
-  if (existsSync(file)) return (await readFile(file, 'utf8')).trim();
-  const password = randomBytes(24).toString('hex');
-  await writeFile(`${file}.new`, `${password}\n`, { mode: 0o600 });
-  await rename(`${file}.new`, file);
-  return password;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { publicOrigin, type PublicAddress } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
+import { DATABASE_SERVERS } from '../domain/database.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { newHostLabel } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
@@ -57,7 +58,8 @@ export async function tried(
   if (what !== 'source' && template.database !== undefined && databases === undefined) {
     throw new TryItNowError(
       'database_unavailable',
-      `Template ${template.name} has a database, but this node has no database server; set DATABASE_SOCKET`,
+      `Template ${template.name} has a database, but this node has no database server; set ` +
+        DATABASE_SERVERS[template.database.engine].socket,
     );
   }
   const name = `demo-${what}-${randomBytes(6).toString('hex')}`;
@@ -72,7 +74,7 @@ export async function tried(
       upstream: { address: node.address, port: hostPort },
       visitor: publicOrigin(address, label),
     },
-    database: template.database === undefined ? undefined : databases?.nameFor({ keepUntilMs }),
+    database: template.database === undefined ? undefined : databases?.nameFor(template, { keepUntilMs }),
   };
 }
 
@@ -109,8 +111,7 @@ export function requireRestorable(template: Template): void {
   if (why !== undefined)
     throw new TryItNowError(
       'checkpoint_failed',
-      `No checkpoint can be made of template ${template.name}: ${why}. Its instances start cold. To have them ` +
-        'restored, hand these values over in its activation.',
+      `No checkpoint can be made of template ${template.name}: ${why}. Its instances start cold.`,
     );
 }
 

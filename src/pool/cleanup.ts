@@ -27,7 +27,7 @@ export async function teardown({ cleanupStore, runtime, databases }: CleanupDeps
       throw new TryItNowError(
         'database_unavailable',
         `The database ${instance.database} of instance ${instance.id} cannot be dropped: this node has no ` +
-          'database server any more; set DATABASE_SOCKET again',
+          'database server any more; set DATABASE_SOCKET or POSTGRES_SOCKET again',
       );
     await databases.drop(instance.database);
     await cleanupStore.recordDatabaseDropped(instance);

@@ -367,7 +367,7 @@ describe.skipIf(skip)(title, () => {
     const databases = server.databases({ catalogue: [shop] });
     await databases.prepare([shop]);
     const [kept, unreadable, stray] = [newInstanceId(), newInstanceId(), newInstanceId()].map((instanceId) =>
-      databases.nameFor({ instanceId, attempt: newAttempt() }),
+      databases.nameFor(shop, { instanceId, attempt: newAttempt() }),
     );
     for (const name of [kept, unreadable, stray]) await databases.create(name ?? '', shop);
     const [one, two, three] = await soundStock();

@@ -1,3 +1,4 @@
+import { DATABASE_SERVERS } from '../domain/database.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import { newAttempt } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
@@ -257,9 +258,10 @@ function databaseName(
   if (databases === undefined)
     throw new TryItNowError(
       'database_unavailable',
-      `A database for template ${template.name} is needed, but this node has no database server; set DATABASE_SOCKET`,
+      `A database for template ${template.name} is needed, but this node has no database server; set ` +
+        DATABASE_SERVERS[template.database.engine].socket,
     );
-  return databases.nameFor({ instanceId, attempt });
+  return databases.nameFor(template, { instanceId, attempt });
 }
 
 /** The ticket stays while the queue waits to try again, so that nobody plans a second instance in its place. */

@@ -284,7 +284,8 @@ async function createDatabase(attempt: Attempt, instance: Instance): Promise<Dat
   if (databases === undefined)
     throw new TryItNowError(
       'database_unavailable',
-      `The database ${database} is needed, but this node has no database server; set DATABASE_SOCKET`,
+      `The database ${database} is needed, but this node has no database server; set DATABASE_SOCKET or ` +
+        'POSTGRES_SOCKET',
     );
   const credentials = await phase(attempt, 'database', () => databases.create(database, attempt.template));
   await provisioningStore.recordStep(instance, 'database_created');

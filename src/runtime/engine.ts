@@ -1,4 +1,5 @@
 /** What every engine tells of itself (`descriptor.ts` in its folder) and can do (`engine.ts` beside it). */
+import type { DatabaseFolders } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
 import type { ChildServer } from '../launcher/child-server.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
@@ -52,8 +53,8 @@ export interface OpenOptions {
   readonly log: Log;
   /** The credentials of registries, as `podman login` and `docker login` write them. */
   readonly registryAuthFile?: string;
-  /** The folder of the database server's socket, which templates with a database need. */
-  readonly databaseFolder?: string;
+  /** The folders of the database servers' sockets, which templates with a database need. */
+  readonly databaseFolders?: DatabaseFolders;
 }
 
 /** Nothing is connected before what is made here is asked for something. */

@@ -4,6 +4,9 @@ export const LABEL = {
   node: 'try-it-now.node',
   instance: 'try-it-now.instance',
   template: 'try-it-now.template',
+  /** On a service of an instance: the container of its app, and the service's name. */
+  partOf: 'try-it-now.part-of',
+  service: 'try-it-now.service',
   /** Milliseconds since the epoch, on what is no instance: what no process is busy with any more after that. */
   keepUntil: 'try-it-now.keep-until',
 } as const;

@@ -101,7 +101,7 @@ async function benchEngine(server: TestMariadb, template: Template): Promise<Fig
   const figures = [figure('loading a seed of 3 MB, once', loading, 'ms')];
   for (const workers of [1, IN_PARALLEL]) {
     const names = Array.from({ length: CLONES }, () =>
-      databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }),
+      databases.nameFor(template, { instanceId: newInstanceId(), attempt: newAttempt() }),
     );
     const making = await spread(names, workers, (name) => timed(() => databases.create(name, template)));
     const dropping = await spread(names, workers, (name) => timed(() => databases.drop(name)));

@@ -38,9 +38,19 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
       image,
       deployment,
       runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder) =>
-        createPodmanRuntime({ ...options, deployment: of, node, resolvers, databaseFolder }),
+        createPodmanRuntime({
+          ...options,
+          deployment: of,
+          node,
+          resolvers,
+          databaseFolders: databaseFolder === undefined ? {} : { mariadb: databaseFolder },
+        }),
       checkpointing: (databaseFolder) =>
-        createPodmanCheckpointing({ ...options, resolvers: ['127.0.0.1'], databaseFolder }),
+        createPodmanCheckpointing({
+          ...options,
+          resolvers: ['127.0.0.1'],
+          databaseFolders: databaseFolder === undefined ? {} : { mariadb: databaseFolder },
+        }),
     };
   };
 

@@ -83,7 +83,7 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
       port: 80,
       env: { FROM: 'template', BOTH: 'template' },
       limits: { memoryBytes: 48 * 1024 * 1024, cpus: 0.5, pids: 17 },
-      database: { seedFile: '/seed.sql', seedDigest: 'x' },
+      database: { engine: 'mariadb' as const, seedFile: '/seed.sql', seedDigest: 'x' },
     });
     await runtime.prepare([tiny]);
     from = await checkpoint(tiny, 'whole');

@@ -101,7 +101,7 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
     try {
       const without = await started({}, folder);
       expect((await exec(without, [BUSYBOX, 'ls', DATABASE_MOUNT])).exitCode).not.toBe(0);
-      const database = { seedFile: '/seed.sql', seedDigest: 'x' };
+      const database = { engine: 'mariadb' as const, seedFile: '/seed.sql', seedDigest: 'x' };
       const spec = await started({ database }, folder);
       expect(await exec(spec, [BUSYBOX, 'ls', DATABASE_MOUNT])).toEqual({ exitCode: 0, output: 'db.sock\n' });
       const written = await exec(spec, [BUSYBOX, 'touch', `${DATABASE_MOUNT}/x`]);

@@ -14,6 +14,7 @@ import { surroundingsContract } from './container-surroundings.ts';
 import { imagesContract } from './container-images.ts';
 import { isolationContract } from './container-isolation.ts';
 import { containerRuntimeContract } from './container-runtime.ts';
+import { servicesContract } from './container-services.ts';
 
 export interface EngineUnderTest {
   readonly engine: RealEngine;
@@ -59,7 +60,7 @@ export function containerEngineContract(engine: RealEngine): void {
         deployment: of,
         node,
         resolvers,
-        databaseFolder,
+        databaseFolders: databaseFolder === undefined ? {} : { mariadb: databaseFolder },
         registryAuthFile,
         log: createLogger('silent'),
       }),
@@ -98,6 +99,7 @@ export function containerEngineContract(engine: RealEngine): void {
   describe('hardening', () => hardeningContract(underTest));
   describe('images', () => imagesContract(underTest));
   describe('surroundings', () => surroundingsContract(underTest));
+  describe('services', () => servicesContract(underTest));
   // The suites of two engines, which take turns here, wait for each other the less.
   if (engine === 'podman') describe('isolation', () => isolationContract(underTest));
 }

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createConnection } from 'mariadb';
 import { describe, expect, it } from 'vitest';
-import { connectMariadb } from '../../src/database/mariadb.ts';
-import { SERVER_PATIENCE, type ServerPatience } from '../../src/database/session.ts';
+import { connectMariadb } from '../../src/database/mariadb/mariadb-databases.ts';
+import { SERVER_PATIENCE, type ServerPatience } from '../../src/database/server.ts';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
@@ -39,7 +39,7 @@ async function prepared(patience?: ServerPatience): Promise<Prepared> {
       server,
       template,
       databases,
-      newName: () => databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }),
+      newName: () => databases.nameFor(template, { instanceId: newInstanceId(), attempt: newAttempt() }),
       everyCallFails: async (name) => {
         const calls = [
           databases.prepare([template]),

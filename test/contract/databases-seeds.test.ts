@@ -63,7 +63,7 @@ describe.skipIf(skip)(title, () => {
     template: Template,
     databases = server.databases({ catalogue: [template] }),
   ): Promise<DatabaseCredentials> =>
-    databases.create(databases.nameFor({ instanceId: newInstanceId(), attempt: newAttempt() }), template);
+    databases.create(databases.nameFor(template, { instanceId: newInstanceId(), attempt: newAttempt() }), template);
   const rows = async (credentials: DatabaseCredentials, sql: string): Promise<unknown> => {
     await using connection = await server.as(credentials);
     return await connection.query(sql);
@@ -173,7 +173,10 @@ describe.skipIf(skip)(title, () => {
     const template = await server.templateOf(PLAIN);
     await appendFile(template.database?.seedFile ?? '', 'DROP TABLE notes;');
     await expect(server.databases({ catalogue: [template] }).prepare([template])).rejects.toThrow('was changed after');
-    const missing = { ...template, database: { seedFile: '/nowhere/seed.sql', seedDigest: '0123456789abcdef' } };
+    const missing = {
+      ...template,
+      database: { engine: 'mariadb' as const, seedFile: '/nowhere/seed.sql', seedDigest: '0123456789abcdef' },
+    };
     await expect(server.databases({ catalogue: [missing] }).prepare([missing])).rejects.toThrow(
       '/nowhere/seed.sql cannot be read',
     );

@@ -114,7 +114,7 @@ it.skipIf(mariadb.skip)(mariadb.title, { concurrent: true }, async () => {
   const root = await server.asRoot();
   try {
     const [ours, theirs] = ['ours', 'theirs'].map((deployment) =>
-      new DatabaseNames(deployment).instance(newInstanceId(), 'a'),
+      new DatabaseNames('mariadb', deployment).instance(newInstanceId(), 'a'),
     );
     for (const name of [ours, theirs]) await root.query(`CREATE DATABASE ${name ?? ''}`);
     await root.query(`CREATE USER ${ours ?? ''}@localhost IDENTIFIED BY 'secret'`);

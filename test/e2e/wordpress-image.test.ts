@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
-import { connectMariadb } from '../../src/database/mariadb.ts';
+import { connectMariadb } from '../../src/database/mariadb/mariadb-databases.ts';
 import { fillLanding } from '../../src/domain/landing.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { launchMariadb } from '../../src/launcher/mariadb.ts';
@@ -84,7 +84,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
       deployment,
       node: 'node-a',
       resolvers: [],
-      databaseFolder: dirname(server.socketPath),
+      databaseFolders: { mariadb: dirname(server.socketPath) },
       log: silent,
     });
     releasers.push('network', () => runtime.unprepare());
@@ -129,7 +129,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
   }
 
   async function identityFor({ hostPort, instanceId }: ContainerSpec): Promise<Identity> {
-    const name = databases.nameFor({ keepUntilMs: Date.now() + 600_000 });
+    const name = databases.nameFor(template, { keepUntilMs: Date.now() + 600_000 });
     const database = await databases.create(name, template);
     releasers.push('database', () => databases.drop(name));
     return {

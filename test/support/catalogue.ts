@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
 import type { Setting } from '../../src/config/rules.ts';
 import { parseTemplates, type TemplateDefaults } from '../../src/config/templates.ts';
+import type { SectionContext } from '../../src/config/checkpoint-sections.ts';
+import { DATABASE_ENGINES } from '../../src/domain/database.ts';
 import type { Template } from '../../src/domain/template.ts';
 
 export const MINUTE = 60_000;
@@ -19,7 +21,7 @@ export const defaults: TemplateDefaults = {
   maxAge: setting('POOL_MAX_AGE', 1_440 * MINUTE, '24h'),
 };
 
-export const everything = { hasDatabase: true, usesCheckpoints: true };
+export const everything: Omit<SectionContext, 'folder'> = { databaseEngines: DATABASE_ENGINES, usesCheckpoints: true };
 export const parsed = (text: string, file = 'apps.yaml', context = everything) =>
   parseTemplates(text, file, defaults, context);
 export const problems = (text: string): readonly string[] => parsed(text).problems;

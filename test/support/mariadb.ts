@@ -1,24 +1,18 @@
-import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createConnection, type Connection } from 'mariadb';
-import { connectMariadb } from '../../src/database/mariadb.ts';
-import type { ServerPatience } from '../../src/database/session.ts';
+import { connectMariadb } from '../../src/database/mariadb/mariadb-databases.ts';
+import type { ServerPatience } from '../../src/database/server.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
-import { findProgram } from '../../src/launcher/child-server.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../src/launcher/mariadb.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/databases.ts';
+import { databaseSuite, writeSeed } from './databases.ts';
 import { silent } from './store.ts';
 import { template } from './templates.ts';
 
-/** The title of a suite, with the reason when it is skipped. Where CI runs nothing is excused: it runs, and fails. */
 export function mariadbSuite(title: string): { readonly title: string; readonly skip: boolean } {
-  const missing = ['mariadbd', 'mariadb'].filter((program) => findProgram(program) === undefined);
-  if (missing.length === 0 || process.env['CI'] === 'true') return { title, skip: false };
-  const why = `not installed: ${missing.join(', ')}`;
-  process.stderr.write(`The tests "${title}" are skipped: ${why}\n`);
-  return { title: `${title} (skipped: ${why})`, skip: true };
+  return databaseSuite(title, ['mariadbd', 'mariadb']);
 }
 
 export interface TestMariadb extends AsyncDisposable {
@@ -73,7 +67,8 @@ export async function startMariadb(): Promise<TestMariadb> {
         ...(patience === undefined ? {} : { patience }),
       });
     },
-    templateOf: async (sql, overrides = {}) => template({ database: await seed(dir, sql), ...overrides }),
+    templateOf: async (sql, overrides = {}) =>
+      template({ database: await writeSeed(dir, 'mariadb', sql), ...overrides }),
     asRoot: () => open({ socketPath: launched.socketPath, user: launched.user, password: launched.password }),
     as: ({ socket, name, user, password }) =>
       open({ socketPath: join(dirname(launched.socketPath), basename(socket)), user, password, database: name }),
@@ -83,14 +78,6 @@ export async function startMariadb(): Promise<TestMariadb> {
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-/** An SQL file with its digest, as the catalogue reads it. */
-async function seed(dir: string, sql: string): Promise<NonNullable<Template['database']>> {
-  const seedDigest = createHash('sha256').update(sql).digest('hex').slice(0, 16);
-  const seedFile = join(dir, `${seedDigest}.sql`);
-  await writeFile(seedFile, sql);
-  return { seedFile, seedDigest };
 }
 
 async function open(login: {

@@ -30,6 +30,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     identity: undefined,
     checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
     database: undefined,
+    services: [],
     pool: { target: 3, max: 20, replenishThreshold: 0 },
     ttl: { defaultMs: 60_000, maxMs: 300_000 },
     idle: undefined,

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/config.ts';
 import type { Environment } from '../../config/environment.ts';
+import { DATABASE_SERVERS, type DatabaseEngine } from '../../domain/database.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import type { Releasers } from '../../lifecycle/releasers.ts';
 import { launchCaddy } from '../../launcher/caddy.ts';
 import { ChildServer, findProgram } from '../../launcher/child-server.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../launcher/mariadb.ts';
 import { launchNats } from '../../launcher/nats.ts';
+import { launchPostgres } from '../../launcher/postgresql.ts';
 import { freePort, isFree, isFreeForUdp, preferPort, reservePort } from '../../launcher/tcp-ports.ts';
 import { supervise, type SupervisorEvents } from '../../launcher/supervise.ts';
 import { launchValkey } from '../../launcher/valkey.ts';
@@ -18,8 +20,8 @@ export interface ServersOptions {
   readonly config: Config;
   /** What the user configured; only the rest is launched. */
   readonly explicit: ReadonlySet<string>;
-  /** A template wants databases, and no server for them was configured. */
-  readonly launchesDatabase: boolean;
+  /** Templates want databases of these, and no server for them was configured. */
+  readonly launchedDatabases: readonly DatabaseEngine[];
   /** Everything the servers write goes below it. */
   readonly dir: string;
   readonly releasers: Releasers;
@@ -51,7 +53,7 @@ export async function requirePlace(config: Config, conflicts: readonly string[])
 
 /** Starts what is not configured by URL, keeps it running, and returns the environment that points at it. */
 export async function startServers(options: ServersOptions): Promise<Environment> {
-  const { explicit, launchesDatabase, dir, releasers, events, onStarted } = options;
+  const { explicit, launchedDatabases, dir, releasers, events, onStarted } = options;
   const made: Record<string, string> = {};
   const folder = async (name: string): Promise<string> => {
     const path = join(dir, name);
@@ -83,7 +85,7 @@ export async function startServers(options: ServersOptions): Promise<Environment
     await keep('Caddy', `127.0.0.1:${adminPort} (admin)`, () => launchCaddy({ dir: caddyDir, adminPort }));
     made['CADDY_ADMIN_URL'] = `http://127.0.0.1:${adminPort}`;
   }
-  if (launchesDatabase) Object.assign(made, await startDatabase(await folder('mariadb'), keep));
+  for (const engine of launchedDatabases) Object.assign(made, await startDatabase(engine, await folder(engine), keep));
   return { ...made, ...(await startEngine(options, keep)) };
 }
 
@@ -94,16 +96,18 @@ type Keep = <T extends { readonly server: ChildServer }>(
   launch: () => Promise<T>,
 ) => Promise<void>;
 
-async function startDatabase(dir: string, keep: Keep): Promise<Environment> {
+const LAUNCH_DATABASE = { mariadb: launchMariadb, postgresql: launchPostgres } as const;
+
+async function startDatabase(engine: DatabaseEngine, dir: string, keep: Keep): Promise<Environment> {
+  const { title, socket, user, password } = DATABASE_SERVERS[engine];
   let login: Pick<LaunchedMariadb, 'socketPath' | 'user' | 'passwordFile'> | undefined;
-  await keep('MariaDB', dir, async () => {
-    const launched = await launchMariadb({ dir });
+  await keep(title, dir, async () => {
+    const launched = await LAUNCH_DATABASE[engine]({ dir });
     login = launched;
     return launched;
   });
   if (login === undefined) return {};
-  const { socketPath, user, passwordFile } = login;
-  return { DATABASE_SOCKET: socketPath, DATABASE_USER: user, DATABASE_PASSWORD_FILE: passwordFile };
+  return { [socket]: login.socketPath, [user]: login.user, [`${password}_FILE`]: login.passwordFile };
 }
 
 /** The first container engine that is wanted, installed and not running elsewhere; none of them is no failure. */

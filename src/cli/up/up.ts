@@ -7,6 +7,7 @@ import { startApp, type App } from '../../composition/app.ts';
 import type { Config } from '../../config/config.ts';
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig, type LoadedConfig } from '../../config/load.ts';
+import { DATABASE_ENGINES, DATABASE_SERVERS, type DatabaseEngine } from '../../domain/database.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { Releasers } from '../../lifecycle/releasers.ts';
 import { untilStopped } from '../../lifecycle/signals.ts';
@@ -27,18 +28,39 @@ import { openScreen, type Screen } from './screen.ts';
 import { requirePlace, startDiscoveryProcess, startServers } from './servers.ts';
 
 /**
- * Stands for the database server that is started below, so that a template with a database is no mistake. Never opened.
+ * Stand for the database servers that are started below: a template with a database is no mistake. Never opened.
  */
-const DATABASE_TO_COME = {
-  DATABASE_SOCKET: '/run/try-it-now/database-to-come/mysqld.sock',
-  DATABASE_PASSWORD: 'to come',
-};
+const DATABASES_TO_COME = {
+  mariadb: '/run/try-it-now/mariadb-to-come/mysqld.sock',
+  postgresql: '/run/try-it-now/postgresql-to-come/.s.PGSQL.5432',
+} as const satisfies Record<DatabaseEngine, string>;
 /** Longest wait for a first instance before the page is offered all the same; the log then says what is wrong. */
 const WARM_UP_MS = 180_000;
 
 export interface UpOptions {
   /** Make and promote a checkpoint of each template once the pool is warm. */
   readonly checkpoint?: true;
+}
+
+function databasesToCome(env: Environment): Environment {
+  const toCome = DATABASE_ENGINES.filter((engine) => !isSet(env[DATABASE_SERVERS[engine].socket]));
+  return Object.fromEntries(
+    toCome.flatMap((engine) => {
+      const { socket, password } = DATABASE_SERVERS[engine];
+      return [
+        [socket, DATABASES_TO_COME[engine]],
+        [password, 'to come'],
+      ];
+    }),
+  );
+}
+
+/** Those that a template needs, and for which no server was configured. */
+function wantedDatabases(env: Environment, { templates }: Config): DatabaseEngine[] {
+  return DATABASE_ENGINES.filter(
+    (engine) =>
+      !isSet(env[DATABASE_SERVERS[engine].socket]) && templates.some(({ database }) => database?.engine === engine),
+  );
 }
 
 /**
@@ -48,7 +70,7 @@ export interface UpOptions {
 export async function up(env: Environment, options: UpOptions = {}): Promise<void> {
   const { env: placed, notes, conflicts } = await besideOthers(withExample(env));
   const chosen = await withAdminPort(placed);
-  const loaded = loadConfig(isSet(chosen['DATABASE_SOCKET']) ? chosen : { ...chosen, ...DATABASE_TO_COME });
+  const loaded = loadConfig({ ...chosen, ...databasesToCome(chosen) });
   for (const note of [...loaded.warnings, ...notes]) console.warn(`Note: ${note}`);
   await requirePlace(loaded.config, conflicts);
 
@@ -129,8 +151,7 @@ async function startEverything({
     explicit: loaded.explicit,
     dir,
     releasers,
-    launchesDatabase:
-      !isSet(env['DATABASE_SOCKET']) && loaded.config.templates.some(({ database }) => database !== undefined),
+    launchedDatabases: wantedDatabases(env, loaded.config),
     events: {
       onLost: (name: string, how: string) => {
         log.error({ part: name, how }, 'A part ended by itself; starting it again');

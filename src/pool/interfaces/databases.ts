@@ -8,7 +8,7 @@ export interface DatabaseCredentials {
   readonly password: string;
 }
 
-/** One database and one user per instance, on the node's own database server. */
+/** One database and one user per instance, on the node's own database servers. */
 export interface Databases {
   /**
    * Ready for these templates: reachable, safe to let instances near, seeds loaded. Throws database_unavailable,
@@ -16,10 +16,13 @@ export interface Databases {
    */
   prepare(templates: readonly Template[]): Promise<void>;
   /**
-   * A name for an instance, or for something that is only tried and may be dropped by
-   * the reconciler from `keepUntilMs` on.
+   * A name for an instance of the template, or for something that is only tried and may be dropped by
+   * the reconciler from `keepUntilMs` on. Throws database_unavailable where no server of the template's engine is.
    */
-  nameFor(owner: { readonly instanceId: string; readonly attempt: string } | { readonly keepUntilMs: number }): string;
+  nameFor(
+    template: Template,
+    owner: { readonly instanceId: string; readonly attempt: string } | { readonly keepUntilMs: number },
+  ): string;
   /**
    * Filled from the template's seed, with a new password; anything that has the name already
    * is replaced. Throws database_unavailable, database_failed.

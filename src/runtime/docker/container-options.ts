@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
+import { DATABASE_SERVERS, type DatabaseFolders } from '../../domain/database.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import { DATABASE_MOUNT, type Template } from '../../domain/template.ts';
 import type { ContainerSpec } from '../../pool/interfaces/container-runtime.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
+import { partLabels, type PodPlace } from './pod.ts';
 import { filesystemOptions, processOptions } from './process-options.ts';
 
 export interface ContainerContext {
@@ -15,11 +17,13 @@ export interface ContainerContext {
   readonly network: InstanceNetwork;
   /** Name servers of instances with egress. */
   readonly resolvers: readonly string[];
-  /** The host's folder with the database server's socket; for templates that have a database. */
-  readonly databaseFolder: string | undefined;
+  /** The host's folders with the database servers' sockets; for templates that have a database. */
+  readonly databaseFolders: DatabaseFolders | undefined;
   readonly logConfig: NonNullable<HostConfig['LogConfig']>;
   readonly ulimits: NonNullable<HostConfig['Ulimits']>;
   readonly ipv6: boolean;
+  /** Undefined for a container that stands alone. */
+  readonly place: PodPlace | undefined;
   /** False where the engine has no init to start containers with. */
   readonly hasInit: boolean;
   /** The image's CMD, where the template appends to it. */
@@ -80,15 +84,17 @@ export function nameServers(network: InstanceNetwork, resolvers: readonly string
  * The host's folder a container of this template sees at DATABASE_MOUNT; undefined for one
  * without a database. Throws database_unavailable.
  */
-export function databaseSource(template: Template, databaseFolder: string | undefined): string | undefined {
-  if (template.database === undefined) return undefined;
-  if (databaseFolder === undefined) {
+export function databaseSource({ name, database }: Template, folders: DatabaseFolders = {}): string | undefined {
+  if (database === undefined) return undefined;
+  const folder = folders[database.engine];
+  if (folder === undefined) {
+    const { title, socket } = DATABASE_SERVERS[database.engine];
     throw new TryItNowError(
       'database_unavailable',
-      `The template ${template.name} has a database, but this node has no database server; set DATABASE_SOCKET`,
+      `The template ${name} has a database, but this node has no ${title} server; set ${socket}`,
     );
   }
-  return databaseFolder;
+  return folder;
 }
 
 /** Of the container's own network. `ipv6`: the kernel has it. */
@@ -110,9 +116,8 @@ export function containerOptions(spec: ContainerSpec, around: ContainerContext):
     name: spec.name,
     Image: around.image,
     // Tells instances apart for anyone who looks from inside, without giving the id away: see containerName.
-    Hostname: spec.name,
-    Labels: containerLabels(spec, around),
-    ExposedPorts: { [port]: {} },
+    ...(around.place?.joins === undefined ? { Hostname: spec.name, ExposedPorts: { [port]: {} } } : {}),
+    Labels: { ...containerLabels(spec, around), ...partLabels(around.place) },
     ...processOptions(spec, around.imageCommand),
     HostConfig: hostConfig(spec, port, around),
   };
@@ -120,20 +125,17 @@ export function containerOptions(spec: ContainerSpec, around: ContainerContext):
 
 function hostConfig({ template, hostPort }: ContainerSpec, port: string, around: ContainerContext): HostConfig {
   const { limits } = template;
-  const database = databaseSource(template, around.databaseFolder);
+  const database = databaseSource(template, around.databaseFolders);
   return {
     Mounts: [
-      ...around.mounts,
+      ...(around.place?.joins === undefined ? around.mounts : []),
       ...(database === undefined
         ? []
         : [{ Type: 'bind' as const, Source: database, Target: DATABASE_MOUNT, ReadOnly: true }]),
     ],
     ...filesystemOptions(template, around.tmpfsOptions),
     Init: template.process.init && around.hasInit,
-    NetworkMode: around.network.name,
-    PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] },
-    Dns: nameServers(around.network, around.resolvers),
-    DnsSearch: ['.'],
+    ...networkOptions(template, { port, hostPort }, around),
     Privileged: false,
     CapDrop: ['ALL'],
     CapAdd: [...template.capabilities],
@@ -145,9 +147,25 @@ function hostConfig({ template, hostPort }: ContainerSpec, port: string, around:
     NanoCpus: Math.round(limits.cpus * 1e9),
     OomScoreAdj: OOM_SCORE,
     Ulimits: around.ulimits,
-    Sysctls: instanceSysctls(template, around.ipv6),
     LogConfig: around.logConfig,
     RestartPolicy: { Name: 'no' },
     AutoRemove: false,
+  };
+}
+
+/** A container that joins another one's network namespace has nothing of its own to set there. */
+function networkOptions(
+  template: Template,
+  { port, hostPort }: { readonly port: string; readonly hostPort: number },
+  { place, network, resolvers, ipv6 }: ContainerContext,
+): HostConfig {
+  if (place?.joins !== undefined) return { NetworkMode: `container:${place.joins}` };
+  return {
+    NetworkMode: network.name,
+    PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] },
+    Dns: nameServers(network, resolvers),
+    DnsSearch: ['.'],
+    Sysctls: instanceSysctls(template, ipv6),
+    ...(place === undefined ? {} : { ExtraHosts: place.names.map((name) => `${name}:127.0.0.1`) }),
   };
 }

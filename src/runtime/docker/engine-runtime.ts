@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { Agent } from 'node:http';
 import Dockerode from 'dockerode';
+import type { DatabaseFolders } from '../../domain/database.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
-import type { Template } from '../../domain/template.ts';
+import { containerTemplates, type Template } from '../../domain/template.ts';
 import { withDeadline } from '../../lifecycle/deadline.ts';
 import type {
   ContainerCondition,
@@ -21,15 +22,17 @@ import { LABEL } from '../labels.ts';
 import { containerInside } from './container-inside.ts';
 import { containerLogs } from './container-logs.ts';
 import { containerOptions, containerUlimits } from './container-options.ts';
-import { containerSummary } from './container-summary.ts';
+import { containerSummary, groupByApp } from './container-summary.ts';
 import type { Dialect } from './dialect.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { whyPortTaken } from './host-port.ts';
 import { EngineImages } from './images.ts';
 import { killedForMemory } from './kernel-log.ts';
 import { extendsImageCommand, filesArchive } from './process-options.ts';
+import { appPlace, podServices, type PodContainer, type PodPlace } from './pod.ts';
 import { removeContainer } from './remove-container.ts';
 import { runInContainer } from './run-in-container.ts';
+import { untilServiceReady, type ServiceProbe } from './service-readiness.ts';
 import { watchContainers } from './watch-containers.ts';
 
 export interface EngineOptions {
@@ -39,8 +42,8 @@ export interface EngineOptions {
   readonly log: Log;
   /** Name servers for instances with egress; the host's own without it. */
   readonly resolvers?: readonly string[];
-  /** The folder of the database server's socket, which templates with a database need. */
-  readonly databaseFolder?: string | undefined;
+  /** The folders of the database servers' sockets, which templates with a database need. */
+  readonly databaseFolders?: DatabaseFolders | undefined;
   /** The credentials of registries, as `podman login` and `docker login` write them. */
   readonly registryAuthFile?: string | undefined;
   /** ENGINE_PATIENCE without it. */
@@ -53,6 +56,7 @@ export interface EngineOptions {
  */
 const MAX_CONNECTIONS = 8;
 const SIGKILL_EXIT = 128 + 9;
+const FAILED_SERVICE_LINES = 10;
 
 /** DOCKER_HOST, which the library would follow, is not asked: the socket is configured. */
 export function connectEngine(
@@ -112,18 +116,25 @@ export class EngineRuntime implements ContainerRuntime {
     for (const network of new Set(templates.map((template) => this.#networkOf(template))))
       await this.#ensureNetwork(network);
     // Last, so that the other templates can do without one that lacks its image.
-    await this.#images.look(templates);
+    await this.#images.look(templates.flatMap(containerTemplates));
   }
 
   async start(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     // A request to the engine cannot be taken back, so the signal is heeded between requests and
     // what was made is unmade.
-    await this.#create(spec);
+    const place = appPlace(spec);
     try {
+      if (place !== undefined) {
+        await this.remove(spec.name);
+        await this.#requirePort(spec);
+        for (const service of podServices(spec)) await this.#startService(service, signal);
+      }
+      await this.#create(spec, place);
       signal.throwIfAborted();
       await this.#putFiles(spec);
-      await this.#requirePort(spec);
+      // The first service has it otherwise.
+      if (place === undefined) await this.#requirePort(spec);
       await this.#call(`start ${spec.name}`, () => this.#docker.getContainer(spec.name).start());
       signal.throwIfAborted();
     } catch (error) {
@@ -137,12 +148,14 @@ export class EngineRuntime implements ContainerRuntime {
     }
   }
 
-  imageVersion({ image }: Template): string | undefined {
-    return this.#images.version(image);
+  imageVersion(template: Template): string | undefined {
+    return this.#images.commonVersion(containerTemplates(template).map(({ image }) => image));
   }
 
+  /** All at once: the one that holds the network namespace is refused until those that joined it are gone. */
   async remove(name: string): Promise<void> {
-    await removeContainer(this.#docker.getContainer(name), name, (what, operation) => this.#call(what, operation));
+    const services = await this.#labelled({ [LABEL.partOf]: name });
+    await Promise.all([name, ...services.map(({ Id }) => Id)].map((each) => this.#removeOne(each)));
   }
 
   async exec(name: string, call: Parameters<ContainerRuntime['exec']>[1], signal: AbortSignal): Promise<ExecResult> {
@@ -177,9 +190,10 @@ export class EngineRuntime implements ContainerRuntime {
   async list(): Promise<ContainerSummary[]> {
     const { deployment, node } = this.#options;
     const found = await this.#labelled({ [LABEL.deployment]: deployment, [LABEL.node]: node });
-    return found.map(({ Names, Labels, State }) =>
+    const each = found.map(({ Names, Labels, State }) =>
       containerSummary((Names[0] ?? '').replace(/^\//, ''), Labels, State === 'running' || State === 'paused'),
     );
+    return groupByApp(each);
   }
 
   async watch(gone: (container: ContainerSummary) => void, signal: AbortSignal): Promise<void> {
@@ -220,7 +234,7 @@ export class EngineRuntime implements ContainerRuntime {
     return this.#options.resolvers ?? hostResolvers();
   }
 
-  async #create(spec: ContainerSpec): Promise<void> {
+  async #create(spec: ContainerSpec, place: PodPlace | undefined): Promise<void> {
     const { deployment, node } = this.#options;
     const image = await this.#images.need(spec.template);
     const options = containerOptions(spec, {
@@ -229,11 +243,12 @@ export class EngineRuntime implements ContainerRuntime {
       node,
       network: this.#networkOf(spec.template),
       resolvers: spec.template.egress ? await this.#resolvers() : [],
-      databaseFolder: this.#options.databaseFolder,
+      databaseFolders: this.#options.databaseFolders,
       logConfig: this.#dialect.logConfig,
       ulimits: this.#ulimits,
       ipv6: this.#ipv6,
       hasInit: this.#dialect.hasInit(),
+      place,
       imageCommand: await this.#imageCommand(spec.template),
       mounts: this.#dialect.mounts(this.#networkOf(spec.template)),
       tmpfsOptions: this.#dialect.tmpfsOptions,
@@ -245,14 +260,36 @@ export class EngineRuntime implements ContainerRuntime {
     } catch (error) {
       if (statusOf(error) === 404 && (await this.#inspectImage(image)) === undefined) {
         this.#images.forget(spec.template.image);
-        return this.#create(spec);
+        return this.#create(spec, place);
       }
       // Docker answers a taken name with 409, Podman with 500 like any other failure; so look.
       const taken = statusOf(error) !== undefined && (await this.#exists(spec.name));
       if (!taken) throw engineFailure(error, this.#title, what);
-      await this.remove(spec.name);
+      await this.#removeOne(spec.name);
       await this.#call(what, create);
     }
+  }
+
+  async #removeOne(name: string): Promise<void> {
+    await removeContainer(this.#docker.getContainer(name), name, (what, operation) => this.#call(what, operation));
+  }
+
+  /** Resolves when it is ready. */
+  async #startService({ spec, place, service }: PodContainer, signal: AbortSignal): Promise<void> {
+    const container = this.#docker.getContainer(spec.name);
+    await this.#create(spec, place);
+    signal.throwIfAborted();
+    await this.#putFiles(spec);
+    await this.#call(`start ${spec.name}`, () => container.start());
+    const probe: ServiceProbe = {
+      state: async () => {
+        const { State } = await this.#look(`look at ${spec.name}`, () => container.inspect());
+        return { running: State.Running, pid: State.Pid, exitCode: State.ExitCode };
+      },
+      exec: (command, timeoutMs) => this.exec(spec.name, { command, env: {}, timeoutMs }, signal),
+      output: () => this.logs(spec.name, FAILED_SERVICE_LINES),
+    };
+    await untilServiceReady(`${service.name} (${spec.name})`, service.readiness, probe, signal);
   }
 
   async #putFiles(spec: ContainerSpec): Promise<void> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type Dockerode from 'dockerode';
 import Type from 'typebox';
@@ -86,12 +87,13 @@ export class EngineImages {
     this.#ids.delete(image);
   }
 
-  /** The first digits of the id; undefined until it is looked up. */
-  version(image: string): string | undefined {
-    return this.#ids
-      .get(image)
-      ?.replace(/^sha256:/, '')
-      .slice(0, 12);
+  /** Of one image the first digits of its id, of several a digest of all; undefined until they are looked up. */
+  commonVersion(images: readonly string[]): string | undefined {
+    const ids = images.map((image) => this.#ids.get(image)?.replace(/^sha256:/, ''));
+    if (ids.includes(undefined)) return undefined;
+    const [only, ...others] = ids;
+    const version = others.length === 0 ? only : createHash('sha256').update(ids.join(' ')).digest('hex');
+    return version?.slice(0, 12);
   }
 
   #mayPull({ image, pull }: Template): boolean {
@@ -132,7 +134,7 @@ export class EngineImages {
       'image_missing',
       `${title} does not have ${list}.${why} Build it here (${imageTool.program} build -t ${image} FOLDER) or fetch ` +
         `it (${imageTool.program} pull ${image}).`,
-      { details: { templates: templates.map(({ name }) => name) } },
+      { details: { templates: [...new Set(templates.map(({ name }) => name))] } },
     );
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
+import type { DatabaseFolders } from '../../../domain/database.ts';
 import { DATABASE_MOUNT } from '../../../domain/template.ts';
 import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { containerLabels, databaseSource, nameServers } from '../../docker/container-options.ts';
@@ -14,7 +15,7 @@ export interface CloneContext {
   readonly node: string;
   readonly network: InstanceNetwork;
   readonly resolvers: readonly string[];
-  readonly databaseFolder: string | undefined;
+  readonly databaseFolders: DatabaseFolders | undefined;
 }
 
 /** The dumped container's settings, as Podman's two files hold them. */
@@ -91,13 +92,13 @@ function makeOwn(
   spec: Static<typeof DumpedSpec>,
   volumes: CloneSettings['volumes'],
   { name, env, template }: ContainerSpec,
-  { databaseFolder }: CloneContext,
+  { databaseFolders }: CloneContext,
 ): void {
   spec.hostname = name;
   const own: Readonly<Record<string, string>> = { ...env, HOSTNAME: name };
   const kept = (spec.process.env ?? []).filter((entry) => !Object.hasOwn(own, entry.split('=')[0] ?? ''));
   spec.process.env = [...kept, ...Object.entries(own).map(([key, value]) => `${key}=${value}`)];
-  const source = databaseSource(template, databaseFolder);
+  const source = databaseSource(template, databaseFolders);
   for (const mount of spec.mounts) {
     if (mount.destination === DATABASE_MOUNT && source !== undefined) mount.source = source;
     if (mount.destination === INIT_MOUNT && mount.source !== undefined) mount.source = realFile(mount.source);

@@ -206,11 +206,11 @@ class PodmanCheckpointing implements Checkpointing {
   }
 
   async #archive(spec: ContainerSpec, { folder }: OpenCheckpoint, images: CloneImages): Promise<Buffer> {
-    const { deployment, node, databaseFolder } = this.#options;
+    const { deployment, node, databaseFolders } = this.#options;
     const plan = networkPlan(PODMAN.name, deployment);
     const network = spec.template.egress ? plan.open : plan.closed;
     const resolvers = network.egress ? (this.#options.resolvers ?? (await hostResolvers())) : [];
-    return restoreArchive(resolve(folder), images, spec, { deployment, node, network, resolvers, databaseFolder });
+    return restoreArchive(resolve(folder), images, spec, { deployment, node, network, resolvers, databaseFolders });
   }
 
   /**

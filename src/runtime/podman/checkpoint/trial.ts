@@ -126,6 +126,7 @@ function trialTemplate(image: string): Template {
     activation: undefined,
     identity: undefined,
     database: undefined,
+    services: [],
     checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
     pool: { target: 0, max: 0, replenishThreshold: 0 },
     ttl: { defaultMs: 0, maxMs: 0 },

@@ -1,20 +1,6 @@
 import { createConnection, type Connection, type SqlError } from 'mariadb';
-import { TryItNowError, describeError } from '../domain/errors.ts';
-
-export interface ServerLogin {
-  readonly socketPath: string;
-  readonly user: string;
-  readonly password: string;
-  /** SERVER_PATIENCE without it. */
-  readonly patience?: ServerPatience | undefined;
-}
-
-export interface ServerPatience {
-  /** A server that takes longer for a statement has hung. */
-  readonly answerMs: number;
-  /** How long the server waits for somebody else's lock before it says so. */
-  readonly lockWaitS: number;
-}
+import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { SERVER_PATIENCE, type ServerLogin, type ServerPatience } from '../server.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -26,8 +12,6 @@ export interface Session {
 
 /** A node's own server answers a new connection within a millisecond or two. */
 const CONNECT_TIMEOUT_MS = 2_000;
-/** Longer than the server itself waits for a lock, so that its own explanation arrives first. */
-export const SERVER_PATIENCE: ServerPatience = { answerMs: 10_000, lockWaitS: 8 };
 
 /**
  * What our own statements rely on, whatever the server's defaults: seeds with zero dates and zero ids are taken as they

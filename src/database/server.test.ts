@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { SERVER_PATIENCE } from './session.ts';
+import { SERVER_PATIENCE } from './server.ts';
 
 // The tests of a server that hangs shorten it, so what it is without that is held here.
 it('gives a statement ten seconds, two more than the server waits for a lock', () => {

@@ -1,5 +1,5 @@
-import { TryItNowError } from '../domain/errors.ts';
-import { quoted } from './names.ts';
+import { TryItNowError } from '../../domain/errors.ts';
+import { quoted } from './quoted.ts';
 import type { Row, Session } from './session.ts';
 
 /** How a database is made from a seed: `copies` is undefined for one whose file has to be run again. */

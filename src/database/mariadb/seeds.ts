@@ -1,13 +1,14 @@
-import { TryItNowError } from '../domain/errors.ts';
-import type { Log } from '../domain/log.ts';
-import type { Template } from '../domain/template.ts';
-import { createUser, dropUser, dropWithUser, newPassword } from './accounts.ts';
+import type { DatabaseSeed } from '../../domain/database.ts';
+import { TryItNowError } from '../../domain/errors.ts';
+import type { Log } from '../../domain/log.ts';
+import type { DatabaseNames } from '../names.ts';
+import { newPassword } from '../new-password.ts';
+import type { ServerLogin } from '../server.ts';
+import { createUser, dropUser, dropWithUser } from './accounts.ts';
 import { createEmpty, readClonePlan, type ClonePlan } from './clone-plan.ts';
-import { quoted, type DatabaseNames } from './names.ts';
-import { withSession, type ServerLogin, type Session } from './session.ts';
+import { quoted } from './quoted.ts';
+import { withSession, type Session } from './session.ts';
 import { runSqlFile } from './sql-file.ts';
-
-type Seed = NonNullable<Template['database']>;
 
 const LOAD_TIMEOUT_MS = 15 * 60_000;
 
@@ -29,7 +30,7 @@ export class Seeds {
   }
 
   /** Loads the seed unless a whole one is there; at once after that. */
-  async plan(seed: Seed): Promise<ClonePlan> {
+  async plan(seed: DatabaseSeed): Promise<ClonePlan> {
     const { seedDigest } = seed;
     const known = this.#plans.get(seedDigest);
     if (known !== undefined) return known;
@@ -56,7 +57,7 @@ export class Seeds {
   }
 
   /** Under a lock, for another program of this deployment may be at the same. The server gives it back if we die. */
-  async #loaded(session: Session, seed: Seed): Promise<ClonePlan> {
+  async #loaded(session: Session, seed: DatabaseSeed): Promise<ClonePlan> {
     const name = this.#names.seed(seed.seedDigest);
     await lock(session, name, LOAD_TIMEOUT_MS / 1_000);
     const [there] = await session.run(
@@ -68,7 +69,7 @@ export class Seeds {
     return readClonePlan(session, name);
   }
 
-  async #load(session: Session, name: string, seed: Seed): Promise<void> {
+  async #load(session: Session, name: string, seed: DatabaseSeed): Promise<void> {
     const startedAt = performance.now();
     await dropWithUser(session, name);
     await createEmpty(session, name, SEED_DEFAULTS);

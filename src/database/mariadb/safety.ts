@@ -1,4 +1,4 @@
-import { TryItNowError } from '../domain/errors.ts';
+import { TryItNowError } from '../../domain/errors.ts';
 import type { Row, Session } from './session.ts';
 
 /** What stands for no password, in the logins by password. */

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { TryItNowError } from '../domain/errors.ts';
-import { sleep } from '../lifecycle/sleep.ts';
-import { quoted, quotedForGrant } from './names.ts';
+import { TryItNowError } from '../../domain/errors.ts';
+import { sleep } from '../../lifecycle/sleep.ts';
+import { quoted, quotedForGrant } from './quoted.ts';
 import type { Session } from './session.ts';
 
 /** Enough for a web app's workers; bounds what one instance can take of the server's max_connections. */
@@ -10,11 +9,6 @@ export const MAX_USER_CONNECTIONS = 20;
 const MAX_STATEMENT_TIME_S = 60;
 
 const GONE_WITHIN_MS = 5_000;
-
-/** 192 bits, in characters that need no quoting in an app's configuration. */
-export function newPassword(): string {
-  return randomBytes(24).toString('base64url');
-}
 
 /**
  * A user of the socket only, who may do what he likes in the database of his name and nothing anywhere else. A database

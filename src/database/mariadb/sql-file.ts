@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { TryItNowError, describeError } from '../domain/errors.ts';
-import type { Template } from '../domain/template.ts';
-import type { ServerLogin } from './session.ts';
+import type { DatabaseSeed } from '../../domain/database.ts';
+import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { readSeed } from '../read-seed.ts';
+import type { ServerLogin } from '../server.ts';
 
 const CLIENT: string = 'mariadb';
 /** Where packages put it; nothing else of our environment is its business. */
@@ -19,11 +18,11 @@ const SERVER_GONE = /^ERROR 20(?:02|03|06|13|26)\b/m;
  * may. Throws database_unavailable, database_failed.
  */
 export async function runSqlFile(
-  seed: NonNullable<Template['database']>,
+  seed: DatabaseSeed,
   into: { readonly database: string; readonly login: ServerLogin; readonly timeoutMs: number },
 ): Promise<void> {
   const { database, login, timeoutMs } = into;
-  const sql = await unchanged(seed);
+  const sql = await readSeed(seed);
   const client = spawn(
     CLIENT,
     [
@@ -74,20 +73,4 @@ export async function runSqlFile(
     `The seed ${seed.seedFile} could not be loaded: ${said.trim() || `the client ended with ${String(code)}`}. ` +
       'It is loaded by a user with rights on its own database alone; fix the file',
   );
-}
-
-async function unchanged({ seedFile, seedDigest }: NonNullable<Template['database']>): Promise<Buffer> {
-  let sql: Buffer;
-  try {
-    sql = await readFile(seedFile);
-  } catch (error) {
-    throw new TryItNowError('database_failed', `The seed ${seedFile} cannot be read (${describeError(error)})`);
-  }
-  if (!createHash('sha256').update(sql).digest('hex').startsWith(seedDigest)) {
-    throw new TryItNowError(
-      'database_failed',
-      `The seed ${seedFile} was changed after this server read its catalogue; restart the server to use it`,
-    );
-  }
-  return sql;
 }

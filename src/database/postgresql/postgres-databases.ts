@@ -1,0 +1,121 @@
+import { basename, join } from 'node:path';
+import { systemClock } from '../../domain/clock.ts';
+import type { Template } from '../../domain/template.ts';
+import type { DatabaseCredentials, Databases } from '../../pool/interfaces/databases.ts';
+import { DatabaseNames } from '../names.ts';
+import { newPassword } from '../new-password.ts';
+import { connectionsWanted, requireSeed, seedsFor, type DatabaseOptions, type ServerLogin } from '../server.ts';
+import { quoted } from './quoted.ts';
+import { MAX_ROLE_CONNECTIONS, createDatabase, createRole, dropWithRole, openDatabase } from './roles.ts';
+import { requirePostgres, requireSafe } from './safety.ts';
+import { Seeds, lock, namesOnServer } from './seeds.ts';
+import { NO_SUCH_DATABASE, sqlState, withSession, type Session } from './session.ts';
+
+/** A clone of a big seed takes its time. */
+const CLONE_ANSWER_TIMEOUT_MS = 60_000;
+
+/** Databases on a PostgreSQL of this node. Nothing is asked of the server yet: `prepare` does. */
+export function connectPostgres(options: DatabaseOptions): Databases {
+  return new PostgresDatabases(options);
+}
+
+class PostgresDatabases implements Databases {
+  readonly #options: DatabaseOptions;
+  readonly #login: ServerLogin;
+  readonly #names: DatabaseNames;
+  readonly #seeds: Seeds;
+  #toldOfConnections = false;
+
+  constructor(options: DatabaseOptions) {
+    const { socketPath, user, password, patience, deployment, entropy, log } = options;
+    this.#options = options;
+    this.#login = { socketPath, user, password, patience };
+    this.#names = new DatabaseNames('postgresql', deployment, entropy);
+    this.#seeds = new Seeds({ login: this.#login, names: this.#names, log });
+  }
+
+  async prepare(templates: readonly Template[]): Promise<void> {
+    const offered = [...templates, ...this.#options.catalogue];
+    await withSession(this.#login, async (session) => {
+      await requirePostgres(session);
+      await requireSafe(session, this.#login.socketPath);
+      await this.#tellOfConnections(session, offered);
+      const used = new Set(seedsFor('postgresql', offered).map(({ seedDigest }) => seedDigest));
+      if (this.#options.tidiesSeeds) await this.#seeds.dropOthers(session, used);
+    });
+    for (const seed of seedsFor('postgresql', templates)) await this.#seeds.load(seed);
+  }
+
+  nameFor(_template: Template, owner: Parameters<Databases['nameFor']>[1]): string {
+    return this.#names.nameFor(owner);
+  }
+
+  async create(name: string, template: Template): Promise<DatabaseCredentials> {
+    this.#names.requireInstance(name);
+    const seed = requireSeed('postgresql', template, name);
+    const { socketPath } = this.#login;
+    const password = newPassword();
+    const loaded = await this.#seeds.load(seed);
+    try {
+      await withSession(this.#login, (session) => this.#clone(session, name, loaded, password), {
+        answerMs: CLONE_ANSWER_TIMEOUT_MS,
+      });
+    } catch (error) {
+      // Somebody emptied the server since the seed was loaded; the next try loads it again.
+      if (sqlState(error) === NO_SUCH_DATABASE) this.#seeds.forget(seed.seedDigest);
+      throw error;
+    }
+    return { socket: join(this.#options.mountedAt, basename(socketPath)), name, user: name, password };
+  }
+
+  async drop(name: string): Promise<void> {
+    this.#names.requireInstance(name);
+    await withSession(this.#login, async (session) => {
+      await lock(session, name);
+      await dropWithRole(session, name, this.#login);
+    });
+  }
+
+  async list(): Promise<readonly string[]> {
+    const names = await withSession(this.#login, namesOnServer);
+    return this.#names.droppable(names, (this.#options.clock ?? systemClock).now());
+  }
+
+  /** Every operation closes its own connection. */
+  async close(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async #clone(session: Session, name: string, seed: string, password: string): Promise<void> {
+    // Asked each time: the instance is about to reach the socket, and the server may have been restarted otherwise.
+    await requireSafe(session, this.#login.socketPath);
+    await lock(session, name);
+    await dropWithRole(session, name, this.#login);
+    await createDatabase(session, name, seed);
+    await createRole(session, name, password);
+    await openDatabase(session, name);
+    await withSession(
+      this.#login,
+      (inside) =>
+        inside.run(`Giving what is in ${name} to its role`, `REASSIGN OWNED BY ${quoted(seed)} TO ${quoted(name)}`),
+      { database: name, answerMs: CLONE_ANSWER_TIMEOUT_MS },
+    );
+  }
+
+  async #tellOfConnections(session: Session, templates: readonly Template[]): Promise<void> {
+    if (this.#toldOfConnections) return;
+    this.#toldOfConnections = true;
+    const [row] = await session.run(
+      'Asking for max_connections',
+      "SELECT current_setting('max_connections')::int AS max",
+    );
+    const has = Number(row?.['max']);
+    const wanted = connectionsWanted('postgresql', templates, MAX_ROLE_CONNECTIONS);
+    if (has < wanted)
+      this.#options.log.warn(
+        { maxConnections: has, wanted },
+        "A few instances could take all of PostgreSQL's connections: raise max_connections in postgresql.conf to " +
+          'what is wanted here',
+      );
+  }
+}

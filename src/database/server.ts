@@ -1,0 +1,60 @@
+import type { Clock } from '../domain/clock.ts';
+import { DATABASE_SERVERS, type DatabaseEngine, type DatabaseSeed } from '../domain/database.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import type { Entropy } from '../domain/ids.ts';
+import type { Log } from '../domain/log.ts';
+import type { Template } from '../domain/template.ts';
+
+export interface ServerLogin {
+  readonly socketPath: string;
+  readonly user: string;
+  readonly password: string;
+  /** SERVER_PATIENCE without it. */
+  readonly patience?: ServerPatience | undefined;
+}
+
+export interface ServerPatience {
+  /** A server that takes longer for a statement has hung. */
+  readonly answerMs: number;
+  /** How long the server waits for somebody else's lock before it says so. */
+  readonly lockWaitS: number;
+}
+
+/** Longer than the server itself waits for a lock, so that its own explanation arrives first. */
+export const SERVER_PATIENCE: ServerPatience = { answerMs: 10_000, lockWaitS: 8 };
+
+export interface DatabaseOptions extends ServerLogin {
+  readonly deployment: string;
+  /** Where instances see the folder of the socket: DATABASE_MOUNT. */
+  readonly mountedAt: string;
+  /** All that are offered: their seeds stay, whichever of them is prepared. */
+  readonly catalogue: readonly Template[];
+  /**
+   * Drop seeds that no template uses any more: for the server alone, since a command may read
+   * a newer catalogue than it.
+   */
+  readonly tidiesSeeds: boolean;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly entropy?: Entropy;
+}
+
+export function seedsFor(engine: DatabaseEngine, templates: readonly Template[]): DatabaseSeed[] {
+  return templates.flatMap(({ database }) => (database?.engine === engine ? [database] : []));
+}
+
+/** How many connections the instances of the largest pool on this engine may take. */
+export function connectionsWanted(engine: DatabaseEngine, templates: readonly Template[], each: number): number {
+  return Math.max(0, ...templates.map(({ database, pool }) => (database?.engine === engine ? pool.max : 0))) * each;
+}
+
+/** What the database of an instance of this template is filled from. Throws database_failed. */
+export function requireSeed(engine: DatabaseEngine, template: Template, name: string): DatabaseSeed {
+  const seed = template.database;
+  if (seed?.engine === engine) return seed;
+  throw new TryItNowError(
+    'database_failed',
+    `The template ${template.name} has no database on ${DATABASE_SERVERS[engine].title}, so ${name} cannot be made ` +
+      'for it; give it a seed in the catalogue',
+  );
+}
