@@ -10,6 +10,7 @@ import { openCheckpointContext } from '../../src/composition/checkpoint-context.
 import { loadConfig } from '../../src/config/load.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { launchMariadb } from '../../src/launcher/mariadb.ts';
+import { launchPostgres } from '../../src/launcher/postgresql.ts';
 import { createCheckpoint, promoteCheckpoint } from '../../src/pool/checkpoints.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { launchEngine, titleFor, whyWithout } from '../support/container-engine.ts';
@@ -127,6 +128,25 @@ const VISITS: Readonly<Record<string, Visit>> = {
       return page.innerText('.table_results');
     },
   },
+  adminer: {
+    async logIn(page, url) {
+      await page.goto(url);
+      await page.fill('input[name="auth[username]"]', 'demo');
+      await page.fill('input[name="auth[password]"]', 'demo');
+      await page.click('input[type=submit]');
+      await page.getByRole('heading', { name: 'Schema: public' }).waitFor();
+    },
+    async change(page, mark) {
+      await page.goto(inItsDatabase(page, { edit: 'book', 'where[id]': '1' }));
+      await page.fill('[name="fields[title]"]', mark);
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await page.getByText('Item has been updated.').waitFor();
+    },
+    async marks(page) {
+      await page.goto(inItsDatabase(page, { select: 'book' }));
+      return page.innerText('#table');
+    },
+  },
   tomcat: {
     httpCredentials: { username: 'demo', password: 'demo' },
     async logIn(page, url) {
@@ -154,13 +174,20 @@ async function tableOfBooks(page: Page, route: string): Promise<string> {
   return address.href;
 }
 
+function inItsDatabase(page: Page, what: Readonly<Record<string, string>>): string {
+  const address = new URL(page.url());
+  const db = address.searchParams.get('db') ?? '';
+  address.search = new URLSearchParams({ pgsql: '', username: 'demo', db, ns: 'public', ...what }).toString();
+  return address.href;
+}
+
 /**
  * Where CRIU may not read other users' limits, only an app that runs as root can be dumped; the
  * image built so is another.
  */
 const AS_ROOT = ['--build-arg', 'RUN_AS=0:0', '--tag', 'criu'];
 
-/** Each image takes up to a minute to build, and Chromium minds the interfaces of tests that run beside. */
+/** Each image takes up to a minute to build the first time, and each app half a minute to try. */
 const asked = process.env['GALLERY'] === '1';
 if (!asked) process.stdout.write('Skipped: the examples of other apps in a browser; `npm run gallery` runs them.\n');
 
@@ -170,18 +197,23 @@ describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromi
     const cleanups = new Cleanups('the gallery');
     let stack: Stack;
     let browser: Browser;
-    let database: Readonly<Record<string, string>>;
+    let databases: Readonly<Record<string, string>>;
     beforeAll(async () => {
       const folder = await mkdtemp(join(tmpdir(), 'try-it-now-gallery-'));
       cleanups.push(() => rm(folder, { recursive: true }));
-      // The database server's account has to pass through.
+      // The accounts of the database servers have to pass through.
       await chmod(folder, 0o711);
       const mariadb = await launchMariadb({ dir: join(folder, 'mariadb') });
       cleanups.push(() => mariadb[Symbol.asyncDispose]());
-      database = {
+      const postgres = await launchPostgres({ dir: join(folder, 'postgres') });
+      cleanups.push(() => postgres[Symbol.asyncDispose]());
+      databases = {
         DATABASE_SOCKET: mariadb.socketPath,
         DATABASE_USER: mariadb.user,
         DATABASE_PASSWORD: mariadb.password,
+        POSTGRES_SOCKET: postgres.socketPath,
+        POSTGRES_USER: postgres.user,
+        POSTGRES_PASSWORD: postgres.password,
       };
       const podman = await launchEngine('podman');
       cleanups.push(() => podman[Symbol.asyncDispose]());
@@ -191,7 +223,7 @@ describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromi
         engine: 'podman',
         socketPath: podman.socketPath,
         templates: await Promise.all(Object.keys(VISITS).map(example)),
-        env: { ...database, CHECKPOINT_DIR: join(folder, 'checkpoints'), CRIU_ENABLED: 'auto' },
+        env: { ...databases, CHECKPOINT_DIR: join(folder, 'checkpoints'), CRIU_ENABLED: 'auto' },
         reconcileIntervalMs: 1_000,
       });
       cleanups.push(() => stack[Symbol.asyncDispose]());
@@ -202,7 +234,7 @@ describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromi
     async function example(name: string): Promise<Template> {
       await run(fileOf('scripts/build-image.sh'), [name, '--engine', 'podman', ...AS_ROOT]);
       const file = fileOf(`examples/${name}/template.yaml`);
-      const [template] = loadConfig({ ...database, TEMPLATES_FILE: file }).config.templates;
+      const [template] = loadConfig({ ...databases, TEMPLATES_FILE: file }).config.templates;
       if (template === undefined) throw new Error(`examples/${name}/template.yaml offers nothing`);
       const image = `localhost/try-it-now/${name}:criu`;
       return { ...template, image, pool: { target: 2, max: 4, replenishThreshold: 0 } };
