@@ -78,7 +78,8 @@ type StoredPart =
   | 'inventory'
   | 'controls'
   | 'registry'
-  | 'promotions';
+  | 'promotions'
+  | 'waitingList';
 
 /** In the terms of the pool's use cases: each takes of it what it names itself. */
 interface PoolParts extends Pick<Store, StoredPart> {
@@ -158,6 +159,7 @@ export async function openAppParts(
     controls: store.controls,
     registry: store.registry,
     promotions: store.promotions,
+    waitingList: store.waitingList,
     // A further node looks after its own containers; the site is the server's business.
     proxy: role === 'server' ? caddy : undefined,
     databases: restoring.databases,

@@ -1,6 +1,6 @@
 import { instanceUrl } from '../domain/address.ts';
 import type { Demos } from '../http/demos.ts';
-import { acquire, type AcquireDeps } from '../pool/acquire.ts';
+import { acquire, acquireOrWait, type AcquireDeps } from '../pool/acquire.ts';
 import { extend } from '../pool/extend.ts';
 import { find, findMany } from '../pool/find.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
@@ -8,16 +8,21 @@ import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
 import { recordUse, unusedEndMs, type UseDeps } from '../pool/use.ts';
 import { release, type ReleaseDeps } from '../pool/release.ts';
 import { enter, findVisit } from '../pool/visit.ts';
+import { leavePlace, lookAtPlaces, type WaitDeps } from '../pool/wait.ts';
 
 type DemosDeps = AcquireDeps &
   ReleaseDeps &
-  UseDeps & { readonly inventory: Inventory; readonly controls: Pick<PoolControls, 'read'> };
+  UseDeps &
+  WaitDeps & { readonly inventory: Inventory; readonly controls: Pick<PoolControls, 'read'> };
 
 /** What the HTTP API asks of the pool, each answered by its use case. */
 export function createDemos(deps: DemosDeps): Demos {
   const { address, catalogue, claimStore, controls, inventory } = deps;
   return {
     acquire: (request) => acquire(deps, request),
+    acquireOrWait: (request) => acquireOrWait(deps, request),
+    places: (template, ids) => lookAtPlaces(deps, template, ids),
+    leave: (template, id) => leavePlace(deps, template, id),
     find: (id) => find(claimStore, id),
     findMany: (ids) => findMany(claimStore, ids),
     extend: (id, minutes) => extend(deps, id, minutes),

@@ -7,6 +7,7 @@ import { endUnused } from '../pool/end-unused.ts';
 import { reap, settleTickets } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { replenish } from '../pool/replenish.ts';
+import { dropLapsedPlaces } from '../pool/wait.ts';
 import { UnresponsiveNodes } from '../pool/unresponsive-nodes.ts';
 import { HealthCheck } from '../pool/health-check.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -57,9 +58,10 @@ export function createLoops(
     (signal) => replenish(pool, signal),
   );
   const unresponsiveNodes = new UnresponsiveNodes(pool);
-  const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () =>
-    reap(pool, await unresponsiveNodes.check()),
-  );
+  const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () => {
+    await reap(pool, await unresponsiveNodes.check());
+    await dropLapsedPlaces(pool);
+  });
   const reconciler = new Loop(
     {
       name: 'reconciler',

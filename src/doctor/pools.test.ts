@@ -15,7 +15,7 @@ interface Given {
   readonly breaker?: BreakerStatus;
 }
 
-const FULL: PoolStats = { ready: 3, assigned: 0, warming: 0, leaving: 0, target: 3, capacity: 10 };
+const FULL: PoolStats = { ready: 3, assigned: 0, warming: 0, leaving: 0, waiting: 0, target: 3, capacity: 10 };
 const shop = template({ name: 'shop' });
 
 async function diagnoses({

@@ -49,11 +49,11 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
   const pool = stats.get(name);
   if (pool === undefined)
     return warning(name, 'nothing is known of it', 'Start the server (`systemctl start try-it-now`).');
-  const { ready, target, assigned, warming, leaving, capacity } = pool;
+  const { ready, target, assigned, warming, leaving, waiting, capacity } = pool;
   const { mode = 'open', reason, target: wished } = controls.get(name) ?? {};
   const seen =
-    `${ready} of ${target} ready, ${assigned} handed out, ${warming} starting, ${leaving} leaving, at ` +
-    `most ${capacity}`;
+    `${ready} of ${target} ready, ${assigned} handed out, ${warming} starting, ${leaving} leaving, ` +
+    `${waiting > 0 ? `${waiting} waiting, ` : ''}at most ${capacity}`;
   if (mode !== 'open')
     return warning(
       name,
@@ -70,7 +70,9 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
     return target === 0
       ? warning(
           name,
-          `its target is 0: nothing is kept ready; ${seen}`,
+          wished === 0
+            ? `operators set its target to 0: nothing is started; ${seen}`
+            : `its target is 0: nothing is kept ready, and one is started for each who waits; ${seen}`,
           `Raise it: \`try-it-now pool scale ${name} N\`, or POOL_TARGET_SIZE.`,
         )
       : ok(name, seen);

@@ -61,3 +61,11 @@ const checkpointId = new RegExp(CHECKPOINT_ID_PATTERN);
 export function isCheckpointId(text: string): boolean {
   return checkpointId.test(text);
 }
+
+/**
+ * What an owner's idempotency key, and their place among those who wait, is stored under; two owners may use the same
+ * key and never meet.
+ */
+export function ownersKey(owner: string, key: string): string {
+  return createHash('sha256').update(`${owner}\n${key}`).digest('base64url');
+}

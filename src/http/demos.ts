@@ -1,11 +1,12 @@
 /** What the HTTP side needs of the pool. */
 import type { Template } from '../domain/template.ts';
-import type { AcquireRequest, Acquired } from '../pool/acquire.ts';
+import type { AcquireRequest, Acquired, Placed } from '../pool/acquire.ts';
 import type { PoolControl } from '../pool/interfaces/pool-controls.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
+import type { Place } from '../pool/wait.ts';
 
-export type { AcquireRequest, Acquired };
+export type { AcquireRequest, Acquired, Place, Placed };
 
 export interface Demos {
   /**
@@ -13,6 +14,15 @@ export interface Demos {
    * retryAfterMs where waiting helps), idempotency_mismatch, store_unavailable.
    */
   acquire(request: AcquireRequest): Promise<Acquired>;
+  /**
+   * The same, but where none is ready takes a place among those who wait, or keeps it; its id is `ownersKey` of owner
+   * and key. Throws pool_empty only where it is no use to wait.
+   */
+  acquireOrWait(request: AcquireRequest & { readonly idempotencyKey: string }): Promise<Acquired | Placed>;
+  /** Of those that are still there; each that is looked at is kept. Throws unknown_template, store_unavailable. */
+  places(template: string, ids: readonly string[]): Promise<ReadonlyMap<string, Place>>;
+  /** Gives a place up; false when it was gone already. Throws unknown_template, store_unavailable. */
+  leave(template: string, id: string): Promise<boolean>;
   /** Throws unknown_instance. Ready and warming instances are nobody's business: unknown too. */
   find(id: string): Promise<InstanceView>;
   /**

@@ -24,6 +24,9 @@ const nothing = () => Promise.reject(new TryItNowError('shutting_down', 'This se
 
 const NO_DEMOS: Demos = {
   acquire: nothing,
+  acquireOrWait: nothing,
+  places: nothing,
+  leave: nothing,
   find: nothing,
   findMany: nothing,
   extend: nothing,

@@ -210,11 +210,12 @@ describe('what is open to all', () => {
       assigned: 1,
       warming: 3,
       leaving: 0,
+      waiting: 0,
       target: 6,
       capacity: 40,
       templates: {
-        a: { ready: 3, assigned: 1, warming: 0, leaving: 0, target: 3, capacity: 20 },
-        b: { ready: 0, assigned: 0, warming: 3, leaving: 0, target: 3, capacity: 20 },
+        a: { ready: 3, assigned: 1, warming: 0, leaving: 0, waiting: 0, target: 3, capacity: 20 },
+        b: { ready: 0, assigned: 0, warming: 3, leaving: 0, waiting: 0, target: 3, capacity: 20 },
       },
     });
   });

@@ -39,6 +39,13 @@ export interface Acquired {
   readonly again: boolean;
 }
 
+/** None is ready, and the caller has a place among those who wait for one. */
+export interface Placed {
+  /** 1 is the first. */
+  readonly position: number;
+  readonly refill: Refill;
+}
+
 export interface AcquireDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
   readonly claimStore: ClaimStore;
@@ -49,6 +56,8 @@ export interface AcquireDeps extends ReleaseDeps {
 }
 
 type HandedOut = Extract<ClaimOutcome, { kind: 'taken' | 'again' }>;
+type Waiting = Extract<ClaimOutcome, { kind: 'waiting' }>;
+type Refused = Exclude<ClaimOutcome, HandedOut | Waiting>;
 
 /** A warm container takes a few seconds to make; asking sooner than this is no use. */
 const EMPTY_RETRY_MS = 2_000;
@@ -63,52 +72,101 @@ const OFF_RETRY_MS = 30_000;
  * landing_not_allowed, hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
-  const template = request.template === undefined ? deps.catalogue.default : deps.catalogue.get(request.template);
-  if (template === undefined)
-    throw new TryItNowError('unknown_template', `there is no template named "${request.template ?? ''}"`);
+  const template = templateOf(deps, request);
+  const served = await serve(deps, { ...request, wait: false }, template);
+  if ('refill' in served) throw empty(template, served.refill);
+  return served;
+}
 
-  const open = landingFor(template, request.open);
+/**
+ * The same for who would rather wait: where none is ready, the place of this owner and key is taken, or kept. Whoever
+ * has one is served before those who came later. Throws what `acquire` throws, pool_empty where it is no use to wait.
+ */
+export async function acquireOrWait(
+  deps: AcquireDeps,
+  request: AcquireRequest & { readonly idempotencyKey: string },
+): Promise<Acquired | Placed> {
+  return serve(deps, { ...request, wait: true }, templateOf(deps, request));
+}
+
+interface Wish extends AcquireRequest {
+  readonly wait: boolean;
+}
+
+function templateOf({ catalogue }: AcquireDeps, { template }: AcquireRequest): Template {
+  const found = template === undefined ? catalogue.default : catalogue.get(template);
+  if (found === undefined)
+    throw new TryItNowError('unknown_template', `there is no template named "${template ?? ''}"`);
+  return found;
+}
+
+async function serve(deps: AcquireDeps, wish: Wish, template: Template): Promise<Acquired | Placed> {
+  const open = landingFor(template, wish.open);
   const startedAt = performance.now();
-  const found = await aliveOne(deps, request, template);
+  const found = await aliveOne(deps, wish, template);
+  if (found.kind === 'waiting') return { position: found.position, refill: found.refill };
   const landing =
-    found.hasLanding && request.landing !== 'later'
-      ? await deps.claimStore.takeLanding(found.id, request.owner)
-      : undefined;
+    found.hasLanding && wish.landing !== 'later' ? await deps.claimStore.takeLanding(found.id, wish.owner) : undefined;
   deps.observer.acquired(template.name, performance.now() - startedAt);
   return acquired(deps, template, found, landing === undefined ? open : fillLanding(landing, open));
 }
 
-async function aliveOne(deps: AcquireDeps, request: AcquireRequest, template: Template): Promise<HandedOut> {
-  const first = await take(deps, request, template, undefined);
-  if (first.alive) return first.outcome;
+async function aliveOne(deps: AcquireDeps, wish: Wish, template: Template): Promise<HandedOut | Waiting> {
+  const first = await take(deps, wish, template, undefined);
+  if (first.kind === 'waiting' || first.alive) return first.outcome;
   const { id } = first.outcome;
   try {
-    const second = await take(deps, request, template, id);
-    if (second.alive) return second.outcome;
+    const second = await take(deps, wish, template, id);
+    if (second.kind === 'waiting') await deps.claimStore.uncountClaim(wish.clientKey);
+    if (second.kind === 'waiting' || second.alive) return second.outcome;
     throw empty(template, { kind: 'preparing' });
   } catch (error) {
     // The first was counted, and nothing came of it.
     if (error instanceof TryItNowError && error.code === 'pool_empty')
-      await deps.claimStore.uncountClaim(request.clientKey);
+      await deps.claimStore.uncountClaim(wish.clientKey);
     throw error;
   }
 }
 
 interface Taken {
+  readonly kind: 'taken';
   readonly outcome: HandedOut;
   /** False: it is on its way out already. */
   readonly alive: boolean;
 }
 
-/** Throws when there was nothing to take. */
+/** Throws when there was nothing to take, and nothing to wait for. */
 async function take(
   deps: AcquireDeps,
-  request: AcquireRequest,
+  wish: Wish,
   template: Template,
   replacing: string | undefined,
-): Promise<Taken> {
-  const { claimStore, observer, requestRefill } = deps;
-  const { clientKey, owner, idempotencyKey, site = DIRECT_SITE } = request;
+): Promise<Taken | { readonly kind: 'waiting'; readonly outcome: Waiting }> {
+  const { observer } = deps;
+  const { outcome, tookMs } = await claim(deps, wish, template, replacing);
+  if (outcome.kind === 'waiting') {
+    observer.claimed(template.name, 'empty', tookMs);
+    return { kind: 'waiting', outcome };
+  }
+  const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
+  const alive =
+    handedOut === undefined ||
+    (await isAlive(deps, template, handedOut)) ||
+    (handedOut.kind === 'again' && !(await isLost(deps, handedOut)));
+  observer.claimed(template.name, alive ? outcome.kind : 'replaced', tookMs);
+  if (handedOut === undefined) throw refusal(template, outcome as Refused);
+  if (alive && handedOut.waitedMs !== undefined) observer.waited(template.name, handedOut.waitedMs);
+  if (!alive) await releaseDead(deps, template, handedOut);
+  return { kind: 'taken', outcome: handedOut, alive };
+}
+
+/** The one round trip, and what is to be told of it. */
+async function claim(
+  { claimStore, observer, requestRefill }: AcquireDeps,
+  { clientKey, owner, idempotencyKey, wait, site = DIRECT_SITE }: Wish,
+  template: Template,
+  replacing: string | undefined,
+): Promise<{ readonly outcome: ClaimOutcome; readonly tookMs: number }> {
   const startedAt = performance.now();
   let outcome: ClaimOutcome;
   try {
@@ -119,6 +177,7 @@ async function take(
       idempotencyKey,
       ttlMs: template.ttl.defaultMs,
       site,
+      wait,
       ...(replacing === undefined ? {} : { replacing }),
     });
   } catch (error) {
@@ -126,18 +185,11 @@ async function take(
     throw error;
   }
   const tookMs = performance.now() - startedAt;
-  const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
-  if (outcome.kind === 'taken' || outcome.kind === 'empty') requestRefill();
+  if (outcome.kind === 'taken' || outcome.kind === 'empty' || outcome.kind === 'waiting') requestRefill();
   countSteps(observer, template, site, outcome, replacing !== undefined);
   if (outcome.kind === 'limited') observer.limited(template.name, outcome.window);
-  const alive =
-    handedOut === undefined ||
-    (await isAlive(deps, template, handedOut)) ||
-    (handedOut.kind === 'again' && !(await isLost(deps, handedOut)));
-  observer.claimed(template.name, alive ? outcome.kind : 'replaced', tookMs);
-  if (handedOut === undefined) throw refusal(template, outcome as Exclude<ClaimOutcome, HandedOut>);
-  if (!alive) await releaseDead(deps, template, handedOut);
-  return { outcome: handedOut, alive };
+  if (outcome.lapsed !== undefined) observer.stoppedWaiting(template.name, 'lapsed', outcome.lapsed);
+  return { outcome, tookMs };
 }
 
 /** As the store counts them. */
@@ -208,7 +260,7 @@ function acquired(
   };
 }
 
-function refusal(template: Template, outcome: Exclude<ClaimOutcome, HandedOut>): TryItNowError {
+function refusal(template: Template, outcome: Refused): TryItNowError {
   switch (outcome.kind) {
     case 'empty':
       return empty(template, outcome.refill);
@@ -259,7 +311,10 @@ function outlook(name: string, refill: Refill): { readonly why: string; readonly
       };
     }
     case 'off':
-      return { why: `none are kept ready: the target of "${name}" is 0`, retryAfterMs: OFF_RETRY_MS };
+      return {
+        why: `none are kept ready: the target of "${name}" is 0`,
+        retryAfterMs: OFF_RETRY_MS,
+      };
     case 'full':
       return {
         why: `all ${refill.inUse} there may be are in use; another is prepared as soon as one has ended`,

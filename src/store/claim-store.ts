@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { TryItNowError } from '../domain/errors.ts';
+import { ownersKey } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
@@ -21,6 +21,7 @@ import { parseRecord } from './records.ts';
 import type { RollbackGuard } from './rollback-guard.ts';
 import { CLAIM, EXTEND, FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
+import { MOST_PLACES, PLACE_KEPT_MS } from './waiting-list.ts';
 
 export interface RateLimits {
   /** 0: unlimited. */
@@ -44,6 +45,8 @@ type ClaimedReply = readonly [
   node: string,
   count: number,
   landing: number,
+  waitedMs: number,
+  lapsed: number,
 ];
 
 type EmptyReply = readonly [
@@ -54,20 +57,23 @@ type EmptyReply = readonly [
   target: string,
   failures: number,
   pauseMs: number,
+  position: number,
+  lapsed: number,
 ];
 
 /** What is done about an empty pool, as the store's own planning of refills has it. */
-function refillOf([, , warming, all, target, failures, pauseMs]: EmptyReply, { pool }: Template): Refill {
-  const wanted = /^\d+$/.test(target) ? Number(target) : pool.target;
+function refillOf([, , warming, all, target, failures, pauseMs, position]: EmptyReply, { pool }: Template): Refill {
+  // Where none are kept ready, one is started for who waits.
+  const wanted = position > 0 ? 1 : /^\d+$/.test(target) ? Number(target) : pool.target;
   if (failures >= FAILURES_TO_OPEN) return { kind: 'failing', failures, retryInMs: pauseMs };
   if (warming > 0) return { kind: 'preparing' };
   if (wanted === 0) return { kind: 'off' };
   return all >= pool.max ? { kind: 'full', inUse: all } : { kind: 'preparing' };
 }
 
-/** With the owner, so that two owners may use the same key and never meet. */
-function idempotencyHash(owner: string, key: string): string {
-  return createHash('sha256').update(`${owner}\n${key}`).digest('base64url');
+/** Few outcomes have any. */
+function noted(lapsed: number): { readonly lapsed?: number } {
+  return lapsed > 0 ? { lapsed } : {};
 }
 
 export class ValkeyClaimStore implements ClaimStore {
@@ -107,7 +113,9 @@ export class ValkeyClaimStore implements ClaimStore {
     ttlMs,
     replacing,
     site = DIRECT_SITE,
+    wait,
   }: ClaimRequest): Promise<readonly [code: number, ...unknown[]]> {
+    const hash = idempotencyKey === undefined ? '' : ownersKey(owner, idempotencyKey);
     return (await this.#scripts.run(
       'claim',
       [
@@ -116,7 +124,7 @@ export class ValkeyClaimStore implements ClaimStore {
         keys.instances,
         keys.hourlyRate(clientKey),
         keys.dailyRate(clientKey),
-        keys.idempotency(idempotencyKey === undefined ? '' : idempotencyHash(owner, idempotencyKey)),
+        keys.idempotency(hash),
         keys.claimCount,
         keys.nodes,
         keys.poolControl(template.name),
@@ -126,6 +134,9 @@ export class ValkeyClaimStore implements ClaimStore {
         keys.funnel(today()),
         keys.eventOutbox,
         keys.eventSettings,
+        keys.waiting(template.name),
+        keys.waitingLeases(template.name),
+        keys.waitingClients(template.name),
       ],
       [
         // A key says something for as long as its instance is held, which is the longest stay at most.
@@ -139,6 +150,10 @@ export class ValkeyClaimStore implements ClaimStore {
         replacing ?? '',
         this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + EXECUTE_WITHIN_MS),
         site,
+        hash,
+        wait === true ? PLACE_KEPT_MS : 0,
+        MOST_PLACES,
+        clientKey,
       ],
     )) as [number, ...unknown[]];
   }
@@ -148,8 +163,7 @@ export class ValkeyClaimStore implements ClaimStore {
     const reply = await this.#runClaim(request);
     switch (reply[0]) {
       case CLAIM.EMPTY:
-        this.#noteClock(Number(reply[1]));
-        return { kind: 'empty', refill: refillOf(reply as EmptyReply, request.template) };
+        return this.#empty(reply as EmptyReply, request.template);
       case CLAIM.HOURLY_LIMIT:
         return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
       case CLAIM.DAILY_LIMIT:
@@ -173,7 +187,18 @@ export class ValkeyClaimStore implements ClaimStore {
     }
   }
 
-  #claimed([code, id, label, deadlineMs, leftMs, port, node, count, landing]: ClaimedReply): ClaimOutcome {
+  #empty(reply: EmptyReply, template: Template): ClaimOutcome {
+    const [, nowMs, , , , , , position, lapsed] = reply;
+    this.#noteClock(nowMs);
+    const refill = refillOf(reply, template);
+    return {
+      ...(position > 0 ? { kind: 'waiting', position, refill } : { kind: 'empty', refill }),
+      ...noted(lapsed),
+    };
+  }
+
+  #claimed(reply: ClaimedReply): ClaimOutcome {
+    const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed] = reply;
     this.#guard.note(count);
     this.#noteClock(deadlineMs - leftMs);
     return {
@@ -184,6 +209,8 @@ export class ValkeyClaimStore implements ClaimStore {
       ttlMs: leftMs,
       upstream: this.#nodes.upstream(node, port),
       hasLanding: landing === FLAG.YES,
+      ...(waitedMs < 0 ? {} : { waitedMs }),
+      ...noted(lapsed),
     };
   }
 

@@ -37,6 +37,14 @@ export const keys = {
   leaving: (template: string) => `leaving:${template}`,
   /** hash: failures in a row, until_ms, version of the template that failed, unhealthy ready ones in a row */
   refillPause: (template: string) => `refill_pause:${template}`,
+  /** zset: place (hash of who waits) by when it was taken (ms) */
+  waiting: (template: string) => `waiting:${template}`,
+  /** zset: place by until when it is kept (ms) */
+  waitingLeases: (template: string) => `waiting_leases:${template}`,
+  /** hash: place → the client whose limits count */
+  waitingClients: (template: string) => `waiting_clients:${template}`,
+  /** list: "<when one became ready (ms)> <how long its start took (ms)> <how much was left to do>", the newest first */
+  refills: (template: string) => `refills:${template}`,
   /** list: why the last attempts of the template failed (JSON), the newest first; ends by itself */
   failures: (template: string) => `failures:${template}`,
   /** string: why one that is being started is not ready so far (JSON); ends by itself */

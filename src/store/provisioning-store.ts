@@ -64,6 +64,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         keys.refillPause(name),
         keys.templates,
         keys.poolControl(name),
+        keys.waitingLeases(name),
       ],
       [pool.target, pool.max, pool.replenishThreshold, queuedTicketMs, name, FAILURES_TO_OPEN, ...candidates],
     );
@@ -190,7 +191,14 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     const { name, maxAgeMs } = template;
     const [done, recovered] = (await this.#scripts.run(
       'mark-ready',
-      [keys.instances, keys.warming(name), keys.ready(name), keys.refillPause(name)],
+      [
+        keys.instances,
+        keys.warming(name),
+        keys.ready(name),
+        keys.refillPause(name),
+        keys.refills(name),
+        keys.waiting(name),
+      ],
       [instance.id, attemptOf(instance), maxAgeMs, FAILURES_TO_OPEN],
     )) as [number, number?];
     if (done !== FLAG.YES) throw superseded(instance);

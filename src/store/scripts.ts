@@ -50,6 +50,8 @@ const SCRIPT_NAMES = [
   'take-landing',
   'uncount-claim',
   'watch-claims',
+  'look-at-places',
+  'leave-waiting',
 ] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];
 

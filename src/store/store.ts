@@ -15,6 +15,7 @@ import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
 import type { UsageStore } from '../pool/interfaces/usage-store.ts';
+import type { WaitingList } from '../pool/interfaces/waiting-list.ts';
 import type { ProvisioningStore } from '../pool/interfaces/provisioning-store.ts';
 import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
@@ -32,6 +33,7 @@ import { Scripts } from './scripts.ts';
 import { ValkeyClaimStore, type RateLimits } from './claim-store.ts';
 import { TASK_PATIENCE, type TaskPatience } from './task-patience.ts';
 import { ValkeyUsageStore } from './usage-store.ts';
+import { ValkeyWaitingList } from './waiting-list.ts';
 import { TemplateIndex } from './template-index.ts';
 
 export interface StoreOptions {
@@ -58,6 +60,7 @@ export interface Store {
   readonly promotions: Promotions;
   readonly controls: PoolControls;
   readonly audit: AuditLog;
+  readonly waitingList: WaitingList;
   readonly breakers: Breakers;
   readonly outbox: EventOutbox;
   readonly funnel: FunnelCounts;
@@ -114,6 +117,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     promotions: new ValkeyPromotions(scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),
     audit: new ValkeyAuditLog(client),
+    waitingList: new ValkeyWaitingList(scripts),
     breakers: new ValkeyBreakers(client),
     outbox: new ValkeyEventOutbox(client, turn('events')),
     funnel: new ValkeyFunnelCounts(client),

@@ -20,6 +20,7 @@ const OUTCOMES = [
 const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];
 const STATUSES = ['success', 'failure'] as const satisfies readonly Status[];
 const CHECK_RESULTS = ['healthy', 'unhealthy'] as const;
+const WAIT_OUTCOMES = ['served', 'gave_up', 'lapsed'] as const;
 export const LIMIT_WINDOWS = ['hourly', 'daily'] as const;
 export const TASK_KINDS = ['provision', 'cleanup'] as const;
 export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
@@ -36,6 +37,8 @@ const PROVISION_BUCKETS = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 3
 const PHASE_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120];
 /** A small app on a quiet machine takes 0.3 to 0.4 s, a large one 2 s; 5 s and 10 s are where an alert is drawn. */
 const RESTORE_BUCKETS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30];
+/** From the next instance of a quick pool to the longest that anybody waits. */
+const WAIT_BUCKETS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600];
 const CLEANUP_BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const LAG_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
@@ -101,6 +104,17 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'try_it_now_rate_limit_refusals_total',
       'Requests for an instance that were refused because the address has had its share, by the limit it met.',
       { template: templates, window: LIMIT_WINDOWS },
+    ),
+    waits: counter(
+      'try_it_now_waits_total',
+      'Visitors who waited for an instance, by how that ended: served, gave up, or not heard of any more.',
+      { template: templates, outcome: WAIT_OUTCOMES },
+    ),
+    waitDuration: histogram(
+      'try_it_now_wait_duration_seconds',
+      'How long visitors who were served had waited for an instance, in seconds.',
+      { template: templates },
+      WAIT_BUCKETS,
     ),
     provisions: counter('try_it_now_provisions_total', 'Attempts to make an instance ready.', {
       template: templates,

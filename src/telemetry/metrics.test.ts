@@ -7,7 +7,7 @@ import { DiscoveryMetrics } from './discovery-metrics.ts';
 import { Metrics, type MetricsOptions } from './metrics.ts';
 import type { QueueDepths } from './scraped-gauges.ts';
 
-const STATS: PoolStats = { ready: 3, assigned: 2, warming: 1, leaving: 4, target: 5, capacity: 20 };
+const STATS: PoolStats = { ready: 3, assigned: 2, warming: 1, leaving: 4, waiting: 0, target: 5, capacity: 20 };
 const DEPTHS: QueueDepths = {
   consumers: new Map([['provision-workers', { pending: 7, inFlight: 2, redelivered: 1 }]]),
   dead: new Map([['PROVISIONING_DEAD', 1]]),
@@ -271,7 +271,7 @@ describe('a scrape', () => {
       queue: () => (down ? broken() : queue()),
       dependencies: { proxy: () => (down ? broken() : Promise.resolve()), engine: () => Promise.resolve() },
     });
-    expect(await seriesOf(counted, 'try_it_now_pool_')).toHaveLength(6);
+    expect(await seriesOf(counted, 'try_it_now_pool_')).toHaveLength(7);
     down = true;
     expect(await seriesOf(counted, 'try_it_now_pool_')).toEqual([]);
     expect(await seriesOf(counted, 'try_it_now_queue_')).toEqual([]);

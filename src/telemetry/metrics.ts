@@ -109,6 +109,16 @@ export class Metrics implements Observer {
     this.#metrics.limited.inc({ template: this.#known(template), window });
   }
 
+  waited(template: string, durationMs: number): void {
+    const known = this.#known(template);
+    this.#metrics.waits.inc({ template: known, outcome: 'served' });
+    this.#metrics.waitDuration.observe({ template: known }, durationMs / 1000);
+  }
+
+  stoppedWaiting(template: string, how: 'gave_up' | 'lapsed', count: number): void {
+    this.#metrics.waits.inc({ template: this.#known(template), outcome: how }, count);
+  }
+
   provision(template: string, method: Method, status: Status, durationMs: number): void {
     const known = this.#known(template);
     this.#metrics.provisions.inc({ template: known, method, status });

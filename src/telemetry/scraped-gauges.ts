@@ -33,6 +33,7 @@ const POOL_HELP: Readonly<Record<keyof PoolStats, string>> = {
   assigned: 'Instances that a visitor has.',
   warming: 'Instances that are being started, and places reserved for them.',
   leaving: 'Instances that are being taken down, those whose removal keeps failing included.',
+  waiting: 'Visitors who wait for an instance.',
   target: 'Instances that should be ready.',
   capacity: 'Instances that may exist at once.',
 };

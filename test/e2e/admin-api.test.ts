@@ -35,6 +35,7 @@ describe('pools and instances', () => {
       assigned: 0,
       warming: 0,
       leaving: 0,
+      waiting: 0,
       target: 3,
       configured_target: 3,
       capacity: 8,

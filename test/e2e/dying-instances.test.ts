@@ -62,6 +62,7 @@ async function untilStocked(stack: Stack, ready: number): Promise<void> {
         ready,
         warming: 0,
         leaving: 0,
+        waiting: 0,
       }),
     PATIENT,
   );

@@ -1,10 +1,10 @@
 import { TryItNowError } from '../../src/domain/errors.ts';
-import { newHostLabel, newInstanceId } from '../../src/domain/ids.ts';
+import { newHostLabel, newInstanceId, ownersKey } from '../../src/domain/ids.ts';
 import { fillLanding, landingFor } from '../../src/domain/landing.ts';
 import { isVisitOf } from '../../src/domain/visit-token.ts';
 import { INSTANCE_RECORD_VERSION, type Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
-import type { AcquireRequest, Acquired, Demos } from '../../src/http/demos.ts';
+import type { AcquireRequest, Acquired, Demos, Place, Placed } from '../../src/http/demos.ts';
 import type { PoolControl } from '../../src/pool/interfaces/pool-controls.ts';
 import type { InstanceView, Refill } from '../../src/pool/interfaces/claim-store.ts';
 import type { PoolStats } from '../../src/pool/interfaces/inventory.ts';
@@ -32,6 +32,10 @@ export class FakeDemos implements Demos {
   refill: Refill['kind'] = 'preparing';
   /** What an activation gave for an instance's first step, by id. */
   readonly landings = new Map<string, string>();
+  /** Places of those who wait, the first in line first, per template. */
+  readonly waiting = new Map<string, string[]>();
+  /** What those who wait are told of when their turn comes. */
+  etaMs: number | undefined = 4_000;
   /** Thrown by every call while set. */
   failure: Error | undefined;
   urlOf = (label: string) => `http://${label}.localhost:8000/`;
@@ -49,35 +53,105 @@ export class FakeDemos implements Demos {
   }
 
   acquire(request: AcquireRequest): Promise<Acquired> {
-    return this.#answer('acquire', request, () => {
-      const wanted = this.#templates.find(({ name }) => name === (request.template ?? this.#templates[0]?.name));
-      if (wanted === undefined)
-        throw new TryItNowError('unknown_template', `There is no template named ${request.template ?? ''}`);
-      const open = request.open === undefined ? undefined : landingFor(wanted, request.open);
-      const key = request.idempotencyKey === undefined ? undefined : `${request.owner} ${request.idempotencyKey}`;
-      const earlier = key === undefined ? undefined : this.#keys.get(key);
-      const held = earlier === undefined ? undefined : this.instances.get(earlier.id);
-      if (held?.state === 'assigned') {
-        if (held.template !== wanted.name)
-          throw new TryItNowError('idempotency_mismatch', 'The key was used for another template');
-        return this.#acquired(held, true, open);
+    return this.#answer('acquire', request, () => this.#acquire(request));
+  }
+
+  acquireOrWait(request: AcquireRequest & { readonly idempotencyKey: string }): Promise<Acquired | Placed> {
+    return this.#answer('acquireOrWait', request, () => {
+      const line = this.#line(request.template ?? this.#templates[0]?.name ?? '');
+      const place = ownersKey(request.owner, request.idempotencyKey);
+      try {
+        const acquired = this.#acquire(request);
+        if (line.includes(place)) line.splice(line.indexOf(place), 1);
+        return acquired;
+      } catch (error) {
+        if (!(error instanceof TryItNowError) || error.code !== 'pool_empty' || this.refill === 'off') throw error;
+        if (!line.includes(place)) line.push(place);
+        const refill: Refill =
+          this.refill === 'failing'
+            ? { kind: 'failing', failures: 3, retryInMs: 5_000 }
+            : this.refill === 'full'
+              ? { kind: 'full', inUse: 3 }
+              : { kind: 'preparing' };
+        return { position: line.indexOf(place) + 1, refill };
       }
-      if (this.control.mode !== 'open')
-        throw new TryItNowError('pool_paused', `${wanted.name} is paused`, {
-          retryAfterMs: 30_000,
-          details: { reason: this.control.reason },
-        });
-      const left = this.ready.get(wanted.name) ?? 0;
-      if (left < 1)
-        throw new TryItNowError('pool_empty', `No instance of ${wanted.name} is ready`, {
-          retryAfterMs: 1_500,
-          details: { refill: this.refill },
-        });
-      this.ready.set(wanted.name, left - 1);
-      const instance = this.#assign(wanted, request.owner);
-      if (key !== undefined) this.#keys.set(key, { id: instance.id, template: wanted.name });
-      return this.#acquired(instance, false, open);
     });
+  }
+
+  places(name: string, ids: readonly string[]): Promise<ReadonlyMap<string, Place>> {
+    return this.#answer(
+      'places',
+      { name, ids },
+      () =>
+        new Map(
+          ids.flatMap((id): [string, Place][] => {
+            const ahead = this.#line(name).indexOf(id);
+            const turn = ahead < (this.ready.get(name) ?? 0) && this.control.mode === 'open';
+            const paused = this.control.mode !== 'open';
+            return ahead < 0
+              ? []
+              : [
+                  [
+                    id,
+                    {
+                      position: ahead + 1,
+                      waitedMs: 1_000,
+                      turn,
+                      warming: 1,
+                      reason: paused ? 'paused' : this.refill,
+                      etaMs: paused || this.refill !== 'preparing' ? undefined : turn ? 0 : this.etaMs,
+                      note: this.control.reason,
+                    },
+                  ],
+                ];
+          }),
+        ),
+    );
+  }
+
+  leave(name: string, id: string): Promise<boolean> {
+    return this.#answer('leave', { name, id }, () => {
+      const line = this.#line(name);
+      if (!line.includes(id)) return false;
+      line.splice(line.indexOf(id), 1);
+      return true;
+    });
+  }
+
+  #line(name: string): string[] {
+    const line = this.waiting.get(name) ?? [];
+    this.waiting.set(name, line);
+    return line;
+  }
+
+  #acquire(request: AcquireRequest): Acquired {
+    const wanted = this.#templates.find(({ name }) => name === (request.template ?? this.#templates[0]?.name));
+    if (wanted === undefined)
+      throw new TryItNowError('unknown_template', `There is no template named ${request.template ?? ''}`);
+    const open = request.open === undefined ? undefined : landingFor(wanted, request.open);
+    const key = request.idempotencyKey === undefined ? undefined : `${request.owner} ${request.idempotencyKey}`;
+    const earlier = key === undefined ? undefined : this.#keys.get(key);
+    const held = earlier === undefined ? undefined : this.instances.get(earlier.id);
+    if (held?.state === 'assigned') {
+      if (held.template !== wanted.name)
+        throw new TryItNowError('idempotency_mismatch', 'The key was used for another template');
+      return this.#acquired(held, true, open);
+    }
+    if (this.control.mode !== 'open')
+      throw new TryItNowError('pool_paused', `${wanted.name} is paused`, {
+        retryAfterMs: 30_000,
+        details: { reason: this.control.reason },
+      });
+    const left = this.ready.get(wanted.name) ?? 0;
+    if (left < 1)
+      throw new TryItNowError('pool_empty', `No instance of ${wanted.name} is ready`, {
+        retryAfterMs: 1_500,
+        details: { refill: this.refill },
+      });
+    this.ready.set(wanted.name, left - 1);
+    const instance = this.#assign(wanted, request.owner);
+    if (key !== undefined) this.#keys.set(key, { id: instance.id, template: wanted.name });
+    return this.#acquired(instance, false, open);
   }
 
   find(id: string): Promise<InstanceView> {
@@ -147,6 +221,7 @@ export class FakeDemos implements Demos {
                 assigned: own.filter(({ state }) => state === 'assigned').length,
                 warming: left < 1 ? pool.target : 0,
                 leaving: own.filter(({ state }) => state === 'releasing').length,
+                waiting: this.#line(name).length,
                 target: pool.target,
                 capacity: pool.max,
               },

@@ -131,9 +131,9 @@ async function change(
 }
 
 function print(pools: readonly Pool[]): void {
-  const table = plainTable(['TEMPLATE', 'MODE', 'READY', 'TARGET', 'WARMING', 'ASSIGNED', 'LEAVING', 'MAX']);
-  for (const { template, mode, ready, target, warming, assigned, leaving, capacity } of pools)
-    table.push([template, mode, ready, target, warming, assigned, leaving, capacity]);
+  const table = plainTable(['TEMPLATE', 'MODE', 'READY', 'TARGET', 'WARMING', 'ASSIGNED', 'LEAVING', 'WAITING', 'MAX']);
+  for (const { template, mode, ready, target, warming, assigned, leaving, waiting, capacity } of pools)
+    table.push([template, mode, ready, target, warming, assigned, leaving, waiting, capacity]);
   console.log(table.toString());
   for (const pool of pools) for (const line of remarks(pool)) console.log(`${pool.template}: ${line}`);
 }

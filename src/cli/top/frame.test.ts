@@ -12,6 +12,7 @@ const pool = (overrides: Partial<Snapshot['pools'][number]> = {}): Snapshot['poo
   assigned: 1,
   warming: 0,
   leaving: 0,
+  waiting: 0,
   target: 3,
   configured_target: 3,
   capacity: 10,

@@ -64,6 +64,7 @@ function pools({ before }: View, now: Snapshot, columns: number): string[] {
     'OUT',
     'START',
     'LEAVE',
+    'WAIT',
     'MAX',
     'TAKES/S',
     'P50',
@@ -71,7 +72,7 @@ function pools({ before }: View, now: Snapshot, columns: number): string[] {
     ...(wide ? ['STARTS/MIN', 'START P50', 'START P99', 'RELEASES/MIN'] : []),
   ]);
   for (const pool of now.pools) {
-    const { template, mode, ready, assigned, warming, leaving, target, capacity, breaker } = pool;
+    const { template, mode, ready, assigned, warming, leaving, waiting, target, capacity, breaker } = pool;
     const name = truncate(template, wide ? 3 * NAME_WIDTH : NAME_WIDTH);
     table.push([
       name,
@@ -80,6 +81,7 @@ function pools({ before }: View, now: Snapshot, columns: number): string[] {
       assigned,
       warming,
       leaving,
+      waiting,
       capacity,
       ...claims(before, now, template),
       ...(wide ? starts(before, now, template) : []),

@@ -115,7 +115,7 @@ function openingRoutes(app: App, operators: PoolOperators): void {
 }
 
 function poolBody({ template, mode, sinceMs, deadlineMs, reason, stats, configuredTarget, breaker }: PoolSnapshot) {
-  const { ready, assigned, warming, leaving, target, capacity } = stats;
+  const { ready, assigned, warming, leaving, waiting, target, capacity } = stats;
   return {
     template,
     mode,
@@ -126,6 +126,7 @@ function poolBody({ template, mode, sinceMs, deadlineMs, reason, stats, configur
     assigned,
     warming,
     leaving,
+    waiting,
     target,
     configured_target: configuredTarget,
     capacity,

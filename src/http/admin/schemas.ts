@@ -53,6 +53,7 @@ export const PoolBody = Type.Object(
     assigned: Count('Held by a visitor; during a drain, how many are left.'),
     warming: Count('Being prepared.'),
     leaving: Count('Being taken down, or set aside because that keeps failing.'),
+    waiting: Count('Visitors who wait for one.'),
     target: Count('How many should be ready, as set by an operator or configured.'),
     configured_target: Count('How many the configuration asks for.'),
     capacity: Count('How many may exist at once, in whatever state.'),

@@ -4,7 +4,7 @@ import { KEYED } from '../openapi.ts';
 import { PoolStatsBody, TemplatesBody } from '../schemas/pool.ts';
 import { problems } from '../schemas/problem.ts';
 
-const NOTHING: PoolStats = { ready: 0, assigned: 0, warming: 0, leaving: 0, target: 0, capacity: 0 };
+const NOTHING: PoolStats = { ready: 0, assigned: 0, warming: 0, leaving: 0, waiting: 0, target: 0, capacity: 0 };
 
 /** Open to all: the start page shows the same facts to everybody. */
 export function templatesRoute(app: App, { demos }: RouteContext): void {
@@ -57,6 +57,7 @@ function sum(a: PoolStats, b: PoolStats): PoolStats {
     assigned: a.assigned + b.assigned,
     warming: a.warming + b.warming,
     leaving: a.leaving + b.leaving,
+    waiting: a.waiting + b.waiting,
     target: a.target + b.target,
     capacity: a.capacity + b.capacity,
   };

@@ -7,6 +7,7 @@ const counts = {
   assigned: Count('Held by a visitor.'),
   warming: Count('Being prepared.'),
   leaving: Count('Being taken down, or set aside because that keeps failing.'),
+  waiting: Count('Visitors who wait for one.'),
   target: Count('How many should be ready.'),
   capacity: Count('How many may exist at once, in whatever state.'),
 };

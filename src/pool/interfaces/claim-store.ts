@@ -18,9 +18,19 @@ export interface ClaimRequest {
   readonly replacing?: string;
   /** The embedding site it is counted for; DIRECT_SITE without it. */
   readonly site?: string;
+  /**
+   * Where there is none for this caller: takes a place among those who wait, or keeps the one the caller has. A place
+   * is its owner's and its key's, as `ownersKey` has them.
+   */
+  readonly wait?: boolean;
 }
 
-export type ClaimOutcome =
+export type ClaimOutcome = Answer & {
+  /** Places that had lapsed, and were taken away on the way. */
+  readonly lapsed?: number;
+};
+
+type Answer =
   | {
       readonly kind: 'taken' | 'again';
       readonly id: string;
@@ -31,8 +41,12 @@ export type ClaimOutcome =
       readonly upstream: Upstream | undefined;
       /** Its activation gave a path for its visitor's first step, and nobody took it yet. */
       readonly hasLanding: boolean;
+      /** How long the caller had a place; absent for one who had none. */
+      readonly waitedMs?: number;
     }
   | { readonly kind: 'empty'; readonly refill: Refill }
+  /** The caller has a place; 1 is the first. */
+  | { readonly kind: 'waiting'; readonly position: number; readonly refill: Refill }
   | { readonly kind: 'paused'; readonly retryAfterMs: number; readonly reason: string | undefined }
   | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
   | { readonly kind: 'key_reused' };

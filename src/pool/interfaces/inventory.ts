@@ -8,6 +8,8 @@ export interface PoolStats {
   readonly warming: number;
   /** Releasing or quarantined. */
   readonly leaving: number;
+  /** Visitors who wait for one. */
+  readonly waiting: number;
   readonly target: number;
   readonly capacity: number;
 }

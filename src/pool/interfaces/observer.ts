@@ -31,13 +31,21 @@ export type RepairKind = (typeof REPAIR_KINDS)[number];
 /** What is counted. Implemented by the metrics; every label value comes from a bounded set. */
 export interface Observer {
   /** `replaced`: taken, or had again, and found dead. */
-  claimed(template: string, outcome: ClaimOutcome['kind'] | 'replaced' | 'error', durationMs: number): void;
+  claimed(
+    template: string,
+    outcome: Exclude<ClaimOutcome['kind'], 'waiting'> | 'replaced' | 'error',
+    durationMs: number,
+  ): void;
   /** Whether what was taken is alive, checked before it is handed out. */
   deliveryChecked(template: string, durationMs: number): void;
   /** The whole of a request that ended with an instance, a replacement of a dead one included. */
   acquired(template: string, durationMs: number): void;
   /** Refused because the address has had its share. */
   limited(template: string, window: 'hourly' | 'daily'): void;
+  /** One who waited was served. */
+  waited(template: string, durationMs: number): void;
+  /** Gave up, or was not heard of any more. */
+  stoppedWaiting(template: string, how: 'gave_up' | 'lapsed', count: number): void;
   provision(template: string, method: ProvisionMethod, status: 'success' | 'failure', durationMs: number): void;
   provisionPhase(template: string, phase: ProvisionPhase, durationMs: number): void;
   provisionFailed(template: string, code: ErrorCode): void;

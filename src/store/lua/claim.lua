@@ -14,14 +14,19 @@
 -- KEYS[13] funnel:<day>         hash, steps of visits counted
 -- KEYS[14] event_outbox         stream, for who wants to hear of visits
 -- KEYS[15] event_settings       hash, whether anybody does
+-- KEYS[16] waiting:<template>   zset, place by when it was taken (ms)
+-- KEYS[17] waiting_leases:<template> zset, place by until when it is kept (ms)
+-- KEYS[18] waiting_clients:<template> hash, place → client
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
 -- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest claim count the caller has seen
 -- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
--- ARGV[9] when the caller stops waiting (ms), 0: not known
--- ARGV[10] embedding site
+-- ARGV[9] when the caller stops waiting for this answer (ms), 0: not known
+-- ARGV[10] embedding site  [11] the caller's place, or ''
+-- ARGV[12] how long a place is kept (ms), 0: the caller does not wait  [13] most places  [14] client
 -- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
---         landing that nobody took yet} taken | the same again, with count 0
---         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried} empty
+--         landing that nobody took yet, ms waited or -1, places lapsed} taken | the same again, with count 0
+--         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried,
+--         the caller's position or 0, places lapsed} none for this caller
 --         {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
 --         {-4} key used for another template
 --         {-5} fewer claims than the caller has seen: the store went back in time, nothing was changed
@@ -40,10 +45,12 @@ if not_after > 0 and now > not_after then return {-6, now} end
 -- First of all: what an older copy of the store says about an earlier claim is worth as little as the rest of it.
 if stored_number(redis.call('GET', KEYS[7]), 0) < tonumber(ARGV[7]) then return {-5} end
 
+local waited, lapsed = -1, 0
+
 local function handed_out(code, record, count)
   local address = redis.call('HGET', KEYS[8], record.node) or ''
   return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, address, count,
-    record.landing and 1 or 0}
+    record.landing and 1 or 0, waited, lapsed}
 end
 
 if key_life > 0 then
@@ -79,19 +86,36 @@ if ARGV[8] ~= '' then
 end
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
 if not counted then
+  -- A client waits for no more than they may have: what they wait for already counts for a further place.
+  local waits_for = 0
+  if ARGV[12] ~= '0' and limits[1] + limits[2] > 0 and redis.call('HEXISTS', KEYS[18], ARGV[11]) == 0 then
+    for _, client in ipairs(redis.call('HVALS', KEYS[18])) do
+      if client == ARGV[14] then waits_for = waits_for + 1 end
+    end
+  end
   for window = 1, 2 do
-    if limits[window] > 0 and stored_number(counts[window], 0) >= limits[window] then
+    if limits[window] > 0 and stored_number(counts[window], 0) + waits_for >= limits[window] then
       -- A counter that never ends was not made here.
-      if redis.call('PTTL', KEYS[3 + window]) < 0 then redis.call('PEXPIRE', KEYS[3 + window], WINDOW_MS[window]) end
+      if redis.call('PTTL', KEYS[3 + window]) == -1 then redis.call('PEXPIRE', KEYS[3 + window], WINDOW_MS[window]) end
       return refused({-1 - window, math.max(redis.call('PTTL', KEYS[3 + window]), 1000)})
     end
   end
 end
 
+-- What somebody ahead waits for is theirs. Who was given a dead one had their turn and does not queue again.
+local place = ARGV[11]
+local somebody_waits = redis.call('EXISTS', KEYS[16]) == 1
+local theirs = false
+if somebody_waits then
+  lapsed = drop_lapsed_places(KEYS[16], KEYS[17], KEYS[18], now)
+  local ahead = counted and 0 or places_ahead(KEYS[16], place)
+  theirs = ahead > 0 and redis.call('ZCOUNT', KEYS[1], now + ttl, '+inf') <= ahead
+end
+
 -- Popping is one call where looking and removing would be two. What has too little life left goes back, for the reaper.
 local taken
 local aged = {}
-while not taken do
+while not taken and not theirs do
   local popped = redis.call('ZPOPMIN', KEYS[1])
   local id = popped[1]
   if not id then break end
@@ -105,13 +129,38 @@ while not taken do
   end
 end
 for index = 1, #aged, 2 do redis.call('ZADD', KEYS[1], aged[index], aged[index + 1]) end
+
+-- The caller's position, after a place was taken or kept; 0 where no more may wait, or where it would be in vain.
+local function wait_for_one(target)
+  local lease, since = tonumber(ARGV[12]), redis.call('ZSCORE', KEYS[16], place)
+  if lease == 0 or place == '' then return 0 end
+  if not since then
+    if target == '0' or redis.call('ZCARD', KEYS[16]) >= tonumber(ARGV[13]) then return 0 end
+    local neighbour = redis.call('ZRANGE', KEYS[16], counted and 0 or -1, counted and 0 or -1, 'WITHSCORES')[2]
+    if counted then since = neighbour and math.min(tonumber(neighbour) - 1, now) or now
+    else since = neighbour and math.max(tonumber(neighbour) + 1, now) or now end
+    redis.call('ZADD', KEYS[16], since, place)
+    redis.call('HSET', KEYS[18], place, ARGV[14])
+  end
+  keep_place(KEYS[16], KEYS[17], KEYS[18], place, now + lease, now)
+  return redis.call('ZRANK', KEYS[16], place) + 1
+end
+
 if not taken then
   local warming = redis.call('ZCARD', KEYS[10])
   local all = redis.call('ZCARD', KEYS[1]) + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[11])
   local breaker = redis.call('HMGET', KEYS[12], 'failures', 'until_ms')
   local target = redis.call('HGET', KEYS[9], 'target') or ''
   local wait = math.max(pause_until(breaker[2], now) - now, 0)
-  return {-1, now, warming, all, target, stored_number(breaker[1], 0), wait}
+  return {-1, now, warming, all, target, stored_number(breaker[1], 0), wait, wait_for_one(target), lapsed}
+end
+
+if somebody_waits and place ~= '' then
+  local since = redis.call('ZSCORE', KEYS[16], place)
+  if since then
+    waited = math.max(now - tonumber(since), 0)
+    drop_place(KEYS[16], KEYS[17], KEYS[18], place)
+  end
 end
 
 taken.state = 'assigned'

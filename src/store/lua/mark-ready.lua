@@ -1,5 +1,6 @@
 -- warming → ready; the ticket is spent, and the template's failures are forgiven.
 -- KEYS[1] instances  [2] warming:<template>  [3] ready:<template>  [4] refill_pause:<template>
+-- KEYS[5] refills:<template>  [6] waiting:<template>
 -- ARGV[1] id  [2] attempt  [3] life from now (ms)  [4] failures that open the breaker
 -- Returns {1, 1 when the breaker was open}, or {0} when the ticket or the record is not this attempt's any more
 local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
@@ -13,6 +14,12 @@ record.readyAtMs = now
 record.endOfLifeMs = now + tonumber(ARGV[3])
 save_record(KEYS[1], record)
 redis.call('ZADD', KEYS[3], record.endOfLifeMs, record.id)
+-- What a waiting visitor is told rests on it: when one came up, how long that took, and how much was still to be done.
+local left = redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[6])
+local took = is_whole(record.createdAtMs) and math.max(now - record.createdAtMs, 0) or 0
+redis.call('LPUSH', KEYS[5], now .. ' ' .. took .. ' ' .. left)
+redis.call('LTRIM', KEYS[5], 0, 15)
+redis.call('PEXPIRE', KEYS[5], 604800000)
 local known = redis.call('HMGET', KEYS[4], 'failures', 'unhealthy')
 local failures, unhealthy = stored_number(known[1], 0), stored_number(known[2], 0)
 -- Coming up proves nothing where they keep dying afterwards.

@@ -131,3 +131,44 @@ local function write_event(outbox, settings, record, kind, events, about)
   about.sequence = before + 1
   redis.call('XADD', outbox, '*', 'event', cjson.encode(about))
 end
+
+-- Those who were not heard of in time lose their place, and so does what is in one of the two sets only: nobody waits
+-- behind somebody who is not there. Returns how many lapsed, some hundred at a time.
+local function drop_lapsed_places(waiting, leases, clients, now)
+  local gone = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 200)
+  local function drop()
+    if #gone == 0 then return end
+    redis.call('ZREM', waiting, unpack(gone))
+    redis.call('ZREM', leases, unpack(gone))
+    redis.call('HDEL', clients, unpack(gone))
+  end
+  drop()
+  local lapsed = #gone
+  if redis.call('ZCARD', waiting) ~= redis.call('ZCARD', leases) then
+    for _, pair in ipairs({{waiting, leases}, {leases, waiting}}) do
+      gone = {}
+      for _, place in ipairs(redis.call('ZRANGE', pair[1], 0, 199)) do
+        if not redis.call('ZSCORE', pair[2], place) then gone[#gone + 1] = place end
+      end
+      drop()
+    end
+  end
+  return lapsed
+end
+
+local function drop_place(waiting, leases, clients, place)
+  redis.call('ZREM', waiting, place)
+  redis.call('ZREM', leases, place)
+  redis.call('HDEL', clients, place)
+end
+
+-- Keeps a place until then. The keys end by themselves once nobody waits any more.
+local function keep_place(waiting, leases, clients, place, until_ms, now)
+  redis.call('ZADD', leases, until_ms, place)
+  for _, key in ipairs({waiting, leases, clients}) do redis.call('PEXPIRE', key, 3 * (until_ms - now) + 60000) end
+end
+
+-- How many wait ahead of this place; of one that is not there, how many wait at all.
+local function places_ahead(waiting, place)
+  return place ~= '' and redis.call('ZRANK', waiting, place) or redis.call('ZCARD', waiting)
+end

@@ -1,6 +1,7 @@
 -- Plans a refill and reserves its tickets in one step, so that any number of planners cannot overshoot.
 -- KEYS[1] ready:<template>  [2] warming:<template>  [3] assigned:<template>  [4] leaving:<template>
 -- KEYS[5] refill_pause:<template>  [6] templates  [7] pool_control:<template>
+-- KEYS[8] waiting_leases:<template>
 -- ARGV[1] target, unless an operator has set another  [2] max  [3] threshold (share of the target that may be missing)
 -- ARGV[4] ticket life (ms)  [5] template
 -- ARGV[6] failures that open the breaker  [7…] candidate ids, one for each ticket that may be reserved
@@ -12,12 +13,15 @@ if pause_until(breaker[1], now) > now then return {} end
 
 local control = redis.call('HMGET', KEYS[7], 'mode', 'target')
 if control[1] == 'draining' then return {} end
-local target = math.min(stored_number(control[2], tonumber(ARGV[1])), tonumber(ARGV[2]))
+local wished = stored_number(control[2], tonumber(ARGV[1]))
+-- One for each who waits, also where none are kept ready; an operator who set 0 wants none at all.
+local waiting = control[2] == '0' and 0 or redis.call('ZCOUNT', KEYS[8], now, '+inf')
+local target = math.min(math.max(wished, waiting), tonumber(ARGV[2]))
 local ready = redis.call('ZCARD', KEYS[1])
 local warming = redis.call('ZCARD', KEYS[2])
 local missing = target - ready - warming
 -- Once a refill has begun (tickets are out) it is carried to the target, and an empty pool waits for no threshold.
-if missing <= 0 or (warming == 0 and ready > 0 and missing <= tonumber(ARGV[3]) * target) then return {} end
+if missing <= 0 or (warming == 0 and ready > 0 and waiting == 0 and missing <= tonumber(ARGV[3]) * target) then return {} end
 -- After a pause one instance at a time is tried, until one comes up.
 if stored_number(breaker[2], 0) >= tonumber(ARGV[6]) then missing = math.min(missing, 1 - warming) end
 

@@ -1,0 +1,73 @@
+import type { Catalogue, Template } from '../domain/template.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import { estimate, type Estimate } from '../domain/waiting-time.ts';
+import type { Observer } from './interfaces/observer.ts';
+import type { WaitingList } from './interfaces/waiting-list.ts';
+
+export interface WaitDeps {
+  readonly catalogue: Catalogue;
+  readonly waitingList: WaitingList;
+  readonly observer: Pick<Observer, 'stoppedWaiting'>;
+}
+
+/** How one who waits stands. */
+export interface Place extends Estimate {
+  /** 1 is the first. */
+  readonly position: number;
+  readonly waitedMs: number;
+  /** There is an instance for them: it is theirs if they ask for it now. */
+  readonly turn: boolean;
+  /** Being prepared, for whomever. */
+  readonly warming: number;
+  /** The operators' word, while the pool is paused. */
+  readonly note: string | undefined;
+}
+
+/** Keeps the places looked at; those that are gone are left out. Throws unknown_template, store_unavailable. */
+export async function lookAtPlaces(
+  deps: WaitDeps,
+  templateName: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Place>> {
+  const template = templateOf(deps, templateName);
+  const { supply, standings, reason, lapsed } = await deps.waitingList.look(template, ids);
+  noteLapsed(deps, template, lapsed);
+  return new Map(
+    [...standings].map(([id, { ahead, waitedMs }]): [string, Place] => [
+      id,
+      {
+        ...estimate(supply, ahead),
+        position: ahead + 1,
+        waitedMs,
+        turn: supply.mode === 'open' && supply.ready > ahead,
+        warming: supply.warming,
+        note: reason,
+      },
+    ]),
+  );
+}
+
+/** False when the place was gone already. Throws unknown_template, store_unavailable. */
+export async function leavePlace(deps: WaitDeps, templateName: string, id: string): Promise<boolean> {
+  const { name } = templateOf(deps, templateName);
+  const left = await deps.waitingList.leave(name, id);
+  if (left) deps.observer.stoppedWaiting(name, 'gave_up', 1);
+  return left;
+}
+
+/** One round: frees the places of those who were not heard of, also where nobody else asks. */
+export async function dropLapsedPlaces(deps: WaitDeps): Promise<void> {
+  for (const template of deps.catalogue.all())
+    noteLapsed(deps, template, (await deps.waitingList.look(template, [])).lapsed);
+}
+
+function noteLapsed({ observer }: WaitDeps, { name }: Template, lapsed: number): void {
+  if (lapsed > 0) observer.stoppedWaiting(name, 'lapsed', lapsed);
+}
+
+function templateOf({ catalogue }: WaitDeps, name: string): Template {
+  const template = catalogue.get(name);
+  if (template === undefined)
+    throw new TryItNowError('unknown_template', `there is no template named ${JSON.stringify(name.slice(0, 64))}`);
+  return template;
+}

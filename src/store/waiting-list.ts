@@ -1,0 +1,114 @@
+import type { Template } from '../domain/template.ts';
+import type { Refilled, Supply } from '../domain/waiting-time.ts';
+import type { Standing, WaitingList, WaitingView } from '../pool/interfaces/waiting-list.ts';
+import { keys } from './keys.ts';
+import { FAILURES_TO_OPEN } from './provisioning-store.ts';
+import { FLAG } from './script-codes.ts';
+import type { Scripts } from './scripts.ts';
+
+/** A browser that lost its connection asks again within 3 s, and a page without a script every 2 s. */
+export const PLACE_KEPT_MS = 20_000;
+/** For the first, while there is an instance: two round trips over a slow line. */
+export const OFFER_MS = 10_000;
+/** Of one template. More are asked to come again: they would wait in vain. */
+export const MOST_PLACES = 1_000;
+const BATCH = 200;
+
+type LookReply = readonly [
+  nowMs: number,
+  lapsed: number,
+  ready: number,
+  warming: number,
+  leaving: number,
+  assigned: number,
+  mode: string,
+  reason: string,
+  target: string,
+  failures: number,
+  retryInMs: number,
+  ages: number[],
+  ends: number[],
+  refilled: string[],
+  places: [ahead: number, waitedMs: number][],
+];
+
+export class ValkeyWaitingList implements WaitingList {
+  readonly #scripts: Scripts;
+
+  constructor(scripts: Scripts) {
+    this.#scripts = scripts;
+  }
+
+  async look(template: Template, places: readonly string[]): Promise<WaitingView> {
+    const standings = new Map<string, Standing>();
+    let reply = await this.#lookAt(template, places.slice(0, BATCH), standings);
+    let lapsed = reply[1];
+    for (let at = BATCH; at < places.length; at += BATCH) {
+      reply = await this.#lookAt(template, places.slice(at, at + BATCH), standings);
+      lapsed += reply[1];
+    }
+    const reason = reply[7];
+    return { supply: supplyOf(reply, template), standings, reason: reason === '' ? undefined : reason, lapsed };
+  }
+
+  async #lookAt(template: Template, places: readonly string[], standings: Map<string, Standing>): Promise<LookReply> {
+    const { name, ttl } = template;
+    const reply = (await this.#scripts.run(
+      'look-at-places',
+      [
+        keys.waiting(name),
+        keys.waitingLeases(name),
+        keys.waitingClients(name),
+        keys.ready(name),
+        keys.warming(name),
+        keys.assigned(name),
+        keys.leaving(name),
+        keys.instances,
+        keys.refillPause(name),
+        keys.poolControl(name),
+        keys.refills(name),
+      ],
+      [PLACE_KEPT_MS, ttl.defaultMs, OFFER_MS, ...places],
+    )) as LookReply;
+    for (const [at, place] of places.entries()) {
+      const [ahead = -1, waitedMs = 0] = reply[14][at] ?? [];
+      if (ahead >= 0) standings.set(place, { ahead, waitedMs });
+    }
+    return reply;
+  }
+
+  async leave(template: string, place: string): Promise<boolean> {
+    const reply = await this.#scripts.run(
+      'leave-waiting',
+      [keys.waiting(template), keys.waitingLeases(template), keys.waitingClients(template)],
+      [place],
+    );
+    return reply === FLAG.YES;
+  }
+}
+
+function supplyOf(
+  [nowMs, , ready, warming, leaving, assigned, mode, , target, failures, retryInMs, ages, ends, refilled]: LookReply,
+  { pool }: Template,
+): Supply {
+  return {
+    nowMs,
+    mode: mode === 'paused' || mode === 'draining' ? mode : 'open',
+    ready,
+    warming,
+    startAgesMs: ages,
+    leaving,
+    assigned,
+    endsInMs: ends,
+    capacity: pool.max,
+    failing: failures >= FAILURES_TO_OPEN ? { failures, retryInMs } : undefined,
+    off: target === '0',
+    refilled: refilled.flatMap(parseRefilled),
+  };
+}
+
+/** Nothing for what somebody else may have written. */
+function parseRefilled(text: string): readonly Refilled[] {
+  const found = /^(\d{1,15}) (\d{1,15}) (\d{1,9})$/.exec(text);
+  return found === null ? [] : [{ atMs: Number(found[1]), tookMs: Number(found[2]), left: Number(found[3]) }];
+}
