@@ -200,6 +200,7 @@ function createMetrics({
 }): Metrics {
   return new Metrics({
     templates: config.templates.map(({ name }) => name),
+    webhooks: config.webhooks.map(({ name }) => name),
     version,
     logLosses,
     sources: {

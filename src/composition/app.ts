@@ -1,10 +1,12 @@
 import { createDemos } from './demos.ts';
+import { OUTBOX_LIMIT, createEventLoops } from './events.ts';
 import { createLoops, type AppLoops } from './loops.ts';
 import { openAppParts, type AppParts, type LoopTriggers, type PartsOptions } from './app-parts.ts';
 import type { Config } from '../config/config.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import type { Demos } from '../http/demos.ts';
 import { createServer } from '../http/server.ts';
+import type { Loop } from '../lifecycle/loop.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { Trigger } from '../lifecycle/trigger.ts';
@@ -19,6 +21,7 @@ import { resumeCleanups } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { DELIVERY_POLICY } from '../queue/stream-and-consumers.ts';
 import { startWorkers } from '../queue/worker.ts';
+import { createPoster } from '../webhooks/post.ts';
 import { loadPages } from '../web/pages.ts';
 
 export interface AppOptions extends PartsOptions {
@@ -62,22 +65,27 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const parts = await openAppParts(options, triggers, releasers);
   const { pool, store, connection } = parts;
   const loops = createLoops(parts, { config, role, triggers, reconcileIntervalMs });
+  const eventLoops = role === 'server' ? await prepareEvents(parts, options, releasers) : [];
   const { unfinished } = await reconcileAtStart(parts);
 
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
   releasers.push('loops', () =>
-    withDeadline(config.server.shutdownGraceMs, Promise.all(loops.all.map((loop) => loop.stop())), () => undefined),
+    withDeadline(
+      config.server.shutdownGraceMs,
+      Promise.all([...loops.all, ...eventLoops].map((loop) => loop.stop())),
+      () => undefined,
+    ),
   );
   await startHandling(parts, config, releasers);
   await resumeCleanups(pool, { node: config.node.name });
   const demos = createDemos(pool);
   const port = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
 
-  for (const loop of loops.all) loop.start();
+  for (const loop of [...loops.all, ...eventLoops]) loop.start();
   const { replenisher, reaper, tickets, queueKeeper, reconciler } = loops;
   releasers.push(
     'queue listener',
-    connection.onReconnect(() => [queueKeeper, replenisher, tickets].forEach((loop) => loop.retryNow())),
+    connection.onReconnect(() => [queueKeeper, replenisher, tickets, ...eventLoops].forEach((loop) => loop.retryNow())),
   );
   releasers.push(
     'listener for lost tasks',
@@ -91,7 +99,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
       );
     }),
   );
-  store.onReturn(() => [replenisher, reaper, tickets, reconciler].forEach((loop) => loop.retryNow()));
+  store.onReturn(() => [replenisher, reaper, tickets, reconciler, ...eventLoops].forEach((loop) => loop.retryNow()));
   if (unfinished) reconciler.trigger();
   log.info(
     {
@@ -104,6 +112,18 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
     'Try It Now started',
   );
   return { demos, runtime: pool.runtime, port, stop: () => releasers.releaseAll(log) };
+}
+
+/** Before anything is handed out: whether what happens to visits is written down. */
+async function prepareEvents(
+  { store, connection, metrics, pool }: AppParts,
+  { config: { webhooks }, version }: AppOptions,
+  releasers: Releasers,
+): Promise<readonly Loop[]> {
+  await store.outbox.limit(webhooks.length === 0 ? 0 : OUTBOX_LIMIT);
+  const poster = createPoster({ userAgent: `try-it-now/${version}` });
+  releasers.push('webhook connections', () => poster.close());
+  return createEventLoops({ webhooks, store, connection, metrics, poster, log: pool.log });
 }
 
 /** Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left. */

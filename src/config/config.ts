@@ -1,6 +1,7 @@
 import type { PublicAddress } from '../domain/address.ts';
 import type { DatabaseEngine } from '../domain/database.ts';
 import type { Template } from '../domain/template.ts';
+import type { Webhook } from '../domain/webhook.ts';
 import type { EngineName, EngineSockets } from '../runtime/engines.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 
@@ -33,6 +34,8 @@ export interface Config {
   readonly admin: { readonly host: string; readonly port: number; readonly operatorKeys: readonly string[] };
   /** Sites that are told apart in the funnel, as hosts. */
   readonly funnel: { readonly sites: readonly string[] };
+  /** Who is told what happens in visits. */
+  readonly webhooks: readonly Webhook[];
   readonly log: { readonly level: LogLevel };
   /** 0: unlimited. */
   readonly rateLimit: { readonly hourly: number; readonly daily: number };

@@ -3,6 +3,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import type { Template } from '../domain/template.ts';
+import type { Webhook } from '../domain/webhook.ts';
 import { ENGINES, type EngineSockets } from '../runtime/engines.ts';
 import type { Config } from './config.ts';
 import {
@@ -21,6 +22,7 @@ import { ParseError, type HostPort } from './parsers.ts';
 import { archiveFile } from './paths.ts';
 import { environmentProblems, environmentWarnings, poolProblems, portShortage, type Setting } from './rules.ts';
 import { parseTemplates, templateOfImage, type TemplateDefaults } from './templates.ts';
+import { parseWebhooks, type ParsedWebhooks } from './webhooks.ts';
 import { VARIABLES, type Values, type VariableName } from './variables.ts';
 
 /** `EX_CONFIG` of sysexits.h: what the process ends with when its configuration is wrong. */
@@ -42,6 +44,7 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
   const parsed = readEnvironment(env, readFile);
   const { values, broken, explicit } = parsed;
   const catalogue = readCatalogue(parsed, env, readFile);
+  const hooks = readWebhooks(parsed, env, readFile);
   const rangeIsSound = !broken.has('CONTAINER_PORT_RANGE_START') && !broken.has('CONTAINER_PORT_RANGE_END');
   const found = [
     ...parsed.problems,
@@ -49,6 +52,7 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
     ...databaseProblems(values, broken, catalogue.templates),
     ...checkpointPathProblems(parsed),
     ...catalogue.problems,
+    ...hooks.problems,
   ];
   // Counted only once the pools themselves are right: their sizes are what is added up.
   if (catalogue.problems.length === 0 && rangeIsSound && !broken.has('POOL_MAX_SIZE'))
@@ -57,7 +61,7 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
   const unknown = unknownVariables(env);
   if (problems.length > 0) throw invalidConfig(problems, unknown);
   return {
-    config: deepFreeze(assemble(values, withCheckpointPath(values, catalogue.templates))),
+    config: deepFreeze(assemble(values, withCheckpointPath(values, catalogue.templates), hooks.webhooks)),
     explicit,
     warnings: [
       ...unknown,
@@ -161,6 +165,24 @@ function readCatalogue(
   return { templates: parsed.templates, problems: [...problems, ...parsed.problems] };
 }
 
+function readWebhooks(
+  { values: { WEBHOOKS_FILE: file } }: ParsedEnvironment,
+  env: Environment,
+  readFile: FileReader,
+): ParsedWebhooks {
+  if (file === undefined) return { webhooks: [], problems: [] };
+  let text: string;
+  try {
+    text = readFile(file);
+  } catch (error) {
+    const problem =
+      `WEBHOOKS_FILE is ${quote(file)}, which cannot be read (${describeError(error)}); ` +
+      "fix the path or the file's permissions";
+    return { webhooks: [], problems: [problem] };
+  }
+  return parseWebhooks(text, file, env, readFile);
+}
+
 function publicAddress(values: Values): PublicAddress {
   const { PUBLIC_SCHEME: scheme, BASE_DOMAIN: baseDomain } = values;
   const port = values.PUBLIC_PORT ?? values.PROXY_LISTEN.port;
@@ -185,7 +207,7 @@ function databases(values: Values): Config['databases'] {
   );
 }
 
-function assemble(values: Values, templates: readonly Template[]): Config {
+function assemble(values: Values, templates: readonly Template[], webhooks: readonly Webhook[]): Config {
   return {
     server: {
       host: values.SERVER_HOST,
@@ -197,6 +219,7 @@ function assemble(values: Values, templates: readonly Template[]): Config {
     },
     admin: { ...values.ADMIN_ADDR, operatorKeys: values.OPERATOR_KEYS ?? [] },
     funnel: { sites: values.FUNNEL_SITES },
+    webhooks,
     log: { level: values.LOG_LEVEL },
     rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
     deployment: values.DEPLOYMENT,

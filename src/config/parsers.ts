@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import ms, { type StringValue } from 'ms';
+import type { CheckpointMode } from './config.ts';
 
 /**
  * How the text of a setting becomes its value. One kind serves environment variables, the catalogue
@@ -267,3 +268,14 @@ export const siteHost = matching(
   /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::\d{1,5})?$/,
   'a host in lower case, such as docs.example.org',
 );
+
+export const checkpointMode: Parser<CheckpointMode> = {
+  type: 'auto, true, false',
+  expects: 'one of auto, true, false',
+  parse: (word) => {
+    if (word === 'auto') return word;
+    const wanted = bool.parse(word);
+    if (wanted instanceof ParseError) return wanted;
+    return wanted ? 'on' : 'off';
+  },
+};

@@ -8,10 +8,11 @@ import {
 } from '../runtime/engines.ts';
 import type { ContainerEngine } from '../runtime/engine.ts';
 import { LOG_LEVELS } from '../telemetry/logger.ts';
-import type { CheckpointMode, ContainerMode } from './config.ts';
+import type { ContainerMode } from './config.ts';
 import {
   apiKey,
   bool,
+  checkpointMode,
   decimal,
   domainName,
   duration,
@@ -29,23 +30,11 @@ import {
   siteHost,
   text,
   url,
-  ParseError,
-  type Parser,
 } from './parsers.ts';
 import { absolutePath, postgresSocketPath, socketPath } from './paths.ts';
 import { group, type Defaulted, type Variable } from './variable.ts';
 
 const password = text(1000);
-const checkpointMode: Parser<CheckpointMode> = {
-  type: 'auto, true, false',
-  expects: 'one of auto, true, false',
-  parse: (word) => {
-    if (word === 'auto') return word;
-    const wanted = bool.parse(word);
-    if (wanted instanceof ParseError) return wanted;
-    return wanted ? 'on' : 'off';
-  },
-};
 
 const pool = group('Pool');
 const containers = group('Containers');
@@ -54,7 +43,7 @@ const databases = group('Databases');
 const addresses = group('Public addresses and proxy');
 const state = group('State and queue');
 const http = group('HTTP server');
-const funnel = group('Funnel');
+const funnel = group('Funnel and webhooks');
 const operators = group('Operators');
 const host = group('Process and host');
 
@@ -347,6 +336,11 @@ export const VARIABLES = {
     '',
     'The sites, as hosts with commas between, that clicks are counted for one by one when their pages call the API. ' +
       'All others are counted together.',
+  ),
+  WEBHOOKS_FILE: funnel.optional(
+    path,
+    'none: nobody is told',
+    'The YAML list of those who are told what happens in visits; see [webhooks](../webhooks.md).',
   ),
 
   ADMIN_ADDR: operators.required(

@@ -54,6 +54,14 @@ export function containerName(id: string, attempt: string): string {
   return `demo-${createHash('sha256').update(`${id} ${attempt}`).digest('hex').slice(0, 16)}`;
 }
 
+/**
+ * Names a visit to who may follow it but not govern it: the first 24 hexadecimal digits of the SHA-256 of the id, which
+ * whoever took the instance can work out, and nobody can go back from.
+ */
+export function visitName(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, 24);
+}
+
 /** The first 16 hexadecimal digits of the archive's SHA-256. */
 export const CHECKPOINT_ID_PATTERN = '^[0-9a-f]{16}$';
 const checkpointId = new RegExp(CHECKPOINT_ID_PATTERN);

@@ -1,8 +1,8 @@
-import Type, { type Static } from 'typebox';
+import Type, { type Static, type TSchema } from 'typebox';
 import { INSTANCE_ID_PATTERN } from './ids.ts';
 
 /** Raised when the shape changes; a payload of another version is set aside and counted, never guessed at. */
-const VISIT_EVENT_VERSION = 1;
+export const VISIT_EVENT_VERSION = 1;
 
 /** What can become of a click, in its order; a bounded set, because it is a metric label. */
 export const VISIT_STEPS = [
@@ -64,3 +64,47 @@ export const OutboxEntry = Type.Union([
   Type.Object({ ...outboxBase, kind: Type.Enum([...NOTED_STEPS]), lead: Type.Optional(Lead) }),
 ]);
 export type OutboxEntry = Static<typeof OutboxEntry>;
+
+const eventBase = {
+  v: Type.Literal(VISIT_EVENT_VERSION),
+  /** The same in every delivery of it. */
+  id: Type.String({ pattern: '^evt_[a-z0-9_-]{1,64}$' }),
+  atMs: Millis,
+  /** Names the visit and opens nothing: see `visitName`. */
+  visit: Type.String({ pattern: '^[0-9a-f]{24}$' }),
+  /** 1 for a visit's first event; the next one has the next number. */
+  sequence: Sequence,
+  template: outboxBase.template,
+  site: Name,
+};
+
+const event = <T extends string, D extends Record<string, TSchema>>(type: T, data: D) =>
+  Type.Object({ ...eventBase, type: Type.Literal(type), data: Type.Object(data) });
+
+/** One thing that happened in a visit, as it is kept in the stream of events. */
+export const VisitEvent = Type.Union([
+  event('clicked', {}),
+  event('waited', { waitedMs: Millis }),
+  event('handed_over', { deadlineMs: Millis }),
+  event('first_page', {}),
+  event('active', {}),
+  event('extended', { deadlineMs: Millis }),
+  event('ended', { reason: Name, usedMs: Millis }),
+  event('call_to_action_clicked', {}),
+  event('lead_given', { lead: Lead }),
+]);
+export type VisitEvent = Static<typeof VisitEvent>;
+export type VisitEventType = VisitEvent['type'];
+
+/** What a webhook may ask for. */
+export const VISIT_EVENT_TYPES = [
+  'clicked',
+  'waited',
+  'handed_over',
+  'first_page',
+  'active',
+  'extended',
+  'ended',
+  'call_to_action_clicked',
+  'lead_given',
+] as const satisfies readonly VisitEventType[];

@@ -6,8 +6,8 @@ import { FailureReport } from '../domain/failure-report.ts';
 import type { QueueConnection } from './connection.ts';
 import { DEAD_STREAM, deadSubject, livingSubject } from './names.ts';
 
-const REASON = 'Try-It-Now-Reason';
-const ATTEMPTS = 'Try-It-Now-Attempts';
+export const REASON = 'Try-It-Now-Reason';
+export const ATTEMPTS = 'Try-It-Now-Attempts';
 const SEQUENCE = 'Try-It-Now-Sequence';
 const PUBLISHED_AT = 'Try-It-Now-Published-At';
 const DIED_AT = 'Try-It-Now-Died-At';
@@ -37,7 +37,7 @@ export interface StoredDeadLetter extends DeadLetter {
 }
 
 /** Header values are one line of printable text. */
-function headerText(text: string): string {
+export function headerText(text: string): string {
   return text.replace(CONTROL, ' ').trim().slice(0, REASON_LENGTH);
 }
 

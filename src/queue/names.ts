@@ -18,8 +18,17 @@ export const CLEANUP_SUBJECTS = `${CLEANUP_SUBJECT_PREFIX}*`;
  */
 export const EXHAUSTED_SUBJECTS = `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${STREAM}.*`;
 
+/** What happened in visits, for the webhooks. */
+export const EVENT_STREAM = 'VISIT_EVENTS';
+export const EVENT_SUBJECTS = 'visit_events.>';
+/** Of an event as it happened; every webhook may take it. */
+export const EVENT_SUBJECT = 'visit_events.happened';
+export const DEAD_EVENT_STREAM = 'VISIT_EVENTS_DEAD';
+export const DEAD_EVENT_SUBJECTS = 'visit_events_dead.*';
+
 export const PROVISION_CONSUMER = 'provision-workers';
 export const EXHAUSTED_CONSUMER = 'given-up-tasks';
+const WEBHOOK_CONSUMER_PREFIX = 'webhook-';
 const CLEANUP_CONSUMER = 'cleanup-workers';
 
 /** What is one token of a subject and also legal in a consumer's name. */
@@ -46,6 +55,20 @@ export function cleanupConsumer(node: string): string {
 
 export function subjectOf(task: Task): string {
   return task.kind === 'provision' ? PROVISION_SUBJECT : cleanupSubject(task.node);
+}
+
+/** Of an event that is to be delivered to one webhook again. */
+export function replaySubject(webhook: string): string {
+  return `visit_events.again.${webhook}`;
+}
+
+/** Of an event that a webhook did not take. */
+export function deadEventSubject(webhook: string): string {
+  return `visit_events_dead.${webhook}`;
+}
+
+export function webhookConsumer(webhook: string): string {
+  return `${WEBHOOK_CONSUMER_PREFIX}${webhook}`;
 }
 
 /** `provisioning.cleanup.node0` ↔ `provisioning.dead.cleanup.node0` */

@@ -1,6 +1,23 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { QueueConnection } from './connection.ts';
-import { DEAD_STREAM, DEAD_SUBJECTS, PROVISION_SUBJECT, STREAM } from './names.ts';
+import {
+  DEAD_EVENT_STREAM,
+  DEAD_EVENT_SUBJECTS,
+  DEAD_STREAM,
+  DEAD_SUBJECTS,
+  EVENT_STREAM,
+  EVENT_SUBJECTS,
+  PROVISION_SUBJECT,
+  STREAM,
+} from './names.ts';
+
+/** By name, a subject that tells ours from a namesake. */
+const OWN: ReadonlyMap<string, string> = new Map([
+  [STREAM, PROVISION_SUBJECT],
+  [DEAD_STREAM, DEAD_SUBJECTS],
+  [EVENT_STREAM, EVENT_SUBJECTS],
+  [DEAD_EVENT_STREAM, DEAD_EVENT_SUBJECTS],
+]);
 
 export interface OwnStream {
   readonly name: string;
@@ -12,8 +29,7 @@ export async function ownStreams({ manager, url }: QueueConnection): Promise<rea
   const found: OwnStream[] = [];
   try {
     for await (const { config, state } of manager.streams.list()) {
-      const subject =
-        config.name === STREAM ? PROVISION_SUBJECT : config.name === DEAD_STREAM ? DEAD_SUBJECTS : undefined;
+      const subject = OWN.get(config.name);
       if (subject !== undefined && config.subjects.includes(subject))
         found.push({ name: config.name, messages: state.messages });
     }

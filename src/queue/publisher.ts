@@ -110,7 +110,7 @@ async function countProvisions({ manager, url }: QueueConnection): ReturnType<Ta
 }
 
 /** The client reports a subject that no stream listens on as JetStream being off; the cause tells the two apart. */
-function nobodyStores(error: unknown): boolean {
+export function nobodyStores(error: unknown): boolean {
   return error instanceof Error && error.cause instanceof RequestError && error.cause.isNoResponders();
 }
 

@@ -45,8 +45,8 @@ export const DELIVERY_POLICY: DeliveryPolicy = {
   backoff: { baseMs: 1_000, maxMs: 60_000 },
 };
 
-const MEBIBYTE = 1024 * 1024;
-const DAY_MS = 24 * 60 * 60 * 1000;
+export const MEBIBYTE = 1024 * 1024;
+export const DAY_MS = 24 * 60 * 60 * 1000;
 /** JetStream's own codes, https://github.com/nats-io/nats-server/blob/main/server/errors.json */
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
@@ -112,7 +112,8 @@ async function streamConfig({ manager }: QueueConnection, name: string): Promise
   }
 }
 
-async function ensureStream(
+/** Makes the stream, or changes it to what it should be; true when it was missing. Throws queue_conflict. */
+export async function ensureStream(
   connection: QueueConnection,
   wanted: Partial<StreamConfig> & { name: string },
 ): Promise<boolean> {

@@ -74,6 +74,8 @@ export const keys = {
   eventSettings: 'event_settings',
   /** hash: "<template> <site> <step>" → how often on that day (UTC) */
   funnel: (day: string) => `funnel:${day}`,
+  /** hash: how deliveries to it go */
+  webhook: (name: string) => `webhook:${name}`,
   /** string: the process that does this alone, until it ends by itself */
   turn: (task: string) => `turn:${task}`,
   dailyRate: (clientKey: string) => `rate:daily:${clientKey}`,

@@ -49,6 +49,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.eventOutbox, 'stream'],
   [keys.eventSettings, 'hash'],
   [keys.funnel(EACH), 'hash'],
+  [keys.webhook(EACH), 'hash'],
   [keys.turn(EACH), 'string'],
 ];
 

@@ -9,6 +9,7 @@ import type { ClaimStore } from '../pool/interfaces/claim-store.ts';
 import type { CleanupStore } from '../pool/interfaces/cleanup-store.ts';
 import type { EventOutbox } from '../pool/interfaces/event-outbox.ts';
 import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
+import type { WebhookStatuses } from '../pool/interfaces/webhook-statuses.ts';
 import type { Turn } from '../pool/interfaces/turn.ts';
 import type { FailureLog } from '../pool/interfaces/failure-log.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
@@ -27,6 +28,7 @@ import { ValkeyNodeRegistry } from './node-registry.ts';
 import { ValkeyPromotions } from './promotions.ts';
 import { ValkeyEventOutbox } from './event-outbox.ts';
 import { ValkeyFunnelCounts } from './funnel-counts.ts';
+import { ValkeyWebhookStatuses } from './webhook-statuses.ts';
 import { ValkeyTurn } from './turns.ts';
 import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
@@ -64,6 +66,7 @@ export interface Store {
   readonly breakers: Breakers;
   readonly outbox: EventOutbox;
   readonly funnel: FunnelCounts;
+  readonly webhookStatuses: WebhookStatuses;
   /** Of a task that one process does at a time. */
   readonly turn: (task: string) => Turn;
   /** For processes that hand instances out. */
@@ -121,6 +124,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     breakers: new ValkeyBreakers(client),
     outbox: new ValkeyEventOutbox(client, turn('events')),
     funnel: new ValkeyFunnelCounts(client),
+    webhookStatuses: new ValkeyWebhookStatuses(client),
     turn,
     rollbackGuard,
     isUp: () => client.status === 'ready',

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type LabelValues, type Registry } from 'prom-client';
 import { RELEASE_REASONS } from '../domain/instance.ts';
-import { VISIT_STEPS } from '../domain/visit-event.ts';
+import { VISIT_EVENT_TYPES, VISIT_STEPS } from '../domain/visit-event.ts';
 import { PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
 
 type Outcome = Parameters<Observer['claimed']>[1];
@@ -24,6 +24,7 @@ const WAIT_OUTCOMES = ['served', 'gave_up', 'lapsed'] as const;
 export const LIMIT_WINDOWS = ['hourly', 'daily'] as const;
 export const TASK_KINDS = ['provision', 'cleanup'] as const;
 export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
+const DELIVERY_OUTCOMES = ['delivered', 'failed', 'dead'] as const;
 const BREAKER_STATES = ['open', 'closed'] as const;
 
 /** A claim is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
@@ -51,7 +52,7 @@ type Labels<Name extends string> = Readonly<Record<Name, readonly string[] | und
 export type MetricTable = ReturnType<typeof registerMetrics>;
 
 /** Everything that is counted as it happens: a new metric is one more entry. Its series start at zero, if they can. */
-export function registerMetrics(registry: Registry, templates: readonly string[]) {
+export function registerMetrics(registry: Registry, templates: readonly string[], webhooks: readonly string[]) {
   const registers = [registry];
   const counter = <Name extends string>(name: string, help: string, labels: Labels<Name>): Counter<Name> => {
     const made = new Counter({ name, help, labelNames: namesOf(labels), registers });
@@ -99,6 +100,25 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'try_it_now_funnel_total',
       'Steps that visitors took from the click to the end of their visit, by template and embedding site.',
       { template: templates, site: ANY, step: VISIT_STEPS },
+    ),
+    events: counter('try_it_now_visit_events_total', 'Events of visits that were brought to the stream, by type.', {
+      type: VISIT_EVENT_TYPES,
+    }),
+    unreadableEvents: counter(
+      'try_it_now_visit_events_unreadable_total',
+      'Events of visits that this version cannot read, and set aside.',
+      {},
+    ),
+    webhookDeliveries: counter(
+      'try_it_now_webhook_deliveries_total',
+      'Attempts at deliveries to webhooks, by how they ended; dead events are kept to be inspected.',
+      { webhook: webhooks, outcome: DELIVERY_OUTCOMES },
+    ),
+    webhookDuration: histogram(
+      'try_it_now_webhook_request_duration_seconds',
+      'How long the receivers of webhooks took to answer, in seconds.',
+      { webhook: webhooks },
+      HTTP_BUCKETS,
     ),
     limited: counter(
       'try_it_now_rate_limit_refusals_total',

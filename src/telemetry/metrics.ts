@@ -1,7 +1,9 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ReleaseReason } from '../domain/instance.ts';
-import type { VisitStep } from '../domain/visit-event.ts';
+import type { VisitEventType, VisitStep } from '../domain/visit-event.ts';
+import type { EventObserver } from '../pool/publish-events.ts';
+import type { DeliveryOutcome, WebhookObserver } from '../webhooks/deliver.ts';
 import { REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
 import {
   registerMetrics,
@@ -26,6 +28,8 @@ const FORMER_TEMPLATE = '(former)';
 export interface MetricsOptions {
   /** The names in the catalogue: the only values of the label `template`. */
   readonly templates: readonly string[];
+  /** The names of those that are configured: the only values of the label `webhook`. */
+  readonly webhooks?: readonly string[];
   readonly version: string;
   readonly logLosses?: LogLosses | undefined;
   readonly sources?: ScrapeSources;
@@ -40,7 +44,7 @@ interface TakeSeries {
 }
 
 /** Everything this process counts, in the Prometheus text format. Durations come in as ms and go out as seconds. */
-export class Metrics implements Observer {
+export class Metrics implements Observer, EventObserver, WebhookObserver {
   readonly registry: Registry;
   readonly contentType: string;
   readonly #gauges: ScrapedGauges;
@@ -50,12 +54,12 @@ export class Metrics implements Observer {
   readonly #stepSeries = new Map<string, Counter.Internal>();
   #scrape: Promise<string> | undefined;
 
-  constructor({ templates, version, logLosses, sources = {}, sourceTimeoutMs }: MetricsOptions) {
+  constructor({ templates, webhooks = [], version, logLosses, sources = {}, sourceTimeoutMs }: MetricsOptions) {
     this.registry = processRegistry(version, logLosses);
     this.contentType = this.registry.contentType;
     this.#templates = new Set(templates);
     this.#gauges = new ScrapedGauges(this.registry, sources, sourceTimeoutMs);
-    this.#metrics = registerMetrics(this.registry, templates);
+    this.#metrics = registerMetrics(this.registry, templates, webhooks);
     for (const template of templates) this.#takesOf(template);
   }
 
@@ -103,6 +107,19 @@ export class Metrics implements Observer {
       this.#stepSeries.set(key, series);
     }
     series.inc();
+  }
+
+  published(type: VisitEventType): void {
+    this.#metrics.events.inc({ type });
+  }
+
+  unreadable(): void {
+    this.#metrics.unreadableEvents.inc();
+  }
+
+  webhookDelivery(webhook: string, outcome: DeliveryOutcome, durationMs: number): void {
+    this.#metrics.webhookDeliveries.inc({ webhook, outcome });
+    this.#metrics.webhookDuration.observe({ webhook }, durationMs / 1000);
   }
 
   limited(template: string, window: (typeof LIMIT_WINDOWS)[number]): void {

@@ -1,0 +1,57 @@
+import type { Config } from '../config/config.ts';
+import { systemClock } from '../domain/clock.ts';
+import type { Log } from '../domain/log.ts';
+import { Loop } from '../lifecycle/loop.ts';
+import { publishEvents } from '../pool/publish-events.ts';
+import type { QueueConnection } from '../queue/connection.ts';
+import { JetStreamEvents } from '../queue/event-stream.ts';
+import { JetStreamWebhookFeed } from '../queue/webhook-feed.ts';
+import type { Store } from '../store/store.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { WEBHOOK_POLICY, WebhookDelivery } from '../webhooks/deliver.ts';
+import type { Poster } from '../webhooks/post.ts';
+
+/** Some 30 MiB at Valkey: hours of a busy site without NATS. */
+export const OUTBOX_LIMIT = 100_000;
+/** How old an event may get on its way to the stream. */
+const PUBLISH_INTERVAL_MS = 500;
+/** How soon another process is asked whether it still delivers. */
+const DELIVERY_INTERVAL_MS = 2_000;
+
+export interface EventPartsOptions {
+  readonly webhooks: Config['webhooks'];
+  readonly store: Pick<Store, 'outbox' | 'turn' | 'webhookStatuses'>;
+  readonly connection: QueueConnection;
+  readonly metrics: Metrics;
+  readonly poster: Poster;
+  readonly log: Log;
+}
+
+/** What brings events to the webhooks; without any, nothing is written down. */
+export function createEventLoops({ webhooks, store, connection, metrics, poster, log }: EventPartsOptions): Loop[] {
+  if (webhooks.length === 0) return [];
+  const { outbox, turn, webhookStatuses: statuses } = store;
+  const eventStream = new JetStreamEvents({ connection, log });
+  const publisher = new Loop({ name: 'event publisher', intervalMs: PUBLISH_INTERVAL_MS, log }, (signal) =>
+    publishEvents({ outbox, eventStream, eventObserver: metrics, outboxLimit: OUTBOX_LIMIT, log }, signal),
+  );
+  const { ackWaitMs, window } = WEBHOOK_POLICY;
+  const deliveries = webhooks.map((webhook) => {
+    const { name } = webhook;
+    const delivery = new WebhookDelivery({
+      webhook,
+      feed: new JetStreamWebhookFeed({ connection, webhook: name, ackWaitMs, window }),
+      turn: turn(`webhook-${name}`),
+      post: poster.post,
+      statuses,
+      observer: metrics,
+      policy: WEBHOOK_POLICY,
+      clock: systemClock,
+      log,
+    });
+    return new Loop({ name: `webhook ${name}`, intervalMs: DELIVERY_INTERVAL_MS, log }, (signal) =>
+      delivery.round(signal),
+    );
+  });
+  return [publisher, ...deliveries];
+}

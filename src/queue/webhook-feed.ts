@@ -1,0 +1,160 @@
+import { AckPolicy, DeliverPolicy, ReplayPolicy } from '@nats-io/jetstream';
+import type { ConsumerConfig, ConsumerInfo, JsMsg } from '@nats-io/jetstream';
+import { headers, nanos } from '@nats-io/transport-node';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { EventFeed, HeldEvent } from '../pool/interfaces/event-feed.ts';
+import { isAstray } from './astray-consumers.ts';
+import type { QueueConnection } from './connection.ts';
+import { ATTEMPTS, REASON, headerText } from './dead-letters.ts';
+import { decodeEvent } from './event-payload.ts';
+import { EVENTS_KEPT_MS, ensureEventStreams } from './event-stream.ts';
+import { EVENT_STREAM, EVENT_SUBJECT, deadEventSubject, replaySubject, webhookConsumer } from './names.ts';
+import { isMissing } from './stream-and-consumers.ts';
+
+const PULL_EXPIRES_MS = 2_000;
+const HEARTBEAT_MS = 750;
+const CONFIRM_TIMEOUT_MS = 2_000;
+
+export interface WebhookFeedOptions {
+  readonly connection: QueueConnection;
+  readonly webhook: string;
+  /** After so long without a sign an event is handed out again. */
+  readonly ackWaitMs: number;
+  /** The most that may be handed out and not settled. */
+  readonly window: number;
+}
+
+/** A durable consumer for each webhook: its place in the stream of events outlives every process. */
+export class JetStreamWebhookFeed implements EventFeed {
+  readonly #options: WebhookFeedOptions;
+  #consumer: ConsumerInfo | undefined;
+  /** Of the first time this process had it: one that is made again must not begin later. */
+  #since: Date | undefined;
+
+  constructor(options: WebhookFeedOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    await this.#ask('prepare', async ({ manager }) => {
+      await ensureEventStreams(this.#options.connection);
+      const name = webhookConsumer(this.#options.webhook);
+      const found = await this.#find(name);
+      const wanted = this.#config(name);
+      this.#since ??= new Date();
+      if (found === undefined)
+        this.#consumer = await manager.consumers.add(EVENT_STREAM, {
+          ...wanted,
+          deliver_policy: DeliverPolicy.StartTime,
+          opt_start_time: this.#since.toISOString(),
+        });
+      else if (found.config.ack_wait !== wanted.ack_wait || found.config.max_ack_pending !== wanted.max_ack_pending)
+        this.#consumer = await manager.consumers.update(EVENT_STREAM, name, wanted);
+      else this.#consumer = found;
+    });
+  }
+
+  inHands(): Promise<number> {
+    return this.#ask('count', async ({ manager }) => {
+      const info = await manager.consumers.info(EVENT_STREAM, webhookConsumer(this.#options.webhook));
+      return info.num_ack_pending;
+    });
+  }
+
+  async *pull(most: number, signal: AbortSignal): AsyncIterable<HeldEvent> {
+    const consumer = this.#consumer;
+    if (consumer === undefined) throw new Error('open() comes first');
+    const messages = await this.#ask('hand out', ({ jetstream }) =>
+      jetstream.consumers
+        .getConsumerFromInfo(consumer)
+        .fetch({ max_messages: most, expires: PULL_EXPIRES_MS, idle_heartbeat: HEARTBEAT_MS }),
+    );
+    const close = (): void => void messages.close();
+    signal.addEventListener('abort', close, { once: true });
+    // The abort may have come while the pull was being opened, and so have missed it.
+    if (signal.aborted) close();
+    try {
+      for await (const message of messages) yield this.#held(message);
+    } finally {
+      signal.removeEventListener('abort', close);
+    }
+  }
+
+  async bury(held: HeldEvent, { reason, attempts }: { reason: string; attempts: number }): Promise<void> {
+    const { message } = held as HeldMessage;
+    const fields = headers();
+    fields.set(REASON, headerText(reason));
+    fields.set(ATTEMPTS, String(attempts));
+    await this.#ask('keep', ({ jetstream }) =>
+      jetstream.publish(deadEventSubject(this.#options.webhook), message.data, {
+        headers: fields,
+        msgID: `${this.#options.webhook} ${held.key}`,
+        timeout: CONFIRM_TIMEOUT_MS,
+      }),
+    );
+  }
+
+  /** Undefined without one. One that remembers events which the stream has lost is removed: it hands out nothing. */
+  async #find(name: string): Promise<ConsumerInfo | undefined> {
+    const { manager } = this.#options.connection;
+    try {
+      const found = await manager.consumers.info(EVENT_STREAM, name);
+      const { state } = await manager.streams.info(EVENT_STREAM);
+      if (!isAstray(found, state.last_seq)) return found;
+      await manager.consumers.delete(EVENT_STREAM, name);
+      return undefined;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #held(message: JsMsg): HeldMessage {
+    return {
+      message,
+      position: message.seq,
+      // The time belongs to it: a stream that was deleted and made again counts from 1 again.
+      key: `${message.seq}@${message.info.timestampNanos}`,
+      event: decodeEvent(message.data),
+      isForUs: [EVENT_SUBJECT, replaySubject(this.#options.webhook)].includes(message.subject),
+      settle: async () => {
+        await message.ackAck({ timeout: CONFIRM_TIMEOUT_MS });
+      },
+      keep: () => message.working(),
+      handBack: () => message.nak(),
+    };
+  }
+
+  #config(name: string): Partial<ConsumerConfig> {
+    return {
+      durable_name: name,
+      ack_policy: AckPolicy.Explicit,
+      replay_policy: ReplayPolicy.Instant,
+      ack_wait: nanos(this.#options.ackWaitMs),
+      // The age of an event decides when it is set aside, so that no outage of a receiver uses up its deliveries.
+      max_deliver: -1,
+      max_ack_pending: this.#options.window,
+      // Of a webhook that is configured no more: by then the stream has nothing that it has not had.
+      inactive_threshold: nanos(EVENTS_KEPT_MS),
+    };
+  }
+
+  async #ask<T>(what: string, question: (connection: QueueConnection) => Promise<T>): Promise<T> {
+    const { connection, webhook } = this.#options;
+    try {
+      if (!connection.connected) throw new Error('it is disconnected; reconnecting goes on in the background');
+      return await question(connection);
+    } catch (error) {
+      if (error instanceof TryItNowError) throw error;
+      throw new TryItNowError(
+        'queue_unavailable',
+        `NATS at ${connection.url} does not ${what} events for the webhook ${webhook}: ${describeError(error)}`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+interface HeldMessage extends HeldEvent {
+  readonly message: JsMsg;
+}

@@ -1,0 +1,300 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../domain/clock.ts';
+import { newInstanceId, visitName } from '../domain/ids.ts';
+import type { OutboxEntry, VisitEvent } from '../domain/visit-event.ts';
+import { VISIT_EVENT_TYPES } from '../domain/visit-event.ts';
+import type { Webhook } from '../domain/webhook.ts';
+import { eventsOf } from '../pool/publish-events.ts';
+import type { QueueConnection } from '../queue/connection.ts';
+import { JetStreamEvents } from '../queue/event-stream.ts';
+import { DEAD_EVENT_STREAM, EVENT_STREAM, EVENT_SUBJECT, deadEventSubject, webhookConsumer } from '../queue/names.ts';
+import { JetStreamWebhookFeed } from '../queue/webhook-feed.ts';
+import { openStore } from '../store/store.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { TestNats } from '../../test/support/queue.ts';
+import { silent, startStore, type TestStore } from '../../test/support/store.ts';
+import { WebhookReceiver } from '../../test/support/webhook-receiver.ts';
+import { WebhookDelivery, type WebhookPolicy } from './deliver.ts';
+import { createPoster } from './post.ts';
+
+const QUICK: WebhookPolicy = {
+  turnMs: 1_500,
+  ackWaitMs: 1_500,
+  window: 50,
+  concurrency: 4,
+  eventBackoff: { baseMs: 20, maxMs: 100 },
+  receiverBackoff: { baseMs: 20, maxMs: 100 },
+};
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+
+let nats: TestNats;
+let store: TestStore;
+let connection: QueueConnection;
+let receiver: WebhookReceiver;
+let stops: (() => Promise<void>)[];
+let names = 0;
+let name: string;
+beforeAll(async () => {
+  [nats, store] = await Promise.all([TestNats.start(), startStore()]);
+  connection = await nats.connect();
+});
+afterAll(async () => {
+  await nats[Symbol.asyncDispose]();
+  await store[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  receiver = await WebhookReceiver.start();
+  stops = [];
+  name = `hook-${(names += 1)}`;
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
+    await receiver[Symbol.asyncDispose]();
+  };
+});
+
+function feed(policy = QUICK, over = connection): JetStreamWebhookFeed {
+  return new JetStreamWebhookFeed({
+    connection: over,
+    webhook: name,
+    ackWaitMs: policy.ackWaitMs,
+    window: policy.window,
+  });
+}
+
+/** A process that delivers until it is stopped. */
+function deliver(
+  webhook: Partial<Webhook> = {},
+  { policy = QUICK, turn = store.turn(name), over = connection } = {},
+): () => Promise<void> {
+  const poster = createPoster({ userAgent: 'test' });
+  const delivery = new WebhookDelivery({
+    webhook: {
+      name,
+      url: receiver.url,
+      secrets: [SECRET],
+      events: VISIT_EVENT_TYPES,
+      timeoutMs: 60_000,
+      retryForMs: 3_600_000,
+      ...webhook,
+    },
+    feed: feed(policy, over),
+    turn,
+    post: poster.post,
+    statuses: store.webhookStatuses,
+    observer: { webhookDelivery: () => undefined },
+    policy,
+    clock: systemClock,
+    log: nats.log,
+  });
+  const abort = new AbortController();
+  const running = (async () => {
+    while (!abort.signal.aborted) {
+      await delivery.round(abort.signal).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  const stop = async (): Promise<void> => {
+    abort.abort();
+    await running;
+    await poster.close();
+  };
+  stops.push(stop);
+  return stop;
+}
+
+/** Each visit: clicked, handed_over, extended, ended. */
+function visitEvents(): { readonly visit: string; readonly events: readonly VisitEvent[] } {
+  const id = newInstanceId();
+  const base = { v: 1 as const, id, template: 'tiny', site: 'direct', atMs: Date.now() };
+  const entries: OutboxEntry[] = [
+    { ...base, kind: 'claimed', sequence: 1, deadlineMs: Date.now() + 60_000 },
+    { ...base, kind: 'extended', sequence: 3, deadlineMs: Date.now() + 120_000 },
+    { ...base, kind: 'ended', sequence: 4, reason: 'released', usedMs: 1_000 },
+  ];
+  return { visit: visitName(id), events: entries.flatMap((entry, at) => eventsOf(`${id.slice(0, 8)}-${at}`, entry)) };
+}
+
+async function publish(visits: number): Promise<string[]> {
+  const stream = new JetStreamEvents({ connection, log: nats.log });
+  const made = Array.from({ length: visits }, () => visitEvents());
+  for (const step of [0, 1, 2, 3])
+    for (const { events } of made) {
+      const event = events[step];
+      if (event !== undefined) await stream.publish(event);
+    }
+  return made.map(({ visit }) => visit);
+}
+
+const ALL = ['visit.clicked', 'visit.handed_over', 'visit.extended', 'visit.ended'];
+
+async function expectAllInOrder(visits: readonly string[]): Promise<void> {
+  await eventually(() => {
+    for (const visit of visits) expect(receiver.taken(visit)).toEqual(ALL);
+  });
+}
+
+/** The receiver has settled everything. */
+async function expectNothingLeft(): Promise<void> {
+  await eventually(async () => {
+    const info = await connection.manager.consumers.info(EVENT_STREAM, webhookConsumer(name));
+    expect([info.num_pending, info.num_ack_pending]).toEqual([0, 0]);
+  });
+}
+
+describe('A webhook', () => {
+  it('is told everything, in the order of each visit', async () => {
+    await feed().open();
+    const visits = await publish(20);
+    deliver();
+    await expectAllInOrder(visits);
+    await expectNothingLeft();
+    expect(receiver.received).toHaveLength(80);
+  });
+
+  it('is told what it asked for alone', async () => {
+    await feed().open();
+    const [visit = ''] = await publish(1);
+    deliver({ events: ['ended'] });
+    await eventually(() => expect(receiver.taken(visit)).toEqual(['visit.ended']));
+    await expectNothingLeft();
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  it('has missed nothing after it was down', async () => {
+    await feed().open();
+    await receiver.down();
+    const visits = await publish(30);
+    deliver();
+    await eventually(async () =>
+      expect(await store.webhookStatuses.read(name)).toMatchObject({
+        failure: expect.stringContaining('ECONNREFUSED') as string,
+      }),
+    );
+    await receiver.up();
+    await expectAllInOrder(visits);
+    await expectNothingLeft();
+  });
+
+  it('that refuses one event is told of that visit no further, and of the others on and on', async () => {
+    await feed().open();
+    const visits = await publish(10);
+    const [stuck = ''] = visits;
+    let refusing = true;
+    receiver.answer = ({ visit, type }) => (refusing && visit === stuck && type === 'visit.handed_over' ? 500 : 200);
+    deliver();
+    await expectAllInOrder(visits.slice(1));
+    const later = await publish(2);
+    await expectAllInOrder(later);
+    await eventually(() =>
+      expect(
+        receiver.received.filter(({ visit, sequence }) => visit === stuck && sequence === 2).length,
+      ).toBeGreaterThan(2),
+    );
+    expect(receiver.taken(stuck)).toEqual(['visit.clicked']);
+    refusing = false;
+    await expectAllInOrder(visits);
+    await expectNothingLeft();
+  });
+
+  it('that hangs is left after its time, and told again', async () => {
+    await feed().open();
+    let hanging = 3;
+    receiver.answer = () => ((hanging -= 1) >= 0 ? 'hang' : 200);
+    const [visit = ''] = await publish(1);
+    deliver({ timeoutMs: 100 });
+    await expectNothingLeft();
+    receiver.answer = () => 200;
+    expect(receiver.taken(visit)).toEqual(ALL);
+    expect(await store.webhookStatuses.read(name)).toMatchObject({
+      failure: 'no answer within 0.1 s',
+      failuresInARow: 0,
+    });
+  });
+
+  it('is not followed where it redirects to', async () => {
+    await feed().open();
+    receiver.answer = () => 302;
+    await publish(1);
+    deliver();
+    await eventually(async () =>
+      expect((await store.webhookStatuses.read(name)).failure).toContain('answered 302; redirects are not followed'),
+    );
+  });
+
+  it('that does not take an event for too long has it set aside, and the one after it', async () => {
+    await feed().open();
+    receiver.answer = ({ type }) => (type === 'visit.handed_over' ? 500 : 200);
+    const before = (await connection.manager.streams.info(DEAD_EVENT_STREAM)).state.messages;
+    const [visit = ''] = await publish(1);
+    deliver({ retryForMs: 0 });
+    await eventually(() => expect(receiver.taken(visit)).toEqual(ALL.filter((type) => type !== 'visit.handed_over')));
+    await expectNothingLeft();
+    expect((await connection.manager.streams.info(DEAD_EVENT_STREAM)).state.messages).toBe(before + 1);
+  });
+
+  it('has what cannot be read set aside', async () => {
+    await feed().open();
+    await connection.jetstream.publish(EVENT_SUBJECT, '{"v":2}');
+    const [visit = ''] = await publish(1);
+    deliver();
+    await eventually(() => expect(receiver.taken(visit)).toEqual(ALL));
+    await expectNothingLeft();
+    const dead = await connection.manager.streams.getMessage(DEAD_EVENT_STREAM, {
+      last_by_subj: deadEventSubject(name),
+    });
+    expect(dead?.string()).toBe('{"v":2}');
+  });
+
+  it('keeps the order when a process dies that had events in hands', async () => {
+    const dying = await nats.connect();
+    const first = feed(QUICK, dying);
+    await first.open();
+    const visits = await publish(3);
+    // It took the first four of the twelve, and is no more.
+    const inHands: number[] = [];
+    for await (const { position } of first.pull(4, new AbortController().signal)) inHands.push(position);
+    expect(inHands).toHaveLength(4);
+    await dying.close();
+    deliver();
+    await expectAllInOrder(visits);
+    await expectNothingLeft();
+  });
+
+  it('has one process that delivers, and another one as soon as that stops', async () => {
+    await feed().open();
+    await using elsewhere = await openOther();
+    const stop = deliver();
+    const visits = await publish(5);
+    await expectAllInOrder(visits);
+    deliver({}, { turn: elsewhere.turn(name), over: elsewhere.connection });
+    await stop();
+    const more = await publish(5);
+    await expectAllInOrder(more);
+    await expectNothingLeft();
+    expect(receiver.received).toHaveLength(40);
+  });
+
+  it('misses nothing while NATS is away, and its stream is made again', async () => {
+    await feed().open();
+    deliver();
+    await expectAllInOrder(await publish(2));
+    await nats.down();
+    await nats.up();
+    await eventually(() => expect(connection.connected).toBe(true));
+    const visits = await eventually(() => publish(2));
+    await expectAllInOrder(visits);
+    await expectNothingLeft();
+  });
+});
+
+async function openOther() {
+  const other = await openStore({
+    valkey: { ...store.address, password: undefined },
+    node: { name: 'node0', address: '127.0.0.1' },
+    limits: { hourly: 0, daily: 0 },
+    portRange: store.portRange,
+    portCoolDownMs: 200,
+    log: silent,
+  });
+  return { turn: other.turn, connection: await nats.connect(), [Symbol.asyncDispose]: () => other.close() };
+}
