@@ -64,6 +64,11 @@ const FAILED_STARTS: readonly Partial<FailureFacts>[] = [
   exited({ exitCode: 137, oomKilled: true }),
   { ...exited({ exitCode: 1 }), output: 'java.lang.OutOfMemoryError: Java heap space' },
   { oomKills: 2 },
+  ...['ended with exit code 1 before it was ready', 'was not ready within 60000 ms: nothing listens at port 5432'].map(
+    (how): Partial<FailureFacts> => ({
+      step: { code: 'container_failed', message: `The service db (demo-a-db) ${how}; it wrote nothing`, service: 'db' },
+    }),
+  ),
   {
     step: {
       code: 'activation_failed',
@@ -106,6 +111,7 @@ const WRONG_KEYS: readonly string[] = [
   'ttl: { max: 4h }, max_age: 3h',
   'ttl: { default: 2h, max: 3h }, max_age: 3h',
   'database: { seed: examples/wordpress/seed.sql }',
+  'database: { engine: postgresql, seed: examples/adminer/seed.sql }',
   'env: { A: "${TRY_IT_NOW_HOME}" }',
   'args: ["${TRY_IT_NOW_SEED}"]',
   'read_only: true, files: [{ path: /a, content: b }]',

@@ -104,6 +104,20 @@ it.each<[string, Partial<FailureFacts>, string, RegExp, RegExp]>([
     /executable file not found/,
     /command and args/,
   ],
+  [
+    'a service beside the app',
+    { step: { code: 'container_failed', message: 'The service db (a) ended with exit code 2', service: 'db' } },
+    'container_failed',
+    /^The service db/,
+    /services of the template/,
+  ],
+  [
+    'what a service may not do',
+    { step: { code: 'container_failed', message: 'The service db (a) ended: chown: EPERM', service: 'db' } },
+    'container_failed',
+    /chown/,
+    /Add CHOWN to capabilities of the template \(its service db\)/,
+  ],
 ])('blames %s', (_, facts, code, reason, remedy) => {
   const explained = explainFailure({ ...base, ...facts });
   expect(explained.code).toBe(code);

@@ -19,7 +19,12 @@ interface ListeningSocket {
 export interface FailureFacts {
   readonly template: Pick<Template, 'image' | 'port' | 'limits' | 'readiness'>;
   /** What failed, in the words of the step; `code` is its own. */
-  readonly step: { readonly code: ErrorCode; readonly message: string };
+  readonly step: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    /** The service beside the app that did not come up. */
+    readonly service?: string | undefined;
+  };
   /** Undefined where the engine could not tell. */
   readonly ended: { readonly exitCode: number; readonly oomKilled: boolean } | undefined;
   /** Processes of it that the kernel killed for memory so far. */
@@ -119,8 +124,14 @@ function exited({ ended, output }: FailureFacts, hint: Hint | undefined): Explan
 }
 
 function notStarted({ step }: FailureFacts, hint: Hint | undefined): Explanation | undefined {
-  if (step.code !== 'container_failed') return undefined;
-  return { code: step.code, reason: step.message, remedy: hint?.remedy ?? "See the engine's own words" };
+  const { code, message, service } = step;
+  if (code !== 'container_failed') return undefined;
+  if (service === undefined) return { code, reason: message, remedy: hint?.remedy ?? "See the engine's own words" };
+  const remedy =
+    hint === undefined
+      ? 'See its last lines; its env, command, limits and readiness stand in services of the template'
+      : `${hint.remedy} (its service ${service})`;
+  return { code, reason: message, remedy };
 }
 
 function activation({ step }: FailureFacts, hint: Hint | undefined): Explanation | undefined {

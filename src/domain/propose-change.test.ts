@@ -52,6 +52,10 @@ describe('the change to try', () => {
         ],
       },
     ],
+    [
+      'has a service that may not change owners',
+      { step: { code: 'container_failed', message: 'The service db (a) ended: chown: EPERM', service: 'db' } },
+    ],
     ['does not take its name', { seen: { kind: 'answered', status: 403, path: '/', host: 'a' } }],
   ])('of an app that %s is left to a person', (_, facts) => {
     expect(proposeChange({ ...FACTS, ...facts })).toBeUndefined();

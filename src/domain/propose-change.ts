@@ -5,6 +5,8 @@ import type { TemplateChange } from './template-change.ts';
 /** The change that `explainFailure` puts into words, where there is one to try; undefined where a person decides. */
 export function proposeChange(facts: FailureFacts): TemplateChange | undefined {
   const { template, step, ended, listening = [], seen, output } = facts;
+  // What is tried is changed at the app itself.
+  if (step.service !== undefined) return undefined;
   if (explainFailure(facts).code === 'out_of_memory') return { kind: 'more_memory' };
   if (seen?.kind === 'answered') return seen.status === 401 ? { kind: 'ready_status', status: 401 } : undefined;
   const elsewhere = listening.filter(({ address, port }) => !isLoopback(address) && port !== template.port);

@@ -66,7 +66,13 @@ export async function diagnose(
     };
   }
   const { facts, output } = await collect(runtime, container);
-  const all = { ...facts, template, output, step: { code, message }, seen: lastSeen(thrown) };
+  const all = {
+    ...facts,
+    template,
+    output,
+    step: { code, message, service: failedService(thrown) },
+    seen: lastSeen(thrown),
+  };
   const explained = explainFailure(all);
   const report = reportFor(attempt, explained, { exitCode: facts.ended?.exitCode, output });
   const { reason, remedy } = explained;
@@ -124,4 +130,8 @@ export function printable(output: string): string {
 
 function lastSeen(thrown: unknown): LastSeen | undefined {
   return thrown instanceof TryItNowError ? (thrown.details?.['seen'] as LastSeen | undefined) : undefined;
+}
+
+function failedService(thrown: unknown): string | undefined {
+  return thrown instanceof TryItNowError ? (thrown.details?.['service'] as string | undefined) : undefined;
 }

@@ -118,6 +118,7 @@ export function servicesContract(underTest: () => EngineUnderTest): void {
     await expect(engine.start(crashing, never)).rejects.toMatchObject({
       code: 'container_failed',
       message: expect.stringMatching(/The service worker .* ended with exit code 3 .*no such table/s) as string,
+      details: { service: 'worker' },
     });
     expect(await containers(crashing)).toEqual([]);
     const silent = await specWith([

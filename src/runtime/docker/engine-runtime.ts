@@ -289,7 +289,7 @@ export class EngineRuntime implements ContainerRuntime {
       exec: (command, timeoutMs) => this.exec(spec.name, { command, env: {}, timeoutMs }, signal),
       output: () => this.logs(spec.name, FAILED_SERVICE_LINES),
     };
-    await untilServiceReady(`${service.name} (${spec.name})`, service.readiness, probe, signal);
+    await untilServiceReady({ ...service, container: spec.name }, probe, signal);
   }
 
   async #putFiles(spec: ContainerSpec): Promise<void> {

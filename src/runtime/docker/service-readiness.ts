@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import type { ServiceReadiness } from '../../domain/service.ts';
+import type { Service, ServiceReadiness } from '../../domain/service.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { ExecResult } from '../../pool/interfaces/container-runtime.ts';
 
@@ -15,22 +15,24 @@ const LOOK_EVERY_MS = 100;
 const COMMAND_TIMEOUT_MS = 10_000;
 const LISTEN = '0A';
 
+/** A service with the name of its container. */
+type StartedService = Pick<Service, 'name' | 'readiness'> & { readonly container: string };
+
 /** Throws container_failed with what the service wrote, as soon as it ends or when its time is over. */
 export async function untilServiceReady(
-  name: string,
-  readiness: ServiceReadiness,
+  service: StartedService,
   probe: ServiceProbe,
   signal: AbortSignal,
 ): Promise<void> {
-  const deadline = performance.now() + readiness.timeoutMs;
+  const deadline = performance.now() + service.readiness.timeoutMs;
   for (;;) {
     signal.throwIfAborted();
     const { running, pid, exitCode } = await probe.state();
-    if (!running) throw await failure(name, `ended with exit code ${exitCode} before it was ready`, probe);
-    const missing = await whatIsMissing(readiness, pid, probe);
+    if (!running) throw await failure(service, `ended with exit code ${exitCode} before it was ready`, probe);
+    const missing = await whatIsMissing(service.readiness, pid, probe);
     if (missing === undefined) return;
     if (performance.now() > deadline)
-      throw await failure(name, `was not ready within ${readiness.timeoutMs} ms: ${missing}`, probe);
+      throw await failure(service, `was not ready within ${service.readiness.timeoutMs} ms: ${missing}`, probe);
     await sleep(LOOK_EVERY_MS, signal);
   }
 }
@@ -72,10 +74,11 @@ async function listensInNamespace(pid: number, port: number): Promise<boolean> {
   return false;
 }
 
-async function failure(name: string, how: string, probe: ServiceProbe): Promise<TryItNowError> {
+async function failure({ name, container }: StartedService, how: string, probe: ServiceProbe): Promise<TryItNowError> {
   const output = (await probe.output().catch(() => '')).trim();
   return new TryItNowError(
     'container_failed',
-    `The service ${name} ${how}${output === '' ? '; it wrote nothing' : `. Its last lines: ${output}`}`,
+    `The service ${name} (${container}) ${how}${output === '' ? '; it wrote nothing' : `. Its last lines: ${output}`}`,
+    { details: { service: name } },
   );
 }
