@@ -27,6 +27,7 @@ describe('the change to try', () => {
       { kind: 'ready_status', status: 401 },
     ],
     ['listens on another port', { listening: [{ address: '0.0.0.0', port: 8000 }] }, { kind: 'port', port: 8000 }],
+    ['listens on the loopback address', { listening: [{ address: '127.0.0.1', port: 3000 }] }, { kind: 'listen' }],
     [
       'may not change its user',
       {
@@ -42,7 +43,6 @@ describe('the change to try', () => {
 
   it.each<[string, Partial<FailureFacts>]>([
     ['ends without a word', { ended: { exitCode: 3, oomKilled: false } }],
-    ['listens on the loopback address', { listening: [{ address: '127.0.0.1', port: 8000 }] }],
     [
       'listens where it should, and elsewhere',
       {

@@ -10,8 +10,11 @@ export function proposeChange(facts: FailureFacts): TemplateChange | undefined {
   if (explainFailure(facts).code === 'out_of_memory') return { kind: 'more_memory' };
   if (seen?.kind === 'answered') return seen.status === 401 ? { kind: 'ready_status', status: 401 } : undefined;
   const elsewhere = listening.filter(({ address, port }) => !isLoopback(address) && port !== template.port);
-  const there = listening.some(({ port }) => port === template.port);
+  const here = listening.filter(({ port }) => port === template.port);
+  const there = here.length > 0;
   const [other] = elsewhere;
   if (ended === undefined && !there && other !== undefined) return { kind: 'port', port: other.port };
+  // Told by the port alone: an engine's own resolver may listen on a loopback address, too.
+  if (ended === undefined && there && here.every(({ address }) => isLoopback(address))) return { kind: 'listen' };
   return hintIn(`${step.message}\n${output}`)?.change;
 }

@@ -40,6 +40,11 @@ describe('a draft that is changed', () => {
   });
 
   it('has a memory limit in steps, with room for a visitor', () => {
-    expect([0, 40, 41, 100].map((mib) => memoryLimitFor(mib * 2 ** 20))).toEqual(['64MiB', '64MiB', '96MiB', '160MiB']);
+    expect([0, 40, 64, 100].map((mib) => memoryLimitFor(mib * 2 ** 20))).toEqual([
+      '128MiB',
+      '128MiB',
+      '128MiB',
+      '224MiB',
+    ]);
   });
 });

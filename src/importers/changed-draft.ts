@@ -7,7 +7,7 @@ const MOST_PIDS = 4_096;
 const DEFAULT_MIB = 256;
 const DEFAULT_PIDS = 128;
 
-/** The draft with the change; undefined when it says so already, so that trying again would change nothing. */
+/** The draft with the change; undefined when it says so already, or where one key alone does not make it. */
 export function changedDraft(draft: TemplateDraft, change: TemplateChange): TemplateDraft | undefined {
   const limits = (draft['limits'] ?? {}) as { readonly memory?: string; readonly pids?: number };
   switch (change.kind) {
@@ -18,6 +18,8 @@ export function changedDraft(draft: TemplateDraft, change: TemplateChange): Temp
     }
     case 'port':
       return draft['port'] === change.port ? undefined : { ...draft, port: change.port };
+    case 'listen':
+      return undefined;
     case 'more_memory': {
       const mib = 2 * (limits.memory === undefined ? DEFAULT_MIB : mebibytes(limits.memory));
       return mib > MOST_MIB ? undefined : { ...draft, limits: { ...limits, memory: `${mib}MiB` } };
@@ -46,6 +48,8 @@ export function describeChange(change: TemplateChange, draft: TemplateDraft): st
       return `capabilities: [${((draft['capabilities'] ?? []) as string[]).join(', ')}]`;
     case 'port':
       return `port: ${change.port}`;
+    case 'listen':
+      return 'listening on every address';
     case 'more_memory':
       return `limits.memory: ${limits.memory ?? ''}`;
     case 'more_pids':

@@ -28,6 +28,17 @@ describe('the draft of an image', () => {
     expect(imageDraft('x', { ...BARE, ports: [80] }, { port: 81 }).draft['port']).toBe(81);
   });
 
+  it('has what a person says of it, and no key without a value', () => {
+    const wanted = { env: { A: '1' }, args: ['--host', '::'], open: '/wiki/' };
+    expect(imageDraft('x', BARE, wanted).draft).toMatchObject(wanted);
+    expect(Object.keys(imageDraft('x', BARE, { env: {}, args: [] }).draft)).toEqual([
+      'name',
+      'image',
+      'port',
+      'limits',
+    ]);
+  });
+
   it.each([
     ['docker.io/library/node-red:3', 'node-red'],
     ['localhost:5000/team/My_App@sha256:abc', 'my-app'],

@@ -10,11 +10,21 @@ const FIRST_GUESS = 8080;
 /** Enough for a first start of nearly any app; how much it takes is measured then. */
 const TRIAL_MEMORY = '1GiB';
 
+/** What a person says of it. */
+export interface Wanted {
+  readonly port?: number | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Appended to its command. */
+  readonly args?: readonly string[] | undefined;
+  /** Where a visitor lands. */
+  readonly open?: string | undefined;
+}
+
 /** The template that an image's own description suggests, to be tried and corrected. */
 export function imageDraft(
   image: string,
   facts: ImageFacts,
-  wanted: { readonly port: number | undefined },
+  wanted: Wanted,
 ): { readonly draft: TemplateDraft; readonly notes: readonly Note[] } {
   const notes: Note[] = [];
   const port = wanted.port ?? likelyPort(facts.ports) ?? FIRST_GUESS;
@@ -35,11 +45,18 @@ export function imageDraft(
       name: templateName(image.replace(/@.*$/, '').replace(/^.*\//, '').replace(/:.*$/, '')),
       image,
       port,
+      ...filled({ env: wanted.env, args: wanted.args, open: wanted.open }),
       ...(path === undefined ? {} : { readiness: { http: { path } } }),
       limits: { memory: TRIAL_MEMORY },
     },
     notes,
   };
+}
+
+/** Without what is not there. */
+function filled(keys: Readonly<Record<string, object | string | undefined>>): TemplateDraft {
+  const there = Object.entries(keys).filter(([, value]) => value !== undefined && Object.keys(value).length > 0);
+  return Object.fromEntries(there);
 }
 
 function likelyPort(exposed: readonly number[]): number | undefined {

@@ -1,8 +1,8 @@
 const MEBIBYTE = 2 ** 20;
-/** What one visitor's work may add to what an app takes when it has just come up. */
-const HEADROOM = 1.6;
+/** What one visitor's work may add to what an app takes when it has just come up, as measured on wikis and Node. */
+const HEADROOM = 2;
 const STEP_MIB = 32;
-const LEAST_MIB = 64;
+const LEAST_MIB = 128;
 
 /** A limit for an app that has just taken so much, as a template writes it. */
 export function memoryLimitFor(usedBytes: number): string {

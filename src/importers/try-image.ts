@@ -1,11 +1,13 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Template } from '../domain/template.ts';
 import { tryTemplate, type FailedTrial, type ReadyTrial, type Trial, type TrialDeps } from '../pool/try-template.ts';
-import type { EngineInspection, ImageFacts } from '../runtime/engine.ts';
+import type { EngineInspection } from '../runtime/engine.ts';
 import { changedDraft, describeChange } from './changed-draft.ts';
-import { imageDraft } from './image-draft.ts';
+import { imageDraft, type Wanted } from './image-draft.ts';
 import { memoryLimitFor } from './memory.ts';
 import type { Note, TemplateDraft } from './template-yaml.ts';
+import { tryListening } from './try-listening.ts';
+import { AS_ROOT, startsAsRoot, tryUserChange } from './try-user-change.ts';
 
 export interface TryImageDeps extends TrialDeps {
   readonly inspection: EngineInspection;
@@ -30,24 +32,14 @@ export interface TriedImage {
 /** Each needs one thing more than the one before; an app that needs more than these needs a person. */
 const MOST_TRIALS = 8;
 /**
- * What servers do that start as root: take their folders over and change to a user of their own. Where one says
- * nothing of it, because it logs to a file, they are tried together.
- */
-const AS_ROOT = { kind: 'capabilities', add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID'] } as const;
-
-function startsAsRoot({ user }: ImageFacts): boolean {
-  return /^(?:|root|0)(?::.*)?$/.test(user);
-}
-
-/**
  * Tries the image as a template that its own description suggests, changes what keeps it from coming up, and tries
- * again; then once more within the memory that it was seen to take. Throws image_missing, and what `tryTemplate`
+ * again; then once more as servers need it that change their user, and once within the memory that it was seen to take. Throws image_missing, and what `tryTemplate`
  * throws.
  */
 export async function tryImage(
   deps: TryImageDeps,
   image: string,
-  wanted: { readonly port: number | undefined },
+  wanted: Wanted,
   { onStep, onFailure }: TrialProgress,
   signal: AbortSignal,
 ): Promise<TriedImage> {
@@ -61,8 +53,19 @@ export async function tryImage(
   let { draft } = proposed;
   for (let count = 1; ; count += 1) {
     onStep(`starting ${image}`);
-    const trial = await tryTemplate(deps, deps.parse(draft), signal);
-    if (trial.kind === 'ready') return measured(deps, { draft, notes, trial }, signal);
+    let trial = await tryTemplate(deps, deps.parse(draft), signal);
+    if (trial.kind === 'failed' && trial.change?.kind === 'listen') {
+      const { reason } = trial;
+      const way = await tryListening(deps, facts, draft, trial, onFailure, signal);
+      if (way !== undefined) {
+        ({ draft, trial } = way);
+        notes.push({ key: way.key, text: `Without: ${reason}.` });
+      }
+    }
+    if (trial.kind === 'ready') {
+      onStep(`seeing what ${image} needs for good`);
+      return measured(deps, await tryUserChange(deps, facts, { draft, notes, trial }, signal), signal);
+    }
     const change = trial.change ?? (startsAsRoot(facts) ? AS_ROOT : undefined);
     const next = change === undefined ? undefined : changedDraft(draft, change);
     if (change === undefined || next === undefined || count === MOST_TRIALS) {

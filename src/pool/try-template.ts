@@ -6,8 +6,9 @@ import type { TemplateChange } from '../domain/template-change.ts';
 import type { Template } from '../domain/template.ts';
 import { activate, instanceValues, type CallDeps, type Identity, type Reach } from './activate.ts';
 import { ContainerEnds } from './container-ends.ts';
-import { diagnose } from './diagnose.ts';
+import { OUTPUT_LINES, diagnose, printable } from './diagnose.ts';
 import { untilReady } from './readiness.ts';
+import { unlessSettled } from './unless-settled.ts';
 import { whileRunning } from './while-running.ts';
 
 export interface TrialDeps extends CallDeps {
@@ -26,6 +27,10 @@ export interface ReadyTrial {
   readonly readyMs: number;
   /** What its processes take now; undefined where the engine does not tell. */
   readonly memoryBytes: number | undefined;
+  /** How many users its processes run as; undefined where the engine does not tell. */
+  readonly users: number | undefined;
+  /** The end of what it wrote. */
+  readonly output: string;
 }
 
 export interface FailedTrial {
@@ -64,8 +69,16 @@ export async function tryTemplate(deps: TrialDeps, template: Template, signal: A
     const visited = (running: AbortSignal): Promise<void> => visit(deps, template, reach, identity, running);
     await whileRunning({ runtime, containerEnds }, container, visited, signal);
     const readyMs = performance.now() - startedAt;
-    const { memoryBytes } = (await runtime.inside(container)) ?? { memoryBytes: undefined };
-    return { kind: 'ready', container, url: new URL(template.open, identity.url).href, readyMs, memoryBytes };
+    const inside = await runtime.inside(container);
+    return {
+      kind: 'ready',
+      container,
+      url: new URL(template.open, identity.url).href,
+      readyMs,
+      memoryBytes: inside?.memoryBytes,
+      users: inside?.users?.length,
+      output: printable(await runtime.logs(container, OUTPUT_LINES)),
+    };
   } catch (error) {
     const attempt = { template, instance: identity.instanceId, container, node: node.name, atMs: clock.now() };
     const { report, change, ofTheApp } = await diagnose(deps, attempt, error);
@@ -106,7 +119,13 @@ async function visit(
   signal: AbortSignal,
 ): Promise<void> {
   const { readiness, open, warmup } = template;
-  await untilReady(deps, readiness, reach, readiness.timeoutMs, signal);
+  await unlessSettled(
+    deps,
+    template,
+    reach,
+    (either) => untilReady(deps, readiness, reach, readiness.timeoutMs, either),
+    signal,
+  );
   await activate(deps, template, reach, identity, signal);
   const { requestTimeoutMs } = readiness;
   const orStatuses = readiness.kind === 'http' ? readiness.statuses : undefined;

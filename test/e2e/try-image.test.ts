@@ -17,6 +17,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
   let context: TrialContext;
   let socketPath: string;
   let env: Readonly<Record<string, string>>;
+  /** An image that does not come up is not waited for as long as people would. */
+  let timeoutMs = 5_000;
   beforeAll(async () => {
     const podman = await launchEngine('podman');
     cleanups.push(() => podman[Symbol.asyncDispose]());
@@ -31,17 +33,17 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
     const text = templateFile(draft, []);
     const [template] = loadConfig({ ...env, TEMPLATES_FILE: 'tried.yaml' }, () => text).config.templates;
     if (template === undefined) throw new Error('one template was written');
-    // An image that does not come up is not waited for as long as people would.
-    return { ...template, readiness: { ...template.readiness, timeoutMs: 5_000 } };
+    return { ...template, readiness: { ...template.readiness, timeoutMs } };
   }
 
-  async function tried(command?: readonly string[]) {
+  async function tried(command?: readonly string[], patienceMs = 5_000) {
+    timeoutMs = patienceMs;
     await using image = await loadTinyImage(socketPath, command);
     const failures: string[] = [];
     const result = await tryImage(
       { ...context, parse },
       image.name,
-      { port: undefined },
+      {},
       {
         onStep: () => undefined,
         onFailure: ({ reason }, next) => failures.push(`${reason} -> ${next ?? 'nothing'}`),
@@ -59,8 +61,27 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
   it('is found on the port it listens on, and left open with a limit near what it takes', async () => {
     const { draft, failures, status } = await tried(['/bin/busybox', 'httpd', '-f', '-p', '8000', '-h', '/www']);
     expect(failures).toEqual([expect.stringMatching(/it listens on 8000, the template says port 80 -> port: 8000/)]);
-    expect(draft).toMatchObject({ port: 8000, limits: { memory: '64MiB' } });
+    expect(draft).toMatchObject({ port: 8000, limits: { memory: '128MiB' } });
     expect(status).toBe(200);
+    expect(await context.runtime.list()).toEqual([]);
+  });
+
+  it('is told to listen for others, too, well before its time is up', async () => {
+    const { draft, failures, status } = await tried(
+      ['/bin/sh', '-c', 'httpd -f -p ${HOST:-127.0.0.1}:80 -h /www'],
+      30 * 60_000,
+    );
+    expect(failures).toEqual([expect.stringMatching(/it listens on 127.0.0.1:80 inside.* -> env: HOST=0.0.0.0/)]);
+    expect(draft).toMatchObject({ env: { HOST: '0.0.0.0' } });
+    expect(status).toBe(200);
+  });
+
+  it('may change to its own user where it goes on as root without', async () => {
+    const server = 'httpd -f -p 80 -h /www';
+    const { draft, notes, failures } = await tried(['/bin/sh', '-c', `${server} -u 33:33 2>/dev/null || ${server}`]);
+    expect(failures).toEqual([]);
+    expect(draft).toMatchObject({ capabilities: expect.arrayContaining(['SETGID', 'SETUID']) as string[] });
+    expect(notes).toContainEqual({ key: 'capabilities', text: expect.stringMatching(/cannot change/) as string });
     expect(await context.runtime.list()).toEqual([]);
   });
 

@@ -53,31 +53,40 @@ Examples:
     .command('from-image')
     .description('try an image until it comes up, and print the template that it was seen to need')
     .argument('<image>', 'an image that is on this host')
+    .argument('[args...]', ARGS_HELP)
     .option('--port <port>', PORT_HELP, portNumber)
+    .option('-e, --env <KEY=VALUE>', ENV_HELP, variable, {})
+    .option('--open <path>', OPEN_HELP, landingPath)
     .option('--output <file>', 'write there instead, a new file only')
     .addHelpText('after', TRIAL_HELP + FROM_IMAGE_EXAMPLES)
-    .action((image: string, options: TryOptions) =>
-      runCommand(async () => (await import('./try-image.ts')).fromImage(env, image, options)),
+    .action((image: string, args: string[], options: TryOptions) =>
+      runCommand(async () => (await import('./try-image.ts')).fromImage(env, image, { ...options, args })),
     );
 }
 
 const PORT_HELP = 'the port the app listens on; without it one that the image exposes';
+const ARGS_HELP = 'words for the end of its command, after --';
+const ENV_HELP = 'a variable of the container; may be given more than once';
+const OPEN_HELP = 'where a visitor lands';
 const TRIAL_HELP = `
 Needs Podman or Docker and nothing else: a service is started for as long as
 this takes where none answers. The container has the same walls as a visitor's.
 What keeps the app from coming up is changed, one key after the other, and the
-app tried again: capabilities, memory, processes, the port, a login's 401.
+app tried again: capabilities, memory, processes, the port, a login's 401, the
+address it listens on.
 
 Exit code: 0 when it came up, 1 when a person has to look at it.
 `;
 const FROM_IMAGE_EXAMPLES = `
 Examples:
   try-it-now templates from-image docker.io/library/nginx:1
-  try-it-now templates from-image localhost/app:1 --port 3000 --output app.yaml`;
+  try-it-now templates from-image localhost/app:1 --port 3000 --output app.yaml
+  try-it-now templates from-image localhost/app:1 -e DEBUG=1 -- --host 0.0.0.0`;
 const TRY_EXAMPLES = `
 Examples:
   try-it-now try docker.io/library/nginx:1
-  try-it-now try localhost/app:1 --port 3000 --output app.yaml`;
+  try-it-now try localhost/app:1 --port 3000 --output app.yaml
+  try-it-now try localhost/app:1 -e DEBUG=1 --open /wiki/ -- --host 0.0.0.0`;
 
 /** A maintainer's first minute: an image, and no file. */
 export function registerTryCommand(cli: Command, env: Environment): void {
@@ -87,11 +96,14 @@ export function registerTryCommand(cli: Command, env: Environment): void {
       'start an image as a visitor would get it, say what its template needs, and leave it open until Ctrl-C',
     )
     .argument('<image>', 'an image that is on this host')
+    .argument('[args...]', ARGS_HELP)
     .option('--port <port>', PORT_HELP, portNumber)
+    .option('-e, --env <KEY=VALUE>', ENV_HELP, variable, {})
+    .option('--open <path>', OPEN_HELP, landingPath)
     .option('--output <file>', 'save the template there at the end, a new file only; without it you are asked')
     .addHelpText('after', TRIAL_HELP + TRY_EXAMPLES)
-    .action((image: string, options: TryOptions) =>
-      runCommand(async () => (await import('./try-image.ts')).tryOut(env, image, options)),
+    .action((image: string, args: string[], options: TryOptions) =>
+      runCommand(async () => (await import('./try-image.ts')).tryOut(env, image, { ...options, args })),
     );
 }
 
@@ -100,4 +112,15 @@ function portNumber(text: string): number {
   if (!Number.isInteger(number) || number < 1 || number > 65_535)
     throw new InvalidArgumentError('It must be a port, from 1 to 65535.');
   return number;
+}
+
+function variable(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It must be KEY=VALUE.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function landingPath(text: string): string {
+  if (!text.startsWith('/')) throw new InvalidArgumentError('It must begin with /.');
+  return text;
 }

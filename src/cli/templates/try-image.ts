@@ -7,16 +7,17 @@ import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import type { Template } from '../../domain/template.ts';
+import type { Wanted } from '../../importers/image-draft.ts';
 import { templateFile, type TemplateDraft } from '../../importers/template-yaml.ts';
 import { tryImage, type TriedImage } from '../../importers/try-image.ts';
+import type { FailedTrial } from '../../pool/try-template.ts';
 import { Releasers } from '../../lifecycle/releasers.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { confirmed } from '../confirmed.ts';
 import { engineToTry } from './engine-to-try.ts';
 import { writeTemplateFile } from './output-file.ts';
 
-export interface TryOptions {
-  readonly port?: number;
+export interface TryOptions extends Wanted {
   readonly output?: string;
 }
 
@@ -56,7 +57,7 @@ export async function tryOut(env: Environment, image: string, options: TryOption
 async function withTried(
   env: Environment,
   image: string,
-  { port }: TryOptions,
+  wanted: TryOptions,
   work: (tried: TriedImage, stopped: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const log = createLogger('warn', process.stderr);
@@ -70,12 +71,8 @@ async function withTried(
     const settings = { ...env, ...(await engineToTry(env, folder, log, releasers)) };
     const context = await openTrialContext(loadConfig(withoutTemplates(settings)).config, log);
     releasers.push('engine', context.close);
-    const tried = await tryingOnScreen(context, settings, image, port, stopped.signal);
-    if (tried.trial.kind === 'failed')
-      throw new TryItNowError(
-        'container_failed',
-        `${image} does not come up: ${tried.trial.reason}. ${tried.trial.remedy}.${quoted(tried.trial.output)}`,
-      );
+    const tried = await tryingOnScreen(context, settings, image, wanted, stopped.signal);
+    if (tried.trial.kind === 'failed') throw new TryItNowError('container_failed', notUp(image, tried, tried.trial));
     const { container } = tried.trial;
     releasers.push('container', () => context.runtime.remove(container));
     await work(tried, stopped.signal);
@@ -90,7 +87,7 @@ async function tryingOnScreen(
   context: TrialContext,
   env: Environment,
   image: string,
-  port: number | undefined,
+  wanted: Wanted,
   signal: AbortSignal,
 ): Promise<TriedImage> {
   const screen = ora({ stream: process.stderr, discardStdin: false });
@@ -99,7 +96,7 @@ async function tryingOnScreen(
     const tried = await tryImage(
       { ...context, parse },
       image,
-      { port },
+      wanted,
       {
         onStep: (step) => void screen.start(`${context.engine}: ${step}`),
         onFailure: ({ reason, remedy }, next) => {
@@ -134,8 +131,16 @@ function withoutTemplates(env: Environment): Environment {
   return { ...env, TEMPLATES_FILE: undefined, TEMPLATE: undefined, CHECKPOINT_PATH: undefined };
 }
 
+/** With the template that was tried last: what to go on from. */
+function notUp(image: string, { draft, notes }: TriedImage, { reason, remedy, output }: FailedTrial): string {
+  return (
+    `${image} does not come up: ${reason}. ${remedy}. Say so with --env, --port or words after --, or in the ` +
+    `template:\n${templateFile(draft, notes).replace(/^(?=.)/gm, '  ')}${quoted(output)}`
+  );
+}
+
 function quoted(output: string): string {
-  return output.trim() === '' ? '' : ` The end of what it wrote:\n${output.trim().replace(/^/gm, '  ')}`;
+  return output.trim() === '' ? '' : `The end of what it wrote:\n${output.trim().replace(/^/gm, '  ')}`;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

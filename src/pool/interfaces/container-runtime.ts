@@ -36,6 +36,8 @@ export interface ContainerInside {
   readonly oomKills: number;
   /** What its processes take, without files that could be read again; undefined where it cannot be read. */
   readonly memoryBytes: number | undefined;
+  /** The host's ids of the users that its processes run as, each once; undefined where they cannot be read. */
+  readonly users: readonly number[] | undefined;
 }
 
 export interface ContainerRuntime {

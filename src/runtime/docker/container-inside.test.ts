@@ -31,7 +31,13 @@ it('sees the sockets of a process, and tells nothing of one that is gone', async
   const { port } = server.address() as { port: number };
   const inside = await containerInside(process.pid);
   expect(inside.listening).toContainEqual({ address: '127.0.0.1', port });
+  expect(inside.users).toContain(process.geteuid?.());
   expect(inside.memoryBytes).toBeGreaterThan(process.memoryUsage().heapUsed);
   server.close();
-  expect(await containerInside(2 ** 22 + 1)).toEqual({ listening: undefined, oomKills: 0, memoryBytes: undefined });
+  expect(await containerInside(2 ** 22 + 1)).toEqual({
+    listening: undefined,
+    oomKills: 0,
+    memoryBytes: undefined,
+    users: undefined,
+  });
 });

@@ -9,16 +9,18 @@ const LISTENING = '0A';
  * engine runs on another host or under another user, is undefined.
  */
 export async function containerInside(pid: number): Promise<ContainerInside> {
-  const [v4, v6, oomKills, memoryBytes] = await Promise.all([
+  const [v4, v6, oomKills, memoryBytes, users] = await Promise.all([
     table(pid, 'tcp'),
     table(pid, 'tcp6'),
     oomKillsOf(pid),
     workingSetOf(pid),
+    usersOf(pid),
   ]);
   return {
     listening: v4 === undefined ? undefined : [...listeningSockets(v4), ...listeningSockets(v6 ?? '')],
     oomKills,
     memoryBytes,
+    users,
   };
 }
 
@@ -63,6 +65,16 @@ async function workingSetOf(pid: number): Promise<number | undefined> {
   // With its children's, where v1 tells of both.
   const [, inactive = 0] = /^total_inactive_file (\d+)$/m.exec(stat) ?? /^inactive_file (\d+)$/m.exec(stat) ?? [];
   return Math.max(0, Number(used) - Number(inactive));
+}
+
+/** Of all processes in the first one's group; one that ends meanwhile is left out. */
+async function usersOf(pid: number): Promise<number[] | undefined> {
+  const [processes] = await memoryFiles(pid, 'cgroup.procs', 'cgroup.procs');
+  const ids = processes?.match(/\d+/g);
+  if (ids === undefined || ids === null) return undefined;
+  const statuses = await Promise.all(ids.map((id) => readFile(`/proc/${id}/status`, 'utf8').catch(() => '')));
+  const users = statuses.flatMap((status) => /^Uid:\t\d+\t(\d+)/m.exec(status)?.[1] ?? []);
+  return [...new Set(users.map(Number))];
 }
 
 /** What the memory controller tells of the process's group; empty where it cannot be read. */
