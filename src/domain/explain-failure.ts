@@ -249,7 +249,8 @@ function lastLine(output: string): string {
     .filter((line) => /\w/.test(line));
   const telling = lines.findLastIndex((line) => TELLING.test(line));
   const line = lines.at(telling >= 0 && telling >= lines.length - TRACE_LINES ? telling : -1);
-  return (line ?? '').slice(0, LINE_LENGTH);
+  // A sentence goes on after it.
+  return (line ?? '').slice(0, LINE_LENGTH).replace(/\.+$/, '');
 }
 
 const TELLING = /\b(fatal|error|exception|panic|denied|failed|missing|must)\b/i;

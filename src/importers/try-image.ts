@@ -51,6 +51,8 @@ export async function tryImage(
   const proposed = imageDraft(image, facts, wanted);
   const notes = [...proposed.notes];
   let { draft } = proposed;
+  // Before a guess, which goes again where it helped nothing.
+  let sure: (Pick<TriedImage, 'draft' | 'notes'> & { readonly reason: string }) | undefined;
   for (let count = 1; ; count += 1) {
     onStep(`starting ${image}`);
     let trial = await tryTemplate(deps, deps.parse(draft), signal);
@@ -70,8 +72,10 @@ export async function tryImage(
     const next = change === undefined ? undefined : changedDraft(draft, change);
     if (change === undefined || next === undefined || count === MOST_TRIALS) {
       onFailure(trial, undefined);
-      return { draft, notes, trial };
+      const { draft: kept, notes: said } = sure?.reason === trial.reason ? sure : { draft, notes };
+      return { draft: kept, notes: said, trial };
     }
+    sure = trial.change === undefined ? { draft, notes: [...notes], reason: trial.reason } : undefined;
     onFailure(trial, describeChange(change, next));
     if (change.kind === 'capabilities')
       notes.push({ key: 'capabilities', text: `Without: ${trial.reason.replace(/\s+/g, ' ')}` });

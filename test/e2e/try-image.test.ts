@@ -103,7 +103,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
   });
 
   it('that only says why it ends is left to a person, with what it said', async () => {
-    const { trial, failures } = await tried(['/bin/sh', '-c', 'echo FATAL: no licence key >&2; exit 3']);
+    const { trial, draft, failures } = await tried(['/bin/sh', '-c', 'echo FATAL: no licence key >&2; exit 3']);
+    expect(draft).not.toHaveProperty('capabilities');
     expect(trial).toMatchObject({
       kind: 'failed',
       reason: expect.stringMatching(/exit code 3.*FATAL: no licence key/) as string,

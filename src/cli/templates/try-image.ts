@@ -99,8 +99,8 @@ async function tryingOnScreen(
       wanted,
       {
         onStep: (step) => void screen.start(`${context.engine}: ${step}`),
-        onFailure: ({ reason, remedy }, next) => {
-          screen.fail(`${reason}. ${next === undefined ? remedy : `Trying again with ${next}`}`);
+        onFailure: ({ reason }, next) => {
+          if (next !== undefined) screen.fail(`${reason}. Trying again with ${next}`);
         },
       },
       signal,
@@ -134,8 +134,8 @@ function withoutTemplates(env: Environment): Environment {
 /** With the template that was tried last: what to go on from. */
 function notUp(image: string, { draft, notes }: TriedImage, { reason, remedy, output }: FailedTrial): string {
   return (
-    `${image} does not come up: ${reason}. ${remedy}. Say so with --env, --port or words after --, or in the ` +
-    `template:\n${templateFile(draft, notes).replace(/^(?=.)/gm, '  ')}${quoted(output)}`
+    `${image} does not come up: ${reason}. ${remedy}. Say it with --env, --port or words after --, ` +
+    `or go on from the template that was tried last:\n${templateFile(draft, notes).replace(/^(?=.)/gm, '  ')}${quoted(output)}`
   );
 }
 
