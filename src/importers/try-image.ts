@@ -33,8 +33,8 @@ export interface TriedImage {
 const MOST_TRIALS = 8;
 /**
  * Tries the image as a template that its own description suggests, changes what keeps it from coming up, and tries
- * again; then once more as servers need it that change their user, and once within the memory that it was seen to take. Throws image_missing, and what `tryTemplate`
- * throws.
+ * again; then once more as servers need it that change their user, and once within the memory that it was seen to
+ * take. Throws image_missing, and what `tryTemplate` throws.
  */
 export async function tryImage(
   deps: TryImageDeps,

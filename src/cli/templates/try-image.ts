@@ -134,8 +134,8 @@ function withoutTemplates(env: Environment): Environment {
 /** With the template that was tried last: what to go on from. */
 function notUp(image: string, { draft, notes }: TriedImage, { reason, remedy, output }: FailedTrial): string {
   return (
-    `${image} does not come up: ${reason}. ${remedy}. Say it with --env, --port or words after --, ` +
-    `or go on from the template that was tried last:\n${templateFile(draft, notes).replace(/^(?=.)/gm, '  ')}${quoted(output)}`
+    `${image} does not come up: ${reason}. ${remedy}. Say it with --env, --port or words after --, or go on from the ` +
+    `template that was tried last:\n${templateFile(draft, notes).replace(/^(?=.)/gm, '  ')}${quoted(output)}`
   );
 }
 
