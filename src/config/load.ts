@@ -137,6 +137,7 @@ function readCatalogue(
     defaultTtl: setting('POOL_DEFAULT_TTL'),
     maxTtl: setting('POOL_MAX_TTL'),
     maxAge: setting('POOL_MAX_AGE'),
+    allowedOrigins: values.ALLOWED_ORIGINS,
   };
   const problems = poolProblems(defaults);
   const { TEMPLATES_FILE: file } = values;

@@ -262,6 +262,14 @@ export const apiKey: Parser<string> = {
   },
 };
 
+/** As a browser sends it in `Origin`: scheme, host, and the port where it is not the scheme's own. */
+export const webOrigin: Parser<string> = {
+  type: 'origin',
+  expects: 'the origin of a page: scheme and host in lower case, no path, such as https://docs.example.org',
+  parse: (text) =>
+    /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text ? text : new ParseError(),
+};
+
 /** As `location.host` has it: the port is named where it is not the scheme's own. */
 export const siteHost = matching(
   'host',

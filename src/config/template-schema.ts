@@ -179,4 +179,5 @@ const EXAMPLE_DEFAULTS: TemplateDefaults = {
   defaultTtl: setting(60_000),
   maxTtl: setting(120_000),
   maxAge: setting(3_600_000),
+  allowedOrigins: [],
 };

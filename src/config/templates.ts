@@ -6,7 +6,7 @@ import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
-import { bool, decimal, duration, integer, oneOf, size, ParseError, type Parser } from './parsers.ts';
+import { bool, decimal, duration, integer, oneOf, size, ParseError, type Parser, webOrigin } from './parsers.ts';
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
@@ -16,6 +16,7 @@ import { listProblems, YamlMapSection, type YamlSection, type YamlSource } from 
 
 /** What a template takes from the environment where it does not say otherwise. */
 export interface TemplateDefaults extends PoolSettings {
+  readonly allowedOrigins: readonly string[];
   readonly replenishThreshold: Setting<number>;
 }
 
@@ -97,6 +98,7 @@ export const TEMPLATE_KEYS = [
   'renew',
   'idle',
   'max_age',
+  'allowed_origins',
 ] as const;
 
 /** Everything that can be said of one; problems are reported to the section. */
@@ -140,6 +142,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     egress: section.read('egress', bool)?.value ?? false,
     ...readUse(section),
+    allowedOrigins: section.list('allowed_origins', webOrigin) ?? defaults.allowedOrigins,
     ...readCheckpointSections(section, context),
     ...sizesAndTimes(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold)),
   };
@@ -241,6 +244,7 @@ export function templateOfImage(image: string, appPort: number, defaults: Templa
     capabilities: [],
     egress: false,
     ...WITHOUT_CALLS,
+    allowedOrigins: defaults.allowedOrigins,
     ...sizesAndTimes(defaults, defaults.replenishThreshold),
   };
 }

@@ -28,6 +28,7 @@ import {
   oneOf,
   path,
   siteHost,
+  webOrigin,
   text,
   url,
 } from './parsers.ts';
@@ -331,6 +332,13 @@ export const VARIABLES = {
       'Without them, everybody behind such a proxy counts as one client.',
   ),
 
+  ALLOWED_ORIGINS: http.required(
+    listOf(webOrigin),
+    '',
+    'The sites, as origins with commas between, whose pages may offer instances: their scripts may call the API, ' +
+      'their forms may start a visit and their frames may show it. A template may name others in `allowed_origins`. ' +
+      'Without any, nothing of another site is taken.',
+  ),
   FUNNEL_SITES: funnel.required(
     listOf(siteHost),
     '',

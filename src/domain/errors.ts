@@ -42,8 +42,8 @@ export const ERROR_CATALOGUE = {
   foreign_origin: {
     status: 403,
     retryable: false,
-    title: 'The form came from another site',
-    remedy: 'Open the page itself and click there.',
+    title: 'The request came from another site',
+    remedy: 'Open the page itself and click there, or allow that site with ALLOWED_ORIGINS.',
   },
   unknown_route: {
     status: 404,

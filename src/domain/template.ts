@@ -73,6 +73,8 @@ export interface Template {
   readonly idle: IdleSettings | undefined;
   /** True: while it is used, an instance always has a whole visit left, up to `ttl.maxMs`. */
   readonly renewOnUse: boolean;
+  /** Origins of other sites whose pages may offer it. */
+  readonly allowedOrigins: readonly string[];
   /** Life of an instance from ready on; an idle one without a full visit left is replaced. */
   readonly maxAgeMs: number;
 }

@@ -10,6 +10,7 @@ import type {
 import type { TryItNowError } from '../domain/errors.ts';
 import type { Demos } from './demos.ts';
 import type { SiteOf } from './embedding-site.ts';
+import type { Origins } from './origins.ts';
 
 /** A Fastify whose handlers are typed by the schemas that validate. */
 export type App = FastifyInstance<
@@ -27,6 +28,8 @@ export interface RouteContext {
   readonly clientKeyOf: (request: FastifyRequest) => string;
   /** The page it comes from, as the funnel tells sites apart. */
   readonly siteOf: SiteOf;
+  /** Whose pages may ask for what. */
+  readonly origins: Origins;
   /** Why this request is not taken at its address. */
   readonly refusal: (request: FastifyRequest) => TryItNowError;
 }

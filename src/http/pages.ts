@@ -2,12 +2,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Demos } from './demos.ts';
+import type { Origins } from './origins.ts';
 
 export interface PagesContext {
   readonly demos: Demos;
   readonly log: Log;
   /** Where people reach this server, without a trailing slash. */
   readonly publicUrl: string;
+  /** Whose pages may ask for what. */
+  readonly origins: Origins;
   /** Whose limits a request counts against. */
   readonly clientKeyOf: (request: FastifyRequest) => string;
 }

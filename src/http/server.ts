@@ -1,3 +1,4 @@
+import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
@@ -10,6 +11,7 @@ import { embeddingSites } from './embedding-site.ts';
 import { Countdowns, type CountdownOptions } from './countdowns.ts';
 import { createListener, type HttpServer, type ServerLimits } from './listener.ts';
 import type { HttpObserver } from './observation.ts';
+import { Origins } from './origins.ts';
 import { OPENAPI_OPTIONS } from './openapi.ts';
 import type { Demos } from './demos.ts';
 import type { Pages } from './pages.ts';
@@ -21,6 +23,9 @@ import { operationsRoutes, type MetricsSource } from './routes/operations.ts';
 import { ProblemBody } from './schemas/problem.ts';
 
 export type { HttpServer };
+
+/** Seconds for which a browser need not ask again whether a site may call us. */
+const PREFLIGHT_LASTS_S = 600;
 
 export interface ServerOptions {
   readonly demos: Demos;
@@ -81,26 +86,49 @@ async function addRoutes(
 ): Promise<void> {
   const { demos, log, publicUrl } = options;
   const check = keyCheck(options.apiKeys);
+  const origins = new Origins(publicUrl, () => demos.templates());
   const siteOf = embeddingSites(publicUrl, options.funnelSites ?? []);
-  const context: RouteContext = { demos, clientKeyOf, siteOf, refusal: (request) => routes.refusal(request) };
+  const context: RouteContext = { demos, clientKeyOf, siteOf, origins, refusal: (request) => routes.refusal(request) };
   app.addSchema(ProblemBody);
   await app.register(swagger, OPENAPI_OPTIONS);
   operationsRoutes(app, options.metrics);
-  templatesRoute(app, context);
-  await app.register((scope, _options, done) => {
-    const keyed = scope.withTypeProvider<TypeBoxTypeProvider>();
-    if (check !== undefined) {
-      keyed.addHook('onRequest', (request, _reply, next) => {
-        check(request.headers['x-api-key']);
-        next();
-      });
-    }
-    demoRoutes(keyed, context);
-    countdownRoute(keyed, context, countdowns);
-    poolStatsRoute(keyed, context);
-    done();
+  await app.register(async (scope) => {
+    const api = scope.withTypeProvider<TypeBoxTypeProvider>();
+    await allowOtherSites(api, origins);
+    templatesRoute(api, context);
+    await api.register((inner, _options, done) => {
+      const keyed = inner.withTypeProvider<TypeBoxTypeProvider>();
+      if (check !== undefined) {
+        keyed.addHook('onRequest', (request, _reply, next) => {
+          check(request.headers['x-api-key']);
+          next();
+        });
+      }
+      demoRoutes(keyed, context);
+      countdownRoute(keyed, context, countdowns);
+      poolStatsRoute(keyed, context);
+      done();
+    });
   });
-  await options.pages?.register(app, { demos, log, publicUrl, clientKeyOf });
+  await options.pages?.register(app, { demos, log, publicUrl, clientKeyOf, origins });
+}
+
+/**
+ * Scripts of pages that may offer a template read what the API answers; browsers send on nobody else's behalf what
+ * changes something, with an API or without.
+ */
+async function allowOtherSites(app: App, origins: Origins): Promise<void> {
+  await app.register(cors, {
+    origin: (origin, done) => done(null, origin !== undefined && origins.allows(origin)),
+    methods: ['GET', 'POST', 'DELETE'],
+    allowedHeaders: ['content-type', 'idempotency-key', 'x-api-key'],
+    exposedHeaders: ['location', 'retry-after', 'x-request-id'],
+    maxAge: PREFLIGHT_LASTS_S,
+  });
+  app.addHook('onRequest', (request, _reply, next) => {
+    if (request.method === 'POST' || request.method === 'DELETE') origins.requireAllowed(request);
+    next();
+  });
 }
 
 /**

@@ -151,6 +151,15 @@ describe('a click', () => {
     );
   });
 
+  it('that came from a form of a site which the template names is taken; ending and extending stay ours', async () => {
+    const origin = 'https://docs.example.org';
+    await reopen({ demos: new FakeDemos([template({ name: 'hello', allowedOrigins: [origin] }), template()]) });
+    const headers = { origin, 'sec-fetch-site': 'cross-site', accept: 'application/json' };
+    expect((await visitor.send('POST', '/try/hello', { headers })).status).toBe(200);
+    for (const path of ['/try/tiny', '/extend/hello', '/end/hello'])
+      expect(await codeOf(await visitor.send('POST', path, { headers }))).toBe('foreign_origin');
+  });
+
   it.each([
     [{ 'sec-fetch-site': 'same-origin' }],
     [{ 'sec-fetch-site': 'none' }],

@@ -14,7 +14,6 @@ import { sendPage } from './page-response.ts';
 import { problemPage } from './pages/failure.ts';
 import { EXTEND_MINUTES, NOTICES, homePage, type Notice, type Offer } from './pages/home.ts';
 import type { Presentations } from './presentation.ts';
-import { requireOwnPage } from './same-origin.ts';
 import { PoolFigures } from './pool-figures.ts';
 import { VisitorCookies, type Visitor } from './visitor.ts';
 import { visitRoutes } from './visit-routes.ts';
@@ -45,8 +44,8 @@ type ForTemplate = { Params: { template: string } };
  * The page where visitors click, and the actions behind its buttons. It works without JavaScript and without cookies.
  */
 export async function startPage(app: FastifyInstance, options: StartPageOptions): Promise<void> {
-  const { demos, log, clientKeyOf, clock = systemClock } = options;
-  const { origin, protocol } = new URL(options.publicUrl);
+  const { demos, log, clientKeyOf, origins, clock = systemClock } = options;
+  const { protocol } = new URL(options.publicUrl);
   const cookies = new VisitorCookies(protocol === 'https:');
   const visits = new Visits({ demos, cookies, clientKeyOf });
   const deps: Deps = {
@@ -61,7 +60,11 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   await app.register(cookie);
   await app.register(formbody);
   app.addHook('onRequest', (request, _reply, done) => {
-    if (request.method === 'POST') requireOwnPage(request, origin);
+    // A form on a page of another site may start a visit where the template allows it, and do nothing else.
+    const { url } = request.routeOptions;
+    if (request.method === 'POST' && url === '/try/:template')
+      origins.requireAllowed(request, (request.params as ForTemplate['Params']).template);
+    else if (request.method === 'POST') origins.requireOwn(request);
     done();
   });
   assetRoutes(app, options.assets);

@@ -18,6 +18,7 @@ export const defaults: TemplateDefaults = {
   replenishThreshold: setting('POOL_REPLENISH_THRESHOLD', 0, '0'),
   defaultTtl: setting('POOL_DEFAULT_TTL', 30 * MINUTE, '30m'),
   maxTtl: setting('POOL_MAX_TTL', 120 * MINUTE, '2h'),
+  allowedOrigins: [],
   maxAge: setting('POOL_MAX_AGE', 1_440 * MINUTE, '24h'),
 };
 

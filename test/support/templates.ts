@@ -33,6 +33,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     services: [],
     pool: { target: 3, max: 20, replenishThreshold: 0 },
     ttl: { defaultMs: 60_000, maxMs: 300_000 },
+    allowedOrigins: [],
     idle: undefined,
     renewOnUse: false,
     maxAgeMs: 3_600_000,

@@ -34,7 +34,7 @@ export function demoRoutes(app: App, context: RouteContext): void {
         params: InstanceParams,
         response: {
           200: InstanceBody,
-          ...problems('unknown_instance', 'key_missing', 'key_wrong', 'store_unavailable'),
+          ...problems('unknown_instance', 'key_missing', 'key_wrong', 'foreign_origin', 'store_unavailable'),
         },
       },
     },
@@ -54,7 +54,7 @@ export function demoRoutes(app: App, context: RouteContext): void {
         params: InstanceParams,
         response: {
           204: { type: 'null', description: 'There is no such running instance any more.' },
-          ...problems('unknown_instance', 'key_missing', 'key_wrong', 'store_unavailable'),
+          ...problems('unknown_instance', 'key_missing', 'key_wrong', 'foreign_origin', 'store_unavailable'),
         },
       },
     },
@@ -90,6 +90,7 @@ function extendRoute(app: App, demos: Demos): void {
             'conflicting_change',
             'key_missing',
             'key_wrong',
+            'foreign_origin',
             'store_unavailable',
           ),
         },
@@ -117,7 +118,14 @@ function useRoute(app: App, demos: Demos): void {
         params: InstanceParams,
         response: {
           204: { type: 'null', description: 'Noted.' },
-          ...problems('unknown_instance', 'not_assigned', 'key_missing', 'key_wrong', 'store_unavailable'),
+          ...problems(
+            'unknown_instance',
+            'not_assigned',
+            'key_missing',
+            'key_wrong',
+            'foreign_origin',
+            'store_unavailable',
+          ),
         },
       },
     },
@@ -142,7 +150,7 @@ function acquireIsPostOnly(app: App, refusal: RouteContext['refusal']): void {
 }
 
 /** The hot path: one call to the pool, one compiled serialisation, nothing logged. */
-function acquireRoute(app: App, { demos, clientKeyOf, siteOf }: RouteContext): void {
+function acquireRoute(app: App, { demos, clientKeyOf, siteOf, origins }: RouteContext): void {
   app.post(
     '/api/v1/demo/acquire',
     {
@@ -166,6 +174,7 @@ function acquireRoute(app: App, { demos, clientKeyOf, siteOf }: RouteContext): v
             'daily_limit',
             'key_missing',
             'key_wrong',
+            'foreign_origin',
             'body_too_large',
             'unsupported_media_type',
             'pool_empty',
@@ -183,6 +192,7 @@ function acquireRoute(app: App, { demos, clientKeyOf, siteOf }: RouteContext): v
       },
     },
     async (request, reply) => {
+      origins.requireAllowed(request, request.body.template ?? demos.templates()[0]?.name);
       const clientKey = clientKeyOf(request);
       const acquired = await demos.acquire({
         template: request.body.template,

@@ -130,6 +130,7 @@ function trialTemplate(image: string): Template {
     checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
     pool: { target: 0, max: 0, replenishThreshold: 0 },
     ttl: { defaultMs: 0, maxMs: 0 },
+    allowedOrigins: [],
     idle: undefined,
     renewOnUse: false,
     maxAgeMs: 0,
