@@ -31,6 +31,7 @@ import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
 import { usageChecks } from '../doctor/usage.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
+import type { FailureReport } from '../domain/failure-report.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { deathsByTemplate } from '../queue/dead-reasons.ts';
@@ -87,7 +88,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...(node.name === FIRST_NODE ? caddyChecks(site, addresses) : []),
       ...discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())),
       ...usageChecks(templates, new Shared(async () => (await store.need()).usageStore, VALKEY_DOWN)),
-      ...enginePart(engine, answer, config, log),
+      ...enginePart(engine, answer, config, log, () => ongoingFailures(store, config)),
       ...checkpointChecks({
         mode: config.checkpoints.mode,
         dir: config.checkpoints.dir,
@@ -128,10 +129,15 @@ function engineAnswer(engine: Engine, { containers }: Config): Shared<EngineFact
   }, ENGINE_DOWN);
 }
 
-function enginePart(engine: Engine, answer: Shared<EngineFacts>, config: Config, log: Log): Check[] {
+function enginePart(
+  engine: Engine,
+  answer: Shared<EngineFacts>,
+  config: Config,
+  log: Log,
+  failures: () => Promise<readonly FailureReport[]>,
+): Check[] {
   const { sockets } = config.containers;
-  if (engine.runsContainers)
-    return engineChecks(engine, sockets[engine.name], answer, config.deployment, config.templates);
+  if (engine.runsContainers) return engineChecks(engine, sockets[engine.name], answer, config, failures);
   const socketPath = sockets[engine.name];
   if (socketPath === undefined) return hiddenEngineChecks(isLastResort(engine, config));
   return standInChecks(() => createRuntime(engine, config, log).list(), socketPath);
@@ -199,6 +205,20 @@ function databasePart(config: Config, log: Log): Check[] {
     const socketPath = config.databases[engine]?.socketPath;
     return databases === undefined || socketPath === undefined ? [] : databaseChecks(engine, databases, socketPath);
   });
+}
+
+/** The newest of each template that keeps failing; none where the store cannot tell. */
+async function ongoingFailures(store: Shared<Store>, { templates }: Config): Promise<FailureReport[]> {
+  try {
+    const { breakers, failureLog } = await store.need();
+    const failing = [...(await breakers.read(templates.map(({ name }) => name)))].filter(
+      ([, { failures }]) => failures > 0,
+    );
+    const reports = await Promise.all(failing.map(async ([name]) => failureLog.recent(name)));
+    return reports.flatMap(([newest]) => newest ?? []);
+  } catch {
+    return [];
+  }
 }
 
 function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: Config): Check[] {

@@ -1,8 +1,10 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { describeError } from '../domain/errors.ts';
+import type { FailureReport } from '../domain/failure-report.ts';
 import type { Template } from '../domain/template.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, EngineFacts, EngineInspection } from '../runtime/engine.ts';
 import { CONTAINER_ENGINES, STAND_IN } from '../runtime/engines.ts';
+import { ONE_NAMESPACE, elsewhere, isBridgeHere } from '../runtime/isolation/bridges.ts';
 import { isolationState } from '../runtime/isolation/iptables.ts';
 import { networkPlan } from '../runtime/isolation/network-plan.ts';
 import { NotChecked, failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
@@ -14,8 +16,8 @@ export function engineChecks(
   engine: ContainerEngine & Pick<ContainerEngineBehaviour, 'inspect' | 'shortcomings'>,
   socketPath: string,
   answer: Shared<EngineFacts>,
-  deployment: string,
-  templates: readonly Template[],
+  { deployment, templates }: { readonly deployment: string; readonly templates: readonly Template[] },
+  failures: () => Promise<readonly FailureReport[]>,
 ): Check[] {
   const remedy = `Start its service (\`systemctl start ${engine.unit}\`), or correct ${engine.socket.variable}.`;
   const has = async (template: Template): Promise<Observation> => {
@@ -31,7 +33,17 @@ export function engineChecks(
       run: () =>
         Promise.resolve((engine.shortcomings?.() ?? []).map(({ what, seen, remedy: how }) => warning(what, seen, how))),
     },
-    { part: PART, what: 'isolation', run: async () => [await isolation(engine.name, deployment)] },
+    {
+      part: PART,
+      what: 'isolation',
+      run: async () => {
+        const bridges = await answer.get().then(
+          () => engine.inspect(socketPath).bridges(deployment),
+          () => [],
+        );
+        return [await isolation(engine, deployment, bridges, await failures())];
+      },
+    },
     ...templates.map((template): Check => ({
       part: PART,
       what: `image of ${template.name}`,
@@ -103,14 +115,23 @@ function described({ title, poorRuntimes }: ContainerEngine, { version, runtime 
   ];
 }
 
-async function isolation(engine: string, deployment: string): Promise<Observation> {
-  const state = await isolationState(networkPlan(engine, deployment));
-  if (state.possible)
-    return ok(
-      'isolation',
-      state.inPlace ? 'the rules are in place' : 'possible; the rules come when the server starts',
-    );
-  return failure('isolation', state.why, 'Run as root with iptables installed (`make setup` installs it).');
+/** `bridges`: of what runs now; `failures`: the newest of each template, for what was removed again since. */
+async function isolation(
+  { name, title }: Pick<ContainerEngine, 'name' | 'title'>,
+  deployment: string,
+  bridges: readonly string[],
+  failures: readonly FailureReport[],
+): Promise<Observation> {
+  const what = 'isolation';
+  const state = await isolationState(networkPlan(name, deployment));
+  if (!state.possible)
+    return failure(what, state.why, 'Run as root with iptables installed (`make setup` installs it).');
+  for (const bridge of bridges)
+    if (!(await isBridgeHere(bridge))) return failure(what, elsewhere(title, bridge), `${ONE_NAMESPACE}.`);
+  const refused = failures.find(({ code }) => code === 'isolation_failed');
+  if (refused !== undefined)
+    return failure(what, `the last instance of ${refused.template} was refused: ${refused.reason}`, refused.remedy);
+  return ok(what, state.inPlace ? 'the rules are in place' : 'possible; the rules come when the server starts');
 }
 
 async function image(

@@ -26,6 +26,8 @@ export interface ContainerEngine extends Traits {
    * What people and `up` build images with; the variable tells it the socket where it does not go by its own default.
    */
   readonly imageTool: { readonly program: string; readonly socketVariable: string | undefined };
+  /** Whether a network's bridge is there from its creation on; otherwise while a container is on it. */
+  readonly bridgesStay: boolean;
   /** OCI runtimes that do not do, by name: what the doctor says of each. */
   readonly poorRuntimes: Readonly<Record<string, { readonly seen: string; readonly remedy: string }>>;
 }
@@ -91,6 +93,11 @@ export interface EngineAttempt {
 export interface EngineInspection {
   /** Throws engine_unavailable. */
   facts(): Promise<EngineFacts>;
+  /**
+   * Interfaces of this deployment's networks that are there if the engine is in this network namespace. Throws
+   * engine_unavailable.
+   */
+  bridges(deployment: string): Promise<readonly string[]>;
   /** Undefined where it does not have the image. Throws engine_unavailable, container_failed. */
   imageId(image: string): Promise<string | undefined>;
   /** The same, with all that is of use for a template. */

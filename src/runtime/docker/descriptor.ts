@@ -6,6 +6,7 @@ export const DOCKER = {
   runsContainers: true,
   restoresCheckpoints: false,
   relaysPorts: true,
+  bridgesStay: true,
   socket: { variable: 'DOCKER_SOCKET', default: '/var/run/docker.sock', about: 'The socket of the Docker daemon.' },
   unit: 'docker',
   imageTool: { program: 'docker', socketVariable: 'DOCKER_HOST' },

@@ -15,6 +15,7 @@ import type {
   ExecResult,
 } from '../../pool/interfaces/container-runtime.ts';
 import { ENGINE_PATIENCE, type EnginePatience } from '../engine-patience.ts';
+import { isBridgeHere, notIsolated } from '../isolation/bridges.ts';
 import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
@@ -136,6 +137,7 @@ export class EngineRuntime implements ContainerRuntime {
       // The first service has it otherwise.
       if (place === undefined) await this.#requirePort(spec);
       await this.#call(`start ${spec.name}`, () => this.#docker.getContainer(spec.name).start());
+      await this.requireIsolated(spec);
       signal.throwIfAborted();
     } catch (error) {
       await this.remove(spec.name).catch((failure: unknown) => {
@@ -146,6 +148,14 @@ export class EngineRuntime implements ContainerRuntime {
       });
       throw error;
     }
+  }
+
+  /** For a container that was started just now, in whichever way. Throws isolation_failed; the caller removes it. */
+  async requireIsolated({ name, template }: Pick<ContainerSpec, 'name' | 'template'>): Promise<void> {
+    const { bridge } = this.#networkOf(template);
+    if (await isBridgeHere(bridge)) return;
+    // Podman's goes with the last container, and this one may have ended by itself already.
+    if ((await this.#found(name))?.State.Running === true) throw notIsolated(this.#title.title, bridge);
   }
 
   imageVersion(template: Template): string | undefined {
@@ -281,6 +291,7 @@ export class EngineRuntime implements ContainerRuntime {
     signal.throwIfAborted();
     await this.#putFiles(spec);
     await this.#call(`start ${spec.name}`, () => container.start());
+    await this.requireIsolated(spec);
     const probe: ServiceProbe = {
       state: async () => {
         const { State } = await this.#look(`look at ${spec.name}`, () => container.inspect());
@@ -380,6 +391,8 @@ export class EngineRuntime implements ContainerRuntime {
           `Remove it (${this.engine} network rm ${network.name}) and start again.`,
       );
     }
+    if (this.#dialect.engine.bridgesStay && !(await isBridgeHere(network.bridge)))
+      throw notIsolated(this.#title.title, network.bridge);
   }
 
   /** For what changes nothing. */

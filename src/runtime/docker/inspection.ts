@@ -1,5 +1,7 @@
 import type { ImageInspectInfo } from 'dockerode';
 import type { ContainerEngine, EngineInspection, ImageFacts } from '../engine.ts';
+import { networkPlan } from '../isolation/network-plan.ts';
+import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine } from './engine-runtime.ts';
 
@@ -7,7 +9,10 @@ import { connectEngine } from './engine-runtime.ts';
 const LOOK_MS = 6_000;
 
 /** What an engine that speaks Docker's API says of itself. */
-export function inspectEngine({ title }: Pick<ContainerEngine, 'title'>, socketPath: string): EngineInspection {
+export function inspectEngine(
+  { name, title, bridgesStay }: Pick<ContainerEngine, 'name' | 'title' | 'bridgesStay'>,
+  socketPath: string,
+): EngineInspection {
   const docker = connectEngine(socketPath, undefined, LOOK_MS);
   const found = async (image: string): Promise<ImageInspectInfo | undefined> => {
     try {
@@ -27,6 +32,21 @@ export function inspectEngine({ title }: Pick<ContainerEngine, 'title'>, socketP
         return { version: Version, runtime: info.DefaultRuntime ?? '?', storage: info.DockerRootDir ?? '?' };
       } catch (error) {
         throw engineFailure(error, { title, socketPath }, 'say what it is');
+      }
+    },
+    async bridges(deployment) {
+      const label = [`${LABEL.deployment}=${deployment}`];
+      try {
+        const running = await docker.listContainers({ filters: { label, status: ['running'] } });
+        const made = bridgesStay ? await docker.listNetworks({ filters: { label } }) : [];
+        const used = new Set([
+          ...running.flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks)),
+          ...made.map(({ Name }) => Name),
+        ]);
+        const { closed, open } = networkPlan(name, deployment);
+        return [closed, open].filter((network) => used.has(network.name)).map(({ bridge }) => bridge);
+      } catch (error) {
+        throw engineFailure(error, { title, socketPath }, 'list containers');
       }
     },
     async imageId(image) {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ChildServer, findProgram } from '../../launcher/child-server.ts';
@@ -72,14 +72,18 @@ async function startDockerd(dir: string, socketPath: string): Promise<ChildServe
   });
 }
 
-/** Anybody's on this host; one that ends while it is looked at is not counted. */
+/** Anybody's that uses these tables; one that ends while it is looked at is not counted. */
 async function aDockerdRuns(): Promise<boolean> {
-  const names = await Promise.all(
+  const here = await readlink('/proc/self/ns/net');
+  const found = await Promise.all(
     (await readdir('/proc'))
       .filter((entry) => /^\d+$/.test(entry))
-      .map((pid) => readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')),
+      .map(async (pid) => {
+        if ((await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')) !== 'dockerd\n') return false;
+        return (await readlink(`/proc/${pid}/ns/net`).catch(() => here)) === here;
+      }),
   );
-  return names.includes('dockerd\n');
+  return found.includes(true);
 }
 
 async function iptables(...args: readonly string[]): Promise<string> {

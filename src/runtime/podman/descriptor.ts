@@ -7,6 +7,7 @@ export const PODMAN = {
   restoresCheckpoints: true,
   // Its rules lead straight to the app.
   relaysPorts: false,
+  bridgesStay: false,
   socket: {
     variable: 'PODMAN_SOCKET',
     default: '/run/podman/podman.sock',
