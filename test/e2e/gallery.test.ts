@@ -107,6 +107,25 @@ const VISITS: Readonly<Record<string, Visit>> = {
       return page.innerText('#notebook_list');
     },
   },
+  mediawiki: {
+    async logIn(page, url) {
+      await page.goto(`${url}index.php/Special:UserLogin`);
+      await page.fill('#wpName1', 'Demo');
+      await page.fill('#wpPassword1', 'demo');
+      await page.click('#wpLoginAttempt');
+      await page.waitForSelector('#pt-userpage-2, #pt-userpage');
+    },
+    async change(page, mark) {
+      await page.goto(new URL('/index.php?title=Main_Page&action=edit', page.url()).href);
+      await page.fill('#wpTextbox1', mark);
+      await page.click('#wpSave');
+      await page.locator('#mw-content-text p', { hasText: mark }).waitFor();
+    },
+    async marks(page, url) {
+      await page.goto(`${url}index.php/Main_Page`);
+      return page.innerText('#mw-content-text');
+    },
+  },
   phpmyadmin: {
     async logIn(page, url) {
       await page.goto(url);
