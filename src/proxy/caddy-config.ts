@@ -1,4 +1,6 @@
 import type { PublicAddress } from '../domain/address.ts';
+import { Languages } from '../presentation/languages/languages.ts';
+import { languageChoice, languageIs } from './accept-language.ts';
 import { ZONE } from './discovery/zone.ts';
 import type { Json } from './json.ts';
 import { endedPage, RETRY_SECONDS, silentPage, unreachablePage, type ProxyPage } from './pages.ts';
@@ -22,6 +24,8 @@ export interface DemoServerOptions {
   readonly discovery: Endpoint & { readonly metrics: Endpoint };
   /** The start page, linked from the pages for what is gone. */
   readonly publicUrl: string;
+  /** What those pages can be had in. */
+  readonly languages?: Languages;
   /** Addresses and CIDR blocks in front of Caddy whose X-Forwarded-* headers are believed; others' are replaced. */
   readonly trustedProxies?: readonly string[];
 }
@@ -47,11 +51,12 @@ export const PROXY_MEMORY_MS = REFRESH_MS + KEEP_ALIVE_MS;
  * and cuts open WebSockets, so one wildcard route asks discovery at request time instead.
  */
 export function demoServer(options: DemoServerOptions): JsonObject {
-  const { address, publicUrl } = options;
+  const { address, publicUrl, languages = new Languages() } = options;
   const start = new URL(publicUrl);
-  const ended = pageRoutes(endedPage(publicUrl));
-  const unreachable = pageRoutes(unreachablePage(publicUrl));
-  const hanging = pageRoutes(silentPage(publicUrl, options.responseTimeoutMs));
+  const shared = { languages, startUrl: publicUrl };
+  const ended = pageRoutes(endedPage(shared));
+  const unreachable = pageRoutes(unreachablePage(shared));
+  const hanging = pageRoutes(silentPage(shared, options.responseTimeoutMs));
   return {
     listen: [options.listen],
     automatic_https: { disable: true },
@@ -207,9 +212,9 @@ function instanceHeaders(): JsonObject {
   };
 }
 
-/** For browsers as HTML, for everything else as a problem body. */
-function pageRoutes(page: ProxyPage): JsonObject[] {
-  const retry: JsonObject = page.status === 503 ? { 'Retry-After': [String(RETRY_SECONDS)] } : {};
+/** For browsers as HTML in their language, for everything else as a problem body. */
+function pageRoutes({ status, pages, problem }: ProxyPage): JsonObject[] {
+  const retry: JsonObject = status === 503 ? { 'Retry-After': [String(RETRY_SECONDS)] } : {};
   const security: JsonObject = {
     'Content-Security-Policy': ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"],
     'X-Content-Type-Options': ['nosniff'],
@@ -217,18 +222,26 @@ function pageRoutes(page: ProxyPage): JsonObject[] {
   };
   const respond = (contentType: string, body: string): JsonObject => ({
     handler: 'static_response',
-    status_code: page.status,
-    headers: { 'Content-Type': [contentType], 'Cache-Control': ['no-store'], Vary: ['Accept'], ...retry, ...security },
+    status_code: status,
+    headers: {
+      'Content-Type': [contentType],
+      'Cache-Control': ['no-store'],
+      Vary: ['Accept, Accept-Language'],
+      ...retry,
+      ...security,
+    },
     body: literal(body),
   });
+  const [{ tag: first }, ...others] = pages;
   return [
-    {
-      match: [{ header: { Accept: ['*text/html*'] } }],
-      handle: [respond('text/html; charset=utf-8', page.html)],
+    { handle: [languageChoice([first, ...others.map(({ tag }) => tag)])] },
+    ...pages.map(({ tag, html }) => ({
+      match: [{ header: { Accept: ['*text/html*'] }, ...languageIs(tag) }],
+      handle: [respond('text/html; charset=utf-8', html)],
       terminal: true,
-    },
+    })),
     {
-      handle: [respond('application/problem+json', page.problem)],
+      handle: [respond('application/problem+json', problem)],
       terminal: true,
     },
   ];

@@ -1,10 +1,27 @@
 import { readFileSync } from 'node:fs';
+import { html, Html } from '../presentation/html.ts';
+import type { Languages } from '../presentation/languages/languages.ts';
+import type { Translator } from '../presentation/languages/translator.ts';
+import { BRAND_MARK, HOURGLASS, CLOCK, PULSE } from './pages/signs.ts';
+
+interface LanguagePage {
+  readonly tag: string;
+  readonly html: string;
+}
 
 /** What is answered in place of an instance, to people and to programs. */
 export interface ProxyPage {
   readonly status: number;
-  readonly html: string;
+  /** For people, by language; the first for who asks for none that there is. */
+  readonly pages: readonly [LanguagePage, ...LanguagePage[]];
   readonly problem: string;
+}
+
+/** What all of them share. */
+export interface ProxyPageOptions {
+  readonly languages: Languages;
+  /** The start page. */
+  readonly startUrl: string;
 }
 
 /** Seconds between two tries of the page for an instance that does not answer; also its Retry-After. */
@@ -14,10 +31,18 @@ export const RETRY_SECONDS = 3;
  * There is no instance of that name. 404 and not 410: the proxy knows only that nobody answers to the name now, while
  * a 410 tells caches and crawlers that this is for ever.
  */
-export function endedPage(startUrl: string): ProxyPage {
+export function endedPage(options: ProxyPageOptions): ProxyPage {
+  const { startUrl } = options;
   return {
     status: 404,
-    html: fill('<title>This copy has ended · Try It Now</title>', read('ended.html'), startUrl),
+    pages: inEachLanguage(options, (t) => ({
+      title: t.text('ended.title'),
+      body: html`${HOURGLASS}
+<h1>${t.text('ended.title')}</h1>
+<p>${t.text('ended.text')}</p>
+<p>${t.text('ended.reload')}</p>
+<a class="button primary" href="${startUrl}">${t.text('ended.start')}</a>`,
+    })),
     problem: problem(
       404,
       'unknown_hostname',
@@ -28,14 +53,18 @@ export function endedPage(startUrl: string): ProxyPage {
 }
 
 /** The name is known, but nothing takes the connection. 503 and not 502, because that is what Retry-After goes with. */
-export function unreachablePage(startUrl: string): ProxyPage {
+export function unreachablePage(options: ProxyPageOptions): ProxyPage {
   return {
     status: 503,
-    html: fill(
-      `<meta http-equiv="refresh" content="${RETRY_SECONDS}">\n<title>One moment · Try It Now</title>`,
-      read('unreachable.html'),
-      startUrl,
-    ),
+    pages: inEachLanguage(options, (t) => ({
+      title: t.text('unreachable.title'),
+      head: html`<meta http-equiv="refresh" content="${RETRY_SECONDS}">`,
+      body: html`${PULSE}
+<h1>${t.text('unreachable.title')}</h1>
+<p>${t.text('unreachable.text')}</p>
+<p role="status">${t.text('unreachable.retry', { time: t.duration(RETRY_SECONDS, 'long') })}</p>
+<a class="button quiet" href="${options.startUrl}">${t.text('ended.start')}</a>`,
+    })),
     problem: problem(
       503,
       'instance_unreachable',
@@ -49,43 +78,68 @@ export function unreachablePage(startUrl: string): ProxyPage {
  * The instance took the request and gave no answer. 504, without Retry-After and without a page that reloads by itself:
  * what was asked may still be under way, and more of it would not help an app that hangs.
  */
-export function silentPage(startUrl: string, limitMs: number): ProxyPage {
-  const limit = inWords(limitMs);
+export function silentPage(options: ProxyPageOptions, limitMs: number): ProxyPage {
+  const limitSeconds = Math.ceil(limitMs / 1_000);
   return {
     status: 504,
-    html: fill('<title>No answer yet · Try It Now</title>', read('silent.html'), startUrl).replace('__LIMIT__', () =>
-      escapeHtml(limit),
-    ),
+    pages: inEachLanguage(options, (t) => ({
+      title: t.text('silent.title'),
+      body: html`${CLOCK}
+<h1>${t.text('silent.title')}</h1>
+<p>${t.text('silent.text', { time: t.duration(limitSeconds, 'long') })}</p>
+<p>${t.text('silent.reload')}</p>
+<a class="button primary" href="${options.startUrl}">${t.text('site.back')}</a>`,
+    })),
     problem: problem(
       504,
       'instance_silent',
       'The copy took the request but did not answer',
-      `Nothing came back within ${limit}. The app hangs, or needs longer; what you asked for may still be done.`,
+      `Nothing came back within ${limitSeconds} seconds. The app hangs, or needs longer; what you asked for may ` +
+        'still be done.',
     ),
   };
 }
 
-function inWords(ms: number): string {
-  return ms % 60_000 === 0 && ms > 60_000 ? `${ms / 60_000} minutes` : `${Math.ceil(ms / 1_000)} seconds`;
+interface Content {
+  readonly title: string;
+  readonly head?: Html;
+  readonly body: Html;
+}
+
+function inEachLanguage(options: ProxyPageOptions, content: (t: Translator) => Content): ProxyPage['pages'] {
+  const written = (t: Translator) => ({ tag: t.tag, html: frame(options, t, content(t)) });
+  const [first, ...others] = options.languages.all;
+  return [written(first), ...others.map((t) => written(t))];
 }
 
 /** One self-contained page: what it shows must not depend on any server that may be down. */
-function fill(head: string, body: string, startUrl: string): string {
-  return read('frame.html')
-    .replace('__HEAD__', () => head)
-    .replace('__STYLE__', () => read('page.css'))
-    .replace('__BODY__', () => body)
-    .replaceAll('__START_URL__', () => escapeHtml(startUrl));
+function frame({ startUrl }: ProxyPageOptions, t: Translator, { title, head, body }: Content): string {
+  const site = t.text('site.title');
+  return html`<!doctype html>
+<html lang="${t.tag}" dir="${t.direction}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="theme-color" media="(prefers-color-scheme: light)" content="#f6f7fb">
+<meta name="theme-color" media="(prefers-color-scheme: dark)" content="#0e1118">
+<meta name="robots" content="noindex">
+${head}
+<title>${title} · ${site}</title>
+<style>${new Html(STYLE)}</style>
+</head>
+<body>
+<header><a class="brand" href="${startUrl}">${BRAND_MARK}${site}</a></header>
+<main><section>
+${body}
+</section></main>
+</body>
+</html>
+`.text;
 }
+
+const STYLE = readFileSync(new URL('./pages/page.css', import.meta.url), 'utf8');
 
 function problem(status: number, code: string, title: string, detail: string): string {
   return `${JSON.stringify({ type: 'about:blank', title, status, detail, code })}\n`;
-}
-
-function read(file: string): string {
-  return readFileSync(new URL(`./pages/${file}`, import.meta.url), 'utf8');
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

@@ -5,7 +5,8 @@ import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
-import { endedPage, unreachablePage } from '../../src/proxy/pages.ts';
+import { Languages } from '../../src/presentation/languages/languages.ts';
+import { endedPage, unreachablePage, type ProxyPage } from '../../src/proxy/pages.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   discover,
@@ -19,6 +20,8 @@ import {
 import { silent } from '../support/store.ts';
 
 const html = { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' };
+const PAGES = { languages: new Languages(), startUrl: START_URL };
+const englishOf = ({ pages: [{ html }] }: ProxyPage) => html;
 let releasers: Releasers;
 
 beforeEach(() => {
@@ -49,7 +52,7 @@ describe('a request through the proxy', () => {
       expect(answer.status).toBe(404);
       return answer;
     });
-    expect(ended.body).toBe(endedPage(START_URL).html);
+    expect(ended.body).toBe(englishOf(endedPage(PAGES)));
     expect(await get(world.proxyPort, `${two.label}.localhost`)).toMatchObject({ status: 200, body: 'two' });
   });
 
@@ -71,7 +74,7 @@ describe('a request through the proxy', () => {
     const host = `${newHostLabel()}.localhost`;
 
     const forPeople = await get(world.proxyPort, host, html);
-    expect(forPeople).toMatchObject({ status: 404, body: endedPage(START_URL).html });
+    expect(forPeople).toMatchObject({ status: 404, body: englishOf(endedPage(PAGES)) });
     expect(forPeople.headers).toMatchObject({
       'content-type': 'text/html; charset=utf-8',
       'cache-control': 'no-store',
@@ -79,6 +82,16 @@ describe('a request through the proxy', () => {
       'referrer-policy': 'same-origin',
     });
     expect(forPeople.headers['server']).toBeUndefined();
+
+    const languageFor = async (accepted: string) => {
+      const answer = await get(world.proxyPort, host, { ...html, 'accept-language': accepted });
+      expect(answer.headers['vary']).toBe('Accept, Accept-Language');
+      return /<html lang="(\w+)"/.exec(answer.body)?.[1];
+    };
+    for (const accepted of ['de', 'DE-at,en;q=0.9', 'fr-FR,fr;q=0.9,de;q=0.8,en;q=0.7'])
+      expect([accepted, await languageFor(accepted)]).toEqual([accepted, 'de']);
+    for (const accepted of ['en-GB,de;q=0.5', 'fr', 'den', '', '*'])
+      expect([accepted, await languageFor(accepted)]).toEqual([accepted, 'en']);
 
     const forPrograms = await get(world.proxyPort, host, { accept: '*/*' });
     expect(forPrograms.headers['content-type']).toBe('application/problem+json');
@@ -93,7 +106,7 @@ describe('a request through the proxy', () => {
     await app.stop();
 
     const forPeople = await get(world.proxyPort, `${app.label}.localhost`, html);
-    expect(forPeople).toMatchObject({ status: 503, body: unreachablePage(START_URL).html });
+    expect(forPeople).toMatchObject({ status: 503, body: englishOf(unreachablePage(PAGES)) });
     expect(forPeople.headers['retry-after']).toBe('3');
     expect(JSON.parse((await get(world.proxyPort, `${app.label}.localhost`)).body)).toMatchObject({
       status: 503,
@@ -111,7 +124,7 @@ describe('a request through the proxy', () => {
     await app.stop();
 
     const forPeople = await get(world.proxyPort, `${app.label}.localhost`, html);
-    expect(forPeople).toMatchObject({ status: 404, body: endedPage(START_URL).html });
+    expect(forPeople).toMatchObject({ status: 404, body: englishOf(endedPage(PAGES)) });
     const posted = await request(`http://127.0.0.1:${world.proxyPort}/form`, {
       method: 'POST',
       headers: { host: `${app.label}.localhost`, connection: 'close' },
@@ -135,7 +148,7 @@ describe('a request through the proxy', () => {
 
     expect(await get(world.proxyPort, `${label}.localhost`, html)).toMatchObject({
       status: 503,
-      body: unreachablePage(START_URL).html,
+      body: englishOf(unreachablePage(PAGES)),
     });
   });
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { Languages } from '../../src/presentation/languages/languages.ts';
 import { silentPage } from '../../src/proxy/pages.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -132,7 +133,9 @@ describe('an app that is slow or hangs', () => {
     };
 
     const stream = get(world.proxyPort, host);
-    expect(await read(asked('text/html'))).toEqual([504, silentPage(START_URL, responseTimeoutMs).html]);
+    const pages = { languages: new Languages(), startUrl: START_URL };
+    const expected = silentPage(pages, responseTimeoutMs).pages[0].html;
+    expect(await read(asked('text/html'))).toEqual([504, expected]);
     const [status, body] = await read(asked('*/*'));
     expect([status, JSON.parse(body)]).toMatchObject([504, { code: 'instance_silent' }]);
     // Both had to wait for that time.

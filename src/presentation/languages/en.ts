@@ -1,6 +1,7 @@
 /**
  * Every text that visitors see, in English; the other catalogues follow this one. `{name}` stands for what is put in. A
  * text with `one` and `other` is chosen by the number `count`, by the plural forms of its language.
+ * One with placeholders is a single literal, however long, because the compiler reads them in it.
  */
 export const en = {
   'site.title': 'Try It Now',
@@ -113,9 +114,8 @@ export const en = {
   'unreachable.text': 'Your copy does not answer right now. It is busy or starting again, or it has just ended.',
   'unreachable.retry': 'This page tries again every {time}, and says so when the copy is gone.',
   'silent.title': 'No answer yet',
-  'silent.text':
-    'Your copy took the request, but nothing came back within {time}. The app in it hangs, or this takes it longer ' +
-    'than that.',
+  'silent.text': `Your copy took the request, but nothing came back within {time}. The app in it hangs, or this \
+takes it longer than that.`,
   'silent.reload':
     'What you asked for may still be done: look before you do it again. Reload to see whether it answers now.',
 } as const;
