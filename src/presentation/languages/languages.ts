@@ -1,3 +1,4 @@
+import Negotiator from 'negotiator';
 import { de } from './de.ts';
 import { en } from './en.ts';
 import { Translator, type Language } from './translator.ts';
@@ -18,31 +19,8 @@ export class Languages {
 
   /** The one that a browser likes best, by its Accept-Language. */
   accepted(header: string | undefined): Translator {
-    for (const wanted of preferences(header ?? '')) {
-      const found =
-        this.#find((tag) => tag === wanted) ??
-        this.#find((tag) => wanted.startsWith(`${tag}-`)) ??
-        this.#find((tag) => tag.startsWith(`${wanted}-`));
-      if (found !== undefined) return found;
-    }
-    return this.all[0];
+    const negotiator = new Negotiator({ headers: header === undefined ? {} : { 'accept-language': header } });
+    const best = negotiator.language(this.all.map(({ tag }) => tag));
+    return this.all.find(({ tag }) => tag === best) ?? this.all[0];
   }
-
-  #find(matches: (tag: string) => boolean): Translator | undefined {
-    return this.all.find(({ tag }) => matches(tag.toLowerCase()));
-  }
-}
-
-/** The language ranges of an Accept-Language, the best liked first. */
-function preferences(header: string): string[] {
-  return header
-    .split(',')
-    .map((entry) => {
-      const [range = '', ...parameters] = entry.split(';').map((part) => part.trim().toLowerCase());
-      const quality = parameters.find((parameter) => parameter.startsWith('q='));
-      return { range, quality: quality === undefined ? 1 : Number(quality.slice(2)) };
-    })
-    .filter(({ range, quality }) => range !== '' && quality > 0)
-    .sort((one, other) => other.quality - one.quality)
-    .map(({ range }) => range);
 }
