@@ -1,19 +1,12 @@
 import { TryItNowError } from '../domain/errors.ts';
-import type { Template } from '../domain/template.ts';
-import { tryTemplate, type FailedTrial, type ReadyTrial, type Trial, type TrialDeps } from '../pool/try-template.ts';
-import type { EngineInspection } from '../runtime/engine.ts';
+import { tryTemplate, type FailedTrial, type ReadyTrial, type Trial } from '../pool/try-template.ts';
 import { changedDraft, describeChange } from './changed-draft.ts';
 import { imageDraft, type Wanted } from './image-draft.ts';
 import { memoryLimitFor } from './memory.ts';
 import type { Note, TemplateDraft } from './template-yaml.ts';
 import { tryListening } from './try-listening.ts';
+import type { TryImageDeps } from './try-image-deps.ts';
 import { AS_ROOT, startsAsRoot, tryUserChange } from './try-user-change.ts';
-
-export interface TryImageDeps extends TrialDeps {
-  readonly inspection: EngineInspection;
-  /** The template that a file with this draft offers. Throws invalid_config. */
-  readonly parse: (draft: TemplateDraft) => Template;
-}
 
 /** Told as it goes: long waits show progress. */
 export interface TrialProgress {

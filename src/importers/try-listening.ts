@@ -1,7 +1,7 @@
 import { tryTemplate, type FailedTrial, type Trial } from '../pool/try-template.ts';
 import type { ImageFacts } from '../runtime/engine.ts';
 import type { TemplateDraft } from './template-yaml.ts';
-import type { TryImageDeps } from './try-image.ts';
+import type { TryImageDeps } from './try-image-deps.ts';
 
 interface Way {
   readonly words: string;

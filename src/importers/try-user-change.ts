@@ -3,7 +3,7 @@ import { tryTemplate, type ReadyTrial } from '../pool/try-template.ts';
 import type { ImageFacts } from '../runtime/engine.ts';
 import { changedDraft } from './changed-draft.ts';
 import type { Note, TemplateDraft } from './template-yaml.ts';
-import type { TryImageDeps } from './try-image.ts';
+import type { TryImageDeps } from './try-image-deps.ts';
 
 /**
  * What servers do that start as root: take their folders over and change to a user of their own. Where one says

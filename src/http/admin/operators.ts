@@ -10,7 +10,7 @@ import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/in
 
 export type { DeadTask, InstanceSnapshot, PoolSnapshot, QueueInfo, QueuedTask };
 
-export interface PoolFailures {
+interface PoolFailures {
   /** Why the last attempts failed, the newest first. */
   readonly failures: readonly FailureReport[];
   /** Why one that is being started is not ready so far. */

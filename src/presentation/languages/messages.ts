@@ -4,7 +4,7 @@ import type { en } from './en.ts';
 export type MessageKey = keyof typeof en;
 
 /** By the plural categories of the language (CLDR, as `Intl.PluralRules` names them). */
-export type PluralForms = Readonly<Partial<Record<Intl.LDMLPluralRule, string>>> & { readonly other: string };
+type PluralForms = Readonly<Partial<Record<Intl.LDMLPluralRule, string>>> & { readonly other: string };
 export type Message = string | PluralForms;
 
 /** A complete catalogue. */
