@@ -102,6 +102,7 @@ export function connectDatabase(
         mountedAt: DATABASE_MOUNT,
         catalogue: templates,
         tidiesSeeds: use === 'server',
+        guards: use === 'server',
         log,
       });
 }

@@ -74,13 +74,18 @@ export class DatabaseNames {
     });
   }
 
+  /** Also one that was only tried. */
+  isInstance(name: string): boolean {
+    const kind = this.parse(name)?.kind;
+    return kind === 'instance' || kind === 'tried';
+  }
+
   /**
    * What another made is not ours to replace or drop, nor is a seed, which all instances are copied from. Throws
    * database_failed.
    */
   requireInstance(name: string): void {
-    const kind = this.parse(name)?.kind;
-    if (kind !== 'instance' && kind !== 'tried')
+    if (!this.isInstance(name))
       throw new TryItNowError(
         'database_failed',
         `The database ${name} is not one of this deployment's instances, so it is left alone`,

@@ -34,6 +34,8 @@ export interface DatabaseOptions extends ServerLogin {
    * a newer catalogue than it.
    */
   readonly tidiesSeeds: boolean;
+  /** Keep watch over what instances take of the server: for the server alone, which runs long enough. */
+  readonly guards?: boolean;
   readonly log: Log;
   readonly clock?: Clock;
   readonly entropy?: Entropy;

@@ -23,6 +23,8 @@ export interface LaunchedPostgres extends AsyncDisposable {
 const SERVER_ACCOUNT = 'postgres';
 /** Debian keeps the programs of each version here, off the PATH. */
 const VERSIONS = '/usr/lib/postgresql';
+/** Address space, with what all sessions share. A text of the size a web app holds needs some MB. */
+const SESSION_MEMORY_BYTES = 768 * 2 ** 20;
 /** Part of the socket's name alone: the server opens no port. */
 const PORT = 5432;
 
@@ -43,6 +45,8 @@ const SETTINGS: readonly string[] = [
   // A connection costs nothing until it is made; see MAX_ROLE_CONNECTIONS in the databases' engine for one's share.
   'max_connections=500',
   'max_prepared_transactions=0',
+  // One table for all sessions together: big enough that nobody fills it before it is noticed.
+  'max_locks_per_transaction=256',
   'jit=off',
   'autovacuum_naptime=5min',
   // Statements may hold what is a visitor's alone.
@@ -81,7 +85,7 @@ export async function launchPostgres(options: { readonly dir: string }): Promise
   if (!existsSync(paths.data)) await install(paths.data, own, password, account);
   await writeOwned(paths.rules, LOGIN_RULES, account);
   await writeFile(paths.runningSince, bootId());
-  const [command, ...args] = commandAs(programPath('postgres'), account);
+  const [command, ...args] = bounded(commandAs(programPath('postgres'), account));
   const settings = [...SETTINGS, `unix_socket_directories=${socketFolder}`, `hba_file=${paths.rules}`];
   const server = await ChildServer.start({
     name: 'PostgreSQL',
@@ -106,6 +110,17 @@ export async function launchPostgres(options: { readonly dir: string }): Promise
       await rm(paths.runningSince, { force: true });
     },
   };
+}
+
+/** For each of its processes: a query that wants more fails, and not the host. Throws child_failed. */
+function bounded(command: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  const limit = findProgram('prlimit');
+  if (limit === undefined)
+    throw new TryItNowError(
+      'child_failed',
+      'PostgreSQL cannot be started: the program prlimit (of util-linux) is not there, which bounds its memory',
+    );
+  return [limit, `--as=${SESSION_MEMORY_BYTES}`, ...command];
 }
 
 /** The newest version's, where none is on the PATH. Throws child_failed. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/databases.ts';
+import { eventually } from '../support/eventually.ts';
 import { postgresSuite, startPostgres, type TestPostgres } from '../support/postgresql.ts';
 import { databasesContract } from './databases.ts';
 
@@ -95,6 +96,8 @@ describe.skipIf(skip)(title, () => {
       "COPY notes TO PROGRAM 'true'",
       "SELECT pg_read_file('/etc/passwd')",
       "SELECT lo_import('/etc/passwd')",
+      "SELECT lo_export(lo_create(0), '/tmp/tin-must-not-be')",
+      "SELECT pg_ls_dir('/')",
       'CREATE DATABASE more',
       'CREATE ROLE somebody',
       'ALTER ROLE CURRENT_USER SUPERUSER',
@@ -105,6 +108,15 @@ describe.skipIf(skip)(title, () => {
       'SET ROLE postgres',
       'ALTER SYSTEM SET work_mem = 1',
       'CREATE EXTENSION dblink',
+      'CREATE EXTENSION postgres_fdw',
+      'CREATE EXTENSION file_fdw',
+      "LOAD 'dblink'",
+      "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'dblink', 'f'",
+      "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p",
+      "SELECT pg_create_physical_replication_slot('s')",
+      "CREATE TABLESPACE t LOCATION '/tmp'",
+      "ALTER ROLE CURRENT_USER SET temp_file_limit = '10GB'",
+      "ALTER ROLE CURRENT_USER SET session_preload_libraries = 'dblink'",
       'SELECT rolpassword FROM pg_authid',
       'SELECT pg_hba_file_rules()',
       `SELECT pg_terminate_backend(${String(row?.['pid'])})`,
@@ -118,6 +130,42 @@ describe.skipIf(skip)(title, () => {
     await expect(server.as({ ...(await created()), name: one.name })).rejects.toMatchObject({ code: '42501' });
     const [said] = await rows(one, `SELECT query FROM pg_stat_activity WHERE usename <> CURRENT_USER AND query <> ''`);
     expect(said?.['query'] ?? '<insufficient privilege>').toBe('<insufficient privilege>');
+  });
+
+  it('leaves no transaction prepared, and keeps advisory locks and large objects to their database', async () => {
+    const [one, other] = [await created(), await created()];
+    await expect(rows(one, "BEGIN; PREPARE TRANSACTION 'mine'")).rejects.toMatchObject({ code: '55000' });
+    await using holder = await server.as(one);
+    await holder.query('SELECT pg_advisory_lock(7), lo_from_bytea(70001, $$mine$$)');
+    expect(await rows(one, 'SELECT pg_try_advisory_lock(7) AS free')).toEqual([{ free: false }]);
+    expect(await rows(other, 'SELECT pg_try_advisory_lock(7) AS free')).toEqual([{ free: true }]);
+    await expect(rows(other, 'SELECT lo_get(70001)')).rejects.toMatchObject({ code: '42704' });
+  });
+
+  it('lets a query that wants all the memory fail by itself', async () => {
+    await using one = await server.as(await created());
+    // Text of 900 MB, within what PostgreSQL allows and work_mem does not bound.
+    await expect(one.query("SELECT length(repeat('x', 900000000))")).rejects.toMatchObject({ code: '53200' });
+    expect(await one.query('SELECT 1 AS n')).toEqual([{ n: 1 }]);
+  });
+
+  it('ends an instance that takes all the locks of the server, which its neighbours need', async () => {
+    const guarding = server.databases({ catalogue: [template, ...all], guards: true });
+    await guarding.prepare([template]);
+    try {
+      await using hostile = await server.as(await created());
+      await using neighbour = await server.as(await created());
+      await expect(
+        hostile.query('SELECT count(pg_advisory_lock(n)) FROM generate_series(1, 10000000) n'),
+      ).rejects.toMatchObject({ code: expect.stringMatching(/^(53200|57P01)$/) as unknown });
+      await eventually(async () => {
+        await expect(hostile.query('SELECT 1')).rejects.toThrow();
+        expect(await neighbour.query('SELECT text FROM notes')).toEqual([{ text: 'welcome' }]);
+      });
+      await created();
+    } finally {
+      await guarding.close();
+    }
   });
 
   it('copies everything of a dump as it is, and the instance owns it', async () => {

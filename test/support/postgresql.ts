@@ -28,6 +28,7 @@ export interface TestPostgres extends AsyncDisposable {
     readonly clock?: { now(): number };
     readonly patience?: ServerPatience;
     readonly password?: string;
+    readonly guards?: boolean;
   }): Databases;
   /** A template whose database is filled from this SQL. */
   templateOf(sql: string, overrides?: Partial<Template>): Promise<Template>;
@@ -60,7 +61,14 @@ export async function startPostgres(): Promise<TestPostgres> {
     restart: async () => {
       launched = await launchPostgres({ dir });
     },
-    databases: ({ deployment = 'contract', catalogue = [], clock, patience, password = launched.password } = {}) => {
+    databases: ({
+      deployment = 'contract',
+      catalogue = [],
+      clock,
+      patience,
+      password = launched.password,
+      guards = false,
+    } = {}) => {
       const { socketPath, user } = launched;
       return connectPostgres({
         socketPath,
@@ -70,6 +78,7 @@ export async function startPostgres(): Promise<TestPostgres> {
         mountedAt: DATABASE_MOUNT,
         catalogue,
         tidiesSeeds: true,
+        guards,
         log: silent,
         ...(clock === undefined ? {} : { clock }),
         ...(patience === undefined ? {} : { patience }),

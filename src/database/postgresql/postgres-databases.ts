@@ -5,6 +5,7 @@ import type { DatabaseCredentials, Databases } from '../../pool/interfaces/datab
 import { DatabaseNames } from '../names.ts';
 import { newPassword } from '../new-password.ts';
 import { connectionsWanted, requireSeed, seedsFor, type DatabaseOptions, type ServerLogin } from '../server.ts';
+import { LockGuard } from './lock-guard.ts';
 import { quoted } from './quoted.ts';
 import { MAX_ROLE_CONNECTIONS, createDatabase, createRole, dropWithRole, openDatabase } from './roles.ts';
 import { requirePostgres, requireSafe } from './safety.ts';
@@ -24,6 +25,7 @@ class PostgresDatabases implements Databases {
   readonly #login: ServerLogin;
   readonly #names: DatabaseNames;
   readonly #seeds: Seeds;
+  readonly #guard: LockGuard;
   #toldOfConnections = false;
 
   constructor(options: DatabaseOptions) {
@@ -32,6 +34,7 @@ class PostgresDatabases implements Databases {
     this.#login = { socketPath, user, password, patience };
     this.#names = new DatabaseNames('postgresql', deployment, entropy);
     this.#seeds = new Seeds({ login: this.#login, names: this.#names, log });
+    this.#guard = new LockGuard({ login: this.#login, names: this.#names, log });
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {
@@ -43,6 +46,7 @@ class PostgresDatabases implements Databases {
       const used = new Set(seedsFor('postgresql', offered).map(({ seedDigest }) => seedDigest));
       if (this.#options.tidiesSeeds) await this.#seeds.dropOthers(session, used);
     });
+    if (this.#options.guards === true) this.#guard.start();
     for (const seed of seedsFor('postgresql', templates)) await this.#seeds.load(seed);
   }
 
@@ -83,7 +87,7 @@ class PostgresDatabases implements Databases {
 
   /** Every operation closes its own connection. */
   async close(): Promise<void> {
-    await Promise.resolve();
+    await this.#guard.stop();
   }
 
   async #clone(session: Session, name: string, seed: string, password: string): Promise<void> {
