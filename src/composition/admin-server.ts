@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
 import { createAdminServer } from '../http/admin/admin-server.ts';
@@ -6,13 +7,21 @@ import type { Releasers } from '../lifecycle/releasers.ts';
 
 import type { QueueConnection } from '../queue/connection.ts';
 import { JetStreamQueueAdmin } from '../queue/queue-admin.ts';
+import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
+import type { OperateWebhooksDeps, WebhookTest } from '../pool/operate-webhooks.ts';
+import { testMessage } from '../webhooks/message.ts';
+import type { Poster } from '../webhooks/post.ts';
+import type { Webhook } from '../domain/webhook.ts';
 import type { Store } from '../store/store.ts';
 import { createOperators, type OperatorsDeps } from './operators.ts';
 
+type OwnDep = 'controls' | 'breakers' | 'queueAdmin' | 'funnel' | Exclude<keyof OperateWebhooksDeps, 'clock'>;
+
 export interface AdminServerDeps {
   readonly config: Config;
-  readonly parts: Omit<OperatorsDeps, 'controls' | 'breakers' | 'queueAdmin' | 'funnel'>;
-  readonly store: Pick<Store, 'controls' | 'breakers' | 'audit' | 'funnel'>;
+  readonly parts: Omit<OperatorsDeps, OwnDep>;
+  readonly store: Pick<Store, 'controls' | 'breakers' | 'audit' | 'funnel' | 'outbox' | 'webhookStatuses'>;
+  readonly poster: Poster;
   readonly connection: QueueConnection;
   readonly observer: HttpObserver;
   readonly releasers: Releasers;
@@ -25,6 +34,7 @@ export async function startAdminServer({
   parts,
   store,
   connection,
+  poster,
   observer,
   releasers,
   log,
@@ -35,6 +45,11 @@ export async function startAdminServer({
     controls: store.controls,
     breakers: store.breakers,
     funnel: store.funnel,
+    outbox: store.outbox,
+    webhooks: config.webhooks,
+    webhookAdmin: new JetStreamWebhookAdmin(connection),
+    webhookStatuses: store.webhookStatuses,
+    sendTest: (webhook) => sendTest(poster, webhook),
     queueAdmin: new JetStreamQueueAdmin(connection),
   });
   const http = await createAdminServer({
@@ -47,4 +62,10 @@ export async function startAdminServer({
   });
   releasers.push('admin http', () => http.close(server.shutdownGraceMs));
   await http.listen(admin);
+}
+
+async function sendTest({ post }: Poster, webhook: Webhook): Promise<WebhookTest> {
+  const message = testMessage(webhook.name, `test_${randomUUID()}`, Date.now());
+  const outcome = await post(webhook, message, new AbortController().signal);
+  return outcome.kind === 'stopped' ? { kind: 'failed', reason: 'the server is shutting down', tookMs: 0 } : outcome;
 }

@@ -33,6 +33,7 @@ import type { Store } from '../store/store.ts';
 import type { TaskPatience } from '../store/task-patience.ts';
 import type { LogLosses } from '../telemetry/log-writer.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { createPoster, type Poster } from '../webhooks/post.ts';
 
 /** `server`: API, page, loops and workers. `worker`: the workers alone, for this or a further node. */
 export type Role = 'server' | 'worker';
@@ -65,6 +66,7 @@ export interface AppParts {
   readonly connection: QueueConnection;
   readonly caddy: CaddyProxy;
   readonly metrics: Metrics;
+  readonly poster: Poster;
   readonly pool: PoolParts;
 }
 
@@ -165,7 +167,9 @@ export async function openAppParts(
     databases: restoring.databases,
     restorer: restoring.restorer,
   };
-  return { store, connection, caddy, metrics, pool };
+  const poster = createPoster({ userAgent: `try-it-now/${version}` });
+  releasers.push('webhook connections', () => poster.close());
+  return { store, connection, caddy, metrics, poster, pool };
 }
 
 /** From here on every node provides each template in this configuration's version, and from its checkpoint. */

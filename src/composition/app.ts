@@ -21,7 +21,6 @@ import { resumeCleanups } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { DELIVERY_POLICY } from '../queue/stream-and-consumers.ts';
 import { startWorkers } from '../queue/worker.ts';
-import { createPoster } from '../webhooks/post.ts';
 import { loadPages } from '../web/pages.ts';
 
 export interface AppOptions extends PartsOptions {
@@ -65,7 +64,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const parts = await openAppParts(options, triggers, releasers);
   const { pool, store, connection } = parts;
   const loops = createLoops(parts, { config, role, triggers, reconcileIntervalMs });
-  const eventLoops = role === 'server' ? await prepareEvents(parts, options, releasers) : [];
+  const eventLoops = role === 'server' ? await prepareEvents(parts, config.webhooks) : [];
   const { unfinished } = await reconcileAtStart(parts);
 
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
@@ -116,13 +115,10 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
 
 /** Before anything is handed out: whether what happens to visits is written down. */
 async function prepareEvents(
-  { store, connection, metrics, pool }: AppParts,
-  { config: { webhooks }, version }: AppOptions,
-  releasers: Releasers,
+  { store, connection, metrics, poster, pool }: AppParts,
+  webhooks: Config['webhooks'],
 ): Promise<readonly Loop[]> {
   await store.outbox.limit(webhooks.length === 0 ? 0 : OUTBOX_LIMIT);
-  const poster = createPoster({ userAgent: `try-it-now/${version}` });
-  releasers.push('webhook connections', () => poster.close());
   return createEventLoops({ webhooks, store, connection, metrics, poster, log: pool.log });
 }
 
@@ -165,7 +161,7 @@ async function startHandling(
 
 /** Returns the port. Throws port_taken. */
 async function startServing(
-  { pool, store, connection, metrics }: AppParts,
+  { pool, store, connection, poster, metrics }: AppParts,
   demos: Demos,
   { reconciler }: AppLoops,
   config: Config,
@@ -191,7 +187,16 @@ async function startServing(
   });
   releasers.push('http', () => http.close(server.shutdownGraceMs));
   const port = await http.listen(server);
-  await startAdminServer({ config, parts: pool, store, connection, observer: metrics, releasers, log: pool.log });
+  await startAdminServer({
+    config,
+    parts: pool,
+    store,
+    connection,
+    poster,
+    observer: metrics,
+    releasers,
+    log: pool.log,
+  });
   return port;
 }
 

@@ -17,11 +17,19 @@ import {
   setPoolTarget,
   type OperatePoolsDeps,
 } from '../pool/operate-pools.ts';
+import {
+  deadEvents,
+  listWebhooks,
+  replayWebhook,
+  testWebhook,
+  type OperateWebhooksDeps,
+} from '../pool/operate-webhooks.ts';
 import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueDeps } from '../pool/operate-queue.ts';
 
 export type OperatorsDeps = OperatePoolsDeps &
   OperateInstancesDeps &
-  OperateQueueDeps & { readonly funnel: FunnelCounts };
+  OperateQueueDeps &
+  OperateWebhooksDeps & { readonly funnel: FunnelCounts };
 
 /** What the admin API asks of pool and queue, each answered by its use case. */
 export function createOperators(deps: OperatorsDeps): Operators {
@@ -45,6 +53,10 @@ export function createOperators(deps: OperatorsDeps): Operators {
     retryAllTasks: () => queueAdmin.retryAll(),
     forgetDeadTask: (sequence) => forgetDeadTask(deps, sequence),
     funnel: (days) => funnelOf(deps, days),
+    webhooks: () => listWebhooks(deps),
+    deadEvents: (limit) => deadEvents(deps, limit),
+    testWebhook: (name) => testWebhook(deps, name),
+    replayWebhook: (name, withinMs) => replayWebhook(deps, name, withinMs),
     purge: (which) => purgeQueue(deps, which),
   };
 }

@@ -69,6 +69,12 @@ export const ERROR_CATALOGUE = {
     title: 'There is no such task',
     remedy: 'It may be done already; `try-it-now queue peek` and `queue dead` list those there are.',
   },
+  unknown_webhook: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such webhook',
+    remedy: '`try-it-now webhooks list` shows those that WEBHOOKS_FILE has.',
+  },
   method_not_allowed: {
     status: 405,
     retryable: false,

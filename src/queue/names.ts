@@ -28,7 +28,7 @@ export const DEAD_EVENT_SUBJECTS = 'visit_events_dead.*';
 
 export const PROVISION_CONSUMER = 'provision-workers';
 export const EXHAUSTED_CONSUMER = 'given-up-tasks';
-const WEBHOOK_CONSUMER_PREFIX = 'webhook-';
+export const WEBHOOK_CONSUMER_PREFIX = 'webhook-';
 const CLEANUP_CONSUMER = 'cleanup-workers';
 
 /** What is one token of a subject and also legal in a consumer's name. */

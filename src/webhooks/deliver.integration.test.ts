@@ -8,6 +8,7 @@ import { eventsOf } from '../pool/publish-events.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { JetStreamEvents } from '../queue/event-stream.ts';
 import { DEAD_EVENT_STREAM, EVENT_STREAM, EVENT_SUBJECT, deadEventSubject, webhookConsumer } from '../queue/names.ts';
+import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { JetStreamWebhookFeed } from '../queue/webhook-feed.ts';
 import { openStore } from '../store/store.ts';
 import { eventually } from '../../test/support/eventually.ts';
@@ -230,6 +231,34 @@ describe('A webhook', () => {
     await eventually(() => expect(receiver.taken(visit)).toEqual(ALL.filter((type) => type !== 'visit.handed_over')));
     await expectNothingLeft();
     expect((await connection.manager.streams.info(DEAD_EVENT_STREAM)).state.messages).toBe(before + 1);
+    const admin = new JetStreamWebhookAdmin(connection);
+    expect((await admin.deadEvents(1_000)).filter(({ webhook }) => webhook === name)).toMatchObject([
+      { type: 'handed_over', visit, reason: 'answered 500', attempts: 1 },
+    ]);
+    expect(await admin.place(name)).toEqual({ pending: 0, inHands: 0, dead: 1 });
+    receiver.answer = () => 200;
+    expect(await admin.replayDead(name)).toBe(1);
+    await eventually(async () => expect(await admin.place(name)).toEqual({ pending: 0, inHands: 0, dead: 0 }));
+    expect(receiver.received.filter(({ sequence }) => sequence === 2).map(({ id }) => id)).toEqual(
+      Array.from({ length: 2 }, () => receiver.received.find(({ sequence }) => sequence === 2)?.id),
+    );
+  });
+
+  it('is told again what happened within some time, and no other webhook is', async () => {
+    await feed().open();
+    const since = Date.now();
+    const visits = await publish(2);
+    deliver();
+    await expectAllInOrder(visits);
+    const admin = new JetStreamWebhookAdmin(connection);
+    expect(await admin.replaySince('another', since)).toBe(8);
+    expect(await admin.replaySince(name, since)).toBe(8);
+    await eventually(() => expect(receiver.received).toHaveLength(16));
+    await expectNothingLeft();
+    expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(8);
+    expect(await admin.replaySince(name, Date.now() + 60_000)).toBe(0);
+    expect(await admin.places()).toContain(name);
+    expect(await admin.place('nobody')).toBeUndefined();
   });
 
   it('has what cannot be read set aside', async () => {

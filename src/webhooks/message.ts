@@ -20,6 +20,11 @@ export function messageOf(event: VisitEvent): WebhookMessage {
   return { id, body: JSON.stringify(body) };
 }
 
+/** To see whether a receiver takes anything. */
+export function testMessage(webhook: string, id: string, atMs: number): WebhookMessage {
+  return { id, body: JSON.stringify({ type: 'webhook.test', timestamp: isoTime(atMs), data: { webhook } }) };
+}
+
 /** The headers that say who sent it, when, and under which id; a receiver refuses what is older than some minutes. */
 export function signedHeaders(
   { id, body }: WebhookMessage,

@@ -6,6 +6,7 @@ import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/r
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, VISITOR_KEY } from '../support/operator.ts';
+import { WebhookReceiver } from '../support/webhook-receiver.ts';
 import { Program } from '../support/program.ts';
 import { ServerProcess } from '../support/server-process.ts';
 
@@ -15,9 +16,16 @@ let dir: string;
 let engine: LaunchedSimulatedEngine;
 let server: ServerProcess;
 let adminUrl: string;
+let receiver: WebhookReceiver;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tin-operator-'));
   await writeFile(join(dir, 'key'), `${OPERATOR_KEY}\n`, { mode: 0o600 });
+  receiver = await WebhookReceiver.start();
+  await writeFile(join(dir, 'secret'), `whsec_${Buffer.alloc(32).toString('base64')}`, { mode: 0o600 });
+  await writeFile(
+    join(dir, 'webhooks.yaml'),
+    `webhooks: [{name: crm, url: '${receiver.url}', secret: {file: secret}, events: [ended]}]`,
+  );
   engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
   const adminPort = await freePort();
   adminUrl = `http://127.0.0.1:${adminPort}`;
@@ -30,6 +38,7 @@ beforeAll(async () => {
       ADMIN_ADDR: `127.0.0.1:${adminPort}`,
       OPERATOR_KEYS_FILE: join(dir, 'key'),
       API_KEY: VISITOR_KEY,
+      WEBHOOKS_FILE: join(dir, 'webhooks.yaml'),
       CONTAINER_PORT_COOLDOWN: '10s',
       LOG_LEVEL: 'info',
     },
@@ -39,6 +48,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
   await engine[Symbol.asyncDispose]();
+  await receiver[Symbol.asyncDispose]();
   await rm(dir, { recursive: true });
 });
 
@@ -149,6 +159,7 @@ describe('commands', () => {
     [['instances', 'list', '--template', 'hello']],
     [['queue', 'info']],
     [['funnel']],
+    [['webhooks', 'list']],
     [['audit', '--limit', '5']],
   ])('%j fit 80 columns', async (args) => {
     const { code, output } = await run(args);
@@ -180,6 +191,28 @@ describe('commands', () => {
     });
   });
 
+  it('have webhooks told, for a try and again', async () => {
+    expect((await run(['webhooks', 'test', 'crm'])).output).toContain('crm took it with 200');
+    expect(receiver.received.at(-1)).toMatchObject({ type: 'webhook.test' });
+    receiver.answer = () => 500;
+    const { code, output } = await run(['webhooks', 'test', 'crm']);
+    expect([code, output]).toEqual([1, expect.stringContaining('crm did not take it: answered 500')]);
+    receiver.answer = () => 200;
+    await eventually(
+      async () =>
+        expect(await json(['webhooks', 'list'])).toMatchObject({
+          outbox: { waiting: 0, dropped: 0 },
+          webhooks: [{ name: 'crm', events: ['ended'], pending: 0, dead: 0, failures_in_a_row: 0 }],
+        }),
+      PATIENT,
+    );
+    expect(receiver.taken().filter((type) => type !== 'webhook.test')).toContain('visit.ended');
+    expect(await json(['webhooks', 'dead'])).toEqual({ dead: [] });
+    expect(await json(['webhooks', 'replay', 'crm', '--dead'])).toEqual({ replayed: 0 });
+    const { replayed } = (await json(['webhooks', 'replay', 'crm', '--within', '1h'])) as { replayed: number };
+    expect(replayed).toBeGreaterThan(0);
+  });
+
   it.each([
     [['pool', 'pause', 'nothing'], 'There is no template named \\"nothing\\"'],
     [['pool', 'pause'], 'Say which template, or --all'],
@@ -190,6 +223,9 @@ describe('commands', () => {
     [['queue', 'retry'], 'Say which dead task, or --all'],
     [['audit', '--limit', '0'], 'from 1 to 10000'],
     [['funnel', '--days', '91'], 'from 1 to 90'],
+    [['webhooks', 'test', 'nobody'], 'There is no webhook named'],
+    [['webhooks', 'replay', 'crm'], 'Say what: --dead, or --within'],
+    [['webhooks', 'replay', 'crm', '--within', '2'], 'it must be a duration'],
   ])('%j is refused', async (args, message) => {
     const { code, output } = await run(args);
     expect([code, JSON.stringify(output)]).toEqual([1, expect.stringContaining(message)]);

@@ -5,6 +5,7 @@ import type { FunnelOptions } from './funnel-command.ts';
 import type { ListOptions } from './instance-commands.ts';
 import type { PoolOptions } from './pool-commands.ts';
 import type { JsonOptions, LimitOptions } from './queue-commands.ts';
+import type { ReplayOptions } from './webhook-commands.ts';
 import { runCommand } from '../run-command.ts';
 
 const EXIT_CODES = `
@@ -30,6 +31,10 @@ export function registerOperatorCommands(cli: Command, env: Environment): void {
     env,
   });
   registerQueue({ group: cli.command('queue').description('the tasks that build instances and take them down'), env });
+  registerWebhooks({
+    group: cli.command('webhooks').description('those who are told what happens in visits, and what they did not take'),
+    env,
+  });
   cli
     .command('funnel')
     .description('what came of the clicks, by template and embedding site')
@@ -228,6 +233,41 @@ Examples:
     .option('--json', 'print JSON')
     .action((kind: 'provision' | 'cleanup' | 'dead', options: JsonOptions & { readonly yes?: true }) =>
       runCommand(async () => (await load()).purge(env, kind, options)),
+    );
+}
+
+function registerWebhooks({ group, env }: Registration): void {
+  const load = () => import('./webhook-commands.ts');
+  const named = (command: Command): Command =>
+    command.argument('<webhook>', 'its name in WEBHOOKS_FILE').option('--json', 'print JSON');
+  group.addHelpText(
+    'after',
+    `${EXIT_CODES}
+Examples:
+  try-it-now webhooks list
+  try-it-now webhooks test crm
+  try-it-now webhooks dead
+  try-it-now webhooks replay crm --dead`,
+  );
+  group
+    .command('list')
+    .description('how deliveries go, and how much waits')
+    .option('--json', 'print JSON')
+    .action((options: JsonOptions) => runCommand(async () => (await load()).list(env, options)));
+  named(group.command('test').description('send a test, once and now; exit code 1 when it is not taken')).action(
+    (webhook: string, options: JsonOptions) => runCommand(async () => (await load()).test(env, webhook, options)),
+  );
+  group
+    .command('dead')
+    .description('events that a webhook did not take for too long, with the reason')
+    .option('--limit <number>', 'at most so many', wholeNumber(1_000), 50)
+    .option('--json', 'print JSON')
+    .action((options: LimitOptions) => runCommand(async () => (await load()).dead(env, options)));
+  named(group.command('replay').description('deliver again, with the ids they had, after what waits already'))
+    .option('--dead', 'what is dead')
+    .option('--within <duration>', 'what happened in this time up to now, such as 2h')
+    .action((webhook: string, options: ReplayOptions) =>
+      runCommand(async () => (await load()).replay(env, webhook, options)),
     );
 }
 

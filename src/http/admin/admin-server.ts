@@ -16,6 +16,7 @@ import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
 import { poolRoutes } from './pool-routes.ts';
 import type { Operators } from './operators.ts';
 import { queueRoutes } from './queue-routes.ts';
+import { webhookRoutes } from './webhook-routes.ts';
 
 export interface AdminServerOptions {
   readonly operators: Operators;
@@ -58,6 +59,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   instanceRoutes(app, operators);
   queueRoutes(app, operators);
   funnelRoutes(app, operators);
+  webhookRoutes(app, operators);
   auditRoutes(app, options.audit);
   await app.ready();
   return listener;

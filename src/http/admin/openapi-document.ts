@@ -43,4 +43,8 @@ const NOBODY: Operators = {
   retryAllTasks: nothing,
   purge: nothing,
   funnel: nothing,
+  webhooks: nothing,
+  deadEvents: nothing,
+  testWebhook: nothing,
+  replayWebhook: nothing,
 };

@@ -34,6 +34,7 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
       { name: 'instances', description: 'Every instance there is, no matter who holds it.' },
       { name: 'queue', description: 'The tasks that build instances and take them down.' },
       { name: 'funnel', description: 'What came of the clicks.' },
+      { name: 'webhooks', description: 'Those who are told what happens in visits.' },
       { name: 'audit', description: 'Who did what.' },
     ],
     components: {

@@ -3,12 +3,14 @@
  * is about the queue, queue_unavailable.
  */
 import type { FailureReport } from '../../domain/failure-report.ts';
+import type { DeadEvent } from '../../pool/interfaces/webhook-admin.ts';
+import type { WebhookSnapshot, WebhookTest, WebhooksOverview } from '../../pool/operate-webhooks.ts';
 import type { FunnelRow } from '../../pool/funnel.ts';
 import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instances.ts';
 import type { PoolSnapshot } from '../../pool/operate-pools.ts';
 import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';
 
-export type { DeadTask, InstanceSnapshot, PoolSnapshot, QueueInfo, QueuedTask };
+export type { DeadEvent, DeadTask, InstanceSnapshot, PoolSnapshot, QueueInfo, QueuedTask, WebhookSnapshot };
 
 interface PoolFailures {
   /** Why the last attempts failed, the newest first. */
@@ -54,4 +56,13 @@ export interface FunnelOperators {
   funnel(days: number): Promise<readonly FunnelRow[]>;
 }
 
-export type Operators = PoolOperators & InstanceOperators & QueueOperators & FunnelOperators;
+export interface WebhookOperators {
+  webhooks(): Promise<WebhooksOverview>;
+  deadEvents(limit: number): Promise<readonly DeadEvent[]>;
+  /** Throws unknown_webhook, as the next one does. */
+  testWebhook(webhook: string): Promise<WebhookTest>;
+  /** What happened within so many ms; undefined: what is dead. Returns how many events. */
+  replayWebhook(webhook: string, withinMs: number | undefined): Promise<number>;
+}
+
+export type Operators = PoolOperators & InstanceOperators & QueueOperators & FunnelOperators & WebhookOperators;

@@ -175,6 +175,70 @@ export const QueueBody = Type.Object(
   { description: 'The queue right now.' },
 );
 
+export const WebhookParams = Type.Object({ webhook: Type.String({ description: 'Its name in WEBHOOKS_FILE.' }) });
+export const WebhooksBody = Type.Object(
+  {
+    outbox: Type.Object({
+      waiting: Count('Changes of visits that NATS does not have yet.'),
+      dropped: Count('Events that there was no room for while NATS was away.'),
+      oldest_at: Nullable(Time('When the oldest that waits happened.')),
+    }),
+    webhooks: Type.Array(
+      Type.Object({
+        name: Text,
+        origin: Type.String({ description: 'Scheme and host of its address.' }),
+        events: Type.Array(Type.String(), { description: 'The types it is told of.' }),
+        pending: Nullable(Count('Events that it has not had; null before a server has made its place.')),
+        dead: Count('Events that it did not take for too long.'),
+        delivered_at: Nullable(Time('When it last took one.')),
+        failed_at: Nullable(Time('When it last refused one.')),
+        failure: Nullable(Type.String({ description: 'Why, then.' })),
+        failures_in_a_row: Count('Since it last took one.'),
+      }),
+    ),
+  },
+  { description: 'Those that are configured.' },
+);
+export const DeadEventsBody = Type.Object(
+  {
+    dead: Type.Array(
+      Type.Object({
+        sequence: Count('In the stream of dead events.'),
+        webhook: Text,
+        id: Nullable(Type.String({ description: 'Null for one that cannot be read.' })),
+        type: Nullable(Text),
+        visit: Nullable(Text),
+        reason: Text,
+        attempts: Count('By the process that set it aside.'),
+        died_at: Nullable(Time('When it was set aside.')),
+      }),
+    ),
+  },
+  { description: 'Oldest first.' },
+);
+export const WebhookTestBody = Type.Object(
+  {
+    taken: Type.Boolean(),
+    status: Nullable(Count('What it answered when it took it.')),
+    reason: Nullable(Type.String({ description: 'Why not.' })),
+    took_ms: Count('How long it took.'),
+  },
+  { description: 'What came of it.' },
+);
+export const ReplayBody = Type.Object(
+  {
+    within_seconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 7 * 24 * 3600,
+        description: 'What happened in so many seconds up to now; without it, what is dead.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export const ReplayedBody = Type.Object({ replayed: Count('Events.') }, { description: 'They follow what waits.' });
+
 export const DaysQuery = Type.Object(
   { days: Type.Optional(Type.String({ description: '1 to 90, today included.' })) },
   { additionalProperties: false },

@@ -1,0 +1,136 @@
+import type { App } from '../context.ts';
+import type { DeadEvent, WebhookOperators, WebhookSnapshot } from './operators.ts';
+import { limitOf, operatorProblems } from './problems.ts';
+import {
+  EmptyBody,
+  DeadEventsBody,
+  LimitQuery,
+  NoQuery,
+  ReplayBody,
+  ReplayedBody,
+  WebhookParams,
+  WebhookTestBody,
+  WebhooksBody,
+} from './schemas.ts';
+import { isoTime } from './times.ts';
+
+const tags = ['webhooks'];
+const LIMIT = { usual: 50, most: 1_000 };
+
+/** How deliveries to webhooks go, and what an operator does about them. */
+export function webhookRoutes(app: App, operators: WebhookOperators): void {
+  app.get(
+    '/admin/v1/webhooks',
+    {
+      schema: {
+        tags,
+        operationId: 'webhooks',
+        summary: 'How deliveries to the webhooks go',
+        querystring: NoQuery,
+        response: { 200: WebhooksBody, ...operatorProblems('queue_unavailable') },
+      },
+    },
+    async () => {
+      const { outbox, webhooks } = await operators.webhooks();
+      return {
+        outbox: { waiting: outbox.waiting, dropped: outbox.dropped, oldest_at: isoTime(outbox.oldestAtMs) },
+        webhooks: webhooks.map(webhookBody),
+      };
+    },
+  );
+
+  app.get(
+    '/admin/v1/webhooks/dead',
+    {
+      schema: {
+        tags,
+        operationId: 'deadEvents',
+        summary: 'Events that a webhook did not take, oldest first',
+        querystring: LimitQuery,
+        response: { 200: DeadEventsBody, ...operatorProblems('queue_unavailable') },
+      },
+    },
+    async (request) => {
+      const dead = await operators.deadEvents(limitOf('limit', request.query.limit, LIMIT.usual, LIMIT.most));
+      return { dead: dead.map(deadBody) };
+    },
+  );
+  actionRoutes(app, operators);
+}
+
+function actionRoutes(app: App, operators: WebhookOperators): void {
+  app.post(
+    '/admin/v1/webhooks/:webhook/test',
+    {
+      config: { audit: 'webhooks.test' },
+      schema: {
+        tags,
+        operationId: 'testWebhook',
+        summary: 'Send a test, once and now',
+        description: 'Its type is `webhook.test`. What the receiver makes of it is the answer.',
+        params: WebhookParams,
+        body: EmptyBody,
+        response: { 200: WebhookTestBody, ...operatorProblems('unknown_webhook') },
+      },
+    },
+    async (request) => {
+      const outcome = await operators.testWebhook(request.params.webhook);
+      return outcome.kind === 'taken'
+        ? { taken: true, status: outcome.status, reason: null, took_ms: outcome.tookMs }
+        : { taken: false, status: null, reason: outcome.reason, took_ms: outcome.tookMs };
+    },
+  );
+
+  app.post(
+    '/admin/v1/webhooks/:webhook/replay',
+    {
+      config: { audit: 'webhooks.replay' },
+      schema: {
+        tags,
+        operationId: 'replayWebhook',
+        summary: 'Deliver again what is dead, or what happened within some time',
+        description: 'With the ids they had, after what is waiting already.',
+        params: WebhookParams,
+        body: ReplayBody,
+        response: { 200: ReplayedBody, ...operatorProblems('unknown_webhook', 'queue_unavailable') },
+      },
+    },
+    async (request) => {
+      const { within_seconds: within } = request.body;
+      return {
+        replayed: await operators.replayWebhook(
+          request.params.webhook,
+          within === undefined ? undefined : within * 1_000,
+        ),
+      };
+    },
+  );
+}
+
+function webhookBody(webhook: WebhookSnapshot) {
+  const { name, origin, events, place, deliveredAtMs, failedAtMs, failure, failuresInARow } = webhook;
+  return {
+    name,
+    origin,
+    events: [...events],
+    pending: place === undefined ? null : place.pending + place.inHands,
+    dead: place?.dead ?? 0,
+    delivered_at: isoTime(deliveredAtMs),
+    failed_at: isoTime(failedAtMs),
+    failure: failure ?? null,
+    failures_in_a_row: failuresInARow,
+  };
+}
+
+function deadBody({ sequence, webhook, id, type, visit, reason, attempts, diedAtMs }: DeadEvent) {
+  return {
+    sequence,
+    webhook,
+    id: id ?? null,
+    type: type === undefined ? null : `visit.${type}`,
+    visit: visit ?? null,
+    reason,
+    attempts,
+    died_at: isoTime(diedAtMs),
+  };
+}

@@ -1,0 +1,36 @@
+import type { VisitEventType } from '../../domain/visit-event.ts';
+
+/** Where a webhook stands in the stream of events. */
+export interface WebhookPlace {
+  /** Not handed out yet. */
+  readonly pending: number;
+  /** Handed out, and not taken yet. */
+  readonly inHands: number;
+  readonly dead: number;
+}
+
+export interface DeadEvent {
+  readonly sequence: number;
+  readonly webhook: string;
+  /** Undefined for one that this version cannot read. */
+  readonly id: string | undefined;
+  readonly type: VisitEventType | undefined;
+  readonly visit: string | undefined;
+  readonly reason: string;
+  readonly attempts: number;
+  readonly diedAtMs: number;
+}
+
+/** Webhooks' places and dead events, as an operator looks at them and changes them. All throw queue_unavailable. */
+export interface WebhookAdmin {
+  /** Undefined for one that has no place yet. */
+  place(webhook: string): Promise<WebhookPlace | undefined>;
+  /** Names that have a place; those of webhooks that are configured no more are among them. */
+  places(): Promise<readonly string[]>;
+  /** Oldest first. */
+  deadEvents(limit: number): Promise<readonly DeadEvent[]>;
+  /** Has the webhook's dead events delivered again. Returns how many. */
+  replayDead(webhook: string): Promise<number>;
+  /** Has what happened since then delivered to the webhook again. Returns how many events. */
+  replaySince(webhook: string, sinceMs: number): Promise<number>;
+}
