@@ -32,6 +32,8 @@ describe('a template', () => {
       process: DEFAULT_PROCESS,
       open: '/',
       openAllow: [],
+      frame: 'auto',
+      callToAction: undefined,
       readiness: DEFAULT_READINESS,
       health: undefined,
       warmup: ['/'],
@@ -352,6 +354,7 @@ describe('docs/templates.md', () => {
   const shown = (parse(example) as { templates: Record<string, unknown>[] }).templates.flatMap((each) => {
     const nested = [
       'open',
+      'call_to_action',
       'readiness',
       'health',
       'limits',

@@ -46,6 +46,15 @@ const landingPattern: Parser<string> = {
   parse: (text) => (isLandingPattern(text) ? text : new ParseError()),
 };
 
+const FRAME = oneOf(['auto', 'off']);
+const CALL_TEXT = prose(40);
+const CALL_URL: Parser<string> = {
+  type: 'URL',
+  expects: 'an address that starts with https://, http:// or mailto:, such as https://example.org/buy',
+  parse: (text) =>
+    /^(https?:\/\/|mailto:)[\x21-\x7e]{1,1000}$/.test(text) && URL.canParse(text) ? text : new ParseError(),
+};
+
 const TITLE = prose(80);
 const DESCRIPTION = prose(500);
 const MEMORY = size('6MiB', '1024GiB', '256MiB');
@@ -70,6 +79,8 @@ const DEFAULTS = {
   idle: undefined,
   renewOnUse: false,
   openAllow: [],
+  frame: 'auto',
+  callToAction: undefined,
 } as const;
 
 export const TEMPLATE_KEYS = [
@@ -82,6 +93,8 @@ export const TEMPLATE_KEYS = [
   'env',
   ...PROCESS_KEYS,
   'open',
+  'frame',
+  'call_to_action',
   'readiness',
   'health',
   'warmup',
@@ -136,6 +149,8 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     env: readEnv(section.section('env', undefined), section.has('database')),
     process: readProcess(section, limits, context.folder),
     ...readOpen(section),
+    frame: section.read('frame', FRAME)?.value ?? DEFAULTS.frame,
+    callToAction: readCallToAction(section),
     warmup: section.list('warmup', requestPath) ?? DEFAULTS.warmup,
     limits: readLimits(limits),
     services: readServices(section, { folder: context.folder, readLimits }),
@@ -158,6 +173,13 @@ function readUse(section: YamlSection): Pick<Template, 'idle' | 'renewOnUse'> {
   if (endAfterMs > 0 && warnMs >= endAfterMs)
     idle.report('the warning has to come before the end: warn must be shorter than end_after', 'warn');
   return { idle: { endAfterMs, warnMs }, renewOnUse };
+}
+
+function readCallToAction(section: YamlSection): Template['callToAction'] {
+  if (!section.has('call_to_action')) return undefined;
+  const call = section.section('call_to_action', ['text', 'url']);
+  const [text, address] = [call.require('text', CALL_TEXT)?.value, call.require('url', CALL_URL)?.value];
+  return text === undefined || address === undefined ? undefined : { text, url: address };
 }
 
 /** One path, or the usual one and what else a link may ask for. */

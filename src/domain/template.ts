@@ -31,6 +31,10 @@ export interface Template {
   readonly open: string;
   /** Where else a link may have them land: paths, or beginnings of paths that end in `*`. */
   readonly openAllow: readonly string[];
+  /** `auto`: below a bar of ours, in a frame, where that works; `off`: alone. */
+  readonly frame: 'auto' | 'off';
+  /** What the vendor wants visitors to do next. */
+  readonly callToAction: { readonly text: string; readonly url: string } | undefined;
   /** Paths requested once, through the proxy, before the instance counts as ready; redirects within it are followed. */
   readonly warmup: readonly string[];
   /** Started before the app, in this order; they end together with it. */

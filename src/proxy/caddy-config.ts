@@ -3,6 +3,7 @@ import { Languages } from '../presentation/languages/languages.ts';
 import { languageChoice, languageIs } from './accept-language.ts';
 import { ZONE } from './discovery/zone.ts';
 import type { Json } from './json.ts';
+import { framing } from './framing.ts';
 import { endedPage, RETRY_SECONDS, silentPage, unreachablePage, type ProxyPage } from './pages.ts';
 import { locationReplacements, requestedOrigin, requestHeaders } from './public-origin.ts';
 
@@ -66,7 +67,7 @@ export function demoServer(options: DemoServerOptions): JsonObject {
     routes: [
       {
         match: [{ host: [`*.${address.baseDomain}`] }],
-        handle: [instanceHeaders(), reverseProxy(options)],
+        handle: [instanceHeaders(), ...framing([start.origin]), reverseProxy(options)],
         terminal: true,
       },
       // The same name to DNS, but another to browsers, and to apps that compare it.

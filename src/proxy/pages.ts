@@ -41,7 +41,7 @@ export function endedPage(options: ProxyPageOptions): ProxyPage {
 <h1>${t.text('ended.title')}</h1>
 <p>${t.text('ended.text')}</p>
 <p>${t.text('ended.reload')}</p>
-<a class="button primary" href="${startUrl}">${t.text('ended.start')}</a>`,
+<a class="button primary" href="${startUrl}" target="_top">${t.text('ended.start')}</a>`,
     })),
     problem: problem(
       404,
@@ -63,7 +63,7 @@ export function unreachablePage(options: ProxyPageOptions): ProxyPage {
 <h1>${t.text('unreachable.title')}</h1>
 <p>${t.text('unreachable.text')}</p>
 <p role="status">${t.text('unreachable.retry', { time: t.duration(RETRY_SECONDS, 'long') })}</p>
-<a class="button quiet" href="${options.startUrl}">${t.text('ended.start')}</a>`,
+<a class="button quiet" href="${options.startUrl}" target="_top">${t.text('ended.start')}</a>`,
     })),
     problem: problem(
       503,
@@ -88,7 +88,7 @@ export function silentPage(options: ProxyPageOptions, limitMs: number): ProxyPag
 <h1>${t.text('silent.title')}</h1>
 <p>${t.text('silent.text', { time: t.duration(limitSeconds, 'long') })}</p>
 <p>${t.text('silent.reload')}</p>
-<a class="button primary" href="${options.startUrl}">${t.text('site.back')}</a>`,
+<a class="button primary" href="${options.startUrl}" target="_top">${t.text('site.back')}</a>`,
     })),
     problem: problem(
       504,
@@ -129,7 +129,7 @@ ${head}
 <style>${new Html(STYLE)}</style>
 </head>
 <body>
-<header><a class="brand" href="${startUrl}">${BRAND_MARK}${site}</a></header>
+<header><a class="brand" href="${startUrl}" target="_top">${BRAND_MARK}${site}</a></header>
 <main><section>
 ${body}
 </section></main>

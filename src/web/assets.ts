@@ -5,6 +5,8 @@ import type { FastifyInstance } from 'fastify';
 const TYPES = {
   'page.css': 'text/css; charset=utf-8',
   'page.js': 'text/javascript; charset=utf-8',
+  'visit.css': 'text/css; charset=utf-8',
+  'visit.js': 'text/javascript; charset=utf-8',
   'icon.svg': 'image/svg+xml',
 } as const;
 type AssetName = keyof typeof TYPES;

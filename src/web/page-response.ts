@@ -4,15 +4,16 @@ import { problemHeaders, retryAfterSeconds } from '../http/problem.ts';
 import { failurePage } from './pages/failure.ts';
 import type { Presentation } from './presentation.ts';
 
-/** Sends a page with the headers every page has. */
-export function sendPage(reply: FastifyReply, text: string): FastifyReply {
+/** Sends a page with the headers all have. `frameSources`: what may be in a frame of it, as its policy has it. */
+export function sendPage(reply: FastifyReply, text: string, frameSources?: string): FastifyReply {
+  const frames = frameSources === undefined ? '' : `; frame-src ${frameSources}`;
   return (
     reply
       .type('text/html; charset=utf-8')
       .header(
         'content-security-policy',
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
-          "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+          `form-action 'self'; base-uri 'none'; frame-ancestors 'none'${frames}`,
       )
       // Our own forms must have an Origin we can check, while an instance learns nothing of
       // where its visitor came from.

@@ -30,6 +30,8 @@ export interface StartPageOptions extends PagesContext {
 }
 
 interface Deps {
+  /** Of the start page. */
+  readonly publicOrigin: string;
   readonly demos: Demos;
   readonly presentations: Presentations;
   readonly cookies: VisitorCookies;
@@ -45,10 +47,11 @@ type ForTemplate = { Params: { template: string } };
  */
 export async function startPage(app: FastifyInstance, options: StartPageOptions): Promise<void> {
   const { demos, log, clientKeyOf, origins, clock = systemClock } = options;
-  const { protocol } = new URL(options.publicUrl);
+  const { origin, protocol } = new URL(options.publicUrl);
   const cookies = new VisitorCookies(protocol === 'https:');
   const visits = new Visits({ demos, cookies, clientKeyOf });
   const deps: Deps = {
+    publicOrigin: origin,
     demos,
     presentations: options.presentations,
     cookies,
@@ -78,7 +81,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     landingFor(template, open);
     return home(deps, request, reply, { offered: [template], open });
   });
-  visitRoutes(app, demos);
+  visitRoutes(app, deps);
   actionRoutes(app, deps);
   problemRoute(app, deps.presentations);
   const room = new WaitingRoom({
@@ -159,7 +162,7 @@ async function home(
 }
 
 async function offer(
-  { demos, figures, visits, clock }: Deps,
+  { demos, figures, visits, clock, publicOrigin }: Deps,
   request: FastifyRequest,
   {
     template,
@@ -186,7 +189,7 @@ async function offer(
               template,
               { ...view.instance, owner: visitor.owner },
               demos.url(view.instance.label, template.name, open),
-              open,
+              { open, publicOrigin },
             ),
             secondsLeft: Math.min(secondsLeft(view), endsInSeconds ?? Infinity),
           },

@@ -1,13 +1,102 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { TryItNowError } from '../domain/errors.ts';
+import { visitToken } from '../domain/visit-token.ts';
 import type { Demos } from '../http/demos.ts';
+import { secondsLeft, unusedEnd } from '../http/time-left.ts';
+import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import { field } from './fields.ts';
+import { sendPage } from './page-response.ts';
+import { EXTEND_MINUTES } from './pages/home.ts';
+import { handOverPage } from './pages/hand-over.ts';
+import { frameSources, visitPage } from './pages/visit.ts';
+import type { Presentations } from './presentation.ts';
 import { isPrefetch } from './same-origin.ts';
+import type { VisitorCookies } from './visitor.ts';
+import { isFramed, withOpen } from './way-in.ts';
 
 type ForVisit = { Params: { token: string } };
 
+export interface VisitDeps {
+  readonly demos: Demos;
+  readonly presentations: Presentations;
+  readonly cookies: VisitorCookies;
+  /** Of the start page. */
+  readonly publicOrigin: string;
+}
+
 /** What a visitor's browser asks for with the token of its visit. */
-export function visitRoutes(app: FastifyInstance, demos: Demos): void {
+export function visitRoutes(app: FastifyInstance, deps: VisitDeps): void {
+  const { demos, cookies } = deps;
+  app.get<ForVisit>('/visit/:token', { exposeHeadRoute: false }, (request, reply) => frame(deps, request, reply));
   app.get<ForVisit>('/visit/:token/open', { exposeHeadRoute: false }, (request, reply) => open(demos, request, reply));
+  app.get<ForVisit>('/visit/:token/state', async (request) => state(demos, await governed(deps, request)));
+  app.post<ForVisit>('/visit/:token/extend', async (request) => {
+    const view = await governed(deps, request);
+    await demos.extend(view.instance.id, EXTEND_MINUTES);
+    return state(demos, await demos.visit(request.params.token));
+  });
+  app.post<ForVisit>('/visit/:token/use', async (request) => {
+    const view = await governed(deps, request);
+    await demos.recordUse(view.instance.id);
+    return state(demos, await demos.visit(request.params.token));
+  });
+  app.post<ForVisit>('/visit/:token/end', async (request, reply) => {
+    const { instance } = await governed(deps, request);
+    await demos.release(instance.id);
+    cookies.letGo(reply, instance.template);
+    return { seconds_left: 0 };
+  });
+}
+
+/**
+ * The token alone governs where a browser keeps our cookies from us, as in another site's page; one that shows somebody
+ * else's cookie got hold of an address that was not meant for it. Throws unknown_instance.
+ */
+async function governed({ demos, cookies }: VisitDeps, request: FastifyRequest<ForVisit>): Promise<InstanceView> {
+  const view = await demos.visit(request.params.token);
+  const known = cookies.known(request);
+  if (known !== undefined && known.owner !== view.instance.owner)
+    throw new TryItNowError('unknown_instance', "this visit is another visitor's");
+  return view;
+}
+
+function state(demos: Demos, view: InstanceView) {
+  return { seconds_left: secondsLeft(view), ...unusedEnd(demos, view) };
+}
+
+async function frame(
+  { demos, presentations, cookies, publicOrigin }: VisitDeps,
+  request: FastifyRequest<ForVisit>,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { token } = request.params;
+  const view = await demos.visit(token);
+  const { instance } = view;
+  const wish = field(request.query, 'open');
+  const template = demos.templates().find(({ name }) => name === instance.template);
+  const { origin } = new URL(demos.url(instance.label));
+  const known = cookies.known(request);
+  // Whoever was given the address in place of the app's gets the app, without the bar that governs it.
+  const isTheirs = known?.owner === instance.owner || (known === undefined && isEmbedded(request));
+  const url = withOpen(`/visit/${token}/open`, wish);
+  if (template === undefined) return reply.redirect(url, 303);
+  const presentation = presentations.for(request);
+  if (!isTheirs || !isFramed(template, publicOrigin, origin))
+    return sendPage(reply, handOverPage({ presentation, template, url }));
+  const parts = {
+    presentation,
+    template,
+    token: visitToken({ ...instance, owner: instance.owner ?? '' }),
+    visitorToken: known?.token,
+    origin,
+    secondsLeft: secondsLeft(view),
+    open: wish,
+  };
+  return sendPage(reply, visitPage(parts), frameSources(parts, publicOrigin));
+}
+
+function isEmbedded({ headers }: FastifyRequest): boolean {
+  return headers['sec-fetch-dest'] === 'iframe';
 }
 
 /**

@@ -45,6 +45,12 @@ export class VisitorCookies {
     return visitor(hash(secret), false);
   }
 
+  /** Who has our cookie; undefined for a browser without it. */
+  known(request: FastifyRequest): Visitor | undefined {
+    const secret = this.#read(request, 'visitor');
+    return secret !== undefined && TOKEN.test(secret) ? visitor(hash(secret), true) : undefined;
+  }
+
   /**
    * The id of the instance of this template they were last given; whether it is still theirs is for the pool to say.
    */

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../domain/clock.ts';
+import type { Acquired } from '../http/demos.ts';
 import type { Template } from '../domain/template.ts';
 import { field } from './fields.ts';
 import { sendPage, wantsPage } from './page-response.ts';
@@ -14,6 +15,8 @@ import { wayIn, withOpen } from './way-in.ts';
 
 export interface WaitingRoomOptions {
   readonly presentations: Presentations;
+  /** Of the start page. */
+  readonly publicOrigin: string;
   readonly clock: Clock;
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
@@ -52,7 +55,7 @@ export class WaitingRoom {
     const taken = await visits.take(request, reply, template, visitor, open);
     const scripted = !wantsPage(request);
     if ('url' in taken) {
-      const url = wayIn(template, { ...taken, owner: visitor.owner }, taken.url, open);
+      const url = this.#wayIn(template, taken, visitor, open);
       return scripted ? reply.send({ state: 'ready', url }) : this.#handOver(request, reply, template, url);
     }
     const sinceMs = this.#since(request, template, field(request.body, 'since'));
@@ -88,14 +91,19 @@ export class WaitingRoom {
     }
     const taken = mayTake(request) ? await visits.take(request, reply, template, wish.visitor, wish.open) : undefined;
     if (taken !== undefined && 'url' in taken) {
-      const visit = { ...taken, owner: wish.visitor.owner };
-      return this.#handOver(request, reply, template, wayIn(template, visit, taken.url, wish.open));
+      return this.#handOver(request, reply, template, this.#wayIn(template, taken, wish.visitor, wish.open));
     }
     const warming = await this.#warming(template);
     return sendPage(reply, waitingPage({ ...parts, warming, waitingFor: taken?.waitingFor }));
   }
 
+  #wayIn(template: Template, { id, label, url }: Acquired, { owner }: Visitor, open: string | undefined): string {
+    return wayIn(template, { id, label, owner }, url, { open, publicOrigin: this.#options.publicOrigin });
+  }
+
   #handOver(request: FastifyRequest, reply: FastifyReply, template: Template, url: string): FastifyReply {
+    // Our own page needs none that goes on by itself.
+    if (url.startsWith('/visit/') && !/\/open(\?|$)/.test(url)) return reply.redirect(url, 303);
     const presentation = this.#options.presentations.for(request);
     return sendPage(reply, handOverPage({ presentation, template, url }));
   }

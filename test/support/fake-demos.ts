@@ -30,6 +30,8 @@ export class FakeDemos implements Demos {
   };
   /** What an empty pool says of its refill. */
   refill: Refill['kind'] = 'preparing';
+  /** Of the next instance's host name. */
+  newLabel = () => newHostLabel();
   /** What an activation gave for an instance's first step, by id. */
   readonly landings = new Map<string, string>();
   /** Places of those who wait, the first in line first, per template. */
@@ -277,7 +279,7 @@ export class FakeDemos implements Demos {
     const instance: Instance = {
       v: INSTANCE_RECORD_VERSION,
       id,
-      label: newHostLabel(),
+      label: this.newLabel(),
       template: name,
       templateVersion: 'v1',
       node: 'node0',

@@ -154,21 +154,18 @@ export interface Answer {
 }
 
 /** GET through the proxy under any Host, which fetch would not let us choose. */
-export function get(port: number, host: string, headers: Record<string, string> = {}): Promise<Answer> {
+export function get(port: number, host: string, headers: Record<string, string> = {}, path = '/'): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request(
-      { host: '127.0.0.1', port, path: '/', headers: { host, ...headers }, agent: false },
-      (response) => {
-        let body = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          body += chunk;
-        });
-        response.once('end', () => {
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
-        });
-        response.once('error', reject);
-      },
-    );
+    const sent = request({ host: '127.0.0.1', port, path, headers: { host, ...headers }, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.once('end', () => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+      });
+      response.once('error', reject);
+    });
     sent.once('error', reject);
     sent.end();
   });

@@ -20,6 +20,8 @@ export function template(overrides: Partial<Template> = {}): Template {
     process: DEFAULT_PROCESS,
     open: '/',
     openAllow: [],
+    frame: 'off',
+    callToAction: undefined,
     readiness: readiness('/', 20_000),
     health: undefined,
     warmup: ['/'],

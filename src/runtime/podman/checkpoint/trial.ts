@@ -117,6 +117,8 @@ function trialTemplate(image: string): Template {
     process: { ...DEFAULT_PROCESS, init: false },
     open: '/',
     openAllow: [],
+    frame: 'off',
+    callToAction: undefined,
     readiness: { ...DEFAULT_READINESS, timeoutMs: STEP_TIMEOUT_MS },
     health: undefined,
     warmup: [],

@@ -1,0 +1,167 @@
+/* global document, fetch, navigator, performance, setInterval, clearTimeout */
+// The bar above an app: counts down, keeps longer, shares and ends. Without scripts this page leads into the app.
+
+const { visit, secondsLeft, warnSeconds, ...data } = document.body.dataset;
+const texts = JSON.parse(data.texts);
+const { lang } = document.documentElement;
+const part = (name) => document.querySelector(`[data-${name}]`);
+const bar = part('bar');
+const said = part('said');
+const frame = document.querySelector('iframe');
+const ended = part('ended');
+const stay = part('stay');
+const extend = part('extend');
+
+const POLL_MS = { seen: 10_000, hidden: 60_000 };
+/** What is warned of, once each, in seconds before the end. */
+const WARNINGS = [
+  { at: 300, level: 'soon', text: texts.fiveMinutes },
+  { at: 60, level: 'last', text: texts.oneMinute },
+];
+
+frame.src = frame.dataset.src;
+
+let endsAt = 0;
+let over = false;
+let level = '';
+
+const say = (text) => {
+  said.textContent = text;
+};
+
+const digits = new Intl.NumberFormat(lang, { minimumIntegerDigits: 2 });
+const clock = (seconds) => {
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  const rest = digits.format(seconds % 60);
+  return hours > 0 ? `${hours}:${digits.format(minutes)}:${rest}` : `${minutes}:${rest}`;
+};
+
+const secondsNow = () => Math.max(0, Math.ceil((endsAt - performance.now()) / 1000));
+
+const end = () => {
+  if (over) return;
+  over = true;
+  frame.remove();
+  for (const open of document.querySelectorAll('dialog[open]')) open.close();
+  bar.dataset.over = '';
+  part('clock-label').textContent = texts.ended;
+  ended.hidden = false;
+  ended.querySelector('h1').focus();
+  say('');
+};
+
+const show = () => {
+  if (over) return;
+  const left = secondsNow();
+  part('clock').textContent = clock(left);
+  const now = WARNINGS.findLast(({ at }) => left <= at);
+  if (now?.level !== level) {
+    level = now?.level ?? '';
+    bar.dataset.level = level;
+    part('clock-label').textContent = now === undefined ? texts.timeLeft : texts.ending;
+    say(now === undefined || left === 0 ? '' : now.text);
+  }
+  // The server decides when it is over; its clock and this one need not agree to the second.
+  if (left === 0) void look();
+};
+
+const learn = ({ seconds_left: left, seconds_until_unused_end: unused }) => {
+  endsAt = performance.now() + left * 1000;
+  const asks = unused !== undefined && unused <= Number(warnSeconds ?? 0);
+  if (stay.hidden === asks) {
+    stay.hidden = !asks;
+    if (asks) say(texts.unused);
+  }
+  show();
+};
+
+/** The answer's body; undefined for a visit that is over. Throws when nobody can say. */
+const ask = async (path, method = 'GET') => {
+  const answer = await fetch(`${visit}/${path}`, { method, headers: { accept: 'application/json' } });
+  if (answer.status === 404) {
+    end();
+    return undefined;
+  }
+  const body = await answer.json();
+  if (!answer.ok) throw Object.assign(new Error(body.title), { code: body.code });
+  return body;
+};
+
+let looking = false;
+const look = async () => {
+  if (looking || over) return;
+  looking = true;
+  const state = await ask('state').catch(() => undefined);
+  looking = false;
+  if (state !== undefined) learn(state);
+};
+
+let timer;
+const poll = async () => {
+  clearTimeout(timer);
+  await look();
+  if (!over) timer = setTimeout(poll, document.hidden ? POLL_MS.hidden : POLL_MS.seen);
+};
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) void poll();
+});
+
+const act = async (button, path, done) => {
+  if (button.hasAttribute('data-busy')) return;
+  button.setAttribute('data-busy', '');
+  try {
+    const state = await ask(path, 'POST');
+    if (state !== undefined) {
+      learn(state);
+      say(done);
+      setTimeout(() => {
+        if (said.textContent === done) say('');
+      }, 6000);
+    }
+  } catch ({ code }) {
+    say(code === 'extension_limit' ? texts.extensionLimit : texts.noAnswer);
+  }
+  button.removeAttribute('data-busy');
+};
+
+extend.addEventListener('click', () => act(extend, 'extend', texts.extended));
+stay.addEventListener('click', () => act(stay, 'use', texts.stays));
+
+const dialog = (opener, name) => {
+  const box = part(name);
+  part(opener).addEventListener('click', () => box.showModal());
+  box.querySelector('[data-close]').addEventListener('click', () => box.close());
+};
+dialog('share', 'share-dialog');
+dialog('end', 'end-dialog');
+
+part('copy').addEventListener('click', async () => {
+  const field = part('share-address');
+  field.select();
+  const copied = await navigator.clipboard.writeText(field.value).then(
+    () => true,
+    () => false,
+  );
+  part('copied').textContent = copied ? texts.copied : texts.notCopied;
+});
+part('end-now').addEventListener('click', async ({ currentTarget: button }) => {
+  button.setAttribute('data-busy', '');
+  try {
+    await ask('end', 'POST');
+    end();
+  } catch {
+    button.removeAttribute('data-busy');
+    part('end-dialog').close();
+    say(texts.noAnswer);
+  }
+});
+
+part('more').addEventListener('click', ({ currentTarget: button }) => {
+  const open = button.getAttribute('aria-expanded') !== 'true';
+  button.setAttribute('aria-expanded', String(open));
+  part('tools').toggleAttribute('data-open', open);
+});
+
+learn({ seconds_left: Number(secondsLeft) });
+setInterval(show, 1000);
+timer = setTimeout(poll, POLL_MS.seen);

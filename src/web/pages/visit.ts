@@ -1,0 +1,162 @@
+import type { Template } from '../../domain/template.ts';
+import { html, type Html } from '../../presentation/html.ts';
+import type { Translator } from '../../presentation/languages/translator.ts';
+import type { Presentation } from '../presentation.ts';
+import { withOpen } from '../way-in.ts';
+import { EXTEND_MINUTES } from './home.ts';
+import { head } from './layout.ts';
+
+export interface VisitParts {
+  readonly presentation: Presentation;
+  readonly template: Template;
+  readonly token: string;
+  readonly visitorToken: string | undefined;
+  /** The instance's own, without a path. */
+  readonly origin: string;
+  readonly secondsLeft: number;
+  /** Where the app is to open. */
+  readonly open: string | undefined;
+}
+
+/** What browsers let an app in a frame do if asked to; named with the app's origin, for it comes by a redirect. */
+const DELEGATED = [
+  'autoplay',
+  'clipboard-read',
+  'clipboard-write',
+  'encrypted-media',
+  'fullscreen',
+  'gamepad',
+  'picture-in-picture',
+  'screen-wake-lock',
+];
+/** All that apps do but leading the whole page elsewhere without a click. */
+const SANDBOX = [
+  'allow-downloads',
+  'allow-forms',
+  'allow-modals',
+  'allow-orientation-lock',
+  'allow-pointer-lock',
+  'allow-popups',
+  'allow-popups-to-escape-sandbox',
+  'allow-presentation',
+  'allow-same-origin',
+  'allow-scripts',
+  'allow-storage-access-by-user-activation',
+  'allow-top-navigation-by-user-activation',
+].join(' ');
+
+/** Where the frame may lead: our own way in, which redirects, and the instance. */
+export function frameSources({ token, origin }: Pick<VisitParts, 'token' | 'origin'>, publicOrigin: string): string {
+  return `${publicOrigin}/visit/${token}/open ${origin}`;
+}
+
+/** The app in a frame, below a bar with what its visitor can do. Without scripts the browser goes straight in. */
+export function visitPage(parts: VisitParts): string {
+  const { presentation, template, token, origin, secondsLeft, open } = parts;
+  const { t, assets } = presentation;
+  const app = template.title;
+  const longer = EXTEND_MINUTES * 60;
+  const visit = `/visit/${token}`;
+  const way = withOpen(`${visit}/open`, open);
+  return html`<!doctype html>
+<html lang="${t.tag}" dir="${t.direction}">
+<head>
+${head({ presentation, title: app })}
+<link rel="stylesheet" href="${assets['visit.css']}">
+<script src="${assets['visit.js']}" defer></script>
+<noscript><meta http-equiv="refresh" content="0; url=${way}"></noscript>
+</head>
+<body class="visit" data-visit="${visit}" data-seconds-left="${secondsLeft}" \
+data-texts="${JSON.stringify(scriptTexts(t))}"\
+${template.idle !== undefined && html` data-warn-seconds="${Math.round(template.idle.warnMs / 1000)}"`}>
+<a class="skip" href="#app">${t.text('visit.skip')}</a>
+<header class="bar" data-bar>
+<a class="home" href="/" aria-label="${t.text('site.back')}">\
+<img src="${assets['icon.svg']}" alt="" width="28" height="28"></a>
+<p class="app-name">${template.title}</p>
+<p class="clock"><span data-clock-label>${t.text('visit.time_left')}</span> \
+<strong data-clock>${t.duration(secondsLeft)}</strong></p>
+<button class="quiet" type="button" data-extend \
+aria-label="${t.text('visit.extend_label', { time: t.duration(longer, 'long') })}">\
+${t.text('visit.extend', { time: t.duration(longer) })}</button>
+<button class="primary" type="button" data-stay hidden>${t.text('visit.stay')}</button>
+<button class="quiet more" type="button" data-more aria-expanded="false" aria-controls="tools">\
+${t.text('visit.more')}</button>
+<div class="tools" id="tools" data-tools>
+<button class="quiet" type="button" data-share>${t.text('visit.share')}</button>
+<a class="button quiet" href="${way}" target="_blank" rel="noreferrer">${t.text('visit.own_tab')}</a>
+<button class="quiet danger" type="button" data-end>${t.text('visit.end')}</button>
+${callToAction(template, 'primary')}
+</div>
+</header>
+<p class="said" role="status" data-said></p>
+<main id="app" tabindex="-1">
+<noscript><p class="way-in"><a class="button primary" href="${way}">${t.text('visit.open', { app })}</a></p></noscript>
+<iframe data-src="${way}" title="${template.title}" sandbox="${SANDBOX}" referrerpolicy="no-referrer"
+  allow="${DELEGATED.map((ability) => `${ability} ${origin}`).join('; ')}"></iframe>
+${endedPanel(parts)}
+</main>
+${shareDialog(t, origin)}
+${endDialog(t)}
+</body>
+</html>
+`.text;
+}
+
+function callToAction({ callToAction: wanted }: Template, look: string): Html | false {
+  return (
+    wanted !== undefined &&
+    html`<a class="button ${look} cta" href="${wanted.url}" target="_blank" rel="noopener">${wanted.text}</a>`
+  );
+}
+
+function endedPanel({ presentation: { t }, template, visitorToken }: VisitParts): Html {
+  return html`<section class="panel" data-ended hidden>
+<h1 tabindex="-1">${t.text('visit.ended_heading', { app: template.title })}</h1>
+<p>${t.text('visit.ended_text')}</p>
+<form method="post" action="/try/${encodeURIComponent(template.name)}">
+${visitorToken !== undefined && html`<input type="hidden" name="visitor" value="${visitorToken}">`}
+<button class="primary">${t.text('visit.again')}</button>
+</form>
+${callToAction(template, 'quiet')}
+<p><a class="button quiet" href="/">${t.text('site.back')}</a></p>
+</section>`;
+}
+
+function shareDialog(t: Translator, origin: string): Html {
+  return html`<dialog data-share-dialog aria-labelledby="share-title">
+<h2 id="share-title">${t.text('visit.share_heading')}</h2>
+<p>${t.text('visit.share_text')}</p>
+<input type="text" readonly value="${origin}/" aria-label="${t.text('visit.share_address')}" data-share-address>
+<p class="buttons"><button class="primary" type="button" data-copy>${t.text('visit.copy')}</button>\
+<button class="quiet" type="button" data-close>${t.text('visit.close')}</button></p>
+<p role="status" data-copied></p>
+</dialog>`;
+}
+
+function endDialog(t: Translator): Html {
+  return html`<dialog data-end-dialog aria-labelledby="end-title">
+<h2 id="end-title">${t.text('visit.end_heading')}</h2>
+<p>${t.text('visit.end_text')}</p>
+<p class="buttons"><button class="primary danger" type="button" data-end-now>${t.text('visit.end_now')}</button>\
+<button class="quiet" type="button" data-close>${t.text('visit.keep')}</button></p>
+</dialog>`;
+}
+
+/** What the script says while the page is open. */
+function scriptTexts(t: Translator): Readonly<Record<string, string>> {
+  return {
+    timeLeft: t.text('visit.time_left'),
+    ending: t.text('visit.ending'),
+    ended: t.text('visit.ended'),
+    fiveMinutes: t.text('visit.five_minutes'),
+    oneMinute: t.text('visit.one_minute'),
+    unused: t.text('visit.unused'),
+    extended: t.text('visit.extended'),
+    stays: t.text('visit.stays'),
+    extensionLimit: t.text('visit.extension_limit'),
+    noAnswer: t.text('visit.no_answer'),
+    copied: t.text('visit.copied'),
+    notCopied: t.text('visit.not_copied'),
+  };
+}

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeDemos } from '../../test/support/fake-demos.ts';
+import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
+import { PageVisitor, handedOverTo } from '../../test/support/page-visitor.ts';
+import { template } from '../../test/support/templates.ts';
+import { isFramed } from './way-in.ts';
+
+const SHOP = template({ name: 'shop', frame: 'auto', openAllow: ['/cart'] });
+
+describe('a visit', () => {
+  let http: RunningServer;
+  let visitor: PageVisitor;
+  let visit: string;
+
+  beforeEach(async () => {
+    http = await startHttp({ demos: new FakeDemos([SHOP]) });
+    visitor = new PageVisitor(http.url);
+    visit = (await visitor.send('POST', '/try/shop')).headers.get('location') ?? '';
+  });
+  afterEach(() => http[Symbol.asyncDispose]());
+  const instance = () => [...http.demos.instances.values()][0];
+  const asJson = { accept: 'application/json' };
+
+  it('is where the click leads, and the page takes nothing into its frame but the instance', async () => {
+    expect(visit).toMatch(/^\/visit\/[\w-]{42}$/);
+    const answer = await visitor.send('GET', `${visit}?open=%2Fcart`);
+    const { origin } = new URL(http.demos.url(instance()?.label ?? ''));
+    expect(answer.headers.get('content-security-policy')).toContain(
+      `frame-ancestors 'none'; frame-src http://localhost:8080${visit}/open ${origin}`,
+    );
+    const text = await answer.text();
+    expect(text).toContain(`<iframe data-src="${visit}/open?open=%2Fcart"`);
+    expect(text).toContain(`clipboard-write ${origin};`);
+    expect(text).toContain(
+      `<noscript><meta http-equiv="refresh" content="0; url=${visit}/open?open=%2Fcart"></noscript>`,
+    );
+  });
+
+  it('leads who keeps no cookies straight in, by a page, since forms of ours lead nowhere else', async () => {
+    const bare = new PageVisitor(http.url);
+    const answer = await bare.send('GET', `${visit}?open=%2Fcart`);
+    expect([answer.status, await handedOverTo(answer)]).toEqual([200, `${visit}/open?open=%2Fcart`]);
+    const embedded = await bare.send('GET', visit, { headers: { 'sec-fetch-dest': 'iframe' } });
+    expect(await embedded.text()).toContain('<iframe');
+  });
+
+  it('tells the time that is left, gives more, and ends, for its own visitor alone', async () => {
+    const state = async (method: string, path: string, from = visitor) => {
+      const answer = await from.send(method, `${visit}/${path}`, { headers: asJson });
+      return [answer.status, ((await answer.json()) as { seconds_left?: number }).seconds_left];
+    };
+    const thief = new PageVisitor(http.url);
+    await thief.send('GET', '/');
+    for (const path of ['extend', 'use', 'end']) expect(await state('POST', path, thief)).toEqual([404, undefined]);
+    expect(await state('GET', 'state')).toEqual([200, 60]);
+    const held = instance();
+    if (held !== undefined) http.demos.instances.set(held.id, { ...held, assignedAtMs: http.demos.nowMs + 3_600_000 });
+    expect(await state('POST', 'extend')).toEqual([200, 960]);
+    expect(await state('POST', 'use')).toEqual([200, 960]);
+    expect(http.demos.count('recordUse')).toBe(1);
+    expect(await state('POST', 'end')).toEqual([200, 0]);
+    expect(instance()?.state).toBe('releasing');
+    expect(await state('GET', 'state')).toEqual([404, undefined]);
+  });
+
+  it('takes no order from another page', async () => {
+    for (const site of ['cross-site', 'same-site'])
+      for (const path of ['extend', 'use', 'end'])
+        expect(
+          (await visitor.send('POST', `${visit}/${path}`, { headers: { ...asJson, 'sec-fetch-site': site } })).status,
+        ).toBe(403);
+    expect(instance()?.state).toBe('assigned');
+  });
+
+  it('speaks the language of its visitor', async () => {
+    const text = await (await visitor.send('GET', visit, { headers: { 'accept-language': 'de' } })).text();
+    expect(text).toContain('Diese Kopie teilen');
+    expect(text).toContain('Noch fünf Minuten');
+  });
+});
+
+it.each([
+  ['https://try.example.org', 'https://a.demo.example.net/', true],
+  ['http://localhost:8080', 'http://a.localhost:8000/', true],
+  ['http://try.example.org', 'http://a.demo.example.org/', true],
+  ['http://try.example.org', 'http://a.demo.example.net/', false],
+  ['https://try.example.org', 'http://a.demo.example.org/', false],
+  ['http://192.0.2.1:8080', 'http://a.demo.example.net/', false],
+])('a page at %s frames %s: %s', (start, url, framed) => {
+  expect(isFramed(SHOP, start, url)).toBe(framed);
+  expect(isFramed({ ...SHOP, frame: 'off' }, start, url)).toBe(false);
+});

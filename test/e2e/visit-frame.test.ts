@@ -1,0 +1,210 @@
+import type { RequestListener } from 'node:http';
+import type { Browser, BrowserContext, BrowserContextOptions, FrameLocator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeDemos } from '../support/fake-demos.ts';
+import { startHttp, type RunningServer } from '../support/http-server.ts';
+import { get, startProxyWorld, startUpstream, type ProxyWorld, type Upstream } from '../support/proxy.ts';
+import { silent } from '../support/store.ts';
+import { template } from '../support/templates.ts';
+
+const TTL = { defaultMs: 1_800_000, maxMs: 2_700_000 };
+const SHOP = template({
+  name: 'shop',
+  title: 'Shop',
+  ttl: TTL,
+  frame: 'auto',
+  openAllow: ['/cart'],
+  activation: { kind: 'http', path: '/activate', timeoutMs: 1_000 },
+  callToAction: { text: 'Buy it', url: 'https://vendor.example/buy?from=demo' },
+});
+const LOGIN = '/login?token=secret&to={open}';
+
+/** Refuses every frame, and signs in whoever has the token. */
+const app: RequestListener = (request, response) => {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://app.invalid');
+  response.setHeader('x-frame-options', 'DENY');
+  response.setHeader('content-security-policy', "frame-ancestors 'none'; object-src 'none'");
+  if (pathname === '/login') {
+    response.setHeader('set-cookie', 'session=one; Path=/; HttpOnly; SameSite=Lax');
+    response.writeHead(302, { location: searchParams.get('to') ?? '/' }).end();
+  } else if (pathname === '/file') {
+    response.writeHead(200, { 'content-disposition': 'attachment; filename="file.txt"' }).end('file');
+  } else {
+    const who = request.headers.cookie?.includes('session=one') === true ? 'signed in' : 'a stranger';
+    response.setHeader('content-type', 'text/html').end(`<title>app</title><h1>${who} at ${pathname}</h1>
+<a href="/file">file</a><button onclick="document.documentElement.requestFullscreen()">full</button>
+<script>new WebSocket(location.origin.replace('http', 'ws')).onopen = ({ target }) => {
+  target.onmessage = ({ data }) => document.body.append(data);
+  target.send('echoed');
+};</script>`);
+  }
+};
+
+const why = whyWithoutChromium();
+
+describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+  const outer = new Releasers();
+  let browser: Browser;
+  let world: ProxyWorld;
+  let upstream: Upstream;
+  let startPort: number;
+  let http: RunningServer;
+  let context: BrowserContext;
+  let page: Page;
+
+  beforeAll(async () => {
+    startPort = await freePort();
+    world = await startProxyWorld(outer, { publicUrl: `http://localhost:${startPort}` });
+    upstream = await startUpstream(outer, app);
+    await world.names.publish(upstream.label, upstream.port);
+    browser = await launchChromium();
+    outer.push('browser', () => browser.close());
+  });
+  afterAll(() => outer.releaseAll(silent));
+
+  beforeEach(async () => {
+    const demos = new FakeDemos([SHOP]);
+    demos.newLabel = () => upstream.label;
+    demos.urlOf = (label) => `http://${label}.localhost:${world.proxyPort}/`;
+    http = await startHttp({ demos, port: startPort, publicUrl: `http://localhost:${startPort}` });
+  });
+  afterEach(async () => {
+    await context.close();
+    await http[Symbol.asyncDispose]();
+  });
+
+  const instance = () => [...http.demos.instances.values()][0];
+  const signsIn = () => {
+    const { demos } = http;
+    const enter = demos.enter.bind(demos);
+    let given = false;
+    demos.enter = (view, open) => {
+      if (!given) demos.landings.set(view.instance.id, LOGIN);
+      given = true;
+      return enter(view, open);
+    };
+  };
+
+  async function click(options: BrowserContextOptions = {}, path = '/try/shop'): Promise<FrameLocator> {
+    context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
+    page = await context.newPage();
+    await page.goto(`http://localhost:${startPort}${path}`);
+    await page.getByRole('button', { name: 'Try it now: Shop' }).click();
+    return page.frameLocator('iframe');
+  }
+
+  it('shows an app that refuses frames below the bar, signed in where the link asks', async () => {
+    signsIn();
+    const frame = await click({}, '/try/shop?open=/cart');
+    await frame.getByRole('heading', { name: 'signed in at /cart' }).waitFor();
+    await frame.getByText('echoed').waitFor();
+    expect(page.url()).toMatch(/\/visit\/[\w-]{42}\?open=%2Fcart$/);
+    expect(page.frames()[1]?.url()).toBe(`http://${upstream.label}.localhost:${world.proxyPort}/cart`);
+    const [download] = await Promise.all([page.waitForEvent('download'), frame.getByText('file').click()]);
+    expect(download.suggestedFilename()).toBe('file.txt');
+    await frame.getByRole('button', { name: 'full' }).click();
+    await page.waitForFunction('document.fullscreenElement?.tagName === "IFRAME"');
+    const buy = page.getByRole('link', { name: 'Buy it' });
+    expect(await buy.getAttribute('href')).toBe('https://vendor.example/buy?from=demo');
+    // Again: the way in was used up, the cookie in the frame stays.
+    await page.reload();
+    await frame.getByRole('heading', { name: 'signed in at /cart' }).waitFor();
+    const [tab] = await Promise.all([
+      context.waitForEvent('page'),
+      page.getByRole('link', { name: 'Own tab' }).click(),
+    ]);
+    await tab.getByRole('heading', { name: 'at /cart' }).waitFor();
+  });
+
+  it('goes straight in without scripts', async () => {
+    signsIn();
+    await click({ javaScriptEnabled: false });
+    await page.getByRole('heading', { name: 'signed in at /' }).waitFor();
+    expect(page.url()).toBe(`http://${upstream.label}.localhost:${world.proxyPort}/`);
+  });
+
+  it('is not for whoever was given its address, who gets the app and governs nothing', async () => {
+    await (await click()).getByRole('heading').waitFor();
+    const address = page.url();
+    const friend = await browser.newContext();
+    const other = await friend.newPage();
+    await other.goto(address);
+    await other.getByRole('heading', { name: 'a stranger at /' }).waitFor();
+    expect(new URL(other.url()).hostname).toBe(`${upstream.label}.localhost`);
+    await other.goto(`http://localhost:${startPort}/`);
+    const ending = await friend.request.post(`${address}/end`);
+    expect([ending.status(), instance()?.state]).toEqual([404, 'assigned']);
+    await friend.close();
+  });
+
+  it('counts down, warns once at five minutes and at one, is kept longer, and says when it is over', async () => {
+    await (await click()).getByRole('heading').waitFor();
+    const { demos } = http;
+    const said = page.getByRole('status').first();
+    const left = async (seconds: number) => {
+      demos.nowMs = (instance()?.deadlineMs ?? 0) - seconds * 1_000;
+      await page.reload();
+    };
+    await left(302);
+    await page.getByText('5:01').waitFor();
+    expect(await said.textContent()).toBe('');
+    await page.getByText('Five minutes left').waitFor();
+    await page.locator('[data-bar][data-level=soon]').waitFor();
+    await left(62);
+    await page.getByText('One minute left').waitFor();
+    await page.locator('[data-bar][data-level=last]').waitFor();
+
+    await page.getByRole('button', { name: 'Keep it 15 minutes longer' }).click();
+    await page.getByText('Done: you have more time').waitFor();
+    await page.locator('[data-bar][data-level=""]').waitFor();
+    await page.getByRole('button', { name: 'Keep it 15 minutes longer' }).click();
+    await page.getByText('This copy has reached its longest stay').waitFor();
+
+    await left(2);
+    demos.nowMs += 2_000;
+    await page.getByRole('heading', { name: 'Your Shop has ended' }).waitFor();
+    expect(await page.locator('iframe').count()).toBe(0);
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('H1');
+    await page.reload();
+    await page.getByRole('heading', { name: 'This copy has ended' }).waitFor();
+  });
+
+  it('shares the plain address and ends when asked to, after a question', async () => {
+    await (await click({ permissions: ['clipboard-read', 'clipboard-write'] })).getByRole('heading').waitFor();
+    await page.getByRole('button', { name: 'Share' }).click();
+    await page.getByRole('button', { name: 'Copy the address' }).click();
+    await page.getByText('Copied').waitFor();
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(http.demos.url(upstream.label));
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'End', exact: true }).click();
+    await page.getByRole('button', { name: 'Keep it', exact: true }).click();
+    expect(instance()?.state).toBe('assigned');
+    await page.getByRole('button', { name: 'End', exact: true }).click();
+    await page.getByRole('button', { name: 'End it' }).click();
+    await page.getByRole('heading', { name: 'Your Shop has ended' }).waitFor();
+    expect(instance()?.state).toBe('releasing');
+    await page.getByRole('button', { name: 'Start another' }).click();
+    await eventually(() => expect([...http.demos.instances.values()].at(-1)?.state).toBe('assigned'));
+  });
+
+  it('lets no other site frame the app, and marks cookies for frames alone', async () => {
+    context = await browser.newContext();
+    const host = `${upstream.label}.localhost`;
+    const bare = await get(world.proxyPort, host);
+    expect(bare.headers['x-frame-options']).toBeUndefined();
+    expect(String(bare.headers['content-security-policy'])).toBe(
+      `frame-ancestors http://localhost:${startPort}; object-src 'none', ` +
+        `frame-ancestors 'self' http://localhost:${startPort}`,
+    );
+    const cookieOf = async (headers: Record<string, string>) =>
+      String((await get(world.proxyPort, host, headers, '/login')).headers['set-cookie']);
+    expect(await cookieOf({})).toBe('session=one; Path=/; HttpOnly; SameSite=Lax');
+    expect(await cookieOf({ 'sec-fetch-dest': 'document' })).toBe('session=one; Path=/; HttpOnly; SameSite=Lax');
+    for (const framed of [{ 'sec-fetch-dest': 'iframe' }, { 'sec-fetch-storage-access': 'none' }])
+      expect(await cookieOf(framed)).toBe('session=one; Path=/; HttpOnly; Secure; SameSite=None; Partitioned');
+  });
+});
