@@ -62,6 +62,6 @@ describe('services', () => {
     ];
     expect(new Set([none, one, other].map(templateVersion)).size).toBe(3);
     expect(whyNotRestorable(none)).toBeUndefined();
-    expect(whyNotRestorable(one)).toBe('it has services (db), and no engine dumps several containers as one');
+    expect(whyNotRestorable(one)).toBe('it has services (db), and containers that share a network are not dumped');
   });
 });

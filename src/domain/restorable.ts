@@ -5,8 +5,8 @@ import type { Template } from './template.ts';
 export function whyNotRestorable(template: Template): string | undefined {
   if (template.services.length > 0)
     return (
-      `it has services (${template.services.map(({ name }) => name).join(', ')}), and no engine dumps several ` +
-      'containers as one'
+      `it has services (${template.services.map(({ name }) => name).join(', ')}), and containers that share a ` +
+      'network are not dumped'
     );
   const placeholders = startPlaceholders(template);
   if (placeholders.length === 0) return undefined;
