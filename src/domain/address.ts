@@ -10,6 +10,15 @@ export function hostname(address: PublicAddress, label: string): string {
   return `${label}.${address.baseDomain}`;
 }
 
+/** The host name of another instance than `label`'s that stands in a text; undefined where none does. */
+export function foreignHostname(address: PublicAddress, label: string, text: string): string | undefined {
+  for (const { 1: found = '', index } of text.matchAll(/(?<![a-z2-7])([a-z2-7]{20})\./g)) {
+    const name = hostname(address, found);
+    if (found !== label && text.startsWith(name, index)) return name;
+  }
+  return undefined;
+}
+
 /** `path`: where in the app, as a template's `open` has it. */
 export function instanceUrl(address: PublicAddress, label: string, path = '/'): string {
   const { scheme, host } = publicOrigin(address, label);

@@ -155,6 +155,7 @@ it.each<[string, Partial<FailureFacts>, RegExp | undefined]>([
   ['a page that leads to an error', answers(500, '/home'), /leads to \/home.* status 500/],
   ['an app that takes long', { listening: [open], seen: { kind: 'silent', afterMs: 5_000 } }, /5000 ms/],
   ['a child that was killed', { oomKills: 1, listening: [] }, /was killed for memory/],
+  ['one of which a part listens already', { listening: [{ address: '127.0.0.1', port: 9000 }] }, undefined],
   ['one that does not listen yet', { listening: [] }, undefined],
   ['one that nothing is known of', {}, undefined],
   ['one that was not asked yet', { listening: [open], seen: undefined }, undefined],

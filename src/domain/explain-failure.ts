@@ -82,7 +82,9 @@ export function explainUnready(facts: Omit<FailureFacts, 'step' | 'ended' | 'out
   const running = { ...facts, step: { code: 'not_ready_in_time', message: '' }, ended: undefined, output: '' } as const;
   const killed = outOfMemory(running);
   if (killed !== undefined) return killed;
-  const listens = facts.listening !== undefined && facts.listening.length > 0;
+  // What listens on loopback elsewhere is mostly a part of it that came up first.
+  const { listening = [], template } = facts;
+  const listens = listening.some(({ address, port }) => port === template.port || !isLoopback(address));
   const reached = (listens ? listensElsewhere(running) : undefined) ?? answersOtherwise(running) ?? tooSlow(running);
   return reached === undefined ? undefined : { code: running.step.code, ...reached };
 }

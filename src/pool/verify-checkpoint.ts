@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { instanceUrl, hostname } from '../domain/address.ts';
+import { foreignHostname, hostname, instanceUrl } from '../domain/address.ts';
 import type { CheckpointMetadata } from '../domain/checkpoint.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { newInstanceId } from '../domain/ids.ts';
 import { templateVersion, type Template } from '../domain/template.ts';
-import { activate, askIdentity, runCheck } from './activate.ts';
+import { activate, askIdentity, runCheck, type Reach } from './activate.ts';
 import {
   removed,
   requireCheckpointing,
@@ -43,8 +43,8 @@ export function requireIdentity({ name, identity }: Template): NonNullable<Templ
 
 /**
  * Restores two clones side by side, activates both, asks each who it is and has each pass `checkpoint.check`. Throws
- * checkpoint_not_verified when the template has no identity probe, both answer alike or one fails the check, and what
- * the restores throw.
+ * checkpoint_not_verified when the template has no identity probe, both answer alike, or one fails the check or names
+ * another instance's address, and what the restores throw.
  */
 export async function verifyCheckpoint(
   deps: CheckpointDeps,
@@ -87,6 +87,30 @@ export async function verifyCheckpoint(
   };
 }
 
+/**
+ * Some apps keep the first address they are asked at: clones would lead every visitor to the source of the dump. What
+ * does not speak HTTP has nothing to say. Throws checkpoint_not_verified.
+ */
+async function requireOwnAddress(
+  { probe, address }: CheckpointDeps,
+  { name, open, readiness }: Template,
+  { id, label, reach }: { readonly id: string; readonly label: string; readonly reach: Reach },
+  signal: AbortSignal,
+): Promise<void> {
+  const target = { url: `${reach.origin}${open}`, visitor: reach.visitor, timeoutMs: readiness.requestTimeoutMs };
+  const said = await probe.ask(target, signal).catch(() => undefined);
+  signal.throwIfAborted();
+  const foreign = said === undefined ? undefined : foreignHostname(address, label, `${said.location}\n${said.body}`);
+  if (foreign !== undefined)
+    throw new TryItNowError(
+      'checkpoint_not_verified',
+      `A clone of checkpoint ${id} names ${foreign} at ${open} instead of its own address: the app of template ` +
+        `${name} keeps the first one it is asked at, which was that of the dumped instance. Have it take its address ` +
+        'from each request or from its activation, or keep it from being asked before the dump: readiness: {tcp: ' +
+        'true} and no checkpoint.warmup',
+    );
+}
+
 interface CloneSource {
   readonly id: string;
   readonly template: Template;
@@ -121,6 +145,7 @@ async function tryClone(
       signal,
     );
     const answer = identity === 'none' ? undefined : await askIdentity(deps, template, identity, reach, signal);
+    await requireOwnAddress(deps, template, { id, label, reach }, signal);
     await runCheck(deps, template, id, reach, signal);
     return { restoreMs, identity: answer };
   } finally {

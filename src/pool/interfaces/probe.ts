@@ -55,8 +55,8 @@ export interface Probe {
    */
   reacts(upstream: Upstream, timeoutMs: number): Promise<'reacts' | 'refuses' | 'silent' | 'unknown'>;
   /**
-   * One request, JSON if there is a body; the answer's body is cut at 64 KiB. Throws whatever
-   * kept it from being answered.
+   * One request, JSON if there is a body; `location` is empty without one, and the answer's body is cut at 64 KiB.
+   * Throws whatever kept it from being answered.
    */
   ask(
     target: {
@@ -66,5 +66,5 @@ export interface Probe {
       readonly timeoutMs: number;
     },
     signal: AbortSignal,
-  ): Promise<{ readonly status: number; readonly body: string }>;
+  ): Promise<{ readonly status: number; readonly location: string; readonly body: string }>;
 }

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { ContainerInside } from '../../pool/interfaces/container-runtime.ts';
 
 const LISTENING = '0A';
+/** Where Docker's own name service listens, in every container of it. */
+const DOCKER_DNS = '127.0.0.11';
 
 /**
  * What the kernel shows of a container's processes, by the host's id of its first one. What cannot be read, since the
@@ -24,14 +26,14 @@ export async function containerInside(pid: number): Promise<ContainerInside> {
   };
 }
 
-/** Of the text of /proc/PID/net/tcp or tcp6. */
+/** Of the text of /proc/PID/net/tcp or tcp6, what listens of the app. */
 export function listeningSockets(text: string): { readonly address: string; readonly port: number }[] {
   return text.split('\n').flatMap((line) => {
     const [, local = '', , state] = line.trim().split(/\s+/);
     const [address, port] = local.split(':');
-    return state === LISTENING && address !== undefined && port !== undefined
-      ? [{ address: addressOf(address), port: parseInt(port, 16) }]
-      : [];
+    if (state !== LISTENING || address === undefined || port === undefined) return [];
+    const socket = { address: addressOf(address), port: parseInt(port, 16) };
+    return socket.address === DOCKER_DNS ? [] : [socket];
   });
 }
 

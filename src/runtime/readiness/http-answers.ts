@@ -95,7 +95,7 @@ export async function look(
 export async function ask(
   { url, visitor, body, timeoutMs }: Parameters<Probe['ask']>[0],
   signal: AbortSignal,
-): Promise<{ status: number; body: string }> {
+): Promise<{ status: number; location: string; body: string }> {
   signal.throwIfAborted();
   const target = new URL(url);
   const client = new Client(target.origin, { pipelining: 0 });
@@ -113,7 +113,8 @@ export async function ask(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: either,
     });
-    return { status: answer.statusCode, body: await textOf(answer.body) };
+    const location = [answer.headers['location'] ?? ''].flat().join(' ');
+    return { status: answer.statusCode, location, body: await textOf(answer.body) };
   } catch (error) {
     signal.throwIfAborted();
     const why = sightInWords(failureSeen(timeout.aborted ? NO_ANSWER : error, timeoutMs));

@@ -177,9 +177,14 @@ it('asks once: GET without a body, POST with JSON, whatever the status, and leav
       });
   });
   const probe = new HttpProbe();
-  expect(await probe.ask({ url, timeoutMs: 5_000 }, never)).toEqual({ status: 409, body: 'answer 1' });
+  expect(await probe.ask({ url, timeoutMs: 5_000 }, never)).toEqual({
+    status: 409,
+    location: '',
+    body: 'answer 1',
+  });
   expect(await probe.ask({ url, body: { seed: 'ä', nested: { a: 1 } }, timeoutMs: 5_000 }, never)).toEqual({
     status: 409,
+    location: '',
     body: 'answer 2',
   });
   expect(asked).toEqual([
