@@ -96,6 +96,12 @@ describe('a template', () => {
     expect(template('identity: none').identity).toBe('none');
   });
 
+  it('is warmed up where visitors land, unless it names other paths', () => {
+    expect(template('open: /wiki/#top').warmup).toEqual(['/wiki/']);
+    expect(template('open: { default: /a, allow: [/b] }').warmup).toEqual(['/a']);
+    expect(template('open: /wiki/\n    warmup: []').warmup).toEqual([]);
+  });
+
   it('may say how its checkpoints are made', () => {
     expect(template('checkpoint: { enabled: no, warmup: [/, /shop], file_locks: yes }').checkpoint).toEqual({
       enabled: false,

@@ -72,7 +72,6 @@ const DEFAULTS = {
   pull: 'missing',
   readiness: DEFAULT_READINESS,
   health: undefined,
-  warmup: ['/'],
   limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
   process: DEFAULT_PROCESS,
   open: '/',
@@ -136,6 +135,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
   };
   const told = poolProblems(defaults);
   for (const problem of poolProblems(settings).filter((text) => !told.includes(text))) section.report(problem);
+  const landing = readOpen(section);
   const name = section.require('name', templateName)?.value ?? '';
   return {
     name,
@@ -148,10 +148,11 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     health: readHealth(section, readiness),
     env: readEnv(section.section('env', undefined), section.has('database')),
     process: readProcess(section, limits, context.folder),
-    ...readOpen(section),
+    ...landing,
     frame: section.read('frame', FRAME)?.value ?? DEFAULTS.frame,
     callToAction: readCallToAction(section),
-    warmup: section.list('warmup', requestPath) ?? DEFAULTS.warmup,
+    // A fragment never leaves the browser.
+    warmup: section.list('warmup', requestPath) ?? [landing.open.replace(/#.*$/, '')],
     limits: readLimits(limits),
     services: readServices(section, { folder: context.folder, readLimits }),
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
@@ -262,6 +263,7 @@ export function templateOfImage(image: string, appPort: number, defaults: Templa
     image,
     port: appPort,
     env: {},
+    warmup: [DEFAULTS.open],
     ...DEFAULTS,
     capabilities: [],
     egress: false,

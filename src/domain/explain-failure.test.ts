@@ -19,8 +19,8 @@ const exit = (exitCode: number, output = '', oomKilled = false): Partial<Failure
   ended: { exitCode, oomKilled },
   output,
 });
-const answers = (status: number, path = '/'): Partial<FailureFacts> => ({
-  seen: { kind: 'answered', status, path, host: 'x.localhost:8000' },
+const answers = (status: number, path = '/', from?: string): Partial<FailureFacts> => ({
+  seen: { kind: 'answered', status, path, host: 'x.localhost:8000', ...(from === undefined ? {} : { from }) },
   listening: [{ address: '0.0.0.0', port: 3000 }],
 });
 
@@ -88,7 +88,8 @@ it.each<[string, Partial<FailureFacts>, string, RegExp, RegExp]>([
   ['a host that is not allowed', answers(403), 'not_ready_in_time', /status 403/, /readiness\.http\.host/],
   ['a host that is not known', answers(400), 'not_ready_in_time', /status 400/, /public name/],
   ['a path that is not there', answers(404), 'not_ready_in_time', /status 404/, /readiness\.http\.path/],
-  ['a page that leads to an error', answers(500, '/home'), 'not_ready_in_time', /^\/ leads to \/home/, /output/],
+  ['another page', answers(500, '/home'), 'not_ready_in_time', /^it answers \/home with status 500/, /output/],
+  ['a page that leads to an error', answers(500, '/home', '/'), 'not_ready_in_time', /^\/ leads to \/home/, /output/],
   ['another status', answers(418), 'not_ready_in_time', /status 418/, /status: \[418\]/],
   [
     'slowness',
@@ -152,7 +153,7 @@ it.each<[string, Partial<FailureFacts>, RegExp | undefined]>([
   ['an app on loopback', { listening: [{ address: '127.0.0.1', port: 3000 }] }, /must listen on 0\.0\.0\.0/],
   ['an app on another port', { listening: [{ address: '::', port: 8080 }] }, /listens on 8080/],
   ['an answer that is not wanted', answers(401), /status 401/],
-  ['a page that leads to an error', answers(500, '/home'), /leads to \/home.* status 500/],
+  ['a page that leads to an error', answers(500, '/home', '/'), /leads to \/home.* status 500/],
   ['an app that takes long', { listening: [open], seen: { kind: 'silent', afterMs: 5_000 } }, /5000 ms/],
   ['a child that was killed', { oomKills: 1, listening: [] }, /was killed for memory/],
   ['one of which a part listens already', { listening: [{ address: '127.0.0.1', port: 9000 }] }, undefined],

@@ -5,7 +5,14 @@ import type { Template } from './template.ts';
 
 /** What the app was last seen to do when it was asked. */
 export type LastSeen =
-  | { readonly kind: 'answered'; readonly status: number; readonly path: string; readonly host: string }
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly path: string;
+      readonly host: string;
+      /** What was asked, where that led to `path`. */
+      readonly from?: string;
+    }
   | { readonly kind: 'refused' }
   | { readonly kind: 'silent'; readonly afterMs: number }
   | { readonly kind: 'broken'; readonly words: string };
@@ -179,9 +186,9 @@ function listensElsewhere({ template: { port }, listening, seen }: FailureFacts)
 
 function answersOtherwise({ template: { readiness }, seen }: FailureFacts): Reached | undefined {
   if (seen?.kind !== 'answered') return undefined;
-  const { status, path, host } = seen;
+  const { status, path, host, from } = seen;
   const asked = readiness.kind === 'http' ? readiness.path : path;
-  const led = path === asked ? '' : `${asked} leads to ${path}, and `;
+  const led = from === undefined ? '' : `${from} leads to ${path}, and `;
   const reason = `${led}it answers ${path} with status ${status} to Host ${host}`;
   switch (status) {
     case 401:

@@ -19,7 +19,14 @@ export interface HttpTarget {
 
 /** What came of one request. */
 export type Sight =
-  | { readonly kind: 'answered'; readonly status: number; readonly path: string; readonly host: string }
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly path: string;
+      readonly host: string;
+      /** What was asked, where that led to `path`. */
+      readonly from?: string;
+    }
   | { readonly kind: 'refused' }
   | { readonly kind: 'silent'; readonly afterMs: number }
   /** Anything else, in plain words. */

@@ -74,6 +74,7 @@ export async function look(
   const cookies = new CookieJar();
   const host = sentHost(target);
   let url = new URL(target.url);
+  const asked = `${url.pathname}${url.search}`;
   for (let followed = 0; ; followed += 1) {
     const left = Math.max(1, deadline - performance.now());
     const answer = await answerOf({ ...target, url, cookies }, left, signal);
@@ -81,7 +82,7 @@ export async function look(
     if (!isAnswer(answer)) return { ok: false, seen: failureSeen(answer, target.timeoutMs) };
     const { status } = answer;
     const path = `${url.pathname}${url.search}`;
-    const seen: Sight = { kind: 'answered', status, path, host };
+    const seen: Sight = { kind: 'answered', status, path, host, ...(followed > 0 ? { from: asked } : {}) };
     if (target.statuses !== undefined) return { ok: isWithin(target.statuses, status), seen };
     const next = redirectWithin(target, url, answer);
     if (next === undefined)

@@ -65,7 +65,8 @@ it.each<[string, string, boolean, string]>([
     else response.writeHead(302, { location, 'set-cookie': ['seen=1; Path=/; HttpOnly', 'b=2'] }).end();
   });
   const look = await new HttpProbe().look({ url: new URL(path, url).href, visitor, timeoutMs: 5_000 }, never);
-  expect(look).toMatchObject({ ok, seen: { kind: 'answered', path: ended, host: visitor.host } });
+  const from = ended === path ? {} : { from: path };
+  expect(look).toMatchObject({ ok, seen: { kind: 'answered', path: ended, host: visitor.host, ...from } });
 });
 
 it('does not follow redirects without end', async () => {
