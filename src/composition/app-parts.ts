@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { createNetworks, prepareRuntime } from './engines.ts';
+import { eventDepths } from './events.ts';
 import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
@@ -227,6 +228,7 @@ function createMetrics({
           dead: new Map([['PROVISIONING_DEAD', depth.dead]]),
         };
       },
+      events: eventDepths(config.webhooks, store.outbox, connection),
       dependencies: { caddy: () => proxy.ping(), engine: () => runtime.list() },
     },
   });

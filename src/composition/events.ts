@@ -5,8 +5,10 @@ import { Loop } from '../lifecycle/loop.ts';
 import { publishEvents } from '../pool/publish-events.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { JetStreamEvents } from '../queue/event-stream.ts';
+import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { JetStreamWebhookFeed } from '../queue/webhook-feed.ts';
 import type { Store } from '../store/store.ts';
+import type { EventDepths } from '../telemetry/event-gauges.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { WEBHOOK_POLICY, WebhookDelivery } from '../webhooks/deliver.ts';
 import type { Poster } from '../webhooks/post.ts';
@@ -54,4 +56,28 @@ export function createEventLoops({ webhooks, store, connection, metrics, poster,
     );
   });
   return [publisher, ...deliveries];
+}
+
+/** For the metrics; undefined where nobody is told anything. */
+export function eventDepths(
+  webhooks: Config['webhooks'],
+  outbox: Store['outbox'],
+  connection: QueueConnection,
+): (() => Promise<EventDepths>) | undefined {
+  if (webhooks.length === 0) return undefined;
+  const admin = new JetStreamWebhookAdmin(connection);
+  return async () => {
+    const { waiting, dropped, oldestAtMs } = await outbox.state();
+    const places = await Promise.all(webhooks.map(async ({ name }) => ({ name, place: await admin.place(name) })));
+    return {
+      waiting,
+      dropped,
+      oldestAgeMs: oldestAtMs === undefined ? 0 : Math.max(0, systemClock.now() - oldestAtMs),
+      webhooks: new Map(
+        places.flatMap(({ name, place }) =>
+          place === undefined ? [] : [[name, { pending: place.pending + place.inHands, dead: place.dead }]],
+        ),
+      ),
+    };
+  };
 }

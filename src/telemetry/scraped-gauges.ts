@@ -2,6 +2,7 @@ import { Gauge, type Registry } from 'prom-client';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { POOL_MODES } from '../pool/interfaces/pool-controls.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
+import { EventGauges, type EventDepths } from './event-gauges.ts';
 import type { PoolStatus } from '../pool/pool-status.ts';
 
 export interface QueueDepths {
@@ -24,6 +25,8 @@ export interface ScrapeSources {
   readonly statuses?: () => Promise<ReadonlyMap<string, PoolStatus>>;
   /** Rejecting means that NATS is down. */
   readonly queue?: () => Promise<QueueDepths>;
+  /** How far events have come; absent where nobody is told any. */
+  readonly events?: (() => Promise<EventDepths>) | undefined;
   /** Other things we cannot do without, by name; rejecting means down. */
   readonly dependencies?: Readonly<Record<string, () => Promise<unknown>>>;
 }
@@ -108,6 +111,7 @@ export class ScrapedGauges {
   readonly #timeoutMs: number;
   readonly #pool: readonly { readonly figure: keyof PoolStats; readonly gauge: Gauge<'template'> }[];
   readonly #statusGauges: StatusGauges;
+  readonly #eventGauges: EventGauges;
   readonly #pending: Gauge<'consumer'>;
   readonly #inFlight: Gauge<'consumer'>;
   readonly #redelivered: Gauge<'consumer'>;
@@ -129,6 +133,7 @@ export class ScrapedGauges {
       }),
     }));
     this.#statusGauges = new StatusGauges(registry);
+    this.#eventGauges = new EventGauges(registry);
     this.#pending = new Gauge({
       name: 'try_it_now_queue_pending',
       help: 'Tasks that no worker has in hand yet.',
@@ -168,13 +173,18 @@ export class ScrapedGauges {
 
   /** Reads all sources at once. Never rejects. */
   async refresh(): Promise<void> {
-    const { stats, statuses, queue, dependencies = {} } = this.#sources;
+    const { stats, statuses, queue, events, dependencies = {} } = this.#sources;
     await Promise.all([
       stats === undefined
         ? undefined
         : this.#read('valkey', () => Promise.all([stats(), statuses?.()])).then((found) => {
             this.#setPools(found?.[0]);
             this.#statusGauges.set(found?.[1]);
+          }),
+      events === undefined
+        ? undefined
+        : within(this.#timeoutMs, events).then((found) => {
+            this.#eventGauges.set(found);
           }),
       queue === undefined ? undefined : this.#read('nats', queue).then((found) => this.#setQueue(found)),
       ...Object.entries(dependencies).map(([name, check]) =>
