@@ -31,10 +31,12 @@ import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
 import { usageChecks } from '../doctor/usage.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
+import { webhookChecks } from '../doctor/webhooks.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { deathsByTemplate } from '../queue/dead-reasons.ts';
+import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
 import type { EngineFacts } from '../runtime/engine.ts';
@@ -221,14 +223,18 @@ async function ongoingFailures(store: Shared<Store>, { templates }: Config): Pro
   }
 }
 
+/** The pools, and those who are told what happens in them. */
 function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: Config): Check[] {
-  return poolChecks({
+  const { webhooks } = config;
+  const admin = async () => new JetStreamWebhookAdmin(await queue.need());
+  const pools = poolChecks({
     templates: config.templates,
     state: new Shared(async () => poolState(await store.need(), config), VALKEY_DOWN),
     failures: async (name) => (await store.need()).failureLog.recent(name),
     unready: async (name) => (await store.need()).failureLog.unready(name),
     deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
   });
+  return [...pools, ...webhookChecks({ webhooks, store, admin })];
 }
 
 async function poolState({ inventory, controls, breakers }: Store, { templates }: Config) {
