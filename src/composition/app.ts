@@ -21,6 +21,7 @@ import { resumeCleanups } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { DELIVERY_POLICY } from '../queue/stream-and-consumers.ts';
 import { startWorkers } from '../queue/worker.ts';
+import { Languages } from '../presentation/languages/languages.ts';
 import { loadPages } from '../web/pages.ts';
 
 export interface AppOptions extends PartsOptions {
@@ -183,7 +184,10 @@ async function startServing(
     funnelSites: config.funnel.sites,
     metrics,
     observer: metrics,
-    pages: await loadPages(),
+    pages: await loadPages({
+      languages: new Languages(config.presentation.languages),
+      branding: config.presentation.branding,
+    }),
   });
   releasers.push('http', () => http.close(server.shutdownGraceMs));
   const port = await http.listen(server);

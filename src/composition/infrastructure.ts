@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import { Languages } from '../presentation/languages/languages.ts';
 import { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from '../queue/connection.ts';
 import { connectValkey, disconnectValkey } from '../store/client.ts';
@@ -82,7 +83,7 @@ export class Infrastructure {
 
   /** Holds nothing open: it asks Caddy's admin API again each time. */
   createProxy(): CaddyProxy {
-    const { proxy, server, templates } = this.#config;
+    const { presentation, proxy, server, templates } = this.#config;
     return new CaddyProxy({
       adminUrl: proxy.adminUrl,
       listen: proxy.listen,
@@ -91,6 +92,8 @@ export class Infrastructure {
       responseTimeoutMs: proxy.responseTimeoutMs,
       discovery: proxy.discovery,
       publicUrl: server.publicUrl,
+      languages: new Languages(presentation.languages),
+      branding: presentation.branding,
       trustedProxies: server.trustedProxies,
       log: this.#log,
     });

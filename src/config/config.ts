@@ -2,6 +2,8 @@ import type { PublicAddress } from '../domain/address.ts';
 import type { DatabaseEngine } from '../domain/database.ts';
 import type { Template } from '../domain/template.ts';
 import type { Webhook } from '../domain/webhook.ts';
+import type { Branding } from '../presentation/branding.ts';
+import type { Language } from '../presentation/languages/translator.ts';
 import type { EngineName, EngineSockets } from '../runtime/engines.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 
@@ -36,6 +38,8 @@ export interface Config {
   readonly funnel: { readonly sites: readonly string[] };
   /** Who is told what happens in visits. */
   readonly webhooks: readonly Webhook[];
+  /** What pages for visitors are like. */
+  readonly presentation: { readonly languages: readonly [Language, ...Language[]]; readonly branding: Branding };
   readonly log: { readonly level: LogLevel };
   /** 0: unlimited. */
   readonly rateLimit: { readonly hourly: number; readonly daily: number };

@@ -93,6 +93,8 @@ const OWN_PREFIXES = [
   'QUEUE_WORKER_',
   'DISCOVERY_',
   'TEMPLATES_',
+  'LANGUAGES_',
+  'BRANDING_',
   'CHECKPOINT_',
   'FUNNEL_',
   'WEBHOOKS_',

@@ -252,7 +252,9 @@ describe('whatever is set', () => {
         }
         const lines = told.filter(
           (line) =>
-            !['TEMPLATES_FILE', 'WEBHOOKS_FILE'].some((name) => line.startsWith(`${env[name]?.trim() ?? '?'}:`)),
+            !['TEMPLATES_FILE', 'WEBHOOKS_FILE', 'BRANDING_FILE'].some((name) =>
+              line.startsWith(`${env[name]?.trim() ?? '?'}:`),
+            ),
         );
         for (const line of lines) expect(line).toMatch(/^[A-Z_]{7,}/);
       }),

@@ -16,8 +16,10 @@ import {
   type ParsedEnvironment,
   type FileReader,
 } from './environment.ts';
+import { readBranding } from './branding.ts';
 import { databaseProblems } from './database-rules.ts';
 import { capacityWarnings } from './host-capacity.ts';
+import { readLanguages } from './languages.ts';
 import { ParseError, type HostPort } from './parsers.ts';
 import { archiveFile } from './paths.ts';
 import { environmentProblems, environmentWarnings, poolProblems, portShortage, type Setting } from './rules.ts';
@@ -45,6 +47,8 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
   const { values, broken, explicit } = parsed;
   const catalogue = readCatalogue(parsed, env, readFile);
   const hooks = readWebhooks(parsed, env, readFile);
+  const languages = readLanguages(values.LANGUAGES_DIR, readFile);
+  const branding = readBranding(values.BRANDING_FILE, readFile);
   const rangeIsSound = !broken.has('CONTAINER_PORT_RANGE_START') && !broken.has('CONTAINER_PORT_RANGE_END');
   const found = [
     ...parsed.problems,
@@ -53,6 +57,8 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
     ...checkpointPathProblems(parsed),
     ...catalogue.problems,
     ...hooks.problems,
+    ...languages.problems,
+    ...branding.problems,
   ];
   // Counted only once the pools themselves are right: their sizes are what is added up.
   if (catalogue.problems.length === 0 && rangeIsSound && !broken.has('POOL_MAX_SIZE'))
@@ -61,13 +67,18 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
   const unknown = unknownVariables(env);
   if (problems.length > 0) throw invalidConfig(problems, unknown);
   return {
-    config: deepFreeze(assemble(values, withCheckpointPath(values, catalogue.templates), hooks.webhooks)),
+    config: deepFreeze({
+      ...assemble(values, withCheckpointPath(values, catalogue.templates), hooks.webhooks),
+      presentation: { languages: languages.languages, branding: branding.branding },
+    }),
     explicit,
     warnings: [
       ...unknown,
       ...environmentWarnings(values, explicit, readFile),
       ...capacityWarnings(values, catalogue.templates, readFile),
       ...unusedCheckpointPath(values, catalogue.templates),
+      ...languages.warnings,
+      ...branding.warnings,
     ],
   };
 }
@@ -208,7 +219,11 @@ function databases(values: Values): Config['databases'] {
   );
 }
 
-function assemble(values: Values, templates: readonly Template[], webhooks: readonly Webhook[]): Config {
+function assemble(
+  values: Values,
+  templates: readonly Template[],
+  webhooks: readonly Webhook[],
+): Omit<Config, 'presentation'> {
   return {
     server: {
       host: values.SERVER_HOST,

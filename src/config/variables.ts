@@ -45,6 +45,7 @@ const addresses = group('Public addresses and proxy');
 const state = group('State and queue');
 const http = group('HTTP server');
 const funnel = group('Funnel and webhooks');
+const visitorPages = group('Pages for visitors');
 const operators = group('Operators');
 const host = group('Process and host');
 
@@ -349,6 +350,18 @@ export const VARIABLES = {
     path,
     'none: nobody is told',
     'The YAML list of those who are told what happens in visits; see [webhooks](../webhooks.md).',
+  ),
+
+  LANGUAGES_DIR: visitorPages.optional(
+    path,
+    'none: English and German',
+    'A folder with the texts of more languages, a file each, named by its tag (fr.json, pt-BR.json). One named ' +
+      'en.json or de.json replaces texts of those that come along. See [branding](../branding.md).',
+  ),
+  BRANDING_FILE: visitorPages.optional(
+    path,
+    'none: the pages are as they come along',
+    'The YAML file with your title, logo, colours and links; see [branding](../branding.md).',
   ),
 
   ADMIN_ADDR: operators.required(

@@ -1,4 +1,5 @@
 import type { PublicAddress } from '../domain/address.ts';
+import { NO_BRANDING, type Branding } from '../presentation/branding.ts';
 import { Languages } from '../presentation/languages/languages.ts';
 import { languageChoice, languageIs } from './accept-language.ts';
 import { ZONE } from './discovery/zone.ts';
@@ -27,6 +28,7 @@ export interface DemoServerOptions {
   readonly publicUrl: string;
   /** What those pages can be had in. */
   readonly languages?: Languages;
+  readonly branding?: Branding;
   /** Addresses and CIDR blocks in front of Caddy whose X-Forwarded-* headers are believed; others' are replaced. */
   readonly trustedProxies?: readonly string[];
 }
@@ -52,12 +54,12 @@ export const PROXY_MEMORY_MS = REFRESH_MS + KEEP_ALIVE_MS;
  * and cuts open WebSockets, so one wildcard route asks discovery at request time instead.
  */
 export function demoServer(options: DemoServerOptions): JsonObject {
-  const { address, publicUrl, languages = new Languages() } = options;
+  const { address, publicUrl, languages = new Languages(), branding = NO_BRANDING } = options;
   const start = new URL(publicUrl);
-  const shared = { languages, startUrl: publicUrl };
-  const ended = pageRoutes(endedPage(shared));
-  const unreachable = pageRoutes(unreachablePage(shared));
-  const hanging = pageRoutes(silentPage(shared, options.responseTimeoutMs));
+  const shared = { languages, branding, startUrl: publicUrl };
+  const ended = pageRoutes(endedPage(shared), start.origin);
+  const unreachable = pageRoutes(unreachablePage(shared), start.origin);
+  const hanging = pageRoutes(silentPage(shared, options.responseTimeoutMs), start.origin);
   return {
     listen: [options.listen],
     automatic_https: { disable: true },
@@ -214,10 +216,12 @@ function instanceHeaders(): JsonObject {
 }
 
 /** For browsers as HTML in their language, for everything else as a problem body. */
-function pageRoutes({ status, pages, problem }: ProxyPage): JsonObject[] {
+function pageRoutes({ status, pages, problem }: ProxyPage, startOrigin: string): JsonObject[] {
   const retry: JsonObject = status === 503 ? { 'Retry-After': [String(RETRY_SECONDS)] } : {};
   const security: JsonObject = {
-    'Content-Security-Policy': ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"],
+    'Content-Security-Policy': [
+      `default-src 'none'; style-src 'unsafe-inline'; img-src ${startOrigin}; base-uri 'none'; form-action 'none'`,
+    ],
     'X-Content-Type-Options': ['nosniff'],
     'Referrer-Policy': ['same-origin'],
   };

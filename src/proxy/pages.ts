@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { colorProperties, logoPath, siteTitle, type Branding } from '../presentation/branding.ts';
 import { html, Html } from '../presentation/html.ts';
 import type { Languages } from '../presentation/languages/languages.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
@@ -20,6 +21,7 @@ export interface ProxyPage {
 /** What all of them share. */
 export interface ProxyPageOptions {
   readonly languages: Languages;
+  readonly branding: Branding;
   /** The start page. */
   readonly startUrl: string;
 }
@@ -113,23 +115,29 @@ function inEachLanguage(options: ProxyPageOptions, content: (t: Translator) => C
 }
 
 /** One self-contained page: what it shows must not depend on any server that may be down. */
-function frame({ startUrl }: ProxyPageOptions, t: Translator, { title, head, body }: Content): string {
-  const site = t.text('site.title');
+function frame({ startUrl, branding }: ProxyPageOptions, t: Translator, { title, head, body }: Content): string {
+  const { logo, colors } = branding;
+  const site = siteTitle(t, branding);
+  // From the start page: where that is down, only the picture is missing.
+  const mark =
+    logo === undefined
+      ? BRAND_MARK
+      : html`<img src="${startUrl}${logoPath(logo)}" alt="" width="${logo.width}" height="${logo.height}">`;
   return html`<!doctype html>
 <html lang="${t.tag}" dir="${t.direction}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta name="theme-color" media="(prefers-color-scheme: light)" content="#f6f7fb">
-<meta name="theme-color" media="(prefers-color-scheme: dark)" content="#0e1118">
+<meta name="theme-color" media="(prefers-color-scheme: light)" content="${colors.light.ground}">
+<meta name="theme-color" media="(prefers-color-scheme: dark)" content="${colors.dark.ground}">
 <meta name="robots" content="noindex">
 ${head}
 <title>${title} · ${site}</title>
-<style>${new Html(STYLE)}</style>
+<style>${new Html(colorProperties(colors))}${new Html(STYLE)}</style>
 </head>
 <body>
-<header><a class="brand" href="${startUrl}" target="_top">${BRAND_MARK}${site}</a></header>
+<header><a class="brand" href="${startUrl}" target="_top">${mark}${site}</a></header>
 <main><section>
 ${body}
 </section></main>

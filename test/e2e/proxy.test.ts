@@ -5,6 +5,7 @@ import { newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { NO_BRANDING } from '../../src/presentation/branding.ts';
 import { Languages } from '../../src/presentation/languages/languages.ts';
 import { endedPage, unreachablePage, type ProxyPage } from '../../src/proxy/pages.ts';
 import { eventually } from '../support/eventually.ts';
@@ -20,7 +21,7 @@ import {
 import { silent } from '../support/store.ts';
 
 const html = { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' };
-const PAGES = { languages: new Languages(), startUrl: START_URL };
+const PAGES = { languages: new Languages(), branding: NO_BRANDING, startUrl: START_URL };
 const englishOf = ({ pages: [{ html }] }: ProxyPage) => html;
 let releasers: Releasers;
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { NO_BRANDING } from '../../src/presentation/branding.ts';
 import { Languages } from '../../src/presentation/languages/languages.ts';
 import { silentPage } from '../../src/proxy/pages.ts';
 import { eventually } from '../support/eventually.ts';
@@ -133,7 +134,7 @@ describe('an app that is slow or hangs', () => {
     };
 
     const stream = get(world.proxyPort, host);
-    const pages = { languages: new Languages(), startUrl: START_URL };
+    const pages = { languages: new Languages(), branding: NO_BRANDING, startUrl: START_URL };
     const expected = silentPage(pages, responseTimeoutMs).pages[0].html;
     expect(await read(asked('text/html'))).toEqual([504, expected]);
     const [status, body] = await read(asked('*/*'));

@@ -1,4 +1,5 @@
 import type { Template } from '../../domain/template.ts';
+import { localText } from '../../presentation/branding.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import type { MessageKey } from '../../presentation/languages/messages.ts';
 import type { Translator } from '../../presentation/languages/translator.ts';
@@ -37,13 +38,15 @@ export function homePage(parts: {
   readonly notice: Notice | undefined;
 }): string {
   const { presentation, offers, visitorToken, notice } = parts;
-  const { t } = presentation;
+  const { t, branding } = presentation;
+  const next = branding.callToAction;
   return page({
     presentation,
     body: html`
 <section class="hero">
 <h1>${t.html('home.heading', { emphasis: html`<em>${t.text('home.heading_emphasis')}</em>` })}</h1>
 <p>${t.text('home.intro')}</p>
+${next !== undefined && html`<p><a class="button quiet" href="${next.url}">${localText(t, next.text)}</a></p>`}
 </section>
 ${
   notice !== undefined &&

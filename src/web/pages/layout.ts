@@ -1,4 +1,5 @@
 import { html, type Html } from '../../presentation/html.ts';
+import { localText, logoPath, siteTitle } from '../../presentation/branding.ts';
 import type { Presentation } from '../presentation.ts';
 
 export interface PageParts {
@@ -10,13 +11,15 @@ export interface PageParts {
 }
 
 /** What every page of ours has in its head. */
-export function head({ presentation: { t, assets }, title }: Pick<PageParts, 'presentation' | 'title'>): Html {
-  const site = t.text('site.title');
+export function head({ presentation, title }: Pick<PageParts, 'presentation' | 'title'>): Html {
+  const { t, branding, assets } = presentation;
+  const { colors } = branding;
+  const site = siteTitle(t, branding);
   return html`<meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta name="theme-color" media="(prefers-color-scheme: light)" content="#f6f7fb">
-<meta name="theme-color" media="(prefers-color-scheme: dark)" content="#0e1118">
+<meta name="theme-color" media="(prefers-color-scheme: light)" content="${colors.light.ground}">
+<meta name="theme-color" media="(prefers-color-scheme: dark)" content="${colors.dark.ground}">
 <title>${title === undefined ? site : `${title} · ${site}`}</title>
 <link rel="icon" href="${assets['icon.svg']}" type="image/svg+xml">
 <link rel="stylesheet" href="${assets['page.css']}">`;
@@ -24,7 +27,8 @@ export function head({ presentation: { t, assets }, title }: Pick<PageParts, 'pr
 
 /** A whole page. Styles and script are files of our own, because the content security policy allows nothing inline. */
 export function page({ presentation, body, head: more, ...parts }: PageParts): string {
-  const { t, assets } = presentation;
+  const { t, branding, assets } = presentation;
+  const { logo, legal, links } = branding;
   return html`<!doctype html>
 <html lang="${t.tag}" dir="${t.direction}">
 <head>
@@ -35,12 +39,14 @@ ${more}
 <body>
 <a class="skip" href="#main">${t.text('site.skip')}</a>
 <header class="top"><a class="brand" href="/">\
-<img src="${assets['icon.svg']}" alt="" width="28" height="28">${t.text('site.title')}</a></header>
+<img src="${logo === undefined ? assets['icon.svg'] : logoPath(logo)}" alt="" \
+width="${logo?.width ?? 28}" height="${logo?.height ?? 28}">${siteTitle(t, branding)}</a></header>
 <main id="main">
 ${body}
 </main>
-<footer class="bottom"><p>${t.text('site.promise')}</p>\
-<p><a href="/api/openapi.json">${t.text('site.api')}</a></p></footer>
+<footer class="bottom"><p>${legal === undefined ? t.text('site.promise') : localText(t, legal)}</p>\
+<p class="links">${links.map(({ text, url }) => html`<a href="${url}">${localText(t, text)}</a> `)}\
+<a href="/api/openapi.json">${t.text('site.api')}</a></p></footer>
 </body>
 </html>
 `.text;

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DEFAULT_COLORS, contrastWarnings } from '../presentation/branding.ts';
+import { en } from '../presentation/languages/en.ts';
+import { readBranding } from './branding.ts';
+import { readTextFile } from './environment.ts';
+import { readLanguages } from './languages.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tin-branding-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function brand(text: string) {
+  const file = join(folder, 'branding.yaml');
+  await writeFile(file, text);
+  return readBranding(file, readTextFile);
+}
+
+describe('the branding file', () => {
+  it('gives title, logo, colours, links and texts, each in the languages it has', async () => {
+    await writeFile(join(folder, 'logo.svg'), '<svg xmlns="http://www.w3.org/2000/svg"/>');
+    const { branding, problems, warnings } = await brand(`
+title: Acme
+logo: {file: logo.svg, width: 120}
+colors: {light: {accent: "#005A9C"}}
+links: [{text: {en: Imprint, de: Impressum}, url: "https://acme.example/imprint?x=1"}]
+call_to_action: {text: Buy, url: "mailto:sales@acme.example"}
+`);
+    expect([problems, warnings]).toEqual([[], []]);
+    expect(branding).toMatchObject({
+      title: [{ tag: undefined, text: 'Acme' }],
+      logo: { type: 'image/svg+xml', width: 120, height: 28 },
+      colors: { light: { ...DEFAULT_COLORS.light, accent: '#005a9c' }, dark: DEFAULT_COLORS.dark },
+      links: [
+        {
+          text: [
+            { tag: 'en', text: 'Imprint' },
+            { tag: 'de', text: 'Impressum' },
+          ],
+          url: 'https://acme.example/imprint?x=1',
+        },
+      ],
+      callToAction: { url: 'mailto:sales@acme.example' },
+    });
+  });
+
+  it.each([
+    ['titel: x', 'titel is not known; did you mean title?'],
+    ['logo: gone.svg', 'which cannot be read'],
+    ['logo: page.html', 'it must be a file that ends with .svg, .png or .webp'],
+    ['colors: {light: {accent: red}}', 'colors.light.accent is "red"; it must be a colour as #rrggbb'],
+    ['links: [{text: x, url: "javascript:alert(1)"}]', 'it must be a URL that starts with https://'],
+    ['links: [{url: "https://x.example"}]', 'links[0].text is missing'],
+    ['title: {"not a tag": x}', 'must be a language by its BCP 47 tag'],
+    ['title: {}', 'title has no text'],
+    ['title: [', 'not YAML as it should be'],
+  ])('is refused when it says %s', async (text, problem) => {
+    const { problems } = await brand(text);
+    expect(problems.join('\n')).toContain(problem);
+    expect(problems[0]).toMatch(/branding\.yaml:1: /);
+  });
+
+  it('names the pairs of colours that are hard to read', async () => {
+    const { warnings } = await brand('colors: {light: {accent: "#ffcc00"}}');
+    expect(warnings).toHaveLength(3);
+    expect(warnings[0]).toContain(
+      'colors.light.on_accent (#ffffff) on colors.light.accent (#ffcc00) has a contrast of 1.51:1',
+    );
+    expect(contrastWarnings(DEFAULT_COLORS)).toEqual([]);
+  });
+});
+
+describe('the folder of languages', () => {
+  it('adds languages, replaces texts, and says what is missing or wrong', async () => {
+    const languagesDir = await mkdtemp(join(folder, 'languages-'));
+    const write = (name: string, value: unknown) => writeFile(join(languagesDir, name), JSON.stringify(value));
+    await write('en.json', { 'home.try': 'Launch' });
+    await write('ar.json', { 'home.ready': 'جاهز', 'home.redy': 'x' });
+    const { languages, problems, warnings } = readLanguages(languagesDir, readTextFile);
+    expect(problems).toEqual([]);
+    expect(languages.map(({ tag }) => tag)).toEqual(['en', 'de', 'ar']);
+    expect(languages[2]?.messages).toMatchObject({ 'home.ready': 'جاهز', 'home.try': 'Launch' });
+    expect(languages[0].messages['home.ready']).toBe(en['home.ready']);
+    expect(warnings).toEqual([
+      expect.stringContaining('"home.redy" is not a text of ours; did you mean home.ready?'),
+      expect.stringContaining(`lacks ${Object.keys(en).length - 1} of ${Object.keys(en).length} texts (site.title, `),
+    ]);
+
+    await write('klingon!.json', {});
+    await write('fr.json', { 'home.terms': 'Pour {temps}', 'waiting.progress_warming': 'x', 'home.try': 3 });
+    await writeFile(join(languagesDir, 'it.json'), '{');
+    const text = readLanguages(languagesDir, readTextFile).problems.join('\n');
+    expect(text).toContain('klingon!.json must be named after its language');
+    expect(text).toContain('fr.json: home.terms has {temps}, which nothing is put in for; use {time}');
+    expect(text).toContain('fr.json: waiting.progress_warming must have a text for each plural form');
+    expect(text).toContain('fr.json: home.try must be a text');
+    expect(text).toContain('it.json is not JSON');
+    expect(readLanguages(join(folder, 'nowhere'), readTextFile).problems[0]).toContain('LANGUAGES_DIR is');
+  });
+});
