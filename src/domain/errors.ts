@@ -131,10 +131,16 @@ export const ERROR_CATALOGUE = {
     remedy: 'Wait as Retry-After says.',
   },
   daily_limit: { status: 429, retryable: true, title: 'Too many instances today', remedy: 'Wait as Retry-After says.' },
+  unknown_place: {
+    status: 404,
+    retryable: false,
+    title: 'Nobody waits at this place',
+    remedy: 'POST /api/v1/waiting takes a place, or the instance that this one was served.',
+  },
   too_many_streams: {
     status: 429,
     retryable: true,
-    title: 'Too many countdown streams are open',
+    title: 'Too many streams are open',
     remedy: 'Close one, or ask for the instance itself now and then.',
   },
   headers_too_large: {

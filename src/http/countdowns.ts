@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { TryItNowError, describeError } from '../domain/errors.ts';
+import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import type { Demos } from './demos.ts';
+import { StreamRoom } from './stream-room.ts';
 import { secondsLeft, unusedEnd } from './time-left.ts';
 
 export interface CountdownOptions {
@@ -33,8 +34,7 @@ interface Stream {
 export class Countdowns {
   readonly #options: Required<CountdownOptions>;
   readonly #streams = new Map<string, Set<Stream>>();
-  readonly #perSubject = new Map<string, number>();
-  #open = 0;
+  readonly #room: StreamRoom;
   #timer: NodeJS.Timeout | undefined;
   #ticking = false;
   #failing = false;
@@ -42,28 +42,16 @@ export class Countdowns {
 
   constructor(options: CountdownOptions) {
     this.#options = { everyMs: 1_000, maxStreams: 1_000, maxPerClient: 20, ...options };
+    this.#room = new StreamRoom({ name: 'countdown', ...this.#options });
   }
 
   get open(): number {
-    return this.#open;
+    return this.#room.open;
   }
 
   /** Throws too_many_streams. Call before the answer has begun. */
   admit(clientKey: string): void {
-    const { maxStreams, maxPerClient } = this.#options;
-    if (this.#open >= maxStreams)
-      throw new TryItNowError(
-        'too_many_streams',
-        `All ${maxStreams} countdown streams of this server are in use; ask again in a while`,
-        { retryAfterMs: 10_000 },
-      );
-    if ((this.#perSubject.get(clientKey) ?? 0) >= maxPerClient) {
-      throw new TryItNowError(
-        'too_many_streams',
-        `Your address has ${maxPerClient} countdown streams open, which is as many as one may; close one first`,
-        { retryAfterMs: 10_000 },
-      );
-    }
+    this.#room.admit(clientKey);
   }
 
   /**
@@ -93,8 +81,7 @@ export class Countdowns {
     const stream: Stream = { response, clientKey };
     const others = this.#streams.get(id) ?? new Set<Stream>();
     this.#streams.set(id, others.add(stream));
-    this.#open += 1;
-    this.#perSubject.set(clientKey, (this.#perSubject.get(clientKey) ?? 0) + 1);
+    this.#room.enter(clientKey);
     // 'close' comes once, no matter who ends the stream.
     response.once('close', () => this.#detach(id, stream));
     response.on('error', () => response.destroy());
@@ -112,11 +99,8 @@ export class Countdowns {
     const others = this.#streams.get(id);
     if (others?.delete(stream) !== true) return;
     if (others.size === 0) this.#streams.delete(id);
-    this.#open -= 1;
-    const left = (this.#perSubject.get(stream.clientKey) ?? 1) - 1;
-    if (left === 0) this.#perSubject.delete(stream.clientKey);
-    else this.#perSubject.set(stream.clientKey, left);
-    if (this.#open === 0) {
+    this.#room.leave(stream.clientKey);
+    if (this.#room.open === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }

@@ -38,16 +38,20 @@ describe('the OpenAPI document', () => {
     );
     expect(operations.sort()).toEqual([
       'delete /api/v1/demo/{id}',
+      'delete /api/v1/waiting/{place}',
       'get /api/openapi.json',
       'get /api/v1/demo/{id}',
       'get /api/v1/demo/{id}/status',
       'get /api/v1/pool/stats',
       'get /api/v1/templates',
+      'get /api/v1/waiting/{place}',
+      'get /api/v1/waiting/{place}/events',
       'get /health',
       'get /metrics',
       'post /api/v1/demo/acquire',
       'post /api/v1/demo/{id}/extend',
       'post /api/v1/demo/{id}/use',
+      'post /api/v1/waiting',
     ]);
   });
 });

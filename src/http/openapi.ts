@@ -29,6 +29,7 @@ export const OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
     servers: [{ url: '/', description: 'This server.' }],
     tags: [
       { name: 'demo', description: 'Take an instance, look at it, keep it longer, give it back.' },
+      { name: 'waiting', description: 'A place in the line where none is ready.' },
       { name: 'catalogue', description: 'What can be tried, and how much of it there is.' },
       { name: 'operations', description: 'For those who run the server.' },
     ],

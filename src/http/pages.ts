@@ -3,6 +3,7 @@ import type { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Demos } from './demos.ts';
 import type { Origins } from './origins.ts';
+import type { WaitingStreams } from './waiting-streams.ts';
 
 export interface PagesContext {
   readonly demos: Demos;
@@ -13,6 +14,8 @@ export interface PagesContext {
   readonly origins: Origins;
   /** Whose limits a request counts against. */
   readonly clientKeyOf: (request: FastifyRequest) => string;
+  /** Those who listen to how they stand in the line. */
+  readonly waiting: WaitingStreams;
 }
 
 /** What people see beside the API. Handed in by the composition, so that the API knows no page. */

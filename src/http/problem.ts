@@ -64,6 +64,8 @@ function unforeseen(thrown: unknown): TryItNowError {
 
 function validationError(error: Partial<FastifyError>): TryItNowError {
   // An id that cannot exist is, to the caller, one that does not.
+  if (error.validationContext === 'params' && error.validation?.[0]?.instancePath === '/place')
+    return new TryItNowError('unknown_place', 'Nobody waits at this place; places are as POST /api/v1/waiting answers');
   if (error.validationContext === 'params')
     return new TryItNowError(
       'unknown_instance',

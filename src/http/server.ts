@@ -19,8 +19,10 @@ import type { RouteTable } from './route-table.ts';
 import { poolStatsRoute, templatesRoute } from './routes/catalogue.ts';
 import { countdownRoute } from './routes/countdown.ts';
 import { demoRoutes } from './routes/demo.ts';
+import { placeRoutes, waitRoute } from './routes/waiting.ts';
 import { operationsRoutes, type MetricsSource } from './routes/operations.ts';
 import { ProblemBody } from './schemas/problem.ts';
+import { WaitingStreams } from './waiting-streams.ts';
 
 export type { HttpServer };
 
@@ -62,11 +64,13 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   });
   const { app, routes } = listener;
   const countdowns = new Countdowns({ demos, log, ...options.countdowns });
-  await addRoutes(app, options, { countdowns, routes });
+  const waiting = new WaitingStreams({ demos, log, ...options.countdowns });
+  await addRoutes(app, options, { countdowns, waiting, routes });
   await app.ready();
   const drain = () => {
     listener.drain();
     countdowns.stop();
+    waiting.stop();
   };
   return {
     app,
@@ -82,7 +86,11 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
 async function addRoutes(
   app: App,
   options: ServerOptions,
-  { countdowns, routes }: { readonly countdowns: Countdowns; readonly routes: RouteTable },
+  {
+    countdowns,
+    waiting,
+    routes,
+  }: { readonly countdowns: Countdowns; readonly waiting: WaitingStreams; readonly routes: RouteTable },
 ): Promise<void> {
   const { demos, log, publicUrl } = options;
   const check = keyCheck(options.apiKeys);
@@ -96,6 +104,7 @@ async function addRoutes(
     const api = scope.withTypeProvider<TypeBoxTypeProvider>();
     await allowOtherSites(api, origins);
     templatesRoute(api, context);
+    placeRoutes(api, context, waiting);
     await api.register((inner, _options, done) => {
       const keyed = inner.withTypeProvider<TypeBoxTypeProvider>();
       if (check !== undefined) {
@@ -105,12 +114,13 @@ async function addRoutes(
         });
       }
       demoRoutes(keyed, context);
+      waitRoute(keyed, context);
       countdownRoute(keyed, context, countdowns);
       poolStatsRoute(keyed, context);
       done();
     });
   });
-  await options.pages?.register(app, { demos, log, publicUrl, clientKeyOf, origins });
+  await options.pages?.register(app, { demos, log, publicUrl, clientKeyOf, origins, waiting });
 }
 
 /**

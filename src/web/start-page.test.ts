@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readEvents, type SseEvent } from '../../test/support/sse.ts';
 import { FakeDemos } from '../../test/support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
 import { PageVisitor as Visitor, handedOverTo } from '../../test/support/page-visitor.ts';
@@ -73,7 +74,7 @@ describe('the start page', () => {
     expect(text).toContain('<em>einen Klick entfernt</em>');
     expect(text).toContain('Gehört Ihnen für 60 Sek., auf Wunsch bis zu 5 Min.');
     const asked = await visitor.send('POST', '/try/hello', { headers: { ...german, accept: 'application/json' } });
-    expect(await asked.json()).toMatchObject({ progress: '3 Kopien werden vorbereitet' });
+    expect(await asked.json()).toMatchObject({ progress: 'Sie sind als Nächstes dran · etwa 4 Sek.' });
     const waiting = await (await visitor.send('GET', '/wait/hello', { headers: german })).text();
     expect(waiting).toContain('data-no-connection="Gerade keine Verbindung; wir versuchen es weiter"');
     const missing = await (await visitor.send('GET', '/nothing', { headers: german })).text();
@@ -111,7 +112,7 @@ describe('a click', () => {
 
   it("counts against the limit of the visitor's address, with the visitor as owner", async () => {
     await visitor.send('POST', '/try/hello');
-    expect(http.demos.calls.find(({ method }) => method === 'acquire')?.argument).toMatchObject({
+    expect(http.demos.calls.find(({ method }) => method === 'acquireOrWait')?.argument).toMatchObject({
       clientKey: '127.0.0.1',
       owner: expect.stringMatching(/^visitor:/) as string,
       idempotencyKey: 'page:hello',
@@ -263,6 +264,43 @@ describe('waiting', () => {
     expect([...http.demos.instances.values()].map(({ owner }) => owner)).toEqual([`visitor:${token}`]);
   });
 
+  it('has one place in the line, which a reload keeps and which can be given up', async () => {
+    const first = new Visitor(http.url);
+    await first.send('POST', '/try/hello');
+    await visitor.send('POST', '/try/hello');
+    for (let reload = 0; reload < 2; reload += 1)
+      expect(await (await visitor.send('GET', '/wait/hello')).text()).toContain(
+        'You are number 2 in the line · about 4 sec',
+      );
+    expect(await (await first.send('GET', '/wait/hello')).text()).toContain('You are next · about 4 sec');
+    const left = await first.send('POST', '/leave/hello');
+    expect([left.status, left.headers.get('location')]).toEqual([303, '/']);
+    expect((await first.send('GET', '/wait/hello')).headers.get('location')).toBe('/');
+    expect(await (await visitor.send('GET', '/wait/hello')).text()).toContain('You are next');
+  });
+
+  it('hears of it as it changes, and when the turn has come, but only who clicked', async () => {
+    const first = new Visitor(http.url);
+    await first.send('POST', '/try/hello');
+    await visitor.send('POST', '/try/hello');
+    const stream = await visitor.send('GET', '/wait/hello/events');
+    const events = readEvents(stream);
+    const told = async () => (await events.next()).value as SseEvent;
+    expect(await told()).toEqual({
+      event: 'place',
+      data: { progress: 'You are number 2 in the line · about 4 sec' },
+    });
+    await first.send('POST', '/leave/hello');
+    expect(await told()).toEqual({ event: 'place', data: { progress: 'You are next · about 4 sec' } });
+    supply();
+    expect((await told()).event).toBe('turn');
+    expect((await events.next()).done).toBe(true);
+    const stranger = await new Visitor(http.url).send('GET', '/wait/hello/events', {
+      headers: { accept: 'text/event-stream' },
+    });
+    expect([stranger.status, await codeOf(stranger)]).toEqual([404, 'unknown_place']);
+  });
+
   it('says why there is none yet, and does not have anybody wait where none will come', async () => {
     const waiting = async () => (await visitor.send('GET', '/wait/hello')).text();
     const scripted = async () =>
@@ -272,7 +310,7 @@ describe('waiting', () => {
 
     http.demos.refill = 'failing';
     expect(await waiting()).toContain('The last copies could not be started.');
-    expect(await scripted()).toMatchObject({ progress: 'The last starts failed; it is tried again' });
+    expect(await scripted()).toMatchObject({ progress: 'You are next · The last starts failed; it is tried again' });
     http.demos.refill = 'full';
     expect(await waiting()).toContain('As many copies as there is room for are in use.');
     expect(await scripted()).toMatchObject({ progress: expect.stringContaining('All copies are in use') as string });
@@ -287,11 +325,13 @@ describe('waiting', () => {
   it("answers the page's script in JSON, and gives up after the limit", async () => {
     const clock = { skipMs: 0, now: () => Date.now() + clock.skipMs };
     const { demos } = http;
-    await reopen({ demos, page: { clock } });
+    await reopen({ demos, page: { clock, waitLimitMs: 180_000 } });
     await visitor.send('GET', '/');
     const ask = async () =>
       (await visitor.send('POST', '/try/hello', { headers: { accept: 'application/json' } })).json();
-    expect(await ask()).toEqual({ state: 'waiting', waited_seconds: 0, progress: '3 copies are being prepared' });
+    expect(await ask()).toEqual({ state: 'waiting', waited_seconds: 0, progress: 'You are next · about 4 sec' });
+    demos.etaMs = undefined;
+    expect(await ask()).toMatchObject({ progress: 'You are next · One copy is being prepared' });
     clock.skipMs = 20_000;
     expect(await ask()).toMatchObject({
       state: 'waiting',
@@ -299,6 +339,7 @@ describe('waiting', () => {
     });
     clock.skipMs = 200_000;
     expect(await ask()).toEqual({ state: 'gave_up' });
+    expect(demos.waiting.get('hello')).toEqual([]);
     expect(await (await visitor.send('GET', '/wait/hello')).text()).toContain('This takes longer than it should');
     supply();
     expect(await ask()).toEqual({

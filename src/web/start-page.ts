@@ -86,6 +86,8 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   problemRoute(app, deps.presentations);
   const room = new WaitingRoom({
     ...deps,
+    clientKeyOf,
+    streams: options.waiting,
     ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }),
   });
   app.post<ForTemplate>('/try/:template', (request, reply) =>
@@ -93,6 +95,12 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   );
   app.get<ForTemplate>('/wait/:template', (request, reply) =>
     room.look(request, reply, templateNamed(demos, request.params.template)),
+  );
+  app.get<ForTemplate>('/wait/:template/events', { config: { untimed: true } }, (request, reply) =>
+    room.watch(request, reply, templateNamed(demos, request.params.template)),
+  );
+  app.post<ForTemplate>('/leave/:template', (request, reply) =>
+    room.leave(request, reply, templateNamed(demos, request.params.template)),
   );
 }
 

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
+import { ownersKey } from '../domain/ids.ts';
 import type { Template } from '../domain/template.ts';
-import type { Acquired, Demos } from '../http/demos.ts';
+import type { Acquired, Demos, Place } from '../http/demos.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import type { InstanceView, Refill } from '../pool/interfaces/claim-store.ts';
 import type { Visitor, VisitorCookies } from './visitor.ts';
@@ -12,9 +13,10 @@ export interface VisitsOptions {
   readonly clientKeyOf: (request: FastifyRequest) => string;
 }
 
-/** Why there is none yet. */
+/** Why there is none yet, and how the visitor stands; undefined where the place lapsed meanwhile. */
 export interface Waiting {
   readonly waitingFor: Exclude<Refill['kind'], 'off'>;
+  readonly place: Place | undefined;
 }
 
 /** What a visitor's clicks do at the pool, and what their browser remembers of it. */
@@ -31,7 +33,7 @@ export class Visits {
 
   /**
    * The visitor's instance of this template; where none is ready, what is done about it. Where nothing is, it is no use
-   * to wait: throws pool_empty. The same visitor always uses the same key,
+   * to wait: throws pool_empty. The same visitor always uses the same key, which is their place in the line too,
    * so a second click, or one that crosses the first, finds the first one's instance for as long as it runs.
    */
   async take(
@@ -41,25 +43,36 @@ export class Visits {
     visitor: Visitor,
     open: string | undefined,
   ): Promise<Acquired | Waiting> {
-    try {
-      const acquired = await this.#demos.acquire({
-        template: template.name,
-        clientKey: this.#subjectOf(request),
-        owner: visitor.owner,
-        idempotencyKey: `page:${template.name}`,
-        open,
-        landing: 'later',
-      });
-      this.#cookies.hold(reply, template.name, acquired.id);
-      if (this.#cookies.waitingSince(request, template.name) !== undefined)
-        this.#cookies.stopWaiting(reply, template.name);
-      return acquired;
-    } catch (error) {
-      if (!(error instanceof TryItNowError) || error.code !== 'pool_empty') throw error;
-      const refill = error.details?.['refill'];
-      if (refill === 'off') throw error;
-      return { waitingFor: refill === 'failing' || refill === 'full' ? refill : 'preparing' };
+    const answer = await this.#demos.acquireOrWait({
+      template: template.name,
+      clientKey: this.#subjectOf(request),
+      owner: visitor.owner,
+      idempotencyKey: keyOf(template),
+      open,
+      landing: 'later',
+    });
+    if (!('url' in answer)) {
+      const { kind } = answer.refill;
+      return {
+        waitingFor: kind === 'failing' || kind === 'full' ? kind : 'preparing',
+        place: await this.place(template, visitor),
+      };
     }
+    this.#cookies.hold(reply, template.name, answer.id);
+    if (this.#cookies.waitingSince(request, template.name) !== undefined)
+      this.#cookies.stopWaiting(reply, template.name);
+    return answer;
+  }
+
+  /** How the visitor stands in the line, and keeps standing by being looked for. */
+  async place(template: Template, visitor: Visitor): Promise<Place | undefined> {
+    const id = placeId(template, visitor);
+    return (await this.#demos.places(template.name, [id])).get(id);
+  }
+
+  /** Those behind move up. */
+  async giveUp(template: Template, visitor: Visitor): Promise<void> {
+    await this.#demos.leave(template.name, placeId(template, visitor));
   }
 
   /** The running instance of this template that is this visitor's, as the pool and not the cookie has it. */
@@ -98,6 +111,15 @@ export class Visits {
       throw error;
     }
   }
+}
+
+/** Of a visitor's place in the line. */
+export function placeId(template: Template, { owner }: Visitor): string {
+  return ownersKey(owner, keyOf(template));
+}
+
+function keyOf({ name }: Template): string {
+  return `page:${name}`;
 }
 
 /** Undefined for an instance that has ended meanwhile. */

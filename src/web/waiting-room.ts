@@ -1,16 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../domain/clock.ts';
-import type { Acquired } from '../http/demos.ts';
+import { TryItNowError } from '../domain/errors.ts';
 import type { Template } from '../domain/template.ts';
+import type { Acquired, Place } from '../http/demos.ts';
+import type { WaitingStreams } from '../http/waiting-streams.ts';
 import { field } from './fields.ts';
 import { sendPage, wantsPage } from './page-response.ts';
 import { handOverPage } from './pages/hand-over.ts';
-import { gaveUpPage, progressText, waitingPage } from './pages/waiting.ts';
+import { gaveUpPage, progressText, waitingFor, waitingPage } from './pages/waiting.ts';
 import type { Presentations } from './presentation.ts';
 import { isPrefetch } from './same-origin.ts';
-import type { PoolFigures } from './pool-figures.ts';
 import { parseSince, type Visitor, type VisitorCookies } from './visitor.ts';
-import type { Visits } from './visits.ts';
+import { placeId, type Visits } from './visits.ts';
 import { wayIn, withOpen } from './way-in.ts';
 
 export interface WaitingRoomOptions {
@@ -20,12 +21,14 @@ export interface WaitingRoomOptions {
   readonly clock: Clock;
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
-  readonly figures: PoolFigures;
+  readonly streams: WaitingStreams;
+  readonly clientKeyOf: (request: FastifyRequest) => string;
   /** After this a visitor is told that it takes too long. */
   readonly limitMs?: number;
 }
 
-const LIMIT_MS = 180_000;
+/** Who has a place, and is told how long it takes, may wait long. */
+const LIMIT_MS = 30 * 60_000;
 
 interface Wish {
   readonly visitor: Visitor;
@@ -38,7 +41,8 @@ interface Wish {
  * From a click to an instance, also when none is ready. The click (a POST) leaves a wish: a cookie, or for browsers
  * without cookies the query of the waiting page. With the script the page repeats the POST; without it the browser
  * refreshes GET /wait, which takes an instance only for a wish, from our own page, and never for a prefetch.
- * The same wish always gets the same instance, so repeating it does nothing new.
+ * The same wish always gets the same instance, so repeating it does nothing new; until then it has one place in the
+ * line, which a reload keeps and the events tell of.
  */
 export class WaitingRoom {
   readonly #options: Required<WaitingRoomOptions>;
@@ -59,7 +63,10 @@ export class WaitingRoom {
       return scripted ? reply.send({ state: 'ready', url }) : this.#handOver(request, reply, template, url);
     }
     const sinceMs = this.#since(request, template, field(request.body, 'since'));
-    if (scripted && this.#waited(sinceMs) > this.#options.limitMs) return reply.send({ state: 'gave_up' });
+    if (scripted && this.#waited(sinceMs) > this.#options.limitMs) {
+      await visits.giveUp(template, visitor);
+      return reply.send({ state: 'gave_up' });
+    }
     // A click on a page starts again; a wish too old to be still waited for was of an earlier visit.
     const beganMs = this.#waited(sinceMs) > this.#options.limitMs ? this.#options.clock.now() : sinceMs;
     this.#remember(reply, template, beganMs);
@@ -68,7 +75,7 @@ export class WaitingRoom {
     return reply.code(202).send({
       state: 'waiting',
       waited_seconds: seconds(this.#waited(sinceMs)),
-      progress: progressText(t, taken.waitingFor, await this.#warming(template)),
+      progress: progressText(t, taken.waitingFor, taken.place),
     });
   }
 
@@ -87,14 +94,45 @@ export class WaitingRoom {
     };
     if (this.#waited(wish.sinceMs) > limitMs) {
       cookies.stopWaiting(reply, template.name);
+      await visits.giveUp(template, wish.visitor);
       return sendPage(reply, gaveUpPage(parts));
     }
     const taken = mayTake(request) ? await visits.take(request, reply, template, wish.visitor, wish.open) : undefined;
     if (taken !== undefined && 'url' in taken) {
       return this.#handOver(request, reply, template, this.#wayIn(template, taken, wish.visitor, wish.open));
     }
-    const warming = await this.#warming(template);
-    return sendPage(reply, waitingPage({ ...parts, warming, waitingFor: taken?.waitingFor }));
+    const place = taken === undefined ? await visits.place(template, wish.visitor) : taken.place;
+    return sendPage(reply, waitingPage({ ...parts, place, waitingFor: taken?.waitingFor }));
+  }
+
+  /** GET /wait/:template/events: how the visitor stands, as Server-Sent Events. Takes nothing. */
+  async watch(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
+    const { clientKeyOf, presentations, streams, visits } = this.#options;
+    const wish = this.#wish(request, reply, template);
+    const clientKey = clientKeyOf(request);
+    streams.admit(clientKey);
+    const first = wish === undefined ? undefined : await visits.place(template, wish.visitor);
+    if (wish === undefined || first === undefined)
+      throw new TryItNowError('unknown_place', `You do not wait for "${template.name}"; open the start page`);
+    streams.admit(clientKey);
+    const { t } = presentations.for(request);
+    const tell = (place: Place): object => ({ progress: progressText(t, waitingFor(place), place) });
+    reply.hijack();
+    streams.attach(
+      { template: template.name, place: placeId(template, wish.visitor), clientKey, tell },
+      reply.raw,
+      { 'x-request-id': request.id, 'x-content-type-options': 'nosniff' },
+      first,
+    );
+    return reply;
+  }
+
+  /** POST /leave/:template: stops waiting. */
+  async leave(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
+    const { cookies, visits } = this.#options;
+    cookies.stopWaiting(reply, template.name);
+    await visits.giveUp(template, cookies.identify(request, reply, field(request.body, 'visitor')));
+    return reply.redirect('/', 303);
   }
 
   #wayIn(template: Template, { id, label, url }: Acquired, { owner }: Visitor, open: string | undefined): string {
@@ -144,10 +182,6 @@ export class WaitingRoom {
     if (visitor.hasCookie) return withOpen(path, open);
     const query = { visitor: visitor.token, since: String(sinceMs), ...(open === undefined ? {} : { open }) };
     return `${path}?${new URLSearchParams(query).toString()}`;
-  }
-
-  async #warming(template: Template): Promise<number | undefined> {
-    return (await this.#options.figures.of(template.name)).stats?.warming;
   }
 }
 

@@ -213,7 +213,7 @@ function idempotencyKey(request: FastifyRequest): string | undefined {
   return typeof key === 'string' ? key : undefined;
 }
 
-function acquiredBody({ id, url, template, expiresAtMs, ttlMs }: Acquired) {
+export function acquiredBody({ id, url, template, expiresAtMs, ttlMs }: Acquired) {
   return { id, url, template, expires_at: new Date(expiresAtMs).toISOString(), ttl_seconds: wholeSeconds(ttlMs) };
 }
 

@@ -51,7 +51,7 @@ document.querySelectorAll('[data-seconds-left]').forEach(countDown);
 const waitForInstance = (panel) => {
   const elapsed = panel.querySelector('[data-elapsed]');
   const progress = panel.querySelector('[data-progress]');
-  const { tryUrl, visitor, since, waited, noAnswer, noConnection } = panel.dataset;
+  const { tryUrl, eventsUrl, visitor, since, waited, noAnswer, noConnection } = panel.dataset;
   const shownAt = performance.now();
   const timer = setInterval(() => {
     elapsed.textContent = duration(Math.floor(Number(waited) + (performance.now() - shownAt) / 1000));
@@ -68,11 +68,26 @@ const waitForInstance = (panel) => {
     if (answer.status < 500 || code === 'pool_paused' || code === 'pool_empty') return { state: 'refused' };
     return { state: 'waiting', progress: noAnswer };
   };
+  // The events keep the place and say when its turn has come; without them, the page asks again each second.
+  const listen = () =>
+    new Promise((heard) => {
+      const events = new window.EventSource(eventsUrl);
+      const over = () => {
+        events.close();
+        heard();
+      };
+      events.addEventListener('place', ({ data }) => {
+        const { progress: text } = JSON.parse(data);
+        if (progress.textContent !== text) progress.textContent = text;
+      });
+      for (const name of ['turn', 'gone', 'error']) events.addEventListener(name, over);
+    });
   const poll = async () => {
     const { state, url, progress: text } = await ask().catch(() => ({ state: 'waiting', progress: noConnection }));
     if (state === 'waiting') {
       if (progress.textContent !== text) progress.textContent = text;
-      window.setTimeout(poll, 1000);
+      await Promise.all([window.EventSource && listen(), new Promise((later) => window.setTimeout(later, 1000))]);
+      window.setTimeout(poll);
       return;
     }
     clearInterval(timer);

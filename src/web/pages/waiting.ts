@@ -2,6 +2,7 @@ import type { Template } from '../../domain/template.ts';
 import { html } from '../../presentation/html.ts';
 import type { Translator } from '../../presentation/languages/translator.ts';
 import type { Presentation } from '../presentation.ts';
+import type { Place } from '../../http/demos.ts';
 import type { Waiting } from '../visits.ts';
 import { withOpen } from '../way-in.ts';
 import { page } from './layout.ts';
@@ -20,13 +21,15 @@ export interface WaitingParts {
   readonly waitedSeconds: number;
   /** Undefined when nobody asked. */
   readonly waitingFor: Waiting['waitingFor'] | undefined;
-  /** Being prepared right now; undefined when it is not known. */
-  readonly warming: number | undefined;
+  /** How they stand in the line; undefined when they have no place. */
+  readonly place: Place | undefined;
 }
 
 /** Goes on by itself: the script polls; without it the page asks again, and is sent on when it is their turn. */
 export function waitingPage(parts: WaitingParts): string {
-  const { presentation, template, visitorToken, sinceMs, waitedSeconds, warming, waitingFor = 'preparing' } = parts;
+  const { presentation, template, visitorToken, sinceMs, waitedSeconds, place } = parts;
+  const reason = parts.waitingFor ?? waitingFor(place) ?? 'preparing';
+  const query = new URLSearchParams({ visitor: visitorToken, since: String(sinceMs) }).toString();
   const { t } = presentation;
   return page({
     presentation,
@@ -35,29 +38,48 @@ export function waitingPage(parts: WaitingParts): string {
     body: html`
 <section class="panel" data-waiting data-waited="${waitedSeconds}" data-visitor="${visitorToken}"
   data-since="${sinceMs}" data-try-url="${withOpen(`/try/${encodeURIComponent(template.name)}`, parts.open)}"
+  data-events-url="/wait/${encodeURIComponent(template.name)}/events?${query}"
   data-no-answer="${t.text('waiting.no_answer')}" data-no-connection="${t.text('waiting.no_connection')}">
 <div class="pulse" aria-hidden="true"><span></span><span></span><span></span></div>
 <h1>${t.text('waiting.heading', { app: template.title })}</h1>
-<p>${t.text(`waiting.${waitingFor}`)}</p>
-<p class="progress" role="status"><span data-progress>${progressText(t, parts.waitingFor, warming)}</span></p>
+<p>${t.text(`waiting.${reason}`)}</p>
+<p class="progress" role="status"><span data-progress>${progressText(t, reason, place)}</span></p>
 <p class="waited">${t.html('waiting.waited', {
       time: html`<span data-elapsed>${t.duration(waitedSeconds)}</span>`,
     })}</p>
-<p><a class="button quiet" href="/">${t.text('site.back')}</a></p>
+<form method="post" action="/leave/${encodeURIComponent(template.name)}">
+<input type="hidden" name="visitor" value="${visitorToken}">
+<button class="quiet">${t.text('waiting.leave')}</button>
+</form>
 </section>`,
   });
 }
 
-/** What is really going on; nobody has a fixed place in a queue, so none is claimed. */
+/** What a place is waited at for, in the page's words. */
+export function waitingFor(place: Place | undefined): Waiting['waitingFor'] | undefined {
+  return place?.reason === 'failing' || place?.reason === 'full' ? place.reason : undefined;
+}
+
+/** What is really going on: the place in the line and, where it is known, how long that takes. */
 export function progressText(
   t: Translator,
-  waitingFor: Waiting['waitingFor'] | undefined,
-  warming: number | undefined,
+  reason: Waiting['waitingFor'] | undefined,
+  place: Place | undefined,
 ): string {
-  if (waitingFor === 'failing') return t.text('waiting.progress_failing');
-  if (waitingFor === 'full') return t.text('waiting.progress_full');
-  if (warming === undefined || warming === 0) return t.text('waiting.progress_looking');
-  return t.text('waiting.progress_warming', { count: warming });
+  const parts = [
+    ...(place === undefined ? [] : [whereTheyStand(t, place)]),
+    ...(reason === 'failing' || reason === 'full' ? [t.text(`waiting.progress_${reason}`)] : []),
+  ];
+  return parts.length === 0 ? t.text('waiting.progress_looking') : parts.join(' · ');
+}
+
+function whereTheyStand(t: Translator, { position, etaMs, reason, warming }: Place): string {
+  const place = position === 1 ? t.text('waiting.next') : t.text('waiting.position', { position: String(position) });
+  if (etaMs === undefined)
+    return reason === 'preparing' && warming > 0
+      ? `${place} · ${t.text('waiting.progress_warming', { count: warming })}`
+      : place;
+  return `${place} · ${t.text('waiting.eta', { time: t.duration(Math.max(1, Math.ceil(etaMs / 1000))) })}`;
 }
 
 /** After minutes without one: says so and lets the visitor decide. */
@@ -67,7 +89,7 @@ export function gaveUpPage({
   visitorToken,
   waitedSeconds,
   open,
-}: Omit<WaitingParts, 'warming' | 'waitingFor' | 'sinceMs'>): string {
+}: Omit<WaitingParts, 'place' | 'waitingFor' | 'sinceMs'>): string {
   const { t } = presentation;
   return page({
     presentation,
