@@ -6,9 +6,10 @@ import { benchDatabaseCloning } from './database-cloning.ts';
 import { printTable, type Figure } from './figures.ts';
 import { benchProxy } from './proxy.ts';
 import { benchRestore } from './restore.ts';
+import { benchWaiting } from './waiting.ts';
 
 /**
- * `npm run bench [acquire|proxy|cold-pool|restore|databases …]`: all of them without arguments. Prints
+ * `npm run bench [acquire|proxy|cold-pool|restore|waiting|databases …]`: all of them without arguments. Prints
  * a table and writes JSON.
  */
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   proxy: benchProxy,
   'cold-pool': benchColdPool,
   restore: benchRestore,
+  waiting: benchWaiting,
   databases: benchDatabaseCloning,
 };
 

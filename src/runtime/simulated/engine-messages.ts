@@ -16,6 +16,7 @@ export const START_BODY = Type.Object({
       says: Type.Optional(Type.String()),
       status: Type.Optional(Type.Integer({ minimum: 200, maximum: 599 })),
       startUpMs: Type.Optional(Type.Number({ minimum: 0 })),
+      everyMs: Type.Optional(Type.Number({ minimum: 0 })),
     }),
   ),
 });

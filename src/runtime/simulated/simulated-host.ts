@@ -33,6 +33,8 @@ interface SimulatedFaults {
   readonly status?: number;
   /** SIMULATED_START_UP_MS: until then it answers 503. */
   readonly startUpMs?: number;
+  /** SIMULATED_EVERY_MS: it is up so long after the one before it, as on a host that brings up one at a time. */
+  readonly everyMs?: number;
 }
 
 interface Known {
@@ -62,6 +64,7 @@ export class SimulatedHost {
   readonly #watchers = new Set<(ended: EndedContainer) => void>();
   readonly #ended: EndedContainer[] = [];
   readonly #startUpMs: number;
+  #lastUpAtMs = 0;
 
   /** `startUpMs`: from start to the first answer below 400. */
   constructor({ startUpMs = 0 }: { readonly startUpMs?: number } = {}) {
@@ -77,7 +80,7 @@ export class SimulatedHost {
         name,
         template,
         hostPort,
-        upAtMs: performance.now() + (faults.startUpMs ?? this.#startUpMs),
+        upAtMs: this.#upAt(faults),
         status: faults.status ?? 200,
         said: [...(faults.says === undefined ? [] : [faults.says]), `${template} listens on 127.0.0.1:${hostPort}`],
       });
@@ -95,6 +98,13 @@ export class SimulatedHost {
       );
     }
     if (faults.exitCode !== undefined) await this.crash(name, faults.exitCode);
+  }
+
+  #upAt({ everyMs, startUpMs = this.#startUpMs }: SimulatedFaults): number {
+    const now = performance.now();
+    if (everyMs === undefined) return now + startUpMs;
+    this.#lastUpAtMs = Math.max(now, this.#lastUpAtMs) + everyMs;
+    return this.#lastUpAtMs;
   }
 
   async remove(name: string): Promise<void> {
@@ -193,7 +203,7 @@ export function simulatedSpec(
 
 function faultsOf(env: Readonly<Record<string, string>>): SimulatedFaults {
   const number = (name: string): number | undefined => (env[name] === undefined ? undefined : Number(env[name]));
-  const [exitCode, status, startUpMs] = ['EXIT_CODE', 'STATUS', 'START_UP_MS'].map((name) =>
+  const [exitCode, status, startUpMs, everyMs] = ['EXIT_CODE', 'STATUS', 'START_UP_MS', 'EVERY_MS'].map((name) =>
     number(`SIMULATED_${name}`),
   );
   const says = env['SIMULATED_SAYS'];
@@ -201,6 +211,7 @@ function faultsOf(env: Readonly<Record<string, string>>): SimulatedFaults {
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(status === undefined ? {} : { status }),
     ...(startUpMs === undefined ? {} : { startUpMs }),
+    ...(everyMs === undefined ? {} : { everyMs }),
     ...(says === undefined ? {} : { says }),
   };
 }
