@@ -81,6 +81,15 @@ describe('the start page', () => {
     expect(missing).toContain('<title>Hier ist nichts · Try It Now</title>');
   });
 
+  it('weighs less than 30 kB with its style and script, and needs no script to be shown and used', async () => {
+    const text = await (await visitor.send('GET', '/')).text();
+    const needed = [...text.matchAll(/(?:href|src)="(\/assets\/[^"]+\.(?:css|js))"/g)].map(([, url]) => url ?? '');
+    const bodies = await Promise.all(needed.map(async (url) => (await visitor.send('GET', url)).text()));
+    expect(needed).toHaveLength(2);
+    expect(Buffer.byteLength([text, ...bodies].join(''))).toBeLessThan(30_000);
+    expect(text.match(/<script[^>]*>/g)).toEqual([expect.stringContaining('" defer>')]);
+  });
+
   it('comes also while the store is down', async () => {
     await visitor.send('POST', '/try/hello');
     http.demos.failure = new TryItNowError('store_unavailable', 'Valkey does not answer');

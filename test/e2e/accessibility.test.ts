@@ -76,52 +76,68 @@ describe.skipIf(why !== undefined)('every page', () => {
     { name: 'light-390', options: { colorScheme: 'light', viewport: { width: 390, height: 844 } } },
     { name: 'dark-de-1280', options: { colorScheme: 'dark', locale: 'de', viewport: { width: 1280, height: 800 } } },
     { name: 'rtl-390', options: { colorScheme: 'light', locale: 'ar', viewport: { width: 390, height: 844 } } },
-    { name: 'branded-1280', options: { colorScheme: 'light', viewport: { width: 1280, height: 800 } }, branding: BRANDED },
-    { name: 'branded-dark-640', options: { colorScheme: 'dark', viewport: { width: 640, height: 400 } }, branding: BRANDED },
+    {
+      name: 'branded-1280',
+      options: { colorScheme: 'light', viewport: { width: 1280, height: 800 } },
+      branding: BRANDED,
+    },
+    {
+      name: 'branded-dark-640',
+      options: { colorScheme: 'dark', viewport: { width: 640, height: 400 } },
+      branding: BRANDED,
+    },
   ];
 
-  it.each(LOOKS)('has nothing that axe finds, and nothing beyond the side: $name', async ({ name, options, branding }) => {
-    const demos = new FakeDemos([
-      template({ name: 'hello', title: 'Hello', description: 'A board and more.' }),
-      template({ name: 'other', title: 'Other' }),
-    ]);
-    await using http = await startHttp({ demos, page: { languages: LANGUAGES, ...(branding && { branding }) } });
-    const shared = { languages: LANGUAGES, branding: branding ?? NO_BRANDING, startUrl: http.url };
-    const proxied = { ended: endedPage(shared), unreachable: unreachablePage(shared), silent: silentPage(shared, 90_000) };
-    const proxy = createServer((request, response) => {
-      const found = proxied[(request.url ?? '/').slice(1) as keyof typeof proxied] as (typeof proxied)['ended'] | undefined;
-      const tag = LANGUAGES.accepted(request.headers['accept-language']).tag;
-      response
-        .setHeader('content-type', 'text/html; charset=utf-8')
-        .end(found?.pages.find((candidate) => candidate.tag === tag)?.html);
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-    const { port } = proxy.address() as AddressInfo;
-    const context = await browser.newContext({ ...options, bypassCSP: true, reducedMotion: 'reduce' });
-    const page = await context.newPage();
-    const found: Record<string, string[]> = {};
-    const views = {
-      ...VIEWS,
-      waiting: async () => {
-        demos.ready.set('other', 0);
-        await page.goto(http.url);
-        await page.locator('form[action="/try/other"] button').click();
-        await page.waitForURL(/\/wait\//);
-      },
-      ...Object.fromEntries(
-        Object.keys(proxied).map((key) => [key, () => page.goto(`http://127.0.0.1:${port}/${key}`)]),
-      ),
-    } as typeof VIEWS;
-    for (const [view, open] of Object.entries(views)) {
-      await open(page, http);
-      if (SHOTS !== undefined) await page.screenshot({ path: `${SHOTS}/${name}-${view}.png`, fullPage: true });
-      const wide = (await page.evaluate('document.documentElement.scrollWidth > innerWidth')) === true;
-      const all = [...(await violations(page)), ...(wide ? ['scrolls sideways'] : [])];
-      if (all.length > 0) found[view] = all;
-    }
-    await context.close();
-    proxy.closeAllConnections();
-    await new Promise((resolve) => proxy.close(resolve));
-    expect(found).toEqual({});
-  });
+  it.each(LOOKS)(
+    'has nothing that axe finds, and nothing beyond the side: $name',
+    async ({ name, options, branding }) => {
+      const demos = new FakeDemos([
+        template({ name: 'hello', title: 'Hello', description: 'A board and more.' }),
+        template({ name: 'other', title: 'Other' }),
+      ]);
+      await using http = await startHttp({ demos, page: { languages: LANGUAGES, ...(branding && { branding }) } });
+      const shared = { languages: LANGUAGES, branding: branding ?? NO_BRANDING, startUrl: http.url };
+      const proxied = {
+        ended: endedPage(shared),
+        unreachable: unreachablePage(shared),
+        silent: silentPage(shared, 90_000),
+      };
+      const proxy = createServer((request, response) => {
+        const found = proxied[(request.url ?? '/').slice(1) as keyof typeof proxied] as
+          (typeof proxied)['ended'] | undefined;
+        const tag = LANGUAGES.accepted(request.headers['accept-language']).tag;
+        response
+          .setHeader('content-type', 'text/html; charset=utf-8')
+          .end(found?.pages.find((candidate) => candidate.tag === tag)?.html);
+      });
+      await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+      const { port } = proxy.address() as AddressInfo;
+      const context = await browser.newContext({ ...options, bypassCSP: true, reducedMotion: 'reduce' });
+      const page = await context.newPage();
+      const found: Record<string, string[]> = {};
+      const views = {
+        ...VIEWS,
+        waiting: async () => {
+          demos.ready.set('other', 0);
+          await page.goto(http.url);
+          await page.locator('form[action="/try/other"] button').click();
+          await page.waitForURL(/\/wait\//);
+        },
+        ...Object.fromEntries(
+          Object.keys(proxied).map((key) => [key, () => page.goto(`http://127.0.0.1:${port}/${key}`)]),
+        ),
+      } as typeof VIEWS;
+      for (const [view, open] of Object.entries(views)) {
+        await open(page, http);
+        if (SHOTS !== undefined) await page.screenshot({ path: `${SHOTS}/${name}-${view}.png`, fullPage: true });
+        const wide = (await page.evaluate('document.documentElement.scrollWidth > innerWidth')) === true;
+        const all = [...(await violations(page)), ...(wide ? ['scrolls sideways'] : [])];
+        if (all.length > 0) found[view] = all;
+      }
+      await context.close();
+      proxy.closeAllConnections();
+      await new Promise((resolve) => proxy.close(resolve));
+      expect(found).toEqual({});
+    },
+  );
 });

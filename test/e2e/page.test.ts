@@ -101,7 +101,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       for (const ready of [1, 0]) {
         http.demos.ready.set('hello', ready);
         if (ready === 1) await visit({ javaScriptEnabled });
-        else await page.getByRole('button', { name: /^End your copy of Hello/ }).click();
+        else await page.getByRole('button', { name: /^End it: your copy of Hello/ }).click();
         const wrong = complaints();
         await tryButton().click();
         http.demos.ready.set('hello', 1);
@@ -135,19 +135,19 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       await onInstance();
       await page.goto(http.url);
       await page.getByText('Yours · 30 min left').waitFor();
-      expect(await page.getByRole('link', { name: /^Open your copy of Hello/ }).getAttribute('href')).toBe(
+      expect(await page.getByRole('link', { name: /^Open yours: Hello/ }).getAttribute('href')).toBe(
         http.demos.url(assigned()[0]?.label ?? ''),
       );
       const first = assigned()[0]?.id;
 
-      await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
+      await page.getByRole('button', { name: /^\+15 min for your copy of Hello/ }).click();
       await page.getByText('Yours · 45 min left').waitFor();
-      await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
+      await page.getByRole('button', { name: /^\+15 min for your copy of Hello/ }).click();
       await page.getByText('Yours · 1 hr left').waitFor();
-      await page.getByRole('button', { name: /^Keep your copy of Hello/ }).click();
+      await page.getByRole('button', { name: /^\+15 min for your copy of Hello/ }).click();
       await page.getByText('cannot be kept any longer').waitFor();
 
-      await page.getByRole('button', { name: /^End your copy of Hello/ }).click();
+      await page.getByRole('button', { name: /^End it: your copy of Hello/ }).click();
       await page.getByText('Everything in that copy is gone').waitFor();
       expect(assigned()).toEqual([]);
       await tryButton().click();

@@ -7,7 +7,7 @@ const english = new Translator({ tag: 'en', messages: en });
 
 describe('the texts of a language', () => {
   it('take what is put in as text, and as HTML only what is HTML', () => {
-    expect(english.text('home.open_label', { app: '<b>' })).toBe('Open your copy of <b>');
+    expect(english.text('home.open_label', { app: '<b>' })).toBe('Open yours: <b>');
     expect(english.html('home.operators_say', { reason: '<b>' }).text).toBe('The operators say: &lt;b&gt;');
     expect(english.html('home.operators_say', { reason: html`<q>${'<b>'}</q>` }).text).toBe(
       'The operators say: <q>&lt;b&gt;</q>',

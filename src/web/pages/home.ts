@@ -123,7 +123,7 @@ function timeLeft(t: Translator, { secondsLeft }: NonNullable<Offer['held']>): H
 
 function heldActions(t: Translator, path: string, url: string, app: string): Html {
   const seconds = EXTEND_MINUTES * 60;
-  const longer = t.text('home.extend_label', { app, time: t.duration(seconds, 'long') });
+  const longer = t.text('home.extend_label', { app, time: t.duration(seconds) });
   return html`<div class="actions">
 <a class="button primary" href="${url}" aria-label="${t.text('home.open_label', { app })}">${t.text('home.open')}</a>
 <form method="post" action="/extend/${path}">\
