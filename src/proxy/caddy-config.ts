@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { PublicAddress } from '../domain/address.ts';
 import { NO_BRANDING, type Branding } from '../presentation/branding.ts';
 import { Languages } from '../presentation/languages/languages.ts';
@@ -216,12 +217,14 @@ function instanceHeaders(): JsonObject {
 }
 
 /** For browsers as HTML in their language, for everything else as a problem body. */
-function pageRoutes({ status, pages, problem }: ProxyPage, startOrigin: string): JsonObject[] {
+function pageRoutes({ status, pages, problem, script }: ProxyPage, startOrigin: string): JsonObject[] {
   const retry: JsonObject = status === 503 ? { 'Retry-After': [String(RETRY_SECONDS)] } : {};
+  const policy = [
+    `default-src 'none'; style-src 'unsafe-inline'; img-src ${startOrigin}; base-uri 'none'; form-action 'none'`,
+    ...(script === undefined ? [] : [`script-src 'sha256-${sha256(script)}'; connect-src 'self'`]),
+  ];
   const security: JsonObject = {
-    'Content-Security-Policy': [
-      `default-src 'none'; style-src 'unsafe-inline'; img-src ${startOrigin}; base-uri 'none'; form-action 'none'`,
-    ],
+    'Content-Security-Policy': [policy.join('; ')],
     'X-Content-Type-Options': ['nosniff'],
     'Referrer-Policy': ['same-origin'],
   };
@@ -250,6 +253,10 @@ function pageRoutes({ status, pages, problem }: ProxyPage, startOrigin: string):
       terminal: true,
     },
   ];
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
 }
 
 /** Caddy fills in what stands in braces; these stay what they are. */

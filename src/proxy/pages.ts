@@ -16,6 +16,8 @@ export interface ProxyPage {
   /** For people, by language; the first for who asks for none that there is. */
   readonly pages: readonly [LanguagePage, ...LanguagePage[]];
   readonly problem: string;
+  /** The one script in its pages, for their content security policy. */
+  readonly script?: string;
 }
 
 /** What all of them share. */
@@ -28,6 +30,17 @@ export interface ProxyPageOptions {
 
 /** Seconds between two tries of the page for an instance that does not answer; also its Retry-After. */
 export const RETRY_SECONDS = 3;
+
+/**
+ * Leaves the page as it is until there is something else to show: one that reloads every few seconds interrupts whoever
+ * has it read out. This page is known by its Retry-After.
+ */
+const RETRY_SCRIPT = `const again = () => setTimeout(async () => {
+  const answer = await fetch(location.href, { headers: { accept: 'text/html' }, redirect: 'manual' }).catch(() => null);
+  if (answer === null || (answer.status === 503 && answer.headers.get('retry-after') === '${RETRY_SECONDS}')) again();
+  else location.reload();
+}, ${RETRY_SECONDS * 1_000});
+again();`;
 
 /**
  * There is no instance of that name. 404 and not 410: the proxy knows only that nobody answers to the name now, while
@@ -60,13 +73,15 @@ export function unreachablePage(options: ProxyPageOptions): ProxyPage {
     status: 503,
     pages: inEachLanguage(options, (t) => ({
       title: t.text('unreachable.title'),
-      head: html`<meta http-equiv="refresh" content="${RETRY_SECONDS}">`,
+      head: html`<noscript><meta http-equiv="refresh" content="${RETRY_SECONDS}"></noscript>`,
       body: html`${PULSE}
 <h1>${t.text('unreachable.title')}</h1>
 <p>${t.text('unreachable.text')}</p>
 <p role="status">${t.text('unreachable.retry', { time: t.duration(RETRY_SECONDS, 'long') })}</p>
-<a class="button quiet" href="${options.startUrl}" target="_top">${t.text('ended.start')}</a>`,
+<a class="button quiet" href="${options.startUrl}" target="_top">${t.text('ended.start')}</a>
+<script>${new Html(RETRY_SCRIPT)}</script>`,
     })),
+    script: RETRY_SCRIPT,
     problem: problem(
       503,
       'instance_unreachable',

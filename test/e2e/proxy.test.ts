@@ -18,6 +18,7 @@ import {
   startValkey,
   temporaryFolder,
 } from '../support/proxy.ts';
+import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { silent } from '../support/store.ts';
 
 const html = { accept: 'text/html,application/xhtml+xml;q=0.9,*/*;q=0.8' };
@@ -113,6 +114,27 @@ describe('a request through the proxy', () => {
       status: 503,
       code: 'instance_unreachable',
     });
+  });
+
+  it.skipIf(whyWithoutChromium() !== undefined)('is let in by the page itself once the instance answers', async () => {
+    const world = await startProxyWorld(releasers);
+    const { label } = await startUpstream(releasers, (_, response) => response.end('gone'));
+    const vacant = await startUpstream(releasers, (_, response) => response.end('gone'));
+    await vacant.stop();
+    await world.names.publish(label, vacant.port);
+    const browser = await launchChromium();
+    releasers.push('browser', () => browser.close());
+    const page = await browser.newPage();
+    const complaints: string[] = [];
+    page.on('console', (message) => {
+      if (/policy|refused/i.test(message.text())) complaints.push(message.text());
+    });
+    await page.goto(`http://${label}.localhost:${world.proxyPort}/`);
+    await page.getByRole('heading', { name: 'One moment' }).waitFor();
+    await page.waitForResponse((response) => response.request().resourceType() === 'fetch');
+    await world.names.withdraw(label);
+    await page.getByRole('heading', { name: 'This copy has ended' }).waitFor();
+    expect(complaints).toEqual([]);
   });
 
   it('says that the instance has ended as soon as it has, while Caddy still remembers where it was', async () => {
