@@ -32,7 +32,7 @@ export interface Supply {
 }
 
 export const WAIT_REASONS = ['preparing', 'failing', 'full', 'off', 'paused'] as const;
-export type WaitReason = (typeof WAIT_REASONS)[number];
+type WaitReason = (typeof WAIT_REASONS)[number];
 
 export interface Estimate {
   /** What is waited for. */

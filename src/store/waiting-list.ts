@@ -9,7 +9,7 @@ import type { Scripts } from './scripts.ts';
 /** A browser that lost its connection asks again within 3 s, and a page without a script every 2 s. */
 export const PLACE_KEPT_MS = 20_000;
 /** For the first, while there is an instance: two round trips over a slow line. */
-export const OFFER_MS = 10_000;
+const OFFER_MS = 10_000;
 /** Of one template. More are asked to come again: they would wait in vain. */
 export const MOST_PLACES = 1_000;
 const BATCH = 200;

@@ -68,7 +68,7 @@ describe.skipIf(why !== undefined)('every page', () => {
 
   async function violations(page: Page): Promise<string[]> {
     await page.evaluate(axe);
-    const results = await page.evaluate<AxeResults>(
+    const results: AxeResults = await page.evaluate(
       `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
     );
     return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
