@@ -55,7 +55,7 @@ const FAILED_STARTS: readonly Partial<FailureFacts>[] = [
   { seen: { kind: 'refused' } },
   { seen: { kind: 'broken', words: 'redirects without end, the last one at /' } },
   ...[400, 401, 403, 404, 405, 410, 418, 421, 500, 503].map((status) => ({ seen: answered(status, '/') })),
-  { seen: answered(503, '/home') },
+  { seen: answered(503, '/home', '/') },
   { seen: { kind: 'silent', afterMs: 10_000 } },
   exited({ exitCode: 0 }),
   exited({ exitCode: 3 }),
@@ -77,8 +77,8 @@ const FAILED_STARTS: readonly Partial<FailureFacts>[] = [
   },
 ];
 
-function answered(status: number, path: string): FailureFacts['seen'] {
-  return { kind: 'answered', status, path, host: 'a.localhost' };
+function answered(status: number, path: string, from?: string): FailureFacts['seen'] {
+  return { kind: 'answered', status, path, host: 'a.localhost', ...(from === undefined ? {} : { from }) };
 }
 
 function exited({ exitCode, oomKilled = false }: { exitCode: number; oomKilled?: boolean }): Partial<FailureFacts> {

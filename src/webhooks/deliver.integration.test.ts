@@ -300,7 +300,8 @@ describe('A webhook', () => {
     const more = await publish(5);
     await expectAllInOrder(more);
     await expectNothingLeft();
-    expect(receiver.received).toHaveLength(40);
+    // One that is told to both at the change counts once: it is at least once, under one id.
+    expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(40);
   });
 
   it('misses nothing while NATS is away, and its stream is made again', async () => {

@@ -371,6 +371,7 @@ describe('with few ports', () => {
       const found = await eventually(async () => {
         const seen = await troubles(environmentOf(runbook.stack));
         expect(about(seen, 'Pools', 'refills of default')?.seen).toMatch(/^paused after .*the last failed: /s);
+        expect(about(seen, 'NATS', 'dead tasks')).toBeDefined();
         return seen;
       }, PATIENT);
       expect(about(found, 'Pools', 'refills of default')).toMatchObject({

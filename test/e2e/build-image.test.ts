@@ -130,7 +130,7 @@ describe('build-image.sh, asked for what it cannot do', () => {
     [
       ['no-such-app'],
       1,
-      'examples/no-such-app/Containerfile does not exist; there is: dokuwiki hello jupyter node-red wordpress',
+      'examples/no-such-app/Containerfile does not exist; there is: adminer dokuwiki guestbook hello',
     ],
     [['../hello'], 1, 'examples/../hello/Containerfile does not exist'],
     [[], 64, 'NAME is missing'],

@@ -9,7 +9,7 @@ const LONG: Readonly<Record<string, number>> = {
   'test/long/crash-at-every-step.test.ts': 130,
   'test/contract/container-runtime-podman.test.ts': 100,
   'test/contract/container-runtime-docker.test.ts': 95,
-  'test/e2e/checkpoints.test.ts': 65,
+  'test/long/checkpoints.test.ts': 65,
   'test/contract/checkpointing-podman.test.ts': 60,
   'test/long/restored-examples.test.ts': 60,
   'test/long/outages.test.ts': 50,

@@ -48,6 +48,8 @@ const countDown = (element) => {
 };
 document.querySelectorAll('[data-seconds-left]').forEach(countDown);
 
+const LISTEN_MS = 10_000;
+
 const waitForInstance = (panel) => {
   const elapsed = panel.querySelector('[data-elapsed]');
   const progress = panel.querySelector('[data-progress]');
@@ -68,7 +70,8 @@ const waitForInstance = (panel) => {
     if (answer.status < 500 || code === 'pool_paused' || code === 'pool_empty') return { state: 'refused' };
     return { state: 'waiting', progress: noAnswer };
   };
-  // The events keep the place and say when its turn has come; without them, the page asks again each second.
+  // The events keep the place and say when its turn has come; without them, the page asks again each second. A stream
+  // that goes silent, or a wait that has become too long, shows when the page asks all the same.
   const listen = () =>
     new Promise((heard) => {
       const events = new window.EventSource(eventsUrl);
@@ -81,6 +84,7 @@ const waitForInstance = (panel) => {
         if (progress.textContent !== text) progress.textContent = text;
       });
       for (const name of ['turn', 'gone', 'error']) events.addEventListener(name, over);
+      window.setTimeout(over, LISTEN_MS);
     });
   const poll = async () => {
     const { state, url, progress: text } = await ask().catch(() => ({ state: 'waiting', progress: noConnection }));
