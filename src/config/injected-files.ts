@@ -79,7 +79,7 @@ function readFile(section: YamlSection, { folder, covered, judge }: FilesContext
     );
   const cover = path === undefined ? undefined : covered.find((each) => isWithin(path, each));
   if (cover !== undefined)
-    section.report(`${section.path}.path is in ${cover}, which is made anew at each start; choose another`, 'path');
+    section.report(`${section.path}.path is in ${cover}, which is made again at each start; choose another`, 'path');
   const file = read ?? (text === undefined ? undefined : { encoding: 'utf8' as const, content: text });
   if (path === undefined || file === undefined) return undefined;
   if (file.encoding === 'utf8') {

@@ -121,7 +121,7 @@ describe('files', () => {
     ['{ path: a, content: x }', /files\[0\]\.path is "a"; it must be the absolute path/],
     ['{ path: /a/../b, content: x }', /files\[0\]\.path is "\/a\/\.\.\/b"/],
     ['{ path: /a, content: x, mode: 0999 }', /files\[0\]\.mode is "0999"; it must be permission bits/],
-    ['{ path: /tmp/a, content: x }', /files\[0\]\.path is in \/tmp, which is made anew/],
+    ['{ path: /tmp/a, content: x }', /files\[0\]\.path is in \/tmp, which is made again/],
     ['{ path: /a, source: no-such-file }', /files\[0\]\.source .*there is no file/],
     ['{ path: /a, content: x }, { path: /a, content: y }', /files has \/a twice/],
   ])('are refused for %s', (entries, message) => {

@@ -80,7 +80,7 @@ export class JetStreamWebhookFeed implements EventFeed {
     }
   }
 
-  async bury(held: HeldEvent, { reason, attempts }: { reason: string; attempts: number }): Promise<void> {
+  async deadLetter(held: HeldEvent, { reason, attempts }: { reason: string; attempts: number }): Promise<void> {
     const { message } = held as HeldMessage;
     const fields = headers();
     fields.set(REASON, headerText(reason));

@@ -210,7 +210,7 @@ class Session {
     const { event, isForUs } = held;
     if (this.#unconfirmed.has(held.key) || !isForUs || (event !== undefined && !webhook.events.includes(event.type)))
       this.#track(this.#settle(held.key));
-    else if (event === undefined) this.#track(this.#buryUnreadable(held));
+    else if (event === undefined) this.#track(this.#deadLetterUnreadable(held));
     else {
       this.#queues.add({ held, event, visit: event.visit, position: held.position, attempts: 0 });
       this.#deliverDue();
@@ -285,7 +285,7 @@ class Session {
     if (clock.now() - item.event.atMs > webhook.retryForMs) {
       observer.webhookDelivery(webhook.name, 'dead', tookMs);
       log.error(fields, 'A webhook did not take an event for too long; it is set aside as dead');
-      return this.#bury(item, reason);
+      return this.#deadLetter(item, reason);
     }
     observer.webhookDelivery(webhook.name, 'failed', tookMs);
     if (this.#failuresInARow === FAILURES_TO_PAUSE)
@@ -301,18 +301,18 @@ class Session {
     });
   }
 
-  async #bury(item: Item, reason: string): Promise<void> {
-    await this.#deps.feed.bury(item.held, { reason, attempts: item.attempts });
+  async #deadLetter(item: Item, reason: string): Promise<void> {
+    await this.#deps.feed.deadLetter(item.held, { reason, attempts: item.attempts });
     await this.#settle(item.held.key);
     this.#queues.done(item);
   }
 
-  async #buryUnreadable(held: HeldEvent): Promise<void> {
+  async #deadLetterUnreadable(held: HeldEvent): Promise<void> {
     const { webhook, observer, log, feed } = this.#deps;
     const reason = 'it cannot be read; another version may have written it';
     log.error({ webhook: webhook.name, position: held.position }, 'Set aside an event that cannot be read as dead');
     observer.webhookDelivery(webhook.name, 'dead', 0);
-    await feed.bury(held, { reason, attempts: 0 });
+    await feed.deadLetter(held, { reason, attempts: 0 });
     await this.#settle(held.key);
   }
 

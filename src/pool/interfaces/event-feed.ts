@@ -27,5 +27,5 @@ export interface EventFeed {
   /** The next ones, as they come; ends after a while, after so many, and when aborted. */
   pull(most: number, signal: AbortSignal): AsyncIterable<HeldEvent>;
   /** Keeps an event that the webhook did not take. Repeating it keeps one. */
-  bury(held: HeldEvent, why: { readonly reason: string; readonly attempts: number }): Promise<void>;
+  deadLetter(held: HeldEvent, why: { readonly reason: string; readonly attempts: number }): Promise<void>;
 }

@@ -17,7 +17,7 @@ export interface LaunchedDocker extends AsyncDisposable {
 const TABLES = ['filter', 'nat'] as const;
 type Table = (typeof TABLES)[number];
 const DOCKER_CHAIN = /^-N (DOCKER\S*)$/;
-/** Every dockerd makes these chains anew when it starts, all by the same names. */
+/** Every dockerd makes these chains again when it starts, all by the same names. */
 const TABLES_MARK = 'docker-tables';
 
 /**

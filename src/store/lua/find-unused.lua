@@ -1,4 +1,4 @@
--- Which visitors' instances of a template nobody has used for a while, and which are used so much that they last longer.
+-- Which visitors' instances of a template nobody has used for a while, and which last longer since they are used.
 -- KEYS[1] assigned:<template>  [2] last_used  [3] instances  [4] use_reporters  [5] use_known_since
 -- ARGV[1] unused for (ms), 0: not asked for  [2] how long after its last use one lasts (ms), 0: not asked for
 -- ARGV[3] by how much a deadline has to fall short of that (ms)
