@@ -76,6 +76,20 @@ describe('a page of another site', () => {
     expect(await acquire({ origin: DOCS })).toMatchObject({ status: 201, allowed: DOCS });
   });
 
+  it('reads the countdown of what it took', async () => {
+    const { id } = JSON.parse(await (await fetch(`${http.url}/api/v1/demo/acquire`, { method: 'POST' })).text()) as {
+      id: string;
+    };
+    for (const [origin, allowed] of [
+      [DOCS, DOCS],
+      [EVIL, null],
+    ] as const) {
+      const stream = await fetch(`${http.url}/api/v1/demo/${id}/status`, { headers: { origin } });
+      expect([stream.status, stream.headers.get('access-control-allow-origin')]).toEqual([200, allowed]);
+      await stream.body?.cancel();
+    }
+  });
+
   it('is told by a preflight what it may send, also where a key is asked for', async () => {
     for (const to of [http, keyed]) {
       const ask = (origin: string) =>

@@ -39,7 +39,7 @@ async function renew({ claimStore }: EndUnusedDeps, { ttl }: Template, used: rea
       const instance = views.get(id)?.instance;
       if (instance?.deadlineMs == null) return;
       // One that has all the time it may have, or was changed meanwhile, is looked at again in the next round.
-      await claimStore.extend(instance, lastUsedMs + ttl.defaultMs - instance.deadlineMs, ttl.maxMs);
+      await claimStore.extend(instance, lastUsedMs + ttl.defaultMs - instance.deadlineMs, ttl.maxMs, 'use');
     }),
   );
 }

@@ -4,7 +4,6 @@ import { DIRECT_SITE } from '../domain/visit-event.ts';
 import { find } from './find.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { Observer } from './interfaces/observer.ts';
-import type { UsageStore } from './interfaces/usage-store.ts';
 
 export interface Extended {
   readonly expiresAtMs: number;
@@ -20,7 +19,6 @@ export async function extend(
     readonly catalogue: Catalogue;
     readonly claimStore: ClaimStore;
     readonly observer: Pick<Observer, 'visitStep'>;
-    readonly usageStore: UsageStore;
   },
   id: string,
   minutes: number,
@@ -33,8 +31,6 @@ export async function extend(
     switch (outcome.kind) {
       case 'extended':
         deps.observer.visitStep(instance.template, instance.site ?? DIRECT_SITE, 'extended');
-        // Whoever wants it longer still wants it.
-        await deps.usageStore.recordUse([instance.label]);
         return { expiresAtMs: outcome.deadlineMs, ttlMs: outcome.ttlMs };
       case 'unknown':
         throw new TryItNowError('unknown_instance', `there is no instance ${id}`);

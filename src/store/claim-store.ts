@@ -5,6 +5,7 @@ import type { Instance } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
 import type {
+  ExtendCause,
   ExtendOutcome,
   InstanceView,
   ClaimOutcome,
@@ -222,7 +223,12 @@ export class ValkeyClaimStore implements ClaimStore {
     await this.#scripts.run('uncount-claim', [keys.hourlyRate(clientKey), keys.dailyRate(clientKey)], []);
   }
 
-  async extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome> {
+  async extend(
+    instance: Instance,
+    byMs: number,
+    maxMs: number,
+    cause: ExtendCause = 'visitor',
+  ): Promise<ExtendOutcome> {
     const [code, first = 0, second = 0, third = 0] = (await this.#scripts.run(
       'extend',
       [
@@ -232,8 +238,9 @@ export class ValkeyClaimStore implements ClaimStore {
         keys.funnel(today()),
         keys.eventOutbox,
         keys.eventSettings,
+        keys.lastUsed,
       ],
-      [instance.id, instance.generation, byMs, maxMs],
+      [instance.id, instance.generation, byMs, maxMs, cause === 'visitor' ? FLAG.YES : FLAG.NO],
     )) as [number, number?, number?, number?];
     switch (code) {
       case EXTEND.EXTENDED:

@@ -102,4 +102,18 @@ it('what is used lasts longer once a tenth of a visit is gone', async () => {
   const visit = tiny.ttl.defaultMs;
   expect(await renewable(visit)).toEqual([]);
   expect(await renewable(visit * 1.5)).toEqual([held.id]);
+
+  // Renewing is neither a use nor a step of the visitor's; asking for more time is both.
+  const { instance, lastUsedMs } = await viewOf(store, held.id);
+  const steps = async (): Promise<string[]> => {
+    const [funnel = ''] = await store.valkey.keys('funnel:*');
+    return (await store.valkey.hkeys(funnel)).filter((step) => step.endsWith(' extended'));
+  };
+  expect(await store.claimStore.extend(instance, 1_000, tiny.ttl.maxMs, 'use')).toMatchObject({ kind: 'extended' });
+  expect([(await viewOf(store, held.id)).lastUsedMs, await steps()]).toEqual([lastUsedMs, []]);
+  await age(MINUTE);
+  const later = await viewOf(store, held.id);
+  await store.claimStore.extend(later.instance, 1_000, tiny.ttl.maxMs);
+  expect((await viewOf(store, held.id)).lastUsedMs).toBeGreaterThan(later.lastUsedMs ?? Infinity);
+  expect(await steps()).toEqual(['tiny direct extended']);
 });

@@ -1,4 +1,5 @@
 import type { App, RouteContext } from '../context.ts';
+import { crossSite } from '../cross-site.ts';
 import type { Countdowns } from '../countdowns.ts';
 import { KEYED } from '../openapi.ts';
 import { InstanceParams } from '../schemas/demo.ts';
@@ -38,7 +39,7 @@ export function countdownRoute(app: App, { demos, clientKeyOf }: RouteContext, c
         id,
         clientKey,
         reply.raw,
-        { 'x-request-id': request.id, 'x-content-type-options': 'nosniff' },
+        { ...crossSite(reply.getHeaders()), 'x-request-id': request.id, 'x-content-type-options': 'nosniff' },
         view,
       );
       return reply;

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { TryItNowError } from '../../domain/errors.ts';
 import { ownersKey } from '../../domain/ids.ts';
 import type { App, RouteContext } from '../context.ts';
+import { crossSite } from '../cross-site.ts';
 import type { Demos, Place } from '../demos.ts';
 import { KEYED } from '../openapi.ts';
 import { AcquiredBody } from '../schemas/demo.ts';
@@ -172,15 +173,6 @@ function eventsRoute(
       );
       return reply;
     },
-  );
-}
-
-/** What lets a page of another site read the stream: taken over by hand, since the response is. */
-function crossSite(headers: Readonly<Record<string, unknown>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      typeof value === 'string' && (name === 'vary' || name.startsWith('access-control-')) ? [[name, value]] : [],
-    ),
   );
 }
 

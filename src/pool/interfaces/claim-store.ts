@@ -61,6 +61,9 @@ export type Refill =
   | { readonly kind: 'off' }
   | { readonly kind: 'full'; readonly inUse: number };
 
+/** `use`: nobody asked; it is used, and its template renews what is. */
+export type ExtendCause = 'visitor' | 'use';
+
 export type ExtendOutcome =
   | { readonly kind: 'extended'; readonly deadlineMs: number; readonly ttlMs: number; readonly generation: number }
   | { readonly kind: 'unknown' | 'not_assigned' | 'conflict' }
@@ -78,7 +81,7 @@ export interface InstanceView {
 export interface ClaimStore {
   claim(request: ClaimRequest): Promise<ClaimOutcome>;
   /** Compare-and-set on the instance's generation. `maxMs` bounds the whole stay, counted from the claim. */
-  extend(instance: Instance, byMs: number, maxMs: number): Promise<ExtendOutcome>;
+  extend(instance: Instance, byMs: number, maxMs: number, cause?: ExtendCause): Promise<ExtendOutcome>;
   /** One instance that was counted could not be used: it is taken off the client's limits. */
   uncountClaim(clientKey: string): Promise<void>;
   find(id: string): Promise<InstanceView | undefined>;
