@@ -4,7 +4,18 @@ import tseslint from 'typescript-eslint';
 const noRestricted = (names) => ['error', ...names];
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.try-it-now/', 'docs/', 'examples/*/public/', 'coverage/', 'bench-results/'] },
+  {
+    ignores: [
+      '**/dist/',
+      'packages/client/src/api.ts',
+      'node_modules/',
+      '.try-it-now/',
+      'docs/',
+      'examples/*/public/',
+      'coverage/',
+      'bench-results/',
+    ],
+  },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {
@@ -27,6 +38,8 @@ export default tseslint.config(
   },
   // A suite is one callback, as long as it has cases; each case is short.
   { files: ['**/*.test.ts', 'test/contract/**'], rules: { 'max-lines-per-function': 'off' } },
+  // A table, one entry a code.
+  { files: ['src/domain/errors.ts'], rules: { 'max-lines': 'off' } },
   // A table, one entry a metric; split, its types could not be inferred from it as a whole.
   { files: ['src/telemetry/metric-table.ts'], rules: { 'max-lines-per-function': 'off' } },
   // A terminal is where the CLI, the entry point and the scripts speak; the environment enters at the edge.

@@ -1,4 +1,4 @@
-/** Writes the generated pages of docs/reference: `npm run generate`. */
+/** Writes the generated pages of docs/reference, and the types of packages/client: `npm run generate`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { referencePages } from './reference.ts';

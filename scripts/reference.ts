@@ -1,5 +1,6 @@
 /**
- * The pages under docs/reference that are made from the code, so that they cannot say anything else than the code does.
+ * The pages under docs/reference that are made from the code, so that they cannot say anything else than the code does,
+ * and the types that the client is made of.
  */
 import { readFileSync } from 'node:fs';
 import { catalogueSchema } from '../src/config/template-schema.ts';
@@ -9,6 +10,7 @@ import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
 import { DNS_OUTCOMES } from '../src/proxy/discovery/interfaces/hostname-source.ts';
 import { DiscoveryMetrics } from '../src/telemetry/discovery-metrics.ts';
 import { Metrics } from '../src/telemetry/metrics.ts';
+import { clientTypes } from './client-types.ts';
 
 const NOTICE = '<!-- Made by `npm run generate`; change the code instead. -->';
 
@@ -233,5 +235,6 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/errors.md', errorsPage()],
     ['docs/reference/metrics.md', await metricsPage()],
     ['docs/reference/templates.schema.json', templatesSchema()],
+    ['packages/client/src/api.ts', await clientTypes()],
   ]);
 }

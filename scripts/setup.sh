@@ -43,6 +43,7 @@ tests|curl|curl|runs the commands of the operations page
 tests|systemd-analyze|systemd|judges the units of systemd that are installed on hosts of their own
 tests|docker-registry|docker-registry|a registry that the tests fetch images from
 tests|openssl|openssl|makes certificates for the tests of the proxy
+tests|python3|python3|runs the example of a client in Python
 '
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

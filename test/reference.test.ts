@@ -8,7 +8,7 @@ import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
 const pages = await referencePages();
 const committed = (page: string): string => readFileSync(`docs/reference/${page}.md`, 'utf8');
 
-describe('docs/reference', () => {
+describe('what is generated', () => {
   it.each([...pages.keys()])('%s is what `npm run generate` writes', (path) => {
     expect(readFileSync(path, 'utf8')).toBe(pages.get(path));
   });

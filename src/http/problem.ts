@@ -9,6 +9,7 @@ export interface Problem {
   readonly title: string;
   readonly status: number;
   readonly detail: string;
+  readonly remedy: string;
   readonly code: ErrorCode;
   readonly request_id: string;
   readonly retryable: boolean;
@@ -93,13 +94,14 @@ function missingOrSurplus(params: Record<string, unknown>): string {
 
 /** `typeBase` is where people can read about a code; the code is appended. */
 export function toProblem(error: TryItNowError, requestId: string, typeBase: string): Problem {
-  const { title } = ERROR_CATALOGUE[error.code];
+  const { title, remedy } = ERROR_CATALOGUE[error.code];
   const seconds = retryAfterSeconds(error);
   const standard = {
     type: `${typeBase}${error.code}`,
     title,
     status: error.status,
     detail: error.message,
+    remedy,
     code: error.code,
     request_id: requestId,
     retryable: error.retryable,

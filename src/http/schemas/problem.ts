@@ -9,6 +9,7 @@ export const ProblemBody = Type.Object(
     title: Type.String(),
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     detail: Type.String({ description: 'What happened, to what, and why, for a person.' }),
+    remedy: Type.String({ description: 'What to do about it.' }),
     code: Type.String({ description: 'The stable name of the problem, for programs.' }),
     request_id: Type.String({ description: "Also in the X-Request-Id header and in the server's log." }),
     retryable: Type.Boolean({ description: 'True when the same request may succeed later without being changed.' }),

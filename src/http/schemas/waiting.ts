@@ -15,7 +15,12 @@ export const WaitBody = Type.Object(
   {
     ...AcquireBody.properties,
     place: Type.Optional(
-      Type.String({ pattern: PLACE, description: 'From an earlier answer: to ask again without losing the place.' }),
+      Type.String({
+        pattern: PLACE,
+        description:
+          'From an earlier answer, to ask again without losing the place; or of your own making: the template, a dot ' +
+          'and 22 random characters of base64url, so that a POST whose answer is lost can be repeated.',
+      }),
     ),
   },
   { additionalProperties: false },

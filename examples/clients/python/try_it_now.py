@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Takes a running app from a Try It Now server, keeps it a while longer, and gives it back.
+
+Needs Python 3.9 and nothing else. The API is described by /api/openapi.json of the server.
+
+    python3 try_it_now.py http://localhost:8080 --template hello --open /welcome --minutes 15
+"""
+
+import argparse
+import base64
+import json
+import os
+import secrets
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+class Problem(Exception):
+    """A refusal. `code` is stable and for programs; `remedy` says what to do about it."""
+
+    def __init__(self, problem, retry_after_seconds=None):
+        super().__init__(f"{problem['detail']} ({problem['code']}). {problem['remedy']}")
+        self.code = problem["code"]
+        self.remedy = problem["remedy"]
+        self.retryable = problem["retryable"]
+        self.retry_after_seconds = problem.get("retry_after_seconds", retry_after_seconds)
+
+
+class TryItNow:
+    """The parts of the API that a visit takes."""
+
+    def __init__(self, url, api_key=None, timeout_seconds=30):
+        self._url = url.rstrip("/")
+        self._headers = {} if api_key is None else {"X-API-Key": api_key}
+        self._timeout_seconds = timeout_seconds
+
+    def templates(self):
+        """What can be tried."""
+        return self._ask("GET", "/api/v1/templates")["templates"]
+
+    def acquire(self, template=None, open=None, on_place=None, patience_seconds=600):
+        """An instance; where none is ready, after waiting in line for one. Raises Problem, or TimeoutError."""
+        if template is None:
+            template = next(each["name"] for each in self.templates() if each["default"])
+        # A place of our own making: a request whose answer is lost can be repeated, and finds the same instance.
+        place = f"{template}.{base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip('=')}"
+        wish = {"template": template, "place": place, **({} if open is None else {"open": open})}
+        give_up_at = time.monotonic() + patience_seconds
+        try:
+            while True:
+                answer = self._ask("POST", "/api/v1/waiting", wish)
+                if "url" in answer:
+                    return answer
+                if on_place is not None:
+                    on_place(answer)
+                if time.monotonic() > give_up_at:
+                    raise TimeoutError(f"no instance of {template} within {patience_seconds} s")
+                time.sleep(answer["ask_again_seconds"])
+        except (KeyboardInterrupt, TimeoutError):
+            # Those behind move up at once.
+            self._ask("DELETE", f"/api/v1/waiting/{place}")
+            raise
+
+    def look(self, id):
+        return self._ask("GET", f"/api/v1/demo/{id}")
+
+    def extend(self, id, minutes):
+        return self._ask("POST", f"/api/v1/demo/{id}/extend", {"minutes": minutes})
+
+    def release(self, id):
+        self._ask("DELETE", f"/api/v1/demo/{id}")
+
+    def _ask(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {**self._headers, **({} if data is None else {"Content-Type": "application/json"})}
+        request = urllib.request.Request(self._url + path, data=data, headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout_seconds) as answer:
+                text = answer.read()
+                return json.loads(text) if text else None
+        except urllib.error.HTTPError as refusal:
+            raise Problem(json.loads(refusal.read())) from None
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Takes an app, keeps it longer, and gives it back.")
+    parser.add_argument("url", help="where the server answers, such as http://localhost:8080")
+    parser.add_argument("--template", help="which app; without it the server's first")
+    parser.add_argument("--open", help="where to land, of what the template allows")
+    parser.add_argument("--minutes", type=int, help="keep it so much longer")
+    parser.add_argument("--keep", action="store_true", help="do not give it back")
+    options = parser.parse_args()
+    # A key is read from the environment: in an argument everybody on the host could see it.
+    server = TryItNow(options.url, api_key=os.environ.get("TRY_IT_NOW_API_KEY"))
+    demo = server.acquire(
+        options.template,
+        options.open,
+        on_place=lambda place: print(f"waiting: place {place['position']}, about {place['eta_seconds']} s"),
+    )
+    print(f"open {demo['url']}", flush=True)
+    if options.minutes is not None:
+        demo = {**demo, **server.extend(demo["id"], options.minutes)}
+    print(f"yours for {demo['ttl_seconds']} s, until {demo['expires_at']}")
+    if not options.keep:
+        server.release(demo["id"])
+        print("given back")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Problem as problem:
+        sys.exit(str(problem))
+    except urllib.error.URLError as failure:
+        sys.exit(f"The server does not answer: {failure.reason}")

@@ -1,0 +1,250 @@
+import { answered, type Connection } from './connection.ts';
+import type { Place, VisitEvents } from './events.ts';
+import type { Acquired } from './line.ts';
+import { pause } from './pause.ts';
+import { ProblemError } from './problem-error.ts';
+
+type Listener<Name extends keyof VisitEvents> = (detail: VisitEvents[Name]) => void;
+type Begin = (told: (place: Place) => void, signal: AbortSignal) => Promise<Acquired>;
+
+/** What the server's events of the countdown say. */
+interface Tick {
+  readonly remaining_seconds: number;
+  readonly seconds_until_unused_end?: number;
+}
+
+const WARN_AT_SECONDS = [60, 300];
+/** Where no stream is to be had. */
+const LOOK_EVERY_MS = 10_000;
+
+/** One visitor's instance, from the wait for it to its end. */
+export class Visit {
+  /** Resolves with this visit when the app runs. Rejects with ProblemError, or the reason of giving up. */
+  readonly ready: Promise<this>;
+  readonly #connection: Connection;
+  readonly #listeners = new Map<string, Set<Listener<never>>>();
+  readonly #gaveUp = new AbortController();
+  #acquired: Pick<Acquired, 'id' | 'url' | 'template'> | undefined;
+  #endsAtMs = 0;
+  #ended = false;
+  #warnedAt = Infinity;
+  /** The server does not tell us, and asking again will not change that. */
+  #refused = false;
+  #watching: AbortController | undefined;
+
+  private constructor(connection: Connection, begin: Begin, signal?: AbortSignal) {
+    this.#connection = connection;
+    const stopped = signal === undefined ? this.#gaveUp.signal : AbortSignal.any([signal, this.#gaveUp.signal]);
+    this.ready = new Promise((resolve, reject) => {
+      const giveUp = (): void => reject(stopped.reason as Error);
+      stopped.addEventListener('abort', giveUp);
+      this.#begin(begin, stopped)
+        .then(() => resolve(this), reject)
+        .finally(() => stopped.removeEventListener('abort', giveUp));
+    });
+    // Whoever only listens to the events need not look at the promise.
+    this.ready.catch(() => undefined);
+  }
+
+  /** Begins once whoever gets it has had the time to listen. */
+  static begin(connection: Connection, begin: Begin, signal: AbortSignal | undefined): Visit {
+    return new Visit(connection, begin, signal);
+  }
+
+  static of(connection: Connection, id: string): Visit {
+    return new Visit(connection, async () => {
+      const found = await answered(connection.api.GET('/api/v1/demo/{id}', { params: { path: { id } } }));
+      const { url, expires_at: expiresAt } = found;
+      if (url === undefined || expiresAt === undefined) throw over(id);
+      return { ...found, url, expires_at: expiresAt };
+    });
+  }
+
+  get state(): 'waiting' | 'running' | 'ended' {
+    if (this.#ended) return 'ended';
+    return this.#acquired === undefined ? 'waiting' : 'running';
+  }
+
+  /** Whoever knows it controls the instance; keep it secret. Throws before `ready`, as the next two do. */
+  get id(): string {
+    return this.#known.id;
+  }
+
+  /** Where the app is. The first visitor to open it may be signed in by it. */
+  get url(): string {
+    return this.#known.url;
+  }
+
+  get template(): string {
+    return this.#known.template;
+  }
+
+  /** Whole seconds until the end, as of the last that was heard of it. */
+  get secondsLeft(): number {
+    return this.#ended ? 0 : Math.max(0, Math.ceil((this.#endsAtMs - performance.now()) / 1000));
+  }
+
+  /**
+   * Calls the listener with each event's detail, until what this returns is called. The server is listened to while
+   * anybody waits for `countdown`, `ending` or `ended`.
+   */
+  on<Name extends keyof VisitEvents>(name: Name, listener: Listener<Name>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    this.#watchIfWanted();
+    return () => {
+      listeners.delete(listener);
+      if (!this.#isWatched()) this.#watching?.abort();
+    };
+  }
+
+  /** Keeps the instance longer. Throws ProblemError, `extension_limit` where it cannot be. */
+  async extend(minutes: number): Promise<void> {
+    const extended = this.#connection.api.POST('/api/v1/demo/{id}/extend', { ...this.#path, body: { minutes } });
+    this.#endsIn((await answered(extended)).ttl_seconds);
+  }
+
+  /** Says that it is still wanted, where the template ends what nobody uses. Throws ProblemError. */
+  async use(): Promise<void> {
+    await answered(this.#connection.api.POST('/api/v1/demo/{id}/use', this.#path));
+  }
+
+  /** Gives the instance back, or the place in the line. Throws ProblemError. */
+  async release(): Promise<void> {
+    if (this.#acquired === undefined) {
+      this.#gaveUp.abort();
+      await this.ready.catch(() => undefined);
+      return;
+    }
+    await answered(this.#connection.api.DELETE('/api/v1/demo/{id}', this.#path));
+    this.#end();
+  }
+
+  /** Stops listening; the instance goes on. */
+  close(): void {
+    this.#listeners.clear();
+    this.#watching?.abort();
+  }
+
+  get #known(): Pick<Acquired, 'id' | 'url' | 'template'> {
+    if (this.#acquired === undefined) throw new Error('This visit has no instance yet; wait for its `ready`');
+    return this.#acquired;
+  }
+
+  get #path() {
+    return { params: { path: { id: this.id } } };
+  }
+
+  async #begin(begin: Begin, signal: AbortSignal): Promise<void> {
+    await Promise.resolve();
+    try {
+      const acquired = await begin((place) => this.#queued(place), signal);
+      this.#acquired = acquired;
+      this.#endsIn(acquired.ttl_seconds);
+      const { template, url } = acquired;
+      this.#emit('ready', { template, url, secondsLeft: acquired.ttl_seconds });
+      this.#watchIfWanted();
+    } catch (error) {
+      this.#ended = true;
+      if (error instanceof ProblemError) this.#failed(error);
+      throw error;
+    }
+  }
+
+  #queued({ position, eta_seconds: etaSeconds, reason, waited_seconds: waitedSeconds }: Place): void {
+    this.#emit('queue', { position, etaSeconds, reason, waitedSeconds });
+  }
+
+  #emit<Name extends keyof VisitEvents>(name: Name, detail: VisitEvents[Name]): void {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+      try {
+        (listener as Listener<Name>)(detail);
+      } catch (error) {
+        // As with events of the platform: a listener's failure is its own.
+        queueMicrotask(() => {
+          throw error instanceof Error ? error : new Error(String(error));
+        });
+      }
+    }
+  }
+
+  #failed({ code, message, remedy, retryable }: ProblemError): void {
+    this.#emit('error', { code, message, remedy, retryable });
+  }
+
+  #isWatched(): boolean {
+    return (['countdown', 'ending', 'ended'] as const).some((name) => (this.#listeners.get(name)?.size ?? 0) > 0);
+  }
+
+  #watchIfWanted(): void {
+    if (this.state !== 'running' || this.#watching !== undefined || this.#refused || !this.#isWatched()) return;
+    const watching = new AbortController();
+    this.#watching = watching;
+    void this.#watch(watching.signal).finally(() => {
+      this.#watching = undefined;
+      this.#watchIfWanted();
+    });
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    try {
+      for (;;) {
+        await this.#connection.listen(
+          `/api/v1/demo/${this.id}/status`,
+          { countdown: (data) => this.#tick(data as Tick), ended: () => this.#end() },
+          signal,
+        );
+        signal.throwIfAborted();
+        // No stream to be had: looking does as well.
+        await this.#look();
+        await pause(LOOK_EVERY_MS, signal);
+      }
+    } catch (error) {
+      if (signal.aborted || !(error instanceof ProblemError)) return;
+      this.#refused = true;
+      this.#failed(error);
+    }
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const found = await answered(this.#connection.api.GET('/api/v1/demo/{id}', this.#path));
+      if (found.state === 'assigned') this.#tick({ ...found, remaining_seconds: found.ttl_seconds });
+      else this.#end();
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === 'unknown_instance') this.#end();
+      else if (!(error instanceof ProblemError && error.retryable)) throw error;
+    }
+  }
+
+  #tick({ remaining_seconds: secondsLeft, seconds_until_unused_end: secondsUntilUnusedEnd }: Tick): void {
+    this.#endsIn(secondsLeft);
+    this.#emit('countdown', { secondsLeft, secondsUntilUnusedEnd });
+    const level = WARN_AT_SECONDS.find((seconds) => secondsLeft <= seconds) ?? Infinity;
+    const closer = level < this.#warnedAt;
+    this.#warnedAt = level;
+    if (closer) this.#emit('ending', { secondsLeft });
+  }
+
+  #endsIn(seconds: number): void {
+    this.#endsAtMs = performance.now() + seconds * 1000;
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#watching?.abort();
+    this.#emit('ended', {});
+  }
+}
+
+function over(id: string): ProblemError {
+  return new ProblemError({
+    code: 'unknown_instance',
+    status: 404,
+    title: 'There is no such instance',
+    detail: `The instance ${id} is being taken down`,
+    remedy: 'It may have ended; acquire a new one.',
+    retryable: false,
+  });
+}

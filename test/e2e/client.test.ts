@@ -1,0 +1,301 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ProblemError, TryItNow, type Visit, type VisitEvents } from '../../packages/client/src/index.ts';
+import { ERROR_CATALOGUE } from '../../src/domain/errors.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { eventually } from '../support/eventually.ts';
+import { startHttp } from '../support/http-server.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { silent } from '../support/store.ts';
+import { template } from '../support/templates.ts';
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const EVENTS = ['queue', 'ready', 'countdown', 'ending', 'ended', 'error'] as const;
+
+interface Told {
+  readonly name: keyof VisitEvents;
+  readonly detail: VisitEvents[keyof VisitEvents];
+}
+
+/** Everything that is told of it from now on. */
+function record(visit: Visit): Told[] {
+  const told: Told[] = [];
+  for (const name of EVENTS) visit.on(name, (detail) => told.push({ name, detail }));
+  return told;
+}
+
+/** Each name once, in the order in which it came first. */
+const names = (told: readonly Told[]): string[] => [...new Set(told.map(({ name }) => name))];
+
+describe('the client', () => {
+  const releasers = new Releasers();
+  let stack: Stack;
+  let client: TryItNow;
+  let origin: string;
+
+  beforeAll(async () => {
+    origin = `http://localhost:${await freePort()}`;
+    stack = await startStack({
+      templates: [
+        template({ name: 'shop', openAllow: ['/cart'], allowedOrigins: [origin], pool: small(2, 4) }),
+        // Starts one for who waits; a second has to wait for its end.
+        template({ name: 'scarce', pool: small(0, 1) }),
+      ],
+    });
+    releasers.push('stack', () => stack[Symbol.asyncDispose]());
+    client = new TryItNow({ url: `${stack.api}/` });
+    await eventually(async () => expect((await client.api.GET('/api/v1/pool/stats')).data?.ready).toBe(2));
+  });
+  afterAll(() => releasers.releaseAll(silent));
+
+  const waiting = async () => (await client.api.GET('/api/v1/pool/stats')).data?.waiting;
+
+  it('takes an instance where a link asks, keeps it longer, counts down and gives it back', async () => {
+    expect((await client.templates()).map((each) => each.name)).toEqual(['shop', 'scarce']);
+    const visit = client.visit({ open: '/cart' });
+    const told = record(visit);
+    expect([visit.state, await visit.ready, visit.state]).toEqual(['waiting', visit, 'running']);
+    expect([visit.template, new URL(visit.url).pathname]).toEqual(['shop', '/cart']);
+    expect((await client.find(visit.id)).secondsLeft).toBeGreaterThan(0);
+    await visit.use();
+    await visit.extend(2);
+    expect(visit.secondsLeft).toBeGreaterThan(60);
+    await eventually(() => expect(names(told)).toEqual(['ready', 'countdown', 'ending']));
+    expect(told[0]?.detail).toEqual({ template: 'shop', url: visit.url, secondsLeft: 60 });
+    await visit.release();
+    expect([visit.state, visit.secondsLeft, told.at(-1)]).toEqual(['ended', 0, { name: 'ended', detail: {} }]);
+    await expect(client.find(visit.id)).rejects.toMatchObject({ code: 'unknown_instance' });
+  });
+
+  it('hears of an end that somebody else brought about', async () => {
+    const visit = await client.acquire({ template: 'shop' });
+    const told = record(visit);
+    await eventually(() => expect(names(told)).toContain('countdown'));
+    await (await client.find(visit.id)).release();
+    await eventually(() => expect(told.at(-1)?.name).toBe('ended'));
+  });
+
+  it('waits in line, with the place it has, and leaves it to those behind when it gives up', async () => {
+    const first = await client.acquire({ template: 'scarce' });
+    await expect(client.acquire({ template: 'scarce', wait: false })).rejects.toMatchObject({ code: 'pool_empty' });
+    const second = client.visit({ template: 'scarce' });
+    const told = record(second);
+    await eventually(() => expect(told[0]?.detail).toMatchObject({ position: 1, reason: 'full' }));
+    const enough = new AbortController();
+    const third = client.visit({ template: 'scarce', signal: enough.signal });
+    const fourth = client.visit({ template: 'scarce' });
+    const queued = record(fourth);
+    await eventually(() => expect(queued.at(-1)?.detail).toMatchObject({ position: 3 }));
+    enough.abort(new Error('enough'));
+    await expect(third.ready).rejects.toThrow('enough');
+    await eventually(() => expect(queued.at(-1)?.detail).toMatchObject({ position: 2 }));
+    await fourth.release();
+    await eventually(async () => expect(await waiting()).toBe(1));
+    await first.release();
+    await second.ready;
+    expect(names(told)).toEqual(['queue', 'ready']);
+    await second.release();
+  });
+
+  it('gives back what arrives after it gave up', async () => {
+    let answered: (() => void) | undefined;
+    const held = new Promise<void>((resolve) => (answered = resolve));
+    const slow = new TryItNow({
+      url: stack.api,
+      fetch: async (...request) => {
+        const answer = await fetch(...request);
+        if (answer.status === 201) await held;
+        return answer;
+      },
+    });
+    const visit = slow.visit({ template: 'shop' });
+    const assigned = async () => (await client.api.GET('/api/v1/pool/stats')).data?.templates['shop']?.assigned;
+    await eventually(async () => expect(await assigned()).toBe(1));
+    const left = visit.release();
+    answered?.();
+    await left;
+    await eventually(async () => expect(await assigned()).toBe(0));
+  });
+
+  it('finds the same instance by the same key', async () => {
+    const idempotencyKey = randomUUID();
+    const [one, two] = await Promise.all([
+      client.acquire({ template: 'shop', idempotencyKey }),
+      client.acquire({ template: 'shop', idempotencyKey }),
+    ]);
+    expect(two.id).toBe(one.id);
+    expect(() => client.visit({ idempotencyKey: 'order-1' })).toThrow(/has to be a UUID/);
+    await one.release();
+  });
+
+  it('says what is wrong by the code of the API, and what to do about it', async () => {
+    const visit = client.visit({ template: 'none' });
+    const told = record(visit);
+    const problem: unknown = await visit.ready.catch((error: unknown) => error);
+    const { remedy, title } = ERROR_CATALOGUE.unknown_template;
+    expect(problem).toBeInstanceOf(ProblemError);
+    expect(problem).toMatchObject({ code: 'unknown_template', status: 404, title, remedy, retryable: false });
+    const { message } = problem as ProblemError;
+    expect(told).toEqual([{ name: 'error', detail: { code: 'unknown_template', message, remedy, retryable: false } }]);
+    const nobody = new TryItNow({ url: `http://127.0.0.1:${await freePort()}` });
+    await expect(nobody.acquire({ template: 'shop' })).rejects.toMatchObject({ code: 'no_answer', retryable: true });
+    const visitor = new TryItNow({ url: stack.api, fetch: () => Promise.resolve(new Response('hm', { status: 502 })) });
+    await expect(visitor.templates()).rejects.toMatchObject({ code: 'no_answer', status: 502 });
+  });
+
+  it('takes up the countdown again when the connection breaks, and looks where there is none to be had', async () => {
+    const visit = await client.acquire({ template: 'shop' });
+    let streams = 0;
+    const broken = new TryItNow({
+      url: stack.api,
+      fetch: async (to, init) => {
+        const answer = await fetch(to, init);
+        if (answer.headers.get('content-type')?.startsWith('text/event-stream') !== true) return answer;
+        streams += 1;
+        return streams === 1 ? new Response(firstOf(answer.body), answer) : answer;
+      },
+    });
+    const told = record(await broken.find(visit.id));
+    const refused = new TryItNow({
+      url: stack.api,
+      fetch: (to, init) => (isStream(to) ? Promise.resolve(new Response('', { status: 429 })) : fetch(to, init)),
+    });
+    const looked = record(await refused.find(visit.id));
+    await eventually(() => expect([streams, names(told)]).toEqual([2, ['countdown', 'ending']]));
+    const before = told.length;
+    await eventually(() => expect(told.length).toBeGreaterThan(before));
+    expect(names(looked)).toEqual(['countdown', 'ending']);
+    await visit.release();
+    await eventually(() => expect(told.at(-1)?.name).toBe('ended'));
+  });
+
+  it('sends the key with everything, and says when it is the wrong one', async () => {
+    await using http = await startHttp({ apiKeys: ['the-key'] });
+    const visit = await new TryItNow({ url: http.url, apiKey: 'the-key' }).acquire();
+    const told = record(visit);
+    await eventually(() => expect(names(told)).toContain('countdown'));
+    visit.close();
+    await expect(new TryItNow({ url: http.url, apiKey: 'wrong' }).find(visit.id)).rejects.toMatchObject({
+      code: 'key_wrong',
+    });
+    let key = 'the-key';
+    const later = await new TryItNow({
+      url: http.url,
+      fetch: (to, init) => {
+        const asked = new Request(to, init);
+        asked.headers.set('x-api-key', key);
+        return fetch(asked);
+      },
+    }).find(visit.id);
+    key = 'revoked';
+    const heard = record(later);
+    await eventually(() => expect(heard).toMatchObject([{ name: 'error', detail: { code: 'key_wrong' } }]));
+  });
+
+  describe('as a package', () => {
+    beforeAll(() => run('npm', ['run', 'build', '--workspace', 'packages/client'], { cwd: ROOT }));
+
+    it('holds what a project needs and nothing else', async () => {
+      const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+        cwd: `${ROOT}/packages/client`,
+      });
+      const [packed] = JSON.parse(stdout) as { files: { path: string }[] }[];
+      const modules = ['api', 'client', 'connection', 'events', 'index', 'line', 'pause', 'problem-error', 'secret'];
+      expect(packed?.files.map(({ path }) => path).sort()).toEqual(
+        [
+          'LICENSE',
+          'README.md',
+          'package.json',
+          ...[...modules, 'visit'].flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.js`]),
+        ].sort(),
+      );
+    });
+
+    const why = whyWithoutChromium();
+    it.skipIf(why !== undefined)('works in a page of another site', async () => {
+      const { outputFiles } = await build({
+        entryPoints: [`${ROOT}/packages/client/dist/index.js`],
+        bundle: true,
+        format: 'esm',
+        write: false,
+        logLevel: 'silent',
+      });
+      const script = outputFiles[0]?.text ?? '';
+      const site = createServer((request, response) => {
+        const isScript = request.url === '/client.js';
+        response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
+        response.end(isScript ? script : '<!doctype html><title>a site</title>');
+      });
+      site.listen(Number(new URL(origin).port));
+      releasers.push('site', () => void site.close());
+      const browser = await launchChromium();
+      releasers.push('browser', () => browser.close());
+      const page = await browser.newPage();
+      await page.goto(origin);
+      const told = await page.evaluate(`(async () => {
+        const { TryItNow } = await import('/client.js');
+        const visit = new TryItNow({ url: '${stack.api}' }).visit({ template: 'shop', open: '/cart' });
+        const heard = new Set();
+        for (const name of ${JSON.stringify(EVENTS)}) visit.on(name, () => heard.add(name));
+        const ending = new Promise((resolve) => visit.on('ending', resolve));
+        await visit.ready;
+        await ending;
+        await visit.release();
+        return [visit.url, ...heard];
+      })()`);
+      expect(told).toEqual([expect.stringMatching(/\.localhost:\d+\/cart$/), 'ready', 'countdown', 'ending', 'ended']);
+    });
+  });
+
+  describe('the one in Python', () => {
+    const python = (...args: string[]) =>
+      run('python3', [`${ROOT}/examples/clients/python/try_it_now.py`, stack.api, ...args]);
+
+    it('takes, extends and gives back', async () => {
+      const { stdout } = await python('--template', 'shop', '--open', '/cart', '--minutes', '1');
+      expect(stdout).toMatch(/^open http:\S+\/cart\nyours for 1[12]\d s, until \S+Z\ngiven back\n$/);
+    });
+
+    it('waits in line', async () => {
+      const first = await client.acquire({ template: 'scarce' });
+      const second = python('--template', 'scarce');
+      await eventually(async () => expect(await waiting()).toBe(1));
+      await first.release();
+      expect((await second).stdout).toMatch(/^waiting: place 1, about (\d+|None) s\n[^]*open http[^]*given back\n$/);
+    });
+
+    it('says what is wrong, and what to do about it', async () => {
+      const { stderr } = (await python('--template', 'none').catch((error: unknown) => error)) as { stderr: string };
+      expect(stderr).toContain('(unknown_template). GET /api/v1/templates lists the templates.');
+    });
+  });
+});
+
+function small(target: number, max: number) {
+  return { target, max, replenishThreshold: 0 };
+}
+
+function isStream(to: string | URL | Request): boolean {
+  return String(to instanceof Request ? to.url : to).endsWith('/status');
+}
+
+/** A stream that ends after the first piece of another one. */
+function firstOf(body: ReadableStream<Uint8Array> | null): ReadableStream<Uint8Array> {
+  const reader = body?.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      const piece = await reader?.read();
+      if (piece?.value !== undefined) controller.enqueue(piece.value);
+      controller.close();
+      await reader?.cancel();
+    },
+  });
+}
