@@ -1,6 +1,8 @@
 import { instanceUrl } from '../domain/address.ts';
 import type { Demos } from '../http/demos.ts';
 import { acquire, acquireOrWait, type AcquireDeps } from '../pool/acquire.ts';
+import { exportWork, offersExport, type ExportDeps } from '../pool/export.ts';
+import { ExportRoom } from '../pool/export-room.ts';
 import { extend } from '../pool/extend.ts';
 import { find, findMany } from '../pool/find.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
@@ -11,6 +13,7 @@ import { enter, findVisit } from '../pool/visit.ts';
 import { leavePlace, lookAtPlaces, type WaitDeps } from '../pool/wait.ts';
 
 type DemosDeps = AcquireDeps &
+  Omit<ExportDeps, 'exportRoom'> &
   ReleaseDeps &
   UseDeps &
   WaitDeps & { readonly inventory: Inventory; readonly controls: Pick<PoolControls, 'read'> };
@@ -18,6 +21,7 @@ type DemosDeps = AcquireDeps &
 /** What the HTTP API asks of the pool, each answered by its use case. */
 export function createDemos(deps: DemosDeps): Demos {
   const { address, catalogue, claimStore, controls, inventory } = deps;
+  const exportRoom = new ExportRoom();
   return {
     acquire: (request) => acquire(deps, request),
     acquireOrWait: (request) => acquireOrWait(deps, request),
@@ -32,6 +36,8 @@ export function createDemos(deps: DemosDeps): Demos {
     url: (label, template, open) => instanceUrl(address, label, open ?? catalogue.get(template ?? '')?.open),
     visit: (token) => findVisit(claimStore, token),
     enter: (view, open) => enter(deps, view, open),
+    offersExport: (view) => offersExport(deps, view),
+    exportWork: (view) => exportWork({ ...deps, exportRoom }, view),
     stats: () => inventory.stats(catalogue.all()),
     controls: () => controls.read(catalogue.all().map(({ name }) => name)),
     templates: () => catalogue.all(),

@@ -43,6 +43,7 @@ export const WITHOUT_CALLS = {
   checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
   database: undefined,
   services: [],
+  export: undefined,
 } as const satisfies Partial<Template>;
 
 const CHECKPOINT_KEYS = [
@@ -59,7 +60,7 @@ const CHECKPOINT_KEYS = [
 export function readCheckpointSections(
   section: YamlSection,
   context: SectionContext,
-): Omit<Pick<Template, keyof typeof WITHOUT_CALLS>, 'services'> {
+): Pick<Template, 'activation' | 'identity' | 'checkpoint' | 'database'> {
   return {
     activation: readActivation(section),
     identity: readIdentity(section),
@@ -81,14 +82,14 @@ function readIdentity(section: YamlSection): Template['identity'] {
   return section.has('identity') ? readCall(section.section('identity', ['exec', 'http'])) : undefined;
 }
 
-/** Undefined when it is wrong, which is reported. */
-function readCall(section: YamlSection): InstanceCall | undefined {
+/** Undefined when it is wrong, which is reported. `others`: what else may stand there. */
+export function readCall(section: YamlSection, others: readonly string[] = ['timeout']): InstanceCall | undefined {
   // That it is no group of settings, or that its keys are misspelt, was reported: what they were to be must not be
   // asked for as well.
   if (!section.isGroup) return undefined;
   if (section.has('exec') === section.has('http')) {
     const both = section.has('exec');
-    if (both || section.keys().every((key) => key === 'timeout'))
+    if (both || section.keys().every((key) => others.includes(key)))
       section.report(
         `${section.path} has ${both ? 'both exec and http' : 'neither exec nor http'}; it must have one of them: ` +
           'exec: [/app/command, argument] or http: /path',

@@ -6,6 +6,7 @@ import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
+import { readExport } from './export-section.ts';
 import { bool, decimal, duration, integer, oneOf, size, ParseError, type Parser, webOrigin } from './parsers.ts';
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
@@ -102,6 +103,7 @@ export const TEMPLATE_KEYS = [
   'egress',
   'activation',
   'identity',
+  'export',
   'checkpoint',
   'database',
   'services',
@@ -160,6 +162,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     ...readUse(section),
     allowedOrigins: section.list('allowed_origins', webOrigin) ?? defaults.allowedOrigins,
     ...readCheckpointSections(section, context),
+    export: readExport(section),
     ...sizesAndTimes(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold)),
   };
 }

@@ -63,6 +63,12 @@ export const ERROR_CATALOGUE = {
     title: 'There is no such instance',
     remedy: 'It may have ended; acquire a new one.',
   },
+  no_export: {
+    status: 404,
+    retryable: false,
+    title: 'There is nothing to download',
+    remedy: 'A template offers it with `export`.',
+  },
   unknown_task: {
     status: 404,
     retryable: false,
@@ -131,6 +137,12 @@ export const ERROR_CATALOGUE = {
     remedy: 'Wait as Retry-After says.',
   },
   daily_limit: { status: 429, retryable: true, title: 'Too many instances today', remedy: 'Wait as Retry-After says.' },
+  export_busy: {
+    status: 429,
+    retryable: true,
+    title: 'A download is under way already',
+    remedy: 'Wait as Retry-After says, or until the one that runs is done.',
+  },
   unknown_place: {
     status: 404,
     retryable: false,
@@ -160,6 +172,18 @@ export const ERROR_CATALOGUE = {
     retryable: true,
     title: 'Something went wrong here',
     remedy: 'Try again; tell the operator the request id if it stays.',
+  },
+  export_failed: {
+    status: 502,
+    retryable: true,
+    title: 'The app could not give what was to be downloaded',
+    remedy: 'Try again; what the app said is in the detail.',
+  },
+  export_too_large: {
+    status: 502,
+    retryable: false,
+    title: 'What was to be downloaded is too large',
+    remedy: 'Take out what is not needed; the operator can raise `export.max_size` of the template.',
   },
   pool_empty: {
     status: 503,

@@ -8,6 +8,16 @@ import { versionedReadiness, type Health, type Readiness } from './readiness.ts'
 export type InstanceCall =
   { readonly kind: 'exec'; readonly command: readonly string[] } | { readonly kind: 'http'; readonly path: string };
 
+/** What visitors can take home of their work: what a command writes, or what a path answers. */
+export type Export = InstanceCall & {
+  /** Under this name it is saved. */
+  readonly file: string;
+  readonly mediaType: string;
+  readonly maxBytes: number;
+  /** From the click to the last byte. */
+  readonly timeoutMs: number;
+};
+
 /**
  * An app that can be tried: everything needed to start, check and limit it, and keep idle instances of it. Durations in
  * ms, sizes in bytes.
@@ -53,6 +63,8 @@ export interface Template {
    * the template.
    */
   readonly identity: InstanceCall | 'none' | undefined;
+  /** Undefined: nothing can be taken home. */
+  readonly export: Export | undefined;
   readonly checkpoint: {
     /** False: always a cold start, whatever was promoted. */
     readonly enabled: boolean;

@@ -1,12 +1,13 @@
 /** What the HTTP side needs of the pool. */
 import type { Template } from '../domain/template.ts';
 import type { AcquireRequest, Acquired, Placed } from '../pool/acquire.ts';
+import type { Download } from '../pool/export.ts';
 import type { PoolControl } from '../pool/interfaces/pool-controls.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import type { Place } from '../pool/wait.ts';
 
-export type { AcquireRequest, Acquired, Place, Placed };
+export type { AcquireRequest, Acquired, Download, Place, Placed };
 
 export interface Demos {
   /**
@@ -52,6 +53,13 @@ export interface Demos {
    * landing_not_allowed.
    */
   enter(view: InstanceView, open: string | undefined): Promise<string>;
+  /** Whether what is in it can be downloaded from this server. */
+  offersExport(view: InstanceView): boolean;
+  /**
+   * What its template lets visitors take home. Throws not_assigned, no_export, other_node, export_busy, export_failed,
+   * export_too_large.
+   */
+  exportWork(view: InstanceView): Promise<Download>;
   /** Per template name. */
   stats(): Promise<ReadonlyMap<string, PoolStats>>;
   /** What operators decided, per template name. */

@@ -35,6 +35,8 @@ const NO_DEMOS: Demos = {
   unusedEndMs: () => undefined,
   visit: nothing,
   enter: nothing,
+  offersExport: () => false,
+  exportWork: nothing,
   stats: nothing,
   controls: nothing,
   url: (label) => `http://${label}.localhost/`,

@@ -41,6 +41,7 @@ describe('the OpenAPI document', () => {
       'delete /api/v1/waiting/{place}',
       'get /api/openapi.json',
       'get /api/v1/demo/{id}',
+      'get /api/v1/demo/{id}/export',
       'get /api/v1/demo/{id}/status',
       'get /api/v1/pool/stats',
       'get /api/v1/templates',

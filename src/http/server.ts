@@ -19,6 +19,7 @@ import type { RouteTable } from './route-table.ts';
 import { poolStatsRoute, templatesRoute } from './routes/catalogue.ts';
 import { countdownRoute } from './routes/countdown.ts';
 import { demoRoutes } from './routes/demo.ts';
+import { exportRoute } from './routes/export.ts';
 import { placeRoutes, waitRoute } from './routes/waiting.ts';
 import { operationsRoutes, type MetricsSource } from './routes/operations.ts';
 import { ProblemBody } from './schemas/problem.ts';
@@ -114,6 +115,7 @@ async function addRoutes(
         });
       }
       demoRoutes(keyed, context);
+      exportRoute(keyed, context);
       waitRoute(keyed, context);
       countdownRoute(keyed, context, countdowns);
       poolStatsRoute(keyed, context);

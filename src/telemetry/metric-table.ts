@@ -20,6 +20,9 @@ const OUTCOMES = [
 const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];
 const STATUSES = ['success', 'failure'] as const satisfies readonly Status[];
 const CHECK_RESULTS = ['healthy', 'unhealthy'] as const;
+const EXPORT_OUTCOMES = ['done', 'failed', 'too_large', 'late', 'stopped'] as const satisfies readonly Parameters<
+  Observer['exported']
+>[1][];
 const WAIT_OUTCOMES = ['served', 'gave_up', 'lapsed'] as const;
 export const LIMIT_WINDOWS = ['hourly', 'daily'] as const;
 export const TASK_KINDS = ['provision', 'cleanup'] as const;
@@ -124,6 +127,11 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'try_it_now_rate_limit_refusals_total',
       'Requests for an instance that were refused because the address has had its share, by the limit it met.',
       { template: templates, window: LIMIT_WINDOWS },
+    ),
+    exports: counter(
+      'try_it_now_exports_total',
+      'Downloads of what visitors have in their instances, by how they ended.',
+      { template: templates, outcome: EXPORT_OUTCOMES },
     ),
     waits: counter(
       'try_it_now_waits_total',

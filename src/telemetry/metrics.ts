@@ -132,6 +132,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     this.#metrics.waitDuration.observe({ template: known }, durationMs / 1000);
   }
 
+  exported(template: string, outcome: Parameters<Observer['exported']>[1]): void {
+    this.#metrics.exports.inc({ template: this.#known(template), outcome });
+  }
+
   stoppedWaiting(template: string, how: 'gave_up' | 'lapsed', count: number): void {
     this.#metrics.waits.inc({ template: this.#known(template), outcome: how }, count);
   }

@@ -6,6 +6,7 @@ import { ERROR_CATALOGUE, TryItNowError, type ErrorCode } from '../domain/errors
 import { landingFor } from '../domain/landing.ts';
 import type { Template } from '../domain/template.ts';
 import type { Demos } from '../http/demos.ts';
+import { sendDownload } from '../http/download.ts';
 import type { PagesContext } from '../http/pages.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import { assetRoutes, type Assets } from './assets.ts';
@@ -83,6 +84,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   });
   visitRoutes(app, deps);
   actionRoutes(app, deps);
+  exportRoute(app, deps);
   problemRoute(app, deps.presentations);
   const room = new WaitingRoom({
     ...deps,
@@ -122,6 +124,14 @@ function actionRoutes(app: FastifyInstance, { demos, cookies, visits }: Deps): v
       EXTEND_MINUTES,
     );
     return backHome(reply, outcome);
+  });
+}
+
+function exportRoute(app: FastifyInstance, { demos, cookies, visits }: Deps): void {
+  app.post<ForTemplate>('/export/:template', { config: { untimed: true } }, async (request, reply) => {
+    const template = templateNamed(demos, request.params.template);
+    const view = await visits.held(request, template, cookies.identify(request, reply));
+    return view === undefined ? backHome(reply, 'gone') : sendDownload(reply, await demos.exportWork(view));
   });
 }
 
@@ -200,6 +210,7 @@ async function offer(
               { open, publicOrigin },
             ),
             secondsLeft: Math.min(secondsLeft(view), endsInSeconds ?? Infinity),
+            offersExport: demos.offersExport(view),
           },
   };
 }

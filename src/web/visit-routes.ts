@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import { visitToken } from '../domain/visit-token.ts';
 import type { Demos } from '../http/demos.ts';
+import { sendDownload } from '../http/download.ts';
 import { secondsLeft, unusedEnd } from '../http/time-left.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import { field } from './fields.ts';
@@ -39,6 +40,10 @@ export function visitRoutes(app: FastifyInstance, deps: VisitDeps): void {
     const view = await governed(deps, request);
     await demos.recordUse(view.instance.id);
     return state(demos, await demos.visit(request.params.token));
+  });
+  app.post<ForVisit>('/visit/:token/export', { config: { untimed: true } }, async (request, reply) => {
+    const download = await demos.exportWork(await governed(deps, request));
+    return sendDownload(reply, download);
   });
   app.post<ForVisit>('/visit/:token/end', async (request, reply) => {
     const { instance } = await governed(deps, request);
@@ -90,6 +95,7 @@ async function frame(
     visitorToken: known?.token,
     origin,
     secondsLeft: secondsLeft(view),
+    offersExport: demos.offersExport(view),
     open: wish,
   };
   return sendPage(reply, visitPage(parts), frameSources(parts, publicOrigin));

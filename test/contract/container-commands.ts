@@ -2,6 +2,8 @@ import { createServer, connect } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import type { ContainerSpec, ExecResult } from '../../src/pool/interfaces/container-runtime.ts';
@@ -59,6 +61,36 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
     expect(exitCode).toBe(0);
     expect(output).toHaveLength(8 * 1024);
     expect(output.endsWith('0123456\nthe end\n')).toBe(true);
+  });
+
+  it('passes on what a command writes, byte by byte, and what goes to standard error apart from it', async () => {
+    const spec = await started();
+    const output = (script: string, signal = never) =>
+      underTest().runtime().output(spec.name, ['/bin/sh', '-c', script], signal);
+    const bytes = Buffer.from([0, 1, 10, 13, 128, 255]);
+    const octal = [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+    const { stdout, result } = await output(`printf '${octal}'; echo aside >&2; printf end; exit 3`);
+    expect(await buffer(stdout)).toEqual(Buffer.concat([bytes, Buffer.from('end')]));
+    expect(await result()).toEqual({ exitCode: 3, output: 'aside\n' });
+
+    // More than anything on the way holds, read slowly, to its last byte.
+    const much = await output(`${BUSYBOX} head -c 4000000 /dev/zero; printf end`);
+    let length = 0;
+    let last = Buffer.alloc(0);
+    for await (const chunk of much.stdout) {
+      length += chunk.length;
+      last = Buffer.concat([last, chunk]).subarray(-3);
+      if (length % 7 === 0) await setImmediate();
+    }
+    expect([length, last.toString()]).toEqual([4_000_003, 'end']);
+    expect(await much.result()).toEqual({ exitCode: 0, output: '' });
+
+    const abort = new AbortController();
+    const endless = await output(`${BUSYBOX} yes`, abort.signal);
+    const reading = (async () => {
+      for await (const chunk of endless.stdout) if (chunk.length > 0) abort.abort(new Error('enough'));
+    })();
+    await expect(reading).rejects.toThrow('enough');
   });
 
   it('says when the program is not there', async () => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
@@ -213,6 +214,10 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
     ]) {
       expect([address, (await get(spec, address)).status]).toEqual([address, 404]);
     }
+    const command = template.export?.kind === 'exec' ? template.export.command : [];
+    const exported = await runtime.output(spec.name, command, never);
+    expect(await text(exported.stdout)).toMatch(/^<\?xml version="1.0"[^]*Harbour mug[^]*<\/rss>\s*$/);
+    expect(await exported.result()).toEqual({ exitCode: 0, output: '' });
     const picture = await get(spec, '/wp-content/uploads/shop/mug.svg');
     expect([picture.status, picture.headers.get('content-type')]).toEqual([200, 'image/svg+xml']);
     expect(

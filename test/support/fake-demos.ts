@@ -1,10 +1,11 @@
+import { Readable } from 'node:stream';
 import { TryItNowError } from '../../src/domain/errors.ts';
 import { newHostLabel, newInstanceId, ownersKey } from '../../src/domain/ids.ts';
 import { fillLanding, landingFor } from '../../src/domain/landing.ts';
 import { isVisitOf } from '../../src/domain/visit-token.ts';
 import { INSTANCE_RECORD_VERSION, type Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
-import type { AcquireRequest, Acquired, Demos, Place, Placed } from '../../src/http/demos.ts';
+import type { AcquireRequest, Acquired, Demos, Download, Place, Placed } from '../../src/http/demos.ts';
 import type { PoolControl } from '../../src/pool/interfaces/pool-controls.ts';
 import type { InstanceView, Refill } from '../../src/pool/interfaces/claim-store.ts';
 import type { PoolStats } from '../../src/pool/interfaces/inventory.ts';
@@ -257,6 +258,18 @@ export class FakeDemos implements Demos {
       this.landings.delete(id);
       if (landing !== undefined) return new URL(fillLanding(landing, path), this.url(label)).href;
       return this.url(label, name, open);
+    });
+  }
+
+  offersExport({ instance }: InstanceView): boolean {
+    return this.#templates.find(({ name }) => name === instance.template)?.export !== undefined;
+  }
+
+  exportWork({ instance: { id, template: name } }: InstanceView): Promise<Download> {
+    return this.#answer('exportWork', id, () => {
+      const wanted = this.#templates.find((candidate) => candidate.name === name)?.export;
+      if (wanted === undefined) throw new TryItNowError('no_export', `${name} has nothing to download`);
+      return { file: wanted.file, mediaType: wanted.mediaType, body: Readable.from([`work of ${id}`]) };
     });
   }
 

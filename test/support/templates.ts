@@ -30,6 +30,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     egress: false,
     activation: undefined,
     identity: undefined,
+    export: undefined,
     checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
     database: undefined,
     services: [],

@@ -20,11 +20,12 @@ export function templatesRoute(app: App, { demos }: RouteContext): void {
       },
     },
     () => ({
-      templates: demos.templates().map(({ name, title, description, ttl }, index) => ({
+      templates: demos.templates().map(({ name, title, description, ttl, export: offered }, index) => ({
         name,
         title,
         description,
         default: index === 0,
+        ...(offered === undefined ? {} : { export_file: offered.file }),
         ttl_seconds: Math.round(ttl.defaultMs / 1000),
         max_ttl_seconds: Math.round(ttl.maxMs / 1000),
       })),

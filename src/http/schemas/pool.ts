@@ -31,6 +31,9 @@ export const TemplatesBody = Type.Object(
         description: Type.String(),
         default: Type.Boolean({ description: 'True for the one an acquire without `template` gets.' }),
         ttl_seconds: Type.Integer({ description: 'How long an instance is yours at first.' }),
+        export_file: Type.Optional(
+          Type.String({ description: 'The name of the file that `GET /api/v1/demo/{id}/export` downloads.' }),
+        ),
         max_ttl_seconds: Type.Integer({ description: 'How long it can be yours with every extension.' }),
       }),
     ),

@@ -72,6 +72,11 @@ export interface ContainerRuntime {
     },
     signal: AbortSignal,
   ): Promise<ExecResult>;
+  /**
+   * Runs a command for what it writes to its standard output: every byte, as it comes, no faster than it is read.
+   * Throws container_failed when it cannot be run; aborted, what is read breaks off with the signal's reason.
+   */
+  output(name: string, command: readonly string[], signal: AbortSignal): Promise<CommandOutput>;
   /** Undefined when there is none of this name. */
   inspect(name: string): Promise<ContainerCondition | undefined>;
   /** Undefined while it does not run. */
@@ -94,6 +99,12 @@ export interface ContainerRuntime {
    */
   unprepare(): Promise<boolean>;
   close(): Promise<void>;
+}
+
+export interface CommandOutput {
+  readonly stdout: AsyncIterable<Uint8Array>;
+  /** Of the command that has ended: call it after the last byte. The output in it is that to standard error alone. */
+  readonly result: () => Promise<ExecResult>;
 }
 
 export interface ExecResult {

@@ -30,6 +30,8 @@ export type RepairKind = (typeof REPAIR_KINDS)[number];
 
 /** What is counted. Implemented by the metrics; every label value comes from a bounded set. */
 export interface Observer {
+  /** A visitor's download of their work has ended. `stopped`: whoever asked for it went away. */
+  exported(template: string, outcome: 'done' | 'failed' | 'too_large' | 'late' | 'stopped'): void;
   /** `replaced`: taken, or had again, and found dead. */
   claimed(
     template: string,

@@ -74,4 +74,17 @@ export interface Probe {
     },
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly location: string; readonly body: string }>;
+  /**
+   * One request for what is in its answer: every byte, as it comes, no faster than it is read. Throws what kept it from
+   * being answered; aborted, the body breaks off. Whoever does not read it to its end has to abort.
+   */
+  download(
+    target: { readonly url: string; readonly visitor: PublicOrigin },
+    signal: AbortSignal,
+  ): Promise<{
+    readonly status: number;
+    /** Undefined where the answer does not say. */
+    readonly bytes: number | undefined;
+    readonly body: AsyncIterable<Uint8Array>;
+  }>;
 }

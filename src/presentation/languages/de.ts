@@ -26,6 +26,8 @@ export const de = {
   'home.open_label': 'Ihre Kopie öffnen: {app}',
   'home.extend': '+{time}',
   'home.extend_label': '+{time} für Ihre Kopie von {app}',
+  'home.export': 'Herunterladen',
+  'home.export_label': 'Herunterladen, was in Ihrer Kopie von {app} ist',
   'home.end': 'Beenden',
   'home.end_label': 'Beenden: Ihre Kopie von {app}',
   'home.pause': 'Zurzeit werden keine Kopien ausgegeben. Bitte kommen Sie etwas später wieder.',
@@ -53,6 +55,10 @@ export const de = {
   'visit.more': 'Mehr',
   'visit.share': 'Teilen',
   'visit.own_tab': 'Eigener Tab',
+  'visit.export': 'Arbeit herunterladen',
+  'visit.export_missed':
+    'Was Sie darin gemacht haben, konnte heruntergeladen werden, solange sie lief. In der nächsten geht das mit ' +
+    '„Arbeit herunterladen“ in der Leiste.',
   'visit.end': 'Beenden',
   'visit.open': 'Ihre Kopie von {app} öffnen',
   'visit.five_minutes': 'Noch fünf Minuten',
@@ -143,6 +149,15 @@ export const de = {
   'failure.internal_error.text':
     'Es steht in unserem Protokoll. Bitte versuchen Sie es noch einmal. Wenn es dabei bleibt, nennen Sie uns die ' +
     'Nummer unten.',
+  'failure.export_failed.heading': 'Das Herunterladen hat nicht geklappt',
+  'failure.export_failed.text':
+    'Die App konnte nicht hergeben, was Sie gemacht haben. Vielleicht geht es gleich; Ihre Kopie läuft weiter.',
+  'failure.export_too_large.heading': 'Das ist zu viel zum Herunterladen',
+  'failure.export_too_large.text':
+    'Was in Ihrer Kopie ist, ist größer, als heruntergeladen werden darf. Nehmen Sie etwas heraus und versuchen ' +
+    'Sie es noch einmal.',
+  'failure.export_busy.heading': 'Es wird schon heruntergeladen',
+  'failure.export_busy.text': 'Warten Sie, bis das fertig ist, und versuchen Sie es dann noch einmal, falls nötig.',
   'failure.other.heading': 'Das hat nicht geklappt',
   'failure.other.text':
     'Wir konnten nicht tun, was Ihr Browser verlangt hat. Beginnen Sie noch einmal auf der Startseite.',

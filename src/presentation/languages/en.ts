@@ -28,6 +28,8 @@ export const en = {
   'home.open_label': 'Open yours: {app}',
   'home.extend': '+{time}',
   'home.extend_label': '+{time} for your copy of {app}',
+  'home.export': 'Download',
+  'home.export_label': 'Download what is in your copy of {app}',
   'home.end': 'End it',
   'home.end_label': 'End it: your copy of {app}',
   'home.pause': 'No copies are handed out for the moment. Please come back a little later.',
@@ -54,6 +56,9 @@ export const en = {
   'visit.more': 'More',
   'visit.share': 'Share',
   'visit.own_tab': 'Own tab',
+  'visit.export': 'Download your work',
+  'visit.export_missed':
+    'What you made in it could be downloaded while it ran. In the next one, “Download your work” in the bar does so.',
   'visit.end': 'End',
   'visit.open': 'Open your {app}',
   'visit.five_minutes': 'Five minutes left',
@@ -135,6 +140,14 @@ export const en = {
   'failure.shutting_down.text': 'This server is being restarted. Please try again in a few seconds.',
   'failure.internal_error.heading': 'Something went wrong here',
   'failure.internal_error.text': 'It is in our log. Please try again; if it stays, tell us the number below.',
+  'failure.export_failed.heading': 'The download did not work',
+  'failure.export_failed.text':
+    'The app could not give what you made. It may work in a moment; your copy goes on meanwhile.',
+  'failure.export_too_large.heading': 'That is too much to download',
+  'failure.export_too_large.text':
+    'What is in your copy is larger than may be downloaded. Take something out, and try again.',
+  'failure.export_busy.heading': 'A download is under way',
+  'failure.export_busy.text': 'Wait until it is done, and try again if you still need to.',
   'failure.other.heading': 'That did not work',
   'failure.other.text': 'We could not do what your browser asked for. Start again from the first page.',
   'failure.next_one': 'The next one is possible in about {time}. What you have open stays yours.',

@@ -7,6 +7,7 @@ import type { Log } from '../../domain/log.ts';
 import { containerTemplates, type Template } from '../../domain/template.ts';
 import { withDeadline } from '../../lifecycle/deadline.ts';
 import type {
+  CommandOutput,
   ContainerCondition,
   ContainerInside,
   ContainerRuntime,
@@ -20,6 +21,7 @@ import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolatio
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
 import { LABEL } from '../labels.ts';
+import { commandOutput } from './command-output.ts';
 import { containerInside } from './container-inside.ts';
 import { containerLogs } from './container-logs.ts';
 import { containerOptions, containerUlimits } from './container-options.ts';
@@ -174,6 +176,19 @@ export class EngineRuntime implements ContainerRuntime {
     } catch (error) {
       signal.throwIfAborted();
       throw engineFailure(error, this.#title, `run a command in ${name}`);
+    }
+  }
+
+  async output(name: string, command: readonly string[], signal: AbortSignal): Promise<CommandOutput> {
+    const failure = (error: unknown): Error => {
+      signal.throwIfAborted();
+      return engineFailure(error, this.#title, `run a command in ${name}`);
+    };
+    try {
+      const { stdout, result } = await commandOutput(this.#unlimited.getContainer(name), command, signal);
+      return { stdout, result: () => result().catch((error: unknown) => Promise.reject(failure(error))) };
+    } catch (error) {
+      throw failure(error);
     }
   }
 

@@ -67,15 +67,20 @@ async function run(
     await new Promise<void>((resolve, reject) => {
       stream.once('end', resolve).once('close', resolve).once('error', reject);
     });
-    for (;;) {
-      signal.throwIfAborted();
-      const { Running, ExitCode } = await exec.inspect();
-      if (!Running && ExitCode !== null) return { exitCode: ExitCode, output: tail.text() };
-      await sleep(EXIT_CODE_POLL_MS, signal);
-    }
+    return { exitCode: await exitCodeOf(exec, signal), output: tail.text() };
   } finally {
     signal.removeEventListener('abort', hangUp);
     stream.destroy();
+  }
+}
+
+/** Of a command whose output has ended. */
+export async function exitCodeOf(exec: Dockerode.Exec, signal: AbortSignal): Promise<number> {
+  for (;;) {
+    signal.throwIfAborted();
+    const { Running, ExitCode } = await exec.inspect();
+    if (!Running && ExitCode !== null) return ExitCode;
+    await sleep(EXIT_CODE_POLL_MS, signal);
   }
 }
 
@@ -83,7 +88,7 @@ async function run(
  * The operation's outcome, or the signal's reason as soon as it is aborted: a request to the
  * engine cannot be taken back.
  */
-async function until<T>(signal: AbortSignal, operation: Promise<T>): Promise<T> {
+export async function until<T>(signal: AbortSignal, operation: Promise<T>): Promise<T> {
   let stop = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error(describeError(signal.reason)));

@@ -126,7 +126,7 @@ export async function ask(
 }
 
 /** As the proxy sends them on. */
-function visitorHeaders({ scheme, host }: PublicOrigin): Record<string, string> {
+export function visitorHeaders({ scheme, host }: PublicOrigin): Record<string, string> {
   return { host, 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': host, 'x-forwarded-proto': scheme };
 }
 

@@ -1,4 +1,5 @@
 import type { Probe } from '../../pool/interfaces/probe.ts';
+import { download } from './download.ts';
 import { ask, look, sightInWords, untilOk } from './http-answers.ts';
 import { listens } from './listens.ts';
 import { reacts } from './reacts.ts';
@@ -11,4 +12,5 @@ export class HttpProbe implements Probe {
   readonly look = look;
   readonly describe = sightInWords;
   readonly ask = ask;
+  readonly download = download;
 }

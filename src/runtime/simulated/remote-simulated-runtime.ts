@@ -3,6 +3,7 @@ import { json as jsonOf } from 'node:stream/consumers';
 import type { Static, TSchema } from 'typebox';
 import Value from 'typebox/value';
 import type {
+  CommandOutput,
   ContainerCondition,
   ContainerRuntime,
   ContainerSpec,
@@ -14,7 +15,7 @@ import { SIMULATED_ENGINE_PATIENCE_MS } from '../engine-patience.ts';
 import { readEvents } from '../event-lines.ts';
 import { SIMULATED } from './descriptor.ts';
 import { ANY_CONTAINERS, CONTAINER, CONTAINERS, EXEC_RESULT, INSPECTION, LOGS, REFUSAL } from './engine-messages.ts';
-import { simulatedSpec, type Owner } from './simulated-host.ts';
+import { simulatedSpec, wholeOutput, type Owner } from './simulated-host.ts';
 
 export interface RemoteSimulatedOptions extends Owner {
   readonly socketPath: string;
@@ -59,6 +60,10 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
   async exec(name: string, _call: unknown, signal: AbortSignal): Promise<ExecResult> {
     signal.throwIfAborted();
     return this.#read(EXEC_RESULT, `run a command in ${name}`, 'POST', `${path(name)}/exec`);
+  }
+
+  async output(name: string, command: readonly string[], signal: AbortSignal): Promise<CommandOutput> {
+    return wholeOutput(await this.exec(name, command, signal));
   }
 
   async inspect(name: string): Promise<ContainerCondition | undefined> {

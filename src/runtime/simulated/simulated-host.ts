@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type {
+  CommandOutput,
   ContainerCondition,
   ContainerSpec,
   ContainerSummary,
@@ -184,6 +186,14 @@ export class SimulatedHost {
     this.#ended.splice(0, this.#ended.length - ENDS_KEPT);
     for (const told of this.#watchers) told(ended);
   }
+}
+
+/** What a command has said that has ended already. */
+export function wholeOutput({ exitCode, output }: ExecResult): CommandOutput {
+  return {
+    stdout: Readable.from([Buffer.from(output)]),
+    result: () => Promise.resolve({ exitCode, output: '' }),
+  };
 }
 
 function isOf(a: Owner, b: Owner): boolean {

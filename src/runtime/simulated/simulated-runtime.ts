@@ -1,4 +1,5 @@
 import type {
+  CommandOutput,
   ContainerCondition,
   ContainerRuntime,
   ContainerSpec,
@@ -6,7 +7,7 @@ import type {
   ExecResult,
 } from '../../pool/interfaces/container-runtime.ts';
 import { SIMULATED } from './descriptor.ts';
-import { SimulatedHost, simulatedSpec, type Owner } from './simulated-host.ts';
+import { SimulatedHost, simulatedSpec, wholeOutput, type Owner } from './simulated-host.ts';
 
 const THIS_PROCESS: Owner = { deployment: 'this process', node: 'this process' };
 
@@ -43,6 +44,10 @@ export class SimulatedRuntime implements ContainerRuntime {
   async exec(name: string, _call: unknown, signal: AbortSignal): Promise<ExecResult> {
     signal.throwIfAborted();
     return this.#host.exec(name);
+  }
+
+  async output(name: string, command: readonly string[], signal: AbortSignal): Promise<CommandOutput> {
+    return wholeOutput(await this.exec(name, command, signal));
   }
 
   inspect(name: string): Promise<ContainerCondition | undefined> {

@@ -11,6 +11,7 @@ const frame = document.querySelector('iframe');
 const ended = part('ended');
 const stay = part('stay');
 const extend = part('extend');
+const exportNow = part('export-now');
 
 const POLL_MS = { seen: 10_000, hidden: 60_000 };
 /** What is warned of, once each, in seconds before the end. */
@@ -58,6 +59,7 @@ const show = () => {
   if (now?.level !== level) {
     level = now?.level ?? '';
     bar.dataset.level = level;
+    if (exportNow !== null) exportNow.hidden = level === '';
     part('clock-label').textContent = now === undefined ? texts.timeLeft : texts.ending;
     say(now === undefined || left === 0 ? '' : now.text);
   }

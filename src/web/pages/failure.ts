@@ -21,6 +21,9 @@ const WORDED: Readonly<Record<WordedCode, true>> = {
   pool_empty: true,
   shutting_down: true,
   internal_error: true,
+  export_failed: true,
+  export_too_large: true,
+  export_busy: true,
 };
 
 /** A failure as a page, in words for a visitor. */

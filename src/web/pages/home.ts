@@ -16,7 +16,7 @@ export interface Offer {
   /** Operators hand nothing out for the moment; `endsInSeconds`: every running copy ends by then. */
   readonly pause: { readonly reason: string | undefined; readonly endsInSeconds: number | undefined } | undefined;
   /** The visitor's own running instance of it. */
-  readonly held: { readonly url: string; readonly secondsLeft: number } | undefined;
+  readonly held: { readonly url: string; readonly secondsLeft: number; readonly offersExport: boolean } | undefined;
 }
 
 /** What a form's outcome is told as, after the redirect back. */
@@ -68,7 +68,7 @@ function card(
   const state = held === undefined ? availability(t, readyCount, pause !== undefined) : timeLeft(t, held);
   const actions =
     held !== undefined
-      ? heldActions(t, path, held.url, template.title)
+      ? heldActions(t, path, held, template.title)
       : pause === undefined && tryForm(t, withOpen(`/try/${path}`, open), visitorToken, template.title);
   return html`<li class="card${held !== undefined && ' held'}">
 <div class="card-head">
@@ -121,13 +121,23 @@ function timeLeft(t: Translator, { secondsLeft }: NonNullable<Offer['held']>): H
 <span>${t.html('home.time_left', { time })}</span></p>`;
 }
 
-function heldActions(t: Translator, path: string, url: string, app: string): Html {
+function heldActions(
+  t: Translator,
+  path: string,
+  { url, offersExport }: NonNullable<Offer['held']>,
+  app: string,
+): Html {
   const seconds = EXTEND_MINUTES * 60;
   const longer = t.text('home.extend_label', { app, time: t.duration(seconds) });
   return html`<div class="actions">
 <a class="button primary" href="${url}" aria-label="${t.text('home.open_label', { app })}">${t.text('home.open')}</a>
 <form method="post" action="/extend/${path}">\
 <button class="quiet" aria-label="${longer}">${t.text('home.extend', { time: t.duration(seconds) })}</button></form>
+${
+  offersExport &&
+  html`<form method="post" action="/export/${path}">\
+<button class="quiet" aria-label="${t.text('home.export_label', { app })}">${t.text('home.export')}</button></form>`
+}
 <form method="post" action="/end/${path}">\
 <button class="quiet danger" aria-label="${t.text('home.end_label', { app })}">${t.text('home.end')}</button></form>
 </div>`;

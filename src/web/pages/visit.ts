@@ -14,6 +14,8 @@ export interface VisitParts {
   /** The instance's own, without a path. */
   readonly origin: string;
   readonly secondsLeft: number;
+  /** What is in it can be downloaded. */
+  readonly offersExport: boolean;
   /** Where the app is to open. */
   readonly open: string | undefined;
 }
@@ -80,11 +82,13 @@ ${template.idle !== undefined && html` data-warn-seconds="${Math.round(template.
 aria-label="${t.text('visit.extend_label', { time: t.duration(longer, 'long') })}">\
 ${t.text('visit.extend', { time: t.duration(longer) })}</button>
 <button class="primary" type="button" data-stay hidden>${t.text('visit.stay')}</button>
+${exportForm(parts, 'primary', html` data-export-now hidden`)}
 <button class="quiet more" type="button" data-more aria-expanded="false" aria-controls="tools">\
 ${t.text('visit.more')}</button>
 <div class="tools" id="tools" data-tools>
 <button class="quiet" type="button" data-share>${t.text('visit.share')}</button>
 <a class="button quiet" href="${way}" target="_blank" rel="noreferrer">${t.text('visit.own_tab')}</a>
+${exportForm(parts, 'quiet')}
 <button class="quiet danger" type="button" data-end>${t.text('visit.end')}</button>
 ${callToAction(template, 'primary')}
 </div>
@@ -110,10 +114,20 @@ function callToAction({ callToAction: wanted }: Template, look: string): Html | 
   );
 }
 
-function endedPanel({ presentation: { t }, template, visitorToken }: VisitParts): Html {
+/** In a tab of its own, which a download does not fill: a failure's page must not take the app's place. */
+function exportForm({ presentation: { t }, token, offersExport }: VisitParts, look: string, more?: Html): Html | false {
+  return (
+    offersExport &&
+    html`<form method="post" action="/visit/${token}/export" target="_blank"${more}>\
+<button class="${look}">${t.text('visit.export')}</button></form>`
+  );
+}
+
+function endedPanel({ presentation: { t }, template, visitorToken, offersExport }: VisitParts): Html {
   return html`<section class="panel" data-ended hidden>
 <h1 tabindex="-1">${t.text('visit.ended_heading', { app: template.title })}</h1>
 <p>${t.text('visit.ended_text')}</p>
+${offersExport && html`<p class="note">${t.text('visit.export_missed')}</p>`}
 <form method="post" action="/try/${encodeURIComponent(template.name)}">
 ${visitorToken !== undefined && html`<input type="hidden" name="visitor" value="${visitorToken}">`}
 <button class="primary">${t.text('visit.again')}</button>

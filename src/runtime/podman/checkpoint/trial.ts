@@ -127,6 +127,7 @@ function trialTemplate(image: string): Template {
     egress: false,
     activation: undefined,
     identity: undefined,
+    export: undefined,
     database: undefined,
     services: [],
     checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
