@@ -33,6 +33,7 @@ export const ERROR_CATALOGUE = {
     title: 'The API key is not accepted',
     remedy: 'Check the key in the X-API-Key header.',
   },
+  token_wrong: { status: 403, retryable: false, title: 'The token is not valid', remedy: 'Take a new countdown_url.' },
   other_node: {
     status: 409,
     retryable: false,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { newHostLabel, newInstanceId } from './ids.ts';
-import { isVisitOf, labelOfVisit, visitToken, withoutVisitProof } from './visit-token.ts';
+import { isVisitOf, labelOfVisit, visitToken, withoutSecrets } from './visit-token.ts';
 
 const key = { id: newInstanceId(), label: newHostLabel(), owner: 'visitor:one' };
 
@@ -24,7 +24,10 @@ it.each(['', 'x', newHostLabel(), `${newHostLabel()}.${'a'.repeat(21)}`, `${visi
 
 it('stands in a log without what governs the visit', () => {
   const token = visitToken(key);
-  const written = withoutVisitProof(`/visit/${token}/open?open=%2Fcart`);
+  const written = withoutSecrets(`/visit/${token}/open?open=%2Fcart`);
   expect(written).toBe(`/visit/${token.slice(0, 8)}…/open?open=%2Fcart`);
-  expect(withoutVisitProof('/try/hello')).toBe('/try/hello');
+  expect(withoutSecrets('/try/hello')).toBe('/try/hello');
+  expect(withoutSecrets('/wait/hello/events?visitor=one&since=2')).toBe('/wait/hello/events?visitor=…&since=2');
+  expect(withoutSecrets(`/api/v1/demo/${key.id}/status?token=a.b`)).toBe(`/api/v1/demo/${key.id}/status?token=…`);
+  expect(withoutSecrets(`/api/v1/waiting/hello.${'a'.repeat(22)}/events`)).toBe('/api/v1/waiting/hello.…/events');
 });

@@ -32,7 +32,13 @@ export function isVisitOf(token: string, key: VisitKey): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
+/**
+ * What in an address is for its owner alone: the proof in a visit's token, who a visitor is, a place in the line, and
+ * what opens a countdown.
+ */
+const SECRETS = /(\/visit\/[a-z2-7]{8})[^/?#]*|([?&](?:token|visitor)=)[^&#]*|(\/waiting\/[^/?#]*\.)[\w-]{22}/g;
+
 /** An address as it may stand in a log: what tells visits apart stays, what governs one does not. */
-export function withoutVisitProof(url: string): string {
-  return url.replace(/(\/visit\/[a-z2-7]{8})[^/?#]*/, '$1…');
+export function withoutSecrets(url: string): string {
+  return url.replace(SECRETS, '$1$2$3…');
 }

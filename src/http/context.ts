@@ -8,7 +8,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { TryItNowError } from '../domain/errors.ts';
-import type { Demos } from './demos.ts';
+import type { Acquired, Demos } from './demos.ts';
 import type { SiteOf } from './embedding-site.ts';
 import type { Origins } from './origins.ts';
 
@@ -30,6 +30,8 @@ export interface RouteContext {
   readonly siteOf: SiteOf;
   /** Whose pages may ask for what. */
   readonly origins: Origins;
+  /** Where a browser, which has no key, finds how much time an instance has left. */
+  readonly countdownUrl: (acquired: Acquired) => string;
   /** Why this request is not taken at its address. */
   readonly refusal: (request: FastifyRequest) => TryItNowError;
 }
@@ -38,6 +40,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Left out of the request durations: they would say nothing (a stream lasts as long as somebody listens). */
     readonly untimed?: true;
+    /**
+     * Pages of the sites that may offer the template (the one in the address, without one any) may ask for it, too, and
+     * their scripts read the answer.
+     */
+    readonly embeddable?: true;
     /** Answers that the method is not taken here, so it does not count as one that is. */
     readonly refused?: true;
   }

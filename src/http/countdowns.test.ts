@@ -169,3 +169,30 @@ describe('the countdown of an instance', () => {
     expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
   });
 });
+
+describe('a countdown where the API has a key', () => {
+  const KEY = 'a-key-that-is-long-enough';
+  const take = async (http: RunningServer) => {
+    const answer = await fetch(`${http.url}/api/v1/demo/acquire`, { method: 'POST', headers: { 'x-api-key': KEY } });
+    const { id, countdown_url: url } = (await answer.json()) as { id: string; countdown_url: string };
+    return { id, path: url.slice('http://localhost:8080'.length) };
+  };
+
+  it('opens by the address that the acquire answered, for the longest that the visit may last', async () => {
+    await using http = await startHttp({ countdowns: { everyMs: TICK_MS }, apiKeys: [KEY] });
+    const { id, path } = await take(http);
+    const codeOf = async (at: string) => ((await (await fetch(http.url + at)).json()) as { code: string }).code;
+    expect(path).toMatch(new RegExp(`^/api/v1/demo/${id}/status\\?token=[\\w.-]+$`));
+    const events = readEvents(await fetch(http.url + path));
+    expect((await events.next()).value).toMatchObject({ event: 'countdown', data: { remaining_seconds: 60 } });
+    await events.return(undefined);
+    const other = await take(http);
+    expect(await codeOf(path.replace(id, other.id))).toBe('token_wrong');
+    expect(await codeOf(path.replace(/\?.*/, ''))).toBe('key_missing');
+    expect(await codeOf(path.replace('/status', ''))).toBe('key_missing');
+    http.demos.nowMs += 301_000;
+    expect(await codeOf(path)).toBe('token_wrong');
+    const [, token = path] = path.split('token=');
+    expect(JSON.stringify(http.lines())).not.toContain(token);
+  });
+});

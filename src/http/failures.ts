@@ -1,6 +1,6 @@
 import { describeError, type ErrorCode, type TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import { withoutVisitProof } from '../domain/visit-token.ts';
+import { withoutSecrets } from '../domain/visit-token.ts';
 
 const QUIET_MS = 1_000;
 /** Everyday refusals: they are counted as metrics, a line each would drown the rest. */
@@ -24,7 +24,7 @@ export class FailureLog {
     const fields = {
       requestId: request.id,
       method: request.method,
-      path: withoutVisitProof(request.url).slice(0, 200),
+      path: withoutSecrets(request.url).slice(0, 200),
       code: error.code,
     };
     if (error.code === 'internal_error') {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Demos } from './demos.ts';
+import type { SiteOf } from './embedding-site.ts';
 import type { Origins } from './origins.ts';
 import type { WaitingStreams } from './waiting-streams.ts';
 
@@ -14,6 +15,8 @@ export interface PagesContext {
   readonly origins: Origins;
   /** Whose limits a request counts against. */
   readonly clientKeyOf: (request: FastifyRequest) => string;
+  /** The page a request comes from, as the funnel tells sites apart. */
+  readonly siteOf: SiteOf;
   /** Those who listen to how they stand in the line. */
   readonly waiting: WaitingStreams;
 }

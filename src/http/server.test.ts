@@ -33,6 +33,7 @@ describe('acquire', () => {
       template: 'hello',
       expires_at: new Date(http.demos.nowMs + 60_000).toISOString(),
       ttl_seconds: 60,
+      countdown_url: `http://localhost:8080/api/v1/demo/${body.id}/status`,
     });
     expect(answer.headers.get('location')).toBe(`/api/v1/demo/${body.id}`);
     expect(answer.headers.get('cache-control')).toBe('no-store');

@@ -8,6 +8,7 @@ import { keyCheck } from './api-keys.ts';
 import { addressKey } from './client-address.ts';
 import type { App, RouteContext } from './context.ts';
 import { embeddingSites } from './embedding-site.ts';
+import { CountdownTokens } from './countdown-tokens.ts';
 import { Countdowns, type CountdownOptions } from './countdowns.ts';
 import { createListener, type HttpServer, type ServerLimits } from './listener.ts';
 import type { HttpObserver } from './observation.ts';
@@ -97,7 +98,15 @@ async function addRoutes(
   const check = keyCheck(options.apiKeys);
   const origins = new Origins(publicUrl, () => demos.templates());
   const siteOf = embeddingSites(publicUrl, options.funnelSites ?? []);
-  const context: RouteContext = { demos, clientKeyOf, siteOf, origins, refusal: (request) => routes.refusal(request) };
+  const tokens = new CountdownTokens(options.apiKeys);
+  const context: RouteContext = {
+    demos,
+    clientKeyOf,
+    siteOf,
+    origins,
+    countdownUrl: countdownUrls(demos, publicUrl, tokens),
+    refusal: (request) => routes.refusal(request),
+  };
   app.addSchema(ProblemBody);
   await app.register(swagger, OPENAPI_OPTIONS);
   operationsRoutes(app, options.metrics);
@@ -106,6 +115,7 @@ async function addRoutes(
     await allowOtherSites(api, origins);
     templatesRoute(api, context);
     placeRoutes(api, context, waiting);
+    countdownRoute(api, context, { countdowns, tokens, checkKey: check });
     await api.register((inner, _options, done) => {
       const keyed = inner.withTypeProvider<TypeBoxTypeProvider>();
       if (check !== undefined) {
@@ -117,12 +127,20 @@ async function addRoutes(
       demoRoutes(keyed, context);
       exportRoute(keyed, context);
       waitRoute(keyed, context);
-      countdownRoute(keyed, context, countdowns);
       poolStatsRoute(keyed, context);
       done();
     });
   });
-  await options.pages?.register(app, { demos, log, publicUrl, clientKeyOf, origins, waiting });
+  await options.pages?.register(app, { demos, log, publicUrl, clientKeyOf, siteOf, origins, waiting });
+}
+
+/** A token holds for the longest that the visit may last: an EventSource comes back with the address it has. */
+function countdownUrls(demos: Demos, publicUrl: string, tokens: CountdownTokens): RouteContext['countdownUrl'] {
+  return ({ id, template, expiresAtMs, ttlMs }) => {
+    const longestMs = demos.templates().find(({ name }) => name === template)?.ttl.maxMs ?? ttlMs;
+    const token = tokens.issue(id, expiresAtMs - ttlMs + longestMs);
+    return `${publicUrl}/api/v1/demo/${id}/status${token === undefined ? '' : `?token=${token}`}`;
+  };
 }
 
 /**

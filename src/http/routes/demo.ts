@@ -150,7 +150,7 @@ function acquireIsPostOnly(app: App, refusal: RouteContext['refusal']): void {
 }
 
 /** The hot path: one call to the pool, one compiled serialisation, nothing logged. */
-function acquireRoute(app: App, { demos, clientKeyOf, siteOf, origins }: RouteContext): void {
+function acquireRoute(app: App, { demos, clientKeyOf, siteOf, origins, countdownUrl }: RouteContext): void {
   app.post(
     '/api/v1/demo/acquire',
     {
@@ -203,7 +203,7 @@ function acquireRoute(app: App, { demos, clientKeyOf, siteOf, origins }: RouteCo
         site: siteOf(request),
       });
       reply.code(acquired.again ? 200 : 201).header('location', `/api/v1/demo/${acquired.id}`);
-      return acquiredBody(acquired);
+      return acquiredBody(acquired, countdownUrl);
     },
   );
 }
@@ -213,8 +213,16 @@ function idempotencyKey(request: FastifyRequest): string | undefined {
   return typeof key === 'string' ? key : undefined;
 }
 
-export function acquiredBody({ id, url, template, expiresAtMs, ttlMs }: Acquired) {
-  return { id, url, template, expires_at: new Date(expiresAtMs).toISOString(), ttl_seconds: wholeSeconds(ttlMs) };
+export function acquiredBody(acquired: Acquired, countdownUrl: RouteContext['countdownUrl']) {
+  const { id, url, template, expiresAtMs, ttlMs } = acquired;
+  return {
+    id,
+    url,
+    template,
+    expires_at: new Date(expiresAtMs).toISOString(),
+    ttl_seconds: wholeSeconds(ttlMs),
+    countdown_url: countdownUrl(acquired),
+  };
 }
 
 function instanceBody(view: InstanceView, demos: Demos) {

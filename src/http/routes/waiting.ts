@@ -39,7 +39,7 @@ const REFUSALS = problems(
 );
 
 /** Takes an instance, or a place among those who wait for one. Needs the key, as every way to an instance does. */
-export function waitRoute(app: App, { demos, clientKeyOf, siteOf, origins }: RouteContext): void {
+export function waitRoute(app: App, { demos, clientKeyOf, siteOf, origins, countdownUrl }: RouteContext): void {
   app.post(
     '/api/v1/waiting',
     {
@@ -80,7 +80,7 @@ export function waitRoute(app: App, { demos, clientKeyOf, siteOf, origins }: Rou
       });
       if ('url' in answer) {
         reply.code(answer.again ? 200 : 201).header('location', `/api/v1/demo/${answer.id}`);
-        return acquiredBody(answer);
+        return acquiredBody(answer, countdownUrl);
       }
       reply.code(202).header('location', `/api/v1/waiting/${token}`);
       return waitingBody(token, await placeOf(demos, wanted, id));

@@ -49,8 +49,26 @@ export const AcquireHeaders = Type.Object({
   ),
 });
 
+export const CountdownQuery = Type.Object({
+  token: Type.Optional(
+    Type.String({ maxLength: 64, description: 'From `countdown_url`: in place of the API key, for this alone.' }),
+  ),
+});
+
 export const AcquiredBody = Type.Object(
-  { id: Id, url: Url, template: TemplateName, expires_at: ExpiresAt, ttl_seconds: TtlSeconds },
+  {
+    id: Id,
+    url: Url,
+    template: TemplateName,
+    expires_at: ExpiresAt,
+    ttl_seconds: TtlSeconds,
+    countdown_url: Type.String({
+      format: 'uri',
+      description:
+        'Server-Sent Events of the time left, for a browser to open without the API key. It holds for the longest ' +
+        'that the visit may last, and lets nobody do anything else.',
+    }),
+  },
   { description: 'The instance, running and yours.' },
 );
 
