@@ -3,7 +3,7 @@
 // server and of each command.
 import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { build } from 'esbuild';
+import { build, transformSync } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
@@ -74,6 +74,9 @@ const { metafile } = await build({
   },
 });
 cpSync(join(ROOT, 'src'), DIST, { recursive: true, filter: (path) => !path.endsWith('.ts') });
+// Other people's pages load it.
+const component = join(DIST, 'web/assets/embed.js');
+writeFileSync(component, transformSync(readFileSync(component, 'utf8'), { minify: true, target: 'es2022' }).code);
 writeFileSync(
   join(DIST, 'third-party-licenses.txt'),
   licences(Object.keys(metafile.inputs)).join(`\n${'-'.repeat(78)}\n\n`),

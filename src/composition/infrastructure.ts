@@ -92,6 +92,7 @@ export class Infrastructure {
       responseTimeoutMs: proxy.responseTimeoutMs,
       discovery: proxy.discovery,
       publicUrl: server.publicUrl,
+      allowedOrigins: [...new Set(templates.flatMap(({ allowedOrigins }) => allowedOrigins))].sort(),
       languages: new Languages(presentation.languages),
       branding: presentation.branding,
       trustedProxies: server.trustedProxies,

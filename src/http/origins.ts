@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Template } from '../domain/template.ts';
 
@@ -22,6 +22,11 @@ export class Origins {
     );
   }
 
+  /** All of other sites that may offer something. */
+  get others(): readonly string[] {
+    return [...new Set(this.#templates().flatMap(({ allowedOrigins }) => allowedOrigins))];
+  }
+
   /** Lets through what our own pages send, and what is no browser's. Throws foreign_origin. */
   requireOwn(request: FastifyRequest): void {
     const sender = this.#foreignSender(request);
@@ -32,6 +37,17 @@ export class Origins {
   requireAllowed(request: FastifyRequest, template?: string): void {
     const sender = this.#foreignSender(request);
     if (sender !== undefined && !this.allows(sender, template)) throw foreign(sender);
+  }
+
+  /**
+   * What changes something is taken as `requireAllowed` takes it; scripts of the same pages may read the answer.
+   * Throws foreign_origin.
+   */
+  admit(request: FastifyRequest, reply: FastifyReply, template?: string): void {
+    const { origin } = request.headers;
+    if (request.method === 'POST') this.requireAllowed(request, template);
+    reply.header('vary', 'Origin');
+    if (origin !== undefined && this.allows(origin, template)) reply.header('access-control-allow-origin', origin);
   }
 
   /**

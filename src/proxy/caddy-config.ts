@@ -27,6 +27,8 @@ export interface DemoServerOptions {
   readonly discovery: Endpoint & { readonly metrics: Endpoint };
   /** The start page, linked from the pages for what is gone. */
   readonly publicUrl: string;
+  /** The sites whose pages may show instances in a frame, besides the start page. */
+  readonly allowedOrigins?: readonly string[];
   /** What those pages can be had in. */
   readonly languages?: Languages;
   readonly branding?: Branding;
@@ -60,6 +62,7 @@ export function demoServer(options: DemoServerOptions): JsonObject {
   const shared = { languages, branding, startUrl: publicUrl };
   const ended = pageRoutes(endedPage(shared), start.origin);
   const unreachable = pageRoutes(unreachablePage(shared), start.origin);
+  const framed = framing([start.origin, ...(options.allowedOrigins ?? [])]);
   const hanging = pageRoutes(silentPage(shared, options.responseTimeoutMs), start.origin);
   return {
     listen: [options.listen],
@@ -70,7 +73,7 @@ export function demoServer(options: DemoServerOptions): JsonObject {
     routes: [
       {
         match: [{ host: [`*.${address.baseDomain}`] }],
-        handle: [instanceHeaders(), ...framing([start.origin]), reverseProxy(options)],
+        handle: [instanceHeaders(), ...framed, reverseProxy(options)],
         terminal: true,
       },
       // The same name to DNS, but another to browsers, and to apps that compare it.

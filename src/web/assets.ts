@@ -8,6 +8,8 @@ const TYPES = {
   'page.js': 'text/javascript; charset=utf-8',
   'visit.css': 'text/css; charset=utf-8',
   'visit.js': 'text/javascript; charset=utf-8',
+  'embed-page.css': 'text/css; charset=utf-8',
+  'embed-page.js': 'text/javascript; charset=utf-8',
   'icon.svg': 'image/svg+xml',
 } as const;
 type AssetName = keyof typeof TYPES;

@@ -4,16 +4,32 @@ import { problemHeaders, retryAfterSeconds } from '../http/problem.ts';
 import { failurePage } from './pages/failure.ts';
 import type { Presentation } from './presentation.ts';
 
-/** Sends a page with the headers all have. `frameSources`: what may be in a frame of it, as its policy has it. */
-export function sendPage(reply: FastifyReply, text: string, frameSources?: string): FastifyReply {
-  const frames = frameSources === undefined ? '' : `; frame-src ${frameSources}`;
+const POLICY = 'content-security-policy';
+
+/** Whatever the answer will be, pages of these sites may have it in a frame. Without this nobody may. */
+export function letFrame(reply: FastifyReply, origins: readonly string[]): void {
+  reply.header(POLICY, `frame-ancestors ${["'self'", ...origins].join(' ')}`);
+}
+
+export interface Sources {
+  /** What may be in a frame of the page, as its policy has it. */
+  readonly frames?: string;
+  /** What its scripts may ask, besides our own. */
+  readonly connections?: string;
+}
+
+/** Sends a page with the headers all have. */
+export function sendPage(reply: FastifyReply, text: string, { frames, connections }: Sources = {}): FastifyReply {
+  const ancestors = reply.getHeader(POLICY) ?? "frame-ancestors 'none'";
+  const connectSources = ["'self'", ...(connections === undefined ? [] : [connections])].join(' ');
   return (
     reply
       .type('text/html; charset=utf-8')
       .header(
-        'content-security-policy',
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
-          `form-action 'self'; base-uri 'none'; frame-ancestors 'none'${frames}`,
+        POLICY,
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
+          `connect-src ${connectSources}; form-action 'self'; base-uri 'none'; ${String(ancestors)}` +
+          (frames === undefined ? '' : `; frame-src ${frames}`),
       )
       // Our own forms must have an Origin we can check, while an instance learns nothing of
       // where its visitor came from.

@@ -3,6 +3,10 @@ import type { Branding } from '../presentation/branding.ts';
 import type { Languages } from '../presentation/languages/languages.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
 import type { AssetUrls } from './assets.ts';
+import { field } from './fields.ts';
+
+/** Longer than any language tag that means something. */
+const MAX_TAG_LENGTH = 100;
 
 /** What each page needs besides its own content. */
 export interface Presentation {
@@ -23,11 +27,18 @@ export class Presentations {
     this.#assets = assets;
   }
 
+  /** A page of another site asks for its own language (`lang` in the query), whatever the browser prefers. */
   for(request: FastifyRequest): Presentation {
-    return {
-      t: this.#languages.accepted(request.headers['accept-language']),
-      branding: this.#branding,
-      assets: this.#assets,
-    };
+    return this.in(field(request.query, 'lang')?.slice(0, MAX_TAG_LENGTH) ?? request.headers['accept-language']);
+  }
+
+  /** `accepted`: as Accept-Language has it. */
+  in(accepted: string | undefined): Presentation {
+    return { t: this.#languages.accepted(accepted), branding: this.#branding, assets: this.#assets };
+  }
+
+  /** For what is made once, for all browsers. */
+  get all(): { readonly translators: readonly Translator[]; readonly branding: Branding } {
+    return { translators: this.#languages.all, branding: this.#branding };
   }
 }

@@ -7,15 +7,21 @@ import { landingFor } from '../domain/landing.ts';
 import type { Template } from '../domain/template.ts';
 import type { Demos } from '../http/demos.ts';
 import { sendDownload } from '../http/download.ts';
+import type { Origins } from '../http/origins.ts';
 import type { PagesContext } from '../http/pages.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import { assetRoutes, type Assets } from './assets.ts';
+import { badgeRoute } from './badge-route.ts';
+import { embedRoutes } from './embed-routes.ts';
+import { embedScriptRoute, loadEmbedScript } from './embed-script.ts';
 import { field } from './fields.ts';
 import { sendPage } from './page-response.ts';
+import { EMBED_MODES, embedPage } from './pages/embed.ts';
 import { problemPage } from './pages/failure.ts';
 import { EXTEND_MINUTES, NOTICES, homePage, type Notice, type Offer } from './pages/home.ts';
 import type { Presentations } from './presentation.ts';
 import { PoolFigures } from './pool-figures.ts';
+import { templateNamed } from './template-named.ts';
 import { VisitorCookies, type Visitor } from './visitor.ts';
 import { visitRoutes } from './visit-routes.ts';
 import { Visits } from './visits.ts';
@@ -37,6 +43,7 @@ interface Deps {
   readonly presentations: Presentations;
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
+  readonly origins: Origins;
   readonly figures: PoolFigures;
   readonly clock: Clock;
 }
@@ -47,27 +54,26 @@ type ForTemplate = { Params: { template: string } };
  * The page where visitors click, and the actions behind its buttons. It works without JavaScript and without cookies.
  */
 export async function startPage(app: FastifyInstance, options: StartPageOptions): Promise<void> {
-  const { demos, log, clientKeyOf, origins, clock = systemClock } = options;
+  const { demos, log, clientKeyOf, siteOf, origins, clock = systemClock } = options;
   const { origin, protocol } = new URL(options.publicUrl);
   const cookies = new VisitorCookies(protocol === 'https:');
-  const visits = new Visits({ demos, cookies, clientKeyOf });
+  const visits = new Visits({ demos, cookies, clientKeyOf, siteOf });
   const deps: Deps = {
     publicOrigin: origin,
     demos,
     presentations: options.presentations,
     cookies,
     visits,
+    origins,
     figures: new PoolFigures(demos, clock, log),
     clock,
   };
 
   await app.register(cookie);
   await app.register(formbody);
-  app.addHook('onRequest', (request, _reply, done) => {
-    // A form on a page of another site may start a visit where the template allows it, and do nothing else.
-    const { url } = request.routeOptions;
-    if (request.method === 'POST' && url === '/try/:template')
-      origins.requireAllowed(request, (request.params as ForTemplate['Params']).template);
+  app.addHook('onRequest', (request, reply, done) => {
+    const { template } = request.params as Partial<ForTemplate['Params']>;
+    if (request.routeOptions.config.embeddable === true) origins.admit(request, reply, template);
     else if (request.method === 'POST') origins.requireOwn(request);
     done();
   });
@@ -82,7 +88,11 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     landingFor(template, open);
     return home(deps, request, reply, { offered: [template], open });
   });
+  badgeRoute(app, deps);
   visitRoutes(app, deps);
+  embedPageRoute(app, deps);
+  embedScriptRoute(app, await loadEmbedScript({ publicOrigin: origin, ...options.presentations.all }));
+  embedRoutes(app, { ...deps, clientKeyOf, siteOf, streams: options.waiting });
   actionRoutes(app, deps);
   exportRoute(app, deps);
   problemRoute(app, deps.presentations);
@@ -92,7 +102,8 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     streams: options.waiting,
     ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }),
   });
-  app.post<ForTemplate>('/try/:template', (request, reply) =>
+  // From a form on a page of another site, too, where the template allows it.
+  app.post<ForTemplate>('/try/:template', { config: { embeddable: true } }, (request, reply) =>
     room.enter(request, reply, templateNamed(demos, request.params.template)),
   );
   app.get<ForTemplate>('/wait/:template', (request, reply) =>
@@ -139,6 +150,21 @@ function backHome(reply: FastifyReply, notice: Notice): FastifyReply {
   return reply.redirect(`/?notice=${notice}`, 303);
 }
 
+/** GET /embed: what to paste into other pages. */
+function embedPageRoute(app: FastifyInstance, { demos, presentations, publicOrigin }: Deps): void {
+  app.get('/embed', (request, reply) => {
+    const templates = demos.templates();
+    const template = templateNamed(demos, field(request.query, 'template') ?? templates[0]?.name ?? '');
+    const mode = EMBED_MODES.find((each) => each === field(request.query, 'mode')) ?? 'modal';
+    const presentation = presentations.for(request);
+    const own = `'self' ${publicOrigin}`;
+    return sendPage(reply, embedPage({ presentation, templates, template, mode, publicOrigin }), {
+      frames: own,
+      connections: publicOrigin,
+    });
+  });
+}
+
 function problemRoute(app: FastifyInstance, presentations: Presentations): void {
   app.get<{ Params: { code: string } }>('/problems/:code', (request, reply) => {
     const { code } = request.params;
@@ -149,16 +175,6 @@ function problemRoute(app: FastifyInstance, presentations: Presentations): void 
       );
     return sendPage(reply, problemPage({ presentation: presentations.for(request), code: code as ErrorCode }));
   });
-}
-
-function templateNamed(demos: Demos, name: string): Template {
-  const template = demos.templates().find((candidate) => candidate.name === name);
-  if (template === undefined)
-    throw new TryItNowError(
-      'unknown_template',
-      `There is no template named ${JSON.stringify(name.slice(0, 64))}; the start page lists those there are`,
-    );
-  return template;
 }
 
 async function home(

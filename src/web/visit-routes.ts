@@ -3,16 +3,17 @@ import { TryItNowError } from '../domain/errors.ts';
 import { visitToken } from '../domain/visit-token.ts';
 import type { Demos } from '../http/demos.ts';
 import { sendDownload } from '../http/download.ts';
+import type { Origins } from '../http/origins.ts';
 import { secondsLeft, unusedEnd } from '../http/time-left.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import { field } from './fields.ts';
-import { sendPage } from './page-response.ts';
+import { letFrame, sendPage } from './page-response.ts';
 import { EXTEND_MINUTES } from './pages/home.ts';
 import { handOverPage } from './pages/hand-over.ts';
-import { frameSources, visitPage } from './pages/visit.ts';
+import { EMBEDDINGS, frameSources, visitPage } from './pages/visit.ts';
 import type { Presentations } from './presentation.ts';
 import { isPrefetch } from './same-origin.ts';
-import type { VisitorCookies } from './visitor.ts';
+import { isOfBrowser, type VisitorCookies } from './visitor.ts';
 import { isFramed, withOpen } from './way-in.ts';
 
 type ForVisit = { Params: { token: string } };
@@ -21,22 +22,38 @@ export interface VisitDeps {
   readonly demos: Demos;
   readonly presentations: Presentations;
   readonly cookies: VisitorCookies;
+  readonly origins: Origins;
   /** Of the start page. */
   readonly publicOrigin: string;
 }
 
-/** What a visitor's browser asks for with the token of its visit. */
+/** What a visitor's browser asks for with the token of its visit, from our own page or from one that may embed it. */
 export function visitRoutes(app: FastifyInstance, deps: VisitDeps): void {
+  app.register((scope, _options, done) => {
+    // What goes wrong is told in the frame too.
+    scope.addHook('onRequest', (_request, reply, next) => {
+      letFrame(reply, deps.origins.others);
+      next();
+    });
+    scope.get<ForVisit>('/visit/:token', { exposeHeadRoute: false }, (request, reply) => frame(deps, request, reply));
+    scope.get<ForVisit>('/visit/:token/open', { exposeHeadRoute: false }, (request, reply) =>
+      open(deps.demos, request, reply),
+    );
+    actionRoutes(scope, deps);
+    done();
+  });
+}
+
+function actionRoutes(app: FastifyInstance, deps: VisitDeps): void {
   const { demos, cookies } = deps;
-  app.get<ForVisit>('/visit/:token', { exposeHeadRoute: false }, (request, reply) => frame(deps, request, reply));
-  app.get<ForVisit>('/visit/:token/open', { exposeHeadRoute: false }, (request, reply) => open(demos, request, reply));
-  app.get<ForVisit>('/visit/:token/state', async (request) => state(demos, await governed(deps, request)));
-  app.post<ForVisit>('/visit/:token/extend', async (request) => {
+  const config = { embeddable: true } as const;
+  app.get<ForVisit>('/visit/:token/state', { config }, async (request) => state(demos, await governed(deps, request)));
+  app.post<ForVisit>('/visit/:token/extend', { config }, async (request) => {
     const view = await governed(deps, request);
     await demos.extend(view.instance.id, EXTEND_MINUTES);
     return state(demos, await demos.visit(request.params.token));
   });
-  app.post<ForVisit>('/visit/:token/use', async (request) => {
+  app.post<ForVisit>('/visit/:token/use', { config }, async (request) => {
     const view = await governed(deps, request);
     await demos.recordUse(view.instance.id);
     return state(demos, await demos.visit(request.params.token));
@@ -45,7 +62,7 @@ export function visitRoutes(app: FastifyInstance, deps: VisitDeps): void {
     const download = await demos.exportWork(await governed(deps, request));
     return sendDownload(reply, download);
   });
-  app.post<ForVisit>('/visit/:token/end', async (request, reply) => {
+  app.post<ForVisit>('/visit/:token/end', { config }, async (request, reply) => {
     const { instance } = await governed(deps, request);
     await demos.release(instance.id);
     cookies.letGo(reply, instance.template);
@@ -54,13 +71,19 @@ export function visitRoutes(app: FastifyInstance, deps: VisitDeps): void {
 }
 
 /**
- * The token alone governs where a browser keeps our cookies from us, as in another site's page; one that shows somebody
- * else's cookie got hold of an address that was not meant for it. Throws unknown_instance.
+ * The token alone governs where a browser keeps our cookies from us, as in another site's page, and what did not begin
+ * on our own pages. Of what did, one that shows somebody else's cookie got hold of an address that was not meant for
+ * it. Throws unknown_instance, foreign_origin.
  */
-async function governed({ demos, cookies }: VisitDeps, request: FastifyRequest<ForVisit>): Promise<InstanceView> {
+async function governed(
+  { demos, cookies, origins }: VisitDeps,
+  request: FastifyRequest<ForVisit>,
+): Promise<InstanceView> {
   const view = await demos.visit(request.params.token);
+  const { owner, template } = view.instance;
+  origins.requireAllowed(request, template);
   const known = cookies.known(request);
-  if (known !== undefined && known.owner !== view.instance.owner)
+  if (isOfBrowser(owner) && known !== undefined && known.owner !== owner)
     throw new TryItNowError('unknown_instance', "this visit is another visitor's");
   return view;
 }
@@ -82,9 +105,11 @@ async function frame(
   const { origin } = new URL(demos.url(instance.label));
   const known = cookies.known(request);
   // Whoever was given the address in place of the app's gets the app, without the bar that governs it.
-  const isTheirs = known?.owner === instance.owner || (known === undefined && isEmbedded(request));
+  const isTheirs =
+    !isOfBrowser(instance.owner) || known?.owner === instance.owner || (known === undefined && isEmbedded(request));
   const url = withOpen(`/visit/${token}/open`, wish);
   if (template === undefined) return reply.redirect(url, 303);
+  letFrame(reply, template.allowedOrigins);
   const presentation = presentations.for(request);
   if (!isTheirs || !isFramed(template, publicOrigin, origin))
     return sendPage(reply, handOverPage({ presentation, template, url }));
@@ -97,8 +122,9 @@ async function frame(
     secondsLeft: secondsLeft(view),
     offersExport: demos.offersExport(view),
     open: wish,
+    embedded: EMBEDDINGS.find((embedding) => embedding === field(request.query, 'embed')),
   };
-  return sendPage(reply, visitPage(parts), frameSources(parts, publicOrigin));
+  return sendPage(reply, visitPage(parts), { frames: frameSources(parts, publicOrigin) });
 }
 
 function isEmbedded({ headers }: FastifyRequest): boolean {

@@ -26,7 +26,7 @@ describe('a visit', () => {
     const answer = await visitor.send('GET', `${visit}?open=%2Fcart`);
     const { origin } = new URL(http.demos.url(instance()?.label ?? ''));
     expect(answer.headers.get('content-security-policy')).toContain(
-      `frame-ancestors 'none'; frame-src http://localhost:8080${visit}/open ${origin}`,
+      `frame-ancestors 'self'; frame-src http://localhost:8080${visit}/open ${origin}`,
     );
     const text = await answer.text();
     expect(text).toContain(`<iframe data-src="${visit}/open?open=%2Fcart"`);

@@ -106,6 +106,22 @@ export function parseSince(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{13}$/.test(text) ? Number(text) : undefined;
 }
 
+/**
+ * Somebody in a page of another site, where browsers keep our cookies from us: known by the token that the page made up
+ * for them, and by nothing else. Undefined for what is no such token.
+ */
+export function embeddedVisitor(token: string | undefined): Visitor | undefined {
+  return token !== undefined && TOKEN.test(token) ? { token, owner: `embed:${token}`, hasCookie: false } : undefined;
+}
+
+/**
+ * Whether what our cookie says is to agree with whose visit it is. Only visits that began on our own pages are their
+ * browser's; all others belong to whoever has the visit's token, whatever cookie comes along with it.
+ */
+export function isOfBrowser(owner: string | null): boolean {
+  return owner?.startsWith('visitor:') === true;
+}
+
 function visitor(token: string, hasCookie: boolean): Visitor {
   return { token, owner: `visitor:${token}`, hasCookie };
 }

@@ -3,6 +3,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import { ownersKey } from '../domain/ids.ts';
 import type { Template } from '../domain/template.ts';
 import type { Acquired, Demos, Place } from '../http/demos.ts';
+import type { SiteOf } from '../http/embedding-site.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import type { InstanceView, Refill } from '../pool/interfaces/claim-store.ts';
 import type { Visitor, VisitorCookies } from './visitor.ts';
@@ -11,6 +12,7 @@ export interface VisitsOptions {
   readonly demos: Demos;
   readonly cookies: VisitorCookies;
   readonly clientKeyOf: (request: FastifyRequest) => string;
+  readonly siteOf: SiteOf;
 }
 
 /** Why there is none yet, and how the visitor stands; undefined where the place lapsed meanwhile. */
@@ -24,11 +26,13 @@ export class Visits {
   readonly #demos: Demos;
   readonly #cookies: VisitorCookies;
   readonly #subjectOf: (request: FastifyRequest) => string;
+  readonly #siteOf: SiteOf;
 
-  constructor({ demos, cookies, clientKeyOf }: VisitsOptions) {
+  constructor({ demos, cookies, clientKeyOf, siteOf }: VisitsOptions) {
     this.#demos = demos;
     this.#cookies = cookies;
     this.#subjectOf = clientKeyOf;
+    this.#siteOf = siteOf;
   }
 
   /**
@@ -48,6 +52,7 @@ export class Visits {
       clientKey: this.#subjectOf(request),
       owner: visitor.owner,
       idempotencyKey: keyOf(template),
+      site: this.#siteOf(request),
       open,
       landing: 'later',
     });

@@ -28,7 +28,7 @@ export interface WaitingRoomOptions {
 }
 
 /** Who has a place, and is told how long it takes, may wait long. */
-const LIMIT_MS = 30 * 60_000;
+export const WAIT_LIMIT_MS = 30 * 60_000;
 
 interface Wish {
   readonly visitor: Visitor;
@@ -48,7 +48,7 @@ export class WaitingRoom {
   readonly #options: Required<WaitingRoomOptions>;
 
   constructor(options: WaitingRoomOptions) {
-    this.#options = { limitMs: LIMIT_MS, ...options };
+    this.#options = { limitMs: WAIT_LIMIT_MS, ...options };
   }
 
   /** POST /try/:template, from a form or from the waiting page's script. */

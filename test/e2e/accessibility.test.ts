@@ -46,6 +46,7 @@ const VIEWS: Readonly<Record<string, (page: Page, http: RunningServer) => Promis
     await page.request.post(`${url}/try/hello`, { headers: { accept: 'text/html' } });
     await page.goto(`${url}/?notice=extended`);
   },
+  embed: (page, { url }) => page.goto(`${url}/embed?template=other&mode=inline`),
   missing: (page, { url }) => page.goto(`${url}/nothing`),
   problem: (page, { url }) => page.goto(`${url}/problems/pool_empty`),
   limit: async (page, { url, demos }) => {

@@ -6,6 +6,7 @@ export const de = {
   'site.skip': 'Zum Inhalt springen',
   'site.promise': 'Jede Kopie gehört nur der Person, die sie gestartet hat, und verschwindet nach Ablauf ihrer Zeit.',
   'site.api': 'API',
+  'site.embed': 'Einbetten',
   'site.back': 'Zur Startseite',
 
   'home.heading': 'Eine laufende App nur für Sie, {emphasis}',
@@ -113,6 +114,52 @@ export const de = {
     'Innerhalb von {time} wurde keine Kopie von {app} bereit. Deshalb haben wir es nicht weiter versucht. Das liegt ' +
     'an uns, nicht an Ihnen.',
   'waiting.again': 'Noch einmal versuchen',
+
+  'kit.in_tab': 'Sie ist in einem eigenen Tab offen. Ist da keiner? Dann öffnen Sie sie hier.',
+  'kit.open_tab': 'In einem neuen Tab öffnen',
+  'kit.unreachable': 'Keine Antwort',
+  'kit.unreachable_text':
+    'Der Server, auf dem die App läuft, hat dieser Seite nicht geantwortet. Bitte versuchen Sie es gleich noch einmal.',
+
+  'badge.try': '{app} ausprobieren',
+  'badge.ready': 'sofort bereit',
+  'badge.warming': 'gleich bereit',
+  'badge.waiting': { one: '{count} wartet', other: '{count} warten' },
+  'badge.paused': 'pausiert',
+
+  'embed.title': 'Einbetten',
+  'embed.heading': 'Auf Ihrer eigenen Website',
+  'embed.intro':
+    'Ein Schnipsel, und Ihre Readme oder Ihre Website hat einen Knopf, der für jeden, der ihn anklickt, eine Kopie ' +
+    'startet.',
+  'embed.app': 'App',
+  'embed.allowed': 'Websites, deren Seiten {app} einbetten dürfen: {sites}',
+  'embed.none_allowed':
+    'Noch darf keine andere Website {app} einbetten. Wer diesen Server betreibt, nennt die Websites in {setting}; ' +
+    'das Abzeichen und Links funktionieren trotzdem überall.',
+  'embed.component': 'Ein Knopf für Ihre Seiten',
+  'embed.component_text':
+    'Besucher bleiben auf Ihrer Seite. Ohne Skripte führt das Formular darin in einen eigenen Tab.',
+  'embed.mode': 'Die App öffnet sich',
+  'embed.mode_modal': 'über der Seite',
+  'embed.mode_inline': 'in der Seite',
+  'embed.mode_tab': 'in einem neuen Tab',
+  'embed.preview': 'Vorschau',
+  'embed.preview_text': 'Sie ist echt: Ein Klick startet eine Kopie.',
+  'embed.badge': 'Ein Abzeichen für Ihre Readme',
+  'embed.badge_text': 'Es zeigt, wie es gerade steht, und führt hierher.',
+  'embed.badge_live': 'Mit Zustand',
+  'embed.badge_static': 'Ohne',
+  'embed.markdown': 'Markdown',
+  'embed.html': 'HTML',
+  'embed.form': 'Ein einfaches Formular',
+  'embed.form_text': 'Ganz ohne Skript: Der Besuch öffnet sich in einem eigenen Tab.',
+  'embed.policy': 'Was Ihre Content Security Policy erlauben muss',
+  'embed.policy_text':
+    'Nur wenn Ihre Seiten eine haben. Nichts steht direkt in der Seite, weder Formatierung noch Skript.',
+  'embed.copy': 'Kopieren',
+  'embed.not_copied': 'Ihr Browser erlaubt es nicht; der Schnipsel ist markiert, kopieren Sie ihn selbst.',
+  'embed.copy_label': 'Kopieren: {what}',
 
   'failure.hourly_limit.heading': 'Das war genug für eine Stunde',
   'failure.hourly_limit.text':

@@ -1,7 +1,7 @@
-/* global document, fetch, navigator, performance, setInterval, clearTimeout */
+/* global document, window, fetch, navigator, performance, setInterval, clearTimeout */
 // The bar above an app: counts down, keeps longer, shares and ends. Without scripts this page leads into the app.
 
-const { visit, secondsLeft, warnSeconds, ...data } = document.body.dataset;
+const { visit, secondsLeft, warnSeconds, embedded, ...data } = document.body.dataset;
 const texts = JSON.parse(data.texts);
 const { lang } = document.documentElement;
 const part = (name) => document.querySelector(`[data-${name}]`);
@@ -21,6 +21,11 @@ const WARNINGS = [
 ];
 
 frame.src = frame.dataset.src;
+
+// Tells the web component that shows this page; only pages that may embed it can have it in a frame.
+const tell = (message) => {
+  if (embedded !== undefined && window.parent !== window) window.parent.postMessage({ tryItNow: message }, '*');
+};
 
 let endsAt = 0;
 let over = false;
@@ -49,6 +54,7 @@ const end = () => {
   ended.hidden = false;
   ended.querySelector('h1').focus();
   say('');
+  tell({ seconds_left: 0 });
 };
 
 const show = () => {
@@ -67,7 +73,9 @@ const show = () => {
   if (left === 0) void look();
 };
 
-const learn = ({ seconds_left: left, seconds_until_unused_end: unused }) => {
+const learn = (state) => {
+  const { seconds_left: left, seconds_until_unused_end: unused } = state;
+  tell(state);
   endsAt = performance.now() + left * 1000;
   const asks = unused !== undefined && unused <= Number(warnSeconds ?? 0);
   if (stay.hidden === asks) {
@@ -157,6 +165,13 @@ part('end-now').addEventListener('click', async ({ currentTarget: button }) => {
     say(texts.noAnswer);
   }
 });
+
+// The component starts the next one where this one was.
+if (embedded !== undefined && window.parent !== window)
+  part('again').addEventListener('submit', (event) => {
+    event.preventDefault();
+    tell({ again: true });
+  });
 
 part('more').addEventListener('click', ({ currentTarget: button }) => {
   const open = button.getAttribute('aria-expanded') !== 'true';

@@ -1,6 +1,7 @@
 import { ERROR_CATALOGUE, type ErrorCode, type TryItNowError } from '../../domain/errors.ts';
 import { html } from '../../presentation/html.ts';
 import type { MessageKey } from '../../presentation/languages/messages.ts';
+import type { Translator } from '../../presentation/languages/translator.ts';
 import type { Presentation } from '../presentation.ts';
 import { page } from './layout.ts';
 
@@ -36,8 +37,7 @@ export function failurePage(parts: {
   const { presentation, error, retryAfterSeconds, requestId } = parts;
   const { t } = presentation;
   const said = error.code === 'pool_paused' ? error.details?.['reason'] : undefined;
-  const wording = isWorded(error.code) ? error.code : 'other';
-  const heading = t.text(`failure.${wording}.heading`);
+  const { wording, heading, text } = failureWords(t, error.code);
   const isOurFault = error.code !== 'pool_paused' && error.status >= 500;
   return page({
     presentation,
@@ -45,7 +45,7 @@ export function failurePage(parts: {
     body: html`
 <section class="panel">
 <h1>${heading}</h1>
-<p>${t.text(`failure.${wording}.text`)}</p>
+<p>${text}</p>
 ${wording === 'other' && html`<p><a href="/problems/${error.code}"><code>${error.code}</code></a></p>`}
 ${
   isLimit(error.code) &&
@@ -65,6 +65,15 @@ ${
 }
 </section>`,
   });
+}
+
+/** What a visitor is told. `other` is said of what has no words of its own. */
+export function failureWords(
+  t: Translator,
+  code: ErrorCode,
+): { readonly wording: WordedCode | 'other'; readonly heading: string; readonly text: string } {
+  const wording = isWorded(code) ? code : 'other';
+  return { wording, heading: t.text(`failure.${wording}.heading`), text: t.text(`failure.${wording}.text`) };
 }
 
 function isWorded(code: ErrorCode): code is WordedCode {

@@ -46,7 +46,7 @@ ${body}
 </main>
 <footer class="bottom"><p>${legal === undefined ? t.text('site.promise') : localText(t, legal)}</p>\
 <p class="links">${links.map(({ text, url }) => html`<a href="${url}">${localText(t, text)}</a> `)}\
-<a href="/api/openapi.json">${t.text('site.api')}</a></p></footer>
+<a href="/embed">${t.text('site.embed')}</a> <a href="/api/openapi.json">${t.text('site.api')}</a></p></footer>
 </body>
 </html>
 `.text;

@@ -18,7 +18,13 @@ export interface VisitParts {
   readonly offersExport: boolean;
   /** Where the app is to open. */
   readonly open: string | undefined;
+  /** Where a page of another site shows this one by our web component. */
+  readonly embedded: Embedding | undefined;
 }
+
+/** Above the page that embeds it, below a title bar of the component's own; or in the flow of it. */
+export const EMBEDDINGS = ['modal', 'inline'] as const;
+type Embedding = (typeof EMBEDDINGS)[number];
 
 /** What browsers let an app in a frame do if asked to; named with the app's origin, for it comes by a redirect. */
 const DELEGATED = [
@@ -31,7 +37,7 @@ const DELEGATED = [
   'picture-in-picture',
   'screen-wake-lock',
 ];
-/** All that apps do but leading the whole page elsewhere without a click. */
+/** All that apps do but leading the whole page elsewhere. */
 const SANDBOX = [
   'allow-downloads',
   'allow-forms',
@@ -44,8 +50,9 @@ const SANDBOX = [
   'allow-same-origin',
   'allow-scripts',
   'allow-storage-access-by-user-activation',
-  'allow-top-navigation-by-user-activation',
-].join(' ');
+];
+/** With a click it may do that too, but not to the page of another site. */
+const OWN_SANDBOX = [...SANDBOX, 'allow-top-navigation-by-user-activation'];
 
 /** Where the frame may lead: our own way in, which redirects, and the instance. */
 export function frameSources({ token, origin }: Pick<VisitParts, 'token' | 'origin'>, publicOrigin: string): string {
@@ -54,10 +61,11 @@ export function frameSources({ token, origin }: Pick<VisitParts, 'token' | 'orig
 
 /** The app in a frame, below a bar with what its visitor can do. Without scripts the browser goes straight in. */
 export function visitPage(parts: VisitParts): string {
-  const { presentation, template, token, origin, secondsLeft, open } = parts;
+  const { presentation, template, token, origin, secondsLeft, open, embedded } = parts;
   const { t, assets } = presentation;
   const app = template.title;
   const longer = EXTEND_MINUTES * 60;
+  const sandbox = embedded === undefined ? OWN_SANDBOX : SANDBOX;
   const visit = `/visit/${token}`;
   const way = withOpen(`${visit}/open`, open);
   return html`<!doctype html>
@@ -70,10 +78,11 @@ ${head({ presentation, title: app })}
 </head>
 <body class="visit" data-visit="${visit}" data-seconds-left="${secondsLeft}" \
 data-texts="${JSON.stringify(scriptTexts(t))}"\
-${template.idle !== undefined && html` data-warn-seconds="${Math.round(template.idle.warnMs / 1000)}"`}>
+${template.idle !== undefined && html` data-warn-seconds="${Math.round(template.idle.warnMs / 1000)}"`}\
+${embedded !== undefined && html` data-embedded="${embedded}"`}>
 <a class="skip" href="#app">${t.text('visit.skip')}</a>
 <header class="bar" data-bar>
-<a class="home" href="/" aria-label="${t.text('site.back')}">\
+<a class="home" href="/" aria-label="${t.text('site.back')}"${ownTab(embedded)}>\
 <img src="${assets['icon.svg']}" alt="" width="28" height="28"></a>
 <p class="app-name">${template.title}</p>
 <p class="clock"><span data-clock-label>${t.text('visit.time_left')}</span> \
@@ -96,7 +105,7 @@ ${callToAction(template, 'primary')}
 <p class="said" role="status" data-said></p>
 <main id="app" tabindex="-1">
 <noscript><p class="way-in"><a class="button primary" href="${way}">${t.text('visit.open', { app })}</a></p></noscript>
-<iframe data-src="${way}" title="${template.title}" sandbox="${SANDBOX}" referrerpolicy="no-referrer"
+<iframe data-src="${way}" title="${template.title}" sandbox="${sandbox.join(' ')}" referrerpolicy="no-referrer"
   allow="${DELEGATED.map((ability) => `${ability} ${origin}`).join('; ')}"></iframe>
 ${endedPanel(parts)}
 </main>
@@ -105,6 +114,11 @@ ${endDialog(t)}
 </body>
 </html>
 `.text;
+}
+
+/** Our other pages are nobody else's to frame. */
+function ownTab(embedded: Embedding | undefined): Html | false {
+  return embedded !== undefined && html` target="_blank"`;
 }
 
 function callToAction({ callToAction: wanted }: Template, look: string): Html | false {
@@ -123,17 +137,17 @@ function exportForm({ presentation: { t }, token, offersExport }: VisitParts, lo
   );
 }
 
-function endedPanel({ presentation: { t }, template, visitorToken, offersExport }: VisitParts): Html {
+function endedPanel({ presentation: { t }, template, visitorToken, embedded, offersExport }: VisitParts): Html {
   return html`<section class="panel" data-ended hidden>
 <h1 tabindex="-1">${t.text('visit.ended_heading', { app: template.title })}</h1>
 <p>${t.text('visit.ended_text')}</p>
 ${offersExport && html`<p class="note">${t.text('visit.export_missed')}</p>`}
-<form method="post" action="/try/${encodeURIComponent(template.name)}">
+<form method="post" action="/try/${encodeURIComponent(template.name)}" data-again>
 ${visitorToken !== undefined && html`<input type="hidden" name="visitor" value="${visitorToken}">`}
 <button class="primary">${t.text('visit.again')}</button>
 </form>
 ${callToAction(template, 'quiet')}
-<p><a class="button quiet" href="/">${t.text('site.back')}</a></p>
+<p><a class="button quiet" href="/"${ownTab(embedded)}>${t.text('site.back')}</a></p>
 </section>`;
 }
 

@@ -1,0 +1,226 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Browser, BrowserContext, BrowserContextOptions, FrameLocator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeDemos } from '../support/fake-demos.ts';
+import { startHttp, type RunningServer } from '../support/http-server.ts';
+import { startProxyWorld, startUpstream, type ProxyWorld, type Upstream } from '../support/proxy.ts';
+import { silent } from '../support/store.ts';
+import { template } from '../support/templates.ts';
+
+const SHOTS = process.env['SHOTS'];
+const PHONE = { width: 390, height: 844 };
+const LOGIN = '/login?to={open}';
+
+/** Refuses every frame, and knows whoever has come by its way in as long as the browser keeps its cookie. */
+const app: RequestListener = (request, response) => {
+  const { pathname } = new URL(request.url ?? '/', 'http://app.invalid');
+  response.setHeader('x-frame-options', 'DENY');
+  response.setHeader('content-security-policy', "frame-ancestors 'none'");
+  if (pathname === '/login') {
+    response.setHeader('set-cookie', 'session=one; Path=/; HttpOnly; SameSite=Lax');
+    response.writeHead(302, { location: '/' }).end();
+    return;
+  }
+  const who = request.headers.cookie?.includes('session=one') === true ? 'signed in' : 'a stranger';
+  response.setHeader('content-type', 'text/html').end(`<title>app</title><h1>${who} at ${pathname}</h1>
+<a href="/next">next</a> <a href="https://evil.invalid/" target="_top">away</a>`);
+};
+
+const why = whyWithoutChromium();
+
+describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+  const outer = new Releasers();
+  let browser: Browser;
+  let world: ProxyWorld;
+  let upstream: Upstream;
+  let startPort: number;
+  /** Another site: 127.0.0.1, while all of ours is below localhost. */
+  let site: Server;
+  let siteUrl: string;
+  let shown = { body: '', policy: '' };
+  let http: RunningServer;
+  let context: BrowserContext;
+  let page: Page;
+
+  beforeAll(async () => {
+    startPort = await freePort();
+    site = createServer((_request, response) => {
+      if (shown.policy !== '') response.setHeader('content-security-policy', shown.policy);
+      response.setHeader('content-type', 'text/html; charset=utf-8').end(`<!doctype html><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>Docs</title>${shown.body}`);
+    });
+    await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
+    siteUrl = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+    outer.push('site', async () => {
+      site.closeAllConnections();
+      await new Promise((resolve) => site.close(resolve));
+    });
+    world = await startProxyWorld(outer, { publicUrl: start(), allowedOrigins: [siteUrl] });
+    upstream = await startUpstream(outer, app);
+    await world.names.publish(upstream.label, upstream.port);
+    browser = await launchChromium(['--test-third-party-cookie-phaseout']);
+    outer.push('browser', () => browser.close());
+  });
+  afterAll(() => outer.releaseAll(silent));
+
+  beforeEach(async () => {
+    const activation = { kind: 'http', path: '/activate', timeoutMs: 1_000 } as const;
+    const ttl = { defaultMs: 1_800_000, maxMs: 2_700_000 };
+    const shop = template({ name: 'shop', title: 'Shop', ttl, frame: 'auto', activation, allowedOrigins: [siteUrl] });
+    const demos = new FakeDemos([shop, { ...shop, name: 'bare', title: 'Bare', frame: 'off' }]);
+    demos.newLabel = () => upstream.label;
+    demos.urlOf = (label) => `http://${label}.localhost:${world.proxyPort}/`;
+    const enter = demos.enter.bind(demos);
+    let given = false;
+    demos.enter = (view, open) => {
+      if (!given) demos.landings.set(view.instance.id, LOGIN);
+      given = true;
+      return enter(view, open);
+    };
+    shown = { body: '', policy: '' };
+    http = await startHttp({ demos, port: startPort, publicUrl: start() });
+  });
+  afterEach(async () => {
+    await context.close();
+    await http[Symbol.asyncDispose]();
+  });
+
+  const start = () => `http://localhost:${startPort}`;
+  const instance = () => [...http.demos.instances.values()].at(-1);
+  const bar = (): FrameLocator => page.frameLocator('iframe');
+  const inApp = (): FrameLocator => bar().frameLocator('iframe');
+  const shot = async (name: string) => {
+    if (SHOTS !== undefined) await page.screenshot({ path: `${SHOTS}/${name}.png` });
+  };
+  const events = async () => JSON.parse(await page.evaluate<string>('JSON.stringify(events)')) as unknown[][];
+
+  /** Opens the page of the other site with a button for `attributes`. */
+  async function open(attributes = 'template="shop"', options: BrowserContextOptions = {}, policy = ''): Promise<void> {
+    const script = `for (const name of ['ready', 'queue', 'ending', 'ended', 'error'])
+  document.querySelector('try-it-now').addEventListener(name, ({ detail }) => (events ??= []).push([name, detail]));`;
+    shown = {
+      policy,
+      body: `<h1>Docs of the shop</h1><p>Have a look:</p><try-it-now ${attributes}></try-it-now>
+<script nonce="n">var events = []; ${script}</script><script src="${start()}/embed.js" async></script>`,
+    };
+    context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
+    page = await context.newPage();
+    await page.goto(siteUrl);
+  }
+  const click = () => page.getByRole('button', { name: 'Try it now' }).click();
+
+  it('opens a visit above the page, signed in, with third-party cookies blocked, under a strict policy', async () => {
+    const own = start();
+    const policy = `default-src 'none'; script-src 'nonce-n' ${own}; connect-src ${own}; frame-src ${own}; \
+require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
+    await open('template="shop"', {}, policy);
+    const violations: string[] = [];
+    page.on('console', (message) => {
+      if (/Content Security Policy|Trusted/.test(message.text())) violations.push(message.text());
+    });
+    await shot('button');
+    await click();
+    await inApp().getByRole('heading', { name: 'signed in at /' }).waitFor();
+    await inApp().getByRole('link', { name: 'next' }).click();
+    await inApp().getByRole('heading', { name: 'signed in at /next' }).waitFor();
+    await shot('modal');
+    expect(violations).toEqual([]);
+    expect(await events()).toEqual([
+      ['ready', expect.objectContaining({ template: 'shop', framed: true, secondsLeft: 1_800 })],
+    ]);
+    // The app leads its visitor nowhere else, and goes on while it is out of sight.
+    await inApp().getByRole('link', { name: 'away' }).click();
+    await page.getByRole('button', { name: 'Close' }).press('Escape');
+    expect([page.url(), await page.getByRole('dialog').count()]).toEqual([`${siteUrl}/`, 0]);
+    await page.getByRole('button', { name: 'Open yours' }).click();
+    await inApp().getByRole('heading', { name: 'signed in at /next' }).waitFor();
+  });
+
+  it('shows the visit in the page, warns, says when it is over, and starts another there', async () => {
+    await open('template="shop" mode="inline" lang="de"');
+    await page.getByRole('button', { name: 'Jetzt ausprobieren' }).click();
+    await inApp().getByRole('heading').waitFor();
+    await bar().getByText('Restzeit').waitFor();
+    await shot('inline');
+    const { demos } = http;
+    demos.nowMs = (instance()?.deadlineMs ?? 0) - 50_000;
+    await page.frames()[1]?.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+    await bar().getByText('Endet bald').waitFor();
+    await bar().getByRole('button', { name: 'Beenden' }).click();
+    await bar().getByRole('button', { name: 'Ja, beenden' }).click();
+    await bar().getByRole('heading', { name: 'Ihre Kopie von Shop ist beendet' }).waitFor();
+    await shot('ended');
+    await bar().getByRole('button', { name: 'Noch eine starten' }).click();
+    await inApp().getByRole('heading').waitFor();
+    expect((await events()).map(([name]) => name)).toEqual(['ready', 'ending', 'ended', 'ready']);
+    expect(demos.instances.size).toBe(2);
+  });
+
+  it('waits in line on a phone, tells the place, is served in turn, and gives up when it is told to', async () => {
+    http.demos.ready.set('shop', 0);
+    http.demos.waiting.set('shop', ['somebody']);
+    await open('template="shop"', { viewport: PHONE, hasTouch: true, isMobile: true });
+    await click();
+    await page.getByText('You are number 2 in the line · about 4 sec').waitFor();
+    await shot('waiting-phone');
+    await page.getByRole('button', { name: 'Stop waiting' }).click();
+    await eventually(() => expect(http.demos.waiting.get('shop')).toEqual(['somebody']));
+    await click();
+    await page.getByText('You are number 2').waitFor();
+    http.demos.waiting.get('shop')?.shift();
+    await page.getByText('You are next').waitFor();
+    http.demos.ready.set('shop', 1);
+    await inApp().getByRole('heading').waitFor();
+    await shot('modal-phone');
+    expect(await events()).toEqual([
+      ['queue', { template: 'shop', position: 2, etaSeconds: 4, reason: 'preparing' }],
+      ['queue', { template: 'shop', position: 2, etaSeconds: 4, reason: 'preparing' }],
+      ['queue', { template: 'shop', position: 1, etaSeconds: 4, reason: 'preparing' }],
+      ['ready', expect.anything()],
+    ]);
+  });
+
+  it('opens an app without a frame in a tab of its own, and hears of its end', async () => {
+    await open('template="bare"');
+    const [tab] = await Promise.all([context.waitForEvent('page'), click()]);
+    await tab.getByRole('heading', { name: 'signed in at /' }).waitFor();
+    await page.getByRole('link', { name: 'Open it in a new tab' }).waitFor();
+    await shot('tab');
+    await page.evaluate("document.querySelector('try-it-now').end()");
+    await page.getByText('This copy has ended').waitFor();
+    expect((await events()).map(([name]) => name)).toEqual(['ready', 'ended']);
+    expect(instance()?.state).toBe('releasing');
+  });
+
+  it('says why there is none, in words', async () => {
+    http.demos.control = { ...http.demos.control, mode: 'paused' };
+    await open('template="shop"', { colorScheme: 'dark' });
+    await click();
+    await page.getByText('Taking a break').waitFor();
+    await shot('refused');
+    http.demos.control = { ...http.demos.control, mode: 'open' };
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await inApp().getByRole('heading').waitFor();
+    expect((await events()).map(([name, detail]) => [name, (detail as { code?: string }).code])).toEqual([
+      ['error', 'pool_paused'],
+      ['ready', undefined],
+    ]);
+  });
+
+  it('is a plain form that leads to a tab of its own, and without scripts the form in it', async () => {
+    await open('template="shop" mode="tab"');
+    const [tab] = await Promise.all([context.waitForEvent('page'), click()]);
+    await tab.frameLocator('iframe').getByRole('heading', { name: 'at /' }).waitFor();
+    await context.close();
+    const form = `<form method="post" action="${start()}/try/shop"><button>Try it now</button></form>`;
+    await open(`template="shop">${form}<i`, { javaScriptEnabled: false });
+    await click();
+    await page.getByRole('heading', { name: 'at /' }).waitFor();
+    expect(http.demos.instances.size).toBe(2);
+  });
+});
