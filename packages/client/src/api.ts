@@ -115,6 +115,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/demo/{id}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch the time an instance has left
+         * @description Server-Sent Events: `countdown` each second with `state`, `remaining_seconds` and `expires_at`; at the end one `ended`, and the stream closes. Close it on your side then, or an EventSource asks again. An EventSource sends no key: it opens `countdown_url` of the acquire.
+         */
+        get: operations["watchDemo"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/demo/acquire": {
         parameters: {
             query?: never;
@@ -227,26 +247,6 @@ export interface paths {
          * @description 201: an instance, as an acquire answers it. 202: a place; POST again with it, at the latest when its turn has come, and within 20 s while nobody listens to its events. A repeated POST gets the same instance.
          */
         post: operations["wait"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/demo/{id}/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Watch the time an instance has left
-         * @description Server-Sent Events: `countdown` each second with `state`, `remaining_seconds` and `expires_at`; at the end one `ended`, and the stream closes. Close it on your side then, or an EventSource asks again.
-         */
-        get: operations["watchDemo"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -565,6 +565,86 @@ export interface operations {
             };
         };
     };
+    watchDemo: {
+        parameters: {
+            query?: {
+                /** @description From `countdown_url`: in place of the API key, for this alone. */
+                token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Anyone who knows it controls the instance; keep it secret. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description `invalid_request`: The request has a wrong value. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_missing`: An API key is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `key_wrong`: The API key is not accepted. `token_wrong`: The token is not valid. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_instance`: There is no such instance. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_streams`: Too many streams are open. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store_unavailable`: The state store cannot serve now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     acquireDemo: {
         parameters: {
             query?: never;
@@ -610,6 +690,11 @@ export interface operations {
                         expires_at: string;
                         /** @description Seconds left at the time of the answer. */
                         ttl_seconds: number;
+                        /**
+                         * Format: uri
+                         * @description Server-Sent Events of the time left, for a browser to open without the API key. It holds for the longest that the visit may last, and lets nobody do anything else.
+                         */
+                        countdown_url: string;
                     };
                 };
             };
@@ -636,6 +721,11 @@ export interface operations {
                         expires_at: string;
                         /** @description Seconds left at the time of the answer. */
                         ttl_seconds: number;
+                        /**
+                         * Format: uri
+                         * @description Server-Sent Events of the time left, for a browser to open without the API key. It holds for the longest that the visit may last, and lets nobody do anything else.
+                         */
+                        countdown_url: string;
                     };
                 };
             };
@@ -1155,6 +1245,11 @@ export interface operations {
                         expires_at: string;
                         /** @description Seconds left at the time of the answer. */
                         ttl_seconds: number;
+                        /**
+                         * Format: uri
+                         * @description Server-Sent Events of the time left, for a browser to open without the API key. It holds for the longest that the visit may last, and lets nobody do anything else.
+                         */
+                        countdown_url: string;
                     };
                 };
             };
@@ -1181,6 +1276,11 @@ export interface operations {
                         expires_at: string;
                         /** @description Seconds left at the time of the answer. */
                         ttl_seconds: number;
+                        /**
+                         * Format: uri
+                         * @description Server-Sent Events of the time left, for a browser to open without the API key. It holds for the longest that the visit may last, and lets nobody do anything else.
+                         */
+                        countdown_url: string;
                     };
                 };
             };
@@ -1260,74 +1360,6 @@ export interface operations {
                 };
             };
             /** @description `pool_empty`: No instance is ready right now. `pool_paused`: No instances are handed out for the moment. `store_unavailable`: The state store cannot serve now. `shutting_down`: The server is shutting down. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    watchDemo: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Anyone who knows it controls the instance; keep it secret. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The stream. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": string;
-                };
-            };
-            /** @description `key_missing`: An API key is needed. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `key_wrong`: The API key is not accepted. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unknown_instance`: There is no such instance. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `too_many_streams`: Too many streams are open. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `store_unavailable`: The state store cannot serve now. */
             503: {
                 headers: {
                     [name: string]: unknown;
