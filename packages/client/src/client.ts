@@ -52,6 +52,7 @@ export class TryItNow {
         const wish = { template: template ?? (await this.#defaultTemplate()), open, secret };
         return wait ? waitInLine(this.#connection, wish, told, given) : takeNow(this.#connection, wish, given);
       },
+      template ?? '',
       signal,
     );
   }

@@ -25,15 +25,18 @@ export class Visit {
   readonly #listeners = new Map<string, Set<Listener<never>>>();
   readonly #gaveUp = new AbortController();
   #acquired: Pick<Acquired, 'id' | 'url' | 'template'> | undefined;
+  #template: string;
   #endsAtMs = 0;
   #ended = false;
+  #queueTold = '';
   #warnedAt = Infinity;
   /** The server does not tell us, and asking again will not change that. */
   #refused = false;
   #watching: AbortController | undefined;
 
-  private constructor(connection: Connection, begin: Begin, signal?: AbortSignal) {
+  private constructor(connection: Connection, begin: Begin, template: string, signal?: AbortSignal) {
     this.#connection = connection;
+    this.#template = template;
     const stopped = signal === undefined ? this.#gaveUp.signal : AbortSignal.any([signal, this.#gaveUp.signal]);
     this.ready = new Promise((resolve, reject) => {
       const giveUp = (): void => reject(stopped.reason as Error);
@@ -47,17 +50,18 @@ export class Visit {
   }
 
   /** Begins once whoever gets it has had the time to listen. */
-  static begin(connection: Connection, begin: Begin, signal: AbortSignal | undefined): Visit {
-    return new Visit(connection, begin, signal);
+  static begin(connection: Connection, begin: Begin, template: string, signal: AbortSignal | undefined): Visit {
+    return new Visit(connection, begin, template, signal);
   }
 
   static of(connection: Connection, id: string): Visit {
-    return new Visit(connection, async () => {
+    const look: Begin = async () => {
       const found = await answered(connection.api.GET('/api/v1/demo/{id}', { params: { path: { id } } }));
       const { url, expires_at: expiresAt } = found;
       if (url === undefined || expiresAt === undefined) throw over(id);
       return { ...found, url, expires_at: expiresAt };
-    });
+    };
+    return new Visit(connection, look, '');
   }
 
   get state(): 'waiting' | 'running' | 'ended' {
@@ -141,8 +145,9 @@ export class Visit {
       const acquired = await begin((place) => this.#queued(place), signal);
       this.#acquired = acquired;
       this.#endsIn(acquired.ttl_seconds);
-      const { template, url } = acquired;
-      this.#emit('ready', { template, url, secondsLeft: acquired.ttl_seconds });
+      const { template, url, ttl_seconds: secondsLeft, expires_at: expiresAt } = acquired;
+      this.#template = template;
+      this.#emit('ready', { template, url, secondsLeft, expiresAt });
       this.#watchIfWanted();
     } catch (error) {
       this.#ended = true;
@@ -151,8 +156,10 @@ export class Visit {
     }
   }
 
-  #queued({ position, eta_seconds: etaSeconds, reason, waited_seconds: waitedSeconds }: Place): void {
-    this.#emit('queue', { position, etaSeconds, reason, waitedSeconds });
+  #queued({ template, position, eta_seconds: etaSeconds, reason }: Place): void {
+    const told = `${position} ${etaSeconds ?? ''} ${reason}`;
+    if (told !== this.#queueTold) this.#emit('queue', { template, position, etaSeconds, reason });
+    this.#queueTold = told;
   }
 
   #emit<Name extends keyof VisitEvents>(name: Name, detail: VisitEvents[Name]): void {
@@ -168,8 +175,8 @@ export class Visit {
     }
   }
 
-  #failed({ code, message, remedy, retryable }: ProblemError): void {
-    this.#emit('error', { code, message, remedy, retryable });
+  #failed({ code, message, remedy, retryable, retryAfterSeconds }: ProblemError): void {
+    this.#emit('error', { template: this.#template, code, message, remedy, retryable, retryAfterSeconds });
   }
 
   #isWatched(): boolean {
@@ -219,11 +226,12 @@ export class Visit {
 
   #tick({ remaining_seconds: secondsLeft, seconds_until_unused_end: secondsUntilUnusedEnd }: Tick): void {
     this.#endsIn(secondsLeft);
-    this.#emit('countdown', { secondsLeft, secondsUntilUnusedEnd });
+    const template = this.#template;
+    this.#emit('countdown', { template, secondsLeft, secondsUntilUnusedEnd });
     const level = WARN_AT_SECONDS.find((seconds) => secondsLeft <= seconds) ?? Infinity;
     const closer = level < this.#warnedAt;
     this.#warnedAt = level;
-    if (closer) this.#emit('ending', { secondsLeft });
+    if (closer) this.#emit('ending', { template, secondsLeft });
   }
 
   #endsIn(seconds: number): void {
@@ -234,7 +242,7 @@ export class Visit {
     if (this.#ended) return;
     this.#ended = true;
     this.#watching?.abort();
-    this.#emit('ended', {});
+    this.#emit('ended', { template: this.#template });
   }
 }
 
