@@ -196,6 +196,11 @@ describe('the client', () => {
     const told = record(visit);
     await eventually(() => expect(names(told)).toContain('countdown'));
     visit.close();
+    const listening = new AbortController();
+    const { pathname, search } = new URL(visit.countdownUrl ?? '');
+    const heardWithout = await fetch(`${http.url}${pathname}${search}`, { signal: listening.signal });
+    expect([search.length > 20, heardWithout.status]).toEqual([true, 200]);
+    listening.abort();
     await expect(new TryItNow({ url: http.url, apiKey: 'wrong' }).find(visit.id)).rejects.toMatchObject({
       code: 'key_wrong',
     });

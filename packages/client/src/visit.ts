@@ -5,7 +5,9 @@ import { pause } from './pause.ts';
 import { ProblemError } from './problem-error.ts';
 
 type Listener<Name extends keyof VisitEvents> = (detail: VisitEvents[Name]) => void;
-type Begin = (told: (place: Place) => void, signal: AbortSignal) => Promise<Acquired>;
+type Taken = Pick<Acquired, 'id' | 'url' | 'template' | 'ttl_seconds' | 'expires_at'> &
+  Partial<Pick<Acquired, 'countdown_url'>>;
+type Begin = (told: (place: Place) => void, signal: AbortSignal) => Promise<Taken>;
 
 /** What the server's events of the countdown say. */
 interface Tick {
@@ -24,7 +26,7 @@ export class Visit {
   readonly #connection: Connection;
   readonly #listeners = new Map<string, Set<Listener<never>>>();
   readonly #gaveUp = new AbortController();
-  #acquired: Pick<Acquired, 'id' | 'url' | 'template'> | undefined;
+  #acquired: Taken | undefined;
   #template: string;
   #endsAtMs = 0;
   #ended = false;
@@ -69,7 +71,7 @@ export class Visit {
     return this.#acquired === undefined ? 'waiting' : 'running';
   }
 
-  /** Whoever knows it controls the instance; keep it secret. Throws before `ready`, as the next two do. */
+  /** Whoever knows it controls the instance; keep it secret. Throws before `ready`, as the next three do. */
   get id(): string {
     return this.#known.id;
   }
@@ -81,6 +83,14 @@ export class Visit {
 
   get template(): string {
     return this.#known.template;
+  }
+
+  /**
+   * For a page to listen to the countdown with an `EventSource`, and to do nothing else: no key is needed for it.
+   * Undefined for a visit that was found by its id.
+   */
+  get countdownUrl(): string | undefined {
+    return this.#known.countdown_url;
   }
 
   /** Whole seconds until the end, as of the last that was heard of it. */
@@ -130,7 +140,7 @@ export class Visit {
     this.#watching?.abort();
   }
 
-  get #known(): Pick<Acquired, 'id' | 'url' | 'template'> {
+  get #known(): Taken {
     if (this.#acquired === undefined) throw new Error('This visit has no instance yet; wait for its `ready`');
     return this.#acquired;
   }
