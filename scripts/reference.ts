@@ -3,7 +3,7 @@
  * and the types that the client is made of.
  */
 import { readFileSync } from 'node:fs';
-import { catalogueSchema } from '../src/config/template-schema.ts';
+import { brandingSchema, catalogueSchema } from '../src/config/file-schemas.ts';
 import type { Variable } from '../src/config/variable.ts';
 import { VARIABLES, VARIABLE_NAMES } from '../src/config/variables.ts';
 import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
@@ -217,12 +217,16 @@ export async function metricsPage(): Promise<string> {
 
 /** For editors. What each key means comes from the page that people read. */
 export function templatesSchema(page = readFileSync('docs/templates.md', 'utf8')): string {
+  return schemaPage(catalogueSchema, page);
+}
+
+function schemaPage(schema: typeof catalogueSchema, page: string): string {
   const rows = [...page.matchAll(/^\| `([a-z_.]+)` \| .*? \| (.*) \|$/gm)];
   const meanings = new Map(
     rows.map(([, key = '', meaning = '']) => [key, meaning.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')]),
   );
   return `${JSON.stringify(
-    catalogueSchema((path) => meanings.get(path)),
+    schema((path) => meanings.get(path)),
     null,
     2,
   )}\n`;
@@ -235,6 +239,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/errors.md', errorsPage()],
     ['docs/reference/metrics.md', await metricsPage()],
     ['docs/reference/templates.schema.json', templatesSchema()],
+    ['docs/reference/branding.schema.json', schemaPage(brandingSchema, readFileSync('docs/branding.md', 'utf8'))],
     ['packages/client/src/api.ts', await clientTypes()],
   ]);
 }

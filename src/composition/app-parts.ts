@@ -13,6 +13,7 @@ import type { Trigger } from '../lifecycle/trigger.ts';
 import { promoteConfigured } from '../pool/checkpoints.ts';
 import { ContainerEnds } from '../pool/container-ends.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
+import { FrameFit } from '../pool/frame-fit.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { Databases } from '../pool/interfaces/databases.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
@@ -99,6 +100,7 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly runtime: ContainerRuntime;
   readonly networks: Networks | undefined;
   readonly probe: Probe;
+  readonly frameFit: FrameFit;
   readonly deliveryCheck: DeliveryCheck;
   readonly containerEnds: ContainerEnds;
   readonly startTurns: StartTurns;
@@ -150,19 +152,11 @@ export async function openAppParts(
     proxyUrl: proxyConfig.internalUrl,
     queue: createPublisher({ connection, log }),
     networks: createNetworks(engine, config, log),
+    frameFit: new FrameFit({ probe, proxyUrl: proxyConfig.internalUrl, log }),
     deliveryCheck: new DeliveryCheck(probe),
     containerEnds: new ContainerEnds(),
     startTurns: new StartTurns({ slots: config.queue.workers, templates: config.templates.length }),
-    claimStore: store.claimStore,
-    cleanupStore: store.cleanupStore,
-    provisioningStore: store.provisioningStore,
-    failureLog: store.failureLog,
-    usageStore: store.usageStore,
-    inventory: store.inventory,
-    controls: store.controls,
-    registry: store.registry,
-    promotions: store.promotions,
-    waitingList: store.waitingList,
+    ...storedParts(store),
     // A further node looks after its own containers; the site is the server's business.
     proxy: role === 'server' ? caddy : undefined,
     databases: restoring.databases,
@@ -171,6 +165,32 @@ export async function openAppParts(
   const poster = createPoster({ userAgent: `try-it-now/${version}` });
   releasers.push('webhook connections', () => poster.close());
   return { store, connection, caddy, metrics, poster, pool };
+}
+
+function storedParts({
+  claimStore,
+  cleanupStore,
+  provisioningStore,
+  failureLog,
+  usageStore,
+  inventory,
+  controls,
+  registry,
+  promotions,
+  waitingList,
+}: Store): Pick<Store, StoredPart> {
+  return {
+    claimStore,
+    cleanupStore,
+    provisioningStore,
+    failureLog,
+    usageStore,
+    inventory,
+    controls,
+    registry,
+    promotions,
+    waitingList,
+  };
 }
 
 /** From here on every node provides each template in this configuration's version, and from its checkpoint. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DEFAULT_COLORS, contrastWarnings } from '../presentation/branding.ts';
+import { DEFAULT_COLORS, brandFor, contrastWarnings } from '../presentation/branding.ts';
 import { en } from '../presentation/languages/en.ts';
 import { readBranding } from './branding.ts';
 import { readTextFile } from './environment.ts';
@@ -17,7 +17,7 @@ afterAll(() => rm(folder, { recursive: true }));
 async function brand(text: string) {
   const file = join(folder, 'branding.yaml');
   await writeFile(file, text);
-  return readBranding(file, readTextFile);
+  return readBranding(file, readTextFile, ['shop', 'blog']);
 }
 
 describe('the branding file', () => {
@@ -71,6 +71,52 @@ call_to_action: {text: Buy, url: "mailto:sales@acme.example"}
       'colors.light.on_accent (#ffffff) on colors.light.accent (#ffcc00) has a contrast of 1.51:1',
     );
     expect(contrastWarnings(DEFAULT_COLORS)).toEqual([]);
+  });
+});
+
+describe("a template's part of the branding file", () => {
+  it('says what is different there; the rest is as above', async () => {
+    await writeFile(join(folder, 'shop.png'), 'x');
+    const { branding, problems, warnings } = await brand(`
+title: Acme
+legal: Wiped
+colors: {light: {accent: "#ffcc00"}}
+links: [{text: Imprint, url: "https://acme.example/imprint"}]
+templates:
+  shop: {title: Acme Shop, intro: {de: Ein Laden}, logo: shop.png, links: [], colors: {light: {ground: "#fafafa"}}}
+`);
+    expect(problems).toEqual([]);
+    const { shop } = branding.templates;
+    expect(shop).toMatchObject({
+      title: [{ text: 'Acme Shop' }],
+      legal: [{ text: 'Wiped' }],
+      intro: [{ tag: 'de', text: 'Ein Laden' }],
+      logo: { type: 'image/png', path: expect.stringMatching(/^\/assets\/logo\.[0-9a-f]{12}\.png$/) as string },
+      links: [],
+      colors: { light: { accent: '#ffcc00', ground: '#fafafa' }, dark: DEFAULT_COLORS.dark },
+    });
+    expect([branding.logo, branding.intro, brandFor(branding, 'other'), brandFor(branding, 'constructor')]).toEqual([
+      undefined,
+      undefined,
+      branding,
+      branding,
+    ]);
+    expect(brandFor(branding, 'shop')).toBe(shop);
+    // What is hard to read on every page is told of once.
+    expect(warnings.filter((text) => text.includes('.on_accent'))).toHaveLength(1);
+    expect(warnings.filter((text) => text.includes('templates.shop.colors.light.accent'))).toEqual([
+      expect.stringContaining('on templates.shop.colors.light.ground (#fafafa)'),
+    ]);
+  });
+
+  it.each([
+    ['templates: {shpo: {}}', 'templates.shpo is no template of yours; there are shop, blog'],
+    ['templates: {shop: {logo: gone.svg}}', 'templates.shop.logo is "gone.svg", which cannot be read'],
+    ['templates: {shop: {templates: {}}}', 'templates.shop.templates is not known'],
+    ['templates: {shop: {colors: {light: {ink: black}}}}', 'templates.shop.colors.light.ink is "black"'],
+    ['templates: [shop]', 'templates is a list; it must be a group of settings'],
+  ])('is refused when it says %s', async (text, problem) => {
+    expect((await brand(text)).problems.join('\n')).toContain(problem);
   });
 });
 

@@ -3,9 +3,10 @@ import { dirname, extname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { describeError } from '../domain/errors.ts';
 import {
-  DEFAULT_COLORS,
   NO_BRANDING,
   contrastWarnings,
+  logoPath,
+  type Brand,
   type BrandLink,
   type Branding,
   type LocalText,
@@ -17,7 +18,8 @@ import { quote, type FileReader } from './environment.ts';
 import { ParseError, integer, matching, path, text, type Parser } from './parsers.ts';
 import { YamlMapSection, listProblems, type YamlSection, type YamlSource } from './yaml-section.ts';
 
-const KEYS = ['title', 'logo', 'colors', 'links', 'legal', 'call_to_action'];
+const BRAND_KEYS = ['title', 'heading', 'intro', 'logo', 'colors', 'links', 'legal', 'call_to_action'];
+export const BRANDING_KEYS = [...BRAND_KEYS, 'templates'];
 const LINE = text(500);
 const COLOR = matching('color', /^#[0-9a-fA-F]{6}$/, 'a colour as #rrggbb in quotes, such as "#5546e8"');
 const SIZE = integer(8, 400, 28);
@@ -41,8 +43,15 @@ export interface ParsedBranding {
   readonly warnings: readonly string[];
 }
 
-/** Reads BRANDING_FILE; every problem begins with `file:line`. */
-export function readBranding(file: string | undefined, readFile: FileReader): ParsedBranding {
+/**
+ * Reads BRANDING_FILE; every problem begins with `file:line`. `templates`: the names there are, undefined where that
+ * could not be found out.
+ */
+export function readBranding(
+  file: string | undefined,
+  readFile: FileReader,
+  templates?: readonly string[],
+): ParsedBranding {
   if (file === undefined) return { branding: NO_BRANDING, problems: [], warnings: [] };
   let written: string;
   try {
@@ -61,18 +70,53 @@ export function readBranding(file: string | undefined, readFile: FileReader): Pa
     source.problems.push({ line, text: `this is not YAML as it should be: ${flaw.message}` });
   }
   if (document.errors.length > 0) return { branding: NO_BRANDING, problems: listProblems(source), warnings: [] };
-  const root = new YamlMapSection(source, document.contents, '', KEYS);
-  const branding: Branding = {
-    title: localText(root, 'title'),
-    logo: readLogo(root, dirname(file)),
-    colors: readColors(root.section('colors', ['light', 'dark'])),
-    links: (root.sections('links', ['text', 'url']) ?? []).flatMap((section) => readLink(section) ?? []),
-    legal: localText(root, 'legal'),
-    callToAction: root.has('call_to_action') ? readLink(root.section('call_to_action', ['text', 'url'])) : undefined,
-  };
+  const root = new YamlMapSection(source, document.contents, '', BRANDING_KEYS);
+  const branding = brandingIn(root, dirname(file), templates);
   const problems = listProblems(source);
-  const warnings = problems.length > 0 ? [] : contrastWarnings(branding.colors);
+  const warnings = problems.length > 0 ? [] : unreadable(branding);
   return { branding, problems, warnings: warnings.map((warning) => `${file}: ${warning}`) };
+}
+
+/** Everything that can be said in the file; problems are reported to the section. */
+export function brandingIn(root: YamlSection, folder: string, templates: readonly string[] | undefined): Branding {
+  const shared = brandIn(root, folder, NO_BRANDING);
+  const own = root.section('templates', undefined);
+  const brands = own.keys().map((name) => {
+    if (templates !== undefined && !templates.includes(name))
+      own.report(`${own.path}.${name} is no template of yours; there are ${templates.join(', ')}`, name);
+    return [name, brandIn(own.section(name, BRAND_KEYS), folder, shared)] as const;
+  });
+  return { ...shared, templates: Object.fromEntries(brands) };
+}
+
+/** What a section does not say is as in `above`. */
+function brandIn(section: YamlSection, folder: string, above: Brand): Brand {
+  const link = section.has('call_to_action')
+    ? readLink(section.section('call_to_action', ['text', 'url']))
+    : above.callToAction;
+  return {
+    title: localText(section, 'title') ?? above.title,
+    heading: localText(section, 'heading') ?? above.heading,
+    intro: localText(section, 'intro') ?? above.intro,
+    logo: readLogo(section, folder) ?? above.logo,
+    colors: readColors(section.section('colors', ['light', 'dark']), above.colors),
+    links: section.has('links')
+      ? (section.sections('links', ['text', 'url']) ?? []).flatMap((one) => readLink(one) ?? [])
+      : above.links,
+    legal: localText(section, 'legal') ?? above.legal,
+    callToAction: link,
+  };
+}
+
+/** Colours that a template has from above are told of once. */
+function unreadable({ colors, templates }: Branding): string[] {
+  const shared = contrastWarnings(colors);
+  const own = Object.entries(templates).flatMap(([name, brand]) => {
+    const path = `templates.${name}.colors`;
+    const known = new Set(shared.map((warning) => warning.replaceAll(/(?<![\w.])colors\./g, `${path}.`)));
+    return contrastWarnings(brand.colors, path).filter((warning) => !known.has(warning));
+  });
+  return [...shared, ...own];
 }
 
 /** One text for all languages, or one for each by its tag. */
@@ -113,9 +157,9 @@ function readLink(section: YamlSection): BrandLink | undefined {
   return url === undefined || words === undefined ? undefined : { text: words, url };
 }
 
-function readColors(section: YamlSection): Branding['colors'] {
+function readColors(section: YamlSection, above: Brand['colors']): Brand['colors'] {
   const palette = (scheme: Scheme): Palette => {
-    const standard = DEFAULT_COLORS[scheme];
+    const standard = above[scheme];
     const names = Object.keys(standard) as (keyof Palette)[];
     const given = section.section(scheme, names);
     return Object.fromEntries(
@@ -126,19 +170,21 @@ function readColors(section: YamlSection): Branding['colors'] {
 }
 
 /** As one path, or with the size it is shown at. */
-function readLogo(root: YamlSection, folder: string): Logo | undefined {
-  if (!root.has('logo')) return undefined;
-  const group = root.isSingle('logo') ? undefined : root.section('logo', ['file', 'width', 'height']);
+function readLogo(section: YamlSection, folder: string): Logo | undefined {
+  if (!section.has('logo')) return undefined;
+  const group = section.isSingle('logo') ? undefined : section.section('logo', ['file', 'width', 'height']);
   if (group?.isGroup === false) return undefined;
-  const file = group === undefined ? root.read('logo', path)?.value : group.require('file', path)?.value;
+  const [width, height] = [group?.read('width', SIZE)?.value, group?.read('height', SIZE)?.value];
+  const file = group === undefined ? section.read('logo', path)?.value : group.require('file', path)?.value;
   if (file === undefined) return undefined;
+  const logoKey = section.path === '' ? 'logo' : `${section.path}.logo`;
   const type = LOGO_TYPES[extname(file).toLowerCase() as keyof typeof LOGO_TYPES] as Logo['type'] | undefined;
   if (type === undefined) {
-    root.report(`logo is ${quote(file)}; it must be a file that ends with .svg, .png or .webp`, 'logo');
+    section.report(`${logoKey} is ${quote(file)}; it must be a file that ends with .svg, .png or .webp`, 'logo');
     return undefined;
   }
   const wrong = (why: string): void => {
-    root.report(`logo is ${quote(file)}, ${why}`, 'logo');
+    section.report(`${logoKey} is ${quote(file)}, ${why}`, 'logo');
   };
   let body: Buffer;
   try {
@@ -152,9 +198,10 @@ function readLogo(root: YamlSection, folder: string): Logo | undefined {
     return undefined;
   }
   return {
+    path: logoPath(body, type),
     body: body.toString('base64'),
     type,
-    width: group?.read('width', SIZE)?.value ?? DEFAULT_LOGO_SIZE,
-    height: group?.read('height', SIZE)?.value ?? DEFAULT_LOGO_SIZE,
+    width: width ?? DEFAULT_LOGO_SIZE,
+    height: height ?? DEFAULT_LOGO_SIZE,
   };
 }

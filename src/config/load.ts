@@ -48,7 +48,8 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
   const catalogue = readCatalogue(parsed, env, readFile);
   const hooks = readWebhooks(parsed, env, readFile);
   const languages = readLanguages(values.LANGUAGES_DIR, readFile);
-  const branding = readBranding(values.BRANDING_FILE, readFile);
+  const named = catalogue.problems.length > 0 ? undefined : catalogue.templates.map(({ name }) => name);
+  const branding = readBranding(values.BRANDING_FILE, readFile, named);
   const rangeIsSound = !broken.has('CONTAINER_PORT_RANGE_START') && !broken.has('CONTAINER_PORT_RANGE_END');
   const found = [
     ...parsed.problems,

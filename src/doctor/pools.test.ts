@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { FailureReport } from '../domain/failure-report.ts';
+import type { Instance } from '../domain/instance.ts';
 import type { BreakerStatus } from '../pool/interfaces/breakers.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import type { PoolMode } from '../pool/interfaces/pool-controls.ts';
@@ -13,6 +14,7 @@ interface Given {
   readonly failed?: readonly FailureReport[];
   readonly unready?: FailureReport;
   readonly breaker?: BreakerStatus;
+  readonly records?: readonly Instance[];
 }
 
 const FULL: PoolStats = { ready: 3, assigned: 0, warming: 0, leaving: 0, waiting: 0, target: 3, capacity: 10 };
@@ -24,6 +26,7 @@ async function diagnoses({
   breaker,
   failed = [],
   unready,
+  records = [],
 }: Given): Promise<readonly Diagnosis[]> {
   const control = { mode, sinceMs: undefined, deadlineMs: undefined, reason: undefined, target: undefined };
   const state = new Shared(
@@ -32,7 +35,7 @@ async function diagnoses({
         stats: new Map([['shop', { ...FULL, ...stats }]]),
         controls: new Map([['shop', control]]),
         breakers: new Map(breaker === undefined ? [] : [['shop', breaker]]),
-        records: [],
+        records,
       }),
     'absent',
   );
@@ -94,4 +97,16 @@ it('says what keeps one that is being started from being ready, before anything 
     seen: 'no failures, but one that is being started is not ready so far: it ended with exit code 3',
     remedy: expect.stringMatching(/^Give it its key; .*readiness.timeout/) as string,
   });
+});
+
+it('tells why visitors of an app get no bar, as of its latest instance', async () => {
+  const instance = (createdAtMs: number, bare?: Instance['bare']) =>
+    ({ template: 'shop', state: 'ready', createdAtMs, ...(bare && { bare }) }) as Instance;
+  const away = instance(2, { why: 'leads_elsewhere', what: 'https://login.example' });
+  const frames = async (records: Instance[]) =>
+    (await diagnoses({ records })).filter(({ what }) => what === 'frame of shop');
+  expect(await frames([instance(1), away])).toMatchObject([
+    { verdict: 'ok', seen: expect.stringContaining('leads to https://login.example, which is another') as string },
+  ]);
+  expect(await frames([instance(3), away])).toEqual([]);
 });

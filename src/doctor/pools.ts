@@ -1,4 +1,5 @@
 import type { StoredDeadLetter } from '../queue/dead-letters.ts';
+import { describeRefusal } from '../domain/frame-refusal.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
@@ -34,7 +35,14 @@ export interface PoolTargets {
 export function poolChecks({ templates, state, deaths, failures, unready }: PoolTargets): Check[] {
   return [
     ...templates.flatMap(({ name }): Check[] => [
-      { part: PART, what: name, run: async () => [readyInstances(name, await state.need())] },
+      {
+        part: PART,
+        what: name,
+        run: async () => {
+          const known = await state.need();
+          return [readyInstances(name, known), ...withoutBar(name, known)];
+        },
+      },
       {
         part: PART,
         what: `refills of ${name}`,
@@ -116,6 +124,16 @@ function noFailures(what: string, unready: FailureReport | undefined): Observati
     `no failures, but one that is being started is not ready so far: ${unready.reason}`,
     `${unready.remedy}; it is waited for as long as readiness.timeout of the template says.`,
   );
+}
+
+/** Nothing is wrong then, but visitors see another page than of other apps. */
+function withoutBar(name: string, { records }: PoolState): Observation[] {
+  const latest = records
+    .filter(({ template, state }) => template === name && (state === 'ready' || state === 'assigned'))
+    .sort((a, b) => b.createdAtMs - a.createdAtMs)[0]?.bare;
+  if (latest === undefined) return [];
+  const seen = `visitors get it in a tab of its own, without the bar, because ${describeRefusal(latest)}`;
+  return [ok(`frame of ${name}`, seen)];
 }
 
 async function deathOf(name: string, deaths: PoolTargets['deaths']): Promise<string> {

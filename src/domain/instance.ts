@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { FrameRefusalRecord } from './frame-refusal.ts';
 import { HOST_LABEL_PATTERN, INSTANCE_ID_PATTERN } from './ids.ts';
 import { INSTANCE_STATES } from './lifecycle.ts';
 
@@ -68,6 +69,8 @@ export const InstanceRecord = Type.Object({
   site: Type.Optional(Type.String()),
   /** How many events of its visit were written down. */
   events: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Why its visitor gets it in a tab of its own, without our bar; absent: a frame shows it, as far as is known. */
+  bare: Type.Optional(FrameRefusalRecord),
   /** Steps of the visit that happen once and have, `,first_page,` and so on. */
   noted: Type.Optional(Type.String()),
 });

@@ -37,6 +37,8 @@ export interface Acquired {
   readonly ttlMs: number;
   /** True when the same owner's earlier claim was found by its idempotency key. */
   readonly again: boolean;
+  /** No frame would show it: it needs a tab of its own. */
+  readonly bare: boolean;
 }
 
 /** None is ready, and the caller has a place among those who wait for one. */
@@ -246,7 +248,7 @@ async function releaseDead(deps: AcquireDeps, template: Template, { id, upstream
 function acquired(
   { address }: AcquireDeps,
   template: Template,
-  { kind, id, label, deadlineMs, ttlMs }: HandedOut,
+  { kind, id, label, deadlineMs, ttlMs, isBare }: HandedOut,
   path: string,
 ): Acquired {
   return {
@@ -257,6 +259,7 @@ function acquired(
     expiresAtMs: deadlineMs,
     ttlMs,
     again: kind === 'again',
+    bare: isBare,
   };
 }
 

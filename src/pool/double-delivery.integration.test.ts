@@ -16,7 +16,7 @@ import { Metrics } from '../telemetry/metrics.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { HeldWire, type Direction } from '../../test/support/held-wire.ts';
 import { claimPorts, type ClaimedPorts } from '../../test/support/port-ranges.ts';
-import { startProxyWorld, type ProxyWorld } from '../../test/support/proxy.ts';
+import { startProxyWorld, startUpstream, type ProxyWorld } from '../../test/support/proxy.ts';
 import { TestNats } from '../../test/support/queue.ts';
 import { silent } from '../../test/support/store.ts';
 import {
@@ -27,6 +27,7 @@ import {
 } from '../../test/support/store-state.ts';
 import { template as tiny } from '../../test/support/templates.ts';
 import { cleanUp } from './cleanup.ts';
+import { FrameFit } from './frame-fit.ts';
 import type { TaskContext } from './interfaces/task-handlers.ts';
 import type { TaskQueue } from './interfaces/task-queue.ts';
 import { provision, type ProvisionDeps } from './provision.ts';
@@ -35,7 +36,7 @@ import { provision, type ProvisionDeps } from './provision.ts';
 const PORTS = 200;
 /** One for each case, so that none can open the breaker of another. */
 const templates = Array.from({ length: 150 }, (_, at) =>
-  tiny({ name: `case-${at}`, pool: { target: 1, max: 1, replenishThreshold: 0 } }),
+  tiny({ name: `case-${at}`, frame: 'auto', pool: { target: 1, max: 1, replenishThreshold: 0 } }),
 );
 const NAMES = templates.map(({ name }) => name);
 /** Over soon, because the next worker has to wait for it. */
@@ -58,6 +59,7 @@ const host = new SimulatedHost();
 let world: ProxyWorld;
 let portRange: ClaimedPorts;
 let queue: TaskQueue;
+let leadsElsewhere: string;
 let cases = 0;
 
 /** What one process has of its own: a connection to the store, and a client of the engine. */
@@ -98,6 +100,8 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       databases: undefined,
       restorer: undefined,
       probe: new HttpProbe(),
+      // Whoever asks for the landing page is led to another site.
+      frameFit: new FrameFit({ probe: new HttpProbe(), proxyUrl: leadsElsewhere, log: silent }),
       log: silent,
       catalogue: new Catalogue(templates),
       observer: metrics,
@@ -114,6 +118,10 @@ beforeAll(async () => {
   portRange = await claimPorts(PORTS);
   releasers.push('ports', () => portRange[Symbol.asyncDispose]());
   world = await startProxyWorld(releasers);
+  const elsewhere = await startUpstream(releasers, (_, response) => {
+    response.writeHead(302, { location: 'https://sign-in.example/start?from=demo' }).end();
+  });
+  leadsElsewhere = `http://127.0.0.1:${elsewhere.port}`;
   const nats = await TestNats.start();
   releasers.push('nats', () => nats[Symbol.asyncDispose]());
   ({ queue } = await nats.publisher());
@@ -178,7 +186,7 @@ async function expectUnchanged(id: string, before: Sight): Promise<void> {
 async function expectReady(id: string, engine = host): Promise<Sight> {
   const sight = await lookAt(id, engine);
   expect(sight.seen).toMatchObject({
-    record: { id, state: 'ready' },
+    record: { id, state: 'ready', bare: { why: 'leads_elsewhere', what: 'https://sign-in.example' } },
     at: [expect.any(Number), undefined, undefined, undefined],
   });
   return sight;
@@ -252,7 +260,7 @@ describe('a provision task delivered twice', () => {
         idempotencyKey: undefined,
         ttlMs: 60_000,
       }),
-    ).toMatchObject({ kind: 'taken', id: task.id });
+    ).toMatchObject({ kind: 'taken', id: task.id, isBare: true });
     const sight = await lookAt(task.id);
     await provision(steady.deps, task, never);
     await expectUnchanged(task.id, sight);

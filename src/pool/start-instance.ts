@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname, instanceUrl, publicOrigin, type PublicAddress } from '../domain/address.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { FrameRefusal } from '../domain/frame-refusal.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
@@ -8,6 +9,7 @@ import { isOfDatabase, startPlaceholders } from '../domain/placeholders.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import { activate, instanceValues, type Identity, type Reach } from './activate.ts';
 import { diagnose } from './diagnose.ts';
+import type { FrameFit } from './frame-fit.ts';
 import type { ContainerRuntime, ContainerSpec } from './interfaces/container-runtime.ts';
 import type { DatabaseCredentials, Databases } from './interfaces/databases.ts';
 import type { FailureLog } from './interfaces/failure-log.ts';
@@ -31,6 +33,7 @@ export interface StartInstanceDeps extends WhileRunningDeps {
   /** Undefined where the engine restores nothing, or is not to. */
   readonly restorer: Restorer | undefined;
   readonly probe: Probe;
+  readonly frameFit: FrameFit;
   readonly failureLog: FailureLog;
   readonly clock: Clock;
   readonly observer: Observer;
@@ -99,16 +102,16 @@ export async function startInstance(
   };
   const database = await withDatabase(attempt, instance, start);
   await provisioningStore.recordStep(instance, 'answering');
-  await whileRunning(
+  const bare = await whileRunning(
     deps,
     container,
     (running) => hand(attempt, { instance, reach, checkpoint, identity: { ...own, database } }, running),
     signal,
   );
-  return provisioningStore.markReady(instance, template);
+  return provisioningStore.markReady(instance, template, bare);
 }
 
-/** From an app that answers to one that a visitor may have. */
+/** From an app that answers to one that a visitor may have. Returns why it has to be opened without a frame, if so. */
 async function hand(
   attempt: Attempt,
   {
@@ -123,21 +126,22 @@ async function hand(
     readonly identity: Identity;
   },
   running: AbortSignal,
-): Promise<void> {
+): Promise<FrameRefusal | undefined> {
   const { deps, template } = attempt;
-  const { provisioningStore, runtime, probe } = deps;
+  const { provisioningStore, runtime, probe, frameFit } = deps;
   const landing = await recordCheckpointResult(attempt, checkpoint, () =>
     phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, identity, running)),
   );
   await provisioningStore.recordStep(instance, 'activated', landing);
   // Only now: nobody meets an instance that is not yet its own.
   await provisioningStore.publishHostname(instance);
-  await phase(attempt, 'warmup', async () => {
+  return phase(attempt, 'warmup', async () => {
     // At least one request, so that nothing counts as ready that a visitor could not reach.
     const { warmup, readiness } = template;
     const least = readiness.kind === 'http' ? readiness.path : '/';
     const paths = warmup.length > 0 ? warmup : [least];
     for (const path of paths) await throughProxy({ ...attempt, signal: running }, reach, path);
+    return frameFit.refusal(template, instance.templateVersion, reach.visitor, running);
   });
 }
 

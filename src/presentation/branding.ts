@@ -27,6 +27,8 @@ export interface Palette {
 export type Scheme = 'light' | 'dark';
 
 export interface Logo {
+  /** Where the start page serves it: it changes with the picture, so browsers may keep it for good. */
+  readonly path: string;
   /** In base64. */
   readonly body: string;
   readonly type: 'image/svg+xml' | 'image/png' | 'image/webp';
@@ -35,8 +37,8 @@ export interface Logo {
   readonly height: number;
 }
 
-/** How an operator's pages differ from what they come with. */
-export interface Branding {
+/** How pages differ from what they come with. */
+export interface Brand {
   readonly title: LocalText | undefined;
   readonly logo: Logo | undefined;
   readonly colors: Readonly<Record<Scheme, Palette>>;
@@ -46,9 +48,17 @@ export interface Branding {
   readonly legal: LocalText | undefined;
   /** What a visitor may do next, beside the apps. */
   readonly callToAction: BrandLink | undefined;
+  /** Of the page that offers apps, in place of its own words. */
+  readonly heading: LocalText | undefined;
+  readonly intro: LocalText | undefined;
 }
 
-export const DEFAULT_COLORS: Branding['colors'] = {
+/** An operator's, and for pages about one template alone, by its name, what is different there. */
+export interface Branding extends Brand {
+  readonly templates: Readonly<Record<string, Brand>>;
+}
+
+export const DEFAULT_COLORS: Brand['colors'] = {
   light: {
     accent: '#5546e8',
     on_accent: '#ffffff',
@@ -74,7 +84,16 @@ export const NO_BRANDING: Branding = {
   links: [],
   legal: undefined,
   callToAction: undefined,
+  heading: undefined,
+  intro: undefined,
+  templates: {},
 };
+
+/** Of pages about this template; undefined: about none, or several. */
+export function brandFor(branding: Branding, template: string | undefined): Brand {
+  const { templates } = branding;
+  return (template !== undefined && Object.hasOwn(templates, template) ? templates[template] : undefined) ?? branding;
+}
 
 export function localText({ tag }: Translator, [first, ...others]: LocalText): string {
   const language = new Intl.Locale(tag).language;
@@ -82,7 +101,7 @@ export function localText({ tag }: Translator, [first, ...others]: LocalText): s
   return (all.find((line) => line.tag === tag) ?? all.find((line) => line.tag === language) ?? first).text;
 }
 
-export function siteTitle(t: Translator, { title }: Branding): string {
+export function siteTitle(t: Translator, { title }: Brand): string {
   return title === undefined ? t.text('site.title') : localText(t, title);
 }
 
@@ -100,7 +119,7 @@ const WRITTEN: readonly (readonly [keyof Palette, keyof Palette])[] = [
 const LEAST_CONTRAST = 4.5;
 
 /** One sentence for each pair of colours that people would find hard to read. */
-export function contrastWarnings(colors: Branding['colors']): string[] {
+export function contrastWarnings(colors: Brand['colors'], path = 'colors'): string[] {
   return (['light', 'dark'] as const).flatMap((scheme) =>
     WRITTEN.flatMap(([text, behind]) => {
       const palette = colors[scheme];
@@ -108,7 +127,7 @@ export function contrastWarnings(colors: Branding['colors']): string[] {
       return found >= LEAST_CONTRAST
         ? []
         : [
-            `colors.${scheme}.${text} (${palette[text]}) on colors.${scheme}.${behind} (${palette[behind]}) has a ` +
+            `${path}.${scheme}.${text} (${palette[text]}) on ${path}.${scheme}.${behind} (${palette[behind]}) has a ` +
               `contrast of ${(Math.floor(found * 100) / 100).toFixed(2)}:1, which many people cannot read; make ` +
               `one of them darker or lighter until it is at least ${LEAST_CONTRAST}:1`,
           ];
@@ -117,7 +136,7 @@ export function contrastWarnings(colors: Branding['colors']): string[] {
 }
 
 /** The custom properties that every style sheet of ours goes by. */
-export function colorProperties({ light, dark }: Branding['colors']): string {
+export function colorProperties({ light, dark }: Brand['colors']): string {
   const inTheDark = `@media (prefers-color-scheme: dark) {\n:root {\n${properties(dark, 16)}}\n}\n`;
   return `:root {\n${properties(light, 12)}}\n${inTheDark}`;
 }
@@ -137,8 +156,7 @@ function properties(palette: Palette, glowPercent: number): string {
     .join('');
 }
 
-/** Where the start page serves it: its address changes with it, so browsers may keep it for good. */
-export function logoPath({ body, type }: Logo): string {
+export function logoPath(body: Buffer, type: Logo['type']): string {
   const hash = createHash('sha256').update(body).digest('hex').slice(0, 12);
   return `/assets/logo.${hash}.${type === 'image/svg+xml' ? 'svg' : type.slice('image/'.length)}`;
 }

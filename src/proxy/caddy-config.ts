@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PublicAddress } from '../domain/address.ts';
-import { NO_BRANDING, type Branding } from '../presentation/branding.ts';
+import { NO_BRANDING, type Brand } from '../presentation/branding.ts';
 import { Languages } from '../presentation/languages/languages.ts';
 import { languageChoice, languageIs } from './accept-language.ts';
 import { ZONE } from './discovery/zone.ts';
@@ -31,7 +31,7 @@ export interface DemoServerOptions {
   readonly allowedOrigins?: readonly string[];
   /** What those pages can be had in. */
   readonly languages?: Languages;
-  readonly branding?: Branding;
+  readonly branding?: Brand;
   /** Addresses and CIDR blocks in front of Caddy whose X-Forwarded-* headers are believed; others' are replaced. */
   readonly trustedProxies?: readonly string[];
 }

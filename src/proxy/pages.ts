@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { colorProperties, logoPath, siteTitle, type Branding } from '../presentation/branding.ts';
+import { colorProperties, siteTitle, type Brand } from '../presentation/branding.ts';
 import { html, Html } from '../presentation/html.ts';
 import type { Languages } from '../presentation/languages/languages.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
@@ -23,7 +23,7 @@ export interface ProxyPage {
 /** What all of them share. */
 export interface ProxyPageOptions {
   readonly languages: Languages;
-  readonly branding: Branding;
+  readonly branding: Brand;
   /** The start page. */
   readonly startUrl: string;
 }
@@ -137,7 +137,7 @@ function frame({ startUrl, branding }: ProxyPageOptions, t: Translator, { title,
   const mark =
     logo === undefined
       ? BRAND_MARK
-      : html`<img src="${startUrl}${logoPath(logo)}" alt="" width="${logo.width}" height="${logo.height}">`;
+      : html`<img src="${startUrl}${logo.path}" alt="" width="${logo.width}" height="${logo.height}">`;
   return html`<!doctype html>
 <html lang="${t.tag}" dir="${t.direction}">
 <head>

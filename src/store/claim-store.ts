@@ -48,6 +48,7 @@ type ClaimedReply = readonly [
   landing: number,
   waitedMs: number,
   lapsed: number,
+  bare: number,
 ];
 
 type EmptyReply = readonly [
@@ -199,7 +200,7 @@ export class ValkeyClaimStore implements ClaimStore {
   }
 
   #claimed(reply: ClaimedReply): ClaimOutcome {
-    const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed] = reply;
+    const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed, bare] = reply;
     this.#guard.note(count);
     this.#noteClock(deadlineMs - leftMs);
     return {
@@ -210,6 +211,7 @@ export class ValkeyClaimStore implements ClaimStore {
       ttlMs: leftMs,
       upstream: this.#nodes.upstream(node, port),
       hasLanding: landing === FLAG.YES,
+      isBare: bare === FLAG.YES,
       ...(waitedMs < 0 ? {} : { waitedMs }),
       ...noted(lapsed),
     };

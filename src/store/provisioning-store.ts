@@ -187,7 +187,11 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     if (reply === FLAG.NO) throw superseded(instance);
   }
 
-  async markReady(instance: Instance, template: Template): Promise<{ readonly recovered: boolean }> {
+  async markReady(
+    instance: Instance,
+    template: Template,
+    bare?: Instance['bare'],
+  ): Promise<{ readonly recovered: boolean }> {
     const { name, maxAgeMs } = template;
     const [done, recovered] = (await this.#scripts.run(
       'mark-ready',
@@ -199,7 +203,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         keys.refills(name),
         keys.waiting(name),
       ],
-      [instance.id, attemptOf(instance), maxAgeMs, FAILURES_TO_OPEN],
+      [instance.id, attemptOf(instance), maxAgeMs, FAILURES_TO_OPEN, bare === undefined ? '' : JSON.stringify(bare)],
     )) as [number, number?];
     if (done !== FLAG.YES) throw superseded(instance);
     return { recovered: recovered === FLAG.YES };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { colorProperties, logoPath, type Branding, type Logo } from '../presentation/branding.ts';
+import { colorProperties, type Brand, type Branding, type Logo } from '../presentation/branding.ts';
 
 const TYPES = {
   'page.css': 'text/css; charset=utf-8',
@@ -17,52 +17,71 @@ type AssetName = keyof typeof TYPES;
 /** The address of each asset. It has a hash of the content, so a browser may keep it for good. */
 export type AssetUrls = Readonly<Record<AssetName, string>>;
 
-export interface Assets {
-  readonly urls: AssetUrls;
-  readonly bodies: Readonly<Record<AssetName, Buffer>>;
-  readonly logo: Logo | undefined;
+interface Served {
+  readonly type: string;
+  readonly body: Buffer;
+  readonly policy?: string;
 }
 
-export async function loadAssets({ logo, colors }: Branding): Promise<Assets> {
-  const names = Object.keys(TYPES) as AssetName[];
-  const loaded = await Promise.all(
-    names.map(async (name) => {
-      const body = await readFile(new URL(`./assets/${name}`, import.meta.url));
-      return [name, name === 'page.css' ? Buffer.concat([Buffer.from(colorProperties(colors)), body]) : body] as const;
-    }),
-  );
-  const urls = loaded.map(
-    ([name, body]) =>
-      [
-        name,
-        `/assets/${name.replace('.', `.${createHash('sha256').update(body).digest('hex').slice(0, 12)}.`)}`,
-      ] as const,
-  );
-  return {
-    urls: Object.fromEntries(urls) as AssetUrls,
-    bodies: Object.fromEntries(loaded) as Record<AssetName, Buffer>,
-    logo,
-  };
-}
+/** Opened by itself, an SVG could bring a script along. */
+const IMAGE_ONLY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-export function assetRoutes(app: FastifyInstance, { urls, bodies, logo }: Assets): void {
-  for (const name of Object.keys(TYPES) as AssetName[]) {
-    // Untimed: a metric's label must not change with every release.
-    app.get(urls[name], { config: { untimed: true } }, (_request, reply) =>
-      reply.type(TYPES[name]).header('cache-control', 'public, max-age=31536000, immutable').send(bodies[name]),
-    );
+/** What pages are painted with: the same for all but the colours, which each brand has its own sheet for. */
+export class Assets {
+  /** By address. */
+  readonly served: ReadonlyMap<string, Served>;
+  readonly icon: Buffer;
+  readonly #shared: AssetUrls;
+  readonly #sheets: ReadonlyMap<Brand['colors'], string>;
+
+  constructor(files: Readonly<Record<AssetName, Buffer>>, branding: Branding) {
+    const served = new Map<string, Served>();
+    const serve = (name: AssetName, body: Buffer): string => {
+      const hash = createHash('sha256').update(body).digest('hex').slice(0, 12);
+      const path = `/assets/${name.replace('.', `.${hash}.`)}`;
+      served.set(path, { type: TYPES[name], body });
+      return path;
+    };
+    const brands = [branding, ...Object.values(branding.templates)];
+    const sheet = ({ colors }: Brand): string =>
+      serve('page.css', Buffer.concat([Buffer.from(colorProperties(colors)), files['page.css']]));
+    this.#sheets = new Map(brands.map((brand) => [brand.colors, sheet(brand)]));
+    for (const { logo } of brands) if (logo !== undefined) served.set(logo.path, picture(logo));
+    const names = Object.keys(TYPES) as AssetName[];
+    this.#shared = Object.fromEntries(
+      names.map((name) => [name, name === 'page.css' ? sheet(branding) : serve(name, files[name])]),
+    ) as AssetUrls;
+    this.served = served;
+    this.icon = files['icon.svg'];
   }
-  if (logo !== undefined)
-    app.get(logoPath(logo), { config: { untimed: true } }, (_request, reply) =>
-      reply
-        .type(logo.type)
-        .header('cache-control', 'public, max-age=31536000, immutable')
-        // Opened by itself, an SVG could bring a script along.
-        .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; sandbox")
-        .send(Buffer.from(logo.body, 'base64')),
-    );
+
+  urlsFor({ colors }: Brand): AssetUrls {
+    return { ...this.#shared, 'page.css': this.#sheets.get(colors) ?? this.#shared['page.css'] };
+  }
+}
+
+function picture({ type, body }: Logo): Served {
+  return { type, body: Buffer.from(body, 'base64'), policy: IMAGE_ONLY };
+}
+
+export async function loadAssets(branding: Branding): Promise<Assets> {
+  const names = Object.keys(TYPES) as AssetName[];
+  const files = await Promise.all(
+    names.map(async (name) => [name, await readFile(new URL(`./assets/${name}`, import.meta.url))] as const),
+  );
+  return new Assets(Object.fromEntries(files) as Record<AssetName, Buffer>, branding);
+}
+
+export function assetRoutes(app: FastifyInstance, { served, icon }: Assets): void {
+  for (const [path, { type, body, policy }] of served) {
+    // Untimed: a metric's label must not change with every release.
+    app.get(path, { config: { untimed: true } }, (_request, reply) => {
+      if (policy !== undefined) reply.header('content-security-policy', policy);
+      return reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(body);
+    });
+  }
   // Browsers ask here on their own, also on pages that are not HTML.
   app.get('/favicon.ico', (_request, reply) =>
-    reply.type(TYPES['icon.svg']).header('cache-control', 'public, max-age=86400').send(bodies['icon.svg']),
+    reply.type(TYPES['icon.svg']).header('cache-control', 'public, max-age=86400').send(icon),
   );
 }

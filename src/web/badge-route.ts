@@ -28,10 +28,10 @@ export function badgeRoute(
       throw new TryItNowError('unknown_route', 'A badge is at /badge/<template>.svg; there is nothing else');
     const template = templateNamed(demos, file.slice(0, -SUFFIX.length));
     // The address alone decides on the language: who fetches it is an image proxy, and keeps one for all.
-    const { t, branding } = presentations.in(field(request.query, 'lang'));
+    const { t, brand } = presentations.in(field(request.query, 'lang'), template.name);
     const isStatic = field(request.query, 'look') === 'static';
     const state = isStatic ? undefined : badgeState(t, await figures.of(template.name));
-    return sendBadge(reply, badge({ t, branding, template, state }), {
+    return sendBadge(reply, badge({ t, brand, template, state }), {
       cacheControl: isStatic ? 'public, max-age=86400' : 'no-cache, max-age=0',
       known: request.headers['if-none-match'],
     });

@@ -105,15 +105,15 @@ function ready(
   { template, owner }: Wish,
   { acquired, open }: { readonly acquired: Acquired; readonly open: string | undefined },
 ): object {
-  const { id, label, url } = acquired;
-  const visit = { id, label, owner };
+  const { id, label, url, bare } = acquired;
+  const visit = { id, label, owner, bare };
   const { origin: embedder = publicOrigin } = request.headers;
   return {
     state: 'ready',
     title: template.title,
     url: new URL(wayIn(template, visit, url, { open, publicOrigin }), publicOrigin).href,
     // The app is in a frame of ours, and that in a frame of theirs: it has to work in both.
-    framed: isFramed(template, publicOrigin, url) && isFramed(template, embedder, url),
+    framed: !bare && isFramed(template, publicOrigin, url) && isFramed(template, embedder, url),
     visit: `${publicOrigin}/visit/${visitToken(visit)}`,
     seconds_left: Math.max(0, Math.round(acquired.ttlMs / 1000)),
     expires_at: new Date(acquired.expiresAtMs).toISOString(),

@@ -15,7 +15,7 @@ export async function loadPages(
 ): Promise<Pages> {
   const { languages = new Languages(), branding = NO_BRANDING, ...rest } = options;
   const assets = await loadAssets(branding);
-  const presentations = new Presentations(languages, branding, assets.urls);
+  const presentations = new Presentations(languages, branding, assets);
   return {
     failurePage: (request, reply, error) =>
       wantsPage(request) ? sendFailurePage(reply, error, presentations.for(request)) : undefined,

@@ -196,7 +196,7 @@ async function home(
 }
 
 async function offer(
-  { demos, figures, visits, clock, publicOrigin }: Deps,
+  { demos, figures, presentations, visits, clock, publicOrigin }: Deps,
   request: FastifyRequest,
   {
     template,
@@ -212,6 +212,7 @@ async function offer(
     control?.deadlineMs === undefined ? undefined : Math.max(0, Math.ceil((control.deadlineMs - clock.now()) / 1000));
   return {
     template,
+    logo: presentations.ownLogo(template.name),
     open,
     readyCount: stats?.ready,
     pause: control === undefined || control.mode === 'open' ? undefined : { reason: control.reason, endsInSeconds },
@@ -221,7 +222,7 @@ async function offer(
         : {
             url: wayIn(
               template,
-              { ...view.instance, owner: visitor.owner },
+              { ...view.instance, owner: visitor.owner, bare: view.instance.bare !== undefined },
               demos.url(view.instance.label, template.name, open),
               { open, publicOrigin },
             ),

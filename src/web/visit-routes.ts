@@ -110,8 +110,8 @@ async function frame(
   const url = withOpen(`/visit/${token}/open`, wish);
   if (template === undefined) return reply.redirect(url, 303);
   letFrame(reply, template.allowedOrigins);
-  const presentation = presentations.for(request);
-  if (!isTheirs || !isFramed(template, publicOrigin, origin))
+  const presentation = presentations.for(request, instance.template);
+  if (!isTheirs || instance.bare !== undefined || !isFramed(template, publicOrigin, origin))
     return sendPage(reply, handOverPage({ presentation, template, url }));
   const parts = {
     presentation,

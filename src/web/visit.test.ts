@@ -3,6 +3,7 @@ import { FakeDemos } from '../../test/support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
 import { PageVisitor, handedOverTo } from '../../test/support/page-visitor.ts';
 import { template } from '../../test/support/templates.ts';
+import { visitToken } from '../domain/visit-token.ts';
 import { isFramed } from './way-in.ts';
 
 const SHOP = template({ name: 'shop', frame: 'auto', openAllow: ['/cart'] });
@@ -42,6 +43,19 @@ describe('a visit', () => {
     expect([answer.status, await handedOverTo(answer)]).toEqual([200, `${visit}/open?open=%2Fcart`]);
     const embedded = await bare.send('GET', visit, { headers: { 'sec-fetch-dest': 'iframe' } });
     expect(await embedded.text()).toContain('<iframe');
+  });
+
+  it('is no place for an app that no frame shows: the click, and every way back, opens it alone', async () => {
+    http.demos.bare = { why: 'leaves_frames', what: '/guard.js' };
+    const other = new PageVisitor(http.url);
+    const click = await other.send('POST', '/try/shop?open=%2Fcart');
+    const [, held] = [...http.demos.instances.values()];
+    const url = http.demos.url(held?.label ?? '');
+    expect([click.status, await handedOverTo(click)]).toEqual([200, `${url}cart`]);
+    expect(await (await other.send('GET', '/')).text()).toContain(`href="${url}"`);
+    const token = visitToken({ id: held?.id ?? '', label: held?.label ?? '', owner: held?.owner ?? '' });
+    const framed = await other.send('GET', `/visit/${token}`);
+    expect([framed.status, await handedOverTo(framed)]).toEqual([200, `/visit/${token}/open`]);
   });
 
   it('tells the time that is left, gives more, and ends, for its own visitor alone', async () => {

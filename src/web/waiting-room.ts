@@ -135,8 +135,8 @@ export class WaitingRoom {
     return reply.redirect('/', 303);
   }
 
-  #wayIn(template: Template, { id, label, url }: Acquired, { owner }: Visitor, open: string | undefined): string {
-    return wayIn(template, { id, label, owner }, url, { open, publicOrigin: this.#options.publicOrigin });
+  #wayIn(template: Template, { id, label, url, bare }: Acquired, { owner }: Visitor, open: string | undefined): string {
+    return wayIn(template, { id, label, owner, bare }, url, { open, publicOrigin: this.#options.publicOrigin });
   }
 
   #handOver(request: FastifyRequest, reply: FastifyReply, template: Template, url: string): FastifyReply {

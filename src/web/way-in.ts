@@ -1,6 +1,9 @@
 import type { Template } from '../domain/template.ts';
 import { visitToken, type VisitKey } from '../domain/visit-token.ts';
 
+/** An instance on its way to its visitor. `bare`: no frame would show it. */
+export type Handed = VisitKey & { readonly bare: boolean };
+
 /** `/try/<template>` and the like, with the landing path that was asked for. */
 export function withOpen(path: string, open: string | undefined): string {
   return open === undefined ? path : `${path}?${new URLSearchParams({ open }).toString()}`;
@@ -27,11 +30,11 @@ function sharedDomain(hostname: string): string {
 /** The address that a visitor is sent to. `url`: the instance's own, with its landing path. */
 export function wayIn(
   template: Template,
-  visit: VisitKey,
+  visit: Handed,
   url: string,
   { open, publicOrigin }: { readonly open: string | undefined; readonly publicOrigin: string },
 ): string {
-  if (isFramed(template, publicOrigin, url)) return withOpen(`/visit/${visitToken(visit)}`, open);
+  if (!visit.bare && isFramed(template, publicOrigin, url)) return withOpen(`/visit/${visitToken(visit)}`, open);
   // What its activation gave for the first step is kept back until the browser really goes in.
   return template.activation === undefined ? url : withOpen(`/visit/${visitToken(visit)}/open`, open);
 }

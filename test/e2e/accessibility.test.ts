@@ -6,6 +6,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { AxeResults } from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TryItNowError } from '../../src/domain/errors.ts';
+import type { Instance } from '../../src/domain/instance.ts';
 import { DEFAULT_COLORS, NO_BRANDING } from '../../src/presentation/branding.ts';
 import { en } from '../../src/presentation/languages/en.ts';
 import { BUILT_IN_LANGUAGES, Languages } from '../../src/presentation/languages/languages.ts';
@@ -22,6 +23,7 @@ const BRANDED = {
   ...NO_BRANDING,
   title: [{ tag: undefined, text: 'Acme Demos' }],
   logo: {
+    path: '/assets/logo.svg',
     body: Buffer.from(
       '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 1"><rect width="4" height="1" fill="#005a9c"/></svg>',
     ).toString('base64'),
@@ -36,6 +38,16 @@ const BRANDED = {
   links: [{ text: [{ tag: undefined, text: 'Imprint' }], url: 'https://acme.example/imprint' }],
   callToAction: { text: [{ tag: undefined, text: 'Get your own' }], url: 'https://acme.example/buy' },
 } as const;
+
+const SHOP = template({
+  name: 'shop',
+  title: 'Shop',
+  frame: 'auto',
+  ttl: { defaultMs: 600_000, maxMs: 7_200_000 },
+  callToAction: { text: 'Buy it', url: 'https://vendor.example/buy' },
+});
+const MORE = '+15 min: Keep it 15 minutes longer';
+const APP = '<!doctype html><html lang="en"><title>App</title><main><h1>App</h1><a href="/">within</a></main>';
 
 /** A page, how its visitor gets there, and how the pool stands then. */
 const VIEWS: Readonly<Record<string, (page: Page, http: RunningServer) => Promise<unknown>>> = {
@@ -56,7 +68,59 @@ const VIEWS: Readonly<Record<string, (page: Page, http: RunningServer) => Promis
     await page.getByRole('heading', { name: /^(That was plenty|Das war genug)/ }).waitFor();
     demos.failure = undefined;
   },
+  waiting: async (page, { url, demos }) => {
+    demos.ready.set('other', 0);
+    await page.goto(url);
+    await page.locator('form[action="/try/other"] button').click();
+    await page.waitForURL(/\/wait\//);
+    expect(await page.evaluate('document.getAnimations().length'), 'nothing moves where it should not').toBe(0);
+  },
+  visit: async (page, { url, demos }) => {
+    const held = await visited(page, url, demos);
+    demos.nowMs = (held.deadlineMs ?? 0) - 50_000;
+    await page.reload();
+    await page.locator('[data-bar][data-level=last]').waitFor();
+    await page.evaluate(`document.dispatchEvent(
+      new SecurityPolicyViolationEvent('securitypolicyviolation', { effectiveDirective: 'frame-src' }))`);
+    await page.locator('[data-offer] a').waitFor();
+  },
+  share: async (page, { url, demos }) => {
+    await visited(page, url, demos);
+    await reveal(page, '[data-share]');
+    await page.locator('[data-share]').click();
+    await page.locator('dialog[open]').waitFor();
+  },
+  over: async (page, { url, demos }) => {
+    await visited(page, url, demos);
+    await reveal(page, '[data-end]');
+    await page.locator('[data-end]').click();
+    await page.locator('[data-end-now]').click();
+    await page.locator('[data-ended] h1').waitFor();
+  },
+  'hand-over': async (page, { url, demos }) => {
+    demos.bare = { why: 'needs_plugins', what: 'a PDF' };
+    await page.goto(url);
+    await page.route(/^http:\/\/\w+\.localhost/, (route) => route.abort('aborted'));
+    await page.locator('form[action="/try/shop"] button').click();
+    await page.locator('meta[http-equiv=refresh]').waitFor({ state: 'attached' });
+    demos.bare = undefined;
+  },
 };
+
+/** On a page of one's own instance, with its bar. */
+async function visited(page: Page, url: string, demos: FakeDemos): Promise<Instance> {
+  await page.goto(`${url}/try/shop`);
+  await page.locator('form[action="/try/shop"] button, .card .primary').click();
+  await page.locator('iframe[src]').waitFor();
+  const held = [...demos.instances.values()].findLast(({ template: name }) => name === 'shop');
+  if (held === undefined) throw new Error('the click took nothing');
+  return held;
+}
+
+/** On narrow pages, what the bar has no room for is behind a button. */
+async function reveal(page: Page, target: string): Promise<void> {
+  if (!(await page.locator(target).isVisible())) await page.locator('[data-more]').click();
+}
 
 describe.skipIf(why !== undefined)('every page', () => {
   let browser: Browser;
@@ -76,7 +140,8 @@ describe.skipIf(why !== undefined)('every page', () => {
   }
 
   const LOOKS: readonly { name: string; options: BrowserContextOptions; branding?: typeof BRANDED }[] = [
-    { name: 'light-390', options: { colorScheme: 'light', viewport: { width: 390, height: 844 } } },
+    // As narrow as WCAG 1.4.10 has it: a page of 1280 px at 400 %.
+    { name: 'light-320', options: { colorScheme: 'light', viewport: { width: 320, height: 640 } } },
     { name: 'dark-de-1280', options: { colorScheme: 'dark', locale: 'de', viewport: { width: 1280, height: 800 } } },
     { name: 'rtl-390', options: { colorScheme: 'light', locale: 'ar', viewport: { width: 390, height: 844 } } },
     {
@@ -84,6 +149,7 @@ describe.skipIf(why !== undefined)('every page', () => {
       options: { colorScheme: 'light', viewport: { width: 1280, height: 800 } },
       branding: BRANDED,
     },
+    // A window of 1280 px at 200 %.
     {
       name: 'branded-dark-640',
       options: { colorScheme: 'dark', viewport: { width: 640, height: 400 } },
@@ -97,6 +163,7 @@ describe.skipIf(why !== undefined)('every page', () => {
       const demos = new FakeDemos([
         template({ name: 'hello', title: 'Hello', description: 'A board and more.' }),
         template({ name: 'other', title: 'Other' }),
+        SHOP,
       ]);
       await using http = await startHttp({ demos, page: { languages: LANGUAGES, ...(branding && { branding }) } });
       const shared = { languages: LANGUAGES, branding: branding ?? NO_BRANDING, startUrl: http.url };
@@ -111,21 +178,16 @@ describe.skipIf(why !== undefined)('every page', () => {
         const tag = LANGUAGES.accepted(request.headers['accept-language']).tag;
         response
           .setHeader('content-type', 'text/html; charset=utf-8')
-          .end(found?.pages.find((candidate) => candidate.tag === tag)?.html);
+          .end(found?.pages.find((candidate) => candidate.tag === tag)?.html ?? APP);
       });
       await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
       const { port } = proxy.address() as AddressInfo;
+      demos.urlOf = (label) => `http://${label}.localhost:${port}/`;
       const context = await browser.newContext({ ...options, bypassCSP: true, reducedMotion: 'reduce' });
       const page = await context.newPage();
       const found: Record<string, string[]> = {};
       const views = {
         ...VIEWS,
-        waiting: async () => {
-          demos.ready.set('other', 0);
-          await page.goto(http.url);
-          await page.locator('form[action="/try/other"] button').click();
-          await page.waitForURL(/\/wait\//);
-        },
         ...Object.fromEntries(
           Object.keys(proxied).map((key) => [key, () => page.goto(`http://127.0.0.1:${port}/${key}`)]),
         ),
@@ -143,4 +205,64 @@ describe.skipIf(why !== undefined)('every page', () => {
       expect(found).toEqual({});
     },
   );
+
+  it('can be used with the keyboard alone: start, more time, share, end', async () => {
+    const demos = new FakeDemos([SHOP]);
+    const app = createServer((_, response) => response.setHeader('content-type', 'text/html').end(APP));
+    await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
+    demos.urlOf = (label) => `http://${label}.localhost:${(app.address() as AddressInfo).port}/`;
+    await using http = await startHttp({ demos });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, bypassCSP: true });
+    const page = await context.newPage();
+    /** What has the focus after a step, as it is called; it has to show. */
+    const focused = (): Promise<string> =>
+      page.evaluate(`(() => {
+        const { activeElement: element } = document;
+        const style = getComputedStyle(element);
+        const outlined = element.matches(':focus-visible') && style.outlineStyle !== 'none';
+        const shows = element.tagName === 'IFRAME' || outlined;
+        const name = element.getAttribute('aria-label') ?? element.title ?? '';
+        return (shows ? '' : 'unseen ') + (name === '' ? element.textContent.trim() : name);
+      })()`);
+    const tab = async (key = 'Tab'): Promise<string> => {
+      await page.keyboard.press(key);
+      return focused();
+    };
+    const tabs = async (count: number): Promise<string[]> => {
+      const names: string[] = [];
+      for (let at = 0; at < count; at += 1) names.push(await tab());
+      return names;
+    };
+    await page.goto(http.url);
+    expect(await tabs(3)).toEqual(['Skip to the content', 'Try It Now', 'Try it now: Shop']);
+    await page.keyboard.press('Enter');
+    await page.frameLocator('iframe').getByRole('heading').waitFor();
+
+    const bar = ['Skip to the app', 'Back to the start', MORE, 'Share', 'Own tab', 'End', 'Buy it', 'Shop'];
+    expect(await tabs(bar.length)).toEqual(bar);
+    // Into the app, out of it at its end, and back: no trap.
+    expect(await page.frames()[1]?.evaluate('document.activeElement.textContent')).toBe('within');
+    expect(await tab('Shift+Tab')).toBe('Buy it');
+    for (const name of ['End', 'Own tab', 'Share', MORE]) expect(await tab('Shift+Tab')).toBe(name);
+    await page.keyboard.press('Enter');
+    await page.getByText('Done: you have more time').waitFor();
+
+    await tab();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog', { name: 'Share this copy' }).waitFor();
+    const within = new Set(await tabs(4));
+    expect([...within].filter((name) => bar.includes(name))).toEqual([]);
+    await page.keyboard.press('Escape');
+    expect(await focused()).toBe('Share');
+
+    expect(await tabs(2)).toEqual(['Own tab', 'End']);
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'End it' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Your Shop has ended' }).waitFor();
+    expect(await tab()).toBe('Start another');
+    await context.close();
+    app.closeAllConnections();
+    await new Promise((resolve) => app.close(resolve));
+  });
 });

@@ -176,6 +176,7 @@ describe('pools and instances', () => {
         expires_at: held.expires_at,
         url: held.url,
         quarantine_reason: null,
+        frame_refusal: null,
         failures: 0,
       },
     ]);

@@ -33,6 +33,15 @@ interface Visit {
   readonly change: (page: Page, mark: string) => Promise<void>;
   /** What of this visitor's doing is to be seen there, loaded again. */
   readonly marks: (page: Page, url: string) => Promise<string>;
+  /** Of an app whose activation signs its visitor in. */
+  readonly firstStep?: {
+    /** Where a link has them land. */
+    readonly open: string;
+    /** In the address that signs them in. */
+    readonly secret: RegExp;
+    /** What only who is signed in gets to see. */
+    readonly signedIn: string;
+  };
 }
 
 const VISITS: Readonly<Record<string, Visit>> = {
@@ -82,6 +91,7 @@ const VISITS: Readonly<Record<string, Visit>> = {
       await page.goto(`${url}doku.php?id=start`);
       return page.innerText('#dokuwiki__content');
     },
+    firstStep: { open: '/doku.php?id=start&do=edit', secret: /[?&]firststep=/, signedIn: '.action.logout' },
   },
   jupyter: {
     async logIn(page, url) {
@@ -309,5 +319,32 @@ describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromi
       await first.context().close();
       await second.context().close();
     });
+
+    it.each(Object.entries(VISITS).flatMap(([name, { firstStep }]) => (firstStep ? [{ name, firstStep }] : [])))(
+      '$name: a link leads to its page signed in, once',
+      async ({ name, firstStep: { open, secret, signedIn } }) => {
+        const first = await (await browser.newContext()).newPage();
+        const asked: string[] = [];
+        first.on('request', (request) => asked.push(request.url()));
+        await eventually(async () => {
+          await first.goto(`${stack.config.server.publicUrl}/try/${name}?${new URLSearchParams({ open }).toString()}`);
+          await first.getByText('Ready now').waitFor({ timeout: 1_000 });
+        }, PATIENT);
+        await first.getByRole('button', { name: /^Try it now/ }).click();
+        const app = first.frameLocator('iframe');
+        await app.locator(signedIn).waitFor({ state: 'attached', timeout: PAGE_MS });
+        const shown = first.frames()[1]?.url() ?? '';
+        expect(shown).toContain(open);
+        const [way = 'none'] = asked.filter((url) => secret.test(url));
+        expect(new URL(way).origin).toBe(new URL(shown).origin);
+        expect([first.url(), shown].filter((url) => secret.test(url))).toEqual([]);
+        const second = await (await browser.newContext()).newPage();
+        await second.goto(way);
+        expect(await second.locator(signedIn).count()).toBe(0);
+        await second.locator('.action.login').first().waitFor({ state: 'attached' });
+        await first.context().close();
+        await second.context().close();
+      },
+    );
   },
 );

@@ -33,10 +33,13 @@ const app: RequestListener = (request, response) => {
     response.writeHead(302, { location: searchParams.get('to') ?? '/' }).end();
   } else if (pathname === '/file') {
     response.writeHead(200, { 'content-disposition': 'attachment; filename="file.txt"' }).end('file');
+  } else if (pathname === '/sign-in') {
+    response.writeHead(302, { location: 'http://127.0.0.1:9/sign-in' }).end();
   } else {
     const who = request.headers.cookie?.includes('session=one') === true ? 'signed in' : 'a stranger';
     response.setHeader('content-type', 'text/html').end(`<title>app</title><h1>${who} at ${pathname}</h1>
-<a href="/file">file</a><button onclick="document.documentElement.requestFullscreen()">full</button>
+<a href="/file">file</a><a href="/sign-in">sign in</a>
+<button onclick="document.documentElement.requestFullscreen()">full</button>
 <script>new WebSocket(location.origin.replace('http', 'ws')).onopen = ({ target }) => {
   target.onmessage = ({ data }) => document.body.append(data);
   target.send('echoed');
@@ -118,6 +121,19 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
       page.getByRole('link', { name: 'Own tab' }).click(),
     ]);
     await tab.getByRole('heading', { name: 'at /cart' }).waitFor();
+  });
+
+  it('opens an app alone that no frame shows, and offers that where its frame is led to another site', async () => {
+    const frame = await click();
+    const offer = page.getByRole('link', { name: 'Open it in its own tab' });
+    await frame.getByRole('link', { name: 'sign in' }).click();
+    const [tab] = await Promise.all([context.waitForEvent('page'), offer.click()]);
+    await tab.getByRole('heading', { name: 'a stranger at /' }).waitFor();
+    await context.close();
+    http.demos.bare = { why: 'leads_elsewhere', what: 'http://127.0.0.1:9' };
+    await click();
+    await page.getByRole('heading', { name: 'a stranger at /' }).waitFor();
+    expect(page.url()).toBe(`http://${upstream.label}.localhost:${world.proxyPort}/`);
   });
 
   it('goes straight in without scripts', async () => {

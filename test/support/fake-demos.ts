@@ -39,6 +39,8 @@ export class FakeDemos implements Demos {
   readonly waiting = new Map<string, string[]>();
   /** What those who wait are told of when their turn comes. */
   etaMs: number | undefined = 4_000;
+  /** Why no frame shows the next instances. */
+  bare: Instance['bare'];
   /** Thrown by every call while set. */
   failure: Error | undefined;
   urlOf = (label: string) => `http://${label}.localhost:8000/`;
@@ -308,6 +310,7 @@ export class FakeDemos implements Demos {
       endOfLifeMs: null,
       owner,
       reason: null,
+      ...(this.bare !== undefined && { bare: this.bare }),
     };
     this.instances.set(id, instance);
     return instance;
@@ -323,6 +326,7 @@ export class FakeDemos implements Demos {
       expiresAtMs: deadlineMs ?? 0,
       ttlMs: (deadlineMs ?? 0) - this.nowMs,
       again,
+      bare: instance.bare !== undefined,
     };
   }
 

@@ -42,6 +42,10 @@ export async function list(env: Environment, { json, ...filter }: ListOptions): 
   console.log(table.toString());
   for (const { id, quarantine_reason: reason } of answer.instances)
     if (reason !== null) console.log(`${id}: ${stripControlCharacters(reason)}`);
+  const alone = new Map(answer.instances.map(({ template, frame_refusal: refusal }) => [template, refusal]));
+  for (const [template, refusal] of alone)
+    if (refusal !== null)
+      console.log(`${template} is opened without the bar, because ${stripControlCharacters(refusal)}.`);
 }
 
 export async function show(env: Environment, id: string, { json }: { readonly json?: true }): Promise<void> {
@@ -88,6 +92,7 @@ function print({
   expires_at: expires,
   url,
   quarantine_reason: reason,
+  frame_refusal: refusal,
   failures,
 }: Instance): void {
   const table = plainTable([]);
@@ -101,6 +106,7 @@ function print({
   );
   if (expires !== null) table.push(['Expires', expires]);
   if (url !== null) table.push(['Address', url]);
+  if (refusal !== null) table.push(['Opened without the bar, because', stripControlCharacters(refusal)]);
   if (failures > 0) table.push(['Cleanups that failed', String(failures)]);
   if (reason !== null) table.push(['Why in quarantine', stripControlCharacters(reason)]);
   console.log(table.toString());

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { describeRefusal } from '../../domain/frame-refusal.ts';
 import type { App } from '../context.ts';
 import { InstanceParams } from '../schemas/demo.ts';
 import type { InstanceOperators, InstanceSnapshot } from './operators.ts';
@@ -99,6 +100,7 @@ function instanceBody({
   deadlineMs,
   url,
   reason,
+  bare,
   failures,
 }: InstanceSnapshot) {
   return {
@@ -112,6 +114,7 @@ function instanceBody({
     expires_at: isoTime(deadlineMs),
     url: url ?? null,
     quarantine_reason: state === 'quarantined' ? reason : null,
+    frame_refusal: bare === undefined ? null : describeRefusal(bare),
     failures: failures ?? 0,
   };
 }

@@ -102,6 +102,11 @@ export const InstanceSnapshotBody = Type.Object({
   expires_at: Nullable(Time("When its visitor's time is up.")),
   url: Nullable(Type.String({ description: 'Where it answers; null while its name does not resolve.' })),
   quarantine_reason: TextOrNull,
+  frame_refusal: Nullable(
+    Type.String({
+      description: 'Why its visitor gets it in a tab of its own, without the bar; null where a frame does.',
+    }),
+  ),
   failures: Count('Cleanups that failed.'),
 });
 export const InstancesBody = Type.Object(

@@ -41,6 +41,8 @@ type Answer =
       readonly upstream: Upstream | undefined;
       /** Its activation gave a path for its visitor's first step, and nobody took it yet. */
       readonly hasLanding: boolean;
+      /** No frame would show it. */
+      readonly isBare: boolean;
       /** How long the caller had a place; absent for one who had none. */
       readonly waitedMs?: number;
     }

@@ -1,4 +1,5 @@
 import type { PublicOrigin } from '../../domain/address.ts';
+import type { FrameRefusal } from '../../domain/frame-refusal.ts';
 import type { StatusRange } from '../../domain/readiness.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -87,4 +88,12 @@ export interface Probe {
     readonly bytes: number | undefined;
     readonly body: AsyncIterable<Uint8Array>;
   }>;
+  /**
+   * Whether a frame of another site would show the page: what its answers and its scripts give away. `unknown`: it
+   * cannot be told, as where the page is not there.
+   */
+  framing(
+    target: { readonly url: string; readonly visitor: PublicOrigin; readonly timeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly kind: 'fits' | 'unknown' } | { readonly kind: 'refuses'; readonly refusal: FrameRefusal }>;
 }

@@ -27,10 +27,10 @@ export interface ProvisioningStore {
   /** From here on the host name resolves to the instance's node and port. Throws conflicting_change. */
   publishHostname(instance: Instance): Promise<void>;
   /**
-   * warming → ready, the ticket is spent, and the template's failures are forgiven. Throws conflicting_change when any
-   * of it was taken away.
+   * warming → ready, the ticket is spent, and the template's failures are forgiven. `bare`: why its visitor gets it
+   * without a frame. Throws conflicting_change when any of it was taken away.
    */
-  markReady(instance: Instance, template: Template): Promise<{ readonly recovered: boolean }>;
+  markReady(instance: Instance, template: Template, bare?: Instance['bare']): Promise<{ readonly recovered: boolean }>;
   /**
    * Counts an attempt that failed. From the third in a row on, the breaker is open: the template is refilled no more
    * until the pause, doubled each time up to `maxPauseMs` (5 min), is over, and then by one instance at a time until

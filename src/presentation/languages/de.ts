@@ -60,6 +60,9 @@ export const de = {
   'visit.export_missed':
     'Was Sie darin gemacht haben, konnte heruntergeladen werden, solange sie lief. In der nächsten geht das mit ' +
     '„Arbeit herunterladen“ in der Leiste.',
+  'visit.own_tab_offer': 'In eigenem Tab öffnen',
+  'visit.blocked': 'Diese App führt auf eine Seite einer anderen Website, die sich hier nicht zeigen lässt.',
+  'visit.slow': 'Das dauert lange. Manche Apps lassen sich nicht in einer Seite zeigen.',
   'visit.end': 'Beenden',
   'visit.open': 'Ihre Kopie von {app} öffnen',
   'visit.five_minutes': 'Noch fünf Minuten',

@@ -60,6 +60,9 @@ export const en = {
   'visit.export': 'Download your work',
   'visit.export_missed':
     'What you made in it could be downloaded while it ran. In the next one, “Download your work” in the bar does so.',
+  'visit.own_tab_offer': 'Open it in its own tab',
+  'visit.blocked': 'This app leads to a page of another site, which cannot be shown here.',
+  'visit.slow': 'It is taking long. Some apps cannot be shown inside a page.',
   'visit.end': 'End',
   'visit.open': 'Open your {app}',
   'visit.five_minutes': 'Five minutes left',

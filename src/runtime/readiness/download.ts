@@ -1,6 +1,6 @@
 import { Client } from 'undici';
 import type { Probe } from '../../pool/interfaces/probe.ts';
-import { visitorHeaders } from './http-answers.ts';
+import { visitorHeaders } from './one-request.ts';
 
 type Answered = Awaited<ReturnType<Probe['download']>>;
 

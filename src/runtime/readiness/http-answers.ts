@@ -1,16 +1,24 @@
 import { Client } from 'undici';
-import type { PublicOrigin } from '../../domain/address.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { isWithin } from '../../domain/readiness.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { HttpTarget, Probe, Sight } from '../../pool/interfaces/probe.ts';
 import { CookieJar } from './cookie-jar.ts';
+import {
+  NO_ANSWER,
+  answerOf,
+  isAnswer,
+  publicUrl,
+  redirectOf,
+  sentHost,
+  textOf,
+  visitorHeaders,
+  within,
+} from './one-request.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Between two requests: at first, and after a while, when one more a second changes nothing for anybody. */
 const POLL_MS = { first: 50, last: 500, shareOfElapsed: 0.1 };
-/** The app is somebody's own program and may send without end; its status is all we need. */
-const BODY_READ_BYTES = 64 * 1024;
 /** As many as browsers follow, roughly. */
 const REDIRECTS = 20;
 
@@ -22,13 +30,6 @@ const FAILURES: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
   UND_ERR_HEADERS_OVERFLOW: 'an answer with too large headers',
 };
-
-const NO_ANSWER = Symbol('no answer');
-
-interface Answered {
-  readonly status: number;
-  readonly location: string | undefined;
-}
 
 /** Asks over HTTP until the app answers as wanted. Leaves no connection open, so a checkpoint may follow at once. */
 export async function untilOk(target: Parameters<Probe['untilOk']>[0], signal: AbortSignal): Promise<void> {
@@ -84,7 +85,8 @@ export async function look(
     const path = `${url.pathname}${url.search}`;
     const seen: Sight = { kind: 'answered', status, path, host, ...(followed > 0 ? { from: asked } : {}) };
     if (target.statuses !== undefined) return { ok: isWithin(target.statuses, status), seen };
-    const next = redirectWithin(target, url, answer);
+    const redirect = redirectOf(answer, publicUrl(target, url));
+    const next = redirect === undefined ? undefined : within(target, redirect);
     if (next === undefined)
       return { ok: status < 400 || (target.orStatuses !== undefined && isWithin(target.orStatuses, status)), seen };
     if (followed >= REDIRECTS)
@@ -125,15 +127,6 @@ export async function ask(
   }
 }
 
-/** As the proxy sends them on. */
-export function visitorHeaders({ scheme, host }: PublicOrigin): Record<string, string> {
-  return { host, 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': host, 'x-forwarded-proto': scheme };
-}
-
-function sentHost({ url, visitor, host }: HttpTarget): string {
-  return host ?? visitor?.host ?? new URL(url).host;
-}
-
 function hostOf({ visitor, host }: HttpTarget): string {
   const sent = host ?? visitor?.host;
   return sent === undefined ? '' : ` (Host ${sent})`;
@@ -142,67 +135,6 @@ function hostOf({ visitor, host }: HttpTarget): string {
 function unmet({ statuses }: HttpTarget): string {
   if (statuses === undefined) return 'did not answer below 400';
   return `did not answer with ${statuses.map(({ from, to }) => (from === to ? from : `${from}-${to}`)).join(' or ')}`;
-}
-
-/** Where the answer sends on to, if it is the same app under the same scheme; anywhere else is for browsers. */
-function redirectWithin(target: HttpTarget, from: URL, { status, location }: Answered): URL | undefined {
-  if (location === undefined || ![301, 302, 303, 307, 308].includes(status)) return undefined;
-  const scheme = target.visitor?.scheme ?? 'http';
-  const base = `${scheme}://${sentHost(target)}${from.pathname}${from.search}`;
-  if (!URL.canParse(location, base)) return undefined;
-  const to = new URL(location, base);
-  const own = [new URL(base).origin, new URL(target.url).origin];
-  return own.includes(to.origin) ? new URL(`${to.pathname}${to.search}`, target.url) : undefined;
-}
-
-/** The beginning of a body that may never end. */
-async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length >= BODY_READ_BYTES) break;
-  }
-  return Buffer.concat(chunks).subarray(0, BODY_READ_BYTES).toString();
-}
-
-/** The answer, or what went wrong. */
-async function answerOf(
-  { url, visitor, host, cookies }: Omit<HttpTarget, 'url'> & { readonly url: URL; readonly cookies: CookieJar },
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<unknown> {
-  // One client a request and no keep-alive: the connection ends with it, whatever becomes of the answer.
-  const client = new Client(url.origin, { pipelining: 0 });
-  const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
-  const either = AbortSignal.any([signal, timeout]);
-  try {
-    const { statusCode, headers, body } = await client.request({
-      method: 'GET',
-      path: `${url.pathname}${url.search}`,
-      headers: {
-        'user-agent': 'try-it-now-readiness',
-        ...(visitor === undefined ? {} : visitorHeaders(visitor)),
-        ...(host === undefined ? {} : { host }),
-        ...cookies.header(),
-      },
-      signal: either,
-    });
-    cookies.keep(headers['set-cookie']);
-    // An app cut off in the middle of its answer may log an error, so a short one is read to its end.
-    await body.dump({ limit: BODY_READ_BYTES, signal: either }).catch(() => undefined);
-    const { location } = headers;
-    return { status: statusCode, location: typeof location === 'string' ? location : location?.[0] } satisfies Answered;
-  } catch (error) {
-    return timeout.aborted ? NO_ANSWER : error;
-  } finally {
-    await client.destroy();
-  }
-}
-
-function isAnswer(answer: unknown): answer is Answered {
-  return typeof answer === 'object' && answer !== null && !(answer instanceof Error) && 'status' in answer;
 }
 
 function failureSeen(failure: unknown, patienceMs: number): Sight {

@@ -1,5 +1,6 @@
 import type { Probe } from '../../pool/interfaces/probe.ts';
 import { download } from './download.ts';
+import { framing } from './framed-look.ts';
 import { ask, look, sightInWords, untilOk } from './http-answers.ts';
 import { listens } from './listens.ts';
 import { reacts } from './reacts.ts';
@@ -13,4 +14,5 @@ export class HttpProbe implements Probe {
   readonly describe = sightInWords;
   readonly ask = ask;
   readonly download = download;
+  readonly framing = framing;
 }

@@ -24,7 +24,7 @@
 -- ARGV[10] embedding site  [11] the caller's place, or ''
 -- ARGV[12] how long a place is kept (ms), 0: the caller does not wait  [13] most places  [14] client
 -- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
---         landing that nobody took yet, ms waited or -1, places lapsed} taken | the same again, with count 0
+--         landing that nobody took yet, ms waited or -1, places lapsed, 1 when no frame shows it} taken | the same again, with count 0
 --         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried,
 --         the caller's position or 0, places lapsed} none for this caller
 --         {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
@@ -50,7 +50,7 @@ local waited, lapsed = -1, 0
 local function handed_out(code, record, count)
   local address = redis.call('HGET', KEYS[8], record.node) or ''
   return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, address, count,
-    record.landing and 1 or 0, waited, lapsed}
+    record.landing and 1 or 0, waited, lapsed, record.bare and 1 or 0}
 end
 
 if key_life > 0 then

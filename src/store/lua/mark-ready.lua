@@ -2,6 +2,7 @@
 -- KEYS[1] instances  [2] warming:<template>  [3] ready:<template>  [4] refill_pause:<template>
 -- KEYS[5] refills:<template>  [6] waiting:<template>
 -- ARGV[1] id  [2] attempt  [3] life from now (ms)  [4] failures that open the breaker
+-- ARGV[5] why its visitor gets it without a frame, as JSON, or ''
 -- Returns {1, 1 when the breaker was open}, or {0} when the ticket or the record is not this attempt's any more
 local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
 if not record then return {0} end
@@ -10,6 +11,7 @@ local now = now_ms()
 record.state = 'ready'
 record.step = 'warmed_up'
 record.leaseUntilMs = nil
+if ARGV[5] ~= '' then record.bare = cjson.decode(ARGV[5]) end
 record.readyAtMs = now
 record.endOfLifeMs = now + tonumber(ARGV[3])
 save_record(KEYS[1], record)

@@ -20,6 +20,22 @@ const WARNINGS = [
   { at: 60, level: 'last', text: texts.oneMinute },
 ];
 
+/** An app that has not come by then may have its own reasons, or none to show in a frame. */
+const SLOW_MS = 15_000;
+
+const offer = (text) => {
+  part('offer').hidden = text === '';
+  part('offer-text').textContent = text;
+};
+// Said of whatever the frame is led to and our own policy keeps out of it: pages of other sites.
+document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => {
+  if (effectiveDirective === 'frame-src') offer(texts.blocked);
+});
+const slow = setTimeout(() => offer(texts.slow), SLOW_MS);
+frame.addEventListener('load', () => {
+  clearTimeout(slow);
+  if (part('offer-text').textContent === texts.slow) offer('');
+});
 frame.src = frame.dataset.src;
 
 // Tells the web component that shows this page; only pages that may embed it can have it in a frame.
@@ -48,6 +64,8 @@ const end = () => {
   if (over) return;
   over = true;
   frame.remove();
+  clearTimeout(slow);
+  offer('');
   for (const open of document.querySelectorAll('dialog[open]')) open.close();
   bar.dataset.over = '';
   part('clock-label').textContent = texts.ended;

@@ -1,7 +1,7 @@
 import type { Template } from '../../domain/template.ts';
 import { html } from '../../presentation/html.ts';
 import type { Translator } from '../../presentation/languages/translator.ts';
-import type { Branding } from '../../presentation/branding.ts';
+import type { Brand } from '../../presentation/branding.ts';
 import type { PoolFiguresOf } from '../pool-figures.ts';
 
 /** How a template stands, in a word or two, and what they are painted on. White on each reads well (WCAG 1.4.3). */
@@ -37,14 +37,14 @@ export function badgeState(t: Translator, { stats, control }: PoolFiguresOf): Ba
 /** An image for other people's pages, so its looks are all in it: an arrow, what can be tried, and how it stands. */
 export function badge(parts: {
   readonly t: Translator;
-  readonly branding: Branding;
+  readonly brand: Brand;
   readonly template: Template;
   /** Without one the badge is one button. */
   readonly state: BadgeState | undefined;
 }): string {
-  const { t, branding, state } = parts;
+  const { t, brand, state } = parts;
   const label = t.text('badge.try', { app: shortened(parts.template.title) });
-  const { accent, on_accent } = branding.colors.light;
+  const { accent, on_accent } = brand.colors.light;
   const [ground, ink] = state === undefined ? [accent, on_accent] : [DARK, WHITE];
   const labelLength = textLength(label);
   const stateLength = state === undefined ? 0 : textLength(state.text);

@@ -1,5 +1,5 @@
 import type { Template } from '../../domain/template.ts';
-import { localText } from '../../presentation/branding.ts';
+import { localText, type Logo } from '../../presentation/branding.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import type { MessageKey } from '../../presentation/languages/messages.ts';
 import type { Translator } from '../../presentation/languages/translator.ts';
@@ -9,6 +9,8 @@ import { page } from './layout.ts';
 
 export interface Offer {
   readonly template: Template;
+  /** Of the template alone. */
+  readonly logo: Logo | undefined;
   /** Where a link wants the visitor to land. */
   readonly open: string | undefined;
   /** Undefined when it is not known right now. */
@@ -38,14 +40,18 @@ export function homePage(parts: {
   readonly notice: Notice | undefined;
 }): string {
   const { presentation, offers, visitorToken, notice } = parts;
-  const { t, branding } = presentation;
-  const next = branding.callToAction;
+  const { t, brand } = presentation;
+  const { callToAction: next, heading, intro } = brand;
   return page({
     presentation,
     body: html`
 <section class="hero">
-<h1>${t.html('home.heading', { emphasis: html`<em>${t.text('home.heading_emphasis')}</em>` })}</h1>
-<p>${t.text('home.intro')}</p>
+<h1>${
+      heading === undefined
+        ? t.html('home.heading', { emphasis: html`<em>${t.text('home.heading_emphasis')}</em>` })
+        : localText(t, heading)
+    }</h1>
+<p>${intro === undefined ? t.text('home.intro') : localText(t, intro)}</p>
 ${next !== undefined && html`<p><a class="button quiet" href="${next.url}">${localText(t, next.text)}</a></p>`}
 </section>
 ${
@@ -60,7 +66,7 @@ ${offers.map((offer, index) => card(t, offer, index, visitorToken))}
 
 function card(
   t: Translator,
-  { template, open, readyCount, pause, held }: Offer,
+  { template, logo, open, readyCount, pause, held }: Offer,
   index: number,
   visitorToken: string,
 ): Html {
@@ -72,7 +78,11 @@ function card(
       : pause === undefined && tryForm(t, withOpen(`/try/${path}`, open), visitorToken, template.title);
   return html`<li class="card${held !== undefined && ' held'}">
 <div class="card-head">
-<span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(t, template.title)}</span>
+${
+  logo === undefined
+    ? html`<span class="tile hue-${index % TILE_HUES}" aria-hidden="true">${initial(t, template.title)}</span>`
+    : html`<img class="tile" src="${logo.path}" alt="" width="48" height="48">`
+}
 <div><h2>${template.title}</h2>${state}</div>
 </div>
 <p class="about">${template.description}</p>

@@ -1,6 +1,8 @@
 import { html, type Html } from '../../presentation/html.ts';
-import { localText, logoPath, siteTitle } from '../../presentation/branding.ts';
+import { localText, siteTitle } from '../../presentation/branding.ts';
 import type { Presentation } from '../presentation.ts';
+
+const ICON_SIZE = 28;
 
 export interface PageParts {
   readonly presentation: Presentation;
@@ -12,9 +14,9 @@ export interface PageParts {
 
 /** What every page of ours has in its head. */
 export function head({ presentation, title }: Pick<PageParts, 'presentation' | 'title'>): Html {
-  const { t, branding, assets } = presentation;
-  const { colors } = branding;
-  const site = siteTitle(t, branding);
+  const { t, brand, assets } = presentation;
+  const { colors } = brand;
+  const site = siteTitle(t, brand);
   return html`<meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
@@ -25,10 +27,16 @@ export function head({ presentation, title }: Pick<PageParts, 'presentation' | '
 <link rel="stylesheet" href="${assets['page.css']}">`;
 }
 
+/** The picture that stands for whoever offers the apps. */
+export function mark({ brand: { logo }, assets }: Presentation): Html {
+  const { path = assets['icon.svg'], width = ICON_SIZE, height = ICON_SIZE } = logo ?? {};
+  return html`<img src="${path}" alt="" width="${width}" height="${height}">`;
+}
+
 /** A whole page. Styles and script are files of our own, because the content security policy allows nothing inline. */
 export function page({ presentation, body, head: more, ...parts }: PageParts): string {
-  const { t, branding, assets } = presentation;
-  const { logo, legal, links } = branding;
+  const { t, brand, assets } = presentation;
+  const { legal, links } = brand;
   return html`<!doctype html>
 <html lang="${t.tag}" dir="${t.direction}">
 <head>
@@ -39,8 +47,7 @@ ${more}
 <body>
 <a class="skip" href="#main">${t.text('site.skip')}</a>
 <header class="top"><a class="brand" href="/">\
-<img src="${logo === undefined ? assets['icon.svg'] : logoPath(logo)}" alt="" \
-width="${logo?.width ?? 28}" height="${logo?.height ?? 28}">${siteTitle(t, branding)}</a></header>
+${mark(presentation)}${siteTitle(t, brand)}</a></header>
 <main id="main">
 ${body}
 </main>

@@ -1,10 +1,11 @@
 import type { Template } from '../../domain/template.ts';
+import { localText } from '../../presentation/branding.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import type { Translator } from '../../presentation/languages/translator.ts';
 import type { Presentation } from '../presentation.ts';
 import { withOpen } from '../way-in.ts';
 import { EXTEND_MINUTES } from './home.ts';
-import { head } from './layout.ts';
+import { head, mark } from './layout.ts';
 
 export interface VisitParts {
   readonly presentation: Presentation;
@@ -66,6 +67,7 @@ export function visitPage(parts: VisitParts): string {
   const app = template.title;
   const longer = EXTEND_MINUTES * 60;
   const sandbox = embedded === undefined ? OWN_SANDBOX : SANDBOX;
+  const more = t.text('visit.extend', { time: t.duration(longer) });
   const visit = `/visit/${token}`;
   const way = withOpen(`${visit}/open`, open);
   return html`<!doctype html>
@@ -83,13 +85,12 @@ ${embedded !== undefined && html` data-embedded="${embedded}"`}>
 <a class="skip" href="#app">${t.text('visit.skip')}</a>
 <header class="bar" data-bar>
 <a class="home" href="/" aria-label="${t.text('site.back')}"${ownTab(embedded)}>\
-<img src="${assets['icon.svg']}" alt="" width="28" height="28"></a>
-<p class="app-name">${template.title}</p>
+${mark(presentation)}</a>
+<h1 class="app-name">${template.title}</h1>
 <p class="clock"><span data-clock-label>${t.text('visit.time_left')}</span> \
 <strong data-clock>${t.duration(secondsLeft)}</strong></p>
 <button class="quiet" type="button" data-extend \
-aria-label="${t.text('visit.extend_label', { time: t.duration(longer, 'long') })}">\
-${t.text('visit.extend', { time: t.duration(longer) })}</button>
+aria-label="${more}: ${t.text('visit.extend_label', { time: t.duration(longer, 'long') })}">${more}</button>
 <button class="primary" type="button" data-stay hidden>${t.text('visit.stay')}</button>
 ${exportForm(parts, 'primary', html` data-export-now hidden`)}
 <button class="quiet more" type="button" data-more aria-expanded="false" aria-controls="tools">\
@@ -99,10 +100,13 @@ ${t.text('visit.more')}</button>
 <a class="button quiet" href="${way}" target="_blank" rel="noreferrer">${t.text('visit.own_tab')}</a>
 ${exportForm(parts, 'quiet')}
 <button class="quiet danger" type="button" data-end>${t.text('visit.end')}</button>
-${callToAction(template, 'primary')}
+${callToAction(parts, 'primary')}
 </div>
 </header>
 <p class="said" role="status" data-said></p>
+<p class="said offer" role="status" data-offer hidden>\
+<span data-offer-text></span> <a class="button quiet" href="${way}" target="_blank" rel="noreferrer">\
+${t.text('visit.own_tab_offer')}</a></p>
 <main id="app" tabindex="-1">
 <noscript><p class="way-in"><a class="button primary" href="${way}">${t.text('visit.open', { app })}</a></p></noscript>
 <iframe data-src="${way}" title="${template.title}" sandbox="${sandbox.join(' ')}" referrerpolicy="no-referrer"
@@ -121,11 +125,12 @@ function ownTab(embedded: Embedding | undefined): Html | false {
   return embedded !== undefined && html` target="_blank"`;
 }
 
-function callToAction({ callToAction: wanted }: Template, look: string): Html | false {
-  return (
-    wanted !== undefined &&
-    html`<a class="button ${look} cta" href="${wanted.url}" target="_blank" rel="noopener">${wanted.text}</a>`
-  );
+/** The template's own, else what the branding says. */
+function callToAction({ presentation: { t, brand }, template }: VisitParts, look: string): Html | false {
+  const wanted = template.callToAction ?? brand.callToAction;
+  if (wanted === undefined) return false;
+  const text = typeof wanted.text === 'string' ? wanted.text : localText(t, wanted.text);
+  return html`<a class="button ${look} cta" href="${wanted.url}" target="_blank" rel="noopener">${text}</a>`;
 }
 
 /** In a tab of its own, which a download does not fill: a failure's page must not take the app's place. */
@@ -137,7 +142,9 @@ function exportForm({ presentation: { t }, token, offersExport }: VisitParts, lo
   );
 }
 
-function endedPanel({ presentation: { t }, template, visitorToken, embedded, offersExport }: VisitParts): Html {
+function endedPanel(parts: VisitParts): Html {
+  const { presentation, template, visitorToken, embedded, offersExport } = parts;
+  const { t } = presentation;
   return html`<section class="panel" data-ended hidden>
 <h1 tabindex="-1">${t.text('visit.ended_heading', { app: template.title })}</h1>
 <p>${t.text('visit.ended_text')}</p>
@@ -146,7 +153,7 @@ ${offersExport && html`<p class="note">${t.text('visit.export_missed')}</p>`}
 ${visitorToken !== undefined && html`<input type="hidden" name="visitor" value="${visitorToken}">`}
 <button class="primary">${t.text('visit.again')}</button>
 </form>
-${callToAction(template, 'quiet')}
+${callToAction(parts, 'quiet')}
 <p><a class="button quiet" href="/"${ownTab(embedded)}>${t.text('site.back')}</a></p>
 </section>`;
 }
@@ -186,5 +193,7 @@ function scriptTexts(t: Translator): Readonly<Record<string, string>> {
     noAnswer: t.text('visit.no_answer'),
     copied: t.text('visit.copied'),
     notCopied: t.text('visit.not_copied'),
+    blocked: t.text('visit.blocked'),
+    slow: t.text('visit.slow'),
   };
 }

@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import Schema from 'typebox/schema';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { catalogueSchema } from './template-schema.ts';
+import { brandingSchema, catalogueSchema } from './file-schemas.ts';
 
 const schema = catalogueSchema(() => undefined);
-const fits = (text: string): boolean => Schema.Check(schema as never, parse(text, { merge: true }) as never);
+const branding = brandingSchema(() => undefined);
+const fits = (text: string, file = schema): boolean =>
+  Schema.Check(file as never, parse(text, { merge: true }) as never);
 const one = (rest: string): string => `templates: [{ name: a, image: b, port: 1, ${rest} }]`;
 
 describe('the schema of the catalogue file', () => {
@@ -39,7 +41,7 @@ describe('the schema of the catalogue file', () => {
     expect(fits(text)).toBe(false);
   });
 
-  it('says what each key may be', () => {
+  it.each([schema, branding])('says what each key may be: %#', (file) => {
     const unknown: string[] = [];
     const walk = (path: string, shape: unknown): void => {
       if (typeof shape !== 'object' || shape === null) return;
@@ -56,7 +58,27 @@ describe('the schema of the catalogue file', () => {
       for (const [key, inner] of Object.entries(properties)) if (key !== '<<') walk(`${path}.${key}`, inner);
       for (const inner of [items, ...anyOf]) walk(path, inner);
     };
-    walk('', schema);
+    walk('', file);
     expect(unknown).toEqual([]);
   });
+});
+
+describe('the schema of the branding file', () => {
+  it.each([
+    ['the example of docs/branding.md', /```yaml\n(.*?)```/s.exec(readFileSync('docs/branding.md', 'utf8'))?.[1] ?? ''],
+    ['one text for all languages', 'title: Acme'],
+    [
+      'what is different for a template',
+      'templates: { shop: { legal: { de: x }, colors: { dark: { ink: "#ffffff" } } } }',
+    ],
+  ])('takes %s', (_, text) => expect(fits(text, branding)).toBe(true));
+
+  it.each([
+    'titel: x',
+    'colors: { light: { accent: red } }',
+    'logo: { width: 20 }',
+    'links: [{ url: "https://x.example/" }]',
+    'templates: { shop: { templates: {} } }',
+    'templates: [shop]',
+  ])('does not take %s', (text) => expect(fits(text, branding)).toBe(false));
 });

@@ -1,11 +1,9 @@
-/** The catalogue file as a JSON Schema for editors, found out by reading a file in which every key is asked for. */
-import { DATABASE_ENGINES } from '../domain/database.ts';
+/** A file of settings as a JSON Schema for editors, found out by reading one in which every key is asked for. */
 import type { Parser } from './parsers.ts';
 import type { Setting } from './rules.ts';
-import { TEMPLATE_KEYS, readTemplate, type TemplateDefaults } from './templates.ts';
 import type { YamlSection } from './yaml-section.ts';
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 
 /** Stands for any name where names are the author's own, as in `env`. */
 const ANY_NAME = 'NAME';
@@ -144,40 +142,18 @@ class AskedSection implements YamlSection {
   }
 }
 
-/** `meaning`: what people are told of a key, such as `pool.target`. */
-export function catalogueSchema(meaning: (path: string) => string | undefined): Json {
-  const template = new GroupShape(TEMPLATE_KEYS);
+/**
+ * The shape of a section as `read` asks for it. Each key is tried alone, as one value and as more: what excludes each
+ * other in a file is asked for all the same. `meaning`: what people are told of a key, such as `pool.target`.
+ */
+export function schemaOf(
+  keys: readonly string[],
+  read: (section: YamlSection) => unknown,
+  meaning: (path: string) => string | undefined,
+): Json {
+  const shape = new GroupShape(keys);
   const waiting = new Set(['']);
-  // Each key is tried alone, as one value and as more: what excludes each other in a file is asked for all the same.
   for (const only of waiting)
-    for (const single of [true, false])
-      readTemplate(new AskedSection(template, '', { only, single, found: waiting }), EXAMPLE_DEFAULTS, {
-        folder: '/',
-        databaseEngines: DATABASE_ENGINES,
-        usesCheckpoints: false,
-      });
-  return {
-    $schema: 'http://json-schema.org/draft-07/schema#',
-    title: 'The templates of Try It Now',
-    type: 'object',
-    properties: { templates: { type: 'array', minItems: 1, items: template.json('', meaning) } },
-    patternProperties: { '^x-': {} },
-    required: ['templates'],
-    additionalProperties: false,
-  };
+    for (const single of [true, false]) read(new AskedSection(shape, '', { only, single, found: waiting }));
+  return shape.json('', meaning);
 }
-
-function setting(value: number): Setting<number> {
-  return { value, source: '', written: '', sound: true };
-}
-
-/** Of no account: only what is asked for counts. */
-const EXAMPLE_DEFAULTS: TemplateDefaults = {
-  target: setting(1),
-  max: setting(2),
-  replenishThreshold: setting(0),
-  defaultTtl: setting(60_000),
-  maxTtl: setting(120_000),
-  maxAge: setting(3_600_000),
-  allowedOrigins: [],
-};
