@@ -36,24 +36,25 @@ button:hover, a:hover { filter: brightness(.93); }
 :focus-visible { outline: 3px solid var(--try-it-now-accent, ${accent}); outline-offset: 3px; }
 .quiet { background: none; border-color: GrayText; color: CanvasText; }
 svg { width: .75em; fill: currentcolor; }
-dialog, section {
+dialog[open], section {
   display: flex; flex-direction: column; padding: 0; border: 0; border-radius: var(--try-it-now-radius, 10px);
   background: Canvas; color: CanvasText; font: 16px/1.5 var(--try-it-now-font, system-ui, sans-serif);
   text-align: start; overflow: hidden;
 }
-dialog { width: min(100vw - 2rem, 84rem); height: min(100dvh - 2rem, 60rem); max-width: none; max-height: none; }
-dialog:not([open]) { display: none; }
+dialog { width: min(100vw - 2rem, 34rem); min-height: 16rem; max-width: none; max-height: none; }
+dialog:has(iframe) { width: min(100vw - 2rem, 84rem); height: min(100dvh - 2rem, 60rem); }
 dialog::backdrop { background: rgb(10 12 20 / 60%); }
+section header { display: none; }
 section { height: var(--try-it-now-height, 40rem); border: 1px solid GrayText; }
 header { display: flex; align-items: center; padding: .25rem .25rem .25rem 1rem; }
 h2 { flex: 1; margin: 0; overflow: hidden; font-size: 1rem; text-overflow: ellipsis; white-space: nowrap; }
 header button { width: 2.75rem; padding: 0; border: 0; }
-.body {
+header + div {
   flex: 1; display: grid; place-content: center; justify-items: center; gap: 1rem; min-height: 0; padding: 1.5rem;
   text-align: center;
 }
-.body.app { display: flex; padding: 0; }
-p { max-width: 34rem; margin: 0; }
+div:has(iframe) { display: flex; padding: 0; }
+p { max-width: 34rem; margin: 0; text-wrap: balance; }
 strong { display: block; font-size: 1.25rem; }
 iframe { flex: 1; width: 100%; border: 0; background: #fff; }
 .spinner {
@@ -64,7 +65,7 @@ iframe { flex: 1; width: 100%; border: 0; background: #fff; }
 }
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (prefers-reduced-motion: reduce) { .spinner { animation-duration: 6s; } }
-@media (max-width: 46rem) { dialog { width: 100vw; height: 100dvh; border-radius: 0; } }
+@media (max-width: 46rem) { dialog:has(iframe) { width: 100vw; height: 100dvh; border-radius: 0; } }
 `);
 
 const make = (name, attributes, ...children) => {
@@ -201,9 +202,10 @@ class TryItNow extends HTMLElement {
     while (!run.signal.aborted) {
       const answer = await this.#ask(run.signal);
       if (run.signal.aborted) return;
-      if (answer.title) this.#title.textContent = answer.title;
-      if (answer.state === 'ready') return this.#enter(answer);
-      if (answer.state === 'waiting') {
+      const { state } = answer;
+      if (state === 'ready' || state === 'waiting') this.#title.textContent = answer.title;
+      if (state === 'ready') return this.#enter(answer);
+      if (state === 'waiting') {
         placed = true;
         this.#queue(answer);
         await this.#turn(run.signal);
@@ -254,7 +256,7 @@ class TryItNow extends HTMLElement {
   #show() {
     if (!this.#box) {
       this.#title = make('h2', { id: 'title' }, this.#label);
-      this.#body = make('div', { class: 'body' });
+      this.#body = make('div', {});
       const header = make('header', { part: 'header' }, this.#title);
       if (!this.#inline) {
         const close = make('button', { class: 'quiet', part: 'close', 'aria-label': this.#texts.close }, '✕');
@@ -277,7 +279,6 @@ class TryItNow extends HTMLElement {
     const button = action.nodeType ? action : make('button', { part: 'action' }, action);
     if (done) button.addEventListener('click', done);
     this.#said = make('p', { role: 'status', part: 'status' }, text);
-    this.#body.className = 'body';
     this.#body.replaceChildren(top, this.#said, button);
     this.#frame = undefined;
   }
@@ -290,7 +291,6 @@ class TryItNow extends HTMLElement {
       src.searchParams.set('lang', this.#lang);
       const allow = ABILITIES.map((ability) => `${ability} *`).join('; ');
       this.#frame = make('iframe', { part: 'frame', src, title, allow, referrerpolicy: 'no-referrer' });
-      this.#body.className = 'body app';
       this.#body.replaceChildren(this.#frame);
     } else {
       // Still part of the click, mostly; where the browser takes it for none, the link is there.
@@ -335,12 +335,12 @@ class TryItNow extends HTMLElement {
     if (next) this.#timer = setTimeout(() => this.#learn({ seconds_left: next }), (secondsLeft - next) * 1000);
   }
 
-  #fail({ code = 'unreachable', heading, text, detail, retry_after_seconds: retryAfterSeconds }) {
+  #fail({ code = 'no_answer', heading, text, detail, remedy, retryable = true }) {
     const { unreachable, unreachableText, retry } = this.#texts;
     this.#run.phase = 'over';
     this.#fill(make('strong', {}, heading ?? unreachable), text ?? unreachableText, retry, () => this.start());
     const message = detail ?? `${origin} did not answer; is this site in its ALLOWED_ORIGINS, and it in connect-src?`;
-    this.#emit('error', { code, message, retryAfterSeconds });
+    this.#emit('error', { code, message, remedy, retryable });
   }
 
   // Puts the visit out of sight, where it goes on; who still waits gives their place up.
