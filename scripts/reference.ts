@@ -8,9 +8,11 @@ import type { Variable } from '../src/config/variable.ts';
 import { VARIABLES, VARIABLE_NAMES } from '../src/config/variables.ts';
 import { ERROR_CATALOGUE } from '../src/domain/errors.ts';
 import { DNS_OUTCOMES } from '../src/proxy/discovery/interfaces/hostname-source.ts';
+import { OWN_FILTERS } from '../src/runtime/isolation/seccomp.ts';
 import { DiscoveryMetrics } from '../src/telemetry/discovery-metrics.ts';
 import { Metrics } from '../src/telemetry/metrics.ts';
 import { clientTypes } from './client-types.ts';
+import { subtracted, type Profile } from './seccomp/subtract.ts';
 
 const NOTICE = '<!-- Made by `npm run generate`; change the code instead. -->';
 
@@ -232,6 +234,19 @@ function schemaPage(schema: typeof catalogueSchema, page: string): string {
   )}\n`;
 }
 
+const SECCOMP_SOURCE = 'scripts/seccomp/containers-common.json';
+/** What that file is; change both together. */
+const SECCOMP_ORIGIN =
+  "Podman's own, /usr/share/containers/seccomp.json of Debian 12's golang-github-containers-common 0.50.1+ds1-4";
+
+export function seccompProfile(kind: 'default' | 'strict'): string {
+  const source = JSON.parse(readFileSync(SECCOMP_SOURCE, 'utf8')) as Profile;
+  const comment =
+    `Made by \`npm run generate\` from ${SECCOMP_SOURCE} (${SECCOMP_ORIGIN}; Apache-2.0): change ` +
+    'scripts/seccomp/subtract.ts instead.';
+  return `${JSON.stringify(subtracted(source, kind, comment), null, 2)}\n`;
+}
+
 /** Path from the top of the checkout → what the file must hold. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
@@ -241,5 +256,6 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/templates.schema.json', templatesSchema()],
     ['docs/reference/branding.schema.json', schemaPage(brandingSchema, readFileSync('docs/branding.md', 'utf8'))],
     ['packages/client/src/api.ts', await clientTypes()],
+    ...OWN_FILTERS.map((kind) => [`src/runtime/isolation/seccomp/${kind}.json`, seccompProfile(kind)] as const),
   ]);
 }

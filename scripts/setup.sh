@@ -32,12 +32,12 @@ podman|aardvark-dns|aardvark-dns|names on those networks
 docker|dockerd|docker.io|the container engine Docker
 docker|docker|docker-cli|builds the example images for Docker
 containers|iptables|iptables|keeps instances away from each other, from this host and from the outside
+containers|ip|iproute2|keeps instances from seeing each other on their network; the tests play the outside world with it
 containers|modprobe|kmod|loads the part of the kernel that those rules need on a bridge
 containers|mmdebstrap|mmdebstrap|builds the example images without a container registry
 containers|busybox|busybox-static|a whole container image in 2 MB, for a first look and for the tests
 tests|chromium|chromium|the tests click through the pages in a real browser
 tests|fonts|fonts-liberation|letters for that browser
-tests|ip|iproute2|the tests play the outside world in a network of its own
 tests|promtool|prometheus|checks the metrics and the alert rules
 tests|curl|curl|runs the commands of the operations page
 tests|systemd-analyze|systemd|judges the units of systemd that are installed on hosts of their own

@@ -7,6 +7,7 @@ import { parse, stringify } from 'yaml';
 import { DEFAULT_PROCESS } from '../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import { DEFAULT_DUMP, type Template } from '../domain/template.ts';
+import { ownFilter } from '../runtime/isolation/seccomp.ts';
 import {
   MINUTE,
   everything,
@@ -39,6 +40,7 @@ describe('a template', () => {
       warmup: ['/'],
       limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
       capabilities: [],
+      seccomp: ownFilter('default'),
       egress: false,
       activation: undefined,
       identity: undefined,

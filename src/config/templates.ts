@@ -4,6 +4,7 @@ import { isLandingPattern } from '../domain/landing.ts';
 import { DEFAULT_PROCESS } from '../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../domain/readiness.ts';
 import type { Template } from '../domain/template.ts';
+import { ownFilter } from '../runtime/isolation/seccomp.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
 import { readExport } from './export-section.ts';
@@ -11,6 +12,7 @@ import { bool, decimal, duration, integer, oneOf, size, ParseError, type Parser,
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
+import { readSeccomp } from './seccomp.ts';
 import { readServices } from './services-section.ts';
 import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
 import { listProblems, YamlMapSection, type YamlSection, type YamlSource } from './yaml-section.ts';
@@ -100,6 +102,7 @@ export const TEMPLATE_KEYS = [
   'warmup',
   'limits',
   'capabilities',
+  'seccomp',
   'egress',
   'activation',
   'identity',
@@ -158,6 +161,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     limits: readLimits(limits),
     services: readServices(section, { folder: context.folder, readLimits }),
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
+    seccomp: readSeccomp(section, context.folder),
     egress: section.read('egress', bool)?.value ?? false,
     ...readUse(section),
     allowedOrigins: section.list('allowed_origins', webOrigin) ?? defaults.allowedOrigins,
@@ -269,6 +273,7 @@ export function templateOfImage(image: string, appPort: number, defaults: Templa
     warmup: [DEFAULTS.open],
     ...DEFAULTS,
     capabilities: [],
+    seccomp: ownFilter('default'),
     egress: false,
     ...WITHOUT_CALLS,
     allowedOrigins: defaults.allowedOrigins,

@@ -4,6 +4,7 @@ import type { FailureReport } from '../domain/failure-report.ts';
 import type { Template } from '../domain/template.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, EngineFacts, EngineInspection } from '../runtime/engine.ts';
 import { CONTAINER_ENGINES, STAND_IN } from '../runtime/engines.ts';
+import { openPorts } from '../runtime/isolation/bridge-ports.ts';
 import { ONE_NAMESPACE, elsewhere, isBridgeHere } from '../runtime/isolation/bridges.ts';
 import { isolationState } from '../runtime/isolation/iptables.ts';
 import { networkPlan } from '../runtime/isolation/network-plan.ts';
@@ -41,7 +42,7 @@ export function engineChecks(
           () => engine.inspect(socketPath).bridges(deployment),
           () => [],
         );
-        return [await isolation(engine, deployment, bridges, await failures())];
+        return [await isolation(engine, deployment, bridges, await failures()), ...(await neighbours(bridges))];
       },
     },
     ...templates.map((template): Check => ({
@@ -107,11 +108,21 @@ async function socket(path: string, remedy: string): Promise<Observation> {
   return ok('socket', `${path}, mode ${(found.mode & 0o777).toString(8)}`);
 }
 
-function described({ title, poorRuntimes }: ContainerEngine, { version, runtime }: EngineFacts): Observation[] {
+function described(
+  { title, poorRuntimes }: ContainerEngine,
+  { version, runtime, seccomp }: EngineFacts,
+): Observation[] {
   const poor = poorRuntimes[runtime];
   return [
     ok('answers', `${title} ${version}`),
     poor === undefined ? ok('runtime', runtime) : warning('runtime', poor.seen, poor.remedy),
+    seccomp
+      ? ok('system calls', 'filtered by seccomp')
+      : failure(
+          'system calls',
+          `${title} cannot filter them, so that no instance can be started`,
+          'Use a kernel with CONFIG_SECCOMP_FILTER, and an engine and an OCI runtime built with seccomp.',
+        ),
   ];
 }
 
@@ -132,6 +143,14 @@ async function isolation(
   if (refused !== undefined)
     return failure(what, `the last instance of ${refused.template} was refused: ${refused.reason}`, refused.remedy);
   return ok(what, state.inPlace ? 'the rules are in place' : 'possible; the rules come when the server starts');
+}
+
+/** Nothing where all is well: the rules forbid what counts. */
+async function neighbours(bridges: readonly string[]): Promise<Observation[]> {
+  const open = (await Promise.all(bridges.map(openPorts))).flat();
+  if (open.length === 0) return [];
+  const seen = `${open.length} instances learn by ARP which addresses are in use: their ports of the bridge are open`;
+  return [warning('neighbours', seen, 'Install iproute2 (`make setup` does); the server closes them within 30 s.')];
 }
 
 async function image(

@@ -18,6 +18,14 @@ export type Export = InstanceCall & {
   readonly timeoutMs: number;
 };
 
+/** Which system calls the processes of a container may make. */
+export interface SeccompFilter {
+  /** For people: `default`, `strict`, or the path of a file. */
+  readonly name: string;
+  /** The profile as engines take it: JSON, in one spelling. */
+  readonly profile: string;
+}
+
 /**
  * An app that can be tried: everything needed to start, check and limit it, and keep idle instances of it. Durations in
  * ms, sizes in bytes.
@@ -52,6 +60,8 @@ export interface Template {
   readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };
   /** Linux capabilities kept, without the CAP_ prefix; all others are dropped. */
   readonly capabilities: readonly string[];
+  /** Of all its containers. */
+  readonly seccomp: SeccompFilter;
   /** True lets instances open connections to the outside; never to each other or to the host. */
   readonly egress: boolean;
   /**
@@ -138,8 +148,8 @@ export function containerTemplates(template: Template): readonly Template[] {
 
 /** Changes exactly when an instance of the old template would not do for the new one: pool settings do not count. */
 export function templateVersion(template: Template): string {
-  const { image, port, env, process, readiness, warmup, limits, capabilities, egress, activation, database, services } =
-    template;
+  const { image, port, env, process, readiness, warmup, limits, capabilities, egress, activation, database } = template;
+  const { seccomp, services } = template;
   const sorted = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
   const text = JSON.stringify([
     image,
@@ -150,6 +160,7 @@ export function templateVersion(template: Template): string {
     warmup,
     limits,
     [...capabilities].sort(),
+    seccomp.profile,
     egress,
     activation,
     database === undefined ? undefined : [database.engine, database.seedDigest],

@@ -110,6 +110,8 @@ export interface EngineFacts {
   readonly runtime: string;
   /** Where images and containers lie. */
   readonly storage: string;
+  /** Whether it can filter the system calls of containers. */
+  readonly seccomp: boolean;
 }
 
 /** What an image says of itself. */

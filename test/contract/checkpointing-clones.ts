@@ -206,7 +206,8 @@ async function described(
       .replaceAll(instanceId, 'the instance')
       .replaceAll(String(hostPort), 'the port')
       .replaceAll(inside.address, 'the address')
-      .replaceAll(/\b[0-9a-f]{64}:/g, 'its volume:');
+      .replaceAll(/\b[0-9a-f]{64}:/g, 'its volume:')
+      .replaceAll(/seccomp=\/proc\/\d+\/fd\/\d+/g, 'the filter');
   return JSON.parse(
     neutral(
       JSON.stringify({
@@ -253,6 +254,7 @@ async function described(
           await inside.run('cat', '/proc/sys/net/ipv4/ip_unprivileged_port_start'),
           await inside.run('cat', '/proc/sys/net/ipv6/conf/all/disable_ipv6'),
           await inside.run('cat', '/proc/sys/net/core/somaxconn'),
+          await inside.run('cat', '/proc/sys/net/ipv4/ping_group_range'),
         ],
         files: await Promise.all(['/etc/hostname', '/etc/resolv.conf', '/etc/hosts'].map((path) => inside.file(path))),
         readOnly: (await inside.proc('mountinfo'))

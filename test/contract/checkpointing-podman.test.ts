@@ -9,6 +9,7 @@ import {
   whyWithout,
   type LaunchedEngine,
 } from '../support/container-engine.ts';
+import { kernelOfClonesContract } from '../hostile/kernel-of-clones.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { obstacleContract } from './checkpointing-obstacles.ts';
 import { trialContract } from './checkpointing-trial.ts';
@@ -57,5 +58,6 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   describe('checkpoints', () => checkpointingContract(underTest));
   describe('what stands in the way of a checkpoint', () => obstacleContract(underTest));
   describe('a clone', () => cloneContract(underTest));
+  describe('the kernel of a clone', () => kernelOfClonesContract(underTest));
   describe('where checkpoints do not work', trialContract);
 });

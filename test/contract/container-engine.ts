@@ -7,6 +7,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { launchEngine, uniqueDeployment, type LaunchedEngine, type RealEngine } from '../support/container-engine.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
+import { kernelSurfaceContract } from '../hostile/kernel-surface.ts';
 import { commandsContract } from './container-commands.ts';
 import { forwardingContract } from './container-forwarding.ts';
 import { hardeningContract } from './container-hardening.ts';
@@ -97,6 +98,7 @@ export function containerEngineContract(engine: RealEngine): void {
   });
   describe('commands and mounts', () => commandsContract(underTest));
   describe('hardening', () => hardeningContract(underTest));
+  describe('the kernel', () => kernelSurfaceContract(underTest));
   describe('images', () => imagesContract(underTest));
   describe('surroundings', () => surroundingsContract(underTest));
   describe('services', () => servicesContract(underTest));

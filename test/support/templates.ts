@@ -1,5 +1,6 @@
 import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import { DEFAULT_READINESS, type Readiness } from '../../src/domain/readiness.ts';
+import { ownFilter } from '../../src/runtime/isolation/seccomp.ts';
 import { DEFAULT_DUMP, type Template } from '../../src/domain/template.ts';
 
 /** Ready when this path answers below 400. */
@@ -27,6 +28,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     warmup: ['/'],
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
     capabilities: [],
+    seccomp: ownFilter('default'),
     egress: false,
     activation: undefined,
     identity: undefined,

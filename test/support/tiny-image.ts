@@ -28,19 +28,21 @@ export const STUBBORN = [
 
 /**
  * A 2 MB image, Debian's static busybox serving a page on port 80, loaded into the engine behind the socket under a
- * name of its own. The engine's `load` is used since its `import` forgets the tag on Podman 4.3.
+ * name of its own. `addTo` puts more files into the folder that becomes its root. The engine's `load` is used since
+ * its `import` forgets the tag on Podman 4.3.
  */
 export async function loadTinyImage(
   socketPath: string,
   command: readonly string[] = ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/www'],
   volumes: readonly string[] = [],
   architecture = process.arch === 'x64' ? 'amd64' : process.arch,
+  addTo: (root: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<TinyImage> {
   const name = `localhost/try-it-now-test-${randomBytes(6).toString('hex')}:tiny`;
   const folder = await mkdtemp(join(tmpdir(), 'tiny-image-'));
   try {
     const docker = new Dockerode({ host: '', socketPath });
-    const archive = await writeArchive(folder, name, command, volumes, architecture);
+    const archive = await writeArchive(folder, { name, command, volumes, architecture, addTo });
     const progress = await docker.loadImage(createReadStream(archive), { quiet: true });
     await new Promise((resolve, reject) =>
       docker.modem.followProgress(progress, (error) => (error === null ? resolve(undefined) : reject(error))),
@@ -62,23 +64,31 @@ export async function loadTinyImage(
   }
 }
 
-/** In the format of `docker save`. */
-async function writeArchive(
-  folder: string,
-  name: string,
-  command: readonly string[],
-  volumes: readonly string[],
-  architecture: string,
-): Promise<string> {
-  const root = join(folder, 'root');
+interface ImageContent {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly volumes: readonly string[];
+  readonly architecture: string;
+  readonly addTo: (root: string) => Promise<void>;
+}
+
+async function writeRoot(root: string, { name, addTo }: ImageContent): Promise<void> {
   for (const path of ['bin', 'etc', 'tmp', 'www/cgi-bin']) await mkdir(join(root, path), { recursive: true });
   await copyFile('/usr/bin/busybox', join(root, 'bin/busybox'));
   await symlink('busybox', join(root, 'bin/sh'));
   await writeFile(join(root, 'www/index.html'), '<!doctype html><title>Tiny</title><h1>Tiny</h1>\n');
   await writeFile(join(root, 'www/cgi-bin/env'), ENVIRONMENT_SCRIPT);
   await chmod(join(root, 'www/cgi-bin/env'), 0o755);
+  await addTo(root);
   // A layer of its own as well: to inspect an image, Podman reads all that share its layer, also one on its way out.
   await writeFile(join(root, 'etc/image-name'), name);
+}
+
+/** In the format of `docker save`. */
+async function writeArchive(folder: string, content: ImageContent): Promise<string> {
+  const { name, command, volumes, architecture } = content;
+  const root = join(folder, 'root');
+  await writeRoot(root, content);
   const layer = join(folder, 'layer.tar');
   await run('tar', [
     '--sort=name',

@@ -32,6 +32,8 @@ export interface ContainerContext {
   readonly mounts: NonNullable<HostConfig['Mounts']>;
   /** What the engine has to be told so that a folder in memory begins empty. */
   readonly tmpfsOptions: string;
+  /** The security option that says which system calls may be made. */
+  readonly seccomp: string;
 }
 
 /**
@@ -98,10 +100,12 @@ export function databaseSource({ name, database }: Template, folders: DatabaseFo
 }
 
 /** Of the container's own network. `ipv6`: the kernel has it. */
-export function instanceSysctls({ process }: Template, ipv6: boolean): Record<string, string> {
+export function instanceSysctls({ process, egress }: Template, ipv6: boolean): Record<string, string> {
   return {
     // Root without capabilities could not listen on port 80 otherwise; it is the container's own port 80.
     'net.ipv4.ip_unprivileged_port_start': '0',
+    // Groups that may ping without a capability: none where there is nobody to ping. Engines differ in it.
+    'net.ipv4.ping_group_range': egress ? '0 2147483647' : '1 0',
     // Link-local IPv6 would lead past the rules for IPv4.
     ...(ipv6 ? { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' } : {}),
     ...process.sysctls,
@@ -139,7 +143,7 @@ function hostConfig({ template, hostPort }: ContainerSpec, port: string, around:
     Privileged: false,
     CapDrop: ['ALL'],
     CapAdd: [...template.capabilities],
-    SecurityOpt: ['no-new-privileges'],
+    SecurityOpt: ['no-new-privileges', around.seccomp],
     PidsLimit: limits.pids,
     Memory: limits.memoryBytes,
     // Equal to the memory: no swap on top of it.

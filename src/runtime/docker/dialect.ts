@@ -2,6 +2,12 @@ import type Dockerode from 'dockerode';
 import type { ContainerEngine } from '../engine.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 
+/** Holds for as long as the creation of a container takes. */
+export interface SeccompOption extends AsyncDisposable {
+  /** As a security option of the container. */
+  readonly option: string;
+}
+
 interface FoundNetwork {
   readonly labels: Readonly<Record<string, string>>;
   /** The bridge's interface on the host. */
@@ -21,6 +27,7 @@ export interface Dialect {
   hasInit(): boolean;
   /** What it has to be told, with a comma before, so that a folder in memory begins empty. */
   readonly tmpfsOptions: string;
+  seccomp(profile: string): Promise<SeccompOption>;
   findNetwork(name: string): Promise<FoundNetwork | undefined>;
   /** Somebody else having just made it is fine. `seed` chooses the subnet where the engine does not. */
   createNetwork(network: InstanceNetwork, labels: Readonly<Record<string, string>>, seed: Uint8Array): Promise<void>;

@@ -22,6 +22,8 @@ function dockerDialect(docker: Dockerode): Dialect {
     // It brings its own.
     hasInit: () => true,
     tmpfsOptions: '',
+    seccomp: (profile) =>
+      Promise.resolve({ option: `seccomp=${profile}`, [Symbol.asyncDispose]: () => Promise.resolve() }),
     async findNetwork(name) {
       try {
         const found = await docker.getNetwork(name).inspect();

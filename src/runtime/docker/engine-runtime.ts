@@ -16,6 +16,7 @@ import type {
   ExecResult,
 } from '../../pool/interfaces/container-runtime.ts';
 import { ENGINE_PATIENCE, type EnginePatience } from '../engine-patience.ts';
+import { isolatePorts } from '../isolation/bridge-ports.ts';
 import { isBridgeHere, notIsolated } from '../isolation/bridges.ts';
 import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
@@ -91,6 +92,8 @@ export class EngineRuntime implements ContainerRuntime {
   readonly #images: EngineImages;
   readonly #ulimits = containerUlimits();
   readonly #ipv6 = hasIpv6();
+  /** Whether the log says that neighbours show. */
+  #neighboursTold = false;
 
   constructor(docker: Dockerode, dialect: Dialect, options: EngineOptions) {
     this.engine = dialect.engine.name;
@@ -118,6 +121,8 @@ export class EngineRuntime implements ContainerRuntime {
     await ensureRules(this.#plan, await this.#resolvers());
     for (const network of new Set(templates.map((template) => this.#networkOf(template))))
       await this.#ensureNetwork(network);
+    // Those that ran before, or whose server ended too soon.
+    for (const { bridge } of [this.#plan.closed, this.#plan.open]) await this.#hideNeighbours(bridge);
     // Last, so that the other templates can do without one that lacks its image.
     await this.#images.look(templates.flatMap(containerTemplates));
   }
@@ -155,9 +160,24 @@ export class EngineRuntime implements ContainerRuntime {
   /** For a container that was started just now, in whichever way. Throws isolation_failed; the caller removes it. */
   async requireIsolated({ name, template }: Pick<ContainerSpec, 'name' | 'template'>): Promise<void> {
     const { bridge } = this.#networkOf(template);
-    if (await isBridgeHere(bridge)) return;
+    if (await isBridgeHere(bridge)) return this.#hideNeighbours(bridge);
     // Podman's goes with the last container, and this one may have ended by itself already.
     if ((await this.#found(name))?.State.Running === true) throw notIsolated(this.#title.title, bridge);
+  }
+
+  /** What the rules forbid is so without this, too: an instance would only learn which addresses are in use. */
+  async #hideNeighbours(bridge: string): Promise<void> {
+    try {
+      await isolatePorts(bridge);
+      this.#neighboursTold = false;
+    } catch (error) {
+      if (!this.#neighboursTold)
+        this.#options.log.warn(
+          { bridge, reason: describeError(error) },
+          'Instances see the addresses of their neighbours',
+        );
+      this.#neighboursTold = true;
+    }
   }
 
   imageVersion(template: Template): string | undefined {
@@ -262,6 +282,7 @@ export class EngineRuntime implements ContainerRuntime {
   async #create(spec: ContainerSpec, place: PodPlace | undefined): Promise<void> {
     const { deployment, node } = this.#options;
     const image = await this.#images.need(spec.template);
+    await using seccomp = await this.#dialect.seccomp(spec.template.seccomp.profile);
     const options = containerOptions(spec, {
       image,
       deployment,
@@ -277,6 +298,7 @@ export class EngineRuntime implements ContainerRuntime {
       imageCommand: await this.#imageCommand(spec.template),
       mounts: this.#dialect.mounts(this.#networkOf(spec.template)),
       tmpfsOptions: this.#dialect.tmpfsOptions,
+      seccomp: seccomp.option,
     });
     const what = `create ${spec.name} from ${spec.template.image}`;
     const create = (): Promise<unknown> => this.#timed(this.#docker.createContainer(options));
@@ -285,7 +307,8 @@ export class EngineRuntime implements ContainerRuntime {
     } catch (error) {
       if (statusOf(error) === 404 && (await this.#inspectImage(image)) === undefined) {
         this.#images.forget(spec.template.image);
-        return this.#create(spec, place);
+        await this.#create(spec, place);
+        return;
       }
       // Docker answers a taken name with 409, Podman with 500 like any other failure; so look.
       const taken = statusOf(error) !== undefined && (await this.#exists(spec.name));

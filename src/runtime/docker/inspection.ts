@@ -27,9 +27,15 @@ export function inspectEngine(
       try {
         const [{ Version }, info] = await Promise.all([
           docker.version(),
-          docker.info() as Promise<{ readonly DefaultRuntime?: string; readonly DockerRootDir?: string }>,
+          docker.info() as Promise<{
+            readonly DefaultRuntime?: string;
+            readonly DockerRootDir?: string;
+            readonly SecurityOptions?: readonly string[] | null;
+          }>,
         ]);
-        return { version: Version, runtime: info.DefaultRuntime ?? '?', storage: info.DockerRootDir ?? '?' };
+        const { DefaultRuntime: runtime = '?', DockerRootDir: storage = '?' } = info;
+        const seccomp = (info.SecurityOptions ?? []).some((each) => each.split(',').includes('name=seccomp'));
+        return { version: Version, runtime, storage, seccomp };
       } catch (error) {
         throw engineFailure(error, { title, socketPath }, 'say what it is');
       }

@@ -14,7 +14,7 @@ const LOCK_WAIT_S = '10';
 const LOOK_WAIT_S = '2';
 const REMEDY = 'run as root with iptables installed (`make setup` installs it)';
 
-function findProgram(name: string): string | undefined {
+export function findProgram(name: string): string | undefined {
   return PROGRAM_FOLDERS.map((folder) => `${folder}/${name}`).find((path) => existsSync(path));
 }
 

@@ -5,6 +5,7 @@ import { statusOf } from '../docker/engine-errors.ts';
 import { EngineRuntime, connectEngine, type EngineOptions } from '../docker/engine-runtime.ts';
 import { PODMAN } from './descriptor.ts';
 import { hasInit } from './host-settings.ts';
+import { seccompFile } from './seccomp-file.ts';
 import { libpod } from './libpod-api.ts';
 
 /** What is read of Podman's answer about a network. */
@@ -47,6 +48,7 @@ function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
     hasInit,
     // Docker has no such copy of what the image has there.
     tmpfsOptions: ',notmpcopyup',
+    seccomp: seccompFile,
     async findNetwork(name) {
       try {
         const found = Value.Parse(

@@ -13,6 +13,7 @@ import { DEFAULT_DUMP, type Template } from '../../../domain/template.ts';
 import type { Checkpointing, CheckpointingAvailability } from '../../../pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { engineFailure } from '../../docker/engine-errors.ts';
+import { ownFilter } from '../../isolation/seccomp.ts';
 import { untilOk } from '../../readiness/http-answers.ts';
 import { TRIAL_PORT, TRIAL_REPOSITORY, loadTrialImage } from './trial-image.ts';
 
@@ -124,6 +125,7 @@ function trialTemplate(image: string): Template {
     warmup: [],
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
     capabilities: [],
+    seccomp: ownFilter('default'),
     egress: false,
     activation: undefined,
     identity: undefined,

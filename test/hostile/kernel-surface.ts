@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+import Dockerode from 'dockerode';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
+import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
+import { ownFilter } from '../../src/runtime/isolation/seccomp.ts';
+import type { EngineUnderTest } from '../contract/container-engine.ts';
+import { newSpec, untilReady } from '../contract/container-runtime.ts';
+import { template } from '../support/templates.ts';
+import type { TinyImage } from '../support/tiny-image.ts';
+import { ATTACKS, loadAttackerImage } from './attacker-image.ts';
+import { expectedAnswers, kernelAnswers, notShown, type Answers, type RunAttack } from './kernel-answers.ts';
+
+const never = new AbortController().signal;
+const FILTERS = ['default', 'strict'] as const;
+
+/** By the instance's own web server, so that the program is a child of the app, under what the app is under. */
+export function throughPage({ hostPort }: ContainerSpec): RunAttack {
+  return async (attack, query) => {
+    const answer = await fetch(`http://127.0.0.1:${hostPort}/cgi-bin/${attack}?${query}`);
+    expect(answer.status).toBe(200);
+    return answer.text();
+  };
+}
+
+/**
+ * What of the kernel an instance reaches, tried by programs inside it. A container of the same image that nothing
+ * filters is asked the same; what it is refused in the same way shows nothing, and the test says so.
+ */
+export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
+  let image: TinyImage;
+  let engine: EngineRuntime;
+  let unfiltered: Answers;
+  let control: RunAttack;
+  const instances = new Map<string, ContainerSpec>();
+  const releases: (() => unknown)[] = [];
+
+  beforeAll(async () => {
+    const { socketPath, runtime } = underTest();
+    image = await loadAttackerImage(socketPath);
+    releases.push(() => image[Symbol.asyncDispose]());
+    engine = runtime();
+    const each = FILTERS.map((name) => template({ image: image.name, port: image.port, seccomp: ownFilter(name) }));
+    await engine.prepare(each);
+    releases.push(async () => {
+      for (const { name } of await engine.list()) await engine.remove(name);
+      expect(await engine.unprepare()).toBe(true);
+    });
+    control = await uncontained(socketPath, image.name);
+    for (const of of each) {
+      const spec = await newSpec(of);
+      await engine.start(spec, never);
+      await untilReady(spec);
+      instances.set(of.seccomp.name, spec);
+    }
+    unfiltered = await kernelAnswers(control);
+  });
+  afterAll(async () => {
+    const failures: unknown[] = [];
+    for (const release of releases.reverse()) {
+      try {
+        await release();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    expect(failures).toEqual([]);
+  });
+
+  /** Root without capabilities, as instances are, with every system call. */
+  const uncontained = async (socketPath: string, of: string): Promise<RunAttack> => {
+    const name = `tin-unfiltered-${randomBytes(4).toString('hex')}`;
+    const container = await new Dockerode({ host: '', socketPath }).createContainer({
+      name,
+      Image: of,
+      Cmd: ['/bin/busybox', 'sleep', '600'],
+      StopTimeout: 0,
+      HostConfig: {
+        NetworkMode: 'none',
+        CapDrop: ['ALL'],
+        SecurityOpt: ['no-new-privileges', 'seccomp=unconfined'],
+        Ulimits: ['nofile', 'nproc'].map((limit) => ({ Name: limit, Soft: 1024, Hard: 1024 })),
+        Tmpfs: { '/tmp': 'rw,mode=1777' },
+      },
+    });
+    releases.push(() => container.remove({ force: true, v: true }));
+    await container.start();
+    return async (attack, query) => {
+      const command = [`/www/cgi-bin/${attack}`];
+      const { exitCode, output } = await engine.exec(
+        name,
+        { command, env: { QUERY_STRING: query }, timeoutMs: 60_000 },
+        never,
+      );
+      expect(`${exitCode} ${output}`).toMatch(/^0 /);
+      return output;
+    };
+  };
+  const instance = (filter: (typeof FILTERS)[number]): RunAttack => {
+    const spec = instances.get(filter);
+    if (spec === undefined) throw new Error(`no instance runs with the filter ${filter}`);
+    return throughPage(spec);
+  };
+
+  it.each(FILTERS)('is closed but for what apps need, and there the same as unfiltered (%s)', async (filter) => {
+    const answers = await kernelAnswers(instance(filter));
+    expect(answers).toEqual(expectedAnswers(unfiltered, filter));
+    const silent = notShown(unfiltered, answers);
+    if (filter === 'default' && silent !== '')
+      process.stderr.write(
+        `Without a filter this machine refuses the following in the same way, so that nothing is shown of it on ` +
+          `${underTest().engine}: ${silent}\n`,
+      );
+  });
+
+  it("reads no key of the host's root, and leaves none", async () => {
+    const [name, secret] = [`try-it-now-${randomBytes(4).toString('hex')}`, randomBytes(8).toString('hex')];
+    const host: RunAttack = async (attack, query) => {
+      const env = { QUERY_STRING: query };
+      return (await promisify(execFile)('perl', [`./${attack}.pl`], { cwd: ATTACKS, env: { ...process.env, ...env } }))
+        .stdout;
+    };
+    const written = await host('key-rings', `write+${name}+${secret}`);
+    if (/^write \d+\n$/.test(written)) {
+      process.stderr.write(`This machine gives root no key ring, so that nothing is shown of it: ${written}`);
+      return;
+    }
+    expect(written).toBe('write done\n');
+    try {
+      // Root without a filter does read it: the question can be answered.
+      expect(await control('key-rings', `read+${name}`)).toBe(`read done\nfound ${secret}\n`);
+      const attacker = instance('default');
+      expect(await attacker('key-rings', `read+${name}`)).toBe('read 1\n');
+      expect(await attacker('key-rings', `remove+${name}`)).toBe('remove 1\n');
+      expect(await attacker('key-rings', `write+${name}-2+x`)).toBe('write 1\n');
+    } finally {
+      expect(await host('key-rings', `remove+${name}`)).toBe('remove done\n');
+    }
+  });
+}
