@@ -119,6 +119,13 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     const pairs = members.flatMap((from) => members.filter((to) => to !== from).map((to) => [from, to] as const));
     const answers = await Promise.all(pairs.map(async ([from, to]) => reached(from, [page(to)])));
     expect(answers.flat()).toEqual(pairs.map(() => false));
+    // Nor does it learn who is there: asked for their addresses by ARP, none of them answers.
+    const known = async (from: Inside): Promise<string[]> =>
+      [...(await from.run('ip', 'neigh')).matchAll(/^(\S+) .*lladdr/gm)].map(([, address = '']) => address);
+    expect(await known(control[0])).toContain(control[1].address);
+    const addresses = new Set(members.map(({ address }) => address));
+    const seen = await Promise.all(members.map(known));
+    expect(seen.flat().filter((address) => addresses.has(address))).toEqual([]);
   });
 
   it.concurrent('does not reach the host under any of its addresses', async () => {

@@ -58,6 +58,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
       ['socket', 'ok'],
       ['answers', 'ok'],
       ['runtime', matching(/ok|warning/)],
+      ['system calls', 'ok'],
       ['isolation', 'ok'],
       ['image of default', 'ok'],
     ]);
