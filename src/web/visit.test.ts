@@ -6,7 +6,13 @@ import { template } from '../../test/support/templates.ts';
 import { visitToken } from '../domain/visit-token.ts';
 import { isFramed } from './way-in.ts';
 
-const SHOP = template({ name: 'shop', frame: 'auto', openAllow: ['/cart'] });
+const OFFERED = { file: 'work.html', mediaType: 'text/html', maxBytes: 1_000, timeoutMs: 1_000 };
+const SHOP = template({
+  name: 'shop',
+  frame: 'auto',
+  openAllow: ['/cart'],
+  export: { kind: 'http', path: '/export', ...OFFERED },
+});
 
 describe('a visit', () => {
   let http: RunningServer;
@@ -79,11 +85,34 @@ describe('a visit', () => {
 
   it('takes no order from another page', async () => {
     for (const site of ['cross-site', 'same-site'])
-      for (const path of ['extend', 'use', 'end'])
+      for (const path of ['extend', 'use', 'export', 'end'])
         expect(
           (await visitor.send('POST', `${visit}/${path}`, { headers: { ...asJson, 'sec-fetch-site': site } })).status,
         ).toBe(403);
     expect(instance()?.state).toBe('assigned');
+    expect(http.demos.count('exportWork')).toBe(0);
+  });
+
+  it('is taken home by its own visitor alone, from bar and start page, as a file and no page', async () => {
+    const thief = new PageVisitor(http.url);
+    expect(await (await thief.send('GET', '/')).text()).not.toContain('/export/shop');
+    expect((await thief.send('POST', `${visit}/export`, { headers: asJson })).status).toBe(404);
+    expect((await thief.send('POST', '/export/shop')).headers.get('location')).toBe('/?notice=gone');
+    expect(http.demos.count('exportWork')).toBe(0);
+    expect(await (await visitor.send('GET', visit)).text()).toContain(`action="${visit}/export" target="_blank"`);
+    expect(await (await visitor.send('GET', '/')).text()).toContain('action="/export/shop"');
+    for (const path of [`${visit}/export`, '/export/shop']) {
+      const answer = await visitor.send('POST', path);
+      expect([answer.status, await answer.text()]).toEqual([200, `work of ${instance()?.id ?? ''}`]);
+      expect(Object.fromEntries(answer.headers)).toMatchObject({
+        'content-type': 'text/html',
+        'content-disposition': 'attachment; filename="work.html"',
+        'content-security-policy': "sandbox; default-src 'none'; frame-ancestors 'none'",
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+      });
+    }
+    expect((await visitor.send('GET', `${visit}/export`)).status).toBe(405);
   });
 
   it('speaks the language of its visitor', async () => {

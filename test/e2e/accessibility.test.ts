@@ -18,6 +18,7 @@ import { template } from '../support/templates.ts';
 
 const why = whyWithoutChromium();
 const SHOTS = process.env['SHOTS'];
+const EXPORT = { kind: 'http', path: '/', file: 'board.json', mediaType: 'a/b', maxBytes: 1, timeoutMs: 1 } as const;
 const LANGUAGES = new Languages([...BUILT_IN_LANGUAGES, { tag: 'ar', messages: en }]);
 const BRANDED = {
   ...NO_BRANDING,
@@ -161,7 +162,7 @@ describe.skipIf(why !== undefined)('every page', () => {
     'has nothing that axe finds, and nothing beyond the side: $name',
     async ({ name, options, branding }) => {
       const demos = new FakeDemos([
-        template({ name: 'hello', title: 'Hello', description: 'A board and more.' }),
+        template({ name: 'hello', title: 'Hello', description: 'A board and more.', export: EXPORT }),
         template({ name: 'other', title: 'Other' }),
         SHOP,
       ]);

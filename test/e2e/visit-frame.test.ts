@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import type { Browser, BrowserContext, BrowserContextOptions, FrameLocator, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Download, FrameLocator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
@@ -19,6 +19,7 @@ const SHOP = template({
   frame: 'auto',
   openAllow: ['/cart'],
   activation: { kind: 'http', path: '/activate', timeoutMs: 1_000 },
+  export: { kind: 'http', path: '/export', file: 'shop.zip', mediaType: 'application/zip', maxBytes: 1, timeoutMs: 1 },
   callToAction: { text: 'Buy it', url: 'https://vendor.example/buy?from=demo' },
 });
 const LOGIN = '/login?token=secret&to={open}';
@@ -168,10 +169,16 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     await left(302);
     await page.getByText('5:01').waitFor();
     expect(await said.textContent()).toBe('');
+    expect(await page.getByRole('button', { name: 'Download your work' }).count()).toBe(1);
     await page.getByText('Five minutes left').waitFor();
     await page.locator('[data-bar][data-level=soon]').waitFor();
     await left(62);
     await page.getByText('One minute left').waitFor();
+    // Beside the clock now, and not among the tools alone.
+    const save = page.getByRole('button', { name: 'Download your work' });
+    const saving = new Promise<Download>((resolve) => context.once('download', resolve));
+    await save.first().click();
+    expect([(await saving).suggestedFilename(), await save.count()]).toEqual(['shop.zip', 2]);
     await page.locator('[data-bar][data-level=last]').waitFor();
 
     await page.getByRole('button', { name: 'Keep it 15 minutes longer' }).click();
@@ -184,6 +191,7 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     demos.nowMs += 2_000;
     await page.getByRole('heading', { name: 'Your Shop has ended' }).waitFor();
     expect(await page.locator('iframe').count()).toBe(0);
+    await page.getByText('What you made in it could be downloaded while it ran').waitFor();
     expect(await page.evaluate('document.activeElement.tagName')).toBe('H1');
     await page.reload();
     await page.getByRole('heading', { name: 'This copy has ended' }).waitFor();

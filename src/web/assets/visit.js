@@ -69,6 +69,7 @@ const end = () => {
   for (const open of document.querySelectorAll('dialog[open]')) open.close();
   bar.dataset.over = '';
   part('clock-label').textContent = texts.ended;
+  exportNow?.remove();
   ended.hidden = false;
   ended.querySelector('h1').focus();
   say('');

@@ -92,7 +92,6 @@ ${mark(presentation)}</a>
 <button class="quiet" type="button" data-extend \
 aria-label="${more}: ${t.text('visit.extend_label', { time: t.duration(longer, 'long') })}">${more}</button>
 <button class="primary" type="button" data-stay hidden>${t.text('visit.stay')}</button>
-${exportForm(parts, 'primary', html` data-export-now hidden`)}
 <button class="quiet more" type="button" data-more aria-expanded="false" aria-controls="tools">\
 ${t.text('visit.more')}</button>
 <div class="tools" id="tools" data-tools>
@@ -103,10 +102,7 @@ ${exportForm(parts, 'quiet')}
 ${callToAction(parts, 'primary')}
 </div>
 </header>
-<p class="said" role="status" data-said></p>
-<p class="said offer" role="status" data-offer hidden>\
-<span data-offer-text></span> <a class="button quiet" href="${way}" target="_blank" rel="noreferrer">\
-${t.text('visit.own_tab_offer')}</a></p>
+${notes(parts, way)}
 <main id="app" tabindex="-1">
 <noscript><p class="way-in"><a class="button primary" href="${way}">${t.text('visit.open', { app })}</a></p></noscript>
 <iframe data-src="${way}" title="${template.title}" sandbox="${sandbox.join(' ')}" referrerpolicy="no-referrer"
@@ -131,6 +127,19 @@ function callToAction({ presentation: { t, brand }, template }: VisitParts, look
   if (wanted === undefined) return false;
   const text = typeof wanted.text === 'string' ? wanted.text : localText(t, wanted.text);
   return html`<a class="button ${look} cta" href="${wanted.url}" target="_blank" rel="noopener">${text}</a>`;
+}
+
+/** What the script says, and what goes with it. */
+function notes(parts: VisitParts, way: string): Html {
+  return html`<div class="notes">
+<p class="said" role="status" data-said></p>
+${exportForm(parts, 'primary', html` data-export-now hidden`)}
+</div>
+<div class="notes">
+<p class="said offer" role="status" data-offer hidden>\
+<span data-offer-text></span> <a class="button quiet" href="${way}" target="_blank" rel="noreferrer">\
+${parts.presentation.t.text('visit.own_tab_offer')}</a></p>
+</div>`;
 }
 
 /** In a tab of its own, which a download does not fill: a failure's page must not take the app's place. */
