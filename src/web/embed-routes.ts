@@ -10,7 +10,7 @@ import type { WaitingStreams } from '../http/waiting-streams.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
 import { field } from './fields.ts';
 import { failureWords } from './pages/failure.ts';
-import { progressText, waitingFor } from './pages/waiting.ts';
+import { progressText, roughSeconds, waitingFor } from './pages/waiting.ts';
 import type { Presentations } from './presentation.ts';
 import { templateNamed } from './template-named.ts';
 import { embeddedVisitor } from './visitor.ts';
@@ -149,7 +149,7 @@ async function stillWaiting(
 function standingOf(t: Translator, place: Place): object {
   return {
     position: place.position,
-    eta_seconds: place.etaMs === undefined ? null : Math.ceil(place.etaMs / 1000),
+    eta_seconds: place.etaMs === undefined ? null : roughSeconds(place.etaMs),
     reason: place.reason,
     progress: progressText(t, waitingFor(place), place),
   };

@@ -59,8 +59,7 @@ function texts(t: Translator): Readonly<Record<string, string>> {
     ended: t.text('ended.title'),
     again: t.text('visit.again'),
     retry: t.text('waiting.again'),
-    unreachable: t.text('kit.unreachable'),
-    unreachableText: t.text('kit.unreachable_text'),
+    noAnswer: t.text('visit.no_answer'),
   };
 }
 

@@ -10,6 +10,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import { NO_BRANDING } from '../presentation/branding.ts';
 import { Languages } from '../presentation/languages/languages.ts';
 import { loadEmbedScript } from './embed-script.ts';
+import { roughSeconds } from './pages/waiting.ts';
 
 const SITE = 'http://docs.example.org';
 const OTHER_SITE = 'https://shop.example.org';
@@ -217,4 +218,15 @@ describe('the page with the snippets', () => {
     expect(await page('', { 'accept-language': 'de' })).toContain('Auf Ihrer eigenen Website');
     expect(await page('?template=none')).toContain('There is no such app here');
   });
+});
+
+it.each([
+  [0, 1],
+  [3_200, 4],
+  [10_000, 10],
+  [10_001, 15],
+  [60_000, 60],
+  [61_000, 75],
+])('a wait of %i ms is estimated as %i s', (ms, seconds) => {
+  expect(roughSeconds(ms)).toBe(seconds);
 });

@@ -159,6 +159,9 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
     await inApp().getByRole('heading').waitFor();
     expect((await events()).map(([name]) => name)).toEqual(['ready', 'ending', 'ended', 'ready']);
     expect(demos.instances.size).toBe(2);
+    await page.evaluate("document.querySelector('try-it-now').end()");
+    await page.getByText('Diese Kopie ist beendet').waitFor();
+    expect(instance()?.state).toBe('releasing');
   });
 
   it('waits in line on a phone, tells the place, is served in turn, and gives up when it is told to', async () => {

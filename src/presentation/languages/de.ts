@@ -120,9 +120,6 @@ export const de = {
 
   'kit.in_tab': 'Sie ist in einem eigenen Tab offen. Ist da keiner? Dann öffnen Sie sie hier.',
   'kit.open_tab': 'In einem neuen Tab öffnen',
-  'kit.unreachable': 'Keine Antwort',
-  'kit.unreachable_text':
-    'Der Server, auf dem die App läuft, hat dieser Seite nicht geantwortet. Bitte versuchen Sie es gleich noch einmal.',
 
   'badge.try': '{app} ausprobieren',
   'badge.ready': 'sofort bereit',

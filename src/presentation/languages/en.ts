@@ -118,8 +118,6 @@ export const en = {
 
   'kit.in_tab': 'It is open in a tab of its own. Is there none? Then open it here.',
   'kit.open_tab': 'Open it in a new tab',
-  'kit.unreachable': 'No answer',
-  'kit.unreachable_text': 'The server that runs it did not answer this page. Please try again in a moment.',
 
   'badge.try': 'Try {app}',
   'badge.ready': 'ready now',

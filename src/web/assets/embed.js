@@ -65,7 +65,7 @@ iframe { flex: 1; width: 100%; border: 0; background: #fff; }
 }
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (prefers-reduced-motion: reduce) { .spinner { animation-duration: 6s; } }
-@media (max-width: 46rem) { dialog:has(iframe) { width: 100vw; height: 100dvh; border-radius: 0; } }
+@media (max-width: 46rem) { dialog[open]:has(iframe) { width: 100vw; height: 100dvh; border-radius: 0; } }
 `);
 
 const make = (name, attributes, ...children) => {
@@ -335,12 +335,12 @@ class TryItNow extends HTMLElement {
     if (next) this.#timer = setTimeout(() => this.#learn({ seconds_left: next }), (secondsLeft - next) * 1000);
   }
 
-  #fail({ code = 'no_answer', heading, text, detail, remedy, retryable = true }) {
-    const { unreachable, unreachableText, retry } = this.#texts;
+  #fail({ code = 'no_answer', heading = '', text, detail, remedy, retryable = true, retry_after_seconds: seconds }) {
+    const { noAnswer, retry } = this.#texts;
     this.#run.phase = 'over';
-    this.#fill(make('strong', {}, heading ?? unreachable), text ?? unreachableText, retry, () => this.start());
+    this.#fill(make('strong', {}, heading), text ?? noAnswer, retry, () => this.start());
     const message = detail ?? `${origin} did not answer; is this site in its ALLOWED_ORIGINS, and it in connect-src?`;
-    this.#emit('error', { code, message, remedy, retryable });
+    this.#emit('error', { code, message, remedy, retryable, retryAfterSeconds: seconds });
   }
 
   // Puts the visit out of sight, where it goes on; who still waits gives their place up.
@@ -356,6 +356,7 @@ class TryItNow extends HTMLElement {
   async end() {
     if (this.#run?.phase !== 'running') return;
     await this.#post(`${this.#run.visit}/end`);
+    this.#frame = undefined;
     this.#learn({ seconds_left: 0 });
   }
 

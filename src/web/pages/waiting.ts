@@ -79,7 +79,16 @@ function whereTheyStand(t: Translator, { position, etaMs, reason, warming }: Pla
     return reason === 'preparing' && warming > 0
       ? `${place} · ${t.text('waiting.progress_warming', { count: warming })}`
       : place;
-  return `${place} · ${t.text('waiting.eta', { time: t.duration(Math.max(1, Math.ceil(etaMs / 1000))) })}`;
+  return `${place} · ${t.text('waiting.eta', { time: t.duration(roughSeconds(etaMs)) })}`;
+}
+
+/**
+ * An estimate is no countdown: a number that changes each second says more than is known, and is read aloud each time.
+ */
+export function roughSeconds(ms: number): number {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  const step = seconds <= 10 ? 1 : seconds <= 60 ? 5 : 15;
+  return Math.ceil(seconds / step) * step;
 }
 
 /** After minutes without one: says so and lets the visitor decide. */
