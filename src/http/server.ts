@@ -152,7 +152,7 @@ async function allowOtherSites(app: App, origins: Origins): Promise<void> {
     origin: (origin, done) => done(null, origin !== undefined && origins.allows(origin)),
     methods: ['GET', 'POST', 'DELETE'],
     allowedHeaders: ['content-type', 'idempotency-key', 'x-api-key'],
-    exposedHeaders: ['location', 'retry-after', 'x-request-id'],
+    exposedHeaders: ['content-disposition', 'location', 'retry-after', 'x-request-id'],
     maxAge: PREFLIGHT_LASTS_S,
   });
   app.addHook('onRequest', (request, _reply, next) => {

@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
@@ -32,6 +35,8 @@ function record(visit: Visit): Told[] {
   return told;
 }
 
+const OFFERED = { file: 'work.json', mediaType: 'application/json', maxBytes: 10_000, timeoutMs: 20_000 };
+
 /** Each name once, in the order in which it came first. */
 const names = (told: readonly Told[]): string[] => [...new Set(told.map(({ name }) => name))];
 
@@ -45,9 +50,15 @@ describe('the client', () => {
     origin = `http://localhost:${await freePort()}`;
     stack = await startStack({
       templates: [
-        template({ name: 'shop', openAllow: ['/cart'], allowedOrigins: [origin], pool: small(2, 4) }),
+        template({
+          name: 'shop',
+          openAllow: ['/cart'],
+          allowedOrigins: [origin],
+          pool: small(2, 4),
+          export: { kind: 'exec', command: ['/app/export'], ...OFFERED },
+        }),
         // Starts one for who waits; a second has to wait for its end.
-        template({ name: 'scarce', pool: small(0, 1) }),
+        template({ name: 'scarce', pool: small(0, 1), export: { kind: 'http', path: '/all', ...OFFERED } }),
       ],
     });
     releasers.push('stack', () => stack[Symbol.asyncDispose]());
@@ -115,6 +126,23 @@ describe('the client', () => {
     await second.ready;
     expect(names(told)).toEqual(['queue', 'ready']);
     await second.release();
+  });
+
+  it('takes home what is in an instance, whether a command writes it or the app answers it', async () => {
+    const [shop, scarce] = await Promise.all(['shop', 'scarce'].map((name) => client.acquire({ template: name })));
+    for (const [visit, content] of [
+      [shop, /^simulated demo-\S+\n$/],
+      [scarce, /A simulated instance: <code>demo-/],
+    ] as const) {
+      const { file, type, body } = (await visit?.download()) ?? {};
+      expect([file, type]).toEqual(['work.json', 'application/json']);
+      expect(await new Response(body).text()).toMatch(content);
+      await visit?.release();
+    }
+    await expect(shop?.download()).rejects.toBeInstanceOf(ProblemError);
+    expect(await (await fetch(`${stack.api}/metrics`)).text()).toMatch(
+      /^try_it_now_exports_total\{template="shop",outcome="done"\} 1$/m,
+    );
   });
 
   it('gives back what arrives after it gave up', async () => {
@@ -257,9 +285,13 @@ describe('the client', () => {
     const python = (...args: string[]) =>
       run('python3', [`${ROOT}/examples/clients/python/try_it_now.py`, stack.api, ...args]);
 
-    it('takes, extends and gives back', async () => {
-      const { stdout } = await python('--template', 'shop', '--open', '/cart', '--minutes', '1');
-      expect(stdout).toMatch(/^open http:\S+\/cart\nyours for 1[12]\d s, until \S+Z\ngiven back\n$/);
+    it('takes, extends, saves and gives back', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'tin-python-'));
+      releasers.push('folder', () => rm(folder, { recursive: true }));
+      const file = join(folder, 'work');
+      const { stdout } = await python('--template', 'shop', '--open', '/cart', '--minutes', '1', '--save', file);
+      expect(stdout).toMatch(/^open http:\S+\/cart\nyours for 1[12]\d s, until \S+Z\nsaved \S+\ngiven back\n$/);
+      expect(await readFile(file, 'utf8')).toMatch(/^simulated demo-\S+\n$/);
     });
 
     it('waits in line', async () => {

@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import secrets
+import shutil
 import sys
 import time
 import urllib.error
@@ -69,17 +70,25 @@ class TryItNow:
     def extend(self, id, minutes):
         return self._ask("POST", f"/api/v1/demo/{id}/extend", {"minutes": minutes})
 
+    def download(self, id, file):
+        """Saves what the template lets be taken home; nothing of it is kept in memory."""
+        with self._open("GET", f"/api/v1/demo/{id}/export") as answer, open(file, "wb") as saved:
+            shutil.copyfileobj(answer, saved)
+
     def release(self, id):
         self._ask("DELETE", f"/api/v1/demo/{id}")
 
     def _ask(self, method, path, body=None):
+        with self._open(method, path, body) as answer:
+            text = answer.read()
+            return json.loads(text) if text else None
+
+    def _open(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         headers = {**self._headers, **({} if data is None else {"Content-Type": "application/json"})}
         request = urllib.request.Request(self._url + path, data=data, headers=headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_seconds) as answer:
-                text = answer.read()
-                return json.loads(text) if text else None
+            return urllib.request.urlopen(request, timeout=self._timeout_seconds)
         except urllib.error.HTTPError as refusal:
             raise Problem(json.loads(refusal.read())) from None
 
@@ -90,6 +99,7 @@ def main():
     parser.add_argument("--template", help="which app; without it the server's first")
     parser.add_argument("--open", help="where to land, of what the template allows")
     parser.add_argument("--minutes", type=int, help="keep it so much longer")
+    parser.add_argument("--save", metavar="FILE", help="download what is in it, where the template offers that")
     parser.add_argument("--keep", action="store_true", help="do not give it back")
     options = parser.parse_args()
     # A key is read from the environment: in an argument everybody on the host could see it.
@@ -103,6 +113,9 @@ def main():
     if options.minutes is not None:
         demo = {**demo, **server.extend(demo["id"], options.minutes)}
     print(f"yours for {demo['ttl_seconds']} s, until {demo['expires_at']}")
+    if options.save is not None:
+        server.download(demo["id"], options.save)
+        print(f"saved {options.save}")
     if not options.keep:
         server.release(demo["id"])
         print("given back")

@@ -15,6 +15,12 @@ interface Tick {
   readonly seconds_until_unused_end?: number;
 }
 
+export interface Download {
+  readonly file: string;
+  readonly type: string;
+  readonly body: ReadableStream<Uint8Array>;
+}
+
 const WARN_AT_SECONDS = [60, 300];
 /** Where no stream is to be had. */
 const LOOK_EVERY_MS = 10_000;
@@ -121,6 +127,21 @@ export class Visit {
   /** Says that it is still wanted, where the template ends what nobody uses. Throws ProblemError. */
   async use(): Promise<void> {
     await answered(this.#connection.api.POST('/api/v1/demo/{id}/use', this.#path));
+  }
+
+  /**
+   * What the template lets be taken home, as it comes. A body that breaks off is not whole; one that is not read to its
+   * end has to be cancelled. Throws ProblemError, `no_export` where it offers nothing.
+   */
+  async download(): Promise<Download> {
+    const asked = this.#connection.api.GET('/api/v1/demo/{id}/export', { ...this.#path, parseAs: 'stream' });
+    const body = await answered(asked);
+    const { headers } = (await asked).response;
+    return {
+      file: /filename="([^"]*)"/.exec(headers.get('content-disposition') ?? '')?.[1] ?? 'download',
+      type: headers.get('content-type') ?? 'application/octet-stream',
+      body: body ?? new Blob([]).stream(),
+    };
   }
 
   /** Gives the instance back, or the place in the line. Throws ProblemError. */
