@@ -53,6 +53,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/setup/criu.sh"
 # shellcheck source=scripts/setup/podman-settings.sh
 . "$here/setup/podman-settings.sh"
+# shellcheck source=scripts/setup/host-limits.sh
+. "$here/setup/host-limits.sh"
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
@@ -105,7 +107,8 @@ find_missing() {
       missing_lines+="  $package: $purpose"$'\n'
     fi
   done <<<"$PARTS"
-  need_criu=no podman_settings=''
+  need_criu=no podman_settings='' host_limits=''
+  case " $wanted " in *' containers '*) host_limits=$(missing_host_limits) ;; esac
   case " $wanted " in
     *' podman '*)
       if [ "$with_criu" = yes ] && ! criu_is_good; then need_criu=yes; fi
@@ -114,7 +117,7 @@ find_missing() {
   esac
 }
 
-nothing_to_do() { [ ${#missing_packages[@]} -eq 0 ] && [ "$need_criu$podman_settings" = no ]; }
+nothing_to_do() { [ ${#missing_packages[@]} -eq 0 ] && [ "$need_criu$podman_settings$host_limits" = no ]; }
 
 os_release() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" /etc/os-release; }
 
@@ -198,6 +201,7 @@ main() {
   say 'Set-up installs:'
   printf '%s' "$missing_lines"
   if [ -n "$podman_settings" ]; then say "$podman_settings"; fi
+  if [ -n "$host_limits" ]; then say "  $HOST_LIMITS: limits that the kernel has for all containers of a user together"; fi
   if [ "$need_criu" = yes ]; then
     say "  criu (under $CRIU_HOME): starts instances in a fraction of the time, from a checkpoint; optional"
   fi
@@ -208,6 +212,7 @@ main() {
   chmod 755 "$work" # apt downloads as its own user
   if [ ${#missing_packages[@]} -gt 0 ]; then install_packages "${missing_packages[@]}"; fi
   if [ -n "$podman_settings" ]; then write_podman_settings; fi
+  if [ -n "$host_limits" ]; then write_host_limits "$host_limits"; fi
   if [ "$need_criu" = yes ]; then install_criu; fi
 
   find_missing

@@ -29,6 +29,7 @@ import { natsChecks } from '../doctor/nats.ts';
 import { poolChecks } from '../doctor/pools.ts';
 import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
+import { sharedLimitsCheck } from '../doctor/shared-limits.ts';
 import { usageChecks } from '../doctor/usage.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
 import { webhookChecks } from '../doctor/webhooks.ts';
@@ -110,7 +111,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
         state: new Shared(async () => readPorts(await valkey.need(), node.name), VALKEY_DOWN),
       }),
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
-      fileLimitCheck(() => metrics.get()),
+      ...hostPart(engine, metrics),
       ...apiChecks(config, () => metrics.get()),
       ...poolPart(store, queue, config),
       ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
@@ -118,6 +119,10 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
     tidied: () => Promise.allSettled(trials).then(() => undefined),
     close: () => closeAll(closers),
   };
+}
+
+function hostPart({ runsContainers }: Engine, metrics: Shared<string | undefined>): Check[] {
+  return [fileLimitCheck(() => metrics.get()), ...(runsContainers ? [sharedLimitsCheck()] : [])];
 }
 
 function closeAll(closers: readonly (() => unknown)[]): void {

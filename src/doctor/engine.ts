@@ -1,7 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { describeError } from '../domain/errors.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
-import type { Template } from '../domain/template.ts';
+import { containerTemplates, type Template } from '../domain/template.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, EngineFacts, EngineInspection } from '../runtime/engine.ts';
 import { CONTAINER_ENGINES, STAND_IN } from '../runtime/engines.ts';
 import { openPorts } from '../runtime/isolation/bridge-ports.ts';
@@ -50,6 +50,14 @@ export function engineChecks(
       what: `image of ${template.name}`,
       run: async () => [await has(template)],
     })),
+    {
+      part: PART,
+      what: 'users',
+      run: async () => {
+        await answer.need();
+        return users(engine.inspect(socketPath), templates);
+      },
+    },
   ];
 }
 
@@ -151,6 +159,26 @@ async function neighbours(bridges: readonly string[]): Promise<Observation[]> {
   if (open.length === 0) return [];
   const seen = `${open.length} instances learn by ARP which addresses are in use: their ports of the bridge are open`;
   return [warning('neighbours', seen, 'Install iproute2 (`make setup` does); the server closes them within 30 s.')];
+}
+
+/** Nothing where none runs as root, or where the image is not there to tell. */
+async function users(inspection: EngineInspection, templates: readonly Template[]): Promise<Observation[]> {
+  const asRoot = async (part: Template): Promise<boolean> => {
+    const user = part.process.user ?? (await inspection.image(part.image).catch(() => undefined))?.user;
+    return user !== undefined && /^(root|0)?(:|$)/.test(user);
+  };
+  const roots = [];
+  for (const template of templates)
+    if ((await Promise.all(containerTemplates(template).map(asRoot))).includes(true)) roots.push(template.name);
+  if (roots.length === 0) return [];
+  return [
+    warning(
+      'users',
+      `${roots.join(', ')} ${roots.length === 1 ? 'runs' : 'run'} as root, without its rights, but counted together ` +
+        "with this host's own root where the kernel counts by user",
+      'Set `user` in the template where the app bears it; docs/security.md says what is shared.',
+    ),
+  ];
 }
 
 async function image(

@@ -61,6 +61,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
       ['system calls', 'ok'],
       ['isolation', 'ok'],
       ['image of default', 'ok'],
+      ['users', 'warning'],
     ]);
     expect(about(found, 'Disk', 'engine')).toMatchObject({ seen: containing('GiB free at') });
     expect(about(found, 'CRIU', 'available')?.seen).toMatch(/dumped and restored|start cold/);

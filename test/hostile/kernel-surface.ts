@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { SHARED_LIMITS } from '../../src/doctor/shared-limits.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { ownFilter } from '../../src/runtime/isolation/seccomp.ts';
@@ -14,6 +16,8 @@ import { ATTACKS, loadAttackerImage } from './attacker-image.ts';
 import { expectedAnswers, kernelAnswers, notShown, type Answers, type RunAttack } from './kernel-answers.ts';
 
 const never = new AbortController().signal;
+/** More than kernels let the containers of one user have together unless they are told otherwise. */
+const HOARD = 500;
 const FILTERS = ['default', 'strict'] as const;
 
 /** By the instance's own web server, so that the program is a child of the app, under what the app is under. */
@@ -113,6 +117,19 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
         `Without a filter this machine refuses the following in the same way, so that nothing is shown of it on ` +
           `${underTest().engine}: ${silent}\n`,
       );
+  });
+
+  it('leaves enough of what the kernel counts by user number, where set-up has raised it', async () => {
+    const limit = (await readFile('/proc/sys/fs/inotify/max_user_instances', 'utf8')).trim();
+    if (Number(limit) < SHARED_LIMITS['fs.inotify.max_user_instances']) {
+      process.stderr.write(
+        `Set-up has not raised fs.inotify.max_user_instances (${limit}), so nothing is shown of it\n`,
+      );
+      return;
+    }
+    expect(await instance('default')('inotify-hoard', String(HOARD))).toBe(`inotify instances: ${HOARD}\n`);
+    // The user of the other one has the same number.
+    expect(await instance('strict')('inotify-hoard', '10')).toBe('inotify instances: 10\n');
   });
 
   it("reads no key of the host's root, and leaves none", async () => {
