@@ -1,9 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import type { AxeResults } from 'axe-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TryItNowError } from '../../src/domain/errors.ts';
 import type { Instance } from '../../src/domain/instance.ts';
@@ -11,6 +8,7 @@ import { DEFAULT_COLORS, NO_BRANDING } from '../../src/presentation/branding.ts'
 import { en } from '../../src/presentation/languages/en.ts';
 import { BUILT_IN_LANGUAGES, Languages } from '../../src/presentation/languages/languages.ts';
 import { endedPage, silentPage, unreachablePage } from '../../src/proxy/pages.ts';
+import { axeViolations } from '../support/axe.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { FakeDemos } from '../support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../support/http-server.ts';
@@ -125,20 +123,10 @@ async function reveal(page: Page, target: string): Promise<void> {
 
 describe.skipIf(why !== undefined)('every page', () => {
   let browser: Browser;
-  let axe: string;
   beforeAll(async () => {
     browser = await launchChromium();
-    axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   });
   afterAll(() => browser.close());
-
-  async function violations(page: Page): Promise<string[]> {
-    await page.evaluate(axe);
-    const results: AxeResults = await page.evaluate(
-      `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
-    );
-    return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
-  }
 
   const LOOKS: readonly { name: string; options: BrowserContextOptions; branding?: typeof BRANDED }[] = [
     // As narrow as WCAG 1.4.10 has it: a page of 1280 px at 400 %.
@@ -197,7 +185,7 @@ describe.skipIf(why !== undefined)('every page', () => {
         await open(page, http);
         if (SHOTS !== undefined) await page.screenshot({ path: `${SHOTS}/${name}-${view}.png`, fullPage: true });
         const wide = (await page.evaluate('document.documentElement.scrollWidth > innerWidth')) === true;
-        const all = [...(await violations(page)), ...(wide ? ['scrolls sideways'] : [])];
+        const all = [...(await axeViolations(page)), ...(wide ? ['scrolls sideways'] : [])];
         if (all.length > 0) found[view] = all;
       }
       await context.close();

@@ -4,6 +4,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, FrameLocator, Page
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { axeViolations } from '../support/axe.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeDemos } from '../support/fake-demos.ts';
@@ -46,13 +47,27 @@ describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : 
   let http: RunningServer;
   let context: BrowserContext;
   let page: Page;
+  /** What a policy has stopped. */
+  let blocked: string[];
 
   beforeAll(async () => {
     startPort = await freePort();
-    site = createServer((_request, response) => {
+    site = createServer((request, response) => {
+      if (request.url === '/cookie') {
+        response
+          .setHeader('set-cookie', 'plain=1; Secure; SameSite=None')
+          .writeHead(303, { location: '/cookies' })
+          .end();
+        return;
+      }
+      if (request.url === '/cookies') {
+        response.end(`cookies: ${request.headers.cookie ?? 'none'}`);
+        return;
+      }
       if (shown.policy !== '') response.setHeader('content-security-policy', shown.policy);
-      response.setHeader('content-type', 'text/html; charset=utf-8').end(`<!doctype html><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>Docs</title>${shown.body}`);
+      response.setHeader('content-type', 'text/html; charset=utf-8')
+        .end(`<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>Docs</title><main>${shown.body}</main></html>`);
     });
     await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
     siteUrl = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
@@ -63,7 +78,7 @@ describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : 
     world = await startProxyWorld(outer, { publicUrl: start(), allowedOrigins: [siteUrl] });
     upstream = await startUpstream(outer, app);
     await world.names.publish(upstream.label, upstream.port);
-    browser = await launchChromium(['--test-third-party-cookie-phaseout']);
+    browser = await launchChromium();
     outer.push('browser', () => browser.close());
   });
   afterAll(() => outer.releaseAll(silent));
@@ -110,6 +125,10 @@ describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : 
     };
     context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
     page = await context.newPage();
+    blocked = [];
+    page.on('console', (message) => {
+      if (/Content Security Policy|Trusted/.test(message.text())) blocked.push(message.text());
+    });
     await page.goto(siteUrl);
   }
   const click = () => page.getByRole('button', { name: 'Try it now' }).click();
@@ -119,17 +138,13 @@ describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : 
     const policy = `default-src 'none'; script-src 'nonce-n' ${own}; connect-src ${own}; frame-src ${own}; \
 require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
     await open('template="shop"', {}, policy);
-    const violations: string[] = [];
-    page.on('console', (message) => {
-      if (/Content Security Policy|Trusted/.test(message.text())) violations.push(message.text());
-    });
     await shot('button');
     await click();
     await inApp().getByRole('heading', { name: 'signed in at /' }).waitFor();
     await inApp().getByRole('link', { name: 'next' }).click();
     await inApp().getByRole('heading', { name: 'signed in at /next' }).waitFor();
     await shot('modal');
-    expect(violations).toEqual([]);
+    expect(blocked).toEqual([]);
     expect(await events()).toEqual([
       ['ready', expect.objectContaining({ template: 'shop', framed: true, secondsLeft: 1_800 })],
     ]);
@@ -170,6 +185,7 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
     await open('template="shop"', { viewport: PHONE, hasTouch: true, isMobile: true });
     await click();
     await page.getByText('You are number 2 in the line · about 4 sec').waitFor();
+    expect(await axeViolations(page)).toEqual([]);
     await shot('waiting-phone');
     await page.getByRole('button', { name: 'Stop waiting' }).click();
     await eventually(() => expect(http.demos.waiting.get('shop')).toEqual(['somebody']));
@@ -225,5 +241,28 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
     await click();
     await page.getByRole('heading', { name: 'at /' }).waitFor();
     expect(http.demos.instances.size).toBe(2);
+  });
+
+  it('keeps no cookie of ours where this browser shows it', async () => {
+    await open();
+    const { port } = new URL(siteUrl);
+    shown = { body: `<iframe src="http://localhost:${port}/cookie"></iframe>`, policy: '' };
+    await page.goto(siteUrl);
+    await bar().getByText('cookies: none').waitFor();
+  });
+
+  it('works from the snippet that is copied from our page, which has it working as well', async () => {
+    context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+    page = await context.newPage();
+    await page.goto(`${start()}/embed?template=shop`);
+    await click();
+    await inApp().getByRole('heading').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Copy: A button for your pages' }).click();
+    await page.getByText('Copied').waitFor();
+    shown = { body: await page.evaluate<string>('navigator.clipboard.readText()'), policy: '' };
+    await page.goto(siteUrl);
+    await click();
+    await inApp().getByRole('heading').waitFor();
   });
 });
