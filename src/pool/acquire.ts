@@ -8,6 +8,7 @@ import { hasEnded } from './has-ended.ts';
 import type { ClaimOutcome, ClaimStore, Refill } from './interfaces/claim-store.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
+import { countGaveUp } from './wait.ts';
 
 export interface AcquireRequest {
   /** Undefined: the default template. */
@@ -190,7 +191,10 @@ async function claim(
   if (outcome.kind === 'taken' || outcome.kind === 'empty' || outcome.kind === 'waiting') requestRefill();
   countSteps(observer, template, site, outcome, replacing !== undefined);
   if (outcome.kind === 'limited') observer.limited(template.name, outcome.window);
-  if (outcome.lapsed !== undefined) observer.stoppedWaiting(template.name, 'lapsed', outcome.lapsed);
+  if (outcome.lapsed !== undefined) {
+    observer.stoppedWaiting(template.name, 'lapsed', outcome.lapsed.length);
+    for (const lapsedFrom of outcome.lapsed) countGaveUp(observer, template.name, lapsedFrom);
+  }
   return { outcome, tookMs };
 }
 
@@ -198,14 +202,20 @@ async function claim(
 function countSteps(
   observer: AcquireDeps['observer'],
   { name }: Template,
-  site: string,
-  { kind }: ClaimOutcome,
+  askedFrom: string,
+  outcome: ClaimOutcome,
   replacing: boolean,
 ): void {
-  const refused = kind === 'limited' || kind === 'paused';
-  if (refused || (kind === 'taken' && !replacing)) observer.visitStep(name, site, 'clicked');
-  if (refused) observer.visitStep(name, site, 'refused');
-  if (kind === 'taken') observer.visitStep(name, site, 'handed_over');
+  const { kind } = outcome;
+  if (kind === 'limited' || kind === 'paused') {
+    observer.visitStep(name, askedFrom, 'clicked');
+    observer.visitStep(name, askedFrom, 'refused');
+  }
+  if (kind !== 'taken') return;
+  const { site, waitedMs } = outcome;
+  if (!replacing) observer.visitStep(name, site, 'clicked');
+  if (!replacing && waitedMs !== undefined) observer.visitStep(name, site, 'waited');
+  observer.visitStep(name, site, 'handed_over');
 }
 
 async function isAlive(

@@ -7,7 +7,7 @@ import type { WaitingList } from './interfaces/waiting-list.ts';
 export interface WaitDeps {
   readonly catalogue: Catalogue;
   readonly waitingList: WaitingList;
-  readonly observer: Pick<Observer, 'stoppedWaiting'>;
+  readonly observer: Pick<Observer, 'stoppedWaiting' | 'visitStep'>;
 }
 
 /** How one who waits stands. */
@@ -50,9 +50,11 @@ export async function lookAtPlaces(
 /** False when the place was gone already. Throws unknown_template, store_unavailable. */
 export async function leavePlace(deps: WaitDeps, templateName: string, id: string): Promise<boolean> {
   const { name } = templateOf(deps, templateName);
-  const left = await deps.waitingList.leave(name, id);
-  if (left) deps.observer.stoppedWaiting(name, 'gave_up', 1);
-  return left;
+  const site = await deps.waitingList.leave(name, id);
+  if (site === undefined) return false;
+  deps.observer.stoppedWaiting(name, 'gave_up', 1);
+  countGaveUp(deps.observer, name, site);
+  return true;
 }
 
 /** One round: frees the places of those who were not heard of, also where nobody else asks. */
@@ -61,8 +63,15 @@ export async function dropLapsedPlaces(deps: WaitDeps): Promise<void> {
     noteLapsed(deps, template, (await deps.waitingList.look(template, [])).lapsed);
 }
 
-function noteLapsed({ observer }: WaitDeps, { name }: Template, lapsed: number): void {
-  if (lapsed > 0) observer.stoppedWaiting(name, 'lapsed', lapsed);
+function noteLapsed({ observer }: WaitDeps, { name }: Template, lapsed: readonly string[]): void {
+  if (lapsed.length > 0) observer.stoppedWaiting(name, 'lapsed', lapsed.length);
+  for (const site of lapsed) countGaveUp(observer, name, site);
+}
+
+/** A click that came to nothing, as the store counts it. */
+export function countGaveUp(observer: Pick<Observer, 'visitStep'>, template: string, site: string): void {
+  observer.visitStep(template, site, 'clicked');
+  observer.visitStep(template, site, 'gave_up');
 }
 
 function templateOf({ catalogue }: WaitDeps, name: string): Template {

@@ -47,8 +47,9 @@ type ClaimedReply = readonly [
   count: number,
   landing: number,
   waitedMs: number,
-  lapsed: number,
+  lapsed: readonly string[],
   bare: number,
+  site: string,
 ];
 
 type EmptyReply = readonly [
@@ -60,7 +61,7 @@ type EmptyReply = readonly [
   failures: number,
   pauseMs: number,
   position: number,
-  lapsed: number,
+  lapsed: readonly string[],
 ];
 
 /** What is done about an empty pool, as the store's own planning of refills has it. */
@@ -74,8 +75,8 @@ function refillOf([, , warming, all, target, failures, pauseMs, position]: Empty
 }
 
 /** Few outcomes have any. */
-function noted(lapsed: number): { readonly lapsed?: number } {
-  return lapsed > 0 ? { lapsed } : {};
+function noted(lapsed: readonly string[]): { readonly lapsed?: readonly string[] } {
+  return lapsed.length > 0 ? { lapsed } : {};
 }
 
 export class ValkeyClaimStore implements ClaimStore {
@@ -200,7 +201,7 @@ export class ValkeyClaimStore implements ClaimStore {
   }
 
   #claimed(reply: ClaimedReply): ClaimOutcome {
-    const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed, bare] = reply;
+    const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed, bare, site] = reply;
     this.#guard.note(count);
     this.#noteClock(deadlineMs - leftMs);
     return {
@@ -212,6 +213,7 @@ export class ValkeyClaimStore implements ClaimStore {
       upstream: this.#nodes.upstream(node, port),
       hasLanding: landing === FLAG.YES,
       isBare: bare === FLAG.YES,
+      site,
       ...(waitedMs < 0 ? {} : { waitedMs }),
       ...noted(lapsed),
     };

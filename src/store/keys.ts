@@ -41,7 +41,7 @@ export const keys = {
   waiting: (template: string) => `waiting:${template}`,
   /** zset: place by until when it is kept (ms) */
   waitingLeases: (template: string) => `waiting_leases:${template}`,
-  /** hash: place → the client whose limits count */
+  /** hash: place → "<client whose limits count> <embedding site>" */
   waitingClients: (template: string) => `waiting_clients:${template}`,
   /** list: "<when one became ready (ms)> <how long its start took (ms)> <how much was left to do>", the newest first */
   refills: (template: string) => `refills:${template}`,

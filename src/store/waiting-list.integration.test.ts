@@ -82,18 +82,44 @@ it('lets the second in as well where there are two, and anybody where there are 
 
 it('moves those behind up when somebody gives up or is not heard of any more', async () => {
   for (const owner of ['ann', 'ben', 'cay', 'dan']) await ask(owner);
-  expect(await other.waitingList.leave('tiny', placeOf('ben'))).toBe(true);
-  expect(await store.waitingList.leave('tiny', placeOf('ben'))).toBe(false);
+  expect(await other.waitingList.leave('tiny', placeOf('ben'))).toBe('direct');
+  expect(await store.waitingList.leave('tiny', placeOf('ben'))).toBeUndefined();
   await store.valkey.zadd(keys.waitingLeases('tiny'), 1, placeOf('ann'));
   const view = await look('ann', 'cay', 'dan');
-  expect(view.lapsed).toBe(1);
+  expect(view.lapsed).toEqual(['direct']);
   expect([...view.standings.values()].map(({ ahead }) => ahead)).toEqual([0, 1]);
   await store.valkey.zadd(keys.waitingLeases('tiny'), 1, placeOf('cay'));
   await oneMore();
-  expect(await ask('dan')).toMatchObject({ kind: 'taken', lapsed: 1 });
+  expect(await ask('dan')).toMatchObject({ kind: 'taken', lapsed: ['direct'] });
   expect(await store.valkey.exists(keys.waiting('tiny'), keys.waitingLeases('tiny'), keys.waitingClients('tiny'))).toBe(
     0,
   );
+});
+
+it('counts what became of a click for the site it came from, whatever asks for the place later', async () => {
+  await store.outbox.limit(10);
+  const docs = wish('ann', { site: 'docs.example.org' });
+  await store.claimStore.claim(docs);
+  for (const owner of ['ben', 'cay']) await store.claimStore.claim({ ...docs, owner });
+  await store.waitingList.leave('tiny', placeOf('ben'));
+  await store.valkey.zadd(keys.waitingLeases('tiny'), 1, placeOf('cay'));
+  expect((await look()).lapsed).toEqual(['docs.example.org']);
+  await oneMore();
+  expect(await ask('ann')).toMatchObject({ kind: 'taken', site: 'docs.example.org' });
+  const steps = (await store.funnel.read(1)).map(({ site, step, count }) => `${site} ${step} ${count}`);
+  expect(steps.toSorted()).toEqual([
+    'docs.example.org clicked 3',
+    'docs.example.org gave_up 2',
+    'docs.example.org handed_over 1',
+    'docs.example.org waited 1',
+  ]);
+  const [held] = await store.inventory.list();
+  await store.cleanupStore.release(held ?? expect.fail(), 'released', { from: ['assigned'] });
+  // The first stands for three events: clicked, waited, handed over.
+  expect((await store.outbox.read(10)).map(({ entry }) => entry)).toMatchObject([
+    { kind: 'claimed', site: 'docs.example.org', waitedMs: expect.any(Number) as number, sequence: 1 },
+    { kind: 'ended', sequence: 4 },
+  ]);
 });
 
 it('keeps the place of who is looked for, and of the first only until they should have come', async () => {
@@ -236,7 +262,9 @@ it('agrees with a line of people in any order of arrivals, refills and departure
             silentOnes.add(next.who);
             break;
           case 'leave':
-            expect(await store.waitingList.leave('tiny', placeOf(next.who))).toBe(line.includes(next.who));
+            expect(await store.waitingList.leave('tiny', placeOf(next.who))).toBe(
+              line.includes(next.who) ? 'direct' : undefined,
+            );
             line = line.filter((who) => who !== next.who);
             silentOnes.delete(next.who);
             break;

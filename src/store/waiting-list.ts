@@ -1,9 +1,9 @@
 import type { Template } from '../domain/template.ts';
 import type { Refilled, Supply } from '../domain/waiting-time.ts';
 import type { Standing, WaitingList, WaitingView } from '../pool/interfaces/waiting-list.ts';
+import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import { FAILURES_TO_OPEN } from './provisioning-store.ts';
-import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 
 /** A browser that lost its connection asks again within 3 s, and a page without a script every 2 s. */
@@ -16,7 +16,7 @@ const BATCH = 200;
 
 type LookReply = readonly [
   nowMs: number,
-  lapsed: number,
+  lapsed: readonly string[],
   ready: number,
   warming: number,
   leaving: number,
@@ -42,10 +42,10 @@ export class ValkeyWaitingList implements WaitingList {
   async look(template: Template, places: readonly string[]): Promise<WaitingView> {
     const standings = new Map<string, Standing>();
     let reply = await this.#lookAt(template, places.slice(0, BATCH), standings);
-    let lapsed = reply[1];
+    const lapsed = [...reply[1]];
     for (let at = BATCH; at < places.length; at += BATCH) {
       reply = await this.#lookAt(template, places.slice(at, at + BATCH), standings);
-      lapsed += reply[1];
+      lapsed.push(...reply[1]);
     }
     const reason = reply[7];
     return { supply: supplyOf(reply, template), standings, reason: reason === '' ? undefined : reason, lapsed };
@@ -67,8 +67,9 @@ export class ValkeyWaitingList implements WaitingList {
         keys.refillPause(name),
         keys.poolControl(name),
         keys.refills(name),
+        keys.funnel(today()),
       ],
-      [PLACE_KEPT_MS, ttl.defaultMs, OFFER_MS, ...places],
+      [PLACE_KEPT_MS, ttl.defaultMs, OFFER_MS, name, ...places],
     )) as LookReply;
     for (const [at, place] of places.entries()) {
       const [ahead = -1, waitedMs = 0] = reply[14][at] ?? [];
@@ -77,13 +78,13 @@ export class ValkeyWaitingList implements WaitingList {
     return reply;
   }
 
-  async leave(template: string, place: string): Promise<boolean> {
-    const reply = await this.#scripts.run(
+  async leave(template: string, place: string): Promise<string | undefined> {
+    const site = (await this.#scripts.run(
       'leave-waiting',
-      [keys.waiting(template), keys.waitingLeases(template), keys.waitingClients(template)],
-      [place],
-    );
-    return reply === FLAG.YES;
+      [keys.waiting(template), keys.waitingLeases(template), keys.waitingClients(template), keys.funnel(today())],
+      [place, template],
+    )) as string;
+    return site === '' ? undefined : site;
   }
 }
 

@@ -26,8 +26,8 @@ export interface ClaimRequest {
 }
 
 export type ClaimOutcome = Answer & {
-  /** Places that had lapsed, and were taken away on the way. */
-  readonly lapsed?: number;
+  /** The embedding sites of places that had lapsed, and were taken away on the way. */
+  readonly lapsed?: readonly string[];
 };
 
 type Answer =
@@ -43,6 +43,8 @@ type Answer =
       readonly hasLanding: boolean;
       /** No frame would show it. */
       readonly isBare: boolean;
+      /** The embedding site it is counted for: of who waited, the one they came from. */
+      readonly site: string;
       /** How long the caller had a place; absent for one who had none. */
       readonly waitedMs?: number;
     }

@@ -14,14 +14,14 @@ export interface WaitingView {
   readonly standings: ReadonlyMap<string, Standing>;
   /** The operators' word, while the pool is paused. */
   readonly reason: string | undefined;
-  /** Places that had lapsed, and were taken away on the way. */
-  readonly lapsed: number;
+  /** The embedding sites of places that had lapsed, and were taken away on the way. */
+  readonly lapsed: readonly string[];
 }
 
 /** Those who wait for an instance, first come, first served, over all servers. */
 export interface WaitingList {
   /** Keeps the places of those looked for; once it is their turn, only until they should have taken what is there. */
   look(template: Template, places: readonly string[]): Promise<WaitingView>;
-  /** Those behind move up. False when it was gone already. */
-  leave(template: string, place: string): Promise<boolean>;
+  /** Those behind move up. The embedding site of who had it; undefined when it was gone already. */
+  leave(template: string, place: string): Promise<string | undefined>;
 }

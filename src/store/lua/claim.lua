@@ -16,7 +16,7 @@
 -- KEYS[15] event_settings       hash, whether anybody does
 -- KEYS[16] waiting:<template>   zset, place by when it was taken (ms)
 -- KEYS[17] waiting_leases:<template> zset, place by until when it is kept (ms)
--- KEYS[18] waiting_clients:<template> hash, place → client
+-- KEYS[18] waiting_clients:<template> hash, place → "<client> <embedding site>"
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
 -- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest claim count the caller has seen
 -- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
@@ -24,9 +24,10 @@
 -- ARGV[10] embedding site  [11] the caller's place, or ''
 -- ARGV[12] how long a place is kept (ms), 0: the caller does not wait  [13] most places  [14] client
 -- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
---         landing that nobody took yet, ms waited or -1, places lapsed, 1 when no frame shows it} taken | the same again, with count 0
+--         landing that nobody took yet, ms waited or -1, {sites of places that lapsed}, 1 when no frame shows it,
+--         embedding site} taken | the same again, with count 0
 --         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried,
---         the caller's position or 0, places lapsed} none for this caller
+--         the caller's position or 0, {sites of places that lapsed}} none for this caller
 --         {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
 --         {-4} key used for another template
 --         {-5} fewer claims than the caller has seen: the store went back in time, nothing was changed
@@ -45,12 +46,12 @@ if not_after > 0 and now > not_after then return {-6, now} end
 -- First of all: what an older copy of the store says about an earlier claim is worth as little as the rest of it.
 if stored_number(redis.call('GET', KEYS[7]), 0) < tonumber(ARGV[7]) then return {-5} end
 
-local waited, lapsed = -1, 0
+local waited, lapsed = -1, {}
 
 local function handed_out(code, record, count)
   local address = redis.call('HGET', KEYS[8], record.node) or ''
   return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, address, count,
-    record.landing and 1 or 0, waited, lapsed, record.bare and 1 or 0}
+    record.landing and 1 or 0, waited, lapsed, record.bare and 1 or 0, record.site or 'direct'}
 end
 
 if key_life > 0 then
@@ -89,8 +90,8 @@ if not counted then
   -- A client waits for no more than they may have: what they wait for already counts for a further place.
   local waits_for = 0
   if ARGV[12] ~= '0' and limits[1] + limits[2] > 0 and redis.call('HEXISTS', KEYS[18], ARGV[11]) == 0 then
-    for _, client in ipairs(redis.call('HVALS', KEYS[18])) do
-      if client == ARGV[14] then waits_for = waits_for + 1 end
+    for _, waiter in ipairs(redis.call('HVALS', KEYS[18])) do
+      if parse_waiter(waiter) == ARGV[14] then waits_for = waits_for + 1 end
     end
   end
   for window = 1, 2 do
@@ -107,7 +108,7 @@ local place = ARGV[11]
 local somebody_waits = redis.call('EXISTS', KEYS[16]) == 1
 local theirs = false
 if somebody_waits then
-  lapsed = drop_lapsed_places(KEYS[16], KEYS[17], KEYS[18], now)
+  lapsed = drop_lapsed_places(KEYS[16], KEYS[17], KEYS[18], now, KEYS[13], ARGV[5])
   local ahead = counted and 0 or places_ahead(KEYS[16], place)
   theirs = ahead > 0 and redis.call('ZCOUNT', KEYS[1], now + ttl, '+inf') <= ahead
 end
@@ -140,7 +141,7 @@ local function wait_for_one(target)
     if counted then since = neighbour and math.min(tonumber(neighbour) - 1, now) or now
     else since = neighbour and math.max(tonumber(neighbour) + 1, now) or now end
     redis.call('ZADD', KEYS[16], since, place)
-    redis.call('HSET', KEYS[18], place, ARGV[14])
+    redis.call('HSET', KEYS[18], place, ARGV[14] .. ' ' .. ARGV[10])
   end
   keep_place(KEYS[16], KEYS[17], KEYS[18], place, now + lease, now)
   return redis.call('ZRANK', KEYS[16], place) + 1
@@ -155,10 +156,13 @@ if not taken then
   return {-1, now, warming, all, target, stored_number(breaker[1], 0), wait, wait_for_one(target), lapsed}
 end
 
+local site = ARGV[10]
 if somebody_waits and place ~= '' then
   local since = redis.call('ZSCORE', KEYS[16], place)
   if since then
     waited = math.max(now - tonumber(since), 0)
+    -- They came from where they clicked, whichever page asks for them now.
+    site = select(2, parse_waiter(redis.call('HGET', KEYS[18], place)))
     drop_place(KEYS[16], KEYS[17], KEYS[18], place)
   end
 end
@@ -167,12 +171,18 @@ taken.state = 'assigned'
 taken.owner = ARGV[4]
 taken.assignedAtMs = now
 taken.deadlineMs = now + ttl
-if ARGV[10] ~= 'direct' then taken.site = ARGV[10] end
+if site ~= 'direct' then taken.site = site end
 -- Who gets another for one that was dead did not click again.
-local click = {atMs = now, deadlineMs = taken.deadlineMs, replacement = counted or nil}
-write_event(KEYS[14], KEYS[15], taken, 'claimed', counted and 1 or 2, click)
-if not counted then count_step(KEYS[13], ARGV[5], ARGV[10], 'clicked') end
-count_step(KEYS[13], ARGV[5], ARGV[10], 'handed_over')
+local clicked, had_to_wait = not counted, not counted and waited >= 0
+write_event(KEYS[14], KEYS[15], taken, 'claimed', had_to_wait and 3 or clicked and 2 or 1, {
+  atMs = now,
+  deadlineMs = taken.deadlineMs,
+  waitedMs = had_to_wait and waited or nil,
+  replacement = counted or nil,
+})
+if clicked then count_step(KEYS[13], ARGV[5], site, 'clicked') end
+if had_to_wait then count_step(KEYS[13], ARGV[5], site, 'waited') end
+count_step(KEYS[13], ARGV[5], site, 'handed_over')
 save_record(KEYS[3], taken)
 redis.call('ZADD', KEYS[2], taken.deadlineMs, taken.id)
 if key_life > 0 then redis.call('SET', KEYS[6], taken.id .. ' ' .. ARGV[5], 'PX', key_life) end

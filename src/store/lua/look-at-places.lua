@@ -2,20 +2,20 @@
 -- there is an instance for it, only until the visitor should have taken that.
 -- KEYS[1] waiting:<template>  [2] waiting_leases:<template>  [3] waiting_clients:<template>  [4] ready:<template>
 -- KEYS[5] warming:<template>  [6] assigned:<template>  [7] leaving:<template>  [8] instances
--- KEYS[9] refill_pause:<template>  [10] pool_control:<template>  [11] refills:<template>
+-- KEYS[9] refill_pause:<template>  [10] pool_control:<template>  [11] refills:<template>  [12] funnel:<day>
 -- ARGV[1] how long a place is kept (ms)  [2] life an instance must have left (ms)
--- ARGV[3] how long one is kept for the first (ms)  [4…] places
--- Returns {now, places lapsed, ready, warming, leaving, assigned, mode or '', operators' reason or '', their target or '',
---         failures in a row, ms until a refill may be tried, {ages of the starts under way}, {ms left of those assigned,
+-- ARGV[3] how long one is kept for the first (ms)  [4] template  [5…] places
+-- Returns {now, {sites of places that lapsed}, ready, warming, leaving, assigned, mode or '', operators' reason or '',
+--         their target or '', failures in a row, ms until a refill may be tried, {ages of the starts under way}, {ms left of those assigned,
 --         the next to end first}, {what recently came up, the newest first}, {{ahead or -1, ms waited}, …}}
 local now = now_ms()
-local lapsed = drop_lapsed_places(KEYS[1], KEYS[2], KEYS[3], now)
+local lapsed = drop_lapsed_places(KEYS[1], KEYS[2], KEYS[3], now, KEYS[12], ARGV[4])
 local ready = redis.call('ZCOUNT', KEYS[4], now + tonumber(ARGV[2]), '+inf')
 local control = redis.call('HMGET', KEYS[10], 'mode', 'reason', 'target')
 local open = control[1] ~= 'paused' and control[1] ~= 'draining'
 
 local places = {}
-for index = 4, #ARGV do
+for index = 5, #ARGV do
   local place = ARGV[index]
   local ahead = redis.call('ZRANK', KEYS[1], place)
   if ahead then

@@ -132,9 +132,23 @@ local function write_event(outbox, settings, record, kind, events, about)
   redis.call('XADD', outbox, '*', 'event', cjson.encode(about))
 end
 
+-- Whose limits a place counts for, and the embedding site that who waits there came from.
+local function parse_waiter(text)
+  local client, site = string.match(text or '', '^(%S+) (%S+)$')
+  return client or text, site or 'direct'
+end
+
+-- A click that came to nothing: who waited left, or was not heard of any more. Returns the embedding site.
+local function count_gave_up(funnel, template, waiter)
+  local _, site = parse_waiter(waiter)
+  count_step(funnel, template, site, 'clicked')
+  count_step(funnel, template, site, 'gave_up')
+  return site
+end
+
 -- Those who were not heard of in time lose their place, and so does what is in one of the two sets only: nobody waits
--- behind somebody who is not there. Returns how many lapsed, some hundred at a time.
-local function drop_lapsed_places(waiting, leases, clients, now)
+-- behind somebody who is not there. Returns the embedding sites of those who lapsed, some hundred at a time.
+local function drop_lapsed_places(waiting, leases, clients, now, funnel, template)
   local gone = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 200)
   local function drop()
     if #gone == 0 then return end
@@ -142,8 +156,11 @@ local function drop_lapsed_places(waiting, leases, clients, now)
     redis.call('ZREM', leases, unpack(gone))
     redis.call('HDEL', clients, unpack(gone))
   end
+  local lapsed = {}
+  for index, place in ipairs(gone) do
+    lapsed[index] = count_gave_up(funnel, template, redis.call('HGET', clients, place))
+  end
   drop()
-  local lapsed = #gone
   if redis.call('ZCARD', waiting) ~= redis.call('ZCARD', leases) then
     for _, pair in ipairs({{waiting, leases}, {leases, waiting}}) do
       gone = {}
