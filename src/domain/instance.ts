@@ -73,6 +73,8 @@ export const InstanceRecord = Type.Object({
   bare: Type.Optional(FrameRefusalRecord),
   /** Steps of the visit that happen once and have, `,first_page,` and so on. */
   noted: Type.Optional(Type.String()),
+  /** When the first page was seen by the proxy. */
+  firstPageMs: Type.Optional(Millis),
 });
 export type Instance = Static<typeof InstanceRecord>;
 

@@ -5,6 +5,7 @@ import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { Proxy } from './interfaces/proxy.ts';
 import type { UsageStore, Used } from './interfaces/usage-store.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
+import { noteUse } from './use.ts';
 
 export interface EndUnusedDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
@@ -45,7 +46,7 @@ async function renew({ claimStore }: EndUnusedDeps, { ttl }: Template, used: rea
 }
 
 async function end(deps: EndUnusedDeps, unused: readonly Used[]): Promise<void> {
-  const { claimStore, usageStore, proxy, log } = deps;
+  const { claimStore, proxy, log } = deps;
   let connected: ReadonlySet<string>;
   try {
     // An app that only talks over a WebSocket is used although nobody asks where it is.
@@ -58,7 +59,11 @@ async function end(deps: EndUnusedDeps, unused: readonly Used[]): Promise<void> 
   const found = [...views.values()].map(({ instance }) => instance);
   const isConnected = ({ node, port }: Instance): boolean => connected.has(`${node.toLowerCase()}:${port ?? ''}`);
   const inUse = found.filter(isConnected);
-  if (inUse.length > 0) await usageStore.recordUse(inUse.map(({ label }) => label));
+  if (inUse.length > 0)
+    await noteUse(
+      deps,
+      inUse.map(({ label }) => label),
+    );
   await Promise.all(
     found
       .filter((instance) => !isConnected(instance))

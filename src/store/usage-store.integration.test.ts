@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fillPool, startStore, type TestStore } from '../../test/support/store.ts';
 import { claimed, tiny, viewOf } from '../../test/support/store-cases.ts';
 import { keys } from './keys.ts';
-import { ValkeyUsageStore } from './usage-store.ts';
+import { ACTIVE_AFTER_MS, ValkeyUsageStore } from './usage-store.ts';
 import { Scripts } from './scripts.ts';
 
 const MINUTE = 60_000;
@@ -18,6 +18,8 @@ afterAll(async () => {
 });
 beforeEach(() => store.clear());
 
+/** Asked for just now, or that long ago. */
+const seen = (label: string, agoMs = 0) => ({ label, agoMs });
 const unusedFor = (unusedForMs: number) =>
   store.usageStore.ask({ template: tiny.name, unusedForMs, lastsMs: undefined });
 const renewable = async (lastsMs: number): Promise<string[]> =>
@@ -74,7 +76,7 @@ describe('what nobody uses', () => {
     await reports.report('proxy-a', [], false);
     await unusedFor(1);
     await age(10 * MINUTE);
-    await reports.report('proxy-a', [used.label, 'no-such-label'], false);
+    await reports.report('proxy-a', [seen(used.label), seen('no-such-label')], false);
     await store.usageStore.recordUse([wanted.label]);
     expect(await idsOf(5 * MINUTE)).toEqual([left.id]);
     expect((await viewOf(store, used.id)).lastUsedMs).toBeGreaterThan(
@@ -83,14 +85,14 @@ describe('what nobody uses', () => {
     const { instance } = await viewOf(store, left.id);
     await store.cleanupStore.release(instance, 'unused', { from: ['assigned'] });
     // Its last request, told late, does not bring it back.
-    await reports.report('proxy-a', [left.label], false);
+    await reports.report('proxy-a', [seen(left.label)], false);
     expect((await store.valkey.zrange(keys.lastUsed, 0, -1)).toSorted()).toEqual([used.id, wanted.id].toSorted());
   });
 
   it('is not stored for templates that nobody asks about', async () => {
     await fillPool(store, tiny);
     const held = await claimed(store);
-    await reports.report('proxy-a', [held.label], false);
+    await reports.report('proxy-a', [seen(held.label)], false);
     expect(await store.valkey.exists(keys.lastUsed)).toBe(0);
     expect((await viewOf(store, held.id)).lastUsedMs).toBeUndefined();
   });
@@ -116,4 +118,54 @@ it('what is used lasts longer once a tenth of a visit is gone', async () => {
   await store.claimStore.extend(later.instance, 1_000, tiny.ttl.maxMs);
   expect((await viewOf(store, held.id)).lastUsedMs).toBeGreaterThan(later.lastUsedMs ?? Infinity);
   expect(await steps()).toEqual(['tiny direct extended']);
+});
+
+describe('what use shows of a visit', () => {
+  const steps = async (): Promise<string[]> =>
+    (await store.funnel.read(1)).filter(({ step }) => step !== 'clicked').map(({ site, step }) => `${site} ${step}`);
+  const entries = async () => (await store.outbox.read(10)).map(({ entry }) => entry);
+
+  it('is its first page, and that it is still used some time after', async () => {
+    await store.outbox.limit(10);
+    await fillPool(store, tiny);
+    const { id, label } = await claimed(store, { site: 'docs.example.org' });
+    expect(await reports.report('proxy-a', [seen(label)], false)).toEqual({
+      waitsMs: [ACTIVE_AFTER_MS],
+      steps: [{ template: 'tiny', site: 'docs.example.org', step: 'first_page' }],
+    });
+    const again = await reports.report('proxy-b', [seen(label)], false);
+    expect(again.steps).toEqual([]);
+    expect(again.waitsMs[0]).toBeLessThanOrEqual(ACTIVE_AFTER_MS);
+    expect(again.waitsMs[0]).toBeGreaterThan(0);
+
+    const record = JSON.parse((await store.valkey.hget(keys.instances, id)) ?? '') as { firstPageMs: number };
+    record.firstPageMs -= ACTIVE_AFTER_MS;
+    await store.valkey.hset(keys.instances, id, JSON.stringify(record));
+    expect(await reports.report('proxy-a', [{ label, agoMs: undefined }], false)).toEqual({ waitsMs: [0], steps: [] });
+    expect(await reports.report('proxy-a', [seen(label)], false)).toMatchObject({ waitsMs: [Infinity] });
+    expect(await reports.report('proxy-a', [seen(label)], false)).toEqual({ waitsMs: [Infinity], steps: [] });
+    expect((await steps()).toSorted()).toEqual([
+      'docs.example.org active',
+      'docs.example.org first_page',
+      'docs.example.org handed_over',
+    ]);
+    const { instance } = await viewOf(store, id);
+    expect(await store.claimStore.extend(instance, 1_000, tiny.ttl.maxMs)).toMatchObject({ kind: 'extended' });
+    expect(await entries()).toMatchObject([
+      { kind: 'claimed', sequence: 1 },
+      { kind: 'first_page', sequence: 3, id, site: 'docs.example.org' },
+      { kind: 'active', sequence: 4 },
+      { kind: 'extended', sequence: 5 },
+    ]);
+  });
+
+  it('is nothing while nobody has the instance, nor what was asked for before somebody had', async () => {
+    const [ready] = await fillPool(store, tiny);
+    expect(await reports.report('proxy-a', [seen(ready?.label ?? '')], false)).toEqual({ waitsMs: [0], steps: [] });
+    const { label } = await claimed(store);
+    expect(await reports.report('proxy-a', [seen(label, 5_000)], false)).toEqual({ waitsMs: [0], steps: [] });
+    // What its visitor says is a use, but no page that was seen.
+    expect(await store.usageStore.recordUse([label])).toEqual([]);
+    expect(await steps()).toEqual(['direct handed_over']);
+  });
 });

@@ -1,5 +1,7 @@
-import type { UsageAnswer, UsageQuestion, UsageStore, Used } from '../pool/interfaces/usage-store.ts';
-import type { UseReports } from '../proxy/discovery/interfaces/use-reports.ts';
+import type { VisitStep } from '../domain/visit-event.ts';
+import type { UsageAnswer, UsageQuestion, UsageStore, Used, VisitStepSeen } from '../pool/interfaces/usage-store.ts';
+import type { UsedLabel, UseReply, UseReports } from '../proxy/discovery/interfaces/use-reports.ts';
+import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
@@ -12,6 +14,10 @@ const GONE_AFTER_MS = 600_000;
 const FORGOTTEN_AFTER_MS = 2 * 24 * 3_600_000;
 /** A deadline is not moved for less: a tenth of the visit. */
 const RENEW_STEP = 0.1;
+/** Longer than a page takes to load, with all that belongs to it. */
+export const ACTIVE_AFTER_MS = 30_000;
+/** Of record-use.lua: a use that shows no step of a visit. */
+const NO_STEP = -1;
 
 export class ValkeyUsageStore implements UsageStore, UseReports {
   readonly #scripts: Scripts;
@@ -20,20 +26,31 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
     this.#scripts = scripts;
   }
 
-  async recordUse(labels: readonly string[]): Promise<void> {
-    await this.#record('', labels, false);
+  async recordUse(labels: readonly string[]): Promise<readonly VisitStepSeen[]> {
+    return (await this.report('', labels.map((label) => ({ label, agoMs: 0 })), false)).steps;
   }
 
-  async report(reporter: string, labels: readonly string[], last: boolean): Promise<void> {
-    await this.#record(reporter, labels, last);
-  }
-
-  async #record(reporter: string, labels: readonly string[], last: boolean): Promise<void> {
-    await this.#scripts.run(
+  async report(reporter: string, used: readonly UsedLabel[], last: boolean): Promise<UseReply> {
+    const [waits, steps] = (await this.#scripts.run(
       'record-use',
-      [keys.hostnames, keys.lastUsed, keys.useReporters, keys.useKnownSince],
-      [reporter, last ? FLAG.YES : FLAG.NO, ...labels],
-    );
+      [
+        keys.hostnames,
+        keys.lastUsed,
+        keys.useReporters,
+        keys.useKnownSince,
+        keys.instances,
+        keys.funnel(today()),
+        keys.eventOutbox,
+        keys.eventSettings,
+      ],
+      [
+        reporter,
+        last ? FLAG.YES : FLAG.NO,
+        ACTIVE_AFTER_MS,
+        ...used.flatMap(({ label, agoMs }) => [label, agoMs === undefined ? NO_STEP : Math.ceil(agoMs)]),
+      ],
+    )) as [number[], string[]];
+    return { waitsMs: waits.map((ms) => (ms === NO_STEP ? Infinity : ms)), steps: stepsOf(steps) };
   }
 
   async ask({ template, unusedForMs = 0, lastsMs = 0 }: UsageQuestion): Promise<UsageAnswer> {
@@ -44,6 +61,12 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
     )) as [number, number, (string | number)[], (string | number)[]];
     return { complete: complete === FLAG.YES, nowMs, unused: pairs(unused), toRenew: pairs(toRenew) };
   }
+}
+
+function stepsOf(flat: readonly string[]): VisitStepSeen[] {
+  return flat.flatMap((template, at) =>
+    at % 3 === 0 ? [{ template, site: flat[at + 1] ?? '', step: flat[at + 2] as VisitStep }] : [],
+  );
 }
 
 function pairs(flat: readonly (string | number)[]): Used[] {

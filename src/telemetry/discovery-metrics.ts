@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { VisitStep } from '../domain/visit-event.ts';
 import type { LogLosses } from './log-writer.ts';
 import { processRegistry } from './process-metrics.ts';
 
@@ -15,6 +16,7 @@ export class DiscoveryMetrics<Outcome extends string> {
   readonly registry: Registry;
   readonly contentType: string;
   readonly #answers: Counter<'outcome'>;
+  readonly #steps: Counter<'template' | 'site' | 'step'>;
 
   constructor({ version, logLosses, outcomes, stats }: DiscoveryMetricsOptions<Outcome>) {
     this.registry = processRegistry(version, logLosses);
@@ -27,6 +29,12 @@ export class DiscoveryMetrics<Outcome extends string> {
       registers,
     });
     for (const outcome of outcomes) this.#answers.inc({ outcome }, 0);
+    this.#steps = new Counter({
+      name: 'try_it_now_funnel_total',
+      help: 'Steps of visits that the questions of the proxy show (first_page, active), by template and embedding site.',
+      labelNames: ['template', 'site', 'step'],
+      registers,
+    });
     new Gauge({
       name: 'try_it_now_dns_hostnames',
       help: 'Instances whose place is known.',
@@ -56,6 +64,10 @@ export class DiscoveryMetrics<Outcome extends string> {
 
   answered(outcome: Outcome): void {
     this.#answers.inc({ outcome });
+  }
+
+  visitStep(template: string, site: string, step: VisitStep): void {
+    this.#steps.inc({ template, site, step });
   }
 
   text(): Promise<string> {

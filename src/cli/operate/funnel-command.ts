@@ -14,8 +14,10 @@ const SHOWN = [
   ['REFUSED', 'refused'],
   ['WAITED', 'waited'],
   ['GOT ONE', 'handed_over'],
-  ['EXTENDED', 'extended'],
-  ['ENDED', 'ended'],
+  ['SEEN', 'first_page'],
+  ['ACTIVE', 'active'],
+  ['NEXT', 'call_to_action_clicked'],
+  ['LEADS', 'lead_given'],
 ] as const;
 
 export async function funnel(env: Environment, { days, json }: FunnelOptions): Promise<void> {

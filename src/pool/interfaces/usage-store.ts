@@ -1,3 +1,5 @@
+import type { VisitStep } from '../../domain/visit-event.ts';
+
 /** What somebody has done with visitors' instances, and when. */
 export interface UsageQuestion {
   readonly template: string;
@@ -20,8 +22,15 @@ export interface UsageAnswer {
   readonly toRenew: readonly Used[];
 }
 
+/** A step that a visit takes once, and was not known to have taken. */
+export interface VisitStepSeen {
+  readonly template: string;
+  readonly site: string;
+  readonly step: VisitStep;
+}
+
 export interface UsageStore {
-  /** The visitors of the instances with these labels do something with them right now. */
-  recordUse(labels: readonly string[]): Promise<void>;
+  /** The visitors of the instances with these labels do something with them right now. Tells what that shows. */
+  recordUse(labels: readonly string[]): Promise<readonly VisitStepSeen[]>;
   ask(question: UsageQuestion): Promise<UsageAnswer>;
 }

@@ -76,7 +76,7 @@ async function world(options: Parameters<typeof discover>[2] = {}): Promise<{
   await names.addNode('node0', '127.0.0.1');
   const outcomes: DnsOutcome[] = [];
   const discovery = await discover(releasers, valkey.port, {
-    observer: { answered: (outcome) => outcomes.push(outcome) },
+    observer: { answered: (outcome) => outcomes.push(outcome), visitStep: () => undefined },
     ...options,
   });
   return { valkey, names, discovery, outcomes };

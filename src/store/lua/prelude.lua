@@ -132,6 +132,18 @@ local function write_event(outbox, settings, record, kind, events, about)
   redis.call('XADD', outbox, '*', 'event', cjson.encode(about))
 end
 
+-- Steps that a visit takes once are noted in its record.
+local function has_noted(record, step)
+  return string.find(record.noted or '', ',' .. step .. ',', 1, true) ~= nil
+end
+
+-- Save the record afterwards.
+local function note_step(funnel, outbox, settings, record, step, about)
+  record.noted = (record.noted or ',') .. step .. ','
+  write_event(outbox, settings, record, step, 1, about)
+  count_step(funnel, record.template, record.site or 'direct', step)
+end
+
 -- Whose limits a place counts for, and the embedding site that who waits there came from.
 local function parse_waiter(text)
   local client, site = string.match(text or '', '^(%S+) (%S+)$')

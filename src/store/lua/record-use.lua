@@ -1,26 +1,54 @@
--- Notes that instances are in use, and that whoever reports it is still watching.
+-- Notes that instances are in use, that whoever reports it is still watching, and which step of its visit that shows.
 -- KEYS[1] hostnames
 -- KEYS[2] last_used            zset, id by when it was last seen in use (ms)
 -- KEYS[3] use_reporters        hash, reporter → when it reported last (ms)
 -- KEYS[4] use_known_since      string: before this time instances may have been used without a report (ms)
+-- KEYS[5] instances  [6] funnel:<day>  [7] event_outbox  [8] event_settings
 -- ARGV[1] reporter, or '' for a sign of use that nobody watches for  [2] '1': its last report
--- ARGV[3…] labels of the instances that were used
--- Returns how many of them are looked after
+-- ARGV[3] how long after its first page a visit that is still used is active (ms)
+-- ARGV[4…] by turns: label of an instance that was used, how long ago (ms), or -1 where that shows no step
+-- Returns {{for each label: -1 when it will show no further step, else the ms until it may}, {template, site, step, …}}
 local now = now_ms()
 if ARGV[1] ~= '' then
   if ARGV[2] == '1' then redis.call('HDEL', KEYS[3], ARGV[1])
   -- What went through before it began to watch, nobody has seen.
   elseif redis.call('HSET', KEYS[3], ARGV[1], now) == 1 then redis.call('SET', KEYS[4], now) end
 end
-local noted = 0
-for index = 3, #ARGV do
-  local entry = redis.call('HGET', KEYS[1], ARGV[index])
+
+local noted = {}
+
+local function note(record, step, used_at)
+  note_step(KEYS[6], KEYS[7], KEYS[8], record, step, {atMs = used_at})
+  redis.call('HSET', KEYS[5], record.id, cjson.encode(record))
+  for _, value in ipairs({record.template, record.site or 'direct', step}) do noted[#noted + 1] = value end
+end
+
+-- What nobody has been given yet is asked for by ourselves.
+local function show_step(id, used_at)
+  local record = load_record(KEYS[5], id)
+  if not record or record.state ~= 'assigned' or used_at < record.assignedAtMs then return 0 end
+  if has_noted(record, 'active') then return -1 end
+  if not has_noted(record, 'first_page') then
+    -- Only the proxy sees pages.
+    if ARGV[1] == '' then return 0 end
+    record.firstPageMs = used_at
+    note(record, 'first_page', used_at)
+    return tonumber(ARGV[3])
+  end
+  local left = stored_number(record.firstPageMs, now) + tonumber(ARGV[3]) - used_at
+  if left > 0 then return left end
+  note(record, 'active', used_at)
+  return -1
+end
+
+local waits = {}
+for index = 4, #ARGV, 2 do
+  local entry, ago = redis.call('HGET', KEYS[1], ARGV[index]), tonumber(ARGV[index + 1])
   local readable, decoded = pcall(cjson.decode, entry or '')
   local id = readable and type(decoded) == 'table' and decoded.id
+  local known = type(id) == 'string'
   -- Only those that find-unused.lua has put there: of other templates nobody asks.
-  if type(id) == 'string' and redis.call('ZSCORE', KEYS[2], id) then
-    redis.call('ZADD', KEYS[2], 'XX', 'GT', now, id)
-    noted = noted + 1
-  end
+  if known and redis.call('ZSCORE', KEYS[2], id) then redis.call('ZADD', KEYS[2], 'XX', 'GT', now, id) end
+  waits[#waits + 1] = known and ago >= 0 and show_step(id, now - ago) or 0
 end
-return noted
+return {waits, noted}

@@ -1,4 +1,5 @@
 /** What discovery needs of the state store, in its own terms. */
+import type { VisitStep } from '../../../domain/visit-event.ts';
 
 /** Where a host name lives. */
 export interface HostnameEntry {
@@ -49,4 +50,6 @@ export type DnsOutcome = (typeof DNS_OUTCOMES)[number];
 
 export interface DiscoveryObserver {
   answered(outcome: DnsOutcome): void;
+  /** What is asked for shows that a visit has come so far. */
+  visitStep(template: string, site: string, step: VisitStep): void;
 }
