@@ -83,7 +83,8 @@ type StoredPart =
   | 'controls'
   | 'registry'
   | 'promotions'
-  | 'waitingList';
+  | 'waitingList'
+  | 'visitSteps';
 
 /** In the terms of the pool's use cases: each takes of it what it names itself. */
 interface PoolParts extends Pick<Store, StoredPart> {
@@ -178,6 +179,7 @@ function storedParts({
   registry,
   promotions,
   waitingList,
+  visitSteps,
 }: Store): Pick<Store, StoredPart> {
   return {
     claimStore,
@@ -190,6 +192,7 @@ function storedParts({
     registry,
     promotions,
     waitingList,
+    visitSteps,
   };
 }
 

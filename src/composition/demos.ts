@@ -9,14 +9,15 @@ import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
 import { recordUse, unusedEndMs, type UseDeps } from '../pool/use.ts';
 import { release, type ReleaseDeps } from '../pool/release.ts';
-import { enter, findVisit } from '../pool/visit.ts';
+import { callToActionClicked, enter, findVisit, type VisitStepDeps } from '../pool/visit.ts';
 import { leavePlace, lookAtPlaces, type WaitDeps } from '../pool/wait.ts';
 
 type DemosDeps = AcquireDeps &
   Omit<ExportDeps, 'exportRoom'> &
   ReleaseDeps &
   UseDeps &
-  WaitDeps & { readonly inventory: Inventory; readonly controls: Pick<PoolControls, 'read'> };
+  WaitDeps &
+  VisitStepDeps & { readonly inventory: Inventory; readonly controls: Pick<PoolControls, 'read'> };
 
 /** What the HTTP API asks of the pool, each answered by its use case. */
 export function createDemos(deps: DemosDeps): Demos {
@@ -38,6 +39,7 @@ export function createDemos(deps: DemosDeps): Demos {
     enter: (view, open) => enter(deps, view, open),
     offersExport: (view) => offersExport(deps, view),
     exportWork: (view) => exportWork({ ...deps, exportRoom }, view),
+    callToActionClicked: (token) => callToActionClicked(deps, token),
     stats: () => inventory.stats(catalogue.all()),
     controls: () => controls.read(catalogue.all().map(({ name }) => name)),
     templates: () => catalogue.all(),

@@ -60,6 +60,8 @@ export interface Demos {
    * export_too_large.
    */
   exportWork(view: InstanceView): Promise<Download>;
+  /** Counted once in a visit, also for some time after its end. Throws unknown_instance, store_unavailable. */
+  callToActionClicked(token: string): Promise<void>;
   /** Per template name. */
   stats(): Promise<ReadonlyMap<string, PoolStats>>;
   /** What operators decided, per template name. */

@@ -1,9 +1,12 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { fillLanding, landingFor } from '../domain/landing.ts';
+import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
 import { isVisitOf, labelOfVisit } from '../domain/visit-token.ts';
 import type { ClaimStore, InstanceView } from './interfaces/claim-store.ts';
+import type { Observer } from './interfaces/observer.ts';
+import type { VisitSteps } from './interfaces/visit-steps.ts';
 
 /** The running instance that a visitor's token is for. Throws unknown_instance, also once it has ended. */
 export async function findVisit(claimStore: Pick<ClaimStore, 'findByLabel'>, token: string): Promise<InstanceView> {
@@ -15,6 +18,29 @@ export async function findVisit(claimStore: Pick<ClaimStore, 'findByLabel'>, tok
     if (isRunning && owner !== null && isVisitOf(token, { id, label: view.instance.label, owner })) return view;
   }
   throw new TryItNowError('unknown_instance', 'this visit is over; its address opens nothing any more');
+}
+
+export interface VisitStepDeps {
+  readonly claimStore: Pick<ClaimStore, 'findByLabel'>;
+  readonly visitSteps: VisitSteps;
+  readonly observer: Pick<Observer, 'visitStep'>;
+}
+
+/** As `findVisit`, but also for some time after its end. Throws unknown_instance. */
+async function recallVisit({ claimStore, visitSteps }: VisitStepDeps, token: string): Promise<Instance> {
+  const label = labelOfVisit(token);
+  if (label !== undefined) {
+    const running = (await claimStore.findByLabel(label))?.instance;
+    const visit = running?.state === 'assigned' ? running : await visitSteps.findEnded(label);
+    if (visit?.owner != null && isVisitOf(token, { id: visit.id, label, owner: visit.owner })) return visit;
+  }
+  throw new TryItNowError('unknown_instance', 'this visit ended long ago; nothing is known of it any more');
+}
+
+/** The vendor's call to action was followed, for the first time in this visit. Throws unknown_instance. */
+export async function callToActionClicked(deps: VisitStepDeps, token: string): Promise<void> {
+  const outcome = await deps.visitSteps.callToActionClicked(await recallVisit(deps, token));
+  if (outcome.kind === 'noted') deps.observer.visitStep(outcome.template, outcome.site, 'call_to_action_clicked');
 }
 
 /**

@@ -48,6 +48,7 @@ export class ValkeyCleanupStore implements CleanupStore {
         keys.eventOutbox,
         keys.eventSettings,
         keys.lastUsed,
+        keys.endedVisit(instance.label),
       ],
       [
         instance.id,

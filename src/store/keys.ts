@@ -78,5 +78,9 @@ export const keys = {
   webhook: (name: string) => `webhook:${name}`,
   /** string: the process that does this alone, until it ends by itself */
   turn: (task: string) => `turn:${task}`,
+  /** string: the record of a visit that ended, for what its visitor does next; ends by itself */
+  endedVisit: (label: string) => `ended_visit:${label}`,
+  /** string: what somebody told who waits for an instance (JSON); ends by itself */
+  lead: (place: string) => `lead:${place}`,
   dailyRate: (clientKey: string) => `rate:daily:${clientKey}`,
 } as const;

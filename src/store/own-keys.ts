@@ -49,6 +49,8 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.eventOutbox, 'stream'],
   [keys.eventSettings, 'hash'],
   [keys.funnel(EACH), 'hash'],
+  [keys.endedVisit(EACH), 'string'],
+  [keys.lead(EACH), 'string'],
   [keys.webhook(EACH), 'hash'],
   [keys.turn(EACH), 'string'],
 ];

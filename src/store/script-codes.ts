@@ -27,6 +27,9 @@ export const ALLOCATE_PORT = { SUPERSEDED: 0, NONE_FREE: -1, NONE_RECORDED: -2 }
 /** What release.lua answers instead of a record. */
 export const RELEASE = { UNCHANGED: 0 } as const;
 
+/** First element of the answer of note-step.lua. */
+export const NOTE_STEP = { NOTED: 1, UNCHANGED: 0, UNKNOWN: -1, NOWHERE: -2 } as const;
+
 /** What rollback-checkpoint.lua answers instead of ids. */
 export const ROLLBACK_CHECKPOINT = { NONE_PROMOTED: 0 } as const;
 

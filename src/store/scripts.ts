@@ -25,6 +25,7 @@ const SCRIPT_NAMES = [
   'mark-overdue',
   'idle-tickets',
   'mark-ready',
+  'note-step',
   'announce-version',
   'promote',
   'promotion-status',

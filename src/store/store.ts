@@ -16,6 +16,7 @@ import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
 import type { UsageStore } from '../pool/interfaces/usage-store.ts';
+import type { VisitSteps } from '../pool/interfaces/visit-steps.ts';
 import type { WaitingList } from '../pool/interfaces/waiting-list.ts';
 import type { ProvisioningStore } from '../pool/interfaces/provisioning-store.ts';
 import { ValkeyProvisioningStore } from './provisioning-store.ts';
@@ -30,6 +31,7 @@ import { ValkeyEventOutbox } from './event-outbox.ts';
 import { ValkeyFunnelCounts } from './funnel-counts.ts';
 import { ValkeyWebhookStatuses } from './webhook-statuses.ts';
 import { ValkeyTurn } from './turns.ts';
+import { ValkeyVisitSteps } from './visit-steps.ts';
 import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
 import { ValkeyClaimStore, type RateLimits } from './claim-store.ts';
@@ -63,6 +65,7 @@ export interface Store {
   readonly controls: PoolControls;
   readonly audit: AuditLog;
   readonly waitingList: WaitingList;
+  readonly visitSteps: VisitSteps;
   readonly breakers: Breakers;
   readonly outbox: EventOutbox;
   readonly funnel: FunnelCounts;
@@ -121,6 +124,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     controls: new ValkeyPoolControls(client, scripts),
     audit: new ValkeyAuditLog(client),
     waitingList: new ValkeyWaitingList(scripts),
+    visitSteps: new ValkeyVisitSteps(client, scripts, log),
     breakers: new ValkeyBreakers(client),
     outbox: new ValkeyEventOutbox(client, turn('events')),
     funnel: new ValkeyFunnelCounts(client),

@@ -6,3 +6,9 @@ export function isPrefetch({ headers }: FastifyRequest): boolean {
     (value) => value?.includes('prefetch') === true,
   );
 }
+
+/** True when the browser goes there, as far as it tells; false for what a page loads as a part of itself. */
+export function isNavigation({ headers }: FastifyRequest): boolean {
+  const mode = headers['sec-fetch-mode'];
+  return mode === undefined || mode === 'navigate';
+}

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { systemClock, type Clock } from '../domain/clock.ts';
 import { ERROR_CATALOGUE, TryItNowError, type ErrorCode } from '../domain/errors.ts';
 import { landingFor } from '../domain/landing.ts';
+import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { Demos } from '../http/demos.ts';
 import { sendDownload } from '../http/download.ts';
@@ -46,6 +47,7 @@ interface Deps {
   readonly origins: Origins;
   readonly figures: PoolFigures;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 type ForTemplate = { Params: { template: string } };
@@ -67,6 +69,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     origins,
     figures: new PoolFigures(demos, clock, log),
     clock,
+    log,
   };
 
   await app.register(cookie);

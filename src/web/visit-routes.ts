@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { TryItNowError } from '../domain/errors.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
 import { visitToken } from '../domain/visit-token.ts';
 import type { Demos } from '../http/demos.ts';
 import { sendDownload } from '../http/download.ts';
@@ -10,19 +11,21 @@ import { field } from './fields.ts';
 import { letFrame, sendPage } from './page-response.ts';
 import { EXTEND_MINUTES } from './pages/home.ts';
 import { handOverPage } from './pages/hand-over.ts';
-import { EMBEDDINGS, frameSources, visitPage } from './pages/visit.ts';
+import { EMBEDDINGS, callToActionOf, frameSources, visitPage } from './pages/visit.ts';
 import type { Presentations } from './presentation.ts';
-import { isPrefetch } from './same-origin.ts';
+import { isNavigation, isPrefetch } from './same-origin.ts';
 import { isOfBrowser, type VisitorCookies } from './visitor.ts';
 import { isFramed, withOpen } from './way-in.ts';
 
 type ForVisit = { Params: { token: string } };
+type ForNext = { Params: { token: string; template: string } };
 
 export interface VisitDeps {
   readonly demos: Demos;
   readonly presentations: Presentations;
   readonly cookies: VisitorCookies;
   readonly origins: Origins;
+  readonly log: Log;
   /** Of the start page. */
   readonly publicOrigin: string;
 }
@@ -47,6 +50,9 @@ export function visitRoutes(app: FastifyInstance, deps: VisitDeps): void {
 function actionRoutes(app: FastifyInstance, deps: VisitDeps): void {
   const { demos, cookies } = deps;
   const config = { embeddable: true } as const;
+  app.get<ForNext>('/visit/:token/next/:template', { exposeHeadRoute: false }, (request, reply) =>
+    next(deps, request, reply),
+  );
   app.get<ForVisit>('/visit/:token/state', { config }, async (request) => state(demos, await governed(deps, request)));
   app.post<ForVisit>('/visit/:token/extend', { config }, async (request) => {
     const view = await governed(deps, request);
@@ -140,4 +146,29 @@ async function open(demos: Demos, request: FastifyRequest<ForVisit>, reply: Fast
   const view = await demos.visit(request.params.token);
   const url = await demos.enter(view, field(request.query, 'open'));
   return reply.header('referrer-policy', 'no-referrer').redirect(url, 303);
+}
+
+/**
+ * Leads on to the vendor, by way of a count. Where to is what the template says and nothing in the address, so no link of
+ * ours leads anywhere else; and it leads there whatever becomes of the count.
+ */
+async function next(
+  { demos, presentations, log }: VisitDeps,
+  request: FastifyRequest<ForNext>,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const template = demos.templates().find(({ name }) => name === request.params.template);
+  const wanted = template && callToActionOf(template, presentations.for(request));
+  if (wanted === undefined) return reply.redirect('/', 303);
+  reply.header('cache-control', 'no-store');
+  if (isPrefetch(request)) return reply.code(503).send();
+  if (isNavigation(request))
+    await demos.callToActionClicked(request.params.token).catch((error: unknown) => {
+      if (error instanceof TryItNowError && error.code === 'unknown_instance') return;
+      log.warn(
+        { template: template?.name, reason: describeError(error) },
+        'A call to action that was clicked could not be counted; its visitor was led on all the same',
+      );
+    });
+  return reply.header('referrer-policy', 'no-referrer').redirect(wanted.url, 303);
 }

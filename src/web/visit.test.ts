@@ -3,14 +3,17 @@ import { FakeDemos } from '../../test/support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
 import { PageVisitor, handedOverTo } from '../../test/support/page-visitor.ts';
 import { template } from '../../test/support/templates.ts';
+import { TryItNowError } from '../domain/errors.ts';
 import { visitToken } from '../domain/visit-token.ts';
 import { isFramed } from './way-in.ts';
 
+const BUY = 'https://vendor.example/buy?from=demo';
 const OFFERED = { file: 'work.html', mediaType: 'text/html', maxBytes: 1_000, timeoutMs: 1_000 };
 const SHOP = template({
   name: 'shop',
   frame: 'auto',
   openAllow: ['/cart'],
+  callToAction: { text: 'Buy it', url: BUY },
   export: { kind: 'http', path: '/export', ...OFFERED },
 });
 
@@ -81,6 +84,29 @@ describe('a visit', () => {
     expect(await state('POST', 'end')).toEqual([200, 0]);
     expect(instance()?.state).toBe('releasing');
     expect(await state('GET', 'state')).toEqual([404, undefined]);
+  });
+
+  it("leads on to the vendor by way of a count, and nowhere but where the template says", async () => {
+    const page = await (await visitor.send('GET', visit)).text();
+    const [, link = ''] = /href="([^"]+)" target="_blank" rel="noopener">Buy it</.exec(page) ?? [];
+    const follow = async (path: string, headers: Record<string, string> = {}) => {
+      const answer = await visitor.send('GET', path, { headers });
+      const { headers: got } = answer;
+      return [answer.status, got.get('location'), got.get('referrer-policy'), http.demos.count('callToActionClicked')];
+    };
+    const there = [303, BUY, 'no-referrer'];
+    expect(await follow(link, { 'sec-purpose': 'prefetch;prerender' })).toEqual([503, null, 'same-origin', 0]);
+    expect(await follow(link, { 'sec-fetch-mode': 'no-cors' })).toEqual([...there, 0]);
+    expect(await follow(link, { 'sec-fetch-mode': 'navigate' })).toEqual([...there, 1]);
+    // Also once nothing is known of the visit any more, or nobody can say.
+    expect(await follow(link.replace(visit, `/visit/${'a'.repeat(42)}`))).toEqual([...there, 2]);
+    http.demos.failure = new TryItNowError('store_unavailable', 'away');
+    expect(await follow(link)).toEqual([...there, 3]);
+    http.demos.failure = undefined;
+    expect((await follow(`${link}?url=https://evil.example&to=//evil.example`)).slice(0, 3)).toEqual(there);
+    for (const name of ['hello', 'constructor', encodeURIComponent('//evil.example')])
+      expect((await follow(link.replace(/shop$/, name))).slice(0, 2)).toEqual([303, '/']);
+    expect((await visitor.send('HEAD', link)).status).toBe(405);
   });
 
   it('takes no order from another page', async () => {

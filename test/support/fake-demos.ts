@@ -275,6 +275,14 @@ export class FakeDemos implements Demos {
     });
   }
 
+  callToActionClicked(token: string): Promise<void> {
+    return this.#answer('callToActionClicked', token, () => {
+      const visits = [...this.instances.values()];
+      if (!visits.some(({ id, label, owner }) => owner !== null && isVisitOf(token, { id, label, owner })))
+        throw new TryItNowError('unknown_instance', 'nothing is known of this visit any more');
+    });
+  }
+
   url(label: string, _template?: string, open?: string): string {
     return open === undefined ? this.urlOf(label) : new URL(open, this.urlOf(label)).href;
   }

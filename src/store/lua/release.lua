@@ -1,10 +1,13 @@
 -- warming | ready | assigned | quarantined → releasing. The host name stops resolving in the same step.
 -- KEYS[1] instances  [2] ready:<template>  [3] assigned:<template>  [4] leaving:<template>  [5] hostnames
 -- KEYS[6] hostname_changes  [7] funnel:<day>  [8] event_outbox  [9] event_settings  [10] last_used
+-- KEYS[11] ended_visit:<label>  string, the record of a visit that ended
 -- ARGV[1] id  [2] reason  [3] states it may leave, as ",ready,assigned,"  [4] generation or -1
 -- ARGV[5] '1': only when its time is up
 -- ARGV[6] attempt or ''  [7] how long its cleanup is waited for (ms)
 -- Returns the record's new text, or 0 when nothing was changed
+-- What its visitor does next still belongs to the visit.
+local REMEMBERED_MS = 3600000
 local now = now_ms()
 local record = load_record(KEYS[1], ARGV[1])
 if not record or record.state == 'releasing' then return 0 end
@@ -14,7 +17,8 @@ if ARGV[4] ~= '-1' and record.generation ~= tonumber(ARGV[4]) then return 0 end
 if ARGV[5] == '1' and (record.state ~= 'assigned' or record.deadlineMs > now) then return 0 end
 if ARGV[6] ~= '' and record.attempt ~= ARGV[6] then return 0 end
 
-if record.state == 'assigned' then
+local was_visit = record.state == 'assigned'
+if was_visit then
   write_event(KEYS[8], KEYS[9], record, 'ended', 1, {
     atMs = now,
     reason = ARGV[2],
@@ -25,9 +29,12 @@ end
 record.state = 'releasing'
 record.reason = ARGV[2]
 record.leaseUntilMs = nil
+record.landing = nil
 redis.call('ZREM', KEYS[2], record.id)
 redis.call('ZREM', KEYS[3], record.id)
 redis.call('ZREM', KEYS[10], record.id)
 redis.call('ZADD', KEYS[4], now + tonumber(ARGV[7]), record.id)
 drop_hostname(KEYS[5], KEYS[6], record.label)
-return save_record(KEYS[1], record)
+local text = save_record(KEYS[1], record)
+if was_visit then redis.call('SET', KEYS[11], text, 'PX', REMEMBERED_MS) end
+return text

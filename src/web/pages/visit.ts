@@ -1,5 +1,5 @@
 import type { Template } from '../../domain/template.ts';
-import { localText } from '../../presentation/branding.ts';
+import { localText, type Brand } from '../../presentation/branding.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import type { Translator } from '../../presentation/languages/translator.ts';
 import type { Presentation } from '../presentation.ts';
@@ -121,12 +121,23 @@ function ownTab(embedded: Embedding | undefined): Html | false {
   return embedded !== undefined && html` target="_blank"`;
 }
 
-/** The template's own, else what the branding says. */
-function callToAction({ presentation: { t, brand }, template }: VisitParts, look: string): Html | false {
-  const wanted = template.callToAction ?? brand.callToAction;
+/** Where visitors may go on to: the template's own, else what the branding says. */
+export function callToActionOf(
+  { callToAction }: Template,
+  { brand }: Pick<Presentation, 'brand'>,
+): Template['callToAction'] | Brand['callToAction'] {
+  return callToAction ?? brand.callToAction;
+}
+
+function callToAction({ presentation, template, token }: VisitParts, look: string): Html | false {
+  const wanted = callToActionOf(template, presentation);
   if (wanted === undefined) return false;
-  const text = typeof wanted.text === 'string' ? wanted.text : localText(t, wanted.text);
-  return html`<a class="button ${look} cta" href="${wanted.url}" target="_blank" rel="noopener">${text}</a>`;
+  const text = typeof wanted.text === 'string' ? wanted.text : localText(presentation.t, wanted.text);
+  // A redirect to a mail program is not followed everywhere, so such a one is not counted.
+  const url = wanted.url.startsWith('mailto:')
+    ? wanted.url
+    : `/visit/${token}/next/${encodeURIComponent(template.name)}`;
+  return html`<a class="button ${look} cta" href="${url}" target="_blank" rel="noopener">${text}</a>`;
 }
 
 /** What the script says, and what goes with it. */
