@@ -2,9 +2,13 @@ import type { FastifyRequest } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { embeddingSites } from './embedding-site.ts';
 
-const siteOf = embeddingSites('https://try.example.org', ['docs.example.org', 'localhost:3000']);
-const from = (headers: Record<string, string>): string =>
-  siteOf({ headers, host: '127.0.0.1:8080' } as unknown as FastifyRequest);
+const siteOf = embeddingSites(
+  'https://try.example.org',
+  ['docs.example.org', 'localhost:3000'],
+  [{ allowedOrigins: ['https://shop.example.net:8443', 'http://[::1]:3000'] }],
+);
+const from = (headers: Record<string, string>, told?: string): string =>
+  siteOf({ headers, host: '127.0.0.1:8080' } as unknown as FastifyRequest, told);
 
 describe('The embedding site of a click', () => {
   it.each([
@@ -16,9 +20,22 @@ describe('The embedding site of a click', () => {
     ['a page of a listed site', { referer: 'https://docs.example.org/start?user=ada#top' }, 'docs.example.org'],
     ['a site that is not listed', { origin: 'https://elsewhere.example' }, 'other'],
     ['a site below a listed one', { origin: 'https://evil.docs.example.org' }, 'other'],
+    ['a site that may offer a template', { origin: 'https://shop.example.net:8443' }, 'shop.example.net:8443'],
+    ['a site that has no name', { origin: 'http://[::1]:3000' }, 'other'],
     ['a page that hides its site', { origin: 'null' }, 'other'],
     ['something that is no address', { referer: 'ada lovelace' }, 'other'],
   ] as const)('from %s', (_, headers, site) => {
     expect(from(headers)).toBe(site);
+  });
+
+  it.each([
+    ['a listed site', 'docs.example.org', 'docs.example.org'],
+    ['one that is not listed', 'other', 'other'],
+    ['one that we would not have named', 'evil.example', 'direct'],
+    ['nothing', undefined, 'direct'],
+  ])('passed on by a page of ours, from %s', (_, told, site) => {
+    expect(from({ origin: 'https://try.example.org' }, told)).toBe(site);
+    expect(from({ origin: 'https://elsewhere.example' }, told)).toBe('other');
+    expect(from({}, told)).toBe('direct');
   });
 });

@@ -1,18 +1,34 @@
 import type { FastifyRequest } from 'fastify';
+import type { Template } from '../domain/template.ts';
 import { DIRECT_SITE, OTHER_SITE } from '../domain/visit-event.ts';
 
-/** The site whose page a request comes from, as the funnel tells sites apart: one of a few names. */
-export type SiteOf = (request: FastifyRequest) => string;
+/**
+ * The site that a visitor comes from, as the funnel tells sites apart: one of a few names. `told`: what a page of ours
+ * was opened from, which its forms pass on; it counts only where one of our own pages says so.
+ */
+export type SiteOf = (request: FastifyRequest, told?: string) => string;
 
-/** `sites` are hosts. Of an address only the host is looked at, and only a listed one is ever kept. */
-export function embeddingSites(publicUrl: string, sites: readonly string[]): SiteOf {
-  const known = new Set(sites);
+/** What a site may be called in an event. */
+const NAME = /^[a-z0-9.:-]{1,260}$/;
+
+/**
+ * `sites` are hosts; those whose pages may offer a template are told apart as well. Of an address only the host is
+ * looked at, and only a listed one is ever kept.
+ */
+export function embeddingSites(
+  publicUrl: string,
+  sites: readonly string[],
+  templates: readonly Pick<Template, 'allowedOrigins'>[] = [],
+): SiteOf {
+  const offering = templates.flatMap(({ allowedOrigins }) => allowedOrigins.map((origin) => new URL(origin).host));
+  const known = new Set([...sites, ...offering.filter((host) => NAME.test(host))]);
   const own = new URL(publicUrl).host;
-  return (request) => {
+  return (request, told) => {
     const from = request.headers.origin ?? request.headers.referer;
     if (from === undefined) return DIRECT_SITE;
     const host = URL.canParse(from) ? new URL(from).host : '';
-    if (host === own || host === request.host) return DIRECT_SITE;
+    if (host === own || host === request.host)
+      return told !== undefined && (known.has(told) || told === OTHER_SITE) ? told : DIRECT_SITE;
     return known.has(host) ? host : OTHER_SITE;
   };
 }

@@ -15,7 +15,7 @@ export interface PagesContext {
   readonly origins: Origins;
   /** Whose limits a request counts against. */
   readonly clientKeyOf: (request: FastifyRequest) => string;
-  /** The page a request comes from, as the funnel tells sites apart. */
+  /** The site that a visitor comes from. */
   readonly siteOf: SiteOf;
   /** Those who listen to how they stand in the line. */
   readonly waiting: WaitingStreams;

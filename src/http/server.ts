@@ -97,7 +97,7 @@ async function addRoutes(
   const { demos, log, publicUrl } = options;
   const check = keyCheck(options.apiKeys);
   const origins = new Origins(publicUrl, () => demos.templates());
-  const siteOf = embeddingSites(publicUrl, options.funnelSites ?? []);
+  const siteOf = embeddingSites(publicUrl, options.funnelSites ?? [], demos.templates());
   const tokens = new CountdownTokens(options.apiKeys);
   const context: RouteContext = {
     demos,

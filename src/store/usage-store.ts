@@ -27,7 +27,13 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
   }
 
   async recordUse(labels: readonly string[]): Promise<readonly VisitStepSeen[]> {
-    return (await this.report('', labels.map((label) => ({ label, agoMs: 0 })), false)).steps;
+    return (
+      await this.report(
+        '',
+        labels.map((label) => ({ label, agoMs: 0 })),
+        false,
+      )
+    ).steps;
   }
 
   async report(reporter: string, used: readonly UsedLabel[], last: boolean): Promise<UseReply> {

@@ -9,6 +9,6 @@ export function isPrefetch({ headers }: FastifyRequest): boolean {
 
 /** True when the browser goes there, as far as it tells; false for what a page loads as a part of itself. */
 export function isNavigation({ headers }: FastifyRequest): boolean {
-  const mode = headers['sec-fetch-mode'];
-  return mode === undefined || mode === 'navigate';
+  const purpose = headers['sec-fetch-dest'];
+  return purpose === undefined || purpose === 'document' || purpose === 'iframe';
 }

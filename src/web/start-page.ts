@@ -8,6 +8,7 @@ import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { Demos } from '../http/demos.ts';
 import { sendDownload } from '../http/download.ts';
+import type { SiteOf } from '../http/embedding-site.ts';
 import type { Origins } from '../http/origins.ts';
 import type { PagesContext } from '../http/pages.ts';
 import { secondsLeft } from '../http/time-left.ts';
@@ -47,6 +48,7 @@ interface Deps {
   readonly origins: Origins;
   readonly figures: PoolFigures;
   readonly clock: Clock;
+  readonly siteOf: SiteOf;
   readonly log: Log;
 }
 
@@ -69,6 +71,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     origins,
     figures: new PoolFigures(demos, clock, log),
     clock,
+    siteOf,
     log,
   };
 
@@ -190,12 +193,15 @@ async function home(
     notice,
   }: { readonly offered: readonly Template[]; readonly open?: string | undefined; readonly notice?: unknown },
 ): Promise<FastifyReply> {
-  const { presentations, cookies } = deps;
+  const { presentations, cookies, siteOf } = deps;
   const visitor = cookies.identify(request, reply);
   const offers = await Promise.all(offered.map((template) => offer(deps, request, { template, visitor, open })));
   const known = typeof notice === 'string' && Object.hasOwn(NOTICES, notice) ? (notice as Notice) : undefined;
   const presentation = presentations.for(request);
-  return sendPage(reply, homePage({ presentation, offers, visitorToken: visitor.token, notice: known }));
+  return sendPage(
+    reply,
+    homePage({ presentation, offers, visitorToken: visitor.token, site: siteOf(request), notice: known }),
+  );
 }
 
 async function offer(

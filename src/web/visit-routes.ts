@@ -124,6 +124,7 @@ async function frame(
     template,
     token: visitToken({ ...instance, owner: instance.owner ?? '' }),
     visitorToken: known?.token,
+    site: instance.site,
     origin,
     secondsLeft: secondsLeft(view),
     offersExport: demos.offersExport(view),

@@ -86,7 +86,7 @@ describe('a visit', () => {
     expect(await state('GET', 'state')).toEqual([404, undefined]);
   });
 
-  it("leads on to the vendor by way of a count, and nowhere but where the template says", async () => {
+  it('leads on to the vendor by way of a count, and nowhere but where the template says', async () => {
     const page = await (await visitor.send('GET', visit)).text();
     const [, link = ''] = /href="([^"]+)" target="_blank" rel="noopener">Buy it</.exec(page) ?? [];
     const follow = async (path: string, headers: Record<string, string> = {}) => {
@@ -95,9 +95,9 @@ describe('a visit', () => {
       return [answer.status, got.get('location'), got.get('referrer-policy'), http.demos.count('callToActionClicked')];
     };
     const there = [303, BUY, 'no-referrer'];
-    expect(await follow(link, { 'sec-purpose': 'prefetch;prerender' })).toEqual([503, null, 'same-origin', 0]);
-    expect(await follow(link, { 'sec-fetch-mode': 'no-cors' })).toEqual([...there, 0]);
-    expect(await follow(link, { 'sec-fetch-mode': 'navigate' })).toEqual([...there, 1]);
+    expect(await follow(link, { 'sec-purpose': 'prefetch;prerender' })).toEqual([503, null, null, 0]);
+    expect(await follow(link, { 'sec-fetch-dest': 'image' })).toEqual([...there, 0]);
+    expect(await follow(link, { 'sec-fetch-dest': 'document' })).toEqual([...there, 1]);
     // Also once nothing is known of the visit any more, or nobody can say.
     expect(await follow(link.replace(visit, `/visit/${'a'.repeat(42)}`))).toEqual([...there, 2]);
     http.demos.failure = new TryItNowError('store_unavailable', 'away');

@@ -6,6 +6,7 @@ import type { Acquired, Demos, Place } from '../http/demos.ts';
 import type { SiteOf } from '../http/embedding-site.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import type { InstanceView, Refill } from '../pool/interfaces/claim-store.ts';
+import { field } from './fields.ts';
 import type { Visitor, VisitorCookies } from './visitor.ts';
 
 export interface VisitsOptions {
@@ -52,7 +53,7 @@ export class Visits {
       clientKey: this.#subjectOf(request),
       owner: visitor.owner,
       idempotencyKey: keyOf(template),
-      site: this.#siteOf(request),
+      site: this.#siteOf(request, field(request.body, 'site')),
       open,
       landing: 'later',
     });

@@ -56,7 +56,9 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   const file = options.snapshotFile === undefined ? undefined : new SnapshotFile(options.snapshotFile, table, log);
   const follower = new Follower({ source, table, log, onChange: () => file?.changed() });
   const { useReports } = options;
-  const reporter = useReports && new UseReporter({ reports: useReports, isKnown: (label) => table.find(label) !== undefined, observer, log });
+  const reporter =
+    useReports &&
+    new UseReporter({ reports: useReports, isKnown: (label) => table.find(label) !== undefined, observer, log });
   const onLocated = (label: string): void => reporter?.note(label);
   const stop = async (): Promise<void> => {
     await reporter?.stop();

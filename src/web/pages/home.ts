@@ -1,4 +1,5 @@
 import type { Template } from '../../domain/template.ts';
+import { DIRECT_SITE } from '../../domain/visit-event.ts';
 import { localText, type Logo } from '../../presentation/branding.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import type { MessageKey } from '../../presentation/languages/messages.ts';
@@ -37,9 +38,11 @@ export function homePage(parts: {
   readonly presentation: Presentation;
   readonly offers: readonly Offer[];
   readonly visitorToken: string;
+  /** The site that the visitor comes from. */
+  readonly site: string;
   readonly notice: Notice | undefined;
 }): string {
-  const { presentation, offers, visitorToken, notice } = parts;
+  const { presentation, offers, notice } = parts;
   const { t, brand } = presentation;
   const { callToAction: next, heading, intro } = brand;
   return page({
@@ -59,7 +62,7 @@ ${
   html`<p class="notice ${NOTICES[notice].tone}" role="status">${t.text(NOTICES[notice].key)}</p>`
 }
 <ul class="cards" role="list">
-${offers.map((offer, index) => card(t, offer, index, visitorToken))}
+${offers.map((offer, index) => card(t, offer, index, formFields(parts)))}
 </ul>`,
   });
 }
@@ -68,14 +71,14 @@ function card(
   t: Translator,
   { template, logo, open, readyCount, pause, held }: Offer,
   index: number,
-  visitorToken: string,
+  fields: Html,
 ): Html {
   const path = encodeURIComponent(template.name);
   const state = held === undefined ? availability(t, readyCount, pause !== undefined) : timeLeft(t, held);
   const actions =
     held !== undefined
       ? heldActions(t, path, held, template.title)
-      : pause === undefined && tryForm(t, withOpen(`/try/${path}`, open), visitorToken, template.title);
+      : pause === undefined && tryForm(t, withOpen(`/try/${path}`, open), fields, template.title);
   return html`<li class="card${held !== undefined && ' held'}">
 <div class="card-head">
 ${
@@ -118,9 +121,15 @@ function terms(t: Translator, { ttl }: Template): string {
     : t.text('home.terms', { time });
 }
 
-function tryForm(t: Translator, action: string, visitorToken: string, title: string): Html {
+/** Who clicks and where they come from, for browsers that do not tell. */
+export function formFields({ visitorToken, site }: { readonly visitorToken: string; readonly site: string }): Html {
+  return html`<input type="hidden" name="visitor" value="${visitorToken}">\
+${site !== DIRECT_SITE && html`<input type="hidden" name="site" value="${site}">`}`;
+}
+
+function tryForm(t: Translator, action: string, fields: Html, title: string): Html {
   return html`<form method="post" action="${action}" data-try="${t.text('home.starting')}">
-<input type="hidden" name="visitor" value="${visitorToken}">
+${fields}
 <button class="primary" aria-label="${t.text('home.try_label', { app: title })}">${t.text('home.try')}</button>
 </form>`;
 }

@@ -12,6 +12,8 @@ export interface VisitParts {
   readonly template: Template;
   readonly token: string;
   readonly visitorToken: string | undefined;
+  /** Where the visitor came from; undefined: nowhere that is told apart. */
+  readonly site: string | undefined;
   /** The instance's own, without a path. */
   readonly origin: string;
   readonly secondsLeft: number;
@@ -163,7 +165,7 @@ function exportForm({ presentation: { t }, token, offersExport }: VisitParts, lo
 }
 
 function endedPanel(parts: VisitParts): Html {
-  const { presentation, template, visitorToken, embedded, offersExport } = parts;
+  const { presentation, template, visitorToken, site, embedded, offersExport } = parts;
   const { t } = presentation;
   return html`<section class="panel" data-ended hidden>
 <h1 tabindex="-1">${t.text('visit.ended_heading', { app: template.title })}</h1>
@@ -171,6 +173,7 @@ function endedPanel(parts: VisitParts): Html {
 ${offersExport && html`<p class="note">${t.text('visit.export_missed')}</p>`}
 <form method="post" action="/try/${encodeURIComponent(template.name)}" data-again>
 ${visitorToken !== undefined && html`<input type="hidden" name="visitor" value="${visitorToken}">`}
+${site !== undefined && html`<input type="hidden" name="site" value="${site}">`}
 <button class="primary">${t.text('visit.again')}</button>
 </form>
 ${callToAction(parts, 'quiet')}
