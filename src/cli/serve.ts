@@ -15,7 +15,7 @@ const LINGER_MS = 500;
 
 /** Runs until told to stop. Throws invalid_config before anything is started, and what a missing part throws. */
 export async function serve(env: Environment, role: Role): Promise<void> {
-  const { config, warnings } = loadConfig(env);
+  const { config, warnings } = loadConfig(env, undefined, { serves: role === 'server' });
   const logWriter = new LogWriter();
   const log = createLogger(config.log.level, logWriter);
   for (const warning of warnings) log.warn({}, warning);

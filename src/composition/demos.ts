@@ -7,6 +7,7 @@ import { extend } from '../pool/extend.ts';
 import { find, findMany } from '../pool/find.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
+import { Leads } from '../pool/leads.ts';
 import { recordUse, unusedEndMs, type UseDeps } from '../pool/use.ts';
 import { release, type ReleaseDeps } from '../pool/release.ts';
 import { callToActionClicked, enter, findVisit, type VisitStepDeps } from '../pool/visit.ts';
@@ -39,6 +40,7 @@ export function createDemos(deps: DemosDeps): Demos {
     enter: (view, open) => enter(deps, view, open),
     offersExport: (view) => offersExport(deps, view),
     exportWork: (view) => exportWork({ ...deps, exportRoom }, view),
+    leads: new Leads(deps),
     callToActionClicked: (token) => callToActionClicked(deps, token),
     stats: () => inventory.stats(catalogue.all()),
     controls: () => controls.read(catalogue.all().map(({ name }) => name)),

@@ -4,6 +4,7 @@ import type { Log } from '../domain/log.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import { publishEvents } from '../pool/publish-events.ts';
 import type { QueueConnection } from '../queue/connection.ts';
+import { forgetDeliveredLeads } from '../queue/forget-leads.ts';
 import { JetStreamEvents } from '../queue/event-stream.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { JetStreamWebhookFeed } from '../queue/webhook-feed.ts';
@@ -19,6 +20,8 @@ export const OUTBOX_LIMIT = 100_000;
 const PUBLISH_INTERVAL_MS = 500;
 /** How soon another process is asked whether it still delivers. */
 const DELIVERY_INTERVAL_MS = 2_000;
+/** How long what a visitor told stays in NATS once every webhook has had it. */
+const FORGET_INTERVAL_MS = 60_000;
 
 export interface EventPartsOptions {
   readonly webhooks: Config['webhooks'];
@@ -55,7 +58,11 @@ export function createEventLoops({ webhooks, store, connection, metrics, poster,
       delivery.round(signal),
     );
   });
-  return [publisher, ...deliveries];
+  const takers = webhooks.filter(({ events }) => events.includes('lead_given')).map(({ name }) => name);
+  const forgetter = new Loop({ name: 'delivered leads', intervalMs: FORGET_INTERVAL_MS, log }, async () => {
+    if (connection.connected) await forgetDeliveredLeads(connection, takers);
+  });
+  return [publisher, ...deliveries, ...(takers.length > 0 ? [forgetter] : [])];
 }
 
 /** For the metrics; undefined where nobody is told anything. */

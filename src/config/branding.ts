@@ -9,12 +9,12 @@ import {
   type Brand,
   type BrandLink,
   type Branding,
-  type LocalText,
   type Logo,
   type Palette,
   type Scheme,
 } from '../presentation/branding.ts';
 import { quote, type FileReader } from './environment.ts';
+import { localText } from './local-text.ts';
 import { ParseError, integer, matching, path, text, type Parser } from './parsers.ts';
 import { YamlMapSection, listProblems, type YamlSection, type YamlSource } from './yaml-section.ts';
 
@@ -117,37 +117,6 @@ function unreadable({ colors, templates }: Branding): string[] {
     return contrastWarnings(brand.colors, path).filter((warning) => !known.has(warning));
   });
   return [...shared, ...own];
-}
-
-/** One text for all languages, or one for each by its tag. */
-function localText(section: YamlSection, key: string): LocalText | undefined {
-  if (!section.has(key)) return undefined;
-  if (section.isSingle(key)) {
-    const one = section.read(key, LINE)?.value;
-    return one === undefined ? undefined : [{ tag: undefined, text: one }];
-  }
-  const group = section.section(key, undefined);
-  if (!group.isGroup) return undefined;
-  const texts = group.keys().flatMap((name) => {
-    const value = group.read(name, LINE)?.value;
-    const tag = canonicalTag(name);
-    if (tag === undefined) group.report(`${group.path}.${name} must be a language by its BCP 47 tag, such as de`, name);
-    return value === undefined || tag === undefined ? [] : [{ tag, text: value }];
-  });
-  const [first, ...others] = texts;
-  if (first === undefined) {
-    section.report(`${group.path} has no text; write one, or one for each language: {en: Imprint, de: Impressum}`, key);
-    return undefined;
-  }
-  return [first, ...others];
-}
-
-function canonicalTag(name: string): string | undefined {
-  try {
-    return Intl.getCanonicalLocales(name)[0];
-  } catch {
-    return undefined;
-  }
 }
 
 function readLink(section: YamlSection): BrandLink | undefined {

@@ -19,6 +19,7 @@ import {
 import { readBranding } from './branding.ts';
 import { databaseProblems } from './database-rules.ts';
 import { capacityWarnings } from './host-capacity.ts';
+import { leadProblems } from './lead-section.ts';
 import { readLanguages } from './languages.ts';
 import { ParseError, type HostPort } from './parsers.ts';
 import { archiveFile } from './paths.ts';
@@ -40,9 +41,13 @@ export interface LoadedConfig {
 
 /**
  * Reads everything that can be set. Throws one invalid_config that names every wrong setting and how to fix it
- * (also as `details.problems`); secrets are never in it.
+ * (also as `details.problems`); secrets are never in it. `serves`: for the server, which needs more to be there.
  */
-export function loadConfig(env: Environment, readFile: FileReader = readTextFile): LoadedConfig {
+export function loadConfig(
+  env: Environment,
+  readFile: FileReader = readTextFile,
+  { serves = false }: { readonly serves?: boolean } = {},
+): LoadedConfig {
   const parsed = readEnvironment(env, readFile);
   const { values, broken, explicit } = parsed;
   const catalogue = readCatalogue(parsed, env, readFile);
@@ -58,6 +63,8 @@ export function loadConfig(env: Environment, readFile: FileReader = readTextFile
     ...checkpointPathProblems(parsed),
     ...catalogue.problems,
     ...hooks.problems,
+    // Who hands nothing out need not know of webhooks.
+    ...(serves && hooks.problems.length === 0 ? leadProblems(catalogue.templates, hooks.webhooks) : []),
     ...languages.problems,
     ...branding.problems,
   ];

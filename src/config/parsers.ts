@@ -125,6 +125,21 @@ export function text(maxLength: number): Parser<string> {
   };
 }
 
+/** Words for people: line ends and runs of blanks count as one blank, so that YAML's folding does not show. */
+export function prose(maxLength: number): Parser<string> {
+  return {
+    type: 'text',
+    expects: `a text of 1 to ${maxLength} characters`,
+    parse: (value) => {
+      const words = value.replace(/\s+/g, ' ').trim();
+      // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
+      return words !== '' && words.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(words)
+        ? words
+        : new ParseError();
+    },
+  };
+}
+
 /** Commas between the entries; blanks around them and empty entries do not count, but `least` others must be there. */
 export function listOf<T>(entry: Parser<T>, least = 0): Parser<readonly T[]> {
   return {

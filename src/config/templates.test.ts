@@ -35,6 +35,7 @@ describe('a template', () => {
       openAllow: [],
       frame: 'auto',
       callToAction: undefined,
+      lead: undefined,
       readiness: DEFAULT_READINESS,
       health: undefined,
       warmup: ['/'],
@@ -364,6 +365,7 @@ describe('docs/templates.md', () => {
     const nested = [
       'open',
       'call_to_action',
+      'lead',
       'readiness',
       'health',
       'limits',

@@ -8,7 +8,8 @@ import { ownFilter } from '../runtime/isolation/seccomp.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
 import { readExport } from './export-section.ts';
-import { bool, decimal, duration, integer, oneOf, size, ParseError, type Parser, webOrigin } from './parsers.ts';
+import { readLead } from './lead-section.ts';
+import { bool, decimal, duration, integer, oneOf, prose, size, ParseError, type Parser, webOrigin } from './parsers.ts';
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
@@ -26,21 +27,6 @@ export interface TemplateDefaults extends PoolSettings {
 export interface ParsedTemplates {
   readonly templates: readonly Template[];
   readonly problems: readonly string[];
-}
-
-/** Words for people: line ends and runs of blanks count as one blank, so that YAML's folding does not show. */
-function prose(maxLength: number): Parser<string> {
-  return {
-    type: 'text',
-    expects: `a text of 1 to ${maxLength} characters`,
-    parse: (value) => {
-      const words = value.replace(/\s+/g, ' ').trim();
-      // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
-      return words !== '' && words.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(words)
-        ? words
-        : new ParseError();
-    },
-  };
 }
 
 const landingPattern: Parser<string> = {
@@ -83,6 +69,7 @@ const DEFAULTS = {
   openAllow: [],
   frame: 'auto',
   callToAction: undefined,
+  lead: undefined,
 } as const;
 
 export const TEMPLATE_KEYS = [
@@ -97,6 +84,7 @@ export const TEMPLATE_KEYS = [
   'open',
   'frame',
   'call_to_action',
+  'lead',
   'readiness',
   'health',
   'warmup',
@@ -156,6 +144,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     ...landing,
     frame: section.read('frame', FRAME)?.value ?? DEFAULTS.frame,
     callToAction: readCallToAction(section),
+    lead: readLead(section),
     // A fragment never leaves the browser.
     warmup: section.list('warmup', requestPath) ?? [landing.open.replace(/#.*$/, '')],
     limits: readLimits(limits),

@@ -343,8 +343,8 @@ export const VARIABLES = {
   FUNNEL_SITES: funnel.required(
     listOf(siteHost),
     '',
-    'The sites, as hosts with commas between, that clicks are counted for one by one when their pages link or call the ' +
-      'API; those of ALLOWED_ORIGINS are anyway. All others are counted together.',
+    'The sites, as hosts with commas between, that clicks are counted for one by one when their pages link or call ' +
+      'the API; those of ALLOWED_ORIGINS are anyway. All others are counted together.',
   ),
   WEBHOOKS_FILE: funnel.optional(
     path,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSeed } from './database.ts';
+import type { LeadForm } from './lead.ts';
 import type { ProcessSettings } from './process-settings.ts';
 import type { Service } from './service.ts';
 import { versionedReadiness, type Health, type Readiness } from './readiness.ts';
@@ -53,6 +54,8 @@ export interface Template {
   readonly frame: 'auto' | 'off';
   /** What the vendor wants visitors to do next. */
   readonly callToAction: { readonly text: string; readonly url: string } | undefined;
+  /** What visitors are asked of themselves. */
+  readonly lead: LeadForm | undefined;
   /** Paths requested once, through the proxy, before the instance counts as ready; redirects within it are followed. */
   readonly warmup: readonly string[];
   /** Started before the app, in this order; they end together with it. */

@@ -5,6 +5,7 @@ import type { Download } from '../pool/export.ts';
 import type { PoolControl } from '../pool/interfaces/pool-controls.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
+import type { Leads } from '../pool/leads.ts';
 import type { Place } from '../pool/wait.ts';
 
 export type { AcquireRequest, Acquired, Download, Place, Placed };
@@ -62,6 +63,8 @@ export interface Demos {
   exportWork(view: InstanceView): Promise<Download>;
   /** Counted once in a visit, also for some time after its end. Throws unknown_instance, store_unavailable. */
   callToActionClicked(token: string): Promise<void>;
+  /** What visitors tell of themselves. */
+  readonly leads: Pick<Leads, 'keep' | 'isKept' | 'forget' | 'tellKept' | 'give' | 'visitOf'>;
   /** Per template name. */
   stats(): Promise<ReadonlyMap<string, PoolStats>>;
   /** What operators decided, per template name. */

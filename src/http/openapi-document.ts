@@ -37,6 +37,8 @@ const NO_DEMOS: Demos = {
   enter: nothing,
   offersExport: () => false,
   exportWork: nothing,
+  callToActionClicked: nothing,
+  leads: { keep: nothing, isKept: nothing, forget: nothing, tellKept: nothing, give: nothing, visitOf: nothing },
   stats: nothing,
   controls: nothing,
   url: (label) => `http://${label}.localhost/`,

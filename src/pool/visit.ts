@@ -27,7 +27,7 @@ export interface VisitStepDeps {
 }
 
 /** As `findVisit`, but also for some time after its end. Throws unknown_instance. */
-async function recallVisit({ claimStore, visitSteps }: VisitStepDeps, token: string): Promise<Instance> {
+export async function recallVisit({ claimStore, visitSteps }: VisitStepDeps, token: string): Promise<Instance> {
   const label = labelOfVisit(token);
   if (label !== undefined) {
     const running = (await claimStore.findByLabel(label))?.instance;

@@ -7,7 +7,14 @@ import type { VisitEvent } from '../domain/visit-event.ts';
 import type { EventStream } from '../pool/interfaces/event-stream.ts';
 import type { QueueConnection } from './connection.ts';
 import { encodeEvent } from './event-payload.ts';
-import { DEAD_EVENT_STREAM, DEAD_EVENT_SUBJECTS, EVENT_STREAM, EVENT_SUBJECT, EVENT_SUBJECTS } from './names.ts';
+import {
+  DEAD_EVENT_STREAM,
+  DEAD_EVENT_SUBJECTS,
+  EVENT_STREAM,
+  EVENT_SUBJECT,
+  EVENT_SUBJECTS,
+  LEAD_SUBJECT,
+} from './names.ts';
 import { nobodyStores } from './publisher.ts';
 import { DAY_MS, MEBIBYTE, ensureStream } from './stream-and-consumers.ts';
 
@@ -72,8 +79,9 @@ export class JetStreamEvents implements EventStream {
         'queue_unavailable',
         `NATS at ${url} takes no events: it is disconnected; reconnecting goes on in the background`,
       );
+    const subject = event.type === 'lead_given' ? LEAD_SUBJECT : EVENT_SUBJECT;
     const send = () =>
-      connection.jetstream.publish(EVENT_SUBJECT, encodeEvent(event), { msgID: event.id, timeout: timeoutMs });
+      connection.jetstream.publish(subject, encodeEvent(event), { msgID: event.id, timeout: timeoutMs });
     try {
       await send().catch(async (error: unknown) => {
         if (!nobodyStores(error)) throw error;

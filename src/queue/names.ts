@@ -23,6 +23,9 @@ export const EVENT_STREAM = 'VISIT_EVENTS';
 export const EVENT_SUBJECTS = 'visit_events.>';
 /** Of an event as it happened; every webhook may take it. */
 export const EVENT_SUBJECT = 'visit_events.happened';
+/** Of what visitors told of themselves: apart, because it is deleted as soon as every webhook has had it. */
+export const LEAD_SUBJECTS = 'visit_events.lead.>';
+export const LEAD_SUBJECT = 'visit_events.lead.happened';
 export const DEAD_EVENT_STREAM = 'VISIT_EVENTS_DEAD';
 export const DEAD_EVENT_SUBJECTS = 'visit_events_dead.*';
 
@@ -60,6 +63,11 @@ export function subjectOf(task: Task): string {
 /** Of an event that is to be delivered to one webhook again. */
 export function replaySubject(webhook: string): string {
   return `visit_events.again.${webhook}`;
+}
+
+/** Likewise, with what a visitor told. */
+export function leadReplaySubject(webhook: string): string {
+  return `visit_events.lead.again.${webhook}`;
 }
 
 /** Of an event that a webhook did not take. */

@@ -11,6 +11,7 @@ import {
   EVENT_SUBJECT,
   WEBHOOK_CONSUMER_PREFIX,
   deadEventSubject,
+  leadReplaySubject,
   replaySubject,
   webhookConsumer,
 } from './names.ts';
@@ -112,7 +113,8 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
   }
 
   async #again(webhook: string, data: Uint8Array): Promise<void> {
-    await this.#connection.jetstream.publish(replaySubject(webhook), data, { timeout: PUBLISH_TIMEOUT_MS });
+    const subject = decodeEvent(data)?.type === 'lead_given' ? leadReplaySubject(webhook) : replaySubject(webhook);
+    await this.#connection.jetstream.publish(subject, data, { timeout: PUBLISH_TIMEOUT_MS });
   }
 
   async #ask<T>(what: string, question: (connection: QueueConnection) => Promise<T>): Promise<T> {

@@ -8,7 +8,15 @@ import type { QueueConnection } from './connection.ts';
 import { ATTEMPTS, REASON, headerText } from './dead-letters.ts';
 import { decodeEvent } from './event-payload.ts';
 import { EVENTS_KEPT_MS, ensureEventStreams } from './event-stream.ts';
-import { EVENT_STREAM, EVENT_SUBJECT, deadEventSubject, replaySubject, webhookConsumer } from './names.ts';
+import {
+  EVENT_STREAM,
+  EVENT_SUBJECT,
+  LEAD_SUBJECT,
+  deadEventSubject,
+  leadReplaySubject,
+  replaySubject,
+  webhookConsumer,
+} from './names.ts';
 import { isMissing } from './stream-and-consumers.ts';
 
 const PULL_EXPIRES_MS = 2_000;
@@ -110,13 +118,16 @@ export class JetStreamWebhookFeed implements EventFeed {
   }
 
   #held(message: JsMsg): HeldMessage {
+    const { webhook } = this.#options;
     return {
       message,
       position: message.seq,
       // The time belongs to it: a stream that was deleted and made again counts from 1 again.
       key: `${message.seq}@${message.info.timestampNanos}`,
       event: decodeEvent(message.data),
-      isForUs: [EVENT_SUBJECT, replaySubject(this.#options.webhook)].includes(message.subject),
+      isForUs: [EVENT_SUBJECT, LEAD_SUBJECT, replaySubject(webhook), leadReplaySubject(webhook)].includes(
+        message.subject,
+      ),
       settle: async () => {
         await message.ackAck({ timeout: CONFIRM_TIMEOUT_MS });
       },

@@ -86,6 +86,8 @@ it('keeps what was told before the visit until it is told, and no longer', async
 
 it('takes no lead that would get lost, and keeps it for another try', async () => {
   const instance = await visit();
+  await store.outbox.limit(1);
+  await store.valkey.xadd(keys.eventOutbox, '*', 'event', 'another');
   for (const limit of [1, 0]) {
     await store.outbox.limit(limit);
     await store.visitSteps.keepLead(PLACE, LEAD, 60_000);

@@ -1,7 +1,8 @@
 import type { Redis as Valkey } from 'iovalkey';
 import type { Instance } from '../domain/instance.ts';
+import type { Lead } from '../domain/lead.ts';
 import type { Log } from '../domain/log.ts';
-import type { Lead, StepOutcome, VisitSteps } from '../pool/interfaces/visit-steps.ts';
+import type { StepOutcome, VisitSteps } from '../pool/interfaces/visit-steps.ts';
 import { storeError } from './client.ts';
 import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';

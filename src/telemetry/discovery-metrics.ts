@@ -31,7 +31,7 @@ export class DiscoveryMetrics<Outcome extends string> {
     for (const outcome of outcomes) this.#answers.inc({ outcome }, 0);
     this.#steps = new Counter({
       name: 'try_it_now_funnel_total',
-      help: 'Steps of visits that the questions of the proxy show (first_page, active), by template and embedding site.',
+      help: 'Steps of visits that the questions of the proxy show: first_page, active. By template and embedding site.',
       labelNames: ['template', 'site', 'step'],
       registers,
     });

@@ -77,7 +77,8 @@ describe('pages about a template with a branding of its own', () => {
     const visit = (await visitor.send('POST', '/try/shop')).headers.get('location') ?? '';
     const bar = await page(visit);
     expect(bar).toContain(`<img src="${LOGO.path}" alt="" width="90" height="28">`);
-    expect(bar).toContain('href="https://shop.example/open" target="_blank" rel="noopener">Open a shop</a>');
+    const [, next = ''] = /href="([^"]+)" target="_blank" rel="noopener">Open a shop</.exec(bar) ?? [];
+    expect((await visitor.send('GET', next)).headers.get('location')).toBe('https://shop.example/open');
     http.demos.control = { ...http.demos.control, mode: 'paused' };
     expect(await (await new PageVisitor(http.url).send('POST', '/try/shop')).text()).toContain('· Acme Shop</title>');
   });

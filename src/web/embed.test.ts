@@ -57,7 +57,11 @@ describe('the web component asks', () => {
       seconds_left: 60,
       expires_at: new Date(http.demos.nowMs + 60_000).toISOString(),
     });
-    expect(http.demos.calls[0]?.argument).toMatchObject({ owner: `embed:${VISITOR}`, site: 'other', landing: 'later' });
+    expect(http.demos.calls[0]?.argument).toMatchObject({
+      owner: `embed:${VISITOR}`,
+      site: 'docs.example.org',
+      landing: 'later',
+    });
     expect((await post('/embed/shop', { visitor: VISITOR, open: '/cart' })).body).toEqual(body);
     expect(http.demos.instances.size).toBe(1);
   });

@@ -48,24 +48,6 @@ describe('the start page', () => {
     expect(text).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
   });
 
-  it('passes on which site its visitor came from, to its own forms alone', async () => {
-    await reopen({ funnelSites: ['docs.example.org'] });
-    const site = async (referer: string) => {
-      const text = await (await visitor.send('GET', '/try/hello', { headers: { referer } })).text();
-      return /name="site" value="([^"]*)"/.exec(text)?.[1];
-    };
-    expect(await site('https://docs.example.org/start?user=ada')).toBe('docs.example.org');
-    expect(await site('https://elsewhere.example/')).toBe('other');
-    expect(await site('http://localhost:8080/')).toBeUndefined();
-    const counted = async (origin: string, told: string) => {
-      const headers = { origin, 'sec-fetch-site': 'same-origin' };
-      await visitor.send('POST', '/try/hello', { headers, form: { site: told } });
-      return (http.demos.calls.findLast(({ method }) => method === 'acquireOrWait')?.argument as AcquireRequest).site;
-    };
-    expect(await counted('http://localhost:8080', 'docs.example.org')).toBe('docs.example.org');
-    expect(await counted('http://localhost:8080', 'evil.example')).toBe('direct');
-  });
-
   it('serves its assets for good and an icon at the usual place', async () => {
     const text = await (await visitor.send('GET', '/')).text();
     const urls = [...text.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map(([, url]) => url ?? '');

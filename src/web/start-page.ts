@@ -17,6 +17,7 @@ import { badgeRoute } from './badge-route.ts';
 import { embedRoutes } from './embed-routes.ts';
 import { embedScriptRoute, loadEmbedScript } from './embed-script.ts';
 import { field } from './fields.ts';
+import { LeadForms } from './lead-forms.ts';
 import { sendPage } from './page-response.ts';
 import { EMBED_MODES, embedPage } from './pages/embed.ts';
 import { problemPage } from './pages/failure.ts';
@@ -102,12 +103,19 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   actionRoutes(app, deps);
   exportRoute(app, deps);
   problemRoute(app, deps.presentations);
+  const leadForms = new LeadForms(deps);
+  leadForms.routes(app);
   const room = new WaitingRoom({
     ...deps,
+    leadForms,
     clientKeyOf,
     streams: options.waiting,
     ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }),
   });
+  waitingRoutes(app, deps, room);
+}
+
+function waitingRoutes(app: FastifyInstance, { demos }: Deps, room: WaitingRoom): void {
   // From a form on a page of another site, too, where the template allows it.
   app.post<ForTemplate>('/try/:template', { config: { embeddable: true } }, (request, reply) =>
     room.enter(request, reply, templateNamed(demos, request.params.template)),

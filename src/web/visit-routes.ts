@@ -150,8 +150,8 @@ async function open(demos: Demos, request: FastifyRequest<ForVisit>, reply: Fast
 }
 
 /**
- * Leads on to the vendor, by way of a count. Where to is what the template says and nothing in the address, so no link of
- * ours leads anywhere else; and it leads there whatever becomes of the count.
+ * Leads on to the vendor, by way of a count. Where to is what the template says and nothing in the address, so no link
+ * of ours leads anywhere else; and it leads there whatever becomes of the count.
  */
 async function next(
   { demos, presentations, log }: VisitDeps,

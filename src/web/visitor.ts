@@ -80,6 +80,19 @@ export class VisitorCookies {
     this.#clear(reply, `wait-${encodeURIComponent(template)}`);
   }
 
+  /** Whether they were asked for details of themselves, and have answered or declined. */
+  hasAnswered(request: FastifyRequest, template: string): boolean {
+    return this.#read(request, `lead-${encodeURIComponent(template)}`) !== undefined;
+  }
+
+  answered(reply: FastifyReply, template: string): void {
+    this.#write(reply, `lead-${encodeURIComponent(template)}`, '1', DAY_SECONDS);
+  }
+
+  askAgain(reply: FastifyReply, template: string): void {
+    this.#clear(reply, `lead-${encodeURIComponent(template)}`);
+  }
+
   #read(request: FastifyRequest, name: string): string | undefined {
     return request.cookies[this.#name(name)];
   }

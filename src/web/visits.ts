@@ -48,15 +48,22 @@ export class Visits {
     visitor: Visitor,
     open: string | undefined,
   ): Promise<Acquired | Waiting> {
-    const answer = await this.#demos.acquireOrWait({
-      template: template.name,
-      clientKey: this.#subjectOf(request),
-      owner: visitor.owner,
-      idempotencyKey: keyOf(template),
-      site: this.#siteOf(request, field(request.body, 'site')),
-      open,
-      landing: 'later',
-    });
+    const answer = await this.#demos
+      .acquireOrWait({
+        template: template.name,
+        clientKey: this.#subjectOf(request),
+        owner: visitor.owner,
+        idempotencyKey: keyOf(template),
+        site: this.#siteOf(request, field(request.body, 'site')),
+        open,
+        landing: 'later',
+      })
+      .catch(async (error: unknown) => {
+        // Who is turned away is asked again: nobody has what they told.
+        if (asksBefore(template)) await this.#forgetLead(reply, template, visitor).catch(() => undefined);
+        throw error;
+      });
+    if (asksBefore(template)) this.#cookies.answered(reply, template.name);
     if (!('url' in answer)) {
       const { kind } = answer.refill;
       return {
@@ -64,6 +71,7 @@ export class Visits {
         place: await this.place(template, visitor),
       };
     }
+    if (asksBefore(template)) await this.#demos.leads.tellKept(answer, placeId(template, visitor));
     this.#cookies.hold(reply, template.name, answer.id);
     if (this.#cookies.waitingSince(request, template.name) !== undefined)
       this.#cookies.stopWaiting(reply, template.name);
@@ -77,8 +85,14 @@ export class Visits {
   }
 
   /** Those behind move up. */
-  async giveUp(template: Template, visitor: Visitor): Promise<void> {
+  async giveUp(reply: FastifyReply, template: Template, visitor: Visitor): Promise<void> {
     await this.#demos.leave(template.name, placeId(template, visitor));
+    if (asksBefore(template)) await this.#forgetLead(reply, template, visitor);
+  }
+
+  async #forgetLead(reply: FastifyReply, template: Template, visitor: Visitor): Promise<void> {
+    this.#cookies.askAgain(reply, template.name);
+    await this.#demos.leads.forget(placeId(template, visitor));
   }
 
   /** The running instance of this template that is this visitor's, as the pool and not the cookie has it. */
@@ -122,6 +136,10 @@ export class Visits {
 /** Of a visitor's place in the line. */
 export function placeId(template: Template, { owner }: Visitor): string {
   return ownersKey(owner, keyOf(template));
+}
+
+function asksBefore({ lead }: Template): boolean {
+  return lead?.ask === 'before';
 }
 
 function keyOf({ name }: Template): string {

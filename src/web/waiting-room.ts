@@ -9,6 +9,7 @@ import { sendPage, wantsPage } from './page-response.ts';
 import { handOverPage } from './pages/hand-over.ts';
 import { gaveUpPage, progressText, waitingFor, waitingPage } from './pages/waiting.ts';
 import type { Presentations } from './presentation.ts';
+import type { LeadForms } from './lead-forms.ts';
 import { isPrefetch } from './same-origin.ts';
 import { parseSince, type Visitor, type VisitorCookies } from './visitor.ts';
 import { placeId, type Visits } from './visits.ts';
@@ -21,6 +22,7 @@ export interface WaitingRoomOptions {
   readonly clock: Clock;
   readonly cookies: VisitorCookies;
   readonly visits: Visits;
+  readonly leadForms: LeadForms;
   readonly streams: WaitingStreams;
   readonly clientKeyOf: (request: FastifyRequest) => string;
   /** After this a visitor is told that it takes too long. */
@@ -56,6 +58,7 @@ export class WaitingRoom {
     const { cookies, visits } = this.#options;
     const visitor = cookies.identify(request, reply, field(request.body, 'visitor'));
     const open = field(request.query, 'open');
+    if (await this.#options.leadForms.before(request, reply, template, visitor)) return reply;
     const taken = await visits.take(request, reply, template, visitor, open);
     const scripted = !wantsPage(request);
     if ('url' in taken) {
@@ -64,7 +67,7 @@ export class WaitingRoom {
     }
     const sinceMs = this.#since(request, template, field(request.body, 'since'));
     if (scripted && this.#waited(sinceMs) > this.#options.limitMs) {
-      await visits.giveUp(template, visitor);
+      await visits.giveUp(reply, template, visitor);
       return reply.send({ state: 'gave_up' });
     }
     // A click on a page starts again; a wish too old to be still waited for was of an earlier visit.
@@ -94,7 +97,7 @@ export class WaitingRoom {
     };
     if (this.#waited(wish.sinceMs) > limitMs) {
       cookies.stopWaiting(reply, template.name);
-      await visits.giveUp(template, wish.visitor);
+      await visits.giveUp(reply, template, wish.visitor);
       return sendPage(reply, gaveUpPage(parts));
     }
     const taken = mayTake(request) ? await visits.take(request, reply, template, wish.visitor, wish.open) : undefined;
@@ -131,7 +134,7 @@ export class WaitingRoom {
   async leave(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
     const { cookies, visits } = this.#options;
     cookies.stopWaiting(reply, template.name);
-    await visits.giveUp(template, cookies.identify(request, reply, field(request.body, 'visitor')));
+    await visits.giveUp(reply, template, cookies.identify(request, reply, field(request.body, 'visitor')));
     return reply.redirect('/', 303);
   }
 

@@ -6,8 +6,16 @@ import { VISIT_EVENT_TYPES } from '../domain/visit-event.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { eventsOf } from '../pool/publish-events.ts';
 import type { QueueConnection } from '../queue/connection.ts';
+import { forgetDeliveredLeads } from '../queue/forget-leads.ts';
 import { JetStreamEvents } from '../queue/event-stream.ts';
-import { DEAD_EVENT_STREAM, EVENT_STREAM, EVENT_SUBJECT, deadEventSubject, webhookConsumer } from '../queue/names.ts';
+import {
+  DEAD_EVENT_STREAM,
+  EVENT_STREAM,
+  EVENT_SUBJECT,
+  LEAD_SUBJECTS,
+  deadEventSubject,
+  webhookConsumer,
+} from '../queue/names.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { JetStreamWebhookFeed } from '../queue/webhook-feed.ts';
 import { openStore } from '../store/store.ts';
@@ -302,6 +310,57 @@ describe('A webhook', () => {
     await expectNothingLeft();
     // One that is told to both at the change counts once: it is at least once, under one id.
     expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(40);
+  });
+
+  it('is told what a visitor told, and only then is it deleted, with all others kept', async () => {
+    const leads = async (): Promise<string[]> => {
+      const { state } = await connection.manager.streams.info(EVENT_STREAM, { subjects_filter: LEAD_SUBJECTS });
+      return Object.keys(state.subjects ?? {});
+    };
+    const id = newInstanceId();
+    const lead = { email: 'ann@example.org' };
+    const entry = {
+      v: 1,
+      id,
+      template: 'tiny',
+      site: 'direct',
+      atMs: 1,
+      kind: 'lead_given',
+      sequence: 1,
+      lead,
+    } as const;
+    const [event] = eventsOf('1-0', entry);
+    const stream = new JetStreamEvents({ connection, log: nats.log });
+    expect(await forgetDeliveredLeads(connection, [name])).toBe(0);
+    await feed().open();
+    receiver.answer = () => 500;
+    const stop = deliver({ retryForMs: 1 });
+    await stream.publish(event ?? expect.fail());
+    await eventually(() => expect(receiver.received.length).toBeGreaterThan(0));
+    const admin = new JetStreamWebhookAdmin(connection);
+    await eventually(async () => expect(await admin.place(name)).toMatchObject({ dead: 1, pending: 0, inHands: 0 }));
+    expect(JSON.stringify(await admin.deadEvents(1_000))).not.toContain(lead.email);
+    expect(await forgetDeliveredLeads(connection, [name])).toBe(1);
+    expect(await leads()).toEqual([]);
+
+    // What was dead is delivered again, and deleted again.
+    await stop();
+    expect(await admin.replayDead(name)).toBe(1);
+    expect(await forgetDeliveredLeads(connection, [name])).toBe(0);
+    expect(await leads()).toEqual([`visit_events.lead.again.${name}`]);
+    const [visit = ''] = await publish(1);
+    receiver.answer = () => 200;
+    deliver();
+    await eventually(() => expect(receiver.taken(visitName(id))).toEqual(['visit.lead_given']));
+    await eventually(() => expect(receiver.taken(visit)).toEqual(ALL));
+    await expectNothingLeft();
+    expect(receiver.received.find((each) => each.visit === visitName(id))?.raw).toContain(
+      JSON.stringify({ lead }).slice(1, -1),
+    );
+    const { state } = await connection.manager.streams.info(EVENT_STREAM);
+    expect(await forgetDeliveredLeads(connection, [name])).toBe(1);
+    expect((await connection.manager.streams.info(EVENT_STREAM)).state.messages).toBe(state.messages - 1);
+    expect(await leads()).toEqual([]);
   });
 
   it('misses nothing while NATS is away, and its stream is made again', async () => {

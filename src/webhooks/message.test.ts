@@ -1,6 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
 import type { VisitEvent } from '../domain/visit-event.ts';
+import { eventsOf } from '../pool/publish-events.ts';
 import { messageOf, signedHeaders } from './message.ts';
 
 const [NEW, OLD] = [7, 8].map((byte) => `whsec_${Buffer.alloc(32, byte).toString('base64')}`) as [string, string];
@@ -32,6 +33,29 @@ describe('A message', () => {
         used_seconds: 90,
       },
     });
+  });
+
+  it('tells who waited how long they did, from when they clicked', () => {
+    const entry = {
+      v: 1,
+      kind: 'claimed',
+      id: 'a'.repeat(26),
+      template: 'shop',
+      site: 'direct',
+      atMs: Date.UTC(2026, 10, 28, 16),
+      sequence: 1,
+      deadlineMs: Date.UTC(2026, 10, 28, 16, 30),
+      waitedMs: 65_000,
+    } as const;
+    const told = eventsOf('1-0', entry).map((event) => {
+      const { type, timestamp, data } = JSON.parse(messageOf(event).body) as Record<string, unknown> & { data: object };
+      return [type, timestamp, data];
+    });
+    expect(told).toMatchObject([
+      ['visit.clicked', '2026-11-28T15:58:55.000Z', { sequence: 1 }],
+      ['visit.waited', '2026-11-28T16:00:00.000Z', { sequence: 2, waited_seconds: 65 }],
+      ['visit.handed_over', '2026-11-28T16:00:00.000Z', { sequence: 3, expires_at: '2026-11-28T16:30:00.000Z' }],
+    ]);
   });
 
   it('verifies with the public library, by either of two keys', () => {

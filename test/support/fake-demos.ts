@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { TryItNowError } from '../../src/domain/errors.ts';
 import { newHostLabel, newInstanceId, ownersKey } from '../../src/domain/ids.ts';
+import type { Lead } from '../../src/domain/lead.ts';
 import { fillLanding, landingFor } from '../../src/domain/landing.ts';
 import { isVisitOf } from '../../src/domain/visit-token.ts';
 import { INSTANCE_RECORD_VERSION, type Instance } from '../../src/domain/instance.ts';
@@ -276,11 +277,35 @@ export class FakeDemos implements Demos {
   }
 
   callToActionClicked(token: string): Promise<void> {
-    return this.#answer('callToActionClicked', token, () => {
-      const visits = [...this.instances.values()];
-      if (!visits.some(({ id, label, owner }) => owner !== null && isVisitOf(token, { id, label, owner })))
-        throw new TryItNowError('unknown_instance', 'nothing is known of this visit any more');
-    });
+    return this.#answer('callToActionClicked', token, () => void this.#recalled(token));
+  }
+
+  /** What visitors told, by instance id, and what is kept of those who wait. */
+  readonly told = new Map<string, Lead>();
+  readonly keptLeads = new Map<string, Lead>();
+  readonly leads: Demos['leads'] = {
+    keep: (place, lead) => this.#answer('keepLead', place, () => void this.keptLeads.set(place, lead)),
+    isKept: (place) => this.#answer('isLeadKept', place, () => this.keptLeads.has(place)),
+    forget: (place) => this.#answer('forgetLead', place, () => void this.keptLeads.delete(place)),
+    tellKept: ({ id }, place) =>
+      this.#answer('tellKeptLead', place, () => {
+        const lead = this.keptLeads.get(place);
+        if (lead !== undefined && !this.told.has(id)) this.told.set(id, lead);
+        this.keptLeads.delete(place);
+      }),
+    give: async (token, lead) => {
+      const { id } = await this.leads.visitOf(token);
+      if (!this.told.has(id)) this.told.set(id, lead);
+    },
+    visitOf: (token) => this.#answer('visitOf', token, () => this.#recalled(token)),
+  };
+
+  #recalled(token: string): Instance {
+    const found = [...this.instances.values()].find(
+      ({ id, label, owner }) => owner !== null && isVisitOf(token, { id, label, owner }),
+    );
+    if (found === undefined) throw new TryItNowError('unknown_instance', 'nothing is known of this visit any more');
+    return found;
   }
 
   url(label: string, _template?: string, open?: string): string {

@@ -23,6 +23,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     openAllow: [],
     frame: 'off',
     callToAction: undefined,
+    lead: undefined,
     readiness: readiness('/', 20_000),
     health: undefined,
     warmup: ['/'],

@@ -70,7 +70,7 @@ function wantedDatabases(env: Environment, { templates }: Config): DatabaseEngin
 export async function up(env: Environment, options: UpOptions = {}): Promise<void> {
   const { env: placed, notes, conflicts } = await besideOthers(withExample(env));
   const chosen = await withAdminPort(placed);
-  const loaded = loadConfig({ ...chosen, ...databasesToCome(chosen) });
+  const loaded = loadConfig({ ...chosen, ...databasesToCome(chosen) }, undefined, { serves: true });
   for (const note of [...loaded.warnings, ...notes]) console.warn(`Note: ${note}`);
   await requirePlace(loaded.config, conflicts);
 

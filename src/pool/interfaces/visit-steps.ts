@@ -1,7 +1,5 @@
 import type { Instance } from '../../domain/instance.ts';
-
-/** What a visitor told of themselves, by field. */
-export type Lead = Readonly<Record<string, string>>;
+import type { Lead } from '../../domain/lead.ts';
 
 export type StepOutcome =
   | { readonly kind: 'noted'; readonly template: string; readonly site: string }

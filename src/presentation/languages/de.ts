@@ -90,6 +90,32 @@ export const de = {
   'visit.keep': 'Behalten',
 
   'waiting.title': '{app} wird vorbereitet',
+  'lead.before_heading': 'Bevor Sie beginnen',
+  'lead.before_text': 'Der Anbieter von {app} möchte wissen, wer es ausprobiert.',
+  'lead.during_heading': 'In Kontakt bleiben',
+  'lead.during_text': 'Der Anbieter von {app} freut sich, von Ihnen zu hören.',
+  'lead.wrong_title': 'Noch nicht gesendet: {title}',
+  'lead.email': 'E-Mail',
+  'lead.name': 'Name',
+  'lead.company': 'Firma',
+  'lead.phone': 'Telefon',
+  'lead.country': 'Land',
+  'lead.message': 'Nachricht',
+  'lead.optional': '{field} (freiwillig)',
+  'lead.privacy': 'Wie Ihre Angaben verwendet werden',
+  'lead.continue': 'Weiter',
+  'lead.send': 'Senden',
+  'lead.skip': 'Ohne Angaben weiter',
+  'lead.problems': 'Es wurde noch nichts gesendet. Bitte sehen Sie sich an, was unten markiert ist.',
+  'lead.missing': 'Bitte füllen Sie das aus.',
+  'lead.malformed': 'Das sieht nicht richtig aus.',
+  'lead.malformed_email': 'Bitte geben Sie eine Adresse wie anna@example.org an.',
+  'lead.too_long': 'Höchstens {count} Zeichen.',
+  'lead.consent_missing': 'Ihre Angaben werden nur gesendet, wenn Sie zustimmen.',
+  'lead.thanks_heading': 'Vielen Dank',
+  'lead.thanks_text': 'Ihre Angaben sind unterwegs. Sie können diese Seite schließen und zu {app} zurückkehren.',
+  'lead.open': 'In Kontakt bleiben',
+
   'waiting.heading': 'Ihre Kopie von {app} wird vorbereitet',
   'waiting.preparing':
     'Alle vorbereiteten Kopien sind gerade vergeben. Eine neue braucht meist nur ein paar Sekunden, und sobald sie ' +
@@ -182,6 +208,10 @@ export const de = {
   'failure.store_unavailable.text':
     'Ein Dienst, den wir brauchen, antwortet nicht. Laufende Kopien laufen weiter. Bitte versuchen Sie es in einer ' +
     'Minute noch einmal.',
+  'failure.queue_unavailable.heading': 'Das können wir gerade nicht annehmen',
+  'failure.queue_unavailable.text':
+    'Ein Dienst, den wir brauchen, antwortet nicht. Bitte gehen Sie zurück und versuchen Sie es in einer Minute noch ' +
+    'einmal.',
   'failure.pool_paused.heading': 'Kurze Pause',
   'failure.pool_paused.text':
     'Die Betreiber geben hiervon zurzeit keine Kopien aus. Laufende Kopien laufen weiter. Bitte kommen Sie etwas ' +

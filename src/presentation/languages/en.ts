@@ -90,6 +90,32 @@ export const en = {
   'visit.keep': 'Keep it',
 
   'waiting.title': 'Preparing {app}',
+  'lead.before_heading': 'Before you start',
+  'lead.before_text': 'Those who offer {app} would like to know who tries it.',
+  'lead.during_heading': 'Stay in touch',
+  'lead.during_text': 'Those who offer {app} would like to hear from you.',
+  'lead.wrong_title': 'Not sent yet: {title}',
+  'lead.email': 'E-mail',
+  'lead.name': 'Name',
+  'lead.company': 'Company',
+  'lead.phone': 'Phone',
+  'lead.country': 'Country',
+  'lead.message': 'Message',
+  'lead.optional': '{field} (optional)',
+  'lead.privacy': 'How your details are used',
+  'lead.continue': 'Continue',
+  'lead.send': 'Send',
+  'lead.skip': 'Continue without',
+  'lead.problems': 'Nothing was sent yet. Please look at what is marked below.',
+  'lead.missing': 'Please fill this in.',
+  'lead.malformed': 'This does not look right.',
+  'lead.malformed_email': 'Please write an address such as ann@example.org.',
+  'lead.too_long': 'At most {count} characters.',
+  'lead.consent_missing': 'Your details are sent only if you agree.',
+  'lead.thanks_heading': 'Thank you',
+  'lead.thanks_text': 'Your details are on their way. You can close this page and go back to {app}.',
+  'lead.open': 'Stay in touch',
+
   'waiting.heading': 'Preparing your {app}',
   'waiting.preparing':
     'Every warm copy was taken just now. A fresh one usually takes a few seconds, and you go in as soon as it is ' +
@@ -172,6 +198,8 @@ the badge and links work everywhere all the same.`,
   'failure.store_unavailable.heading': 'We cannot hand out copies right now',
   'failure.store_unavailable.text':
     'Something we need does not answer. Copies that already run go on running; please try again in a minute.',
+  'failure.queue_unavailable.heading': 'We cannot take that right now',
+  'failure.queue_unavailable.text': 'Something we need does not answer. Please go back and try again in a minute.',
   'failure.pool_paused.heading': 'Taking a break',
   'failure.pool_paused.text':
     'The operators hand out no copies of this for the moment. Copies that already run go on running; please come ' +

@@ -51,14 +51,12 @@ export interface Discovery {
  * knows already. The source stays the caller's to close. Throws port_taken.
  */
 export async function startDiscovery(options: DiscoveryOptions): Promise<Discovery> {
-  const { source, log, observer } = options;
+  const { source, log, observer, useReports } = options;
   const table = new NameTable();
   const file = options.snapshotFile === undefined ? undefined : new SnapshotFile(options.snapshotFile, table, log);
   const follower = new Follower({ source, table, log, onChange: () => file?.changed() });
-  const { useReports } = options;
-  const reporter =
-    useReports &&
-    new UseReporter({ reports: useReports, isKnown: (label) => table.find(label) !== undefined, observer, log });
+  const isKnown = (label: string): boolean => table.find(label) !== undefined;
+  const reporter = useReports && new UseReporter({ reports: useReports, isKnown, observer, log });
   const onLocated = (label: string): void => reporter?.note(label);
   const stop = async (): Promise<void> => {
     await reporter?.stop();

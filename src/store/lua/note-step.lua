@@ -20,7 +20,7 @@ end
 local about = {atMs = now_ms()}
 if told ~= '' then
   local limit = stored_number(redis.call('HGET', KEYS[5], 'limit'), 0)
-  if redis.call('XLEN', KEYS[4]) >= limit then return {-2} end
+  if redis.call('XLEN', KEYS[4]) >= 2 * limit then return {-2} end
   about.lead = cjson.decode(told)
 end
 note_step(KEYS[3], KEYS[4], KEYS[5], record, ARGV[2], about)

@@ -117,7 +117,8 @@ end
 local function write_event(outbox, settings, record, kind, events, about)
   local limit = stored_number(redis.call('HGET', settings, 'limit'), 0)
   if limit == 0 then return end
-  if redis.call('XLEN', outbox) >= limit then
+  -- What a visitor told of themselves is told nobody twice: it has room of its own.
+  if redis.call('XLEN', outbox) >= (about.lead and 2 * limit or limit) then
     count_up(settings, 'dropped')
     return
   end

@@ -18,6 +18,7 @@ const WORDED: Readonly<Record<WordedCode, true>> = {
   unknown_route: true,
   foreign_origin: true,
   store_unavailable: true,
+  queue_unavailable: true,
   pool_paused: true,
   pool_empty: true,
   shutting_down: true,

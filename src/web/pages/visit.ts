@@ -101,6 +101,7 @@ ${t.text('visit.more')}</button>
 <a class="button quiet" href="${way}" target="_blank" rel="noreferrer">${t.text('visit.own_tab')}</a>
 ${exportForm(parts, 'quiet')}
 <button class="quiet danger" type="button" data-end>${t.text('visit.end')}</button>
+${leadLink(parts)}
 ${callToAction(parts, 'primary')}
 </div>
 </header>
@@ -164,6 +165,14 @@ function exportForm({ presentation: { t }, token, offersExport }: VisitParts, lo
   );
 }
 
+/** In a tab of its own, so that nothing of the app is lost. */
+function leadLink({ presentation: { t }, template, token }: VisitParts): Html | false {
+  return (
+    template.lead?.ask === 'during' &&
+    html`<a class="button quiet" href="/visit/${token}/lead" target="_blank">${t.text('lead.open')}</a>`
+  );
+}
+
 function endedPanel(parts: VisitParts): Html {
   const { presentation, template, visitorToken, site, embedded, offersExport } = parts;
   const { t } = presentation;
@@ -176,6 +185,7 @@ ${visitorToken !== undefined && html`<input type="hidden" name="visitor" value="
 ${site !== undefined && html`<input type="hidden" name="site" value="${site}">`}
 <button class="primary">${t.text('visit.again')}</button>
 </form>
+${leadLink(parts)}
 ${callToAction(parts, 'quiet')}
 <p><a class="button quiet" href="/"${ownTab(embedded)}>${t.text('site.back')}</a></p>
 </section>`;

@@ -120,6 +120,7 @@ function trialTemplate(image: string): Template {
     openAllow: [],
     frame: 'off',
     callToAction: undefined,
+    lead: undefined,
     readiness: { ...DEFAULT_READINESS, timeoutMs: STEP_TIMEOUT_MS },
     health: undefined,
     warmup: [],
