@@ -187,9 +187,9 @@ describe('the client', () => {
     const detail = { template: 'none', code: 'unknown_template', message, remedy, retryable: false };
     expect(told).toEqual([{ name: 'error', detail: { ...detail, retryAfterSeconds: undefined } }]);
     const nobody = new TryItNow({ url: `http://127.0.0.1:${await freePort()}` });
-    await expect(nobody.acquire({ template: 'shop' })).rejects.toMatchObject({ code: 'unreachable', retryable: true });
+    await expect(nobody.acquire({ template: 'shop' })).rejects.toMatchObject({ code: 'no_answer', retryable: true });
     const visitor = new TryItNow({ url: stack.api, fetch: () => Promise.resolve(new Response('hm', { status: 502 })) });
-    await expect(visitor.templates()).rejects.toMatchObject({ code: 'unreachable', status: 502 });
+    await expect(visitor.templates()).rejects.toMatchObject({ code: 'no_answer', status: 502 });
   });
 
   it('takes up the countdown again when the connection breaks, and looks where there is none to be had', async () => {

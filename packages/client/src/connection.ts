@@ -1,7 +1,7 @@
 import { EventSource } from 'eventsource';
 import createClient, { type Client } from 'openapi-fetch';
 import type { paths } from './api.ts';
-import { unreachable, ProblemError, problemOf } from './problem-error.ts';
+import { noAnswer, ProblemError, problemOf } from './problem-error.ts';
 
 export interface ConnectionOptions {
   /** Where the server answers, such as `https://try.example.org`. */
@@ -70,7 +70,7 @@ export class Connection {
 /** The body of what was asked for. Throws ProblemError. */
 export async function answered<T>(request: Promise<Answer<T>>): Promise<T> {
   const { data, error, response } = await request.catch((cause: unknown): never => {
-    throw cause instanceof ProblemError ? cause : unreachable(`Nothing was answered: ${reasonOf(cause)}`, 0, cause);
+    throw cause instanceof ProblemError ? cause : noAnswer(`Nothing was answered: ${reasonOf(cause)}`, 0, cause);
   });
   if (!response.ok) throw problemOf(error, response);
   return data as T;

@@ -5,7 +5,7 @@ export type Place = paths['/api/v1/waiting/{place}']['get']['responses'][200]['c
 /** `preparing`, `failing` (the last starts failed), `full`, `off` or `paused` (by the operators). */
 export type WaitReason = Place['reason'];
 
-/** What is told of a visit, by the name of the event: the same as the element of the embed kit tells. */
+/** What is told of a visit, by the name of the event: as `<try-it-now>` tells it in pages. */
 export interface VisitEvents {
   /** A place in the line was taken, or has changed. `etaSeconds` is null where nobody can say. */
   readonly queue: {

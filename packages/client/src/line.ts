@@ -22,7 +22,7 @@ const ASK_AT_LEAST_EVERY_MS = 12_000;
 const RETRY_MS = { first: 250, longest: 4_000 };
 /** Between two tries to take what is there already. */
 const TURN_RETRY_MS = 300;
-const PASSING = ['unreachable', 'store_unavailable', 'shutting_down'];
+const PASSING = ['no_answer', 'store_unavailable', 'shutting_down'];
 
 /** Takes an instance, or a place among those who wait for one, and waits. Aborted, it gives back what it has. */
 export async function waitInLine(

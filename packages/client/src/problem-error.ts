@@ -7,7 +7,7 @@ type Told = Pick<Problem, 'code' | 'status' | 'title' | 'detail' | 'remedy' | 'r
 /** Anything that kept the server from doing what it was asked to. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
-  /** Stable, for programs: one of the codes in docs/reference/errors.md, or `unreachable`. */
+  /** Stable, for programs: one of the codes in docs/reference/errors.md, or `no_answer`. */
   readonly code: string;
   /** Of the HTTP answer; 0 where there was none. */
   readonly status: number;
@@ -37,14 +37,14 @@ export class ProblemError extends Error {
 /** What a refusal's body says; whatever is no problem of ours came from something in between. */
 export function problemOf(body: unknown, response: Response): ProblemError {
   if (isProblem(body)) return new ProblemError(body);
-  return unreachable(`${response.url} answered ${response.status} without saying why`, response.status);
+  return noAnswer(`${response.url} answered ${response.status} without saying why`, response.status);
 }
 
 /** For a server that could not be reached, or something else in its place. */
-export function unreachable(detail: string, status = 0, cause?: unknown): ProblemError {
+export function noAnswer(detail: string, status = 0, cause?: unknown): ProblemError {
   return new ProblemError(
     {
-      code: 'unreachable',
+      code: 'no_answer',
       status,
       title: 'The server does not answer',
       detail,
