@@ -3,6 +3,7 @@ import { OUTBOX_LIMIT, createEventLoops } from './events.ts';
 import { createLoops, type AppLoops } from './loops.ts';
 import { openAppParts, type AppParts, type LoopTriggers, type PartsOptions } from './app-parts.ts';
 import type { Config } from '../config/config.ts';
+import { connectUrl } from '../domain/address.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import type { Demos } from '../http/demos.ts';
 import { createServer } from '../http/server.ts';
@@ -187,6 +188,7 @@ async function startServing(
     pages: await loadPages({
       languages: new Languages(config.presentation.languages),
       branding: config.presentation.branding,
+      connectUrl: config.proxy.connectAhead ? connectUrl(config.proxy.address) : undefined,
     }),
   });
   releasers.push('http', () => http.close(server.shutdownGraceMs));

@@ -59,6 +59,8 @@ export interface Config {
     /** Where the server itself reaches the proxy for warm-up and the readiness gate. */
     readonly internalUrl: string;
     readonly address: PublicAddress;
+    /** Whether browsers are to connect before the click. */
+    readonly connectAhead: boolean;
     /** From the end of a request to the head of the app's answer. */
     readonly responseTimeoutMs: number;
     /** The DNS responder, where it serves its metrics, and where it keeps what it knows for a restart. */

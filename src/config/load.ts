@@ -255,6 +255,7 @@ function assemble(
       listen: values.PROXY_LISTEN.text,
       internalUrl: values.PROXY_INTERNAL_URL ?? internalUrl(values.PROXY_LISTEN),
       address: publicAddress(values),
+      connectAhead: values.CONNECT_AHEAD,
       responseTimeoutMs: values.PROXY_RESPONSE_TIMEOUT,
       discovery: {
         ...values.DISCOVERY_ADDR,

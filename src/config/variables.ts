@@ -352,6 +352,13 @@ export const VARIABLES = {
     'The YAML list of those who are told what happens in visits; see [webhooks](../webhooks.md).',
   ),
 
+  CONNECT_AHEAD: visitorPages.required(
+    bool,
+    'true',
+    'Whether the start page has browsers connect to connect.<BASE_DOMAIN> as soon as a visitor points at a button or ' +
+      'focuses it, so that the click finds a connection. Only with PUBLIC_SCHEME=https, and of use only with a ' +
+      'certificate for *.<BASE_DOMAIN>; set false where each instance has a certificate of its own.',
+  ),
   LANGUAGES_DIR: visitorPages.optional(
     path,
     'none: English and German',

@@ -6,6 +6,9 @@ export interface PublicAddress {
   readonly port: number | undefined;
 }
 
+/** Where browsers connect to ahead of a click. No instance can have this label: theirs have 20 characters. */
+export const CONNECT_LABEL = 'connect';
+
 export function hostname(address: PublicAddress, label: string): string {
   return `${label}.${address.baseDomain}`;
 }
@@ -34,4 +37,9 @@ export interface PublicOrigin {
 export function publicOrigin(address: PublicAddress, label: string): PublicOrigin {
   const port = address.port === undefined ? '' : `:${address.port}`;
   return { scheme: address.scheme, host: `${hostname(address, label)}${port}` };
+}
+
+/** Undefined without TLS: there, a connection serves one name alone. */
+export function connectUrl(address: PublicAddress): string | undefined {
+  return address.scheme === 'https' ? instanceUrl(address, CONNECT_LABEL) : undefined;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { PublicAddress } from '../domain/address.ts';
+import { CONNECT_LABEL, hostname, type PublicAddress } from '../domain/address.ts';
 import { NO_BRANDING, type Brand } from '../presentation/branding.ts';
 import { Languages } from '../presentation/languages/languages.ts';
 import { languageChoice, languageIs } from './accept-language.ts';
@@ -71,6 +71,12 @@ export function demoServer(options: DemoServerOptions): JsonObject {
     idle_timeout: '2m',
     max_header_bytes: 65_536,
     routes: [
+      // Nothing is here but the connection itself, which then serves the instance; so no answer may be kept.
+      {
+        match: [{ host: [hostname(address, CONNECT_LABEL)] }],
+        handle: [{ handler: 'static_response', status_code: 204, headers: { 'Cache-Control': ['no-store'] } }],
+        terminal: true,
+      },
       {
         match: [{ host: [`*.${address.baseDomain}`] }],
         handle: [instanceHeaders(), ...framed, reverseProxy(options)],

@@ -8,7 +8,7 @@ import { startPage, type StartPageOptions } from './start-page.ts';
 
 /** The start page, and a page for what goes wrong on the way to an instance. */
 export async function loadPages(
-  options: Pick<StartPageOptions, 'clock' | 'waitLimitMs'> & {
+  options: Pick<StartPageOptions, 'clock' | 'waitLimitMs' | 'connectUrl'> & {
     readonly languages?: Languages;
     readonly branding?: Branding;
   } = {},

@@ -1,6 +1,7 @@
 import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { CONNECT_LABEL } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
 import { ERROR_CATALOGUE, TryItNowError, type ErrorCode } from '../domain/errors.ts';
 import { landingFor } from '../domain/landing.ts';
@@ -29,7 +30,7 @@ import { VisitorCookies, type Visitor } from './visitor.ts';
 import { visitRoutes } from './visit-routes.ts';
 import { Visits } from './visits.ts';
 import { WaitingRoom } from './waiting-room.ts';
-import { wayIn } from './way-in.ts';
+import { isFramed, wayIn } from './way-in.ts';
 
 export interface StartPageOptions extends PagesContext {
   readonly assets: Assets;
@@ -37,6 +38,8 @@ export interface StartPageOptions extends PagesContext {
   readonly clock?: Clock;
   /** After this a waiting visitor is told that it takes too long. */
   readonly waitLimitMs?: number;
+  /** What browsers connect to ahead of a click; undefined: nothing. */
+  readonly connectUrl?: string | undefined;
 }
 
 interface Deps {
@@ -51,6 +54,7 @@ interface Deps {
   readonly clock: Clock;
   readonly siteOf: SiteOf;
   readonly log: Log;
+  readonly connectUrl: string | undefined;
 }
 
 type ForTemplate = { Params: { template: string } };
@@ -74,6 +78,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     clock,
     siteOf,
     log,
+    connectUrl: options.connectUrl,
   };
 
   await app.register(cookie);
@@ -201,15 +206,23 @@ async function home(
     notice,
   }: { readonly offered: readonly Template[]; readonly open?: string | undefined; readonly notice?: unknown },
 ): Promise<FastifyReply> {
-  const { presentations, cookies, siteOf } = deps;
+  const { demos, presentations, publicOrigin, cookies, siteOf, connectUrl } = deps;
   const visitor = cookies.identify(request, reply);
   const offers = await Promise.all(offered.map((template) => offer(deps, request, { template, visitor, open })));
   const known = typeof notice === 'string' && Object.hasOwn(NOTICES, notice) ? (notice as Notice) : undefined;
   const presentation = presentations.for(request);
-  return sendPage(
-    reply,
-    homePage({ presentation, offers, visitorToken: visitor.token, site: siteOf(request), notice: known }),
-  );
+  const { assets } = presentation;
+  const framed = offered.some((template) => isFramed(template, publicOrigin, demos.url(CONNECT_LABEL)));
+  const text = homePage({
+    presentation,
+    offers,
+    visitorToken: visitor.token,
+    site: siteOf(request),
+    notice: known,
+    ahead: framed ? [assets['visit.css'], assets['visit.js']] : [],
+    connectUrl,
+  });
+  return sendPage(reply, text, connectUrl === undefined ? {} : { frames: new URL(connectUrl).origin });
 }
 
 async function offer(

@@ -55,7 +55,9 @@ export async function benchIdle(): Promise<Figure[]> {
       const first = 10_000 + servers.length * 400;
       servers.push([name, await startServerProcess({ ...SHARED, app, portRange: [first, first + 399] })]);
     }
-    const results = await Promise.all(servers.map(async ([name, server]) => [name, await play(server, trace)] as const));
+    const results = await Promise.all(
+      servers.map(async ([name, server]) => [name, await play(server, trace)] as const),
+    );
     return [figure('visitors in two hours', trace.length, ''), ...results.flatMap(([name, of]) => tell(name, of))];
   } finally {
     for (const [, server] of servers) await server[Symbol.asyncDispose]();
@@ -69,8 +71,16 @@ function tell(name: string, outcomes: readonly Outcome[]): Figure[] {
   const served = outcomes.filter((outcome) => outcome.served);
   return [
     figure(`${name}: visits served an hour`, served.length / HOURS, ''),
-    figure(`${name}: turned away after ${PATIENCE_MS / MINUTE_MS} minutes`, share(outcomes, (one) => !one.served), '%'),
-    figure(`${name}: ended while in use`, share(served, (one) => one.cutOff), '%'),
+    figure(
+      `${name}: turned away after ${PATIENCE_MS / MINUTE_MS} minutes`,
+      share(outcomes, (one) => !one.served),
+      '%',
+    ),
+    figure(
+      `${name}: ended while in use`,
+      share(served, (one) => one.cutOff),
+      '%',
+    ),
   ];
 }
 
@@ -88,7 +98,9 @@ async function visitOnce(server: ServerProcess, { usesForMs, ends }: TracedVisit
   if (held === undefined) return { served: false, cutOff: false };
   const endsAtMs = performance.now() + usesForMs / FASTER;
   for (;;) {
-    const status = await statusOf(`http://127.0.0.1:${server.proxyPort}/`, { headers: { host: new URL(held.url).host } });
+    const status = await statusOf(`http://127.0.0.1:${server.proxyPort}/`, {
+      headers: { host: new URL(held.url).host },
+    });
     if (status !== 200) return { served: true, cutOff: true };
     const leftMs = endsAtMs - performance.now();
     if (leftMs <= 0) break;

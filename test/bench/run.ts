@@ -4,14 +4,15 @@ import { benchAcquire } from './acquire.ts';
 import { benchColdPool } from './cold-pool.ts';
 import { benchDatabaseCloning } from './database-cloning.ts';
 import { printTable, type Figure } from './figures.ts';
+import { benchFirstPaint } from './first-paint.ts';
 import { benchIdle } from './idle.ts';
 import { benchProxy } from './proxy.ts';
 import { benchRestore } from './restore.ts';
 import { benchWaiting } from './waiting.ts';
 
 /**
- * `npm run bench [acquire|proxy|cold-pool|restore|waiting|idle|databases …]`: all of them without arguments. Prints
- * a table and writes JSON.
+ * `npm run bench [acquire|proxy|cold-pool|restore|waiting|first-paint|idle|databases …]`: all of them without
+ * arguments. Prints a table and writes JSON.
  */
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   acquire: benchAcquire,
@@ -19,6 +20,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   'cold-pool': benchColdPool,
   restore: benchRestore,
   waiting: benchWaiting,
+  'first-paint': benchFirstPaint,
   idle: benchIdle,
   databases: benchDatabaseCloning,
 };

@@ -12,7 +12,7 @@ import { template } from '../support/templates.ts';
 const SIGNS_IN_ELSEWHERE = '/elsewhere';
 const TTL = { defaultMs: 1_800_000, maxMs: 3_600_000 };
 const HELLO = template({ name: 'hello', title: 'Hello <b>notes</b>', description: 'A board & more.', ttl: TTL });
-const OTHER = template({ name: 'other', title: 'Other', ttl: TTL });
+const OTHER = template({ name: 'other', title: 'Other', ttl: TTL, frame: 'auto' });
 
 const why = whyWithoutChromium();
 
@@ -171,6 +171,44 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       const [url = ''] = assigned().map(({ label }) => http.demos.url(label));
       for (const answer of answers) expect(await answer.text()).toContain(`content="0; url=${url}"`);
       expect(assigned()).toHaveLength(1);
+    });
+
+    it('fetches ahead what the click will need, once somebody points at a button or focuses it', async () => {
+      let connections = 0;
+      const target = createServer((_request, response) => {
+        connections += 1;
+        response.writeHead(204).end();
+      });
+      await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
+      const connectUrl = `http://connect.localhost:${(target.address() as AddressInfo).port}/`;
+      const { demos } = http;
+      await http[Symbol.asyncDispose]();
+      http = await startHttp({ demos, page: { connectUrl } });
+      try {
+        for (const intend of [() => tryButton().hover(), () => tryButton().focus()]) {
+          await visit();
+          const wrong = complaints();
+          const asked: string[] = [];
+          page.on('request', (request) => {
+            const file = /visit\.[0-9a-f]{12}\.(\w+)$/.exec(request.url())?.[1];
+            if (file !== undefined) asked.push(file);
+          });
+          const before = connections;
+          // As a script of somebody's would: no sign of a visitor.
+          await page.evaluate('document.querySelector("[data-try] button").dispatchEvent(new Event("pointerenter"))');
+          expect([asked, connections]).toEqual([[], before]);
+          await intend();
+          await eventually(() => expect(connections).toBe(before + 1));
+          await eventually(() => expect(asked.sort()).toEqual(['css', 'js']));
+          await tryButton().click();
+          await onInstance();
+          expect([connections, wrong]).toEqual([before + 1, []]);
+          await context.close();
+        }
+      } finally {
+        target.closeAllConnections();
+        await new Promise((resolve) => target.close(resolve));
+      }
     });
 
     it('counts down by itself and forgets what has ended', async () => {

@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { newHostLabel } from '../../src/domain/ids.ts';
+import { CONNECT_LABEL } from '../../src/domain/address.ts';
+import { HOST_LABEL_PATTERN, newHostLabel } from '../../src/domain/ids.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
@@ -185,6 +186,13 @@ describe('a request through the proxy', () => {
     expect((await get(proxyPort, 'localhost')).headers.location).toBe(`http://localhost:${proxyPort}/`);
     expect(await get(proxyPort, `localhost:${proxyPort}`)).toMatchObject({ status: 404 });
     expect(world.baseDomain).toBe('localhost');
+  });
+
+  it('can connect before it has an instance, to a name that none can have', async () => {
+    const world = await startProxyWorld(releasers);
+    const answer = await get(world.proxyPort, `${CONNECT_LABEL}.localhost`, html);
+    expect([answer.status, answer.body, answer.headers['cache-control']]).toEqual([204, '', 'no-store']);
+    expect(CONNECT_LABEL).not.toMatch(new RegExp(HOST_LABEL_PATTERN));
   });
 
   it('hands the app an error page of its own unchanged', async () => {

@@ -11,10 +11,10 @@ export function whyWithoutChromium(): string | undefined {
 }
 
 /** The machine's own Chromium, without a window and blind to interfaces of the host that come and go. Close it. */
-export async function launchChromium(): Promise<Browser> {
+export async function launchChromium(flags: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM_WITHOUT_NETLINK,
     // Containers and root have no user namespaces for its sandbox; it opens nothing but our own pages.
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', ...flags],
   });
 }

@@ -29,6 +29,25 @@ for (const form of document.querySelectorAll('form[data-try]')) {
   });
 }
 
+// Who points at a button, or focuses it, is about to click: what the click will need comes ahead of it. A frame, since
+// browsers keep the connections of frames apart from a page's own where the two are of different sites.
+const ahead = document.querySelector('[data-ahead]');
+let came = false;
+const comeAhead = ({ isTrusted }) => {
+  if (came || !isTrusted) return;
+  came = true;
+  const { ahead: files, connect } = ahead.dataset;
+  for (const url of files.split(' ').filter(Boolean)) void fetch(url).catch(() => undefined);
+  if (connect === undefined) return;
+  const frame = document.createElement('iframe');
+  frame.hidden = true;
+  frame.referrerPolicy = 'no-referrer';
+  frame.src = connect;
+  document.body.append(frame);
+};
+for (const button of ahead?.querySelectorAll('[data-try] button') ?? [])
+  for (const intent of ['pointerenter', 'focus']) button.addEventListener(intent, comeAhead);
+
 // Back from an instance to a page the browser kept: what it shows is old.
 window.addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();

@@ -41,8 +41,12 @@ export function homePage(parts: {
   /** The site that the visitor comes from. */
   readonly site: string;
   readonly notice: Notice | undefined;
+  /** Addresses that a click will need, fetched ahead of it. */
+  readonly ahead: readonly string[];
+  /** What a browser connects to ahead of a click; undefined where that is of no use. */
+  readonly connectUrl: string | undefined;
 }): string {
-  const { presentation, offers, notice } = parts;
+  const { presentation, offers, notice, ahead, connectUrl } = parts;
   const { t, brand } = presentation;
   const { callToAction: next, heading, intro } = brand;
   return page({
@@ -61,7 +65,8 @@ ${
   notice !== undefined &&
   html`<p class="notice ${NOTICES[notice].tone}" role="status">${t.text(NOTICES[notice].key)}</p>`
 }
-<ul class="cards" role="list">
+<ul class="cards" role="list" data-ahead="${ahead.join(' ')}"\
+${connectUrl !== undefined && html` data-connect="${connectUrl}"`}>
 ${offers.map((offer, index) => card(t, offer, index, formFields(parts)))}
 </ul>`,
   });
