@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { CONNECT_LABEL, hostname, type PublicAddress } from '../domain/address.ts';
 import { NO_BRANDING, type Brand } from '../presentation/branding.ts';
 import { Languages } from '../presentation/languages/languages.ts';
+import { STORAGE_CHECK_PAGE, STORAGE_CHECK_PATH, STORAGE_CHECK_SCRIPT } from '../presentation/storage-check.ts';
 import { languageChoice, languageIs } from './accept-language.ts';
 import { ZONE } from './discovery/zone.ts';
 import type { Json } from './json.ts';
@@ -62,7 +63,7 @@ export function demoServer(options: DemoServerOptions): JsonObject {
   const shared = { languages, branding, startUrl: publicUrl };
   const ended = pageRoutes(endedPage(shared), start.origin);
   const unreachable = pageRoutes(unreachablePage(shared), start.origin);
-  const framed = framing([start.origin, ...(options.allowedOrigins ?? [])]);
+  const embedders = [start.origin, ...(options.allowedOrigins ?? [])];
   const hanging = pageRoutes(silentPage(shared, options.responseTimeoutMs), start.origin);
   return {
     listen: [options.listen],
@@ -78,8 +79,13 @@ export function demoServer(options: DemoServerOptions): JsonObject {
         terminal: true,
       },
       {
+        match: [{ host: [`*.${address.baseDomain}`], path: [STORAGE_CHECK_PATH] }],
+        handle: [storageCheck(embedders)],
+        terminal: true,
+      },
+      {
         match: [{ host: [`*.${address.baseDomain}`] }],
-        handle: [instanceHeaders(), ...framed, reverseProxy(options)],
+        handle: [instanceHeaders(), ...framing(embedders), reverseProxy(options)],
         terminal: true,
       },
       // The same name to DNS, but another to browsers, and to apps that compare it.
@@ -165,6 +171,23 @@ function redirect(status: number, location: string): JsonObject {
     handler: 'static_response',
     status_code: status,
     headers: { Location: [location], 'Cache-Control': ['no-store'] },
+  };
+}
+
+function storageCheck(embedders: readonly string[]): JsonObject {
+  const policy =
+    `default-src 'none'; script-src 'sha256-${sha256(STORAGE_CHECK_SCRIPT)}'; ` +
+    `frame-ancestors ${embedders.join(' ')}`;
+  return {
+    handler: 'static_response',
+    status_code: 200,
+    headers: {
+      'Content-Type': ['text/html; charset=utf-8'],
+      'Content-Security-Policy': [policy],
+      'X-Content-Type-Options': ['nosniff'],
+      'Cache-Control': ['max-age=3600'],
+    },
+    body: literal(STORAGE_CHECK_PAGE),
   };
 }
 

@@ -83,14 +83,14 @@ const VIEWS: Readonly<Record<string, (page: Page, http: RunningServer) => Promis
       new SecurityPolicyViolationEvent('securitypolicyviolation', { effectiveDirective: 'frame-src' }))`);
     await page.locator('[data-offer] a').waitFor();
   },
-  share: async (page, { url, demos }) => {
-    await visited(page, url, demos);
+  // On the page of the last, and so is the next.
+  share: async (page) => {
     await reveal(page, '[data-share]');
     await page.locator('[data-share]').click();
     await page.locator('dialog[open]').waitFor();
   },
-  over: async (page, { url, demos }) => {
-    await visited(page, url, demos);
+  over: async (page) => {
+    await page.keyboard.press('Escape');
     await reveal(page, '[data-end]');
     await page.locator('[data-end]').click();
     await page.locator('[data-end-now]').click();

@@ -60,9 +60,11 @@ export const de = {
   'visit.export_missed':
     'Was Sie darin gemacht haben, konnte heruntergeladen werden, solange sie lief. In der nächsten geht das mit ' +
     '„Arbeit herunterladen“ in der Leiste.',
-  'visit.own_tab_offer': 'In eigenem Tab öffnen',
+  'visit.offer_tab': 'In neuem Tab öffnen',
+  'visit.offer_declined': 'Hier bleiben',
   'visit.blocked': 'Diese App führt auf eine Seite einer anderen Website, die sich hier nicht zeigen lässt.',
   'visit.slow': 'Das dauert lange. Manche Apps lassen sich nicht in einer Seite zeigen.',
+  'visit.no_storage': 'Ihr Browser lässt Apps in dieser Seite nichts speichern. Falls diese hier nicht funktioniert:',
   'visit.end': 'Beenden',
   'visit.open': 'Ihre Kopie von {app} öffnen',
   'visit.five_minutes': 'Noch fünf Minuten',

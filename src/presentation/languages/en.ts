@@ -60,9 +60,11 @@ export const en = {
   'visit.export': 'Download your work',
   'visit.export_missed':
     'What you made in it could be downloaded while it ran. In the next one, “Download your work” in the bar does so.',
-  'visit.own_tab_offer': 'Open it in its own tab',
+  'visit.offer_tab': 'Open it in a new tab',
+  'visit.offer_declined': 'Stay here',
   'visit.blocked': 'This app leads to a page of another site, which cannot be shown here.',
   'visit.slow': 'It is taking long. Some apps cannot be shown inside a page.',
+  'visit.no_storage': 'Your browser lets apps store nothing inside this page. If this one does not work here:',
   'visit.end': 'End',
   'visit.open': 'Open your {app}',
   'visit.five_minutes': 'Five minutes left',

@@ -1,7 +1,7 @@
 /* global document, window, fetch, navigator, performance, setInterval, clearTimeout */
 // The bar above an app: counts down, keeps longer, shares and ends. Without scripts this page leads into the app.
 
-const { visit, secondsLeft, warnSeconds, embedded, ...data } = document.body.dataset;
+const { visit, secondsLeft, warnSeconds, embedded, storageCheck, ...data } = document.body.dataset;
 const texts = JSON.parse(data.texts);
 const { lang } = document.documentElement;
 const part = (name) => document.querySelector(`[data-${name}]`);
@@ -36,7 +36,25 @@ frame.addEventListener('load', () => {
   clearTimeout(slow);
   if (part('offer-text').textContent === texts.slow) offer('');
 });
+part('decline').addEventListener('click', () => offer(''));
 frame.src = frame.dataset.src;
+
+// Browsers that block cookies of other sites may keep apps in frames from storing anything. That only shows at the
+// app's own address: a page of the proxy's there tells, in a frame that nobody sees.
+const check = document.createElement('iframe');
+const hidden = document.createElement('div');
+const checked = ({ source, data: answer }) => {
+  if (source !== check.contentWindow) return;
+  window.removeEventListener('message', checked);
+  hidden.remove();
+  if (answer.stores === false && !over) offer(texts.noStorage);
+};
+window.addEventListener('message', checked);
+check.sandbox = 'allow-scripts allow-same-origin';
+check.src = storageCheck;
+hidden.hidden = true;
+hidden.attachShadow({ mode: 'closed' }).append(check);
+document.body.append(hidden);
 
 // Tells the web component that shows this page; only pages that may embed it can have it in a frame.
 const tell = (message) => {
@@ -117,12 +135,15 @@ const ask = async (path, method = 'GET') => {
 };
 
 let looking = false;
+// An answer that was on its way while something was done tells how it was before.
+let changes = 0;
 const look = async () => {
   if (looking || over) return;
   looking = true;
+  const before = changes;
   const state = await ask('state').catch(() => undefined);
   looking = false;
-  if (state !== undefined) learn(state);
+  if (state !== undefined && before === changes) learn(state);
 };
 
 let timer;
@@ -138,8 +159,10 @@ document.addEventListener('visibilitychange', () => {
 const act = async (button, path, done) => {
   if (button.hasAttribute('data-busy')) return;
   button.setAttribute('data-busy', '');
+  changes += 1;
   try {
     const state = await ask(path, 'POST');
+    changes += 1;
     if (state !== undefined) {
       learn(state);
       say(done);

@@ -2,6 +2,7 @@ import type { Template } from '../../domain/template.ts';
 import { localText, type Brand } from '../../presentation/branding.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import type { Translator } from '../../presentation/languages/translator.ts';
+import { STORAGE_CHECK_PATH } from '../../presentation/storage-check.ts';
 import type { Presentation } from '../presentation.ts';
 import { withOpen } from '../way-in.ts';
 import { EXTEND_MINUTES } from './home.ts';
@@ -80,7 +81,8 @@ ${head({ presentation, title: app })}
 <script src="${assets['visit.js']}" defer></script>
 <noscript><meta http-equiv="refresh" content="0; url=${way}"></noscript>
 </head>
-<body class="visit" data-visit="${visit}" data-seconds-left="${secondsLeft}" \
+<body class="visit" data-visit="${visit}" data-storage-check="${origin}${STORAGE_CHECK_PATH}" \
+data-seconds-left="${secondsLeft}" \
 data-texts="${JSON.stringify(scriptTexts(t))}"\
 ${template.idle !== undefined && html` data-warn-seconds="${Math.round(template.idle.warnMs / 1000)}"`}\
 ${embedded !== undefined && html` data-embedded="${embedded}"`}>
@@ -145,6 +147,7 @@ function callToAction({ presentation, template, token }: VisitParts, look: strin
 
 /** What the script says, and what goes with it. */
 function notes(parts: VisitParts, way: string): Html {
+  const { t } = parts.presentation;
   return html`<div class="notes">
 <p class="said" role="status" data-said></p>
 ${exportForm(parts, 'primary', html` data-export-now hidden`)}
@@ -152,7 +155,8 @@ ${exportForm(parts, 'primary', html` data-export-now hidden`)}
 <div class="notes">
 <p class="said offer" role="status" data-offer hidden>\
 <span data-offer-text></span> <a class="button quiet" href="${way}" target="_blank" rel="noreferrer">\
-${parts.presentation.t.text('visit.own_tab_offer')}</a></p>
+${t.text('visit.offer_tab')}</a> \
+<button class="quiet" type="button" data-decline>${t.text('visit.offer_declined')}</button></p>
 </div>`;
 }
 
@@ -228,5 +232,6 @@ function scriptTexts(t: Translator): Readonly<Record<string, string>> {
     notCopied: t.text('visit.not_copied'),
     blocked: t.text('visit.blocked'),
     slow: t.text('visit.slow'),
+    noStorage: t.text('visit.no_storage'),
   };
 }
