@@ -23,6 +23,21 @@ export function publicAddressProblems(values: Values, sound: (...names: Variable
 }
 
 export function publicAddressWarnings(values: Values): string[] {
+  return [...nobodyInFront(values), ...embeddedInsecurely(values)];
+}
+
+/** Browsers load nothing insecure into a secure page but what is on their own machine. */
+function embeddedInsecurely({ ALLOWED_ORIGINS: origins, PUBLIC_URL: publicUrl = '' }: Values): string[] {
+  const secure = origins.find((origin) => origin.startsWith('https:'));
+  if (secure === undefined || !publicUrl.startsWith('http:') || LOCAL.test(new URL(publicUrl).hostname)) return [];
+  return [
+    `ALLOWED_ORIGINS names ${secure} but PUBLIC_URL is ${publicUrl}: browsers load nothing from http into a page on ` +
+      'https, so nothing can be embedded there; put TLS in front of the start page and the proxy, and set PUBLIC_URL ' +
+      'to its https address',
+  ];
+}
+
+function nobodyInFront(values: Values): string[] {
   const { PUBLIC_URL: publicUrl, PUBLIC_SCHEME: scheme } = values;
   const secure = scheme === 'https' ? 'PUBLIC_SCHEME is https' : `PUBLIC_URL is ${publicUrl ?? ''}`;
   if ((scheme === 'https' || publicUrl?.startsWith('https:') === true) && values.TRUSTED_PROXIES.length === 0)

@@ -231,6 +231,14 @@ describe('warnings', () => {
       /^PUBLIC_URL is https:\/\/try\.example\.org, .* TRUSTED_PROXIES is empty/,
     ],
     [
+      {
+        PUBLIC_URL: 'http://try.example.org',
+        BASE_DOMAIN: 'demo.example.org',
+        ALLOWED_ORIGINS: 'http://a.example,https://docs.example.org',
+      },
+      /^ALLOWED_ORIGINS names https:\/\/docs\.example\.org but PUBLIC_URL is http:.* nothing can be embedded there/,
+    ],
+    [
       { POOL_MAX_SIZE: '65' },
       /^the pools may hold 65 instances that may use 16\.3 GiB together, but this host has 16\.0 GiB: /,
     ],

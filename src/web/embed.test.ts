@@ -13,6 +13,8 @@ import { loadEmbedScript } from './embed-script.ts';
 import { roughSeconds } from './pages/waiting.ts';
 
 const SITE = 'http://docs.example.org';
+/** Its pages take in nothing from instances on http. */
+const SECURE_SITE = 'https://blog.example.org';
 const OTHER_SITE = 'https://shop.example.org';
 const VISITOR = 'a'.repeat(22);
 const MAX_SCRIPT_BYTES = 5_000;
@@ -21,7 +23,7 @@ const SHOP = template({
   title: 'Shop',
   frame: 'auto',
   openAllow: ['/cart'],
-  allowedOrigins: [SITE],
+  allowedOrigins: [SITE, SECURE_SITE],
 });
 const BARE = template({ name: 'bare', title: 'Bare', frame: 'off', allowedOrigins: [OTHER_SITE] });
 
@@ -42,7 +44,7 @@ async function post(path: string, form: Record<string, string> = { visitor: VISI
   const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
   return { status: answer.status, body, readers: answer.headers.get('access-control-allow-origin') };
 }
-const instance = () => [...http.demos.instances.values()][0];
+const instance = () => [...http.demos.instances.values()].at(-1);
 
 describe('the web component asks', () => {
   it('for a visit, which it may show in a frame, without any cookie', async () => {
@@ -66,7 +68,11 @@ describe('the web component asks', () => {
     expect(http.demos.instances.size).toBe(1);
   });
 
-  it('for an app that is in no frame, and is told so', async () => {
+  it('for an app that is in no frame, or would lose its login there, and is told so', async () => {
+    expect((await post('/embed/shop', { visitor: VISITOR }, from(SECURE_SITE))).body).toMatchObject({
+      framed: false,
+      url: expect.stringContaining('/visit/') as string,
+    });
     const { body } = await post('/embed/bare', { visitor: VISITOR }, from(OTHER_SITE));
     expect(body).toMatchObject({ framed: false, url: http.demos.url(instance()?.label ?? '') });
   });
@@ -127,8 +133,10 @@ describe('an embedded visit', () => {
     const policyOf = async (path: string) =>
       (await fetch(http.url + path, { headers: { accept: 'text/html' } })).headers.get('content-security-policy');
     const visit = await visitOf();
-    expect(await policyOf(`${visit}?embed=modal`)).toContain(`frame-ancestors 'self' ${SITE};`);
-    expect(await policyOf(`/visit/${'a'.repeat(42)}`)).toContain(`frame-ancestors 'self' ${SITE} ${OTHER_SITE}`);
+    expect(await policyOf(`${visit}?embed=modal`)).toContain(`frame-ancestors 'self' ${SITE} ${SECURE_SITE};`);
+    expect(await policyOf(`/visit/${'a'.repeat(42)}`)).toContain(
+      `frame-ancestors 'self' ${SITE} ${SECURE_SITE} ${OTHER_SITE}`,
+    );
     for (const path of ['/', '/try/shop', '/embed', '/wait/shop', '/nothing'])
       expect(await policyOf(path)).toContain("frame-ancestors 'none'");
   });
