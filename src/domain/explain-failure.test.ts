@@ -143,7 +143,11 @@ it.each<[string, RegExp]>([
   ['OSError: [Errno 28] No space left on device', /shm/],
   ['mkdir: cannot create directory: Read-only file system', /\/tmp/],
   ["Error: EACCES: permission denied, mkdir '/data'", /DAC_OVERRIDE/],
-  ['unshare: Operation not permitted', /capabilities/],
+  ['mknod: /dev/x: Operation not permitted', /capabilities/],
+  ['unshare: unshare failed: Operation not permitted', /seccomp/],
+  ['bwrap: Creating new namespace failed: Function not implemented', /seccomp/],
+  ['[1:1:ERROR:zygote_host_impl_linux.cc(90)] No usable sandbox! Update your kernel', /--no-sandbox/],
+  ['fusermount: mount failed: Operation not permitted', /seccomp/],
 ])('knows the key for %s', (output, remedy) => {
   expect(explainFailure({ ...base, ...exit(1, output) }).remedy).toMatch(remedy);
 });

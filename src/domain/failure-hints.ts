@@ -33,6 +33,20 @@ export const HINTS: readonly (readonly [says: RegExp, hint: Hint])[] = [
       remedy: 'Raise fs.inotify.max_user_watches and max_user_instances on the host (sysctl), or switch watching off',
     },
   ],
+  [
+    // Browsers, bubblewrap, unshare, rootless engines, FUSE.
+    new RegExp(
+      'new namespace|no usable sandbox|cannot clone|' +
+        '\\b(unshare|mount|fusermount|keyctl)\\b[^\\n]*(not permitted|not implemented)',
+      'i',
+    ),
+    {
+      what: 'a system call that instances may not make',
+      remedy:
+        'Have the app do without (a browser: --no-sandbox), or allow the call in a filter of its own, seccomp of the ' +
+        'template',
+    },
+  ],
   [refused('setgroups|initgroups|set(e|res)?gid'), capabilities('it may not change its group', 'SETGID, SETUID')],
   [
     refused('set(e|res)?uid|gosu|su-exec|switch(ing|ed)?', 'not permitted|EPERM|failed'),
