@@ -199,7 +199,8 @@ function shareDialog(t: Translator, origin: string): Html {
   return html`<dialog data-share-dialog aria-labelledby="share-title">
 <h2 id="share-title">${t.text('visit.share_heading')}</h2>
 <p>${t.text('visit.share_text')}</p>
-<input type="text" readonly value="${origin}/" aria-label="${t.text('visit.share_address')}" data-share-address>
+<input type="text" dir="ltr" readonly value="${origin}/" \
+aria-label="${t.text('visit.share_address')}" data-share-address>
 <p class="buttons"><button class="primary" type="button" data-copy>${t.text('visit.copy')}</button>\
 <button class="quiet" type="button" data-close>${t.text('visit.close')}</button></p>
 <p role="status" data-copied></p>
