@@ -4,6 +4,7 @@ import { findProgram } from '../launcher/child-server.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import type { Observer } from '../pool/interfaces/observer.ts';
 import { DiscoveryMetrics } from './discovery-metrics.ts';
+import type { EventDepths } from './event-gauges.ts';
 import { Metrics, type MetricsOptions } from './metrics.ts';
 import type { QueueDepths } from './scraped-gauges.ts';
 
@@ -206,6 +207,39 @@ describe('what the pool tells', () => {
     expect(await value(counted, 'try_it_now_takes_total{template="(former)",outcome="taken"}')).toBe(2);
     expect(await value(counted, 'try_it_now_releases_total{template="(former)",reason="outdated"}')).toBe(2);
     expect(await counted.text()).not.toContain('older');
+  });
+
+  it('has how far events of visits have come, where somebody is told any, and nothing old', async () => {
+    let depths: Promise<EventDepths> = Promise.resolve({
+      waiting: 3,
+      oldestAgeMs: 4_500,
+      dropped: 2,
+      webhooks: new Map([['crm', { pending: 7, dead: 1 }]]),
+    });
+    const told = metrics({ events: () => depths });
+    const SERIES = [
+      'try_it_now_event_outbox_waiting',
+      'try_it_now_event_outbox_oldest_age_seconds',
+      'try_it_now_events_dropped',
+      'try_it_now_webhook_pending{webhook="crm"}',
+      'try_it_now_webhook_dead{webhook="crm"}',
+    ];
+    const read = (of: Metrics) => Promise.all(SERIES.map((series) => value(of, series)));
+    expect(await read(told)).toEqual([3, 4.5, 2, 7, 1]);
+    depths = Promise.reject(new Error('NATS is away'));
+    expect(await read(told)).toEqual(SERIES.map(() => undefined));
+    expect(await read(metrics())).toEqual(SERIES.map(() => undefined));
+  });
+
+  it('has what discovery sees of visits under the name that the server has for the rest', async () => {
+    const seen = new DiscoveryMetrics({
+      version: '1.2.3',
+      outcomes: ['known'],
+      stats: () => ({ hostnames: 0, inStep: true, resyncs: 0 }),
+    });
+    seen.visitStep('hello', 'docs.example.org', 'first_page');
+    const labels = 'template="hello",site="docs.example.org",step="first_page"';
+    expect(await value(seen, `try_it_now_funnel_total{${labels}}`)).toBe(1);
   });
 
   it('is not mixed up between two servers in one process', async () => {
