@@ -25,6 +25,23 @@ const SERVER_ACCOUNT = 'mysql';
 /** Written at the first start: big enough that a clone of some MB does not make the server wait for its pages. */
 const LOG_FILE_SIZE = '64M';
 
+/** The most that a session may set these to: whatever it liked otherwise, and then take as much with one statement. */
+const MOST_OF_A_SESSION: Readonly<Record<string, string>> = {
+  'max-session-mem-used': '128M',
+  'max-heap-table-size': '64M',
+  'tmp-table-size': '64M',
+  'sort-buffer-size': '16M',
+  'join-buffer-size': '8M',
+  'join-buffer-space-limit': '16M',
+  'read-buffer-size': '8M',
+  'read-rnd-buffer-size': '8M',
+  'mrr-buffer-size': '8M',
+  'bulk-insert-buffer-size': '16M',
+  'myisam-sort-buffer-size': '16M',
+  'aria-sort-buffer-size': '16M',
+  'optimizer-trace-max-mem-size': '8M',
+};
+
 /** Every database here is discarded within hours: nothing waits for a disk, and memory is kept for the instances. */
 const SETTINGS: readonly string[] = [
   '--skip-networking',
@@ -32,6 +49,8 @@ const SETTINGS: readonly string[] = [
   '--skip-log-bin',
   '--skip-name-resolve',
   '--local-infile=OFF',
+  // A table's DATA DIRECTORY would be a file wherever this server may write.
+  '--skip-symbolic-links',
   '--performance-schema=OFF',
   '--event-scheduler=OFF',
   '--innodb-flush-log-at-trx-commit=2',
@@ -51,6 +70,13 @@ const SETTINGS: readonly string[] = [
   '--back-log=200',
   '--table-open-cache=2000',
   '--wait-timeout=28800',
+  // Whoever connects and says nothing holds one of them for so long.
+  '--connect-timeout=5',
+  // Of all temporary tables of InnoDB together.
+  '--innodb-temp-data-file-path=ibtmp1:12M:autoextend:max:1G',
+  '--myisam-sort-buffer-size=8M',
+  '--aria-sort-buffer-size=8M',
+  ...Object.entries(MOST_OF_A_SESSION).map(([name, most]) => `--maximum-${name}=${most}`),
 ];
 
 /**

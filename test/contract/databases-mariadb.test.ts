@@ -1,3 +1,5 @@
+import { chmod, mkdtemp, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
@@ -98,5 +100,90 @@ describe.skipIf(skip)(title, () => {
       });
     expect(await rows(one, "SELECT LOAD_FILE('/etc/passwd') AS file")).toEqual([{ file: null }]);
     expect(await rows(one, 'SELECT @@max_user_connections AS most')).toEqual([{ most: 20 }]);
+  });
+
+  it('writes no table of an instance outside the folder of the server', async () => {
+    const one = await created();
+    const outside = await mkdtemp(join(server.dir, 'outside-'));
+    await chmod(outside, 0o777);
+    const where = `DATA DIRECTORY = '${outside}'`;
+    for (const [engine, more] of [
+      ['InnoDB', where],
+      ['MyISAM', `${where} INDEX DIRECTORY = '${outside}'`],
+      ['Aria', where],
+      ['InnoDB', `PARTITION BY RANGE (a) (PARTITION p VALUES LESS THAN (9) ${where})`],
+    ]) {
+      await using connection = await server.as(one);
+      await connection.query("SET sql_mode = ''");
+      await connection.query(`CREATE OR REPLACE TABLE elsewhere (a INT) ENGINE = ${engine} ${more}`);
+      await connection.query('INSERT INTO elsewhere VALUES (1)');
+      expect(await readdir(outside), engine).toEqual([]);
+    }
+  });
+
+  it('refuses a session more memory than is good for the others', async () => {
+    await using one = await server.as(await created());
+    for (const name of ['max_heap_table_size', 'tmp_table_size', 'max_session_mem_used', 'sort_buffer_size'])
+      await one.query(`SET ${name} = 1 << 40`);
+    expect(
+      await one.query(
+        'SELECT @@max_heap_table_size >> 20 AS heap, @@tmp_table_size >> 20 AS tmp, ' +
+          '@@max_session_mem_used >> 20 AS session, @@sort_buffer_size >> 20 AS sort',
+      ),
+    ).toEqual([{ heap: 64, tmp: 64, session: 128, sort: 16 }]);
+    await one.query('CREATE TEMPORARY TABLE full (a CHAR(250)) ENGINE = MEMORY');
+    await expect(one.query("INSERT INTO full SELECT 'x' FROM seq_1_to_1000000")).rejects.toMatchObject({ errno: 1114 });
+  });
+
+  it('drops a database that prepared transactions hold, and leaves those of living sessions alone', async () => {
+    const [one, other] = [await created(), await created()];
+    await using living = await server.as(other);
+    await living.query("XA START 'theirs'");
+    await living.query("INSERT INTO notes (text) VALUES ('theirs')");
+    for (const xid of ["'mine'", "X'00FF27', X'5C', 2147483647"]) {
+      await using hostile = await server.as(one);
+      await hostile.query(`XA START ${xid}`);
+      await hostile.query("INSERT INTO notes (text) VALUES ('mine')");
+      await hostile.query(`XA END ${xid}`);
+      await hostile.query(`XA PREPARE ${xid}`);
+    }
+    await living.query("XA END 'theirs'");
+    await living.query("XA PREPARE 'theirs'");
+    await server.databases({ catalogue: [template] }).drop(one.name);
+    await living.query("XA COMMIT 'theirs'");
+    expect(await rows(other, 'SELECT text FROM notes')).toEqual([{ text: 'welcome' }, { text: 'theirs' }]);
+  });
+
+  it('rolls back nothing where others have a database too, and says what to do', async () => {
+    const one = await created();
+    await using root = await server.asRoot();
+    {
+      await using hostile = await server.as(one);
+      for (const sql of ["XA START 'x'", "INSERT INTO notes (text) VALUES ('x')", "XA END 'x'", "XA PREPARE 'x'"])
+        await hostile.query(sql);
+    }
+    await root.query('CREATE DATABASE shop');
+    const databases = server.databases({ catalogue: [template] });
+    await expect(databases.drop(one.name)).rejects.toThrow(/others too \(shop\).*XA RECOVER/);
+    expect(await root.query('XA RECOVER')).toHaveLength(1);
+    await root.query('DROP DATABASE shop');
+    await databases.drop(one.name);
+    expect(await root.query('XA RECOVER')).toEqual([]);
+  });
+
+  it('keeps nobody waiting whose database or seed has the name of a lock that an instance holds', async () => {
+    await using hostile = await server.as(await created());
+    await using root = await server.asRoot();
+    const databases = server.databases({ catalogue: [template] });
+    const name = databases.nameFor(template, { instanceId: newInstanceId(), attempt: newAttempt() });
+    const seeds = await root.query<{ name: string }[]>(
+      "SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE '%\\_s\\_%'",
+    );
+    expect(seeds).not.toEqual([]);
+    for (const lock of [name, ...seeds.map((seed) => seed.name)])
+      expect(await hostile.query(`SELECT GET_LOCK('${lock}', 0) AS held`)).toEqual([{ held: 1 }]);
+    await databases.prepare([template]);
+    await databases.create(name, template);
+    await databases.drop(name);
   });
 });

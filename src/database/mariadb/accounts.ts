@@ -1,5 +1,6 @@
 import { TryItNowError } from '../../domain/errors.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
+import { dropDatabase } from './drop-database.ts';
 import { quoted, quotedForGrant } from './quoted.ts';
 import type { Session } from './session.ts';
 
@@ -43,7 +44,7 @@ export async function dropUser(session: Session, name: string): Promise<void> {
 export async function dropWithUser(session: Session, name: string): Promise<void> {
   await dropUser(session, name);
   await session.run(`Ending the connections of ${name}`, `KILL USER ${quoted(name)}`);
-  await session.run(`Dropping the database ${name}`, `DROP DATABASE IF EXISTS ${quoted(name)}`);
+  await dropDatabase(session, name);
   const deadline = performance.now() + GONE_WITHIN_MS;
   for (let left = await whatIsLeft(session, name); left !== ''; left = await whatIsLeft(session, name)) {
     if (performance.now() > deadline)

@@ -71,7 +71,7 @@ class MariadbDatabases implements Databases {
           // Asked each time: the instance is about to reach the socket, and the server
           // may have been restarted otherwise.
           await requireSafe(session, socketPath);
-          await lock(session, name, LOCK_TIMEOUT_S);
+          await lock(session, name, { password: this.#login.password, timeoutS: LOCK_TIMEOUT_S });
           await dropWithUser(session, name);
           await createEmpty(session, name, plan);
           // The user comes last where it can: nobody logs in to a database that is not whole.
@@ -96,7 +96,7 @@ class MariadbDatabases implements Databases {
   async drop(name: string): Promise<void> {
     this.#names.requireInstance(name);
     await withSession(this.#login, async (session) => {
-      await lock(session, name, LOCK_TIMEOUT_S);
+      await lock(session, name, { password: this.#login.password, timeoutS: LOCK_TIMEOUT_S });
       await dropWithUser(session, name);
     });
   }

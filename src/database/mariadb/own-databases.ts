@@ -18,7 +18,7 @@ export async function ownMariadbDatabases(login: ServerLogin, deployment: string
 /** The database, its user and his connections. Absent is fine. Throws database_unavailable, database_failed. */
 export async function dropOwnMariadbDatabase(login: ServerLogin, name: string): Promise<void> {
   await withSession(login, async (session) => {
-    await lock(session, name, LOCK_TIMEOUT_S);
+    await lock(session, name, { password: login.password, timeoutS: LOCK_TIMEOUT_S });
     await dropWithUser(session, name);
   });
 }

@@ -29,7 +29,8 @@ export async function requireMariadb(session: Session): Promise<void> {
 }
 
 /**
- * Instances reach the server's socket, so nobody may be let in there without a password. Throws database_unsafe.
+ * Instances reach the server's socket, so nobody may be let in there without a password, and what they write must stay
+ * in the server's own folder. Throws database_unsafe.
  * The login by the socket's peer is the worst: it asks for a uid, and a container's root has the host's uid 0.
  */
 export async function requireSafe(session: Session, socketPath: string): Promise<void> {
@@ -39,6 +40,12 @@ export async function requireSafe(session: Session, socketPath: string): Promise
   );
   const accounts = await session.run('Reading the accounts', 'SELECT User, Host, Priv FROM mysql.global_priv');
   const problems = accounts.flatMap((account) => accountProblem(account, plugins.length > 0) ?? []);
+  const [links] = await session.run('Asking where tables may lie', 'SELECT @@have_symlink AS allowed');
+  if (links?.['allowed'] === 'YES')
+    problems.push(
+      'an instance could have a table written into any folder that the server may write to (DATA DIRECTORY): put ' +
+        'skip-symbolic-links under [mariadb] in my.cnf and restart MariaDB',
+    );
   const everybody = await session.run('Reading the rights', "SELECT Db FROM mysql.db WHERE User IN ('', 'PUBLIC')");
   for (const { Db: database } of everybody)
     problems.push(

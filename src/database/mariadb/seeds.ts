@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import type { DatabaseSeed } from '../../domain/database.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
@@ -59,7 +60,7 @@ export class Seeds {
   /** Under a lock, for another program of this deployment may be at the same. The server gives it back if we die. */
   async #loaded(session: Session, seed: DatabaseSeed): Promise<ClonePlan> {
     const name = this.#names.seed(seed.seedDigest);
-    await lock(session, name, LOAD_TIMEOUT_MS / 1_000);
+    await lock(session, name, { password: this.#login.password, timeoutS: LOAD_TIMEOUT_MS / 1_000 });
     const [there] = await session.run(
       `Looking for the seed ${name}`,
       'SELECT SCHEMA_COMMENT AS comment FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?',
@@ -115,9 +116,19 @@ export async function namesOnServer(session: Session): Promise<readonly string[]
   return rows.map(({ name }) => String(name));
 }
 
-/** Held until the session ends. Throws database_failed when somebody else holds it for that long. */
-export async function lock(session: Session, name: string, timeoutS: number): Promise<void> {
-  const [row] = await session.run(`Waiting for others at ${name}`, `SELECT GET_LOCK(?, ${timeoutS}) AS held`, [name]);
+/**
+ * Held until the session ends. All users of a server share the names of its locks, so ours is made with the password:
+ * nobody else can take it first. Throws database_failed when another program of ours holds it for that long.
+ */
+export async function lock(
+  session: Session,
+  name: string,
+  { password, timeoutS }: { readonly password: string; readonly timeoutS: number },
+): Promise<void> {
+  const lockName = createHmac('sha256', password).update(`lock ${name}`).digest('base64url');
+  const [row] = await session.run(`Waiting for others at ${name}`, `SELECT GET_LOCK(?, ${timeoutS}) AS held`, [
+    lockName,
+  ]);
   if (row?.['held'] !== 1)
     throw new TryItNowError(
       'database_failed',

@@ -36,6 +36,7 @@ const LOGIN_REFUSED: ReadonlySet<number> = new Set([1044, 1045, 1524, 1698]);
 
 export const NO_SUCH_DATABASE = 1049;
 export const NO_SUCH_TABLE = 1146;
+export const LOCK_WAIT_TIMEOUT = 1205;
 
 /**
  * A connection for one operation: made in 1 to 2 ms on a socket, it can be neither stale nor
