@@ -3,6 +3,15 @@ import type { Socket } from 'node:net';
 import { TryItNowError } from '../domain/errors.ts';
 import { PROBLEM_TYPE, toProblem } from './problem.ts';
 
+/** `accepted`: as Accept-Language has it, where that could be read. */
+export type RejectedPageOf = (error: TryItNowError, requestId: string, accepted: string | undefined) => RejectedPage;
+
+/** A page in place of a problem body, for a browser whose request could not be read. */
+export interface RejectedPage {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 interface ParserError {
   readonly code: string;
   /** A Buffer with what came last, whatever Fastify's types say. */
@@ -16,18 +25,37 @@ interface ParserError {
 export function answerClientError(
   error: ParserError,
   socket: Socket,
-  options: { readonly maxHeaderBytes: number; readonly typeBase: string; readonly requestId: string },
+  options: {
+    readonly maxHeaderBytes: number;
+    readonly typeBase: string;
+    readonly requestId: string;
+    readonly page?:
+      ((error: TryItNowError, requestId: string, accepted: string | undefined) => RejectedPage) | undefined;
+  },
 ): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   if (socket.writable) {
-    const problem = toProblem(reason(error, options.maxHeaderBytes), options.requestId, options.typeBase);
-    const body = JSON.stringify(problem);
+    const { requestId, typeBase } = options;
+    const why = reason(error, options.maxHeaderBytes);
+    const { status } = why;
+    const tooLarge = why.code === 'headers_too_large';
+    const head = tooLarge ? headOf(error.rawPacket) : '';
+    const { headers, body } =
+      tooLarge && options.page !== undefined && wantsPage(head)
+        ? options.page(why, requestId, headerIn(head, 'accept-language'))
+        : {
+            headers: { 'Content-Type': `${PROBLEM_TYPE}; charset=utf-8` },
+            body: JSON.stringify(toProblem(why, requestId, typeBase)),
+          };
     socket.write(
       [
-        `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
-        `Content-Type: ${PROBLEM_TYPE}; charset=utf-8`,
+        `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+        ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+        // Cookies that an instance set for the domain above would keep the visitor out for as long as they last.
+        ...(tooLarge ? ['Clear-Site-Data: "cookies"'] : []),
         `Content-Length: ${Buffer.byteLength(body)}`,
-        `X-Request-Id: ${options.requestId}`,
+        `X-Request-Id: ${requestId}`,
+        'X-Content-Type-Options: nosniff',
         'Cache-Control: no-store',
         'Connection: close',
         '',
@@ -36,6 +64,21 @@ export function answerClientError(
     );
   }
   socket.destroySoon();
+}
+
+function headOf(packet: unknown): string {
+  return Buffer.isBuffer(packet) ? packet.toString('latin1') : '';
+}
+
+function headerIn(head: string, name: string): string | undefined {
+  return new RegExp(`\\r\\n${name}: *([^\\r\\n]*)`, 'i').exec(head)?.[1];
+}
+
+/** What came before the last packet is not known; nobody but browsers sends so much that it does not fit one. */
+function wantsPage(head: string): boolean {
+  const path = /^[A-Z]{3,10} (\S*)/.exec(head)?.[1];
+  if (path === undefined) return true;
+  return !path.startsWith('/api/') && headerIn(head, 'accept')?.includes('text/html') === true;
 }
 
 function reason(error: ParserError, maxHeaderBytes: number): TryItNowError {

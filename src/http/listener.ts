@@ -3,7 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import { answerClientError } from './client-error.ts';
+import { answerClientError, type RejectedPageOf } from './client-error.ts';
 import { trustedProxies } from './client-address.ts';
 import type { App } from './context.ts';
 import { FailureLog } from './failures.ts';
@@ -72,6 +72,8 @@ export interface ListenerOptions {
     reply: FastifyReply,
     error: TryItNowError,
   ) => FastifyReply | undefined;
+  /** For a browser whose request has too large headers. */
+  readonly rejectedPage?: RejectedPageOf;
 }
 
 export interface Listener extends HttpServer {
@@ -162,6 +164,7 @@ function bareServer(
         maxHeaderBytes: limits.headerBytes,
         typeBase,
         requestId: requestId({ headers: {} }),
+        page: options.rejectedPage,
       });
     },
   }).withTypeProvider<TypeBoxTypeProvider>();

@@ -63,6 +63,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     observer: options.observer,
     limits: options.limits,
     failurePage: (request, reply, error) => pages?.failurePage(request, reply, error),
+    ...(pages === undefined ? {} : { rejectedPage: pages.rejectedPage }),
   });
   const { app, routes } = listener;
   const countdowns = new Countdowns({ demos, log, ...options.countdowns });

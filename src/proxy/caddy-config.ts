@@ -61,10 +61,11 @@ export function demoServer(options: DemoServerOptions): JsonObject {
   const { address, publicUrl, languages = new Languages(), branding = NO_BRANDING } = options;
   const start = new URL(publicUrl);
   const shared = { languages, branding, startUrl: publicUrl };
-  const ended = pageRoutes(endedPage(shared), start.origin);
-  const unreachable = pageRoutes(unreachablePage(shared), start.origin);
   const embedders = [start.origin, ...(options.allowedOrigins ?? [])];
-  const hanging = pageRoutes(silentPage(shared, options.responseTimeoutMs), start.origin);
+  const pageOf = (page: ProxyPage): JsonObject[] => pageRoutes(page, start.origin, embedders);
+  const ended = pageOf(endedPage(shared));
+  const unreachable = pageOf(unreachablePage(shared));
+  const hanging = pageOf(silentPage(shared, options.responseTimeoutMs));
   return {
     listen: [options.listen],
     automatic_https: { disable: true },
@@ -225,7 +226,7 @@ function reverseProxy(options: DemoServerOptions): JsonObject {
       response: {
         replace: {
           // A cookie for the whole base domain would reach every other visitor's instance.
-          'Set-Cookie': [{ search_regexp: '(?i);\\s*domain=[^;]*', replace: '' }],
+          'Set-Cookie': [{ search_regexp: '(?i);\\s*domain\\s*=[^;]*', replace: '' }],
           Location: locationReplacements(address, origin, innerPorts),
         },
       },
@@ -249,16 +250,22 @@ function instanceHeaders(): JsonObject {
 }
 
 /** For browsers as HTML in their language, for everything else as a problem body. */
-function pageRoutes({ status, pages, problem, script }: ProxyPage, startOrigin: string): JsonObject[] {
+function pageRoutes(
+  { status, pages, problem, script }: ProxyPage,
+  startOrigin: string,
+  framers: readonly string[],
+): JsonObject[] {
   const retry: JsonObject = status === 503 ? { 'Retry-After': [String(RETRY_SECONDS)] } : {};
   const policy = [
     `default-src 'none'; style-src 'unsafe-inline'; img-src ${startOrigin}; base-uri 'none'; form-action 'none'`,
+    `frame-ancestors ${framers.join(' ')}`,
     ...(script === undefined ? [] : [`script-src 'sha256-${sha256(script)}'; connect-src 'self'`]),
   ];
   const security: JsonObject = {
     'Content-Security-Policy': [policy.join('; ')],
     'X-Content-Type-Options': ['nosniff'],
     'Referrer-Policy': ['same-origin'],
+    'Cross-Origin-Resource-Policy': ['same-origin'],
   };
   const respond = (contentType: string, body: string): JsonObject => ({
     handler: 'static_response',

@@ -19,27 +19,31 @@ export interface Sources {
 }
 
 /** Sends a page with the headers all have. */
-export function sendPage(reply: FastifyReply, text: string, { frames, connections }: Sources = {}): FastifyReply {
-  const ancestors = reply.getHeader(POLICY) ?? "frame-ancestors 'none'";
+export function sendPage(reply: FastifyReply, text: string, sources: Sources = {}): FastifyReply {
+  const ancestors = reply.getHeader(POLICY);
+  return reply.headers(pageHeaders(sources, ancestors === undefined ? undefined : String(ancestors))).send(text);
+}
+
+/** `ancestors`: the part of the policy that says who may have the page in a frame. */
+export function pageHeaders(
+  { frames, connections }: Sources = {},
+  ancestors = "frame-ancestors 'none'",
+): Record<string, string> {
   const connectSources = ["'self'", ...(connections === undefined ? [] : [connections])].join(' ');
-  return (
-    reply
-      .type('text/html; charset=utf-8')
-      .header(
-        POLICY,
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
-          `connect-src ${connectSources}; form-action 'self'; base-uri 'none'; ${String(ancestors)}` +
-          (frames === undefined ? '' : `; frame-src ${frames}`),
-      )
-      // Our own forms must have an Origin we can check, while an instance learns nothing of
-      // where its visitor came from.
-      .header('referrer-policy', 'same-origin')
-      .header('cross-origin-opener-policy', 'same-origin')
-      // What a page is depends on both: Accept decides between it and JSON.
-      .header('vary', 'Accept, Accept-Language')
-      .header('permissions-policy', 'camera=(), geolocation=(), microphone=()')
-      .send(text)
-  );
+  return {
+    'content-type': 'text/html; charset=utf-8',
+    [POLICY]:
+      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
+      `connect-src ${connectSources}; form-action 'self'; base-uri 'none'; ${ancestors}` +
+      (frames === undefined ? '' : `; frame-src ${frames}`),
+    // Our own forms must have an Origin we can check, while an instance learns nothing of where its visitor came from.
+    'referrer-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    // What a page is depends on both: Accept decides between it and JSON.
+    vary: 'Accept, Accept-Language',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+  };
 }
 
 /** True when a person's browser should get a page; everything under /api/ speaks JSON no matter who asks. */

@@ -2,7 +2,8 @@ import type { Pages } from '../http/pages.ts';
 import { NO_BRANDING, type Branding } from '../presentation/branding.ts';
 import { Languages } from '../presentation/languages/languages.ts';
 import { loadAssets } from './assets.ts';
-import { sendFailurePage, wantsPage } from './page-response.ts';
+import { pageHeaders, sendFailurePage, wantsPage } from './page-response.ts';
+import { failurePage } from './pages/failure.ts';
 import { Presentations } from './presentation.ts';
 import { startPage, type StartPageOptions } from './start-page.ts';
 
@@ -19,6 +20,10 @@ export async function loadPages(
   return {
     failurePage: (request, reply, error) =>
       wantsPage(request) ? sendFailurePage(reply, error, presentations.for(request)) : undefined,
+    rejectedPage: (error, requestId, accepted) => ({
+      headers: pageHeaders(),
+      body: failurePage({ presentation: presentations.in(accepted), error, retryAfterSeconds: undefined, requestId }),
+    }),
     register: async (app, context) => {
       await app.register(startPage, { ...context, assets, presentations, ...rest });
     },

@@ -33,8 +33,16 @@ describe('the start page', () => {
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'same-origin',
       'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
       'cache-control': 'no-store',
     });
+  });
+
+  it('is reached by https alone once it was, where it is offered so', async () => {
+    const policy = async () => (await visitor.send('GET', '/')).headers.get('strict-transport-security');
+    expect(await policy()).toBeNull();
+    await reopen({ publicUrl: 'https://try.example.org' });
+    expect(await policy()).toBe('max-age=15552000');
   });
 
   it('escapes whatever the catalogue says', async () => {

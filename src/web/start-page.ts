@@ -42,6 +42,9 @@ export interface StartPageOptions extends PagesContext {
   readonly connectUrl?: string | undefined;
 }
 
+/** Half a year. For this name alone: what else the domain has may still be without https. */
+const HSTS = `max-age=${180 * 24 * 60 * 60}`;
+
 interface Deps {
   /** Of the start page. */
   readonly publicOrigin: string;
@@ -65,7 +68,8 @@ type ForTemplate = { Params: { template: string } };
 export async function startPage(app: FastifyInstance, options: StartPageOptions): Promise<void> {
   const { demos, log, clientKeyOf, siteOf, origins, clock = systemClock } = options;
   const { origin, protocol } = new URL(options.publicUrl);
-  const cookies = new VisitorCookies(protocol === 'https:');
+  const secure = protocol === 'https:';
+  const cookies = new VisitorCookies(secure);
   const visits = new Visits({ demos, cookies, clientKeyOf, siteOf });
   const deps: Deps = {
     publicOrigin: origin,
@@ -84,22 +88,14 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   await app.register(cookie);
   await app.register(formbody);
   app.addHook('onRequest', (request, reply, done) => {
+    if (secure) reply.header('strict-transport-security', HSTS);
     const { template } = request.params as Partial<ForTemplate['Params']>;
     if (request.routeOptions.config.embeddable === true) origins.admit(request, reply, template);
     else if (request.method === 'POST') origins.requireOwn(request);
     done();
   });
   assetRoutes(app, options.assets);
-  app.get<{ Querystring: { notice?: unknown } }>('/', (request, reply) =>
-    home(deps, request, reply, { offered: demos.templates(), notice: request.query.notice }),
-  );
-  // A link leads here; only the button takes an instance, so that no crawler and no preview does.
-  app.get<ForTemplate>('/try/:template', (request, reply) => {
-    const template = templateNamed(demos, request.params.template);
-    const open = field(request.query, 'open');
-    landingFor(template, open);
-    return home(deps, request, reply, { offered: [template], open });
-  });
+  homeRoutes(app, deps);
   badgeRoute(app, deps);
   visitRoutes(app, deps);
   embedPageRoute(app, deps);
@@ -118,6 +114,20 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }),
   });
   waitingRoutes(app, deps, room);
+}
+
+function homeRoutes(app: FastifyInstance, deps: Deps): void {
+  const { demos } = deps;
+  app.get<{ Querystring: { notice?: unknown } }>('/', (request, reply) =>
+    home(deps, request, reply, { offered: demos.templates(), notice: request.query.notice }),
+  );
+  // A link leads here; only the button takes an instance, so that no crawler and no preview does.
+  app.get<ForTemplate>('/try/:template', (request, reply) => {
+    const template = templateNamed(demos, request.params.template);
+    const open = field(request.query, 'open');
+    landingFor(template, open);
+    return home(deps, request, reply, { offered: [template], open });
+  });
 }
 
 function waitingRoutes(app: FastifyInstance, { demos }: Deps, room: WaitingRoom): void {

@@ -33,9 +33,15 @@ describe('the compose file', () => {
     const all = await services();
     for (const name of ['server', 'discovery']) {
       const service = all[name];
-      const { OPERATOR_KEYS_FILE: keysFile, OPERATOR_KEY_FILE: keyFile, ...environment } = service?.environment ?? {};
+      const {
+        API_KEY_FILE: apiKeyFile,
+        OPERATOR_KEYS_FILE: keysFile,
+        OPERATOR_KEY_FILE: keyFile,
+        ...environment
+      } = service?.environment ?? {};
+      expect(apiKeyFile === undefined).toBe(name === 'discovery');
       expect(
-        [keysFile, keyFile].filter(
+        [apiKeyFile, keysFile, keyFile].filter(
           (file) => file !== undefined && !service?.volumes?.some((volume) => volume.includes(`:${String(file)}:ro`)),
         ),
       ).toEqual([]);

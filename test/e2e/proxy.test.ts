@@ -224,6 +224,8 @@ describe('a request through the proxy', () => {
       response.setHeader('set-cookie', [
         'a=1; Domain=localhost; Path=/; HttpOnly',
         'b=2;domain=.localhost',
+        'd=4; Domain = localhost; Path=/',
+        'e=5;\tdOmAiN\t=\t.localhost',
         'c=domain; Path=/',
       ]);
       response.setHeader('server', 'app/1');
@@ -232,7 +234,7 @@ describe('a request through the proxy', () => {
     await world.names.publish(app.label, app.port);
 
     const { headers } = await get(world.proxyPort, `${app.label}.localhost`);
-    expect(headers['set-cookie']).toEqual(['a=1; Path=/; HttpOnly', 'b=2', 'c=domain; Path=/']);
+    expect(headers['set-cookie']).toEqual(['a=1; Path=/; HttpOnly', 'b=2', 'd=4; Path=/', 'e=5', 'c=domain; Path=/']);
     expect(headers).toMatchObject({
       'referrer-policy': 'same-origin',
       'x-robots-tag': 'noindex, nofollow',

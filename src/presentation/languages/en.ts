@@ -195,6 +195,10 @@ the badge and links work everywhere all the same.`,
     'The app does not let visitors land where the link points. Start from the first page instead.',
   'failure.unknown_route.heading': 'There is nothing here',
   'failure.unknown_route.text': 'The address has a typo, or what was here is gone.',
+  'failure.headers_too_large.heading': 'Your browser sends too much at once',
+  'failure.headers_too_large.text':
+    'Cookies had piled up for this address. Your browser was asked to delete them, so the next try should work. ' +
+    'If it does not, delete the cookies of this site yourself.',
   'failure.foreign_origin.heading': 'That click came from another site',
   'failure.foreign_origin.text': 'So nothing was done. Start from our own page and it will work.',
   'failure.store_unavailable.heading': 'We cannot hand out copies right now',

@@ -16,6 +16,7 @@ const WORDED: Readonly<Record<WordedCode, true>> = {
   unknown_instance: true,
   landing_not_allowed: true,
   unknown_route: true,
+  headers_too_large: true,
   foreign_origin: true,
   store_unavailable: true,
   queue_unavailable: true,
