@@ -45,6 +45,16 @@ const SHOP = template({
   ttl: { defaultMs: 600_000, maxMs: 7_200_000 },
   callToAction: { text: 'Buy it', url: 'https://vendor.example/buy' },
 });
+const LEAD = {
+  ask: 'before',
+  required: false,
+  fields: [
+    { name: 'email', required: true },
+    { name: 'message', required: false },
+  ],
+  text: [{ tag: undefined, text: 'You may write to me about it.' }],
+  privacyUrl: 'https://vendor.example/privacy',
+} as const;
 const MORE = '+15 min: Keep it 15 minutes longer';
 const APP = '<!doctype html><html lang="en"><title>App</title><main><h1>App</h1><a href="/">within</a></main>';
 
@@ -74,6 +84,15 @@ const VIEWS: Readonly<Record<string, (page: Page, http: RunningServer) => Promis
     await page.waitForURL(/\/wait\//);
     expect(await page.evaluate('document.getAnimations().length'), 'nothing moves where it should not').toBe(0);
   },
+  lead: async (page, { url }) => {
+    await page.goto(`${url}/try/asks`);
+    await page.locator('form[action="/try/asks"] button').click();
+    await page.locator('.lead').waitFor();
+    await page.locator('#lead-email').fill('ann');
+    await page.evaluate(`document.querySelector('.lead').noValidate = true`);
+    await page.locator('.lead button[value=given]').click();
+    await page.locator('[role=alert]').waitFor();
+  },
   visit: async (page, { url, demos }) => {
     const held = await visited(page, url, demos);
     demos.nowMs = (held.deadlineMs ?? 0) - 50_000;
@@ -83,14 +102,14 @@ const VIEWS: Readonly<Record<string, (page: Page, http: RunningServer) => Promis
       new SecurityPolicyViolationEvent('securitypolicyviolation', { effectiveDirective: 'frame-src' }))`);
     await page.locator('[data-offer] a').waitFor();
   },
-  // On the page of the last, and so is the next.
-  share: async (page) => {
+  share: async (page, { url, demos }) => {
+    await visited(page, url, demos);
     await reveal(page, '[data-share]');
     await page.locator('[data-share]').click();
     await page.locator('dialog[open]').waitFor();
   },
-  over: async (page) => {
-    await page.keyboard.press('Escape');
+  over: async (page, { url, demos }) => {
+    await visited(page, url, demos);
     await reveal(page, '[data-end]');
     await page.locator('[data-end]').click();
     await page.locator('[data-end-now]').click();
@@ -152,6 +171,7 @@ describe.skipIf(why !== undefined)('every page', () => {
       const demos = new FakeDemos([
         template({ name: 'hello', title: 'Hello', description: 'A board and more.', export: EXPORT }),
         template({ name: 'other', title: 'Other' }),
+        template({ name: 'asks', title: 'Asks', lead: LEAD }),
         SHOP,
       ]);
       await using http = await startHttp({ demos, page: { languages: LANGUAGES, ...(branding && { branding }) } });

@@ -107,6 +107,16 @@ async function breakAndRepair(
       found: 'the name stray resolves without a live instance',
     },
     {
+      break: () => valkey.zadd('waiting:app', Date.now(), 'nobody'),
+      repair: () => valkey.del('waiting:app'),
+      found: 'the line for app has 1 places, 0 kept, 0 known',
+    },
+    {
+      break: () => valkey.set('ended_visit:stray', '{}'),
+      repair: () => valkey.del('ended_visit:stray'),
+      found: 'ended_visit:stray never ends',
+    },
+    {
       break: () => valkey.hset('held_ports', spare, 'nobody'),
       repair: () => valkey.hdel('held_ports', spare),
       found: `the port ${spare} is held by nobody`,

@@ -52,13 +52,14 @@ interface Ledger {
  * database, user, ticket, record and name is accounted for exactly once, and the pools are full.
  */
 export async function discrepancies(of: AuditTarget): Promise<string[]> {
-  const [ledger, containers, networks, databases, tasks, sites] = await Promise.all([
+  const [ledger, containers, networks, databases, tasks, sites, places] = await Promise.all([
     readLedger(of),
     listContainers(of),
     listNetworks(of),
     listDatabases(of),
     listTasks(of),
     caddyServers(of),
+    placeProblems(of),
   ]);
   return [
     ...recordProblems(of, ledger),
@@ -67,6 +68,7 @@ export async function discrepancies(of: AuditTarget): Promise<string[]> {
     ...tasks,
     ...networkProblems(of, networks),
     ...sites,
+    ...places,
   ];
 }
 
@@ -86,6 +88,32 @@ function recordProblems(of: AuditTarget, ledger: Ledger): string[] {
     ...indexProblems(ledger),
     ...hostnameProblems(ledger),
   ];
+}
+
+/** Each place in a line is in all three keys of it, and what is kept for a while only ends by itself. */
+async function placeProblems({ valkeyPort }: AuditTarget): Promise<string[]> {
+  const valkey = new Valkey(valkeyPort, '127.0.0.1');
+  try {
+    const problems: string[] = [];
+    for (const key of await valkey.keys('waiting:*')) {
+      const template = key.slice('waiting:'.length);
+      const [line, leases, clients] = await Promise.all([
+        valkey.zrange(key, 0, -1),
+        valkey.zrange(`waiting_leases:${template}`, 0, -1),
+        valkey.hkeys(`waiting_clients:${template}`),
+      ]);
+      if (new Set([...line, ...leases, ...clients]).size !== Math.min(line.length, leases.length, clients.length))
+        problems.push(
+          `the line for ${template} has ${line.length} places, ${leases.length} kept, ${clients.length} known`,
+        );
+    }
+    for (const pattern of ['waiting*:*', 'ended_visit:*', 'lead:*'])
+      for (const key of await valkey.keys(pattern))
+        if ((await valkey.pttl(key)) === -1) problems.push(`${key} never ends`);
+    return problems;
+  } finally {
+    valkey.disconnect();
+  }
 }
 
 /** The records as they are stored. */
