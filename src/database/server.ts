@@ -36,6 +36,8 @@ export interface DatabaseOptions extends ServerLogin {
   readonly tidiesSeeds: boolean;
   /** Keep watch over what instances take of the server: for the server alone, which runs long enough. */
   readonly guards?: boolean;
+  /** How long a statement of an instance may run, whatever its session says; the engine's own bound without it. */
+  readonly longestStatementMs?: number | undefined;
   readonly log: Log;
   readonly clock?: Clock;
   readonly entropy?: Entropy;

@@ -135,6 +135,20 @@ describe.skipIf(skip)(title, () => {
     await expect(one.query("INSERT INTO full SELECT 'x' FROM seq_1_to_1000000")).rejects.toMatchObject({ errno: 1114 });
   });
 
+  it('ends a statement that runs for too long though its session lifted the limit, and no other', async () => {
+    const guarding = server.databases({ catalogue: [template], longestStatementMs: 500 });
+    await guarding.prepare([template]);
+    try {
+      await using hostile = await server.as(await created());
+      await using neighbour = await server.as(await created());
+      await hostile.query('SET max_statement_time = 0, timestamp = 2000000000');
+      await expect(hostile.query("SELECT BENCHMARK(1e15, SHA2('x', 512))")).rejects.toThrow();
+      expect(await neighbour.query('SELECT text FROM notes')).toEqual([{ text: 'welcome' }]);
+    } finally {
+      await guarding.close();
+    }
+  });
+
   it('drops a database that prepared transactions hold, and leaves those of living sessions alone', async () => {
     const [one, other] = [await created(), await created()];
     await using living = await server.as(other);

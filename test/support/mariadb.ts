@@ -25,6 +25,7 @@ export interface TestMariadb extends AsyncDisposable {
     readonly catalogue?: readonly Template[];
     readonly clock?: { now(): number };
     readonly patience?: ServerPatience;
+    readonly longestStatementMs?: number;
   }): Databases;
   /** A template whose database is filled from this SQL. */
   templateOf(sql: string, overrides?: Partial<Template>): Promise<Template>;
@@ -52,7 +53,7 @@ export async function startMariadb(): Promise<TestMariadb> {
     restart: async () => {
       launched = await launchMariadb({ dir });
     },
-    databases: ({ deployment = 'contract', catalogue = [], clock, patience } = {}) => {
+    databases: ({ deployment = 'contract', catalogue = [], clock, patience, longestStatementMs } = {}) => {
       const { socketPath, user, password } = launched;
       return connectMariadb({
         socketPath,
@@ -62,6 +63,8 @@ export async function startMariadb(): Promise<TestMariadb> {
         mountedAt: DATABASE_MOUNT,
         catalogue,
         tidiesSeeds: true,
+        guards: longestStatementMs !== undefined,
+        longestStatementMs,
         log: silent,
         ...(clock === undefined ? {} : { clock }),
         ...(patience === undefined ? {} : { patience }),

@@ -9,6 +9,7 @@ import { MAX_USER_CONNECTIONS, createUser, dropWithUser } from './accounts.ts';
 import { copyTables, createEmpty } from './clone-plan.ts';
 import { requireMariadb, requireSafe } from './safety.ts';
 import { Seeds, lock, namesOnServer } from './seeds.ts';
+import { SessionGuard } from './session-guard.ts';
 import { NO_SUCH_DATABASE, NO_SUCH_TABLE, serverErrorNumber, withSession, type Session } from './session.ts';
 import { runSqlFile } from './sql-file.ts';
 
@@ -28,14 +29,16 @@ class MariadbDatabases implements Databases {
   readonly #login: ServerLogin;
   readonly #names: DatabaseNames;
   readonly #seeds: Seeds;
+  readonly #guard: SessionGuard;
   #toldOfConnections = false;
 
   constructor(options: DatabaseOptions) {
-    const { socketPath, user, password, patience, deployment, entropy, log } = options;
+    const { socketPath, user, password, patience, deployment, entropy, log, longestStatementMs } = options;
     this.#options = options;
     this.#login = { socketPath, user, password, patience };
     this.#names = new DatabaseNames('mariadb', deployment, entropy);
     this.#seeds = new Seeds({ login: this.#login, names: this.#names, log });
+    this.#guard = new SessionGuard({ login: this.#login, names: this.#names, log, longestStatementMs });
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {
@@ -51,6 +54,7 @@ class MariadbDatabases implements Databases {
           new Set(seedsFor('mariadb', offered).map(({ seedDigest }) => seedDigest)),
         );
     });
+    if (this.#options.guards === true) this.#guard.start();
     for (const seed of wanted) await this.#seeds.plan(seed);
   }
 
@@ -108,7 +112,7 @@ class MariadbDatabases implements Databases {
 
   /** Every operation closes its own connection. */
   async close(): Promise<void> {
-    await Promise.resolve();
+    await this.#guard.stop();
   }
 
   /** Somebody emptied the server since the seed was loaded; the next try loads it again. */
