@@ -168,6 +168,21 @@ describe.skipIf(skip)(title, () => {
     }
   });
 
+  it('ends a statement that runs for too long though its session lifted the limit, and no other', async () => {
+    const guarding = server.databases({ catalogue: [template, ...all], guards: true, longestStatementMs: 500 });
+    await guarding.prepare([template]);
+    try {
+      await using hostile = await server.as(await created());
+      await using neighbour = await server.as(await created());
+      await expect(hostile.query('SET statement_timeout = 0; SELECT pg_sleep(3600)')).rejects.toMatchObject({
+        code: '57P01',
+      });
+      expect(await neighbour.query('SELECT text FROM notes')).toEqual([{ text: 'welcome' }]);
+    } finally {
+      await guarding.close();
+    }
+  });
+
   it('copies everything of a dump as it is, and the instance owns it', async () => {
     const shop = await server.templateOf(DUMP);
     all.push(shop);

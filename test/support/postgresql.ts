@@ -29,6 +29,7 @@ export interface TestPostgres extends AsyncDisposable {
     readonly patience?: ServerPatience;
     readonly password?: string;
     readonly guards?: boolean;
+    readonly longestStatementMs?: number;
   }): Databases;
   /** A template whose database is filled from this SQL. */
   templateOf(sql: string, overrides?: Partial<Template>): Promise<Template>;
@@ -68,6 +69,7 @@ export async function startPostgres(): Promise<TestPostgres> {
       patience,
       password = launched.password,
       guards = false,
+      longestStatementMs,
     } = {}) => {
       const { socketPath, user } = launched;
       return connectPostgres({
@@ -79,6 +81,7 @@ export async function startPostgres(): Promise<TestPostgres> {
         catalogue,
         tidiesSeeds: true,
         guards,
+        longestStatementMs,
         log: silent,
         ...(clock === undefined ? {} : { clock }),
         ...(patience === undefined ? {} : { patience }),
