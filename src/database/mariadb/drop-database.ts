@@ -37,7 +37,7 @@ export async function dropDatabase(session: Session, name: string): Promise<void
 }
 
 /** Those that a session still has are left to it. */
-export async function rollBackAbandoned(session: Session): Promise<number> {
+async function rollBackAbandoned(session: Session): Promise<number> {
   let ended = 0;
   for (const xid of await prepared(session)) {
     try {
