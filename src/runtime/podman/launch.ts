@@ -22,6 +22,8 @@ export async function launchPodman(options: { readonly socketPath: string }): Pr
     name: 'Podman',
     command: 'podman',
     args: [...hostFlags(), 'system', 'service', '--time=0', `unix://${socketPath}`],
+    // Its helpers leave an empty file `oom` where it was started when a container runs out of memory.
+    cwd: dirname(socketPath),
     isUp: () => engineAnswers(socketPath),
   });
   const stop = async (): Promise<void> => {
