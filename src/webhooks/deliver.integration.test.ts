@@ -363,6 +363,19 @@ describe('A webhook', () => {
     expect(await leads()).toEqual([]);
   });
 
+  it('misses nothing of what waits while no leads are there to be deleted', async () => {
+    await feed().open();
+    const stop = deliver();
+    await expectAllInOrder(await publish(1));
+    await expectNothingLeft();
+    await stop();
+    const visits = await publish(2);
+    expect(await forgetDeliveredLeads(connection, [name])).toBe(0);
+    deliver();
+    await expectAllInOrder(visits);
+    await expectNothingLeft();
+  });
+
   it('misses nothing while NATS is away, and its stream is made again', async () => {
     await feed().open();
     deliver();
