@@ -3,11 +3,14 @@ import { Loop } from '../../lifecycle/loop.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { DatabaseNames } from '../names.ts';
 import type { ServerLogin } from '../server.ts';
-import { withSession, type Session } from './session.ts';
+import { serverErrorNumber, withSession, type Session } from './session.ts';
 
 const ROUND_MS = 1_000;
 /** Above what a user starts with (MAX_STATEMENT_TIME), so that the server's own message comes first. */
 const LONGEST_STATEMENT_MS = 90_000;
+
+/** ER_NO_SUCH_THREAD. */
+const ENDED_MEANWHILE = 1094;
 
 /** Sessions of users who run a statement; `lasts` does not follow a clock that the session set itself. */
 const RUNNING = `SELECT ID AS id, USER AS user, TIME_MS AS lasts FROM information_schema.PROCESSLIST
@@ -54,8 +57,12 @@ async function endLongStatements(
   const what = 'Looking for statements that run too long';
   for (const { id, user, lasts } of await session.run(what, RUNNING, [String(longestStatementMs)])) {
     if (!names.isInstance(String(user))) continue;
-    // The session may have ended by itself meanwhile.
-    await session.run(`Ending a session of ${String(user)}`, `KILL SOFT ${Number(id)}`).catch(() => undefined);
+    try {
+      await session.run(`Ending a session of ${String(user)}`, `KILL SOFT ${Number(id)}`);
+    } catch (error) {
+      if (serverErrorNumber(error) !== ENDED_MEANWHILE) throw error;
+      continue;
+    }
     log.warn(
       { database: user, lastsMs: Number(lasts), longestMs: longestStatementMs },
       'A statement of an instance ran for too long on MariaDB; its session was ended',

@@ -5,7 +5,7 @@ import type { DatabaseCredentials, Databases } from '../../pool/interfaces/datab
 import { DatabaseNames } from '../names.ts';
 import { newPassword } from '../new-password.ts';
 import { connectionsWanted, requireSeed, seedsFor, type DatabaseOptions, type ServerLogin } from '../server.ts';
-import { LockGuard } from './lock-guard.ts';
+import { SessionGuard } from './session-guard.ts';
 import { quoted } from './quoted.ts';
 import { MAX_ROLE_CONNECTIONS, createDatabase, createRole, dropWithRole, openDatabase } from './roles.ts';
 import { requirePostgres, requireSafe } from './safety.ts';
@@ -25,7 +25,7 @@ class PostgresDatabases implements Databases {
   readonly #login: ServerLogin;
   readonly #names: DatabaseNames;
   readonly #seeds: Seeds;
-  readonly #guard: LockGuard;
+  readonly #guard: SessionGuard;
   #toldOfConnections = false;
 
   constructor(options: DatabaseOptions) {
@@ -34,7 +34,7 @@ class PostgresDatabases implements Databases {
     this.#login = { socketPath, user, password, patience };
     this.#names = new DatabaseNames('postgresql', deployment, entropy);
     this.#seeds = new Seeds({ login: this.#login, names: this.#names, log });
-    this.#guard = new LockGuard({ login: this.#login, names: this.#names, log, longestStatementMs });
+    this.#guard = new SessionGuard({ login: this.#login, names: this.#names, log, longestStatementMs });
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {

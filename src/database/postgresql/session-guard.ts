@@ -28,7 +28,7 @@ const RUNNING = `SELECT pid, usename AS role FROM pg_stat_activity WHERE usename
  * many. The guard stays connected, in one transaction, for then it needs no further lock itself when the table is full.
  * It also ends statements that run too long, since a session may lift its own limit (`SET statement_timeout = 0`).
  */
-export class LockGuard {
+export class SessionGuard {
   readonly #loop: Loop;
 
   constructor(options: {
@@ -38,7 +38,7 @@ export class LockGuard {
     readonly longestStatementMs?: number | undefined;
   }) {
     const { login, names, log, longestStatementMs = LONGEST_STATEMENT_MS } = options;
-    this.#loop = new Loop({ name: 'guard-postgresql-locks', intervalMs: ROUND_MS, log }, async (signal) =>
+    this.#loop = new Loop({ name: 'guard-postgresql-sessions', intervalMs: ROUND_MS, log }, async (signal) =>
       withSession(login, async (session) => {
         const [table] = await session.run('Asking for the size of the table of locks', LOCK_TABLE);
         await session.run('Beginning to guard the locks', 'BEGIN');
