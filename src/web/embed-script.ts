@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import type { Branding } from '../presentation/branding.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
+import { DELEGATED } from './pages/visit.ts';
 
 /** A page that embeds it may keep it this long; then it asks whether there is another. */
 const MAX_AGE_S = 300;
@@ -28,6 +29,7 @@ export async function loadEmbedScript(options: {
     languages: Object.fromEntries(translators.map((t) => [t.tag.toLowerCase(), texts(t)])),
     accent: branding.colors.light.accent,
     ink: branding.colors.light.on_accent,
+    delegated: DELEGATED,
   };
   const body = Buffer.from(`(()=>{const KIT=${JSON.stringify(kit)};\n${squeezed(source)}})();\n`);
   return {

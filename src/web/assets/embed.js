@@ -1,23 +1,14 @@
 /* global KIT, document, window, navigator, HTMLElement, CSSStyleSheet, CustomEvent, customElements, crypto,
    AbortController, EventSource, URLSearchParams, fetch, sessionStorage, setInterval, clearTimeout, clearInterval */
-// The web component <try-it-now>. The server puts before it, as KIT, where it is itself, its texts and its colours.
+// The web component <try-it-now>. The server puts before it, as KIT, where it is itself, its texts and colours,
+// and what an app in a frame may be let do.
 
-const { origin, languages, accent, ink } = KIT;
+const { origin, languages, accent, ink, delegated } = KIT;
 const LISTEN_MS = 10_000;
 const RETRY_MS = 2_000;
 const LOOK_MS = 10_000;
 // In seconds before the end, as the bar warns.
 const WARNINGS = [60, 300];
-const ABILITIES = [
-  'autoplay',
-  'clipboard-read',
-  'clipboard-write',
-  'encrypted-media',
-  'fullscreen',
-  'gamepad',
-  'picture-in-picture',
-  'screen-wake-lock',
-];
 
 // Constructed, so that no policy has to allow inline styles.
 const sheet = new CSSStyleSheet();
@@ -289,7 +280,7 @@ class TryItNow extends HTMLElement {
       const src = new URL(url);
       src.searchParams.set('embed', this.#inline ? 'inline' : 'modal');
       src.searchParams.set('lang', this.#lang);
-      const allow = ABILITIES.map((ability) => `${ability} *`).join('; ');
+      const allow = delegated.map((ability) => `${ability} *`).join('; ');
       this.#frame = make('iframe', { part: 'frame', src, title, allow, referrerpolicy: 'no-referrer' });
       this.#body.replaceChildren(this.#frame);
     } else {

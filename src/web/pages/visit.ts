@@ -31,7 +31,7 @@ export const EMBEDDINGS = ['modal', 'inline'] as const;
 type Embedding = (typeof EMBEDDINGS)[number];
 
 /** What browsers let an app in a frame do if asked to; named with the app's origin, for it comes by a redirect. */
-const DELEGATED = [
+export const DELEGATED: readonly string[] = [
   'autoplay',
   'clipboard-read',
   'clipboard-write',
