@@ -24,6 +24,7 @@ import { cloneImages, type CloneImages } from './clone-images.ts';
 import { setSysctls } from './clone-sysctls.ts';
 import { CRIU_CONFIG, dumpConfig, setCriuConfig, writeCriuConfig } from './criu-config.ts';
 import { criuFailure } from './criu-failure.ts';
+import { freshRandom } from './fresh-random/fresh-random.ts';
 import { HostFacts } from './host-facts.ts';
 import { whyPortStays } from './leaked-port.ts';
 import { obstacles } from './obstacles.ts';
@@ -282,6 +283,16 @@ class PodmanCheckpointing implements Checkpointing {
       throw new TryItNowError(
         'restore_failed',
         `The network of ${name} could not be set up as a cold start's: ${describeError(error)}`,
+        { cause: error },
+      );
+    }
+    try {
+      await freshRandom(pid);
+    } catch (error) {
+      throw new TryItNowError(
+        'restore_failed',
+        `${name} would draw the same random numbers as all other clones, and could not be given others: ` +
+          describeError(error),
         { cause: error },
       );
     }
