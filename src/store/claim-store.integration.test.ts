@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { newHostLabel, newInstanceId } from '../domain/ids.ts';
+import { newHostLabel, newInstanceId, ownersKey } from '../domain/ids.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { claimed, click, tiny, viewOf } from '../../test/support/store-cases.ts';
 import { template } from '../../test/support/templates.ts';
+import type { ClaimRequest } from '../pool/interfaces/claim-store.ts';
 import { keys } from './keys.ts';
 
 let store: TestStore;
@@ -102,6 +103,49 @@ describe('take', () => {
     expect(new Set(ids).size).toBe(20);
     expect(ids).toHaveLength(20);
     expect(outcomes.filter(({ kind }) => kind === 'empty')).toHaveLength(180);
+  });
+
+  it('sends the claims of one turn together, and answers each by itself', async () => {
+    const many = template({ pool: { target: 3, max: 3, replenishThreshold: 0 } });
+    await fillPool(store, many);
+    const evaluated = async () =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await store.valkey.info('commandstats'))?.[1] ?? 0);
+    const [before, counted] = [await evaluated(), Number(await store.valkey.get(keys.claimCount))];
+    const claim = (owner: string, changes: Partial<ClaimRequest> = {}) =>
+      store.claimStore.claim(click({ template: many, owner, ...changes }));
+    const [first, again, other, third, none] = await Promise.all([
+      claim('one', { idempotencyKey: 'once' }),
+      claim('one', { idempotencyKey: 'once' }),
+      claim('two', { idempotencyKey: 'once' }),
+      claim('three'),
+      claim('four'),
+    ]);
+    expect((await evaluated()) - before).toBe(1);
+    expect(again).toMatchObject({ kind: 'again', id: (first as { id: string }).id });
+    expect([first, other, third].map(({ kind }) => kind)).toEqual(['taken', 'taken', 'taken']);
+    expect(new Set([first, other, third].map((outcome) => (outcome as { id: string }).id)).size).toBe(3);
+    expect(none.kind).toBe('empty');
+    expect(Number(await store.valkey.get(keys.claimCount)) - counted).toBe(3);
+    const [day = ''] = await store.valkey.keys('funnel:*');
+    expect(await store.valkey.hgetall(day)).toEqual({
+      [`${many.name} direct clicked`]: '3',
+      [`${many.name} direct handed_over`]: '3',
+    });
+  });
+
+  it('serves the others when the store fails in the middle of one', async () => {
+    await fillPool(store, tiny);
+    await store.valkey.rpush(keys.idempotency(ownersKey('unlucky', 'key')), 'no string');
+    const [unlucky, lucky] = await Promise.allSettled([
+      store.claimStore.claim(click({ owner: 'unlucky', idempotencyKey: 'key' })),
+      store.claimStore.claim(click({ owner: 'lucky' })),
+    ]);
+    expect(unlucky).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'store_unavailable', message: expect.stringContaining('WRONGTYPE') as string },
+    });
+    expect(lucky).toMatchObject({ status: 'fulfilled', value: { kind: 'taken' } });
+    expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
   });
 
   it('says of an empty pool what is done about it', async () => {

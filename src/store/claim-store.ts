@@ -1,9 +1,7 @@
 import { TryItNowError } from '../domain/errors.ts';
-import { ownersKey } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
-import { DIRECT_SITE } from '../domain/visit-event.ts';
 import type {
   ExtendCause,
   ExtendOutcome,
@@ -13,7 +11,7 @@ import type {
   ClaimStore,
   Refill,
 } from '../pool/interfaces/claim-store.ts';
-import { COMMAND_TIMEOUT_MS } from './client.ts';
+import { ClaimBatches, type RateLimits } from './claim-batches.ts';
 import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import { NodeEntries } from './node-entries.ts';
@@ -22,17 +20,8 @@ import { parseRecord } from './records.ts';
 import type { RollbackGuard } from './rollback-guard.ts';
 import { CLAIM, EXTEND, FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
-import { MOST_PLACES, PLACE_KEPT_MS } from './waiting-list.ts';
-
-export interface RateLimits {
-  /** 0: unlimited. */
-  readonly hourly: number;
-  readonly daily: number;
-}
 
 const FIND_BATCH = 200;
-/** The rest is for the answer's way back to a caller who still waits. */
-const EXECUTE_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
 /** One repair is enough, unless the store goes back again meanwhile. */
 const MAX_RECOVERIES = 3;
 
@@ -83,15 +72,13 @@ export class ValkeyClaimStore implements ClaimStore {
   readonly #scripts: Scripts;
   readonly #guard: RollbackGuard;
   readonly #nodes = new NodeEntries();
-  readonly #limits: RateLimits;
+  readonly #batches: ClaimBatches;
   readonly #log: Log;
-  /** The store's clock less ours (performance.now()), as of its last answer. */
-  #aheadMs: number | undefined;
 
   constructor(scripts: Scripts, guard: RollbackGuard, limits: RateLimits, log: Log) {
     this.#scripts = scripts;
     this.#guard = guard;
-    this.#limits = limits;
+    this.#batches = new ClaimBatches(scripts, guard, limits);
     this.#log = log;
   }
 
@@ -108,62 +95,9 @@ export class ValkeyClaimStore implements ClaimStore {
     }
   }
 
-  async #runClaim({
-    template,
-    clientKey,
-    owner,
-    idempotencyKey,
-    ttlMs,
-    replacing,
-    site = DIRECT_SITE,
-    wait,
-  }: ClaimRequest): Promise<readonly [code: number, ...unknown[]]> {
-    const hash = idempotencyKey === undefined ? '' : ownersKey(owner, idempotencyKey);
-    return (await this.#scripts.run(
-      'claim',
-      [
-        keys.ready(template.name),
-        keys.assigned(template.name),
-        keys.instances,
-        keys.hourlyRate(clientKey),
-        keys.dailyRate(clientKey),
-        keys.idempotency(hash),
-        keys.claimCount,
-        keys.nodes,
-        keys.poolControl(template.name),
-        keys.warming(template.name),
-        keys.leaving(template.name),
-        keys.refillPause(template.name),
-        keys.funnel(today()),
-        keys.eventOutbox,
-        keys.eventSettings,
-        keys.waiting(template.name),
-        keys.waitingLeases(template.name),
-        keys.waitingClients(template.name),
-      ],
-      [
-        // A key says something for as long as its instance is held, which is the longest stay at most.
-        ttlMs,
-        this.#limits.hourly,
-        this.#limits.daily,
-        owner,
-        template.name,
-        idempotencyKey === undefined ? 0 : Math.max(ttlMs, template.ttl.maxMs),
-        this.#guard.seen,
-        replacing ?? '',
-        this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + EXECUTE_WITHIN_MS),
-        site,
-        hash,
-        wait === true ? PLACE_KEPT_MS : 0,
-        MOST_PLACES,
-        clientKey,
-      ],
-    )) as [number, ...unknown[]];
-  }
-
   /** Undefined when the store has lost data. */
   async #tryClaim(request: ClaimRequest): Promise<ClaimOutcome | undefined> {
-    const reply = await this.#runClaim(request);
+    const reply = await this.#batches.run(request);
     switch (reply[0]) {
       case CLAIM.EMPTY:
         return this.#empty(reply as EmptyReply, request.template);
@@ -183,7 +117,7 @@ export class ValkeyClaimStore implements ClaimStore {
         return undefined;
       case CLAIM.TOO_LATE:
         // Our caller does wait: it is the clocks that moved against each other.
-        this.#noteClock(Number(reply[1]));
+        this.#batches.noteClock(Number(reply[1]));
         return this.#tryClaim(request);
       default:
         return this.#claimed(reply as ClaimedReply);
@@ -192,7 +126,7 @@ export class ValkeyClaimStore implements ClaimStore {
 
   #empty(reply: EmptyReply, template: Template): ClaimOutcome {
     const [, nowMs, , , , , , position, lapsed] = reply;
-    this.#noteClock(nowMs);
+    this.#batches.noteClock(nowMs);
     const refill = refillOf(reply, template);
     return {
       ...(position > 0 ? { kind: 'waiting', position, refill } : { kind: 'empty', refill }),
@@ -203,7 +137,7 @@ export class ValkeyClaimStore implements ClaimStore {
   #claimed(reply: ClaimedReply): ClaimOutcome {
     const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed, bare, site] = reply;
     this.#guard.note(count);
-    this.#noteClock(deadlineMs - leftMs);
+    this.#batches.noteClock(deadlineMs - leftMs);
     return {
       kind: code === CLAIM.SAME_AGAIN ? 'again' : 'taken',
       id,
@@ -217,10 +151,6 @@ export class ValkeyClaimStore implements ClaimStore {
       ...(waitedMs < 0 ? {} : { waitedMs }),
       ...noted(lapsed),
     };
-  }
-
-  #noteClock(storeNowMs: number): void {
-    this.#aheadMs = storeNowMs - performance.now();
   }
 
   async uncountClaim(clientKey: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** What the scripts in ./lua answer with, named once. Each script's header says when it answers which. */
 
-/** First element of the answer of claim.lua. */
+/** First element of what claim.lua answers for each claim. */
 export const CLAIM = {
   TAKEN: 0,
   SAME_AGAIN: 1,
@@ -13,6 +13,8 @@ export const CLAIM = {
   /** It came to be carried out after its caller had stopped waiting. */
   TOO_LATE: -6,
   PAUSED: -7,
+  /** The store failed in the middle of this one; the others that came with it were served. */
+  FAILED: -8,
 } as const;
 
 /** First element of the answer of extend.lua. */

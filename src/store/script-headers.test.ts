@@ -57,6 +57,12 @@ describe('The headers of the scripts', () => {
     expect(unmatched('ARGV', header.args, header.body)).toEqual([]);
   });
 
+  it('have before them a prelude of which each paragraph defines one name', () => {
+    const paragraphs = readFileSync(new URL('prelude.lua', LUA), 'utf8').split(/\n{2,}/);
+    const defined = paragraphs.map((paragraph) => paragraph.match(/^local (?:function )?\w+/gm)?.length);
+    expect(defined).toEqual(paragraphs.map(() => 1));
+  });
+
   it.each(calls)('$where: $name is given as many keys and arguments as it asks for', ({ name, keys, args }) => {
     const header = scripts.get(name);
     expect(header && { keys: satisfies(keys, header.keys), args: satisfies(args, header.args) }).toEqual({

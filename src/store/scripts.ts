@@ -65,6 +65,17 @@ function readScript(name: string): string {
   return readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), 'utf8');
 }
 
+/**
+ * Of the prelude, whose paragraphs define one name each, what the script mentions, by itself or through another of
+ * them: each run of a script makes every function that stands before it.
+ */
+function withPrelude(paragraphs: readonly string[], script: string): string {
+  return paragraphs.reduceRight((source, paragraph) => {
+    const [, name = ''] = /^local (?:function )?(\w+)/m.exec(paragraph) ?? [];
+    return new RegExp(`\\b${name}\\b`).test(source) ? `${paragraph}\n\n${source}` : source;
+  }, script);
+}
+
 /** The atomic operations of the store: one round trip each, also the first after Valkey forgot them. */
 export class Scripts {
   readonly #client: Valkey;
@@ -74,10 +85,10 @@ export class Scripts {
 
   constructor(client: Valkey) {
     this.#client = client;
-    const prelude = readScript('prelude');
+    const prelude = readScript('prelude').split(/\n{2,}/);
     this.#scripts = new Map(
       SCRIPT_NAMES.map((name) => {
-        const source = `${prelude}\n${readScript(name)}`;
+        const source = withPrelude(prelude, readScript(name));
         return [name, { source, sha: createHash('sha1').update(source).digest('hex') }];
       }),
     );
@@ -122,12 +133,17 @@ export class Scripts {
     this.#client.once('ready', heard);
   }
 
-  /** Throws store_unavailable when Valkey does not answer. */
-  async run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  /** `atOnce`: whoever runs it has collected a turn already. Throws store_unavailable when Valkey does not answer. */
+  async run(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    { atOnce = false } = {},
+  ): Promise<unknown> {
     const script = this.#scripts.get(name);
     if (script === undefined) throw new Error(`no script named ${name}`);
     if (this.#unresponsive) throw storeError(new Error('it has not answered for a while'));
-    this.#batchWrites();
+    if (!atOnce) this.#batchWrites();
     const startedAt = performance.now();
     try {
       return await this.#client.evalsha(script.sha, keys.length, ...keys, ...args);

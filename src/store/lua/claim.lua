@@ -1,29 +1,30 @@
--- Hands the oldest ready instance with a full visit of life left to its new owner: all that a click needs, in one step.
+-- Hands each of these visitors the oldest ready instance with a full visit of life left: all that a click needs, in one
+-- step. Those who click within one turn of the caller come together, in their order.
 -- KEYS[1] ready:<template>      zset, id by end of life (ms)
 -- KEYS[2] assigned:<template>   zset, id by deadline (ms)
 -- KEYS[3] instances             hash, id → record
--- KEYS[4] rate:hourly:<client>  counter
--- KEYS[5] rate:daily:<client>   counter
--- KEYS[6] idempotency:<hash>    string, "<id> <template>"; not touched when ARGV[6] is 0
--- KEYS[7] takes                 counter: raised by every instance that is handed out
--- KEYS[8] nodes                 hash, node → its entry
--- KEYS[9] pool_control:<template> hash, what an operator has decided
--- KEYS[10] warming:<template>   zset, tickets
--- KEYS[11] leaving:<template>   zset, ids whose cleanup is under way
--- KEYS[12] refill_pause:<template> hash, the breaker
--- KEYS[13] funnel:<day>         hash, steps of visits counted
--- KEYS[14] event_outbox         stream, for who wants to hear of visits
--- KEYS[15] event_settings       hash, whether anybody does
--- KEYS[16] waiting:<template>   zset, place by when it was taken (ms)
--- KEYS[17] waiting_leases:<template> zset, place by until when it is kept (ms)
--- KEYS[18] waiting_clients:<template> hash, place → "<client> <embedding site>"
--- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] owner  [5] template
--- ARGV[6] life of the idempotency key (ms), 0 without a key  [7] the highest claim count the caller has seen
--- ARGV[8] id of a dead instance of this owner's that is to be replaced, or ''
--- ARGV[9] when the caller stops waiting for this answer (ms), 0: not known
--- ARGV[10] embedding site  [11] the caller's place, or ''
--- ARGV[12] how long a place is kept (ms), 0: the caller does not wait  [13] most places  [14] client
--- Returns {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
+-- KEYS[4] takes                 counter: raised by every instance that is handed out
+-- KEYS[5] nodes                 hash, node → its entry
+-- KEYS[6] pool_control:<template> hash, what an operator has decided
+-- KEYS[7] warming:<template>    zset, tickets
+-- KEYS[8] leaving:<template>    zset, ids whose cleanup is under way
+-- KEYS[9] refill_pause:<template> hash, the breaker
+-- KEYS[10] funnel:<day>         hash, steps of visits counted
+-- KEYS[11] event_outbox         stream, for who wants to hear of visits
+-- KEYS[12] event_settings       hash, whether anybody does
+-- KEYS[13] waiting:<template>   zset, place by when it was taken (ms)
+-- KEYS[14] waiting_leases:<template> zset, place by until when it is kept (ms)
+-- KEYS[15] waiting_clients:<template> hash, place → "<client> <embedding site>"
+-- KEYS[16…] of each claim: rate:hourly:<client>, a counter; rate:daily:<client>, a counter;
+--           idempotency:<hash>, "<id> <template>", not touched without a key
+-- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] template
+-- ARGV[5] the highest claim count the caller has seen  [6] when the caller stops waiting (ms), 0: not known
+-- ARGV[7] how long a place is kept (ms)  [8] most places
+-- ARGV[9…] of each claim: owner; life of the idempotency key (ms), 0 without a key; id of a dead instance of this
+--          owner's that is to be replaced, or ''; embedding site; the caller's place, or ''; 1 when they would wait, or
+--          0; client
+-- Returns for each claim
+--         {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
 --         landing that nobody took yet, ms waited or -1, {sites of places that lapsed}, 1 when no frame shows it,
 --         embedding site} taken | the same again, with count 0
 --         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried,
@@ -31,164 +32,223 @@
 --         {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
 --         {-4} key used for another template
 --         {-5} fewer claims than the caller has seen: the store went back in time, nothing was changed
---         {-7, ms to wait, reason or ''} paused or draining: nothing is handed out
 --         {-6, now} nobody waits for the answer any more, nothing was changed
-local now = now_ms()
-local ttl = tonumber(ARGV[1])
-local key_life = tonumber(ARGV[6])
+--         {-7, ms to wait, reason or ''} paused or draining: nothing is handed out
+--         {-8, message} the store failed in the middle of this one
 local WINDOW_MS = {3600000, 86400000}
+local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 3, 7, 16, 9
+local now = now_ms()
+local ttl, template = tonumber(ARGV[1]), ARGV[4]
+local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
+local size = (#KEYS - FIRST_KEY + 1) / KEYS_EACH
+
+local function to_all(answer)
+  local answers = {}
+  for at = 1, size do answers[at] = answer end
+  return answers
+end
 
 -- What lay in the socket of a server that hung is carried out when it goes on, long after the visitor
 -- was told to try again.
-local not_after = tonumber(ARGV[9])
-if not_after > 0 and now > not_after then return {-6, now} end
+local not_after = tonumber(ARGV[6])
+if not_after > 0 and now > not_after then return to_all({-6, now}) end
 
 -- First of all: what an older copy of the store says about an earlier claim is worth as little as the rest of it.
-if stored_number(redis.call('GET', KEYS[7]), 0) < tonumber(ARGV[7]) then return {-5} end
+local takes_before = stored_number(redis.call('GET', KEYS[4]), 0)
+if takes_before < tonumber(ARGV[5]) then return to_all({-5}) end
+local takes = 0
 
-local waited, lapsed = -1, {}
+local control = redis.call('HMGET', KEYS[6], 'mode', 'deadline_ms', 'reason')
+local paused = control[1] == 'paused' or control[1] == 'draining'
 
-local function handed_out(code, record, count)
-  local address = redis.call('HGET', KEYS[8], record.node) or ''
-  return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, address, count,
-    record.landing and 1 or 0, waited, lapsed, record.bare and 1 or 0, record.site or 'direct'}
+-- Steps of visits, counted once for all who took them together.
+local steps = {}
+local function count_here(site, step)
+  local field = funnel_field(template, site, step)
+  steps[field] = (steps[field] or 0) + 1
 end
 
-if key_life > 0 then
-  local earlier = redis.call('GET', KEYS[6])
-  if earlier then
-    local id, template = string.match(earlier, '^(%S+) (%S+)$')
-    local record = id and load_record(KEYS[3], id)
-    if record and record.state == 'assigned' and record.owner == ARGV[4] and record.deadlineMs > now then
-      if template ~= ARGV[5] then return {-4} end
-      return handed_out(1, record, 0)
-    end
-  end
+local function claim_at(at)
+  local key, arg = FIRST_KEY + (at - 1) * KEYS_EACH, FIRST_ARG + (at - 1) * ARGS_EACH
+  return {
+    rate_keys = {KEYS[key], KEYS[key + 1]}, idempotency_key = KEYS[key + 2],
+    owner = ARGV[arg], key_life = tonumber(ARGV[arg + 1]), dead = ARGV[arg + 2], site = ARGV[arg + 3],
+    place = ARGV[arg + 4], waits = ARGV[arg + 5] == '1', client = ARGV[arg + 6], waited = -1, lapsed = {},
+  }
 end
 
-local function refused(answer)
-  count_step(KEYS[13], ARGV[5], ARGV[10], 'clicked')
-  count_step(KEYS[13], ARGV[5], ARGV[10], 'refused')
+local addresses = {}
+local function handed_out(claim, code, record, count)
+  local node = record.node
+  if not addresses[node] then addresses[node] = redis.call('HGET', KEYS[5], node) or '' end
+  return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, addresses[node],
+    count, record.landing and 1 or 0, claim.waited, claim.lapsed, record.bare and 1 or 0, record.site or 'direct'}
+end
+
+local function refused(claim, answer)
+  count_here(claim.site, 'clicked')
+  count_here(claim.site, 'refused')
   return answer
 end
 
-local control = redis.call('HMGET', KEYS[9], 'mode', 'deadline_ms', 'reason')
-if control[1] == 'paused' or control[1] == 'draining' then
-  return refused({-7, math.max(stored_number(control[2], 0) - now, 30000), control[3] or ''})
+-- What this owner was given for this key, or nil.
+local function same_again(claim)
+  if claim.key_life == 0 then return nil end
+  local id, of = string.match(redis.call('GET', claim.idempotency_key) or '', '^(%S+) (%S+)$')
+  local record = id and load_record(KEYS[3], id)
+  if not record or record.state ~= 'assigned' or record.owner ~= claim.owner or record.deadlineMs <= now then
+    return nil
+  end
+  return of == template and handed_out(claim, 1, record, 0) or {-4}
 end
-
-local counts = redis.call('MGET', KEYS[4], KEYS[5])
 
 -- The dead one was counted; what takes its place is not counted again.
-local counted = false
-if ARGV[8] ~= '' then
-  local dead = load_record(KEYS[3], ARGV[8])
-  counted = dead and dead.owner == ARGV[4] and dead.state ~= 'assigned' and dead.reason == 'container_lost'
+local function was_counted(claim)
+  if claim.dead == '' then return false end
+  local dead = load_record(KEYS[3], claim.dead)
+  return dead and dead.owner == claim.owner and dead.state ~= 'assigned' and dead.reason == 'container_lost'
 end
-local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
-if not counted then
+
+-- The refusal of a client that has had its share, or nil.
+local function over_limit(claim)
+  local counts = redis.call('MGET', claim.rate_keys[1], claim.rate_keys[2])
   -- A client waits for no more than they may have: what they wait for already counts for a further place.
   local waits_for = 0
-  if ARGV[12] ~= '0' and limits[1] + limits[2] > 0 and redis.call('HEXISTS', KEYS[18], ARGV[11]) == 0 then
-    for _, waiter in ipairs(redis.call('HVALS', KEYS[18])) do
-      if parse_waiter(waiter) == ARGV[14] then waits_for = waits_for + 1 end
+  if claim.waits and limits[1] + limits[2] > 0 and redis.call('HEXISTS', KEYS[15], claim.place) == 0 then
+    for _, waiter in ipairs(redis.call('HVALS', KEYS[15])) do
+      if parse_waiter(waiter) == claim.client then waits_for = waits_for + 1 end
     end
   end
   for window = 1, 2 do
     if limits[window] > 0 and stored_number(counts[window], 0) + waits_for >= limits[window] then
+      local key = claim.rate_keys[window]
       -- A counter that never ends was not made here.
-      if redis.call('PTTL', KEYS[3 + window]) == -1 then redis.call('PEXPIRE', KEYS[3 + window], WINDOW_MS[window]) end
-      return refused({-1 - window, math.max(redis.call('PTTL', KEYS[3 + window]), 1000)})
+      if redis.call('PTTL', key) == -1 then redis.call('PEXPIRE', key, WINDOW_MS[window]) end
+      return refused(claim, {-1 - window, math.max(redis.call('PTTL', key), 1000)})
     end
   end
-end
-
--- What somebody ahead waits for is theirs. Who was given a dead one had their turn and does not queue again.
-local place = ARGV[11]
-local somebody_waits = redis.call('EXISTS', KEYS[16]) == 1
-local theirs = false
-if somebody_waits then
-  lapsed = drop_lapsed_places(KEYS[16], KEYS[17], KEYS[18], now, KEYS[13], ARGV[5])
-  local ahead = counted and 0 or places_ahead(KEYS[16], place)
-  theirs = ahead > 0 and redis.call('ZCOUNT', KEYS[1], now + ttl, '+inf') <= ahead
+  return nil
 end
 
 -- Popping is one call where looking and removing would be two. What has too little life left goes back, for the reaper.
-local taken
-local aged = {}
-while not taken and not theirs do
-  local popped = redis.call('ZPOPMIN', KEYS[1])
-  local id = popped[1]
-  if not id then break end
-  if tonumber(popped[2]) < now + ttl then
-    aged[#aged + 1] = popped[2]
-    aged[#aged + 1] = id
-  else
-    -- An entry that no ready record backs is dropped; the next one serves the visitor.
-    local record = load_record(KEYS[3], id)
-    if record and record.state == 'ready' then taken = record end
+local function pop_ready()
+  local taken
+  local aged = {}
+  while not taken do
+    local popped = redis.call('ZPOPMIN', KEYS[1])
+    local id = popped[1]
+    if not id then break end
+    if tonumber(popped[2]) < now + ttl then
+      aged[#aged + 1] = popped[2]
+      aged[#aged + 1] = id
+    else
+      -- An entry that no ready record backs is dropped; the next one serves the visitor.
+      local record = load_record(KEYS[3], id)
+      if record and record.state == 'ready' then taken = record end
+    end
   end
+  for index = 1, #aged, 2 do redis.call('ZADD', KEYS[1], aged[index], aged[index + 1]) end
+  return taken
 end
-for index = 1, #aged, 2 do redis.call('ZADD', KEYS[1], aged[index], aged[index + 1]) end
 
 -- The caller's position, after a place was taken or kept; 0 where no more may wait, or where it would be in vain.
-local function wait_for_one(target)
-  local lease, since = tonumber(ARGV[12]), redis.call('ZSCORE', KEYS[16], place)
-  if lease == 0 or place == '' then return 0 end
+local function wait_for_one(claim, target)
+  local place = claim.place
+  if not claim.waits or place == '' then return 0 end
+  local since = redis.call('ZSCORE', KEYS[13], place)
   if not since then
-    if target == '0' or redis.call('ZCARD', KEYS[16]) >= tonumber(ARGV[13]) then return 0 end
-    local neighbour = redis.call('ZRANGE', KEYS[16], counted and 0 or -1, counted and 0 or -1, 'WITHSCORES')[2]
-    if counted then since = neighbour and math.min(tonumber(neighbour) - 1, now) or now
+    if target == '0' or redis.call('ZCARD', KEYS[13]) >= tonumber(ARGV[8]) then return 0 end
+    local end_of_line = claim.counted and 0 or -1
+    local neighbour = redis.call('ZRANGE', KEYS[13], end_of_line, end_of_line, 'WITHSCORES')[2]
+    if claim.counted then since = neighbour and math.min(tonumber(neighbour) - 1, now) or now
     else since = neighbour and math.max(tonumber(neighbour) + 1, now) or now end
-    redis.call('ZADD', KEYS[16], since, place)
-    redis.call('HSET', KEYS[18], place, ARGV[14] .. ' ' .. ARGV[10])
+    redis.call('ZADD', KEYS[13], since, place)
+    redis.call('HSET', KEYS[15], place, claim.client .. ' ' .. claim.site)
   end
-  keep_place(KEYS[16], KEYS[17], KEYS[18], place, now + lease, now)
-  return redis.call('ZRANK', KEYS[16], place) + 1
+  keep_place(KEYS[13], KEYS[14], KEYS[15], place, now + tonumber(ARGV[7]), now)
+  return redis.call('ZRANK', KEYS[13], place) + 1
 end
 
-if not taken then
-  local warming = redis.call('ZCARD', KEYS[10])
-  local all = redis.call('ZCARD', KEYS[1]) + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[11])
-  local breaker = redis.call('HMGET', KEYS[12], 'failures', 'until_ms')
-  local target = redis.call('HGET', KEYS[9], 'target') or ''
+local function none_ready(claim)
+  local warming = redis.call('ZCARD', KEYS[7])
+  local all = redis.call('ZCARD', KEYS[1]) + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[8])
+  local breaker = redis.call('HMGET', KEYS[9], 'failures', 'until_ms')
+  local target = redis.call('HGET', KEYS[6], 'target') or ''
   local wait = math.max(pause_until(breaker[2], now) - now, 0)
-  return {-1, now, warming, all, target, stored_number(breaker[1], 0), wait, wait_for_one(target), lapsed}
+  local position = wait_for_one(claim, target)
+  return {-1, now, warming, all, target, stored_number(breaker[1], 0), wait, position, claim.lapsed}
 end
 
-local site = ARGV[10]
-if somebody_waits and place ~= '' then
-  local since = redis.call('ZSCORE', KEYS[16], place)
-  if since then
-    waited = math.max(now - tonumber(since), 0)
-    -- They came from where they clicked, whichever page asks for them now.
-    site = select(2, parse_waiter(redis.call('HGET', KEYS[18], place)))
-    drop_place(KEYS[16], KEYS[17], KEYS[18], place)
-  end
+-- Whoever waited gives up their place for what they take. They came from where they clicked, whichever page asks now.
+local function end_waiting(claim)
+  local since = claim.place ~= '' and redis.call('ZSCORE', KEYS[13], claim.place)
+  if not since then return end
+  claim.waited = math.max(now - tonumber(since), 0)
+  claim.site = select(2, parse_waiter(redis.call('HGET', KEYS[15], claim.place)))
+  drop_place(KEYS[13], KEYS[14], KEYS[15], claim.place)
 end
 
-taken.state = 'assigned'
-taken.owner = ARGV[4]
-taken.assignedAtMs = now
-taken.deadlineMs = now + ttl
-if site ~= 'direct' then taken.site = site end
--- Who gets another for one that was dead did not click again.
-local clicked, had_to_wait = not counted, not counted and waited >= 0
-write_event(KEYS[14], KEYS[15], taken, 'claimed', had_to_wait and 3 or clicked and 2 or 1, {
-  atMs = now,
-  deadlineMs = taken.deadlineMs,
-  waitedMs = had_to_wait and waited or nil,
-  replacement = counted or nil,
-})
-if clicked then count_step(KEYS[13], ARGV[5], site, 'clicked') end
-if had_to_wait then count_step(KEYS[13], ARGV[5], site, 'waited') end
-count_step(KEYS[13], ARGV[5], site, 'handed_over')
-save_record(KEYS[3], taken)
-redis.call('ZADD', KEYS[2], taken.deadlineMs, taken.id)
-if key_life > 0 then redis.call('SET', KEYS[6], taken.id .. ' ' .. ARGV[5], 'PX', key_life) end
-for window = 1, 2 do
-  if not counted and limits[window] > 0 and count_up(KEYS[3 + window]) == 1 then
-    redis.call('PEXPIRE', KEYS[3 + window], WINDOW_MS[window])
+local function assign(claim, taken)
+  taken.state = 'assigned'
+  taken.owner = claim.owner
+  taken.assignedAtMs = now
+  taken.deadlineMs = now + ttl
+  if claim.site ~= 'direct' then taken.site = claim.site end
+  -- Who gets another for one that was dead did not click again.
+  local clicked, had_to_wait = not claim.counted, not claim.counted and claim.waited >= 0
+  write_event(KEYS[11], KEYS[12], taken, 'claimed', had_to_wait and 3 or clicked and 2 or 1, {
+    atMs = now,
+    deadlineMs = taken.deadlineMs,
+    waitedMs = had_to_wait and claim.waited or nil,
+    replacement = claim.counted or nil,
+  })
+  if clicked then count_here(claim.site, 'clicked') end
+  if had_to_wait then count_here(claim.site, 'waited') end
+  count_here(claim.site, 'handed_over')
+  save_record(KEYS[3], taken)
+  redis.call('ZADD', KEYS[2], taken.deadlineMs, taken.id)
+  if claim.key_life > 0 then
+    redis.call('SET', claim.idempotency_key, taken.id .. ' ' .. template, 'PX', claim.key_life)
   end
+  for window = 1, 2 do
+    local key = claim.rate_keys[window]
+    if not claim.counted and limits[window] > 0 and count_up(key) == 1 then
+      redis.call('PEXPIRE', key, WINDOW_MS[window])
+    end
+  end
+  takes = takes + 1
+  return handed_out(claim, 0, taken, takes_before + takes)
 end
-return handed_out(0, taken, count_up(KEYS[7]))
+
+local function serve(at)
+  local claim = claim_at(at)
+  local again = same_again(claim)
+  if again then return again end
+  if paused then
+    return refused(claim, {-7, math.max(stored_number(control[2], 0) - now, 30000), control[3] or ''})
+  end
+  claim.counted = was_counted(claim)
+  local refusal = not claim.counted and over_limit(claim)
+  if refusal then return refusal end
+  -- What somebody ahead waits for is theirs. Who was given a dead one had their turn and does not queue again.
+  local somebody_waits = redis.call('EXISTS', KEYS[13]) == 1
+  local theirs = false
+  if somebody_waits then
+    claim.lapsed = drop_lapsed_places(KEYS[13], KEYS[14], KEYS[15], now, KEYS[10], template)
+    local ahead = claim.counted and 0 or places_ahead(KEYS[13], claim.place)
+    theirs = ahead > 0 and redis.call('ZCOUNT', KEYS[1], now + ttl, '+inf') <= ahead
+  end
+  local taken = not theirs and pop_ready()
+  if not taken then return none_ready(claim) end
+  if somebody_waits then end_waiting(claim) end
+  return assign(claim, taken)
+end
+
+local answers = {}
+for at = 1, size do
+  local served, answer = pcall(serve, at)
+  answers[at] = served and answer or {-8, type(answer) == 'table' and answer.err or tostring(answer)}
+end
+for field, by in pairs(steps) do count_funnel(KEYS[10], field, by) end
+if takes > 0 then count_up(KEYS[4], nil, takes) end
+return answers

@@ -26,24 +26,24 @@ local function pause_until(text, now)
   return until_ms <= now + LONGEST_PAUSE_MS and until_ms or 0
 end
 
--- Raises a stored counter, or a hash's field, by one and returns it; one that is no number begins again.
-local function count_up(key, field)
+-- Raises a stored counter, or a hash's field, and returns it; one that is no number begins again. By one, if not told.
+local function count_up(key, field, by)
+  by = by or 1
   local raised
-  if field then raised = redis.pcall('HINCRBY', key, field, 1) else raised = redis.pcall('INCR', key) end
+  if field then raised = redis.pcall('HINCRBY', key, field, by) else raised = redis.pcall('INCRBY', key, by) end
   if type(raised) == 'number' and raised > 0 then return raised end
-  if field then redis.call('HSET', key, field, 1) else redis.call('SET', key, 1) end
-  return 1
+  if field then redis.call('HSET', key, field, by) else redis.call('SET', key, by) end
+  return by
 end
 
 -- Whether the scripts can work with it: what they compare and count with is there, in the states they do so.
 local function is_sound(record)
-  for _, field in ipairs({'id', 'label', 'node', 'state'}) do
-    if type(record[field]) ~= 'string' then return false end
-  end
-  for _, field in ipairs({'leaseUntilMs', 'failures', 'events'}) do
-    if record[field] ~= nil and not is_whole(record[field]) then return false end
-  end
-  if not is_whole(record.generation) or record.port ~= cjson.null and not is_whole(record.port) then return false end
+  local lease, failures, events = record.leaseUntilMs, record.failures, record.events
+  if type(record.id) ~= 'string' or type(record.label) ~= 'string' then return false end
+  if type(record.node) ~= 'string' or type(record.state) ~= 'string' then return false end
+  if lease ~= nil and not is_whole(lease) or failures ~= nil and not is_whole(failures) then return false end
+  if events ~= nil and not is_whole(events) or not is_whole(record.generation) then return false end
+  if record.port ~= cjson.null and not is_whole(record.port) then return false end
   if record.state == 'ready' then return is_whole(record.endOfLifeMs) end
   if record.state ~= 'assigned' then return true end
   return is_whole(record.assignedAtMs) and is_whole(record.deadlineMs) and is_whole(record.endOfLifeMs)
@@ -107,9 +107,18 @@ end
 -- What visits came to is kept for so long, by day.
 local FUNNEL_MS = 90 * 86400000
 
--- Counts a step of a visit on the day that `funnel` stands for.
+local function funnel_field(template, site, step)
+  return template .. ' ' .. site .. ' ' .. step
+end
+
+-- Counts what that many did on the day that `funnel` stands for.
+local function count_funnel(funnel, field, by)
+  if count_up(funnel, field, by) == by then redis.call('PEXPIRE', funnel, FUNNEL_MS) end
+end
+
+-- Counts a step of a visit.
 local function count_step(funnel, template, site, step)
-  if count_up(funnel, template .. ' ' .. site .. ' ' .. step) == 1 then redis.call('PEXPIRE', funnel, FUNNEL_MS) end
+  count_funnel(funnel, funnel_field(template, site, step), 1)
 end
 
 -- Writes down what happened to a visit, for who wants to hear of it, as `events` events. Nobody does without a limit; an

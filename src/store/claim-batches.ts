@@ -1,0 +1,142 @@
+import { ownersKey } from '../domain/ids.ts';
+import { DIRECT_SITE } from '../domain/visit-event.ts';
+import type { ClaimRequest } from '../pool/interfaces/claim-store.ts';
+import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
+import { today } from './funnel-counts.ts';
+import { keys } from './keys.ts';
+import type { RollbackGuard } from './rollback-guard.ts';
+import { CLAIM, FLAG } from './script-codes.ts';
+import type { Scripts } from './scripts.ts';
+import { MOST_PLACES, PLACE_KEPT_MS } from './waiting-list.ts';
+
+export interface RateLimits {
+  /** 0: unlimited. */
+  readonly hourly: number;
+  readonly daily: number;
+}
+
+/** What claim.lua says of one claim. */
+export type ClaimReply = readonly [code: number, ...unknown[]];
+
+/** The rest is for the answer's way back to a caller who still waits. */
+const EXECUTE_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
+/** More would keep others waiting for more than about a millisecond: Valkey does one thing at a time. */
+const LARGEST_BATCH = 50;
+
+interface Pending {
+  readonly request: ClaimRequest;
+  readonly resolve: (reply: ClaimReply) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Sends the claims for one template that come within one turn of the event loop as one command: what each command costs
+ * here and at Valkey is spent once for all of them. A claim that comes alone goes out as soon as it did by itself.
+ */
+export class ClaimBatches {
+  readonly #scripts: Scripts;
+  readonly #guard: Pick<RollbackGuard, 'seen'>;
+  readonly #limits: RateLimits;
+  /** By template and time; those of this turn. */
+  readonly #collected = new Map<string, Pending[]>();
+  /** The store's clock less ours (performance.now()), as of its last answer. */
+  #aheadMs: number | undefined;
+
+  constructor(scripts: Scripts, guard: Pick<RollbackGuard, 'seen'>, limits: RateLimits) {
+    this.#scripts = scripts;
+    this.#guard = guard;
+    this.#limits = limits;
+  }
+
+  /** Throws store_unavailable. */
+  run(request: ClaimRequest): Promise<ClaimReply> {
+    return new Promise((resolve, reject) => {
+      if (this.#collected.size === 0) setImmediate(() => this.#sendAll());
+      const group = `${request.template.name} ${request.ttlMs}`;
+      const pending = this.#collected.get(group);
+      if (pending === undefined) this.#collected.set(group, [{ request, resolve, reject }]);
+      else pending.push({ request, resolve, reject });
+    });
+  }
+
+  noteClock(storeNowMs: number): void {
+    this.#aheadMs = storeNowMs - performance.now();
+  }
+
+  #sendAll(): void {
+    const groups = [...this.#collected.values()];
+    this.#collected.clear();
+    for (const pending of groups)
+      for (let at = 0; at < pending.length; at += LARGEST_BATCH) void this.#send(pending.slice(at, at + LARGEST_BATCH));
+  }
+
+  async #send(batch: readonly Pending[]): Promise<void> {
+    try {
+      const replies = await this.#runScript(batch.map(({ request }) => request));
+      for (const [at, { resolve, reject }] of batch.entries()) {
+        const reply = replies[at];
+        if (reply === undefined) reject(storeError(new Error('claim.lua left a claim without an answer')));
+        else if (reply[0] === CLAIM.FAILED) reject(storeError(new Error(String(reply[1]))));
+        else resolve(reply);
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  async #runScript(requests: readonly ClaimRequest[]): Promise<readonly ClaimReply[]> {
+    const [first] = requests;
+    if (first === undefined) return [];
+    const { template, ttlMs } = first;
+    const places = requests.map(({ owner, idempotencyKey }) =>
+      idempotencyKey === undefined ? '' : ownersKey(owner, idempotencyKey),
+    );
+    // A key says something for as long as its instance is held, which is the longest stay at most.
+    const keyLifeMs = Math.max(ttlMs, template.ttl.maxMs);
+    return (await this.#scripts.run(
+      'claim',
+      [
+        keys.ready(template.name),
+        keys.assigned(template.name),
+        keys.instances,
+        keys.claimCount,
+        keys.nodes,
+        keys.poolControl(template.name),
+        keys.warming(template.name),
+        keys.leaving(template.name),
+        keys.refillPause(template.name),
+        keys.funnel(today()),
+        keys.eventOutbox,
+        keys.eventSettings,
+        keys.waiting(template.name),
+        keys.waitingLeases(template.name),
+        keys.waitingClients(template.name),
+        ...requests.flatMap(({ clientKey }, at) => [
+          keys.hourlyRate(clientKey),
+          keys.dailyRate(clientKey),
+          keys.idempotency(places[at] ?? ''),
+        ]),
+      ],
+      [
+        ttlMs,
+        this.#limits.hourly,
+        this.#limits.daily,
+        template.name,
+        this.#guard.seen,
+        this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + EXECUTE_WITHIN_MS),
+        PLACE_KEPT_MS,
+        MOST_PLACES,
+        ...requests.flatMap(({ owner, idempotencyKey, replacing, site, wait, clientKey }, at) => [
+          owner,
+          idempotencyKey === undefined ? 0 : keyLifeMs,
+          replacing ?? '',
+          site ?? DIRECT_SITE,
+          places[at] ?? '',
+          wait === true ? FLAG.YES : FLAG.NO,
+          clientKey,
+        ]),
+      ],
+      { atOnce: true },
+    )) as readonly ClaimReply[];
+  }
+}
