@@ -16,7 +16,9 @@ import { systemClock } from '../domain/clock.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
 import { FIRST_NODE } from '../domain/node.ts';
+import type { Template } from '../domain/template.ts';
 import { apiChecks, serverMetrics } from '../doctor/api.ts';
+import { connectionsCheck } from '../doctor/connections.ts';
 import { driftChecks } from '../doctor/drift.ts';
 import { caddyChecks } from '../doctor/caddy.ts';
 import { NotChecked, Shared, type Check } from '../doctor/check.ts';
@@ -111,7 +113,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
         state: new Shared(async () => readPorts(await valkey.need(), node.name), VALKEY_DOWN),
       }),
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
-      ...hostPart(engine, metrics),
+      ...hostPart(engine, metrics, templates),
       ...apiChecks(config, () => metrics.get()),
       ...poolPart(store, queue, config),
       ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
@@ -121,8 +123,15 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
   };
 }
 
-function hostPart({ runsContainers }: Engine, metrics: Shared<string | undefined>): Check[] {
-  return [fileLimitCheck(() => metrics.get()), ...(runsContainers ? [sharedLimitsCheck()] : [])];
+function hostPart(
+  { runsContainers }: Engine,
+  metrics: Shared<string | undefined>,
+  templates: readonly Template[],
+): Check[] {
+  return [
+    fileLimitCheck(() => metrics.get()),
+    ...(runsContainers ? [sharedLimitsCheck(), connectionsCheck(templates)] : []),
+  ];
 }
 
 function closeAll(closers: readonly (() => unknown)[]): void {

@@ -31,13 +31,16 @@ function memoryShortage(templates: readonly Template[], readFile: FileReader): s
 }
 
 function fullBridges(templates: readonly Template[]): string[] {
-  return [false, true].flatMap((egress) => {
-    const most = templates
-      .filter((template) => template.egress === egress)
-      .reduce((sum, { pool }) => sum + pool.max, 0);
+  const ways = [
+    ['without egress', undefined],
+    ['with egress', false],
+    ['with egress and mail', true],
+  ] as const;
+  return ways.flatMap(([way, mail]) => {
+    const most = templates.filter(({ egress }) => egress?.mail === mail).reduce((sum, { pool }) => sum + pool.max, 0);
     if (most <= BRIDGE_HOLDS) return [];
     return [
-      `the pools of templates ${egress ? 'with' : 'without'} egress may hold ${most} instances, but the network they ` +
+      `the pools of templates ${way} may hold ${most} instances, but the network they ` +
         `share on a host takes ${BRIDGE_HOLDS}: starts beyond that fail; lower POOL_MAX_SIZE or the templates' ` +
         'pool.max, or add a further host',
     ];

@@ -7,9 +7,10 @@ import type { Template } from '../domain/template.ts';
 import { ownFilter } from '../runtime/isolation/seccomp.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
+import { readEgress } from './egress-section.ts';
 import { readExport } from './export-section.ts';
 import { readLead } from './lead-section.ts';
-import { bool, decimal, duration, integer, oneOf, prose, size, ParseError, type Parser, webOrigin } from './parsers.ts';
+import { decimal, duration, integer, oneOf, prose, size, ParseError, type Parser, webOrigin } from './parsers.ts';
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
@@ -151,7 +152,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     services: readServices(section, { folder: context.folder, readLimits }),
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     seccomp: readSeccomp(section, context.folder),
-    egress: section.read('egress', bool)?.value ?? false,
+    egress: readEgress(section),
     ...readUse(section),
     allowedOrigins: section.list('allowed_origins', webOrigin) ?? defaults.allowedOrigins,
     ...readCheckpointSections(section, context),
@@ -263,7 +264,7 @@ export function templateOfImage(image: string, appPort: number, defaults: Templa
     ...DEFAULTS,
     capabilities: [],
     seccomp: ownFilter('default'),
-    egress: false,
+    egress: undefined,
     ...WITHOUT_CALLS,
     allowedOrigins: defaults.allowedOrigins,
     ...sizesAndTimes(defaults, defaults.replenishThreshold),

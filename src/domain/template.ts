@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSeed } from './database.ts';
+import { versionedEgress, type Egress } from './egress.ts';
 import type { LeadForm } from './lead.ts';
 import type { ProcessSettings } from './process-settings.ts';
 import type { Service } from './service.ts';
@@ -65,8 +66,7 @@ export interface Template {
   readonly capabilities: readonly string[];
   /** Of all its containers. */
   readonly seccomp: SeccompFilter;
-  /** True lets instances open connections to the outside; never to each other or to the host. */
-  readonly egress: boolean;
+  readonly egress: Egress | undefined;
   /**
    * Hands an instance what is its own alone; run after a restore and after a cold start alike, before it can be ready.
    */
@@ -164,7 +164,7 @@ export function templateVersion(template: Template): string {
     limits,
     [...capabilities].sort(),
     seccomp.profile,
-    egress,
+    versionedEgress(egress),
     activation,
     database === undefined ? undefined : [database.engine, database.seedDigest],
     ...(services.length === 0 ? [] : [services]),

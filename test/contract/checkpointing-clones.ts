@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import Dockerode from 'dockerode';
 import { extract } from 'tar';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { EGRESS } from '../../src/domain/egress.ts';
 import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import { DEFAULT_DUMP, type Template } from '../../src/domain/template.ts';
 import type { Checkpointing, OpenCheckpoint } from '../../src/pool/interfaces/checkpointing.ts';
@@ -62,7 +63,7 @@ export function cloneContract(underTest: () => CheckpointingUnderTest): void {
         for (const { name } of await each.list()) await each.remove(name);
         expect(await each.unprepare()).toBe(true);
       });
-      await each.prepare([tiny(), tiny({ egress: true })]);
+      await each.prepare([tiny(), tiny({ egress: EGRESS })]);
     }
   });
   afterEach(async () => {
@@ -105,8 +106,8 @@ export function cloneContract(underTest: () => CheckpointingUnderTest): void {
   };
 
   it.each([
-    ['closed', false],
-    ['with egress', true],
+    ['closed', undefined],
+    ['egress', EGRESS],
   ])('is to the engine and to the kernel what a cold start is (%s)', async (name, egress) => {
     const of = tiny({ egress, capabilities: ['NET_BIND_SERVICE'] });
     const from = await checkpoint(of, name);
@@ -123,7 +124,7 @@ export function cloneContract(underTest: () => CheckpointingUnderTest): void {
       limits: { Memory: 48 * 1024 * 1024, PidsLimit: 17 },
       status: expect.stringMatching(/CapBnd:\s+0+400\b/) as string,
       memory: String(48 * 1024 * 1024),
-      networks: [expect.stringContaining(egress ? 'egress' : 'closed')],
+      networks: [expect.stringContaining(`-${name}-`)],
       mounts: {
         '/tmp': 'tmpfs rw nosuid nodev size=24576k',
         '/run': 'tmpfs rw nosuid nodev size=1024k',

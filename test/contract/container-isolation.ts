@@ -1,24 +1,36 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { reservePort } from '../../src/launcher/tcp-ports.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
-import { networkPlan } from '../../src/runtime/isolation/network-plan.ts';
+import { EGRESS, type Egress } from '../../src/domain/egress.ts';
+import { FLOWS_AT_MOST } from '../../src/runtime/isolation/flow-limits.ts';
+import { networkFor, networkPlan } from '../../src/runtime/isolation/network-plan.ts';
 import { Inside } from '../support/container-inside.ts';
 import { eventually } from '../support/eventually.ts';
 import { outsideNetwork, type OutsideNetwork } from '../support/outside-network.ts';
 import { template } from '../support/templates.ts';
+import type { TinyImage } from '../support/tiny-image.ts';
+import { ATTACKS, loadAttackerImage } from '../hostile/attacker-image.ts';
+import { throughPage } from '../hostile/kernel-surface.ts';
 import type { EngineUnderTest } from './container-engine.ts';
 import { newSpec, untilReady } from './container-runtime.ts';
 
 const never = new AbortController().signal;
 const SITE = 'name.example';
 const SITE_ADDRESS = '192.0.2.77';
+/** More than the kernel keeps of one that is bounded. */
+const FLOOD = 4000;
+const HALF_OPEN = 400;
+const MAIL: Egress = { mail: true };
 /** Reserved, and never listened on. */
 const TURN = 1;
 /** As long as another engine's suite may take on a busy machine. */
@@ -37,6 +49,7 @@ interface Member {
  */
 export function isolationContract(underTest: () => EngineUnderTest): void {
   let docker: Dockerode;
+  let image: TinyImage;
   let outside: OutsideNetwork;
   let engine: EngineRuntime;
   let hostService: Server;
@@ -44,11 +57,12 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
   let control: readonly [Inside, Inside];
   let closed: readonly [Member, Member];
   let open: readonly [Member, Member];
+  let mail: Member;
   const releases: (() => unknown)[] = [];
   const controlName = `tin-control-${randomBytes(4).toString('hex')}`;
 
-  const member = async (egress: boolean): Promise<Member> => {
-    const spec = await newSpec(template({ image: underTest().image.name, port: 80, egress }));
+  const member = async (egress?: Egress): Promise<Member> => {
+    const spec = await newSpec(template({ image: image.name, port: 80, egress }));
     await engine.start(spec, never);
     await untilReady(spec);
     return { spec, inside: await Inside.of(docker, spec.name) };
@@ -59,7 +73,7 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     const ulimits = ['nofile', 'nproc'].map((limit) => ({ Name: limit, Soft: 1024, Hard: 1024 }));
     const container = await docker.createContainer({
       name,
-      Image: underTest().image.name,
+      Image: image.name,
       StopTimeout: 0,
       HostConfig: { NetworkMode: network, Ulimits: ulimits },
     });
@@ -72,6 +86,8 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     const turn = await eventually(takeTurn, { timeoutMs: OTHERS_TURN_MS, everyMs: 200 });
     releases.push(() => turn[Symbol.asyncDispose]());
     docker = new Dockerode({ host: '', socketPath: underTest().socketPath });
+    image = await loadAttackerImage(underTest().socketPath);
+    releases.push(() => image[Symbol.asyncDispose]());
     outside = await outsideNetwork();
     releases.push(() => outside[Symbol.asyncDispose]());
     // Also on IPv6, for the link-local address of a bridge.
@@ -86,15 +102,13 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
 
     engine = underTest().runtime(undefined, undefined, [outside.privateAddress]);
     releases.push(async () => expect(await engine.unprepare()).toBe(true));
-    await engine.prepare([
-      template({ image: underTest().image.name }),
-      template({ image: underTest().image.name, egress: true }),
-    ]);
+    await engine.prepare([...[undefined, EGRESS, MAIL].map((egress) => template({ image: image.name, egress }))]);
     releases.push(async () => {
       for (const { name } of await engine.list()) await engine.remove(name);
     });
-    closed = [await member(false), await member(false)];
-    open = [await member(true), await member(true)];
+    closed = [await member(), await member()];
+    open = [await member(EGRESS), await member(EGRESS)];
+    mail = await member(MAIL);
   }, 2 * OTHERS_TURN_MS);
 
   afterAll(async () => {
@@ -115,7 +129,7 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
 
   it.concurrent('does not reach another instance', async () => {
     await reaches(control[0], [page(control[1])]);
-    const members = [...closed, ...open].map(({ inside }) => inside);
+    const members = [...closed, ...open, mail].map(({ inside }) => inside);
     const pairs = members.flatMap((from) => members.filter((to) => to !== from).map((to) => [from, to] as const));
     const answers = await Promise.all(pairs.map(async ([from, to]) => reached(from, [page(to)])));
     expect(answers.flat()).toEqual(pairs.map(() => false));
@@ -161,6 +175,13 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     expect(await reached(closed[0].inside, places)).toEqual([false, false]);
   });
 
+  it.concurrent('reaches the ports of mail only when its template says so', async () => {
+    const places = outside.mailPorts.map((port): Place => [outside.address, port]);
+    await reaches(mail.inside, places);
+    await reaches(mail.inside, [[outside.address, outside.webPort]]);
+    expect(await reached(open[1].inside, places)).toEqual(places.map(() => false));
+  });
+
   it.concurrent('is not reached from elsewhere past its published port', async () => {
     // Docker itself refuses such a way in; Podman leaves it open, which is what this shows.
     if (underTest().engine === 'podman') expect(await outside.reaches(...page(control[0]))).toBe(true);
@@ -179,8 +200,38 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     expect(answers.map((answer) => answer.trim())).toEqual(servers.map(() => ''));
   });
 
+  it("takes no more of the host's table of connections than is its share", async () => {
+    const table = '/proc/net/nf_conntrack';
+    if (!existsSync(table)) {
+      process.stderr.write(
+        `This kernel does not show its table of connections (${table}), so nothing is shown of it\n`,
+      );
+      return;
+    }
+    const entries = async ({ address }: Inside): Promise<number> =>
+      (await readFile(table, 'utf8')).split(`src=${address} dst=${outside.address} `).length - 1;
+    const [attacker, neighbour] = open;
+    const { flows } = networkPlan(underTest().engine, underTest().deployment);
+    const refused = async (): Promise<number> => {
+      const { stdout } = await promisify(execFile)('iptables', ['-w', '10', '-t', 'mangle', '-vnxL', flows]);
+      return [...stdout.matchAll(/^\s*(\d+)\s+\d+ DROP/gm)].reduce((sum, [, packets]) => sum + Number(packets), 0);
+    };
+    // The same from a container that nothing bounds.
+    const query = `${outside.address}+${FLOOD}+${HALF_OPEN}`;
+    await control[0].run('env', `QUERY_STRING=${query}`, 'perl', join(ATTACKS, 'connection-flood.pl'));
+    expect(await entries(control[0])).toBeGreaterThan(FLOWS_AT_MOST);
+    const answer = await throughPage(attacker.spec)('connection-flood', query);
+    expect(answer).toBe(`datagrams ${FLOOD}\nhalf open ${HALF_OPEN}\n`);
+    expect(await entries(attacker.inside)).toBeLessThan(FLOWS_AT_MOST);
+    expect(await refused()).toBeGreaterThan(0);
+    await reaches(neighbour.inside, [[outside.address, outside.webPort]]);
+    // Counting goes on where it was.
+    await engine.prepare([attacker.spec.template]);
+    expect(await refused()).toBeGreaterThan(0);
+  });
+
   it('reaches nothing over IPv6, even if it had it', async () => {
-    const { closed: network } = networkPlan(underTest().engine, underTest().deployment);
+    const network = networkFor(networkPlan(underTest().engine, underTest().deployment), { egress: undefined });
     // Without the switch-off that instances get.
     const [one, two] = [await raw(network.name), await raw(network.name)];
     for (const each of [...control, one, two]) await each.forceIpv6();
@@ -195,9 +246,7 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
   });
 
   it('stays isolated whatever an engine or a firewall accepts in the filter table', async () => {
-    const {
-      closed: { bridge },
-    } = networkPlan(underTest().engine, underTest().deployment);
+    const { bridge } = networkFor(networkPlan(underTest().engine, underTest().deployment), { egress: undefined });
     const rules = ['FORWARD', 'INPUT'].map((chain) => [chain, '-i', bridge, '-j', 'ACCEPT']);
     for (const rule of rules) await iptables('-I', ...rule);
     try {
@@ -213,9 +262,9 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
   });
 
   it('is put back when somebody has emptied the rules', async () => {
-    const { chains } = networkPlan(underTest().engine, underTest().deployment);
+    const { toHost } = networkPlan(underTest().engine, underTest().deployment);
     const { inside, spec } = closed[0];
-    await iptables('-t', 'mangle', '-F', chains.toHost);
+    await iptables('-t', 'mangle', '-F', toHost);
     await reaches(inside, [service(outside.hostAddress)]);
     await engine.prepare([spec.template, open[0].spec.template]);
     expect(await reached(inside, [service(outside.hostAddress)])).toEqual([false]);

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { ChildServer } from '../../src/launcher/child-server.ts';
+import { MAIL_PORTS } from '../../src/runtime/isolation/flow-limits.ts';
 import { OPEN_PAGE } from './container-inside.ts';
 
 const run = promisify(execFile);
@@ -20,6 +21,8 @@ export interface OutsideNetwork extends AsyncDisposable {
   /** The host's own address on the way there. */
   readonly hostAddress: string;
   readonly webPort: 8080;
+  /** Web servers as well. */
+  readonly mailPorts: readonly number[];
   /** Whether a web server answers it there. */
   readonly reaches: (address: string, port: number) => Promise<boolean>;
 }
@@ -39,7 +42,8 @@ for (const address of process.argv.slice(1)) {
     names.send(Buffer.concat(isA ? [head, question, answer] : [head, question]), peer.port, peer.address);
   });
 }
-http.createServer((_, response) => response.end('outside')).listen(8080, '0.0.0.0');
+for (const port of [${[...MAIL_PORTS, 8080].join()}])
+  http.createServer((_, response) => response.end('outside')).listen(port, '0.0.0.0');
 `;
 
 export async function outsideNetwork(): Promise<OutsideNetwork> {
@@ -78,5 +82,13 @@ export async function outsideNetwork(): Promise<OutsideNetwork> {
       () => true,
       () => false,
     );
-  return { address, privateAddress, hostAddress, webPort: 8080, reaches, [Symbol.asyncDispose]: dispose };
+  return {
+    address,
+    privateAddress,
+    hostAddress,
+    webPort: 8080,
+    mailPorts: MAIL_PORTS,
+    reaches,
+    [Symbol.asyncDispose]: dispose,
+  };
 }

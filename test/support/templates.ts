@@ -30,7 +30,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
     capabilities: [],
     seccomp: ownFilter('default'),
-    egress: false,
+    egress: undefined,
     activation: undefined,
     identity: undefined,
     export: undefined,

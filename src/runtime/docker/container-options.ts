@@ -79,7 +79,7 @@ export function containerLabels(
 }
 
 export function nameServers(network: InstanceNetwork, resolvers: readonly string[]): string[] {
-  return network.egress && resolvers.length > 0 ? [...resolvers] : [NO_RESOLVER];
+  return network.egress !== undefined && resolvers.length > 0 ? [...resolvers] : [NO_RESOLVER];
 }
 
 /**
@@ -105,7 +105,7 @@ export function instanceSysctls({ process, egress }: Template, ipv6: boolean): R
     // Root without capabilities could not listen on port 80 otherwise; it is the container's own port 80.
     'net.ipv4.ip_unprivileged_port_start': '0',
     // Groups that may ping without a capability: none where there is nobody to ping. Engines differ in it.
-    'net.ipv4.ping_group_range': egress ? '0 2147483647' : '1 0',
+    'net.ipv4.ping_group_range': egress !== undefined ? '0 2147483647' : '1 0',
     // Link-local IPv6 would lead past the rules for IPv4.
     ...(ipv6 ? { 'net.ipv6.conf.all.disable_ipv6': '1', 'net.ipv6.conf.default.disable_ipv6': '1' } : {}),
     ...process.sysctls,

@@ -29,6 +29,6 @@ export interface Dialect {
   readonly tmpfsOptions: string;
   seccomp(profile: string): Promise<SeccompOption>;
   findNetwork(name: string): Promise<FoundNetwork | undefined>;
-  /** Somebody else having just made it is fine. `seed` chooses the subnet where the engine does not. */
-  createNetwork(network: InstanceNetwork, labels: Readonly<Record<string, string>>, seed: Uint8Array): Promise<void>;
+  /** Somebody else having just made it is fine. Its seed chooses the subnet where the engine does not. */
+  createNetwork(network: InstanceNetwork, labels: Readonly<Record<string, string>>): Promise<void>;
 }

@@ -18,7 +18,7 @@ function dockerDialect(docker: Dockerode): Dialect {
     // Its own DNS never answers where it can forward nothing: lookups take 10 s and more to fail. Without any server
     // named, programs ask their own container, which refuses at once.
     mounts: ({ egress }) =>
-      egress ? [] : [{ Type: 'bind', Source: '/dev/null', Target: '/etc/resolv.conf', ReadOnly: true }],
+      egress !== undefined ? [] : [{ Type: 'bind', Source: '/dev/null', Target: '/etc/resolv.conf', ReadOnly: true }],
     // It brings its own.
     hasInit: () => true,
     tmpfsOptions: '',

@@ -27,10 +27,9 @@ export class EngineNetworks implements Networks {
     reconnect?: ReconnectContainer,
   ) {
     this.#reconnect = reconnect;
-    const { closed, open } = networkPlan(name, deployment);
     this.#docker = connectEngine(socketPath);
     this.#deployment = deployment;
-    this.#planned = new Set([closed.name, open.name]);
+    this.#planned = new Set(networkPlan(name, deployment).networks.map((network) => network.name));
     this.#title = { title, socketPath };
   }
 

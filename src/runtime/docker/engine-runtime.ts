@@ -18,7 +18,7 @@ import type {
 import { ENGINE_PATIENCE, type EnginePatience } from '../engine-patience.ts';
 import { isolatePorts } from '../isolation/bridge-ports.ts';
 import { isBridgeHere, notIsolated } from '../isolation/bridges.ts';
-import { networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
+import { networkFor, networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
 import { LABEL } from '../labels.ts';
@@ -122,7 +122,7 @@ export class EngineRuntime implements ContainerRuntime {
     for (const network of new Set(templates.map((template) => this.#networkOf(template))))
       await this.#ensureNetwork(network);
     // Those that ran before, or whose server ended too soon.
-    for (const { bridge } of [this.#plan.closed, this.#plan.open]) await this.#hideNeighbours(bridge);
+    for (const { bridge } of this.#plan.networks) await this.#hideNeighbours(bridge);
     // Last, so that the other templates can do without one that lacks its image.
     await this.#images.look(templates.flatMap(containerTemplates));
   }
@@ -252,7 +252,7 @@ export class EngineRuntime implements ContainerRuntime {
   /** Looks for containers of every node: two nodes of a deployment on one host share its networks. */
   async unprepare(): Promise<boolean> {
     if ((await this.#labelled({ [LABEL.deployment]: this.#options.deployment })).length > 0) return false;
-    for (const { name } of [this.#plan.closed, this.#plan.open]) {
+    for (const { name } of this.#plan.networks) {
       if ((await this.#findNetwork(name)) === undefined) continue;
       await this.#call(`remove the network ${name}`, async () => {
         await this.#docker.getNetwork(name).remove();
@@ -272,7 +272,7 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   #networkOf(template: Template): InstanceNetwork {
-    return template.egress ? this.#plan.open : this.#plan.closed;
+    return networkFor(this.#plan, template);
   }
 
   async #resolvers(): Promise<readonly string[]> {
@@ -288,7 +288,7 @@ export class EngineRuntime implements ContainerRuntime {
       deployment,
       node,
       network: this.#networkOf(spec.template),
-      resolvers: spec.template.egress ? await this.#resolvers() : [],
+      resolvers: spec.template.egress !== undefined ? await this.#resolvers() : [],
       databaseFolders: this.#options.databaseFolders,
       logConfig: this.#dialect.logConfig,
       ulimits: this.#ulimits,
@@ -403,9 +403,7 @@ export class EngineRuntime implements ContainerRuntime {
   async #ensureNetwork(network: InstanceNetwork): Promise<void> {
     if ((await this.#findNetwork(network.name)) === undefined) {
       try {
-        await this.#timed(
-          this.#dialect.createNetwork(network, { [LABEL.deployment]: this.#options.deployment }, this.#plan.seed),
-        );
+        await this.#timed(this.#dialect.createNetwork(network, { [LABEL.deployment]: this.#options.deployment }));
       } catch (error) {
         if (statusOf(error) === undefined)
           throw engineFailure(error, this.#title, `create the network ${network.name}`);

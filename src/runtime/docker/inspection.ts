@@ -49,8 +49,8 @@ export function inspectEngine(
           ...running.flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks)),
           ...made.map(({ Name }) => Name),
         ]);
-        const { closed, open } = networkPlan(name, deployment);
-        return [closed, open].filter((network) => used.has(network.name)).map(({ bridge }) => bridge);
+        const { networks } = networkPlan(name, deployment);
+        return networks.filter((network) => used.has(network.name)).map(({ bridge }) => bridge);
       } catch (error) {
         throw engineFailure(error, { title, socketPath }, 'list containers');
       }

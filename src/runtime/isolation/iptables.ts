@@ -49,6 +49,10 @@ function families(plan: NetworkPlan, resolvers: readonly string[]): Family[] {
   return existsSync(IPV6_PRESENT) && findProgram(ipv6.command) !== undefined ? [ipv4, ipv6] : [ipv4];
 }
 
+function chains({ networks, toHost, flows }: NetworkPlan): string[] {
+  return [...networks.map(({ chain }) => chain), toHost, flows];
+}
+
 async function change(
   command: Family['command'],
   input: (present: readonly string[]) => string | undefined,
@@ -112,7 +116,7 @@ export async function isolationState(plan: NetworkPlan): Promise<IsolationState>
     if (program === undefined || findProgram('iptables-restore') === undefined)
       return { possible: false, why: 'the program iptables is not installed' };
     const present = (await run(program, ['-w', LOOK_WAIT_S, '-t', 'mangle', '-S'])).split('\n');
-    return { possible: true, inPlace: Object.values(plan.chains).every((chain) => present.includes(`-N ${chain}`)) };
+    return { possible: true, inPlace: chains(plan).every((chain) => present.includes(`-N ${chain}`)) };
   } catch (error) {
     return { possible: false, why: `the rules that keep instances apart cannot be read: ${describeError(error)}` };
   }

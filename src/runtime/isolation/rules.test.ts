@@ -1,27 +1,36 @@
 import { describe, expect, it } from 'vitest';
-import { networkPlan } from './network-plan.ts';
+import { EGRESS } from '../../domain/egress.ts';
+import { flowLimits } from './flow-limits.ts';
+import { networkFor, networkPlan } from './network-plan.ts';
 import { ipv4Rules, ipv6Rules, removeInput, restoreInput } from './rules.ts';
 
 const plan = networkPlan('podman', 'shop');
+const closed = networkFor(plan, { egress: undefined });
+const open = networkFor(plan, { egress: EGRESS });
+const mail = networkFor(plan, { egress: { mail: true } });
 
 describe('the network plan', () => {
   it("fits the kernel's and iptables' limits on names, and is the same every time", () => {
     const longest = networkPlan('docker', 'a'.repeat(32));
-    for (const { bridge } of [longest.closed, longest.open]) expect(bridge.length).toBeLessThanOrEqual(15);
-    for (const chain of Object.values(longest.chains)) expect(chain.length).toBeLessThanOrEqual(28);
+    for (const { bridge, chain } of longest.networks) {
+      expect(bridge.length).toBeLessThanOrEqual(15);
+      expect(chain.length).toBeLessThanOrEqual(28);
+    }
+    for (const chain of [longest.toHost, longest.flows]) expect(chain.length).toBeLessThanOrEqual(28);
     expect(networkPlan('podman', 'shop')).toEqual(plan);
   });
 
-  it('shares no name between deployments, engines or the two networks', () => {
+  it('shares no name between deployments, engines or networks', () => {
     const plans = [
       plan,
       networkPlan('docker', 'shop'),
       networkPlan('podman', 'egress-shop'),
       networkPlan('podman', 'shop-egress'),
+      networkPlan('podman', 'mail-shop'),
     ];
-    const bridges = plans.flatMap(({ closed, open }) => [closed.bridge, open.bridge]);
+    const bridges = plans.flatMap(({ networks }) => networks.map(({ bridge }) => bridge));
     expect(new Set(bridges).size).toBe(bridges.length);
-    const names = plans.filter((_, index) => index !== 1).flatMap(({ closed, open }) => [closed.name, open.name]);
+    const names = plans.filter((_, index) => index !== 1).flatMap(({ networks }) => networks.map(({ name }) => name));
     expect(new Set(names).size).toBe(names.length);
   });
 });
@@ -30,36 +39,83 @@ describe('the rules', () => {
   it("concern no interface but the deployment's own bridges", () => {
     for (const rules of [ipv4Rules(plan, ['192.0.2.53']), ipv6Rules(plan)]) {
       for (const { match } of rules.hooks)
-        expect(match).toMatch(new RegExp(`^-[io] (${plan.closed.bridge}|${plan.open.bridge})$`));
+        expect(match).toMatch(new RegExp(`^-[io] (${plan.networks.map(({ bridge }) => bridge).join('|')})$`));
     }
   });
 
   it('let only answers out of the closed network', () => {
-    expect(ipv4Rules(plan, ['192.0.2.53']).chains.get(plan.chains.closed)).toEqual([
-      `-i ${plan.closed.bridge} -o ${plan.closed.bridge} -j DROP`,
+    expect(ipv4Rules(plan, ['192.0.2.53']).chains.get(closed.chain)).toEqual([
+      `-i ${closed.bridge} -o ${closed.bridge} -j DROP`,
       '-m conntrack --ctstate ESTABLISHED -j RETURN',
       '-p icmp -m conntrack --ctstate RELATED -j RETURN',
-      `-o ${plan.closed.bridge} -j DROP`,
+      `-o ${closed.bridge} -j DROP`,
       '-j DROP',
     ]);
   });
 
   it('let name lookups through before private ranges are shut, and nothing else to the name server', () => {
-    const open = ipv4Rules(plan, ['10.0.0.53']).chains.get(plan.chains.open) ?? [];
-    const lookups = open.filter((line) => line.includes('10.0.0.53'));
-    expect(lookups).toEqual(['-d 10.0.0.53 -p udp --dport 53 -j RETURN', '-d 10.0.0.53 -p tcp --dport 53 -j RETURN']);
-    expect(open.indexOf('-d 10.0.0.0/8 -j DROP')).toBeGreaterThan(open.indexOf(lookups[1] ?? ''));
-    expect(open).toContain('-d 169.254.0.0/16 -j DROP');
+    const lines = ipv4Rules(plan, ['10.0.0.53']).chains.get(open.chain) ?? [];
+    const lookups = lines.filter((line) => line.includes('10.0.0.53'));
+    expect(lookups).toEqual([
+      `-d 10.0.0.53 -p udp --dport 53 -g ${plan.flows}`,
+      `-d 10.0.0.53 -p tcp --dport 53 -g ${plan.flows}`,
+    ]);
+    expect(lines.indexOf('-d 10.0.0.0/8 -j DROP')).toBeGreaterThan(lines.indexOf(lookups[1] ?? ''));
+    expect(lines).toContain('-d 169.254.0.0/16 -j DROP');
+  });
+
+  it('close the ports of mail unless the template opens them', () => {
+    const drop = '-p tcp -m multiport --dports 25,465,587 -j DROP';
+    const { chains } = ipv4Rules(plan, []);
+    expect(chains.get(open.chain)).toContain(drop);
+    expect(chains.get(mail.chain)?.filter((line) => line !== drop)).toEqual(
+      chains
+        .get(open.chain)
+        ?.filter((line) => line !== drop)
+        .map((line) => line.replaceAll(open.bridge, mail.bridge)),
+    );
+    expect(chains.get(mail.chain)).not.toContain(drop);
+  });
+
+  it('let nothing out uncounted', () => {
+    for (const { chain, bridge } of [open, mail]) {
+      const lines = ipv4Rules(plan, ['192.0.2.53']).chains.get(chain) ?? [];
+      const passing = lines.filter((line) => !line.endsWith('-j DROP'));
+      expect(passing.filter((line) => !line.endsWith(` -g ${plan.flows}`))).toEqual([
+        '-m conntrack --ctstate ESTABLISHED -j RETURN',
+        '-p icmp -m conntrack --ctstate RELATED -j RETURN',
+      ]);
+      expect(lines.at(-1)).toBe('-j DROP');
+      expect(lines[0]).toContain(bridge);
+    }
+  });
+
+  it('count on where the counters are, and write them again where they are not as they should be', () => {
+    const rules = ipv4Rules(plan, []);
+    const begin = `:${plan.flows} - [0:0]\n`;
+    expect(restoreInput(rules, [])).toContain(begin);
+    const limits = flowLimits(plan.flows);
+    // As another version of iptables may spell them.
+    const there = limits.map((line) => `-A ${plan.flows} ${line.replace(/--comment (\S+)/, '--comment "$1"')}`);
+    const present = [`-N ${plan.flows}`, ...there];
+    expect(restoreInput(rules, present)).not.toContain(begin);
+    expect(restoreInput(rules, present)).not.toContain(`-A ${plan.flows} `);
+    for (const wrong of [
+      present.slice(0, -1),
+      [present[0], ...there.toReversed()],
+      [...present, `-A ${plan.flows} -j ACCEPT`],
+    ])
+      expect(restoreInput(rules, wrong.map(String))).toContain(begin);
   });
 
   it('are made from nothing, and again without a second hook', () => {
     const rules = ipv4Rules(plan, []);
-    const hook = `FORWARD 1 -i ${plan.closed.bridge} -j ${plan.chains.closed}`;
+    const hook = `FORWARD 1 -i ${closed.bridge} -j ${closed.chain}`;
     expect(restoreInput(rules, ['-P FORWARD ACCEPT'])).toContain(`-I ${hook}\n`);
     const present = rules.hooks.map(({ parent, match, chain }) => `-A ${parent} ${match} -j ${chain}`);
     const again = restoreInput(rules, present);
     expect(again).not.toContain('-I ');
-    expect(again).toContain(`:${plan.chains.closed} - [0:0]\n`);
+    expect(again).toContain(`:${closed.chain} - [0:0]\n`);
   });
 
   it("go without touching anybody else's", () => {
@@ -70,10 +126,9 @@ describe('the rules', () => {
       '-A FORWARD -j DOCKER',
     ];
     expect(removeInput(rules, foreign)).toBeUndefined();
-    const { closed } = plan.chains;
-    const jump = `FORWARD -i ${plan.closed.bridge} -j ${closed}`;
-    expect(removeInput(rules, [...foreign, `-N ${closed}`, `-A ${jump}`, `-A ${jump}`])).toBe(
-      `*mangle\n-D ${jump}\n-D ${jump}\n-F ${closed}\n-X ${closed}\nCOMMIT\n`,
+    const jump = `FORWARD -i ${closed.bridge} -j ${closed.chain}`;
+    expect(removeInput(rules, [...foreign, `-N ${closed.chain}`, `-A ${jump}`, `-A ${jump}`])).toBe(
+      `*mangle\n-D ${jump}\n-D ${jump}\n-F ${closed.chain}\n-X ${closed.chain}\nCOMMIT\n`,
     );
   });
 });

@@ -1,4 +1,5 @@
-import type { NetworkPlan } from './network-plan.ts';
+import { flowLimits, isAsKept, MAIL_PORTS } from './flow-limits.ts';
+import type { InstanceNetwork, NetworkPlan } from './network-plan.ts';
 
 /**
  * Where egress never leads: this network, private and shared address space, loopback, link-local (cloud metadata
@@ -30,6 +31,8 @@ interface Hook {
 
 export interface RuleSet {
   readonly chains: ReadonlyMap<string, readonly string[]>;
+  /** Written only where they are not so already, since the kernel counts anew with every rule that is made. */
+  readonly kept: ReadonlyMap<string, readonly string[]>;
   readonly hooks: readonly Hook[];
 }
 
@@ -40,42 +43,52 @@ export interface RuleSet {
  * hook names one of our bridges, so no other interface's traffic even enters our chains.
  */
 export function ipv4Rules(plan: NetworkPlan, resolvers: readonly string[]): RuleSet {
-  const { closed, open, chains } = plan;
-  const forward = (bridge: string, egress: readonly string[]): string[] => [
-    `-i ${bridge} -o ${bridge} -j DROP`,
-    ...ANSWERS,
-    // Only the host's own processes open connections to an instance; what is routed in from elsewhere does not.
-    `-o ${bridge} -j DROP`,
-    ...egress,
-  ];
-  const lookups = resolvers.flatMap((address) =>
-    ['udp', 'tcp'].map((protocol) => `-d ${address} -p ${protocol} --dport 53 -j RETURN`),
-  );
   return {
     chains: new Map([
-      [chains.closed, forward(closed.bridge, ['-j DROP'])],
-      [chains.open, forward(open.bridge, [...lookups, ...NEVER_OUTSIDE.map((range) => `-d ${range} -j DROP`)])],
-      [chains.toHost, [...ANSWERS, '-j DROP']],
+      ...plan.networks.map((network) => [network.chain, forward(network, plan, resolvers)] as const),
+      [plan.toHost, [...ANSWERS, '-j DROP']],
     ]),
+    kept: new Map([[plan.flows, flowLimits(plan.flows)]]),
     hooks: hooks(plan),
   };
 }
 
-/** Instances have no IPv6 (it is switched off inside them); should one get it back, it leads nowhere. */
-export function ipv6Rules(plan: NetworkPlan): RuleSet {
-  const { closed, open, toHost } = plan.chains;
-  return { chains: new Map([closed, open, toHost].map((chain) => [chain, ['-j DROP']])), hooks: hooks(plan) };
+function forward({ bridge, egress }: InstanceNetwork, plan: NetworkPlan, resolvers: readonly string[]): string[] {
+  return [
+    `-i ${bridge} -o ${bridge} -j DROP`,
+    ...ANSWERS,
+    // Only the host's own processes open connections to an instance; what is routed in from elsewhere does not.
+    `-o ${bridge} -j DROP`,
+    ...(egress === undefined ? [] : outside(egress.mail, plan.flows, resolvers)),
+    '-j DROP',
+  ];
 }
 
-function hooks({ closed, open, chains }: NetworkPlan): Hook[] {
-  return [closed, open].flatMap((network) => {
-    const chain = network.egress ? chains.open : chains.closed;
-    return [
-      { parent: 'FORWARD' as const, match: `-i ${network.bridge}`, chain },
-      { parent: 'FORWARD' as const, match: `-o ${network.bridge}`, chain },
-      { parent: 'INPUT' as const, match: `-i ${network.bridge}`, chain: chains.toHost },
-    ];
-  });
+/** Who may pass goes on to where new connections are counted; who may not is not counted. */
+function outside(mail: boolean, flows: string, resolvers: readonly string[]): string[] {
+  return [
+    '-m conntrack --ctstate INVALID -j DROP',
+    ...resolvers.flatMap((address) =>
+      ['udp', 'tcp'].map((protocol) => `-d ${address} -p ${protocol} --dport 53 -g ${flows}`),
+    ),
+    ...NEVER_OUTSIDE.map((range) => `-d ${range} -j DROP`),
+    ...(mail ? [] : [`-p tcp -m multiport --dports ${MAIL_PORTS.join(',')} -j DROP`]),
+    ...['tcp', 'udp', 'icmp'].map((protocol) => `-p ${protocol} -g ${flows}`),
+  ];
+}
+
+/** Instances have no IPv6 (it is switched off inside them); should one get it back, it leads nowhere. */
+export function ipv6Rules(plan: NetworkPlan): RuleSet {
+  const chains = [...plan.networks.map(({ chain }) => chain), plan.toHost];
+  return { chains: new Map(chains.map((chain) => [chain, ['-j DROP']])), kept: new Map(), hooks: hooks(plan) };
+}
+
+function hooks({ networks, toHost }: NetworkPlan): Hook[] {
+  return networks.flatMap(({ bridge, chain }) => [
+    { parent: 'FORWARD' as const, match: `-i ${bridge}`, chain },
+    { parent: 'FORWARD' as const, match: `-o ${bridge}`, chain },
+    { parent: 'INPUT' as const, match: `-i ${bridge}`, chain: toHost },
+  ]);
 }
 
 /**
@@ -84,11 +97,12 @@ function hooks({ closed, open, chains }: NetworkPlan): Hook[] {
  */
 export function restoreInput(rules: RuleSet, present: readonly string[]): string {
   const missing = rules.hooks.filter((hook) => !present.includes(`-A ${hook.parent} ${hook.match} -j ${hook.chain}`));
+  const written = [...[...rules.kept].filter(([chain, lines]) => !isAsKept(present, chain, lines)), ...rules.chains];
   return [
     '*mangle',
     // Naming a chain creates it, or empties the one there is; nothing is ever seen half filled.
-    ...[...rules.chains.keys()].map((chain) => `:${chain} - [0:0]`),
-    ...[...rules.chains].flatMap(([chain, lines]) => lines.map((line) => `-A ${chain} ${line}`)),
+    ...written.map(([chain]) => `:${chain} - [0:0]`),
+    ...written.flatMap(([chain, lines]) => lines.map((line) => `-A ${chain} ${line}`)),
     ...missing.map((hook) => `-I ${hook.parent} 1 ${hook.match} -j ${hook.chain}`),
     'COMMIT',
     '',
@@ -97,7 +111,7 @@ export function restoreInput(rules: RuleSet, present: readonly string[]): string
 
 /** The input that removes what is present of the rules; undefined when nothing is. */
 export function removeInput(rules: RuleSet, present: readonly string[]): string | undefined {
-  const names = [...rules.chains.keys()].filter((chain) => present.includes(`-N ${chain}`));
+  const names = [...rules.chains.keys(), ...rules.kept.keys()].filter((chain) => present.includes(`-N ${chain}`));
   if (names.length === 0) return undefined;
   const jumps = present.filter((line) => line.startsWith('-A ') && names.some((name) => line.endsWith(` -j ${name}`)));
   return [

@@ -3,6 +3,7 @@ import Value from 'typebox/value';
 import type { Dialect } from '../docker/dialect.ts';
 import { statusOf } from '../docker/engine-errors.ts';
 import { EngineRuntime, connectEngine, type EngineOptions } from '../docker/engine-runtime.ts';
+import type { InstanceNetwork } from '../isolation/network-plan.ts';
 import { PODMAN } from './descriptor.ts';
 import { hasInit } from './host-settings.ts';
 import { seccompFile } from './seccomp-file.ts';
@@ -34,9 +35,8 @@ export function createPodmanRuntime(options: EngineOptions): EngineRuntime {
 }
 
 /** The `attempt`-th subnet to try for this network. */
-export function subnetFor(seed: Uint8Array, egress: boolean, attempt: number): string {
-  const view = Buffer.from(seed);
-  const index = (view.readUInt16BE(egress ? 2 : 0) + attempt * SUBNET_STRIDE) % SUBNETS;
+export function subnetFor({ seed }: Pick<InstanceNetwork, 'seed'>, attempt: number): string {
+  const index = (seed + attempt * SUBNET_STRIDE) % SUBNETS;
   return `10.${64 + (index >> 6)}.${(index & 63) << 2}.0/${SUBNET_PREFIX}`;
 }
 
@@ -62,7 +62,7 @@ function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
       }
     },
     // Podman's own API, since the Docker-compatible one cannot switch the network's name service off.
-    async createNetwork(network, labels, seed) {
+    async createNetwork(network, labels) {
       for (let attempt = 0; ; attempt += 1) {
         try {
           const wanted = {
@@ -71,7 +71,7 @@ function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
             network_interface: network.bridge,
             dns_enabled: false,
             ipv6_enabled: false,
-            subnets: [{ subnet: subnetFor(seed, network.egress, attempt) }],
+            subnets: [{ subnet: subnetFor(network, attempt) }],
             labels,
           };
           await libpod(socketPath, 'POST', '/networks/create', wanted, patience);

@@ -15,7 +15,7 @@ import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.t
 import { instanceSysctls } from '../../docker/container-options.ts';
 import { connectEngine, hasIpv6, type EngineOptions, type EngineRuntime } from '../../docker/engine-runtime.ts';
 import { whyPortTaken } from '../../docker/host-port.ts';
-import { networkPlan } from '../../isolation/network-plan.ts';
+import { networkFor, networkPlan } from '../../isolation/network-plan.ts';
 import { hostResolvers } from '../../isolation/resolvers.ts';
 import { PODMAN } from '../descriptor.ts';
 import { libpod, libpodDownload, libpodHas, libpodUpload } from '../libpod-api.ts';
@@ -209,9 +209,8 @@ class PodmanCheckpointing implements Checkpointing {
 
   async #archive(spec: ContainerSpec, { folder }: OpenCheckpoint, images: CloneImages): Promise<Buffer> {
     const { deployment, node, databaseFolders } = this.#options;
-    const plan = networkPlan(PODMAN.name, deployment);
-    const network = spec.template.egress ? plan.open : plan.closed;
-    const resolvers = network.egress ? (this.#options.resolvers ?? (await hostResolvers())) : [];
+    const network = networkFor(networkPlan(PODMAN.name, deployment), spec.template);
+    const resolvers = network.egress !== undefined ? (this.#options.resolvers ?? (await hostResolvers())) : [];
     return restoreArchive(resolve(folder), images, spec, { deployment, node, network, resolvers, databaseFolders });
   }
 

@@ -1,0 +1,14 @@
+/** Where instances may open connections to; never to each other or to the host. Without it: nowhere. */
+export interface Egress {
+  /** To the ports that mail is handed in at, too. */
+  readonly mail: boolean;
+}
+
+/** What `egress: true` says. */
+export const EGRESS: Egress = { mail: false };
+
+/** As template versions have it since before there was more to say than yes and no. */
+export function versionedEgress(egress: Egress | undefined): unknown {
+  if (egress === undefined) return false;
+  return egress.mail ? egress : true;
+}
