@@ -10,8 +10,9 @@ export default defineConfig({
     // Most files wait for real servers half of the time, so two cores serve four of them.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Several times the patience of a test with any of its steps: what fails shall fail with what it waited for.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     retry: 0,
     // No file leaves anything behind for the next one, which so finds every module loaded.
     isolate: false,

@@ -19,8 +19,12 @@ export interface ChildServerSpec {
   readonly isUp?: () => Promise<boolean>;
   readonly startTimeoutMs?: number;
   readonly stopSignal?: NodeJS.Signals;
+  /** How many of its last lines are kept. */
+  readonly linesKept?: number;
 }
 
+/** Many times what any of them takes: on a machine that is busy with other work it may take long. */
+const START_TIMEOUT_MS = 60_000;
 const LOG_LINES_KEPT = 60;
 const STOP_GRACE_MS = 8_000;
 const PATH = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
@@ -62,12 +66,15 @@ export class ChildServer implements AsyncDisposable {
       ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
     });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      // What is read at once may end in the middle of a line.
+      let begun = '';
       stream?.setEncoding('utf8').on('data', (chunk: string) => {
-        const lines = chunk.split('\n').filter((line) => line.trim() !== '');
-        this.#lines.push(...lines);
+        const lines = (begun + chunk).split('\n');
         this.#saidUp ||= lines.some((line) => line.includes(spec.saysUp ?? ''));
-        this.#lines.splice(0, Math.max(0, this.#lines.length - LOG_LINES_KEPT));
+        begun = lines.pop() ?? '';
+        this.#keep(lines, spec.linesKept);
       });
+      stream?.once('end', () => this.#keep([begun], spec.linesKept));
     }
     this.exited = new Promise((resolve) => {
       this.#process.once('error', (error) => resolve(describeError(error)));
@@ -75,6 +82,11 @@ export class ChildServer implements AsyncDisposable {
         resolve(signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`),
       );
     });
+  }
+
+  #keep(lines: readonly string[], most = LOG_LINES_KEPT): void {
+    this.#lines.push(...lines.filter((line) => line.trim() !== ''));
+    this.#lines.splice(0, Math.max(0, this.#lines.length - most));
   }
 
   /** Throws child_failed with the server's own last lines when it exits or does not answer in time. */
@@ -87,7 +99,7 @@ export class ChildServer implements AsyncDisposable {
       );
     }
     const child = new ChildServer(spec, program);
-    const timeoutMs = spec.startTimeoutMs ?? 15_000;
+    const timeoutMs = spec.startTimeoutMs ?? START_TIMEOUT_MS;
     const giveUp = AbortSignal.timeout(timeoutMs);
     const ended: { how?: string } = {};
     const exited = child.exited.then((how) => {

@@ -120,7 +120,6 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
       ...SETTINGS,
     ],
     saysUp: 'ready for connections',
-    startTimeoutMs: 30_000,
   });
   return {
     socketPath: paths.socket,

@@ -95,7 +95,6 @@ export async function launchPostgres(options: { readonly dir: string }): Promise
     cwd: '/',
     env: { LC_ALL: 'C.UTF-8' },
     saysUp: 'ready to accept connections',
-    startTimeoutMs: 30_000,
     // Ends the connections; SIGTERM would wait until all clients have left.
     stopSignal: 'SIGINT',
   });

@@ -11,13 +11,11 @@ import type { QueueConnection } from './connection.ts';
 import { queueDepth } from './depth.ts';
 import { ensureStreamsAndConsumers, DELIVERY_POLICY } from './stream-and-consumers.ts';
 
-const PATIENT = { timeoutMs: 30_000 };
-
 const empty = (connection: QueueConnection) =>
-  eventually(async () => expect((await queueDepth(connection)).total).toBe(0), PATIENT);
+  eventually(async () => expect((await queueDepth(connection)).total).toBe(0));
 
 async function connectedAgain(connection: QueueConnection): Promise<void> {
-  await eventually(() => expect(connection.connected).toBe(true), PATIENT);
+  await eventually(() => expect(connection.connected).toBe(true));
 }
 
 describe.concurrent('a NATS that comes back without some of its files', () => {
@@ -28,20 +26,21 @@ describe.concurrent('a NATS that comes back without some of its files', () => {
     const { queue } = await nats.publisher();
     await queue.publishProvision([provisionTask(), provisionTask(), provisionTask()]);
     await queue.publishCleanup(cleanupTask());
-    await eventually(() => expect(handlers.calls).toHaveLength(4), PATIENT);
+    await eventually(() => expect(handlers.calls).toHaveLength(4));
     await empty(connection);
     expect(await resetAstrayConsumers(connection)).toEqual([]);
     await nats.whileDown((taskFiles) => rm(taskFiles, { recursive: true }));
     await connectedAgain(connection);
 
     const next = provisionTask();
-    await eventually(() => queue.publishProvision([next]), PATIENT);
+    await eventually(() => queue.publishProvision([next]));
     const said = await runChecks(natsChecks(new Shared(() => Promise.resolve(connection), 'absent'), 'node0'));
     expect(said.find(({ what }) => what === 'consumer provision-workers')).toMatchObject({
       verdict: 'failure',
-      seen:
-        'remembers task 3, but the stream has only come to 1: NATS lost tasks (a power cut, an older copy of ' +
-        'its files), and nothing more is handed out',
+      // One, or more when a publish whose confirmation came late was made again.
+      seen: expect.stringMatching(
+        /^remembers task 3, but the stream has only come to [12]: NATS lost tasks .*, and nothing more is handed out$/,
+      ) as string,
     });
     const losses: string[] = [];
     connection.onTasksLost(() => losses.push('lost'));
@@ -49,7 +48,7 @@ describe.concurrent('a NATS that comes back without some of its files', () => {
       expect.arrayContaining(['provision-workers', 'cleanup-workers']),
     );
     expect(losses).toEqual(['lost']);
-    await eventually(() => expect(handlers.ids()).toContain(next.id), PATIENT);
+    await eventually(() => expect(handlers.ids()).toContain(next.id));
     await empty(connection);
     expect(await resetAstrayConsumers(connection)).toEqual([]);
   });
@@ -70,8 +69,8 @@ describe.concurrent('a NATS that comes back without some of its files', () => {
 
     const handlers = new RecordingHandlers();
     const workers = await nats.workers(handlers);
-    await eventually(() => expect(handlers.calls).toHaveLength(3), PATIENT);
-    await eventually(async () => expect((await queueDepth(connection)).total).toBe(1), PATIENT);
+    await eventually(() => expect(handlers.calls).toHaveLength(3));
+    await eventually(async () => expect((await queueDepth(connection)).total).toBe(1));
     await workers.stop(1_000);
     await nats.whileDown(async (taskFiles) => {
       await rm(taskFiles, { recursive: true });
@@ -80,7 +79,7 @@ describe.concurrent('a NATS that comes back without some of its files', () => {
     await rm(saved, { recursive: true });
     await connectedAgain(connection);
     const waiting = provisionTask();
-    await eventually(() => queue.publishProvision([waiting]), PATIENT);
+    await eventually(() => queue.publishProvision([waiting]));
 
     const left = await queue.leftovers();
     expect(left.map(({ task }) => task?.id).sort()).toEqual(done.map(({ id }) => id).sort());
@@ -91,8 +90,8 @@ describe.concurrent('a NATS that comes back without some of its files', () => {
     expect(await queue.discard(left)).toBe(0);
     expect(await queue.leftovers()).toEqual([]);
     await nats.workers(handlers);
-    await eventually(() => expect(handlers.ids()).toContain(waiting.id), PATIENT);
+    await eventually(() => expect(handlers.ids()).toContain(waiting.id));
     expect(handlers.calls).toHaveLength(4);
-    await eventually(async () => expect((await queueDepth(connection)).total).toBe(1), PATIENT);
+    await eventually(async () => expect((await queueDepth(connection)).total).toBe(1));
   });
 });

@@ -85,7 +85,6 @@ async function startProcesses(options: ServerProcessOptions, cleanups: Cleanups)
     args: [MAIN, 'serve'],
     env,
     isUp: async () => (await fetch(`${api}/health`)).ok,
-    startTimeoutMs: 30_000,
   });
   cleanups.push(() => server.stop());
   await untilFull(api, server, options.target);

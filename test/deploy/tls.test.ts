@@ -54,7 +54,6 @@ async function startDiscoveryProcess(
     env,
     saysUp: 'Discovery answers',
     isUp: () => answers(httpPort),
-    startTimeoutMs: 60_000,
   });
   releasers.push('discovery', () => server.stop());
   const ask = async (domain: string): Promise<number> => {

@@ -72,7 +72,6 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
       args: [MAIN, 'discovery'],
       saysUp: 'Discovery answers',
       isUp: () => answers(Number(discoveryMetrics.split(':')[1])),
-      startTimeoutMs: 60_000,
       env: {
         ...environmentOf(stack),
         LOG_LEVEL: 'info',

@@ -58,7 +58,6 @@ async function launchElsewhere(engine: RealEngine): Promise<AsyncDisposable & { 
       command: 'nsenter',
       args: [`--net=/run/netns/${namespace}`, ...command],
       isUp: () => engineAnswers(socketPath),
-      startTimeoutMs: 60_000,
     });
   } catch (error) {
     await dispose();

@@ -283,7 +283,6 @@ async function startServer(api: string, env: Readonly<Record<string, string>>): 
       args: [MAIN, 'serve'],
       env,
       isUp: async () => (await fetch(`${api}/health`)).ok,
-      startTimeoutMs: 30_000,
     }),
   );
 }

@@ -6,15 +6,23 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { answers, freePort, isFree } from '../../src/launcher/tcp-ports.ts';
 import { eventually } from '../support/eventually.ts';
-import { claimPorts } from '../support/port-ranges.ts';
+import { claimPorts, type ClaimedPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
 import { startStack } from '../support/stack.ts';
 
 /** Where discovery answers unless it is told otherwise. */
 const DISCOVERY_PORT = 15_353;
 
+const claimed: ClaimedPorts[] = [];
+
+afterAll(async () => {
+  for (const ports of claimed.splice(0)) await ports[Symbol.asyncDispose]();
+});
+
 async function upSettings(): Promise<Record<string, string>> {
-  const { start, end } = await claimPorts(100);
+  const ports = await claimPorts(100);
+  claimed.push(ports);
+  const { start, end } = ports;
   return {
     CONTAINER_MODE: 'simulated',
     SERVER_PORT: String(await freePort()),

@@ -91,7 +91,7 @@ async function open(login: {
 }): Promise<Connection> {
   const connection = await createConnection({
     ...login,
-    connectTimeout: 2_000,
+    connectTimeout: 60_000,
     bigIntAsNumber: true,
     dateStrings: true,
   });

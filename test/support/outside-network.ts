@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { ChildServer } from '../../src/launcher/child-server.ts';
+import { takeMark } from '../../src/launcher/host-marks.ts';
 import { MAIL_PORTS } from '../../src/runtime/isolation/flow-limits.ts';
 import { OPEN_PAGE } from './container-inside.ts';
+import { eventually } from './eventually.ts';
 
 const run = promisify(execFile);
 const ip = async (...args: readonly string[]): Promise<void> => {
@@ -46,8 +48,18 @@ for (const port of [${[...MAIL_PORTS, 8080].join()}])
   http.createServer((_, response) => response.end('outside')).listen(port, '0.0.0.0');
 `;
 
+/** Numbers that the addresses of one are made of; no other process on this host has it meanwhile. */
+const NUMBERS = 63;
+
+async function ownNumber(): Promise<{ readonly n: number; readonly mark: AsyncDisposable }> {
+  const n = randomInt(0, NUMBERS);
+  const mark = await takeMark(`outside-network-${n}`);
+  if (mark === undefined) throw new Error(`the outside network ${n} is another test's`);
+  return { n, mark };
+}
+
 export async function outsideNetwork(): Promise<OutsideNetwork> {
-  const n = randomInt(0, 63);
+  const { n, mark } = await eventually(ownNumber);
   const name = `tinout${n}-${randomInt(0, 0xffff).toString(16)}`;
   const [hostAddress, address, privateAddress] = [`203.0.113.${4 * n + 1}`, `203.0.113.${4 * n + 2}`, `10.222.${n}.77`];
   const link = name.slice(0, 15);
@@ -56,6 +68,7 @@ export async function outsideNetwork(): Promise<OutsideNetwork> {
     await server?.stop();
     await ip('netns', 'del', name).catch(() => undefined);
     await ip('link', 'del', link).catch(() => undefined);
+    await mark[Symbol.asyncDispose]();
   };
   try {
     await ip('netns', 'add', name);

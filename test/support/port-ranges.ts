@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { isFree, reservePort } from '../../src/launcher/tcp-ports.ts';
+import { eventually } from './eventually.ts';
 
 export interface ClaimedPorts extends AsyncDisposable {
   readonly start: number;
@@ -9,15 +10,24 @@ export interface ClaimedPorts extends AsyncDisposable {
 
 /** A claim is of whole blocks, each held by its first port. */
 const BLOCK = 100;
-/** Above 10080, which fetch refuses to ask, and below the ports that discovery has by default. */
+/** Above 10080, which fetch refuses to ask, and below the ports that instances have by default. */
 const FIRST_BLOCK = 101;
-const LAST_BLOCK = 152;
+const LAST_BLOCK = 199;
+/** Of the ports that discovery has by default. */
+const DISCOVERY_BLOCK = 153;
+/** Longer than any deployment of a test lives. */
+const PATIENCE_MS = 240_000;
 
 /**
  * So many ports in a row for the instances of one deployment, which no other test on this machine gets meanwhile and on
- * which nobody listens. They are free again when disposed of, or when this process ends.
+ * which nobody listens. They are free again when disposed of, or when this process ends. Waits for those that others
+ * have.
  */
 export async function claimPorts(count: number): Promise<ClaimedPorts> {
+  return eventually(() => claimNow(count), { timeoutMs: PATIENCE_MS, everyMs: 500 });
+}
+
+async function claimNow(count: number): Promise<ClaimedPorts> {
   const blocks = Math.ceil(count / BLOCK);
   const places = LAST_BLOCK - FIRST_BLOCK + 2 - blocks;
   const offset = randomInt(places);
@@ -38,7 +48,7 @@ export async function claimPorts(count: number): Promise<ClaimedPorts> {
 async function reserveBlocks(first: number, blocks: number): Promise<AsyncDisposable[] | undefined> {
   const held: AsyncDisposable[] = [];
   for (let block = first; block < first + blocks; block += 1) {
-    const reservation = await reservePort(block * BLOCK);
+    const reservation = block === DISCOVERY_BLOCK ? undefined : await reservePort(block * BLOCK);
     if (reservation === undefined) {
       await releaseAll(held);
       return undefined;

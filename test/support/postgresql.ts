@@ -107,7 +107,7 @@ async function open(login: {
   readonly database: string;
 }): Promise<TestClient> {
   const { socketPath, user, password, database } = login;
-  const client = new Client({ host: dirname(socketPath), user, password, database, connectionTimeoutMillis: 2_000 });
+  const client = new Client({ host: dirname(socketPath), user, password, database, connectionTimeoutMillis: 60_000 });
   client.on('error', () => undefined);
   await client.connect();
   return {

@@ -80,6 +80,9 @@ export async function startValkey(
   return { ...launched, port: Number(launched.address.split(':')[1]) };
 }
 
+/** A store that is well but slow, on a machine that is busy, is still asked. */
+export const PATIENT_DISCOVERY = { firstWordMs: 30_000, lookupTimeoutMs: 30_000 };
+
 /** A discovery as its own process would run it, on the names in the Valkey at `valkeyPort`. */
 export async function discover(
   releasers: Releasers,
@@ -88,7 +91,8 @@ export async function discover(
 ): Promise<Discovery> {
   const source = new ValkeyHostnameSource({ host: '127.0.0.1', port: valkeyPort, password: undefined, log: silent });
   releasers.push('source', () => source.close());
-  const discovery = await startDiscovery({ listen: { port: 0 }, source, log: silent, ...options });
+  const usual = { listen: { port: 0 }, source, log: silent, ...PATIENT_DISCOVERY };
+  const discovery = await startDiscovery({ ...usual, ...options });
   releasers.push('discovery', () => discovery.close());
   return discovery;
 }
@@ -111,7 +115,8 @@ export async function startProxyWorld(
   const valkey = await startValkey(releasers);
   const names = new NameBook(valkey.port, releasers);
   await names.addNode();
-  const responder = await discover(releasers, valkey.port);
+  // Its own for good, so that it may end and be started there again.
+  const responder = await discover(releasers, valkey.port, { listen: { port: await freePort() } });
   const caddy = await launchCaddy({ dir: await temporaryFolder(releasers) });
   releasers.push('caddy', () => caddy.server.stop());
   const proxyPort = await freePort();

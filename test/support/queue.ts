@@ -14,8 +14,10 @@ import { createPublisher } from '../../src/queue/publisher.ts';
 import type { DeliveryPolicy } from '../../src/queue/stream-and-consumers.ts';
 import { startWorkers, type Workers, type WorkerOptions } from '../../src/queue/worker.ts';
 
-/** Quick enough to watch redelivery happen. */
-export const QUICK: DeliveryPolicy = { ackWaitMs: 1_000, attempts: 3, backoff: { baseMs: 20, maxMs: 40 } };
+/** Quick to try again what failed. No worker is taken for dead, however busy the machine is. */
+export const QUICK: DeliveryPolicy = { ackWaitMs: 30_000, attempts: 3, backoff: { baseMs: 20, maxMs: 40 } };
+/** Quick enough, too, to watch what a silent worker holds go to another. */
+export const SOON_AGAIN: DeliveryPolicy = { ...QUICK, ackWaitMs: 1_000 };
 
 export const provisionTask = (): ProvisionTask => ({ v: 1, kind: 'provision', id: newInstanceId(), template: 'hello' });
 export const cleanupTask = (node = 'node0'): CleanupTask => ({ v: 1, kind: 'cleanup', id: newInstanceId(), node });

@@ -108,6 +108,7 @@ export class ServerProcess implements AsyncDisposable {
       args: [MAIN, 'serve'],
       env: this.#env,
       isUp: () => Promise.resolve(true),
+      linesKept: 100_000,
     });
   }
 
@@ -188,7 +189,6 @@ async function launchParts(options: ServerProcessOptions, cleanups: Cleanups): P
     args: [MAIN, 'discovery'],
     env: { ...direct, LOG_LEVEL: 'info' },
     saysUp: 'Discovery answers',
-    startTimeoutMs: START_TIMEOUT_MS,
   });
   cleanups.push(() => discovery.stop());
   cleanups.push(() => removeContainers(options.engine, loadConfig(direct).config));

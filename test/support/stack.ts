@@ -20,6 +20,7 @@ import {
   removeContainers,
 } from './deployment.ts';
 import { claimPorts } from './port-ranges.ts';
+import { PATIENT_DISCOVERY } from './proxy.ts';
 import { silent } from './store.ts';
 import { template as tiny } from './templates.ts';
 
@@ -123,6 +124,7 @@ async function startOwnDiscovery(config: Config, cleanups: Cleanups): Promise<vo
     source,
     log: silent,
     useReports: source.useReports,
+    ...PATIENT_DISCOVERY,
   });
   cleanups.push(async () => {
     await discovery.close();

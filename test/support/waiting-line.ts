@@ -220,7 +220,6 @@ async function startServers(
     args: [MAIN, 'discovery'],
     env,
     saysUp: 'Discovery answers',
-    startTimeoutMs: 60_000,
   });
   cleanups.push(() => discovery.stop());
   cleanups.push(() => removeContainers('simulated', loadConfig(env).config));
@@ -233,7 +232,6 @@ async function startServers(
       args: [MAIN, 'serve'],
       env: { ...env, SERVER_PORT: String(server), ADMIN_ADDR: `127.0.0.1:${admin}` },
       isUp: async () => (await fetch(`${api}/health`)).ok,
-      startTimeoutMs: 60_000,
     });
     cleanups.push(() => child.stop());
     servers.push({ api, process: child });

@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decode, encode, type DecodedPacket, type Packet, type SrvAnswer } from 'dns-packet';
@@ -26,7 +27,7 @@ afterEach(() => releasers.releaseAll(silent));
 type Reply = DecodedPacket & { readonly rcode: string };
 
 /** The raw answer to a raw packet; undefined when none comes within `waitMs`. */
-async function exchange(port: number, packet: Uint8Array, waitMs = 2_000): Promise<Buffer | undefined> {
+async function exchange(port: number, packet: Uint8Array, waitMs = 30_000): Promise<Buffer | undefined> {
   const socket = createSocket('udp4');
   const settled = new AbortController();
   try {
@@ -76,9 +77,11 @@ async function world(options: Parameters<typeof discover>[2] = {}): Promise<{
   await names.addNode('node0', '127.0.0.1');
   const outcomes: DnsOutcome[] = [];
   const discovery = await discover(releasers, valkey.port, {
+    listen: { port: await freePort() },
     observer: { answered: (outcome) => outcomes.push(outcome), visitStep: () => undefined },
     ...options,
   });
+  await eventually(() => expect(discovery.stats().inStep).toBe(true));
   return { valkey, names, discovery, outcomes };
 }
 
@@ -167,10 +170,23 @@ describe('mangled packets', () => {
     const rcodes = async (...packets: Uint8Array[]): Promise<unknown[]> =>
       Promise.all(
         packets.map(async (packet) => {
-          const reply = await exchange(port, packet, 300);
+          const reply = await exchange(port, packet);
           return reply === undefined ? 'silence' : (decode(reply) as Reply).rcode;
         }),
       );
+    /** The first thing heard when a query, for which the store is asked, is sent after the packet. */
+    const heardAfter = async (packet: Uint8Array): Promise<unknown> => {
+      const socket = createSocket('udp4');
+      releasers.push('silent socket', () => socket.close());
+      socket.bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      const reply = once(socket, 'message') as Promise<[Buffer]>;
+      socket.send(packet, port, '127.0.0.1');
+      const name = `${newHostLabel()}.demo.internal`;
+      socket.send(encode({ type: 'query', id: 99, questions: [{ type: 'SRV', name }] }), port, '127.0.0.1');
+      const { id, rcode } = decode((await reply)[0]) as Reply;
+      return { id, rcode };
+    };
     const status = Buffer.from(query);
     status.writeUInt8(0x10, 2);
 
@@ -190,13 +206,12 @@ describe('mangled packets', () => {
       ),
     ).toEqual(['FORMERR', 'FORMERR', 'FORMERR', 'FORMERR']);
     expect(await rcodes(status)).toEqual(['NOTIMP']);
-    expect(
-      await rcodes(
-        Buffer.alloc(0),
-        query.subarray(0, 11),
-        encode({ type: 'response', id: 7, questions: [{ type: 'A', name: 'a.demo.internal' }] }),
-      ),
-    ).toEqual(['silence', 'silence', 'silence']);
+    const unanswered = [
+      Buffer.alloc(0),
+      query.subarray(0, 11),
+      encode({ type: 'response', id: 7, questions: [{ type: 'A', name: 'a.demo.internal' }] }),
+    ];
+    for (const packet of unanswered) expect(await heardAfter(packet)).toEqual({ id: 99, rcode: 'NXDOMAIN' });
     expect(outcomes.filter((outcome) => outcome === 'malformed')).toHaveLength(4);
   });
 
@@ -253,7 +268,9 @@ describe('mangled packets', () => {
     );
 
     expect(sent).toBeGreaterThanOrEqual(3_000);
-    expect(await eventually(() => whereIs(discovery, label))).toBe('127.0.0.1:21001');
+    // What is sent while there is more than its socket holds is lost.
+    await eventually(async () => expect(await exchange(discovery.address.port, query, 500)).toBeDefined());
+    await eventually(async () => expect(await whereIs(discovery, label)).toBe('127.0.0.1:21001'));
   });
 });
 
@@ -280,7 +297,7 @@ describe('while the store is unavailable', () => {
   });
 
   it('answers what it knows without delay while the connection hangs, and follows when it moves again', async () => {
-    const { valkey, names, discovery, outcomes } = await world();
+    const { valkey, names, discovery, outcomes } = await world({ lookupTimeoutMs: 1_000 });
     const kept = newHostLabel();
     await names.publish(kept, 21_001);
     await eventually(() => expect(discovery.stats().hostnames).toBe(1));

@@ -11,7 +11,6 @@ import { SnapshotFile } from './snapshot-file.ts';
 import { UseReporter } from './use-reporter.ts';
 import { answer } from './zone.ts';
 
-/** How long a start waits for the store before it makes do with the saved names. */
 const FIRST_WORD_MS = 500;
 /** A lookup takes well under a millisecond when the store is well. */
 const LOOKUP_TIMEOUT_MS = 200;
@@ -27,6 +26,10 @@ export interface DiscoveryOptions {
   readonly observer?: DiscoveryObserver;
   /** Who is told which instances are in use. Without it nobody knows. */
   readonly useReports?: UseReports;
+  /** How long a start waits for the store before it makes do with the saved names. */
+  readonly firstWordMs?: number;
+  /** How long the store may take over a name that is not in memory. */
+  readonly lookupTimeoutMs?: number;
 }
 
 interface DiscoveryStats {
@@ -64,7 +67,7 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     await file?.close();
   };
   // Nothing is answered before the store had its say: saved names may be out of date.
-  await withDeadline(FIRST_WORD_MS, follower.firstWord, () => undefined);
+  await withDeadline(options.firstWordMs ?? FIRST_WORD_MS, follower.firstWord, () => undefined);
   const saved = table.everFilled ? undefined : await file?.read(Date.now());
   // The store may have spoken while the file was read, and it knows better.
   if (saved !== undefined && follower.resyncs === 0) {
@@ -74,7 +77,7 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   const lookup = new DirectLookup({
     source,
     inStep: () => follower.inStep,
-    timeoutMs: LOOKUP_TIMEOUT_MS,
+    timeoutMs: options.lookupTimeoutMs ?? LOOKUP_TIMEOUT_MS,
     pauseMs: LOOKUP_PAUSE_MS,
     now: Date.now,
   });

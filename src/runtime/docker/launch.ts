@@ -68,7 +68,6 @@ async function startDockerd(dir: string, socketPath: string): Promise<ChildServe
       'warn',
     ],
     isUp: () => engineAnswers(socketPath),
-    startTimeoutMs: 30_000,
   });
 }
 
