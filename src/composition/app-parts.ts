@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { createNetworks, prepareRuntime } from './engines.ts';
+import { createConsumption, createNetworks, prepareRuntime } from './engines.ts';
 import { eventDepths } from './events.ts';
 import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
@@ -14,6 +14,7 @@ import { promoteConfigured } from '../pool/checkpoints.ts';
 import { ContainerEnds } from '../pool/container-ends.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
 import { FrameFit } from '../pool/frame-fit.ts';
+import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { Databases } from '../pool/interfaces/databases.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
@@ -22,6 +23,7 @@ import type { Probe } from '../pool/interfaces/probe.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { poolStatuses } from '../pool/pool-status.ts';
+import { StorageReserve } from '../pool/storage-reserve.ts';
 import { StartTurns } from '../pool/start-turns.ts';
 import type { Restorer } from '../pool/restore.ts';
 import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
@@ -100,6 +102,9 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly queue: TaskQueue;
   readonly runtime: ContainerRuntime;
   readonly networks: Networks | undefined;
+  /** Undefined for a stand-in. */
+  readonly consumption: Consumption | undefined;
+  readonly storageReserve: StorageReserve;
   readonly probe: Probe;
   readonly frameFit: FrameFit;
   readonly deliveryCheck: DeliveryCheck;
@@ -139,6 +144,7 @@ export async function openAppParts(
   const caddy = infrastructure.createProxy();
   const metrics = createMetrics({ config, version, logLosses, store, connection, proxy: caddy, runtime });
   const probe = new HttpProbe();
+  const consumption = createConsumption(engine, config, log);
   const pool: PoolParts = {
     requestRefill: () => triggers.refill.fire(),
     requestReconcile: () => triggers.reconcile.fire(),
@@ -153,6 +159,13 @@ export async function openAppParts(
     proxyUrl: proxyConfig.internalUrl,
     queue: createPublisher({ connection, log }),
     networks: createNetworks(engine, config, log),
+    consumption,
+    storageReserve: new StorageReserve({
+      consumption,
+      reserveBytes: config.containers.diskReserveBytes,
+      observer: metrics,
+      log,
+    }),
     frameFit: new FrameFit({ probe, proxyUrl: proxyConfig.internalUrl, log }),
     deliveryCheck: new DeliveryCheck(probe),
     containerEnds: new ContainerEnds(),

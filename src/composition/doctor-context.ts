@@ -268,7 +268,7 @@ function folders(
   answer: Shared<EngineFacts>,
   valkeyDir: () => Promise<string | undefined>,
 ): Folder[] {
-  const { checkpoints, databases } = config;
+  const { checkpoints, containers, databases } = config;
   return [
     ...(!engine.runsContainers
       ? []
@@ -279,6 +279,7 @@ function folders(
             remedy:
               `Remove images and containers nobody needs (\`${engine.imageTool.program} system prune\`), or ` +
               'move its storage to a larger disk.',
+            reserveBytes: containers.diskReserveBytes,
           },
         ]),
     ...(checkpoints.mode === 'off'

@@ -8,6 +8,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { DATABASE_MOUNT } from '../domain/template.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
+import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { Databases } from '../pool/interfaces/databases.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
@@ -52,6 +53,11 @@ export function createCheckpointing(engine: Engine, config: Config, log: Log): C
 /** Undefined for a stand-in, which has none. */
 export function createNetworks(engine: Engine, config: Config, log: Log): Networks | undefined {
   return engine.runsContainers ? engine.createNetworks(openOptions(engine, config, log)) : undefined;
+}
+
+/** Undefined for a stand-in, whose containers take nothing. */
+export function createConsumption(engine: Engine, config: Config, log: Log): Consumption | undefined {
+  return engine.runsContainers ? engine.createConsumption(openOptions(engine, config, log)) : undefined;
 }
 
 function openOptions({ name }: Engine, { deployment, node, containers, databases }: Config, log: Log): OpenOptions {

@@ -8,6 +8,7 @@ import { reap, settleTickets } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { replenish } from '../pool/replenish.ts';
 import { dropLapsedPlaces } from '../pool/wait.ts';
+import { DiskWatch } from '../pool/watch-disk.ts';
 import { UnresponsiveNodes } from '../pool/unresponsive-nodes.ts';
 import { HealthCheck } from '../pool/health-check.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -29,6 +30,8 @@ const USAGE_INTERVAL_MS = 2_000;
 const PROXY_INTERVAL_MS = 2_000;
 /** Of the queue's streams: the one of dead tasks is missed by nobody until it is needed. */
 const QUEUE_INTERVAL_MS = 5_000;
+/** Some GB are written meanwhile at most. */
+const DISK_INTERVAL_MS = 3_000;
 const RECONCILE_INTERVAL_MS = 30_000;
 /** While outdated idle instances are being replaced, a part at a time. */
 const RECONCILE_GAP_MS = 2_000;
@@ -92,6 +95,7 @@ export function createLoops(
     new Loop({ name: 'idle instance health', intervalMs: config.pool.healthIntervalMs, log }, (signal) =>
       health.round(signal),
     ),
+    ...watchers(pool),
     reconciler,
   ];
   return {
@@ -102,6 +106,15 @@ export function createLoops(
     reconciler,
     all: role === 'server' ? [replenisher, reaper, tickets, usage, queueKeeper, proxyKeeper, ...own] : own,
   };
+}
+
+/** Of what instances take of this host; none where nobody can see it. */
+function watchers({ consumption, ...pool }: AppParts['pool']): readonly Loop[] {
+  if (consumption === undefined) return [];
+  const disk = new DiskWatch({ ...pool, consumption });
+  return [
+    new Loop({ name: 'disk watch', intervalMs: DISK_INTERVAL_MS, log: pool.log }, (signal) => disk.round(signal)),
+  ];
 }
 
 /** What NATS lost is put back: our streams, and consumers that wait for what the streams no longer have. */

@@ -78,6 +78,8 @@ export interface Config {
     readonly portRange: { readonly start: number; readonly end: number };
     /** A given-back port rests this long; longer than the proxy remembers an answer. */
     readonly portCoolDownMs: number;
+    /** What stays free of the disk that containers lie on. */
+    readonly diskReserveBytes: number;
     /** Undefined for one that is part of this process. */
     readonly sockets: EngineSockets;
   };

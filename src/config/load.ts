@@ -268,6 +268,7 @@ function assemble(
       portRange: { start: values.CONTAINER_PORT_RANGE_START, end: values.CONTAINER_PORT_RANGE_END },
       registryAuthFile: values.REGISTRY_AUTH_FILE,
       portCoolDownMs: values.CONTAINER_PORT_COOLDOWN,
+      diskReserveBytes: values.DISK_RESERVE,
       sockets: Object.fromEntries(ENGINES.map(({ name, socket }) => [name, values[socket.variable]])) as EngineSockets,
     },
     checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR },

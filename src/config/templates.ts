@@ -50,6 +50,8 @@ const DESCRIPTION = prose(500);
 const MEMORY = size('6MiB', '1024GiB', '256MiB');
 const CPUS = decimal(0.01, 512, 1);
 const PIDS = integer(1, 1_000_000, 128);
+const DISK = size('1MiB', '1024GiB', '2GiB');
+const FILES = integer(100, 1_000_000_000, 200_000);
 
 const RENEW = oneOf(['on_use']);
 const END_AFTER = duration('10s', '24h', '10m');
@@ -63,6 +65,7 @@ const DEFAULTS = {
   readiness: DEFAULT_READINESS,
   health: undefined,
   limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
+  disk: { bytes: 2 * 2 ** 30, files: 200_000 },
   process: DEFAULT_PROCESS,
   open: '/',
   idle: undefined,
@@ -110,7 +113,7 @@ export const TEMPLATE_KEYS = [
 /** Everything that can be said of one; problems are reported to the section. */
 export function readTemplate(section: YamlSection, defaults: TemplateDefaults, context: SectionContext): Template {
   const readiness = readReadiness(section);
-  const limits = section.section('limits', ['memory', 'cpus', 'pids', 'shm']);
+  const limits = section.section('limits', ['memory', 'cpus', 'pids', 'shm', 'disk', 'files']);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
   const times = section.section('ttl', ['default', 'max']);
   // A value that is there but wrong was reported by its read: the default that stands in for it must
@@ -149,6 +152,10 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     // A fragment never leaves the browser.
     warmup: section.list('warmup', requestPath) ?? [landing.open.replace(/#.*$/, '')],
     limits: readLimits(limits),
+    disk: {
+      bytes: limits.read('disk', DISK)?.value ?? DEFAULTS.disk.bytes,
+      files: limits.read('files', FILES)?.value ?? DEFAULTS.disk.files,
+    },
     services: readServices(section, { folder: context.folder, readLimits }),
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     seccomp: readSeccomp(section, context.folder),

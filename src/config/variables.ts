@@ -28,6 +28,7 @@ import {
   oneOf,
   path,
   siteHost,
+  size,
   webOrigin,
   text,
   url,
@@ -183,6 +184,12 @@ export const VARIABLES = {
     'How long a given-back host port rests before another instance gets it. The proxy remembers an address, ' +
       'and keeps an idle connection, for up to two seconds together; with room for requests under way, 10s is ' +
       'the least.',
+  ),
+  DISK_RESERVE: containers.required(
+    size('1MiB', '1024GiB', '1GiB'),
+    '1GiB',
+    'What stays free of the disk that containers lie on. Below it, or with next to no inodes left, no more instances ' +
+      'are started until there is room; visitors keep what they have.',
   ),
   ...engineSockets,
 

@@ -13,19 +13,23 @@ export interface Folder {
   readonly what: string;
   readonly path: () => Promise<string | undefined>;
   readonly remedy: string;
+  /** With less free, nothing more is started. */
+  readonly reserveBytes?: number;
 }
 
 export function diskChecks(folders: readonly Folder[]): Check[] {
   return folders.map((folder) => ({ part: 'Disk', what: folder.what, run: async () => [await disk(folder)] }));
 }
 
-async function disk({ what, path: find, remedy }: Folder): Promise<Observation> {
+async function disk({ what, path: find, remedy, reserveBytes = 0 }: Folder): Promise<Observation> {
   const path = await find();
   if (path === undefined) throw new NotChecked('where it is could not be found out');
   const { bavail, blocks, bsize } = await statfs(await existing(path));
   const [free, all] = [bavail * bsize, blocks * bsize];
   const seen = `${(free / GIB).toFixed(1)} GiB of ${(all / GIB).toFixed(1)} GiB free at ${path}`;
   const below = (line: typeof LOW): boolean => free < line.bytes || (free < all * line.share && free < 20 * line.bytes);
+  if (free < reserveBytes)
+    return failure(what, `${seen}, less than DISK_RESERVE: no more instances are started`, remedy);
   if (below(FULL)) return failure(what, seen, remedy);
   return below(LOW) ? warning(what, seen, remedy) : ok(what, seen);
 }

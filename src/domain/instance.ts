@@ -83,6 +83,7 @@ export const RELEASE_REASONS = [
   'released',
   'expired',
   'unused',
+  'disk_limit',
   'retired',
   'outdated',
   'provision_failed',

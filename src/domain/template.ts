@@ -62,6 +62,8 @@ export interface Template {
   /** Started before the app, in this order; they end together with it. */
   readonly services: readonly Service[];
   readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };
+  /** What an instance may have written; more ends the visit. Files: whatever takes an inode. */
+  readonly disk: { readonly bytes: number; readonly files: number };
   /** Linux capabilities kept, without the CAP_ prefix; all others are dropped. */
   readonly capabilities: readonly string[];
   /** Of all its containers. */

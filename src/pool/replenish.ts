@@ -2,11 +2,14 @@ import { TASK_VERSION } from '../domain/task.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import type { TaskQueue } from './interfaces/task-queue.ts';
+import type { StorageReserve } from './storage-reserve.ts';
 
 export interface ReplenishDeps {
   readonly catalogue: Catalogue;
   readonly provisioningStore: ProvisioningStore;
   readonly queue: TaskQueue;
+  /** Undefined: nobody looks after a disk here. */
+  readonly storageReserve?: Pick<StorageReserve, 'low'>;
 }
 
 /**
@@ -14,6 +17,7 @@ export interface ReplenishDeps {
  * waiting. Room that could not be queued for is given back, and the error thrown.
  */
 export async function replenish(deps: ReplenishDeps, signal: AbortSignal): Promise<void> {
+  if (deps.storageReserve?.low === true) return;
   let unfilled = deps.catalogue.all();
   while (unfilled.length > 0) {
     const more: Template[] = [];

@@ -3,6 +3,7 @@ import type { DatabaseFolders } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
 import type { ChildServer } from '../launcher/child-server.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
+import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
 
@@ -66,6 +67,7 @@ export interface StandInBehaviour {
 
 export interface ContainerEngineBehaviour extends StandInBehaviour {
   createNetworks(options: OpenOptions): Networks;
+  createConsumption(options: OpenOptions): Consumption;
   /** Whether this host can restore is only known once it was tried. */
   readonly createCheckpointing?: (options: OpenOptions) => Checkpointing;
   /** Whether it, and no other engine, answers there. Never throws. */

@@ -193,6 +193,18 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       {},
       LAG_BUCKETS,
     ),
+    storageFree: gauge(
+      'try_it_now_storage_free_bytes',
+      'Room on the disk that the containers of this node lie on, as last seen.',
+      [],
+    ),
+    storageTotal: gauge('try_it_now_storage_bytes', 'The size of that disk.', []),
+    storageLow: gauge(
+      'try_it_now_storage_low',
+      'Whether that disk has less room than DISK_RESERVE, or next to no inodes, so that no more instances are started ' +
+        'here: 1 yes, 0 no.',
+      [],
+    ),
     repairs: counter('try_it_now_reconcile_repairs_total', 'Drift that was found and repaired, by kind.', {
       kind: REPAIR_KINDS,
     }),

@@ -166,6 +166,12 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     if (status === 'success') this.#metrics.cleanupDuration.observe({ template: known }, durationMs / 1000);
   }
 
+  storage(freeBytes: number, totalBytes: number, low: boolean): void {
+    this.#metrics.storageFree.set(freeBytes);
+    this.#metrics.storageTotal.set(totalBytes);
+    this.#metrics.storageLow.set(low ? 1 : 0);
+  }
+
   expiryLag(ms: number): void {
     this.#metrics.expiryLag.observe(ms / 1000);
   }

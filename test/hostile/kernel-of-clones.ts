@@ -10,6 +10,7 @@ import { newSpec, untilReady } from '../contract/container-runtime.ts';
 import { template } from '../support/templates.ts';
 import type { TinyImage } from '../support/tiny-image.ts';
 import { loadAttackerImage } from './attacker-image.ts';
+import { consumptionOf, expectCounted } from './disk-use.ts';
 import { throughPage } from './kernel-surface.ts';
 import { expectedAnswers, kernelAnswers } from './kernel-answers.ts';
 
@@ -54,6 +55,8 @@ export function kernelOfClonesContract(underTest: () => CheckpointingUnderTest):
     await checkpointing.restore(clone, { id: '0123456789abcdef', folder: unpacked, fileLocks: false }, never);
     await untilReady(clone);
     expect(await kernelAnswers(throughPage(clone))).toEqual(cold);
+    const { engine, socketPath, deployment } = underTest();
+    await expectCounted(throughPage(clone), await consumptionOf(engine, socketPath, deployment), clone.name);
     // A command that is run inside is no child of what was restored.
     const { output } = await runtime.exec(
       clone.name,

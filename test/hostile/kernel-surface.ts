@@ -12,6 +12,7 @@ import type { EngineUnderTest } from '../contract/container-engine.ts';
 import { newSpec, untilReady } from '../contract/container-runtime.ts';
 import { template } from '../support/templates.ts';
 import type { TinyImage } from '../support/tiny-image.ts';
+import { consumptionOf, expectCounted } from './disk-use.ts';
 import { ATTACKS, loadAttackerImage } from './attacker-image.ts';
 import { expectedAnswers, kernelAnswers, notShown, type Answers, type RunAttack } from './kernel-answers.ts';
 
@@ -130,6 +131,18 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
     expect(await instance('default')('inotify-hoard', String(HOARD))).toBe(`inotify instances: ${HOARD}\n`);
     // The user of the other one has the same number.
     expect(await instance('strict')('inotify-hoard', '10')).toBe('inotify instances: 10\n');
+  });
+
+  it('has all counted that it writes, however it hides it', async () => {
+    const { engine: name, socketPath, deployment } = underTest();
+    const consumption = await consumptionOf(name, socketPath, deployment);
+    const spec = instances.get('default');
+    expect(await consumption.cpuMs(spec?.name ?? '')).toBeGreaterThan(0);
+    await expectCounted(instance('default'), consumption, spec?.name ?? '');
+    expect(await consumption.diskUse('demo-not-there', { bytes: 1, files: 1 }, never)).toBeUndefined();
+    const room = await consumption.storage();
+    expect(room?.free.bytes).toBeGreaterThan(0);
+    expect(room?.total.bytes).toBeGreaterThan(room?.free.bytes ?? Infinity);
   });
 
   it("reads no key of the host's root, and leaves none", async () => {

@@ -3,6 +3,7 @@ import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.t
 import type { ContainerEngine, ContainerEngineBehaviour, EngineLaunch, OpenOptions } from '../engine.ts';
 import { EngineNetworks, type ReconnectContainer } from './engine-networks.ts';
 import type { EngineOptions } from './engine-runtime.ts';
+import { HostConsumption } from './host-consumption.ts';
 import { inspectEngine } from './inspection.ts';
 import { probeSocket, type PingHeaders } from './probe.ts';
 
@@ -27,6 +28,7 @@ export function dockerApiEngine(
   return {
     createRuntime: (options) => own.createRuntime(located(options)),
     createNetworks: (options) => new EngineNetworks(engine, located(options), own.reconnect),
+    createConsumption: (options) => new HostConsumption(engine, located(options)),
     probe: (socketPath) => probeSocket(engine, socketPath, own.stranger),
     inspect: (socketPath) => inspectEngine(engine, socketPath),
     ...(createCheckpointing === undefined

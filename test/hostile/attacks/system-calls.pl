@@ -9,7 +9,7 @@ my %numbers = (
   fspick => [433, 433], getpid => [39, 172], inotify_init1 => [294, 26], io_setup => [206, 0],
   io_uring_register => [427, 427], io_uring_setup => [425, 425], ioperm => [173, undef], iopl => [172, undef],
   kcmp => [312, 272], kexec_load => [246, 104], keyctl => [250, 219], mbind => [237, 235], membarrier => [324, 283],
-  memfd_create => [319, 279], memfd_secret => [447, 447], modify_ldt => [154, undef], mount => [165, 40],
+  memfd_create => [319, 279], memfd_secret => [447, 447], mmap => [9, 222], modify_ldt => [154, undef], mount => [165, 40],
   mount_setattr => [442, 442], move_mount => [429, 429], name_to_handle_at => [303, 264],
   open_by_handle_at => [304, 265], open_tree => [428, 428], perf_event_open => [298, 241], personality => [135, 92],
   pidfd_open => [434, 434], pivot_root => [155, 41], process_madvise => [440, 440], process_vm_readv => [310, 270],

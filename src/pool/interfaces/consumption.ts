@@ -1,0 +1,28 @@
+/** What lies on a disk, or may. */
+export interface DiskUse {
+  readonly bytes: number;
+  /** And folders, and whatever else takes an inode. */
+  readonly files: number;
+}
+
+/** The file system that an engine keeps its containers on. */
+export interface StorageRoom {
+  readonly path: string;
+  readonly total: DiskUse;
+  readonly free: DiskUse;
+}
+
+/**
+ * What containers take of their host. Undefined: it cannot be seen, since the container does not run, or the engine is
+ * on another host or under another user.
+ */
+export interface Consumption {
+  storage(): Promise<StorageRoom | undefined>;
+  /** The processor time that its processes have used so far. */
+  cpuMs(container: string): Promise<number | undefined>;
+  /**
+   * What it has written and is still there: files of its own, of its anonymous volumes, and deleted ones that it holds
+   * open. Looks no further once it is more than `most`.
+   */
+  diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskUse | undefined>;
+}

@@ -1,0 +1,174 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { LogBook } from '../../test/support/queue.ts';
+import { fillPool, startStore, type TestStore } from '../../test/support/store.ts';
+import { click } from '../../test/support/store-cases.ts';
+import { template } from '../../test/support/templates.ts';
+import type { Instance } from '../domain/instance.ts';
+import { Catalogue } from '../domain/template.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import type { DiskUse, StorageRoom } from './interfaces/consumption.ts';
+import { replenish } from './replenish.ts';
+import { StorageReserve } from './storage-reserve.ts';
+import { DiskWatch, type WatchDiskDeps } from './watch-disk.ts';
+
+const MIB = 2 ** 20;
+const ROOMY: StorageRoom = {
+  path: '/storage',
+  total: { bytes: 2 ** 40, files: 1_000_000 },
+  free: { bytes: 2 ** 39, files: 900_000 },
+};
+const VISITS = 12;
+const tiny = template({ disk: { bytes: 10 * MIB, files: 100 }, pool: { target: VISITS, max: 20, replenishThreshold: 0 } });
+const never = new AbortController().signal;
+
+let store: TestStore;
+let deps: WatchDiskDeps;
+let watch: DiskWatch;
+let log: LogBook;
+let metrics: Metrics;
+let visits: Instance[];
+/** Of the host: what each container has written, and how much room there is. */
+let written: Map<string, DiskUse>;
+let cpuMs: Map<string, number>;
+let room: StorageRoom;
+let looked: string[];
+let removed: string[];
+
+beforeEach(async () => {
+  store = await startStore();
+  log = new LogBook();
+  metrics = new Metrics({ templates: [tiny.name], version: 'test' });
+  [written, cpuMs, room, looked, removed] = [new Map(), new Map(), ROOMY, [], []];
+  const consumption: WatchDiskDeps['consumption'] = {
+    storage: () => Promise.resolve(room),
+    cpuMs: (container) => {
+      // Whoever has an entry is using the processor.
+      const used = cpuMs.get(container);
+      if (used !== undefined) cpuMs.set(container, used + 100);
+      return Promise.resolve(used ?? 5_000);
+    },
+    diskUse: (container) => {
+      looked.push(container);
+      return Promise.resolve(written.get(container) ?? { bytes: 0, files: 1 });
+    },
+  };
+  deps = {
+    consumption,
+    log,
+    catalogue: new Catalogue([tiny]),
+    node: { name: 'node0' },
+    observer: metrics,
+    inventory: store.inventory,
+    cleanupStore: store.cleanupStore,
+    requestRefill: () => undefined,
+    runtime: {
+      remove: (container) => {
+        removed.push(container);
+        return Promise.resolve();
+      },
+    },
+    storageReserve: new StorageReserve({ consumption, reserveBytes: 1024 * MIB, observer: metrics, log }),
+    queue: {
+      publishProvision: () => Promise.resolve(),
+      publishCleanup: () => Promise.resolve(),
+      provisions: () => Promise.resolve({ waiting: 0, outstanding: 0 }),
+      leftovers: () => Promise.resolve([]),
+      discard: () => Promise.resolve(0),
+    },
+  };
+  watch = new DiskWatch(deps);
+  await fillPool(store, tiny);
+  visits = [];
+  for (let at = 0; at < VISITS - 1; at += 1) {
+    const outcome = await store.claimStore.claim(click({ template: tiny, clientKey: `203.0.113.${at}` }));
+    if (outcome.kind !== 'taken') throw new Error(`expected an instance, got ${outcome.kind}`);
+    visits.push(outcome.instance);
+  }
+});
+afterEach(() => store[Symbol.asyncDispose]());
+
+const recordOf = async ({ id }: Instance) => (await store.claimStore.find(id))?.instance;
+const at = (index: number): Instance => {
+  const visit = visits[index];
+  if (visit === undefined) throw new Error(`there is no visit ${index}`);
+  return visit;
+};
+
+it('ends the visits that wrote more than their template allows, and nobody else’s', async () => {
+  written.set(at(3).container, { bytes: 11 * MIB, files: 3 });
+  written.set(at(7).container, { bytes: 0, files: 101 });
+  written.set(at(9).container, { bytes: 10 * MIB, files: 100 });
+  // All have had their turn after two rounds.
+  await watch.round(never);
+  await watch.round(never);
+  expect(new Set(looked)).toEqual(new Set(visits.map(({ container }) => container)));
+  expect(removed.sort()).toEqual([at(3).container, at(7).container].sort());
+  expect(await recordOf(at(3))).toMatchObject({ state: 'releasing', reason: 'disk_limit' });
+  expect(await recordOf(at(7))).toMatchObject({ state: 'releasing', reason: 'disk_limit' });
+  expect(await recordOf(at(9))).toMatchObject({ state: 'assigned' });
+  expect(await metrics.text()).toContain('try_it_now_releases_total{template="tiny",reason="disk_limit"} 2');
+});
+
+it('looks at the busiest at once when the disk fills', async () => {
+  await watch.round(never);
+  const unseen = visits.filter(({ container }) => !looked.includes(container));
+  const [busy] = unseen;
+  if (busy === undefined) throw new Error('the first round looked at everybody');
+  // Of those whose turn comes late, one writes.
+  looked.length = 0;
+  cpuMs.set(busy.container, 0);
+  written.set(busy.container, { bytes: 200 * MIB, files: 2 });
+  room = { ...ROOMY, free: { ...ROOMY.free, bytes: ROOMY.free.bytes - 200 * MIB } };
+  await watch.round(never);
+  expect(looked[0]).toBe(busy.container);
+  expect(removed).toEqual([busy.container]);
+});
+
+it('removes the container when its end cannot be recorded, as where the store has no room either', async () => {
+  written.set(at(0).container, { bytes: 11 * MIB, files: 3 });
+  const cleanupStore = Object.assign(Object.create(store.cleanupStore) as typeof store.cleanupStore, {
+    release: () => Promise.reject(new Error('no space left on device')),
+  });
+  watch = new DiskWatch({ ...deps, cleanupStore });
+  await watch.round(never);
+  await watch.round(never);
+  expect(removed).toContain(at(0).container);
+  expect(await recordOf(at(0))).toMatchObject({ state: 'assigned' });
+});
+
+it('has nothing more started while the disk is nearly full', async () => {
+  const more = template({ ...tiny, pool: { ...tiny.pool, target: VISITS } });
+  const published: string[] = [];
+  const refill = () =>
+    replenish(
+      {
+        catalogue: new Catalogue([more]),
+        provisioningStore: store.provisioningStore,
+        storageReserve: deps.storageReserve,
+        queue: {
+          ...deps.queue,
+          publishProvision: (tasks) => {
+            published.push(...tasks.map(({ id }) => id));
+            return Promise.resolve();
+          },
+        },
+      },
+      never,
+    );
+  for (const free of [
+    { bytes: 1023 * MIB, files: 900_000 },
+    { bytes: 2 ** 39, files: 19_000 },
+  ]) {
+    room = { ...ROOMY, free };
+    await watch.round(never);
+    await refill();
+    expect(published).toEqual([]);
+    expect(await metrics.text()).toContain('try_it_now_storage_low 1');
+  }
+  expect(log.with('The disk that containers lie on is nearly full')).toHaveLength(1);
+  room = ROOMY;
+  await watch.round(never);
+  await refill();
+  expect(published.length).toBeGreaterThan(0);
+  expect(await metrics.text()).toContain('try_it_now_storage_low 0');
+});

@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { DiskUse } from '../../pool/interfaces/consumption.ts';
+
+const BLOCK = 512;
+
+/**
+ * What is in these folders (absolute paths), without other file systems; a file with several names counts once. Looks
+ * no further once it is more than `most`. By `find`, which copes with paths of any depth and names of any bytes, and
+ * takes a third of the time.
+ */
+export async function folderSizes(folders: readonly string[], most: DiskUse, signal: AbortSignal): Promise<DiskUse> {
+  if (folders.length === 0) return { bytes: 0, files: 0 };
+  const found = spawn('find', [...folders, '-xdev', '-ignore_readdir_race', '-printf', '%y %n %b %D:%i\n'], {
+    // What a program inside removes meanwhile is none of ours.
+    stdio: ['ignore', 'pipe', 'ignore'],
+    signal,
+  });
+  const ended = once(found, 'close');
+  // Its failure is thrown below, by whoever waits first.
+  ended.catch(() => undefined);
+  const use = { bytes: 0, files: 0 };
+  const seen = new Set<string>();
+  for await (const line of createInterface(found.stdout)) {
+    const [type, names, blocks, inode = ''] = line.split(' ');
+    if (type !== 'd' && names !== '1') {
+      if (seen.has(inode)) continue;
+      seen.add(inode);
+    }
+    use.files += 1;
+    use.bytes += Number(blocks) * BLOCK;
+    if (use.bytes > most.bytes || use.files > most.files) {
+      found.kill('SIGKILL');
+      break;
+    }
+  }
+  await ended;
+  return use;
+}

@@ -1,0 +1,45 @@
+import { expect } from 'vitest';
+import type { Consumption, DiskUse } from '../../src/pool/interfaces/consumption.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import type { RealEngine } from '../support/container-engine.ts';
+import type { RunAttack } from './kernel-answers.ts';
+
+const MIB = 2 ** 20;
+const never = new AbortController().signal;
+const PLENTY: DiskUse = { bytes: 2 ** 40, files: 2 ** 30 };
+/** Ways to hide what is written from who looks for it, each with how much that is at least. */
+const WAYS: Readonly<Record<string, DiskUse>> = {
+  'bytes+4': { bytes: 4 * MIB, files: 2 },
+  'deep+4': { bytes: 4 * MIB, files: 22 },
+  'deleted+4': { bytes: 4 * MIB, files: 1 },
+  'mapped+4': { bytes: 4 * MIB, files: 1 },
+  'files+2000': { bytes: 0, files: 2001 },
+};
+
+export async function consumptionOf(engine: RealEngine, socketPath: string, deployment: string): Promise<Consumption> {
+  const loaded = await loadEngine(engine);
+  if (!loaded.runsContainers) throw new Error(`${engine} runs no containers`);
+  return loaded.createConsumption({ socketPath, deployment, node: 'node-a', log: createLogger('silent') });
+}
+
+/** Whatever a program inside writes, and however it hides it, is counted; `run` runs the attacks in `container`. */
+export async function expectCounted(run: RunAttack, consumption: Consumption, container: string): Promise<void> {
+  const use = async (most = PLENTY): Promise<DiskUse> => {
+    const seen = await consumption.diskUse(container, most, never);
+    if (seen === undefined) throw new Error(`nobody can see what ${container} has written`);
+    return seen;
+  };
+  for (const [way, wrote] of Object.entries(WAYS)) {
+    const before = await use();
+    expect(await run('fill-disk', way)).toBe('filled\n');
+    const after = await use();
+    expect([way, after.bytes - before.bytes >= wrote.bytes, after.files - before.files >= wrote.files]).toEqual([
+      way,
+      true,
+      true,
+    ]);
+  }
+  // It looks no further than it has to.
+  expect((await use({ bytes: 2 ** 40, files: 100 })).files).toBe(101);
+}
