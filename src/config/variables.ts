@@ -1,14 +1,7 @@
-import {
-  CONTAINER_ENGINES,
-  ENGINES,
-  ENGINE_NAMES,
-  RESTORING_TITLES,
-  STAND_IN,
-  type KnownEngine,
-} from '../runtime/engines.ts';
-import type { ContainerEngine } from '../runtime/engine.ts';
+import { CONTAINER_ENGINES, ENGINE_NAMES, RESTORING_TITLES, STAND_IN } from '../runtime/engines.ts';
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 import type { ContainerMode } from './config.ts';
+import { CONTAINER_HOST_VARIABLES } from './container-host-variables.ts';
 import {
   apiKey,
   bool,
@@ -28,7 +21,6 @@ import {
   oneOf,
   path,
   siteHost,
-  size,
   webOrigin,
   text,
   url,
@@ -50,27 +42,10 @@ const visitorPages = group('Pages for visitors');
 const operators = group('Operators');
 const host = group('Process and host');
 
-/** The proxy remembers an address and a connection for 1 s each; a port must rest longer, with room for requests. */
-const PROXY_MEMORY = '10s';
-
 const CONTAINER_MODES: readonly ContainerMode[] = ['auto', ...ENGINE_NAMES];
 const AUTO_TAKES = CONTAINER_ENGINES.map(({ title }, index) =>
   index === 0 ? `${title} if it answers` : `else ${title}`,
 ).join(', ');
-
-type SocketVariables = {
-  readonly [Known in KnownEngine as Known['socket']['variable']]: Known extends ContainerEngine
-    ? Defaulted<string>
-    : Variable<string>;
-};
-const engineSockets = Object.fromEntries(
-  ENGINES.map(({ socket }) => [
-    socket.variable,
-    socket.default === undefined
-      ? containers.optional(path, socket.otherwise, socket.about)
-      : containers.required(path, socket.default, socket.about),
-  ]),
-) as SocketVariables;
 
 export const templateName = matching(
   'name',
@@ -167,31 +142,7 @@ export const VARIABLES = {
     '3000',
     'The TCP port on which the app listens inside the container. Not used with TEMPLATES_FILE.',
   ),
-  CONTAINER_PORT_RANGE_START: containers.required(
-    integer(1024, 65_535, 20_000),
-    '20000',
-    'The first host port, on the loopback address, that instances may be published on.',
-  ),
-  CONTAINER_PORT_RANGE_END: containers.required(
-    integer(1024, 65_535, 29_999),
-    '29999',
-    'The last one. Keep the range clear of /proc/sys/net/ipv4/ip_local_port_range, where the kernel takes ' +
-      'ports for itself.',
-  ),
-  CONTAINER_PORT_COOLDOWN: containers.required(
-    duration(PROXY_MEMORY, '1h', '12s'),
-    '12s',
-    'How long a given-back host port rests before another instance gets it. The proxy remembers an address, ' +
-      'and keeps an idle connection, for up to two seconds together; with room for requests under way, 10s is ' +
-      'the least.',
-  ),
-  DISK_RESERVE: containers.required(
-    size('1MiB', '1024GiB', '1GiB'),
-    '1GiB',
-    'What stays free of the disk that containers lie on. Below it, or with next to no inodes left, no more instances ' +
-      'are started until there is room; visitors keep what they have.',
-  ),
-  ...engineSockets,
+  ...CONTAINER_HOST_VARIABLES,
 
   CRIU_ENABLED: checkpoints.required(
     checkpointMode,

@@ -18,7 +18,10 @@ const ROOMY: StorageRoom = {
   free: { bytes: 2 ** 39, files: 900_000 },
 };
 const VISITS = 12;
-const tiny = template({ disk: { bytes: 10 * MIB, files: 100 }, pool: { target: VISITS, max: 20, replenishThreshold: 0 } });
+const tiny = template({
+  disk: { bytes: 10 * MIB, files: 100 },
+  pool: { target: VISITS, max: 20, replenishThreshold: 0 },
+});
 const never = new AbortController().signal;
 
 let store: TestStore;
@@ -38,7 +41,10 @@ beforeEach(async () => {
   store = await startStore();
   log = new LogBook();
   metrics = new Metrics({ templates: [tiny.name], version: 'test' });
-  [written, cpuMs, room, looked, removed] = [new Map(), new Map(), ROOMY, [], []];
+  written = new Map();
+  cpuMs = new Map();
+  room = ROOMY;
+  [looked, removed] = [[], []];
   const consumption: WatchDiskDeps['consumption'] = {
     storage: () => Promise.resolve(room),
     cpuMs: (container) => {
@@ -82,7 +88,9 @@ beforeEach(async () => {
   for (let at = 0; at < VISITS - 1; at += 1) {
     const outcome = await store.claimStore.claim(click({ template: tiny, clientKey: `203.0.113.${at}` }));
     if (outcome.kind !== 'taken') throw new Error(`expected an instance, got ${outcome.kind}`);
-    visits.push(outcome.instance);
+    const view = await store.claimStore.find(outcome.id);
+    if (view === undefined) throw new Error(`no record of ${outcome.id}`);
+    visits.push(view.instance);
   }
 });
 afterEach(() => store[Symbol.asyncDispose]());

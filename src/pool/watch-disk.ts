@@ -98,7 +98,15 @@ export class DiskWatch {
     const { runtime, log } = this.#deps;
     const { id, template, container } = visit;
     log.warn(
-      { instance: id, template, container, bytes: use.bytes, files: use.files, mostBytes: most.bytes, mostFiles: most.files },
+      {
+        instance: id,
+        template,
+        container,
+        bytes: use.bytes,
+        files: use.files,
+        mostBytes: most.bytes,
+        mostFiles: most.files,
+      },
       'A visitor wrote more than limits.disk or limits.files of the template allows; the visit is ended',
     );
     try {

@@ -201,8 +201,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     storageTotal: gauge('try_it_now_storage_bytes', 'The size of that disk.', []),
     storageLow: gauge(
       'try_it_now_storage_low',
-      'Whether that disk has less room than DISK_RESERVE, or next to no inodes, so that no more instances are started ' +
-        'here: 1 yes, 0 no.',
+      'Whether that disk has less room than DISK_RESERVE, or next to no inodes, so that no more instances are ' +
+        'started here: 1 yes, 0 no.',
       [],
     ),
     repairs: counter('try_it_now_reconcile_repairs_total', 'Drift that was found and repaired, by kind.', {

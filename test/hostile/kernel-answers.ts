@@ -3,6 +3,10 @@ import { constants } from 'node:os';
 
 const { EPERM, ENOSYS, EPROTONOSUPPORT, EAFNOSUPPORT } = constants.errno;
 
+const ETC_FILES = ['/etc/hosts kept', '/etc/hostname kept', '/etc/resolv.conf kept'];
+/** What engine-files.pl has to write. */
+export const KEPT_FILES = { podman: [...ETC_FILES, '/run/.containerenv kept'], docker: ETC_FILES } as const;
+
 /** Runs one of the programs; what it wrote. */
 export type RunAttack = (attack: string, query: string) => Promise<string>;
 

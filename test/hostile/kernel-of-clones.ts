@@ -12,7 +12,7 @@ import type { TinyImage } from '../support/tiny-image.ts';
 import { loadAttackerImage } from './attacker-image.ts';
 import { consumptionOf, expectCounted } from './disk-use.ts';
 import { throughPage } from './kernel-surface.ts';
-import { expectedAnswers, kernelAnswers } from './kernel-answers.ts';
+import { KEPT_FILES, expectedAnswers, kernelAnswers } from './kernel-answers.ts';
 
 const never = new AbortController().signal;
 
@@ -57,6 +57,7 @@ export function kernelOfClonesContract(underTest: () => CheckpointingUnderTest):
     expect(await kernelAnswers(throughPage(clone))).toEqual(cold);
     const { engine, socketPath, deployment } = underTest();
     await expectCounted(throughPage(clone), await consumptionOf(engine, socketPath, deployment), clone.name);
+    expect((await throughPage(clone)('engine-files', '')).trim().split('\n')).toEqual(KEPT_FILES.podman);
     // A command that is run inside is no child of what was restored.
     const { output } = await runtime.exec(
       clone.name,

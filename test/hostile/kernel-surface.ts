@@ -14,7 +14,14 @@ import { template } from '../support/templates.ts';
 import type { TinyImage } from '../support/tiny-image.ts';
 import { consumptionOf, expectCounted } from './disk-use.ts';
 import { ATTACKS, loadAttackerImage } from './attacker-image.ts';
-import { expectedAnswers, kernelAnswers, notShown, type Answers, type RunAttack } from './kernel-answers.ts';
+import {
+  KEPT_FILES,
+  expectedAnswers,
+  kernelAnswers,
+  notShown,
+  type Answers,
+  type RunAttack,
+} from './kernel-answers.ts';
 
 const never = new AbortController().signal;
 /** More than kernels let the containers of one user have together unless they are told otherwise. */
@@ -143,6 +150,13 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
     const room = await consumption.storage();
     expect(room?.free.bytes).toBeGreaterThan(0);
     expect(room?.total.bytes).toBeGreaterThan(room?.free.bytes ?? Infinity);
+  });
+
+  it('cannot write the files that the engine mounts into it', async () => {
+    for (const filter of FILTERS)
+      expect((await instance(filter)('engine-files', '')).trim().split('\n')).toEqual(KEPT_FILES[underTest().engine]);
+    // Root without what we do to them can.
+    expect(await control('engine-files', '')).toMatch(/^\/etc\/hosts changed$/m);
   });
 
   it("reads no key of the host's root, and leaves none", async () => {

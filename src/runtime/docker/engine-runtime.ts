@@ -28,6 +28,7 @@ import { containerLogs } from './container-logs.ts';
 import { containerOptions, containerUlimits } from './container-options.ts';
 import { containerSummary, groupByApp } from './container-summary.ts';
 import type { Dialect } from './dialect.ts';
+import { closeEngineFiles, engineFiles } from './engine-files.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { whyPortTaken } from './host-port.ts';
 import { EngineImages } from './images.ts';
@@ -144,7 +145,7 @@ export class EngineRuntime implements ContainerRuntime {
       // The first service has it otherwise.
       if (place === undefined) await this.#requirePort(spec);
       await this.#call(`start ${spec.name}`, () => this.#docker.getContainer(spec.name).start());
-      await this.requireIsolated(spec);
+      await this.secure(spec);
       signal.throwIfAborted();
     } catch (error) {
       await this.remove(spec.name).catch((failure: unknown) => {
@@ -158,7 +159,20 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   /** For a container that was started just now, in whichever way. Throws isolation_failed; the caller removes it. */
-  async requireIsolated({ name, template }: Pick<ContainerSpec, 'name' | 'template'>): Promise<void> {
+  async secure(spec: Pick<ContainerSpec, 'name' | 'template'>): Promise<void> {
+    await Promise.all([this.#requireIsolated(spec), this.#closeFiles(spec.name)]);
+  }
+
+  /** What cannot be closed, such as on another host, is found out by whoever looks after the disk. */
+  async #closeFiles(name: string): Promise<void> {
+    const found = await this.#found(name);
+    if (found === undefined) return;
+    await closeEngineFiles(engineFiles(found)).catch((error: unknown) =>
+      this.#options.log.debug({ container: name, reason: describeError(error) }, 'Its /etc/hosts can be written'),
+    );
+  }
+
+  async #requireIsolated({ name, template }: Pick<ContainerSpec, 'name' | 'template'>): Promise<void> {
     const { bridge } = this.#networkOf(template);
     if (await isBridgeHere(bridge)) return this.#hideNeighbours(bridge);
     // Podman's goes with the last container, and this one may have ended by itself already.
@@ -329,7 +343,7 @@ export class EngineRuntime implements ContainerRuntime {
     signal.throwIfAborted();
     await this.#putFiles(spec);
     await this.#call(`start ${spec.name}`, () => container.start());
-    await this.requireIsolated(spec);
+    await this.secure(spec);
     const probe: ServiceProbe = {
       state: async () => {
         const { State } = await this.#look(`look at ${spec.name}`, () => container.inspect());

@@ -1,9 +1,10 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type Dockerode from 'dockerode';
 import type { Consumption, DiskUse, StorageRoom } from '../../pool/interfaces/consumption.ts';
 import type { ContainerEngine } from '../engine.ts';
 import { deletedFileBytes } from './deleted-files.ts';
+import { engineFiles } from './engine-files.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine, type EngineOptions } from './engine-runtime.ts';
 import { folderSizes } from './folder-sizes.ts';
@@ -14,11 +15,14 @@ interface Place {
   readonly cpu: string;
   readonly processes: string;
   readonly folders: readonly string[];
+  readonly engineFiles: readonly string[];
   /** The file systems that it writes to, as its processes see them. */
   readonly devices: ReadonlySet<number>;
 }
 
 const CGROUP = '/sys/fs/cgroup';
+/** A template with capabilities such as CHOWN can still write them. */
+const ENGINE_FILES_MOST = 2 ** 20;
 /** More containers than a host runs. */
 const PLACES_KEPT = 20_000;
 
@@ -64,6 +68,9 @@ export class HostConsumption implements Consumption {
   async diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskUse | undefined> {
     const place = await this.#placeOf(container);
     if (place === undefined) return undefined;
+    const own = await sizesOf(place.engineFiles);
+    // They lie in memory, and have no more than some lines.
+    if (own > ENGINE_FILES_MOST) return { bytes: most.bytes + own, files: 0 };
     const { bytes, files } = await folderSizes(place.folders, most, signal);
     if (bytes > most.bytes || files > most.files) return { bytes, files };
     const procs = await readFile(join(place.processes, 'cgroup.procs'), 'utf8').catch(() => '');
@@ -104,8 +111,8 @@ export class HostConsumption implements Consumption {
     return {
       cpu,
       processes,
-      // Beside its names lie those that the engine mounts into it.
-      folders: [...(upper === undefined ? [] : [upper]), ...volumes, ...engineFolder(found)],
+      folders: [...(upper === undefined ? [] : [upper]), ...volumes],
+      engineFiles: engineFiles(found),
       devices: new Set(stats.flatMap((each) => each?.dev ?? [])),
     };
   }
@@ -125,9 +132,9 @@ function upperFolder({ GraphDriver }: Dockerode.ContainerInspectInfo): string | 
   return data?.['UpperDir'];
 }
 
-/** The folder of /etc/hosts and the like, with the log. */
-function engineFolder({ HostsPath }: Dockerode.ContainerInspectInfo): string[] {
-  return HostsPath === '' ? [] : [dirname(HostsPath)];
+async function sizesOf(files: readonly string[]): Promise<number> {
+  const found = await Promise.all(files.map((path) => stat(path).catch(() => undefined)));
+  return found.reduce((all, each) => all + (each?.size ?? 0), 0);
 }
 
 /** Both layouts: a tree for each controller, and one for all. */

@@ -174,7 +174,7 @@ class PodmanCheckpointing implements Checkpointing {
       signal.throwIfAborted();
       await this.#import(spec, from, archive);
       await this.#settle(spec);
-      await this.#runtime.requireIsolated(spec);
+      await this.#runtime.secure(spec);
       signal.throwIfAborted();
     } catch (error) {
       const failure = await this.#undo(spec, from, error);

@@ -125,6 +125,7 @@ function trialTemplate(image: string): Template {
     health: undefined,
     warmup: [],
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
+    disk: { bytes: 64 * 1024 * 1024, files: 1_000 },
     capabilities: [],
     seccomp: ownFilter('default'),
     egress: undefined,
