@@ -9,6 +9,7 @@ import { reconcile } from '../pool/reconcile.ts';
 import { replenish } from '../pool/replenish.ts';
 import { dropLapsedPlaces } from '../pool/wait.ts';
 import { DiskWatch } from '../pool/watch-disk.ts';
+import { ProcessorWatch } from '../pool/watch-processor.ts';
 import { UnresponsiveNodes } from '../pool/unresponsive-nodes.ts';
 import { HealthCheck } from '../pool/health-check.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -32,6 +33,8 @@ const PROXY_INTERVAL_MS = 2_000;
 const QUEUE_INTERVAL_MS = 5_000;
 /** Some GB are written meanwhile at most. */
 const DISK_INTERVAL_MS = 3_000;
+/** A flood of output goes on for two or three rounds. */
+const PROCESSOR_INTERVAL_MS = 10_000;
 const RECONCILE_INTERVAL_MS = 30_000;
 /** While outdated idle instances are being replaced, a part at a time. */
 const RECONCILE_GAP_MS = 2_000;
@@ -95,7 +98,7 @@ export function createLoops(
     new Loop({ name: 'idle instance health', intervalMs: config.pool.healthIntervalMs, log }, (signal) =>
       health.round(signal),
     ),
-    ...watchers(pool),
+    ...watchers(pool, config),
     reconciler,
   ];
   return {
@@ -109,11 +112,15 @@ export function createLoops(
 }
 
 /** Of what instances take of this host; none where nobody can see it. */
-function watchers({ consumption, ...pool }: AppParts['pool']): readonly Loop[] {
+function watchers({ consumption, ...pool }: AppParts['pool'], { containers: { unusedCpu } }: Config): readonly Loop[] {
   if (consumption === undefined) return [];
   const disk = new DiskWatch({ ...pool, consumption });
+  const processor = new ProcessorWatch({ ...pool, ...unusedCpu, consumption });
   return [
     new Loop({ name: 'disk watch', intervalMs: DISK_INTERVAL_MS, log: pool.log }, (signal) => disk.round(signal)),
+    new Loop({ name: 'processor watch', intervalMs: PROCESSOR_INTERVAL_MS, log: pool.log }, (signal) =>
+      processor.round(signal),
+    ),
   ];
 }
 

@@ -80,6 +80,8 @@ export interface Config {
     readonly portCoolDownMs: number;
     /** What stays free of the disk that containers lie on. */
     readonly diskReserveBytes: number;
+    /** After how long of busy processors without use a visit is throttled, and ends. */
+    readonly unusedCpu: { readonly throttleAfterMs: number; readonly endAfterMs: number };
     /** Undefined for one that is part of this process. */
     readonly sockets: EngineSockets;
   };

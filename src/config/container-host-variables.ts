@@ -48,5 +48,12 @@ export const CONTAINER_HOST_VARIABLES = {
     'What stays free of the disk that containers lie on. Below it, or with next to no inodes left, no more instances ' +
       'are started until there is room; visitors keep what they have.',
   ),
+  UNUSED_CPU_THROTTLE_AFTER: containers.required(
+    duration('10s', '24h', '5m'),
+    '5m',
+    'How long a visit may keep its processors busy while nobody uses it; then it is left a tenth of them until ' +
+      'somebody does. `limits.unused_cpu` of a template may allow it.',
+  ),
+  UNUSED_CPU_END_AFTER: containers.required(duration('10s', '24h', '15m'), '15m', 'And after how long it ends.'),
   ...engineSockets,
 } as const;

@@ -269,6 +269,10 @@ function assemble(
       registryAuthFile: values.REGISTRY_AUTH_FILE,
       portCoolDownMs: values.CONTAINER_PORT_COOLDOWN,
       diskReserveBytes: values.DISK_RESERVE,
+      unusedCpu: {
+        throttleAfterMs: values.UNUSED_CPU_THROTTLE_AFTER,
+        endAfterMs: values.UNUSED_CPU_END_AFTER,
+      },
       sockets: Object.fromEntries(ENGINES.map(({ name, socket }) => [name, values[socket.variable]])) as EngineSockets,
     },
     checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR },

@@ -41,6 +41,7 @@ describe('a template', () => {
       warmup: ['/'],
       limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
       disk: { bytes: 2 * 2 ** 30, files: 200_000 },
+      unusedCpu: 'end',
       capabilities: [],
       seccomp: ownFilter('default'),
       egress: undefined,

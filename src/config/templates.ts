@@ -51,6 +51,7 @@ const MEMORY = size('6MiB', '1024GiB', '256MiB');
 const CPUS = decimal(0.01, 512, 1);
 const PIDS = integer(1, 1_000_000, 128);
 const DISK = size('1MiB', '1024GiB', '2GiB');
+const UNUSED_CPU = oneOf(['end', 'throttle', 'allow']);
 const FILES = integer(100, 1_000_000_000, 200_000);
 
 const RENEW = oneOf(['on_use']);
@@ -66,6 +67,7 @@ const DEFAULTS = {
   health: undefined,
   limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
   disk: { bytes: 2 * 2 ** 30, files: 200_000 },
+  unusedCpu: 'end',
   process: DEFAULT_PROCESS,
   open: '/',
   idle: undefined,
@@ -113,7 +115,7 @@ export const TEMPLATE_KEYS = [
 /** Everything that can be said of one; problems are reported to the section. */
 export function readTemplate(section: YamlSection, defaults: TemplateDefaults, context: SectionContext): Template {
   const readiness = readReadiness(section);
-  const limits = section.section('limits', ['memory', 'cpus', 'pids', 'shm', 'disk', 'files']);
+  const limits = section.section('limits', ['memory', 'cpus', 'pids', 'shm', 'disk', 'files', 'unused_cpu']);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
   const times = section.section('ttl', ['default', 'max']);
   // A value that is there but wrong was reported by its read: the default that stands in for it must
@@ -156,6 +158,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
       bytes: limits.read('disk', DISK)?.value ?? DEFAULTS.disk.bytes,
       files: limits.read('files', FILES)?.value ?? DEFAULTS.disk.files,
     },
+    unusedCpu: limits.read('unused_cpu', UNUSED_CPU)?.value ?? DEFAULTS.unusedCpu,
     services: readServices(section, { folder: context.folder, readLimits }),
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     seccomp: readSeccomp(section, context.folder),

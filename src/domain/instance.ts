@@ -84,6 +84,8 @@ export const RELEASE_REASONS = [
   'expired',
   'unused',
   'disk_limit',
+  'output_limit',
+  'cpu_limit',
   'retired',
   'outdated',
   'provision_failed',

@@ -64,6 +64,8 @@ export interface Template {
   readonly limits: { readonly memoryBytes: number; readonly cpus: number; readonly pids: number };
   /** What an instance may have written; more ends the visit. Files: whatever takes an inode. */
   readonly disk: { readonly bytes: number; readonly files: number };
+  /** What becomes of a visit that keeps its processors busy while nobody uses it. */
+  readonly unusedCpu: 'end' | 'throttle' | 'allow';
   /** Linux capabilities kept, without the CAP_ prefix; all others are dropped. */
   readonly capabilities: readonly string[];
   /** Of all its containers. */

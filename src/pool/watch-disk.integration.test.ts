@@ -6,7 +6,7 @@ import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
 import { Catalogue } from '../domain/template.ts';
 import { Metrics } from '../telemetry/metrics.ts';
-import type { DiskUse, StorageRoom } from './interfaces/consumption.ts';
+import type { Consumption, DiskUse, StorageRoom } from './interfaces/consumption.ts';
 import { replenish } from './replenish.ts';
 import { StorageReserve } from './storage-reserve.ts';
 import { DiskWatch, type WatchDiskDeps } from './watch-disk.ts';
@@ -45,7 +45,7 @@ beforeEach(async () => {
   cpuMs = new Map();
   room = ROOMY;
   [looked, removed] = [[], []];
-  const consumption: WatchDiskDeps['consumption'] = {
+  const consumption: Pick<Consumption, 'storage' | 'cpuMs' | 'diskUse'> = {
     storage: () => Promise.resolve(room),
     cpuMs: (container) => {
       // Whoever has an entry is using the processor.

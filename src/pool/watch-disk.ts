@@ -12,7 +12,7 @@ export interface WatchDiskDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
   readonly inventory: Pick<Inventory, 'list'>;
   readonly runtime: Pick<ContainerRuntime, 'remove'>;
-  readonly consumption: Consumption;
+  readonly consumption: Pick<Consumption, 'cpuMs' | 'diskUse'>;
   readonly storageReserve: StorageReserve;
   readonly node: { readonly name: string };
 }

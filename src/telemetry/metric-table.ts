@@ -193,6 +193,11 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       {},
       LAG_BUCKETS,
     ),
+    throttled: counter(
+      'try_it_now_throttled_total',
+      'Visits that kept their processors busy while nobody used them, and were left a part of those.',
+      { template: templates },
+    ),
     storageFree: gauge(
       'try_it_now_storage_free_bytes',
       'Room on the disk that the containers of this node lie on, as last seen.',

@@ -166,6 +166,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     if (status === 'success') this.#metrics.cleanupDuration.observe({ template: known }, durationMs / 1000);
   }
 
+  throttled(template: string): void {
+    this.#metrics.throttled.inc({ template: this.#known(template) });
+  }
+
   storage(freeBytes: number, totalBytes: number, low: boolean): void {
     this.#metrics.storageFree.set(freeBytes);
     this.#metrics.storageTotal.set(totalBytes);

@@ -10,7 +10,7 @@ import { newSpec, untilReady } from '../contract/container-runtime.ts';
 import { template } from '../support/templates.ts';
 import type { TinyImage } from '../support/tiny-image.ts';
 import { loadAttackerImage } from './attacker-image.ts';
-import { consumptionOf, expectCounted } from './disk-use.ts';
+import { consumptionOf, expectCounted, expectProcessorWatched } from './consumption.ts';
 import { throughPage } from './kernel-surface.ts';
 import { KEPT_FILES, expectedAnswers, kernelAnswers } from './kernel-answers.ts';
 
@@ -56,7 +56,9 @@ export function kernelOfClonesContract(underTest: () => CheckpointingUnderTest):
     await untilReady(clone);
     expect(await kernelAnswers(throughPage(clone))).toEqual(cold);
     const { engine, socketPath, deployment } = underTest();
-    await expectCounted(throughPage(clone), await consumptionOf(engine, socketPath, deployment), clone.name);
+    const consumption = await consumptionOf(engine, socketPath, deployment);
+    await expectCounted(throughPage(clone), consumption, clone.name);
+    await expectProcessorWatched(throughPage(clone), consumption, clone, of.limits.cpus);
     expect((await throughPage(clone)('engine-files', '')).trim().split('\n')).toEqual(KEPT_FILES.podman);
     // A command that is run inside is no child of what was restored.
     const { output } = await runtime.exec(

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SHARED_LIMITS } from '../../src/doctor/shared-limits.ts';
+import type { Consumption } from '../../src/pool/interfaces/consumption.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { ownFilter } from '../../src/runtime/isolation/seccomp.ts';
@@ -12,7 +13,7 @@ import type { EngineUnderTest } from '../contract/container-engine.ts';
 import { newSpec, untilReady } from '../contract/container-runtime.ts';
 import { template } from '../support/templates.ts';
 import type { TinyImage } from '../support/tiny-image.ts';
-import { consumptionOf, expectCounted } from './disk-use.ts';
+import { consumptionOf, expectCounted, expectProcessorWatched } from './consumption.ts';
 import { ATTACKS, loadAttackerImage } from './attacker-image.ts';
 import {
   KEPT_FILES,
@@ -116,6 +117,13 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
     return throughPage(spec);
   };
 
+  const watched = async (): Promise<{ consumption: Consumption; spec: ContainerSpec }> => {
+    const { engine: name, socketPath, deployment } = underTest();
+    const spec = instances.get('default');
+    if (spec === undefined) throw new Error('no instance runs');
+    return { consumption: await consumptionOf(name, socketPath, deployment), spec };
+  };
+
   it.each(FILTERS)('is closed but for what apps need, and there the same as unfiltered (%s)', async (filter) => {
     const answers = await kernelAnswers(instance(filter));
     expect(answers).toEqual(expectedAnswers(unfiltered, filter));
@@ -141,15 +149,18 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
   });
 
   it('has all counted that it writes, however it hides it', async () => {
-    const { engine: name, socketPath, deployment } = underTest();
-    const consumption = await consumptionOf(name, socketPath, deployment);
-    const spec = instances.get('default');
-    expect(await consumption.cpuMs(spec?.name ?? '')).toBeGreaterThan(0);
-    await expectCounted(instance('default'), consumption, spec?.name ?? '');
+    const { consumption, spec } = await watched();
+    await expectCounted(instance('default'), consumption, spec.name);
     expect(await consumption.diskUse('demo-not-there', { bytes: 1, files: 1 }, never)).toBeUndefined();
     const room = await consumption.storage();
     expect(room?.free.bytes).toBeGreaterThan(0);
     expect(room?.total.bytes).toBeGreaterThan(room?.free.bytes ?? Infinity);
+  });
+
+  it('is seen in what it takes of processors, and is bounded in it', async () => {
+    const { consumption, spec } = await watched();
+    await expectProcessorWatched(instance('default'), consumption, spec, spec.template.limits.cpus);
+    expect(await consumption.cpuMs('demo-not-there')).toBeUndefined();
   });
 
   it('cannot write the files that the engine mounts into it', async () => {

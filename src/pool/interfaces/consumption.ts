@@ -20,6 +20,14 @@ export interface Consumption {
   storage(): Promise<StorageRoom | undefined>;
   /** The processor time that its processes have used so far. */
   cpuMs(container: string): Promise<number | undefined>;
+  /** And that whoever reads its output has used for it. */
+  outputMs(container: string): Promise<number | undefined>;
+  /** How many processors it may use at present. */
+  cpuLimit(container: string): Promise<number | undefined>;
+  /** From now on, for as long as it runs. Throws where that cannot be set; nothing happens where it has ended. */
+  limitCpu(container: string, cpus: number): Promise<void>;
+  /** Whether somebody outside has a connection open to this port of it. */
+  isConnected(container: string, port: number): Promise<boolean>;
   /**
    * What it has written and is still there: files of its own, of its anonymous volumes, and deleted ones that it holds
    * open. Looks no further once it is more than `most`.

@@ -56,6 +56,8 @@ export interface Observer {
   release(template: string, reason: ReleaseReason): void;
   cleanup(template: string, status: 'success' | 'failure', durationMs: number): void;
   expiryLag(ms: number): void;
+  /** A visit that nobody uses was left a part of its processors, since it kept them busy. */
+  throttled(template: string): void;
   /** The disk that containers lie on. `low`: nothing more is started. */
   storage(freeBytes: number, totalBytes: number, low: boolean): void;
   repaired(kind: RepairKind, count: number): void;

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import { containerInside, listeningSockets } from './container-inside.ts';
+import { connectionsTo, containerInside, listeningSockets } from './container-inside.ts';
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 const line = (local: string, state: string): string => `   0: ${local} 00000000:0000 ${state} 00000000:00000000 00\n`;
@@ -24,6 +24,19 @@ it('reads who listens, and nothing else', () => {
     { address: '::1', port: 81 },
     { address: '::ffff:127.0.0.1', port: 82 },
   ]);
+});
+
+it('tells visitors from what a container does with itself', () => {
+  const text = [
+    '   0: 0200400A:0050 0100400A:D431 01 00000000:00000000 00\n',
+    '   1: 0200400A:0050 0200400A:D432 01 00000000:00000000 00\n',
+    '   2: 0100007F:0050 0200007F:D433 01 00000000:00000000 00\n',
+    '   3: 0200400A:0051 0100400A:D434 01 00000000:00000000 00\n',
+    '   4: 0200400A:0050 0100400A:D435 06 00000000:00000000 00\n',
+    '   5: 0000000000000000FFFF00000200400A:0050 0000000000000000FFFF00000300400A:D436 01 00000000:00000000 00\n',
+    '   6: 0000000000000000FFFF00000100007F:0050 0000000000000000FFFF00000200007F:D437 01 00000000:00000000 00\n',
+  ].join('');
+  expect(connectionsTo(HEAD + text, 80)).toEqual(['10.64.0.1', '::ffff:10.64.0.3']);
 });
 
 it('sees the sockets of a process, and tells nothing of one that is gone', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ContainerInside } from '../../pool/interfaces/container-runtime.ts';
 
 const LISTENING = '0A';
+const ESTABLISHED = '01';
 /** Where Docker's own name service listens, in every container of it. */
 const DOCKER_DNS = '127.0.0.11';
 
@@ -34,6 +35,23 @@ export function listeningSockets(text: string): { readonly address: string; read
     if (state !== LISTENING || address === undefined || port === undefined) return [];
     const socket = { address: addressOf(address), port: parseInt(port, 16) };
     return socket.address === DOCKER_DNS ? [] : [socket];
+  });
+}
+
+/** Whether anybody but the container itself has a connection open to its port. */
+export async function hasVisitor(pid: number, port: number): Promise<boolean> {
+  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => table(pid, name)));
+  return tables.some((text) => connectionsTo(text ?? '', port).length > 0);
+}
+
+/** Of the text of /proc/PID/net/tcp or tcp6, the addresses that are connected to this port, its own left out. */
+export function connectionsTo(text: string, port: number): string[] {
+  return text.split('\n').flatMap((line) => {
+    const [, local = '', remote = '', state] = line.trim().split(/\s+/);
+    const [[own = '', at = ''], [from = '']] = [local.split(':'), remote.split(':')];
+    if (state !== ESTABLISHED || parseInt(at, 16) !== port || own === from) return [];
+    const address = addressOf(from);
+    return /^(::ffff:)?127\.|^::1$/.test(address) ? [] : [address];
   });
 }
 

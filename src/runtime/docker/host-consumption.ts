@@ -3,16 +3,23 @@ import { join } from 'node:path';
 import type Dockerode from 'dockerode';
 import type { Consumption, DiskUse, StorageRoom } from '../../pool/interfaces/consumption.ts';
 import type { ContainerEngine } from '../engine.ts';
+import { hasVisitor } from './container-inside.ts';
+import { controlGroup, cpuLimitOf, cpuOf, limitCpu, ofContainer } from './control-groups.ts';
 import { deletedFileBytes } from './deleted-files.ts';
 import { engineFiles } from './engine-files.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine, type EngineOptions } from './engine-runtime.ts';
 import { folderSizes } from './folder-sizes.ts';
+import { outputReader, processCpu } from './output-reader.ts';
 
 /** Where a running container's processes are counted, and where what it writes lies. */
 interface Place {
+  /** Its first process, and who reads what that writes. */
+  readonly pid: number;
+  readonly reader: number | undefined;
   /** Its control groups. */
   readonly cpu: string;
+  readonly quota: string;
   readonly processes: string;
   readonly folders: readonly string[];
   readonly engineFiles: readonly string[];
@@ -20,7 +27,6 @@ interface Place {
   readonly devices: ReadonlySet<number>;
 }
 
-const CGROUP = '/sys/fs/cgroup';
 /** A template with capabilities such as CHOWN can still write them. */
 const ENGINE_FILES_MOST = 2 ** 20;
 /** More containers than a host runs. */
@@ -65,6 +71,26 @@ export class HostConsumption implements Consumption {
     return used;
   }
 
+  async outputMs(container: string): Promise<number | undefined> {
+    const reader = (await this.#placeOf(container))?.reader;
+    return reader === undefined ? undefined : processCpu(reader);
+  }
+
+  async cpuLimit(container: string): Promise<number | undefined> {
+    const place = await this.#placeOf(container);
+    return place === undefined ? undefined : cpuLimitOf(place.quota);
+  }
+
+  async limitCpu(container: string, cpus: number): Promise<void> {
+    const place = await this.#placeOf(container);
+    if (place !== undefined) await limitCpu(place.quota, cpus);
+  }
+
+  async isConnected(container: string, port: number): Promise<boolean> {
+    const place = await this.#placeOf(container);
+    return place !== undefined && hasVisitor(place.pid, port);
+  }
+
   async diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskUse | undefined> {
     const place = await this.#placeOf(container);
     if (place === undefined) return undefined;
@@ -102,14 +128,17 @@ export class HostConsumption implements Consumption {
     const groups = await readFile(`/proc/${found.State.Pid}/cgroup`, 'utf8').catch(() => '');
     // Another process may have the number of one that has just ended.
     if (!groups.includes(found.Id)) return undefined;
-    const [cpu, processes] = [controlGroup(groups, 'cpuacct'), controlGroup(groups, 'pids')];
-    if (cpu === undefined || processes === undefined) return undefined;
+    const [cpu, quota, processes] = ['cpuacct', 'cpu', 'pids'].map((controller) => controlGroup(groups, controller));
+    if (cpu === undefined || quota === undefined || processes === undefined) return undefined;
     const volumes = found.Mounts.filter(({ Type }) => (Type as string) === 'volume').map(({ Source }) => Source);
     const upper = upperFolder(found);
     const seen = [`/proc/${found.State.Pid}/root`, ...volumes];
     const stats = await Promise.all(seen.map((path) => stat(path).catch(() => undefined)));
     return {
-      cpu,
+      pid: found.State.Pid,
+      reader: await outputReader(found.State.Pid),
+      cpu: ofContainer(cpu, found.Id),
+      quota: ofContainer(quota, found.Id),
       processes,
       folders: [...(upper === undefined ? [] : [upper]), ...volumes],
       engineFiles: engineFiles(found),
@@ -135,20 +164,4 @@ function upperFolder({ GraphDriver }: Dockerode.ContainerInspectInfo): string | 
 async function sizesOf(files: readonly string[]): Promise<number> {
   const found = await Promise.all(files.map((path) => stat(path).catch(() => undefined)));
   return found.reduce((all, each) => all + (each?.size ?? 0), 0);
-}
-
-/** Both layouts: a tree for each controller, and one for all. */
-function controlGroup(groups: string, controller: string): string | undefined {
-  const v1 = new RegExp(`^\\d+:(?:[^:\\n]*,)?${controller}(?:,[^:\\n]*)?:(.*)$`, 'm').exec(groups)?.[1];
-  if (v1 !== undefined) return join(CGROUP, controller, v1);
-  const v2 = /^0::(.*)$/m.exec(groups)?.[1];
-  return v2 === undefined ? undefined : join(CGROUP, v2);
-}
-
-async function cpuOf(group: string): Promise<number | undefined> {
-  const read = (name: string): Promise<string> => readFile(join(group, name), 'utf8').catch(() => '');
-  const nanoseconds = await read('cpuacct.usage');
-  if (nanoseconds !== '') return Number(nanoseconds) / 1e6;
-  const microseconds = /^usage_usec (\d+)$/m.exec(await read('cpu.stat'))?.[1];
-  return microseconds === undefined ? undefined : Number(microseconds) / 1e3;
 }

@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect } from 'vitest';
 import type { Consumption, DiskUse } from '../../src/pool/interfaces/consumption.ts';
 import { loadEngine } from '../../src/runtime/engines.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
+import { eventually } from '../support/eventually.ts';
 import type { RealEngine } from '../support/container-engine.ts';
 import type { RunAttack } from './kernel-answers.ts';
 
@@ -16,6 +19,10 @@ const WAYS: Readonly<Record<string, DiskUse>> = {
   'mapped+4': { bytes: 4 * MIB, files: 1 },
   'files+2000': { bytes: 0, files: 2001 },
 };
+
+/** Reading them costs a tenth of a second at least. */
+const FLOOD_LINES = 600_000;
+const FLOOD_COSTS_MS = 50;
 
 export async function consumptionOf(engine: RealEngine, socketPath: string, deployment: string): Promise<Consumption> {
   const loaded = await loadEngine(engine);
@@ -42,4 +49,34 @@ export async function expectCounted(run: RunAttack, consumption: Consumption, co
   }
   // It looks no further than it has to.
   expect((await use({ bytes: 2 ** 40, files: 100 })).files).toBe(101);
+}
+
+/** What an instance takes of processors is seen and can be bounded, and so is who visits it; `cpus`: its limit. */
+export async function expectProcessorWatched(
+  run: RunAttack,
+  consumption: Consumption,
+  { name, hostPort }: { readonly name: string; readonly hostPort: number },
+  cpus: number,
+): Promise<void> {
+  const cpuMs = (await consumption.cpuMs(name)) ?? Infinity;
+  const outputMs = (await consumption.outputMs(name)) ?? Infinity;
+  expect(await run('flood-output', String(FLOOD_LINES))).toBe('written\n');
+  expect(await consumption.cpuMs(name)).toBeGreaterThan(cpuMs);
+  await eventually(async () => expect(await consumption.outputMs(name)).toBeGreaterThan(outputMs + FLOOD_COSTS_MS));
+
+  expect(await consumption.cpuLimit(name)).toBeCloseTo(cpus, 3);
+  await consumption.limitCpu(name, cpus / 10);
+  expect(await consumption.cpuLimit(name)).toBeCloseTo(cpus / 10, 3);
+  await consumption.limitCpu(name, cpus);
+  expect(await consumption.cpuLimit(name)).toBeCloseTo(cpus, 3);
+
+  const visitor = connect({ host: '127.0.0.1', port: hostPort });
+  try {
+    await once(visitor, 'connect');
+    await eventually(async () => expect(await consumption.isConnected(name, 80)).toBe(true));
+    expect(await consumption.isConnected(name, 81)).toBe(false);
+  } finally {
+    visitor.destroy();
+  }
+  await eventually(async () => expect(await consumption.isConnected(name, 80)).toBe(false));
 }

@@ -1,0 +1,185 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { LogBook } from '../../test/support/queue.ts';
+import { fillPool, startStore, type TestStore } from '../../test/support/store.ts';
+import { claimed, viewOf } from '../../test/support/store-cases.ts';
+import { template } from '../../test/support/templates.ts';
+import type { Instance } from '../domain/instance.ts';
+import { Catalogue, type Template } from '../domain/template.ts';
+import { keys } from '../store/keys.ts';
+import { Scripts } from '../store/scripts.ts';
+import { ValkeyUsageStore } from '../store/usage-store.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { ProcessorWatch, THROTTLED_SHARE, type WatchProcessorDeps } from './watch-processor.ts';
+
+const MINUTE = 60_000;
+const never = new AbortController().signal;
+
+let store: TestStore;
+let reports: ValkeyUsageStore;
+let deps: WatchProcessorDeps;
+let watch: ProcessorWatch;
+let metrics: Metrics;
+let time: number;
+let tiny: Template;
+/** Of the host, by container: what it uses of a processor, as does who reads its output, its limit, its connections. */
+let cpus: Map<string, number>;
+let reading: Map<string, number>;
+let limits: Map<string, number>;
+let connected: Set<string>;
+
+beforeEach(async () => {
+  store = await startStore();
+  reports = new ValkeyUsageStore(new Scripts(store.valkey));
+  await reports.report('proxy-a', [], false);
+  tiny = template();
+  time = 1_000_000;
+  cpus = new Map();
+  reading = new Map();
+  limits = new Map();
+  connected = new Set();
+  metrics = new Metrics({ templates: [tiny.name], version: 'test' });
+  deps = {
+    catalogue: new Catalogue([tiny]),
+    inventory: store.inventory,
+    usageStore: store.usageStore,
+    cleanupStore: store.cleanupStore,
+    consumption: {
+      // As if it had used as much all the time.
+      cpuMs: (container) => Promise.resolve((cpus.get(container) ?? 0.01) * time),
+      outputMs: (container) => Promise.resolve((reading.get(container) ?? 0) * time),
+      cpuLimit: (container) => Promise.resolve(limits.get(container) ?? 1),
+      limitCpu: (container, limit) => {
+        limits.set(container, limit);
+        return Promise.resolve();
+      },
+      isConnected: (container) => Promise.resolve(connected.has(container)),
+    },
+    clock: { now: () => time },
+    node: { name: 'node0' },
+    throttleAfterMs: 5 * MINUTE,
+    endAfterMs: 15 * MINUTE,
+    processors: 8,
+    log: new LogBook(),
+    observer: metrics,
+    requestRefill: () => undefined,
+    queue: {
+      publishProvision: () => Promise.resolve(),
+      publishCleanup: () => Promise.resolve(),
+      provisions: () => Promise.resolve({ waiting: 0, outstanding: 0 }),
+      leftovers: () => Promise.resolve([]),
+      discard: () => Promise.resolve(0),
+    },
+  };
+  watch = new ProcessorWatch(deps);
+  await fillPool(store, tiny);
+});
+afterEach(() => store[Symbol.asyncDispose]());
+
+async function visit(): Promise<Instance> {
+  return (await viewOf(store, (await claimed(store)).id)).instance;
+}
+
+/** As if that much earlier all of it had happened, for the store and for the watch. */
+async function later(ms: number): Promise<void> {
+  time += ms;
+  const known = Number(await store.valkey.get(keys.useKnownSince));
+  await store.valkey.set(keys.useKnownSince, known - ms);
+  for (const id of await store.valkey.zrange(keys.lastUsed, 0, -1)) await store.valkey.zincrby(keys.lastUsed, -ms, id);
+}
+
+/** A round each minute. */
+async function rounds(minutes: number): Promise<void> {
+  for (let passed = 0; passed < minutes; passed += 1) {
+    await later(MINUTE);
+    await reports.report('proxy-a', [], false);
+    await watch.round(never);
+  }
+}
+
+const reasonOf = async ({ id }: Instance): Promise<string | null> => (await viewOf(store, id)).instance.reason;
+
+it('throttles what keeps its processors busy while nobody uses it, then ends it', async () => {
+  const [miner, idle] = [await visit(), await visit()];
+  cpus.set(miner.container, 0.9);
+  await watch.round(never);
+  await rounds(5);
+  expect(limits.size).toBe(0);
+  await rounds(1);
+  expect([...limits]).toEqual([[miner.container, THROTTLED_SHARE]]);
+  expect(await metrics.text()).toContain('try_it_now_throttled_total{template="tiny"} 1');
+  // It goes on as far as it is let.
+  cpus.set(miner.container, 0.09);
+  await watch.round(never);
+  await rounds(9);
+  expect(await reasonOf(miner)).toBeNull();
+  await rounds(3);
+  expect(await reasonOf(miner)).toBe('cpu_limit');
+  expect(await reasonOf(idle)).toBeNull();
+});
+
+it('leaves a visitor alone who computes for long with the page open', async () => {
+  const [asked, open] = [await visit(), await visit()];
+  cpus.set(asked.container, 1);
+  cpus.set(open.container, 1);
+  connected.add(open.container);
+  await watch.round(never);
+  for (let passed = 0; passed < 30; passed += 3) {
+    await rounds(3);
+    await reports.report('proxy-a', [{ label: asked.label, agoMs: undefined }], false);
+  }
+  expect([...limits]).toEqual([]);
+  expect([await reasonOf(asked), await reasonOf(open)]).toEqual([null, null]);
+});
+
+it('gives back what it took to whoever comes back, also after a restart', async () => {
+  const miner = await visit();
+  cpus.set(miner.container, 0.9);
+  await watch.round(never);
+  await rounds(6);
+  expect(limits.get(miner.container)).toBe(THROTTLED_SHARE);
+  watch = new ProcessorWatch(deps);
+  await watch.round(never);
+  expect(limits.get(miner.container)).toBe(THROTTLED_SHARE);
+  await reports.report('proxy-a', [{ label: miner.label, agoMs: undefined }], false);
+  await watch.round(never);
+  expect(limits.get(miner.container)).toBe(1);
+  // And the time begins anew.
+  await rounds(4);
+  expect(limits.get(miner.container)).toBe(1);
+});
+
+it('goes by what each of many can get at most', async () => {
+  watch = new ProcessorWatch({ ...deps, processors: 1 });
+  const miners = [await visit(), await visit(), await visit()];
+  for (const { container } of miners) cpus.set(container, 0.33);
+  await watch.round(never);
+  await rounds(6);
+  expect([...limits.keys()].sort()).toEqual(miners.map(({ container }) => container).sort());
+});
+
+it('does nothing while nobody can say what is used, and where the template allows it', async () => {
+  const miner = await visit();
+  cpus.set(miner.container, 0.9);
+  await watch.round(never);
+  await rounds(4);
+  await store.valkey.del(keys.useReporters);
+  await later(10 * MINUTE);
+  await watch.round(never);
+  expect([...limits]).toEqual([]);
+  watch = new ProcessorWatch({ ...deps, catalogue: new Catalogue([template({ unusedCpu: 'allow' })]) });
+  await watch.round(never);
+  await rounds(30);
+  expect([...limits]).toEqual([]);
+});
+
+it('ends a visit whose output takes a tenth of a processor to read, but not for a burst', async () => {
+  const [flood, burst] = [await visit(), await visit()];
+  await watch.round(never);
+  reading.set(flood.container, 0.3);
+  reading.set(burst.container, 0.3);
+  await rounds(1);
+  reading.set(burst.container, 0.3 * (1 - MINUTE / (time + MINUTE)));
+  await rounds(1);
+  expect(await reasonOf(flood)).toBe('output_limit');
+  expect(await reasonOf(burst)).toBeNull();
+});

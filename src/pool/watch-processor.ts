@@ -1,0 +1,189 @@
+import { availableParallelism } from 'node:os';
+import type { Clock } from '../domain/clock.ts';
+import type { Instance } from '../domain/instance.ts';
+import type { Catalogue, Template } from '../domain/template.ts';
+import type { Consumption } from './interfaces/consumption.ts';
+import type { Inventory } from './interfaces/inventory.ts';
+import type { UsageStore } from './interfaces/usage-store.ts';
+import { releaseInstance, type ReleaseDeps } from './release.ts';
+
+export interface WatchProcessorDeps extends ReleaseDeps {
+  readonly catalogue: Catalogue;
+  readonly inventory: Pick<Inventory, 'list'>;
+  readonly usageStore: Pick<UsageStore, 'ask'>;
+  readonly consumption: Pick<Consumption, 'cpuMs' | 'outputMs' | 'cpuLimit' | 'limitCpu' | 'isConnected'>;
+  readonly clock: Clock;
+  readonly node: { readonly name: string };
+  /** Busy and unused for so long, a visit is throttled (ms). */
+  readonly throttleAfterMs: number;
+  /** And for so long, it ends. */
+  readonly endAfterMs: number;
+  /** The host's. */
+  readonly processors?: number;
+}
+
+/** Of what it may have: above, it is busy. */
+const BUSY_SHARE = 0.5;
+/** Who uses less of a processor does not keep it from others. */
+const ACTIVE_CPUS = 0.05;
+/** What is left of `limits.cpus` to one that is throttled. */
+export const THROTTLED_SHARE = 0.1;
+/** Of a processor, to read what it writes: a thousand times what an app takes that logs each request. */
+const FLOOD_CPUS = 0.1;
+/** Rounds in a row, so that a burst passes. */
+const FLOOD_ROUNDS = 2;
+
+/** A visit as this process has seen it so far. */
+interface Watched {
+  readonly atMs: number;
+  readonly cpuMs: number | undefined;
+  readonly outputMs: number | undefined;
+  readonly floods: number;
+  /** Since when it has been busy without a pause. */
+  readonly busySinceMs: number | undefined;
+  readonly throttledSinceMs: number | undefined;
+}
+
+interface Seen {
+  readonly visit: Instance;
+  readonly template: Template;
+  readonly cpus: number;
+  readonly watched: Watched;
+}
+
+/**
+ * Looks after what visits take of the processors. One that floods its output, which the engine reads outside of the
+ * instance's limits, is ended. One that keeps its processors busy while nobody uses it is throttled, and later ended;
+ * somebody who comes back finds it as it was.
+ */
+export class ProcessorWatch {
+  readonly #deps: WatchProcessorDeps;
+  #watched: ReadonlyMap<string, Watched> = new Map();
+
+  constructor(deps: WatchProcessorDeps) {
+    this.#deps = deps;
+  }
+
+  /** Throws engine_unavailable, store_unavailable. */
+  async round(signal: AbortSignal): Promise<void> {
+    const { inventory, node, catalogue } = this.#deps;
+    const visits = (await inventory.list()).filter((each) => each.state === 'assigned' && each.node === node.name);
+    const seen: Seen[] = [];
+    for (const visit of visits) {
+      const template = catalogue.get(visit.template);
+      if (signal.aborted) return;
+      if (template !== undefined) seen.push(await this.#see(visit, template));
+    }
+    const active = seen.filter(({ cpus }) => cpus >= ACTIVE_CPUS).length;
+    const judged = seen.map((each) => ({ ...each, watched: this.#judge(each, active) }));
+    const now = new Map(judged.map(({ visit, watched }) => [visit.id, watched]));
+    this.#watched = now;
+    for (const each of judged.filter(({ watched }) => watched.floods >= FLOOD_ROUNDS))
+      await this.#end(each, 'output_limit');
+    await this.#settle(judged, now);
+  }
+
+  async #see(visit: Instance, template: Template): Promise<Seen> {
+    const { consumption, clock } = this.#deps;
+    const { container } = visit;
+    const [last, atMs] = [this.#watched.get(visit.id), clock.now()];
+    const [cpuMs, outputMs] = [await consumption.cpuMs(container), await consumption.outputMs(container)];
+    const share = (now: number | undefined, before: number | undefined): number =>
+      now === undefined || before === undefined || last === undefined || atMs <= last.atMs
+        ? 0
+        : (now - before) / (atMs - last.atMs);
+    const floods = share(outputMs, last?.outputMs) >= FLOOD_CPUS ? (last?.floods ?? 0) + 1 : 0;
+    const throttledSinceMs = last === undefined ? await this.#foundThrottled(visit, template) : last.throttledSinceMs;
+    const watched = { atMs, cpuMs, outputMs, floods, busySinceMs: last?.busySinceMs, throttledSinceMs };
+    return { visit, template, cpus: share(cpuMs, last?.cpuMs), watched };
+  }
+
+  /** By the process that was here before this one. */
+  async #foundThrottled({ container }: Instance, { limits }: Template): Promise<number | undefined> {
+    const { consumption, clock } = this.#deps;
+    const limit = await consumption.cpuLimit(container);
+    return limit !== undefined && limit < limits.cpus * BUSY_SHARE ? clock.now() : undefined;
+  }
+
+  /** Where all together want more than the host has, none of them gets as much as it may have. */
+  #judge({ cpus, template, watched }: Seen, active: number): Watched {
+    const processors = this.#deps.processors ?? availableParallelism();
+    const { busySinceMs, throttledSinceMs, atMs } = watched;
+    const may = template.limits.cpus * (throttledSinceMs === undefined ? 1 : THROTTLED_SHARE);
+    const busy = cpus >= BUSY_SHARE * Math.min(may, processors / Math.max(1, active));
+    return { ...watched, busySinceMs: busy ? (busySinceMs ?? atMs) : undefined };
+  }
+
+  /** From its first busy round on it is asked who is used: of others the store does not remember it. */
+  async #settle(seen: readonly Seen[], now: Map<string, Watched>): Promise<void> {
+    const { catalogue, usageStore, consumption, throttleAfterMs } = this.#deps;
+    const concerned = seen.filter(
+      ({ template, watched }) =>
+        template.unusedCpu !== 'allow' && (watched.busySinceMs ?? watched.throttledSinceMs) !== undefined,
+    );
+    for (const template of catalogue.all()) {
+      const own = concerned.filter((each) => each.visit.template === template.name);
+      if (own.length === 0) continue;
+      const { complete, unused } = await usageStore.ask({
+        template: template.name,
+        unusedForMs: throttleAfterMs,
+        lastsMs: undefined,
+      });
+      // What nobody can say changes nothing.
+      if (!complete) continue;
+      const unusedIds = new Set(unused.map(({ id }) => id));
+      for (const each of own) {
+        const { id, container } = each.visit;
+        // An app that talks over a WebSocket alone is used, too.
+        if (await consumption.isConnected(container, template.port)) now.set(id, await this.#free(each));
+        else if (unusedIds.has(id)) now.set(id, await this.#bound(each));
+        else if (each.watched.throttledSinceMs !== undefined) now.set(id, await this.#free(each));
+      }
+    }
+  }
+
+  async #bound(seen: Seen): Promise<Watched> {
+    const { consumption, observer, log, throttleAfterMs, endAfterMs } = this.#deps;
+    const { visit, template, watched } = seen;
+    const { atMs, busySinceMs, throttledSinceMs } = watched;
+    if (busySinceMs === undefined) return watched;
+    if (throttledSinceMs !== undefined) {
+      const busyMs = atMs - Math.max(busySinceMs, throttledSinceMs);
+      if (busyMs >= endAfterMs - throttleAfterMs && template.unusedCpu === 'end') await this.#end(seen, 'cpu_limit');
+      return watched;
+    }
+    if (atMs - busySinceMs < throttleAfterMs) return watched;
+    await consumption.limitCpu(visit.container, template.limits.cpus * THROTTLED_SHARE);
+    observer.throttled(visit.template);
+    log.warn(
+      { instance: visit.id, template: visit.template, container: visit.container, busyMs: atMs - busySinceMs },
+      'A visit that nobody uses keeps its processors busy; it is left a tenth of them until somebody uses it',
+    );
+    return { ...watched, throttledSinceMs: atMs };
+  }
+
+  async #free({ visit, template, watched }: Seen): Promise<Watched> {
+    if (watched.throttledSinceMs !== undefined) {
+      await this.#deps.consumption.limitCpu(visit.container, template.limits.cpus);
+      this.#deps.log.info({ instance: visit.id, template: visit.template }, 'A throttled visit is used again');
+    }
+    // The time with its visitor does not count against it once they leave.
+    const busySinceMs = watched.busySinceMs === undefined ? undefined : watched.atMs;
+    return { ...watched, busySinceMs, throttledSinceMs: undefined };
+  }
+
+  async #end({ visit, watched }: Seen, reason: 'output_limit' | 'cpu_limit'): Promise<void> {
+    const ended = await releaseInstance(this.#deps, visit, reason, {
+      from: ['assigned'],
+      ...(reason === 'cpu_limit' ? { generation: visit.generation } : {}),
+    });
+    if (ended === undefined) return;
+    const { id, template, container } = visit;
+    this.#deps.log.warn(
+      { instance: id, template, container, throttledMs: watched.atMs - (watched.throttledSinceMs ?? watched.atMs) },
+      reason === 'output_limit'
+        ? 'A visitor had the app write so much output that reading it took a tenth of a processor; the visit is ended'
+        : 'A visit that nobody uses kept its processors busy even when throttled; it is ended',
+    );
+  }
+}

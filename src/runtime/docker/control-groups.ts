@@ -1,0 +1,48 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const CGROUP = '/sys/fs/cgroup';
+const PERIOD_US = 100_000;
+
+/** Of the text of /proc/PID/cgroup. Both layouts: a tree for each controller, and one for all. */
+export function controlGroup(groups: string, controller: string): string | undefined {
+  const v1 = new RegExp(`^\\d+:(?:[^:\\n]*,)?${controller}(?:,[^:\\n]*)?:(.*)$`, 'm').exec(groups)?.[1];
+  if (v1 !== undefined) return join(CGROUP, controller, v1);
+  const v2 = /^0::(.*)$/m.exec(groups)?.[1];
+  return v2 === undefined ? undefined : join(CGROUP, v2);
+}
+
+/** The group of the container itself, which its limits are set on; some runtimes put the processes into one below. */
+export function ofContainer(group: string, id: string): string {
+  const parts = group.split('/');
+  return parts.slice(0, parts.findIndex((part) => part.includes(id)) + 1 || undefined).join('/');
+}
+
+/** Of all its processes so far, in ms; undefined where there is no such group any more. */
+export async function cpuOf(group: string): Promise<number | undefined> {
+  const nanoseconds = await read(group, 'cpuacct.usage');
+  if (nanoseconds !== '') return Number(nanoseconds) / 1e6;
+  const microseconds = /^usage_usec (\d+)$/m.exec(await read(group, 'cpu.stat'))?.[1];
+  return microseconds === undefined ? undefined : Number(microseconds) / 1e3;
+}
+
+/** How many processors it may use; undefined where nothing bounds it, or that cannot be read. */
+export async function cpuLimitOf(group: string): Promise<number | undefined> {
+  const [quota, period] = [await read(group, 'cpu.cfs_quota_us'), await read(group, 'cpu.cfs_period_us')];
+  const [most = quota, per = period] = (await read(group, 'cpu.max')).match(/\d+/g) ?? [];
+  return Number(most) > 0 && Number(per) > 0 ? Number(most) / Number(per) : undefined;
+}
+
+/** Throws where it cannot be set. */
+export async function limitCpu(group: string, cpus: number): Promise<void> {
+  const quota = Math.max(1_000, Math.round(cpus * PERIOD_US));
+  if ((await read(group, 'cpu.max')) !== '') await writeFile(join(group, 'cpu.max'), `${quota} ${PERIOD_US}`);
+  else {
+    await writeFile(join(group, 'cpu.cfs_period_us'), String(PERIOD_US));
+    await writeFile(join(group, 'cpu.cfs_quota_us'), String(quota));
+  }
+}
+
+async function read(group: string, name: string): Promise<string> {
+  return readFile(join(group, name), 'utf8').catch(() => '');
+}
