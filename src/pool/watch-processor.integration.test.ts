@@ -59,6 +59,7 @@ beforeEach(async () => {
     throttleAfterMs: 5 * MINUTE,
     endAfterMs: 15 * MINUTE,
     processors: 8,
+    load: () => 0,
     log: new LogBook(),
     observer: metrics,
     requestRefill: () => undefined,

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import type { Clock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
@@ -20,6 +20,8 @@ export interface WatchProcessorDeps extends ReleaseDeps {
   readonly endAfterMs: number;
   /** The host's. */
   readonly processors?: number;
+  /** How many want one. */
+  readonly load?: () => number;
 }
 
 /** Of what it may have: above, it is busy. */
@@ -28,8 +30,8 @@ const BUSY_SHARE = 0.5;
 const ACTIVE_CPUS = 0.05;
 /** What is left of `limits.cpus` to one that is throttled. */
 export const THROTTLED_SHARE = 0.1;
-/** Of a processor, to read what it writes: a thousand times what an app takes that logs each request. */
-const FLOOD_CPUS = 0.1;
+/** Of a processor, to read what it writes: hundreds of times what an app takes that logs each request. */
+const FLOOD_CPUS = 0.05;
 /** Rounds in a row, so that a burst passes. */
 const FLOOD_ROUNDS = 2;
 
@@ -78,9 +80,11 @@ export class ProcessorWatch {
     const judged = seen.map((each) => ({ ...each, watched: this.#judge(each, active) }));
     const now = new Map(judged.map(({ visit, watched }) => [visit.id, watched]));
     this.#watched = now;
-    for (const each of judged.filter(({ watched }) => watched.floods >= FLOOD_ROUNDS))
-      await this.#end(each, 'output_limit');
-    await this.#settle(judged, now);
+    const [floods, others] = [true, false].map((is) =>
+      judged.filter(({ watched }) => watched.floods >= FLOOD_ROUNDS === is),
+    );
+    for (const each of floods ?? []) await this.#end(each, 'output_limit');
+    await this.#settle(others ?? [], now);
   }
 
   async #see(visit: Instance, template: Template): Promise<Seen> {
@@ -107,10 +111,10 @@ export class ProcessorWatch {
 
   /** Where all together want more than the host has, none of them gets as much as it may have. */
   #judge({ cpus, template, watched }: Seen, active: number): Watched {
-    const processors = this.#deps.processors ?? availableParallelism();
+    const { processors = availableParallelism(), load = () => loadavg()[0] ?? 0 } = this.#deps;
     const { busySinceMs, throttledSinceMs, atMs } = watched;
     const may = template.limits.cpus * (throttledSinceMs === undefined ? 1 : THROTTLED_SHARE);
-    const busy = cpus >= BUSY_SHARE * Math.min(may, processors / Math.max(1, active));
+    const busy = cpus >= BUSY_SHARE * Math.min(may, processors / Math.max(1, active, load()));
     return { ...watched, busySinceMs: busy ? (busySinceMs ?? atMs) : undefined };
   }
 
@@ -182,7 +186,7 @@ export class ProcessorWatch {
     this.#deps.log.warn(
       { instance: id, template, container, throttledMs: watched.atMs - (watched.throttledSinceMs ?? watched.atMs) },
       reason === 'output_limit'
-        ? 'A visitor had the app write so much output that reading it took a tenth of a processor; the visit is ended'
+        ? 'A visitor had the app write so much output that reading it kept a processor busy; the visit is ended'
         : 'A visit that nobody uses kept its processors busy even when throttled; it is ended',
     );
   }
