@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
 import { createAdminServer } from '../http/admin/admin-server.ts';
+import type { RefusalObserver } from '../http/admin/refused-calls.ts';
 import type { HttpObserver } from '../http/observation.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 
@@ -23,7 +24,7 @@ export interface AdminServerDeps {
   readonly store: Pick<Store, 'controls' | 'breakers' | 'audit' | 'funnel' | 'outbox' | 'webhookStatuses'>;
   readonly poster: Poster;
   readonly connection: QueueConnection;
-  readonly observer: HttpObserver;
+  readonly observer: HttpObserver & RefusalObserver;
   readonly releasers: Releasers;
   readonly log: Log;
 }

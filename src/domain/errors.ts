@@ -156,6 +156,12 @@ export const ERROR_CATALOGUE = {
     title: 'Too many streams are open',
     remedy: 'Close one, or ask for the instance itself now and then.',
   },
+  too_many_refusals: {
+    status: 429,
+    retryable: true,
+    title: 'Too many calls without an operator key',
+    remedy: 'Send a right key; without one, wait as Retry-After says.',
+  },
   headers_too_large: {
     status: 431,
     retryable: false,

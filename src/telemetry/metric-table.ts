@@ -28,6 +28,7 @@ export const LIMIT_WINDOWS = ['hourly', 'daily'] as const;
 export const TASK_KINDS = ['provision', 'cleanup'] as const;
 export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
 const DELIVERY_OUTCOMES = ['delivered', 'failed', 'dead'] as const;
+export const OPERATOR_REFUSALS = ['key_missing', 'key_wrong', 'operator_key_unset', 'too_many_refusals'] as const;
 const BREAKER_STATES = ['open', 'closed'] as const;
 
 /** A claim is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
@@ -127,6 +128,11 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'try_it_now_rate_limit_refusals_total',
       'Requests for an instance that were refused because the address has had its share, by the limit it met.',
       { template: templates, window: LIMIT_WINDOWS },
+    ),
+    refusedOperators: counter(
+      'try_it_now_admin_refusals_total',
+      'Calls of the admin API that were refused because they came without a right operator key, by the answer.',
+      { code: OPERATOR_REFUSALS },
     ),
     exports: counter(
       'try_it_now_exports_total',

@@ -8,6 +8,7 @@ import { REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
 import {
   registerMetrics,
   type LIMIT_WINDOWS,
+  type OPERATOR_REFUSALS,
   type MetricTable,
   type TASK_KINDS,
   type TASK_OUTCOMES,
@@ -130,6 +131,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     const known = this.#known(template);
     this.#metrics.waits.inc({ template: known, outcome: 'served' });
     this.#metrics.waitDuration.observe({ template: known }, durationMs / 1000);
+  }
+
+  refusedOperator(code: (typeof OPERATOR_REFUSALS)[number]): void {
+    this.#metrics.refusedOperators.inc({ code });
   }
 
   exported(template: string, outcome: Parameters<Observer['exported']>[1]): void {

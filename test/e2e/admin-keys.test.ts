@@ -54,7 +54,7 @@ it('finds every kind of route', () => {
 
 describe.each(KEYS)('with %s', (_name, key, status, code) => {
   it.each(routes)(
-    '$method $path is refused, changes nothing, and is kept when it would have',
+    '$method $path is refused, changes nothing, and does not come into the audit log',
     async ({ method, path }) => {
       const [before, auditBefore] = [await world(), await newestAudit()];
       const body = BODIES[path] ?? (method === 'POST' ? {} : undefined);
@@ -65,21 +65,21 @@ describe.each(KEYS)('with %s', (_name, key, status, code) => {
       );
       expect([answer.status, answer.json]).toEqual([status, expect.objectContaining({ code })]);
       expect(await world()).toEqual(before);
-      if (method === 'GET') expect(await newestAudit()).toEqual(auditBefore);
-      else {
-        expect(await newestAudit()).not.toEqual(auditBefore);
-        expect(await newestAudit()).toMatchObject({
-          who: expect.stringMatching(key === null ? /^nobody$/ : /^key:[0-9a-f]{8}$/) as string,
-          outcome: code,
-        });
-        expect(JSON.stringify(await newestAudit())).not.toContain(key ?? '\0');
-      }
+      expect(await newestAudit()).toEqual(auditBefore);
     },
   );
 
   it('not even what is not there is told', async () => {
     expect((await ask('GET', '/admin/v1/nothing', { key })).json).toMatchObject({ code });
   });
+});
+
+it('counts what was refused', async () => {
+  const metrics = await (await fetch(`${stack.api}/metrics`)).text();
+  for (const code of ['key_missing', 'key_wrong'])
+    expect(Number(new RegExp(`^try_it_now_admin_refusals_total{code="${code}"} (\\d+)$`, 'm').exec(metrics)?.[1])).toBe(
+      (routes.length + 1) * KEYS.filter(([, , , known]) => known === code).length,
+    );
 });
 
 it("takes either operator's key, and tells them apart", async () => {

@@ -16,6 +16,7 @@ import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
 import { poolRoutes } from './pool-routes.ts';
 import type { Operators } from './operators.ts';
 import { queueRoutes } from './queue-routes.ts';
+import { RefusedCalls, type RefusalObserver } from './refused-calls.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
 export interface AdminServerOptions {
@@ -26,7 +27,7 @@ export interface AdminServerOptions {
   readonly publicUrl: string;
   /** Empty: nobody is let in. */
   readonly operatorKeys: readonly string[];
-  readonly observer?: HttpObserver;
+  readonly observer?: HttpObserver & RefusalObserver;
 }
 
 /** The operators' API. Whatever is asked needs an operator's key, be it there or not. Nothing listens yet. */
@@ -45,7 +46,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
     onFailure: (request, error) => trail.failed(request, error),
   });
   const { app } = listener;
-  requireOperator(app, options.operatorKeys);
+  requireOperator(app, options.operatorKeys, trail, new RefusedCalls(log, options.observer));
   trail.watch(app);
   app.addHook('preValidation', (request, _reply, done) => {
     // Validation comes after this; until then no body is undefined.
@@ -65,16 +66,23 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   return listener;
 }
 
-function requireOperator(app: App, keys: readonly string[]): void {
-  const check = keyCheck(keys);
+function requireOperator(app: App, keys: readonly string[], trail: AuditTrail, refused: RefusedCalls): void {
+  const check = keyCheck(keys) ?? refuseEverybody;
   app.addHook('onRequest', (request, _reply, done) => {
-    if (check === undefined)
-      throw new TryItNowError(
-        'operator_key_unset',
-        'This server has no operator key, so nobody may act as an operator; set OPERATOR_KEYS_FILE (or ' +
-          'OPERATOR_KEYS) and restart it',
-      );
-    check(request.headers['x-api-key']);
+    try {
+      check(request.headers['x-api-key']);
+    } catch (error) {
+      throw error instanceof TryItNowError ? refused.note(error, request.ip) : error;
+    }
+    trail.admit(request);
     done();
   });
+}
+
+function refuseEverybody(): never {
+  throw new TryItNowError(
+    'operator_key_unset',
+    'This server has no operator key, so nobody may act as an operator; set OPERATOR_KEYS_FILE (or OPERATOR_KEYS) ' +
+      'and restart it',
+  );
 }

@@ -21,12 +21,14 @@ const NAME_LENGTH = 100;
 const PARTICULARS = ['target', 'within_seconds', 'which'] as const;
 
 /**
- * Keeps every call of a route with an `audit` name, also the refused and the failed ones, and before it is answered.
+ * Keeps every call of a route with an `audit` name that an operator made, also the refused and the failed ones, and
+ * before it is answered.
  */
 export class AuditTrail {
   readonly #audit: AuditLog;
   readonly #log: Log;
   readonly #failures = new WeakMap<FastifyRequest, TryItNowError>();
+  readonly #admitted = new WeakSet<FastifyRequest>();
 
   constructor(audit: AuditLog, log: Log) {
     this.#audit = audit;
@@ -37,11 +39,16 @@ export class AuditTrail {
     this.#failures.set(request, error);
   }
 
+  /** It came with an operator's key. */
+  admit(request: FastifyRequest): void {
+    this.#admitted.add(request);
+  }
+
   /** Call before any route is added. */
   watch(app: App): void {
     app.addHook('onSend', async (request) => {
       const { audit } = request.routeOptions.config;
-      if (audit !== undefined) await this.#keep(request, audit);
+      if (audit !== undefined && this.#admitted.has(request)) await this.#keep(request, audit);
     });
   }
 
