@@ -5,6 +5,8 @@
 readonly CRIU_HOME=/opt/criu
 readonly CRIU_COMMAND=/usr/local/sbin/criu
 readonly CRIU_FAILED=/var/cache/try-it-now/criu-failed
+# The newest that was tried: an older one of ours gives way to what the mirror has. A host's own is left to its owner.
+readonly CRIU_TRIED=4.2.1
 
 # CRIU before 4.2 cannot dump a TCP socket on kernels from 6.16 on. On an older kernel an older CRIU is good when its
 # own check passes, which only root can ask. A failed install is not tried again before a day has passed.
@@ -14,6 +16,9 @@ criu_is_good() {
   if [ -x "$CRIU_COMMAND" ]; then criu=$CRIU_COMMAND; else criu=$(command -v criu) || return 1; fi
   version=$("$criu" --version 2>/dev/null | awk '/^Version:/ { print $2 }') || return 1
   if [ -z "$version" ]; then return 1; fi
+  if [ "$criu" = "$CRIU_COMMAND" ] && [ -d "$CRIU_HOME" ] && [ "$(id -u)" -eq 0 ]; then
+    [ "$(printf '%s\n' "$CRIU_TRIED" "$version" | sort -V | head -n 1)" = "$CRIU_TRIED" ] || return 1
+  fi
   if at_least "$version" 4.2; then return 0; fi
   if at_least "$(uname -r)" 6.16; then return 1; fi
   [ "$(id -u)" -ne 0 ] || "$criu" check >/dev/null 2>&1
@@ -91,12 +96,15 @@ WRAPPER
 install_criu() {
   if ! { download_criu && unpack_criu; }; then
     if [ -e "$work/criu.log" ]; then tail -n 5 "$work/criu.log" | sed 's/^/  criu: /' >&2; fi
-    say 'CRIU could not be installed. Everything works without it, instances start cold and therefore slower.'
+    if [ -x "$CRIU_COMMAND" ]; then say 'A newer CRIU could not be installed. The one that is there stays.'
+    else say 'CRIU could not be installed. Everything works without it, instances start cold and therefore slower.'; fi
     say "The next try is in a day, or after: rm $CRIU_FAILED"
     date | write_system_file "$CRIU_FAILED"
     return
   fi
   as_root rm -f "$CRIU_FAILED"
+  # The mirror has none that is new enough: not at every start again.
+  if ! criu_is_good; then date | write_system_file "$CRIU_FAILED"; fi
   if ! as_root "$CRIU_COMMAND" check >"$work/criu.log" 2>&1; then
     tail -n 3 "$work/criu.log" | sed 's/^/  criu: /' >&2
     say 'CRIU is installed, but its own check says that this kernel or host cannot use it: instances will start cold.'

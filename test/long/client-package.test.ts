@@ -23,7 +23,9 @@ describe('the package of the client', () => {
   beforeAll(async () => {
     project = await mkdtemp(join(tmpdir(), 'tin-client-'));
     releasers.push('project', () => rm(project, { recursive: true }));
-    const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', project], { cwd: PACKAGE });
+    const { stdout } = await run('npm', ['run', 'package', '--', '--json', '--pack-destination', project], {
+      cwd: PACKAGE,
+    });
     const [{ filename, files }] = JSON.parse(/\[\s*\{[^]*$/.exec(stdout)?.[0] ?? '') as [
       { filename: string; files: { path: string }[] },
     ];
