@@ -57,6 +57,8 @@ call_to_action: {text: Buy, url: "mailto:sales@acme.example"}
     ['links: [{url: "https://x.example"}]', 'links[0].text is missing'],
     ['title: {"not a tag": x}', 'must be a language by its BCP 47 tag'],
     ['title: {}', 'title has no text'],
+    ['abuse: "javascript:alert(1)"', 'abuse is "javascript:alert(1)"'],
+    ['abuse: nobody', 'abuse is "nobody"'],
     ['title: [', 'not YAML as it should be'],
   ])('is refused when it says %s', async (text, problem) => {
     const { problems } = await brand(text);
@@ -80,6 +82,7 @@ describe("a template's part of the branding file", () => {
     const { branding, problems, warnings } = await brand(`
 title: Acme
 legal: Wiped
+abuse: abuse@acme.example
 colors: {light: {accent: "#ffcc00"}}
 links: [{text: Imprint, url: "https://acme.example/imprint"}]
 templates:
@@ -90,6 +93,7 @@ templates:
     expect(shop).toMatchObject({
       title: [{ text: 'Acme Shop' }],
       legal: [{ text: 'Wiped' }],
+      abuse: 'mailto:abuse@acme.example',
       intro: [{ tag: 'de', text: 'Ein Laden' }],
       logo: { type: 'image/png', path: expect.stringMatching(/^\/assets\/logo\.[0-9a-f]{12}\.png$/) as string },
       links: [],

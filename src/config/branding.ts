@@ -18,7 +18,7 @@ import { localText } from './local-text.ts';
 import { ParseError, integer, matching, path, text, type Parser } from './parsers.ts';
 import { YamlMapSection, listProblems, type YamlSection, type YamlSource } from './yaml-section.ts';
 
-const BRAND_KEYS = ['title', 'heading', 'intro', 'logo', 'colors', 'links', 'legal', 'call_to_action'];
+const BRAND_KEYS = ['title', 'heading', 'intro', 'logo', 'colors', 'links', 'legal', 'abuse', 'call_to_action'];
 export const BRANDING_KEYS = [...BRAND_KEYS, 'templates'];
 const LINE = text(500);
 const COLOR = matching('color', /^#[0-9a-fA-F]{6}$/, 'a colour as #rrggbb in quotes, such as "#5546e8"');
@@ -35,6 +35,13 @@ const link: Parser<string> = {
     URL.canParse(value) && ['https:', 'http:', 'mailto:'].includes(new URL(value).protocol)
       ? new URL(value).href
       : new ParseError(),
+};
+
+/** A mail address, or where a form is. */
+const contact: Parser<string> = {
+  type: 'mail address or URL',
+  expects: 'a mail address such as abuse@example.org, or a URL that starts with https://, http:// or mailto:',
+  parse: (value) => link.parse(/^[^\s@:/?]+@[^\s@:/?]+$/.test(value) ? `mailto:${value}` : value),
 };
 
 export interface ParsedBranding {
@@ -104,6 +111,7 @@ function brandIn(section: YamlSection, folder: string, above: Brand): Brand {
       ? (section.sections('links', ['text', 'url']) ?? []).flatMap((one) => readLink(one) ?? [])
       : above.links,
     legal: localText(section, 'legal') ?? above.legal,
+    abuse: section.read('abuse', contact)?.value ?? above.abuse,
     callToAction: link,
   };
 }

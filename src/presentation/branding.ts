@@ -46,6 +46,8 @@ export interface Brand {
   readonly links: readonly BrandLink[];
   /** In place of the promise in the footer. */
   readonly legal: LocalText | undefined;
+  /** In the footer: where to tell of an instance that does harm. */
+  readonly abuse: string | undefined;
   /** What a visitor may do next, beside the apps. */
   readonly callToAction: BrandLink | undefined;
   /** Of the page that offers apps, in place of its own words. */
@@ -83,6 +85,7 @@ export const NO_BRANDING: Branding = {
   colors: DEFAULT_COLORS,
   links: [],
   legal: undefined,
+  abuse: undefined,
   callToAction: undefined,
   heading: undefined,
   intro: undefined,

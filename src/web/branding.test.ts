@@ -15,7 +15,14 @@ const LOGO: Logo = {
 };
 const say = (text: string) => [{ tag: undefined, text }] as const;
 const link = (text: string, url: string) => ({ text: say(text), url });
-const SITE = { ...NO_BRANDING, title: say('Acme'), legal: say('Wiped after use'), heading: say('Try <Acme>') };
+const ABUSE = 'mailto:abuse@acme.example';
+const SITE = {
+  ...NO_BRANDING,
+  abuse: ABUSE,
+  title: say('Acme'),
+  legal: say('Wiped after use'),
+  heading: say('Try <Acme>'),
+};
 const BRANDING = {
   ...SITE,
   templates: {
@@ -52,6 +59,7 @@ describe('pages about a template with a branding of its own', () => {
       expect(text).toContain('<title>Acme</title>');
       expect(text).toContain('<h1>Try &lt;Acme&gt;</h1>');
       expect(text).not.toContain('Shop imprint');
+      expect(text).toContain(`<a href="${ABUSE}">Report abuse</a>`);
     }
     expect(shop).toContain('<title>Acme Shop</title>');
     expect(shop).toContain('<h1>Try our shop</h1>\n<p>A shop &amp; more</p>');

@@ -78,13 +78,14 @@ async function acquire(): Promise<{
   readonly status: number;
   readonly retryAfter: string | null;
   readonly id: string;
+  readonly url: string;
 }> {
   const answer = await fetch(`${server.api}/api/v1/demo/acquire`, {
     method: 'POST',
     headers: { 'x-api-key': VISITOR_KEY },
   });
-  const { id } = (await answer.json()) as { id: string };
-  return { status: answer.status, retryAfter: answer.headers.get('retry-after'), id };
+  const { id, url } = (await answer.json()) as { id: string; url: string };
+  return { status: answer.status, retryAfter: answer.headers.get('retry-after'), id, url };
 }
 
 const page = async (): Promise<string> => (await fetch(server.api, { headers: { accept: 'text/html' } })).text();
@@ -132,7 +133,7 @@ it('scale holds through a restart', async () => {
 });
 
 it('drain waits through a restart until the last visitor is gone; Ctrl-C ends the waiting alone', async () => {
-  const { id } = await acquire();
+  const { url } = await acquire();
   {
     await using waiting = command(['pool', 'drain', 'hello', '--wait']);
     await eventually(() => expect(waiting.output).toContain('hello has 1 with visitors'), PATIENT);
@@ -146,7 +147,8 @@ it('drain waits through a restart until the last visitor is gone; Ctrl-C ends th
   await eventually(() => expect(waiting.output).toContain('The server does not answer right now'), PATIENT);
   await server.start();
   expect((await acquire()).status).toBe(503);
-  expect((await run(['instances', 'release', id, '--yes'])).output).toContain('its address has stopped working');
+  const reported = url.replace('http', 'hxxp').replaceAll('.', '[.]');
+  expect((await run(['instances', 'end', `${reported}wp-login.php`, '--yes'])).output).toContain('has stopped working');
   expect([await waiting.exitCode, waiting.output]).toEqual([0, expect.stringContaining('Drained: nobody is left')]);
   process.stdout.write(waiting.output);
   expect((await run(['pool', 'resume', 'hello'])).code).toBe(0);

@@ -4,6 +4,7 @@ import { InstanceSnapshotBody, InstancesBody } from '../../http/admin/schemas.ts
 import { AdminClient } from '../admin-client.ts';
 import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
+import { idOf } from './named-instance.ts';
 import { distance, stripControlCharacters } from './text.ts';
 
 type Instance = Static<typeof InstanceSnapshotBody>;
@@ -48,18 +49,20 @@ export async function list(env: Environment, { json, ...filter }: ListOptions): 
       console.log(`${template} is opened without the bar, because ${stripControlCharacters(refusal)}.`);
 }
 
-export async function show(env: Environment, id: string, { json }: { readonly json?: true }): Promise<void> {
-  const found = await new AdminClient(env).ask(InstanceSnapshotBody, 'GET', path(id));
+export async function show(env: Environment, named: string, { json }: { readonly json?: true }): Promise<void> {
+  const client = new AdminClient(env);
+  const found = await client.ask(InstanceSnapshotBody, 'GET', path(await idOf(client, named)));
   if (json === true) printJson(found);
   else print(found);
 }
 
 export async function release(
   env: Environment,
-  id: string,
+  named: string,
   { json, yes }: { readonly json?: true; readonly yes?: true },
 ): Promise<void> {
   const client = new AdminClient(env);
+  const id = await idOf(client, named);
   const found = await client.ask(InstanceSnapshotBody, 'GET', path(id));
   const whose = found.state === 'assigned' ? 'a visitor has it' : `it is ${found.state}`;
   if (yes !== true && !(await confirmed(`End instance ${id} of ${found.template} (${whose})?`))) {
@@ -68,11 +71,12 @@ export async function release(
   }
   const released = await client.ask(InstanceSnapshotBody, 'DELETE', path(id));
   if (json === true) printJson(released);
-  else console.log(`Instance ${id} is ${released.state}; its address has stopped working.`);
+  else console.log(`Instance ${id} is ${released.state}; its address has stopped working, for good.`);
 }
 
-export async function logs(env: Environment, id: string, { tail }: { readonly tail: number }): Promise<void> {
-  const text = await new AdminClient(env).text(`${path(id)}/logs?tail=${tail}`);
+export async function logs(env: Environment, named: string, { tail }: { readonly tail: number }): Promise<void> {
+  const client = new AdminClient(env);
+  const text = await client.text(`${path(await idOf(client, named))}/logs?tail=${tail}`);
   // Hostile code may have written it: a terminal gets no control characters, a file or a pipe gets all there is.
   process.stdout.write(process.stdout.isTTY ? stripControlCharacters(text, 'lines') : text);
 }

@@ -13,6 +13,7 @@ Exit code: 0 when it was done, 1 when it was refused or the server does not
 answer, 78 when a setting is wrong. The server's admin API is asked: ADMIN_URL
 (http and ADMIN_ADDR without it), with OPERATOR_KEY_FILE or OPERATOR_KEY.
 `;
+const NAMED = 'its id as `list` shows it, or its address';
 const STATES = ['warming', 'ready', 'assigned', 'releasing', 'quarantined'];
 
 interface Registration {
@@ -147,6 +148,7 @@ function registerInstances({ group, env }: Registration): void {
     `${EXIT_CODES}
 Examples:
   try-it-now instances list --state quarantined
+  try-it-now instances end https://LABEL.demo.example.org/
   try-it-now instances logs ID --tail 50`,
   );
   group
@@ -160,25 +162,26 @@ Examples:
   group
     .command('show')
     .description('everything about one')
-    .argument('<id>', 'as `list` shows it')
+    .argument('<instance>', NAMED)
     .option('--json', 'print JSON')
-    .action((id: string, options: JsonOptions) => runCommand(async () => (await load()).show(env, id, options)));
+    .action((named: string, options: JsonOptions) => runCommand(async () => (await load()).show(env, named, options)));
   group
     .command('release')
+    .alias('end')
     .description('end one, no matter who holds it; asks first')
-    .argument('<id>', 'as `list` shows it')
+    .argument('<instance>', NAMED)
     .option('--yes', 'do not ask')
     .option('--json', 'print JSON')
-    .action((id: string, options: JsonOptions & { readonly yes?: true }) =>
-      runCommand(async () => (await load()).release(env, id, options)),
+    .action((named: string, options: JsonOptions & { readonly yes?: true }) =>
+      runCommand(async () => (await load()).release(env, named, options)),
     );
   group
     .command('logs')
     .description('the last lines its app wrote')
-    .argument('<id>', 'as `list` shows it')
+    .argument('<instance>', NAMED)
     .option('--tail <lines>', 'how many', wholeNumber(5_000), 200)
-    .action((id: string, options: { readonly tail: number }) =>
-      runCommand(async () => (await load()).logs(env, id, options)),
+    .action((named: string, options: { readonly tail: number }) =>
+      runCommand(async () => (await load()).logs(env, named, options)),
     );
 }
 

@@ -7,6 +7,7 @@ export const de = {
   'site.promise': 'Jede Kopie gehört nur der Person, die sie gestartet hat, und verschwindet nach Ablauf ihrer Zeit.',
   'site.api': 'API',
   'site.embed': 'Einbetten',
+  'site.abuse': 'Missbrauch melden',
   'site.back': 'Zur Startseite',
 
   'home.heading': 'Eine laufende App nur für Sie, {emphasis}',

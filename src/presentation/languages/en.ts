@@ -9,6 +9,7 @@ export const en = {
   'site.promise': 'Every copy is private to the one who started it, and gone when its time is up.',
   'site.api': 'API',
   'site.embed': 'Embed',
+  'site.abuse': 'Report abuse',
   'site.back': 'Back to the start',
 
   'home.heading': 'A running app of your own, {emphasis}',

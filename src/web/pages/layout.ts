@@ -36,7 +36,7 @@ export function mark({ brand: { logo }, assets }: Presentation): Html {
 /** A whole page. Styles and script are files of our own, because the content security policy allows nothing inline. */
 export function page({ presentation, body, head: more, ...parts }: PageParts): string {
   const { t, brand, assets } = presentation;
-  const { legal, links } = brand;
+  const { legal, links, abuse } = brand;
   return html`<!doctype html>
 <html lang="${t.tag}" dir="${t.direction}">
 <head>
@@ -53,6 +53,7 @@ ${body}
 </main>
 <footer class="bottom"><p>${legal === undefined ? t.text('site.promise') : localText(t, legal)}</p>\
 <p class="links">${links.map(({ text, url }) => html`<a href="${url}">${localText(t, text)}</a> `)}\
+${abuse === undefined ? '' : html`<a href="${abuse}">${t.text('site.abuse')}</a> `}\
 <a href="/embed">${t.text('site.embed')}</a> <a href="/api/openapi.json">${t.text('site.api')}</a></p></footer>
 </body>
 </html>
