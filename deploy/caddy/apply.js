@@ -9,24 +9,51 @@ import { execFileSync } from 'node:child_process';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 
-const admin = process.env.CADDY_ADMIN_URL || 'http://127.0.0.1:2019';
+const USUAL = 'http://127.0.0.1:2019';
+let admin = process.env.CADDY_ADMIN_URL || USUAL;
 const force = process.argv.includes('--force');
 const caddyfile = process.argv.slice(2).find((argument) => !argument.startsWith('--')) ?? '/etc/caddy/Caddyfile';
 
 /** Not by fetch: newer versions of Caddy take its headers for a browser's and refuse them. */
 function ask(method, path, body, headers = {}) {
   return new Promise((resolve, reject) => {
-    const sent = request(new URL(path, admin), {
-      method,
-      agent: false,
-      headers: { 'Content-Type': 'application/json', ...headers },
-    });
+    const all = { 'Content-Type': 'application/json', ...headers };
+    // Over a socket Caddy 2.6 takes no host's name at all, and later ones take any.
+    const sent = admin.startsWith('unix://')
+      ? request({
+          socketPath: admin.slice('unix://'.length),
+          path,
+          method,
+          agent: false,
+          setHost: false,
+          headers: { Host: '', ...all },
+        })
+      : request(new URL(path, admin), { method, agent: false, headers: all });
     sent.once('response', (response) => {
-      text(response).then((answer) => resolve({ ok: response.statusCode === 200, answer }), reject);
+      text(response).then(
+        (answer) => resolve({ status: response.statusCode, ok: response.statusCode === 200, answer }),
+        reject,
+      );
     });
     sent.once('error', reject);
     sent.end(body);
   });
+}
+
+/** A Caddy that took up what ran last is where that had it, until it has read the Caddyfile that names the socket. */
+async function findDemo() {
+  const ours = () => ask('GET', '/config/apps/http/servers/demo');
+  try {
+    return await ours();
+  } catch (error) {
+    if (error.code !== 'ENOENT' || !admin.startsWith('unix://')) throw error;
+    const named = admin;
+    admin = USUAL;
+    return await ours().catch(() => {
+      admin = named;
+      throw error;
+    });
+  }
 }
 
 try {
@@ -36,7 +63,8 @@ try {
       stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
-  const found = await ask('GET', '/config/apps/http/servers/demo');
+  const found = await findDemo();
+  if (found.status === 403) throw new Error(`Caddy does not take requests of this program: ${found.answer.trim()}`);
   const demo = found.ok ? JSON.parse(found.answer) : null;
   if (demo !== null) {
     config.apps ??= {};
@@ -56,7 +84,7 @@ try {
   );
 } catch (error) {
   console.error(
-    error.code === 'ECONNREFUSED'
+    ['ECONNREFUSED', 'ENOENT'].includes(error.code)
       ? `Caddy's admin API does not answer at ${admin}; start Caddy or set CADDY_ADMIN_URL`
       : error.message,
   );

@@ -51,7 +51,12 @@ export interface Config {
     readonly address: string;
   };
   readonly valkey: { readonly host: string; readonly port: number; readonly password: string | undefined };
-  readonly nats: { readonly url: string; readonly token: string | undefined };
+  readonly nats: {
+    readonly url: string;
+    readonly user: string | undefined;
+    readonly password: string | undefined;
+    readonly token: string | undefined;
+  };
   readonly proxy: {
     readonly adminUrl: string;
     /** Caddy's listen address, as Caddy spells it: `:8000`. */

@@ -249,7 +249,12 @@ function assemble(
     deployment: values.DEPLOYMENT,
     node: { name: values.NODE_NAME, address: values.NODE_ADDRESS },
     valkey: { ...values.VALKEY_ADDR, password: values.VALKEY_PASSWORD },
-    nats: { url: values.NATS_URL, token: values.NATS_TOKEN },
+    nats: {
+      url: values.NATS_URL,
+      user: values.NATS_USER,
+      password: values.NATS_PASSWORD,
+      token: values.NATS_TOKEN,
+    },
     proxy: {
       adminUrl: values.CADDY_ADMIN_URL,
       listen: values.PROXY_LISTEN.text,

@@ -260,11 +260,28 @@ export function url(schemes: readonly string[], example: string): Parser<string>
   };
 }
 
+const BY_HTTP = url(['http', 'https'], '');
+
+/** By HTTP, over TCP or over a unix socket. */
+export const socketOrUrl: Parser<string> = {
+  type: 'URL',
+  expects:
+    'a URL that starts with http:// or https://, such as http://127.0.0.1:2019, or unix:// and the full path of a ' +
+    'socket, such as unix:///run/caddy/admin.sock',
+  parse: (text) => {
+    if (!text.startsWith('unix:')) return BY_HTTP.parse(text);
+    return /^unix:\/\/\/[^\0?#]*[^\0?#/]$/.test(text) ? text : new ParseError();
+  },
+};
+
 export const path: Parser<string> = {
   type: 'path',
   expects: 'the path of a file',
   parse: (text) => (text.includes('\0') ? new ParseError() : text),
 };
+
+/** Of a server that we log in to. */
+export const password = text(1000);
 
 /** Long enough that guessing is hopeless at any rate the API answers at. */
 const API_KEY_LENGTH = 16;

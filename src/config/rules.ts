@@ -89,7 +89,9 @@ function localPorts(values: Values): { readonly name: VariableName; readonly por
     { name: 'SERVER_PORT', host: values.SERVER_HOST, port: values.SERVER_PORT },
     { name: 'ADMIN_ADDR', ...values.ADMIN_ADDR },
     { name: 'PROXY_LISTEN', ...values.PROXY_LISTEN },
-    { name: 'CADDY_ADMIN_URL', ...endpoint(values.CADDY_ADMIN_URL) },
+    ...(values.CADDY_ADMIN_URL.startsWith('unix:')
+      ? []
+      : [{ name: 'CADDY_ADMIN_URL' as const, ...endpoint(values.CADDY_ADMIN_URL) }]),
     { name: 'VALKEY_ADDR', ...values.VALKEY_ADDR },
     { name: 'NATS_URL', ...endpoint(values.NATS_URL) },
   ] as const;

@@ -19,23 +19,23 @@ import {
   listenHost,
   matching,
   oneOf,
+  password,
   path,
   siteHost,
+  socketOrUrl,
   webOrigin,
   text,
   url,
 } from './parsers.ts';
 import { absolutePath, postgresSocketPath, socketPath } from './paths.ts';
+import { STATE_VARIABLES } from './state-variables.ts';
 import { group, type Defaulted, type Variable } from './variable.ts';
-
-const password = text(1000);
 
 const pool = group('Pool');
 const containers = group('Containers');
 const checkpoints = group('Checkpoints');
 const databases = group('Databases');
 const addresses = group('Public addresses and proxy');
-const state = group('State and queue');
 const http = group('HTTP server');
 const funnel = group('Funnel and webhooks');
 const visitorPages = group('Pages for visitors');
@@ -240,9 +240,10 @@ export const VARIABLES = {
     'Where people find the start page.',
   ),
   CADDY_ADMIN_URL: addresses.required(
-    url(['http', 'https'], 'http://127.0.0.1:2019'),
+    socketOrUrl,
     'http://127.0.0.1:2019',
-    'Caddy’s admin API.',
+    'Caddy’s admin API: an address, or a socket as unix:///run/caddy/admin.sock. Whoever reaches it has Caddy do ' +
+      'anything, so a socket, which only some may open, is better than a port, which every user of the host reaches.',
   ),
   DISCOVERY_ADDR: addresses.required(
     ipPort,
@@ -261,20 +262,7 @@ export const VARIABLES = {
       'them. Its folder must be writable.',
   ),
 
-  VALKEY_ADDR: state.required(hostPort('127.0.0.1:6379'), '127.0.0.1:6379', 'Valkey, which holds all state.'),
-  VALKEY_PASSWORD: state.secret(password, 'not set', 'The password of Valkey’s default user.'),
-  NATS_URL: state.required(
-    url(['nats', 'tls'], 'nats://127.0.0.1:4222'),
-    'nats://127.0.0.1:4222',
-    'NATS with JetStream, which holds the tasks.',
-  ),
-  NATS_TOKEN: state.secret(password, 'not set', 'The token to log in to NATS with.'),
-  QUEUE_ACK_WAIT: state.required(
-    duration('5s', '1h', '30s'),
-    '30s',
-    'After how long without a sign a worker counts as dead, and its task goes to another.',
-  ),
-  QUEUE_WORKER_COUNT: state.required(integer(1, 256, 4), '4', 'How many tasks this process works on at once.'),
+  ...STATE_VARIABLES,
 
   SERVER_HOST: http.required(listenHost, '127.0.0.1', 'The address the API and the start page listen on.'),
   SERVER_PORT: http.required(port, '8080', 'Their port.'),

@@ -4,8 +4,11 @@ import { request } from 'undici';
 import { newHostLabel } from '../domain/ids.ts';
 import { hostname, type PublicAddress } from '../domain/address.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
+import { adminSocket } from '../proxy/caddy-admin.ts';
+import { caddyHoles } from './known-holes.ts';
 import { NotChecked, failure, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
+const run = promisify(execFile);
 const PART = 'Caddy';
 const TIMEOUT_MS = 4_000;
 const LOOPBACK = /^(127\.|localhost$|\[?::1)/;
@@ -30,24 +33,41 @@ export function caddyChecks(site: Shared<Site>, addresses: CaddyAddresses): Chec
       remedy: START,
       run: async () => {
         await site.get();
-        return [ok('admin API', `answers at ${addresses.adminUrl}`)];
+        return [ok('admin API', `answers at ${addresses.adminUrl}`), access(addresses.adminUrl)];
       },
     },
-    { part: PART, what: 'version', run: async () => [await version(addresses)] },
+    { part: PART, what: 'version', run: () => version(addresses) },
     { part: PART, what: 'demo server', run: async () => [server(await site.need())] },
     { part: PART, what: 'listens', run: async () => [await listens(addresses)] },
   ];
 }
 
+/** Whoever reaches it has Caddy send any file that Caddy may read, and owns every visit. */
+function access(adminUrl: string): Observation {
+  const what = 'admin access';
+  if (adminSocket(adminUrl) !== undefined) return ok(what, 'by a socket, for those who may open it');
+  return warning(
+    what,
+    'by a port, so every user and program of the host may change what Caddy does, and read what it may read',
+    'Have it on a socket: deploy/caddy/caddy.service.conf and the Caddyfiles beside it are made for that ' +
+      '(docs/deployment.md), with CADDY_ADMIN_URL=unix:///run/try-it-now-caddy/admin.sock.',
+  );
+}
+
 /** Its admin API does not tell; on this host the program does. */
-async function version({ adminUrl }: CaddyAddresses): Promise<Observation> {
-  if (!LOOPBACK.test(new URL(adminUrl).hostname))
+async function version({ adminUrl }: CaddyAddresses): Promise<Observation[]> {
+  if (adminSocket(adminUrl) === undefined && !LOOPBACK.test(new URL(adminUrl).hostname))
     throw new NotChecked('Caddy tells its version to nobody, and it is on another host');
   try {
-    const { stdout } = await promisify(execFile)('caddy', ['version'], { timeout: TIMEOUT_MS });
-    return ok('version', `${stdout.split(' ')[0]?.trim() ?? '?'} (of the program on this host)`);
+    const { stdout } = await run('caddy', ['version'], { timeout: TIMEOUT_MS });
+    const built = await run('caddy', ['build-info'], { timeout: TIMEOUT_MS });
+    const go = /^go\s+(go\S+)/m.exec(built.stdout)?.[1];
+    return [
+      ok('version', `${stdout.split(' ')[0]?.trim() ?? '?'} (of the program on this host)`),
+      ...(go === undefined ? [] : [caddyHoles(go)]),
+    ];
   } catch {
-    return notChecked('version', 'the program caddy is not on the PATH');
+    return [notChecked('version', 'the program caddy is not on the PATH')];
   }
 }
 

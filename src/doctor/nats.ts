@@ -14,6 +14,7 @@ import {
   STREAM,
   cleanupConsumer,
 } from '../queue/names.ts';
+import { natsHoles } from './known-holes.ts';
 import { failure, isAtLeast, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'NATS';
@@ -23,7 +24,7 @@ const MONITOR_TIMEOUT_MS = 2_000;
 /** The thresholds of the queue's alerts. */
 const BACKLOG_WARNING = 50;
 const BACKLOG_FAILURE = 100;
-const START = 'Start it (`systemctl start try-it-now-nats`), or correct NATS_URL and NATS_TOKEN.';
+const START = 'Start it (`systemctl start try-it-now-nats`), or correct NATS_URL, NATS_USER and NATS_PASSWORD.';
 const START_SERVER =
   'Start the server, which makes it (`systemctl start try-it-now`); one that runs puts it back within seconds.';
 
@@ -31,7 +32,7 @@ const START_SERVER =
 export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[] {
   return [
     { part: PART, what: 'reachable', remedy: START, run: async () => reachable(await queue.get()) },
-    { part: PART, what: 'health', run: async () => [await health(await queue.need())] },
+    { part: PART, what: 'health', run: async () => health(await queue.need()) },
     { part: PART, what: 'storage', run: async () => [await storage(await queue.need())] },
     {
       part: PART,
@@ -67,8 +68,10 @@ function reachable({ nats, url }: QueueConnection): Observation[] {
 }
 
 /** By its monitoring port, where that is the usual one and is this server's. */
-async function health({ nats }: QueueConnection): Promise<Observation> {
+async function health({ nats }: QueueConnection): Promise<Observation[]> {
   const base = `http://${new URL(`nats://${nats.getServer()}`).hostname}:${MONITOR_PORT}`;
+  const holes = (go: unknown): Observation =>
+    natsHoles(nats.info?.version ?? '0', typeof go === 'string' ? go : undefined);
   const ask = async (
     path: string,
   ): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> => {
@@ -76,18 +79,25 @@ async function health({ nats }: QueueConnection): Promise<Observation> {
     return { status: statusCode, body: (await body.json()) as Record<string, unknown> };
   };
   try {
-    if ((await ask('/varz')).body['server_id'] !== nats.info?.server_id)
-      return notChecked('health', `what answers at ${base} is another server`);
+    const { server_id: id, go } = (await ask('/varz')).body;
+    if (id !== nats.info?.server_id)
+      return [notChecked('health', `what answers at ${base} is another server`), holes(undefined)];
     const { status, body } = await ask('/healthz');
-    return status === 200
-      ? ok('health', `${base}/healthz says ok`)
-      : failure(
-          'health',
-          `${base}/healthz says ${status}: ${JSON.stringify(body)}`,
-          'See its log (`journalctl -u try-it-now-nats`) and restart it (`systemctl restart try-it-now-nats`).',
-        );
+    return [
+      status === 200
+        ? ok('health', `${base}/healthz says ok`)
+        : failure(
+            'health',
+            `${base}/healthz says ${status}: ${JSON.stringify(body)}`,
+            'See its log (`journalctl -u try-it-now-nats`) and restart it (`systemctl restart try-it-now-nats`).',
+          ),
+      holes(go),
+    ];
   } catch {
-    return notChecked('health', `its monitoring does not answer at ${base}; nats-server -m ${MONITOR_PORT} would`);
+    return [
+      notChecked('health', `its monitoring does not answer at ${base}; nats-server -m ${MONITOR_PORT} would`),
+      holes(undefined),
+    ];
   }
 }
 

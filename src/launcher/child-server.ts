@@ -9,6 +9,8 @@ export interface ChildServerSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Without our own environment, in which keys and passwords may stand; it is not for servers that need none of it. */
+  readonly cleanEnv?: boolean;
   readonly cwd?: string;
   /** What it writes once it serves. Unlike an answer on its port, its own word cannot be another server's. */
   readonly saysUp?: string;
@@ -39,6 +41,12 @@ export function findProgram(name: string): string | undefined {
     .find((path) => existsSync(path));
 }
 
+function harmlessEnv(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => name === 'LANG' || name === 'TZ' || /^(?:GO|LC_)[A-Z]+$/.test(name)),
+  );
+}
+
 /**
  * A real server as our child: ready when it answers, failed as soon as it exits, its last lines kept for the error
  * message. `setpriv --pdeathsig` has the kernel end it when we die without a chance to (SIGKILL), so nothing is left.
@@ -60,7 +68,7 @@ export class ChildServer implements AsyncDisposable {
       guard === undefined ? [program, spec.args] : [guard, ['--pdeathsig', 'KILL', program, ...spec.args]];
     this.#process = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, PATH, ...spec.env },
+      env: { ...(spec.cleanEnv === true ? harmlessEnv() : process.env), PATH, ...spec.env },
       // Its own group: a Ctrl-C in the terminal reaches us alone, and we stop the parts in their order.
       detached: true,
       ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),

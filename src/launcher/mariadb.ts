@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TryItNowError } from '../domain/errors.ts';
 import { ChildServer, findProgram } from './child-server.ts';
-import { commandAs, keptPassword, serverAccount, type ServerAccount } from './server-account.ts';
+import { commandAs, keptPassword, serverAccount, writeOwned, type ServerAccount } from './server-account.ts';
 
 const run = promisify(execFile);
 
@@ -102,9 +102,9 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
   }
   if (!existsSync(paths.data)) await install(paths, account);
   const password = await keptPassword(paths.passwordFile);
-  const initFile = join(paths.own, 'init.sql');
-  await writeFile(initFile, initialSql(password), { mode: 0o600 });
-  if (account !== undefined) await chown(initFile, account.uid, account.gid);
+  // Not in its own folder, where it could have put a link in the way of what root writes.
+  const initFile = join(dir, 'init.sql');
+  await writeOwned(initFile, initialSql(password), account);
   const [command, ...args] = commandAs(findProgram('mariadbd') ?? 'mariadbd', account);
   const server = await ChildServer.start({
     name: 'MariaDB',
@@ -119,6 +119,7 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
       `--tmpdir=${paths.own}`,
       ...SETTINGS,
     ],
+    cleanEnv: true,
     saysUp: 'ready for connections',
   });
   return {

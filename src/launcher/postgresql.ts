@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TryItNowError } from '../domain/errors.ts';
 import { ChildServer, findProgram } from './child-server.ts';
-import { commandAs, keptPassword, serverAccount, type ServerAccount } from './server-account.ts';
+import { commandAs, keptPassword, serverAccount, writeOwned, type ServerAccount } from './server-account.ts';
 
 const run = promisify(execFile);
 
@@ -68,7 +68,7 @@ interface Paths {
 export async function launchPostgres(options: { readonly dir: string }): Promise<LaunchedPostgres> {
   const { dir } = options;
   const own = join(dir, 'own');
-  const paths = { data: join(own, 'data'), rules: join(own, 'pg_hba.conf'), runningSince: join(dir, 'running-since') };
+  const paths = { data: join(own, 'data'), rules: join(dir, 'pg_hba.conf'), runningSince: join(dir, 'running-since') };
   const socketFolder = join(dir, 'socket');
   const passwordFile = join(dir, 'password');
   const account = await serverAccount('PostgreSQL', SERVER_ACCOUNT);
@@ -82,7 +82,7 @@ export async function launchPostgres(options: { readonly dir: string }): Promise
   }
   const password = await keptPassword(passwordFile);
   await discardAfterCrash(paths);
-  if (!existsSync(paths.data)) await install(paths.data, own, password, account);
+  if (!existsSync(paths.data)) await install(paths.data, dir, password, account);
   await writeOwned(paths.rules, LOGIN_RULES, account);
   await writeFile(paths.runningSince, bootId());
   const [command, ...args] = bounded(commandAs(programPath('postgres'), account));
@@ -93,6 +93,7 @@ export async function launchPostgres(options: { readonly dir: string }): Promise
     args: [...args, '-D', paths.data, ...settings.flatMap((setting) => ['-c', setting])],
     // The folder we are in need not be one that the account may look into.
     cwd: '/',
+    cleanEnv: true,
     env: { LC_ALL: 'C.UTF-8' },
     saysUp: 'ready to accept connections',
     // Ends the connections; SIGTERM would wait until all clients have left.
@@ -149,9 +150,9 @@ function bootId(): string {
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 /** Into a folder beside, then renamed: a half-installed one is never taken for a whole one. */
-async function install(data: string, own: string, password: string, account: ServerAccount | undefined): Promise<void> {
+async function install(data: string, dir: string, password: string, account: ServerAccount | undefined): Promise<void> {
   const fresh = `${data}.new`;
-  const passwordInput = join(own, 'password');
+  const passwordInput = join(dir, 'first-password');
   await rm(fresh, { recursive: true, force: true });
   await writeOwned(passwordInput, password, account);
   try {
@@ -185,9 +186,4 @@ async function closeToEverybody(data: string, account: ServerAccount | undefined
   const single = run(command, [...args, '--single', '-D', data, SERVER_ACCOUNT], { timeout: 60_000, cwd: '/' });
   single.child.stdin?.end('REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;\n');
   await single;
-}
-
-async function writeOwned(file: string, text: string, account: ServerAccount | undefined): Promise<void> {
-  await writeFile(file, text, { mode: 0o600 });
-  if (account !== undefined) await chown(file, account.uid, account.gid);
 }

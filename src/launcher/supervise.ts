@@ -13,14 +13,15 @@ export interface SupervisorEvents {
 const SETTLED_MS = 10_000;
 
 /** Starts a part and keeps it running: whenever it ends by itself it is started again, with backoff, until stopped. */
-export async function supervise(
+export async function supervise<T extends { readonly server: ChildServer }>(
   name: string,
-  launch: () => Promise<{ readonly server: ChildServer }>,
+  launch: () => Promise<T>,
   events: SupervisorEvents,
-): Promise<{ readonly stop: () => Promise<void> }> {
+): Promise<{ readonly first: T; readonly stop: () => Promise<void> }> {
   const abort = new AbortController();
   const stopped = (): boolean => abort.signal.aborted;
-  let { server } = await launch();
+  const first = await launch();
+  let { server }: { readonly server: ChildServer } = first;
 
   const watch = async (): Promise<void> => {
     let failures = 0;
@@ -48,6 +49,7 @@ export async function supervise(
   };
   const watching = watch();
   return {
+    first,
     stop: async () => {
       abort.abort();
       await server.stop();

@@ -5,6 +5,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Json } from './json.ts';
 
 const TIMEOUT_MS = 5_000;
+const BY_SOCKET = 'unix://';
 
 export interface AdminAnswer {
   readonly ok: boolean;
@@ -23,32 +24,55 @@ export async function askAdmin(
   path: string,
   body?: Json,
 ): Promise<AdminAnswer> {
-  const url = new URL(path, adminUrl);
   try {
-    const { status, answer } = await send(url, method, body === undefined ? undefined : JSON.stringify(body));
+    const { status, answer } = await send(
+      adminUrl,
+      path,
+      method,
+      body === undefined ? undefined : JSON.stringify(body),
+    );
     const parsed = answer.trim() === '' ? null : (JSON.parse(answer) as Json);
     const ok = status >= 200 && status < 300;
     return { ok, body: parsed, error: ok ? '' : errorText(parsed) };
   } catch (error) {
     throw new TryItNowError(
       'proxy_unavailable',
-      `Caddy's admin API does not answer at ${url.origin} (${describeError(error)}); start Caddy or set ` +
+      `Caddy's admin API does not answer at ${adminUrl} (${describeError(error)}); start Caddy or set ` +
         'CADDY_ADMIN_URL',
       { cause: error },
     );
   }
 }
 
-function send(url: URL, method: string, body: string | undefined): Promise<{ status: number; answer: string }> {
+/** The path of a unix socket, undefined for what is reached by TCP. */
+export function adminSocket(adminUrl: string): string | undefined {
+  return adminUrl.startsWith(BY_SOCKET) ? adminUrl.slice(BY_SOCKET.length) : undefined;
+}
+
+function send(
+  adminUrl: string,
+  path: string,
+  method: string,
+  body: string | undefined,
+): Promise<{ status: number; answer: string }> {
   return new Promise((resolve, reject) => {
-    const sent = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+    const socketPath = adminSocket(adminUrl);
+    const options = {
       method,
       agent: false,
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body === undefined
-        ? {}
-        : { headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) } }),
-    });
+      headers: {
+        // Over a socket Caddy 2.6 takes no host's name at all, and later ones take any.
+        ...(socketPath === undefined ? {} : { Host: '' }),
+        ...(body === undefined
+          ? {}
+          : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
+      },
+    } as const;
+    const sent =
+      socketPath === undefined
+        ? (adminUrl.startsWith('https:') ? httpsRequest : httpRequest)(new URL(path, adminUrl), options)
+        : httpRequest({ ...options, setHost: false, socketPath, path });
     sent.once('response', (response) => {
       text(response).then((answer) => resolve({ status: response.statusCode ?? 0, answer }), reject);
     });

@@ -52,7 +52,7 @@ describe('connecting', () => {
     const url = `nats://127.0.0.1:${withToken.port}`;
     const refused = {
       code: 'queue_unavailable',
-      message: `NATS at ${url} refuses the login; check NATS_TOKEN or the user and password in NATS_URL`,
+      message: `NATS at ${url} refuses the login; check NATS_USER and NATS_PASSWORD, or NATS_TOKEN`,
     };
     for (const token of [undefined, 'another']) {
       const { code, message } = await failure(connectQueue({ url, token, log }));
@@ -68,6 +68,9 @@ describe('connecting', () => {
     });
     expect(connection.url).toBe(`nats://127.0.0.1:${withUser.port}`);
     await connection.close();
+    const apart = { url: connection.url, user: 'worker', password: 'p@ss 1', log };
+    await (await connectQueue(apart)).close();
+    expect((await failure(connectQueue({ ...apart, password: 'another' }))).message).toContain('NATS_PASSWORD');
   });
 
   it('says when JetStream is off', async () => {

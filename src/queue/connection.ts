@@ -13,6 +13,8 @@ const CLOSE_TIMEOUT_MS = 2_000;
 export interface QueueConnectionOptions {
   /** `nats://host:port`, several separated by commas; `tls://` insists on TLS. User and password may stand in it. */
   readonly url: string;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
   readonly token?: string | undefined;
   readonly log: Log;
 }
@@ -65,8 +67,9 @@ function readUrl(url: string): Login {
   };
 }
 
-function credentials(login: Login, token: string | undefined): Partial<ConnectionOptions> {
+function credentials(login: Login, { user, password, token }: QueueConnectionOptions): Partial<ConnectionOptions> {
   if (token !== undefined) return { token };
+  if (user !== undefined && password !== undefined) return { user, pass: password };
   if (login.user === undefined) return {};
   // A lone user name is how NATS URLs spell a token.
   return login.pass === undefined ? { token: login.user } : { user: login.user, pass: login.pass };
@@ -79,7 +82,7 @@ export async function connectQueue(options: QueueConnectionOptions): Promise<Que
     name: 'try-it-now',
     servers: login.servers,
     ...(login.tls ? { tls: {} } : {}),
-    ...credentials(login, options.token),
+    ...credentials(login, options),
     timeout: CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_WAIT_MS,
@@ -91,7 +94,7 @@ export async function connectQueue(options: QueueConnectionOptions): Promise<Que
     throw error instanceof errors.AuthorizationError
       ? new TryItNowError(
           'queue_unavailable',
-          `NATS at ${login.shown} refuses the login; check NATS_TOKEN or the user and password in NATS_URL`,
+          `NATS at ${login.shown} refuses the login; check NATS_USER and NATS_PASSWORD, or NATS_TOKEN`,
           { cause: error },
         )
       : new TryItNowError('queue_unavailable', `NATS at ${login.shown} does not answer; start it or correct NATS_URL`, {

@@ -10,6 +10,7 @@ import { newHostLabel } from '../../src/domain/ids.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { answers, freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { askAdmin } from '../../src/proxy/caddy-admin.ts';
 import { CaddyProxy } from '../../src/proxy/caddy-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -80,15 +81,10 @@ async function startSite(
   rewrite: (text: string) => string = (text) => text,
 ): Promise<Site> {
   const dir = await temporaryFolder(releasers);
-  const [httpsPort, httpPort, adminPort, demoPort] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
+  const [httpsPort, httpPort, demoPort] = [await freePort(), await freePort(), await freePort()];
   const shipped = await readFile(join(DEPLOY, file), 'utf8');
   const text = rewrite(shipped)
-    .replace('admin localhost:2019', `admin localhost:${adminPort}\n\thttps_port ${httpsPort}\n\thttp_port ${httpPort}`)
+    .replace(/admin unix\S+/, `admin unix/${dir}/admin.sock\n\thttps_port ${httpsPort}\n\thttp_port ${httpPort}`)
     .replaceAll('127.0.0.1:8000', `127.0.0.1:${demoPort}`)
     .replaceAll('127.0.0.1:15354', `127.0.0.1:${ports.ask ?? 0}`);
   const caddyfile = join(dir, 'Caddyfile');
@@ -103,12 +99,11 @@ async function startSite(
       cwd: dir,
       env,
       saysUp: 'serving initial configuration',
-      isUp: () => answers(adminPort),
     });
   };
   await start();
   releasers.push('caddy', () => server?.stop());
-  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  const adminUrl = `unix://${dir}/admin.sock`;
   const proxy = new CaddyProxy({
     adminUrl,
     listen: `127.0.0.1:${demoPort}`,
@@ -300,6 +295,6 @@ describe('Caddy with a wildcard certificate', () => {
 });
 
 async function demoPort({ adminUrl }: Site): Promise<number> {
-  const response = await request(`${adminUrl}/config/apps/http/servers/demo/listen/0`, { reset: true });
-  return Number(((await response.body.json()) as string).split(':').at(-1));
+  const { body } = await askAdmin(adminUrl, 'GET', '/config/apps/http/servers/demo/listen/0');
+  return Number((body as string).split(':').at(-1));
 }

@@ -76,8 +76,8 @@ function troublesAmong(found: readonly Diagnosis[]): readonly Diagnosis[] {
 
 const SLOW_ANSWER = /^answers at \S+ in [\d.]+ ms/;
 
-/** Under it nothing else is told than what a bare test server lacks. */
-const ALWAYS = ['persistence'];
+/** Under it nothing else is told than what a bare test server lacks, and what the programs of this machine do. */
+const ALWAYS = ['persistence', 'admin access', 'known holes'];
 
 describe('on a running deployment', () => {
   let runbook: RunbookDeployment;

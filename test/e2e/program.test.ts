@@ -1,7 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { dirname } from 'node:path';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { answers, freePort, isFree } from '../../src/launcher/tcp-ports.ts';
@@ -46,6 +47,53 @@ async function childrenOf(pid: number): Promise<number[]> {
     return parent === pid || (parent !== undefined && parent > 1 && descends(parent));
   };
   return [...parents.keys()].filter(descends);
+}
+
+/** By program: what of root's each of these processes has, and what everybody may read of how it was started. */
+async function rightsOf(
+  pids: readonly number[],
+): Promise<ReadonlyMap<string, { root: boolean; capabilities: bigint }>> {
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+      const field = (name: string): string => new RegExp(`^${name}:\\s+(\\S+)`, 'm').exec(status)?.[1] ?? '';
+      const rights = { root: field('Uid') === '0', capabilities: BigInt(`0x${field('CapEff') || '0'}`) };
+      return [field('Name'), rights] as const;
+    }),
+  );
+  return new Map(found);
+}
+
+/** The first line that a server says to whoever connects and says `line`. */
+async function firstLine(port: number, line: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    socket.write(line);
+    const [data] = (await once(socket, 'data')) as [Buffer];
+    return data.toString();
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Nobody but root and the parts themselves gets at the parts. */
+async function expectGuarded(output: string, folder: string, children: readonly number[]): Promise<void> {
+  const rights = await rightsOf(children);
+  for (const program of ['valkey-server', 'nats-server', 'caddy'])
+    expect([program, rights.get(program)]).toEqual([program, { root: false, capabilities: 0n }]);
+  const port = (part: string): number => Number(new RegExp(`${part} on 127\\.0\\.0\\.1:(\\d+)`).exec(output)?.[1]);
+  expect(await firstLine(port('Valkey'), 'KEYS *\r\n')).toContain('NOAUTH');
+  expect(await firstLine(port('NATS'), '')).toContain('"auth_required":true');
+  const socket = /^export CADDY_ADMIN_URL='unix:\/\/(.*)'$/m.exec(await readFile(`${folder}/environment`, 'utf8'))?.[1];
+  expect((await stat(dirname(socket ?? ''))).mode & 0o777).toBe(0o700);
+  for (const part of ['valkey', 'nats']) {
+    const file = `${folder}/${part}/password`;
+    const password = (await readFile(file, 'utf8')).trim();
+    expect([(await stat(file)).mode & 0o777, password.length]).toEqual([0o600, 48]);
+    for (const child of children)
+      expect(await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '')).not.toContain(password);
+    expect(output).not.toContain(password);
+  }
 }
 
 /** Whether by us or by somebody who has it already. */
@@ -137,6 +185,8 @@ describe('try-it-now up', () => {
     expect(children.length).toBeGreaterThanOrEqual(4);
     const log = /log: (\S+\.log)/.exec(program.output)?.[1] ?? '';
     const folder = /\. (\S+)\/environment/.exec(program.output)?.[1] ?? '';
+    await expectGuarded(program.output, folder, children);
+    expect((await stat(dirname(log))).mode & 0o777).toBe(0o700);
     for (const there of [log, folder]) expect(existsSync(there)).toBe(true);
 
     program.signal('SIGINT');
@@ -148,7 +198,7 @@ describe('try-it-now up', () => {
       ).toBe(false);
     expect(await answers(Number(settings['SERVER_PORT']))).toBe(false);
     expect(await isFree(Number(settings['PROXY_LISTEN']?.slice(1)))).toBe(true);
-    for (const there of [log, folder]) expect(existsSync(there)).toBe(false);
+    for (const there of [dirname(log), folder]) expect(existsSync(there)).toBe(false);
   });
 
   it('takes its children with it even when it is killed', async () => {
@@ -166,7 +216,7 @@ describe('try-it-now up', () => {
         expect(await readFile(`/proc/${child}/status`, 'utf8').catch(() => 'gone')).toMatch(/gone|State:\tZ/);
     });
     // On the disk nobody could clear up after it, and the log helps to find out why.
-    for (const left of [log, folder]) {
+    for (const left of [dirname(log), folder]) {
       expect(existsSync(left)).toBe(true);
       await rm(left, { recursive: true });
     }

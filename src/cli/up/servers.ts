@@ -13,6 +13,7 @@ import { launchNats } from '../../launcher/nats.ts';
 import { launchPostgres } from '../../launcher/postgresql.ts';
 import { freePort, isFree, isFreeForUdp, preferPort, reservePort } from '../../launcher/tcp-ports.ts';
 import { supervise, type SupervisorEvents } from '../../launcher/supervise.ts';
+import { accountOrNobody, keptPassword } from '../../launcher/server-account.ts';
 import { launchValkey } from '../../launcher/valkey.ts';
 import { CONTAINER_ENGINES } from '../../runtime/engines.ts';
 
@@ -53,8 +54,8 @@ export async function requirePlace(config: Config, conflicts: readonly string[])
 
 /** Starts what is not configured by URL, keeps it running, and returns the environment that points at it. */
 export async function startServers(options: ServersOptions): Promise<Environment> {
-  const { explicit, launchedDatabases, dir, releasers, events, onStarted } = options;
-  const made: Record<string, string> = {};
+  const { config, explicit, launchedDatabases, dir, releasers, events, onStarted } = options;
+  const made: Record<string, string | undefined> = {};
   const folder = async (name: string): Promise<string> => {
     const path = join(dir, name);
     await mkdir(path, { recursive: true });
@@ -64,27 +65,12 @@ export async function startServers(options: ServersOptions): Promise<Environment
     const supervised = await supervise(name, launch, events);
     releasers.push(name, () => supervised.stop());
     onStarted(name, where);
+    return supervised.first;
   };
 
-  if (!explicit.has('VALKEY_ADDR')) {
-    const port = await preferPort(6379);
-    const valkeyDir = await folder('valkey');
-    await keep('Valkey', `127.0.0.1:${port}`, () => launchValkey({ dir: valkeyDir, port, persistent: true }));
-    made['VALKEY_ADDR'] = `127.0.0.1:${port}`;
-  }
-  if (!explicit.has('NATS_URL')) {
-    const port = await preferPort(4222);
-    const monitorPort = await preferPort(8222);
-    const natsDir = await folder('nats');
-    await keep('NATS', `127.0.0.1:${port}`, () => launchNats({ dir: natsDir, port, monitorPort }));
-    made['NATS_URL'] = `nats://127.0.0.1:${port}`;
-  }
-  if (!explicit.has('CADDY_ADMIN_URL')) {
-    const adminPort = await preferPort(2019);
-    const caddyDir = await folder('caddy');
-    await keep('Caddy', `127.0.0.1:${adminPort} (admin)`, () => launchCaddy({ dir: caddyDir, adminPort }));
-    made['CADDY_ADMIN_URL'] = `http://127.0.0.1:${adminPort}`;
-  }
+  if (!explicit.has('VALKEY_ADDR')) Object.assign(made, await startValkey(await folder('valkey'), keep));
+  if (!explicit.has('NATS_URL')) Object.assign(made, await startNats(await folder('nats'), keep));
+  if (!explicit.has('CADDY_ADMIN_URL')) Object.assign(made, await startCaddy(await folder('caddy'), config, keep));
   for (const engine of launchedDatabases) Object.assign(made, await startDatabase(engine, await folder(engine), keep));
   return { ...made, ...(await startEngine(options, keep)) };
 }
@@ -94,19 +80,56 @@ type Keep = <T extends { readonly server: ChildServer }>(
   name: string,
   where: string,
   launch: () => Promise<T>,
-) => Promise<void>;
+) => Promise<T>;
+
+/** With a password drawn for this run, for whoever may read its file; one that is set is for another server. */
+async function startValkey(dir: string, keep: Keep): Promise<Environment> {
+  const port = await preferPort(6379);
+  const account = await accountOrNobody('Valkey', 'valkey');
+  const passwordFile = join(dir, 'password');
+  const password = await keptPassword(passwordFile);
+  await keep('Valkey', `127.0.0.1:${port}`, () =>
+    launchValkey({ dir, port, persistent: true, guard: { account, password } }),
+  );
+  return { VALKEY_ADDR: `127.0.0.1:${port}`, VALKEY_PASSWORD: undefined, VALKEY_PASSWORD_FILE: passwordFile };
+}
+
+async function startNats(dir: string, keep: Keep): Promise<Environment> {
+  const port = await preferPort(4222);
+  const monitorPort = await preferPort(8222);
+  const account = await accountOrNobody('NATS', 'nats');
+  const user = 'try-it-now';
+  const passwordFile = join(dir, 'password');
+  const password = await keptPassword(passwordFile);
+  await keep('NATS', `127.0.0.1:${port}`, () =>
+    launchNats({ dir, port, monitorPort, guard: { account, user, password } }),
+  );
+  return {
+    NATS_URL: `nats://127.0.0.1:${port}`,
+    NATS_USER: user,
+    NATS_PASSWORD: undefined,
+    NATS_PASSWORD_FILE: passwordFile,
+    NATS_TOKEN: undefined,
+    NATS_TOKEN_FILE: undefined,
+  };
+}
+
+async function startCaddy(dir: string, { proxy }: Config, keep: Keep): Promise<Environment> {
+  const account = await accountOrNobody('Caddy', 'caddy');
+  const lowPorts = Number(proxy.listen.split(':').at(-1)) < 1_024;
+  const { adminUrl } = await keep('Caddy', `its socket below ${dir}`, () =>
+    launchCaddy({ dir, guard: { account, lowPorts } }),
+  );
+  return { CADDY_ADMIN_URL: adminUrl };
+}
 
 const LAUNCH_DATABASE = { mariadb: launchMariadb, postgresql: launchPostgres } as const;
 
 async function startDatabase(engine: DatabaseEngine, dir: string, keep: Keep): Promise<Environment> {
   const { title, socket, user, password } = DATABASE_SERVERS[engine];
-  let login: Pick<LaunchedMariadb, 'socketPath' | 'user' | 'passwordFile'> | undefined;
-  await keep(title, dir, async () => {
-    const launched = await LAUNCH_DATABASE[engine]({ dir });
-    login = launched;
-    return launched;
-  });
-  if (login === undefined) return {};
+  const login: Pick<LaunchedMariadb, 'server' | 'socketPath' | 'user' | 'passwordFile'> = await keep(title, dir, () =>
+    LAUNCH_DATABASE[engine]({ dir }),
+  );
   return { [socket]: login.socketPath, [user]: login.user, [`${password}_FILE`]: login.passwordFile };
 }
 

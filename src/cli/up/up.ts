@@ -74,7 +74,9 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
   for (const note of [...loaded.warnings, ...notes]) console.warn(`Note: ${note}`);
   await requirePlace(loaded.config, conflicts);
 
-  const logFile = join(tmpdir(), `try-it-now-${process.pid}.log`);
+  // A name that others could foresee would let them put a link to any file there.
+  const logFolder = await mkdtemp(join(tmpdir(), 'try-it-now-log-'));
+  const logFile = join(logFolder, 'try-it-now.log');
   const logWriter = LogWriter.open(logFile);
   const screen = openScreen();
   const stopped = new AbortController();
@@ -112,7 +114,7 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
     await releasers.releaseAll(log);
     if (stopped.signal.aborted) {
       screen.succeed('Everything is down; nothing was left behind.');
-      await rm(logFile, { force: true });
+      await rm(logFolder, { recursive: true, force: true });
     }
   }
 }
