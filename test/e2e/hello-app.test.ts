@@ -78,8 +78,11 @@ describe.skipIf(why !== undefined)(
       return page.getByRole('listitem').filter({ has: page.getByRole('button', { name: `Move the note “${text}` }) });
     }
 
-    /** Notes lie a little crooked until they are touched; their middle stays where it is. */
+    /** Notes lie a little crooked until they are touched; their middle stays where it is, once they have arrived. */
     async function middle(note: Locator): Promise<{ readonly x: number; readonly y: number }> {
+      await note.evaluate(async (element: { getAnimations(): readonly { readonly finished: Promise<unknown> }[] }) => {
+        await Promise.allSettled(element.getAnimations().map(({ finished }) => finished));
+      });
       const box = await note.boundingBox();
       if (box === null) throw new Error('the note is not to be seen');
       return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
@@ -113,8 +116,8 @@ describe.skipIf(why !== undefined)(
       await write(page, 'only mine');
 
       const stranger = await open(other);
+      await eventually(async () => expect(await texts(stranger)).toHaveLength(3));
       expect(await texts(stranger)).not.toContain('only mine');
-      expect(await texts(stranger)).toHaveLength(3);
     });
 
     it('shows its new name in a window that was open when it was handed over', async () => {
@@ -122,8 +125,10 @@ describe.skipIf(why !== undefined)(
       await app.activate({ seed: 'a5'.repeat(32) });
       const { name } = await app.board();
       await page.getByRole('heading', { level: 1, name }).waitFor();
-      expect(await page.title()).toBe(`${name} · your notes board`);
-      expect(await texts(page)).toHaveLength(3);
+      await eventually(async () => {
+        expect(await page.title()).toBe(`${name} · your notes board`);
+        expect(await texts(page)).toHaveLength(3);
+      });
     });
 
     it('keeps what was written, coloured and moved when the page is loaded again', async () => {
@@ -142,7 +147,7 @@ describe.skipIf(why !== undefined)(
       });
       const place = await middle(note);
       await page.reload();
-      expect(await texts(page)).toContain('milk & <b>bread</b>');
+      await eventually(async () => expect(await texts(page)).toContain('milk & <b>bread</b>'));
       await eventually(async () => {
         expect((await middle(noteWith(page, 'milk'))).x).toBeCloseTo(place.x, 0);
       });
@@ -214,7 +219,7 @@ describe.skipIf(why !== undefined)(
       await eventually(async () => {
         expect((await app.board()).notes.map((note) => note.text)).toContain(text);
       });
-      expect(await texts(page)).toContain(text);
+      await eventually(async () => expect(await texts(page)).toContain(text));
     });
 
     it('says so when the board is gone', async () => {
