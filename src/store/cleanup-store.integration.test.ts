@@ -3,6 +3,7 @@ import { newAttempt } from '../domain/ids.ts';
 import { templateVersion } from '../domain/template.ts';
 import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { claimed, expectPortsToBalance, tiny, viewOf } from '../../test/support/store-cases.ts';
+import { storeClockMs } from '../../test/support/store-traffic.ts';
 import { keys } from './keys.ts';
 
 let store: TestStore;
@@ -41,7 +42,10 @@ describe('releases', () => {
     await store.cleanupStore.quarantine(instance, 'too early');
     expect((await viewOf(store, id)).instance.state).toBe('assigned');
     await store.cleanupStore.release(instance, 'released', { from: ['assigned'] });
+    const before = await storeClockMs(store.valkey);
     expect(await store.cleanupStore.quarantine(instance, 'the engine refuses')).toBe(2_000);
+    expect(Number(await store.valkey.zscore(keys.leaving('tiny'), id))).toBeGreaterThanOrEqual(before + 2_000);
+    await store.valkey.zadd(keys.leaving('tiny'), before + 600_000, id);
     expect((await viewOf(store, id)).instance).toMatchObject({
       state: 'quarantined',
       reason: 'the engine refuses',

@@ -67,6 +67,8 @@ describe('refill', () => {
       { opened: false, pauseMs: 0, failures: 2 },
     ]);
     expect(await fail()).toEqual({ opened: true, pauseMs: 5_000, failures: 3 });
+    const pauseUntil = (ms: number) => store.valkey.hset(keys.refillPause('tiny'), 'until_ms', ms);
+    await pauseUntil(Date.now() + 600_000);
     // One that was under way already fails of the same cause.
     expect(await fail()).toMatchObject({ opened: false, failures: 3 });
     expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'paused' });
@@ -74,8 +76,7 @@ describe('refill', () => {
     expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
     for (const id of [second, third]) await store.provisioningStore.cancelTicket('tiny', id);
 
-    const pauseIsOver = () => store.valkey.hset(keys.refillPause('tiny'), 'until_ms', 0);
-    await pauseIsOver();
+    await pauseUntil(0);
     const probes = await store.provisioningStore.reserveTickets(tiny);
     expect(probes).toHaveLength(1);
     expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
@@ -84,7 +85,7 @@ describe('refill', () => {
       pauseMs: 7_000,
       failures: 4,
     });
-    await pauseIsOver();
+    await pauseUntil(0);
     const instance = await warm(store, tiny, probes[0] ?? '');
     expect(await store.provisioningStore.markReady(instance, tiny)).toEqual({ recovered: true });
     expect(await store.provisioningStore.reserveTickets(tiny)).toHaveLength(2);
@@ -92,6 +93,7 @@ describe('refill', () => {
 
   it('forgives a template its failures when it is offered in another version', async () => {
     for (let failure = 0; failure < 3; failure += 1) await store.provisioningStore.recordFailure('tiny', 'one');
+    await store.valkey.hset(keys.refillPause('tiny'), 'until_ms', Date.now() + 600_000);
     await store.provisioningStore.announceVersion('tiny', 'one');
     expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
     await store.provisioningStore.announceVersion('tiny', 'two');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { claimed, tiny, viewOf } from '../../test/support/store-cases.ts';
+import { claimed, funnelOf, tiny, viewOf } from '../../test/support/store-cases.ts';
 import { fillPool, startStore, type TestStore } from '../../test/support/store.ts';
 import type { Instance } from '../domain/instance.ts';
 import { keys } from './keys.ts';
@@ -26,7 +26,7 @@ async function visit(): Promise<Instance> {
 }
 const entries = async () => (await store.outbox.read(100)).map(({ entry }) => entry);
 const counted = async (step: string): Promise<number> =>
-  (await store.funnel.read(1)).filter((each) => each.step === step).reduce((sum, { count }) => sum + count, 0);
+  (await funnelOf(store)).filter((each) => each.step === step).reduce((sum, { count }) => sum + count, 0);
 
 it('notes a step once, during the visit and after its end, numbered in its order', async () => {
   const instance = await visit();

@@ -5,7 +5,7 @@ import { estimate } from '../domain/waiting-time.ts';
 import type { ClaimRequest } from '../pool/interfaces/claim-store.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { fillPool, silent, startStore, warm, type TestStore } from '../../test/support/store.ts';
-import { click, viewOf } from '../../test/support/store-cases.ts';
+import { click, funnelOf, viewOf } from '../../test/support/store-cases.ts';
 import { template } from '../../test/support/templates.ts';
 import { keys } from './keys.ts';
 import { openStore, type Store } from './store.ts';
@@ -106,7 +106,7 @@ it('counts what became of a click for the site it came from, whatever asks for t
   expect((await look()).lapsed).toEqual(['docs.example.org']);
   await oneMore();
   expect(await ask('ann')).toMatchObject({ kind: 'taken', site: 'docs.example.org' });
-  const steps = (await store.funnel.read(1)).map(({ site, step, count }) => `${site} ${step} ${count}`);
+  const steps = (await funnelOf(store)).map(({ site, step, count }) => `${site} ${step} ${count}`);
   expect(steps.toSorted()).toEqual([
     'docs.example.org clicked 3',
     'docs.example.org gave_up 2',

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { ClaimRequest } from '../../src/pool/interfaces/claim-store.ts';
+import type { FunnelCount } from '../../src/pool/interfaces/funnel-counts.ts';
 import type { AttemptDraft } from '../../src/pool/interfaces/provisioning-store.ts';
 import { newAttempt } from '../../src/domain/ids.ts';
 import { templateVersion } from '../../src/domain/template.ts';
@@ -31,6 +32,16 @@ export async function claimed(store: TestStore, overrides: Partial<ClaimRequest>
   if (outcome.kind !== 'taken' && outcome.kind !== 'again')
     throw new Error(`expected an instance, got ${outcome.kind}`);
   return outcome;
+}
+
+/** What the funnel counts of yesterday and today together: a day may end while a test runs. */
+export async function funnelOf(store: TestStore): Promise<readonly Omit<FunnelCount, 'day'>[]> {
+  const sums = new Map<string, Omit<FunnelCount, 'day'>>();
+  for (const { template: of, site, step, reason, count } of await store.funnel.read(2)) {
+    const key = JSON.stringify([of, site, step, reason]);
+    sums.set(key, { template: of, site, step, reason, count: count + (sums.get(key)?.count ?? 0) });
+  }
+  return [...sums.values()];
 }
 
 export async function viewOf(store: TestStore, id: string) {
