@@ -59,6 +59,11 @@ export class AdminClient {
     return (await this.#send('GET', path, undefined)).body.text();
   }
 
+  /** For what has no answer but that it was done. */
+  async send(method: Method, path: string): Promise<void> {
+    await (await this.#send(method, path, undefined)).body.dump();
+  }
+
   async #send(method: Method, path: string, body: object | undefined): Promise<Dispatcher.ResponseData> {
     let answer: Dispatcher.ResponseData;
     try {

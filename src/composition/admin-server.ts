@@ -16,12 +16,16 @@ import type { Webhook } from '../domain/webhook.ts';
 import type { Store } from '../store/store.ts';
 import { createOperators, type OperatorsDeps } from './operators.ts';
 
-type OwnDep = 'controls' | 'breakers' | 'queueAdmin' | 'funnel' | Exclude<keyof OperateWebhooksDeps, 'clock'>;
+type OwnDep =
+  'networkRules' | 'controls' | 'breakers' | 'queueAdmin' | 'funnel' | Exclude<keyof OperateWebhooksDeps, 'clock'>;
 
 export interface AdminServerDeps {
   readonly config: Config;
   readonly parts: Omit<OperatorsDeps, OwnDep>;
-  readonly store: Pick<Store, 'controls' | 'breakers' | 'audit' | 'funnel' | 'outbox' | 'webhookStatuses'>;
+  readonly store: Pick<
+    Store,
+    'networkRules' | 'controls' | 'breakers' | 'audit' | 'funnel' | 'outbox' | 'webhookStatuses'
+  >;
   readonly poster: Poster;
   readonly connection: QueueConnection;
   readonly observer: HttpObserver & RefusalObserver;
@@ -43,6 +47,7 @@ export async function startAdminServer({
   const { admin, server } = config;
   const operators = createOperators({
     ...parts,
+    networkRules: store.networkRules,
     controls: store.controls,
     breakers: store.breakers,
     funnel: store.funnel,

@@ -10,6 +10,7 @@ import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
+import { Admission } from '../pool/admission.ts';
 import { promoteConfigured } from '../pool/checkpoints.ts';
 import { ContainerEnds } from '../pool/container-ends.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
@@ -98,6 +99,7 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly proxyUrl: string;
   readonly log: Log;
   readonly clock: Clock;
+  readonly admission: Admission;
   readonly observer: Observer;
   readonly queue: TaskQueue;
   readonly runtime: ContainerRuntime;
@@ -154,18 +156,14 @@ export async function openAppParts(
     runtime,
     probe,
     clock: systemClock,
+    admission: new Admission({ held: config.heldLimit, rules: store.networkRules }),
     observer: metrics,
     address: proxyConfig.address,
     proxyUrl: proxyConfig.internalUrl,
     queue: createPublisher({ connection, log }),
     networks: createNetworks(engine, config, log),
     consumption,
-    storageReserve: new StorageReserve({
-      consumption,
-      reserveBytes: config.containers.diskReserveBytes,
-      observer: metrics,
-      log,
-    }),
+    storageReserve: createStorageReserve(config, consumption, metrics, log),
     frameFit: new FrameFit({ probe, proxyUrl: proxyConfig.internalUrl, log }),
     deliveryCheck: new DeliveryCheck(probe),
     containerEnds: new ContainerEnds(),
@@ -179,6 +177,15 @@ export async function openAppParts(
   const poster = createPoster({ userAgent: `try-it-now/${version}` });
   releasers.push('webhook connections', () => poster.close());
   return { store, connection, caddy, metrics, poster, pool };
+}
+
+function createStorageReserve(
+  { containers: { diskReserveBytes: reserveBytes } }: Config,
+  consumption: ReturnType<typeof createConsumption>,
+  observer: Observer,
+  log: Log,
+): StorageReserve {
+  return new StorageReserve({ consumption, reserveBytes, observer, log });
 }
 
 function storedParts({

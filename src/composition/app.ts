@@ -80,6 +80,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   await startHandling(parts, config, releasers);
   await resumeCleanups(pool, { node: config.node.name });
   const demos = createDemos(pool);
+  if (role === 'server') await pool.admission.refresh();
   const port = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
 
   for (const loop of [...loops.all, ...eventLoops]) loop.start();

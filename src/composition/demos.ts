@@ -1,5 +1,6 @@
 import { instanceUrl } from '../domain/address.ts';
 import type { Demos } from '../http/demos.ts';
+import type { Admission } from '../pool/admission.ts';
 import { acquire, acquireOrWait, type AcquireDeps } from '../pool/acquire.ts';
 import { exportWork, offersExport, type ExportDeps } from '../pool/export.ts';
 import { ExportRoom } from '../pool/export-room.ts';
@@ -18,7 +19,11 @@ type DemosDeps = AcquireDeps &
   ReleaseDeps &
   UseDeps &
   WaitDeps &
-  VisitStepDeps & { readonly inventory: Inventory; readonly controls: Pick<PoolControls, 'read'> };
+  VisitStepDeps & {
+    readonly admission: Admission;
+    readonly inventory: Inventory;
+    readonly controls: Pick<PoolControls, 'read'>;
+  };
 
 /** What the HTTP API asks of the pool, each answered by its use case. */
 export function createDemos(deps: DemosDeps): Demos {

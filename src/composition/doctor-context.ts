@@ -29,6 +29,7 @@ import { engineChecks, hiddenEngineChecks, standInChecks } from '../doctor/engin
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
 import { natsChecks } from '../doctor/nats.ts';
 import { poolChecks } from '../doctor/pools.ts';
+import { shareCheck } from '../doctor/shares.ts';
 import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
 import { sharedLimitsCheck } from '../doctor/shared-limits.ts';
@@ -248,7 +249,7 @@ function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: 
     unready: async (name) => (await store.need()).failureLog.unready(name),
     deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
   });
-  return [...pools, ...webhookChecks({ webhooks, store, admin })];
+  return [...pools, shareCheck(config), ...webhookChecks({ webhooks, store, admin })];
 }
 
 async function poolState({ inventory, controls, breakers }: Store, { templates }: Config) {

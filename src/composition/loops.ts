@@ -25,6 +25,8 @@ export interface LoopOptions {
 }
 
 const REAP_INTERVAL_MS = 1_000;
+/** How long a ban that another server was told of takes to be known here. */
+const ADMISSION_INTERVAL_MS = 2_000;
 /** As often as discovery reports who is in use. */
 const USAGE_INTERVAL_MS = 2_000;
 /** A Caddy that was restarted has forgotten our site, and until it is told again nobody reaches their app. */
@@ -83,6 +85,9 @@ export function createLoops(
     if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
   const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
+  const admission = new Loop({ name: 'bans and allowances', intervalMs: ADMISSION_INTERVAL_MS, log }, () =>
+    pool.admission.refresh(),
+  );
   const usage = new Loop({ name: 'unused instances', intervalMs: USAGE_INTERVAL_MS, log }, () => endUnused(pool));
   const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, () =>
     keepQueue(connection, log),
@@ -107,7 +112,7 @@ export function createLoops(
     tickets,
     queueKeeper,
     reconciler,
-    all: role === 'server' ? [replenisher, reaper, tickets, usage, queueKeeper, proxyKeeper, ...own] : own,
+    all: role === 'server' ? [replenisher, reaper, tickets, usage, admission, queueKeeper, proxyKeeper, ...own] : own,
   };
 }
 

@@ -9,6 +9,13 @@ import {
   type OperateInstancesDeps,
 } from '../pool/operate-instances.ts';
 import {
+  allowNetwork,
+  banNetwork,
+  listNetworkRules,
+  removeNetworkRule,
+  type OperateNetworksDeps,
+} from '../pool/operate-networks.ts';
+import {
   drainPool,
   listFailures,
   listPools,
@@ -29,6 +36,7 @@ import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueDeps 
 export type OperatorsDeps = OperatePoolsDeps &
   OperateInstancesDeps &
   OperateQueueDeps &
+  OperateNetworksDeps &
   OperateWebhooksDeps & { readonly funnel: FunnelCounts };
 
 /** What the admin API asks of pool and queue, each answered by its use case. */
@@ -57,6 +65,10 @@ export function createOperators(deps: OperatorsDeps): Operators {
     deadEvents: (limit) => deadEvents(deps, limit),
     testWebhook: (name) => testWebhook(deps, name),
     replayWebhook: (name, withinMs) => replayWebhook(deps, name, withinMs),
+    networkRules: (kind) => listNetworkRules(deps, kind),
+    ban: (wanted, end) => banNetwork(deps, wanted, { end }),
+    allow: (wanted, held) => allowNetwork(deps, wanted, held),
+    removeNetworkRule: (kind, network) => removeNetworkRule(deps, kind, network),
     purge: (which) => purgeQueue(deps, which),
   };
 }

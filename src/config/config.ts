@@ -43,6 +43,8 @@ export interface Config {
   readonly log: { readonly level: LogLevel };
   /** 0: unlimited. */
   readonly rateLimit: { readonly hourly: number; readonly daily: number };
+  /** How many may be held at once; 0: any number. */
+  readonly heldLimit: { readonly perClient: number; readonly perNetwork: number };
   /** Marks everything we make on a shared host, so that two deployments leave each other alone. */
   readonly deployment: string;
   readonly node: {

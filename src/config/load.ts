@@ -227,6 +227,13 @@ function databases(values: Values): Config['databases'] {
   );
 }
 
+function limits(values: Values): Pick<Config, 'rateLimit' | 'heldLimit'> {
+  return {
+    rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
+    heldLimit: { perClient: values.HELD_LIMIT, perNetwork: values.HELD_LIMIT_NETWORK },
+  };
+}
+
 function assemble(
   values: Values,
   templates: readonly Template[],
@@ -245,7 +252,7 @@ function assemble(
     funnel: { sites: values.FUNNEL_SITES },
     webhooks,
     log: { level: values.LOG_LEVEL },
-    rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
+    ...limits(values),
     deployment: values.DEPLOYMENT,
     node: { name: values.NODE_NAME, address: values.NODE_ADDRESS },
     valkey: { ...values.VALKEY_ADDR, password: values.VALKEY_PASSWORD },

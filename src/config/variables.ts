@@ -2,6 +2,7 @@ import { CONTAINER_ENGINES, ENGINE_NAMES, RESTORING_TITLES, STAND_IN } from '../
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 import type { ContainerMode } from './config.ts';
 import { CONTAINER_HOST_VARIABLES } from './container-host-variables.ts';
+import { limitVariables } from './limit-variables.ts';
 import {
   apiKey,
   bool,
@@ -114,12 +115,7 @@ export const VARIABLES = {
     'Whether the POOL_ variables above that are set win over what templates say for themselves. `up` says true for ' +
       'the examples, so that what is given on the command line counts.',
   ),
-  RATE_LIMIT_HOURLY: pool.required(
-    integer(0, 1_000_000, 60),
-    '60',
-    'How many instances one client address (one /64 for IPv6) may take in an hour. 0: no limit.',
-  ),
-  RATE_LIMIT_DAILY: pool.required(integer(0, 1_000_000, 300), '300', 'The same for a day. 0: no limit.'),
+  ...limitVariables(pool),
   TEMPLATES_FILE: pool.optional(
     path,
     'not set: one template named default, made from CONTAINER_IMAGE and CONTAINER_PORT',

@@ -40,6 +40,12 @@ export const ERROR_CATALOGUE = {
     title: 'The container is on another node',
     remedy: 'Ask on the node named in the detail: its own engine holds the container.',
   },
+  banned: {
+    status: 403,
+    retryable: false,
+    title: 'Nothing is handed out to this address',
+    remedy: 'Ask the operators, who set it (`try-it-now bans list`), or come back after its end.',
+  },
   foreign_origin: {
     status: 403,
     retryable: false,
@@ -75,6 +81,12 @@ export const ERROR_CATALOGUE = {
     retryable: false,
     title: 'There is no such task',
     remedy: 'It may be done already; `try-it-now queue peek` and `queue dead` list those there are.',
+  },
+  unknown_network: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such rule for a network',
+    remedy: '`try-it-now bans list` and `try-it-now allowances list` show those there are.',
   },
   unknown_webhook: {
     status: 404,
@@ -138,6 +150,12 @@ export const ERROR_CATALOGUE = {
     remedy: 'Wait as Retry-After says.',
   },
   daily_limit: { status: 429, retryable: true, title: 'Too many instances today', remedy: 'Wait as Retry-After says.' },
+  held_limit: {
+    status: 429,
+    retryable: true,
+    title: 'As many instances are held as may be at once',
+    remedy: 'Go back to one of them, or end one (DELETE /api/v1/demo/{id}), or wait as Retry-After says.',
+  },
   export_busy: {
     status: 429,
     retryable: true,

@@ -55,6 +55,8 @@ export const InstanceRecord = Type.Object({
    */
   endOfLifeMs: Nullable(Millis),
   owner: Nullable(Type.String()),
+  /** The client address that it was handed to, IPv6 cut to its /64; absent before that. */
+  client: Type.Optional(Type.String()),
   /** Why it is releasing or quarantined. */
   reason: Nullable(Type.String()),
   /** The attempt at its provision that the record belongs to; no other may change it while it is warming. */

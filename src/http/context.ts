@@ -24,6 +24,8 @@ export type App = FastifyInstance<
 /** What every group of routes gets. */
 export interface RouteContext {
   readonly demos: Demos;
+  /** Whether what needs a key has one: then its caller is known, and answers for their visitors. */
+  readonly keyed: boolean;
   /** Whose rate limit the request counts against. */
   readonly clientKeyOf: (request: FastifyRequest) => string;
   /** The page it comes from, as the funnel tells sites apart. */

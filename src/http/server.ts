@@ -102,6 +102,7 @@ async function addRoutes(
   const tokens = new CountdownTokens(options.apiKeys);
   const context: RouteContext = {
     demos,
+    keyed: check !== undefined,
     clientKeyOf,
     siteOf,
     origins,

@@ -9,6 +9,7 @@ import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { keys } from '../store/keys.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { Admission } from './admission.ts';
 import { acquire, type AcquireDeps, type AcquireRequest } from './acquire.ts';
 import { DeliveryCheck } from './delivery-check.ts';
 import type { TaskQueue } from './interfaces/task-queue.ts';
@@ -71,6 +72,7 @@ async function bench(dead: readonly number[]): Promise<Bench> {
     deps: {
       catalogue: new Catalogue([tiny]),
       claimStore: store.claimStore,
+      admission: new Admission({ held: { perClient: 0, perNetwork: 0 } }),
       cleanupStore: store.cleanupStore,
       queue,
       observer: metrics,
@@ -149,6 +151,34 @@ it('lets a visitor who used up the limit have a dead one replaced', async () => 
   await runtime.remove(instances[0]?.container ?? '');
   expect(await acquire(deps, click())).toMatchObject({ id: instances[1]?.id });
   await expect(acquire(deps, click({ idempotencyKey: undefined }))).rejects.toMatchObject({ code: 'hourly_limit' });
+});
+
+it('refuses who holds as many as they may, says what they are, and has a dead one replaced all the same', async () => {
+  const { deps, instances, metrics } = await bench([]);
+  const limited = { ...deps, admission: new Admission({ held: { perClient: 2, perNetwork: 8 } }) };
+  const [first, second] = [
+    await acquire(limited, click()),
+    await acquire(limited, click({ idempotencyKey: 'the other' })),
+  ];
+  const refused = await acquire(limited, click({ idempotencyKey: 'a third' })).catch((error: unknown) => error);
+  expect(refused).toMatchObject({
+    code: 'held_limit',
+    status: 429,
+    details: {
+      scope: 'address',
+      limit: 2,
+      held: [first, second].map(({ expiresAtMs }) => ({
+        template: 'tiny',
+        expires_at: new Date(expiresAtMs).toISOString(),
+      })),
+    },
+  });
+  expect(JSON.stringify(refused)).not.toContain(first.id);
+  expect(await metrics.text()).toContain('try_it_now_rate_limit_refusals_total{template="tiny",window="held"} 1');
+
+  await runtime.remove(instances[0]?.container ?? '');
+  expect(await acquire(limited, click())).toMatchObject({ id: instances[2]?.id, again: false });
+  await expect(acquire(limited, click({ idempotencyKey: 'a third' }))).rejects.toMatchObject({ code: 'held_limit' });
 });
 
 it('says of an empty pool whether more are prepared, and when it is worth to come again', async () => {

@@ -5,7 +5,8 @@ import type { Catalogue, Template } from '../domain/template.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
 import { hasEnded } from './has-ended.ts';
-import type { ClaimOutcome, ClaimStore, Refill } from './interfaces/claim-store.ts';
+import type { Admission, Admitted } from './admission.ts';
+import type { ClaimOutcome, ClaimStore, HeldScope, Refill } from './interfaces/claim-store.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 import { countGaveUp } from './wait.ts';
@@ -18,6 +19,8 @@ export interface AcquireRequest {
   readonly owner: string;
   /** A repeat by the same owner gets the same instance while they still hold it. */
   readonly idempotencyKey: string | undefined;
+  /** Who asks has an API key: whose visitors they are, and how many, is for them to say. */
+  readonly trusted?: boolean;
   /** The embedding site that the click is counted for; DIRECT_SITE without it. */
   readonly site?: string;
   /** Where they want to land, of what the template allows; undefined: where it says. */
@@ -52,6 +55,7 @@ export interface Placed {
 export interface AcquireDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
   readonly claimStore: ClaimStore;
+  readonly admission: Pick<Admission, 'admit'>;
   readonly deliveryCheck: DeliveryCheck;
   readonly address: PublicAddress;
   readonly runtime: Pick<ContainerRuntime, 'list'>;
@@ -72,7 +76,8 @@ const OFF_RETRY_MS = 30_000;
 /**
  * Hands a ready instance over: one store round trip, and a look whether the instance reacts. A dead
  * one is released and replaced, once; who meets two in a row is asked to come again. Throws unknown_template,
- * landing_not_allowed, hourly_limit, daily_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
+ * landing_not_allowed, banned, hourly_limit, daily_limit, held_limit, pool_empty, pool_paused, idempotency_mismatch,
+ * store_unavailable.
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
   const template = templateOf(deps, request);
@@ -94,6 +99,7 @@ export async function acquireOrWait(
 
 interface Wish extends AcquireRequest {
   readonly wait: boolean;
+  readonly admitted: Admitted;
 }
 
 function templateOf({ catalogue }: AcquireDeps, { template }: AcquireRequest): Template {
@@ -103,9 +109,14 @@ function templateOf({ catalogue }: AcquireDeps, { template }: AcquireRequest): T
   return found;
 }
 
-async function serve(deps: AcquireDeps, wish: Wish, template: Template): Promise<Acquired | Placed> {
-  const open = landingFor(template, wish.open);
+async function serve(
+  deps: AcquireDeps,
+  request: AcquireRequest & Pick<Wish, 'wait'>,
+  template: Template,
+): Promise<Acquired | Placed> {
+  const open = landingFor(template, request.open);
   const startedAt = performance.now();
+  const wish: Wish = { ...request, admitted: deps.admission.admit(request) };
   const found = await aliveOne(deps, wish, template);
   if (found.kind === 'waiting') return { position: found.position, refill: found.refill };
   const landing =
@@ -125,7 +136,7 @@ async function aliveOne(deps: AcquireDeps, wish: Wish, template: Template): Prom
     throw empty(template, { kind: 'preparing' });
   } catch (error) {
     // The first was counted, and nothing came of it.
-    if (error instanceof TryItNowError && error.code === 'pool_empty')
+    if (error instanceof TryItNowError && (error.code === 'pool_empty' || error.code === 'held_limit'))
       await deps.claimStore.uncountClaim(wish.clientKey);
     throw error;
   }
@@ -166,7 +177,7 @@ async function take(
 /** The one round trip, and what is to be told of it. */
 async function claim(
   { claimStore, observer, requestRefill }: AcquireDeps,
-  { clientKey, owner, idempotencyKey, wait, site = DIRECT_SITE }: Wish,
+  { clientKey, owner, idempotencyKey, wait, admitted, site = DIRECT_SITE }: Wish,
   template: Template,
   replacing: string | undefined,
 ): Promise<{ readonly outcome: ClaimOutcome; readonly tookMs: number }> {
@@ -181,6 +192,8 @@ async function claim(
       ttlMs: template.ttl.defaultMs,
       site,
       wait,
+      rates: admitted.rates,
+      ...(admitted.held === undefined ? {} : { held: admitted.held }),
       ...(replacing === undefined ? {} : { replacing }),
     });
   } catch (error) {
@@ -278,6 +291,7 @@ function refusal(template: Template, outcome: Refused): TryItNowError {
     case 'empty':
       return empty(template, outcome.refill);
     case 'limited': {
+      if (outcome.window === 'held') return holdsEnough(outcome);
       const { window, retryAfterMs } = outcome;
       return new TryItNowError(
         `${window}_limit`,
@@ -301,6 +315,34 @@ function refusal(template: Template, outcome: Refused): TryItNowError {
         `this idempotency key already belongs to an instance of another template than "${template.name}"`,
       );
   }
+}
+
+const HOLDERS: Readonly<Record<HeldScope, string>> = {
+  client: 'this address',
+  network: 'the network of this address',
+  owner: 'this visitor',
+};
+
+/** Who holds what behind one address is nobody's business there: no ids. */
+function holdsEnough({
+  scope,
+  limit,
+  held,
+  retryAfterMs,
+}: Extract<Refused, { kind: 'limited'; window: 'held' }>): TryItNowError {
+  const message =
+    held.length < limit
+      ? `${HOLDERS[scope]} holds and waits for ${limit} instances, as many as may be at once; end one or stop waiting`
+      : `${HOLDERS[scope]} holds ${held.length} instances, and no more than ${limit} may be held at once; end one, ` +
+        `or wait until the first ends in ${Math.ceil(retryAfterMs / 1000)} s`;
+  return new TryItNowError('held_limit', message, {
+    retryAfterMs,
+    details: {
+      scope: scope === 'owner' ? 'visitor' : scope === 'client' ? 'address' : 'network',
+      limit,
+      held: held.map(({ template, deadlineMs }) => ({ template, expires_at: new Date(deadlineMs).toISOString() })),
+    },
+  });
 }
 
 /** Says what is true of the refill, and when it is worth to come again. */

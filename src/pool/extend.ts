@@ -1,6 +1,7 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Catalogue } from '../domain/template.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
+import type { Admission } from './admission.ts';
 import { find } from './find.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { Observer } from './interfaces/observer.ts';
@@ -12,12 +13,14 @@ export interface Extended {
 
 /**
  * Pushes the deadline out by `minutes`, cut at the template's longest stay and the instance's end of life.
- * Throws unknown_instance, not_assigned, extension_limit, and conflicting_change when it was changed twice meanwhile.
+ * Throws unknown_instance, banned, not_assigned, extension_limit, and conflicting_change when it was changed twice
+ * meanwhile.
  */
 export async function extend(
   deps: {
     readonly catalogue: Catalogue;
     readonly claimStore: ClaimStore;
+    readonly admission: Pick<Admission, 'requireNotBanned'>;
     readonly observer: Pick<Observer, 'visitStep'>;
   },
   id: string,
@@ -26,6 +29,7 @@ export async function extend(
   // The first compare-and-set can lose against another extend; the second look tells which.
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     const { instance } = await find(deps.claimStore, id);
+    if (instance.client !== undefined) deps.admission.requireNotBanned(instance.client);
     const template = deps.catalogue.get(instance.template) ?? deps.catalogue.default;
     const outcome = await deps.claimStore.extend(instance, minutes * 60_000, template.ttl.maxMs);
     switch (outcome.kind) {

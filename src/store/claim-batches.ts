@@ -111,10 +111,12 @@ export class ClaimBatches {
         keys.waiting(template.name),
         keys.waitingLeases(template.name),
         keys.waitingClients(template.name),
-        ...requests.flatMap(({ clientKey }, at) => [
+        ...requests.flatMap(({ clientKey, owner, held }, at) => [
           keys.hourlyRate(clientKey),
           keys.dailyRate(clientKey),
           keys.idempotency(places[at] ?? ''),
+          keys.held(held?.network ?? ''),
+          keys.held(owner),
         ]),
       ],
       [
@@ -126,17 +128,31 @@ export class ClaimBatches {
         this.#aheadMs === undefined ? 0 : Math.ceil(performance.now() + this.#aheadMs + EXECUTE_WITHIN_MS),
         PLACE_KEPT_MS,
         MOST_PLACES,
-        ...requests.flatMap(({ owner, idempotencyKey, replacing, site, wait, clientKey }, at) => [
-          owner,
-          idempotencyKey === undefined ? 0 : keyLifeMs,
-          replacing ?? '',
-          site ?? DIRECT_SITE,
-          places[at] ?? '',
-          wait === true ? FLAG.YES : FLAG.NO,
-          clientKey,
-        ]),
+        template.ttl.maxMs,
+        ...requests.flatMap((request, at) => argumentsOf(request, places[at] ?? '', keyLifeMs)),
       ],
       { atOnce: true },
     )) as readonly ClaimReply[];
   }
+}
+
+/** What claim.lua is told of one claim. */
+function argumentsOf(
+  { owner, idempotencyKey, replacing, site, wait, clientKey, rates, held }: ClaimRequest,
+  place: string,
+  keyLifeMs: number,
+): readonly (string | number)[] {
+  return [
+    owner,
+    idempotencyKey === undefined ? 0 : keyLifeMs,
+    replacing ?? '',
+    site ?? DIRECT_SITE,
+    place,
+    wait === true ? FLAG.YES : FLAG.NO,
+    clientKey,
+    rates === 'lifted' ? FLAG.NO : FLAG.YES,
+    held?.perClient ?? 0,
+    held?.perNetwork ?? 0,
+    held?.perOwner ?? 0,
+  ];
 }

@@ -300,3 +300,97 @@ describe('extend', () => {
     ).toMatchObject({ kind: 'releasing' });
   });
 });
+
+describe('how many may be held at once', () => {
+  const many = template({ pool: { target: 12, max: 20, replenishThreshold: 0 } });
+  const held = { network: '203.0.113.7', perClient: 2, perNetwork: 0, perOwner: 0 };
+  const asking = (overrides: Parameters<typeof click>[0] = {}) =>
+    store.claimStore.claim(click({ template: many, held, ...overrides }));
+  const end = async (id: string, reason: 'released' | 'container_lost' = 'released') =>
+    store.cleanupStore.release((await viewOf(store, id)).instance, reason, { from: ['assigned'] });
+
+  it('is two of an address, however many ask at once, and a place is free again as soon as one ends', async () => {
+    await fillPool(store, many);
+    const outcomes = await Promise.all(Array.from({ length: 30 }, () => asking()));
+    const taken = outcomes.flatMap((outcome) => (outcome.kind === 'taken' ? [outcome] : []));
+    expect(taken).toHaveLength(2);
+    const first = Math.min(...taken.map(({ deadlineMs }) => deadlineMs));
+    const refused = outcomes.find(({ kind }) => kind === 'limited');
+    expect(refused).toMatchObject({
+      window: 'held',
+      scope: 'client',
+      limit: 2,
+      held: taken.map(({ deadlineMs }) => ({ template: 'tiny', deadlineMs })),
+    });
+    expect((refused as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(0);
+    expect((refused as { retryAfterMs: number }).retryAfterMs).toBeLessThanOrEqual(first);
+    expect(await asking({ clientKey: '203.0.113.8', held: { ...held, network: '203.0.113.8' } })).toMatchObject({
+      kind: 'taken',
+    });
+
+    await end(taken[0]?.id ?? '');
+    expect(await asking()).toMatchObject({ kind: 'taken' });
+    expect(await asking()).toMatchObject({ kind: 'limited' });
+    // An end that nobody has noticed yet.
+    await store.valkey.hdel(keys.instances, taken[1]?.id ?? '');
+    expect(await asking()).toMatchObject({ kind: 'taken' });
+  });
+
+  it('gives a repeat the same one again, and counts what takes the place of a dead one once', async () => {
+    await fillPool(store, many);
+    const [kept, lost] = [await asking({ idempotencyKey: 'kept' }), await asking({ idempotencyKey: 'lost' })];
+    if (kept.kind !== 'taken' || lost.kind !== 'taken') throw new Error('expected two');
+    expect(await asking({ idempotencyKey: 'kept' })).toMatchObject({ kind: 'again', id: kept.id });
+    await end(lost.id, 'container_lost');
+    expect(await asking({ idempotencyKey: 'lost', replacing: lost.id })).toMatchObject({ kind: 'taken' });
+    expect(await asking({ idempotencyKey: 'more' })).toMatchObject({ kind: 'limited' });
+  });
+
+  it('is counted over the addresses of a network, and for a visitor over all of theirs', async () => {
+    await fillPool(store, many);
+    const from = (host: number, overrides: Parameters<typeof click>[0] = {}) =>
+      asking({
+        clientKey: `2001:db8:1:${host}::/64`,
+        held: { ...held, network: '2001:db8:1::/48', perNetwork: 3 },
+        ...overrides,
+      });
+    expect([await from(1), await from(2), await from(3)].map(({ kind }) => kind)).toEqual(['taken', 'taken', 'taken']);
+    expect(await from(4)).toMatchObject({ kind: 'limited', scope: 'network', limit: 3, held: { length: 3 } });
+
+    const visitor = (host: number) =>
+      asking({
+        owner: 'visitor:somebody',
+        clientKey: `198.51.100.${host}`,
+        held: { ...held, network: `198.51.100.${host}`, perOwner: 2 },
+      });
+    expect([await visitor(1), await visitor(2)].map(({ kind }) => kind)).toEqual(['taken', 'taken']);
+    expect(await visitor(3)).toMatchObject({ kind: 'limited', scope: 'owner', limit: 2, held: { length: 2 } });
+  });
+
+  it('counts what is waited for, and gives up a place that cannot be served', async () => {
+    const waiting = (idempotencyKey: string) => asking({ idempotencyKey, wait: true });
+    expect([await waiting('one'), await waiting('two')].map(({ kind }) => kind)).toEqual(['waiting', 'waiting']);
+    expect(await waiting('three')).toMatchObject({ kind: 'limited', window: 'held' });
+    await fillPool(store, many);
+    // Past the line, which leaves enough for those in it.
+    expect([await asking(), await asking()].map(({ kind }) => kind)).toEqual(['taken', 'taken']);
+    expect(await waiting('one')).toMatchObject({ kind: 'limited', held: { length: 2 } });
+    expect(await store.valkey.zcard(keys.waiting('tiny'))).toBe(1);
+    expect(await waiting('two')).toMatchObject({ kind: 'limited', held: { length: 2 } });
+    expect(await store.valkey.exists(keys.waiting('tiny'))).toBe(0);
+  });
+
+  it('leaves nothing behind: what is listed ends by itself, and what somebody else wrote is passed over', async () => {
+    await fillPool(store, many);
+    await store.valkey.set(keys.held('203.0.113.7'), 'nonsense\nabc 12x y');
+    await asking();
+    const [left, text] = [
+      await store.valkey.pttl(keys.held('203.0.113.7')),
+      await store.valkey.get(keys.held('203.0.113.7')),
+    ];
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(many.ttl.maxMs);
+    expect(text?.split('\n')).toHaveLength(1);
+    expect(await store.valkey.exists(keys.held('visitor'))).toBe(0);
+  });
+});

@@ -53,6 +53,29 @@ type EmptyReply = readonly [
   lapsed: readonly string[],
 ];
 
+type HeldReply = readonly [
+  code: number,
+  retryAfterMs: number,
+  scope: number,
+  limit: number,
+  held: readonly (string | number)[],
+];
+
+const SCOPES = ['client', 'network', 'owner'] as const;
+
+function heldLimit([, retryAfterMs, scope, limit, held]: HeldReply): ClaimOutcome {
+  return {
+    kind: 'limited',
+    window: 'held',
+    retryAfterMs,
+    scope: SCOPES[scope - 1] ?? 'client',
+    limit,
+    held: held.flatMap((template, at) =>
+      at % 2 === 0 ? [{ template: String(template), deadlineMs: Number(held[at + 1]) }] : [],
+    ),
+  };
+}
+
 /** What is done about an empty pool, as the store's own planning of refills has it. */
 function refillOf([, , warming, all, target, failures, pauseMs, position]: EmptyReply, { pool }: Template): Refill {
   // Where none are kept ready, one is started for who waits.
@@ -105,6 +128,8 @@ export class ValkeyClaimStore implements ClaimStore {
         return { kind: 'limited', window: 'hourly', retryAfterMs: Number(reply[1]) };
       case CLAIM.DAILY_LIMIT:
         return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
+      case CLAIM.HELD_LIMIT:
+        return heldLimit(reply as HeldReply);
       case CLAIM.KEY_REUSED:
         return { kind: 'key_reused' };
       case CLAIM.PAUSED:

@@ -82,5 +82,11 @@ export const keys = {
   endedVisit: (label: string) => `ended_visit:${label}`,
   /** string: what somebody told who waits for an instance (JSON); ends by itself */
   lead: (place: string) => `lead:${place}`,
+  /** hash: network of clients → rule (JSON) that nothing is handed out to it */
+  bans: 'bans',
+  /** hash: network of clients → rule (JSON) that it may have more than others */
+  allowances: 'allowances',
+  /** string: "<id> <held until at most (ms)> <client>" in lines, of a network of clients or an owner; ends by itself */
+  held: (holder: string) => `held:${holder}`,
   dailyRate: (clientKey: string) => `rate:daily:${clientKey}`,
 } as const;

@@ -15,6 +15,7 @@ export const CLAIM = {
   PAUSED: -7,
   /** The store failed in the middle of this one; the others that came with it were served. */
   FAILED: -8,
+  HELD_LIMIT: -9,
 } as const;
 
 /** First element of the answer of extend.lua. */

@@ -25,6 +25,8 @@ import { ValkeyFailureLog } from './failure-log.ts';
 import { ValkeyInventory } from './inventory.ts';
 import { connectValkey, disconnectValkey } from './client.ts';
 import { ValkeyCleanupStore } from './cleanup-store.ts';
+import type { NetworkRules } from '../pool/interfaces/network-rules.ts';
+import { ValkeyNetworkRules } from './network-rules.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
 import { ValkeyPromotions } from './promotions.ts';
 import { ValkeyEventOutbox } from './event-outbox.ts';
@@ -64,6 +66,7 @@ export interface Store {
   readonly registry: NodeRegistry;
   readonly promotions: Promotions;
   readonly controls: PoolControls;
+  readonly networkRules: NetworkRules;
   readonly audit: AuditLog;
   readonly waitingList: WaitingList;
   readonly visitSteps: VisitSteps;
@@ -123,6 +126,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),
+    networkRules: new ValkeyNetworkRules(client, scripts, log),
     audit: new ValkeyAuditLog(client),
     waitingList: new ValkeyWaitingList(scripts),
     visitSteps: new ValkeyVisitSteps(client, scripts, log),

@@ -24,7 +24,7 @@ const EXPORT_OUTCOMES = ['done', 'failed', 'too_large', 'late', 'stopped'] as co
   Observer['exported']
 >[1][];
 const WAIT_OUTCOMES = ['served', 'gave_up', 'lapsed'] as const;
-export const LIMIT_WINDOWS = ['hourly', 'daily'] as const;
+export const LIMIT_WINDOWS = ['hourly', 'daily', 'held'] as const;
 export const TASK_KINDS = ['provision', 'cleanup'] as const;
 export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
 const DELIVERY_OUTCOMES = ['delivered', 'failed', 'dead'] as const;
@@ -126,7 +126,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     ),
     limited: counter(
       'try_it_now_rate_limit_refusals_total',
-      'Requests for an instance that were refused because the address has had its share, by the limit it met.',
+      'Requests for an instance that were refused because the address has had its share, by the limit it met (held: ' +
+        'how many may be held at once).',
       { template: templates, window: LIMIT_WINDOWS },
     ),
     refusedOperators: counter(

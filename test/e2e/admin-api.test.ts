@@ -13,7 +13,8 @@ describe('pools and instances', () => {
   let operator: ReturnType<typeof operatorOf>;
   beforeAll(async () => {
     stack = await startStack({
-      env: { OPERATOR_KEYS: OPERATOR_KEY },
+      // Clients are who the test says they are.
+      env: { OPERATOR_KEYS: OPERATOR_KEY, TRUSTED_PROXIES: '127.0.0.1' },
       templates: [
         template({ pool: { target: 3, max: 8, replenishThreshold: 0 } }),
         template({ name: 'other', pool: { target: 1, max: 2, replenishThreshold: 0 } }),
@@ -174,6 +175,7 @@ describe('pools and instances', () => {
         port: expect.any(Number) as number,
         created_at: expect.any(String) as string,
         expires_at: held.expires_at,
+        client: '127.0.0.1',
         url: held.url,
         quarantine_reason: null,
         frame_refusal: null,
@@ -202,6 +204,91 @@ describe('pools and instances', () => {
     );
     for (const path of [`/instances/${newInstanceId()}`, '/instances/short'])
       expect((await operator.ask('DELETE', path)).json).toMatchObject({ code: 'unknown_instance' });
+  });
+
+  it('hands nothing out to a network that is banned, and ends what its clients hold', async () => {
+    const client = { 'x-forwarded-for': '203.0.113.7' };
+    const acquire = () => fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST', headers: client });
+    const stocked = () =>
+      eventually(async () => expect(await operator.pool()).not.toMatchObject({ ready: 0 }), PATIENT);
+    await stocked();
+    const { id } = (await (await acquire()).json()) as { id: string };
+    expect(await operator.list('/bans', 'bans')).toEqual([]);
+    const body = { for_seconds: 3_600, reason: 'Burns the pool', end: true };
+    const ban = {
+      network: '203.0.113.0/24',
+      since: expect.any(String) as string,
+      until: expect.any(String) as string,
+      reason: body.reason,
+    };
+    expect((await operator.ask('PUT', `/bans/${encodeURIComponent('203.0.113.9/24')}`, body)).json).toEqual({
+      ...ban,
+      ended: 1,
+    });
+    expect(await operator.list('/bans', 'bans')).toEqual([ban]);
+    const [answer, page] = [
+      await acquire(),
+      await fetch(`${stack.api}/try/tiny`, {
+        method: 'POST',
+        headers: { ...client, accept: 'text/html', 'sec-fetch-site': 'same-origin' },
+      }),
+    ];
+    expect([answer.status, await answer.json()]).toEqual([
+      403,
+      expect.objectContaining({ code: 'banned', network: '203.0.113.0/24', reason: 'Burns the pool' }),
+    ]);
+    expect([page.status, await page.text()]).toEqual([403, expect.stringContaining('Burns the pool')]);
+    await eventually(
+      async () =>
+        expect((await operator.ask('GET', `/instances/${id}`)).json).toMatchObject({ code: 'unknown_instance' }),
+      PATIENT,
+    );
+
+    const gone = async () => (await operator.ask('DELETE', `/bans/${encodeURIComponent('203.0.113.0/24')}`)).status;
+    expect([await gone(), await gone()]).toEqual([204, 404]);
+    await stocked();
+    const again = (await (await acquire()).json()) as Json;
+    expect((await operator.ask('DELETE', `/instances/${String(again['id'])}`)).json).toMatchObject({
+      client: '203.0.113.7',
+    });
+    for (const network of ['0.0.0.0/0', 'example.org'])
+      expect(
+        (await operator.ask('PUT', `/bans/${encodeURIComponent(network)}`, { for_seconds: 60 })).json,
+      ).toMatchObject({ code: 'invalid_request' });
+  });
+
+  it('lets a network hold more than others while it has an allowance', async () => {
+    const acquire = async () =>
+      (
+        await fetch(`${stack.api}/api/v1/demo/acquire`, {
+          method: 'POST',
+          headers: { 'x-forwarded-for': '198.51.100.20' },
+        })
+      ).json() as Promise<Json>;
+    const ids: string[] = [];
+    const held = async () => {
+      await eventually(async () => expect(await operator.pool()).not.toMatchObject({ ready: 0 }), PATIENT);
+      const answer = await acquire();
+      ids.push(String(answer['id']));
+      return answer;
+    };
+    expect([await held(), await held(), await acquire()]).toEqual([
+      expect.objectContaining({ template: 'tiny' }),
+      expect.objectContaining({ template: 'tiny' }),
+      expect.objectContaining({ code: 'held_limit', limit: 2, scope: 'address' }),
+    ]);
+    const allowance = { held: 3, for_seconds: 3_600, reason: 'A class' };
+    expect((await operator.ask('PUT', '/allowances/198.51.100.20', allowance)).json).toMatchObject({
+      network: '198.51.100.20/32',
+      held: 3,
+      reason: 'A class',
+    });
+    expect(await held()).toMatchObject({ template: 'tiny' });
+    expect(await acquire()).toMatchObject({ code: 'held_limit', limit: 3 });
+    expect(await operator.list('/allowances', 'allowances')).toMatchObject([{ network: '198.51.100.20/32', held: 3 }]);
+    expect((await operator.ask('DELETE', '/allowances/198.51.100.20')).status).toBe(204);
+    expect(await acquire()).toMatchObject({ code: 'held_limit', limit: 2 });
+    for (const id of ids) expect((await operator.ask('DELETE', `/instances/${id}`)).status).toBe(200);
   });
 
   it("does not ask this node's engine about a container of another", async () => {

@@ -161,6 +161,8 @@ describe('commands', () => {
     [['instances', 'list', '--template', 'hello']],
     [['queue', 'info']],
     [['funnel']],
+    [['bans', 'list']],
+    [['allowances', 'list']],
     [['webhooks', 'list']],
     [['audit', '--limit', '5']],
   ])('%j fit 80 columns', async (args) => {
@@ -191,6 +193,26 @@ describe('commands', () => {
     expect(await json(['audit', '--limit', '1'])).toMatchObject({
       entries: [{ action: 'queue.retry', outcome: 'done' }],
     });
+  });
+
+  it('ban networks and allow them more, each until an end', async () => {
+    expect((await run(['bans', 'add', '203.0.113.7', '--for', '2h', '--reason', 'Burns the pool'])).output).toContain(
+      'Nothing is handed out to 203.0.113.7/32 for 2 h.',
+    );
+    expect(await json(['bans', 'list'])).toMatchObject({
+      bans: [{ network: '203.0.113.7/32', reason: 'Burns the pool' }],
+    });
+    expect((await run(['bans', 'list'])).output).toContain('203.0.113.7/32');
+    expect(await run(['bans', 'remove', '203.0.113.7'])).toMatchObject({ code: 0 });
+    expect((await run(['bans', 'list'])).output).toContain('Nobody is banned.');
+    expect(await run(['bans', 'add', 'nonsense'])).toMatchObject({ code: 1 });
+
+    expect((await run(['allowances', 'add', '198.51.100.0/24', '--held', '40', '--for', '3h'])).output).toContain(
+      '198.51.100.0/24 may hold 40 instances at once for 3 h.',
+    );
+    expect((await run(['allowances', 'list'])).output).toContain('198.51.100.0/24');
+    expect(await run(['allowances', 'remove', '198.51.100.0/24'])).toMatchObject({ code: 0 });
+    expect(await json(['allowances', 'list'])).toEqual({ allowances: [] });
   });
 
   it('have webhooks told, for a try and again', async () => {

@@ -94,6 +94,7 @@ function print({
   port,
   created_at: created,
   expires_at: expires,
+  client,
   url,
   quarantine_reason: reason,
   frame_refusal: refusal,
@@ -109,6 +110,7 @@ function print({
     ['Created', created],
   );
   if (expires !== null) table.push(['Expires', expires]);
+  if (client !== null) table.push(['Handed to', client]);
   if (url !== null) table.push(['Address', url]);
   if (refusal !== null) table.push(['Opened without the bar, because', stripControlCharacters(refusal)]);
   if (failures > 0) table.push(['Cleanups that failed', String(failures)]);

@@ -1,4 +1,4 @@
-import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
+import { Argument, Option, type Command } from 'commander';
 import type { Environment } from '../../config/environment.ts';
 // Types alone: every start of the discovery process would wait for what is loaded here.
 import type { FunnelOptions } from './funnel-command.ts';
@@ -7,6 +7,8 @@ import type { PoolOptions } from './pool-commands.ts';
 import type { JsonOptions, LimitOptions } from './queue-commands.ts';
 import type { ReplayOptions } from './webhook-commands.ts';
 import { runCommand } from '../run-command.ts';
+import { registerNetworks } from './register-networks.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const EXIT_CODES = `
 Exit code: 0 when it was done, 1 when it was refused or the server does not
@@ -36,6 +38,7 @@ export function registerOperatorCommands(cli: Command, env: Environment): void {
     group: cli.command('webhooks').description('those who are told what happens in visits, and what they did not take'),
     env,
   });
+  registerNetworks(cli, env, EXIT_CODES);
   cli
     .command('funnel')
     .description('what came of the clicks, by template and embedding site')
@@ -272,12 +275,4 @@ Examples:
     .action((webhook: string, options: ReplayOptions) =>
       runCommand(async () => (await load()).replay(env, webhook, options)),
     );
-}
-
-function wholeNumber(most: number): (text: string) => number {
-  return (text) => {
-    if (!/^\d{1,6}$/.test(text) || Number(text) < 1 || Number(text) > most)
-      throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
-    return Number(text);
-  };
 }

@@ -13,6 +13,7 @@ import { failureRoutes } from './failure-routes.ts';
 import { funnelRoutes } from './funnel-routes.ts';
 import { instanceRoutes } from './instance-routes.ts';
 import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
+import { networkRoutes } from './network-routes.ts';
 import { poolRoutes } from './pool-routes.ts';
 import type { Operators } from './operators.ts';
 import { queueRoutes } from './queue-routes.ts';
@@ -61,6 +62,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   queueRoutes(app, operators);
   funnelRoutes(app, operators);
   webhookRoutes(app, operators);
+  networkRoutes(app, operators);
   auditRoutes(app, options.audit);
   await app.ready();
   return listener;

@@ -47,4 +47,8 @@ const NOBODY: Operators = {
   deadEvents: nothing,
   testWebhook: nothing,
   replayWebhook: nothing,
+  networkRules: nothing,
+  ban: nothing,
+  allow: nothing,
+  removeNetworkRule: nothing,
 };

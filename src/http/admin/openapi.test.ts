@@ -25,6 +25,11 @@ describe('the OpenAPI document of the admin API', () => {
         .filter(({ requestBody }) => requestBody?.required === true)
         .map(({ name }) => name)
         .sort(),
-    ).toEqual(['post /admin/v1/queue/purge', 'put /admin/v1/pools/{template}/target']);
+    ).toEqual([
+      'post /admin/v1/queue/purge',
+      'put /admin/v1/allowances/{network}',
+      'put /admin/v1/bans/{network}',
+      'put /admin/v1/pools/{template}/target',
+    ]);
   });
 });

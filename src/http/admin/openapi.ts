@@ -35,6 +35,7 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
       { name: 'queue', description: 'The tasks that build instances and take them down.' },
       { name: 'funnel', description: 'What came of the clicks.' },
       { name: 'webhooks', description: 'Those who are told what happens in visits.' },
+      { name: 'networks', description: 'Networks of clients that get nothing, or more than others.' },
       { name: 'audit', description: 'Who did what.' },
     ],
     components: {

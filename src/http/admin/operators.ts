@@ -3,6 +3,8 @@
  * is about the queue, queue_unavailable.
  */
 import type { FailureReport } from '../../domain/failure-report.ts';
+import type { NetworkRule, NetworkRuleKind } from '../../domain/network-rule.ts';
+import type { WantedRule } from '../../pool/operate-networks.ts';
 import type { DeadEvent } from '../../pool/interfaces/webhook-admin.ts';
 import type { WebhookSnapshot, WebhookTest, WebhooksOverview } from '../../pool/operate-webhooks.ts';
 import type { FunnelRow } from '../../pool/funnel.ts';
@@ -65,4 +67,18 @@ export interface WebhookOperators {
   replayWebhook(webhook: string, withinMs: number | undefined): Promise<number>;
 }
 
-export type Operators = PoolOperators & InstanceOperators & QueueOperators & FunnelOperators & WebhookOperators;
+export interface NetworkOperators {
+  networkRules(kind: NetworkRuleKind): Promise<readonly NetworkRule[]>;
+  /** `end`: what its clients hold ends as well. Throws invalid_request, as the next two do. */
+  ban(wanted: WantedRule, end: boolean): Promise<{ readonly rule: NetworkRule; readonly ended: number }>;
+  allow(wanted: WantedRule, held: number): Promise<NetworkRule>;
+  /** Throws unknown_network too. */
+  removeNetworkRule(kind: NetworkRuleKind, network: string): Promise<void>;
+}
+
+export type Operators = PoolOperators &
+  InstanceOperators &
+  QueueOperators &
+  FunnelOperators &
+  WebhookOperators &
+  NetworkOperators;

@@ -100,6 +100,7 @@ export const InstanceSnapshotBody = Type.Object({
   port: Nullable(Type.Integer({ description: 'On the node; null before it has one, and after it was given back.' })),
   created_at: Time('When its preparation began.'),
   expires_at: Nullable(Time("When its visitor's time is up.")),
+  client: Nullable(Type.String({ description: 'The address it was handed to, IPv6 as its /64.' })),
   url: Nullable(Type.String({ description: 'Where it answers; null while its name does not resolve.' })),
   quarantine_reason: TextOrNull,
   frame_refusal: Nullable(

@@ -87,6 +87,7 @@ function extendRoute(app: App, demos: Demos): void {
             'unknown_instance',
             'not_assigned',
             'extension_limit',
+            'banned',
             'conflicting_change',
             'key_missing',
             'key_wrong',
@@ -150,7 +151,7 @@ function acquireIsPostOnly(app: App, refusal: RouteContext['refusal']): void {
 }
 
 /** The hot path: one call to the pool, one compiled serialisation, nothing logged. */
-function acquireRoute(app: App, { demos, clientKeyOf, siteOf, origins, countdownUrl }: RouteContext): void {
+function acquireRoute(app: App, { demos, keyed, clientKeyOf, siteOf, origins, countdownUrl }: RouteContext): void {
   app.post(
     '/api/v1/demo/acquire',
     {
@@ -170,8 +171,10 @@ function acquireRoute(app: App, { demos, clientKeyOf, siteOf, origins, countdown
             'unknown_template',
             'landing_not_allowed',
             'idempotency_mismatch',
+            'banned',
             'hourly_limit',
             'daily_limit',
+            'held_limit',
             'key_missing',
             'key_wrong',
             'foreign_origin',
@@ -200,6 +203,7 @@ function acquireRoute(app: App, { demos, clientKeyOf, siteOf, origins, countdown
         clientKey,
         owner: `api:${clientKey}`,
         idempotencyKey: idempotencyKey(request),
+        ...(keyed ? { trusted: true } : {}),
         site: siteOf(request),
       });
       reply.code(acquired.again ? 200 : 201).header('location', `/api/v1/demo/${acquired.id}`);

@@ -28,8 +28,10 @@ const REFUSALS = problems(
   'unknown_template',
   'landing_not_allowed',
   'foreign_origin',
+  'banned',
   'hourly_limit',
   'daily_limit',
+  'held_limit',
   'key_missing',
   'key_wrong',
   'pool_empty',
@@ -39,7 +41,7 @@ const REFUSALS = problems(
 );
 
 /** Takes an instance, or a place among those who wait for one. Needs the key, as every way to an instance does. */
-export function waitRoute(app: App, { demos, clientKeyOf, siteOf, origins, countdownUrl }: RouteContext): void {
+export function waitRoute(app: App, { demos, keyed, clientKeyOf, siteOf, origins, countdownUrl }: RouteContext): void {
   app.post(
     '/api/v1/waiting',
     {
@@ -76,6 +78,7 @@ export function waitRoute(app: App, { demos, clientKeyOf, siteOf, origins, count
         clientKey: clientKeyOf(request),
         owner,
         idempotencyKey: KEY,
+        ...(keyed ? { trusted: true } : {}),
         site: siteOf(request),
       });
       if ('url' in answer) {

@@ -2,6 +2,15 @@ import type { Instance } from '../../domain/instance.ts';
 import type { Template } from '../../domain/template.ts';
 import type { Upstream } from './upstream.ts';
 
+/** How many instances may be held at once; 0: any number. */
+export interface HeldLimits {
+  /** Of the client, as `networkOf` has it. */
+  readonly network: string;
+  readonly perClient: number;
+  readonly perNetwork: number;
+  readonly perOwner: number;
+}
+
 /** Who asks, and what for. */
 export interface ClaimRequest {
   readonly template: Template;
@@ -23,7 +32,19 @@ export interface ClaimRequest {
    * is its owner's and its key's, as `ownersKey` has them.
    */
   readonly wait?: boolean;
+  /** Without them, any number; what is taken is then not counted for later claims either. */
+  readonly held?: HeldLimits;
+  /** `lifted`: how often they come is not limited. */
+  readonly rates?: 'counted' | 'lifted';
 }
+
+/** One of those that are held where no more may be. */
+export interface HeldInstance {
+  readonly template: string;
+  readonly deadlineMs: number;
+}
+
+export type HeldScope = 'client' | 'network' | 'owner';
 
 export type ClaimOutcome = Answer & {
   /** The embedding sites of places that had lapsed, and were taken away on the way. */
@@ -53,6 +74,15 @@ type Answer =
   | { readonly kind: 'waiting'; readonly position: number; readonly refill: Refill }
   | { readonly kind: 'paused'; readonly retryAfterMs: number; readonly reason: string | undefined }
   | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
+  /** As many are held as may be; `retryAfterMs`: until the first of them ends. */
+  | {
+      readonly kind: 'limited';
+      readonly window: 'held';
+      readonly retryAfterMs: number;
+      readonly scope: HeldScope;
+      readonly limit: number;
+      readonly held: readonly HeldInstance[];
+    }
   | { readonly kind: 'key_reused' };
 
 /**

@@ -42,8 +42,8 @@ export interface Observer {
   deliveryChecked(template: string, durationMs: number): void;
   /** The whole of a request that ended with an instance, a replacement of a dead one included. */
   acquired(template: string, durationMs: number): void;
-  /** Refused because the address has had its share. */
-  limited(template: string, window: 'hourly' | 'daily'): void;
+  /** Refused because the address has had its share; `held`: as many are held as may be at once. */
+  limited(template: string, window: 'hourly' | 'daily' | 'held'): void;
   /** One who waited was served. */
   waited(template: string, durationMs: number): void;
   /** Gave up, or was not heard of any more. */

@@ -195,6 +195,14 @@ export const de = {
     'Von Ihrer Adresse aus wurden so viele Kopien gestartet, wie in einer Stunde möglich sind.',
   'failure.daily_limit.heading': 'Das war genug für einen Tag',
   'failure.daily_limit.text': 'Von Ihrer Adresse aus wurden so viele Kopien gestartet, wie an einem Tag möglich sind.',
+  'failure.held_limit.heading': 'Mehr Kopien auf einmal gehen nicht',
+  'failure.held_limit.text':
+    'Sie, oder andere mit derselben Adresse, haben so viele Kopien offen, wie gleichzeitig möglich sind. Gehen Sie ' +
+    'zu einer von Ihren zurück, oder beenden Sie eine, die nicht mehr gebraucht wird: Beides zeigt die Startseite.',
+  'failure.banned.heading': 'An Ihre Adresse wird nichts ausgegeben',
+  'failure.banned.text':
+    'Das haben die Betreiber für einige Zeit so entschieden, für Ihre Adresse oder für das Netz, zu dem sie gehört. ' +
+    'Wenn Sie meinen, dass das nicht Ihnen gilt, fragen Sie dort nach.',
   'failure.unknown_template.heading': 'Diese App gibt es hier nicht',
   'failure.unknown_template.text':
     'Vielleicht wird sie nicht mehr angeboten, oder in der Adresse steckt ein Tippfehler.',
@@ -246,6 +254,8 @@ export const de = {
   'failure.other.text':
     'Wir konnten nicht tun, was Ihr Browser verlangt hat. Beginnen Sie noch einmal auf der Startseite.',
   'failure.next_one': 'Die nächste ist in etwa {time} möglich. Was Sie geöffnet haben, bleibt Ihnen.',
+  'failure.banned_for': 'Das endet in etwa {time}.',
+  'failure.first_ends': 'Die erste davon endet in etwa {time}.',
   'failure.request_number': 'Nummer dieser Anfrage: {number}',
 
   'problem.status': '{code} · HTTP-Status {status}',

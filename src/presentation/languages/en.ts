@@ -187,6 +187,14 @@ the badge and links work everywhere all the same.`,
   'failure.hourly_limit.text': 'Your address has started as many copies as one may within an hour.',
   'failure.daily_limit.heading': 'That was plenty for one day',
   'failure.daily_limit.text': 'Your address has started as many copies as one may within a day.',
+  'failure.held_limit.heading': 'That is as many as one may have open',
+  'failure.held_limit.text':
+    'You, or others who share your address, have as many copies open as one may at once. Go back to one of yours, or ' +
+    'end one that is no longer needed: the first page shows both.',
+  'failure.banned.heading': 'Nothing is handed out to your address',
+  'failure.banned.text':
+    'The operators have decided so for some time, for your address or for the network it is in. If you think that it ' +
+    'is not meant for you, ask them.',
   'failure.unknown_template.heading': 'There is no such app here',
   'failure.unknown_template.text': 'It may have been taken off the list, or the address has a typo.',
   'failure.unknown_instance.heading': 'This copy has ended',
@@ -228,6 +236,8 @@ the badge and links work everywhere all the same.`,
   'failure.other.heading': 'That did not work',
   'failure.other.text': 'We could not do what your browser asked for. Start again from the first page.',
   'failure.next_one': 'The next one is possible in about {time}. What you have open stays yours.',
+  'failure.banned_for': 'It ends in about {time}.',
+  'failure.first_ends': 'The first of them ends in about {time}.',
   'failure.request_number': 'Number of this request: {number}',
 
   'problem.status': '{code} · HTTP status {status}',

@@ -16,13 +16,16 @@
 -- KEYS[14] waiting_leases:<template> zset, place by until when it is kept (ms)
 -- KEYS[15] waiting_clients:<template> hash, place → "<client> <embedding site>"
 -- KEYS[16…] of each claim: rate:hourly:<client>, a counter; rate:daily:<client>, a counter;
---           idempotency:<hash>, "<id> <template>", not touched without a key
+--           idempotency:<hash>, "<id> <template>", not touched without a key; held:<network>, what the clients of one
+--           network hold: "<id> <held until at most (ms)> <client>" in lines, where whether it is still held is for its
+--           record to say; held:<owner>, the same of one owner
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] template
 -- ARGV[5] the highest claim count the caller has seen  [6] when the caller stops waiting (ms), 0: not known
--- ARGV[7] how long a place is kept (ms)  [8] most places
--- ARGV[9…] of each claim: owner; life of the idempotency key (ms), 0 without a key; id of a dead instance of this
+-- ARGV[7] how long a place is kept (ms)  [8] most places  [9] longest stay (ms), counted from the claim
+-- ARGV[10…] of each claim: owner; life of the idempotency key (ms), 0 without a key; id of a dead instance of this
 --          owner's that is to be replaced, or ''; embedding site; the caller's place, or ''; 1 when they would wait, or
---          0; client
+--          0; client; 1 when the hourly and the daily limit are for them, or 0; the most that a client may hold at once,
+--          and its network, and the owner, 0: any number
 -- Returns for each claim
 --         {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
 --         landing that nobody took yet, ms waited or -1, {sites of places that lapsed}, 1 when no frame shows it,
@@ -35,11 +38,14 @@
 --         {-6, now} nobody waits for the answer any more, nothing was changed
 --         {-7, ms to wait, reason or ''} paused or draining: nothing is handed out
 --         {-8, message} the store failed in the middle of this one
+--         {-9, ms until the first of them ends, 1 client | 2 network | 3 owner, the limit,
+--         {template and deadline of each}} they hold as many as they may; a place the caller had is given up
 local WINDOW_MS = {3600000, 86400000}
-local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 3, 7, 16, 9
+local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 5, 11, 16, 10
 local now = now_ms()
 local ttl, template = tonumber(ARGV[1]), ARGV[4]
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
+local longest_stay = tonumber(ARGV[9])
 local size = (#KEYS - FIRST_KEY + 1) / KEYS_EACH
 
 local function to_all(answer)
@@ -72,8 +78,11 @@ local function claim_at(at)
   local key, arg = FIRST_KEY + (at - 1) * KEYS_EACH, FIRST_ARG + (at - 1) * ARGS_EACH
   return {
     rate_keys = {KEYS[key], KEYS[key + 1]}, idempotency_key = KEYS[key + 2],
+    held_keys = {KEYS[key + 3], KEYS[key + 4]},
     owner = ARGV[arg], key_life = tonumber(ARGV[arg + 1]), dead = ARGV[arg + 2], site = ARGV[arg + 3],
     place = ARGV[arg + 4], waits = ARGV[arg + 5] == '1', client = ARGV[arg + 6], waited = -1, lapsed = {},
+    limits = ARGV[arg + 7] == '1' and limits or {0, 0},
+    most_held = {tonumber(ARGV[arg + 8]), tonumber(ARGV[arg + 9]), tonumber(ARGV[arg + 10])},
   }
 end
 
@@ -109,25 +118,59 @@ local function was_counted(claim)
   return dead and dead.owner == claim.owner and dead.state ~= 'assigned' and dead.reason == 'container_lost'
 end
 
--- The refusal of a client that has had its share, or nil.
+-- Which limit is met by what is listed as held: 1 client, 2 network, 3 owner; nil when none is.
+local function held_scope(claim, waits_for)
+  local of_client = waits_for
+  for _, entry in ipairs(claim.held[1]) do
+    if entry.client == claim.client then of_client = of_client + 1 end
+  end
+  for scope, count in ipairs({of_client, #claim.held[1], #claim.held[2]}) do
+    if claim.most_held[scope] > 0 and count >= claim.most_held[scope] then return scope end
+  end
+end
+
+-- The refusal of who holds as many as they may, or nil.
+local function holds_enough(claim, waits_for)
+  if not held_scope(claim, waits_for) then return nil end
+  -- What ended in whichever way is on the list until somebody looks: now.
+  for list = 1, 2 do claim.held[list] = still_held(claim.held[list], KEYS[3], now) end
+  local scope = held_scope(claim, waits_for)
+  if not scope then return nil end
+  local first, theirs = math.huge, {}
+  for _, entry in ipairs(claim.held[scope == 3 and 2 or 1]) do
+    if scope ~= 1 or entry.client == claim.client then
+      first = math.min(first, entry.record.deadlineMs)
+      theirs[#theirs + 1] = entry.record.template
+      theirs[#theirs + 1] = entry.record.deadlineMs
+    end
+  end
+  if claim.place ~= '' then drop_place(KEYS[13], KEYS[14], KEYS[15], claim.place) end
+  local left = first == math.huge and 0 or first - now
+  return refused(claim, {-9, math.max(left, 1000), scope, claim.most_held[scope], theirs})
+end
+
+-- The refusal of a client that has had its share, or nil. What takes the place of a dead one has been let in before.
 local function over_limit(claim)
-  local counts = redis.call('MGET', claim.rate_keys[1], claim.rate_keys[2])
+  local counts = redis.call('MGET', claim.rate_keys[1], claim.rate_keys[2], claim.held_keys[1], claim.held_keys[2])
+  claim.held = {parse_held(counts[3], now), parse_held(counts[4], now)}
+  if claim.counted then return nil end
+  local limited = claim.limits[1] + claim.limits[2] + claim.most_held[1] > 0
   -- A client waits for no more than they may have: what they wait for already counts for a further place.
   local waits_for = 0
-  if claim.waits and limits[1] + limits[2] > 0 and redis.call('HEXISTS', KEYS[15], claim.place) == 0 then
+  if claim.waits and limited and redis.call('HEXISTS', KEYS[15], claim.place) == 0 then
     for _, waiter in ipairs(redis.call('HVALS', KEYS[15])) do
       if parse_waiter(waiter) == claim.client then waits_for = waits_for + 1 end
     end
   end
   for window = 1, 2 do
-    if limits[window] > 0 and stored_number(counts[window], 0) + waits_for >= limits[window] then
+    if claim.limits[window] > 0 and stored_number(counts[window], 0) + waits_for >= claim.limits[window] then
       local key = claim.rate_keys[window]
       -- A counter that never ends was not made here.
       if redis.call('PTTL', key) == -1 then redis.call('PEXPIRE', key, WINDOW_MS[window]) end
       return refused(claim, {-1 - window, math.max(redis.call('PTTL', key), 1000)})
     end
   end
-  return nil
+  return holds_enough(claim, waits_for)
 end
 
 -- Popping is one call where looking and removing would be two. What has too little life left goes back, for the reaper.
@@ -191,6 +234,7 @@ end
 local function assign(claim, taken)
   taken.state = 'assigned'
   taken.owner = claim.owner
+  taken.client = claim.client
   taken.assignedAtMs = now
   taken.deadlineMs = now + ttl
   if claim.site ~= 'direct' then taken.site = claim.site end
@@ -210,9 +254,12 @@ local function assign(claim, taken)
   if claim.key_life > 0 then
     redis.call('SET', claim.idempotency_key, taken.id .. ' ' .. template, 'PX', claim.key_life)
   end
+  for list, most in ipairs({math.max(claim.most_held[1], claim.most_held[2]), claim.most_held[3]}) do
+    if most > 0 then list_held(claim.held_keys[list], claim.held[list], taken, claim.client, now, longest_stay) end
+  end
   for window = 1, 2 do
     local key = claim.rate_keys[window]
-    if not claim.counted and limits[window] > 0 and count_up(key) == 1 then
+    if not claim.counted and claim.limits[window] > 0 and count_up(key) == 1 then
       redis.call('PEXPIRE', key, WINDOW_MS[window])
     end
   end
@@ -228,7 +275,7 @@ local function serve(at)
     return refused(claim, {-7, math.max(stored_number(control[2], 0) - now, 30000), control[3] or ''})
   end
   claim.counted = was_counted(claim)
-  local refusal = not claim.counted and over_limit(claim)
+  local refusal = over_limit(claim)
   if refusal then return refusal end
   -- What somebody ahead waits for is theirs. Who was given a dead one had their turn and does not queue again.
   local somebody_waits = redis.call('EXISTS', KEYS[13]) == 1

@@ -211,3 +211,36 @@ end
 local function places_ahead(waiting, place)
   return place ~= '' and redis.call('ZRANK', waiting, place) or redis.call('ZCARD', waiting)
 end
+
+-- Who holds what: the entries of a list that are not long over, in the order of their claims.
+local function parse_held(text, now)
+  local entries = {}
+  for id, until_ms, client in string.gmatch(text or '', '(%S+) (%d+) (%S+)') do
+    if tonumber(until_ms) > now then entries[#entries + 1] = {id = id, until_ms = tonumber(until_ms), client = client} end
+  end
+  return entries
+end
+
+-- Those of the entries whose records say that they are held, each with its record.
+local function still_held(entries, instances, now)
+  local kept = {}
+  for _, entry in ipairs(entries) do
+    entry.record = load_record(instances, entry.id)
+    if entry.record and entry.record.state == 'assigned' and entry.record.deadlineMs > now then
+      kept[#kept + 1] = entry
+    end
+  end
+  return kept
+end
+
+-- Stores a list with one more entry. It ends by itself when none of its instances can be held any more.
+local function list_held(key, entries, record, client, now, longest_ms)
+  local last = math.min(now + longest_ms, record.endOfLifeMs)
+  entries[#entries + 1] = {id = record.id, until_ms = last, client = client}
+  local lines = {}
+  for index, entry in ipairs(entries) do
+    lines[index] = string.format('%s %.0f %s', entry.id, entry.until_ms, entry.client)
+    last = math.max(last, entry.until_ms)
+  end
+  redis.call('SET', key, table.concat(lines, '\n'), 'PX', math.max(last - now, 1))
+end

@@ -1,5 +1,5 @@
 import { ERROR_CATALOGUE, type ErrorCode, type TryItNowError } from '../../domain/errors.ts';
-import { html } from '../../presentation/html.ts';
+import { html, type Html } from '../../presentation/html.ts';
 import type { MessageKey } from '../../presentation/languages/messages.ts';
 import type { Translator } from '../../presentation/languages/translator.ts';
 import type { Presentation } from '../presentation.ts';
@@ -12,6 +12,8 @@ type WordedCode = ErrorCode &
 const WORDED: Readonly<Record<WordedCode, true>> = {
   hourly_limit: true,
   daily_limit: true,
+  held_limit: true,
+  banned: true,
   unknown_template: true,
   unknown_instance: true,
   landing_not_allowed: true,
@@ -38,7 +40,7 @@ export function failurePage(parts: {
 }): string {
   const { presentation, error, retryAfterSeconds, requestId } = parts;
   const { t } = presentation;
-  const said = error.code === 'pool_paused' ? error.details?.['reason'] : undefined;
+  const said = error.code === 'pool_paused' || error.code === 'banned' ? error.details?.['reason'] : undefined;
   const { wording, heading, text } = failureWords(t, error.code);
   const isOurFault = error.code !== 'pool_paused' && error.status >= 500;
   return page({
@@ -49,13 +51,7 @@ export function failurePage(parts: {
 <h1>${heading}</h1>
 <p>${text}</p>
 ${wording === 'other' && html`<p><a href="/problems/${error.code}"><code>${error.code}</code></a></p>`}
-${
-  isLimit(error.code) &&
-  retryAfterSeconds !== undefined &&
-  html`<p class="note">${t.html('failure.next_one', {
-    time: html`<strong>${t.duration(retryAfterSeconds)}</strong>`,
-  })}</p>`
-}
+${retryAfterSeconds !== undefined && untilThen(t, error.code, retryAfterSeconds)}
 ${
   typeof said === 'string' &&
   html`<p class="note">${t.html('home.operators_say', { reason: html`<q>${said}</q>` })}</p>`
@@ -82,8 +78,13 @@ function isWorded(code: ErrorCode): code is WordedCode {
   return Object.hasOwn(WORDED, code);
 }
 
-function isLimit(code: ErrorCode): boolean {
-  return code === 'hourly_limit' || code === 'daily_limit';
+/** What the time to wait is the time until. */
+function untilThen(t: Translator, code: ErrorCode, seconds: number): Html | undefined {
+  const time = html`<strong>${t.duration(seconds)}</strong>`;
+  const note = (text: Html): Html => html`<p class="note">${text}</p>`;
+  if (code === 'held_limit') return note(t.html('failure.first_ends', { time }));
+  if (code === 'banned') return note(t.html('failure.banned_for', { time }));
+  return code === 'hourly_limit' || code === 'daily_limit' ? note(t.html('failure.next_one', { time })) : undefined;
 }
 
 /** Where a problem's `type` leads: what the code means and what to do, in the language of the API. */

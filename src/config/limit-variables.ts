@@ -1,0 +1,23 @@
+import { integer } from './parsers.ts';
+import type { group } from './variable.ts';
+
+/** How much one client, or one network of clients, may have of the pools. */
+export const limitVariables = (pool: ReturnType<typeof group>) => ({
+  RATE_LIMIT_HOURLY: pool.required(
+    integer(0, 1_000_000, 60),
+    '60',
+    'How many instances one client address (one /64 for IPv6) may take in an hour. 0: no limit.',
+  ),
+  RATE_LIMIT_DAILY: pool.required(integer(0, 1_000_000, 300), '300', 'The same for a day. 0: no limit.'),
+  HELD_LIMIT: pool.required(
+    integer(0, 10_000, 2),
+    '2',
+    'How many instances one client address (one /64 for IPv6) may hold at once, and one visitor by their cookie. Who ' +
+      'sends an API key, and who is on this machine, may hold any number. 0: no limit.',
+  ),
+  HELD_LIMIT_NETWORK: pool.required(
+    integer(0, 10_000, 8),
+    '8',
+    'The same for all addresses of one /48 of IPv6 together. 0: no limit.',
+  ),
+});

@@ -1,0 +1,56 @@
+import Type from 'typebox';
+
+const YEAR_SECONDS = 366 * 24 * 3600;
+const Time = (description: string) => Type.String({ format: 'date-time', description });
+const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+const forSeconds = Type.Integer({ minimum: 60, maximum: YEAR_SECONDS, description: 'Until it ends.' });
+/** Who is banned sees it, and terminals print it: no control characters. */
+const Reason = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+  description: 'Why. Of a ban, its clients see it.',
+});
+const held = Type.Integer({
+  minimum: 1,
+  maximum: 10_000,
+  description: 'How many instances each of its addresses, and all of a /48 of IPv6 together, may hold at once.',
+});
+
+export const NetworkParams = Type.Object({
+  network: Type.String({ description: 'An address or a CIDR block; a single address of IPv6 stands for its /64.' }),
+});
+export const BanBody = Type.Object(
+  {
+    for_seconds: forSeconds,
+    reason: Type.Optional(Reason),
+    end: Type.Optional(Type.Boolean({ description: 'End what its clients hold as well.' })),
+  },
+  { additionalProperties: false },
+);
+export const AllowanceBody = Type.Object(
+  { for_seconds: forSeconds, reason: Type.Optional(Reason), held },
+  { additionalProperties: false },
+);
+
+const rule = {
+  network: Type.String({ description: 'As it is matched.' }),
+  since: Time('When it was set.'),
+  until: Time('When it ends by itself.'),
+  reason: Nullable(Type.String()),
+};
+export const BanRuleBody = Type.Object(rule, { description: 'Nothing is handed out to this network.' });
+export const BannedBody = Type.Object(
+  { ...rule, ended: Type.Integer({ minimum: 0, description: 'How many instances were ended with it.' }) },
+  { description: 'The ban.' },
+);
+export const BansBody = Type.Object(
+  { bans: Type.Array(BanRuleBody) },
+  { description: 'The one that ends first first.' },
+);
+export const AllowanceRuleBody = Type.Object({ ...rule, held }, { description: 'What this network may have.' });
+export const AllowancesBody = Type.Object(
+  { allowances: Type.Array(AllowanceRuleBody) },
+  { description: 'The one that ends first first.' },
+);

@@ -1,0 +1,117 @@
+import { isLoopback, membersOf, networkOf } from '../domain/client-network.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import type { NetworkRule, NetworkRuleKind } from '../domain/network-rule.ts';
+import type { HeldLimits } from './interfaces/claim-store.ts';
+import type { NetworkRules } from './interfaces/network-rules.ts';
+
+/** How many instances may be held at once; 0: any number. */
+export interface HeldSettings {
+  readonly perClient: number;
+  readonly perNetwork: number;
+}
+
+interface Caller {
+  readonly clientKey: string;
+  readonly owner: string;
+  readonly trusted?: boolean;
+}
+
+/** What a caller may have. */
+export interface Admitted {
+  /** Undefined: any number. */
+  readonly held: HeldLimits | undefined;
+  /** `lifted`: an allowance says how many they may hold; how often is their affair. */
+  readonly rates: 'counted' | 'lifted';
+}
+
+/** A rule as it is remembered; its end by our own monotonic clock, whatever the store's says. */
+interface KnownRule {
+  readonly rule: NetworkRule;
+  readonly isFor: (clientKey: string) => boolean;
+  readonly endsAt: number;
+}
+
+/** One browser, by our cookie or by the token of a page that embeds; all others are their address. */
+const OF_A_BROWSER = /^(?:visitor|embed):/;
+
+/**
+ * Who is let in, and to how much. Rules for networks are remembered, so that no click waits for them; `refresh` has to
+ * be called every few seconds. While the store is away, what was known last holds.
+ */
+export class Admission {
+  readonly #held: HeldSettings;
+  readonly #rules: Pick<NetworkRules, 'list'> | undefined;
+  readonly #now: () => number;
+  #known: Readonly<Record<NetworkRuleKind, readonly KnownRule[]>> = { ban: [], allowance: [] };
+
+  constructor({
+    held,
+    rules,
+    now = () => performance.now(),
+  }: {
+    readonly held: HeldSettings;
+    /** Without them there are none. */
+    readonly rules?: Pick<NetworkRules, 'list'>;
+    readonly now?: () => number;
+  }) {
+    this.#held = held;
+    this.#rules = rules;
+    this.#now = now;
+  }
+
+  /** Throws store_unavailable. */
+  async refresh(): Promise<void> {
+    if (this.#rules === undefined) return;
+    const { nowMs, ban, allowance } = await this.#rules.list();
+    const now = this.#now();
+    const known = (rules: readonly NetworkRule[]): KnownRule[] =>
+      rules.map((rule) => ({ rule, isFor: membersOf(rule.network), endsAt: now + rule.untilMs - nowMs }));
+    this.#known = { ban: known(ban), allowance: known(allowance) };
+  }
+
+  /** Who has an API key, and who is on this machine itself, may have any number. Throws banned. */
+  admit({ clientKey, owner, trusted = false }: Caller): Admitted {
+    this.requireNotBanned(clientKey);
+    if (trusted || isLoopback(clientKey)) return { held: undefined, rates: 'counted' };
+    const { perClient, perNetwork } = this.#held;
+    const allowed = this.#find('allowance', clientKey)?.rule.held ?? 0;
+    const raised = (limit: number): number => (limit === 0 ? 0 : Math.max(limit, allowed));
+    return {
+      held: {
+        network: networkOf(clientKey),
+        perClient: raised(perClient),
+        perNetwork: raised(perNetwork),
+        perOwner: OF_A_BROWSER.test(owner) ? perClient : 0,
+      },
+      rates: allowed > 0 ? 'lifted' : 'counted',
+    };
+  }
+
+  /** Throws banned. */
+  requireNotBanned(clientKey: string): void {
+    const ban = this.#find('ban', clientKey);
+    if (ban === undefined) return;
+    const { network, untilMs, reason } = ban.rule;
+    throw new TryItNowError(
+      'banned',
+      `nothing is handed out to ${network} until ${new Date(untilMs).toISOString()}` +
+        (reason === undefined ? '' : `: ${reason}`),
+      {
+        retryAfterMs: ban.endsAt - this.#now(),
+        details: {
+          network,
+          until: new Date(untilMs).toISOString(),
+          ...(reason === undefined ? {} : { reason }),
+        },
+      },
+    );
+  }
+
+  /** The one that lasts longest, of those that hold for this client. */
+  #find(kind: NetworkRuleKind, clientKey: string): KnownRule | undefined {
+    const now = this.#now();
+    return this.#known[kind]
+      .filter(({ isFor, endsAt }) => endsAt > now && isFor(clientKey))
+      .sort((a, b) => b.endsAt - a.endsAt)[0];
+  }
+}

@@ -1,0 +1,101 @@
+import { clientNetwork, membersOf } from '../domain/client-network.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import type { NetworkRule, NetworkRuleKind } from '../domain/network-rule.ts';
+import type { Admission } from './admission.ts';
+import type { Inventory } from './interfaces/inventory.ts';
+import type { NetworkRules } from './interfaces/network-rules.ts';
+import { releaseInstance, type ReleaseDeps } from './release.ts';
+
+export interface OperateNetworksDeps extends ReleaseDeps {
+  readonly networkRules: NetworkRules;
+  readonly admission: Pick<Admission, 'refresh'>;
+  readonly inventory: Pick<Inventory, 'list'>;
+}
+
+/** What is to hold for a network from now on. */
+export interface WantedRule {
+  /** An address or a CIDR block. */
+  readonly network: string;
+  readonly forMs: number;
+  readonly reason: string | undefined;
+}
+
+/** Those that have not ended, the one that ends first in front. Throws store_unavailable. */
+export async function listNetworkRules(
+  { networkRules }: OperateNetworksDeps,
+  kind: NetworkRuleKind,
+): Promise<readonly NetworkRule[]> {
+  return [...(await networkRules.list())[kind]].sort((a, b) => a.untilMs - b.untilMs);
+}
+
+/**
+ * Nothing is handed out to it from now on; other servers know within seconds. `end`: what its clients hold ends as
+ * well. Returns how many did. Throws invalid_request.
+ */
+export async function banNetwork(
+  deps: OperateNetworksDeps,
+  wanted: WantedRule,
+  { end }: { readonly end: boolean },
+): Promise<{ readonly rule: NetworkRule; readonly ended: number }> {
+  const rule = await put(deps, 'ban', wanted, undefined);
+  return { rule, ended: end ? await endAllOf(deps, rule.network) : 0 };
+}
+
+/** Its clients may hold so many at once, and come as often as they like. Throws invalid_request. */
+export async function allowNetwork(deps: OperateNetworksDeps, wanted: WantedRule, held: number): Promise<NetworkRule> {
+  return put(deps, 'allowance', wanted, held);
+}
+
+/** Throws unknown_network, invalid_request. */
+export async function removeNetworkRule(
+  { networkRules, admission }: OperateNetworksDeps,
+  kind: NetworkRuleKind,
+  text: string,
+): Promise<void> {
+  const network = networkNamed(text);
+  const existed = await networkRules.remove(kind, network);
+  await admission.refresh();
+  if (!existed)
+    throw new TryItNowError(
+      'unknown_network',
+      kind === 'ban' ? `${network} is not banned` : `There is no allowance for ${network}`,
+    );
+}
+
+async function put(
+  { networkRules, admission }: OperateNetworksDeps,
+  kind: NetworkRuleKind,
+  { network, forMs, reason }: WantedRule,
+  held: number | undefined,
+): Promise<NetworkRule> {
+  const rule = await networkRules.put(kind, {
+    network: networkNamed(network),
+    forMs,
+    ...(reason === undefined ? {} : { reason }),
+    ...(held === undefined ? {} : { held }),
+  });
+  await admission.refresh();
+  return rule;
+}
+
+async function endAllOf(deps: OperateNetworksDeps, network: string): Promise<number> {
+  const isOfIt = membersOf(network);
+  const theirs = (await deps.inventory.list()).filter(
+    ({ state, client }) => state === 'assigned' && client !== undefined && isOfIt(client),
+  );
+  const ended = await Promise.all(
+    theirs.map((instance) => releaseInstance(deps, instance, 'operator', { from: ['assigned'] })),
+  );
+  return ended.filter((instance) => instance !== undefined).length;
+}
+
+function networkNamed(text: string): string {
+  const network = clientNetwork(text);
+  if (network === undefined)
+    throw new TryItNowError(
+      'invalid_request',
+      `The network is ${JSON.stringify(text.slice(0, 64))}; it must be an address or a CIDR block, such as ` +
+        '203.0.113.7, 203.0.113.0/24 or 2001:db8:1::/48, and no wider than /8 (IPv6: /16)',
+    );
+  return network;
+}
