@@ -747,7 +747,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `key_wrong`: The API key is not accepted. `foreign_origin`: The request came from another site. */
+            /** @description `banned`: Nothing is handed out to this address. `key_wrong`: The API key is not accepted. `foreign_origin`: The request came from another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -792,7 +792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `hourly_limit`: Too many instances in this hour. `daily_limit`: Too many instances today. */
+            /** @description `hourly_limit`: Too many instances in this hour. `daily_limit`: Too many instances today. `held_limit`: As many instances are held as may be at once. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1012,7 +1012,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `key_wrong`: The API key is not accepted. `foreign_origin`: The request came from another site. */
+            /** @description `banned`: Nothing is handed out to this address. `key_wrong`: The API key is not accepted. `foreign_origin`: The request came from another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1332,7 +1332,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `foreign_origin`: The request came from another site. `key_wrong`: The API key is not accepted. */
+            /** @description `foreign_origin`: The request came from another site. `banned`: Nothing is handed out to this address. `key_wrong`: The API key is not accepted. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1350,7 +1350,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `hourly_limit`: Too many instances in this hour. `daily_limit`: Too many instances today. */
+            /** @description `hourly_limit`: Too many instances in this hour. `daily_limit`: Too many instances today. `held_limit`: As many instances are held as may be at once. */
             429: {
                 headers: {
                     [name: string]: unknown;
