@@ -100,3 +100,6 @@ export const RELEASE_REASONS = [
   'shutdown',
 ] as const;
 export type ReleaseReason = (typeof RELEASE_REASONS)[number];
+
+/** Those that a visitor brings about without wanting the end. */
+export const LIMIT_REASONS = ['disk_limit', 'output_limit', 'cpu_limit'] as const satisfies readonly ReleaseReason[];

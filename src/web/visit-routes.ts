@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { LIMIT_REASONS } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import { visitToken } from '../domain/visit-token.ts';
 import type { Demos } from '../http/demos.ts';
@@ -53,7 +54,12 @@ function actionRoutes(app: FastifyInstance, deps: VisitDeps): void {
   app.get<ForNext>('/visit/:token/next/:template', { exposeHeadRoute: false }, (request, reply) =>
     next(deps, request, reply),
   );
-  app.get<ForVisit>('/visit/:token/state', { config }, async (request) => state(demos, await governed(deps, request)));
+  app.get<ForVisit>('/visit/:token/state', { config }, async (request) => {
+    const view = await governed(deps, request).catch((error: unknown) =>
+      sayWhyEnded(demos, request.params.token, error),
+    );
+    return state(demos, view);
+  });
   app.post<ForVisit>('/visit/:token/extend', { config }, async (request) => {
     const view = await governed(deps, request);
     await demos.extend(view.instance.id, EXTEND_MINUTES);
@@ -92,6 +98,14 @@ async function governed(
   if (isOfBrowser(owner) && known !== undefined && known.owner !== owner)
     throw new TryItNowError('unknown_instance', "this visit is another visitor's");
   return view;
+}
+
+/** The same failure, with the limit that ended the visit. */
+async function sayWhyEnded(demos: Demos, token: string, error: unknown): Promise<never> {
+  if (!(error instanceof TryItNowError) || error.code !== 'unknown_instance') throw error;
+  const visit = await demos.leads.visitOf(token).catch(() => undefined);
+  const limit = LIMIT_REASONS.find((reason) => reason === visit?.reason);
+  throw limit === undefined ? error : new TryItNowError(error.code, error.message, { details: { limit } });
 }
 
 function state(demos: Demos, view: InstanceView) {

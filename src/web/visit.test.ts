@@ -86,6 +86,17 @@ describe('a visit', () => {
     expect(await state('GET', 'state')).toEqual([404, undefined]);
   });
 
+  it('says what it was ended for when its visitor brought that about, and to nobody else', async () => {
+    const ended = async (path: string) => (await visitor.send('GET', path, { headers: asJson })).json();
+    const held = instance();
+    if (held === undefined) throw new Error('nobody has an instance');
+    http.demos.instances.set(held.id, { ...held, state: 'releasing', reason: 'disk_limit' });
+    expect(await ended(`${visit}/state`)).toMatchObject({ code: 'unknown_instance', limit: 'disk_limit' });
+    expect(await ended(`/visit/${'a'.repeat(42)}/state`)).not.toHaveProperty('limit');
+    http.demos.instances.set(held.id, { ...held, state: 'releasing', reason: 'expired' });
+    expect(await ended(`${visit}/state`)).not.toHaveProperty('limit');
+  });
+
   it('leads on to the vendor by way of a count, and nowhere but where the template says', async () => {
     const page = await (await visitor.send('GET', visit)).text();
     const [, link = ''] = /href="([^"]+)" target="_blank" rel="noopener">Buy it</.exec(page) ?? [];

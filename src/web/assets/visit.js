@@ -78,7 +78,7 @@ const clock = (seconds) => {
 
 const secondsNow = () => Math.max(0, Math.ceil((endsAt - performance.now()) / 1000));
 
-const end = () => {
+const end = (limit) => {
   if (over) return;
   over = true;
   frame.remove();
@@ -88,6 +88,7 @@ const end = () => {
   bar.dataset.over = '';
   part('clock-label').textContent = texts.ended;
   exportNow?.remove();
+  for (const why of ended.querySelectorAll('[data-limit]')) why.hidden = why.dataset.limit !== limit;
   ended.hidden = false;
   ended.querySelector('h1').focus();
   say('');
@@ -126,7 +127,8 @@ const learn = (state) => {
 const ask = async (path, method = 'GET') => {
   const answer = await fetch(`${visit}/${path}`, { method, headers: { accept: 'application/json' } });
   if (answer.status === 404) {
-    end();
+    const { limit } = await answer.json().catch(() => ({}));
+    end(limit);
     return undefined;
   }
   const body = await answer.json();
