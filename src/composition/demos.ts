@@ -36,7 +36,7 @@ export function createDemos(deps: DemosDeps): Demos {
     leave: (template, id) => leavePlace(deps, template, id),
     find: (id) => find(claimStore, id),
     findMany: (ids) => findMany(claimStore, ids),
-    extend: (id, minutes) => extend(deps, id, minutes),
+    extend: (id, minutes, trusted) => extend(deps, id, minutes, trusted),
     release: (id) => release(deps, id),
     recordUse: (id) => recordUse(deps, id),
     unusedEndMs: (view) => unusedEndMs(view, catalogue.get(view.instance.template)),

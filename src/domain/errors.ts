@@ -118,6 +118,12 @@ export const ERROR_CATALOGUE = {
     title: 'The instance cannot be extended any further',
     remedy: 'Acquire a new instance when this one ends.',
   },
+  others_wait: {
+    status: 409,
+    retryable: true,
+    title: 'Others wait for an instance',
+    remedy: 'Finish in the time that is left, or try again when nobody waits; an API key need not give way.',
+  },
   conflicting_change: {
     status: 409,
     retryable: true,

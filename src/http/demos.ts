@@ -31,8 +31,15 @@ export interface Demos {
    * As `find`, for many at once in one go at the store; what would be unknown is left out. Throws store_unavailable.
    */
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;
-  /** Throws unknown_instance, not_assigned, extension_limit, conflicting_change. */
-  extend(id: string, minutes: number): Promise<{ readonly expiresAtMs: number; readonly ttlMs: number }>;
+  /**
+   * `trusted`: who asks has an API key, and need not give way to others. Throws unknown_instance, banned, not_assigned,
+   * extension_limit, others_wait, conflicting_change.
+   */
+  extend(
+    id: string,
+    minutes: number,
+    trusted?: boolean,
+  ): Promise<{ readonly expiresAtMs: number; readonly ttlMs: number }>;
   /**
    * Returns as soon as the name has stopped resolving; the container goes in the background. Throws unknown_instance.
    * Releasing twice is fine.

@@ -57,3 +57,10 @@ it('lets nobody in who is banned, with a key or without, until the ban ends', as
   now = 4_000;
   expect(made.admit(banned).rates).toBe('counted');
 });
+
+it('has strangers give way to those who wait, and nobody whom the operators know', async () => {
+  const made = await admission({ allowance: [{ ...rule('198.51.100.0/24', 9_000), held: 40 }] });
+  expect(made.givesWay('203.0.113.7', false)).toBe(true);
+  expect(made.givesWay('203.0.113.7', true)).toBe(false);
+  for (const client of ['127.0.0.1', '198.51.100.20', undefined]) expect(made.givesWay(client, false)).toBe(false);
+});

@@ -87,6 +87,12 @@ export class Admission {
     };
   }
 
+  /** Whether who holds an instance may not keep it longer while others wait. */
+  givesWay(clientKey: string | undefined, trusted: boolean): boolean {
+    if (clientKey === undefined || trusted || isLoopback(clientKey)) return false;
+    return this.#find('allowance', clientKey) === undefined;
+  }
+
   /** Throws banned. */
   requireNotBanned(clientKey: string): void {
     const ban = this.#find('ban', clientKey);

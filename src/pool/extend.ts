@@ -13,25 +13,27 @@ export interface Extended {
 
 /**
  * Pushes the deadline out by `minutes`, cut at the template's longest stay and the instance's end of life.
- * Throws unknown_instance, banned, not_assigned, extension_limit, and conflicting_change when it was changed twice
- * meanwhile.
+ * While others wait, only who is known (`trusted`: by an API key) may. Throws unknown_instance, banned, not_assigned,
+ * extension_limit, others_wait, and conflicting_change when it was changed twice meanwhile.
  */
 export async function extend(
   deps: {
     readonly catalogue: Catalogue;
     readonly claimStore: ClaimStore;
-    readonly admission: Pick<Admission, 'requireNotBanned'>;
+    readonly admission: Pick<Admission, 'requireNotBanned' | 'givesWay'>;
     readonly observer: Pick<Observer, 'visitStep'>;
   },
   id: string,
   minutes: number,
+  trusted = false,
 ): Promise<Extended> {
   // The first compare-and-set can lose against another extend; the second look tells which.
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     const { instance } = await find(deps.claimStore, id);
     if (instance.client !== undefined) deps.admission.requireNotBanned(instance.client);
     const template = deps.catalogue.get(instance.template) ?? deps.catalogue.default;
-    const outcome = await deps.claimStore.extend(instance, minutes * 60_000, template.ttl.maxMs);
+    const givesWay = deps.admission.givesWay(instance.client, trusted);
+    const outcome = await deps.claimStore.extend(instance, minutes * 60_000, template.ttl.maxMs, 'visitor', givesWay);
     switch (outcome.kind) {
       case 'extended':
         deps.observer.visitStep(instance.template, instance.site ?? DIRECT_SITE, 'extended');
@@ -40,6 +42,12 @@ export async function extend(
         throw new TryItNowError('unknown_instance', `there is no instance ${id}`);
       case 'not_assigned':
         throw new TryItNowError('not_assigned', `instance ${id} has ended or is ending; it cannot be extended`);
+      case 'others_wait':
+        throw new TryItNowError(
+          'others_wait',
+          `others wait for an instance of "${instance.template}", so ${id} ends when its time is up`,
+          { retryAfterMs: 30_000 },
+        );
       case 'limit':
         throw new TryItNowError(
           'extension_limit',

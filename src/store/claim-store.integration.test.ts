@@ -268,6 +268,21 @@ describe('extend', () => {
     expect((await viewOf(store, id)).instance.deadlineMs).toBe(deadlineMs + 60_000);
   });
 
+  it('gives way to those who wait, where it has to', async () => {
+    await fillPool(store, tiny);
+    const { instance } = await viewOf(store, (await claimed(store)).id);
+    const extend = (givesWay: boolean) =>
+      store.claimStore.extend(instance, 60_000, tiny.ttl.maxMs, 'visitor', givesWay);
+    await store.valkey.zadd(keys.waitingLeases('tiny'), 1, 'one who left');
+    await store.valkey.zadd(keys.waitingLeases('tiny'), Date.now() + 600_000, 'one who waits');
+    expect(await extend(true)).toEqual({ kind: 'others_wait' });
+    await store.valkey.zrem(keys.waitingLeases('tiny'), 'one who waits');
+    expect(await extend(true)).toMatchObject({ kind: 'extended' });
+    const { instance: extended } = await viewOf(store, instance.id);
+    await store.valkey.zadd(keys.waitingLeases('tiny'), Date.now() + 600_000, 'one who waits');
+    expect(await store.claimStore.extend(extended, 60_000, tiny.ttl.maxMs)).toMatchObject({ kind: 'extended' });
+  });
+
   it('stops at the longest stay', async () => {
     await fillPool(store, tiny);
     const { id } = await claimed(store);

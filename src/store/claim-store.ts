@@ -187,6 +187,7 @@ export class ValkeyClaimStore implements ClaimStore {
     byMs: number,
     maxMs: number,
     cause: ExtendCause = 'visitor',
+    givesWay = false,
   ): Promise<ExtendOutcome> {
     const [code, first = 0, second = 0, third = 0] = (await this.#scripts.run(
       'extend',
@@ -198,8 +199,16 @@ export class ValkeyClaimStore implements ClaimStore {
         keys.eventOutbox,
         keys.eventSettings,
         keys.lastUsed,
+        keys.waitingLeases(instance.template),
       ],
-      [instance.id, instance.generation, byMs, maxMs, cause === 'visitor' ? FLAG.YES : FLAG.NO],
+      [
+        instance.id,
+        instance.generation,
+        byMs,
+        maxMs,
+        cause === 'visitor' ? FLAG.YES : FLAG.NO,
+        givesWay ? FLAG.YES : FLAG.NO,
+      ],
     )) as [number, number?, number?, number?];
     switch (code) {
       case EXTEND.EXTENDED:
@@ -210,6 +219,8 @@ export class ValkeyClaimStore implements ClaimStore {
         return { kind: 'not_assigned' };
       case EXTEND.CONFLICT:
         return { kind: 'conflict' };
+      case EXTEND.OTHERS_WAIT:
+        return { kind: 'others_wait' };
       case EXTEND.LIMIT:
         return { kind: 'limit', latestDeadlineMs: first };
       default:

@@ -19,7 +19,7 @@ export const CLAIM = {
 } as const;
 
 /** First element of the answer of extend.lua. */
-export const EXTEND = { EXTENDED: 0, UNKNOWN: -1, NOT_ASSIGNED: -2, CONFLICT: -3, LIMIT: -4 } as const;
+export const EXTEND = { EXTENDED: 0, UNKNOWN: -1, NOT_ASSIGNED: -2, CONFLICT: -3, LIMIT: -4, OTHERS_WAIT: -5 } as const;
 
 /** First element of the answer of begin-attempt.lua. */
 export const BEGIN_ATTEMPT = { BEGUN: 0, NO_TICKET: 1, PAUSED: 2, UNDERWAY: 3, LEFT_OVER: 4 } as const;

@@ -121,13 +121,14 @@ export class Visits {
     template: Template,
     visitor: Visitor,
     minutes: number,
-  ): Promise<'extended' | 'extension-limit' | 'gone'> {
+  ): Promise<'extended' | 'extension-limit' | 'others-wait' | 'gone'> {
     const view = await this.held(request, template, visitor);
     if (view === undefined) return 'gone';
     try {
       return (await known(this.#demos.extend(view.instance.id, minutes))) === undefined ? 'gone' : 'extended';
     } catch (error) {
       if (error instanceof TryItNowError && error.code === 'extension_limit') return 'extension-limit';
+      if (error instanceof TryItNowError && error.code === 'others_wait') return 'others-wait';
       throw error;
     }
   }

@@ -65,11 +65,11 @@ export function demoRoutes(app: App, context: RouteContext): void {
     },
   );
 
-  extendRoute(app, demos);
+  extendRoute(app, context);
   useRoute(app, demos);
 }
 
-function extendRoute(app: App, demos: Demos): void {
+function extendRoute(app: App, { demos, keyed }: RouteContext): void {
   app.post(
     '/api/v1/demo/:id/extend',
     {
@@ -87,6 +87,7 @@ function extendRoute(app: App, demos: Demos): void {
             'unknown_instance',
             'not_assigned',
             'extension_limit',
+            'others_wait',
             'banned',
             'conflicting_change',
             'key_missing',
@@ -99,7 +100,7 @@ function extendRoute(app: App, demos: Demos): void {
     },
     async (request) => {
       const { id } = request.params;
-      const { expiresAtMs, ttlMs } = await demos.extend(id, request.body.minutes);
+      const { expiresAtMs, ttlMs } = await demos.extend(id, request.body.minutes, keyed);
       return { id, expires_at: new Date(expiresAtMs).toISOString(), ttl_seconds: wholeSeconds(ttlMs) };
     },
   );

@@ -100,7 +100,7 @@ export type ExtendCause = 'visitor' | 'use';
 
 export type ExtendOutcome =
   | { readonly kind: 'extended'; readonly deadlineMs: number; readonly ttlMs: number; readonly generation: number }
-  | { readonly kind: 'unknown' | 'not_assigned' | 'conflict' }
+  | { readonly kind: 'unknown' | 'not_assigned' | 'conflict' | 'others_wait' }
   | { readonly kind: 'limit'; readonly latestDeadlineMs: number };
 
 /** An instance as a visitor may see it, with the store's own reading of the clock. */
@@ -114,8 +114,17 @@ export interface InstanceView {
 /** The fast path: one round trip each. */
 export interface ClaimStore {
   claim(request: ClaimRequest): Promise<ClaimOutcome>;
-  /** Compare-and-set on the instance's generation. `maxMs` bounds the whole stay, counted from the claim. */
-  extend(instance: Instance, byMs: number, maxMs: number, cause?: ExtendCause): Promise<ExtendOutcome>;
+  /**
+   * Compare-and-set on the instance's generation. `maxMs` bounds the whole stay, counted from the claim;
+   * `givesWay`: not while others wait.
+   */
+  extend(
+    instance: Instance,
+    byMs: number,
+    maxMs: number,
+    cause?: ExtendCause,
+    givesWay?: boolean,
+  ): Promise<ExtendOutcome>;
   /** One instance that was counted could not be used: it is taken off the client's limits. */
   uncountClaim(clientKey: string): Promise<void>;
   find(id: string): Promise<InstanceView | undefined>;

@@ -38,6 +38,7 @@ export const de = {
   'home.operators_say': 'Die Betreiber teilen mit: {reason}',
   'home.notice_ended': 'Beendet. Alles in dieser Kopie ist gelöscht.',
   'home.notice_extended': 'Erledigt: Sie haben mehr Zeit.',
+  'home.notice_others_wait': 'Andere warten auf eine Kopie, deshalb endet diese, wenn ihre Zeit um ist.',
   'home.notice_extension_limit':
     'Diese Kopie hat ihre längste Laufzeit erreicht und kann nicht weiter verlängert werden.',
   'home.notice_gone': 'Diese Kopie war bereits beendet.',
@@ -73,6 +74,7 @@ export const de = {
   'visit.unused': 'Sind Sie noch da? Diese Kopie endet bald, weil niemand sie benutzt.',
   'visit.extended': 'Erledigt: Sie haben mehr Zeit.',
   'visit.stays': 'Gut, sie bleibt.',
+  'visit.others_wait': 'Andere warten auf eine Kopie, deshalb endet diese, wenn ihre Zeit um ist.',
   'visit.extension_limit': 'Diese Kopie hat ihre längste Laufzeit erreicht.',
   'visit.no_answer': 'Der Server antwortet gerade nicht. Bitte versuchen Sie es noch einmal.',
   'visit.ended_heading': 'Ihre Kopie von {app} ist beendet',

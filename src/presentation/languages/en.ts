@@ -40,6 +40,7 @@ export const en = {
   'home.operators_say': 'The operators say: {reason}',
   'home.notice_ended': 'Ended. Everything in that copy is gone.',
   'home.notice_extended': 'Done: you have more time.',
+  'home.notice_others_wait': 'Others wait for a copy, so this one ends when its time is up.',
   'home.notice_extension_limit': 'This copy has reached its longest stay and cannot be kept any longer.',
   'home.notice_gone': 'That copy had already ended.',
 
@@ -73,6 +74,7 @@ export const en = {
   'visit.unused': 'Are you still there? This copy ends soon because nobody uses it.',
   'visit.extended': 'Done: you have more time.',
   'visit.stays': 'Good, it stays.',
+  'visit.others_wait': 'Others wait for a copy, so this one ends when its time is up.',
   'visit.extension_limit': 'This copy has reached its longest stay.',
   'visit.no_answer': 'The server does not answer right now. Please try again.',
   'visit.ended_heading': 'Your {app} has ended',

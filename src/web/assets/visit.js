@@ -173,7 +173,7 @@ const act = async (button, path, done) => {
       }, 6000);
     }
   } catch ({ code }) {
-    say(code === 'extension_limit' ? texts.extensionLimit : texts.noAnswer);
+    say({ extension_limit: texts.extensionLimit, others_wait: texts.othersWait }[code] ?? texts.noAnswer);
   }
   button.removeAttribute('data-busy');
 };

@@ -26,6 +26,7 @@ export interface Offer {
 export const NOTICES = {
   ended: { tone: 'good', key: 'home.notice_ended' },
   extended: { tone: 'good', key: 'home.notice_extended' },
+  'others-wait': { tone: 'warn', key: 'home.notice_others_wait' },
   'extension-limit': { tone: 'warn', key: 'home.notice_extension_limit' },
   gone: { tone: 'warn', key: 'home.notice_gone' },
 } as const satisfies Record<string, { readonly tone: string; readonly key: MessageKey }>;

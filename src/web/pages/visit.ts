@@ -230,6 +230,7 @@ function scriptTexts(t: Translator): Readonly<Record<string, string>> {
     extended: t.text('visit.extended'),
     stays: t.text('visit.stays'),
     extensionLimit: t.text('visit.extension_limit'),
+    othersWait: t.text('visit.others_wait'),
     noAnswer: t.text('visit.no_answer'),
     copied: t.text('visit.copied'),
     notCopied: t.text('visit.not_copied'),
