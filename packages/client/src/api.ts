@@ -1030,7 +1030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_assigned`: The instance is not held by anybody. `extension_limit`: The instance cannot be extended any further. `conflicting_change`: The instance was changed at the same time. */
+            /** @description `not_assigned`: The instance is not held by anybody. `extension_limit`: The instance cannot be extended any further. `others_wait`: Others wait for an instance. `conflicting_change`: The instance was changed at the same time. */
             409: {
                 headers: {
                     [name: string]: unknown;
