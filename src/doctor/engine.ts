@@ -1,9 +1,10 @@
-import { access, constants, stat } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { describeError } from '../domain/errors.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import { containerTemplates, type Template } from '../domain/template.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, EngineFacts, EngineInspection } from '../runtime/engine.ts';
 import { CONTAINER_ENGINES, STAND_IN } from '../runtime/engines.ts';
+import { canTellSizes } from '../runtime/docker/folder-sizes.ts';
 import { openPorts } from '../runtime/isolation/bridge-ports.ts';
 import { ONE_NAMESPACE, elsewhere, isBridgeHere } from '../runtime/isolation/bridges.ts';
 import { isolationState } from '../runtime/isolation/iptables.ts';
@@ -11,6 +12,7 @@ import { networkPlan } from '../runtime/isolation/network-plan.ts';
 import { NotChecked, failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'Engine';
+const WATCHED = 'limits of instances';
 
 /** What runs the instances: the engine's service, the rules that keep instances apart, an image for each template. */
 export function engineChecks(
@@ -45,6 +47,7 @@ export function engineChecks(
         return [await isolation(engine, deployment, bridges, await failures()), ...(await neighbours(bridges))];
       },
     },
+    { part: PART, what: WATCHED, run: async () => [await watched((await answer.need()).storage)] },
     ...templates.map((template): Check => ({
       part: PART,
       what: `image of ${template.name}`,
@@ -59,6 +62,23 @@ export function engineChecks(
       },
     },
   ];
+}
+
+/** Whether this host shows what instances take of it. */
+async function watched(storage: string): Promise<Observation> {
+  if (!(await statfs(storage).then(Boolean, () => false)))
+    return warning(
+      WATCHED,
+      `${storage} cannot be seen from here, so nothing bounds what instances write and compute`,
+      "Run the server, or a worker, on the engine's host and as root.",
+    );
+  if (!(await canTellSizes()))
+    return warning(
+      WATCHED,
+      'this host has no `find` that tells sizes, so nothing bounds what instances write',
+      'Install GNU findutils (Debian: the package findutils).',
+    );
+  return ok(WATCHED, 'watched: what instances write, print and compute is bounded');
 }
 
 /** A stand-in that is a process of its own. */

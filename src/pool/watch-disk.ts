@@ -41,7 +41,7 @@ export class DiskWatch {
     this.#deps = deps;
   }
 
-  /** Throws engine_unavailable, store_unavailable. */
+  /** Throws store_unavailable. */
   async round(signal: AbortSignal): Promise<void> {
     const { inventory, node, storageReserve } = this.#deps;
     this.#round += 1;
@@ -54,15 +54,27 @@ export class DiskWatch {
     for (const visit of new Set([...suspects, ...inTurn])) {
       if (signal.aborted) return;
       looked.set(visit.id, this.#round);
-      await this.#look(visit, signal);
+      await this.#look(visit, signal).catch((error: unknown) => {
+        if (!signal.aborted) this.#missed(visit, error);
+      });
     }
     this.#looked = looked;
+  }
+
+  /** Others are looked at all the same. */
+  #missed({ id, container }: Instance, error: unknown): void {
+    this.#deps.log.debug(
+      { instance: id, container, reason: describeError(error) },
+      'Nobody can say what it has written',
+    );
   }
 
   /** The busiest first. */
   async #byActivity(visits: readonly Instance[], signal: AbortSignal): Promise<Instance[]> {
     const sample = async (): Promise<number[]> =>
-      Promise.all(visits.map(async ({ container }) => (await this.#deps.consumption.cpuMs(container)) ?? 0));
+      Promise.all(
+        visits.map(async ({ container }) => (await this.#deps.consumption.cpuMs(container).catch(() => 0)) ?? 0),
+      );
     const before = await sample();
     await sleep(SAMPLE_MS, signal);
     const after = await sample();

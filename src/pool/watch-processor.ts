@@ -66,7 +66,7 @@ export class ProcessorWatch {
     this.#deps = deps;
   }
 
-  /** Throws engine_unavailable, store_unavailable. */
+  /** Throws store_unavailable. */
   async round(signal: AbortSignal): Promise<void> {
     const { inventory, node, catalogue } = this.#deps;
     const visits = (await inventory.list()).filter((each) => each.state === 'assigned' && each.node === node.name);
@@ -74,7 +74,9 @@ export class ProcessorWatch {
     for (const visit of visits) {
       const template = catalogue.get(visit.template);
       if (signal.aborted) return;
-      if (template !== undefined) seen.push(await this.#see(visit, template));
+      // One that nobody can look into now is looked at in the next round.
+      const one = template === undefined ? undefined : await this.#see(visit, template).catch(() => undefined);
+      if (one !== undefined) seen.push(one);
     }
     const active = seen.filter(({ cpus }) => cpus >= ACTIVE_CPUS).length;
     const judged = seen.map((each) => ({ ...each, watched: this.#judge(each, active) }));

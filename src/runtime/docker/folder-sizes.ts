@@ -4,6 +4,16 @@ import { createInterface } from 'node:readline';
 import type { DiskUse } from '../../pool/interfaces/consumption.ts';
 
 const BLOCK = 512;
+const FIND_PATIENCE_MS = 5_000;
+
+/** Whether this host has a `find` that tells sizes: the one of busybox, for instance, does not. */
+export async function canTellSizes(): Promise<boolean> {
+  const most = { bytes: Infinity, files: 0 };
+  return folderSizes(['/'], most, AbortSignal.timeout(FIND_PATIENCE_MS)).then(
+    ({ files }) => files > 0,
+    () => false,
+  );
+}
 
 /**
  * What is in these folders (absolute paths), without other file systems; a file with several names counts once. Looks

@@ -1,0 +1,50 @@
+import { link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { canTellSizes, folderSizes } from './folder-sizes.ts';
+
+const never = new AbortController().signal;
+const PLENTY = { bytes: 2 ** 40, files: 2 ** 30 };
+const KIB = 1024;
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tin-sizes-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+it('counts a file once whatever names it has, and follows no link', async () => {
+  const empty = await folderSizes([folder], PLENTY, never);
+  expect(empty.files).toBe(1);
+  await writeFile(join(folder, 'one\nname of two lines'), Buffer.alloc(64 * KIB, 1));
+  await link(join(folder, 'one\nname of two lines'), join(folder, 'other name'));
+  await symlink('/', join(folder, 'everything'));
+  await mkdir(join(folder, 'below'));
+  await writeFile(
+    Buffer.concat([Buffer.from(`${folder}/below/`), Buffer.from([0xff, 0xfe])]),
+    Buffer.alloc(64 * KIB, 1),
+  );
+  const { bytes, files } = await folderSizes([folder], PLENTY, never);
+  expect(files).toBe(5);
+  expect(bytes - empty.bytes).toBeGreaterThanOrEqual(128 * KIB);
+  expect(bytes - empty.bytes).toBeLessThan(192 * KIB);
+});
+
+it('looks no further than it has to, and finds nothing where there is nothing', async () => {
+  for (let at = 0; at < 50; at += 1) await writeFile(join(folder, String(at)), 'x');
+  expect((await folderSizes([folder, folder], { bytes: 2 ** 40, files: 10 }, never)).files).toBe(11);
+  expect(await folderSizes([join(folder, 'gone')], PLENTY, never)).toEqual({ bytes: 0, files: 0 });
+  expect(await folderSizes([], PLENTY, never)).toEqual({ bytes: 0, files: 0 });
+});
+
+it('knows whether this host can tell', async () => {
+  expect(await canTellSizes()).toBe(true);
+  const { PATH } = process.env;
+  try {
+    process.env['PATH'] = folder;
+    expect(await canTellSizes()).toBe(false);
+  } finally {
+    process.env['PATH'] = PATH;
+  }
+});
