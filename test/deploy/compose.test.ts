@@ -13,6 +13,10 @@ interface Service {
   readonly privileged?: boolean;
   readonly cap_drop?: readonly string[];
   readonly volumes?: readonly string[];
+  readonly image?: string;
+  readonly build?: unknown;
+  readonly read_only?: boolean;
+  readonly user?: string;
 }
 
 /** `${NAME:-default}` as Compose reads it with an empty .env. */
@@ -51,6 +55,18 @@ describe('the compose file', () => {
       expect(service?.cap_drop).toEqual(['ALL']);
     }
     expect(Object.values(all).filter(({ privileged }) => privileged === true)).toEqual([]);
+  });
+
+  it('runs parts of others by digest, and every part unprivileged in a file system it cannot write to', async () => {
+    const { hello, ...parts } = await services();
+    expect(hello).toBeDefined();
+    for (const [name, { image, build, read_only: readOnly, cap_drop: dropped, user }] of Object.entries(parts)) {
+      expect([name, readOnly, dropped]).toEqual([name, true, ['ALL']]);
+      if (build === undefined)
+        expect([name, image]).toEqual([name, expect.stringMatching(/:[\w.-]+@sha256:[0-9a-f]{64}$/)]);
+      if (name !== 'server' && name !== 'owners')
+        expect([name, user]).toEqual([name, expect.stringMatching(/^[1-9]\d*:/)]);
+    }
   });
 
   it('mounts files that are there', async () => {
