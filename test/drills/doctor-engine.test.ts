@@ -60,6 +60,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
       ['runtime', matching(/ok|warning/)],
       ['system calls', 'ok'],
       ['isolation', 'ok'],
+      ['limits of instances', 'ok'],
       ['image of default', 'ok'],
       ['users', 'warning'],
     ]);
