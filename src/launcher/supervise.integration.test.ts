@@ -32,7 +32,7 @@ it('starts a part again when it ends by itself, and lets it be when stopped', as
   try {
     started[0]?.signal('SIGKILL');
     await eventually(() => expect(events).toEqual(['Valkey lost', 'Valkey restored']));
-    expect(await answers(port)).toBe(true);
+    await eventually(async () => expect(await answers(port)).toBe(true));
   } finally {
     await supervised.stop();
   }

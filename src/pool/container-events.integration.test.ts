@@ -157,7 +157,7 @@ describe('the events of the engine', () => {
     });
     await eventually(() => expect([streams, looks()]).toEqual([1, 1]));
     cut();
-    await eventually(() => expect([streams, looks()]).toEqual([2, 2]), { timeoutMs: 30_000 });
+    await eventually(() => expect([streams, looks()]).toEqual([2, 2]));
   });
 
   it('have the recorded and the actual state compared when the store cannot say whose container it was', async () => {

@@ -15,12 +15,12 @@ import { HealthCheck } from './health-check.ts';
 
 const five = template({
   name: 'five',
-  readiness: { ...readiness('/health', 1_000), requestTimeoutMs: 1_500 },
+  readiness: { ...readiness('/health', 1_000), requestTimeoutMs: 3_000 },
   pool: { target: 5, max: 20, replenishThreshold: 0 },
 });
 const single = template({
   name: 'single',
-  readiness: { ...readiness('/', 1_000), requestTimeoutMs: 1_500 },
+  readiness: { ...readiness('/', 1_000), requestTimeoutMs: 30_000 },
   pool: { target: 1, max: 20, replenishThreshold: 0 },
 });
 const never = new AbortController().signal;
@@ -171,9 +171,10 @@ describe('idle instance health', () => {
     const [one] = await fillPool(store, single);
     if (one === undefined) throw new Error('the pool was not filled');
     const asked = new AbortController();
-    await app(one, () => asked.abort());
+    const answer = await app(one, () => asked.abort());
     await health.round(asked.signal);
     await health.round(asked.signal);
+    answer(ill);
     await health.round(never);
     expect(await ready([one])).toHaveLength(1);
     expect(await checks('single', 'unhealthy')).toBe(1);

@@ -47,7 +47,7 @@ describe('publishing', () => {
     await expect(queue.publishProvision(Array.from({ length: 20 }, provisionTask))).rejects.toEqual(refused);
     await expect(queue.publishCleanup(cleanupTask())).rejects.toMatchObject({ code: 'queue_unavailable' });
     await nats.up();
-    await eventually(() => expect(connection.connected).toBe(true), { timeoutMs: 30_000 });
+    await eventually(() => expect(connection.connected).toBe(true));
     await eventually(() => queue.publishProvision([provisionTask()]));
     expect((await queueDepth(connection)).total).toBe(1);
   });

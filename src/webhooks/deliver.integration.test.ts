@@ -27,13 +27,15 @@ import { WebhookDelivery, type WebhookPolicy } from './deliver.ts';
 import { createPoster } from './post.ts';
 
 const QUICK: WebhookPolicy = {
-  turnMs: 1_500,
-  ackWaitMs: 1_500,
+  turnMs: 60_000,
+  ackWaitMs: 60_000,
   window: 50,
   concurrency: 4,
   eventBackoff: { baseMs: 20, maxMs: 100 },
   receiverBackoff: { baseMs: 20, maxMs: 100 },
 };
+/** Quick to take over from one that is no more. */
+const SOON_TAKEN_OVER: WebhookPolicy = { ...QUICK, turnMs: 1_500, ackWaitMs: 1_500 };
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
 let nats: TestNats;
@@ -284,7 +286,7 @@ describe('A webhook', () => {
 
   it('keeps the order when a process dies that had events in hands', async () => {
     const dying = await nats.connect();
-    const first = feed(QUICK, dying);
+    const first = feed(SOON_TAKEN_OVER, dying);
     await first.open();
     const visits = await publish(3);
     // It took the first four of the twelve, and is no more.
@@ -292,7 +294,7 @@ describe('A webhook', () => {
     for await (const { position } of first.pull(4, new AbortController().signal)) inHands.push(position);
     expect(inHands).toHaveLength(4);
     await dying.close();
-    deliver();
+    deliver({}, { policy: SOON_TAKEN_OVER });
     await expectAllInOrder(visits);
     await expectNothingLeft();
   });
@@ -377,8 +379,9 @@ describe('A webhook', () => {
   });
 
   it('misses nothing while NATS is away, and its stream is made again', async () => {
-    await feed().open();
-    deliver();
+    await feed(SOON_TAKEN_OVER).open();
+    // An ack that the outage cut off is made up for soon.
+    deliver({}, { policy: SOON_TAKEN_OVER });
     await expectAllInOrder(await publish(2));
     await nats.down();
     await nats.up();

@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import type { ContainerSpec, ExecResult } from '../../src/pool/interfaces/container-runtime.ts';
+import { eventually } from '../support/eventually.ts';
 import { template } from '../support/templates.ts';
 import type { EngineUnderTest } from './container-engine.ts';
 import { newSpec } from './container-runtime.ts';
@@ -118,9 +119,7 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
     const running = exec(spec, ['/bin/sh', '-c', `echo begun > /tmp/begun; ${BUSYBOX} sleep 600`], {
       signal: abort.signal,
     });
-    await expect
-      .poll(async () => (await exec(spec, [BUSYBOX, 'cat', '/tmp/begun'])).output, { timeout: 20_000 })
-      .toBe('begun\n');
+    await eventually(async () => expect((await exec(spec, [BUSYBOX, 'cat', '/tmp/begun'])).output).toBe('begun\n'));
     abort.abort(new Error('the task was taken away'));
     await expect(running).rejects.toThrow('the task was taken away');
     // The engine is not kept busy by what was aborted.

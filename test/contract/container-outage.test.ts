@@ -73,7 +73,7 @@ async function fragile({ launch, runtime, impatient, image, moreCalls, tidy }: K
 /** It ends with a dockerd that is killed, but the next one waits in vain for one that nobody has taken note of yet. */
 async function untilContainerdIsGone(dir: string): Promise<void> {
   const pid = Number(await readFile(join(dir, 'exec/containerd/containerd.pid'), 'utf8').catch(() => ''));
-  if (pid > 0) await eventually(() => expect(existsSync(`/proc/${pid}`)).toBe(false), { timeoutMs: 30_000 });
+  if (pid > 0) await eventually(() => expect(existsSync(`/proc/${pid}`)).toBe(false));
 }
 
 const options = (socketPath: string, deployment: string) => ({

@@ -54,7 +54,7 @@ export function outageContract(launch: () => Promise<FragileEngine>): void {
     const spec = await newSpec(tiny);
     await runtime.start(spec, never);
     await runtime.remove(spec.name);
-    await eventually(() => expect(told).toContain(spec.name), { timeoutMs: 20_000 });
+    await eventually(() => expect(told).toContain(spec.name));
     const lost = expect(watching).rejects.toMatchObject(unavailable);
     engine.server().signal('SIGKILL');
     await lost;

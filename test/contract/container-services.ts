@@ -64,10 +64,10 @@ export function servicesContract(underTest: () => EngineUnderTest): void {
     expect((await inside([BUSYBOX, 'wget', '-q', '-O', '-', 'http://db:5432/'])).output).toContain('Tiny');
     expect((await inside([BUSYBOX, 'wget', '-q', '-O', '-', 'http://cache:6379/warm'])).output).toBe('warm\n');
     expect((await inside([BUSYBOX, 'env'], `${spec.name}-cache`)).output).toContain('KIND=cache');
+    await eventually(async () => expect((await fetch(`http://127.0.0.1:${spec.hostPort}/`)).status).toBe(200));
     expect((await inside([BUSYBOX, 'wget', '-q', '-O', '-', 'http://app/'], `${spec.name}-db`)).output).toContain(
       'Tiny',
     );
-    await eventually(async () => expect((await fetch(`http://127.0.0.1:${spec.hostPort}/`)).status).toBe(200));
     for (const name of [`${spec.name}-db`, `${spec.name}-cache`]) {
       const { HostConfig: host, Config } = await docker().getContainer(name).inspect();
       expect(host).toMatchObject({ Memory: 32 * 2 ** 20, PidsLimit: 16, Privileged: false });
@@ -97,12 +97,13 @@ export function servicesContract(underTest: () => EngineUnderTest): void {
     const over = new AbortController();
     const watching = engine.watch((container) => told.push(container), over.signal);
     await docker().getContainer(`${spec.name}-cache`).kill();
-    await eventually(() => expect(told).toContainEqual(expect.objectContaining({ name: spec.name })), {
-      timeoutMs: 20_000,
-    });
+    await eventually(() => expect(told).toContainEqual(expect.objectContaining({ name: spec.name })));
     over.abort();
     await watching;
-    expect(await engine.list()).toEqual([{ name: spec.name, instanceId: spec.instanceId, running: false }]);
+    // An engine may tell of an end before it lists it.
+    await eventually(async () =>
+      expect(await engine.list()).toEqual([{ name: spec.name, instanceId: spec.instanceId, running: false }]),
+    );
     await engine.remove(spec.name);
     expect(await containers(spec)).toEqual([]);
   });

@@ -72,13 +72,14 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
   });
 
   it('says so when the server hangs in the middle of a statement', async () => {
-    await using trouble = await prepared({ ...SERVER_PATIENCE, answerMs: 3_000 });
+    await using trouble = await prepared();
     const { server, template, databases, newName } = trouble;
     const { name } = await databases.create(newName(), template);
+    const impatient = server.databases({ catalogue: [template], patience: { ...SERVER_PATIENCE, answerMs: 8_000 } });
     await using root = await server.asRoot();
     // Somebody else's lock holds the drop up, until the server hangs.
     await root.query(`LOCK TABLES ${name}.notes WRITE`);
-    const dropping = databases.drop(name).then(
+    const dropping = impatient.drop(name).then(
       () => undefined,
       (error: unknown) => error,
     );

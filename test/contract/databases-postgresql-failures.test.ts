@@ -10,6 +10,7 @@ import type { Template } from '../../src/domain/template.ts';
 import type { Databases } from '../../src/pool/interfaces/databases.ts';
 import { eventually } from '../support/eventually.ts';
 import { postgresSuite, startPostgres, type TestPostgres } from '../support/postgresql.ts';
+import { suspend } from '../support/suspend.ts';
 
 const NOTES = "CREATE TABLE notes (text TEXT);\nINSERT INTO notes VALUES ('welcome');\n";
 const AWAY = { code: 'database_unavailable', retryable: true } as const;
@@ -46,7 +47,7 @@ describe.skipIf(skip)(title, () => {
   it('says so while the server is hung, and works again after', async () => {
     const { name } = await databases.create(newName(), template);
     // Its child processes are forked by the one that accepts connections, so none is made while that is stopped.
-    server.launched.server.signal('SIGSTOP');
+    await suspend(server.launched.server);
     await everyCallFails(name);
     server.launched.server.signal('SIGCONT');
     await eventually(async () => expect(await databases.list()).toContain(name));
@@ -102,7 +103,7 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('refuses a server that asks for the uid instead of a password: containers have them too', async () => {
-    const rules = join(server.dir, 'own', 'pg_hba.conf');
+    const rules = join(server.dir, 'pg_hba.conf');
     const before = await readFile(rules, 'utf8');
     await writeFile(rules, `local all guest peer\n${before}`);
     for (const call of [() => databases.prepare([template]), () => databases.create(newName(), template)])

@@ -113,9 +113,9 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
     await eventually(async () => {
       expect(
         await prometheus.values(
-          'min(up) == 1 and count(up) == 2 and sum(try_it_now_releases_total{reason="expired"}) == 1',
+          'min(up) == 1 and count(up) == 2 and sum(try_it_now_releases_total{reason="expired"}) >= 1',
         ),
-      ).toEqual([1]);
+      ).toHaveLength(1);
       expect(await firing()).toEqual([]);
     }, PATIENT);
   });
@@ -161,16 +161,18 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
         expect.arrayContaining(['TryItNowPartAway critical', 'TryItNowPoolLow critical', 'TryItNowPoolLow warning']),
       );
     }, PATIENT);
-    const low = (await prometheus.alerts()).find(
-      ({ labels }) => labels['alertname'] === 'TryItNowPoolLow' && labels['severity'] === 'critical',
-    );
-    expect(low).toMatchObject({
-      labels: { template: 'tiny', job: 'try-it-now' },
-      annotations: {
-        summary: 'Only 0% of the target of tiny is ready',
-        runbook_url: expect.stringMatching(/#pool-not-replenishing$/) as string,
-      },
-    });
+    await eventually(async () => {
+      const low = (await prometheus.alerts()).find(
+        ({ labels }) => labels['alertname'] === 'TryItNowPoolLow' && labels['severity'] === 'critical',
+      );
+      expect(low).toMatchObject({
+        labels: { template: 'tiny', job: 'try-it-now' },
+        annotations: {
+          summary: 'Only 0% of the target of tiny is ready',
+          runbook_url: expect.stringMatching(/#pool-not-replenishing$/) as string,
+        },
+      });
+    }, PATIENT);
 
     engine = await launchSimulatedEngine({ socketPath });
     await eventually(async () => {

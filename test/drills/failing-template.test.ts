@@ -124,7 +124,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), { concur
         expect(found.length).toBeGreaterThanOrEqual(2);
         return found;
       }, PATIENT);
-      for (const { reason } of dead) expect(reason).toMatch(/template broken failed \d times in a row.*not-there/);
+      for (const { reason } of dead) expect(reason).toMatch(/template broken failed \d+ times in a row.*not-there/);
     } finally {
       await connection.close();
     }

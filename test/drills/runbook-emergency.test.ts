@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { discrepanciesSoFar, readRecords } from '../support/state-audit.ts';
 import { eventually } from '../support/eventually.ts';
@@ -89,7 +90,7 @@ describe('an emergency shutdown (kill -9)', () => {
 });
 
 async function startOrphan(deployment: string): Promise<void> {
-  const body = JSON.stringify({ owner: { deployment, node: 'node0' }, template: 'tiny', hostPort: 18_250 });
+  const body = JSON.stringify({ owner: { deployment, node: 'node0' }, template: 'tiny', hostPort: await freePort() });
   const status = await new Promise((resolve, reject) => {
     httpRequest(
       {

@@ -45,7 +45,11 @@ describe('NATS without its consumers', () => {
         async () => expect((await runbook.queue.consumers.info(STREAM, consumer)).name).toBe(consumer),
         PATIENT,
       );
-      expect(runbook.book.with('the queue workers put them back').map(({ made }) => made)).toEqual([[consumer]]);
+      await eventually(
+        () =>
+          expect(runbook.book.with('the queue workers put them back').map(({ made }) => made)).toEqual([[consumer]]),
+        PATIENT,
+      );
     },
   );
 
@@ -89,7 +93,10 @@ describe('stuck messages', () => {
       await queue.publish(PROVISION, payload);
     await comeAndGo(runbook, /^the payload/);
     expect(runbook.book.with('Unreadable task set aside as dead')).toHaveLength(4);
-    expect(await runbook.metric('try_it_now_queue_dead{stream="PROVISIONING_DEAD"}')).toBe(4);
+    await eventually(
+      async () => expect(await runbook.metric('try_it_now_queue_dead{stream="PROVISIONING_DEAD"}')).toBe(4),
+      PATIENT,
+    );
   });
 
   it(

@@ -58,15 +58,16 @@ describe('a task that keeps failing', () => {
       // What `nats consumer info` shows as outstanding or redelivered, `nats stream get` as the task,
       // and `nats stream rmm` deletes.
       deleted = await eventually(async () => {
-        expect(runbook.book.with('Provision task failed').length).toBeGreaterThan(0);
         const message = await runbook.queue.streams.getMessage(STREAM, { last_by_subj: 'provisioning.provision' });
         if (message === null) throw new Error('the task is not there any more');
+        const task = message.json<ProvisionTask>();
+        expect(runbook.book.with('Provision task failed').map(({ id }) => id)).toContain(task.id);
         expect(await runbook.queue.streams.deleteMessage(STREAM, message.seq)).toBe(true);
-        return message.json<ProvisionTask>();
+        return task;
       }, PATIENT);
     }
     await runbook.settled();
-    const [failed] = runbook.book.with('Provision task failed');
+    const failed = runbook.book.with('Provision task failed').find(({ id }) => id === deleted.id);
     expect(failed).toMatchObject({
       id: deleted.id,
       template: 'tiny',
@@ -98,11 +99,12 @@ describe('the stream purged under load', () => {
       await Promise.all(taken.map((visitor) => runbook.release(visitor)));
       await purge();
     };
-    for (let round = 0; round < 4; round += 1) {
+    // How much a purge meets is up to how far the worker has come.
+    for (let round = 0; round < 4 || purged <= 8; round += 1) {
+      expect(round).toBeLessThan(20);
       await visits();
       await eventually(async () => expect((await runbook.stats())['ready']).toBeGreaterThan(0), PATIENT);
     }
-    expect(purged).toBeGreaterThan(8);
     await runbook.settled();
     expect(await runbook.stats()).toMatchObject({ ready: 8, assigned: 0, warming: 0, leaving: 0 });
     expect(await runbook.metric('try_it_now_reconcile_repairs_total{kind="ticket"}')).toBeGreaterThan(0);

@@ -20,7 +20,7 @@ import { template } from '../support/templates.ts';
 
 const STREAM = 'PROVISIONING';
 /** So much longer than the grace that a start in the middle of it can only be cut off. */
-const SLOW_START_MS = 5_000;
+const SLOW_START_MS = 7_000;
 
 /** Of one case alone, so that cases may run side by side. */
 async function ownFolder(): Promise<{ readonly folder: string } & AsyncDisposable> {
@@ -132,7 +132,7 @@ async function expectEveryTaskToBeHad({ queue, nats }: RunbookDeployment): Promi
     const task = await consumer.next({ expires: 30_000 });
     expect(await task?.ackAck(), 'a task is never handed out again').toBe(true);
   }
-  expect((await queue.streams.info(STREAM)).state.messages).toBe(0);
+  await eventually(async () => expect((await queue.streams.info(STREAM)).state.messages).toBe(0), PATIENT);
 }
 
 async function readyOf(runbook: RunbookDeployment): Promise<number> {
@@ -145,7 +145,7 @@ describe.concurrent('SIGTERM', () => {
     const { folder } = own;
     await using engine = await launchSimulatedEngine({ socketPath: join(folder, 'engine.sock') });
     await using runbook = await partsOnly(engine.socketPath);
-    await using program = await serve(runbook, engine.socketPath, '10s');
+    await using program = await serve(runbook, engine.socketPath, '60s');
     await runbook.settled();
     const { api } = runbook.stack;
     const asked = await halfARequest(api);
@@ -161,7 +161,7 @@ describe.concurrent('SIGTERM', () => {
       expect(answer).not.toMatch(/^201/);
       return answer;
     }, PATIENT);
-    expect(late).toMatch(/ECONNREFUSED|ECONNRESET|^503 .*shutting_down/);
+    expect(late).toMatch(/ECONNREFUSED|ECONNRESET|other side closed|^503 .*shutting_down/);
     const answer = await asked.finish();
     expect(answer).toContain('HTTP/1.1 201 Created');
     expect(await program.exitCode).toBe(0);
@@ -174,9 +174,13 @@ describe.concurrent('SIGTERM', () => {
 
     // Nothing of it is left in the parts: neither a task that nobody else gets nor a connection.
     await expectEveryTaskToBeHad(runbook);
-    expect(
-      ((await runbook.valkey.client('LIST')) as string).split('\n').filter((line) => line.includes('cmd=')).length,
-    ).toBeLessThanOrEqual(3);
+    await eventually(
+      async () =>
+        expect(
+          ((await runbook.valkey.client('LIST')) as string).split('\n').filter((line) => line.includes('cmd=')).length,
+        ).toBeLessThanOrEqual(3),
+      PATIENT,
+    );
     // What it handed out last is that visitor's.
     const { id, url } = JSON.parse(answer.slice(answer.indexOf('{"'))) as { id: string; url: string };
     expect((await readRecords(runbook.auditTarget)).find((record) => record.id === id)).toMatchObject({
@@ -235,7 +239,10 @@ describe.concurrent('SIGTERM', () => {
         // The same task, and so the same place in the pool, by a container of its own.
         expect(now).toMatchObject({ id: cut.id, state: 'ready' });
         expect(now?.container).not.toBe(cut.container);
-        expect(linesOf(second).filter(({ msg }) => msg === 'Instance ready')).toHaveLength(1);
+        await eventually(
+          () => expect(linesOf(second).filter(({ msg }) => msg === 'Instance ready')).toHaveLength(1),
+          PATIENT,
+        );
       } finally {
         await engine.close();
       }
@@ -277,7 +284,7 @@ describe.concurrent('SIGTERM', () => {
  * Several times the grace of 1 s with what unwinding may take (5 s), on a busy machine; a container engine's call alone
  * would be waited for a minute.
  */
-const BOUND_MS = 20_000;
+const BOUND_MS = 50_000;
 
 async function endsInTime(program: Program): Promise<void> {
   const late = new AbortController();

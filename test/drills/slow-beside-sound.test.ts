@@ -43,7 +43,7 @@ it('templates that never come up cost the others nothing, and end when nothing o
   });
   onTestFinished(() => store.close());
   await eventually(async () => expect(await poolOf(stack, 'sound')).toMatchObject({ ready: 2 }), PATIENT);
-  expect(await poolOf(stack, 'stuck')).toMatchObject({ ready: 0, warming: 12 });
+  await eventually(async () => expect(await poolOf(stack, 'stuck')).toMatchObject({ ready: 0, warming: 12 }), PATIENT);
 
   // No half hour is waited for an app that has ended; why it did is kept.
   const [report] = await eventually(async () => {

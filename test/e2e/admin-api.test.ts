@@ -21,7 +21,10 @@ describe('pools and instances', () => {
       ],
     });
     operator = operatorOf(stack);
-    await eventually(async () => expect(await operator.pool()).toMatchObject({ ready: 3 }), PATIENT);
+    await eventually(async () => {
+      expect(await operator.pool()).toMatchObject({ ready: 3, warming: 0 });
+      expect(await operator.pool('other')).toMatchObject({ ready: 1 });
+    }, PATIENT);
   });
   afterAll(() => stack[Symbol.asyncDispose]());
 

@@ -31,9 +31,8 @@ let stack: Stack;
 let instance: string;
 beforeAll(async () => {
   stack = await startStack({ env: { OPERATOR_KEYS: `${OPERATOR_KEY},another-operators-key`, API_KEY: VISITOR_KEY } });
-  await eventually(
-    async () => expect((await ask('GET', '/admin/v1/pools')).json).toMatchObject({ pools: [{ ready: 3 }] }),
-    { timeoutMs: 30_000 },
+  await eventually(async () =>
+    expect((await ask('GET', '/admin/v1/pools')).json).toMatchObject({ pools: [{ ready: 3 }] }),
   );
   instance = ((await ask('GET', '/admin/v1/instances')).json as { instances: { id: string }[] }).instances[0]?.id ?? '';
 });

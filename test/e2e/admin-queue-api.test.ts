@@ -87,7 +87,7 @@ describe('the queue', () => {
         expect.not.stringMatching(String(last?.['id'])),
       ]),
     );
-    expect(await operator.pool()).toMatchObject({ warming: 3 });
+    await eventually(async () => expect(await operator.pool()).toMatchObject({ warming: 3 }));
     for (const sequence of [String(last?.['sequence']), '999999', '0', 'x', '-1', '1e3'])
       expect((await operator.ask('DELETE', `/queue/tasks/${sequence}`)).json).toMatchObject({
         status: 404,
@@ -100,7 +100,7 @@ describe('the queue', () => {
     expect((await operator.ask('POST', '/queue/purge', { which: 'provision' })).json).toEqual({ purged: 3 });
     await eventually(async () => expect(await tasks()).toHaveLength(2));
     expect(before).not.toEqual(expect.arrayContaining(idsOf(await tasks()).slice(0, 1)));
-    expect(await operator.pool()).toMatchObject({ warming: 3 });
+    await eventually(async () => expect(await operator.pool()).toMatchObject({ warming: 3 }));
     expect(await operator.list('/instances?state=warming', 'instances')).toMatchObject([{ id: before[0] }]);
   });
 
@@ -113,7 +113,7 @@ describe('the queue', () => {
       async () => expect((await operator.ask('GET', `/instances/${String(warming?.['id'])}`)).status).toBe(404),
       PATIENT,
     );
-    expect(await operator.pool()).toMatchObject({ warming: 3 });
+    await eventually(async () => expect(await operator.pool()).toMatchObject({ warming: 3 }));
   });
 
   it('shows dead tasks, queues them again one by one or all, forgets and purges them', async () => {

@@ -172,7 +172,7 @@ it.skipIf(whyWithout('podman') !== undefined)(
         await runtime.prepare([tiny]);
         await runtime.start(
           { name, instanceId: newInstanceId(), template: tiny, hostPort: await freePort(), env: {} },
-          AbortSignal.timeout(20_000),
+          AbortSignal.timeout(300_000),
         );
       }
       expect(await run(['clean-demos', '--yes'], env)).toEqual({

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Program } from '../support/program.ts';
 
-const PATIENT = { timeoutMs: 20_000 };
+const PATIENT = { timeoutMs: 60_000 };
 
 let folder: string;
 let shell: ChildProcess;

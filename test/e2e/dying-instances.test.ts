@@ -151,7 +151,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(
     endingContainers(options, (_stack, container) => signal(container, 'SIGKILL'));
 
     it('is replaced as well when it runs but does not answer', async () => {
-      const impatient = { ...readiness('/', 20_000), requestTimeoutMs: 2_000 };
+      const impatient = { ...readiness('/', 20_000), requestTimeoutMs: 4_000 };
       await using stack = await startAlone({
         ...options(),
         // Without an init the process that is stopped is the app.

@@ -217,7 +217,7 @@ describe('commands', () => {
 
   it('have webhooks told, for a try and again', async () => {
     expect((await run(['webhooks', 'test', 'crm'])).output).toContain('crm took it with 200');
-    expect(receiver.received.at(-1)).toMatchObject({ type: 'webhook.test' });
+    expect(receiver.received.map(({ type }) => type)).toContain('webhook.test');
     receiver.answer = () => 500;
     const { code, output } = await run(['webhooks', 'test', 'crm']);
     expect([code, output]).toEqual([1, expect.stringContaining('crm did not take it: answered 500')]);

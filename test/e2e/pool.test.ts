@@ -58,10 +58,9 @@ describe('the pool', () => {
     const brief = template({ ttl: { defaultMs: 3_000, maxMs: 6_000 } });
     await using stack = await startStack({ templates: [brief] });
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3 }), PATIENT);
-    const { id } = (await (await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as {
-      id: string;
-    };
-    expect((await fetch(`${stack.api}/api/v1/demo/${id}`)).status).toBe(200);
+    const acquired = await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
+    expect(acquired.status).toBe(201);
+    const { id } = (await acquired.json()) as { id: string };
     await eventually(async () => expect((await fetch(`${stack.api}/api/v1/demo/${id}`)).status).toBe(404), PATIENT);
     await eventually(async () => {
       expect(await stats(stack)).toMatchObject({ ready: 3, assigned: 0, warming: 0, leaving: 0 });

@@ -118,8 +118,7 @@ async function eachBeside(settings: Readonly<Record<string, string>>): Promise<v
   const pool = { CONTAINER_MODE: 'simulated', POOL_TARGET_SIZE: '1', NODE_ENV: 'production', ...range };
   await using first = new Program(['up'], pool);
   await using second = new Program(['up'], pool);
-  for (const program of [first, second])
-    await eventually(() => expect(program.output).toContain('Click here:'), { timeoutMs: 60_000 });
+  for (const program of [first, second]) await eventually(() => expect(program.output).toContain('Click here:'));
   for (const program of [first, second]) expect(program.output).toContain('hello 1 of 1 ready');
   const pages = [first, second].map(({ output }) => /Click here: +(\S+)/.exec(output)?.[1] ?? '');
   expect(new Set(pages).size).toBe(2);
@@ -170,7 +169,7 @@ describe('try-it-now up', () => {
   it('starts everything, says where to click, and leaves nothing after Ctrl-C', async () => {
     const settings = await upSettings();
     await using program = new Program(['up'], settings);
-    await eventually(() => expect(program.output).toContain('Click here:'), { timeoutMs: 60_000 });
+    await eventually(() => expect(program.output).toContain('Click here:'));
     const api = `http://localhost:${settings['SERVER_PORT'] ?? ''}`;
     expect(await (await fetch(`${api}/health`)).text()).toBe('{"status":"ok"}');
     const acquired = await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' });
@@ -203,7 +202,7 @@ describe('try-it-now up', () => {
 
   it('takes its children with it even when it is killed', async () => {
     await using program = new Program(['up'], await upSettings());
-    await eventually(() => expect(program.output).toContain('Click here:'), { timeoutMs: 60_000 });
+    await eventually(() => expect(program.output).toContain('Click here:'));
     const children = await childrenOf(program.pid);
     const [log, folder] = [
       /log: (\S+\.log)/.exec(program.output)?.[1] ?? '',

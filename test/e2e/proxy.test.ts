@@ -284,7 +284,7 @@ describe('while a part is unavailable', () => {
     await world.discovery.close();
     await eventually(async () => expect((await get(world.proxyPort, host)).status).toBe(404));
     await discover(releasers, valkeyPort, { listen: { port: world.discovery.address.port } });
-    expect(await get(world.proxyPort, host)).toMatchObject({ status: 200, body: 'app' });
+    await eventually(async () => expect(await get(world.proxyPort, host)).toMatchObject({ status: 200, body: 'app' }));
   });
 
   it('a Caddy that comes back empty is given its server again', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import { expect, it } from 'vitest';
 import { newInstanceId } from '../../src/domain/ids.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
 import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { dumpOf } from '../support/dump.ts';
@@ -18,9 +19,8 @@ it('looks without changing a byte, then repairs, then finds nothing; refuses wha
   const engine = await serveSimulatedEngine(SIMULATED_SOCKET, host);
   try {
     await using stack = await startStack({ env: { SIMULATED_SOCKET } });
-    await eventually(
-      async () => expect(await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()).toMatchObject({ ready: 3 }),
-      { timeoutMs: 30_000 },
+    await eventually(async () =>
+      expect(await (await fetch(`${stack.api}/api/v1/pool/stats`)).json()).toMatchObject({ ready: 3 }),
     );
     const { config } = stack;
     await stack.app.stop();
@@ -52,7 +52,7 @@ it('looks without changing a byte, then repairs, then finds nothing; refuses wha
         instanceId: newInstanceId(),
         keepUntilMs: undefined,
         template: 'tiny',
-        hostPort: config.containers.portRange.end + 1,
+        hostPort: await freePort(),
       });
       await valkey.hset(
         'hostnames',

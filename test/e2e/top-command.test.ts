@@ -59,7 +59,7 @@ class Terminal implements AsyncDisposable {
   }
 
   async exitCode(): Promise<number | null> {
-    if (this.#script.exitCode === null) await once(this.#script, 'exit');
+    if (this.#script.exitCode === null) await once(this.#script, 'close');
     return this.#script.exitCode;
   }
 

@@ -45,7 +45,7 @@ export function kernelOfClonesContract(underTest: () => CheckpointingUnderTest):
     await untilReady(source);
     const cold = await kernelAnswers(throughPage(source));
     expect(cold).toEqual(expectedAnswers(cold));
-    await checkpointing.untilIdle(source.name, 20_000, never);
+    await checkpointing.untilIdle(source.name, 120_000, never);
     const archive = join(folder, 'attacker.tar');
     await checkpointing.dump(source.name, archive, DEFAULT_DUMP);
     await runtime.remove(source.name);

@@ -38,6 +38,8 @@ export interface RunbookOptions extends Omit<StackOptions, 'log'> {
 }
 
 export const PATIENT = { timeoutMs: 60_000, everyMs: 50 };
+/** What was cut off comes up again after several periods of the server's own. */
+const SETTLING = { ...PATIENT, timeoutMs: 150_000 };
 
 /**
  * What somebody with the runbook has before them: the running parts, and the tools it names. The `nats` CLI is not
@@ -113,7 +115,7 @@ export class RunbookDeployment implements AsyncDisposable {
       const problems = await discrepanciesSoFar({ ...this.auditTarget, targets });
       const dead = (await this.deadTasks()).filter((reason) => !mayDie.test(reason));
       expect([...problems.filter((problem) => !problem.endsWith(' tasks are dead')), ...dead]).toEqual([]);
-    }, PATIENT);
+    }, SETTLING);
   }
 
   async stats(): Promise<Readonly<Record<string, number>>> {
