@@ -173,8 +173,7 @@ class PodmanCheckpointing implements Checkpointing {
       // what was made is unmade.
       signal.throwIfAborted();
       await this.#import(spec, from, archive);
-      await this.#settle(spec);
-      await this.#runtime.secure(spec);
+      await Promise.all([this.#settle(spec), this.#runtime.secure(spec)]);
       signal.throwIfAborted();
     } catch (error) {
       const failure = await this.#undo(spec, from, error);
