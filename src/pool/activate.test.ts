@@ -22,7 +22,7 @@ async function answered(body: string, status = 200): Promise<string | undefined>
   const { port } = app.address() as AddressInfo;
   return activate(
     { runtime: new SimulatedRuntime(), probe: new HttpProbe() },
-    template({ activation: { kind: 'http', path: '/activate', timeoutMs: 5_000 } }),
+    template({ activation: { kind: 'http', path: '/activate', timeoutMs: 60_000 } }),
     {
       container: 'demo-x',
       origin: `http://127.0.0.1:${port}`,

