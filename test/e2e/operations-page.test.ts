@@ -66,7 +66,7 @@ describe(PAGE, () => {
 function exists(words: readonly string[], rest: string): boolean {
   let command: Command | undefined = program({});
   for (const word of words) {
-    const next: Command | undefined = command.commands.find((each) => each.name() === word);
+    const next: Command | undefined = command.commands.find((each) => [each.name(), ...each.aliases()].includes(word));
     if (next === undefined) {
       if (command.commands.length > 0) return false;
       break;
