@@ -32,6 +32,7 @@ podman|aardvark-dns|aardvark-dns|names on those networks
 docker|dockerd|docker.io|the container engine Docker
 docker|docker|docker-cli|builds the example images for Docker
 containers|iptables|iptables|keeps instances away from each other, from this host and from the outside
+containers|ipset|ipset|holds the addresses that instances may reach by name (egress.allow)
 containers|ip|iproute2|keeps instances from seeing each other on their network; the tests play the outside world with it
 containers|modprobe|kmod|loads the part of the kernel that those rules need on a bridge
 containers|mmdebstrap|mmdebstrap|builds the example images without a container registry

@@ -25,6 +25,7 @@ import { NotChecked, Shared, type Check } from '../doctor/check.ts';
 import { checkpointChecks } from '../doctor/checkpoints.ts';
 import { databaseChecks } from '../doctor/database.ts';
 import { discoveryChecks } from '../doctor/discovery.ts';
+import { egressNamesChecks } from '../doctor/egress-names.ts';
 import { engineChecks, hiddenEngineChecks, standInChecks } from '../doctor/engine.ts';
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
 import { natsChecks } from '../doctor/nats.ts';
@@ -154,7 +155,11 @@ function enginePart(
   failures: () => Promise<readonly FailureReport[]>,
 ): Check[] {
   const { sockets } = config.containers;
-  if (engine.runsContainers) return engineChecks(engine, sockets[engine.name], answer, config, failures);
+  if (engine.runsContainers)
+    return [
+      ...engineChecks(engine, sockets[engine.name], answer, config, failures),
+      ...egressNamesChecks(config.templates),
+    ];
   const socketPath = sockets[engine.name];
   if (socketPath === undefined) return hiddenEngineChecks(isLastResort(engine, config));
   return standInChecks(() => createRuntime(engine, config, log).list(), socketPath);

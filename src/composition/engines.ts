@@ -60,10 +60,15 @@ export function createConsumption(engine: Engine, config: Config, log: Log): Con
   return engine.runsContainers ? engine.createConsumption(openOptions(engine, config, log)) : undefined;
 }
 
-function openOptions({ name }: Engine, { deployment, node, containers, databases }: Config, log: Log): OpenOptions {
+function openOptions(
+  { name }: Engine,
+  { deployment, node, containers, databases, templates }: Config,
+  log: Log,
+): OpenOptions {
   return {
     deployment,
     node: node.name,
+    templates,
     log,
     socketPath: containers.sockets[name],
     ...(containers.registryAuthFile === undefined ? {} : { registryAuthFile: containers.registryAuthFile }),

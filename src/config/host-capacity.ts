@@ -36,8 +36,10 @@ function fullBridges(templates: readonly Template[]): string[] {
     ['with egress', false],
     ['with egress and mail', true],
   ] as const;
+  // Those that say where to have a network each.
+  const sharing = templates.filter(({ egress }) => egress?.allow === undefined);
   return ways.flatMap(([way, mail]) => {
-    const most = templates.filter(({ egress }) => egress?.mail === mail).reduce((sum, { pool }) => sum + pool.max, 0);
+    const most = sharing.filter(({ egress }) => egress?.mail === mail).reduce((sum, { pool }) => sum + pool.max, 0);
     if (most <= BRIDGE_HOLDS) return [];
     return [
       `the pools of templates ${way} may hold ${most} instances, but the network they ` +

@@ -44,7 +44,10 @@ export function engineChecks(
           () => engine.inspect(socketPath).bridges(deployment),
           () => [],
         );
-        return [await isolation(engine, deployment, bridges, await failures()), ...(await neighbours(bridges))];
+        return [
+          await isolation(engine, { deployment, templates }, bridges, await failures()),
+          ...(await neighbours(bridges)),
+        ];
       },
     },
     { part: PART, what: WATCHED, run: async () => [await watched((await answer.need()).storage)] },
@@ -157,14 +160,14 @@ function described(
 /** `bridges`: of what runs now; `failures`: the newest of each template, for what was removed again since. */
 async function isolation(
   { name, title }: Pick<ContainerEngine, 'name' | 'title'>,
-  deployment: string,
+  { deployment, templates }: { readonly deployment: string; readonly templates: readonly Template[] },
   bridges: readonly string[],
   failures: readonly FailureReport[],
 ): Promise<Observation> {
   const what = 'isolation';
-  const state = await isolationState(networkPlan(name, deployment));
+  const state = await isolationState(networkPlan(name, deployment, templates));
   if (!state.possible)
-    return failure(what, state.why, 'Run as root with iptables installed (`make setup` installs it).');
+    return failure(what, state.why, 'Run as root with iptables and ipset installed (`make setup` installs them).');
   for (const bridge of bridges)
     if (!(await isBridgeHere(bridge))) return failure(what, elsewhere(title, bridge), `${ONE_NAMESPACE}.`);
   const refused = failures.find(({ code }) => code === 'isolation_failed');

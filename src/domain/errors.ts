@@ -328,7 +328,7 @@ export const ERROR_CATALOGUE = {
     status: 500,
     retryable: false,
     title: 'Instances could not be isolated from the network',
-    remedy: "Run as root with iptables installed, in one network namespace with the engine's service.",
+    remedy: "Run as root with iptables and ipset installed, in one network namespace with the engine's service.",
   },
   proxy_unavailable: {
     status: 500,

@@ -1,6 +1,7 @@
 /** What every engine tells of itself (`descriptor.ts` in its folder) and can do (`engine.ts` beside it). */
 import type { DatabaseFolders } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
+import type { Template } from '../domain/template.ts';
 import type { ChildServer } from '../launcher/child-server.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
@@ -54,6 +55,8 @@ export interface OpenOptions {
   readonly deployment: string;
   readonly node: string;
   readonly log: Log;
+  /** On offer; whose networks are in use. */
+  readonly templates?: readonly Template[];
   /** The credentials of registries, as `podman login` and `docker login` write them. */
   readonly registryAuthFile?: string;
   /** The folders of the database servers' sockets, which templates with a database need. */

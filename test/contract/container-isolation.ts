@@ -30,7 +30,9 @@ const SITE_ADDRESS = '192.0.2.77';
 /** More than the kernel keeps of one that is bounded. */
 const FLOOD = 4000;
 const HALF_OPEN = 400;
-const MAIL: Egress = { mail: true };
+/** Where names may not lead, whoever has them lead there. */
+const NEVER_REACHED = ['127.0.0.1', '169.254.169.254', '10.0.0.1'];
+const MAIL: Egress = { ...EGRESS, mail: true };
 /** Reserved, and never listened on. */
 const TURN = 1;
 /** As long as another engine's suite may take on a busy machine. */
@@ -58,8 +60,20 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
   let closed: readonly [Member, Member];
   let open: readonly [Member, Member];
   let mail: Member;
+  let named: Member;
   const releases: (() => unknown)[] = [];
   const controlName = `tin-control-${randomBytes(4).toString('hex')}`;
+
+  const nameOf = (kind: 'a' | 'alias', address: string): string => `${kind}-${address.replaceAll('.', '-')}.example`;
+  const only = (): Egress => {
+    const hosts = [
+      nameOf('a', outside.address),
+      nameOf('alias', outside.address),
+      ...NEVER_REACHED.flatMap((address) => [nameOf('a', address), nameOf('alias', address)]),
+      nameOf('alias', outside.privateAddress),
+    ];
+    return { ...EGRESS, allow: hosts.map((host) => ({ host, port: outside.webPort, protocol: 'tcp' })) };
+  };
 
   const member = async (egress?: Egress): Promise<Member> => {
     const spec = await newSpec(template({ image: image.name, port: 80, egress }));
@@ -102,13 +116,16 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
 
     engine = underTest().runtime(undefined, undefined, [outside.privateAddress]);
     releases.push(async () => expect(await engine.unprepare()).toBe(true));
-    await engine.prepare([...[undefined, EGRESS, MAIL].map((egress) => template({ image: image.name, egress }))]);
+    await engine.prepare([
+      ...[undefined, EGRESS, MAIL, only()].map((egress) => template({ image: image.name, egress })),
+    ]);
     releases.push(async () => {
       for (const { name } of await engine.list()) await engine.remove(name);
     });
     closed = [await member(), await member()];
     open = [await member(EGRESS), await member(EGRESS)];
     mail = await member(MAIL);
+    named = await member(only());
   }, 2 * OTHERS_TURN_MS);
 
   afterAll(async () => {
@@ -129,7 +146,7 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
 
   it.concurrent('does not reach another instance', async () => {
     await reaches(control[0], [page(control[1])]);
-    const members = [...closed, ...open, mail].map(({ inside }) => inside);
+    const members = [...closed, ...open, mail, named].map(({ inside }) => inside);
     const pairs = members.flatMap((from) => members.filter((to) => to !== from).map((to) => [from, to] as const));
     const answers = await Promise.all(pairs.map(async ([from, to]) => reached(from, [page(to)])));
     expect(answers.flat()).toEqual(pairs.map(() => false));
@@ -204,6 +221,38 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     expect(answers.map((answer) => answer.trim())).toEqual(servers.map(() => ''));
   });
 
+  it.concurrent('reaches the names that its template allows, and no other name, address or port', async () => {
+    const { inside } = named;
+    const server = await inside.nameServer();
+    const web: Place = [outside.address, outside.webPort];
+    // By its address alone, before anybody asked for its name.
+    expect(await reached(inside, [web])).toEqual([false]);
+    const nothing = [
+      inside.lookUp(SITE, server),
+      // A name below one that is allowed could carry data out.
+      inside.lookUp(`data.${nameOf('a', outside.address)}`, server),
+      inside.lookUp(SITE, outside.address),
+      inside.lookUp(nameOf('a', outside.address), outside.privateAddress),
+      ...[...NEVER_REACHED, outside.privateAddress].map((to) => inside.lookUp(nameOf('alias', to), server)),
+      ...NEVER_REACHED.map((to) => inside.lookUp(nameOf('a', to), server)),
+    ];
+    expect((await Promise.all(nothing)).map((answer) => answer.trim())).toEqual(nothing.map(() => ''));
+    await eventually(async () =>
+      expect((await inside.lookUp(nameOf('alias', outside.address).toUpperCase(), server)).trim()).toBe(
+        outside.address,
+      ),
+    );
+    await reaches(inside, [web]);
+    const others = [outside.mailPorts[0] ?? 0, 53].map((port): Place => [outside.address, port]);
+    expect(await reached(inside, [...others, [outside.privateAddress, outside.webPort]])).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    // Nor does what another one looked up open anything elsewhere.
+    expect(await reached(closed[0].inside, [web])).toEqual([false]);
+  });
+
   it("takes no more of the host's table of connections than is its share", async () => {
     const table = '/proc/net/nf_conntrack';
     if (!existsSync(table)) {
@@ -235,7 +284,10 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
   });
 
   it('reaches nothing over IPv6, even if it had it', async () => {
-    const network = networkFor(networkPlan(underTest().engine, underTest().deployment), { egress: undefined });
+    const network = networkFor(
+      networkPlan(underTest().engine, underTest().deployment),
+      template({ egress: undefined }),
+    );
     // Without the switch-off that instances get.
     const [one, two] = [await raw(network.name), await raw(network.name)];
     for (const each of [...control, one, two]) await each.forceIpv6();
@@ -249,7 +301,10 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
   });
 
   it('stays isolated whatever an engine or a firewall accepts in the filter table', async () => {
-    const { bridge } = networkFor(networkPlan(underTest().engine, underTest().deployment), { egress: undefined });
+    const { bridge } = networkFor(
+      networkPlan(underTest().engine, underTest().deployment),
+      template({ egress: undefined }),
+    );
     const rules = ['FORWARD', 'INPUT'].map((chain) => [chain, '-i', bridge, '-j', 'ACCEPT']);
     for (const rule of rules) await iptables('-I', ...rule);
     try {

@@ -29,19 +29,29 @@ export interface OutsideNetwork extends AsyncDisposable {
   readonly reaches: (address: string, port: number) => Promise<boolean>;
 }
 
-/** Answers every A question with 192.0.2.77, and HTTP with "outside". */
+/**
+ * Answers A questions with 192.0.2.77, or with the address that the name says (`a-10-0-0-1.example`), behind an alias
+ * where it begins so (`alias-10-0-0-1.example`); and HTTP with "outside".
+ */
 const SERVERS = `
-const dgram = require('node:dgram'), http = require('node:http');
+const dgram = require('node:dgram'), http = require('node:http'), { decode, encode } = require('dns-packet');
+const answers = ({ type, name }) => {
+  if (type !== 'A') return [];
+  const [, kind, digits] = /^(a|alias)-(\\d+-\\d+-\\d+-\\d+)[.]/.exec(name) ?? [];
+  const data = digits === undefined ? '192.0.2.77' : digits.replaceAll('-', '.');
+  const target = 'other.' + name;
+  return kind === 'alias'
+    ? [{ type: 'CNAME', name, ttl: 60, data: target }, { type, name: target, ttl: 60, data }]
+    : [{ type, name, ttl: 60, data }];
+};
 // One socket an address, so that the answer comes from the address that was asked.
 for (const address of process.argv.slice(1)) {
   const names = dgram.createSocket('udp4').bind(53, address);
   names.on('message', (query, peer) => {
-    let end = 12;
-    while (query[end] !== 0) end += query[end] + 1;
-    const question = query.subarray(12, end + 5), isA = query.readUInt16BE(end + 1) === 1;
-    const head = Buffer.from([query[0], query[1], 0x81, 0x80, 0, 1, 0, isA ? 1 : 0, 0, 0, 0, 0]);
-    const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 192, 0, 2, 77]);
-    names.send(Buffer.concat(isA ? [head, question, answer] : [head, question]), peer.port, peer.address);
+    const { id, questions } = decode(query);
+    // 0x180: recursion was asked for, and is available.
+    const reply = { type: 'response', id, flags: 0x180, questions, answers: answers(questions[0]) };
+    names.send(encode(reply), peer.port, peer.address);
   });
 }
 for (const port of [${[...MAIL_PORTS, 8080].join()}])

@@ -1,16 +1,18 @@
+import { startResponder } from '../../dns/responder.ts';
 import type { Log } from '../../domain/log.ts';
 import { withDeadline } from '../../lifecycle/deadline.ts';
 import type { Liveness } from './ask.ts';
 import { DirectLookup } from './direct-lookup.ts';
 import { Follower } from './follower.ts';
 import { NameTable } from './name-table.ts';
-import type { DiscoveryObserver, HostnameSource } from './interfaces/hostname-source.ts';
+import type { DiscoveryObserver, DnsOutcome, HostnameSource } from './interfaces/hostname-source.ts';
 import type { UseReports } from './interfaces/use-reports.ts';
-import { startResponder } from './responder.ts';
 import { SnapshotFile } from './snapshot-file.ts';
 import { UseReporter } from './use-reporter.ts';
 import { answer } from './zone.ts';
 
+/** What is said where its port is taken. */
+const TAKEN = { what: 'discovery', otherwise: 'or set DISCOVERY_ADDR' } as const;
 const FIRST_WORD_MS = 500;
 /** A lookup takes well under a millisecond when the store is well. */
 const LOOKUP_TIMEOUT_MS = 200;
@@ -82,7 +84,8 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     now: Date.now,
   });
   try {
-    const responder = await startResponder({
+    const responder = await startResponder<DnsOutcome>({
+      ...TAKEN,
       host: options.listen.host ?? '127.0.0.1',
       port: options.listen.port,
       ...(options.listen.inherited === undefined ? {} : { inherited: options.listen.inherited }),

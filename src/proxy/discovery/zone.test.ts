@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
+import { RCODE } from '../../dns/reply.ts';
 import { newHostLabel } from '../../domain/ids.ts';
 import { NameTable } from './name-table.ts';
-import { RCODE, answer, type AskStore, type Reply } from './zone.ts';
+import { answer, type AskStore, type Reply } from './zone.ts';
 
 const known = newHostLabel();
 const other = newHostLabel();

@@ -1,4 +1,4 @@
-import type { Answer, DecodedPacket } from 'dns-packet';
+import { RCODE, type Question, type Reply as DnsReply } from '../../dns/reply.ts';
 import { HOST_LABEL_PATTERN } from '../../domain/ids.ts';
 import type { NameTable } from './name-table.ts';
 import type { DnsOutcome, HostnameEntry } from './interfaces/hostname-source.ts';
@@ -10,16 +10,7 @@ export const ZONE = 'demo.internal';
 const TTL = 1;
 const label = new RegExp(HOST_LABEL_PATTERN);
 
-/** RFC 1035 section 4.1.1. */
-export const RCODE = { ok: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4, refused: 5 } as const;
-
-export interface Reply {
-  readonly rcode: number;
-  readonly answers: readonly Answer[];
-  readonly outcome: DnsOutcome;
-}
-
-type Question = NonNullable<DecodedPacket['questions']>[number];
+export type Reply = DnsReply<DnsOutcome>;
 
 /** Asks the store about a name that memory does not hold. `unsure`: the store could not say. */
 export type AskStore = (label: string) => Promise<HostnameEntry | 'unknown' | 'unsure'>;

@@ -12,6 +12,8 @@ interface FoundNetwork {
   readonly labels: Readonly<Record<string, string>>;
   /** The bridge's interface on the host. */
   readonly bridge: string | undefined;
+  /** The host's address on it. */
+  readonly gateway: string | undefined;
   /** A name service of the engine's own answers on this network and could carry data out. */
   readonly answersDns: boolean;
 }

@@ -30,7 +30,12 @@ function dockerDialect(docker: Dockerode): Dialect {
         // Docker also finds a network by the beginning of its id.
         if (found.Name !== name) return undefined;
         // Docker's own DNS forwards with the container's own packets, so the rules govern it.
-        return { labels: found.Labels ?? {}, bridge: found.Options?.[BRIDGE_NAME], answersDns: false };
+        return {
+          labels: found.Labels ?? {},
+          bridge: found.Options?.[BRIDGE_NAME],
+          gateway: found.IPAM?.Config?.[0]?.['Gateway'],
+          answersDns: false,
+        };
       } catch (error) {
         if (statusOf(error) === 404) return undefined;
         throw error;

@@ -2,7 +2,8 @@ import type Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type { Networks, PublishedPort } from '../../pool/interfaces/networks.ts';
 import type { ContainerEngine } from '../engine.ts';
-import { networkPlan } from '../isolation/network-plan.ts';
+import { removeNetworkRules } from '../isolation/iptables.ts';
+import { networkNamed, networkPlan, type NetworkPlan } from '../isolation/network-plan.ts';
 import { severedPorts } from '../isolation/severed-ports.ts';
 import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
@@ -15,6 +16,7 @@ export type ReconnectContainer = (container: string) => Promise<void>;
 export class EngineNetworks implements Networks {
   readonly #docker: Dockerode;
   readonly #deployment: string;
+  readonly #plan: NetworkPlan;
   readonly #planned: ReadonlySet<string>;
   readonly #title: { readonly title: string; readonly socketPath: string };
 
@@ -23,13 +25,14 @@ export class EngineNetworks implements Networks {
   /** `reconnect`: undefined for an engine that sets its rules by itself or not at all. */
   constructor(
     { name, title }: Pick<ContainerEngine, 'name' | 'title'>,
-    { socketPath, deployment }: Pick<EngineOptions, 'socketPath' | 'deployment'>,
+    { socketPath, deployment, templates }: Pick<EngineOptions, 'socketPath' | 'deployment' | 'templates'>,
     reconnect?: ReconnectContainer,
   ) {
     this.#reconnect = reconnect;
     this.#docker = connectEngine(socketPath);
     this.#deployment = deployment;
-    this.#planned = new Set(networkPlan(name, deployment).networks.map((network) => network.name));
+    this.#plan = networkPlan(name, deployment, templates);
+    this.#planned = new Set(this.#plan.networks.map((network) => network.name));
     this.#title = { title, socketPath };
   }
 
@@ -54,6 +57,8 @@ export class EngineNetworks implements Networks {
     } catch (error) {
       if (statusOf(error) !== 404) throw engineFailure(error, this.#title, `remove the network ${name}`);
     }
+    const network = networkNamed(this.#plan, name);
+    if (network !== undefined) await removeNetworkRules(network);
   }
 
   async severed(containers: readonly PublishedPort[]): Promise<readonly string[]> {

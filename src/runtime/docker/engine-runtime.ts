@@ -16,11 +16,7 @@ import type {
   ExecResult,
 } from '../../pool/interfaces/container-runtime.ts';
 import { ENGINE_PATIENCE, type EnginePatience } from '../engine-patience.ts';
-import { isolatePorts } from '../isolation/bridge-ports.ts';
-import { isBridgeHere, notIsolated } from '../isolation/bridges.ts';
-import { networkFor, networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
-import { ensureRules, removeRules } from '../isolation/iptables.ts';
-import { hostResolvers } from '../isolation/resolvers.ts';
+import { notIsolated } from '../isolation/bridges.ts';
 import { LABEL } from '../labels.ts';
 import { commandOutput } from './command-output.ts';
 import { containerInside } from './container-inside.ts';
@@ -32,6 +28,7 @@ import { closeEngineFiles, engineFiles } from './engine-files.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { whyPortTaken } from './host-port.ts';
 import { EngineImages } from './images.ts';
+import { InstanceNetworks } from './instance-networks.ts';
 import { killedForMemory } from './kernel-log.ts';
 import { extendsImageCommand, filesArchive } from './process-options.ts';
 import { appPlace, podServices, type PodContainer, type PodPlace } from './pod.ts';
@@ -47,6 +44,8 @@ export interface EngineOptions {
   readonly log: Log;
   /** Name servers for instances with egress; the host's own without it. */
   readonly resolvers?: readonly string[];
+  /** On offer; whose networks are in use. None without it. */
+  readonly templates?: readonly Template[];
   /** The folders of the database servers' sockets, which templates with a database need. */
   readonly databaseFolders?: DatabaseFolders | undefined;
   /** The credentials of registries, as `podman login` and `docker login` write them. */
@@ -87,14 +86,12 @@ export class EngineRuntime implements ContainerRuntime {
   readonly #unlimited: Dockerode;
   readonly #dialect: Dialect;
   readonly #options: EngineOptions;
-  readonly #plan: NetworkPlan;
+  readonly #networks: InstanceNetworks;
   readonly #title: { readonly title: string; readonly socketPath: string };
   readonly #patience: EnginePatience;
   readonly #images: EngineImages;
   readonly #ulimits = containerUlimits();
   readonly #ipv6 = hasIpv6();
-  /** Whether the log says that neighbours show. */
-  #neighboursTold = false;
 
   constructor(docker: Dockerode, dialect: Dialect, options: EngineOptions) {
     this.engine = dialect.engine.name;
@@ -102,7 +99,13 @@ export class EngineRuntime implements ContainerRuntime {
     this.#unlimited = connectEngine(options.socketPath, Infinity, 0);
     this.#dialect = dialect;
     this.#options = options;
-    this.#plan = networkPlan(dialect.engine.name, options.deployment);
+    this.#networks = new InstanceNetworks({
+      docker,
+      dialect,
+      options,
+      look: (what, operation) => this.#look(what, operation),
+      call: (what, operation) => this.#call(what, operation),
+    });
     this.#title = { title: dialect.engine.title, socketPath: options.socketPath };
     this.#patience = options.patience ?? ENGINE_PATIENCE;
     let architecture: Promise<string> | undefined;
@@ -118,12 +121,7 @@ export class EngineRuntime implements ContainerRuntime {
 
   async prepare(templates: readonly Template[]): Promise<void> {
     await this.#look('answer', () => this.#docker.ping());
-    // The rules come first: they name interfaces that need not exist yet, so no instance is ever without them.
-    await ensureRules(this.#plan, await this.#resolvers());
-    for (const network of new Set(templates.map((template) => this.#networkOf(template))))
-      await this.#ensureNetwork(network);
-    // Those that ran before, or whose server ended too soon.
-    for (const { bridge } of this.#plan.networks) await this.#hideNeighbours(bridge);
+    await this.#networks.prepare(templates);
     // Last, so that the other templates can do without one that lacks its image.
     await this.#images.look(templates.flatMap(containerTemplates));
   }
@@ -173,25 +171,10 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async #requireIsolated({ name, template }: Pick<ContainerSpec, 'name' | 'template'>): Promise<void> {
-    const { bridge } = this.#networkOf(template);
-    if (await isBridgeHere(bridge)) return this.#hideNeighbours(bridge);
-    // Podman's goes with the last container, and this one may have ended by itself already.
-    if ((await this.#found(name))?.State.Running === true) throw notIsolated(this.#title.title, bridge);
-  }
-
-  /** What the rules forbid is so without this, too: an instance would only learn which addresses are in use. */
-  async #hideNeighbours(bridge: string): Promise<void> {
-    try {
-      await isolatePorts(bridge);
-      this.#neighboursTold = false;
-    } catch (error) {
-      if (!this.#neighboursTold)
-        this.#options.log.warn(
-          { bridge, reason: describeError(error) },
-          'Instances see the addresses of their neighbours',
-        );
-      this.#neighboursTold = true;
-    }
+    if (await this.#networks.settle(template)) return;
+    // Podman's bridge goes with the last container, and this one may have ended by itself already.
+    if ((await this.#found(name))?.State.Running === true)
+      throw notIsolated(this.#title.title, this.#networks.of(template).bridge);
   }
 
   imageVersion(template: Template): string | undefined {
@@ -266,31 +249,22 @@ export class EngineRuntime implements ContainerRuntime {
   /** Looks for containers of every node: two nodes of a deployment on one host share its networks. */
   async unprepare(): Promise<boolean> {
     if ((await this.#labelled({ [LABEL.deployment]: this.#options.deployment })).length > 0) return false;
-    for (const { name } of this.#plan.networks) {
-      if ((await this.#findNetwork(name)) === undefined) continue;
-      await this.#call(`remove the network ${name}`, async () => {
-        await this.#docker.getNetwork(name).remove();
-      });
-    }
-    await removeRules(this.#plan);
+    await this.#networks.remove();
     return true;
   }
 
-  close(): Promise<void> {
-    return Promise.resolve();
+  async close(): Promise<void> {
+    await this.#networks.close();
+  }
+
+  /** What is to answer the names that its instances look up. */
+  async nameServersOf(template: Template): Promise<readonly string[]> {
+    return this.#networks.nameServersOf(template);
   }
 
   async #labelled(labels: Readonly<Record<string, string>>): Promise<Dockerode.ContainerInfo[]> {
     const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
     return this.#look('list containers', () => this.#docker.listContainers({ all: true, filters: { label } }));
-  }
-
-  #networkOf(template: Template): InstanceNetwork {
-    return networkFor(this.#plan, template);
-  }
-
-  async #resolvers(): Promise<readonly string[]> {
-    return this.#options.resolvers ?? hostResolvers();
   }
 
   async #create(spec: ContainerSpec, place: PodPlace | undefined): Promise<void> {
@@ -301,8 +275,8 @@ export class EngineRuntime implements ContainerRuntime {
       image,
       deployment,
       node,
-      network: this.#networkOf(spec.template),
-      resolvers: spec.template.egress !== undefined ? await this.#resolvers() : [],
+      network: this.#networks.of(spec.template),
+      resolvers: await this.nameServersOf(spec.template),
       databaseFolders: this.#options.databaseFolders,
       logConfig: this.#dialect.logConfig,
       ulimits: this.#ulimits,
@@ -310,7 +284,7 @@ export class EngineRuntime implements ContainerRuntime {
       hasInit: this.#dialect.hasInit(),
       place,
       imageCommand: await this.#imageCommand(spec.template),
-      mounts: this.#dialect.mounts(this.#networkOf(spec.template)),
+      mounts: this.#dialect.mounts(this.#networks.of(spec.template)),
       tmpfsOptions: this.#dialect.tmpfsOptions,
       seccomp: seccomp.option,
     });
@@ -408,41 +382,6 @@ export class EngineRuntime implements ContainerRuntime {
       if (statusOf(error) === 404) return undefined;
       throw engineFailure(error, this.#title, `look for the image ${image}`);
     }
-  }
-
-  async #findNetwork(name: string): Promise<Awaited<ReturnType<Dialect['findNetwork']>>> {
-    return this.#look(`look for the network ${name}`, () => this.#dialect.findNetwork(name));
-  }
-
-  async #ensureNetwork(network: InstanceNetwork): Promise<void> {
-    if ((await this.#findNetwork(network.name)) === undefined) {
-      try {
-        await this.#timed(this.#dialect.createNetwork(network, { [LABEL.deployment]: this.#options.deployment }));
-      } catch (error) {
-        if (statusOf(error) === undefined)
-          throw engineFailure(error, this.#title, `create the network ${network.name}`);
-        throw new TryItNowError(
-          'isolation_failed',
-          `${this.#dialect.engine.title} could not create the network ${network.name}: ${describeError(error)}`,
-          { cause: error },
-        );
-      }
-    }
-    const found = await this.#findNetwork(network.name);
-    // The rules hold for the bridge of this name only.
-    if (
-      found?.bridge !== network.bridge ||
-      found.labels[LABEL.deployment] !== this.#options.deployment ||
-      found.answersDns
-    ) {
-      throw new TryItNowError(
-        'isolation_failed',
-        `The network ${network.name} is not as this deployment makes it, so its instances would not be isolated. ` +
-          `Remove it (${this.engine} network rm ${network.name}) and start again.`,
-      );
-    }
-    if (this.#dialect.engine.bridgesStay && !(await isBridgeHere(network.bridge)))
-      throw notIsolated(this.#title.title, network.bridge);
   }
 
   /** For what changes nothing. */

@@ -1,6 +1,6 @@
 import type { ImageInspectInfo } from 'dockerode';
 import type { ContainerEngine, EngineInspection, ImageFacts } from '../engine.ts';
-import { networkPlan } from '../isolation/network-plan.ts';
+import { networkNamed, networkPlan } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine } from './engine-runtime.ts';
@@ -49,8 +49,8 @@ export function inspectEngine(
           ...running.flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks)),
           ...made.map(({ Name }) => Name),
         ]);
-        const { networks } = networkPlan(name, deployment);
-        return networks.filter((network) => used.has(network.name)).map(({ bridge }) => bridge);
+        const plan = networkPlan(name, deployment);
+        return [...used].flatMap((network) => networkNamed(plan, network)?.bridge ?? []);
       } catch (error) {
         throw engineFailure(error, { title, socketPath }, 'list containers');
       }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile, readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { findProgram } from './iptables.ts';
+import { findProgram } from './programs.ts';
 
 const TIMEOUT_MS = 10_000;
 

@@ -1,62 +1,29 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import type { NetworkPlan } from './network-plan.ts';
-import { ipv4Rules, ipv6Rules, removeInput, restoreInput, type RuleSet } from './rules.ts';
+import type { InstanceNetwork, NetworkPlan } from './network-plan.ts';
+import { ensureSets, removeSets } from './address-sets.ts';
+import { findProgram, run } from './programs.ts';
+import { ipv4Rules, ipv6Rules, removeInput, restoreInput, type Gateways, type RuleSet } from './rules.ts';
 
-/** A user's PATH often lacks the sbin folders. */
-const PROGRAM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin', '/bin'];
 const IPV6_PRESENT = '/proc/sys/net/ipv6';
 /** How long to wait for another program that holds the tables, in s. */
 const LOCK_WAIT_S = '10';
 /** The same for who only looks. */
 const LOOK_WAIT_S = '2';
-const REMEDY = 'run as root with iptables installed (`make setup` installs it)';
+const REMEDY = 'run as root with iptables and ipset installed (`make setup` installs them)';
 
-export function findProgram(name: string): string | undefined {
-  return PROGRAM_FOLDERS.map((folder) => `${folder}/${name}`).find((path) => existsSync(path));
-}
+type Command = 'iptables' | 'ip6tables';
 
-async function run(program: string, args: readonly string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    let output = '';
-    let errors = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      output += chunk;
-    });
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      errors += chunk;
-    });
-    child.stdin.on('error', () => undefined).end(input);
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve(output);
-      else reject(new Error(`${program} ${args.join(' ')} ended with code ${code ?? 'none'}: ${errors.trim()}`));
-    });
-  });
-}
-
-interface Family {
-  readonly command: 'iptables' | 'ip6tables';
-  readonly rules: RuleSet;
-}
-
-function families(plan: NetworkPlan, resolvers: readonly string[]): Family[] {
-  const ipv4: Family = { command: 'iptables', rules: ipv4Rules(plan, resolvers) };
-  const ipv6: Family = { command: 'ip6tables', rules: ipv6Rules(plan) };
-  return existsSync(IPV6_PRESENT) && findProgram(ipv6.command) !== undefined ? [ipv4, ipv6] : [ipv4];
+function commands(): readonly Command[] {
+  return existsSync(IPV6_PRESENT) && findProgram('ip6tables') !== undefined ? ['iptables', 'ip6tables'] : ['iptables'];
 }
 
 function chains({ networks, toHost, flows }: NetworkPlan): string[] {
   return [...networks.map(({ chain }) => chain), toHost, flows];
 }
 
-async function change(
-  command: Family['command'],
-  input: (present: readonly string[]) => string | undefined,
-): Promise<void> {
+async function change(command: Command, input: (present: readonly string[]) => string | undefined): Promise<void> {
   const list = findProgram(command);
   const restore = findProgram(`${command}-restore`);
   if (list === undefined || restore === undefined) throw new Error(`the program ${command} is not installed`);
@@ -77,12 +44,23 @@ async function ensureBridgeFilter(): Promise<void> {
   }
 }
 
-/** Makes the rules so, whatever was there. Throws isolation_failed; then no instance may be started. */
-export async function ensureRules(plan: NetworkPlan, resolvers: readonly string[]): Promise<void> {
+/**
+ * Makes the rules so, whatever was there; of networks that are not in the plan, they stay as they are. Throws
+ * isolation_failed; then no instance may be started.
+ */
+export async function ensureRules(
+  plan: NetworkPlan,
+  resolvers: readonly string[],
+  gateways: Gateways = new Map(),
+): Promise<void> {
   try {
     await ensureBridgeFilter();
-    for (const { command, rules } of families(plan, resolvers))
-      await change(command, (present) => restoreInput(rules, present));
+    await ensureSets(plan.networks.flatMap(({ allowed }) => allowed ?? []));
+    const rules: Readonly<Record<Command, RuleSet>> = {
+      iptables: ipv4Rules(plan, resolvers, gateways),
+      ip6tables: ipv6Rules(plan),
+    };
+    for (const command of commands()) await change(command, (present) => restoreInput(rules[command], present));
   } catch (error) {
     throw new TryItNowError(
       'isolation_failed',
@@ -92,11 +70,20 @@ export async function ensureRules(plan: NetworkPlan, resolvers: readonly string[
   }
 }
 
-/** Removes the rules; none there is fine. Only when no container is left on the networks. */
-export async function removeRules(plan: NetworkPlan): Promise<void> {
+/** Removes all rules and sets of this deployment; none is fine. Only when no container is left on its networks. */
+export async function removeRules({ prefix }: NetworkPlan): Promise<void> {
+  await remove((name) => name.startsWith(prefix));
+}
+
+/** Those of one network, which is gone. */
+export async function removeNetworkRules({ chain }: InstanceNetwork): Promise<void> {
+  await remove((name) => name === chain);
+}
+
+async function remove(isOurs: (name: string) => boolean): Promise<void> {
   try {
-    for (const { command, rules } of families(plan, []))
-      await change(command, (present) => removeInput(rules, present));
+    for (const command of commands()) await change(command, (present) => removeInput(isOurs, present));
+    await removeSets(isOurs);
   } catch (error) {
     throw new TryItNowError(
       'isolation_failed',
@@ -115,6 +102,8 @@ export async function isolationState(plan: NetworkPlan): Promise<IsolationState>
     const program = findProgram('iptables');
     if (program === undefined || findProgram('iptables-restore') === undefined)
       return { possible: false, why: 'the program iptables is not installed' };
+    if (plan.networks.some(({ allowed }) => allowed !== undefined) && findProgram('ipset') === undefined)
+      return { possible: false, why: 'the program ipset is not installed, and a template has egress.allow' };
     const present = (await run(program, ['-w', LOOK_WAIT_S, '-t', 'mangle', '-S'])).split('\n');
     return { possible: true, inPlace: chains(plan).every((chain) => present.includes(`-N ${chain}`)) };
   } catch (error) {

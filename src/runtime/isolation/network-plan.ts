@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Egress } from '../../domain/egress.ts';
+import { EGRESS, type Egress } from '../../domain/egress.ts';
+import type { Template } from '../../domain/template.ts';
 
 export interface InstanceNetwork {
   readonly name: string;
@@ -8,6 +9,8 @@ export interface InstanceNetwork {
   /** The chain of rules for what its instances send. At most 28 characters, the limit of iptables. */
   readonly chain: string;
   readonly egress: Egress | undefined;
+  /** The set of addresses that alone may be reached, of a network whose egress has an `allow`; called as its chain. */
+  readonly allowed: string | undefined;
   /** 16 bits to choose a subnet by, different for each network. */
   readonly seed: number;
 }
@@ -17,7 +20,13 @@ export interface InstanceNetwork {
  * can ensure or remove them.
  */
 export interface NetworkPlan {
-  /** One for each thing that templates may say of egress. */
+  readonly deployment: string;
+  /** All chains and sets begin with it. */
+  readonly prefix: string;
+  /**
+   * One for each thing that templates may say of egress, and one for each template that says where to: a change of that
+   * holds at once then, for instances that run as well.
+   */
   readonly networks: readonly InstanceNetwork[];
   /** The chain for what instances send to the host. */
   readonly toHost: string;
@@ -25,7 +34,10 @@ export interface NetworkPlan {
   readonly flows: string;
 }
 
-export function networkPlan(engine: string, deployment: string): NetworkPlan {
+type Customer = Pick<Template, 'name' | 'egress'>;
+
+/** Without `templates`, only the networks that they share. */
+export function networkPlan(engine: string, deployment: string, templates: readonly Customer[] = []): NetworkPlan {
   const digest = createHash('sha256').update(`${engine}/${deployment}`).digest();
   const short = digest.toString('hex').slice(0, 8);
   const network = (word: string, letter: string, at: number, egress: Egress | undefined): InstanceNetwork => ({
@@ -34,22 +46,56 @@ export function networkPlan(engine: string, deployment: string): NetworkPlan {
     bridge: `tin-${short}-${letter}`,
     chain: `TIN-${short}-${word.toUpperCase()}`,
     egress,
+    allowed: undefined,
     seed: digest.readUInt16BE(at),
   });
-  return {
+  const shared: NetworkPlan = {
+    deployment,
+    prefix: `TIN-${short}-`,
     networks: [
       network('closed', 'c', 4, undefined),
-      network('egress', 'e', 6, { mail: false }),
-      network('mail', 'm', 8, { mail: true }),
+      network('egress', 'e', 6, EGRESS),
+      network('mail', 'm', 8, { ...EGRESS, mail: true }),
     ],
     toHost: `TIN-${short}-HOST`,
     flows: `TIN-${short}-FLOWS`,
   };
+  const own = templates
+    .filter(({ egress }) => egress?.allow !== undefined)
+    .map((template) => networkFor(shared, template));
+  return { ...shared, networks: [...shared.networks, ...own] };
 }
 
 /** The network of the instances of a template. */
-export function networkFor(plan: NetworkPlan, { egress }: { readonly egress: Egress | undefined }): InstanceNetwork {
-  const found = plan.networks.find((network) => network.egress?.mail === egress?.mail);
+export function networkFor(plan: NetworkPlan, { name, egress }: Customer): InstanceNetwork {
+  if (egress?.allow !== undefined) {
+    const digest = createHash('sha256').update(`${plan.prefix}${name}`).digest('hex').slice(0, OWN_DIGITS);
+    return ownNetwork(plan, digest, egress);
+  }
+  const found = plan.networks.find(({ egress: has, allowed }) => allowed === undefined && has?.mail === egress?.mail);
   if (found === undefined) throw new Error('there is a network for whatever a template may say of egress');
   return found;
+}
+
+/** One that this deployment may have made, also for a template that is not offered any more. */
+export function networkNamed(plan: NetworkPlan, name: string): InstanceNetwork | undefined {
+  const [, digest] = /^try-it-now-allow-([0-9a-f]{11})-/.exec(name) ?? [];
+  return digest === undefined
+    ? plan.networks.find((network) => network.name === name)
+    : ownNetwork(plan, digest, { ...EGRESS, allow: [] });
+}
+
+/** As many as a bridge's name has room for. */
+const OWN_DIGITS = 11;
+
+function ownNetwork({ deployment, prefix }: NetworkPlan, digest: string, egress: Egress): InstanceNetwork {
+  const chain = `${prefix}${digest}`;
+  return {
+    name: `try-it-now-allow-${digest}-${deployment}`,
+    bridge: `tia-${digest}`,
+    chain,
+    egress,
+    allowed: chain,
+    seed: Number.parseInt(digest.slice(0, 4), 16),
+  };
 }

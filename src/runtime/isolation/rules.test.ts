@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { EGRESS } from '../../domain/egress.ts';
 import { flowLimits } from './flow-limits.ts';
-import { networkFor, networkPlan } from './network-plan.ts';
+import { networkFor, networkNamed, networkPlan } from './network-plan.ts';
 import { ipv4Rules, ipv6Rules, removeInput, restoreInput } from './rules.ts';
 
+const named = { name: 'shop' };
 const plan = networkPlan('podman', 'shop');
-const closed = networkFor(plan, { egress: undefined });
-const open = networkFor(plan, { egress: EGRESS });
-const mail = networkFor(plan, { egress: { mail: true } });
+const closed = networkFor(plan, { ...named, egress: undefined });
+const open = networkFor(plan, { ...named, egress: EGRESS });
+const mail = networkFor(plan, { ...named, egress: { ...EGRESS, mail: true } });
 
 describe('the network plan', () => {
   it("fits the kernel's and iptables' limits on names, and is the same every time", () => {
@@ -90,6 +91,31 @@ describe('the rules', () => {
     }
   });
 
+  it('let who may reach some names only there, and to the name server of the network', () => {
+    const allow = [{ host: 'api.example.org', port: 443, protocol: 'tcp' }] as const;
+    const template = { name: 'shop', egress: { ...EGRESS, allow } };
+    const own = networkFor(plan, template);
+    const whole = networkPlan('podman', 'shop', [template]);
+    expect(whole.networks.at(-1)).toEqual(own);
+    expect(networkNamed(plan, own.name)).toMatchObject({ bridge: own.bridge, chain: own.chain, allowed: own.allowed });
+    expect(own.bridge.length).toBeLessThanOrEqual(15);
+    expect(own.chain.length).toBeLessThanOrEqual(28);
+    const gateways = new Map([[own.bridge, '10.64.0.1']]);
+    const { chains } = ipv4Rules(whole, ['192.0.2.53'], gateways);
+    const passing = chains.get(own.chain)?.filter((line) => !line.endsWith('-j DROP'));
+    expect(passing).toEqual([
+      '-m conntrack --ctstate ESTABLISHED -j RETURN',
+      '-p icmp -m conntrack --ctstate RELATED -j RETURN',
+      `-m set --match-set ${own.chain} dst,dst -g ${plan.flows}`,
+    ]);
+    expect(chains.get(plan.toHost)).toContain(`-i ${own.bridge} -d 10.64.0.1 -p udp --dport 53 -g ${plan.flows}`);
+    expect(
+      ipv4Rules(whole, [])
+        .chains.get(plan.toHost)
+        ?.filter((line) => line.includes(own.bridge)),
+    ).toEqual([]);
+  });
+
   it('count on where the counters are, and write them again where they are not as they should be', () => {
     const rules = ipv4Rules(plan, []);
     const begin = `:${plan.flows} - [0:0]\n`;
@@ -119,15 +145,15 @@ describe('the rules', () => {
   });
 
   it("go without touching anybody else's", () => {
-    const rules = ipv4Rules(plan, []);
+    const isOurs = (chain: string): boolean => chain.startsWith(plan.prefix);
     const foreign = [
       '-N TIN-ffffffff-CLOSED',
       '-A FORWARD -i tin-ffffffff-c -j TIN-ffffffff-CLOSED',
       '-A FORWARD -j DOCKER',
     ];
-    expect(removeInput(rules, foreign)).toBeUndefined();
+    expect(removeInput(isOurs, foreign)).toBeUndefined();
     const jump = `FORWARD -i ${closed.bridge} -j ${closed.chain}`;
-    expect(removeInput(rules, [...foreign, `-N ${closed.chain}`, `-A ${jump}`, `-A ${jump}`])).toBe(
+    expect(removeInput(isOurs, [...foreign, `-N ${closed.chain}`, `-A ${jump}`, `-A ${jump}`])).toBe(
       `*mangle\n-D ${jump}\n-D ${jump}\n-F ${closed.chain}\n-X ${closed.chain}\nCOMMIT\n`,
     );
   });

@@ -1,24 +1,6 @@
 import { flowLimits, isAsKept, MAIL_PORTS } from './flow-limits.ts';
 import type { InstanceNetwork, NetworkPlan } from './network-plan.ts';
-
-/**
- * Where egress never leads: this network, private and shared address space, loopback, link-local (cloud metadata
- * services live at 169.254.169.254), benchmarking, multicast and reserved. From the IANA special-purpose registry; the
- * documentation ranges are left out, they lead nowhere or into somebody's laboratory.
- */
-const NEVER_OUTSIDE = [
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.0.0.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '224.0.0.0/4',
-  '240.0.0.0/4',
-];
+import { NEVER_OUTSIDE } from './public-addresses.ts';
 
 /** Answers to what the host itself asked, and the ICMP errors that belong to them. */
 const ANSWERS = ['-m conntrack --ctstate ESTABLISHED -j RETURN', '-p icmp -m conntrack --ctstate RELATED -j RETURN'];
@@ -28,6 +10,9 @@ interface Hook {
   readonly match: string;
   readonly chain: string;
 }
+
+/** By bridge: the host's address on that network, as far as it is known. */
+export type Gateways = ReadonlyMap<string, string>;
 
 export interface RuleSet {
   readonly chains: ReadonlyMap<string, readonly string[]>;
@@ -42,39 +27,51 @@ export interface RuleSet {
  * that far. It also holds when iptables-nft and iptables-legacy are both in use, since a drop in either is final. Every
  * hook names one of our bridges, so no other interface's traffic even enters our chains.
  */
-export function ipv4Rules(plan: NetworkPlan, resolvers: readonly string[]): RuleSet {
+export function ipv4Rules(plan: NetworkPlan, resolvers: readonly string[], gateways: Gateways = new Map()): RuleSet {
   return {
     chains: new Map([
       ...plan.networks.map((network) => [network.chain, forward(network, plan, resolvers)] as const),
-      [plan.toHost, [...ANSWERS, '-j DROP']],
+      [plan.toHost, [...ANSWERS, ...lookups(plan, gateways), '-j DROP']],
     ]),
     kept: new Map([[plan.flows, flowLimits(plan.flows)]]),
     hooks: hooks(plan),
   };
 }
 
-function forward({ bridge, egress }: InstanceNetwork, plan: NetworkPlan, resolvers: readonly string[]): string[] {
+function forward(network: InstanceNetwork, plan: NetworkPlan, resolvers: readonly string[]): string[] {
+  const { bridge, egress } = network;
   return [
     `-i ${bridge} -o ${bridge} -j DROP`,
     ...ANSWERS,
     // Only the host's own processes open connections to an instance; what is routed in from elsewhere does not.
     `-o ${bridge} -j DROP`,
-    ...(egress === undefined ? [] : outside(egress.mail, plan.flows, resolvers)),
+    ...(egress === undefined ? [] : outside(network, egress.mail, plan.flows, resolvers)),
     '-j DROP',
   ];
 }
 
 /** Who may pass goes on to where new connections are counted; who may not is not counted. */
-function outside(mail: boolean, flows: string, resolvers: readonly string[]): string[] {
+function outside({ allowed }: InstanceNetwork, mail: boolean, flows: string, resolvers: readonly string[]): string[] {
+  const never = NEVER_OUTSIDE.map((range) => `-d ${range} -j DROP`);
+  const invalid = '-m conntrack --ctstate INVALID -j DROP';
+  if (allowed !== undefined) return [invalid, ...never, `-m set --match-set ${allowed} dst,dst -g ${flows}`];
   return [
-    '-m conntrack --ctstate INVALID -j DROP',
+    invalid,
     ...resolvers.flatMap((address) =>
       ['udp', 'tcp'].map((protocol) => `-d ${address} -p ${protocol} --dport 53 -g ${flows}`),
     ),
-    ...NEVER_OUTSIDE.map((range) => `-d ${range} -j DROP`),
+    ...never,
     ...(mail ? [] : [`-p tcp -m multiport --dports ${MAIL_PORTS.join(',')} -j DROP`]),
     ...['tcp', 'udp', 'icmp'].map((protocol) => `-p ${protocol} -g ${flows}`),
   ];
+}
+
+/** Where names decide what may be reached, the host answers for them; at no other of its addresses. */
+function lookups({ networks, flows }: NetworkPlan, gateways: Gateways): string[] {
+  return networks.flatMap(({ bridge, allowed }) => {
+    const gateway = allowed === undefined ? undefined : gateways.get(bridge);
+    return gateway === undefined ? [] : [`-i ${bridge} -d ${gateway} -p udp --dport 53 -g ${flows}`];
+  });
 }
 
 /** Instances have no IPv6 (it is switched off inside them); should one get it back, it leads nowhere. */
@@ -109,9 +106,9 @@ export function restoreInput(rules: RuleSet, present: readonly string[]): string
   ].join('\n');
 }
 
-/** The input that removes what is present of the rules; undefined when nothing is. */
-export function removeInput(rules: RuleSet, present: readonly string[]): string | undefined {
-  const names = [...rules.chains.keys(), ...rules.kept.keys()].filter((chain) => present.includes(`-N ${chain}`));
+/** The input that removes these chains and what leads to them, as far as they are there; undefined when nothing is. */
+export function removeInput(isOurs: (chain: string) => boolean, present: readonly string[]): string | undefined {
+  const names = present.flatMap((line) => (line.startsWith('-N ') && isOurs(line.slice(3)) ? [line.slice(3)] : []));
   if (names.length === 0) return undefined;
   const jumps = present.filter((line) => line.startsWith('-A ') && names.some((name) => line.endsWith(` -j ${name}`)));
   return [

@@ -14,6 +14,7 @@ const LibpodNetwork = Type.Object({
   labels: Type.Optional(Type.Record(Type.String(), Type.String())),
   network_interface: Type.String(),
   dns_enabled: Type.Boolean(),
+  subnets: Type.Optional(Type.Array(Type.Object({ gateway: Type.Optional(Type.String()) }))),
 });
 
 /**
@@ -55,7 +56,12 @@ function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
           LibpodNetwork,
           await libpod(socketPath, 'GET', `/networks/${encodeURIComponent(name)}/json`, undefined, patience),
         );
-        return { labels: found.labels ?? {}, bridge: found.network_interface, answersDns: found.dns_enabled };
+        return {
+          labels: found.labels ?? {},
+          bridge: found.network_interface,
+          gateway: found.subnets?.[0]?.gateway,
+          answersDns: found.dns_enabled,
+        };
       } catch (error) {
         if (statusOf(error) === 404) return undefined;
         throw error;

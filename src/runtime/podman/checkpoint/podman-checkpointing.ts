@@ -16,7 +16,6 @@ import { instanceSysctls } from '../../docker/container-options.ts';
 import { connectEngine, hasIpv6, type EngineOptions, type EngineRuntime } from '../../docker/engine-runtime.ts';
 import { whyPortTaken } from '../../docker/host-port.ts';
 import { networkFor, networkPlan } from '../../isolation/network-plan.ts';
-import { hostResolvers } from '../../isolation/resolvers.ts';
 import { PODMAN } from '../descriptor.ts';
 import { libpod, libpodDownload, libpodHas, libpodUpload } from '../libpod-api.ts';
 import { createPodmanRuntime } from '../podman-runtime.ts';
@@ -209,7 +208,7 @@ class PodmanCheckpointing implements Checkpointing {
   async #archive(spec: ContainerSpec, { folder }: OpenCheckpoint, images: CloneImages): Promise<Buffer> {
     const { deployment, node, databaseFolders } = this.#options;
     const network = networkFor(networkPlan(PODMAN.name, deployment), spec.template);
-    const resolvers = network.egress !== undefined ? (this.#options.resolvers ?? (await hostResolvers())) : [];
+    const resolvers = await this.#runtime.nameServersOf(spec.template);
     return restoreArchive(resolve(folder), images, spec, { deployment, node, network, resolvers, databaseFolders });
   }
 

@@ -1,23 +1,28 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { AUTHORITATIVE_ANSWER, decode, encode, RECURSION_DESIRED, type DecodedPacket } from 'dns-packet';
-import { TryItNowError } from '../../domain/errors.ts';
-import type { DnsOutcome } from './interfaces/hostname-source.ts';
-import { RCODE, type Reply } from './zone.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import { RCODE, type Question, type Reply } from './reply.ts';
 
 const HEADER_BYTES = 12;
 const RESPONSE_BIT = 0x80;
 
-type Question = NonNullable<DecodedPacket['questions']>[number];
+/** What a packet that asks nothing comes to. */
+type Unanswered = 'malformed' | 'refused';
 
-export interface ResponderOptions {
+export interface ResponderOptions<Outcome extends string> {
+  /** Completes "… cannot listen on UDP 127.0.0.1:53: another program has it; end that one …". */
+  readonly what: string;
+  readonly otherwise: string;
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
   /** A socket that somebody bound for us and keeps when we end, so that what is asked meanwhile waits in it. */
   readonly inherited?: { readonly fd: number };
-  readonly answer: (question: Question) => Reply | Promise<Reply>;
-  readonly onAnswered: (outcome: DnsOutcome) => void;
+  /** Further ones may listen there as well: the newest is asked, and the others once it has ended. */
+  readonly shared?: boolean;
+  readonly answer: (question: Question) => Reply<Outcome> | Promise<Reply<Outcome>>;
+  readonly onAnswered?: (outcome: Outcome | Unanswered) => void;
 }
 
 export interface Responder {
@@ -27,14 +32,15 @@ export interface Responder {
 }
 
 /** A DNS server over UDP. No packet, however mangled, ends it. Throws port_taken. */
-export async function startResponder(options: ResponderOptions): Promise<Responder> {
+export async function startResponder<Outcome extends string>(options: ResponderOptions<Outcome>): Promise<Responder> {
   const family = isIPv6(options.host) ? 6 : 4;
   // Askers come with their address; looking it up for every answer, as a socket does by default, costs time.
   const socket = createSocket({
     type: family === 6 ? 'udp6' : 'udp4',
     lookup: (address, _, done) => done(null, address, family),
+    reuseAddr: options.shared === true,
   });
-  if (options.inherited === undefined) await bind(socket, options.host, options.port);
+  if (options.inherited === undefined) await bind(socket, options);
   else await adopt(socket, options.inherited.fd);
   // A send that fails concerns one asker, who will ask again.
   socket.on('error', () => undefined);
@@ -50,7 +56,10 @@ export async function startResponder(options: ResponderOptions): Promise<Respond
   };
 }
 
-function bind(socket: Socket, host: string, port: number): Promise<void> {
+function bind(
+  socket: Socket,
+  { host, port, what, otherwise }: Pick<ResponderOptions<string>, 'host' | 'port' | 'what' | 'otherwise'>,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once('error', (error: NodeJS.ErrnoException) => {
       socket.close();
@@ -59,8 +68,7 @@ function bind(socket: Socket, host: string, port: number): Promise<void> {
         reject(
           new TryItNowError(
             'port_taken',
-            `discovery cannot listen on UDP ${host}:${port}: another program has ` +
-              'it; end that one or set DISCOVERY_ADDR',
+            `${what} cannot listen on UDP ${host}:${port}: another program has it; end that one ${otherwise}`,
             { cause: error },
           ),
         );
@@ -85,17 +93,22 @@ function adopt(socket: Socket, fd: number): Promise<void> {
 /**
  * Without a promise where none is needed: Caddy looks names up one at a time, so every microsecond here counts for all.
  */
-function respond(socket: Socket, packet: Buffer, from: RemoteInfo, options: ResponderOptions): void {
+function respond<Outcome extends string>(
+  socket: Socket,
+  packet: Buffer,
+  from: RemoteInfo,
+  options: ResponderOptions<Outcome>,
+): void {
   const query = read(packet);
   if (query === 'ignore') return;
-  const finish = (outcome: DnsOutcome, bytes: Buffer): void => {
-    options.onAnswered(outcome);
+  const finish = (outcome: Outcome | Unanswered, bytes: Buffer): void => {
+    options.onAnswered?.(outcome);
     sendQuietly(socket, bytes, from);
   };
   if (query === 'malformed') finish('malformed', bareReply(packet, RCODE.formatError));
   else if (query.opcode !== 'QUERY') finish('refused', bareReply(packet, RCODE.notImplemented));
   else {
-    const settle = (reply: Reply): void => {
+    const settle = (reply: Reply<Outcome>): void => {
       const bytes = encodeReply(query, reply);
       if (bytes === undefined) finish('malformed', bareReply(packet, RCODE.formatError));
       else finish(reply.outcome, bytes);
@@ -107,7 +120,7 @@ function respond(socket: Socket, packet: Buffer, from: RemoteInfo, options: Resp
 }
 
 /** Undefined for a question that can be decoded but not encoded again. */
-function encodeReply({ id, recursionDesired, question }: Query, { rcode, answers }: Reply): Buffer | undefined {
+function encodeReply({ id, recursionDesired, question }: Query, { rcode, answers }: Reply<string>): Buffer | undefined {
   try {
     const flags = (recursionDesired ? RECURSION_DESIRED : 0) | AUTHORITATIVE_ANSWER | rcode;
     return encode({ type: 'response', id, flags, questions: [question], answers: [...answers] });

@@ -1,0 +1,46 @@
+import { findProgram, run } from './programs.ts';
+
+/** A place that may be reached for a while. */
+export interface Admission {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+  readonly forSeconds: number;
+}
+
+/** For what is added without a time of its own, which nothing is. */
+const TIMEOUT_S = 600;
+const MOST = 65_536;
+
+/**
+ * Sets of addresses with ports that the kernel's rules ask (ipset); the kernel itself lets an entry end when its time
+ * is up. What is there already stays. Throws an error.
+ */
+export async function ensureSets(names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const lines = names.map((name) => `create ${name} hash:ip,port family inet timeout ${TIMEOUT_S} maxelem ${MOST}\n`);
+  await run(ipset(), ['-exist', 'restore'], lines.join(''));
+}
+
+/** For what was there already, its time begins again. Throws an error. */
+export async function admit(set: string, admissions: readonly Admission[]): Promise<void> {
+  if (admissions.length === 0) return;
+  const lines = admissions.map(
+    ({ address, port, protocol, forSeconds }) => `add ${set} ${address},${protocol}:${port} timeout ${forSeconds}\n`,
+  );
+  await run(ipset(), ['-exist', 'restore'], lines.join(''));
+}
+
+/** Once no rule asks them. Where the program is not there, there are none. Throws an error. */
+export async function removeSets(isOurs: (name: string) => boolean): Promise<void> {
+  const program = findProgram('ipset');
+  if (program === undefined) return;
+  const names = (await run(program, ['list', '-name'])).split('\n').filter((name) => name !== '' && isOurs(name));
+  for (const name of names) await run(program, ['-exist', 'destroy', name]);
+}
+
+function ipset(): string {
+  const program = findProgram('ipset');
+  if (program === undefined) throw new Error('the program ipset is not installed');
+  return program;
+}

@@ -1,0 +1,97 @@
+import { Resolver } from 'node:dns/promises';
+import { startResponder, type Responder } from '../../dns/responder.ts';
+import { systemClock } from '../../domain/clock.ts';
+import { describeError } from '../../domain/errors.ts';
+import type { Log } from '../../domain/log.ts';
+import type { Template } from '../../domain/template.ts';
+import { admit } from './address-sets.ts';
+import { AllowedNames, type LookupOutcome } from './allowed-names.ts';
+import { isBridgeHere } from './bridges.ts';
+import type { InstanceNetwork } from './network-plan.ts';
+
+/** How long the host's name servers may take, each of the two times they are asked. In ms. */
+const LOOKUP_MS = 2_000;
+const LOOKUP_TRIES = 2;
+const PORT = 53;
+
+export interface NameServersOptions {
+  /** Name servers to ask; the host's own without it. */
+  readonly resolvers: readonly string[] | undefined;
+  readonly log: Log;
+}
+
+interface Served {
+  readonly gateway: string;
+  readonly names: AllowedNames;
+  readonly responder: Responder;
+}
+
+/**
+ * The name servers of the networks of templates that say where their instances may connect to, at the host's address on
+ * each. Another process of this deployment may serve the same network: the newest is asked, the next when it ends.
+ */
+export class NameServers {
+  readonly #options: NameServersOptions;
+  readonly #resolver: Resolver;
+  readonly #served = new Map<string, Served>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: NameServersOptions) {
+    this.#options = options;
+    this.#resolver = new Resolver({ timeout: LOOKUP_MS, tries: LOOKUP_TRIES });
+    if (options.resolvers !== undefined) this.#resolver.setServers(options.resolvers);
+  }
+
+  /**
+   * Sees to it that it is served, as soon as its bridge is there, and that what was answered may be reached. Names that
+   * cannot be answered take no isolation away: the log says so, and the next call tries again.
+   */
+  async ensure(network: InstanceNetwork, gateway: string, template: Template): Promise<void> {
+    const turn = this.#turn.then(() => this.#ensure(network, gateway, template));
+    this.#turn = turn;
+    await turn;
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    this.#resolver.cancel();
+    for (const { responder } of this.#served.values()) await responder.close();
+    this.#served.clear();
+  }
+
+  async #ensure({ bridge, allowed, egress }: InstanceNetwork, gateway: string, { name }: Template): Promise<void> {
+    const { log } = this.#options;
+    try {
+      const known = this.#served.get(bridge);
+      if (known?.gateway === gateway) {
+        await known.names.admitAgain();
+        return;
+      }
+      // An address that is not there yet cannot be listened on; once it was, that lasts.
+      if (allowed === undefined || !(await isBridgeHere(bridge))) return;
+      const names = new AllowedNames({
+        destinations: egress?.allow ?? [],
+        lookUp: (host) => this.#resolver.resolve4(host, { ttl: true }),
+        admit: (admissions) => admit(allowed, admissions),
+        now: () => systemClock.now(),
+        log,
+      });
+      const responder = await startResponder<LookupOutcome>({
+        what: `the name server for instances of ${name}`,
+        otherwise: `or have it leave ${gateway} alone`,
+        host: gateway,
+        port: PORT,
+        shared: true,
+        answer: (question) => names.answer(question),
+      });
+      this.#served.set(bridge, { gateway, names, responder });
+      await known?.responder.close();
+      log.info({ template: name, host: gateway, bridge }, 'Names that instances may reach are answered');
+    } catch (error) {
+      log.error(
+        { template: name, host: gateway, reason: describeError(error) },
+        'Names that instances may reach cannot be answered',
+      );
+    }
+  }
+}
