@@ -11,6 +11,8 @@ import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
 import { Admission } from '../pool/admission.ts';
+import { Gate } from '../pool/gate.ts';
+import { ProofOfWork } from '../pool/proof-of-work.ts';
 import { promoteConfigured } from '../pool/checkpoints.ts';
 import { ContainerEnds } from '../pool/container-ends.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
@@ -100,6 +102,7 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly log: Log;
   readonly clock: Clock;
   readonly admission: Admission;
+  readonly gate: Gate;
   readonly observer: Observer;
   readonly queue: TaskQueue;
   readonly runtime: ContainerRuntime;
@@ -156,7 +159,7 @@ export async function openAppParts(
     runtime,
     probe,
     clock: systemClock,
-    admission: new Admission({ held: config.heldLimit, rules: store.networkRules }),
+    ...entryParts(config, catalogue, store, log),
     observer: metrics,
     address: proxyConfig.address,
     proxyUrl: proxyConfig.internalUrl,
@@ -177,6 +180,20 @@ export async function openAppParts(
   const poster = createPoster({ userAgent: `try-it-now/${version}` });
   releasers.push('webhook connections', () => poster.close());
   return { store, connection, caddy, metrics, poster, pool };
+}
+
+/** What stands between a click and an instance. */
+function entryParts(
+  { heldLimit, gate: { mode, maxNumber } }: Config,
+  catalogue: Catalogue,
+  { challengeStore, inventory, networkRules }: Store,
+  log: Log,
+): Pick<PoolParts, 'admission' | 'gate'> {
+  const proof = new ProofOfWork({ store: challengeStore, clock: systemClock, maxNumber });
+  return {
+    admission: new Admission({ held: heldLimit, rules: networkRules }),
+    gate: new Gate({ mode, catalogue, inventory, proof, log }),
+  };
 }
 
 function createStorageReserve(

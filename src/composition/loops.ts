@@ -25,6 +25,8 @@ export interface LoopOptions {
 }
 
 const REAP_INTERVAL_MS = 1_000;
+/** How long a pool that is being emptied goes unnoticed. */
+const GATE_INTERVAL_MS = 1_000;
 /** How long a ban that another server was told of takes to be known here. */
 const ADMISSION_INTERVAL_MS = 2_000;
 /** As often as discovery reports who is in use. */
@@ -85,9 +87,6 @@ export function createLoops(
     if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
   const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
-  const admission = new Loop({ name: 'bans and allowances', intervalMs: ADMISSION_INTERVAL_MS, log }, () =>
-    pool.admission.refresh(),
-  );
   const usage = new Loop({ name: 'unused instances', intervalMs: USAGE_INTERVAL_MS, log }, () => endUnused(pool));
   const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, () =>
     keepQueue(connection, log),
@@ -112,7 +111,10 @@ export function createLoops(
     tickets,
     queueKeeper,
     reconciler,
-    all: role === 'server' ? [replenisher, reaper, tickets, usage, admission, queueKeeper, proxyKeeper, ...own] : own,
+    all:
+      role === 'server'
+        ? [replenisher, reaper, tickets, usage, ...entryLoops(pool), queueKeeper, proxyKeeper, ...own]
+        : own,
   };
 }
 
@@ -126,6 +128,14 @@ function watchers({ consumption, ...pool }: AppParts['pool'], { containers: { un
     new Loop({ name: 'processor watch', intervalMs: PROCESSOR_INTERVAL_MS, log: pool.log }, (signal) =>
       processor.round(signal),
     ),
+  ];
+}
+
+/** What is known of who may have how much. */
+function entryLoops({ admission, gate, log }: AppParts['pool']): readonly Loop[] {
+  return [
+    new Loop({ name: 'bans and allowances', intervalMs: ADMISSION_INTERVAL_MS, log }, () => admission.refresh()),
+    new Loop({ name: 'gate', intervalMs: GATE_INTERVAL_MS, log }, () => gate.look()),
   ];
 }
 

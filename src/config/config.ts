@@ -1,5 +1,6 @@
 import type { PublicAddress } from '../domain/address.ts';
 import type { DatabaseEngine } from '../domain/database.ts';
+import type { GateMode } from '../domain/gate-mode.ts';
 import type { Template } from '../domain/template.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { Branding } from '../presentation/branding.ts';
@@ -45,6 +46,8 @@ export interface Config {
   readonly rateLimit: { readonly hourly: number; readonly daily: number };
   /** How many may be held at once; 0: any number. */
   readonly heldLimit: { readonly perClient: number; readonly perNetwork: number };
+  /** `maxNumber`: how much work is to be proven; half as many hashes on average. */
+  readonly gate: { readonly mode: GateMode; readonly maxNumber: number };
   /** Marks everything we make on a shared host, so that two deployments leave each other alone. */
   readonly deployment: string;
   readonly node: {

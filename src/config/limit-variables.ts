@@ -1,4 +1,5 @@
-import { integer } from './parsers.ts';
+import { GATE_MODES } from '../domain/gate-mode.ts';
+import { integer, oneOf } from './parsers.ts';
 import type { group } from './variable.ts';
 
 /** How much one client, or one network of clients, may have of the pools. */
@@ -19,5 +20,17 @@ export const limitVariables = (pool: ReturnType<typeof group>) => ({
     integer(0, 10_000, 8),
     '8',
     'The same for all addresses of one /48 of IPv6 together. 0: no limit.',
+  ),
+  GATE_MODE: pool.required(
+    oneOf(GATE_MODES),
+    'auto',
+    'Whether a browser has to prove some work before it gets an instance, which takes it a moment. auto: while few ' +
+      'are ready, somebody waits, or far more are taken than usual. on: always. off: never. Nobody on this machine, ' +
+      'with an API key or with an allowance has to.',
+  ),
+  GATE_DIFFICULTY: pool.required(
+    integer(1_000, 10_000_000, 100_000),
+    '100000',
+    'How much work: half as many hashes on average. 100,000 take a phone about a second.',
   ),
 });

@@ -227,10 +227,11 @@ function databases(values: Values): Config['databases'] {
   );
 }
 
-function limits(values: Values): Pick<Config, 'rateLimit' | 'heldLimit'> {
+function limits(values: Values): Pick<Config, 'rateLimit' | 'heldLimit' | 'gate'> {
   return {
     rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
     heldLimit: { perClient: values.HELD_LIMIT, perNetwork: values.HELD_LIMIT_NETWORK },
+    gate: { mode: values.GATE_MODE, maxNumber: values.GATE_DIFFICULTY },
   };
 }
 

@@ -40,6 +40,12 @@ export const ERROR_CATALOGUE = {
     title: 'The container is on another node',
     remedy: 'Ask on the node named in the detail: its own engine holds the container.',
   },
+  challenge_required: {
+    status: 403,
+    retryable: false,
+    title: 'Some work has to be proven first',
+    remedy: 'Solve `challenge` (ALTCHA, SHA-256) and send the request again with the solution as `altcha`.',
+  },
   banned: {
     status: 403,
     retryable: false,

@@ -1,16 +1,21 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { LogBook, RecordingHandlers, TestNats } from '../../test/support/queue.ts';
 import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
+import { systemClock } from '../domain/clock.ts';
+import type { GateMode } from '../domain/gate-mode.ts';
 import { Catalogue } from '../domain/template.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { keys } from '../store/keys.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { Admission } from './admission.ts';
-import { acquire, type AcquireDeps, type AcquireRequest } from './acquire.ts';
+import { acquire, acquireOrWait, type AcquireDeps, type AcquireRequest } from './acquire.ts';
+import { Gate } from './gate.ts';
+import { ProofOfWork, type Challenge } from './proof-of-work.ts';
 import { DeliveryCheck } from './delivery-check.ts';
 import type { TaskQueue } from './interfaces/task-queue.ts';
 
@@ -39,6 +44,10 @@ beforeEach(async () => {
   await store.clear();
   await store.registry.announce('simulated');
 });
+
+const proof = () => new ProofOfWork({ store: store.challengeStore, clock: systemClock, maxNumber: 2_000 });
+const gateOf = (mode: GateMode) =>
+  new Gate({ mode, catalogue: new Catalogue([tiny]), inventory: store.inventory, proof: proof(), log: new LogBook() });
 
 interface Bench {
   readonly deps: AcquireDeps;
@@ -73,6 +82,7 @@ async function bench(dead: readonly number[]): Promise<Bench> {
       catalogue: new Catalogue([tiny]),
       claimStore: store.claimStore,
       admission: new Admission({ held: { perClient: 0, perNetwork: 0 } }),
+      gate: gateOf('off'),
       cleanupStore: store.cleanupStore,
       queue,
       observer: metrics,
@@ -179,6 +189,40 @@ it('refuses who holds as many as they may, says what they are, and has a dead on
   await runtime.remove(instances[0]?.container ?? '');
   expect(await acquire(limited, click())).toMatchObject({ id: instances[2]?.id, again: false });
   await expect(acquire(limited, click({ idempotencyKey: 'a third' }))).rejects.toMatchObject({ code: 'held_limit' });
+});
+
+/** As a browser solves it. */
+function solved({ algorithm, challenge, maxnumber, salt, signature }: Challenge): string {
+  for (let number = 0; number <= maxnumber; number += 1)
+    if (createHash('sha256').update(`${salt}${number}`).digest('hex') === challenge)
+      return Buffer.from(JSON.stringify({ algorithm, challenge, number, salt, signature })).toString('base64');
+  throw new Error('the challenge has no solution');
+}
+
+it('hands out against a proof of work where the gate is raised: once each, to whom it was asked of', async () => {
+  const { deps } = await bench([]);
+  const gated = { ...deps, gate: gateOf('on') };
+  const challengeOf = async (request: AcquireRequest): Promise<Challenge> => {
+    const error = await acquire(gated, request).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'challenge_required', status: 403 });
+    return (error as { details: { challenge: Challenge } }).details.challenge;
+  };
+  const request = click({ owner: 'visitor:somebody' });
+  const solution = solved(await challengeOf(request));
+  for (const changes of [{ owner: 'visitor:other' }, { clientKey: '203.0.113.8' }, { solution: 'bm9uc2Vuc2U=' }])
+    await challengeOf({ ...request, solution, ...changes });
+  const first = await acquire(gated, { ...request, solution });
+  // A repeat needs none, a further one another.
+  expect(await acquire(gated, request)).toMatchObject({ id: first.id, again: true });
+  await challengeOf({ ...request, idempotencyKey: 'another', solution });
+
+  expect(await acquire(gated, { ...request, idempotencyKey: 'by key', trusted: true })).toMatchObject({ again: false });
+  // Who waits has proven it already.
+  const waiting = { ...request, owner: 'visitor:patient', idempotencyKey: 'patient' };
+  await acquire(deps, click({ idempotencyKey: 'the last' }));
+  const proof = solved(await challengeOf({ ...waiting, idempotencyKey: 'patient' }));
+  expect(await acquireOrWait(gated, { ...waiting, solution: proof })).toMatchObject({ position: 1 });
+  expect(await acquireOrWait(gated, waiting)).toMatchObject({ position: 1 });
 });
 
 it('says of an empty pool whether more are prepared, and when it is worth to come again', async () => {

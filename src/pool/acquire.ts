@@ -5,6 +5,7 @@ import type { Catalogue, Template } from '../domain/template.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
 import { hasEnded } from './has-ended.ts';
+import type { Gate } from './gate.ts';
 import type { Admission, Admitted } from './admission.ts';
 import type { ClaimOutcome, ClaimStore, HeldScope, Refill } from './interfaces/claim-store.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
@@ -21,6 +22,8 @@ export interface AcquireRequest {
   readonly idempotencyKey: string | undefined;
   /** Who asks has an API key: whose visitors they are, and how many, is for them to say. */
   readonly trusted?: boolean;
+  /** Of the challenge that an earlier request was answered with. */
+  readonly solution?: string | undefined;
   /** The embedding site that the click is counted for; DIRECT_SITE without it. */
   readonly site?: string;
   /** Where they want to land, of what the template allows; undefined: where it says. */
@@ -56,6 +59,7 @@ export interface AcquireDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
   readonly claimStore: ClaimStore;
   readonly admission: Pick<Admission, 'admit'>;
+  readonly gate: Pick<Gate, 'holdsBack' | 'demand' | 'noteTaken'>;
   readonly deliveryCheck: DeliveryCheck;
   readonly address: PublicAddress;
   readonly runtime: Pick<ContainerRuntime, 'list'>;
@@ -64,7 +68,7 @@ export interface AcquireDeps extends ReleaseDeps {
 
 type HandedOut = Extract<ClaimOutcome, { kind: 'taken' | 'again' }>;
 type Waiting = Extract<ClaimOutcome, { kind: 'waiting' }>;
-type Refused = Exclude<ClaimOutcome, HandedOut | Waiting>;
+type Refused = Exclude<ClaimOutcome, HandedOut | Waiting | { kind: 'unproven' }>;
 
 /** A warm container takes a few seconds to make; asking sooner than this is no use. */
 const EMPTY_RETRY_MS = 2_000;
@@ -74,9 +78,9 @@ const FULL_RETRY_MS = 10_000;
 const OFF_RETRY_MS = 30_000;
 
 /**
- * Hands a ready instance over: one store round trip, and a look whether the instance reacts. A dead
- * one is released and replaced, once; who meets two in a row is asked to come again. Throws unknown_template,
- * landing_not_allowed, banned, hourly_limit, daily_limit, held_limit, pool_empty, pool_paused, idempotency_mismatch,
+ * Hands a ready instance over: one store round trip, and a look whether the instance reacts. A dead one is released and
+ * replaced, once; who meets two in a row is asked to come again. Throws unknown_template, landing_not_allowed, banned,
+ * challenge_required, hourly_limit, daily_limit, held_limit, pool_empty, pool_paused, idempotency_mismatch,
  * store_unavailable.
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
@@ -100,6 +104,7 @@ export async function acquireOrWait(
 interface Wish extends AcquireRequest {
   readonly wait: boolean;
   readonly admitted: Admitted;
+  readonly unproven: boolean;
 }
 
 function templateOf({ catalogue }: AcquireDeps, { template }: AcquireRequest): Template {
@@ -116,7 +121,9 @@ async function serve(
 ): Promise<Acquired | Placed> {
   const open = landingFor(template, request.open);
   const startedAt = performance.now();
-  const wish: Wish = { ...request, admitted: deps.admission.admit(request) };
+  const admitted = deps.admission.admit(request);
+  const unproven = !admitted.known && (await deps.gate.holdsBack(template, request));
+  const wish: Wish = { ...request, admitted, unproven };
   const found = await aliveOne(deps, wish, template);
   if (found.kind === 'waiting') return { position: found.position, refill: found.refill };
   const landing =
@@ -168,6 +175,8 @@ async function take(
     (await isAlive(deps, template, handedOut)) ||
     (handedOut.kind === 'again' && !(await isLost(deps, handedOut)));
   observer.claimed(template.name, alive ? outcome.kind : 'replaced', tookMs);
+  if (outcome.kind === 'unproven') throw await deps.gate.demand(template, wish);
+  if (outcome.kind === 'taken' && !wish.admitted.known) deps.gate.noteTaken(template.name);
   if (handedOut === undefined) throw refusal(template, outcome as Refused);
   if (alive && handedOut.waitedMs !== undefined) observer.waited(template.name, handedOut.waitedMs);
   if (!alive) await releaseDead(deps, template, handedOut);
@@ -177,7 +186,7 @@ async function take(
 /** The one round trip, and what is to be told of it. */
 async function claim(
   { claimStore, observer, requestRefill }: AcquireDeps,
-  { clientKey, owner, idempotencyKey, wait, admitted, site = DIRECT_SITE }: Wish,
+  { clientKey, owner, idempotencyKey, wait, admitted, unproven, site = DIRECT_SITE }: Wish,
   template: Template,
   replacing: string | undefined,
 ): Promise<{ readonly outcome: ClaimOutcome; readonly tookMs: number }> {
@@ -193,6 +202,7 @@ async function claim(
       site,
       wait,
       rates: admitted.rates,
+      unproven,
       ...(admitted.held === undefined ? {} : { held: admitted.held }),
       ...(replacing === undefined ? {} : { replacing }),
     });

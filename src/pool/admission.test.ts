@@ -17,7 +17,7 @@ const rule = (network: string, untilMs: number) => ({ v: 1 as const, network, si
 it('limits an address, its network and a browser', async () => {
   const held = { network: '2001:db8:1::/48', ...HELD, perOwner: 0 };
   const made = await admission();
-  expect(made.admit(caller)).toEqual({ held, rates: 'counted' });
+  expect(made.admit(caller)).toEqual({ held, rates: 'counted', known: false });
   for (const owner of ['visitor:somebody', 'embed:somebody'])
     expect(made.admit({ ...caller, owner }).held).toEqual({ ...held, perOwner: 2 });
 });
@@ -25,7 +25,7 @@ it('limits an address, its network and a browser', async () => {
 it('lets who has an API key, and who is on this machine, hold any number', async () => {
   const made = await admission();
   for (const changes of [{ trusted: true }, { clientKey: '127.0.0.1' }])
-    expect(made.admit({ ...caller, ...changes })).toEqual({ held: undefined, rates: 'counted' });
+    expect(made.admit({ ...caller, ...changes })).toEqual({ held: undefined, rates: 'counted', known: true });
 });
 
 it('gives a network with an allowance what it says, and browsers in it no more than others', async () => {
@@ -33,6 +33,7 @@ it('gives a network with an allowance what it says, and browsers in it no more t
   expect(made.admit({ ...caller, owner: 'visitor:somebody' })).toEqual({
     held: { network: '2001:db8:1::/48', perClient: 40, perNetwork: 40, perOwner: 2 },
     rates: 'lifted',
+    known: true,
   });
   expect(made.admit({ ...caller, clientKey: '203.0.113.7' })).toMatchObject({
     held: { perClient: 2 },

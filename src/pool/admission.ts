@@ -22,6 +22,8 @@ export interface Admitted {
   readonly held: HeldLimits | undefined;
   /** `lifted`: an allowance says how many they may hold; how often is their affair. */
   readonly rates: 'counted' | 'lifted';
+  /** They are known, or vouched for: nothing has to be proven. */
+  readonly known: boolean;
 }
 
 /** A rule as it is remembered; its end by our own monotonic clock, whatever the store's says. */
@@ -72,7 +74,7 @@ export class Admission {
   /** Who has an API key, and who is on this machine itself, may have any number. Throws banned. */
   admit({ clientKey, owner, trusted = false }: Caller): Admitted {
     this.requireNotBanned(clientKey);
-    if (trusted || isLoopback(clientKey)) return { held: undefined, rates: 'counted' };
+    if (trusted || isLoopback(clientKey)) return { held: undefined, rates: 'counted', known: true };
     const { perClient, perNetwork } = this.#held;
     const allowed = this.#find('allowance', clientKey)?.rule.held ?? 0;
     const raised = (limit: number): number => (limit === 0 ? 0 : Math.max(limit, allowed));
@@ -84,6 +86,7 @@ export class Admission {
         perOwner: OF_A_BROWSER.test(owner) ? perClient : 0,
       },
       rates: allowed > 0 ? 'lifted' : 'counted',
+      known: allowed > 0,
     };
   }
 

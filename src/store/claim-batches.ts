@@ -138,7 +138,7 @@ export class ClaimBatches {
 
 /** What claim.lua is told of one claim. */
 function argumentsOf(
-  { owner, idempotencyKey, replacing, site, wait, clientKey, rates, held }: ClaimRequest,
+  { owner, idempotencyKey, replacing, site, wait, clientKey, rates, held, unproven }: ClaimRequest,
   place: string,
   keyLifeMs: number,
 ): readonly (string | number)[] {
@@ -154,5 +154,6 @@ function argumentsOf(
     held?.perClient ?? 0,
     held?.perNetwork ?? 0,
     held?.perOwner ?? 0,
+    unproven === true ? FLAG.YES : FLAG.NO,
   ];
 }

@@ -130,6 +130,8 @@ export class ValkeyClaimStore implements ClaimStore {
         return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
       case CLAIM.HELD_LIMIT:
         return heldLimit(reply as HeldReply);
+      case CLAIM.UNPROVEN:
+        return { kind: 'unproven' };
       case CLAIM.KEY_REUSED:
         return { kind: 'key_reused' };
       case CLAIM.PAUSED:

@@ -82,6 +82,10 @@ export const keys = {
   endedVisit: (label: string) => `ended_visit:${label}`,
   /** string: what somebody told who waits for an instance (JSON); ends by itself */
   lead: (place: string) => `lead:${place}`,
+  /** string: what challenges of the gate are signed with */
+  gateSecret: 'gate_secret',
+  /** string: a challenge that was solved and cannot be again; ends by itself, after the challenge */
+  spentChallenge: (challenge: string) => `gate_spent:${challenge}`,
   /** hash: network of clients → rule (JSON) that nothing is handed out to it */
   bans: 'bans',
   /** hash: network of clients → rule (JSON) that it may have more than others */

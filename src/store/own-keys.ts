@@ -47,6 +47,8 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.hourlyRate(EACH), 'string'],
   [keys.dailyRate(EACH), 'string'],
   [keys.held(EACH), 'string'],
+  [keys.gateSecret, 'string'],
+  [keys.spentChallenge(EACH), 'string'],
   [keys.bans, 'hash'],
   [keys.allowances, 'hash'],
   [keys.eventOutbox, 'stream'],

@@ -16,6 +16,7 @@ export const CLAIM = {
   /** The store failed in the middle of this one; the others that came with it were served. */
   FAILED: -8,
   HELD_LIMIT: -9,
+  UNPROVEN: -10,
 } as const;
 
 /** First element of the answer of extend.lua. */

@@ -25,6 +25,8 @@ import { ValkeyFailureLog } from './failure-log.ts';
 import { ValkeyInventory } from './inventory.ts';
 import { connectValkey, disconnectValkey } from './client.ts';
 import { ValkeyCleanupStore } from './cleanup-store.ts';
+import type { ChallengeStore } from '../pool/interfaces/challenge-store.ts';
+import { ValkeyChallengeStore } from './challenge-store.ts';
 import type { NetworkRules } from '../pool/interfaces/network-rules.ts';
 import { ValkeyNetworkRules } from './network-rules.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
@@ -67,6 +69,7 @@ export interface Store {
   readonly promotions: Promotions;
   readonly controls: PoolControls;
   readonly networkRules: NetworkRules;
+  readonly challengeStore: ChallengeStore;
   readonly audit: AuditLog;
   readonly waitingList: WaitingList;
   readonly visitSteps: VisitSteps;
@@ -126,6 +129,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     registry: new ValkeyNodeRegistry(client, node),
     promotions: new ValkeyPromotions(scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),
+    challengeStore: new ValkeyChallengeStore(client),
     networkRules: new ValkeyNetworkRules(client, scripts, log),
     audit: new ValkeyAuditLog(client),
     waitingList: new ValkeyWaitingList(scripts),

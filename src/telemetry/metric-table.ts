@@ -15,6 +15,7 @@ const OUTCOMES = [
   'limited',
   'paused',
   'key_reused',
+  'unproven',
   'error',
 ] as const satisfies readonly Outcome[];
 const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];

@@ -236,6 +236,7 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
         limited: of('limited'),
         paused: of('paused'),
         key_reused: of('key_reused'),
+        unproven: of('unproven'),
         error: of('error'),
       },
       duration: this.#metrics.takeDuration.labels({ template }),

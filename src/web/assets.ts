@@ -8,6 +8,7 @@ const TYPES = {
   'page.js': 'text/javascript; charset=utf-8',
   'visit.css': 'text/css; charset=utf-8',
   'visit.js': 'text/javascript; charset=utf-8',
+  'gate.js': 'text/javascript; charset=utf-8',
   'embed-page.css': 'text/css; charset=utf-8',
   'embed-page.js': 'text/javascript; charset=utf-8',
   'icon.svg': 'image/svg+xml',
@@ -21,6 +22,8 @@ interface Served {
   readonly type: string;
   readonly body: Buffer;
   readonly policy?: string;
+  /** Pages of other sites may load it as a module: nothing of a visitor's is in it. */
+  readonly shared?: true;
 }
 
 /** Opened by itself, an SVG could bring a script along. */
@@ -39,7 +42,7 @@ export class Assets {
     const serve = (name: AssetName, body: Buffer): string => {
       const hash = createHash('sha256').update(body).digest('hex').slice(0, 12);
       const path = `/assets/${name.replace('.', `.${hash}.`)}`;
-      served.set(path, { type: TYPES[name], body });
+      served.set(path, { type: TYPES[name], body, ...(name === 'gate.js' ? { shared: true } : {}) });
       return path;
     };
     const brands = [branding, ...Object.values(branding.templates)];
@@ -73,10 +76,12 @@ export async function loadAssets(branding: Branding): Promise<Assets> {
 }
 
 export function assetRoutes(app: FastifyInstance, { served, icon }: Assets): void {
-  for (const [path, { type, body, policy }] of served) {
+  for (const [path, { type, body, policy, shared }] of served) {
     // Untimed: a metric's label must not change with every release.
     app.get(path, { config: { untimed: true } }, (_request, reply) => {
       if (policy !== undefined) reply.header('content-security-policy', policy);
+      if (shared === true)
+        reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin');
       return reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(body);
     });
   }

@@ -46,7 +46,11 @@ export function embedRoutes(app: FastifyInstance, deps: EmbedDeps): void {
     const config = { embeddable: true } as const;
     // The component shows what went wrong in words for its visitor.
     scope.setErrorHandler((thrown, request) => {
-      throw thrown instanceof TryItNowError ? withWords(thrown, deps.presentations.for(request).t) : thrown;
+      if (!(thrown instanceof TryItNowError)) throw thrown;
+      const { t, assets } = deps.presentations.for(request);
+      // What solves a challenge is a module of ours, fetched when it is needed.
+      const solver = thrown.code === 'challenge_required' ? `${deps.publicOrigin}${assets['gate.js']}` : undefined;
+      throw withWords(thrown, t, solver);
     });
     scope.post<ForTemplate>('/embed/:template', { config }, (request, reply) => enter(deps, request, reply));
     scope.get<ForTemplate>('/embed/:template/events', { config: { ...config, untimed: true } }, (request, reply) =>
@@ -93,6 +97,7 @@ async function enter(
     site: siteOf(request),
     open,
     landing: 'later',
+    solution: field(request.body, 'altcha'),
   });
   return 'url' in answer
     ? reply.send(ready(deps, request, wish, { acquired: answer, open }))
@@ -183,10 +188,10 @@ async function watch(
   return reply;
 }
 
-function withWords(error: TryItNowError, t: Translator): TryItNowError {
+function withWords(error: TryItNowError, t: Translator, solver: string | undefined): TryItNowError {
   const { heading, text } = failureWords(t, error.code);
   return new TryItNowError(error.code, error.message, {
-    details: { ...error.details, heading, text },
+    details: { ...error.details, heading, text, ...(solver === undefined ? {} : { solver }) },
     cause: error.cause,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   });

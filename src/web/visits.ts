@@ -57,10 +57,13 @@ export class Visits {
         site: this.#siteOf(request, field(request.body, 'site')),
         open,
         landing: 'later',
+        solution: field(request.body, 'altcha') || undefined,
       })
       .catch(async (error: unknown) => {
         // Who is turned away is asked again: nobody has what they told.
-        if (asksBefore(template)) await this.#forgetLead(reply, template, visitor).catch(() => undefined);
+        // But not who comes back at once, with the solution of a challenge.
+        if (asksBefore(template) && !isChallenge(error))
+          await this.#forgetLead(reply, template, visitor).catch(() => undefined);
         throw error;
       });
     if (asksBefore(template)) this.#cookies.answered(reply, template.name);
@@ -137,6 +140,10 @@ export class Visits {
 /** Of a visitor's place in the line. */
 export function placeId(template: Template, { owner }: Visitor): string {
   return ownersKey(owner, keyOf(template));
+}
+
+function isChallenge(error: unknown): boolean {
+  return error instanceof TryItNowError && error.code === 'challenge_required';
 }
 
 function asksBefore({ lead }: Template): boolean {

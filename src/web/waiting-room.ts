@@ -6,6 +6,12 @@ import type { Acquired, Place } from '../http/demos.ts';
 import type { WaitingStreams } from '../http/waiting-streams.ts';
 import { field } from './fields.ts';
 import { sendPage, wantsPage } from './page-response.ts';
+import { html } from '../presentation/html.ts';
+import { problemHeaders } from '../http/problem.ts';
+import type { SiteOf } from '../http/embedding-site.ts';
+import { challengePage } from './pages/challenge.ts';
+import { formFields } from './pages/home.ts';
+import { LEAD_CHOICES } from './pages/lead.ts';
 import { handOverPage } from './pages/hand-over.ts';
 import { gaveUpPage, progressText, waitingFor, waitingPage } from './pages/waiting.ts';
 import type { Presentations } from './presentation.ts';
@@ -25,6 +31,7 @@ export interface WaitingRoomOptions {
   readonly leadForms: LeadForms;
   readonly streams: WaitingStreams;
   readonly clientKeyOf: (request: FastifyRequest) => string;
+  readonly siteOf: SiteOf;
   /** After this a visitor is told that it takes too long. */
   readonly limitMs?: number;
 }
@@ -59,8 +66,11 @@ export class WaitingRoom {
     const visitor = cookies.identify(request, reply, field(request.body, 'visitor'));
     const open = field(request.query, 'open');
     if (await this.#options.leadForms.before(request, reply, template, visitor)) return reply;
-    const taken = await visits.take(request, reply, template, visitor, open);
     const scripted = !wantsPage(request);
+    const taken = await visits
+      .take(request, reply, template, visitor, open)
+      .catch((error: unknown) => this.#challenge(request, reply, template, visitor, error));
+    if (taken === undefined) return reply;
     if ('url' in taken) {
       const url = this.#wayIn(template, taken, visitor, open);
       return scripted ? reply.send({ state: 'ready', url }) : this.#handOver(request, reply, template, url);
@@ -100,7 +110,12 @@ export class WaitingRoom {
       await visits.giveUp(reply, template, wish.visitor);
       return sendPage(reply, gaveUpPage(parts));
     }
-    const taken = mayTake(request) ? await visits.take(request, reply, template, wish.visitor, wish.open) : undefined;
+    const taken = mayTake(request)
+      ? await visits
+          .take(request, reply, template, wish.visitor, wish.open)
+          .catch((error: unknown) => this.#challenge(request, reply, template, wish.visitor, error))
+      : undefined;
+    if (reply.sent) return reply;
     if (taken !== undefined && 'url' in taken) {
       return this.#handOver(request, reply, template, this.#wayIn(template, taken, wish.visitor, wish.open));
     }
@@ -136,6 +151,34 @@ export class WaitingRoom {
     cookies.stopWaiting(reply, template.name);
     await visits.giveUp(reply, template, cookies.identify(request, reply, field(request.body, 'visitor')));
     return reply.redirect('/', 303);
+  }
+
+  /** Sends the page that solves a challenge, where that is what keeps a browser from an instance; else throws again. */
+  #challenge(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    template: Template,
+    visitor: Visitor,
+    error: unknown,
+  ): undefined {
+    if (!(error instanceof TryItNowError) || error.code !== 'challenge_required' || !wantsPage(request)) throw error;
+    const presentation = this.#options.presentations.for(request, template.name);
+    const lead = field(request.body, 'lead');
+    const site = this.#options.siteOf(request, field(request.body, 'site'));
+    problemHeaders(reply, error);
+    sendPage(
+      reply,
+      challengePage({
+        presentation,
+        template,
+        action: withOpen(`/try/${encodeURIComponent(template.name)}`, field(request.query, 'open')),
+        fields: html`${formFields({ visitorToken: visitor.token, site })}${
+          lead === LEAD_CHOICES.skipped && html`<input type="hidden" name="lead" value="${lead}">`
+        }`,
+        challenge: error.details?.['challenge'],
+      }),
+    );
+    return undefined;
   }
 
   #wayIn(template: Template, { id, label, url, bare }: Acquired, { owner }: Visitor, open: string | undefined): string {

@@ -663,6 +663,8 @@ export interface operations {
                     template?: string;
                     /** @description Where the visitor lands: the template's `open.default`, or a path that its `open.allow` names. */
                     open?: string;
+                    /** @description The solution of the challenge that `challenge_required` came with, as ALTCHA encodes it. */
+                    altcha?: string;
                 };
             };
         };
@@ -747,7 +749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `banned`: Nothing is handed out to this address. `key_wrong`: The API key is not accepted. `foreign_origin`: The request came from another site. */
+            /** @description `banned`: Nothing is handed out to this address. `challenge_required`: Some work has to be proven first. `key_wrong`: The API key is not accepted. `foreign_origin`: The request came from another site. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1216,6 +1218,8 @@ export interface operations {
                     template?: string;
                     /** @description Where the visitor lands: the template's `open.default`, or a path that its `open.allow` names. */
                     open?: string;
+                    /** @description The solution of the challenge that `challenge_required` came with, as ALTCHA encodes it. */
+                    altcha?: string;
                     /** @description From an earlier answer, to ask again without losing the place; or of your own making: the template, a dot and 22 random characters of base64url, so that a POST whose answer is lost can be repeated. */
                     place?: string;
                 };
@@ -1332,7 +1336,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `foreign_origin`: The request came from another site. `banned`: Nothing is handed out to this address. `key_wrong`: The API key is not accepted. */
+            /** @description `foreign_origin`: The request came from another site. `banned`: Nothing is handed out to this address. `challenge_required`: Some work has to be proven first. `key_wrong`: The API key is not accepted. */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -3,6 +3,7 @@ import { answered, type Connection } from './connection.ts';
 import type { Place } from './events.ts';
 import { pause } from './pause.ts';
 import { ProblemError } from './problem-error.ts';
+import { solve } from './proof.ts';
 
 export type Acquired = paths['/api/v1/demo/acquire']['post']['responses'][201]['content']['application/json'];
 
@@ -22,6 +23,8 @@ const ASK_AT_LEAST_EVERY_MS = 12_000;
 const RETRY_MS = { first: 250, longest: 4_000 };
 /** Between two tries to take what is there already. */
 const TURN_RETRY_MS = 300;
+/** One is enough, unless the place or the address changes meanwhile. */
+const PROOFS = 3;
 const PASSING = ['no_answer', 'store_unavailable', 'shutting_down'];
 
 /** Takes an instance, or a place among those who wait for one, and waits. Aborted, it gives back what it has. */
@@ -37,7 +40,11 @@ export async function waitInLine(
   let patienceMs = FIRST_PATIENCE_MS;
   try {
     for (;;) {
-      const answer = await patiently(() => answered(api.POST('/api/v1/waiting', { body })), patienceMs, signal);
+      const answer = await proven(
+        (proof) =>
+          patiently(() => answered(api.POST('/api/v1/waiting', { body: { ...body, ...proof } })), patienceMs, signal),
+        signal,
+      );
       if ('url' in answer) return await unlessAborted(connection, answer, signal);
       signal.throwIfAborted();
       patienceMs = PATIENCE_MS;
@@ -60,12 +67,30 @@ export async function takeNow(
 ): Promise<Acquired> {
   const body = { template, ...(open === undefined ? {} : { open }) };
   const header = { 'idempotency-key': secret };
-  const answer = await patiently(
-    () => answered(connection.api.POST('/api/v1/demo/acquire', { body, params: { header } })),
-    FIRST_PATIENCE_MS,
+  const answer = await proven(
+    (proof) =>
+      patiently(
+        () =>
+          answered(connection.api.POST('/api/v1/demo/acquire', { body: { ...body, ...proof }, params: { header } })),
+        FIRST_PATIENCE_MS,
+        signal,
+      ),
     signal,
   );
   return unlessAborted(connection, answer, signal);
+}
+
+/** Solves what a server under pressure asks for, a few times at most. */
+async function proven<T>(ask: (proof: { readonly altcha?: string }) => Promise<T>, signal: AbortSignal): Promise<T> {
+  let proof = {};
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask(proof);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.challenge === undefined || tries > PROOFS) throw error;
+      proof = { altcha: await solve(error.challenge, signal) };
+    }
+  }
 }
 
 async function unlessAborted(connection: Connection, acquired: Acquired, signal: AbortSignal): Promise<Acquired> {

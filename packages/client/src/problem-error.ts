@@ -1,8 +1,9 @@
 import type { components } from './api.ts';
+import type { Challenge } from './proof.ts';
 
 type Problem = components['schemas']['Problem'];
 type Told = Pick<Problem, 'code' | 'status' | 'title' | 'detail' | 'remedy' | 'retryable'> &
-  Partial<Pick<Problem, 'request_id' | 'retry_after_seconds'>>;
+  Partial<Pick<Problem, 'request_id' | 'retry_after_seconds'>> & { readonly challenge?: unknown };
 
 /** Anything that kept the server from doing what it was asked to. */
 export class ProblemError extends Error {
@@ -19,6 +20,8 @@ export class ProblemError extends Error {
   readonly retryable: boolean;
   /** How long to wait before the next try, where the server says so. */
   readonly retryAfterSeconds: number | undefined;
+  /** Of `challenge_required`, where it could not be solved. */
+  readonly challenge: Challenge | undefined;
   /** Also in the server's log. */
   readonly requestId: string | undefined;
 
@@ -31,6 +34,7 @@ export class ProblemError extends Error {
     this.retryable = problem.retryable;
     this.retryAfterSeconds = problem.retry_after_seconds;
     this.requestId = problem.request_id;
+    this.challenge = isChallenge(problem.challenge) ? problem.challenge : undefined;
   }
 }
 
@@ -53,6 +57,10 @@ export function noAnswer(detail: string, status = 0, cause?: unknown): ProblemEr
     },
     cause,
   );
+}
+
+function isChallenge(value: unknown): value is Challenge {
+  return typeof value === 'object' && value !== null && 'challenge' in value && 'salt' in value && 'maxnumber' in value;
 }
 
 function isProblem(body: unknown): body is Problem {

@@ -173,6 +173,7 @@ function acquireRoute(app: App, { demos, keyed, clientKeyOf, siteOf, origins, co
             'landing_not_allowed',
             'idempotency_mismatch',
             'banned',
+            'challenge_required',
             'hourly_limit',
             'daily_limit',
             'held_limit',
@@ -204,7 +205,7 @@ function acquireRoute(app: App, { demos, keyed, clientKeyOf, siteOf, origins, co
         clientKey,
         owner: `api:${clientKey}`,
         idempotencyKey: idempotencyKey(request),
-        ...(keyed ? { trusted: true } : {}),
+        ...(keyed ? { trusted: true } : { solution: request.body.altcha }),
         site: siteOf(request),
       });
       reply.code(acquired.again ? 200 : 201).header('location', `/api/v1/demo/${acquired.id}`);

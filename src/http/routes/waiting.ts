@@ -29,6 +29,7 @@ const REFUSALS = problems(
   'landing_not_allowed',
   'foreign_origin',
   'banned',
+  'challenge_required',
   'hourly_limit',
   'daily_limit',
   'held_limit',
@@ -68,7 +69,7 @@ export function waitRoute(app: App, { demos, keyed, clientKeyOf, siteOf, origins
       },
     },
     async (request, reply) => {
-      const { template = demos.templates()[0]?.name ?? '', open, place } = request.body;
+      const { template = demos.templates()[0]?.name ?? '', open, place, altcha } = request.body;
       const token = place ?? `${template}.${randomBytes(16).toString('base64url')}`;
       const { template: wanted, owner, id } = ownerOf(token);
       origins.requireAllowed(request, wanted);
@@ -79,6 +80,7 @@ export function waitRoute(app: App, { demos, keyed, clientKeyOf, siteOf, origins
         owner,
         idempotencyKey: KEY,
         ...(keyed ? { trusted: true } : {}),
+        ...(altcha === undefined ? {} : { solution: altcha }),
         site: siteOf(request),
       });
       if ('url' in answer) {

@@ -31,6 +31,13 @@ export const AcquireBody = Type.Object(
         description: "Where the visitor lands: the template's `open.default`, or a path that its `open.allow` names.",
       }),
     ),
+    altcha: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2_000,
+        description: 'The solution of the challenge that `challenge_required` came with, as ALTCHA encodes it.',
+      }),
+    ),
   },
   {
     additionalProperties: false,

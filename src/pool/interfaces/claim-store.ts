@@ -36,6 +36,8 @@ export interface ClaimRequest {
   readonly held?: HeldLimits;
   /** `lifted`: how often they come is not limited. */
   readonly rates?: 'counted' | 'lifted';
+  /** They get again what they have, or what they wait for, and nothing new. */
+  readonly unproven?: boolean;
 }
 
 /** One of those that are held where no more may be. */
@@ -83,7 +85,9 @@ type Answer =
       readonly limit: number;
       readonly held: readonly HeldInstance[];
     }
-  | { readonly kind: 'key_reused' };
+  | { readonly kind: 'key_reused' }
+  /** They have some work to prove first. */
+  | { readonly kind: 'unproven' };
 
 /**
  * What is done about an empty pool. `failing`: the breaker is open, the next start is tried after that time. `off`: its

@@ -204,6 +204,18 @@ export const de = {
   'failure.held_limit.text':
     'Sie, oder andere mit derselben Adresse, haben so viele Kopien offen, wie gleichzeitig möglich sind. Gehen Sie ' +
     'zu einer von Ihren zurück, oder beenden Sie eine, die nicht mehr gebraucht wird: Beides zeigt die Startseite.',
+  'gate.title': 'Einen Moment · {app}',
+  'gate.heading': 'Ihr Browser rechnet etwas aus',
+  'gate.text':
+    'Gerade möchten viele eine Kopie von {app}. Bevor Sie Ihre bekommen, rechnet Ihr Browser ein wenig, damit nicht ' +
+    'Programme alle wegnehmen. Das dauert einen Moment, geht von selbst weiter und erfährt nichts über Sie.',
+  'gate.no_script':
+    'Dafür wird JavaScript gebraucht, das hier nicht läuft. Erlauben Sie es für diese Seite, oder kommen Sie wieder, ' +
+    'wenn weniger los ist: Dann ist nichts zu rechnen.',
+  'failure.challenge_required.heading': 'Erst ist etwas auszurechnen',
+  'failure.challenge_required.text':
+    'Gerade möchten viele eine Kopie, deshalb muss Ihr Browser erst ein wenig rechnen. Beginnen Sie auf der ' +
+    'Startseite, dort geschieht das von selbst; es braucht JavaScript.',
   'failure.banned.heading': 'An Ihre Adresse wird nichts ausgegeben',
   'failure.banned.text':
     'Das haben die Betreiber für einige Zeit so entschieden, für Ihre Adresse oder für das Netz, zu dem sie gehört. ' +

@@ -196,6 +196,17 @@ the badge and links work everywhere all the same.`,
   'failure.held_limit.text':
     'You, or others who share your address, have as many copies open as one may at once. Go back to one of yours, or ' +
     'end one that is no longer needed: the first page shows both.',
+  'gate.title': 'One moment · {app}',
+  'gate.heading': 'Your browser works something out',
+  'gate.text': `Many want a copy of {app} right now. Before you get yours, your browser does a little arithmetic, \
+which keeps programs from taking them all. It takes a moment, goes on by itself, and finds out nothing about you.`,
+  'gate.no_script':
+    'That needs JavaScript, which does not run here. Allow it for this page, or come back when it is quieter: then ' +
+    'nothing has to be worked out.',
+  'failure.challenge_required.heading': 'Something has to be worked out first',
+  'failure.challenge_required.text':
+    'Many want a copy right now, so your browser has to do a little arithmetic first. Start from the first page, ' +
+    'which does it by itself; it needs JavaScript.',
   'failure.banned.heading': 'Nothing is handed out to your address',
   'failure.banned.text':
     'The operators have decided so for some time, for your address or for the network it is in. If you think that it ' +

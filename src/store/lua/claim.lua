@@ -25,7 +25,7 @@
 -- ARGV[10…] of each claim: owner; life of the idempotency key (ms), 0 without a key; id of a dead instance of this
 --          owner's that is to be replaced, or ''; embedding site; the caller's place, or ''; 1 when they would wait, or
 --          0; client; 1 when the hourly and the daily limit are for them, or 0; the most that a client may hold at once,
---          and its network, and the owner, 0: any number
+--          and its network, and the owner, 0: any number; 1 when they have work to prove before they get a new one, or 0
 -- Returns for each claim
 --         {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
 --         landing that nobody took yet, ms waited or -1, {sites of places that lapsed}, 1 when no frame shows it,
@@ -40,8 +40,9 @@
 --         {-8, message} the store failed in the middle of this one
 --         {-9, ms until the first of them ends, 1 client | 2 network | 3 owner, the limit,
 --         {template and deadline of each}} they hold as many as they may; a place the caller had is given up
+--         {-10} they have work to prove; who has a place has done so
 local WINDOW_MS = {3600000, 86400000}
-local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 5, 11, 16, 10
+local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 5, 12, 16, 10
 local now = now_ms()
 local ttl, template = tonumber(ARGV[1]), ARGV[4]
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
@@ -83,6 +84,7 @@ local function claim_at(at)
     place = ARGV[arg + 4], waits = ARGV[arg + 5] == '1', client = ARGV[arg + 6], waited = -1, lapsed = {},
     limits = ARGV[arg + 7] == '1' and limits or {0, 0},
     most_held = {tonumber(ARGV[arg + 8]), tonumber(ARGV[arg + 9]), tonumber(ARGV[arg + 10])},
+    unproven = ARGV[arg + 11] == '1',
   }
 end
 
@@ -267,6 +269,10 @@ local function assign(claim, taken)
   return handed_out(claim, 0, taken, takes_before + takes)
 end
 
+local function has_place(claim)
+  return claim.place ~= '' and redis.call('ZSCORE', KEYS[13], claim.place)
+end
+
 local function serve(at)
   local claim = claim_at(at)
   local again = same_again(claim)
@@ -277,6 +283,7 @@ local function serve(at)
   claim.counted = was_counted(claim)
   local refusal = over_limit(claim)
   if refusal then return refusal end
+  if claim.unproven and not claim.counted and not has_place(claim) then return {-10} end
   -- What somebody ahead waits for is theirs. Who was given a dead one had their turn and does not queue again.
   local somebody_waits = redis.call('EXISTS', KEYS[13]) == 1
   local theirs = false

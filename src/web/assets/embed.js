@@ -207,11 +207,17 @@ class TryItNow extends HTMLElement {
     }
   }
 
-  async #ask(signal) {
+  async #ask(signal, altcha) {
     const open = this.getAttribute('open');
     try {
-      const response = await this.#post(this.#address('', {}), { visitor, ...(open && { open }) }, { signal });
+      const response = await this.#post(
+        this.#address('', {}),
+        { visitor, ...(open && { open }), ...(altcha && { altcha }) },
+        { signal },
+      );
       const answer = await response.json();
+      if (answer.challenge && !altcha)
+        return this.#ask(signal, await (await import(answer.solver)).solve(answer.challenge));
       const refused = response.status < 500 || /^pool_/.test(answer.code);
       return response.ok ? answer : { ...answer, refused };
     } catch {

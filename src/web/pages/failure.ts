@@ -14,6 +14,7 @@ const WORDED: Readonly<Record<WordedCode, true>> = {
   daily_limit: true,
   held_limit: true,
   banned: true,
+  challenge_required: true,
   unknown_template: true,
   unknown_instance: true,
   landing_not_allowed: true,

@@ -1,0 +1,60 @@
+import { expect, it } from 'vitest';
+import { LogBook } from '../../test/support/queue.ts';
+import { template } from '../../test/support/templates.ts';
+import type { GateMode } from '../domain/gate-mode.ts';
+import { Catalogue } from '../domain/template.ts';
+import { Gate } from './gate.ts';
+import type { PoolStats } from './interfaces/inventory.ts';
+
+const FULL: PoolStats = { ready: 8, assigned: 0, warming: 0, leaving: 0, waiting: 0, target: 8, capacity: 20 };
+
+function gate(mode: GateMode = 'auto') {
+  const world = { now: 0, stats: FULL };
+  const made = new Gate({
+    mode,
+    catalogue: new Catalogue([template()]),
+    inventory: { stats: () => Promise.resolve(new Map([['tiny', world.stats]])) },
+    proof: { challenge: () => Promise.reject(new Error('not asked')), redeem: () => Promise.resolve(false) },
+    log: new LogBook(),
+    now: () => world.now,
+  });
+  /** Whether it is raised after a look at this stock, so much later. */
+  const after = async (ms: number, stats: Partial<PoolStats> = {}) => {
+    world.now += ms;
+    world.stats = { ...FULL, ...stats };
+    await made.look();
+    return made.isRaised('tiny');
+  };
+  return { made, after };
+}
+
+it('is raised while few are ready, somebody waits or little room is left, and for a minute more', async () => {
+  const { after } = gate();
+  // A pool that is being filled for the first time.
+  expect(await after(1_000, { ready: 0 })).toBe(false);
+  for (const low of [{ ready: 2 }, { waiting: 1 }, { assigned: 16 }]) {
+    expect(await after(61_000)).toBe(false);
+    expect(await after(1_000, low)).toBe(true);
+    expect(await after(59_000)).toBe(true);
+  }
+  expect(await after(2_000)).toBe(false);
+});
+
+it('is not raised by a pool that keeps none ready', async () => {
+  const { after } = gate();
+  expect(await after(1_000, { target: 0, ready: 0, waiting: 2 })).toBe(false);
+});
+
+it('is raised by far more takers than usual', async () => {
+  const { made, after } = gate();
+  for (let count = 0; count < 9; count += 1) made.noteTaken('tiny');
+  expect(await after(1_000)).toBe(false);
+  made.noteTaken('tiny');
+  expect(await after(1_000)).toBe(true);
+  expect(await after(121_000)).toBe(false);
+});
+
+it('is as it is set', async () => {
+  expect(await gate('on').after(1_000)).toBe(true);
+  expect(await gate('off').after(1_000, { ready: 0, waiting: 5 })).toBe(false);
+});

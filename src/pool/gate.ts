@@ -1,0 +1,157 @@
+import { TryItNowError } from '../domain/errors.ts';
+import type { GateMode } from '../domain/gate-mode.ts';
+import type { Log } from '../domain/log.ts';
+import type { Catalogue, Template } from '../domain/template.ts';
+import type { Inventory, PoolStats } from './interfaces/inventory.ts';
+import type { ProofOfWork } from './proof-of-work.ts';
+
+/** Who asks for an instance. */
+interface Asking {
+  readonly clientKey: string;
+  readonly owner: string;
+  readonly solution?: string | undefined;
+}
+
+/** One browser, by our cookie or by the token of a page that embeds; all others are their address. */
+const OF_A_BROWSER = /^(?:visitor|embed):/;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** From when on it was needed last: it does not flicker. */
+const STAYS_MS = MINUTE_MS;
+/** Of the target. */
+const LOW_STOCK = 1 / 4;
+/** Of all there may be. */
+const LOW_ROOM = 1 / 5;
+/** Against the average of the last hour. */
+const UNUSUAL_FACTOR = 4;
+/** In a minute; fewer are nothing unusual anywhere. */
+const UNUSUAL_LEAST = 10;
+
+interface Watched {
+  raisedUntil: number;
+  why: string | undefined;
+  /** A pool that is being filled for the first time is not being emptied. */
+  hadStock: boolean;
+  /** When instances were taken within the last minute. */
+  taken: number[];
+  /** In a minute, over the last hour. */
+  usual: number;
+  lookedAt: number;
+}
+
+/**
+ * Whether who wants an instance has to prove some work first: free while there are plenty, so that an honest visitor
+ * meets it at worst for a moment, and whoever takes many pays for each.
+ */
+export class Gate {
+  readonly #mode: GateMode;
+  readonly #catalogue: Catalogue;
+  readonly #inventory: Pick<Inventory, 'stats'>;
+  readonly #proof: Pick<ProofOfWork, 'challenge' | 'redeem'>;
+  readonly #log: Log;
+  readonly #now: () => number;
+  readonly #watched = new Map<string, Watched>();
+
+  constructor({
+    mode,
+    catalogue,
+    inventory,
+    proof,
+    log,
+    now = () => performance.now(),
+  }: {
+    readonly mode: GateMode;
+    readonly catalogue: Catalogue;
+    readonly inventory: Pick<Inventory, 'stats'>;
+    readonly proof: Pick<ProofOfWork, 'challenge' | 'redeem'>;
+    readonly log: Log;
+    readonly now?: () => number;
+  }) {
+    this.#mode = mode;
+    this.#catalogue = catalogue;
+    this.#inventory = inventory;
+    this.#proof = proof;
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** Looks at the stock; to be called each second or so. Throws store_unavailable. */
+  async look(): Promise<void> {
+    if (this.#mode !== 'auto') return;
+    const stats = await this.#inventory.stats(this.#catalogue.all());
+    for (const { name } of this.#catalogue.all()) this.#judge(name, stats.get(name));
+  }
+
+  isRaised(template: string): boolean {
+    if (this.#mode !== 'auto') return this.#mode === 'on';
+    return (this.#watched.get(template)?.raisedUntil ?? 0) > this.#now();
+  }
+
+  /** An instance was handed to somebody who is not known. */
+  noteTaken(template: string): void {
+    this.#of(template).taken.push(this.#now());
+  }
+
+  /** Whether who asks has to prove something still. Throws store_unavailable. */
+  async holdsBack(template: Template, { solution, ...asking }: Asking): Promise<boolean> {
+    if (!this.isRaised(template.name)) return false;
+    return solution === undefined || !(await this.#proof.redeem(solution, purpose(template, asking)));
+  }
+
+  /** What they are told, with the challenge. Throws store_unavailable. */
+  async demand(template: Template, asking: Asking): Promise<TryItNowError> {
+    return new TryItNowError(
+      'challenge_required',
+      asking.solution === undefined
+        ? `instances of "${template.name}" are in demand; solve the challenge and send the solution as \`altcha\``
+        : 'the solution is wrong, too old, used already or for somebody else; solve this challenge',
+      { details: { challenge: await this.#proof.challenge(purpose(template, asking)) } },
+    );
+  }
+
+  #judge(template: string, stats: PoolStats | undefined): void {
+    const watched = this.#of(template);
+    const now = this.#now();
+    watched.taken = watched.taken.filter((at) => at > now - MINUTE_MS);
+    const perMinute = watched.taken.length;
+    const low = stats === undefined ? undefined : lowStock(stats);
+    watched.hadStock ||= stats !== undefined && low === undefined;
+    const why =
+      (watched.hadStock ? low : undefined) ??
+      (perMinute >= Math.max(UNUSUAL_LEAST, UNUSUAL_FACTOR * watched.usual)
+        ? `${perMinute} were taken within a minute, and ${watched.usual.toFixed(1)} are usual`
+        : undefined);
+    watched.usual += (perMinute - watched.usual) * Math.min(1, (now - watched.lookedAt) / HOUR_MS);
+    watched.lookedAt = now;
+    const wasRaised = watched.why !== undefined;
+    if (why !== undefined) {
+      watched.raisedUntil = now + STAYS_MS;
+      watched.why = why;
+      if (!wasRaised) this.#log.info({ template, why }, 'Visitors have to prove some work before they get an instance');
+    } else if (wasRaised && watched.raisedUntil <= now) {
+      watched.why = undefined;
+      this.#log.info({ template }, 'Visitors get instances without a proof of work again');
+    }
+  }
+
+  #of(template: string): Watched {
+    const known = this.#watched.get(template);
+    if (known !== undefined) return known;
+    const watched = { raisedUntil: 0, why: undefined, hadStock: false, taken: [], usual: 0, lookedAt: this.#now() };
+    this.#watched.set(template, watched);
+    return watched;
+  }
+}
+
+function lowStock({ ready, waiting, target, assigned, leaving, capacity }: PoolStats): string | undefined {
+  // Where none are kept ready, waiting for one is nothing unusual.
+  if (target > 0 && (ready <= target * LOW_STOCK || waiting > 0))
+    return `${ready} of ${target} are ready, and ${waiting} wait`;
+  const room = capacity - assigned - leaving;
+  return room <= capacity * LOW_ROOM ? `${room} of ${capacity} there may be are left` : undefined;
+}
+
+/** A solution is for this template and this visitor, at this address. */
+function purpose({ name }: Template, { clientKey, owner }: Asking): string {
+  return `${name}\n${clientKey}\n${OF_A_BROWSER.test(owner) ? owner : ''}`;
+}
