@@ -20,9 +20,9 @@ const WAYS: Readonly<Record<string, DiskUse>> = {
   'files+2000': { bytes: 0, files: 2001 },
 };
 
-/** Reading them costs a tenth of a second at least. */
+/** Reading them costs a tenth of a second and more. */
 const FLOOD_LINES = 600_000;
-const FLOOD_COSTS_MS = 50;
+const FLOOD_COSTS_MS = 20;
 
 export async function consumptionOf(engine: RealEngine, socketPath: string, deployment: string): Promise<Consumption> {
   const loaded = await loadEngine(engine);

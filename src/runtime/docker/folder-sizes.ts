@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import type { DiskUse } from '../../pool/interfaces/consumption.ts';
 
 const BLOCK = 512;
-const FIND_PATIENCE_MS = 5_000;
+const FIND_PATIENCE_MS = 60_000;
 
 /** Whether this host has a `find` that tells sizes: the one of busybox, for instance, does not. */
 export async function canTellSizes(): Promise<boolean> {

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Fills the container's own layer. QUERY_STRING is a way and how much, as in `bytes+8`:
 # bytes: MiB in one file; files: so many empty ones; deep: MiB in a file below more folders than a path can name;
-# deleted: MiB in a file without a name that a process holds open for a minute; mapped: the same, held by a mapping alone.
+# deleted: MiB in a file without a name that a process holds open for ten minutes; mapped: the same, held by a mapping.
 require '/attacks/system-calls.pl';
 
 my ($way, $much) = split /\+/, $ENV{QUERY_STRING};
@@ -19,7 +19,7 @@ sub stay {
   my $keeper = fork // die "fork: $!";
   return if $keeper;
   close $_ for *STDIN, *STDOUT, *STDERR;
-  sleep 60;
+  sleep 600;
   exit 0;
 }
 
