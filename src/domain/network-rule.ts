@@ -1,11 +1,10 @@
 import Type, { type Static } from 'typebox';
 
 /** Raised when the stored shape changes; one of another version is left alone. */
-export const NETWORK_RULE_VERSION = 1;
+const NETWORK_RULE_VERSION = 1;
 
 /** `ban`: nothing is handed out to its clients. `allowance`: they may have more than others. */
-export const NETWORK_RULE_KINDS = ['ban', 'allowance'] as const;
-export type NetworkRuleKind = (typeof NETWORK_RULE_KINDS)[number];
+export type NetworkRuleKind = 'ban' | 'allowance';
 
 /** What an operator decided about a network of clients, until it ends. Times in ms, by the store's clock. */
 export const NetworkRule = Type.Object({

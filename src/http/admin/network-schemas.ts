@@ -40,7 +40,7 @@ const rule = {
   until: Time('When it ends by itself.'),
   reason: Nullable(Type.String()),
 };
-export const BanRuleBody = Type.Object(rule, { description: 'Nothing is handed out to this network.' });
+const BanRuleBody = Type.Object(rule, { description: 'Nothing is handed out to this network.' });
 export const BannedBody = Type.Object(
   { ...rule, ended: Type.Integer({ minimum: 0, description: 'How many instances were ended with it.' }) },
   { description: 'The ban.' },

@@ -41,7 +41,7 @@ export interface ClaimRequest {
 }
 
 /** One of those that are held where no more may be. */
-export interface HeldInstance {
+interface HeldInstance {
   readonly template: string;
   readonly deadlineMs: number;
 }
