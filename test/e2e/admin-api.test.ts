@@ -14,7 +14,7 @@ describe('pools and instances', () => {
   beforeAll(async () => {
     stack = await startStack({
       // Clients are who the test says they are.
-      env: { OPERATOR_KEYS: OPERATOR_KEY, TRUSTED_PROXIES: '127.0.0.1' },
+      env: { OPERATOR_KEYS: OPERATOR_KEY, TRUSTED_PROXIES: '127.0.0.1', GATE_MODE: 'off' },
       templates: [
         template({ pool: { target: 3, max: 8, replenishThreshold: 0 } }),
         template({ name: 'other', pool: { target: 1, max: 2, replenishThreshold: 0 } }),
