@@ -8,6 +8,7 @@ import { reap, settleTickets } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { replenish } from '../pool/replenish.ts';
 import { dropLapsedPlaces } from '../pool/wait.ts';
+import { DatabaseWatch } from '../pool/watch-databases.ts';
 import { DiskWatch } from '../pool/watch-disk.ts';
 import { ProcessorWatch } from '../pool/watch-processor.ts';
 import { UnresponsiveNodes } from '../pool/unresponsive-nodes.ts';
@@ -39,6 +40,8 @@ const QUEUE_INTERVAL_MS = 5_000;
 const DISK_INTERVAL_MS = 3_000;
 /** A flood of output goes on for two or three rounds. */
 const PROCESSOR_INTERVAL_MS = 10_000;
+/** For so long others wait for a connection at most. */
+const DATABASES_INTERVAL_MS = 2_000;
 const RECONCILE_INTERVAL_MS = 30_000;
 /** While outdated idle instances are being replaced, a part at a time. */
 const RECONCILE_GAP_MS = 2_000;
@@ -119,15 +122,23 @@ export function createLoops(
 }
 
 /** Of what instances take of this host; none where nobody can see it. */
-function watchers({ consumption, ...pool }: AppParts['pool'], { containers: { unusedCpu } }: Config): readonly Loop[] {
+function watchers(
+  { consumption, databases, ...pool }: AppParts['pool'],
+  { containers: { unusedCpu } }: Config,
+): readonly Loop[] {
   if (consumption === undefined) return [];
+  const { log } = pool;
   const disk = new DiskWatch({ ...pool, consumption });
   const processor = new ProcessorWatch({ ...pool, ...unusedCpu, consumption });
+  const watches = [
+    new Loop({ name: 'disk watch', intervalMs: DISK_INTERVAL_MS, log }, (signal) => disk.round(signal)),
+    new Loop({ name: 'processor watch', intervalMs: PROCESSOR_INTERVAL_MS, log }, (signal) => processor.round(signal)),
+  ];
+  if (databases === undefined) return watches;
+  const database = new DatabaseWatch({ ...pool, consumption, databases });
   return [
-    new Loop({ name: 'disk watch', intervalMs: DISK_INTERVAL_MS, log: pool.log }, (signal) => disk.round(signal)),
-    new Loop({ name: 'processor watch', intervalMs: PROCESSOR_INTERVAL_MS, log: pool.log }, (signal) =>
-      processor.round(signal),
-    ),
+    ...watches,
+    new Loop({ name: 'database watch', intervalMs: DATABASES_INTERVAL_MS, log }, (signal) => database.round(signal)),
   ];
 }
 

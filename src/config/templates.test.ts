@@ -42,6 +42,7 @@ describe('a template', () => {
       limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
       disk: { bytes: 2 * 2 ** 30, files: 200_000 },
       unusedCpu: 'end',
+      databaseBytes: 2 ** 30,
       capabilities: [],
       seccomp: ownFilter('default'),
       egress: undefined,
@@ -153,6 +154,7 @@ describe('a problem', () => {
     ['limits: { memory: 256MB }', 5, /templates\[0\]\.limits\.memory is "256MB"; it must be a size/],
     ['limits: { memory: 1MiB }', 5, /it must be a size from 6MiB/],
     ['limits: { disk: 1KiB }', 5, /templates\[0\]\.limits\.disk is "1KiB"; it must be a size from 1MiB/],
+    ['limits: { database: 1KiB }', 5, /templates\[0\]\.limits\.database is "1KiB"; it must be a size from 1MiB/],
     ['limits: { files: 10 }', 5, /templates\[0\]\.limits\.files is "10"/],
     ['limits: { cpus: 0 }', 5, /templates\[0\]\.limits\.cpus is "0"/],
     [

@@ -51,8 +51,10 @@ const MEMORY = size('6MiB', '1024GiB', '256MiB');
 const CPUS = decimal(0.01, 512, 1);
 const PIDS = integer(1, 1_000_000, 128);
 const DISK = size('1MiB', '1024GiB', '2GiB');
+const LIMIT_KEYS = ['memory', 'cpus', 'pids', 'shm', 'disk', 'files', 'unused_cpu', 'database'] as const;
 const UNUSED_CPU = oneOf(['end', 'throttle', 'allow']);
 const FILES = integer(100, 1_000_000_000, 200_000);
+const DATABASE = size('1MiB', '1024GiB', '1GiB');
 
 const RENEW = oneOf(['on_use']);
 const END_AFTER = duration('10s', '24h', '10m');
@@ -68,6 +70,7 @@ const DEFAULTS = {
   limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
   disk: { bytes: 2 * 2 ** 30, files: 200_000 },
   unusedCpu: 'end',
+  databaseBytes: 2 ** 30,
   process: DEFAULT_PROCESS,
   open: '/',
   idle: undefined,
@@ -115,7 +118,7 @@ export const TEMPLATE_KEYS = [
 /** Everything that can be said of one; problems are reported to the section. */
 export function readTemplate(section: YamlSection, defaults: TemplateDefaults, context: SectionContext): Template {
   const readiness = readReadiness(section);
-  const limits = section.section('limits', ['memory', 'cpus', 'pids', 'shm', 'disk', 'files', 'unused_cpu']);
+  const limits = section.section('limits', LIMIT_KEYS);
   const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
   const times = section.section('ttl', ['default', 'max']);
   // A value that is there but wrong was reported by its read: the default that stands in for it must
@@ -159,6 +162,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
       files: limits.read('files', FILES)?.value ?? DEFAULTS.disk.files,
     },
     unusedCpu: limits.read('unused_cpu', UNUSED_CPU)?.value ?? DEFAULTS.unusedCpu,
+    databaseBytes: limits.read('database', DATABASE)?.value ?? DEFAULTS.databaseBytes,
     services: readServices(section, { folder: context.folder, readLimits }),
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     seccomp: readSeccomp(section, context.folder),

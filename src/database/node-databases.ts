@@ -36,6 +36,20 @@ export class NodeDatabases implements Databases {
     return (await Promise.all(this.#each((server) => server.list()))).flat();
   }
 
+  async sizes(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const found = DATABASE_ENGINES.map(async (engine) => {
+      const own = names.filter((name) => engineOfName(name) === engine);
+      const server = this.#servers[engine];
+      return server === undefined || own.length === 0 ? [] : [...(await server.sizes(own))];
+    });
+    return new Map((await Promise.all(found)).flat());
+  }
+
+  socketNameOf(name: string): string | undefined {
+    const engine = engineOfName(name);
+    return engine === undefined ? undefined : this.#servers[engine]?.socketNameOf(name);
+  }
+
   async close(): Promise<void> {
     await allOrFirstFailure(this.#each((server) => server.close()));
   }

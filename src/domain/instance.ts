@@ -88,6 +88,7 @@ export const RELEASE_REASONS = [
   'disk_limit',
   'output_limit',
   'cpu_limit',
+  'database_limit',
   'retired',
   'outdated',
   'provision_failed',
@@ -102,4 +103,9 @@ export const RELEASE_REASONS = [
 export type ReleaseReason = (typeof RELEASE_REASONS)[number];
 
 /** Those that a visitor brings about without wanting the end. */
-export const LIMIT_REASONS = ['disk_limit', 'output_limit', 'cpu_limit'] as const satisfies readonly ReleaseReason[];
+export const LIMIT_REASONS = [
+  'disk_limit',
+  'output_limit',
+  'cpu_limit',
+  'database_limit',
+] as const satisfies readonly ReleaseReason[];

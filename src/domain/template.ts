@@ -66,6 +66,8 @@ export interface Template {
   readonly disk: { readonly bytes: number; readonly files: number };
   /** What becomes of a visit that keeps its processors busy while nobody uses it. */
   readonly unusedCpu: 'end' | 'throttle' | 'allow';
+  /** How large its database may be, where it has one; a larger one ends the visit. */
+  readonly databaseBytes: number;
   /** Linux capabilities kept, without the CAP_ prefix; all others are dropped. */
   readonly capabilities: readonly string[];
   /** Of all its containers. */

@@ -2,16 +2,14 @@ import { describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
 import { sleep } from '../lifecycle/sleep.ts';
+import { endAbuse, type EndAbuseDeps } from './end-abuse.ts';
 import type { Consumption, DiskUse, StorageRoom } from './interfaces/consumption.ts';
-import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Inventory } from './interfaces/inventory.ts';
-import { releaseInstance, type ReleaseDeps } from './release.ts';
 import type { StorageReserve } from './storage-reserve.ts';
 
-export interface WatchDiskDeps extends ReleaseDeps {
+export interface WatchDiskDeps extends EndAbuseDeps {
   readonly catalogue: Catalogue;
   readonly inventory: Pick<Inventory, 'list'>;
-  readonly runtime: Pick<ContainerRuntime, 'remove'>;
   readonly consumption: Pick<Consumption, 'cpuMs' | 'diskUse'>;
   readonly storageReserve: StorageReserve;
   readonly node: { readonly name: string };
@@ -107,9 +105,8 @@ export class DiskWatch {
   }
 
   async #end(visit: Instance, use: DiskUse, most: DiskUse): Promise<void> {
-    const { runtime, log } = this.#deps;
     const { id, template, container } = visit;
-    log.warn(
+    this.#deps.log.warn(
       {
         instance: id,
         template,
@@ -121,14 +118,6 @@ export class DiskWatch {
       },
       'A visitor wrote more than limits.disk or limits.files of the template allows; the visit is ended',
     );
-    try {
-      const ended = await releaseInstance(this.#deps, visit, 'disk_limit', { from: ['assigned'] });
-      if (ended === undefined) return;
-    } catch (error) {
-      // Store and queue may not write any more for want of room, which only its end gives back.
-      log.warn({ instance: id, reason: describeError(error) }, 'Its end is not recorded yet; its container is removed');
-    }
-    // Sooner than the queue gets to it: every second counts.
-    await runtime.remove(container);
+    await endAbuse(this.#deps, visit, 'disk_limit');
   }
 }

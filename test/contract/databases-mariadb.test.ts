@@ -19,6 +19,7 @@ databasesContract({
   administrator: 'root',
   sql: {
     sleep: 'SELECT SLEEP(50)',
+    fill: "CREATE TABLE large ENGINE = MyISAM AS SELECT REPEAT('x', 10000) AS text FROM seq_1_to_500",
     databasesAndUsers:
       'SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA UNION ALL SELECT User FROM mysql.global_priv ' +
       'UNION ALL SELECT User FROM mysql.db',

@@ -17,6 +17,7 @@ databasesContract({
   administrator: 'postgres',
   sql: {
     sleep: 'SELECT pg_sleep(50)',
+    fill: 'CREATE TABLE large AS SELECT md5(i::text) AS text FROM generate_series(1, 100000) AS i',
     databasesAndUsers: 'SELECT datname AS name FROM pg_database UNION ALL SELECT rolname FROM pg_roles',
     connectionsOf: (user) => `SELECT 1 FROM pg_stat_activity WHERE usename = '${user}' OR datname = '${user}'`,
     dropDatabase: (name) => `DROP DATABASE ${name}`,

@@ -29,6 +29,8 @@ export interface DatabaseEngineUnderTest {
   /** The engine's words for what the suite asks of it. */
   readonly sql: {
     readonly sleep: string;
+    /** Makes a table of more than 4 MiB. */
+    readonly fill: string;
     readonly databasesAndUsers: string;
     readonly connectionsOf: (user: string) => string;
     readonly dropDatabase: (name: string) => string;
@@ -86,6 +88,18 @@ export function databasesContract(engine: DatabaseEngineUnderTest): void {
         { text: 'welcome' },
         { text: 'mine' },
       ]);
+    });
+
+    it('says how large databases are', async () => {
+      const [small, large] = [await created(), await created()];
+      const before = await databases().sizes([small.name, large.name]);
+      await rows(large, engine.sql.fill);
+      expect(before.get(small.name)).toBeGreaterThan(0);
+      const after = await databases().sizes([small.name, large.name, newName()]);
+      expect([...after.keys()].sort()).toEqual([small.name, large.name].sort());
+      expect(after.get(small.name)).toBe(before.get(small.name));
+      expect(after.get(large.name)).toBeGreaterThan((before.get(large.name) ?? Infinity) + 2 ** 21);
+      expect(databases().socketNameOf(small.name)).toBe(engine.socketName);
     });
 
     it('keeps what one instance wrote from the other', async () => {

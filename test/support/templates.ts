@@ -30,6 +30,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
     disk: { bytes: 2 ** 30, files: 100_000 },
     unusedCpu: 'end',
+    databaseBytes: 2 ** 30,
     capabilities: [],
     seccomp: ownFilter('default'),
     egress: undefined,

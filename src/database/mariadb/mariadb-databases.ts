@@ -11,6 +11,7 @@ import { requireMariadb, requireSafe } from './safety.ts';
 import { Seeds, lock, namesOnServer } from './seeds.ts';
 import { SessionGuard } from './session-guard.ts';
 import { NO_SUCH_DATABASE, NO_SUCH_TABLE, serverErrorNumber, withSession, type Session } from './session.ts';
+import { Sizes } from './sizes.ts';
 import { runSqlFile } from './sql-file.ts';
 
 /** A clone of a big seed takes its time, statement by statement. */
@@ -30,6 +31,7 @@ class MariadbDatabases implements Databases {
   readonly #names: DatabaseNames;
   readonly #seeds: Seeds;
   readonly #guard: SessionGuard;
+  readonly #sizes = new Sizes();
   #toldOfConnections = false;
 
   constructor(options: DatabaseOptions) {
@@ -108,6 +110,14 @@ class MariadbDatabases implements Databases {
   async list(): Promise<readonly string[]> {
     const names = await withSession(this.#login, namesOnServer);
     return this.#names.droppable(names, (this.#options.clock ?? systemClock).now());
+  }
+
+  async sizes(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return withSession(this.#login, (session) => this.#sizes.of(session, names));
+  }
+
+  socketNameOf(): string {
+    return basename(this.#login.socketPath);
   }
 
   /** Every operation closes its own connection. */

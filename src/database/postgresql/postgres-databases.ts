@@ -85,6 +85,23 @@ class PostgresDatabases implements Databases {
     return this.#names.droppable(names, (this.#options.clock ?? systemClock).now());
   }
 
+  async sizes(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return withSession(this.#login, async (session) => {
+      const rows = await session.run(
+        'Asking for the sizes of databases',
+        'SELECT datname AS name, pg_database_size(oid) AS bytes FROM pg_database ' +
+          "WHERE datname = ANY(string_to_array($1, ','))",
+        [names.join(',')],
+      );
+      return new Map(rows.map(({ name, bytes }) => [String(name), Number(bytes)]));
+    });
+  }
+
+  /** The file's name is made of the server's port: `.s.PGSQL.5432`. */
+  socketNameOf(): string {
+    return basename(this.#login.socketPath);
+  }
+
   /** Every operation closes its own connection. */
   async close(): Promise<void> {
     await this.#guard.stop();

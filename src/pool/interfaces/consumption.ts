@@ -33,4 +33,9 @@ export interface Consumption {
    * open. Looks no further once it is more than `most`.
    */
   diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskUse | undefined>;
+  /**
+   * How many connections it has to the server whose UNIX socket has this name. The server itself cannot tell those
+   * apart on which nobody has logged in.
+   */
+  connectionsTo(socketName: string, container: string): Promise<number | undefined>;
 }

@@ -32,5 +32,9 @@ export interface Databases {
   drop(name: string): Promise<void>;
   /** Every database and user of this deployment's, except those that are only tried and still may be. */
   list(): Promise<readonly string[]>;
+  /** How large each of these is that is there, in bytes. Throws database_unavailable. */
+  sizes(names: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** The name of the file of the socket through which instances reach the server that has this database. */
+  socketNameOf(name: string): string | undefined;
   close(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine, type EngineOptions } from './engine-runtime.ts';
 import { folderSizes } from './folder-sizes.ts';
 import { outputReader, processCpu } from './output-reader.ts';
+import { unixConnections } from './unix-connections.ts';
 
 /** Where a running container's processes are counted, and where what it writes lies. */
 interface Place {
@@ -99,9 +100,19 @@ export class HostConsumption implements Consumption {
     if (own > ENGINE_FILES_MOST) return { bytes: most.bytes + own, files: 0 };
     const { bytes, files } = await folderSizes(place.folders, most, signal);
     if (bytes > most.bytes || files > most.files) return { bytes, files };
-    const procs = await readFile(join(place.processes, 'cgroup.procs'), 'utf8').catch(() => '');
-    const pids = (procs.match(/\d+/g) ?? []).map(Number);
-    return { bytes: bytes + (await deletedFileBytes(pids, place.devices)), files };
+    return { bytes: bytes + (await deletedFileBytes(await processesOf(place), place.devices)), files };
+  }
+
+  async connectionsTo(socketName: string, container: string): Promise<number | undefined> {
+    const place = await this.#placeOf(container);
+    if (place === undefined) return undefined;
+    // All of them are in one network, and the first may just have ended.
+    for (const pid of await processesOf(place)) {
+      const found = await unixConnections(pid, socketName);
+      if (found !== undefined) return found;
+    }
+    this.#places.delete(container);
+    return undefined;
   }
 
   async #placeOf(container: string): Promise<Place | undefined> {
@@ -159,6 +170,11 @@ export class HostConsumption implements Consumption {
 function upperFolder({ GraphDriver }: Dockerode.ContainerInspectInfo): string | undefined {
   const data = GraphDriver.Data as Readonly<Record<string, string>> | null;
   return data?.['UpperDir'];
+}
+
+async function processesOf({ processes }: Place): Promise<number[]> {
+  const listed = await readFile(join(processes, 'cgroup.procs'), 'utf8').catch(() => '');
+  return (listed.match(/\d+/g) ?? []).map(Number);
 }
 
 async function sizesOf(files: readonly string[]): Promise<number> {

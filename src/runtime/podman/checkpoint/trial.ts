@@ -127,6 +127,7 @@ function trialTemplate(image: string): Template {
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
     disk: { bytes: 64 * 1024 * 1024, files: 1_000 },
     unusedCpu: 'end',
+    databaseBytes: 2 ** 30,
     capabilities: [],
     seccomp: ownFilter('default'),
     egress: undefined,
