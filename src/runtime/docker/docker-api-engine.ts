@@ -2,7 +2,7 @@ import type { Checkpointing } from '../../pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, EngineLaunch, OpenOptions } from '../engine.ts';
 import { EngineNetworks, type ReconnectContainer } from './engine-networks.ts';
-import type { EngineOptions } from './engine-runtime.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { HostConsumption } from './host-consumption.ts';
 import { inspectEngine } from './inspection.ts';
 import { probeSocket, type PingHeaders } from './probe.ts';

@@ -1,7 +1,8 @@
 import type Dockerode from 'dockerode';
 import { DOCKER } from './descriptor.ts';
 import type { Dialect } from './dialect.ts';
-import { EngineRuntime, connectEngine, type EngineOptions } from './engine-runtime.ts';
+import type { EngineOptions } from './engine-options.ts';
+import { EngineRuntime, connectEngine } from './engine-runtime.ts';
 import { statusOf } from './engine-errors.ts';
 
 const BRIDGE_NAME = 'com.docker.network.bridge.name';

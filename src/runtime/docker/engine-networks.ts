@@ -7,7 +7,8 @@ import { networkNamed, networkPlan, type NetworkPlan } from '../isolation/networ
 import { severedPorts } from '../isolation/severed-ports.ts';
 import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
-import { connectEngine, type EngineOptions } from './engine-runtime.ts';
+import type { EngineOptions } from './engine-options.ts';
+import { connectEngine } from './engine-runtime.ts';
 
 /** Has the engine set the forwarding rules of a running container again. */
 export type ReconnectContainer = (container: string) => Promise<void>;

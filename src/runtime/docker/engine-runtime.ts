@@ -1,9 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Agent } from 'node:http';
 import Dockerode from 'dockerode';
-import type { DatabaseFolders } from '../../domain/database.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import type { Log } from '../../domain/log.ts';
 import { containerTemplates, type Template } from '../../domain/template.ts';
 import { withDeadline } from '../../lifecycle/deadline.ts';
 import type {
@@ -26,6 +24,7 @@ import { containerSummary, groupByApp } from './container-summary.ts';
 import type { Dialect } from './dialect.ts';
 import { closeEngineFiles, engineFiles } from './engine-files.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { whyPortTaken } from './host-port.ts';
 import { EngineImages } from './images.ts';
 import { InstanceNetworks } from './instance-networks.ts';
@@ -36,23 +35,6 @@ import { removeContainer } from './remove-container.ts';
 import { runInContainer } from './run-in-container.ts';
 import { untilServiceReady, type ServiceProbe } from './service-readiness.ts';
 import { watchContainers } from './watch-containers.ts';
-
-export interface EngineOptions {
-  readonly socketPath: string;
-  readonly deployment: string;
-  readonly node: string;
-  readonly log: Log;
-  /** Name servers for instances with egress; the host's own without it. */
-  readonly resolvers?: readonly string[];
-  /** On offer; whose networks are in use. None without it. */
-  readonly templates?: readonly Template[];
-  /** The folders of the database servers' sockets, which templates with a database need. */
-  readonly databaseFolders?: DatabaseFolders | undefined;
-  /** The credentials of registries, as `podman login` and `docker login` write them. */
-  readonly registryAuthFile?: string | undefined;
-  /** ENGINE_PATIENCE without it. */
-  readonly patience?: EnginePatience;
-}
 
 /**
  * Starts beyond this only wait for each other inside the engine; measured on two cores, 3 to 20

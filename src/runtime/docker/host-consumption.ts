@@ -8,7 +8,8 @@ import { controlGroup, cpuLimitOf, cpuOf, limitCpu, ofContainer } from './contro
 import { deletedFileBytes } from './deleted-files.ts';
 import { engineFiles } from './engine-files.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
-import { connectEngine, type EngineOptions } from './engine-runtime.ts';
+import type { EngineOptions } from './engine-options.ts';
+import { connectEngine } from './engine-runtime.ts';
 import { folderSizes } from './folder-sizes.ts';
 import { outputReader, processCpu } from './output-reader.ts';
 import { unixConnections } from './unix-connections.ts';

@@ -10,7 +10,7 @@ import { hostResolvers } from '../isolation/resolvers.ts';
 import { LABEL } from '../labels.ts';
 import type { Dialect } from './dialect.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
-import type { EngineOptions } from './engine-runtime.ts';
+import type { EngineOptions } from './engine-options.ts';
 
 type Call = <T>(what: string, operation: () => Promise<T>) => Promise<T>;
 

@@ -7,7 +7,7 @@ export const MAIL_PORTS = [25, 465, 587] as const;
  * Of each instance. The kernel keeps a closed TCP connection in its table for 2 minutes, which CONNECTIONS does not
  * count and NEW_PER_SECOND bounds.
  */
-export const FLOWS = { connections: 256, newPerSecond: 10, burst: 100 } as const;
+const FLOWS = { connections: 256, newPerSecond: 10, burst: 100 } as const;
 const CLOSED_STAYS_S = 120;
 
 /** The most entries of the host's connection table that one instance can have. */

@@ -7,7 +7,7 @@ import type { CheckpointHost } from '../../../domain/checkpoint.ts';
 import { TryItNowError } from '../../../domain/errors.ts';
 import type { Template } from '../../../domain/template.ts';
 import { engineFailure, statusOf } from '../../docker/engine-errors.ts';
-import type { EngineOptions } from '../../docker/engine-runtime.ts';
+import type { EngineOptions } from '../../docker/engine-options.ts';
 import type { EnginePatience } from '../../engine-patience.ts';
 import { PODMAN } from '../descriptor.ts';
 import { libpod } from '../libpod-api.ts';

@@ -13,7 +13,8 @@ import type {
 } from '../../../pool/interfaces/checkpointing.ts';
 import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { instanceSysctls } from '../../docker/container-options.ts';
-import { connectEngine, hasIpv6, type EngineOptions, type EngineRuntime } from '../../docker/engine-runtime.ts';
+import type { EngineOptions } from '../../docker/engine-options.ts';
+import { connectEngine, hasIpv6, type EngineRuntime } from '../../docker/engine-runtime.ts';
 import { whyPortTaken } from '../../docker/host-port.ts';
 import { networkFor, networkPlan } from '../../isolation/network-plan.ts';
 import { PODMAN } from '../descriptor.ts';

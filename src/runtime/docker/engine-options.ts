@@ -1,0 +1,21 @@
+import type { DatabaseFolders } from '../../domain/database.ts';
+import type { Log } from '../../domain/log.ts';
+import type { Template } from '../../domain/template.ts';
+import type { EnginePatience } from '../engine-patience.ts';
+
+export interface EngineOptions {
+  readonly socketPath: string;
+  readonly deployment: string;
+  readonly node: string;
+  readonly log: Log;
+  /** Name servers for instances with egress; the host's own without it. */
+  readonly resolvers?: readonly string[];
+  /** On offer; whose networks are in use. None without it. */
+  readonly templates?: readonly Template[];
+  /** The folders of the database servers' sockets, which templates with a database need. */
+  readonly databaseFolders?: DatabaseFolders | undefined;
+  /** The credentials of registries, as `podman login` and `docker login` write them. */
+  readonly registryAuthFile?: string | undefined;
+  /** ENGINE_PATIENCE without it. */
+  readonly patience?: EnginePatience;
+}
