@@ -32,8 +32,10 @@ import type { TaskContext } from './interfaces/task-handlers.ts';
 import type { TaskQueue } from './interfaces/task-queue.ts';
 import { provision, type ProvisionDeps } from './provision.ts';
 
-/** Room for every case at once. */
-const PORTS = 200;
+/** Longer than any attempt goes on after it was superseded: until then its port is nobody else’s. */
+const COOL_DOWN_MS = 10_000;
+/** Room for every case at once, and for the ports that cool down. */
+const PORTS = 300;
 /** One for each case, so that none can open the breaker of another. */
 const templates = Array.from({ length: 150 }, (_, at) =>
   tiny({ name: `case-${at}`, frame: 'auto', pool: { target: 1, max: 1, replenishThreshold: 0 } }),
@@ -77,7 +79,7 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
     node: { name: 'node0', address: '127.0.0.1' },
     limits: { hourly: 0, daily: 0 },
     portRange,
-    portCoolDownMs: 50,
+    portCoolDownMs: COOL_DOWN_MS,
     leaseMs,
     log: silent,
   });

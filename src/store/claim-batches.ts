@@ -35,14 +35,14 @@ interface Pending {
  */
 export class ClaimBatches {
   readonly #scripts: Scripts;
-  readonly #guard: Pick<RollbackGuard, 'seen'>;
+  readonly #guard: Pick<RollbackGuard, 'seen' | 'held'>;
   readonly #limits: RateLimits;
   /** By template and time; those of this turn. */
   readonly #collected = new Map<string, Pending[]>();
   /** The store's clock less ours (performance.now()), as of its last answer. */
   #aheadMs: number | undefined;
 
-  constructor(scripts: Scripts, guard: Pick<RollbackGuard, 'seen'>, limits: RateLimits) {
+  constructor(scripts: Scripts, guard: Pick<RollbackGuard, 'seen' | 'held'>, limits: RateLimits) {
     this.#scripts = scripts;
     this.#guard = guard;
     this.#limits = limits;
@@ -72,6 +72,8 @@ export class ClaimBatches {
 
   async #send(batch: readonly Pending[]): Promise<void> {
     try {
+      // Asked right before it is sent: the connection may have come back since it was asked for.
+      while (this.#guard.held !== undefined) await this.#guard.held;
       const replies = await this.#runScript(batch.map(({ request }) => request));
       for (const [at, { resolve, reject }] of batch.entries()) {
         const reply = replies[at];

@@ -107,7 +107,6 @@ export class ValkeyClaimStore implements ClaimStore {
 
   async claim(request: ClaimRequest): Promise<ClaimOutcome> {
     for (let recoveries = 0; ; recoveries += 1) {
-      while (this.#guard.held !== undefined) await this.#guard.held;
       const outcome = await this.#tryClaim(request);
       if (outcome !== undefined) return outcome;
       if (recoveries === MAX_RECOVERIES)
