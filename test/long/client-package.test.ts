@@ -48,6 +48,7 @@ describe('the package of the client', () => {
       'line',
       'pause',
       'problem-error',
+      'proof',
       'secret',
       'visit',
     ];
