@@ -35,7 +35,7 @@ const CONCURRENCY = 8;
  * processor time as a few claims, and ten thousand in a row would be in the visitors' way for seconds.
  */
 const LOOKS_AT_ONCE = 400;
-const LOOKS_PER_SECOND = 200;
+const LOOKS_PER_SECOND = 100;
 const PAUSE_MS = (1_000 * CONCURRENCY) / LOOKS_PER_SECOND;
 const OUTPUT_LINES = 60;
 /** An instance that has been healthy for so long since it was ready counts as one that stays. */
