@@ -91,7 +91,8 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
     it('gives a double click one instance', async () => {
       await visit({ javaScriptEnabled });
       await tryButton().dblclick({ noWaitAfter: true });
-      await onInstance();
+      // The second click breaks off what the first began to load, so no one navigation is waited for.
+      await eventually(() => expect(new URL(page.url()).hostname).toMatch(/\.localhost$/));
       expect(assigned()).toHaveLength(1);
     });
 
