@@ -13,7 +13,7 @@ import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
 const PAGE = 'docs/operations.md';
 const page = readFileSync(PAGE, 'utf8');
-const BLOCK_TIMEOUT_MS = 60_000;
+const BLOCK_TIMEOUT_MS = 240_000;
 
 describe.skipIf(whyWithout('podman') !== undefined)(`${PAGE}, run from top to bottom on ${titleFor('podman')}`, () => {
   let podman: LaunchedEngine;
