@@ -23,6 +23,22 @@ export interface ServerPatience {
 /** Longer than the server itself waits for a lock, so that its own explanation arrives first. */
 export const SERVER_PATIENCE: ServerPatience = { answerMs: 10_000, lockWaitS: 8 };
 
+/** What instances may have of a server, whatever their sessions set; more ends the sessions. */
+export interface SessionBounds {
+  /** Above what a user starts with, so that the server's own message comes first. */
+  readonly longestStatementMs: number;
+  /** An old one keeps what all others delete and change on the disk. */
+  readonly longestTransactionMs: number;
+  /** For all sessions of an instance together. */
+  readonly memoryBytes: number;
+}
+
+export const SESSION_BOUNDS: SessionBounds = {
+  longestStatementMs: 90_000,
+  longestTransactionMs: 10 * 60_000,
+  memoryBytes: 256 * 2 ** 20,
+};
+
 export interface DatabaseOptions extends ServerLogin {
   readonly deployment: string;
   /** Where instances see the folder of the socket: DATABASE_MOUNT. */
@@ -36,8 +52,8 @@ export interface DatabaseOptions extends ServerLogin {
   readonly tidiesSeeds: boolean;
   /** Keep watch over what instances take of the server: for the server alone, which runs long enough. */
   readonly guards?: boolean;
-  /** How long a statement of an instance may run, whatever its session says; the engine's own bound without it. */
-  readonly longestStatementMs?: number | undefined;
+  /** SESSION_BOUNDS without them. */
+  readonly sessionBounds?: Partial<SessionBounds> | undefined;
   readonly log: Log;
   readonly clock?: Clock;
   readonly entropy?: Entropy;

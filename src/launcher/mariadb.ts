@@ -25,9 +25,13 @@ const SERVER_ACCOUNT = 'mysql';
 /** Written at the first start: big enough that a clone of some MB does not make the server wait for its pages. */
 const LOG_FILE_SIZE = '64M';
 
-/** The most that a session may set these to: whatever it liked otherwise, and then take as much with one statement. */
-const MOST_OF_A_SESSION: Readonly<Record<string, string>> = {
+/**
+ * The most that a session may set these to: whatever it liked otherwise, and then take as much with one statement. Those
+ * of UNBOUNDED would begin above it.
+ */
+const MOST_OF_A_SESSION = {
   'max-session-mem-used': '128M',
+  'tmp-disk-table-size': '512M',
   'max-heap-table-size': '64M',
   'tmp-table-size': '64M',
   'sort-buffer-size': '16M',
@@ -40,7 +44,35 @@ const MOST_OF_A_SESSION: Readonly<Record<string, string>> = {
   'myisam-sort-buffer-size': '16M',
   'aria-sort-buffer-size': '16M',
   'optimizer-trace-max-mem-size': '8M',
-};
+} as const;
+const UNBOUNDED = ['max-session-mem-used', 'tmp-disk-table-size'] as const;
+
+/** What tells whose the tables in memory are, temporary ones too, which the server counts for no session; nothing else. */
+const WHOSE_MEMORY: readonly string[] = [
+  '--performance-schema=ON',
+  '--performance-schema-instrument=%=OFF',
+  '--performance-schema-instrument=memory/memory/%=ON',
+  ...[
+    'accounts-size',
+    'digests-size',
+    'events-stages-history-long-size',
+    'events-stages-history-size',
+    'events-statements-history-long-size',
+    'events-statements-history-size',
+    'events-transactions-history-long-size',
+    'events-transactions-history-size',
+    'events-waits-history-long-size',
+    'events-waits-history-size',
+    'hosts-size',
+    'max-digest-length',
+    'max-index-stat',
+    'max-sql-text-length',
+    'max-table-handles',
+    'max-table-instances',
+    'max-table-lock-stat',
+    'users-size',
+  ].map((size) => `--performance-schema-${size}=0`),
+];
 
 /** Every database here is discarded within hours: nothing waits for a disk, and memory is kept for the instances. */
 const SETTINGS: readonly string[] = [
@@ -51,7 +83,6 @@ const SETTINGS: readonly string[] = [
   '--local-infile=OFF',
   // A table's DATA DIRECTORY would be a file wherever this server may write.
   '--skip-symbolic-links',
-  '--performance-schema=OFF',
   '--event-scheduler=OFF',
   '--innodb-flush-log-at-trx-commit=2',
   '--innodb-use-native-aio=0',
@@ -72,10 +103,16 @@ const SETTINGS: readonly string[] = [
   '--wait-timeout=28800',
   // Whoever connects and says nothing holds one of them for so long.
   '--connect-timeout=5',
-  // Of all temporary tables of InnoDB together.
+  // All sessions share the number. Each takes 32 KB, and so the bound of memory is the one that is met.
+  '--max-prepared-stmt-count=1048576',
+  // Temporary tables of InnoDB share one file, which one instance could fill for the others; the file is never smaller
+  // again.
+  '--default-tmp-storage-engine=Aria',
   '--innodb-temp-data-file-path=ibtmp1:12M:autoextend:max:1G',
   '--myisam-sort-buffer-size=8M',
   '--aria-sort-buffer-size=8M',
+  ...WHOSE_MEMORY,
+  ...UNBOUNDED.map((name) => `--${name}=${MOST_OF_A_SESSION[name]}`),
   ...Object.entries(MOST_OF_A_SESSION).map(([name, most]) => `--maximum-${name}=${most}`),
 ];
 

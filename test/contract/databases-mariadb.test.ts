@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { DatabaseCredentials } from '../../src/pool/interfaces/databases.ts';
+import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 import { databasesContract } from './databases.ts';
 
@@ -124,6 +125,10 @@ describe.skipIf(skip)(title, () => {
 
   it('refuses a session more memory than is good for the others', async () => {
     await using one = await server.as(await created());
+    // What most apps leave as it is has to be bounded before anybody sets it.
+    expect(
+      await one.query('SELECT @@max_session_mem_used >> 20 AS session, @@tmp_disk_table_size >> 20 AS tmp'),
+    ).toEqual([{ session: 128, tmp: 512 }]);
     for (const name of ['max_heap_table_size', 'tmp_table_size', 'max_session_mem_used', 'sort_buffer_size'])
       await one.query(`SET ${name} = 1 << 40`);
     expect(
@@ -137,7 +142,7 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('ends a statement that runs for too long though its session lifted the limit, and no other', async () => {
-    const guarding = server.databases({ catalogue: [template], longestStatementMs: 1_500 });
+    const guarding = server.databases({ catalogue: [template], sessionBounds: { longestStatementMs: 1_500 } });
     await guarding.prepare([template]);
     try {
       await using hostile = await server.as(await created());
@@ -148,6 +153,69 @@ describe.skipIf(skip)(title, () => {
     } finally {
       await guarding.close();
     }
+  });
+
+  it('ends the sessions of who hoards memory: in tables, temporary ones too, or prepared statements', async () => {
+    const guarding = server.databases({ catalogue: [template], sessionBounds: { memoryBytes: 24 * 2 ** 20 } });
+    await guarding.prepare([template]);
+    try {
+      await using neighbour = await server.as(await created());
+      const fill = "INSERT INTO full_1 SELECT REPEAT('x', 250) FROM seq_1_to_80000";
+      // Together, each of two sessions for itself would not.
+      for (const statements of [
+        ['SET max_heap_table_size = 64 << 20', 'CREATE TEMPORARY TABLE full_1 (a CHAR(250)) ENGINE = MEMORY', fill],
+        Array.from({ length: 600 }, (_, n) => `PREPARE statement_${n} FROM 'SELECT 1'`),
+      ]) {
+        const hostile = await created();
+        await using one = await server.as(hostile);
+        await using other = await server.as(hostile);
+        for (const connection of [one, other])
+          for (const sql of statements) await connection.query(sql).catch(() => undefined);
+        for (const connection of [one, other])
+          await eventually(() => expect(connection.query('SELECT 1')).rejects.toThrow());
+      }
+      await neighbour.query("PREPARE mine FROM 'SELECT text FROM notes'");
+      expect(await neighbour.query('EXECUTE mine')).toEqual([{ text: 'welcome' }]);
+    } finally {
+      await guarding.close();
+    }
+  });
+
+  it('ends a transaction that nobody ends, and no other', async () => {
+    const guarding = server.databases({ catalogue: [template], sessionBounds: { longestTransactionMs: 1_500 } });
+    await guarding.prepare([template]);
+    try {
+      await using neighbour = await server.as(await created());
+      await using hostile = await server.as(await created());
+      for (const sql of ['SET time_zone = "+12:00"', 'START TRANSACTION WITH CONSISTENT SNAPSHOT'])
+        await hostile.query(sql);
+      await eventually(() => expect(hostile.query('SELECT text FROM notes')).rejects.toThrow());
+      expect(await neighbour.query('SELECT text FROM notes')).toEqual([{ text: 'welcome' }]);
+    } finally {
+      await guarding.close();
+    }
+  });
+
+  it('counts temporary tables to the database of whoever made them', async () => {
+    const [one, other] = [await created(), await created()];
+    const databases = server.databases({ catalogue: [template] });
+    const sizes = async (): Promise<number[]> => {
+      const found = await databases.sizes([one.name, other.name]);
+      return [one, other].map(({ name }) => found.get(name) ?? 0);
+    };
+    const [before = 0, ofOther] = await sizes();
+    await using hostile = await server.as(one);
+    // What fits into the server's cache of Aria is not on the disk.
+    for (const [engine, rows] of [
+      ['MyISAM', 2_000],
+      ['Aria TRANSACTIONAL = 0', 12_000],
+    ])
+      await hostile.query(
+        `CREATE TEMPORARY TABLE more_${rows} ENGINE = ${engine} AS SELECT REPEAT('x', 1000) AS a FROM seq_1_to_${rows}`,
+      );
+    const [after = 0, unchanged] = await sizes();
+    expect(after - before).toBeGreaterThan(2 * 2_000_000);
+    expect(unchanged).toBe(ofOther);
   });
 
   it('drops a database that prepared transactions hold, and leaves those of living sessions alone', async () => {

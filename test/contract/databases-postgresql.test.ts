@@ -170,7 +170,7 @@ describe.skipIf(skip)(title, () => {
   });
 
   it('ends a statement that runs for too long though its session lifted the limit, and no other', async () => {
-    const guarding = server.databases({ catalogue: [template, ...all], guards: true, longestStatementMs: 1_500 });
+    const guarding = server.databases({ catalogue: [template, ...all], guards: true, sessionBounds: { longestStatementMs: 1_500 } });
     await guarding.prepare([template]);
     try {
       await using hostile = await server.as(await created());

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createConnection, type Connection } from 'mariadb';
 import { connectMariadb } from '../../src/database/mariadb/mariadb-databases.ts';
-import type { ServerPatience } from '../../src/database/server.ts';
+import type { ServerPatience, SessionBounds } from '../../src/database/server.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../src/launcher/mariadb.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/databases.ts';
@@ -25,7 +25,7 @@ export interface TestMariadb extends AsyncDisposable {
     readonly catalogue?: readonly Template[];
     readonly clock?: { now(): number };
     readonly patience?: ServerPatience;
-    readonly longestStatementMs?: number;
+    readonly sessionBounds?: Partial<SessionBounds>;
   }): Databases;
   /** A template whose database is filled from this SQL. */
   templateOf(sql: string, overrides?: Partial<Template>): Promise<Template>;
@@ -53,7 +53,7 @@ export async function startMariadb(): Promise<TestMariadb> {
     restart: async () => {
       launched = await launchMariadb({ dir });
     },
-    databases: ({ deployment = 'contract', catalogue = [], clock, patience, longestStatementMs } = {}) => {
+    databases: ({ deployment = 'contract', catalogue = [], clock, patience, sessionBounds } = {}) => {
       const { socketPath, user, password } = launched;
       return connectMariadb({
         socketPath,
@@ -63,8 +63,8 @@ export async function startMariadb(): Promise<TestMariadb> {
         mountedAt: DATABASE_MOUNT,
         catalogue,
         tidiesSeeds: true,
-        guards: longestStatementMs !== undefined,
-        longestStatementMs,
+        guards: sessionBounds !== undefined,
+        sessionBounds,
         log: silent,
         ...(clock === undefined ? {} : { clock }),
         ...(patience === undefined ? {} : { patience }),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { connectPostgres } from '../../src/database/postgresql/postgres-databases.ts';
-import type { ServerPatience } from '../../src/database/server.ts';
+import type { ServerPatience, SessionBounds } from '../../src/database/server.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { launchPostgres, type LaunchedPostgres } from '../../src/launcher/postgresql.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/databases.ts';
@@ -29,7 +29,7 @@ export interface TestPostgres extends AsyncDisposable {
     readonly patience?: ServerPatience;
     readonly password?: string;
     readonly guards?: boolean;
-    readonly longestStatementMs?: number;
+    readonly sessionBounds?: Partial<SessionBounds>;
   }): Databases;
   /** A template whose database is filled from this SQL. */
   templateOf(sql: string, overrides?: Partial<Template>): Promise<Template>;
@@ -69,7 +69,7 @@ export async function startPostgres(): Promise<TestPostgres> {
       patience,
       password = launched.password,
       guards = false,
-      longestStatementMs,
+      sessionBounds,
     } = {}) => {
       const { socketPath, user } = launched;
       return connectPostgres({
@@ -81,7 +81,7 @@ export async function startPostgres(): Promise<TestPostgres> {
         catalogue,
         tidiesSeeds: true,
         guards,
-        longestStatementMs,
+        sessionBounds,
         log: silent,
         ...(clock === undefined ? {} : { clock }),
         ...(patience === undefined ? {} : { patience }),

@@ -1,4 +1,5 @@
 import type { Session } from './session.ts';
+import { temporaryFiles } from './temporary-files.ts';
 
 /** In the files of InnoDB, from the server's memory: a few milliseconds for ten thousand tables. */
 const INNODB = `SELECT SUBSTRING_INDEX(NAME, '/', 1) AS name, SUM(FILE_SIZE) AS bytes
@@ -8,7 +9,10 @@ const OTHERS = `SELECT TABLE_SCHEMA AS name, SUM(DATA_LENGTH + INDEX_LENGTH) AS 
   WHERE TABLE_SCHEMA = ? AND ENGINE <> 'InnoDB' GROUP BY 1`;
 const OTHERS_IN_TURN = 4;
 
-/** What databases take on the disk, whichever storage engines their tables use; empty ones take nothing. */
+/**
+ * What databases take on the disk, whichever storage engines their tables use, temporary ones too; empty ones take
+ * nothing. A user has the name of the database.
+ */
 export class Sizes {
   /** As they were found last, of those that were asked for last; the longest ago comes first. */
   #others: ReadonlyMap<string, number> = new Map();
@@ -18,9 +22,10 @@ export class Sizes {
     for (const { name, bytes } of await session.run('Asking for the sizes of databases', INNODB))
       innodb.set(String(name), Number(bytes));
     this.#others = await this.#look(session, names);
+    const temporary = await temporaryFiles(session);
     return new Map(
       names.flatMap((name) => {
-        const bytes = (innodb.get(name) ?? 0) + (this.#others.get(name) ?? 0);
+        const bytes = (innodb.get(name) ?? 0) + (this.#others.get(name) ?? 0) + (temporary.get(name) ?? 0);
         return bytes === 0 ? [] : [[name, bytes]];
       }),
     );

@@ -29,12 +29,12 @@ class PostgresDatabases implements Databases {
   #toldOfConnections = false;
 
   constructor(options: DatabaseOptions) {
-    const { socketPath, user, password, patience, deployment, entropy, log, longestStatementMs } = options;
+    const { socketPath, user, password, patience, deployment, entropy, log, sessionBounds } = options;
     this.#options = options;
     this.#login = { socketPath, user, password, patience };
     this.#names = new DatabaseNames('postgresql', deployment, entropy);
     this.#seeds = new Seeds({ login: this.#login, names: this.#names, log });
-    this.#guard = new SessionGuard({ login: this.#login, names: this.#names, log, longestStatementMs });
+    this.#guard = new SessionGuard({ login: this.#login, names: this.#names, log, bounds: sessionBounds });
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {
