@@ -169,14 +169,53 @@ describe.skipIf(skip)(title, () => {
     }
   });
 
-  it('ends a statement that runs for too long though its session lifted the limit, and no other', async () => {
-    const guarding = server.databases({ catalogue: [template, ...all], guards: true, sessionBounds: { longestStatementMs: 1_500 } });
+  it('ends a statement or a transaction that lasts too long though its session lifted the limit, and no other', async () => {
+    const sessionBounds = { longestStatementMs: 1_500, longestTransactionMs: 1_500 };
+    const guarding = server.databases({ catalogue: [template, ...all], guards: true, sessionBounds });
     await guarding.prepare([template]);
     try {
       await using hostile = await server.as(await created());
       await using neighbour = await server.as(await created());
       await expect(hostile.query('SET statement_timeout = 0; SELECT pg_sleep(3600)')).rejects.toMatchObject({
         code: '57P01',
+      });
+      await using idle = await server.as(await created());
+      await idle.query('SET idle_in_transaction_session_timeout = 0; BEGIN; SELECT * FROM notes');
+      await eventually(() => expect(idle.query('SELECT 1')).rejects.toThrow());
+      expect(await neighbour.query('SELECT text FROM notes')).toEqual([{ text: 'welcome' }]);
+    } finally {
+      await guarding.close();
+    }
+  });
+
+  it('ends the sessions of who hoards memory, or keeps the queue of NOTIFY full', async () => {
+    const sessionBounds = { memoryBytes: 64 * 2 ** 20 };
+    const guarding = server.databases({ catalogue: [template, ...all], guards: true, sessionBounds });
+    await guarding.prepare([template]);
+    try {
+      await using neighbour = await server.as(await created());
+      const hostile = await Promise.all(Array.from({ length: 2 }, () => created()));
+      const [hoarder, listener] = hostile as [DatabaseCredentials, DatabaseCredentials];
+      // Together: each of the two for itself would not.
+      await using one = await server.as(hoarder);
+      await using other = await server.as(hoarder);
+      for (const session of [one, other])
+        await session
+          .query("SELECT length(set_config('kept.text', repeat('x', 40000000), false))")
+          .catch(() => undefined);
+      await using keeper = await server.as(listener);
+      await keeper.query('LISTEN news');
+      await keeper.query('BEGIN; SELECT 1');
+      await using sender = await server.as(listener);
+      for (let times = 0; times < 20; times += 1)
+        await sender.query(`SELECT count(pg_notify('news', repeat('x', 7900) || n)) FROM generate_series(1, 60) n`);
+      for (const session of [one, other, keeper])
+        await eventually(() => expect(session.query('SELECT 1')).rejects.toThrow());
+      const usage = async (): Promise<unknown> =>
+        (await rootSees('SELECT pg_notification_queue_usage() < 0.001 AS emptied'))[0]?.['emptied'];
+      await eventually(async () => {
+        await neighbour.query("NOTIFY own, 'x'");
+        expect(await usage()).toBe(true);
       });
       expect(await neighbour.query('SELECT text FROM notes')).toEqual([{ text: 'welcome' }]);
     } finally {
