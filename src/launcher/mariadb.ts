@@ -26,8 +26,8 @@ const SERVER_ACCOUNT = 'mysql';
 const LOG_FILE_SIZE = '64M';
 
 /**
- * The most that a session may set these to: whatever it liked otherwise, and then take as much with one statement. Those
- * of UNBOUNDED would begin above it.
+ * The most that a session may set these to: whatever it liked otherwise, and then take as much with one statement.
+ * Those of UNBOUNDED would begin above it.
  */
 const MOST_OF_A_SESSION = {
   'max-session-mem-used': '128M',
@@ -47,7 +47,7 @@ const MOST_OF_A_SESSION = {
 } as const;
 const UNBOUNDED = ['max-session-mem-used', 'tmp-disk-table-size'] as const;
 
-/** What tells whose the tables in memory are, temporary ones too, which the server counts for no session; nothing else. */
+/** Tells whose the tables in memory are, temporary ones too, which the server counts for no session; nothing else. */
 const WHOSE_MEMORY: readonly string[] = [
   '--performance-schema=ON',
   '--performance-schema-instrument=%=OFF',

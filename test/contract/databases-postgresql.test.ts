@@ -169,7 +169,7 @@ describe.skipIf(skip)(title, () => {
     }
   });
 
-  it('ends a statement or a transaction that lasts too long though its session lifted the limit, and no other', async () => {
+  it('ends a statement or a transaction that lasts too long though its session lifted the limits', async () => {
     const sessionBounds = { longestStatementMs: 1_500, longestTransactionMs: 1_500 };
     const guarding = server.databases({ catalogue: [template, ...all], guards: true, sessionBounds });
     await guarding.prepare([template]);

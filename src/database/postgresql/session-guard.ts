@@ -46,8 +46,8 @@ interface InstanceSession {
  * All databases of a server share one table of locks, and any role can fill it with one statement: nobody could read a
  * row then, nor connect, nor could we drop anything. So what an instance's role has open is ended when it holds too
  * many. The guard stays connected, in one transaction, for then it needs no further lock itself when the table is full.
- * It also ends sessions whose memory, statements or transactions grow too large, since a session may lift its own limits
- * (`SET statement_timeout = 0`), and those that keep the queue of NOTIFY from being emptied.
+ * It also ends sessions whose memory, statements or transactions grow too large, since a session may lift its own
+ * limits (`SET statement_timeout = 0`), and those that keep the queue of NOTIFY from being emptied.
  */
 export class SessionGuard {
   readonly #loop: Loop;
