@@ -110,6 +110,8 @@ export interface WorldOptions {
   readonly workers: number;
   /** A second template whose instances have a database each. */
   readonly databases: boolean;
+  /** Of that second template alone. */
+  readonly shop?: Readonly<Record<string, unknown>>;
   /** How many ports its instances share. */
   readonly ports: number;
   readonly env?: Readonly<Record<string, string>>;
@@ -289,7 +291,7 @@ async function startServer(api: string, env: Readonly<Record<string, string>>): 
 
 async function templatesFile(
   dir: string,
-  { app, target, max, databases }: WorldOptions,
+  { app, shop: shopApp, target, max, databases }: WorldOptions,
 ): Promise<{ readonly TEMPLATES_FILE: string }> {
   const plain = {
     name: 'tiny',
@@ -310,6 +312,7 @@ async function templatesFile(
     database: { seed: 'seed.sql' },
     activation: { exec: ['/bin/true'] },
     pool: { target: 3, max: 40, replenish_threshold: 0 },
+    ...shopApp,
   };
   const file = join(dir, 'templates.yaml');
   await writeFile(file, stringify({ templates: databases ? [plain, shop] : [plain] }));

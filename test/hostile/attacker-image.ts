@@ -1,4 +1,4 @@
-/** An image with which to attack: the tiny one, with Perl and the programs of attacks/. */
+/** An image with which to attack: the tiny one, with Perl, the programs of attacks/ and the pages of pages/. */
 import { execFile } from 'node:child_process';
 import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
 export const ATTACKS = join(import.meta.dirname, 'attacks');
-const LIBRARY = 'system-calls.pl';
+const PAGES = join(import.meta.dirname, 'pages');
+const LIBRARIES: readonly string[] = ['system-calls.pl', 'database.pl'];
 const PERL = '/usr/bin/perl';
 
 /** Each program is asked for at `/cgi-bin/<its name without .pl>`, so that it is run by the first process. */
@@ -14,11 +15,12 @@ export async function loadAttackerImage(socketPath: string): Promise<TinyImage> 
   return loadTinyImage(socketPath, undefined, undefined, undefined, async (root) => {
     await addPerl(root);
     await mkdir(join(root, 'attacks'));
-    for (const file of await readdir(ATTACKS)) {
-      const place = file === LIBRARY ? `attacks/${file}` : `www/cgi-bin/${file.replace(/\.pl$/, '')}`;
-      await copyFile(join(ATTACKS, file), join(root, place));
-      await chmod(join(root, place), 0o755);
-    }
+    for (const folder of [ATTACKS, PAGES])
+      for (const file of await readdir(folder)) {
+        const place = LIBRARIES.includes(file) ? `attacks/${file}` : `www/cgi-bin/${file.replace(/\.pl$/, '')}`;
+        await copyFile(join(folder, file), join(root, place));
+        await chmod(join(root, place), 0o755);
+      }
     for (const [name, program] of Object.entries(programsOf32Bits())) {
       await writeFile(join(root, 'attacks', name), program, { mode: 0o755 });
     }
