@@ -1,9 +1,11 @@
 /**
  * `npm run hostile-crowd -- --minutes 60`: honest visitors alone, then beside twenty hostile ones, and tables of what
- * became of both. The exit code is 1 when a goal is missed. `--docs` writes the tables to docs/security.md.
+ * became of both. The exit code is 1 when a goal is missed. `--docs` writes the tables to docs/security.md; `--attacks
+ * disk` leaves only those whose name has it.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { ATTACKS, POOL_BURNERS } from './crowd/attacks.ts';
 import { drill } from './crowd/drill.ts';
 import { misses, tablesOf } from './crowd/report.ts';
 
@@ -15,6 +17,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '60' },
     quiet: { type: 'string', default: '2' },
     honest: { type: 'string', default: '20' },
+    attacks: { type: 'string', default: '' },
     json: { type: 'string' },
     docs: { type: 'boolean', default: false },
   },
@@ -40,7 +43,8 @@ const seen = await drill({
   quietMs: Number(quiet) * 60_000,
   crowdMs: Number(minutes) * 60_000,
   honest: Number(honest),
-  hostileShare: 1,
+  attacks: ATTACKS.filter(({ name }) => name.includes(values.attacks)),
+  poolBurners: values.attacks === '' ? POOL_BURNERS : 0,
   signal: ended.signal,
   say,
 });

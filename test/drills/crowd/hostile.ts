@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Agent } from 'undici';
 import { sleep } from '../../../src/lifecycle/sleep.ts';
-import { ATTACKS, POOL_BURNERS, type Attack } from './attacks.ts';
+import type { Attack } from './attacks.ts';
 import { Visitor, type Acquired, type Asked, type Place } from './visitor.ts';
 
 /** One visit of somebody hostile. */
@@ -41,14 +41,12 @@ export class HostileVisitors {
     this.#options = options;
   }
 
-  /** `share` of them all, as 0.2; at least one of each attack. Resolves when the last has left. */
-  async come(share: number, over: AbortSignal): Promise<void> {
-    const attackers = ATTACKS.flatMap((attack) =>
-      Array.from({ length: Math.max(1, Math.round(attack.count * share)) }, () => attack),
-    );
+  /** Resolves when the last has left. */
+  async come(attacks: readonly Attack[], poolBurners: number, over: AbortSignal): Promise<void> {
+    const attackers = attacks.flatMap((attack) => Array.from({ length: attack.count }, () => attack));
     await Promise.all([
       ...attackers.map((attack, at) => this.#attacks(attack, at, over)),
-      ...Array.from({ length: POOL_BURNERS }, () => this.#burns(over)),
+      ...Array.from({ length: poolBurners }, () => this.#burns(over)),
     ]);
   }
 
