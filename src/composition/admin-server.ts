@@ -17,14 +17,20 @@ import type { Store } from '../store/store.ts';
 import { createOperators, type OperatorsDeps } from './operators.ts';
 
 type OwnDep =
-  'networkRules' | 'controls' | 'breakers' | 'queueAdmin' | 'funnel' | Exclude<keyof OperateWebhooksDeps, 'clock'>;
+  | 'networkRules'
+  | 'shareCounts'
+  | 'controls'
+  | 'breakers'
+  | 'queueAdmin'
+  | 'funnel'
+  | Exclude<keyof OperateWebhooksDeps, 'clock'>;
 
 export interface AdminServerDeps {
   readonly config: Config;
   readonly parts: Omit<OperatorsDeps, OwnDep>;
   readonly store: Pick<
     Store,
-    'networkRules' | 'controls' | 'breakers' | 'audit' | 'funnel' | 'outbox' | 'webhookStatuses'
+    'networkRules' | 'shareCounts' | 'controls' | 'breakers' | 'audit' | 'funnel' | 'outbox' | 'webhookStatuses'
   >;
   readonly poster: Poster;
   readonly connection: QueueConnection;
@@ -48,6 +54,7 @@ export async function startAdminServer({
   const operators = createOperators({
     ...parts,
     networkRules: store.networkRules,
+    shareCounts: store.shareCounts,
     controls: store.controls,
     breakers: store.breakers,
     funnel: store.funnel,

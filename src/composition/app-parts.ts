@@ -11,6 +11,7 @@ import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
 import { Admission } from '../pool/admission.ts';
+import { ShareWatch } from '../pool/share-watch.ts';
 import { Gate } from '../pool/gate.ts';
 import { ProofOfWork } from '../pool/proof-of-work.ts';
 import { promoteConfigured } from '../pool/checkpoints.ts';
@@ -103,6 +104,7 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly clock: Clock;
   readonly admission: Admission;
   readonly gate: Gate;
+  readonly shares: ShareWatch;
   readonly observer: Observer;
   readonly queue: TaskQueue;
   readonly runtime: ContainerRuntime;
@@ -159,7 +161,7 @@ export async function openAppParts(
     runtime,
     probe,
     clock: systemClock,
-    ...entryParts(config, catalogue, store, log),
+    ...entryParts(config, catalogue, store, metrics, log),
     observer: metrics,
     address: proxyConfig.address,
     proxyUrl: proxyConfig.internalUrl,
@@ -186,13 +188,16 @@ export async function openAppParts(
 function entryParts(
   { heldLimit, gate: { mode, maxNumber } }: Config,
   catalogue: Catalogue,
-  { challengeStore, inventory, networkRules }: Store,
+  { challengeStore, inventory, networkRules, shareCounts, turn }: Store,
+  observer: Observer,
   log: Log,
-): Pick<PoolParts, 'admission' | 'gate'> {
+): Pick<PoolParts, 'admission' | 'gate' | 'shares'> {
   const proof = new ProofOfWork({ store: challengeStore, clock: systemClock, maxNumber });
+  const admission = new Admission({ held: heldLimit, rules: networkRules });
   return {
-    admission: new Admission({ held: heldLimit, rules: networkRules }),
+    admission,
     gate: new Gate({ mode, catalogue, inventory, proof, log }),
+    shares: new ShareWatch({ shareCounts, turn: turn('shares'), admission, observer, clock: systemClock, log }),
   };
 }
 

@@ -28,6 +28,8 @@ export interface LoopOptions {
 const REAP_INTERVAL_MS = 1_000;
 /** How long a pool that is being emptied goes unnoticed. */
 const GATE_INTERVAL_MS = 1_000;
+/** How late it is told who takes too much. */
+const SHARES_INTERVAL_MS = 5_000;
 /** How long a ban that another server was told of takes to be known here. */
 const ADMISSION_INTERVAL_MS = 2_000;
 /** As often as discovery reports who is in use. */
@@ -143,10 +145,11 @@ function watchers(
 }
 
 /** What is known of who may have how much. */
-function entryLoops({ admission, gate, log }: AppParts['pool']): readonly Loop[] {
+function entryLoops({ admission, gate, shares, log }: AppParts['pool']): readonly Loop[] {
   return [
     new Loop({ name: 'bans and allowances', intervalMs: ADMISSION_INTERVAL_MS, log }, () => admission.refresh()),
     new Loop({ name: 'gate', intervalMs: GATE_INTERVAL_MS, log }, () => gate.look()),
+    new Loop({ name: 'shares of visitors', intervalMs: SHARES_INTERVAL_MS, log }, () => shares.round()),
   ];
 }
 

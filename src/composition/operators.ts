@@ -12,6 +12,7 @@ import {
   allowNetwork,
   banNetwork,
   listNetworkRules,
+  listSuspects,
   removeNetworkRule,
   type OperateNetworksDeps,
 } from '../pool/operate-networks.ts';
@@ -66,6 +67,7 @@ export function createOperators(deps: OperatorsDeps): Operators {
     testWebhook: (name) => testWebhook(deps, name),
     replayWebhook: (name, withinMs) => replayWebhook(deps, name, withinMs),
     networkRules: (kind) => listNetworkRules(deps, kind),
+    suspects: () => listSuspects(deps),
     ban: (wanted, end) => banNetwork(deps, wanted, { end }),
     allow: (wanted, held) => allowNetwork(deps, wanted, held),
     removeNetworkRule: (kind, network) => removeNetworkRule(deps, kind, network),

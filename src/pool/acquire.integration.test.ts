@@ -83,6 +83,7 @@ async function bench(dead: readonly number[]): Promise<Bench> {
       claimStore: store.claimStore,
       admission: new Admission({ held: { perClient: 0, perNetwork: 0 } }),
       gate: gateOf('off'),
+      shares: { noteTaken: () => undefined, noteRefused: () => undefined, noteEnded: () => undefined },
       cleanupStore: store.cleanupStore,
       queue,
       observer: metrics,

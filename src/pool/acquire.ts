@@ -6,6 +6,7 @@ import { DIRECT_SITE } from '../domain/visit-event.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
 import { hasEnded } from './has-ended.ts';
 import type { Gate } from './gate.ts';
+import type { ShareWatch } from './share-watch.ts';
 import type { Admission, Admitted } from './admission.ts';
 import type { ClaimOutcome, ClaimStore, HeldScope, Refill } from './interfaces/claim-store.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
@@ -60,6 +61,7 @@ export interface AcquireDeps extends ReleaseDeps {
   readonly claimStore: ClaimStore;
   readonly admission: Pick<Admission, 'admit'>;
   readonly gate: Pick<Gate, 'holdsBack' | 'demand' | 'noteTaken'>;
+  readonly shares: Pick<ShareWatch, 'noteTaken' | 'noteRefused' | 'noteEnded'>;
   readonly deliveryCheck: DeliveryCheck;
   readonly address: PublicAddress;
   readonly runtime: Pick<ContainerRuntime, 'list'>;
@@ -176,11 +178,25 @@ async function take(
     (handedOut.kind === 'again' && !(await isLost(deps, handedOut)));
   observer.claimed(template.name, alive ? outcome.kind : 'replaced', tookMs);
   if (outcome.kind === 'unproven') throw await deps.gate.demand(template, wish);
-  if (outcome.kind === 'taken' && !wish.admitted.known) deps.gate.noteTaken(template.name);
+  if (!wish.admitted.known) noteWho(deps, wish, template, outcome, replacing);
   if (handedOut === undefined) throw refusal(template, outcome as Refused);
   if (alive && handedOut.waitedMs !== undefined) observer.waited(template.name, handedOut.waitedMs);
   if (!alive) await releaseDead(deps, template, handedOut);
   return { kind: 'taken', outcome: handedOut, alive };
+}
+
+/** Who takes, and who asks for more than they may. */
+function noteWho(
+  { gate, shares }: AcquireDeps,
+  { clientKey, owner, site }: Wish,
+  template: Template,
+  outcome: ClaimOutcome,
+  replacing: string | undefined,
+): void {
+  if (outcome.kind === 'limited') shares.noteRefused({ clientKey, owner, site });
+  if (outcome.kind !== 'taken') return;
+  gate.noteTaken(template.name);
+  if (replacing === undefined) shares.noteTaken({ clientKey, owner, site: outcome.site });
 }
 
 /** The one round trip, and what is to be told of it. */

@@ -2,12 +2,15 @@ import { clientNetwork, membersOf } from '../domain/client-network.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { NetworkRule, NetworkRuleKind } from '../domain/network-rule.ts';
 import type { Admission } from './admission.ts';
+import type { Suspect } from '../domain/suspect.ts';
+import type { ShareCounts } from './interfaces/share-counts.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { NetworkRules } from './interfaces/network-rules.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 
 export interface OperateNetworksDeps extends ReleaseDeps {
   readonly networkRules: NetworkRules;
+  readonly shareCounts: Pick<ShareCounts, 'suspects'>;
   readonly admission: Pick<Admission, 'refresh'>;
   readonly inventory: Pick<Inventory, 'list'>;
 }
@@ -26,6 +29,11 @@ export async function listNetworkRules(
   kind: NetworkRuleKind,
 ): Promise<readonly NetworkRule[]> {
   return [...(await networkRules.list())[kind]].sort((a, b) => a.untilMs - b.untilMs);
+}
+
+/** Who took an unusual share within a day, the newest first. Throws store_unavailable. */
+export function listSuspects({ shareCounts }: OperateNetworksDeps): Promise<readonly Suspect[]> {
+  return shareCounts.suspects();
 }
 
 /**

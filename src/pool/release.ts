@@ -1,6 +1,7 @@
 import { describeError } from '../domain/errors.ts';
 import type { Instance, ReleaseReason } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
+import type { ShareWatch } from './share-watch.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
 import { TASK_VERSION } from '../domain/task.ts';
 import { find } from './find.ts';
@@ -14,6 +15,8 @@ export interface ReleaseDeps {
   readonly queue: TaskQueue;
   readonly observer: Observer;
   readonly log: Log;
+  /** Absent: nobody is told of who takes how much. */
+  readonly shares?: Pick<ShareWatch, 'noteEnded'>;
   /** Called when the number of idle instances went down, was found empty, or room for more came free. */
   readonly requestRefill: () => void;
 }
@@ -28,7 +31,10 @@ export async function releaseInstance(
   const outcome = await deps.cleanupStore.release(instance, reason, guard);
   if (outcome.kind === 'unchanged') return undefined;
   deps.observer.release(instance.template, reason);
-  if (instance.state === 'assigned') deps.observer.visitStep(instance.template, instance.site ?? DIRECT_SITE, 'ended');
+  if (instance.state === 'assigned') {
+    deps.observer.visitStep(instance.template, instance.site ?? DIRECT_SITE, 'ended');
+    deps.shares?.noteEnded(outcome.instance);
+  }
   queueCleanup(deps, outcome.instance);
   if (instance.state === 'ready') deps.requestRefill();
   return outcome.instance;

@@ -92,5 +92,9 @@ export const keys = {
   allowances: 'allowances',
   /** string: "<id> <held until at most (ms)> <client>" in lines, of a network of clients or an owner; ends by itself */
   held: (holder: string) => `held:${holder}`,
+  /** hash: "<kind> <who> <figure>" → how often in that minute; ends by itself */
+  shares: (minute: number | string) => `shares:${minute}`,
+  /** hash: "<kind> <who>" → who takes an unusual share (JSON); ends by itself */
+  suspects: 'suspects',
   dailyRate: (clientKey: string) => `rate:daily:${clientKey}`,
 } as const;

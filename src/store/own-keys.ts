@@ -51,6 +51,8 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.spentChallenge(EACH), 'string'],
   [keys.bans, 'hash'],
   [keys.allowances, 'hash'],
+  [keys.shares(EACH), 'hash'],
+  [keys.suspects, 'hash'],
   [keys.eventOutbox, 'stream'],
   [keys.eventSettings, 'hash'],
   [keys.funnel(EACH), 'hash'],

@@ -11,6 +11,7 @@ const SCRIPT_NAMES = [
   'cancel-ticket',
   'container-gone',
   'control-pool',
+  'count-shares',
   'cool-port',
   'current-checkpoints',
   'database-dropped',

@@ -27,6 +27,9 @@ import { connectValkey, disconnectValkey } from './client.ts';
 import { ValkeyCleanupStore } from './cleanup-store.ts';
 import type { ChallengeStore } from '../pool/interfaces/challenge-store.ts';
 import { ValkeyChallengeStore } from './challenge-store.ts';
+import type { ShareCounts } from '../pool/interfaces/share-counts.ts';
+import { ValkeyShareCounts } from './share-counts.ts';
+import { systemClock } from '../domain/clock.ts';
 import type { NetworkRules } from '../pool/interfaces/network-rules.ts';
 import { ValkeyNetworkRules } from './network-rules.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
@@ -70,6 +73,7 @@ export interface Store {
   readonly controls: PoolControls;
   readonly networkRules: NetworkRules;
   readonly challengeStore: ChallengeStore;
+  readonly shareCounts: ShareCounts;
   readonly audit: AuditLog;
   readonly waitingList: WaitingList;
   readonly visitSteps: VisitSteps;
@@ -130,6 +134,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     promotions: new ValkeyPromotions(scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),
     challengeStore: new ValkeyChallengeStore(client),
+    shareCounts: new ValkeyShareCounts(client, scripts, systemClock, log),
     networkRules: new ValkeyNetworkRules(client, scripts, log),
     audit: new ValkeyAuditLog(client),
     waitingList: new ValkeyWaitingList(scripts),

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type LabelValues, type Registry } from 'prom-client';
 import { RELEASE_REASONS } from '../domain/instance.ts';
+import { SUSPECT_KINDS, SUSPICIONS } from '../domain/suspect.ts';
 import { VISIT_EVENT_TYPES, VISIT_STEPS } from '../domain/visit-event.ts';
 import { PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
 
@@ -130,6 +131,13 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'Requests for an instance that were refused because the address has had its share, by the limit it met (held: ' +
         'how many may be held at once).',
       { template: templates, window: LIMIT_WINDOWS },
+    ),
+    suspects: counter(
+      'try_it_now_suspects_total',
+      'Addresses, networks, visitors and embedding sites that were found to take an unusual share of the ' +
+        'instances, by what shows it: their share, that they never open theirs, or that they go on asking ' +
+        'against a limit.',
+      { kind: SUSPECT_KINDS, why: SUSPICIONS },
     ),
     refusedOperators: counter(
       'try_it_now_admin_refusals_total',

@@ -1,6 +1,7 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ReleaseReason } from '../domain/instance.ts';
+import type { SuspectKind, Suspicion } from '../domain/suspect.ts';
 import type { VisitEventType, VisitStep } from '../domain/visit-event.ts';
 import type { EventObserver } from '../pool/publish-events.ts';
 import type { DeliveryOutcome, WebhookObserver } from '../webhooks/deliver.ts';
@@ -125,6 +126,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
 
   limited(template: string, window: (typeof LIMIT_WINDOWS)[number]): void {
     this.#metrics.limited.inc({ template: this.#known(template), window });
+  }
+
+  suspected(kind: SuspectKind, why: Suspicion): void {
+    this.#metrics.suspects.inc({ kind, why });
   }
 
   waited(template: string, durationMs: number): void {

@@ -162,6 +162,7 @@ describe('commands', () => {
     [['queue', 'info']],
     [['funnel']],
     [['bans', 'list']],
+    [['bans', 'suspects']],
     [['allowances', 'list']],
     [['webhooks', 'list']],
     [['audit', '--limit', '5']],
@@ -202,6 +203,7 @@ describe('commands', () => {
     expect(await json(['bans', 'list'])).toMatchObject({
       bans: [{ network: '203.0.113.7/32', reason: 'Burns the pool' }],
     });
+    expect(await json(['bans', 'suspects'])).toEqual({ suspects: [] });
     expect((await run(['bans', 'list'])).output).toContain('203.0.113.7/32');
     expect(await run(['bans', 'remove', '203.0.113.7'])).toMatchObject({ code: 0 });
     expect((await run(['bans', 'list'])).output).toContain('Nobody is banned.');

@@ -1,7 +1,13 @@
 import type { Environment } from '../../config/environment.ts';
 import { ParseError, duration } from '../../config/parsers.ts';
 import { TryItNowError } from '../../domain/errors.ts';
-import { AllowanceRuleBody, AllowancesBody, BannedBody, BansBody } from '../../http/admin/network-schemas.ts';
+import {
+  AllowanceRuleBody,
+  AllowancesBody,
+  BannedBody,
+  BansBody,
+  SuspectsBody,
+} from '../../http/admin/network-schemas.ts';
 import { AdminClient } from '../admin-client.ts';
 import { confirmed } from '../confirmed.ts';
 import { plainTable, printJson } from '../output.ts';
@@ -38,6 +44,34 @@ export async function listBans(env: Environment, { json }: JsonOptions): Promise
   for (const { network, since, until, reason } of answer.bans)
     table.push([network, `${distance(since)} ago`, distance(until), stripControlCharacters(reason ?? '')]);
   console.log(table.toString());
+}
+
+export async function listSuspects(env: Environment, { json }: JsonOptions): Promise<void> {
+  const answer = await new AdminClient(env).ask(SuspectsBody, 'GET', '/suspects');
+  if (json === true) {
+    printJson(answer);
+    return;
+  }
+  if (answer.suspects.length === 0) {
+    console.log('Nobody took an unusual share of the instances within a day.');
+    return;
+  }
+  const table = plainTable(['WHO', 'TAKEN', 'UNOPENED', 'REFUSED', 'SHOWN BY', 'SINCE', 'LAST']);
+  for (const { kind, who, taken, taken_by_all: all, ended, unopened, refused, why, since, last } of answer.suspects)
+    table.push([
+      `${kind} ${stripControlCharacters(who)}`,
+      `${taken} of ${all}`,
+      `${unopened} of ${ended}`,
+      refused,
+      why,
+      `${distance(since)} ago`,
+      `${distance(last)} ago`,
+    ]);
+  console.log(table.toString());
+  const commands = new Set(answer.suspects.flatMap(({ ban }) => (ban === null ? [] : stripControlCharacters(ban))));
+  if (commands.size > 0) console.log(`\nTo stop them:\n  ${[...commands].join('\n  ')}`);
+  if (answer.suspects.some(({ kind }) => kind === 'site'))
+    console.log('\nA site embeds only while ALLOWED_ORIGINS names it.');
 }
 
 export async function addBan(env: Environment, network: string, options: BanOptions): Promise<void> {

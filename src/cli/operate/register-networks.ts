@@ -19,10 +19,16 @@ export function registerNetworks(cli: Command, env: Environment, notes: string):
       `${notes}
 Examples:
   try-it-now bans list
+  try-it-now bans suspects
   try-it-now bans add 203.0.113.7 --for 2d --reason 'Burns the pool' --end
   try-it-now bans remove 203.0.113.7`,
     );
   listing(bans, async (options) => (await load()).listBans(env, options));
+  bans
+    .command('suspects')
+    .description('who took an unusual share of the instances within a day, with the command that bans them')
+    .option('--json', 'print JSON')
+    .action((options: JsonOptions) => runCommand(async () => (await load()).listSuspects(env, options)));
   rule(bans, 'hand nothing out to a network; what its clients hold, they keep, but cannot extend')
     .option('--reason <text>', 'why; its clients see it')
     .option('--end', 'end what its clients hold as well; asks first')

@@ -1,4 +1,6 @@
 import type { NetworkRule } from '../../domain/network-rule.ts';
+import { banCommand } from '../../domain/ban-command.ts';
+import type { Suspect } from '../../domain/suspect.ts';
 import type { App } from '../context.ts';
 import {
   AllowanceBody,
@@ -8,6 +10,7 @@ import {
   BannedBody,
   BansBody,
   NetworkParams,
+  SuspectsBody,
 } from './network-schemas.ts';
 import type { NetworkOperators } from './operators.ts';
 import { operatorProblems } from './problems.ts';
@@ -19,8 +22,25 @@ const GONE = { 204: { type: 'null', description: 'It does not hold any more.' } 
 
 /** Which networks of clients get nothing, and which may have more than others. */
 export function networkRoutes(app: App, operators: NetworkOperators): void {
+  suspectRoute(app, operators);
   banRoutes(app, operators);
   allowanceRoutes(app, operators);
+}
+
+function suspectRoute(app: App, operators: NetworkOperators): void {
+  app.get(
+    '/admin/v1/suspects',
+    {
+      schema: {
+        tags,
+        operationId: 'listSuspects',
+        summary: 'Who takes an unusual share of the instances',
+        querystring: NoQuery,
+        response: { 200: SuspectsBody, ...operatorProblems() },
+      },
+    },
+    async () => ({ suspects: (await operators.suspects()).map(suspectBody) }),
+  );
 }
 
 function banRoutes(app: App, operators: NetworkOperators): void {
@@ -139,4 +159,20 @@ function ruleBody({ network, sinceMs, untilMs, reason }: NetworkRule) {
 
 function allowanceBody(rule: NetworkRule) {
   return { ...ruleBody(rule), held: rule.held ?? 1 };
+}
+
+function suspectBody({ kind, who, why, network, taken, takenByAll, ended, unopened, refused, ...times }: Suspect) {
+  return {
+    kind,
+    who,
+    why,
+    taken,
+    taken_by_all: takenByAll,
+    ended,
+    unopened,
+    refused,
+    since: isoTime(times.sinceMs),
+    last: isoTime(times.lastMs),
+    ban: banCommand(network) ?? null,
+  };
 }

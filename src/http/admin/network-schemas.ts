@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { SUSPECT_KINDS, SUSPICIONS } from '../../domain/suspect.ts';
 
 const YEAR_SECONDS = 366 * 24 * 3600;
 const Time = (description: string) => Type.String({ format: 'date-time', description });
@@ -48,6 +49,29 @@ export const BannedBody = Type.Object(
 export const BansBody = Type.Object(
   { bans: Type.Array(BanRuleBody) },
   { description: 'The one that ends first first.' },
+);
+const Count = (description: string) => Type.Integer({ minimum: 0, description });
+const SuspectBody = Type.Object(
+  {
+    kind: Type.Enum([...SUSPECT_KINDS], { description: '`network`: a /48 of IPv6. `visitor`: one browser.' }),
+    who: Type.String({ description: 'An address, a network, the host of a site, or a digest that names a visitor.' }),
+    why: Type.Enum([...SUSPICIONS], {
+      description: '`share` of what is handed out, `unopened` when ended, `refused` by limits again and again.',
+    }),
+    taken: Count('Instances, within ten minutes, as all that follow.'),
+    taken_by_all: Count('By all who have no API key and no allowance.'),
+    ended: Count('Visits that were over.'),
+    unopened: Count('Of them, without a page.'),
+    refused: Count('By limits.'),
+    since: Time('When it was found first, since it was quiet for an hour.'),
+    last: Time('When it was found last.'),
+    ban: Nullable(Type.String({ description: 'The command that bans where they come from.' })),
+  },
+  { description: 'Somebody who takes, or took, an unusual share of the instances.' },
+);
+export const SuspectsBody = Type.Object(
+  { suspects: Type.Array(SuspectBody) },
+  { description: 'Of the last day, the newest first.' },
 );
 export const AllowanceRuleBody = Type.Object({ ...rule, held }, { description: 'What this network may have.' });
 export const AllowancesBody = Type.Object(

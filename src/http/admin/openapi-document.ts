@@ -47,6 +47,7 @@ const NOBODY: Operators = {
   deadEvents: nothing,
   testWebhook: nothing,
   replayWebhook: nothing,
+  suspects: nothing,
   networkRules: nothing,
   ban: nothing,
   allow: nothing,

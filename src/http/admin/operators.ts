@@ -4,6 +4,7 @@
  */
 import type { FailureReport } from '../../domain/failure-report.ts';
 import type { NetworkRule, NetworkRuleKind } from '../../domain/network-rule.ts';
+import type { Suspect } from '../../domain/suspect.ts';
 import type { WantedRule } from '../../pool/operate-networks.ts';
 import type { DeadEvent } from '../../pool/interfaces/webhook-admin.ts';
 import type { WebhookSnapshot, WebhookTest, WebhooksOverview } from '../../pool/operate-webhooks.ts';
@@ -68,6 +69,8 @@ export interface WebhookOperators {
 }
 
 export interface NetworkOperators {
+  /** Who took an unusual share, the newest first. */
+  suspects(): Promise<readonly Suspect[]>;
   networkRules(kind: NetworkRuleKind): Promise<readonly NetworkRule[]>;
   /** `end`: what its clients hold ends as well. Throws invalid_request, as the next two do. */
   ban(wanted: WantedRule, end: boolean): Promise<{ readonly rule: NetworkRule; readonly ended: number }>;

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { ReleaseReason } from '../../domain/instance.ts';
+import type { SuspectKind, Suspicion } from '../../domain/suspect.ts';
 import type { VisitStep } from '../../domain/visit-event.ts';
 import type { ClaimOutcome } from './claim-store.ts';
 
@@ -44,6 +45,8 @@ export interface Observer {
   acquired(template: string, durationMs: number): void;
   /** Refused because the address has had its share; `held`: as many are held as may be at once. */
   limited(template: string, window: 'hourly' | 'daily' | 'held'): void;
+  /** Somebody was found to take an unusual share. */
+  suspected(kind: SuspectKind, why: Suspicion): void;
   /** One who waited was served. */
   waited(template: string, durationMs: number): void;
   /** Gave up, or was not heard of any more. */

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { clientNetwork, isLoopback } from '../domain/client-network.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { Instance } from '../domain/instance.ts';
+import type { Log } from '../domain/log.ts';
+import { banCommand } from '../domain/ban-command.ts';
+import { SUSPECT_VERSION, type Suspect } from '../domain/suspect.ts';
+import { DIRECT_SITE, OTHER_SITE } from '../domain/visit-event.ts';
+import type { Admission } from './admission.ts';
+import type { Observer } from './interfaces/observer.ts';
+import type { ShareCounts } from './interfaces/share-counts.ts';
+import type { Turn } from './interfaces/turn.ts';
+import { shareFields, unusualShares, type Finding, type ShareFigure, type Taker } from './unusual-shares.ts';
+
+/** One browser, by our cookie or by the token of a page that embeds; all others are their address. */
+const OF_A_BROWSER = /^(?:visitor|embed):/;
+/** Of what was counted since the last round. */
+const MOST_FIELDS = 5_000;
+/** Longer than two rounds: another server goes on when this one is gone. */
+const TURN_MS = 15_000;
+/** Who is found again sooner than this has been told of. */
+const QUIET_MS = 60 * 60_000;
+
+/** Somebody unknown: no API key, no allowance, not on this machine. */
+interface Unknown {
+  readonly clientKey: string;
+  readonly owner: string | null;
+  readonly site: string | undefined;
+}
+
+export interface ShareWatchDeps {
+  readonly shareCounts: ShareCounts;
+  readonly turn: Turn;
+  readonly admission: Pick<Admission, 'givesWay'>;
+  readonly observer: Pick<Observer, 'suspected'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Finds out who takes an unusual share of what is handed out, and tells of each once. It counts in memory what this
+ * process sees, so that no click waits for it; a round brings that to the store, and one server looks at the whole.
+ */
+export class ShareWatch {
+  readonly #deps: ShareWatchDeps;
+  #counts = new Map<string, number>();
+
+  constructor(deps: ShareWatchDeps) {
+    this.#deps = deps;
+  }
+
+  noteTaken(who: Unknown): void {
+    this.#count(who, ['taken']);
+  }
+
+  /** A limit was met. */
+  noteRefused(who: Unknown): void {
+    this.#count(who, ['refused']);
+  }
+
+  /** A visit is over. What programs took, others may open, or who has an API key. */
+  noteEnded({ client, owner, site, noted, reason }: Instance): void {
+    if (client === undefined || reason === 'container_lost' || owner?.startsWith('api:') === true) return;
+    if (!this.#deps.admission.givesWay(client, false)) return;
+    const opened = noted?.includes(',first_page,') === true;
+    this.#count({ clientKey: client, owner, site }, opened ? ['ended'] : ['ended', 'unopened']);
+  }
+
+  /** To be called every few seconds. Throws store_unavailable. */
+  async round(): Promise<void> {
+    const { shareCounts, turn } = this.#deps;
+    const counts = this.#counts;
+    if (counts.size > 0) {
+      this.#counts = new Map();
+      await shareCounts.add(counts);
+    }
+    if (!(await turn.take(TURN_MS))) return;
+    const found = unusualShares(await shareCounts.recent());
+    if (found.length > 0) await this.#tell(found);
+  }
+
+  async #tell(found: readonly Finding[]): Promise<void> {
+    const { shareCounts, clock } = this.#deps;
+    const now = clock.now();
+    const before = new Map((await shareCounts.suspects()).map((suspect) => [nameOf(suspect), suspect]));
+    const suspects = found.map((finding): Suspect => {
+      const known = before.get(nameOf(finding));
+      const isNew = known === undefined || known.lastMs < now - QUIET_MS;
+      if (isNew) this.#tellOf(finding);
+      return { ...finding, v: SUSPECT_VERSION, sinceMs: isNew ? now : known.sinceMs, lastMs: now };
+    });
+    await shareCounts.note(suspects);
+  }
+
+  #tellOf({ kind, who, why, network, taken, takenByAll, ended, unopened, refused }: Finding): void {
+    const { log, observer } = this.#deps;
+    observer.suspected(kind, why);
+    log.warn(
+      { kind, who, why, taken, takenByAll, ended, unopened, refused, command: banCommand(network) },
+      'Somebody takes an unusual share of the instances; `try-it-now bans suspects` shows who, `bans add` stops them',
+    );
+  }
+
+  #count({ clientKey, owner, site }: Unknown, figures: readonly ShareFigure[]): void {
+    // Not an address: who sends an API key.
+    if (isLoopback(clientKey) || clientNetwork(clientKey) === undefined) return;
+    const taker: Taker = {
+      clientKey,
+      visitor: owner !== null && OF_A_BROWSER.test(owner) ? digest(owner) : undefined,
+      site: site === DIRECT_SITE || site === OTHER_SITE ? undefined : site,
+    };
+    for (const figure of figures) {
+      for (const field of shareFields(taker, figure)) {
+        const count = this.#counts.get(field);
+        if (count !== undefined || this.#counts.size < MOST_FIELDS) this.#counts.set(field, (count ?? 0) + 1);
+      }
+    }
+  }
+}
+
+function nameOf({ kind, who }: Pick<Suspect, 'kind' | 'who'>): string {
+  return `${kind} ${who}`;
+}
+
+/** A visitor's token opens what they hold; this does not. */
+function digest(owner: string): string {
+  return createHash('sha256').update(owner).digest('hex').slice(0, 16);
+}
