@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { foreignHostname, hostname, instanceUrl } from '../domain/address.ts';
 import type { CheckpointMetadata } from '../domain/checkpoint.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import type { Given } from '../domain/identity-answer.ts';
 import { newInstanceId } from '../domain/ids.ts';
 import { templateVersion, type Template } from '../domain/template.ts';
-import { activate, askIdentity, runCheck, type Reach } from './activate.ts';
+import { activate, askIdentity, runCheck, type Identity, type Reach } from './activate.ts';
 import {
   removed,
   requireCheckpointing,
@@ -13,6 +14,7 @@ import {
   type CheckpointDeps,
   type OnStep,
 } from './checkpoint-command.ts';
+import { askPages, requireDifferent, untilNextSecond, type CloneAnswers } from './compare-clones.ts';
 import type { Checkpointing, OpenCheckpoint } from './interfaces/checkpointing.ts';
 import { untilReady } from './readiness.ts';
 
@@ -42,9 +44,10 @@ export function requireIdentity({ name, identity }: Template): NonNullable<Templ
 }
 
 /**
- * Restores two clones side by side, activates both, asks each who it is and has each pass `checkpoint.check`. Throws
- * checkpoint_not_verified when the template has no identity probe, both answer alike, or one fails the check or names
- * another instance's address, and what the restores throw.
+ * Restores two clones side by side, activates both, asks each who it is and for its pages, and has each pass
+ * `checkpoint.check`. Throws checkpoint_not_verified when the template has no identity probe, both answer alike but for
+ * what they were given, hand out the same random values, or one fails the check or names another instance's address,
+ * and what the restores throw.
  */
 export async function verifyCheckpoint(
   deps: CheckpointDeps,
@@ -67,19 +70,12 @@ export async function verifyCheckpoint(
   await deps.databases?.prepare([template]);
 
   onStep('restoring and activating two clones');
-  const source: CloneSource = { id, template, identity, checkpointing, from };
+  const source: CloneSource = { id, template, identity, checkpointing, from, inTurn: turns() };
   const clones = [tryClone(deps, source, signal), tryClone(deps, source, signal)];
   await Promise.allSettled(clones);
   const [first, second] = await Promise.all(clones);
   if (first === undefined || second === undefined) throw new Error('two clones were asked for');
-  if (first.identity !== undefined && first.identity === second.identity) {
-    throw new TryItNowError(
-      'checkpoint_not_verified',
-      `Two clones of checkpoint ${id} gave the same answer to the identity probe of template ${template.name} ` +
-        `(${JSON.stringify(first.identity.slice(0, 200))}), so the activation hook does ` +
-        'not make an instance its own',
-    );
-  }
+  requireDifferent(metadata, first, second);
   return {
     metadata,
     restoreMs: [first.restoreMs, second.restoreMs],
@@ -111,43 +107,81 @@ async function requireOwnAddress(
     );
 }
 
+/** Without the seed and the database's password: what shows them, or a hash of them, has a secret of its own. */
+function givenTo(
+  { instanceId, hostname: host, url, database }: Identity,
+  { label, reach }: { readonly label: string; readonly reach: Reach },
+): Given {
+  return {
+    'the instance id': instanceId,
+    'the host name': host,
+    'the label of the host name': label,
+    'the URL': url,
+    'the URL without its last slash': url.replace(/\/$/, ''),
+    'the host and port of the URL': reach.visitor.host,
+    'the name of the container': reach.container,
+    'the address on the host': reach.origin,
+    'the port on the host': String(reach.upstream.port),
+    'the socket of the database': database?.socket,
+    'the name of the database': database?.name,
+    'the user of the database': database?.user,
+  };
+}
+
 interface CloneSource {
   readonly id: string;
   readonly template: Template;
   readonly identity: NonNullable<Template['identity']>;
   readonly checkpointing: Checkpointing;
   readonly from: OpenCheckpoint;
+  /** What one clone is asked, and when, must not be asked of the other at the same time. */
+  readonly inTurn: Turns;
+}
+
+type Turns = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** Each begins when the one before it has ended, however it did. */
+function turns(): Turns {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
+    return result;
+  };
 }
 
 /** Restores an instance that nobody is handed, activates, asks and checks it. It is gone when this returns. */
 async function tryClone(
   deps: CheckpointDeps,
-  { id, template, identity, checkpointing, from }: CloneSource,
+  { id, template, identity, checkpointing, from, inTurn }: CloneSource,
   signal: AbortSignal,
-): Promise<{ readonly restoreMs: number; readonly identity: string | undefined }> {
+): Promise<CloneAnswers & { readonly restoreMs: number }> {
   const { spec, label, reach, database } = await tried(deps, template, 'clone');
   try {
     const startedAt = performance.now();
     await checkpointing.restore(spec, from, signal);
     await untilReady(deps, template.readiness, reach, RESTORED_READY_MS, signal);
     const restoreMs = performance.now() - startedAt;
-    await activate(
-      deps,
-      template,
-      reach,
-      {
-        instanceId: newInstanceId(),
-        hostname: hostname(deps.address, label),
-        url: instanceUrl(deps.address, label),
-        seed: randomBytes(SEED_BYTES).toString('hex'),
-        database: database === undefined ? undefined : await deps.databases?.create(database, template),
-      },
-      signal,
-    );
+    const own: Identity = {
+      instanceId: newInstanceId(),
+      hostname: hostname(deps.address, label),
+      url: instanceUrl(deps.address, label),
+      seed: randomBytes(SEED_BYTES).toString('hex'),
+      database: database === undefined ? undefined : await deps.databases?.create(database, template),
+    };
+    await activate(deps, template, reach, own, signal);
     const answer = identity === 'none' ? undefined : await askIdentity(deps, template, identity, reach, signal);
+    const pages =
+      answer === undefined
+        ? []
+        : await inTurn(async () => {
+            const asked = await askPages(deps.probe, template, reach, signal);
+            await untilNextSecond(signal);
+            return asked;
+          });
     await requireOwnAddress(deps, template, { id, label, reach }, signal);
     await runCheck(deps, template, id, reach, signal);
-    return { restoreMs, identity: answer };
+    return { restoreMs, identity: answer, given: givenTo(own, { label, reach }), pages };
   } finally {
     await removed(deps, () => deps.runtime.remove(spec.name));
     if (database !== undefined) await removed(deps, async () => deps.databases?.drop(database));

@@ -23,6 +23,14 @@ const quiet = (): void => undefined;
 const run = promisify(execFile);
 const never = new AbortController().signal;
 
+/** Sessions from a generator whose state is in the dump, so that each clone goes on from where it stood. */
+const SESSIONS = `#!/bin/sh
+n=$(/bin/busybox cat /www/drawn || echo 0)
+echo $((n + 1)) >/www/drawn
+sid=$(echo "drawn $n" | /bin/busybox sha256sum | /bin/busybox cut -c1-32)
+printf 'Set-Cookie: lang=en\\r\\nSet-Cookie: sid=%s; HttpOnly\\r\\n\\r\\n' "$sid"
+`;
+
 interface Bench extends AsyncDisposable {
   readonly stack: Stack;
   readonly context: CheckpointContext;
@@ -34,7 +42,9 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   let image: TinyImage;
   beforeAll(async () => {
     podman = await launchEngine('podman');
-    image = await loadTinyImage(podman.socketPath);
+    image = await loadTinyImage(podman.socketPath, undefined, undefined, undefined, async (root) =>
+      writeFile(join(root, 'www/cgi-bin/session'), SESSIONS, { mode: 0o755 }),
+    );
   });
   afterAll(async () => {
     await image[Symbol.asyncDispose]();
@@ -198,13 +208,24 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       });
     const unwritable = checked('unwritable', 'echo disk on fire; exit 3');
     const same = checked('same', 'echo > /www/written');
-    await using bench = await start([alike, silentOne, unwritable, same]);
+    const named = selfAware({
+      name: 'named',
+      activation: {
+        kind: 'exec',
+        command: ['/bin/sh', '-c', '/bin/busybox hostname > /www/whoami'],
+        timeoutMs: 30_000,
+      },
+    });
+    const guessable = selfAware({ name: 'guessable', open: '/cgi-bin/session' });
+    await using bench = await start([alike, silentOne, unwritable, same, named, guessable]);
     const { context } = bench;
     const steps: string[] = [];
     const refusals = [
       ['alike', /same answer to the identity probe/],
       ['silent', /no identity probe/],
       ['unwritable', /failed checkpoint\.check of template unwritable \(exec .*exit code 3; it said: disk on fire/],
+      ['named', /identity probe of template named proves nothing: .* only by the name of the container, which/],
+      ['guessable', /hand their visitors the same random values.*: cookie sid at \/cgi-bin\/session\. /],
     ] as const;
     for (const [name, message] of refusals) {
       await expect(

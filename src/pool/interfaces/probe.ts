@@ -1,6 +1,7 @@
 import type { PublicOrigin } from '../../domain/address.ts';
 import type { FrameRefusal } from '../../domain/frame-refusal.ts';
 import type { StatusRange } from '../../domain/readiness.ts';
+import type { AppAnswer } from '../../domain/shared-random.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface HttpTarget {
@@ -53,6 +54,11 @@ export interface Probe {
     target: HttpTarget & { readonly timeoutMs: number },
     signal: AbortSignal,
   ): Promise<{ readonly ok: boolean; readonly seen: Sight }>;
+  /**
+   * Asks once as somebody who has never been there, following redirects within the app. All that was answered on the
+   * way: none where none came in time.
+   */
+  visit(target: HttpTarget & { readonly timeoutMs: number }, signal: AbortSignal): Promise<readonly AppAnswer[]>;
   /** In plain words. */
   describe(seen: Sight): string;
   /** Whether anything listens there: `silent` when neither a yes nor a no came in time. */

@@ -4,6 +4,7 @@ import { framing } from './framed-look.ts';
 import { ask, look, sightInWords, untilOk } from './http-answers.ts';
 import { listens } from './listens.ts';
 import { reacts } from './reacts.ts';
+import { visit } from './visit.ts';
 
 /** Asks an instance itself: whether it takes connections, and what it answers. */
 export class HttpProbe implements Probe {
@@ -15,4 +16,5 @@ export class HttpProbe implements Probe {
   readonly ask = ask;
   readonly download = download;
   readonly framing = framing;
+  readonly visit = visit;
 }
