@@ -4,7 +4,8 @@ import { withDeadline } from './deadline.ts';
 const never = new Promise<never>(() => undefined);
 
 describe('A deadline', () => {
-  beforeEach(() => void vi.useFakeTimers());
+  // Its second look is at the real sockets.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());
 
   it('lets work that is in time succeed or fail, and leaves no timer behind', async () => {

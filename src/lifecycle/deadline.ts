@@ -1,17 +1,33 @@
 /**
+ * Calls `late` once `limitMs` have passed and whatever arrived by then has been handled; what this returns takes the
+ * call back. A process that stood still finds its timers due before it reads its sockets, so without that second look
+ * an answer that lies there would count as none.
+ */
+export function atDeadline(limitMs: number, late: () => void): () => void {
+  let look: NodeJS.Immediate | undefined;
+  const timer = setTimeout(() => {
+    look = setImmediate(late);
+  }, limitMs);
+  return () => {
+    clearTimeout(timer);
+    clearImmediate(look);
+  };
+}
+
+/**
  * What the work comes to, or what `late` returns or throws once `limitMs` have passed. Work that is late goes on
  * unwatched: its failure is nobody's business any more.
  */
 export async function withDeadline<T, Late>(limitMs: number, work: Promise<T>, late: () => Late): Promise<T | Late> {
   const tooLate = Symbol('too late');
-  let timer: NodeJS.Timeout | undefined;
+  let takeBack = (): void => undefined;
   const limit = new Promise<typeof tooLate>((resolve) => {
-    timer = setTimeout(resolve, limitMs, tooLate);
+    takeBack = atDeadline(limitMs, () => resolve(tooLate));
   });
   try {
     const first = await Promise.race([work, limit]);
     return first === tooLate ? late() : first;
   } finally {
-    clearTimeout(timer);
+    takeBack();
   }
 }

@@ -11,7 +11,7 @@ import { ChildServer } from '../launcher/child-server.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { launchValkey } from '../launcher/valkey.ts';
 import { sleep } from '../lifecycle/sleep.ts';
-import { connectValkey, storeError } from './client.ts';
+import { COMMAND_TIMEOUT_MS, connectValkey, storeError } from './client.ts';
 import { openStore } from './store.ts';
 
 const take = {
@@ -148,6 +148,18 @@ it.concurrent(
     }
   },
 );
+
+it('takes the answer that came while this process stood still for longer than an answer may take', async () => {
+  await using store = await startStore();
+  const client = await connectValkey({ ...store.address, password: undefined, log: silent });
+  try {
+    const answer = client.ping();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, COMMAND_TIMEOUT_MS + 100);
+    expect(await answer).toBe('PONG');
+  } finally {
+    client.disconnect();
+  }
+});
 
 it.concurrent('leaves the error of a wrong command as it is', async () => {
   await using store = await startStore();

@@ -1,7 +1,8 @@
-import { Redis as Valkey } from 'iovalkey';
+import type { Redis as Valkey } from 'iovalkey';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
+import { PatientValkey } from './patient-valkey.ts';
 import { refusalOf } from './refusals.ts';
 
 export interface ValkeyOptions {
@@ -23,17 +24,14 @@ const RETRY_AFTER_MS = 2_000;
 export async function connectValkey(options: ValkeyOptions): Promise<Valkey> {
   const { host, port, password, log } = options;
   let connected = false;
-  const client = new Valkey({
+  const client = new PatientValkey({
     host,
     port,
     ...(password === undefined ? {} : { password }),
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    // A server that hangs is left: it may be one that never goes on. By then every command that was under way has had
-    // its own time.
-    socketTimeout: 2 * COMMAND_TIMEOUT_MS,
+    answerWithinMs: COMMAND_TIMEOUT_MS,
     connectTimeout: COMMAND_TIMEOUT_MS,
     maxLoadingRetryTime: LOADING_RETRY_MS,
     retryStrategy: (attempt) => (connected ? backoffMs(attempt, { baseMs: 50, maxMs: 1_000 }) : null),

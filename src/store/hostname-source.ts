@@ -1,4 +1,4 @@
-import { Redis as Valkey } from 'iovalkey';
+import type { Redis as Valkey } from 'iovalkey';
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
@@ -12,6 +12,7 @@ import type { UseReports } from '../proxy/discovery/interfaces/use-reports.ts';
 import { parseHostnameEntry } from './hostname-entries.ts';
 import { keys } from './keys.ts';
 import { readNodeAddress } from './node-entries.ts';
+import { PatientValkey } from './patient-valkey.ts';
 import { Scripts } from './scripts.ts';
 import { ValkeyUsageStore } from './usage-store.ts';
 
@@ -192,7 +193,7 @@ export class ValkeyHostnameSource implements HostnameSource {
 
   #connect(retryStrategy: (attempt: number) => number | null): Valkey {
     const { host, port, password, log } = this.#options;
-    const client = new Valkey({
+    const client = new PatientValkey({
       host,
       port,
       ...(password === undefined ? {} : { password }),
@@ -202,7 +203,7 @@ export class ValkeyHostnameSource implements HostnameSource {
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       connectTimeout: SILENCE_MS,
-      commandTimeout: SILENCE_MS,
+      answerWithinMs: SILENCE_MS,
       retryStrategy,
     });
     // Who waits for a reply is told by the rejection; this keeps an idle connection's loss from ending the process.
