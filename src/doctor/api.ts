@@ -2,6 +2,7 @@ import { request } from 'undici';
 import { describeError } from '../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import { reachableHost } from '../config/reachable-host.ts';
+import { deadlineSignal } from '../lifecycle/deadline.ts';
 import { failure, notChecked, ok, warning, type Check, type Observation } from './check.ts';
 import { logObservation } from './log.ts';
 
@@ -90,6 +91,6 @@ function limits(): { readonly headersTimeout: number; readonly bodyTimeout: numb
   return {
     headersTimeout: ANSWER_WITHIN_MS,
     bodyTimeout: ANSWER_WITHIN_MS,
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    signal: deadlineSignal(ANSWER_WITHIN_MS),
   };
 }

@@ -1,6 +1,7 @@
 import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream';
 import { request } from 'undici';
 import { describeError } from '../domain/errors.ts';
+import { deadlineSignal } from '../lifecycle/deadline.ts';
 import { isAstray } from '../queue/astray-consumers.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { newestDeath } from '../queue/dead-reasons.ts';
@@ -75,7 +76,7 @@ async function health({ nats }: QueueConnection): Promise<Observation[]> {
   const ask = async (
     path: string,
   ): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> => {
-    const { statusCode, body } = await request(`${base}${path}`, { signal: AbortSignal.timeout(MONITOR_TIMEOUT_MS) });
+    const { statusCode, body } = await request(`${base}${path}`, { signal: deadlineSignal(MONITOR_TIMEOUT_MS) });
     return { status: statusCode, body: (await body.json()) as Record<string, unknown> };
   };
   try {

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { withDeadline } from './deadline.ts';
+import { deadlineSignal, withDeadline } from './deadline.ts';
 
 const never = new Promise<never>(() => undefined);
 
@@ -37,5 +40,42 @@ describe('A deadline', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     fail(new Error('broken'));
     await expect(answer).resolves.toBe('late');
+  });
+});
+
+describe('A process that stood still past a deadline', () => {
+  it('takes the answer that lies there', async () => {
+    const answered = new Int32Array(new SharedArrayBuffer(4));
+    // On a thread of its own, so that it answers meanwhile.
+    const other = new Worker(
+      `const { createServer } = require('node:net');
+       const { parentPort, workerData: answered } = require('node:worker_threads');
+       const told = () => { Atomics.store(answered, 0, 1); Atomics.notify(answered, 0); };
+       const server = createServer((socket) => socket.once('data', () => socket.end('answer', told)));
+       server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`,
+      { eval: true, workerData: answered },
+    );
+    const [port] = (await once(other, 'message')) as [number];
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write('question');
+    const answer = once(socket, 'data').then(([data]: unknown[]) => String(data));
+    const signal = deadlineSignal(50);
+    const outcome = Promise.race([
+      withDeadline(50, answer, () => 'late'),
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve('aborted'))),
+    ]);
+    expect(Atomics.wait(answered, 0, 0, 60_000)).not.toBe('timed-out');
+    // Nobody tells: until the limit is over.
+    Atomics.wait(answered, 0, 1, 100);
+    await expect(outcome).resolves.toBe('answer');
+    socket.destroy();
+    await other.terminate();
+  });
+
+  it('has a signal that aborts with the error of a limit when none came', async () => {
+    const signal = deadlineSignal(1);
+    await once(signal, 'abort');
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' });
   });
 });

@@ -1,17 +1,27 @@
 /**
  * Calls `late` once `limitMs` have passed and whatever arrived by then has been handled; what this returns takes the
  * call back. A process that stood still finds its timers due before it reads its sockets, so without that second look
- * an answer that lies there would count as none.
+ * an answer that lies there would count as none. `unref`: what waits for it alone does not keep the process alive.
  */
-export function atDeadline(limitMs: number, late: () => void): () => void {
+export function atDeadline(limitMs: number, late: () => void, { unref = false } = {}): () => void {
   let look: NodeJS.Immediate | undefined;
   const timer = setTimeout(() => {
     look = setImmediate(late);
   }, limitMs);
+  if (unref) timer.unref();
   return () => {
     clearTimeout(timer);
     clearImmediate(look);
   };
+}
+
+/** As `AbortSignal.timeout`, but with the second look of `atDeadline`. */
+export function deadlineSignal(limitMs: number): AbortSignal {
+  const controller = new AbortController();
+  atDeadline(limitMs, () => controller.abort(new DOMException(`not within ${limitMs} ms`, 'TimeoutError')), {
+    unref: true,
+  });
+  return controller.signal;
 }
 
 /**

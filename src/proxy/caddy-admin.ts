@@ -2,6 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { deadlineSignal } from '../lifecycle/deadline.ts';
 import type { Json } from './json.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -60,7 +61,7 @@ function send(
     const options = {
       method,
       agent: false,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: deadlineSignal(TIMEOUT_MS),
       headers: {
         // Over a socket Caddy 2.6 takes no host's name at all, and later ones take any.
         ...(socketPath === undefined ? {} : { Host: '' }),

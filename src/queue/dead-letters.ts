@@ -5,6 +5,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import { FailureReport } from '../domain/failure-report.ts';
 import type { QueueConnection } from './connection.ts';
 import { DEAD_STREAM, deadSubject, livingSubject } from './names.ts';
+import { within } from './within.ts';
 
 export const REASON = 'Try-It-Now-Reason';
 export const ATTEMPTS = 'Try-It-Now-Attempts';
@@ -74,11 +75,9 @@ export async function storeDeadLetter(
   if (deadLetter.report !== undefined) fields.set(REPORT, oneLine(deadLetter.report));
   // The time belongs to it: a stream that was deleted and made again counts from 1 again.
   const msgID = `${deadLetter.sequence}-${deadLetter.publishedAt.getTime()}`;
-  await jetstream.publish(deadSubject(deadLetter.subject), deadLetter.payload, {
-    headers: fields,
-    msgID,
-    timeout: KEEP_TIMEOUT_MS,
-  });
+  await within(KEEP_TIMEOUT_MS, ({ timeout }) =>
+    jetstream.publish(deadSubject(deadLetter.subject), deadLetter.payload, { headers: fields, msgID, timeout }),
+  );
 }
 
 /** As it is kept in PROVISIONING_DEAD. */
@@ -122,15 +121,15 @@ export async function listDead({ jetstream, manager }: QueueConnection, limit: n
 export async function retryDead(connection: QueueConnection, deadSequence: number): Promise<boolean> {
   const stored = await connection.manager.streams.getMessage(DEAD_STREAM, { seq: deadSequence });
   if (stored === null) return false;
-  await connection.jetstream
-    .publish(livingSubject(stored.subject), stored.data, { timeout: KEEP_TIMEOUT_MS })
-    .catch((error: unknown) => {
-      throw new TryItNowError(
-        'queue_unavailable',
-        `The dead task ${deadSequence} could not be queued again on NATS at ${connection.url}; it is kept`,
-        { cause: error },
-      );
-    });
+  await within(KEEP_TIMEOUT_MS, (options) =>
+    connection.jetstream.publish(livingSubject(stored.subject), stored.data, options),
+  ).catch((error: unknown) => {
+    throw new TryItNowError(
+      'queue_unavailable',
+      `The dead task ${deadSequence} could not be queued again on NATS at ${connection.url}; it is kept`,
+      { cause: error },
+    );
+  });
   await connection.manager.streams.deleteMessage(DEAD_STREAM, deadSequence, false);
   return true;
 }

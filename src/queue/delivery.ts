@@ -10,6 +10,7 @@ import { storeDeadLetter, type DeadLetter } from './dead-letters.ts';
 import { PULL_EXPIRES_MS } from './puller.ts';
 import type { DeliveryPolicy } from './stream-and-consumers.ts';
 import { decodeTask } from './task-payload.ts';
+import { within } from './within.ts';
 
 export type TaskKind = Task['kind'];
 /** `interrupted`: stopped before it was done, and handed back. */
@@ -83,7 +84,7 @@ export async function deliver(
  */
 async function confirm({ unconfirmed, log }: DeliveryContext, key: string, message: JsMsg): Promise<void> {
   try {
-    await message.ackAck({ timeout: ACK_TIMEOUT_MS });
+    await within(ACK_TIMEOUT_MS, (options) => message.ackAck(options));
     unconfirmed.delete(key);
   } catch (error) {
     log.warn(

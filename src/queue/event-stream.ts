@@ -17,6 +17,7 @@ import {
 } from './names.ts';
 import { nobodyStores } from './publisher.ts';
 import { DAY_MS, MEBIBYTE, ensureStream } from './stream-and-consumers.ts';
+import { within } from './within.ts';
 
 const PUBLISH_TIMEOUT_MS = 2_000;
 /** How long what happened is kept for replays, and for webhooks that do not take it. */
@@ -81,7 +82,9 @@ export class JetStreamEvents implements EventStream {
       );
     const subject = event.type === 'lead_given' ? LEAD_SUBJECT : EVENT_SUBJECT;
     const send = () =>
-      connection.jetstream.publish(subject, encodeEvent(event), { msgID: event.id, timeout: timeoutMs });
+      within(timeoutMs, ({ timeout }) =>
+        connection.jetstream.publish(subject, encodeEvent(event), { msgID: event.id, timeout }),
+      );
     try {
       await send().catch(async (error: unknown) => {
         if (!nobodyStores(error)) throw error;

@@ -1,4 +1,4 @@
-import { RequestError, deadline } from '@nats-io/transport-node';
+import { RequestError } from '@nats-io/transport-node';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Task } from '../domain/task.ts';
@@ -8,6 +8,7 @@ import { discardTasks, leftoverTasks } from './leftover-tasks.ts';
 import { PROVISION_CONSUMER, STREAM, subjectOf } from './names.ts';
 import { isMissing, putStreamsBack } from './stream-and-consumers.ts';
 import { encodeTask } from './task-payload.ts';
+import { within } from './within.ts';
 
 const PUBLISH_TIMEOUT_MS = 2_000;
 /** Tasks under way to NATS at once: enough to fill the wire, few enough to be confirmed well within the timeout. */
@@ -45,7 +46,8 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
   };
 
   const publishOne = async (task: Task): Promise<void> => {
-    const send = () => connection.jetstream.publish(subjectOf(task), encodeTask(task), { timeout: timeoutMs });
+    const send = () =>
+      within(timeoutMs, (options) => connection.jetstream.publish(subjectOf(task), encodeTask(task), options));
     try {
       await send();
     } catch (error) {
@@ -67,7 +69,7 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
           'it is disconnected; reconnecting goes on in the background',
         );
       const outcomes = await Promise.allSettled(
-        tasks.slice(from, from + BATCH).map((task) => deadline(publishOne(task), timeoutMs)),
+        tasks.slice(from, from + BATCH).map((task) => within(timeoutMs, () => publishOne(task))),
       );
       const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
       const [first] = failed;

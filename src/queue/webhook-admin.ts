@@ -17,6 +17,7 @@ import {
 } from './names.ts';
 import { isMissing } from './stream-and-consumers.ts';
 import { walkStream } from './walk-stream.ts';
+import { within } from './within.ts';
 
 const PUBLISH_TIMEOUT_MS = 2_000;
 
@@ -114,7 +115,7 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
 
   async #again(webhook: string, data: Uint8Array): Promise<void> {
     const subject = decodeEvent(data)?.type === 'lead_given' ? leadReplaySubject(webhook) : replaySubject(webhook);
-    await this.#connection.jetstream.publish(subject, data, { timeout: PUBLISH_TIMEOUT_MS });
+    await within(PUBLISH_TIMEOUT_MS, (options) => this.#connection.jetstream.publish(subject, data, options));
   }
 
   async #ask<T>(what: string, question: (connection: QueueConnection) => Promise<T>): Promise<T> {

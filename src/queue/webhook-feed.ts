@@ -18,6 +18,7 @@ import {
   webhookConsumer,
 } from './names.ts';
 import { isMissing } from './stream-and-consumers.ts';
+import { within } from './within.ts';
 
 const PULL_EXPIRES_MS = 2_000;
 const HEARTBEAT_MS = 750;
@@ -94,11 +95,13 @@ export class JetStreamWebhookFeed implements EventFeed {
     fields.set(REASON, headerText(reason));
     fields.set(ATTEMPTS, String(attempts));
     await this.#ask('keep', ({ jetstream }) =>
-      jetstream.publish(deadEventSubject(this.#options.webhook), message.data, {
-        headers: fields,
-        msgID: `${this.#options.webhook} ${held.key}`,
-        timeout: CONFIRM_TIMEOUT_MS,
-      }),
+      within(CONFIRM_TIMEOUT_MS, ({ timeout }) =>
+        jetstream.publish(deadEventSubject(this.#options.webhook), message.data, {
+          headers: fields,
+          msgID: `${this.#options.webhook} ${held.key}`,
+          timeout,
+        }),
+      ),
     );
   }
 
@@ -129,7 +132,7 @@ export class JetStreamWebhookFeed implements EventFeed {
         message.subject,
       ),
       settle: async () => {
-        await message.ackAck({ timeout: CONFIRM_TIMEOUT_MS });
+        await within(CONFIRM_TIMEOUT_MS, (options) => message.ackAck(options));
       },
       keep: () => message.working(),
       handBack: () => message.nak(),

@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici';
 import { describeError } from '../domain/errors.ts';
 import type { Webhook } from '../domain/webhook.ts';
+import { deadlineSignal } from '../lifecycle/deadline.ts';
 import { signedHeaders, type WebhookMessage } from './message.ts';
 
 export type PostOutcome =
@@ -35,7 +36,7 @@ export function createPoster({
     close: () => dispatcher.destroy(),
     post: async (webhook, message, signal) => {
       const startedAt = performance.now();
-      const patience = AbortSignal.timeout(webhook.timeoutMs);
+      const patience = deadlineSignal(webhook.timeoutMs);
       const took = (): number => Math.round(performance.now() - startedAt);
       try {
         const { statusCode: status, body } = await request(webhook.url, {

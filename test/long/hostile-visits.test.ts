@@ -91,7 +91,8 @@ describe.each(['podman', 'docker'] as const)('visitors who attack', (name) => {
         const series = `try_it_now_releases_total{template="${app}",reason="${reason}"}`;
         await eventually(async () => expect([reason, await metric(stack, series)]).toEqual([reason, 1]), PATIENT);
       }
-      expect(await metric(stack, 'try_it_now_throttled_total{template="small"}')).toBe(1);
+      // Who writes or forks computes as well, the more so on a busy machine.
+      expect(await metric(stack, 'try_it_now_throttled_total{template="small"}')).toBeGreaterThanOrEqual(1);
       expect((await fetch(`${stack.api}/api/v1/demo/${honest.id}`)).status).toBe(200);
       expect((await fetch(honest.origin)).status).toBe(200);
       expect(await metric(stack, 'try_it_now_storage_low')).toBe(0);

@@ -12,6 +12,7 @@ import { loadConfig } from '../../config/load.ts';
 import { reachableHost } from '../../config/reachable-host.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
+import { deadlineSignal } from '../../lifecycle/deadline.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { confirmed } from '../confirmed.ts';
 import { fittedTable, printJson } from '../output.ts';
@@ -104,7 +105,7 @@ async function answers(url: string): Promise<boolean> {
   try {
     const { body } = await request(url, {
       headersTimeout: HEALTH_TIMEOUT_MS,
-      signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+      signal: deadlineSignal(HEALTH_TIMEOUT_MS),
     });
     await body.dump();
     return true;

@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import { Agent, request, type Dispatcher } from 'undici';
 import { describeError } from '../../domain/errors.ts';
+import { deadlineSignal } from '../../lifecycle/deadline.ts';
 
 const ANSWER_WITHIN_MS = 10_000;
 const PROBLEM = Type.Object({ code: Type.String(), detail: Type.String() });
@@ -114,7 +115,7 @@ export class Visitor {
     options: Omit<Dispatcher.RequestOptions, 'path' | 'origin'>,
     signal: AbortSignal | undefined,
   ): Promise<Dispatcher.ResponseData> {
-    const limit = AbortSignal.timeout(ANSWER_WITHIN_MS);
+    const limit = deadlineSignal(ANSWER_WITHIN_MS);
     try {
       return await request(url, {
         ...options,

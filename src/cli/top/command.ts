@@ -4,7 +4,7 @@ import { readEnvironment, readTextFile, type Environment } from '../../config/en
 import { reachableHost } from '../../config/reachable-host.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { PoolsBody, QueueBody } from '../../http/admin/schemas.ts';
-import { withDeadline } from '../../lifecycle/deadline.ts';
+import { deadlineSignal, withDeadline } from '../../lifecycle/deadline.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import { AdminClient } from '../admin-client.ts';
 import { frame, type Snapshot, type View } from './frame.ts';
@@ -62,7 +62,7 @@ async function readSnapshot(client: AdminClient, metricsUrl: string): Promise<Sn
 /** The pools can be seen without them, for instance through a tunnel to the admin API alone. */
 async function metricsAt(url: string): Promise<Snapshot['samples']> {
   try {
-    const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(READ_WITHIN_MS) });
+    const { statusCode, body } = await request(url, { signal: deadlineSignal(READ_WITHIN_MS) });
     return readSamples(statusCode === 200 ? await body.text() : '');
   } catch {
     return new Map();

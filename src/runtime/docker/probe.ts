@@ -1,4 +1,5 @@
 import { Client, type Dispatcher } from 'undici';
+import { deadlineSignal } from '../../lifecycle/deadline.ts';
 import type { ContainerEngine, EngineAttempt } from '../engine.ts';
 import { engineFailure } from './engine-errors.ts';
 
@@ -22,7 +23,7 @@ export async function probeSocket(
     const { statusCode, headers, body } = await client.request({
       method: 'GET',
       path: '/_ping',
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      signal: deadlineSignal(ANSWER_WITHIN_MS),
     });
     await body.dump();
     if (statusCode !== 200)

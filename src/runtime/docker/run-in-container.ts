@@ -1,5 +1,6 @@
 import type Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { deadlineSignal } from '../../lifecycle/deadline.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { ContainerRuntime, ExecResult } from '../../pool/interfaces/container-runtime.ts';
 import { engineAnswer } from './engine-errors.ts';
@@ -23,7 +24,7 @@ export async function runInContainer(
   signal: AbortSignal,
 ): Promise<ExecResult> {
   signal.throwIfAborted();
-  const late = AbortSignal.timeout(call.timeoutMs);
+  const late = deadlineSignal(call.timeoutMs);
   const either = AbortSignal.any([signal, late]);
   const progress = { begun: false };
   try {

@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { json as jsonOf } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Client, type Dispatcher } from 'undici';
+import { deadlineSignal } from '../../lifecycle/deadline.ts';
 import { ENGINE_PATIENCE } from '../engine-patience.ts';
 
 const PREFIX = '/v4.0.0/libpod';
@@ -50,7 +51,7 @@ export async function libpodUpload(
 export async function libpodDownload(socketPath: string, path: string, file: string, timeoutMs: number): Promise<void> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const sent = httpRequest(
-      { socketPath, method: 'POST', path: PREFIX + path, agent: false, signal: AbortSignal.timeout(timeoutMs) },
+      { socketPath, method: 'POST', path: PREFIX + path, agent: false, signal: deadlineSignal(timeoutMs) },
       resolve,
     );
     sent.once('error', reject).end();
@@ -83,7 +84,7 @@ async function ask<T>(
     const answer = await client.request({
       ...request,
       path: PREFIX + request.path,
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: deadlineSignal(timeoutMs),
     });
     if (answer.statusCode >= 400)
       throw new LibpodError(`${request.method} ${request.path}`, answer.statusCode, await answer.body.json());

@@ -1,6 +1,7 @@
 import { Client } from 'undici';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { isWithin } from '../../domain/readiness.ts';
+import { deadlineSignal } from '../../lifecycle/deadline.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { HttpTarget, Probe, Sight } from '../../pool/interfaces/probe.ts';
 import { CookieJar } from './cookie-jar.ts';
@@ -102,7 +103,7 @@ export async function ask(
   signal.throwIfAborted();
   const target = new URL(url);
   const client = new Client(target.origin, { pipelining: 0 });
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const timeout = deadlineSignal(timeoutMs);
   const either = AbortSignal.any([signal, timeout]);
   try {
     const answer = await client.request({

@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { json as jsonOf } from 'node:stream/consumers';
 import type { Static, TSchema } from 'typebox';
 import Value from 'typebox/value';
+import { deadlineSignal } from '../../lifecycle/deadline.ts';
 import type {
   CommandOutput,
   ContainerCondition,
@@ -123,7 +124,7 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
 
   async #ask(what: string, method: string, at: string, { body }: { readonly body?: unknown } = {}): Promise<unknown> {
     try {
-      return await jsonOf(await send(this.#socketPath, method, at, body, AbortSignal.timeout(this.#patienceMs)));
+      return await jsonOf(await send(this.#socketPath, method, at, body, deadlineSignal(this.#patienceMs)));
     } catch (error) {
       throw engineFailure(error, this.#title, what);
     }
