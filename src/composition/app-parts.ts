@@ -196,7 +196,7 @@ function entryParts(
   const admission = new Admission({ held: heldLimit, rules: networkRules });
   return {
     admission,
-    gate: new Gate({ mode, catalogue, inventory, proof, log }),
+    gate: new Gate({ mode, catalogue, inventory, proof, observer, log }),
     shares: new ShareWatch({ shareCounts, turn: turn('shares'), admission, observer, clock: systemClock, log }),
   };
 }

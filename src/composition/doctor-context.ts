@@ -28,6 +28,7 @@ import { discoveryChecks } from '../doctor/discovery.ts';
 import { egressNamesChecks } from '../doctor/egress-names.ts';
 import { engineChecks, hiddenEngineChecks, standInChecks } from '../doctor/engine.ts';
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
+import { gateCheck } from '../doctor/gate.ts';
 import { natsChecks } from '../doctor/nats.ts';
 import { poolChecks } from '../doctor/pools.ts';
 import { shareCheck } from '../doctor/shares.ts';
@@ -117,7 +118,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
       ...hostPart(engine, metrics, templates),
       ...apiChecks(config, () => metrics.get()),
-      ...poolPart(store, queue, config),
+      ...poolPart(store, queue, metrics, config),
       ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
     ],
     tidied: () => Promise.allSettled(trials).then(() => undefined),
@@ -244,7 +245,12 @@ async function ongoingFailures(store: Shared<Store>, { templates }: Config): Pro
 }
 
 /** The pools, and those who are told what happens in them. */
-function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: Config): Check[] {
+function poolPart(
+  store: Shared<Store>,
+  queue: Shared<QueueConnection>,
+  metrics: Shared<string | undefined>,
+  config: Config,
+): Check[] {
   const { webhooks } = config;
   const admin = async () => new JetStreamWebhookAdmin(await queue.need());
   const pools = poolChecks({
@@ -254,7 +260,12 @@ function poolPart(store: Shared<Store>, queue: Shared<QueueConnection>, config: 
     unready: async (name) => (await store.need()).failureLog.unready(name),
     deaths: async (names) => deathsByTemplate(await queue.get(), names).catch(() => new Map()),
   });
-  return [...pools, shareCheck(config), ...webhookChecks({ webhooks, store, admin })];
+  return [
+    ...pools,
+    shareCheck(config),
+    gateCheck(config, () => metrics.get()),
+    ...webhookChecks({ webhooks, store, admin }),
+  ];
 }
 
 async function poolState({ inventory, controls, breakers }: Store, { templates }: Config) {

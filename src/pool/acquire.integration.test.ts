@@ -46,8 +46,15 @@ beforeEach(async () => {
 });
 
 const proof = () => new ProofOfWork({ store: store.challengeStore, clock: systemClock, maxNumber: 2_000 });
-const gateOf = (mode: GateMode) =>
-  new Gate({ mode, catalogue: new Catalogue([tiny]), inventory: store.inventory, proof: proof(), log: new LogBook() });
+const gateOf = (mode: GateMode, observer = new Metrics({ templates: ['tiny'], version: 'test' })) =>
+  new Gate({
+    mode,
+    catalogue: new Catalogue([tiny]),
+    inventory: store.inventory,
+    proof: proof(),
+    observer,
+    log: new LogBook(),
+  });
 
 interface Bench {
   readonly deps: AcquireDeps;
@@ -201,8 +208,8 @@ function solved({ algorithm, challenge, maxnumber, salt, signature }: Challenge)
 }
 
 it('hands out against a proof of work where the gate is raised: once each, to whom it was asked of', async () => {
-  const { deps } = await bench([]);
-  const gated = { ...deps, gate: gateOf('on') };
+  const { deps, metrics } = await bench([]);
+  const gated = { ...deps, gate: gateOf('on', metrics) };
   const challengeOf = async (request: AcquireRequest): Promise<Challenge> => {
     const error = await acquire(gated, request).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'challenge_required', status: 403 });
@@ -213,6 +220,14 @@ it('hands out against a proof of work where the gate is raised: once each, to wh
   for (const changes of [{ owner: 'visitor:other' }, { clientKey: '203.0.113.8' }, { solution: 'bm9uc2Vuc2U=' }])
     await challengeOf({ ...request, solution, ...changes });
   const first = await acquire(gated, { ...request, solution });
+  for (const [outcome, count] of [
+    ['given', 4],
+    ['solved', 1],
+    ['refused', 3],
+  ])
+    expect(await metrics.text()).toContain(
+      `try_it_now_gate_challenges_total{template="tiny",outcome="${outcome ?? ''}"} ${count ?? ''}`,
+    );
   // A repeat needs none, a further one another.
   expect(await acquire(gated, request)).toMatchObject({ id: first.id, again: true });
   await challengeOf({ ...request, idempotencyKey: 'another', solution });

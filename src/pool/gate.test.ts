@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { LogBook } from '../../test/support/queue.ts';
 import { template } from '../../test/support/templates.ts';
-import type { GateMode } from '../domain/gate-mode.ts';
+import type { GateMode, GateReason } from '../domain/gate-mode.ts';
 import { Catalogue } from '../domain/template.ts';
 import { Gate } from './gate.ts';
 import type { PoolStats } from './interfaces/inventory.ts';
@@ -9,12 +9,13 @@ import type { PoolStats } from './interfaces/inventory.ts';
 const FULL: PoolStats = { ready: 8, assigned: 0, warming: 0, leaving: 0, waiting: 0, target: 8, capacity: 20 };
 
 function gate(mode: GateMode = 'auto') {
-  const world = { now: 0, stats: FULL };
+  const world = { now: 0, stats: FULL, told: undefined as GateReason | undefined };
   const made = new Gate({
     mode,
     catalogue: new Catalogue([template()]),
     inventory: { stats: () => Promise.resolve(new Map([['tiny', world.stats]])) },
     proof: { challenge: () => Promise.reject(new Error('not asked')), redeem: () => Promise.resolve(false) },
+    observer: { gate: (_, reason) => (world.told = reason), challenged: () => undefined },
     log: new LogBook(),
     now: () => world.now,
   });
@@ -25,19 +26,19 @@ function gate(mode: GateMode = 'auto') {
     await made.look();
     return made.isRaised('tiny');
   };
-  return { made, after };
+  return { made, after, told: () => world.told };
 }
 
 it('is raised while few are ready, somebody waits or little room is left, and for a minute more', async () => {
-  const { after } = gate();
+  const { after, told } = gate();
   // A pool that is being filled for the first time.
   expect(await after(1_000, { ready: 0 })).toBe(false);
   for (const low of [{ ready: 2 }, { waiting: 1 }, { assigned: 16 }]) {
     expect(await after(61_000)).toBe(false);
-    expect(await after(1_000, low)).toBe(true);
+    expect([await after(1_000, low), told()]).toEqual([true, 'stock']);
     expect(await after(59_000)).toBe(true);
   }
-  expect(await after(2_000)).toBe(false);
+  expect([await after(2_000), told()]).toEqual([false, undefined]);
 });
 
 it('is not raised by a pool that keeps none ready', async () => {
@@ -46,15 +47,16 @@ it('is not raised by a pool that keeps none ready', async () => {
 });
 
 it('is raised by far more takers than usual', async () => {
-  const { made, after } = gate();
+  const { made, after, told } = gate();
   for (let count = 0; count < 9; count += 1) made.noteTaken('tiny');
   expect(await after(1_000)).toBe(false);
   made.noteTaken('tiny');
-  expect(await after(1_000)).toBe(true);
+  expect([await after(1_000), told()]).toEqual([true, 'demand']);
   expect(await after(121_000)).toBe(false);
 });
 
 it('is as it is set', async () => {
-  expect(await gate('on').after(1_000)).toBe(true);
-  expect(await gate('off').after(1_000, { ready: 0, waiting: 5 })).toBe(false);
+  const [on, off] = [gate('on'), gate('off')];
+  expect([await on.after(1_000), on.told()]).toEqual([true, 'always']);
+  expect([await off.after(1_000, { ready: 0, waiting: 5 }), off.told()]).toEqual([false, undefined]);
 });

@@ -1,8 +1,9 @@
 import { TryItNowError } from '../domain/errors.ts';
-import type { GateMode } from '../domain/gate-mode.ts';
+import type { GateMode, GateReason } from '../domain/gate-mode.ts';
 import type { Log } from '../domain/log.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { Inventory, PoolStats } from './interfaces/inventory.ts';
+import type { Observer } from './interfaces/observer.ts';
 import type { ProofOfWork } from './proof-of-work.ts';
 
 /** Who asks for an instance. */
@@ -30,6 +31,7 @@ const UNUSUAL_LEAST = 10;
 interface Watched {
   raisedUntil: number;
   why: string | undefined;
+  reason: GateReason | undefined;
   /** A pool that is being filled for the first time is not being emptied. */
   hadStock: boolean;
   /** When instances were taken within the last minute. */
@@ -48,6 +50,7 @@ export class Gate {
   readonly #catalogue: Catalogue;
   readonly #inventory: Pick<Inventory, 'stats'>;
   readonly #proof: Pick<ProofOfWork, 'challenge' | 'redeem'>;
+  readonly #observer: Pick<Observer, 'gate' | 'challenged'>;
   readonly #log: Log;
   readonly #now: () => number;
   readonly #watched = new Map<string, Watched>();
@@ -57,6 +60,7 @@ export class Gate {
     catalogue,
     inventory,
     proof,
+    observer,
     log,
     now = () => performance.now(),
   }: {
@@ -64,6 +68,7 @@ export class Gate {
     readonly catalogue: Catalogue;
     readonly inventory: Pick<Inventory, 'stats'>;
     readonly proof: Pick<ProofOfWork, 'challenge' | 'redeem'>;
+    readonly observer: Pick<Observer, 'gate' | 'challenged'>;
     readonly log: Log;
     readonly now?: () => number;
   }) {
@@ -71,15 +76,19 @@ export class Gate {
     this.#catalogue = catalogue;
     this.#inventory = inventory;
     this.#proof = proof;
+    this.#observer = observer;
     this.#log = log;
     this.#now = now;
   }
 
   /** Looks at the stock; to be called each second or so. Throws store_unavailable. */
   async look(): Promise<void> {
-    if (this.#mode !== 'auto') return;
-    const stats = await this.#inventory.stats(this.#catalogue.all());
-    for (const { name } of this.#catalogue.all()) this.#judge(name, stats.get(name));
+    const templates = this.#catalogue.all();
+    if (this.#mode === 'auto') {
+      const stats = await this.#inventory.stats(templates);
+      for (const { name } of templates) this.#judge(name, stats.get(name));
+    }
+    for (const { name } of templates) this.#observer.gate(name, this.#reason(name));
   }
 
   isRaised(template: string): boolean {
@@ -95,18 +104,28 @@ export class Gate {
   /** Whether who asks has to prove something still. Throws store_unavailable. */
   async holdsBack(template: Template, { solution, ...asking }: Asking): Promise<boolean> {
     if (!this.isRaised(template.name)) return false;
-    return solution === undefined || !(await this.#proof.redeem(solution, purpose(template, asking)));
+    if (solution === undefined) return true;
+    const isSolved = await this.#proof.redeem(solution, purpose(template, asking));
+    this.#observer.challenged(template.name, isSolved ? 'solved' : 'refused');
+    return !isSolved;
   }
 
   /** What they are told, with the challenge. Throws store_unavailable. */
   async demand(template: Template, asking: Asking): Promise<TryItNowError> {
+    const challenge = await this.#proof.challenge(purpose(template, asking));
+    this.#observer.challenged(template.name, 'given');
     return new TryItNowError(
       'challenge_required',
       asking.solution === undefined
         ? `instances of "${template.name}" are in demand; solve the challenge and send the solution as \`altcha\``
         : 'the solution is wrong, too old, used already or for somebody else; solve this challenge',
-      { details: { challenge: await this.#proof.challenge(purpose(template, asking)) } },
+      { details: { challenge } },
     );
+  }
+
+  #reason(template: string): GateReason | undefined {
+    if (!this.isRaised(template)) return undefined;
+    return this.#mode === 'on' ? 'always' : this.#watched.get(template)?.reason;
   }
 
   #judge(template: string, stats: PoolStats | undefined): void {
@@ -116,8 +135,9 @@ export class Gate {
     const perMinute = watched.taken.length;
     const low = stats === undefined ? undefined : lowStock(stats);
     watched.hadStock ||= stats !== undefined && low === undefined;
+    const scarce = watched.hadStock ? low : undefined;
     const why =
-      (watched.hadStock ? low : undefined) ??
+      scarce ??
       (perMinute >= Math.max(UNUSUAL_LEAST, UNUSUAL_FACTOR * watched.usual)
         ? `${perMinute} were taken within a minute, and ${watched.usual.toFixed(1)} are usual`
         : undefined);
@@ -127,6 +147,7 @@ export class Gate {
     if (why !== undefined) {
       watched.raisedUntil = now + STAYS_MS;
       watched.why = why;
+      watched.reason = scarce === undefined ? 'demand' : 'stock';
       if (!wasRaised) this.#log.info({ template, why }, 'Visitors have to prove some work before they get an instance');
     } else if (wasRaised && watched.raisedUntil <= now) {
       watched.why = undefined;
@@ -137,7 +158,15 @@ export class Gate {
   #of(template: string): Watched {
     const known = this.#watched.get(template);
     if (known !== undefined) return known;
-    const watched = { raisedUntil: 0, why: undefined, hadStock: false, taken: [], usual: 0, lookedAt: this.#now() };
+    const watched: Watched = {
+      raisedUntil: 0,
+      why: undefined,
+      reason: undefined,
+      hadStock: false,
+      taken: [],
+      usual: 0,
+      lookedAt: this.#now(),
+    };
     this.#watched.set(template, watched);
     return watched;
   }

@@ -25,6 +25,7 @@ const CHECK_RESULTS = ['healthy', 'unhealthy'] as const;
 const EXPORT_OUTCOMES = ['done', 'failed', 'too_large', 'late', 'stopped'] as const satisfies readonly Parameters<
   Observer['exported']
 >[1][];
+const CHALLENGE_OUTCOMES = ['given', 'solved', 'refused'] as const;
 const WAIT_OUTCOMES = ['served', 'gave_up', 'lapsed'] as const;
 export const LIMIT_WINDOWS = ['hourly', 'daily', 'held'] as const;
 export const TASK_KINDS = ['provision', 'cleanup'] as const;
@@ -131,6 +132,17 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'Requests for an instance that were refused because the address has had its share, by the limit it met (held: ' +
         'how many may be held at once).',
       { template: templates, window: LIMIT_WINDOWS },
+    ),
+    gate: gauge(
+      'try_it_now_gate_raised',
+      'Whether visitors have work to prove before they get an instance, by why: few are ready or somebody waits ' +
+        '(stock), far more are taken than usual (demand), or GATE_MODE is on (always): 1 yes, 0 no.',
+      ['template', 'reason'],
+    ),
+    challenges: counter(
+      'try_it_now_gate_challenges_total',
+      'Proofs of work: challenges that were given, and solutions that were right (solved) or not (refused).',
+      { template: templates, outcome: CHALLENGE_OUTCOMES },
     ),
     suspects: counter(
       'try_it_now_suspects_total',

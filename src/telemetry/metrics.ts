@@ -1,6 +1,7 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ReleaseReason } from '../domain/instance.ts';
+import { GATE_REASONS, type GateReason } from '../domain/gate-mode.ts';
 import type { SuspectKind, Suspicion } from '../domain/suspect.ts';
 import type { VisitEventType, VisitStep } from '../domain/visit-event.ts';
 import type { EventObserver } from '../pool/publish-events.ts';
@@ -126,6 +127,15 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
 
   limited(template: string, window: (typeof LIMIT_WINDOWS)[number]): void {
     this.#metrics.limited.inc({ template: this.#known(template), window });
+  }
+
+  gate(template: string, raised: GateReason | undefined): void {
+    const known = this.#known(template);
+    for (const reason of GATE_REASONS) this.#metrics.gate.set({ template: known, reason }, reason === raised ? 1 : 0);
+  }
+
+  challenged(template: string, outcome: 'given' | 'solved' | 'refused'): void {
+    this.#metrics.challenges.inc({ template: this.#known(template), outcome });
   }
 
   suspected(kind: SuspectKind, why: Suspicion): void {

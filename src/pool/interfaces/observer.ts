@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { ReleaseReason } from '../../domain/instance.ts';
 import type { SuspectKind, Suspicion } from '../../domain/suspect.ts';
+import type { GateReason } from '../../domain/gate-mode.ts';
 import type { VisitStep } from '../../domain/visit-event.ts';
 import type { ClaimOutcome } from './claim-store.ts';
 
@@ -47,6 +48,10 @@ export interface Observer {
   limited(template: string, window: 'hourly' | 'daily' | 'held'): void;
   /** Somebody was found to take an unusual share. */
   suspected(kind: SuspectKind, why: Suspicion): void;
+  /** Whether who wants an instance has work to prove, and why; undefined: they have none. */
+  gate(template: string, raised: GateReason | undefined): void;
+  /** Work that was asked for. `refused`: what came as its solution is none. */
+  challenged(template: string, outcome: 'given' | 'solved' | 'refused'): void;
   /** One who waited was served. */
   waited(template: string, durationMs: number): void;
   /** Gave up, or was not heard of any more. */
