@@ -7,13 +7,20 @@ import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
 export const ATTACKS = join(import.meta.dirname, 'attacks');
 const PAGES = join(import.meta.dirname, 'pages');
-const LIBRARIES: readonly string[] = ['system-calls.pl', 'database.pl'];
+const LIBRARIES: readonly string[] = ['system-calls.pl', 'database.pl', 'database-login.pl'];
 const PERL = '/usr/bin/perl';
 
-/** Each program is asked for at `/cgi-bin/<its name without .pl>`, so that it is run by the first process. */
-export async function loadAttackerImage(socketPath: string): Promise<TinyImage> {
+/**
+ * Each program is asked for at `/cgi-bin/<its name without .pl>`, so that it is run by the first process. `clients`:
+ * programs of this host that attacks run, by the names that they have inside.
+ */
+export async function loadAttackerImage(
+  socketPath: string,
+  clients: Readonly<Record<string, string>> = {},
+): Promise<TinyImage> {
   return loadTinyImage(socketPath, undefined, undefined, undefined, async (root) => {
-    await addPerl(root);
+    await addProgram(root, PERL);
+    for (const [name, path] of Object.entries(clients)) await addProgram(root, path, `/bin/${name}`);
     await mkdir(join(root, 'attacks'));
     for (const folder of [ATTACKS, PAGES])
       for (const file of await readdir(folder)) {
@@ -27,13 +34,13 @@ export async function loadAttackerImage(socketPath: string): Promise<TinyImage> 
   });
 }
 
-/** Debian's, which every Debian has, with the libraries that it is linked to. */
-async function addPerl(root: string): Promise<void> {
-  const { stdout } = await promisify(execFile)('ldd', [PERL]);
+/** Debian's, with the libraries that it is linked to. */
+async function addProgram(root: string, program: string, inside = program): Promise<void> {
+  const { stdout } = await promisify(execFile)('ldd', [program]);
   const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path);
-  for (const path of [PERL, ...libraries]) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await copyFile(path, join(root, path));
+  for (const [from, to] of [[program, inside] as const, ...libraries.map((path) => [path, path] as const)]) {
+    await mkdir(dirname(join(root, to)), { recursive: true });
+    await copyFile(from, join(root, to));
   }
 }
 
