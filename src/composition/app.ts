@@ -155,6 +155,7 @@ async function startHandling(
     node: node.name,
     count: queue.workers,
     handlers,
+    hasRoom: () => !pool.storageReserve.low,
     log: pool.log,
     observer: metrics,
     policy: { ...DELIVERY_POLICY, ackWaitMs: queue.ackWaitMs },

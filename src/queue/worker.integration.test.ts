@@ -327,6 +327,27 @@ describe('workers', () => {
     ]);
   });
 
+  it('fetch no provision task while their node has no room, but clean up, and go on once it has', async () => {
+    await using nats = await TestNats.start();
+    const [full, other] = [new RecordingHandlers(), new RecordingHandlers()];
+    let room = false;
+    await nats.workers(full, { node: 'full', hasRoom: () => room });
+    const elsewhere = await nats.workers(other, { node: 'other' });
+    const { queue, connection } = await nats.publisher();
+    await queue.publishProvision([provisionTask(), provisionTask(), provisionTask()]);
+    await queue.publishCleanup(cleanupTask('full'));
+    await drained(connection);
+    expect([full, other].map(({ calls }) => calls.map(({ task }) => task.kind))).toEqual([
+      ['cleanup'],
+      ['provision', 'provision', 'provision'],
+    ]);
+    await elsewhere.stop(0);
+    await queue.publishProvision([provisionTask()]);
+    room = true;
+    await drained(connection);
+    expect(full.calls).toHaveLength(2);
+  });
+
   it('of two processes share the work, and no task is handled twice', async () => {
     await using nats = await TestNats.start();
     const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];

@@ -19,6 +19,8 @@ const UNWIND_MS = 1_000;
 const FLUSH_TIMEOUT_MS = 1_000;
 /** Waiting tasks cost a message to NATS now and then; below the consumer's max_ack_pending, for a second process. */
 const MOST_IN_HAND = 400;
+/** How soon a node that had no room looks again whether it has. */
+const NO_ROOM_MS = 1_000;
 const RETRY = { baseMs: 100, maxMs: 5_000 };
 
 export interface WorkerOptions {
@@ -28,6 +30,8 @@ export interface WorkerOptions {
   /** Up to this many provision tasks, and as many cleanup tasks, at once. */
   readonly count: number;
   readonly handlers: TaskHandlers;
+  /** While false, no more provision tasks are fetched, so that other nodes have them; always true without it. */
+  readonly hasRoom?: (() => boolean) | undefined;
   readonly log: Log;
   readonly observer?: QueueObserver;
   readonly policy?: DeliveryPolicy;
@@ -47,6 +51,8 @@ export interface Workers {
 interface Lane {
   readonly consumer: Exclude<keyof Consumers, 'made'>;
   readonly slots: number;
+  /** Whether to fetch any. */
+  readonly open?: (() => boolean) | undefined;
   readonly handle: (message: JsMsg, yieldWorker: () => void) => Promise<void>;
 }
 
@@ -77,7 +83,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
     () => void keeper.recover(new Error('NATS reconnected'), stopping.signal),
   );
   const inFlight = new Set<Promise<void>>();
-  for (const lane of lanesOf(context, count))
+  for (const lane of lanesOf(context, options))
     for (let slot = 0; slot < lane.slots; slot += 1)
       void runSlot(lane, { puller, keeper, inFlight, stopping: stopping.signal });
   log.info({ node, workers: count, url: connection.url }, 'Queue workers started on NATS');
@@ -109,11 +115,15 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
 }
 
 /** Kinds never share a slot: twenty slow provisions must not keep a single container from being removed. */
-function lanesOf(context: DeliveryContext, count: number): readonly Lane[] {
+function lanesOf(
+  context: DeliveryContext,
+  { count, hasRoom }: Pick<WorkerOptions, 'count' | 'hasRoom'>,
+): readonly Lane[] {
   return [
     {
       consumer: 'provision',
       slots: count,
+      open: hasRoom,
       handle: (message, yieldWorker) => deliver(context, 'provision', message, yieldWorker),
     },
     {
@@ -136,6 +146,10 @@ interface SlotContext {
 async function runSlot(lane: Lane, { puller, keeper, inFlight, stopping }: SlotContext): Promise<void> {
   let failures = 0;
   while (!stopping.aborted) {
+    if (lane.open?.() === false) {
+      await sleep(NO_ROOM_MS, stopping);
+      continue;
+    }
     try {
       const message = await puller.next(keeper.consumers[lane.consumer]);
       failures = 0;

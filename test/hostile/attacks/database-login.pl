@@ -1,10 +1,9 @@
 # How an attack runs SQL as the app of its instance may, with the clients of the servers themselves.
 package main;
 
-# What the activation was given.
-open my $given, '<', '/www/login' or die "/www/login: $!";
-our %login = map { /^TRY_IT_NOW_DATABASE_(\w+)=(.*)$/ ? ($1, $2) : () } <$given>;
-close $given;
+require '/attacks/database.pl';
+
+our %login = map { $_ => told($_) } qw(SOCKET NAME USER PASSWORD);
 $ENV{MYSQL_PWD} = $ENV{PGPASSWORD} = $login{PASSWORD};
 my ($folder) = $login{SOCKET} =~ m{^(.*)/};
 my %clients = (
