@@ -3,7 +3,8 @@ package main;
 
 require '/attacks/database.pl';
 
-our %login = map { $_ => told($_) } qw(SOCKET NAME USER PASSWORD);
+our %login;
+for my $what (qw(SOCKET NAME USER PASSWORD)) { $login{$what} = told($what) }
 $ENV{MYSQL_PWD} = $ENV{PGPASSWORD} = $login{PASSWORD};
 my ($folder) = $login{SOCKET} =~ m{^(.*)/};
 my %clients = (
