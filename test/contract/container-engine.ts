@@ -46,25 +46,35 @@ export function containerEngineContract(engine: RealEngine): void {
     image = await loadTinyImage(launched.socketPath);
   });
   afterAll(async () => {
+    await shared?.close();
     await image[Symbol.asyncDispose]();
     await launched[Symbol.asyncDispose]();
   });
 
+  const made: EngineUnderTest['runtime'] = (
+    of = deployment,
+    node = 'node-a',
+    resolvers = ['127.0.0.1'],
+    databaseFolder,
+    registryAuthFile,
+  ) =>
+    create({
+      socketPath: launched.socketPath,
+      deployment: of,
+      node,
+      resolvers,
+      databaseFolders: databaseFolder === undefined ? {} : { mariadb: databaseFolder },
+      registryAuthFile,
+      log: createLogger('silent'),
+    });
+  // Most tests can share one: what a new one asks first costs Podman half a second of processor time.
+  let shared: EngineRuntime | undefined;
   const underTest = (): EngineUnderTest => ({
     engine,
     socketPath: launched.socketPath,
     image,
     deployment,
-    runtime: (of = deployment, node = 'node-a', resolvers = ['127.0.0.1'], databaseFolder, registryAuthFile) =>
-      create({
-        socketPath: launched.socketPath,
-        deployment: of,
-        node,
-        resolvers,
-        databaseFolders: databaseFolder === undefined ? {} : { mariadb: databaseFolder },
-        registryAuthFile,
-        log: createLogger('silent'),
-      }),
+    runtime: (...wanted) => (wanted.every((each) => each === undefined) ? (shared ??= made()) : made(...wanted)),
   });
 
   if (engine === 'docker') describe('isolation', () => isolationContract(underTest));
@@ -74,7 +84,8 @@ export function containerEngineContract(engine: RealEngine): void {
       new Dockerode({ host: '', socketPath: launched.socketPath }).getContainer(name);
     containerRuntimeContract({
       deployment,
-      runtime: (of, node) => underTest().runtime(of, node),
+      // That suite closes what it was given.
+      runtime: made,
       template: () => template({ image: image.name, port: image.port }),
       // To the app's own output, as if it had written it.
       says: async ({ name }, text) => {

@@ -56,14 +56,14 @@ export async function stage(world: World, scenario: Scenario, options: DrillOpti
     const early = crowd.visits.filter(({ troubles }) => troubles.length > 0);
     if (early.length > 0) throw new Error(`visitors had trouble before the outage: ${JSON.stringify(early[0])}`);
     const deadBefore = deadTasks(await discrepancies(world.auditTarget));
-    const { fromMs, backMs } = await strike(world, scenario, options.outageMs);
+    const { fromMs, goneMs, backMs } = await strike(world, scenario, options.outageMs);
     const serviceAfterMs = await served(crowd, backMs, patienceMs);
     await crowd.lastCall();
     await balanced(world, patienceMs).catch(() => undefined);
     const poolAfterMs = performance.now() - backMs;
     await crowd.goHome();
     const lost = await balanced(world, patienceMs).then(
-      () => heldByNobody(world),
+      () => heldByNobody(world, scenario.part === 'api' ? cutOff(crowd.asked, fromMs, goneMs) : 0),
       (error: unknown) => [describeError(error)],
     );
     const deadLettered = deadTasks(await discrepancies(world.auditTarget)) - deadBefore;
@@ -85,7 +85,7 @@ async function strike(
   world: World,
   { part, kind }: Scenario,
   outageMs: number,
-): Promise<{ readonly fromMs: number; readonly backMs: number }> {
+): Promise<{ readonly fromMs: number; readonly goneMs: number; readonly backMs: number }> {
   const fromMs = performance.now();
   const struck = world.part(part);
   if (part === 'discovery' && kind === 'killed') {
@@ -99,16 +99,18 @@ async function strike(
       },
       { timeoutMs: 20_000, everyMs: 5 },
     );
-    return { fromMs, backMs: performance.now() };
+    return { fromMs, goneMs: fromMs, backMs: performance.now() };
   }
+  let goneMs = fromMs;
   switch (kind) {
     case 'hung':
       await struck.hang();
       await sleep(outageMs);
       world.part(part).goOn();
-      return { fromMs, backMs: performance.now() };
+      return { fromMs, goneMs: fromMs, backMs: performance.now() };
     case 'killed':
       await struck.kill();
+      goneMs = performance.now();
       break;
     case 'stopped':
     case 'emptied':
@@ -117,7 +119,7 @@ async function strike(
   if (kind === 'emptied') await struck.wipe();
   await sleep(Math.max(0, outageMs - (performance.now() - fromMs)));
   await struck.start();
-  return { fromMs, backMs: performance.now() };
+  return { fromMs, goneMs, backMs: performance.now() };
 }
 
 /** When somebody who asked after the part's return was in their app, in ms after it. */
@@ -152,13 +154,21 @@ function deadTasks(problems: readonly string[]): number {
   return Number(problems.flatMap((problem) => DEAD_TASKS.exec(problem)?.[1] ?? [])[0] ?? 0);
 }
 
+/** Who asked before the server was gone and was cut off by that: it may have had their claim, and could not say so. */
+function cutOff(asked: readonly Asked[], fromMs: number, goneMs: number): number {
+  return asked.filter(
+    ({ outcome, atMs, tookMs }) => outcome === 'unreachable' && atMs <= goneMs && atMs + tookMs >= fromMs,
+  ).length;
+}
+
 /**
- * Everybody has released what they were given, so whatever is still assigned went to somebody who was
- * told that there is none.
+ * Everybody has released what they were given, so whatever is still assigned went to somebody who was told that there
+ * is none, beside as many as `may` not have been told. They are given back, or the outages that follow would find them.
  */
-async function heldByNobody(world: World): Promise<string[]> {
+async function heldByNobody(world: World, may: number): Promise<string[]> {
   const assigned = (await readRecords(world.auditTarget)).filter(({ state }) => state === 'assigned');
-  return assigned.length === 0 ? [] : [`${assigned.length} instances are assigned to visitors who were not told so`];
+  for (const { id } of assigned) await fetch(`${world.api}/api/v1/demo/${id}`, { method: 'DELETE' });
+  return assigned.length <= may ? [] : [`${assigned.length} instances are assigned to visitors who were not told so`];
 }
 
 function summed(

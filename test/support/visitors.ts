@@ -3,6 +3,7 @@ import { Agent, request } from 'undici';
 import { WebSocket } from 'ws';
 import { describeError } from '../../src/domain/errors.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
+import { OwnTime } from './own-time.ts';
 
 /**
  * What asking for an instance came to. `hung`: no answer within HUNG_AFTER_MS. `unreachable`: nobody took the
@@ -68,7 +69,8 @@ export class Crowd implements AsyncDisposable {
   readonly visits: Visit[] = [];
   readonly residents: Visit[] = [];
   readonly #options: CrowdOptions;
-  readonly #agent = new Agent({ connections: 256, headersTimeout: HUNG_AFTER_MS, bodyTimeout: HUNG_AFTER_MS });
+  readonly #agent = new Agent({ connections: 256 });
+  readonly #time = new OwnTime();
   readonly #arriving = endless();
   readonly #leaving = endless();
   readonly #underway = new Set<Promise<void>>();
@@ -116,6 +118,7 @@ export class Crowd implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.goHome();
+    this.#time[Symbol.dispose]();
     await this.#agent.destroy();
   }
 
@@ -163,7 +166,7 @@ export class Crowd implements AsyncDisposable {
       const { statusCode, headers, body } = await request(`${api}/api/v1/demo/acquire`, {
         method: 'POST',
         dispatcher: this.#agent,
-        signal: AbortSignal.timeout(HUNG_AFTER_MS),
+        signal: this.#time.limit(HUNG_AFTER_MS),
         ...(template === undefined
           ? {}
           : { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ template }) }),
@@ -205,7 +208,7 @@ export class Crowd implements AsyncDisposable {
         const { statusCode, body } = await request(`http://127.0.0.1:${this.#options.proxyPort}/`, {
           dispatcher: this.#agent,
           headers: { host, accept: 'text/html' },
-          signal: AbortSignal.timeout(APP_TIMEOUT_MS),
+          signal: this.#time.limit(APP_TIMEOUT_MS),
         });
         await body.dump();
         if (statusCode === 200) {
@@ -231,14 +234,13 @@ export class Crowd implements AsyncDisposable {
     while (!stay.aborted) {
       const socket = new WebSocket(`ws://127.0.0.1:${proxyPort}${webSocketPath}`, {
         headers: { host },
-        handshakeTimeout: APP_TIMEOUT_MS,
       });
       // The rejections below tell; without a listener an error would end the process.
       socket.on('error', () => undefined);
       try {
-        await once(socket, 'open', { signal: AbortSignal.timeout(APP_TIMEOUT_MS) });
+        await once(socket, 'open', { signal: this.#time.limit(APP_TIMEOUT_MS) });
         for (;;) {
-          await echoed(socket, `${visit.id} ${performance.now()}`);
+          await echoed(socket, `${visit.id} ${performance.now()}`, this.#time.limit(APP_TIMEOUT_MS));
           visit.good += 1;
           await sleep(PAUSE_MS, stay);
           if (over()) return;
@@ -277,7 +279,7 @@ export class Crowd implements AsyncDisposable {
       const { statusCode, body } = await request(`${this.#options.api}${path}`, {
         method,
         dispatcher: this.#agent,
-        signal: AbortSignal.timeout(HUNG_AFTER_MS),
+        signal: this.#time.limit(HUNG_AFTER_MS),
         ...(json === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(json) }),
       });
       const text = await body.text();
@@ -292,17 +294,18 @@ export class Crowd implements AsyncDisposable {
   }
 }
 
-/** Rejects when the socket closes first, or nothing comes back in time. */
-function echoed(socket: WebSocket, text: string): Promise<void> {
+/** Rejects when the socket closes first, or nothing comes back before the limit. */
+function echoed(socket: WebSocket, text: string, limit: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (outcome: () => void): void => {
-      clearTimeout(timer);
+      limit.removeEventListener('abort', silent);
       socket.off('message', back).off('close', cut);
       outcome();
     };
     const back = (): void => settle(resolve);
     const cut = (): void => settle(() => reject(new Error('cut')));
-    const timer = setTimeout(() => settle(() => reject(new Error('silent'))), APP_TIMEOUT_MS);
+    const silent = (): void => settle(() => reject(new Error('silent')));
+    limit.addEventListener('abort', silent);
     socket.on('message', back).on('close', cut);
     socket.send(text);
   });
@@ -319,7 +322,6 @@ function isTimeout(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return (
     error.name === 'TimeoutError' ||
-    error.name === 'HeadersTimeoutError' ||
     (error.name === 'AbortError' && error.cause instanceof Error && error.cause.name === 'TimeoutError')
   );
 }
