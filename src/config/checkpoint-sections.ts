@@ -34,13 +34,25 @@ const NO_IDENTITY: Parser<'none'> = {
   expects: 'none, or how an instance is asked who it is: {http: /path} or {exec: [command]}',
   parse: (text) => (text === 'none' ? text : new ParseError()),
 };
+const CONFIRMED: Parser<'confirmed'> = {
+  type: 'confirmed',
+  expects: 'confirmed, once the random numbers of its clones are seen to (docs/criu-checkpoint.md#random-numbers)',
+  parse: (text) => (text === 'confirmed' ? text : new ParseError()),
+};
 const GHOST_LIMIT = size('1KiB', '4GiB', '16MiB');
 
 /** What an app gets that says nothing of these: never anything run in it. */
 export const WITHOUT_CALLS = {
   activation: undefined,
   identity: undefined,
-  checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
+  checkpoint: {
+    enabled: true,
+    file: undefined,
+    warmup: [],
+    check: undefined,
+    random: undefined,
+    dump: DEFAULT_DUMP,
+  },
   database: undefined,
   services: [],
   export: undefined,
@@ -51,6 +63,7 @@ const CHECKPOINT_KEYS = [
   'file',
   'warmup',
   'check',
+  'random',
   'file_locks',
   'ghost_limit',
   'tcp_close',
@@ -119,6 +132,7 @@ function readCheckpoint(section: YamlSection, { folder, usesCheckpoints }: Secti
     file: section.read('file', archiveFile(folder, usesCheckpoints && enabled ? 'must exist' : 'may be absent'))?.value,
     warmup: section.list('warmup', requestPath) ?? defaults.warmup,
     check: section.has('check') ? readCall(section.section('check', ['exec', 'http'])) : undefined,
+    random: section.read('random', CONFIRMED)?.value,
     dump: {
       fileLocks: section.read('file_locks', bool)?.value ?? defaults.dump.fileLocks,
       ghostLimitBytes: section.read('ghost_limit', GHOST_LIMIT)?.value ?? defaults.dump.ghostLimitBytes,

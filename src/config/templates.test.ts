@@ -19,6 +19,7 @@ import {
   setting,
 } from '../../test/support/catalogue.ts';
 import { parseTemplates } from './templates.ts';
+const UNPROMOTED = { enabled: true, file: undefined, warmup: [], check: undefined, random: undefined };
 
 describe('a template', () => {
   it('needs a name, an image and a port; the rest has defaults', () => {
@@ -49,7 +50,7 @@ describe('a template', () => {
       activation: undefined,
       identity: undefined,
       export: undefined,
-      checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
+      checkpoint: { ...UNPROMOTED, dump: DEFAULT_DUMP },
       database: undefined,
       services: [],
       pool: { target: 3, max: 20, replenishThreshold: 0 },

@@ -18,6 +18,7 @@ import {
 } from './check.ts';
 
 const PART = 'CRIU';
+const RANDOM = 'random numbers of clones';
 /** A tiny container is dumped and restored for real. */
 const TRIAL_MS = 25_000;
 /** The rest is for removing what the trial made. */
@@ -47,6 +48,7 @@ export function checkpointChecks(parts: CheckpointTargets): Check[] {
     ];
   return [
     { part: PART, what: 'available', limitMs: TRIAL_MS, run: async () => [await availability(parts)] },
+    { part: PART, what: RANDOM, run: async () => [await freshRandom(parts)] },
     ...parts.templates
       .filter(({ checkpoint }) => checkpoint.enabled)
       .map((template): Check => ({
@@ -68,6 +70,20 @@ async function availability({ mode, checkpointing, underWay }: CheckpointTargets
   return mode === 'on'
     ? failure('available', found.reason, remedy)
     : warning('available', `${found.reason}; instances start cold`, remedy);
+}
+
+async function freshRandom({ checkpointing }: CheckpointTargets): Promise<Observation> {
+  const engine = await checkpointing.need();
+  if (engine === undefined) return notChecked(RANDOM, `${WHO_RESTORES}: there are no clones`);
+  const why = await engine.whyNotFresh();
+  return why === undefined
+    ? ok(RANDOM, 'OpenSSL and Node are made to draw new ones after each restore')
+    : warning(
+        RANDOM,
+        `${why}: where OpenSSL or Node is in an app, its clones draw the same, or are not restored at all`,
+        'Install perl (perl-base of Debian has all that is needed) on an x86-64 host whose root may trace processes, ' +
+          'or start such templates cold: checkpoint: {enabled: false}.',
+      );
 }
 
 async function promoted(

@@ -93,6 +93,8 @@ export interface Template {
     readonly warmup: readonly string[];
     /** Asked of both clones of a verification, after their activation: a write that has to succeed. */
     readonly check: InstanceCall | undefined;
+    /** Somebody has seen to the random numbers of a language whose generators no restore makes fresh. */
+    readonly random: 'confirmed' | undefined;
     readonly dump: DumpOptions;
   };
   /** A database and a user of its own for each instance, filled from the seed. */

@@ -91,8 +91,33 @@ async function dumpWarm(
   }
   onStep('looking for what clones could not go on with');
   await checkpointing.examine(spec.name, checkpoint.dump);
+  await requireConfirmedRandom(deps, checkpointing, spec);
   onStep('dumping memory and files');
   await checkpointing.dump(spec.name, archive, checkpoint.dump);
+}
+
+/**
+ * Names the languages whose generators would go on alike in all clones, until the template says that somebody has seen
+ * to it. Throws checkpoint_refused where nobody can have: it has no activation in which they were given a new seed. An
+ * app that says `identity: none` has no secrets that it could draw.
+ */
+async function requireConfirmedRandom(
+  { log }: CheckpointDeps,
+  checkpointing: Checkpointing,
+  { name: container, template: { name, identity, activation, checkpoint } }: ContainerSpec,
+): Promise<void> {
+  if (identity === 'none' || checkpoint.random === 'confirmed') return;
+  const found = await checkpointing.ownGenerators(container);
+  if (found.length === 0) return;
+  const languages = found.map(({ language }) => language);
+  const named = found.map(({ language, generators, process }) => `${language} (${process}): ${generators}`);
+  const message =
+    `The app of template ${name} runs what draws random numbers from its own memory, which no restore makes fresh: ` +
+    `${named.join('; ')}. Clones draw the same from those, unless they get a new seed in the activation. ` +
+    'docs/criu-checkpoint.md#random-numbers has how, and what is fresh all the same. When that is done, or the app ' +
+    'takes no secrets from them, write checkpoint: {random: confirmed}';
+  if (activation === undefined) throw new TryItNowError('checkpoint_refused', message, { details: { languages } });
+  log.warn({ template: name, languages }, message);
 }
 
 export interface Promotion extends Verification {

@@ -8,11 +8,13 @@ import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpointContext, type CheckpointContext } from '../../src/composition/checkpoint-context.ts';
 import type { Instance } from '../../src/domain/instance.ts';
+import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { createCheckpoint, createPromoted, promoteCheckpoint } from '../../src/pool/checkpoints.ts';
 import { verifyCheckpoint } from '../../src/pool/verify-checkpoint.ts';
 import { launchEngine, titleFor, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
+import { copyWithLibraries } from '../support/node-image.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
@@ -42,9 +44,10 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   let image: TinyImage;
   beforeAll(async () => {
     podman = await launchEngine('podman');
-    image = await loadTinyImage(podman.socketPath, undefined, undefined, undefined, async (root) =>
-      writeFile(join(root, 'www/cgi-bin/session'), SESSIONS, { mode: 0o755 }),
-    );
+    image = await loadTinyImage(podman.socketPath, undefined, undefined, undefined, async (root) => {
+      await writeFile(join(root, 'www/cgi-bin/session'), SESSIONS, { mode: 0o755 });
+      await copyWithLibraries('/usr/bin/perl', root);
+    });
   });
   afterAll(async () => {
     await image[Symbol.asyncDispose]();
@@ -208,16 +211,31 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       });
     const unwritable = checked('unwritable', 'echo disk on fire; exit 3');
     const same = checked('same', 'echo > /www/written');
+    // No pool: all that is restored of these is what is tried.
+    const pool = { target: 0, max: 2, replenishThreshold: 0 };
     const named = selfAware({
       name: 'named',
+      pool,
       activation: {
         kind: 'exec',
         command: ['/bin/sh', '-c', '/bin/busybox hostname > /www/whoami'],
         timeoutMs: 30_000,
       },
     });
-    const guessable = selfAware({ name: 'guessable', open: '/cgi-bin/session' });
-    await using bench = await start([alike, silentOne, unwritable, same, named, guessable]);
+    const guessable = selfAware({ name: 'guessable', pool, open: '/cgi-bin/session' });
+    const withPerl = '/usr/bin/perl -e "sleep 9999" & exec /bin/busybox httpd -f -p 80 -h /www';
+    const seeded = selfAware({
+      name: 'seeded',
+      pool,
+      activation: undefined,
+      process: { ...DEFAULT_PROCESS, command: ['/bin/sh', '-c', withPerl] },
+    });
+    const confirmed = {
+      ...seeded,
+      name: 'confirmed',
+      checkpoint: { ...seeded.checkpoint, random: 'confirmed' },
+    } as const;
+    await using bench = await start([alike, silentOne, unwritable, same, named, guessable, seeded, confirmed]);
     const { context } = bench;
     const steps: string[] = [];
     const refusals = [
@@ -226,12 +244,17 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       ['unwritable', /failed checkpoint\.check of template unwritable \(exec .*exit code 3; it said: disk on fire/],
       ['named', /identity probe of template named proves nothing: .* only by the name of the container, which/],
       ['guessable', /hand their visitors the same random values.*: cookie sid at \/cgi-bin\/session\. /],
+      [
+        'seeded',
+        /Perl \(perl\): rand\. Clones draw the same .* checkpoint: \{random: confirmed\}$/,
+        'checkpoint_refused',
+      ],
     ] as const;
-    for (const [name, message] of refusals) {
+    for (const [name, message, code = 'checkpoint_not_verified'] of refusals) {
       await expect(
         createPromoted(context, name, (step) => steps.push(`${name}: ${step}`), never),
       ).rejects.toMatchObject({
-        code: 'checkpoint_not_verified',
+        code,
         message: expect.stringMatching(message) as string,
       });
       expect((await context.promotions.status(name)).current).toBeUndefined();
@@ -239,6 +262,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     // The one that nobody could tell the clones of apart was not even started, and what failed is not kept.
     expect(steps.filter((step) => step.startsWith('silent'))).toEqual([]);
     expect(await context.checkpointRepository.list()).toEqual([]);
+    await createCheckpoint(context, 'confirmed', quiet, never);
     const { id } = await createCheckpoint(context, 'same', quiet, never);
     expect((await verifyCheckpoint(context, id, quiet, never)).identities).toEqual([]);
   });

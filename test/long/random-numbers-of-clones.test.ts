@@ -90,6 +90,8 @@ describe.skipIf(whyWithout('podman') !== undefined || process.arch !== 'x64')(
       await untilReady(source);
       await checkpointing.untilIdle(source.name, 60_000, never);
       await checkpointing.examine(source.name, DEFAULT_DUMP);
+      expect(await checkpointing.ownGenerators(source.name)).toEqual([]);
+      expect(await checkpointing.whyNotFresh()).toBeUndefined();
       await checkpointing.dump(source.name, join(folder, 'node.tar'), DEFAULT_DUMP);
       await runtime.remove(source.name);
       const unpacked = join(folder, 'node');

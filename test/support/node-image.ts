@@ -13,7 +13,8 @@ export async function loadNodeImage(socketPath: string, app: string): Promise<Ti
   });
 }
 
-async function copyWithLibraries(program: string, root: string): Promise<void> {
+/** Puts a program of this host into the folder that becomes the root of an image. */
+export async function copyWithLibraries(program: string, root: string): Promise<void> {
   const { stdout } = await promisify(execFile)('ldd', [program]);
   const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = '']) => path);
   for (const path of [program, ...libraries]) {

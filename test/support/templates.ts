@@ -37,7 +37,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     activation: undefined,
     identity: undefined,
     export: undefined,
-    checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
+    checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, random: undefined, dump: DEFAULT_DUMP },
     database: undefined,
     services: [],
     pool: { target: 3, max: 20, replenishThreshold: 0 },

@@ -13,6 +13,14 @@ export interface OpenCheckpoint {
 export type CheckpointingAvailability =
   { readonly available: true } | { readonly available: false; readonly reason: string };
 
+/** Of a language whose random generators are in the memory of its processes, and so the same in all clones. */
+export interface OwnGenerators {
+  readonly language: string;
+  readonly generators: string;
+  /** One that runs it. */
+  readonly process: string;
+}
+
 /** An optional ability of an engine. */
 export interface Checkpointing {
   /**
@@ -29,6 +37,10 @@ export interface Checkpointing {
    * checkpoint_refused with all of it and what to do about each.
    */
   examine(name: string, options: DumpOptions): Promise<void>;
+  /** What runs in the container whose random numbers no restore makes fresh. */
+  ownGenerators(name: string): Promise<readonly OwnGenerators[]>;
+  /** Why restores on this host make no random numbers fresh at all, in words; undefined where they do. */
+  whyNotFresh(): Promise<string | undefined>;
   /**
    * Writes the container's memory and files into `archive` (mode 0600) and leaves
    * the container stopped. Throws checkpoint_failed.

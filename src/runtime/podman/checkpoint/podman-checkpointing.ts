@@ -10,6 +10,7 @@ import type {
   Checkpointing,
   CheckpointingAvailability,
   OpenCheckpoint,
+  OwnGenerators,
 } from '../../../pool/interfaces/checkpointing.ts';
 import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { instanceSysctls } from '../../docker/container-options.ts';
@@ -24,8 +25,9 @@ import { cloneImages, type CloneImages } from './clone-images.ts';
 import { setSysctls } from './clone-sysctls.ts';
 import { CRIU_CONFIG, dumpConfig, setCriuConfig, writeCriuConfig } from './criu-config.ts';
 import { criuFailure } from './criu-failure.ts';
-import { freshRandom } from './fresh-random/fresh-random.ts';
+import { freshRandom, whyNotFresh } from './fresh-random/fresh-random.ts';
 import { HostFacts } from './host-facts.ts';
+import { ownGenerators } from './language-runtimes.ts';
 import { whyPortStays } from './leaked-port.ts';
 import { obstacles } from './obstacles.ts';
 import { openConnections } from './open-connections.ts';
@@ -131,6 +133,14 @@ class PodmanCheckpointing implements Checkpointing {
     if (found.length === 0) return;
     const message = `${name} cannot be checkpointed as it runs: ${found.join('; ')}`;
     throw new TryItNowError('checkpoint_refused', message, { details: { obstacles: found } });
+  }
+
+  async ownGenerators(name: string): Promise<readonly OwnGenerators[]> {
+    return ownGenerators((await this.#running(name, 'checkpoint_failed')).pid);
+  }
+
+  whyNotFresh(): Promise<string | undefined> {
+    return whyNotFresh();
   }
 
   async dump(name: string, archive: string, options: DumpOptions): Promise<void> {

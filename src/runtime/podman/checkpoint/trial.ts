@@ -136,7 +136,7 @@ function trialTemplate(image: string): Template {
     export: undefined,
     database: undefined,
     services: [],
-    checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, dump: DEFAULT_DUMP },
+    checkpoint: { enabled: true, file: undefined, warmup: [], check: undefined, random: undefined, dump: DEFAULT_DUMP },
     pool: { target: 0, max: 0, replenishThreshold: 0 },
     ttl: { defaultMs: 0, maxMs: 0 },
     allowedOrigins: [],

@@ -1,9 +1,12 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { describeError } from '../../../../domain/errors.ts';
 import { processesWith } from '../container-processes.ts';
 import { exportedFunctions } from './elf-symbols.ts';
 import { mappedFiles, threadsOf, type MappedFile } from './mapped-files.ts';
@@ -47,6 +50,9 @@ const V8 = {
   closeScope: '_ZN2v811HandleScopeD1Ev',
 } as const;
 
+/** Of the kernel's setting: not even root. */
+const NO_PTRACE = '3';
+const CALL_FUNCTIONS = fileURLToPath(new URL('call-functions.pl', import.meta.url));
 const refreshNode = readFileSync(new URL('refresh-node.js', import.meta.url), 'utf8').replace(/^ *\/[/*].*\n/gm, '');
 
 /**
@@ -60,6 +66,26 @@ export async function freshRandom(pid: number): Promise<void> {
   const processes = await processesWith(pid);
   const lines = await Promise.all(processes.map(({ pid: each }) => callsFor(each)));
   if (lines.flat().length > 0) await makeCalls(lines.flat().join('\n'));
+}
+
+/** Whether that can be had for the Node in this process: V8's functions are where they are looked for. */
+export async function refreshesNode(pid: number): Promise<boolean> {
+  return process.arch === 'x64' && nodeCalls(await functionsOf(pid)) !== undefined;
+}
+
+/** Why nothing can be made fresh on this host, in words; undefined where it can. */
+export async function whyNotFresh(): Promise<string | undefined> {
+  if (process.arch !== 'x64')
+    return `functions of a process can be called from outside on x86-64 only, not on ${process.arch}`;
+  const scope = await readFile('/proc/sys/kernel/yama/ptrace_scope', 'utf8').catch(() => '');
+  if (scope.trim() === NO_PTRACE) return 'the kernel lets nobody trace processes (kernel.yama.ptrace_scope is 3)';
+  const perl = spawn('perl', ['-c', CALL_FUNCTIONS], { stdio: ['ignore', 'ignore', 'pipe'] });
+  try {
+    const [said, code] = await ended(perl);
+    return code === 0 ? undefined : `perl cannot run the program for it: ${said.trim()}`;
+  } catch (error) {
+    return `perl cannot be run: ${describeError(error)}`;
+  }
 }
 
 async function callsFor(pid: number): Promise<readonly string[]> {
@@ -122,16 +148,20 @@ async function functionsIn({ link, start }: MappedFile, names: readonly string[]
 
 /** Perl is in every Debian, and can speak to the kernel without a compiler. */
 async function makeCalls(lines: string): Promise<void> {
-  const program = fileURLToPath(new URL('call-functions.pl', import.meta.url));
-  const perl = spawn('perl', [program], { stdio: ['pipe', 'ignore', 'pipe'] });
+  const perl = spawn('perl', [CALL_FUNCTIONS], { stdio: ['pipe', 'ignore', 'pipe'] });
   // What it says when it ends early is the reason, not that it reads no more.
   perl.stdin.on('error', () => undefined);
   perl.stdin.end(`${lines}\n`);
-  const [said, code] = await Promise.all([
+  const [said, code] = await ended(perl);
+  if (code !== 0) throw new Error(said.trim() === '' ? `perl ended with ${code}` : said.trim());
+}
+
+/** What it said last, and its exit code. */
+function ended(perl: ChildProcessByStdio<Writable | null, null, Readable>): Promise<[string, number | null]> {
+  return Promise.all([
     text(perl.stderr),
     new Promise<number | null>((resolve, reject) => perl.once('error', reject).once('close', resolve)),
   ]);
-  if (code !== 0) throw new Error(said.trim() === '' ? `perl ended with ${code}` : said.trim());
 }
 
 function numbers(calls: Readonly<Record<string, number>>): string {
