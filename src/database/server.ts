@@ -31,12 +31,18 @@ export interface SessionBounds {
   readonly longestTransactionMs: number;
   /** For all sessions of an instance together. */
   readonly memoryBytes: number;
+  /** For all sessions of an instance together, beyond their share for ever: with more, others come first. */
+  readonly processorMs: number;
+  /** Of one processor, which anybody may use for ever. */
+  readonly processorShare: number;
 }
 
 export const SESSION_BOUNDS: SessionBounds = {
   longestStatementMs: 90_000,
   longestTransactionMs: 10 * 60_000,
   memoryBytes: 256 * 2 ** 20,
+  processorMs: 20_000,
+  processorShare: 0.25,
 };
 
 export interface DatabaseOptions extends ServerLogin {

@@ -1,4 +1,5 @@
 import { chmod, mkdtemp, readdir } from 'node:fs/promises';
+import { constants, getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
@@ -176,6 +177,34 @@ describe.skipIf(skip)(title, () => {
       }
       await neighbour.query("PREPARE mine FROM 'SELECT text FROM notes'");
       expect(await neighbour.query('EXECUTE mine')).toEqual([{ text: 'welcome' }]);
+    } finally {
+      await guarding.close();
+    }
+  });
+
+  it('has who computes much come after the others, and first again once they have rested', async () => {
+    const sessionBounds = { processorMs: 100, processorShare: 0.05 };
+    const guarding = server.databases({ catalogue: [template], sessionBounds });
+    await guarding.prepare([template]);
+    try {
+      await using root = await server.asRoot();
+      await using neighbour = await server.as(await created());
+      await using hostile = await server.as(await created());
+      const threadOf = async (connection: { readonly threadId: number | null }): Promise<number> => {
+        const [row] = await root.query<{ TID: number }[]>(
+          `SELECT TID FROM information_schema.PROCESSLIST WHERE ID = ${connection.threadId ?? 0}`,
+        );
+        return row?.TID ?? 0;
+      };
+      const [usual, computing] = [await threadOf(neighbour), await threadOf(hostile)];
+      const before = getPriority(usual);
+      await hostile.query('SET max_statement_time = 0');
+      const statement = hostile.query("SELECT BENCHMARK(1e15, SHA2('x', 512))").catch(() => undefined);
+      await eventually(() => expect(getPriority(computing)).toBe(constants.priority.PRIORITY_LOW));
+      expect(getPriority(usual)).toBe(before);
+      await root.query(`KILL QUERY ${hostile.threadId ?? 0}`);
+      await statement;
+      await eventually(() => expect(getPriority(computing)).toBe(before), { timeoutMs: 180_000 });
     } finally {
       await guarding.close();
     }

@@ -1,3 +1,4 @@
+import { constants, getPriority } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
@@ -183,6 +184,29 @@ describe.skipIf(skip)(title, () => {
       await idle.query('SET idle_in_transaction_session_timeout = 0; BEGIN; SELECT * FROM notes');
       await eventually(() => expect(idle.query('SELECT 1')).rejects.toThrow());
       expect(await neighbour.query('SELECT text FROM notes')).toEqual([{ text: 'welcome' }]);
+    } finally {
+      await guarding.close();
+    }
+  });
+
+  it('has who computes much come after the others', async () => {
+    const sessionBounds = { processorMs: 100, processorShare: 0.05 };
+    const guarding = server.databases({ catalogue: [template, ...all], guards: true, sessionBounds });
+    await guarding.prepare([template]);
+    try {
+      await using neighbour = await server.as(await created());
+      await using hostile = await server.as(await created());
+      const pidOf = async (client: { query(sql: string): Promise<Record<string, unknown>[]> }): Promise<number> =>
+        Number((await client.query('SELECT pg_backend_pid() AS pid'))[0]?.['pid']);
+      const [usual, computing] = [await pidOf(neighbour), await pidOf(hostile)];
+      const before = getPriority(usual);
+      const statement = hostile
+        .query("SELECT count(sha256(repeat('x', 1000000)::bytea)) FROM generate_series(1, 10000000)")
+        .catch(() => undefined);
+      await eventually(() => expect(getPriority(computing)).toBe(constants.priority.PRIORITY_LOW));
+      expect(getPriority(usual)).toBe(before);
+      await rootSees(`SELECT pg_terminate_backend(${computing})`);
+      await statement;
     } finally {
       await guarding.close();
     }

@@ -1,6 +1,7 @@
 import type { Log } from '../../domain/log.ts';
 import { Loop } from '../../lifecycle/loop.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
+import { FairShare, tellOfLast } from '../fair-share.ts';
 import type { DatabaseNames } from '../names.ts';
 import { SESSION_BOUNDS, type ServerLogin, type SessionBounds } from '../server.ts';
 import { serverErrorNumber, withSession, type Row, type Session } from './session.ts';
@@ -11,7 +12,7 @@ const ROUND_MS = 1_000;
 const ENDED_MEANWHILE = 1094;
 
 /** `lasts` does not follow a clock that the session set itself. */
-const SESSIONS = `SELECT ID AS id, USER AS user, MEMORY_USED AS memory,
+const SESSIONS = `SELECT ID AS id, USER AS user, TID AS thread, MEMORY_USED AS memory,
   IF(COMMAND IN ('Sleep', 'Daemon', 'Killed'), 0, TIME_MS) AS lasts FROM information_schema.PROCESSLIST
   WHERE USER LIKE 'tin\\_%' AND COMMAND <> 'Killed'`;
 const MEMORY = `SHOW GLOBAL STATUS WHERE Variable_name IN ('Memory_used', 'Memory_used_initial')`;
@@ -61,6 +62,7 @@ export class SessionGuard {
 interface InstanceSession {
   readonly id: number;
   readonly user: string;
+  readonly thread: number;
   readonly lastsMs: number;
   readonly memoryBytes: number;
 }
@@ -70,6 +72,7 @@ class GuardRound {
   readonly #names: DatabaseNames;
   readonly #log: Log;
   readonly #bounds: SessionBounds;
+  readonly #shares: FairShare;
   /** When each was seen first: by our own clock, for the server's may be set. */
   #transactions: ReadonlyMap<string, number> = new Map();
 
@@ -81,6 +84,7 @@ class GuardRound {
     this.#names = options.names;
     this.#log = options.log;
     this.#bounds = options.bounds;
+    this.#shares = new FairShare('mariadbd', options.bounds);
   }
 
   async look(): Promise<void> {
@@ -89,6 +93,7 @@ class GuardRound {
     await this.#endLongStatements(sessions);
     await this.#endHoarders(sessions);
     await this.#endOldTransactions(sessions);
+    for (const database of await this.#shares.look(sessions, performance.now())) tellOfLast(this.#log, database);
   }
 
   async #endLongStatements(sessions: readonly InstanceSession[]): Promise<void> {
@@ -158,6 +163,12 @@ class GuardRound {
   }
 }
 
-function asInstanceSession({ id, user, memory, lasts }: Row): InstanceSession {
-  return { id: Number(id), user: String(user), lastsMs: Number(lasts), memoryBytes: Math.max(0, Number(memory)) };
+function asInstanceSession({ id, user, thread, memory, lasts }: Row): InstanceSession {
+  return {
+    id: Number(id),
+    user: String(user),
+    thread: Number(thread),
+    lastsMs: Number(lasts),
+    memoryBytes: Math.max(0, Number(memory)),
+  };
 }

@@ -1,6 +1,7 @@
 import type { Log } from '../../domain/log.ts';
 import { Loop } from '../../lifecycle/loop.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
+import { FairShare, tellOfLast } from '../fair-share.ts';
 import type { DatabaseNames } from '../names.ts';
 import { SESSION_BOUNDS, type ServerLogin, type SessionBounds } from '../server.ts';
 import { sessionMemory } from './session-memory.ts';
@@ -64,11 +65,14 @@ export class SessionGuard {
       withSession(login, async (session) => {
         const [table] = await session.run('Asking for the size of the table of locks', LOCK_TABLE);
         await session.run('Beginning to guard the locks', 'BEGIN');
+        const shares = new FairShare('postgres', deps.bounds);
         while (!signal.aborted) {
           await endLockHoarders(session, deps, Number(table?.['size']) * LARGEST_SHARE);
           const sessions = await sessionsOfInstances(session, deps);
           await endLongOnes(session, deps, sessions);
           await endMemoryHoarders(session, deps, sessions);
+          const working = sessions.map(({ pid, role }) => ({ user: role, thread: pid }));
+          for (const database of await shares.look(working, performance.now())) tellOfLast(log, database);
           await sleep(ROUND_MS, signal);
         }
       }),
