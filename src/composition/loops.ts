@@ -8,6 +8,7 @@ import { reap, settleTickets } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { replenish } from '../pool/replenish.ts';
 import { dropLapsedPlaces } from '../pool/wait.ts';
+import { CrowdingWatch } from '../pool/watch-crowding.ts';
 import { DatabaseWatch } from '../pool/watch-databases.ts';
 import { DiskWatch } from '../pool/watch-disk.ts';
 import { ProcessorWatch } from '../pool/watch-processor.ts';
@@ -42,6 +43,8 @@ const QUEUE_INTERVAL_MS = 5_000;
 const DISK_INTERVAL_MS = 3_000;
 /** A flood of output goes on for two or three rounds. */
 const PROCESSOR_INTERVAL_MS = 10_000;
+/** While a fork bomb goes on, every program that is started waits for it. */
+const CROWDING_INTERVAL_MS = 2_000;
 /** For so long others wait for a connection at most. */
 const DATABASES_INTERVAL_MS = 2_000;
 const RECONCILE_INTERVAL_MS = 30_000;
@@ -132,7 +135,9 @@ function watchers(
   const { log } = pool;
   const disk = new DiskWatch({ ...pool, consumption });
   const processor = new ProcessorWatch({ ...pool, ...unusedCpu, consumption });
+  const crowding = new CrowdingWatch({ ...pool, consumption });
   const watches = [
+    new Loop({ name: 'crowding watch', intervalMs: CROWDING_INTERVAL_MS, log }, (signal) => crowding.round(signal)),
     new Loop({ name: 'disk watch', intervalMs: DISK_INTERVAL_MS, log }, (signal) => disk.round(signal)),
     new Loop({ name: 'processor watch', intervalMs: PROCESSOR_INTERVAL_MS, log }, (signal) => processor.round(signal)),
   ];

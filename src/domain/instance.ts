@@ -89,6 +89,7 @@ export const RELEASE_REASONS = [
   'output_limit',
   'cpu_limit',
   'database_limit',
+  'process_limit',
   'retired',
   'outdated',
   'provision_failed',
@@ -108,4 +109,5 @@ export const LIMIT_REASONS = [
   'output_limit',
   'cpu_limit',
   'database_limit',
+  'process_limit',
 ] as const satisfies readonly ReleaseReason[];

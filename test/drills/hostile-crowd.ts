@@ -1,7 +1,7 @@
 /**
  * `npm run hostile-crowd -- --minutes 60`: honest visitors alone, then beside twenty hostile ones, and tables of what
  * became of both. The exit code is 1 when a goal is missed. `--docs` writes the tables to docs/security.md; `--attacks
- * disk` leaves only those whose name has it.
+ * disk,log` leaves only those whose names have one of these.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -43,7 +43,7 @@ const seen = await drill({
   quietMs: Number(quiet) * 60_000,
   crowdMs: Number(minutes) * 60_000,
   honest: Number(honest),
-  attacks: ATTACKS.filter(({ name }) => name.includes(values.attacks)),
+  attacks: ATTACKS.filter(({ name }) => values.attacks.split(',').some((part) => name.includes(part))),
   poolBurners: values.attacks === '' ? POOL_BURNERS : 0,
   signal: ended.signal,
   say,

@@ -70,6 +70,12 @@ export async function expectProcessorWatched(
   await consumption.limitCpu(name, cpus);
   expect(await consumption.cpuLimit(name)).toBeCloseTo(cpus, 3);
 
+  expect(await consumption.cpuShare(name)).toBe(1);
+  await consumption.weighCpu(name, 1 / 64);
+  expect(await consumption.cpuShare(name)).toBeCloseTo(1 / 64, 2);
+  await consumption.weighCpu(name, 1);
+  expect(await consumption.cpuShare(name)).toBe(1);
+
   const visitor = connect({ host: '127.0.0.1', port: hostPort });
   try {
     await once(visitor, 'connect');
@@ -79,4 +85,8 @@ export async function expectProcessorWatched(
     visitor.destroy();
   }
   await eventually(async () => expect(await consumption.isConnected(name, 80)).toBe(false));
+
+  const refused = (await consumption.refusedProcesses(name)) ?? Infinity;
+  expect(await run('fork-bomb', 'once')).toBe('refused\n');
+  expect(await consumption.refusedProcesses(name)).toBeGreaterThan(refused);
 }

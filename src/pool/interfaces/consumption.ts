@@ -26,6 +26,12 @@ export interface Consumption {
   cpuLimit(container: string): Promise<number | undefined>;
   /** From now on, for as long as it runs. Throws where that cannot be set; nothing happens where it has ended. */
   limitCpu(container: string, cpus: number): Promise<void>;
+  /** Its part of the processors where more is wanted than there is, against 1, which each container begins with. */
+  cpuShare(container: string): Promise<number | undefined>;
+  /** From now on, as `limitCpu`: more than 0, at most 1. It may use what nobody else wants as before. */
+  weighCpu(container: string, share: number): Promise<void>;
+  /** How often it was refused a further process so far, since it had as many as it may. */
+  refusedProcesses(container: string): Promise<number | undefined>;
   /** Whether somebody outside has a connection open to this port of it. */
   isConnected(container: string, port: number): Promise<boolean>;
   /**

@@ -80,6 +80,7 @@ export const de = {
   'visit.ended_heading': 'Ihre Kopie von {app} ist beendet',
   'visit.ended_text': 'Sie wurde mit allem gelöscht, was darin war. Sie können jederzeit eine neue starten.',
   'visit.database_limit': 'Sie endete vorzeitig: Sie nahm mehr von der Datenbank, als einer Kopie zusteht.',
+  'visit.process_limit': 'Sie endete vorzeitig: Sie wollte immerzu mehr Prozesse, als eine Kopie haben darf.',
   'visit.disk_limit': 'Sie endete vorzeitig: Es wurde mehr darin gespeichert, als eine Kopie fassen darf.',
   'visit.output_limit': 'Sie endete vorzeitig: Sie hat mehr ausgegeben, als ein Server lesen kann.',
   'visit.cpu_limit': 'Sie endete vorzeitig: Sie hat lange gerechnet, ohne dass jemand sie benutzt hat.',

@@ -80,6 +80,7 @@ export const en = {
   'visit.ended_heading': 'Your {app} has ended',
   'visit.ended_text': 'It was removed with everything that was in it. You can start a fresh one whenever you like.',
   'visit.database_limit': 'It ended early: it took more of the database than a copy may have.',
+  'visit.process_limit': 'It ended early: it kept asking for more processes than a copy may have.',
   'visit.disk_limit': 'It ended early: more was written in it than a copy may hold.',
   'visit.output_limit': 'It ended early: it wrote more output than a server can read.',
   'visit.cpu_limit': 'It ended early: it kept computing for a long time while nobody used it.',

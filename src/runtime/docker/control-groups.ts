@@ -43,6 +43,30 @@ export async function limitCpu(group: string, cpus: number): Promise<void> {
   }
 }
 
+/** What the kernel gives every group, by the names of version 1 and 2. */
+const USUAL_WEIGHTS = { 'cpu.shares': 1_024, 'cpu.weight': 100 } as const;
+
+/** Against what every group begins with; undefined where there is no such group any more. */
+export async function cpuShareOf(group: string): Promise<number | undefined> {
+  for (const [name, usual] of Object.entries(USUAL_WEIGHTS)) {
+    const weight = await read(group, name);
+    if (weight !== '') return Number(weight) / usual;
+  }
+  return undefined;
+}
+
+/** Throws where it cannot be set. */
+export async function weighCpu(group: string, share: number): Promise<void> {
+  const name = (await read(group, 'cpu.weight')) === '' ? 'cpu.shares' : 'cpu.weight';
+  await writeFile(join(group, name), String(Math.max(2, Math.round(share * USUAL_WEIGHTS[name]))));
+}
+
+/** How many processes could not be made for the group's limit; undefined where there is no such group any more. */
+export async function refusedProcessesOf(group: string): Promise<number | undefined> {
+  const refused = /^max (\d+)$/m.exec(await read(group, 'pids.events'))?.[1];
+  return refused === undefined ? undefined : Number(refused);
+}
+
 async function read(group: string, name: string): Promise<string> {
   return readFile(join(group, name), 'utf8').catch(() => '');
 }

@@ -4,7 +4,16 @@ import type Dockerode from 'dockerode';
 import type { Consumption, DiskUse, StorageRoom } from '../../pool/interfaces/consumption.ts';
 import type { ContainerEngine } from '../engine.ts';
 import { hasVisitor } from './container-inside.ts';
-import { controlGroup, cpuLimitOf, cpuOf, limitCpu, ofContainer } from './control-groups.ts';
+import {
+  controlGroup,
+  cpuLimitOf,
+  cpuOf,
+  cpuShareOf,
+  limitCpu,
+  ofContainer,
+  refusedProcessesOf,
+  weighCpu,
+} from './control-groups.ts';
 import { deletedFileBytes } from './deleted-files.ts';
 import { engineFiles } from './engine-files.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
@@ -23,6 +32,7 @@ interface Place {
   readonly cpu: string;
   readonly quota: string;
   readonly processes: string;
+  readonly processLimit: string;
   readonly folders: readonly string[];
   readonly engineFiles: readonly string[];
   /** The file systems that it writes to, as its processes see them. */
@@ -86,6 +96,21 @@ export class HostConsumption implements Consumption {
   async limitCpu(container: string, cpus: number): Promise<void> {
     const place = await this.#placeOf(container);
     if (place !== undefined) await limitCpu(place.quota, cpus);
+  }
+
+  async cpuShare(container: string): Promise<number | undefined> {
+    const place = await this.#placeOf(container);
+    return place === undefined ? undefined : cpuShareOf(place.quota);
+  }
+
+  async weighCpu(container: string, share: number): Promise<void> {
+    const place = await this.#placeOf(container);
+    if (place !== undefined) await weighCpu(place.quota, share);
+  }
+
+  async refusedProcesses(container: string): Promise<number | undefined> {
+    const place = await this.#placeOf(container);
+    return place === undefined ? undefined : refusedProcessesOf(place.processLimit);
   }
 
   async isConnected(container: string, port: number): Promise<boolean> {
@@ -152,6 +177,7 @@ export class HostConsumption implements Consumption {
       cpu: ofContainer(cpu, found.Id),
       quota: ofContainer(quota, found.Id),
       processes,
+      processLimit: ofContainer(processes, found.Id),
       folders: [...(upper === undefined ? [] : [upper]), ...volumes],
       engineFiles: engineFiles(found),
       devices: new Set(stats.flatMap((each) => each?.dev ?? [])),

@@ -50,7 +50,14 @@ export const ATTACKS: readonly Attack[] = [
     ends: 'disk_limit',
     staysMs: 4 * MINUTE_MS,
   },
-  { name: 'fork bomb', template: 'tiny', count: 3, program: 'fork-bomb?3600', staysMs: 3 * MINUTE_MS },
+  {
+    name: 'fork bomb',
+    template: 'tiny',
+    count: 3,
+    program: 'fork-bomb?3600',
+    ends: 'process_limit',
+    staysMs: 3 * MINUTE_MS,
+  },
   { name: 'memory hoard', template: 'tiny', count: 1, program: 'memory-hoard?3600', staysMs: 3 * MINUTE_MS },
   {
     name: 'log flood',
