@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { machine } from 'node:os';
 import type Dockerode from 'dockerode';
 import Type from 'typebox';
 import Value from 'typebox/value';
@@ -22,6 +23,8 @@ export interface ImagesOptions {
   readonly log: Log;
 }
 
+/** Of the host's kernel, as images name it; of a rarer one the engine knows the name. */
+const HOST_ARCHITECTURE = { x86_64: 'amd64', aarch64: 'arm64' }[machine()];
 /** What is read of a file of credentials: by registry, or by a part of it, `user:password` in Base64. */
 const Credentials = Type.Object({
   auths: Type.Record(Type.String(), Type.Object({ auth: Type.Optional(Type.String()) })),
@@ -112,8 +115,10 @@ export class EngineImages {
       this.#ids.delete(image);
       return undefined;
     }
-    const wanted = await architecture();
-    if (found.Architecture !== '' && found.Architecture !== wanted)
+    // The engine is asked before an image is refused only: Podman's answer has dpkg read all its lists several times.
+    const fits = found.Architecture === '' || found.Architecture === HOST_ARCHITECTURE;
+    const wanted = fits ? found.Architecture : await architecture();
+    if (found.Architecture !== wanted)
       throw new TryItNowError(
         'image_missing',
         `${engine.title} has ${image} (template ${name}) for ${found.Architecture} only, and this host is ${wanted}. ` +
