@@ -60,7 +60,8 @@ export class CrowdingWatch {
       if (watched.bombs >= BOMB_ROUNDS) bombs.push(visit);
     }
     this.#watched = now;
-    for (const visit of bombs) await this.#end(visit);
+    // Together: while one of them goes on, the engine takes its time to remove another.
+    await Promise.all(bombs.map((visit) => this.#end(visit)));
   }
 
   async #look({ id, container }: Instance): Promise<Watched> {
