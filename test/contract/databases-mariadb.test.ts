@@ -6,6 +6,7 @@ import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { DatabaseCredentials } from '../../src/pool/interfaces/databases.ts';
 import { eventually } from '../support/eventually.ts';
+import { LogBook } from '../support/queue.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 import { databasesContract } from './databases.ts';
 
@@ -179,6 +180,22 @@ describe.skipIf(skip)(title, () => {
       expect(await neighbour.query('EXECUTE mine')).toEqual([{ text: 'welcome' }]);
     } finally {
       await guarding.close();
+    }
+  });
+
+  it('says what my.cnf lacks to bound what one instance takes of the others', async () => {
+    await using root = await server.asRoot();
+    const told = async (): Promise<unknown> => {
+      const log = new LogBook();
+      await server.databases({ catalogue: [template], log }).prepare([]);
+      return log.with('could take the memory of MariaDB').map(({ fields }) => fields['missing']);
+    };
+    expect(await told()).toEqual([]);
+    await root.query('SET GLOBAL max_prepared_stmt_count = 16382');
+    try {
+      expect(await told()).toEqual([['max-prepared-stmt-count=1048576']]);
+    } finally {
+      await root.query('SET GLOBAL max_prepared_stmt_count = 1048576');
     }
   });
 

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { createConnection, type Connection } from 'mariadb';
 import { connectMariadb } from '../../src/database/mariadb/mariadb-databases.ts';
 import type { ServerPatience, SessionBounds } from '../../src/database/server.ts';
+import type { Log } from '../../src/domain/log.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import { launchMariadb, type LaunchedMariadb } from '../../src/launcher/mariadb.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/databases.ts';
@@ -26,6 +27,7 @@ export interface TestMariadb extends AsyncDisposable {
     readonly clock?: { now(): number };
     readonly patience?: ServerPatience;
     readonly sessionBounds?: Partial<SessionBounds>;
+    readonly log?: Log;
   }): Databases;
   /** A template whose database is filled from this SQL. */
   templateOf(sql: string, overrides?: Partial<Template>): Promise<Template>;
@@ -53,7 +55,7 @@ export async function startMariadb(): Promise<TestMariadb> {
     restart: async () => {
       launched = await launchMariadb({ dir });
     },
-    databases: ({ deployment = 'contract', catalogue = [], clock, patience, sessionBounds } = {}) => {
+    databases: ({ deployment = 'contract', catalogue = [], clock, patience, sessionBounds, log = silent } = {}) => {
       const { socketPath, user, password } = launched;
       return connectMariadb({
         socketPath,
@@ -65,7 +67,7 @@ export async function startMariadb(): Promise<TestMariadb> {
         tidiesSeeds: true,
         guards: sessionBounds !== undefined,
         sessionBounds,
-        log: silent,
+        log,
         ...(clock === undefined ? {} : { clock }),
         ...(patience === undefined ? {} : { patience }),
       });

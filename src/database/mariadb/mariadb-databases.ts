@@ -7,6 +7,7 @@ import { newPassword } from '../new-password.ts';
 import { connectionsWanted, requireSeed, seedsFor, type DatabaseOptions, type ServerLogin } from '../server.ts';
 import { MAX_USER_CONNECTIONS, createUser, dropWithUser } from './accounts.ts';
 import { copyTables, createEmpty } from './clone-plan.ts';
+import { missingBounds } from './missing-bounds.ts';
 import { requireMariadb, requireSafe } from './safety.ts';
 import { Seeds, lock, namesOnServer } from './seeds.ts';
 import { SessionGuard } from './session-guard.ts';
@@ -32,7 +33,7 @@ class MariadbDatabases implements Databases {
   readonly #seeds: Seeds;
   readonly #guard: SessionGuard;
   readonly #sizes = new Sizes();
-  #toldOfConnections = false;
+  #toldOfBounds = false;
 
   constructor(options: DatabaseOptions) {
     const { socketPath, user, password, patience, deployment, entropy, log, sessionBounds } = options;
@@ -49,7 +50,7 @@ class MariadbDatabases implements Databases {
     await withSession(this.#login, async (session) => {
       await requireMariadb(session);
       await requireSafe(session, this.#login.socketPath);
-      await this.#tellOfConnections(session, offered);
+      await this.#tellOfBounds(session, offered);
       if (this.#options.tidiesSeeds)
         await this.#seeds.dropOthers(
           session,
@@ -131,9 +132,16 @@ class MariadbDatabases implements Databases {
     if (errno === NO_SUCH_DATABASE || errno === NO_SUCH_TABLE) this.#seeds.forget(digest);
   }
 
-  async #tellOfConnections(session: Session, templates: readonly Template[]): Promise<void> {
-    if (this.#toldOfConnections) return;
-    this.#toldOfConnections = true;
+  async #tellOfBounds(session: Session, templates: readonly Template[]): Promise<void> {
+    if (this.#toldOfBounds) return;
+    this.#toldOfBounds = true;
+    const missing = await missingBounds(session);
+    if (missing.length > 0)
+      this.#options.log.warn(
+        { missing },
+        'One instance could take the memory of MariaDB, or all prepared statements, from the others: put what is ' +
+          'missing under [mariadb] in my.cnf and restart it',
+      );
     const [row] = await session.run('Asking for max_connections', 'SELECT @@max_connections AS max');
     const has = Number(row?.['max']);
     const wanted = connectionsWanted('mariadb', templates, MAX_USER_CONNECTIONS);
