@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,6 +51,8 @@ describe('the client', () => {
   beforeAll(async () => {
     origin = `http://localhost:${await freePort()}`;
     stack = await startStack({
+      // Who comes from elsewhere has work to prove; who is on this machine has not.
+      env: { GATE_MODE: 'on', GATE_DIFFICULTY: '1000', TRUSTED_PROXIES: '127.0.0.1' },
       templates: [
         template({
           name: 'shop',
@@ -261,10 +265,13 @@ describe('the client', () => {
       logLevel: 'silent',
     });
     const script = outputFiles[0]?.text ?? '';
+    const button = `<script async src="${stack.api}/embed.js"></script><try-it-now template="shop"></try-it-now>`;
     const site = createServer((request, response) => {
       const isScript = request.url === '/client.js';
       response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
-      response.end(isScript ? script : '<!doctype html><title>a site</title>');
+      response.end(
+        isScript ? script : `<!doctype html><title>a site</title>${request.url === '/button' ? button : ''}`,
+      );
     });
     site.listen(Number(new URL(origin).port));
     releasers.push('site', () => void site.close());
@@ -284,6 +291,50 @@ describe('the client', () => {
       return [visit.url, ...heard];
     })()`);
     expect(told).toEqual([expect.stringMatching(/\.localhost:\d+\/cart$/), 'ready', 'countdown', 'ending', 'ended']);
+
+    // The same deployment, asked from elsewhere: with some work to prove.
+    const elsewhere = forwardingFor('203.0.113.8').listen(0, '127.0.0.1');
+    releasers.push('elsewhere', () => {
+      elsewhere.closeAllConnections();
+      elsewhere.close();
+    });
+    await once(elsewhere, 'listening');
+    const { port } = elsewhere.address() as AddressInfo;
+    const proxy = { server: `http://127.0.0.1:${port}`, bypass: '<-loopback>' };
+    const pageElsewhere = async () => (await browser.newContext({ proxy })).newPage();
+    const solved = async () => {
+      const metrics = await (await fetch(`${stack.api}/metrics`)).text();
+      return Number(/^try_it_now_gate_challenges_total\{template="shop",outcome="solved"\} (\d+)$/m.exec(metrics)?.[1]);
+    };
+    const before = await solved();
+    const visitor = await pageElsewhere();
+    await visitor.goto(stack.api);
+    await visitor.locator('form[action="/try/shop"] button').click();
+    await visitor.waitForURL(/\.localhost:\d+\/|\/visit\//);
+    expect(await solved()).toBe(before + 1);
+
+    const embedded = await pageElsewhere();
+    await embedded.goto(`${origin}/button`);
+    await embedded.getByRole('button').first().click();
+    await eventually(async () => expect(await solved()).toBe(before + 2));
+  });
+
+  it('proves work where a server asks for it', async () => {
+    const from =
+      (address: string): typeof fetch =>
+      (to, init) => {
+        const asked = new Request(to, init);
+        asked.headers.set('x-forwarded-for', address);
+        return fetch(asked);
+      };
+    const refused = await from('203.0.113.7')(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
+    expect([refused.status, await refused.json()]).toEqual([
+      403,
+      expect.objectContaining({ code: 'challenge_required' }),
+    ]);
+    const visit = await new TryItNow({ url: stack.api, fetch: from('203.0.113.7') }).acquire({ template: 'shop' });
+    expect(visit.state).toBe('running');
+    await visit.release();
   });
 
   describe('the one in Python', () => {
@@ -316,6 +367,22 @@ describe('the client', () => {
 
 function small(target: number, max: number) {
   return { target, max, replenishThreshold: 0 };
+}
+
+/** A proxy whose clients are seen to come from that address. */
+function forwardingFor(address: string): Server {
+  return createServer((request, response) => {
+    const { port, pathname, search } = new URL(request.url ?? '');
+    const headers = { ...request.headers, 'x-forwarded-for': address };
+    const onward = httpRequest({ host: '127.0.0.1', port, path: pathname + search, method: request.method, headers });
+    onward.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.destroy());
+    response.on('close', () => onward.destroy());
+    request.pipe(onward);
+  });
 }
 
 function isStream(to: string | URL | Request): boolean {
