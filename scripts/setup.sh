@@ -5,8 +5,9 @@ set -euo pipefail
 readonly NODE_WANTED=20.19
 usage() {
   cat <<USAGE
-usage: scripts/setup.sh [--with-tests] [--without-criu]
+usage: scripts/setup.sh [--with-tests] [--with-runsc] [--without-criu]
   --with-tests    also what the tests need: Docker, Chromium and a checker for metrics
+  --with-runsc    also gVisor, for templates with `runtime: runsc`
   --without-criu  leave CRIU alone (without it every instance starts cold, which is slower)
 With CONTAINER_MODE=simulated nothing is installed for containers; with CONTAINER_MODE=docker Docker instead of Podman.
 USAGE
@@ -37,6 +38,7 @@ containers|ip|iproute2|keeps instances from seeing each other on their network; 
 containers|modprobe|kmod|loads the part of the kernel that those rules need on a bridge
 containers|mmdebstrap|mmdebstrap|builds the example images without a container registry
 containers|busybox|busybox-static|a whole container image in 2 MB, for a first look and for the tests
+runsc|runsc|runsc|gVisor: a kernel of its own around what runs in a container (`runtime: runsc` of a template)
 tests|chromium|chromium|the tests click through the pages in a real browser
 tests|fonts|fonts-liberation|letters for that browser
 tests|promtool|prometheus|checks the metrics and the alert rules
@@ -56,6 +58,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/setup/podman-settings.sh"
 # shellcheck source=scripts/setup/host-limits.sh
 . "$here/setup/host-limits.sh"
+# shellcheck source=scripts/setup/runsc.sh
+. "$here/setup/runsc.sh"
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
@@ -108,7 +112,8 @@ find_missing() {
       missing_lines+="  $package: $purpose"$'\n'
     fi
   done <<<"$PARTS"
-  need_criu=no podman_settings='' host_limits=''
+  need_criu=no podman_settings='' host_limits='' runsc_settings=''
+  case " $wanted " in *' runsc '*) runsc_settings=$(missing_runsc_settings) ;; esac
   case " $wanted " in *' containers '*) host_limits=$(missing_host_limits) ;; esac
   case " $wanted " in
     *' podman '*)
@@ -118,7 +123,7 @@ find_missing() {
   esac
 }
 
-nothing_to_do() { [ ${#missing_packages[@]} -eq 0 ] && [ "$need_criu$podman_settings$host_limits" = no ]; }
+nothing_to_do() { [ ${#missing_packages[@]} -eq 0 ] && [ "$need_criu$podman_settings$host_limits$runsc_settings" = no ]; }
 
 os_release() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" /etc/os-release; }
 
@@ -165,10 +170,11 @@ as_root() { ${sudo[@]+"${sudo[@]}"} "$@"; }
 
 main() {
   given="$*" with_criu=yes
-  local with_tests=no
+  local with_tests=no with_runsc=no
   while [ $# -gt 0 ]; do
     case $1 in
       --with-tests) with_tests=yes ;;
+      --with-runsc) with_runsc=yes ;;
       --without-criu) with_criu=no ;;
       -h | --help) usage; exit 0 ;;
       *) usage >&2; exit 2 ;;
@@ -184,7 +190,8 @@ main() {
     docker) wanted='base servers databases docker containers' ;;
     *) wanted='base servers databases podman containers' ;;
   esac
-  if [ "$with_tests" = yes ]; then wanted='base servers databases podman docker containers tests'; fi
+  if [ "$with_tests" = yes ]; then wanted='base servers databases podman docker containers runsc tests'; fi
+  if [ "$with_runsc" = yes ]; then wanted+=' runsc'; fi
 
   find_missing
   if ! known_debian; then tell_unknown_system; fi
@@ -202,6 +209,7 @@ main() {
   say 'Set-up installs:'
   printf '%s' "$missing_lines"
   if [ -n "$podman_settings" ]; then say "$podman_settings"; fi
+  if [ -n "$runsc_settings" ]; then say "$runsc_settings"; fi
   if [ -n "$host_limits" ]; then say "  $HOST_LIMITS: limits that the kernel has for all containers of a user together"; fi
   if [ "$need_criu" = yes ]; then
     say "  criu (under $CRIU_HOME): starts instances in a fraction of the time, from a checkpoint; optional"
@@ -213,6 +221,7 @@ main() {
   chmod 755 "$work" # apt downloads as its own user
   if [ ${#missing_packages[@]} -gt 0 ]; then install_packages "${missing_packages[@]}"; fi
   if [ -n "$podman_settings" ]; then write_podman_settings; fi
+  if [ -n "$runsc_settings" ]; then write_runsc_settings; fi
   if [ -n "$host_limits" ]; then write_host_limits "$host_limits"; fi
   if [ "$need_criu" = yes ]; then install_criu; fi
 

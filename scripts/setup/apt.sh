@@ -56,10 +56,10 @@ show_errors() {
   { grep -E '^(E|W):' "$1" || tail -n 10 "$1"; } | head -n 10 | sed 's/^/  apt: /' >&2
 }
 
-# Valkey came into Debian after release 12: there it is in the backports of the same mirror. The
-# source is added together with a pin that gives it no say over any other package: priority 1 neither
-# upgrades nor replaces anything installed.
-add_backports_for_valkey() {
+# Valkey came into Debian after release 12, and the runsc of that release is slow: the backports of the same mirror have
+# both. The source is added together with a pin that gives it no say over any other package: priority 1 neither upgrades
+# nor replaces anything installed.
+add_backports() {
   local mirror keyring
   [ "$debian" = 12 ] || return 0
   # A source that is there is used as it is. Our own one is written again: the machine's mirror may have moved since.
@@ -71,21 +71,21 @@ add_backports_for_valkey() {
   mirror=$(debian_mirror)
   keyring=$(debian_keyring) || fail 'the keys of the Debian archive are missing: install debian-archive-keyring first'
   if [ -z "$mirror" ]; then fail "apt has no source for bookworm main: set one up in /etc/apt/sources.list.d first"; fi
-  say "  $BACKPORTS_SOURCE: Valkey for Debian 12, pinned so that no other package changes"
+  say "  $BACKPORTS_SOURCE: Valkey and runsc for Debian 12, pinned so that no other package changes"
   added_backports=yes
   write_system_file "$BACKPORTS_PIN" <<PIN
-# Written by Try It Now's set-up: of bookworm-backports only Valkey is taken. Delete together with
+# Written by Try It Now's set-up: of bookworm-backports only Valkey and runsc are taken. Delete together with
 # $BACKPORTS_SOURCE.
 Package: *
 Pin: release n=bookworm-backports
 Pin-Priority: 1
 
-Package: valkey-server valkey-tools
+Package: valkey-server valkey-tools runsc
 Pin: release n=bookworm-backports
 Pin-Priority: 500
 PIN
   write_system_file "$BACKPORTS_SOURCE" <<SOURCE
-# Written by Try It Now's set-up, for Valkey; see $BACKPORTS_PIN.
+# Written by Try It Now's set-up, for Valkey and runsc; see $BACKPORTS_PIN.
 Types: deb
 URIs: $mirror
 Suites: bookworm-backports
@@ -147,7 +147,7 @@ install_packages() {
   added_backports=no
   # The command line of Docker is a package of its own since Debian 13.
   if [ "$debian" = 12 ]; then packages=("${packages[@]/#docker-cli/docker.io}"); fi
-  case " ${packages[*]} " in *' valkey-'*) add_backports_for_valkey ;; esac
+  case " ${packages[*]} " in *' valkey-'* | *' runsc '*) add_backports ;; esac
   say '  (fetching and installing takes a minute or two; apt waits for its turn if another install is running)'
   update_lists
 

@@ -11,7 +11,7 @@ readonly CAP_SYS_RESOURCE_BIT=24
 podman_sets() {
   local file
   for file in /etc/containers/containers.conf /etc/containers/containers.conf.d/*.conf; do
-    case $file in "$PODMAN_LIMITS" | "$PODMAN_RUNTIME" | "$PODMAN_HOSTS") continue ;; esac
+    case $file in "$PODMAN_LIMITS" | "$PODMAN_RUNTIME" | "$PODMAN_HOSTS" | "$PODMAN_RUNSC") continue ;; esac
     ! grep -qsE "^[[:space:]]*$1[[:space:]]*=" "$file" || return 0
   done
   return 1

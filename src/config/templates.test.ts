@@ -46,6 +46,7 @@ describe('a template', () => {
       databaseBytes: 2 ** 30,
       capabilities: [],
       seccomp: ownFilter('default'),
+      runtime: undefined,
       egress: undefined,
       activation: undefined,
       identity: undefined,

@@ -14,6 +14,7 @@ import { decimal, duration, integer, oneOf, prose, size, ParseError, type Parser
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
+import { readRuntime } from './runtime-key.ts';
 import { readSeccomp } from './seccomp.ts';
 import { readServices } from './services-section.ts';
 import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
@@ -100,6 +101,7 @@ export const TEMPLATE_KEYS = [
   'limits',
   'capabilities',
   'seccomp',
+  'runtime',
   'egress',
   'activation',
   'identity',
@@ -166,6 +168,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     services: readServices(section, { folder: context.folder, readLimits }),
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     seccomp: readSeccomp(section, context.folder),
+    runtime: readRuntime(section),
     egress: readEgress(section),
     ...readUse(section),
     allowedOrigins: section.list('allowed_origins', webOrigin) ?? defaults.allowedOrigins,
@@ -278,6 +281,7 @@ export function templateOfImage(image: string, appPort: number, defaults: Templa
     ...DEFAULTS,
     capabilities: [],
     seccomp: ownFilter('default'),
+    runtime: undefined,
     egress: undefined,
     ...WITHOUT_CALLS,
     allowedOrigins: defaults.allowedOrigins,

@@ -9,6 +9,7 @@ import { openPorts } from '../runtime/isolation/bridge-ports.ts';
 import { ONE_NAMESPACE, elsewhere, isBridgeHere } from '../runtime/isolation/bridges.ts';
 import { isolationState } from '../runtime/isolation/iptables.ts';
 import { networkPlan } from '../runtime/isolation/network-plan.ts';
+import { ociRuntimes } from './oci-runtimes.ts';
 import { NotChecked, failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'Engine';
@@ -30,6 +31,11 @@ export function engineChecks(
   return [
     { part: PART, what: 'socket', remedy, run: async () => [await socket(socketPath, remedy)] },
     { part: PART, what: 'answers', remedy, run: async () => described(engine, await answer.get()) },
+    {
+      part: PART,
+      what: 'runtimes',
+      run: async () => ociRuntimes(engine, await answer.need(), templates),
+    },
     {
       part: PART,
       what: 'settings',

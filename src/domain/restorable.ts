@@ -3,6 +3,7 @@ import type { Template } from './template.ts';
 
 /** Undefined where instances of the template may be restored from a checkpoint. */
 export function whyNotRestorable(template: Template): string | undefined {
+  if (template.runtime === 'runsc') return 'its runtime is runsc, and only what runc runs is dumped and restored';
   if (template.services.length > 0)
     return (
       `it has services (${template.services.map(({ name }) => name).join(', ')}), and containers that share a ` +

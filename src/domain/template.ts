@@ -28,6 +28,10 @@ export interface SeccompFilter {
   readonly profile: string;
 }
 
+/** What starts the processes of a container: `runsc` (gVisor) puts a kernel of its own between them and the host's. */
+export const OCI_RUNTIMES = ['runc', 'runsc'] as const;
+export type OciRuntime = (typeof OCI_RUNTIMES)[number];
+
 /**
  * An app that can be tried: everything needed to start, check and limit it, and keep idle instances of it. Durations in
  * ms, sizes in bytes.
@@ -72,6 +76,8 @@ export interface Template {
   readonly capabilities: readonly string[];
   /** Of all its containers. */
   readonly seccomp: SeccompFilter;
+  /** Undefined: the engine's own choice. */
+  readonly runtime: OciRuntime | undefined;
   readonly egress: Egress | undefined;
   /**
    * Hands an instance what is its own alone; run after a restore and after a cold start alike, before it can be ready.
@@ -160,7 +166,7 @@ export function containerTemplates(template: Template): readonly Template[] {
 /** Changes exactly when an instance of the old template would not do for the new one: pool settings do not count. */
 export function templateVersion(template: Template): string {
   const { image, port, env, process, readiness, warmup, limits, capabilities, egress, activation, database } = template;
-  const { seccomp, services } = template;
+  const { seccomp, services, runtime } = template;
   const sorted = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
   const text = JSON.stringify([
     image,
@@ -176,6 +182,7 @@ export function templateVersion(template: Template): string {
     activation,
     database === undefined ? undefined : [database.engine, database.seedDigest],
     ...(services.length === 0 ? [] : [services]),
+    ...(runtime === undefined ? [] : [runtime]),
   ]);
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

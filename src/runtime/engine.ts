@@ -111,6 +111,8 @@ export interface EngineInspection {
 
 export interface EngineFacts {
   readonly version: string;
+  /** The OCI runtimes it knows of, with the path of each; whether they are there is not said. */
+  readonly runtimes: Readonly<Record<string, string>>;
   /** The OCI runtime that starts containers. */
   readonly runtime: string;
   /** Where images and containers lie. */

@@ -4,7 +4,13 @@ import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts'
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { launchEngine, uniqueDeployment, type LaunchedEngine, type RealEngine } from '../support/container-engine.ts';
+import {
+  launchEngine,
+  uniqueDeployment,
+  whyWithoutSandbox,
+  type LaunchedEngine,
+  type RealEngine,
+} from '../support/container-engine.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { kernelSurfaceContract } from '../hostile/kernel-surface.ts';
@@ -15,6 +21,7 @@ import { surroundingsContract } from './container-surroundings.ts';
 import { imagesContract } from './container-images.ts';
 import { isolationContract } from './container-isolation.ts';
 import { containerRuntimeContract } from './container-runtime.ts';
+import { sandboxContract } from './container-sandbox.ts';
 import { servicesContract } from './container-services.ts';
 
 export interface EngineUnderTest {
@@ -112,6 +119,7 @@ export function containerEngineContract(engine: RealEngine): void {
   describe('the kernel', () => kernelSurfaceContract(underTest));
   describe('images', () => imagesContract(underTest));
   describe('surroundings', () => surroundingsContract(underTest));
+  describe.skipIf(whyWithoutSandbox() !== undefined)('a sandbox', () => sandboxContract(underTest));
   describe('services', () => servicesContract(underTest));
   // The suites of two engines, which take turns here, wait for each other the less.
   if (engine === 'podman') describe('isolation', () => isolationContract(underTest));

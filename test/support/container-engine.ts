@@ -20,6 +20,14 @@ export function whyWithout(engine: RealEngine): string | undefined {
   return undefined;
 }
 
+/** Why instances cannot run in sandboxes here, which is printed; undefined when they can. In CI nothing is excused. */
+export function whyWithoutSandbox(): string | undefined {
+  if (process.env['CI'] === 'true' || findProgram('try-it-now-runsc') !== undefined) return undefined;
+  const why = 'set-up has not installed runsc (scripts/setup.sh --with-runsc)';
+  process.stderr.write(`The tests of \`runtime: runsc\` are skipped: ${why}\n`);
+  return why;
+}
+
 /**
  * The title of a suite, with the reason when it is skipped; the reporter does not show it then, so
  * it is printed as well.

@@ -33,6 +33,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     databaseBytes: 2 ** 30,
     capabilities: [],
     seccomp: ownFilter('default'),
+    runtime: undefined,
     egress: undefined,
     activation: undefined,
     identity: undefined,

@@ -12,12 +12,13 @@ const DOCKER_DNS = '127.0.0.11';
  * engine runs on another host or under another user, is undefined.
  */
 export async function containerInside(pid: number): Promise<ContainerInside> {
+  const sandboxed = await isSandbox(pid);
   const [v4, v6, oomKills, memoryBytes, users] = await Promise.all([
-    table(pid, 'tcp'),
-    table(pid, 'tcp6'),
+    sandboxed ? undefined : table(pid, 'tcp'),
+    sandboxed ? undefined : table(pid, 'tcp6'),
     oomKillsOf(pid),
     workingSetOf(pid),
-    usersOf(pid),
+    sandboxed ? undefined : usersOf(pid),
   ]);
   return {
     listening: v4 === undefined ? undefined : [...listeningSockets(v4), ...listeningSockets(v6 ?? '')],
@@ -36,6 +37,17 @@ export function listeningSockets(text: string): { readonly address: string; read
     const socket = { address: addressOf(address), port: parseInt(port, 16) };
     return socket.address === DOCKER_DNS ? [] : [socket];
   });
+}
+
+/** Whether it is gVisor's kernel, whose processes and sockets the host's knows nothing of. */
+export async function isSandbox(pid: number): Promise<boolean> {
+  return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).startsWith('runsc-sandbox\0');
+}
+
+/** Whether anybody on this host has a connection open to this port of it. */
+export async function isInUse(hostPort: number): Promise<boolean> {
+  const lines = ((await table('self', 'tcp')) ?? '').split('\n').map((line) => line.trim().split(/\s+/));
+  return lines.some(([, , remote = '', state]) => state === ESTABLISHED && portOf(remote) === hostPort);
 }
 
 /** Whether anybody but the container itself has a connection open to its port. */
@@ -65,7 +77,11 @@ function addressOf(hex: string): string {
   return Buffer.from(bytes).toString('hex').match(/.{4}/g)?.join(':') ?? '';
 }
 
-async function table(pid: number, name: string): Promise<string | undefined> {
+function portOf(end: string): number {
+  return parseInt(end.split(':')[1] ?? '', 16);
+}
+
+async function table(pid: number | 'self', name: string): Promise<string | undefined> {
   return readFile(`/proc/${pid}/net/${name}`, 'utf8').catch(() => undefined);
 }
 

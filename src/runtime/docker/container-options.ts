@@ -45,6 +45,8 @@ const NO_RESOLVER = '127.0.0.1';
 const OOM_SCORE = 500;
 /** Enough for any demo, and below what a container engine without CAP_SYS_RESOURCE may grant. */
 const RLIMIT_WANTED = 20_000;
+/** Threads of the sandbox itself, which are counted with the app's: it takes some 40, and ends when it gets none. */
+const SANDBOX_PIDS = 128;
 
 /**
  * An engine that may not raise its own hard limits fails to start a container that asks for more; left to themselves
@@ -144,7 +146,7 @@ function hostConfig({ template, hostPort }: ContainerSpec, port: string, around:
     CapDrop: ['ALL'],
     CapAdd: [...template.capabilities],
     SecurityOpt: ['no-new-privileges', around.seccomp],
-    PidsLimit: limits.pids,
+    PidsLimit: limits.pids + (template.runtime === 'runsc' ? SANDBOX_PIDS : 0),
     Memory: limits.memoryBytes,
     // Equal to the memory: no swap on top of it.
     MemorySwap: limits.memoryBytes,

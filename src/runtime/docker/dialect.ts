@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode';
+import type { OciRuntime } from '../../domain/template.ts';
 import type { ContainerEngine } from '../engine.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 
@@ -30,6 +31,10 @@ export interface Dialect {
   /** What it has to be told, with a comma before, so that a folder in memory begins empty. */
   readonly tmpfsOptions: string;
   seccomp(profile: string): Promise<SeccompOption>;
+  /** By this OCI runtime; by the engine's own choice without one. */
+  createContainer(options: Dockerode.ContainerCreateOptions, runtime: OciRuntime | undefined): Promise<unknown>;
+  /** Ends what it has started to create containers. */
+  close(): Promise<void>;
   findNetwork(name: string): Promise<FoundNetwork | undefined>;
   /** Somebody else having just made it is fine. Its seed chooses the subnet where the engine does not. */
   createNetwork(network: InstanceNetwork, labels: Readonly<Record<string, string>>): Promise<void>;

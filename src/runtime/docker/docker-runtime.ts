@@ -25,6 +25,12 @@ function dockerDialect(docker: Dockerode): Dialect {
     tmpfsOptions: '',
     seccomp: (profile) =>
       Promise.resolve({ option: `seccomp=${profile}`, [Symbol.asyncDispose]: () => Promise.resolve() }),
+    createContainer: ({ HostConfig, ...options }, runtime) =>
+      docker.createContainer({
+        ...options,
+        HostConfig: { ...HostConfig, ...(runtime === undefined ? {} : { Runtime: runtime }) },
+      }),
+    close: () => Promise.resolve(),
     async findNetwork(name) {
       try {
         const found = await docker.getNetwork(name).inspect();

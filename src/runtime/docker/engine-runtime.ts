@@ -236,6 +236,7 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async close(): Promise<void> {
+    await this.#dialect.close();
     await this.#networks.close();
   }
 
@@ -270,8 +271,10 @@ export class EngineRuntime implements ContainerRuntime {
       tmpfsOptions: this.#dialect.tmpfsOptions,
       seccomp: seccomp.option,
     });
-    const what = `create ${spec.name} from ${spec.template.image}`;
-    const create = (): Promise<unknown> => this.#timed(this.#docker.createContainer(options));
+    const { runtime } = spec.template;
+    const by = runtime === undefined ? '' : ` with the OCI runtime ${runtime} (doctor says whether it is there)`;
+    const what = `create ${spec.name} from ${spec.template.image}${by}`;
+    const create = (): Promise<unknown> => this.#timed(this.#dialect.createContainer(options, runtime));
     try {
       await create();
     } catch (error) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type Dockerode from 'dockerode';
 import type { Consumption, DiskUse, StorageRoom } from '../../pool/interfaces/consumption.ts';
 import type { ContainerEngine } from '../engine.ts';
-import { hasVisitor } from './container-inside.ts';
+import { hasVisitor, isInUse, isSandbox } from './container-inside.ts';
 import {
   controlGroup,
   cpuLimitOf,
@@ -28,6 +28,8 @@ interface Place {
   /** Its first process, and who reads what that writes. */
   readonly pid: number;
   readonly reader: number | undefined;
+  /** Its port of the host, where the kernel cannot see into it. */
+  readonly sandboxPort: number | undefined;
   /** Its control groups. */
   readonly cpu: string;
   readonly quota: string;
@@ -115,7 +117,8 @@ export class HostConsumption implements Consumption {
 
   async isConnected(container: string, port: number): Promise<boolean> {
     const place = await this.#placeOf(container);
-    return place !== undefined && hasVisitor(place.pid, port);
+    if (place === undefined) return false;
+    return place.sandboxPort === undefined ? hasVisitor(place.pid, port) : isInUse(place.sandboxPort);
   }
 
   async diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskUse | undefined> {
@@ -174,6 +177,7 @@ export class HostConsumption implements Consumption {
     return {
       pid: found.State.Pid,
       reader: await outputReader(found.State.Pid),
+      sandboxPort: (await isSandbox(found.State.Pid)) ? publishedPort(found) : undefined,
       cpu: ofContainer(cpu, found.Id),
       quota: ofContainer(quota, found.Id),
       processes,
@@ -191,6 +195,12 @@ export class HostConsumption implements Consumption {
       throw engineFailure(error, this.#title, what);
     }
   }
+}
+
+function publishedPort({ HostConfig }: Dockerode.ContainerInspectInfo): number | undefined {
+  const bindings = (HostConfig.PortBindings ?? {}) as Readonly<Record<string, readonly { HostPort: string }[] | null>>;
+  const [port] = Object.values(bindings).flatMap((each) => (each ?? []).map(({ HostPort }) => Number(HostPort)));
+  return port;
 }
 
 /** The types know of other graph drivers only. */

@@ -29,13 +29,17 @@ export function inspectEngine(
           docker.version(),
           docker.info() as Promise<{
             readonly DefaultRuntime?: string;
+            readonly Runtimes?: Readonly<Record<string, { readonly path?: string }>> | null;
             readonly DockerRootDir?: string;
             readonly SecurityOptions?: readonly string[] | null;
           }>,
         ]);
         const { DefaultRuntime: runtime = '?', DockerRootDir: storage = '?' } = info;
         const seccomp = (info.SecurityOptions ?? []).some((each) => each.split(',').includes('name=seccomp'));
-        return { version: Version, runtime, storage, seccomp };
+        const runtimes = Object.fromEntries(
+          Object.entries(info.Runtimes ?? {}).map(([name, { path = name }]) => [name, path]),
+        );
+        return { version: Version, runtime, runtimes, storage, seccomp };
       } catch (error) {
         throw engineFailure(error, { title, socketPath }, 'say what it is');
       }

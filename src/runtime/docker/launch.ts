@@ -66,9 +66,16 @@ async function startDockerd(dir: string, socketPath: string): Promise<ChildServe
       'none',
       '--log-level',
       'warn',
+      ...sandboxes(),
     ],
     isUp: () => engineAnswers(socketPath),
   });
+}
+
+/** As set-up has told Podman, whose settings are the host's. */
+function sandboxes(): string[] {
+  const program = findProgram('try-it-now-runsc');
+  return program === undefined ? [] : ['--add-runtime', `runsc=${program}`];
 }
 
 /** Anybody's that uses these tables; one that ends while it is looked at is not counted. */

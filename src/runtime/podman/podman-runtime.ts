@@ -1,3 +1,4 @@
+import type Dockerode from 'dockerode';
 import Type from 'typebox';
 import Value from 'typebox/value';
 import type { Dialect } from '../docker/dialect.ts';
@@ -9,6 +10,7 @@ import { PODMAN } from './descriptor.ts';
 import { hasInit } from './host-settings.ts';
 import { seccompFile } from './seccomp-file.ts';
 import { libpod } from './libpod-api.ts';
+import { RuntimeServices } from './runtime-services.ts';
 
 /** What is read of Podman's answer about a network. */
 const LibpodNetwork = Type.Object({
@@ -33,7 +35,7 @@ const SUBNET_STRIDE = 67;
 
 export function createPodmanRuntime(options: EngineOptions): EngineRuntime {
   const docker = connectEngine(options.socketPath, undefined, options.patience?.callMs);
-  return new EngineRuntime(docker, podmanDialect(options), options);
+  return new EngineRuntime(docker, podmanDialect(docker, options), options);
 }
 
 /** The `attempt`-th subnet to try for this network. */
@@ -42,7 +44,8 @@ export function subnetFor({ seed }: Pick<InstanceNetwork, 'seed'>, attempt: numb
   return `10.${64 + (index >> 6)}.${(index & 63) << 2}.0/${SUBNET_PREFIX}`;
 }
 
-function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
+function podmanDialect(docker: Dockerode, { socketPath, patience }: EngineOptions): Dialect {
+  const services = new RuntimeServices({ socketPath, ...(patience === undefined ? {} : { patience }) });
   return {
     engine: PODMAN,
     logConfig: { Type: 'k8s-file', Config: { 'max-size': '1mb' } },
@@ -51,6 +54,9 @@ function podmanDialect({ socketPath, patience }: EngineOptions): Dialect {
     // Docker has no such copy of what the image has there.
     tmpfsOptions: ',notmpcopyup',
     seccomp: seccompFile,
+    createContainer: async (options, runtime) =>
+      (runtime === undefined ? docker : await services.of(runtime)).createContainer(options),
+    close: () => services.close(),
     async findNetwork(name) {
       try {
         const found = Value.Parse(

@@ -130,6 +130,7 @@ function trialTemplate(image: string): Template {
     databaseBytes: 2 ** 30,
     capabilities: [],
     seccomp: ownFilter('default'),
+    runtime: undefined,
     egress: undefined,
     activation: undefined,
     identity: undefined,

@@ -1,0 +1,29 @@
+/** What starts a template's containers. */
+import { OCI_RUNTIMES, type OciRuntime } from '../domain/template.ts';
+import { oneOf } from './parsers.ts';
+import type { YamlSection } from './yaml-section.ts';
+
+const RUNTIME = oneOf(OCI_RUNTIMES);
+
+/** What does not work in a sandbox, with the reason. */
+const NOT_IN_A_SANDBOX = {
+  services: 'containers in sandboxes of their own cannot share a network',
+  database: "the host could no longer count and bound an instance's connections to the database server",
+} as const;
+
+/** A combination that does not work is reported at the key that is in the way. */
+export function readRuntime(section: YamlSection): OciRuntime | undefined {
+  const runtime = section.read('runtime', RUNTIME)?.value;
+  if (runtime !== 'runsc') return runtime;
+  for (const [key, why] of Object.entries(NOT_IN_A_SANDBOX))
+    if (section.has(key))
+      section.report(`runtime: runsc and ${key} do not go together: ${why}; take out one of them`, key);
+  const checkpoint = section.section('checkpoint', undefined);
+  if (checkpoint.has('file'))
+    section.report(
+      'runtime: runsc and checkpoint.file do not go together: only what runc runs is restored from a checkpoint; ' +
+        'take out one of them',
+      'checkpoint',
+    );
+  return runtime;
+}
