@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 
 /** What the platform gives each instance and what therefore differs, whatever becomes of an app's secrets. */
 export type Given = Readonly<Record<string, string | undefined>>;
@@ -59,6 +58,6 @@ function strip({ answer, given }: { readonly answer: string; readonly given: Giv
     return of === undefined ? text : mark(`a hash of ${of[0]}`);
   });
   for (const [what, pattern] of PATTERNS) rest = rest.replaceAll(pattern, () => mark(what));
-  rest = rest.replaceAll(WITH_COLONS, (text) => (isIPv6(text) ? mark('its address') : text));
+  rest = rest.replaceAll(WITH_COLONS, (text) => (URL.canParse(`http://[${text}]`) ? mark('its address') : text));
   return { rest, found: [...found] };
 }

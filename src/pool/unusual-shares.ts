@@ -2,7 +2,7 @@ import { clientNetwork, networkOf } from '../domain/client-network.ts';
 import { SUSPECT_KINDS, type Suspect, type SuspectKind, type Suspicion } from '../domain/suspect.ts';
 
 /** What is counted of each. */
-export const SHARE_FIGURES = ['taken', 'ended', 'unopened', 'refused'] as const;
+const SHARE_FIGURES = ['taken', 'ended', 'unopened', 'refused'] as const;
 export type ShareFigure = (typeof SHARE_FIGURES)[number];
 type Figures = Record<ShareFigure, number>;
 

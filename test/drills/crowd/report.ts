@@ -28,7 +28,7 @@ const MOST_TIMES = 2;
 const LEAST_MS = 5;
 const GIB = 2 ** 30;
 
-export interface Times {
+interface Times {
   readonly count: number;
   readonly okShare: number;
   readonly p50: number;
@@ -36,7 +36,7 @@ export interface Times {
   readonly p99: number;
 }
 
-export function timesOf(asked: readonly Asked[]): Times {
+function timesOf(asked: readonly Asked[]): Times {
   const good = asked.filter(({ outcome }) => outcome === 'ok');
   const sorted = good.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
@@ -49,11 +49,11 @@ export function timesOf(asked: readonly Asked[]): Times {
   };
 }
 
-export function during<T extends { readonly atMs: number }>(all: readonly T[], { fromMs, toMs }: Phase): T[] {
+function during<T extends { readonly atMs: number }>(all: readonly T[], { fromMs, toMs }: Phase): T[] {
   return all.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
 }
 
-export function counted(all: readonly string[]): string {
+function counted(all: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const one of all) counts.set(one, (counts.get(one) ?? 0) + 1);
   return [...counts]
