@@ -12,7 +12,7 @@ const TIMEOUT_MS = 5_000;
 /** What set-up installs in front of runsc; scripts/setup/runsc.sh writes it. */
 const WRAPPER = 'try-it-now-runsc';
 /** Builds from before take each network for the host's own on kernels from this one on (gvisor issue 10704). */
-const MENDED = 20_240_801;
+const FIXED_SINCE = 20_240_801;
 const KERNEL = [6, 11] as const;
 
 /** Whether each OCI runtime that a template names is there; nothing where none names one. */
@@ -67,5 +67,5 @@ async function installed(
 export function isTooOld(version: string, kernel: string): boolean {
   const [major = 0, minor = 0] = kernel.split('.').map(Number);
   const newKernel = major > KERNEL[0] || (major === KERNEL[0] && minor >= KERNEL[1]);
-  return newKernel && Number(/\d{8}/.exec(version)?.[0] ?? MENDED) < MENDED;
+  return newKernel && Number(/\d{8}/.exec(version)?.[0] ?? FIXED_SINCE) < FIXED_SINCE;
 }

@@ -1,6 +1,7 @@
 import { isLoopback, membersOf, networkOf } from '../domain/client-network.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { NetworkRule, NetworkRuleKind } from '../domain/network-rule.ts';
+import { isBrowser } from '../domain/owner.ts';
 import type { HeldLimits } from './interfaces/claim-store.ts';
 import type { NetworkRules } from './interfaces/network-rules.ts';
 
@@ -32,9 +33,6 @@ interface KnownRule {
   readonly isFor: (clientKey: string) => boolean;
   readonly endsAt: number;
 }
-
-/** One browser, by our cookie or by the token of a page that embeds; all others are their address. */
-const OF_A_BROWSER = /^(?:visitor|embed):/;
 
 /**
  * Who is let in, and to how much. Rules for networks are remembered, so that no click waits for them; `refresh` has to
@@ -83,7 +81,7 @@ export class Admission {
         network: networkOf(clientKey),
         perClient: raised(perClient),
         perNetwork: raised(perNetwork),
-        perOwner: OF_A_BROWSER.test(owner) ? perClient : 0,
+        perOwner: isBrowser(owner) ? perClient : 0,
       },
       rates: allowed > 0 ? 'lifted' : 'counted',
       known: allowed > 0,

@@ -1,6 +1,7 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { GateMode, GateReason } from '../domain/gate-mode.ts';
 import type { Log } from '../domain/log.ts';
+import { isBrowser } from '../domain/owner.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { Inventory, PoolStats } from './interfaces/inventory.ts';
 import type { Observer } from './interfaces/observer.ts';
@@ -13,8 +14,6 @@ interface Asking {
   readonly solution?: string | undefined;
 }
 
-/** One browser, by our cookie or by the token of a page that embeds; all others are their address. */
-const OF_A_BROWSER = /^(?:visitor|embed):/;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** From when on it was needed last: it does not flicker. */
@@ -182,5 +181,5 @@ function lowStock({ ready, waiting, target, assigned, leaving, capacity }: PoolS
 
 /** A solution is for this template and this visitor, at this address. */
 function purpose({ name }: Template, { clientKey, owner }: Asking): string {
-  return `${name}\n${clientKey}\n${OF_A_BROWSER.test(owner) ? owner : ''}`;
+  return `${name}\n${clientKey}\n${isBrowser(owner) ? owner : ''}`;
 }

@@ -3,6 +3,7 @@ import { clientNetwork, isLoopback } from '../domain/client-network.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
+import { isBrowser } from '../domain/owner.ts';
 import { banCommand } from '../domain/ban-command.ts';
 import { SUSPECT_VERSION, type Suspect } from '../domain/suspect.ts';
 import { DIRECT_SITE, OTHER_SITE } from '../domain/visit-event.ts';
@@ -12,8 +13,6 @@ import type { ShareCounts } from './interfaces/share-counts.ts';
 import type { Turn } from './interfaces/turn.ts';
 import { shareFields, unusualShares, type Finding, type ShareFigure, type Taker } from './unusual-shares.ts';
 
-/** One browser, by our cookie or by the token of a page that embeds; all others are their address. */
-const OF_A_BROWSER = /^(?:visitor|embed):/;
 /** Of what was counted since the last round. */
 const MOST_FIELDS = 5_000;
 /** Longer than two rounds: another server goes on when this one is gone. */
@@ -106,7 +105,7 @@ export class ShareWatch {
     if (isLoopback(clientKey) || clientNetwork(clientKey) === undefined) return;
     const taker: Taker = {
       clientKey,
-      visitor: owner !== null && OF_A_BROWSER.test(owner) ? digest(owner) : undefined,
+      visitor: owner !== null && isBrowser(owner) ? digest(owner) : undefined,
       site: site === DIRECT_SITE || site === OTHER_SITE ? undefined : site,
     };
     for (const figure of figures) {

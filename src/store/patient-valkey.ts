@@ -17,7 +17,6 @@ export class PatientValkey extends Valkey {
 
   override sendCommand(command: Command, stream?: Parameters<Valkey['sendCommand']>[1]): unknown {
     const sent = super.sendCommand(command, stream);
-    if (command.isResolved) return sent;
     const answered = atDeadline(this.#answerWithinMs, () => {
       command.reject(new Error('Command timed out'));
       this.#doubt();
