@@ -5,7 +5,7 @@ import type { Consumption } from './interfaces/consumption.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 
 export interface WatchCrowdingDeps extends EndAbuseDeps {
-  readonly inventory: Pick<Inventory, 'list'>;
+  readonly inventory: Pick<Inventory, 'visits'>;
   readonly consumption: Pick<Consumption, 'cpuMs' | 'cpuShare' | 'weighCpu' | 'refusedProcesses'>;
   readonly clock: Clock;
   readonly node: { readonly name: string };
@@ -48,7 +48,7 @@ export class CrowdingWatch {
   /** Throws engine_unavailable, store_unavailable. */
   async round(signal: AbortSignal): Promise<void> {
     const { inventory, node } = this.#deps;
-    const visits = (await inventory.list()).filter((each) => each.state === 'assigned' && each.node === node.name);
+    const visits = await inventory.visits(node.name);
     const now = new Map<string, Watched>();
     const bombs: Instance[] = [];
     for (const visit of visits) {

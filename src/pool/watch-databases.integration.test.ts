@@ -37,8 +37,9 @@ beforeEach(async () => {
   sizes = new Map();
   removed = [];
   const databaseOf = ({ id }: Instance) => `tin_of_${id}`;
-  const inventory: Pick<Inventory, 'list'> = {
-    list: async () => (await store.inventory.list()).map((each) => ({ ...each, database: databaseOf(each) })),
+  const inventory: Pick<Inventory, 'visits'> = {
+    visits: async (node) =>
+      (await store.inventory.visits(node)).map((each) => ({ ...each, database: databaseOf(each) })),
   };
   deps = {
     log,

@@ -7,7 +7,7 @@ import type { Inventory } from './interfaces/inventory.ts';
 
 export interface WatchDatabasesDeps extends EndAbuseDeps {
   readonly catalogue: Catalogue;
-  readonly inventory: Pick<Inventory, 'list'>;
+  readonly inventory: Pick<Inventory, 'visits'>;
   readonly consumption: Pick<Consumption, 'connectionsTo'>;
   readonly databases: Pick<Databases, 'sizes' | 'socketNameOf'>;
   readonly node: { readonly name: string };
@@ -36,9 +36,7 @@ export class DatabaseWatch {
   async round(signal: AbortSignal): Promise<void> {
     const { catalogue, inventory, node } = this.#deps;
     if (catalogue.all().every(({ database }) => database === undefined)) return;
-    const visits = (await inventory.list()).filter(
-      (each): each is Visit => each.state === 'assigned' && each.node === node.name && each.database !== null,
-    );
+    const visits = (await inventory.visits(node.name)).filter((each): each is Visit => each.database !== null);
     const left: Visit[] = [];
     for (const visit of visits) {
       if (signal.aborted) return;

@@ -9,7 +9,7 @@ import type { StorageReserve } from './storage-reserve.ts';
 
 export interface WatchDiskDeps extends EndAbuseDeps {
   readonly catalogue: Catalogue;
-  readonly inventory: Pick<Inventory, 'list'>;
+  readonly inventory: Pick<Inventory, 'visits'>;
   readonly consumption: Pick<Consumption, 'cpuMs' | 'diskUse'>;
   readonly storageReserve: StorageReserve;
   readonly node: { readonly name: string };
@@ -44,7 +44,7 @@ export class DiskWatch {
     const { inventory, node, storageReserve } = this.#deps;
     this.#round += 1;
     const grew = this.#grew(await storageReserve.look());
-    const visits = (await inventory.list()).filter((each) => each.state === 'assigned' && each.node === node.name);
+    const visits = await inventory.visits(node.name);
     const turn = ({ id }: Instance): number => this.#looked.get(id) ?? 0;
     const inTurn = visits.sort((a, b) => turn(a) - turn(b)).slice(0, LOOKS.inTurn);
     const suspects = grew ? (await this.#byActivity(visits, signal)).slice(0, LOOKS.atSuspects) : [];

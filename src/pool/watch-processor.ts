@@ -9,7 +9,7 @@ import { releaseInstance, type ReleaseDeps } from './release.ts';
 
 export interface WatchProcessorDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
-  readonly inventory: Pick<Inventory, 'list'>;
+  readonly inventory: Pick<Inventory, 'visits'>;
   readonly usageStore: Pick<UsageStore, 'ask'>;
   readonly consumption: Pick<Consumption, 'cpuMs' | 'outputMs' | 'cpuLimit' | 'limitCpu' | 'isConnected'>;
   readonly clock: Clock;
@@ -69,7 +69,7 @@ export class ProcessorWatch {
   /** Throws store_unavailable. */
   async round(signal: AbortSignal): Promise<void> {
     const { inventory, node, catalogue } = this.#deps;
-    const visits = (await inventory.list()).filter((each) => each.state === 'assigned' && each.node === node.name);
+    const visits = await inventory.visits(node.name);
     const seen: Seen[] = [];
     for (const visit of visits) {
       const template = catalogue.get(visit.template);

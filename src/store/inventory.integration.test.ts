@@ -21,6 +21,19 @@ it("knows what ran a node's instances when it was last announced", async () => {
   expect(await fresh.registry.engine()).toBe('podman');
 });
 
+it('lists the visits on one node, and nothing that is not handed out there', async () => {
+  await fillPool(store, tiny);
+  const [mine, elsewhere] = [await store.claimStore.claim(click()), await store.claimStore.claim(click())];
+  if (mine.kind !== 'taken' || elsewhere.kind !== 'taken') throw new Error('the pool was not filled');
+  const record = (await store.valkey.hget(keys.instances, elsewhere.id)) ?? '';
+  await store.valkey.hset(keys.instances, elsewhere.id, record.replace('"node0"', '"node1"'));
+  // An index may name what is not there, or not handed out.
+  const [ready = ''] = await store.valkey.zrange(keys.ready('tiny'), 0, 0);
+  await store.valkey.zadd(keys.assigned('tiny'), 1, newInstanceId(), 2, ready);
+  expect((await store.inventory.visits('node0')).map(({ id }) => id)).toEqual([mine.id]);
+  expect((await store.inventory.visits('node1')).map(({ id }) => id)).toEqual([elsewhere.id]);
+});
+
 describe('settling', () => {
   it('frees ports and index entries that no record backs, and puts back what is missing', async () => {
     const [kept, lost] = await fillPool(store, tiny);

@@ -106,6 +106,21 @@ export class ValkeyInventory implements Inventory {
     return [...found.values()];
   }
 
+  async visits(node: string): Promise<Instance[]> {
+    const found: Instance[] = [];
+    for (const template of await this.#templates.names()) {
+      const ids = await this.#ask(() => this.#client.zrange(keys.assigned(template), 0, -1));
+      for (let at = 0; at < ids.length; at += SCAN_COUNT) {
+        const texts = await this.#ask(() => this.#client.hmget(keys.instances, ...ids.slice(at, at + SCAN_COUNT)));
+        for (const text of texts) {
+          const record = text === null ? undefined : parseRecord(text, this.#log);
+          if (record?.state === 'assigned' && record.node === node) found.push(record);
+        }
+      }
+    }
+    return found;
+  }
+
   async expiredTickets(): Promise<TicketRef[]> {
     const lost = await Promise.all(
       (await this.#templates.names()).map(async (template) => {
