@@ -9,6 +9,7 @@ import type { Demos } from '../http/demos.ts';
 import { createServer } from '../http/server.ts';
 import type { Loop } from '../lifecycle/loop.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
+import { sleep } from '../lifecycle/sleep.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { Trigger } from '../lifecycle/trigger.ts';
 import { startAdminServer } from './admin-server.ts';
@@ -81,7 +82,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   await resumeCleanups(pool, { node: config.node.name });
   const demos = createDemos(pool);
   if (role === 'server') await pool.admission.refresh();
-  const port = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
+  const http = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
 
   for (const loop of [...loops.all, ...eventLoops]) loop.start();
   const { replenisher, reaper, tickets, queueKeeper, reconciler } = loops;
@@ -108,12 +109,16 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
       role,
       engine: pool.runtime.engine,
       node: config.node.name,
-      port,
+      port: http?.port,
       templates: config.templates.map(({ name }) => name),
     },
     'Try It Now started',
   );
-  return { demos, runtime: pool.runtime, port, stop: () => releasers.releaseAll(log) };
+  const stop = async (): Promise<void> => {
+    await http?.leave();
+    await releasers.releaseAll(log);
+  };
+  return { demos, runtime: pool.runtime, port: http?.port, stop };
 }
 
 /** Before anything is handed out: whether what happens to visits is written down. */
@@ -163,14 +168,20 @@ async function startHandling(
   releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
 }
 
-/** Returns the port. Throws port_taken. */
+interface Serving {
+  readonly port: number;
+  /** Has load balancers send their requests elsewhere, and waits for as long as they may take to notice. */
+  readonly leave: () => Promise<void>;
+}
+
+/** Throws port_taken. */
 async function startServing(
   { pool, store, connection, poster, metrics }: AppParts,
   demos: Demos,
   { reconciler }: AppLoops,
   config: Config,
   releasers: Releasers,
-): Promise<number> {
+): Promise<Serving> {
   const { server } = config;
   const guard = store.rollbackGuard.watch((retired) => {
     afterRollback(pool, retired);
@@ -186,6 +197,7 @@ async function startServing(
     trustedProxies: server.trustedProxies,
     funnelSites: config.funnel.sites,
     metrics,
+    ready: store.ping,
     observer: metrics,
     pages: await loadPages({
       languages: new Languages(config.presentation.languages),
@@ -205,7 +217,15 @@ async function startServing(
     releasers,
     log: pool.log,
   });
-  return port;
+  return {
+    port,
+    leave: async () => {
+      http.leave();
+      if (server.shutdownDrainMs === 0) return;
+      pool.log.info({ drainMs: server.shutdownDrainMs }, 'Load balancers are told to send their requests elsewhere');
+      await sleep(server.shutdownDrainMs);
+    },
+  };
 }
 
 function isOnly(thrown: unknown, codes: readonly ErrorCode[]): boolean {

@@ -28,6 +28,8 @@ export interface Config {
     readonly publicUrl: string;
     /** How long in-flight work may take at shutdown. */
     readonly shutdownGraceMs: number;
+    /** How long it only says that it will stop before it does. */
+    readonly shutdownDrainMs: number;
     /** Empty: the API is open. */
     readonly apiKeys: readonly string[];
     /** Addresses and CIDR blocks whose X-Forwarded-For is believed. */

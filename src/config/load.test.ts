@@ -13,6 +13,7 @@ describe('without any variable', () => {
         port: 8080,
         publicUrl: 'http://localhost:8080',
         shutdownGraceMs: 10_000,
+        shutdownDrainMs: 0,
         apiKeys: [],
         trustedProxies: [],
       },

@@ -227,6 +227,18 @@ function databases(values: Values): Config['databases'] {
   );
 }
 
+function server(values: Values): Config['server'] {
+  return {
+    host: values.SERVER_HOST,
+    port: values.SERVER_PORT,
+    publicUrl: values.PUBLIC_URL ?? `http://localhost:${values.SERVER_PORT}`,
+    shutdownGraceMs: values.SHUTDOWN_GRACE,
+    shutdownDrainMs: values.SHUTDOWN_DRAIN,
+    apiKeys: values.API_KEY ?? [],
+    trustedProxies: values.TRUSTED_PROXIES,
+  };
+}
+
 function limits(values: Values): Pick<Config, 'rateLimit' | 'heldLimit' | 'gate'> {
   return {
     rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
@@ -241,14 +253,7 @@ function assemble(
   webhooks: readonly Webhook[],
 ): Omit<Config, 'presentation'> {
   return {
-    server: {
-      host: values.SERVER_HOST,
-      port: values.SERVER_PORT,
-      publicUrl: values.PUBLIC_URL ?? `http://localhost:${values.SERVER_PORT}`,
-      shutdownGraceMs: values.SHUTDOWN_GRACE,
-      apiKeys: values.API_KEY ?? [],
-      trustedProxies: values.TRUSTED_PROXIES,
-    },
+    server: server(values),
     admin: { ...values.ADMIN_ADDR, operatorKeys: values.OPERATOR_KEYS ?? [] },
     funnel: { sites: values.FUNNEL_SITES },
     webhooks,

@@ -338,6 +338,12 @@ export const VARIABLES = {
     '10s',
     'How long work that is under way may take when the process is told to stop.',
   ),
+  SHUTDOWN_DRAIN: host.required(
+    duration('0s', '5m', '0s'),
+    '0s',
+    'How long a server that is told to stop goes on as before while `/ready` already says no: for a load balancer, ' +
+      'longer than it takes to notice.',
+  ),
   LOG_LEVEL: host.required(oneOf(LOG_LEVELS), 'info', 'The least severe lines that are written.'),
   DEPLOYMENT: host.required(
     matching(

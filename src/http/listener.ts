@@ -46,6 +46,8 @@ export interface HttpServer {
   readonly app: App;
   /** Resolves with the port once connections are accepted. Throws port_taken. */
   listen(address: { readonly host: string; readonly port: number }): Promise<number>;
+  /** From here on `/ready` says that the server stops; all else goes on. */
+  leave(): void;
   /** From here on every request but /metrics is answered 503 shutting_down, and countdown streams end. */
   drain(): void;
   /** Drains, accepts nothing new, waits up to `graceMs` for answers under way, then cuts what is left. */
@@ -78,6 +80,8 @@ export interface ListenerOptions {
 
 export interface Listener extends HttpServer {
   readonly routes: RouteTable;
+  /** Whether it is about to stop. */
+  readonly leaving: () => boolean;
 }
 
 /**
@@ -88,7 +92,7 @@ export function createListener(options: ListenerOptions): Listener {
   const { log, typeBase } = options;
   const requestId = requestIds();
   const failures = new FailureLog(log);
-  const state = { draining: false };
+  const state = { leaving: false, draining: false };
   const answerFailure = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const error = toTryItNowError(thrown, limits.bodyBytes);
     failures.record(error, request);
@@ -114,12 +118,18 @@ export function createListener(options: ListenerOptions): Listener {
     reply.raw.once('finish', () => unrouted?.(reply.statusCode, performance.now() - startedAt));
     throw routes.refusal(request);
   });
+  const leave = () => {
+    state.leaving = true;
+  };
   const drain = () => {
+    leave();
     state.draining = true;
   };
   return {
     app,
     routes,
+    leaving: () => state.leaving,
+    leave,
     drain,
     listen: (address) => listen(app, address, options),
     close: (graceMs) => {
@@ -178,10 +188,7 @@ function bareServer(
 function refusal(request: FastifyRequest, limits: ServerLimits, draining: boolean): TryItNowError | undefined {
   const { raw } = request;
   const url = raw.url ?? '';
-  if (draining && url !== '/metrics')
-    return new TryItNowError('shutting_down', 'This server is shutting down and takes no more requests', {
-      retryAfterMs: 5_000,
-    });
+  if (draining && url !== '/metrics') return shuttingDown();
   if (url.length > limits.urlLength)
     return new TryItNowError(
       'uri_too_long',
@@ -190,6 +197,12 @@ function refusal(request: FastifyRequest, limits: ServerLimits, draining: boolea
   if (raw.headers.host === undefined && raw.httpVersion === '1.1')
     return new TryItNowError('malformed_request', 'The request has no Host header, which HTTP/1.1 asks for');
   return undefined;
+}
+
+export function shuttingDown(): TryItNowError {
+  return new TryItNowError('shutting_down', 'This server is shutting down and takes no more requests', {
+    retryAfterMs: 5_000,
+  });
 }
 
 async function listen(

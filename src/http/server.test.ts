@@ -326,6 +326,26 @@ describe('when things go wrong', () => {
     expect((await fetch(`${http.url}/metrics`)).status).toBe(200);
   });
 
+  it('tells load balancers to stay off while the store does not answer, and once it is to stop', async () => {
+    const store: { failure?: TryItNowError } = {};
+    await using http = await startHttp({
+      ready: () => (store.failure === undefined ? Promise.resolve() : Promise.reject(store.failure)),
+    });
+    const look = async () => {
+      const answer = await fetch(`${http.url}/ready`);
+      return [answer.status, await answer.json()] as const;
+    };
+    expect(await look()).toEqual([200, { status: 'ready' }]);
+    store.failure = new TryItNowError('store_unavailable', 'Valkey does not answer');
+    expect(await look()).toEqual([503, expect.objectContaining({ code: 'store_unavailable' })]);
+    delete store.failure;
+    http.server.leave();
+    expect(await look()).toEqual([503, expect.objectContaining({ code: 'shutting_down' })]);
+    // Whoever comes all the same is served until the server drains.
+    expect(await (await fetch(`${http.url}/health`)).json()).toEqual({ status: 'ok' });
+    expect((await acquire(http)).answer.status).toBe(201);
+  });
+
   it('closing waits for the answer under way, then cuts what outlasts the grace', async () => {
     const http = await startHttp();
     const held = new Map<string, () => void>();

@@ -10,13 +10,12 @@ import type { App, RouteContext } from './context.ts';
 import { embeddingSites } from './embedding-site.ts';
 import { CountdownTokens } from './countdown-tokens.ts';
 import { Countdowns, type CountdownOptions } from './countdowns.ts';
-import { createListener, type HttpServer, type ServerLimits } from './listener.ts';
+import { createListener, type HttpServer, type Listener, type ServerLimits } from './listener.ts';
 import type { HttpObserver } from './observation.ts';
 import { Origins } from './origins.ts';
 import { OPENAPI_OPTIONS } from './openapi.ts';
 import type { Demos } from './demos.ts';
 import type { Pages } from './pages.ts';
-import type { RouteTable } from './route-table.ts';
 import { poolStatsRoute, templatesRoute } from './routes/catalogue.ts';
 import { countdownRoute } from './routes/countdown.ts';
 import { demoRoutes } from './routes/demo.ts';
@@ -43,6 +42,8 @@ export interface ServerOptions {
   /** Hosts of the sites that clicks are counted for one by one. */
   readonly funnelSites?: readonly string[];
   readonly metrics: MetricsSource;
+  /** Throws why nothing can be handed out; without it nothing is asked. */
+  readonly ready?: () => Promise<void>;
   readonly observer?: HttpObserver;
   readonly limits?: Partial<ServerLimits>;
   /** Without them there is the API alone. */
@@ -65,10 +66,10 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     failurePage: (request, reply, error) => pages?.failurePage(request, reply, error),
     ...(pages === undefined ? {} : { rejectedPage: pages.rejectedPage }),
   });
-  const { app, routes } = listener;
+  const { app } = listener;
   const countdowns = new Countdowns({ demos, log, ...options.countdowns });
   const waiting = new WaitingStreams({ demos, log, ...options.countdowns });
-  await addRoutes(app, options, { countdowns, waiting, routes });
+  await addRoutes(app, options, { countdowns, waiting, listener });
   await app.ready();
   const drain = () => {
     listener.drain();
@@ -77,6 +78,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   };
   return {
     app,
+    leave: () => listener.leave(),
     drain,
     listen: (address) => listener.listen(address),
     close: (graceMs) => {
@@ -92,8 +94,8 @@ async function addRoutes(
   {
     countdowns,
     waiting,
-    routes,
-  }: { readonly countdowns: Countdowns; readonly waiting: WaitingStreams; readonly routes: RouteTable },
+    listener,
+  }: { readonly countdowns: Countdowns; readonly waiting: WaitingStreams; readonly listener: Listener },
 ): Promise<void> {
   const { demos, log, publicUrl } = options;
   const check = keyCheck(options.apiKeys);
@@ -107,11 +109,11 @@ async function addRoutes(
     siteOf,
     origins,
     countdownUrl: countdownUrls(demos, publicUrl, tokens),
-    refusal: (request) => routes.refusal(request),
+    refusal: (request) => listener.routes.refusal(request),
   };
   app.addSchema(ProblemBody);
   await app.register(swagger, OPENAPI_OPTIONS);
-  operationsRoutes(app, options.metrics);
+  operationsRoutes(app, { metrics: options.metrics, ready: options.ready, leaving: listener.leaving });
   await app.register(async (scope) => {
     const api = scope.withTypeProvider<TypeBoxTypeProvider>();
     await allowOtherSites(api, origins);

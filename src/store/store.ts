@@ -23,7 +23,7 @@ import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
 import { ValkeyFailureLog } from './failure-log.ts';
 import { ValkeyInventory } from './inventory.ts';
-import { connectValkey, disconnectValkey } from './client.ts';
+import { connectValkey, disconnectValkey, storeError } from './client.ts';
 import { ValkeyCleanupStore } from './cleanup-store.ts';
 import type { ChallengeStore } from '../pool/interfaces/challenge-store.ts';
 import { ValkeyChallengeStore } from './challenge-store.ts';
@@ -85,7 +85,8 @@ export interface Store {
   readonly turn: (task: string) => Turn;
   /** For processes that hand instances out. */
   readonly rollbackGuard: RollbackGuard;
-  readonly isUp: () => boolean;
+  /** Throws store_unavailable when it does not answer. */
+  readonly ping: () => Promise<void>;
   /** Called whenever the connection is there again after it was lost. */
   readonly onReturn: (listener: () => void) => void;
   readonly close: () => Promise<void>;
@@ -145,7 +146,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     webhookStatuses: new ValkeyWebhookStatuses(client),
     turn,
     rollbackGuard,
-    isUp: () => client.status === 'ready',
+    ping: async () => {
+      await client.ping().catch((error: unknown) => {
+        throw storeError(error);
+      });
+    },
     onReturn: (listener) => void client.on('ready', listener),
     close: () => disconnectValkey(client),
   };

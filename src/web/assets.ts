@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { TryItNowError } from '../domain/errors.ts';
 import { colorProperties, type Brand, type Branding, type Logo } from '../presentation/branding.ts';
 
 const TYPES = {
@@ -58,6 +59,12 @@ export class Assets {
     this.icon = files['icon.svg'];
   }
 
+  /** What this version has for the address that another one gave the asset; undefined for what is none. */
+  ofAnyVersion(file: string): Served | undefined {
+    const name = file.replace(/\.[0-9a-f]{12}\./, '.');
+    return Object.hasOwn(this.#shared, name) ? this.served.get(this.#shared[name as AssetName]) : undefined;
+  }
+
   urlsFor({ colors }: Brand): AssetUrls {
     return { ...this.#shared, 'page.css': this.#sheets.get(colors) ?? this.#shared['page.css'] };
   }
@@ -75,18 +82,27 @@ export async function loadAssets(branding: Branding): Promise<Assets> {
   return new Assets(Object.fromEntries(files) as Record<AssetName, Buffer>, branding);
 }
 
-export function assetRoutes(app: FastifyInstance, { served, icon }: Assets): void {
-  for (const [path, { type, body, policy, shared }] of served) {
+export function assetRoutes(app: FastifyInstance, assets: Assets): void {
+  const send = (reply: FastifyReply, { type, body, policy, shared }: Served, keep: string): FastifyReply => {
+    if (policy !== undefined) reply.header('content-security-policy', policy);
+    if (shared === true)
+      reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin');
+    return reply.type(type).header('cache-control', keep).send(body);
+  };
+  for (const [path, asset] of assets.served) {
     // Untimed: a metric's label must not change with every release.
-    app.get(path, { config: { untimed: true } }, (_request, reply) => {
-      if (policy !== undefined) reply.header('content-security-policy', policy);
-      if (shared === true)
-        reply.header('access-control-allow-origin', '*').header('cross-origin-resource-policy', 'cross-origin');
-      return reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(body);
-    });
+    app.get(path, { config: { untimed: true } }, (_request, reply) =>
+      send(reply, asset, 'public, max-age=31536000, immutable'),
+    );
   }
+  // While servers of two versions run behind one address, a page of one asks the other for what it names.
+  app.get<{ Params: { file: string } }>('/assets/:file', { config: { untimed: true } }, (request, reply) => {
+    const own = assets.ofAnyVersion(request.params.file);
+    if (own === undefined) throw new TryItNowError('unknown_route', 'There is nothing at this address');
+    return send(reply, own, 'no-store');
+  });
   // Browsers ask here on their own, also on pages that are not HTML.
   app.get('/favicon.ico', (_request, reply) =>
-    reply.type(TYPES['icon.svg']).header('cache-control', 'public, max-age=86400').send(icon),
+    reply.type(TYPES['icon.svg']).header('cache-control', 'public, max-age=86400').send(assets.icon),
   );
 }

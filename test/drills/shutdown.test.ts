@@ -42,6 +42,7 @@ async function serve(
   { stack: { config, valkey, nats, caddy, api } }: RunbookDeployment,
   simulatedSocket: string,
   grace: string,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Program> {
   const [{ start, end }, { pool }] = [
     config.containers.portRange,
@@ -71,6 +72,7 @@ async function serve(
     SHUTDOWN_GRACE: grace,
     // What was cut off is handed out again this much later.
     QUEUE_ACK_WAIT: '6s',
+    ...env,
   });
   await eventually(() => expect(program.output).toContain('Try It Now started'), PATIENT);
   return program;
@@ -192,6 +194,30 @@ describe.concurrent('SIGTERM', () => {
       state: 'assigned',
     });
     expect(await runbook.visit({ url })).toBe(200);
+  });
+
+  it('has load balancers stay off first, and serves whoever comes meanwhile', async () => {
+    await using own = await ownFolder();
+    await using engine = await launchSimulatedEngine({ socketPath: join(own.folder, 'engine.sock') });
+    await using runbook = await partsOnly(engine.socketPath);
+    // For longer than this case lasts: its end is not waited for.
+    await using program = await serve(runbook, engine.socketPath, '60s', { SHUTDOWN_DRAIN: '5m' });
+    await runbook.settled();
+    const look = async (path: string) => {
+      const answer = await fetch(`${runbook.stack.api}${path}`);
+      return [answer.status, await answer.json()] as const;
+    };
+    expect(await look('/ready')).toEqual([200, { status: 'ready' }]);
+    program.signal('SIGTERM');
+    await eventually(
+      async () => expect(await look('/ready')).toEqual([503, expect.objectContaining({ code: 'shutting_down' })]),
+      PATIENT,
+    );
+    expect(await look('/health')).toEqual([200, { status: 'ok' }]);
+    const taken = await runbook.acquire();
+    expect(await runbook.visit(taken)).toBe(200);
+    program.signal('SIGTERM');
+    expect(await program.exitCode).toBe(143);
   });
 
   it(

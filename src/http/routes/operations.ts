@@ -1,5 +1,7 @@
 import Type from 'typebox';
 import type { App } from '../context.ts';
+import { shuttingDown } from '../listener.ts';
+import { problems } from '../schemas/problem.ts';
 
 /** Where scrapes read the metrics from. */
 export interface MetricsSource {
@@ -7,20 +9,17 @@ export interface MetricsSource {
   text(): Promise<string>;
 }
 
+export interface Operations {
+  readonly metrics: MetricsSource;
+  /** Throws why nothing can be handed out. */
+  readonly ready: (() => Promise<void>) | undefined;
+  /** Whether the server is about to stop. */
+  readonly leaving: () => boolean;
+}
+
 /** Open to all, so that a load balancer and a scraper need no key. */
-export function operationsRoutes(app: App, metrics: MetricsSource): void {
-  app.get(
-    '/health',
-    {
-      schema: {
-        tags: ['operations'],
-        operationId: 'health',
-        summary: 'Does the server answer?',
-        response: { 200: Type.Object({ status: Type.Literal('ok') }, { description: 'It does.' }) },
-      },
-    },
-    () => ({ status: 'ok' as const }),
-  );
+export function operationsRoutes(app: App, { metrics, ready, leaving }: Operations): void {
+  loadBalancerRoutes(app, ready, leaving);
 
   app.get(
     '/metrics',
@@ -56,5 +55,42 @@ export function operationsRoutes(app: App, metrics: MetricsSource): void {
       },
     },
     () => ({ ...app.swagger() }),
+  );
+}
+
+/** Whether the process answers, and whether it is to be sent anything. */
+function loadBalancerRoutes(app: App, ready: Operations['ready'], leaving: Operations['leaving']): void {
+  app.get(
+    '/health',
+    {
+      schema: {
+        tags: ['operations'],
+        operationId: 'health',
+        summary: 'Does the server answer?',
+        response: { 200: Type.Object({ status: Type.Literal('ok') }, { description: 'It does.' }) },
+      },
+    },
+    () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/ready',
+    {
+      schema: {
+        tags: ['operations'],
+        operationId: 'ready',
+        summary: 'May a load balancer send requests here?',
+        description: 'Not while the store does not answer, nor once the server is told to stop.',
+        response: {
+          200: Type.Object({ status: Type.Literal('ready') }, { description: 'It may.' }),
+          ...problems('shutting_down', 'store_unavailable'),
+        },
+      },
+    },
+    async () => {
+      if (leaving()) throw shuttingDown();
+      await ready?.();
+      return { status: 'ready' as const };
+    },
   );
 }
