@@ -41,7 +41,8 @@ TEMPLATES_FILE=/etc/try-it-now/templates.yaml
 With Valkey and NATS on other hosts, and a deeper pool for short visits:
 
 \`\`\`ini
-VALKEY_ADDR=valkey.example.org:6379
+VALKEY_URL=valkeys://valkey.example.org:6380
+VALKEY_USER=try-it-now
 VALKEY_PASSWORD_FILE=/run/secrets/valkey-password
 NATS_URL=tls://nats.example.org:4222
 NATS_TOKEN_FILE=/run/secrets/nats-token

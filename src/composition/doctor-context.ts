@@ -45,6 +45,7 @@ import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
+import { accessText } from '../store/valkey-access.ts';
 import type { EngineFacts } from '../runtime/engine.ts';
 import type { Engine } from '../runtime/engines.ts';
 
@@ -90,7 +91,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
   );
   return {
     checks: [
-      ...valkeyChecks(valkey, `${config.valkey.host}:${config.valkey.port}`),
+      ...valkeyChecks(valkey, accessText(config.valkey)),
       ...natsChecks(queue, node.name),
       // The proxy is looked after by the node it runs on.
       ...(node.name === FIRST_NODE ? caddyChecks(site, addresses) : []),

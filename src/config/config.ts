@@ -6,6 +6,7 @@ import type { Webhook } from '../domain/webhook.ts';
 import type { Branding } from '../presentation/branding.ts';
 import type { Language } from '../presentation/languages/translator.ts';
 import type { EngineName, EngineSockets } from '../runtime/engines.ts';
+import type { ValkeyAccess } from '../store/valkey-access.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 
 export type ContainerMode = 'auto' | EngineName;
@@ -57,7 +58,7 @@ export interface Config {
     /** Where the proxy reaches this node's instances. */
     readonly address: string;
   };
-  readonly valkey: { readonly host: string; readonly port: number; readonly password: string | undefined };
+  readonly valkey: ValkeyAccess;
   readonly nats: {
     readonly url: string;
     readonly user: string | undefined;

@@ -101,6 +101,7 @@ const OWN_PREFIXES = [
   'CADDY_ADMIN_',
   'PROXY_LISTEN',
   'PROXY_INTERNAL_',
+  'VALKEY_SENTINEL',
 ];
 const SECRET_FILES = VARIABLE_NAMES.filter((name) => VARIABLES[name].secret).map((name) => `${name}_FILE`);
 

@@ -25,6 +25,7 @@ import { ParseError, type HostPort } from './parsers.ts';
 import { archiveFile } from './paths.ts';
 import { environmentProblems, environmentWarnings, poolProblems, portShortage, type Setting } from './rules.ts';
 import { parseTemplates, templateOfImage, type TemplateDefaults } from './templates.ts';
+import { readValkeySettings } from './valkey-settings.ts';
 import { parseWebhooks, type ParsedWebhooks } from './webhooks.ts';
 import { VARIABLES, type Values, type VariableName } from './variables.ts';
 
@@ -55,10 +56,12 @@ export function loadConfig(
   const languages = readLanguages(values.LANGUAGES_DIR, readFile);
   const named = catalogue.problems.length > 0 ? undefined : catalogue.templates.map(({ name }) => name);
   const branding = readBranding(values.BRANDING_FILE, readFile, named);
+  const valkey = readValkeySettings(parsed, readFile);
   const rangeIsSound = !broken.has('CONTAINER_PORT_RANGE_START') && !broken.has('CONTAINER_PORT_RANGE_END');
   const found = [
     ...parsed.problems,
     ...environmentProblems(values, broken),
+    ...valkey.problems,
     ...databaseProblems(values, broken, catalogue.templates),
     ...checkpointPathProblems(parsed),
     ...catalogue.problems,
@@ -77,6 +80,7 @@ export function loadConfig(
   return {
     config: deepFreeze({
       ...assemble(values, withCheckpointPath(values, catalogue.templates), hooks.webhooks),
+      valkey: valkey.access,
       presentation: { languages: languages.languages, branding: branding.branding },
     }),
     explicit,
@@ -251,7 +255,7 @@ function assemble(
   values: Values,
   templates: readonly Template[],
   webhooks: readonly Webhook[],
-): Omit<Config, 'presentation'> {
+): Omit<Config, 'presentation' | 'valkey'> {
   return {
     server: server(values),
     admin: { ...values.ADMIN_ADDR, operatorKeys: values.OPERATOR_KEYS ?? [] },
@@ -261,7 +265,6 @@ function assemble(
     ...limits(values),
     deployment: values.DEPLOYMENT,
     node: { name: values.NODE_NAME, address: values.NODE_ADDRESS },
-    valkey: { ...values.VALKEY_ADDR, password: values.VALKEY_PASSWORD },
     nats: {
       url: values.NATS_URL,
       user: values.NATS_USER,

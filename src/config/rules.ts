@@ -92,7 +92,9 @@ function localPorts(values: Values): { readonly name: VariableName; readonly por
     ...(values.CADDY_ADMIN_URL.startsWith('unix:')
       ? []
       : [{ name: 'CADDY_ADMIN_URL' as const, ...endpoint(values.CADDY_ADMIN_URL) }]),
-    { name: 'VALKEY_ADDR', ...values.VALKEY_ADDR },
+    ...(values.VALKEY_URL === undefined
+      ? [{ name: 'VALKEY_ADDR' as const, ...values.VALKEY_ADDR }]
+      : values.VALKEY_URL.endpoints.map((endpoint) => ({ name: 'VALKEY_URL' as const, ...endpoint }))),
     { name: 'NATS_URL', ...endpoint(values.NATS_URL) },
   ] as const;
   return all.filter(({ host }) => LOCAL_HOSTS.includes(host)).map(({ name, port }) => ({ name, port }));

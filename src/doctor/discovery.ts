@@ -61,7 +61,7 @@ async function sample(addresses: DiscoveryAddresses, names: ReadonlyMap<string, 
   return failure(
     'in step',
     `${wrong.length} of ${looked.length} names lead elsewhere than Valkey says`,
-    'Restart it (`systemctl restart try-it-now-discovery`); it must use the same VALKEY_ADDR as the server.',
+    'Restart it (`systemctl restart try-it-now-discovery`); it must use the same Valkey as the server.',
   );
 }
 
@@ -81,7 +81,7 @@ function follows(text: string): Observation {
   return warning(
     'follows Valkey',
     'answers from memory alone: it does not reach Valkey',
-    'Make VALKEY_ADDR and VALKEY_PASSWORD right for it, and see `journalctl -u try-it-now-discovery`.',
+    'Make VALKEY_ADDR or VALKEY_URL, and VALKEY_PASSWORD, right for it, and see `journalctl -u try-it-now-discovery`.',
   );
 }
 

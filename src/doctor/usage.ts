@@ -6,7 +6,7 @@ const PART = 'Discovery';
 const WHAT = 'sees use';
 const REMEDY =
   'Restart every discovery process (`systemctl restart try-it-now-discovery`) in this version, with the ' +
-  'VALKEY_ADDR of the server.';
+  'VALKEY_ADDR or VALKEY_URL of the server.';
 
 /** Where templates go by use: whether somebody tells what is used. */
 export function usageChecks(templates: readonly Template[], usage: Pick<Shared<UsageStore>, 'need'>): Check[] {

@@ -10,9 +10,9 @@ const SLOW_MS = 5;
 const CLOCK_WARNING_MS = 1_000;
 const CLOCK_FAILURE_MS = 30_000;
 const START =
-  'Start it (`systemctl start try-it-now-valkey`), or correct VALKEY_ADDR and VALKEY_PASSWORD. Where its log says ' +
-  '"Bad file format" (`journalctl -u try-it-now-valkey -e`), a power cut damaged its data: copy it, then ' +
-  '`valkey-check-aof --fix`, as docs/operations.md has it.';
+  'Start it (`systemctl start try-it-now-valkey`), or correct VALKEY_ADDR or VALKEY_URL, and VALKEY_PASSWORD. ' +
+  'Where its log says "Bad file format" (`journalctl -u try-it-now-valkey -e`), a power cut damaged its data: ' +
+  'copy it, then `valkey-check-aof --fix`, as docs/operations.md has it.';
 
 /** The server that holds all state. */
 export function valkeyChecks(valkey: Shared<Valkey>, address: string): Check[] {

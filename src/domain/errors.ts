@@ -238,7 +238,7 @@ export const ERROR_CATALOGUE = {
     status: 503,
     retryable: true,
     title: 'The state store cannot serve now',
-    remedy: 'Check Valkey at VALKEY_ADDR; the detail says what it lacks where it answers.',
+    remedy: 'Check Valkey at VALKEY_ADDR or VALKEY_URL; the detail says what it lacks where it answers.',
   },
   queue_unavailable: {
     status: 503,

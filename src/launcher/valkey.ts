@@ -17,6 +17,8 @@ export async function launchValkey(options: {
   readonly port?: number;
   readonly persistent?: boolean;
   readonly guard?: { readonly account: ServerAccount | undefined; readonly password: string };
+  /** Further arguments, such as `--replicaof`. */
+  readonly args?: readonly string[];
 }): Promise<LaunchedValkey> {
   const { dir, guard } = options;
   const port = options.port ?? (await freePort());
@@ -44,6 +46,7 @@ export async function launchValkey(options: {
       ...persistence,
       '--loglevel',
       'notice',
+      ...(options.args ?? []),
     ],
     cleanEnv: true,
     saysUp: 'Ready to accept connections',

@@ -198,7 +198,7 @@ it.concurrent('names each reason for which a Valkey that answers cannot serve, w
   await valkey.config('SET', 'requirepass', 'a password');
   for (const [password, says] of [
     [undefined, 'wants another login .*set VALKEY_PASSWORD'],
-    ['another', 'refuses the password .*set VALKEY_PASSWORD'],
+    ['another', 'refuses the password, .*set VALKEY_PASSWORD'],
   ] as const)
     await expect(connectValkey({ ...address, password, log: silent })).rejects.toEqual(
       saying(`^Valkey at 127.0.0.1:${address.port} ${says}`),

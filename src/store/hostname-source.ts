@@ -1,6 +1,5 @@
 import type { Redis as Valkey } from 'iovalkey';
 import { describeError } from '../domain/errors.ts';
-import type { Log } from '../domain/log.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type {
   HostnameChange,
@@ -9,19 +8,13 @@ import type {
   HostnameSource,
 } from '../proxy/discovery/interfaces/hostname-source.ts';
 import type { UseReports } from '../proxy/discovery/interfaces/use-reports.ts';
+import { newClient, type ValkeyOptions } from './client.ts';
 import { parseHostnameEntry } from './hostname-entries.ts';
 import { keys } from './keys.ts';
 import { readNodeAddress } from './node-entries.ts';
-import { PatientValkey } from './patient-valkey.ts';
 import { Scripts } from './scripts.ts';
 import { ValkeyUsageStore } from './usage-store.ts';
-
-export interface HostnameSourceOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly password: string | undefined;
-  readonly log: Log;
-}
+import { accessText } from './valkey-access.ts';
 
 /** One blocking read; also how soon a stream that was replaced behind our back is noticed. */
 const BLOCK_MS = 1_000;
@@ -39,10 +32,10 @@ interface Position {
 
 /** Host names out of Valkey: the hash `hostnames`, then its changes from the stream `hostname_changes`. */
 export class ValkeyHostnameSource implements HostnameSource {
-  readonly #options: HostnameSourceOptions;
+  readonly #options: ValkeyOptions;
   readonly #lookups: Valkey;
 
-  constructor(options: HostnameSourceOptions) {
+  constructor(options: ValkeyOptions) {
     this.#options = options;
     this.#lookups = this.#connect((attempt) => backoffMs(attempt, { baseMs: 50, maxMs: 1_000 }));
     // A first try that fails is followed by others, as the retry strategy says.
@@ -192,23 +185,12 @@ export class ValkeyHostnameSource implements HostnameSource {
   }
 
   #connect(retryStrategy: (attempt: number) => number | null): Valkey {
-    const { host, port, password, log } = this.#options;
-    const client = new PatientValkey({
-      host,
-      port,
-      ...(password === undefined ? {} : { password }),
-      lazyConnect: true,
-      // A server that hangs answers no ready check either; the command timeout notices it.
-      enableReadyCheck: false,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout: SILENCE_MS,
-      answerWithinMs: SILENCE_MS,
-      retryStrategy,
-    });
+    const { log, ...access } = this.#options;
+    // A server that hangs answers no look at its state either; the time for an answer notices it.
+    const client = newClient(access, { timeoutMs: SILENCE_MS, retryStrategy, untilLoaded: false });
     // Who waits for a reply is told by the rejection; this keeps an idle connection's loss from ending the process.
     client.on('error', (error) =>
-      log.debug({ address: `${host}:${port}`, reason: describeError(error) }, 'Host name connection failed'),
+      log.debug({ address: accessText(access), reason: describeError(error) }, 'Host name connection failed'),
     );
     return client;
   }

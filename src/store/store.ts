@@ -47,9 +47,10 @@ import { TASK_PATIENCE, type TaskPatience } from './task-patience.ts';
 import { ValkeyUsageStore } from './usage-store.ts';
 import { ValkeyWaitingList } from './waiting-list.ts';
 import { TemplateIndex } from './template-index.ts';
+import type { ValkeyAccess } from './valkey-access.ts';
 
 export interface StoreOptions {
-  readonly valkey: { readonly host: string; readonly port: number; readonly password: string | undefined };
+  readonly valkey: ValkeyAccess;
   readonly node: { readonly name: string; readonly address: string };
   readonly limits: RateLimits;
   readonly portRange: { readonly start: number; readonly end: number };

@@ -7,6 +7,7 @@ import type { Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { templateVersion } from '../../src/domain/template.ts';
 import { launchValkey } from '../../src/launcher/valkey.ts';
+import { ACL_RULES } from '../../src/store/refusals.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/store/store.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { claimPorts } from './port-ranges.ts';
@@ -21,6 +22,7 @@ export interface TestStore extends Store, AsyncDisposable {
 }
 
 const PORTS = 100;
+const LOGIN = { user: 'try-it-now', password: 'of-the-store' };
 
 export const silent = createLogger('silent');
 
@@ -32,8 +34,11 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
   const { portRange = claimed } = overrides;
   const port = Number(launched.address.split(':')[1]);
   const address = { host: '127.0.0.1', port };
+  const valkey = new Valkey(port, '127.0.0.1');
+  // With the rights that docs/deployment.md gives, so that every test of the store shows them to be enough.
+  await valkey.call('ACL', 'SETUSER', LOGIN.user, 'on', `>${LOGIN.password}`, ...ACL_RULES.split(' '));
   const store = await openStore({
-    valkey: { ...address, password: undefined },
+    valkey: { ...address, ...LOGIN },
     node: { name: 'node0', address: '127.0.0.1' },
     limits: { hourly: 0, daily: 0 },
     portCoolDownMs: 200,
@@ -41,7 +46,6 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
     ...overrides,
     portRange,
   });
-  const valkey = new Valkey(port, '127.0.0.1');
   await store.inventory.reconcilePorts();
   return {
     ...store,

@@ -68,7 +68,8 @@ export async function startServers(options: ServersOptions): Promise<Environment
     return supervised.first;
   };
 
-  if (!explicit.has('VALKEY_ADDR')) Object.assign(made, await startValkey(await folder('valkey'), keep));
+  if (!explicit.has('VALKEY_ADDR') && !explicit.has('VALKEY_URL'))
+    Object.assign(made, await startValkey(await folder('valkey'), keep));
   if (!explicit.has('NATS_URL')) Object.assign(made, await startNats(await folder('nats'), keep));
   if (!explicit.has('CADDY_ADMIN_URL')) Object.assign(made, await startCaddy(await folder('caddy'), config, keep));
   for (const engine of launchedDatabases) Object.assign(made, await startDatabase(engine, await folder(engine), keep));
@@ -91,7 +92,12 @@ async function startValkey(dir: string, keep: Keep): Promise<Environment> {
   await keep('Valkey', `127.0.0.1:${port}`, () =>
     launchValkey({ dir, port, persistent: true, guard: { account, password } }),
   );
-  return { VALKEY_ADDR: `127.0.0.1:${port}`, VALKEY_PASSWORD: undefined, VALKEY_PASSWORD_FILE: passwordFile };
+  return {
+    VALKEY_ADDR: `127.0.0.1:${port}`,
+    VALKEY_USER: undefined,
+    VALKEY_PASSWORD: undefined,
+    VALKEY_PASSWORD_FILE: passwordFile,
+  };
 }
 
 async function startNats(dir: string, keep: Keep): Promise<Environment> {
