@@ -40,6 +40,7 @@ containers|mmdebstrap|mmdebstrap|builds the example images without a container r
 containers|busybox|busybox-static|a whole container image in 2 MB, for a first look and for the tests
 runsc|runsc|runsc|gVisor: a kernel of its own around what runs in a container (`runtime: runsc` of a template)
 tests|chromium|chromium|the tests click through the pages in a real browser
+tests|chromium-headless-shell|chromium-headless-shell|the same browser for half the processor time, where a test needs no more
 tests|fonts|fonts-liberation|letters for that browser
 tests|promtool|prometheus|checks the metrics and the alert rules
 tests|curl|curl|runs the commands of the operations page

@@ -12,6 +12,7 @@ import { NO_ROUTE, observeRoutes, type HttpObserver } from './observation.ts';
 import { sendProblem, toTryItNowError } from './problem.ts';
 import { requestIds } from './request-id.ts';
 import { RouteTable } from './route-table.ts';
+import { buildSerializer } from './serializers.ts';
 
 export interface ServerLimits {
   readonly bodyBytes: number;
@@ -163,7 +164,17 @@ function bareServer(
     genReqId: requestId,
     return503OnClosing: false,
     routerOptions: { maxParamLength: limits.urlLength },
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
+    schemaController: { compilersFactory: { buildSerializer } },
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: false,
+        // The schemas are our own; a test has them looked at in the OpenAPI document, and not each start.
+        validateSchema: false,
+      },
+    },
     ...(trusted === undefined ? {} : { trustProxy: (address: string) => trusted(address) }),
     frameworkErrors: (error, request, reply) => {
       reply.header('x-request-id', request.id);

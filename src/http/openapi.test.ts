@@ -49,6 +49,7 @@ describe('the OpenAPI document', () => {
       'get /api/v1/waiting/{place}/events',
       'get /health',
       'get /metrics',
+      'get /ready',
       'post /api/v1/demo/acquire',
       'post /api/v1/demo/{id}/extend',
       'post /api/v1/demo/{id}/use',

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { axeViolations } from '../support/axe.ts';
-import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { launchPrivateChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeDemos } from '../support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../support/http-server.ts';
@@ -78,7 +78,7 @@ describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : 
     world = await startProxyWorld(outer, { publicUrl: start(), allowedOrigins: [siteUrl] });
     upstream = await startUpstream(outer, app);
     await world.names.publish(upstream.label, upstream.port);
-    browser = await launchChromium();
+    browser = await launchPrivateChromium();
     outer.push('browser', () => browser.close());
   });
   afterAll(() => outer.releaseAll(silent));

@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Download, FrameLoc
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
-import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { launchPrivateChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeDemos } from '../support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../support/http-server.ts';
@@ -65,7 +65,7 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     world = await startProxyWorld(outer, { publicUrl: `http://localhost:${startPort}` });
     upstream = await startUpstream(outer, app);
     await world.names.publish(upstream.label, upstream.port);
-    browser = await launchChromium();
+    browser = await launchPrivateChromium();
     outer.push('browser', () => browser.close());
   });
   afterAll(() => outer.releaseAll(silent));

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Runs Chromium with no word from the kernel of interfaces that come and go.
+# Runs the Chromium named in CHROMIUM with no word from the kernel of interfaces that come and go.
 #
 # Chromium fails requests under way with ERR_NETWORK_CHANGED at such word, and each container that a test beside it
 # starts or ends is an interface. A visitor's browser is on another machine and sees none of them. Refused a netlink
@@ -35,4 +35,5 @@ syscall($prctl, $PR_SET_SECCOMP, $SECCOMP_MODE_FILTER, $program, 0, 0) == 0 or d
 # The last list of features counts, and the one there is not ours to write, so this is added to it: a process kept ready
 # for the next site costs half a second of processor time for each that a page opens.
 s/^--disable-features=.*\K/,SpareRendererForSitePerProcess/ for @ARGV;
-exec 'chromium', @ARGV or die "chromium: $!\n";
+my $chromium = $ENV{CHROMIUM} or die "CHROMIUM names no program\n";
+exec $chromium, @ARGV or die "$chromium: $!\n";

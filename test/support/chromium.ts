@@ -4,23 +4,34 @@ import { findProgram } from '../../src/launcher/child-server.ts';
 
 const CHROMIUM_WITHOUT_NETLINK = fileURLToPath(new URL('chromium-without-netlink.pl', import.meta.url));
 
+/** The browser that people have, and the same without what makes windows, for half of the processor time. */
+const WHOLE = 'chromium';
+const HEADLESS = 'chromium-headless-shell';
+
 /** Why browser tests cannot run here; undefined when they can. Where CI runs nothing is excused: they run, and fail. */
 export function whyWithoutChromium(): string | undefined {
-  if (process.env['CI'] === 'true' || findProgram('chromium') !== undefined) return undefined;
-  return 'chromium is not installed';
+  if (process.env['CI'] === 'true') return undefined;
+  const missing = [WHOLE, HEADLESS].filter((program) => findProgram(program) === undefined);
+  return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
 }
 
 /** Of a launch, and of every wait for a page: a machine that is busy takes long over both. */
 const PATIENCE_MS = 90_000;
 
 /** The machine's own Chromium, without a window and blind to interfaces of the host that come and go. Close it. */
-export async function launchChromium(flags: readonly string[] = []): Promise<Browser> {
+export async function launchChromium(flags: readonly string[] = [], program = HEADLESS): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath: CHROMIUM_WITHOUT_NETLINK,
+    env: { ...process.env, CHROMIUM: program },
     // Containers and root have no user namespaces for its sandbox; it opens nothing but our own pages.
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', ...flags],
     timeout: PATIENCE_MS,
   });
   browser.on('context', (context) => context.setDefaultTimeout(PATIENCE_MS));
   return browser;
+}
+
+/** One that keeps no cookies and no storage of one site in frames of another, as browsers do in private windows. */
+export function launchPrivateChromium(): Promise<Browser> {
+  return launchChromium([], WHOLE);
 }

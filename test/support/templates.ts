@@ -8,6 +8,8 @@ export function readiness(path: string, timeoutMs: number): Readiness & { readon
   return { ...DEFAULT_READINESS, path, timeoutMs };
 }
 
+const DEFAULT_FILTER = ownFilter('default');
+
 /** A small template; every test overrides what it is about. */
 export function template(overrides: Partial<Template> = {}): Template {
   return {
@@ -32,7 +34,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     unusedCpu: 'end',
     databaseBytes: 2 ** 30,
     capabilities: [],
-    seccomp: ownFilter('default'),
+    seccomp: DEFAULT_FILTER,
     runtime: undefined,
     egress: undefined,
     activation: undefined,

@@ -30,6 +30,9 @@ export const ProblemBody = Type.Object(
   { $id: 'Problem', additionalProperties: true, description: 'An RFC 9457 problem.' },
 );
 
+/** What every problem response refers to. */
+export const PROBLEM_REFERENCE = { $ref: 'Problem#' };
+
 /** The problem responses of a route for its OpenAPI entry: one per status, naming the codes it can carry. */
 export function problems(...codes: readonly ErrorCode[]): Record<number, unknown> {
   return Object.fromEntries(
@@ -37,7 +40,7 @@ export function problems(...codes: readonly ErrorCode[]): Record<number, unknown
       status,
       {
         description: named.map((code) => `\`${code}\`: ${ERROR_CATALOGUE[code].title}.`).join(' '),
-        content: { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' } } },
+        content: { [PROBLEM_TYPE]: { schema: PROBLEM_REFERENCE } },
       },
     ]),
   );
