@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { createConsumption, createNetworks, prepareRuntime } from './engines.ts';
 import { eventDepths } from './events.ts';
 import { Infrastructure } from './infrastructure.ts';
+import { openLeadership, type Leadership } from './leadership.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
@@ -75,6 +76,7 @@ export interface AppParts {
   readonly caddy: CaddyProxy;
   readonly metrics: Metrics;
   readonly poster: Poster;
+  readonly leadership: Leadership;
   readonly pool: PoolParts;
 }
 
@@ -89,6 +91,7 @@ type StoredPart =
   | 'controls'
   | 'registry'
   | 'promotions'
+  | 'processes'
   | 'waitingList'
   | 'visitSteps';
 
@@ -148,7 +151,8 @@ export async function openAppParts(
   await requireRestores(config, restoring);
   await announceTemplates(catalogue, store, restoring, log);
 
-  const caddy = infrastructure.createProxy();
+  const leadership = await openLeadership({ store, config, role, version, releasers, log });
+  const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
   const metrics = createMetrics({ config, version, logLosses, store, connection, proxy: caddy, runtime });
   const probe = new HttpProbe();
   const consumption = createConsumption(engine, config, log);
@@ -181,14 +185,14 @@ export async function openAppParts(
   };
   const poster = createPoster({ userAgent: `try-it-now/${version}` });
   releasers.push('webhook connections', () => poster.close());
-  return { store, connection, caddy, metrics, poster, pool };
+  return { store, connection, caddy, metrics, poster, leadership, pool };
 }
 
 /** What stands between a click and an instance. */
 function entryParts(
   { heldLimit, gate: { mode, maxNumber } }: Config,
   catalogue: Catalogue,
-  { challengeStore, inventory, networkRules, shareCounts, turn }: Store,
+  { challengeStore, inventory, networkRules, shareCounts, turns }: Store,
   observer: Observer,
   log: Log,
 ): Pick<PoolParts, 'admission' | 'gate' | 'shares'> {
@@ -197,7 +201,7 @@ function entryParts(
   return {
     admission,
     gate: new Gate({ mode, catalogue, inventory, proof, observer, log }),
-    shares: new ShareWatch({ shareCounts, turn: turn('shares'), admission, observer, clock: systemClock, log }),
+    shares: new ShareWatch({ shareCounts, turn: turns.of('shares'), admission, observer, clock: systemClock, log }),
   };
 }
 
@@ -220,6 +224,7 @@ function storedParts({
   controls,
   registry,
   promotions,
+  processes,
   waitingList,
   visitSteps,
 }: Store): Pick<Store, StoredPart> {
@@ -233,6 +238,7 @@ function storedParts({
     controls,
     registry,
     promotions,
+    processes,
     waitingList,
     visitSteps,
   };
@@ -294,6 +300,7 @@ function createMetrics({
         };
       },
       events: eventDepths(config.webhooks, store.outbox, connection),
+      leads: () => store.turns.held(),
       dependencies: { caddy: () => proxy.ping(), engine: () => runtime.list() },
     },
   });

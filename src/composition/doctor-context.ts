@@ -31,6 +31,7 @@ import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
 import { gateCheck } from '../doctor/gate.ts';
 import { natsChecks } from '../doctor/nats.ts';
 import { poolChecks } from '../doctor/pools.ts';
+import { serversCheck } from '../doctor/servers.ts';
 import { shareCheck } from '../doctor/shares.ts';
 import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
@@ -118,13 +119,21 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       }),
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
       ...hostPart(engine, metrics, templates),
-      ...apiChecks(config, () => metrics.get()),
+      ...serverPart(config, metrics, store),
       ...poolPart(store, queue, metrics, config),
       ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
     ],
     tidied: () => Promise.allSettled(trials).then(() => undefined),
     close: () => closeAll(closers),
   };
+}
+
+/** The one here, and all that share its store. */
+function serverPart(config: Config, metrics: Shared<string | undefined>, store: Shared<Store>): Check[] {
+  return [
+    ...apiChecks(config, () => metrics.get()),
+    serversCheck(new Shared(async () => (await store.need()).processes, VALKEY_DOWN)),
+  ];
 }
 
 function hostPart(

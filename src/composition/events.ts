@@ -22,10 +22,12 @@ const PUBLISH_INTERVAL_MS = 500;
 const DELIVERY_INTERVAL_MS = 2_000;
 /** How long what a visitor told stays in NATS once every webhook has had it. */
 const FORGET_INTERVAL_MS = 60_000;
+/** Another process does it when this one has missed a round. */
+const FORGETS_FOR_MS = 2 * FORGET_INTERVAL_MS;
 
 export interface EventPartsOptions {
   readonly webhooks: Config['webhooks'];
-  readonly store: Pick<Store, 'outbox' | 'turn' | 'webhookStatuses'>;
+  readonly store: Pick<Store, 'outbox' | 'turns' | 'webhookStatuses'>;
   readonly connection: QueueConnection;
   readonly metrics: Metrics;
   readonly poster: Poster;
@@ -35,7 +37,7 @@ export interface EventPartsOptions {
 /** What brings events to the webhooks; without any, nothing is written down. */
 export function createEventLoops({ webhooks, store, connection, metrics, poster, log }: EventPartsOptions): Loop[] {
   if (webhooks.length === 0) return [];
-  const { outbox, turn, webhookStatuses: statuses } = store;
+  const { outbox, turns, webhookStatuses: statuses } = store;
   const eventStream = new JetStreamEvents({ connection, log });
   const publisher = new Loop({ name: 'event publisher', intervalMs: PUBLISH_INTERVAL_MS, log }, (signal) =>
     publishEvents({ outbox, eventStream, eventObserver: metrics, outboxLimit: OUTBOX_LIMIT, log }, signal),
@@ -46,7 +48,7 @@ export function createEventLoops({ webhooks, store, connection, metrics, poster,
     const delivery = new WebhookDelivery({
       webhook,
       feed: new JetStreamWebhookFeed({ connection, webhook: name, ackWaitMs, window }),
-      turn: turn(`webhook-${name}`),
+      turn: turns.of(`webhook-${name}`),
       post: poster.post,
       statuses,
       observer: metrics,
@@ -59,8 +61,9 @@ export function createEventLoops({ webhooks, store, connection, metrics, poster,
     );
   });
   const takers = webhooks.filter(({ events }) => events.includes('lead_given')).map(({ name }) => name);
+  const forgetting = turns.of('delivered-leads');
   const forgetter = new Loop({ name: 'delivered leads', intervalMs: FORGET_INTERVAL_MS, log }, async () => {
-    if (connection.connected) await forgetDeliveredLeads(connection, takers);
+    if (connection.connected && (await forgetting.take(FORGETS_FOR_MS))) await forgetDeliveredLeads(connection, takers);
   });
   return [publisher, ...deliveries, ...(takers.length > 0 ? [forgetter] : [])];
 }

@@ -82,7 +82,7 @@ export class Infrastructure {
   }
 
   /** Holds nothing open: it asks Caddy's admin API again each time. */
-  createProxy(): CaddyProxy {
+  createProxy(mayReplace?: () => Promise<boolean>): CaddyProxy {
     const { presentation, proxy, server, templates } = this.#config;
     return new CaddyProxy({
       adminUrl: proxy.adminUrl,
@@ -96,6 +96,7 @@ export class Infrastructure {
       languages: new Languages(presentation.languages),
       branding: presentation.branding,
       trustedProxies: server.trustedProxies,
+      mayReplace,
       log: this.#log,
     });
   }

@@ -1,7 +1,9 @@
 import type { Config } from '../config/config.ts';
 import type { AppParts, LoopTriggers, Role } from './app-parts.ts';
+import type { Leadership } from './leadership.ts';
 import type { Log } from '../domain/log.ts';
 import { Loop } from '../lifecycle/loop.ts';
+import type { Trigger } from '../lifecycle/trigger.ts';
 import { followContainers } from '../pool/container-events.ts';
 import { endUnused } from '../pool/end-unused.ts';
 import { reap, settleTickets } from '../pool/reap.ts';
@@ -14,6 +16,7 @@ import { DiskWatch } from '../pool/watch-disk.ts';
 import { ProcessorWatch } from '../pool/watch-processor.ts';
 import { UnresponsiveNodes } from '../pool/unresponsive-nodes.ts';
 import { HealthCheck } from '../pool/health-check.ts';
+import type { Turn } from '../pool/interfaces/turn.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { resetAstrayConsumers } from '../queue/astray-consumers.ts';
 import { putStreamsBack } from '../queue/stream-and-consumers.ts';
@@ -67,7 +70,7 @@ export interface AppLoops {
 
 /** Nothing runs yet: each begins with a round, so what is asked for before its start is not missed. */
 export function createLoops(
-  { pool, connection, caddy, metrics }: AppParts,
+  { pool, store, connection, caddy, metrics, leadership }: AppParts,
   { config, role, triggers, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: LoopOptions,
 ): AppLoops {
   const { log } = pool;
@@ -80,37 +83,27 @@ export function createLoops(
     await reap(pool, await unresponsiveNodes.check());
     await dropLapsedPlaces(pool);
   });
-  const reconciler = new Loop(
-    {
-      name: 'reconciler',
-      intervalMs: reconcileIntervalMs,
-      minGapMs: Math.min(RECONCILE_GAP_MS, reconcileIntervalMs),
-      log,
-    },
-    async () => {
-      if ((await reconcile(pool)).unfinished) triggers.reconcile.fire();
-    },
-  );
+  const reconciler = createReconciler(pool, leadership.node, triggers.reconcile, reconcileIntervalMs);
   const proxyKeeper = new Loop({ name: 'proxy keeper', intervalMs: PROXY_INTERVAL_MS, log }, async () => {
     if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
   const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
   const usage = new Loop({ name: 'unused instances', intervalMs: USAGE_INTERVAL_MS, log }, () => endUnused(pool));
   const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, () =>
-    keepQueue(connection, log),
+    keepQueue(connection, store.turns.of('queue'), log),
   );
   const health = new HealthCheck(pool);
   triggers.refill.subscribe(() => replenisher.trigger());
-  triggers.reconcile.subscribe(() => reconciler.trigger());
   // A further node looks after its own containers and ports; the pool itself is the server's business.
   const own = [
+    leadership.keeper(() => reconciler.trigger()),
     new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>
       followContainers(pool, signal),
     ),
-    new Loop({ name: 'idle instance health', intervalMs: config.pool.healthIntervalMs, log }, (signal) =>
-      health.round(signal),
-    ),
-    ...watchers(pool, config),
+    new Loop({ name: 'idle instance health', intervalMs: config.pool.healthIntervalMs, log }, async (signal) => {
+      if (leadership.node.held) await health.round(signal);
+    }),
+    ...watchers(pool, config, leadership.node),
     reconciler,
   ];
   return {
@@ -126,27 +119,60 @@ export function createLoops(
   };
 }
 
+/** Its regular rounds are one process's; whoever is asked for one of its own reconciles all the same. */
+function createReconciler(
+  pool: AppParts['pool'],
+  leads: Leadership['node'],
+  asking: Trigger,
+  intervalMs: number,
+): Loop {
+  let asked = false;
+  const reconciler = new Loop(
+    { name: 'reconciler', intervalMs, minGapMs: Math.min(RECONCILE_GAP_MS, intervalMs), log: pool.log },
+    async () => {
+      const wanted = asked || leads.held;
+      asked = false;
+      if (wanted && (await reconcile(pool)).unfinished) asking.fire();
+    },
+  );
+  asking.subscribe(() => {
+    asked = true;
+    reconciler.trigger();
+  });
+  return reconciler;
+}
+
+type Watcher = (signal: AbortSignal) => Promise<void>;
+
 /** Of what instances take of this host; none where nobody can see it. */
 function watchers(
   { consumption, databases, ...pool }: AppParts['pool'],
   { containers: { unusedCpu } }: Config,
+  leads: Leadership['node'],
 ): readonly Loop[] {
   if (consumption === undefined) return [];
   const { log } = pool;
   const disk = new DiskWatch({ ...pool, consumption });
   const processor = new ProcessorWatch({ ...pool, ...unusedCpu, consumption });
   const crowding = new CrowdingWatch({ ...pool, consumption });
+  const watch = (name: string, intervalMs: number, round: Watcher, otherwise?: () => Promise<unknown>): Loop =>
+    new Loop({ name, intervalMs, log }, async (signal) => {
+      await (leads.held ? round(signal) : otherwise?.());
+    });
   const watches = [
-    new Loop({ name: 'crowding watch', intervalMs: CROWDING_INTERVAL_MS, log }, (signal) => crowding.round(signal)),
-    new Loop({ name: 'disk watch', intervalMs: DISK_INTERVAL_MS, log }, (signal) => disk.round(signal)),
-    new Loop({ name: 'processor watch', intervalMs: PROCESSOR_INTERVAL_MS, log }, (signal) => processor.round(signal)),
+    watch('crowding watch', CROWDING_INTERVAL_MS, (signal) => crowding.round(signal)),
+    // Every process that starts instances has to know whether there is room for them.
+    watch(
+      'disk watch',
+      DISK_INTERVAL_MS,
+      (signal) => disk.round(signal),
+      () => pool.storageReserve.look(),
+    ),
+    watch('processor watch', PROCESSOR_INTERVAL_MS, (signal) => processor.round(signal)),
   ];
   if (databases === undefined) return watches;
   const database = new DatabaseWatch({ ...pool, consumption, databases });
-  return [
-    ...watches,
-    new Loop({ name: 'database watch', intervalMs: DATABASES_INTERVAL_MS, log }, (signal) => database.round(signal)),
-  ];
+  return [...watches, watch('database watch', DATABASES_INTERVAL_MS, (signal) => database.round(signal))];
 }
 
 /** What is known of who may have how much. */
@@ -159,12 +185,15 @@ function entryLoops({ admission, gate, shares, log }: AppParts['pool']): readonl
 }
 
 /** What NATS lost is put back: our streams, and consumers that wait for what the streams no longer have. */
-async function keepQueue(connection: QueueConnection, log: Log): Promise<void> {
+async function keepQueue(connection: QueueConnection, turn: Turn, log: Log): Promise<void> {
   if (!connection.connected) return;
   const { url } = connection;
   const made = await putStreamsBack(connection);
   if (made.length > 0) log.warn({ url, made }, 'NATS lacked streams of ours; they are back');
-  const reset = await resetAstrayConsumers(connection);
+  const reset = await resetAstrayConsumers(connection, async () => {
+    // Only when there is something to reset: whoever has the turn need not be the one that NATS is there for.
+    return (await turn.take(QUEUE_INTERVAL_MS)) && (await turn.confirm());
+  });
   if (reset.length > 0)
     log.error(
       { url, consumers: reset },

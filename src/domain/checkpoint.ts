@@ -44,6 +44,11 @@ export function instanceVersion(templateVersion: string, checkpoint: string | un
   return image === undefined ? of : `${of}@${image}`;
 }
 
+/** The version of the template that an instance of this version is of. */
+export function templateVersionOf(version: string): string {
+  return version.replace(/[+@].*$/, '');
+}
+
 /** Images are each node's own, so another node's cannot be judged by what is here. */
 export function versionWithoutImage(version: string): string {
   return version.replace(/@[^@]*$/, '');

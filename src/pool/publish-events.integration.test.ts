@@ -12,6 +12,7 @@ import { EVENT_STREAM, EVENT_SUBJECT } from '../queue/names.ts';
 import { isMissing } from '../queue/stream-and-consumers.ts';
 import { walkStream } from '../queue/walk-stream.ts';
 import { keys } from '../store/keys.ts';
+import type { EventOutbox } from './interfaces/event-outbox.ts';
 import { publishEvents, type PublishEventsDeps } from './publish-events.ts';
 
 let nats: TestNats;
@@ -72,14 +73,37 @@ it('What is written down comes to the stream in its order, and is forgotten then
   expect(await waiting()).toBe(0);
 });
 
+/** The store's, but for what differs. */
+function outboxWith(other: Partial<EventOutbox>): EventOutbox {
+  const { outbox } = store;
+  return {
+    hasTurn: true,
+    read: (count) => outbox.read(count),
+    takeTurn: (forMs) => outbox.takeTurn(forMs),
+    limit: (entries) => outbox.limit(entries),
+    forget: (upTo) => outbox.forget(upTo),
+    state: () => outbox.state(),
+    ...other,
+  };
+}
+
+it('A process that stood still in the middle, and whose turn is over, leaves the rest to the next one', async () => {
+  const name = await visit();
+  let asked = 0;
+  const outbox = outboxWith({
+    takeTurn: (forMs) => (asked > 1 ? Promise.resolve(false) : store.outbox.takeTurn(forMs)),
+  });
+  Object.defineProperty(outbox, 'hasTurn', { get: () => (asked += 1) === 1 });
+  await publishEvents({ ...deps, outbox }, never);
+  expect((await stored(name)).map(({ type }) => type)).toEqual(['clicked', 'handed_over']);
+  expect(await waiting()).toBe(1);
+  await publishEvents(deps, never);
+  expect((await stored(name)).map(({ type }) => type)).toEqual(['clicked', 'handed_over', 'ended']);
+});
+
 it('An event that was stored by a process that did not live to forget it is stored once', async () => {
   const name = await visit();
-  const outbox = Object.assign(Object.create(store.outbox) as typeof store.outbox, {
-    read: (count: number) => store.outbox.read(count),
-    takeTurn: (forMs: number) => store.outbox.takeTurn(forMs),
-    limit: (entries: number) => store.outbox.limit(entries),
-    forget: () => Promise.reject(new Error('killed')),
-  });
+  const outbox = outboxWith({ forget: () => Promise.reject(new Error('killed')) });
   await expect(publishEvents({ ...deps, outbox }, never)).rejects.toThrow('killed');
   expect(await waiting()).toBe(2);
   await publishEvents(deps, never);

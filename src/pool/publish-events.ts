@@ -39,6 +39,8 @@ export async function publishEvents(deps: PublishEventsDeps, signal: AbortSignal
     let last: string | undefined;
     try {
       for (const { key, entry } of entries) {
+        // One that stood still for too long first asks whether it still has the turn.
+        if (!outbox.hasTurn) break;
         await publishEntry(deps, key, entry);
         last = key;
       }

@@ -3,6 +3,7 @@ import type { Catalogue } from '../domain/template.ts';
 import { repairDrift, type RepairDeps } from './repair-drift.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
+import type { ProcessRegistry } from './interfaces/process-registry.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import { retireOutdated } from './retire-outdated.ts';
 import { countFindings, detectDrift } from './detect-drift.ts';
@@ -12,6 +13,7 @@ export interface ReconcileDeps extends RepairDeps {
   readonly runtime: ContainerRuntime;
   readonly promotions: Promotions;
   readonly registry: NodeRegistry;
+  readonly processes: ProcessRegistry;
 }
 
 /**

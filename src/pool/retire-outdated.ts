@@ -1,8 +1,9 @@
-import { versionWithoutImage } from '../domain/checkpoint.ts';
+import { templateVersionOf, versionWithoutImage } from '../domain/checkpoint.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Inventory } from './interfaces/inventory.ts';
+import type { ProcessRegistry } from './interfaces/process-registry.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 import { wantedVersions } from './wanted-version.ts';
@@ -10,13 +11,15 @@ import { wantedVersions } from './wanted-version.ts';
 /**
  * Idle instances of an older template version or of another checkpoint than the promoted one, or of a template no
  * longer offered. Half of the target, rounded down, stays takeable; true when some had to stay for that, to be replaced
- * as soon as new ones are ready.
+ * as soon as new ones are ready. What another server or worker that runs still makes is left alone: during an upgrade
+ * two versions would otherwise go on replacing each other's.
  */
 export async function retireOutdated(
   deps: ReleaseDeps & {
     readonly catalogue: Catalogue;
     readonly inventory: Inventory;
     readonly promotions: Promotions;
+    readonly processes: Pick<ProcessRegistry, 'running'>;
     readonly runtime: Pick<ContainerRuntime, 'imageVersion'>;
     readonly node: { readonly name: string };
   },
@@ -32,9 +35,16 @@ export async function retireOutdated(
   }
   let unfinished = false;
   const wanted = await wantedVersions(deps, catalogue.all());
+  const running = await deps.processes.running();
   for (const [name, idle] of ready) {
     const version = wanted.get(name)?.version;
-    const outdated = idle.filter((record) => version === undefined || isOutdated(record, version, deps.node.name));
+    const offered = new Set(running.map(({ templates }) => templates[name]));
+    offered.delete(catalogue.version(name));
+    const outdated = idle.filter(
+      (record) =>
+        (version === undefined || isOutdated(record, version, deps.node.name)) &&
+        !offered.has(templateVersionOf(record.templateVersion)),
+    );
     const template = catalogue.get(name);
     const keep = Math.floor((template?.pool.target ?? 0) / 2);
     const leaving = outdated.slice(0, Math.max(0, idle.length - keep));

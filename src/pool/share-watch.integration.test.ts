@@ -26,7 +26,7 @@ function server(name = 'one', world = { now: 1_800_000_000_000 }) {
   const shareCounts = new ValkeyShareCounts(store.valkey, new Scripts(store.valkey), { now: () => world.now }, log);
   const watch = new ShareWatch({
     shareCounts,
-    turn: { take: () => Promise.resolve(name === 'one'), end: () => Promise.resolve() },
+    turn: { take: () => Promise.resolve(name === 'one') },
     admission: new Admission({ held: { perClient: 2, perNetwork: 8 } }),
     observer: metrics,
     clock: { now: () => world.now },

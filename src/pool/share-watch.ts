@@ -29,7 +29,7 @@ interface Unknown {
 
 export interface ShareWatchDeps {
   readonly shareCounts: ShareCounts;
-  readonly turn: Turn;
+  readonly turn: Pick<Turn, 'take'>;
   readonly admission: Pick<Admission, 'givesWay'>;
   readonly observer: Pick<Observer, 'suspected'>;
   readonly clock: Clock;

@@ -10,6 +10,8 @@ const BY_SOCKET = 'unix://';
 
 export interface AdminAnswer {
   readonly ok: boolean;
+  /** Of what was read: a write that names it is refused once somebody else has changed that. */
+  readonly etag: string | undefined;
   readonly body: Json;
   /** Caddy's own words when it refuses, else empty. */
   readonly error: string;
@@ -24,17 +26,19 @@ export async function askAdmin(
   method: 'GET' | 'PUT' | 'PATCH',
   path: string,
   body?: Json,
+  ifMatch?: string,
 ): Promise<AdminAnswer> {
   try {
-    const { status, answer } = await send(
+    const { status, answer, etag } = await send(
       adminUrl,
       path,
       method,
       body === undefined ? undefined : JSON.stringify(body),
+      ifMatch,
     );
     const parsed = answer.trim() === '' ? null : (JSON.parse(answer) as Json);
     const ok = status >= 200 && status < 300;
-    return { ok, body: parsed, error: ok ? '' : errorText(parsed) };
+    return { ok, etag, body: parsed, error: ok ? '' : errorText(parsed) };
   } catch (error) {
     throw new TryItNowError(
       'proxy_unavailable',
@@ -55,7 +59,8 @@ function send(
   path: string,
   method: string,
   body: string | undefined,
-): Promise<{ status: number; answer: string }> {
+  ifMatch: string | undefined,
+): Promise<{ status: number; answer: string; etag: string | undefined }> {
   return new Promise((resolve, reject) => {
     const socketPath = adminSocket(adminUrl);
     const options = {
@@ -65,6 +70,7 @@ function send(
       headers: {
         // Over a socket Caddy 2.6 takes no host's name at all, and later ones take any.
         ...(socketPath === undefined ? {} : { Host: '' }),
+        ...(ifMatch === undefined ? {} : { 'If-Match': ifMatch }),
         ...(body === undefined
           ? {}
           : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }),
@@ -75,7 +81,16 @@ function send(
         ? (adminUrl.startsWith('https:') ? httpsRequest : httpRequest)(new URL(path, adminUrl), options)
         : httpRequest({ ...options, setHost: false, socketPath, path });
     sent.once('response', (response) => {
-      text(response).then((answer) => resolve({ status: response.statusCode ?? 0, answer }), reject);
+      text(response).then(
+        // Caddy knows it only once it has written the body.
+        (answer) =>
+          resolve({
+            status: response.statusCode ?? 0,
+            answer,
+            etag: response.headers.etag ?? response.trailers['etag'],
+          }),
+        reject,
+      );
     });
     sent.once('error', reject);
     sent.end(body);

@@ -16,7 +16,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import { launchCaddy } from '../launcher/caddy.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
-import { CaddyProxy } from './caddy-proxy.ts';
+import { CaddyProxy, type CaddyProxyOptions } from './caddy-proxy.ts';
 
 const servers = '/config/apps/http/servers';
 let releasers: Releasers;
@@ -42,13 +42,14 @@ async function emptyCaddy(): Promise<{
   adminUrl: string;
   port: number;
   proxy: CaddyProxy;
+  options: CaddyProxyOptions;
   read: (path: string) => Promise<unknown>;
   write: (path: string, value: unknown) => Promise<void>;
 }> {
   const caddy = await launchCaddy({ dir: await temporaryFolder(releasers) });
   releasers.push('caddy', () => caddy.server.stop());
   const port = await freePort();
-  const proxy = new CaddyProxy({
+  const options: CaddyProxyOptions = {
     adminUrl: caddy.adminUrl,
     listen: `127.0.0.1:${port}`,
     address: { scheme: 'http', baseDomain: 'localhost', port },
@@ -57,11 +58,13 @@ async function emptyCaddy(): Promise<{
     discovery: { host: '127.0.0.1', port: 9, metrics: { host: '127.0.0.1', port: 9 } },
     publicUrl: START_URL,
     log: silent,
-  });
+  };
+  const proxy = new CaddyProxy(options);
   return {
     adminUrl: caddy.adminUrl,
     port,
     proxy,
+    options,
     read: (path) => admin(caddy.adminUrl, 'GET', path),
     write: async (path, value) => {
       await admin(caddy.adminUrl, 'PUT', path, value);
@@ -95,6 +98,32 @@ describe('CaddyProxy', () => {
     await admin(adminUrl, 'DELETE', `/config/apps`);
     expect(await proxy.ensure()).toBe('written');
     expect(await read(`${servers}/demo`)).toEqual(ours);
+  });
+
+  it('leaves what a newer server wrote, be it just now, and puts back what is missing all the same', async () => {
+    const { adminUrl, proxy, options, read } = await emptyCaddy();
+    await proxy.ensure();
+    const demo = `${servers}/demo`;
+    const asked: string[] = [];
+    const older = new CaddyProxy({
+      ...options,
+      mayReplace: async () => {
+        asked.push('asked');
+        if (asked.length > 1) return false;
+        // It was, but stands still while the newer one writes.
+        await admin(adminUrl, 'PATCH', `${demo}/routes`, [{ handle: [{ handler: 'static_response', body: 'newer' }] }]);
+        return true;
+      },
+    });
+    await admin(adminUrl, 'DELETE', `${demo}/routes/0`);
+    expect(await older.ensure()).toBe('unchanged');
+    expect(asked).toHaveLength(2);
+    expect(await read(`${demo}/routes`)).toEqual([{ handle: [{ handler: 'static_response', body: 'newer' }] }]);
+
+    await admin(adminUrl, 'DELETE', demo);
+    expect(await older.ensure()).toBe('written');
+    expect(asked).toHaveLength(2);
+    expect(await proxy.check()).toBe('present');
   });
 
   it('leaves the sites and settings of an operator alone', async () => {

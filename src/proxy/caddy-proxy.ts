@@ -11,6 +11,11 @@ import type { Json } from './json.ts';
 export interface CaddyProxyOptions extends DemoServerOptions {
   /** Caddy's admin API. */
   readonly adminUrl: string;
+  /**
+   * Whether it is ours to replace what another server wrote there; anybody puts back what is missing. Without it, it
+   * is.
+   */
+  readonly mayReplace?: (() => Promise<boolean>) | undefined;
   readonly log: Log;
 }
 
@@ -37,7 +42,7 @@ export class CaddyProxy implements Proxy {
   }
 
   async check(): Promise<'present' | 'missing' | 'different'> {
-    return insisting(() => this.#look());
+    return insisting(async () => (await this.#look()).seen);
   }
 
   /**
@@ -45,12 +50,15 @@ export class CaddyProxy implements Proxy {
    * port_taken.
    */
   async ensure(): Promise<'unchanged' | 'written'> {
-    const { adminUrl, listen, log } = this.#options;
+    const { adminUrl, listen, mayReplace, log } = this.#options;
     return insisting(async () => {
-      const seen = await this.#look();
+      const { seen, etag } = await this.#look();
       if (seen === 'present') return 'unchanged';
+      if (seen === 'different' && mayReplace !== undefined && !(await mayReplace())) return 'unchanged';
       // PUT makes missing levels and refuses to replace; PATCH replaces and refuses to make.
-      const written = await askAdmin(adminUrl, seen === 'different' ? 'PATCH' : 'PUT', SERVER_PATH, this.#server);
+      const written = await (seen === 'different'
+        ? askAdmin(adminUrl, 'PATCH', SERVER_PATH, this.#server, etag)
+        : askAdmin(adminUrl, 'PUT', SERVER_PATH, this.#server));
       if (!written.ok) throw this.#refused(written.error);
       log.info({ adminUrl, listen, replaced: seen === 'different' }, 'Proxy configuration written');
       return 'written';
@@ -65,11 +73,14 @@ export class CaddyProxy implements Proxy {
     return new Set((body as readonly Upstream[]).flatMap(instanceOf));
   }
 
-  async #look(): Promise<'present' | 'missing' | 'different'> {
-    const current = await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
+  async #look(): Promise<{
+    readonly seen: 'present' | 'missing' | 'different';
+    readonly etag: string | undefined;
+  }> {
+    const { ok, body, etag } = await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
     // A missing level above is an error to Caddy's GET, a missing server is null; to us both mean: not there.
-    if (!current.ok || current.body === null) return 'missing';
-    return isDeepStrictEqual(current.body, this.#server) ? 'present' : 'different';
+    if (!ok || body === null) return { seen: 'missing', etag };
+    return { seen: isDeepStrictEqual(body, this.#server) ? 'present' : 'different', etag };
   }
 
   #refused(reason: string): TryItNowError {

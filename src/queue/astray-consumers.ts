@@ -37,10 +37,15 @@ export function isAstray({ delivered }: ConsumerInfo, lastSequence: number): boo
 
 /**
  * Makes them again as they were, so that they begin with the stream's first task. Whoever pulls from one notices, and
- * asks again. Returns their names.
+ * asks again. Returns their names. `mayReset` is asked when there are any: what another process has made again must not
+ * be made again once more.
  */
-export async function resetAstrayConsumers(connection: QueueConnection): Promise<string[]> {
+export async function resetAstrayConsumers(
+  connection: QueueConnection,
+  mayReset: () => Promise<boolean> = () => Promise.resolve(true),
+): Promise<string[]> {
   const { manager } = connection;
+  if ((await astrayConsumers(connection)).length === 0 || !(await mayReset())) return [];
   const astray = await astrayConsumers(connection);
   for (const { info } of astray) {
     await manager.consumers.delete(STREAM, info.name);

@@ -93,6 +93,13 @@ export async function connectValkey({ log, ...access }: ValkeyOptions): Promise<
   return client;
 }
 
+/** Throws store_unavailable when it does not answer. */
+export async function pingValkey(client: Valkey): Promise<void> {
+  await client.ping().catch((error: unknown) => {
+    throw storeError(error);
+  });
+}
+
 /** Says goodbye, where somebody is there to hear it: a connection that is down is let go. */
 export async function disconnectValkey(client: Valkey): Promise<void> {
   if (client.status === 'ready') await client.quit();

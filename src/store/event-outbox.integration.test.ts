@@ -82,17 +82,6 @@ describe('The outbox', () => {
     await store.valkey.xadd(keys.eventOutbox, '*', 'other', 'field');
     expect(await entries()).toEqual([undefined, undefined]);
   });
-
-  it('gives the turn to one process at a time, until that lets go', async () => {
-    const turn = store.turn('x');
-    expect([await turn.take(60_000), await turn.take(60_000)]).toEqual([true, true]);
-    await turn.end();
-    expect(await store.valkey.exists(keys.turn('x'))).toBe(0);
-    await store.valkey.set(keys.turn('x'), 'somebody else');
-    expect(await turn.take(60_000)).toBe(false);
-    await turn.end();
-    expect(await store.valkey.get(keys.turn('x'))).toBe('somebody else');
-  });
 });
 
 describe('The funnel', () => {

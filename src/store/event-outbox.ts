@@ -30,8 +30,8 @@ export class ValkeyEventOutbox implements EventOutbox {
     return this.#turn.take(forMs);
   }
 
-  endTurn(): Promise<void> {
-    return this.#turn.end();
+  get hasTurn(): boolean {
+    return this.#turn.held;
   }
 
   async read(count: number): Promise<readonly StoredEntry[]> {

@@ -78,6 +78,12 @@ export const keys = {
   webhook: (name: string) => `webhook:${name}`,
   /** string: the process that does this alone, until it ends by itself */
   turn: (task: string) => `turn:${task}`,
+  /** hash: task → how often its turn has passed from one process to another */
+  turnTerms: 'turn_terms',
+  /** hash: process → what it says of itself (JSON) */
+  processes: 'processes',
+  /** zset: process by when it last said so (ms) */
+  processesSeen: 'processes_seen',
   /** string: the record of a visit that ended, for what its visitor does next; ends by itself */
   endedVisit: (label: string) => `ended_visit:${label}`,
   /** string: what somebody told who waits for an instance (JSON); ends by itself */

@@ -60,6 +60,9 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.lead(EACH), 'string'],
   [keys.webhook(EACH), 'hash'],
   [keys.turn(EACH), 'string'],
+  [keys.turnTerms, 'hash'],
+  [keys.processes, 'hash'],
+  [keys.processesSeen, 'zset'],
 ];
 
 /** The first node's, and those of others. */

@@ -10,7 +10,6 @@ import type { CleanupStore } from '../pool/interfaces/cleanup-store.ts';
 import type { EventOutbox } from '../pool/interfaces/event-outbox.ts';
 import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
 import type { WebhookStatuses } from '../pool/interfaces/webhook-statuses.ts';
-import type { Turn } from '../pool/interfaces/turn.ts';
 import type { FailureLog } from '../pool/interfaces/failure-log.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
@@ -23,7 +22,7 @@ import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
 import { ValkeyFailureLog } from './failure-log.ts';
 import { ValkeyInventory } from './inventory.ts';
-import { connectValkey, disconnectValkey, storeError } from './client.ts';
+import { connectValkey, disconnectValkey, pingValkey } from './client.ts';
 import { ValkeyCleanupStore } from './cleanup-store.ts';
 import type { ChallengeStore } from '../pool/interfaces/challenge-store.ts';
 import { ValkeyChallengeStore } from './challenge-store.ts';
@@ -37,7 +36,9 @@ import { ValkeyPromotions } from './promotions.ts';
 import { ValkeyEventOutbox } from './event-outbox.ts';
 import { ValkeyFunnelCounts } from './funnel-counts.ts';
 import { ValkeyWebhookStatuses } from './webhook-statuses.ts';
-import { ValkeyTurn } from './turns.ts';
+import { ValkeyTurns } from './turns.ts';
+import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
+import { ValkeyProcessRegistry } from './process-registry.ts';
 import { ValkeyVisitSteps } from './visit-steps.ts';
 import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
@@ -83,7 +84,8 @@ export interface Store {
   readonly funnel: FunnelCounts;
   readonly webhookStatuses: WebhookStatuses;
   /** Of a task that one process does at a time. */
-  readonly turn: (task: string) => Turn;
+  readonly turns: Pick<ValkeyTurns, 'of' | 'held' | 'endAll'>;
+  readonly processes: ProcessRegistry;
   /** For processes that hand instances out. */
   readonly rollbackGuard: RollbackGuard;
   /** Throws store_unavailable when it does not answer. */
@@ -113,7 +115,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const templates = new TemplateIndex(client);
   const processId = randomUUID();
   const rollbackGuard = new RollbackGuard({ client, scripts, templates, processId, log });
-  const turn = (task: string): Turn => new ValkeyTurn(scripts, task, processId);
+  const turns = new ValkeyTurns(scripts, processId, log);
   const inventory = new ValkeyInventory(
     client,
     scripts,
@@ -142,16 +144,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     waitingList: new ValkeyWaitingList(scripts),
     visitSteps: new ValkeyVisitSteps(client, scripts, log),
     breakers: new ValkeyBreakers(client),
-    outbox: new ValkeyEventOutbox(client, turn('events')),
+    outbox: new ValkeyEventOutbox(client, turns.of('events')),
     funnel: new ValkeyFunnelCounts(client),
     webhookStatuses: new ValkeyWebhookStatuses(client),
-    turn,
+    turns,
+    processes: new ValkeyProcessRegistry(scripts, processId),
     rollbackGuard,
-    ping: async () => {
-      await client.ping().catch((error: unknown) => {
-        throw storeError(error);
-      });
-    },
+    ping: () => pingValkey(client),
     onReturn: (listener) => void client.on('ready', listener),
     close: () => disconnectValkey(client),
   };

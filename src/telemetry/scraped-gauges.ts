@@ -27,6 +27,8 @@ export interface ScrapeSources {
   readonly queue?: () => Promise<QueueDepths>;
   /** How far events have come; absent where nobody is told any. */
   readonly events?: (() => Promise<EventDepths>) | undefined;
+  /** By what one process does for all: whether this one does. */
+  readonly leads?: () => ReadonlyMap<string, boolean>;
   /** Other things we cannot do without, by name; rejecting means down. */
   readonly dependencies?: Readonly<Record<string, () => Promise<unknown>>>;
 }
@@ -118,6 +120,7 @@ export class ScrapedGauges {
   readonly #oldest: Gauge;
   readonly #dead: Gauge<'stream'>;
   readonly #up: Gauge<'dependency'>;
+  readonly #leader: Gauge<'role'>;
 
   constructor(registry: Registry, sources: ScrapeSources, timeoutMs = SOURCE_TIMEOUT_MS) {
     const registers = [registry];
@@ -169,11 +172,18 @@ export class ScrapedGauges {
       labelNames: ['dependency'],
       registers,
     });
+    this.#leader = new Gauge({
+      name: 'try_it_now_leader',
+      help: 'Whether this process does what one does for all that share the work: 1 yes, 0 no.',
+      labelNames: ['role'],
+      registers,
+    });
   }
 
   /** Reads all sources at once. Never rejects. */
   async refresh(): Promise<void> {
-    const { stats, statuses, queue, events, dependencies = {} } = this.#sources;
+    const { stats, statuses, queue, events, leads, dependencies = {} } = this.#sources;
+    for (const [task, held] of leads?.() ?? []) this.#leader.set({ role: task }, held ? 1 : 0);
     await Promise.all([
       stats === undefined
         ? undefined

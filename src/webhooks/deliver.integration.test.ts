@@ -75,7 +75,7 @@ function feed(policy = QUICK, over = connection): JetStreamWebhookFeed {
 /** A process that delivers until it is stopped. */
 function deliver(
   webhook: Partial<Webhook> = {},
-  { policy = QUICK, turn = store.turn(name), over = connection } = {},
+  { policy = QUICK, turn = store.turns.of(name), over = connection } = {},
 ): () => Promise<void> {
   const poster = createPoster({ userAgent: 'test' });
   const delivery = new WebhookDelivery({
@@ -305,7 +305,7 @@ describe('A webhook', () => {
     const stop = deliver();
     const visits = await publish(5);
     await expectAllInOrder(visits);
-    deliver({}, { turn: elsewhere.turn(name), over: elsewhere.connection });
+    deliver({}, { turn: elsewhere.turns.of(name), over: elsewhere.connection });
     await stop();
     const more = await publish(5);
     await expectAllInOrder(more);
@@ -401,5 +401,5 @@ async function openOther() {
     portCoolDownMs: 200,
     log: silent,
   });
-  return { turn: other.turn, connection: await nats.connect(), [Symbol.asyncDispose]: () => other.close() };
+  return { turns: other.turns, connection: await nats.connect(), [Symbol.asyncDispose]: () => other.close() };
 }

@@ -150,6 +150,7 @@ class Session {
       try {
         if (await turn.take(policy.turnMs)) {
           endsAt = askedAt + policy.turnMs;
+          this.#deliverDue();
           continue;
         }
         log.warn(
@@ -221,7 +222,8 @@ class Session {
   #deliverDue(): void {
     const { policy } = this.#deps;
     if (!this.#caughtUp) return;
-    while (!this.#signal.aborted) {
+    // One that stood still for too long first asks whether it still has the turn.
+    while (!this.#signal.aborted && this.#deps.turn.held) {
       const isDown = this.#failuresInARow >= FAILURES_TO_PAUSE;
       if (this.#posts >= (isDown ? 1 : policy.concurrency)) return;
       const waitMs = isDown ? this.#pausedUntil - performance.now() : 0;

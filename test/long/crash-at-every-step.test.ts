@@ -47,6 +47,7 @@ const NO_STEP = [
   /^engine (GET|HEAD) /,
   /^mariadb (SELECT|SHOW|SET|USE|START)\b/,
   /^nats (pull|api|working)\b/,
+  /^valkey ((take|check)-turn|(announce|running)-process(es)?)$/,
   /^valkey (due|find|current-checkpoints|promotion-status|restore-pause|keep-alive|reconcile-[a-z]+|[A-Z ]+)$/,
 ];
 

@@ -13,7 +13,8 @@ export interface EventOutbox {
   limit(entries: number): Promise<void>;
   /** Whether this process moves them for the next `forMs`; another one may have its turn. */
   takeTurn(forMs: number): Promise<boolean>;
-  endTurn(): Promise<void>;
+  /** Whether it still does, by its own clock. */
+  readonly hasTurn: boolean;
   /** The oldest first. */
   read(count: number): Promise<readonly StoredEntry[]>;
   /** Up to and with this one. */

@@ -1,12 +1,15 @@
 -- Gives a task to one process at a time, or lets go of it: a turn ends by itself, and who has it may take it again.
 -- KEYS[1] turn:<task>  string, the process whose turn it is
--- ARGV[1] process  [2] for how long (ms); 0: let go
--- Returns 1 when it is this process's turn, else 0
+-- KEYS[2] turn_terms   hash, task → how often it has changed hands
+-- ARGV[1] process  [2] for how long (ms); 0: let go  [3] task  [4] '1': whoever has it now loses it
+-- Returns the term, which rises each time that a turn begins, when it is this process's; else 0
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+local mine = holder == ARGV[1]
+if holder and not mine and ARGV[4] ~= '1' then return 0 end
 if ARGV[2] == '0' then
-  redis.call('DEL', KEYS[1])
+  if mine then redis.call('DEL', KEYS[1]) end
   return 0
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
+local term = mine and stored_number(redis.call('HGET', KEYS[2], ARGV[3]), 0) or 0
+return term > 0 and term or count_up(KEYS[2], ARGV[3])

@@ -1,0 +1,88 @@
+import { hostname } from 'node:os';
+import type { Config } from '../config/config.ts';
+import { describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import { RUNNING_PROCESS_VERSION, type RunningProcess } from '../domain/running-process.ts';
+import { Catalogue } from '../domain/template.ts';
+import { Loop } from '../lifecycle/loop.ts';
+import type { Releasers } from '../lifecycle/releasers.ts';
+import type { Turn } from '../pool/interfaces/turn.ts';
+import type { Store } from '../store/store.ts';
+
+/** For so long one that says nothing more is taken for alive. */
+const LEADS_FOR_MS = 10_000;
+const KEEP_INTERVAL_MS = 3_000;
+
+export interface Leadership {
+  /** Of looking after the node: one of the processes that share its name does. */
+  readonly node: Pick<Turn, 'held'>;
+  /** Whether what another server wrote into the proxy is this one's to replace. */
+  readonly mayReplaceProxy: () => Promise<boolean>;
+  /** Keeps it, and tells the others that this process runs. `onGained`: it looks after the node from now on. */
+  readonly keeper: (onGained: () => void) => Loop;
+}
+
+export interface LeadershipOptions {
+  readonly store: Pick<Store, 'turns' | 'processes'>;
+  readonly config: Config;
+  readonly role: RunningProcess['role'];
+  readonly version: string;
+  readonly releasers: Releasers;
+  readonly log: Log;
+}
+
+/**
+ * What of this process's work another one may do as well. Whoever started last does it: its settings and templates are
+ * the newest. Throws store_unavailable.
+ */
+export async function openLeadership({
+  store,
+  config,
+  role,
+  version,
+  releasers,
+  log,
+}: LeadershipOptions): Promise<Leadership> {
+  const { node, templates } = config;
+  const catalogue = new Catalogue(templates);
+  const startedAtMs = Date.now();
+  const nodeTurn = store.turns.of(`node:${node.name}`, { newestFirst: true });
+  const proxyTurn = role === 'server' ? store.turns.of(proxyTask(config), { newestFirst: true }) : undefined;
+  /** True: it looks after the node. */
+  const keep = async (): Promise<boolean> => {
+    const [leadsNode] = await Promise.all([nodeTurn.take(LEADS_FOR_MS), proxyTurn?.take(LEADS_FOR_MS)]);
+    await store.processes.announce({
+      v: RUNNING_PROCESS_VERSION,
+      role,
+      version,
+      host: hostname(),
+      pid: process.pid,
+      node: node.name,
+      startedAtMs,
+      templates: Object.fromEntries(templates.map(({ name }) => [name, catalogue.version(name) ?? ''])),
+      leads: [...store.turns.held()].flatMap(([task, held]) => (held ? [task] : [])),
+    });
+    return leadsNode;
+  };
+  await keep();
+  releasers.push('leadership', () =>
+    Promise.all([store.processes.leave(), store.turns.endAll()]).catch((error: unknown) =>
+      log.debug({ reason: describeError(error) }, 'The others find out by themselves that this process has ended'),
+    ),
+  );
+  return {
+    node: nodeTurn,
+    mayReplaceProxy: async () => (await proxyTurn?.confirm()) ?? true,
+    keeper: (onGained) =>
+      new Loop({ name: 'leadership', intervalMs: KEEP_INTERVAL_MS, log }, async () => {
+        const leads = nodeTurn.held;
+        if ((await keep()) && !leads) onGained();
+      }),
+  };
+}
+
+/** A Caddy on loopback or on a socket is this host's; another is whose address is the same. */
+function proxyTask({ proxy: { adminUrl }, node }: Config): string {
+  const host = adminUrl.startsWith('unix:') ? undefined : new URL(adminUrl).host;
+  return host === undefined || /^(localhost|127\.|\[::1\])/.test(host) ? `proxy:${node.name}` : `proxy:${host}`;
+}

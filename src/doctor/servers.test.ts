@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { RUNNING_PROCESS_VERSION, type RunningProcess } from '../domain/running-process.ts';
+import { Shared, runChecks } from './check.ts';
+import { serversCheck } from './servers.ts';
+
+const first: RunningProcess = {
+  v: RUNNING_PROCESS_VERSION,
+  role: 'server',
+  version: '1.0.0',
+  host: 'a',
+  pid: 7,
+  node: 'node0',
+  startedAtMs: 1,
+  templates: { hello: 'v1' },
+  leads: ['proxy:node0', 'node:node0'],
+};
+const second: RunningProcess = { ...first, role: 'worker', host: 'b', pid: 8, node: 'node1', leads: [] };
+
+it.each<[string, RunningProcess[], string, string]>([
+  ['nobody', [], 'warning', 'no server or worker says that it runs'],
+  ['one', [first], 'ok', 'server a/7 (1.0.0, node node0, leads node:node0, proxy:node0)'],
+  [
+    'two that have the same, and one more of its own',
+    [first, { ...second, templates: { hello: 'v1', shop: 'v1' } }],
+    'ok',
+    'server a/7 (1.0.0, node node0, leads node:node0, proxy:node0); worker b/8 (1.0.0, node node1)',
+  ],
+  [
+    'two in the middle of an upgrade',
+    [first, { ...second, templates: { hello: 'v2' } }],
+    'warning',
+    'server a/7 (1.0.0, node node0, leads node:node0, proxy:node0); worker b/8 (1.0.0, node node1); ' +
+      'they do not have the same hello, so visitors get one version or the other',
+  ],
+])('judges %s', async (_, running, verdict, seen) => {
+  const processes = new Shared(() => Promise.resolve({ running: () => Promise.resolve(running) }), 'never');
+  const [diagnosis] = await runChecks([serversCheck(processes)]);
+  expect([diagnosis?.verdict, diagnosis?.seen]).toEqual([verdict, seen]);
+});

@@ -1,0 +1,11 @@
+import type { RunningProcess } from '../../domain/running-process.ts';
+
+/** Which servers and workers run. */
+export interface ProcessRegistry {
+  /** To be said every few seconds; after 15 s of silence a process counts as gone. Throws store_unavailable. */
+  announce(self: RunningProcess): Promise<void>;
+  /** This process ends. Throws store_unavailable. */
+  leave(): Promise<void>;
+  /** Without those that another version wrote. Throws store_unavailable. */
+  running(): Promise<readonly RunningProcess[]>;
+}

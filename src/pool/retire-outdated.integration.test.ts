@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
+import { template } from '../../test/support/templates.ts';
+import { RUNNING_PROCESS_VERSION } from '../domain/running-process.ts';
+import { Catalogue, templateVersion, type Template } from '../domain/template.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { retireOutdated } from './retire-outdated.ts';
+
+const older = template({ name: 'tiny', pool: { target: 2, max: 8, replenishThreshold: 0 } });
+const newer: Template = { ...older, env: { RELEASE: '2' } };
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await startStore();
+});
+afterAll(() => store[Symbol.asyncDispose]());
+beforeEach(() => store.clear());
+
+/** As the server does that offers these. Returns how many idle instances there are then. */
+async function retire(offered: readonly Template[]): Promise<number> {
+  const { cleanupStore, inventory, promotions, processes } = store;
+  const deps: Parameters<typeof retireOutdated>[0] = {
+    cleanupStore,
+    inventory,
+    promotions,
+    processes,
+    catalogue: new Catalogue(offered),
+    runtime: {},
+    node: { name: 'node0' },
+    log: silent,
+    observer: new Metrics({ templates: ['tiny'], version: 'test' }),
+    requestRefill: () => undefined,
+    queue: {
+      publishProvision: () => Promise.resolve(),
+      publishCleanup: () => Promise.resolve(),
+      provisions: () => Promise.resolve({ waiting: 0, outstanding: 0 }),
+      leftovers: () => Promise.resolve([]),
+      discard: () => Promise.resolve(0),
+    },
+  };
+  await retireOutdated(deps, await inventory.list());
+  return (await inventory.list()).filter(({ state }) => state === 'ready').length;
+}
+
+/** Another server runs, with these. */
+function announce(offered: readonly Template[]): Promise<void> {
+  return store.processes.announce({
+    v: RUNNING_PROCESS_VERSION,
+    role: 'server',
+    version: '1.0.0',
+    host: 'a',
+    pid: 1,
+    node: 'node1',
+    startedAtMs: 1,
+    templates: Object.fromEntries(offered.map((each) => [each.name, templateVersion(each)])),
+    leads: [],
+  });
+}
+
+it('Idle instances of an older version go, a part at a time, once no server makes them any more', async () => {
+  const made = (await fillPool(store, older)).length;
+  await announce([older]);
+  expect(await retire([newer])).toBe(made);
+  await announce([newer]);
+  expect(await retire([newer])).toBeLessThan(made);
+});
+
+it('Those of a newer version, or of a new template, are left alone by a server that does not have it', async () => {
+  const made = (await fillPool(store, newer)).length;
+  await announce([newer]);
+  expect(await retire([older])).toBe(made);
+  expect(await retire([template({ name: 'other' })])).toBe(made);
+  await store.processes.leave();
+  expect(await retire([template({ name: 'other' })])).toBe(0);
+});

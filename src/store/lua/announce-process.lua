@@ -1,0 +1,18 @@
+-- Notes that a process runs and what it says of itself, or that it ends; whoever is silent for long is forgotten.
+-- KEYS[1] processes       hash, id → entry (JSON)
+-- KEYS[2] processes_seen  zset, id by when it last said so (ms)
+-- ARGV[1] id  [2] entry, or '' when it ends  [3] silence after which a process counts as gone (ms)
+-- Returns 1
+local now = now_ms()
+for _, gone in ipairs(redis.call('ZRANGE', KEYS[2], '-inf', now - tonumber(ARGV[3]), 'BYSCORE')) do
+  redis.call('HDEL', KEYS[1], gone)
+  redis.call('ZREM', KEYS[2], gone)
+end
+if ARGV[2] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+  redis.call('ZREM', KEYS[2], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+  redis.call('ZADD', KEYS[2], now, ARGV[1])
+end
+return 1

@@ -1,0 +1,48 @@
+import { Compile } from 'typebox/compile';
+import { RunningProcess } from '../domain/running-process.ts';
+import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
+import { keys } from './keys.ts';
+import type { Scripts } from './scripts.ts';
+import { parseVersioned } from './versioned.ts';
+
+/** Three missed announcements. */
+const SILENCE_MS = 15_000;
+const validator = Compile(RunningProcess);
+
+export class ValkeyProcessRegistry implements ProcessRegistry {
+  readonly #scripts: Scripts;
+  readonly #process: string;
+
+  constructor(scripts: Scripts, process: string) {
+    this.#scripts = scripts;
+    this.#process = process;
+  }
+
+  announce(self: RunningProcess): Promise<void> {
+    return this.#say(JSON.stringify(self));
+  }
+
+  leave(): Promise<void> {
+    return this.#say('');
+  }
+
+  async running(): Promise<readonly RunningProcess[]> {
+    const texts = (await this.#scripts.run(
+      'running-processes',
+      [keys.processes, keys.processesSeen],
+      [SILENCE_MS],
+    )) as string[];
+    return texts.flatMap((text) => {
+      const entry: unknown = parseVersioned(text);
+      return validator.Check(entry) ? [entry] : [];
+    });
+  }
+
+  async #say(entry: string): Promise<void> {
+    await this.#scripts.run(
+      'announce-process',
+      [keys.processes, keys.processesSeen],
+      [this.#process, entry, SILENCE_MS],
+    );
+  }
+}
