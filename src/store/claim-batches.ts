@@ -73,7 +73,7 @@ export class ClaimBatches {
   async #send(batch: readonly Pending[]): Promise<void> {
     try {
       // Asked right before it is sent: the connection may have come back since it was asked for.
-      while (this.#guard.held !== undefined) await this.#guard.held;
+      for (let { held } = this.#guard; held !== undefined; { held } = this.#guard) await held;
       const replies = await this.#runScript(batch.map(({ request }) => request));
       for (const [at, { resolve, reject }] of batch.entries()) {
         const reply = replies[at];

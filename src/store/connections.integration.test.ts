@@ -2,9 +2,10 @@ import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MASTER, ValkeyFleet } from '../../test/support/valkey-fleet.ts';
 import { Authority, type Certificate } from '../../test/support/certificates.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { silent } from '../../test/support/store.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
-import { connectValkey, disconnectValkey } from './client.ts';
+import { connectValkey, disconnectValkey, storeError } from './client.ts';
 import { ValkeyHostnameSource } from './hostname-source.ts';
 import { ACL_RULES } from './refusals.ts';
 import { Scripts } from './scripts.ts';
@@ -156,4 +157,26 @@ it('says of each Sentinel why it names no primary', async () => {
   expect(await refusal(asked([sentinel], { password: 'sentinel-secret', master: 'another' }))).toMatch(
     /knows none called another: name it in VALKEY_URL/,
   );
+});
+
+it('leaves a primary that has become a replica, and is back when the Sentinels name one', async () => {
+  const client = await connectValkey({
+    password: undefined,
+    ...asked([sentinel], { password: 'sentinel-secret' }),
+    log: silent,
+  });
+  try {
+    await admin.replicaof('127.0.0.1', '1');
+    const refused: unknown = await client.set('key', 'value').catch((error: unknown) => error);
+    expect(storeError(refused)).toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('it is the replica of another') as string,
+    });
+    await eventually(() => expect(client.status).not.toBe('ready'));
+    await admin.replicaof('NO', 'ONE');
+    await eventually(async () => expect(await client.set('key', 'value')).toBe('OK'));
+  } finally {
+    await admin.replicaof('NO', 'ONE');
+    client.disconnect();
+  }
 });

@@ -27,6 +27,8 @@ export const keys = {
   useKnownSince: 'use_known_since',
   /** zset: process that hands out, by when it last said so (ms) */
   claimers: 'takers',
+  /** hash: process that hands out → run id of the Valkey whose claims it compared last with what it had seen */
+  claimersLooked: 'takers_looked',
   /** zset: id by end of life (ms) */
   ready: (template: string) => `ready:${template}`,
   /** zset: ticket (the future instance's id) by deadline (ms) */

@@ -20,6 +20,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.nodes, 'hash'],
   [keys.claimCount, 'string'],
   [keys.claimers, 'zset'],
+  [keys.claimersLooked, 'hash'],
   [keys.lastUsed, 'zset'],
   [keys.useReporters, 'hash'],
   [keys.useKnownSince, 'string'],

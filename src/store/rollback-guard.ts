@@ -1,6 +1,8 @@
 import type { Redis as Valkey } from 'iovalkey';
+import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
+import { withDeadline } from '../lifecycle/deadline.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { keys } from './keys.ts';
@@ -25,23 +27,39 @@ export interface RollbackGuardDeps {
 const WATCH_INTERVAL_MS = 1_000;
 /** Ten missed rounds. */
 const CLAIMER_SILENCE_MS = 10_000;
-/** A connection comes back within a second (see client.ts); the rest is for the check itself on a busy machine. */
+/** How long a claim waits for the others to look; then its visitor is told to try again. */
 const HOLD_MS = 2_500;
+/**
+ * How long the others have to look at a server that is new to them: a connection comes back within a second (see
+ * client.ts), and a server that hangs is left after two to four. Being too short costs idle instances and nothing else.
+ */
+const OTHERS_LOOK_WITHIN_MS = 5_000;
+const LOOK_AGAIN_MS = 100;
+const RETRY_AFTER_MS = 2_000;
+/** One repair is enough, unless the store goes back again meanwhile. */
+const MAX_RECOVERIES = 3;
 const BATCH = 500;
 
+type WatchReply = readonly [count: number, run: string, looked: readonly string[], missing: readonly string[]];
+
 /**
- * Notices a store that came back with older data: each claim raises a counter there, and each process remembers the
- * highest it saw. Idle instances of such a store may be somebody's already, so all are retired (adr/0009).
+ * Notices a store that came back with older data, also as a replica that was behind: each claim raises a counter there,
+ * and each process remembers the highest it saw. Idle instances of such a store may be somebody's already, so all are
+ * retired (adr/0009).
  */
 export class RollbackGuard {
   readonly #deps: RollbackGuardDeps;
   #seen = 0;
   #recovery: Promise<void> | undefined;
   #onRolledBack: RolledBack | undefined;
-  /** Others hand out as well, so what was lost may be what only they have seen. */
-  #others = false;
-  #held: Promise<void> | undefined;
-  #connection = new AbortController();
+  #watching = false;
+  /** The connection over which everybody's memory was found to agree with the store. */
+  #trusted: Valkey['stream'] | undefined;
+  #held: { readonly until: Promise<void>; readonly end: () => void } | undefined;
+  /** Who else hands out, as of the last look at the server of that run id that everybody had looked at. */
+  #others: { readonly run: string; readonly processes: readonly string[] } = { run: '', processes: [] };
+  /** The server that not everybody has looked at, and since when that is known. */
+  #doubt: { readonly run: string; readonly since: number } | undefined;
 
   constructor(deps: RollbackGuardDeps) {
     this.#deps = deps;
@@ -53,28 +71,84 @@ export class RollbackGuard {
   }
 
   /**
-   * After a lost connection, until the processes that saw more have had time to notice; undefined when nothing has to
-   * be waited for, as always with a single process, which has seen everything.
+   * On each new connection of a process that watches, until it and all others that hand out have compared what they saw
+   * with what is stored there; undefined when nothing has to be waited for. Rejects with store_unavailable when that
+   * does not come about.
    */
   get held(): Promise<void> | undefined {
-    return this.#held !== undefined && this.#deps.client.status === 'ready' ? this.#held : undefined;
+    const { client } = this.#deps;
+    if (!this.#watching || client.status !== 'ready' || client.stream === this.#trusted) return undefined;
+    this.#held ??= hold();
+    return withDeadline(HOLD_MS, this.#held.until, () => {
+      throw new TryItNowError(
+        'store_unavailable',
+        'Valkey has come back and may have lost claims; nothing is handed out until every server has looked',
+        { retryAfterMs: RETRY_AFTER_MS },
+      );
+    });
   }
 
   note(count: number): void {
     if (count > this.#seen) this.#seen = count;
   }
 
-  /** Compares the store's count with what was seen, and repairs it. Throws store_unavailable. */
+  /**
+   * Compares the store's count with what was seen, and repairs it; what is held goes on once all others have done so as
+   * well, or have been waited for in vain. Throws store_unavailable.
+   */
   async check(): Promise<void> {
-    const { scripts, processId } = this.#deps;
-    const [count, others] = (await scripts.run(
+    for (let turn = 0; turn <= MAX_RECOVERIES; turn += 1) {
+      const { stream } = this.#deps.client;
+      const [count, run, looked, missing] = await this.#look();
+      if (count < this.#seen) {
+        await this.recover();
+        continue;
+      }
+      this.note(count);
+      if (missing.length > 0) {
+        if (this.#isOverdue(run)) await this.#giveUpOn(missing, count);
+        return;
+      }
+      this.#others = { run, processes: looked };
+      this.#trust(stream);
+      return;
+    }
+  }
+
+  async #look(giveUp = false): Promise<WatchReply> {
+    const { run, processes } = this.#others;
+    return (await this.#deps.scripts.run(
       'watch-claims',
-      [keys.claimCount, keys.claimers],
-      [processId, CLAIMER_SILENCE_MS],
-    )) as [number, number];
-    this.#others = others > 0;
-    if (count < this.#seen) await this.recover();
-    else this.note(count);
+      [keys.claimCount, keys.claimers, keys.claimersLooked],
+      [this.#deps.processId, CLAIMER_SILENCE_MS, this.#seen, giveUp ? FLAG.YES : FLAG.NO, run, ...processes],
+    )) as WatchReply;
+  }
+
+  #trust(stream: Valkey['stream']): void {
+    this.#doubt = undefined;
+    this.#trusted = stream;
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    this.#held?.end();
+    this.#held = undefined;
+  }
+
+  #isOverdue(run: string): boolean {
+    if (this.#doubt?.run !== run) this.#doubt = { run, since: performance.now() };
+    return performance.now() - this.#doubt.since >= OTHERS_LOOK_WITHIN_MS;
+  }
+
+  /** What they claimed may never have come here: as if a claim were known to be lost. */
+  async #giveUpOn(missing: readonly string[], count: number): Promise<void> {
+    this.#deps.log.error(
+      { processes: missing.length },
+      'Servers that handed out instances have not come to this Valkey: what they claimed last may not be known here',
+    );
+    this.note(count + 1);
+    await this.recover();
+    await this.#look(true);
   }
 
   /**
@@ -88,42 +162,49 @@ export class RollbackGuard {
     return this.#recovery;
   }
 
-  /** Checks now and then, and whenever the connection comes back. */
+  /**
+   * Checks now and then, and whenever there is a new connection, which claims wait for. Stopped once nothing is handed
+   * out any more.
+   */
   watch(onRolledBack: RolledBack): { readonly stop: () => Promise<void> } {
     const { client, log } = this.#deps;
     this.#onRolledBack = onRolledBack;
-    const loop = new Loop({ name: 'rollback guard', intervalMs: WATCH_INTERVAL_MS, log }, () => this.check());
-    const lost = (): void => this.#hold();
-    const back = (): void => loop.trigger();
+    this.#watching = true;
+    const loop = new Loop({ name: 'rollback guard', intervalMs: WATCH_INTERVAL_MS, log }, (signal) =>
+      this.#round(signal),
+    );
+    const lost = (): void => this.#letGo();
+    const back = (): void => loop.retryNow();
     client.on('close', lost).on('ready', back);
     loop.start();
     return {
       stop: async () => {
         client.off('close', lost).off('ready', back);
-        this.#connection.abort();
         await loop.stop();
+        this.#watching = false;
+        this.#letGo();
+        await this.#leave();
       },
     };
   }
 
-  /** From the loss on, not from the return: no claim may slip in between. */
-  #hold(): void {
-    if (!this.#others) return;
+  async #round(signal: AbortSignal): Promise<void> {
+    await this.check();
     const { client } = this.#deps;
-    this.#connection.abort();
-    const connection = new AbortController();
-    this.#connection = connection;
-    const held = new Promise<void>((resolve) => {
-      const back = (): void => void sleep(HOLD_MS, connection.signal).then(resolve);
-      client.once('ready', back);
-      connection.signal.addEventListener('abort', () => {
-        client.off('ready', back);
-        resolve();
-      });
-    }).then(() => {
-      if (this.#held === held) this.#held = undefined;
-    });
-    this.#held = held;
+    while (client.status === 'ready' && client.stream !== this.#trusted && !signal.aborted) {
+      await sleep(LOOK_AGAIN_MS, signal);
+      await this.check();
+    }
+  }
+
+  /** Nobody has to wait for this process: what it saw is stored. */
+  async #leave(): Promise<void> {
+    const { client, processId, log } = this.#deps;
+    try {
+      await Promise.all([client.zrem(keys.claimers, processId), client.hdel(keys.claimersLooked, processId)]);
+    } catch (error) {
+      log.warn({ reason: describeError(error) }, 'Could not sign off; after a failover the others will wait for this');
+    }
   }
 
   async #recover(): Promise<void> {
@@ -158,4 +239,12 @@ export class RollbackGuard {
     );
     this.#onRolledBack?.(retired);
   }
+}
+
+function hold(): { until: Promise<void>; end: () => void } {
+  let end = (): void => undefined;
+  const until = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { until, end };
 }

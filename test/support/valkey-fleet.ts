@@ -3,13 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
-import { launchValkey, type LaunchedValkey } from '../../src/launcher/valkey.ts';
+import { launchValkey } from '../../src/launcher/valkey.ts';
 import type { Endpoint } from '../../src/store/valkey-access.ts';
 
 const HOST = '127.0.0.1';
 
 /** What every Sentinel here calls the primary. */
 export const MASTER = 'try-it-now';
+
+export interface FleetServer extends Endpoint {
+  readonly server: ChildServer;
+}
 
 /** Everything below one folder, which goes when the test is done, after all servers have ended. */
 export class ValkeyFleet implements AsyncDisposable {
@@ -30,20 +34,15 @@ export class ValkeyFleet implements AsyncDisposable {
     return dir;
   }
 
-  async valkey(args: readonly string[] = []): Promise<LaunchedValkey & Endpoint> {
+  async valkey(args: readonly string[] = []): Promise<FleetServer> {
     const port = await freePort();
-    const launched = await launchValkey({ dir: await this.#folder(), port, args });
-    this.#servers.push(launched.server);
-    return { ...launched, host: HOST, port };
-  }
-
-  /** A replica that asks for its data at once, whatever the primary does meanwhile. */
-  replica(of: Endpoint): Promise<LaunchedValkey & Endpoint> {
-    return this.valkey(['--replicaof', of.host, String(of.port), '--repl-diskless-sync-delay', '0']);
+    const { server } = await launchValkey({ dir: await this.#folder(), port, args });
+    this.#servers.push(server);
+    return { server, host: HOST, port };
   }
 
   /** One that decides alone and soon; `lines` of its configuration beside. */
-  async sentinel(of: Endpoint, lines: readonly string[] = []): Promise<{ readonly server: ChildServer } & Endpoint> {
+  async sentinel(of: Endpoint, lines: readonly string[] = [], { downAfterMs = 500 } = {}): Promise<FleetServer> {
     const port = await freePort();
     const dir = await this.#folder();
     const config = join(dir, 'sentinel.conf');
@@ -56,7 +55,7 @@ export class ValkeyFleet implements AsyncDisposable {
         `dir ${dir}`,
         ...lines.map((line) => line.replaceAll('PORT', String(port))),
         `sentinel monitor ${MASTER} ${of.host} ${of.port} 1`,
-        `sentinel down-after-milliseconds ${MASTER} 500`,
+        `sentinel down-after-milliseconds ${MASTER} ${downAfterMs}`,
         `sentinel failover-timeout ${MASTER} 5000`,
       ].join('\n'),
     );
