@@ -159,6 +159,22 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     expect(seen.flat().filter((address) => addresses.has(address))).toEqual([]);
   });
 
+  it.concurrent('does not learn from the engine which neighbours there are', async () => {
+    const program = join(ATTACKS, 'neighbour-names.pl');
+    // Podman's name service answers for others only where a network has one.
+    if (underTest().engine === 'docker') {
+      const [from, { address }] = control;
+      const seen = await from.run('env', `QUERY_STRING=${address}`, 'perl', program);
+      for (const way of ['udp', 'pieces', 'tcp']) expect(seen).toContain(`${way} ${address} ${controlName}`);
+    }
+    const members = [closed[0], closed[1], open[0], mail, named];
+    const answers = members.map(async (from) => {
+      const others = members.filter((to) => to !== from).map(({ inside }) => inside.address);
+      return throughPage(from.spec)('neighbour-names', others.join('+'));
+    });
+    expect(await Promise.all(answers)).toEqual(members.map(() => 'asked\n'));
+  });
+
   it.concurrent('does not reach the host under any of its addresses', async () => {
     const gateway = await control[0].gateway();
     await reaches(control[0], [service(gateway), service(outside.hostAddress)]);

@@ -5,7 +5,7 @@ import type { ContainerInside } from '../../pool/interfaces/container-runtime.ts
 const LISTENING = '0A';
 const ESTABLISHED = '01';
 /** Where Docker's own name service listens, in every container of it. */
-const DOCKER_DNS = '127.0.0.11';
+export const DOCKER_NAME_SERVICE = '127.0.0.11';
 
 /**
  * What the kernel shows of a container's processes, by the host's id of its first one. What cannot be read, since the
@@ -35,7 +35,7 @@ export function listeningSockets(text: string): { readonly address: string; read
     const [address, port] = local.split(':');
     if (state !== LISTENING || address === undefined || port === undefined) return [];
     const socket = { address: addressOf(address), port: parseInt(port, 16) };
-    return socket.address === DOCKER_DNS ? [] : [socket];
+    return socket.address === DOCKER_NAME_SERVICE ? [] : [socket];
   });
 }
 

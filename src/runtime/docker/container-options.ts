@@ -17,6 +17,8 @@ export interface ContainerContext {
   readonly network: InstanceNetwork;
   /** Name servers of instances with egress. */
   readonly resolvers: readonly string[];
+  /** Options of resolvers, as in resolv.conf. */
+  readonly dnsOptions: readonly string[];
   /** The host's folders with the database servers' sockets; for templates that have a database. */
   readonly databaseFolders: DatabaseFolders | undefined;
   readonly logConfig: NonNullable<HostConfig['LogConfig']>;
@@ -163,7 +165,7 @@ function hostConfig({ template, hostPort }: ContainerSpec, port: string, around:
 function networkOptions(
   template: Template,
   { port, hostPort }: { readonly port: string; readonly hostPort: number },
-  { place, network, resolvers, ipv6 }: ContainerContext,
+  { place, network, resolvers, dnsOptions, ipv6 }: ContainerContext,
 ): HostConfig {
   if (place?.joins !== undefined) return { NetworkMode: `container:${place.joins}` };
   return {
@@ -171,6 +173,7 @@ function networkOptions(
     PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] },
     Dns: nameServers(network, resolvers),
     DnsSearch: ['.'],
+    DnsOptions: [...dnsOptions],
     Sysctls: instanceSysctls(template, ipv6),
     ...(place === undefined ? {} : { ExtraHosts: place.names.map((name) => `${name}:127.0.0.1`) }),
   };

@@ -30,6 +30,10 @@ export interface Dialect {
   hasInit(): boolean;
   /** What it has to be told, with a comma before, so that a folder in memory begins empty. */
   readonly tmpfsOptions: string;
+  /** Where its own name service answers inside each container; undefined where it has none there. */
+  readonly nameService: string | undefined;
+  /** Options of resolvers in containers, as in resolv.conf. */
+  readonly dnsOptions: readonly string[];
   seccomp(profile: string): Promise<SeccompOption>;
   /** By this OCI runtime; by the engine's own choice without one. */
   createContainer(options: Dockerode.ContainerCreateOptions, runtime: OciRuntime | undefined): Promise<unknown>;

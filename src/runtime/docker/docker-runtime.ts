@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode';
+import { DOCKER_NAME_SERVICE } from './container-inside.ts';
 import { DOCKER } from './descriptor.ts';
 import type { Dialect } from './dialect.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -23,6 +24,9 @@ function dockerDialect(docker: Dockerode): Dialect {
     // It brings its own.
     hasInit: () => true,
     tmpfsOptions: '',
+    nameService: DOCKER_NAME_SERVICE,
+    // So that long answers come by UDP as well: by TCP, that service is closed.
+    dnsOptions: ['edns0'],
     seccomp: (profile) =>
       Promise.resolve({ option: `seccomp=${profile}`, [Symbol.asyncDispose]: () => Promise.resolve() }),
     createContainer: ({ HostConfig, ...options }, runtime) =>

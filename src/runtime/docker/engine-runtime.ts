@@ -140,20 +140,29 @@ export class EngineRuntime implements ContainerRuntime {
 
   /** For a container that was started just now, in whichever way. Throws isolation_failed; the caller removes it. */
   async secure(spec: Pick<ContainerSpec, 'name' | 'template'>): Promise<void> {
-    await Promise.all([this.#requireIsolated(spec), this.#closeFiles(spec.name)]);
+    const found = await this.#found(spec.name);
+    await Promise.all([this.#requireIsolated(spec, found), this.#closeFiles(spec.name, found)]);
   }
 
   /** What cannot be closed, such as on another host, is found out by whoever looks after the disk. */
-  async #closeFiles(name: string): Promise<void> {
-    const found = await this.#found(name);
+  async #closeFiles(name: string, found: Dockerode.ContainerInspectInfo | undefined): Promise<void> {
     if (found === undefined) return;
     await closeEngineFiles(engineFiles(found)).catch((error: unknown) =>
       this.#options.log.debug({ container: name, reason: describeError(error) }, 'Its /etc/hosts can be written'),
     );
   }
 
-  async #requireIsolated({ name, template }: Pick<ContainerSpec, 'name' | 'template'>): Promise<void> {
-    if (await this.#networks.settle(template)) return;
+  async #requireIsolated(
+    { name, template }: Pick<ContainerSpec, 'name' | 'template'>,
+    found: Dockerode.ContainerInspectInfo | undefined,
+  ): Promise<void> {
+    if (
+      await this.#networks.settle(
+        template,
+        found?.State.Running === true ? found.NetworkSettings.SandboxKey : undefined,
+      )
+    )
+      return;
     // Podman's bridge goes with the last container, and this one may have ended by itself already.
     if ((await this.#found(name))?.State.Running === true)
       throw notIsolated(this.#title.title, this.#networks.of(template).bridge);
@@ -260,6 +269,7 @@ export class EngineRuntime implements ContainerRuntime {
       node,
       network: this.#networks.of(spec.template),
       resolvers: await this.nameServersOf(spec.template),
+      dnsOptions: this.#dialect.dnsOptions,
       databaseFolders: this.#options.databaseFolders,
       logConfig: this.#dialect.logConfig,
       ulimits: this.#ulimits,

@@ -5,6 +5,7 @@ import { isolatePorts } from '../isolation/bridge-ports.ts';
 import { isBridgeHere, notIsolated } from '../isolation/bridges.ts';
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
 import { NameServers } from '../isolation/name-servers.ts';
+import { hideNeighbourNames } from '../isolation/neighbour-names.ts';
 import { networkFor, networkPlan, type InstanceNetwork, type NetworkPlan } from '../isolation/network-plan.ts';
 import { hostResolvers } from '../isolation/resolvers.ts';
 import { LABEL } from '../labels.ts';
@@ -32,6 +33,8 @@ export class InstanceNetworks {
   readonly #gateways = new Map<string, string>();
   /** Whether the log says that neighbours show. */
   #neighboursTold = false;
+  /** Whether it says that their names do. */
+  #namesTold = false;
 
   constructor(around: Around) {
     const { dialect, options } = around;
@@ -65,11 +68,18 @@ export class InstanceNetworks {
     for (const template of own) await this.#answerNames(template);
   }
 
-  /** What is to be done once an instance runs. False: its bridge is not in this network namespace. */
-  async settle(template: Template): Promise<boolean> {
-    const { bridge } = this.of(template);
+  /**
+   * What is to be done once an instance runs. `namespace`: the file of its network; empty for a container that has
+   * joined another one's. False: its bridge is not in this network namespace.
+   */
+  async settle(template: Template, namespace: string | undefined): Promise<boolean> {
+    const { bridge, egress } = this.of(template);
     if (!(await isBridgeHere(bridge))) return false;
-    await Promise.all([this.#hideNeighbours(bridge), this.#answerNames(template)]);
+    await Promise.all([
+      this.#hideNeighbours(bridge),
+      this.#hideNames(namespace, egress !== undefined),
+      this.#answerNames(template),
+    ]);
     return true;
   }
 
@@ -119,6 +129,23 @@ export class InstanceNetworks {
           'Instances see the addresses of their neighbours',
         );
       this.#neighboursTold = true;
+    }
+  }
+
+  /** As above: it opens nothing. An instance that has ended by itself has none left. */
+  async #hideNames(namespace: string | undefined, looksNamesUp: boolean): Promise<void> {
+    const { nameService, engine } = this.#around.dialect;
+    if (nameService === undefined || namespace === undefined || namespace === '') return;
+    try {
+      await hideNeighbourNames(namespace, nameService, looksNamesUp);
+      this.#namesTold = false;
+    } catch (error) {
+      if (!this.#namesTold)
+        this.#around.options.log.warn(
+          { reason: describeError(error) },
+          `Instances learn the names of their neighbours from the name service of ${engine.title}`,
+        );
+      this.#namesTold = true;
     }
   }
 

@@ -53,6 +53,9 @@ function podmanDialect(docker: Dockerode, { socketPath, patience }: EngineOption
     hasInit,
     // Docker has no such copy of what the image has there.
     tmpfsOptions: ',notmpcopyup',
+    // The one on a network's bridge is switched off when the network is made.
+    nameService: undefined,
+    dnsOptions: [],
     seccomp: seccompFile,
     createContainer: async (options, runtime) =>
       (runtime === undefined ? docker : await services.of(runtime)).createContainer(options),
