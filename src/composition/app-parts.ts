@@ -142,9 +142,13 @@ export async function openAppParts(
     patience: options.taskPatience,
   });
   const connection = await infrastructure.openQueue();
+  const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
+  const list: ContainerRuntime['list'] = () => runtime.list();
+  const metrics = createMetrics({ config, version, logLosses, store, connection, proxy: caddy, runtime: { list } });
   const { engine, runtime } = await infrastructure.openEngine({
     engine: options.engine,
     require: (candidate) => requireEngineOfInstances(candidate, config, store),
+    onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
   });
   await prepareRuntime(runtime, config, log);
   const restoring = openRestoreParts({ config, engine, use: 'server', promotions: store.promotions, log, releasers });
@@ -152,8 +156,6 @@ export async function openAppParts(
   await announceTemplates(catalogue, store, restoring, log);
 
   const leadership = await openLeadership({ store, config, role, version, releasers, log });
-  const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
-  const metrics = createMetrics({ config, version, logLosses, store, connection, proxy: caddy, runtime });
   const probe = new HttpProbe();
   const consumption = createConsumption(engine, config, log);
   const pool: PoolParts = {

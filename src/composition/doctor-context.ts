@@ -26,6 +26,7 @@ import { checkpointChecks } from '../doctor/checkpoints.ts';
 import { databaseChecks } from '../doctor/database.ts';
 import { discoveryChecks } from '../doctor/discovery.ts';
 import { egressNamesChecks } from '../doctor/egress-names.ts';
+import { nameServerChecks } from '../doctor/name-servers.ts';
 import { engineChecks, hiddenEngineChecks, standInChecks } from '../doctor/engine.ts';
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
 import { gateCheck } from '../doctor/gate.ts';
@@ -47,6 +48,8 @@ import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
 import { accessText } from '../store/valkey-access.ts';
+import { bridgeAddress } from '../runtime/isolation/bridges.ts';
+import { networkFor, networkPlan } from '../runtime/isolation/network-plan.ts';
 import type { EngineFacts } from '../runtime/engine.ts';
 import type { Engine } from '../runtime/engines.ts';
 
@@ -166,11 +169,14 @@ function enginePart(
   failures: () => Promise<readonly FailureReport[]>,
 ): Check[] {
   const { sockets } = config.containers;
-  if (engine.runsContainers)
+  if (engine.runsContainers) {
+    const plan = networkPlan(engine.name, config.deployment);
     return [
       ...engineChecks(engine, sockets[engine.name], answer, config, failures),
       ...egressNamesChecks(config.templates),
+      ...nameServerChecks(config.templates, (template) => bridgeAddress(networkFor(plan, template).bridge)),
     ];
+  }
   const socketPath = sockets[engine.name];
   if (socketPath === undefined) return hiddenEngineChecks(isLastResort(engine, config));
   return standInChecks(() => createRuntime(engine, config, log).list(), socketPath);

@@ -41,8 +41,14 @@ export function isInProcess({ name }: Engine, { containers }: Config): boolean {
   return containers.sockets[name] === undefined;
 }
 
-export function createRuntime(engine: Engine, config: Config, log: Log): ContainerRuntime {
-  return engine.createRuntime(openOptions(engine, config, log));
+/** `more`: what only a server that counts asks for. */
+export function createRuntime(
+  engine: Engine,
+  config: Config,
+  log: Log,
+  more: Pick<OpenOptions, 'onLookup'> = {},
+): ContainerRuntime {
+  return engine.createRuntime({ ...openOptions(engine, config, log), ...more });
 }
 
 /** Undefined for an engine that cannot restore. Whether this host can is only known once it was tried. */

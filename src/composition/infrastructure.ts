@@ -8,6 +8,7 @@ import { Languages } from '../presentation/languages/languages.ts';
 import { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from '../queue/connection.ts';
 import { connectValkey, disconnectValkey } from '../store/client.ts';
+import type { OpenOptions } from '../runtime/engine.ts';
 import type { Engine } from '../runtime/engines.ts';
 import { openStore, type Store, type StoreOptions } from '../store/store.ts';
 
@@ -23,6 +24,7 @@ export interface EngineChoice {
   readonly engine?: Engine | undefined;
   /** Throws where this engine will not do. Nothing of it is open by then. */
   readonly require?: (engine: Engine) => Promise<void> | void;
+  readonly onLookup?: OpenOptions['onLookup'];
 }
 
 export interface OpenEngine {
@@ -73,10 +75,10 @@ export class Infrastructure {
   }
 
   /** Throws what `require` throws. */
-  async openEngine({ engine: chosen, require }: EngineChoice = {}): Promise<OpenEngine> {
+  async openEngine({ engine: chosen, require, onLookup }: EngineChoice = {}): Promise<OpenEngine> {
     const engine = chosen ?? (await chooseEngine(this.#config, this.#log));
     await require?.(engine);
-    const runtime = createRuntime(engine, this.#config, this.#log);
+    const runtime = createRuntime(engine, this.#config, this.#log, onLookup === undefined ? {} : { onLookup });
     this.#releasers.push('runtime', () => runtime.close());
     return { engine, runtime };
   }

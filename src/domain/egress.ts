@@ -14,6 +14,14 @@ export interface Egress {
   readonly allow: readonly Destination[] | undefined;
 }
 
+/**
+ * How look-ups of instances that reach named places alone end. `refused`: a name that is not allowed; `private`: one
+ * that leads to no address outside.
+ */
+export const LOOKUP_OUTCOMES = ['answered', 'no_data', 'refused', 'private', 'unknown', 'failed', 'malformed'] as const;
+
+export type LookupOutcome = (typeof LOOKUP_OUTCOMES)[number];
+
 /** What `egress: true` says. */
 export const EGRESS: Egress = { mail: false, allow: undefined };
 

@@ -1,5 +1,6 @@
 /** What every engine tells of itself (`descriptor.ts` in its folder) and can do (`engine.ts` beside it). */
 import type { DatabaseFolders } from '../domain/database.ts';
+import type { LookupOutcome } from '../domain/egress.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { ChildServer } from '../launcher/child-server.ts';
@@ -61,6 +62,8 @@ export interface OpenOptions {
   readonly registryAuthFile?: string;
   /** The folders of the database servers' sockets, which templates with a database need. */
   readonly databaseFolders?: DatabaseFolders;
+  /** Told how each look-up ends of an instance that reaches named places alone. */
+  readonly onLookup?: (template: string, outcome: LookupOutcome) => void;
 }
 
 /** Nothing is connected before what is made here is asked for something. */

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type LabelValues, type Registry } from 'prom-client';
+import { LOOKUP_OUTCOMES } from '../domain/egress.ts';
 import { RELEASE_REASONS } from '../domain/instance.ts';
 import { SUSPECT_KINDS, SUSPICIONS } from '../domain/suspect.ts';
 import { VISIT_EVENT_TYPES, VISIT_STEPS } from '../domain/visit-event.ts';
@@ -143,6 +144,13 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'try_it_now_gate_challenges_total',
       'Proofs of work: challenges that were given, and solutions that were right (solved) or not (refused).',
       { template: templates, outcome: CHALLENGE_OUTCOMES },
+    ),
+    lookups: counter(
+      'try_it_now_egress_lookups_total',
+      'Names that instances of templates with egress.allow looked up, by how that ended: refused is a name that is ' +
+        'not allowed, private one that leads to no public address, failed one that no name server of the host ' +
+        'answered.',
+      { template: templates, outcome: LOOKUP_OUTCOMES },
     ),
     suspects: counter(
       'try_it_now_suspects_total',

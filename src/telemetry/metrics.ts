@@ -1,4 +1,5 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
+import type { LookupOutcome } from '../domain/egress.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ReleaseReason } from '../domain/instance.ts';
 import { GATE_REASONS, type GateReason } from '../domain/gate-mode.ts';
@@ -136,6 +137,11 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
 
   challenged(template: string, outcome: 'given' | 'solved' | 'refused'): void {
     this.#metrics.challenges.inc({ template: this.#known(template), outcome });
+  }
+
+  /** Of an instance of a template with `egress.allow`. */
+  lookedUp(template: string, outcome: LookupOutcome): void {
+    this.#metrics.lookups.inc({ template: this.#known(template), outcome });
   }
 
   suspected(kind: SuspectKind, why: Suspicion): void {

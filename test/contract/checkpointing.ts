@@ -16,7 +16,7 @@ import { newSpec, untilReady } from './container-runtime.ts';
 import { eventually } from '../support/eventually.ts';
 import { template } from '../support/templates.ts';
 
-export interface CheckpointingUnderTest extends EngineUnderTest {
+export interface CheckpointingUnderTest extends Omit<EngineUnderTest, 'lookups'> {
   readonly checkpointing: (databaseFolder?: string) => Checkpointing;
 }
 

@@ -1,5 +1,6 @@
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, describe } from 'vitest';
+import type { LookupOutcome } from '../../src/domain/egress.ts';
 import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
@@ -29,6 +30,8 @@ export interface EngineUnderTest {
   readonly socketPath: string;
   readonly image: TinyImage;
   readonly deployment: string;
+  /** How look-ups of instances that reach named places alone have ended. */
+  readonly lookups: ReadonlySet<LookupOutcome>;
   readonly runtime: (
     deployment?: string,
     node?: string,
@@ -46,6 +49,7 @@ export function containerEngineContract(engine: RealEngine): void {
   let launched: LaunchedEngine;
   let image: TinyImage;
   const deployment = uniqueDeployment();
+  const lookups = new Set<LookupOutcome>();
   const create = engine === 'podman' ? createPodmanRuntime : createDockerRuntime;
 
   beforeAll(async () => {
@@ -72,6 +76,7 @@ export function containerEngineContract(engine: RealEngine): void {
       resolvers,
       databaseFolders: databaseFolder === undefined ? {} : { mariadb: databaseFolder },
       registryAuthFile,
+      onLookup: (_, outcome) => lookups.add(outcome),
       log: createLogger('silent'),
     });
   // Most tests can share one: what a new one asks first costs Podman half a second of processor time.
@@ -81,6 +86,7 @@ export function containerEngineContract(engine: RealEngine): void {
     socketPath: launched.socketPath,
     image,
     deployment,
+    lookups,
     runtime: (...wanted) => (wanted.every((each) => each === undefined) ? (shared ??= made()) : made(...wanted)),
   });
 

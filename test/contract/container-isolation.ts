@@ -265,6 +265,7 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
       false,
       false,
     ]);
+    for (const outcome of ['answered', 'refused', 'private'] as const) expect(underTest().lookups).toContain(outcome);
     // Nor does what another one looked up open anything elsewhere.
     expect(await reached(closed[0].inside, [web])).toEqual([false]);
   });

@@ -1,4 +1,5 @@
 import type { DatabaseFolders } from '../../domain/database.ts';
+import type { LookupOutcome } from '../../domain/egress.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import type { EnginePatience } from '../engine-patience.ts';
@@ -16,6 +17,8 @@ export interface EngineOptions {
   readonly databaseFolders?: DatabaseFolders | undefined;
   /** The credentials of registries, as `podman login` and `docker login` write them. */
   readonly registryAuthFile?: string | undefined;
+  /** Told how each look-up ends of an instance that reaches named places alone. */
+  readonly onLookup?: (template: string, outcome: LookupOutcome) => void;
   /** ENGINE_PATIENCE without it. */
   readonly patience?: EnginePatience;
 }

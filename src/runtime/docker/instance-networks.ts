@@ -42,6 +42,7 @@ export class InstanceNetworks {
     this.#plan = networkPlan(dialect.engine.name, options.deployment);
     this.#nameServers = new NameServers({
       resolvers: options.resolvers,
+      onLookup: options.onLookup,
       log: options.log,
     });
   }

@@ -1,13 +1,10 @@
 import { RCODE, type Question, type Reply } from '../../dns/reply.ts';
 import type { Clock } from '../../domain/clock.ts';
-import type { Destination } from '../../domain/egress.ts';
+import type { Destination, LookupOutcome } from '../../domain/egress.ts';
 import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Admission } from './address-sets.ts';
 import { isOutside } from './public-addresses.ts';
-
-/** `refused`: a name that is not allowed; `private`: one that leads to no address outside. */
-export type LookupOutcome = 'answered' | 'no_data' | 'refused' | 'private' | 'unknown' | 'failed';
 
 export interface FoundAddress {
   readonly address: string;

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { TryItNowError } from '../../domain/errors.ts';
 
 /** Of this process's own network namespace, whatever is mounted at /sys. */
@@ -8,6 +9,11 @@ const INTERFACES = '/proc/self/net/dev';
 export async function isBridgeHere(bridge: string): Promise<boolean> {
   const text = await readFile(INTERFACES, 'utf8');
   return text.split('\n').some((line) => line.trimStart().startsWith(`${bridge}:`));
+}
+
+/** The host's address on it; undefined while nothing is on it. */
+export function bridgeAddress(bridge: string): string | undefined {
+  return networkInterfaces()[bridge]?.find(({ family }) => family === 'IPv4')?.address;
 }
 
 export const ONE_NAMESPACE =

@@ -1,11 +1,12 @@
 import { Resolver } from 'node:dns/promises';
 import { startResponder, type Responder } from '../../dns/responder.ts';
 import { systemClock } from '../../domain/clock.ts';
+import type { LookupOutcome } from '../../domain/egress.ts';
 import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import { admit } from './address-sets.ts';
-import { AllowedNames, type LookupOutcome } from './allowed-names.ts';
+import { AllowedNames } from './allowed-names.ts';
 import { isBridgeHere } from './bridges.ts';
 import type { InstanceNetwork } from './network-plan.ts';
 
@@ -17,6 +18,8 @@ const PORT = 53;
 export interface NameServersOptions {
   /** Name servers to ask; the host's own without it. */
   readonly resolvers: readonly string[] | undefined;
+  /** Told of each look-up of an instance of this template. */
+  readonly onLookup: ((template: string, outcome: LookupOutcome) => void) | undefined;
   readonly log: Log;
 }
 
@@ -60,7 +63,7 @@ export class NameServers {
   }
 
   async #ensure({ bridge, allowed, egress }: InstanceNetwork, gateway: string, { name }: Template): Promise<void> {
-    const { log } = this.#options;
+    const { log, onLookup } = this.#options;
     try {
       const known = this.#served.get(bridge);
       if (known?.gateway === gateway) {
@@ -83,6 +86,7 @@ export class NameServers {
         port: PORT,
         shared: true,
         answer: (question) => names.answer(question),
+        onAnswered: (outcome) => onLookup?.(name, outcome),
       });
       this.#served.set(bridge, { gateway, names, responder });
       await known?.responder.close();
