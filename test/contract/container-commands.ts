@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import type { ContainerSpec, ExecResult } from '../../src/pool/interfaces/container-runtime.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,11 +17,20 @@ const BUSYBOX = '/bin/busybox';
 
 /** What is run and mounted in an instance of a real engine. */
 export function commandsContract(underTest: () => EngineUnderTest): void {
+  // Most only run something in it.
+  let spec: ContainerSpec;
+  beforeAll(async () => {
+    spec = await started();
+  });
   afterEach(async () => {
     const engine = underTest().runtime();
-    for (const { name } of await engine.list()) await engine.remove(name);
+    for (const { name } of await engine.list()) if (name !== spec.name) await engine.remove(name);
   });
-  afterAll(async () => expect(await underTest().runtime().unprepare()).toBe(true));
+  afterAll(async () => {
+    const engine = underTest().runtime();
+    await engine.remove(spec.name);
+    expect(await engine.unprepare()).toBe(true);
+  });
 
   const started = async (overrides: Partial<Template> = {}, databaseFolder?: string): Promise<ContainerSpec> => {
     const { runtime, image } = underTest();
@@ -42,7 +51,6 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
       .exec(name, { command, env: options.env ?? {}, timeoutMs: options.timeoutMs ?? 20_000 }, options.signal ?? never);
 
   it('gives a command its own environment on top, and answers with its exit code and both streams', async () => {
-    const spec = await started();
     const { exitCode, output } = await exec(
       spec,
       ['/bin/sh', '-c', 'echo "out $FROM $SEED"; echo "err $#" >&2; exit 7'],
@@ -54,7 +62,7 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
   });
 
   it('keeps the end of a long output', async () => {
-    const { exitCode, output } = await exec(await started(), [
+    const { exitCode, output } = await exec(spec, [
       '/bin/sh',
       '-c',
       `${BUSYBOX} yes 0123456 | ${BUSYBOX} head -c 300000; echo the end`,
@@ -65,7 +73,6 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
   });
 
   it('passes on what a command writes, byte by byte, and what goes to standard error apart from it', async () => {
-    const spec = await started();
     const output = (script: string, signal = never) =>
       underTest().runtime().output(spec.name, ['/bin/sh', '-c', script], signal);
     const bytes = Buffer.from([0, 1, 10, 13, 128, 255]);
@@ -95,7 +102,6 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
   });
 
   it('says when the program is not there', async () => {
-    const spec = await started();
     // An engine answers with an error of its own, or as a shell does.
     const outcome = await exec(spec, ['/no/such/program']).then(
       ({ exitCode }) => exitCode,
@@ -110,7 +116,6 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
   });
 
   it('gives up after the time allowed, and at the signal', async () => {
-    const spec = await started();
     await expect(exec(spec, [BUSYBOX, 'sleep', '600'], { timeoutMs: 300 })).rejects.toMatchObject({
       code: 'container_failed',
       message: expect.stringContaining('did not end within 300 ms') as string,
@@ -133,9 +138,9 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
       const without = await started({}, folder);
       expect((await exec(without, [BUSYBOX, 'ls', DATABASE_MOUNT])).exitCode).not.toBe(0);
       const database = { engine: 'mariadb' as const, seedFile: '/seed.sql', seedDigest: 'x' };
-      const spec = await started({ database }, folder);
-      expect(await exec(spec, [BUSYBOX, 'ls', DATABASE_MOUNT])).toEqual({ exitCode: 0, output: 'db.sock\n' });
-      const written = await exec(spec, [BUSYBOX, 'touch', `${DATABASE_MOUNT}/x`]);
+      const given = await started({ database }, folder);
+      expect(await exec(given, [BUSYBOX, 'ls', DATABASE_MOUNT])).toEqual({ exitCode: 0, output: 'db.sock\n' });
+      const written = await exec(given, [BUSYBOX, 'touch', `${DATABASE_MOUNT}/x`]);
       expect(written).toMatchObject({
         exitCode: 1,
         output: expect.stringContaining('Read-only file system') as string,

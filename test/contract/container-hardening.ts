@@ -14,7 +14,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { Inside } from '../support/container-inside.ts';
 import { eventually } from '../support/eventually.ts';
 import { template } from '../support/templates.ts';
-import { STUBBORN, loadTinyImage } from '../support/tiny-image.ts';
+import { STUBBORN } from '../support/tiny-image.ts';
 import type { EngineUnderTest } from './container-engine.ts';
 import { newSpec, untilReady } from './container-runtime.ts';
 
@@ -120,8 +120,7 @@ export function hardeningContract(underTest: () => EngineUnderTest): void {
   });
 
   it('is gone although its first process ignores SIGTERM', async () => {
-    await using stubborn = await loadTinyImage(underTest().socketPath, STUBBORN);
-    const { spec } = await started({ image: stubborn.name });
+    const { spec } = await started({ process: { ...DEFAULT_PROCESS, command: STUBBORN } });
     await underTest().runtime().remove(spec.name);
     expect(await underTest().runtime().list()).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Template } from '../../src/domain/template.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, type Stack, type StackOptions } from '../support/stack.ts';
@@ -40,11 +40,28 @@ export function mainJobSuite(engine: {
   readonly template: () => Template;
   readonly survivesRestart: boolean;
 }): void {
-  it('hands two visitors two containers, extends one, ends both, and fills the pool again', async () => {
-    const template = engine.template();
-    await using stack = await startStack({ ...engine.options(), templates: [template] });
-    await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target }), PATIENT);
+  let template: Template;
+  // One for all that follows: each leaves the pool full and nobody in it.
+  let stack: Stack;
+  beforeAll(async () => {
+    template = engine.template();
+    stack = await startStack({ ...engine.options(), templates: [template] });
+  });
+  afterAll(() => stack[Symbol.asyncDispose]());
+  const full = () =>
+    eventually(
+      async () =>
+        expect(await stats(stack)).toMatchObject({
+          ready: template.pool.target,
+          assigned: 0,
+          warming: 0,
+          leaving: 0,
+        }),
+      PATIENT,
+    );
 
+  it('hands two visitors two containers, extends one, ends both, and fills the pool again', async () => {
+    await full();
     const [first, second] = [await acquire(stack), await acquire(stack)];
     expect(first.url).not.toBe(second.url);
     expect(first.ttl_seconds).toBe(template.ttl.defaultMs / 1_000);
@@ -64,19 +81,14 @@ export function mainJobSuite(engine: {
     await eventually(async () => expect(await ids()).not.toEqual(expect.arrayContaining([first.id])), PATIENT);
     await eventually(async () => expect(await ids()).not.toEqual(expect.arrayContaining([second.id])), PATIENT);
     await eventually(async () => expect(await open(stack, first.url)).toBe(404));
-    await eventually(
-      async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target, assigned: 0, warming: 0 }),
-      PATIENT,
-    );
+    await full();
   });
 
   // Simulated containers end with the server, so there is nothing for its visitors to keep.
   if (!engine.survivesRestart) return;
 
   it('keeps visitors in their apps while the server restarts, and takes out what was lost meanwhile', async () => {
-    const template = engine.template();
-    await using stack = await startStack({ ...engine.options(), templates: [template] });
-    await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target }), PATIENT);
+    await full();
     const [kept, lost] = [await acquire(stack), await acquire(stack)];
     const containerOf = async (id: string) =>
       (await stack.app.runtime.list()).find(({ instanceId }) => instanceId === id)?.name ?? '';
@@ -96,18 +108,18 @@ export function mainJobSuite(engine: {
       async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target, assigned: 1 }),
       PATIENT,
     );
+    await fetch(`${stack.api}/api/v1/demo/${kept.id}`, { method: 'DELETE' });
+    await full();
   });
 
   it('replaces the idle instances of an older template version', async () => {
-    const template = engine.template();
-    await using stack = await startStack({ ...engine.options(), templates: [template] });
-    await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: template.pool.target }), PATIENT);
+    await full();
     await stack.restart(undefined, [{ ...template, env: { RELEASE: 'new' } }]);
     await eventually(async () => {
       expect(await (await fetch(`${stack.api}/metrics`)).text()).toContain(
         `try_it_now_releases_total{template="${template.name}",reason="outdated"} 3`,
       );
-      expect(await stats(stack)).toMatchObject({ ready: template.pool.target, warming: 0, leaving: 0 });
     }, PATIENT);
+    await full();
   });
 }
