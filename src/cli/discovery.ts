@@ -1,5 +1,6 @@
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
+import { comeFirst } from '../lifecycle/priority.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { untilStopped } from '../lifecycle/signals.ts';
 import { startDiscovery, type Discovery } from '../proxy/discovery/discovery.ts';
@@ -15,6 +16,7 @@ import { packageVersion } from './package-version.ts';
 export async function discovery(env: Environment): Promise<void> {
   const { config } = loadConfig(env);
   const { metrics: httpAddress, snapshotFile, ...listen } = config.proxy.discovery;
+  await comeFirst();
   const logWriter = new LogWriter();
   const log = createLogger(config.log.level, logWriter).child({ part: 'discovery' });
   const stopSignal = untilStopped(log);

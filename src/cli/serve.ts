@@ -2,6 +2,7 @@ import { startApp } from '../composition/app.ts';
 import type { Role } from '../composition/app-parts.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
+import { comeFirst } from '../lifecycle/priority.ts';
 import { untilStopped } from '../lifecycle/signals.ts';
 import { LogWriter } from '../telemetry/log-writer.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -19,6 +20,7 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   const logWriter = new LogWriter();
   const log = createLogger(config.log.level, logWriter);
   for (const warning of warnings) log.warn({}, warning);
+  await comeFirst();
   const stopSignal = untilStopped(log);
   const app = await startApp({ config, log, logLosses: logWriter, role, version: packageVersion() });
   const signal = await stopSignal;

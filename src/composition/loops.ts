@@ -5,6 +5,7 @@ import type { Log } from '../domain/log.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
 import { followContainers } from '../pool/container-events.ts';
+import { CpuBounds } from '../pool/cpu-bounds.ts';
 import { endUnused } from '../pool/end-unused.ts';
 import { reap, settleTickets } from '../pool/reap.ts';
 import { reconcile } from '../pool/reconcile.ts';
@@ -44,12 +45,11 @@ const PROXY_INTERVAL_MS = 2_000;
 const QUEUE_INTERVAL_MS = 5_000;
 /** Some GB are written meanwhile at most. */
 const DISK_INTERVAL_MS = 3_000;
-/** A flood of output goes on for two or three rounds. */
 const PROCESSOR_INTERVAL_MS = 10_000;
 /** While a fork bomb goes on, every program that is started waits for it. */
-const CROWDING_INTERVAL_MS = 2_000;
+const CROWDING_INTERVAL_MS = 1_000;
 /** For so long others wait for a connection at most. */
-const DATABASES_INTERVAL_MS = 2_000;
+const DATABASES_INTERVAL_MS = 1_000;
 const RECONCILE_INTERVAL_MS = 30_000;
 /** While outdated idle instances are being replaced, a part at a time. */
 const RECONCILE_GAP_MS = 2_000;
@@ -153,8 +153,9 @@ function watchers(
   if (consumption === undefined) return [];
   const { log } = pool;
   const disk = new DiskWatch({ ...pool, consumption });
-  const processor = new ProcessorWatch({ ...pool, ...unusedCpu, consumption });
-  const crowding = new CrowdingWatch({ ...pool, consumption });
+  const cpuBounds = new CpuBounds(consumption);
+  const processor = new ProcessorWatch({ ...pool, ...unusedCpu, consumption, cpuBounds });
+  const crowding = new CrowdingWatch({ ...pool, consumption, cpuBounds });
   const watch = (name: string, intervalMs: number, round: Watcher, otherwise?: () => Promise<unknown>): Loop =>
     new Loop({ name, intervalMs, log }, async (signal) => {
       await (leads.held ? round(signal) : otherwise?.());

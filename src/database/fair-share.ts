@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { constants, getPriority, setPriority } from 'node:os';
 import type { Log } from '../domain/log.ts';
+import { prioritize } from '../lifecycle/priority.ts';
 import type { SessionBounds } from './server.ts';
 
 /** The kernel counts in these for everybody (USER_HZ). */
@@ -83,10 +84,9 @@ export class FairShare {
   }
 
   async #setPriority(thread: number, priority: number): Promise<void> {
-    setPriority(thread, priority);
-    // Each process of PostgreSQL is a session of its own, which desktop kernels weigh as a whole.
-    if (this.#program === 'postgres')
-      await writeFile(`/proc/${thread}/autogroup`, String(priority)).catch(() => undefined);
+    // Each process of PostgreSQL is a session of its own.
+    if (this.#program === 'postgres') await prioritize(thread, priority);
+    else setPriority(thread, priority);
   }
 }
 

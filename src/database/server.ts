@@ -41,7 +41,7 @@ export const SESSION_BOUNDS: SessionBounds = {
   longestStatementMs: 90_000,
   longestTransactionMs: 10 * 60_000,
   memoryBytes: 256 * 2 ** 20,
-  processorMs: 20_000,
+  processorMs: 3_000,
   processorShare: 0.25,
 };
 

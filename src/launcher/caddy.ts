@@ -31,6 +31,7 @@ export async function launchCaddy(options: {
     cwd: own,
     cleanEnv: true,
     env: { XDG_DATA_HOME: own, XDG_CONFIG_HOME: own, HOME: own },
+    comesFirst: true,
     saysUp: 'serving initial configuration',
     ...(admin.isUp === undefined ? {} : { isUp: admin.isUp }),
   });

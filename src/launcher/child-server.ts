@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
+import { comeFirst } from '../lifecycle/priority.ts';
 
 export interface ChildServerSpec {
   readonly name: string;
@@ -23,6 +24,8 @@ export interface ChildServerSpec {
   readonly stopSignal?: NodeJS.Signals;
   /** How many of its last lines are kept. */
   readonly linesKept?: number;
+  /** Every visitor waits for it. */
+  readonly comesFirst?: boolean;
 }
 
 /** Many times what any of them takes: on a machine that is busy with other work it may take long. */
@@ -73,6 +76,7 @@ export class ChildServer implements AsyncDisposable {
       detached: true,
       ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
     });
+    if (spec.comesFirst === true && this.#process.pid !== undefined) void comeFirst(this.#process.pid);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       // What is read at once may end in the middle of a line.
       let begun = '';

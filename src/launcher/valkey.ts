@@ -31,6 +31,7 @@ export async function launchValkey(options: {
   const [command, ...args] = commandAs(findProgram('valkey-server') ?? 'valkey-server', guard?.account);
   const server = await ChildServer.start({
     name: 'Valkey',
+    comesFirst: true,
     command,
     args: [
       ...args,

@@ -96,6 +96,7 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       failureLog,
       clock: systemClock,
       containerEnds: new ContainerEnds(),
+      consumption: undefined,
       controls: store.controls,
       startTurns: new StartTurns({ slots: 20, templates: 1 }),
       promotions,

@@ -12,6 +12,7 @@ import { holdLease, isWanted, Unwanted, type LeaseDeps } from './lease.ts';
 import type { StartTurns, Turn } from './start-turns.ts';
 import { diagnose } from './diagnose.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { Consumption } from './interfaces/consumption.ts';
 import type { TaskContext } from './interfaces/task-handlers.ts';
 import { queueCleanup, type ReleaseDeps } from './release.ts';
 import { wantedVersions, type WantedVersion } from './wanted-version.ts';
@@ -19,6 +20,7 @@ import { wantedVersions, type WantedVersion } from './wanted-version.ts';
 export interface ProvisionDeps extends StartInstanceDeps, CleanupDeps, ReleaseDeps, Pick<LeaseDeps, 'controls'> {
   readonly claimStore: ClaimStore;
   readonly startTurns: StartTurns;
+  readonly consumption: Pick<Consumption, 'locate'> | undefined;
 }
 
 /** How often a second delivery of a task looks whether the first one's worker is still alive. */
@@ -128,6 +130,8 @@ async function attemptInTurn(
     return false;
   }
   tellReady(attempt, instance, context);
+  // Before its visitor comes, and finds the engine busy with something else.
+  void deps.consumption?.locate(instance.container).catch(() => undefined);
   return true;
 }
 

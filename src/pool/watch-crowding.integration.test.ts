@@ -4,10 +4,13 @@ import { fillPool, startStore, type TestStore } from '../../test/support/store.t
 import { claimed, viewOf } from '../../test/support/store-cases.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
+import { Catalogue } from '../domain/template.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { CpuBounds } from './cpu-bounds.ts';
 import { CrowdingWatch, type WatchCrowdingDeps } from './watch-crowding.ts';
 
 const tiny = template();
+const PROCESSORS = 2;
 const never = new AbortController().signal;
 
 let store: TestStore;
@@ -15,25 +18,43 @@ let watch: CrowdingWatch;
 let deps: WatchCrowdingDeps;
 let time: number;
 let log: LogBook;
-/** By container: what it uses of a processor, and the processes a second that it is refused. */
+/** How many of the host's processors are in use. */
+let busy: number;
+/** By container: what it uses of a processor, as does who reads its output; processes a second that it is refused. */
 let cpus: Map<string, number>;
+let reading: Map<string, number>;
 let refused: Map<string, number>;
 let shares: Map<string, number>;
-/** What was used and refused so far, by container. */
+let limits: Map<string, number>;
+/** What was used, read and refused so far, by container. */
 let used: Map<string, number>;
+let read: Map<string, number>;
 let refusals: Map<string, number>;
-let removed: string[];
+let hostBusyMs: number;
+let killed: string[];
 
 beforeEach(async () => {
   store = await startStore();
-  [time, log, removed] = [1_000_000, new LogBook(), []];
+  [time, log, killed, busy, hostBusyMs] = [1_000_000, new LogBook(), [], 0, 0];
   cpus = new Map();
+  reading = new Map();
   refused = new Map();
   shares = new Map();
+  limits = new Map();
   used = new Map();
+  read = new Map();
   refusals = new Map();
   deps = {
     log,
+    catalogue: new Catalogue([tiny]),
+    processors: PROCESSORS,
+    processorTimes: () => ({ busyMs: hostBusyMs, allMs: time * PROCESSORS }),
+    cpuBounds: new CpuBounds({
+      limitCpu: (container, limit) => {
+        limits.set(container, limit);
+        return Promise.resolve();
+      },
+    }),
     node: { name: 'node0' },
     clock: { now: () => time },
     inventory: store.inventory,
@@ -41,6 +62,11 @@ beforeEach(async () => {
     observer: new Metrics({ templates: [tiny.name], version: 'test' }),
     requestRefill: () => undefined,
     consumption: {
+      kill: (container) => {
+        killed.push(container);
+        return Promise.resolve();
+      },
+      outputMs: (container) => Promise.resolve(read.get(container) ?? 0),
       cpuMs: (container) => Promise.resolve(used.get(container) ?? 0),
       cpuShare: (container) => Promise.resolve(shares.get(container) ?? 1),
       weighCpu: (container, share) => {
@@ -50,10 +76,7 @@ beforeEach(async () => {
       refusedProcesses: (container) => Promise.resolve(refusals.get(container) ?? 0),
     },
     runtime: {
-      remove: (container) => {
-        removed.push(container);
-        return Promise.resolve();
-      },
+      remove: () => Promise.resolve(),
     },
     queue: {
       publishProvision: () => Promise.resolve(),
@@ -72,13 +95,19 @@ async function visit(): Promise<Instance> {
   return (await viewOf(store, (await claimed(store)).id)).instance;
 }
 
-/** Every two seconds. */
+const addEach = (to: Map<string, number>, each: ReadonlyMap<string, number>, times: number): void => {
+  for (const [container, value] of each) to.set(container, (to.get(container) ?? 0) + value * times);
+};
+
+/** Every second. */
 async function rounds(count: number): Promise<void> {
   for (let round = 0; round < count; round += 1) {
     await watch.round(never);
-    time += 2_000;
-    for (const [container, share] of cpus) used.set(container, (used.get(container) ?? 0) + share * 2_000);
-    for (const [container, each] of refused) refusals.set(container, (refusals.get(container) ?? 0) + each * 2);
+    time += 1_000;
+    hostBusyMs += busy * 1_000;
+    addEach(used, cpus, 1_000);
+    addEach(read, reading, 1_000);
+    addEach(refusals, refused, 1);
   }
 }
 
@@ -86,7 +115,7 @@ it('gives the less weight to a visit the more of the processors it has used of l
   const [burner, light] = [await visit(), await visit()];
   cpus.set(light.container, 0.05);
   cpus.set(burner.container, 0.4);
-  await rounds(30);
+  await rounds(60);
   expect([...shares]).toEqual([[burner.container, 1 / 4]]);
   cpus.set(burner.container, 100);
   await rounds(60);
@@ -94,9 +123,9 @@ it('gives the less weight to a visit the more of the processors it has used of l
   // A server that starts again finds what the one before has set.
   watch = new CrowdingWatch(deps);
   cpus.set(burner.container, 0.01);
-  await rounds(30);
+  await rounds(60);
   expect([...shares]).toEqual([[burner.container, 1]]);
-  expect(removed).toEqual([]);
+  expect(killed).toEqual([]);
 });
 
 it('ends a visit that makes processes without end, and none that waits for its own to end', async () => {
@@ -104,12 +133,56 @@ it('ends a visit that makes processes without end, and none that waits for its o
   refused.set(bomb.container, 1_000).set(full.container, 2);
   cpus.set(bomb.container, 1);
   await rounds(2);
-  expect(removed).toEqual([]);
+  expect(killed).toEqual([]);
   await rounds(1);
-  expect(removed).toEqual([bomb.container]);
-  // It is not in the way of its own end.
-  expect(shares.get(bomb.container)).toBe(1);
+  expect(killed).toEqual([bomb.container]);
   expect((await viewOf(store, bomb.id)).instance.reason).toBe('process_limit');
   await rounds(5);
   expect((await viewOf(store, full.id)).instance.state).toBe('assigned');
+});
+
+it('leaves those less who take much while the host is crowded, and gives it back', async () => {
+  const [burner, other, light] = [await visit(), await visit(), await visit()];
+  cpus.set(burner.container, 0.9).set(other.container, 0.9).set(light.container, 0.05);
+  busy = 1.9;
+  await rounds(20);
+  // A tenth of two processors, for both together.
+  expect([...limits]).toEqual([
+    [burner.container, 0.1],
+    [other.container, 0.1],
+  ]);
+  // What is left to them is what they use.
+  cpus.set(burner.container, 0.1).set(other.container, 0.1);
+  busy = 1.2;
+  await rounds(20);
+  expect(limits.get(burner.container)).toBe(0.1);
+  busy = 0.4;
+  await rounds(20);
+  expect([...limits.values()]).toEqual([tiny.limits.cpus, tiny.limits.cpus]);
+});
+
+it('lets who takes much have all that nobody wants', async () => {
+  const burner = await visit();
+  cpus.set(burner.container, 1);
+  busy = 1.3;
+  await rounds(30);
+  expect([...limits]).toEqual([]);
+});
+
+it('ends a visit whose output takes a twentieth of a processor to read, but not for a burst', async () => {
+  const [flood, burst, bounded] = [await visit(), await visit(), await visit()];
+  reading.set(flood.container, 0.06).set(burst.container, 0.3);
+  await rounds(4);
+  reading.delete(burst.container);
+  await rounds(3);
+  expect(killed).toEqual([flood.container]);
+  expect((await viewOf(store, flood.id)).instance.reason).toBe('output_limit');
+  // Who is left a tenth writes a tenth.
+  cpus.set(bounded.container, 0.5);
+  busy = 2;
+  await rounds(20);
+  reading.set(bounded.container, 0.03);
+  await rounds(7);
+  expect(killed).toEqual([flood.container, bounded.container]);
+  expect((await viewOf(store, burst.id)).instance.state).toBe('assigned');
 });

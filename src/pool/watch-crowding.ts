@@ -1,45 +1,89 @@
+import { availableParallelism, cpus as processorsOfHost } from 'node:os';
 import type { Clock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
+import type { Catalogue } from '../domain/template.ts';
+import { sideBySide } from '../lifecycle/side-by-side.ts';
+import type { CpuBounds } from './cpu-bounds.ts';
 import { endAbuse, type EndAbuseDeps } from './end-abuse.ts';
 import type { Consumption } from './interfaces/consumption.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 
 export interface WatchCrowdingDeps extends EndAbuseDeps {
+  readonly catalogue: Catalogue;
   readonly inventory: Pick<Inventory, 'visits'>;
-  readonly consumption: Pick<Consumption, 'cpuMs' | 'cpuShare' | 'weighCpu' | 'refusedProcesses'>;
+  readonly consumption: Pick<Consumption, 'kill' | 'cpuMs' | 'outputMs' | 'cpuShare' | 'weighCpu' | 'refusedProcesses'>;
+  readonly cpuBounds: CpuBounds;
   readonly clock: Clock;
   readonly node: { readonly name: string };
+  /** The host's. */
+  readonly processors?: number;
+  /** Of all processors of the host together, since it started. */
+  readonly processorTimes?: () => ProcessorTimes;
 }
 
+interface ProcessorTimes {
+  readonly busyMs: number;
+  readonly allMs: number;
+}
+
+/** They read some small files each. */
+const LOOKS_AT_ONCE = 16;
 /** Of a processor: what an app takes whose visitor looks around. Who takes twice that has half the weight. */
 const LIGHT_CPUS = 0.1;
 /** Less would leave locks of the kernel with processes that hardly run, and those that are ended would linger. */
 const LEAST_SHARE = 1 / 8;
 /** Over about so long the use of processors counts. */
 const MEMORY_MS = 10_000;
+
+/** Of the host's processors: with more in use, whoever wakes up often has to wait for one. */
+const CROWDED = 0.75;
+/** With less in use, there is some to give back. */
+const SPARE = 0.5;
+/** Of the host's processors, for all together who take much while they are short. */
+const LEAST_ROOM = 0.1;
+/** Of a processor, for each of them. */
+const LEAST_CPUS = 0.05;
+const ROOM_GROWS = 1.25;
+
 /** No app asks for processes so often that cannot have any more; bombs do a thousand times. */
 const REFUSED_A_SECOND = 50;
 /** Rounds in a row. */
 const BOMB_ROUNDS = 2;
+/** Of a processor, to read what it writes: hundreds of times what an app takes that logs each request. */
+const FLOOD_CPUS = 0.05;
+/** So much every app may have, however little is left to it. */
+const LEAST_FLOOD_CPUS = 0.01;
+/** More of them than others lately, so that a burst passes. */
+const FLOOD_ROUNDS = 5;
 
 interface Watched {
   readonly atMs: number;
   readonly cpuMs: number | undefined;
+  readonly outputMs: number | undefined;
   readonly refused: number | undefined;
   /** Of a processor, over the last while. */
   readonly cpus: number;
   readonly share: number | undefined;
+  /** What is left of `limits.cpus` while the host is crowded. */
+  readonly bound: number | undefined;
   readonly bombs: number;
+  readonly floods: number;
 }
+
+type Seen = readonly [visit: Instance, watched: Watched];
 
 /**
  * Keeps visits that take much from keeping the others waiting. Who has used the processors more of late has less weight
- * where they are in demand, and all that nobody else wants. Who makes processes without end is ended: the kernel has
- * every other process wait for each of those.
+ * where they are in demand; and while nearly all of the host's are in use, those share a part that leaves some idle,
+ * for whoever only wants one for a moment. Who makes processes without end is ended: the kernel has every other process
+ * wait for each of those. So is who floods its output, which the engine reads outside of the instance's limits.
  */
 export class CrowdingWatch {
   readonly #deps: WatchCrowdingDeps;
   #watched: ReadonlyMap<string, Watched> = new Map();
+  #times: ProcessorTimes | undefined;
+  /** Of the host's processors, for all together who take much. */
+  #room = 1;
 
   constructor(deps: WatchCrowdingDeps) {
     this.#deps = deps;
@@ -47,51 +91,117 @@ export class CrowdingWatch {
 
   /** Throws engine_unavailable, store_unavailable. */
   async round(signal: AbortSignal): Promise<void> {
-    const { inventory, node } = this.#deps;
+    const { inventory, node, cpuBounds } = this.#deps;
+    this.#seeHowCrowded();
     const visits = await inventory.visits(node.name);
-    const now = new Map<string, Watched>();
-    const bombs: Instance[] = [];
-    for (const visit of visits) {
-      if (signal.aborted) return;
+    const looks = await sideBySide(visits, LOOKS_AT_ONCE, async (visit): Promise<Seen | undefined> => {
+      if (signal.aborted) return undefined;
       // One that nobody can look into now is looked at in the next round.
       const watched = await this.#look(visit).catch(() => undefined);
-      if (watched === undefined) continue;
-      now.set(visit.id, watched);
-      if (watched.bombs >= BOMB_ROUNDS) bombs.push(visit);
-    }
-    this.#watched = now;
-    // Together: while one of them goes on, the engine takes its time to remove another.
-    await Promise.all(bombs.map((visit) => this.#end(visit)));
+      return watched === undefined ? undefined : [visit, watched];
+    });
+    if (signal.aborted) return;
+    const seen = looks.filter((each) => each !== undefined);
+    const left = await this.#endAbusers(seen);
+    const bounded = await this.#makeRoom(left);
+    this.#watched = new Map(bounded.map(([{ id }, watched]) => [id, watched]));
+    cpuBounds.keepOnly(new Set(visits.map(({ container }) => container)));
   }
 
-  async #look({ id, container }: Instance): Promise<Watched> {
+  #seeHowCrowded(): void {
+    const { processorTimes = timesOfHost } = this.#deps;
+    const [before, now] = [this.#times, processorTimes()];
+    this.#times = now;
+    if (before === undefined || now.allMs <= before.allMs) return;
+    const busy = (now.busyMs - before.busyMs) / (now.allMs - before.allMs);
+    if (busy > CROWDED) this.#room = Math.max(LEAST_ROOM, this.#room / 2);
+    else if (busy < SPARE) this.#room = Math.min(1, this.#room * ROOM_GROWS);
+  }
+
+  async #look({ id, template, container }: Instance): Promise<Watched> {
     const { consumption, clock } = this.#deps;
     const last = this.#watched.get(id);
     const atMs = clock.now();
-    const [cpuMs, refused] = [await consumption.cpuMs(container), await consumption.refusedProcesses(container)];
+    const [cpuMs, outputMs, refused] = await Promise.all([
+      consumption.cpuMs(container),
+      consumption.outputMs(container),
+      consumption.refusedProcesses(container),
+    ]);
     const passedMs = last === undefined ? 0 : atMs - last.atMs;
     const more = (after: number | undefined, before: number | undefined): number =>
       after === undefined || before === undefined ? 0 : after - before;
+    const counted = { atMs, cpuMs, outputMs, refused };
     if (last === undefined || passedMs <= 0) {
-      return { atMs, cpuMs, refused, cpus: 0, bombs: 0, share: await consumption.cpuShare(container) };
+      const share = await consumption.cpuShare(container);
+      return { ...counted, cpus: 0, share, bound: undefined, bombs: 0, floods: 0 };
     }
     const used = more(cpuMs, last.cpuMs) / passedMs;
     const cpus = last.cpus + (used - last.cpus) * Math.min(1, passedMs / MEMORY_MS);
     const share = shareFor(cpus);
     if (share !== last.share) await consumption.weighCpu(container, share);
     const isBomb = more(refused, last.refused) >= (REFUSED_A_SECOND * passedMs) / 1_000;
-    return { atMs, cpuMs, refused, cpus, share, bombs: isBomb ? last.bombs + 1 : 0 };
+    const isFlood = more(outputMs, last.outputMs) >= this.#floodCpus(template, last.bound) * passedMs;
+    return {
+      ...counted,
+      cpus,
+      share,
+      bound: last.bound,
+      bombs: isBomb ? last.bombs + 1 : 0,
+      floods: isFlood ? last.floods + 1 : Math.max(0, last.floods - 1),
+    };
   }
 
-  async #end(visit: Instance): Promise<void> {
+  /** Who is left less writes less. */
+  #floodCpus(template: string, bound: number | undefined): number {
+    const usual = this.#usual(template);
+    if (bound === undefined || usual === undefined) return FLOOD_CPUS;
+    return Math.max(LEAST_FLOOD_CPUS, (FLOOD_CPUS * bound) / usual);
+  }
+
+  #usual(template: string): number | undefined {
+    return this.#deps.catalogue.get(template)?.limits.cpus;
+  }
+
+  /** Those that may stay. */
+  async #endAbusers(seen: readonly Seen[]): Promise<Seen[]> {
+    const isBomb = ([, { bombs }]: Seen): boolean => bombs >= BOMB_ROUNDS;
+    const isFlood = ([, { floods }]: Seen): boolean => floods >= FLOOD_ROUNDS;
+    // Together: while one of them goes on, another takes long to end.
+    await Promise.all(seen.filter(isBomb).map(([visit]) => this.#end(visit, 'process_limit')));
+    const floods = seen.filter((each) => isFlood(each) && !isBomb(each));
+    await Promise.all(floods.map(([visit]) => this.#end(visit, 'output_limit')));
+    return seen.filter((each) => !isBomb(each) && !isFlood(each));
+  }
+
+  /** Those that take much share what there is room for. */
+  async #makeRoom(seen: readonly Seen[]): Promise<Seen[]> {
+    const { processors = availableParallelism() } = this.#deps;
+    // One that is bounded uses less than it would.
+    const takesMuch = ({ cpus, bound }: Watched): boolean => cpus > (bound === undefined ? LIGHT_CPUS : LEAST_CPUS / 2);
+    const count = seen.filter(([, watched]) => takesMuch(watched)).length;
+    const each = Math.max(LEAST_CPUS, (processors * this.#room) / Math.max(1, count));
+    return sideBySide(seen, LOOKS_AT_ONCE, async ([visit, watched]): Promise<Seen> => {
+      const usual = this.#usual(visit.template);
+      const bound = usual !== undefined && this.#room < 1 && takesMuch(watched) && each < usual ? each : undefined;
+      if (usual === undefined || bound === watched.bound) return [visit, watched];
+      const set = await this.#deps.cpuBounds.bound(visit.container, usual, 'crowded', bound).then(
+        () => bound,
+        // The next round tries again.
+        () => watched.bound,
+      );
+      return [visit, { ...watched, bound: set }];
+    });
+  }
+
+  async #end(visit: Instance, reason: 'process_limit' | 'output_limit'): Promise<void> {
     const { id, template, container } = visit;
     this.#deps.log.warn(
       { instance: id, template, container },
-      'An instance had all the processes it may and kept making more, which has the host wait; its visit is ended',
+      reason === 'process_limit'
+        ? 'An instance had all the processes it may and kept making more, which has the host wait; its visit is ended'
+        : 'A visitor had the app write so much output that reading it kept a processor busy; the visit is ended',
     );
-    // So many processes do not end before each of them has run once more.
-    await this.#deps.consumption.weighCpu(container, 1).catch(() => undefined);
-    await endAbuse(this.#deps, visit, 'process_limit');
+    await endAbuse(this.#deps, visit, reason);
   }
 }
 
@@ -99,4 +209,10 @@ export class CrowdingWatch {
 function shareFor(cpus: number): number {
   const halves = Math.max(0, Math.round(Math.log2(Math.max(cpus, Number.EPSILON) / LIGHT_CPUS)));
   return Math.max(LEAST_SHARE, 2 ** -halves);
+}
+
+function timesOfHost(): ProcessorTimes {
+  const times = processorsOfHost().map((each) => each.times);
+  const allMs = times.reduce((sum, { user, nice, sys, idle, irq }) => sum + user + nice + sys + idle + irq, 0);
+  return { allMs, busyMs: allMs - times.reduce((sum, { idle }) => sum + idle, 0) };
 }

@@ -28,14 +28,14 @@ let visits: Instance[];
 let connections: Map<string, number>;
 /** By database; undefined: the server takes no connection. */
 let sizes: Map<string, number> | undefined;
-let removed: string[];
+let killed: string[];
 
 beforeEach(async () => {
   store = await startStore();
   log = new LogBook();
   connections = new Map();
   sizes = new Map();
-  removed = [];
+  killed = [];
   const databaseOf = ({ id }: Instance) => `tin_of_${id}`;
   const inventory: Pick<Inventory, 'visits'> = {
     visits: async (node) =>
@@ -49,7 +49,13 @@ beforeEach(async () => {
     inventory,
     cleanupStore: store.cleanupStore,
     requestRefill: () => undefined,
-    consumption: { connectionsTo: (socket, container) => Promise.resolve(connections.get(`${socket} ${container}`)) },
+    consumption: {
+      connectionsTo: (socket, container) => Promise.resolve(connections.get(`${socket} ${container}`)),
+      kill: (container) => {
+        killed.push(container);
+        return Promise.resolve();
+      },
+    },
     databases: {
       socketNameOf: () => 'mysqld.sock',
       sizes: () =>
@@ -58,10 +64,7 @@ beforeEach(async () => {
           : Promise.resolve(sizes),
     },
     runtime: {
-      remove: (container) => {
-        removed.push(container);
-        return Promise.resolve();
-      },
+      remove: () => Promise.resolve(),
     },
     queue: {
       publishProvision: () => Promise.resolve(),
@@ -90,7 +93,7 @@ it('ends who holds too many connections, also when the server takes no more', as
   connections.set(`mysqld.sock ${at(0).container}`, 2_050);
   connections.set(`mysqld.sock ${at(1).container}`, 100);
   await expect(watch.round(never)).rejects.toMatchObject({ code: 'database_unavailable' });
-  expect(removed).toEqual([at(0).container]);
+  expect(killed).toEqual([at(0).container]);
   expect(await recordOf(at(0))).toMatchObject({ state: 'releasing', reason: 'database_limit' });
   expect(await recordOf(at(1))).toMatchObject({ state: 'assigned' });
   expect(log.with('held so many connections')).toHaveLength(1);
@@ -100,7 +103,7 @@ it('ends whose database is larger than the template allows', async () => {
   sizes?.set(`tin_of_${at(1).id}`, 10 * MIB);
   sizes?.set(`tin_of_${at(2).id}`, 10 * MIB + 1);
   await watch.round(never);
-  expect(removed).toEqual([at(2).container]);
+  expect(killed).toEqual([at(2).container]);
   expect(await recordOf(at(2))).toMatchObject({ state: 'releasing', reason: 'database_limit' });
   expect(await recordOf(at(1))).toMatchObject({ state: 'assigned' });
 });

@@ -1,5 +1,6 @@
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
+import { sideBySide } from '../lifecycle/side-by-side.ts';
 import { endAbuse, type EndAbuseDeps } from './end-abuse.ts';
 import type { Consumption } from './interfaces/consumption.ts';
 import type { Databases } from './interfaces/databases.ts';
@@ -8,7 +9,7 @@ import type { Inventory } from './interfaces/inventory.ts';
 export interface WatchDatabasesDeps extends EndAbuseDeps {
   readonly catalogue: Catalogue;
   readonly inventory: Pick<Inventory, 'visits'>;
-  readonly consumption: Pick<Consumption, 'connectionsTo'>;
+  readonly consumption: Pick<Consumption, 'kill' | 'connectionsTo'>;
   readonly databases: Pick<Databases, 'sizes' | 'socketNameOf'>;
   readonly node: { readonly name: string };
 }
@@ -18,8 +19,9 @@ export interface WatchDatabasesDeps extends EndAbuseDeps {
  * connections at some thousands, also when nobody has logged in on them.
  */
 const MOST_CONNECTIONS = 100;
+const LOOKS_AT_ONCE = 16;
 /** Their sizes are looked at in every such round. */
-const SIZES_EVERY = 3;
+const SIZES_EVERY = 5;
 
 type Visit = Instance & { readonly database: string };
 
@@ -37,11 +39,10 @@ export class DatabaseWatch {
     const { catalogue, inventory, node } = this.#deps;
     if (catalogue.all().every(({ database }) => database === undefined)) return;
     const visits = (await inventory.visits(node.name)).filter((each): each is Visit => each.database !== null);
-    const left: Visit[] = [];
-    for (const visit of visits) {
-      if (signal.aborted) return;
-      if (!(await this.#endedForConnections(visit))) left.push(visit);
-    }
+    const ended = await sideBySide(visits, LOOKS_AT_ONCE, async (visit) => {
+      return signal.aborted || (await this.#endedForConnections(visit));
+    });
+    const left = visits.filter((_, at) => ended[at] === false);
     // Last of all: it needs a connection itself.
     if (this.#round % SIZES_EVERY === 0 && left.length > 0) await this.#lookAtSizes(left);
     this.#round += 1;

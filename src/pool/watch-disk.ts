@@ -1,6 +1,7 @@
 import { describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
+import { sideBySide } from '../lifecycle/side-by-side.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { endAbuse, type EndAbuseDeps } from './end-abuse.ts';
 import type { Consumption, DiskUse, StorageRoom } from './interfaces/consumption.ts';
@@ -10,13 +11,13 @@ import type { StorageReserve } from './storage-reserve.ts';
 export interface WatchDiskDeps extends EndAbuseDeps {
   readonly catalogue: Catalogue;
   readonly inventory: Pick<Inventory, 'visits'>;
-  readonly consumption: Pick<Consumption, 'cpuMs' | 'diskUse'>;
+  readonly consumption: Pick<Consumption, 'kill' | 'cpuMs' | 'diskUse'>;
   readonly storageReserve: StorageReserve;
   readonly node: { readonly name: string };
 }
 
 /** A look costs some milliseconds, and more only where there is much to find. */
-const LOOKS = { inTurn: 8, atSuspects: 56 };
+const LOOKS = { inTurn: 8, atSuspects: 56, atOnce: 8 };
 /** By how much the disk fills until whoever does it is looked for; far below what a limit allows. */
 const GROWTH: DiskUse = { bytes: 64 * 2 ** 20, files: 10_000 };
 /** For so long it is watched who uses the processor. */
@@ -49,13 +50,13 @@ export class DiskWatch {
     const inTurn = visits.sort((a, b) => turn(a) - turn(b)).slice(0, LOOKS.inTurn);
     const suspects = grew ? (await this.#byActivity(visits, signal)).slice(0, LOOKS.atSuspects) : [];
     const looked = new Map(visits.map((visit) => [visit.id, turn(visit)]));
-    for (const visit of new Set([...suspects, ...inTurn])) {
+    await sideBySide([...new Set([...suspects, ...inTurn])], LOOKS.atOnce, async (visit) => {
       if (signal.aborted) return;
       looked.set(visit.id, this.#round);
       await this.#look(visit, signal).catch((error: unknown) => {
         if (!signal.aborted) this.#missed(visit, error);
       });
-    }
+    });
     this.#looked = looked;
   }
 

@@ -9,6 +9,7 @@ import { keys } from '../store/keys.ts';
 import { Scripts } from '../store/scripts.ts';
 import { ValkeyUsageStore } from '../store/usage-store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { CpuBounds } from './cpu-bounds.ts';
 import { ProcessorWatch, THROTTLED_SHARE, type WatchProcessorDeps } from './watch-processor.ts';
 
 const MINUTE = 60_000;
@@ -21,9 +22,8 @@ let watch: ProcessorWatch;
 let metrics: Metrics;
 let time: number;
 let tiny: Template;
-/** Of the host, by container: what it uses of a processor, as does who reads its output, its limit, its connections. */
+/** Of the host, by container: what it uses of a processor, its limit, its connections. */
 let cpus: Map<string, number>;
-let reading: Map<string, number>;
 let limits: Map<string, number>;
 let connected: Set<string>;
 
@@ -34,7 +34,6 @@ beforeEach(async () => {
   tiny = template();
   time = 1_000_000;
   cpus = new Map();
-  reading = new Map();
   limits = new Map();
   connected = new Set();
   metrics = new Metrics({ templates: [tiny.name], version: 'test' });
@@ -46,14 +45,10 @@ beforeEach(async () => {
     consumption: {
       // As if it had used as much all the time.
       cpuMs: (container) => Promise.resolve((cpus.get(container) ?? 0.01) * time),
-      outputMs: (container) => Promise.resolve((reading.get(container) ?? 0) * time),
       cpuLimit: (container) => Promise.resolve(limits.get(container) ?? 1),
-      limitCpu: (container, limit) => {
-        limits.set(container, limit);
-        return Promise.resolve();
-      },
       isConnected: (container) => Promise.resolve(connected.has(container)),
     },
+    cpuBounds: newBounds(),
     clock: { now: () => time },
     node: { name: 'node0' },
     throttleAfterMs: 5 * MINUTE,
@@ -86,6 +81,15 @@ async function later(ms: number): Promise<void> {
   const known = Number(await store.valkey.get(keys.useKnownSince));
   await store.valkey.set(keys.useKnownSince, known - ms);
   for (const id of await store.valkey.zrange(keys.lastUsed, 0, -1)) await store.valkey.zincrby(keys.lastUsed, -ms, id);
+}
+
+function newBounds(): CpuBounds {
+  return new CpuBounds({
+    limitCpu: (container, limit) => {
+      limits.set(container, limit);
+      return Promise.resolve();
+    },
+  });
 }
 
 /** A round each minute. */
@@ -173,14 +177,17 @@ it('does nothing while nobody can say what is used, and where the template allow
   expect([...limits]).toEqual([]);
 });
 
-it('ends a visit whose output takes a tenth of a processor to read, but not for a burst', async () => {
-  const [flood, burst] = [await visit(), await visit()];
+it('goes by what is left to a miner while the host is crowded', async () => {
+  const miner = await visit();
+  const usual = tiny.limits.cpus;
+  await deps.cpuBounds.bound(miner.container, usual, 'crowded', 0.05);
+  cpus.set(miner.container, 0.05);
   await watch.round(never);
-  reading.set(flood.container, 0.3);
-  reading.set(burst.container, 0.3);
-  await rounds(1);
-  reading.set(burst.container, 0.3 * (1 - MINUTE / (time + MINUTE)));
-  await rounds(1);
-  expect(await reasonOf(flood)).toBe('output_limit');
-  expect(await reasonOf(burst)).toBeNull();
+  await rounds(6);
+  // Throttled too, and the lower bound holds, also when the host is not crowded any more.
+  expect(limits.get(miner.container)).toBe(0.05);
+  await deps.cpuBounds.bound(miner.container, usual, 'crowded');
+  expect(limits.get(miner.container)).toBeCloseTo(usual * THROTTLED_SHARE, 5);
+  await rounds(12);
+  expect(await reasonOf(miner)).toBe('cpu_limit');
 });

@@ -2,6 +2,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import type { Clock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
+import type { CpuBounds } from './cpu-bounds.ts';
 import type { Consumption } from './interfaces/consumption.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { UsageStore } from './interfaces/usage-store.ts';
@@ -11,7 +12,8 @@ export interface WatchProcessorDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
   readonly inventory: Pick<Inventory, 'visits'>;
   readonly usageStore: Pick<UsageStore, 'ask'>;
-  readonly consumption: Pick<Consumption, 'cpuMs' | 'outputMs' | 'cpuLimit' | 'limitCpu' | 'isConnected'>;
+  readonly consumption: Pick<Consumption, 'cpuMs' | 'cpuLimit' | 'isConnected'>;
+  readonly cpuBounds: CpuBounds;
   readonly clock: Clock;
   readonly node: { readonly name: string };
   /** Busy and unused for so long, a visit is throttled (ms). */
@@ -30,17 +32,11 @@ const BUSY_SHARE = 0.5;
 const ACTIVE_CPUS = 0.05;
 /** What is left of `limits.cpus` to one that is throttled. */
 export const THROTTLED_SHARE = 0.1;
-/** Of a processor, to read what it writes: hundreds of times what an app takes that logs each request. */
-const FLOOD_CPUS = 0.05;
-/** Rounds in a row, so that a burst passes. */
-const FLOOD_ROUNDS = 2;
 
 /** A visit as this process has seen it so far. */
 interface Watched {
   readonly atMs: number;
   readonly cpuMs: number | undefined;
-  readonly outputMs: number | undefined;
-  readonly floods: number;
   /** Since when it has been busy without a pause. */
   readonly busySinceMs: number | undefined;
   readonly throttledSinceMs: number | undefined;
@@ -54,9 +50,8 @@ interface Seen {
 }
 
 /**
- * Looks after what visits take of the processors. One that floods its output, which the engine reads outside of the
- * instance's limits, is ended. One that keeps its processors busy while nobody uses it is throttled, and later ended;
- * somebody who comes back finds it as it was.
+ * Looks after what visits compute for nobody. One that keeps its processors busy while nobody uses it is throttled, and
+ * later ended; somebody who comes back finds it as it was.
  */
 export class ProcessorWatch {
   readonly #deps: WatchProcessorDeps;
@@ -82,26 +77,21 @@ export class ProcessorWatch {
     const judged = seen.map((each) => ({ ...each, watched: this.#judge(each, active) }));
     const now = new Map(judged.map(({ visit, watched }) => [visit.id, watched]));
     this.#watched = now;
-    const [floods, others] = [true, false].map((is) =>
-      judged.filter(({ watched }) => watched.floods >= FLOOD_ROUNDS === is),
-    );
-    for (const each of floods ?? []) await this.#end(each, 'output_limit');
-    await this.#settle(others ?? [], now);
+    await this.#settle(judged, now);
   }
 
   async #see(visit: Instance, template: Template): Promise<Seen> {
     const { consumption, clock } = this.#deps;
     const { container } = visit;
     const [last, atMs] = [this.#watched.get(visit.id), clock.now()];
-    const [cpuMs, outputMs] = [await consumption.cpuMs(container), await consumption.outputMs(container)];
-    const share = (now: number | undefined, before: number | undefined): number =>
-      now === undefined || before === undefined || last === undefined || atMs <= last.atMs
+    const cpuMs = await consumption.cpuMs(container);
+    const cpus =
+      cpuMs === undefined || last?.cpuMs === undefined || atMs <= last.atMs
         ? 0
-        : (now - before) / (atMs - last.atMs);
-    const floods = share(outputMs, last?.outputMs) >= FLOOD_CPUS ? (last?.floods ?? 0) + 1 : 0;
+        : (cpuMs - last.cpuMs) / (atMs - last.atMs);
     const throttledSinceMs = last === undefined ? await this.#foundThrottled(visit, template) : last.throttledSinceMs;
-    const watched = { atMs, cpuMs, outputMs, floods, busySinceMs: last?.busySinceMs, throttledSinceMs };
-    return { visit, template, cpus: share(cpuMs, last?.cpuMs), watched };
+    const watched = { atMs, cpuMs, busySinceMs: last?.busySinceMs, throttledSinceMs };
+    return { visit, template, cpus, watched };
   }
 
   /** By the process that was here before this one. */
@@ -112,10 +102,11 @@ export class ProcessorWatch {
   }
 
   /** Where all together want more than the host has, none of them gets as much as it may have. */
-  #judge({ cpus, template, watched }: Seen, active: number): Watched {
-    const { processors = availableParallelism(), load = () => loadavg()[0] ?? 0 } = this.#deps;
+  #judge({ visit, cpus, template, watched }: Seen, active: number): Watched {
+    const { cpuBounds, processors = availableParallelism(), load = () => loadavg()[0] ?? 0 } = this.#deps;
     const { busySinceMs, throttledSinceMs, atMs } = watched;
-    const may = template.limits.cpus * (throttledSinceMs === undefined ? 1 : THROTTLED_SHARE);
+    const usual = template.limits.cpus * (throttledSinceMs === undefined ? 1 : THROTTLED_SHARE);
+    const may = cpuBounds.of(visit.container, usual);
     const busy = cpus >= BUSY_SHARE * Math.min(may, processors / Math.max(1, active, load()));
     return { ...watched, busySinceMs: busy ? (busySinceMs ?? atMs) : undefined };
   }
@@ -149,17 +140,18 @@ export class ProcessorWatch {
   }
 
   async #bound(seen: Seen): Promise<Watched> {
-    const { consumption, observer, log, throttleAfterMs, endAfterMs } = this.#deps;
+    const { cpuBounds, observer, log, throttleAfterMs, endAfterMs } = this.#deps;
     const { visit, template, watched } = seen;
     const { atMs, busySinceMs, throttledSinceMs } = watched;
     if (busySinceMs === undefined) return watched;
     if (throttledSinceMs !== undefined) {
       const busyMs = atMs - Math.max(busySinceMs, throttledSinceMs);
-      if (busyMs >= endAfterMs - throttleAfterMs && template.unusedCpu === 'end') await this.#end(seen, 'cpu_limit');
+      if (busyMs >= endAfterMs - throttleAfterMs && template.unusedCpu === 'end') await this.#end(seen);
       return watched;
     }
     if (atMs - busySinceMs < throttleAfterMs) return watched;
-    await consumption.limitCpu(visit.container, template.limits.cpus * THROTTLED_SHARE);
+    const { cpus } = template.limits;
+    await cpuBounds.bound(visit.container, cpus, 'unused', cpus * THROTTLED_SHARE);
     observer.throttled(visit.template);
     log.warn(
       { instance: visit.id, template: visit.template, container: visit.container, busyMs: atMs - busySinceMs },
@@ -170,7 +162,7 @@ export class ProcessorWatch {
 
   async #free({ visit, template, watched }: Seen): Promise<Watched> {
     if (watched.throttledSinceMs !== undefined) {
-      await this.#deps.consumption.limitCpu(visit.container, template.limits.cpus);
+      await this.#deps.cpuBounds.bound(visit.container, template.limits.cpus, 'unused');
       this.#deps.log.info({ instance: visit.id, template: visit.template }, 'A throttled visit is used again');
     }
     // The time with its visitor does not count against it once they leave.
@@ -178,18 +170,14 @@ export class ProcessorWatch {
     return { ...watched, busySinceMs, throttledSinceMs: undefined };
   }
 
-  async #end({ visit, watched }: Seen, reason: 'output_limit' | 'cpu_limit'): Promise<void> {
-    const ended = await releaseInstance(this.#deps, visit, reason, {
-      from: ['assigned'],
-      ...(reason === 'cpu_limit' ? { generation: visit.generation } : {}),
-    });
+  async #end({ visit, watched }: Seen): Promise<void> {
+    const { generation } = visit;
+    const ended = await releaseInstance(this.#deps, visit, 'cpu_limit', { from: ['assigned'], generation });
     if (ended === undefined) return;
     const { id, template, container } = visit;
     this.#deps.log.warn(
       { instance: id, template, container, throttledMs: watched.atMs - (watched.throttledSinceMs ?? watched.atMs) },
-      reason === 'output_limit'
-        ? 'A visitor had the app write so much output that reading it kept a processor busy; the visit is ended'
-        : 'A visit that nobody uses kept its processors busy even when throttled; it is ended',
+      'A visit that nobody uses kept its processors busy even when throttled; it is ended',
     );
   }
 }

@@ -11,6 +11,7 @@ import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { ownFilter } from '../../src/runtime/isolation/seccomp.ts';
 import type { EngineUnderTest } from '../contract/container-engine.ts';
 import { newSpec, untilReady } from '../contract/container-runtime.ts';
+import { eventually } from '../support/eventually.ts';
 import { template } from '../support/templates.ts';
 import type { TinyImage } from '../support/tiny-image.ts';
 import { consumptionOf, expectCounted, expectProcessorWatched } from './consumption.ts';
@@ -161,6 +162,26 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
     const { consumption, spec } = await watched();
     await expectProcessorWatched(instance('default'), consumption, spec, spec.template.limits.cpus);
     expect(await consumption.cpuMs('demo-not-there')).toBeUndefined();
+  });
+
+  it('ends with all it has begun once it is killed, however fast it makes processes', async () => {
+    const { consumption, spec } = await watched();
+    const bomb = await newSpec(spec.template);
+    await engine.start(bomb, never);
+    await untilReady(bomb);
+    await consumption.locate(bomb.name);
+    const refused = (await consumption.refusedProcesses(bomb.name)) ?? Infinity;
+    expect(await throughPage(bomb)('fork-bomb', '3600')).toBe('begun\n');
+    await eventually(async () => expect(await consumption.refusedProcesses(bomb.name)).toBeGreaterThan(refused));
+    await consumption.kill(bomb.name);
+    await eventually(async () => {
+      const found = (await engine.list()).find(({ name }) => name === bomb.name);
+      expect(found?.running).toBe(false);
+    });
+    await engine.remove(bomb.name);
+    await consumption.kill(bomb.name);
+    // Nobody else's.
+    expect(await consumption.cpuMs(spec.name)).toBeGreaterThan(0);
   });
 
   it('cannot write the files that the engine mounts into it', async () => {

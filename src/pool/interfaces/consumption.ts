@@ -18,6 +18,13 @@ export interface StorageRoom {
  */
 export interface Consumption {
   storage(): Promise<StorageRoom | undefined>;
+  /** Finds out where to look at it, which takes an engine long that is busy; the first look does it otherwise. */
+  locate(container: string): Promise<void>;
+  /**
+   * Ends all its processes at once, however many more they make meanwhile, without the engine; nothing happens where
+   * none is seen. The container is still to be removed.
+   */
+  kill(container: string): Promise<void>;
   /** The processor time that its processes have used so far. */
   cpuMs(container: string): Promise<number | undefined>;
   /** And that whoever reads its output has used for it. */

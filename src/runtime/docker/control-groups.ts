@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sleep } from '../../lifecycle/sleep.ts';
 
 const CGROUP = '/sys/fs/cgroup';
 const PERIOD_US = 100_000;
@@ -65,6 +66,48 @@ export async function weighCpu(group: string, share: number): Promise<void> {
 export async function refusedProcessesOf(group: string): Promise<number | undefined> {
   const refused = /^max (\d+)$/m.exec(await read(group, 'pids.events'))?.[1];
   return refused === undefined ? undefined : Number(refused);
+}
+
+export async function processesOf(group: string): Promise<number[]> {
+  return ((await read(group, 'cgroup.procs')).match(/\d+/g) ?? []).map(Number);
+}
+
+/** Those that end want processors as well: all their bounds are lifted. */
+export async function lift(group: string): Promise<void> {
+  await weighCpu(group, 1);
+  if ((await read(group, 'cpu.max')) !== '') await writeFile(join(group, 'cpu.max'), `max ${PERIOD_US}`);
+  else await writeFile(join(group, 'cpu.cfs_quota_us'), '-1');
+}
+
+/** How often it is looked whether they have ended, and how long is waited between. */
+const KILL_LOOKS = 20;
+const KILL_PAUSE_MS = 25;
+
+/**
+ * Ends all processes of the group that `members` is in or below. Version 2 does it in one step. With version 1 they are
+ * frozen first, since those that are frozen make no others.
+ */
+export async function killAll(group: string, members: string): Promise<void> {
+  const atOnce = await writeFile(join(group, 'cgroup.kill'), '1', { flag: 'r+' }).then(
+    () => true,
+    () => false,
+  );
+  for (let look = 0; !atOnce && look < KILL_LOOKS; look += 1) {
+    await writeFile(join(group, 'freezer.state'), 'FROZEN', { flag: 'r+' }).catch(() => undefined);
+    const pids = await processesOf(members);
+    for (const pid of pids) killIfThere(pid);
+    await writeFile(join(group, 'freezer.state'), 'THAWED', { flag: 'r+' }).catch(() => undefined);
+    if (pids.length === 0) return;
+    await sleep(KILL_PAUSE_MS);
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
 }
 
 async function read(group: string, name: string): Promise<string> {

@@ -1,5 +1,4 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
 import type Dockerode from 'dockerode';
 import type { Consumption, DiskUse, StorageRoom } from '../../pool/interfaces/consumption.ts';
 import type { ContainerEngine } from '../engine.ts';
@@ -9,8 +8,11 @@ import {
   cpuLimitOf,
   cpuOf,
   cpuShareOf,
+  killAll,
+  lift,
   limitCpu,
   ofContainer,
+  processesOf,
   refusedProcessesOf,
   weighCpu,
 } from './control-groups.ts';
@@ -35,6 +37,8 @@ interface Place {
   readonly quota: string;
   readonly processes: string;
   readonly processLimit: string;
+  /** Where they are frozen, or killed together. */
+  readonly freezer: string;
   readonly folders: readonly string[];
   readonly engineFiles: readonly string[];
   /** The file systems that it writes to, as its processes see them. */
@@ -74,6 +78,17 @@ export class HostConsumption implements Consumption {
       // Some file systems make inodes as they need them, and say that there are none.
       free: { bytes: bavail * bsize, files: files === 0 ? Infinity : ffree },
     };
+  }
+
+  async locate(container: string): Promise<void> {
+    await this.#placeOf(container);
+  }
+
+  async kill(container: string): Promise<void> {
+    const place = await this.#placeOf(container);
+    if (place === undefined) return;
+    await lift(place.quota).catch(() => undefined);
+    await killAll(place.freezer, place.processes);
   }
 
   async cpuMs(container: string): Promise<number | undefined> {
@@ -129,14 +144,14 @@ export class HostConsumption implements Consumption {
     if (own > ENGINE_FILES_MOST) return { bytes: most.bytes + own, files: 0 };
     const { bytes, files } = await folderSizes(place.folders, most, signal);
     if (bytes > most.bytes || files > most.files) return { bytes, files };
-    return { bytes: bytes + (await deletedFileBytes(await processesOf(place), place.devices)), files };
+    return { bytes: bytes + (await deletedFileBytes(await processesOf(place.processes), place.devices)), files };
   }
 
   async connectionsTo(socketName: string, container: string): Promise<number | undefined> {
     const place = await this.#placeOf(container);
     if (place === undefined) return undefined;
     // All of them are in one network, and the first may just have ended.
-    for (const pid of await processesOf(place)) {
+    for (const pid of await processesOf(place.processes)) {
       const found = await unixConnections(pid, socketName);
       if (found !== undefined) return found;
     }
@@ -168,8 +183,10 @@ export class HostConsumption implements Consumption {
     const groups = await readFile(`/proc/${found.State.Pid}/cgroup`, 'utf8').catch(() => '');
     // Another process may have the number of one that has just ended.
     if (!groups.includes(found.Id)) return undefined;
-    const [cpu, quota, processes] = ['cpuacct', 'cpu', 'pids'].map((controller) => controlGroup(groups, controller));
-    if (cpu === undefined || quota === undefined || processes === undefined) return undefined;
+    const [cpu, quota, processes, freezer] = ['cpuacct', 'cpu', 'pids', 'freezer'].map((controller) =>
+      controlGroup(groups, controller),
+    );
+    if (cpu === undefined || quota === undefined || processes === undefined || freezer === undefined) return undefined;
     const volumes = found.Mounts.filter(({ Type }) => (Type as string) === 'volume').map(({ Source }) => Source);
     const upper = upperFolder(found);
     const seen = [`/proc/${found.State.Pid}/root`, ...volumes];
@@ -182,6 +199,7 @@ export class HostConsumption implements Consumption {
       quota: ofContainer(quota, found.Id),
       processes,
       processLimit: ofContainer(processes, found.Id),
+      freezer: ofContainer(freezer, found.Id),
       folders: [...(upper === undefined ? [] : [upper]), ...volumes],
       engineFiles: engineFiles(found),
       devices: new Set(stats.flatMap((each) => each?.dev ?? [])),
@@ -207,11 +225,6 @@ function publishedPort({ HostConfig }: Dockerode.ContainerInspectInfo): number |
 function upperFolder({ GraphDriver }: Dockerode.ContainerInspectInfo): string | undefined {
   const data = GraphDriver.Data as Readonly<Record<string, string>> | null;
   return data?.['UpperDir'];
-}
-
-async function processesOf({ processes }: Place): Promise<number[]> {
-  const listed = await readFile(join(processes, 'cgroup.procs'), 'utf8').catch(() => '');
-  return (listed.match(/\d+/g) ?? []).map(Number);
 }
 
 async function sizesOf(files: readonly string[]): Promise<number> {

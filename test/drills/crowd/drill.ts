@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { setPriority } from 'node:os';
 import { Redis as Valkey } from 'iovalkey';
+import { prioritize } from '../../../src/lifecycle/priority.ts';
 import { Releasers } from '../../../src/lifecycle/releasers.ts';
 import { sleep } from '../../../src/lifecycle/sleep.ts';
 import { keys } from '../../../src/store/keys.ts';
@@ -66,8 +66,8 @@ export async function drill(options: DrillOptions): Promise<Seen> {
       },
       releasers,
     );
-    setPriority(VISITORS_PRIORITY);
-    releasers.push('priority', () => setPriority(0));
+    await prioritize(process.pid, VISITORS_PRIORITY);
+    releasers.push('priority', () => prioritize(process.pid, 0));
     return await inWorld(world, options, releasers);
   } finally {
     await releasers.releaseAll(silent);

@@ -49,7 +49,7 @@ export async function leftovers(): Promise<ReadonlyMap<string, number>> {
     readFile('/proc/mounts', 'utf8').then((text) => text.split('\n').length),
     readdir('/sys/class/net').then(({ length }) => length),
     countGroups(),
-    countProcesses('conmon'),
+    countMonitors(),
   ]);
   return new Map([
     ['rules of the firewall', rules],
@@ -72,8 +72,9 @@ async function countGroups(): Promise<number> {
   return 0;
 }
 
-async function countProcesses(name: string): Promise<number> {
+/** Not those of commands in containers, which Podman keeps for five minutes after each command. */
+async function countMonitors(): Promise<number> {
   const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
-  const names = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')));
-  return names.filter((each) => each.trim() === name).length;
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return lines.filter((line) => /^[^\0]*conmon\0/.test(line) && !line.includes('--exec-process-spec')).length;
 }
