@@ -64,6 +64,14 @@ export interface Config {
     readonly user: string | undefined;
     readonly password: string | undefined;
     readonly token: string | undefined;
+    readonly nkeySeed: string | undefined;
+    /** Paths; read at each connection. */
+    readonly credsFile: string | undefined;
+    readonly caFile: string | undefined;
+    readonly certFile: string | undefined;
+    readonly keyFile: string | undefined;
+    /** How many servers of a cluster keep each stream. */
+    readonly replicas: number;
   };
   readonly proxy: {
     readonly adminUrl: string;

@@ -270,6 +270,12 @@ function assemble(
       user: values.NATS_USER,
       password: values.NATS_PASSWORD,
       token: values.NATS_TOKEN,
+      nkeySeed: values.NATS_NKEY_SEED,
+      credsFile: values.NATS_CREDS_FILE,
+      caFile: values.NATS_CA_FILE,
+      certFile: values.NATS_CERT_FILE,
+      keyFile: values.NATS_KEY_FILE,
+      replicas: values.QUEUE_REPLICAS,
     },
     proxy: {
       adminUrl: values.CADDY_ADMIN_URL,

@@ -260,6 +260,29 @@ export function url(schemes: readonly string[], example: string): Parser<string>
   };
 }
 
+/** One or more of such addresses, of one scheme, as the text that was given. */
+export function servers(schemes: readonly string[], example: string): Parser<string> {
+  const list = listOf(url(schemes, example), 1);
+  return {
+    type: 'list of URL',
+    expects: `${url(schemes, example).expects}; several with commas between`,
+    parse: (text) => {
+      const found = list.parse(text);
+      if (found instanceof ParseError) return found;
+      return new Set(found.map((one) => new URL(one).protocol)).size === 1
+        ? found.join(',')
+        : new ParseError('they must all begin alike');
+    },
+  };
+}
+
+/** Odd numbers alone: four would outlive no more losses than three. */
+export const replicas: Parser<number> = {
+  type: '1, 3, 5',
+  expects: 'one of 1, 3, 5',
+  parse: (text) => (/^[135]$/.test(text) ? Number(text) : new ParseError()),
+};
+
 const BY_HTTP = url(['http', 'https'], '');
 
 /** By HTTP, over TCP or over a unix socket. */

@@ -33,6 +33,17 @@ describe('variables that must fit each other', () => {
     ],
     [{ VALKEY_ADDR: 'localhost:4222' }, /^VALKEY_ADDR and NATS_URL both use port 4222/],
     [
+      { NATS_URL: 'nats://elsewhere:4222, nats://127.0.0.1:6379' },
+      /^VALKEY_ADDR and NATS_URL both use port 6379; give one of them another port$/,
+    ],
+    [
+      { NATS_TOKEN: 'geheim', NATS_CREDS_FILE: '/etc/nats.creds' },
+      /^NATS_TOKEN and NATS_CREDS_FILE are all set, but one login is enough for NATS; unset the others$/,
+    ],
+    [{ NATS_USER: 'worker' }, /^NATS_USER is set but NATS_PASSWORD is not; set both, or neither$/],
+    [{ NATS_PASSWORD: 'geheim' }, /^NATS_PASSWORD is set but NATS_USER is not; set both, or neither$/],
+    [{ NATS_KEY_FILE: '/etc/nats.key' }, /^NATS_KEY_FILE is set but NATS_CERT_FILE is not; set both, or neither$/],
+    [
       { CRIU_ENABLED: 'true', CONTAINER_MODE: 'docker' },
       /^CRIU_ENABLED is true but CONTAINER_MODE is docker: only Podman restores .*=podman, or CRIU_ENABLED=auto/,
     ],

@@ -3,6 +3,7 @@ import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Template } from '../domain/template.ts';
 import { RESTORING_ENGINES, WHO_RESTORES, engineCalled } from '../runtime/engines.ts';
 import type { FileReader } from './environment.ts';
+import { natsProblems } from './nats-rules.ts';
 import { publicAddressProblems, publicAddressWarnings, unreachableInstances } from './public-address-rules.ts';
 import type { Values, VariableName } from './variables.ts';
 
@@ -95,7 +96,7 @@ function localPorts(values: Values): { readonly name: VariableName; readonly por
     ...(values.VALKEY_URL === undefined
       ? [{ name: 'VALKEY_ADDR' as const, ...values.VALKEY_ADDR }]
       : values.VALKEY_URL.endpoints.map((endpoint) => ({ name: 'VALKEY_URL' as const, ...endpoint }))),
-    { name: 'NATS_URL', ...endpoint(values.NATS_URL) },
+    ...values.NATS_URL.split(',').map((one) => ({ name: 'NATS_URL' as const, ...endpoint(one) })),
   ] as const;
   return all.filter(({ host }) => LOCAL_HOSTS.includes(host)).map(({ name, port }) => ({ name, port }));
 }
@@ -135,7 +136,7 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
         'set PUBLIC_PORT to the port of your TLS end, such as PUBLIC_PORT=443',
     );
   }
-  problems.push(...publicAddressProblems(values, sound));
+  problems.push(...publicAddressProblems(values, sound), ...natsProblems(values, sound));
   const { CRIU_ENABLED: checkpoints, CONTAINER_MODE: engine } = values;
   if (
     sound('CRIU_ENABLED', 'CONTAINER_MODE') &&

@@ -1,4 +1,5 @@
-import { duration, hostPort, integer, password, path, text, url } from './parsers.ts';
+import { duration, hostPort, integer, password, path, replicas, servers, text } from './parsers.ts';
+import { absolutePath } from './paths.ts';
 import { valkeyUrl } from './valkey-url.ts';
 import { group } from './variable.ts';
 
@@ -39,9 +40,10 @@ export const STATE_VARIABLES = {
   ),
   VALKEY_SENTINEL_PASSWORD: state.secret(password, 'not set', 'The password of the Sentinels, where they have one.'),
   NATS_URL: state.required(
-    url(['nats', 'tls'], 'nats://127.0.0.1:4222'),
+    servers(['nats', 'tls'], 'nats://127.0.0.1:4222'),
     'nats://127.0.0.1:4222',
-    'NATS with JetStream, which holds the tasks.',
+    'NATS with JetStream, which holds the tasks. The servers of a cluster stand with commas between; `tls://` ' +
+      'insists on TLS.',
   ),
   NATS_USER: state.optional(text(63), 'none', 'The user to log in to NATS as, with NATS_PASSWORD.'),
   NATS_PASSWORD: state.secret(password, 'not set', 'That user’s password.'),
@@ -49,6 +51,34 @@ export const STATE_VARIABLES = {
     password,
     'not set',
     'The token to log in to NATS with, instead. NATS’ monitoring port, where it is open, shows tokens to whoever asks.',
+  ),
+  NATS_NKEY_SEED: state.secret(password, 'not set', 'The seed of the nkey to log in to NATS with, instead (`SU…`).'),
+  NATS_CREDS_FILE: state.optional(
+    absolutePath('/etc/try-it-now/nats.creds'),
+    'none',
+    'The credentials file to log in to NATS with, instead, as `nsc` writes it. Read at each connection, so it may be ' +
+      'renewed.',
+  ),
+  NATS_CA_FILE: state.optional(
+    absolutePath('/etc/try-it-now/nats-ca.pem'),
+    'none: the system’s authorities count',
+    'The certificates of the authorities that may have signed NATS’ certificate. Insists on TLS.',
+  ),
+  NATS_CERT_FILE: state.optional(
+    absolutePath('/etc/try-it-now/nats-client.pem'),
+    'none',
+    'Our certificate, for NATS servers that ask for one (`verify`), with NATS_KEY_FILE. Insists on TLS.',
+  ),
+  NATS_KEY_FILE: state.optional(
+    absolutePath('/etc/try-it-now/nats-client.key'),
+    'none',
+    'The key of that certificate.',
+  ),
+  QUEUE_REPLICAS: state.required(
+    replicas,
+    '1',
+    'How many servers of the NATS cluster keep each task: 3 outlive the loss of one, 5 that of two. Changed on the ' +
+      'streams that exist when a process starts.',
   ),
   QUEUE_ACK_WAIT: state.required(
     duration('5s', '1h', '30s'),

@@ -50,13 +50,15 @@ describe('connecting', () => {
   it('logs in with the token, or with user and password from the URL, and says when that is refused', async () => {
     await using withToken = await bareNats((dir) => ['-js', '-sd', dir, '--auth', 'a-token']);
     const url = `nats://127.0.0.1:${withToken.port}`;
-    const refused = {
-      code: 'queue_unavailable',
-      message: `NATS at ${url} refuses the login; check NATS_USER and NATS_PASSWORD, or NATS_TOKEN`,
-    };
-    for (const token of [undefined, 'another']) {
+    for (const [token, advice] of [
+      [undefined, 'set NATS_USER and NATS_PASSWORD, NATS_CREDS_FILE, NATS_NKEY_SEED or NATS_TOKEN'],
+      ['another', 'check NATS_TOKEN'],
+    ] as const) {
       const { code, message } = await failure(connectQueue({ url, token, log }));
-      expect({ code, message }).toEqual(refused);
+      expect({ code, message }).toEqual({
+        code: 'queue_unavailable',
+        message: `NATS at ${url} refuses the login; ${advice}`,
+      });
     }
     await (await connectQueue({ url, token: 'a-token', log })).close();
     await (await connectQueue({ url: `nats://a-token@127.0.0.1:${withToken.port}`, log })).close();

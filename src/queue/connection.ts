@@ -1,7 +1,15 @@
-import { connect, deadline, errors, type NatsConnection, type ConnectionOptions } from '@nats-io/transport-node';
-import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { connect, deadline, errors, type NatsConnection } from '@nats-io/transport-node';
+import {
+  JetStreamApiError,
+  jetstream,
+  jetstreamManager,
+  type JetStreamClient,
+  type JetStreamManager,
+} from '@nats-io/jetstream';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import { prepareLogin, type QueueLogin } from './login.ts';
+import { missingPermission } from './missing-permission.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const API_TIMEOUT_MS = 2_000;
@@ -10,12 +18,9 @@ const RECONNECT_WAIT_MS = 200;
 const PING_INTERVAL_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
-export interface QueueConnectionOptions {
-  /** `nats://host:port`, several separated by commas; `tls://` insists on TLS. User and password may stand in it. */
-  readonly url: string;
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
-  readonly token?: string | undefined;
+export interface QueueConnectionOptions extends QueueLogin {
+  /** How many servers of the cluster keep each stream that is made. */
+  readonly replicas?: number;
   readonly log: Log;
 }
 
@@ -26,6 +31,8 @@ export interface QueueConnection {
   readonly manager: JetStreamManager;
   /** Without user, password or token. */
   readonly url: string;
+  /** How many servers of the cluster keep each stream that is made. */
+  readonly replicas: number;
   readonly connected: boolean;
   /** Called after every reconnect; returns how to stop that. */
   onReconnect(listener: () => void): () => void;
@@ -39,50 +46,12 @@ export interface QueueConnection {
   close(): Promise<void>;
 }
 
-interface Login {
-  readonly servers: string[];
-  readonly tls: boolean;
-  readonly shown: string;
-  readonly user: string | undefined;
-  readonly pass: string | undefined;
-}
-
-/** Takes user and password out of the URL: the client does not read them there, and no message may show them. */
-function readUrl(url: string): Login {
-  const parts = url
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-  const parsed = parts.map((part) => new URL(part.includes('://') ? part : `nats://${part}`));
-  const first = parsed[0];
-  if (first === undefined)
-    throw new TryItNowError('invalid_config', 'NATS_URL is empty; set it to something like nats://127.0.0.1:4222');
-  const secret = (text: string) => (text === '' ? undefined : decodeURIComponent(text));
-  return {
-    servers: parsed.map(({ host }) => host),
-    tls: parsed.some(({ protocol }) => protocol === 'tls:'),
-    shown: parsed.map(({ protocol, host }) => `${protocol}//${host}`).join(','),
-    user: secret(first.username),
-    pass: secret(first.password),
-  };
-}
-
-function credentials(login: Login, { user, password, token }: QueueConnectionOptions): Partial<ConnectionOptions> {
-  if (token !== undefined) return { token };
-  if (user !== undefined && password !== undefined) return { user, pass: password };
-  if (login.user === undefined) return {};
-  // A lone user name is how NATS URLs spell a token.
-  return login.pass === undefined ? { token: login.user } : { user: login.user, pass: login.pass };
-}
-
 /** Throws queue_unavailable when NATS does not answer, refuses the login, or has JetStream off. */
 export async function connectQueue(options: QueueConnectionOptions): Promise<QueueConnection> {
-  const login = readUrl(options.url);
+  const { shown, options: login, explain } = prepareLogin(options);
   const nats = await connect({
     name: 'try-it-now',
-    servers: login.servers,
-    ...(login.tls ? { tls: {} } : {}),
-    ...credentials(login, options),
+    ...login,
     timeout: CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_WAIT_MS,
@@ -91,30 +60,37 @@ export async function connectQueue(options: QueueConnectionOptions): Promise<Que
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: 2,
   }).catch((error: unknown) => {
-    throw error instanceof errors.AuthorizationError
-      ? new TryItNowError(
-          'queue_unavailable',
-          `NATS at ${login.shown} refuses the login; check NATS_USER and NATS_PASSWORD, or NATS_TOKEN`,
-          { cause: error },
-        )
-      : new TryItNowError('queue_unavailable', `NATS at ${login.shown} does not answer; start it or correct NATS_URL`, {
-          cause: error,
-        });
+    throw new TryItNowError('queue_unavailable', `NATS at ${shown} ${explain(error)}`, { cause: error });
   });
   try {
     const manager = await jetstreamManager(nats, { timeout: API_TIMEOUT_MS });
-    return watch(nats, manager, login.shown, options.log);
+    return watch(nats, manager, shown, options);
   } catch (error) {
     await nats.close();
-    throw new TryItNowError(
-      'queue_unavailable',
-      `NATS at ${login.shown} answers, but JetStream does not; start nats-server with -js`,
-      { cause: error },
-    );
+    throw new TryItNowError('queue_unavailable', `NATS at ${shown} ${withoutJetStream(error)}`, { cause: error });
   }
 }
 
-function watch(nats: NatsConnection, manager: JetStreamManager, url: string, log: Log): QueueConnection {
+/** JetStream's own code, https://github.com/nats-io/nats-server/blob/main/server/errors.json */
+const NOT_FOR_ACCOUNT = 10039;
+
+function withoutJetStream(error: unknown): string {
+  const missing = missingPermission(error);
+  if (missing !== undefined) return `lets us in, but not work: ${missing}`;
+  const api = error instanceof Error ? error.cause : undefined;
+  if (api instanceof JetStreamApiError && api.code === NOT_FOR_ACCOUNT)
+    return 'answers, but JetStream is off for the account of our login; switch it on there (`jetstream: enabled`)';
+  if (error instanceof errors.TimeoutError)
+    return 'answers, but JetStream does not in time; in a cluster, see that more than half of its servers are up';
+  return 'answers, but JetStream does not; start nats-server with -js';
+}
+
+function watch(
+  nats: NatsConnection,
+  manager: JetStreamManager,
+  url: string,
+  { log, replicas = 1 }: QueueConnectionOptions,
+): QueueConnection {
   const listeners = new Set<() => void>();
   const lossListeners = new Set<() => void>();
   const state: ConnectionState = { connected: true, closing: false };
@@ -128,6 +104,7 @@ function watch(nats: NatsConnection, manager: JetStreamManager, url: string, log
     jetstream: jetstream(nats, { timeout: API_TIMEOUT_MS }),
     manager,
     url,
+    replicas,
     get connected() {
       return state.connected && !nats.isClosed();
     },
@@ -186,7 +163,8 @@ async function followStatus(
       log.info({ url, downMs: Math.round(performance.now() - downSince) }, 'NATS reconnected');
       onReconnected();
     } else if (status.type === 'error') {
-      log.error({ url, err: status.error, reason: describeError(status.error) }, 'NATS reported an error');
+      const reason = missingPermission(status.error) ?? describeError(status.error);
+      log.error({ url, err: status.error, reason }, 'NATS reported an error');
     }
   }
   state.connected = false;

@@ -22,6 +22,7 @@ const OWN: ReadonlyMap<string, string> = new Map([
 export interface OwnStream {
   readonly name: string;
   readonly messages: number;
+  readonly replicas: number;
 }
 
 /** A stream of our name that takes other subjects is somebody else's. Throws queue_unavailable. */
@@ -31,7 +32,7 @@ export async function ownStreams({ manager, url }: QueueConnection): Promise<rea
     for await (const { config, state } of manager.streams.list()) {
       const subject = OWN.get(config.name);
       if (subject !== undefined && config.subjects.includes(subject))
-        found.push({ name: config.name, messages: state.messages });
+        found.push({ name: config.name, messages: state.messages, replicas: config.num_replicas });
     }
   } catch (error) {
     throw new TryItNowError('queue_unavailable', `The streams could not be listed on NATS at ${url}`, { cause: error });

@@ -5,6 +5,7 @@ import type { Task } from '../domain/task.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import type { QueueConnection } from './connection.ts';
 import { discardTasks, leftoverTasks } from './leftover-tasks.ts';
+import { missingPermission } from './missing-permission.ts';
 import { PROVISION_CONSUMER, STREAM, subjectOf } from './names.ts';
 import { isMissing, putStreamsBack } from './stream-and-consumers.ts';
 import { encodeTask } from './task-payload.ts';
@@ -76,7 +77,13 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
       if (first === undefined) continue;
       const error: unknown = first.reason;
       if (error instanceof TryItNowError) throw error;
-      throw unavailable(connection, failed.length + unsent, tasks.length, describeError(error), error);
+      throw unavailable(
+        connection,
+        failed.length + unsent,
+        tasks.length,
+        missingPermission(error) ?? describeError(error),
+        error,
+      );
     }
   };
 

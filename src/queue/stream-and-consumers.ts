@@ -13,6 +13,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { BackoffOptions } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { QueueConnection } from './connection.ts';
+import { refuseForTooFew } from './replicas.ts';
 import {
   CLEANUP_SUBJECTS,
   DEAD_STREAM,
@@ -112,7 +113,10 @@ async function streamConfig({ manager }: QueueConnection, name: string): Promise
   }
 }
 
-/** Makes the stream, or changes it to what it should be; true when it was missing. Throws queue_conflict. */
+/**
+ * Makes the stream, or changes it to what it should be; true when it was missing. How many servers keep one that exists
+ * is left to `matchReplicas`. Throws queue_conflict.
+ */
 export async function ensureStream(
   connection: QueueConnection,
   wanted: Partial<StreamConfig> & { name: string },
@@ -120,7 +124,9 @@ export async function ensureStream(
   const { manager } = connection;
   const found = await streamConfig(connection, wanted.name);
   if (found === undefined) {
-    await manager.streams.add(wanted).catch((error: unknown) => {
+    const replicated = { ...wanted, num_replicas: connection.replicas };
+    await manager.streams.add(replicated).catch((error: unknown) => {
+      if (connection.replicas > 1) refuseForTooFew(connection, wanted.name, error);
       if (NO_STORAGE.some((code) => failedWith(error, code)))
         throw new TryItNowError(
           'queue_unavailable',

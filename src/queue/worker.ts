@@ -12,6 +12,7 @@ import { ConsumerKeeper } from './consumer-keeper.ts';
 import { deliver, type DeliveryContext, type QueueObserver } from './delivery.ts';
 import { deadLetterExhausted } from './exhausted-tasks.ts';
 import { Puller } from './puller.ts';
+import { matchReplicas } from './replicas.ts';
 import { DELIVERY_POLICY, type Consumers, type DeliveryPolicy } from './stream-and-consumers.ts';
 
 /** What a handler told to stop may still take to unwind before its task is left to redelivery. */
@@ -61,6 +62,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
   const { connection, node, count, handlers, log, observer, policy = DELIVERY_POLICY } = options;
   const keeper = new ConsumerKeeper({ connection, node, policy, log });
   await keeper.ensure();
+  await matchReplicas(connection, log);
 
   const stopping = new AbortController();
   const graceOver = new AbortController();
