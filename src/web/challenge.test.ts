@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { challengeRequired } from '../../test/support/fake-demos.ts';
 import { startHttp } from '../../test/support/http-server.ts';
-import { TryItNowError } from '../domain/errors.ts';
 
 const SALT = 'a'.repeat(24);
 const challengeOf = (salt: string, number: number) => ({
@@ -27,8 +27,7 @@ it.each<readonly [string, number]>([
 
 it('has a browser solve it and click again, and says what is wrong without JavaScript', async () => {
   await using http = await startHttp();
-  const challenge = challengeOf(SALT, 7);
-  http.demos.failure = new TryItNowError('challenge_required', 'in demand', { details: { challenge } });
+  http.demos.failure = challengeRequired();
   const click = (body: Record<string, string>, accept = 'text/html') =>
     fetch(`${http.url}/try/hello?open=%2F`, {
       method: 'POST',
@@ -41,12 +40,15 @@ it('has a browser solve it and click again, and says what is wrong without JavaS
   expect([page.status, page.headers.get('cache-control')]).toEqual([403, 'no-store']);
   expect(text).toContain('action="/try/hello?open=%2F"');
   expect(text).toContain(`name="visitor" value="${'v'.repeat(22)}"`);
-  expect(text).toContain(challenge.challenge);
+  expect(text).toContain(challengeOf(SALT, 7).challenge);
   expect(text).toContain('That needs JavaScript');
   const [, script = ''] = /<script type="module" src="([^"]+)"/.exec(text) ?? [];
   const served = await fetch(`${http.url}${script}`);
   expect([served.status, served.headers.get('access-control-allow-origin')]).toEqual([200, '*']);
-  expect(await (await click({}, 'application/json')).json()).toMatchObject({ code: 'challenge_required', challenge });
+  expect(await (await click({}, 'application/json')).json()).toMatchObject({
+    code: 'challenge_required',
+    challenge: challengeOf(SALT, 7),
+  });
 
   http.demos.failure = undefined;
   expect((await click({ altcha: 'solution' })).status).toBe(200);

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
-import { FakeDemos } from '../support/fake-demos.ts';
+import { FakeDemos, challengeRequired } from '../support/fake-demos.ts';
 import { eventually } from '../support/eventually.ts';
 import { startHttp, type RunningServer } from '../support/http-server.ts';
 import { template } from '../support/templates.ts';
@@ -129,6 +129,32 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       await onInstance();
       expect(assigned()).toHaveLength(1);
       expect(wrong).toEqual([]);
+    });
+
+    it('proves work by itself at the gate, or says why it cannot', async () => {
+      await visit({ javaScriptEnabled });
+      const wrong = complaints();
+      http.demos.failure = challengeRequired();
+      await tryButton().click();
+      await page.getByRole('heading', { name: 'Your browser works something out' }).waitFor();
+      if (javaScriptEnabled) {
+        // Until it is let through, it comes back to this page and goes on.
+        http.demos.failure = undefined;
+        await onInstance();
+        const { solution = '' } = http.demos.calls.at(-1)?.argument as { solution?: string };
+        expect(JSON.parse(atob(solution))).toMatchObject({ number: 7 });
+      } else {
+        // Texts in there are not found as others are.
+        const note = page.locator('noscript .note');
+        expect(await note.innerText()).toMatch(/^That needs JavaScript, which does not run here\. Allow it/);
+        await page.getByRole('link', { name: 'Back to the start' }).click();
+        await page.waitForURL(`${http.url}/`);
+        http.demos.failure = undefined;
+        await tryButton().click();
+        await onInstance();
+      }
+      expect(assigned()).toHaveLength(1);
+      expect(wrong.filter((text) => !text.includes('403'))).toEqual([]);
     });
 
     it("shows the visitor's own instance, keeps it longer, ends it and then gives a new one", async () => {

@@ -10,7 +10,7 @@ import { BUILT_IN_LANGUAGES, Languages } from '../../src/presentation/languages/
 import { endedPage, silentPage, unreachablePage } from '../../src/proxy/pages.ts';
 import { axeViolations } from '../support/axe.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
-import { FakeDemos } from '../support/fake-demos.ts';
+import { FakeDemos, challengeRequired } from '../support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../support/http-server.ts';
 import { template } from '../support/templates.ts';
 
@@ -75,6 +75,21 @@ const VIEWS: Readonly<Record<string, (page: Page, http: RunningServer) => Promis
     await page.goto(`${url}/try/other`);
     await page.locator('form[action^="/try/"] button').click();
     await page.getByRole('heading', { name: /^(That was plenty|Das war genug)/ }).waitFor();
+    demos.failure = undefined;
+  },
+  gate: async (page, { url, demos }) => {
+    demos.failure = challengeRequired();
+    await page.goto(`${url}/try/other`);
+    // As long as the browser computes, it is on this page.
+    await page.route(/\/gate\.[^/]*js$/, (route) => route.abort());
+    // With what it says where no script runs, which axe needs.
+    await page.route('**/try/other', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: (await response.text()).replaceAll('noscript>', 'div>') });
+    });
+    await page.locator('form[action^="/try/"] button').click();
+    await page.locator('form[data-try-it-now-challenge]').waitFor({ state: 'attached' });
+    await page.unroute('**/try/other');
     demos.failure = undefined;
   },
   waiting: async (page, { url, demos }) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { TryItNowError } from '../../src/domain/errors.ts';
 import { newHostLabel, newInstanceId, ownersKey } from '../../src/domain/ids.ts';
@@ -12,6 +13,14 @@ import type { InstanceView, Refill } from '../../src/pool/interfaces/claim-store
 import type { PoolStats } from '../../src/pool/interfaces/inventory.ts';
 import { unusedEndMs } from '../../src/pool/use.ts';
 import { template } from './templates.ts';
+
+/** As the gate has it: a browser finds the number within a moment. */
+export function challengeRequired(): TryItNowError {
+  const [salt, number] = ['a'.repeat(24), 7];
+  const challenge = createHash('sha256').update(`${salt}${number}`).digest('hex');
+  const details = { challenge: { algorithm: 'SHA-256', challenge, maxnumber: 300, salt, signature: 'signed' } };
+  return new TryItNowError('challenge_required', 'in demand', { details });
+}
 
 /** A pool in memory for tests of the HTTP side alone: it keeps the promises of the port and counts what it is asked. */
 export class FakeDemos implements Demos {
