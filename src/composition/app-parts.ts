@@ -302,6 +302,10 @@ function createMetrics({
         };
       },
       events: eventDepths(config.webhooks, store.outbox, connection),
+      replication: async () => ({
+        sentinels: config.valkey.sentinel?.endpoints.length ?? 0,
+        lagsMs: (await store.replication()).replicas.flatMap(({ online, lagMs }) => (online ? [lagMs] : [])),
+      }),
       leads: () => store.turns.held(),
       dependencies: { caddy: () => proxy.ping(), engine: () => runtime.list() },
     },

@@ -47,7 +47,6 @@ import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
-import { accessText } from '../store/valkey-access.ts';
 import { bridgeAddress } from '../runtime/isolation/bridges.ts';
 import { networkFor, networkPlan } from '../runtime/isolation/network-plan.ts';
 import type { EngineFacts } from '../runtime/engine.ts';
@@ -95,7 +94,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
   );
   return {
     checks: [
-      ...valkeyChecks(valkey, accessText(config.valkey)),
+      ...valkeyChecks(valkey, config.valkey),
       ...natsChecks(queue, node.name),
       // The proxy is looked after by the node it runs on.
       ...(node.name === FIRST_NODE ? caddyChecks(site, addresses) : []),
@@ -342,10 +341,10 @@ function folders(
 
 /** Undefined on another host. */
 async function valkeyFolder(
-  { valkey: { host } }: Config,
+  { valkey: { host, sentinel } }: Config,
   client: { config(action: 'GET', name: string): Promise<unknown> },
 ): Promise<string | undefined> {
-  if (!/^(127\.|localhost$|::1$)/.test(host)) return undefined;
+  if (sentinel !== undefined || !/^(127\.|localhost$|::1$)/.test(host)) return undefined;
   const reply = await client.config('GET', 'dir').catch(() => []);
   return (reply as string[])[1];
 }

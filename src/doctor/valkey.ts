@@ -1,6 +1,9 @@
 import type { Redis as Valkey } from 'iovalkey';
 import { storeError } from '../store/client.ts';
+import { serverInfo, serverSetting } from '../store/replication.ts';
+import { accessText, type ValkeyAccess } from '../store/valkey-access.ts';
 import { failure, isAtLeast, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
+import { replicationChecks } from './valkey-replication.ts';
 
 const PART = 'Valkey';
 const OLDEST = [7, 2] as const;
@@ -15,12 +18,14 @@ const START =
   'copy it, then `valkey-check-aof --fix`, as docs/operations.md has it.';
 
 /** The server that holds all state. */
-export function valkeyChecks(valkey: Shared<Valkey>, address: string): Check[] {
+export function valkeyChecks(valkey: Shared<Valkey>, access: ValkeyAccess): Check[] {
+  const address = accessText(access);
   return [
     { part: PART, what: 'reachable', remedy: START, run: async () => [await reachable(await valkey.get(), address)] },
-    { part: PART, what: 'version', run: async () => [version(await info(await valkey.need(), 'server'))] },
+    { part: PART, what: 'version', run: async () => [version(await serverInfo(await valkey.need(), 'server'))] },
     { part: PART, what: 'persistence', run: async () => settings(await valkey.need()) },
-    { part: PART, what: 'memory', run: async () => [memory(await info(await valkey.need(), 'memory'))] },
+    { part: PART, what: 'memory', run: async () => [memory(await serverInfo(await valkey.need(), 'memory'))] },
+    ...replicationChecks(valkey, access),
     { part: 'Clock', what: 'against Valkey', run: async () => [await clock(await valkey.need())] },
   ];
 }
@@ -45,18 +50,6 @@ async function reachable(client: Valkey, address: string): Promise<Observation> 
       );
 }
 
-async function info(client: Valkey, section: string): Promise<ReadonlyMap<string, string>> {
-  const text = await client.info(section).catch((error: unknown) => {
-    throw storeError(error);
-  });
-  return new Map(
-    text.split('\r\n').flatMap((line): [string, string][] => {
-      const colon = line.indexOf(':');
-      return colon === -1 ? [] : [[line.slice(0, colon), line.slice(colon + 1)]];
-    }),
-  );
-}
-
 function version(server: ReadonlyMap<string, string>): Observation {
   const own = server.get('valkey_version');
   const found = own ?? server.get('redis_version') ?? '?';
@@ -70,14 +63,11 @@ function version(server: ReadonlyMap<string, string>): Observation {
       );
 }
 
-/** Undefined where the server does not tell. */
-async function setting(client: Valkey, name: string): Promise<string | undefined> {
-  const reply = await client.config('GET', name).catch(() => []);
-  return (reply as string[])[1];
-}
-
 async function settings(client: Valkey): Promise<Observation[]> {
-  const [appendOnly, policy] = [await setting(client, 'appendonly'), await setting(client, 'maxmemory-policy')];
+  const [appendOnly, policy] = [
+    await serverSetting(client, 'appendonly'),
+    await serverSetting(client, 'maxmemory-policy'),
+  ];
   const hidden = 'the server does not answer CONFIG GET';
   return [
     appendOnly === undefined

@@ -57,12 +57,48 @@ export function hasHungUp(error: unknown): boolean {
 
 class UnknownMaster extends Error {}
 
+/** What one of the Sentinels says. */
+export interface SentinelView {
+  readonly endpoint: Endpoint;
+  /** Whom it calls the primary, or why it does not. */
+  readonly primary: Endpoint | { readonly why: string };
+  /** Why it could not have a replica take over; undefined: it could, or does not tell. */
+  readonly noQuorum: string | undefined;
+}
+
+/** All of them, also those that do not answer. Never rejects. */
+export function viewSentinels(question: SentinelQuestion): Promise<readonly SentinelView[]> {
+  return Promise.all(
+    question.endpoints.map(async (endpoint): Promise<SentinelView> => {
+      try {
+        const primary = await askForPrimary(endpoint, question);
+        const refusal: unknown = await askSentinel(endpoint, question, ['CKQUORUM', question.master]).catch(
+          (error: unknown) => error,
+        );
+        const said = refusal instanceof Error ? refusal.message : '';
+        return { endpoint, primary, noQuorum: said.startsWith('NOQUORUM') ? said : undefined };
+      } catch (error) {
+        return { endpoint, primary: { why: whyNot(error, question.master) }, noQuorum: undefined };
+      }
+    }),
+  );
+}
+
 /** Throws what went wrong with this one. */
-async function askForPrimary(
+async function askForPrimary(endpoint: Endpoint, question: SentinelQuestion, signal?: AbortSignal): Promise<Endpoint> {
+  const { master } = question;
+  const found = await askSentinel(endpoint, question, ['GET-MASTER-ADDR-BY-NAME', master], signal);
+  if (!Array.isArray(found)) throw new UnknownMaster(`it knows no ${master}`);
+  return { host: String(found[0]), port: Number(found[1]) };
+}
+
+/** Over a connection of its own. Throws what it answers that is an error, and why it does not answer. */
+async function askSentinel(
   endpoint: Endpoint,
-  { master, user, password, tls, timeoutMs }: SentinelQuestion,
+  { user, password, tls, timeoutMs }: SentinelQuestion,
+  words: readonly string[],
   signal?: AbortSignal,
-): Promise<Endpoint> {
+): Promise<unknown> {
   const client = new Valkey({
     ...connectionOptions({
       locate: () => Promise.resolve(endpoint),
@@ -83,12 +119,10 @@ async function askForPrimary(
   });
   const leave = (): void => client.disconnect();
   signal?.addEventListener('abort', leave, { once: true });
-  const ask = async (): Promise<Endpoint> => {
+  const ask = async (): Promise<unknown> => {
     await client.connect();
     if (password !== undefined) await client.call('AUTH', ...(user === undefined ? [] : [user]), password);
-    const found = await client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', master);
-    if (!Array.isArray(found)) throw new UnknownMaster(`it knows no ${master}`);
-    return { host: String(found[0]), port: Number(found[1]) };
+    return client.call('SENTINEL', ...words);
   };
   try {
     return await withDeadline(2 * timeoutMs, ask(), () => {

@@ -40,6 +40,7 @@ import { ValkeyTurns } from './turns.ts';
 import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
 import { ValkeyProcessRegistry } from './process-registry.ts';
 import { ValkeyVisitSteps } from './visit-steps.ts';
+import { readReplication, type Replication } from './replication.ts';
 import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
 import type { RateLimits } from './claim-batches.ts';
@@ -90,6 +91,8 @@ export interface Store {
   readonly rollbackGuard: RollbackGuard;
   /** Throws store_unavailable when it does not answer. */
   readonly ping: () => Promise<void>;
+  /** What would take Valkey's place. Throws store_unavailable. */
+  readonly replication: () => Promise<Replication>;
   /** Called whenever the connection is there again after it was lost. */
   readonly onReturn: (listener: () => void) => void;
   readonly close: () => Promise<void>;
@@ -151,6 +154,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     processes: new ValkeyProcessRegistry(scripts, processId),
     rollbackGuard,
     ping: () => pingValkey(client),
+    replication: () => readReplication(client),
     onReturn: (listener) => void client.on('ready', listener),
     close: () => disconnectValkey(client),
   };

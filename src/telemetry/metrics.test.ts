@@ -231,6 +231,22 @@ describe('what the pool tells', () => {
     expect(await read(metrics())).toEqual(SERIES.map(() => undefined));
   });
 
+  it('tells what could take the place of Valkey, unless Valkey does not answer', async () => {
+    let figures = Promise.resolve({ sentinels: 3, lagsMs: [1_000, 12_000] as readonly number[] });
+    const told = metrics({ replication: () => figures });
+    const SERIES = [
+      'try_it_now_valkey_sentinels',
+      'try_it_now_valkey_replicas',
+      'try_it_now_valkey_replica_lag_seconds',
+    ];
+    const read = () => Promise.all(SERIES.map((series) => value(told, series)));
+    expect(await read()).toEqual([3, 2, 12]);
+    figures = Promise.resolve({ sentinels: 3, lagsMs: [] });
+    expect(await read()).toEqual([3, 0, undefined]);
+    figures = Promise.reject(new Error('Valkey is down'));
+    expect(await read()).toEqual([undefined, undefined, undefined]);
+  });
+
   it('has what discovery sees of visits under the name that the server has for the rest', async () => {
     const seen = new DiscoveryMetrics({
       version: '1.2.3',

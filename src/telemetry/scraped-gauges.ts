@@ -3,6 +3,7 @@ import { withDeadline } from '../lifecycle/deadline.ts';
 import { POOL_MODES } from '../pool/interfaces/pool-controls.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import { EventGauges, type EventDepths } from './event-gauges.ts';
+import { ReplicationGauges, type ReplicationFigures } from './replication-gauges.ts';
 import type { PoolStatus } from '../pool/pool-status.ts';
 
 export interface QueueDepths {
@@ -27,6 +28,8 @@ export interface ScrapeSources {
   readonly queue?: () => Promise<QueueDepths>;
   /** How far events have come; absent where nobody is told any. */
   readonly events?: (() => Promise<EventDepths>) | undefined;
+  /** Rejecting means that Valkey is down. */
+  readonly replication?: () => Promise<ReplicationFigures>;
   /** By what one process does for all: whether this one does. */
   readonly leads?: () => ReadonlyMap<string, boolean>;
   /** Other things we cannot do without, by name; rejecting means down. */
@@ -114,6 +117,7 @@ export class ScrapedGauges {
   readonly #pool: readonly { readonly figure: keyof PoolStats; readonly gauge: Gauge<'template'> }[];
   readonly #statusGauges: StatusGauges;
   readonly #eventGauges: EventGauges;
+  readonly #replicationGauges: ReplicationGauges;
   readonly #pending: Gauge<'consumer'>;
   readonly #inFlight: Gauge<'consumer'>;
   readonly #redelivered: Gauge<'consumer'>;
@@ -137,6 +141,7 @@ export class ScrapedGauges {
     }));
     this.#statusGauges = new StatusGauges(registry);
     this.#eventGauges = new EventGauges(registry);
+    this.#replicationGauges = new ReplicationGauges(registry);
     this.#pending = new Gauge({
       name: 'try_it_now_queue_pending',
       help: 'Tasks that no worker has in hand yet.',
@@ -182,7 +187,7 @@ export class ScrapedGauges {
 
   /** Reads all sources at once. Never rejects. */
   async refresh(): Promise<void> {
-    const { stats, statuses, queue, events, leads, dependencies = {} } = this.#sources;
+    const { stats, statuses, queue, events, replication, leads, dependencies = {} } = this.#sources;
     for (const [task, held] of leads?.() ?? []) this.#leader.set({ role: task }, held ? 1 : 0);
     await Promise.all([
       stats === undefined
@@ -195,6 +200,11 @@ export class ScrapedGauges {
         ? undefined
         : within(this.#timeoutMs, events).then((found) => {
             this.#eventGauges.set(found);
+          }),
+      replication === undefined
+        ? undefined
+        : within(this.#timeoutMs, replication).then((found) => {
+            this.#replicationGauges.set(found);
           }),
       queue === undefined ? undefined : this.#read('nats', queue).then((found) => this.#setQueue(found)),
       ...Object.entries(dependencies).map(([name, check]) =>
