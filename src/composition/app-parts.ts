@@ -151,7 +151,8 @@ export async function openAppParts(
     onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
   });
   await prepareRuntime(runtime, config, log);
-  const restoring = openRestoreParts({ config, engine, use: 'server', promotions: store.promotions, log, releasers });
+  const { promotions } = store;
+  const restoring = await openRestoreParts({ config, engine, use: 'server', promotions, log, releasers });
   await requireRestores(config, restoring);
   await announceTemplates(catalogue, store, restoring, log);
 

@@ -27,7 +27,7 @@ export async function openCheckpointContext(config: Config, log: Log): Promise<C
     const infrastructure = new Infrastructure({ config, log, releasers });
     const store = await infrastructure.openStore();
     const { engine, runtime } = await infrastructure.openEngine();
-    const { checkpointing, checkpointRepository, databases } = openRestoreParts({
+    const { checkpointing, checkpointRepository, databases } = await openRestoreParts({
       config,
       engine,
       use: 'command',

@@ -87,7 +87,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
   const metrics = new Shared(() => serverMetrics(config), '');
   const drift = new Shared(
     async (): Promise<DriftDeps> => ({
-      ...recordedState(await store.need(), queue, config, log),
+      ...(await recordedState(await store.need(), queue, config, log)),
       ...visibleEngine(engine, answer, config, log),
     }),
     VALKEY_DOWN,
@@ -113,7 +113,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
           return createCheckpointing(engine, config, log);
         }, ENGINE_DOWN),
       }),
-      ...databasePart(config, log),
+      ...(await databasePart(config, log)),
       ...portChecks({
         range: containers.portRange,
         coolDownMs: containers.portCoolDownMs,
@@ -217,18 +217,18 @@ function visibleEngine(
 }
 
 /** What the engine's containers are compared with. The site has checks of its own. */
-function recordedState(
+async function recordedState(
   { inventory, claimStore }: Store,
   queue: Shared<QueueConnection>,
   config: Config,
   log: Log,
-): Omit<DriftDeps, 'runtime' | 'networks'> {
+): Promise<Omit<DriftDeps, 'runtime' | 'networks'>> {
   return {
     inventory,
     claimStore,
     clock: systemClock,
     node: config.node,
-    databases: connectDatabases(config, 'command', log),
+    databases: await connectDatabases(config, 'command', log),
     proxy: undefined,
     queue: {
       provisions: async () => createPublisher({ connection: await queue.need(), log }).provisions(),
@@ -237,12 +237,15 @@ function recordedState(
   };
 }
 
-function databasePart(config: Config, log: Log): Check[] {
-  return DATABASE_ENGINES.flatMap((engine) => {
-    const databases = connectDatabase(engine, config, 'command', log);
+async function databasePart(config: Config, log: Log): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const engine of DATABASE_ENGINES) {
+    const databases = await connectDatabase(engine, config, 'command', log);
     const socketPath = config.databases[engine]?.socketPath;
-    return databases === undefined || socketPath === undefined ? [] : databaseChecks(engine, databases, socketPath);
-  });
+    if (databases !== undefined && socketPath !== undefined)
+      checks.push(...databaseChecks(engine, databases, socketPath));
+  }
+  return checks;
 }
 
 /** The newest of each template that keeps failing; none where the store cannot tell. */

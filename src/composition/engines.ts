@@ -1,8 +1,6 @@
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { connectMariadb } from '../database/mariadb/mariadb-databases.ts';
 import { NodeDatabases } from '../database/node-databases.ts';
-import { connectPostgres } from '../database/postgresql/postgres-databases.ts';
 import { DATABASE_ENGINES, type DatabaseEngine, type DatabaseFolders } from '../domain/database.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
@@ -92,36 +90,45 @@ function databaseFolders(servers: Config['databases']): DatabaseFolders {
   );
 }
 
-const CONNECT = { mariadb: connectMariadb, postgresql: connectPostgres } as const;
+/** Most deployments have no database server, and need not load what speaks with one. */
+const CONNECT = {
+  mariadb: async () => (await import('../database/mariadb/mariadb-databases.ts')).connectMariadb,
+  postgresql: async () => (await import('../database/postgresql/postgres-databases.ts')).connectPostgres,
+} as const;
 
 /** Undefined without a database server. */
-export function connectDatabases(config: Config, use: 'server' | 'command', log: Log): Databases | undefined {
-  const servers = DATABASE_ENGINES.flatMap((engine) => {
-    const server = connectDatabase(engine, config, use, log);
-    return server === undefined ? [] : [[engine, server] as const];
-  });
-  return servers.length === 0 ? undefined : new NodeDatabases(Object.fromEntries(servers));
+export async function connectDatabases(
+  config: Config,
+  use: 'server' | 'command',
+  log: Log,
+): Promise<Databases | undefined> {
+  const servers = new Map<DatabaseEngine, Databases>();
+  for (const engine of DATABASE_ENGINES) {
+    const server = await connectDatabase(engine, config, use, log);
+    if (server !== undefined) servers.set(engine, server);
+  }
+  return servers.size === 0 ? undefined : new NodeDatabases(Object.fromEntries(servers));
 }
 
 /** Undefined without a server of this engine. */
-export function connectDatabase(
+export async function connectDatabase(
   engine: DatabaseEngine,
   { databases, deployment, templates }: Config,
   use: 'server' | 'command',
   log: Log,
-): Databases | undefined {
+): Promise<Databases | undefined> {
   const login = databases[engine];
-  return login === undefined
-    ? undefined
-    : CONNECT[engine]({
-        ...login,
-        deployment,
-        mountedAt: DATABASE_MOUNT,
-        catalogue: templates,
-        tidiesSeeds: use === 'server',
-        guards: use === 'server',
-        log,
-      });
+  if (login === undefined) return undefined;
+  const connect = await CONNECT[engine]();
+  return connect({
+    ...login,
+    deployment,
+    mountedAt: DATABASE_MOUNT,
+    catalogue: templates,
+    tidiesSeeds: use === 'server',
+    guards: use === 'server',
+    log,
+  });
 }
 
 /**

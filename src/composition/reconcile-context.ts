@@ -29,7 +29,7 @@ export async function openReconcileContext(config: Config, version: string, log:
     const { engine, runtime } = await infrastructure.openEngine({
       require: (candidate) => requireVisibleEngine(candidate, config),
     });
-    const databases = connectDatabases(config, 'command', log);
+    const databases = await connectDatabases(config, 'command', log);
     if (databases !== undefined) releasers.push('databases', () => databases.close());
     return {
       runtime,

@@ -19,16 +19,16 @@ export interface RestoreParts {
 }
 
 /** What makes an instance more than a started container, wired once for the server and for the operator's commands. */
-export function openRestoreParts(options: {
+export async function openRestoreParts(options: {
   readonly config: Config;
   readonly engine: Engine;
   readonly use: 'server' | 'command';
   readonly promotions: Promotions;
   readonly log: Log;
   readonly releasers: Releasers;
-}): RestoreParts {
+}): Promise<RestoreParts> {
   const { config, engine, use, promotions, log, releasers } = options;
-  const databases = connectDatabases(config, use, log);
+  const databases = await connectDatabases(config, use, log);
   if (databases !== undefined) releasers.push('databases', () => databases.close());
   const checkpointing = config.checkpoints.mode === 'off' ? undefined : createCheckpointing(engine, config, log);
   const checkpointRepository = openCheckpointRepository({ dir: config.checkpoints.dir, log });
