@@ -4,6 +4,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import { EXIT_CONFIG, loadConfig } from './load.ts';
 import { VARIABLE_NAMES } from './variables.ts';
 import { config, file, problem, problems, read } from '../../test/support/config.ts';
+import { anyText } from '../../test/support/any-text.ts';
 
 describe('without any variable', () => {
   it('gives a configuration that runs on one host', () => {
@@ -223,7 +224,7 @@ describe('several problems', () => {
 
 describe('whatever is set', () => {
   const tricky = fc.oneof(
-    fc.string({ unit: 'binary' }),
+    anyText(),
     fc.integer().map(String),
     fc.constantFrom(
       '0',
