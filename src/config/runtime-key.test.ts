@@ -7,6 +7,7 @@ it('is the choice of the engine unless the template says', () => {
   expect(only('title: x').runtime).toBeUndefined();
   expect(only('runtime: runc').runtime).toBe('runc');
   expect(only('runtime: runsc').runtime).toBe('runsc');
+  expect(problems(withLines('runtime: runsc', 'egress: false'))).toEqual([]);
   const versions = ['title: x', 'runtime: runc', 'runtime: runsc'].map((line) => templateVersion(only(line)));
   expect(new Set(versions).size).toBe(3);
 });
@@ -23,6 +24,7 @@ it('is started cold in a sandbox, and restored otherwise', () => {
 it.each([
   ['services', 'services: [{ name: cache, image: localhost/cache:1 }]', 'cannot share a network'],
   ['database', 'database: { engine: mariadb }', "bound an instance's connections"],
+  ['egress', 'egress: { mail: true }', 'forges packets'],
   ['checkpoint.file', 'checkpoint: { file: /x.tar }', 'restored from a checkpoint'],
 ])('refuses runsc together with %s, and says why', (what, line, why) => {
   const told = problems(withLines('runtime: runsc', line)).join('\n');

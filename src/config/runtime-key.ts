@@ -1,4 +1,5 @@
 /** What starts a template's containers. */
+import type { Egress } from '../domain/egress.ts';
 import { OCI_RUNTIMES, type OciRuntime } from '../domain/template.ts';
 import { oneOf } from './parsers.ts';
 import type { YamlSection } from './yaml-section.ts';
@@ -12,12 +13,18 @@ const NOT_IN_A_SANDBOX = {
 } as const;
 
 /** A combination that does not work is reported at the key that is in the way. */
-export function readRuntime(section: YamlSection): OciRuntime | undefined {
+export function readRuntime(section: YamlSection, egress: Egress | undefined): OciRuntime | undefined {
   const runtime = section.read('runtime', RUNTIME)?.value;
   if (runtime !== 'runsc') return runtime;
   for (const [key, why] of Object.entries(NOT_IN_A_SANDBOX))
     if (section.has(key))
       section.report(`runtime: runsc and ${key} do not go together: ${why}; take out one of them`, key);
+  if (egress !== undefined)
+    section.report(
+      'runtime: runsc and egress do not go together: in a sandbox, whoever makes a user name space forges packets, ' +
+        'which would lead past the bound on connections; take out one of them',
+      'egress',
+    );
   const checkpoint = section.section('checkpoint', undefined);
   if (checkpoint.has('file'))
     section.report(

@@ -140,6 +140,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
   const told = poolProblems(defaults);
   for (const problem of poolProblems(settings).filter((text) => !told.includes(text))) section.report(problem);
   const landing = readOpen(section);
+  const egress = readEgress(section);
   const name = section.require('name', templateName)?.value ?? '';
   return {
     name,
@@ -168,8 +169,8 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     services: readServices(section, { folder: context.folder, readLimits }),
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     seccomp: readSeccomp(section, context.folder),
-    runtime: readRuntime(section),
-    egress: readEgress(section),
+    runtime: readRuntime(section, egress),
+    egress,
     ...readUse(section),
     allowedOrigins: section.list('allowed_origins', webOrigin) ?? defaults.allowedOrigins,
     ...readCheckpointSections(section, context),

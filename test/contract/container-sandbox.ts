@@ -10,6 +10,7 @@ import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { consumptionOf } from '../hostile/consumption.ts';
 import { Inside } from '../support/container-inside.ts';
 import { eventually } from '../support/eventually.ts';
+import { loadNodeImage } from '../support/node-image.ts';
 import { template } from '../support/templates.ts';
 import type { EngineUnderTest } from './container-engine.ts';
 import { newSpec, untilReady } from './container-runtime.ts';
@@ -17,6 +18,16 @@ import { newSpec, untilReady } from './container-runtime.ts';
 const never = new AbortController().signal;
 const BUSYBOX = '/bin/busybox';
 const MEMORY = 96 * 2 ** 20;
+const THREADED_MEMORY = 384 * 2 ** 20;
+/** Asks a thread of its own for what it answers. */
+const THREADED = `
+const { Worker } = require('node:worker_threads');
+const said = "const { parentPort, threadId } = require('node:worker_threads');" +
+  "parentPort.postMessage('said by thread ' + threadId)";
+new Worker(said, { eval: true }).once('message', (text) =>
+  require('node:http').createServer((_, response) => response.end(text)).listen(80),
+);
+`;
 /** What gVisor's kernel begins its messages with. */
 const GVISOR = 'Starting gVisor';
 
@@ -131,6 +142,21 @@ export function sandboxContract(underTest: () => EngineUnderTest): void {
     visitor.destroy();
     await eventually(async () => expect(await consumption.isConnected(spec.name, of.port)).toBe(false));
     expect(await consumption.cpuMs(spec.name)).toBeGreaterThan(0);
+  });
+
+  it('runs programs that have threads', async () => {
+    const { socketPath } = underTest();
+    await using image = await loadNodeImage(socketPath, THREADED);
+    const limits = { memoryBytes: THREADED_MEMORY, cpus: 1, pids: 32 };
+    const threaded = await newSpec(template({ image: image.name, port: image.port, runtime: 'runsc', limits }));
+    await engine.prepare([threaded.template]);
+    await engine.start(threaded, never);
+    try {
+      await untilReady(threaded);
+      expect(await (await fetch(`http://127.0.0.1:${threaded.hostPort}/`)).text()).toBe('said by thread 1');
+    } finally {
+      await engine.remove(threaded.name);
+    }
   });
 
   it('ends alone when it makes more processes than it may', async () => {
