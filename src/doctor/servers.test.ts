@@ -37,3 +37,10 @@ it.each<[string, RunningProcess[], string, string]>([
   const [diagnosis] = await runChecks([serversCheck(processes)]);
   expect([diagnosis?.verdict, diagnosis?.seen]).toEqual([verdict, seen]);
 });
+
+it('says that it could not look where the store does not answer', async () => {
+  const processes = new Shared(() => Promise.reject(new Error('refused')), 'Valkey cannot be used');
+  expect(await runChecks([serversCheck(processes)])).toMatchObject([
+    { part: 'Server', what: 'servers', verdict: 'not_looked_at', seen: expect.stringContaining('Valkey') as string },
+  ]);
+});
