@@ -26,14 +26,18 @@ import type { Networks } from '../pool/interfaces/networks.ts';
 import type { Observer } from '../pool/interfaces/observer.ts';
 import type { Probe } from '../pool/interfaces/probe.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
+import type { NodeQueue } from '../pool/interfaces/node-queue.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { poolStatuses } from '../pool/pool-status.ts';
 import { StorageReserve } from '../pool/storage-reserve.ts';
 import { StartTurns } from '../pool/start-turns.ts';
+import { beat, type HeartbeatDeps } from '../pool/heartbeat.ts';
+import { TemplateFitness } from '../pool/template-fitness.ts';
 import type { Restorer } from '../pool/restore.ts';
 import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { queueDepth } from '../queue/depth.ts';
+import { createNodeQueue } from '../queue/node-tasks.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
 import { RESTORING_TITLES, type Engine } from '../runtime/engines.ts';
@@ -97,6 +101,9 @@ type StoredPart =
 
 /** In the terms of the pool's use cases: each takes of it what it names itself. */
 interface PoolParts extends Pick<Store, StoredPart> {
+  /** Says once that this node is alive. */
+  readonly beat: () => Promise<void>;
+  readonly fitness: TemplateFitness;
   readonly requestRefill: () => void;
   readonly requestReconcile: () => void;
   readonly catalogue: Catalogue;
@@ -110,6 +117,7 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly shares: ShareWatch;
   readonly observer: Observer;
   readonly queue: TaskQueue;
+  readonly nodeQueue: NodeQueue;
   readonly runtime: ContainerRuntime;
   readonly networks: Networks | undefined;
   /** Undefined for a stand-in. */
@@ -133,7 +141,7 @@ export async function openAppParts(
   releasers: Releasers,
 ): Promise<AppParts> {
   const { config, log, role, version, logLosses } = options;
-  const { node, proxy: proxyConfig } = config;
+  const { proxy: proxyConfig } = config;
   const catalogue = new Catalogue(config.templates);
 
   const infrastructure = new Infrastructure({ config, log, releasers });
@@ -158,12 +166,11 @@ export async function openAppParts(
 
   const leadership = await openLeadership({ store, config, role, version, releasers, log });
   const probe = new HttpProbe();
-  const consumption = createConsumption(engine, config, log);
   const pool: PoolParts = {
+    ...nodeParts({ config, version, store, catalogue, engine, runtime, restoring, observer: metrics, log }),
     requestRefill: () => triggers.refill.fire(),
     requestReconcile: () => triggers.reconcile.fire(),
     catalogue,
-    node,
     log,
     runtime,
     probe,
@@ -173,9 +180,8 @@ export async function openAppParts(
     address: proxyConfig.address,
     proxyUrl: proxyConfig.internalUrl,
     queue: createPublisher({ connection, log }),
+    nodeQueue: createNodeQueue(connection),
     networks: createNetworks(engine, config, log),
-    consumption,
-    storageReserve: createStorageReserve(config, consumption, metrics, log),
     frameFit: new FrameFit({ probe, proxyUrl: proxyConfig.internalUrl, log }),
     deliveryCheck: new DeliveryCheck(probe),
     containerEnds: new ContainerEnds(),
@@ -189,6 +195,32 @@ export async function openAppParts(
   const poster = createPoster({ userAgent: `try-it-now/${version}` });
   releasers.push('webhook connections', () => poster.close());
   return { store, connection, caddy, metrics, poster, leadership, pool };
+}
+
+/** What this host has and can, and how it says so. */
+function nodeParts(parts: {
+  readonly config: Config;
+  readonly version: string;
+  readonly store: Store;
+  readonly catalogue: Catalogue;
+  readonly engine: Engine;
+  readonly runtime: ContainerRuntime;
+  readonly restoring: RestoreParts;
+  readonly observer: Observer;
+  readonly log: Log;
+}): Pick<PoolParts, 'node' | 'consumption' | 'storageReserve' | 'fitness' | 'beat'> {
+  const { config, version, store, catalogue, engine, runtime, restoring, observer, log } = parts;
+  const { node } = config;
+  const consumption = createConsumption(engine, config, log);
+  const storageReserve = createStorageReserve(config, consumption, observer, log);
+  const fitness = new TemplateFitness({ catalogue, runtime, databases: restoring.databases });
+  const heartbeat: HeartbeatDeps = {
+    ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node },
+    checkpoints: restoring.restorer === undefined ? undefined : restoring.checkpointRepository,
+    portRange: config.containers.portRange,
+    program: version,
+  };
+  return { node, consumption, storageReserve, fitness, beat: () => beat(heartbeat) };
 }
 
 /** What stands between a click and an instance. */

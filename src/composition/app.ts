@@ -69,6 +69,8 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const loops = createLoops(parts, { config, role, triggers, reconcileIntervalMs });
   const eventLoops = role === 'server' ? await prepareEvents(parts, config.webhooks) : [];
   const { unfinished } = await reconcileAtStart(parts);
+  // Before the first refill is planned: it goes to nodes that are heard of.
+  await pool.beat();
 
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
   releasers.push('loops', () =>

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { AppParts, LoopTriggers, Role } from './app-parts.ts';
 import type { Leadership } from './leadership.ts';
+import { HEARTBEAT_INTERVAL_MS } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
@@ -16,6 +17,8 @@ import { DatabaseWatch } from '../pool/watch-databases.ts';
 import { DiskWatch } from '../pool/watch-disk.ts';
 import { ProcessorWatch } from '../pool/watch-processor.ts';
 import { UnresponsiveNodes } from '../pool/unresponsive-nodes.ts';
+import { FleetPlanner } from '../pool/fleet-planner.ts';
+import { NodeDrains } from '../pool/node-drains.ts';
 import { HealthCheck } from '../pool/health-check.ts';
 import type { Turn } from '../pool/interfaces/turn.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -31,6 +34,8 @@ export interface LoopOptions {
 }
 
 const REAP_INTERVAL_MS = 1_000;
+/** What operators decide about nodes is carried out so soon. */
+const NODES_INTERVAL_MS = 1_000;
 /** How long a pool that is being emptied goes unnoticed. */
 const GATE_INTERVAL_MS = 1_000;
 /** How late it is told who takes too much. */
@@ -74,9 +79,12 @@ export function createLoops(
   { config, role, triggers, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: LoopOptions,
 ): AppLoops {
   const { log } = pool;
+  const drains = new NodeDrains({ ...pool, turn: store.turns.of('nodes') });
+  const planner = new FleetPlanner({ registry: pool.registry, placement: config.placement, log });
+  const refilling = { ...pool, planner, leavingReady: (template: string) => drains.leavingReady(template) };
   const replenisher = new Loop(
     { name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log },
-    (signal) => replenish(pool, signal),
+    (signal) => replenish(refilling, signal),
   );
   const unresponsiveNodes = new UnresponsiveNodes(pool);
   const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () => {
@@ -88,6 +96,7 @@ export function createLoops(
     if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
   const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
+  const nodes = new Loop({ name: 'nodes', intervalMs: NODES_INTERVAL_MS, log }, () => drains.round());
   const usage = new Loop({ name: 'unused instances', intervalMs: USAGE_INTERVAL_MS, log }, () => endUnused(pool));
   const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, () =>
     keepQueue(connection, store.turns.of('queue'), log),
@@ -97,6 +106,7 @@ export function createLoops(
   // A further node looks after its own containers and ports; the pool itself is the server's business.
   const own = [
     leadership.keeper(() => reconciler.trigger()),
+    new Loop({ name: 'heartbeat', intervalMs: HEARTBEAT_INTERVAL_MS, log }, () => pool.beat()),
     new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>
       followContainers(pool, signal),
     ),
@@ -114,7 +124,7 @@ export function createLoops(
     reconciler,
     all:
       role === 'server'
-        ? [replenisher, reaper, tickets, usage, ...entryLoops(pool), queueKeeper, proxyKeeper, ...own]
+        ? [replenisher, reaper, tickets, nodes, usage, ...entryLoops(pool), queueKeeper, proxyKeeper, ...own]
         : own,
   };
 }

@@ -9,6 +9,15 @@ import {
   type OperateInstancesDeps,
 } from '../pool/operate-instances.ts';
 import {
+  cordonNode,
+  drainNode,
+  listNodes,
+  removeNode,
+  showNode,
+  uncordonNode,
+  type OperateNodesDeps,
+} from '../pool/operate-nodes.ts';
+import {
   allowNetwork,
   banNetwork,
   listNetworkRules,
@@ -38,6 +47,7 @@ export type OperatorsDeps = OperatePoolsDeps &
   OperateInstancesDeps &
   OperateQueueDeps &
   OperateNetworksDeps &
+  OperateNodesDeps &
   OperateWebhooksDeps & { readonly funnel: FunnelCounts };
 
 /** What the admin API asks of pool and queue, each answered by its use case. */
@@ -61,6 +71,12 @@ export function createOperators(deps: OperatorsDeps): Operators {
     retryTask: (sequence) => retryTask(deps, sequence),
     retryAllTasks: () => queueAdmin.retryAll(),
     forgetDeadTask: (sequence) => forgetDeadTask(deps, sequence),
+    nodes: () => listNodes(deps),
+    node: (name) => showNode(deps, name),
+    cordon: (name) => cordonNode(deps, name),
+    drainNode: (name, withinMs) => drainNode(deps, name, withinMs),
+    uncordon: (name) => uncordonNode(deps, name),
+    removeNode: (name, force) => removeNode(deps, name, force),
     funnel: (days) => funnelOf(deps, days),
     webhooks: () => listWebhooks(deps),
     deadEvents: (limit) => deadEvents(deps, limit),

@@ -1,6 +1,7 @@
 import type { PublicAddress } from '../domain/address.ts';
 import type { DatabaseEngine } from '../domain/database.ts';
 import type { GateMode } from '../domain/gate-mode.ts';
+import type { PlacementStrategy } from '../domain/placement.ts';
 import type { Template } from '../domain/template.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { Branding } from '../presentation/branding.ts';
@@ -57,7 +58,13 @@ export interface Config {
     readonly name: string;
     /** Where the proxy reaches this node's instances. */
     readonly address: string;
+    /** What templates may ask for with `nodes`. */
+    readonly labels: readonly string[];
+    /** The most instances that it may hold; undefined: as many as it has ports. */
+    readonly capacity: number | undefined;
   };
+  /** How new instances are shared among nodes. */
+  readonly placement: PlacementStrategy;
   readonly valkey: ValkeyAccess;
   readonly nats: {
     readonly url: string;

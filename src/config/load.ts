@@ -251,6 +251,15 @@ function limits(values: Values): Pick<Config, 'rateLimit' | 'heldLimit' | 'gate'
   };
 }
 
+function node(values: Values): Config['node'] {
+  return {
+    name: values.NODE_NAME,
+    address: values.NODE_ADDRESS,
+    labels: values.NODE_LABELS,
+    capacity: values.NODE_CAPACITY,
+  };
+}
+
 function assemble(
   values: Values,
   templates: readonly Template[],
@@ -264,7 +273,8 @@ function assemble(
     log: { level: values.LOG_LEVEL },
     ...limits(values),
     deployment: values.DEPLOYMENT,
-    node: { name: values.NODE_NAME, address: values.NODE_ADDRESS },
+    node: node(values),
+    placement: values.PLACEMENT,
     nats: {
       url: values.NATS_URL,
       user: values.NATS_USER,

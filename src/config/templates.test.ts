@@ -57,6 +57,7 @@ describe('a template', () => {
       pool: { target: 3, max: 20, replenishThreshold: 0 },
       ttl: { defaultMs: 30 * MINUTE, maxMs: 120 * MINUTE },
       allowedOrigins: [],
+      nodes: [],
       idle: undefined,
       renewOnUse: false,
       maxAgeMs: 1_440 * MINUTE,

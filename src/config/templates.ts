@@ -17,7 +17,7 @@ import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
 import { readRuntime } from './runtime-key.ts';
 import { readSeccomp } from './seccomp.ts';
 import { readServices } from './services-section.ts';
-import { imageName, maxAge, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
+import { imageName, maxAge, nodeLabel, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
 import { listProblems, YamlMapSection, type YamlSection, type YamlSource } from './yaml-section.ts';
 
 /** What a template takes from the environment where it does not say otherwise. */
@@ -80,6 +80,7 @@ const DEFAULTS = {
   frame: 'auto',
   callToAction: undefined,
   lead: undefined,
+  nodes: [],
 } as const;
 
 export const TEMPLATE_KEYS = [
@@ -115,6 +116,7 @@ export const TEMPLATE_KEYS = [
   'idle',
   'max_age',
   'allowed_origins',
+  'nodes',
 ] as const;
 
 /** Everything that can be said of one; problems are reported to the section. */
@@ -172,6 +174,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     runtime: readRuntime(section, egress),
     egress,
     ...readUse(section),
+    nodes: section.list('nodes', nodeLabel) ?? DEFAULTS.nodes,
     allowedOrigins: section.list('allowed_origins', webOrigin) ?? defaults.allowedOrigins,
     ...readCheckpointSections(section, context),
     export: readExport(section),

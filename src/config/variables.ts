@@ -1,4 +1,5 @@
 import { CONTAINER_ENGINES, ENGINE_NAMES, RESTORING_TITLES, STAND_IN } from '../runtime/engines.ts';
+import { PLACEMENT_STRATEGIES } from '../domain/placement.ts';
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 import type { ContainerMode } from './config.ts';
 import { CONTAINER_HOST_VARIABLES } from './container-host-variables.ts';
@@ -57,6 +58,11 @@ export const imageName = matching(
   'image',
   /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$/,
   'an image name, such as localhost/try-it-now/hello:latest',
+);
+export const nodeLabel = matching(
+  'label',
+  /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/,
+  '1 to 32 of a-z, 0-9 and -, not starting or ending with -, such as gpu',
 );
 export const poolTarget = integer(0, 10_000, 3);
 export const poolMax = integer(1, 10_000, 20);
@@ -361,6 +367,23 @@ export const VARIABLES = {
     'The name of this host among several.',
   ),
   NODE_ADDRESS: host.required(ipv4, '127.0.0.1', 'The IPv4 address at which the proxy reaches this host’s instances.'),
+  NODE_LABELS: host.required(
+    listOf(nodeLabel),
+    '',
+    'What this host has that others lack, with commas between, such as `gpu,eu`. A template that names labels in ' +
+      '`nodes` is made only where all of them are.',
+  ),
+  NODE_CAPACITY: host.optional(
+    integer(1, 100_000, 40),
+    'as many as it has ports',
+    'The most instances that this host holds at once; what a pool wants beyond that is made on other hosts.',
+  ),
+  PLACEMENT: host.required(
+    oneOf(PLACEMENT_STRATEGIES),
+    'spread',
+    'How the server shares new instances among hosts: `spread` gives the next one to the host with the largest share ' +
+      'free, `pack` fills one host before the next.',
+  ),
 } as const satisfies Record<string, Variable<unknown>>;
 
 export type VariableName = keyof typeof VARIABLES;

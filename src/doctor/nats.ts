@@ -10,10 +10,11 @@ import {
   DEAD_STREAM,
   DEAD_SUBJECTS,
   EXHAUSTED_CONSUMER,
-  PROVISION_CONSUMER,
+  NODE_PROVISION_SUBJECTS,
   PROVISION_SUBJECT,
   STREAM,
   cleanupConsumer,
+  provisionConsumer,
 } from '../queue/names.ts';
 import { natsHoles } from './known-holes.ts';
 import { failure, isAtLeast, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
@@ -38,14 +39,16 @@ export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[
     {
       part: PART,
       what: `stream ${STREAM}`,
-      run: async () => [await stream(await queue.need(), STREAM, [PROVISION_SUBJECT, CLEANUP_SUBJECTS])],
+      run: async () => [
+        await stream(await queue.need(), STREAM, [PROVISION_SUBJECT, NODE_PROVISION_SUBJECTS, CLEANUP_SUBJECTS]),
+      ],
     },
     {
       part: PART,
       what: `stream ${DEAD_STREAM}`,
       run: async () => [await stream(await queue.need(), DEAD_STREAM, [DEAD_SUBJECTS])],
     },
-    ...[PROVISION_CONSUMER, cleanupConsumer(node), EXHAUSTED_CONSUMER].map((name): Check => ({
+    ...[provisionConsumer(node), cleanupConsumer(node), EXHAUSTED_CONSUMER].map((name): Check => ({
       part: PART,
       what: `consumer ${name}`,
       run: async () => [await consumer(await queue.need(), name)],

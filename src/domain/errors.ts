@@ -82,6 +82,12 @@ export const ERROR_CATALOGUE = {
     title: 'There is nothing to download',
     remedy: 'A template offers it with `export`.',
   },
+  unknown_node: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such node',
+    remedy: '`try-it-now nodes list` shows those there are.',
+  },
   unknown_task: {
     status: 404,
     retryable: false,
@@ -111,6 +117,18 @@ export const ERROR_CATALOGUE = {
     retryable: true,
     title: 'The request did not arrive in time',
     remedy: 'Send it again over a better connection.',
+  },
+  node_alive: {
+    status: 409,
+    retryable: false,
+    title: 'The node is alive',
+    remedy: 'Drain it (`try-it-now nodes drain`), stop its worker, and remove it once it is silent.',
+  },
+  node_in_use: {
+    status: 409,
+    retryable: false,
+    title: 'Instances are recorded on the node',
+    remedy: 'Drain the node while its host answers; `--force` discards them when it never will again.',
   },
   not_assigned: {
     status: 409,

@@ -97,17 +97,19 @@ export const RELEASE_REASONS = [
   'unhealthy',
   'store_rolled_back',
   'drained',
+  'node_drained',
   'operator',
   'abandoned',
   'shutdown',
 ] as const;
 export type ReleaseReason = (typeof RELEASE_REASONS)[number];
 
-/** Those that a visitor brings about without wanting the end. */
-export const LIMIT_REASONS = [
+/** Those of which the visitor's page says more than that it has ended. */
+export const EXPLAINED_REASONS = [
   'disk_limit',
   'output_limit',
   'cpu_limit',
   'database_limit',
   'process_limit',
+  'node_drained',
 ] as const satisfies readonly ReleaseReason[];

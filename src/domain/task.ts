@@ -12,6 +12,8 @@ export const ProvisionTask = Type.Object({
   kind: Type.Literal('provision'),
   id: Id,
   template: Type.String(),
+  /** Which node is to build it; absent: the first, as in tasks of versions that shared one queue among nodes. */
+  node: Type.Optional(Type.String()),
 });
 export type ProvisionTask = Static<typeof ProvisionTask>;
 

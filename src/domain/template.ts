@@ -118,6 +118,8 @@ export interface Template {
   readonly renewOnUse: boolean;
   /** Origins of other sites whose pages may offer it. */
   readonly allowedOrigins: readonly string[];
+  /** Labels that a node must have to be given its instances. */
+  readonly nodes: readonly string[];
   /** Life of an instance from ready on; an idle one without a full visit left is replaced. */
   readonly maxAgeMs: number;
 }

@@ -6,14 +6,16 @@ import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { ProcessRegistry } from './interfaces/process-registry.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import { retireOutdated } from './retire-outdated.ts';
+import type { TemplateFitness } from './template-fitness.ts';
 import { countFindings, detectDrift } from './detect-drift.ts';
 
 export interface ReconcileDeps extends RepairDeps {
   readonly catalogue: Catalogue;
   readonly runtime: ContainerRuntime;
   readonly promotions: Promotions;
-  readonly registry: NodeRegistry;
+  readonly registry: Pick<NodeRegistry, 'announce'>;
   readonly processes: ProcessRegistry;
+  readonly fitness: Pick<TemplateFitness, 'prepare'>;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface ReconcileDeps extends RepairDeps {
  * then the failures are thrown together. Unfinished: there is more to do as soon as new instances are ready.
  */
 export async function reconcile(deps: ReconcileDeps): Promise<{ readonly unfinished: boolean }> {
-  const { registry, runtime, databases, catalogue } = deps;
+  const { registry, databases, catalogue } = deps;
   const failures: unknown[] = [];
   const attempt = async (work: () => Promise<unknown>): Promise<void> => {
     try {
@@ -32,7 +34,7 @@ export async function reconcile(deps: ReconcileDeps): Promise<{ readonly unfinis
   };
   await attempt(() => registry.announce(deps.runtime.engine));
   // Isolation rules last only until somebody flushes the host's firewall.
-  await attempt(() => runtime.prepare(catalogue.all()));
+  await attempt(() => deps.fitness.prepare());
   await attempt(async () => databases?.prepare(catalogue.all()));
   const seen = await detectDrift(deps);
   deps.observer.driftDetected(countFindings(seen));

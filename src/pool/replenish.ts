@@ -1,41 +1,54 @@
+import type { Placement } from '../domain/place-tickets.ts';
 import { TASK_VERSION } from '../domain/task.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
+import type { FleetPlanner } from './fleet-planner.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import type { TaskQueue } from './interfaces/task-queue.ts';
-import type { StorageReserve } from './storage-reserve.ts';
 
 export interface ReplenishDeps {
   readonly catalogue: Catalogue;
   readonly provisioningStore: ProvisioningStore;
-  readonly queue: TaskQueue;
-  /** Undefined: nobody looks after a disk here. */
-  readonly storageReserve?: Pick<StorageReserve, 'low'>;
+  readonly queue: Pick<TaskQueue, 'publishProvision'>;
+  readonly planner: Pick<FleetPlanner, 'look' | 'assign' | 'tell'>;
+  /** Of a template: ready instances that are to be replaced elsewhere before they go. */
+  readonly leavingReady: (template: string) => number;
 }
+
+/** Most rounds need one or two; the next call goes on where this one ends. */
+const BATCH = 16;
 
 /**
  * One round: fills every pool up to its target, some of each in turn, so that nobody's large one keeps the others
  * waiting. Room that could not be queued for is given back, and the error thrown.
  */
 export async function replenish(deps: ReplenishDeps, signal: AbortSignal): Promise<void> {
-  if (deps.storageReserve?.low === true) return;
+  const placement = await deps.planner.look();
   let unfilled = deps.catalogue.all();
+  for (const template of unfilled) deps.planner.tell(placement, template);
   while (unfilled.length > 0) {
     const more: Template[] = [];
     for (const template of unfilled) {
       if (signal.aborted) return;
-      if (await refill(deps, template)) more.push(template);
+      if (await refill(deps, placement, template)) more.push(template);
     }
     unfilled = more;
   }
 }
 
-/** False when there is nothing more to reserve. */
-async function refill({ provisioningStore, queue }: ReplenishDeps, template: Template): Promise<boolean> {
-  const ids = await provisioningStore.reserveTickets(template);
+/** False when there is nothing more to reserve, or no node to make it. */
+async function refill(
+  { provisioningStore, queue, planner, leavingReady }: ReplenishDeps,
+  placement: Placement,
+  template: Template,
+): Promise<boolean> {
+  const most = placement.room(template, BATCH);
+  if (most === 0) return false;
+  const ids = await provisioningStore.reserveTickets(template, { most, beyond: leavingReady(template.name) });
   if (ids.length === 0) return false;
   try {
+    const placed = await planner.assign(placement, template, ids);
     await queue.publishProvision(
-      ids.map((id) => ({ v: TASK_VERSION, kind: 'provision', id, template: template.name })),
+      [...placed].map(([id, node]) => ({ v: TASK_VERSION, kind: 'provision', id, template: template.name, node })),
     );
   } catch (error) {
     // A task that did get through finds no ticket and is dropped.

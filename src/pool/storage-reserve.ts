@@ -21,6 +21,7 @@ const FREE_FILES_SHARE = 0.02;
 export class StorageReserve {
   readonly #deps: StorageReserveDeps;
   #low = false;
+  #room: StorageRoom | undefined;
   #failing = false;
 
   constructor(deps: StorageReserveDeps) {
@@ -30,6 +31,11 @@ export class StorageReserve {
   /** As last looked. */
   get low(): boolean {
     return this.#low;
+  }
+
+  /** As last looked; undefined where it cannot be seen. */
+  get room(): StorageRoom | undefined {
+    return this.#room;
   }
 
   /** Undefined where it cannot be seen; then nothing is known against it. Never throws. */
@@ -43,6 +49,7 @@ export class StorageReserve {
       if (!this.#failing) log.debug({ reason: describeError(error) }, 'Nobody can say how full the disk is');
       this.#failing = true;
     }
+    this.#room = room;
     if (room === undefined) {
       this.#low = false;
       return undefined;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LogBook } from '../../test/support/queue.ts';
+import { fleetNode } from '../../test/support/fleet.ts';
 import { fillPool, startStore, type TestStore } from '../../test/support/store.ts';
 import { click } from '../../test/support/store-cases.ts';
 import { template } from '../../test/support/templates.ts';
@@ -7,6 +8,7 @@ import type { Instance } from '../domain/instance.ts';
 import { Catalogue } from '../domain/template.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import type { Consumption, DiskUse, StorageRoom } from './interfaces/consumption.ts';
+import { FleetPlanner } from './fleet-planner.ts';
 import { replenish } from './replenish.ts';
 import { StorageReserve } from './storage-reserve.ts';
 import { DiskWatch, type WatchDiskDeps } from './watch-disk.ts';
@@ -155,12 +157,22 @@ it('removes the container when its end cannot be recorded, as where the store ha
 it('has nothing more started while the disk is nearly full', async () => {
   const more = template({ ...tiny, pool: { ...tiny.pool, target: VISITS } });
   const published: string[] = [];
+  const planner = new FleetPlanner({
+    registry: {
+      nodes: () =>
+        Promise.resolve([fleetNode({ heartbeat: { disk: { total: 1, free: 1, low: deps.storageReserve.low } } })]),
+      place: () => Promise.resolve(),
+    },
+    placement: 'spread',
+    log,
+  });
   const refill = () =>
     replenish(
       {
         catalogue: new Catalogue([more]),
         provisioningStore: store.provisioningStore,
-        storageReserve: deps.storageReserve,
+        planner,
+        leavingReady: () => 0,
         queue: {
           ...deps.queue,
           publishProvision: (tasks) => {

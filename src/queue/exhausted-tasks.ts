@@ -4,7 +4,7 @@ import Value from 'typebox/value';
 import { describeError } from '../domain/errors.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { deadLetter, taskFields, type DeliveryContext } from './delivery.ts';
-import { PROVISION_SUBJECT, STREAM } from './names.ts';
+import { STREAM, isProvisionSubject } from './names.ts';
 import { decodeTask } from './task-payload.ts';
 
 /** https://github.com/nats-io/jsm.go/blob/main/schema_source/jetstream/advisory/v1/max_deliver.json */
@@ -73,10 +73,10 @@ async function deadLetterNamedBy(context: DeliveryContext, note: JsMsg): Promise
   const identity = decoded.task === undefined ? {} : taskFields(decoded.task);
   context.log.error(
     { ...identity, sequence, attempt: advisory.deliveries, reason, outcome: 'dead' },
-    stored.subject === PROVISION_SUBJECT ? 'Provision task failed' : 'Cleanup task failed',
+    isProvisionSubject(stored.subject) ? 'Provision task failed' : 'Cleanup task failed',
   );
   context.observer?.taskEnded(
-    stored.subject === PROVISION_SUBJECT ? 'provision' : 'cleanup',
+    isProvisionSubject(stored.subject) ? 'provision' : 'cleanup',
     decoded.task === undefined ? 'unreadable' : 'dead',
     0,
   );

@@ -9,7 +9,11 @@ export const DEAD_SUBJECTS = 'provisioning.dead.>';
 
 /** Every task, and none of the server's notes. */
 export const TASK_SUBJECTS = 'provisioning.>';
+/** Of the first node; also of tasks that were queued before they were given to nodes. */
 export const PROVISION_SUBJECT = 'provisioning.provision';
+const PROVISION_SUBJECT_PREFIX = `${PROVISION_SUBJECT}.`;
+/** Of further nodes. */
+export const NODE_PROVISION_SUBJECTS = `${PROVISION_SUBJECT_PREFIX}*`;
 const CLEANUP_SUBJECT_PREFIX = 'provisioning.cleanup.';
 export const CLEANUP_SUBJECTS = `${CLEANUP_SUBJECT_PREFIX}*`;
 /**
@@ -29,7 +33,7 @@ export const LEAD_SUBJECT = 'visit_events.lead.happened';
 export const DEAD_EVENT_STREAM = 'VISIT_EVENTS_DEAD';
 export const DEAD_EVENT_SUBJECTS = 'visit_events_dead.*';
 
-export const PROVISION_CONSUMER = 'provision-workers';
+const PROVISION_CONSUMER = 'provision-workers';
 export const EXHAUSTED_CONSUMER = 'given-up-tasks';
 export const WEBHOOK_CONSUMER_PREFIX = 'webhook-';
 const CLEANUP_CONSUMER = 'cleanup-workers';
@@ -47,6 +51,29 @@ function nodeToken(node: string): string {
   return node;
 }
 
+/** A refill is given to a node when it is planned. */
+export function provisionSubject(node: string): string {
+  return node === FIRST_NODE ? PROVISION_SUBJECT : PROVISION_SUBJECT_PREFIX + nodeToken(node);
+}
+
+export function provisionConsumer(node: string): string {
+  return node === FIRST_NODE ? PROVISION_CONSUMER : `${PROVISION_CONSUMER}-${nodeToken(node)}`;
+}
+
+export function isProvisionConsumer(name: string): boolean {
+  return name === PROVISION_CONSUMER || name.startsWith(`${PROVISION_CONSUMER}-`);
+}
+
+export function isProvisionSubject(subject: string): boolean {
+  return nodeOfProvision(subject) !== undefined;
+}
+
+/** Undefined for the subject of another kind of task. */
+export function nodeOfProvision(subject: string): string | undefined {
+  if (subject === PROVISION_SUBJECT) return FIRST_NODE;
+  return subject.startsWith(PROVISION_SUBJECT_PREFIX) ? subject.slice(PROVISION_SUBJECT_PREFIX.length) : undefined;
+}
+
 /** Cleanup is addressed: only the node that holds the container can remove it. */
 export function cleanupSubject(node: string): string {
   return CLEANUP_SUBJECT_PREFIX + nodeToken(node);
@@ -57,7 +84,7 @@ export function cleanupConsumer(node: string): string {
 }
 
 export function subjectOf(task: Task): string {
-  return task.kind === 'provision' ? PROVISION_SUBJECT : cleanupSubject(task.node);
+  return task.kind === 'provision' ? provisionSubject(task.node ?? FIRST_NODE) : cleanupSubject(task.node);
 }
 
 /** Of an event that is to be delivered to one webhook again. */

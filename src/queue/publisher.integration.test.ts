@@ -97,7 +97,7 @@ describe('a dead task', () => {
     };
     const { connection } = await nats.workers(handlers, { node: 'node1' });
     const { queue } = await nats.publisher();
-    const [first, second] = [cleanupTask('node1'), provisionTask()];
+    const [first, second] = [cleanupTask('node1'), provisionTask('node1')];
     await queue.publishCleanup(first);
     await eventually(async () => expect(await listDead(connection, 10)).toHaveLength(1));
     await queue.publishProvision([second]);
@@ -115,7 +115,7 @@ describe('a dead task', () => {
         { task: first, attempt: 1 },
       ]),
     );
-    expect((await listDead(connection, 10)).map(({ subject }) => subject)).toEqual(['provisioning.provision']);
+    expect((await listDead(connection, 10)).map(({ subject }) => subject)).toEqual(['provisioning.provision.node1']);
     expect(await retryDead(connection, dead[0]?.deadSequence ?? 0)).toBe(false);
   });
 });

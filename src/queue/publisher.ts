@@ -6,7 +6,7 @@ import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import type { QueueConnection } from './connection.ts';
 import { discardTasks, leftoverTasks } from './leftover-tasks.ts';
 import { missingPermission } from './missing-permission.ts';
-import { PROVISION_CONSUMER, STREAM, subjectOf } from './names.ts';
+import { STREAM, isProvisionConsumer, subjectOf } from './names.ts';
 import { isMissing, putStreamsBack } from './stream-and-consumers.ts';
 import { encodeTask } from './task-payload.ts';
 import { within } from './within.ts';
@@ -106,10 +106,12 @@ async function ask<T>({ url }: QueueConnection, what: string, question: () => Pr
 
 async function countProvisions({ manager, url }: QueueConnection): ReturnType<TaskQueue['provisions']> {
   try {
-    const { num_pending: waiting, num_ack_pending: outstanding } = await manager.consumers.info(
-      STREAM,
-      PROVISION_CONSUMER,
-    );
+    let [waiting, outstanding] = [0, 0];
+    for await (const info of manager.consumers.list(STREAM)) {
+      if (!isProvisionConsumer(info.name)) continue;
+      waiting += info.num_pending;
+      outstanding += info.num_ack_pending;
+    }
     return { waiting, outstanding };
   } catch (error) {
     // Without its stream or consumer nothing waits: the workers and the publisher put both back empty.

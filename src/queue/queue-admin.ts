@@ -7,16 +7,18 @@ import {
   CLEANUP_SUBJECTS,
   DEAD_STREAM,
   DEAD_SUBJECTS,
+  NODE_PROVISION_SUBJECTS,
   PROVISION_SUBJECT,
   STREAM,
   TASK_SUBJECTS,
+  isProvisionSubject,
   livingSubject,
 } from './names.ts';
 import { decodeTask } from './task-payload.ts';
 import { walkStream } from './walk-stream.ts';
 
-const PURGED: Readonly<Record<PurgeTarget, readonly [stream: string, filter: string]>> = {
-  provision: [STREAM, PROVISION_SUBJECT],
+const PURGED: Readonly<Record<PurgeTarget, readonly [stream: string, ...filters: string[]]>> = {
+  provision: [STREAM, PROVISION_SUBJECT, NODE_PROVISION_SUBJECTS],
   cleanup: [STREAM, CLEANUP_SUBJECTS],
   dead: [DEAD_STREAM, DEAD_SUBJECTS],
 };
@@ -91,8 +93,12 @@ export class JetStreamQueueAdmin implements QueueAdmin {
   }
 
   purge(which: PurgeTarget): Promise<number> {
-    const [stream, filter] = PURGED[which];
-    return this.#ask(`purge ${which}`, async ({ manager }) => (await manager.streams.purge(stream, { filter })).purged);
+    const [stream, ...filters] = PURGED[which];
+    return this.#ask(`purge ${which}`, async ({ manager }) => {
+      let purged = 0;
+      for (const filter of filters) purged += (await manager.streams.purge(stream, { filter })).purged;
+      return purged;
+    });
   }
 
   async #takeOut<T>(stream: string, sequence: number, as: (stored: StoredMsg) => T): Promise<T | undefined> {
@@ -138,10 +144,10 @@ function asQueued({ subject, seq, time, data }: StoredMsg): QueuedTask {
   const { task } = decodeTask(subject, data);
   return {
     sequence: seq,
-    kind: subject === PROVISION_SUBJECT ? 'provision' : 'cleanup',
+    kind: isProvisionSubject(subject) ? 'provision' : 'cleanup',
     id: task?.id,
     template: task?.kind === 'provision' ? task.template : undefined,
-    node: task?.kind === 'cleanup' ? task.node : undefined,
+    node: task?.node,
     queuedAtMs: time.getTime(),
   };
 }

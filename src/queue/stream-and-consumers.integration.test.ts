@@ -41,6 +41,7 @@ describe('streams and consumers', () => {
     const again = await ensureStreamsAndConsumers(connection, 'node0', DELIVERY_POLICY);
     expect(again.made).toEqual([]);
     expect((await ensureStreamsAndConsumers(connection, 'web-2', DELIVERY_POLICY)).made).toEqual([
+      'provision-workers-web-2',
       'cleanup-workers-web-2',
     ]);
   });

@@ -20,11 +20,13 @@ import {
   DEAD_SUBJECTS,
   EXHAUSTED_CONSUMER,
   EXHAUSTED_SUBJECTS,
-  PROVISION_CONSUMER,
+  NODE_PROVISION_SUBJECTS,
   PROVISION_SUBJECT,
   STREAM,
   cleanupConsumer,
   cleanupSubject,
+  provisionConsumer,
+  provisionSubject,
 } from './names.ts';
 
 /** How a task is delivered, and how often. */
@@ -57,7 +59,7 @@ const NO_STORAGE = [10023, 10047];
 const WORK_STREAM: Partial<StreamConfig> & { name: string } = {
   name: STREAM,
   description: 'Provision and cleanup tasks of Try It Now',
-  subjects: [PROVISION_SUBJECT, CLEANUP_SUBJECTS, EXHAUSTED_SUBJECTS],
+  subjects: [PROVISION_SUBJECT, NODE_PROVISION_SUBJECTS, CLEANUP_SUBJECTS, EXHAUSTED_SUBJECTS],
   retention: RetentionPolicy.Workqueue,
   storage: StorageType.File,
   // A publisher running away is refused, per subject: it can neither push tasks out, nor crowd out the other kind, nor
@@ -279,7 +281,7 @@ async function ensureConsumers(
     return result.info;
   };
   return {
-    provision: await ensure(consumerConfig(PROVISION_CONSUMER, PROVISION_SUBJECT, policy, policy.attempts)),
+    provision: await ensure(consumerConfig(provisionConsumer(node), provisionSubject(node), policy, policy.attempts)),
     cleanup: await ensure(consumerConfig(cleanupConsumer(node), cleanupSubject(node), policy, policy.attempts)),
     exhausted: await ensure(consumerConfig(EXHAUSTED_CONSUMER, EXHAUSTED_SUBJECTS, policy, -1)),
     made,

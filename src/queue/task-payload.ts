@@ -1,7 +1,7 @@
 import Value from 'typebox/value';
 import { describeError } from '../domain/errors.ts';
 import { CleanupTask, ProvisionTask, type Task } from '../domain/task.ts';
-import { PROVISION_SUBJECT } from './names.ts';
+import { isProvisionSubject } from './names.ts';
 
 export type DecodedTask = { readonly task: Task } | { readonly task: undefined; readonly problem: string };
 
@@ -17,7 +17,7 @@ export function decodeTask(subject: string, payload: Uint8Array): DecodedTask {
   } catch (error) {
     return { task: undefined, problem: `the payload is not JSON (${describeError(error)})` };
   }
-  const schema = subject === PROVISION_SUBJECT ? ProvisionTask : CleanupTask;
+  const schema = isProvisionSubject(subject) ? ProvisionTask : CleanupTask;
   if (!Value.Check(schema, value)) {
     const [first] = Value.Errors(schema, value);
     return {

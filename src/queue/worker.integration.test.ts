@@ -324,28 +324,36 @@ describe('workers', () => {
       'cleanup-workers-node1',
       'given-up-tasks',
       'provision-workers',
+      'provision-workers-node1',
     ]);
+  });
+
+  it('take the provision tasks of their own node only, those without one on the first', async () => {
+    await using nats = await TestNats.start();
+    const [first, second] = [new RecordingHandlers(), new RecordingHandlers()];
+    const { connection } = await nats.workers(first);
+    await nats.workers(second, { node: 'node1' });
+    const { queue } = await nats.publisher();
+    const [unnamed, own, other] = [provisionTask(), provisionTask('node0'), provisionTask('node1')];
+    await queue.publishProvision([unnamed, own, other]);
+    await drained(connection);
+    expect(first.ids().sort()).toEqual([unnamed.id, own.id].sort());
+    expect(second.ids()).toEqual([other.id]);
   });
 
   it('fetch no provision task while their node has no room, but clean up, and go on once it has', async () => {
     await using nats = await TestNats.start();
-    const [full, other] = [new RecordingHandlers(), new RecordingHandlers()];
+    const full = new RecordingHandlers();
     let room = false;
     await nats.workers(full, { node: 'full', hasRoom: () => room });
-    const elsewhere = await nats.workers(other, { node: 'other' });
     const { queue, connection } = await nats.publisher();
-    await queue.publishProvision([provisionTask(), provisionTask(), provisionTask()]);
+    await queue.publishProvision([provisionTask('full'), provisionTask('full')]);
     await queue.publishCleanup(cleanupTask('full'));
-    await drained(connection);
-    expect([full, other].map(({ calls }) => calls.map(({ task }) => task.kind))).toEqual([
-      ['cleanup'],
-      ['provision', 'provision', 'provision'],
-    ]);
-    await elsewhere.stop(0);
-    await queue.publishProvision([provisionTask()]);
+    await eventually(() => expect(full.calls.map(({ task }) => task.kind)).toEqual(['cleanup']));
+    expect(await queue.provisions()).toEqual({ waiting: 2, outstanding: 0 });
     room = true;
     await drained(connection);
-    expect(full.calls).toHaveLength(2);
+    expect(full.calls).toHaveLength(3);
   });
 
   it('of two processes share the work, and no task is handled twice', async () => {

@@ -121,6 +121,19 @@ export class ValkeyInventory implements Inventory {
     return found;
   }
 
+  async ofNode(node: string): Promise<Instance[]> {
+    const found: Instance[] = [];
+    const ids = await this.#ask(() => this.#client.hvals(keys.heldPorts(node)));
+    for (let at = 0; at < ids.length; at += SCAN_COUNT) {
+      const texts = await this.#ask(() => this.#client.hmget(keys.instances, ...ids.slice(at, at + SCAN_COUNT)));
+      for (const text of texts) {
+        const record = text === null ? undefined : parseRecord(text, this.#log);
+        if (record?.node === node) found.push(record);
+      }
+    }
+    return found;
+  }
+
   async expiredTickets(): Promise<TicketRef[]> {
     const lost = await Promise.all(
       (await this.#templates.names()).map(async (template) => {

@@ -17,6 +17,12 @@ export const keys = {
   hostnameChanges: 'hostname_changes',
   /** hash: node → {v, address, engine, seenAtMs} */
   nodes: 'nodes',
+  /** string: what a node said of itself last (JSON); ends by itself when it falls silent */
+  heartbeat: (node: string) => `heartbeat:${node}`,
+  /** hash: mode, since_ms, deadline_ms, as an operator has set them */
+  nodeControl: (node: string) => `node_control:${node}`,
+  /** zset: ticket on its way to the node that has no port there so far, by until when it counts (ms) */
+  placed: (node: string) => `placed:${node}`,
   /** string: how many instances were ever handed out; a store that knows of fewer than a process does has lost data */
   claimCount: 'takes',
   /** zset: visitors' instances of templates that mind, by when each was last seen in use (ms) */

@@ -1,45 +1,174 @@
 import type { Redis as Valkey } from 'iovalkey';
+import { Compile } from 'typebox/compile';
+import {
+  HEARTBEAT_LIFE_MS,
+  Heartbeat,
+  NODE_MODES,
+  type FleetNode,
+  type NodeControl,
+  type NodeMode,
+} from '../domain/node.ts';
+import type { Log } from '../domain/log.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
-import { readNodeEntry } from './node-entries.ts';
+import { readNodeAddress, readNodeEntry } from './node-entries.ts';
+import { FLAG } from './script-codes.ts';
+import type { Scripts } from './scripts.ts';
+import { storedNumber } from './stored-number.ts';
+import { parseVersioned } from './versioned.ts';
+
+const validator = Compile(Heartbeat);
+
+/** Longer than a ticket waits for its turn as a rule; one that waits longer is counted no more. */
+const PLACED_LIFE_MS = 2 * 60_000;
+
+type Answer = readonly [
+  beat: string,
+  lifeLeftMs: number,
+  mode: string,
+  since: string,
+  deadline: string,
+  held: number,
+  placed: number,
+  freePorts: number,
+  nowMs: number,
+];
 
 export class ValkeyNodeRegistry implements NodeRegistry {
   readonly #client: Valkey;
+  readonly #scripts: Scripts;
   readonly #node: { readonly name: string; readonly address: string };
+  readonly #log: Log;
+  /** Each node's last text: planners look far more often than nodes say something new. */
+  readonly #read = new Map<string, { readonly text: string; readonly heartbeat: Heartbeat | undefined }>();
 
-  constructor(client: Valkey, node: { readonly name: string; readonly address: string }) {
+  constructor(client: Valkey, scripts: Scripts, node: { readonly name: string; readonly address: string }, log: Log) {
     this.#client = client;
+    this.#scripts = scripts;
     this.#node = node;
+    this.#log = log;
   }
 
   async announce(engine: ContainerRuntime['engine']): Promise<void> {
-    try {
-      await this.#client.hset(
-        keys.nodes,
-        this.#node.name,
-        JSON.stringify({ v: 1, address: this.#node.address, engine, seenAtMs: Date.now() }),
-      );
-    } catch (error) {
-      throw storeError(error);
-    }
+    const { name, address } = this.#node;
+    await this.#ask(() => this.#client.hset(keys.nodes, name, announcement(address, engine)));
   }
 
   async announcements(): Promise<ReadonlyMap<string, string>> {
-    try {
-      return new Map(Object.entries(await this.#client.hgetall(keys.nodes)));
-    } catch (error) {
-      throw storeError(error);
-    }
+    return new Map(Object.entries(await this.#ask(() => this.#client.hgetall(keys.nodes))));
   }
 
   async engine(): Promise<ContainerRuntime['engine'] | undefined> {
+    const text = await this.#ask(() => this.#client.hget(keys.nodes, this.#node.name));
+    return text === null ? undefined : readNodeEntry(text)?.engine;
+  }
+
+  async beat(heartbeat: Heartbeat): Promise<void> {
+    const text = JSON.stringify(heartbeat);
+    const { name, address } = this.#node;
+    await this.#ask(async () => {
+      await this.#client.set(keys.heartbeat(name), text, 'PX', HEARTBEAT_LIFE_MS);
+      // A store that lost its data, or a node that was removed and is back.
+      await this.#client.hsetnx(keys.nodes, name, announcement(address, heartbeat.engine));
+    });
+  }
+
+  async nodes(): Promise<readonly FleetNode[]> {
+    const announced = await this.announcements();
+    for (const name of this.#read.keys()) if (!announced.has(name)) this.#read.delete(name);
+    const names = [...announced.keys()].sort();
+    return Promise.all(names.map((name) => this.#look(name, announced.get(name) ?? '')));
+  }
+
+  async node(name: string): Promise<FleetNode | undefined> {
+    const text = await this.#ask(() => this.#client.hget(keys.nodes, name));
+    return text === null ? undefined : this.#look(name, text);
+  }
+
+  async control(name: string, mode: NodeMode, withinMs?: number): Promise<void> {
+    await this.#scripts.run(
+      'control-pool',
+      [keys.nodeControl(name)],
+      [mode === 'active' ? 'open' : mode, withinMs ?? '', ''],
+    );
+  }
+
+  async place(name: string, tickets: readonly string[]): Promise<void> {
+    await this.#scripts.run('place-tickets', [keys.placed(name)], [PLACED_LIFE_MS, ...tickets]);
+  }
+
+  async remove(name: string, templates: readonly string[]): Promise<boolean> {
+    const reply = await this.#scripts.run(
+      'remove-node',
+      [
+        keys.heartbeat(name),
+        keys.nodes,
+        keys.nodeControl(name),
+        keys.placed(name),
+        keys.availablePorts(name),
+        keys.coolingPorts(name),
+        keys.heldPorts(name),
+        ...templates.map((template) => keys.restorePause(template, name)),
+      ],
+      [name],
+    );
+    return reply === FLAG.YES;
+  }
+
+  async #look(name: string, announced: string): Promise<FleetNode> {
+    const [text, lifeLeftMs, mode, since, deadline, held, placed, freePorts, now] = (await this.#scripts.run(
+      'look-at-node',
+      [
+        keys.heartbeat(name),
+        keys.nodeControl(name),
+        keys.heldPorts(name),
+        keys.placed(name),
+        keys.availablePorts(name),
+        keys.coolingPorts(name),
+      ],
+      [],
+    )) as Answer;
+    const heartbeat = text === '' ? undefined : this.#heartbeat(name, text);
+    return {
+      name,
+      address: heartbeat?.address ?? readNodeAddress(announced),
+      heartbeat,
+      heartbeatAgeMs: text === '' ? undefined : Math.max(0, HEARTBEAT_LIFE_MS - lifeLeftMs),
+      control: controlOf(mode, since, deadline, now),
+      held,
+      placed,
+      freePorts,
+    };
+  }
+
+  #heartbeat(name: string, text: string): Heartbeat | undefined {
+    const before = this.#read.get(name);
+    if (before?.text === text) return before.heartbeat;
+    const value: unknown = parseVersioned(text);
+    const heartbeat = validator.Check(value) ? value : undefined;
+    if (heartbeat === undefined && (before === undefined || before.heartbeat !== undefined))
+      this.#log.warn({ node: name }, 'The heartbeat of a node is damaged, or of another version; it counts as silent');
+    this.#read.set(name, { text, heartbeat });
+    return heartbeat;
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
     try {
-      const text = await this.#client.hget(keys.nodes, this.#node.name);
-      return text === null ? undefined : readNodeEntry(text)?.engine;
+      return await question();
     } catch (error) {
       throw storeError(error);
     }
   }
+}
+
+function announcement(address: string, engine: string): string {
+  return JSON.stringify({ v: 1, address, engine, seenAtMs: Date.now() });
+}
+
+function controlOf(stored: string, since: string, deadline: string, nowMs: number): NodeControl {
+  const mode = NODE_MODES.find((each) => each === stored) ?? 'active';
+  const deadlineMs = storedNumber(deadline);
+  return { mode, sinceMs: storedNumber(since), deadlineMs, overdue: deadlineMs !== undefined && deadlineMs <= nowMs };
 }

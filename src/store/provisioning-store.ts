@@ -50,10 +50,10 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     this.#log = log;
   }
 
-  async reserveTickets(template: Template): Promise<string[]> {
+  async reserveTickets(template: Template, { most = RESERVE_BATCH, beyond = 0 } = {}): Promise<string[]> {
     const { name, pool } = template;
     const { queuedTicketMs } = this.#options.patience;
-    const candidates = Array.from({ length: RESERVE_BATCH }, () => newInstanceId());
+    const candidates = Array.from({ length: Math.min(most, RESERVE_BATCH) }, () => newInstanceId());
     const reply = await this.#scripts.run(
       'reserve',
       [
@@ -66,7 +66,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         keys.poolControl(name),
         keys.waitingLeases(name),
       ],
-      [pool.target, pool.max, pool.replenishThreshold, queuedTicketMs, name, FAILURES_TO_OPEN, ...candidates],
+      [pool.target, pool.max, pool.replenishThreshold, queuedTicketMs, name, FAILURES_TO_OPEN, beyond, ...candidates],
     );
     return reply as string[];
   }
@@ -160,7 +160,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     const allocate = (): Promise<unknown> =>
       this.#scripts.run(
         'allocate-port',
-        [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node)],
+        [keys.instances, keys.availablePorts(node), keys.coolingPorts(node), keys.heldPorts(node), keys.placed(node)],
         [id, attemptOf(instance), start, end],
       );
     let reply = await allocate();

@@ -57,7 +57,10 @@ const SCRIPT_NAMES = [
   'take-landing',
   'uncount-claim',
   'watch-claims',
+  'look-at-node',
   'look-at-places',
+  'place-tickets',
+  'remove-node',
   'leave-waiting',
 ] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];

@@ -137,7 +137,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     failureLog: new ValkeyFailureLog(client, log),
     inventory,
     usageStore: new ValkeyUsageStore(scripts),
-    registry: new ValkeyNodeRegistry(client, node),
+    registry: new ValkeyNodeRegistry(client, scripts, node, log),
     promotions: new ValkeyPromotions(scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),
     challengeStore: new ValkeyChallengeStore(client),

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError, describeError } from '../domain/errors.ts';
-import { LIMIT_REASONS } from '../domain/instance.ts';
+import { EXPLAINED_REASONS } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import { visitToken } from '../domain/visit-token.ts';
 import type { Demos } from '../http/demos.ts';
@@ -104,7 +104,7 @@ async function governed(
 async function sayWhyEnded(demos: Demos, token: string, error: unknown): Promise<never> {
   if (!(error instanceof TryItNowError) || error.code !== 'unknown_instance') throw error;
   const visit = await demos.leads.visitOf(token).catch(() => undefined);
-  const limit = LIMIT_REASONS.find((reason) => reason === visit?.reason);
+  const limit = EXPLAINED_REASONS.find((reason) => reason === visit?.reason);
   throw limit === undefined ? error : new TryItNowError(error.code, error.message, { details: { limit } });
 }
 

@@ -30,6 +30,10 @@ it('shares the work with a second node, reaches its instances, and has it clean 
       CONTAINER_PORT_RANGE_START: String(ports.start),
       CONTAINER_PORT_RANGE_END: String(ports.end),
       CONTAINER_PORT: String(template().port),
+      // As the server's template has it: the one that ends first is handed out first.
+      POOL_DEFAULT_TTL: '1m',
+      POOL_MAX_TTL: '5m',
+      POOL_MAX_AGE: '1h',
     });
     await eventually(() => expect(worker.output).toContain('Try It Now started'), PATIENT);
 

@@ -19,7 +19,13 @@ export const QUICK: DeliveryPolicy = { ackWaitMs: 30_000, attempts: 3, backoff: 
 /** Quick enough, too, to watch what a silent worker holds go to another. */
 export const SOON_AGAIN: DeliveryPolicy = { ...QUICK, ackWaitMs: 1_000 };
 
-export const provisionTask = (): ProvisionTask => ({ v: 1, kind: 'provision', id: newInstanceId(), template: 'hello' });
+export const provisionTask = (node?: string): ProvisionTask => ({
+  v: 1,
+  kind: 'provision',
+  id: newInstanceId(),
+  template: 'hello',
+  ...(node === undefined ? {} : { node }),
+});
 export const cleanupTask = (node = 'node0'): CleanupTask => ({ v: 1, kind: 'cleanup', id: newInstanceId(), node });
 
 export interface LogLine {

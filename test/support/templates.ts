@@ -46,6 +46,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     pool: { target: 3, max: 20, replenishThreshold: 0 },
     ttl: { defaultMs: 60_000, maxMs: 300_000 },
     allowedOrigins: [],
+    nodes: [],
     idle: undefined,
     renewOnUse: false,
     maxAgeMs: 3_600_000,

@@ -7,6 +7,7 @@ import type { PoolOptions } from './pool-commands.ts';
 import type { JsonOptions, LimitOptions } from './queue-commands.ts';
 import type { ReplayOptions } from './webhook-commands.ts';
 import { runCommand } from '../run-command.ts';
+import { registerNodes } from './register-nodes.ts';
 import { registerNetworks } from './register-networks.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -38,6 +39,7 @@ export function registerOperatorCommands(cli: Command, env: Environment): void {
     group: cli.command('webhooks').description('those who are told what happens in visits, and what they did not take'),
     env,
   });
+  registerNodes(cli, env, EXIT_CODES);
   registerNetworks(cli, env, EXIT_CODES);
   cli
     .command('funnel')

@@ -14,6 +14,7 @@ import { funnelRoutes } from './funnel-routes.ts';
 import { instanceRoutes } from './instance-routes.ts';
 import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
 import { networkRoutes } from './network-routes.ts';
+import { nodeRoutes } from './node-routes.ts';
 import { poolRoutes } from './pool-routes.ts';
 import type { Operators } from './operators.ts';
 import { queueRoutes } from './queue-routes.ts';
@@ -59,6 +60,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   poolRoutes(app, operators);
   failureRoutes(app, operators);
   instanceRoutes(app, operators);
+  nodeRoutes(app, operators);
   queueRoutes(app, operators);
   funnelRoutes(app, operators);
   webhookRoutes(app, operators);

@@ -18,7 +18,7 @@ const NAME_LENGTH = 100;
  * What of a body tells one call of an action from another. Never the reason: visitors see that anyway,
  * and it may be long.
  */
-const PARTICULARS = ['target', 'within_seconds', 'which'] as const;
+const PARTICULARS = ['target', 'within_seconds', 'which', 'force'] as const;
 
 /**
  * Keeps every call of a route with an `audit` name that an operator made, also the refused and the failed ones, and

@@ -10,10 +10,20 @@ import type { DeadEvent } from '../../pool/interfaces/webhook-admin.ts';
 import type { WebhookSnapshot, WebhookTest, WebhooksOverview } from '../../pool/operate-webhooks.ts';
 import type { FunnelRow } from '../../pool/funnel.ts';
 import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instances.ts';
+import type { NodeSnapshot } from '../../pool/operate-nodes.ts';
 import type { PoolSnapshot } from '../../pool/operate-pools.ts';
 import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';
 
-export type { DeadEvent, DeadTask, InstanceSnapshot, PoolSnapshot, QueueInfo, QueuedTask, WebhookSnapshot };
+export type {
+  DeadEvent,
+  DeadTask,
+  InstanceSnapshot,
+  NodeSnapshot,
+  PoolSnapshot,
+  QueueInfo,
+  QueuedTask,
+  WebhookSnapshot,
+};
 
 interface PoolFailures {
   /** Why the last attempts failed, the newest first. */
@@ -54,6 +64,17 @@ export interface QueueOperators {
   purge(which: PurgeTarget): Promise<number>;
 }
 
+export interface NodeOperators {
+  nodes(): Promise<readonly NodeSnapshot[]>;
+  /** Throws unknown_node, as the next four do. */
+  node(name: string): Promise<NodeSnapshot>;
+  cordon(name: string): Promise<NodeSnapshot>;
+  drainNode(name: string, withinMs: number | undefined): Promise<NodeSnapshot>;
+  uncordon(name: string): Promise<NodeSnapshot>;
+  /** Returns how many instances were discarded. Throws node_alive, node_in_use too. */
+  removeNode(name: string, force: boolean): Promise<{ readonly settled: number }>;
+}
+
 export interface FunnelOperators {
   /** Of so many days up to today. */
   funnel(days: number): Promise<readonly FunnelRow[]>;
@@ -83,5 +104,6 @@ export type Operators = PoolOperators &
   InstanceOperators &
   QueueOperators &
   FunnelOperators &
+  NodeOperators &
   WebhookOperators &
   NetworkOperators;

@@ -17,6 +17,8 @@ export interface StorageRoom {
  * on another host or under another user.
  */
 export interface Consumption {
+  /** Of the host, in bytes: what it has, and what more could be had without swapping. */
+  memory(): Promise<{ readonly total: number; readonly available: number } | undefined>;
   storage(): Promise<StorageRoom | undefined>;
   /** Finds out where to look at it, which takes an engine long that is busy; the first look does it otherwise. */
   locate(container: string): Promise<void>;

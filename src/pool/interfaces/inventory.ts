@@ -21,6 +21,8 @@ export interface Inventory {
   list(): Promise<Instance[]>;
   /** What is handed out on this node, without a look at what else there is. */
   visits(node: string): Promise<Instance[]>;
+  /** Everything that holds a port on this node, in whichever state. */
+  ofNode(node: string): Promise<Instance[]>;
   /** Also for a record of another version, which `list` and `find` skip: what hangs on it is not ours to change. */
   isRecorded(id: string): Promise<boolean>;
   /** The database of every record, readable or not. */

@@ -1,13 +1,24 @@
+import type { FleetNode, Heartbeat, NodeMode } from '../../domain/node.ts';
 import type { ContainerRuntime } from './container-runtime.ts';
 
+/** What is known of nodes. Everything may throw store_unavailable. */
 export interface NodeRegistry {
   /** Tells where this node's instances are reached, and what runs them. */
   announce(engine: ContainerRuntime['engine']): Promise<void>;
-  /**
-   * What ran this node's instances when it was last announced; undefined for one that never was. Throws
-   * store_unavailable.
-   */
+  /** What ran this node's instances when it was last announced; undefined for one that never was. */
   engine(): Promise<ContainerRuntime['engine'] | undefined>;
-  /** The last announcement of each node, as a text that is another with each. Throws store_unavailable. */
+  /** The last announcement of each node, as a text that is another with each. */
   announcements(): Promise<ReadonlyMap<string, string>>;
+  /** This node is alive, and like this; it counts for HEARTBEAT_LIFE_MS. */
+  beat(heartbeat: Heartbeat): Promise<void>;
+  /** Every node that was ever announced and not removed, by name. */
+  nodes(): Promise<readonly FleetNode[]>;
+  /** Undefined for a node that was never announced. */
+  node(name: string): Promise<FleetNode | undefined>;
+  /** `withinMs`: when a drain ends what is left. */
+  control(name: string, mode: NodeMode, withinMs?: number): Promise<void>;
+  /** These tickets go to the node: they count there until they have a port. */
+  place(name: string, tickets: readonly string[]): Promise<void>;
+  /** Forgets everything that is kept of the node but its instances. False, and nothing done, while it is alive. */
+  remove(name: string, templates: readonly string[]): Promise<boolean>;
 }

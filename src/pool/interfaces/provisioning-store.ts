@@ -3,8 +3,11 @@ import type { Template } from '../../domain/template.ts';
 
 /** The way in. A ticket reserves room for one instance until its deadline; it carries the instance's future id. */
 export interface ProvisioningStore {
-  /** Reserves as many tickets as target, capacity and threshold allow, atomically. Returns their ids. */
-  reserveTickets(template: Template): Promise<string[]>;
+  /**
+   * Reserves as many tickets as target, capacity and threshold allow, atomically. Returns their ids. `beyond`: so many
+   * more than the target, in place of ready ones that are about to go.
+   */
+  reserveTickets(template: Template, options?: { readonly most?: number; readonly beyond?: number }): Promise<string[]>;
   /** Gives the room back. The record, if one exists, is not touched. */
   cancelTicket(template: string, id: string): Promise<void>;
   /** Pushes the ticket's deadline out; false when there is no such ticket any more. */

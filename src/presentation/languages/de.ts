@@ -81,6 +81,7 @@ export const de = {
   'visit.ended_text': 'Sie wurde mit allem gelöscht, was darin war. Sie können jederzeit eine neue starten.',
   'visit.database_limit': 'Sie endete vorzeitig: Sie nahm mehr von der Datenbank, als einer Kopie zusteht.',
   'visit.process_limit': 'Sie endete vorzeitig: Sie wollte immerzu mehr Prozesse, als eine Kopie haben darf.',
+  'visit.node_drained': 'Sie endete vorzeitig: Der Server, auf dem sie lief, wird außer Betrieb genommen.',
   'visit.disk_limit': 'Sie endete vorzeitig: Es wurde mehr darin gespeichert, als eine Kopie fassen darf.',
   'visit.output_limit': 'Sie endete vorzeitig: Sie hat mehr ausgegeben, als ein Server lesen kann.',
   'visit.cpu_limit': 'Sie endete vorzeitig: Sie hat lange gerechnet, ohne dass jemand sie benutzt hat.',

@@ -81,6 +81,7 @@ export const en = {
   'visit.ended_text': 'It was removed with everything that was in it. You can start a fresh one whenever you like.',
   'visit.database_limit': 'It ended early: it took more of the database than a copy may have.',
   'visit.process_limit': 'It ended early: it kept asking for more processes than a copy may have.',
+  'visit.node_drained': 'It ended early: the server it was on is being taken out of service.',
   'visit.disk_limit': 'It ended early: more was written in it than a copy may hold.',
   'visit.output_limit': 'It ended early: it wrote more output than a server can read.',
   'visit.cpu_limit': 'It ended early: it kept computing for a long time while nobody used it.',

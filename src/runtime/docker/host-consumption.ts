@@ -62,6 +62,13 @@ export class HostConsumption implements Consumption {
     this.#title = { title, socketPath };
   }
 
+  async memory(): Promise<{ readonly total: number; readonly available: number } | undefined> {
+    const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
+    const bytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]) * 1_024;
+    const [total, available] = [bytes('MemTotal'), bytes('MemAvailable')];
+    return Number.isNaN(total) || Number.isNaN(available) ? undefined : { total, available };
+  }
+
   async storage(): Promise<StorageRoom | undefined> {
     this.#storage ??= await this.#ask('say where its containers lie', async () => {
       const info = (await this.#docker.info()) as { readonly DockerRootDir?: string };

@@ -1,5 +1,5 @@
 -- One port for one attempt, once. Ports whose cool-down is over come back first.
--- KEYS[1] instances  [2] available_ports  [3] cooling_ports  [4] held_ports
+-- KEYS[1] instances  [2] available_ports  [3] cooling_ports  [4] held_ports  [5] placed:<node>
 -- ARGV[1] id  [2] attempt
 -- ARGV[3] range start  [4] range end
 -- Returns the record's text, 0 when it is not this attempt's any more, -1 when no port is free,
@@ -27,6 +27,8 @@ if not port then
   return kept == 0 and -2 or -1
 end
 redis.call('HSET', KEYS[4], port, record.id)
+-- It counts among those that hold a port from now on.
+redis.call('ZREM', KEYS[5], record.id)
 record.port = tonumber(port)
 record.step = 'port_allocated'
 return save_record(KEYS[1], record)

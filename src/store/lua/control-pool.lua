@@ -1,6 +1,6 @@
--- An operator pauses, drains or reopens a template.
--- KEYS[1] pool_control:<template>
--- ARGV[1] 'paused', 'draining' or 'open'  [2] deadline from now (ms) or ''  [3] reason or ''
+-- An operator pauses, drains or reopens a template, or cordons, drains or reopens a node.
+-- KEYS[1] pool_control:<template> or node_control:<node>
+-- ARGV[1] 'paused', 'cordoned', 'draining' or 'open'  [2] deadline from now (ms) or ''  [3] reason or ''
 -- Returns the deadline, or 0 without one
 local mode, within, reason = ARGV[1], ARGV[2], ARGV[3]
 if mode == 'open' then

@@ -4,7 +4,8 @@
 -- KEYS[8] waiting_leases:<template>
 -- ARGV[1] target, unless an operator has set another  [2] max  [3] threshold (share of the target that may be missing)
 -- ARGV[4] ticket life (ms)  [5] template
--- ARGV[6] failures that open the breaker  [7…] candidate ids, one for each ticket that may be reserved
+-- ARGV[6] failures that open the breaker  [7] ready ones that are about to go, and are replaced beforehand
+-- ARGV[8…] candidate ids, one for each ticket that may be reserved
 -- Returns the ids reserved
 redis.call('SADD', KEYS[6], ARGV[5])
 local now = now_ms()
@@ -19,16 +20,17 @@ local waiting = control[2] == '0' and 0 or redis.call('ZCOUNT', KEYS[8], now, '+
 local target = math.min(math.max(wished, waiting), tonumber(ARGV[2]))
 local ready = redis.call('ZCARD', KEYS[1])
 local warming = redis.call('ZCARD', KEYS[2])
-local missing = target - ready - warming
+local going = math.min(tonumber(ARGV[7]), ready)
+local missing = target - (ready - going) - warming
 -- Once a refill has begun (tickets are out) it is carried to the target, and an empty pool waits for no threshold.
-if missing <= 0 or (warming == 0 and ready > 0 and waiting == 0 and missing <= tonumber(ARGV[3]) * target) then return {} end
+if missing <= 0 or (warming == 0 and ready > 0 and going == 0 and waiting == 0 and missing <= tonumber(ARGV[3]) * target) then return {} end
 -- After a pause one instance at a time is tried, until one comes up.
 if stored_number(breaker[2], 0) >= tonumber(ARGV[6]) then missing = math.min(missing, 1 - warming) end
 
 local room = tonumber(ARGV[2]) - ready - warming - redis.call('ZCARD', KEYS[3]) - redis.call('ZCARD', KEYS[4])
 local reserved = {}
-for index = 1, math.min(missing, room, #ARGV - 6) do
-  local id = ARGV[6 + index]
+for index = 1, math.min(missing, room, #ARGV - 7) do
+  local id = ARGV[7 + index]
   redis.call('ZADD', KEYS[2], now + tonumber(ARGV[4]), id)
   reserved[index] = id
 end

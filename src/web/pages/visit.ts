@@ -1,4 +1,4 @@
-import { LIMIT_REASONS } from '../../domain/instance.ts';
+import { EXPLAINED_REASONS } from '../../domain/instance.ts';
 import type { Template } from '../../domain/template.ts';
 import { localText, type Brand } from '../../presentation/branding.ts';
 import { html, type Html } from '../../presentation/html.ts';
@@ -184,7 +184,7 @@ function endedPanel(parts: VisitParts): Html {
   return html`<section class="panel" data-ended hidden>
 <h1 tabindex="-1">${t.text('visit.ended_heading', { app: template.title })}</h1>
 <p>${t.text('visit.ended_text')}</p>
-${LIMIT_REASONS.map((limit) => html`<p class="note" data-limit="${limit}" hidden>${t.text(`visit.${limit}`)}</p>`)}
+${EXPLAINED_REASONS.map((limit) => html`<p class="note" data-limit="${limit}" hidden>${t.text(`visit.${limit}`)}</p>`)}
 ${offersExport && html`<p class="note">${t.text('visit.export_missed')}</p>`}
 <form method="post" action="/try/${encodeURIComponent(template.name)}" data-again>
 ${visitorToken !== undefined && html`<input type="hidden" name="visitor" value="${visitorToken}">`}

@@ -141,6 +141,7 @@ function trialTemplate(image: string): Template {
     pool: { target: 0, max: 0, replenishThreshold: 0 },
     ttl: { defaultMs: 0, maxMs: 0 },
     allowedOrigins: [],
+    nodes: [],
     idle: undefined,
     renewOnUse: false,
     maxAgeMs: 0,

@@ -1,0 +1,56 @@
+import type { FleetNode } from './node.ts';
+import { obstacleTo, type Demand, type Obstacle, type PlacementStrategy } from './placement.ts';
+
+/** Gives tickets to nodes, each counted from then on. Made for one round of planning, from one look at the fleet. */
+export class Placement {
+  readonly #strategy: PlacementStrategy;
+  readonly #nodes: FleetNode[];
+
+  constructor(nodes: readonly FleetNode[], strategy: PlacementStrategy) {
+    this.#strategy = strategy;
+    this.#nodes = [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** How many tickets of the template could be given to nodes now; no more than `most`. */
+  room(template: Demand, most: number): number {
+    const trial = new Placement(this.#nodes, this.#strategy);
+    let room = 0;
+    while (room < most && trial.place(template) !== undefined) room += 1;
+    return room;
+  }
+
+  /** The node for one ticket; undefined when none may have it. */
+  place(template: Demand): string | undefined {
+    const obstacles = this.#nodes.map((node) => obstacleTo(node, template));
+    const open = this.#nodes.filter((_, at) => obstacles[at] === undefined);
+    const candidates = open.length > 0 ? open : this.#nodes.filter((_, at) => obstacles[at]?.strict === false);
+    const [first, ...others] = candidates;
+    if (first === undefined) return undefined;
+    const better = this.#strategy === 'spread' ? (a: number, b: number) => a < b : (a: number, b: number) => a > b;
+    const chosen = others.reduce((best, node) => (better(fullness(node), fullness(best)) ? node : best), first);
+    this.#nodes[this.#nodes.indexOf(chosen)] = { ...chosen, placed: chosen.placed + 1 };
+    return chosen.name;
+  }
+
+  /** Why nodes are avoided, by their name. */
+  obstacles(template: Demand): ReadonlyMap<string, Obstacle> {
+    return new Map(
+      this.#nodes.flatMap((node) => {
+        const obstacle = obstacleTo(node, template);
+        return obstacle === undefined ? [] : [[node.name, obstacle] as const];
+      }),
+    );
+  }
+}
+
+/**
+ * The share that is used of what runs out first: the room for instances, or the memory. Tickets on their way use no
+ * memory so far, which is why the instances count in any case.
+ */
+function fullness({ heartbeat, held, placed, freePorts }: FleetNode): number {
+  const room = heartbeat?.capacity ?? held + freePorts;
+  const used = room === 0 ? 1 : (held + placed) / room;
+  const { memory } = heartbeat ?? {};
+  if (memory === undefined || memory.total === 0) return used;
+  return Math.max(used, 1 - memory.available / memory.total);
+}

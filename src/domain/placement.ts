@@ -1,0 +1,57 @@
+import type { FleetNode } from './node.ts';
+import type { Template } from './template.ts';
+
+/** `spread`: each node as full as the others. `pack`: one after the other, so that some stay empty. */
+export const PLACEMENT_STRATEGIES = ['spread', 'pack'] as const;
+export type PlacementStrategy = (typeof PLACEMENT_STRATEGIES)[number];
+
+/** Of a host's memory: with less available, the next instance may cost another one its life. */
+const MEMORY_RESERVE = 0.04;
+
+/** Why a node gets no instance of a template. */
+export interface Obstacle {
+  /** A clause for people. */
+  readonly reason: string;
+  /**
+   * False: it is avoided while another node can. Where none can, it is tried there all the same, so that the failure is
+   * told, counted and passes as on a single host.
+   */
+  readonly strict: boolean;
+}
+
+/** What placement has to know of a template. */
+export type Demand = Pick<Template, 'name' | 'nodes'>;
+
+/** Undefined: nothing speaks against it. */
+export function obstacleTo(node: FleetNode, template: Demand): Obstacle | undefined {
+  const strict = whyClosed(node) ?? full(node) ?? unlabelled(node, template);
+  if (strict !== undefined) return { reason: strict, strict: true };
+  const { heartbeat } = node;
+  const why = heartbeat?.templates[template.name];
+  if (why === undefined) return { reason: 'it does not offer this template', strict: true };
+  if (why !== '') return { reason: why, strict: false };
+  const { memory } = heartbeat ?? {};
+  if (memory !== undefined && memory.available < memory.total * MEMORY_RESERVE)
+    return { reason: 'next to no memory is available', strict: false };
+  if (node.freePorts <= node.placed) return { reason: 'it has no free port', strict: false };
+  return undefined;
+}
+
+/** Why a node begins nothing whatever the template: what waits for it is planned again elsewhere. */
+export function whyClosed({ heartbeat, control }: FleetNode): string | undefined {
+  if (heartbeat === undefined) return 'it is silent';
+  if (control.mode !== 'active') return control.mode === 'cordoned' ? 'it is cordoned' : 'it is being drained';
+  return heartbeat.disk?.low === true ? 'its disk is nearly full' : undefined;
+}
+
+function full({ heartbeat, held, placed }: FleetNode): string | undefined {
+  const capacity = heartbeat?.capacity;
+  return capacity !== undefined && held + placed >= capacity
+    ? `it holds as many instances as it may (${capacity})`
+    : undefined;
+}
+
+function unlabelled({ heartbeat }: FleetNode, { nodes }: Demand): string | undefined {
+  const missing = nodes.filter((label) => heartbeat?.labels.includes(label) !== true);
+  return missing.length === 0 ? undefined : `it lacks the label ${missing.join(', ')}`;
+}

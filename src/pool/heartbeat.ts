@@ -1,0 +1,82 @@
+import { cpus } from 'node:os';
+import { HEARTBEAT_VERSION, type Heartbeat } from '../domain/node.ts';
+import type { Catalogue } from '../domain/template.ts';
+import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
+import type { Consumption } from './interfaces/consumption.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
+import type { Inventory } from './interfaces/inventory.ts';
+import type { NodeRegistry } from './interfaces/node-registry.ts';
+import type { StorageReserve } from './storage-reserve.ts';
+import type { TemplateFitness } from './template-fitness.ts';
+
+export interface HeartbeatDeps {
+  readonly registry: Pick<NodeRegistry, 'beat'>;
+  readonly inventory: Pick<Inventory, 'ofNode'>;
+  readonly catalogue: Catalogue;
+  readonly runtime: Pick<ContainerRuntime, 'engine'>;
+  readonly fitness: Pick<TemplateFitness, 'whyNot'>;
+  readonly consumption: Pick<Consumption, 'memory'> | undefined;
+  readonly storageReserve: Pick<StorageReserve, 'low' | 'room'>;
+  /** Undefined: every instance is started cold. */
+  readonly checkpoints: Pick<CheckpointRepository, 'list'> | undefined;
+  readonly node: {
+    readonly name: string;
+    readonly address: string;
+    readonly labels: readonly string[];
+    readonly capacity: number | undefined;
+  };
+  readonly portRange: { readonly start: number; readonly end: number };
+  readonly program: string;
+}
+
+const REASON_LENGTH = 300;
+/** The newest; a node keeps some for each template. */
+const CHECKPOINTS_NAMED = 200;
+
+/** Says once that this node is alive, and what it has and can. Throws store_unavailable. */
+export async function beat(deps: HeartbeatDeps): Promise<void> {
+  await deps.registry.beat(await heartbeatOf(deps));
+}
+
+async function heartbeatOf({
+  inventory,
+  catalogue,
+  runtime,
+  fitness,
+  consumption,
+  storageReserve: { room, low },
+  checkpoints,
+  node,
+  portRange,
+  program,
+}: HeartbeatDeps): Promise<Heartbeat> {
+  const memory = await consumption?.memory();
+  const stored = (await checkpoints?.list()) ?? [];
+  const records = await inventory.ofNode(node.name);
+  const count = (...states: readonly string[]): number => records.filter(({ state }) => states.includes(state)).length;
+  return {
+    v: HEARTBEAT_VERSION,
+    address: node.address,
+    engine: runtime.engine,
+    program,
+    labels: [...node.labels],
+    cpus: cpus().length,
+    ...(memory === undefined ? {} : { memory }),
+    ...(room === undefined ? {} : { disk: { total: room.total.bytes, free: room.free.bytes, low } }),
+    ports: portRange.end - portRange.start + 1,
+    ...(node.capacity === undefined ? {} : { capacity: node.capacity }),
+    templates: Object.fromEntries(
+      catalogue.all().map((template) => [template.name, fitness.whyNot(template).slice(0, REASON_LENGTH)]),
+    ),
+    checkpoints: stored
+      .filter(({ problem }) => problem === undefined)
+      .slice(0, CHECKPOINTS_NAMED)
+      .map(({ id }) => id),
+    instances: {
+      warming: count('warming'),
+      ready: count('ready'),
+      assigned: count('assigned'),
+      leaving: count('releasing', 'quarantined'),
+    },
+  };
+}

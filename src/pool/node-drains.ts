@@ -1,0 +1,116 @@
+import type { Clock } from '../domain/clock.ts';
+import type { Instance } from '../domain/instance.ts';
+import { HEARTBEAT_LIFE_MS, type FleetNode } from '../domain/node.ts';
+import type { Catalogue } from '../domain/template.ts';
+import type { Inventory, PoolStats } from './interfaces/inventory.ts';
+import type { NodeRegistry } from './interfaces/node-registry.ts';
+import type { Turn } from './interfaces/turn.ts';
+import { recallTickets, type RecallDeps } from './recall-tickets.ts';
+import { releaseInstance } from './release.ts';
+
+export interface NodeDrainsDeps extends RecallDeps {
+  readonly registry: Pick<NodeRegistry, 'nodes'>;
+  readonly inventory: Pick<Inventory, 'ofNode' | 'stats'>;
+  readonly catalogue: Catalogue;
+  readonly clock: Clock;
+  readonly node: { readonly name: string };
+  /** Of several servers one withdraws at a time. */
+  readonly turn: Turn;
+}
+
+/** How long a server has its turn: a few rounds. */
+const TURN_MS = 5_000;
+/** A node is only taken for silent once this process has missed it for so long itself. */
+const MISSED_MS = 6_000;
+
+/**
+ * Carries out what operators decide about nodes. A drained node's ready instances go as others become ready elsewhere,
+ * so that the pool does not fall below its target while other nodes have room; visits end by themselves, or at the
+ * deadline. Tickets of nodes that begin nothing are taken back.
+ */
+export class NodeDrains {
+  readonly #deps: NodeDrainsDeps;
+  readonly #missedSince = new Map<string, number>();
+  #leaving = new Map<string, Instance[]>();
+  #lookedAtMs = -Infinity;
+
+  constructor(deps: NodeDrainsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Ready instances of the template on nodes that are drained, as last looked. */
+  leavingReady(template: string): number {
+    return this.#leaving.get(template)?.length ?? 0;
+  }
+
+  /** Throws store_unavailable, queue_unavailable. */
+  async round(): Promise<void> {
+    const { registry, inventory, requestRefill, turn } = this.#deps;
+    const nodes = await registry.nodes();
+    const trusted = this.#trusted(nodes);
+    const draining = nodes.filter(({ control }) => control.mode === 'draining');
+    const there = new Map<FleetNode, Instance[]>();
+    for (const node of draining) there.set(node, await inventory.ofNode(node.name));
+    this.#leaving = byTemplate([...there.values()].flat());
+    if (this.#leaving.size > 0) requestRefill();
+    if (!(await turn.take(TURN_MS))) return;
+    for (const [node, records] of there) if (node.control.overdue) await this.#end(records);
+    if (this.#leaving.size > 0) await this.#withdraw();
+    await recallTickets(this.#deps, nodes, trusted);
+  }
+
+  /** Those not to be taken for silent: this one, and others that have not been missed for long. */
+  #trusted(nodes: readonly FleetNode[]): ReadonlySet<string> {
+    const now = this.#deps.clock.now();
+    // After a longer gap it may have been this process that heard nothing.
+    if (now - this.#lookedAtMs > HEARTBEAT_LIFE_MS) this.#missedSince.clear();
+    this.#lookedAtMs = now;
+    const trusted = new Set<string>();
+    for (const { name, heartbeat } of nodes) {
+      if (heartbeat !== undefined) this.#missedSince.delete(name);
+      else if (!this.#missedSince.has(name)) this.#missedSince.set(name, now);
+      const missedMs = now - (this.#missedSince.get(name) ?? now);
+      if (heartbeat === undefined && (name === this.#deps.node.name || missedMs < MISSED_MS)) trusted.add(name);
+    }
+    return trusted;
+  }
+
+  async #end(records: readonly Instance[]): Promise<void> {
+    await this.#release(records.filter(({ state }) => state === 'ready' || state === 'assigned'));
+  }
+
+  async #withdraw(): Promise<void> {
+    const { inventory, catalogue } = this.#deps;
+    const stats = await inventory.stats(catalogue.all());
+    for (const [template, ready] of this.#leaving) {
+      // A template that is no longer offered needs none.
+      const pool = stats.get(template);
+      await this.#release(pool === undefined ? ready : ready.slice(0, dispensable(pool)));
+    }
+  }
+
+  async #release(records: readonly Instance[]): Promise<void> {
+    await Promise.all(
+      records.map((record) =>
+        releaseInstance(this.#deps, record, 'node_drained', { from: [record.state], generation: record.generation }),
+      ),
+    );
+  }
+}
+
+/**
+ * What is ready beyond the target. A pool that is at its capacity cannot have its successors made first: half of the
+ * target stays then.
+ */
+function dispensable({ ready, target, warming, assigned, leaving, capacity }: PoolStats): number {
+  const isFull = ready + warming + assigned + leaving >= capacity;
+  return Math.max(0, ready - (isFull && warming + leaving === 0 ? Math.floor(target / 2) : target));
+}
+
+/** The ready ones, in an order that every server finds. */
+function byTemplate(records: readonly Instance[]): Map<string, Instance[]> {
+  const found = new Map<string, Instance[]>();
+  for (const record of records.filter(({ state }) => state === 'ready').sort((a, b) => (a.id < b.id ? -1 : 1)))
+    found.set(record.template, [...(found.get(record.template) ?? []), record]);
+  return found;
+}

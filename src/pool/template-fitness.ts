@@ -1,0 +1,51 @@
+import { DATABASE_SERVERS } from '../domain/database.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { Catalogue, Template } from '../domain/template.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
+import type { Databases } from './interfaces/databases.ts';
+
+export interface TemplateFitnessDeps {
+  readonly catalogue: Catalogue;
+  readonly runtime: Pick<ContainerRuntime, 'prepare'>;
+  /** Undefined on a node without a database server. */
+  readonly databases: Databases | undefined;
+}
+
+/** Which templates this node can make instances of, as its engine was last made ready for them. */
+export class TemplateFitness {
+  readonly #deps: TemplateFitnessDeps;
+  /** Undefined: the engine is ready. */
+  #failure: { readonly reason: string; readonly templates: readonly string[] | undefined } | undefined;
+
+  constructor(deps: TemplateFitnessDeps) {
+    this.#deps = deps;
+  }
+
+  /** Makes the engine ready for every template. Throws what the engine throws. */
+  async prepare(): Promise<void> {
+    const { runtime, catalogue } = this.#deps;
+    try {
+      await runtime.prepare(catalogue.all());
+      this.#failure = undefined;
+    } catch (error) {
+      this.#failure = { reason: describeError(error), templates: templatesOf(error) };
+      throw error;
+    }
+  }
+
+  /** Why it cannot make an instance of the template; empty when it can, as far as is known. */
+  whyNot(template: Template): string {
+    if (template.database !== undefined && this.#deps.databases === undefined)
+      return `it has no database server (${DATABASE_SERVERS[template.database.engine].socket} is not set)`;
+    const failure = this.#failure;
+    if (failure === undefined) return '';
+    return failure.templates === undefined || failure.templates.includes(template.name) ? failure.reason : '';
+  }
+}
+
+/** Those that a missing image names; undefined: all of them. */
+function templatesOf(error: unknown): readonly string[] | undefined {
+  if (!(error instanceof TryItNowError) || error.code !== 'image_missing') return undefined;
+  const named = error.details?.['templates'];
+  return Array.isArray(named) ? named.filter((name) => typeof name === 'string') : undefined;
+}
