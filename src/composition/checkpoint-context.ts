@@ -51,7 +51,7 @@ export async function openCheckpointContext(config: Config, log: Log): Promise<C
       node,
       address: config.proxy.address,
       log,
-      freePort: () => freePort(),
+      freePort: () => freePort(node.address),
       draftArchive: async () => {
         const folder = join(checkpoints.dir, '.drafts');
         await mkdir(folder, { recursive: true, mode: 0o700 });

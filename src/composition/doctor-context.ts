@@ -8,6 +8,7 @@ import {
   createRuntime,
   isInProcess,
   isLastResort,
+  publishing,
 } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
@@ -171,7 +172,7 @@ function enginePart(
   if (engine.runsContainers) {
     const plan = networkPlan(engine.name, config.deployment);
     return [
-      ...engineChecks(engine, sockets[engine.name], answer, config, failures),
+      ...engineChecks(engine, sockets[engine.name], answer, { ...config, publishing: publishing(config) }, failures),
       ...egressNamesChecks(config.templates),
       ...nameServerChecks(config.templates, (template) => bridgeAddress(networkFor(plan, template).bridge)),
     ];

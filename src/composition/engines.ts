@@ -12,6 +12,7 @@ import type { Databases } from '../pool/interfaces/databases.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
 import { detectEngine } from '../runtime/detect.ts';
 import type { OpenOptions } from '../runtime/engine.ts';
+import type { Publishing } from '../runtime/isolation/publishing.ts';
 import { STAND_IN, loadEngine, type Engine } from '../runtime/engines.ts';
 
 /**
@@ -72,12 +73,18 @@ function openOptions(
   return {
     deployment,
     node: node.name,
+    publishing: publishing({ node, containers }),
     templates,
     log,
     socketPath: containers.sockets[name],
     ...(containers.registryAuthFile === undefined ? {} : { registryAuthFile: containers.registryAuthFile }),
     databaseFolders: databaseFolders(databases),
   };
+}
+
+/** Where this host's instances are published. */
+export function publishing({ node, containers }: Pick<Config, 'node' | 'containers'>): Publishing {
+  return { address: node.address, ports: containers.portRange, proxies: node.proxies };
 }
 
 /** The folder and not the socket: a server that is restarted makes a new socket in it. */

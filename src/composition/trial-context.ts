@@ -42,7 +42,7 @@ export async function openTrialContext(server: Config, log: Log): Promise<TrialC
       runtime,
       probe: new HttpProbe(),
       node: config.node,
-      freePort: () => freePort(),
+      freePort: () => freePort(config.node.address),
       close: () => releasers.releaseAll(log),
     };
   } catch (error) {

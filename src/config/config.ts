@@ -56,12 +56,14 @@ export interface Config {
   readonly deployment: string;
   readonly node: {
     readonly name: string;
-    /** Where the proxy reaches this node's instances. */
+    /** Where the proxy reaches this node's instances, which are published on it. */
     readonly address: string;
     /** What templates may ask for with `nodes`. */
     readonly labels: readonly string[];
     /** The most instances that it may hold; undefined: as many as it has ports. */
     readonly capacity: number | undefined;
+    /** IPv4 blocks that reach them beside this host. */
+    readonly proxies: readonly string[];
   };
   /** How new instances are shared among nodes. */
   readonly placement: PlacementStrategy;

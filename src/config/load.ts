@@ -255,6 +255,7 @@ function node(values: Values): Config['node'] {
   return {
     name: values.NODE_NAME,
     address: values.NODE_ADDRESS,
+    proxies: values.PROXY_ADDRESSES,
     labels: values.NODE_LABELS,
     capacity: values.NODE_CAPACITY,
   };

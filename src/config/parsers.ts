@@ -180,6 +180,20 @@ export const ipv4: Parser<string> = {
   parse: (text) => (isIPv4(text) ? text : new ParseError()),
 };
 
+/** As the kernel spells it: `10.0.0.7/32` for an address, and a block by its first one. */
+export const ipv4Block: Parser<string> = {
+  type: 'IPv4 address or CIDR block',
+  expects: 'an IPv4 address or a CIDR block, such as 10.0.0.7 or 10.0.0.0/24',
+  parse: (text) => {
+    const [, address = '', digits = '32'] = /^([\d.]+)(?:\/(\d{1,2}))?$/.exec(text) ?? [];
+    const prefix = Number(digits);
+    if (!isIPv4(address) || prefix < 1 || prefix > 32) return new ParseError(`${JSON.stringify(text)} is neither`);
+    const bits = address.split('.').reduce((sum, each) => sum * 256 + Number(each), 0);
+    const first = bits - (bits % 2 ** (32 - prefix));
+    return `${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join('.')}/${prefix}`;
+  },
+};
+
 export const listenHost: Parser<string> = {
   type: 'address',
   expects: 'an IP address or host name to listen on, such as 127.0.0.1 or 0.0.0.0',

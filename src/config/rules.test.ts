@@ -48,6 +48,8 @@ describe('variables that must fit each other', () => {
       /^CRIU_ENABLED is true but CONTAINER_MODE is docker: only Podman restores .*=podman, or CRIU_ENABLED=auto/,
     ],
     [{ CRIU_ENABLED: 'true', CONTAINER_MODE: 'simulated' }, /^CRIU_ENABLED is true but CONTAINER_MODE is simulated: /],
+    [{ NODE_ADDRESS: '203.0.113.7' }, /^NODE_ADDRESS is 203\.0\.113\.7, a public address, .*private network/],
+    [{ PROXY_ADDRESSES: '10.0.0.1' }, /^PROXY_ADDRESSES is set but NODE_ADDRESS is 127\.0\.0\.1, which no other host/],
     [{ PUBLIC_SCHEME: 'https' }, /^PUBLIC_SCHEME is https but PROXY_LISTEN is :8000, .*PUBLIC_PORT=443$/],
   ])('%j does not', (env, message) => {
     expect(problem(env)).toMatch(message);

@@ -4,6 +4,7 @@ import type { Template } from '../domain/template.ts';
 import { RESTORING_ENGINES, WHO_RESTORES, engineCalled } from '../runtime/engines.ts';
 import type { FileReader } from './environment.ts';
 import { natsProblems } from './nats-rules.ts';
+import { nodeAddressProblems } from './node-address-rules.ts';
 import { publicAddressProblems, publicAddressWarnings, unreachableInstances } from './public-address-rules.ts';
 import type { Values, VariableName } from './variables.ts';
 
@@ -137,6 +138,7 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
     );
   }
   problems.push(...publicAddressProblems(values, sound), ...natsProblems(values, sound));
+  if (sound('NODE_ADDRESS', 'PROXY_ADDRESSES')) problems.push(...nodeAddressProblems(values));
   const { CRIU_ENABLED: checkpoints, CONTAINER_MODE: engine } = values;
   if (
     sound('CRIU_ENABLED', 'CONTAINER_MODE') &&

@@ -16,6 +16,7 @@ import {
   ipOrBlock,
   ipPort,
   ipv4,
+  ipv4Block,
   listOf,
   listenAddress,
   listenHost,
@@ -366,7 +367,18 @@ export const VARIABLES = {
     'node0',
     'The name of this host among several.',
   ),
-  NODE_ADDRESS: host.required(ipv4, '127.0.0.1', 'The IPv4 address at which the proxy reaches this host’s instances.'),
+  NODE_ADDRESS: host.required(
+    ipv4,
+    '127.0.0.1',
+    'The IPv4 address of this host that its instances are published on, and where proxies reach them: the loopback ' +
+      'address where proxy and instances share a host, else one of a network that only your own hosts are on.',
+  ),
+  PROXY_ADDRESSES: host.required(
+    listOf(ipv4Block),
+    '',
+    'The IPv4 addresses or CIDR blocks, with commas between, of the other hosts where proxies and servers run: who ' +
+      'reaches the instances of this host, beside itself. Everybody else is kept from them.',
+  ),
   NODE_LABELS: host.required(
     listOf(nodeLabel),
     '',

@@ -9,18 +9,25 @@ import { openPorts } from '../runtime/isolation/bridge-ports.ts';
 import { ONE_NAMESPACE, elsewhere, isBridgeHere } from '../runtime/isolation/bridges.ts';
 import { isolationState } from '../runtime/isolation/iptables.ts';
 import { networkPlan } from '../runtime/isolation/network-plan.ts';
+import type { Publishing } from '../runtime/isolation/publishing.ts';
 import { ociRuntimes } from './oci-runtimes.ts';
 import { NotChecked, failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'Engine';
 const WATCHED = 'limits of instances';
 
+export interface EngineTargets {
+  readonly deployment: string;
+  readonly templates: readonly Template[];
+  readonly publishing: Publishing;
+}
+
 /** What runs the instances: the engine's service, the rules that keep instances apart, an image for each template. */
 export function engineChecks(
   engine: ContainerEngine & Pick<ContainerEngineBehaviour, 'inspect' | 'shortcomings'>,
   socketPath: string,
   answer: Shared<EngineFacts>,
-  { deployment, templates }: { readonly deployment: string; readonly templates: readonly Template[] },
+  { deployment, templates, publishing }: EngineTargets,
   failures: () => Promise<readonly FailureReport[]>,
 ): Check[] {
   const remedy = `Start its service (\`systemctl start ${engine.unit}\`), or correct ${engine.socket.variable}.`;
@@ -51,7 +58,7 @@ export function engineChecks(
           () => [],
         );
         return [
-          await isolation(engine, { deployment, templates }, bridges, await failures()),
+          ...(await isolation(engine, { deployment, templates, publishing }, bridges, await failures())),
           ...(await neighbours(bridges)),
         ];
       },
@@ -166,20 +173,35 @@ function described(
 /** `bridges`: of what runs now; `failures`: the newest of each template, for what was removed again since. */
 async function isolation(
   { name, title }: Pick<ContainerEngine, 'name' | 'title'>,
-  { deployment, templates }: { readonly deployment: string; readonly templates: readonly Template[] },
+  { deployment, templates, publishing }: EngineTargets,
   bridges: readonly string[],
   failures: readonly FailureReport[],
-): Promise<Observation> {
+): Promise<Observation[]> {
   const what = 'isolation';
-  const state = await isolationState(networkPlan(name, deployment, templates));
+  const state = await isolationState(networkPlan(name, deployment, templates), publishing);
   if (!state.possible)
-    return failure(what, state.why, 'Run as root with iptables and ipset installed (`make setup` installs them).');
+    return [failure(what, state.why, 'Run as root with iptables and ipset installed (`make setup` installs them).')];
   for (const bridge of bridges)
-    if (!(await isBridgeHere(bridge))) return failure(what, elsewhere(title, bridge), `${ONE_NAMESPACE}.`);
+    if (!(await isBridgeHere(bridge))) return [failure(what, elsewhere(title, bridge), `${ONE_NAMESPACE}.`)];
   const refused = failures.find(({ code }) => code === 'isolation_failed');
   if (refused !== undefined)
-    return failure(what, `the last instance of ${refused.template} was refused: ${refused.reason}`, refused.remedy);
-  return ok(what, state.inPlace ? 'the rules are in place' : 'possible; the rules come when the server starts');
+    return [failure(what, `the last instance of ${refused.template} was refused: ${refused.reason}`, refused.remedy)];
+  return state.inPlace
+    ? [ok(what, 'the rules are in place'), published(publishing, state.publishedAsMeant)]
+    : [ok(what, 'possible; the rules come when the server starts')];
+}
+
+function published({ address, ports, proxies }: Publishing, asMeant: boolean): Observation {
+  const what = 'published ports';
+  const who = proxies.length === 0 ? 'this host alone' : `this host, ${proxies.join(', ')}`;
+  const seen = `${address}:${ports.start}-${ports.end}, for ${who}`;
+  if (asMeant) return ok(what, seen);
+  return failure(
+    what,
+    `${seen}; the rules in place say otherwise, so others may reach instances without the proxy, or a proxy not at all`,
+    'Wait for the reconciler (30 s), or restart what runs here: it was started with another NODE_ADDRESS, ' +
+      'PROXY_ADDRESSES or port range.',
+  );
 }
 
 /** Nothing where all is well: the rules forbid what counts. */

@@ -8,6 +8,7 @@ import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
+import type { Publishing } from './isolation/publishing.ts';
 
 interface Traits {
   /** What CONTAINER_MODE and stored records call it. */
@@ -56,6 +57,8 @@ export interface OpenOptions {
   readonly deployment: string;
   readonly node: string;
   readonly log: Log;
+  /** Where instances are published; on loopback without it. */
+  readonly publishing?: Publishing;
   /** On offer; whose networks are in use. */
   readonly templates?: readonly Template[];
   /** The credentials of registries, as `podman login` and `docker login` write them. */

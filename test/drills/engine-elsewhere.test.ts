@@ -18,6 +18,7 @@ import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage } from '../support/tiny-image.ts';
 import { newSpec } from '../contract/container-runtime.ts';
+import { LOOPBACK } from '../../src/runtime/isolation/publishing.ts';
 
 const run = promisify(execFile);
 const never = new AbortController().signal;
@@ -93,8 +94,12 @@ describe.each<RealEngine>(['podman', 'docker'])(
         const attempt = { template: tiny, instance: newInstanceId(), node: 'node-a', atMs: 1 };
         const report = reportFor(attempt, { code, reason: message, remedy: 'as said' });
         const answer = new Shared(() => engine.inspect(socketPath).facts(), 'absent');
-        const checks = engineChecks(engine, socketPath, answer, { deployment, templates: [] }, () =>
-          Promise.resolve([report]),
+        const checks = engineChecks(
+          engine,
+          socketPath,
+          answer,
+          { deployment, templates: [], publishing: LOOPBACK },
+          () => Promise.resolve([report]),
         );
         const found = await runChecks(checks.filter(({ what }) => what === 'isolation'));
         expect(found).toMatchObject([{ verdict: 'failure', seen: expect.stringMatching(SAID) as string }]);

@@ -28,7 +28,7 @@ beforeAll(async () => {
   further = await startApp({
     config: {
       ...stack.config,
-      node: { name: 'node1', address: '127.0.0.1', labels: ['eu'], capacity: undefined },
+      node: { name: 'node1', address: '127.0.0.1', labels: ['eu'], capacity: undefined, proxies: [] },
       containers: { ...stack.config.containers, portRange: { start, end } },
     },
     log: silent,

@@ -17,6 +17,6 @@ export interface Networks {
 
 export interface PublishedPort {
   readonly container: string;
-  /** On 127.0.0.1. */
+  /** Of the host's address that instances are published on. */
   readonly port: number;
 }

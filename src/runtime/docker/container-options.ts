@@ -15,6 +15,8 @@ export interface ContainerContext {
   /** By its id: what its name stands for may change meanwhile. */
   readonly image: string;
   readonly network: InstanceNetwork;
+  /** The host's address that its port is published on. */
+  readonly publishedAt: string;
   /** Name servers of instances with egress. */
   readonly resolvers: readonly string[];
   /** Options of resolvers, as in resolv.conf. */
@@ -165,12 +167,12 @@ function hostConfig({ template, hostPort }: ContainerSpec, port: string, around:
 function networkOptions(
   template: Template,
   { port, hostPort }: { readonly port: string; readonly hostPort: number },
-  { place, network, resolvers, dnsOptions, ipv6 }: ContainerContext,
+  { place, network, publishedAt, resolvers, dnsOptions, ipv6 }: ContainerContext,
 ): HostConfig {
   if (place?.joins !== undefined) return { NetworkMode: `container:${place.joins}` };
   return {
     NetworkMode: network.name,
-    PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] },
+    PortBindings: { [port]: [{ HostIp: publishedAt, HostPort: String(hostPort) }] },
     Dns: nameServers(network, resolvers),
     DnsSearch: ['.'],
     DnsOptions: [...dnsOptions],

@@ -4,6 +4,7 @@ import type { Networks, PublishedPort } from '../../pool/interfaces/networks.ts'
 import type { ContainerEngine } from '../engine.ts';
 import { removeNetworkRules } from '../isolation/iptables.ts';
 import { networkNamed, networkPlan, type NetworkPlan } from '../isolation/network-plan.ts';
+import { LOOPBACK } from '../isolation/publishing.ts';
 import { severedPorts } from '../isolation/severed-ports.ts';
 import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
@@ -18,6 +19,7 @@ export class EngineNetworks implements Networks {
   readonly #docker: Dockerode;
   readonly #deployment: string;
   readonly #plan: NetworkPlan;
+  readonly #publishedAt: string;
   readonly #planned: ReadonlySet<string>;
   readonly #title: { readonly title: string; readonly socketPath: string };
 
@@ -26,12 +28,18 @@ export class EngineNetworks implements Networks {
   /** `reconnect`: undefined for an engine that sets its rules by itself or not at all. */
   constructor(
     { name, title }: Pick<ContainerEngine, 'name' | 'title'>,
-    { socketPath, deployment, templates }: Pick<EngineOptions, 'socketPath' | 'deployment' | 'templates'>,
+    {
+      socketPath,
+      deployment,
+      templates,
+      publishing = LOOPBACK,
+    }: Pick<EngineOptions, 'socketPath' | 'deployment' | 'templates' | 'publishing'>,
     reconnect?: ReconnectContainer,
   ) {
     this.#reconnect = reconnect;
     this.#docker = connectEngine(socketPath);
     this.#deployment = deployment;
+    this.#publishedAt = publishing.address;
     this.#plan = networkPlan(name, deployment, templates);
     this.#planned = new Set(this.#plan.networks.map((network) => network.name));
     this.#title = { title, socketPath };
@@ -63,7 +71,12 @@ export class EngineNetworks implements Networks {
   }
 
   async severed(containers: readonly PublishedPort[]): Promise<readonly string[]> {
-    const ports = new Set(await severedPorts(containers.map(({ port }) => port)));
+    const ports = new Set(
+      await severedPorts(
+        this.#publishedAt,
+        containers.map(({ port }) => port),
+      ),
+    );
     return containers.filter(({ port }) => ports.has(port)).map(({ container }) => container);
   }
 

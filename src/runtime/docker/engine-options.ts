@@ -3,12 +3,15 @@ import type { LookupOutcome } from '../../domain/egress.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import type { EnginePatience } from '../engine-patience.ts';
+import type { Publishing } from '../isolation/publishing.ts';
 
 export interface EngineOptions {
   readonly socketPath: string;
   readonly deployment: string;
   readonly node: string;
   readonly log: Log;
+  /** Where instances are published; on loopback without it. */
+  readonly publishing?: Publishing;
   /** Name servers for instances with egress; the host's own without it. */
   readonly resolvers?: readonly string[];
   /** On offer; whose networks are in use. None without it. */

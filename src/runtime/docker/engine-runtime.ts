@@ -25,6 +25,7 @@ import type { Dialect } from './dialect.ts';
 import { closeEngineFiles, engineFiles } from './engine-files.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import type { EngineOptions } from './engine-options.ts';
+import { LOOPBACK } from '../isolation/publishing.ts';
 import { whyPortTaken } from './host-port.ts';
 import { EngineImages } from './images.ts';
 import { InstanceNetworks } from './instance-networks.ts';
@@ -74,6 +75,7 @@ export class EngineRuntime implements ContainerRuntime {
   readonly #images: EngineImages;
   readonly #ulimits = containerUlimits();
   readonly #ipv6 = hasIpv6();
+  readonly #publishedAt: string;
 
   constructor(docker: Dockerode, dialect: Dialect, options: EngineOptions) {
     this.engine = dialect.engine.name;
@@ -81,6 +83,7 @@ export class EngineRuntime implements ContainerRuntime {
     this.#unlimited = connectEngine(options.socketPath, Infinity, 0);
     this.#dialect = dialect;
     this.#options = options;
+    this.#publishedAt = (options.publishing ?? LOOPBACK).address;
     this.#networks = new InstanceNetworks({
       docker,
       dialect,
@@ -268,6 +271,7 @@ export class EngineRuntime implements ContainerRuntime {
       deployment,
       node,
       network: this.#networks.of(spec.template),
+      publishedAt: this.#publishedAt,
       resolvers: await this.nameServersOf(spec.template),
       dnsOptions: this.#dialect.dnsOptions,
       databaseFolders: this.#options.databaseFolders,
@@ -345,7 +349,7 @@ export class EngineRuntime implements ContainerRuntime {
    * the container that has it.
    */
   async #requirePort({ name, hostPort }: ContainerSpec): Promise<void> {
-    const why = await whyPortTaken(hostPort);
+    const why = await whyPortTaken({ address: this.#publishedAt, port: hostPort });
     if (why !== undefined)
       throw new TryItNowError(
         'container_failed',

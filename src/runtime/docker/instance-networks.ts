@@ -59,11 +59,11 @@ export class InstanceNetworks {
     for (const template of own) await this.#findGateway(this.of(template));
     // The rules come first: they name interfaces that need not exist yet, so no instance is ever without them.
     const resolvers = await this.#hostResolvers();
-    await ensureRules(plan, resolvers, this.#gateways);
+    await ensureRules(plan, resolvers, this.#gateways, options.publishing);
     const known = this.#gateways.size;
     for (const network of new Map(templates.map((each) => [this.of(each).name, this.of(each)])).values())
       await this.#ensure(network);
-    if (this.#gateways.size > known) await ensureRules(plan, resolvers, this.#gateways);
+    if (this.#gateways.size > known) await ensureRules(plan, resolvers, this.#gateways, options.publishing);
     // Those that ran before, or whose server ended too soon.
     for (const { bridge } of plan.networks) await this.#hideNeighbours(bridge);
     for (const template of own) await this.#answerNames(template);

@@ -4,7 +4,16 @@ import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type { InstanceNetwork, NetworkPlan } from './network-plan.ts';
 import { ensureSets, removeSets } from './address-sets.ts';
 import { findProgram, run } from './programs.ts';
-import { ipv4Rules, ipv6Rules, removeInput, restoreInput, type Gateways, type RuleSet } from './rules.ts';
+import { LOOPBACK, type Publishing } from './publishing.ts';
+import {
+  ipv4Rules,
+  ipv6Rules,
+  isPublishedAsMeant,
+  removeInput,
+  restoreInput,
+  type Gateways,
+  type RuleSet,
+} from './rules.ts';
 
 const IPV6_PRESENT = '/proc/sys/net/ipv6';
 /** How long to wait for another program that holds the tables, in s. */
@@ -19,8 +28,8 @@ function commands(): readonly Command[] {
   return existsSync(IPV6_PRESENT) && findProgram('ip6tables') !== undefined ? ['iptables', 'ip6tables'] : ['iptables'];
 }
 
-function chains({ networks, toHost, flows }: NetworkPlan): string[] {
-  return [...networks.map(({ chain }) => chain), toHost, flows];
+function chains({ networks, toHost, flows, published }: NetworkPlan): string[] {
+  return [...networks.map(({ chain }) => chain), toHost, flows, published];
 }
 
 async function change(command: Command, input: (present: readonly string[]) => string | undefined): Promise<void> {
@@ -52,12 +61,13 @@ export async function ensureRules(
   plan: NetworkPlan,
   resolvers: readonly string[],
   gateways: Gateways = new Map(),
+  publishing: Publishing = LOOPBACK,
 ): Promise<void> {
   try {
     await ensureBridgeFilter();
     await ensureSets(plan.networks.flatMap(({ allowed }) => allowed ?? []));
     const rules: Readonly<Record<Command, RuleSet>> = {
-      iptables: ipv4Rules(plan, resolvers, gateways),
+      iptables: ipv4Rules(plan, resolvers, gateways, publishing),
       ip6tables: ipv6Rules(plan),
     };
     for (const command of commands()) await change(command, (present) => restoreInput(rules[command], present));
@@ -94,10 +104,16 @@ async function remove(isOurs: (name: string) => boolean): Promise<void> {
 }
 
 export type IsolationState =
-  { readonly possible: true; readonly inPlace: boolean } | { readonly possible: false; readonly why: string };
+  | {
+      readonly possible: true;
+      readonly inPlace: boolean;
+      /** Whether the published ports are open to those alone for whom they are meant. */
+      readonly publishedAsMeant: boolean;
+    }
+  | { readonly possible: false; readonly why: string };
 
 /** Looks only: whether this process could set the rules, and whether their chains are there. */
-export async function isolationState(plan: NetworkPlan): Promise<IsolationState> {
+export async function isolationState(plan: NetworkPlan, publishing: Publishing): Promise<IsolationState> {
   try {
     const program = findProgram('iptables');
     if (program === undefined || findProgram('iptables-restore') === undefined)
@@ -105,7 +121,11 @@ export async function isolationState(plan: NetworkPlan): Promise<IsolationState>
     if (plan.networks.some(({ allowed }) => allowed !== undefined) && findProgram('ipset') === undefined)
       return { possible: false, why: 'the program ipset is not installed, and a template has egress.allow' };
     const present = (await run(program, ['-w', LOOK_WAIT_S, '-t', 'mangle', '-S'])).split('\n');
-    return { possible: true, inPlace: chains(plan).every((chain) => present.includes(`-N ${chain}`)) };
+    return {
+      possible: true,
+      inPlace: chains(plan).every((chain) => present.includes(`-N ${chain}`)),
+      publishedAsMeant: isPublishedAsMeant(plan, publishing, present),
+    };
   } catch (error) {
     return { possible: false, why: `the rules that keep instances apart cannot be read: ${describeError(error)}` };
   }

@@ -32,6 +32,8 @@ export interface NetworkPlan {
   readonly toHost: string;
   /** The chain that bounds how many connections an instance opens. */
   readonly flows: string;
+  /** The chain for what others send to published ports. */
+  readonly published: string;
 }
 
 type Customer = Pick<Template, 'name' | 'egress'>;
@@ -59,6 +61,7 @@ export function networkPlan(engine: string, deployment: string, templates: reado
     ],
     toHost: `TIN-${short}-HOST`,
     flows: `TIN-${short}-FLOWS`,
+    published: `TIN-${short}-PORTS`,
   };
   const own = templates
     .filter(({ egress }) => egress?.allow !== undefined)

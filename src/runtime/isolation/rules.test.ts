@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { EGRESS } from '../../domain/egress.ts';
 import { flowLimits } from './flow-limits.ts';
 import { networkFor, networkNamed, networkPlan } from './network-plan.ts';
-import { ipv4Rules, ipv6Rules, removeInput, restoreInput } from './rules.ts';
+import { LOOPBACK } from './publishing.ts';
+import { ipv4Rules, ipv6Rules, isPublishedAsMeant, removeInput, restoreInput } from './rules.ts';
 
 const named = { name: 'shop' };
 const plan = networkPlan('podman', 'shop');
@@ -142,6 +143,52 @@ describe('the rules', () => {
     const again = restoreInput(rules, present);
     expect(again).not.toContain('-I ');
     expect(again).toContain(`:${closed.chain} - [0:0]\n`);
+  });
+
+  it('let proxies through by published ports alone, and nobody else to those', () => {
+    const publishing = { address: '10.0.0.3', ports: { start: 20_000, end: 20_099 }, proxies: ['10.0.0.1/32'] };
+    const { chains, hooks } = ipv4Rules(plan, [], undefined, publishing);
+    const to = '-d 10.0.0.3/32 -p tcp -m tcp --dport 20000:20099';
+    expect(hooks.filter(({ parent }) => parent === 'PREROUTING')).toEqual([
+      { parent: 'PREROUTING', match: to, chain: plan.published },
+    ]);
+    expect(chains.get(plan.published)).toEqual([
+      '-m conntrack --ctstate ESTABLISHED -j RETURN',
+      '-i lo -j RETURN',
+      '-s 10.0.0.1/32 -j RETURN',
+      '-j DROP',
+    ]);
+    const by = '--ctorigdst 10.0.0.3 --ctorigdstport 20000:20099';
+    for (const { chain, bridge } of plan.networks) {
+      const lines = chains.get(chain) ?? [];
+      const proxy = `-s 10.0.0.1/32 -o ${bridge} -p tcp -m conntrack --ctstate NEW ${by} -j RETURN`;
+      expect(lines.filter((line) => line.includes('--ctstate NEW'))).toEqual([proxy]);
+      expect(lines.indexOf(`-o ${bridge} -j DROP`)).toBe(lines.indexOf(proxy) + 1);
+      expect(lines.indexOf(`-i ${bridge} -o ${bridge} -j DROP`)).toBeLessThan(lines.indexOf(proxy));
+    }
+  });
+
+  it('ask about published ports nothing on a host that stands alone', () => {
+    const { chains, hooks } = ipv4Rules(plan, []);
+    expect(chains.get(plan.published)).toEqual([]);
+    expect(hooks.filter(({ parent }) => parent === 'PREROUTING')).toEqual([]);
+  });
+
+  it('leave no hook of other ports behind, and say when what is there is not what is meant', () => {
+    const publishing = { address: '10.0.0.3', ports: { start: 20_000, end: 20_099 }, proxies: ['10.0.0.1/32'] };
+    const rules = ipv4Rules(plan, [], undefined, publishing);
+    const old = `PREROUTING -d 10.0.0.2/32 -p tcp -m tcp --dport 1:9 -j ${plan.published}`;
+    const hook = `PREROUTING -d 10.0.0.3/32 -p tcp -m tcp --dport 20000:20099 -j ${plan.published}`;
+    const chain = (rules.chains.get(plan.published) ?? []).map((line) => `-A ${plan.published} ${line}`);
+    const changed = restoreInput(rules, [`-A ${old}`, '-A PREROUTING -j DOCKER']);
+    expect(changed).toContain(`-D ${old}\n`);
+    expect(changed).not.toContain('DOCKER');
+    expect(changed).toContain(`-I ${hook.replace('PREROUTING', 'PREROUTING 1')}\n`);
+    expect(isPublishedAsMeant(plan, publishing, [`-A ${hook}`, ...chain])).toBe(true);
+    expect(isPublishedAsMeant(plan, publishing, chain)).toBe(false);
+    expect(isPublishedAsMeant(plan, publishing, [`-A ${hook}`, ...chain.slice(0, -1)])).toBe(false);
+    expect(isPublishedAsMeant(plan, { ...publishing, proxies: [] }, [`-A ${hook}`, ...chain])).toBe(false);
+    expect(isPublishedAsMeant(plan, LOOPBACK, [])).toBe(true);
   });
 
   it("go without touching anybody else's", () => {

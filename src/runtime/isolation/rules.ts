@@ -1,12 +1,13 @@
 import { flowLimits, isAsKept, MAIL_PORTS } from './flow-limits.ts';
 import type { InstanceNetwork, NetworkPlan } from './network-plan.ts';
 import { NEVER_OUTSIDE } from './public-addresses.ts';
+import { LOOPBACK, admitted, throughPublished, toPublished, type Publishing } from './publishing.ts';
 
 /** Answers to what the host itself asked, and the ICMP errors that belong to them. */
 const ANSWERS = ['-m conntrack --ctstate ESTABLISHED -j RETURN', '-p icmp -m conntrack --ctstate RELATED -j RETURN'];
 
 interface Hook {
-  readonly parent: 'FORWARD' | 'INPUT';
+  readonly parent: 'FORWARD' | 'INPUT' | 'PREROUTING';
   readonly match: string;
   readonly chain: string;
 }
@@ -25,25 +26,41 @@ export interface RuleSet {
  * The rules stand in the mangle table, which every packet passes before the filter table: Docker, netavark and
  * firewalls rearrange the filter table at will and accept there what we forbid, but a packet dropped here never gets
  * that far. It also holds when iptables-nft and iptables-legacy are both in use, since a drop in either is final. Every
- * hook names one of our bridges, so no other interface's traffic even enters our chains.
+ * hook names one of our bridges or the published ports, so no other traffic even enters our chains.
  */
-export function ipv4Rules(plan: NetworkPlan, resolvers: readonly string[], gateways: Gateways = new Map()): RuleSet {
+export function ipv4Rules(
+  plan: NetworkPlan,
+  resolvers: readonly string[],
+  gateways: Gateways = new Map(),
+  publishing: Publishing = LOOPBACK,
+): RuleSet {
+  const published = toPublished(publishing);
   return {
     chains: new Map([
-      ...plan.networks.map((network) => [network.chain, forward(network, plan, resolvers)] as const),
+      ...plan.networks.map((network) => [network.chain, forward(network, plan, { resolvers, publishing })] as const),
       [plan.toHost, [...ANSWERS, ...lookups(plan, gateways), '-j DROP']],
+      [plan.published, admitted(publishing)],
     ]),
     kept: new Map([[plan.flows, flowLimits(plan.flows)]]),
-    hooks: hooks(plan),
+    hooks: [
+      ...hooks(plan),
+      ...(published === undefined ? [] : [{ parent: 'PREROUTING' as const, match: published, chain: plan.published }]),
+    ],
   };
 }
 
-function forward(network: InstanceNetwork, plan: NetworkPlan, resolvers: readonly string[]): string[] {
+function forward(
+  network: InstanceNetwork,
+  plan: NetworkPlan,
+  { resolvers, publishing }: { readonly resolvers: readonly string[]; readonly publishing: Publishing },
+): string[] {
   const { bridge, egress } = network;
   return [
     `-i ${bridge} -o ${bridge} -j DROP`,
     ...ANSWERS,
-    // Only the host's own processes open connections to an instance; what is routed in from elsewhere does not.
+    ...throughPublished(publishing, bridge),
+    // Beside them, only the host's own processes open connections to an instance; what is routed in from elsewhere
+    // does not.
     `-o ${bridge} -j DROP`,
     ...(egress === undefined ? [] : outside(network, egress.mail, plan.flows, resolvers)),
     '-j DROP',
@@ -93,17 +110,50 @@ function hooks({ networks, toHost }: NetworkPlan): Hook[] {
  * `-S`.
  */
 export function restoreInput(rules: RuleSet, present: readonly string[]): string {
-  const missing = rules.hooks.filter((hook) => !present.includes(`-A ${hook.parent} ${hook.match} -j ${hook.chain}`));
+  const missing = rules.hooks.filter((hook) => !present.includes(added(hook)));
+  const wanted = new Set(rules.hooks.map(added));
+  // A hook that names other ports or another address than those of today.
+  const outdated = present.filter(
+    (line) => line.startsWith('-A PREROUTING ') && [...rules.chains.keys()].includes(target(line)) && !wanted.has(line),
+  );
   const written = [...[...rules.kept].filter(([chain, lines]) => !isAsKept(present, chain, lines)), ...rules.chains];
   return [
     '*mangle',
     // Naming a chain creates it, or empties the one there is; nothing is ever seen half filled.
     ...written.map(([chain]) => `:${chain} - [0:0]`),
     ...written.flatMap(([chain, lines]) => lines.map((line) => `-A ${chain} ${line}`)),
+    ...outdated.map((line) => line.replace(/^-A/, '-D')),
     ...missing.map((hook) => `-I ${hook.parent} 1 ${hook.match} -j ${hook.chain}`),
     'COMMIT',
     '',
   ].join('\n');
+}
+
+/** As `-S` prints it. */
+function added({ parent, match, chain }: Hook): string {
+  return `-A ${parent} ${match} -j ${chain}`;
+}
+
+function target(line: string): string {
+  return /-j (\S+)$/.exec(line)?.[1] ?? '';
+}
+
+/** Whether the published ports are open to those alone for whom they are meant. `present` is the output of `-S`. */
+export function isPublishedAsMeant(
+  { published }: NetworkPlan,
+  publishing: Publishing,
+  present: readonly string[],
+): boolean {
+  const match = toPublished(publishing);
+  const hooked = match === undefined || present.includes(added({ parent: 'PREROUTING', match, chain: published }));
+  const lines = present.filter((line) => line.startsWith(`-A ${published} `));
+  return (
+    hooked &&
+    lines.join('\n') ===
+      admitted(publishing)
+        .map((line) => `-A ${published} ${line}`)
+        .join('\n')
+  );
 }
 
 /** The input that removes these chains and what leads to them, as far as they are there; undefined when nothing is. */

@@ -22,6 +22,6 @@ it('tells a port that nobody accepts at from one that is served and one that is 
   await suspend(listener);
   const held = Number(printed);
 
-  expect(await severedPorts([served, held, refused])).toEqual([held]);
-  expect(await severedPorts([])).toEqual([]);
+  expect(await severedPorts('127.0.0.1', [served, held, refused])).toEqual([held]);
+  expect(await severedPorts('127.0.0.1', [])).toEqual([]);
 });

@@ -12,18 +12,19 @@ const ESTABLISHED = '01';
 const NOBODY = '0';
 
 /**
- * Those of these ports of 127.0.0.1 whose connections are taken by the host's kernel, for a listener that accepts
- * nothing: an engine holds the port of each container so, and only its forwarding rules keep anybody from getting
- * there. A connection that is forwarded, refused or accepted is no such case.
+ * Those of these ports of an address of the host whose connections are taken by the host's kernel, for a listener that
+ * accepts nothing: an engine holds the port of each container so, and only its forwarding rules keep anybody from
+ * getting there. A connection that is forwarded, refused or accepted is no such case.
  */
-export async function severedPorts(ports: readonly number[]): Promise<readonly number[]> {
+export async function severedPorts(address: string, ports: readonly number[]): Promise<readonly number[]> {
   const severed: number[] = [];
-  for (let at = 0; at < ports.length; at += AT_ONCE) severed.push(...(await among(ports.slice(at, at + AT_ONCE))));
+  for (let at = 0; at < ports.length; at += AT_ONCE)
+    severed.push(...(await among(address, ports.slice(at, at + AT_ONCE))));
   return severed;
 }
 
-async function among(ports: readonly number[]): Promise<readonly number[]> {
-  const opened = await Promise.all(ports.map(async (port) => ({ port, socket: await open(port) })));
+async function among(address: string, ports: readonly number[]): Promise<readonly number[]> {
+  const opened = await Promise.all(ports.map(async (port) => ({ port, socket: await open(address, port) })));
   try {
     let suspects = opened.flatMap(({ port, socket }) =>
       socket?.localPort === undefined ? [] : [{ port, from: socket.localPort }],
@@ -40,9 +41,9 @@ async function among(ports: readonly number[]): Promise<readonly number[]> {
   }
 }
 
-async function open(port: number): Promise<Socket | undefined> {
+async function open(host: string, port: number): Promise<Socket | undefined> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', timeout: CONNECT_MS });
+    const socket = connect({ port, host, timeout: CONNECT_MS });
     const fail = (): void => {
       socket.destroy();
       resolve(undefined);

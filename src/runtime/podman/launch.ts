@@ -37,7 +37,7 @@ export async function launchPodman(options: { readonly socketPath: string }): Pr
  * runc, since Debian's crun has no CRIU support and refuses hybrid cgroup layouts; no systemd means no cgroup driver
  * and no journal of its.
  */
-function hostFlags(): string[] {
+export function hostFlags(): string[] {
   const runc = findProgram('runc');
   return [
     ...(runc === undefined ? [] : ['--runtime', runc]),

@@ -1,6 +1,6 @@
 import { describeError } from '../../../domain/errors.ts';
 import { statusOf } from '../../docker/engine-errors.ts';
-import { whyPortTaken } from '../../docker/host-port.ts';
+import { whyPortTaken, type HostPort } from '../../docker/host-port.ts';
 import { libpod } from '../libpod-api.ts';
 
 /** More than Podman's service allocates between two collections; measured, 4 MB took nine requests, 16 MB one. */
@@ -15,9 +15,9 @@ const LOOK_AGAIN_MS = 50;
  * garbage collector comes by, which takes minutes. A large request that it can only refuse makes it come at once.
  * Returns why the port is still taken; undefined when it is free.
  */
-export async function whyPortStays(socketPath: string, port: number): Promise<string | undefined> {
+export async function whyPortStays(socketPath: string, at: HostPort): Promise<string | undefined> {
   for (let attempt = 0; ; attempt += 1) {
-    const why = await whyPortTaken(port, LOOK_AGAIN_MS);
+    const why = await whyPortTaken(at, LOOK_AGAIN_MS);
     if (why === undefined || attempt >= TRIES) return why;
     try {
       // A name where a whole description is expected: refused before anything is made.

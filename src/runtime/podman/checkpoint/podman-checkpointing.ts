@@ -16,8 +16,9 @@ import type { ContainerSpec } from '../../../pool/interfaces/container-runtime.t
 import { instanceSysctls } from '../../docker/container-options.ts';
 import type { EngineOptions } from '../../docker/engine-options.ts';
 import { connectEngine, hasIpv6, type EngineRuntime } from '../../docker/engine-runtime.ts';
-import { whyPortTaken } from '../../docker/host-port.ts';
+import { whyPortTaken, type HostPort } from '../../docker/host-port.ts';
 import { networkFor, networkPlan } from '../../isolation/network-plan.ts';
+import { LOOPBACK } from '../../isolation/publishing.ts';
 import { PODMAN } from '../descriptor.ts';
 import { libpod, libpodDownload, libpodHas, libpodUpload } from '../libpod-api.ts';
 import { createPodmanRuntime } from '../podman-runtime.ts';
@@ -69,12 +70,14 @@ class PodmanCheckpointing implements Checkpointing {
   readonly #options: EngineOptions;
   readonly #runtime: EngineRuntime;
   readonly #facts: HostFacts;
+  readonly #publishedAt: string;
   #trial: Promise<CheckpointingAvailability> | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#runtime = createPodmanRuntime(options);
     this.#facts = new HostFacts(options);
+    this.#publishedAt = (options.publishing ?? LOOPBACK).address;
   }
 
   availability(withinMs?: number): Promise<CheckpointingAvailability> {
@@ -84,6 +87,7 @@ class PodmanCheckpointing implements Checkpointing {
       runtime: this.#runtime,
       docker: connectEngine(socketPath),
       socketPath,
+      publishedAt: this.#publishedAt,
       log,
       ...(withinMs === undefined ? {} : { withinMs }),
     }).then((availability) => {
@@ -204,7 +208,7 @@ class PodmanCheckpointing implements Checkpointing {
     );
     try {
       await this.#runtime.remove(name);
-      const why = await whyPortStays(socketPath, hostPort);
+      const why = await whyPortStays(socketPath, this.#published(hostPort));
       if (why !== undefined)
         log.warn({ container: name, hostPort, reason: why }, 'The port of a failed restore is still taken');
     } catch (problem) {
@@ -214,6 +218,10 @@ class PodmanCheckpointing implements Checkpointing {
       );
     }
     return failure;
+  }
+
+  #published(port: number): HostPort {
+    return { address: this.#publishedAt, port };
   }
 
   async #archive(spec: ContainerSpec, { folder }: OpenCheckpoint, images: CloneImages): Promise<Buffer> {
@@ -235,7 +243,7 @@ class PodmanCheckpointing implements Checkpointing {
     } catch (error) {
       throw await criuFailure(socketPath, name, 'restore_failed', `make room for ${name}`, error);
     }
-    const why = await whyPortTaken(hostPort);
+    const why = await whyPortTaken(this.#published(hostPort));
     if (why !== undefined)
       throw new TryItNowError('restore_failed', `Podman cannot restore ${name}: its port is taken: ${why}`, {
         details: { hostPort },
@@ -250,7 +258,7 @@ class PodmanCheckpointing implements Checkpointing {
     const query = new URLSearchParams({
       import: 'true',
       name,
-      publishPorts: `127.0.0.1:${hostPort}:${template.port}`,
+      publishPorts: `${this.#publishedAt}:${hostPort}:${template.port}`,
       ignoreStaticIP: 'true',
       ignoreStaticMAC: 'true',
       fileLocks: String(fileLocks),

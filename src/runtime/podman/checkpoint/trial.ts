@@ -22,6 +22,8 @@ export interface TrialDeps {
   readonly runtime: ContainerRuntime;
   readonly docker: Dockerode;
   readonly socketPath: string;
+  /** The host's address that its containers are published on. */
+  readonly publishedAt: string;
   readonly log: Log;
   /** How long it may take before it is given up and what it made is removed. */
   readonly withinMs?: number;
@@ -62,7 +64,7 @@ export async function tryCheckpointing(deps: TrialDeps): Promise<CheckpointingAv
 }
 
 async function trial(deps: TrialDeps): Promise<void> {
-  const { checkpointing, runtime, docker, socketPath, log, withinMs = TRIAL_TIMEOUT_MS } = deps;
+  const { checkpointing, runtime, docker, socketPath, publishedAt, log, withinMs = TRIAL_TIMEOUT_MS } = deps;
   if (process.getuid?.() !== 0)
     throw new TryItNowError(
       'checkpointing_unavailable',
@@ -84,11 +86,11 @@ async function trial(deps: TrialDeps): Promise<void> {
   const spec = async (): Promise<ContainerSpec> => {
     const name = `demo-trial-${randomBytes(6).toString('hex')}`;
     made.push(name, () => runtime.remove(name));
-    return { name, instanceId: undefined, template, hostPort: await anyPort(), env: {}, keepUntilMs };
+    return { name, instanceId: undefined, template, hostPort: await anyPort(publishedAt), env: {}, keepUntilMs };
   };
   const source = await spec();
   await runtime.start(source, signal);
-  await untilUp(source, signal);
+  await untilUp(publishedAt, source, signal);
   await checkpointing.untilIdle(source.name, STEP_TIMEOUT_MS, signal);
   const archive = join(folder, 'archive.tar');
   await checkpointing.dump(source.name, archive, DEFAULT_DUMP);
@@ -102,7 +104,7 @@ async function trial(deps: TrialDeps): Promise<void> {
     signal.throwIfAborted();
     const restored = await spec();
     await checkpointing.restore(restored, { id: 'of the trial', folder: unpacked, fileLocks: false }, signal);
-    await untilUp(restored, signal);
+    await untilUp(publishedAt, restored, signal);
   }
 }
 
@@ -148,16 +150,16 @@ function trialTemplate(image: string): Template {
   };
 }
 
-async function untilUp({ hostPort, template }: ContainerSpec, signal: AbortSignal): Promise<void> {
-  await untilOk({ url: `http://127.0.0.1:${hostPort}/`, timeoutMs: template.readiness.timeoutMs }, signal);
+async function untilUp(host: string, { hostPort, template }: ContainerSpec, signal: AbortSignal): Promise<void> {
+  await untilOk({ url: `http://${host}:${hostPort}/`, timeoutMs: template.readiness.timeoutMs }, signal);
 }
 
 /** A port outside every template's range: drawn by the kernel, and free a moment ago. */
-async function anyPort(): Promise<number> {
+async function anyPort(host: string): Promise<number> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(0, host, () => {
       const address = server.address();
       server.close(() =>
         typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no port')),

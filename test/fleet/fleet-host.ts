@@ -1,0 +1,51 @@
+import { MAIN, partSpec, settings, type Part, type Surroundings } from './fleet-parts.ts';
+import type { HostServer, TestHost } from './test-hosts.ts';
+
+/** One host with what runs there: each part can be killed, hung and started again by its name. */
+export class FleetHost {
+  readonly machine: TestHost;
+  readonly parts: readonly Part[];
+  readonly #running = new Map<Part, HostServer>();
+  readonly #around: Surroundings;
+
+  constructor(parts: readonly Part[], around: Surroundings) {
+    this.machine = around.host;
+    this.parts = parts;
+    this.#around = around;
+  }
+
+  /** Throws for one that was never started. */
+  part(part: Part): HostServer {
+    const found = this.#running.get(part);
+    if (found === undefined) throw new Error(`${part} does not run on ${this.machine.name}`);
+    return found;
+  }
+
+  async startPart(part: Part): Promise<void> {
+    this.#running.set(part, await this.machine.start(partSpec(part, this.#around)));
+  }
+
+  async startParts(parts: readonly Part[] = this.parts): Promise<void> {
+    for (const part of parts) await this.startPart(part);
+  }
+
+  /** On again after its power was off, with everything that ran there. */
+  async comeBack(): Promise<void> {
+    await this.machine.powerOn();
+    await this.startParts();
+  }
+
+  /** Runs a command of ours there, with the settings of the host; what it printed. */
+  async tryItNow(...args: readonly string[]): Promise<string> {
+    const env = Object.entries(settings(this.#around)).map(([name, value]) => `${name}=${value}`);
+    // Doctor ends with 1 when it finds something.
+    return this.machine.run('sh', '-c', '"$@" || [ $? = 1 ]', 'sh', 'env', ...env, process.execPath, MAIN, ...args);
+  }
+
+  /** What its parts said last, for the message of a test that fails. */
+  tails(lines = 8): string {
+    return [...this.#running]
+      .map(([part, server]) => `--- ${part} on ${this.machine.name}\n${server.tail(lines)}`)
+      .join('\n');
+  }
+}
