@@ -57,6 +57,7 @@ describe('variables that must fit each other', () => {
 
   it('need not differ in their ports when they are on other hosts', () => {
     expect(problems({ VALKEY_ADDR: 'valkey:8080', NATS_URL: 'nats://queue:25000' })).toEqual([]);
+    expect(config({ NATS_URL: 'tls://a:25000, tls://b:25000' }).nats.url).toBe('tls://a:25000,tls://b:25000');
   });
 });
 

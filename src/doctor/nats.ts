@@ -16,6 +16,7 @@ import {
   cleanupConsumer,
   provisionConsumer,
 } from '../queue/names.ts';
+import { clusterHealth, transport } from './nats-cluster.ts';
 import { natsHoles } from './known-holes.ts';
 import { failure, isAtLeast, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
@@ -26,7 +27,7 @@ const MONITOR_TIMEOUT_MS = 2_000;
 /** The thresholds of the queue's alerts. */
 const BACKLOG_WARNING = 50;
 const BACKLOG_FAILURE = 100;
-const START = 'Start it (`systemctl start try-it-now-nats`), or correct NATS_URL, NATS_USER and NATS_PASSWORD.';
+const START = 'Start it (`systemctl start try-it-now-nats`), or correct NATS_URL or the login that the line names.';
 const START_SERVER =
   'Start the server, which makes it (`systemctl start try-it-now`); one that runs puts it back within seconds.';
 
@@ -35,6 +36,12 @@ export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[
   return [
     { part: PART, what: 'reachable', remedy: START, run: async () => reachable(await queue.get()) },
     { part: PART, what: 'health', run: async () => health(await queue.need()) },
+    {
+      part: PART,
+      what: 'cluster',
+      remedy: 'See that more than half of its servers are up; docs/fleet.md says what that is for.',
+      run: async () => clusterHealth(await queue.need()),
+    },
     { part: PART, what: 'storage', run: async () => [await storage(await queue.need())] },
     {
       part: PART,
@@ -57,10 +64,12 @@ export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[
   ];
 }
 
-function reachable({ nats, url }: QueueConnection): Observation[] {
+function reachable(connection: QueueConnection): Observation[] {
+  const { nats, url } = connection;
   const found = nats.info?.version ?? '?';
   return [
     ok('reachable', `answers at ${url}, JetStream is on`),
+    transport(connection),
     isAtLeast(found, OLDEST)
       ? ok('version', found)
       : failure(

@@ -13,6 +13,9 @@ const LIMIT = 1_000;
  * What lies in the stream below the point up to which its consumer has seen everything acknowledged: a NATS that was
  * killed has kept that point and lost the removals. Nobody is ever handed these. None while a consumer is astray, whose
  * point means nothing, and none while a note about a task out of deliveries waits: that one is below the point too.
+ *
+ * A cluster whose leader died may also forget that a task is in somebody's hands (2.9.10 seen): with none in anybody's,
+ * whatever was handed out once is over.
  */
 export async function leftoverTasks(connection: QueueConnection): Promise<LeftoverTask[]> {
   const { consumers, lastSequence } = await consumersAndEnd(connection).catch((error: unknown) => {
@@ -22,10 +25,11 @@ export async function leftoverTasks(connection: QueueConnection): Promise<Leftov
   if (consumers.length === 0 || consumers.some((info) => isAstray(info, lastSequence))) return [];
   for await (const _ of walkStream(connection, STREAM, EXHAUSTED_SUBJECTS)) return [];
   const found: LeftoverTask[] = [];
-  for (const { name, config, ack_floor: floor } of consumers) {
+  for (const { name, config, ack_floor: floor, delivered, num_ack_pending: inHands } of consumers) {
     if (name === EXHAUSTED_CONSUMER || config.filter_subject === undefined) continue;
+    const over = inHands === 0 ? delivered.stream_seq : floor.stream_seq;
     for await (const { seq, subject, data, time } of walkStream(connection, STREAM, config.filter_subject)) {
-      if (seq > floor.stream_seq || found.length >= LIMIT) break;
+      if (seq > over || found.length >= LIMIT) break;
       found.push({ sequence: seq, task: decodeTask(subject, data).task, queuedAtMs: time.getTime() });
     }
   }

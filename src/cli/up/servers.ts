@@ -117,6 +117,12 @@ async function startNats(dir: string, keep: Keep): Promise<Environment> {
     NATS_PASSWORD_FILE: passwordFile,
     NATS_TOKEN: undefined,
     NATS_TOKEN_FILE: undefined,
+    NATS_NKEY_SEED: undefined,
+    NATS_NKEY_SEED_FILE: undefined,
+    NATS_CREDS_FILE: undefined,
+    NATS_CA_FILE: undefined,
+    NATS_CERT_FILE: undefined,
+    NATS_KEY_FILE: undefined,
   };
 }
 
