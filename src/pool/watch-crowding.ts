@@ -28,8 +28,11 @@ interface ProcessorTimes {
 
 /** They read some small files each. */
 const LOOKS_AT_ONCE = 16;
-/** Of a processor: what an app takes whose visitor looks around. Who takes twice that has half the weight. */
-const LIGHT_CPUS = 0.1;
+/**
+ * Of a processor: what an app takes whose visitor looks around. Who takes twice that has half the weight. On a crowded
+ * host nobody gets much, so that more than a tenth of one would tell nobody apart.
+ */
+const LIGHT_CPUS = 0.02;
 /** Less would leave locks of the kernel with processes that hardly run, and those that are ended would linger. */
 const LEAST_SHARE = 1 / 8;
 /** Over about so long the use of processors counts. */
@@ -41,7 +44,7 @@ const CROWDED = 0.75;
 const SPARE = 0.5;
 /** Of the host's processors, for all together who take much while they are short. */
 const LEAST_ROOM = 0.1;
-/** Of a processor, for each of them. */
+/** Of a processor: who uses more shares that room, and has so much of it at least. */
 const LEAST_CPUS = 0.05;
 const ROOM_GROWS = 1.25;
 
@@ -51,8 +54,8 @@ const REFUSED_A_SECOND = 50;
 const BOMB_ROUNDS = 2;
 /** Of a processor, to read what it writes: hundreds of times what an app takes that logs each request. */
 const FLOOD_CPUS = 0.05;
-/** So much every app may have, however little is left to it. */
-const LEAST_FLOOD_CPUS = 0.01;
+/** Of a processor, and of what the app itself uses: one that does more than write costs a hundredth of that. */
+const FLOOD_OF_LITTLE = { cpus: 0.01, ofOwn: 0.25 };
 /** More of them than others lately, so that a burst passes. */
 const FLOOD_ROUNDS = 5;
 
@@ -118,7 +121,7 @@ export class CrowdingWatch {
     else if (busy < SPARE) this.#room = Math.min(1, this.#room * ROOM_GROWS);
   }
 
-  async #look({ id, template, container }: Instance): Promise<Watched> {
+  async #look({ id, container }: Instance): Promise<Watched> {
     const { consumption, clock } = this.#deps;
     const last = this.#watched.get(id);
     const atMs = clock.now();
@@ -140,7 +143,7 @@ export class CrowdingWatch {
     const share = shareFor(cpus);
     if (share !== last.share) await consumption.weighCpu(container, share);
     const isBomb = more(refused, last.refused) >= (REFUSED_A_SECOND * passedMs) / 1_000;
-    const isFlood = more(outputMs, last.outputMs) >= this.#floodCpus(template, last.bound) * passedMs;
+    const isFlood = floods(more(outputMs, last.outputMs) / passedMs, used);
     return {
       ...counted,
       cpus,
@@ -149,13 +152,6 @@ export class CrowdingWatch {
       bombs: isBomb ? last.bombs + 1 : 0,
       floods: isFlood ? last.floods + 1 : Math.max(0, last.floods - 1),
     };
-  }
-
-  /** Who is left less writes less. */
-  #floodCpus(template: string, bound: number | undefined): number {
-    const usual = this.#usual(template);
-    if (bound === undefined || usual === undefined) return FLOOD_CPUS;
-    return Math.max(LEAST_FLOOD_CPUS, (FLOOD_CPUS * bound) / usual);
   }
 
   #usual(template: string): number | undefined {
@@ -177,7 +173,7 @@ export class CrowdingWatch {
   async #makeRoom(seen: readonly Seen[]): Promise<Seen[]> {
     const { processors = availableParallelism() } = this.#deps;
     // One that is bounded uses less than it would.
-    const takesMuch = ({ cpus, bound }: Watched): boolean => cpus > (bound === undefined ? LIGHT_CPUS : LEAST_CPUS / 2);
+    const takesMuch = ({ cpus, bound }: Watched): boolean => cpus > (bound === undefined ? LEAST_CPUS : LEAST_CPUS / 2);
     const count = seen.filter(([, watched]) => takesMuch(watched)).length;
     const each = Math.max(LEAST_CPUS, (processors * this.#room) / Math.max(1, count));
     return sideBySide(seen, LOOKS_AT_ONCE, async ([visit, watched]): Promise<Seen> => {
@@ -203,6 +199,11 @@ export class CrowdingWatch {
     );
     await endAbuse(this.#deps, visit, reason);
   }
+}
+
+/** Who gets little of the processors writes little, and does nothing else. */
+function floods(reading: number, own: number): boolean {
+  return reading >= FLOOD_CPUS || (reading >= FLOOD_OF_LITTLE.cpus && reading >= FLOOD_OF_LITTLE.ofOwn * own);
 }
 
 /** In halves, so that it is seldom set anew. */
