@@ -55,7 +55,7 @@ describe('the queue', () => {
       kind: 'provision',
       id: expect.any(String) as string,
       template: 'tiny',
-      node: null,
+      node: 'node0',
       queued_at: expect.any(String) as string,
     });
     const { stream, consumers, dead } = (await operator.ask('GET', '/queue')).json as {
