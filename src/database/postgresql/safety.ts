@@ -52,6 +52,7 @@ async function loginProblems(session: Session): Promise<string[]> {
     "SELECT line_number AS line, auth_method AS method, error, current_setting('hba_file') AS file FROM " +
       "pg_hba_file_rules WHERE type = 'local' OR error IS NOT NULL",
   );
+  // In whole seconds: a change within the second in which the server read the file is not told from none.
   const [changed] = await session.run(
     'Asking when the rules for logins were read',
     "SELECT 1 FROM pg_stat_file(current_setting('hba_file')) WHERE modification > pg_conf_load_time()",
