@@ -33,7 +33,6 @@ export const Heartbeat = Type.Object({
   templates: Type.Record(Type.String(), Text),
   /** Ids of the checkpoints on its disk. */
   checkpoints: Type.Array(Text),
-  instances: Type.Object({ warming: Count, ready: Count, assigned: Count, leaving: Count }),
 });
 export type Heartbeat = Static<typeof Heartbeat>;
 

@@ -4,14 +4,12 @@ import type { Catalogue } from '../domain/template.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
 import type { Consumption } from './interfaces/consumption.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
-import type { Inventory } from './interfaces/inventory.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { StorageReserve } from './storage-reserve.ts';
 import type { TemplateFitness } from './template-fitness.ts';
 
 export interface HeartbeatDeps {
   readonly registry: Pick<NodeRegistry, 'beat'>;
-  readonly inventory: Pick<Inventory, 'ofNode'>;
   readonly catalogue: Catalogue;
   readonly runtime: Pick<ContainerRuntime, 'engine'>;
   readonly fitness: Pick<TemplateFitness, 'whyNot'>;
@@ -39,7 +37,6 @@ export async function beat(deps: HeartbeatDeps): Promise<void> {
 }
 
 async function heartbeatOf({
-  inventory,
   catalogue,
   runtime,
   fitness,
@@ -52,8 +49,6 @@ async function heartbeatOf({
 }: HeartbeatDeps): Promise<Heartbeat> {
   const memory = await consumption?.memory();
   const stored = (await checkpoints?.list()) ?? [];
-  const records = await inventory.ofNode(node.name);
-  const count = (...states: readonly string[]): number => records.filter(({ state }) => states.includes(state)).length;
   return {
     v: HEARTBEAT_VERSION,
     address: node.address,
@@ -72,11 +67,5 @@ async function heartbeatOf({
       .filter(({ problem }) => problem === undefined)
       .slice(0, CHECKPOINTS_NAMED)
       .map(({ id }) => id),
-    instances: {
-      warming: count('warming'),
-      ready: count('ready'),
-      assigned: count('assigned'),
-      leaving: count('releasing', 'quarantined'),
-    },
   };
 }

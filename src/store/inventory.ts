@@ -110,28 +110,14 @@ export class ValkeyInventory implements Inventory {
     const found: Instance[] = [];
     for (const template of await this.#templates.names()) {
       const ids = await this.#ask(() => this.#client.zrange(keys.assigned(template), 0, -1));
-      for (let at = 0; at < ids.length; at += SCAN_COUNT) {
-        const texts = await this.#ask(() => this.#client.hmget(keys.instances, ...ids.slice(at, at + SCAN_COUNT)));
-        for (const text of texts) {
-          const record = text === null ? undefined : parseRecord(text, this.#log);
-          if (record?.state === 'assigned' && record.node === node) found.push(record);
-        }
-      }
+      found.push(...(await this.#records(ids)).filter((record) => record.state === 'assigned' && record.node === node));
     }
     return found;
   }
 
   async ofNode(node: string): Promise<Instance[]> {
-    const found: Instance[] = [];
     const ids = await this.#ask(() => this.#client.hvals(keys.heldPorts(node)));
-    for (let at = 0; at < ids.length; at += SCAN_COUNT) {
-      const texts = await this.#ask(() => this.#client.hmget(keys.instances, ...ids.slice(at, at + SCAN_COUNT)));
-      for (const text of texts) {
-        const record = text === null ? undefined : parseRecord(text, this.#log);
-        if (record?.node === node) found.push(record);
-      }
-    }
-    return found;
+    return (await this.#records(ids)).filter((record) => record.node === node);
   }
 
   async expiredTickets(): Promise<TicketRef[]> {
@@ -331,6 +317,19 @@ export class ValkeyInventory implements Inventory {
       );
     }
     return outcomes;
+  }
+
+  /** Those that are there and can be read. */
+  async #records(ids: readonly string[]): Promise<Instance[]> {
+    const found: Instance[] = [];
+    for (let at = 0; at < ids.length; at += SCAN_COUNT) {
+      const texts = await this.#ask(() => this.#client.hmget(keys.instances, ...ids.slice(at, at + SCAN_COUNT)));
+      for (const text of texts) {
+        const record = text === null ? undefined : parseRecord(text, this.#log);
+        if (record !== undefined) found.push(record);
+      }
+    }
+    return found;
   }
 
   async #eachRecord(read: (text: string) => void): Promise<void> {

@@ -18,7 +18,6 @@ export function fleetNode({
       ports: 100,
       templates: { tiny: '' },
       checkpoints: [],
-      instances: { warming: 0, ready: 0, assigned: 0, leaving: 0 },
       ...heartbeat,
     },
     heartbeatAgeMs: 0,
