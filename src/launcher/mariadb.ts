@@ -95,9 +95,9 @@ const SETTINGS: readonly string[] = [
   '--key-buffer-size=1M',
   '--max-allowed-packet=64M',
   '--character-set-server=utf8mb4',
-  // A connection costs nothing until it is made; see MAX_USER_CONNECTIONS in the databases'
-  // engine for an instance's share.
-  '--max-connections=2000',
+  // A connection costs nothing until it is made; see MAX_USER_CONNECTIONS in the databases' engine for an instance's
+  // share. Whoever never logs in has no such bound: this many take longer than it takes to notice and end the visit.
+  '--max-connections=8000',
   '--back-log=200',
   '--table-open-cache=2000',
   '--wait-timeout=28800',

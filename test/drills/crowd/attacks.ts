@@ -72,7 +72,7 @@ export const ATTACKS: readonly Attack[] = [
     name: 'connection hoard at the database',
     template: 'shop',
     count: 1,
-    program: 'connection-hoard?3000',
+    program: 'connection-hoard?20000',
     ends: 'database_limit',
     staysMs: 4 * MINUTE_MS,
   },
