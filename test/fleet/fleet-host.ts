@@ -1,5 +1,10 @@
-import { MAIN, partSpec, settings, type Part, type Surroundings } from './fleet-parts.ts';
+import { eventually } from '../support/eventually.ts';
+import { MAIN, partSpec, settings } from './fleet-parts.ts';
+import { BOUGHT_IN, type Part, type Surroundings } from './surroundings.ts';
 import type { HostServer, TestHost } from './test-hosts.ts';
+
+/** As `RestartSec` in deploy/systemd. */
+const RESTART_MS = 1_000;
 
 /** One host with what runs there: each part can be killed, hung and started again by its name. */
 export class FleetHost {
@@ -22,17 +27,33 @@ export class FleetHost {
   }
 
   async startPart(part: Part): Promise<void> {
-    this.#running.set(part, await this.machine.start(partSpec(part, this.#around)));
+    this.#running.set(part, await this.machine.start(await partSpec(part, this.#around)));
   }
 
   async startParts(parts: readonly Part[] = this.parts): Promise<void> {
     for (const part of parts) await this.startPart(part);
   }
 
+  /** As a service manager does, which tries again what does not start. */
+  async restartPart(part: Part): Promise<void> {
+    await eventually(() => this.startPart(part), { everyMs: RESTART_MS });
+  }
+
   /** On again after its power was off, with everything that ran there. */
   async comeBack(): Promise<void> {
     await this.machine.powerOn();
-    await this.startParts();
+    await Promise.all(this.parts.filter((part) => BOUGHT_IN.includes(part)).map((part) => this.restartPart(part)));
+    await Promise.all(this.parts.filter((part) => !BOUGHT_IN.includes(part)).map((part) => this.restartPart(part)));
+  }
+
+  /** All of its processes stop where they are, and keep their connections. */
+  async hang(): Promise<void> {
+    await this.machine.hang();
+  }
+
+  async wake(): Promise<void> {
+    await this.machine.wake();
+    for (const server of this.#running.values()) server.wake();
   }
 
   /** Runs a command of ours there, with the settings of the host; what it printed. */

@@ -3,34 +3,12 @@ import { fileURLToPath } from 'node:url';
 import type { ChildServerSpec } from '../../src/launcher/child-server.ts';
 import { engineAnswers } from '../../src/launcher/engine-socket.ts';
 import { hostFlags } from '../../src/runtime/podman/launch.ts';
+import { balancer, nats, sentinel, valkey } from './bought-in-parts.ts';
+import { MASTER, PORTS, type Part, type Surroundings } from './surroundings.ts';
 import type { TestHost } from './test-hosts.ts';
 
 /** The built program. */
 export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-
-/** Every host has all of its ports to itself. */
-export const PORTS = {
-  api: 8080,
-  proxy: 8000,
-  nats: 4222,
-  natsMonitor: 8222,
-  valkey: 6379,
-  instances: { start: 20_000, end: 20_099 },
-} as const;
-
-/** What may run on a host; all that a fleet has of one part are alike. */
-export type Part = 'valkey' | 'nats' | 'podman' | 'caddy' | 'discovery' | 'worker' | 'server';
-
-/** What the parts of one host have to know of the fleet. */
-export interface Surroundings {
-  readonly host: TestHost;
-  /** Where Valkey and NATS are. */
-  readonly store: TestHost;
-  /** With proxies and servers. */
-  readonly fronts: readonly TestHost[];
-  readonly deployment: string;
-  readonly env: Readonly<Record<string, string>>;
-}
 
 /** In the host's own folder, since /run is the host's alone. */
 export function engineSocket({ folder }: TestHost): string {
@@ -42,12 +20,16 @@ export function catalogueOf({ folder }: TestHost): string {
 }
 
 /** How a part is started there. */
-export function partSpec(part: Part, around: Surroundings): ChildServerSpec {
+export async function partSpec(part: Part, around: Surroundings): Promise<ChildServerSpec> {
   switch (part) {
     case 'valkey':
       return valkey(around);
+    case 'sentinel':
+      return sentinel(around);
     case 'nats':
       return nats(around);
+    case 'balancer':
+      return balancer(around);
     case 'podman':
       return podman(around);
     case 'caddy':
@@ -62,29 +44,6 @@ export function partSpec(part: Part, around: Surroundings): ChildServerSpec {
         isUp: async () => (await fetch(`http://${around.host.address}:${PORTS.api}/health`)).ok,
       });
   }
-}
-
-function valkey({ host }: Surroundings): ChildServerSpec {
-  const args = ['--port', String(PORTS.valkey), '--bind', '0.0.0.0', '--protected-mode', 'no', '--save', ''];
-  return {
-    name: 'Valkey',
-    command: 'valkey-server',
-    args: [...args, '--appendonly', 'yes', '--appendfsync', 'everysec', '--dir', join(host.folder, 'state')],
-    cleanEnv: true,
-    saysUp: 'Ready to accept connections',
-  };
-}
-
-function nats({ host }: Surroundings): ChildServerSpec {
-  const ports = ['-a', '0.0.0.0', '-p', String(PORTS.nats), '-m', String(PORTS.natsMonitor)];
-  return {
-    name: 'NATS',
-    command: 'nats-server',
-    args: [...ports, '-js', '-sd', join(host.folder, 'state', 'nats')],
-    cleanEnv: true,
-    saysUp: 'Server is ready',
-    isUp: async () => (await fetch(`http://${host.address}:${PORTS.natsMonitor}/healthz`)).ok,
-  };
 }
 
 function podman({ host }: Surroundings): ChildServerSpec {
@@ -129,19 +88,24 @@ function program(
 }
 
 /** One file for every part of a host, as in docs/fleet.md. */
-export function settings({ host, store, fronts, deployment, env }: Surroundings): Readonly<Record<string, string>> {
+export function settings({ host, hostsWith, deployment, env }: Surroundings): Readonly<Record<string, string>> {
+  const fronts = hostsWith('caddy');
   const [front = host] = fronts.includes(host) ? [host] : fronts;
   return {
     DEPLOYMENT: deployment,
     NODE_NAME: host.name,
     NODE_ADDRESS: host.address,
-    PROXY_ADDRESSES: fronts.map(({ address }) => address).join(),
+    PROXY_ADDRESSES: addresses(fronts).join(),
     PROXY_INTERNAL_URL: `http://${front.address}:${PORTS.proxy}`,
     PROXY_LISTEN: `:${PORTS.proxy}`,
     SERVER_HOST: '0.0.0.0',
     SERVER_PORT: String(PORTS.api),
-    VALKEY_ADDR: `${store.address}:${PORTS.valkey}`,
-    NATS_URL: `nats://${store.address}:${PORTS.nats}`,
+    TRUSTED_PROXIES: addresses(hostsWith('balancer')).join(),
+    VALKEY_URL: valkeyUrl(hostsWith),
+    NATS_URL: addresses(hostsWith('nats'), PORTS.nats)
+      .map((each) => `nats://${each}`)
+      .join(),
+    QUEUE_REPLICAS: String(hostsWith('nats').length),
     CONTAINER_MODE: 'podman',
     PODMAN_SOCKET: engineSocket(host),
     CONTAINER_PORT_RANGE_START: String(PORTS.instances.start),
@@ -157,4 +121,15 @@ export function settings({ host, store, fronts, deployment, env }: Surroundings)
     HELD_LIMIT_NETWORK: '0',
     ...env,
   };
+}
+
+function valkeyUrl(hostsWith: Surroundings['hostsWith']): string {
+  const sentinels = addresses(hostsWith('sentinel'), PORTS.sentinel);
+  return sentinels.length === 0
+    ? `valkey://${addresses(hostsWith('valkey'), PORTS.valkey).join()}`
+    : `valkey+sentinel://${sentinels.join()}/${MASTER}`;
+}
+
+function addresses(hosts: readonly TestHost[], port?: number): string[] {
+  return hosts.map(({ address }) => (port === undefined ? address : `${address}:${port}`));
 }

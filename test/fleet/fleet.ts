@@ -1,34 +1,49 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Redis as Valkey } from 'iovalkey';
 import { stringify } from 'yaml';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { hostFlags } from '../../src/runtime/podman/launch.ts';
 import { Cleanups } from '../support/deployment.ts';
+import { eventually } from '../support/eventually.ts';
 import { FleetHost } from './fleet-host.ts';
 import { loadFleetImage } from './fleet-image.ts';
-import { PORTS, catalogueOf, engineSocket, type Part } from './fleet-parts.ts';
+import { catalogueOf, engineSocket } from './fleet-parts.ts';
+import { BOUGHT_IN, PORTS, type Part } from './surroundings.ts';
 import { startHosts, type TestHost } from './test-hosts.ts';
 import type { Proxy } from './visits.ts';
 
 /** Two hosts with a proxy and a server each, and one that only runs instances. The first has Valkey and NATS. */
-const THREE_HOSTS: readonly (readonly Part[])[] = [
+const THREE_HOSTS: Layout = [
   ['valkey', 'nats', 'podman', 'caddy', 'discovery', 'server', 'worker'],
   ['podman', 'caddy', 'discovery', 'server', 'worker'],
   ['podman', 'discovery', 'worker'],
 ];
-/** What is none of ours. */
-const BOUGHT_IN: readonly Part[] = ['valkey', 'nats', 'podman', 'caddy'];
+/** The same, where any host may be lost: each has a copy of all state, and a load balancer stands in front. */
+export const REPLICATED: Layout = [
+  ['valkey', 'sentinel', 'nats', 'podman', 'caddy', 'discovery', 'server', 'worker'],
+  ['valkey', 'sentinel', 'nats', 'podman', 'caddy', 'discovery', 'server', 'worker'],
+  ['valkey', 'sentinel', 'nats', 'podman', 'discovery', 'worker'],
+  ['balancer'],
+];
+
+/** What runs on each host; one without a worker is no node. */
+type Layout = readonly (readonly Part[])[];
 
 export interface FleetOptions {
   /** As in a catalogue file; each runs the fleet's image. */
   readonly templates: readonly Readonly<Record<string, unknown>>[];
   readonly env?: Readonly<Record<string, string>>;
+  readonly layout?: Layout;
 }
 
 export interface Fleet extends AsyncDisposable {
+  /** The nodes. */
   readonly hosts: readonly [FleetHost, ...FleetHost[]];
   /** Where their APIs are. */
   readonly servers: readonly [string, ...string[]];
+  /** Where the load balancer is, if there is one. */
+  readonly balancer: string | undefined;
   readonly proxies: readonly [Proxy, ...Proxy[]];
   readonly deployment: string;
   /** A machine on the network that is no host of the fleet. */
@@ -36,27 +51,32 @@ export interface Fleet extends AsyncDisposable {
 }
 
 /** Hosts of one deployment on a network of their own, all of it up; everything is gone when disposed of. */
-export async function startFleet({ templates, env = {} }: FleetOptions): Promise<Fleet> {
+export async function startFleet({ templates, env = {}, layout = THREE_HOSTS }: FleetOptions): Promise<Fleet> {
   const cleanups = new Cleanups('the fleet');
   try {
-    const network = await startHosts([...THREE_HOSTS.map((_, index) => `node${index}`), 'stranger']);
+    const names = layout.map((parts, index) => (parts.includes('worker') ? `node${index}` : `beside${index}`));
+    const network = await startHosts([...names, 'stranger']);
     cleanups.push(() => network[Symbol.asyncDispose]());
-    const machines = some(network.hosts.slice(0, -1));
     const [stranger] = some(network.hosts.slice(-1));
     const deployment = `fleet-${newHostLabel().slice(0, 8)}`;
-    const fronts = machines.filter((_, index) => THREE_HOSTS[index]?.includes('caddy'));
-    const hosts = machines.map(
-      (host, index) => new FleetHost(THREE_HOSTS[index] ?? [], { host, store: machines[0], fronts, deployment, env }),
-    );
+    const hostsWith = (part: Part): readonly TestHost[] =>
+      network.hosts.filter((_, index) => layout[index]?.includes(part));
+    const hosts = layout.map((parts, index) => {
+      const [host] = some(network.hosts.slice(index));
+      return new FleetHost(parts, { host, hostsWith, deployment, env });
+    });
     await startAll(hosts, (part) => BOUGHT_IN.includes(part));
-    const image = await loadImages(machines);
+    await replicasFollow(hostsWith('valkey'));
+    const workers = some(hostsWith('worker'));
+    const image = await loadImages(workers);
     const catalogue = stringify({ templates: templates.map((each) => ({ image, port: 80, pull: 'never', ...each })) });
-    await Promise.all(machines.map((host) => writeFile(catalogueOf(host), catalogue)));
+    await Promise.all(workers.map((host) => writeFile(catalogueOf(host), catalogue)));
     await startAll(hosts, (part) => !BOUGHT_IN.includes(part));
     return {
-      hosts: some(hosts),
-      servers: some(fronts.map(({ address }) => `http://${address}:${PORTS.api}`)),
-      proxies: some(fronts.map(({ address }) => ({ address, port: PORTS.proxy }))),
+      hosts: some(hosts.filter(({ parts }) => parts.includes('worker'))),
+      servers: some(hostsWith('server').map(({ address }) => `http://${address}:${PORTS.api}`)),
+      balancer: hostsWith('balancer').map(({ address }) => `http://${address}:${PORTS.balancer}`)[0],
+      proxies: some(hostsWith('caddy').map(({ address }) => ({ address, port: PORTS.proxy }))),
       deployment,
       stranger,
       [Symbol.asyncDispose]: () => cleanups[Symbol.asyncDispose](),
@@ -69,6 +89,20 @@ export async function startFleet({ templates, env = {} }: FleetOptions): Promise
 
 async function startAll(hosts: readonly FleetHost[], which: (part: Part) => boolean): Promise<void> {
   await Promise.all(hosts.map((host) => host.startParts(host.parts.filter(which))));
+}
+
+/** A primary takes no changes before that. */
+async function replicasFollow([, ...replicas]: readonly TestHost[]): Promise<void> {
+  for (const { name, address } of replicas)
+    await eventually(async () => {
+      const valkey = new Valkey(PORTS.valkey, address);
+      try {
+        if (!(await valkey.info('replication')).includes('master_link_status:up'))
+          throw new Error(`the Valkey of ${name} follows nobody`);
+      } finally {
+        valkey.disconnect();
+      }
+    });
 }
 
 /** The same image on each; it goes with the hosts. */

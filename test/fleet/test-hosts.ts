@@ -224,6 +224,16 @@ export class TestHost {
     for (const rule of severing(from)) await this.run('iptables', '-w', '10', '-t', 'raw', '-D', ...rule);
   }
 
+  /** From now on its cable lets nothing through to or from these TCP ports, of whichever side, in silence. */
+  async block(ports: readonly number[]): Promise<void> {
+    for (const rule of blocking(ports)) await this.run('iptables', '-w', '10', '-t', 'raw', '-I', ...rule);
+  }
+
+  /** Undoes `block`. */
+  async unblock(ports: readonly number[]): Promise<void> {
+    for (const rule of blocking(ports)) await this.run('iptables', '-w', '10', '-t', 'raw', '-D', ...rule);
+  }
+
   /** All of its processes stop where they are, and keep their connections. */
   async hang(): Promise<void> {
     await this.#signalAll('STOP');
@@ -285,6 +295,14 @@ function severing({ address, port }: Severance): string[][] {
   ];
 }
 
+function blocking(ports: readonly number[]): string[][] {
+  const which = ['-p', 'tcp', '-m', 'multiport', '--ports', ports.join(), '-j', 'DROP'];
+  return [
+    ['PREROUTING', '-i', UPLINK, ...which],
+    ['OUTPUT', '-o', UPLINK, ...which],
+  ];
+}
+
 /** A program on a test host. */
 export class HostServer implements AsyncDisposable {
   readonly #child: ChildServer;
@@ -318,7 +336,9 @@ export class HostServer implements AsyncDisposable {
     process.kill(this.pid, 'SIGSTOP');
   }
 
+  /** Idempotent. */
   wake(): void {
+    if (!this.alive) return;
     // nsenter stops along with it.
     this.#child.signal('SIGCONT');
     process.kill(this.pid, 'SIGCONT');

@@ -1,6 +1,6 @@
 import { Redis as Valkey } from 'iovalkey';
 import { hostFlags } from '../../src/runtime/podman/launch.ts';
-import { PORTS } from './fleet-parts.ts';
+import { PORTS } from './surroundings.ts';
 import type { Fleet } from './fleet.ts';
 import type { TestHost } from './test-hosts.ts';
 import type { Held } from './visits.ts';

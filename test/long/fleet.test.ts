@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { PORTS } from '../fleet/fleet-parts.ts';
+import { PORTS } from '../fleet/surroundings.ts';
 import type { FleetHost } from '../fleet/fleet-host.ts';
 import { startFleet, type Fleet } from '../fleet/fleet.ts';
 import { Line, acquire, open, release, type Held } from '../fleet/visits.ts';

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
@@ -19,9 +19,9 @@ import {
 import { eventually } from './eventually.ts';
 import { claimPorts } from './port-ranges.ts';
 import { Program } from './program.ts';
+import { shippedBalancer } from './shipped-balancer.ts';
 import type { AuditTarget } from './state-audit.ts';
 
-const SHIPPED = fileURLToPath(new URL('../../deploy/caddy/Caddyfile.balanced', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const START = { timeoutMs: 120_000 };
 
@@ -162,19 +162,20 @@ async function start(options: BalancedOptions, cleanups: Cleanups): Promise<Bala
   };
 }
 
-/** The part of the shipped file that spreads requests, with these servers; without its names and certificates. */
 async function startBalancer(
   dir: string,
   port: number,
   servers: readonly BalancedServer[],
   cleanups: Cleanups,
 ): Promise<void> {
-  const [, shipped] =
-    /reverse_proxy 10\.0\.0\.11:8080 10\.0\.0\.12:8080 (\{[^}]*\})/.exec(await readFile(SHIPPED, 'utf8')) ?? [];
-  if (shipped === undefined) throw new Error(`${SHIPPED} does not spread requests over two servers any more`);
-  const upstreams = servers.map(({ api }) => new URL(api).host).join(' ');
   const file = join(dir, 'Caddyfile.balanced');
-  await writeFile(file, `{\n\tadmin off\n}\nhttp://:${port} {\n\treverse_proxy ${upstreams} ${shipped}\n}\n`);
+  await writeFile(
+    file,
+    await shippedBalancer(
+      port,
+      servers.map(({ api }) => new URL(api).host),
+    ),
+  );
   const balancer = await ChildServer.start({
     name: 'the load balancer',
     command: findProgram('caddy') ?? 'caddy',

@@ -1,0 +1,61 @@
+import { startFleet, REPLICATED } from '../../fleet/fleet.ts';
+import { Client } from './client.ts';
+import { Crowd } from './crowd.ts';
+import type { Fault } from './faults.ts';
+import { RecordedState } from './recorded-state.ts';
+import { play, type Outcome } from './stage.ts';
+import { faultTable } from './table.ts';
+import { Watch } from './watch.ts';
+
+export interface DrillOptions {
+  readonly faults: readonly Fault[];
+  /** Ends it early, and cleanly. */
+  readonly signal: AbortSignal;
+  /** Whether what the parts said last is told after a fault with problems. */
+  readonly verbose: boolean;
+  readonly say: (line: string) => void;
+}
+
+const TEMPLATE = 'app';
+const TARGET = 9;
+const MAX = 45;
+const VISITORS_PER_SECOND = 2;
+
+/** Plays the faults one after the other on one fleet. */
+export async function drill({ faults, signal, verbose, say }: DrillOptions): Promise<readonly Outcome[]> {
+  say('Starting three hosts with every part …');
+  await using fleet = await startFleet({
+    layout: REPLICATED,
+    templates: [{ name: TEMPLATE, title: 'App', description: 'A page.', pool: { target: TARGET, max: MAX } }],
+  });
+  if (fleet.balancer === undefined) throw new Error('this fleet has a load balancer');
+  using state = new RecordedState(fleet.hosts.map(({ machine }) => machine.address));
+  await using watch = new Watch(state);
+  await using client = new Client(fleet.balancer, fleet.proxies);
+  await using crowd = new Crowd(client, TEMPLATE);
+  const scene = {
+    fleet,
+    state,
+    watch,
+    client,
+    crowd,
+    template: TEMPLATE,
+    target: TARGET,
+    visitorsPerSecond: VISITORS_PER_SECOND,
+  };
+  const outcomes: Outcome[] = [];
+  for (const fault of faults) {
+    if (signal.aborted) break;
+    say(`${fault.name} …`);
+    try {
+      const outcome = await play(scene, fault);
+      outcomes.push(outcome);
+      say(faultTable([outcome]).split('\n').at(-1) ?? '');
+      if (verbose && outcome.problems.length > 0) for (const host of fleet.hosts) say(host.tails(40));
+    } catch (error) {
+      for (const host of fleet.hosts) say(host.tails(40));
+      throw error;
+    }
+  }
+  return outcomes;
+}
