@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import { createConsumption, createNetworks, prepareRuntime } from './engines.ts';
-import { eventDepths } from './events.ts';
+import { createConsumption, createNetworks, engineVersion, prepareRuntime } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
+import { createMetrics } from './metrics.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
@@ -28,7 +28,6 @@ import type { Probe } from '../pool/interfaces/probe.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
 import type { NodeQueue } from '../pool/interfaces/node-queue.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
-import { poolStatuses } from '../pool/pool-status.ts';
 import { StorageReserve } from '../pool/storage-reserve.ts';
 import { StartTurns } from '../pool/start-turns.ts';
 import { beat, type HeartbeatDeps } from '../pool/heartbeat.ts';
@@ -36,7 +35,6 @@ import { TemplateFitness } from '../pool/template-fitness.ts';
 import type { Restorer } from '../pool/restore.ts';
 import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import type { QueueConnection } from '../queue/connection.ts';
-import { queueDepth } from '../queue/depth.ts';
 import { createNodeQueue } from '../queue/node-tasks.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
@@ -45,7 +43,7 @@ import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskPatience } from '../store/task-patience.ts';
 import type { LogLosses } from '../telemetry/log-writer.ts';
-import { Metrics } from '../telemetry/metrics.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { createPoster, type Poster } from '../webhooks/post.ts';
 
 /** `server`: API, page, loops and workers. `worker`: the workers alone, for this or a further node. */
@@ -140,7 +138,7 @@ export async function openAppParts(
   triggers: LoopTriggers,
   releasers: Releasers,
 ): Promise<AppParts> {
-  const { config, log, role, version, logLosses } = options;
+  const { config, log, role, version } = options;
   const { proxy: proxyConfig } = config;
   const catalogue = new Catalogue(config.templates);
 
@@ -152,7 +150,7 @@ export async function openAppParts(
   const connection = await infrastructure.openQueue();
   const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
   const list: ContainerRuntime['list'] = () => runtime.list();
-  const metrics = createMetrics({ config, version, logLosses, store, connection, proxy: caddy, runtime: { list } });
+  const metrics = createMetrics({ ...options, store, catalogue, connection, proxy: caddy, runtime: { list } });
   const { engine, runtime } = await infrastructure.openEngine({
     engine: options.engine,
     require: (candidate) => requireEngineOfInstances(candidate, config, store),
@@ -216,6 +214,7 @@ function nodeParts(parts: {
   const fitness = new TemplateFitness({ catalogue, runtime, databases: restoring.databases });
   const heartbeat: HeartbeatDeps = {
     ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node },
+    engineVersion: engineVersion(engine, config),
     checkpoints: restoring.restorer === undefined ? undefined : restoring.checkpointRepository,
     portRange: config.containers.portRange,
     program: version,
@@ -290,59 +289,6 @@ async function announceTemplates(
   await Promise.all(
     catalogue.all().map(({ name }) => provisioningStore.announceVersion(name, catalogue.version(name) ?? '')),
   );
-}
-
-function createMetrics({
-  config,
-  version,
-  logLosses,
-  store,
-  connection,
-  proxy,
-  runtime,
-}: {
-  readonly config: Config;
-  readonly version: string;
-  readonly logLosses: LogLosses | undefined;
-  readonly store: Store;
-  readonly connection: QueueConnection;
-  readonly proxy: CaddyProxy;
-  readonly runtime: Pick<ContainerRuntime, 'list'>;
-}): Metrics {
-  return new Metrics({
-    templates: config.templates.map(({ name }) => name),
-    webhooks: config.webhooks.map(({ name }) => name),
-    version,
-    logLosses,
-    sources: {
-      stats: () => store.inventory.stats(config.templates),
-      statuses: () =>
-        poolStatuses(
-          { ...store, clock: systemClock },
-          config.templates.map(({ name }) => name),
-        ),
-      queue: async () => {
-        const depth = await queueDepth(connection);
-        return {
-          consumers: new Map(
-            depth.consumers.map(({ consumer, pending, outstanding, redelivered }) => [
-              consumer,
-              { pending, inFlight: outstanding, redelivered },
-            ]),
-          ),
-          oldestAgeMs: depth.oldestAtMs === undefined ? 0 : Math.max(0, systemClock.now() - depth.oldestAtMs),
-          dead: new Map([['PROVISIONING_DEAD', depth.dead]]),
-        };
-      },
-      events: eventDepths(config.webhooks, store.outbox, connection),
-      replication: async () => ({
-        sentinels: config.valkey.sentinel?.endpoints.length ?? 0,
-        lagsMs: (await store.replication()).replicas.flatMap(({ online, lagMs }) => (online ? [lagMs] : [])),
-      }),
-      leads: () => store.turns.held(),
-      dependencies: { caddy: () => proxy.ping(), engine: () => runtime.list() },
-    },
-  });
 }
 
 /**

@@ -1,12 +1,14 @@
 import { createDemos } from './demos.ts';
 import { OUTBOX_LIMIT, createEventLoops } from './events.ts';
 import { createLoops, type AppLoops } from './loops.ts';
+import { requireQueue } from './metrics.ts';
 import { openAppParts, type AppParts, type LoopTriggers, type PartsOptions } from './app-parts.ts';
 import type { Config } from '../config/config.ts';
 import { connectUrl } from '../domain/address.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import type { Demos } from '../http/demos.ts';
 import { createServer } from '../http/server.ts';
+import { createWorkerServer } from '../http/worker-server.ts';
 import type { Loop } from '../lifecycle/loop.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { sleep } from '../lifecycle/sleep.ts';
@@ -85,6 +87,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const demos = createDemos(pool);
   if (role === 'server') await pool.admission.refresh();
   const http = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
+  if (role === 'worker') await startWatched(parts, config, releasers);
 
   for (const loop of [...loops.all, ...eventLoops]) loop.start();
   const { replenisher, reaper, tickets, queueKeeper, reconciler } = loops;
@@ -228,6 +231,26 @@ async function startServing(
       await sleep(server.shutdownDrainMs);
     },
   };
+}
+
+/** Of a worker, which serves nobody else. Throws port_taken. */
+async function startWatched(
+  { pool: { log }, store, connection, metrics }: AppParts,
+  { server, worker }: Config,
+  releasers: Releasers,
+): Promise<void> {
+  const http = await createWorkerServer({
+    log,
+    publicUrl: server.publicUrl,
+    metrics,
+    ready: async () => {
+      await store.ping();
+      await requireQueue(connection);
+    },
+    observer: metrics,
+  });
+  releasers.push('http', () => http.close(server.shutdownGraceMs));
+  await http.listen(worker.metrics);
 }
 
 function isOnly(thrown: unknown, codes: readonly ErrorCode[]): boolean {

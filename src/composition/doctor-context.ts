@@ -17,7 +17,7 @@ import { systemClock } from '../domain/clock.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
 import { FIRST_NODE } from '../domain/node.ts';
-import type { Template } from '../domain/template.ts';
+import { Catalogue, type Template } from '../domain/template.ts';
 import { apiChecks, serverMetrics } from '../doctor/api.ts';
 import { connectionsCheck } from '../doctor/connections.ts';
 import { driftChecks } from '../doctor/drift.ts';
@@ -32,6 +32,7 @@ import { engineChecks, hiddenEngineChecks, standInChecks } from '../doctor/engin
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
 import { gateCheck } from '../doctor/gate.ts';
 import { natsChecks } from '../doctor/nats.ts';
+import { nodeChecks } from '../doctor/nodes.ts';
 import { poolChecks } from '../doctor/pools.ts';
 import { serversCheck } from '../doctor/servers.ts';
 import { shareCheck } from '../doctor/shares.ts';
@@ -43,6 +44,7 @@ import { valkeyChecks } from '../doctor/valkey.ts';
 import { webhookChecks } from '../doctor/webhooks.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
+import { listNodes } from '../pool/operate-nodes.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
@@ -136,6 +138,10 @@ function serverPart(config: Config, metrics: Shared<string | undefined>, store: 
   return [
     ...apiChecks(config, () => metrics.get()),
     serversCheck(new Shared(async () => (await store.need()).processes, VALKEY_DOWN)),
+    ...nodeChecks(
+      new Shared(async () => fleetState(await store.need(), config), VALKEY_DOWN),
+      config.templates.map(({ name }) => name),
+    ),
   ];
 }
 
@@ -285,6 +291,14 @@ function poolPart(
     gateCheck(config, () => metrics.get()),
     ...webhookChecks({ webhooks, store, admin }),
   ];
+}
+
+async function fleetState(store: Store, { templates }: Config) {
+  const [nodes, processes] = await Promise.all([
+    listNodes({ ...store, catalogue: new Catalogue(templates) }),
+    store.processes.running(),
+  ]);
+  return { nodes, processes };
 }
 
 async function poolState({ inventory, controls, breakers }: Store, { templates }: Config) {

@@ -65,6 +65,28 @@ export function createConsumption(engine: Engine, config: Config, log: Log): Con
   return engine.runsContainers ? engine.createConsumption(openOptions(engine, config, log)) : undefined;
 }
 
+/** It may be upgraded while a process of ours runs. */
+const ASK_VERSION_EVERY_MS = 10 * 60_000;
+
+/** As the engine said last; nobody waits for it. */
+export function engineVersion(engine: Engine, { containers }: Config): () => string | undefined {
+  if (!engine.runsContainers) return () => undefined;
+  const inspection = engine.inspect(containers.sockets[engine.name]);
+  let known: string | undefined;
+  let askedAtMs = -Infinity;
+  return () => {
+    if (performance.now() - askedAtMs > ASK_VERSION_EVERY_MS) {
+      askedAtMs = performance.now();
+      // Whoever starts instances says that it does not answer.
+      void inspection.facts().then(
+        ({ version }) => (known = version),
+        () => (askedAtMs = -Infinity),
+      );
+    }
+    return known;
+  };
+}
+
 function openOptions(
   { name }: Engine,
   { deployment, node, containers, databases, templates }: Config,

@@ -37,6 +37,8 @@ export interface Config {
     /** Addresses and CIDR blocks whose X-Forwarded-For is believed. */
     readonly trustedProxies: readonly string[];
   };
+  /** Where a worker serves its metrics, and says whether it works. */
+  readonly worker: { readonly metrics: { readonly host: string; readonly port: number } };
   /** Where operators are listened to, and the keys they may send; without one nobody is. */
   readonly admin: { readonly host: string; readonly port: number; readonly operatorKeys: readonly string[] };
   /** Sites that are told apart in the funnel, as hosts. */

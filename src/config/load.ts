@@ -268,6 +268,7 @@ function assemble(
 ): Omit<Config, 'presentation' | 'valkey'> {
   return {
     server: server(values),
+    worker: { metrics: values.WORKER_METRICS_ADDR },
     admin: { ...values.ADMIN_ADDR, operatorKeys: values.OPERATOR_KEYS ?? [] },
     funnel: { sites: values.FUNNEL_SITES },
     webhooks,

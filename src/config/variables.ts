@@ -270,6 +270,11 @@ export const VARIABLES = {
 
   SERVER_HOST: http.required(listenHost, '127.0.0.1', 'The address the API and the start page listen on.'),
   SERVER_PORT: http.required(port, '8080', 'Their port.'),
+  WORKER_METRICS_ADDR: http.required(
+    ipPort,
+    '127.0.0.1:15355',
+    'Where `try-it-now worker` serves its own /metrics, /health and /ready; a server has them at SERVER_PORT.',
+  ),
   API_KEY: http.secret(
     listOf(apiKey, 1),
     'not set: the API is open',

@@ -49,6 +49,20 @@ function problems({ what, wanted, leader, current, lagging, offline }: Copies, s
   return [warning(`${what} copies`, `${current.length} of ${wanted} are whole; ${why.join('; ')}`, START_OTHERS)];
 }
 
+/** Who we are to NATS. */
+export function login({ nats, login: kind }: QueueConnection): Observation {
+  if (kind !== 'none') return ok('login', kind);
+  const server = nats.getServer();
+  return LOOPBACK.test(server)
+    ? ok('login', `none, as nobody but this host reaches ${server}`)
+    : warning(
+        'login',
+        `none at ${server}: whoever reaches it can queue and take tasks`,
+        'Have NATS ask for a login (`authorization` in its configuration; see docs/fleet.md), and set NATS_USER and ' +
+          'NATS_PASSWORD, or another one, for each process of ours.',
+      );
+}
+
 /** Whether tasks and the login are readable on the way to another host. */
 export function transport({ nats }: QueueConnection): Observation {
   const server = nats.getServer();

@@ -16,7 +16,7 @@ import {
   cleanupConsumer,
   provisionConsumer,
 } from '../queue/names.ts';
-import { clusterHealth, transport } from './nats-cluster.ts';
+import { clusterHealth, login, transport } from './nats-cluster.ts';
 import { natsHoles } from './known-holes.ts';
 import { failure, isAtLeast, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
@@ -70,6 +70,7 @@ function reachable(connection: QueueConnection): Observation[] {
   return [
     ok('reachable', `answers at ${url}, JetStream is on`),
     transport(connection),
+    login(connection),
     isAtLeast(found, OLDEST)
       ? ok('version', found)
       : failure(

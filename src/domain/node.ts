@@ -18,9 +18,15 @@ export const Heartbeat = Type.Object({
   v: Type.Literal(HEARTBEAT_VERSION),
   address: Text,
   engine: Text,
+  /** Of that engine; absent while it is not known. */
+  engineVersion: Type.Optional(Text),
+  /** The release of the host's kernel; absent where an older version of the program runs. */
+  kernel: Type.Optional(Text),
   /** The version of the program. */
   program: Text,
   labels: Type.Array(Text),
+  /** IPv4 blocks that reach its instances beside itself; none: it keeps nobody from them. */
+  proxies: Type.Optional(Type.Array(Text)),
   cpus: Count,
   /** Absent where its containers are not in this host's memory. */
   memory: Type.Optional(Type.Object({ total: Count, available: Count })),

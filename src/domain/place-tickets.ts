@@ -47,7 +47,7 @@ export class Placement {
  * The share that is used of what runs out first: the room for instances, or the memory. Tickets on their way use no
  * memory so far, which is why the instances count in any case.
  */
-function fullness({ heartbeat, held, placed, freePorts }: FleetNode): number {
+export function fullness({ heartbeat, held, placed, freePorts }: FleetNode): number {
   const room = heartbeat?.capacity ?? held + freePorts;
   const used = room === 0 ? 1 : (held + placed) / room;
   const { memory } = heartbeat ?? {};

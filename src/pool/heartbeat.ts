@@ -1,4 +1,4 @@
-import { cpus } from 'node:os';
+import { cpus, release } from 'node:os';
 import { HEARTBEAT_VERSION, type Heartbeat } from '../domain/node.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
@@ -12,6 +12,8 @@ export interface HeartbeatDeps {
   readonly registry: Pick<NodeRegistry, 'beat'>;
   readonly catalogue: Catalogue;
   readonly runtime: Pick<ContainerRuntime, 'engine'>;
+  /** Undefined while it is not known. */
+  readonly engineVersion: () => string | undefined;
   readonly fitness: Pick<TemplateFitness, 'whyNot'>;
   readonly consumption: Pick<Consumption, 'memory'> | undefined;
   readonly storageReserve: Pick<StorageReserve, 'low' | 'room'>;
@@ -21,6 +23,7 @@ export interface HeartbeatDeps {
     readonly name: string;
     readonly address: string;
     readonly labels: readonly string[];
+    readonly proxies: readonly string[];
     readonly capacity: number | undefined;
   };
   readonly portRange: { readonly start: number; readonly end: number };
@@ -39,6 +42,7 @@ export async function beat(deps: HeartbeatDeps): Promise<void> {
 async function heartbeatOf({
   catalogue,
   runtime,
+  engineVersion,
   fitness,
   consumption,
   storageReserve: { room, low },
@@ -48,13 +52,17 @@ async function heartbeatOf({
   program,
 }: HeartbeatDeps): Promise<Heartbeat> {
   const memory = await consumption?.memory();
+  const version = engineVersion();
   const stored = (await checkpoints?.list()) ?? [];
   return {
     v: HEARTBEAT_VERSION,
     address: node.address,
     engine: runtime.engine,
+    ...(version === undefined ? {} : { engineVersion: version }),
+    kernel: release(),
     program,
     labels: [...node.labels],
+    proxies: [...node.proxies],
     cpus: cpus().length,
     ...(memory === undefined ? {} : { memory }),
     ...(room === undefined ? {} : { disk: { total: room.total.bytes, free: room.free.bytes, low } }),

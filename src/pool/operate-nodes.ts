@@ -3,16 +3,21 @@ import type { Instance } from '../domain/instance.ts';
 import type { FleetNode, NodeMode } from '../domain/node.ts';
 import { obstacleTo } from '../domain/placement.ts';
 import type { Catalogue } from '../domain/template.ts';
-import type { Inventory } from './interfaces/inventory.ts';
+import type { Inventory, NodeCounts } from './interfaces/inventory.ts';
 import type { NodeQueue } from './interfaces/node-queue.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import type { ReleaseDeps } from './release.ts';
 
-export interface OperateNodesDeps extends ReleaseDeps {
+export interface NodeSnapshotsDeps {
   readonly catalogue: Catalogue;
+  readonly registry: Pick<NodeRegistry, 'nodes'>;
+  readonly inventory: Pick<Inventory, 'countByNode'>;
+}
+
+export interface OperateNodesDeps extends ReleaseDeps, NodeSnapshotsDeps {
   readonly registry: Pick<NodeRegistry, 'nodes' | 'node' | 'control' | 'remove'>;
-  readonly inventory: Pick<Inventory, 'list' | 'ofNode'>;
+  readonly inventory: Pick<Inventory, 'list' | 'countByNode'>;
   readonly nodeQueue: Pick<NodeQueue, 'forgetNode'>;
   readonly provisioningStore: Pick<ProvisioningStore, 'cancelTicket'>;
 }
@@ -21,22 +26,31 @@ export interface OperateNodesDeps extends ReleaseDeps {
 export interface NodeSnapshot extends FleetNode {
   /** `drained`: it is to be emptied, and is empty. */
   readonly state: NodeMode | 'drained';
-  readonly instances: Readonly<Record<'warming' | 'ready' | 'assigned' | 'leaving', number>>;
+  readonly instances: NodeCounts;
   /** Why it gets no instances, by template; those it may get are left out. */
   readonly obstacles: ReadonlyMap<string, string>;
 }
 
 /** Until what visitors hold on a drained node is ended, if nobody says otherwise. */
 const DRAIN_WITHIN_MS = 30 * 60_000;
+const NOTHING: NodeCounts = { warming: 0, ready: 0, assigned: 0, leaving: 0 };
 
 /** By name. Throws store_unavailable. */
-export async function listNodes(deps: OperateNodesDeps): Promise<readonly NodeSnapshot[]> {
-  return Promise.all((await deps.registry.nodes()).map((node) => snapshot(deps, node)));
+export async function listNodes({
+  registry,
+  inventory,
+  catalogue,
+}: NodeSnapshotsDeps): Promise<readonly NodeSnapshot[]> {
+  const nodes = await registry.nodes();
+  const counts = await inventory.countByNode(nodes.map(({ name }) => name));
+  return nodes.map((node) => snapshot(node, counts.get(node.name) ?? NOTHING, catalogue));
 }
 
 /** Throws unknown_node. */
 export async function showNode(deps: OperateNodesDeps, name: string): Promise<NodeSnapshot> {
-  return snapshot(deps, await known(deps, name));
+  const node = await known(deps, name);
+  const counts = await deps.inventory.countByNode([name]);
+  return snapshot(node, counts.get(name) ?? NOTHING, deps.catalogue);
 }
 
 /** It gets no new instances; what is ready there may still be handed out. Throws unknown_node. */
@@ -127,19 +141,12 @@ async function known({ registry }: OperateNodesDeps, name: string): Promise<Flee
   return node;
 }
 
-async function snapshot({ inventory, catalogue }: OperateNodesDeps, node: FleetNode): Promise<NodeSnapshot> {
-  const records = await inventory.ofNode(node.name);
-  const count = (...states: readonly string[]): number => records.filter(({ state }) => states.includes(state)).length;
-  const isEmpty = records.length === 0 && node.placed === 0;
+function snapshot(node: FleetNode, counts: NodeCounts, catalogue: Catalogue): NodeSnapshot {
+  const isEmpty = node.held === 0 && node.placed === 0;
   return {
     ...node,
     state: node.control.mode === 'draining' && isEmpty ? 'drained' : node.control.mode,
-    instances: {
-      warming: count('warming') + node.placed,
-      ready: count('ready'),
-      assigned: count('assigned'),
-      leaving: count('releasing', 'quarantined'),
-    },
+    instances: { ...counts, warming: counts.warming + node.placed },
     obstacles: new Map(
       catalogue.all().flatMap((template) => {
         const obstacle = obstacleTo(node, template);

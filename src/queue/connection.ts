@@ -31,6 +31,8 @@ export interface QueueConnection {
   readonly manager: JetStreamManager;
   /** Without user, password or token. */
   readonly url: string;
+  /** How we log in, for people; `none`, or without the secret. */
+  readonly login: string;
   /** How many servers of the cluster keep each stream that is made. */
   readonly replicas: number;
   readonly connected: boolean;
@@ -48,7 +50,7 @@ export interface QueueConnection {
 
 /** Throws queue_unavailable when NATS does not answer, refuses the login, or has JetStream off. */
 export async function connectQueue(options: QueueConnectionOptions): Promise<QueueConnection> {
-  const { shown, options: login, explain } = prepareLogin(options);
+  const { shown, kind, options: login, explain } = prepareLogin(options);
   const nats = await connect({
     name: 'try-it-now',
     ...login,
@@ -64,7 +66,7 @@ export async function connectQueue(options: QueueConnectionOptions): Promise<Que
   });
   try {
     const manager = await jetstreamManager(nats, { timeout: API_TIMEOUT_MS });
-    return watch(nats, manager, shown, options);
+    return watch(nats, manager, { ...options, url: shown, login: kind });
   } catch (error) {
     await nats.close();
     throw new TryItNowError('queue_unavailable', `NATS at ${shown} ${withoutJetStream(error)}`, { cause: error });
@@ -88,8 +90,7 @@ function withoutJetStream(error: unknown): string {
 function watch(
   nats: NatsConnection,
   manager: JetStreamManager,
-  url: string,
-  { log, replicas = 1 }: QueueConnectionOptions,
+  { url, login, log, replicas = 1 }: QueueConnectionOptions & { readonly login: string },
 ): QueueConnection {
   const listeners = new Set<() => void>();
   const lossListeners = new Set<() => void>();
@@ -104,6 +105,7 @@ function watch(
     jetstream: jetstream(nats, { timeout: API_TIMEOUT_MS }),
     manager,
     url,
+    login,
     replicas,
     get connected() {
       return state.connected && !nats.isClosed();

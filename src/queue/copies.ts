@@ -1,7 +1,9 @@
-import type { ClusterInfo } from '@nats-io/jetstream';
+import { JetStreamApiError, jetstreamManager, type ClusterInfo, type JetStreamManager } from '@nats-io/jetstream';
 import { TimeoutError } from '@nats-io/transport-node';
 import type { QueueConnection } from './connection.ts';
+import { DEAD_EVENT_STREAM, DEAD_STREAM, EVENT_STREAM, STREAM } from './names.ts';
 import { ownStreams } from './own-streams.ts';
+import { isMissing } from './stream-and-consumers.ts';
 
 /** Where a stream or a consumer is kept in a cluster. */
 export interface Copies {
@@ -72,4 +74,61 @@ async function copiesOf(
     if (!(error instanceof TimeoutError)) throw error;
     return { what, wanted, leader: undefined, current: [], lagging: [], offline: [] };
   }
+}
+
+/** Of one stream, as far as it can be said in time. */
+interface StreamCopies {
+  readonly stream: string;
+  readonly isLed: boolean;
+  readonly areConsumersLed: boolean | undefined;
+  readonly missing: number | undefined;
+}
+
+const STREAMS = [STREAM, DEAD_STREAM, EVENT_STREAM, DEAD_EVENT_STREAM];
+/** Of each question; two come one after the other, and a scrape waits for 2 s. */
+const SCRAPE_PATIENCE_MS = 800;
+/** https://github.com/nats-io/nats-server/blob/main/server/errors.json */
+const NO_CLUSTER_LEADER = 10008;
+const LEADERLESS = { isLed: false, areConsumersLed: undefined, missing: undefined } as const;
+
+/** Of every stream of ours, for scrapes: what does not answer at once has no leader. None from a lone server. */
+export async function streamCopies(connection: QueueConnection): Promise<readonly StreamCopies[]> {
+  if (connection.nats.info?.cluster === undefined) return [];
+  const manager = await jetstreamManager(connection.nats, { timeout: SCRAPE_PATIENCE_MS, checkAPI: false });
+  const found = await Promise.all(STREAMS.map((stream) => copiesInTime(manager, stream)));
+  return found.flatMap((one) => one ?? []);
+}
+
+/** Undefined for a stream that is not there. */
+async function copiesInTime(manager: JetStreamManager, stream: string): Promise<StreamCopies | undefined> {
+  try {
+    const { config, state, cluster } = await manager.streams.info(stream);
+    // What is not led may still be answered for by a server that has a copy, and knows of no other.
+    if (cluster?.leader === undefined || cluster.leader === '') return { ...LEADERLESS, stream };
+    const whole = 1 + (cluster.replicas ?? []).filter(({ current, offline }) => current && !offline).length;
+    return {
+      stream,
+      isLed: true,
+      areConsumersLed: await areLed(manager, stream, state.consumer_count),
+      missing: Math.max(0, config.num_replicas - whole),
+    };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    const nobodyLeads = error instanceof JetStreamApiError && error.code === NO_CLUSTER_LEADER;
+    if (!nobodyLeads && !(error instanceof TimeoutError)) throw error;
+    return { ...LEADERLESS, stream };
+  }
+}
+
+/** The list waits for the leader of each. */
+async function areLed(manager: JetStreamManager, stream: string, count: number): Promise<boolean> {
+  let led = 0;
+  try {
+    for await (const { cluster } of manager.consumers.list(stream))
+      if (cluster?.leader !== undefined && cluster.leader !== '') led += 1;
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error;
+    return false;
+  }
+  return led >= count;
 }

@@ -39,8 +39,11 @@ async function nats(config: object): Promise<number> {
 
 type Options = Omit<QueueConnectionOptions, 'log'>;
 
-async function accepted(options: Options): Promise<void> {
-  await (await connectQueue({ ...options, log })).close();
+/** Returns what people are told of the login. */
+async function accepted(options: Options): Promise<string> {
+  const connection = await connectQueue({ ...options, log });
+  await connection.close();
+  return connection.login;
 }
 
 /** What is said, without the address. */
@@ -141,7 +144,7 @@ describe('a login', () => {
       await writeFile(credsFile, text);
       return { url, credsFile };
     };
-    await accepted(await holding(creds('tasks')));
+    expect(await accepted(await holding(creds('tasks')))).toBe(`credentials of ${credsFile} (NATS_CREDS_FILE)`);
     expect(await refusal({ url })).toMatch(
       /^queue_unavailable: refuses the login; set NATS_USER and NATS_PASSWORD, NATS/,
     );
@@ -165,7 +168,7 @@ describe('a login', () => {
     const user = nkeys.createUser();
     const url = `nats://127.0.0.1:${await nats({ authorization: { users: [{ nkey: user.getPublicKey() }] } })}`;
     const seedOf = (pair: nkeys.KeyPair): string => new TextDecoder().decode(pair.getSeed());
-    await accepted({ url, nkeySeed: seedOf(user) });
+    expect(await accepted({ url, nkeySeed: seedOf(user) })).toBe('an nkey (NATS_NKEY_SEED)');
     expect(await refusal({ url, nkeySeed: seedOf(nkeys.createUser()) })).toBe(
       'queue_unavailable: refuses the login; check NATS_NKEY_SEED',
     );

@@ -83,8 +83,20 @@ function loginSettings({ credsFile, nkeySeed, token, user }: QueueLogin): string
   return 'set NATS_USER and NATS_PASSWORD, NATS_CREDS_FILE, NATS_NKEY_SEED or NATS_TOKEN';
 }
 
+/** For people: which of them is used, and no secret. */
+function kindOfLogin({ credsFile, nkeySeed, token, user, password }: QueueLogin, address: Address): string {
+  if (credsFile !== undefined) return `credentials of ${credsFile} (NATS_CREDS_FILE)`;
+  if (nkeySeed !== undefined) return 'an nkey (NATS_NKEY_SEED)';
+  if (token !== undefined) return 'a token (NATS_TOKEN)';
+  if (user !== undefined && password !== undefined) return `user ${user} and a password (NATS_USER)`;
+  if (address.user === undefined) return 'none';
+  return address.pass === undefined ? 'a token (NATS_URL)' : `user ${address.user} and a password (NATS_URL)`;
+}
+
 /** What the client needs of all this. */
 export interface PreparedLogin {
+  /** For people: how we log in; `none`, or without the secret. */
+  readonly kind: string;
   /** Without user, password or token. */
   readonly shown: string;
   readonly options: Pick<ConnectionOptions, 'servers' | 'tls' | 'authenticator' | 'user' | 'pass' | 'token'>;
@@ -108,6 +120,7 @@ export function prepareLogin(login: QueueLogin): PreparedLogin {
   const given = { ...login, user: login.user ?? address.user };
   return {
     shown: address.shown,
+    kind: kindOfLogin(login, address),
     options: { servers: address.servers, ...(tls === undefined ? {} : { tls }), ...authentication(address, login) },
     explain: (error) => explain(error, given, tls !== undefined),
   };

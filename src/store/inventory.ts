@@ -2,11 +2,12 @@ import type { Redis as Valkey } from 'iovalkey';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
-import type { Inventory, Inconsistency, PoolStats } from '../pool/interfaces/inventory.ts';
+import type { Inventory, Inconsistency, NodeCounts, PoolStats } from '../pool/interfaces/inventory.ts';
 import type { TicketRef } from '../pool/interfaces/provisioning-store.ts';
 import { storeError } from './client.ts';
 import { hostnameEntryId, parseHostnameEntry } from './hostname-entries.ts';
 import { keys } from './keys.ts';
+import { countByNode } from './node-counts.ts';
 import { parseRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 import { storedNumber } from './stored-number.ts';
@@ -118,6 +119,11 @@ export class ValkeyInventory implements Inventory {
   async ofNode(node: string): Promise<Instance[]> {
     const ids = await this.#ask(() => this.#client.hvals(keys.heldPorts(node)));
     return (await this.#records(ids)).filter((record) => record.node === node);
+  }
+
+  async countByNode(nodes: readonly string[]): Promise<ReadonlyMap<string, NodeCounts>> {
+    const templates = await this.#templates.names();
+    return this.#ask(() => countByNode(this.#client, templates, nodes));
   }
 
   async expiredTickets(): Promise<TicketRef[]> {

@@ -382,6 +382,8 @@ describe('the text', () => {
     const counted = metrics({
       stats: () => Promise.resolve(new Map([['hello', STATS]])),
       queue: () => Promise.resolve(DEPTHS),
+      fleet: () => Promise.resolve({ nodes: [], templates: ['hello'], placement: 'pack' }),
+      copies: () => Promise.resolve([{ stream: 'TASKS', isLed: true, areConsumersLed: true, missing: 0 }]),
       dependencies: { proxy: () => Promise.resolve() },
     });
     counted.route('GET', '/')(200, 1);

@@ -2,7 +2,9 @@ import { Gauge, type Registry } from 'prom-client';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { POOL_MODES } from '../pool/interfaces/pool-controls.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
+import { CopyGauges, type StreamCopies } from './copy-gauges.ts';
 import { EventGauges, type EventDepths } from './event-gauges.ts';
+import { NodeGauges, type FleetFigures } from './node-gauges.ts';
 import { ReplicationGauges, type ReplicationFigures } from './replication-gauges.ts';
 import type { PoolStatus } from '../pool/pool-status.ts';
 
@@ -30,6 +32,10 @@ export interface ScrapeSources {
   readonly events?: (() => Promise<EventDepths>) | undefined;
   /** Rejecting means that Valkey is down. */
   readonly replication?: () => Promise<ReplicationFigures>;
+  /** Rejecting means that Valkey is down. */
+  readonly fleet?: () => Promise<FleetFigures>;
+  /** How a cluster of NATS keeps the streams; empty where it is none. */
+  readonly copies?: () => Promise<readonly StreamCopies[]>;
   /** By what one process does for all: whether this one does. */
   readonly leads?: () => ReadonlyMap<string, boolean>;
   /** Other things we cannot do without, by name; rejecting means down. */
@@ -118,6 +124,8 @@ export class ScrapedGauges {
   readonly #statusGauges: StatusGauges;
   readonly #eventGauges: EventGauges;
   readonly #replicationGauges: ReplicationGauges;
+  readonly #nodeGauges: NodeGauges;
+  readonly #copyGauges: CopyGauges;
   readonly #pending: Gauge<'consumer'>;
   readonly #inFlight: Gauge<'consumer'>;
   readonly #redelivered: Gauge<'consumer'>;
@@ -142,6 +150,8 @@ export class ScrapedGauges {
     this.#statusGauges = new StatusGauges(registry);
     this.#eventGauges = new EventGauges(registry);
     this.#replicationGauges = new ReplicationGauges(registry);
+    this.#nodeGauges = new NodeGauges(registry);
+    this.#copyGauges = new CopyGauges(registry);
     this.#pending = new Gauge({
       name: 'try_it_now_queue_pending',
       help: 'Tasks that no worker has in hand yet.',
@@ -187,7 +197,7 @@ export class ScrapedGauges {
 
   /** Reads all sources at once. Never rejects. */
   async refresh(): Promise<void> {
-    const { stats, statuses, queue, events, replication, leads, dependencies = {} } = this.#sources;
+    const { stats, statuses, queue, leads, dependencies = {} } = this.#sources;
     for (const [task, held] of leads?.() ?? []) this.#leader.set({ role: task }, held ? 1 : 0);
     await Promise.all([
       stats === undefined
@@ -196,16 +206,7 @@ export class ScrapedGauges {
             this.#setPools(found?.[0]);
             this.#statusGauges.set(found?.[1]);
           }),
-      events === undefined
-        ? undefined
-        : within(this.#timeoutMs, events).then((found) => {
-            this.#eventGauges.set(found);
-          }),
-      replication === undefined
-        ? undefined
-        : within(this.#timeoutMs, replication).then((found) => {
-            this.#replicationGauges.set(found);
-          }),
+      ...this.#apart(),
       queue === undefined ? undefined : this.#read('nats', queue).then((found) => this.#setQueue(found)),
       ...Object.entries(dependencies).map(([name, check]) =>
         this.#read(name, async () => {
@@ -214,6 +215,23 @@ export class ScrapedGauges {
         }),
       ),
     ]);
+  }
+
+  /** What costs its own gauges alone where it cannot be read. */
+  #apart(): readonly Promise<void>[] {
+    const { events, replication, fleet, copies } = this.#sources;
+    const show = async <T>(
+      read: (() => Promise<T>) | undefined,
+      gauges: { set(found: T | undefined): void },
+    ): Promise<void> => {
+      if (read !== undefined) gauges.set(await within(this.#timeoutMs, read));
+    };
+    return [
+      show(events, this.#eventGauges),
+      show(replication, this.#replicationGauges),
+      show(fleet, this.#nodeGauges),
+      show(copies, this.#copyGauges),
+    ];
   }
 
   async #read<T>(dependency: string, read: () => Promise<T>): Promise<T | undefined> {

@@ -26,6 +26,9 @@ const TARGET = 5;
  */
 const NO_NUMBER_HERE = new Set(['Restores from checkpoints']);
 
+/** Simulated containers are in no host's memory, and on no disk of it. */
+const ABSENT_HERE = new Set(['Memory available', 'Free on the disk of the containers']);
+
 /**
  * As shipped, but for how long something has to last and over how long it is counted: nobody has
  * twelve hours for a test.
@@ -121,9 +124,9 @@ describe.skipIf(missing.length > 0)('on a real Prometheus', () => {
   });
 
   it('each panel of the dashboard has data', async () => {
-    const panels = shippedDashboard().panels.flatMap(({ title, targets = [] }) =>
-      targets.map(({ expr }) => ({ title, expr: asked(expr, '30s') })),
-    );
+    const panels = shippedDashboard()
+      .panels.filter(({ title }) => !ABSENT_HERE.has(title))
+      .flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr: asked(expr, '30s') })));
     expect(panels.length).toBeGreaterThan(30);
     // One whose time runs out while Prometheus looks, then visitors who come and go: rates need something that happens.
     await acquire();

@@ -2,6 +2,7 @@ import { request } from 'undici';
 import { Redis as Valkey } from 'iovalkey';
 import { expect, it } from 'vitest';
 import type { Instance } from '../../src/domain/instance.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
@@ -10,16 +11,23 @@ import { template } from '../support/templates.ts';
 
 const PATIENT = { timeoutMs: 60_000 };
 
+async function answer(url: string): Promise<[number, unknown]> {
+  const response = await fetch(url);
+  return [response.status, await response.json()];
+}
+
 it('shares the work with a second node, reaches its instances, and has it clean up what it holds', async () => {
   await using stack = await startStack({
     templates: [template({ name: 'default', pool: { target: 4, max: 12, replenishThreshold: 0 } })],
   });
   const { config, api, proxy } = stack;
   await using ports = await claimPorts(100);
+  const watched = `http://127.0.0.1:${await freePort()}`;
   const valkey = new Valkey(config.valkey.port, config.valkey.host);
   try {
     await using worker = new Program(['worker'], {
       NODE_NAME: 'node1',
+      WORKER_METRICS_ADDR: new URL(watched).host,
       CONTAINER_MODE: 'simulated',
       CONTAINER_IMAGE: template().image,
       VALKEY_ADDR: stack.valkey.address,
@@ -60,15 +68,33 @@ it('shares the work with a second node, reaches its instances, and has it clean 
     expect(foreign.record.port).toBeLessThanOrEqual(ports.end);
     expect(await valkey.hget('held_ports:node1', String(foreign.record.port))).toBe(foreign.id);
     const { host, pathname } = new URL(foreign.url);
-    const answer = await request(`${proxy}${pathname}`, { headers: { host } });
-    expect(answer.statusCode).toBe(200);
-    expect(await answer.body.text()).toContain(foreign.record.container);
+    const page = await request(`${proxy}${pathname}`, { headers: { host } });
+    expect(page.statusCode).toBe(200);
+    expect(await page.body.text()).toContain(foreign.record.container);
 
     await fetch(`${api}/api/v1/demo/${foreign.id}`, { method: 'DELETE' });
     await eventually(async () => {
       expect(await recordOf(foreign.id)).toBeUndefined();
       expect(await valkey.zscore('cooling_ports:node1', String(foreign.record.port))).not.toBeNull();
     }, PATIENT);
+    // What it made is counted there and nowhere else; how the pools stand, servers tell.
+    const counted = await (await fetch(`${watched}/metrics`)).text();
+    expect(counted).toMatch(
+      /^try_it_now_provisions_total\{template="default",method="cold_start",status="success"\} [1-9]/m,
+    );
+    expect(counted).toMatch(/^try_it_now_dependency_up\{dependency="nats"\} 1$/m);
+    expect(counted).not.toMatch(/^try_it_now_(pool|node|queue)_\w+\{/m);
+    expect([await answer(`${watched}/health`), await answer(`${watched}/ready`)]).toEqual([
+      [200, { status: 'ok' }],
+      [200, { status: 'ready' }],
+    ]);
+    expect(await answer(`${watched}/api/v1/demo/acquire`)).toMatchObject([404, { code: 'unknown_route' }]);
+    await stack.nats.server.stop();
+    await eventually(
+      async () => expect(await answer(`${watched}/ready`)).toMatchObject([503, { code: 'queue_unavailable' }]),
+      PATIENT,
+    );
+    expect(await answer(`${watched}/health`)).toMatchObject([200, {}]);
     worker.signal('SIGTERM');
     expect(await worker.exitCode).toBe(0);
   } finally {

@@ -3,6 +3,7 @@ import { clusterHealth } from '../../src/doctor/nats-cluster.ts';
 import type { ProvisionTask } from '../../src/domain/task.ts';
 import type { TaskQueue } from '../../src/pool/interfaces/task-queue.ts';
 import { connectQueue, type QueueConnection } from '../../src/queue/connection.ts';
+import { streamCopies } from '../../src/queue/copies.ts';
 import { createPublisher } from '../../src/queue/publisher.ts';
 import { DELIVERY_POLICY, ensureStreamsAndConsumers } from '../../src/queue/stream-and-consumers.ts';
 import { startWorkers } from '../../src/queue/worker.ts';
@@ -167,7 +168,7 @@ describe('a cluster of three', () => {
     },
   );
 
-  it('is well, short of a copy, or without a leader, and the doctor says which', async () => {
+  it('is well, short of a copy, or without a leader, and the doctor and scrapes say which', async () => {
     const [kept, lost, ...others] = cluster.nodes;
     if (kept === undefined || lost === undefined) throw new Error('three servers were asked for');
     const log = new LogBook();
@@ -175,6 +176,13 @@ describe('a cluster of three', () => {
     await ensureStreamsAndConsumers(connection, 'node0', DELIVERY_POLICY);
     const seen = async (): Promise<string[]> =>
       (await clusterHealth(connection)).map(({ verdict, what, seen: words }) => `${verdict}: ${what}: ${words}`);
+    const scraped = async (isLed: boolean, missing: number | undefined): Promise<void> =>
+      expect(await streamCopies(connection)).toMatchObject(
+        // Without a majority nobody says that those for webhooks are not there.
+        ['PROVISIONING', 'PROVISIONING_DEAD', ...(isLed ? [] : ['VISIT_EVENTS', 'VISIT_EVENTS_DEAD'])].map(
+          (stream) => ({ stream, isLed, missing, areConsumersLed: isLed ? true : undefined }),
+        ),
+      );
     try {
       // A copy in which nothing happens may be called behind for long.
       const fine = async (): Promise<void> => {
@@ -183,6 +191,12 @@ describe('a cluster of three', () => {
         expect(more.filter((line) => !line.includes('are whole; behind'))).toEqual([]);
       };
       await eventually(fine);
+      await eventually(async () => {
+        expect((await streamCopies(connection)).map(({ isLed, areConsumersLed }) => [isLed, areConsumersLed])).toEqual([
+          [true, true],
+          [true, true],
+        ]);
+      });
       const other = await connectQueue({ url: kept.url, replicas: 5, log });
       expect((await clusterHealth(other)).map((each) => each.seen)).toContain(
         '3 are set on it, but QUEUE_REPLICAS is 5',
@@ -193,11 +207,13 @@ describe('a cluster of three', () => {
       await eventually(async () =>
         expect((await seen()).filter((line) => /2 of 3 are whole; .*nats-1$/.test(line))).toHaveLength(5),
       );
+      await eventually(() => scraped(true, 1));
       await Promise.all(others.map((node) => node.kill()));
       await eventually(async () => {
         const answer = await seen().catch((error: unknown) => [String(error)]);
         expect(answer.join()).toMatch(/no server leads it|could not be listed/);
       });
+      await eventually(() => scraped(false, undefined));
       await Promise.all([lost, ...others].map((node) => node.start()));
       await eventually(fine);
     } finally {

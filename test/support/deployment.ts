@@ -86,6 +86,7 @@ export interface OwnPorts {
   readonly proxy: number;
   readonly discovery: number;
   readonly discoveryMetrics: number;
+  readonly workerMetrics: number;
 }
 
 export async function drawPorts(): Promise<OwnPorts> {
@@ -95,6 +96,7 @@ export async function drawPorts(): Promise<OwnPorts> {
     proxy: await freePort(),
     discovery: await freePort(),
     discoveryMetrics: await freePort(),
+    workerMetrics: await freePort(),
   };
 }
 
@@ -107,6 +109,7 @@ export function ownSettings(ports: OwnPorts, instances: { readonly start: number
     PROXY_LISTEN: `:${ports.proxy}`,
     DISCOVERY_ADDR: `127.0.0.1:${ports.discovery}`,
     DISCOVERY_METRICS_ADDR: `127.0.0.1:${ports.discoveryMetrics}`,
+    WORKER_METRICS_ADDR: `127.0.0.1:${ports.workerMetrics}`,
     CONTAINER_PORT_RANGE_START: String(instances.start),
     CONTAINER_PORT_RANGE_END: String(instances.end),
     RATE_LIMIT_HOURLY: '0',

@@ -3,6 +3,7 @@ import { duration, ParseError } from '../../config/parsers.ts';
 import { readEnvironment, readTextFile, type Environment } from '../../config/environment.ts';
 import { reachableHost } from '../../config/reachable-host.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { NodesBody } from '../../http/admin/node-schemas.ts';
 import { PoolsBody, QueueBody } from '../../http/admin/schemas.ts';
 import { deadlineSignal, withDeadline } from '../../lifecycle/deadline.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
@@ -51,12 +52,13 @@ export async function top(env: Environment, { interval, once }: TopOptions): Pro
 }
 
 async function readSnapshot(client: AdminClient, metricsUrl: string): Promise<Snapshot> {
-  const [{ pools }, queue, samples] = await Promise.all([
+  const [{ pools }, { nodes }, queue, samples] = await Promise.all([
     client.ask(PoolsBody, 'GET', '/pools'),
+    client.ask(NodesBody, 'GET', '/nodes'),
     client.ask(QueueBody, 'GET', '/queue'),
     metricsAt(metricsUrl),
   ]);
-  return { atMs: Date.now(), pools, queue, samples };
+  return { atMs: Date.now(), pools, nodes, queue, samples };
 }
 
 /** The pools can be seen without them, for instance through a tunnel to the admin API alone. */

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readSamples } from './samples.ts';
 import { frame, type Snapshot, type View } from './frame.ts';
 
@@ -20,9 +20,21 @@ const pool = (overrides: Partial<Snapshot['pools'][number]> = {}): Snapshot['poo
   ...overrides,
 });
 
+const node = (overrides: Partial<Snapshot['nodes'][number]> = {}): Snapshot['nodes'][number] => ({
+  ...{ name: 'node0', state: 'active', since: null, deadline: null, alive: true, heartbeat_age_seconds: 1 },
+  ...{ address: '10.0.0.1', engine: 'podman', version: '1.0.0', labels: [], capacity: null, cpus: 4, ports: 400 },
+  instances: { warming: 1, ready: 3, assigned: 2, leaving: 0 },
+  ports_free: 394,
+  memory: { total: 200, available: 50 },
+  disk: { total: 100, available: 80 },
+  ...{ disk_low: false, checkpoints: [], avoided: [] },
+  ...overrides,
+});
+
 const snapshot = (atMs: number, taken: number, pools = [pool()]): Snapshot => ({
   atMs,
   pools,
+  nodes: [node()],
   queue: {
     stream: { messages: 2, bytes: 100, oldest_at: null },
     consumers: [{ name: 'provision-workers', pending: 2, in_flight: 1, redelivered: 0, waiting_pulls: 4 }],
@@ -72,4 +84,41 @@ it('keeps showing the last snapshot beside why there is none newer', () => {
 it('lets no control character of an operator through to the terminal', () => {
   const evil = pool({ mode: 'paused', reason: '\u001b[2J\u001b]0;gone\u0007' });
   expect(frame(view({ now: snapshot(2_000, 30, [evil]) }), 120, 40).join('')).not.toMatch(/\p{Cc}/u);
+});
+
+describe('nodes', () => {
+  const lines = (nodes: Snapshot['nodes'], columns = 80): readonly string[] =>
+    frame(view({ now: { ...snapshot(2_000, 30), nodes } }), columns, 60);
+  const words = (found: readonly string[], name: string): string[] =>
+    found.find((line) => line.startsWith(name))?.split(/\s{2,}/) ?? [];
+
+  it('have a line each, with what they hold and have left', () => {
+    const full = node({ name: 'node1', state: 'draining', capacity: 7, disk: null });
+    const found = lines([node(), full, node({ name: 'node2', alive: false, memory: null, disk: null })]);
+    expect(words(found, 'node0')).toEqual(['node0', 'active', '3', '2', '1', '0', '394', '25 %', '80 %']);
+    expect(words(found, 'node1')).toEqual(['node1', 'draining', '3', '2', '1', '0', '1', '25 %', '-']);
+    expect(words(found, 'node2')).toEqual(['node2', 'silent', '3', '2', '1', '0', '-', '-', '-']);
+  });
+
+  it('are not shown where there is one', () => {
+    expect(lines([node()]).join('\n')).not.toMatch(/NODE|node0/);
+  });
+
+  it('that get no instances of a template are named', () => {
+    const avoided = [{ template: 'shop', reason: 'no image' }];
+    const named = (nodes: Snapshot['nodes']) => lines(nodes).filter((line) => line.startsWith('Some templates'));
+    expect(named([node(), node({ name: 'node1', avoided })])[0]).toMatch(/not made on node1 \(/);
+    expect(named([node(), node({ name: 'node1', avoided, state: 'cordoned' })])).toEqual([]);
+  });
+
+  it.each([80, 110])('fit %i columns whatever they are called', (columns) => {
+    const wide = node({
+      name: 'a-host-with-a-very-long-name.example',
+      instances: { warming: 1_000, ready: 10_000, assigned: 10_000, leaving: 1_000 },
+      ports_free: 30_000,
+    });
+    const found = lines([wide, node({ name: 'node1', state: 'draining' })], columns);
+    expect(Math.max(...found.map((line) => line.length))).toBeLessThanOrEqual(columns);
+    expect(words(found, wide.name.slice(0, 11)).at(-1)).toBe('80 %');
+  });
 });

@@ -1,4 +1,5 @@
 import type { Static } from 'typebox';
+import type { NodeBody, NodesBody } from '../../http/admin/node-schemas.ts';
 import type { PoolBody, PoolsBody, QueueBody } from '../../http/admin/schemas.ts';
 import { truncate, distance, stripControlCharacters } from '../operate/text.ts';
 import { plainTable } from '../output.ts';
@@ -7,6 +8,7 @@ import { increase, quantile, sumOf, type Samples } from './samples.ts';
 export interface Snapshot {
   readonly atMs: number;
   readonly pools: Static<typeof PoolsBody>['pools'];
+  readonly nodes: Static<typeof NodesBody>['nodes'];
   readonly queue: Static<typeof QueueBody>;
   readonly samples: Samples;
 }
@@ -33,7 +35,11 @@ export function frame(scene: View, columns: number, rows: number): readonly stri
     ...(trouble === undefined ? [] : [`The server does not answer since ${clock(trouble.sinceMs)}: ${trouble.why}`]),
     '',
   ];
-  if (now !== undefined) lines.push(...pools(scene, now, columns), '', ...queue(now), '', processLine(scene, now));
+  if (now !== undefined)
+    lines.push(
+      ...[...pools(scene, now, columns), '', ...nodes(now, columns)],
+      ...[...queue(now), '', processLine(scene, now)],
+    );
   else if (trouble === undefined) lines.push('Reading …');
   const fitting = lines.map((line) => truncate(stripControlCharacters(line), columns));
   return fitting.length <= rows
@@ -87,13 +93,47 @@ function pools({ before }: View, now: Snapshot, columns: number): string[] {
       ...(wide ? starts(before, now, template) : []),
     ]);
   }
-  return [
-    ...table
-      .toString()
-      .split('\n')
-      .map((line) => line.trimEnd()),
-    ...now.pools.flatMap(remark),
-  ];
+  return [...linesOf(table), ...now.pools.flatMap(remark)];
+}
+
+/** One host is told of by the other tables. */
+function nodes({ nodes: all }: Snapshot, columns: number): string[] {
+  if (all.length < 2) return [];
+  const table = plainTable(['NODE', 'STATE', 'READY', 'OUT', 'START', 'LEAVE', 'ROOM', 'MEM FREE', 'DISK FREE']);
+  for (const node of all) {
+    const { name, state, alive, instances, memory, disk } = node;
+    const { ready, assigned, warming, leaving } = instances;
+    table.push([
+      truncate(name, columns >= WIDE ? 3 * NAME_WIDTH : NAME_WIDTH),
+      alive ? state : 'silent',
+      ready,
+      assigned,
+      warming,
+      leaving,
+      ...(alive ? [room(node), freeShare(memory), freeShare(disk)] : ['-', '-', '-']),
+    ]);
+  }
+  const avoided = all.filter((node) => node.alive && node.state === 'active' && node.avoided.length > 0);
+  const named = avoided.map(({ name }) => name).join(', ');
+  const remarks = named === '' ? [] : [`Some templates are not made on ${named} (\`try-it-now nodes list\`)`];
+  return [...linesOf(table), ...remarks, ''];
+}
+
+/** How many more it could hold. */
+function room({ capacity, ports_free: ports, instances }: Static<typeof NodeBody>): number {
+  const held = Object.values(instances).reduce((sum, count) => sum + count, 0);
+  return Math.max(0, Math.min(ports, (capacity ?? Infinity) - held));
+}
+
+function freeShare(of: Static<typeof NodeBody>['memory']): string {
+  return of === null || of.total === 0 ? '-' : `${Math.round((100 * of.available) / of.total)} %`;
+}
+
+function linesOf(table: ReturnType<typeof plainTable>): string[] {
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd());
 }
 
 function claims(before: Snapshot | undefined, now: Snapshot, template: string): string[] {
@@ -148,10 +188,7 @@ function queue({ queue: { stream, consumers, dead } }: Snapshot): string[] {
     table.push([name, pending, inFlight, redelivered, asking]);
   const oldest = stream.oldest_at === null ? '' : `, the oldest ${distance(stream.oldest_at)}`;
   return [
-    ...table
-      .toString()
-      .split('\n')
-      .map((line) => line.trimEnd()),
+    ...linesOf(table),
     `${stream.messages} tasks${oldest}; ${dead.messages} dead${dead.messages > 0 ? ' (`try-it-now queue dead`)' : ''}`,
   ];
 }

@@ -18,7 +18,30 @@ export interface Operations {
 }
 
 /** Open to all, so that a load balancer and a scraper need no key. */
-export function operationsRoutes(app: App, { metrics, ready, leaving }: Operations): void {
+export function operationsRoutes(app: App, operations: Operations): void {
+  watchedRoutes(app, operations);
+
+  app.get(
+    '/api/openapi.json',
+    {
+      schema: {
+        tags: ['operations'],
+        operationId: 'openapi',
+        summary: 'This document',
+        response: {
+          200: {
+            description: 'OpenAPI 3.1.',
+            content: { 'application/json': { schema: { type: 'object', additionalProperties: true } } },
+          },
+        },
+      },
+    },
+    () => ({ ...app.swagger() }),
+  );
+}
+
+/** What those ask who watch a process: is it there, does it work, how does it fare. */
+export function watchedRoutes(app: App, { metrics, ready, leaving }: Operations): void {
   loadBalancerRoutes(app, ready, leaving);
 
   app.get(
@@ -37,24 +60,6 @@ export function operationsRoutes(app: App, { metrics, ready, leaving }: Operatio
       },
     },
     async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),
-  );
-
-  app.get(
-    '/api/openapi.json',
-    {
-      schema: {
-        tags: ['operations'],
-        operationId: 'openapi',
-        summary: 'This document',
-        response: {
-          200: {
-            description: 'OpenAPI 3.1.',
-            content: { 'application/json': { schema: { type: 'object', additionalProperties: true } } },
-          },
-        },
-      },
-    },
-    () => ({ ...app.swagger() }),
   );
 }
 

@@ -14,6 +14,9 @@ export interface PoolStats {
   readonly capacity: number;
 }
 
+/** Instances of a node that hold a port there, by state. */
+export type NodeCounts = Readonly<Record<'warming' | 'ready' | 'assigned' | 'leaving', number>>;
+
 /** The recorded state, for the reconciler and for people. */
 export interface Inventory {
   stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>>;
@@ -23,6 +26,8 @@ export interface Inventory {
   visits(node: string): Promise<Instance[]>;
   /** Everything that holds a port on this node, in whichever state. */
   ofNode(node: string): Promise<Instance[]>;
+  /** How many those are, without reading them; each node that is asked for has an entry. */
+  countByNode(nodes: readonly string[]): Promise<ReadonlyMap<string, NodeCounts>>;
   /** Also for a record of another version, which `list` and `find` skip: what hangs on it is not ours to change. */
   isRecorded(id: string): Promise<boolean>;
   /** The database of every record, readable or not. */

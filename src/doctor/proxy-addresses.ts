@@ -1,0 +1,77 @@
+import { BlockList } from 'node:net';
+import type { FleetNode } from '../domain/node.ts';
+import type { RunningProcess } from '../domain/running-process.ts';
+import { failure, ok, type Observation } from './check.ts';
+
+const WHAT = 'proxy addresses';
+
+interface Fleet {
+  readonly nodes: readonly FleetNode[];
+  readonly processes: readonly RunningProcess[];
+}
+
+/**
+ * Whether each server gets to the instances of each node. One that does not takes them for dead when it looks at them
+ * before it hands them out, and ends them.
+ */
+export function proxyAddresses(fleet: Fleet): Observation[] {
+  const servers = new Map(
+    fleet.processes.flatMap((process) => (process.role === 'server' ? [[process.node, process] as const] : [])),
+  );
+  const left = fleet.nodes.flatMap((node) => [...servers.values()].flatMap((server) => keptOut(node, server, fleet)));
+  return left.length > 0
+    ? left
+    : [ok(WHAT, `every server (on ${[...servers.keys()].sort().join(', ') || 'no node'}) reaches every node`)];
+}
+
+function keptOut({ name, heartbeat }: FleetNode, server: RunningProcess, { nodes, processes }: Fleet): Observation[] {
+  // What an older version says nothing of is not judged.
+  if (server.node === name || heartbeat?.proxies === undefined) return [];
+  const what = `${name} lets in ${server.node}`;
+  if (isLoopback(heartbeat.address)) {
+    const shareHost = processes.some(({ node, host }) => node === name && host === server.host);
+    return shareHost
+      ? []
+      : [
+          failure(
+            what,
+            `${name} publishes its instances on ${heartbeat.address}, and the server on ${server.node} is another host`,
+            `Set NODE_ADDRESS of ${name} to its address on the private network and PROXY_ADDRESSES to those of the ` +
+              'hosts with a server or a proxy, and restart what runs there.',
+          ),
+        ];
+  }
+  const address = nodes.find((node) => node.name === server.node)?.address;
+  if (address === undefined || isLoopback(address))
+    return [
+      failure(
+        what,
+        `the server on ${server.node} has no address that ${name} could let in`,
+        `Set NODE_ADDRESS of ${server.node} to its address on the private network, name that in PROXY_ADDRESSES of ` +
+          'every node, and restart them.',
+      ),
+    ];
+  return isIn(address, heartbeat.proxies)
+    ? []
+    : [
+        failure(
+          what,
+          `PROXY_ADDRESSES of ${name} lacks ${address}: the server on ${server.node} takes its instances for dead`,
+          `Add ${address} to PROXY_ADDRESSES of ${name}, and restart what runs there (\`systemctl restart ` +
+            'try-it-now-worker`).',
+        ),
+      ];
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.');
+}
+
+function isIn(address: string, blocks: readonly string[]): boolean {
+  const list = new BlockList();
+  for (const block of blocks) {
+    const [first = '', prefix = '32'] = block.split('/');
+    list.addSubnet(first, Number(prefix), 'ipv4');
+  }
+  return list.check(address, 'ipv4');
+}
