@@ -20,7 +20,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 setup: ## install what is missing on this machine (SETUP_FLAGS=--with-tests for all that the tests use)
-	@scripts/setup.sh $(SETUP_FLAGS)
+	@scripts/setup.sh $(if $(filter worker,$(ROLE)),--worker) $(SETUP_FLAGS) </dev/null
 
 up: setup $(INSTALLED) $(BUILT) ## start everything and print where to click; Ctrl-C takes it all down
 	@$(MORE_FILES); exec node dist/main.js up $(if $(CHECKPOINT),--checkpoint)
@@ -38,8 +38,9 @@ test-long: setup $(INSTALLED) $(BUILT) ## the tests that take a deployment throu
 bench: setup $(INSTALLED) ## measure, print a table and write JSON
 	@$(MORE_FILES); exec npm run --silent bench
 
-install: $(INSTALLED) $(BUILT) ## build and install to PREFIX=/opt/try-it-now, as root; starts nothing (docs/deployment.md)
-	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install.sh
+install: $(INSTALLED) $(BUILT) ## build and install to PREFIX=/opt/try-it-now, as root (ROLE=worker JOIN=-: a further host, docs/fleet.md)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ROLE='$(ROLE)' JOIN='$(JOIN)' NODE_NAME='$(NODE_NAME)' \
+	  NODE_ADDRESS='$(NODE_ADDRESS)' scripts/install.sh
 
 uninstall: ## remove what make install made; PURGE=1 removes settings and data too
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PURGE='$(PURGE)' scripts/uninstall.sh
@@ -58,10 +59,10 @@ clean: ## remove what the build made
 
 $(INSTALLED): package-lock.json
 	@echo 'Installing the npm packages.'
-	@npm ci --loglevel=error
+	@npm ci --loglevel=error </dev/null
 	@touch $@
 
 # The stamp is as old as the start of the build: a source that is saved while the compiler runs is built next time.
 $(BUILT): $(INSTALLED) $(SOURCES)
 	@echo 'Building.'
-	@started=$$(mktemp) && npm run --silent build && mv "$$started" $@
+	@started=$$(mktemp) && npm run --silent build </dev/null && mv "$$started" $@

@@ -2,6 +2,9 @@
 # Installs the built program for a host of its own, or upgrades it. Run it by `make install`, as often as you like; it
 # starts nothing.
 # environment: PREFIX (default /opt/try-it-now), DESTDIR (a folder that stands for /, for packages and tests)
+#   ROLE=all (default) or worker (a further host: instances and nothing else); an upgrade keeps it
+#   JOIN=FILE  with ROLE=worker: the join token of the first host, - to be asked for it or to have it piped in; the
+#              services are started then. NODE_NAME, NODE_ADDRESS: where this host's own name or address will not do
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -15,6 +18,7 @@ require_sound_request() {
   if [ -e "$DESTDIR$PREFIX" ] && ! is_ours "$DESTDIR$PREFIX"; then
     fail "$DESTDIR$PREFIX is there and is not an installation of Try It Now; move it away or choose another PREFIX."
   fi
+  require_sound_role
   node=$(command -v node)
   case $(readlink -f "$node") in
     /home/* | /root/*)
@@ -22,6 +26,29 @@ require_sound_request() {
         'Install Node for the whole system first.'
       ;;
   esac
+}
+
+require_sound_role() {
+  local installed
+  installed=$(cat "$DESTDIR$PREFIX/role" 2>/dev/null || echo "${ROLE:-all}")
+  role=${ROLE:-$installed} JOIN=${JOIN:-}
+  case $role in
+    all) units=("${UNITS[@]}") ;;
+    worker) units=("${WORKER_UNITS[@]}") ;;
+    *) fail "ROLE is '$role'; it is all (everything on this host) or worker (a further host)." ;;
+  esac
+  if [ "$role" != "$installed" ]; then
+    fail "This host is installed as ROLE=$installed; run make uninstall before it becomes $role. Nothing was changed."
+  fi
+  if [ -z "$JOIN" ]; then return; fi
+  if [ "$role" != worker ]; then fail 'JOIN is for a further host: give ROLE=worker with it.'; fi
+  if [ -n "$DESTDIR" ]; then fail 'JOIN is for the host itself, whose addresses count: leave DESTDIR out.'; fi
+}
+
+# Before anything else: where the token will not do, nothing is installed.
+join_fleet() {
+  "$node" "$root/dist/main.js" fleet join --settings-dir "$CONFIG_DIR" --token-file "$JOIN" \
+    ${NODE_NAME:+--name "$NODE_NAME"} ${NODE_ADDRESS:+--address "$NODE_ADDRESS"}
 }
 
 # Paths in the shipped files are those of a default install.
@@ -41,6 +68,7 @@ install_program() {
   mkdir -p "$draft/scripts"
   cp -R "$root/scripts/uninstall.sh" "$root/scripts/install" "$draft/scripts/"
   rm -f "$draft/dist/.built"
+  echo "$role" >"$draft/role"
   find "$draft/deploy" -type f -exec sed -i -e "s#/opt/try-it-now#$PREFIX#g" -e "s#/usr/bin/node#$node#g" {} +
   if [ "$(id -u)" -eq 0 ]; then chown -R 0:0 "$draft"; fi
   chmod -R u=rwX,go=rX "$draft"
@@ -53,13 +81,15 @@ install_program() {
 install_services() {
   local unit
   install_file 755 "$root/deploy/try-it-now.sh" "$COMMAND"
-  for unit in "${UNITS[@]}"; do install_file 644 "$root/deploy/systemd/$unit" "$UNIT_DIR/$unit"; done
+  for unit in "${units[@]}"; do install_file 644 "$root/deploy/systemd/$unit" "$UNIT_DIR/$unit"; done
 }
 
 # Never over what is there: from the first install on it is the operator's.
 install_settings() {
   install -d -m 755 "$DESTDIR$CONFIG_DIR"
   install -d -m 700 "$DESTDIR$CONFIG_DIR/secrets"
+  # A worker's are those of the fleet.
+  if [ "$role" = worker ]; then return; fi
   install_setting 600 "$root/deploy/try-it-now.env" "$CONFIG_DIR/try-it-now.env"
   # Read by services with users of their own. A password in them: chmod 640, and a group that the service has.
   install_setting 644 "$root/deploy/valkey/try-it-now.conf" "$CONFIG_DIR/valkey.conf"
@@ -77,9 +107,10 @@ draw_key() {
 }
 
 say_what_next() {
-  say "Try It Now $version is installed in $DESTDIR$PREFIX, its settings are in $DESTDIR$CONFIG_DIR." \
-    'Nothing was started.'
+  say "Try It Now $version is installed in $DESTDIR$PREFIX, its settings are in $DESTDIR$CONFIG_DIR."
+  if [ -z "$JOIN" ]; then say 'Nothing was started.'; fi
   if [ -n "$DESTDIR" ]; then return; fi
+  if [ "$role" = worker ]; then say_what_next_on_a_worker; return; fi
   if [ ! -d /run/systemd/system ]; then
     say 'No systemd runs here, so start the parts your own way: try-it-now serve, and try-it-now discovery;' \
       "$PREFIX/docs/deployment.md says what they need."
@@ -94,12 +125,30 @@ say_what_next() {
   fi
 }
 
+say_what_next_on_a_worker() {
+  if [ -n "$JOIN" ] && [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+    systemctl enable --now try-it-now-podman
+    systemctl enable try-it-now-worker
+    systemctl restart try-it-now-worker
+    say 'Its services are started; on the first host, try-it-now nodes list shows it within seconds.'
+  elif [ ! -d /run/systemd/system ]; then
+    say 'No systemd runs here, so start the parts your own way: podman system service, and try-it-now worker.'
+  elif [ "$upgraded" = yes ]; then
+    say 'Next: systemctl daemon-reload && systemctl restart try-it-now-worker    # its instances go on'
+  else
+    say 'Next: try-it-now fleet join    # asks for what try-it-now fleet join-token prints on the first host; then'
+    say "  systemctl daemon-reload && systemctl enable --now ${WORKER_UNITS[*]}"
+  fi
+}
+
 require_sound_request
 draft=$DESTDIR$PREFIX.new version=$(package_version "$root") upgraded=no
 if [ -e "$DESTDIR$PREFIX" ]; then upgraded=yes; fi
 rm -rf "$draft"
 mkdir -p "$(dirname "$draft")"
 trap 'rm -rf "$draft" "$draft.file"' EXIT
+if [ -n "$JOIN" ]; then join_fleet; fi
 install_program
 install_services
 install_settings

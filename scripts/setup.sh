@@ -5,7 +5,8 @@ set -euo pipefail
 readonly NODE_WANTED=20.19
 usage() {
   cat <<USAGE
-usage: scripts/setup.sh [--with-tests] [--with-runsc] [--without-criu]
+usage: scripts/setup.sh [--worker] [--with-tests] [--with-runsc] [--without-criu]
+  --worker        for a further host of a fleet: no servers but the container engine
   --with-tests    also what the tests need: Docker, Chromium and a checker for metrics
   --with-runsc    also gVisor, for templates with `runtime: runsc`
   --without-criu  leave CRIU alone (without it every instance starts cold, which is slower)
@@ -21,6 +22,7 @@ servers|nats-server|nats-server|the queue: work that takes longer than a click g
 servers|valkey-server|valkey-server|the state: who has which instance, until when
 servers|valkey-cli|valkey-tools|looking into that state by hand
 servers|caddy|caddy|the proxy between visitors and their instances
+servers|openssl|openssl|makes the certificates that Valkey and NATS show to further hosts
 databases|mariadbd|mariadb-server|a database for each instance whose app wants one; started by this project
 databases|mariadb|mariadb-client|loads what such a database is filled with, a dump as any app writes it
 databases|postgres|postgresql|the same for apps that want PostgreSQL; started by this project
@@ -46,7 +48,6 @@ tests|promtool|prometheus|checks the metrics and the alert rules
 tests|curl|curl|runs the commands of the operations page
 tests|systemd-analyze|systemd|judges the units of systemd that are installed on hosts of their own
 tests|docker-registry|docker-registry|a registry that the tests fetch images from
-tests|openssl|openssl|makes certificates for the tests of the proxy
 tests|python3|python3|runs the example of a client in Python
 '
 
@@ -171,9 +172,10 @@ as_root() { ${sudo[@]+"${sudo[@]}"} "$@"; }
 
 main() {
   given="$*" with_criu=yes
-  local with_tests=no with_runsc=no
+  local with_tests=no with_runsc=no servers='servers databases'
   while [ $# -gt 0 ]; do
     case $1 in
+      --worker) servers='' ;;
       --with-tests) with_tests=yes ;;
       --with-runsc) with_runsc=yes ;;
       --without-criu) with_criu=no ;;
@@ -187,9 +189,9 @@ main() {
   require_node
 
   case ${CONTAINER_MODE:-auto} in
-    simulated) wanted='base servers' ;;
-    docker) wanted='base servers databases docker containers' ;;
-    *) wanted='base servers databases podman containers' ;;
+    simulated) wanted="base ${servers:+servers}" ;;
+    docker) wanted="base $servers docker containers" ;;
+    *) wanted="base $servers podman containers" ;;
   esac
   if [ "$with_tests" = yes ]; then wanted='base servers databases podman docker containers runsc tests'; fi
   if [ "$with_runsc" = yes ]; then wanted+=' runsc'; fi

@@ -23,6 +23,11 @@ rm -rf "$DESTDIR$PREFIX" "$DESTDIR$PREFIX.new" "$DESTDIR$PREFIX.old"
 
 if [ "${PURGE:-}" = 1 ]; then
   rm -rf "$DESTDIR$CONFIG_DIR"
+  # They name what is in there.
+  for drop_in in "${FLEET_DROP_INS[@]}"; do
+    rm -f "$DESTDIR$drop_in"
+    rmdir "$(dirname "$DESTDIR$drop_in")" 2>/dev/null || true
+  done
   for data in "${DATA_DIRS[@]}"; do rm -rf "$DESTDIR$data"; done
   say 'Try It Now is removed, with its settings, keys and data.'
 else

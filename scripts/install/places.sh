@@ -9,8 +9,11 @@ readonly COMMAND=/usr/local/bin/try-it-now
 # Where systemd looks after /etc/systemd/system: drop-ins of the operator there stay theirs.
 readonly UNIT_DIR=/usr/local/lib/systemd/system
 readonly CONFIG_DIR=/etc/try-it-now
-readonly UNITS=(try-it-now.service try-it-now-worker.service try-it-now-discovery.socket try-it-now-discovery.service
-  try-it-now-podman.service try-it-now-valkey.service try-it-now-nats.service)
+readonly WORKER_UNITS=(try-it-now-worker.service try-it-now-podman.service)
+readonly UNITS=("${WORKER_UNITS[@]}" try-it-now.service try-it-now-discovery.socket try-it-now-discovery.service
+  try-it-now-valkey.service try-it-now-nats.service)
+# What `try-it-now fleet init` changes about units.
+readonly FLEET_DROP_INS=(/etc/systemd/system/try-it-now-{valkey,nats,discovery}.service.d/try-it-now-fleet.conf)
 # With DynamicUser the real folder is below private.
 readonly DATA_DIRS=(
   /var/lib/try-it-now /var/lib/try-it-now-discovery /var/lib/try-it-now-valkey /var/lib/try-it-now-nats

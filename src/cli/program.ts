@@ -5,6 +5,7 @@ import { registerCheckpointCommands } from './checkpoint/register.ts';
 import { registerCleanCommands } from './clean/register.ts';
 import { registerCompletion } from './completion/register.ts';
 import { registerDoctorCommand } from './doctor/register.ts';
+import { registerFleetCommands } from './fleet/register.ts';
 import { registerOperatorCommands } from './operate/register.ts';
 import { packageVersion } from './package-version.ts';
 import { registerReconcileCommand } from './reconcile/register.ts';
@@ -59,6 +60,7 @@ function commands(env: Environment): Command {
   registerSmokeCommand(cli, env);
   registerCleanCommands(cli, env);
   registerReconcileCommand(cli, env);
+  registerFleetCommands(cli, env);
   registerOperatorCommands(cli, env);
   registerTopCommand(cli, env);
   registerTemplateCommands(cli, env);

@@ -86,7 +86,7 @@ export interface Config {
   };
   readonly proxy: {
     readonly adminUrl: string;
-    /** Caddy's listen address, as Caddy spells it: `:8000`. */
+    /** Caddy's listen addresses, as Caddy spells them, with commas between: `:8000`. */
     readonly listen: string;
     /** Where the server itself reaches the proxy for warm-up and the readiness gate. */
     readonly internalUrl: string;

@@ -245,14 +245,18 @@ export const ipPort: Parser<HostPort> = {
 };
 
 /** As Caddy spells it; an empty host means every address. */
-export const listenAddress: Parser<HostPort & { readonly text: string }> = {
-  type: '[host]:port',
-  expects: ':port or host:port, such as :8000',
+/** Of `text` the addresses, with commas between; `host` is the first one's. */
+export const listenAddresses: Parser<HostPort & { readonly text: string }> = {
+  type: '[host]:port list',
+  expects: ':port or host:port, such as :8000, or several of one port with commas between',
   parse: (text) => {
-    const parts = splitHostPort(text);
-    return parts !== undefined && (parts.host === '' || isIP(parts.host) !== 0 || HOST_NAME.test(parts.host))
-      ? { ...parts, text }
-      : new ParseError();
+    const all = text.split(',').map((each) => splitHostPort(each.trim()));
+    const [first] = all;
+    const isRight = (parts: HostPort | undefined): boolean =>
+      parts?.port === first?.port &&
+      parts !== undefined &&
+      (parts.host === '' || isIP(parts.host) !== 0 || HOST_NAME.test(parts.host));
+    return first !== undefined && all.every(isRight) ? { ...first, text: text.replaceAll(' ', '') } : new ParseError();
   },
 };
 

@@ -18,7 +18,7 @@ import {
   ipv4,
   ipv4Block,
   listOf,
-  listenAddress,
+  listenAddresses,
   listenHost,
   matching,
   oneOf,
@@ -216,10 +216,14 @@ export const VARIABLES = {
     'localhost',
     'Instances are reached at <label>.<this domain>. Point *.<this domain> at the proxy; localhost needs no DNS.',
   ),
-  PROXY_LISTEN: addresses.required(listenAddress, ':8000', 'Where Caddy listens for the instances’ visitors.'),
+  PROXY_LISTEN: addresses.required(
+    listenAddresses,
+    ':8000',
+    'Where Caddy listens for the instances’ visitors; several addresses, of one port, stand with commas between.',
+  ),
   PROXY_INTERNAL_URL: addresses.optional(
     url(['http', 'https'], 'http://127.0.0.1:8000'),
-    'the host (127.0.0.1 when it is every address) and port of PROXY_LISTEN',
+    'the first host (127.0.0.1 when it is every address) and the port of PROXY_LISTEN',
     'Where the server itself reaches the proxy, to check and warm up each instance the way a visitor will.',
   ),
   PROXY_RESPONSE_TIMEOUT: addresses.required(

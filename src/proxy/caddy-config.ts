@@ -16,7 +16,7 @@ interface Endpoint {
 }
 
 export interface DemoServerOptions {
-  /** As Caddy spells it: `:8000`. */
+  /** As Caddy spells it, several addresses with commas between: `:8000`. */
   readonly listen: string;
   /** Where visitors reach instances. */
   readonly address: PublicAddress;
@@ -67,7 +67,7 @@ export function demoServer(options: DemoServerOptions): JsonObject {
   const unreachable = pageOf(unreachablePage(shared));
   const hanging = pageOf(silentPage(shared, options.responseTimeoutMs));
   return {
-    listen: [options.listen],
+    listen: options.listen.split(','),
     automatic_https: { disable: true },
     read_header_timeout: '15s',
     idle_timeout: '2m',

@@ -96,6 +96,29 @@ describe('make install', () => {
     expect((await readdir(installed('/opt'))).sort()).toEqual(['try-it-now']);
   });
 
+  it('installs a worker without what is not its own, which an upgrade keeps so', async () => {
+    for (const role of ['worker', '']) {
+      await script('install', { ROLE: role });
+      expect((await readdir(installed('/usr/local/lib/systemd/system'))).sort()).toEqual([
+        'try-it-now-podman.service',
+        'try-it-now-worker.service',
+      ]);
+      // Settings are for `fleet join` to write.
+      expect(await readdir(installed('/etc/try-it-now'))).toEqual(['secrets']);
+      expect(await readdir(installed('/etc/try-it-now/secrets'))).toEqual([]);
+    }
+    const before = await everything();
+    for (const [env, why] of [
+      [{ ROLE: 'all' }, 'is installed as ROLE=worker'],
+      [{ ROLE: 'driver' }, "ROLE is 'driver'"],
+      [{ ROLE: 'worker', JOIN: '-' }, 'leave DESTDIR out'],
+    ] as const)
+      await expect(script('install', env)).rejects.toMatchObject({ stderr: expect.stringContaining(why) as string });
+    expect(await everything()).toEqual(before);
+    await script('uninstall', { PURGE: '1' });
+    expect(await everything()).toEqual([]);
+  });
+
   it('leaves the installation as it was when it is interrupted', async () => {
     await script('install');
     const before = await everything();
@@ -211,6 +234,13 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
       installed(`${PREFIX}/deploy/systemd/discovery-valkey-password.conf`),
       join(dir, 'try-it-now-discovery.service.d/valkey-password.conf'),
     );
+    for (const part of ['valkey', 'nats']) {
+      await mkdir(join(dir, `try-it-now-${part}.service.d`));
+      await copyFile(
+        installed(`${PREFIX}/deploy/systemd/fleet-${part}.conf`),
+        join(dir, `try-it-now-${part}.service.d/try-it-now-fleet.conf`),
+      );
+    }
     const all = [...units, 'caddy.service'].map((unit) => join(dir, unit));
     const { stdout, stderr } = await run(analyzer ?? 'systemd-analyze', ['verify', '--man=no', ...all], {
       env: { PATH: process.env['PATH'], SYSTEMD_LOG_LEVEL: 'warning' },
@@ -236,6 +266,19 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
 });
 
 describe('the configuration of the parts', () => {
+  it('gives the hosts of a fleet the rights that the documents name', async () => {
+    const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
+    const subjects = (text: string): string[] => /publish: \[([^\]]*)\]/.exec(text)?.[1]?.match(/"[^"]+"/g) ?? [];
+    const documented = subjects(await read('docs/fleet.md'));
+    expect(documented.length).toBeGreaterThan(10);
+    expect(subjects(await read('deploy/fleet/nats.conf'))).toEqual(documented);
+
+    const rights = (text: string): string[] => text.match(/(?<=^user try-it-now\S* on \S+ ).*$/gm) ?? [];
+    const [minimal = ''] = rights(await read('docs/deployment.md'));
+    expect(minimal).toContain('+evalsha');
+    expect(rights(await read('deploy/fleet/valkey.conf'))).toEqual(Array(2).fill(`${minimal} +config|get`));
+  });
+
   it('is what NATS and Valkey accept', async () => {
     const nats = (await readFile(join(ROOT, 'deploy/nats/try-it-now.conf'), 'utf8')).replace(
       '/var/lib/try-it-now-nats',
