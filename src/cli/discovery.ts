@@ -6,6 +6,7 @@ import { untilStopped } from '../lifecycle/signals.ts';
 import { startDiscovery, type Discovery } from '../proxy/discovery/discovery.ts';
 import { startHttpListener } from '../proxy/discovery/http-listener.ts';
 import { DNS_OUTCOMES } from '../proxy/discovery/interfaces/hostname-source.ts';
+import { greet } from '../runtime/readiness/greet.ts';
 import { ValkeyHostnameSource } from '../store/hostname-source.ts';
 import { DiscoveryMetrics } from '../telemetry/discovery-metrics.ts';
 import { LogWriter } from '../telemetry/log-writer.ts';
@@ -35,6 +36,7 @@ export async function discovery(env: Environment): Promise<void> {
     const started = await startDiscovery({
       listen: inherited === undefined ? listen : { ...listen, inherited },
       source,
+      greet,
       log,
       observer: metrics,
       useReports: source.useReports,

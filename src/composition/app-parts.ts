@@ -165,7 +165,7 @@ export async function openAppParts(
   const leadership = await openLeadership({ store, config, role, version, releasers, log });
   const probe = new HttpProbe();
   const pool: PoolParts = {
-    ...nodeParts({ config, version, store, catalogue, engine, runtime, restoring, observer: metrics, log }),
+    ...nodeParts({ ...options, store, catalogue, engine, runtime, restoring, observer: metrics, connection, triggers }),
     requestRefill: () => triggers.refill.fire(),
     requestReconcile: () => triggers.reconcile.fire(),
     catalogue,
@@ -181,7 +181,7 @@ export async function openAppParts(
     nodeQueue: createNodeQueue(connection),
     networks: createNetworks(engine, config, log),
     frameFit: new FrameFit({ probe, proxyUrl: proxyConfig.internalUrl, log }),
-    deliveryCheck: new DeliveryCheck(probe),
+    deliveryCheck: new DeliveryCheck(probe, config.node.name),
     containerEnds: new ContainerEnds(),
     startTurns: new StartTurns({ slots: config.queue.workers, templates: config.templates.length }),
     ...storedParts(store),
@@ -206,14 +206,18 @@ function nodeParts(parts: {
   readonly restoring: RestoreParts;
   readonly observer: Observer;
   readonly log: Log;
+  readonly connection: QueueConnection;
+  readonly triggers: LoopTriggers;
 }): Pick<PoolParts, 'node' | 'consumption' | 'storageReserve' | 'fitness' | 'beat'> {
-  const { config, version, store, catalogue, engine, runtime, restoring, observer, log } = parts;
+  const { config, version, store, catalogue, engine, runtime, restoring, observer, log, connection, triggers } = parts;
   const { node } = config;
   const consumption = createConsumption(engine, config, log);
   const storageReserve = createStorageReserve(config, consumption, observer, log);
   const fitness = new TemplateFitness({ catalogue, runtime, databases: restoring.databases });
   const heartbeat: HeartbeatDeps = {
-    ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node },
+    ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node, log },
+    queueAnswers: () => connection.answers(),
+    requestReconcile: () => triggers.reconcile.fire(),
     engineVersion: engineVersion(engine, config),
     checkpoints: restoring.restorer === undefined ? undefined : restoring.checkpointRepository,
     portRange: config.containers.portRange,

@@ -67,13 +67,9 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const { config, log, role, reconcileIntervalMs } = options;
   const triggers: LoopTriggers = { refill: new Trigger(), reconcile: new Trigger() };
   const parts = await openAppParts(options, triggers, releasers);
-  const { pool, store, connection } = parts;
+  const { pool } = parts;
   const loops = createLoops(parts, { config, role, triggers, reconcileIntervalMs });
   const eventLoops = role === 'server' ? await prepareEvents(parts, config.webhooks) : [];
-  const { unfinished } = await reconcileAtStart(parts);
-  // Before the first refill is planned: it goes to nodes that are heard of.
-  await pool.beat();
-
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
   releasers.push('loops', () =>
     withDeadline(
@@ -82,6 +78,12 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
       () => undefined,
     ),
   );
+  // However long it takes to start, what is ready here stays.
+  loops.heartbeat.start();
+  const { unfinished } = await reconcileAtStart(parts);
+  // Before the first refill is planned: it goes to nodes that are heard of.
+  await pool.beat();
+
   await startHandling(parts, config, releasers);
   await resumeCleanups(pool, { node: config.node.name });
   const demos = createDemos(pool);
@@ -90,25 +92,8 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   if (role === 'worker') await startWatched(parts, config, releasers);
 
   for (const loop of [...loops.all, ...eventLoops]) loop.start();
-  const { replenisher, reaper, tickets, queueKeeper, reconciler } = loops;
-  releasers.push(
-    'queue listener',
-    connection.onReconnect(() => [queueKeeper, replenisher, tickets, ...eventLoops].forEach((loop) => loop.retryNow())),
-  );
-  releasers.push(
-    'listener for lost tasks',
-    connection.onTasksLost(() => {
-      [replenisher, tickets].forEach((loop) => loop.retryNow());
-      void resumeCleanups(pool).catch((error: unknown) =>
-        log.warn(
-          { reason: describeError(error) },
-          'Cleanups whose tasks are lost are not queued again yet; each is taken up when it is overdue',
-        ),
-      );
-    }),
-  );
-  store.onReturn(() => [replenisher, reaper, tickets, reconciler, ...eventLoops].forEach((loop) => loop.retryNow()));
-  if (unfinished) reconciler.trigger();
+  listenForReturns(parts, loops, eventLoops, releasers);
+  if (unfinished) loops.reconciler.trigger();
   log.info(
     {
       role,
@@ -124,6 +109,37 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
     await releasers.releaseAll(log);
   };
   return { demos, runtime: pool.runtime, port: http?.port, stop };
+}
+
+/** What waited for Valkey or NATS goes on as soon as they are back. */
+function listenForReturns(
+  { pool, store, connection }: AppParts,
+  loops: AppLoops,
+  eventLoops: readonly Loop[],
+  releasers: Releasers,
+): void {
+  const { replenisher, reaper, tickets, queueKeeper, reconciler, heartbeat } = loops;
+  releasers.push(
+    'queue listener',
+    connection.onReconnect(() =>
+      [heartbeat, queueKeeper, replenisher, tickets, ...eventLoops].forEach((loop) => loop.retryNow()),
+    ),
+  );
+  releasers.push(
+    'listener for lost tasks',
+    connection.onTasksLost(() => {
+      [replenisher, tickets].forEach((loop) => loop.retryNow());
+      void resumeCleanups(pool).catch((error: unknown) =>
+        pool.log.warn(
+          { reason: describeError(error) },
+          'Cleanups whose tasks are lost are not queued again yet; each is taken up when it is overdue',
+        ),
+      );
+    }),
+  );
+  store.onReturn(() =>
+    [heartbeat, replenisher, reaper, tickets, reconciler, ...eventLoops].forEach((loop) => loop.retryNow()),
+  );
 }
 
 /** Before anything is handed out: whether what happens to visits is written down. */

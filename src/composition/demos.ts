@@ -35,6 +35,7 @@ export function createDemos(deps: DemosDeps): Demos {
     places: (template, ids) => lookAtPlaces(deps, template, ids),
     leave: (template, id) => leavePlace(deps, template, id),
     find: (id) => find(claimStore, id),
+    findByLabel: (label) => claimStore.findByLabel(label),
     findMany: (ids) => findMany(claimStore, ids),
     extend: (id, minutes, trusted) => extend(deps, id, minutes, trusted),
     release: (id) => release(deps, id),

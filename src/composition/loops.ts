@@ -16,9 +16,9 @@ import { CrowdingWatch } from '../pool/watch-crowding.ts';
 import { DatabaseWatch } from '../pool/watch-databases.ts';
 import { DiskWatch } from '../pool/watch-disk.ts';
 import { ProcessorWatch } from '../pool/watch-processor.ts';
-import { UnresponsiveNodes } from '../pool/unresponsive-nodes.ts';
 import { FleetPlanner } from '../pool/fleet-planner.ts';
 import { NodeDrains } from '../pool/node-drains.ts';
+import { NodeLosses } from '../pool/node-losses.ts';
 import { HealthCheck } from '../pool/health-check.ts';
 import type { Turn } from '../pool/interfaces/turn.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -69,6 +69,7 @@ export interface AppLoops {
   readonly tickets: Loop;
   readonly queueKeeper: Loop;
   readonly reconciler: Loop;
+  readonly heartbeat: Loop;
   /** Those that this role runs. */
   readonly all: readonly Loop[];
 }
@@ -81,14 +82,19 @@ export function createLoops(
   const { log } = pool;
   const drains = new NodeDrains({ ...pool, turn: store.turns.of('nodes') });
   const planner = new FleetPlanner({ registry: pool.registry, placement: config.placement, log });
-  const refilling = { ...pool, planner, leavingReady: (template: string) => drains.leavingReady(template) };
+  const losses = new NodeLosses(pool);
+  const refilling = {
+    ...pool,
+    planner,
+    leavingReady: (template: string) => drains.leavingReady(template),
+    stranded: (template: string) => losses.stranded(template),
+  };
   const replenisher = new Loop(
     { name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log },
     (signal) => replenish(refilling, signal),
   );
-  const unresponsiveNodes = new UnresponsiveNodes(pool);
   const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () => {
-    await reap(pool, await unresponsiveNodes.check());
+    await reap(pool, losses.lost);
     await dropLapsedPlaces(pool);
   });
   const reconciler = createReconciler(pool, leadership.node, triggers.reconcile, reconcileIntervalMs);
@@ -97,16 +103,46 @@ export function createLoops(
   });
   const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
   const nodes = new Loop({ name: 'nodes', intervalMs: NODES_INTERVAL_MS, log }, () => drains.round());
+  const lostNodes = new Loop(
+    { name: 'lost nodes', intervalMs: NODES_INTERVAL_MS, maxBackoffMs: HEARTBEAT_INTERVAL_MS, log },
+    () => losses.round(),
+  );
+  const heartbeat = new Loop(
+    { name: 'heartbeat', intervalMs: HEARTBEAT_INTERVAL_MS, maxBackoffMs: HEARTBEAT_INTERVAL_MS, log },
+    () => pool.beat(),
+  );
   const usage = new Loop({ name: 'unused instances', intervalMs: USAGE_INTERVAL_MS, log }, () => endUnused(pool));
   const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, () =>
     keepQueue(connection, store.turns.of('queue'), log),
   );
-  const health = new HealthCheck(pool);
   triggers.refill.subscribe(() => replenisher.trigger());
-  // A further node looks after its own containers and ports; the pool itself is the server's business.
-  const own = [
+  const own = ownLoops({ pool, leadership }, config, heartbeat, reconciler);
+  return {
+    replenisher,
+    reaper,
+    tickets,
+    queueKeeper,
+    reconciler,
+    heartbeat,
+    all:
+      role === 'server'
+        ? [replenisher, reaper, tickets, nodes, lostNodes, usage, ...entryLoops(pool), queueKeeper, proxyKeeper, ...own]
+        : own,
+  };
+}
+
+/** A further node looks after its own containers and ports; the pool itself is the server's business. */
+function ownLoops(
+  { pool, leadership }: Pick<AppParts, 'pool' | 'leadership'>,
+  config: Config,
+  heartbeat: Loop,
+  reconciler: Loop,
+): readonly Loop[] {
+  const { log } = pool;
+  const health = new HealthCheck(pool);
+  return [
     leadership.keeper(() => reconciler.trigger()),
-    new Loop({ name: 'heartbeat', intervalMs: HEARTBEAT_INTERVAL_MS, log }, () => pool.beat()),
+    heartbeat,
     new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>
       followContainers(pool, signal),
     ),
@@ -116,17 +152,6 @@ export function createLoops(
     ...watchers(pool, config, leadership.node),
     reconciler,
   ];
-  return {
-    replenisher,
-    reaper,
-    tickets,
-    queueKeeper,
-    reconciler,
-    all:
-      role === 'server'
-        ? [replenisher, reaper, tickets, nodes, usage, ...entryLoops(pool), queueKeeper, proxyKeeper, ...own]
-        : own,
-  };
 }
 
 /** Its regular rounds are one process's; whoever is asked for one of its own reconciles all the same. */

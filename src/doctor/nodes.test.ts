@@ -58,7 +58,7 @@ it('is content with nodes that are well', async () => {
 });
 
 it.each<[string, Said, string | undefined]>([
-  ['silent', { silent: true }, 'failure: node0: has said nothing for 15 s or longer'],
+  ['silent', { silent: true }, 'failure: node0: has said nothing for 12 s or longer'],
   [
     'silent after a drain',
     { silent: true, control: { ...ACTIVE, mode: 'draining' } },

@@ -60,7 +60,7 @@ function problems(node: NodeSnapshot, nowMs: number): Observation[] {
           )
         : failure(
             name,
-            'has said nothing for 15 s or longer: its host or the network to it is down, or nothing of ours runs there',
+            'has said nothing for 12 s or longer: its host or the network to it is down, or nothing of ours runs there',
             'Start its server or worker (`systemctl start try-it-now-worker`), and run `try-it-now doctor` there. If ' +
               `its host is gone for good, \`try-it-now nodes remove ${name} --force\`.`,
           ),

@@ -98,6 +98,7 @@ export const RELEASE_REASONS = [
   'store_rolled_back',
   'drained',
   'node_drained',
+  'node_lost',
   'operator',
   'abandoned',
   'shutdown',
@@ -112,4 +113,5 @@ export const EXPLAINED_REASONS = [
   'database_limit',
   'process_limit',
   'node_drained',
+  'node_lost',
 ] as const satisfies readonly ReleaseReason[];

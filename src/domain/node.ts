@@ -39,6 +39,8 @@ export const Heartbeat = Type.Object({
   templates: Type.Record(Type.String(), Text),
   /** Ids of the checkpoints on its disk. */
   checkpoints: Type.Array(Text),
+  /** Why it can be given no tasks now; absent: it can. */
+  cutOff: Type.Optional(Text),
 });
 export type Heartbeat = Static<typeof Heartbeat>;
 
@@ -63,6 +65,10 @@ export interface FleetNode {
   /** Undefined: it is silent, or has never said anything. */
   readonly heartbeat: Heartbeat | undefined;
   readonly heartbeatAgeMs: number | undefined;
+  /** For how long it has been taken for lost; undefined: it is not. */
+  readonly lostForMs: number | undefined;
+  /** How often it was taken for lost of late, each time within LOSS_REMEMBERED_MS of the one before. */
+  readonly losses: number;
   readonly control: NodeControl;
   /** Instances that hold a port there. */
   readonly held: number;
@@ -72,6 +78,8 @@ export interface FleetNode {
 }
 
 /** A node sends one so often. */
-export const HEARTBEAT_INTERVAL_MS = 5_000;
-/** Without one for so long it is silent. */
-export const HEARTBEAT_LIFE_MS = 15_000;
+export const HEARTBEAT_INTERVAL_MS = 3_000;
+/** Without one for so long it is silent: what is ready there is withdrawn within 15 s of its last sign of life. */
+export const HEARTBEAT_LIFE_MS = 12_000;
+/** A node that is lost once more within this time is one that comes and goes. */
+export const LOSS_REMEMBERED_MS = 10 * 60_000;

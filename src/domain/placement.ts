@@ -8,6 +8,9 @@ export type PlacementStrategy = (typeof PLACEMENT_STRATEGIES)[number];
 /** Of a host's memory: with less available, the next instance may cost another one its life. */
 const MEMORY_RESERVE = 0.04;
 
+/** So often lost, a node is given nothing while others can: each time its instances would have to be made again. */
+const COMES_AND_GOES = 2;
+
 /** Why a node gets no instance of a template. */
 export interface Obstacle {
   /** A clause for people. */
@@ -30,7 +33,9 @@ export function obstacleTo(node: FleetNode, template: Demand): Obstacle | undefi
   const why = heartbeat?.templates[template.name];
   if (why === undefined) return { reason: 'it does not offer this template', strict: true };
   if (why !== '') return { reason: why, strict: false };
-  const { memory } = heartbeat ?? {};
+  const { memory, cutOff } = heartbeat ?? {};
+  if (cutOff !== undefined) return { reason: cutOff, strict: false };
+  if (node.losses >= COMES_AND_GOES) return { reason: `it was lost ${node.losses} times of late`, strict: false };
   if (memory !== undefined && memory.available < memory.total * MEMORY_RESERVE)
     return { reason: 'next to no memory is available', strict: false };
   if (node.freePorts <= node.placed) return { reason: 'it has no free port', strict: false };

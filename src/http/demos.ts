@@ -27,6 +27,8 @@ export interface Demos {
   leave(template: string, id: string): Promise<boolean>;
   /** Throws unknown_instance. Ready and warming instances are nobody's business: unknown too. */
   find(id: string): Promise<InstanceView>;
+  /** The instance that a host name leads to; undefined once it leads nowhere. Throws store_unavailable. */
+  findByLabel(label: string): Promise<InstanceView | undefined>;
   /**
    * As `find`, for many at once in one go at the store; what would be unknown is left out. Throws store_unavailable.
    */

@@ -28,6 +28,7 @@ const NO_DEMOS: Demos = {
   places: nothing,
   leave: nothing,
   find: nothing,
+  findByLabel: nothing,
   findMany: nothing,
   extend: nothing,
   release: nothing,

@@ -12,6 +12,8 @@ export interface LoopOptions {
   readonly intervalMs: number;
   /** Nudged rounds start at least this far apart, so that a flood of nudges costs a bounded number of rounds. */
   readonly minGapMs?: number;
+  /** The longest pause after failed rounds (30 s). */
+  readonly maxBackoffMs?: number;
   /** How long a stop waits for a round that does not heed its signal, such as one whose server hangs. */
   readonly unwindMs?: number;
   readonly log: Log;
@@ -71,7 +73,7 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    const { name, intervalMs, minGapMs = 0, log, random = Math.random } = this.#options;
+    const { name, intervalMs, minGapMs = 0, maxBackoffMs = RETRY.maxMs, log, random = Math.random } = this.#options;
     const { signal } = this.#abort;
     const stopped = (): boolean => signal.aborted;
     let failures = 0;
@@ -94,7 +96,7 @@ export class Loop {
       const pause =
         failures === 0
           ? intervalMs * (0.9 + 0.2 * random())
-          : backoffMs(failures, { baseMs: Math.min(intervalMs, RETRY.baseMs), maxMs: RETRY.maxMs, random });
+          : backoffMs(failures, { baseMs: Math.min(intervalMs, RETRY.baseMs), maxMs: maxBackoffMs, random });
       // A nudge must not cut a failing loop's backoff short, or a busy system would hammer what is down.
       await sleep(pause, failures === 0 ? this.#wake.signal : this.#backoff.signal);
       const gapMs = minGapMs - (performance.now() - startedAt);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { unreachablePort } from '../../test/support/unreachable-port.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { LogBook, RecordingHandlers, TestNats } from '../../test/support/queue.ts';
 import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
@@ -8,6 +9,7 @@ import type { Instance } from '../domain/instance.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { GateMode } from '../domain/gate-mode.ts';
 import { Catalogue } from '../domain/template.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { keys } from '../store/keys.ts';
@@ -95,9 +97,10 @@ async function bench(dead: readonly number[]): Promise<Bench> {
       queue,
       observer: metrics,
       log,
-      deliveryCheck: new DeliveryCheck(new HttpProbe()),
+      deliveryCheck: new DeliveryCheck(new HttpProbe(), 'node0'),
       address: { baseDomain: 'localhost', scheme: 'http', port: undefined },
       runtime,
+      registry: store.registry,
       node: { name: 'node0' },
       requestRefill: () => undefined,
     },
@@ -149,6 +152,36 @@ it('replaces one that died after it was handed out when it is had again', async 
   const second = await acquire(deps, click());
   expect([second.again, second.id]).toEqual([false, instances[1]?.id]);
   expect(await stateOf(first.id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
+  expect(await counted()).toEqual([1, 1]);
+});
+
+/** As if it had been made on a further node, where it is reached at this port. */
+async function moveTo(node: string, port: number, instance: { readonly id: string } | undefined): Promise<void> {
+  const record = await stateOf(instance?.id);
+  if (record === undefined) throw new Error('there is no such instance');
+  await store.valkey.hset(keys.nodes, node, JSON.stringify({ v: 1, address: '127.0.0.1', engine: 'simulated' }));
+  await store.valkey.hset(keys.instances, record.id, JSON.stringify({ ...record, node, port }));
+}
+
+it('waits once for a node that is not reached, and leaves what else is ready there where it is', async () => {
+  await using dropped = await unreachablePort();
+  const { deps, instances, counted } = await bench([]);
+  for (const instance of instances.slice(0, 2)) await moveTo('node7', dropped.port, instance);
+  expect(await acquire(deps, click())).toMatchObject({ id: instances[2]?.id, again: false });
+  expect(await stateOf(instances[0]?.id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
+  expect(await stateOf(instances[1]?.id)).toMatchObject({ state: 'ready' });
+  expect(await store.valkey.zscore(keys.ready('tiny'), instances[1]?.id ?? '')).not.toBeNull();
+  expect(await counted()).toEqual([1, 1]);
+});
+
+it('replaces what a visitor holds on a lost node, and leaves it to them while the node is not lost', async () => {
+  const { deps, instances, counted } = await bench([]);
+  const first = await acquire(deps, click());
+  await moveTo('node7', await freePort(), instances[0]);
+  expect(await acquire(deps, click())).toMatchObject({ id: first.id, again: true });
+  await store.registry.noteLoss('node7');
+  expect(await acquire(deps, click())).toMatchObject({ id: instances[1]?.id, again: false });
+  expect(await stateOf(first.id)).toMatchObject({ state: 'releasing', reason: 'node_lost' });
   expect(await counted()).toEqual([1, 1]);
 });
 

@@ -1,16 +1,13 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
-import { TryItNowError, describeError } from '../domain/errors.ts';
+import { TryItNowError } from '../domain/errors.ts';
 import { fillLanding, landingFor } from '../domain/landing.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
-import type { DeliveryCheck } from './delivery-check.ts';
-import { hasEnded } from './has-ended.ts';
+import { isAlive, isLost, releaseDead, type DeliveryDeps } from './deliver.ts';
 import type { Gate } from './gate.ts';
 import type { ShareWatch } from './share-watch.ts';
 import type { Admission, Admitted } from './admission.ts';
-import type { ClaimOutcome, ClaimStore, HeldScope, Refill } from './interfaces/claim-store.ts';
-import type { ContainerRuntime } from './interfaces/container-runtime.ts';
-import { releaseInstance, type ReleaseDeps } from './release.ts';
+import type { ClaimOutcome, HeldScope, Refill } from './interfaces/claim-store.ts';
 import { countGaveUp } from './wait.ts';
 
 export interface AcquireRequest {
@@ -56,16 +53,12 @@ export interface Placed {
   readonly refill: Refill;
 }
 
-export interface AcquireDeps extends ReleaseDeps {
+export interface AcquireDeps extends DeliveryDeps {
   readonly catalogue: Catalogue;
-  readonly claimStore: ClaimStore;
   readonly admission: Pick<Admission, 'admit'>;
   readonly gate: Pick<Gate, 'holdsBack' | 'demand' | 'noteTaken'>;
   readonly shares: Pick<ShareWatch, 'noteTaken' | 'noteRefused' | 'noteEnded'>;
-  readonly deliveryCheck: DeliveryCheck;
   readonly address: PublicAddress;
-  readonly runtime: Pick<ContainerRuntime, 'list'>;
-  readonly node: { readonly name: string };
 }
 
 type HandedOut = Extract<ClaimOutcome, { kind: 'taken' | 'again' }>;
@@ -81,9 +74,9 @@ const OFF_RETRY_MS = 30_000;
 
 /**
  * Hands a ready instance over: one store round trip, and a look whether the instance reacts. A dead one is released and
- * replaced, once; who meets two in a row is asked to come again. Throws unknown_template, landing_not_allowed, banned,
- * challenge_required, hourly_limit, daily_limit, held_limit, pool_empty, pool_paused, idempotency_mismatch,
- * store_unavailable.
+ * replaced; who meets two in a row, or three where hosts are not reached, is asked to come again. Throws
+ * unknown_template, landing_not_allowed, banned, challenge_required, hourly_limit, daily_limit, held_limit, pool_empty,
+ * pool_paused, idempotency_mismatch, store_unavailable.
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
   const template = templateOf(deps, request);
@@ -137,18 +130,31 @@ async function serve(
 async function aliveOne(deps: AcquireDeps, wish: Wish, template: Template): Promise<HandedOut | Waiting> {
   const first = await take(deps, wish, template, undefined);
   if (first.kind === 'waiting' || first.alive) return first.outcome;
-  const { id } = first.outcome;
   try {
-    const second = await take(deps, wish, template, id);
-    if (second.kind === 'waiting') await deps.claimStore.uncountClaim(wish.clientKey);
-    if (second.kind === 'waiting' || second.alive) return second.outcome;
-    throw empty(template, { kind: 'preparing' });
+    const found = await replacementOf(deps, wish, template, first.outcome);
+    if (found.kind === 'waiting') await deps.claimStore.uncountClaim(wish.clientKey);
+    return found;
   } catch (error) {
     // The first was counted, and nothing came of it.
     if (error instanceof TryItNowError && (error.code === 'pool_empty' || error.code === 'held_limit'))
       await deps.claimStore.uncountClaim(wish.clientKey);
     throw error;
   }
+}
+
+async function replacementOf(
+  deps: AcquireDeps,
+  wish: Wish,
+  template: Template,
+  dead: HandedOut,
+): Promise<HandedOut | Waiting> {
+  const second = await take(deps, wish, template, dead.id);
+  if (second.kind === 'waiting' || second.alive) return second.outcome;
+  // Where a whole node turned out not to be reached, the next one is on another.
+  if (!deps.deliveryCheck.avoided().includes(second.outcome.node)) throw empty(template, { kind: 'preparing' });
+  const third = await take(deps, wish, template, second.outcome.id);
+  if (third.kind === 'waiting' || third.alive) return third.outcome;
+  throw empty(template, { kind: 'preparing' });
 }
 
 interface Taken {
@@ -201,7 +207,7 @@ function noteWho(
 
 /** The one round trip, and what is to be told of it. */
 async function claim(
-  { claimStore, observer, requestRefill }: AcquireDeps,
+  { claimStore, deliveryCheck, observer, requestRefill }: AcquireDeps,
   { clientKey, owner, idempotencyKey, wait, admitted, unproven, site = DIRECT_SITE }: Wish,
   template: Template,
   replacing: string | undefined,
@@ -219,6 +225,7 @@ async function claim(
       wait,
       rates: admitted.rates,
       unproven,
+      avoided: deliveryCheck.avoided(),
       ...(admitted.held === undefined ? {} : { held: admitted.held }),
       ...(replacing === undefined ? {} : { replacing }),
     });
@@ -255,43 +262,6 @@ function countSteps(
   if (!replacing) observer.visitStep(name, site, 'clicked');
   if (!replacing && waitedMs !== undefined) observer.visitStep(name, site, 'waited');
   observer.visitStep(name, site, 'handed_over');
-}
-
-async function isAlive(
-  { deliveryCheck, observer }: AcquireDeps,
-  template: Template,
-  { upstream }: HandedOut,
-): Promise<boolean> {
-  const startedAt = performance.now();
-  const alive = await deliveryCheck.isAlive(upstream);
-  observer.deliveryChecked(template.name, performance.now() - startedAt);
-  return alive;
-}
-
-/**
- * What a visitor has worked in already is not discarded over one refused connection: an app
- * may be starting itself again.
- */
-async function isLost(deps: AcquireDeps, { id }: HandedOut): Promise<boolean> {
-  try {
-    const view = await deps.claimStore.find(id);
-    return view !== undefined && (await hasEnded(deps, view.instance));
-  } catch (error) {
-    deps.log.debug(
-      { instance: id, reason: describeError(error) },
-      'Nobody can say whether an instance that does not answer still runs; its visitor keeps it',
-    );
-    return false;
-  }
-}
-
-async function releaseDead(deps: AcquireDeps, template: Template, { id, upstream }: HandedOut): Promise<void> {
-  deps.log.warn(
-    { instance: id, template: template.name, upstream },
-    'A dead instance was about to be handed out; it is replaced',
-  );
-  const view = await deps.claimStore.find(id);
-  if (view !== undefined) await releaseInstance(deps, view.instance, 'container_lost', { from: ['assigned'] });
 }
 
 function acquired(

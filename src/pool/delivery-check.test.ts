@@ -5,6 +5,7 @@ import { freePort } from '../launcher/tcp-ports.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { DeliveryCheck } from './delivery-check.ts';
 import { eventually } from '../../test/support/eventually.ts';
+import { unreachablePort } from '../../test/support/unreachable-port.ts';
 
 let connections = 0;
 const server = createServer();
@@ -25,11 +26,11 @@ afterAll(() => new Promise((resolve) => server.close(resolve)));
 beforeEach(() => {
   connections = 0;
   nowMs = 0;
-  check = new DeliveryCheck(new HttpProbe(), () => nowMs);
+  check = new DeliveryCheck(new HttpProbe(), 'node0', () => nowMs);
 });
 
 const lookAt = async (upstream: { address: string; port: number }, times: number): Promise<number> => {
-  const answers = await Promise.all(Array.from({ length: times }, () => check.isAlive(upstream)));
+  const answers = await Promise.all(Array.from({ length: times }, () => check.isAlive('node0', upstream)));
   return answers.filter((alive) => alive).length;
 };
 
@@ -37,7 +38,7 @@ it('tells the living from the dead, and lets pass what it has no address of', as
   expect(await lookAt(living, 3)).toBe(3);
   await eventually(() => expect(connections).toBe(3));
   expect(await lookAt(dead, 3)).toBe(0);
-  expect(await check.isAlive(undefined)).toBe(true);
+  expect(await check.isAlive('node0', undefined)).toBe(true);
 });
 
 it('looks at 200 at once and at 200 a second, however many come', async () => {
@@ -53,8 +54,22 @@ it('looks at 200 at once and at 200 a second, however many come', async () => {
 
 it("looks at everybody's for a while after it met a dead one", async () => {
   await lookAt(living, 199);
-  expect(await check.isAlive(dead)).toBe(false);
+  expect(await check.isAlive('node0', dead)).toBe(false);
   expect(await lookAt(dead, 300)).toBe(0);
   nowMs += 10_000;
   expect(await lookAt(dead, 200)).toBe(0);
+});
+
+it('asks a node nothing more for a while after it was not reached, unless it is its own', async () => {
+  await using dropped = await unreachablePort();
+  const gone = { address: '127.0.0.1', port: dropped.port };
+  expect(await check.isAlive('node0', gone)).toBe(false);
+  expect(check.avoided()).toEqual([]);
+  expect(await check.isAlive('node7', gone)).toBe(false);
+  expect(check.avoided()).toEqual(['node7']);
+  expect(await check.isAlive('node7', living)).toBe(false);
+  expect(await check.isAlive('node8', living)).toBe(true);
+  nowMs += 5_000;
+  expect(check.avoided()).toEqual([]);
+  expect(await check.isAlive('node7', living)).toBe(true);
 });

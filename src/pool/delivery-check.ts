@@ -11,31 +11,55 @@ const CHECKS_PER_BURST = 200;
 const CHECKS_PER_SECOND = 200;
 /** After a dead one, everybody's is checked: where one is dead, others may be. */
 const ALARM_MS = 10_000;
+/** After one that could not be reached, or two that were silent, nobody is given one of the same node for so long. */
+const AVOIDED_MS = 5_000;
 
 /** Looks whether an instance is alive, right before it is handed to a visitor. */
 export class DeliveryCheck {
   readonly #probe: Pick<Probe, 'reacts'>;
+  readonly #ownNode: string;
   readonly #nowMs: () => number;
   #looks = CHECKS_PER_BURST;
   #refilledAtMs: number;
   #alarmUntilMs = -Infinity;
+  readonly #avoidedUntilMs = new Map<string, number>();
+  readonly #suspectUntilMs = new Map<string, number>();
 
-  constructor(probe: Pick<Probe, 'reacts'>, nowMs = () => performance.now()) {
+  /** `ownNode`: of this host, which is there. */
+  constructor(probe: Pick<Probe, 'reacts'>, ownNode: string, nowMs = () => performance.now()) {
     this.#probe = probe;
+    this.#ownNode = ownNode;
     this.#nowMs = nowMs;
     this.#refilledAtMs = nowMs();
+  }
+
+  /** Nodes that were not reached of late: whoever asked there waited a second for nothing. */
+  avoided(): readonly string[] {
+    const nowMs = this.#nowMs();
+    for (const [node, untilMs] of this.#avoidedUntilMs) if (untilMs <= nowMs) this.#avoidedUntilMs.delete(node);
+    return [...this.#avoidedUntilMs.keys()];
   }
 
   /**
    * False when nothing listens there, or what listens does not react: a stopped process is not alive. A store that
    * knows no address leaves us nothing to ask; the reconciler sees to that.
    */
-  async isAlive(upstream: Upstream | undefined): Promise<boolean> {
+  async isAlive(node: string, upstream: Upstream | undefined): Promise<boolean> {
+    if (this.avoided().includes(node)) return false;
     if (upstream === undefined || !this.#mayCheck()) return true;
     const seen = await this.#probe.reacts(upstream, TIMEOUT_MS);
+    if ((seen === 'unreachable' || seen === 'silent') && node !== this.#ownNode) this.#suspect(node, seen);
     const alive = seen === 'reacts' || seen === 'unknown';
     if (!alive) this.#alarmUntilMs = this.#nowMs() + ALARM_MS;
     return alive;
+  }
+
+  /** One that is silent may be stopped; of two on one node in a row, the node hangs. */
+  #suspect(node: string, seen: 'unreachable' | 'silent'): void {
+    const nowMs = this.#nowMs();
+    if (seen === 'unreachable' || (this.#suspectUntilMs.get(node) ?? 0) > nowMs)
+      this.#avoidedUntilMs.set(node, nowMs + AVOIDED_MS);
+    this.#suspectUntilMs.set(node, nowMs + AVOIDED_MS);
   }
 
   #mayCheck(): boolean {

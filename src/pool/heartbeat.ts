@@ -1,5 +1,6 @@
 import { cpus, release } from 'node:os';
 import { HEARTBEAT_VERSION, type Heartbeat } from '../domain/node.ts';
+import type { Log } from '../domain/log.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
 import type { Consumption } from './interfaces/consumption.ts';
@@ -26,6 +27,10 @@ export interface HeartbeatDeps {
     readonly proxies: readonly string[];
     readonly capacity: number | undefined;
   };
+  /** Whether tasks reach this node. */
+  readonly queueAnswers: () => Promise<boolean>;
+  readonly requestReconcile: () => void;
+  readonly log: Log;
   readonly portRange: { readonly start: number; readonly end: number };
   readonly program: string;
 }
@@ -34,9 +39,15 @@ const REASON_LENGTH = 300;
 /** The newest; a node keeps some for each template. */
 const CHECKPOINTS_NAMED = 200;
 
-/** Says once that this node is alive, and what it has and can. Throws store_unavailable. */
+/**
+ * Says once that this node is alive, and what it has and can. One that was taken for lost puts right what was recorded
+ * of it meanwhile. Throws store_unavailable.
+ */
 export async function beat(deps: HeartbeatDeps): Promise<void> {
-  await deps.registry.beat(await heartbeatOf(deps));
+  const { wasLost } = await deps.registry.beat(await heartbeatOf(deps));
+  if (!wasLost) return;
+  deps.log.warn({ node: deps.node.name }, 'This node was taken for lost meanwhile; what it had ready was withdrawn');
+  deps.requestReconcile();
 }
 
 async function heartbeatOf({
@@ -47,6 +58,7 @@ async function heartbeatOf({
   consumption,
   storageReserve: { room, low },
   checkpoints,
+  queueAnswers,
   node,
   portRange,
   program,
@@ -54,6 +66,7 @@ async function heartbeatOf({
   const memory = await consumption?.memory();
   const version = engineVersion();
   const stored = (await checkpoints?.list()) ?? [];
+  const isCutOff = !(await queueAnswers());
   return {
     v: HEARTBEAT_VERSION,
     address: node.address,
@@ -75,5 +88,6 @@ async function heartbeatOf({
       .filter(({ problem }) => problem === undefined)
       .slice(0, CHECKPOINTS_NAMED)
       .map(({ id }) => id),
+    ...(isCutOff ? { cutOff: 'NATS does not answer it, so that it can be given no tasks' } : {}),
   };
 }

@@ -1,7 +1,5 @@
-import type { Clock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
-import { HEARTBEAT_LIFE_MS, type FleetNode } from '../domain/node.ts';
-import type { Catalogue } from '../domain/template.ts';
+import type { FleetNode } from '../domain/node.ts';
 import type { Inventory, PoolStats } from './interfaces/inventory.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Turn } from './interfaces/turn.ts';
@@ -11,17 +9,12 @@ import { releaseInstance } from './release.ts';
 export interface NodeDrainsDeps extends RecallDeps {
   readonly registry: Pick<NodeRegistry, 'nodes'>;
   readonly inventory: Pick<Inventory, 'ofNode' | 'stats'>;
-  readonly catalogue: Catalogue;
-  readonly clock: Clock;
-  readonly node: { readonly name: string };
   /** Of several servers one withdraws at a time. */
   readonly turn: Turn;
 }
 
 /** How long a server has its turn: a few rounds. */
 const TURN_MS = 5_000;
-/** A node is only taken for silent once this process has missed it for so long itself. */
-const MISSED_MS = 6_000;
 
 /**
  * Carries out what operators decide about nodes. A drained node's ready instances go as others become ready elsewhere,
@@ -30,9 +23,7 @@ const MISSED_MS = 6_000;
  */
 export class NodeDrains {
   readonly #deps: NodeDrainsDeps;
-  readonly #missedSince = new Map<string, number>();
   #leaving = new Map<string, Instance[]>();
-  #lookedAtMs = -Infinity;
 
   constructor(deps: NodeDrainsDeps) {
     this.#deps = deps;
@@ -47,7 +38,6 @@ export class NodeDrains {
   async round(): Promise<void> {
     const { registry, inventory, requestRefill, turn } = this.#deps;
     const nodes = await registry.nodes();
-    const trusted = this.#trusted(nodes);
     const draining = nodes.filter(({ control }) => control.mode === 'draining');
     const there = new Map<FleetNode, Instance[]>();
     for (const node of draining) there.set(node, await inventory.ofNode(node.name));
@@ -56,23 +46,7 @@ export class NodeDrains {
     if (!(await turn.take(TURN_MS))) return;
     for (const [node, records] of there) if (node.control.overdue) await this.#end(records);
     if (this.#leaving.size > 0) await this.#withdraw();
-    await recallTickets(this.#deps, nodes, trusted);
-  }
-
-  /** Those not to be taken for silent: this one, and others that have not been missed for long. */
-  #trusted(nodes: readonly FleetNode[]): ReadonlySet<string> {
-    const now = this.#deps.clock.now();
-    // After a longer gap it may have been this process that heard nothing.
-    if (now - this.#lookedAtMs > HEARTBEAT_LIFE_MS) this.#missedSince.clear();
-    this.#lookedAtMs = now;
-    const trusted = new Set<string>();
-    for (const { name, heartbeat } of nodes) {
-      if (heartbeat !== undefined) this.#missedSince.delete(name);
-      else if (!this.#missedSince.has(name)) this.#missedSince.set(name, now);
-      const missedMs = now - (this.#missedSince.get(name) ?? now);
-      if (heartbeat === undefined && (name === this.#deps.node.name || missedMs < MISSED_MS)) trusted.add(name);
-    }
-    return trusted;
+    await recallTickets(this.#deps, nodes);
   }
 
   async #end(records: readonly Instance[]): Promise<void> {

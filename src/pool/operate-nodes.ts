@@ -105,10 +105,10 @@ export async function removeNode(
 /** As its cleanup would, but for what lies on the host: nothing there is named by any record afterwards. */
 async function settle(deps: OperateNodesDeps, record: Instance): Promise<void> {
   const { cleanupStore, provisioningStore, observer } = deps;
-  const { kind } = await cleanupStore.release(record, 'container_lost', {
+  const { kind } = await cleanupStore.release(record, 'node_lost', {
     from: ['warming', 'ready', 'assigned', 'quarantined'],
   });
-  if (kind === 'releasing') observer.release(record.template, 'container_lost');
+  if (kind === 'releasing') observer.release(record.template, 'node_lost');
   if (record.state === 'warming') await provisioningStore.cancelTicket(record.template, record.id);
   await cleanupStore.recordContainerGone(record);
   if (record.database !== null) await cleanupStore.recordDatabaseDropped(record);
@@ -120,7 +120,7 @@ function alive(name: string): TryItNowError {
   return new TryItNowError(
     'node_alive',
     `Node ${name} is alive; drain it (\`try-it-now nodes drain ${name}\`), stop what runs there, and remove it when ` +
-      'it has been silent for 15 s',
+      'it has been silent for 12 s',
   );
 }
 

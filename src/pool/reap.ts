@@ -19,9 +19,9 @@ const BATCH = 200;
 
 /**
  * One round: ends what is over, retires idle instances too old for a visit, and takes up what was left
- * lying, except on silent nodes.
+ * lying, except on lost nodes.
  */
-export async function reap(deps: ReapDeps, silent: ReadonlySet<string>): Promise<void> {
+export async function reap(deps: ReapDeps, lost: ReadonlySet<string>): Promise<void> {
   const { cleanupStore, catalogue, observer, clock } = deps;
 
   const expired = await cleanupStore.expired(BATCH);
@@ -51,8 +51,7 @@ export async function reap(deps: ReapDeps, silent: ReadonlySet<string>): Promise
   }
 
   // Nobody would take them up, and they come up every half minute.
-  for (const instance of await cleanupStore.overdue(BATCH))
-    if (!silent.has(instance.node)) queueCleanup(deps, instance);
+  for (const instance of await cleanupStore.overdue(BATCH)) if (!lost.has(instance.node)) queueCleanup(deps, instance);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { FleetNode } from '../domain/node.ts';
-import { whyClosed } from '../domain/placement.ts';
+import { obstacleTo, whyClosed } from '../domain/placement.ts';
+import type { Catalogue } from '../domain/template.ts';
 import { discardTicket } from './dead-letter.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { NodeQueue } from './interfaces/node-queue.ts';
@@ -8,6 +9,7 @@ import type { LeftoverTask } from './interfaces/task-queue.ts';
 import type { ReleaseDeps } from './release.ts';
 
 export interface RecallDeps extends ReleaseDeps {
+  readonly catalogue: Catalogue;
   readonly provisioningStore: ProvisioningStore;
   readonly claimStore: ClaimStore;
   readonly nodeQueue: Pick<NodeQueue, 'recallable'>;
@@ -15,18 +17,20 @@ export interface RecallDeps extends ReleaseDeps {
 
 /**
  * Takes back what waits for nodes that begin nothing: the room is planned again, for another node. What a living node
- * has begun it finishes; of a silent one that is taken back as well. `trusted`: nodes that are left alone, since they
- * may only seem to be silent.
+ * has begun it finishes; of a lost one that is taken back as well. A node that is silent and not taken for lost may
+ * only seem to be so, and is left alone; what waits for one that is cut off goes where it can be made right now.
  */
-export async function recallTickets(
-  deps: RecallDeps,
-  nodes: readonly FleetNode[],
-  trusted: ReadonlySet<string>,
-): Promise<void> {
+export async function recallTickets(deps: RecallDeps, nodes: readonly FleetNode[]): Promise<void> {
   const known = new Map(nodes.map((node) => [node.name, node]));
   const keep = (name: string): boolean => {
     const node = known.get(name);
-    return node !== undefined && (trusted.has(name) || whyClosed(node) === undefined);
+    if (node === undefined) return false;
+    if (node.heartbeat === undefined) return node.lostForMs === undefined;
+    return whyClosed(node) === undefined && node.heartbeat.cutOff === undefined;
+  };
+  const canBeMade = (name: string): boolean => {
+    const template = deps.catalogue.get(name);
+    return template !== undefined && nodes.some((node) => obstacleTo(node, template) === undefined);
   };
   const tasks = await deps.nodeQueue.recallable(keep);
   if (tasks.length === 0) return;
@@ -36,8 +40,9 @@ export async function recallTickets(
     const { task, node } = leftover;
     if (task?.kind !== 'provision') continue;
     const record = views.get(task.id)?.instance;
-    const silent = known.get(node)?.heartbeat === undefined;
-    if (record !== undefined && !(silent && record.node === node)) continue;
+    const from = known.get(node);
+    if (record !== undefined && !(from?.heartbeat === undefined && record.node === node)) continue;
+    if (from !== undefined && whyClosed(from) === undefined && !canBeMade(task.template)) continue;
     // One that is ready, or leaves by now, needs no ticket.
     if (record === undefined || record.state === 'warming') await discardTicket(deps, task);
     recalled.push(leftover);

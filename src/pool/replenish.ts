@@ -12,6 +12,8 @@ export interface ReplenishDeps {
   readonly planner: Pick<FleetPlanner, 'look' | 'assign' | 'tell'>;
   /** Of a template: ready instances that are to be replaced elsewhere before they go. */
   readonly leavingReady: (template: string) => number;
+  /** Of a template: instances on lost nodes that are to be taken down there, and take no room elsewhere. */
+  readonly stranded: (template: string) => number;
 }
 
 /** Most rounds need one or two; the next call goes on where this one ends. */
@@ -37,22 +39,27 @@ export async function replenish(deps: ReplenishDeps, signal: AbortSignal): Promi
 
 /** False when there is nothing more to reserve, or no node to make it. */
 async function refill(
-  { provisioningStore, queue, planner, leavingReady }: ReplenishDeps,
+  { provisioningStore, queue, planner, leavingReady, stranded }: ReplenishDeps,
   placement: Placement,
   template: Template,
 ): Promise<boolean> {
   const most = placement.room(template, BATCH);
   if (most === 0) return false;
-  const ids = await provisioningStore.reserveTickets(template, { most, beyond: leavingReady(template.name) });
+  const { name } = template;
+  const ids = await provisioningStore.reserveTickets(template, {
+    most,
+    beyond: leavingReady(name),
+    stranded: stranded(name),
+  });
   if (ids.length === 0) return false;
   try {
     const placed = await planner.assign(placement, template, ids);
     await queue.publishProvision(
-      [...placed].map(([id, node]) => ({ v: TASK_VERSION, kind: 'provision', id, template: template.name, node })),
+      [...placed].map(([id, node]) => ({ v: TASK_VERSION, kind: 'provision', id, template: name, node })),
     );
   } catch (error) {
     // A task that did get through finds no ticket and is dropped.
-    await Promise.all(ids.map((id) => provisioningStore.cancelTicket(template.name, id)));
+    await Promise.all(ids.map((id) => provisioningStore.cancelTicket(name, id)));
     throw error;
   }
   return true;

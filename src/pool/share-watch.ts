@@ -59,7 +59,13 @@ export class ShareWatch {
 
   /** A visit is over. What programs took, others may open, or who has an API key. */
   noteEnded({ client, owner, site, noted, reason }: Instance): void {
-    if (client === undefined || reason === 'container_lost' || owner?.startsWith('api:') === true) return;
+    if (
+      client === undefined ||
+      reason === 'container_lost' ||
+      reason === 'node_lost' ||
+      owner?.startsWith('api:') === true
+    )
+      return;
     if (!this.#deps.admission.givesWay(client, false)) return;
     const opened = noted?.includes(',first_page,') === true;
     this.#count({ clientKey: client, owner, site }, opened ? ['ended'] : ['ended', 'unopened']);

@@ -173,6 +173,7 @@ it('has nothing more started while the disk is nearly full', async () => {
         provisioningStore: store.provisioningStore,
         planner,
         leavingReady: () => 0,
+        stranded: () => 0,
         queue: {
           ...deps.queue,
           publishProvision: (tasks) => {

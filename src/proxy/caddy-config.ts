@@ -4,10 +4,11 @@ import { NO_BRANDING, type Brand } from '../presentation/branding.ts';
 import { Languages } from '../presentation/languages/languages.ts';
 import { STORAGE_CHECK_PAGE, STORAGE_CHECK_PATH, STORAGE_CHECK_SCRIPT } from '../presentation/storage-check.ts';
 import { languageChoice, languageIs } from './accept-language.ts';
+import { LOST_HOST } from './discovery/ask.ts';
 import { ZONE } from './discovery/zone.ts';
 import type { Json } from './json.ts';
 import { framing } from './framing.ts';
-import { endedPage, RETRY_SECONDS, silentPage, unreachablePage, type ProxyPage } from './pages.ts';
+import { endedPage, LABEL_PLACE, lostPage, silentPage, unreachablePage, type ProxyPage } from './pages.ts';
 import { locationReplacements, requestedOrigin, requestHeaders } from './public-origin.ts';
 
 interface Endpoint {
@@ -62,10 +63,15 @@ export function demoServer(options: DemoServerOptions): JsonObject {
   const start = new URL(publicUrl);
   const shared = { languages, branding, startUrl: publicUrl };
   const embedders = [start.origin, ...(options.allowedOrigins ?? [])];
-  const pageOf = (page: ProxyPage): JsonObject[] => pageRoutes(page, start.origin, embedders);
+  const label = `{http.request.host.labels.${labelsOf(address)}}`;
+  const pageOf = (page: ProxyPage): JsonObject[] => pageRoutes(page, { startOrigin: start.origin, embedders, label });
   const ended = pageOf(endedPage(shared));
-  const unreachable = pageOf(unreachablePage(shared));
-  const hanging = pageOf(silentPage(shared, options.responseTimeoutMs));
+  const pages = {
+    ended,
+    lost: pageOf(lostPage(shared)),
+    unreachable: pageOf(unreachablePage(shared)),
+    hanging: pageOf(silentPage(shared, options.responseTimeoutMs)),
+  };
   return {
     listen: options.listen.split(','),
     automatic_https: { disable: true },
@@ -104,21 +110,25 @@ export function demoServer(options: DemoServerOptions): JsonObject {
       },
       ...ended,
     ],
-    errors: {
-      routes: [
-        // No SRV answer: nobody has that name, or discovery could not say.
-        { match: [errorStatus('503')], handle: [askWhetherLive(options, ended, unreachable, ended)], terminal: true },
-        // The instance took the request and gave no answer.
-        { match: [NO_HEAD_IN_TIME], handle: [askWhetherLive(options, ended, hanging, hanging)], terminal: true },
-        // The instance did not take the connection; or it has ended, and Caddy's answer is an old one.
-        {
-          match: [errorStatus('502', '504')],
-          handle: [askWhetherLive(options, ended, unreachable, unreachable)],
-          terminal: true,
-        },
-      ],
-    },
+    errors: { routes: errorRoutes(options, pages) },
   };
+}
+
+function errorRoutes(
+  options: DemoServerOptions,
+  { ended, lost, unreachable, hanging }: Readonly<Record<'ended' | 'lost' | 'unreachable' | 'hanging', JsonObject[]>>,
+): JsonObject[] {
+  const page = (live: JsonObject[], unanswered: JsonObject[]): JsonObject[] => [
+    askWhetherLive(options, { ended, lost, live, unanswered }),
+  ];
+  return [
+    // No SRV answer: nobody has that name, its host is lost, or discovery could not say.
+    { match: [errorStatus('503')], handle: page(unreachable, ended), terminal: true },
+    // The instance took the request and gave no answer.
+    { match: [NO_HEAD_IN_TIME], handle: page(hanging, hanging), terminal: true },
+    // The instance did not take the connection; or it has ended, and Caddy's answer is an old one.
+    { match: [errorStatus('502', '504')], handle: page(unreachable, unreachable), terminal: true },
+  ];
 }
 
 /** Caddy gives this the same status as a connection that was not taken in time; the words are of Go's HTTP client. */
@@ -136,9 +146,7 @@ function errorStatus(...statuses: string[]): JsonObject {
  */
 function askWhetherLive(
   { discovery: { host, metrics } }: DemoServerOptions,
-  ended: JsonObject[],
-  live: JsonObject[],
-  unanswered: JsonObject[],
+  { ended, lost, live, unanswered }: Readonly<Record<'ended' | 'lost' | 'live' | 'unanswered', JsonObject[]>>,
 ): JsonObject {
   // A listener on all addresses is reached where its DNS is.
   const at = metrics.host === '0.0.0.0' || metrics.host === '::' ? host : metrics.host;
@@ -154,7 +162,11 @@ function askWhetherLive(
             rewrite: { method: 'GET', uri: '/ask?domain={http.request.host}' },
             // What a visitor sends is not discovery's business, and an upgrade would take the connection over.
             headers: { request: { delete: ['Authorization', 'Connection', 'Cookie', 'Upgrade'] } },
-            handle_response: [{ match: { status_code: [404] }, routes: ended }, { routes: live }],
+            handle_response: [
+              { match: { status_code: [404] }, routes: ended },
+              { match: { headers: { [LOST_HOST.header]: [LOST_HOST.value] } }, routes: lost },
+              { routes: live },
+            ],
           },
         ],
       },
@@ -251,14 +263,17 @@ function instanceHeaders(): JsonObject {
 
 /** For browsers as HTML in their language, for everything else as a problem body. */
 function pageRoutes(
-  { status, pages, problem, script }: ProxyPage,
-  startOrigin: string,
-  framers: readonly string[],
+  { status, pages, problem, script, retrySeconds }: ProxyPage,
+  {
+    startOrigin,
+    embedders,
+    label,
+  }: { readonly startOrigin: string; readonly embedders: readonly string[]; readonly label: string },
 ): JsonObject[] {
-  const retry: JsonObject = status === 503 ? { 'Retry-After': [String(RETRY_SECONDS)] } : {};
+  const retry: JsonObject = retrySeconds === undefined ? {} : { 'Retry-After': [String(retrySeconds)] };
   const policy = [
     `default-src 'none'; style-src 'unsafe-inline'; img-src ${startOrigin}; base-uri 'none'; form-action 'none'`,
-    `frame-ancestors ${framers.join(' ')}`,
+    `frame-ancestors ${embedders.join(' ')}`,
     ...(script === undefined ? [] : [`script-src 'sha256-${sha256(script)}'; connect-src 'self'`]),
   ];
   const security: JsonObject = {
@@ -277,7 +292,7 @@ function pageRoutes(
       ...retry,
       ...security,
     },
-    body: literal(body),
+    body: literal(body).replaceAll(LABEL_PLACE, label),
   });
   const [{ tag: first }, ...others] = pages;
   return [

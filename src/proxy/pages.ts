@@ -3,7 +3,7 @@ import { colorProperties, siteTitle, type Brand } from '../presentation/branding
 import { html, Html } from '../presentation/html.ts';
 import type { Languages } from '../presentation/languages/languages.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
-import { BRAND_MARK, HOURGLASS, CLOCK, PULSE } from './pages/signs.ts';
+import { BRAND_MARK, HOURGLASS, CLOCK, PLUG, PULSE } from './pages/signs.ts';
 
 interface LanguagePage {
   readonly tag: string;
@@ -18,6 +18,8 @@ export interface ProxyPage {
   readonly problem: string;
   /** The one script in its pages, for their content security policy. */
   readonly script?: string;
+  /** Its Retry-After. */
+  readonly retrySeconds?: number;
 }
 
 /** What all of them share. */
@@ -29,18 +31,25 @@ export interface ProxyPageOptions {
 }
 
 /** Seconds between two tries of the page for an instance that does not answer; also its Retry-After. */
-export const RETRY_SECONDS = 3;
+const RETRY_SECONDS = 3;
+/** The same for one whose host is gone: that takes longer, and visitors have something else to do. */
+const LOST_RETRY_SECONDS = 5;
+
+/** Stands in a page for the label of the instance that was asked for. */
+export const LABEL_PLACE = 'label-of-the-instance';
 
 /**
  * Leaves the page as it is until there is something else to show: one that reloads every few seconds interrupts whoever
- * has it read out. This page is known by its Retry-After.
+ * has it read out. A page is known by its Retry-After.
  */
-const RETRY_SCRIPT = `const again = () => setTimeout(async () => {
+function retryScript(seconds: number): string {
+  return `const again = () => setTimeout(async () => {
   const answer = await fetch(location.href, { headers: { accept: 'text/html' }, redirect: 'manual' }).catch(() => null);
-  if (answer === null || (answer.status === 503 && answer.headers.get('retry-after') === '${RETRY_SECONDS}')) again();
+  if (answer === null || (answer.status === 503 && answer.headers.get('retry-after') === '${seconds}')) again();
   else location.reload();
-}, ${RETRY_SECONDS * 1_000});
+}, ${seconds * 1_000});
 again();`;
+}
 
 /**
  * There is no instance of that name. 404 and not 410: the proxy knows only that nobody answers to the name now, while
@@ -69,25 +78,69 @@ export function endedPage(options: ProxyPageOptions): ProxyPage {
 
 /** The name is known, but nothing takes the connection. 503 and not 502, because that is what Retry-After goes with. */
 export function unreachablePage(options: ProxyPageOptions): ProxyPage {
-  return {
-    status: 503,
-    pages: inEachLanguage(options, (t) => ({
-      title: t.text('unreachable.title'),
-      head: html`<noscript><meta http-equiv="refresh" content="${RETRY_SECONDS}"></noscript>`,
-      body: html`${PULSE}
+  return retriedPage(RETRY_SECONDS, {
+    pages: (again) =>
+      inEachLanguage(options, (t) => ({
+        title: t.text('unreachable.title'),
+        head: again.head,
+        body: html`${PULSE}
 <h1>${t.text('unreachable.title')}</h1>
 <p>${t.text('unreachable.text')}</p>
 <p role="status">${t.text('unreachable.retry', { time: t.duration(RETRY_SECONDS, 'long') })}</p>
 <a class="button quiet" href="${options.startUrl}" target="_top">${t.text('ended.start')}</a>
-<script>${new Html(RETRY_SCRIPT)}</script>`,
-    })),
-    script: RETRY_SCRIPT,
+${again.script}`,
+      })),
     problem: problem(
       503,
       'instance_unreachable',
       'The copy does not answer right now',
       'It is busy or starting again, or it has just ended. Try again in a few seconds.',
     ),
+  });
+}
+
+/** The host that holds the instance is gone. The button leads to another instance of its template, in place of it. */
+export function lostPage(options: ProxyPageOptions): ProxyPage {
+  return retriedPage(LOST_RETRY_SECONDS, {
+    pages: (again) =>
+      inEachLanguage(options, (t) => ({
+        title: t.text('lost.title'),
+        head: again.head,
+        body: html`${PLUG}
+<h1>${t.text('lost.title')}</h1>
+<p>${t.text('lost.text')}</p>
+<p>${t.text('lost.back')}</p>
+<a class="button primary" href="${options.startUrl}again/${LABEL_PLACE}" target="_top">${t.text('lost.again')}</a>
+${again.script}`,
+      })),
+    problem: problem(
+      503,
+      'instance_host_lost',
+      'The server that holds the copy does not answer',
+      `It may come back, and the copy with it. Another one in its place: ${options.startUrl}again/${LABEL_PLACE}`,
+    ),
+  });
+}
+
+/** One that goes on by itself as soon as there is something else to show, with a script or without. */
+function retriedPage(
+  retrySeconds: number,
+  {
+    pages,
+    problem: body,
+  }: {
+    readonly pages: (again: { readonly head: Html; readonly script: Html }) => ProxyPage['pages'];
+    readonly problem: string;
+  },
+): ProxyPage {
+  const script = retryScript(retrySeconds);
+  const head = html`<noscript><meta http-equiv="refresh" content="${retrySeconds}"></noscript>`;
+  return {
+    status: 503,
+    pages: pages({ head, script: html`<script>${new Html(script)}</script>` }),
+    script,
+    retrySeconds,
+    problem: body,
   };
 }
 

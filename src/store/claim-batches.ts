@@ -37,7 +37,7 @@ export class ClaimBatches {
   readonly #scripts: Scripts;
   readonly #guard: Pick<RollbackGuard, 'seen' | 'held'>;
   readonly #limits: RateLimits;
-  /** By template and time; those of this turn. */
+  /** By template, time and nodes that are avoided; those of this turn. */
   readonly #collected = new Map<string, Pending[]>();
   /** The store's clock less ours (performance.now()), as of its last answer. */
   #aheadMs: number | undefined;
@@ -52,7 +52,7 @@ export class ClaimBatches {
   run(request: ClaimRequest): Promise<ClaimReply> {
     return new Promise((resolve, reject) => {
       if (this.#collected.size === 0) setImmediate(() => this.#sendAll());
-      const group = `${request.template.name} ${request.ttlMs}`;
+      const group = `${request.template.name} ${request.ttlMs} ${avoidedBy(request)}`;
       const pending = this.#collected.get(group);
       if (pending === undefined) this.#collected.set(group, [{ request, resolve, reject }]);
       else pending.push({ request, resolve, reject });
@@ -131,11 +131,16 @@ export class ClaimBatches {
         PLACE_KEPT_MS,
         MOST_PLACES,
         template.ttl.maxMs,
+        avoidedBy(first),
         ...requests.flatMap((request, at) => argumentsOf(request, places[at] ?? '', keyLifeMs)),
       ],
       { atOnce: true },
     )) as readonly ClaimReply[];
   }
+}
+
+function avoidedBy({ avoided = [] }: ClaimRequest): string {
+  return avoided.length === 0 ? '' : `,${avoided.join(',')},`;
 }
 
 /** What claim.lua is told of one claim. */

@@ -72,6 +72,18 @@ describe('take', () => {
     expect((await store.inventory.stats([tiny])).get('tiny')).toMatchObject({ ready: 2, assigned: 1 });
   });
 
+  it('leaves what is ready on avoided nodes where it is, and says of the rest how it stands', async () => {
+    await fillPool(store, tiny);
+    const ready = () => store.valkey.zrange(keys.ready('tiny'), 0, -1, 'WITHSCORES');
+    const before = await ready();
+    expect(await store.claimStore.claim(click({ avoided: ['node1', 'node0'] }))).toMatchObject({
+      kind: 'empty',
+      refill: { kind: 'preparing' },
+    });
+    expect(await ready()).toEqual(before);
+    expect(await claimed(store, { avoided: ['node1'] })).toMatchObject({ kind: 'taken', node: 'node0' });
+  });
+
   it('is one round trip: a single command reaches Valkey', async () => {
     await fillPool(store, tiny);
     const calls = async () => {

@@ -39,6 +39,7 @@ type ClaimedReply = readonly [
   lapsed: readonly string[],
   bare: number,
   site: string,
+  nodeName: string,
 ];
 
 type EmptyReply = readonly [
@@ -161,7 +162,8 @@ export class ValkeyClaimStore implements ClaimStore {
   }
 
   #claimed(reply: ClaimedReply): ClaimOutcome {
-    const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed, bare, site] = reply;
+    const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed, bare, site, nodeName] =
+      reply;
     this.#guard.note(count);
     this.#batches.noteClock(deadlineMs - leftMs);
     return {
@@ -170,6 +172,7 @@ export class ValkeyClaimStore implements ClaimStore {
       label,
       deadlineMs,
       ttlMs: leftMs,
+      node: nodeName,
       upstream: this.#nodes.upstream(node, port),
       hasLanding: landing === FLAG.YES,
       isBare: bare === FLAG.YES,

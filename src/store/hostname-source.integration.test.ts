@@ -85,7 +85,7 @@ describe.concurrent('host names out of Valkey', () => {
     // Long enough to have compared the names.
     await eventually(() => expect(events.filter(({ kind }) => kind === 'nodes').length).toBeGreaterThanOrEqual(2));
     expect(snapshots(events)).toBe(1);
-    expect(events).toContainEqual({ kind: 'nodes', nodes: new Map([['node0', '127.0.0.1']]) });
+    expect(events).toContainEqual({ kind: 'nodes', nodes: new Map([['node0', '127.0.0.1']]), lost: new Set() });
   });
 
   it('are read again when Valkey was emptied behind our back', async () => {

@@ -6,6 +6,7 @@ import type {
   HostnameEntry,
   HostnameEvent,
   HostnameSource,
+  KnownNodes,
 } from '../proxy/discovery/interfaces/hostname-source.ts';
 import type { UseReports } from '../proxy/discovery/interfaces/use-reports.ts';
 import { newClient, type ValkeyOptions } from './client.ts';
@@ -92,7 +93,7 @@ export class ValkeyHostnameSource implements HostnameSource {
       checkedAt = performance.now();
       const check = await this.#check(client, position);
       if (check.changes.length > 0) yield { kind: 'changes', changes: check.changes };
-      yield { kind: 'nodes', nodes: check.nodes };
+      yield { kind: 'nodes', nodes: check.nodes, lost: check.lost };
       if (check.gap) {
         this.#options.log.warn(
           { known: position.labels.size },
@@ -111,8 +112,9 @@ export class ValkeyHostnameSource implements HostnameSource {
       .xinfo('STREAM', keys.hostnameChanges)
       .hgetall(keys.hostnames)
       .hgetall(keys.nodes)
+      .hkeys(keys.lostNodes)
       .exec();
-    const [exists, stream, hostnames, nodes] = replies ?? [];
+    const [exists, stream, hostnames, nodes, lost] = replies ?? [];
     const { added, lastId } = streamState(exists, stream);
     position.added = added;
     position.lastId = lastId;
@@ -122,7 +124,7 @@ export class ValkeyHostnameSource implements HostnameSource {
       const entry = this.#parseEntry(label, text);
       if (entry !== undefined) entries.set(label, entry);
     }
-    return { kind: 'snapshot', hostnames: entries, nodes: this.#parseNodes(textsOf(nodes)) };
+    return { kind: 'snapshot', hostnames: entries, nodes: this.#parseNodes(textsOf(nodes)), lost: namesOf(lost) };
   }
 
   /**
@@ -132,7 +134,7 @@ export class ValkeyHostnameSource implements HostnameSource {
   async #check(
     client: Valkey,
     position: Position,
-  ): Promise<{ changes: HostnameChange[]; nodes: Map<string, string>; gap: boolean }> {
+  ): Promise<KnownNodes & { readonly changes: HostnameChange[]; readonly gap: boolean }> {
     const replies = await client
       .multi()
       .xread('COUNT', BATCH, 'STREAMS', keys.hostnameChanges, position.lastId)
@@ -140,14 +142,15 @@ export class ValkeyHostnameSource implements HostnameSource {
       .xinfo('STREAM', keys.hostnameChanges)
       .hlen(keys.hostnames)
       .hgetall(keys.nodes)
+      .hkeys(keys.lostNodes)
       .exec();
-    const [unread, exists, stream, count, nodes] = replies ?? [];
+    const [unread, exists, stream, count, nodes, lost] = replies ?? [];
     const changes = this.#advance(position, valueOf(unread));
     const caughtUp = changes.length < BATCH;
     const { added, lastId } = streamState(exists, stream);
     const gap =
       caughtUp && (added !== position.added || lastId !== position.lastId || valueOf(count) !== position.labels.size);
-    return { changes, nodes: this.#parseNodes(textsOf(nodes)), gap };
+    return { changes, nodes: this.#parseNodes(textsOf(nodes)), lost: namesOf(lost), gap };
   }
 
   #advance(position: Position, reply: unknown): HostnameChange[] {
@@ -206,6 +209,10 @@ function valueOf(reply: TransactionReply): unknown {
 
 function textsOf(reply: TransactionReply): Record<string, string> {
   return valueOf(reply) as Record<string, string>;
+}
+
+function namesOf(reply: TransactionReply): ReadonlySet<string> {
+  return new Set(valueOf(reply) as string[]);
 }
 
 /** A stream that does not exist has been given nothing (and XINFO answers with an error). */

@@ -19,6 +19,10 @@ export const keys = {
   nodes: 'nodes',
   /** string: what a node said of itself last (JSON); ends by itself when it falls silent */
   heartbeat: (node: string) => `heartbeat:${node}`,
+  /** hash: node whose host is taken for lost → since when (ms) */
+  lostNodes: 'lost_nodes',
+  /** string: how often a node was lost of late; ends by itself */
+  losses: (node: string) => `losses:${node}`,
   /** hash: mode, since_ms, deadline_ms, as an operator has set them */
   nodeControl: (node: string) => `node_control:${node}`,
   /** zset: ticket on its way to the node that has no port there so far, by until when it counts (ms) */

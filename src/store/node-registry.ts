@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import {
   HEARTBEAT_LIFE_MS,
   Heartbeat,
+  LOSS_REMEMBERED_MS,
   NODE_MODES,
   type FleetNode,
   type NodeControl,
@@ -34,6 +35,8 @@ type Answer = readonly [
   placed: number,
   freePorts: number,
   nowMs: number,
+  lostSince: number | '',
+  losses: number,
 ];
 
 export class ValkeyNodeRegistry implements NodeRegistry {
@@ -56,27 +59,32 @@ export class ValkeyNodeRegistry implements NodeRegistry {
     await this.#ask(() => this.#client.hset(keys.nodes, name, announcement(address, engine)));
   }
 
-  async announcements(): Promise<ReadonlyMap<string, string>> {
-    return new Map(Object.entries(await this.#ask(() => this.#client.hgetall(keys.nodes))));
-  }
-
   async engine(): Promise<ContainerRuntime['engine'] | undefined> {
     const text = await this.#ask(() => this.#client.hget(keys.nodes, this.#node.name));
     return text === null ? undefined : readNodeEntry(text)?.engine;
   }
 
-  async beat(heartbeat: Heartbeat): Promise<void> {
-    const text = JSON.stringify(heartbeat);
+  async beat(heartbeat: Heartbeat): Promise<{ readonly wasLost: boolean }> {
     const { name, address } = this.#node;
-    await this.#ask(async () => {
-      await this.#client.set(keys.heartbeat(name), text, 'PX', HEARTBEAT_LIFE_MS);
-      // A store that lost its data, or a node that was removed and is back.
-      await this.#client.hsetnx(keys.nodes, name, announcement(address, heartbeat.engine));
-    });
+    const reply = await this.#scripts.run(
+      'beat',
+      [keys.heartbeat(name), keys.nodes, keys.lostNodes],
+      [name, JSON.stringify(heartbeat), HEARTBEAT_LIFE_MS, announcement(address, heartbeat.engine)],
+    );
+    return { wasLost: reply === FLAG.YES };
+  }
+
+  async noteLoss(name: string): Promise<boolean> {
+    const reply = await this.#scripts.run(
+      'note-loss',
+      [keys.heartbeat(name), keys.nodes, keys.lostNodes, keys.losses(name)],
+      [name, LOSS_REMEMBERED_MS],
+    );
+    return reply === FLAG.YES;
   }
 
   async nodes(): Promise<readonly FleetNode[]> {
-    const announced = await this.announcements();
+    const announced = new Map(Object.entries(await this.#ask(() => this.#client.hgetall(keys.nodes))));
     for (const name of this.#read.keys()) if (!announced.has(name)) this.#read.delete(name);
     const names = [...announced.keys()].sort();
     return Promise.all(names.map((name) => this.#look(name, announced.get(name) ?? '')));
@@ -105,7 +113,9 @@ export class ValkeyNodeRegistry implements NodeRegistry {
       [
         keys.heartbeat(name),
         keys.nodes,
+        keys.lostNodes,
         keys.nodeControl(name),
+        keys.losses(name),
         keys.placed(name),
         keys.availablePorts(name),
         keys.coolingPorts(name),
@@ -118,7 +128,7 @@ export class ValkeyNodeRegistry implements NodeRegistry {
   }
 
   async #look(name: string, announced: string): Promise<FleetNode> {
-    const [text, lifeLeftMs, mode, since, deadline, held, placed, freePorts, now] = (await this.#scripts.run(
+    const answer = (await this.#scripts.run(
       'look-at-node',
       [
         keys.heartbeat(name),
@@ -127,15 +137,20 @@ export class ValkeyNodeRegistry implements NodeRegistry {
         keys.placed(name),
         keys.availablePorts(name),
         keys.coolingPorts(name),
+        keys.lostNodes,
+        keys.losses(name),
       ],
-      [],
+      [name],
     )) as Answer;
+    const [text, lifeLeftMs, mode, since, deadline, held, placed, freePorts, now, lostSince, losses] = answer;
     const heartbeat = text === '' ? undefined : this.#heartbeat(name, text);
     return {
       name,
       address: heartbeat?.address ?? readNodeAddress(announced),
       heartbeat,
       heartbeatAgeMs: text === '' ? undefined : Math.max(0, HEARTBEAT_LIFE_MS - lifeLeftMs),
+      lostForMs: text !== '' || lostSince === '' ? undefined : Math.max(0, now - lostSince),
+      losses,
       control: controlOf(mode, since, deadline, now),
       held,
       placed,

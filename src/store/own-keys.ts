@@ -19,6 +19,8 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.hostnameChanges, 'stream'],
   [keys.nodes, 'hash'],
   [keys.heartbeat(EACH), 'string'],
+  [keys.lostNodes, 'hash'],
+  [keys.losses(EACH), 'string'],
   [keys.nodeControl(EACH), 'hash'],
   [keys.placed(EACH), 'zset'],
   [keys.claimCount, 'string'],

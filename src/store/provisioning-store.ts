@@ -50,7 +50,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     this.#log = log;
   }
 
-  async reserveTickets(template: Template, { most = RESERVE_BATCH, beyond = 0 } = {}): Promise<string[]> {
+  async reserveTickets(template: Template, { most = RESERVE_BATCH, beyond = 0, stranded = 0 } = {}): Promise<string[]> {
     const { name, pool } = template;
     const { queuedTicketMs } = this.#options.patience;
     const candidates = Array.from({ length: Math.min(most, RESERVE_BATCH) }, () => newInstanceId());
@@ -66,7 +66,17 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         keys.poolControl(name),
         keys.waitingLeases(name),
       ],
-      [pool.target, pool.max, pool.replenishThreshold, queuedTicketMs, name, FAILURES_TO_OPEN, beyond, ...candidates],
+      [
+        pool.target,
+        pool.max,
+        pool.replenishThreshold,
+        queuedTicketMs,
+        name,
+        FAILURES_TO_OPEN,
+        beyond,
+        stranded,
+        ...candidates,
+      ],
     );
     return reply as string[];
   }

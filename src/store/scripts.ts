@@ -57,6 +57,8 @@ const SCRIPT_NAMES = [
   'take-landing',
   'uncount-claim',
   'watch-claims',
+  'beat',
+  'note-loss',
   'look-at-node',
   'look-at-places',
   'place-tickets',

@@ -38,7 +38,7 @@ export class NodeGauges {
       all.push(made);
       return made;
     };
-    this.#up = gauge('node_up', 'Whether the node has said within 15 s that it is alive: 1 yes, 0 no.', 'node');
+    this.#up = gauge('node_up', 'Whether the node has said within 12 s that it is alive: 1 yes, 0 no.', 'node');
     this.#heard = gauge(
       'node_heartbeat_age_seconds',
       'How long ago the node said so last, in seconds; absent once it is silent.',

@@ -135,6 +135,13 @@ function waitingRoutes(app: FastifyInstance, { demos }: Deps, room: WaitingRoom)
   app.post<ForTemplate>('/try/:template', { config: { embeddable: true } }, (request, reply) =>
     room.enter(request, reply, templateNamed(demos, request.params.template)),
   );
+  app.get<{ Params: { label: string } }>('/again/:label', async (request, reply) => {
+    const view = await demos.findByLabel(request.params.label);
+    const template = demos.templates().find(({ name }) => name === view?.instance.template);
+    return view === undefined || template === undefined
+      ? backHome(reply, 'gone')
+      : room.again(request, reply, view, template);
+  });
   app.get<ForTemplate>('/wait/:template', (request, reply) =>
     room.look(request, reply, templateNamed(demos, request.params.template)),
   );

@@ -9,6 +9,7 @@ import { sendPage, wantsPage } from './page-response.ts';
 import { html } from '../presentation/html.ts';
 import { problemHeaders } from '../http/problem.ts';
 import type { SiteOf } from '../http/embedding-site.ts';
+import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import { challengePage } from './pages/challenge.ts';
 import { formFields } from './pages/home.ts';
 import { LEAD_CHOICES } from './pages/lead.ts';
@@ -16,7 +17,7 @@ import { handOverPage } from './pages/hand-over.ts';
 import { gaveUpPage, progressText, waitingFor, waitingPage } from './pages/waiting.ts';
 import type { Presentations } from './presentation.ts';
 import type { LeadForms } from './lead-forms.ts';
-import { isPrefetch } from './same-origin.ts';
+import { isNavigation, isPrefetch } from './same-origin.ts';
 import { parseSince, type Visitor, type VisitorCookies } from './visitor.ts';
 import { placeId, type Visits } from './visits.ts';
 import { wayIn, withOpen } from './way-in.ts';
@@ -62,10 +63,37 @@ export class WaitingRoom {
 
   /** POST /try/:template, from a form or from the waiting page's script. */
   async enter(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
-    const { cookies, visits } = this.#options;
+    const { cookies } = this.#options;
     const visitor = cookies.identify(request, reply, field(request.body, 'visitor'));
     const open = field(request.query, 'open');
     if (await this.#options.leadForms.before(request, reply, template, visitor)) return reply;
+    return this.#serve(request, reply, template, { visitor, open });
+  }
+
+  /**
+   * GET /again/:label: from the page that says that an instance's host is gone. Its visitor gets another in place of
+   * it, or, should the host be back, the same; everybody else is where anybody begins.
+   */
+  async again(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { instance }: InstanceView,
+    template: Template,
+  ): Promise<FastifyReply> {
+    const visitor = this.#options.cookies.known(request);
+    if (isPrefetch(request)) return reply.code(503).send();
+    if (visitor?.owner !== instance.owner || !isNavigation(request))
+      return reply.redirect(`/try/${encodeURIComponent(template.name)}`, 303);
+    return this.#serve(request, reply, template, { visitor, open: undefined });
+  }
+
+  async #serve(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    template: Template,
+    { visitor, open }: Pick<Wish, 'visitor' | 'open'>,
+  ): Promise<FastifyReply> {
+    const { visits } = this.#options;
     const scripted = !wantsPage(request);
     const taken = await visits
       .take(request, reply, template, visitor, open)

@@ -8,7 +8,8 @@ import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { NO_BRANDING } from '../../src/presentation/branding.ts';
 import { Languages } from '../../src/presentation/languages/languages.ts';
-import { endedPage, unreachablePage, type ProxyPage } from '../../src/proxy/pages.ts';
+import { endedPage, LABEL_PLACE, lostPage, unreachablePage, type ProxyPage } from '../../src/proxy/pages.ts';
+import { keys } from '../../src/store/keys.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   discover,
@@ -136,6 +137,38 @@ describe('a request through the proxy', () => {
     await world.names.withdraw(label);
     await page.getByRole('heading', { name: 'This copy has ended' }).waitFor();
     expect(complaints).toEqual([]);
+  });
+
+  it('is told that the host is lost once that is so, by a page that lets visitors in when it is back', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (_, response) => response.end('app'));
+    const vacant = await startUpstream(releasers, (_, response) => response.end('gone'));
+    await vacant.stop();
+    const host = `${vacant.label}.localhost`;
+    await world.names.publish(app.label, app.port);
+    await world.names.publish(vacant.label, vacant.port);
+    await world.names.valkey.hset(keys.lostNodes, 'node0', '1');
+    await eventually(async () => expect(await world.discovery.isLive(vacant.label)).toBe('lost'));
+    // Only the servers miss the node: who gets through notices nothing.
+    expect(await get(world.proxyPort, `${app.label}.localhost`)).toMatchObject({ status: 200, body: 'app' });
+
+    expect(await get(world.proxyPort, host, html)).toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '5' },
+      body: englishOf(lostPage(PAGES)).replaceAll(LABEL_PLACE, vacant.label),
+    });
+    expect(JSON.parse((await get(world.proxyPort, host)).body)).toMatchObject({
+      code: 'instance_host_lost',
+      detail: expect.stringContaining(`${START_URL}again/${vacant.label}`) as string,
+    });
+    if (whyWithoutChromium() !== undefined) return;
+    const browser = await launchChromium();
+    releasers.push('browser', () => browser.close());
+    const page = await browser.newPage();
+    await page.goto(`http://${host}:${world.proxyPort}/`);
+    await page.getByRole('link', { name: 'Get a new copy' }).waitFor();
+    await world.names.publish(vacant.label, app.port);
+    await page.getByText('app', { exact: true }).waitFor();
   });
 
   it('says that the instance has ended as soon as it has, while Caddy still remembers where it was', async () => {

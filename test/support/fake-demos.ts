@@ -173,6 +173,13 @@ export class FakeDemos implements Demos {
     return this.#answer('find', id, () => ({ instance: this.#known(id), nowMs: this.nowMs }));
   }
 
+  findByLabel(label: string): Promise<InstanceView | undefined> {
+    return this.#answer('findByLabel', label, () => {
+      const instance = [...this.instances.values()].find((each) => each.label === label);
+      return instance === undefined ? undefined : { instance, nowMs: this.nowMs };
+    });
+  }
+
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>> {
     return this.#answer(
       'findMany',

@@ -21,6 +21,8 @@ export function fleetNode({
       ...heartbeat,
     },
     heartbeatAgeMs: 0,
+    lostForMs: undefined,
+    losses: 0,
     control: { mode: 'active', sinceMs: undefined, deadlineMs: undefined, overdue: false },
     held: 0,
     placed: 0,

@@ -14,6 +14,7 @@ import type { Releasers } from '../../src/lifecycle/releasers.ts';
 import { CaddyProxy, type CaddyProxyOptions } from '../../src/proxy/caddy-proxy.ts';
 import { startDiscovery, type Discovery, type DiscoveryOptions } from '../../src/proxy/discovery/discovery.ts';
 import { startHttpListener } from '../../src/proxy/discovery/http-listener.ts';
+import { greet } from '../../src/runtime/readiness/greet.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
 import { keys } from '../../src/store/keys.ts';
 import { silent } from './store.ts';
@@ -91,7 +92,7 @@ export async function discover(
 ): Promise<Discovery> {
   const source = new ValkeyHostnameSource({ host: '127.0.0.1', port: valkeyPort, password: undefined, log: silent });
   releasers.push('source', () => source.close());
-  const usual = { listen: { port: 0 }, source, log: silent, ...PATIENT_DISCOVERY };
+  const usual = { listen: { port: 0 }, source, greet, log: silent, ...PATIENT_DISCOVERY };
   const discovery = await startDiscovery({ ...usual, ...options });
   releasers.push('discovery', () => discovery.close());
   return discovery;

@@ -7,6 +7,8 @@ import type { LaunchedCaddy } from '../../src/launcher/caddy.ts';
 import type { LaunchedNats } from '../../src/launcher/nats.ts';
 import type { LaunchedValkey } from '../../src/launcher/valkey.ts';
 import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
+import { greet } from '../../src/runtime/readiness/greet.ts';
+import { startHttpListener } from '../../src/proxy/discovery/http-listener.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
 import type { TaskPatience } from '../../src/store/task-patience.ts';
 import { engineCalled, type EngineName } from '../../src/runtime/engines.ts';
@@ -122,11 +124,22 @@ async function startOwnDiscovery(config: Config, cleanups: Cleanups): Promise<vo
   const discovery = await startDiscovery({
     listen: config.proxy.discovery,
     source,
+    greet,
     log: silent,
     useReports: source.useReports,
     ...PATIENT_DISCOVERY,
   });
+  const closeHttp = await startHttpListener({
+    listen: config.proxy.discovery.metrics,
+    metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
+    ask: {
+      baseDomain: config.proxy.address.baseDomain,
+      startPageHost: new URL(config.server.publicUrl).hostname,
+      isLive: (label) => discovery.isLive(label),
+    },
+  });
   cleanups.push(async () => {
+    closeHttp();
     await discovery.close();
     source.close();
   });

@@ -142,7 +142,11 @@ function remarks({ name, state, since, deadline, alive, instances, avoided }: No
     const left = Date.parse(deadline) > Date.now() ? `in ${distance(deadline)}` : 'now';
     lines.push(`${instances.assigned} visitors and ${instances.ready} ready left; the rest ends ${left}`);
   }
-  if (!alive) lines.push(`it is silent. If its host is gone for good: try-it-now nodes remove ${name} --force`);
+  if (!alive)
+    lines.push(
+      `it is silent: ${instances.assigned} visits go on if it comes back, ${instances.leaving} instances wait to be ` +
+        `taken down there. If its host is gone for good: try-it-now nodes remove ${name} --force`,
+    );
   else if (state === 'active')
     for (const { template, reason } of avoided)
       lines.push(`gets no instances of ${template}: ${truncate(stripControlCharacters(reason), 200)}`);

@@ -47,7 +47,7 @@ export const NodeBody = Type.Object(
     }),
     since: Nullable(Time('When it was cordoned or drained.')),
     deadline: Nullable(Time('When what is left on a drained node is ended.')),
-    alive: Type.Boolean({ description: 'It said so within the last 15 s; what it said last is null otherwise.' }),
+    alive: Type.Boolean({ description: 'It said so within the last 12 s; what it said last is null otherwise.' }),
     heartbeat_age_seconds: Nullable(Type.Number({ minimum: 0 })),
     address: Nullable(Type.String({ description: 'Where the proxy reaches its instances.' })),
     engine: Nullable(Type.String()),

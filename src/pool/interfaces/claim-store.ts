@@ -36,6 +36,8 @@ export interface ClaimRequest {
   readonly held?: HeldLimits;
   /** `lifted`: how often they come is not limited. */
   readonly rates?: 'counted' | 'lifted';
+  /** What is ready on these nodes is left where it is. */
+  readonly avoided?: readonly string[];
   /** They get again what they have, or what they wait for, and nothing new. */
   readonly unproven?: boolean;
 }
@@ -60,6 +62,7 @@ type Answer =
       readonly label: string;
       readonly deadlineMs: number;
       readonly ttlMs: number;
+      readonly node: string;
       /** Undefined for a node that has not announced itself. */
       readonly upstream: Upstream | undefined;
       /** Its activation gave a path for its visitor's first step, and nobody took it yet. */

@@ -7,10 +7,10 @@ export interface NodeRegistry {
   announce(engine: ContainerRuntime['engine']): Promise<void>;
   /** What ran this node's instances when it was last announced; undefined for one that never was. */
   engine(): Promise<ContainerRuntime['engine'] | undefined>;
-  /** The last announcement of each node, as a text that is another with each. */
-  announcements(): Promise<ReadonlyMap<string, string>>;
-  /** This node is alive, and like this; it counts for HEARTBEAT_LIFE_MS. */
-  beat(heartbeat: Heartbeat): Promise<void>;
+  /** This node is alive, and like this; it counts for HEARTBEAT_LIFE_MS, and is lost no longer. */
+  beat(heartbeat: Heartbeat): Promise<{ readonly wasLost: boolean }>;
+  /** Takes the node for lost, until its next heartbeat. False when it is alive, or taken for lost already. */
+  noteLoss(name: string): Promise<boolean>;
   /** Every node that was ever announced and not removed, by name. */
   nodes(): Promise<readonly FleetNode[]>;
   /** Undefined for a node that was never announced. */

@@ -34,6 +34,8 @@ export type Sight =
   /** Anything else, in plain words. */
   | { readonly kind: 'broken'; readonly words: string };
 
+export type Reaction = 'reacts' | 'refuses' | 'silent' | 'unreachable' | 'unknown';
+
 export interface Probe {
   /**
    * Asks again and again until the answer is as wanted. Throws not_ready_in_time; the last sight is in its details.
@@ -65,9 +67,10 @@ export interface Probe {
   listens(upstream: Upstream, timeoutMs: number): Promise<'listens' | 'refuses' | 'silent'>;
   /**
    * Whether what listens there reacts at all, without a request to the app in it. `silent`: it does not within the
-   * time, as something that is stopped; `unknown`: nobody can say, as with a host that is not to be found.
+   * time, as something that is stopped; `unreachable`: nobody even took or refused the connection, as with a host that
+   * is gone; `unknown`: nobody can say, as with a host that is not to be found.
    */
-  reacts(upstream: Upstream, timeoutMs: number): Promise<'reacts' | 'refuses' | 'silent' | 'unknown'>;
+  reacts(upstream: Upstream, timeoutMs: number): Promise<Reaction>;
   /**
    * One request, JSON if there is a body; `location` is empty without one, and the answer's body is cut at 64 KiB.
    * Throws whatever kept it from being answered.

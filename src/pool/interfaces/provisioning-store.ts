@@ -5,9 +5,12 @@ import type { Template } from '../../domain/template.ts';
 export interface ProvisioningStore {
   /**
    * Reserves as many tickets as target, capacity and threshold allow, atomically. Returns their ids. `beyond`: so many
-   * more than the target, in place of ready ones that are about to go.
+   * more than the target, in place of ready ones that are about to go. `stranded`: so many that leave take no room.
    */
-  reserveTickets(template: Template, options?: { readonly most?: number; readonly beyond?: number }): Promise<string[]>;
+  reserveTickets(
+    template: Template,
+    options?: { readonly most?: number; readonly beyond?: number; readonly stranded?: number },
+  ): Promise<string[]>;
   /** Gives the room back. The record, if one exists, is not touched. */
   cancelTicket(template: string, id: string): Promise<void>;
   /** Pushes the ticket's deadline out; false when there is no such ticket any more. */

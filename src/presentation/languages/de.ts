@@ -82,6 +82,7 @@ export const de = {
   'visit.database_limit': 'Sie endete vorzeitig: Sie nahm mehr von der Datenbank, als einer Kopie zusteht.',
   'visit.process_limit': 'Sie endete vorzeitig: Sie wollte immerzu mehr Prozesse, als eine Kopie haben darf.',
   'visit.node_drained': 'Sie endete vorzeitig: Der Server, auf dem sie lief, wird außer Betrieb genommen.',
+  'visit.node_lost': 'Sie endete vorzeitig: Der Server, auf dem sie lief, ist ausgefallen.',
   'visit.disk_limit': 'Sie endete vorzeitig: Es wurde mehr darin gespeichert, als eine Kopie fassen darf.',
   'visit.output_limit': 'Sie endete vorzeitig: Sie hat mehr ausgegeben, als ein Server lesen kann.',
   'visit.cpu_limit': 'Sie endete vorzeitig: Sie hat lange gerechnet, ohne dass jemand sie benutzt hat.',
@@ -294,6 +295,13 @@ export const de = {
     'Ihre Kopie antwortet gerade nicht. Sie ist beschäftigt oder startet neu, oder sie ist eben beendet worden.',
   'unreachable.retry':
     'Diese Seite versucht es von selbst wieder (alle {time}) und sagt es, wenn es die Kopie nicht mehr gibt.',
+  'lost.title': 'Ihre Kopie ist nicht erreichbar',
+  'lost.text':
+    'Der Server, auf dem Ihre Kopie liegt, antwortet nicht mehr. Was Sie darin getan haben, ist vielleicht verloren.',
+  'lost.back':
+    'Kommt er rechtzeitig zurück, geht Ihre Kopie da weiter, wo sie war; diese Seite sieht von selbst nach. Oder ' +
+    'nehmen Sie jetzt eine neue.',
+  'lost.again': 'Neue Kopie starten',
   'silent.title': 'Noch keine Antwort',
   'silent.text':
     'Ihre Kopie hat die Anfrage angenommen, aber innerhalb von {time} kam nichts zurück. Die App darin hängt, oder ' +

@@ -6,11 +6,17 @@ export interface AskOptions {
   readonly baseDomain: string;
   /** Without scheme and port. */
   readonly startPageHost: string;
-  /** Whether a label is an instance's; `unsure`: memory does not hold it and the store cannot be asked. */
+  /**
+   * Whether a label is an instance's; `lost`: it is, but its host is gone; `unsure`: memory does not hold it and the
+   * store cannot be asked.
+   */
   readonly isLive: (label: string) => Promise<Liveness>;
 }
 
-export type Liveness = 'live' | 'unknown' | 'unsure';
+/** How the answer tells of it: its status is that of any other instance. */
+export const LOST_HOST = { header: 'Instance-Host', value: 'lost' } as const;
+
+export type Liveness = 'live' | 'lost' | 'unknown' | 'unsure';
 
 /**
  * Whether a certificate may be had for a domain: for the start page and for instances that exist, and for nothing else,

@@ -4,8 +4,10 @@ import { withDeadline } from '../../lifecycle/deadline.ts';
 import type { Liveness } from './ask.ts';
 import { DirectLookup } from './direct-lookup.ts';
 import { Follower } from './follower.ts';
+import { LostHosts } from './lost-hosts.ts';
 import { NameTable } from './name-table.ts';
-import type { DiscoveryObserver, DnsOutcome, HostnameSource } from './interfaces/hostname-source.ts';
+import type { DiscoveryObserver, DnsOutcome, HostnameEntry, HostnameSource } from './interfaces/hostname-source.ts';
+import type { Greet } from './interfaces/greet.ts';
 import type { UseReports } from './interfaces/use-reports.ts';
 import { SnapshotFile } from './snapshot-file.ts';
 import { UseReporter } from './use-reporter.ts';
@@ -22,6 +24,7 @@ export interface DiscoveryOptions {
   /** Loopback unless told otherwise: what is asked here tells where every instance lives. Port 0: a free one. */
   readonly listen: { readonly host?: string; readonly port: number; readonly inherited?: { readonly fd: number } };
   readonly source: HostnameSource;
+  readonly greet: Greet;
   readonly log: Log;
   /** Where the names are kept for a restart while the store is unavailable. Without it such a restart knows none. */
   readonly snapshotFile?: string;
@@ -56,13 +59,12 @@ export interface Discovery {
  * knows already. The source stays the caller's to close. Throws port_taken.
  */
 export async function startDiscovery(options: DiscoveryOptions): Promise<Discovery> {
-  const { source, log, observer, useReports } = options;
+  const { source, greet, log, observer, useReports } = options;
   const table = new NameTable();
   const file = options.snapshotFile === undefined ? undefined : new SnapshotFile(options.snapshotFile, table, log);
   const follower = new Follower({ source, table, log, onChange: () => file?.changed() });
   const isKnown = (label: string): boolean => table.find(label) !== undefined;
   const reporter = useReports && new UseReporter({ reports: useReports, isKnown, observer, log });
-  const onLocated = (label: string): void => reporter?.note(label);
   const stop = async (): Promise<void> => {
     await reporter?.stop();
     await follower.stop();
@@ -73,9 +75,10 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   const saved = table.everFilled ? undefined : await file?.read(Date.now());
   // The store may have spoken while the file was read, and it knows better.
   if (saved !== undefined && follower.resyncs === 0) {
-    table.replace(saved.hostnames, saved.nodes);
+    table.replace(saved.hostnames, { nodes: saved.nodes, lost: new Set() });
     log.warn({ known: table.hostnames.size }, 'The store does not answer; starting with the saved host names');
   }
+  const lostHosts = new LostHosts(table, greet);
   const lookup = new DirectLookup({
     source,
     inStep: () => follower.inStep,
@@ -83,13 +86,18 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     pauseMs: LOOKUP_PAUSE_MS,
     now: Date.now,
   });
+  const answering = {
+    askStore: (label: string) => lookup.ask(label),
+    isUnreachable: (entry: HostnameEntry) => lostHosts.wasUnreachable(entry),
+    onLocated: (label: string) => reporter?.note(label),
+  };
   try {
     const responder = await startResponder<DnsOutcome>({
       ...TAKEN,
       host: options.listen.host ?? '127.0.0.1',
       port: options.listen.port,
       ...(options.listen.inherited === undefined ? {} : { inherited: options.listen.inherited }),
-      answer: (question) => answer(question, table, (label) => lookup.ask(label), onLocated),
+      answer: (question) => answer(question, table, answering),
       onAnswered: (outcome) => observer?.answered(outcome),
     });
     reporter?.start();
@@ -97,16 +105,8 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     log.info({ host, port, known: table.hostnames.size }, 'Discovery answers');
     return {
       address: { host, port },
-      isLive: async (label) => {
-        const found = table.find(label) ?? (await lookup.ask(label));
-        return typeof found === 'string' ? found : 'live';
-      },
-      stats: () => ({
-        hostnames: table.hostnames.size,
-        nodes: table.nodes.size,
-        inStep: follower.inStep,
-        resyncs: follower.resyncs,
-      }),
+      isLive: (label) => liveness(table.find(label) ?? lookup.ask(label), lostHosts),
+      stats: () => statsOf(table, follower),
       close: async () => {
         await responder.close();
         await stop();
@@ -116,4 +116,17 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     await stop();
     throw error;
   }
+}
+
+async function liveness(
+  found: HostnameEntry | ReturnType<DirectLookup['ask']>,
+  lostHosts: LostHosts,
+): Promise<Liveness> {
+  const entry = await found;
+  if (typeof entry === 'string') return entry;
+  return (await lostHosts.isUnreachable(entry)) ? 'lost' : 'live';
+}
+
+function statsOf({ hostnames, nodes }: NameTable, { inStep, resyncs }: Follower): DiscoveryStats {
+  return { hostnames: hostnames.size, nodes: nodes.size, inStep, resyncs };
 }

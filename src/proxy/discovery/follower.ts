@@ -79,7 +79,7 @@ export class Follower {
     const { table, onChange } = this.#options;
     switch (event.kind) {
       case 'snapshot':
-        table.replace(event.hostnames, event.nodes);
+        table.replace(event.hostnames, event);
         this.#resyncs += 1;
         onChange();
         return;
@@ -88,7 +88,7 @@ export class Follower {
         onChange();
         return;
       case 'nodes':
-        if (table.setNodes(event.nodes)) onChange();
+        if (table.setNodes(event)) onChange();
         return;
     }
   }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import { mayHaveCertificate, type AskOptions, type Liveness } from './ask.ts';
+import { LOST_HOST, mayHaveCertificate, type AskOptions, type Liveness } from './ask.ts';
 
 export interface HttpListenerOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -10,7 +10,7 @@ export interface HttpListenerOptions {
 }
 
 /** To a server that asks before it gets a certificate, every status but 200 is a no. */
-const ASK_STATUS: Readonly<Record<Liveness, number>> = { live: 200, unknown: 404, unsure: 503 };
+const ASK_STATUS: Readonly<Record<Liveness, number>> = { live: 200, lost: 200, unknown: 404, unsure: 503 };
 
 /**
  * `/metrics`, and `/ask?domain=` for Caddy's on-demand TLS. Plain node:http: the whole of Fastify would take longer to
@@ -33,7 +33,11 @@ export async function startHttpListener({
     else if (url?.pathname === '/metrics')
       metrics.text().then((text) => answer(200, text, metrics.contentType), failed);
     else if (url?.pathname === '/ask')
-      mayHaveCertificate(url.searchParams.get('domain') ?? '', ask).then((found) => answer(ASK_STATUS[found]), failed);
+      mayHaveCertificate(url.searchParams.get('domain') ?? '', ask).then((found) => {
+        // Its name is still an instance's, and its page is shown by https, too.
+        if (found === 'lost') response.setHeader(LOST_HOST.header, LOST_HOST.value);
+        answer(ASK_STATUS[found]);
+      }, failed);
     else answer(404);
   });
   server.listen(port, host);

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { HostnameChange, HostnameEntry } from './interfaces/hostname-source.ts';
+import type { HostnameChange, HostnameEntry, KnownNodes } from './interfaces/hostname-source.ts';
 
 /** Everything discovery knows, in memory: questions are answered from here whatever becomes of the store. */
 export class NameTable {
@@ -9,6 +9,8 @@ export class NameTable {
   #nodes = new Map<string, string>();
   /** Addresses of those nodes that are given by host name. */
   readonly #resolved = new Map<string, string>();
+  /** In lower case, too. */
+  #lost: ReadonlySet<string> = new Set();
   #everFilled = false;
 
   /** False until the first snapshot, from the store or from a file: until then nothing can be called unknown. */
@@ -24,10 +26,10 @@ export class NameTable {
     return this.#nodes;
   }
 
-  replace(hostnames: ReadonlyMap<string, HostnameEntry>, nodes: ReadonlyMap<string, string>): void {
+  replace(hostnames: ReadonlyMap<string, HostnameEntry>, known: KnownNodes): void {
     this.#hostnames = new Map(hostnames);
     this.#everFilled = true;
-    this.setNodes(nodes);
+    this.setNodes(known);
   }
 
   apply(changes: readonly HostnameChange[]): void {
@@ -37,8 +39,9 @@ export class NameTable {
     }
   }
 
-  /** True when something is different from before. */
-  setNodes(nodes: ReadonlyMap<string, string>): boolean {
+  /** True when something is different from before that a restart has to know. */
+  setNodes({ nodes, lost }: KnownNodes): boolean {
+    this.#lost = new Set([...lost].map((name) => name.toLowerCase()));
     const next = new Map([...nodes].map(([name, address]) => [name.toLowerCase(), address]));
     const same =
       next.size === this.#nodes.size && [...next].every(([name, address]) => this.#nodes.get(name) === address);
@@ -53,9 +56,14 @@ export class NameTable {
     return this.#hostnames.get(label);
   }
 
+  /** The servers take the node for lost. */
+  isLost(node: string): boolean {
+    return this.#lost.has(node.toLowerCase());
+  }
+
   /** The node's IP address; undefined when the node is unknown or its host name has never resolved. */
   addressOf(node: string): string | undefined {
-    const address = this.#nodes.get(node);
+    const address = this.#nodes.get(node.toLowerCase());
     return address === undefined || isIP(address) !== 0 ? address : this.#resolved.get(address);
   }
 

@@ -6,22 +6,34 @@ import { answer, type AskStore, type Reply } from './zone.ts';
 
 const known = newHostLabel();
 const other = newHostLabel();
+const gone = newHostLabel();
+const UNREACHABLE_PORT = 20_009;
 const nobody: AskStore = () => Promise.reject(new Error('the store must not be asked'));
 
 function table(): NameTable {
   const names = new NameTable();
   names.replace(
-    new Map([[known, { node: 'node0', port: 20_001 }]]),
     new Map([
-      ['node0', '127.0.0.1'],
-      ['Node-B', 'fd00::2'],
+      [known, { node: 'node0', port: 20_001 }],
+      [gone, { node: 'node0', port: UNREACHABLE_PORT }],
     ]),
+    {
+      nodes: new Map([
+        ['node0', '127.0.0.1'],
+        ['Node-B', 'fd00::2'],
+      ]),
+      lost: new Set(),
+    },
   );
   return names;
 }
 
 const ask = async (name: string, type = 'SRV', askStore = nobody, names = table()): Promise<Reply> =>
-  answer({ name, type: type as 'SRV', class: 'IN' }, names, askStore);
+  answer({ name, type: type as 'SRV', class: 'IN' }, names, {
+    askStore,
+    isUnreachable: ({ port }) => port === UNREACHABLE_PORT,
+    onLocated: () => undefined,
+  });
 
 it('answers from memory alone where an instance and its node are', async () => {
   const reply = await ask(`${known.toUpperCase()}.Demo.Internal`);
@@ -48,6 +60,10 @@ it.each<[string, Awaited<ReturnType<AskStore>>, number]>([
   ['cannot say', 'unsure', RCODE.serverFailure],
 ])('asks the store for a name it does not know: where that %s', async (_, found, rcode) => {
   expect((await ask(`${other}.demo.internal`, 'SRV', () => Promise.resolve(found))).rcode).toBe(rcode);
+});
+
+it('has no place for an instance whose host is gone', async () => {
+  expect(await ask(`${gone}.demo.internal`)).toMatchObject({ rcode: RCODE.nameError, outcome: 'lost' });
 });
 
 it('calls nothing unknown before it has ever been filled', async () => {

@@ -16,20 +16,28 @@ export type Reply = DnsReply<DnsOutcome>;
 export type AskStore = (label: string) => Promise<HostnameEntry | 'unknown' | 'unsure'>;
 
 const UNKNOWN: Reply = { rcode: RCODE.nameError, answers: [], outcome: 'unknown' };
+const LOST: Reply = { rcode: RCODE.nameError, answers: [], outcome: 'lost' };
 const UNSURE: Reply = { rcode: RCODE.serverFailure, answers: [], outcome: 'unsure' };
 const NO_DATA: Reply = { rcode: RCODE.ok, answers: [], outcome: 'no_data' };
 const REFUSED: Reply = { rcode: RCODE.refused, answers: [], outcome: 'refused' };
 
+export interface Answering {
+  readonly askStore: AskStore;
+  /** Its host is gone, as far as can be said without waiting. */
+  readonly isUnreachable: (entry: HostnameEntry) => boolean;
+  /** Hears of every instance that was asked for and is there. */
+  readonly onLocated: (label: string) => void;
+}
+
 /**
  * `<label>.demo.internal SRV` is where an instance is, `<node>.demo.internal A|AAAA` where its host is (an SRV target
- * has to be a name). What memory knows is answered without waiting for anything. `onLocated` hears of every instance
- * that was asked for and is there.
+ * has to be a name). What memory knows is answered without waiting for anything. An instance on a host that is gone has
+ * no place: its visitor is told at once, and not after a connection that nobody takes.
  */
 export function answer(
   question: Question,
   table: NameTable,
-  askStore: AskStore,
-  onLocated: (label: string) => void = () => undefined,
+  { askStore, isUnreachable, onLocated }: Answering,
 ): Reply | Promise<Reply> {
   const name = question.name.toLowerCase();
   if (question.class !== 'IN') return REFUSED;
@@ -40,6 +48,7 @@ export function answer(
   if (address !== undefined) return ofNode(question, address);
   const entry = table.find(key);
   if (entry !== undefined) {
+    if (isUnreachable(entry)) return LOST;
     onLocated(key);
     return ofInstance(question, entry, 'known');
   }

@@ -7,6 +7,9 @@ stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">${strokes}</sv
 
 export const HOURGLASS = sign(html`<path d="M6 3h12M6 21h12M7 3v3.5a5 5 0 0 0 10 0V3M7 21v-3.5a5 5 0 0 1 10 0V21"/>`);
 export const CLOCK = sign(html`<circle cx="12" cy="12" r="9"/><path d="M12 7v5l3 3"/>`);
+export const PLUG = sign(
+  html`<path d="M4 4l16 16M9 3v4M15 3v5M6.5 8.5V11a5.5 5.5 0 0 0 8.6 4.5M17.5 9v2M12 16.5V21"/>`,
+);
 export const PULSE = html`<div class="pulse" aria-hidden="true"><span></span><span></span><span></span></div>`;
 export const BRAND_MARK = html`<svg width="28" height="28" viewBox="0 0 32 32" aria-hidden="true">\
 <defs><linearGradient id="g" x1="0" y1="0" x2="1" y2="1">\

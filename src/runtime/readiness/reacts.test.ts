@@ -5,6 +5,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, expect, it } from 'vitest';
 import { eventually } from '../../../test/support/eventually.ts';
 import { suspend } from '../../../test/support/suspend.ts';
+import { unreachablePort } from '../../../test/support/unreachable-port.ts';
 import { freePort } from '../../launcher/tcp-ports.ts';
 import { reacts } from './reacts.ts';
 
@@ -85,4 +86,9 @@ it('calls an app silent that is stopped, though connections to it are accepted',
   expect(await reacts(at(port), 200)).toBe('silent');
   app.kill('SIGCONT');
   expect(await reacts(at(port), PATIENCE_MS)).toBe('reacts');
+});
+
+it('tells a host to which nothing gets through from an app that does not react', async () => {
+  await using dropped = await unreachablePort();
+  expect(await reacts(at(dropped.port), 500)).toBe('unreachable');
 });

@@ -22,14 +22,15 @@
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] template
 -- ARGV[5] the highest claim count the caller has seen  [6] when the caller stops waiting (ms), 0: not known
 -- ARGV[7] how long a place is kept (ms)  [8] most places  [9] longest stay (ms), counted from the claim
--- ARGV[10…] of each claim: owner; life of the idempotency key (ms), 0 without a key; id of a dead instance of this
+-- ARGV[10] nodes whose instances are left where they are, as ",node1,node2,", or ''
+-- ARGV[11…] of each claim: owner; life of the idempotency key (ms), 0 without a key; id of a dead instance of this
 --          owner's that is to be replaced, or ''; embedding site; the caller's place, or ''; 1 when they would wait, or
 --          0; client; 1 when the hourly and the daily limit are for them, or 0; the most that a client may hold at once,
 --          and its network, and the owner, 0: any number; 1 when they have work to prove before they get a new one, or 0
 -- Returns for each claim
 --         {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
 --         landing that nobody took yet, ms waited or -1, {sites of places that lapsed}, 1 when no frame shows it,
---         embedding site} taken | the same again, with count 0
+--         embedding site, node} taken | the same again, with count 0
 --         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried,
 --         the caller's position or 0, {sites of places that lapsed}} none for this caller
 --         {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
@@ -42,7 +43,7 @@
 --         {template and deadline of each}} they hold as many as they may; a place the caller had is given up
 --         {-10} they have work to prove; who has a place has done so
 local WINDOW_MS = {3600000, 86400000}
-local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 5, 12, 16, 10
+local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 5, 12, 16, 11
 local now = now_ms()
 local ttl, template = tonumber(ARGV[1]), ARGV[4]
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
@@ -93,7 +94,7 @@ local function handed_out(claim, code, record, count)
   local node = record.node
   if not addresses[node] then addresses[node] = redis.call('HGET', KEYS[5], node) or '' end
   return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, addresses[node],
-    count, record.landing and 1 or 0, claim.waited, claim.lapsed, record.bare and 1 or 0, record.site or 'direct'}
+    count, record.landing and 1 or 0, claim.waited, claim.lapsed, record.bare and 1 or 0, record.site or 'direct', node}
 end
 
 local function refused(claim, answer)
@@ -117,7 +118,8 @@ end
 local function was_counted(claim)
   if claim.dead == '' then return false end
   local dead = load_record(KEYS[3], claim.dead)
-  return dead and dead.owner == claim.owner and dead.state ~= 'assigned' and dead.reason == 'container_lost'
+  return dead and dead.owner == claim.owner and dead.state ~= 'assigned' 
+    and (dead.reason == 'container_lost' or dead.reason == 'node_lost')
 end
 
 -- Which limit is met by what is listed as held: 1 client, 2 network, 3 owner; nil when none is.
@@ -175,6 +177,9 @@ local function over_limit(claim)
   return holds_enough(claim, waits_for)
 end
 
+-- Ready ones on nodes that are avoided, as end of life and id: put back once all claims are served.
+local passed_over = {}
+
 -- Popping is one call where looking and removing would be two. What has too little life left goes back, for the reaper.
 local function pop_ready()
   local taken
@@ -189,7 +194,14 @@ local function pop_ready()
     else
       -- An entry that no ready record backs is dropped; the next one serves the visitor.
       local record = load_record(KEYS[3], id)
-      if record and record.state == 'ready' then taken = record end
+      if record and record.state == 'ready' then
+        if string.find(ARGV[10], ',' .. record.node .. ',', 1, true) then
+          passed_over[#passed_over + 1] = popped[2]
+          passed_over[#passed_over + 1] = id
+        else
+          taken = record
+        end
+      end
     end
   end
   for index = 1, #aged, 2 do redis.call('ZADD', KEYS[1], aged[index], aged[index + 1]) end
@@ -216,7 +228,7 @@ end
 
 local function none_ready(claim)
   local warming = redis.call('ZCARD', KEYS[7])
-  local all = redis.call('ZCARD', KEYS[1]) + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[8])
+  local all = redis.call('ZCARD', KEYS[1]) + #passed_over / 2 + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[8])
   local breaker = redis.call('HMGET', KEYS[9], 'failures', 'until_ms')
   local target = redis.call('HGET', KEYS[6], 'target') or ''
   local wait = math.max(pause_until(breaker[2], now) - now, 0)
@@ -303,6 +315,7 @@ for at = 1, size do
   local served, answer = pcall(serve, at)
   answers[at] = served and answer or {-8, type(answer) == 'table' and answer.err or tostring(answer)}
 end
+for index = 1, #passed_over, 2 do redis.call('ZADD', KEYS[1], passed_over[index], passed_over[index + 1]) end
 for field, by in pairs(steps) do count_funnel(KEYS[10], field, by) end
 if takes > 0 then count_up(KEYS[4], nil, takes) end
 return answers

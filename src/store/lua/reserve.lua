@@ -5,7 +5,8 @@
 -- ARGV[1] target, unless an operator has set another  [2] max  [3] threshold (share of the target that may be missing)
 -- ARGV[4] ticket life (ms)  [5] template
 -- ARGV[6] failures that open the breaker  [7] ready ones that are about to go, and are replaced beforehand
--- ARGV[8…] candidate ids, one for each ticket that may be reserved
+-- ARGV[8] of those that leave, so many are on lost hosts and take no room on others
+-- ARGV[9…] candidate ids, one for each ticket that may be reserved
 -- Returns the ids reserved
 redis.call('SADD', KEYS[6], ARGV[5])
 local now = now_ms()
@@ -27,10 +28,12 @@ if missing <= 0 or (warming == 0 and ready > 0 and going == 0 and waiting == 0 a
 -- After a pause one instance at a time is tried, until one comes up.
 if stored_number(breaker[2], 0) >= tonumber(ARGV[6]) then missing = math.min(missing, 1 - warming) end
 
-local room = tonumber(ARGV[2]) - ready - warming - redis.call('ZCARD', KEYS[3]) - redis.call('ZCARD', KEYS[4])
+local leaving = redis.call('ZCARD', KEYS[4])
+leaving = leaving - math.min(tonumber(ARGV[8]), leaving)
+local room = tonumber(ARGV[2]) - ready - warming - redis.call('ZCARD', KEYS[3]) - leaving
 local reserved = {}
-for index = 1, math.min(missing, room, #ARGV - 7) do
-  local id = ARGV[7 + index]
+for index = 1, math.min(missing, room, #ARGV - 8) do
+  local id = ARGV[8 + index]
   redis.call('ZADD', KEYS[2], now + tonumber(ARGV[4]), id)
   reserved[index] = id
 end

@@ -13,16 +13,22 @@ export interface HostnameChange {
   readonly entry: HostnameEntry | undefined;
 }
 
+/** The hosts that instances are on. */
+export interface KnownNodes {
+  /** Node name → address or host name the proxy reaches it by. */
+  readonly nodes: ReadonlyMap<string, string>;
+  /** Those that the servers take for lost; a proxy may reach them all the same. */
+  readonly lost: ReadonlySet<string>;
+}
+
 export type HostnameEvent =
-  | {
+  | (KnownNodes & {
       /** The whole truth at one moment; what was known before is void. */
       readonly kind: 'snapshot';
       readonly hostnames: ReadonlyMap<string, HostnameEntry>;
-      /** Node name → address or host name the proxy reaches it by. */
-      readonly nodes: ReadonlyMap<string, string>;
-    }
+    })
   | { readonly kind: 'changes'; readonly changes: readonly HostnameChange[] }
-  | { readonly kind: 'nodes'; readonly nodes: ReadonlyMap<string, string> };
+  | (KnownNodes & { readonly kind: 'nodes' });
 
 export interface HostnameSource {
   /**
@@ -40,6 +46,7 @@ export const DNS_OUTCOMES = [
   'known',
   'looked_up',
   'node',
+  'lost',
   'no_data',
   'unknown',
   'unsure',

@@ -1,0 +1,74 @@
+import { describeError } from '../domain/errors.ts';
+import type { Template } from '../domain/template.ts';
+import type { DeliveryCheck } from './delivery-check.ts';
+import { hasEnded } from './has-ended.ts';
+import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
+import type { NodeRegistry } from './interfaces/node-registry.ts';
+import type { Upstream } from './interfaces/upstream.ts';
+import { releaseInstance, type ReleaseDeps } from './release.ts';
+
+export interface DeliveryDeps extends ReleaseDeps {
+  readonly claimStore: ClaimStore;
+  readonly deliveryCheck: DeliveryCheck;
+  readonly runtime: Pick<ContainerRuntime, 'list'>;
+  readonly registry: Pick<NodeRegistry, 'node'>;
+  readonly node: { readonly name: string };
+}
+
+/** What was claimed, on its way to its visitor. */
+interface Delivered {
+  readonly id: string;
+  readonly node: string;
+  readonly upstream: Upstream | undefined;
+}
+
+/** Whether what is about to be handed out reacts. */
+export async function isAlive(
+  { deliveryCheck, observer }: DeliveryDeps,
+  { name }: Template,
+  { node, upstream }: Delivered,
+): Promise<boolean> {
+  const startedAt = performance.now();
+  const alive = await deliveryCheck.isAlive(node, upstream);
+  observer.deliveryChecked(name, performance.now() - startedAt);
+  return alive;
+}
+
+/**
+ * What a visitor has worked in already is not discarded over one refused connection: an app may be starting itself
+ * again, and a network may fail for a moment. It is where its container has ended, or its whole node is lost.
+ */
+export async function isLost(deps: DeliveryDeps, { id, node }: Delivered): Promise<boolean> {
+  try {
+    if (await isNodeLost(deps, node)) return true;
+    const view = await deps.claimStore.find(id);
+    return view !== undefined && (await hasEnded(deps, view.instance));
+  } catch (error) {
+    deps.log.debug(
+      { instance: id, reason: describeError(error) },
+      'Nobody can say whether an instance that does not answer still runs; its visitor keeps it',
+    );
+    return false;
+  }
+}
+
+async function isNodeLost({ registry }: DeliveryDeps, name: string): Promise<boolean> {
+  return (await registry.node(name))?.lostForMs !== undefined;
+}
+
+/** It is taken out, so that its visitor can be given another one. */
+export async function releaseDead(
+  deps: DeliveryDeps,
+  template: Template,
+  { id, node, upstream }: Delivered,
+): Promise<void> {
+  deps.log.warn(
+    { instance: id, template: template.name, node, upstream },
+    'A dead instance was about to be handed out; it is replaced',
+  );
+  const view = await deps.claimStore.find(id);
+  if (view === undefined) return;
+  const reason = (await isNodeLost(deps, node)) ? 'node_lost' : 'container_lost';
+  await releaseInstance(deps, view.instance, reason, { from: ['assigned'] });
+}

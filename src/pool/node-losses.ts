@@ -1,0 +1,128 @@
+import type { Clock } from '../domain/clock.ts';
+import type { Instance } from '../domain/instance.ts';
+import { HEARTBEAT_INTERVAL_MS, type FleetNode } from '../domain/node.ts';
+import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { Inventory } from './interfaces/inventory.ts';
+import type { NodeRegistry } from './interfaces/node-registry.ts';
+import type { Probe } from './interfaces/probe.ts';
+import { releaseInstance, type ReleaseDeps } from './release.ts';
+
+/** After a longer gap between two looks it may have been this process that heard nothing. */
+const LOOK_GAP_MS = 4_000;
+/** Since the store is seen: every node has said something by then, also one that was about to when it came back. */
+const GRACE_MS = 2 * HEARTBEAT_INTERVAL_MS;
+/** A host that restarts, or a network that is repaired, is back by then as a rule. */
+export const VISITS_KEPT_MS = 5 * 60_000;
+const PROBE_MS = 1_000;
+/** Of the visits of a lost node, so many are looked at in one round. */
+const BATCH = 50;
+
+export interface NodeLossesDeps extends ReleaseDeps {
+  readonly registry: Pick<NodeRegistry, 'nodes' | 'noteLoss'>;
+  readonly inventory: Pick<Inventory, 'ofNode'>;
+  readonly claimStore: Pick<ClaimStore, 'uncountClaim'>;
+  readonly probe: Pick<Probe, 'reacts'>;
+  readonly clock: Clock;
+  readonly node: { readonly name: string };
+}
+
+/**
+ * Finds nodes whose hosts are lost, by their heartbeats alone, and sees to what is recorded there. What is ready is
+ * withdrawn at once. What visitors hold is theirs as long as it can be reached, and for VISITS_KEPT_MS in any case: a
+ * host that comes back has them go on. The rest of the records waits for the node, or for an operator who removes it.
+ */
+export class NodeLosses {
+  readonly #deps: NodeLossesDeps;
+  #lookedAtMs = -Infinity;
+  #seenSinceMs = -Infinity;
+  #lost: ReadonlySet<string> = new Set();
+  #stranded: ReadonlyMap<string, number> = new Map();
+
+  constructor(deps: NodeLossesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Nodes that are lost, as last looked. */
+  get lost(): ReadonlySet<string> {
+    return this.#lost;
+  }
+
+  /** Instances of the template that are to be taken down on lost nodes: they take no room on the others. */
+  stranded(template: string): number {
+    return this.#stranded.get(template) ?? 0;
+  }
+
+  /** Throws store_unavailable. */
+  async round(): Promise<void> {
+    const nodes = await this.#deps.registry.nodes();
+    const fallen = await this.#noteLosses(nodes);
+    const lost = nodes.filter(({ name, lostForMs }) => lostForMs !== undefined || fallen.has(name));
+    const stranded = new Map<string, number>();
+    for (const node of lost)
+      for (const { template } of await this.#settle(node)) stranded.set(template, (stranded.get(template) ?? 0) + 1);
+    for (const name of this.#lost)
+      if (!lost.some((node) => node.name === name))
+        this.#deps.log.info({ node: name }, 'A node that was lost is heard of again, or was removed');
+    this.#lost = new Set(lost.map(({ name }) => name));
+    this.#stranded = stranded;
+  }
+
+  /** Every server sees them as lost from here on. */
+  async #noteLosses(nodes: readonly FleetNode[]): Promise<ReadonlySet<string>> {
+    const { clock, node: own, registry, log } = this.#deps;
+    const now = clock.now();
+    if (now - this.#lookedAtMs > LOOK_GAP_MS) this.#seenSinceMs = now;
+    this.#lookedAtMs = now;
+    const fallen = new Set<string>();
+    if (now - this.#seenSinceMs < GRACE_MS) return fallen;
+    for (const { name, heartbeatAgeMs, lostForMs, losses } of nodes) {
+      if (name === own.name || heartbeatAgeMs !== undefined || lostForMs !== undefined) continue;
+      if (!(await registry.noteLoss(name))) continue;
+      fallen.add(name);
+      log.error(
+        { node: name, losses: losses + 1 },
+        'A node is not heard of any more and taken for lost: what it has ready is withdrawn, its visits are kept for ' +
+          'five minutes; if its host is gone for good, remove it (`try-it-now nodes remove`)',
+      );
+    }
+    return fallen;
+  }
+
+  /** Returns what waits to be taken down there. */
+  async #settle({ name, address, lostForMs = 0 }: FleetNode): Promise<readonly Instance[]> {
+    const records = await this.#deps.inventory.ofNode(name);
+    const inState = (...states: readonly string[]) => records.filter(({ state }) => states.includes(state));
+    const ready = inState('ready');
+    await Promise.all(ready.map((instance) => this.#release(instance)));
+    if (ready.length > 0)
+      this.#deps.log.warn({ node: name, instances: ready.length }, 'What a lost node had ready is withdrawn');
+    if (lostForMs >= VISITS_KEPT_MS) await this.#endVisits({ name, address }, inState('assigned').slice(0, BATCH));
+    return [...ready, ...inState('releasing', 'quarantined')];
+  }
+
+  /** A node may be cut off from us and not from its visitors: what reacts is left to them. */
+  async #endVisits({ name, address }: Pick<FleetNode, 'name' | 'address'>, visits: readonly Instance[]): Promise<void> {
+    const ended = await Promise.all(
+      visits.map(async (visit) => {
+        if (await this.#isReached(visit, address)) return false;
+        const gone = await this.#release(visit);
+        // Nothing came of the rest of it: they may begin again.
+        if (gone?.client !== undefined) await this.#deps.claimStore.uncountClaim(gone.client);
+        return gone !== undefined;
+      }),
+    );
+    const count = ended.filter(Boolean).length;
+    if (count > 0) this.#deps.log.warn({ node: name, visits: count }, 'Visits on a lost node have ended');
+  }
+
+  #release(instance: Instance): Promise<Instance | undefined> {
+    const { state, generation } = instance;
+    return releaseInstance(this.#deps, instance, 'node_lost', { from: [state], generation });
+  }
+
+  async #isReached({ port }: Instance, address: string | undefined): Promise<boolean> {
+    if (address === undefined || port === null) return false;
+    const seen = await this.#deps.probe.reacts({ address, port }, PROBE_MS);
+    return seen === 'reacts';
+  }
+}
