@@ -16,9 +16,11 @@ const KEEP_INTERVAL_MS = 3_000;
 export interface Leadership {
   /** Of looking after the node: one of the processes that share its name does. */
   readonly node: Pick<Turn, 'held'>;
+  /** Of comparing what is recorded of the whole pool: one server does. Undefined for a worker. */
+  readonly pool: Pick<Turn, 'held'> | undefined;
   /** Whether what another server wrote into the proxy is this one's to replace. */
   readonly mayReplaceProxy: () => Promise<boolean>;
-  /** Keeps it, and tells the others that this process runs. `onGained`: it looks after the node from now on. */
+  /** Keeps it, and tells the others that this process runs. `onGained`: it looks after node or pool from now on. */
   readonly keeper: (onGained: () => void) => Loop;
 }
 
@@ -47,10 +49,16 @@ export async function openLeadership({
   const catalogue = new Catalogue(templates);
   const startedAtMs = Date.now();
   const nodeTurn = store.turns.of(`node:${node.name}`, { newestFirst: true });
+  const poolTurn = role === 'server' ? store.turns.of('pool', { newestFirst: true }) : undefined;
   const proxyTurn = role === 'server' ? store.turns.of(proxyTask(config), { newestFirst: true }) : undefined;
-  /** True: it looks after the node. */
+  /** True: it looks after the node, or the pool, and did not before. */
   const keep = async (): Promise<boolean> => {
-    const [leadsNode] = await Promise.all([nodeTurn.take(LEADS_FOR_MS), proxyTurn?.take(LEADS_FOR_MS)]);
+    const led = [nodeTurn.held, poolTurn?.held];
+    const [leadsNode, leadsPool] = await Promise.all([
+      nodeTurn.take(LEADS_FOR_MS),
+      poolTurn?.take(LEADS_FOR_MS),
+      proxyTurn?.take(LEADS_FOR_MS),
+    ]);
     await store.processes.announce({
       v: RUNNING_PROCESS_VERSION,
       role,
@@ -62,7 +70,7 @@ export async function openLeadership({
       templates: Object.fromEntries(templates.map(({ name }) => [name, catalogue.version(name) ?? ''])),
       leads: [...store.turns.held()].flatMap(([task, held]) => (held ? [task] : [])),
     });
-    return leadsNode;
+    return [leadsNode, leadsPool].some((leads, at) => leads === true && led[at] !== true);
   };
   await keep();
   releasers.push('leadership', () =>
@@ -72,11 +80,11 @@ export async function openLeadership({
   );
   return {
     node: nodeTurn,
+    pool: poolTurn,
     mayReplaceProxy: async () => (await proxyTurn?.confirm()) ?? true,
     keeper: (onGained) =>
       new Loop({ name: 'leadership', intervalMs: KEEP_INTERVAL_MS, log }, async () => {
-        const leads = nodeTurn.held;
-        if ((await keep()) && !leads) onGained();
+        if (await keep()) onGained();
       }),
   };
 }

@@ -9,6 +9,7 @@ import { followContainers } from '../pool/container-events.ts';
 import { CpuBounds } from '../pool/cpu-bounds.ts';
 import { endUnused } from '../pool/end-unused.ts';
 import { reap, settleTickets } from '../pool/reap.ts';
+import type { Scope } from '../pool/detect-drift.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { replenish } from '../pool/replenish.ts';
 import { dropLapsedPlaces } from '../pool/wait.ts';
@@ -97,7 +98,7 @@ export function createLoops(
     await reap(pool, losses.lost);
     await dropLapsedPlaces(pool);
   });
-  const reconciler = createReconciler(pool, leadership.node, triggers.reconcile, reconcileIntervalMs);
+  const reconciler = createReconciler(pool, leadership, triggers.reconcile, reconcileIntervalMs);
   const proxyKeeper = new Loop({ name: 'proxy keeper', intervalMs: PROXY_INTERVAL_MS, log }, async () => {
     if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
@@ -154,20 +155,22 @@ function ownLoops(
   ];
 }
 
-/** Its regular rounds are one process's; whoever is asked for one of its own reconciles all the same. */
-function createReconciler(
-  pool: AppParts['pool'],
-  leads: Leadership['node'],
-  asking: Trigger,
-  intervalMs: number,
-): Loop {
+/**
+ * Its regular rounds are one process's: those of a node, and those of the pool. Whoever is asked for one of its own
+ * reconciles all the same.
+ */
+function createReconciler(pool: AppParts['pool'], leads: Leadership, asking: Trigger, intervalMs: number): Loop {
   let asked = false;
+  const wanted = (): Scope | undefined => {
+    if (leads.pool !== undefined && (asked || leads.pool.held)) return 'all';
+    return asked || leads.node.held ? 'node' : undefined;
+  };
   const reconciler = new Loop(
     { name: 'reconciler', intervalMs, minGapMs: Math.min(RECONCILE_GAP_MS, intervalMs), log: pool.log },
     async () => {
-      const wanted = asked || leads.held;
+      const scope = wanted();
       asked = false;
-      if (wanted && (await reconcile(pool)).unfinished) asking.fire();
+      if (scope !== undefined && (await reconcile(pool, scope)).unfinished) asking.fire();
     },
   );
   asking.subscribe(() => {

@@ -23,7 +23,11 @@ describe('variables that must fit each other', () => {
       { CONTAINER_PORT_RANGE_START: '29999' },
       /^CONTAINER_PORT_RANGE_START is 29999 but CONTAINER_PORT_RANGE_END is 29999: /,
     ],
-    [{ CONTAINER_PORT_RANGE_END: '20010' }, /has 11 ports but the pools may hold 20 instances/],
+    [{ CONTAINER_PORT_RANGE_END: '20010' }, /has 11 ports but the pools may hold 20 instances.* NODE_CAPACITY/],
+    [
+      { CONTAINER_PORT_RANGE_END: '20010', NODE_CAPACITY: '12' },
+      /has 11 ports but NODE_CAPACITY lets this host hold 12 instances/,
+    ],
     [{ SERVER_PORT: '25000' }, /^SERVER_PORT uses port 25000, which is between CONTAINER_PORT_RANGE_START/],
     [{ SERVER_PORT: '8000' }, /^SERVER_PORT and PROXY_LISTEN both use port 8000/],
     [{ SERVER_PORT: '8081' }, /^SERVER_PORT and ADMIN_ADDR both use port 8081/],
@@ -53,6 +57,10 @@ describe('variables that must fit each other', () => {
     [{ PUBLIC_SCHEME: 'https' }, /^PUBLIC_SCHEME is https but PROXY_LISTEN is :8000, .*PUBLIC_PORT=443$/],
   ])('%j does not', (env, message) => {
     expect(problem(env)).toMatch(message);
+  });
+
+  it('may have fewer ports than the pools hold where further hosts hold the rest', () => {
+    expect(problems({ CONTAINER_PORT_RANGE_END: '20010', NODE_CAPACITY: '11' })).toEqual([]);
   });
 
   it('need not differ in their ports when they are on other hosts', () => {

@@ -164,14 +164,21 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
   return problems;
 }
 
-/** Every instance holds a port until it is gone, so a full house needs as many as all pools may hold. */
+/**
+ * Every instance holds a port until it is gone, so a full house needs as many as all pools may hold; a host that says
+ * what it holds of them needs no more than that.
+ */
 export function portShortage(values: Values, templates: readonly Template[]): string[] {
-  const needed = templates.reduce((sum, template) => sum + template.pool.max, 0);
+  const inPools = templates.reduce((sum, template) => sum + template.pool.max, 0);
+  const needed = Math.min(inPools, values.NODE_CAPACITY ?? Infinity);
   const { CONTAINER_PORT_RANGE_START: start, CONTAINER_PORT_RANGE_END: end } = values;
   if (start >= end || end - start + 1 >= needed) return [];
+  const range = `CONTAINER_PORT_RANGE_START..END (${start} to ${end}) has ${end - start + 1} ports but`;
+  if (needed < inPools)
+    return [`${range} NODE_CAPACITY lets this host hold ${needed} instances; widen the range or lower NODE_CAPACITY`];
   return [
-    `CONTAINER_PORT_RANGE_START..END (${start} to ${end}) has ${end - start + 1} ports but the pools may ` +
-      `hold ${needed} instances; widen the range or lower POOL_MAX_SIZE or the templates' pool.max`,
+    `${range} the pools may hold ${needed} instances; widen the range, lower POOL_MAX_SIZE or the templates' ` +
+      'pool.max, or set NODE_CAPACITY where further hosts hold the rest',
   ];
 }
 

@@ -16,7 +16,7 @@ import { silent, startStore, fillPool, warm, type TestStore } from '../../test/s
 import { template } from '../../test/support/templates.ts';
 import { repairDrift, type RepairDeps } from './repair-drift.ts';
 import { settleTickets, resumeCleanups } from './reap.ts';
-import { detectDrift } from './detect-drift.ts';
+import { countFindings, detectDrift, type Scope } from './detect-drift.ts';
 import { Catalogue } from '../domain/template.ts';
 
 const tiny = template();
@@ -108,8 +108,8 @@ async function freeRun(length: number): Promise<number> {
   return first;
 }
 
-const found = async (of = deps): Promise<string[]> =>
-  (await detectDrift(of)).findings.map(({ kind, what, why }) => `${kind} ${what}: ${why}`).sort();
+const found = async (of = deps, scope?: Scope): Promise<string[]> =>
+  (await detectDrift(of, scope)).findings.map(({ kind, what, why }) => `${kind} ${what}: ${why}`).sort();
 
 describe('drift detection', () => {
   it('finds nothing where all is well', async () => {
@@ -151,7 +151,8 @@ describe('drift detection', () => {
     await fetch(`${adminUrl}/config/apps/http/servers/demo`, { method: 'DELETE' });
 
     const before = await dumpOf(valkey);
-    expect(await found()).toEqual(
+    const all = await found();
+    expect(all).toEqual(
       [
         `container demo-earlier-attempt: no record of instance ${one.id} names it`,
         `container demo-stray: no record of instance ${ghost} names it`,
@@ -170,6 +171,7 @@ describe('drift detection', () => {
         `ticket ${idle}: room reserved for an instance of other, but no task is left to make it`,
       ].sort(),
     );
+    expect(await found(deps, 'node')).toEqual(all.filter((finding) => /^(container|port|record) /.test(finding)));
     expect(await dumpOf(valkey)).toEqual(before);
     expect((await runtime.list()).map(({ name }) => name)).toContain('demo-stray');
 
@@ -184,6 +186,17 @@ describe('drift detection', () => {
     });
     expect(await valkey.zscore(keys.warming('other'), fresh)).not.toBeNull();
     expect(await valkey.hget(keys.hostnames, three.label)).toContain(String(three.port));
+  });
+
+  it("looks at one node's own records alone when that is what it is asked for", async () => {
+    const [one, two, elsewhere] = await soundStock();
+    const moved = { ...elsewhere, node: 'node1' };
+    await store.valkey.hset(keys.instances, elsewhere.id, JSON.stringify(moved));
+    await store.valkey.hdel(keys.heldPorts('node0'), String(elsewhere.port));
+    await store.valkey.sadd(keys.availablePorts('node0'), String(elsewhere.port));
+    const seen = await detectDrift(deps, 'node');
+    expect(seen.records?.map(({ id }) => id).sort()).toEqual([one.id, two.id].sort());
+    expect(countFindings(seen)).toMatchObject({ record: 0, port: 0, index: undefined, hostname: undefined });
   });
 
   it('leaves what hangs on a record it cannot read alone', async () => {

@@ -28,9 +28,18 @@ interface Unchecked {
 export interface Drift {
   readonly findings: readonly Finding[];
   readonly unchecked: readonly Unchecked[];
-  /** As they were read first of all; undefined when they could not be. */
+  /** As they were read first of all: those of the scope. Undefined when they could not be. */
   readonly records: readonly Instance[] | undefined;
+  readonly scope: Scope;
 }
+
+/**
+ * `node`: what this node's own process looks after, which costs by what the node holds. `all`: also what belongs to the
+ * whole pool, which one process does for all.
+ */
+export type Scope = 'node' | 'all';
+
+const OF_THE_POOL: readonly RepairKind[] = ['index', 'hostname', 'setting', 'ticket', 'task', 'proxy'];
 
 export interface DriftDeps {
   readonly inventory: Inventory;
@@ -54,11 +63,12 @@ const TASK_SETTLED_MS = 60_000;
  * Records are read before the containers are listed, and a container is only an orphan if its record is missing
  * afterwards: a record is older than its container and outlives it, so neither look can mislead.
  */
-export async function detectDrift(deps: DriftDeps): Promise<Drift> {
+export async function detectDrift(deps: DriftDeps, scope: Scope = 'all'): Promise<Drift> {
   const { inventory, node } = deps;
   const findings: Finding[] = [];
   const unchecked: Unchecked[] = [];
   const look = async (kinds: readonly RepairKind[], work: () => Promise<readonly Finding[]>): Promise<void> => {
+    if (scope === 'node' && kinds.every((kind) => OF_THE_POOL.includes(kind))) return;
     try {
       findings.push(...(await work()));
     } catch (error) {
@@ -67,7 +77,7 @@ export async function detectDrift(deps: DriftDeps): Promise<Drift> {
   };
   let records: readonly Instance[] | undefined;
   await look(['record', 'container', 'index', 'hostname', 'setting', 'port', 'forwarding'], async () => {
-    records = await inventory.list();
+    records = await (scope === 'all' ? inventory.list() : inventory.ofNode(node.name));
     return [];
   });
   if (records !== undefined) {
@@ -78,7 +88,8 @@ export async function detectDrift(deps: DriftDeps): Promise<Drift> {
         seen.filter((record) => record.node === node.name),
       ),
     );
-    await look(['index', 'hostname', 'setting', 'port'], () => inventory.inconsistencies(seen));
+    await look(['index', 'hostname', 'setting'], () => inventory.inconsistencies(seen));
+    await look(['port'], () => inventory.inconsistentPorts(seen));
     await look(['forwarding'], () => forwardings(deps, seen));
   }
   await look(['network'], () => networks(deps));
@@ -100,12 +111,12 @@ export async function detectDrift(deps: DriftDeps): Promise<Drift> {
     })),
   );
   await look(['proxy'], () => proxy(deps));
-  return { findings, unchecked, records };
+  return { findings, unchecked, records, scope };
 }
 
-/** By kind; undefined where something of it could not be checked. */
-export function countFindings({ findings, unchecked }: Drift): Readonly<Record<RepairKind, number | undefined>> {
-  const unseen = new Set(unchecked.flatMap(({ kinds }) => kinds));
+/** By kind; undefined where something of it was not, or could not be, checked. */
+export function countFindings({ findings, unchecked, scope }: Drift): Readonly<Record<RepairKind, number | undefined>> {
+  const unseen = new Set([...unchecked.flatMap(({ kinds }) => kinds), ...(scope === 'node' ? OF_THE_POOL : [])]);
   const count = (kind: RepairKind): number | undefined =>
     unseen.has(kind) ? undefined : findings.filter((finding) => finding.kind === kind).length;
   return Object.fromEntries(REPAIR_KINDS.map((kind) => [kind, count(kind)])) as Record<RepairKind, number | undefined>;
@@ -172,9 +183,15 @@ async function networks({ networks: engine }: DriftDeps): Promise<Finding[]> {
 }
 
 /** Listed before the records are read: a record is older than its database and outlives it. */
-async function databases({ databases: server, inventory }: DriftDeps): Promise<Finding[]> {
+async function databases({ databases: server, inventory, node }: DriftDeps): Promise<Finding[]> {
   if (server === undefined) return [];
-  const orphans = await orphanedDatabases(inventory, await server.list());
+  const listed = await server.list();
+  // All records are looked through only for what none of this node's names.
+  const own = new Set((await inventory.ofNode(node.name)).map((record) => record.database));
+  const orphans = await orphanedDatabases(
+    inventory,
+    listed.filter((name) => !own.has(name)),
+  );
   return orphans.map((what) => ({ kind: 'database', what, why: 'no record names this database and its user' }));
 }
 

@@ -17,7 +17,7 @@ import { releaseInstance, type ReleaseDeps } from './release.ts';
 
 export interface HealthCheckDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
-  readonly inventory: Pick<Inventory, 'list'>;
+  readonly inventory: Pick<Inventory, 'ofNode'>;
   readonly probe: Probe;
   readonly runtime: ContainerRuntime;
   readonly address: PublicAddress;
@@ -61,7 +61,7 @@ export class HealthCheck {
   /** One look at each of them, at its app's own port. What fails twice in a row is replaced. */
   async round(signal: AbortSignal): Promise<void> {
     const { inventory, node, observer } = this.#deps;
-    const ready = (await inventory.list()).filter((record) => record.state === 'ready' && record.node === node.name);
+    const ready = (await inventory.ofNode(node.name)).filter(({ state }) => state === 'ready');
     const failed = new Map<string, Failed>();
     const queue = [...ready];
     const checkNext = async (): Promise<void> => {

@@ -7,7 +7,7 @@ import type { ProcessRegistry } from './interfaces/process-registry.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import { retireOutdated } from './retire-outdated.ts';
 import type { TemplateFitness } from './template-fitness.ts';
-import { countFindings, detectDrift } from './detect-drift.ts';
+import { countFindings, detectDrift, type Scope } from './detect-drift.ts';
 
 export interface ReconcileDeps extends RepairDeps {
   readonly catalogue: Catalogue;
@@ -22,7 +22,7 @@ export interface ReconcileDeps extends RepairDeps {
  * One round of making the recorded and the actual state agree, both ways. Every part is tried even when another fails;
  * then the failures are thrown together. Unfinished: there is more to do as soon as new instances are ready.
  */
-export async function reconcile(deps: ReconcileDeps): Promise<{ readonly unfinished: boolean }> {
+export async function reconcile(deps: ReconcileDeps, scope: Scope = 'all'): Promise<{ readonly unfinished: boolean }> {
   const { registry, databases, catalogue } = deps;
   const failures: unknown[] = [];
   const attempt = async (work: () => Promise<unknown>): Promise<void> => {
@@ -36,13 +36,13 @@ export async function reconcile(deps: ReconcileDeps): Promise<{ readonly unfinis
   // Isolation rules last only until somebody flushes the host's firewall.
   await attempt(() => deps.fitness.prepare());
   await attempt(async () => databases?.prepare(catalogue.all()));
-  const seen = await detectDrift(deps);
+  const seen = await detectDrift(deps, scope);
   deps.observer.driftDetected(countFindings(seen));
   const repair = await repairDrift(deps, seen);
   failures.push(...[...seen.unchecked, ...repair.failures].map(({ error }) => error));
   let unfinished = false;
   await attempt(async () => {
-    unfinished = seen.records !== undefined && (await retireOutdated(deps, seen.records));
+    unfinished = seen.records !== undefined && (await retireOutdated(deps, seen.records, scope));
   });
   throwTogether(failures);
   return { unfinished };

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
+import type { Instance } from '../domain/instance.ts';
 import { RUNNING_PROCESS_VERSION } from '../domain/running-process.ts';
 import { Catalogue, templateVersion, type Template } from '../domain/template.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -16,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => store[Symbol.asyncDispose]());
 beforeEach(() => store.clear());
 
-/** As the server does that offers these. Returns how many idle instances there are then. */
-async function retire(offered: readonly Template[]): Promise<number> {
+/** As the server does that offers these, or as the node that holds `of`. Returns how many are idle then. */
+async function retire(offered: readonly Template[], of?: readonly Instance[]): Promise<number> {
   const { cleanupStore, inventory, promotions, processes } = store;
   const deps: Parameters<typeof retireOutdated>[0] = {
     cleanupStore,
@@ -38,7 +39,7 @@ async function retire(offered: readonly Template[]): Promise<number> {
       discard: () => Promise.resolve(0),
     },
   };
-  await retireOutdated(deps, await inventory.list());
+  await (of === undefined ? retireOutdated(deps, await inventory.list()) : retireOutdated(deps, of, 'node'));
   return (await inventory.list()).filter(({ state }) => state === 'ready').length;
 }
 
@@ -72,4 +73,14 @@ it('Those of a newer version, or of a new template, are left alone by a server t
   expect(await retire([template({ name: 'other' })])).toBe(made);
   await store.processes.leave();
   expect(await retire([template({ name: 'other' })])).toBe(0);
+});
+
+it('A node replaces half of its own at a time, and none when half of the pool is gone', async () => {
+  const larger = { ...older, pool: { ...older.pool, target: 8 } };
+  expect(await fillPool(store, larger)).toHaveLength(8);
+  const changed = { ...newer, pool: larger.pool };
+  const own = (await store.inventory.list()).slice(0, 3);
+  expect(await retire([changed], own)).toBe(6);
+  expect(await retire([changed])).toBe(4);
+  expect(await retire([changed], own.slice(2))).toBe(4);
 });

@@ -1,18 +1,20 @@
 import { templateVersionOf, versionWithoutImage } from '../domain/checkpoint.ts';
 import type { Instance } from '../domain/instance.ts';
-import type { Catalogue } from '../domain/template.ts';
+import type { Catalogue, Template } from '../domain/template.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { ProcessRegistry } from './interfaces/process-registry.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
+import type { Scope } from './detect-drift.ts';
 import { wantedVersions } from './wanted-version.ts';
 
 /**
  * Idle instances of an older template version or of another checkpoint than the promoted one, or of a template no
  * longer offered. Half of the target, rounded down, stays takeable; true when some had to stay for that, to be replaced
  * as soon as new ones are ready. What another server or worker that runs still makes is left alone: during an upgrade
- * two versions would otherwise go on replacing each other's.
+ * two versions would otherwise go on replacing each other's. Of `records` that are one node's, half go at a time: other
+ * nodes may be at it as well.
  */
 export async function retireOutdated(
   deps: ReleaseDeps & {
@@ -24,6 +26,7 @@ export async function retireOutdated(
     readonly node: { readonly name: string };
   },
   records: readonly Instance[],
+  scope: Scope = 'all',
 ): Promise<boolean> {
   const { catalogue } = deps;
   const ready = new Map<string, Instance[]>();
@@ -46,8 +49,9 @@ export async function retireOutdated(
         !offered.has(templateVersionOf(record.templateVersion)),
     );
     const template = catalogue.get(name);
-    const keep = Math.floor((template?.pool.target ?? 0) / 2);
-    const leaving = outdated.slice(0, Math.max(0, idle.length - keep));
+    if (outdated.length === 0) continue;
+    const most = template === undefined ? outdated.length : await dispensable(deps, template, idle.length, scope);
+    const leaving = outdated.slice(0, most);
     await Promise.all(
       leaving.map((record) =>
         releaseInstance(deps, record, 'outdated', { from: ['ready'], generation: record.generation }),
@@ -58,6 +62,19 @@ export async function retireOutdated(
     unfinished ||= ((await deps.inventory.stats([template])).get(name)?.warming ?? 0) > 0 || leaving.length > 0;
   }
   return unfinished;
+}
+
+/** How many of so many idle ones may go at once. */
+async function dispensable(
+  { inventory }: { readonly inventory: Pick<Inventory, 'stats'> },
+  template: Template,
+  idle: number,
+  scope: Scope,
+): Promise<number> {
+  const keep = Math.floor(template.pool.target / 2);
+  if (scope === 'all') return Math.max(0, idle - keep);
+  const ready = (await inventory.stats([template])).get(template.name)?.ready ?? 0;
+  return Math.max(0, Math.min(ready - keep, Math.ceil(idle / 2)));
 }
 
 /** What is not known here, a node's image or what an instance was made of before versions told it, says nothing. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newInstanceId } from '../domain/ids.ts';
+import type { Instance } from '../domain/instance.ts';
 import { startStore, fillPool, warm, type TestStore } from '../../test/support/store.ts';
 import { click, expectPortsToBalance, tiny } from '../../test/support/store-cases.ts';
 import { keys } from './keys.ts';
@@ -27,11 +28,38 @@ it('lists the visits on one node, and nothing that is not handed out there', asy
   if (mine.kind !== 'taken' || elsewhere.kind !== 'taken') throw new Error('the pool was not filled');
   const record = (await store.valkey.hget(keys.instances, elsewhere.id)) ?? '';
   await store.valkey.hset(keys.instances, elsewhere.id, record.replace('"node0"', '"node1"'));
-  // An index may name what is not there, or not handed out.
-  const [ready = ''] = await store.valkey.zrange(keys.ready('tiny'), 0, 0);
-  await store.valkey.zadd(keys.assigned('tiny'), 1, newInstanceId(), 2, ready);
+  const port = String((JSON.parse(record) as Instance).port);
+  await store.valkey.hset(keys.heldPorts('node1'), port, elsewhere.id);
+  // A port may be held for what is not there, or is another node's.
+  await store.valkey.hset(keys.heldPorts('node0'), '1', newInstanceId());
   expect((await store.inventory.visits('node0')).map(({ id }) => id)).toEqual([mine.id]);
   expect((await store.inventory.visits('node1')).map(({ id }) => id)).toEqual([elsewhere.id]);
+});
+
+it('tells of many nodes in a few commands, each as it is', async () => {
+  const names = Array.from({ length: 120 }, (_, at) => `node-${String(at).padStart(3, '0')}`);
+  for (const name of names) {
+    await store.valkey.hset(keys.nodes, name, JSON.stringify({ v: 1, address: '10.0.0.1', engine: 'simulated' }));
+    await store.valkey.sadd(keys.availablePorts(name), ...names.slice(0, Number(name.slice(-3)) + 1));
+  }
+  await store.registry.control('node-077', 'cordoned');
+  await store.registry.place('node-100', ['a', 'b']);
+  await store.valkey.config('RESETSTAT');
+  const nodes = await store.registry.nodes();
+  const stats = await store.valkey.info('commandstats');
+  expect(Number(/^cmdstat_evalsha:calls=(\d+)/m.exec(stats)?.[1])).toBeLessThan(10);
+  expect(nodes.map(({ name, freePorts }) => [name, freePorts])).toEqual(names.map((name, at) => [name, at + 1]));
+  expect(nodes.filter(({ control }) => control.mode === 'cordoned').map(({ name }) => name)).toEqual(['node-077']);
+  expect(nodes.filter(({ placed }) => placed > 0)).toMatchObject([{ name: 'node-100', placed: 2 }]);
+  expect(await store.registry.node('node-100')).toEqual(nodes[100]);
+});
+
+it('finds every ticket that nobody works on, however many wait, and none that is new', async () => {
+  expect((await store.provisioningStore.reserveTickets(tiny)).length).toBeGreaterThan(0);
+  const ids = Array.from({ length: 450 }, () => newInstanceId());
+  const soon = Date.now() + 5_000;
+  await store.valkey.zadd(keys.warming('tiny'), ...ids.flatMap((id) => [soon, id]));
+  expect((await store.inventory.idleTickets()).map(({ id }) => id).sort()).toEqual(ids.sort());
 });
 
 describe('settling', () => {
@@ -74,7 +102,7 @@ describe('settling', () => {
     await store.valkey.hdel(keys.heldPorts('node0'), ...ports);
     await store.valkey.sadd(keys.availablePorts('node0'), ports[0] ?? '');
     await store.valkey.zadd(keys.coolingPorts('node0'), 1, ports[1] ?? '');
-    expect((await store.inventory.inconsistencies(await store.inventory.list())).map(({ why }) => why)).toEqual(
+    expect((await store.inventory.inconsistentPorts(await store.inventory.list())).map(({ why }) => why)).toEqual(
       expect.arrayContaining(['held for nobody, though a record names it']),
     );
     expect(await store.inventory.reconcilePorts()).toBe(3);

@@ -108,12 +108,7 @@ export class ValkeyInventory implements Inventory {
   }
 
   async visits(node: string): Promise<Instance[]> {
-    const found: Instance[] = [];
-    for (const template of await this.#templates.names()) {
-      const ids = await this.#ask(() => this.#client.zrange(keys.assigned(template), 0, -1));
-      found.push(...(await this.#records(ids)).filter((record) => record.state === 'assigned' && record.node === node));
-    }
-    return found;
+    return (await this.ofNode(node)).filter(({ state }) => state === 'assigned');
   }
 
   async ofNode(node: string): Promise<Instance[]> {
@@ -173,7 +168,11 @@ export class ValkeyInventory implements Inventory {
     const indexes = await this.#indexes(seen, 'look');
     const hostnames = await this.#hostnames(seen, 'look');
     const settings = await this.#settings('look');
-    return [...indexes, ...hostnames, ...settings, ...inRuns(await this.#ports(seen, 'look'))];
+    return [...indexes, ...hostnames, ...settings];
+  }
+
+  async inconsistentPorts(seen: readonly Instance[]): Promise<readonly Inconsistency[]> {
+    return inRuns(await this.#ports(seen, 'look'));
   }
 
   async reconcilePorts(): Promise<number> {

@@ -59,7 +59,7 @@ const SCRIPT_NAMES = [
   'watch-claims',
   'beat',
   'note-loss',
-  'look-at-node',
+  'look-at-nodes',
   'look-at-places',
   'place-tickets',
   'remove-node',

@@ -118,8 +118,7 @@ describe.each(NONSENSE)('%j where a number belongs', (nonsense) => {
     expect(await store.valkey.zcard(keys.coolingPorts('node0'))).toBe(0);
 
     await store.valkey.sadd(available, nonsense);
-    const found = await store.inventory.inconsistencies(await store.inventory.list());
-    expect(found.filter(({ kind }) => kind === 'port')).toEqual([
+    expect(await store.inventory.inconsistentPorts(await store.inventory.list())).toEqual([
       { kind: 'port', what: nonsense, why: 'outside of the range' },
     ]);
     expect(await store.inventory.reconcilePorts()).toBe(1);

@@ -1,12 +1,13 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { RemoteSimulatedRuntime } from '../../src/runtime/simulated/remote-simulated-runtime.ts';
 import { askFor, crashSimulated } from '../support/simulated-engine.ts';
 import { template } from '../support/templates.ts';
-import { containerRuntimeContract } from './container-runtime.ts';
+import { containerRuntimeContract, newSpec } from './container-runtime.ts';
 
 describe('simulated, in a process of its own', () => {
   let dir: string;
@@ -38,6 +39,20 @@ describe('simulated, in a process of its own', () => {
       // Of no deployment in particular, as an engine's own command is.
       removeByForce: (name) => runtime('another', 'node-z').remove(name),
     },
+  });
+
+  it("publishes on its node's address and on no other", async () => {
+    const engine = new RemoteSimulatedRuntime({
+      socketPath: launched.socketPath,
+      deployment: 'test',
+      node: 'node-b',
+      address: '127.0.0.7',
+    });
+    const spec = await newSpec(template());
+    await engine.start(spec, new AbortController().signal);
+    expect((await request(`http://127.0.0.7:${spec.hostPort}/`)).statusCode).toBe(200);
+    await expect(request(`http://127.0.0.1:${spec.hostPort}/`)).rejects.toThrow('ECONNREFUSED');
+    await engine.remove(spec.name);
   });
 
   it('lets nobody but its user in', async () => {

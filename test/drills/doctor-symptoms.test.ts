@@ -162,6 +162,7 @@ describe('on a running deployment', () => {
       owner: { deployment, node: 'node0' },
       instanceId: newInstanceId(),
       keepUntilMs: undefined,
+      address: '127.0.0.1',
       template: 'default',
       hostPort,
     });

@@ -54,6 +54,7 @@ it.concurrent("removes what is this deployment's and nothing else, and only whil
       owner: stranger,
       instanceId: newInstanceId(),
       keepUntilMs: undefined,
+      address: '127.0.0.1',
       template: 'tiny',
       hostPort: await freePort(),
     });

@@ -1,7 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startApp, type App } from '../../src/composition/app.ts';
 import type { Instance } from '../../src/domain/instance.ts';
+import type { RunningProcess } from '../../src/domain/running-process.ts';
+import { serveSimulatedEngine, type SimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
+import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, operatorOf, type Json } from '../support/operator.ts';
 import { claimPorts } from '../support/port-ranges.ts';
@@ -14,13 +20,23 @@ const PORTS = 40;
 const tiny = template({ pool: { target: 6, max: 12, replenishThreshold: 0 } });
 const labelled = template({ name: 'labelled', nodes: ['eu'], pool: { target: 2, max: 4, replenishThreshold: 0 } });
 
+let dir: string;
+const host = new SimulatedHost();
+let engine: SimulatedEngine;
 let stack: Stack;
 let valkey: Valkey;
 let operator: ReturnType<typeof operatorOf>;
 let ports: Awaited<ReturnType<typeof claimPorts>>;
 let further: App;
 beforeAll(async () => {
-  stack = await startStack({ templates: [tiny, labelled], env: { OPERATOR_KEYS: OPERATOR_KEY } });
+  dir = await mkdtemp(join(tmpdir(), 'tin-nodes-'));
+  const SIMULATED_SOCKET = join(dir, 'engine.sock');
+  engine = await serveSimulatedEngine(SIMULATED_SOCKET, host);
+  stack = await startStack({
+    templates: [tiny, labelled],
+    env: { OPERATOR_KEYS: OPERATOR_KEY, SIMULATED_SOCKET },
+    reconcileIntervalMs: 1_000,
+  });
   operator = operatorOf(stack);
   valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
   ports = await claimPorts(PORTS);
@@ -39,8 +55,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await further.stop();
   valkey.disconnect();
+  // A worker leaves its containers to its next start, and nobody else looks after them.
+  const { deployment } = stack.config;
+  for (const { name } of host.list({ deployment, node: 'node1' })) await host.remove(name);
   await stack[Symbol.asyncDispose]();
   await ports[Symbol.asyncDispose]();
+  await engine.close();
+  await rm(dir, { recursive: true });
 });
 
 async function idle(name: string, on: string): Promise<readonly Instance[]> {
@@ -93,6 +114,28 @@ it('drains a node once others are ready elsewhere, and ends its visits at the de
   await eventually(async () => expect(await node('node1')).toMatchObject({ state: 'drained' }), PATIENT);
   const audit = (await operator.list('/audit', 'entries')).map(({ action, on }) => [action, on]);
   expect(audit).toContainEqual(['node.drain within_seconds=0', 'node1']);
+});
+
+it('has the server look after names of the pool while a worker looks after its node', async () => {
+  await operator.ask('POST', '/nodes/node1/uncordon', {});
+  const beside = await startApp({ config: stack.config, log: silent, role: 'worker', version: 'test' });
+  try {
+    const processes = Object.values(await valkey.hgetall('processes')).map(
+      (text) => JSON.parse(text) as RunningProcess,
+    );
+    expect(processes.filter(({ node: of, role }) => of === 'node0' && role === 'worker')).toMatchObject([
+      { leads: ['node:node0'] },
+    ]);
+    const [one] = await eventually(async () => {
+      const found = await idle('tiny', 'node1');
+      expect(found.length).toBeGreaterThan(0);
+      return found;
+    }, PATIENT);
+    await valkey.hdel('hostnames', one?.label ?? '');
+    await eventually(async () => expect(await valkey.hexists('hostnames', one?.label ?? '')).toBe(1), PATIENT);
+  } finally {
+    await beside.stop();
+  }
 });
 
 it('removes a node only when it is silent, and leaves nothing of it', async () => {

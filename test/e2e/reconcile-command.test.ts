@@ -51,6 +51,7 @@ it('looks without changing a byte, then repairs, then finds nothing; refuses wha
         owner: { deployment: config.deployment, node: 'node0' },
         instanceId: newInstanceId(),
         keepUntilMs: undefined,
+        address: '127.0.0.1',
         template: 'tiny',
         hostPort: await freePort(),
       });

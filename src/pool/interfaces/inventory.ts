@@ -22,9 +22,9 @@ export interface Inventory {
   stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>>;
   /** Every readable record. Unreadable ones are logged, counted and left alone. */
   list(): Promise<Instance[]>;
-  /** What is handed out on this node, without a look at what else there is. */
+  /** What is handed out on this node. Costs by what this node holds, whatever other nodes do. */
   visits(node: string): Promise<Instance[]>;
-  /** Everything that holds a port on this node, in whichever state. */
+  /** Everything that holds a port on this node, in whichever state: all that has a container there. As `visits`. */
   ofNode(node: string): Promise<Instance[]>;
   /** How many those are, without reading them; each node that is asked for has an entry. */
   countByNode(nodes: readonly string[]): Promise<ReadonlyMap<string, NodeCounts>>;
@@ -39,8 +39,10 @@ export interface Inventory {
    * bring them up. Look here first and into the queue then. At most some hundreds at a time. `newOnesToo`: however new.
    */
   idleTickets(options?: { readonly newOnesToo?: boolean }): Promise<TicketRef[]>;
-  /** Reads only: what those below would repair. `seen` is a recent `list`. */
+  /** Reads only: what those below would repair, but ports. `seen` is a recent `list`. */
   inconsistencies(seen: readonly Instance[]): Promise<readonly Inconsistency[]>;
+  /** Reads only: what is wrong with this node's ports. `seen` is a recent `list`, or `ofNode`, which sees less. */
+  inconsistentPorts(seen: readonly Instance[]): Promise<readonly Inconsistency[]>;
   /**
    * Makes the port sets agree with the range and the records: available + cooling + held = range. Returns repairs made.
    */

@@ -14,12 +14,15 @@ import type {
 import { engineFailure } from '../docker/engine-errors.ts';
 import { SIMULATED_ENGINE_PATIENCE_MS } from '../engine-patience.ts';
 import { readEvents } from '../event-lines.ts';
+import { LOOPBACK } from '../isolation/publishing.ts';
 import { SIMULATED } from './descriptor.ts';
 import { ANY_CONTAINERS, CONTAINER, CONTAINERS, EXEC_RESULT, INSPECTION, LOGS, REFUSAL } from './engine-messages.ts';
 import { simulatedSpec, wholeOutput, type Owner } from './simulated-host.ts';
 
 export interface RemoteSimulatedOptions extends Owner {
   readonly socketPath: string;
+  /** Where its containers listen; on loopback without it. */
+  readonly address?: string;
   /** An engine that does not answer within it has hung. */
   readonly patienceMs?: number;
 }
@@ -32,11 +35,19 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
   readonly engine = SIMULATED.name;
   readonly #socketPath: string;
   readonly #owner: Owner;
+  readonly #address: string;
   readonly #patienceMs: number;
 
-  constructor({ socketPath, deployment, node, patienceMs = SIMULATED_ENGINE_PATIENCE_MS }: RemoteSimulatedOptions) {
+  constructor({
+    socketPath,
+    deployment,
+    node,
+    address = LOOPBACK.address,
+    patienceMs = SIMULATED_ENGINE_PATIENCE_MS,
+  }: RemoteSimulatedOptions) {
     this.#socketPath = socketPath;
     this.#owner = { deployment, node };
+    this.#address = address;
     this.#patienceMs = patienceMs;
   }
 
@@ -46,7 +57,7 @@ export class RemoteSimulatedRuntime implements ContainerRuntime {
 
   async start(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { name, ...body } = simulatedSpec(spec, this.#owner);
+    const { name, ...body } = simulatedSpec(spec, { owner: this.#owner, address: this.#address });
     await this.#ask(`start ${name}`, 'POST', `${path(name)}/start`, { body });
     if (signal.aborted) {
       await this.remove(name);

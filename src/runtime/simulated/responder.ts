@@ -12,6 +12,8 @@ import { WebSocketServer, type WebSocket } from 'ws';
 export interface SimulatedContainer {
   readonly name: string;
   readonly template: string;
+  /** Where it listens, IPv4. */
+  readonly address: string;
   readonly hostPort: number;
   /** By performance.now(). Before it the app answers 503, as one that is still starting. */
   readonly upAtMs: number;
@@ -42,7 +44,7 @@ export class Responder {
     this.#http.on('clientError', (_error, socket) => socket.destroy());
   }
 
-  /** Listens on loopback. Rejects with the socket's error, EADDRINUSE for one. */
+  /** Rejects with the socket's error, EADDRINUSE for one. */
   async listen(container: SimulatedContainer): Promise<ListeningContainer> {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
@@ -53,7 +55,7 @@ export class Responder {
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host: '127.0.0.1', port: container.hostPort, exclusive: true }, () => {
+      server.listen({ host: container.address, port: container.hostPort, exclusive: true }, () => {
         server.off('error', reject);
         resolve();
       });

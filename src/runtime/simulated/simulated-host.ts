@@ -21,6 +21,8 @@ export interface SimulatedSpec {
   readonly instanceId: string | undefined;
   readonly keepUntilMs: number | undefined;
   readonly template: string;
+  /** Its node's, IPv4. */
+  readonly address: string;
   readonly hostPort: number;
   readonly faults?: SimulatedFaults;
 }
@@ -75,16 +77,17 @@ export class SimulatedHost {
 
   /** Anything that has the name already is replaced. Throws container_failed. */
   async start(spec: SimulatedSpec): Promise<void> {
-    const { name, template, hostPort, faults = {} } = spec;
+    const { name, template, address, hostPort, faults = {} } = spec;
     await this.remove(name);
     try {
       const app = await this.#responder.listen({
         name,
         template,
+        address,
         hostPort,
         upAtMs: this.#upAt(faults),
         status: faults.status ?? 200,
-        said: [...(faults.says === undefined ? [] : [faults.says]), `${template} listens on 127.0.0.1:${hostPort}`],
+        said: [...(faults.says === undefined ? [] : [faults.says]), `${template} listens on ${address}:${hostPort}`],
       });
       // Two starts of one name at once: as with a real engine, one of them fails.
       if (this.#known.has(name)) {
@@ -206,9 +209,10 @@ function summary({ spec: { name, instanceId, keepUntilMs }, exitCode }: Known): 
 
 export function simulatedSpec(
   { name, instanceId, keepUntilMs, hostPort, template }: ContainerSpec,
-  owner: Owner,
+  { owner, address }: { readonly owner: Owner; readonly address: string },
 ): SimulatedSpec {
-  return { name, owner, instanceId, keepUntilMs, hostPort, template: template.name, faults: faultsOf(template.env) };
+  const faults = faultsOf(template.env);
+  return { name, owner, instanceId, keepUntilMs, address, hostPort, template: template.name, faults };
 }
 
 function faultsOf(env: Readonly<Record<string, string>>): SimulatedFaults {

@@ -6,6 +6,7 @@ import type {
   ContainerSummary,
   ExecResult,
 } from '../../pool/interfaces/container-runtime.ts';
+import { LOOPBACK } from '../isolation/publishing.ts';
 import { SIMULATED } from './descriptor.ts';
 import { SimulatedHost, simulatedSpec, wholeOutput, type Owner } from './simulated-host.ts';
 
@@ -16,11 +17,13 @@ export class SimulatedRuntime implements ContainerRuntime {
   readonly engine = SIMULATED.name;
   readonly #host: SimulatedHost;
   readonly #owner: Owner;
+  readonly #address: string;
 
   /** Runtimes that share a host see their own owner's containers only, as deployments on one engine do. */
-  constructor(host = new SimulatedHost(), owner = THIS_PROCESS) {
+  constructor(host = new SimulatedHost(), owner = THIS_PROCESS, address = LOOPBACK.address) {
     this.#host = host;
     this.#owner = owner;
+    this.#address = address;
   }
 
   prepare(): Promise<void> {
@@ -29,7 +32,7 @@ export class SimulatedRuntime implements ContainerRuntime {
 
   async start(spec: ContainerSpec, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await this.#host.start(simulatedSpec(spec, this.#owner));
+    await this.#host.start(simulatedSpec(spec, { owner: this.#owner, address: this.#address }));
     if (signal.aborted) {
       await this.remove(spec.name);
       signal.throwIfAborted();
