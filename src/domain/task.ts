@@ -1,7 +1,10 @@
 import Type, { type Static } from 'typebox';
 import { INSTANCE_ID_PATTERN } from './ids.ts';
 
-/** Raised when the queued shape changes; a task of another version is set aside as dead, never guessed at. */
+/**
+ * Raised when the queued shape changes. A task of another version is never guessed at: one of a later version is left
+ * to workers that have it for a while, and then set aside as dead, as any other is at once.
+ */
 export const TASK_VERSION = 1;
 
 const Id = Type.String({ pattern: INSTANCE_ID_PATTERN });

@@ -121,16 +121,9 @@ async function work(
 }
 
 async function attempt(context: DeliveryContext, message: JsMsg, yieldWorker: () => void): Promise<TaskOutcome> {
-  const { log, signal, stopping } = context;
+  const { signal, stopping } = context;
   const decoded = decodeTask(message.subject, message.data);
-  if (decoded.task === undefined) {
-    log.error(
-      { subject: message.subject, sequence: message.seq, reason: decoded.problem },
-      'Unreadable task set aside as dead by a queue worker',
-    );
-    await deadLetterMessage(context, message, undefined, { reason: decoded.problem });
-    return 'unreadable';
-  }
+  if (decoded.task === undefined) return afterUnreadable(context, message, decoded);
   const { task } = decoded;
   try {
     await run(context.handlers, task, { attempt: message.info.deliveryCount, signal, stopping, yieldWorker });
@@ -138,6 +131,25 @@ async function attempt(context: DeliveryContext, message: JsMsg, yieldWorker: ()
     return afterFailure(context, message, task, error);
   }
   return 'done';
+}
+
+/** One of a later version is for the workers that have it, and dead only when none of them comes. */
+async function afterUnreadable(
+  context: DeliveryContext,
+  message: JsMsg,
+  { problem: reason, isLater }: { readonly problem: string; readonly isLater: boolean },
+): Promise<TaskOutcome> {
+  const { policy, log } = context;
+  const { subject, seq: sequence, info } = message;
+  if (isLater && info.deliveryCount < policy.attempts) {
+    const retryInMs = Math.round(backoffMs(info.deliveryCount, policy.backoff));
+    log.warn({ subject, sequence, reason, retryInMs }, 'Task of a later version left to a worker that has it');
+    message.nak(retryInMs);
+    return 'retried';
+  }
+  log.error({ subject, sequence, reason }, 'Unreadable task set aside as dead by a queue worker');
+  await deadLetterMessage(context, message, undefined, { reason });
+  return 'unreadable';
 }
 
 async function afterFailure(

@@ -10,11 +10,13 @@ import {
   cleanupTask,
   provisionTask,
 } from '../../test/support/queue.ts';
+import type { Task } from '../domain/task.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { listDead } from './dead-letters.ts';
 import { deliver, type DeliveryContext, type TaskOutcome } from './delivery.ts';
 import { queueDepth } from './depth.ts';
 import type { QueueConnection } from './connection.ts';
+import { STREAM } from './names.ts';
 import { ensureStreamsAndConsumers } from './stream-and-consumers.ts';
 
 /** Nothing in the stream: nothing can be delivered any more. */
@@ -225,12 +227,55 @@ describe('a task', () => {
   });
 });
 
+describe('a task of a later version', () => {
+  const later = (task: Task): string => JSON.stringify({ ...task, v: 2, added: 'tomorrow' });
+
+  it('is left to the workers that have that version, and holds up none of today’s', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection } = await nats.workers(handlers, { policy: { ...QUICK, attempts: 1_000 } });
+    const [provision, cleanup, today] = [provisionTask(), cleanupTask('node0'), provisionTask()];
+    await connection.jetstream.publish('provisioning.provision', later(provision));
+    await connection.jetstream.publish('provisioning.cleanup.node0', later(cleanup));
+    const { queue } = await nats.publisher();
+    await queue.publishProvision([today]);
+    await eventually(() => expect(handlers.ids()).toEqual([today.id]));
+    await eventually(() => expect(nats.log.with('Task of a later version').length).toBeGreaterThan(2));
+    // A process of tomorrow pulls from the same consumers as those of today.
+    const taken: string[] = [];
+    for (const name of ['provision-workers', 'cleanup-workers']) {
+      const consumer = await connection.jetstream.consumers.get(STREAM, name);
+      await eventually(async () => {
+        const message = await consumer.next({ expires: 1_000 });
+        message?.ack();
+        if (message !== null) taken.push(message.json<{ id: string }>().id);
+        expect(message).not.toBeNull();
+      });
+    }
+    await drained(connection);
+    expect(taken).toEqual([provision.id, cleanup.id]);
+    expect(handlers.ids()).toEqual([today.id]);
+    expect(handlers.abandonments).toEqual([]);
+  });
+
+  it('is kept as dead when no such worker comes', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection } = await nats.workers(handlers);
+    const payload = later(provisionTask());
+    await connection.jetstream.publish('provisioning.provision', payload);
+    await drained(connection);
+    expect((await listDead(connection, 2)).map(({ attempts }) => attempts)).toEqual([QUICK.attempts]);
+    expect(handlers.abandonments.map(({ task }) => task)).toEqual([undefined]);
+  });
+});
+
 describe('a payload that cannot be read', () => {
   const payloads: [string, string, string | Uint8Array][] = [
     ['is not JSON', 'provisioning.provision', 'not json'],
     ['is not UTF-8', 'provisioning.provision', Uint8Array.of(0xff, 0xfe)],
     ['is empty', 'provisioning.provision', ''],
-    ['is of a later version', 'provisioning.provision', JSON.stringify({ ...provisionTask(), v: 2 })],
+    ['is of an earlier version', 'provisioning.provision', JSON.stringify({ ...provisionTask(), v: 0 })],
     ['has a malformed id', 'provisioning.provision', JSON.stringify({ ...provisionTask(), id: '../../etc' })],
     ['is of the other kind', 'provisioning.cleanup.node0', JSON.stringify(provisionTask())],
     ['is addressed to another node', 'provisioning.cleanup.node0', JSON.stringify(cleanupTask('node1'))],
