@@ -34,7 +34,7 @@ require_sound_role() {
   role=${ROLE:-$installed} JOIN=${JOIN:-}
   case $role in
     all) units=("${UNITS[@]}") ;;
-    worker) units=("${WORKER_UNITS[@]}") ;;
+    worker) units=("${WORKER_UNITS[@]}" "$RELAY_UNIT") ;;
     *) fail "ROLE is '$role'; it is all (everything on this host) or worker (a further host)." ;;
   esac
   if [ "$role" != "$installed" ]; then

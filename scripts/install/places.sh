@@ -10,7 +10,10 @@ readonly COMMAND=/usr/local/bin/try-it-now
 readonly UNIT_DIR=/usr/local/lib/systemd/system
 readonly CONFIG_DIR=/etc/try-it-now
 readonly WORKER_UNITS=(try-it-now-worker.service try-it-now-podman.service)
-readonly UNITS=("${WORKER_UNITS[@]}" try-it-now.service try-it-now-discovery.socket try-it-now-discovery.service
+# Beside them wherever the settings name a database server of several hosts.
+readonly RELAY_UNIT=try-it-now-database-relay.service
+readonly UNITS=("${WORKER_UNITS[@]}" "$RELAY_UNIT" try-it-now.service
+  try-it-now-discovery.socket try-it-now-discovery.service
   try-it-now-valkey.service try-it-now-nats.service)
 # What `try-it-now fleet init` changes about units.
 readonly FLEET_DROP_INS=(/etc/systemd/system/try-it-now-{valkey,nats,discovery}.service.d/try-it-now-fleet.conf)

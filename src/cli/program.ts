@@ -53,6 +53,14 @@ function commands(env: Environment): Command {
     .description('answer the proxy where instances live (DNS)')
     .action(() => runNamed(`${PROGRAM}-discovery`, async () => (await import('./discovery.ts')).discovery(env)));
   cli
+    .command('database-relay')
+    .description(
+      'lead the sockets of this host to database servers that nodes share (DATABASE_SERVER_URL, POSTGRES_SERVER_URL)',
+    )
+    .action(() =>
+      runNamed(`${PROGRAM}-database-relay`, async () => (await import('./database-relay.ts')).databaseRelay(env)),
+    );
+  cli
     .command('simulated-engine')
     .description('run simulated containers on SIMULATED_SOCKET, for servers on this host with CONTAINER_MODE=simulated')
     .action(() => runCommand(async () => (await import('./simulated-engine.ts')).simulatedEngine(env)));

@@ -248,9 +248,8 @@ async function databasePart(config: Config, log: Log): Promise<Check[]> {
   const checks: Check[] = [];
   for (const engine of DATABASE_ENGINES) {
     const databases = await connectDatabase(engine, config, 'command', log);
-    const socketPath = config.databases[engine]?.socketPath;
-    if (databases !== undefined && socketPath !== undefined)
-      checks.push(...databaseChecks(engine, databases, socketPath));
+    const server = config.databases[engine];
+    if (databases !== undefined && server !== undefined) checks.push(...databaseChecks(engine, databases, server));
   }
   return checks;
 }
@@ -344,7 +343,8 @@ function folders(
     { what: 'Valkey', path: valkeyDir, remedy: 'Make room on that disk: Valkey refuses every change when it is full.' },
     ...DATABASE_ENGINES.flatMap((engine) => {
       const server = databases[engine];
-      return server === undefined
+      // What is elsewhere is not on a disk of this host.
+      return server === undefined || server.shared !== undefined
         ? []
         : [
             {

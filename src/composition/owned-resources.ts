@@ -2,6 +2,7 @@ import { createNetworks, isInProcess, isLastResort } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import type { Config } from '../config/config.ts';
 import { ownDatabases } from '../database/own-databases.ts';
+import { DATABASE_ENGINES, DATABASE_SERVERS, type DatabaseEngine } from '../domain/database.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
@@ -21,6 +22,8 @@ export interface OwnedResource {
 
 export interface OwnedResources {
   readonly all: readonly OwnedResource[];
+  /** What is not touched, and why. */
+  readonly left: readonly string[];
   readonly finish: () => Promise<void>;
 }
 
@@ -38,8 +41,10 @@ export async function ownedDemos(config: Config, log: Log): Promise<OwnedResourc
     const containers = isInProcess(engine, config) ? [] : await runtime.list();
     const networks = createNetworks(engine, config, log);
     const [own, strays] = [(await networks?.all()) ?? [], new Set((await networks?.unused()) ?? [])];
-    const databases = await ownDatabases(config.databases, config.deployment);
+    const { servers, left } = await databaseServers(config, log);
+    const databases = await ownDatabases(servers, config.deployment);
     return {
+      left,
       all: [
         ...containers.map(({ name }) => ({ kind: 'container', what: name, remove: () => runtime.remove(name) })),
         ...own.map((name) => ({
@@ -55,6 +60,27 @@ export async function ownedDemos(config: Config, log: Log): Promise<OwnedResourc
     await releasers.releaseAll(log);
     throw error;
   }
+}
+
+/** Nobody can tell from a database on a shared server whose node's it is: they are left while any node may have one. */
+async function databaseServers(
+  config: Config,
+  log: Log,
+): Promise<{ readonly servers: Config['databases']; readonly left: readonly string[] }> {
+  const isShared = (engine: DatabaseEngine): boolean => config.databases[engine]?.shared !== undefined;
+  const shared = DATABASE_ENGINES.filter(isShared);
+  if (shared.length === 0 || (await hasActiveWorkers(config, 'every node', log)) === false)
+    return { servers: config.databases, left: [] };
+  return {
+    servers: Object.fromEntries(
+      Object.entries(config.databases).filter(([, { shared: place }]) => place === undefined),
+    ),
+    left: shared.map(
+      (engine) =>
+        `Databases on the shared ${DATABASE_SERVERS[engine].title} are left: workers of other nodes may run, which ` +
+        'drop what no record names. Run this again when no node runs any more, with NATS up.',
+    ),
+  };
 }
 
 function requireAnsweringEngine(engine: Engine, config: Config): void {
@@ -85,6 +111,7 @@ export async function ownedData(config: Config, log: Log): Promise<OwnedResource
     const queue = await infrastructure.openQueue();
     const [keys, streams] = [await ownKeys(client), await ownStreams(queue)];
     return {
+      left: [],
       all: [
         ...streams.map(({ name, messages }) => ({
           kind: 'stream',

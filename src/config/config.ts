@@ -14,11 +14,24 @@ export type ContainerMode = 'auto' | EngineName;
 /** `auto`: where the trial passes; `on`: refuse to start where it does not; `off`: never. */
 export type CheckpointMode = 'auto' | 'on' | 'off';
 
+interface NetworkAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 interface DatabaseServer {
   /** Absolute. Its whole folder is mounted into the instances of templates with a database there. */
   readonly socketPath: string;
+  /** Where the relay leads that socket; undefined: the server itself opens it. */
+  readonly shared: NetworkAddress | undefined;
   readonly user: string;
   readonly password: string;
+}
+
+interface DatabaseRelay {
+  readonly engine: DatabaseEngine;
+  readonly socketPath: string;
+  readonly server: NetworkAddress;
 }
 
 /** Everything that can be set, parsed once at the edge, frozen, and passed down. Durations in ms. */
@@ -124,6 +137,8 @@ export interface Config {
   };
   /** Those that were named in full; a template only asks for one of them. */
   readonly databases: Readonly<Partial<Record<DatabaseEngine, DatabaseServer>>>;
+  /** What `database-relay` passes on, for which it needs no password. */
+  readonly databaseRelays: readonly DatabaseRelay[];
   readonly pool: { readonly replenishIntervalMs: number; readonly healthIntervalMs: number };
   readonly queue: { readonly workers: number; readonly ackWaitMs: number };
   /** In the order of the catalogue; never empty. */

@@ -35,8 +35,16 @@ const PRIVATE_PATHS = [...CONTAINER_ENGINES.map(({ socket }) => socket.variable)
 const DATA_FILES = ['ibdata1', 'PG_VERSION'] as const;
 
 const OPENS_SOCKET = {
-  mariadb: { setting: 'socket', example: '/run/mysqld/mysqld.sock' },
-  postgresql: { setting: 'unix_socket_directories', example: '/run/postgresql/.s.PGSQL.5432' },
+  mariadb: {
+    setting: 'socket',
+    example: '/run/mysqld/mysqld.sock',
+    relayed: '/run/try-it-now-database/mariadb/mysqld.sock',
+  },
+  postgresql: {
+    setting: 'unix_socket_directories',
+    example: '/run/postgresql/.s.PGSQL.5432',
+    relayed: '/run/try-it-now-database/postgresql/.s.PGSQL.5432',
+  },
 } as const satisfies Record<DatabaseEngine, object>;
 
 export function databaseProblems(
@@ -45,9 +53,16 @@ export function databaseProblems(
   templates: readonly Template[],
 ): string[] {
   return DATABASE_ENGINES.flatMap((engine) => {
-    const { socket, user, password, title } = DATABASE_SERVERS[engine];
+    const { socket, url, user, password, title } = DATABASE_SERVERS[engine];
     const path = values[socket];
-    if (path === undefined) return [];
+    const { setting, example, relayed } = OPENS_SOCKET[engine];
+    if (path === undefined)
+      return values[url] === undefined || broken.has(socket)
+        ? []
+        : [
+            `${url} is set but ${socket} is not, through which instances reach that server: set it to where ` +
+              `\`try-it-now database-relay\` is to open a socket for them, such as ${relayed}`,
+          ];
     const problems: string[] = [];
     const first = templates.find(({ database }) => database?.engine === engine);
     if (first !== undefined && values[password] === undefined && !broken.has(password)) {
@@ -59,11 +74,13 @@ export function databaseProblems(
     }
     const flaw = folderFlaw(dirname(path), values, broken);
     if (flaw !== undefined) {
-      const { setting, example } = OPENS_SOCKET[engine];
+      const remedy =
+        values[url] === undefined
+          ? `have ${title} open its socket in a folder that holds nothing else (its setting \`${setting}\`), such as ` +
+            example
+          : `choose a folder that holds nothing else, such as that of ${relayed}`;
       problems.push(
-        `${socket} is ${quote(path)}, and its whole folder is mounted into instances, but ${flaw}; have ` +
-          `${title} open its socket in a folder that holds nothing else (its setting \`${setting}\`), such as ` +
-          example,
+        `${socket} is ${quote(path)}, and its whole folder is mounted into instances, but ${flaw}; ${remedy}`,
       );
     }
     return problems;

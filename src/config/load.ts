@@ -219,16 +219,28 @@ function internalUrl({ host, port }: HostPort): string {
   return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
 }
 
+function databaseServers(values: Values): Pick<Config, 'databases' | 'databaseRelays'> {
+  return { databases: databases(values), databaseRelays: databaseRelays(values) };
+}
+
 function databases(values: Values): Config['databases'] {
   return Object.fromEntries(
     DATABASE_ENGINES.flatMap((engine) => {
-      const { socket, user, password } = DATABASE_SERVERS[engine];
+      const { socket, url, user, password } = DATABASE_SERVERS[engine];
       const [socketPath, secret] = [values[socket], values[password]];
       return socketPath === undefined || secret === undefined
         ? []
-        : [[engine, { socketPath, user: values[user], password: secret }] as const];
+        : [[engine, { socketPath, shared: values[url], user: values[user], password: secret }] as const];
     }),
   );
+}
+
+function databaseRelays(values: Values): Config['databaseRelays'] {
+  return DATABASE_ENGINES.flatMap((engine) => {
+    const { socket, url } = DATABASE_SERVERS[engine];
+    const [socketPath, server] = [values[socket], values[url]];
+    return socketPath === undefined || server === undefined ? [] : [{ engine, socketPath, server }];
+  });
 }
 
 function server(values: Values): Config['server'] {
@@ -315,7 +327,7 @@ function assemble(
       sockets: Object.fromEntries(ENGINES.map(({ name, socket }) => [name, values[socket.variable]])) as EngineSockets,
     },
     checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR },
-    databases: databases(values),
+    ...databaseServers(values),
     pool: { replenishIntervalMs: values.POOL_REPLENISH_INTERVAL, healthIntervalMs: values.POOL_HEALTH_INTERVAL },
     queue: { workers: values.QUEUE_WORKER_COUNT, ackWaitMs: values.QUEUE_ACK_WAIT },
     templates,

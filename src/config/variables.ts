@@ -3,6 +3,7 @@ import { PLACEMENT_STRATEGIES } from '../domain/placement.ts';
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 import type { ContainerMode } from './config.ts';
 import { CONTAINER_HOST_VARIABLES } from './container-host-variables.ts';
+import { DATABASE_VARIABLES } from './database-variables.ts';
 import { limitVariables } from './limit-variables.ts';
 import {
   apiKey,
@@ -22,22 +23,19 @@ import {
   listenHost,
   matching,
   oneOf,
-  password,
   path,
   siteHost,
   socketOrUrl,
   webOrigin,
-  text,
   url,
 } from './parsers.ts';
-import { absolutePath, postgresSocketPath, socketPath } from './paths.ts';
+import { absolutePath } from './paths.ts';
 import { STATE_VARIABLES } from './state-variables.ts';
 import { group, type Defaulted, type Variable } from './variable.ts';
 
 const pool = group('Pool');
 const containers = group('Containers');
 const checkpoints = group('Checkpoints');
-const databases = group('Databases');
 const addresses = group('Public addresses and proxy');
 const http = group('HTTP server');
 const funnel = group('Funnel and webhooks');
@@ -176,40 +174,7 @@ export const VARIABLES = {
       'each fetch.',
   ),
 
-  DATABASE_SOCKET: databases.optional(
-    socketPath,
-    'none: no template may ask for a database',
-    'The unix socket of the MariaDB server that gives each instance a database of its own. Its whole folder ' +
-      'is mounted, read-only, into the instances of such templates, so it must be ' +
-      'a folder for this socket alone.',
-  ),
-  DATABASE_USER: databases.required(
-    text(80),
-    'root',
-    'The user who makes and drops the databases and users of the instances.',
-  ),
-  DATABASE_PASSWORD: databases.secret(
-    password,
-    'not set; needed for templates with a database',
-    'That user’s password. Instances reach the same socket, so there must be one.',
-  ),
-  POSTGRES_SOCKET: databases.optional(
-    postgresSocketPath,
-    'none: no template may ask for a database on PostgreSQL',
-    'The unix socket of the PostgreSQL server that gives each instance of a template with `engine: postgresql` a ' +
-      'database of its own. Its whole folder is mounted, read-only, into such instances, so it must be a folder for ' +
-      'this socket alone.',
-  ),
-  POSTGRES_USER: databases.required(
-    text(63),
-    'postgres',
-    'The superuser who makes and drops the databases and roles of the instances.',
-  ),
-  POSTGRES_PASSWORD: databases.secret(
-    password,
-    'not set; needed for templates with a database on PostgreSQL',
-    'That user’s password. Instances reach the same socket, so there must be one.',
-  ),
+  ...DATABASE_VARIABLES,
 
   BASE_DOMAIN: addresses.required(
     domainName,

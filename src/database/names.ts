@@ -55,6 +55,11 @@ export class DatabaseNames {
     return 'instanceId' in owner ? this.instance(owner.instanceId, owner.attempt) : this.tried(owner.keepUntilMs);
   }
 
+  /** No database: the lock of whoever looks after the sessions of all instances. */
+  guard(): string {
+    return `${this.#prefix}guard`;
+  }
+
   /** Undefined for what is not this deployment's: only a name that fits entirely is ours to drop. */
   parse(name: string): DatabaseName | undefined {
     if (!name.startsWith(this.#prefix)) return undefined;

@@ -7,10 +7,25 @@ import type { Template } from '../domain/template.ts';
 
 export interface ServerLogin {
   readonly socketPath: string;
+  /** Where a relay leads that socket: a server that nodes share. Undefined: the server of this host opens it. */
+  readonly shared?: { readonly host: string; readonly port: number } | undefined;
   readonly user: string;
   readonly password: string;
   /** SERVER_PATIENCE without it. */
   readonly patience?: ServerPatience | undefined;
+}
+
+/** For people. */
+export function placeOf({ socketPath, shared }: ServerLogin): string {
+  return shared === undefined ? socketPath : `${shared.host}:${shared.port}, by the relay at ${socketPath}`;
+}
+
+/** What to do about a server that cannot be reached. */
+export function reachRemedy(engine: DatabaseEngine, { shared }: ServerLogin): string {
+  const { socket, url } = DATABASE_SERVERS[engine];
+  return shared === undefined
+    ? `start it, or check ${socket}`
+    : `start it, or the relay on this host (try-it-now database-relay), or check ${url}`;
 }
 
 export interface ServerPatience {

@@ -6,23 +6,35 @@ import { ok, type Check } from './check.ts';
 export function databaseChecks(
   engine: DatabaseEngine,
   databases: Pick<Databases, 'prepare' | 'list'>,
-  socketPath: string,
+  server: {
+    readonly socketPath: string;
+    readonly shared: { readonly host: string; readonly port: number } | undefined;
+  },
 ): Check[] {
-  const { title, socket, user, password } = DATABASE_SERVERS[engine];
+  const { title, socket, url, user, password } = DATABASE_SERVERS[engine];
+  const { socketPath, shared } = server;
   return [
     {
       part: title,
       what: 'usable',
       remedy:
-        `Start it (\`systemctl start ${engine}\`), make it safe as said here, or correct ${socket}, ` +
-        `${user} and ${password}.`,
+        shared === undefined
+          ? `Start it (\`systemctl start ${engine}\`), make it safe as said here, or correct ${socket}, ` +
+            `${user} and ${password}.`
+          : `Start it at ${shared.host}:${shared.port}, or the relay on this host (\`systemctl start ` +
+            `try-it-now-database-relay\`), make it safe as said here, or correct ${url}, ${socket}, ${user} and ` +
+            `${password}.`,
       run: async () => {
         await databases.prepare([]);
+        const count = (await databases.list()).length;
         return [
           ok(
             'usable',
-            `answers at ${socketPath}, lets nobody in without a password; ${(await databases.list()).length} ` +
-              'databases of instances',
+            shared === undefined
+              ? `answers at ${socketPath}, lets nobody in without a password; ${count} databases of instances`
+              : `answers at ${shared.host}:${shared.port}, through the relay at ${socketPath} and without ` +
+                  `encryption; lets nobody in without a password; ${count} databases of instances, those of other ` +
+                  'nodes included',
           ),
         ];
       },

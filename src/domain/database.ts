@@ -2,11 +2,23 @@
 export const DATABASE_ENGINES = ['mariadb', 'postgresql'] as const;
 export type DatabaseEngine = (typeof DATABASE_ENGINES)[number];
 
-/** What each engine is called, and the settings that say where a node's server is. */
+/** What each engine is called, and the settings that say where its server is; `url`: one that nodes share. */
 export const DATABASE_SERVERS = {
-  mariadb: { title: 'MariaDB', socket: 'DATABASE_SOCKET', user: 'DATABASE_USER', password: 'DATABASE_PASSWORD' },
-  postgresql: { title: 'PostgreSQL', socket: 'POSTGRES_SOCKET', user: 'POSTGRES_USER', password: 'POSTGRES_PASSWORD' },
-} as const satisfies Record<DatabaseEngine, Readonly<Record<'title' | 'socket' | 'user' | 'password', string>>>;
+  mariadb: {
+    title: 'MariaDB',
+    socket: 'DATABASE_SOCKET',
+    url: 'DATABASE_SERVER_URL',
+    user: 'DATABASE_USER',
+    password: 'DATABASE_PASSWORD',
+  },
+  postgresql: {
+    title: 'PostgreSQL',
+    socket: 'POSTGRES_SOCKET',
+    url: 'POSTGRES_SERVER_URL',
+    user: 'POSTGRES_USER',
+    password: 'POSTGRES_PASSWORD',
+  },
+} as const satisfies Record<DatabaseEngine, Readonly<Record<'title' | 'socket' | 'url' | 'user' | 'password', string>>>;
 
 /** What an instance's database is filled from. The digest is the first 16 hexadecimal digits of the file's SHA-256. */
 export interface DatabaseSeed {

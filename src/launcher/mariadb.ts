@@ -120,8 +120,12 @@ const SETTINGS: readonly string[] = [
  * A MariaDB without any port, for the instances' databases, its files under `dir`, which is made. It keeps data and
  * password over a restart. Throws child_failed.
  */
-export async function launchMariadb(options: { readonly dir: string }): Promise<LaunchedMariadb> {
-  const { dir } = options;
+export async function launchMariadb(options: {
+  readonly dir: string;
+  /** Beside its own, and over them. */
+  readonly settings?: readonly string[];
+}): Promise<LaunchedMariadb> {
+  const { dir, settings = [] } = options;
   const paths = {
     data: join(dir, 'data'),
     socket: join(dir, 'socket', 'mariadb.sock'),
@@ -155,6 +159,7 @@ export async function launchMariadb(options: { readonly dir: string }): Promise<
       `--init-file=${initFile}`,
       `--tmpdir=${paths.own}`,
       ...SETTINGS,
+      ...settings,
     ],
     cleanEnv: true,
     saysUp: 'ready for connections',

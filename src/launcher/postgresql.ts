@@ -65,7 +65,11 @@ interface Paths {
  * A PostgreSQL without any port, for the instances' databases, its files under `dir`, which is made. It keeps data and
  * password over a restart, but not over a crash of the host. Throws child_failed.
  */
-export async function launchPostgres(options: { readonly dir: string }): Promise<LaunchedPostgres> {
+export async function launchPostgres(options: {
+  readonly dir: string;
+  /** Beside its own, and over them. */
+  readonly settings?: readonly string[];
+}): Promise<LaunchedPostgres> {
   const { dir } = options;
   const own = join(dir, 'own');
   const paths = { data: join(own, 'data'), rules: join(dir, 'pg_hba.conf'), runningSince: join(dir, 'running-since') };
@@ -86,7 +90,12 @@ export async function launchPostgres(options: { readonly dir: string }): Promise
   await writeOwned(paths.rules, LOGIN_RULES, account);
   await writeFile(paths.runningSince, bootId());
   const [command, ...args] = bounded(commandAs(programPath('postgres'), account));
-  const settings = [...SETTINGS, `unix_socket_directories=${socketFolder}`, `hba_file=${paths.rules}`];
+  const settings = [
+    ...SETTINGS,
+    `unix_socket_directories=${socketFolder}`,
+    `hba_file=${paths.rules}`,
+    ...(options.settings ?? []),
+  ];
   const server = await ChildServer.start({
     name: 'PostgreSQL',
     command,

@@ -100,6 +100,7 @@ describe('make install', () => {
     for (const role of ['worker', '']) {
       await script('install', { ROLE: role });
       expect((await readdir(installed('/usr/local/lib/systemd/system'))).sort()).toEqual([
+        'try-it-now-database-relay.service',
         'try-it-now-podman.service',
         'try-it-now-worker.service',
       ]);
@@ -258,8 +259,8 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
       ]);
       return Number(/level for \S+: ([\d.]+)/.exec(stdout)?.[1] ?? 'NaN');
     };
-    for (const unit of ['try-it-now-discovery.service', 'try-it-now-valkey.service', 'try-it-now-nats.service'])
-      expect(await worst(unit), unit).toBeLessThanOrEqual(1.5);
+    for (const part of ['discovery', 'database-relay', 'valkey', 'nats'])
+      expect(await worst(`try-it-now-${part}.service`), part).toBeLessThanOrEqual(1.5);
     for (const unit of ['try-it-now.service', 'try-it-now-worker.service'])
       expect(await worst(unit), unit).toBeLessThanOrEqual(3.5);
   });

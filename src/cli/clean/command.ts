@@ -63,8 +63,9 @@ async function clean(env: Environment, options: CleanOptions, { of, what, find }
   const { config } = loadConfig(env);
   const log = createLogger('error', process.stderr);
   if (options.force !== true && options.dryRun !== true) await requireStopped(config, of, log);
-  const { all, finish } = await find(config, log);
+  const { all, left, finish } = await find(config, log);
   try {
+    for (const line of left) console.error(line);
     if (all.length === 0 || options.dryRun === true) {
       report(all, undefined, options);
       if (all.length > 0) process.exitCode = EXIT_FOUND;

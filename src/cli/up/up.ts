@@ -42,8 +42,14 @@ export interface UpOptions {
   readonly checkpoint?: true;
 }
 
+/** With an address but without a socket it is a mistake, which the configuration names. */
+function isConfigured(engine: DatabaseEngine, env: Environment): boolean {
+  const { socket, url } = DATABASE_SERVERS[engine];
+  return isSet(env[socket]) || isSet(env[url]);
+}
+
 function databasesToCome(env: Environment): Environment {
-  const toCome = DATABASE_ENGINES.filter((engine) => !isSet(env[DATABASE_SERVERS[engine].socket]));
+  const toCome = DATABASE_ENGINES.filter((engine) => !isConfigured(engine, env));
   return Object.fromEntries(
     toCome.flatMap((engine) => {
       const { socket, password } = DATABASE_SERVERS[engine];
@@ -58,8 +64,7 @@ function databasesToCome(env: Environment): Environment {
 /** Those that a template needs, and for which no server was configured. */
 function wantedDatabases(env: Environment, { templates }: Config): DatabaseEngine[] {
   return DATABASE_ENGINES.filter(
-    (engine) =>
-      !isSet(env[DATABASE_SERVERS[engine].socket]) && templates.some(({ database }) => database?.engine === engine),
+    (engine) => !isConfigured(engine, env) && templates.some(({ database }) => database?.engine === engine),
   );
 }
 

@@ -12,8 +12,8 @@ const MAX_STATEMENT_TIME_S = 60;
 const GONE_WITHIN_MS = 5_000;
 
 /**
- * A user of the socket only, who may do what he likes in the database of his name and nothing anywhere else. A database
- * name in GRANT is a pattern, so it is escaped.
+ * A user of the clients' host only, who may do what he likes in the database of his name and nothing anywhere else. A
+ * database name in GRANT is a pattern, so it is escaped.
  */
 export async function createUser(
   session: Session,
@@ -25,16 +25,17 @@ export async function createUser(
     limits === 'limited'
       ? ` WITH MAX_USER_CONNECTIONS ${MAX_USER_CONNECTIONS} MAX_STATEMENT_TIME ${MAX_STATEMENT_TIME_S}`
       : '';
-  await session.run(`Creating the user ${name}`, `CREATE USER ${account(name)} IDENTIFIED BY ?${within}`, [password]);
+  const account = accountOf(session, name);
+  await session.run(`Creating the user ${name}`, `CREATE USER ${account} IDENTIFIED BY ?${within}`, [password]);
   await session.run(
     `Giving the user ${name} its rights`,
-    `GRANT ALL PRIVILEGES ON ${quotedForGrant(name)}.* TO ${account(name)}`,
+    `GRANT ALL PRIVILEGES ON ${quotedForGrant(name)}.* TO ${account}`,
   );
 }
 
 /** His open connections stay. */
 export async function dropUser(session: Session, name: string): Promise<void> {
-  await session.run(`Dropping the user ${name}`, `DROP USER IF EXISTS ${account(name)}`);
+  await session.run(`Dropping the user ${name}`, `DROP USER IF EXISTS ${accountOf(session, name)}`);
 }
 
 /**
@@ -60,13 +61,12 @@ export async function dropWithUser(session: Session, name: string): Promise<void
 
 async function whatIsLeft(session: Session, name: string): Promise<string> {
   const sql = `SELECT 'its database' AS what FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?
-    UNION ALL SELECT 'its user' FROM mysql.global_priv WHERE User = ? AND Host = 'localhost'
+    UNION ALL SELECT 'its user' FROM mysql.global_priv WHERE User = ? AND Host = ?
     UNION ALL SELECT 'a connection of its user' FROM information_schema.PROCESSLIST WHERE USER = ?`;
-  const rows = await session.run(`Checking that ${name} is gone`, sql, [name, name, name]);
+  const rows = await session.run(`Checking that ${name} is gone`, sql, [name, name, session.clientHost, name]);
   return [...new Set(rows.map(({ what }) => String(what)))].join(' and ');
 }
 
-/** 'localhost' is every client that comes through the socket. */
-function account(name: string): string {
-  return `${quoted(name)}@localhost`;
+function accountOf({ clientHost }: Session, name: string): string {
+  return `${quoted(name)}@'${clientHost}'`;
 }

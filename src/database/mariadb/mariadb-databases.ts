@@ -21,7 +21,7 @@ const REPLAY_TIMEOUT_MS = 120_000;
 /** Below the time we wait for an answer at all. */
 const LOCK_TIMEOUT_S = 8;
 
-/** Databases on a MariaDB of this node. Nothing is asked of the server yet: `prepare` does. */
+/** Databases on a MariaDB of this node, or one that nodes share. Nothing is asked of the server yet: `prepare` does. */
 export function connectMariadb(options: DatabaseOptions): Databases {
   return new MariadbDatabases(options);
 }
@@ -32,14 +32,15 @@ class MariadbDatabases implements Databases {
   readonly #names: DatabaseNames;
   readonly #seeds: Seeds;
   readonly #guard: SessionGuard;
-  readonly #sizes = new Sizes();
+  readonly #sizes: Sizes;
   #toldOfBounds = false;
 
   constructor(options: DatabaseOptions) {
-    const { socketPath, user, password, patience, deployment, entropy, log, sessionBounds } = options;
+    const { socketPath, shared, user, password, patience, deployment, entropy, log, sessionBounds } = options;
     this.#options = options;
-    this.#login = { socketPath, user, password, patience };
+    this.#login = { socketPath, shared, user, password, patience };
     this.#names = new DatabaseNames('mariadb', deployment, entropy);
+    this.#sizes = new Sizes({ seesFiles: shared === undefined });
     this.#seeds = new Seeds({ login: this.#login, names: this.#names, log });
     this.#guard = new SessionGuard({ login: this.#login, names: this.#names, log, bounds: sessionBounds });
   }
@@ -49,7 +50,7 @@ class MariadbDatabases implements Databases {
     const offered = [...templates, ...this.#options.catalogue];
     await withSession(this.#login, async (session) => {
       await requireMariadb(session);
-      await requireSafe(session, this.#login.socketPath);
+      await requireSafe(session, this.#login);
       await this.#tellOfBounds(session, offered);
       if (this.#options.tidiesSeeds)
         await this.#seeds.dropOthers(
@@ -77,7 +78,7 @@ class MariadbDatabases implements Databases {
         async (session) => {
           // Asked each time: the instance is about to reach the socket, and the server
           // may have been restarted otherwise.
-          await requireSafe(session, socketPath);
+          await requireSafe(session, this.#login);
           await lock(session, name, { password: this.#login.password, timeoutS: LOCK_TIMEOUT_S });
           await dropWithUser(session, name);
           await createEmpty(session, name, plan);
@@ -87,7 +88,7 @@ class MariadbDatabases implements Databases {
           if (plan.copies === undefined)
             await runSqlFile(seed, {
               database: name,
-              login: { socketPath, user: name, password },
+              login: { ...this.#login, user: name, password },
               timeoutMs: REPLAY_TIMEOUT_MS,
             });
         },

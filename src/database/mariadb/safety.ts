@@ -1,4 +1,5 @@
 import { TryItNowError } from '../../domain/errors.ts';
+import { placeOf, type ServerLogin } from '../server.ts';
 import type { Row, Session } from './session.ts';
 
 /** What stands for no password, in the logins by password. */
@@ -33,7 +34,7 @@ export async function requireMariadb(session: Session): Promise<void> {
  * in the server's own folder. Throws database_unsafe.
  * The login by the socket's peer is the worst: it asks for a uid, and a container's root has the host's uid 0.
  */
-export async function requireSafe(session: Session, socketPath: string): Promise<void> {
+export async function requireSafe(session: Session, login: ServerLogin): Promise<void> {
   const plugins = await session.run(
     'Asking for the login plugins',
     "SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'unix_socket' AND PLUGIN_STATUS = 'ACTIVE'",
@@ -55,7 +56,7 @@ export async function requireSafe(session: Session, socketPath: string): Promise
   if (problems.length === 0) return;
   throw new TryItNowError(
     'database_unsafe',
-    `MariaDB at ${socketPath} is not safe to let instances near: ${problems.join('. ')}`,
+    `MariaDB at ${placeOf(login)} is not safe to let instances near: ${problems.join('. ')}`,
     { details: { problems } },
   );
 }

@@ -79,7 +79,7 @@ export class Seeds {
       await createUser(session, name, password, 'unlimited');
       await runSqlFile(seed, {
         database: name,
-        login: { socketPath: this.#login.socketPath, user: name, password },
+        login: { ...this.#login, user: name, password },
         timeoutMs: LOAD_TIMEOUT_MS,
       });
       const [tables] = await session.run(
@@ -106,12 +106,13 @@ export class Seeds {
   }
 }
 
-/** Names of all databases and of all users of the socket, no matter whose they are. */
+/** Names of all databases and of all users from where instances connect, no matter whose they are. */
 export async function namesOnServer(session: Session): Promise<readonly string[]> {
   const rows = await session.run(
     'Listing databases and users',
     'SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA UNION SELECT User FROM mysql.global_priv ' +
-      "WHERE Host = 'localhost'",
+      'WHERE Host = ?',
+    [session.clientHost],
   );
   return rows.map(({ name }) => String(name));
 }
@@ -125,14 +126,23 @@ export async function lock(
   name: string,
   { password, timeoutS }: { readonly password: string; readonly timeoutS: number },
 ): Promise<void> {
-  const lockName = createHmac('sha256', password).update(`lock ${name}`).digest('base64url');
-  const [row] = await session.run(`Waiting for others at ${name}`, `SELECT GET_LOCK(?, ${timeoutS}) AS held`, [
-    lockName,
-  ]);
-  if (row?.['held'] !== 1)
+  if (!(await tryLock(session, name, { password, timeoutS })))
     throw new TryItNowError(
       'database_failed',
       `The database ${name} is being made or dropped by somebody else for more than ${timeoutS} s; it will be ` +
         'tried again',
     );
+}
+
+/** Whether it is held now; it waits for others no longer than that. */
+export async function tryLock(
+  session: Session,
+  name: string,
+  { password, timeoutS }: { readonly password: string; readonly timeoutS: number },
+): Promise<boolean> {
+  const lockName = createHmac('sha256', password).update(`lock ${name}`).digest('base64url');
+  const [row] = await session.run(`Waiting for others at ${name}`, `SELECT GET_LOCK(?, ${timeoutS}) AS held`, [
+    lockName,
+  ]);
+  return row?.['held'] === 1;
 }

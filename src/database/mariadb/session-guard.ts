@@ -4,9 +4,12 @@ import { sleep } from '../../lifecycle/sleep.ts';
 import { FairShare, tellOfLast } from '../fair-share.ts';
 import type { DatabaseNames } from '../names.ts';
 import { SESSION_BOUNDS, type ServerLogin, type SessionBounds } from '../server.ts';
+import { tryLock } from './seeds.ts';
 import { serverErrorNumber, withSession, type Row, type Session } from './session.ts';
 
 const ROUND_MS = 1_000;
+/** Many rounds. */
+const HANGS_AFTER_S = 10;
 
 /** ER_NO_SUCH_THREAD. */
 const ENDED_MEANWHILE = 1094;
@@ -41,7 +44,8 @@ export class SessionGuard {
     const bounds = { ...SESSION_BOUNDS, ...options.bounds };
     this.#loop = new Loop({ name: 'guard-mariadb-sessions', intervalMs: ROUND_MS, log }, async (signal) =>
       withSession(login, async (session) => {
-        const round = new GuardRound(session, { names, log, bounds });
+        if (login.shared !== undefined) await becomeTheOne(session, login, names, signal);
+        const round = new GuardRound(session, { names, log, bounds, seesThreads: login.shared === undefined });
         while (!signal.aborted) {
           await round.look();
           await sleep(ROUND_MS, signal);
@@ -59,6 +63,21 @@ export class SessionGuard {
   }
 }
 
+/**
+ * Each node that shares the server would look after the same sessions: the lock has one do it. The server ends the
+ * session of one that died or hangs, and with it the lock.
+ */
+async function becomeTheOne(
+  session: Session,
+  { password }: ServerLogin,
+  names: DatabaseNames,
+  signal: AbortSignal,
+): Promise<void> {
+  await session.run('Having the server end this session if we hang', `SET SESSION wait_timeout = ${HANGS_AFTER_S}`);
+  const isMine = (): Promise<boolean> => tryLock(session, names.guard(), { password, timeoutS: 1 });
+  while (!signal.aborted) if (await isMine()) return;
+}
+
 interface InstanceSession {
   readonly id: number;
   readonly user: string;
@@ -72,19 +91,24 @@ class GuardRound {
   readonly #names: DatabaseNames;
   readonly #log: Log;
   readonly #bounds: SessionBounds;
-  readonly #shares: FairShare;
+  readonly #shares: FairShare | undefined;
   /** When each was seen first: by our own clock, for the server's may be set. */
   #transactions: ReadonlyMap<string, number> = new Map();
 
   constructor(
     session: Session,
-    options: { readonly names: DatabaseNames; readonly log: Log; readonly bounds: SessionBounds },
+    options: {
+      readonly names: DatabaseNames;
+      readonly log: Log;
+      readonly bounds: SessionBounds;
+      readonly seesThreads: boolean;
+    },
   ) {
     this.#session = session;
     this.#names = options.names;
     this.#log = options.log;
     this.#bounds = options.bounds;
-    this.#shares = new FairShare('mariadbd', options.bounds);
+    this.#shares = options.seesThreads ? new FairShare('mariadbd', options.bounds) : undefined;
   }
 
   async look(): Promise<void> {
@@ -93,7 +117,8 @@ class GuardRound {
     await this.#endLongStatements(sessions);
     await this.#endHoarders(sessions);
     await this.#endOldTransactions(sessions);
-    for (const database of await this.#shares.look(sessions, performance.now())) tellOfLast(this.#log, database);
+    const last = (await this.#shares?.look(sessions, performance.now())) ?? [];
+    for (const database of last) tellOfLast(this.#log, database);
   }
 
   async #endLongStatements(sessions: readonly InstanceSession[]): Promise<void> {

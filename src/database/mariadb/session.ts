@@ -1,6 +1,6 @@
 import { createConnection, type Connection, type SqlError } from 'mariadb';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import { SERVER_PATIENCE, type ServerLogin, type ServerPatience } from '../server.ts';
+import { SERVER_PATIENCE, placeOf, reachRemedy, type ServerLogin, type ServerPatience } from '../server.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -8,6 +8,8 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface Session {
   /** `what` is for the message of the error: what the statement was to do. */
   run(what: string, sql: string, values?: readonly string[]): Promise<readonly Row[]>;
+  /** As accounts name it: from where instances connect. */
+  readonly clientHost: 'localhost' | '%';
 }
 
 /** A node's own server answers a new connection within a millisecond or two. */
@@ -65,7 +67,8 @@ export function serverErrorNumber(error: unknown): unknown {
   return error instanceof TryItNowError ? error.details?.['errno'] : undefined;
 }
 
-async function connect({ socketPath, user, password }: ServerLogin, answerTimeoutMs: number): Promise<Connection> {
+async function connect(login: ServerLogin, answerTimeoutMs: number): Promise<Connection> {
+  const { socketPath, user, password } = login;
   try {
     const connection = await createConnection({
       socketPath,
@@ -87,20 +90,22 @@ async function connect({ socketPath, user, password }: ServerLogin, answerTimeou
     if (errno !== undefined && LOGIN_REFUSED.has(errno)) {
       throw new TryItNowError(
         'database_failed',
-        `MariaDB at ${socketPath} does not let ${user} in (${why}); check DATABASE_USER and DATABASE_PASSWORD`,
+        `MariaDB at ${placeOf(login)} does not let ${user} in (${why}); check DATABASE_USER and DATABASE_PASSWORD`,
         { details: { errno } },
       );
     }
     throw new TryItNowError(
       'database_unavailable',
-      `MariaDB does not answer at ${socketPath} (${why}); start it, or check DATABASE_SOCKET`,
+      `MariaDB does not answer at ${placeOf(login)} (${why}); ${reachRemedy('mariadb', login)}`,
       { retryAfterMs: 2_000 },
     );
   }
 }
 
-function sessionOn(connection: Connection, { socketPath }: ServerLogin): Session {
+function sessionOn(connection: Connection, login: ServerLogin): Session {
   return {
+    // 'localhost' is every client of the server's own socket, and no other.
+    clientHost: login.shared === undefined ? 'localhost' : '%',
     run: async (what, sql, values) => {
       try {
         const answer: unknown = await connection.query(sql, values);
@@ -110,7 +115,7 @@ function sessionOn(connection: Connection, { socketPath }: ServerLogin): Session
         if (fatal === true || !connection.isValid() || (errno !== undefined && SERVER_STATES.has(errno))) {
           throw new TryItNowError(
             'database_unavailable',
-            `${what} failed: MariaDB at ${socketPath} stopped answering (${ownWords(error)})`,
+            `${what} failed: MariaDB at ${placeOf(login)} stopped answering (${ownWords(error)})`,
             { retryAfterMs: 2_000 },
           );
         }

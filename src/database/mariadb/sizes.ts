@@ -16,13 +16,19 @@ const OTHERS_IN_TURN = 4;
 export class Sizes {
   /** As they were found last, of those that were asked for last; the longest ago comes first. */
   #others: ReadonlyMap<string, number> = new Map();
+  readonly #seesFiles: boolean;
+
+  /** `seesFiles`: the server's are on this host. */
+  constructor(options: { readonly seesFiles: boolean }) {
+    this.#seesFiles = options.seesFiles;
+  }
 
   async of(session: Session, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const innodb = new Map<string, number>();
     for (const { name, bytes } of await session.run('Asking for the sizes of databases', INNODB))
       innodb.set(String(name), Number(bytes));
     this.#others = await this.#look(session, names);
-    const temporary = await temporaryFiles(session);
+    const temporary = this.#seesFiles ? await temporaryFiles(session) : new Map<string, number>();
     return new Map(
       names.flatMap((name) => {
         const bytes = (innodb.get(name) ?? 0) + (this.#others.get(name) ?? 0) + (temporary.get(name) ?? 0);

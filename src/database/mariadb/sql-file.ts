@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { DatabaseSeed } from '../../domain/database.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { readSeed } from '../read-seed.ts';
-import type { ServerLogin } from '../server.ts';
+import { placeOf, type ServerLogin } from '../server.ts';
 
 const CLIENT: string = 'mariadb';
 /** Where packages put it; nothing else of our environment is its business. */
@@ -65,7 +65,7 @@ export async function runSqlFile(
   if (SERVER_GONE.test(said))
     throw new TryItNowError(
       'database_unavailable',
-      `MariaDB at ${login.socketPath} stopped answering while the seed ${seed.seedFile} was loaded (${said.trim()})`,
+      `MariaDB at ${placeOf(login)} stopped answering while the seed ${seed.seedFile} was loaded (${said.trim()})`,
       { retryAfterMs: 2_000 },
     );
   throw new TryItNowError(

@@ -15,7 +15,7 @@ import { NO_SUCH_DATABASE, sqlState, withSession, type Session } from './session
 /** A clone of a big seed takes its time. */
 const CLONE_ANSWER_TIMEOUT_MS = 60_000;
 
-/** Databases on a PostgreSQL of this node. Nothing is asked of the server yet: `prepare` does. */
+/** Databases on a PostgreSQL of this node, or one that nodes share. Nothing is asked of it yet: `prepare` does. */
 export function connectPostgres(options: DatabaseOptions): Databases {
   return new PostgresDatabases(options);
 }
@@ -29,9 +29,9 @@ class PostgresDatabases implements Databases {
   #toldOfConnections = false;
 
   constructor(options: DatabaseOptions) {
-    const { socketPath, user, password, patience, deployment, entropy, log, sessionBounds } = options;
+    const { socketPath, shared, user, password, patience, deployment, entropy, log, sessionBounds } = options;
     this.#options = options;
-    this.#login = { socketPath, user, password, patience };
+    this.#login = { socketPath, shared, user, password, patience };
     this.#names = new DatabaseNames('postgresql', deployment, entropy);
     this.#seeds = new Seeds({ login: this.#login, names: this.#names, log });
     this.#guard = new SessionGuard({ login: this.#login, names: this.#names, log, bounds: sessionBounds });
@@ -41,7 +41,7 @@ class PostgresDatabases implements Databases {
     const offered = [...templates, ...this.#options.catalogue];
     await withSession(this.#login, async (session) => {
       await requirePostgres(session);
-      await requireSafe(session, this.#login.socketPath);
+      await requireSafe(session, this.#login);
       await this.#tellOfConnections(session, offered);
       const used = new Set(seedsFor('postgresql', offered).map(({ seedDigest }) => seedDigest));
       if (this.#options.tidiesSeeds) await this.#seeds.dropOthers(session, used);
@@ -109,7 +109,7 @@ class PostgresDatabases implements Databases {
 
   async #clone(session: Session, name: string, seed: string, password: string): Promise<void> {
     // Asked each time: the instance is about to reach the socket, and the server may have been restarted otherwise.
-    await requireSafe(session, this.#login.socketPath);
+    await requireSafe(session, this.#login);
     await lock(session, name);
     await dropWithRole(session, name, this.#login);
     await createDatabase(session, name, seed);

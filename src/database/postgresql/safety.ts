@@ -1,4 +1,5 @@
 import { TryItNowError } from '../../domain/errors.ts';
+import { placeOf, type ServerLogin } from '../server.ts';
 import type { Session } from './session.ts';
 
 /** 13.0, as the server counts: DROP DATABASE … WITH (FORCE). */
@@ -32,12 +33,12 @@ export async function requirePostgres(session: Session): Promise<void> {
  * Instances reach the server's socket, so nobody may be let in there without a password, and nobody into a database
  * that is not his. Throws database_unsafe.
  */
-export async function requireSafe(session: Session, socketPath: string): Promise<void> {
-  const problems = [...(await loginProblems(session)), ...(await databaseProblems(session))];
+export async function requireSafe(session: Session, login: ServerLogin): Promise<void> {
+  const problems = [...(await loginProblems(session, login)), ...(await databaseProblems(session))];
   if (problems.length === 0) return;
   throw new TryItNowError(
     'database_unsafe',
-    `PostgreSQL at ${socketPath} is not safe to let instances near: ${problems.join('. ')}`,
+    `PostgreSQL at ${placeOf(login)} is not safe to let instances near: ${problems.join('. ')}`,
     { details: { problems } },
   );
 }
@@ -46,11 +47,11 @@ export async function requireSafe(session: Session, socketPath: string): Promise
  * The login by the socket's peer is the worst: it asks for the uid at the other end, and a container's processes have
  * uids of the host.
  */
-async function loginProblems(session: Session): Promise<string[]> {
+async function loginProblems(session: Session, { shared }: ServerLogin): Promise<string[]> {
   const rules = await session.run(
     'Reading the rules for logins',
     "SELECT line_number AS line, auth_method AS method, error, current_setting('hba_file') AS file FROM " +
-      "pg_hba_file_rules WHERE type = 'local' OR error IS NOT NULL",
+      `pg_hba_file_rules WHERE type ${shared === undefined ? '=' : '<>'} 'local' OR error IS NOT NULL`,
   );
   // In whole seconds: a change within the second in which the server read the file is not told from none.
   const [changed] = await session.run(
@@ -60,6 +61,12 @@ async function loginProblems(session: Session): Promise<string[]> {
   const problems = rules.flatMap(({ line, method, error, file }) => {
     if (typeof error === 'string') return [`line ${String(line)} of ${String(file)} is not understood: ${error}`];
     if (LOGINS_BY_PASSWORD.includes(method)) return [];
+    if (shared !== undefined)
+      return [
+        `line ${String(line)} of ${String(file)} lets users in from other hosts by ${String(method)}, without a ` +
+          "password of PostgreSQL's own, and instances come from there: write scram-sha-256 in it, and run SELECT " +
+          'pg_reload_conf()',
+      ];
     return [
       `line ${String(line)} of ${String(file)} lets users of the socket in by ${String(method)}, without a password ` +
         "of PostgreSQL's own, and a container's processes have uids of this host: write scram-sha-256 there, give " +

@@ -80,7 +80,7 @@ export class Seeds {
       await this.#inside(name, `Giving the schema public to ${name}`, `ALTER SCHEMA public OWNER TO ${quoted(name)}`);
       await runSqlFile(seed, {
         database: name,
-        login: { socketPath: this.#login.socketPath, user: name, password },
+        login: { ...this.#login, user: name, password },
         timeoutMs: LOAD_TIMEOUT_MS,
       });
       await this.#requireTables(name, seed);
@@ -132,4 +132,10 @@ export async function namesOnServer(session: Session): Promise<readonly string[]
 export async function lock(session: Session, name: string, timeoutMs?: number): Promise<void> {
   if (timeoutMs !== undefined) await session.run(`Waiting for others at ${name}`, `SET lock_timeout = ${timeoutMs}`);
   await session.run(`Waiting for others at ${name}`, 'SELECT pg_advisory_lock(hashtextextended($1, 0))', [name]);
+}
+
+/** Whether it is held from now on, until the session ends. */
+export async function tryLock(session: Session, name: string): Promise<boolean> {
+  const sql = 'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held';
+  return (await session.run(`Looking for others at ${name}`, sql, [name]))[0]?.['held'] === true;
 }

@@ -4,11 +4,14 @@ import { sleep } from '../../lifecycle/sleep.ts';
 import { FairShare, tellOfLast } from '../fair-share.ts';
 import type { DatabaseNames } from '../names.ts';
 import { SESSION_BOUNDS, type ServerLogin, type SessionBounds } from '../server.ts';
+import { tryLock } from './seeds.ts';
 import { sessionMemory } from './session-memory.ts';
 import { withSession, type Session } from './session.ts';
 
 /** Shorter than anybody would wait before they call the server broken. */
 const ROUND_MS = 1_000;
+/** Many rounds. */
+const HANGS_AFTER_S = 10;
 /** Of the server's table of locks, for all sessions of one role. Apps hold some hundred, even while they migrate. */
 const LARGEST_SHARE = 0.25;
 /** Of the queue of NOTIFY, which all databases share: 8 MB of 8 GB. Apps that listen leave next to nothing there. */
@@ -63,16 +66,21 @@ export class SessionGuard {
     const deps = { names, log, bounds: { ...SESSION_BOUNDS, ...options.bounds } };
     this.#loop = new Loop({ name: 'guard-postgresql-sessions', intervalMs: ROUND_MS, log }, async (signal) =>
       withSession(login, async (session) => {
+        const { shared } = login;
+        if (shared !== undefined) await becomeTheOne(session, names, signal);
         const [table] = await session.run('Asking for the size of the table of locks', LOCK_TABLE);
         await session.run('Beginning to guard the locks', 'BEGIN');
-        const shares = new FairShare('postgres', deps.bounds);
+        const shares = shared === undefined ? new FairShare('postgres', deps.bounds) : undefined;
         while (!signal.aborted) {
           await endLockHoarders(session, deps, Number(table?.['size']) * LARGEST_SHARE);
           const sessions = await sessionsOfInstances(session, deps);
           await endLongOnes(session, deps, sessions);
-          await endMemoryHoarders(session, deps, sessions);
-          const working = sessions.map(({ pid, role }) => ({ user: role, thread: pid }));
-          for (const database of await shares.look(working, performance.now())) tellOfLast(log, database);
+          // The processes of a server elsewhere are not to be seen, and others here have their numbers.
+          if (shares !== undefined) {
+            await endMemoryHoarders(session, deps, sessions);
+            const working = sessions.map(({ pid, role }) => ({ user: role, thread: pid }));
+            for (const database of await shares.look(working, performance.now())) tellOfLast(log, database);
+          }
           await sleep(ROUND_MS, signal);
         }
       }),
@@ -86,6 +94,18 @@ export class SessionGuard {
   async stop(): Promise<void> {
     await this.#loop.stop();
   }
+}
+
+/**
+ * Each node that shares the server would look after the same sessions: the lock has one do it. The server ends the
+ * session of one that died or hangs, and with it the lock.
+ */
+async function becomeTheOne(session: Session, names: DatabaseNames, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !(await tryLock(session, names.guard()))) await sleep(ROUND_MS, signal);
+  await session.run(
+    'Having the server end this session if we hang',
+    `SET idle_in_transaction_session_timeout = '${HANGS_AFTER_S}s'`,
+  );
 }
 
 async function endLockHoarders(session: Session, { names, log }: GuardDeps, most: number): Promise<void> {

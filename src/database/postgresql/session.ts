@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import { Client, type DatabaseError } from 'pg';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { withDeadline } from '../../lifecycle/deadline.ts';
-import { SERVER_PATIENCE, type ServerLogin, type ServerPatience } from '../server.ts';
+import { SERVER_PATIENCE, placeOf, reachRemedy, type ServerLogin, type ServerPatience } from '../server.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -95,13 +95,13 @@ export function sqlState(error: unknown): unknown {
 }
 
 /** `what` was to be done when the library threw this. */
-export function statementFailure(what: string, error: unknown, { socketPath }: ServerLogin): TryItNowError {
+export function statementFailure(what: string, error: unknown, login: ServerLogin): TryItNowError {
   const { code, severity, message, hint } = error as Partial<DatabaseError>;
   // An answer of the server has a severity; what the library says of itself has none.
   if (severity === undefined || (code !== undefined && SERVER_STATES.test(code)))
     return new TryItNowError(
       'database_unavailable',
-      `${what} failed: PostgreSQL at ${socketPath} stopped answering (${message ?? describeError(error)})`,
+      `${what} failed: PostgreSQL at ${placeOf(login)} stopped answering (${message ?? describeError(error)})`,
       { retryAfterMs: 2_000 },
     );
   return new TryItNowError(
@@ -119,22 +119,23 @@ function sessionSettings({ lockWaitS }: ServerPatience): string {
   );
 }
 
-function connectFailure(error: unknown, { socketPath, user }: ServerLogin, database: string): TryItNowError {
+function connectFailure(error: unknown, login: ServerLogin, database: string): TryItNowError {
+  const [place, { user }] = [placeOf(login), login];
   const { code } = error as Partial<DatabaseError>;
   const why = describeError(error);
   if (code !== undefined && LOGIN_REFUSED.test(code))
     return new TryItNowError(
       'database_failed',
-      `PostgreSQL at ${socketPath} does not let ${user} in (${why}); check POSTGRES_USER and POSTGRES_PASSWORD`,
+      `PostgreSQL at ${place} does not let ${user} in (${why}); check POSTGRES_USER and POSTGRES_PASSWORD`,
       { details: { sqlState: code } },
     );
   if (code === NO_SUCH_DATABASE)
-    return new TryItNowError('database_failed', `PostgreSQL at ${socketPath} has no database ${database} (${why})`, {
+    return new TryItNowError('database_failed', `PostgreSQL at ${place} has no database ${database} (${why})`, {
       details: { sqlState: code },
     });
   return new TryItNowError(
     'database_unavailable',
-    `PostgreSQL does not answer at ${socketPath} (${why}); start it, or check POSTGRES_SOCKET`,
+    `PostgreSQL does not answer at ${place} (${why}); ${reachRemedy('postgresql', login)}`,
     { retryAfterMs: 2_000 },
   );
 }

@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import { link, rename, stat } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { buffer, text } from 'node:stream/consumers';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Cleanups, ownFolder } from '../../test/support/deployment.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { LogBook } from '../../test/support/queue.ts';
+import { startRelay } from './relay.ts';
+
+let cleanups: Cleanups;
+let socketPath: string;
+let log: LogBook;
+beforeEach(async () => {
+  cleanups = new Cleanups('the relay');
+  socketPath = join(await ownFolder(cleanups, 'tin-relay-'), 'mariadb', 'mysqld.sock');
+  log = new LogBook();
+});
+afterEach(() => cleanups[Symbol.asyncDispose]());
+
+async function listen(onConnection: (socket: Socket) => void, port = 0): Promise<{ server: Server; port: number }> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined);
+    onConnection(socket);
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  cleanups.push(() => server.close());
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+async function relayTo(port: number): Promise<AsyncDisposable> {
+  const relay = await startRelay({ title: 'MariaDB', socketPath, server: { host: '127.0.0.1', port }, log });
+  cleanups.push(() => relay[Symbol.asyncDispose]());
+  return relay;
+}
+
+it('passes on all of both directions, also when one end has said its last', async () => {
+  const sent = Buffer.alloc(8 * 2 ** 20, 'from an instance ');
+  const { port } = await listen((socket) => {
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.on('end', () => socket.end(Buffer.concat(chunks)));
+  });
+  await relayTo(port);
+  const client = connect({ path: socketPath, allowHalfOpen: true });
+  client.end(sent);
+  expect((await buffer(client)).equals(sent)).toBe(true);
+});
+
+it('closes a connection whose server is not there, says so once, and passes on again when it is back', async () => {
+  const { server, port } = await listen(() => undefined);
+  server.close();
+  await once(server, 'close');
+  await relayTo(port);
+  for (let tries = 0; tries < 2; tries += 1) {
+    const refused = connect(socketPath);
+    await once(refused, 'close');
+  }
+  expect(log.with('MariaDB takes no connections').map(({ fields }) => fields)).toEqual([
+    { host: '127.0.0.1', port, reason: expect.stringContaining('ECONNREFUSED') as string },
+  ]);
+  await listen((socket) => socket.end('welcome'), port);
+  expect(await text(connect(socketPath))).toBe('welcome');
+  expect(log.with('MariaDB takes connections again')).toHaveLength(1);
+});
+
+it('ends both ends of a connection with either of them', async () => {
+  const served: Socket[] = [];
+  const { port } = await listen((socket) => served.push(socket));
+  const relay = await relayTo(port);
+  const open = async (): Promise<{ client: Socket; far: Socket }> => {
+    const client = connect(socketPath);
+    client.on('error', () => undefined);
+    const count = served.length;
+    await eventually(() => expect(served).toHaveLength(count + 1));
+    return { client, far: served[count] as Socket };
+  };
+  const one = await open();
+  one.far.destroy();
+  await once(one.client, 'close');
+  const two = await open();
+  two.far.resume();
+  two.client.destroy();
+  await once(two.far, 'end');
+  const three = await open();
+  const cut = once(three.client, 'close');
+  await relay[Symbol.asyncDispose]();
+  await cut;
+});
+
+it('keeps the folder that containers see, replaces what a killed one left, and refuses to be the second', async () => {
+  const { server, port } = await listen((socket) => socket.end('welcome'));
+  const abandoned = await relayTo(port);
+  const folder = await stat(dirname(socketPath));
+  expect((await stat(socketPath)).mode & 0o777).toBe(0o777);
+  await expect(relayTo(port)).rejects.toMatchObject({ code: 'port_taken' });
+  await abandoned[Symbol.asyncDispose]();
+  // As a process that is killed: its socket stays, and nobody listens there.
+  const killed = createServer();
+  killed.listen(`${socketPath}.killed`);
+  await once(killed, 'listening');
+  await link(`${socketPath}.killed`, `${socketPath}.left`);
+  killed.close();
+  await once(killed, 'close');
+  await rename(`${socketPath}.left`, socketPath);
+  await relayTo(port);
+  expect(await text(connect(socketPath))).toBe('welcome');
+  expect((await stat(dirname(socketPath))).ino).toBe(folder.ino);
+  expect(server.listening).toBe(true);
+});
