@@ -8,6 +8,8 @@ import type { Log } from '../domain/log.ts';
 
 const UNPACKED = '.unpacked';
 const DRAFTS = '.drafts';
+/** Of a repository of its own, for what is on trial. */
+export const TRIAL = '.trial';
 const templateFolder = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 const draftName = /^\.?(\d+-\d+)-[0-9a-f]{16}$/;
 /**
@@ -119,7 +121,7 @@ export class Folders {
           `in them; give it to user ${owner} or set CHECKPOINT_DIR to another one`,
       );
     if ((mode & 0o077) === 0) return;
-    const foreign = (await readdir(this.root)).filter((name) => name !== UNPACKED && name !== DRAFTS);
+    const foreign = (await readdir(this.root)).filter((name) => ![UNPACKED, DRAFTS, TRIAL].includes(name));
     if (foreign.length > 0 || (mode & 0o1000) !== 0) {
       throw new TryItNowError(
         'invalid_config',

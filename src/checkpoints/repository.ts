@@ -1,14 +1,14 @@
 import { chmod, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CHECKPOINT_FORMAT, type CheckpointMetadata } from '../domain/checkpoint.ts';
+import { requireFit, type Fit } from '../domain/checkpoint-fit.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { isCheckpointId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import type { StoredCheckpoint, CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
 import type { OpenCheckpoint } from '../pool/interfaces/checkpointing.ts';
 import { inspectArchive, type ArchiveInspection } from './archive.ts';
-import { requireFit, type Fit } from './fit.ts';
-import { Folders } from './folders.ts';
+import { Folders, TRIAL } from './folders.ts';
 import { metadataBeside, readMetadata, writeMetadata } from './metadata-file.ts';
 import { hasCode, isWhole, syncOne, unpack } from './unpack.ts';
 
@@ -20,6 +20,11 @@ const ID_DIGITS = 16;
  */
 export function openCheckpointRepository(options: { readonly dir: string; readonly log: Log }): CheckpointRepository {
   return new DiskCheckpointRepository(new Folders(options.dir, options.log));
+}
+
+/** One beside it, on the same disk, for what does not count yet. */
+export function openTrialRepository({ dir, log }: { readonly dir: string; readonly log: Log }): CheckpointRepository {
+  return new DiskCheckpointRepository(new Folders(join(dir, TRIAL), log));
 }
 
 class DiskCheckpointRepository implements CheckpointRepository {

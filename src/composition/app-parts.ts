@@ -29,6 +29,7 @@ import type { Proxy } from '../pool/interfaces/proxy.ts';
 import type { NodeQueue } from '../pool/interfaces/node-queue.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { StorageReserve } from '../pool/storage-reserve.ts';
+import type { CheckpointCarrier } from '../pool/carry-checkpoints.ts';
 import { StartTurns } from '../pool/start-turns.ts';
 import { beat, type HeartbeatDeps } from '../pool/heartbeat.ts';
 import { TemplateFitness } from '../pool/template-fitness.ts';
@@ -37,6 +38,7 @@ import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { createNodeQueue } from '../queue/node-tasks.ts';
 import { createPublisher } from '../queue/publisher.ts';
+import { createCheckpointCarrier } from './checkpoint-carrier.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
 import { RESTORING_TITLES, type Engine } from '../runtime/engines.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
@@ -130,6 +132,8 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly proxy: Proxy | undefined;
   readonly databases: Databases | undefined;
   readonly restorer: Restorer | undefined;
+  /** Undefined: nothing is restored here. */
+  readonly carrier: CheckpointCarrier | undefined;
 }
 
 /** Throws what the part that could not be had throws. */
@@ -157,15 +161,17 @@ export async function openAppParts(
     onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
   });
   await prepareRuntime(runtime, config, log);
-  const { promotions } = store;
-  const restoring = await openRestoreParts({ config, engine, use: 'server', promotions, log, releasers });
+  const restoring = await openRestoreParts({ ...{ config, engine, log, releasers }, ...store, use: 'server' });
   await requireRestores(config, restoring);
   await announceTemplates(catalogue, store, restoring, log);
 
   const leadership = await openLeadership({ store, config, role, version, releasers, log });
   const probe = new HttpProbe();
   const pool: PoolParts = {
-    ...nodeParts({ ...options, store, catalogue, engine, runtime, restoring, observer: metrics, connection, triggers }),
+    ...nodeParts({
+      ...options,
+      ...{ store, catalogue, engine, runtime, restoring, connection, triggers, probe, leadership, metrics },
+    }),
     requestRefill: () => triggers.refill.fire(),
     requestReconcile: () => triggers.reconcile.fire(),
     catalogue,
@@ -204,18 +210,23 @@ function nodeParts(parts: {
   readonly engine: Engine;
   readonly runtime: ContainerRuntime;
   readonly restoring: RestoreParts;
-  readonly observer: Observer;
+  readonly probe: Probe;
+  readonly leadership: Leadership;
+  readonly metrics: Metrics;
   readonly log: Log;
   readonly connection: QueueConnection;
   readonly triggers: LoopTriggers;
-}): Pick<PoolParts, 'node' | 'consumption' | 'storageReserve' | 'fitness' | 'beat'> {
-  const { config, version, store, catalogue, engine, runtime, restoring, observer, log, connection, triggers } = parts;
+}): Pick<PoolParts, 'node' | 'consumption' | 'storageReserve' | 'fitness' | 'carrier' | 'beat'> {
+  const { config, version, store, catalogue, engine, runtime, restoring, log, connection, triggers } = parts;
+  const observer = parts.metrics;
   const { node } = config;
   const consumption = createConsumption(engine, config, log);
   const storageReserve = createStorageReserve(config, consumption, observer, log);
   const fitness = new TemplateFitness({ catalogue, runtime, databases: restoring.databases });
+  const carrier = createCheckpointCarrier({ ...parts, observer });
   const heartbeat: HeartbeatDeps = {
-    ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node, log },
+    ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node, carrier, log },
+    leads: parts.leadership.node,
     queueAnswers: () => connection.answers(),
     requestReconcile: () => triggers.reconcile.fire(),
     engineVersion: engineVersion(engine, config),
@@ -223,7 +234,7 @@ function nodeParts(parts: {
     portRange: config.containers.portRange,
     program: version,
   };
-  return { node, consumption, storageReserve, fitness, beat: () => beat(heartbeat) };
+  return { node, consumption, storageReserve, fitness, carrier, beat: () => beat(heartbeat) };
 }
 
 /** What stands between a click and an instance. */

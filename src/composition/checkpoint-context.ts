@@ -16,6 +16,13 @@ export interface CheckpointContext extends CheckpointDeps {
   readonly close: () => Promise<void>;
 }
 
+/** A path for an archive in progress, in the file system of the repository in `dir`. */
+export async function draftArchive(dir: string): Promise<string> {
+  const folder = join(dir, '.drafts');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return join(folder, `${randomBytes(8).toString('hex')}.tar`);
+}
+
 /**
  * What the commands over checkpoints work with, on this node, beside whatever server runs. Throws what a part that does
  * not answer throws.
@@ -52,11 +59,7 @@ export async function openCheckpointContext(config: Config, log: Log): Promise<C
       address: config.proxy.address,
       log,
       freePort: () => freePort(node.address),
-      draftArchive: async () => {
-        const folder = join(checkpoints.dir, '.drafts');
-        await mkdir(folder, { recursive: true, mode: 0o700 });
-        return join(folder, `${randomBytes(8).toString('hex')}.tar`);
-      },
+      draftArchive: () => draftArchive(checkpoints.dir),
       close: () => releasers.releaseAll(log),
     };
   } catch (error) {

@@ -11,6 +11,7 @@ import {
   publishing,
 } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
+import { openCheckpointShare } from './checkpoint-carrier.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -23,7 +24,7 @@ import { connectionsCheck } from '../doctor/connections.ts';
 import { driftChecks } from '../doctor/drift.ts';
 import { caddyChecks } from '../doctor/caddy.ts';
 import { NotChecked, Shared, type Check } from '../doctor/check.ts';
-import { checkpointChecks } from '../doctor/checkpoints.ts';
+import { checkpointChecks, type CheckpointTargets } from '../doctor/checkpoints.ts';
 import { databaseChecks } from '../doctor/database.ts';
 import { discoveryChecks } from '../doctor/discovery.ts';
 import { egressNamesChecks } from '../doctor/egress-names.ts';
@@ -104,18 +105,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())),
       ...usageChecks(templates, new Shared(async () => (await store.need()).usageStore, VALKEY_DOWN)),
       ...enginePart(engine, answer, config, log, () => ongoingFailures(store, config)),
-      ...checkpointChecks({
-        mode: config.checkpoints.mode,
-        dir: config.checkpoints.dir,
-        templates,
-        checkpointRepository: openCheckpointRepository({ dir: config.checkpoints.dir, log }),
-        promotions: new Shared(async () => (await store.need()).promotions, VALKEY_DOWN),
-        underWay: (trial) => trials.push(trial),
-        checkpointing: new Shared(async () => {
-          if (engine.runsContainers) await answer.get();
-          return createCheckpointing(engine, config, log);
-        }, ENGINE_DOWN),
-      }),
+      ...checkpointPart({ config, store, engine, answer, log, underWay: (trial) => trials.push(trial) }),
       ...(await databasePart(config, log)),
       ...portChecks({
         range: containers.portRange,
@@ -242,6 +232,36 @@ async function recordedState(
       leftovers: async () => createPublisher({ connection: await queue.need(), log }).leftovers(),
     },
   };
+}
+
+function checkpointPart({
+  config,
+  store,
+  engine,
+  answer,
+  log,
+  underWay,
+}: Pick<CheckpointTargets, 'underWay'> & {
+  readonly config: Config;
+  readonly store: Shared<Store>;
+  readonly engine: Engine;
+  readonly answer: ReturnType<typeof engineAnswer>;
+  readonly log: Log;
+}): Check[] {
+  const { checkpoints, templates } = config;
+  return checkpointChecks({
+    ...checkpoints,
+    templates,
+    checkpointRepository: openCheckpointRepository({ dir: checkpoints.dir, log }),
+    promotions: new Shared(async () => (await store.need()).promotions, VALKEY_DOWN),
+    offers: new Shared(async () => (await store.need()).checkpointOffers, VALKEY_DOWN),
+    share: openCheckpointShare(config, log),
+    underWay,
+    checkpointing: new Shared(async () => {
+      if (engine.runsContainers) await answer.get();
+      return createCheckpointing(engine, config, log);
+    }, ENGINE_DOWN),
+  });
 }
 
 async function databasePart(config: Config, log: Log): Promise<Check[]> {

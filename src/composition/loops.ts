@@ -56,6 +56,8 @@ const PROCESSOR_INTERVAL_MS = 10_000;
 const CROWDING_INTERVAL_MS = 1_000;
 /** For so long others wait for a connection at most. */
 const DATABASES_INTERVAL_MS = 1_000;
+/** How long a checkpoint that was promoted goes unnoticed on other nodes. */
+const CHECKPOINTS_INTERVAL_MS = 5_000;
 const RECONCILE_INTERVAL_MS = 30_000;
 /** While outdated idle instances are being replaced, a part at a time. */
 const RECONCILE_GAP_MS = 2_000;
@@ -151,6 +153,9 @@ function ownLoops(
       if (leadership.node.held) await health.round(signal);
     }),
     ...watchers(pool, config, leadership.node),
+    new Loop({ name: 'checkpoints', intervalMs: CHECKPOINTS_INTERVAL_MS, log }, async (signal) => {
+      if (leadership.node.held) await pool.carrier?.round(signal);
+    }),
     reconciler,
   ];
 }

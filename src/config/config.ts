@@ -134,6 +134,8 @@ export interface Config {
     readonly mode: CheckpointMode;
     /** Absolute; holds the archives, their metadata and what they were unpacked into. */
     readonly dir: string;
+    /** Where nodes leave archives for each other: `nats`, `off`, or an absolute path. */
+    readonly share: string;
   };
   /** Those that were named in full; a template only asks for one of them. */
   readonly databases: Readonly<Partial<Record<DatabaseEngine, DatabaseServer>>>;

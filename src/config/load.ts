@@ -326,7 +326,7 @@ function assemble(
       },
       sockets: Object.fromEntries(ENGINES.map(({ name, socket }) => [name, values[socket.variable]])) as EngineSockets,
     },
-    checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR },
+    checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR, share: values.CHECKPOINT_SHARE },
     ...databaseServers(values),
     pool: { replenishIntervalMs: values.POOL_REPLENISH_INTERVAL, healthIntervalMs: values.POOL_HEALTH_INTERVAL },
     queue: { workers: values.QUEUE_WORKER_COUNT, ackWaitMs: values.QUEUE_ACK_WAIT },

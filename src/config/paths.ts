@@ -16,6 +16,13 @@ export function absolutePath(example: string): Parser<string> {
   };
 }
 
+/** Where nodes leave checkpoints for each other. */
+export const checkpointShare: Parser<string> = {
+  type: 'choice or path',
+  expects: '`nats`, `off`, or the absolute path of a folder that all hosts have mounted, such as /mnt/checkpoints',
+  parse: (text) => (text === 'nats' || text === 'off' ? text : absolutePath('').parse(text)),
+};
+
 /** A folder inside a container. A colon or comma would end the path early where an engine is told of it. */
 export const containerFolder: Parser<string> = {
   type: 'path',

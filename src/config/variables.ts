@@ -1,14 +1,14 @@
-import { CONTAINER_ENGINES, ENGINE_NAMES, RESTORING_TITLES, STAND_IN } from '../runtime/engines.ts';
+import { CONTAINER_ENGINES, ENGINE_NAMES, STAND_IN } from '../runtime/engines.ts';
 import { PLACEMENT_STRATEGIES } from '../domain/placement.ts';
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 import type { ContainerMode } from './config.ts';
+import { CHECKPOINT_VARIABLES } from './checkpoint-variables.ts';
 import { CONTAINER_HOST_VARIABLES } from './container-host-variables.ts';
 import { DATABASE_VARIABLES } from './database-variables.ts';
 import { limitVariables } from './limit-variables.ts';
 import {
   apiKey,
   bool,
-  checkpointMode,
   decimal,
   domainName,
   duration,
@@ -35,7 +35,6 @@ import { group, type Defaulted, type Variable } from './variable.ts';
 
 const pool = group('Pool');
 const containers = group('Containers');
-const checkpoints = group('Checkpoints');
 const addresses = group('Public addresses and proxy');
 const http = group('HTTP server');
 const funnel = group('Funnel and webhooks');
@@ -146,26 +145,7 @@ export const VARIABLES = {
   ),
   ...CONTAINER_HOST_VARIABLES,
 
-  CRIU_ENABLED: checkpoints.required(
-    checkpointMode,
-    'auto',
-    `Whether instances are restored from checkpoints, which only ${RESTORING_TITLES} can. auto: where a ` +
-      'trial at the start passes. true: nothing is started where it does not. false: every instance starts ' +
-      'cold. See [checkpoints](../criu-checkpoint.md).',
-  ),
-  CHECKPOINT_DIR: checkpoints.required(
-    absolutePath('/var/lib/try-it-now/checkpoints'),
-    '/var/lib/try-it-now/checkpoints',
-    'Where checkpoints are kept. They hold the memory of processes: nobody but the server may read the ' +
-      'folder. Each takes up to twice its size, once as archive and once unpacked.',
-  ),
-  CHECKPOINT_PATH: checkpoints.optional(
-    path,
-    'none',
-    'The archive of a checkpoint to restore the default template from, with its metadata beside it. It is ' +
-      'promoted at the start, once: a newer promotion holds until another file is named here. A template that ' +
-      'names a `checkpoint.file` of its own goes by that.',
-  ),
+  ...CHECKPOINT_VARIABLES,
 
   REGISTRY_AUTH_FILE: containers.optional(
     absolutePath('/etc/try-it-now/auth.json'),

@@ -2,6 +2,8 @@ import { describeError } from '../domain/errors.ts';
 import { templateVersion, type Template } from '../domain/template.ts';
 import type { CheckpointMode } from '../config/config.ts';
 import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
+import type { CheckpointOffers } from '../pool/interfaces/checkpoint-offers.ts';
+import type { CheckpointShare } from '../pool/interfaces/checkpoint-share.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
 import { WHO_RESTORES } from '../runtime/engines.ts';
@@ -18,6 +20,7 @@ import {
 } from './check.ts';
 
 const PART = 'CRIU';
+const SHARE = 'checkpoints for other nodes';
 const RANDOM = 'random numbers of clones';
 /** A tiny container is dumped and restored for real. */
 const TRIAL_MS = 25_000;
@@ -32,6 +35,9 @@ export interface CheckpointTargets {
   readonly checkpointing: Shared<Checkpointing | undefined>;
   readonly checkpointRepository: CheckpointRepository;
   readonly promotions: Shared<Promotions>;
+  readonly offers: Shared<Pick<CheckpointOffers, 'list'>>;
+  /** Undefined: nothing goes from node to node. */
+  readonly share: Pick<CheckpointShare, 'name' | 'list'> | undefined;
   /** Told of the trial, which removes what it made even when it is not waited for any longer. */
   readonly underWay: (trial: Promise<unknown>) => void;
 }
@@ -49,6 +55,7 @@ export function checkpointChecks(parts: CheckpointTargets): Check[] {
   return [
     { part: PART, what: 'available', limitMs: TRIAL_MS, run: async () => [await availability(parts)] },
     { part: PART, what: RANDOM, run: async () => [await freshRandom(parts)] },
+    { part: PART, what: SHARE, run: async () => [await shared(parts)] },
     ...parts.templates
       .filter(({ checkpoint }) => checkpoint.enabled)
       .map((template): Check => ({
@@ -86,8 +93,23 @@ async function freshRandom({ checkpointing }: CheckpointTargets): Promise<Observ
       );
 }
 
+async function shared({ share }: CheckpointTargets): Promise<Observation> {
+  if (share === undefined) return ok(SHARE, 'none: CHECKPOINT_SHARE=off, so that they are copied by hand');
+  try {
+    const sizes = [...(await share.list()).values()];
+    const megabytes = Math.round(sizes.reduce((sum, size) => sum + size, 0) / 1e6);
+    return ok(SHARE, `${share.name} has ${sizes.length}, ${megabytes} MB together`);
+  } catch (error) {
+    return failure(
+      SHARE,
+      describeError(error),
+      'Until it answers, nodes that lack a promoted checkpoint start cold; CHECKPOINT_SHARE names another place.',
+    );
+  }
+}
+
 async function promoted(
-  { checkpointRepository, promotions, dir, checkpointing }: CheckpointTargets,
+  { checkpointRepository, promotions, dir, checkpointing, offers }: CheckpointTargets,
   template: Template,
 ): Promise<Observation> {
   const { name } = template;
@@ -103,6 +125,16 @@ async function promoted(
           `Make another: \`${create}\`.`,
         );
   }
+  const stored = await checkpointRepository.list();
+  const own = stored.find((each) => each.metadata?.standsFor === current)?.metadata;
+  if (own !== undefined && (await misfit(checkpointing, template, own.host)) === undefined)
+    return ok(what, `${current} does not work here; ${own.id}, made on this node, takes its place`);
+  if (!stored.some(({ id }) => id === current) && (await (await offers.need()).list()).has(current))
+    return warning(
+      what,
+      `${current} is promoted, and not on this node yet; instances start cold`,
+      'It arrives by itself: `try-it-now nodes show NODE` says how far it is, or why it does not.',
+    );
   let metadata;
   try {
     metadata = await checkpointRepository.metadata(current);

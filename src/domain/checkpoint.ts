@@ -32,8 +32,37 @@ export const CheckpointMetadata = Type.Object({
   sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   /** ISO 8601, UTC. */
   createdAt: Type.String(),
+  /** Another node made it; it goes by itself once no node restores it any more. */
+  fetched: Type.Optional(Type.Literal(true)),
+  /** The promoted checkpoint that does not work on this node, so that this one, made here, takes its place. */
+  standsFor: Type.Optional(Type.String({ pattern: CHECKPOINT_ID_PATTERN })),
 });
 export type CheckpointMetadata = Static<typeof CheckpointMetadata>;
+
+/** Raised when an offer's shape changes; one of another version is skipped. */
+export const CHECKPOINT_OFFER_VERSION = 1;
+
+/** What a node says of a checkpoint whose archive it left for the others: whoever fetches it goes by this. */
+export const CheckpointOffer = Type.Object({
+  v: Type.Literal(CHECKPOINT_OFFER_VERSION),
+  node: Type.String(),
+  metadata: CheckpointMetadata,
+});
+export type CheckpointOffer = Static<typeof CheckpointOffer>;
+
+/**
+ * How far a node is with the promoted checkpoint of a template. `here`: it restores it; `own`: it restores one that it
+ * made in its place; `waiting`: nobody has left it for others so far; `refused`: it starts the template cold.
+ */
+export const CHECKPOINT_ARRIVALS = ['here', 'own', 'waiting', 'fetching', 'trying', 'making', 'refused'] as const;
+
+export const CheckpointArrival = Type.Object({
+  checkpoint: Type.String({ maxLength: 100 }),
+  state: Type.Enum([...CHECKPOINT_ARRIVALS]),
+  /** For people: how far it is, or why not. */
+  detail: Type.String({ maxLength: 300 }),
+});
+export type CheckpointArrival = Static<typeof CheckpointArrival>;
 
 /**
  * An idle instance is of the template and, where one is promoted, of the checkpoint:

@@ -402,6 +402,12 @@ export const ERROR_CATALOGUE = {
     title: "The checkpoint's clones are not each their own",
     remedy: "Fix the template's activation hook or identity probe, then create the checkpoint again.",
   },
+  checkpoint_share_unavailable: {
+    status: 503,
+    retryable: true,
+    title: 'What nodes leave checkpoints for each other in does not answer',
+    remedy: 'The detail says why; CHECKPOINT_SHARE names it. Nodes that have the checkpoint go on restoring it.',
+  },
   unknown_checkpoint: {
     status: 404,
     retryable: false,

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { CheckpointArrival } from './checkpoint.ts';
 
 /**
  * The first node keeps the plain names that operators know (`available_ports`, `cleanup-workers`); further nodes carry
@@ -39,6 +40,8 @@ export const Heartbeat = Type.Object({
   templates: Type.Record(Type.String(), Text),
   /** Ids of the checkpoints on its disk. */
   checkpoints: Type.Array(Text),
+  /** How far it is with the promoted checkpoint of each template that has one. */
+  arrivals: Type.Optional(Type.Record(Type.String(), CheckpointArrival)),
   /** Why it can be given no tasks now; absent: it can. */
   cutOff: Type.Optional(Text),
 });

@@ -170,7 +170,9 @@ export async function prunable(
     if (metadata === undefined) continue;
     const { current, earlier } = await deps.promotions.status(metadata.template);
     const already = kept.get(metadata.template) ?? 0;
-    if (id === current || earlier.includes(id)) continue;
+    // One made in place of another is as good as that.
+    const counted = metadata.standsFor ?? id;
+    if (counted === current || earlier.includes(counted)) continue;
     if (already < keep) kept.set(metadata.template, already + 1);
     else removable.push(id);
   }

@@ -2,15 +2,17 @@ import { cpus, release } from 'node:os';
 import { HEARTBEAT_VERSION, type Heartbeat } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import type { Catalogue } from '../domain/template.ts';
+import type { CheckpointCarrier } from './carry-checkpoints.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
 import type { Consumption } from './interfaces/consumption.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
+import type { Turn } from './interfaces/turn.ts';
 import type { StorageReserve } from './storage-reserve.ts';
 import type { TemplateFitness } from './template-fitness.ts';
 
 export interface HeartbeatDeps {
-  readonly registry: Pick<NodeRegistry, 'beat'>;
+  readonly registry: Pick<NodeRegistry, 'beat' | 'node'>;
   readonly catalogue: Catalogue;
   readonly runtime: Pick<ContainerRuntime, 'engine'>;
   /** Undefined while it is not known. */
@@ -20,6 +22,10 @@ export interface HeartbeatDeps {
   readonly storageReserve: Pick<StorageReserve, 'low' | 'room'>;
   /** Undefined: every instance is started cold. */
   readonly checkpoints: Pick<CheckpointRepository, 'list'> | undefined;
+  /** Undefined: nothing is restored here. */
+  readonly carrier: Pick<CheckpointCarrier, 'arrivals'> | undefined;
+  /** Of looking after the node: whoever does knows how its checkpoints arrive. */
+  readonly leads: Pick<Turn, 'held'>;
   readonly node: {
     readonly name: string;
     readonly address: string;
@@ -51,6 +57,7 @@ export async function beat(deps: HeartbeatDeps): Promise<void> {
 }
 
 async function heartbeatOf({
+  registry,
   catalogue,
   runtime,
   engineVersion,
@@ -59,12 +66,15 @@ async function heartbeatOf({
   storageReserve: { room, low },
   checkpoints,
   queueAnswers,
+  carrier,
+  leads,
   node,
   portRange,
   program,
 }: HeartbeatDeps): Promise<Heartbeat> {
   const memory = await consumption?.memory();
   const version = engineVersion();
+  const arrivals = leads.held ? carrier?.arrivals() : (await registry.node(node.name))?.heartbeat?.arrivals;
   const stored = (await checkpoints?.list()) ?? [];
   const isCutOff = !(await queueAnswers());
   return {
@@ -89,5 +99,6 @@ async function heartbeatOf({
       .slice(0, CHECKPOINTS_NAMED)
       .map(({ id }) => id),
     ...(isCutOff ? { cutOff: 'NATS does not answer it, so that it can be given no tasks' } : {}),
+    ...(arrivals === undefined ? {} : { arrivals }),
   };
 }

@@ -2,7 +2,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
-import type { Checkpointing } from './interfaces/checkpointing.ts';
+import type { Checkpointing, OpenCheckpoint } from './interfaces/checkpointing.ts';
 import type { ContainerSpec } from './interfaces/container-runtime.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 
@@ -13,11 +13,16 @@ export interface RestorerOptions {
   readonly log: Log;
 }
 
+/** As many as cost a promoted checkpoint its place. */
+const STAND_IN_FAILURES = 3;
+
 /** Brings containers up from the promoted checkpoint, and records how that goes. One for each process. */
 export class Restorer {
   readonly #options: RestorerOptions;
   /** What was said already, so that a checkpoint that does not fit here costs one line and not one an instance. */
   readonly #told = new Set<string>();
+  /** By promoted checkpoint, the one made here that was restored in its place, and its failures in a row. */
+  readonly #standIns = new Map<string, { readonly id: string; failures: number }>();
 
   constructor(options: RestorerOptions) {
     this.#options = options;
@@ -34,7 +39,7 @@ export class Restorer {
     spec: ContainerSpec,
     signal: AbortSignal,
   ): Promise<'restored' | 'untried' | 'failed'> {
-    const { checkpointing, checkpointRepository, promotions } = this.#options;
+    const { checkpointing, promotions } = this.#options;
     if ((await promotions.pausedMs(template.name)) > 0) return 'untried';
     const availability = await checkpointing.availability();
     if (!availability.available) {
@@ -46,11 +51,8 @@ export class Restorer {
       return 'untried';
     }
     try {
-      const from = await checkpointRepository.open(checkpoint, {
-        template: template.name,
-        templateVersion,
-        host: await checkpointing.host(template),
-      });
+      const host = await checkpointing.host(template);
+      const from = await this.#open(checkpoint, { template: template.name, templateVersion, host });
       await checkpointing.restore(spec, from, signal);
       return 'restored';
     } catch (error) {
@@ -72,12 +74,19 @@ export class Restorer {
 
   /** The restored instance came up and was activated. */
   async succeeded(template: Template, checkpoint: string): Promise<void> {
-    await this.#options.promotions.restored(template.name, checkpoint);
+    const standIn = this.#standIns.get(checkpoint);
+    if (standIn === undefined) await this.#options.promotions.restored(template.name, checkpoint);
+    else standIn.failures = 0;
   }
 
   /** The restore itself failed, or what it restored does not answer or cannot be activated. */
   async failed(template: Template, checkpoint: string, error: unknown): Promise<void> {
     const { promotions, log } = this.#options;
+    const standIn = this.#standIns.get(checkpoint);
+    if (standIn !== undefined) {
+      await this.#standInFailed(template, checkpoint, standIn, error);
+      return;
+    }
     const outcome = await promotions.restoreFailed(template.name, checkpoint);
     const fields = { template: template.name, checkpoint, reason: describeError(error), pauseMs: outcome.pauseMs };
     if (outcome.withdrawn)
@@ -92,6 +101,43 @@ export class Restorer {
           ? 'Restore failed again; instances are started cold for a while'
           : 'Restore failed; the instance is started cold',
       );
+  }
+
+  /** The promoted one, or what was made here in its place where that does not work. */
+  async #open(checkpoint: string, fit: Parameters<CheckpointRepository['open']>[1]): Promise<OpenCheckpoint> {
+    const { checkpointRepository } = this.#options;
+    try {
+      const from = await checkpointRepository.open(checkpoint, fit);
+      this.#standIns.delete(checkpoint);
+      return from;
+    } catch (error) {
+      const stored = await checkpointRepository.list();
+      const own = stored.find(({ metadata }) => metadata?.standsFor === checkpoint);
+      if (own === undefined) throw error;
+      const from = await checkpointRepository.open(own.id, fit);
+      if (this.#standIns.get(checkpoint)?.id !== own.id) this.#standIns.set(checkpoint, { id: own.id, failures: 0 });
+      return from;
+    }
+  }
+
+  /** It says nothing against the promoted one. Whoever made it makes another. */
+  async #standInFailed(
+    template: Template,
+    checkpoint: string,
+    standIn: { readonly id: string; failures: number },
+    error: unknown,
+  ): Promise<void> {
+    const { checkpointRepository, log } = this.#options;
+    standIn.failures += 1;
+    const { id, failures } = standIn;
+    const fields = { template: template.name, checkpoint, own: id, reason: describeError(error), failures };
+    if (failures < STAND_IN_FAILURES) {
+      log.warn(fields, "This node's own checkpoint did not restore; the instance is started cold");
+      return;
+    }
+    this.#standIns.delete(checkpoint);
+    await checkpointRepository.remove(id);
+    log.error(fields, "This node's own checkpoint keeps failing and was removed; another one will be made");
   }
 
   #tell(key: string, fields: object, message: string): void {

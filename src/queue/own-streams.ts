@@ -1,6 +1,8 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { QueueConnection } from './connection.ts';
 import {
+  CHECKPOINT_STREAM,
+  CHECKPOINT_SUBJECTS,
   DEAD_EVENT_STREAM,
   DEAD_EVENT_SUBJECTS,
   DEAD_STREAM,
@@ -17,6 +19,7 @@ const OWN: ReadonlyMap<string, string> = new Map([
   [DEAD_STREAM, DEAD_SUBJECTS],
   [EVENT_STREAM, EVENT_SUBJECTS],
   [DEAD_EVENT_STREAM, DEAD_EVENT_SUBJECTS],
+  [CHECKPOINT_STREAM, CHECKPOINT_SUBJECTS],
 ]);
 
 export interface OwnStream {

@@ -8,6 +8,7 @@ import type { VisitEvent } from '../domain/visit-event.ts';
 import { ChildServer } from '../launcher/child-server.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import type { HeldEvent } from '../pool/interfaces/event-feed.ts';
+import { checkpointStream } from './checkpoint-stream.ts';
 import { connectQueue } from './connection.ts';
 import { forgetDeliveredLeads } from './forget-leads.ts';
 import { ownStreams } from './own-streams.ts';
@@ -32,7 +33,7 @@ const ENDED: VisitEvent = {
 };
 const PAGE = new URL('../../docs/fleet.md', import.meta.url);
 
-it('the rights that the documents name are enough for the whole life of a task and of an event', async () => {
+it('the rights that the documents name are enough for the whole life of tasks, events and checkpoints', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-nats-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const port = await freePort();
@@ -83,7 +84,14 @@ it('the rights that the documents name are enough for the whole life of a task a
   if (held[1] !== undefined) await feed.deadLetter(held[1], { reason: 'it is not taken', attempts: 1 });
   await held[1]?.settle();
   expect(await forgetDeliveredLeads(connection, ['crm'])).toBe(0);
+  const share = checkpointStream({ ...login, log });
+  const transfer = { onBytes: () => undefined, signal: AbortSignal.timeout(60_000) };
+  await share.put('0123456789abcdef', file, transfer);
+  await share.fetch('0123456789abcdef', join(dir, 'fetched'), transfer);
+  await share.remove('0123456789abcdef');
+  expect(await share.list()).toEqual(new Map());
   expect((await ownStreams(connection)).map(({ name }) => name).sort()).toEqual([
+    'CHECKPOINTS',
     'PROVISIONING',
     'PROVISIONING_DEAD',
     'VISIT_EVENTS',

@@ -67,6 +67,8 @@ export const keys = {
   audit: 'audit',
   /** list: ids of promoted checkpoints, the current one first */
   checkpoints: (template: string) => `checkpoints:${template}`,
+  /** hash: id → what a node says of the checkpoint that it left for the others (JSON) */
+  checkpointOffers: 'checkpoint_offers',
   /** hash: failures since the last restore, withdrawn, configured, proven:<id> */
   restores: (template: string) => `restores:${template}`,
   /** hash: checkpoint, failures in a row, until_ms */

@@ -43,6 +43,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.refills(EACH), 'list'],
   [keys.poolControl(EACH), 'hash'],
   [keys.checkpoints(EACH), 'list'],
+  [keys.checkpointOffers, 'hash'],
   [keys.restores(EACH), 'hash'],
   [keys.restorePause(EACH, FIRST_NODE), 'hash'],
   [keys.restorePause(EACH, EACH), 'hash'],

@@ -5,6 +5,7 @@ import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
 import { ValkeyAuditLog } from './audit-log.ts';
 import { ValkeyPoolControls } from './pool-controls.ts';
 import type { Log } from '../domain/log.ts';
+import type { CheckpointOffers } from '../pool/interfaces/checkpoint-offers.ts';
 import type { ClaimStore } from '../pool/interfaces/claim-store.ts';
 import type { CleanupStore } from '../pool/interfaces/cleanup-store.ts';
 import type { EventOutbox } from '../pool/interfaces/event-outbox.ts';
@@ -44,6 +45,7 @@ import { readReplication, type Replication } from './replication.ts';
 import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
 import type { RateLimits } from './claim-batches.ts';
+import { ValkeyCheckpointOffers } from './checkpoint-offers.ts';
 import { ValkeyClaimStore } from './claim-store.ts';
 import { TASK_PATIENCE, type TaskPatience } from './task-patience.ts';
 import { ValkeyUsageStore } from './usage-store.ts';
@@ -73,6 +75,7 @@ export interface Store {
   readonly usageStore: UsageStore;
   readonly registry: NodeRegistry;
   readonly promotions: Promotions;
+  readonly checkpointOffers: CheckpointOffers;
   readonly controls: PoolControls;
   readonly networkRules: NetworkRules;
   readonly challengeStore: ChallengeStore;
@@ -139,6 +142,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     usageStore: new ValkeyUsageStore(scripts),
     registry: new ValkeyNodeRegistry(client, scripts, node, log),
     promotions: new ValkeyPromotions(scripts, node.name),
+    checkpointOffers: new ValkeyCheckpointOffers(client),
     controls: new ValkeyPoolControls(client, scripts),
     challengeStore: new ValkeyChallengeStore(client),
     shareCounts: new ValkeyShareCounts(client, scripts, systemClock, log),

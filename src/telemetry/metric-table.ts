@@ -3,7 +3,7 @@ import { LOOKUP_OUTCOMES } from '../domain/egress.ts';
 import { RELEASE_REASONS } from '../domain/instance.ts';
 import { SUSPECT_KINDS, SUSPICIONS } from '../domain/suspect.ts';
 import { VISIT_EVENT_TYPES, VISIT_STEPS } from '../domain/visit-event.ts';
-import { PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
+import { CHECKPOINT_CARRIAGES, PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
 
 type Outcome = Parameters<Observer['claimed']>[1];
 type Method = Parameters<Observer['provision']>[1];
@@ -275,6 +275,12 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       template: templates,
       result: CHECK_RESULTS,
     }),
+    checkpointsCarried: counter(
+      'try_it_now_checkpoints_carried_total',
+      'Promoted checkpoints that were left for other nodes (left), fetched from one and tried here (fetched), or ' +
+        'made here in place of one that does not work on this host (made).',
+      { template: templates, how: CHECKPOINT_CARRIAGES, status: STATUSES },
+    ),
     breakerChanges: counter(
       'try_it_now_breaker_changes_total',
       'How often refills of a template were stopped because it kept failing (open), and taken up again once an ' +

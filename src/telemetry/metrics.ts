@@ -7,7 +7,7 @@ import type { SuspectKind, Suspicion } from '../domain/suspect.ts';
 import type { VisitEventType, VisitStep } from '../domain/visit-event.ts';
 import type { EventObserver } from '../pool/publish-events.ts';
 import type { DeliveryOutcome, WebhookObserver } from '../webhooks/deliver.ts';
-import { REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
+import { REPAIR_KINDS, type CheckpointCarriage, type Observer } from '../pool/interfaces/observer.ts';
 import {
   registerMetrics,
   type LIMIT_WINDOWS,
@@ -230,6 +230,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
 
   healthChecked(template: string, healthy: boolean): void {
     this.#metrics.idleChecks.inc({ template: this.#known(template), result: healthy ? 'healthy' : 'unhealthy' });
+  }
+
+  checkpointCarried(template: string, how: CheckpointCarriage, status: Status): void {
+    this.#metrics.checkpointsCarried.inc({ template: this.#known(template), how, status });
   }
 
   breaker(template: string, open: boolean): void {

@@ -26,8 +26,11 @@ export class FleetHost {
     return found;
   }
 
-  async startPart(part: Part): Promise<void> {
-    this.#running.set(part, await this.machine.start(await partSpec(part, this.#around)));
+  /** `under`: a program that starts it, with its arguments. */
+  async startPart(part: Part, under: readonly string[] = []): Promise<void> {
+    const spec = await partSpec(part, this.#around);
+    const [command = spec.command, ...args] = [...under, spec.command, ...spec.args];
+    this.#running.set(part, await this.machine.start({ ...spec, command, args }));
   }
 
   async startParts(parts: readonly Part[] = this.parts): Promise<void> {

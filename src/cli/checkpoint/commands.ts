@@ -74,7 +74,7 @@ export async function list(env: Environment, options: OutputOptions): Promise<vo
         metadata?.template ?? '?',
         metadata === undefined ? '?' : megabytes(metadata.sizeBytes),
         metadata === undefined ? '?' : minuteOf(metadata.createdAt),
-        promoted.has(id) ? 'promoted' : problem === undefined ? '' : 'unreadable',
+        shortState(id, metadata, problem, promoted),
       ]);
     }
     console.log(table.toString());
@@ -102,7 +102,7 @@ export async function inspect(env: Environment, id: string, options: OutputOptio
       ['Kernel', `${host.kernel} (${host.arch})`],
       ['Engine', `${host.engine} ${host.engineVersion}, CRIU ${host.criu}`],
       ['File locks', metadata.fileLocks ? 'yes' : 'no'],
-      ['State', stateOf(id, status)],
+      ['State', metadata.standsFor === undefined ? stateOf(id, status) : `in place of ${metadata.standsFor} here`],
     );
     console.log(table.toString());
   });
@@ -235,6 +235,18 @@ function stateOf(
   }
   if (id === withdrawn) return 'taken out, because it did not restore';
   return earlier.includes(id) ? 'promoted earlier; rollback can go back to it' : 'not promoted';
+}
+
+function shortState(
+  id: string,
+  metadata: CheckpointMetadata | undefined,
+  problem: string | undefined,
+  promoted: ReadonlySet<string>,
+): string {
+  if (problem !== undefined) return 'unreadable';
+  const { standsFor, fetched } = metadata ?? {};
+  if (standsFor !== undefined) return `in place of ${standsFor}`;
+  return [...(promoted.has(id) ? ['promoted'] : []), ...(fetched === true ? ['from another node'] : [])].join(', ');
 }
 
 function restoreTimes({ restoreMs }: Pick<Verification, 'restoreMs'>): string {

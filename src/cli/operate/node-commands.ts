@@ -20,6 +20,7 @@ export interface NodeDrainOptions extends NodeOptions {
 }
 
 const NAME_WIDTH = 16;
+const REASON_WIDTH = 200;
 
 export async function list(env: Environment, { json }: NodeOptions): Promise<void> {
   const answer = await new AdminClient(env).ask(NodesBody, 'GET', '/nodes');
@@ -121,9 +122,27 @@ function print(node: Node, json: true | undefined): void {
       ['Labels', node.labels.join(', ') || 'none'],
       ['Room', room(node)],
       ['Checkpoints', node.checkpoints.join(', ') || 'none'],
+      ...node.arrivals.map((each) => [`of ${each.template}`, arrivalOf(each)]),
     );
   console.log(fittedTable([], [12], rows));
   for (const line of remarks(node)) console.log(line);
+}
+
+function arrivalOf({ checkpoint, state, detail }: Node['arrivals'][number]): string {
+  const said = truncate(stripControlCharacters(detail), REASON_WIDTH);
+  switch (state) {
+    case 'here':
+      return `${checkpoint}, restored here`;
+    case 'own':
+      return `its own ${said} in place of ${checkpoint}`;
+    case 'refused':
+      return `${checkpoint} is not used: ${said}`;
+    case 'waiting':
+    case 'fetching':
+    case 'trying':
+    case 'making':
+      return `${checkpoint}: ${state}, ${said}`;
+  }
 }
 
 function room({ capacity, cpus, ports, ports_free: free, memory, disk }: Node): string {
@@ -149,6 +168,6 @@ function remarks({ name, state, since, deadline, alive, instances, avoided }: No
     );
   else if (state === 'active')
     for (const { template, reason } of avoided)
-      lines.push(`gets no instances of ${template}: ${truncate(stripControlCharacters(reason), 200)}`);
+      lines.push(`gets no instances of ${template}: ${truncate(stripControlCharacters(reason), REASON_WIDTH)}`);
   return lines;
 }

@@ -27,7 +27,7 @@ const node = (overrides: Partial<Snapshot['nodes'][number]> = {}): Snapshot['nod
   ports_free: 394,
   memory: { total: 200, available: 50 },
   disk: { total: 100, available: 80 },
-  ...{ disk_low: false, checkpoints: [], avoided: [] },
+  ...{ disk_low: false, checkpoints: [], arrivals: [], avoided: [] },
   ...overrides,
 });
 

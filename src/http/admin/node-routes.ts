@@ -136,6 +136,7 @@ function nodeBody(node: NodeSnapshot) {
     disk: disk === undefined ? null : { total: disk.total, available: disk.free },
     disk_low: disk?.low ?? false,
     checkpoints: heartbeat?.checkpoints ?? [],
+    arrivals: Object.entries(heartbeat?.arrivals ?? {}).map(([template, arrival]) => ({ template, ...arrival })),
     avoided: [...obstacles].map(([template, reason]) => ({ template, reason })),
   };
 }

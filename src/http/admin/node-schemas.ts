@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { CHECKPOINT_ARRIVALS } from '../../domain/checkpoint.ts';
 import { NODE_MODES } from '../../domain/node.ts';
 
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
@@ -67,6 +68,19 @@ export const NodeBody = Type.Object(
     disk: Room('Of the disk that containers lie on'),
     disk_low: Type.Boolean({ description: 'Below its reserve, so that nothing is started there.' }),
     checkpoints: Type.Array(Type.String(), { description: 'On its disk.' }),
+    arrivals: Type.Array(
+      Type.Object({
+        template: Type.String(),
+        checkpoint: Type.String({ description: 'The promoted one.' }),
+        state: Type.Enum([...CHECKPOINT_ARRIVALS], {
+          description:
+            '`here`: restored from it; `own`: restored from one made there in its place; `waiting`: no node has left ' +
+            'it for others so far; `fetching`, `trying`, `making`: on its way; `refused`: started cold.',
+        }),
+        detail: Type.String({ description: 'How far it is, or why it is refused.' }),
+      }),
+      { description: 'How far it is with the promoted checkpoints.' },
+    ),
     avoided: Type.Array(Type.Object({ template: Type.String(), reason: Type.String() }), {
       description: 'Templates that it gets no instances of, with the reason.',
     }),

@@ -30,6 +30,11 @@ export const REPAIR_KINDS = [
 
 export type RepairKind = (typeof REPAIR_KINDS)[number];
 
+/** How a node comes to restore a promoted checkpoint. */
+export const CHECKPOINT_CARRIAGES = ['left', 'fetched', 'made'] as const;
+
+export type CheckpointCarriage = (typeof CHECKPOINT_CARRIAGES)[number];
+
 /** What is counted. Implemented by the metrics; every label value comes from a bounded set. */
 export interface Observer {
   /** A visitor's download of their work has ended. `stopped`: whoever asked for it went away. */
@@ -76,6 +81,8 @@ export interface Observer {
   driftDetected(found: Readonly<Record<RepairKind, number | undefined>>): void;
   /** A ready instance was checked. */
   healthChecked(template: string, healthy: boolean): void;
+  /** A checkpoint was left for other nodes, fetched from one, or made in place of one that does not work here. */
+  checkpointCarried(template: string, how: CheckpointCarriage, status: 'success' | 'failure'): void;
   /** The breaker of a template opened or closed. */
   breaker(template: string, open: boolean): void;
 }

@@ -1,0 +1,287 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SimulatedCheckpointing } from '../../test/support/simulated-checkpointing.ts';
+import { RepositoryInFolder, asPodmanExports, host } from '../../test/support/checkpoint-files.ts';
+import { fleetNode } from '../../test/support/fleet.ts';
+import { LogBook } from '../../test/support/queue.ts';
+import { silent, startStore, type TestStore } from '../../test/support/store.ts';
+import { template } from '../../test/support/templates.ts';
+import { openTrialRepository } from '../checkpoints/repository.ts';
+import { sharedFolder } from '../checkpoints/shared-folder.ts';
+import { Catalogue, templateVersion, type Template } from '../domain/template.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+import { HttpProbe } from '../runtime/readiness/http-probe.ts';
+import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
+import { openStore, type Store } from '../store/store.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { CheckpointCarrier } from './carry-checkpoints.ts';
+import { prunable } from './checkpoints.ts';
+import { Restorer } from './restore.ts';
+
+const never = new AbortController().signal;
+const tiny = template({ identity: 'none', warmup: [] });
+
+let releasers: Releasers;
+let store: TestStore;
+let shared: string;
+let maker: Node;
+let other: Node;
+let nowMs: number;
+
+/** What one host has: a folder of checkpoints, an engine, and what has its checkpoints arrive. */
+class Node {
+  readonly files: RepositoryInFolder;
+  readonly store: Store;
+  readonly name: string;
+  readonly runtime = new SimulatedRuntime();
+  readonly checkpointing = new SimulatedCheckpointing(this.runtime);
+  readonly log = new LogBook();
+  readonly carrier: CheckpointCarrier;
+  readonly #metrics = new Metrics({ templates: [tiny.name], version: 'test' });
+
+  constructor(files: RepositoryInFolder, ofNode: Store, name: string, app: Template = tiny) {
+    this.files = files;
+    this.store = ofNode;
+    this.name = name;
+    const { promotions, checkpointOffers, registry, turns } = ofNode;
+    const { runtime, checkpointing, log } = this;
+    const catalogue = new Catalogue([app]);
+    const node = { name, address: '127.0.0.1', labels: [] };
+    this.carrier = new CheckpointCarrier({
+      ...{ catalogue, checkpointing, promotions, registry, node, log },
+      checkpointRepository: files.checkpointRepository,
+      trial: {
+        ...{ catalogue, runtime, checkpointing, promotions, node, log, freePort },
+        checkpointRepository: openTrialRepository({ dir: files.dir, log: silent }),
+        databases: undefined,
+        probe: new HttpProbe(),
+        address: { scheme: 'http', baseDomain: 'localhost', port: undefined },
+        draftArchive: async () => {
+          await mkdir(files.dir, { recursive: true });
+          return join(files.home, `draft-${await freePort()}`);
+        },
+      },
+      offers: checkpointOffers,
+      share: sharedFolder(shared),
+      turn: turns.of('checkpoint-share'),
+      observer: this.#metrics,
+      clock: { now: () => nowMs },
+    });
+  }
+
+  /** Says that it is alive and what it has, and sees to its checkpoints. */
+  async round(): Promise<void> {
+    await this.beat();
+    await this.carrier.round(never);
+    await this.beat();
+  }
+
+  async beat(): Promise<void> {
+    const { heartbeat } = fleetNode({ heartbeat: { checkpoints: await this.has() } });
+    if (heartbeat !== undefined) await this.store.registry.beat(heartbeat);
+  }
+
+  async has(): Promise<string[]> {
+    return (await this.files.checkpointRepository.list()).map(({ id }) => id);
+  }
+
+  get arrival() {
+    return this.carrier.arrivals()[tiny.name];
+  }
+
+  async carried(): Promise<string[]> {
+    const text = await this.#metrics.text();
+    return [
+      ...text.matchAll(/^try_it_now_checkpoints_carried_total\{.*how="(\w+)",status="(\w+)"\} ([1-9]\d*)$/gm),
+    ].map(([, how = '', status = '', count = '']) => `${how} ${status} ${count}`);
+  }
+
+  restorer(): Restorer {
+    const { checkpointing, log } = this;
+    const { promotions } = this.store;
+    return new Restorer({ checkpointing, checkpointRepository: this.files.checkpointRepository, promotions, log });
+  }
+
+  /** What an instance that is made now comes up from. */
+  async restores(restorer: Restorer, checkpoint: string): Promise<string | undefined> {
+    const name = `demo-${await freePort()}`;
+    const spec = { name, instanceId: undefined, template: tiny, hostPort: await freePort(), env: {} };
+    const before = this.checkpointing.restored.length;
+    await restorer.restore(tiny, templateVersion(tiny), checkpoint, spec, never);
+    await this.runtime.remove(name);
+    return this.checkpointing.restored.slice(before).at(-1);
+  }
+}
+
+/** Made on the maker and promoted there. */
+async function promoted(content = asPodmanExports()): Promise<string> {
+  const about = { template: tiny.name, templateVersion: templateVersion(tiny) };
+  const { id } = await maker.files.added(about, content);
+  await maker.store.promotions.promote(tiny.name, id);
+  return id;
+}
+
+async function nodeOf(name: string, app?: Template): Promise<Node> {
+  const files = await RepositoryInFolder.make();
+  releasers.push('files', () => files[Symbol.asyncDispose]());
+  const ofNode =
+    name === 'node0'
+      ? store
+      : await openStore({
+          valkey: { ...store.address, password: undefined },
+          node: { name, address: '127.0.0.1' },
+          limits: { hourly: 0, daily: 0 },
+          portRange: store.portRange,
+          portCoolDownMs: 200,
+          log: silent,
+        });
+  if (ofNode !== store) releasers.push('store', () => ofNode.close());
+  return new Node(files, ofNode, name, app);
+}
+
+beforeEach(async () => {
+  releasers = new Releasers();
+  nowMs = Date.now();
+  store = await startStore();
+  releasers.push('store', () => store[Symbol.asyncDispose]());
+  const share = await RepositoryInFolder.make();
+  releasers.push('share', () => share[Symbol.asyncDispose]());
+  shared = share.home;
+  maker = await nodeOf('node0');
+  other = await nodeOf('node1');
+});
+afterEach(async () => {
+  await releasers.releaseAll(silent);
+});
+
+describe('a promoted checkpoint', () => {
+  it('is left for others once there are any that lack it, fetched, tried, and restored there', async () => {
+    const id = await promoted();
+    await maker.round();
+    expect(await readdir(shared)).toEqual([]);
+    expect(maker.arrival).toEqual({ checkpoint: id, state: 'here', detail: '' });
+
+    await other.round();
+    expect(other.arrival).toMatchObject({ checkpoint: id, state: 'waiting' });
+    await maker.round();
+    expect(await readdir(shared)).toEqual([`${id}.tar`]);
+    await other.round();
+    expect(other.arrival).toEqual({ checkpoint: id, state: 'here', detail: '' });
+    // Two clones of the trial, and nothing is left of it.
+    expect(other.checkpointing.restored).toEqual([id, id]);
+    expect(await other.runtime.list()).toEqual([]);
+    expect(await openTrialRepository({ dir: other.files.dir, log: silent }).list()).toEqual([]);
+    expect(await other.restores(other.restorer(), id)).toBe(id);
+    expect(await other.files.checkpointRepository.metadata(id)).toMatchObject({ fetched: true, host });
+    expect([await maker.carried(), await other.carried()]).toEqual([['left success 1'], ['fetched success 1']]);
+  });
+
+  it('is gone from where it was left, and where it had arrived, once two others were promoted', async () => {
+    const first = await promoted();
+    await other.round();
+    await maker.round();
+    await other.round();
+    const ids = [first];
+    for (const content of ['second', 'third']) {
+      ids.push(await promoted(asPodmanExports(Buffer.from(content))));
+      await maker.round();
+      await other.round();
+      expect(await readdir(shared)).toEqual([`${ids.at(-1) ?? ''}.tar`]);
+    }
+    // What a rollback leads to is kept; what was made on a node is an operator's.
+    expect((await other.has()).sort()).toEqual(ids.slice(1).sort());
+    expect((await maker.has()).sort()).toEqual([...ids].sort());
+  });
+
+  it('is not kept when something else comes in its place, and comes when it is left again', async () => {
+    const id = await promoted();
+    await other.round();
+    await maker.round();
+    const foreign = asPodmanExports(Buffer.from('what somebody put there'));
+    await writeFile(join(shared, `${id}.tar`), foreign);
+    await other.round();
+    expect(other.arrival).toMatchObject({
+      state: 'refused',
+      detail: expect.stringMatching(/^What came for checkpoint \w+ has the SHA-256 \w+, and \w+ was offered/) as string,
+    });
+    expect(await other.has()).toEqual([]);
+    expect(other.checkpointing.restored).toEqual([]);
+    expect(await other.carried()).toEqual(['fetched failure 1']);
+
+    await maker.round();
+    await other.round();
+    expect(other.arrival?.state).toBe('refused');
+    nowMs += 60_000;
+    await other.round();
+    expect(other.arrival?.state).toBe('here');
+  });
+
+  it('is neither fetched nor replaced where what operators decide differs', async () => {
+    const id = await promoted();
+    const foreign = await nodeOf('node2', { ...tiny, env: { MODE: 'other' } });
+    other.checkpointing.imageId = 'sha256:2e';
+    for (const node of [foreign, other, maker, foreign, other]) await node.round();
+    for (const [node, what] of [
+      [foreign, /^it was made for version of the template \w+ \(here \w+\)$/],
+      [other, /^it was made for image sha256:1f \(here sha256:2e\)$/],
+    ] as const) {
+      expect(node.arrival).toEqual({
+        checkpoint: id,
+        state: 'refused',
+        detail: expect.stringMatching(what) as string,
+      });
+      expect(await node.has()).toEqual([]);
+    }
+  });
+});
+
+describe('a node of another kind', () => {
+  it('makes a checkpoint of its own, and has it as long as the promoted one is wanted', async () => {
+    other.checkpointing.kernel = '6.1.0';
+    const id = await promoted();
+    for (const node of [other, maker, other]) await node.round();
+    const [own = ''] = await other.has();
+    expect(other.arrival).toEqual({ checkpoint: id, state: 'own', detail: own });
+    expect(own).not.toBe(id);
+    expect(await other.restores(other.restorer(), id)).toBe(own);
+    const { checkpointRepository } = other.files;
+    expect(await prunable({ checkpointRepository, promotions: store.promotions }, 0)).toEqual([]);
+    await other.round();
+    expect(await other.has()).toEqual([own]);
+
+    await store.promotions.rollback(tiny.name);
+    await other.round();
+    expect(await other.has()).toEqual([]);
+    expect(other.arrival).toBeUndefined();
+  });
+
+  it('is one where the promoted checkpoint does not restore, too', async () => {
+    const id = await promoted();
+    other.checkpointing.broken.add(id);
+    for (const node of [other, maker, other]) await node.round();
+    expect(other.arrival?.state).toBe('own');
+    expect(await other.has()).toEqual([other.arrival?.detail]);
+    expect(await other.carried()).toEqual(['fetched failure 1', 'made success 1']);
+    expect(await store.promotions.status(tiny.name)).toMatchObject({ current: id, failures: 0 });
+  });
+
+  it('makes another in place of one that keeps failing, which says nothing against the promoted one', async () => {
+    other.checkpointing.kernel = '6.1.0';
+    const id = await promoted();
+    for (const node of [other, maker, other]) await node.round();
+    const [own = ''] = await other.has();
+    const restorer = other.restorer();
+    other.checkpointing.broken.add(own);
+    for (let time = 0; time < 2; time += 1) await other.restores(restorer, id);
+    expect(await other.has()).toEqual([own]);
+    await other.restores(restorer, id);
+    expect(await other.has()).toEqual([]);
+    expect(await store.promotions.status(tiny.name)).toMatchObject({ current: id, failures: 0, proven: false });
+    await other.round();
+    const [another = ''] = await other.has();
+    expect(another).not.toBe(own);
+    expect(await other.restores(restorer, id)).toBe(another);
+  });
+});

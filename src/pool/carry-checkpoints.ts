@@ -1,0 +1,373 @@
+import { rm } from 'node:fs/promises';
+import {
+  CHECKPOINT_OFFER_VERSION,
+  type CheckpointArrival,
+  type CheckpointMetadata,
+  type CheckpointOffer,
+} from '../domain/checkpoint.ts';
+import { areOfTheHost, describeDifferences, differences } from '../domain/checkpoint-fit.ts';
+import type { Clock } from '../domain/clock.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import type { Log } from '../domain/log.ts';
+import { isRestorable } from '../domain/restorable.ts';
+import type { Catalogue, Template } from '../domain/template.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
+import type { CheckpointDeps } from './checkpoint-command.ts';
+import { createCheckpoint } from './checkpoints.ts';
+import type { CheckpointOffers } from './interfaces/checkpoint-offers.ts';
+import type { CheckpointRepository, StoredCheckpoint } from './interfaces/checkpoint-repository.ts';
+import type { CheckpointShare } from './interfaces/checkpoint-share.ts';
+import type { Checkpointing } from './interfaces/checkpointing.ts';
+import type { NodeRegistry } from './interfaces/node-registry.ts';
+import type { Observer } from './interfaces/observer.ts';
+import type { Promotions } from './interfaces/promotions.ts';
+import type { Turn } from './interfaces/turn.ts';
+import { verifyCheckpoint } from './verify-checkpoint.ts';
+
+export interface CarrierDeps {
+  readonly catalogue: Catalogue;
+  readonly checkpointing: Checkpointing;
+  /** What instances are restored from. */
+  readonly checkpointRepository: CheckpointRepository;
+  /** What arrives and what is made here, on trial in a repository of its own. */
+  readonly trial: CheckpointDeps;
+  readonly promotions: Promotions;
+  readonly offers: CheckpointOffers;
+  /** Undefined: nothing goes from node to node. */
+  readonly share: CheckpointShare | undefined;
+  readonly registry: Pick<NodeRegistry, 'nodes'>;
+  /** One node at a time leaves something, and removes what nobody fetches any more. */
+  readonly turn: Turn;
+  readonly node: { readonly name: string; readonly labels: readonly string[] };
+  readonly observer: Pick<Observer, 'checkpointCarried'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** As long as a transfer goes on, it is asked for again. */
+const TURN_MS = 30_000;
+const TURN_AGAIN_MS = 10_000;
+const AGAIN = { baseMs: 60_000, maxMs: 30 * 60_000 };
+const DETAIL_LENGTH = 300;
+
+interface Wanted {
+  readonly template: Template;
+  /** Promoted. */
+  readonly id: string;
+}
+
+/**
+ * Has this node restore the promoted checkpoint of each template: fetches it where it is missing, tries it, and only
+ * then keeps it; makes one of its own where it cannot work here, for another kernel or processor. Leaves what other
+ * nodes lack for them.
+ */
+export class CheckpointCarrier {
+  readonly #deps: CarrierDeps;
+  readonly #arrivals = new Map<string, CheckpointArrival>();
+  /** By template and checkpoint: how often it failed, and until when it is left. */
+  readonly #failed = new Map<string, { readonly times: number; readonly untilMs: number; readonly reason: string }>();
+  /** Those that fit and did not restore here all the same. */
+  readonly #unrestorable = new Set<string>();
+
+  constructor(deps: CarrierDeps) {
+    this.#deps = deps;
+  }
+
+  /** By template, how far this node is with its promoted checkpoint. */
+  arrivals(): Readonly<Record<string, CheckpointArrival>> {
+    return Object.fromEntries(this.#arrivals);
+  }
+
+  /** Throws store_unavailable, checkpoint_share_unavailable. */
+  async round(signal: AbortSignal): Promise<void> {
+    const { promotions, trial, checkpointRepository } = this.#deps;
+    const wanted = await this.#wanted();
+    for (const name of this.#arrivals.keys())
+      if (!wanted.some(({ template }) => template.name === name)) this.#arrivals.delete(name);
+    // Nothing is on trial between rounds: what there is, a process that ended left.
+    for (const { id } of await trial.checkpointRepository.list()) await trial.checkpointRepository.remove(id);
+    const offers = await this.#deps.offers.list();
+    for (const each of wanted) await this.#settle(each, offers.get(each.id), signal);
+    await removeUnused(checkpointRepository, promotions);
+    await this.#leaveForOthers(wanted, offers, signal);
+  }
+
+  async #wanted(): Promise<readonly Wanted[]> {
+    const { catalogue, promotions, node } = this.#deps;
+    const templates = catalogue
+      .all()
+      .filter((each) => isRestorable(each) && each.nodes.every((label) => node.labels.includes(label)));
+    const current = await promotions.current(templates.map(({ name }) => name));
+    return templates.flatMap((template) => {
+      const id = current.get(template.name);
+      return id === undefined ? [] : [{ template, id }];
+    });
+  }
+
+  async #settle(wanted: Wanted, offer: CheckpointOffer | undefined, signal: AbortSignal): Promise<void> {
+    const { template, id } = wanted;
+    const key = `${template.name} ${id}`;
+    const failed = this.#failed.get(key);
+    try {
+      const todo = await this.#look(wanted, offer);
+      if (todo === undefined) return;
+      if (failed !== undefined && this.#deps.clock.now() < failed.untilMs) {
+        this.#say(wanted, 'refused', failed.reason);
+        return;
+      }
+      await todo(signal);
+      this.#failed.delete(key);
+    } catch (error) {
+      if (signal.aborted || isStoreGone(error)) throw error;
+      const reason = describeError(error);
+      this.#say(wanted, 'refused', reason);
+      const times = (failed?.times ?? 0) + 1;
+      const untilMs = this.#deps.clock.now() + backoffMs(times, AGAIN);
+      this.#failed.set(key, { times, untilMs, reason });
+      this.#deps.log.warn(
+        { template: template.name, checkpoint: id, reason, times },
+        'This node cannot have the promoted checkpoint yet; its instances are started cold',
+      );
+    }
+  }
+
+  /** Says how it is, and returns what is to be done about it. */
+  async #look(
+    wanted: Wanted,
+    offer: CheckpointOffer | undefined,
+  ): Promise<((signal: AbortSignal) => Promise<void>) | undefined> {
+    const { checkpointing, checkpointRepository, catalogue } = this.#deps;
+    const { template, id } = wanted;
+    const stored = (await checkpointRepository.list()).filter(({ problem }) => problem === undefined);
+    const here = stored.find((each) => each.id === id)?.metadata;
+    const metadata = here ?? offer?.metadata;
+    if (metadata === undefined) {
+      this.#say(wanted, 'waiting', 'no node that has it has left it for others yet');
+      return undefined;
+    }
+    const availability = await checkpointing.availability();
+    if (!availability.available) {
+      this.#say(wanted, 'refused', availability.reason);
+      return undefined;
+    }
+    const host = await checkpointing.host(template);
+    const fit = { template: template.name, templateVersion: catalogue.version(template.name) ?? '', host };
+    const found = differences(metadata, fit);
+    if (found.length === 0 && !this.#unrestorable.has(id)) {
+      if (here === undefined && offer !== undefined) return (signal) => this.#fetch(wanted, offer, signal);
+      this.#say(wanted, 'here', '');
+      return undefined;
+    }
+    if (!areOfTheHost(found)) {
+      this.#say(wanted, 'refused', `it was made for ${describeDifferences(found)}`);
+      return undefined;
+    }
+    const own = stored.find((each) => each.metadata?.standsFor === id)?.metadata;
+    if (own === undefined || differences(own, fit).length > 0) return (signal) => this.#make(wanted, signal);
+    this.#say(wanted, 'own', own.id);
+    return undefined;
+  }
+
+  async #fetch(wanted: Wanted, { metadata, node }: CheckpointOffer, signal: AbortSignal): Promise<void> {
+    const { share, trial, offers, observer, log } = this.#deps;
+    const { template, id } = wanted;
+    if (share === undefined) throw new Error('nothing is offered where nodes leave nothing for each other');
+    const begun = performance.now();
+    const draft = await trial.draftArchive();
+    const progress = this.#progress(wanted, 'fetching', metadata.sizeBytes);
+    progress(0);
+    try {
+      await share.fetch(id, draft, { onBytes: progress, signal });
+      await this.#keepSound(wanted, draft, { ...aboutOf(metadata), fetched: true }, metadata.sha256, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      observer.checkpointCarried(template.name, 'fetched', 'failure');
+      // Who has it leaves it again.
+      if (isOneOf(error, 'unknown_checkpoint', 'checkpoint_damaged')) await offers.withdraw(id);
+      if (!isOneOf(error, 'restore_failed')) throw error;
+      this.#unrestorable.add(id);
+      log.warn(
+        { template: template.name, checkpoint: id, reason: describeError(error) },
+        'The promoted checkpoint does not restore on this node, which makes one of its own',
+      );
+      await this.#make(wanted, signal);
+      return;
+    } finally {
+      await rm(draft, { force: true });
+    }
+    observer.checkpointCarried(template.name, 'fetched', 'success');
+    this.#say(wanted, 'here', '');
+    log.info(
+      { template: template.name, checkpoint: id, from: node, bytes: metadata.sizeBytes, tookMs: since(begun) },
+      'The promoted checkpoint has arrived, and restores here',
+    );
+  }
+
+  async #make(wanted: Wanted, signal: AbortSignal): Promise<void> {
+    const { trial, observer, log } = this.#deps;
+    const { template, id } = wanted;
+    const begun = performance.now();
+    const saying = (step: string): void => this.#say(wanted, 'making', step);
+    saying('one of its own, since the promoted one was made on another kind of host');
+    try {
+      const made = await createCheckpoint(trial, template.name, saying, signal);
+      await this.#tryAndKeep(wanted, made, { ...aboutOf(made), standsFor: id }, signal);
+      observer.checkpointCarried(template.name, 'made', 'success');
+      this.#say(wanted, 'own', made.id);
+      log.info(
+        { template: template.name, checkpoint: id, own: made.id, tookMs: since(begun) },
+        'This node has made a checkpoint of its own in place of the promoted one',
+      );
+    } catch (error) {
+      if (!signal.aborted) observer.checkpointCarried(template.name, 'made', 'failure');
+      throw error;
+    }
+  }
+
+  /** Throws checkpoint_damaged for an archive that is not what was offered. */
+  async #keepSound(wanted: Wanted, draft: string, about: About, sha256: string, signal: AbortSignal): Promise<void> {
+    const { checkpointRepository: onTrial } = this.#deps.trial;
+    const arrived = await onTrial.add(draft, about);
+    if (arrived.sha256 !== sha256) {
+      await onTrial.remove(arrived.id);
+      throw new TryItNowError(
+        'checkpoint_damaged',
+        `What came for checkpoint ${wanted.id} has the SHA-256 ${arrived.sha256}, and ${sha256} was offered`,
+      );
+    }
+    await this.#tryAndKeep(wanted, arrived, about, signal);
+  }
+
+  /** It counts from here on, and not before it was restored on this node. */
+  async #tryAndKeep(wanted: Wanted, { id }: CheckpointMetadata, about: About, signal: AbortSignal): Promise<void> {
+    const { trial, checkpointRepository } = this.#deps;
+    try {
+      await verifyCheckpoint(trial, id, (step) => this.#say(wanted, 'trying', step), signal);
+      const tried = (await trial.checkpointRepository.list()).find((each) => each.id === id);
+      if (tried === undefined) throw new Error(`${id} was on trial just now`);
+      await checkpointRepository.add(tried.archive, about);
+    } finally {
+      await trial.checkpointRepository.remove(id);
+    }
+  }
+
+  /** What others lack, and nothing that nobody fetches any more. */
+  async #leaveForOthers(
+    wanted: readonly Wanted[],
+    offers: ReadonlyMap<string, CheckpointOffer>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { share, registry, node, checkpointRepository, turn, trial } = this.#deps;
+    if (share === undefined) return;
+    const others = (await registry.nodes()).filter(
+      ({ name, heartbeat }) => name !== node.name && heartbeat?.engine === trial.runtime.engine,
+    );
+    const stored = await checkpointRepository.list();
+    const lacking = wanted.flatMap(({ template, id }) => {
+      const found = stored.find((each) => each.id === id && each.problem === undefined);
+      const isLacked = others.some(({ heartbeat }) => heartbeat?.checkpoints.includes(id) !== true);
+      return found?.metadata === undefined || offers.has(id) || !isLacked
+        ? []
+        : [{ template, id, archive: found.archive, metadata: found.metadata }];
+    });
+    if (lacking.length === 0 && (await this.#outdated(offers)).length === 0) return;
+    if (!(await turn.take(TURN_MS))) return;
+    const keepTurn = setInterval(() => void turn.take(TURN_MS).catch(() => undefined), TURN_AGAIN_MS);
+    try {
+      for (const each of lacking) await this.#leave(share, each, signal);
+      await this.#removeOutdated(share);
+    } finally {
+      clearInterval(keepTurn);
+      await turn.end();
+    }
+  }
+
+  async #leave(
+    share: CheckpointShare,
+    { template, id, archive, metadata }: Wanted & { readonly archive: string; readonly metadata: CheckpointMetadata },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { offers, node, observer, log } = this.#deps;
+    const begun = performance.now();
+    try {
+      await share.put(id, archive, { onBytes: () => undefined, signal });
+      await offers.offer({
+        v: CHECKPOINT_OFFER_VERSION,
+        node: node.name,
+        metadata: { ...aboutOf(metadata), format: metadata.format, id, ...sizeOf(metadata) },
+      });
+    } catch (error) {
+      if (!signal.aborted) observer.checkpointCarried(template.name, 'left', 'failure');
+      throw error;
+    }
+    observer.checkpointCarried(template.name, 'left', 'success');
+    log.info(
+      { template: template.name, checkpoint: id, bytes: metadata.sizeBytes, tookMs: since(begun), share: share.name },
+      'The promoted checkpoint is there for the other nodes',
+    );
+  }
+
+  /** What is not promoted any more, and what an upload left that nobody ended. */
+  async #removeOutdated(share: CheckpointShare): Promise<void> {
+    const { offers } = this.#deps;
+    const offered = await offers.list();
+    const outdated = await this.#outdated(offered);
+    for (const id of outdated) await offers.withdraw(id);
+    for (const id of (await share.list()).keys()) if (!offered.has(id) || outdated.includes(id)) await share.remove(id);
+  }
+
+  async #outdated(offers: ReadonlyMap<string, CheckpointOffer>): Promise<readonly string[]> {
+    const templates = new Set([...offers.values()].map(({ metadata }) => metadata.template));
+    const current = await this.#deps.promotions.current([...templates]);
+    return [...offers].flatMap(([id, { metadata }]) => (current.get(metadata.template) === id ? [] : [id]));
+  }
+
+  #progress(wanted: Wanted, state: CheckpointArrival['state'], ofBytes: number): (bytes: number) => void {
+    return (bytes) => this.#say(wanted, state, `${megabytes(bytes)} of ${megabytes(ofBytes)} MB`);
+  }
+
+  #say({ template, id }: Wanted, state: CheckpointArrival['state'], detail: string): void {
+    this.#arrivals.set(template.name, { checkpoint: id, state, detail: detail.slice(0, DETAIL_LENGTH) });
+  }
+}
+
+type About = Parameters<CheckpointRepository['add']>[1];
+
+/** Without what the repository adds itself, and what is said of it on one node alone. */
+function aboutOf({ template, templateVersion, host, fileLocks, createdAt }: CheckpointMetadata): About {
+  return { template, templateVersion, host, fileLocks, createdAt };
+}
+
+function sizeOf({ sizeBytes, sha256 }: CheckpointMetadata): Pick<CheckpointMetadata, 'sizeBytes' | 'sha256'> {
+  return { sizeBytes, sha256 };
+}
+
+/** What came by itself goes by itself, once neither its template is restored from it nor a rollback leads to it. */
+async function removeUnused(repository: CheckpointRepository, promotions: Promotions): Promise<void> {
+  for (const { id, metadata } of (await repository.list()).filter(cameByItself)) {
+    if (metadata === undefined) continue;
+    const { current, earlier } = await promotions.status(metadata.template);
+    const [last] = earlier;
+    if (![current, last].includes(metadata.standsFor ?? id)) await repository.remove(id);
+  }
+}
+
+function cameByItself({ metadata }: StoredCheckpoint): boolean {
+  return metadata?.fetched === true || metadata?.standsFor !== undefined;
+}
+
+function isOneOf(error: unknown, ...codes: readonly TryItNowError['code'][]): boolean {
+  return error instanceof TryItNowError && codes.includes(error.code);
+}
+
+function isStoreGone(error: unknown): boolean {
+  return isOneOf(error, 'store_unavailable');
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e6);
+}
+
+function since(begun: number): number {
+  return Math.round(performance.now() - begun);
+}

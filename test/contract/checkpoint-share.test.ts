@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sharedFolder } from '../../src/checkpoints/shared-folder.ts';
+import type { CheckpointShare, Transfer } from '../../src/pool/interfaces/checkpoint-share.ts';
+import { checkpointStream } from '../../src/queue/checkpoint-stream.ts';
+import { modeOf } from '../support/checkpoint-files.ts';
+import { TestNats } from '../support/queue.ts';
+import { silent } from '../support/store.ts';
+
+/** More than one piece in each of them, and no whole number of pieces. */
+const ARCHIVE = randomBytes(5_300_001);
+const [A, B] = ['a'.repeat(16), 'b'.repeat(16)] as const;
+
+let folder: string;
+let nats: TestNats;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tin-share-'));
+  await mkdir(join(folder, 'share'), { mode: 0o700 });
+  await writeFile(join(folder, 'archive'), ARCHIVE);
+  nats = await TestNats.start();
+});
+afterAll(async () => {
+  await nats[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+const transfer = (overrides: Partial<Transfer> = {}): Transfer => ({
+  onBytes: () => undefined,
+  signal: new AbortController().signal,
+  ...overrides,
+});
+const newFile = (): string => join(folder, randomBytes(8).toString('hex'));
+
+const shares: readonly (readonly [string, () => CheckpointShare])[] = [
+  ['a folder', () => sharedFolder(join(folder, 'share'))],
+  ['a stream of NATS', () => checkpointStream({ url: nats.url, log: silent })],
+];
+
+describe.each(shares)('%s that nodes have in common', (_, open) => {
+  it('gives back what was left in it, to its owner alone, and tells how far it is', async () => {
+    const share = open();
+    expect(await share.list()).toEqual(new Map());
+    const sent: number[] = [];
+    await share.put(A, join(folder, 'archive'), transfer({ onBytes: (bytes) => sent.push(bytes) }));
+    expect(await share.list()).toEqual(new Map([[A, ARCHIVE.length]]));
+    const [file, received] = [newFile(), [] as number[]];
+    await open().fetch(A, file, transfer({ onBytes: (bytes) => received.push(bytes) }));
+    expect((await readFile(file)).equals(ARCHIVE)).toBe(true);
+    expect(await modeOf(file)).toBe('600');
+    for (const told of [sent, received]) {
+      expect(told.at(-1)).toBe(ARCHIVE.length);
+      expect(told.length).toBeGreaterThan(4);
+    }
+  });
+
+  it('has the newer one in place of the older, and others beside it, until they are removed', async () => {
+    const share = open();
+    await writeFile(join(folder, 'small'), 'small');
+    await share.put(A, join(folder, 'archive'), transfer());
+    await share.put(A, join(folder, 'small'), transfer());
+    await share.put(B, join(folder, 'archive'), transfer());
+    const file = newFile();
+    await share.fetch(A, file, transfer());
+    expect(await readFile(file, 'utf8')).toBe('small');
+    await share.remove(A);
+    await share.remove(A);
+    expect(await share.list()).toEqual(new Map([[B, ARCHIVE.length]]));
+    await expect(share.fetch(A, newFile(), transfer())).rejects.toMatchObject({ code: 'unknown_checkpoint' });
+    await share.remove(B);
+  });
+
+  it('has nothing of what was cut short on its way in', async () => {
+    const share = open();
+    const stopped = new AbortController();
+    const stop = (): void => stopped.abort(new Error('stopped half way'));
+    const cut = share.put(A, join(folder, 'archive'), transfer({ onBytes: stop, signal: stopped.signal }));
+    await expect(cut).rejects.toThrow();
+    expect(await share.list()).toEqual(new Map());
+    await expect(share.fetch(A, newFile(), transfer())).rejects.toMatchObject({ code: 'unknown_checkpoint' });
+    // Nor does it get into the next one.
+    await share.put(A, join(folder, 'archive'), transfer());
+    const file = newFile();
+    await share.fetch(A, file, transfer());
+    expect((await readFile(file)).equals(ARCHIVE)).toBe(true);
+    await share.remove(A);
+  });
+});
+
+describe('a folder that nodes have in common', () => {
+  it('is refused while others may enter it, or it is not mounted', async () => {
+    const open = join(folder, 'open');
+    await mkdir(open);
+    await chmod(open, 0o755);
+    await expect(sharedFolder(open).put(A, join(folder, 'archive'), transfer())).rejects.toMatchObject({
+      code: 'checkpoint_share_unavailable',
+      message: expect.stringContaining('chmod 700') as string,
+    });
+    expect(await readdir(open)).toEqual([]);
+    await expect(sharedFolder(join(folder, 'missing')).list()).rejects.toMatchObject({
+      code: 'checkpoint_share_unavailable',
+      message: expect.stringContaining('is it mounted?') as string,
+    });
+  });
+});
+
+describe('a stream of NATS that nodes have in common', () => {
+  it('is said to be unavailable where NATS does not answer', async () => {
+    const share = checkpointStream({ url: 'nats://127.0.0.1:1', log: silent });
+    await expect(share.list()).rejects.toMatchObject({
+      code: 'checkpoint_share_unavailable',
+      message: expect.stringContaining('NATS at nats://127.0.0.1:1') as string,
+    });
+  });
+});
