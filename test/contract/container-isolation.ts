@@ -317,6 +317,24 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     expect(await ask(one, two)).toEqual([false, false]);
   });
 
+  it('knows the host by one address, whoever comes and goes beside it', async () => {
+    const { bridge } = networkFor(
+      networkPlan(underTest().engine, underTest().deployment),
+      template({ egress: undefined }),
+    );
+    const address = (): Promise<string> => readFile(`/sys/class/net/${bridge}/address`, 'utf8');
+    const before = await address();
+    const lowest = `low-${randomBytes(4).toString('hex')}`;
+    await ip('link', 'add', lowest, 'address', '02:00:00:00:00:01', 'type', 'veth');
+    try {
+      // Of the ports of a bridge that has none of its own, the kernel takes the lowest address.
+      await ip('link', 'set', lowest, 'master', bridge);
+      expect(await address()).toBe(before);
+    } finally {
+      await ip('link', 'del', lowest);
+    }
+  });
+
   it('stays isolated whatever an engine or a firewall accepts in the filter table', async () => {
     const { bridge } = networkFor(
       networkPlan(underTest().engine, underTest().deployment),
@@ -366,4 +384,8 @@ async function reaches(from: Inside, places: readonly Place[]): Promise<void> {
 
 async function iptables(...args: readonly string[]): Promise<void> {
   await promisify(execFile)('iptables', ['-w', '10', ...args]);
+}
+
+async function ip(...args: readonly string[]): Promise<void> {
+  await promisify(execFile)('ip', args);
 }

@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type { Template } from '../../domain/template.ts';
+import { keepBridgeAddress } from '../isolation/bridge-address.ts';
 import { isolatePorts } from '../isolation/bridge-ports.ts';
 import { isBridgeHere, notIsolated } from '../isolation/bridges.ts';
 import { ensureRules, removeRules } from '../isolation/iptables.ts';
@@ -31,10 +32,8 @@ export class InstanceNetworks {
   readonly #nameServers: NameServers;
   /** By bridge: the host's address on it. */
   readonly #gateways = new Map<string, string>();
-  /** Whether the log says that neighbours show. */
-  #neighboursTold = false;
-  /** Whether it says that their names do. */
-  #namesTold = false;
+  /** What the log says of what could not be done, until it can. */
+  readonly #told = new Set<string>();
 
   constructor(around: Around) {
     const { dialect, options } = around;
@@ -65,7 +64,10 @@ export class InstanceNetworks {
       await this.#ensure(network);
     if (this.#gateways.size > known) await ensureRules(plan, resolvers, this.#gateways, options.publishing);
     // Those that ran before, or whose server ended too soon.
-    for (const { bridge } of plan.networks) await this.#hideNeighbours(bridge);
+    for (const { bridge } of plan.networks) {
+      await this.#keepAddress(bridge);
+      await this.#hideNeighbours(bridge);
+    }
     for (const template of own) await this.#answerNames(template);
   }
 
@@ -77,6 +79,7 @@ export class InstanceNetworks {
     const { bridge, egress } = this.of(template);
     if (!(await isBridgeHere(bridge))) return false;
     await Promise.all([
+      this.#keepAddress(bridge),
       this.#hideNeighbours(bridge),
       this.#hideNames(namespace, egress !== undefined),
       this.#answerNames(template),
@@ -120,33 +123,33 @@ export class InstanceNetworks {
 
   /** What the rules forbid is so without this, too: an instance would only learn which addresses are in use. */
   async #hideNeighbours(bridge: string): Promise<void> {
-    try {
-      await isolatePorts(bridge);
-      this.#neighboursTold = false;
-    } catch (error) {
-      if (!this.#neighboursTold)
-        this.#around.options.log.warn(
-          { bridge, reason: describeError(error) },
-          'Instances see the addresses of their neighbours',
-        );
-      this.#neighboursTold = true;
-    }
+    await this.#asFarAsItGoes('Instances see the addresses of their neighbours', { bridge }, () =>
+      isolatePorts(bridge),
+    );
   }
 
   /** As above: it opens nothing. An instance that has ended by itself has none left. */
   async #hideNames(namespace: string | undefined, looksNamesUp: boolean): Promise<void> {
     const { nameService, engine } = this.#around.dialect;
     if (nameService === undefined || namespace === undefined || namespace === '') return;
+    const told = `Instances learn the names of their neighbours from the name service of ${engine.title}`;
+    await this.#asFarAsItGoes(told, {}, () => hideNeighbourNames(namespace, nameService, looksNamesUp));
+  }
+
+  async #keepAddress(bridge: string): Promise<void> {
+    await this.#asFarAsItGoes('When an instance ends, others may not be reached for some seconds', { bridge }, () =>
+      keepBridgeAddress(bridge),
+    );
+  }
+
+  /** Instances do without it; the log says so once. */
+  async #asFarAsItGoes(told: string, context: object, work: () => Promise<void>): Promise<void> {
     try {
-      await hideNeighbourNames(namespace, nameService, looksNamesUp);
-      this.#namesTold = false;
+      await work();
+      this.#told.delete(told);
     } catch (error) {
-      if (!this.#namesTold)
-        this.#around.options.log.warn(
-          { reason: describeError(error) },
-          `Instances learn the names of their neighbours from the name service of ${engine.title}`,
-        );
-      this.#namesTold = true;
+      if (!this.#told.has(told)) this.#around.options.log.warn({ ...context, reason: describeError(error) }, told);
+      this.#told.add(told);
     }
   }
 
