@@ -38,10 +38,17 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-const outcomes = await drill({ faults, signal: ended.signal, verbose: values.verbose, say });
+const outcomes = await drill({
+  faults,
+  signal: ended.signal,
+  verbose: values.verbose,
+  say,
+  onOutcomes: async (soFar) => {
+    if (values.json !== undefined) await writeFile(values.json, JSON.stringify(soFar, undefined, 2));
+  },
+});
 const table = faultTable(outcomes);
 process.stdout.write(`\n${table}\n\n`);
-if (values.json !== undefined) await writeFile(values.json, JSON.stringify(outcomes, undefined, 2));
 if (values.docs) {
   const page = await readFile(PAGE, 'utf8');
   const [before, after] = [page.slice(0, page.indexOf(FROM) + FROM.length), page.slice(page.indexOf(TO))];

@@ -21,16 +21,22 @@ printf 'HTTP/1.1 200 OK\\r\\nContent-Type: text/html\\r\\nConnection: close\\r\\
 printf 'Content-Length: %s\\r\\n\\r\\n%s' "\${#page}" "$page"
 `;
 
-/** A 2 MB image with a page and, by an upgrade, a connection that stays open. */
-export async function loadFleetImage(socketPath: string): Promise<TinyImage> {
-  return loadTinyImage(
-    socketPath,
-    ['/bin/busybox', 'nc', '-ll', '-p', '80', '-e', '/bin/serve'],
-    [],
-    undefined,
-    async (root) => {
-      await writeFile(join(root, 'bin/serve'), SERVE);
-      await chmod(join(root, 'bin/serve'), 0o755);
-    },
-  );
+/** The same page from a server that costs next to nothing. */
+const PAGE = `mkdir /tmp/www
+echo "<!doctype html><title>$HOSTNAME</title>" > /tmp/www/index.html
+exec /bin/busybox httpd -f -p 80 -h /tmp/www`;
+
+const COMMANDS = {
+  /** And, by an upgrade, a connection that stays open. */
+  echo: ['/bin/busybox', 'nc', '-ll', '-p', '80', '-e', '/bin/serve'],
+  page: ['/bin/sh', '-c', PAGE],
+};
+export type FleetApp = keyof typeof COMMANDS;
+
+/** A 2 MB image with a page that tells one container from another. */
+export async function loadFleetImage(socketPath: string, app: FleetApp = 'echo'): Promise<TinyImage> {
+  return loadTinyImage(socketPath, COMMANDS[app], [], undefined, async (root) => {
+    await writeFile(join(root, 'bin/serve'), SERVE);
+    await chmod(join(root, 'bin/serve'), 0o755);
+  });
 }

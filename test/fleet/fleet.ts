@@ -7,7 +7,7 @@ import { hostFlags } from '../../src/runtime/podman/launch.ts';
 import { Cleanups } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { FleetHost } from './fleet-host.ts';
-import { loadFleetImage } from './fleet-image.ts';
+import { loadFleetImage, type FleetApp } from './fleet-image.ts';
 import { catalogueOf, engineSocket } from './fleet-parts.ts';
 import { BOUGHT_IN, PORTS, type Part } from './surroundings.ts';
 import { startHosts, type TestHost } from './test-hosts.ts';
@@ -35,6 +35,7 @@ export interface FleetOptions {
   readonly templates: readonly Readonly<Record<string, unknown>>[];
   readonly env?: Readonly<Record<string, string>>;
   readonly layout?: Layout;
+  readonly app?: FleetApp;
 }
 
 export interface Fleet extends AsyncDisposable {
@@ -51,7 +52,12 @@ export interface Fleet extends AsyncDisposable {
 }
 
 /** Hosts of one deployment on a network of their own, all of it up; everything is gone when disposed of. */
-export async function startFleet({ templates, env = {}, layout = THREE_HOSTS }: FleetOptions): Promise<Fleet> {
+export async function startFleet({
+  templates,
+  env = {},
+  layout = THREE_HOSTS,
+  app = 'echo',
+}: FleetOptions): Promise<Fleet> {
   const cleanups = new Cleanups('the fleet');
   try {
     const names = layout.map((parts, index) => (parts.includes('worker') ? `node${index}` : `beside${index}`));
@@ -68,7 +74,7 @@ export async function startFleet({ templates, env = {}, layout = THREE_HOSTS }: 
     await startAll(hosts, (part) => BOUGHT_IN.includes(part));
     await replicasFollow(hostsWith('valkey'));
     const workers = some(hostsWith('worker'));
-    const image = await loadImages(workers);
+    const image = await loadImages(workers, app);
     const catalogue = stringify({ templates: templates.map((each) => ({ image, port: 80, pull: 'never', ...each })) });
     await Promise.all(workers.map((host) => writeFile(catalogueOf(host), catalogue)));
     await startAll(hosts, (part) => !BOUGHT_IN.includes(part));
@@ -106,8 +112,8 @@ async function replicasFollow([, ...replicas]: readonly TestHost[]): Promise<voi
 }
 
 /** The same image on each; it goes with the hosts. */
-async function loadImages([first, ...others]: readonly [TestHost, ...TestHost[]]): Promise<string> {
-  const { name } = await loadFleetImage(engineSocket(first));
+async function loadImages([first, ...others]: readonly [TestHost, ...TestHost[]], app: FleetApp): Promise<string> {
+  const { name } = await loadFleetImage(engineSocket(first), app);
   const archive = join(first.folder, 'state', 'image.tar');
   await first.run('podman', ...hostFlags(), 'save', '-o', archive, name);
   for (const host of others) await host.run('podman', ...hostFlags(), 'load', '-i', archive);

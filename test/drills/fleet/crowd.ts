@@ -17,7 +17,7 @@ export interface Visit {
 }
 
 const STAY_MS = 2_500;
-const LOOK_EVERY_MS = 300;
+const LOOK_EVERY_MS = 500;
 const MINUTES = 1;
 const SETTLE_MS = 120_000;
 

@@ -1,3 +1,4 @@
+import { describeError } from '../../../src/domain/errors.ts';
 import { startFleet, REPLICATED } from '../../fleet/fleet.ts';
 import { Client } from './client.ts';
 import { Crowd } from './crowd.ts';
@@ -14,6 +15,8 @@ export interface DrillOptions {
   /** Whether what the parts said last is told after a fault with problems. */
   readonly verbose: boolean;
   readonly say: (line: string) => void;
+  /** After each fault, with all so far. */
+  readonly onOutcomes: (outcomes: readonly Outcome[]) => Promise<void>;
 }
 
 const TEMPLATE = 'app';
@@ -22,10 +25,11 @@ const MAX = 45;
 const VISITORS_PER_SECOND = 2;
 
 /** Plays the faults one after the other on one fleet. */
-export async function drill({ faults, signal, verbose, say }: DrillOptions): Promise<readonly Outcome[]> {
+export async function drill({ faults, signal, verbose, say, onOutcomes }: DrillOptions): Promise<readonly Outcome[]> {
   say('Starting three hosts with every part …');
   await using fleet = await startFleet({
     layout: REPLICATED,
+    app: 'page',
     templates: [{ name: TEMPLATE, title: 'App', description: 'A page.', pool: { target: TARGET, max: MAX } }],
   });
   if (fleet.balancer === undefined) throw new Error('this fleet has a load balancer');
@@ -39,6 +43,7 @@ export async function drill({ faults, signal, verbose, say }: DrillOptions): Pro
     watch,
     client,
     crowd,
+    signal,
     template: TEMPLATE,
     target: TARGET,
     visitorsPerSecond: VISITORS_PER_SECOND,
@@ -53,9 +58,11 @@ export async function drill({ faults, signal, verbose, say }: DrillOptions): Pro
       say(faultTable([outcome]).split('\n').at(-1) ?? '');
       if (verbose && outcome.problems.length > 0) for (const host of fleet.hosts) say(host.tails(40));
     } catch (error) {
-      for (const host of fleet.hosts) say(host.tails(40));
-      throw error;
+      // Those that follow may still be worth it.
+      say(`${fault.name} could not be played: ${describeError(error)}`);
+      if (verbose) for (const host of fleet.hosts) say(host.tails(40));
     }
+    await onOutcomes(outcomes);
   }
   return outcomes;
 }

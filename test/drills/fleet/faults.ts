@@ -41,6 +41,7 @@ const SHORT_MS = 6_000;
 const LONG_MS = 18_000;
 
 export const FAULTS: readonly Fault[] = [
+  ...[0, 1, 2].flatMap((at) => WAYS.map((way) => host(at, way))),
   part('server', 'killed', on(0)),
   part('server', 'hung', on(1)),
   part('server', 'cut off', on(0)),
@@ -62,7 +63,6 @@ export const FAULTS: readonly Fault[] = [
   part('sentinel', 'cut off', on(2), { called: 'Sentinel' }),
   part('nats', 'cut off', on(2), { called: 'worker, from NATS,', lastsMs: LONG_MS }),
   part('valkey', 'cut off', on(2), { called: 'worker, from Valkey,', lastsMs: LONG_MS }),
-  ...[0, 1, 2].flatMap((at) => WAYS.map((way) => host(at, way))),
 ];
 
 function on(at: number): Where {

@@ -19,6 +19,8 @@ export interface Scene {
   readonly template: string;
   readonly target: number;
   readonly visitorsPerSecond: number;
+  /** Ends all waiting. */
+  readonly signal: AbortSignal;
 }
 
 /** What came of one fault. Times in ms; undefined: not while it lasted, or not within the patience. */
@@ -59,8 +61,8 @@ interface Noticed {
 const RESIDENTS_PER_NODE = 2;
 const BEFORE_MS = 2_000;
 /** A fault that is not overcome by then ends all the same. */
-const LONGEST_MS = 40_000;
-const PATIENCE_MS = 90_000;
+const LONGEST_MS = 30_000;
+const PATIENCE_MS = 60_000;
 const AT_ONCE_MS = 1_000;
 const CALM_ACQUIRES = 4;
 
@@ -123,7 +125,7 @@ async function settle(scene: Scene): Promise<void> {
 
 /** Until it has lasted its time, all are served at once and the pool is full; since when it is full. */
 async function outlast(
-  { crowd, watch, target }: Scene,
+  { crowd, watch, target, signal }: Scene,
   { lastsMs }: Fault,
   { node }: Struck,
   fromMs: number,
@@ -140,7 +142,8 @@ async function outlast(
     )
       poolAfterMs = watch.latest.atMs - fromMs;
     const calm = since.length >= CALM_ACQUIRES && since.slice(-CALM_ACQUIRES).every(wasAtOnce);
-    if ((tookMs >= lastsMs && poolAfterMs !== undefined && calm) || tookMs >= LONGEST_MS) return poolAfterMs;
+    if ((tookMs >= lastsMs && poolAfterMs !== undefined && calm) || tookMs >= LONGEST_MS || signal.aborted)
+      return poolAfterMs;
     await sleep(50);
   }
 }
@@ -155,14 +158,14 @@ async function pass(struck: Struck, crowd: Crowd): Promise<void> {
 }
 
 async function fresh(
-  { watch }: Scene,
+  { watch, signal }: Scene,
   node: string,
   known: ReadonlySet<string>,
   backMs: number,
 ): Promise<number | undefined> {
   return eventually(
     () => {
-      if (watch.ready((entry) => entry.node === node && !known.has(entry.id), backMs) === 0)
+      if (watch.ready((entry) => entry.node === node && !known.has(entry.id), backMs) === 0 && !signal.aborted)
         throw new Error(`${node} has no fresh instance`);
       return watch.latest.atMs - backMs;
     },
@@ -177,7 +180,7 @@ async function inOrder(scene: Scene, struck: Struck | undefined): Promise<readon
   await eventually(
     async () => {
       left = await look();
-      if (left.length > 0) throw new Error('not in order');
+      if (left.length > 0 && !scene.signal.aborted) throw new Error('not in order');
     },
     { timeoutMs: PATIENCE_MS, everyMs: 200 },
   ).catch(() => undefined);
