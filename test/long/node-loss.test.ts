@@ -2,6 +2,7 @@ import { Redis as Valkey } from 'iovalkey';
 import { request } from 'undici';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Instance } from '../../src/domain/instance.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { CuttableWire } from '../support/cuttable-wire.ts';
 import { eventually } from '../support/eventually.ts';
@@ -84,6 +85,7 @@ async function startWorker(node: string): Promise<Program> {
       VALKEY_ADDR: node === 'node2' ? toValkey.address : stack.valkey.address,
       NATS_URL: node === 'node2' ? `nats://${toNats.address}` : stack.nats.url,
       CADDY_ADMIN_URL: 'http://127.0.0.1:9',
+      WORKER_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
       PROXY_LISTEN: config.proxy.listen,
       DISCOVERY_ADDR: `127.0.0.1:${config.proxy.discovery.port}`,
       CONTAINER_PORT_RANGE_START: String(ports.start),
