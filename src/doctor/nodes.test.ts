@@ -58,7 +58,12 @@ it('is content with nodes that are well', async () => {
 });
 
 it.each<[string, Said, string | undefined]>([
-  ['silent', { silent: true }, 'failure: node0: has said nothing for 12 s or longer'],
+  [
+    'silent',
+    { silent: true },
+    'failure: node0: has said nothing for 12 s or longer: its host or the network to it is down, or nothing of ours ' +
+      'runs there; 1 visits are kept for it, 0 wait for their cleanup',
+  ],
   [
     'silent after a drain',
     { silent: true, control: { ...ACTIVE, mode: 'draining' } },
@@ -89,6 +94,13 @@ it.each<[string, Said, string | undefined]>([
     { heartbeat: { capacity: 5 }, held: 4, placed: 1 },
     'warning: node0 room: it holds as many instances as it may (5)',
   ],
+  [
+    'cut off from its tasks',
+    { heartbeat: { cutOff: 'NATS does not answer it' } },
+    'warning: node0 tasks: NATS does not answer it: others make new instances',
+  ],
+  ['lost again and again', { losses: 2 }, 'warning: node0 losses: it was lost 2 times of late'],
+  ['lost once', { losses: 1 }, undefined],
   ['nearly that full', { heartbeat: { capacity: 5 }, held: 4 }, undefined],
   ['out of ports', { freePorts: 1, placed: 1 }, 'warning: node0 room: it has no free port'],
   [

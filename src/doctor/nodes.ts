@@ -1,4 +1,5 @@
 import type { FleetNode } from '../domain/node.ts';
+import { COMES_AND_GOES } from '../domain/placement.ts';
 import type { RunningProcess } from '../domain/running-process.ts';
 import type { NodeSnapshot } from '../pool/operate-nodes.ts';
 import { failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
@@ -49,7 +50,7 @@ function summary(nodes: readonly NodeSnapshot[]): Observation {
 }
 
 function problems(node: NodeSnapshot, nowMs: number): Observation[] {
-  const { name, heartbeat, control } = node;
+  const { name, heartbeat, control, instances } = node;
   if (heartbeat === undefined)
     return [
       control.mode === 'draining'
@@ -60,12 +61,13 @@ function problems(node: NodeSnapshot, nowMs: number): Observation[] {
           )
         : failure(
             name,
-            'has said nothing for 12 s or longer: its host or the network to it is down, or nothing of ours runs there',
+            'has said nothing for 12 s or longer: its host or the network to it is down, or nothing of ours runs ' +
+              `there; ${instances.assigned} visits are kept for it, ${instances.leaving} wait for their cleanup`,
             'Start its server or worker (`systemctl start try-it-now-worker`), and run `try-it-now doctor` there. If ' +
               `its host is gone for good, \`try-it-now nodes remove ${name} --force\`.`,
           ),
     ];
-  return [...emptied(node, nowMs), ...full(node, heartbeat), ...unable(node, heartbeat)];
+  return [...emptied(node, nowMs), ...unsteady(node, heartbeat), ...full(node, heartbeat), ...unable(node, heartbeat)];
 }
 
 /** Cordons and drains that nobody ended. */
@@ -89,6 +91,27 @@ function emptied({ name, state, control, instances }: NodeSnapshot, nowMs: numbe
       `\`try-it-now nodes uncordon ${name}\`, unless it is meant so.`,
     ),
   ];
+}
+
+/** What keeps it from getting instances while others can, without being full. */
+function unsteady({ name, losses }: NodeSnapshot, { cutOff }: NonNullable<FleetNode['heartbeat']>): Observation[] {
+  if (cutOff !== undefined)
+    return [
+      warning(
+        `${name} tasks`,
+        `${cutOff}: others make new instances, and its cleanups wait`,
+        'Look at NATS_URL and at the network on its host (`try-it-now doctor` there, NATS).',
+      ),
+    ];
+  return losses < COMES_AND_GOES
+    ? []
+    : [
+        warning(
+          `${name} losses`,
+          `it was lost ${losses} times of late, and gets instances only where no other node can make them`,
+          'Look at its host and its network to Valkey. Ten minutes after the last loss it gets them again.',
+        ),
+      ];
 }
 
 function held(instances: NodeSnapshot['instances']): number {

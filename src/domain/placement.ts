@@ -9,7 +9,7 @@ export type PlacementStrategy = (typeof PLACEMENT_STRATEGIES)[number];
 const MEMORY_RESERVE = 0.04;
 
 /** So often lost, a node is given nothing while others can: each time its instances would have to be made again. */
-const COMES_AND_GOES = 2;
+export const COMES_AND_GOES = 2;
 
 /** Why a node gets no instance of a template. */
 export interface Obstacle {

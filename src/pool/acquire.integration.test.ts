@@ -311,6 +311,21 @@ it('gives two clicks under one key the same replacement', async () => {
   expect(await counted()).toEqual([1, 1]);
 });
 
+it('counts once, too, where the dead one has been cleaned up before another is claimed', async () => {
+  const { counted, instances } = await bench([]);
+  const take = {
+    template: tiny,
+    clientKey: SUBJECT,
+    ttlMs: tiny.ttl.defaultMs,
+    idempotencyKey: undefined,
+    owner: 'me',
+  };
+  await store.claimStore.claim(take);
+  await store.valkey.hdel(keys.instances, instances[0]?.id ?? '');
+  expect(await store.claimStore.claim({ ...take, replacing: instances[0]?.id ?? '' })).toMatchObject({ kind: 'taken' });
+  expect(await counted()).toEqual([1, 1]);
+});
+
 it('does not let another owner, or one whose instance lives, have a claim for nothing', async () => {
   const { counted, instances } = await bench([0]);
   const take = { template: tiny, clientKey: SUBJECT, ttlMs: tiny.ttl.defaultMs, idempotencyKey: undefined };

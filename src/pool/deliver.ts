@@ -53,8 +53,8 @@ export async function isLost(deps: DeliveryDeps, { id, node }: Delivered): Promi
   }
 }
 
-async function isNodeLost({ registry }: DeliveryDeps, name: string): Promise<boolean> {
-  return (await registry.node(name))?.lostForMs !== undefined;
+async function isNodeLost({ registry, node: own }: DeliveryDeps, name: string): Promise<boolean> {
+  return name !== own.name && (await registry.node(name))?.lostForMs !== undefined;
 }
 
 /** It is taken out, so that its visitor can be given another one. */

@@ -114,11 +114,12 @@ local function same_again(claim)
   return of == template and handed_out(claim, 1, record, 0) or {-4}
 end
 
--- The dead one was counted; what takes its place is not counted again.
+-- The dead one was counted; what takes its place is not counted again. Its record may be gone by now.
 local function was_counted(claim)
   if claim.dead == '' then return false end
   local dead = load_record(KEYS[3], claim.dead)
-  return dead and dead.owner == claim.owner and dead.state ~= 'assigned' 
+  if not dead then return true end
+  return dead.owner == claim.owner and dead.state ~= 'assigned'
     and (dead.reason == 'container_lost' or dead.reason == 'node_lost')
 end
 
