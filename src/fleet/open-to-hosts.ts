@@ -50,6 +50,8 @@ export async function openToHosts({ files, unitsFolder, address: given, nowMs }:
       `${files.folder} has not all of try-it-now.env, valkey.conf and nats.conf; run \`make install\` on this host ` +
         'first',
     );
+  // Once it was opened, the address may change.
+  if ((await files.readSecret(AUTHORITY.key)) === undefined) refuseOthers(parseSettings(settings));
   const address = given ?? onlyAddress();
   if (!privateAddresses().includes(address))
     throw new TryItNowError(
@@ -57,7 +59,6 @@ export async function openToHosts({ files, unitsFolder, address: given, nowMs }:
       `${address} is no private IPv4 address of this host (it has ${ownAddresses().join(', ')}); --address names the ` +
         'one on the network that only your hosts are on',
     );
-  if ((await files.readSecret(AUTHORITY.key)) === undefined) refuseOthers(parseSettings(settings), address);
   await writeCertificates(files, address, nowMs);
   const [password, worker] = [
     await secret(files, PASSWORD, drawPassword),
@@ -96,19 +97,17 @@ function onlyAddress(): string {
 }
 
 /** Servers that somebody runs elsewhere are not ours to configure. */
-function refuseOthers(settings: ReadonlyMap<string, string>, address: string): void {
+function refuseOthers(settings: ReadonlyMap<string, string>): void {
   for (const name of ['VALKEY_URL', 'VALKEY_ADDR', 'NATS_URL']) {
-    const value = settings.get(name);
-    if (value === undefined || value === '') continue;
-    const hosts = value
-      .replace(/^.*?:\/\//, '')
-      .split(/[,/]/)
-      .map((each) => each.replace(/:\d+$/, ''));
-    if (hosts.some((host) => host !== address && host !== 'localhost' && !host.startsWith('127.')))
+    const hosts = (settings.get(name) ?? '')
+      .split(',')
+      .map((each) => each.replace(/^.*:\/\//, '').replace(/[:/].*$/, ''))
+      .filter((host) => host !== '');
+    if (!hosts.every((host) => host === 'localhost' || ownAddresses().includes(host)))
       throw new TryItNowError(
         'invalid_request',
-        `${name} is ${value}, so Valkey or NATS is not this host’s own; have that one let the other hosts in, and ` +
-          'run `try-it-now fleet join-token`',
+        `${name} is ${settings.get(name) ?? ''}, so Valkey or NATS is not this host’s own; have that one let other ` +
+          'hosts in, and run `try-it-now fleet join-token`',
       );
   }
 }

@@ -298,4 +298,18 @@ describe('a further host', () => {
     );
     expect(await shell(hosts.second, again)).toContain('This host is node second');
   });
+
+  it('is shut out with every token before, once the logins of workers are drawn again', async () => {
+    const { first, second, onSecond } = hosts;
+    await shell(first, 'rm /etc/try-it-now/secrets/worker-*');
+    await hosts.restartAsTold(await first.run('try-it-now', 'fleet', 'init'));
+    expect(await failure(second, hosts.joinBy(printed, token))).toMatch(/nothing was changed: Valkey at .*WRONGPASS/);
+    const fresh = await eventually(() => shell(first, 'try-it-now fleet join-token 2>/dev/null'));
+    await shell(second, hosts.joinBy(printed, fresh));
+    // Which it has not before Valkey and NATS let it in.
+    await onSecond.restart('try-it-now-worker');
+    await eventually(async () =>
+      expect(await hosts.nodes()).toContainEqual(expect.objectContaining({ name: 'second', alive: true })),
+    );
+  });
 });
