@@ -1,16 +1,18 @@
 import type { Logger } from 'pino';
 import { createConsumption, createNetworks, engineVersion, prepareRuntime } from './engines.ts';
-import { Infrastructure } from './infrastructure.ts';
+import { Infrastructure, type OpenEngine } from './infrastructure.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
 import { createMetrics } from './metrics.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import type { ImagePin } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
+import { ImageAgreement } from '../pool/agree-on-images.ts';
 import { Admission } from '../pool/admission.ts';
 import { ShareWatch } from '../pool/share-watch.ts';
 import { Gate } from '../pool/gate.ts';
@@ -155,13 +157,10 @@ export async function openAppParts(
   const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
   const list: ContainerRuntime['list'] = () => runtime.list();
   const metrics = createMetrics({ ...options, store, catalogue, connection, proxy: caddy, runtime: { list } });
-  const { engine, runtime } = await infrastructure.openEngine({
-    engine: options.engine,
-    require: (candidate) => requireEngineOfInstances(candidate, config, store),
-    onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
+  const { engine, runtime, images, restoring } = await openEngine({
+    ...options,
+    ...{ infrastructure, catalogue, store, metrics, releasers },
   });
-  await prepareRuntime(runtime, config, log);
-  const restoring = await openRestoreParts({ ...{ config, engine, log, releasers }, ...store, use: 'server' });
   await requireRestores(config, restoring);
   await announceTemplates(catalogue, store, restoring, log);
 
@@ -170,7 +169,7 @@ export async function openAppParts(
   const pool: PoolParts = {
     ...nodeParts({
       ...options,
-      ...{ store, catalogue, engine, runtime, restoring, connection, triggers, probe, leadership, metrics },
+      ...{ store, catalogue, engine, runtime, restoring, images, connection, triggers, probe, leadership, metrics },
     }),
     requestRefill: () => triggers.refill.fire(),
     requestReconcile: () => triggers.reconcile.fire(),
@@ -201,6 +200,46 @@ export async function openAppParts(
   return { store, connection, caddy, metrics, poster, leadership, pool };
 }
 
+/** The engine of this host, which goes by what images are on all nodes. */
+async function openEngine({
+  config,
+  log,
+  role,
+  engine: chosen,
+  infrastructure,
+  catalogue,
+  store,
+  metrics,
+  releasers,
+}: PartsOptions & {
+  readonly infrastructure: Infrastructure;
+  readonly catalogue: Catalogue;
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly releasers: Releasers;
+}): Promise<OpenEngine & { readonly images: ImageAgreement; readonly restoring: RestoreParts }> {
+  const pinned = new Map<string, ImagePin>();
+  const decides = role === 'server';
+  const { engine, runtime } = await infrastructure.openEngine({
+    engine: chosen,
+    require: (candidate) => requireEngineOfInstances(candidate, config, store),
+    extras: {
+      onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
+      onFetched: (status) => metrics.imageFetched(status),
+      pinnedImages: pinned,
+      decidesImages: decides,
+    },
+  });
+  const images = new ImageAgreement({ catalogue, runtime, pins: store.imagePins, decides, pinned, log });
+  await prepareRuntime({ prepare: (templates) => images.settle().then(() => runtime.prepare(templates)) }, config, log);
+  const restoring = await openRestoreParts({
+    ...{ config, engine, log, releasers, pinnedImages: pinned },
+    promotions: store.promotions,
+    use: 'server',
+  });
+  return { engine, runtime, images, restoring };
+}
+
 /** What this host has and can, and how it says so. */
 function nodeParts(parts: {
   readonly config: Config;
@@ -210,6 +249,7 @@ function nodeParts(parts: {
   readonly engine: Engine;
   readonly runtime: ContainerRuntime;
   readonly restoring: RestoreParts;
+  readonly images: ImageAgreement;
   readonly probe: Probe;
   readonly leadership: Leadership;
   readonly metrics: Metrics;
@@ -222,7 +262,7 @@ function nodeParts(parts: {
   const { node } = config;
   const consumption = createConsumption(engine, config, log);
   const storageReserve = createStorageReserve(config, consumption, observer, log);
-  const fitness = new TemplateFitness({ catalogue, runtime, databases: restoring.databases });
+  const fitness = new TemplateFitness({ catalogue, runtime, images: parts.images, databases: restoring.databases });
   const carrier = createCheckpointCarrier({ ...parts, observer });
   const heartbeat: HeartbeatDeps = {
     ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node, carrier, log },

@@ -33,12 +33,15 @@ export async function openCheckpointContext(config: Config, log: Log): Promise<C
     const { checkpoints, node } = config;
     const infrastructure = new Infrastructure({ config, log, releasers });
     const store = await infrastructure.openStore();
-    const { engine, runtime } = await infrastructure.openEngine();
+    const catalogue = new Catalogue(config.templates);
+    const pinnedImages = await store.imagePins.of(catalogue.all().map(({ image }) => image));
+    const { engine, runtime } = await infrastructure.openEngine({ extras: { pinnedImages, decidesImages: false } });
     const { checkpointing, checkpointRepository, databases } = await openRestoreParts({
       config,
       engine,
       use: 'command',
       promotions: store.promotions,
+      pinnedImages,
       log,
       releasers,
     });
@@ -48,7 +51,7 @@ export async function openCheckpointContext(config: Config, log: Log): Promise<C
         'CRIU_ENABLED is false; set it to auto or true to work with checkpoints',
       );
     return {
-      catalogue: new Catalogue(config.templates),
+      catalogue,
       runtime,
       checkpointing,
       checkpointRepository,

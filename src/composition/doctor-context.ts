@@ -44,6 +44,7 @@ import { usageChecks } from '../doctor/usage.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
 import { webhookChecks } from '../doctor/webhooks.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
+import type { ImagePin } from '../domain/image-pin.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
 import { listNodes } from '../pool/operate-nodes.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -104,7 +105,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...(node.name === FIRST_NODE ? caddyChecks(site, addresses) : []),
       ...discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())),
       ...usageChecks(templates, new Shared(async () => (await store.need()).usageStore, VALKEY_DOWN)),
-      ...enginePart(engine, answer, config, log, () => ongoingFailures(store, config)),
+      ...enginePart(engine, answer, config, log, store),
       ...checkpointPart({ config, store, engine, answer, log, underWay: (trial) => trials.push(trial) }),
       ...(await databasePart(config, log)),
       ...portChecks({
@@ -162,13 +163,19 @@ function enginePart(
   answer: Shared<EngineFacts>,
   config: Config,
   log: Log,
-  failures: () => Promise<readonly FailureReport[]>,
+  store: Shared<Store>,
 ): Check[] {
   const { sockets } = config.containers;
   if (engine.runsContainers) {
     const plan = networkPlan(engine.name, config.deployment);
     return [
-      ...engineChecks(engine, sockets[engine.name], answer, { ...config, publishing: publishing(config) }, failures),
+      ...engineChecks(
+        engine,
+        sockets[engine.name],
+        answer,
+        { ...config, publishing: publishing(config), pins: () => pinnedImages(store, config) },
+        () => ongoingFailures(store, config),
+      ),
       ...egressNamesChecks(config.templates),
       ...nameServerChecks(config.templates, (template) => bridgeAddress(networkFor(plan, template).bridge)),
     ];
@@ -272,6 +279,15 @@ async function databasePart(config: Config, log: Log): Promise<Check[]> {
     if (databases !== undefined && server !== undefined) checks.push(...databaseChecks(engine, databases, server));
   }
   return checks;
+}
+
+/** None where the store cannot tell. */
+async function pinnedImages(store: Shared<Store>, { templates }: Config): Promise<ReadonlyMap<string, ImagePin>> {
+  try {
+    return await (await store.need()).imagePins.of(templates.map(({ image }) => image));
+  } catch {
+    return new Map();
+  }
 }
 
 /** The newest of each template that keeps failing; none where the store cannot tell. */

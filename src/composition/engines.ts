@@ -40,19 +40,24 @@ export function isInProcess({ name }: Engine, { containers }: Config): boolean {
   return containers.sockets[name] === undefined;
 }
 
+/** What not every process asks for. */
+export type EngineExtras = Pick<OpenOptions, 'onLookup' | 'onFetched' | 'pinnedImages' | 'decidesImages'>;
+
 /** `more`: what only a server that counts asks for. */
-export function createRuntime(
-  engine: Engine,
-  config: Config,
-  log: Log,
-  more: Pick<OpenOptions, 'onLookup'> = {},
-): ContainerRuntime {
+export function createRuntime(engine: Engine, config: Config, log: Log, more: EngineExtras = {}): ContainerRuntime {
   return engine.createRuntime({ ...openOptions(engine, config, log), ...more });
 }
 
 /** Undefined for an engine that cannot restore. Whether this host can is only known once it was tried. */
-export function createCheckpointing(engine: Engine, config: Config, log: Log): Checkpointing | undefined {
-  return engine.runsContainers ? engine.createCheckpointing?.(openOptions(engine, config, log)) : undefined;
+export function createCheckpointing(
+  engine: Engine,
+  config: Config,
+  log: Log,
+  more: EngineExtras = {},
+): Checkpointing | undefined {
+  return engine.runsContainers
+    ? engine.createCheckpointing?.({ ...openOptions(engine, config, log), ...more })
+    : undefined;
 }
 
 /** Undefined for a stand-in, which has none. */
@@ -165,7 +170,11 @@ export async function connectDatabase(
  * image is missing are left to fail by themselves, and to recover once it is there, as long as another one
  * has its image. Throws engine_unavailable, image_missing.
  */
-export async function prepareRuntime(runtime: ContainerRuntime, config: Config, log: Log): Promise<void> {
+export async function prepareRuntime(
+  runtime: Pick<ContainerRuntime, 'prepare'>,
+  config: Config,
+  log: Log,
+): Promise<void> {
   try {
     await runtime.prepare(config.templates);
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { Redis as Valkey } from 'iovalkey';
-import { chooseEngine, createRuntime } from './engines.ts';
+import { chooseEngine, createRuntime, type EngineExtras } from './engines.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
@@ -8,7 +8,6 @@ import { Languages } from '../presentation/languages/languages.ts';
 import { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from '../queue/connection.ts';
 import { connectValkey, disconnectValkey } from '../store/client.ts';
-import type { OpenOptions } from '../runtime/engine.ts';
 import type { Engine } from '../runtime/engines.ts';
 import { openStore, type Store, type StoreOptions } from '../store/store.ts';
 
@@ -24,7 +23,8 @@ export interface EngineChoice {
   readonly engine?: Engine | undefined;
   /** Throws where this engine will not do. Nothing of it is open by then. */
   readonly require?: (engine: Engine) => Promise<void> | void;
-  readonly onLookup?: OpenOptions['onLookup'];
+  /** Of what this process asks the engine for beside. */
+  readonly extras?: EngineExtras;
 }
 
 export interface OpenEngine {
@@ -75,10 +75,10 @@ export class Infrastructure {
   }
 
   /** Throws what `require` throws. */
-  async openEngine({ engine: chosen, require, onLookup }: EngineChoice = {}): Promise<OpenEngine> {
+  async openEngine({ engine: chosen, require, extras = {} }: EngineChoice = {}): Promise<OpenEngine> {
     const engine = chosen ?? (await chooseEngine(this.#config, this.#log));
     await require?.(engine);
-    const runtime = createRuntime(engine, this.#config, this.#log, onLookup === undefined ? {} : { onLookup });
+    const runtime = createRuntime(engine, this.#config, this.#log, extras);
     this.#releasers.push('runtime', () => runtime.close());
     return { engine, runtime };
   }

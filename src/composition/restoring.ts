@@ -1,6 +1,7 @@
 import { connectDatabases, createCheckpointing } from './engines.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import type { Config } from '../config/config.ts';
+import type { ImagePin } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
@@ -24,13 +25,16 @@ export async function openRestoreParts(options: {
   readonly engine: Engine;
   readonly use: 'server' | 'command';
   readonly promotions: Promotions;
+  /** What names of images stand for on all nodes. */
+  readonly pinnedImages: ReadonlyMap<string, ImagePin>;
   readonly log: Log;
   readonly releasers: Releasers;
 }): Promise<RestoreParts> {
-  const { config, engine, use, promotions, log, releasers } = options;
+  const { config, engine, use, promotions, pinnedImages, log, releasers } = options;
   const databases = await connectDatabases(config, use, log);
   if (databases !== undefined) releasers.push('databases', () => databases.close());
-  const checkpointing = config.checkpoints.mode === 'off' ? undefined : createCheckpointing(engine, config, log);
+  const checkpointing =
+    config.checkpoints.mode === 'off' ? undefined : createCheckpointing(engine, config, log, { pinnedImages });
   const checkpointRepository = openCheckpointRepository({ dir: config.checkpoints.dir, log });
   const restorer =
     checkpointing === undefined ? undefined : new Restorer({ checkpointing, checkpointRepository, promotions, log });

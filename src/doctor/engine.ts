@@ -1,6 +1,7 @@
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { describeError } from '../domain/errors.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
+import { byDigest, type ImagePin } from '../domain/image-pin.ts';
 import { containerTemplates, type Template } from '../domain/template.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, EngineFacts, EngineInspection } from '../runtime/engine.ts';
 import { CONTAINER_ENGINES, STAND_IN } from '../runtime/engines.ts';
@@ -20,6 +21,8 @@ export interface EngineTargets {
   readonly deployment: string;
   readonly templates: readonly Template[];
   readonly publishing: Publishing;
+  /** What names of images stand for on all nodes; none where the store cannot tell. */
+  readonly pins: () => Promise<ReadonlyMap<string, ImagePin>>;
 }
 
 /** What runs the instances: the engine's service, the rules that keep instances apart, an image for each template. */
@@ -27,13 +30,13 @@ export function engineChecks(
   engine: ContainerEngine & Pick<ContainerEngineBehaviour, 'inspect' | 'shortcomings'>,
   socketPath: string,
   answer: Shared<EngineFacts>,
-  { deployment, templates, publishing }: EngineTargets,
+  { deployment, templates, publishing, pins }: EngineTargets,
   failures: () => Promise<readonly FailureReport[]>,
 ): Check[] {
   const remedy = `Start its service (\`systemctl start ${engine.unit}\`), or correct ${engine.socket.variable}.`;
   const has = async (template: Template): Promise<Observation> => {
     await answer.need();
-    return image(engine, engine.inspect(socketPath), template);
+    return image(engine, engine.inspect(socketPath), template, (await pins()).get(template.image));
   };
   return [
     { part: PART, what: 'socket', remedy, run: async () => [await socket(socketPath, remedy)] },
@@ -173,7 +176,7 @@ function described(
 /** `bridges`: of what runs now; `failures`: the newest of each template, for what was removed again since. */
 async function isolation(
   { name, title }: Pick<ContainerEngine, 'name' | 'title'>,
-  { deployment, templates, publishing }: EngineTargets,
+  { deployment, templates, publishing }: Omit<EngineTargets, 'pins'>,
   bridges: readonly string[],
   failures: readonly FailureReport[],
 ): Promise<Observation[]> {
@@ -236,14 +239,26 @@ async function image(
   { title, imageTool: { program } }: ContainerEngine,
   inspection: EngineInspection,
   { name, image: wanted }: Template,
+  pin: ImagePin | undefined,
 ): Promise<Observation> {
   const what = `image of ${name}`;
   let id;
+  let pinned;
   try {
     id = await inspection.imageId(wanted);
+    pinned = pin === undefined ? undefined : await pinnedId(inspection, wanted, pin);
   } catch (error) {
     throw new NotChecked(error instanceof Error ? error.message : String(error));
   }
+  if (pin !== undefined && pinned === undefined && id !== undefined)
+    return failure(
+      what,
+      `${wanted} is ${shortId(id)} here, and ${shortId(pin.id)} on other nodes, as the server of ${pin.node} decided`,
+      pin.digest === undefined
+        ? `Bring it from there: \`${program} save\` and \`${program} load\`.`
+        : `Fetch it: \`${program} pull ${byDigest(wanted, pin.digest)}\`.`,
+    );
+  if (pinned !== undefined) return ok(what, `${wanted} is ${shortId(pinned)}`);
   return id === undefined
     ? failure(
         what,
@@ -251,5 +266,18 @@ async function image(
         `Build it here (\`${program} build -t ${wanted} FOLDER\`), or fetch it (\`${program} pull ${wanted}\`), ` +
           'then restart the server.',
       )
-    : ok(what, `${wanted} is ${id.replace(/^sha256:/, '').slice(0, 12)}`);
+    : ok(what, `${wanted} is ${shortId(id)}`);
+}
+
+async function pinnedId(
+  inspection: EngineInspection,
+  name: string,
+  { id, digest }: ImagePin,
+): Promise<string | undefined> {
+  const found = await inspection.imageId(id);
+  return found ?? (digest === undefined ? undefined : inspection.imageId(byDigest(name, digest)));
+}
+
+function shortId(id: string): string {
+  return id.replace(/^sha256:/, '').slice(0, 12);
 }

@@ -1,12 +1,14 @@
 import { DATABASE_SERVERS } from '../domain/database.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
+import type { ImageAgreement } from './agree-on-images.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Databases } from './interfaces/databases.ts';
 
 export interface TemplateFitnessDeps {
   readonly catalogue: Catalogue;
-  readonly runtime: Pick<ContainerRuntime, 'prepare'>;
+  readonly runtime: Pick<ContainerRuntime, 'prepare' | 'fetching'>;
+  readonly images: Pick<ImageAgreement, 'settle'>;
   /** Undefined on a node without a database server. */
   readonly databases: Databases | undefined;
 }
@@ -23,8 +25,9 @@ export class TemplateFitness {
 
   /** Makes the engine ready for every template. Throws what the engine throws. */
   async prepare(): Promise<void> {
-    const { runtime, catalogue } = this.#deps;
+    const { runtime, catalogue, images } = this.#deps;
     try {
+      await images.settle();
       await runtime.prepare(catalogue.all());
       this.#failure = undefined;
     } catch (error) {
@@ -37,6 +40,8 @@ export class TemplateFitness {
   whyNot(template: Template): string {
     if (template.database !== undefined && this.#deps.databases === undefined)
       return `it has no database server (${DATABASE_SERVERS[template.database.engine].socket} is not set)`;
+    const fetching = this.#deps.runtime.fetching?.(template);
+    if (fetching !== undefined) return `its image is being fetched: ${fetching}`;
     const failure = this.#failure;
     if (failure === undefined) return '';
     return failure.templates === undefined || failure.templates.includes(template.name) ? failure.reason : '';

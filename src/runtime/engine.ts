@@ -1,6 +1,7 @@
 /** What every engine tells of itself (`descriptor.ts` in its folder) and can do (`engine.ts` beside it). */
 import type { DatabaseFolders } from '../domain/database.ts';
 import type { LookupOutcome } from '../domain/egress.ts';
+import type { ImagePin } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { ChildServer } from '../launcher/child-server.ts';
@@ -65,6 +66,12 @@ export interface OpenOptions {
   readonly registryAuthFile?: string;
   /** The folders of the database servers' sockets, which templates with a database need. */
   readonly databaseFolders?: DatabaseFolders;
+  /** What names of images stand for on all nodes; others stand for what they do here. It changes as time goes by. */
+  readonly pinnedImages?: ReadonlyMap<string, ImagePin>;
+  /** Whether a name with `pull: always` is fetched anew, although it is known what it stands for on all nodes. */
+  readonly decidesImages?: boolean;
+  /** Told how each fetch of an image ends. */
+  readonly onFetched?: (status: 'success' | 'failure') => void;
   /** Told how each look-up ends of an instance that reaches named places alone. */
   readonly onLookup?: (template: string, outcome: LookupOutcome) => void;
 }

@@ -69,6 +69,10 @@ export const keys = {
   checkpoints: (template: string) => `checkpoints:${template}`,
   /** hash: id → what a node says of the checkpoint that it left for the others (JSON) */
   checkpointOffers: 'checkpoint_offers',
+  /** hash: name of an image → what it stands for on all nodes (JSON) */
+  imagePins: 'image_pins',
+  /** hash: name of an image → what it stood for on the node when a server there last said so: the engine's id */
+  imageSeen: (node: string) => `image_seen:${node}`,
   /** hash: failures since the last restore, withdrawn, configured, proven:<id> */
   restores: (template: string) => `restores:${template}`,
   /** hash: checkpoint, failures in a row, until_ms */

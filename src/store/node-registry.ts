@@ -121,6 +121,7 @@ export class ValkeyNodeRegistry implements NodeRegistry {
         keys.availablePorts(name),
         keys.coolingPorts(name),
         keys.heldPorts(name),
+        keys.imageSeen(name),
         ...templates.map((template) => keys.restorePause(template, name)),
       ],
       [name],

@@ -44,6 +44,8 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.poolControl(EACH), 'hash'],
   [keys.checkpoints(EACH), 'list'],
   [keys.checkpointOffers, 'hash'],
+  [keys.imagePins, 'hash'],
+  [keys.imageSeen(EACH), 'hash'],
   [keys.restores(EACH), 'hash'],
   [keys.restorePause(EACH, FIRST_NODE), 'hash'],
   [keys.restorePause(EACH, EACH), 'hash'],

@@ -4,6 +4,7 @@ import type { Redis as Valkey } from 'iovalkey';
 import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
 
 const SCRIPT_NAMES = [
+  'agree-on-image',
   'record-step',
   'record-use',
   'allocate-port',

@@ -12,6 +12,7 @@ import type { EventOutbox } from '../pool/interfaces/event-outbox.ts';
 import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
 import type { WebhookStatuses } from '../pool/interfaces/webhook-statuses.ts';
 import type { FailureLog } from '../pool/interfaces/failure-log.ts';
+import type { ImagePins } from '../pool/interfaces/image-pins.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
@@ -22,6 +23,7 @@ import type { ProvisioningStore } from '../pool/interfaces/provisioning-store.ts
 import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
 import { ValkeyFailureLog } from './failure-log.ts';
+import { ValkeyImagePins } from './image-pins.ts';
 import { ValkeyInventory } from './inventory.ts';
 import { connectValkey, disconnectValkey, pingValkey } from './client.ts';
 import { ValkeyCleanupStore } from './cleanup-store.ts';
@@ -76,6 +78,7 @@ export interface Store {
   readonly registry: NodeRegistry;
   readonly promotions: Promotions;
   readonly checkpointOffers: CheckpointOffers;
+  readonly imagePins: ImagePins;
   readonly controls: PoolControls;
   readonly networkRules: NetworkRules;
   readonly challengeStore: ChallengeStore;
@@ -143,6 +146,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     registry: new ValkeyNodeRegistry(client, scripts, node, log),
     promotions: new ValkeyPromotions(scripts, node.name),
     checkpointOffers: new ValkeyCheckpointOffers(client),
+    imagePins: new ValkeyImagePins(client, scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),
     challengeStore: new ValkeyChallengeStore(client),
     shareCounts: new ValkeyShareCounts(client, scripts, systemClock, log),

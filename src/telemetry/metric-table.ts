@@ -275,6 +275,9 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       template: templates,
       result: CHECK_RESULTS,
     }),
+    imagesFetched: counter('try_it_now_images_fetched_total', 'Images that were fetched from their registry.', {
+      status: STATUSES,
+    }),
     checkpointsCarried: counter(
       'try_it_now_checkpoints_carried_total',
       'Promoted checkpoints that were left for other nodes (left), fetched from one and tried here (fetched), or ' +

@@ -232,6 +232,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     this.#metrics.idleChecks.inc({ template: this.#known(template), result: healthy ? 'healthy' : 'unhealthy' });
   }
 
+  imageFetched(status: Status): void {
+    this.#metrics.imagesFetched.inc({ status });
+  }
+
   checkpointCarried(template: string, how: CheckpointCarriage, status: Status): void {
     this.#metrics.checkpointsCarried.inc({ template: this.#known(template), how, status });
   }

@@ -1,6 +1,7 @@
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { LookupOutcome } from '../../src/domain/egress.ts';
+import type { ImagePin } from '../../src/domain/image-pin.ts';
 import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
@@ -38,6 +39,7 @@ export interface EngineUnderTest {
     resolvers?: readonly string[],
     databaseFolder?: string,
     registryAuthFile?: string,
+    pinnedImages?: ReadonlyMap<string, ImagePin>,
   ) => EngineRuntime;
 }
 
@@ -68,6 +70,7 @@ export function containerEngineContract(engine: RealEngine): void {
     resolvers = ['127.0.0.1'],
     databaseFolder,
     registryAuthFile,
+    pinnedImages = new Map(),
   ) =>
     create({
       socketPath: launched.socketPath,
@@ -76,6 +79,7 @@ export function containerEngineContract(engine: RealEngine): void {
       resolvers,
       databaseFolders: databaseFolder === undefined ? {} : { mariadb: databaseFolder },
       registryAuthFile,
+      pinnedImages,
       onLookup: (_, outcome) => lookups.add(outcome),
       log: createLogger('silent'),
     });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import Dockerode from 'dockerode';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import type { ImagePin } from '../../src/domain/image-pin.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { imageRegistry, type ImageRegistry } from '../support/image-registry.ts';
@@ -108,6 +109,61 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     expect(await image(engine, again)).toBe(old);
     await engine.remove(again.name);
     await docker.getImage(moving.image).remove();
+  });
+
+  it('are what all nodes agreed on, although their tag has moved since', async () => {
+    const { runtime, socketPath } = underTest();
+    const able = runtime(undefined, undefined, undefined, undefined, registry.credentialsFile);
+    await able.prepare([of()]);
+    await able.start(await newSpec(of()), never);
+    const [agreed] = await able.foundImages([remote, 'localhost/there/is:none']);
+    if (agreed === undefined) throw new Error('it was fetched just now');
+    expect(agreed).toEqual({ name: remote, id: agreed.id, digest: expect.stringMatching(/^sha256:/) as string });
+    for (const { name } of await able.list()) await able.remove(name);
+
+    // Another one under its name: here, and in the registry.
+    await using other = await loadTinyImage(socketPath);
+    const [repo, tag] = [`${registry.address}/tiny`, '1'];
+    await docker.getImage(remote).remove({ force: true });
+    await docker.getImage(other.name).tag({ repo, tag });
+    const authconfig = { ...registry.login, serveraddress: registry.address };
+    await follow(await docker.getImage(remote).push({ authconfig }));
+    const [moved] = await able.foundImages([remote]);
+    expect(moved?.id).not.toBe(agreed.id);
+
+    const { id, digest } = agreed;
+    const pins = new Map<string, ImagePin>([[remote, { v: 1, id, node: 'node-b', ...(digest ? { digest } : {}) }]]);
+    const bound = runtime(undefined, undefined, undefined, undefined, registry.credentialsFile, pins);
+    const spec = await newSpec(of());
+    await bound.start(spec, never);
+    expect(await image(bound, spec)).toBe(id.replace(/^sha256:/, '').slice(0, 12));
+    // It has both now, and goes by what is agreed on next.
+    pins.set(remote, { v: 1, id: moved?.id ?? '', node: 'node-b' });
+    await bound.prepare([of()]);
+    const next = await newSpec(of());
+    await bound.start(next, never);
+    expect(await image(bound, next)).toBe(moved?.id.replace(/^sha256:/, '').slice(0, 12));
+    for (const { name } of await bound.list()) await bound.remove(name);
+    await docker.getImage(id).remove({ force: true });
+  });
+
+  it('are refused where the name stands for something else here, and what was agreed on cannot be had', async () => {
+    const { runtime, socketPath } = underTest();
+    await using local = await loadTinyImage(socketPath);
+    const gone = `sha256:${'0'.repeat(64)}`;
+    const pins = new Map<string, ImagePin>([[local.name, { v: 1, id: gone, node: 'node-b' }]]);
+    const bound = runtime(undefined, undefined, undefined, undefined, undefined, pins);
+    const refusal = {
+      code: 'image_missing',
+      message: expect.stringMatching(
+        new RegExp(
+          `does not have .* as it is on the other nodes, ${gone}, which the server of node-b decided on.* save -o`,
+        ),
+      ) as string,
+    };
+    await expect(bound.prepare([of({ image: local.name })])).rejects.toMatchObject(refusal);
+    await expect(bound.start(await newSpec(of({ image: local.name })), never)).rejects.toMatchObject(refusal);
+    expect(await bound.list()).toEqual([]);
   });
 
   it('are refused for another architecture', async () => {

@@ -98,7 +98,7 @@ describe.each<RealEngine>(['podman', 'docker'])(
           engine,
           socketPath,
           answer,
-          { deployment, templates: [], publishing: LOOPBACK },
+          { deployment, templates: [], publishing: LOOPBACK, pins: () => Promise.resolve(new Map()) },
           () => Promise.resolve([report]),
         );
         const found = await runChecks(checks.filter(({ what }) => what === 'isolation'));

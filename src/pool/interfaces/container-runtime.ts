@@ -1,3 +1,4 @@
+import type { FoundImage } from '../../domain/image-pin.ts';
 import type { InstanceValues } from '../../domain/placeholders.ts';
 import type { Template } from '../../domain/template.ts';
 
@@ -53,6 +54,10 @@ export interface ContainerRuntime {
    * node has its own. Undefined where that is not known, or there are no images.
    */
   imageVersion?(template: Template): string | undefined;
+  /** What these names stand for on this host now; those that it does not have are left out. Undefined: no images. */
+  foundImages?(names: readonly string[]): Promise<readonly FoundImage[]>;
+  /** How far the template's images are on their way here; undefined where nothing is being fetched. */
+  fetching?(template: Template): string | undefined;
   /** Starts the container; anything that has its name already is replaced. Throws container_failed, image_missing. */
   start(spec: ContainerSpec, signal: AbortSignal): Promise<void>;
   /**

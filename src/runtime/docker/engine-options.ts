@@ -1,5 +1,6 @@
 import type { DatabaseFolders } from '../../domain/database.ts';
 import type { LookupOutcome } from '../../domain/egress.ts';
+import type { ImagePin } from '../../domain/image-pin.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import type { EnginePatience } from '../engine-patience.ts';
@@ -20,6 +21,12 @@ export interface EngineOptions {
   readonly databaseFolders?: DatabaseFolders | undefined;
   /** The credentials of registries, as `podman login` and `docker login` write them. */
   readonly registryAuthFile?: string | undefined;
+  /** What names of images stand for on all nodes; others stand for what they do here. It changes as time goes by. */
+  readonly pinnedImages?: ReadonlyMap<string, ImagePin>;
+  /** Whether a name with `pull: always` is fetched anew, although it is known what it stands for on all nodes. */
+  readonly decidesImages?: boolean;
+  /** Told how each fetch of an image ends. */
+  readonly onFetched?: (status: 'success' | 'failure') => void;
   /** Told how each look-up ends of an instance that reaches named places alone. */
   readonly onLookup?: (template: string, outcome: LookupOutcome) => void;
   /** ENGINE_PATIENCE without it. */

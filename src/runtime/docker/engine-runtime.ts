@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { Agent } from 'node:http';
 import Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { registryOf } from '../../domain/image-name.ts';
+import { byDigest, type FoundImage } from '../../domain/image-pin.ts';
 import { containerTemplates, type Template } from '../../domain/template.ts';
 import { withDeadline } from '../../lifecycle/deadline.ts';
 import type {
@@ -100,6 +102,10 @@ export class EngineRuntime implements ContainerRuntime {
       architecture: () => (architecture ??= this.#look('say what it is', async () => (await docker.version()).Arch)),
       docker: this.#unlimited,
       credentialsFile: options.registryAuthFile,
+      pinned: options.pinnedImages ?? new Map(),
+      node: options.node,
+      decides: options.decidesImages ?? true,
+      onFetched: options.onFetched,
       log: options.log,
     });
   }
@@ -169,6 +175,24 @@ export class EngineRuntime implements ContainerRuntime {
     // Podman's bridge goes with the last container, and this one may have ended by itself already.
     if ((await this.#found(name))?.State.Running === true)
       throw notIsolated(this.#title.title, this.#networks.of(template).bridge);
+  }
+
+  async foundImages(names: readonly string[]): Promise<readonly FoundImage[]> {
+    const found: FoundImage[] = [];
+    for (const name of names) {
+      const image = await this.#inspectImage(name);
+      if (image === undefined) continue;
+      const repository = byDigest(name, '');
+      const digest = image.RepoDigests.find((each) => each.startsWith(repository))?.slice(repository.length);
+      found.push({ name, id: image.Id, digest: registryOf(name) === undefined ? undefined : digest });
+    }
+    return found;
+  }
+
+  fetching(template: Template): string | undefined {
+    return containerTemplates(template)
+      .map(({ image }) => this.#images.fetching(image))
+      .find((progress) => progress !== undefined);
   }
 
   imageVersion(template: Template): string | undefined {

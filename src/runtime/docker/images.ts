@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { machine } from 'node:os';
 import type Dockerode from 'dockerode';
-import Type from 'typebox';
-import Value from 'typebox/value';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { registryOf } from '../../domain/image-name.ts';
+import { byDigest, type ImagePin } from '../../domain/image-pin.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import type { ContainerEngine } from '../engine.ts';
+import { followPull, registryCredentials } from './image-pull.ts';
 
 export interface ImagesOptions {
   readonly engine: Pick<ContainerEngine, 'title' | 'imageTool'>;
@@ -20,25 +19,19 @@ export interface ImagesOptions {
   readonly docker: Dockerode;
   /** As `podman login` and `docker login` write it. */
   readonly credentialsFile: string | undefined;
+  /** What names stand for on all nodes; others stand for what they do here. */
+  readonly pinned: ReadonlyMap<string, ImagePin>;
+  /** This one. */
+  readonly node: string;
+  /** A name with `pull: always` is fetched anew although it is known what it stands for. */
+  readonly decides: boolean;
+  /** Told how each fetch ends. */
+  readonly onFetched: ((status: 'success' | 'failure') => void) | undefined;
   readonly log: Log;
 }
 
 /** Of the host's kernel, as images name it; of a rarer one the engine knows the name. */
 const HOST_ARCHITECTURE = { x86_64: 'amd64', aarch64: 'arm64' }[machine()];
-/** What is read of a file of credentials: by registry, or by a part of it, `user:password` in Base64. */
-const Credentials = Type.Object({
-  auths: Type.Record(Type.String(), Type.Object({ auth: Type.Optional(Type.String()) })),
-});
-/** What is read of a line that tells how a pull goes. */
-const Progress = Type.Object({
-  id: Type.Optional(Type.String()),
-  error: Type.Optional(Type.String()),
-  progressDetail: Type.Optional(Type.Object({ current: Type.Optional(Type.Number()) })),
-});
-
-const TELL_EVERY_MS = 5_000;
-/** A registry that says nothing for this long has hung. */
-const SILENCE_MS = 5 * 60_000;
 const PULLED_AGAIN_MS = 60_000;
 
 /**
@@ -49,6 +42,7 @@ export class EngineImages {
   readonly #options: ImagesOptions;
   readonly #ids = new Map<string, string>();
   readonly #pulls = new Map<string, Promise<void>>();
+  readonly #progress = new Map<string, string>();
   /** Why an image could not be fetched, and when that was. */
   readonly #failures = new Map<string, { readonly reason: string; readonly atMs: number }>();
   /** Of `pull: always`: once in the life of the process. */
@@ -62,11 +56,12 @@ export class EngineImages {
   async look(templates: readonly Template[]): Promise<void> {
     const missing: Template[] = [];
     for (const template of templates) {
-      const { image, pull } = template;
+      const { image } = template;
       const id = await this.#find(template);
-      const again = pull === 'always' && registryOf(image) !== undefined && !this.#refreshed.has(image);
-      if (again) this.#refreshed.add(image);
-      if (again || (id === undefined && this.#mayPull(template))) void this.#pull(image).catch(() => undefined);
+      if (this.#isToBeRefreshed(template)) {
+        this.#refreshed.add(image);
+        void this.#pull(image, image).catch(() => undefined);
+      } else if (id === undefined && this.#mayPull(template)) void this.#pullMissing(image).catch(() => undefined);
       else if (id === undefined) missing.push(template);
     }
     if (missing.length > 0) throw this.#missing(missing);
@@ -79,7 +74,7 @@ export class EngineImages {
     const known = this.#ids.get(image) ?? (await this.#find(template));
     if (known !== undefined) return known;
     if (!this.#mayPull(template)) throw this.#missing([template]);
-    await this.#pull(image).catch(() => undefined);
+    await this.#pullMissing(image).catch(() => undefined);
     const id = await this.#find(template);
     if (id === undefined) throw this.#missing([template]);
     return id;
@@ -99,18 +94,37 @@ export class EngineImages {
     return version?.slice(0, 12);
   }
 
+  /** How far one that is not here is on its way; undefined where it is not. */
+  fetching(image: string): string | undefined {
+    return this.#ids.has(image) ? undefined : this.#progress.get(image);
+  }
+
+  #isToBeRefreshed({ image, pull }: Template): boolean {
+    const { pinned, decides } = this.#options;
+    return (
+      pull === 'always' &&
+      registryOf(image) !== undefined &&
+      !this.#refreshed.has(image) &&
+      (decides || !pinned.has(image))
+    );
+  }
+
   #mayPull({ image, pull }: Template): boolean {
     const failed = this.#failures.get(image);
+    const pin = this.#options.pinned.get(image);
     return (
       pull !== 'never' &&
       registryOf(image) !== undefined &&
+      // Its tag may lead to anything.
+      (pin === undefined || pin.digest !== undefined) &&
       (failed === undefined || performance.now() - failed.atMs > PULLED_AGAIN_MS)
     );
   }
 
   async #find({ name, image }: Template): Promise<string | undefined> {
-    const { engine, inspect, architecture } = this.#options;
-    const found = await inspect(image);
+    const { engine, inspect, architecture, pinned } = this.#options;
+    const pin = pinned.get(image);
+    const found = await (pin === undefined ? inspect(image) : this.#findPinned(image, pin));
     if (found === undefined) {
       this.#ids.delete(image);
       return undefined;
@@ -129,12 +143,27 @@ export class EngineImages {
     return found.Id;
   }
 
+  async #findPinned(image: string, { id, digest }: ImagePin): Promise<Dockerode.ImageInspectInfo | undefined> {
+    const { inspect } = this.#options;
+    const named = await inspect(image);
+    if (named?.Id === id || named?.RepoDigests.some((each) => each.endsWith(`@${digest ?? ''}`)) === true) return named;
+    return (await inspect(id)) ?? (digest === undefined ? undefined : inspect(byDigest(image, digest)));
+  }
+
   #missing(templates: readonly Template[]): TryItNowError {
     const list = templates.map(({ image, name }) => `${image} (template ${name})`).join(', ');
     const { title, imageTool } = this.#options.engine;
     const image = templates[0]?.image ?? 'IMAGE';
     const failed = this.#failures.get(image);
     const why = failed === undefined ? '' : ` It could not be fetched: ${failed.reason}.`;
+    const pin = this.#options.pinned.get(image);
+    if (pin !== undefined && pin.node !== this.#options.node)
+      return new TryItNowError(
+        'image_missing',
+        `${title} does not have ${list} as it is on the other nodes, ${pin.id}, which the server of ${pin.node} ` +
+          `decided on.${why} ${pinnedRemedy(imageTool.program, image, pin)}`,
+        { details: { templates: [...new Set(templates.map(({ name }) => name))] } },
+      );
     return new TryItNowError(
       'image_missing',
       `${title} does not have ${list}.${why} Build it here (${imageTool.program} build -t ${image} FOLDER) or fetch ` +
@@ -143,77 +172,52 @@ export class EngineImages {
     );
   }
 
+  #pullMissing(image: string): Promise<void> {
+    const digest = this.#options.pinned.get(image)?.digest;
+    return this.#pull(image, digest === undefined ? image : byDigest(image, digest));
+  }
+
   /** One at a time for each image. */
-  #pull(image: string): Promise<void> {
+  #pull(image: string, reference: string): Promise<void> {
     const running = this.#pulls.get(image);
     if (running !== undefined) return running;
-    const pull = this.#fetch(image).finally(() => this.#pulls.delete(image));
+    const pull = this.#fetch(image, reference).finally(() => {
+      this.#pulls.delete(image);
+      this.#progress.delete(image);
+    });
     this.#pulls.set(image, pull);
     return pull;
   }
 
-  async #fetch(image: string): Promise<void> {
-    const { log, docker } = this.#options;
+  async #fetch(image: string, reference: string): Promise<void> {
+    const { log, docker, credentialsFile, inspect, onFetched } = this.#options;
     const begun = performance.now();
-    log.info({ image }, 'Fetching an image');
+    log.info({ image: reference }, 'Fetching an image');
+    this.#progress.set(image, 'just begun');
     try {
-      const authconfig = await this.#credentials(image);
-      await this.#follow(image, await docker.pull(image, authconfig === undefined ? {} : { authconfig }));
+      const authconfig = await registryCredentials(credentialsFile, image);
+      const stream = await docker.pull(reference, authconfig === undefined ? {} : { authconfig });
+      await followPull(docker, stream, ({ layers, bytes }) => {
+        this.#progress.set(image, `${layers} layers, ${Math.round(bytes / 1e6)} MB so far`);
+        log.info({ image: reference, layers, bytes }, 'Still fetching an image');
+      });
+      const { Id: id, Size: bytes } = (await inspect(reference)) ?? {};
       this.#failures.delete(image);
-      log.info({ image, tookMs: Math.round(performance.now() - begun) }, 'Fetched an image');
+      log.info({ image: reference, id, bytes, tookMs: Math.round(performance.now() - begun) }, 'Fetched an image');
+      onFetched?.('success');
     } catch (error) {
       const reason = describeError(error);
       this.#failures.set(image, { reason, atMs: performance.now() });
-      log.warn({ image, reason }, 'An image could not be fetched');
+      log.warn({ image: reference, reason }, 'An image could not be fetched');
+      onFetched?.('failure');
       throw error;
     }
   }
+}
 
-  async #follow(image: string, stream: NodeJS.ReadableStream): Promise<void> {
-    const { log, docker } = this.#options;
-    const received = new Map<string, number>();
-    let told = performance.now();
-    let silent: NodeJS.Timeout | undefined;
-    const listen = (): void => {
-      clearTimeout(silent);
-      silent = setTimeout(() => {
-        stream.emit('error', new Error(`the registry said nothing for ${SILENCE_MS / 60_000} minutes`));
-      }, SILENCE_MS);
-    };
-    listen();
-    try {
-      await new Promise<void>((resolve, reject) => {
-        docker.modem.followProgress(
-          stream,
-          (error: Error | null) => (error === null ? resolve() : reject(error)),
-          (event: unknown) => {
-            listen();
-            if (!Value.Check(Progress, event)) return;
-            if (event.error !== undefined) reject(new Error(event.error));
-            if (event.id !== undefined) received.set(event.id, event.progressDetail?.current ?? 0);
-            if (performance.now() - told < TELL_EVERY_MS) return;
-            told = performance.now();
-            const bytes = [...received.values()].reduce((sum, each) => sum + each, 0);
-            log.info({ image, layers: received.size, bytes }, 'Still fetching an image');
-          },
-        );
-      });
-    } finally {
-      clearTimeout(silent);
-    }
-  }
-
-  async #credentials(image: string): Promise<Dockerode.AuthConfigObject | undefined> {
-    const { credentialsFile } = this.#options;
-    if (credentialsFile === undefined) return undefined;
-    const parsed: unknown = JSON.parse(await readFile(credentialsFile, 'utf8'));
-    if (!Value.Check(Credentials, parsed)) throw new Error(`${credentialsFile} is not a file of credentials`);
-    const [name] = Object.keys(parsed.auths)
-      .filter((each) => image === each || image.startsWith(`${each.replace(/^https?:\/\/|\/v\d\/?$|\/$/g, '')}/`))
-      .sort((a, b) => b.length - a.length);
-    const auth = name === undefined ? undefined : parsed.auths[name]?.auth;
-    if (name === undefined || auth === undefined) return undefined;
-    const [username = '', ...password] = Buffer.from(auth, 'base64').toString('utf8').split(':');
-    return { username, password: password.join(':'), serveraddress: registryOf(image) ?? name };
-  }
+function pinnedRemedy(program: string, image: string, { digest, node }: ImagePin): string {
+  return digest === undefined
+    ? `It was not fetched from a registry: bring it from there (${program} save -o FILE ${image} on ${node}, and ` +
+        `${program} load -i FILE here).`
+    : `Fetch it (${program} pull ${byDigest(image, digest)}).`;
 }

@@ -5,6 +5,7 @@ import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 import type { CheckpointHost } from '../../../domain/checkpoint.ts';
 import { TryItNowError } from '../../../domain/errors.ts';
+import { byDigest, type ImagePin } from '../../../domain/image-pin.ts';
 import type { Template } from '../../../domain/template.ts';
 import { engineFailure, statusOf } from '../../docker/engine-errors.ts';
 import type { EngineOptions } from '../../docker/engine-options.ts';
@@ -25,9 +26,11 @@ const CRIU_PLACES = ['criu', '/usr/local/sbin/criu', '/usr/sbin/criu', '/sbin/cr
 export class HostFacts {
   readonly #socketPath: string;
   readonly #patience: EnginePatience | undefined;
+  readonly #pinned: ReadonlyMap<string, ImagePin>;
   #common: Promise<Omit<CheckpointHost, 'imageId'>> | undefined;
 
-  constructor({ socketPath, patience }: EngineOptions) {
+  constructor({ socketPath, patience, pinnedImages = new Map() }: EngineOptions) {
+    this.#pinned = pinnedImages;
     this.#socketPath = socketPath;
     this.#patience = patience;
   }
@@ -39,8 +42,12 @@ export class HostFacts {
   }
 
   async #imageId({ name, image }: Template): Promise<string> {
+    const pin = this.#pinned.get(image);
+    // What other nodes start, whatever the name leads to here.
+    const { id = image, digest } = pin ?? {};
+    const references = [id, ...(digest === undefined ? [] : [byDigest(image, digest)])];
     try {
-      return (await this.#ask(Image, `/images/${encodeURIComponent(image)}/json`)).Id;
+      return await this.#firstId(references);
     } catch (error) {
       if (statusOf(error) === 404)
         throw new TryItNowError(
@@ -49,6 +56,16 @@ export class HostFacts {
             `fetch it (podman pull ${image}).`,
         );
       throw engineFailure(error, { title: 'Podman', socketPath: this.#socketPath }, `look for the image ${image}`);
+    }
+  }
+
+  /** Throws the engine's answer for the last one. */
+  async #firstId([reference = '', ...others]: readonly string[]): Promise<string> {
+    try {
+      return (await this.#ask(Image, `/images/${encodeURIComponent(reference)}/json`)).Id;
+    } catch (error) {
+      if (statusOf(error) !== 404 || others.length === 0) throw error;
+      return this.#firstId(others);
     }
   }
 

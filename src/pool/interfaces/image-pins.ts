@@ -1,0 +1,12 @@
+import type { FoundImage, ImagePin } from '../../domain/image-pin.ts';
+
+/** What the names of images stand for on all nodes. All methods throw store_unavailable. */
+export interface ImagePins {
+  /** Those that were decided on, of these names. */
+  of(names: readonly string[]): Promise<ReadonlyMap<string, ImagePin>>;
+  /**
+   * What the name is to stand for. With `decides` that is what it stands for on this node, where nothing was decided
+   * before, or where it has moved here since that was last told; without it undefined where nothing was decided.
+   */
+  agree(found: FoundImage, decides: boolean): Promise<ImagePin | undefined>;
+}

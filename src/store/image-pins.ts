@@ -1,0 +1,59 @@
+import type { Redis as Valkey } from 'iovalkey';
+import { Compile } from 'typebox/compile';
+import { IMAGE_PIN_VERSION, ImagePin, type FoundImage } from '../domain/image-pin.ts';
+import type { ImagePins } from '../pool/interfaces/image-pins.ts';
+import { storeError } from './client.ts';
+import { keys } from './keys.ts';
+import { FLAG } from './script-codes.ts';
+import type { Scripts } from './scripts.ts';
+import { parseVersioned } from './versioned.ts';
+
+const validator = Compile(ImagePin);
+
+export class ValkeyImagePins implements ImagePins {
+  readonly #client: Valkey;
+  readonly #scripts: Scripts;
+  readonly #node: string;
+
+  constructor(client: Valkey, scripts: Scripts, node: string) {
+    this.#client = client;
+    this.#scripts = scripts;
+    this.#node = node;
+  }
+
+  async of(names: readonly string[]): Promise<ReadonlyMap<string, ImagePin>> {
+    if (names.length === 0) return new Map();
+    let texts;
+    try {
+      texts = await this.#client.hmget(keys.imagePins, ...names);
+    } catch (error) {
+      throw storeError(error);
+    }
+    return new Map(
+      names.flatMap((name, at): [string, ImagePin][] => {
+        const pin = read(texts[at] ?? '');
+        return pin === undefined ? [] : [[name, pin]];
+      }),
+    );
+  }
+
+  async agree({ name, id, digest }: FoundImage, decides: boolean): Promise<ImagePin | undefined> {
+    const pin: ImagePin = {
+      v: IMAGE_PIN_VERSION,
+      id,
+      ...(digest === undefined ? {} : { digest }),
+      node: this.#node,
+    };
+    const reply = await this.#scripts.run(
+      'agree-on-image',
+      [keys.imagePins, keys.imageSeen(this.#node)],
+      [name, id, decides ? FLAG.YES : FLAG.NO, JSON.stringify(pin)],
+    );
+    return read(String(reply));
+  }
+}
+
+function read(text: string): ImagePin | undefined {
+  const value: unknown = parseVersioned(text);
+  return validator.Check(value) ? value : undefined;
+}
