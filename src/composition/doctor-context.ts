@@ -19,7 +19,7 @@ import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
 import { FIRST_NODE } from '../domain/node.ts';
 import { Catalogue, type Template } from '../domain/template.ts';
-import { apiChecks, serverMetrics } from '../doctor/api.ts';
+import { apiChecks, ownMetrics } from '../doctor/api.ts';
 import { connectionsCheck } from '../doctor/connections.ts';
 import { driftChecks } from '../doctor/drift.ts';
 import { caddyChecks } from '../doctor/caddy.ts';
@@ -89,7 +89,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
   const site = new Shared(() => proxy.check(), "Caddy's admin API does not answer");
   const engine = await chooseEngine(config, log);
   const answer = engineAnswer(engine, config);
-  const metrics = new Shared(() => serverMetrics(config), '');
+  const metrics = new Shared(() => ownMetrics(config), '');
   const drift = new Shared(
     async (): Promise<DriftDeps> => ({
       ...(await recordedState(await store.need(), queue, config, log)),

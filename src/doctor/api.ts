@@ -3,34 +3,74 @@ import { describeError } from '../domain/errors.ts';
 import type { Config } from '../config/config.ts';
 import { reachableHost } from '../config/reachable-host.ts';
 import { deadlineSignal } from '../lifecycle/deadline.ts';
-import { failure, notChecked, ok, warning, type Check, type Observation } from './check.ts';
+import { Shared, failure, notChecked, ok, warning, type Check, type Observation } from './check.ts';
 import { logObservation } from './log.ts';
 
 const PART = 'Server';
 const ANSWER_WITHIN_MS = 3_000;
 const START = 'Start it (`systemctl start try-it-now`) and see why it ended (`journalctl -u try-it-now -e`).';
 
-/** The process behind the API and the page. */
-export function apiChecks({ server, admin }: Config, metrics: () => Promise<string | undefined>): Check[] {
+/** The process behind the API and the page; on a further host, the worker that runs there in its place. */
+export function apiChecks(config: Config, metrics: () => Promise<string | undefined>): Check[] {
+  const { server, admin } = config;
+  const worker = new Shared(() => loneWorker(config), '');
   return [
     {
       part: PART,
       what: 'API',
       remedy: START,
-      run: async () => [await health(`http://${reachableHost(server.host)}:${server.port}/health`)],
+      run: async () => {
+        const alone = await worker.get();
+        return alone === undefined ? [await health(serverUrl(config, '/health'))] : [NO_SERVER, alone];
+      },
     },
     { part: PART, what: 'log', run: async () => [logObservation(await metrics(), 'try-it-now')] },
     { part: PART, what: 'API keys', run: () => Promise.resolve([apiKeys(server.apiKeys.length)]) },
-    { part: PART, what: 'operators', run: async () => [await operators(admin)] },
+    {
+      part: PART,
+      what: 'operators',
+      run: async () => ((await worker.get()) === undefined ? [await operators(admin)] : []),
+    },
   ];
 }
 
-/** What the server counts; undefined while it does not answer. */
-export async function serverMetrics({ server }: Config): Promise<string | undefined> {
+const NO_SERVER = ok('API', 'none on this host, where a worker runs alone');
+
+function serverUrl({ server }: Config, path: string): string {
+  return `http://${reachableHost(server.host)}:${server.port}${path}`;
+}
+
+function workerUrl({ worker: { metrics } }: Config, path: string): string {
+  return `http://${reachableHost(metrics.host)}:${metrics.port}${path}`;
+}
+
+/** Whether the worker works, where it answers and no server does; undefined otherwise. */
+async function loneWorker(config: Config): Promise<Observation | undefined> {
+  const url = workerUrl(config, '/ready');
+  const [server, worker] = await Promise.all([answerAt(serverUrl(config, '/health')), answerAt(url)]);
+  if (server !== undefined || worker === undefined) return undefined;
+  return worker.status === 200
+    ? ok('worker', `${url} says ${worker.text.trim()}`)
+    : failure(
+        'worker',
+        `${url} answers ${worker.status}: ${worker.text.trim()}`,
+        'Start the part that it names; the worker goes on by itself then (`journalctl -u try-it-now-worker -e`).',
+      );
+}
+
+/** What the process here counts, server or worker; undefined while neither answers. */
+export async function ownMetrics(config: Config): Promise<string | undefined> {
+  for (const url of [serverUrl(config, '/metrics'), workerUrl(config, '/metrics')]) {
+    const answer = await answerAt(url);
+    if (answer?.status === 200) return answer.text;
+  }
+  return undefined;
+}
+
+async function answerAt(url: string): Promise<{ readonly status: number; readonly text: string } | undefined> {
   try {
-    const { statusCode, body } = await request(`http://${reachableHost(server.host)}:${server.port}/metrics`, limits());
-    const text = await body.text();
-    return statusCode === 200 ? text : undefined;
+    const { statusCode, body } = await request(url, limits());
+    return { status: statusCode, text: await body.text() };
   } catch {
     return undefined;
   }

@@ -27,7 +27,9 @@ export function gateCheck({ gate }: Pick<Config, 'gate'>, metrics: () => Promise
 
 async function raised(metrics: () => Promise<string | undefined>): Promise<string> {
   const text = await metrics();
-  if (text === undefined) return 'asked for when needed; whether it is now, the server does not say';
+  // A worker has none of it.
+  if (text?.includes('try_it_now_gate_raised{') !== true)
+    return 'asked for when needed; whether it is now, the server does not say';
   const now = [...text.matchAll(RAISED)].map(([, template, reason]) => `${template ?? ''} (${reason ?? ''})`);
   return now.length === 0 ? 'asked for when needed, and not now' : `asked for now: ${now.join(', ')}`;
 }

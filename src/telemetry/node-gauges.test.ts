@@ -25,7 +25,7 @@ const alive: NodeSnapshot = {
 };
 const silent: NodeSnapshot = {
   ...alive,
-  ...{ name: 'node1', heartbeat: undefined, heartbeatAgeMs: undefined, state: 'draining' },
+  ...{ name: 'node1', heartbeat: undefined, heartbeatAgeMs: undefined, lostForMs: 2_500, state: 'draining' },
   control: { ...alive.control, mode: 'draining' },
   obstacles: new Map(TEMPLATES.map((template) => [template, 'it is silent'])),
 };
@@ -46,6 +46,8 @@ it('nodes are shown as they are, and not once they are removed', async () => {
     'node_up{node="node0"} 1',
     'node_up{node="node1"} 0',
     'node_heartbeat_age_seconds{node="node0"} 4',
+    'node_lost_seconds{node="node0"} 0',
+    'node_lost_seconds{node="node1"} 2.5',
     'node_mode{node="node0",mode="active"} 1',
     'node_mode{node="node0",mode="cordoned"} 0',
     'node_mode{node="node0",mode="draining"} 0',

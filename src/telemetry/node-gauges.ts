@@ -18,6 +18,7 @@ export interface FleetFigures {
 export class NodeGauges {
   readonly #up: Gauge<'node'>;
   readonly #heard: Gauge<'node'>;
+  readonly #lost: Gauge<'node'>;
   readonly #mode: Gauge<'node' | 'mode'>;
   readonly #instances: Gauge<'node' | 'state'>;
   readonly #room: Gauge<'node'>;
@@ -42,6 +43,11 @@ export class NodeGauges {
     this.#heard = gauge(
       'node_heartbeat_age_seconds',
       'How long ago the node said so last, in seconds; absent once it is silent.',
+      'node',
+    );
+    this.#lost = gauge(
+      'node_lost_seconds',
+      'For how long the node has been taken for lost, in seconds; 0 while it is not.',
       'node',
     );
     this.#mode = gauge(
@@ -87,11 +93,13 @@ export class NodeGauges {
   }
 
   #show(snapshot: NodeSnapshot): void {
-    const { name: node, heartbeat, heartbeatAgeMs, control, instances, held, placed, freePorts } = snapshot;
+    const { name: node, heartbeat, heartbeatAgeMs, lostForMs = 0, control, instances } = snapshot;
     this.#up.set({ node }, heartbeat === undefined ? 0 : 1);
+    this.#lost.set({ node }, lostForMs / 1_000);
     for (const mode of NODE_MODES) this.#mode.set({ node, mode }, mode === control.mode ? 1 : 0);
     for (const [state, count] of Object.entries(instances)) this.#instances.set({ node, state }, count);
     if (heartbeat === undefined || heartbeatAgeMs === undefined) return;
+    const { held, placed, freePorts } = snapshot;
     const { capacity = Infinity, memory, disk, templates } = heartbeat;
     this.#heard.set({ node }, heartbeatAgeMs / 1_000);
     this.#room.set({ node }, Math.max(0, Math.min(freePorts - placed, capacity - held - placed)));

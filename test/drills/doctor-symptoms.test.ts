@@ -102,6 +102,7 @@ describe('on a running deployment', () => {
         'Valkey',
         'Clock',
         'NATS',
+        'Nodes',
         'Caddy',
         'Discovery',
         'Engine',

@@ -1,17 +1,22 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startApp, type App } from '../../src/composition/app.ts';
+import { openDoctorContext } from '../../src/composition/doctor-context.ts';
+import { runChecks } from '../../src/doctor/check.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { RunningProcess } from '../../src/domain/running-process.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { serveSimulatedEngine, type SimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, operatorOf, type Json } from '../support/operator.ts';
 import { claimPorts } from '../support/port-ranges.ts';
+import { Program } from '../support/program.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { environmentOf } from '../support/stack-environment.ts';
 import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
 
@@ -73,6 +78,12 @@ async function node(name: string): Promise<Json> {
   return (await operator.ask('GET', `/nodes/${name}`)).json ?? {};
 }
 
+async function nodes(...args: string[]): Promise<{ readonly code: number | null; readonly output: string }> {
+  const env = { ADMIN_URL: `http://127.0.0.1:${stack.config.admin.port}`, OPERATOR_KEY };
+  await using program = new Program(['nodes', ...args], env);
+  return { code: await program.exitCode, output: program.output };
+}
+
 it('makes what asks for a label where that is, and says why not elsewhere', async () => {
   await eventually(async () => expect(await idle('labelled', 'node1')).toHaveLength(2), PATIENT);
   expect(await idle('labelled', 'node0')).toEqual([]);
@@ -82,6 +93,46 @@ it('makes what asks for a label where that is, and says why not elsewhere', asyn
     avoided: [{ template: 'labelled', reason: 'it lacks the label eu' }],
   });
   expect(await node('node1')).toMatchObject({ alive: true, labels: ['eu'], ports: PORTS, avoided: [] });
+});
+
+it('shows nodes by its commands, in 80 columns and as JSON, in the doctor, in top and in metrics', async () => {
+  const [listed, shown, json, missing] = await Promise.all([
+    nodes('list'),
+    nodes('show', 'node1'),
+    nodes('list', '--json'),
+    nodes('show', 'node9'),
+  ]);
+  expect([listed.code, shown.code, json.code, missing.code]).toEqual([0, 0, 0, 1]);
+  expect(listed.output).toMatch(/^node0 +active( +\d+){5} +\d+ s *$/m);
+  expect(listed.output).toMatch(/^node1 +active +/m);
+  expect(listed.output).toContain('node0: gets no instances of labelled: it lacks the label eu\n');
+  expect(shown.output).toMatch(/^Labels +eu\s*$/m);
+  expect(shown.output).toMatch(/^Room +\d+ of 40 ports free, \d+ processors/m);
+  for (const line of `${listed.output}${shown.output}`.split('\n')) expect(line.trimEnd().length).toBeLessThan(81);
+  const { nodes: told } = JSON.parse(json.output) as { nodes: Json[] };
+  expect(told.map(({ name, alive }) => [name, alive])).toEqual([
+    ['node0', true],
+    ['node1', true],
+  ]);
+  expect(missing.output).toMatch(/There is no node named .*node9.*nodes list/);
+
+  await using top = new Program(['top', '--once', '--interval', '200ms'], environmentOf(stack));
+  expect([await top.exitCode, top.output]).toEqual([0, expect.stringMatching(/^node1 +active +/m)]);
+  expect(top.output).toContain('Some templates are not made on node0');
+
+  const { checks, close } = await openDoctorContext(stack.config, silent);
+  const found = await runChecks(checks.filter(({ part }) => part === 'Nodes'));
+  close();
+  const said = found.map(({ verdict, what, seen }) => `${verdict}: ${what}: ${seen}`);
+  expect(said[0]).toMatch(/^ok: nodes: 2 of 2 are alive; /);
+  expect(said).toContain('ok: program: test');
+  expect(said).toContain(`ok: kernel: ${release()}`);
+  expect(said).toContain('ok: proxy addresses: every server (on node0) reaches every node');
+
+  const metrics = await (await fetch(`${stack.api}/metrics`)).text();
+  expect(metrics).toMatch(/^try_it_now_node_up\{node="node1"\} 1$/m);
+  expect(metrics).toMatch(/^try_it_now_node_instances\{node="node1",state="ready"\} [2-9]$/m);
+  expect(metrics).toMatch(/^try_it_now_pool_nodes\{template="labelled"\} 1$/m);
 });
 
 it('gives a cordoned node nothing new, and leaves it what it has', async () => {
@@ -118,7 +169,8 @@ it('drains a node once others are ready elsewhere, and ends its visits at the de
 
 it('has the server look after names of the pool while a worker looks after its node', async () => {
   await operator.ask('POST', '/nodes/node1/uncordon', {});
-  const beside = await startApp({ config: stack.config, log: silent, role: 'worker', version: 'test' });
+  const worker = { metrics: { host: '127.0.0.1', port: await freePort() } };
+  const beside = await startApp({ config: { ...stack.config, worker }, log: silent, role: 'worker', version: 'test' });
   try {
     const processes = Object.values(await valkey.hgetall('processes')).map(
       (text) => JSON.parse(text) as RunningProcess,
@@ -138,6 +190,31 @@ it('has the server look after names of the pool while a worker looks after its n
   }
 });
 
+it('cordons and drains by its commands, and changes nothing for what it refuses', async () => {
+  expect((await nodes('uncordon', 'node1')).output).toMatch(/^State +active\s*$/m);
+  expect((await nodes('cordon', 'node1')).output).toMatch(/^State +cordoned\s[^]*^cordoned since /m);
+  const refused = await Promise.all([
+    nodes('drain', 'node1'),
+    nodes('drain', 'node1', '--yes', '--deadline', 'soon'),
+    nodes('remove', 'node1'),
+    nodes('remove', 'node1', '--yes'),
+    nodes('remove', 'node9', '--force', '--yes'),
+  ]);
+  const because = [
+    /Empty node node1, .*say so with --yes/,
+    /--deadline is .*soon.*; it must be a duration/,
+    /Forget node node1\? .*say so with --yes/,
+    /Node node1 is alive; drain it/,
+    /There is no node named .*node9/,
+  ];
+  expect(refused).toEqual(because.map((text) => ({ code: 1, output: expect.stringMatching(text) as string })));
+  expect(await node('node1')).toMatchObject({ state: 'cordoned', deadline: null });
+  const { code, output } = await nodes('drain', 'node1', '--yes', '--deadline', '1h', '--json');
+  const { since, deadline, state } = JSON.parse(output) as { since: string; deadline: string; state: string };
+  expect([code, Date.parse(deadline) - Date.parse(since)]).toEqual([0, 3_600_000]);
+  expect(['draining', 'drained']).toContain(state);
+});
+
 it('removes a node only when it is silent, and leaves nothing of it', async () => {
   expect((await operator.ask('DELETE', '/nodes/node1')).json).toMatchObject({ code: 'node_alive' });
   expect((await operator.ask('DELETE', '/nodes/nowhere')).json).toMatchObject({ code: 'unknown_node' });
@@ -145,8 +222,12 @@ it('removes a node only when it is silent, and leaves nothing of it', async () =
   await eventually(async () => expect(await idle('labelled', 'node1')).toHaveLength(2), PATIENT);
   await further.stop();
   await valkey.del('heartbeat:node1');
-  expect((await operator.ask('DELETE', '/nodes/node1')).json).toMatchObject({ code: 'node_in_use' });
-  expect((await operator.ask('DELETE', '/nodes/node1?force=true')).status).toBe(200);
+  expect((await nodes('list')).output).toMatch(/^node1 .* silent *$[^]*^node1: it is silent: .* If its host is gone/m);
+  expect((await nodes('remove', 'node1', '--yes')).output).toMatch(/\d instances are recorded on node node1/);
+  expect(await nodes('remove', 'node1', '--force', '--yes')).toEqual({
+    code: 0,
+    output: expect.stringMatching(/^Node node1 is forgotten; \d+ instances of it were discarded\.\n$/) as string,
+  });
   expect((await valkey.keys('*')).filter((key) => key.includes('node1'))).toEqual([]);
   expect(await valkey.hexists('nodes', 'node1')).toBe(0);
   expect(Object.values(await valkey.hgetall('instances')).filter((text) => text.includes('"node1"'))).toEqual([]);

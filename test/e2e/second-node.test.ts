@@ -2,10 +2,14 @@ import { request } from 'undici';
 import { Redis as Valkey } from 'iovalkey';
 import { expect, it } from 'vitest';
 import type { Instance } from '../../src/domain/instance.ts';
+import { openDoctorContext } from '../../src/composition/doctor-context.ts';
+import type { Config } from '../../src/config/config.ts';
+import { runChecks } from '../../src/doctor/check.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
+import { silent } from '../support/store.ts';
 import { startStack } from '../support/stack.ts';
 import { template } from '../support/templates.ts';
 
@@ -14,6 +18,14 @@ const PATIENT = { timeoutMs: 60_000 };
 async function answer(url: string): Promise<[number, unknown]> {
   const response = await fetch(url);
   return [response.status, await response.json()];
+}
+
+/** What the doctor says of the process there. */
+async function doctorOf(config: Config): Promise<string[]> {
+  const { checks, close } = await openDoctorContext(config, silent);
+  const found = await runChecks(checks.filter(({ part, what }) => part === 'Server' && what !== 'servers'));
+  close();
+  return found.map(({ verdict, what, seen }) => `${verdict}: ${what}: ${seen}`);
 }
 
 it('shares the work with a second node, reaches its instances, and has it clean up what it holds', async () => {
@@ -89,12 +101,24 @@ it('shares the work with a second node, reaches its instances, and has it clean 
       [200, { status: 'ready' }],
     ]);
     expect(await answer(`${watched}/api/v1/demo/acquire`)).toMatchObject([404, { code: 'unknown_route' }]);
+    const further = {
+      ...config,
+      server: { ...config.server, port: await freePort() },
+      worker: { metrics: { host: '127.0.0.1', port: Number(new URL(watched).port) } },
+    };
+    expect(await doctorOf(further)).toEqual([
+      'ok: API: none on this host, where a worker runs alone',
+      `ok: worker: ${watched}/ready says {"status":"ready"}`,
+      'ok: log: every line was written',
+      'ok: API keys: none: the API is open to anyone who reaches it',
+    ]);
     await stack.nats.server.stop();
     await eventually(
       async () => expect(await answer(`${watched}/ready`)).toMatchObject([503, { code: 'queue_unavailable' }]),
       PATIENT,
     );
     expect(await answer(`${watched}/health`)).toMatchObject([200, {}]);
+    expect((await doctorOf(further))[1]).toMatch(/^failure: worker: .* answers 503: .*queue_unavailable/);
     worker.signal('SIGTERM');
     expect(await worker.exitCode).toBe(0);
   } finally {
