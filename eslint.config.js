@@ -50,6 +50,7 @@ export default tseslint.config(
       'scripts/**',
       'test/bench/**',
       'test/drills/outages.ts',
+      'test/drills/upgrade-drill.ts',
       'examples/**',
       'deploy/**',
     ],

@@ -34,6 +34,21 @@ describe('publishing', () => {
     ]);
   });
 
+  it('gives the stream back the subjects that an older server took from it as it started', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection } = await nats.workers(handlers, { node: 'node1' });
+    const { config } = await connection.manager.streams.info('PROVISIONING');
+    const subjects = config.subjects.filter((subject) => subject !== 'provisioning.provision.*');
+    expect(subjects).toHaveLength(config.subjects.length - 1);
+    await connection.manager.streams.update('PROVISIONING', { subjects });
+    const { queue } = await nats.publisher();
+    const tasks = [provisionTask('node1'), provisionTask('node1')];
+    await queue.publishProvision(tasks);
+    await eventually(() => expect(handlers.ids().sort()).toEqual(tasks.map(({ id }) => id).sort()));
+    expect((await connection.manager.streams.info('PROVISIONING')).config.subjects).toEqual(config.subjects);
+  });
+
   it('is refused at once while NATS is down, and nothing of it arrives later', async () => {
     await using nats = await TestNats.start();
     // So patient that the test ends in its own timeout if the refusal waited for an answer.

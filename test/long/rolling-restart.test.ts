@@ -1,13 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { request } from 'undici';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { visitName } from '../../src/domain/ids.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { startBalancedServers, type BalancedServers } from '../support/balanced-servers.ts';
 import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
+import { PatientCrowd, type HandedOut } from '../support/patient-crowd.ts';
 import { readEvents } from '../support/sse.ts';
 import { discrepanciesSoFar } from '../support/state-audit.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
@@ -45,82 +44,6 @@ beforeAll(async () => {
 });
 afterAll(() => cleanups[Symbol.asyncDispose]());
 
-interface Instance {
-  readonly id: string;
-  readonly url: string;
-  readonly countdown_url: string;
-}
-
-/** Visitors who come at a steady pace, however long the others before them are served. */
-class Crowd {
-  /** What a client that asks twice did not get. */
-  readonly lost: string[] = [];
-  /** By instance, the click that it was handed to. */
-  readonly handedOut = new Map<string, string>();
-  readonly #visits: Promise<void>[] = [];
-  readonly #leaving = new AbortController();
-
-  async come(): Promise<void> {
-    while (!this.#leaving.signal.aborted) {
-      this.#visits.push(this.#visit());
-      await sleep(EVERY_MS, this.#leaving.signal);
-    }
-    await Promise.all(this.#visits);
-  }
-
-  stop(): void {
-    this.#leaving.abort();
-  }
-
-  async acquire(): Promise<Instance | undefined> {
-    const key = randomUUID();
-    for (;;) {
-      const answer = await this.#ask('acquire', 'POST', { 'idempotency-key': key });
-      // Who is told that there is none just now lost nothing, and asks again.
-      if (answer?.status === 503) {
-        await sleep(EVERY_MS);
-        continue;
-      }
-      if (answer === undefined) return undefined;
-      const instance = JSON.parse(answer.text) as Instance;
-      const before = this.handedOut.get(instance.id);
-      if (before !== undefined && before !== key) this.lost.push(`${instance.id} was handed out twice`);
-      this.handedOut.set(instance.id, key);
-      return instance;
-    }
-  }
-
-  async #visit(): Promise<void> {
-    const instance = await this.acquire();
-    if (instance === undefined) return;
-    await this.#ask(`${instance.id}/extend`, 'POST', { 'content-type': 'application/json' }, '{"minutes":1}');
-    await this.#ask(instance.id, 'DELETE');
-  }
-
-  /** Undefined for what failed twice. */
-  async #ask(
-    path: string,
-    method: string,
-    headers: Readonly<Record<string, string>> = {},
-    body?: string,
-  ): Promise<{ readonly status: number; readonly text: string } | undefined> {
-    const failures: string[] = [];
-    while (failures.length < 2) {
-      try {
-        const init = { method, headers, ...(body === undefined ? {} : { body }) };
-        const answer = await fetch(`${world.url}/api/v1/demo/${path}`, init);
-        const text = await answer.text();
-        if (answer.ok || text.includes('"pool_empty"')) return { status: answer.status, text };
-        failures.push(`${answer.status} ${text}`);
-      } catch (error) {
-        failures.push(String((error as Error).cause ?? error));
-      }
-    }
-    this.lost.push(`${method} ${path}: ${failures.join('; then ')}`);
-    return undefined;
-  }
-}
-
 /** As an EventSource: comes back whenever its stream ends. */
 async function follow(url: string, until: AbortSignal): Promise<{ readonly streams: number; readonly ended: boolean }> {
   let streams = 0;
@@ -137,19 +60,6 @@ async function follow(url: string, until: AbortSignal): Promise<{ readonly strea
   return { streams, ended: false };
 }
 
-/** Whoever has an instance open: what its pages did not answer. */
-async function browse({ url }: Instance, until: AbortSignal): Promise<string[]> {
-  const failures: string[] = [];
-  const headers = { host: new URL(url).host };
-  while (!until.aborted) {
-    const answer = await request(`http://127.0.0.1:${world.proxyPort}/`, { headers });
-    await answer.body.dump();
-    if (answer.statusCode !== 200) failures.push(String(answer.statusCode));
-    await sleep(EVERY_MS, until);
-  }
-  return failures;
-}
-
 async function onlyLeader(at: number): Promise<void> {
   const leading = await Promise.all(world.servers.map((server) => server.leads()));
   expect(leading.map((roles) => roles.includes(NODE))).toEqual(world.servers.map((_, index) => index === at));
@@ -157,15 +67,15 @@ async function onlyLeader(at: number): Promise<void> {
 
 it('Servers restarted one after the other, and one that is killed, cost nobody who asks twice anything', async () => {
   const { servers, auditTarget } = world;
-  const crowd = new Crowd();
+  const crowd = new PatientCrowd(world);
   const kept = await eventually(async () => {
     const instance = await crowd.acquire();
     expect(instance).toBeDefined();
-    return instance as Instance;
+    return instance as HandedOut;
   }, PATIENT);
   const over = new AbortController();
   const watching = follow(kept.countdown_url.replace('localhost', '127.0.0.1'), over.signal);
-  const browsing = browse(kept, over.signal);
+  const browsing = crowd.browse(kept, over.signal);
   const coming = crowd.come();
 
   for (const [at, server] of servers.entries()) {
@@ -198,7 +108,9 @@ it('Servers restarted one after the other, and one that is killed, cost nobody w
   const visits = [...crowd.handedOut.keys()].filter((id) => id !== kept.id).map(visitName);
   await eventually(() => {
     for (const visit of visits) {
-      const [clicked, handedOver, ...rest] = receiver.taken(visit);
+      // Discovery tells of a page a moment later, when the visit may be over.
+      const steps = receiver.taken(visit).filter((kind) => kind !== 'visit.first_page');
+      const [clicked, handedOver, ...rest] = steps;
       expect([clicked, handedOver, rest.at(-1)]).toEqual(['visit.clicked', 'visit.handed_over', 'visit.ended']);
       expect(new Set(rest.slice(0, -1))).toEqual(new Set(['visit.extended']));
     }

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
@@ -20,10 +20,13 @@ import { eventually } from './eventually.ts';
 import { claimPorts } from './port-ranges.ts';
 import { Program } from './program.ts';
 import { shippedBalancer } from './shipped-balancer.ts';
-import type { AuditTarget } from './state-audit.ts';
+import { activate, type Activated } from './socket-activation.ts';
+import type { AuditTarget, AuditedNode } from './state-audit.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const START = { timeoutMs: 120_000 };
+/** Of what a process that does not come up has written. */
+const SHOWN = 4_000;
 
 interface BalancedOptions {
   readonly servers: number;
@@ -35,19 +38,33 @@ interface BalancedOptions {
   /** How many ports its instances share. */
   readonly ports: number;
   readonly env: Readonly<Record<string, string>>;
+  /** A worker on a node of its own, `node1`, beside those of the servers. */
+  readonly furtherNode?: boolean;
+  /** Where the program of the process of this name is: `discovery`, `server0` …, `worker`. Ours without it. */
+  readonly program?: (name: string) => string;
 }
 
-/** One of several servers, whichever process it is just now. */
-class BalancedServer {
-  readonly api: string;
+/** What a service manager keeps running, whichever process it is just now. */
+class Service {
+  readonly #command: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #main: string;
+  readonly #isUp: (said: string) => Promise<void>;
   #program: Program | undefined;
   /** Of the processes before. */
   #said = '';
 
-  constructor(port: number, env: Readonly<Record<string, string>>) {
-    this.api = `http://127.0.0.1:${port}`;
-    this.#env = { ...env, SERVER_PORT: String(port) };
+  /** `isUp` throws while it is not, given what the process has written. */
+  constructor(options: {
+    readonly command: string;
+    readonly env: Readonly<Record<string, string>>;
+    readonly main: string;
+    readonly isUp: (said: string) => Promise<void>;
+  }) {
+    this.#command = options.command;
+    this.#env = options.env;
+    this.#main = options.main;
+    this.#isUp = options.isUp;
   }
 
   /** What all its processes have written. */
@@ -55,11 +72,14 @@ class BalancedServer {
     return this.#said + (this.#program?.output ?? '');
   }
 
-  /** Resolves once it says that it may be sent requests. */
+  /** Resolves once it is up. */
   async start(): Promise<void> {
     this.#said = this.output;
-    this.#program = new Program(['serve'], this.#env);
-    await eventually(async () => expect((await fetch(`${this.api}/ready`)).status).toBe(200), START);
+    const program = new Program([this.#command], this.#env, 'pipe', this.#main);
+    this.#program = program;
+    await eventually(() => this.#isUp(program.output), START).catch((error: unknown) => {
+      throw new Error(`${this.#command} does not come up: ${program.output.slice(-SHOWN)}`, { cause: error });
+    });
   }
 
   /** As a service manager does. Returns its exit code. */
@@ -70,6 +90,18 @@ class BalancedServer {
 
   async kill(): Promise<void> {
     await this.#program?.[Symbol.asyncDispose]();
+  }
+}
+
+/** One of several servers: up once it says that it may be sent requests. */
+class BalancedServer extends Service {
+  readonly api: string;
+
+  constructor(port: number, env: Readonly<Record<string, string>>, main: string) {
+    const api = `http://127.0.0.1:${port}`;
+    const isUp = async (): Promise<void> => expect((await fetch(`${api}/ready`)).status).toBe(200);
+    super({ command: 'serve', env: { ...env, SERVER_PORT: String(port) }, main, isUp });
+    this.api = api;
   }
 
   /** What it does for all. */
@@ -85,6 +117,10 @@ export interface BalancedServers extends AsyncDisposable {
   /** Where Caddy answers visitors of instances. */
   readonly proxyPort: number;
   readonly servers: readonly BalancedServer[];
+  /** Undefined without a further node. */
+  readonly worker: Service | undefined;
+  /** Its socket is kept by another process, as by systemd. */
+  readonly discovery: Activated;
   readonly auditTarget: AuditTarget;
 }
 
@@ -103,9 +139,9 @@ export async function startBalancedServers(options: BalancedOptions): Promise<Ba
 }
 
 async function start(options: BalancedOptions, cleanups: Cleanups): Promise<BalancedServers> {
+  const { program = () => MAIN } = options;
   const dir = await ownFolder(cleanups, 'tin-balanced-');
-  const engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
-  cleanups.push(() => engine[Symbol.asyncDispose]());
+  const engine = await ownEngine(dir, cleanups);
   const backing = await launchBacking(dir, cleanups);
   const instances = await claimPorts(options.ports);
   cleanups.push(() => instances[Symbol.asyncDispose]());
@@ -125,29 +161,24 @@ async function start(options: BalancedOptions, cleanups: Cleanups): Promise<Bala
     TRUSTED_PROXIES: '127.0.0.1',
     ...options.env,
   };
-  const discovery = await ChildServer.start({
+  const discovery = await activate({
     name: 'discovery',
-    command: process.execPath,
-    args: [MAIN, 'discovery'],
+    listen: { host: '127.0.0.1', port: ports.discovery },
+    command: [process.execPath, program('discovery'), 'discovery'],
     env: { ...env, LOG_LEVEL: 'info' },
     saysUp: 'Discovery answers',
   });
-  cleanups.push(() => discovery.stop());
+  cleanups.push(() => discovery.server.stop());
   cleanups.push(() => removeContainers('simulated', loadConfig(env).config));
-  const servers = await Promise.all(
-    Array.from({ length: options.servers }, async () => {
-      const [port, admin] = [await freePort(), await freePort()];
-      const server = new BalancedServer(port, { ...env, ADMIN_ADDR: `127.0.0.1:${admin}` });
-      cleanups.push(() => server.kill());
-      await server.start();
-      return server;
-    }),
-  );
+  const servers = await startServers(options, env, cleanups);
   await startBalancer(dir, balancerPort, servers, cleanups);
+  const further = options.furtherNode === true ? await startFurtherNode(options, env, dir, cleanups) : undefined;
   return {
     url: `http://127.0.0.1:${balancerPort}`,
     proxyPort: ports.proxy,
     servers,
+    worker: further?.worker,
+    discovery,
     auditTarget: {
       valkeyPort: Number(backing.valkey.address.split(':')[1]),
       natsUrl: backing.nats.url,
@@ -156,10 +187,73 @@ async function start(options: BalancedOptions, cleanups: Cleanups): Promise<Bala
       deployment: own.DEPLOYMENT,
       portRange: [instances.start, instances.end],
       engine: { kind: 'simulated', socketPath: engine.socketPath },
+      furtherNodes: further === undefined ? [] : [further.audited],
       targets: Object.fromEntries(options.templates.map(({ name, pool }) => [name, pool.target])),
     },
     [Symbol.asyncDispose]: () => cleanups[Symbol.asyncDispose](),
   };
+}
+
+async function startServers(
+  { servers, program = () => MAIN }: BalancedOptions,
+  env: Readonly<Record<string, string>>,
+  cleanups: Cleanups,
+): Promise<readonly BalancedServer[]> {
+  return Promise.all(
+    Array.from({ length: servers }, async (_, at) => {
+      const [port, admin] = [await freePort(), await freePort()];
+      const server = new BalancedServer(port, { ...env, ADMIN_ADDR: `127.0.0.1:${admin}` }, program(`server${at}`));
+      cleanups.push(() => server.kill());
+      await server.start();
+      return server;
+    }),
+  );
+}
+
+const FURTHER_NODE = 'node1';
+
+async function startFurtherNode(
+  { ports, program = () => MAIN }: BalancedOptions,
+  env: Readonly<Record<string, string>>,
+  dir: string,
+  cleanups: Cleanups,
+): Promise<{ readonly worker: Service; readonly audited: AuditedNode }> {
+  const own = join(dir, FURTHER_NODE);
+  await mkdir(own);
+  const engine = await ownEngine(own, cleanups);
+  const { start: first, end: last, ...claimed } = await claimPorts(ports);
+  cleanups.push(() => claimed[Symbol.asyncDispose]());
+  const settings = {
+    ...env,
+    NODE_NAME: FURTHER_NODE,
+    SIMULATED_SOCKET: engine.socketPath,
+    CONTAINER_PORT_RANGE_START: String(first),
+    CONTAINER_PORT_RANGE_END: String(last),
+  };
+  cleanups.push(() => removeContainers('simulated', loadConfig(settings).config));
+  const worker = new Service({
+    command: 'worker',
+    env: settings,
+    main: program('worker'),
+    isUp: (said) => {
+      expect(said).toContain('"Try It Now started"');
+      return Promise.resolve();
+    },
+  });
+  cleanups.push(() => worker.kill());
+  await worker.start();
+  const audited = {
+    name: FURTHER_NODE,
+    portRange: [first, last],
+    engine: { kind: 'simulated', socketPath: engine.socketPath },
+  } as const;
+  return { worker, audited };
+}
+
+async function ownEngine(dir: string, cleanups: Cleanups): Promise<{ readonly socketPath: string }> {
+  const engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+  cleanups.push(() => engine[Symbol.asyncDispose]());
+  return engine;
 }
 
 async function startBalancer(

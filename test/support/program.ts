@@ -9,9 +9,14 @@ export class Program implements AsyncDisposable {
   output = '';
   readonly exitCode: Promise<number | null>;
 
-  /** `stdout`: a descriptor that its output goes to instead. */
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>, stdout: number | 'pipe' = 'pipe') {
-    this.#process = spawn(process.execPath, [MAIN, ...args], {
+  /** `stdout`: a descriptor that its output goes to instead. `main`: of another version. */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    stdout: number | 'pipe' = 'pipe',
+    main: string = MAIN,
+  ) {
+    this.#process = spawn(process.execPath, [main, ...args], {
       stdio: ['ignore', stdout, 'pipe'],
       env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env },
     });

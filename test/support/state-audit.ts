@@ -6,6 +6,9 @@ import { connect as connectNats } from '@nats-io/transport-node';
 import { Redis as Valkey } from 'iovalkey';
 import { createConnection } from 'mariadb';
 
+/** Its ports' keys have no suffix. */
+const FIRST_NODE = 'node0';
+
 /** Where the recorded state of one deployment is kept. Nothing of the code under test is asked or used. */
 export interface AuditTarget {
   readonly valkeyPort: number;
@@ -13,16 +16,30 @@ export interface AuditTarget {
   readonly caddyAdminUrl: string;
   readonly proxyPort: number;
   readonly deployment: string;
-  readonly portRange: readonly [number, number];
-  readonly engine: { readonly kind: 'podman' | 'simulated'; readonly socketPath: string };
+  /** Of the first node, as the engine is. */
+  readonly portRange: AuditedNode['portRange'];
+  readonly engine: AuditedNode['engine'];
+  readonly furtherNodes?: readonly AuditedNode[];
   readonly mariadb?: { readonly socketPath: string; readonly user: string; readonly password: string };
   /** How many should be ready, by template. */
   readonly targets: Readonly<Record<string, number>>;
 }
 
+/** A host of instances. */
+export interface AuditedNode {
+  readonly name: string;
+  readonly portRange: readonly [number, number];
+  readonly engine: { readonly kind: 'podman' | 'simulated'; readonly socketPath: string };
+}
+
+function nodesOf({ portRange, engine, furtherNodes = [] }: AuditTarget): readonly AuditedNode[] {
+  return [{ name: FIRST_NODE, portRange, engine }, ...furtherNodes];
+}
+
 /** What of a record the audit is about. */
 export interface Entry {
   readonly id: string;
+  readonly node: string;
   readonly label: string;
   readonly template: string;
   readonly container: string;
@@ -42,6 +59,11 @@ interface Ledger {
   readonly leaving: ReadonlyMap<string, ReadonlyMap<string, number>>;
   readonly tickets: ReadonlyMap<string, ReadonlyMap<string, number>>;
   readonly hostnames: Readonly<Record<string, string>>;
+  /** By node. */
+  readonly ports: ReadonlyMap<string, Ports>;
+}
+
+interface Ports {
   readonly available: readonly string[];
   readonly cooling: readonly string[];
   readonly held: Readonly<Record<string, string>>;
@@ -84,7 +106,7 @@ export async function discrepanciesSoFar(of: AuditTarget): Promise<string[]> {
 function recordProblems(of: AuditTarget, ledger: Ledger): string[] {
   return [
     ...poolProblems(of, ledger),
-    ...portProblems(of, ledger),
+    ...nodesOf(of).flatMap((node) => portProblems(node, ledger)),
     ...indexProblems(ledger),
     ...hostnameProblems(ledger),
   ];
@@ -121,8 +143,18 @@ export async function readRecords(of: AuditTarget): Promise<readonly Entry[]> {
   return (await readLedger(of)).records;
 }
 
-async function readLedger({ valkeyPort }: AuditTarget): Promise<Ledger> {
-  const valkey = new Valkey(valkeyPort, '127.0.0.1');
+async function readPorts(valkey: Valkey, { name }: AuditedNode): Promise<readonly [string, Ports]> {
+  const suffix = name === FIRST_NODE ? '' : `:${name}`;
+  const [available, cooling, held] = await Promise.all([
+    valkey.smembers(`available_ports${suffix}`),
+    valkey.zrange(`cooling_ports${suffix}`, 0, -1),
+    valkey.hgetall(`held_ports${suffix}`),
+  ]);
+  return [name, { available, cooling, held }];
+}
+
+async function readLedger(of: AuditTarget): Promise<Ledger> {
+  const valkey = new Valkey(of.valkeyPort, '127.0.0.1');
   try {
     const indexes = async (prefix: string): Promise<Map<string, Map<string, number>>> => {
       const keys = await valkey.keys(`${prefix}:*`);
@@ -138,12 +170,10 @@ async function readLedger({ valkeyPort }: AuditTarget): Promise<Ledger> {
         ),
       );
     };
-    const [texts, hostnames, available, cooling, held] = await Promise.all([
+    const [texts, hostnames, ports] = await Promise.all([
       valkey.hgetall('instances'),
       valkey.hgetall('hostnames'),
-      valkey.smembers('available_ports'),
-      valkey.zrange('cooling_ports', 0, -1),
-      valkey.hgetall('held_ports'),
+      Promise.all(nodesOf(of).map((node) => readPorts(valkey, node))),
     ]);
     const [ready, assigned, leaving, tickets] = await Promise.all(
       ['ready', 'assigned', 'leaving', 'warming'].map(indexes),
@@ -155,7 +185,7 @@ async function readLedger({ valkeyPort }: AuditTarget): Promise<Ledger> {
       if (entry.id !== id) throw new Error(`the record ${record} is stored under ${id}`);
       return entry;
     });
-    return { records, ready, assigned, leaving, tickets, hostnames, available, cooling, held };
+    return { records, ready, assigned, leaving, tickets, hostnames, ports: new Map(ports) };
   } finally {
     valkey.disconnect();
   }
@@ -203,10 +233,9 @@ function containerProblems({ records }: Ledger, containers: readonly Container[]
   ];
 }
 
-function portProblems(
-  { portRange: [start, end] }: AuditTarget,
-  { records, available, cooling, held }: Ledger,
-): string[] {
+function portProblems({ name, portRange: [start, end] }: AuditedNode, ledger: Ledger): string[] {
+  const { available = [], cooling = [], held = {} } = ledger.ports.get(name) ?? {};
+  const records = ledger.records.filter(({ node }) => node === name);
   const everywhere = [...available, ...cooling, ...Object.keys(held)];
   const problems = twice('port', everywhere);
   const known = new Set(everywhere.map(Number));
@@ -304,11 +333,15 @@ interface EngineContainer {
   readonly Ports?: readonly { readonly PublicPort?: number; readonly IP?: string }[] | null;
 }
 
-async function listContainers({ engine, deployment }: AuditTarget): Promise<Container[]> {
+async function listContainers(of: AuditTarget): Promise<Container[]> {
+  return (await Promise.all(nodesOf(of).map((node) => containersOf(node, of.deployment)))).flat();
+}
+
+async function containersOf({ name: node, engine }: AuditedNode, deployment: string): Promise<Container[]> {
   if (engine.kind === 'simulated') {
     const listed = (await ask({
       socketPath: engine.socketPath,
-      path: `/containers?deployment=${deployment}&node=node0`,
+      path: `/containers?deployment=${deployment}&node=${node}`,
     })) as readonly { readonly name: string; readonly running: boolean }[];
     return listed.map(({ name, running }) => ({ name, running, port: undefined }));
   }
