@@ -165,6 +165,19 @@ describe('settling', () => {
     await store.inventory.reconcileIndexes(await store.inventory.list());
     expect(await store.valkey.hget(keys.heldPorts('node0'), String(newer.port))).toBe(newer.id);
   });
+
+  it('hands out no instance that a later version recorded, and puts it back where that version finds it', async () => {
+    await fillPool(store, tiny);
+    const idle = await store.inventory.list();
+    const later = new Map(idle.map((record) => [record.id, JSON.stringify({ ...record, v: 2, added: 'tomorrow' })]));
+    for (const [id, text] of later) await store.valkey.hset(keys.instances, id, text);
+    expect(await store.claimStore.claim(click())).not.toMatchObject({ kind: 'taken' });
+    expect(await store.valkey.hgetall(keys.instances)).toEqual(Object.fromEntries(later));
+    // The server of that version reads them again.
+    for (const record of idle) await store.valkey.hset(keys.instances, record.id, JSON.stringify(record));
+    await store.inventory.reconcileIndexes(await store.inventory.list());
+    expect(await store.claimStore.claim(click())).toMatchObject({ kind: 'taken' });
+  });
 });
 
 it('keeps the recorded state consistent under any order of claims, releases and refills', async () => {

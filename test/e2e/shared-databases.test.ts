@@ -18,6 +18,7 @@ import { mariadbSuite } from '../support/mariadb.ts';
 import { OPERATOR_KEY, operatorOf } from '../support/operator.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { postgresSuite } from '../support/postgresql.ts';
+import { Program } from '../support/program.ts';
 import { LogBook } from '../support/queue.ts';
 import {
   CONNECT,
@@ -27,6 +28,7 @@ import {
   type NodeOfServer,
   type SharedServer,
 } from '../support/shared-databases.ts';
+import { environmentOf } from '../support/stack-environment.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
@@ -158,9 +160,9 @@ describe.skipIf(skip)('two nodes that share database servers', () => {
   let valkey: Valkey;
   let further: App;
   let operator: ReturnType<typeof operatorOf>;
+  const settings = (node: Node) => ({ ...nodes[node].mariadb.env, ...nodes[node].postgresql.env });
   beforeAll(async () => {
     const offered = [templates.mariadb, templates.postgresql];
-    const settings = (node: Node) => ({ ...nodes[node].mariadb.env, ...nodes[node].postgresql.env });
     stack = await startStack({
       templates: offered,
       env: { ...settings('node0'), OPERATOR_KEYS: OPERATOR_KEY },
@@ -226,6 +228,14 @@ describe.skipIf(skip)('two nodes that share database servers', () => {
     await severalRounds();
     expect(await instancesOnServers()).toEqual([...here, ...there].sort());
     expect([await databasesOf('node0'), await databasesOf('node1')]).toEqual([here, there]);
+  });
+
+  it('are left alone by clean-demos on one host while workers run', async () => {
+    await using program = new Program(['clean-demos', '--dry-run'], { ...environmentOf(stack), ...settings('node0') });
+    await program.exitCode;
+    for (const title of ['MariaDB', 'PostgreSQL'])
+      expect(program.output).toContain(`Databases on the shared ${title} are left`);
+    expect(program.output).not.toMatch(/\btin(?:pg)?_/);
   });
 
   it("a drained node's databases end with its visits", async () => {
