@@ -19,11 +19,14 @@ const THREE_HOSTS: Layout = [
   ['podman', 'caddy', 'discovery', 'server', 'worker'],
   ['podman', 'discovery', 'worker'],
 ];
-/** The same, where any host may be lost: each has a copy of all state, and a load balancer stands in front. */
+/**
+ * Where any host may be lost: each has a copy of all state, and a proxy of its own with a server that configures it,
+ * without which it makes no instances. A load balancer stands in front of the servers.
+ */
 export const REPLICATED: Layout = [
   ['valkey', 'sentinel', 'nats', 'podman', 'caddy', 'discovery', 'server', 'worker'],
   ['valkey', 'sentinel', 'nats', 'podman', 'caddy', 'discovery', 'server', 'worker'],
-  ['valkey', 'sentinel', 'nats', 'podman', 'discovery', 'worker'],
+  ['valkey', 'sentinel', 'nats', 'podman', 'caddy', 'discovery', 'server', 'worker'],
   ['balancer'],
 ];
 
