@@ -14,7 +14,9 @@ import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
 import { ImageAgreement } from '../pool/agree-on-images.ts';
 import { Admission } from '../pool/admission.ts';
+import { MemorySharing } from '../pool/share-memory.ts';
 import { ShareWatch } from '../pool/share-watch.ts';
+import { KernelPageMerging } from '../runtime/page-merging/page-merging.ts';
 import { Gate } from '../pool/gate.ts';
 import { ProofOfWork } from '../pool/proof-of-work.ts';
 import { promoteConfigured } from '../pool/checkpoints.ts';
@@ -124,6 +126,8 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly networks: Networks | undefined;
   /** Undefined for a stand-in. */
   readonly consumption: Consumption | undefined;
+  /** Undefined for a stand-in. */
+  readonly memorySharing: MemorySharing | undefined;
   readonly storageReserve: StorageReserve;
   readonly probe: Probe;
   readonly frameFit: FrameFit;
@@ -195,6 +199,8 @@ export async function openAppParts(
     databases: restoring.databases,
     restorer: restoring.restorer,
   };
+  // After the loops, one of which it is.
+  releasers.push('memory sharing', async () => pool.memorySharing?.stop());
   const poster = createPoster({ userAgent: `try-it-now/${version}` });
   releasers.push('webhook connections', () => poster.close());
   return { store, connection, caddy, metrics, poster, leadership, pool };
@@ -256,7 +262,7 @@ function nodeParts(parts: {
   readonly log: Log;
   readonly connection: QueueConnection;
   readonly triggers: LoopTriggers;
-}): Pick<PoolParts, 'node' | 'consumption' | 'storageReserve' | 'fitness' | 'carrier' | 'beat'> {
+}): Pick<PoolParts, 'node' | 'consumption' | 'memorySharing' | 'storageReserve' | 'fitness' | 'carrier' | 'beat'> {
   const { config, version, store, catalogue, engine, runtime, restoring, log, connection, triggers } = parts;
   const observer = parts.metrics;
   const { node } = config;
@@ -274,7 +280,19 @@ function nodeParts(parts: {
     portRange: config.containers.portRange,
     program: version,
   };
-  return { node, consumption, storageReserve, fitness, carrier, beat: () => beat(heartbeat) };
+  const memorySharing =
+    consumption === undefined
+      ? undefined
+      : new MemorySharing({
+          ...store,
+          catalogue,
+          consumption,
+          pageMerging: new KernelPageMerging(),
+          observer,
+          node,
+          log,
+        });
+  return { node, consumption, memorySharing, storageReserve, fitness, carrier, beat: () => beat(heartbeat) };
 }
 
 /** What stands between a click and an instance. */

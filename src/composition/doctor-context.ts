@@ -39,6 +39,7 @@ import { serversCheck } from '../doctor/servers.ts';
 import { shareCheck } from '../doctor/shares.ts';
 import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
+import { memorySharingChecks } from '../doctor/memory-sharing.ts';
 import { sharedLimitsCheck } from '../doctor/shared-limits.ts';
 import { usageChecks } from '../doctor/usage.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
@@ -55,6 +56,7 @@ import type { Store } from '../store/store.ts';
 import { bridgeAddress } from '../runtime/isolation/bridges.ts';
 import { networkFor, networkPlan } from '../runtime/isolation/network-plan.ts';
 import type { EngineFacts } from '../runtime/engine.ts';
+import { KernelPageMerging } from '../runtime/page-merging/page-merging.ts';
 import type { Engine } from '../runtime/engines.ts';
 
 export interface DoctorContext {
@@ -136,14 +138,16 @@ function serverPart(config: Config, metrics: Shared<string | undefined>, store: 
   ];
 }
 
-function hostPart(
-  { runsContainers }: Engine,
-  metrics: Shared<string | undefined>,
-  templates: readonly Template[],
-): Check[] {
+function hostPart(engine: Engine, metrics: Shared<string | undefined>, templates: readonly Template[]): Check[] {
   return [
     fileLimitCheck(() => metrics.get()),
-    ...(runsContainers ? [sharedLimitsCheck(), connectionsCheck(templates)] : []),
+    ...(engine.runsContainers
+      ? [
+          sharedLimitsCheck(),
+          connectionsCheck(templates),
+          ...memorySharingChecks({ templates, engine, merging: new KernelPageMerging() }),
+        ]
+      : []),
   ];
 }
 

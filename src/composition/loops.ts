@@ -58,6 +58,8 @@ const CROWDING_INTERVAL_MS = 1_000;
 const DATABASES_INTERVAL_MS = 1_000;
 /** How long a checkpoint that was promoted goes unnoticed on other nodes. */
 const CHECKPOINTS_INTERVAL_MS = 5_000;
+/** A round of the kernel through a GiB takes about a second. */
+const MEMORY_INTERVAL_MS = 5_000;
 const RECONCILE_INTERVAL_MS = 30_000;
 /** While outdated idle instances are being replaced, a part at a time. */
 const RECONCILE_GAP_MS = 2_000;
@@ -189,7 +191,7 @@ type Watcher = (signal: AbortSignal) => Promise<void>;
 
 /** Of what instances take of this host; none where nobody can see it. */
 function watchers(
-  { consumption, databases, ...pool }: AppParts['pool'],
+  { consumption, memorySharing, databases, ...pool }: AppParts['pool'],
   { containers: { unusedCpu } }: Config,
   leads: Leadership['node'],
 ): readonly Loop[] {
@@ -213,6 +215,12 @@ function watchers(
       () => pool.storageReserve.look(),
     ),
     watch('processor watch', PROCESSOR_INTERVAL_MS, (signal) => processor.round(signal)),
+    watch(
+      'memory',
+      MEMORY_INTERVAL_MS,
+      async () => memorySharing?.round(),
+      async () => memorySharing?.stop(),
+    ),
   ];
   if (databases === undefined) return watches;
   const database = new DatabaseWatch({ ...pool, consumption, databases });

@@ -35,6 +35,7 @@ export async function openRestoreParts(options: {
   if (databases !== undefined) releasers.push('databases', () => databases.close());
   const checkpointing =
     config.checkpoints.mode === 'off' ? undefined : createCheckpointing(engine, config, log, { pinnedImages });
+  if (checkpointing !== undefined) releasers.push('checkpointing', () => checkpointing.close());
   const checkpointRepository = openCheckpointRepository({ dir: config.checkpoints.dir, log });
   const restorer =
     checkpointing === undefined ? undefined : new Restorer({ checkpointing, checkpointRepository, promotions, log });

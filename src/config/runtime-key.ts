@@ -1,10 +1,11 @@
 /** What starts a template's containers. */
 import type { Egress } from '../domain/egress.ts';
-import { OCI_RUNTIMES, type OciRuntime } from '../domain/template.ts';
+import { OCI_RUNTIMES, type OciRuntime, type Template } from '../domain/template.ts';
 import { oneOf } from './parsers.ts';
 import type { YamlSection } from './yaml-section.ts';
 
 const RUNTIME = oneOf(OCI_RUNTIMES);
+const MEMORY = oneOf(['private', 'share'] as const);
 
 /** What does not work in a sandbox, with the reason. */
 const NOT_IN_A_SANDBOX = {
@@ -33,4 +34,15 @@ export function readRuntime(section: YamlSection, egress: Egress | undefined): O
       'checkpoint',
     );
   return runtime;
+}
+
+/** A sandbox keeps its app's memory in a file, of which the kernel merges nothing. */
+export function readMemory(section: YamlSection): Template['memory'] {
+  const memory = section.read('memory', MEMORY)?.value ?? 'private';
+  if (memory === 'share' && section.read('runtime', RUNTIME)?.value === 'runsc')
+    section.report(
+      'runtime: runsc and memory: share do not go together: the kernel does not see the memory of the app',
+      'memory',
+    );
+  return memory;
 }

@@ -52,6 +52,7 @@ describe('a template', () => {
       identity: undefined,
       export: undefined,
       checkpoint: { ...UNPROMOTED, dump: DEFAULT_DUMP },
+      memory: 'private',
       database: undefined,
       services: [],
       pool: { target: 3, max: 20, replenishThreshold: 0 },

@@ -14,7 +14,7 @@ import { decimal, duration, integer, oneOf, prose, size, ParseError, type Parser
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
-import { readRuntime } from './runtime-key.ts';
+import { readMemory, readRuntime } from './runtime-key.ts';
 import { readSeccomp } from './seccomp.ts';
 import { readServices } from './services-section.ts';
 import { imageName, maxAge, nodeLabel, poolMax, poolTarget, port, share, templateName, ttl } from './variables.ts';
@@ -103,6 +103,7 @@ export const TEMPLATE_KEYS = [
   'capabilities',
   'seccomp',
   'runtime',
+  'memory',
   'egress',
   'activation',
   'identity',
@@ -172,6 +173,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     capabilities: [...new Set(section.list('capabilities', capability) ?? [])],
     seccomp: readSeccomp(section, context.folder),
     runtime: readRuntime(section, egress),
+    memory: readMemory(section),
     egress,
     ...readUse(section),
     nodes: section.list('nodes', nodeLabel) ?? DEFAULTS.nodes,
@@ -286,6 +288,7 @@ export function templateOfImage(image: string, appPort: number, defaults: Templa
     capabilities: [],
     seccomp: ownFilter('default'),
     runtime: undefined,
+    memory: 'private',
     egress: undefined,
     ...WITHOUT_CALLS,
     allowedOrigins: defaults.allowedOrigins,

@@ -78,6 +78,8 @@ export interface Template {
   readonly seccomp: SeccompFilter;
   /** Undefined: the engine's own choice. */
   readonly runtime: OciRuntime | undefined;
+  /** `share`: the kernel may merge pages of its instances that hold the same; an instance of either does for the other. */
+  readonly memory: 'private' | 'share';
   readonly egress: Egress | undefined;
   /**
    * Hands an instance what is its own alone; run after a restore and after a cold start alike, before it can be ready.

@@ -88,6 +88,8 @@ export interface ContainerEngineBehaviour extends StandInBehaviour {
   readonly createCheckpointing?: (options: OpenOptions) => Checkpointing;
   /** Whether it, and no other engine, answers there. Never throws. */
   probe(socketPath: string): Promise<EngineAttempt>;
+  /** Why this host cannot have instances share memory, in words; undefined where it can. Without it: none can. */
+  whyNotShared?(): Promise<string | undefined>;
   /** What this host lacks so that instances are as on the other engines; each with its remedy. */
   shortcomings?(): readonly { readonly what: string; readonly seen: string; readonly remedy: string }[];
   /** What the doctor asks; it gives up sooner than what runs instances. */

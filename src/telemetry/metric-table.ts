@@ -234,6 +234,23 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'Visits that kept their processors busy while nobody used them, and were left a part of those.',
       { template: templates },
     ),
+    mergedMemory: gauge(
+      'try_it_now_merged_memory_bytes',
+      'What the kernel saves on this host by keeping pages of memory once that hold the same, with `memory: share`.',
+      [],
+    ),
+    mergingProcessor: gauge(
+      'try_it_now_memory_merging_processor_seconds',
+      'The processor time that the kernel has spent on looking for such pages, since the host started.',
+      [],
+    ),
+    instanceMemory: gauge(
+      'try_it_now_instance_memory_bytes',
+      'What a ready instance takes of the memory of this node, on the average of some; what it has in common with ' +
+        'others counts as its part of it.',
+      ['template'],
+    ),
+    readyPerGib: gauge('try_it_now_ready_per_gib', 'How many ready instances fit into one GiB, by that.', ['template']),
     storageFree: gauge(
       'try_it_now_storage_free_bytes',
       'Room on the disk that the containers of this node lie on, as last seen.',

@@ -196,6 +196,17 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     this.#metrics.throttled.inc({ template: this.#known(template) });
   }
 
+  memoryShared(savedBytes: number, processorMs: number): void {
+    this.#metrics.mergedMemory.set(savedBytes);
+    this.#metrics.mergingProcessor.set(processorMs / 1000);
+  }
+
+  instanceMemory(template: string, bytes: number): void {
+    const known = { template: this.#known(template) };
+    this.#metrics.instanceMemory.set(known, bytes);
+    this.#metrics.readyPerGib.set(known, 2 ** 30 / bytes);
+  }
+
   storage(freeBytes: number, totalBytes: number, low: boolean): void {
     this.#metrics.storageFree.set(freeBytes);
     this.#metrics.storageTotal.set(totalBytes);

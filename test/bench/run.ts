@@ -3,6 +3,7 @@ import { cpus, release } from 'node:os';
 import { benchAcquire } from './acquire.ts';
 import { benchColdPool } from './cold-pool.ts';
 import { benchDatabaseCloning } from './database-cloning.ts';
+import { benchDensity } from './density.ts';
 import { printTable, type Figure } from './figures.ts';
 import { benchFirstPaint } from './first-paint.ts';
 import { benchIdle } from './idle.ts';
@@ -11,7 +12,7 @@ import { benchRestore } from './restore.ts';
 import { benchWaiting } from './waiting.ts';
 
 /**
- * `npm run bench [acquire|proxy|cold-pool|restore|waiting|first-paint|idle|databases …]`: all of them without
+ * `npm run bench [acquire|proxy|cold-pool|restore|waiting|first-paint|idle|databases|density …]`: all of them without
  * arguments. Prints a table and writes JSON.
  */
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   'first-paint': benchFirstPaint,
   idle: benchIdle,
   databases: benchDatabaseCloning,
+  density: benchDensity,
 };
 
 const wanted = process.argv.slice(2);

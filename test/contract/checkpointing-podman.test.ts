@@ -14,6 +14,7 @@ import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { obstacleContract } from './checkpointing-obstacles.ts';
 import { trialContract } from './checkpointing-trial.ts';
 import { cloneContract } from './checkpointing-clones.ts';
+import { WHY_NO_SHARING, memorySharingContract } from './memory-sharing.ts';
 import { checkpointingContract, type CheckpointingUnderTest } from './checkpointing.ts';
 
 describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
@@ -59,5 +60,9 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   describe('what stands in the way of a checkpoint', () => obstacleContract(underTest));
   describe('a clone', () => cloneContract(underTest));
   describe('the kernel of a clone', () => kernelOfClonesContract(underTest));
+  describe.skipIf(WHY_NO_SHARING !== undefined)(
+    `memory${WHY_NO_SHARING === undefined ? '' : ` (skipped: ${WHY_NO_SHARING})`}`,
+    () => memorySharingContract(underTest),
+  );
   describe('where checkpoints do not work', trialContract);
 });

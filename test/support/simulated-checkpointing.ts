@@ -57,4 +57,8 @@ export class SimulatedCheckpointing implements Checkpointing {
     await this.#runtime.start(spec, signal);
     this.restored.push(id);
   }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }

@@ -36,6 +36,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     capabilities: [],
     seccomp: DEFAULT_FILTER,
     runtime: undefined,
+    memory: 'private',
     egress: undefined,
     activation: undefined,
     identity: undefined,

@@ -50,4 +50,6 @@ export interface Checkpointing {
    * Instead of a start; anything that has the name already is replaced. Throws restore_failed with CRIU's own lines.
    */
   restore(spec: ContainerSpec, from: OpenCheckpoint, signal: AbortSignal): Promise<void>;
+  /** Ends what it has started to restore containers. */
+  close(): Promise<void>;
 }

@@ -27,6 +27,8 @@ export interface Consumption {
    * none is seen. The container is still to be removed.
    */
   kill(container: string): Promise<void>;
+  /** In bytes; what it has in common with others counts as its part of it (PSS). Without the kernel's own for it. */
+  memoryOf(container: string): Promise<number | undefined>;
   /** The processor time that its processes have used so far. */
   cpuMs(container: string): Promise<number | undefined>;
   /** And that whoever reads its output has used for it. */

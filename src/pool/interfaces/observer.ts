@@ -71,6 +71,10 @@ export interface Observer {
   expiryLag(ms: number): void;
   /** A visit that nobody uses was left a part of its processors, since it kept them busy. */
   throttled(template: string): void;
+  /** What merging pages saves on this host, and the processor time that it has cost so far (ms). */
+  memoryShared(savedBytes: number, processorMs: number): void;
+  /** What a ready instance takes, on the average of some. */
+  instanceMemory(template: string, bytes: number): void;
   /** The disk that containers lie on. `low`: nothing more is started. */
   storage(freeBytes: number, totalBytes: number, low: boolean): void;
   repaired(kind: RepairKind, count: number): void;

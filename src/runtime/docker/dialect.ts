@@ -1,5 +1,5 @@
 import type Dockerode from 'dockerode';
-import type { OciRuntime } from '../../domain/template.ts';
+import type { OciRuntime, Template } from '../../domain/template.ts';
 import type { ContainerEngine } from '../engine.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 
@@ -37,6 +37,8 @@ export interface Dialect {
   seccomp(profile: string): Promise<SeccompOption>;
   /** By this OCI runtime; by the engine's own choice without one. */
   createContainer(options: Dockerode.ContainerCreateOptions, runtime: OciRuntime | undefined): Promise<unknown>;
+  /** Whose service starts the containers of a template: what they inherit is its own. */
+  starts(template: Template): Promise<Dockerode>;
   /** Ends what it has started to create containers. */
   close(): Promise<void>;
   findNetwork(name: string): Promise<FoundNetwork | undefined>;

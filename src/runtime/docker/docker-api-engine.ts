@@ -17,6 +17,7 @@ export function dockerApiEngine(
     readonly stranger: (headers: PingHeaders) => string | undefined;
     readonly launch?: EngineLaunch;
     readonly shortcomings?: ContainerEngineBehaviour['shortcomings'];
+    readonly whyNotShared?: ContainerEngineBehaviour['whyNotShared'];
     readonly reconnect?: ReconnectContainer;
   },
 ): ContainerEngineBehaviour {
@@ -24,7 +25,7 @@ export function dockerApiEngine(
     ...options,
     socketPath: socketPath ?? engine.socket.default,
   });
-  const { createCheckpointing, launch, shortcomings } = own;
+  const { createCheckpointing, launch, shortcomings, whyNotShared } = own;
   return {
     createRuntime: (options) => own.createRuntime(located(options)),
     createNetworks: (options) => new EngineNetworks(engine, located(options), own.reconnect),
@@ -36,5 +37,6 @@ export function dockerApiEngine(
       : { createCheckpointing: (options: OpenOptions) => createCheckpointing(located(options)) }),
     ...(launch === undefined ? {} : { launch }),
     ...(shortcomings === undefined ? {} : { shortcomings }),
+    ...(whyNotShared === undefined ? {} : { whyNotShared }),
   };
 }

@@ -10,6 +10,9 @@ const BRIDGE_NAME = 'com.docker.network.bridge.name';
 
 export function createDockerRuntime(options: EngineOptions): EngineRuntime {
   const docker = connectEngine(options.socketPath, undefined, options.patience?.callMs);
+  for (const { name, memory } of options.templates ?? [])
+    if (memory === 'share')
+      options.log.warn({ template: name }, 'Docker starts all containers alike: none share memory');
   return new EngineRuntime(docker, dockerDialect(docker), options);
 }
 
@@ -34,6 +37,7 @@ function dockerDialect(docker: Dockerode): Dialect {
         ...options,
         HostConfig: { ...HostConfig, ...(runtime === undefined ? {} : { Runtime: runtime }) },
       }),
+    starts: () => Promise.resolve(docker),
     close: () => Promise.resolve(),
     async findNetwork(name) {
       try {

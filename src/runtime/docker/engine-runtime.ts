@@ -133,7 +133,7 @@ export class EngineRuntime implements ContainerRuntime {
       await this.#putFiles(spec);
       // The first service has it otherwise.
       if (place === undefined) await this.#requirePort(spec);
-      await this.#call(`start ${spec.name}`, () => this.#docker.getContainer(spec.name).start());
+      await this.#startContainer(spec);
       await this.secure(spec);
       signal.throwIfAborted();
     } catch (error) {
@@ -339,7 +339,7 @@ export class EngineRuntime implements ContainerRuntime {
     await this.#create(spec, place);
     signal.throwIfAborted();
     await this.#putFiles(spec);
-    await this.#call(`start ${spec.name}`, () => container.start());
+    await this.#startContainer(spec);
     await this.secure(spec);
     const probe: ServiceProbe = {
       state: async () => {
@@ -350,6 +350,10 @@ export class EngineRuntime implements ContainerRuntime {
       output: () => this.logs(spec.name, FAILED_SERVICE_LINES),
     };
     await untilServiceReady({ ...service, container: spec.name }, probe, signal);
+  }
+
+  async #startContainer({ name, template }: ContainerSpec): Promise<void> {
+    await this.#call(`start ${name}`, async () => (await this.#dialect.starts(template)).getContainer(name).start());
   }
 
   async #putFiles(spec: ContainerSpec): Promise<void> {

@@ -98,6 +98,14 @@ export class HostConsumption implements Consumption {
     await killAll(place.freezer, place.processes);
   }
 
+  async memoryOf(container: string): Promise<number | undefined> {
+    const place = await this.#placeOf(container);
+    if (place === undefined) return undefined;
+    const sizes = await Promise.all((await processesOf(place.processes)).map(proportionalBytes));
+    const known = sizes.filter((bytes) => bytes !== undefined);
+    return known.length === 0 ? undefined : known.reduce((all, bytes) => all + bytes, 0);
+  }
+
   async cpuMs(container: string): Promise<number | undefined> {
     const place = await this.#placeOf(container);
     if (place === undefined) return undefined;
@@ -237,4 +245,11 @@ function upperFolder({ GraphDriver }: Dockerode.ContainerInspectInfo): string | 
 async function sizesOf(files: readonly string[]): Promise<number> {
   const found = await Promise.all(files.map((path) => stat(path).catch(() => undefined)));
   return found.reduce((all, each) => all + (each?.size ?? 0), 0);
+}
+
+/** Undefined where it has ended, or we may not look. */
+async function proportionalBytes(pid: number): Promise<number | undefined> {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+  const kib = /^Pss:\s+(\d+) kB$/m.exec(text)?.[1];
+  return kib === undefined ? undefined : Number(kib) * 1_024;
 }

@@ -6,6 +6,7 @@ import { createPodmanCheckpointing } from './checkpoint/podman-checkpointing.ts'
 import { PODMAN } from './descriptor.ts';
 import { copiesHostNames, hasInit } from './host-settings.ts';
 import { launchPodman } from './launch.ts';
+import { whyNotShared } from './memory-sharing.ts';
 import { createPodmanRuntime } from './podman-runtime.ts';
 
 const RELOAD_MS = 30_000;
@@ -19,6 +20,7 @@ export const behaviour = dockerApiEngine(PODMAN, {
   createRuntime: createPodmanRuntime,
   createCheckpointing: createPodmanCheckpointing,
   stranger: (headers) => (isLibpod(headers) ? undefined : 'not Podman'),
+  whyNotShared,
   shortcomings: () => [
     ...(hasInit()
       ? []

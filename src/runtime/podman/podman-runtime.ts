@@ -33,9 +33,9 @@ const SUBNET_TRIES = 16;
  */
 const SUBNET_STRIDE = 67;
 
-export function createPodmanRuntime(options: EngineOptions): EngineRuntime {
+export function createPodmanRuntime(options: EngineOptions, services = new RuntimeServices(options)): EngineRuntime {
   const docker = connectEngine(options.socketPath, undefined, options.patience?.callMs);
-  return new EngineRuntime(docker, podmanDialect(docker, options), options);
+  return new EngineRuntime(docker, podmanDialect(docker, services, options), options);
 }
 
 /** The `attempt`-th subnet to try for this network. */
@@ -44,8 +44,7 @@ export function subnetFor({ seed }: Pick<InstanceNetwork, 'seed'>, attempt: numb
   return `10.${64 + (index >> 6)}.${(index & 63) << 2}.0/${SUBNET_PREFIX}`;
 }
 
-function podmanDialect(docker: Dockerode, { socketPath, patience }: EngineOptions): Dialect {
-  const services = new RuntimeServices({ socketPath, ...(patience === undefined ? {} : { patience }) });
+function podmanDialect(docker: Dockerode, services: RuntimeServices, { socketPath, patience }: EngineOptions): Dialect {
   return {
     engine: PODMAN,
     logConfig: { Type: 'k8s-file', Config: { 'max-size': '1mb' } },
@@ -59,6 +58,10 @@ function podmanDialect(docker: Dockerode, { socketPath, patience }: EngineOption
     seccomp: seccompFile,
     createContainer: async (options, runtime) =>
       (runtime === undefined ? docker : await services.of(runtime)).createContainer(options),
+    starts: async (template) =>
+      template.memory === 'private'
+        ? docker
+        : connectEngine(await services.startsAt(template), undefined, patience?.callMs),
     close: () => services.close(),
     async findNetwork(name) {
       try {

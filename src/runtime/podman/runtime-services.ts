@@ -5,17 +5,29 @@ import { join } from 'node:path';
 import type Dockerode from 'dockerode';
 import Type from 'typebox';
 import Value from 'typebox/value';
-import type { OciRuntime } from '../../domain/template.ts';
+import type { OciRuntime, Template } from '../../domain/template.ts';
 import { ChildServer } from '../../launcher/child-server.ts';
 import { engineAnswers } from '../../launcher/engine-socket.ts';
 import type { EngineOptions } from '../docker/engine-options.ts';
 import { connectEngine } from '../docker/engine-runtime.ts';
 import { libpod } from './libpod-api.ts';
+import { sharing, whyNotShared } from './memory-sharing.ts';
 
 const FOLDER = 'try-it-now-podman-';
 
 /** What two services over the same storage have to have in common. */
-const Info = Type.Object({ host: Type.Object({ cgroupManager: Type.String(), eventLogger: Type.String() }) });
+const Info = Type.Object({
+  host: Type.Object({
+    cgroupManager: Type.String(),
+    eventLogger: Type.String(),
+    ociRuntime: Type.Object({ path: Type.String() }),
+  }),
+});
+
+/** What containers have of the service that creates them, or starts them. */
+type Kind = OciRuntime | 'shared memory';
+
+type ServiceOptions = Pick<EngineOptions, 'socketPath' | 'patience' | 'log'>;
 
 interface Service {
   readonly server: ChildServer;
@@ -25,50 +37,74 @@ interface Service {
 
 /**
  * Podman remembers of each container which OCI runtime it has, and takes that of the service that creates it: before
- * release 5.9 both its APIs pass over one that is asked for (podman issue 28429). So for each other runtime there is a
- * service of our own, over the same storage, which creates containers and does nothing else. It is started when it is
- * needed first, and ends with this process.
+ * release 5.9 both its APIs pass over one that is asked for (podman issue 28429). And whether the kernel may merge their
+ * memory they inherit from the service that starts or restores them. So for each of these there is a service of our
+ * own, over the same storage, which does that and nothing else. It is started when it is needed first, and ends with
+ * this process.
  */
 export class RuntimeServices {
-  readonly #options: Pick<EngineOptions, 'socketPath' | 'patience'>;
-  readonly #services = new Map<OciRuntime, Promise<Service>>();
+  readonly #options: ServiceOptions;
+  readonly #services = new Map<Kind, Promise<Service>>();
+  #canShare: Promise<boolean> | undefined;
 
-  constructor(options: Pick<EngineOptions, 'socketPath' | 'patience'>) {
+  constructor(options: ServiceOptions) {
     this.#options = options;
   }
 
   /** Where containers of this runtime are created. Throws child_failed. */
   async of(runtime: OciRuntime): Promise<Dockerode> {
-    let service = await this.#services.get(runtime);
-    if (service === undefined || !service.server.alive || !existsSync(service.socketPath)) {
-      const started = this.#start(runtime);
-      this.#services.set(runtime, started);
-      // The next one tries again.
-      started.catch(() => this.#services.delete(runtime));
-      if (service !== undefined) await end(service);
-      service = await started;
-    }
-    return connectEngine(service.socketPath, undefined, this.#options.patience?.callMs);
+    const { socketPath } = await this.#service(runtime);
+    return connectEngine(socketPath, undefined, this.#options.patience?.callMs);
+  }
+
+  /** The socket where containers are started and restored that may share memory, if this host can. Throws child_failed. */
+  async startsAt({ name, memory }: Pick<Template, 'name' | 'memory'>): Promise<string> {
+    if (memory === 'private') return this.#options.socketPath;
+    this.#canShare ??= whyNotShared().then((why) => {
+      if (why !== undefined)
+        this.#options.log.warn(
+          { template: name, reason: why },
+          'Instances do not share memory here; they start without',
+        );
+      return why === undefined;
+    });
+    return (await this.#canShare) ? (await this.#service('shared memory')).socketPath : this.#options.socketPath;
+  }
+
+  /** One after the other, so that no two of them find that there is none. */
+  #service(kind: Kind): Promise<Service> {
+    const last: Promise<Service | undefined> = this.#services.get(kind) ?? Promise.resolve(undefined);
+    const next = last
+      .catch(() => undefined)
+      .then(async (service) => {
+        if (service?.server.alive === true && existsSync(service.socketPath)) return service;
+        if (service !== undefined) await end(service);
+        return this.#start(kind);
+      });
+    this.#services.set(kind, next);
+    return next;
   }
 
   async close(): Promise<void> {
     const running = [...this.#services.values()];
     this.#services.clear();
-    await Promise.all(running.map(async (service) => end(await service)));
+    // One that could not be started is nobody's any more.
+    await Promise.all(running.map(async (starting) => starting.then(end, () => undefined)));
   }
 
-  async #start(runtime: OciRuntime): Promise<Service> {
+  async #start(kind: Kind): Promise<Service> {
     const { socketPath: main, patience } = this.#options;
     const { host } = Value.Parse(Info, await libpod(main, 'GET', '/info', undefined, patience));
     await sweep();
     const folder = await mkdtemp(join(tmpdir(), `${FOLDER}${process.pid}-`));
     const socketPath = join(folder, 'podman.sock');
+    const runtime = kind === 'shared memory' ? host.ociRuntime.path : kind;
     const flags = ['--runtime', runtime, '--cgroup-manager', host.cgroupManager, '--events-backend', host.eventLogger];
+    const args = [...flags, 'system', 'service', '--time=0', `unix://${socketPath}`];
     try {
       const server = await ChildServer.start({
-        name: `Podman's service for ${runtime}`,
-        command: 'podman',
-        args: [...flags, 'system', 'service', '--time=0', `unix://${socketPath}`],
+        name: `Podman's service for ${kind}`,
+        ...(kind === 'shared memory' ? sharing('podman', args) : { command: 'podman', args }),
         cwd: folder,
         isUp: () => engineAnswers(socketPath),
       });

@@ -22,6 +22,7 @@ import { LOOPBACK } from '../../isolation/publishing.ts';
 import { PODMAN } from '../descriptor.ts';
 import { libpod, libpodDownload, libpodHas, libpodUpload } from '../libpod-api.ts';
 import { createPodmanRuntime } from '../podman-runtime.ts';
+import { RuntimeServices } from '../runtime-services.ts';
 import { cloneImages, type CloneImages } from './clone-images.ts';
 import { setSysctls } from './clone-sysctls.ts';
 import { CRIU_CONFIG, dumpConfig, setCriuConfig, writeCriuConfig } from './criu-config.ts';
@@ -69,13 +70,15 @@ export function createPodmanCheckpointing(options: EngineOptions): Checkpointing
 class PodmanCheckpointing implements Checkpointing {
   readonly #options: EngineOptions;
   readonly #runtime: EngineRuntime;
+  readonly #services: RuntimeServices;
   readonly #facts: HostFacts;
   readonly #publishedAt: string;
   #trial: Promise<CheckpointingAvailability> | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#runtime = createPodmanRuntime(options);
+    this.#services = new RuntimeServices(options);
+    this.#runtime = createPodmanRuntime(options, this.#services);
     this.#facts = new HostFacts(options);
     this.#publishedAt = (options.publishing ?? LOOPBACK).address;
   }
@@ -196,6 +199,10 @@ class PodmanCheckpointing implements Checkpointing {
     }
   }
 
+  close(): Promise<void> {
+    return this.#runtime.close();
+  }
+
   /** Removes what a failed restore made. CRIU's log goes with the container, so it is read first. */
   async #undo({ name, hostPort }: ContainerSpec, { id }: OpenCheckpoint, error: unknown): Promise<TryItNowError> {
     const { socketPath, log } = this.#options;
@@ -265,9 +272,10 @@ class PodmanCheckpointing implements Checkpointing {
       printStats: 'true',
     });
     const begun = performance.now();
+    const socketPath = await this.#services.startsAt(template);
     const answer = await this.#watched(name, () =>
       libpodUpload(
-        this.#options.socketPath,
+        socketPath,
         `/containers/${encodeURIComponent(name)}/restore?${query.toString()}`,
         archive,
         ANSWER_TIMEOUT_MS,

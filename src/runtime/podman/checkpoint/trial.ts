@@ -133,6 +133,7 @@ function trialTemplate(image: string): Template {
     capabilities: [],
     seccomp: ownFilter('default'),
     runtime: undefined,
+    memory: 'private',
     egress: undefined,
     activation: undefined,
     identity: undefined,
