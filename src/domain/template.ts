@@ -78,7 +78,7 @@ export interface Template {
   readonly seccomp: SeccompFilter;
   /** Undefined: the engine's own choice. */
   readonly runtime: OciRuntime | undefined;
-  /** `share`: the kernel may merge pages of its instances that hold the same; an instance of either does for the other. */
+  /** `share`: the kernel may merge pages of its instances that hold the same. One of either does for the other. */
   readonly memory: 'private' | 'share';
   readonly egress: Egress | undefined;
   /**

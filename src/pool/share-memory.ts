@@ -22,7 +22,7 @@ export interface ShareMemoryDeps {
 const LEAST_ROUNDS = 3;
 /** Of what is saved: with less in a whole round more, it is not worth a processor's time. */
 const WORTH = 0.01;
-/** Instances of each template whose memory is looked at in a round: a look costs about a millisecond for each process. */
+/** Instances of each template whose memory is looked at in a round: that costs about a millisecond for each process. */
 const SAMPLED = 4;
 
 /**

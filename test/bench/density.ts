@@ -136,34 +136,10 @@ async function fill(ready: Ready, memory: Template['memory'], what: string): Pro
   const specs: ContainerSpec[] = [];
   const sizes = new Map<number, number>();
   const figures: Figure[] = [];
-  const pageMerging = new KernelPageMerging();
   const name = `${what}, ${memory === 'share' ? 'shared' : 'private'}`;
-  const sharing = new MemorySharing({
-    catalogue: new Catalogue([{ ...template, memory: 'share' }]),
-    inventory: {
-      ofNode: () =>
-        Promise.resolve(specs.map((spec) => ({ template: template.name, state: 'ready', container: spec.name }))),
-    },
-    consumption,
-    pageMerging,
-    observer: { memoryShared: quiet, instanceMemory: quiet },
-    node: { name: 'bench' },
-    log: createLogger('warn'),
-  });
+  const sharing = sharingOf(ready, specs);
   const settle = async (): Promise<void> => {
-    if (memory === 'private') return;
-    const before = await pageMerging.read();
-    const begun = performance.now();
-    do {
-      await sharing.round();
-      await sleep(ROUND_MS);
-    } while (await looks());
-    const spent = ((await pageMerging.read())?.processorMs ?? 0) - (before?.processorMs ?? 0);
-    const seconds = (performance.now() - begun) / 1_000;
-    figures.push(
-      figure(`${name}, ${specs.length}: until merged`, seconds, 's'),
-      figure(`${name}, ${specs.length}: of the kernel's processor time`, spent / 1_000, 's'),
-    );
+    if (memory === 'share') figures.push(...(await merged(sharing, `${name}, ${specs.length}`)));
   };
   const mean = async (of: readonly ContainerSpec[]): Promise<number> => {
     const bytes = await Promise.all(of.map(async (spec) => (await consumption.memoryOf(spec.name)) ?? NaN));
@@ -200,6 +176,37 @@ async function fill(ready: Ready, memory: Template['memory'], what: string): Pro
     for (const spec of specs) await context.runtime.remove(spec.name);
   }
   return { figures, at: (count) => sizes.get(count) ?? NaN };
+}
+
+/** As a server has it, over these containers. */
+function sharingOf({ template, consumption }: Ready, specs: readonly ContainerSpec[]): MemorySharing {
+  return new MemorySharing({
+    catalogue: new Catalogue([{ ...template, memory: 'share' }]),
+    inventory: {
+      ofNode: () =>
+        Promise.resolve(specs.map((spec) => ({ template: template.name, state: 'ready', container: spec.name }))),
+    },
+    consumption,
+    pageMerging: new KernelPageMerging(),
+    observer: { memoryShared: quiet, instanceMemory: quiet },
+    node: { name: 'bench' },
+    log: createLogger('warn'),
+  });
+}
+
+/** Waits until nothing more is found. */
+async function merged(sharing: MemorySharing, name: string): Promise<readonly Figure[]> {
+  const pageMerging = new KernelPageMerging();
+  const spentMs = async (): Promise<number> => (await pageMerging.read())?.processorMs ?? 0;
+  const [begun, before] = [performance.now(), await spentMs()];
+  do {
+    await sharing.round();
+    await sleep(ROUND_MS);
+  } while (await looks());
+  return [
+    figure(`${name}: until merged`, (performance.now() - begun) / 1_000, 's'),
+    figure(`${name}: of the kernel's processor time`, ((await spentMs()) - before) / 1_000, 's'),
+  ];
 }
 
 async function looks(): Promise<boolean> {

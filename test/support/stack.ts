@@ -7,6 +7,8 @@ import type { LaunchedCaddy } from '../../src/launcher/caddy.ts';
 import type { LaunchedNats } from '../../src/launcher/nats.ts';
 import type { LaunchedValkey } from '../../src/launcher/valkey.ts';
 import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
+import { DNS_OUTCOMES } from '../../src/proxy/discovery/interfaces/hostname-source.ts';
+import { DiscoveryMetrics } from '../../src/telemetry/discovery-metrics.ts';
 import { greet } from '../../src/runtime/readiness/greet.ts';
 import { startHttpListener } from '../../src/proxy/discovery/http-listener.ts';
 import { ValkeyHostnameSource } from '../../src/store/hostname-source.ts';
@@ -131,7 +133,7 @@ async function startOwnDiscovery(config: Config, cleanups: Cleanups): Promise<vo
   });
   const closeHttp = await startHttpListener({
     listen: config.proxy.discovery.metrics,
-    metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
+    metrics: new DiscoveryMetrics({ version: 'test', outcomes: DNS_OUTCOMES, stats: () => discovery.stats() }),
     ask: {
       baseDomain: config.proxy.address.baseDomain,
       startPageHost: new URL(config.server.publicUrl).hostname,

@@ -353,7 +353,9 @@ export class EngineRuntime implements ContainerRuntime {
   }
 
   async #startContainer({ name, template }: ContainerSpec): Promise<void> {
-    await this.#call(`start ${name}`, async () => (await this.#dialect.starts(template)).getContainer(name).start());
+    await this.#call(`start ${name}`, async () => {
+      await (await this.#dialect.starts(template)).getContainer(name).start();
+    });
   }
 
   async #putFiles(spec: ContainerSpec): Promise<void> {

@@ -16,7 +16,8 @@ const PRCTL: Readonly<Partial<Record<NodeJS.Architecture, number>>> = { x64: 157
  * call prctl, and Debian's every installation has Perl.
  */
 export function sharing(command: string, args: readonly string[]): { command: string; args: readonly string[] } {
-  const script = `syscall(${PRCTL[process.arch] ?? 0}, ${SET}, 1, 0, 0, 0) == 0 or die "prctl: $!\\n"; exec @ARGV or die "$!\\n"`;
+  const ask = `syscall(${PRCTL[process.arch] ?? 0}, ${SET}, 1, 0, 0, 0) == 0 or die "prctl: $!\\n"`;
+  const script = `${ask}; exec @ARGV or die "$!\\n"`;
   return { command: 'perl', args: ['-e', script, '--', command, ...args] };
 }
 

@@ -37,8 +37,8 @@ interface Service {
 
 /**
  * Podman remembers of each container which OCI runtime it has, and takes that of the service that creates it: before
- * release 5.9 both its APIs pass over one that is asked for (podman issue 28429). And whether the kernel may merge their
- * memory they inherit from the service that starts or restores them. So for each of these there is a service of our
+ * release 5.9 both its APIs pass over one that is asked for (podman issue 28429). And whether the kernel may merge what
+ * they hold they inherit from the service that starts or restores them. So for each of these there is a service of our
  * own, over the same storage, which does that and nothing else. It is started when it is needed first, and ends with
  * this process.
  */
@@ -57,7 +57,7 @@ export class RuntimeServices {
     return connectEngine(socketPath, undefined, this.#options.patience?.callMs);
   }
 
-  /** The socket where containers are started and restored that may share memory, if this host can. Throws child_failed. */
+  /** The socket where this template's containers are started and restored. Throws child_failed. */
   async startsAt({ name, memory }: Pick<Template, 'name' | 'memory'>): Promise<string> {
     if (memory === 'private') return this.#options.socketPath;
     this.#canShare ??= whyNotShared().then((why) => {
