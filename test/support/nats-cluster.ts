@@ -34,6 +34,10 @@ export class ClusterNode {
     return this.#server?.alive === true;
   }
 
+  get pid(): number | undefined {
+    return this.#server?.pid;
+  }
+
   /** Resolves once it takes clients; whether the cluster has come together is another question. */
   async start(): Promise<void> {
     this.#server = await ChildServer.start({

@@ -1,0 +1,88 @@
+/**
+ * `npm run fleet-sim [-- --docs] [-- --json] [-- --steps 1x1000,10x5000,50x20000]`: one deployment that grows to fifty
+ * simulated nodes and 20,000 instances, beside one of a single node with 1,000, and a table of what that costs.
+ * `--docs` writes it into docs/scale.md, `--json` into bench-results/.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cpus, release } from 'node:os';
+import { parseArgs } from 'node:util';
+import { claimPorts } from '../support/port-ranges.ts';
+import { measureStep, type StepResult } from './measure.ts';
+import { bottlenecks, costTable, stepTable } from './tables.ts';
+import { SimulatedFleet, TEMPLATES } from './simulated-fleet.ts';
+
+const PAGE = new URL('../../docs/scale.md', import.meta.url);
+const [FROM, TO] = ['<!-- fleet-sim: made by npm run fleet-sim -- --docs -->', '<!-- end of fleet-sim -->'];
+const AMOUNTS = { rounds: 25, burst: 30, atOnce: 200, restMs: 32_000 };
+/** Of the first node's room: for those handed out, and those on their way out. */
+const SPARE = 400;
+/** Of a node's room, so that none is quite full. */
+const SLACK = 1.1;
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+const { values } = parseArgs({
+  options: {
+    docs: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    steps: { type: 'string', default: '1x1000,10x5000,50x20000' },
+  },
+});
+const steps = values.steps.split(',').map((step) => {
+  const [nodes = NaN, instances = NaN] = step.split('x').map(Number);
+  if (!(nodes > 0 && instances > 0 && instances % TEMPLATES.length === 0))
+    throw new Error(
+      `${step} is not nodes x instances, such as 10x5000, with instances a multiple of ${TEMPLATES.length}`,
+    );
+  return { nodes, instances };
+});
+const [smallest, largest] = [steps[0], steps.at(-1)];
+if (smallest === undefined || largest === undefined) throw new Error('there is no step');
+if (smallest.instances < AMOUNTS.atOnce * TEMPLATES.length)
+  throw new Error(`${smallest.instances} instances are too few for ${AMOUNTS.atOnce} clicks at once at one template`);
+/** Of each further node: what is left after the first ones keep theirs. */
+const shares = steps
+  .filter(({ nodes }) => nodes > smallest.nodes)
+  .map(({ nodes, instances }) => (instances - smallest.instances) / (nodes - smallest.nodes));
+const room = {
+  first: Math.ceil(smallest.instances / smallest.nodes + SPARE),
+  further: Math.ceil(Math.max(0, ...shares) * SLACK + SPARE / 4),
+};
+
+const results: StepResult[] = [];
+{
+  await using ports = await claimPorts(Math.max(room.first, room.further));
+  const common = { room, firstPort: ports.start };
+  say(`Starting two deployments, one of ${smallest.nodes} node and one that grows …`);
+  await using single = await SimulatedFleet.start({ ...common, network: 1, instances: smallest.instances });
+  await using fleet = await SimulatedFleet.start({ ...common, network: 2, instances: largest.instances });
+  await single.grow(smallest.nodes);
+  await single.fill(smallest.instances);
+  for (const { nodes, instances } of steps) {
+    say(`Growing to ${nodes} nodes and ${instances} instances …`);
+    await fleet.grow(nodes);
+    const result = await measureStep({ fleet, single }, { fleet: instances, single: smallest.instances }, AMOUNTS);
+    say(JSON.stringify(result));
+    results.push(result);
+  }
+}
+const tables = `${stepTable(results)}\n\n${costTable(results)}\n\n${bottlenecks(results)}`;
+say(`\n${tables}`);
+if (values.docs) {
+  const page = await readFile(PAGE, 'utf8');
+  await writeFile(
+    PAGE,
+    `${page.slice(0, page.indexOf(FROM) + FROM.length)}\n\n${tables}\n\n${page.slice(page.indexOf(TO))}`,
+  );
+  say('Written to docs/scale.md');
+}
+if (values.json) {
+  await mkdir('bench-results', { recursive: true });
+  const at = new Date().toISOString();
+  const machine = { cores: cpus().length, cpu: cpus()[0]?.model, kernel: release(), node: process.version };
+  const file = `bench-results/fleet-sim-${at.replaceAll(':', '-')}.json`;
+  await writeFile(file, `${JSON.stringify({ at, machine, results }, null, 2)}\n`);
+  say(`Written to ${file}`);
+}
