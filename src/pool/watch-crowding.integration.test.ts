@@ -147,10 +147,7 @@ it('leaves those less who take much while the host is crowded, and gives it back
   busy = 1.9;
   await rounds(20);
   // A tenth of two processors, for both together.
-  expect([...limits]).toEqual([
-    [burner.container, 0.1],
-    [other.container, 0.1],
-  ]);
+  expect(Object.fromEntries(limits)).toEqual({ [burner.container]: 0.1, [other.container]: 0.1 });
   // What is left to them is what they use.
   cpus.set(burner.container, 0.1).set(other.container, 0.1);
   busy = 1.2;

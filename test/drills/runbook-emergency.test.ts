@@ -90,7 +90,12 @@ describe('an emergency shutdown (kill -9)', () => {
 });
 
 async function startOrphan(deployment: string): Promise<void> {
-  const body = JSON.stringify({ owner: { deployment, node: 'node0' }, template: 'tiny', hostPort: await freePort() });
+  const body = JSON.stringify({
+    owner: { deployment, node: 'node0' },
+    address: '127.0.0.1',
+    template: 'tiny',
+    hostPort: await freePort(),
+  });
   const status = await new Promise((resolve, reject) => {
     httpRequest(
       {

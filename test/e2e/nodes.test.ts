@@ -179,7 +179,8 @@ it('has the server look after names of the pool while a worker looks after its n
       { leads: ['node:node0'] },
     ]);
     const [one] = await eventually(async () => {
-      const found = await idle('tiny', 'node1');
+      // What is made only there.
+      const found = await idle('labelled', 'node1');
       expect(found.length).toBeGreaterThan(0);
       return found;
     }, PATIENT);
