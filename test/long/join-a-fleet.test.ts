@@ -270,7 +270,7 @@ describe('a further host', () => {
     );
     await shell(second, 'rm -r /run/systemd');
     expect(await shell(second, 'ls /usr/local/lib/systemd/system')).toBe(
-      'try-it-now-podman.service\ntry-it-now-worker.service\n',
+      'try-it-now-database-relay.service\ntry-it-now-podman.service\ntry-it-now-worker.service\n',
     );
     expect(await shell(second, 'find /etc/try-it-now/try-it-now.env /etc/try-it-now/secrets -type f -perm /077')).toBe(
       '',
