@@ -33,7 +33,7 @@ test: setup $(INSTALLED) $(BUILT) ## the tests, on real servers (FILES=path for 
 	@$(MORE_FILES); exec node_modules/.bin/vitest run $(or $(FILES),--project unit --project system)
 
 test-long: setup $(INSTALLED) $(BUILT) ## the tests that take a deployment through minutes of work or trouble, as CI does
-	@$(MORE_FILES); exec node_modules/.bin/vitest run --project long --maxWorkers 3
+	@$(MORE_FILES); exec node_modules/.bin/vitest run --project long --maxWorkers 2
 
 bench: setup $(INSTALLED) ## measure, print a table and write JSON
 	@$(MORE_FILES); exec npm run --silent bench

@@ -20,7 +20,7 @@ import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 
-const PATIENT = { timeoutMs: 60_000 };
+const PATIENT = { timeoutMs: 120_000 };
 const quiet = (): void => undefined;
 const run = promisify(execFile);
 const never = new AbortController().signal;
