@@ -24,6 +24,8 @@ const LEAST_ROUNDS = 3;
 const WORTH = 0.01;
 /** Instances of each template whose memory is looked at in a round: that costs about a millisecond for each process. */
 const SAMPLED = 4;
+/** In every such round, the first among them. */
+const SAMPLE_EVERY = 12;
 
 /**
  * Has the kernel merge what the instances hold in common whose templates allow it: while new ones are there it looks
@@ -36,6 +38,7 @@ export class MemorySharing {
   /** Since the last new instance: the rounds of the kernel then, and what its last whole one found. */
   #from: { readonly rounds: number; readonly seen: PageMergingState } | undefined;
   #refused = false;
+  #round = 0;
 
   constructor(deps: ShareMemoryDeps) {
     this.#deps = deps;
@@ -44,14 +47,13 @@ export class MemorySharing {
   /** Throws store_unavailable. */
   async round(): Promise<void> {
     const { catalogue, inventory, node } = this.#deps;
-    const instances = (await inventory.ofNode(node.name)).filter(
-      ({ state }) => state === 'ready' || state === 'assigned',
-    );
-    await this.#tellMemory(instances.filter(({ state }) => state === 'ready'));
+    const isTime = this.#round % SAMPLE_EVERY === 0;
+    this.#round += 1;
     const shared = new Set(catalogue.all().flatMap(({ name, memory }) => (memory === 'share' ? [name] : [])));
-    await this.#look(
-      new Set(instances.filter(({ template }) => shared.has(template)).map(({ container }) => container)),
-    );
+    if (!isTime && shared.size === 0) return;
+    const held = (await inventory.ofNode(node.name)).filter(({ state }) => state === 'ready' || state === 'assigned');
+    if (isTime) await this.#tellMemory(held.filter(({ state }) => state === 'ready'));
+    await this.#look(new Set(held.filter(({ template }) => shared.has(template)).map(({ container }) => container)));
   }
 
   /** The kernel goes on without us otherwise. */
