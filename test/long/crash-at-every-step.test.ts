@@ -48,7 +48,8 @@ const NO_STEP = [
   /^mariadb (SELECT|SHOW|SET|USE|START)\b/,
   /^nats (pull|api|working)\b/,
   /^valkey ((take|check)-turn|(announce|running)-process(es)?)$/,
-  /^valkey (due|find|current-checkpoints|promotion-status|restore-pause|keep-alive|reconcile-[a-z]+|[A-Z ]+)$/,
+  /^valkey (drainable|due|find|find-unused|idle-tickets|look-at-nodes|look-at-places)$/,
+  /^valkey (current-checkpoints|promotion-status|restore-pause|keep-alive|reconcile-[a-z]+|[A-Z ]+)$/,
 ];
 
 const mariadb = mariadbSuite('MariaDB');
