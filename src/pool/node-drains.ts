@@ -29,9 +29,9 @@ export class NodeDrains {
     this.#deps = deps;
   }
 
-  /** Ready instances of the template on nodes that are drained, as last looked. */
-  leavingReady(template: string): number {
-    return this.#leaving.get(template)?.length ?? 0;
+  /** The ids of ready instances of the template on nodes that are drained, as last looked. */
+  leavingReady(template: string): readonly string[] {
+    return this.#leaving.get(template)?.map(({ id }) => id) ?? [];
   }
 
   /** Throws store_unavailable, queue_unavailable. */

@@ -10,8 +10,8 @@ export interface ReplenishDeps {
   readonly provisioningStore: ProvisioningStore;
   readonly queue: Pick<TaskQueue, 'publishProvision'>;
   readonly planner: Pick<FleetPlanner, 'look' | 'assign' | 'tell'>;
-  /** Of a template: ready instances that are to be replaced elsewhere before they go. */
-  readonly leavingReady: (template: string) => number;
+  /** Of a template: the ids of ready instances that are to be replaced elsewhere before they go. */
+  readonly leavingReady: (template: string) => readonly string[];
   /** Of a template: instances on lost nodes that are to be taken down there, and take no room elsewhere. */
   readonly stranded: (template: string) => number;
 }
@@ -48,7 +48,7 @@ async function refill(
   const { name } = template;
   const ids = await provisioningStore.reserveTickets(template, {
     most,
-    beyond: leavingReady(name),
+    going: leavingReady(name),
     stranded: stranded(name),
   });
   if (ids.length === 0) return false;

@@ -172,7 +172,7 @@ it('has nothing more started while the disk is nearly full', async () => {
         catalogue: new Catalogue([more]),
         provisioningStore: store.provisioningStore,
         planner,
-        leavingReady: () => 0,
+        leavingReady: () => [],
         stranded: () => 0,
         queue: {
           ...deps.queue,

@@ -41,6 +41,17 @@ describe('refill', () => {
     expect(await store.provisioningStore.reserveTickets(lazy)).toHaveLength(2);
   });
 
+  it('replaces those that are about to go, and not once more when they have gone', async () => {
+    const [first, second] = await fillPool(store, tiny);
+    const going = [first?.id ?? '', second?.id ?? ''];
+    const successors = await store.provisioningStore.reserveTickets(tiny, { going });
+    expect(successors).toHaveLength(2);
+    for (const id of successors) await store.provisioningStore.markReady(await warm(store, tiny, id), tiny);
+    for (const id of going)
+      await store.cleanupStore.release((await viewOf(store, id)).instance, 'node_drained', { from: ['ready'] });
+    expect(await store.provisioningStore.reserveTickets(tiny, { going })).toEqual([]);
+  });
+
   it('fills an empty pool whatever the threshold', async () => {
     expect(
       await store.provisioningStore.reserveTickets(template({ pool: { ...tiny.pool, replenishThreshold: 1 } })),

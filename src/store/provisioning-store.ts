@@ -50,7 +50,10 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     this.#log = log;
   }
 
-  async reserveTickets(template: Template, { most = RESERVE_BATCH, beyond = 0, stranded = 0 } = {}): Promise<string[]> {
+  async reserveTickets(
+    template: Template,
+    { most = RESERVE_BATCH, going = [], stranded = 0 }: Parameters<ProvisioningStore['reserveTickets']>[1] = {},
+  ): Promise<string[]> {
     const { name, pool } = template;
     const { queuedTicketMs } = this.#options.patience;
     const candidates = Array.from({ length: Math.min(most, RESERVE_BATCH) }, () => newInstanceId());
@@ -73,7 +76,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         queuedTicketMs,
         name,
         FAILURES_TO_OPEN,
-        beyond,
+        going.join(','),
         stranded,
         ...candidates,
       ],

@@ -4,12 +4,13 @@ import type { Template } from '../../domain/template.ts';
 /** The way in. A ticket reserves room for one instance until its deadline; it carries the instance's future id. */
 export interface ProvisioningStore {
   /**
-   * Reserves as many tickets as target, capacity and threshold allow, atomically. Returns their ids. `beyond`: so many
-   * more than the target, in place of ready ones that are about to go. `stranded`: so many that leave take no room.
+   * Reserves as many tickets as target, capacity and threshold allow, atomically. Returns their ids. `going`: ready
+   * ones that are about to go; for those that still are ready another one comes before. `stranded`: so many that leave
+   * take no room.
    */
   reserveTickets(
     template: Template,
-    options?: { readonly most?: number; readonly beyond?: number; readonly stranded?: number },
+    options?: { readonly most?: number; readonly going?: readonly string[]; readonly stranded?: number },
   ): Promise<string[]>;
   /** Gives the room back. The record, if one exists, is not touched. */
   cancelTicket(template: string, id: string): Promise<void>;

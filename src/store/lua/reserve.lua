@@ -4,7 +4,8 @@
 -- KEYS[8] waiting_leases:<template>
 -- ARGV[1] target, unless an operator has set another  [2] max  [3] threshold (share of the target that may be missing)
 -- ARGV[4] ticket life (ms)  [5] template
--- ARGV[6] failures that open the breaker  [7] ready ones that are about to go, and are replaced beforehand
+-- ARGV[6] failures that open the breaker  [7] ids, joined by commas, of ready ones that are about to go: those that
+-- still are ready are replaced beforehand
 -- ARGV[8] of those that leave, so many are on lost hosts and take no room on others
 -- ARGV[9…] candidate ids, one for each ticket that may be reserved
 -- Returns the ids reserved
@@ -21,7 +22,11 @@ local waiting = control[2] == '0' and 0 or redis.call('ZCOUNT', KEYS[8], now, '+
 local target = math.min(math.max(wished, waiting), tonumber(ARGV[2]))
 local ready = redis.call('ZCARD', KEYS[1])
 local warming = redis.call('ZCARD', KEYS[2])
-local going = math.min(tonumber(ARGV[7]), ready)
+-- Who planned this saw them a moment ago; some may have gone since.
+local going = 0
+for id in string.gmatch(ARGV[7], '[^,]+') do
+  if redis.call('ZSCORE', KEYS[1], id) then going = going + 1 end
+end
 local missing = target - (ready - going) - warming
 -- Once a refill has begun (tickets are out) it is carried to the target, and an empty pool waits for no threshold.
 if missing <= 0 or (warming == 0 and ready > 0 and going == 0 and waiting == 0 and missing <= tonumber(ARGV[3]) * target) then return {} end
