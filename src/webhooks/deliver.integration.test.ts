@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../domain/clock.ts';
 import { newInstanceId, visitName } from '../domain/ids.ts';
@@ -312,6 +313,28 @@ describe('A webhook', () => {
     await expectNothingLeft();
     // One that is told to both at the change counts once: it is at least once, under one id.
     expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(40);
+  });
+
+  it('is not told again of what it was being told as the process stopped', async () => {
+    // NATS 2.9 keeps the first that is handed back until its time is up.
+    const policy = { ...QUICK, ackWaitMs: 3_000 };
+    await feed(policy).open();
+    const answered = new AbortController();
+    receiver.answer = async () => {
+      await once(answered.signal, 'abort');
+      return 200;
+    };
+    const stop = deliver({}, { policy });
+    const visits = await publish(QUICK.concurrency);
+    await eventually(() => expect(receiver.received).toHaveLength(QUICK.concurrency));
+    const stopped = stop();
+    answered.abort();
+    await stopped;
+    receiver.answer = () => 200;
+    deliver({}, { policy });
+    await expectAllInOrder(visits);
+    await expectNothingLeft();
+    expect(receiver.received).toHaveLength(ALL.length * QUICK.concurrency);
   });
 
   it('is told what a visitor told, and only then is it deleted, with all others kept', async () => {

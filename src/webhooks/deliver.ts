@@ -62,6 +62,8 @@ const FAILURES_TO_PAUSE = 3;
 const TAKEOVER_ACK_WAITS = 3;
 const DELIVERED_KEPT = 1_000;
 const LOOK_AGAIN_MS = 100;
+/** Less than what is left of a turn that was kept, so that nobody else delivers meanwhile. */
+const LAST_ANSWERS_MS = 3_000;
 
 interface Item {
   readonly held: HeldEvent;
@@ -102,6 +104,9 @@ export class WebhookDelivery {
 class Session {
   readonly #deps: DeliverDeps;
   readonly #unconfirmed: Set<string>;
+  /** Nothing new is begun. */
+  readonly #ending = new AbortController();
+  /** What is under way is cut off. */
   readonly #ended = new AbortController();
   readonly #signal: AbortSignal;
   readonly #held = new Map<string, HeldEvent>();
@@ -117,7 +122,7 @@ class Session {
   constructor(deps: DeliverDeps, unconfirmed: Set<string>, stopped: AbortSignal) {
     this.#deps = deps;
     this.#unconfirmed = unconfirmed;
-    this.#signal = AbortSignal.any([stopped, this.#ended.signal]);
+    this.#signal = AbortSignal.any([stopped, this.#ending.signal, this.#ended.signal]);
   }
 
   async run(): Promise<void> {
@@ -128,6 +133,8 @@ class Session {
     } catch (error) {
       this.#failure ??= asError(error);
     } finally {
+      this.#ending.abort();
+      await this.#lastAnswers();
       this.#ended.abort();
       await keeper;
       await Promise.allSettled(this.#underWay);
@@ -136,6 +143,15 @@ class Session {
       for (const held of left) held.handBack();
     }
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** A receiver that was asked may have the event: cut off, it would be given it twice. */
+  async #lastAnswers(): Promise<void> {
+    const answered = new AbortController();
+    await Promise.race([
+      Promise.allSettled(this.#underWay).then(() => answered.abort()),
+      sleep(LAST_ANSWERS_MS, AbortSignal.any([answered.signal, this.#ended.signal])),
+    ]);
   }
 
   /** Says that this process is alive: to the others, and to NATS about each event. */
@@ -257,7 +273,7 @@ class Session {
 
   async #attempt(item: Item): Promise<void> {
     const { webhook, post, observer } = this.#deps;
-    const outcome = await post(webhook, messageOf(item.event), this.#signal);
+    const outcome = await post(webhook, messageOf(item.event), this.#ended.signal);
     if (outcome.kind === 'stopped') return;
     item.attempts += 1;
     if (outcome.kind === 'failed') return this.#afterFailure(item, outcome);
@@ -265,8 +281,9 @@ class Session {
     this.#answered();
     this.#unconfirmed.add(item.held.key);
     // What NATS does not confirm is not delivered again by this process; the visit goes on.
-    this.#track(this.#settle(item.held.key));
     this.#queues.done(item);
+    // Under way until then, so that a process which is killed leaves no more to be delivered twice than it may ask.
+    await this.#settle(item.held.key);
   }
 
   #answered(): void {

@@ -23,7 +23,7 @@ interface Body {
 /** A vendor's server: notes what it is sent, and answers as the test says. */
 export class WebhookReceiver implements AsyncDisposable {
   readonly received: Received[] = [];
-  answer: (received: Received) => Answer = () => 200;
+  answer: (received: Received) => Answer | Promise<Answer> = () => 200;
   #server: Server | undefined;
   #port = 0;
 
@@ -78,7 +78,7 @@ export class WebhookReceiver implements AsyncDisposable {
       sequence: data.sequence ?? 0,
     };
     this.received.push(received);
-    const answer = this.answer(received);
+    const answer = await this.answer(received);
     if (answer === 'hang') return;
     response.writeHead(answer, answer >= 300 && answer < 400 ? { location: '/elsewhere' } : {}).end();
   }
