@@ -72,6 +72,8 @@ export function createConsumption(engine: Engine, config: Config, log: Log): Con
 
 /** It may be upgraded while a process of ours runs. */
 const ASK_VERSION_EVERY_MS = 10 * 60_000;
+/** Of an engine that was too busy to say. */
+const ASK_VERSION_AGAIN_MS = 60_000;
 
 /** As the engine said last; nobody waits for it. */
 export function engineVersion(engine: Engine, { containers }: Config): () => string | undefined {
@@ -85,7 +87,7 @@ export function engineVersion(engine: Engine, { containers }: Config): () => str
       // Whoever starts instances says that it does not answer.
       void inspection.facts().then(
         ({ version }) => (known = version),
-        () => (askedAtMs = -Infinity),
+        () => (askedAtMs += ASK_VERSION_AGAIN_MS - ASK_VERSION_EVERY_MS),
       );
     }
     return known;

@@ -5,8 +5,11 @@ import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine } from './engine-runtime.ts';
 
-/** Whoever asks what is wrong does not wait as long as whoever runs instances. */
-const LOOK_MS = 6_000;
+/**
+ * Whoever asks what is wrong does not wait as long as whoever runs instances, but for longer than Podman may: before it
+ * says what it is it counts its containers by state, and waits for each that is just being restored or removed.
+ */
+const LOOK_MS = 12_000;
 
 /** What an engine that speaks Docker's API says of itself. */
 export function inspectEngine(
