@@ -32,6 +32,7 @@ import type { Probe } from '../pool/interfaces/probe.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
 import type { NodeQueue } from '../pool/interfaces/node-queue.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
+import { Proxies } from '../pool/proxies.ts';
 import { StorageReserve } from '../pool/storage-reserve.ts';
 import type { CheckpointCarrier } from '../pool/carry-checkpoints.ts';
 import { StartTurns } from '../pool/start-turns.ts';
@@ -113,7 +114,7 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly catalogue: Catalogue;
   readonly node: Config['node'];
   readonly address: PublicAddress;
-  readonly proxyUrl: string;
+  readonly proxies: Proxies;
   readonly log: Log;
   readonly clock: Clock;
   readonly admission: Admission;
@@ -170,6 +171,7 @@ export async function openAppParts(
 
   const leadership = await openLeadership({ store, config, role, version, releasers, log });
   const probe = new HttpProbe();
+  const proxies = new Proxies(probe, proxyConfig.internalUrls);
   const pool: PoolParts = {
     ...nodeParts({
       ...options,
@@ -185,11 +187,11 @@ export async function openAppParts(
     ...entryParts(config, catalogue, store, metrics, log),
     observer: metrics,
     address: proxyConfig.address,
-    proxyUrl: proxyConfig.internalUrl,
+    proxies,
     queue: createPublisher({ connection, log }),
     nodeQueue: createNodeQueue(connection),
     networks: createNetworks(engine, config, log),
-    frameFit: new FrameFit({ probe, proxyUrl: proxyConfig.internalUrl, log }),
+    frameFit: new FrameFit({ probe, proxies, log }),
     deliveryCheck: new DeliveryCheck(probe, config.node.name),
     containerEnds: new ContainerEnds(),
     startTurns: new StartTurns({ slots: config.queue.workers, templates: config.templates.length }),

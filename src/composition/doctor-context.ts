@@ -22,7 +22,7 @@ import { Catalogue, type Template } from '../domain/template.ts';
 import { apiChecks, ownMetrics } from '../doctor/api.ts';
 import { connectionsCheck } from '../doctor/connections.ts';
 import { driftChecks } from '../doctor/drift.ts';
-import { caddyChecks } from '../doctor/caddy.ts';
+import { caddyChecks, proxyReachedCheck } from '../doctor/caddy.ts';
 import { NotChecked, Shared, type Check } from '../doctor/check.ts';
 import { checkpointChecks, type CheckpointTargets } from '../doctor/checkpoints.ts';
 import { databaseChecks } from '../doctor/database.ts';
@@ -105,6 +105,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...natsChecks(queue, node.name),
       // The proxy is looked after by the node it runs on.
       ...(node.name === FIRST_NODE ? caddyChecks(site, addresses) : []),
+      proxyReachedCheck(addresses),
       ...discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())),
       ...usageChecks(templates, new Shared(async () => (await store.need()).usageStore, VALKEY_DOWN)),
       ...enginePart(engine, answer, config, log, store),

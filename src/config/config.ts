@@ -101,8 +101,8 @@ export interface Config {
     readonly adminUrl: string;
     /** Caddy's listen addresses, as Caddy spells them, with commas between: `:8000`. */
     readonly listen: string;
-    /** Where the server itself reaches the proxy for warm-up and the readiness gate. */
-    readonly internalUrl: string;
+    /** Where this host reaches proxies for warm-up and the readiness gate; any of them will do. */
+    readonly internalUrls: readonly [string, ...string[]];
     readonly address: PublicAddress;
     /** Whether browsers are to connect before the click. */
     readonly connectAhead: boolean;

@@ -24,7 +24,7 @@ describe('without any variable', () => {
       proxy: {
         adminUrl: 'http://127.0.0.1:2019',
         listen: ':8000',
-        internalUrl: 'http://127.0.0.1:8000',
+        internalUrls: ['http://127.0.0.1:8000'],
         address: { scheme: 'http', baseDomain: 'localhost', port: 8000 },
       },
       containers: { mode: 'auto', portRange: { start: 20_000, end: 29_999 }, portCoolDownMs: 12_000 },
@@ -339,9 +339,21 @@ describe('addresses', () => {
 
   it('follow what they are taken from', () => {
     expect(config({ SERVER_PORT: '9090' }).server.publicUrl).toBe('http://localhost:9090');
-    expect(config({ PROXY_LISTEN: ':8001' }).proxy.internalUrl).toBe('http://127.0.0.1:8001');
-    expect(config({ PROXY_LISTEN: '10.1.2.3:8001' }).proxy.internalUrl).toBe('http://10.1.2.3:8001');
-    expect(config({ PROXY_LISTEN: '[::1]:8001' }).proxy.internalUrl).toBe('http://[::1]:8001');
+    expect(config({ PROXY_LISTEN: ':8001' }).proxy.internalUrls).toEqual(['http://127.0.0.1:8001']);
+    expect(config({ PROXY_LISTEN: '10.1.2.3:8001' }).proxy.internalUrls).toEqual(['http://10.1.2.3:8001']);
+    expect(config({ PROXY_LISTEN: '[::1]:8001' }).proxy.internalUrls).toEqual(['http://[::1]:8001']);
+  });
+
+  it('name one proxy or several', () => {
+    const urls = 'http://10.1.2.3:8000, http://10.1.2.4:8000/';
+    expect(config({ PROXY_INTERNAL_URL: urls }).proxy.internalUrls).toEqual([
+      'http://10.1.2.3:8000',
+      'http://10.1.2.4:8000',
+    ]);
+    expect(problem({ PROXY_INTERNAL_URL: 'http://10.1.2.3:8000,10.1.2.4:8000' })).toMatch(
+      /^PROXY_INTERNAL_URL is ".+" \(an entry is not right\); it must be a list .+ such as http:\/\/127\.0\.0\.1:8000/,
+    );
+    expect(problem({ PROXY_INTERNAL_URL: ',' })).toMatch(/^PROXY_INTERNAL_URL/);
   });
 });
 

@@ -21,7 +21,7 @@ import { databaseProblems } from './database-rules.ts';
 import { capacityWarnings } from './host-capacity.ts';
 import { leadProblems } from './lead-section.ts';
 import { readLanguages } from './languages.ts';
-import { ParseError, type HostPort } from './parsers.ts';
+import { ParseError } from './parsers.ts';
 import { archiveFile } from './paths.ts';
 import { environmentProblems, environmentWarnings, poolProblems, portShortage, type Setting } from './rules.ts';
 import { parseTemplates, templateOfImage, type TemplateDefaults } from './templates.ts';
@@ -214,9 +214,11 @@ function publicAddress(values: Values): PublicAddress {
 }
 
 /** A listener on every address is reached over loopback, one on a single address only there. */
-function internalUrl({ host, port }: HostPort): string {
+function internalUrls({ PROXY_INTERNAL_URL, PROXY_LISTEN: { host, port } }: Values): [string, ...string[]] {
   const reached = ['', '0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host;
-  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+  const own = `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+  const [first = own, ...others] = PROXY_INTERNAL_URL ?? [];
+  return [first, ...others];
 }
 
 function databaseServers(values: Values): Pick<Config, 'databases' | 'databaseRelays'> {
@@ -304,7 +306,7 @@ function assemble(
     proxy: {
       adminUrl: values.CADDY_ADMIN_URL,
       listen: values.PROXY_LISTEN.text,
-      internalUrl: values.PROXY_INTERNAL_URL ?? internalUrl(values.PROXY_LISTEN),
+      internalUrls: internalUrls(values),
       address: publicAddress(values),
       connectAhead: values.CONNECT_AHEAD,
       responseTimeoutMs: values.PROXY_RESPONSE_TIMEOUT,

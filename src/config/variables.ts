@@ -167,9 +167,10 @@ export const VARIABLES = {
     'Where Caddy listens for the instances’ visitors; several addresses, of one port, stand with commas between.',
   ),
   PROXY_INTERNAL_URL: addresses.optional(
-    url(['http', 'https'], 'http://127.0.0.1:8000'),
+    listOf(url(['http', 'https'], 'http://127.0.0.1:8000'), 1),
     'the first host (127.0.0.1 when it is every address) and the port of PROXY_LISTEN',
-    'Where the server itself reaches the proxy, to check and warm up each instance the way a visitor will.',
+    'Where this host reaches the proxy, to check and warm up each instance the way a visitor will. Of several, with ' +
+      'commas between, the first that answers is used.',
   ),
   PROXY_RESPONSE_TIMEOUT: addresses.required(
     duration('1s', '1h', '90s'),

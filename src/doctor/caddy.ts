@@ -3,6 +3,8 @@ import { promisify } from 'node:util';
 import { request } from 'undici';
 import { newHostLabel } from '../domain/ids.ts';
 import { hostname, type PublicAddress } from '../domain/address.ts';
+import { describeError } from '../domain/errors.ts';
+import { deadlineSignal } from '../lifecycle/deadline.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
 import { adminSocket } from '../proxy/caddy-admin.ts';
 import { caddyHoles } from './known-holes.ts';
@@ -18,13 +20,13 @@ type Site = Awaited<ReturnType<Proxy['check']>>;
 
 export interface CaddyAddresses {
   readonly adminUrl: string;
-  /** Where this host reaches the proxy. */
-  readonly internalUrl: string;
+  /** Where this host reaches proxies. */
+  readonly internalUrls: readonly string[];
   readonly listen: string;
   readonly address: PublicAddress;
 }
 
-/** The proxy: its admin API, our server in it, and whether a visitor's request gets through to discovery. */
+/** The proxy of this host: its admin API, our server in it. */
 export function caddyChecks(site: Shared<Site>, addresses: CaddyAddresses): Check[] {
   return [
     {
@@ -38,8 +40,12 @@ export function caddyChecks(site: Shared<Site>, addresses: CaddyAddresses): Chec
     },
     { part: PART, what: 'version', run: () => version(addresses) },
     { part: PART, what: 'demo server', run: async () => [server(await site.need())] },
-    { part: PART, what: 'listens', run: async () => [await listens(addresses)] },
   ];
+}
+
+/** Whether a visitor's request gets through to discovery, by each proxy that this host uses. */
+export function proxyReachedCheck(addresses: CaddyAddresses): Check {
+  return { part: PART, what: 'listens', run: () => listens(addresses) };
 }
 
 /** Whoever reaches it has Caddy send any file that Caddy may read, and owns every visit. */
@@ -82,31 +88,38 @@ function server(seen: Site): Observation {
 }
 
 /** By a name that no instance has: Caddy asks discovery for it, and says that there is nothing. */
-async function listens({ internalUrl, listen, address }: CaddyAddresses): Promise<Observation> {
+async function listens({ internalUrls, listen, address }: CaddyAddresses): Promise<Observation[]> {
   const host = hostname(address, newHostLabel());
-  let status: number;
+  const seen = await Promise.all(internalUrls.map(async (url) => ({ url, answer: await answered(url, host) })));
+  const anyServes = seen.some(({ answer }) => answer === 404);
+  return seen.map(({ url, answer }) => {
+    const what = internalUrls.length === 1 ? 'listens' : `listens at ${url}`;
+    if (answer === 404) return ok(what, `${url} answers a name without instance with 404`);
+    if (typeof answer === 'number')
+      return warning(
+        what,
+        `${url} answers a name without instance with ${answer}; 404 was expected`,
+        'See whether discovery answers (below), and whether another program has the port (`ss -ltnp`).',
+      );
+    const found = `nothing answers visitors at ${url} (${answer})`;
+    const remedy =
+      `Start Caddy and the server, which has it listen on ${listen} (\`systemctl start caddy try-it-now\`), or ` +
+      `correct ${internalUrls.length === 1 ? 'PROXY_LISTEN' : 'PROXY_INTERNAL_URL'}.`;
+    return anyServes ? warning(what, found, remedy) : failure(what, found, remedy);
+  });
+}
+
+/** The status, or why there is none. */
+async function answered(url: string, host: string): Promise<number | string> {
   try {
-    const answer = await request(internalUrl, {
+    const { statusCode, body } = await request(url, {
       headers: { host, accept: 'application/json' },
       reset: true,
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
+      signal: deadlineSignal(TIMEOUT_MS),
     });
-    await answer.body.dump();
-    status = answer.statusCode;
+    await body.dump();
+    return statusCode;
   } catch (error) {
-    return failure(
-      'listens',
-      `nothing answers visitors at ${internalUrl} (${error instanceof Error ? error.message : String(error)})`,
-      `Start Caddy and the server, which has it listen on ${listen} (\`systemctl start caddy try-it-now\`), or ` +
-        'correct PROXY_LISTEN.',
-    );
+    return describeError(error);
   }
-  const seen = `${internalUrl} answers a name without instance with ${status}`;
-  if (status === 404) return ok('listens', seen);
-  return warning(
-    'listens',
-    `${seen}; 404 was expected`,
-    'See whether discovery answers (below), and whether another program has the port (`ss -ltnp`).',
-  );
 }

@@ -154,7 +154,7 @@ async function tryOut(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  await requireProxy(config.proxy.internalUrl);
+  await requireProxy(config.proxy.internalUrls);
 }
 
 /** NATS' files are read at each connection, so for the first one they have to be somewhere. */

@@ -7,7 +7,7 @@ import { CARRIED_FILES, CARRIED_SECRETS, CARRIED_SETTINGS } from './carried-sett
 import type { HostFiles } from './host-files.ts';
 import type { JoinToken } from './join-token.ts';
 import { addressTowards } from './own-address.ts';
-import { isLoopback, reachableProxy } from './reachable-proxy.ts';
+import { isLoopback, reachableProxies } from './reachable-proxy.ts';
 import { WORKER_SECRETS, WORKER_USER } from './worker-login.ts';
 
 export interface MakeTokenOptions {
@@ -95,6 +95,6 @@ async function addressesFor(env: Environment, config: Config) {
     VALKEY_URL: env['VALKEY_URL'] ?? `valkey://${valkey.host}:${valkey.port}`,
     NATS_URL: nats.url,
     PROXY_ADDRESSES: [...new Set([own, ...node.proxies])].join(','),
-    PROXY_INTERNAL_URL: await reachableProxy(proxy, own),
+    PROXY_INTERNAL_URL: (await reachableProxies(proxy, own)).join(','),
   };
 }

@@ -3,35 +3,42 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 
 const ANSWER_MS = 5_000;
 
-/** Where the proxy is for others, who ask through it whether an instance is there. Throws invalid_request. */
-export async function reachableProxy({ listen, internalUrl }: Config['proxy'], own: string): Promise<string> {
-  const { hostname } = new URL(internalUrl);
+/** Where the proxies are for others, who ask through them whether an instance is there. Throws invalid_request. */
+export async function reachableProxies({ listen, internalUrls }: Config['proxy'], own: string): Promise<string[]> {
   const port = /\d+$/.exec(listen)?.[0] ?? '';
   const isEverywhere = /(^|,)(0\.0\.0\.0)?:\d+$/.test(listen);
-  const url = isLoopback(hostname) ? `http://${own}:${port}` : internalUrl;
-  if (isLoopback(hostname) && !isEverywhere && !listen.split(',').includes(`${own}:${port}`))
+  const isHere = (url: string): boolean => isLoopback(new URL(url).hostname);
+  if (internalUrls.some(isHere) && !isEverywhere && !listen.split(',').includes(`${own}:${port}`))
     throw new TryItNowError(
       'invalid_request',
       `PROXY_LISTEN is ${listen}, where no other host reaches the proxy; set it to ${listen},${own}:${port} and ` +
         'restart the server',
     );
-  await requireProxy(url);
-  return url;
+  const urls = internalUrls.map((url) => (isHere(url) ? `http://${own}:${port}` : url));
+  await requireProxy(urls);
+  return urls;
 }
 
-/** Any answer will do. Throws invalid_request. */
-export async function requireProxy(url: string): Promise<void> {
+/** Any answer will do, of any of them: one that is down now is no reason to be without the others. */
+export async function requireProxy(urls: readonly string[]): Promise<void> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS), redirect: 'manual' });
-    await answer.body?.cancel();
+    await Promise.any(urls.map(answers));
   } catch (error) {
+    const [first, ...others] = (error as AggregateError).errors.map(describeError);
     throw new TryItNowError(
       'invalid_request',
-      `The proxy does not answer at ${url} (${describeError(error)}); see that Caddy and the server on that host run ` +
-        'with their settings as they are now (`systemctl restart try-it-now`), and that no firewall is between',
+      `${others.length === 0 ? 'The proxy does not answer' : 'No proxy answers'} at ${urls.join(' or ')} ` +
+        `(${[first, ...others].join('; ')}); see that Caddy and the server on ` +
+        `${others.length === 0 ? 'that host' : 'one of these hosts'} run with their settings as they are now ` +
+        '(`systemctl restart try-it-now`), and that no firewall is between',
       { cause: error },
     );
   }
+}
+
+async function answers(url: string): Promise<void> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS), redirect: 'manual' });
+  await answer.body?.cancel();
 }
 
 export function isLoopback(host: string): boolean {

@@ -28,6 +28,7 @@ import {
 import { template as tiny } from '../../test/support/templates.ts';
 import { cleanUp } from './cleanup.ts';
 import { FrameFit } from './frame-fit.ts';
+import { Proxies } from './proxies.ts';
 import type { TaskContext } from './interfaces/task-handlers.ts';
 import type { TaskQueue } from './interfaces/task-queue.ts';
 import { provision, type ProvisionDeps } from './provision.ts';
@@ -86,6 +87,7 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
   releasers.push('store', store.close);
   const { claimStore, cleanupStore, provisioningStore, failureLog, promotions } = store;
   const metrics = new Metrics({ templates: NAMES, version: 'test' });
+  const probe = new HttpProbe();
   return {
     store,
     metrics,
@@ -104,15 +106,15 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       runtime: new SimulatedRuntime(engine),
       databases: undefined,
       restorer: undefined,
-      probe: new HttpProbe(),
+      probe,
       // Whoever asks for the landing page is led to another site.
-      frameFit: new FrameFit({ probe: new HttpProbe(), proxyUrl: leadsElsewhere, log: silent }),
+      frameFit: new FrameFit({ probe, proxies: new Proxies(probe, [leadsElsewhere]), log: silent }),
       log: silent,
       catalogue: new Catalogue(templates),
       observer: metrics,
       node: { name: 'node0', address: '127.0.0.1' },
       address: { baseDomain: world.baseDomain, scheme: 'http', port: world.proxyPort },
-      proxyUrl: `http://127.0.0.1:${world.proxyPort}`,
+      proxies: new Proxies(probe, [`http://127.0.0.1:${world.proxyPort}`]),
       requestRefill: () => undefined,
     },
   };

@@ -13,6 +13,7 @@ import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { exportWork, offersExport, type ExportDeps } from './export.ts';
 import { ExportRoom } from './export-room.ts';
+import { Proxies } from './proxies.ts';
 
 const OFFERED = { file: 'work.bin', mediaType: 'application/x-work', maxBytes: 1_000, timeoutMs: 60_000 };
 const never = new AbortController().signal;
@@ -44,8 +45,7 @@ describe('the export of an instance', () => {
     ]),
     exportRoom,
     runtime,
-    probe: new HttpProbe(),
-    proxyUrl,
+    proxies: new Proxies(new HttpProbe(), [proxyUrl]),
     address: { scheme: 'http', baseDomain: 'demo.example', port: undefined },
     node: { name: 'node-a' },
     observer: { exported: (name, outcome) => noted.push(`${name} ${outcome}`) },

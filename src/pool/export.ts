@@ -8,15 +8,14 @@ import type { ExportRoom } from './export-room.ts';
 import type { InstanceView } from './interfaces/claim-store.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Observer } from './interfaces/observer.ts';
-import type { Probe } from './interfaces/probe.ts';
+import type { Proxies } from './proxies.ts';
 
 export interface ExportDeps {
   readonly catalogue: Catalogue;
   readonly exportRoom: ExportRoom;
   readonly runtime: Pick<ContainerRuntime, 'output'>;
-  readonly probe: Pick<Probe, 'download'>;
   /** Where this server reaches the proxy, which leads to instances of every node. */
-  readonly proxyUrl: string;
+  readonly proxies: Proxies;
   readonly address: PublicAddress;
   readonly node: { readonly name: string };
   readonly observer: Pick<Observer, 'exported'>;
@@ -149,7 +148,7 @@ async function* source(
     return;
   }
   const visitor = publicOrigin(deps.address, instance.label);
-  const answer = await deps.probe.download({ url: `${deps.proxyUrl}${wanted.path}`, visitor }, signal);
+  const answer = await deps.proxies.download(wanted.path, visitor, signal);
   if (answer.status < 200 || answer.status > 299) throw failed(template, `it answered with status ${answer.status}`);
   if ((answer.bytes ?? 0) > wanted.maxBytes) throw tooLarge(template);
   yield* answer.body;

@@ -5,6 +5,7 @@ import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { silent } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { FrameFit } from './frame-fit.ts';
+import { Proxies } from './proxies.ts';
 
 const never = new AbortController().signal;
 const BUSTER = 'if (self === top) { show() } else { top.location = self.location }';
@@ -54,7 +55,8 @@ describe('whether a frame shows a landing page', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const proxyUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    fit = new FrameFit({ probe: new HttpProbe(), proxyUrl, log: silent });
+    const probe = new HttpProbe();
+    fit = new FrameFit({ probe, proxies: new Proxies(probe, [proxyUrl]), log: silent });
   });
   afterEach(async () => {
     server.closeAllConnections();

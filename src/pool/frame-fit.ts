@@ -3,6 +3,7 @@ import type { PublicOrigin } from '../domain/address.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
 import type { Probe } from './interfaces/probe.ts';
+import type { Proxies } from './proxies.ts';
 
 /** For what comes after the page itself: the script files that it loads. */
 const SCRIPTS_MS = 5_000;
@@ -19,23 +20,22 @@ interface Found {
  */
 export class FrameFit {
   readonly #probe: Pick<Probe, 'framing'>;
-  readonly #proxyUrl: string;
+  readonly #proxies: Pick<Proxies, 'preferred'>;
   readonly #log: Log;
   /** By template. */
   readonly #found = new Map<string, Found>();
 
   constructor({
     probe,
-    proxyUrl,
+    proxies,
     log,
   }: {
     readonly probe: Pick<Probe, 'framing'>;
-    /** Where the proxy listens, seen from here. */
-    readonly proxyUrl: string;
+    readonly proxies: Pick<Proxies, 'preferred'>;
     readonly log: Log;
   }) {
     this.#probe = probe;
-    this.#proxyUrl = proxyUrl;
+    this.#proxies = proxies;
     this.#log = log;
   }
 
@@ -50,7 +50,7 @@ export class FrameFit {
     const known = this.#found.get(name);
     if (known?.version === version && known.open === open) return known.refusal;
     const timeoutMs = readiness.requestTimeoutMs + SCRIPTS_MS;
-    const looked = await this.#probe.framing({ url: `${this.#proxyUrl}${open}`, visitor, timeoutMs }, signal);
+    const looked = await this.#probe.framing({ url: `${this.#proxies.preferred}${open}`, visitor, timeoutMs }, signal);
     if (looked.kind === 'unknown') return undefined;
     const refusal = looked.kind === 'refuses' ? looked.refusal : undefined;
     this.#found.set(name, { version, open, refusal });

@@ -17,6 +17,7 @@ import type { Observer, ProvisionMethod, ProvisionPhase } from './interfaces/obs
 import type { Probe } from './interfaces/probe.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
+import type { Proxies } from './proxies.ts';
 import { untilReady } from './readiness.ts';
 import type { Turn } from './start-turns.ts';
 import { watchReadiness } from './watch-readiness.ts';
@@ -39,8 +40,7 @@ export interface StartInstanceDeps extends WhileRunningDeps {
   readonly observer: Observer;
   readonly address: PublicAddress;
   readonly node: { readonly name: string; readonly address: string };
-  /** Where the proxy listens, seen from here. */
-  readonly proxyUrl: string;
+  readonly proxies: Proxies;
   readonly log: Log;
 }
 
@@ -145,30 +145,29 @@ async function hand(
   });
 }
 
-/** An app that answers here and not through the proxy is not at fault. Throws not_ready_in_time, proxy_unavailable. */
+/** An app that answers here and not through any proxy is not at fault. Throws not_ready_in_time, proxy_unavailable. */
 async function throughProxy(
   { deps, template, signal }: Attempt,
   { origin, visitor }: Reach,
   path: string,
 ): Promise<void> {
-  const { probe, proxyUrl } = deps;
+  const { probe, proxies } = deps;
   const { requestTimeoutMs } = template.readiness;
   const orStatuses = template.readiness.kind === 'http' ? template.readiness.statuses : undefined;
   const target = { visitor, orStatuses, requestTimeoutMs };
-  const proxied = { ...target, url: `${proxyUrl}${path}` };
   try {
-    await probe.untilOk({ ...proxied, timeoutMs: APP_GATE_MS }, signal);
+    await proxies.untilOk(path, { ...target, timeoutMs: APP_GATE_MS }, signal);
   } catch {
     signal.throwIfAborted();
     // Whose fault it is: an app that does not answer its visitor's request here either has its own reasons.
     const direct = { ...target, url: `${origin}${path}` };
     await probe.untilOk({ ...direct, timeoutMs: DIRECT_LOOK_MS + requestTimeoutMs }, signal);
     const timeoutMs = PROXY_GATE_MS + requestTimeoutMs;
-    await probe.untilOk({ ...proxied, timeoutMs }, signal).catch((error: unknown) => {
+    await proxies.untilOk(path, { ...target, timeoutMs }, signal).catch((error: unknown) => {
       signal.throwIfAborted();
       throw new TryItNowError(
         'proxy_unavailable',
-        `${visitor.host}${path} answers at ${origin}, but not through the proxy at ${proxyUrl}. ` +
+        `${visitor.host}${path} answers at ${origin}, but not through the proxy at ${proxies.inWords}. ` +
           'Check Caddy and the discovery process',
         { cause: error },
       );

@@ -90,13 +90,16 @@ function program(
 /** One file for every part of a host, as in docs/fleet.md. */
 export function settings({ host, hostsWith, deployment, env }: Surroundings): Readonly<Record<string, string>> {
   const fronts = hostsWith('caddy');
-  const [front = host] = fronts.includes(host) ? [host] : fronts;
+  // Its own first, if it has one.
+  const reached = [...fronts].sort((a, b) => Number(b === host) - Number(a === host));
   return {
     DEPLOYMENT: deployment,
     NODE_NAME: host.name,
     NODE_ADDRESS: host.address,
     PROXY_ADDRESSES: addresses(fronts).join(),
-    PROXY_INTERNAL_URL: `http://${front.address}:${PORTS.proxy}`,
+    PROXY_INTERNAL_URL: addresses(reached, PORTS.proxy)
+      .map((each) => `http://${each}`)
+      .join(),
     PROXY_LISTEN: `:${PORTS.proxy}`,
     SERVER_HOST: '0.0.0.0',
     SERVER_PORT: String(PORTS.api),
