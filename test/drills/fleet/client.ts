@@ -1,5 +1,6 @@
 import { Agent, request } from 'undici';
 import type { Proxy } from '../../fleet/visits.ts';
+import { sleep } from '../../../src/lifecycle/sleep.ts';
 import { OwnTime } from '../../support/own-time.ts';
 
 /** What came of asking the API. Times by performance.now(). */
@@ -16,7 +17,11 @@ interface Answer {
   readonly id?: string;
   readonly url?: string;
   readonly code?: string;
+  readonly retry_after_seconds?: number;
 }
+
+/** What those who come back once, when they are told to, need not notice: nobody, or no store, to serve them. */
+const COMES_BACK: ReadonlySet<string | undefined> = new Set(['no_server', 'store_unavailable']);
 
 /** What came of opening a page. */
 export interface Look {
@@ -28,7 +33,8 @@ export interface Look {
   readonly trouble: string | undefined;
 }
 
-const ANSWER_MS = 5_000;
+/** Longer than the load balancer looks for a server. */
+const ANSWER_MS = 10_000;
 const PAGE_MS = 2_000;
 const TRIES = 2;
 const CONNECTIONS = 256;
@@ -98,7 +104,8 @@ export class Client implements AsyncDisposable {
     const atMs = performance.now();
     for (let tries = 1; ; tries += 1) {
       const answer = await this.#once(method, path, json, headers);
-      if (answer !== undefined || tries === TRIES)
+      const told = answer !== undefined && COMES_BACK.has(answer.code);
+      if ((answer !== undefined && !told) || tries === TRIES)
         return {
           atMs,
           tookMs: performance.now() - atMs,
@@ -106,10 +113,11 @@ export class Client implements AsyncDisposable {
           repeated: tries > 1,
           answer: answer ?? {},
         };
+      await sleep((answer?.retry_after_seconds ?? 0) * 1_000);
     }
   }
 
-  /** Undefined when no server of ours answered; the load balancer says so too. */
+  /** Undefined without an answer. */
   async #once(
     method: 'POST' | 'DELETE',
     path: string,
