@@ -18,6 +18,7 @@ import { createOperators, type OperatorsDeps } from './operators.ts';
 
 type OwnDep =
   | 'networkRules'
+  | 'harmMemory'
   | 'shareCounts'
   | 'controls'
   | 'breakers'
@@ -30,7 +31,15 @@ export interface AdminServerDeps {
   readonly parts: Omit<OperatorsDeps, OwnDep>;
   readonly store: Pick<
     Store,
-    'networkRules' | 'shareCounts' | 'controls' | 'breakers' | 'audit' | 'funnel' | 'outbox' | 'webhookStatuses'
+    | 'networkRules'
+    | 'harmMemory'
+    | 'shareCounts'
+    | 'controls'
+    | 'breakers'
+    | 'audit'
+    | 'funnel'
+    | 'outbox'
+    | 'webhookStatuses'
   >;
   readonly poster: Poster;
   readonly connection: QueueConnection;
@@ -54,6 +63,7 @@ export async function startAdminServer({
   const operators = createOperators({
     ...parts,
     networkRules: store.networkRules,
+    harmMemory: store.harmMemory,
     shareCounts: store.shareCounts,
     controls: store.controls,
     breakers: store.breakers,

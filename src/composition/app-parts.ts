@@ -42,6 +42,7 @@ import type { Restorer } from '../pool/restore.ts';
 import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { createNodeQueue } from '../queue/node-tasks.ts';
+import { JetStreamEvents } from '../queue/event-stream.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import { createCheckpointCarrier } from './checkpoint-carrier.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
@@ -184,7 +185,7 @@ export async function openAppParts(
     runtime,
     probe,
     clock: systemClock,
-    ...entryParts(config, catalogue, store, metrics, log),
+    ...entryParts({ config, catalogue, store, connection, metrics, log }),
     observer: metrics,
     address: proxyConfig.address,
     proxies,
@@ -298,19 +299,41 @@ function nodeParts(parts: {
 }
 
 /** What stands between a click and an instance. */
-function entryParts(
-  { heldLimit, gate: { mode, maxNumber } }: Config,
-  catalogue: Catalogue,
-  { challengeStore, inventory, networkRules, shareCounts, turns }: Store,
-  observer: Observer,
-  log: Log,
-): Pick<PoolParts, 'admission' | 'gate' | 'shares'> {
+function entryParts({
+  config: {
+    heldLimit,
+    gate: { mode, maxNumber },
+    webhooks,
+  },
+  catalogue,
+  store: { challengeStore, inventory, networkRules, shareCounts, turns },
+  connection,
+  metrics: observer,
+  log,
+}: {
+  readonly config: Config;
+  readonly catalogue: Catalogue;
+  readonly store: Store;
+  readonly connection: QueueConnection;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}): Pick<PoolParts, 'admission' | 'gate' | 'shares'> {
   const proof = new ProofOfWork({ store: challengeStore, clock: systemClock, maxNumber });
   const admission = new Admission({ held: heldLimit, rules: networkRules });
   return {
     admission,
     gate: new Gate({ mode, catalogue, inventory, proof, observer, log }),
-    shares: new ShareWatch({ shareCounts, turn: turns.of('shares'), admission, observer, clock: systemClock, log }),
+    shares: new ShareWatch({
+      shareCounts,
+      turn: turns.of('shares'),
+      admission,
+      observer,
+      events: webhooks.some(({ events }) => events.includes('suspected'))
+        ? { stream: new JetStreamEvents({ connection, log }), observer }
+        : undefined,
+      clock: systemClock,
+      log,
+    }),
   };
 }
 

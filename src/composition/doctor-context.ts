@@ -31,6 +31,7 @@ import { egressNamesChecks } from '../doctor/egress-names.ts';
 import { nameServerChecks } from '../doctor/name-servers.ts';
 import { engineChecks, hiddenEngineChecks, standInChecks } from '../doctor/engine.ts';
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
+import { harmCheck } from '../doctor/harm.ts';
 import { gateCheck } from '../doctor/gate.ts';
 import { natsChecks } from '../doctor/nats.ts';
 import { nodeChecks } from '../doctor/nodes.ts';
@@ -328,6 +329,7 @@ function poolPart(
   return [
     ...pools,
     shareCheck(config),
+    harmCheck(config),
     gateCheck(config, () => metrics.get()),
     ...webhookChecks({ webhooks, store, admin }),
   ];

@@ -46,11 +46,12 @@ export class Infrastructure {
 
   /** Throws store_unavailable. Only a process with workers has something to say about leases and lost tasks. */
   async openStore(ofWorkers: Pick<StoreOptions, 'leaseMs' | 'patience'> = {}): Promise<Store> {
-    const { valkey, node, rateLimit, containers } = this.#config;
+    const { valkey, node, rateLimit, harm, containers } = this.#config;
     const store = await openStore({
       valkey,
       node,
       limits: rateLimit,
+      harm,
       portRange: containers.portRange,
       portCoolDownMs: containers.portCoolDownMs,
       ...ofWorkers,

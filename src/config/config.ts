@@ -65,6 +65,8 @@ export interface Config {
   readonly rateLimit: { readonly hourly: number; readonly daily: number };
   /** How many may be held at once; 0: any number. */
   readonly heldLimit: { readonly perClient: number; readonly perNetwork: number };
+  /** Of who had visits ended for harm: how long that is remembered, and how long they first get nothing. */
+  readonly harm: { readonly rememberedMs: number; readonly pauseMs: number };
   /** `maxNumber`: how much work is to be proven; half as many hashes on average. */
   readonly gate: { readonly mode: GateMode; readonly maxNumber: number };
   /** Marks everything we make on a shared host, so that two deployments leave each other alone. */

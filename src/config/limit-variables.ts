@@ -1,5 +1,5 @@
 import { GATE_MODES } from '../domain/gate-mode.ts';
-import { integer, oneOf } from './parsers.ts';
+import { duration, integer, oneOf } from './parsers.ts';
 import type { group } from './variable.ts';
 
 /** How much one client, or one network of clients, may have of the pools. */
@@ -20,6 +20,19 @@ export const limitVariables = (pool: ReturnType<typeof group>) => ({
     integer(0, 10_000, 8),
     '8',
     'The same for all addresses of one /48 of IPv6 together. 0: no limit.',
+  ),
+  HARM_REMEMBERED: pool.required(
+    duration('0s', '1d', '1h'),
+    '1h',
+    'For how long it is remembered of an address (a /48 for IPv6) and of a browser that a visit of theirs was ended ' +
+      'because it harmed others (disk, output, processor, database, processes). So they prove work before they ' +
+      'get another, twice as much after each such end; with an API key or an allowance nobody has to. 0s: not at all.',
+  ),
+  HARM_PAUSE: pool.required(
+    duration('0s', '1d', '1m'),
+    '1m',
+    'For how long they get nothing after the second such end; twice as long after each further one, up to ' +
+      'HARM_REMEMBERED. 0s: they never have to wait.',
   ),
   GATE_MODE: pool.required(
     oneOf(GATE_MODES),

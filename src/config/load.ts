@@ -257,10 +257,11 @@ function server(values: Values): Config['server'] {
   };
 }
 
-function limits(values: Values): Pick<Config, 'rateLimit' | 'heldLimit' | 'gate'> {
+function limits(values: Values): Pick<Config, 'rateLimit' | 'heldLimit' | 'gate' | 'harm'> {
   return {
     rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
     heldLimit: { perClient: values.HELD_LIMIT, perNetwork: values.HELD_LIMIT_NETWORK },
+    harm: { rememberedMs: values.HARM_REMEMBERED, pauseMs: values.HARM_PAUSE },
     gate: { mode: values.GATE_MODE, maxNumber: values.GATE_DIFFICULTY },
   };
 }

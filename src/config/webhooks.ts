@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { describeError } from '../domain/errors.ts';
-import { VISIT_EVENT_TYPES, type VisitEventType } from '../domain/visit-event.ts';
+import { EVENT_TYPES, VISIT_EVENT_TYPES, type StreamEventType } from '../domain/visit-event.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { quote, type Environment, type FileReader } from './environment.ts';
 import { ParseError, bool, duration, matching, oneOf, path, type Parser } from './parsers.ts';
@@ -79,7 +79,7 @@ function readWebhook(section: YamlSection, sources: Sources): Webhook {
         'https://, or say allow_http: true where the way is yours',
       'url',
     );
-  const types = section.list('events', oneOf<VisitEventType>(VISIT_EVENT_TYPES), 1);
+  const types = section.list('events', oneOf<StreamEventType>(EVENT_TYPES), 1);
   return {
     name: section.require('name', webhookName)?.value ?? '',
     url: url?.href ?? '',

@@ -98,7 +98,7 @@ export const ERROR_CATALOGUE = {
     status: 404,
     retryable: false,
     title: 'There is no such rule for a network',
-    remedy: '`try-it-now bans list` and `try-it-now allowances list` show those there are.',
+    remedy: '`try-it-now bans list`, `bans harm` and `allowances list` show those there are.',
   },
   unknown_webhook: {
     status: 404,
@@ -180,6 +180,12 @@ export const ERROR_CATALOGUE = {
     remedy: 'Wait as Retry-After says.',
   },
   daily_limit: { status: 429, retryable: true, title: 'Too many instances today', remedy: 'Wait as Retry-After says.' },
+  harm_limit: {
+    status: 429,
+    retryable: true,
+    title: 'Several visits from here were ended because they harmed others',
+    remedy: 'Wait as Retry-After says; operators see it with `try-it-now bans harm` and end it with `bans forgive`.',
+  },
   held_limit: {
     status: 429,
     retryable: true,

@@ -7,8 +7,11 @@ export const SUSPECT_VERSION = 1;
 export const SUSPECT_KINDS = ['address', 'network', 'visitor', 'site'] as const;
 export type SuspectKind = (typeof SUSPECT_KINDS)[number];
 
-/** `share`: of what is handed out. `unopened`: taken, and ended without a page. `refused`: asks on, against a limit. */
-export const SUSPICIONS = ['share', 'unopened', 'refused'] as const;
+/**
+ * `share`: of what is handed out. `unopened`: taken, and ended without a page. `refused`: asks on, against a limit.
+ * `harm`: visits were ended because they harmed others.
+ */
+export const SUSPICIONS = ['share', 'unopened', 'refused', 'harm'] as const;
 export type Suspicion = (typeof SUSPICIONS)[number];
 
 const Count = Type.Integer({ minimum: 0 });
@@ -28,6 +31,8 @@ export const Suspect = Type.Object({
   ended: Count,
   unopened: Count,
   refused: Count,
+  /** Absent in what earlier versions wrote. */
+  harmful: Type.Optional(Count),
   /** When it was found first, since it was quiet for an hour. */
   sinceMs: Count,
   lastMs: Count,

@@ -1,5 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { INSTANCE_ID_PATTERN } from './ids.ts';
+import { Suspect } from './suspect.ts';
 
 /** Raised when the shape changes; a payload of another version is set aside and counted, never guessed at. */
 export const VISIT_EVENT_VERSION = 1;
@@ -65,10 +66,12 @@ export const OutboxEntry = Type.Union([
 ]);
 export type OutboxEntry = Static<typeof OutboxEntry>;
 
+const EventId = Type.String({ pattern: '^evt_[a-z0-9_-]{1,64}$' });
+
 const eventBase = {
   v: Type.Literal(VISIT_EVENT_VERSION),
   /** The same in every delivery of it. */
-  id: Type.String({ pattern: '^evt_[a-z0-9_-]{1,64}$' }),
+  id: EventId,
   atMs: Millis,
   /** Names the visit and opens nothing: see `visitName`. */
   visit: Type.String({ pattern: '^[0-9a-f]{24}$' }),
@@ -81,7 +84,17 @@ const eventBase = {
 const event = <T extends string, D extends Record<string, TSchema>>(type: T, data: D) =>
   Type.Object({ ...eventBase, type: Type.Literal(type), data: Type.Object(data) });
 
-/** One thing that happened in a visit, as it is kept in the stream of events. */
+/** Somebody was found to take what others need: of no visit, and with an address in it. */
+export const SuspectedEvent = Type.Object({
+  v: Type.Literal(VISIT_EVENT_VERSION),
+  id: EventId,
+  atMs: Millis,
+  type: Type.Literal('suspected'),
+  data: Type.Object({ suspect: Suspect }),
+});
+export type SuspectedEvent = Static<typeof SuspectedEvent>;
+
+/** One thing that happened in a visit. */
 export const VisitEvent = Type.Union([
   event('clicked', {}),
   event('waited', { waitedMs: Millis }),
@@ -96,7 +109,12 @@ export const VisitEvent = Type.Union([
 export type VisitEvent = Static<typeof VisitEvent>;
 export type VisitEventType = VisitEvent['type'];
 
-/** What a webhook may ask for. */
+/** One thing that happened, as it is kept in the stream of events. */
+export const StreamEvent = Type.Union([VisitEvent, SuspectedEvent]);
+export type StreamEvent = Static<typeof StreamEvent>;
+export type StreamEventType = StreamEvent['type'];
+
+/** What a webhook is told of that asks for nothing in particular. */
 export const VISIT_EVENT_TYPES = [
   'clicked',
   'waited',
@@ -108,3 +126,6 @@ export const VISIT_EVENT_TYPES = [
   'call_to_action_clicked',
   'lead_given',
 ] as const satisfies readonly VisitEventType[];
+
+/** What a webhook may ask for. */
+export const EVENT_TYPES = [...VISIT_EVENT_TYPES, 'suspected'] as const satisfies readonly StreamEventType[];

@@ -1,4 +1,4 @@
-import type { VisitEventType } from './visit-event.ts';
+import type { StreamEventType } from './visit-event.ts';
 
 /** One receiver of what happens in visits. Durations in ms. */
 export interface Webhook {
@@ -7,7 +7,7 @@ export interface Webhook {
   readonly url: string;
   /** The keys that sign, the newest first: with two, a receiver can go from one to the other without a gap. */
   readonly secrets: readonly string[];
-  readonly events: readonly VisitEventType[];
+  readonly events: readonly StreamEventType[];
   /** How long the receiver may take to answer. */
   readonly timeoutMs: number;
   /** An event this old that fails again is set aside as dead. */

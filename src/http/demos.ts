@@ -12,8 +12,9 @@ export type { AcquireRequest, Acquired, Download, Place, Placed };
 
 export interface Demos {
   /**
-   * Throws unknown_template, landing_not_allowed, banned, hourly_limit, daily_limit, held_limit, pool_empty,
-   * pool_paused (each with retryAfterMs where waiting helps), idempotency_mismatch, store_unavailable.
+   * Throws unknown_template, landing_not_allowed, banned, challenge_required, harm_limit, hourly_limit, daily_limit,
+   * held_limit, pool_empty, pool_paused (each with retryAfterMs where waiting helps), idempotency_mismatch,
+   * store_unavailable.
    */
   acquire(request: AcquireRequest): Promise<Acquired>;
   /**

@@ -274,6 +274,46 @@ it('hands out against a proof of work where the gate is raised: once each, to wh
   expect(await acquireOrWait(gated, waiting)).toMatchObject({ position: 1 });
 });
 
+it('has who did harm prove work first, more each time, and wait from the second time on', async () => {
+  const { deps } = await bench([]);
+  const gated = { ...deps, gate: gateOf('auto') };
+  const refusal = async (request: AcquireRequest, asked: AcquireDeps = gated) =>
+    (await acquire(asked, request).catch((thrown: unknown) => thrown)) as {
+      readonly code: string;
+      readonly retryAfterMs: number;
+      readonly details: { readonly challenge: Challenge };
+    };
+  const harm = async (request: AcquireRequest) => {
+    const instance = await stateOf((await acquire(deps, { ...request, trusted: true })).id);
+    if (instance !== undefined) await store.cleanupStore.release(instance, 'process_limit', { from: ['assigned'] });
+  };
+  const request = click({ owner: 'visitor:somebody', idempotencyKey: undefined });
+  await harm(request);
+  const { details } = await refusal(request);
+  expect(details.challenge.maxnumber).toBe(4_000);
+  const solution = solved(details.challenge);
+  // What was worked out for somebody who did nothing is too little, and nothing to everybody else.
+  const elsewhere = { ...request, clientKey: '203.0.113.8', owner: 'visitor:other' };
+  expect(await acquire(gated, elsewhere)).toMatchObject({ again: false });
+  expect(await refusal({ ...request, clientKey: '203.0.113.8' })).toMatchObject({ code: 'challenge_required' });
+  expect(await refusal({ ...request, owner: 'visitor:other' })).toMatchObject({ code: 'challenge_required' });
+  await harm(request);
+  const paused = await refusal({ ...request, solution });
+  expect(paused).toMatchObject({ code: 'harm_limit', status: 429 });
+  expect(paused.retryAfterMs).toBeGreaterThan(30_000);
+  expect(paused.retryAfterMs).toBeLessThanOrEqual(60_000);
+  expect(await refusal(request, deps)).toMatchObject({ code: 'harm_limit' });
+  const again = async (changes: Partial<AcquireRequest>) => acquire(gated, { ...elsewhere, ...changes });
+  await expect(again({ clientKey: SUBJECT })).rejects.toMatchObject({ code: 'harm_limit' });
+  await expect(again({ owner: 'visitor:somebody' })).rejects.toMatchObject({ code: 'harm_limit' });
+
+  expect(await store.harmMemory.list()).toMatchObject([{ ends: 2 }, { ends: 2 }]);
+  expect(await store.harmMemory.forget(SUBJECT)).toBe(true);
+  expect(await again({ clientKey: SUBJECT }).catch((error: unknown) => error)).not.toMatchObject({
+    code: 'harm_limit',
+  });
+});
+
 it('says of an empty pool whether more are prepared, and when it is worth to come again', async () => {
   const { deps } = await bench([]);
   const other = template({ name: 'nothing', pool: { target: 0, max: 3, replenishThreshold: 0 } });

@@ -1,10 +1,11 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import { harmNames } from '../domain/harm.ts';
 import { fillLanding, landingFor } from '../domain/landing.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
 import { isAlive, isLost, releaseDead, type DeliveryDeps } from './deliver.ts';
-import type { Gate } from './gate.ts';
+import { EXEMPT, type Gate, type Proven } from './gate.ts';
 import type { ShareWatch } from './share-watch.ts';
 import type { Admission, Admitted } from './admission.ts';
 import type { ClaimOutcome, HeldScope, Refill } from './interfaces/claim-store.ts';
@@ -56,7 +57,7 @@ export interface Placed {
 export interface AcquireDeps extends DeliveryDeps {
   readonly catalogue: Catalogue;
   readonly admission: Pick<Admission, 'admit'>;
-  readonly gate: Pick<Gate, 'holdsBack' | 'demand' | 'noteTaken'>;
+  readonly gate: Pick<Gate, 'judge' | 'demand' | 'noteTaken'>;
   readonly shares: Pick<ShareWatch, 'noteTaken' | 'noteRefused' | 'noteEnded'>;
   readonly address: PublicAddress;
 }
@@ -75,8 +76,8 @@ const OFF_RETRY_MS = 30_000;
 /**
  * Hands a ready instance over: one store round trip, and a look whether the instance reacts. A dead one is released and
  * replaced; who meets two in a row, or three where hosts are not reached, is asked to come again. Throws
- * unknown_template, landing_not_allowed, banned, challenge_required, hourly_limit, daily_limit, held_limit, pool_empty,
- * pool_paused, idempotency_mismatch, store_unavailable.
+ * unknown_template, landing_not_allowed, banned, challenge_required, harm_limit, hourly_limit, daily_limit, held_limit,
+ * pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
   const template = templateOf(deps, request);
@@ -99,7 +100,7 @@ export async function acquireOrWait(
 interface Wish extends AcquireRequest {
   readonly wait: boolean;
   readonly admitted: Admitted;
-  readonly unproven: boolean;
+  readonly proven: Proven;
 }
 
 function templateOf({ catalogue }: AcquireDeps, { template }: AcquireRequest): Template {
@@ -117,8 +118,8 @@ async function serve(
   const open = landingFor(template, request.open);
   const startedAt = performance.now();
   const admitted = deps.admission.admit(request);
-  const unproven = !admitted.known && (await deps.gate.holdsBack(template, request));
-  const wish: Wish = { ...request, admitted, unproven };
+  const proven = admitted.known ? EXEMPT : await deps.gate.judge(template, request);
+  const wish: Wish = { ...request, admitted, proven };
   const found = await aliveOne(deps, wish, template);
   if (found.kind === 'waiting') return { position: found.position, refill: found.refill };
   const landing =
@@ -183,7 +184,7 @@ async function take(
     (await isAlive(deps, template, handedOut)) ||
     (handedOut.kind === 'again' && !(await isLost(deps, handedOut)));
   observer.claimed(template.name, alive ? outcome.kind : 'replaced', tookMs);
-  if (outcome.kind === 'unproven') throw await deps.gate.demand(template, wish);
+  if (outcome.kind === 'unproven') throw await deps.gate.demand(template, wish, outcome.harmfulEnds);
   if (!wish.admitted.known) noteWho(deps, wish, template, outcome, replacing);
   if (handedOut === undefined) throw refusal(template, outcome as Refused);
   if (alive && handedOut.waitedMs !== undefined) observer.waited(template.name, handedOut.waitedMs);
@@ -208,7 +209,7 @@ function noteWho(
 /** The one round trip, and what is to be told of it. */
 async function claim(
   { claimStore, deliveryCheck, observer, requestRefill }: AcquireDeps,
-  { clientKey, owner, idempotencyKey, wait, admitted, unproven, site = DIRECT_SITE }: Wish,
+  { clientKey, owner, idempotencyKey, wait, admitted, proven, site = DIRECT_SITE }: Wish,
   template: Template,
   replacing: string | undefined,
 ): Promise<{ readonly outcome: ClaimOutcome; readonly tookMs: number }> {
@@ -224,9 +225,10 @@ async function claim(
       site,
       wait,
       rates: admitted.rates,
-      unproven,
+      ...proven,
       avoided: deliveryCheck.avoided(),
       ...(admitted.held === undefined ? {} : { held: admitted.held }),
+      ...(admitted.known ? {} : { harmNames: harmNames(clientKey, owner) }),
       ...(replacing === undefined ? {} : { replacing }),
     });
   } catch (error) {
@@ -289,6 +291,7 @@ function refusal(template: Template, outcome: Refused): TryItNowError {
     case 'limited': {
       if (outcome.window === 'held') return holdsEnough(outcome);
       const { window, retryAfterMs } = outcome;
+      if (window === 'harm') return didHarm(retryAfterMs);
       return new TryItNowError(
         `${window}_limit`,
         `this address has had its share of instances for ${window === 'hourly' ? 'this hour' : 'today'}`,
@@ -339,6 +342,15 @@ function holdsEnough({
       held: held.map(({ template, deadlineMs }) => ({ template, expires_at: new Date(deadlineMs).toISOString() })),
     },
   });
+}
+
+function didHarm(retryAfterMs: number): TryItNowError {
+  return new TryItNowError(
+    'harm_limit',
+    'several visits from this address or browser were ended because they harmed others; nothing is handed out to it ' +
+      `for ${Math.ceil(retryAfterMs / 1000)} s`,
+    { retryAfterMs },
+  );
 }
 
 /** Says what is true of the refill, and when it is worth to come again. */

@@ -14,7 +14,7 @@ function gate(mode: GateMode = 'auto') {
     mode,
     catalogue: new Catalogue([template()]),
     inventory: { stats: () => Promise.resolve(new Map([['tiny', world.stats]])) },
-    proof: { challenge: () => Promise.reject(new Error('not asked')), redeem: () => Promise.resolve(false) },
+    proof: { challenge: () => Promise.reject(new Error('not asked')), redeem: () => Promise.resolve(undefined) },
     observer: { gate: (_, reason) => (world.told = reason), challenged: () => undefined },
     log: new LogBook(),
     now: () => world.now,

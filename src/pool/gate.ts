@@ -7,12 +7,23 @@ import type { Inventory, PoolStats } from './interfaces/inventory.ts';
 import type { Observer } from './interfaces/observer.ts';
 import type { ProofOfWork } from './proof-of-work.ts';
 
+/** What who asks for an instance has proven, or need not prove. */
+export interface Proven {
+  /** They have some work to prove still, whoever they are. */
+  readonly unproven: boolean;
+  /** For how many harmful ends they have proven work. */
+  readonly provenFor: number;
+}
+
 /** Who asks for an instance. */
 interface Asking {
   readonly clientKey: string;
   readonly owner: string;
   readonly solution?: string | undefined;
 }
+
+/** Known, or never asked. */
+export const EXEMPT: Proven = { unproven: false, provenFor: Number.MAX_SAFE_INTEGER };
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -100,24 +111,29 @@ export class Gate {
     this.#of(template).taken.push(this.#now());
   }
 
-  /** Whether who asks has to prove something still. Throws store_unavailable. */
-  async holdsBack(template: Template, { solution, ...asking }: Asking): Promise<boolean> {
-    if (!this.isRaised(template.name)) return false;
-    if (solution === undefined) return true;
-    const isSolved = await this.#proof.redeem(solution, purpose(template, asking));
-    this.#observer.challenged(template.name, isSolved ? 'solved' : 'refused');
-    return !isSolved;
+  /** A solution that comes with the request is used up. Throws store_unavailable. */
+  async judge(template: Template, { solution, ...asking }: Asking): Promise<Proven> {
+    if (this.#mode === 'off') return EXEMPT;
+    const unproven = this.isRaised(template.name);
+    if (solution === undefined) return { unproven, provenFor: 0 };
+    const provenFor = await this.#proof.redeem(solution, purpose(template, asking));
+    this.#observer.challenged(template.name, provenFor === undefined ? 'refused' : 'solved');
+    return provenFor === undefined ? { unproven, provenFor: 0 } : { unproven: false, provenFor };
   }
 
-  /** What they are told, with the challenge. Throws store_unavailable. */
-  async demand(template: Template, asking: Asking): Promise<TryItNowError> {
-    const challenge = await this.#proof.challenge(purpose(template, asking));
+  /** What they are told, with the challenge: more work, the more of their visits did harm. Throws store_unavailable. */
+  async demand(template: Template, asking: Asking, harmfulEnds: number): Promise<TryItNowError> {
+    const challenge = await this.#proof.challenge(purpose(template, asking), harmfulEnds);
     this.#observer.challenged(template.name, 'given');
+    const why =
+      harmfulEnds === 0
+        ? `instances of "${template.name}" are in demand`
+        : `${harmfulEnds} of the last visits from here were ended because they harmed others`;
     return new TryItNowError(
       'challenge_required',
       asking.solution === undefined
-        ? `instances of "${template.name}" are in demand; solve the challenge and send the solution as \`altcha\``
-        : 'the solution is wrong, too old, used already or for somebody else; solve this challenge',
+        ? `${why}; solve the challenge and send the solution as \`altcha\``
+        : 'the solution is wrong, too old, used already, for somebody else or for less work; solve this challenge',
       { details: { challenge } },
     );
   }

@@ -1,15 +1,18 @@
-import { clientNetwork, membersOf } from '../domain/client-network.ts';
+import { clientNetwork, membersOf, networkOf } from '../domain/client-network.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import type { RememberedHarm } from '../domain/harm.ts';
 import type { NetworkRule, NetworkRuleKind } from '../domain/network-rule.ts';
 import type { Admission } from './admission.ts';
 import type { Suspect } from '../domain/suspect.ts';
 import type { ShareCounts } from './interfaces/share-counts.ts';
 import type { Inventory } from './interfaces/inventory.ts';
+import type { HarmMemory } from './interfaces/harm-memory.ts';
 import type { NetworkRules } from './interfaces/network-rules.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 
 export interface OperateNetworksDeps extends ReleaseDeps {
   readonly networkRules: NetworkRules;
+  readonly harmMemory: HarmMemory;
   readonly shareCounts: Pick<ShareCounts, 'suspects'>;
   readonly admission: Pick<Admission, 'refresh'>;
   readonly inventory: Pick<Inventory, 'list'>;
@@ -34,6 +37,17 @@ export async function listNetworkRules(
 /** Who took an unusual share within a day, the newest first. Throws store_unavailable. */
 export function listSuspects({ shareCounts }: OperateNetworksDeps): Promise<readonly Suspect[]> {
   return shareCounts.suspects();
+}
+
+/** Who had visits ended for harm lately, the worst first. Throws store_unavailable. */
+export function listHarm({ harmMemory }: OperateNetworksDeps): Promise<readonly RememberedHarm[]> {
+  return harmMemory.list();
+}
+
+/** An address, a network or the digest of a browser: from now on they are as anybody. Throws unknown_network. */
+export async function forgiveHarm({ harmMemory }: OperateNetworksDeps, who: string): Promise<void> {
+  if (!(await harmMemory.forget(networkOf(who.trim()))))
+    throw new TryItNowError('unknown_network', `Of ${JSON.stringify(who.slice(0, 64))} no harm is remembered`);
 }
 
 /**

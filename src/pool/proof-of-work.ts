@@ -15,6 +15,8 @@ type Solution = Omit<Challenge, 'maxnumber'> & { readonly number: number };
 
 /** A slow phone needs seconds; whoever hoards solutions has them for this long. */
 const LASTS_MS = 5 * 60_000;
+/** Each harmful end doubles the work, up to sixteen times: a phone then takes some 15 s. */
+const MOST_DOUBLINGS = 4;
 /** Of base64; a solution has some 400. */
 const MAX_SOLUTION_LENGTH = 2_000;
 
@@ -34,30 +36,36 @@ export class ProofOfWork {
     this.#maxNumber = options.maxNumber;
   }
 
-  /** Throws store_unavailable. */
-  async challenge(purpose: string): Promise<Challenge> {
+  /** `harmfulEnds`: how many the work is for; a solution says so. Throws store_unavailable. */
+  async challenge(purpose: string, harmfulEnds = 0): Promise<Challenge> {
+    const maxNumber = this.#maxNumber * 2 ** Math.min(harmfulEnds, MOST_DOUBLINGS);
     const parameters = new URLSearchParams({
       expires: String(Math.ceil((this.#clock.now() + LASTS_MS) / 1_000)),
       for: digest(purpose),
+      ends: String(harmfulEnds),
     });
     // The last sign keeps digits of the number from being taken for a part of the salt.
     const salt = `${randomBytes(12).toString('hex')}?${parameters.toString()}&`;
-    const challenge = hash(salt, randomInt(this.#maxNumber + 1));
+    const challenge = hash(salt, randomInt(maxNumber + 1));
     const signature = sign(challenge, await this.#store.secret());
-    return { algorithm: 'SHA-256', challenge, maxnumber: this.#maxNumber, salt, signature };
+    return { algorithm: 'SHA-256', challenge, maxnumber: maxNumber, salt, signature };
   }
 
-  /** Whether this solves a challenge of ours for this purpose, for the first time. Throws store_unavailable. */
-  async redeem(encoded: string, purpose: string): Promise<boolean> {
+  /**
+   * For how many harmful ends this proves work, where it solves a challenge of ours for this purpose, for the first
+   * time; else undefined. Throws store_unavailable.
+   */
+  async redeem(encoded: string, purpose: string): Promise<number | undefined> {
     const solution = decoded(encoded);
-    if (solution === undefined) return false;
+    if (solution === undefined) return undefined;
     const { challenge, salt, number, signature } = solution;
     const parameters = new URLSearchParams(salt.slice(salt.indexOf('?') + 1));
-    if (parameters.get('for') !== digest(purpose)) return false;
-    if (!(Number(parameters.get('expires')) * 1_000 > this.#clock.now())) return false;
-    if (!salt.endsWith('&') || hash(salt, number) !== challenge) return false;
-    if (!isSame(signature, sign(challenge, await this.#store.secret()))) return false;
-    return this.#store.spend(challenge, 2 * LASTS_MS);
+    if (parameters.get('for') !== digest(purpose)) return undefined;
+    if (!(Number(parameters.get('expires')) * 1_000 > this.#clock.now())) return undefined;
+    if (!salt.endsWith('&') || hash(salt, number) !== challenge) return undefined;
+    if (!isSame(signature, sign(challenge, await this.#store.secret()))) return undefined;
+    const isFirst = await this.#store.spend(challenge, 2 * LASTS_MS);
+    return isFirst ? Number(parameters.get('ends')) : undefined;
   }
 }
 

@@ -1,12 +1,12 @@
 import { visitName } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
-import { VISIT_EVENT_VERSION, type OutboxEntry, type VisitEvent, type VisitEventType } from '../domain/visit-event.ts';
+import { VISIT_EVENT_VERSION, type OutboxEntry, type StreamEventType, type VisitEvent } from '../domain/visit-event.ts';
 import type { EventOutbox } from './interfaces/event-outbox.ts';
 import type { EventStream } from './interfaces/event-stream.ts';
 
 /** What is counted about events on their way to the stream. */
 export interface EventObserver {
-  published(type: VisitEventType): void;
+  published(type: StreamEventType): void;
   /** Written by another version, or damaged: set aside. */
   unreadable(): void;
 }

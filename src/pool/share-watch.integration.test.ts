@@ -3,11 +3,14 @@ import { LogBook } from '../../test/support/queue.ts';
 import { fillPool, startStore, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import type { StreamEvent } from '../domain/visit-event.ts';
 import { keys } from '../store/keys.ts';
 import { ValkeyShareCounts } from '../store/share-counts.ts';
 import { Scripts } from '../store/scripts.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { Admission } from './admission.ts';
+import type { EventStream } from './interfaces/event-stream.ts';
 import { ShareWatch } from './share-watch.ts';
 
 const HOUR_MS = 3_600_000;
@@ -20,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => store[Symbol.asyncDispose]());
 beforeEach(() => store.clear());
 
-function server(name = 'one', world = { now: 1_800_000_000_000 }) {
+function server(name = 'one', world = { now: 1_800_000_000_000 }, stream?: EventStream) {
   const log = new LogBook();
   const metrics = new Metrics({ templates: ['tiny'], version: 'test' });
   const shareCounts = new ValkeyShareCounts(store.valkey, new Scripts(store.valkey), { now: () => world.now }, log);
@@ -29,6 +32,7 @@ function server(name = 'one', world = { now: 1_800_000_000_000 }) {
     turn: { take: () => Promise.resolve(name === 'one') },
     admission: new Admission({ held: { perClient: 2, perNetwork: 8 } }),
     observer: metrics,
+    events: stream === undefined ? undefined : { stream, observer: metrics },
     clock: { now: () => world.now },
     log,
   });
@@ -67,6 +71,30 @@ it('adds up what several servers see, tells of it once, and again after an hour 
   expect(await shareCounts.suspects()).toEqual([]);
 });
 
+it('brings who was found to the stream of events, once it takes them', async () => {
+  const stream = { refuses: true, stored: [] as StreamEvent[] };
+  const { watch, world } = server('one', undefined, {
+    publish: (event) => {
+      if (stream.refuses) return Promise.reject(new TryItNowError('queue_unavailable', 'NATS is away'));
+      stream.stored.push(event);
+      return Promise.resolve();
+    },
+  });
+  for (let count = 0; count < 10; count += 1) watch.noteTaken(BURNER);
+  await expect(watch.round()).rejects.toMatchObject({ code: 'queue_unavailable' });
+  world.now += 60_000;
+  stream.refuses = false;
+  await watch.round();
+  await watch.round();
+  expect(stream.stored).toMatchObject([
+    {
+      type: 'suspected',
+      atMs: world.now - 60_000,
+      data: { suspect: { kind: 'address', who: '203.0.113.7', why: 'share', taken: 10 } },
+    },
+  ]);
+});
+
 it('sees which visits ended without a page', async () => {
   await fillPool(store, template());
   const [id = ''] = await store.valkey.zrange(keys.ready('tiny'), 0, 0);
@@ -80,8 +108,12 @@ it('sees which visits ended without a page', async () => {
   watch.noteEnded({ ...visit, client: '127.0.0.1' });
   watch.noteEnded({ ...visit, owner: 'api:203.0.113.7' });
   await watch.round();
+  watch.noteEnded({ ...visit, noted: ',first_page,', reason: 'disk_limit' });
+  await watch.round();
   const counts = await shareCounts.recent();
-  expect([counts.get('address 203.0.113.7 ended'), counts.get('address 203.0.113.7 unopened')]).toEqual([2, 1]);
+  expect(['ended', 'unopened', 'harmful'].map((figure) => counts.get(`address 203.0.113.7 ${figure}`))).toEqual([
+    3, 1, 1,
+  ]);
 });
 
 it('keeps itself in bounds: new names find no room, those there are go on counting, and all of it ends', async () => {

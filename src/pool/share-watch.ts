@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
 import { clientNetwork, isLoopback } from '../domain/client-network.ts';
 import type { Clock } from '../domain/clock.ts';
+import { isHarmful } from '../domain/harm.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
-import { isBrowser } from '../domain/owner.ts';
+import { isBrowser, visitorDigest } from '../domain/owner.ts';
 import { banCommand } from '../domain/ban-command.ts';
 import { SUSPECT_VERSION, type Suspect } from '../domain/suspect.ts';
-import { DIRECT_SITE, OTHER_SITE } from '../domain/visit-event.ts';
+import { DIRECT_SITE, OTHER_SITE, VISIT_EVENT_VERSION, type SuspectedEvent } from '../domain/visit-event.ts';
 import type { Admission } from './admission.ts';
 import type { Observer } from './interfaces/observer.ts';
 import type { ShareCounts } from './interfaces/share-counts.ts';
+import type { EventStream } from './interfaces/event-stream.ts';
 import type { Turn } from './interfaces/turn.ts';
+import type { EventObserver } from './publish-events.ts';
 import { shareFields, unusualShares, type Finding, type ShareFigure, type Taker } from './unusual-shares.ts';
 
 /** Of what was counted since the last round. */
@@ -19,6 +22,8 @@ const MOST_FIELDS = 5_000;
 const TURN_MS = 15_000;
 /** Who is found again sooner than this has been told of. */
 const QUIET_MS = 60 * 60_000;
+/** Found, and not in the stream of events yet. */
+const MOST_UNTOLD = 100;
 
 /** Somebody unknown: no API key, no allowance, not on this machine. */
 interface Unknown {
@@ -32,6 +37,8 @@ export interface ShareWatchDeps {
   readonly turn: Pick<Turn, 'take'>;
   readonly admission: Pick<Admission, 'givesWay'>;
   readonly observer: Pick<Observer, 'suspected'>;
+  /** Undefined: no webhook asks for it. */
+  readonly events?: { readonly stream: EventStream; readonly observer: Pick<EventObserver, 'published'> } | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -43,6 +50,7 @@ export interface ShareWatchDeps {
 export class ShareWatch {
   readonly #deps: ShareWatchDeps;
   #counts = new Map<string, number>();
+  #untold: readonly SuspectedEvent[] = [];
 
   constructor(deps: ShareWatchDeps) {
     this.#deps = deps;
@@ -67,12 +75,18 @@ export class ShareWatch {
     )
       return;
     if (!this.#deps.admission.givesWay(client, false)) return;
-    const opened = noted?.includes(',first_page,') === true;
-    this.#count({ clientKey: client, owner, site }, opened ? ['ended'] : ['ended', 'unopened']);
+    const figures: ShareFigure[] = noted?.includes(',first_page,') === true ? ['ended'] : ['ended', 'unopened'];
+    if (isHarmful(reason)) figures.push('harmful');
+    this.#count({ clientKey: client, owner, site }, figures);
   }
 
-  /** To be called every few seconds. Throws store_unavailable. */
+  /** To be called every few seconds. Throws store_unavailable, and queue_unavailable where it tells webhooks. */
   async round(): Promise<void> {
+    await this.#look();
+    await this.#tellWebhooks();
+  }
+
+  async #look(): Promise<void> {
     const { shareCounts, turn } = this.#deps;
     const counts = this.#counts;
     if (counts.size > 0) {
@@ -95,13 +109,27 @@ export class ShareWatch {
       return { ...finding, v: SUSPECT_VERSION, sinceMs: isNew ? now : known.sinceMs, lastMs: now };
     });
     await shareCounts.note(suspects);
+    if (this.#deps.events !== undefined)
+      this.#untold = [...this.#untold, ...suspects.filter(({ sinceMs }) => sinceMs === now).map(eventOf)].slice(
+        -MOST_UNTOLD,
+      );
   }
 
-  #tellOf({ kind, who, why, network, taken, takenByAll, ended, unopened, refused }: Finding): void {
+  /** What the stream does not take now, the next round tries again. */
+  async #tellWebhooks(): Promise<void> {
+    const { events } = this.#deps;
+    for (let [next] = this.#untold; events !== undefined && next !== undefined; [next] = this.#untold) {
+      await events.stream.publish(next);
+      events.observer.published(next.type);
+      this.#untold = this.#untold.slice(1);
+    }
+  }
+
+  #tellOf({ kind, who, why, network, taken, takenByAll, ended, unopened, refused, harmful }: Finding): void {
     const { log, observer } = this.#deps;
     observer.suspected(kind, why);
     log.warn(
-      { kind, who, why, taken, takenByAll, ended, unopened, refused, command: banCommand(network) },
+      { kind, who, why, taken, takenByAll, ended, unopened, refused, harmful, command: banCommand(network) },
       'Somebody takes an unusual share of the instances; `try-it-now bans suspects` shows who, `bans add` stops them',
     );
   }
@@ -111,7 +139,7 @@ export class ShareWatch {
     if (isLoopback(clientKey) || clientNetwork(clientKey) === undefined) return;
     const taker: Taker = {
       clientKey,
-      visitor: owner !== null && isBrowser(owner) ? digest(owner) : undefined,
+      visitor: owner !== null && isBrowser(owner) ? visitorDigest(owner) : undefined,
       site: site === DIRECT_SITE || site === OTHER_SITE ? undefined : site,
     };
     for (const figure of figures) {
@@ -123,11 +151,12 @@ export class ShareWatch {
   }
 }
 
-function nameOf({ kind, who }: Pick<Suspect, 'kind' | 'who'>): string {
-  return `${kind} ${who}`;
+function eventOf(suspect: Suspect): SuspectedEvent {
+  const { sinceMs: atMs } = suspect;
+  const name = createHash('sha256').update(nameOf(suspect)).digest('hex').slice(0, 16);
+  return { v: VISIT_EVENT_VERSION, id: `evt_${name}-${atMs}`, atMs, type: 'suspected', data: { suspect } };
 }
 
-/** A visitor's token opens what they hold; this does not. */
-function digest(owner: string): string {
-  return createHash('sha256').update(owner).digest('hex').slice(0, 16);
+function nameOf({ kind, who }: Pick<Suspect, 'kind' | 'who'>): string {
+  return `${kind} ${who}`;
 }

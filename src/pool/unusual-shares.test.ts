@@ -48,6 +48,12 @@ it('names who goes on asking against a limit, and who never opens what they take
   ]);
 });
 
+it('names whose visits were ended because they harmed others, but not for one', () => {
+  expect(
+    found([{ clientKey: '203.0.113.7' }, { taken: 2, harmful: 2 }], [{ clientKey: '203.0.113.8' }, { harmful: 1 }]),
+  ).toEqual([['address', '203.0.113.7', 'harm', '203.0.113.7/32']]);
+});
+
 it('names the network whose addresses each take little, and the address alone where it is the one', () => {
   const addresses = Array.from({ length: 10 }, (_, at): Counted => [
     { clientKey: `2001:db8:1:${at}::/64` },

@@ -2,7 +2,7 @@ import { clientNetwork, networkOf } from '../domain/client-network.ts';
 import { SUSPECT_KINDS, type Suspect, type SuspectKind, type Suspicion } from '../domain/suspect.ts';
 
 /** What is counted of each. */
-const SHARE_FIGURES = ['taken', 'ended', 'unopened', 'refused'] as const;
+const SHARE_FIGURES = ['taken', 'ended', 'unopened', 'refused', 'harmful'] as const;
 export type ShareFigure = (typeof SHARE_FIGURES)[number];
 type Figures = Record<ShareFigure, number>;
 
@@ -14,6 +14,8 @@ const EVERYBODY = 'all -';
 const LEAST_TAKEN = 10;
 const LEAST_UNOPENED = 10;
 const LEAST_REFUSED = 30;
+/** One may be an accident. */
+const LEAST_HARMFUL = 2;
 /** Against the average of all others. */
 const UNUSUAL_FACTOR = 5;
 /** Of everything that was handed out. */
@@ -71,6 +73,8 @@ export function unusualShares(counts: ReadonlyMap<string, number>): readonly Fin
 }
 
 function suspicion(kind: SuspectKind, own: Figures, all: Figures, others: number): Suspicion | undefined {
+  // Worse than any share.
+  if (kind !== 'site' && own.harmful >= LEAST_HARMFUL) return 'harm';
   // A page that many find their way from is what everybody hopes for.
   if (kind !== 'site') {
     const usual = others === 0 ? 0 : (all.taken - own.taken) / others;
@@ -109,5 +113,5 @@ function sumUp(counts: ReadonlyMap<string, number>) {
 }
 
 function none(): Figures {
-  return { taken: 0, ended: 0, unopened: 0, refused: 0 };
+  return { taken: 0, ended: 0, unopened: 0, refused: 0, harmful: 0 };
 }

@@ -3,7 +3,7 @@ import type { StreamConfig } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import type { VisitEvent } from '../domain/visit-event.ts';
+import type { StreamEvent, StreamEventType } from '../domain/visit-event.ts';
 import type { EventStream } from '../pool/interfaces/event-stream.ts';
 import type { QueueConnection } from './connection.ts';
 import { encodeEvent } from './event-payload.ts';
@@ -14,6 +14,7 @@ import {
   EVENT_SUBJECT,
   EVENT_SUBJECTS,
   LEAD_SUBJECT,
+  SUSPECT_SUBJECT,
 } from './names.ts';
 import { nobodyStores } from './publisher.ts';
 import { DAY_MS, MEBIBYTE, ensureStream } from './stream-and-consumers.ts';
@@ -24,6 +25,9 @@ const PUBLISH_TIMEOUT_MS = 2_000;
 export const EVENTS_KEPT_MS = 7 * DAY_MS;
 /** As long as an outbox may be kept from forgetting what it has published. */
 const DUPLICATE_WINDOW_MS = 10 * 60 * 1000;
+
+/** Of those that have one of their own: what is deleted sooner, and what earlier versions would not understand. */
+const SUBJECTS: Partial<Record<StreamEventType, string>> = { lead_given: LEAD_SUBJECT, suspected: SUSPECT_SUBJECT };
 
 const EVENTS: Partial<StreamConfig> & { name: string } = {
   name: EVENT_STREAM,
@@ -72,7 +76,7 @@ export class JetStreamEvents implements EventStream {
     this.#options = options;
   }
 
-  async publish(event: VisitEvent): Promise<void> {
+  async publish(event: StreamEvent): Promise<void> {
     const { connection, log, timeoutMs = PUBLISH_TIMEOUT_MS } = this.#options;
     const { url } = connection;
     if (!connection.connected)
@@ -80,7 +84,7 @@ export class JetStreamEvents implements EventStream {
         'queue_unavailable',
         `NATS at ${url} takes no events: it is disconnected; reconnecting goes on in the background`,
       );
-    const subject = event.type === 'lead_given' ? LEAD_SUBJECT : EVENT_SUBJECT;
+    const subject = SUBJECTS[event.type] ?? EVENT_SUBJECT;
     const send = () =>
       within(timeoutMs, ({ timeout }) =>
         connection.jetstream.publish(subject, encodeEvent(event), { msgID: event.id, timeout }),

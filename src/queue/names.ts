@@ -30,6 +30,8 @@ export const EVENT_SUBJECT = 'visit_events.happened';
 /** Of what visitors told of themselves: apart, because it is deleted as soon as every webhook has had it. */
 export const LEAD_SUBJECTS = 'visit_events.lead.>';
 export const LEAD_SUBJECT = 'visit_events.lead.happened';
+/** Of who is suspected: apart, because earlier versions would not understand it. */
+export const SUSPECT_SUBJECT = 'visit_events.suspected';
 export const DEAD_EVENT_STREAM = 'VISIT_EVENTS_DEAD';
 export const DEAD_EVENT_SUBJECTS = 'visit_events_dead.*';
 

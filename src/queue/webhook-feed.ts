@@ -12,6 +12,7 @@ import {
   EVENT_STREAM,
   EVENT_SUBJECT,
   LEAD_SUBJECT,
+  SUSPECT_SUBJECT,
   deadEventSubject,
   leadReplaySubject,
   replaySubject,
@@ -128,9 +129,13 @@ export class JetStreamWebhookFeed implements EventFeed {
       // The time belongs to it: a stream that was deleted and made again counts from 1 again.
       key: `${message.seq}@${message.info.timestampNanos}`,
       event: decodeEvent(message.data),
-      isForUs: [EVENT_SUBJECT, LEAD_SUBJECT, replaySubject(webhook), leadReplaySubject(webhook)].includes(
-        message.subject,
-      ),
+      isForUs: [
+        EVENT_SUBJECT,
+        LEAD_SUBJECT,
+        SUSPECT_SUBJECT,
+        replaySubject(webhook),
+        leadReplaySubject(webhook),
+      ].includes(message.subject),
       settle: async () => {
         await within(CONFIRM_TIMEOUT_MS, (options) => message.ackAck(options));
       },

@@ -113,12 +113,14 @@ export class ClaimBatches {
         keys.waiting(template.name),
         keys.waitingLeases(template.name),
         keys.waitingClients(template.name),
-        ...requests.flatMap(({ clientKey, owner, held }, at) => [
+        ...requests.flatMap(({ clientKey, owner, held, harmNames = [] }, at) => [
           keys.hourlyRate(clientKey),
           keys.dailyRate(clientKey),
           keys.idempotency(places[at] ?? ''),
           keys.held(held?.network ?? ''),
           keys.held(owner),
+          keys.harm(harmNames[0] ?? ''),
+          keys.harm(harmNames[1] ?? ''),
         ]),
       ],
       [
@@ -145,7 +147,7 @@ function avoidedBy({ avoided = [] }: ClaimRequest): string {
 
 /** What claim.lua is told of one claim. */
 function argumentsOf(
-  { owner, idempotencyKey, replacing, site, wait, clientKey, rates, held, unproven }: ClaimRequest,
+  { owner, idempotencyKey, replacing, site, wait, clientKey, rates, held, unproven, provenFor }: ClaimRequest,
   place: string,
   keyLifeMs: number,
 ): readonly (string | number)[] {
@@ -162,5 +164,6 @@ function argumentsOf(
     held?.perNetwork ?? 0,
     held?.perOwner ?? 0,
     unproven === true ? FLAG.YES : FLAG.NO,
+    provenFor ?? 0,
   ];
 }

@@ -130,8 +130,10 @@ export class ValkeyClaimStore implements ClaimStore {
         return { kind: 'limited', window: 'daily', retryAfterMs: Number(reply[1]) };
       case CLAIM.HELD_LIMIT:
         return heldLimit(reply as HeldReply);
+      case CLAIM.HARM_LIMIT:
+        return { kind: 'limited', window: 'harm', retryAfterMs: Number(reply[1]) };
       case CLAIM.UNPROVEN:
-        return { kind: 'unproven' };
+        return { kind: 'unproven', harmfulEnds: Number(reply[1]) };
       case CLAIM.KEY_REUSED:
         return { kind: 'key_reused' };
       case CLAIM.PAUSED:

@@ -1,3 +1,4 @@
+import { harmNames, isHarmful } from '../domain/harm.ts';
 import type { Instance, ReleaseReason } from '../domain/instance.ts';
 import { canMove } from '../domain/lifecycle.ts';
 import type { Log } from '../domain/log.ts';
@@ -14,9 +15,18 @@ import type { TaskPatience } from './task-patience.ts';
 /** Longer ones are an engine's whole output; the log has all of it. */
 const REASON_LENGTH = 1_000;
 
+/** What becomes of who had visits ended for harm. */
+export interface HarmSettings {
+  /** After the last of them; 0: nothing is remembered. */
+  readonly rememberedMs: number;
+  /** For how long nothing is handed out after the second; twice as long after each further one. */
+  readonly pauseMs: number;
+}
+
 export interface CleanupStoreOptions {
   readonly portCoolDownMs: number;
   readonly patience: TaskPatience;
+  readonly harm: HarmSettings;
 }
 
 export class ValkeyCleanupStore implements CleanupStore {
@@ -34,6 +44,8 @@ export class ValkeyCleanupStore implements CleanupStore {
 
   async release(instance: Instance, reason: ReleaseReason, guard: ReleaseGuard): Promise<ReleaseOutcome> {
     const { template } = instance;
+    const { patience, harm } = this.#options;
+    const remembered = isHarmful(reason) && harm.rememberedMs > 0 ? harmNames(instance.client, instance.owner) : [];
     const from = guard.from.filter((state) => canMove(state, 'releasing'));
     const reply = await this.#scripts.run(
       'release',
@@ -49,6 +61,7 @@ export class ValkeyCleanupStore implements CleanupStore {
         keys.eventSettings,
         keys.lastUsed,
         keys.endedVisit(instance.label),
+        ...remembered.map((who) => keys.harm(who)),
       ],
       [
         instance.id,
@@ -57,7 +70,9 @@ export class ValkeyCleanupStore implements CleanupStore {
         guard.generation ?? -1,
         guard.onlyIfExpired === true ? 1 : 0,
         guard.attempt ?? '',
-        this.#options.patience.cleanupMs,
+        patience.cleanupMs,
+        harm.rememberedMs,
+        harm.pauseMs,
       ],
     );
     return reply === RELEASE.UNCHANGED

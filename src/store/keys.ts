@@ -120,5 +120,10 @@ export const keys = {
   shares: (minute: number | string) => `shares:${minute}`,
   /** hash: "<kind> <who>" → who takes an unusual share (JSON); ends by itself */
   suspects: 'suspects',
+  /**
+   * string: "<visits that ended for harm> <until when nothing is handed out (ms)>", of an address, a network or a
+   * browser; ends by itself
+   */
+  harm: (who: string) => `harm:${who}`,
   dailyRate: (clientKey: string) => `rate:daily:${clientKey}`,
 } as const;

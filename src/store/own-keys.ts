@@ -56,6 +56,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.hourlyRate(EACH), 'string'],
   [keys.dailyRate(EACH), 'string'],
   [keys.held(EACH), 'string'],
+  [keys.harm(EACH), 'string'],
   [keys.gateSecret, 'string'],
   [keys.spentChallenge(EACH), 'string'],
   [keys.bans, 'hash'],

@@ -17,6 +17,7 @@ export const CLAIM = {
   FAILED: -8,
   HELD_LIMIT: -9,
   UNPROVEN: -10,
+  HARM_LIMIT: -11,
 } as const;
 
 /** First element of the answer of extend.lua. */

@@ -25,6 +25,7 @@ const SCRIPT_NAMES = [
   'find-by-label',
   'delete-record',
   'mark-overdue',
+  'harm',
   'idle-tickets',
   'mark-ready',
   'network-rules',

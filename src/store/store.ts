@@ -26,9 +26,11 @@ import { ValkeyFailureLog } from './failure-log.ts';
 import { ValkeyImagePins } from './image-pins.ts';
 import { ValkeyInventory } from './inventory.ts';
 import { connectValkey, disconnectValkey, pingValkey } from './client.ts';
-import { ValkeyCleanupStore } from './cleanup-store.ts';
+import { ValkeyCleanupStore, type HarmSettings } from './cleanup-store.ts';
 import type { ChallengeStore } from '../pool/interfaces/challenge-store.ts';
 import { ValkeyChallengeStore } from './challenge-store.ts';
+import type { HarmMemory } from '../pool/interfaces/harm-memory.ts';
+import { ValkeyHarmMemory } from './harm-memory.ts';
 import type { ShareCounts } from '../pool/interfaces/share-counts.ts';
 import { ValkeyShareCounts } from './share-counts.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -59,6 +61,8 @@ export interface StoreOptions {
   readonly valkey: ValkeyAccess;
   readonly node: { readonly name: string; readonly address: string };
   readonly limits: RateLimits;
+  /** HARM without it. */
+  readonly harm?: HarmSettings;
   readonly portRange: { readonly start: number; readonly end: number };
   readonly portCoolDownMs: number;
   /** Below the queue's patience with a silent worker, so that a task handed out again finds the lease over. */
@@ -80,6 +84,7 @@ export interface Store {
   readonly checkpointOffers: CheckpointOffers;
   readonly imagePins: ImagePins;
   readonly controls: PoolControls;
+  readonly harmMemory: HarmMemory;
   readonly networkRules: NetworkRules;
   readonly challengeStore: ChallengeStore;
   readonly shareCounts: ShareCounts;
@@ -105,19 +110,13 @@ export interface Store {
 }
 
 const LEASE_MS = 20_000;
+/** As shipped. */
+const HARM: HarmSettings = { rememberedMs: 3_600_000, pauseMs: 60_000 };
 
 /** All state, over one connection. Throws store_unavailable when Valkey does not answer. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const {
-    valkey,
-    node,
-    limits,
-    portRange,
-    portCoolDownMs,
-    leaseMs = LEASE_MS,
-    patience = TASK_PATIENCE,
-    log,
-  } = options;
+  const { valkey, node, limits, portRange, portCoolDownMs, log } = options;
+  const { leaseMs = LEASE_MS, patience = TASK_PATIENCE, harm = HARM } = options;
   const client = await connectValkey({ ...valkey, log });
   const scripts = new Scripts(client);
   await scripts.load();
@@ -134,7 +133,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   );
   return {
     claimStore: new ValkeyClaimStore(scripts, rollbackGuard, limits, log),
-    cleanupStore: new ValkeyCleanupStore(scripts, templates, { portCoolDownMs, patience }, log),
+    cleanupStore: new ValkeyCleanupStore(scripts, templates, { portCoolDownMs, patience, harm }, log),
     provisioningStore: new ValkeyProvisioningStore(
       scripts,
       { node: node.name, portRange, leaseMs, patience, settlePorts: () => inventory.reconcilePorts() },
@@ -150,6 +149,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     controls: new ValkeyPoolControls(client, scripts),
     challengeStore: new ValkeyChallengeStore(client),
     shareCounts: new ValkeyShareCounts(client, scripts, systemClock, log),
+    harmMemory: new ValkeyHarmMemory(client, scripts),
     networkRules: new ValkeyNetworkRules(client, scripts, log),
     audit: new ValkeyAuditLog(client),
     waitingList: new ValkeyWaitingList(scripts),

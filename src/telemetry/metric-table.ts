@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type LabelValues, type Registry } from 'prom
 import { LOOKUP_OUTCOMES } from '../domain/egress.ts';
 import { RELEASE_REASONS } from '../domain/instance.ts';
 import { SUSPECT_KINDS, SUSPICIONS } from '../domain/suspect.ts';
-import { VISIT_EVENT_TYPES, VISIT_STEPS } from '../domain/visit-event.ts';
+import { EVENT_TYPES, VISIT_STEPS } from '../domain/visit-event.ts';
 import { CHECKPOINT_CARRIAGES, PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
 
 type Outcome = Parameters<Observer['claimed']>[1];
@@ -28,7 +28,7 @@ const EXPORT_OUTCOMES = ['done', 'failed', 'too_large', 'late', 'stopped'] as co
 >[1][];
 const CHALLENGE_OUTCOMES = ['given', 'solved', 'refused'] as const;
 const WAIT_OUTCOMES = ['served', 'gave_up', 'lapsed'] as const;
-export const LIMIT_WINDOWS = ['hourly', 'daily', 'held'] as const;
+export const LIMIT_WINDOWS = ['hourly', 'daily', 'held', 'harm'] as const;
 export const TASK_KINDS = ['provision', 'cleanup'] as const;
 export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
 const DELIVERY_OUTCOMES = ['delivered', 'failed', 'dead'] as const;
@@ -110,7 +110,7 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       { template: templates, site: ANY, step: VISIT_STEPS },
     ),
     events: counter('try_it_now_visit_events_total', 'Events of visits that were brought to the stream, by type.', {
-      type: VISIT_EVENT_TYPES,
+      type: EVENT_TYPES,
     }),
     unreadableEvents: counter(
       'try_it_now_visit_events_unreadable_total',
@@ -131,7 +131,7 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     limited: counter(
       'try_it_now_rate_limit_refusals_total',
       'Requests for an instance that were refused because the address has had its share, by the limit it met (held: ' +
-        'how many may be held at once).',
+        'how many may be held at once; harm: several of their visits were ended because they harmed others).',
       { template: templates, window: LIMIT_WINDOWS },
     ),
     gate: gauge(

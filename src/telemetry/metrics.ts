@@ -4,7 +4,7 @@ import type { ErrorCode } from '../domain/errors.ts';
 import type { ReleaseReason } from '../domain/instance.ts';
 import { GATE_REASONS, type GateReason } from '../domain/gate-mode.ts';
 import type { SuspectKind, Suspicion } from '../domain/suspect.ts';
-import type { VisitEventType, VisitStep } from '../domain/visit-event.ts';
+import type { StreamEventType, VisitStep } from '../domain/visit-event.ts';
 import type { EventObserver } from '../pool/publish-events.ts';
 import type { DeliveryOutcome, WebhookObserver } from '../webhooks/deliver.ts';
 import { REPAIR_KINDS, type CheckpointCarriage, type Observer } from '../pool/interfaces/observer.ts';
@@ -113,7 +113,7 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     series.inc();
   }
 
-  published(type: VisitEventType): void {
+  published(type: StreamEventType): void {
     this.#metrics.events.inc({ type });
   }
 

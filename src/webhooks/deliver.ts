@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import type { VisitEvent } from '../domain/visit-event.ts';
+import type { StreamEvent } from '../domain/visit-event.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { backoffMs, type BackoffOptions } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
@@ -67,7 +67,7 @@ const LAST_ANSWERS_MS = 3_000;
 
 interface Item {
   readonly held: HeldEvent;
-  readonly event: VisitEvent;
+  readonly event: StreamEvent;
   readonly visit: string;
   readonly position: number;
   attempts: number;
@@ -229,7 +229,13 @@ class Session {
       this.#track(this.#settle(held.key));
     else if (event === undefined) this.#track(this.#deadLetterUnreadable(held));
     else {
-      this.#queues.add({ held, event, visit: event.visit, position: held.position, attempts: 0 });
+      this.#queues.add({
+        held,
+        event,
+        visit: event.type === 'suspected' ? event.id : event.visit,
+        position: held.position,
+        attempts: 0,
+      });
       this.#deliverDue();
     }
   }

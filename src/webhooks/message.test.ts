@@ -35,6 +35,36 @@ describe('A message', () => {
     });
   });
 
+  it('tells who is suspected, with the command that bans them', () => {
+    const counts = { taken: 12, takenByAll: 20, ended: 8, unopened: 8, refused: 3 };
+    const suspect = {
+      v: 1,
+      kind: 'address',
+      who: '203.0.113.7',
+      why: 'share',
+      network: '203.0.113.7/32',
+      ...counts,
+      sinceMs: 0,
+      lastMs: 0,
+    } as const;
+    const event = {
+      v: 1,
+      id: 'evt_0123456789abcdef-0',
+      type: 'suspected',
+      atMs: ended.atMs,
+      data: { suspect },
+    } as const;
+    expect(JSON.parse(messageOf(event).body)).toEqual({
+      type: 'visitor.suspected',
+      timestamp: '2026-11-28T16:00:00.000Z',
+      data: {
+        ...{ kind: 'address', who: '203.0.113.7', why: 'share' },
+        ...{ taken: 12, taken_by_all: 20, ended: 8, unopened: 8, refused: 3, harmful: 0 },
+        ban: "try-it-now bans add 203.0.113.7/32 --for 1d --reason 'Burns the pool' --end",
+      },
+    });
+  });
+
   it('tells who waited how long they did, from when they clicked', () => {
     const entry = {
       v: 1,

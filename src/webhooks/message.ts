@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
-import type { VisitEvent } from '../domain/visit-event.ts';
+import { banCommand } from '../domain/ban-command.ts';
+import type { Suspect } from '../domain/suspect.ts';
+import type { StreamEvent, VisitEvent } from '../domain/visit-event.ts';
 
 const SECRET_PREFIX = 'whsec_';
 
@@ -9,9 +11,14 @@ export interface WebhookMessage {
   readonly body: string;
 }
 
-/** In the words of receivers: no address, no cookie, no page of the app is in it. */
-export function messageOf(event: VisitEvent): WebhookMessage {
-  const { id, type, atMs, visit, sequence, template, site } = event;
+/** In the words of receivers: no address, but of who is suspected, no cookie, no page of the app is in it. */
+export function messageOf(event: StreamEvent): WebhookMessage {
+  const { id, type, atMs } = event;
+  if (type === 'suspected') {
+    const body = { type: 'visitor.suspected', timestamp: isoTime(atMs), data: suspectOf(event.data.suspect) };
+    return { id, body: JSON.stringify(body) };
+  }
+  const { visit, sequence, template, site } = event;
   const body = {
     type: `visit.${type}`,
     timestamp: isoTime(atMs),
@@ -41,6 +48,11 @@ export function signedHeaders(
     'webhook-timestamp': String(timestamp),
     'webhook-signature': signatures.join(' '),
   };
+}
+
+function suspectOf({ kind, who, why, network, taken, takenByAll, ended, unopened, refused, harmful }: Suspect): object {
+  const figures = { taken, taken_by_all: takenByAll, ended, unopened, refused, harmful: harmful ?? 0 };
+  return { kind, who, why, ...figures, ban: banCommand(network) ?? null };
 }
 
 function detailsOf(event: VisitEvent): object {

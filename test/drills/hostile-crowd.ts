@@ -1,7 +1,8 @@
 /**
  * `npm run hostile-crowd -- --minutes 60`: honest visitors alone, then beside twenty hostile ones, and tables of what
  * became of both. The exit code is 1 when a goal is missed. `--docs` writes the tables to docs/security.md; `--attacks
- * disk,log` leaves only those whose names have one of these.
+ * disk,log` leaves only those whose names have one of these; with `--changing-addresses` attackers come from another
+ * address every time.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     attacks: { type: 'string', default: '' },
     json: { type: 'string' },
     docs: { type: 'boolean', default: false },
+    'changing-addresses': { type: 'boolean', default: false },
   },
 });
 const [minutes, quiet, honest] = [values.minutes, values.quiet, values.honest].map(Number);
@@ -45,10 +47,13 @@ const seen = await drill({
   honest: Number(honest),
   attacks: ATTACKS.filter(({ name }) => values.attacks.split(',').some((part) => name.includes(part))),
   poolBurners: values.attacks === '' ? POOL_BURNERS : 0,
+  changing: values['changing-addresses'],
   signal: ended.signal,
   say,
 });
-const tables = `${minutes} minutes, ${honest} honest visitors, after ${quiet} quiet minutes.\n\n${tablesOf(seen)}`;
+const addresses = values['changing-addresses'] ? 'another address every time' : 'the same address each';
+const told = `${minutes} minutes after ${quiet} quiet ones, ${honest} honest visitors; attackers from ${addresses}.`;
+const tables = `${told}\n\n${tablesOf(seen)}`;
 process.stdout.write(`\n${tables}\n\n`);
 if (values.json !== undefined) await writeFile(values.json, JSON.stringify(seen));
 if (values.docs) {

@@ -169,6 +169,7 @@ describe('commands', () => {
     [['funnel']],
     [['bans', 'list']],
     [['bans', 'suspects']],
+    [['bans', 'harm']],
     [['allowances', 'list']],
     [['webhooks', 'list']],
     [['audit', '--limit', '5']],
@@ -210,6 +211,11 @@ describe('commands', () => {
       bans: [{ network: '203.0.113.7/32', reason: 'Burns the pool' }],
     });
     expect(await json(['bans', 'suspects'])).toEqual({ suspects: [] });
+    expect(await json(['bans', 'harm'])).toEqual({ harm: [] });
+    expect(await run(['bans', 'forgive', '203.0.113.7'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('Of "203.0.113.7" no harm is remembered') as unknown,
+    });
     expect((await run(['bans', 'list'])).output).toContain('203.0.113.7/32');
     expect(await run(['bans', 'remove', '203.0.113.7'])).toMatchObject({ code: 0 });
     expect((await run(['bans', 'list'])).output).toContain('Nobody is banned.');

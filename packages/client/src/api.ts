@@ -846,7 +846,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `hourly_limit`: Too many instances in this hour. `daily_limit`: Too many instances today. `held_limit`: As many instances are held as may be at once. */
+            /** @description `harm_limit`: Several visits from here were ended because they harmed others. `hourly_limit`: Too many instances in this hour. `daily_limit`: Too many instances today. `held_limit`: As many instances are held as may be at once. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -1406,7 +1406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `hourly_limit`: Too many instances in this hour. `daily_limit`: Too many instances today. `held_limit`: As many instances are held as may be at once. */
+            /** @description `harm_limit`: Several visits from here were ended because they harmed others. `hourly_limit`: Too many instances in this hour. `daily_limit`: Too many instances today. `held_limit`: As many instances are held as may be at once. */
             429: {
                 headers: {
                     [name: string]: unknown;

@@ -6,6 +6,7 @@ import {
   AllowancesBody,
   BannedBody,
   BansBody,
+  HarmsBody,
   SuspectsBody,
 } from '../../http/admin/network-schemas.ts';
 import { AdminClient } from '../admin-client.ts';
@@ -56,13 +57,26 @@ export async function listSuspects(env: Environment, { json }: JsonOptions): Pro
     console.log('Nobody took an unusual share of the instances within a day.');
     return;
   }
-  const table = plainTable(['WHO', 'TAKEN', 'UNOPENED', 'REFUSED', 'SHOWN BY', 'SINCE', 'LAST']);
-  for (const { kind, who, taken, taken_by_all: all, ended, unopened, refused, why, since, last } of answer.suspects)
+  const table = plainTable(['WHO', 'TAKEN', 'UNOPENED', 'REFUSED', 'HARMFUL', 'SHOWN BY', 'SINCE', 'LAST']);
+  for (const {
+    kind,
+    who,
+    taken,
+    taken_by_all: all,
+    ended,
+    unopened,
+    refused,
+    harmful,
+    why,
+    since,
+    last,
+  } of answer.suspects)
     table.push([
       `${kind} ${stripControlCharacters(who)}`,
       `${taken} of ${all}`,
       `${unopened} of ${ended}`,
       refused,
+      harmful,
       why,
       `${distance(since)} ago`,
       `${distance(last)} ago`,
@@ -72,6 +86,32 @@ export async function listSuspects(env: Environment, { json }: JsonOptions): Pro
   if (commands.size > 0) console.log(`\nTo stop them:\n  ${[...commands].join('\n  ')}`);
   if (answer.suspects.some(({ kind }) => kind === 'site'))
     console.log('\nA site embeds only while ALLOWED_ORIGINS names it.');
+}
+
+export async function listHarm(env: Environment, { json }: JsonOptions): Promise<void> {
+  const answer = await new AdminClient(env).ask(HarmsBody, 'GET', '/harm');
+  if (json === true) {
+    printJson(answer);
+    return;
+  }
+  if (answer.harm.length === 0) {
+    console.log('Nobody had visits ended lately because they harmed others.');
+    return;
+  }
+  const table = plainTable(['WHO', 'ENDED', 'GETS', 'FORGOTTEN IN']);
+  for (const { who, ends, paused_until: until, forgotten } of answer.harm)
+    table.push([
+      stripControlCharacters(who),
+      ends,
+      until === null ? 'after a proof of work' : `nothing for ${distance(until)}`,
+      distance(forgotten),
+    ]);
+  console.log(table.toString());
+}
+
+export async function forgive(env: Environment, who: string): Promise<void> {
+  await new AdminClient(env).send('DELETE', `/harm/${encodeURIComponent(who)}`);
+  console.log(`${who} gets instances as anybody does.`);
 }
 
 export async function addBan(env: Environment, network: string, options: BanOptions): Promise<void> {

@@ -20,6 +20,8 @@ export function registerNetworks(cli: Command, env: Environment, notes: string):
 Examples:
   try-it-now bans list
   try-it-now bans suspects
+  try-it-now bans harm
+  try-it-now bans forgive 203.0.113.7
   try-it-now bans add 203.0.113.7 --for 2d --reason 'Burns the pool' --end
   try-it-now bans remove 203.0.113.7`,
     );
@@ -29,6 +31,16 @@ Examples:
     .description('who took an unusual share of the instances within a day, with the command that bans them')
     .option('--json', 'print JSON')
     .action((options: JsonOptions) => runCommand(async () => (await load()).listSuspects(env, options)));
+  bans
+    .command('harm')
+    .description('whose visits were ended lately because they harmed others, and what that means for them')
+    .option('--json', 'print JSON')
+    .action((options: JsonOptions) => runCommand(async () => (await load()).listHarm(env, options)));
+  bans
+    .command('forgive')
+    .description('forget what somebody did: they get instances as anybody does')
+    .argument('<who>', 'an address, a network, or the digest of a browser, as `bans harm` names them')
+    .action((who: string) => runCommand(async () => (await load()).forgive(env, who)));
   rule(bans, 'hand nothing out to a network; what its clients hold, they keep, but cannot extend')
     .option('--reason <text>', 'why; its clients see it')
     .option('--end', 'end what its clients hold as well; asks first')

@@ -9,6 +9,8 @@ import {
   BanBody,
   BannedBody,
   BansBody,
+  HarmParams,
+  HarmsBody,
   NetworkParams,
   SuspectsBody,
 } from './network-schemas.ts';
@@ -23,6 +25,7 @@ const GONE = { 204: { type: 'null', description: 'It does not hold any more.' } 
 /** Which networks of clients get nothing, and which may have more than others. */
 export function networkRoutes(app: App, operators: NetworkOperators): void {
   suspectRoute(app, operators);
+  harmRoutes(app, operators);
   banRoutes(app, operators);
   allowanceRoutes(app, operators);
 }
@@ -40,6 +43,48 @@ function suspectRoute(app: App, operators: NetworkOperators): void {
       },
     },
     async () => ({ suspects: (await operators.suspects()).map(suspectBody) }),
+  );
+}
+
+function harmRoutes(app: App, operators: NetworkOperators): void {
+  app.get(
+    '/admin/v1/harm',
+    {
+      schema: {
+        tags,
+        operationId: 'listHarm',
+        summary: 'Whose visits were ended because they harmed others',
+        querystring: NoQuery,
+        response: { 200: HarmsBody, ...operatorProblems() },
+      },
+    },
+    async () => ({
+      harm: (await operators.harm()).map(({ who, ends, pausedUntilMs, forgottenAtMs }) => ({
+        who,
+        ends,
+        paused_until: pausedUntilMs === undefined ? null : isoTime(pausedUntilMs),
+        forgotten: isoTime(forgottenAtMs),
+      })),
+    }),
+  );
+  app.delete(
+    '/admin/v1/harm/:who',
+    {
+      config: { audit: 'harm.forgive' },
+      schema: {
+        tags,
+        operationId: 'forgiveHarm',
+        summary: 'Forget what somebody did',
+        description: 'They get instances as anybody does, at once and on every server.',
+        params: HarmParams,
+        response: { ...GONE, ...operatorProblems('unknown_network') },
+      },
+    },
+    async (request, reply) => {
+      await operators.forgive(request.params.who);
+      reply.code(204);
+      return null;
+    },
   );
 }
 
@@ -161,7 +206,19 @@ function allowanceBody(rule: NetworkRule) {
   return { ...ruleBody(rule), held: rule.held ?? 1 };
 }
 
-function suspectBody({ kind, who, why, network, taken, takenByAll, ended, unopened, refused, ...times }: Suspect) {
+function suspectBody({
+  kind,
+  who,
+  why,
+  network,
+  taken,
+  takenByAll,
+  ended,
+  unopened,
+  refused,
+  harmful = 0,
+  ...times
+}: Suspect) {
   return {
     kind,
     who,
@@ -171,6 +228,7 @@ function suspectBody({ kind, who, why, network, taken, takenByAll, ended, unopen
     ended,
     unopened,
     refused,
+    harmful,
     since: isoTime(times.sinceMs),
     last: isoTime(times.lastMs),
     ban: banCommand(network) ?? null,

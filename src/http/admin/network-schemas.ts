@@ -56,13 +56,15 @@ const SuspectBody = Type.Object(
     kind: Type.Enum([...SUSPECT_KINDS], { description: '`network`: a /48 of IPv6. `visitor`: one browser.' }),
     who: Type.String({ description: 'An address, a network, the host of a site, or a digest that names a visitor.' }),
     why: Type.Enum([...SUSPICIONS], {
-      description: '`share` of what is handed out, `unopened` when ended, `refused` by limits again and again.',
+      description:
+        '`share` of what is handed out, `unopened` when ended, `refused` by limits again and again, `harm` to others.',
     }),
     taken: Count('Instances, within ten minutes, as all that follow.'),
     taken_by_all: Count('By all who have no API key and no allowance.'),
     ended: Count('Visits that were over.'),
     unopened: Count('Of them, without a page.'),
     refused: Count('By limits.'),
+    harmful: Count('Visits that were ended because they harmed others.'),
     since: Time('When it was found first, since it was quiet for an hour.'),
     last: Time('When it was found last.'),
     ban: Nullable(Type.String({ description: 'The command that bans where they come from.' })),
@@ -73,6 +75,19 @@ export const SuspectsBody = Type.Object(
   { suspects: Type.Array(SuspectBody) },
   { description: 'Of the last day, the newest first.' },
 );
+export const HarmParams = Type.Object({
+  who: Type.String({ description: 'An address, a network, or the digest of a browser, as the list has it.' }),
+});
+const HarmBody = Type.Object(
+  {
+    who: Type.String({ description: 'An address, a /48 of IPv6, or a digest that names a browser.' }),
+    ends: Count('Visits of theirs that were ended because they harmed others.'),
+    paused_until: Nullable(Time('Until then nothing is handed out to them; null: they prove some work first.')),
+    forgotten: Time('When it is forgotten, unless it happens again.'),
+  },
+  { description: 'Somebody whose visits harmed others.' },
+);
+export const HarmsBody = Type.Object({ harm: Type.Array(HarmBody) }, { description: 'The worst first.' });
 export const AllowanceRuleBody = Type.Object({ ...rule, held }, { description: 'What this network may have.' });
 export const AllowancesBody = Type.Object(
   { allowances: Type.Array(AllowanceRuleBody) },

@@ -54,6 +54,8 @@ const NOBODY: Operators = {
   testWebhook: nothing,
   replayWebhook: nothing,
   suspects: nothing,
+  harm: nothing,
+  forgive: nothing,
   networkRules: nothing,
   ban: nothing,
   allow: nothing,

@@ -3,6 +3,7 @@
  * is about the queue, queue_unavailable.
  */
 import type { FailureReport } from '../../domain/failure-report.ts';
+import type { RememberedHarm } from '../../domain/harm.ts';
 import type { NetworkRule, NetworkRuleKind } from '../../domain/network-rule.ts';
 import type { Suspect } from '../../domain/suspect.ts';
 import type { WantedRule } from '../../pool/operate-networks.ts';
@@ -92,6 +93,10 @@ export interface WebhookOperators {
 export interface NetworkOperators {
   /** Who took an unusual share, the newest first. */
   suspects(): Promise<readonly Suspect[]>;
+  /** Who had visits ended for harm lately, the worst first. */
+  harm(): Promise<readonly RememberedHarm[]>;
+  /** Throws unknown_network. */
+  forgive(who: string): Promise<void>;
   networkRules(kind: NetworkRuleKind): Promise<readonly NetworkRule[]>;
   /** `end`: what its clients hold ends as well. Throws invalid_request, as the next two do. */
   ban(wanted: WantedRule, end: boolean): Promise<{ readonly rule: NetworkRule; readonly ended: number }>;

@@ -151,6 +151,29 @@ function acquireIsPostOnly(app: App, refusal: RouteContext['refusal']): void {
   });
 }
 
+const REFUSALS = problems(
+  'invalid_request',
+  'malformed_request',
+  'unknown_template',
+  'landing_not_allowed',
+  'idempotency_mismatch',
+  'banned',
+  'challenge_required',
+  'harm_limit',
+  'hourly_limit',
+  'daily_limit',
+  'held_limit',
+  'key_missing',
+  'key_wrong',
+  'foreign_origin',
+  'body_too_large',
+  'unsupported_media_type',
+  'pool_empty',
+  'pool_paused',
+  'store_unavailable',
+  'shutting_down',
+);
+
 /** The hot path: one call to the pool, one compiled serialisation, nothing logged. */
 function acquireRoute(app: App, { demos, keyed, clientKeyOf, siteOf, origins, countdownUrl }: RouteContext): void {
   app.post(
@@ -166,27 +189,7 @@ function acquireRoute(app: App, { demos, keyed, clientKeyOf, siteOf, origins, co
         response: {
           200: AcquiredBody,
           201: AcquiredBody,
-          ...problems(
-            'invalid_request',
-            'malformed_request',
-            'unknown_template',
-            'landing_not_allowed',
-            'idempotency_mismatch',
-            'banned',
-            'challenge_required',
-            'hourly_limit',
-            'daily_limit',
-            'held_limit',
-            'key_missing',
-            'key_wrong',
-            'foreign_origin',
-            'body_too_large',
-            'unsupported_media_type',
-            'pool_empty',
-            'pool_paused',
-            'store_unavailable',
-            'shutting_down',
-          ),
+          ...REFUSALS,
         },
       },
       preValidation: (request, _reply, done) => {

@@ -30,6 +30,7 @@ const REFUSALS = problems(
   'foreign_origin',
   'banned',
   'challenge_required',
+  'harm_limit',
   'hourly_limit',
   'daily_limit',
   'held_limit',

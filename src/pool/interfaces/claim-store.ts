@@ -40,6 +40,10 @@ export interface ClaimRequest {
   readonly avoided?: readonly string[];
   /** They get again what they have, or what they wait for, and nothing new. */
   readonly unproven?: boolean;
+  /** What harm that they did is remembered under, as `harmNames` has it: two at most; without, it is no matter. */
+  readonly harmNames?: readonly string[];
+  /** For how many harmful ends they have proven work; with more they are as good as unproven. */
+  readonly provenFor?: number;
 }
 
 /** One of those that are held where no more may be. */
@@ -78,7 +82,8 @@ type Answer =
   /** The caller has a place; 1 is the first. */
   | { readonly kind: 'waiting'; readonly position: number; readonly refill: Refill }
   | { readonly kind: 'paused'; readonly retryAfterMs: number; readonly reason: string | undefined }
-  | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily'; readonly retryAfterMs: number }
+  /** `harm`: several of their visits were ended for harm, and nothing is handed out to them for a while. */
+  | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily' | 'harm'; readonly retryAfterMs: number }
   /** As many are held as may be; `retryAfterMs`: until the first of them ends. */
   | {
       readonly kind: 'limited';
@@ -89,8 +94,8 @@ type Answer =
       readonly held: readonly HeldInstance[];
     }
   | { readonly kind: 'key_reused' }
-  /** They have some work to prove first. */
-  | { readonly kind: 'unproven' };
+  /** They have some work to prove first, for so many visits that were ended for harm. */
+  | { readonly kind: 'unproven'; readonly harmfulEnds: number };
 
 /**
  * What is done about an empty pool. `failing`: the breaker is open, the next start is tried after that time. `off`: its

@@ -1,4 +1,4 @@
-import type { VisitEvent } from '../../domain/visit-event.ts';
+import type { StreamEvent } from '../../domain/visit-event.ts';
 
 /** An event in the hands of one process, until that settles it or hands it back. */
 export interface HeldEvent {
@@ -7,7 +7,7 @@ export interface HeldEvent {
   /** Names this copy of it: the same when it is handed out again. */
   readonly key: string;
   /** Undefined for one of another version, or damaged. */
-  readonly event: VisitEvent | undefined;
+  readonly event: StreamEvent | undefined;
   /** False for one that is to be delivered again, but to another webhook. */
   readonly isForUs: boolean;
   /** Done with; throws when that is not confirmed, and then it may be handed out again. */

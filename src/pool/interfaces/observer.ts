@@ -49,8 +49,11 @@ export interface Observer {
   deliveryChecked(template: string, durationMs: number): void;
   /** The whole of a request that ended with an instance, a replacement of a dead one included. */
   acquired(template: string, durationMs: number): void;
-  /** Refused because the address has had its share; `held`: as many are held as may be at once. */
-  limited(template: string, window: 'hourly' | 'daily' | 'held'): void;
+  /**
+   * Refused because the address has had its share; `held`: as many are held as may be at once; `harm`: several of their
+   * visits were ended for it.
+   */
+  limited(template: string, window: 'hourly' | 'daily' | 'held' | 'harm'): void;
   /** Somebody was found to take an unusual share. */
   suspected(kind: SuspectKind, why: Suspicion): void;
   /** Whether who wants an instance has work to prove, and why; undefined: they have none. */

@@ -1,4 +1,4 @@
-import type { VisitEventType } from '../../domain/visit-event.ts';
+import type { StreamEventType } from '../../domain/visit-event.ts';
 
 /** Where a webhook stands in the stream of events. */
 export interface WebhookPlace {
@@ -14,7 +14,8 @@ export interface DeadEvent {
   readonly webhook: string;
   /** Undefined for one that this version cannot read. */
   readonly id: string | undefined;
-  readonly type: VisitEventType | undefined;
+  readonly type: StreamEventType | undefined;
+  /** Undefined for one that is of none, too. */
   readonly visit: string | undefined;
   readonly reason: string;
   readonly attempts: number;

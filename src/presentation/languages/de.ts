@@ -208,6 +208,10 @@ export const de = {
   'failure.held_limit.text':
     'Sie, oder andere mit derselben Adresse, haben so viele Kopien offen, wie gleichzeitig möglich sind. Gehen Sie ' +
     'zu einer von Ihren zurück, oder beenden Sie eine, die nicht mehr gebraucht wird: Beides zeigt die Startseite.',
+  'failure.harm_limit.heading': 'Im Moment nicht',
+  'failure.harm_limit.text':
+    'Mehrere Kopien, die Ihr Browser oder Ihre Adresse zuletzt hatte, wurden beendet, weil sie nahmen, was andere ' +
+    'brauchen. Deshalb gibt es eine Weile keine.',
   'gate.title': 'Einen Moment · {app}',
   'gate.heading': 'Ihr Browser rechnet etwas aus',
   'gate.text':

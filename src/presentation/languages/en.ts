@@ -200,6 +200,10 @@ the badge and links work everywhere all the same.`,
   'failure.held_limit.text':
     'You, or others who share your address, have as many copies open as one may at once. Go back to one of yours, or ' +
     'end one that is no longer needed: the first page shows both.',
+  'failure.harm_limit.heading': 'Not right now',
+  'failure.harm_limit.text':
+    'Several copies that your browser, or your address, had lately were ended because they took what others need. ' +
+    'So there are none for a while.',
   'gate.title': 'One moment · {app}',
   'gate.heading': 'Your browser works something out',
   'gate.text': `Many want a copy of {app} right now. Before you get yours, your browser does a little arithmetic, \

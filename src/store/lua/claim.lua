@@ -18,7 +18,8 @@
 -- KEYS[16…] of each claim: rate:hourly:<client>, a counter; rate:daily:<client>, a counter;
 --           idempotency:<hash>, "<id> <template>", not touched without a key; held:<network>, what the clients of one
 --           network hold: "<id> <held until at most (ms)> <client>" in lines, where whether it is still held is for its
---           record to say; held:<owner>, the same of one owner
+--           record to say; held:<owner>, the same of one owner; harm:<network> and harm:<browser>, what is remembered of harm
+--           that they did
 -- ARGV[1] ttl (ms)  [2] hourly limit (0: none)  [3] daily limit (0: none)  [4] template
 -- ARGV[5] the highest claim count the caller has seen  [6] when the caller stops waiting (ms), 0: not known
 -- ARGV[7] how long a place is kept (ms)  [8] most places  [9] longest stay (ms), counted from the claim
@@ -26,7 +27,8 @@
 -- ARGV[11…] of each claim: owner; life of the idempotency key (ms), 0 without a key; id of a dead instance of this
 --          owner's that is to be replaced, or ''; embedding site; the caller's place, or ''; 1 when they would wait, or
 --          0; client; 1 when the hourly and the daily limit are for them, or 0; the most that a client may hold at once,
---          and its network, and the owner, 0: any number; 1 when they have work to prove before they get a new one, or 0
+--          and its network, and the owner, 0: any number; 1 when they have work to prove before they get a new one, or 0;
+--          for how many visits that ended for harm they have proven work
 -- Returns for each claim
 --         {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
 --         landing that nobody took yet, ms waited or -1, {sites of places that lapsed}, 1 when no frame shows it,
@@ -41,9 +43,10 @@
 --         {-8, message} the store failed in the middle of this one
 --         {-9, ms until the first of them ends, 1 client | 2 network | 3 owner, the limit,
 --         {template and deadline of each}} they hold as many as they may; a place the caller had is given up
---         {-10} they have work to prove; who has a place has done so
+--         {-10, visits that ended for harm} they have work to prove; who has a place has done so
+--         {-11, ms to wait} too many of their visits ended for harm; a place the caller had is given up
 local WINDOW_MS = {3600000, 86400000}
-local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 5, 12, 16, 11
+local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 7, 13, 16, 11
 local now = now_ms()
 local ttl, template = tonumber(ARGV[1]), ARGV[4]
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
@@ -80,12 +83,12 @@ local function claim_at(at)
   local key, arg = FIRST_KEY + (at - 1) * KEYS_EACH, FIRST_ARG + (at - 1) * ARGS_EACH
   return {
     rate_keys = {KEYS[key], KEYS[key + 1]}, idempotency_key = KEYS[key + 2],
-    held_keys = {KEYS[key + 3], KEYS[key + 4]},
+    held_keys = {KEYS[key + 3], KEYS[key + 4]}, harm_keys = {KEYS[key + 5], KEYS[key + 6]},
     owner = ARGV[arg], key_life = tonumber(ARGV[arg + 1]), dead = ARGV[arg + 2], site = ARGV[arg + 3],
     place = ARGV[arg + 4], waits = ARGV[arg + 5] == '1', client = ARGV[arg + 6], waited = -1, lapsed = {},
     limits = ARGV[arg + 7] == '1' and limits or {0, 0},
     most_held = {tonumber(ARGV[arg + 8]), tonumber(ARGV[arg + 9]), tonumber(ARGV[arg + 10])},
-    unproven = ARGV[arg + 11] == '1',
+    unproven = ARGV[arg + 11] == '1', proven_for = tonumber(ARGV[arg + 12]), harmful_ends = 0,
   }
 end
 
@@ -123,6 +126,23 @@ local function was_counted(claim)
     and (dead.reason == 'container_lost' or dead.reason == 'node_lost')
 end
 
+local function give_up_place(claim)
+  if claim.place ~= '' then drop_place(KEYS[13], KEYS[14], KEYS[15], claim.place) end
+end
+
+-- The refusal of who did harm again and again, or nil.
+local function did_harm(claim, of_network, of_browser)
+  local until_ms = 0
+  for _, text in ipairs({of_network, of_browser}) do
+    local ends, paused_until = parse_harm(text, now)
+    claim.harmful_ends = math.max(claim.harmful_ends, ends)
+    until_ms = math.max(until_ms, paused_until)
+  end
+  if until_ms <= now then return nil end
+  give_up_place(claim)
+  return refused(claim, {-11, until_ms - now})
+end
+
 -- Which limit is met by what is listed as held: 1 client, 2 network, 3 owner; nil when none is.
 local function held_scope(claim, waits_for)
   local of_client = waits_for
@@ -149,16 +169,19 @@ local function holds_enough(claim, waits_for)
       theirs[#theirs + 1] = entry.record.deadlineMs
     end
   end
-  if claim.place ~= '' then drop_place(KEYS[13], KEYS[14], KEYS[15], claim.place) end
+  give_up_place(claim)
   local left = first == math.huge and 0 or first - now
   return refused(claim, {-9, math.max(left, 1000), scope, claim.most_held[scope], theirs})
 end
 
 -- The refusal of a client that has had its share, or nil. What takes the place of a dead one has been let in before.
 local function over_limit(claim)
-  local counts = redis.call('MGET', claim.rate_keys[1], claim.rate_keys[2], claim.held_keys[1], claim.held_keys[2])
+  local counts = redis.call('MGET', claim.rate_keys[1], claim.rate_keys[2], claim.held_keys[1], claim.held_keys[2],
+    claim.harm_keys[1], claim.harm_keys[2])
   claim.held = {parse_held(counts[3], now), parse_held(counts[4], now)}
   if claim.counted then return nil end
+  local harm = did_harm(claim, counts[5], counts[6])
+  if harm then return harm end
   local limited = claim.limits[1] + claim.limits[2] + claim.most_held[1] > 0
   -- A client waits for no more than they may have: what they wait for already counts for a further place.
   local waits_for = 0
@@ -296,7 +319,8 @@ local function serve(at)
   claim.counted = was_counted(claim)
   local refusal = over_limit(claim)
   if refusal then return refusal end
-  if claim.unproven and not claim.counted and not has_place(claim) then return {-10} end
+  local unproven = claim.unproven or claim.harmful_ends > claim.proven_for
+  if unproven and not claim.counted and not has_place(claim) then return {-10, claim.harmful_ends} end
   -- What somebody ahead waits for is theirs. Who was given a dead one had their turn and does not queue again.
   local somebody_waits = redis.call('EXISTS', KEYS[13]) == 1
   local theirs = false

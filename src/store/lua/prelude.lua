@@ -244,3 +244,11 @@ local function list_held(key, entries, record, client, now, longest_ms)
   end
   redis.call('SET', key, table.concat(lines, '\n'), 'PX', math.max(last - now, 1))
 end
+
+-- What a memory of harm says: how many visits ended for it, and until when nothing is handed out (ms, 0: it is). What
+-- would last for more than a day was not written by us.
+local function parse_harm(text, now)
+  local ends, until_ms = string.match(text or '', '^(%d+) (%d+)$')
+  local paused_until = stored_number(until_ms, 0)
+  return stored_number(ends, 0), paused_until <= now + 86400000 and paused_until or 0
+end

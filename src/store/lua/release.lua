@@ -2,9 +2,12 @@
 -- KEYS[1] instances  [2] ready:<template>  [3] assigned:<template>  [4] leaving:<template>  [5] hostnames
 -- KEYS[6] hostname_changes  [7] funnel:<day>  [8] event_outbox  [9] event_settings  [10] last_used
 -- KEYS[11] ended_visit:<label>  string, the record of a visit that ended
+-- KEYS[12…] harm:<who>           string, what is remembered of harm: of whoever this end is one more of; none where the
+--                                reason is no harm
 -- ARGV[1] id  [2] reason  [3] states it may leave, as ",ready,assigned,"  [4] generation or -1
 -- ARGV[5] '1': only when its time is up
 -- ARGV[6] attempt or ''  [7] how long its cleanup is waited for (ms)
+-- ARGV[8] how long harm is remembered (ms)  [9] for how long nothing is handed out after the second time (ms), 0: it is
 -- Returns the record's new text, or 0 when nothing was changed
 -- What its visitor does next still belongs to the visit.
 local REMEMBERED_MS = 3600000
@@ -37,4 +40,11 @@ redis.call('ZADD', KEYS[4], now + tonumber(ARGV[7]), record.id)
 drop_hostname(KEYS[5], KEYS[6], record.label)
 local text = save_record(KEYS[1], record)
 if was_visit then redis.call('SET', KEYS[11], text, 'PX', REMEMBERED_MS) end
+for at = 12, was_visit and #KEYS or 0 do
+  local remembered, pause = tonumber(ARGV[8]), 0
+  local ends = parse_harm(redis.call('GET', KEYS[at]), now) + 1
+  -- Twice as long each time.
+  if ends > 1 then pause = math.min(tonumber(ARGV[9]) * 2 ^ math.min(ends - 2, 30), remembered) end
+  redis.call('SET', KEYS[at], string.format('%.0f %.0f', ends, now + pause), 'PX', remembered)
+end
 return text

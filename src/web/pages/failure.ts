@@ -12,6 +12,7 @@ type WordedCode = ErrorCode &
 const WORDED: Readonly<Record<WordedCode, true>> = {
   hourly_limit: true,
   daily_limit: true,
+  harm_limit: true,
   held_limit: true,
   banned: true,
   challenge_required: true,
@@ -85,7 +86,9 @@ function untilThen(t: Translator, code: ErrorCode, seconds: number): Html | unde
   const note = (text: Html): Html => html`<p class="note">${text}</p>`;
   if (code === 'held_limit') return note(t.html('failure.first_ends', { time }));
   if (code === 'banned') return note(t.html('failure.banned_for', { time }));
-  return code === 'hourly_limit' || code === 'daily_limit' ? note(t.html('failure.next_one', { time })) : undefined;
+  return code === 'hourly_limit' || code === 'daily_limit' || code === 'harm_limit'
+    ? note(t.html('failure.next_one', { time }))
+    : undefined;
 }
 
 /** Where a problem's `type` leads: what the code means and what to do, in the language of the API. */

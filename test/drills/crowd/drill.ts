@@ -23,6 +23,8 @@ export interface DrillOptions {
   readonly honest: number;
   readonly attacks: readonly Attack[];
   readonly poolBurners: number;
+  /** Attackers come from another address every time, so that nothing is remembered of them. */
+  readonly changing: boolean;
   /** Ends it early, and cleanly. */
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
@@ -75,7 +77,7 @@ export async function drill(options: DrillOptions): Promise<Seen> {
 }
 
 async function inWorld(world: World, options: DrillOptions, releasers: Releasers): Promise<Seen> {
-  const { quietMs, crowdMs, honest, attacks, poolBurners, signal, say } = options;
+  const { quietMs, crowdMs, honest, attacks, poolBurners, changing, signal, say } = options;
   await balanced(world);
   const before = await leftovers();
   const host = new HostWatch('/var/lib/containers');
@@ -89,6 +91,7 @@ async function inWorld(world: World, options: DrillOptions, releasers: Releasers
     place,
     agent: hostileAgent,
     address: addressesFrom(19),
+    changing,
     reasonOf: async (label) => reasonIn(await valkey.get(keys.endedVisit(label))),
   });
   const [over, hostileOver] = [endless(), endless()];
@@ -97,6 +100,7 @@ async function inWorld(world: World, options: DrillOptions, releasers: Releasers
     acquires: visitors.acquires,
     pages: visitors.pages,
     burnerAcquires: hostile.burnerAcquires,
+    attackerAcquires: hostile.acquires,
     visits: hostile.visits,
     host: host.samples,
   };

@@ -18,6 +18,8 @@ export interface HostileOptions {
   readonly place: Place;
   readonly agent: Agent;
   readonly address: () => string;
+  /** Each of them comes from another one every time. */
+  readonly changing: boolean;
   /** Why the visit with this label ended, as recorded. */
   readonly reasonOf: (label: string) => Promise<string>;
 }
@@ -30,7 +32,7 @@ const BURNER_ASKS_MS = 1_000;
 const BEGIN_MS = 3_600_000;
 const BURNERS_ADDRESS = '203.0.113.66';
 
-/** Each attacks from an address of their own, is ended or leaves, and comes again from another one. */
+/** Each attacks from an address of their own, is ended or leaves, and comes again; refused, they go on asking. */
 export class HostileVisitors {
   readonly visits: AttackVisit[] = [];
   readonly acquires: Asked[] = [];
@@ -51,10 +53,11 @@ export class HostileVisitors {
   }
 
   async #attacks(attack: Attack, at: number, over: AbortSignal): Promise<void> {
+    const { place, agent, address, changing } = this.#options;
+    const own = address();
     await sleep(at * LOOK_MS, over);
     while (!over.aborted) {
-      const { place, agent, address } = this.#options;
-      const visitor = new Visitor(place, address(), agent);
+      const visitor = new Visitor(place, changing ? address() : own, agent);
       const { asked, acquired } = await visitor.acquire(attack.template);
       this.acquires.push(asked);
       if (acquired === undefined) {

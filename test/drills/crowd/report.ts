@@ -16,6 +16,7 @@ export interface Seen {
   readonly acquires: readonly Asked[];
   readonly pages: readonly Page[];
   readonly burnerAcquires: readonly Asked[];
+  readonly attackerAcquires: readonly Asked[];
   readonly visits: readonly AttackVisit[];
   readonly host: readonly HostSample[];
   /** In words. */
@@ -105,7 +106,7 @@ function hostIn(samples: readonly HostSample[], phase: Phase) {
 
 /** In Markdown: what honest visitors met, what became of the attacks, how the host did. */
 export function tablesOf(seen: Seen): string {
-  const { quiet, crowd, burnerAcquires, visits, host } = seen;
+  const { quiet, crowd, burnerAcquires, attackerAcquires, visits, host } = seen;
   const honest = rows(seen).flatMap(([name, all]) =>
     (
       [
@@ -153,6 +154,7 @@ export function tablesOf(seen: Seen): string {
     table(['honest visitors', 'phase', 'asked', 'good', 'p50', 'p95', 'p99', 'not good'], honest),
     table(['attack', 'visits', 'how they ended', 'ended by us after (median)'], attacks),
     table(['host', 'processors busy', 'highest load', 'least memory free', 'least disk free'], hosts),
+    `What attackers were told when they asked: ${counted(attackerAcquires.map(({ outcome }) => outcome))}.`,
     `Two who burn the pool from one address: ${counted(burnerAcquires.map(({ outcome }) => outcome)) || 'nothing'}.`,
     `Left behind: ${seen.left.join('; ') || 'nothing'}.`,
   ].join('\n\n');
