@@ -130,4 +130,26 @@ describe('what an image stands for', () => {
     expect(await worker.settle()).toBe(OLD);
     expect([await server.settle(), await worker.settle()]).toEqual([NEW, NEW]);
   });
+
+  it('is forgotten once no server has gone by the name for 30 days', async () => {
+    const DAY_MS = 24 * 3_600_000;
+    const [gone, recent, undated] = ['registry.example.org/app:gone', 'registry.example.org/app:recent', 'app:undated'];
+    const [server, worker] = [await host('node0', 'server'), await host('node1', 'worker')];
+    server.has(OLD);
+    await server.settle();
+    const pin = JSON.stringify({ v: 1, id: OLD, node: 'node0' });
+    await store.valkey.hset('image_pins', { [gone]: pin, [recent]: pin, [undated]: pin });
+    await store.valkey.hset('image_seen:node0', { [gone]: OLD, [recent]: OLD, [undated]: OLD });
+    const usedMs = Date.now() - 29 * DAY_MS;
+    await store.valkey.zadd('image_pins_used', usedMs - 2 * DAY_MS, gone, usedMs, recent);
+
+    await worker.settle();
+    expect(await store.valkey.hexists('image_pins', gone)).toBe(1);
+    // It has the image no more, and goes by its name all the same.
+    server.images.clear();
+    expect(await server.settle()).toBe(OLD);
+    for (const key of ['image_pins', 'image_seen:node0'])
+      expect((await store.valkey.hkeys(key)).sort()).toEqual([undated, NAME, recent].sort());
+    expect((await store.valkey.zrange('image_pins_used', 0, -1)).sort()).toEqual([undated, NAME, recent].sort());
+  });
 });

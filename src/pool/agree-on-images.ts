@@ -40,6 +40,7 @@ export class ImageAgreement {
       const pin = await pins.agree(each, decides);
       if (pin !== undefined) agreed.set(each.name, pin);
     }
+    if (decides) await pins.keep(names);
     for (const name of names) this.#goBy(name, agreed.get(name), pinned.get(name));
   }
 

@@ -15,42 +15,40 @@ export interface PoolStatus {
 }
 
 export interface PoolStatusDeps {
-  readonly inventory: Pick<Inventory, 'list'>;
+  readonly inventory: Pick<Inventory, 'leaving' | 'oldestReady'>;
   readonly controls: Pick<PoolControls, 'read'>;
   readonly breakers: Breakers;
   readonly clock: Clock;
 }
 
-/** Of each template. Reads every record, so it is meant for scrapes and not for requests. Throws store_unavailable. */
+/** Of each template. Reads the records of all that leaves, so it is meant for scrapes. Throws store_unavailable. */
 export async function poolStatuses(
   { inventory, controls, breakers, clock }: PoolStatusDeps,
   templates: readonly string[],
 ): Promise<ReadonlyMap<string, PoolStatus>> {
-  const [records, modes, readings] = await Promise.all([
-    inventory.list(),
+  const [leaving, oldest, modes, readings] = await Promise.all([
+    inventory.leaving(),
+    inventory.oldestReady(templates),
     controls.read(templates),
     breakers.read(templates),
   ]);
   const now = clock.now();
   return new Map(
-    templates.map((template) => {
-      const own = records.filter((record) => record.template === template);
-      return [
-        template,
-        {
-          mode: modes.get(template)?.mode ?? 'open',
-          breakerOpen: readings.get(template)?.open ?? false,
-          quarantined: own.filter(({ state }) => state === 'quarantined').length,
-          oldestReadyAgeMs: oldestAge(own, now),
-        },
-      ];
-    }),
+    templates.map((template) => [
+      template,
+      {
+        mode: modes.get(template)?.mode ?? 'open',
+        breakerOpen: readings.get(template)?.open ?? false,
+        quarantined: leaving.filter((record) => record.template === template && record.state === 'quarantined').length,
+        oldestReadyAgeMs: ageOf(
+          oldest.find((record) => record.template === template),
+          now,
+        ),
+      },
+    ]),
   );
 }
 
-function oldestAge(records: readonly Instance[], now: number): number {
-  const ages = records.flatMap(({ state, readyAtMs }) =>
-    state === 'ready' && readyAtMs !== null ? [now - readyAtMs] : [],
-  );
-  return Math.max(0, ...ages);
+function ageOf(ready: Instance | undefined, now: number): number {
+  return ready === undefined || ready.readyAtMs === null ? 0 : Math.max(0, now - ready.readyAtMs);
 }

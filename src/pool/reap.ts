@@ -62,7 +62,7 @@ export async function resumeCleanups(
   deps: Pick<ReapDeps, 'inventory' | 'queue' | 'cleanupStore' | 'log'>,
   { node }: { readonly node?: string } = {},
 ): Promise<void> {
-  for (const record of await deps.inventory.list()) {
+  for (const record of await deps.inventory.leaving()) {
     if (record.state === 'releasing' && (node === undefined || record.node === node)) queueCleanup(deps, record);
   }
 }

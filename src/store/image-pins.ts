@@ -8,6 +8,9 @@ import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import { parseVersioned } from './versioned.ts';
 
+/** A name whose template is off the catalogue for less than this comes back as it was. */
+const UNUSED_LIFE_MS = 30 * 24 * 3_600_000;
+
 const validator = Compile(ImagePin);
 
 export class ValkeyImagePins implements ImagePins {
@@ -50,6 +53,14 @@ export class ValkeyImagePins implements ImagePins {
       [name, id, decides ? FLAG.YES : FLAG.NO, JSON.stringify(pin)],
     );
     return read(String(reply));
+  }
+
+  async keep(names: readonly string[]): Promise<void> {
+    await this.#scripts.run(
+      'keep-image-pins',
+      [keys.imagePins, keys.imagePinsUsed, keys.imageSeen(this.#node)],
+      [UNUSED_LIFE_MS, ...names],
+    );
   }
 }
 

@@ -107,6 +107,19 @@ export class ValkeyInventory implements Inventory {
     return [...found.values()];
   }
 
+  async leaving(): Promise<Instance[]> {
+    const indexes = (await this.#templates.names()).map(keys.leaving);
+    const ids = await this.#ask(() => Promise.all(indexes.map((index) => this.#client.zrange(index, 0, -1))));
+    return this.#records(ids.flat());
+  }
+
+  async oldestReady(templates: readonly string[]): Promise<Instance[]> {
+    const ids = await this.#ask(() =>
+      Promise.all(templates.map((template) => this.#client.zrange(keys.ready(template), 0, 0))),
+    );
+    return this.#records(ids.flat());
+  }
+
   async visits(node: string): Promise<Instance[]> {
     return (await this.ofNode(node)).filter(({ state }) => state === 'assigned');
   }
@@ -251,6 +264,7 @@ export class ValkeyInventory implements Inventory {
 
   async #indexes(seen: readonly Instance[], mode: Mode): Promise<Inconsistency[]> {
     const records = byId(seen);
+    const byTemplate = idsByTemplate(seen);
     const found: Inconsistency[] = [];
     for (const template of await this.#templates.names()) {
       const indexes = [
@@ -260,7 +274,7 @@ export class ValkeyInventory implements Inventory {
         keys.warming(template),
       ] as const;
       const members = await this.#ask(() => Promise.all(indexes.map((index) => this.#client.zrange(index, 0, -1))));
-      const unplaced = new Set(seen.filter((record) => record.template === template).map((record) => record.id));
+      const unplaced = new Set(byTemplate.get(template));
       const misplaced = new Set<string>();
       for (const [at, ids] of members.entries()) {
         for (const id of ids) {
@@ -282,9 +296,10 @@ export class ValkeyInventory implements Inventory {
 
   async #hostnames(seen: readonly Instance[], mode: Mode): Promise<Inconsistency[]> {
     const records = byId(seen);
-    const entries = await this.#ask(() => this.#client.hgetall(keys.hostnames));
+    const labels = new Set<string>();
     const suspects = new Map<string, string>();
-    for (const [label, text] of Object.entries(entries)) {
+    await this.#eachField(keys.hostnames, (label, text) => {
+      labels.add(label);
       const id = hostnameEntryId(text);
       const record = records.get(id);
       const leads =
@@ -293,9 +308,9 @@ export class ValkeyInventory implements Inventory {
         record.state !== 'quarantined' &&
         leadsTo(text, record);
       if (!leads) suspects.set(label, id);
-    }
+    });
     for (const { label, id, state } of records.values()) {
-      if ((state === 'ready' || state === 'assigned') && entries[label] === undefined) suspects.set(label, id);
+      if ((state === 'ready' || state === 'assigned') && !labels.has(label)) suspects.set(label, id);
     }
     const outcomes = await this.#reconcile([...suspects], ([label, id]) =>
       this.#scripts.run(
@@ -337,11 +352,16 @@ export class ValkeyInventory implements Inventory {
     return found;
   }
 
-  async #eachRecord(read: (text: string) => void): Promise<void> {
+  #eachRecord(read: (text: string) => void): Promise<void> {
+    return this.#eachField(keys.instances, (_id, text) => read(text));
+  }
+
+  /** Some at a time: neither Valkey nor this process does nothing else meanwhile. */
+  async #eachField(hash: string, read: (field: string, text: string) => void): Promise<void> {
     let cursor = '0';
     do {
-      const [next, pairs] = await this.#ask(() => this.#client.hscan(keys.instances, cursor, 'COUNT', SCAN_COUNT));
-      for (let at = 1; at < pairs.length; at += 2) read(pairs[at] ?? '');
+      const [next, pairs] = await this.#ask(() => this.#client.hscan(hash, cursor, 'COUNT', SCAN_COUNT));
+      for (let at = 0; at < pairs.length; at += 2) read(pairs[at] ?? '', pairs[at + 1] ?? '');
       cursor = next;
     } while (cursor !== '0');
   }
@@ -382,6 +402,16 @@ function flag(mode: Mode): string {
 
 function byId(records: readonly Instance[]): ReadonlyMap<string, Instance> {
   return new Map(records.map((record) => [record.id, record]));
+}
+
+function idsByTemplate(records: readonly Instance[]): ReadonlyMap<string, readonly string[]> {
+  const ids = new Map<string, string[]>();
+  for (const { template, id } of records) {
+    const those = ids.get(template);
+    if (those === undefined) ids.set(template, [id]);
+    else those.push(id);
+  }
+  return ids;
 }
 
 /** For a suspicion: an entry that cannot be read is one, and the script decides. */

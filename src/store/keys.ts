@@ -71,6 +71,8 @@ export const keys = {
   checkpointOffers: 'checkpoint_offers',
   /** hash: name of an image → what it stands for on all nodes (JSON) */
   imagePins: 'image_pins',
+  /** zset: name of an image by when a server last went by it (ms) */
+  imagePinsUsed: 'image_pins_used',
   /** hash: name of an image → what it stood for on the node when a server there last said so: the engine's id */
   imageSeen: (node: string) => `image_seen:${node}`,
   /** hash: failures since the last restore, withdrawn, configured, proven:<id> */

@@ -45,6 +45,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.checkpoints(EACH), 'list'],
   [keys.checkpointOffers, 'hash'],
   [keys.imagePins, 'hash'],
+  [keys.imagePinsUsed, 'zset'],
   [keys.imageSeen(EACH), 'hash'],
   [keys.restores(EACH), 'hash'],
   [keys.restorePause(EACH, FIRST_NODE), 'hash'],

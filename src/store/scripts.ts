@@ -27,6 +27,7 @@ const SCRIPT_NAMES = [
   'mark-overdue',
   'harm',
   'idle-tickets',
+  'keep-image-pins',
   'mark-ready',
   'network-rules',
   'note-step',

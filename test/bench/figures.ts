@@ -4,6 +4,17 @@ export interface Figure {
   readonly value: number;
   readonly unit: string;
   readonly goal?: { readonly atMost: number } | { readonly atLeast: number };
+  /** What each round gave, where `value` is their median; `npm run bench-compare` tells changes from noise by them. */
+  readonly rounds?: readonly number[];
+  /** Of a figure that was measured at several sizes: which curve it is a point of. */
+  readonly curve?: { readonly name: string; readonly instances: number };
+}
+
+/** What a run of benchmarks writes. */
+export interface BenchResult {
+  readonly at: string;
+  readonly machine: Readonly<Record<string, unknown>>;
+  readonly figures: readonly Figure[];
 }
 
 /** The value below which the share `p` (0..1) of the samples is; nearest rank. */
@@ -17,18 +28,28 @@ export function median(samples: readonly number[]): number {
 }
 
 export function figure(name: string, value: number, unit: string, goal?: Figure['goal']): Figure {
-  const rounded = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
-  return { name, value: rounded, unit, ...(goal === undefined ? {} : { goal }) };
+  return { name, value: rounded(value), unit, ...(goal === undefined ? {} : { goal }) };
+}
+
+/** The median of the rounds, which are kept beside it. */
+export function figureOfRounds(name: string, rounds: readonly number[], unit: string, goal?: Figure['goal']): Figure {
+  return { ...figure(name, median(rounds), unit, goal), rounds: rounds.map(rounded) };
+}
+
+function rounded(value: number): number {
+  return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
 }
 
 export function printTable(figures: readonly Figure[]): void {
   console.table(
-    figures.map(({ name, value, unit, goal }) => {
-      if (goal === undefined) return { what: name, figure: value, unit, goal: '', reached: '' };
+    figures.map(({ name, value, unit, goal, rounds }) => {
+      const spread = rounds === undefined ? '' : `${Math.min(...rounds)} to ${Math.max(...rounds)}`;
+      if (goal === undefined) return { what: name, figure: value, spread, unit, goal: '', reached: '' };
       const reached = 'atMost' in goal ? value <= goal.atMost : value >= goal.atLeast;
       return {
         what: name,
         figure: value,
+        spread,
         unit,
         goal: 'atMost' in goal ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`,
         reached: reached ? 'yes' : 'NO',

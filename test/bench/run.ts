@@ -6,14 +6,15 @@ import { benchDatabaseCloning } from './database-cloning.ts';
 import { benchDensity } from './density.ts';
 import { printTable, type Figure } from './figures.ts';
 import { benchFirstPaint } from './first-paint.ts';
+import { benchGrowth } from './growth.ts';
 import { benchIdle } from './idle.ts';
 import { benchProxy } from './proxy.ts';
 import { benchRestore } from './restore.ts';
 import { benchWaiting } from './waiting.ts';
 
 /**
- * `npm run bench [acquire|proxy|cold-pool|restore|waiting|first-paint|idle|databases|density …]`: all of them without
- * arguments. Prints a table and writes JSON.
+ * `npm run bench [NAME …]`: all of them without names, which are those of the table below. Prints a table and writes
+ * JSON.
  */
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   acquire: benchAcquire,
@@ -25,6 +26,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   idle: benchIdle,
   databases: benchDatabaseCloning,
   density: benchDensity,
+  growth: benchGrowth,
 };
 
 const wanted = process.argv.slice(2);

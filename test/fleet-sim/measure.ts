@@ -3,7 +3,7 @@ import { sleep } from '../../src/lifecycle/sleep.ts';
 import { median, percentile } from '../bench/figures.ts';
 import { acquireInSequence, releaseInSequence } from '../bench/load.ts';
 import { acquireAtOnce } from './load.ts';
-import { memoryBytes, processorSeconds, trafficBytes } from './process-use.ts';
+import { memoryBytes, processorSeconds, trafficBytes } from '../support/process-use.ts';
 import type { Part, SimulatedFleet } from './simulated-fleet.ts';
 
 /** What there is one of, or few, however many nodes there are; and what the nodes themselves need. */
@@ -81,7 +81,7 @@ export async function measureStep(
   };
 }
 
-/** In turns, so that the machine's moods fall on both alike; each pool is whole again before the next turn. */
+/** In turns, so that the machine's moods fall on both alike; each pool is whole again before the other's turn. */
 async function bursts(
   fleets: Compared<SimulatedFleet>,
   targets: Compared<number>,
@@ -89,7 +89,6 @@ async function bursts(
 ): Promise<Compared<Latency>> {
   const samples: Compared<number[]> = { fleet: [], single: [] };
   for (let round = 0; round < rounds; round += 1) {
-    // Whoever comes second finds the refills of the first under way.
     for (const which of round % 2 === 0 ? (['fleet', 'single'] as const) : (['single', 'fleet'] as const)) {
       const { api } = fleets[which];
       const { latenciesMs, acquired } = await acquireInSequence(api, burst);
@@ -98,8 +97,8 @@ async function bursts(
         api,
         acquired.map(({ id }) => id),
       );
+      await fleets[which].settled(targets[which]);
     }
-    await bothSettled(fleets, targets);
   }
   const latency = (of: readonly number[]): Latency => ({ p50Ms: median(of), p99Ms: percentile(of, 0.99) });
   return { fleet: latency(samples.fleet), single: latency(samples.single) };
@@ -117,14 +116,10 @@ async function peaks(
       const { perSecond, ids } = await acquireAtOnce(api, count, CONNECTIONS);
       rates[which].push(perSecond);
       await releaseInSequence(api, ids);
-      await bothSettled(fleets, targets);
+      await fleets[which].settled(targets[which]);
     }
   }
   return { fleet: median(rates.fleet), single: median(rates.single) };
-}
-
-async function bothSettled({ fleet, single }: Compared<SimulatedFleet>, targets: Compared<number>): Promise<void> {
-  await Promise.all([fleet.settled(targets.fleet), single.settled(targets.single)]);
 }
 
 /** Nobody comes: what it costs to have so many nodes and instances. */

@@ -1,32 +1,32 @@
 /**
- * `npm run fleet-sim [-- --docs] [-- --json] [-- --steps 1x1000,10x5000,50x20000]`: one deployment that grows to fifty
- * simulated nodes and 20,000 instances, beside one of a single node with 1,000, and a table of what that costs.
- * `--docs` writes it into docs/scale.md, `--json` into bench-results/.
+ * `npm run fleet-sim [-- --docs] [-- --json FILE] [-- --steps 1x1000,10x5000,50x20000]`: one deployment that grows to
+ * fifty simulated nodes and 20,000 instances, beside one of a single node with 1,000, and a table of what that costs.
+ * `--docs` writes it into docs/scale.md, `--json` what it was made from into a file.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { replaceBetween } from '../support/page-part.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { measureStep, type StepResult } from './measure.ts';
 import { bottlenecks, costTable, stepTable } from './tables.ts';
-import { SimulatedFleet, TEMPLATES } from './simulated-fleet.ts';
+import { SimulatedFleet, TEMPLATES, portsFor } from './simulated-fleet.ts';
 
 const PAGE = new URL('../../docs/scale.md', import.meta.url);
-const [FROM, TO] = ['<!-- fleet-sim: made by npm run fleet-sim -- --docs -->', '<!-- end of fleet-sim -->'];
-const AMOUNTS = { rounds: 25, burst: 30, atOnce: 200, restMs: 32_000 };
+const AMOUNTS = { rounds: 10, burst: 40, atOnce: 150, restMs: 31_000 };
 /** Of the first node's room: for those handed out, and those on their way out. */
 const SPARE = 400;
 /** Of a node's room, so that none is quite full. */
 const SLACK = 1.1;
 
 const say = (line: string): void => {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${Math.round(performance.now() / 1_000)} s: ${line}\n`);
 };
 
 const { values } = parseArgs({
   options: {
     docs: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
+    json: { type: 'string' },
     steps: { type: 'string', default: '1x1000,10x5000,50x20000' },
   },
 });
@@ -53,7 +53,7 @@ const room = {
 
 const results: StepResult[] = [];
 {
-  await using ports = await claimPorts(Math.max(room.first, room.further));
+  await using ports = await claimPorts(portsFor(Math.max(room.first, room.further)));
   const common = { room, firstPort: ports.start };
   say(`Starting two deployments, one of ${smallest.nodes} node and one that grows …`);
   await using single = await SimulatedFleet.start({ ...common, network: 1, instances: smallest.instances });
@@ -71,18 +71,12 @@ const results: StepResult[] = [];
 const tables = `${stepTable(results)}\n\n${costTable(results)}\n\n${bottlenecks(results)}`;
 say(`\n${tables}`);
 if (values.docs) {
-  const page = await readFile(PAGE, 'utf8');
-  await writeFile(
-    PAGE,
-    `${page.slice(0, page.indexOf(FROM) + FROM.length)}\n\n${tables}\n\n${page.slice(page.indexOf(TO))}`,
-  );
+  await writeFile(PAGE, replaceBetween(await readFile(PAGE, 'utf8'), 'fleet-sim', tables));
   say('Written to docs/scale.md');
 }
-if (values.json) {
-  await mkdir('bench-results', { recursive: true });
+if (values.json !== undefined) {
   const at = new Date().toISOString();
   const machine = { cores: cpus().length, cpu: cpus()[0]?.model, kernel: release(), node: process.version };
-  const file = `bench-results/fleet-sim-${at.replaceAll(':', '-')}.json`;
-  await writeFile(file, `${JSON.stringify({ at, machine, results }, null, 2)}\n`);
-  say(`Written to ${file}`);
+  await writeFile(values.json, `${JSON.stringify({ at, machine, results }, null, 2)}\n`);
+  say(`Written to ${values.json}`);
 }

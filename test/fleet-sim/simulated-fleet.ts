@@ -32,6 +32,8 @@ const SETTLED = { timeoutMs: 600_000, everyMs: 100 };
 
 /** Of a pool, beyond its target: for those handed out, and those on their way out. */
 const SPARE = 400;
+/** Of a node's ports, beyond the instances it may hold: those that rest before they are used again. */
+const RESTING_PORTS = 1_500;
 
 /** What a process is there for. */
 export type Part = 'server' | 'worker' | 'engine' | 'discovery' | 'Valkey' | 'NATS' | 'Caddy';
@@ -56,6 +58,7 @@ export class SimulatedFleet implements AsyncDisposable {
   readonly valkey: Valkey;
   readonly ports: { readonly valkey: number; readonly nats: readonly number[] };
   readonly #adminPort: number;
+  readonly #workerMetricsPort: number;
   readonly #dir: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #options: SimulatedFleetOptions;
@@ -70,6 +73,7 @@ export class SimulatedFleet implements AsyncDisposable {
     this.valkey = parts.client;
     this.ports = { valkey: parts.valkeyPort, nats: parts.nats.nodes.map(({ port }) => port) };
     this.#adminPort = parts.own.admin;
+    this.#workerMetricsPort = parts.own.workerMetrics;
     this.#dir = parts.dir;
     this.#env = parts.env;
     this.#processes = parts.processes;
@@ -125,6 +129,7 @@ export class SimulatedFleet implements AsyncDisposable {
   async #startWorker(at: number): Promise<void> {
     const { network, firstPort, room } = this.#options;
     const capacity = at === 0 ? room.first : room.further;
+    const address = `127.${network}.${Math.floor(at / 250)}.${(at % 250) + 1}`;
     const worker = await ChildServer.start({
       name: `worker ${at + 1}`,
       command: process.execPath,
@@ -134,9 +139,10 @@ export class SimulatedFleet implements AsyncDisposable {
         SIMULATED_SOCKET: this.#engineSocket,
         NODE_NAME: `node${at + 1}`,
         NODE_CAPACITY: String(capacity),
-        NODE_ADDRESS: `127.${network}.${Math.floor(at / 250)}.${(at % 250) + 1}`,
+        NODE_ADDRESS: address,
+        WORKER_METRICS_ADDR: `${address}:${this.#workerMetricsPort}`,
         CONTAINER_PORT_RANGE_START: String(firstPort),
-        CONTAINER_PORT_RANGE_END: String(firstPort + capacity - 1),
+        CONTAINER_PORT_RANGE_END: String(lastPort(firstPort, capacity)),
       },
       saysUp: 'Try It Now started',
     });
@@ -177,7 +183,7 @@ export class SimulatedFleet implements AsyncDisposable {
     const { firstPort, room } = this.#options;
     const ports = {
       CONTAINER_PORT_RANGE_START: String(firstPort),
-      CONTAINER_PORT_RANGE_END: String(firstPort + room.first - 1),
+      CONTAINER_PORT_RANGE_END: String(lastPort(firstPort, room.first)),
     };
     const socket = { SIMULATED_SOCKET: join(this.#dir, 'engine-0.sock') };
     const env = { ...this.#env, ...socket, ...(of === 'server' ? {} : { ...node, ...ports }) };
@@ -253,6 +259,15 @@ async function startParts(options: SimulatedFleetOptions, cleanups: Cleanups): P
   const client = new Valkey(valkeyPort, '127.0.0.1');
   cleanups.push(() => client.disconnect());
   return { dir, env, own, nats, valkeyPort, client, processes };
+}
+
+/** How many ports a node that may hold so many instances needs. */
+export function portsFor(capacity: number): number {
+  return capacity + RESTING_PORTS;
+}
+
+function lastPort(first: number, capacity: number): number {
+  return first + portsFor(capacity) - 1;
 }
 
 async function writeTemplates(dir: string, { instances }: SimulatedFleetOptions): Promise<string> {

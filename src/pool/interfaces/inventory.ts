@@ -22,6 +22,10 @@ export interface Inventory {
   stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>>;
   /** Every readable record. Unreadable ones are logged, counted and left alone. */
   list(): Promise<Instance[]>;
+  /** What is being taken down, or could not be. Costs by that alone, however many others there are. */
+  leaving(): Promise<Instance[]>;
+  /** Of each template the ready one whose life ends first. */
+  oldestReady(templates: readonly string[]): Promise<Instance[]>;
   /** What is handed out on this node. Costs by what this node holds, whatever other nodes do. */
   visits(node: string): Promise<Instance[]>;
   /** Everything that holds a port on this node, in whichever state: all that has a container there. As `visits`. */
