@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Environment } from '../config/environment.ts';
 import { RESTORING_TITLES } from '../runtime/engines.ts';
+import { registerBackupCommands } from './backup/register.ts';
 import { registerCheckpointCommands } from './checkpoint/register.ts';
 import { registerCleanCommands } from './clean/register.ts';
 import { registerCompletion } from './completion/register.ts';
@@ -67,6 +68,7 @@ function commands(env: Environment): Command {
   registerDoctorCommand(cli, env);
   registerSmokeCommand(cli, env);
   registerCleanCommands(cli, env);
+  registerBackupCommands(cli, env);
   registerReconcileCommand(cli, env);
   registerFleetCommands(cli, env);
   registerOperatorCommands(cli, env);

@@ -462,6 +462,18 @@ export const ERROR_CATALOGUE = {
     title: 'The server still runs',
     remedy: 'Stop it first: systemctl stop try-it-now.',
   },
+  backup_damaged: {
+    status: 400,
+    retryable: false,
+    title: 'The backup cannot be read',
+    remedy: 'Copy the file again from where it was made, or take an earlier one.',
+  },
+  state_in_use: {
+    status: 409,
+    retryable: false,
+    title: 'The deployment has state of its own',
+    remedy: 'Say --replace to have it replaced by that of the backup; `try-it-now backup` saves it first.',
+  },
   child_failed: {
     status: 500,
     retryable: false,

@@ -113,6 +113,13 @@ export function leadReplaySubject(webhook: string): string {
   return `visit_events.lead.again.${webhook}`;
 }
 
+/** False for what is to be delivered again, but to another webhook. */
+export function isForWebhook(webhook: string, subject: string): boolean {
+  return [EVENT_SUBJECT, LEAD_SUBJECT, SUSPECT_SUBJECT, replaySubject(webhook), leadReplaySubject(webhook)].includes(
+    subject,
+  );
+}
+
 /** Of an event that a webhook did not take. */
 export function deadEventSubject(webhook: string): string {
   return `visit_events_dead.${webhook}`;

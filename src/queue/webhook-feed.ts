@@ -8,16 +8,7 @@ import type { QueueConnection } from './connection.ts';
 import { ATTEMPTS, REASON, headerText } from './dead-letters.ts';
 import { decodeEvent } from './event-payload.ts';
 import { EVENTS_KEPT_MS, ensureEventStreams } from './event-stream.ts';
-import {
-  EVENT_STREAM,
-  EVENT_SUBJECT,
-  LEAD_SUBJECT,
-  SUSPECT_SUBJECT,
-  deadEventSubject,
-  leadReplaySubject,
-  replaySubject,
-  webhookConsumer,
-} from './names.ts';
+import { EVENT_STREAM, deadEventSubject, isForWebhook, webhookConsumer } from './names.ts';
 import { isMissing } from './stream-and-consumers.ts';
 import { within } from './within.ts';
 
@@ -129,13 +120,7 @@ export class JetStreamWebhookFeed implements EventFeed {
       // The time belongs to it: a stream that was deleted and made again counts from 1 again.
       key: `${message.seq}@${message.info.timestampNanos}`,
       event: decodeEvent(message.data),
-      isForUs: [
-        EVENT_SUBJECT,
-        LEAD_SUBJECT,
-        SUSPECT_SUBJECT,
-        replaySubject(webhook),
-        leadReplaySubject(webhook),
-      ].includes(message.subject),
+      isForUs: isForWebhook(webhook, message.subject),
       settle: async () => {
         await within(CONFIRM_TIMEOUT_MS, (options) => message.ackAck(options));
       },

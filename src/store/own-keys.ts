@@ -8,11 +8,14 @@ const BATCH = 200;
 /** Stands for a template, a node, a hash. */
 const EACH = '\u0000';
 
+/** Nothing makes it again: a backup saves it. Everything else is about containers, or comes back by itself. */
+const SAVED = 'saved';
+
 /**
  * The pattern of each key of ours, and its type: a key of somebody else's in the same database
  * would have to share both.
  */
-const OWN: readonly (readonly [pattern: string, type: string])[] = [
+const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAVED])[] = [
   [keys.instances, 'hash'],
   [keys.templates, 'set'],
   [keys.hostnames, 'hash'],
@@ -21,7 +24,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.heartbeat(EACH), 'string'],
   [keys.lostNodes, 'hash'],
   [keys.losses(EACH), 'string'],
-  [keys.nodeControl(EACH), 'hash'],
+  [keys.nodeControl(EACH), 'hash', SAVED],
   [keys.placed(EACH), 'zset'],
   [keys.claimCount, 'string'],
   [keys.claimers, 'zset'],
@@ -29,7 +32,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.lastUsed, 'zset'],
   [keys.useReporters, 'hash'],
   [keys.useKnownSince, 'string'],
-  [keys.audit, 'stream'],
+  [keys.audit, 'stream', SAVED],
   [keys.ready(EACH), 'zset'],
   [keys.warming(EACH), 'zset'],
   [keys.assigned(EACH), 'zset'],
@@ -41,7 +44,7 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.waitingLeases(EACH), 'zset'],
   [keys.waitingClients(EACH), 'hash'],
   [keys.refills(EACH), 'list'],
-  [keys.poolControl(EACH), 'hash'],
+  [keys.poolControl(EACH), 'hash', SAVED],
   [keys.checkpoints(EACH), 'list'],
   [keys.checkpointOffers, 'hash'],
   [keys.imagePins, 'hash'],
@@ -60,13 +63,13 @@ const OWN: readonly (readonly [pattern: string, type: string])[] = [
   [keys.harm(EACH), 'string'],
   [keys.gateSecret, 'string'],
   [keys.spentChallenge(EACH), 'string'],
-  [keys.bans, 'hash'],
-  [keys.allowances, 'hash'],
+  [keys.bans, 'hash', SAVED],
+  [keys.allowances, 'hash', SAVED],
   [keys.shares(EACH), 'hash'],
   [keys.suspects, 'hash'],
-  [keys.eventOutbox, 'stream'],
+  [keys.eventOutbox, 'stream', SAVED],
   [keys.eventSettings, 'hash'],
-  [keys.funnel(EACH), 'hash'],
+  [keys.funnel(EACH), 'hash', SAVED],
   [keys.endedVisit(EACH), 'string'],
   [keys.lead(EACH), 'string'],
   [keys.webhook(EACH), 'hash'],
@@ -85,22 +88,40 @@ function ofNodes(key: (node: string) => string, type: string): readonly (readonl
   ];
 }
 
-const PATTERNS = OWN.map(([pattern, type]) => ({
+const PATTERNS = OWN.map(([pattern, type, saved]) => ({
   type,
+  saved: saved !== undefined,
   matches: new RegExp(`^${pattern.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(EACH, '[^\\s]+')}$`),
 }));
 
+/** Whether it is what a backup saves. */
+export function isSaved(name: string, type: string): boolean {
+  return PATTERNS.some((each) => each.saved && each.type === type && each.matches.test(name));
+}
+
+/** Those that a backup saves, sorted. Throws store_unavailable. */
+export function savedKeys(client: Valkey): Promise<readonly string[]> {
+  return find(
+    client,
+    PATTERNS.filter(({ saved }) => saved),
+  );
+}
+
 /** Sorted. Throws store_unavailable. */
-export async function ownKeys(client: Valkey): Promise<readonly string[]> {
+export function ownKeys(client: Valkey): Promise<readonly string[]> {
+  return find(client, PATTERNS);
+}
+
+async function find(client: Valkey, patterns: typeof PATTERNS): Promise<readonly string[]> {
   try {
     const found = new Set<string>();
     let cursor = '0';
     do {
       const [next, names] = await client.scan(cursor, 'COUNT', SCAN_COUNT);
-      const candidates = names.filter((name) => PATTERNS.some(({ matches }) => matches.test(name)));
+      const candidates = names.filter((name) => patterns.some(({ matches }) => matches.test(name)));
       const types = await Promise.all(candidates.map((name) => client.type(name)));
       for (const [at, name] of candidates.entries())
-        if (PATTERNS.some(({ matches, type }) => type === types[at] && matches.test(name))) found.add(name);
+        if (patterns.some(({ matches, type }) => type === types[at] && matches.test(name))) found.add(name);
       cursor = next;
     } while (cursor !== '0');
     return [...found].sort();

@@ -1,21 +1,13 @@
-import { request } from 'undici';
-import {
-  ownedData,
-  ownedDemos,
-  hasActiveWorkers,
-  type OwnedResource,
-  type OwnedResources,
-} from '../../composition/owned-resources.ts';
+import { ownedData, ownedDemos, type OwnedResource, type OwnedResources } from '../../composition/owned-resources.ts';
 import type { Config } from '../../config/config.ts';
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
-import { reachableHost } from '../../config/reachable-host.ts';
-import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
-import { deadlineSignal } from '../../lifecycle/deadline.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { confirmed } from '../confirmed.ts';
 import { fittedTable, printJson } from '../output.ts';
+import { requireStopped } from '../require-stopped.ts';
 
 export interface CleanOptions {
   readonly dryRun?: true;
@@ -27,7 +19,6 @@ export interface CleanOptions {
 const EXIT_FAILED = 1;
 /** Of a dry run: for a script, "there is something to do". */
 const EXIT_FOUND = 3;
-const HEALTH_TIMEOUT_MS = 2_000;
 /** Thousands of keys are not for reading. */
 const SHOWN_A_KIND = 20;
 
@@ -62,7 +53,7 @@ interface Cleaning {
 async function clean(env: Environment, options: CleanOptions, { of, what, find }: Cleaning): Promise<void> {
   const { config } = loadConfig(env);
   const log = createLogger('error', process.stderr);
-  if (options.force !== true && options.dryRun !== true) await requireStopped(config, of, log);
+  if (options.force !== true && options.dryRun !== true) await requireStopped(config, of, 'Nothing was removed', log);
   const { all, left, finish } = await find(config, log);
   try {
     for (const line of left) console.error(line);
@@ -83,36 +74,6 @@ async function clean(env: Environment, options: CleanOptions, { of, what, find }
     if (failures.size > 0) process.exitCode = EXIT_FAILED;
   } finally {
     await finish();
-  }
-}
-
-/** What a running server sees vanish it would make again at once, for visitors who have just lost theirs. */
-async function requireStopped({ server, ...config }: Config, of: Cleaning['of'], log: Log): Promise<void> {
-  const url = `http://${reachableHost(server.host)}:${server.port}/health`;
-  const alive = (await answers(url))
-    ? `a server answers at ${url}`
-    : (await hasActiveWorkers({ server, ...config }, of, log)) === true
-      ? `workers of ${of} still ask NATS for tasks`
-      : undefined;
-  if (alive === undefined) return;
-  throw new TryItNowError(
-    'server_running',
-    `Nothing was removed: ${alive}, and would refill the pool at once. Stop it first (systemctl stop ` +
-      "try-it-now try-it-now-worker), or say --force if it is not this deployment's",
-  );
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const { body } = await request(url, {
-      headersTimeout: HEALTH_TIMEOUT_MS,
-      signal: deadlineSignal(HEALTH_TIMEOUT_MS),
-    });
-    await body.dump();
-    return true;
-  } catch (error) {
-    // One that takes the connection and says nothing is there, and hangs.
-    return error instanceof Error && error.name === 'TimeoutError';
   }
 }
 
