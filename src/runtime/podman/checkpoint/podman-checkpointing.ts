@@ -34,8 +34,10 @@ import { whyPortStays } from './leaked-port.ts';
 import { obstacles } from './obstacles.ts';
 import { openConnections } from './open-connections.ts';
 import { restoreArchive } from './restore-archive.ts';
+import { keepKernelFacts } from './kernel-facts.ts';
 import { killRestore } from './stuck-restore.ts';
 import { tryCheckpointing } from './trial.ts';
+import { trimMemory } from './trim-memory.ts';
 
 const IDLE_POLL_MS = 50;
 /** Ten times what the largest app tried takes on a busy machine. A CRIU gone wild writes some 60 MB of log a second. */
@@ -84,16 +86,7 @@ class PodmanCheckpointing implements Checkpointing {
   }
 
   availability(withinMs?: number): Promise<CheckpointingAvailability> {
-    const { socketPath, log } = this.#options;
-    this.#trial ??= tryCheckpointing({
-      checkpointing: this,
-      runtime: this.#runtime,
-      docker: connectEngine(socketPath),
-      socketPath,
-      publishedAt: this.#publishedAt,
-      log,
-      ...(withinMs === undefined ? {} : { withinMs }),
-    }).then((availability) => {
+    this.#trial ??= this.#try(withinMs).then((availability) => {
       // A host may be fixed, or was only too busy: asked again after a while, it is tried again.
       if (!availability.available)
         setTimeout(() => {
@@ -151,8 +144,8 @@ class PodmanCheckpointing implements Checkpointing {
   }
 
   async dump(name: string, archive: string, options: DumpOptions): Promise<void> {
-    const { socketPath } = this.#options;
-    const { id, annotations } = await this.#running(name, 'checkpoint_failed');
+    const { socketPath, log } = this.#options;
+    const { id, pid, annotations } = await this.#running(name, 'checkpoint_failed');
     // CRIU would do as root what a file says that a stranger's image names.
     if (Object.hasOwn(annotations, CRIU_CONFIG))
       throw new TryItNowError(
@@ -160,6 +153,9 @@ class PodmanCheckpointing implements Checkpointing {
         `The image of ${name} has the annotation ${CRIU_CONFIG}, which would have CRIU obey a file of its choice on ` +
           'the host: build the image without it',
       );
+    await trimMemory(pid).catch((error: unknown) =>
+      log.info({ container: name, reason: describeError(error) }, 'It is dumped with memory that it may not need'),
+    );
     const config = `${archive}.criu`;
     const wanted = dumpConfig(options);
     try {
@@ -201,6 +197,23 @@ class PodmanCheckpointing implements Checkpointing {
 
   close(): Promise<void> {
     return this.#runtime.close();
+  }
+
+  async #try(withinMs: number | undefined): Promise<CheckpointingAvailability> {
+    const { socketPath, log } = this.#options;
+    // Without them restores are slower.
+    await keepKernelFacts().catch((error: unknown) =>
+      log.debug({ reason: describeError(error) }, 'CRIU will try out the kernel at each of its starts'),
+    );
+    return tryCheckpointing({
+      checkpointing: this,
+      runtime: this.#runtime,
+      docker: connectEngine(socketPath),
+      socketPath,
+      publishedAt: this.#publishedAt,
+      log,
+      ...(withinMs === undefined ? {} : { withinMs }),
+    });
   }
 
   /** Removes what a failed restore made. CRIU's log goes with the container, so it is read first. */
@@ -301,25 +314,17 @@ class PodmanCheckpointing implements Checkpointing {
   /** Before anybody is told that it runs. Until then the rules on the host keep it in, as they do anyway. */
   async #settle({ name, template }: ContainerSpec): Promise<void> {
     const { pid } = await this.#running(name, 'restore_failed');
-    try {
-      await setSysctls(pid, instanceSysctls(template, hasIpv6()));
-    } catch (error) {
-      throw new TryItNowError(
-        'restore_failed',
-        `The network of ${name} could not be set up as a cold start's: ${describeError(error)}`,
-        { cause: error },
-      );
-    }
-    try {
-      await freshRandom(pid);
-    } catch (error) {
-      throw new TryItNowError(
-        'restore_failed',
-        `${name} would draw the same random numbers as all other clones, and could not be given others: ` +
-          describeError(error),
-        { cause: error },
-      );
-    }
+    const failed = (what: string) => (error: unknown) => {
+      throw new TryItNowError('restore_failed', `${what}: ${describeError(error)}`, { cause: error });
+    };
+    await Promise.all([
+      setSysctls(pid, instanceSysctls(template, hasIpv6())).catch(
+        failed(`The network of ${name} could not be set up as a cold start's`),
+      ),
+      freshRandom(pid).catch(
+        failed(`${name} would draw the same random numbers as all other clones, and could not be given others`),
+      ),
+    ]);
   }
 
   async #watched<T>(name: string, restore: () => Promise<T>): Promise<T> {

@@ -1,41 +1,9 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import { describeError } from '../../../../domain/errors.ts';
 import { processesWith } from '../container-processes.ts';
-import { exportedFunctions } from './elf-symbols.ts';
-import { mappedFiles, threadsOf, type MappedFile } from './mapped-files.ts';
-
-/** System calls of x86-64, as the kernel numbers them: in these a thread waits for what comes from outside. */
-const FOR_EVENTS = { epoll_wait: 232, epoll_pwait: 281, epoll_pwait2: 441 };
-const FOR_ONE_THING = {
-  read: 0,
-  poll: 7,
-  select: 23,
-  pause: 34,
-  nanosleep: 35,
-  accept: 43,
-  recvfrom: 45,
-  recvmsg: 47,
-  wait4: 61,
-  semop: 65,
-  fcntl: 72,
-  flock: 73,
-  rt_sigtimedwait: 128,
-  rt_sigsuspend: 130,
-  futex: 202,
-  semtimedop: 220,
-  clock_nanosleep: 230,
-  waitid: 247,
-  pselect6: 270,
-  ppoll: 271,
-  accept4: 288,
-};
+import { FOR_ANYTHING, FOR_EVENTS_ALONE, functionsOf, hex, makeCalls, whyNoCalls } from './calls.ts';
+import { threadsOf } from './mapped-files.ts';
 
 /** Has OpenSSL take new random bytes of the kernel, in all threads: each asks whether its source has. */
 const OPENSSL = 'RAND_poll';
@@ -52,7 +20,7 @@ const V8 = {
 
 /** Of the kernel's setting: not even root. */
 const NO_PTRACE = '3';
-const CALL_FUNCTIONS = fileURLToPath(new URL('call-functions.pl', import.meta.url));
+const LIBRARIES = /^lib(crypto|node)\b.*\.so/;
 const refreshNode = readFileSync(new URL('refresh-node.js', import.meta.url), 'utf8').replace(/^ *\/[/*].*\n/gm, '');
 
 /**
@@ -70,7 +38,7 @@ export async function freshRandom(pid: number): Promise<void> {
 
 /** Whether that can be had for the Node in this process: V8's functions are where they are looked for. */
 export async function refreshesNode(pid: number): Promise<boolean> {
-  return process.arch === 'x64' && nodeCalls(await functionsOf(pid)) !== undefined;
+  return process.arch === 'x64' && nodeCalls(await namedFunctions(pid)) !== undefined;
 }
 
 /** Why nothing can be made fresh on this host, in words; undefined where it can. */
@@ -79,26 +47,18 @@ export async function whyNotFresh(): Promise<string | undefined> {
     return `functions of a process can be called from outside on x86-64 only, not on ${process.arch}`;
   const scope = await readFile('/proc/sys/kernel/yama/ptrace_scope', 'utf8').catch(() => '');
   if (scope.trim() === NO_PTRACE) return 'the kernel lets nobody trace processes (kernel.yama.ptrace_scope is 3)';
-  const perl = spawn('perl', ['-c', CALL_FUNCTIONS], { stdio: ['ignore', 'ignore', 'pipe'] });
-  try {
-    const [said, code] = await ended(perl);
-    return code === 0 ? undefined : `perl cannot run the program for it: ${said.trim()}`;
-  } catch (error) {
-    return `perl cannot be run: ${describeError(error)}`;
-  }
+  return whyNoCalls();
 }
 
 async function callsFor(pid: number): Promise<readonly string[]> {
-  const functions = await functionsOf(pid);
+  const functions = await namedFunctions(pid);
   const openssl = functions.get(OPENSSL);
   const node = nodeCalls(functions);
   const calls: string[] = [];
-  if (openssl !== undefined)
-    calls.push(`thread ${pid} ${numbers(FOR_EVENTS)} ${numbers(FOR_ONE_THING)}`, `call ${hex(openssl)}`);
+  if (openssl !== undefined) calls.push(`thread ${pid} ${FOR_ANYTHING}`, `call ${hex(openssl)}`);
   if (node === undefined) return calls;
   // Workers have an isolate of their own each, and wait for events too; other threads have none.
-  for (const thread of await threadsOf(pid))
-    calls.push(`thread ${thread} ${numbers(FOR_EVENTS)} / ${numbers(FOR_ONE_THING)}`, ...node());
+  for (const thread of await threadsOf(pid)) calls.push(`thread ${thread} ${FOR_EVENTS_ALONE}`, ...node());
   return calls;
 }
 
@@ -128,46 +88,6 @@ function seeded(script: string): string {
   return script.replace('SEED', `[${[0, 4, 8, 12].map((at) => words.readInt32LE(at)).join(', ')}]`);
 }
 
-async function functionsOf(pid: number): Promise<ReadonlyMap<string, number>> {
-  const wanted = [OPENSSL, ...Object.values(V8)];
-  const files = await mappedFiles(pid);
-  // The first is the program: some have libraries in themselves.
-  const looked = files.filter(({ name }, index) => index === 0 || /^lib(crypto|node)\b.*\.so/.test(name));
-  const found = await Promise.all(looked.map((file) => functionsIn(file, wanted)));
-  return new Map(found.flat());
-}
-
-async function functionsIn({ link, start }: MappedFile, names: readonly string[]): Promise<[string, number][]> {
-  const functions = await exportedFunctions(link, names).catch((error: unknown) => {
-    // It ended meanwhile.
-    if (!existsSync(dirname(dirname(link)))) return new Map<string, number>();
-    throw error;
-  });
-  return [...functions].map(([name, offset]) => [name, start + offset]);
-}
-
-/** Perl is in every Debian, and can speak to the kernel without a compiler. */
-async function makeCalls(lines: string): Promise<void> {
-  const perl = spawn('perl', [CALL_FUNCTIONS], { stdio: ['pipe', 'ignore', 'pipe'] });
-  // What it says when it ends early is the reason, not that it reads no more.
-  perl.stdin.on('error', () => undefined);
-  perl.stdin.end(`${lines}\n`);
-  const [said, code] = await ended(perl);
-  if (code !== 0) throw new Error(said.trim() === '' ? `perl ended with ${code}` : said.trim());
-}
-
-/** What it said last, and its exit code. */
-function ended(perl: ChildProcessByStdio<Writable | null, null, Readable>): Promise<[string, number | null]> {
-  return Promise.all([
-    text(perl.stderr),
-    new Promise<number | null>((resolve, reject) => perl.once('error', reject).once('close', resolve)),
-  ]);
-}
-
-function numbers(calls: Readonly<Record<string, number>>): string {
-  return Object.values(calls).join(' ');
-}
-
-function hex(address: number): string {
-  return address.toString(16);
+async function namedFunctions(pid: number): Promise<ReadonlyMap<string, number>> {
+  return functionsOf(pid, [OPENSSL, ...Object.values(V8)], LIBRARIES);
 }
