@@ -129,13 +129,13 @@ it('gives the less weight to a visit the more of the processors it has used of l
 });
 
 it('ends a visit that makes processes without end, and none that waits for its own to end', async () => {
-  const [bomb, full] = [await visit(), await visit()];
-  refused.set(bomb.container, 1_000).set(full.container, 2);
+  const [bomb, flagrant, full] = [await visit(), await visit(), await visit()];
+  refused.set(bomb.container, 500).set(flagrant.container, 5_000).set(full.container, 2);
   cpus.set(bomb.container, 1);
   await rounds(2);
-  expect(killed).toEqual([]);
+  expect(killed).toEqual([flagrant.container]);
   await rounds(1);
-  expect(killed).toEqual([bomb.container]);
+  expect(killed).toEqual([flagrant.container, bomb.container]);
   expect((await viewOf(store, bomb.id)).instance.reason).toBe('process_limit');
   await rounds(5);
   expect((await viewOf(store, full.id)).instance.state).toBe('assigned');

@@ -50,6 +50,8 @@ const ROOM_GROWS = 1.25;
 
 /** No app asks for processes so often that cannot have any more; bombs do a thousand times. */
 const REFUSED_A_SECOND = 50;
+/** Bombs that nothing slows down have thousands: each second of one more costs every other visitor. */
+const FLAGRANT_A_SECOND = 1_000;
 /** Rounds in a row. */
 const BOMB_ROUNDS = 2;
 /** Of a processor, to read what it writes: hundreds of times what an app takes that logs each request. */
@@ -142,14 +144,14 @@ export class CrowdingWatch {
     const cpus = last.cpus + (used - last.cpus) * Math.min(1, passedMs / MEMORY_MS);
     const share = shareFor(cpus);
     if (share !== last.share) await consumption.weighCpu(container, share);
-    const isBomb = more(refused, last.refused) >= (REFUSED_A_SECOND * passedMs) / 1_000;
+    const refusedASecond = (more(refused, last.refused) * 1_000) / passedMs;
     const isFlood = floods(more(outputMs, last.outputMs) / passedMs, used);
     return {
       ...counted,
       cpus,
       share,
       bound: last.bound,
-      bombs: isBomb ? last.bombs + 1 : 0,
+      bombs: bombRounds(refusedASecond, last.bombs),
       floods: isFlood ? last.floods + 1 : Math.max(0, last.floods - 1),
     };
   }
@@ -199,6 +201,12 @@ export class CrowdingWatch {
     );
     await endAbuse(this.#deps, visit, reason);
   }
+}
+
+/** How many rounds speak for a bomb. */
+function bombRounds(refusedASecond: number, before: number): number {
+  if (refusedASecond >= FLAGRANT_A_SECOND) return BOMB_ROUNDS;
+  return refusedASecond >= REFUSED_A_SECOND ? before + 1 : 0;
 }
 
 /** Who gets little of the processors writes little, and does nothing else. */

@@ -242,7 +242,15 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
         join(dir, `try-it-now-${part}.service.d/try-it-now-fleet.conf`),
       );
     }
-    const all = [...units, 'caddy.service'].map((unit) => join(dir, unit));
+    for (const server of ['mariadb.service', 'postgresql@.service']) {
+      await mkdir(join(dir, `${server}.d`));
+      await copyFile(
+        installed(`${PREFIX}/deploy/systemd/database-server.conf`),
+        join(dir, `${server}.d/try-it-now.conf`),
+      );
+      await writeFile(join(dir, server), '[Service]\nExecStart=/bin/true\n');
+    }
+    const all = [...units, 'caddy.service', 'mariadb.service', 'postgresql@.service'].map((unit) => join(dir, unit));
     const { stdout, stderr } = await run(analyzer ?? 'systemd-analyze', ['verify', '--man=no', ...all], {
       env: { PATH: process.env['PATH'], SYSTEMD_LOG_LEVEL: 'warning' },
     });
