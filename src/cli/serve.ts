@@ -2,6 +2,7 @@ import { startApp } from '../composition/app.ts';
 import type { Role } from '../composition/app-parts.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
+import { TryItNowError } from '../domain/errors.ts';
 import { comeFirst } from '../lifecycle/priority.ts';
 import { untilStopped } from '../lifecycle/signals.ts';
 import { LogWriter } from '../telemetry/log-writer.ts';
@@ -21,11 +22,23 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   const log = createLogger(config.log.level, logWriter);
   for (const warning of warnings) log.warn({}, warning);
   await comeFirst();
-  const stopSignal = untilStopped(log);
-  const app = await startApp({ config, log, logLosses: logWriter, role, version: packageVersion() });
+  const stopping = new AbortController();
+  const stopSignal = untilStopped(log).finally(() => stopping.abort());
+  const starting = startApp({
+    config,
+    log,
+    logLosses: logWriter,
+    role,
+    version: packageVersion(),
+    stopping: stopping.signal,
+  });
+  // What does not come up because it is told to stop has stopped.
+  const app = await starting.catch((error: unknown) => {
+    if (!(error instanceof TryItNowError && error.code === 'shutting_down')) throw error;
+  });
   const signal = await stopSignal;
   log.info({ signal }, 'Shutting down');
-  await app.stop();
+  await app?.stop();
   log.info({}, 'Shut down');
   setTimeout(() => process.exit(), LINGER_MS).unref();
   // What a hung part still owes an answer would keep the process for as long as that is waited for.

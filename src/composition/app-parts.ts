@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { awaitReplicas } from './await-replicas.ts';
 import { createConsumption, createNetworks, engineVersion, prepareRuntime } from './engines.ts';
 import { Infrastructure, type OpenEngine } from './infrastructure.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
@@ -68,6 +69,8 @@ export interface PartsOptions {
   readonly engine?: Engine;
   /** TASK_PATIENCE without it. */
   readonly taskPatience?: TaskPatience;
+  /** Aborted when it is to stop, also before it has started. */
+  readonly stopping?: AbortSignal | undefined;
 }
 
 /** What a use case may ask of the loops. These are made of the parts, and so after them. */
@@ -163,6 +166,7 @@ export async function openAppParts(
   const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
   const list: ContainerRuntime['list'] = () => runtime.list();
   const metrics = createMetrics({ ...options, store, catalogue, connection, proxy: caddy, runtime: { list } });
+  await awaitReplicas({ ...options, store, metrics });
   const { engine, runtime, images, restoring } = await openEngine({
     ...options,
     ...{ infrastructure, catalogue, store, metrics, releasers },

@@ -3,6 +3,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { connectionOptions } from './connector.ts';
+import { keys } from './keys.ts';
 import { PatientValkey } from './patient-valkey.ts';
 import { refusalOf } from './refusals.ts';
 import { NoPrimary, findPrimary, hasHungUp } from './sentinels.ts';
@@ -98,6 +99,23 @@ export async function pingValkey(client: Valkey): Promise<void> {
   await client.ping().catch((error: unknown) => {
     throw storeError(error);
   });
+}
+
+/**
+ * Why it takes no changes, where it has too few replicas for that (`min-replicas-to-write`); undefined where it takes
+ * them. Throws store_unavailable.
+ */
+export async function lackOfReplicas(client: Valkey): Promise<TryItNowError | undefined> {
+  try {
+    // A change that changes nothing: no node has an empty name.
+    await client.hdel(keys.nodes, '');
+    return undefined;
+  } catch (error) {
+    const failure = storeError(error);
+    if (failure instanceof TryItNowError && error instanceof Error && error.message.startsWith('NOREPLICAS'))
+      return failure;
+    throw failure;
+  }
 }
 
 /** Says goodbye, where somebody is there to hear it: a connection that is down is let go. */

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { Redis as Valkey } from 'iovalkey';
 import type { AuditLog } from '../pool/interfaces/audit-log.ts';
 import type { Breakers } from '../pool/interfaces/breakers.ts';
 import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
 import { ValkeyAuditLog } from './audit-log.ts';
 import { ValkeyPoolControls } from './pool-controls.ts';
+import type { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { CheckpointOffers } from '../pool/interfaces/checkpoint-offers.ts';
 import type { ClaimStore } from '../pool/interfaces/claim-store.ts';
@@ -25,7 +27,7 @@ import { ValkeyBreakers } from './breakers.ts';
 import { ValkeyFailureLog } from './failure-log.ts';
 import { ValkeyImagePins } from './image-pins.ts';
 import { ValkeyInventory } from './inventory.ts';
-import { connectValkey, disconnectValkey, pingValkey } from './client.ts';
+import { connectValkey, disconnectValkey, lackOfReplicas, pingValkey } from './client.ts';
 import { ValkeyCleanupStore, type HarmSettings } from './cleanup-store.ts';
 import type { ChallengeStore } from '../pool/interfaces/challenge-store.ts';
 import { ValkeyChallengeStore } from './challenge-store.ts';
@@ -102,6 +104,8 @@ export interface Store {
   readonly rollbackGuard: RollbackGuard;
   /** Throws store_unavailable when it does not answer. */
   readonly ping: () => Promise<void>;
+  /** Why it takes no changes for want of replicas; undefined where it takes them. Throws store_unavailable. */
+  readonly lackOfReplicas: () => Promise<TryItNowError | undefined>;
   /** What would take Valkey's place. Throws store_unavailable. */
   readonly replication: () => Promise<Replication>;
   /** Called whenever the connection is there again after it was lost. */
@@ -161,9 +165,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     turns,
     processes: new ValkeyProcessRegistry(scripts, processId),
     rollbackGuard,
-    ping: () => pingValkey(client),
-    replication: () => readReplication(client),
+    ...ofTheServer(client),
     onReturn: (listener) => void client.on('ready', listener),
     close: () => disconnectValkey(client),
+  };
+}
+
+function ofTheServer(client: Valkey): Pick<Store, 'ping' | 'lackOfReplicas' | 'replication'> {
+  return {
+    ping: () => pingValkey(client),
+    lackOfReplicas: () => lackOfReplicas(client),
+    replication: () => readReplication(client),
   };
 }
