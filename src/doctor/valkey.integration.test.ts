@@ -1,3 +1,4 @@
+import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { silent } from '../../test/support/store.ts';
@@ -75,6 +76,25 @@ it('says what a Valkey is, and what would take its place', async () => {
   );
   expect(await seen(at(primary))).toContainEqual(line('replicas: ok: none: while this Valkey is down'));
   client.disconnect();
+});
+
+it('says whether a restart of Valkey would read all of its log', async () => {
+  const { host, port } = await fleet.valkey();
+  const admin = new Valkey(port, host);
+  const rights = ['~*', '+@read', '+@write', '+@connection', '+info', '+config|get'];
+  await admin.call('ACL', 'SETUSER', 'shy', 'on', '>secret', ...rights);
+  await admin.call('ACL', 'SETUSER', 'own', 'on', '>secret', ...rights, '+acl|dryrun');
+  await admin.call('ACL', 'SETUSER', 'root', 'on', '>secret', '~*', '&*', '+@all');
+  await admin.auth('root', 'secret');
+  const as = (user: string): Promise<readonly string[]> => seen({ host, port, user, password: 'secret' });
+  expect(await as('own')).toContainEqual('own log: ok: a restart of Valkey reads all of it');
+  expect(await as('shy')).toContainEqual(line('own log: not_looked_at: its user may not ask'));
+  await admin.call('ACL', 'SETUSER', 'default', 'reset');
+  expect(await as('own')).toContainEqual(line('own log: failure: a restart of Valkey would leave out'));
+  // As documented.
+  await admin.call('ACL', 'SETUSER', 'default', 'off', '~*', '&*', '+@all');
+  expect(await as('own')).toContainEqual(line('own log: ok'));
+  admin.disconnect();
 });
 
 it('says who may read what is said to a Valkey elsewhere', async () => {

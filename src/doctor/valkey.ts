@@ -1,5 +1,6 @@
 import type { Redis as Valkey } from 'iovalkey';
 import { storeError } from '../store/client.ts';
+import { keys } from '../store/keys.ts';
 import { serverInfo, serverSetting } from '../store/replication.ts';
 import { accessText, type ValkeyAccess } from '../store/valkey-access.ts';
 import { failure, isAtLeast, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
@@ -24,6 +25,7 @@ export function valkeyChecks(valkey: Shared<Valkey>, access: ValkeyAccess): Chec
     { part: PART, what: 'reachable', remedy: START, run: async () => [await reachable(await valkey.get(), address)] },
     { part: PART, what: 'version', run: async () => [version(await serverInfo(await valkey.need(), 'server'))] },
     { part: PART, what: 'persistence', run: async () => settings(await valkey.need()) },
+    { part: PART, what: 'own log', run: async () => [await ownLog(await valkey.need())] },
     { part: PART, what: 'memory', run: async () => [memory(await serverInfo(await valkey.need(), 'memory'))] },
     ...replicationChecks(valkey, access),
     { part: 'Clock', what: 'against Valkey', run: async () => [await clock(await valkey.need())] },
@@ -91,6 +93,30 @@ async function settings(client: Valkey): Promise<Observation[]> {
               'into its configuration file.',
           ),
   ];
+}
+
+/**
+ * Valkey reads its log at the start as the user `default`, and leaves out every transaction in it that this user may
+ * not carry out: all that our scripts wrote, as after a mere `user default off`.
+ */
+async function ownLog(client: Valkey): Promise<Observation> {
+  const what = 'own log';
+  const change = ['HSET', keys.instances, 'id', 'record'];
+  const answer = await client.call('ACL', 'DRYRUN', 'default', ...change).catch(() => null);
+  if (answer === null)
+    return notChecked(
+      what,
+      'its user may not ask whether a restart of Valkey would read all of it (`+acl|dryrun` lets it)',
+    );
+  return answer === 'OK'
+    ? ok(what, 'a restart of Valkey reads all of it')
+    : failure(
+        what,
+        'a restart of Valkey would leave out what was written by scripts: the user `default`, as whom it reads its ' +
+          'log, has no rights',
+        'Give them back and leave it switched off: `user default off ~* &* +@all` in its configuration file, and at ' +
+          'once by `valkey-cli acl setuser default "~*" "&*" +@all`, before it is restarted.',
+      );
 }
 
 function memory(found: ReadonlyMap<string, string>): Observation {

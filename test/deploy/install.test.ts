@@ -285,7 +285,7 @@ describe('the configuration of the parts', () => {
     const rights = (text: string): string[] => text.match(/(?<=^user try-it-now\S* on \S+ ).*$/gm) ?? [];
     const [minimal = ''] = rights(await read('docs/deployment.md'));
     expect(minimal).toContain('+evalsha');
-    expect(rights(await read('deploy/fleet/valkey.conf'))).toEqual(Array(2).fill(`${minimal} +config|get`));
+    expect(rights(await read('deploy/fleet/valkey.conf'))).toEqual(Array(2).fill(`${minimal} +config|get +acl|dryrun`));
   });
 
   it('is what NATS and Valkey accept', async () => {
