@@ -9,7 +9,7 @@ import { listNodes } from '../pool/operate-nodes.ts';
 import { poolStatuses } from '../pool/pool-status.ts';
 import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import type { QueueConnection } from '../queue/connection.ts';
-import { streamCopies } from '../queue/copies.ts';
+import { CopiesWatch } from '../queue/copies.ts';
 import { queueDepth } from '../queue/depth.ts';
 import type { Store } from '../store/store.ts';
 import type { LogLosses } from '../telemetry/log-writer.ts';
@@ -56,6 +56,7 @@ export function requireQueue({ connected, url }: QueueConnection): Promise<void>
 /** Every server tells the same of it. */
 function ofTheSystem({ config, store, catalogue, connection }: MetricsDeps): ScrapeSources {
   const templates = config.templates.map(({ name }) => name);
+  const copies = new CopiesWatch(connection);
   return {
     stats: () => store.inventory.stats(config.templates),
     statuses: () => poolStatuses({ ...store, clock: systemClock }, templates),
@@ -70,7 +71,7 @@ function ofTheSystem({ config, store, catalogue, connection }: MetricsDeps): Scr
       templates,
       placement: config.placement,
     }),
-    copies: () => streamCopies(connection),
+    copies: () => copies.look(),
   };
 }
 

@@ -91,12 +91,30 @@ const SCRAPE_PATIENCE_MS = 800;
 const NO_CLUSTER_LEADER = 10008;
 const LEADERLESS = { isLed: false, areConsumersLed: undefined, missing: undefined } as const;
 
-/** Of every stream of ours, for scrapes: what does not answer at once has no leader. None from a lone server. */
-export async function streamCopies(connection: QueueConnection): Promise<readonly StreamCopies[]> {
-  if (connection.nats.info?.cluster === undefined) return [];
-  const manager = await jetstreamManager(connection.nats, { timeout: SCRAPE_PATIENCE_MS, checkAPI: false });
-  const found = await Promise.all(STREAMS.map((stream) => copiesInTime(manager, stream)));
-  return found.flatMap((one) => one ?? []);
+/**
+ * Of every stream of ours, for scrapes: what does not answer at once has no leader. A cluster without a majority
+ * answers for none, so what nobody has made so far is told by not having been seen.
+ */
+export class CopiesWatch {
+  readonly #connection: QueueConnection;
+  /** Those of tasks are made by every process that starts. */
+  readonly #made = new Set<string>([STREAM, DEAD_STREAM]);
+
+  constructor(connection: QueueConnection) {
+    this.#connection = connection;
+  }
+
+  /** None from a lone server. */
+  async look(): Promise<readonly StreamCopies[]> {
+    const { nats } = this.#connection;
+    if (nats.info?.cluster === undefined) return [];
+    const manager = await jetstreamManager(nats, { timeout: SCRAPE_PATIENCE_MS, checkAPI: false });
+    const found = await Promise.all(STREAMS.map((stream) => copiesInTime(manager, stream)));
+    return found.flatMap((one) => {
+      if (one?.isLed === true) this.#made.add(one.stream);
+      return one !== undefined && this.#made.has(one.stream) ? [one] : [];
+    });
+  }
 }
 
 /** Undefined for a stream that is not there. */

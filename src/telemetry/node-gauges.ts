@@ -12,8 +12,8 @@ export interface FleetFigures {
 }
 
 /**
- * Each node as it said itself and as Valkey has it. Its series go with it when it is removed, and none is for a node
- * and a template, so that they stay as few as some for each node.
+ * Each node as it said itself and as Valkey has it. Its series go with it when it is removed. One alone is for a node
+ * and a template, where that has a promoted checkpoint, so that they stay few.
  */
 export class NodeGauges {
   readonly #up: Gauge<'node'>;
@@ -28,6 +28,7 @@ export class NodeGauges {
   readonly #disk: Gauge<'node'>;
   readonly #diskFree: Gauge<'node'>;
   readonly #unable: Gauge<'node'>;
+  readonly #checkpoint: Gauge<'node' | 'template'>;
   readonly #makers: Gauge<'template'>;
   readonly #spread: Gauge;
   readonly #all: readonly Gauge[];
@@ -73,6 +74,13 @@ export class NodeGauges {
     this.#disk = gauge('node_disk_bytes', 'The size of the disk that the containers of the node lie on.', 'node');
     this.#diskFree = gauge('node_disk_free_bytes', 'What of it is free.', 'node');
     this.#unable = gauge('node_unable_templates', 'Templates that the node offers, and cannot make now.', 'node');
+    this.#checkpoint = gauge(
+      'node_checkpoint_at_hand',
+      'Whether the node has what it restores the template from, its promoted checkpoint or one that it made in that ' +
+        "one's place: 1 yes, 0 not so far. Absent without a promoted checkpoint.",
+      'node',
+      'template',
+    );
     this.#makers = gauge('pool_nodes', 'Nodes that can be given an instance of the template now.', 'template');
     this.#spread = gauge(
       'placement_spread',
@@ -100,7 +108,7 @@ export class NodeGauges {
     for (const [state, count] of Object.entries(instances)) this.#instances.set({ node, state }, count);
     if (heartbeat === undefined || heartbeatAgeMs === undefined) return;
     const { held, placed, freePorts } = snapshot;
-    const { capacity = Infinity, memory, disk, templates } = heartbeat;
+    const { capacity = Infinity, memory, disk, templates, arrivals } = heartbeat;
     this.#heard.set({ node }, heartbeatAgeMs / 1_000);
     this.#room.set({ node }, Math.max(0, Math.min(freePorts - placed, capacity - held - placed)));
     this.#used.set({ node }, fullness(snapshot));
@@ -113,6 +121,8 @@ export class NodeGauges {
       this.#diskFree.set({ node }, disk.free);
     }
     this.#unable.set({ node }, Object.values(templates).filter((reason) => reason !== '').length);
+    for (const [template, { state }] of Object.entries(arrivals ?? {}))
+      this.#checkpoint.set({ node, template }, state === 'here' || state === 'own' ? 1 : 0);
   }
 
   #clear(): void {
