@@ -5,6 +5,7 @@ import { PORTS } from '../../fleet/surroundings.ts';
 import type { Client } from './client.ts';
 import type { Visit } from './crowd.ts';
 import type { Entry, RecordedState } from './recorded-state.ts';
+import { tasks } from './recorded-tasks.ts';
 
 /** What a fleet at rest is compared with. */
 export interface Expected {
@@ -48,6 +49,7 @@ export async function disorder(
   return [
     ...perHost.flat(),
     ...nameProblems(records, await state.names()),
+    ...(await taskProblems(fleet)),
     ...(await pageProblems(records, fleet, client)),
   ];
 }
@@ -106,6 +108,13 @@ function portProblems(
     if (holders.get(port) !== id) problems.push(`port ${port} is held by ${id}, which does not have it`);
   for (const [port, id] of holders) if (held[port] !== id) problems.push(`port ${port} of ${id} is not held by it`);
   return problems.map((problem) => `${node}: ${problem}`);
+}
+
+/** A fleet at rest has nothing to do, and nothing that it gave up. */
+async function taskProblems(fleet: Fleet): Promise<string[]> {
+  const found = await tasks(fleet);
+  if (found === undefined) return ['nobody leads the stream of tasks'];
+  return [...found].flatMap(([stream, count]) => (count === 0 ? [] : [`${count} tasks are in ${stream}`]));
 }
 
 function nameProblems(records: readonly Entry[], names: Awaited<ReturnType<RecordedState['names']>>): string[] {

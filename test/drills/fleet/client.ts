@@ -35,6 +35,8 @@ export interface Look {
 
 /** Longer than the load balancer looks for a server. */
 const ANSWER_MS = 10_000;
+/** What a visitor sees whose host is lost. */
+export const OFFERED = 'another is offered';
 const PAGE_MS = 2_000;
 const TRIES = 2;
 const CONNECTIONS = 256;
@@ -89,7 +91,8 @@ export class Client implements AsyncDisposable {
       });
       const text = await body.text();
       const title = statusCode === 200 ? /<title>(.*)<\/title>/.exec(text)?.[1] : undefined;
-      return title === undefined ? { title, trouble: `status ${statusCode}` } : { title };
+      if (title !== undefined) return { title };
+      return { title, trouble: statusCode === 503 && text.includes('/again/') ? OFFERED : `status ${statusCode}` };
     } catch (error) {
       return { title: undefined, trouble: troubleOf(error) };
     }

@@ -10,6 +10,8 @@ import { Watch } from './watch.ts';
 
 export interface DrillOptions {
   readonly faults: readonly Fault[];
+  /** No fault begins after so long. */
+  readonly withinMs: number;
   /** Ends it early, and cleanly. */
   readonly signal: AbortSignal;
   /** Whether what the parts said last is told after a fault with problems. */
@@ -25,7 +27,9 @@ const MAX = 45;
 const VISITORS_PER_SECOND = 2;
 
 /** Plays the faults one after the other on one fleet. */
-export async function drill({ faults, signal, verbose, say, onOutcomes }: DrillOptions): Promise<readonly Outcome[]> {
+export async function drill(options: DrillOptions): Promise<readonly Outcome[]> {
+  const { faults, signal, withinMs, verbose, say, onOutcomes } = options;
+  const startedMs = performance.now();
   say('Starting three hosts with every part …');
   await using fleet = await startFleet({
     layout: REPLICATED,
@@ -50,7 +54,7 @@ export async function drill({ faults, signal, verbose, say, onOutcomes }: DrillO
   };
   const outcomes: Outcome[] = [];
   for (const fault of faults) {
-    if (signal.aborted) break;
+    if (signal.aborted || performance.now() - startedMs > withinMs) break;
     say(`${fault.name} …`);
     try {
       const outcome = await play(scene, fault);

@@ -1,7 +1,9 @@
+import { sleep } from '../../../src/lifecycle/sleep.ts';
 import type { FleetHost } from '../../fleet/fleet-host.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { PORTS, type Part } from '../../fleet/surroundings.ts';
 import { eventually } from '../../support/eventually.ts';
+import { leaderOf } from './recorded-tasks.ts';
 
 const WAYS = ['killed', 'hung', 'cut off'] as const;
 type Way = (typeof WAYS)[number];
@@ -18,6 +20,8 @@ export interface Fault {
 export interface Struck {
   /** What is on this host may be lost. */
   readonly node: string | undefined;
+  /** From this host nothing may be handed out any more; undefined: it is not lost, or whoever decides so is. */
+  readonly withdrawn: string | undefined;
   /** Where fresh instances are a sign that it is over. */
   readonly refills: string | undefined;
   /** Resolves once all that was gone runs again. */
@@ -37,6 +41,8 @@ type Where = (fleet: Fleet) => Promise<FleetHost>;
 
 /** A process is started again after this, and a short stop is over. */
 const SHORT_MS = 6_000;
+/** Of each cut, and of each time between two: longer than a connection takes to come back. */
+const FLAP_MS = 3_000;
 /** Longer than a node may be silent, and than a failover takes. */
 const LONG_MS = 18_000;
 
@@ -61,8 +67,10 @@ export const FAULTS: readonly Fault[] = [
   part('sentinel', 'killed', on(0), { called: 'Sentinel' }),
   part('sentinel', 'hung', on(1), { called: 'Sentinel' }),
   part('sentinel', 'cut off', on(2), { called: 'Sentinel' }),
-  part('nats', 'cut off', on(2), { called: 'worker, from NATS,', lastsMs: LONG_MS }),
-  part('valkey', 'cut off', on(2), { called: 'worker, from Valkey,', lastsMs: LONG_MS }),
+  fromNode('nats', 'cut off'),
+  fromNode('valkey', 'cut off'),
+  fromNode('nats', 'flapping'),
+  fromNode('valkey', 'flapping'),
 ];
 
 function on(at: number): Where {
@@ -81,7 +89,7 @@ function part(
     strike: async (fleet) => {
       const struck = await where(fleet);
       const refills = which === 'worker' ? struck.machine.name : undefined;
-      return { node: undefined, refills, pass: await strikePart(struck, which, way) };
+      return { node: undefined, withdrawn: undefined, refills, pass: await strikePart(struck, which, way) };
     },
   };
 }
@@ -111,7 +119,9 @@ function host(at: number, way: Way): Fault {
     strike: async (fleet) => {
       const struck = hostAt(fleet, at);
       const { name } = struck.machine;
-      return { node: name, refills: name, pass: await strikeHost(struck, way) };
+      // While a replica takes over nobody can be taken for lost.
+      const withdrawn = (await primary(fleet)) === struck ? undefined : name;
+      return { node: name, withdrawn, refills: name, pass: await strikeHost(struck, way) };
     },
   };
 }
@@ -131,6 +141,52 @@ async function strikeHost(struck: FleetHost, way: Way): Promise<() => Promise<vo
   }
 }
 
+/** All packets of a host that is not the primary to Valkey or NATS are dropped, and those that answer them. */
+function fromNode(which: 'valkey' | 'nats', way: 'cut off' | 'flapping'): Fault {
+  return {
+    name: `node, from ${which === 'nats' ? 'NATS' : 'Valkey'}, ${way}`,
+    lastsMs: LONG_MS,
+    strike: async (fleet) => {
+      const main = await primary(fleet);
+      const struck = fleet.hosts.find((each) => each !== main) ?? main;
+      const { machine } = struck;
+      const { name } = machine;
+      const lost = which === 'valkey' && way === 'cut off';
+      // Of NATS it would take the server beside it; of Valkey that is a replica.
+      const targets = fleet.hosts
+        .filter((each) => which === 'nats' || each !== struck)
+        .map((each) => ({ address: each.machine.address, port: PORTS[which] }));
+      const cut = async (): Promise<void> => {
+        for (const each of targets) await machine.sever(each);
+      };
+      const join = async (): Promise<void> => {
+        for (const each of targets) await machine.rejoin(each);
+      };
+      return {
+        ...{ node: lost ? name : undefined, withdrawn: lost ? name : undefined, refills: undefined },
+        pass: way === 'flapping' ? await flap(cut, join) : await cut().then(() => join),
+      };
+    },
+  };
+}
+
+/** Cut and joined again and again; the promise that is returned ends it, joined. */
+async function flap(cut: () => Promise<void>, join: () => Promise<void>): Promise<() => Promise<void>> {
+  const over = new AbortController();
+  const flapping = (async () => {
+    while (!over.signal.aborted) {
+      await cut();
+      await sleep(FLAP_MS, over.signal);
+      await join();
+      await sleep(FLAP_MS, over.signal);
+    }
+  })();
+  return Promise.resolve(() => {
+    over.abort();
+    return flapping;
+  });
+}
+
 function hostAt({ hosts }: Fleet, at: number): FleetHost {
   const found = hosts[at];
   if (found === undefined) throw new Error(`the fleet has no host ${at}`);
@@ -140,16 +196,8 @@ function hostAt({ hosts }: Fleet, at: number): FleetHost {
 /** Where the stream of tasks is led. */
 async function leader(fleet: Fleet): Promise<FleetHost> {
   return eventually(async () => {
-    const { address } = fleet.hosts[0].machine;
-    const answer = await fetch(`http://${address}:${PORTS.natsMonitor}/jsz?accounts=true&streams=true`);
-    const { account_details: accounts = [] } = (await answer.json()) as {
-      readonly account_details?: readonly {
-        readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[];
-      }[];
-    };
-    const stream = accounts.flatMap(({ stream_detail: all = [] }) => all).find(({ name }) => name === 'PROVISIONING');
-    const found = fleet.hosts.find(({ machine }) => `nats-${machine.name}` === stream?.cluster?.leader);
-    if (found === undefined) throw new Error(`nobody leads the stream: ${JSON.stringify(accounts)}`);
+    const found = await leaderOf(fleet);
+    if (found === undefined) throw new Error('nobody leads the stream of tasks');
     return found;
   });
 }

@@ -3,10 +3,10 @@ import { sleep } from '../../../src/lifecycle/sleep.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { eventually } from '../../support/eventually.ts';
 import { disorder } from './audit.ts';
-import type { Asked, Client } from './client.ts';
+import { OFFERED, type Asked, type Client } from './client.ts';
 import type { Crowd, Visit } from './crowd.ts';
 import type { Fault, Struck } from './faults.ts';
-import type { RecordedState } from './recorded-state.ts';
+import type { Entry, RecordedState } from './recorded-state.ts';
 import type { Watch } from './watch.ts';
 
 /** A fleet with its visitors, and what watches both. */
@@ -34,6 +34,8 @@ export interface Outcome {
   readonly servedAfterMs: number;
   /** From the fault until as many as meant stand ready on what is left. */
   readonly poolAfterMs: number | undefined;
+  /** From the fault until nothing is ready any more on a host that is lost. */
+  readonly withdrawnAfterMs: number | undefined;
   /** From the return of a host, or a worker, until it has a fresh instance ready. */
   readonly stockAfterMs: number | undefined;
   /** From the return until all is in order. */
@@ -54,6 +56,8 @@ interface Noticed {
   /** Pages that came by the other proxy, and how many visitors saw none by either. */
   readonly repeated: number;
   readonly noticed: number;
+  /** How many of them were offered another instance. */
+  readonly offered: number;
   /** What they saw, with how often. */
   readonly seen: Readonly<Record<string, number>>;
 }
@@ -65,6 +69,8 @@ const LONGEST_MS = 30_000;
 const PATIENCE_MS = 60_000;
 const AT_ONCE_MS = 1_000;
 const CALM_ACQUIRES = 4;
+/** The product's promise, counted from the last heartbeat. */
+const WITHDRAWN_MS = 15_000;
 
 /** Plays one fault under a steady crowd, and audits the fleet after it. */
 export async function play(scene: Scene, fault: Fault): Promise<Outcome> {
@@ -74,9 +80,9 @@ export async function play(scene: Scene, fault: Fault): Promise<Outcome> {
   await sleep(BEFORE_MS);
   const fromMs = performance.now();
   const struck = await fault.strike(fleet);
-  let poolAfterMs: number | undefined;
+  let overcome: Overcome;
   try {
-    poolAfterMs = await outlast(scene, fault, struck, fromMs);
+    overcome = await outlast(scene, fault, struck, fromMs);
   } finally {
     await pass(struck, crowd);
   }
@@ -96,7 +102,7 @@ export async function play(scene: Scene, fault: Fault): Promise<Outcome> {
     fault: fault.name,
     lastedMs: backMs - fromMs,
     ...acquired(crowd.acquires, fromMs, backMs),
-    poolAfterMs,
+    ...overcome,
     stockAfterMs,
     orderAfterMs,
     elsewhere,
@@ -105,6 +111,7 @@ export async function play(scene: Scene, fault: Fault): Promise<Outcome> {
     problems: [
       ...left,
       ...crowd.problems.splice(0),
+      ...lateWithdrawal(struck, overcome),
       ...pagesMissed(
         visits.filter((visit) => !there(visit)),
         fromMs,
@@ -123,14 +130,17 @@ async function settle(scene: Scene): Promise<void> {
   if (left.length > 0) throw new Error(`the fleet is not in order before the fault: ${left.join('; ')}`);
 }
 
-/** Until it has lasted its time, all are served at once and the pool is full; since when it is full. */
+type Overcome = Pick<Outcome, 'poolAfterMs' | 'withdrawnAfterMs'>;
+
+/** Until it has lasted its time, all are served at once and the pool is full; since when what is as it should be. */
 async function outlast(
   { crowd, watch, target, signal }: Scene,
   { lastsMs }: Fault,
   { node }: Struck,
   fromMs: number,
-): Promise<number | undefined> {
+): Promise<Overcome> {
   let poolAfterMs: number | undefined;
+  let withdrawnAfterMs: number | undefined;
   for (;;) {
     const tookMs = performance.now() - fromMs;
     const since = crowd.acquires.filter(({ atMs }) => atMs >= fromMs);
@@ -141,11 +151,20 @@ async function outlast(
       watch.ready((entry) => entry.node !== node, served.atMs + served.tookMs) >= target
     )
       poolAfterMs = watch.latest.atMs - fromMs;
+    const isThere = (entry: Entry): boolean => entry.node === node;
+    if (withdrawnAfterMs === undefined && node !== undefined && watch.latest.atMs > fromMs && !watch.any(isThere))
+      withdrawnAfterMs = watch.latest.atMs - fromMs;
     const calm = since.length >= CALM_ACQUIRES && since.slice(-CALM_ACQUIRES).every(wasAtOnce);
     if ((tookMs >= lastsMs && poolAfterMs !== undefined && calm) || tookMs >= LONGEST_MS || signal.aborted)
-      return poolAfterMs;
+      return { poolAfterMs, withdrawnAfterMs };
     await sleep(50);
   }
+}
+
+function lateWithdrawal({ withdrawn }: Struck, { withdrawnAfterMs = Infinity }: Overcome): string[] {
+  if (withdrawn === undefined || withdrawnAfterMs <= WITHDRAWN_MS) return [];
+  const after = Number.isFinite(withdrawnAfterMs) ? `${(withdrawnAfterMs / 1_000).toFixed(1)} s` : 'not';
+  return [`what was ready on ${withdrawn} was withdrawn after ${after}`];
 }
 
 /** Visitors go on meanwhile; one who takes it ill is no reason to leave a host off. */
@@ -229,6 +248,7 @@ function noticed(visits: readonly Visit[], fromMs: number): Noticed {
       .length,
     repeated: looks.flat().filter(({ title, trouble }) => title !== undefined && trouble !== undefined).length,
     noticed: without.length,
+    offered: without.filter((all) => all.some(({ trouble }) => trouble?.includes(OFFERED) === true)).length,
     seen: counted(without.flat().map(({ trouble }) => trouble ?? '')),
   };
 }

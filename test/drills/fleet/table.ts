@@ -9,6 +9,7 @@ export function faultTable(outcomes: readonly Outcome[]): string {
     'who asked for an instance meanwhile',
     'served at once again after (s)',
     'pool full on the rest after (s)',
+    'nothing of it handed out any more after (s)',
     'who was in an app elsewhere',
     'who was in an app there',
     'back with stock after (s)',
@@ -20,6 +21,7 @@ export function faultTable(outcomes: readonly Outcome[]): string {
     acquirers(outcome),
     seconds(outcome.servedAfterMs),
     seconds(outcome.poolAfterMs),
+    seconds(outcome.withdrawnAfterMs),
     inApps(outcome.elsewhere),
     inApps(outcome.there),
     seconds(outcome.stockAfterMs),
@@ -36,11 +38,12 @@ function acquirers({ asked, repeated }: Outcome): string {
   return [...parts, ...(repeated === 0 ? [] : [`${repeated} at the second try`])].join(', ') || 'nobody';
 }
 
-function inApps({ visitors, lost, repeated, noticed }: Outcome['elsewhere']): string {
+function inApps({ visitors, lost, repeated, noticed, offered }: Outcome['elsewhere']): string {
   if (visitors === 0) return '-';
   const parts = [
     ...(repeated === 0 ? [] : [`${repeated} pages by the other proxy`]),
     ...(noticed === 0 ? [] : [`${noticed} saw none for a while`]),
+    ...(offered === 0 ? [] : [`${offered} were offered another`]),
     ...(lost === 0 ? [] : [`${lost} lost their instance`]),
   ];
   return `${visitors}: ${parts.join(', ') || 'noticed nothing'}`;

@@ -28,6 +28,11 @@ export class Watch implements AsyncDisposable {
     return atMs < afterMs ? 0 : records.filter((entry) => entry.state === 'ready' && where(entry)).length;
   }
 
+  /** Whether any of these is ready, as last seen. */
+  any(where: (entry: Entry) => boolean): boolean {
+    return this.#latest.records.some((entry) => entry.state === 'ready' && where(entry));
+  }
+
   async #look(): Promise<void> {
     while (!this.#over.signal.aborted) {
       const atMs = performance.now();
