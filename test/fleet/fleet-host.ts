@@ -34,7 +34,8 @@ export class FleetHost {
   }
 
   async startParts(parts: readonly Part[] = this.parts): Promise<void> {
-    for (const part of parts) await this.startPart(part);
+    // Ours end where what they need is not there yet, as a cluster of NATS without a leader.
+    for (const part of parts) await (BOUGHT_IN.includes(part) ? this.startPart(part) : this.restartPart(part));
   }
 
   /** As a service manager does, which tries again what does not start. */
