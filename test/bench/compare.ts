@@ -3,6 +3,7 @@
  * rounds of each differ among themselves.
  */
 import { readFile } from 'node:fs/promises';
+import { describeError } from '../../src/domain/errors.ts';
 import { changeOf } from './change.ts';
 import type { BenchResult } from './figures.ts';
 
@@ -28,5 +29,12 @@ console.log(
 );
 
 async function read(file: string): Promise<BenchResult> {
-  return JSON.parse(await readFile(file, 'utf8')) as BenchResult;
+  try {
+    const result = JSON.parse(await readFile(file, 'utf8')) as Partial<BenchResult>;
+    if (result.figures === undefined) throw new Error('it has no figures');
+    return { at: '', machine: {}, ...result, figures: result.figures };
+  } catch (error) {
+    console.error(`${file} is no result of npm run bench: ${describeError(error)}`);
+    process.exit(2);
+  }
 }

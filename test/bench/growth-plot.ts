@@ -65,7 +65,7 @@ function cell({ name, points }: PlottedCurve): string {
   const last = points.at(-1);
   if (first === undefined || last === undefined) return '';
   const lowest = decade(Math.min(...points.map(({ least }) => least)), Math.floor);
-  const highest = decade(Math.max(...points.map(({ most }) => most)), Math.ceil);
+  const highest = Math.max(10 * lowest, decade(Math.max(...points.map(({ most }) => most)), Math.ceil));
   const x = scale(first.instances, last.instances, MARGIN.left, CELL.width - MARGIN.right);
   const y = scale(lowest, highest, CELL.height - MARGIN.bottom, MARGIN.top);
   const [left, right] = [x(first.instances), x(last.instances)];

@@ -67,20 +67,17 @@ function bytesEach(rounds: readonly (readonly GrowthRound[])[]): number {
 }
 
 function figuresOf({ name, unit, of }: Curve, rounds: readonly (readonly GrowthRound[])[]): Figure[] {
+  const values = rounds.map((some) => some.map(of));
   const points = SIZES.map((instances, at) => ({
-    ...figureOfRounds(`${name}, ${instances} instances`, (rounds[at] ?? []).map(of), unit),
+    ...figureOfRounds(`${name}, ${instances} instances`, values[at] ?? [], unit),
     curve: { name: `${name} (${unit})`, instances },
   }));
-  const [first, last] = [points[0], points.at(-1)];
-  if (first === undefined || last === undefined) return [];
+  const [first = [], before = [], last = []] = [values[0], values.at(-2), values.at(-1)];
+  const againstEach = (others: readonly number[]) => last.map((value, round) => value / (others[round] ?? NaN));
   if (name.startsWith('acquire'))
-    return [...points, figure(`${name}, largest against smallest`, last.value / first.value, '×', { atMost: FLAT })];
-  return [...points, figure(`${name}: exponent of the last step`, lastSlope(points), '', { atMost: LINEAR })];
-}
-
-/** 0: it does not grow. 1: ten times the instances, ten times as much. */
-function lastSlope(points: readonly (Figure & { readonly curve: { readonly instances: number } })[]): number {
-  const [before, last] = points.slice(-2);
-  if (before === undefined || last === undefined) return NaN;
-  return Math.log(last.value / before.value) / Math.log(last.curve.instances / before.curve.instances);
+    return [...points, figureOfRounds(`${name}, largest against smallest`, againstEach(first), '×', { atMost: FLAT })];
+  // 0: it does not grow. 1: ten times the instances, ten times as much.
+  const step = Math.log((SIZES.at(-1) ?? NaN) / (SIZES.at(-2) ?? NaN));
+  const exponents = againstEach(before).map((ratio) => Math.log(ratio) / step);
+  return [...points, figureOfRounds(`${name}: exponent of the last step`, exponents, '', { atMost: LINEAR })];
 }

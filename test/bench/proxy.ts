@@ -1,5 +1,5 @@
 import { acquireInSequence, rate } from './load.ts';
-import { figure, median, type Figure } from './figures.ts';
+import { figureOfRounds, type Figure } from './figures.ts';
 import { startServerProcess } from './server-process.ts';
 
 const FEW = 10;
@@ -36,12 +36,12 @@ export async function benchProxy(): Promise<Figure[]> {
     hot.push(await ask(many.proxyPort, manyHosts.slice(0, FEW), 8_000));
     spread.push(await ask(many.proxyPort, manyHosts, 8_000));
   }
-  const share = (rates: readonly number[]) => median(rates.map((value, at) => value / (ten[at] ?? NaN))) * 100;
+  const shares = (rates: readonly number[]) => rates.map((value, at) => (value / (ten[at] ?? NaN)) * 100);
   return [
-    figure(`proxy, ${FEW} live instances`, median(ten), 'req/s'),
-    figure(`proxy, ${MANY} live instances, ${FEW} of them asked`, median(hot), 'req/s'),
-    figure(`proxy, ${MANY} live instances, all of them asked in turn`, median(spread), 'req/s'),
-    figure(`the same as a share of ${FEW} live, ${FEW} asked`, share(hot), '%', { atLeast: 50 }),
-    figure(`the same as a share of ${FEW} live, all asked in turn`, share(spread), '%', { atLeast: 50 }),
+    figureOfRounds(`proxy, ${FEW} live instances`, ten, 'req/s'),
+    figureOfRounds(`proxy, ${MANY} live instances, ${FEW} of them asked`, hot, 'req/s'),
+    figureOfRounds(`proxy, ${MANY} live instances, all of them asked in turn`, spread, 'req/s'),
+    figureOfRounds(`the same as a share of ${FEW} live, ${FEW} asked`, shares(hot), '%', { atLeast: 50 }),
+    figureOfRounds(`the same as a share of ${FEW} live, all asked in turn`, shares(spread), '%', { atLeast: 50 }),
   ];
 }

@@ -48,6 +48,8 @@ interface Amounts {
   readonly burst: number;
   readonly atOnce: number;
   readonly restMs: number;
+  /** How far it is. */
+  readonly say: (line: string) => void;
 }
 
 const CONNECTIONS = 64;
@@ -60,11 +62,17 @@ export async function measureStep(
   amounts: Amounts,
 ): Promise<StepResult> {
   const before = (await fleet.counts()).ready;
+  const { say } = amounts;
   const [filling, refillMs] = await timed(() => use(fleet, () => fleet.fill(targets.fleet)));
   const added = targets.fleet - before;
+  say(`  ${added} instances made in ${Math.round(refillMs / 1_000)} s; nobody comes for a while …`);
   const atRest = await rest(fleet, amounts.restMs);
+  say('  Visitors come one after another …');
   const visits = await use(fleet, () => bursts({ fleet, single }, targets, amounts));
   const acquires = amounts.rounds * amounts.burst;
+  say('  Visitors come at once …');
+  const acquirePerSecond = await peaks({ fleet, single }, targets, amounts.atOnce);
+  say('  Looking for drift …');
   return {
     nodes: fleet.nodes,
     instances: targets.fleet,
@@ -73,7 +81,7 @@ export async function measureStep(
     cycleMs: each(
       (part) => Math.max(0, visits.of[part] - atRest.processors[part] * visits.seconds) * (1_000 / acquires),
     ),
-    acquirePerSecond: await peaks({ fleet, single }, targets, amounts.atOnce),
+    acquirePerSecond,
     atRest,
     reconcileMs: { server: await reconcileMs(fleet, 'server'), node: await reconcileMs(fleet, 'node') },
     memoryBytes: await ofParts((part) => memoryBytes(fleet.pids(part))),

@@ -51,6 +51,11 @@ const room = {
   further: Math.ceil(Math.max(0, ...shares) * SLACK + SPARE / 4),
 };
 
+const ended = new Promise<never>((_, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => reject(new Error(`ended by ${signal}; what was measured so far is kept`)));
+});
+
 const results: StepResult[] = [];
 {
   await using ports = await claimPorts(portsFor(Math.max(room.first, room.further)));
@@ -58,25 +63,29 @@ const results: StepResult[] = [];
   say(`Starting two deployments, one of ${smallest.nodes} node and one that grows …`);
   await using single = await SimulatedFleet.start({ ...common, network: 1, instances: smallest.instances });
   await using fleet = await SimulatedFleet.start({ ...common, network: 2, instances: largest.instances });
-  await single.grow(smallest.nodes);
-  await single.fill(smallest.instances);
-  for (const { nodes, instances } of steps) {
-    say(`Growing to ${nodes} nodes and ${instances} instances …`);
-    await fleet.grow(nodes);
-    const result = await measureStep({ fleet, single }, { fleet: instances, single: smallest.instances }, AMOUNTS);
-    say(JSON.stringify(result));
-    results.push(result);
-  }
+  const grow = async (): Promise<void> => {
+    await single.grow(smallest.nodes);
+    await single.fill(smallest.instances);
+    for (const { nodes, instances } of steps) {
+      say(`Growing to ${nodes} nodes and ${instances} instances …`);
+      await fleet.grow(nodes);
+      const targets = { fleet: instances, single: smallest.instances };
+      results.push(await measureStep({ fleet, single }, targets, { ...AMOUNTS, say }));
+      await keep(results);
+    }
+  };
+  await Promise.race([grow(), ended]);
 }
-const tables = `${stepTable(results)}\n\n${costTable(results)}\n\n${bottlenecks(results)}`;
-say(`\n${tables}`);
-if (values.docs) {
-  await writeFile(PAGE, replaceBetween(await readFile(PAGE, 'utf8'), 'fleet-sim', tables));
-  say('Written to docs/scale.md');
+say(`\n${tables(results)}`);
+
+function tables(all: readonly StepResult[]): string {
+  return `${stepTable(all)}\n\n${costTable(all)}\n\n${bottlenecks(all)}`;
 }
-if (values.json !== undefined) {
-  const at = new Date().toISOString();
+
+/** After each step: who ends the run, or meets an error, has the others. */
+async function keep(all: readonly StepResult[]): Promise<void> {
+  if (values.docs) await writeFile(PAGE, replaceBetween(await readFile(PAGE, 'utf8'), 'fleet-sim', tables(all)));
+  if (values.json === undefined) return;
   const machine = { cores: cpus().length, cpu: cpus()[0]?.model, kernel: release(), node: process.version };
-  await writeFile(values.json, `${JSON.stringify({ at, machine, results }, null, 2)}\n`);
-  say(`Written to ${values.json}`);
+  await writeFile(values.json, `${JSON.stringify({ at: new Date().toISOString(), machine, results: all }, null, 2)}\n`);
 }

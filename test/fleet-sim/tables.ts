@@ -6,6 +6,8 @@ const MEBIBYTE = 1024 * 1024;
 const GOAL = 1.5;
 /** What does not become more when nodes are added. */
 const SHARED = ['Valkey', 'NATS', 'server', 'discovery', 'Caddy'] as const satisfies Part[];
+/** Of the parts that are more than one process, which share the work. */
+const PROCESSES: Partial<Record<Part, number>> = { NATS: 3 };
 
 /** In Markdown: a column a step. */
 export function stepTable(results: readonly StepResult[]): string {
@@ -63,16 +65,19 @@ export function bottlenecks(results: readonly StepResult[]): string {
     `An instance more takes ${kilobytes((last.valkeyBytes - first.valkeyBytes) / more)} of Valkey's data, and ` +
       `${memory('server')} of memory in the server, ${memory('discovery')} in discovery, ${memory('NATS')} in the ` +
       'three NATS together.',
-    `With ${last.nodes} nodes and ${last.instances} instances, one processor each would be used up at:`,
+    `With ${last.nodes} nodes, ${whole(last.instances)} instances and a processor for each process (the three NATS ` +
+      'included), so many visits begun and ended a second would use each part up; the first one saturates first:',
     '',
-    ...SHARED.map((part) => `- ${part}: ${whole(ceiling(last, part))} visits begun and ended a second`),
+    ...[...SHARED]
+      .sort((a, b) => ceiling(last, a) - ceiling(last, b))
+      .map((part) => `- ${part}: ${whole(ceiling(last, part))}`),
   ];
   return lines.join('\n');
 }
 
-/** What is left of one processor beside what the part does at rest, in visits. */
+/** What is left of the part's processors beside what it does at rest, in visits. */
 function ceiling({ atRest, cycleMs }: StepResult, part: Part): number {
-  return ((1 - atRest.processors[part]) * 1_000) / cycleMs[part];
+  return (((PROCESSES[part] ?? 1) - atRest.processors[part]) * 1_000) / cycleMs[part];
 }
 
 type Row = readonly [name: string, value: (result: StepResult) => string];
