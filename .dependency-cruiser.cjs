@@ -50,14 +50,20 @@ module.exports = {
     {
       name: 'http-knows-no-engine',
       severity: 'error',
-      from: from('^src/(http|web)/'),
+      from: from('^src/(http|web|dashboard)/'),
       to: { path: `^src/(${ENGINES}|launcher|cli)/` },
     },
     {
       name: 'http-knows-no-pages',
       severity: 'error',
       from: from('^src/http/'),
-      to: { path: '^src/web/' },
+      to: { path: '^src/(web|dashboard)/' },
+    },
+    {
+      name: 'visitors-and-operators-have-pages-of-their-own',
+      severity: 'error',
+      from: from('^src/(web|dashboard)/'),
+      to: { path: '^src/(web|dashboard)/', pathNot: '^src/$1/' },
     },
     {
       name: 'only-entry-points-compose',

@@ -35,7 +35,7 @@ export class AdminClient {
     if (ours.length > 0) throw new TryItNowError('invalid_config', ours.join('\n'));
     const { host, port } = values.ADMIN_ADDR;
     this.url = values.ADMIN_URL ?? `http://${reachable(host)}:${port}`;
-    const key = values.OPERATOR_KEY ?? values.OPERATOR_KEYS?.[0];
+    const key = values.OPERATOR_KEY ?? values.OPERATOR_KEYS?.[0]?.key;
     if (key === undefined) {
       throw new TryItNowError(
         'key_missing',

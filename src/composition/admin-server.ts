@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
+import { loadDashboard } from '../dashboard/dashboard.ts';
 import { createAdminServer } from '../http/admin/admin-server.ts';
 import type { RefusalObserver } from '../http/admin/refused-calls.ts';
 import type { HttpObserver } from '../http/observation.ts';
@@ -37,6 +38,7 @@ export interface AdminServerDeps {
     | 'controls'
     | 'breakers'
     | 'audit'
+    | 'operatorSessions'
     | 'funnel'
     | 'outbox'
     | 'webhookStatuses'
@@ -81,6 +83,9 @@ export async function startAdminServer({
     log,
     publicUrl: server.publicUrl,
     operatorKeys: admin.operatorKeys,
+    sessions: store.operatorSessions,
+    dashboardUrl: admin.dashboardUrl,
+    pages: await loadDashboard(),
     observer,
   });
   releasers.push('admin http', () => http.close(server.shutdownGraceMs));

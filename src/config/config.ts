@@ -2,6 +2,7 @@ import type { PublicAddress } from '../domain/address.ts';
 import type { DatabaseEngine } from '../domain/database.ts';
 import type { GateMode } from '../domain/gate-mode.ts';
 import type { PlacementStrategy } from '../domain/placement.ts';
+import type { OperatorKey } from '../domain/operator-role.ts';
 import type { Template } from '../domain/template.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { Branding } from '../presentation/branding.ts';
@@ -53,7 +54,13 @@ export interface Config {
   /** Where a worker serves its metrics, and says whether it works. */
   readonly worker: { readonly metrics: { readonly host: string; readonly port: number } };
   /** Where operators are listened to, and the keys they may send; without one nobody is. */
-  readonly admin: { readonly host: string; readonly port: number; readonly operatorKeys: readonly string[] };
+  readonly admin: {
+    readonly host: string;
+    readonly port: number;
+    readonly operatorKeys: readonly OperatorKey[];
+    /** Where operators' browsers reach the dashboard; undefined: at the listener itself. */
+    readonly dashboardUrl: string | undefined;
+  };
   /** Sites that are told apart in the funnel, as hosts. */
   readonly funnel: { readonly sites: readonly string[] };
   /** Who is told what happens in visits. */

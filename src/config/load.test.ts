@@ -288,8 +288,15 @@ describe('a secret', () => {
 
   it('of an operator may be one of several, apart from those of visitors', () => {
     expect(
-      config({ OPERATOR_KEYS_FILE: file(`${key}\nanother-${key}\n`), API_KEY: `visitor-${key}` }).admin.operatorKeys,
-    ).toEqual([key, `another-${key}`]);
+      config({
+        OPERATOR_KEYS_FILE: file(`${key}\nviewer:another-${key}\noperator:a-third-${key}\n`),
+        API_KEY: `visitor-${key}`,
+      }).admin.operatorKeys,
+    ).toEqual([
+      { key, role: 'admin' },
+      { key: `another-${key}`, role: 'viewer' },
+      { key: `a-third-${key}`, role: 'operator' },
+    ]);
   });
 
   it('may be several keys', () => {

@@ -284,7 +284,7 @@ function assemble(
   return {
     server: server(values),
     worker: { metrics: values.WORKER_METRICS_ADDR },
-    admin: { ...values.ADMIN_ADDR, operatorKeys: values.OPERATOR_KEYS ?? [] },
+    admin: { ...values.ADMIN_ADDR, operatorKeys: values.OPERATOR_KEYS ?? [], dashboardUrl: values.DASHBOARD_URL },
     funnel: { sites: values.FUNNEL_SITES },
     webhooks,
     log: { level: values.LOG_LEVEL },

@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import ms, { type StringValue } from 'ms';
+import { OPERATOR_ROLES, type OperatorKey } from '../domain/operator-role.ts';
 import type { CheckpointMode } from './config.ts';
 
 /**
@@ -332,6 +333,17 @@ export const apiKey: Parser<string> = {
   parse: (key) => {
     if (!/^[\x21-\x7e]+$/.test(key)) return new ParseError('a key has a blank or a character that no header can carry');
     return key.length >= API_KEY_LENGTH ? key : new ParseError('a key is too short');
+  },
+};
+
+/** Without a role it may everything, as every key did before there were roles. */
+export const operatorKey: Parser<OperatorKey> = {
+  type: 'key',
+  expects: `a key (${apiKey.expects}), with \`viewer:\`, \`operator:\` or \`admin:\` before it for its role`,
+  parse: (text) => {
+    const named = OPERATOR_ROLES.find((role) => text.startsWith(`${role}:`));
+    const key = apiKey.parse(named === undefined ? text : text.slice(named.length + 1));
+    return key instanceof ParseError ? key : { key, role: named ?? 'admin' };
   },
 };
 

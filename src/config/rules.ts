@@ -154,7 +154,7 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
   }
   if (
     sound('API_KEY', 'OPERATOR_KEYS') &&
-    (values.OPERATOR_KEYS ?? []).some((key) => values.API_KEY?.includes(key) === true)
+    (values.OPERATOR_KEYS ?? []).some(({ key }) => values.API_KEY?.includes(key) === true)
   ) {
     problems.push(
       'OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another ' +

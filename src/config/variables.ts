@@ -12,7 +12,6 @@ import {
   decimal,
   domainName,
   duration,
-  hostPort,
   integer,
   ipOrBlock,
   ipPort,
@@ -29,6 +28,7 @@ import {
   webOrigin,
   url,
 } from './parsers.ts';
+import { OPERATOR_VARIABLES } from './operator-variables.ts';
 import { absolutePath } from './paths.ts';
 import { STATE_VARIABLES } from './state-variables.ts';
 import { group, type Defaulted, type Variable } from './variable.ts';
@@ -39,7 +39,6 @@ const addresses = group('Public addresses and proxy');
 const http = group('HTTP server');
 const funnel = group('Funnel and webhooks');
 const visitorPages = group('Pages for visitors');
-const operators = group('Operators');
 const host = group('Process and host');
 
 const CONTAINER_MODES: readonly ContainerMode[] = ['auto', ...ENGINE_NAMES];
@@ -276,24 +275,7 @@ export const VARIABLES = {
     'The YAML file with your title, logo, colours and links; see [branding](../branding.md).',
   ),
 
-  ADMIN_ADDR: operators.required(
-    hostPort('127.0.0.1:8081'),
-    '127.0.0.1:8081',
-    'Where the server listens for operators (`/admin/v1`), apart from visitors. Keep it on the loopback ' +
-      'address, or behind something that speaks TLS.',
-  ),
-  OPERATOR_KEYS: operators.secret(
-    listOf(apiKey, 1),
-    'not set: the admin API answers nobody',
-    'The keys that operators send in X-API-Key, with commas between; one each tells them apart in the audit ' +
-      'log. None of them may be an API_KEY.',
-  ),
-  ADMIN_URL: operators.optional(
-    url(['http', 'https'], 'http://127.0.0.1:8081'),
-    'http and ADMIN_ADDR',
-    'For commands: where the admin API is.',
-  ),
-  OPERATOR_KEY: operators.secret(apiKey, 'the first of OPERATOR_KEYS', 'For commands: the operator key they send.'),
+  ...OPERATOR_VARIABLES,
 
   SHUTDOWN_GRACE: host.required(
     duration('0s', '10m', '10s'),

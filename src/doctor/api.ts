@@ -113,7 +113,7 @@ async function operators({ host, port, operatorKeys }: Config['admin']): Promise
   try {
     const { statusCode, body } = await request(`${url}/admin/v1/pools`, {
       ...limits(),
-      headers: { 'x-api-key': operatorKeys[0] ?? '' },
+      headers: { 'x-api-key': operatorKeys[0]?.key ?? '' },
     });
     await body.dump();
     if (statusCode === 200) return ok('operators', `the admin API answers at ${url}`);

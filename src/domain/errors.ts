@@ -52,6 +52,18 @@ export const ERROR_CATALOGUE = {
     title: 'Nothing is handed out to this address',
     remedy: 'Ask the operators, who set it (`try-it-now bans list`), or come back after its end.',
   },
+  role_too_low: {
+    status: 403,
+    retryable: false,
+    title: 'The role of this key or login does not allow it',
+    remedy: 'Ask somebody with the role that the detail names, or have yours raised (OPERATOR_KEYS).',
+  },
+  form_outdated: {
+    status: 403,
+    retryable: false,
+    title: 'The form belongs to another login',
+    remedy: 'Reload the page and send the form again.',
+  },
   foreign_origin: {
     status: 403,
     retryable: false,
@@ -275,6 +287,12 @@ export const ERROR_CATALOGUE = {
     retryable: false,
     title: 'NATS holds something else under our names',
     remedy: 'Delete or rename what the detail names, then start again.',
+  },
+  unknown_session: {
+    status: 404,
+    retryable: false,
+    title: 'No such login',
+    remedy: 'It has ended; reload the list.',
   },
   operator_key_unset: {
     status: 503,

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TryItNowError } from '../domain/errors.ts';
+import type { OperatorKey, OperatorRole } from '../domain/operator-role.ts';
 
 /** Throws key_missing or key_wrong. */
 export type KeyCheck = (presented: string | string[] | undefined) => void;
@@ -24,6 +25,19 @@ export function keyCheck(keys: readonly string[]): KeyCheck | undefined {
         'key_wrong',
         'The API key in X-API-Key is not one this server accepts; check for a typo or a key that was replaced',
       );
+  };
+}
+
+/** Says what the key may, as OPERATOR_KEYS has it. Throws key_missing or key_wrong. */
+export function operatorKeyCheck(
+  keys: readonly OperatorKey[],
+): ((presented: string | string[] | undefined) => OperatorRole) | undefined {
+  const check = keyCheck(keys.map(({ key }) => key));
+  if (check === undefined) return undefined;
+  const roles = new Map(keys.map(({ key, role }) => [keyFingerprint(key), role]));
+  return (presented) => {
+    check(presented);
+    return roles.get(keyFingerprint(presented)) ?? 'viewer';
   };
 }
 

@@ -65,6 +65,8 @@ export const keys = {
   poolControl: (template: string) => `pool_control:${template}`,
   /** stream: what operators did */
   audit: 'audit',
+  /** hash: digest of what an operator's browser keeps → session (JSON) */
+  operatorSessions: 'operator_sessions',
   /** list: ids of promoted checkpoints, the current one first */
   checkpoints: (template: string) => `checkpoints:${template}`,
   /** hash: id → what a node says of the checkpoint that it left for the others (JSON) */

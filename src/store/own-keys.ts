@@ -33,6 +33,7 @@ const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAV
   [keys.useReporters, 'hash'],
   [keys.useKnownSince, 'string'],
   [keys.audit, 'stream', SAVED],
+  [keys.operatorSessions, 'hash'],
   [keys.ready(EACH), 'zset'],
   [keys.warming(EACH), 'zset'],
   [keys.assigned(EACH), 'zset'],

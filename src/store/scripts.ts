@@ -67,6 +67,9 @@ const SCRIPT_NAMES = [
   'place-tickets',
   'remove-node',
   'leave-waiting',
+  'open-session',
+  'find-session',
+  'list-sessions',
 ] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];
 

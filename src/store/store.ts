@@ -36,6 +36,8 @@ import { ValkeyHarmMemory } from './harm-memory.ts';
 import type { ShareCounts } from '../pool/interfaces/share-counts.ts';
 import { ValkeyShareCounts } from './share-counts.ts';
 import { systemClock } from '../domain/clock.ts';
+import type { OperatorSessions } from '../pool/interfaces/operator-sessions.ts';
+import { ValkeyOperatorSessions } from './operator-sessions.ts';
 import type { NetworkRules } from '../pool/interfaces/network-rules.ts';
 import { ValkeyNetworkRules } from './network-rules.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
@@ -91,6 +93,7 @@ export interface Store {
   readonly challengeStore: ChallengeStore;
   readonly shareCounts: ShareCounts;
   readonly audit: AuditLog;
+  readonly operatorSessions: OperatorSessions;
   readonly waitingList: WaitingList;
   readonly visitSteps: VisitSteps;
   readonly breakers: Breakers;
@@ -156,6 +159,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     harmMemory: new ValkeyHarmMemory(client, scripts),
     networkRules: new ValkeyNetworkRules(client, scripts, log),
     audit: new ValkeyAuditLog(client),
+    operatorSessions: new ValkeyOperatorSessions(client, scripts),
     waitingList: new ValkeyWaitingList(scripts),
     visitSteps: new ValkeyVisitSteps(client, scripts, log),
     breakers: new ValkeyBreakers(client),

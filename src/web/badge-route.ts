@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Demos } from '../http/demos.ts';
-import { field } from './fields.ts';
+import { field } from '../http/field.ts';
 import { badge, badgeState } from './pages/badge.ts';
 import type { PoolFigures } from './pool-figures.ts';
 import type { Presentations } from './presentation.ts';

@@ -8,7 +8,7 @@ import type { Acquired, Demos, Place, Placed } from '../http/demos.ts';
 import type { SiteOf } from '../http/embedding-site.ts';
 import type { WaitingStreams } from '../http/waiting-streams.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
-import { field } from './fields.ts';
+import { field } from '../http/field.ts';
 import { failureWords } from './pages/failure.ts';
 import { progressText, roughSeconds, waitingFor } from './pages/waiting.ts';
 import type { Presentations } from './presentation.ts';

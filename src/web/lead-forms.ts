@@ -5,7 +5,7 @@ import type { Template } from '../domain/template.ts';
 import type { Html } from '../presentation/html.ts';
 import type { Demos } from '../http/demos.ts';
 import type { SiteOf } from '../http/embedding-site.ts';
-import { field } from './fields.ts';
+import { field } from '../http/field.ts';
 import { sendPage, wantsPage } from './page-response.ts';
 import { formFields } from './pages/home.ts';
 import { LEAD_CHOICES, leadPage, thanksPage } from './pages/lead.ts';

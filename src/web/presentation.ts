@@ -3,7 +3,7 @@ import { brandFor, type Brand, type Branding, type Logo } from '../presentation/
 import type { Languages } from '../presentation/languages/languages.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
 import type { Assets, AssetUrls } from './assets.ts';
-import { field } from './fields.ts';
+import { field } from '../http/field.ts';
 
 /** Longer than any language tag that means something. */
 const MAX_TAG_LENGTH = 100;

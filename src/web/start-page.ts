@@ -17,7 +17,7 @@ import { assetRoutes, type Assets } from './assets.ts';
 import { badgeRoute } from './badge-route.ts';
 import { embedRoutes } from './embed-routes.ts';
 import { embedScriptRoute, loadEmbedScript } from './embed-script.ts';
-import { field } from './fields.ts';
+import { field } from '../http/field.ts';
 import { LeadForms } from './lead-forms.ts';
 import { sendPage } from './page-response.ts';
 import { EMBED_MODES, embedPage } from './pages/embed.ts';

@@ -8,7 +8,7 @@ import { sendDownload } from '../http/download.ts';
 import type { Origins } from '../http/origins.ts';
 import { secondsLeft, unusedEnd } from '../http/time-left.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
-import { field } from './fields.ts';
+import { field } from '../http/field.ts';
 import { letFrame, sendPage } from './page-response.ts';
 import { EXTEND_MINUTES } from './pages/home.ts';
 import { handOverPage } from './pages/hand-over.ts';

@@ -6,7 +6,7 @@ import type { Acquired, Demos, Place } from '../http/demos.ts';
 import type { SiteOf } from '../http/embedding-site.ts';
 import { secondsLeft } from '../http/time-left.ts';
 import type { InstanceView, Refill } from '../pool/interfaces/claim-store.ts';
-import { field } from './fields.ts';
+import { field } from '../http/field.ts';
 import type { Visitor, VisitorCookies } from './visitor.ts';
 
 export interface VisitsOptions {

@@ -4,7 +4,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Template } from '../domain/template.ts';
 import type { Acquired, Place } from '../http/demos.ts';
 import type { WaitingStreams } from '../http/waiting-streams.ts';
-import { field } from './fields.ts';
+import { field } from '../http/field.ts';
 import { sendPage, wantsPage } from './page-response.ts';
 import { html } from '../presentation/html.ts';
 import { problemHeaders } from '../http/problem.ts';

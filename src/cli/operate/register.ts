@@ -9,6 +9,7 @@ import type { ReplayOptions } from './webhook-commands.ts';
 import { runCommand } from '../run-command.ts';
 import { registerNodes } from './register-nodes.ts';
 import { registerNetworks } from './register-networks.ts';
+import { registerSessions } from './register-sessions.ts';
 import { wholeNumber } from './whole-number.ts';
 
 const EXIT_CODES = `
@@ -41,6 +42,7 @@ export function registerOperatorCommands(cli: Command, env: Environment): void {
   });
   registerNodes(cli, env, EXIT_CODES);
   registerNetworks(cli, env, EXIT_CODES);
+  registerSessions(cli, env, EXIT_CODES);
   cli
     .command('funnel')
     .description('what came of the clicks, by template and embedding site')

@@ -1,14 +1,18 @@
+import cookie from '@fastify/cookie';
 import swagger from '@fastify/swagger';
+import type { FastifyContextConfig } from 'fastify';
 import { TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
+import { ACTION_ROLES, mayAct, type OperatorKey, type OperatorRole } from '../../domain/operator-role.ts';
 import type { AuditLog } from '../../pool/interfaces/audit-log.ts';
-import { keyCheck } from '../api-keys.ts';
+import type { OperatorSessions } from '../../pool/interfaces/operator-sessions.ts';
 import type { App } from '../context.ts';
 import { createListener, type HttpServer } from '../listener.ts';
 import type { HttpObserver } from '../observation.ts';
 import { ProblemBody } from '../schemas/problem.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { AuditTrail } from './audit-trail.ts';
+import { Callers } from './callers.ts';
 import { failureRoutes } from './failure-routes.ts';
 import { funnelRoutes } from './funnel-routes.ts';
 import { instanceRoutes } from './instance-routes.ts';
@@ -17,8 +21,10 @@ import { networkRoutes } from './network-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
 import { poolRoutes } from './pool-routes.ts';
 import type { Operators } from './operators.ts';
+import type { AdminPages } from './pages.ts';
 import { queueRoutes } from './queue-routes.ts';
 import { RefusedCalls, type RefusalObserver } from './refused-calls.ts';
+import { sessionRoutes } from './session-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
 export interface AdminServerOptions {
@@ -28,13 +34,21 @@ export interface AdminServerOptions {
   /** Where problems are explained: the public server's own pages. */
   readonly publicUrl: string;
   /** Empty: nobody is let in. */
-  readonly operatorKeys: readonly string[];
+  readonly operatorKeys: readonly OperatorKey[];
+  readonly sessions: OperatorSessions;
+  /** Where operators' browsers reach the dashboard; undefined: at the listener itself. */
+  readonly dashboardUrl: string | undefined;
+  /** Undefined: there is the API alone. */
+  readonly pages: AdminPages | undefined;
   readonly observer?: HttpObserver & RefusalObserver;
 }
 
-/** The operators' API. Whatever is asked needs an operator's key, be it there or not. Nothing listens yet. */
+/**
+ * The operators' API, and their dashboard. Whatever is asked needs an operator, be it there or not, and the role that
+ * its route declares. Nothing listens yet.
+ */
 export async function createAdminServer(options: AdminServerOptions): Promise<HttpServer> {
-  const { log, operators } = options;
+  const { log, operators, pages, sessions } = options;
   const trail = new AuditTrail(options.audit, log);
   const listener = createListener({
     log,
@@ -46,9 +60,18 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
     observer: options.observer,
     limits: undefined,
     onFailure: (request, error) => trail.failed(request, error),
+    ...(pages === undefined ? {} : { failurePage: (...failure) => pages.failurePage(...failure) }),
   });
   const { app } = listener;
-  requireOperator(app, options.operatorKeys, trail, new RefusedCalls(log, options.observer));
+  const callers = new Callers({
+    keys: options.operatorKeys,
+    otherLogin: false,
+    sessions,
+    refused: new RefusedCalls(log, options.observer),
+    dashboardUrl: options.dashboardUrl,
+  });
+  await app.register(cookie);
+  requireOperator(app, callers, trail);
   trail.watch(app);
   app.addHook('preValidation', (request, _reply, done) => {
     // Validation comes after this; until then no body is undefined.
@@ -66,27 +89,40 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   webhookRoutes(app, operators);
   networkRoutes(app, operators);
   auditRoutes(app, options.audit);
+  sessionRoutes(app, sessions);
+  const { audit, dashboardUrl } = options;
+  await pages?.register(app, { operators, audit, sessions, callers, dashboardUrl, log });
   await app.ready();
-  return listener;
+  return {
+    ...listener,
+    close: (graceMs) => {
+      pages?.stop();
+      return listener.close(graceMs);
+    },
+  };
 }
 
-function requireOperator(app: App, keys: readonly string[], trail: AuditTrail, refused: RefusedCalls): void {
-  const check = keyCheck(keys) ?? refuseEverybody;
-  app.addHook('onRequest', (request, _reply, done) => {
-    try {
-      check(request.headers['x-api-key']);
-    } catch (error) {
-      throw error instanceof TryItNowError ? refused.note(error, request.ip) : error;
-    }
-    trail.admit(request);
-    done();
+function requireOperator(app: App, callers: Callers, trail: AuditTrail): void {
+  app.addHook('onRoute', ({ method, url, config = {} }) => {
+    const changes = [method].flat().some((one) => one !== 'GET' && one !== 'HEAD');
+    if (changes && config.audit === undefined && config.role === undefined && config.anyone !== true)
+      throw new Error(`${url} changes something, and declares neither an action nor a role`);
+  });
+  app.addHook('onRequest', async (request) => {
+    // Of an address that is not there, there is none.
+    const config: FastifyContextConfig = request.is404 ? {} : request.routeOptions.config;
+    if (config.anyone === true) return;
+    const caller = await callers.identify(request, { formToken: config.form === true ? 'later' : 'required' });
+    trail.admit(request, caller.who);
+    const least = leastRole(config);
+    if (mayAct(caller.role, least)) return;
+    throw new TryItNowError(
+      'role_too_low',
+      `You are ${caller.who} with the role ${caller.role}, and this needs the role ${least}; nothing was done`,
+    );
   });
 }
 
-function refuseEverybody(): never {
-  throw new TryItNowError(
-    'operator_key_unset',
-    'This server has no operator key, so nobody may act as an operator; set OPERATOR_KEYS_FILE (or OPERATOR_KEYS) ' +
-      'and restart it',
-  );
+function leastRole({ audit, role }: FastifyContextConfig): OperatorRole {
+  return role ?? (audit === undefined ? 'viewer' : ACTION_ROLES[audit]);
 }

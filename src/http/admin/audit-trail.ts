@@ -1,14 +1,20 @@
 import type { FastifyRequest } from 'fastify';
 import { describeError, type TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
+import type { OperatorAction, OperatorRole } from '../../domain/operator-role.ts';
 import type { AuditLog } from '../../pool/interfaces/audit-log.ts';
-import { keyFingerprint } from '../api-keys.ts';
 import type { App } from '../context.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The name of a changing action: each call of it is kept in the audit log. */
-    readonly audit?: string;
+    readonly audit?: OperatorAction;
+    /** The least role that may; without it, that of its `audit` name, else `viewer`. */
+    readonly role?: OperatorRole;
+    /** Who is not logged in may ask, too. */
+    readonly anyone?: true;
+    /** Its form carries the token in its body, so whoever handles it checks it. */
+    readonly form?: true;
   }
 }
 
@@ -28,7 +34,7 @@ export class AuditTrail {
   readonly #audit: AuditLog;
   readonly #log: Log;
   readonly #failures = new WeakMap<FastifyRequest, TryItNowError>();
-  readonly #admitted = new WeakSet<FastifyRequest>();
+  readonly #admitted = new WeakMap<FastifyRequest, string>();
 
   constructor(audit: AuditLog, log: Log) {
     this.#audit = audit;
@@ -39,22 +45,23 @@ export class AuditTrail {
     this.#failures.set(request, error);
   }
 
-  /** It came with an operator's key. */
-  admit(request: FastifyRequest): void {
-    this.#admitted.add(request);
+  /** It is this operator's. */
+  admit(request: FastifyRequest, who: string): void {
+    this.#admitted.set(request, who);
   }
 
   /** Call before any route is added. */
   watch(app: App): void {
     app.addHook('onSend', async (request) => {
       const { audit } = request.routeOptions.config;
-      if (audit !== undefined && this.#admitted.has(request)) await this.#keep(request, audit);
+      const who = this.#admitted.get(request);
+      if (audit !== undefined && who !== undefined) await this.#keep(request, audit, who);
     });
   }
 
-  async #keep(request: FastifyRequest, name: string): Promise<void> {
+  async #keep(request: FastifyRequest, name: string, who: string): Promise<void> {
     const entry = {
-      who: keyFingerprint(request.headers['x-api-key']),
+      who,
       action: [name, ...particulars(request.body)].join(' '),
       on: targetOf(request.params),
       outcome: this.#failures.get(request)?.code ?? 'done',

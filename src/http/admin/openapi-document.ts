@@ -11,6 +11,9 @@ export async function adminOpenApiDocument(): Promise<object> {
     log: pino({ level: 'silent' }),
     publicUrl: 'http://localhost:8080',
     operatorKeys: [],
+    sessions: { open: nothing, find: nothing, list: nothing, end: nothing },
+    dashboardUrl: undefined,
+    pages: undefined,
   });
   try {
     return server.app.swagger();

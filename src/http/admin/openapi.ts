@@ -37,6 +37,7 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
       { name: 'funnel', description: 'What came of the clicks.' },
       { name: 'webhooks', description: 'Those who are told what happens in visits.' },
       { name: 'networks', description: 'Networks of clients that get nothing, or more than others.' },
+      { name: 'sessions', description: 'Who is logged in to the dashboard.' },
       { name: 'audit', description: 'Who did what.' },
     ],
     components: {

@@ -1,0 +1,299 @@
+import { ParseError, duration } from '../config/parsers.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import type { OperatorAction } from '../domain/operator-role.ts';
+
+/** What a form sent, besides the token. */
+export type Fields = Readonly<Record<string, string>>;
+
+/** A call of the admin API. */
+interface Call {
+  readonly method: 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly body?: object;
+}
+
+export interface Act {
+  /** Whose role counts, and what the audit log says. */
+  readonly action: OperatorAction;
+  readonly button: string;
+  readonly danger?: true;
+  /** What the command asks before it does it; undefined: it is done at once. */
+  readonly question?: (on: string, fields: Fields) => string | undefined;
+  /** Throws invalid_request. */
+  readonly call: (on: string, fields: Fields) => Call;
+  /** What it says when it is done. */
+  readonly done: (on: string, answer: Readonly<Record<string, unknown>>) => string;
+  /** Where its form is. */
+  readonly back: (on: string) => string;
+}
+
+const poolPath = (template: string): string => `/pools/${encodeURIComponent(template)}`;
+const nodePath = (node: string): string => `/nodes/${encodeURIComponent(node)}`;
+const toQueue = (): string => '/queue';
+const toNetworks = (): string => '/networks';
+const toWebhooks = (): string => '/webhooks';
+
+const POOLS = {
+  'pool.pause': {
+    action: 'pool.pause',
+    button: 'Pause',
+    call: (on, fields) => ({ method: 'POST', path: `${poolPath(on)}/pause`, body: reasonOf(fields) }),
+    done: (on) => `${on} is paused: nothing is handed out, idle instances stay warm.`,
+    back: poolPath,
+  },
+  'pool.drain': {
+    action: 'pool.drain',
+    button: 'Drain',
+    danger: true,
+    question: (on, { within = '' }) =>
+      within === '' ? undefined : `End what visitors of ${on} still hold after ${within}?`,
+    call: (on, fields) => ({
+      method: 'POST',
+      path: `${poolPath(on)}/drain`,
+      body: { ...reasonOf(fields), ...seconds('within_seconds', fields['within'], ['0s', '30d', '10m']) },
+    }),
+    done: (on) => `${on} is being drained.`,
+    back: poolPath,
+  },
+  'pool.resume': {
+    action: 'pool.resume',
+    button: 'Resume',
+    call: (on) => ({ method: 'POST', path: `${poolPath(on)}/resume`, body: {} }),
+    done: (on) => `${on} hands out again.`,
+    back: poolPath,
+  },
+  'pool.scale': {
+    action: 'pool.scale',
+    button: 'Set target',
+    call: (on, { target = '' }) => ({
+      method: 'PUT',
+      path: `${poolPath(on)}/target`,
+      body: { target: targetOf(target) },
+    }),
+    done: (on, { target }) => `The target of ${on} is ${String(target)}.`,
+    back: poolPath,
+  },
+} as const satisfies Record<string, Act>;
+
+const INSTANCES = {
+  'instance.release': {
+    action: 'instance.release',
+    button: 'End instance',
+    danger: true,
+    question: (on, { template = '', state = '' }) =>
+      `End instance ${on} of ${template} (${state === 'assigned' ? 'a visitor has it' : `it is ${state}`})?`,
+    call: (on) => ({ method: 'DELETE', path: `/instances/${encodeURIComponent(on)}` }),
+    done: (on, { state }) => `Instance ${on} is ${String(state)}; its address has stopped working, for good.`,
+    back: () => '/instances',
+  },
+} as const satisfies Record<string, Act>;
+
+const QUEUE = {
+  'queue.retry': {
+    action: 'queue.retry',
+    button: 'Retry',
+    call: (on) => ({ method: 'POST', path: `/queue/dead/${encodeURIComponent(on)}/retry`, body: {} }),
+    done: (on) => `The dead task ${on} is queued again.`,
+    back: toQueue,
+  },
+  'queue.retry-all': {
+    action: 'queue.retry',
+    button: 'Retry all',
+    call: () => ({ method: 'POST', path: '/queue/dead/retry', body: {} }),
+    done: (_, { retried }) => `Queued again: ${String(retried)}.`,
+    back: toQueue,
+  },
+  'queue.forget': {
+    action: 'queue.forget',
+    button: 'Discard',
+    danger: true,
+    question: (on) => `Discard the dead task ${on}?`,
+    call: (on) => ({ method: 'DELETE', path: `/queue/dead/${encodeURIComponent(on)}` }),
+    done: (on) => `The dead task ${on} is gone.`,
+    back: toQueue,
+  },
+  'queue.drop': {
+    action: 'queue.drop',
+    button: 'Discard',
+    danger: true,
+    question: (on) => `Discard task ${on}?`,
+    call: (on) => ({ method: 'DELETE', path: `/queue/tasks/${encodeURIComponent(on)}` }),
+    done: (on, { kind }) =>
+      `Task ${on} is gone. ` +
+      (kind === 'provision'
+        ? 'The pools plan another for it.'
+        : 'What it was to take down is queued again within about half a minute.'),
+    back: toQueue,
+  },
+  'queue.purge': {
+    action: 'queue.purge',
+    button: 'Discard all',
+    danger: true,
+    question: (_, { which = '' }) => `Discard all ${which} tasks?`,
+    call: (_, { which = '' }) => ({ method: 'POST', path: '/queue/purge', body: { which } }),
+    done: (_, { purged }) => `Discarded: ${String(purged)}.`,
+    back: toQueue,
+  },
+} as const satisfies Record<string, Act>;
+
+const NODES = {
+  'node.cordon': {
+    action: 'node.cordon',
+    button: 'Cordon',
+    call: (on) => ({ method: 'POST', path: `${nodePath(on)}/cordon`, body: {} }),
+    done: (on) => `Node ${on} gets no new instances.`,
+    back: nodePath,
+  },
+  'node.drain': {
+    action: 'node.drain',
+    button: 'Drain',
+    danger: true,
+    question: (on, { within = '' }) =>
+      `Empty node ${on}, and end what visitors still hold there after ${within === '' ? '30m' : within}?`,
+    call: (on, { within = '' }) => ({
+      method: 'POST',
+      path: `${nodePath(on)}/drain`,
+      body: seconds('within_seconds', within === '' ? '30m' : within, ['0s', '30d', '30m']),
+    }),
+    done: (on) => `Node ${on} is being emptied.`,
+    back: nodePath,
+  },
+  'node.uncordon': {
+    action: 'node.uncordon',
+    button: 'Uncordon',
+    call: (on) => ({ method: 'POST', path: `${nodePath(on)}/uncordon`, body: {} }),
+    done: (on) => `Node ${on} gets instances again.`,
+    back: nodePath,
+  },
+  'node.remove': {
+    action: 'node.remove',
+    button: 'Remove',
+    danger: true,
+    question: (on, { force }) =>
+      `Forget node ${on}${force === 'true' ? ', with every instance that is recorded on it' : ''}?`,
+    call: (on, { force }) => ({ method: 'DELETE', path: `${nodePath(on)}${force === 'true' ? '?force=true' : ''}` }),
+    done: (on, { settled }) => `Node ${on} is forgotten; ${String(settled)} instances of it were discarded.`,
+    back: () => '/nodes',
+  },
+} as const satisfies Record<string, Act>;
+
+const NETWORKS = {
+  'bans.add': {
+    action: 'bans.add',
+    button: 'Ban',
+    danger: true,
+    question: (_, { network = '', end }) => (end === 'true' ? `End what clients of ${network} hold?` : undefined),
+    call: (_, fields) => ({
+      method: 'PUT',
+      path: `/bans/${encodeURIComponent(fields['network'] ?? '')}`,
+      body: { ...ruleOf(fields), ...(fields['end'] === 'true' ? { end: true } : {}) },
+    }),
+    done: (_, { network, ended }) =>
+      `Nothing is handed out to ${String(network)}.${Number(ended) > 0 ? ` Ended with it: ${String(ended)}.` : ''}`,
+    back: toNetworks,
+  },
+  'bans.remove': {
+    action: 'bans.remove',
+    button: 'End ban',
+    call: (on) => ({ method: 'DELETE', path: `/bans/${encodeURIComponent(on)}` }),
+    done: (on) => `${on} is not banned any more.`,
+    back: toNetworks,
+  },
+  'allowances.add': {
+    action: 'allowances.add',
+    button: 'Allow',
+    call: (_, fields) => ({
+      method: 'PUT',
+      path: `/allowances/${encodeURIComponent(fields['network'] ?? '')}`,
+      body: { ...ruleOf(fields), held: wholeNumber('How many at once', fields['held'] ?? '') },
+    }),
+    done: (_, { network, held }) => `${String(network)} may hold ${String(held)} instances at once.`,
+    back: toNetworks,
+  },
+  'allowances.remove': {
+    action: 'allowances.remove',
+    button: 'End allowance',
+    call: (on) => ({ method: 'DELETE', path: `/allowances/${encodeURIComponent(on)}` }),
+    done: (on) => `${on} may have what others may.`,
+    back: toNetworks,
+  },
+  'harm.forgive': {
+    action: 'harm.forgive',
+    button: 'Forgive',
+    call: (on) => ({ method: 'DELETE', path: `/harm/${encodeURIComponent(on)}` }),
+    done: (on) => `${on} gets instances as anybody does.`,
+    back: toNetworks,
+  },
+} as const satisfies Record<string, Act>;
+
+const OTHERS = {
+  'webhooks.test': {
+    action: 'webhooks.test',
+    button: 'Send a test',
+    call: (on) => ({ method: 'POST', path: `/webhooks/${encodeURIComponent(on)}/test`, body: {} }),
+    done: (on, { taken, status, reason }) =>
+      taken === true ? `${on} took it with ${String(status)}.` : `${on} did not take it: ${String(reason)}.`,
+    back: toWebhooks,
+  },
+  'webhooks.replay': {
+    action: 'webhooks.replay',
+    button: 'Deliver again',
+    call: (on, { within = '' }) => ({
+      method: 'POST',
+      path: `/webhooks/${encodeURIComponent(on)}/replay`,
+      body: seconds('within_seconds', within, ['1s', '7d', '2h']),
+    }),
+    done: (on, { replayed }) => `Delivered to ${on} again: ${String(replayed)}.`,
+    back: toWebhooks,
+  },
+  'sessions.end': {
+    action: 'sessions.end',
+    button: 'Log out',
+    danger: true,
+    call: (on) => ({ method: 'DELETE', path: `/sessions/${encodeURIComponent(on)}` }),
+    done: () => 'They are logged out.',
+    back: () => '/sessions',
+  },
+} as const satisfies Record<string, Act>;
+
+/** Every action that the commands have, as a call of the API that they use: what it checks and keeps holds here too. */
+export const ACTS = { ...POOLS, ...INSTANCES, ...QUEUE, ...NODES, ...NETWORKS, ...OTHERS };
+export type ActName = keyof typeof ACTS;
+
+export function actNamed(name: string): Act | undefined {
+  return Object.hasOwn(ACTS, name) ? ACTS[name as ActName] : undefined;
+}
+
+function reasonOf({ reason = '' }: Fields): object {
+  return reason.trim() === '' ? {} : { reason: reason.trim() };
+}
+
+function ruleOf(fields: Fields): object {
+  const length = fields['for'] ?? '';
+  return { ...seconds('for_seconds', length === '' ? '7d' : length, ['1m', '366d', '7d']), ...reasonOf(fields) };
+}
+
+/** None for an empty text. Throws invalid_request. */
+function seconds(name: string, text: string | undefined, [least, most, example]: Parameters<typeof duration>): object {
+  if (text === undefined || text.trim() === '') return {};
+  const kind = duration(least, most, example);
+  const value = kind.parse(text.trim());
+  if (value instanceof ParseError)
+    throw new TryItNowError(
+      'invalid_request',
+      `The time is ${JSON.stringify(text.slice(0, 40))}; it must be ${kind.expects}`,
+    );
+  return { [name]: Math.ceil(value / 1_000) };
+}
+
+function targetOf(text: string): number | null {
+  return text.trim() === '' ? null : wholeNumber('The target', text);
+}
+
+function wholeNumber(what: string, text: string): number {
+  if (/^\d{1,5}$/.test(text.trim())) return Number(text);
+  throw new TryItNowError(
+    'invalid_request',
+    `${what} is ${JSON.stringify(text.slice(0, 40))}; it must be a whole number`,
+  );
+}

@@ -1,0 +1,106 @@
+import type { NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
+import { html, type Html } from '../presentation/html.ts';
+import { badge, counted, said } from './elements.ts';
+import { problemsOf } from './problems.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** What changes by itself on pages, by the name of its place there. */
+export type Fragments = ReadonlyMap<string, Html>;
+
+/** Of parts that do not answer there is none: what was read last stays, and the problems say so. */
+export function fragmentsOf(snapshot: Snapshot): Fragments {
+  const { pools, queue, nodes } = snapshot;
+  return new Map<string, Html>([
+    ['clock', clockOf(snapshot)],
+    ['problems', problemList(snapshot)],
+    ...('value' in pools ? pools.value.flatMap(ofPool) : []),
+    ...('value' in queue ? ofQueue(queue.value) : []),
+    ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),
+  ]);
+}
+
+export function clockOf({ atMs }: Pick<Snapshot, 'atMs'>): Html {
+  return html`${new Date(atMs).toISOString().slice(11, 19)} UTC`;
+}
+
+function problemList(snapshot: Snapshot): Html {
+  const problems = problemsOf(snapshot);
+  if (problems.length === 0)
+    return html`<span class="calm">${badge('In order', 'good')} Nothing needs you right now.</span>`;
+  return html`<ul class="problems">${problems.map(
+    ({ tone, text, path, remedy }) =>
+      html`<li data-tone="${tone}">${badge(tone === 'bad' ? 'Critical' : 'Warning', tone)}\
+<span>${path === undefined ? text : html`<a href="${path}">${text}</a>`}\
+${remedy !== undefined && html` <small>${remedy}</small>`}</span></li>`,
+  )}</ul>`;
+}
+
+function ofPool({ template, mode, stats, breaker, deadlineMs }: PoolSnapshot): (readonly [string, Html])[] {
+  const entry = (name: string, value: Html | number): readonly [string, Html] => [
+    `pool.${template}.${name}`,
+    html`${value}`,
+  ];
+  const { ready, assigned, warming, waiting, leaving, target, capacity } = stats;
+  return [
+    entry('ready', ready),
+    entry('target', target),
+    entry('assigned', assigned),
+    entry('warming', warming),
+    entry('waiting', waiting),
+    entry('leaving', leaving),
+    entry('capacity', capacity),
+    entry('mode', modeBadge(mode, breaker.open)),
+    entry(
+      'until',
+      mode === 'draining' && deadlineMs !== undefined
+        ? html`${assigned} left, until ${new Date(deadlineMs).toISOString().slice(11, 19)} UTC at most`
+        : html``,
+    ),
+  ];
+}
+
+function modeBadge(mode: PoolSnapshot['mode'], breakerOpen: boolean): Html {
+  if (mode !== 'open') return badge(mode, 'warn');
+  return breakerOpen ? badge('starts fail', 'bad') : badge('open', 'good');
+}
+
+function ofQueue({ messages, dead, consumers }: QueueInfo): (readonly [string, Html])[] {
+  return [
+    ['queue.messages', html`${messages}`],
+    ['queue.dead', dead === 0 ? html`0` : badge(String(dead), 'bad')],
+    ...consumers.flatMap(({ name, pending, inFlight, redelivered, waitingPulls }): (readonly [string, Html])[] => [
+      [`consumer.${name}.pending`, html`${pending}`],
+      [`consumer.${name}.in-flight`, html`${inFlight}`],
+      [`consumer.${name}.redelivered`, html`${redelivered}`],
+      [`consumer.${name}.waiting`, html`${waitingPulls}`],
+    ]),
+  ];
+}
+
+function ofNode({
+  name,
+  state,
+  heartbeat,
+  heartbeatAgeMs,
+  instances,
+  freePorts,
+}: NodeSnapshot): (readonly [string, Html])[] {
+  const { ready, assigned, warming, leaving } = instances;
+  return [
+    [`node.${name}.state`, nodeBadge(state, heartbeat !== undefined)],
+    [
+      `node.${name}.heard`,
+      html`${heartbeatAgeMs === undefined ? 'silent' : `${Math.round(heartbeatAgeMs / 1_000)} s ago`}`,
+    ],
+    [
+      `node.${name}.instances`,
+      html`${counted(ready, 'ready', 'ready')}, ${assigned} out, ${warming} warming, ${leaving} leaving`,
+    ],
+    [`node.${name}.ports`, html`${freePorts}`],
+  ];
+}
+
+function nodeBadge(state: NodeSnapshot['state'], alive: boolean): Html {
+  if (!alive) return badge('silent', 'bad');
+  return badge(said(state), state === 'active' ? 'good' : 'warn');
+}

@@ -1,0 +1,59 @@
+import type { WebhooksOverview } from '../../pool/operate-webhooks.ts';
+import type { DeadEvent } from '../../http/admin/operators.ts';
+import { html, type Html } from '../../presentation/html.ts';
+import { ago, badge, empty, facts, notice, said, section, shown, table } from '../elements.ts';
+import { actForm, actions, input } from '../forms.ts';
+import type { View } from '../layout.ts';
+import type { Part } from '../snapshot.ts';
+
+export function webhooksPage(view: View, overview: Part<WebhooksOverview>, dead: Part<readonly DeadEvent[]>): Html {
+  return html`${shown(overview, ({ webhooks, outbox }) =>
+    webhooks.length === 0
+      ? empty(html`No webhook is configured. WEBHOOKS_FILE names those who are to be told what happens in visits.`)
+      : html`${outbox.waiting > 0 && notice('warn', `${outbox.waiting} changes of visits wait for NATS.`)}
+${outbox.dropped > 0 && notice('bad', `${outbox.dropped} events were dropped: NATS was gone for too long.`)}
+${webhooks.map((webhook) => one(view, webhook))}`,
+  )}
+${section(
+  'Events that were not taken',
+  shown(dead, (events) =>
+    table(
+      'Events that a webhook did not take',
+      ['Webhook', 'Type', 'Visit', 'Tries', 'Given up', 'Why'],
+      events.map(({ webhook, type, visit, attempts, diedAtMs, reason }) => [
+        said(webhook),
+        type === undefined ? 'unreadable' : `visit.${type}`,
+        html`<span class="id">${said(visit ?? '')}</span>`,
+        attempts,
+        ago(diedAtMs),
+        said(reason),
+      ]),
+      'No event is dead.',
+    ),
+  ),
+)}`;
+}
+
+function one(view: View, webhook: WebhooksOverview['webhooks'][number]): Html {
+  const { name, origin, events, place, deliveredAtMs, failedAtMs, failure, failuresInARow } = webhook;
+  return section(
+    name,
+    html`${facts([
+      ['State', failuresInARow > 0 ? badge(`${failuresInARow} failures in a row`, 'bad') : badge('in order', 'good')],
+      ['At', html`<code>${said(origin)}</code>`],
+      ['Told of', events.join(', ')],
+      ['Waiting', place === undefined ? 'not known yet' : place.pending + place.inHands],
+      ['Dead', place?.dead ?? 0],
+      ['Delivered', ago(deliveredAtMs)],
+      ['Failed', ago(failedAtMs)],
+      ['Why then', failure === undefined ? undefined : said(failure)],
+    ])}${actions(view, [
+      actForm(view, 'webhooks.test', { on: name, label: `Send a test to ${name}` }),
+      actForm(view, 'webhooks.replay', {
+        on: name,
+        inputs: input('within', 'What happened within (empty: what is dead)', { hint: '2h' }),
+        label: `Deliver to ${name} again`,
+      }),
+    ])}`,
+  );
+}

@@ -1,0 +1,117 @@
+import type { NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
+import { counted, said, type Tone } from './elements.ts';
+import type { Part, Snapshot } from './snapshot.ts';
+
+interface Problem {
+  readonly tone: Tone;
+  readonly text: string;
+  /** Where there is more about it. */
+  readonly path?: string;
+  readonly remedy?: string;
+}
+
+const OLD_TASK_MS = 120_000;
+const WEIGHT: Readonly<Record<Tone, number>> = { bad: 0, warn: 1, busy: 2, quiet: 3, good: 4 };
+
+/** What an operator should know of first, the worst first. */
+export function problemsOf({ pools, queue, nodes, atMs }: Snapshot): readonly Problem[] {
+  const troubles = new Map(
+    [pools, nodes, queue].flatMap((part: Part<unknown>) =>
+      'trouble' in part ? [[part.trouble.message, part.trouble] as const] : [],
+    ),
+  );
+  return [
+    ...[...troubles.values()].map(({ message, remedy }): Problem => ({
+      tone: 'bad',
+      text: `${said(message)}.`,
+      remedy,
+    })),
+    ...('value' in pools ? pools.value.flatMap(ofPool) : []),
+    ...('value' in queue ? ofQueue(queue.value, atMs) : []),
+    ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),
+  ].sort((a, b) => WEIGHT[a.tone] - WEIGHT[b.tone]);
+}
+
+function ofPool({ template, mode, breaker, stats, reason }: PoolSnapshot): readonly Problem[] {
+  const path = `/pools/${encodeURIComponent(template)}`;
+  const found: Problem[] = [];
+  if (breaker.open)
+    found.push({
+      tone: 'bad',
+      text: `${template}: ${counted(breaker.failures, 'start', 'starts')} in a row failed`,
+      path,
+      remedy:
+        breaker.pauseMs > 0
+          ? `The next try comes in ${Math.ceil(breaker.pauseMs / 1_000)} s; its page says why they fail.`
+          : 'Its page says why they fail.',
+    });
+  if (mode !== 'open')
+    found.push({
+      tone: 'warn',
+      text: `${template} is ${mode}${reason === undefined ? '' : `: “${said(reason)}”`}`,
+      path,
+      remedy: 'Nothing is handed out until it is resumed.',
+    });
+  else if (stats.ready === 0 && stats.target > 0 && !breaker.open)
+    found.push({
+      tone: 'warn',
+      text: `${template} has nothing ready`,
+      path,
+      remedy: `${stats.warming} are being prepared.`,
+    });
+  if (stats.waiting > 0)
+    found.push({
+      tone: 'warn',
+      text: `${counted(stats.waiting, 'visitor waits', 'visitors wait')} for ${template}`,
+      path,
+    });
+  return found;
+}
+
+function ofQueue({ dead, oldestAtMs, consumers }: QueueInfo, now: number): readonly Problem[] {
+  const found: Problem[] = [];
+  if (dead > 0)
+    found.push({
+      tone: 'bad',
+      text: `${counted(dead, 'task is', 'tasks are')} dead`,
+      path: '/queue#dead',
+      remedy: 'The queue says why; retry or discard them.',
+    });
+  for (const { name, pending, inFlight, waitingPulls } of consumers)
+    if (pending > 0 && inFlight === 0 && waitingPulls === 0)
+      found.push({
+        tone: 'bad',
+        text: `${counted(pending, 'task waits', 'tasks wait')} for a worker at ${said(name)}`,
+        path: '/queue',
+        remedy: 'Nobody asks for them: the worker there does not run, or cannot reach NATS.',
+      });
+  if (oldestAtMs !== undefined && now - oldestAtMs > OLD_TASK_MS)
+    found.push({
+      tone: 'warn',
+      text: `The oldest task has waited for ${Math.round((now - oldestAtMs) / 60_000)} min`,
+      path: '/queue',
+    });
+  return found;
+}
+
+function ofNode({ name, state, heartbeat, obstacles, instances }: NodeSnapshot): readonly Problem[] {
+  const path = `/nodes/${encodeURIComponent(name)}`;
+  const node = said(name);
+  if (heartbeat === undefined)
+    return [
+      {
+        tone: 'bad',
+        text: `Node ${node} is silent`,
+        path,
+        remedy: `${instances.assigned} visits there go on if it comes back. If its host is gone for good, remove it.`,
+      },
+    ];
+  if (state !== 'active') return [{ tone: 'warn', text: `Node ${node} is ${state}`, path }];
+  if (heartbeat.disk?.low === true) return [{ tone: 'bad', text: `The disk of node ${node} is nearly full`, path }];
+  return [...obstacles].map(([template, reason]) => ({
+    tone: 'warn',
+    text: `Node ${node} gets no instances of ${template}`,
+    path,
+    remedy: `${said(reason).slice(0, 200)}.`,
+  }));
+}

@@ -1,0 +1,67 @@
+import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+import type { NodeSnapshot, Operators, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
+
+/** What could be read, or why not. */
+export type Part<T> = { readonly value: T } | { readonly trouble: Trouble };
+
+export interface Trouble {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** How the deployment stands, as far as its parts answer. */
+export interface Snapshot {
+  readonly atMs: number;
+  readonly pools: Part<readonly PoolSnapshot[]>;
+  readonly queue: Part<QueueInfo>;
+  readonly nodes: Part<readonly NodeSnapshot[]>;
+}
+
+const FRESH_MS = 1_000;
+
+/** At most one look a second, however many browsers and pages ask: they share it. */
+export class Snapshots {
+  readonly #operators: Operators;
+  #latest: { readonly startedAt: number; readonly snapshot: Promise<Snapshot> } | undefined;
+
+  constructor(operators: Operators) {
+    this.#operators = operators;
+  }
+
+  /** Never throws: what cannot be read says why. */
+  now(): Promise<Snapshot> {
+    const at = performance.now();
+    if (this.#latest === undefined || at - this.#latest.startedAt >= FRESH_MS)
+      this.#latest = { startedAt: at, snapshot: this.#look() };
+    return this.#latest.snapshot;
+  }
+
+  /** After something was changed: what is shown next is not older than the change. */
+  forget(): void {
+    this.#latest = undefined;
+  }
+
+  async #look(): Promise<Snapshot> {
+    const [pools, queue, nodes] = await Promise.all([
+      part(this.#operators.pools()),
+      part(this.#operators.queue()),
+      part(this.#operators.nodes()),
+    ]);
+    return { atMs: Date.now(), pools, queue, nodes };
+  }
+}
+
+/** Never throws. */
+export async function part<T>(reading: Promise<T>): Promise<Part<T>> {
+  try {
+    return { value: await reading };
+  } catch (error) {
+    return { trouble: troubleOf(error) };
+  }
+}
+
+function troubleOf(thrown: unknown): Trouble {
+  const code = thrown instanceof TryItNowError ? thrown.code : 'internal_error';
+  return { code, message: describeError(thrown), remedy: ERROR_CATALOGUE[code].remedy };
+}

@@ -1,0 +1,42 @@
+/** From the one that may least: who may do more may do all that the ones before may. */
+export const OPERATOR_ROLES = ['viewer', 'operator', 'admin'] as const;
+export type OperatorRole = (typeof OPERATOR_ROLES)[number];
+
+/**
+ * Everything that operators can change, and the least role that may: `operator` for what a day's work needs and what
+ * comes back by itself, `admin` for what throws away more than one names.
+ */
+export const ACTION_ROLES = {
+  'pool.pause': 'operator',
+  'pool.drain': 'operator',
+  'pool.resume': 'operator',
+  'pool.scale': 'operator',
+  'instance.release': 'operator',
+  'queue.retry': 'operator',
+  'queue.drop': 'operator',
+  'queue.forget': 'operator',
+  'queue.purge': 'admin',
+  'node.cordon': 'operator',
+  'node.drain': 'operator',
+  'node.uncordon': 'operator',
+  'node.remove': 'admin',
+  'webhooks.test': 'operator',
+  'webhooks.replay': 'operator',
+  'bans.add': 'operator',
+  'bans.remove': 'operator',
+  'allowances.add': 'operator',
+  'allowances.remove': 'operator',
+  'harm.forgive': 'operator',
+  'sessions.end': 'admin',
+} as const satisfies Readonly<Record<string, OperatorRole>>;
+export type OperatorAction = keyof typeof ACTION_ROLES;
+
+export function mayAct(role: OperatorRole, least: OperatorRole): boolean {
+  return OPERATOR_ROLES.indexOf(role) >= OPERATOR_ROLES.indexOf(least);
+}
+
+/** A key that operators send, and what it lets them do. */
+export interface OperatorKey {
+  readonly key: string;
+  readonly role: OperatorRole;
+}

@@ -1,0 +1,20 @@
+import Type, { type Static } from 'typebox';
+import { OPERATOR_ROLES } from './operator-role.ts';
+
+/** Raised when the stored shape changes; one of another version is nobody's. */
+const OPERATOR_SESSION_VERSION = 1;
+
+/** An operator who is logged in to the dashboard with a browser. Times in ms, by the store's clock. */
+export const OperatorSession = Type.Object({
+  v: Type.Literal(OPERATOR_SESSION_VERSION),
+  /** As the audit log names them. */
+  who: Type.String({ minLength: 1, maxLength: 200 }),
+  /** By a key: what that key may, as it is configured now, counts. */
+  by: Type.Enum(['key', 'oidc']),
+  role: Type.Enum([...OPERATOR_ROLES]),
+  /** The address of the browser. */
+  from: Type.String({ maxLength: 100 }),
+  sinceMs: Type.Integer({ minimum: 0 }),
+  untilMs: Type.Integer({ minimum: 0 }),
+});
+export type OperatorSession = Static<typeof OperatorSession>;

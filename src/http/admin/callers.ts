@@ -1,0 +1,197 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TryItNowError } from '../../domain/errors.ts';
+import type { OperatorKey, OperatorRole } from '../../domain/operator-role.ts';
+import type { ListedSession, OperatorSessions } from '../../pool/interfaces/operator-sessions.ts';
+import { keyFingerprint, operatorKeyCheck } from '../api-keys.ts';
+import type { RefusedCalls } from './refused-calls.ts';
+
+/** A working day; then they log in again. */
+const SESSION_MS = 12 * 3_600_000;
+const COOKIE = 'operator';
+const SECRET_BYTES = 32;
+/** What a form or a script of ours sends along, since the cookie alone comes with what others have a browser send. */
+export const FORM_TOKEN_HEADER = 'x-form-token';
+
+/** Who asks. */
+export interface Caller {
+  /** As the audit log names them. */
+  readonly who: string;
+  readonly role: OperatorRole;
+  /** Undefined for who sends a key. */
+  readonly session: (ListedSession & { readonly formToken: string }) | undefined;
+}
+
+export interface CallersOptions {
+  /** Empty: nobody is let in by key. */
+  readonly keys: readonly OperatorKey[];
+  /** Whether there is another way in than by key. */
+  readonly otherLogin: boolean;
+  readonly sessions: OperatorSessions;
+  readonly refused: RefusedCalls;
+  /** Where browsers reach the dashboard; undefined: at the listener itself. */
+  readonly dashboardUrl: string | undefined;
+}
+
+/** Operators, by the key that they send or by the session that their browser has. */
+export class Callers {
+  readonly #options: CallersOptions;
+  readonly #roleOfKey: ((presented: string | string[] | undefined) => OperatorRole) | undefined;
+  readonly #roles: ReadonlyMap<string, OperatorRole>;
+  readonly #known = new WeakMap<FastifyRequest, Caller>();
+
+  constructor(options: CallersOptions) {
+    this.#options = options;
+    this.#roleOfKey = operatorKeyCheck(options.keys);
+    this.#roles = new Map(options.keys.map(({ key, role }) => [keyFingerprint(key), role]));
+  }
+
+  /**
+   * Throws key_missing, key_wrong, operator_key_unset, too_many_refusals; for what a browser sends that changes
+   * something, foreign_origin and form_outdated; store_unavailable.
+   */
+  async identify(request: FastifyRequest, { formToken = 'required' }: { formToken?: 'required' | 'later' } = {}) {
+    const caller = await this.#identify(request);
+    this.#known.set(request, caller);
+    if (caller.session !== undefined && !isSafe(request)) {
+      this.requireOwnPage(request);
+      if (formToken === 'required') requireFormToken(caller, request.headers[FORM_TOKEN_HEADER]);
+    }
+    return caller;
+  }
+
+  /** Undefined for a request of nobody. */
+  of(request: FastifyRequest): Caller | undefined {
+    return this.#known.get(request);
+  }
+
+  /** Who this key is. Throws as `identify`. */
+  withKey(key: string | string[] | undefined, request: FastifyRequest): { who: string; role: OperatorRole } {
+    try {
+      if (this.#roleOfKey === undefined && !this.#options.otherLogin) throw keyUnset();
+      if (this.#roleOfKey === undefined || key === undefined || key === '') throw keyMissing();
+      return { who: keyFingerprint(key), role: this.#roleOfKey(key) };
+    } catch (error) {
+      throw error instanceof TryItNowError ? this.#options.refused.note(error, request.ip) : error;
+    }
+  }
+
+  /** Logs a browser in, in place of what it was logged in as. Throws store_unavailable. */
+  async open(
+    { who, by, role }: Pick<ListedSession, 'who' | 'by' | 'role'>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    await this.close(request, reply);
+    const secret = randomBytes(SECRET_BYTES).toString('base64url');
+    await this.#options.sessions.open(secret, { who, by, role, from: request.ip, forMs: SESSION_MS });
+    const { name, ...options } = this.#cookie(request);
+    reply.setCookie(name, secret, { ...options, maxAge: SESSION_MS / 1_000 });
+  }
+
+  /** Throws store_unavailable. */
+  async close(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const secret = this.#secret(request);
+    if (secret === undefined) return;
+    const session = await this.#options.sessions.find(secret);
+    if (session !== undefined) await this.#options.sessions.end(session.id);
+    const { name, ...options } = this.#cookie(request);
+    reply.clearCookie(name, options);
+  }
+
+  /** Whether the session that was found for this request still holds. Throws store_unavailable. */
+  async stillHolds(request: FastifyRequest): Promise<boolean> {
+    const secret = this.#secret(request);
+    return secret !== undefined && (await this.#sessionOf(secret)) !== undefined;
+  }
+
+  /**
+   * Lets through what our own pages send, and what is no browser's. A name beside ours is as foreign as any: instances,
+   * and whatever is put into them, may live there. Throws foreign_origin.
+   */
+  requireOwnPage(request: FastifyRequest): void {
+    const { origin, 'sec-fetch-site': site } = request.headers;
+    if (site === 'same-origin' || (site === 'none' && origin === undefined)) return;
+    if (site === undefined && (origin === undefined || this.#isOwn(origin, request.host))) return;
+    throw new TryItNowError(
+      'foreign_origin',
+      `This was sent by a page of another site (${(origin ?? 'unnamed').slice(0, 200)}), so nothing was done; open ` +
+        'the dashboard itself and click there. Behind a proxy, DASHBOARD_URL has to be the address in the browser',
+    );
+  }
+
+  /** A cookie that only goes to where the browser reaches us by TLS; a tunnel to the listener itself has none. */
+  isSecure({ host }: FastifyRequest): boolean {
+    const { dashboardUrl } = this.#options;
+    return dashboardUrl !== undefined && dashboardUrl.startsWith('https:') && new URL(dashboardUrl).host === host;
+  }
+
+  async #identify(request: FastifyRequest): Promise<Caller> {
+    const key = request.headers['x-api-key'];
+    const secret = key === undefined ? this.#secret(request) : undefined;
+    const session = secret === undefined ? undefined : await this.#sessionOf(secret);
+    return session ?? { ...this.withKey(key, request), session: undefined };
+  }
+
+  async #sessionOf(secret: string): Promise<Caller | undefined> {
+    const session = await this.#options.sessions.find(secret);
+    if (session === undefined) return undefined;
+    // A key that is taken out of the configuration, or has another role there, is so for its sessions too.
+    const role = session.by === 'key' ? this.#roles.get(session.who) : session.role;
+    if (role === undefined || (session.by === 'oidc' && !this.#options.otherLogin)) return undefined;
+    return { who: session.who, role, session: { ...session, role, formToken: formTokenOf(secret) } };
+  }
+
+  #secret(request: FastifyRequest): string | undefined {
+    const secret = request.cookies[this.#cookie(request).name];
+    return secret !== undefined && /^[\w-]{43}$/.test(secret) ? secret : undefined;
+  }
+
+  #cookie(request: FastifyRequest) {
+    const secure = this.isSecure(request);
+    const name = secure ? `__Host-${COOKIE}` : COOKIE;
+    return { name, path: '/', httpOnly: true, sameSite: 'strict', secure } as const;
+  }
+
+  #isOwn(origin: string, host: string): boolean {
+    const { dashboardUrl } = this.#options;
+    if (dashboardUrl !== undefined && origin === new URL(dashboardUrl).origin) return true;
+    return URL.canParse(origin) && new URL(origin).host === host;
+  }
+}
+
+/** Throws form_outdated. */
+export function requireFormToken({ session }: Caller, presented: unknown): void {
+  if (session === undefined) return;
+  const wanted = Buffer.from(session.formToken);
+  const given = Buffer.from(typeof presented === 'string' ? presented : '');
+  if (given.length === wanted.length && timingSafeEqual(given, wanted)) return;
+  throw new TryItNowError(
+    'form_outdated',
+    'What was sent does not carry the token of this login, so nothing was done; it may be of a page from before ' +
+      'you logged in',
+  );
+}
+
+function formTokenOf(secret: string): string {
+  return createHmac('sha256', secret).update('form').digest('base64url');
+}
+
+function isSafe({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+}
+
+function keyMissing(): TryItNowError {
+  return new TryItNowError(
+    'key_missing',
+    'Operators need a key; send yours in the X-API-Key header, or log in to the dashboard with it',
+  );
+}
+
+function keyUnset(): TryItNowError {
+  return new TryItNowError(
+    'operator_key_unset',
+    'This server has no operator key, so nobody may act as an operator; set OPERATOR_KEYS_FILE (or OPERATOR_KEYS) ' +
+      'and restart it',
+  );
+}

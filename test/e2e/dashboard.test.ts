@@ -1,0 +1,405 @@
+import { Redis as Valkey } from 'iovalkey';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACTS } from '../../src/dashboard/actions.ts';
+import { FAILURE_REPORT_VERSION } from '../../src/domain/failure-report.ts';
+import { newInstanceId } from '../../src/domain/ids.ts';
+import { OPERATOR_ROLES, type OperatorRole } from '../../src/domain/operator-role.ts';
+import { adminOpenApiDocument } from '../../src/http/admin/openapi-document.ts';
+import { axeViolations } from '../support/axe.ts';
+import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { DashboardLogin, send } from '../support/dashboard-login.ts';
+import { eventually } from '../support/eventually.ts';
+import { OPERATOR_KEY, askAdmin, operatorOf } from '../support/operator.ts';
+import { readEvents } from '../support/sse.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { suspend } from '../support/suspend.ts';
+import { template } from '../support/templates.ts';
+
+const KEYS: Readonly<Record<OperatorRole, string>> = {
+  viewer: 'a-key-that-only-looks',
+  operator: 'a-key-for-every-day',
+  admin: OPERATOR_KEY,
+};
+const PAGES = [
+  '/',
+  '/pools/tiny',
+  '/instances',
+  '/queue',
+  '/nodes',
+  '/nodes/node0',
+  '/networks',
+  '/webhooks',
+  '/audit',
+];
+/** Whatever can be written by others, in one text. */
+const HOSTILE = `<img src=x onerror="document.title='taken'">'"&\u001b[31m\u202etxt.exe`;
+const SHOWN = `&lt;img src=x onerror=&quot;document.title=&#39;taken&#39;&quot;&gt;&#39;&quot;&amp;·[31m·txt.exe`;
+
+let stack: Stack;
+let valkey: Valkey;
+let base: string;
+let operator: ReturnType<typeof operatorOf>;
+
+beforeAll(async () => {
+  stack = await startStack({
+    env: {
+      OPERATOR_KEYS: `${KEYS.admin},operator:${KEYS.operator},viewer:${KEYS.viewer}`,
+      TRUSTED_PROXIES: '127.0.0.1',
+      GATE_MODE: 'off',
+    },
+    templates: [
+      template({ pool: { target: 2, max: 8, replenishThreshold: 0 } }),
+      template({ name: 'failing', pool: { target: 0, max: 2, replenishThreshold: 0 } }),
+    ],
+  });
+  base = `http://127.0.0.1:${stack.config.admin.port}`;
+  operator = operatorOf(stack);
+  valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
+  await eventually(async () => expect(await operator.pool()).toMatchObject({ ready: 2, warming: 0 }));
+  expect((await operator.acquire()).status).toBe(201);
+  await fillWithHostileText();
+});
+afterAll(async () => {
+  valkey.disconnect();
+  await stack[Symbol.asyncDispose]();
+});
+
+/** As what they are about would have written it. */
+async function fillWithHostileText(): Promise<void> {
+  const report = {
+    v: FAILURE_REPORT_VERSION,
+    instance: newInstanceId(),
+    template: 'failing',
+    node: 'node0',
+    atMs: Date.now(),
+    code: 'container_failed',
+    reason: HOSTILE,
+    remedy: HOSTILE,
+    exitCode: 1,
+    signal: null,
+    output: `${HOSTILE}\n${'x'.repeat(900)}`,
+  };
+  await valkey.lpush('failures:failing', JSON.stringify(report));
+  await valkey.hset('refill_pause:failing', 'failures', 4, 'until_ms', Date.now() + 600_000);
+  await operator.ask('POST', '/pools/failing/pause', { reason: HOSTILE.replace(/\p{C}/gu, '') });
+  await operator.ask('POST', `/pools/${encodeURIComponent(HOSTILE)}/pause`, {});
+  await operator.ask('PUT', '/bans/203.0.113.9', { for_seconds: 3_600, reason: HOSTILE.replace(/\p{C}/gu, '') });
+}
+
+const loggedIn = (role: OperatorRole): Promise<DashboardLogin> => DashboardLogin.withKey(base, KEYS[role]);
+
+describe('logging in', () => {
+  it('is asked of a browser, and of nobody else, wherever it goes', async () => {
+    const answer = await fetch(`${base}/queue?x=1`, { redirect: 'manual', headers: { accept: 'text/html' } });
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/login?next=%2Fqueue%3Fx%3D1']);
+    expect((await askAdmin(stack.config.admin.port, 'GET', '/queue', { key: null })).json).toMatchObject({
+      code: 'key_missing',
+    });
+    expect(
+      (await askAdmin(stack.config.admin.port, 'GET', '/queue', { key: 'a-wrong-key-at-all' })).json,
+    ).toMatchObject({
+      code: 'key_wrong',
+    });
+  });
+
+  it('with a wrong key is refused, says so, and is counted', async () => {
+    const before = await refusals('key_wrong');
+    const answer = await send(base, '/login', { key: 'a-wrong-key-at-all' });
+    expect(answer.status).toBe(403);
+    expect(await answer.text()).toContain('not one that this server accepts');
+    expect(answer.headers.getSetCookie()).toEqual([]);
+    expect(await refusals('key_wrong')).toBe(before + 1);
+  });
+
+  it('leaves a cookie that no script reads and no other site sends, and a digest of it in Valkey', async () => {
+    const answer = await send(base, '/login', { key: KEYS.viewer, next: '/queue' });
+    expect(answer.headers.get('location')).toBe('/queue');
+    const [line = ''] = answer.headers.getSetCookie();
+    expect(line).toMatch(/^operator=[\w-]{43}; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict$/);
+    const secret = line.slice('operator='.length, line.indexOf(';'));
+    expect(JSON.stringify(await valkey.hgetall('operator_sessions'))).not.toContain(secret);
+  });
+
+  it.each(['//evil.example', 'https://evil.example/', '/\\evil.example', '/login?next=/', '/a\r\nset-cookie:x=1'])(
+    'never leads to %j afterwards',
+    async (next) => {
+      expect((await send(base, '/login', { key: KEYS.viewer, next })).headers.get('location')).toBe('/');
+    },
+  );
+
+  it('ends by logging out, which takes the token of the login', async () => {
+    const login = await loggedIn('viewer');
+    expect((await login.logOut('guessed')).status).toBe(403);
+    expect((await login.get('/')).status).toBe(200);
+    expect((await login.logOut(await login.formToken())).headers.get('location')).toBe('/login');
+    expect((await login.get('/')).status).toBe(303);
+  });
+
+  it('ends with the time that Valkey keeps', async () => {
+    const login = await loggedIn('viewer');
+    for (const [id, text] of Object.entries(await valkey.hgetall('operator_sessions')))
+      await valkey.hset('operator_sessions', id, text.replace(/"untilMs":\d+/, `"untilMs":${Date.now() - 1}`));
+    expect((await login.get('/')).status).toBe(303);
+  });
+});
+
+describe('what other sites have a browser send', () => {
+  it.each([
+    ['of another site', { origin: 'https://evil.example' }],
+    ['of an instance beside it', { origin: 'http://label.localhost', 'sec-fetch-site': 'same-site' }],
+    ['of nobody', { origin: 'null' }],
+  ])('a form %s is refused', async (_name, headers) => {
+    const login = await loggedIn('admin');
+    const fields = { token: await login.formToken(), on: 'tiny' };
+    for (const path of ['/act/pool.pause', '/logout', '/login'])
+      expect((await send(base, path, { ...fields, key: KEYS.admin }, login.cookie, headers)).status).toBe(403);
+    expect(await operator.pool()).toMatchObject({ mode: 'open' });
+  });
+
+  it('the cookie alone changes nothing, neither by form nor by the API', async () => {
+    const login = await loggedIn('admin');
+    const other = await loggedIn('admin');
+    for (const token of ['', 'guessed', await other.formToken()]) {
+      expect((await send(base, '/act/pool.pause', { token, on: 'tiny' }, login.cookie)).status).toBe(403);
+      const answer = await fetch(`${base}/admin/v1/pools/tiny/pause`, {
+        method: 'POST',
+        headers: { cookie: login.cookie, 'x-form-token': token },
+      });
+      expect([answer.status, await answer.json()]).toEqual([403, expect.objectContaining({ code: 'form_outdated' })]);
+    }
+    expect(await operator.pool()).toMatchObject({ mode: 'open' });
+  });
+
+  it('pages are in no frame and run no script but ours', async () => {
+    const { headers } = await (await loggedIn('viewer')).get('/');
+    expect(headers.get('content-security-policy')).toBe(
+      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    );
+    expect(headers.get('cache-control')).toBe('no-store');
+  });
+});
+
+/** Everything that changes something, with the least role that may. */
+const LEAST: Readonly<Record<string, OperatorRole>> = {
+  'post /admin/v1/pools/{template}/pause': 'operator',
+  'post /admin/v1/pools/{template}/drain': 'operator',
+  'post /admin/v1/pools/{template}/resume': 'operator',
+  'put /admin/v1/pools/{template}/target': 'operator',
+  'delete /admin/v1/instances/{id}': 'operator',
+  'post /admin/v1/nodes/{node}/cordon': 'operator',
+  'post /admin/v1/nodes/{node}/drain': 'operator',
+  'post /admin/v1/nodes/{node}/uncordon': 'operator',
+  'delete /admin/v1/nodes/{node}': 'admin',
+  'delete /admin/v1/queue/tasks/{sequence}': 'operator',
+  'post /admin/v1/queue/purge': 'admin',
+  'post /admin/v1/queue/dead/{sequence}/retry': 'operator',
+  'post /admin/v1/queue/dead/retry': 'operator',
+  'delete /admin/v1/queue/dead/{sequence}': 'operator',
+  'post /admin/v1/webhooks/{webhook}/test': 'operator',
+  'post /admin/v1/webhooks/{webhook}/replay': 'operator',
+  'put /admin/v1/bans/{network}': 'operator',
+  'delete /admin/v1/bans/{network}': 'operator',
+  'put /admin/v1/allowances/{network}': 'operator',
+  'delete /admin/v1/allowances/{network}': 'operator',
+  'delete /admin/v1/harm/{who}': 'operator',
+  'get /admin/v1/sessions': 'admin',
+  'delete /admin/v1/sessions/{session}': 'admin',
+};
+const LEAST_OF_ACTS: Readonly<Record<string, OperatorRole>> = {
+  'queue.purge': 'admin',
+  'node.remove': 'admin',
+  'sessions.end': 'admin',
+};
+const document = (await adminOpenApiDocument()) as {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+};
+const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.keys(methods).map((method) => `${method} ${path}`),
+);
+const may = (role: OperatorRole, least: OperatorRole): boolean =>
+  OPERATOR_ROLES.indexOf(role) >= OPERATOR_ROLES.indexOf(least);
+
+describe('roles', () => {
+  it('are tried on every route that changes something', () => {
+    const changing = routes.filter((route) => !route.startsWith('get '));
+    expect(changing.filter((route) => LEAST[route] === undefined)).toEqual([]);
+    expect(Object.keys(LEAST).filter((route) => !routes.includes(route))).toEqual([]);
+  });
+
+  describe.each(OPERATOR_ROLES)('%s', (role) => {
+    it.each(routes)('%s', async (route) => {
+      const [method = '', path = ''] = route.split(' ');
+      const body = method === 'get' || method === 'delete' ? undefined : { which: 'provision' };
+      const answer = await askAdmin(
+        stack.config.admin.port,
+        method.toUpperCase(),
+        path.replace('{id}', newInstanceId()).replaceAll(/\{\w+\}/g, 'nothing-there'),
+        { key: KEYS[role], ...(body === undefined ? {} : { body }) },
+      );
+      const refused = answer.status === 403 && answer.json?.['code'] === 'role_too_low';
+      expect(refused).toBe(!may(role, LEAST[route] ?? 'viewer'));
+    });
+
+    it.each(Object.keys(ACTS))('the button of %s', async (name) => {
+      const login = await loggedIn(role);
+      const answer = await login.act(name, { on: 'nothing-there', network: 'nothing-there', held: '1', which: 'dead' });
+      const refused = answer.status === 403 && (await answer.text()).includes('role_too_low');
+      expect(refused).toBe(!may(role, LEAST_OF_ACTS[name] ?? 'operator'));
+    });
+  });
+
+  it('hide what they may not do, and say so', async () => {
+    const shown = async (role: OperatorRole): Promise<string[]> => {
+      const login = await loggedIn(role);
+      const pages = await Promise.all(PAGES.map((path) => login.page(path)));
+      return [
+        ...new Set(
+          pages.flatMap((page) => [...page.matchAll(/action="\/act\/([^"]+)"/g)].map(([, name]) => name ?? '')),
+        ),
+      ];
+    };
+    expect(await shown('viewer')).toEqual([]);
+    expect(await shown('operator')).toEqual(expect.arrayContaining(['pool.pause', 'node.drain', 'bans.add']));
+    expect(await shown('operator')).not.toContain('queue.purge');
+    expect(await shown('admin')).toContain('queue.purge');
+    expect(await (await loggedIn('viewer')).page('/pools/tiny')).toContain('may look at this and change nothing');
+  });
+
+  it('leave what was refused in the audit log', async () => {
+    expect((await (await loggedIn('viewer')).act('pool.pause', { on: 'tiny' })).status).toBe(403);
+    expect(await newestAudit()).toMatchObject({ action: 'pool.pause', on: 'tiny', outcome: 'role_too_low' });
+    expect(await operator.pool()).toMatchObject({ mode: 'open' });
+  });
+});
+
+describe('acting', () => {
+  it('asks what the command asks, does it, says so, and is kept under the name of who did it', async () => {
+    const login = await loggedIn('operator');
+    const id = String((await operator.list('/instances?state=ready', 'instances'))[0]?.['id']);
+    const fields = { on: id, template: 'tiny', state: 'ready' };
+    const asked = await login.act('instance.release', { ...fields, sure: '' });
+    expect([asked.status, await asked.text()]).toEqual([
+      200,
+      expect.stringContaining(`End instance ${id} of tiny (it is ready)?`),
+    ]);
+    expect((await operator.ask('GET', `/instances/${id}`)).json).toMatchObject({ state: 'ready' });
+    const done = await login.act('instance.release', fields);
+    expect(done.status).toBe(303);
+    expect(await login.page(done.headers.get('location') ?? '')).toContain(`Instance ${id} is releasing`);
+    expect(await newestAudit()).toMatchObject({
+      who: expect.stringMatching(/^key:[0-9a-f]{8}$/) as string,
+      action: 'instance.release',
+      on: id,
+      outcome: 'done',
+    });
+  });
+
+  it('refuses what is wrong in words, and changes nothing', async () => {
+    const login = await loggedIn('operator');
+    const tries: [string, Readonly<Record<string, string>>, string][] = [
+      ['pool.scale', { on: 'tiny', target: 'many' }, 'it must be a whole number'],
+      ['pool.scale', { on: 'tiny', target: '99' }, 'must be &lt;= 8'],
+      ['pool.drain', { on: 'tiny', within: 'soon' }, 'The time is'],
+      ['pool.pause', { on: 'nothing-there' }, 'There is no template named'],
+      ['bans.add', { network: 'all' }, 'invalid_request'],
+    ];
+    for (const [name, fields, words] of tries) {
+      const answer = await login.act(name, fields);
+      expect([answer.status >= 400, await answer.text()]).toEqual([true, expect.stringContaining(words)]);
+    }
+    expect(await operator.pool()).toMatchObject({ mode: 'open', target: 2 });
+  });
+
+  it('logs others out, whose open pages end', async () => {
+    const login = await loggedIn('viewer');
+    const events = readEvents(await login.get('/live', { accept: 'text/event-stream' }));
+    expect((await events.next()).value).toMatchObject({ data: { clock: expect.stringContaining('UTC') as string } });
+    const [newest] = await operator.list('/sessions', 'sessions');
+    expect(newest).toMatchObject({ role: 'viewer' });
+    expect((await (await loggedIn('admin')).act('sessions.end', { on: String(newest?.['id']) })).status).toBe(303);
+    const rest: string[] = [];
+    for await (const { event } of events) rest.push(event);
+    expect(rest.at(-1)).toBe('ended');
+    expect((await login.get('/')).status).toBe(303);
+  });
+});
+
+describe('what others wrote', () => {
+  it.each(['/', '/pools/failing', '/networks', '/audit?limit=10000'])(
+    'is text and steers nothing on %s',
+    async (path) => {
+      const page = await (await loggedIn('admin')).page(path);
+      expect(page).not.toContain('<img src=x');
+      expect(page.replaceAll('\n', '')).not.toMatch(/\p{Cc}|\u202e/u);
+      expect(page).toContain('&lt;img src=x onerror=');
+      if (path === '/pools/failing') expect(page).toContain(SHOWN);
+    },
+  );
+});
+
+const why = whyWithoutChromium();
+
+describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a browser (skipped: ${why})`, () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterAll(() => browser.close());
+
+  const open = async (width: number, colorScheme: 'light' | 'dark'): Promise<Page> => {
+    const context = await browser.newContext({ viewport: { width, height: 844 }, colorScheme });
+    const page = await context.newPage();
+    await page.goto(base);
+    await page.fill('[name=key]', KEYS.admin);
+    await page.press('[name=key]', 'Enter');
+    await page.waitForSelector('.shell');
+    return page;
+  };
+  const overflow = (page: Page): Promise<number> =>
+    page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
+  it.each([
+    [390, 'light'],
+    [390, 'dark'],
+    [1280, 'light'],
+    [1280, 'dark'],
+  ] as const)('every page fits %i px and is accessible, %s', async (width, scheme) => {
+    const page = await open(width, scheme);
+    for (const path of [...PAGES, '/pools/failing', '/sessions', '/instances/nothing']) {
+      await page.goto(`${base}${path}`);
+      expect([path, await overflow(page), await axeViolations(page)]).toEqual([path, 0, []]);
+    }
+    expect(await page.title()).not.toBe('taken');
+    await page.context().close();
+  });
+
+  it('shows what changes without a reload, and says when the server has gone silent', async () => {
+    const page = await open(1280, 'light');
+    await operator.ask('POST', '/pools/tiny/pause', { reason: 'Back at three' });
+    await page.waitForSelector('[data-live="pool.tiny.mode"] >> text=paused');
+    await page.waitForSelector('[data-live="problems"] >> text=Back at three');
+    await operator.ask('POST', '/pools/tiny/resume', {});
+    await page.waitForSelector('[data-live="pool.tiny.mode"] >> text=open');
+    await suspend(stack.valkey.server);
+    try {
+      await page.waitForSelector('[data-live="problems"] >> text=Critical');
+      const reloaded = await page.goto(base);
+      expect(reloaded?.status()).toBe(503);
+      expect(await page.textContent('main')).toContain('Valkey');
+    } finally {
+      process.kill(stack.valkey.server.pid ?? 0, 'SIGCONT');
+    }
+    await page.context().close();
+  });
+});
+
+async function refusals(code: string): Promise<number> {
+  const metrics = await (await fetch(`${stack.api}/metrics`)).text();
+  return Number(new RegExp(`^try_it_now_admin_refusals_total{code="${code}"} (\\d+)$`, 'm').exec(metrics)?.[1] ?? 0);
+}
+
+async function newestAudit(): Promise<unknown> {
+  return (await operator.list('/audit?limit=1', 'entries'))[0];
+}
