@@ -66,7 +66,7 @@ const RECONCILE_GAP_MS = 2_000;
 /** Before the engine's events are asked for again, where it ended them without a failure. */
 const EVENTS_PAUSE_MS = 1_000;
 /** A burst of clicks plans this often at most; far below the time an instance takes to start. */
-const REPLENISH_GAP_MS = 25;
+const REPLENISH_GAP_MS = 100;
 
 export interface AppLoops {
   readonly replenisher: Loop;

@@ -94,8 +94,8 @@ export const VARIABLES = {
   POOL_HEALTH_INTERVAL: pool.required(
     duration('1s', '1h', '15s'),
     '15s',
-    'How often every ready instance is checked; of more than 400 on a node, 100 a second. One that fails two ' +
-      'checks in a row is replaced.',
+    'How often every ready instance is checked, 50 a second on a node, fewer while visitors keep it busy. One that ' +
+      'fails two checks in a row is replaced.',
   ),
   POOL_DEFAULT_TTL: pool.required(
     ttl,

@@ -17,11 +17,14 @@ export function atDeadline(limitMs: number, late: () => void, { unref = false } 
 
 /** As `AbortSignal.timeout`, but with the second look of `atDeadline`. */
 export function deadlineSignal(limitMs: number): AbortSignal {
+  return revocableDeadline(limitMs).signal;
+}
+
+/** The same for what is done so often that deadlines of what has long ended would pile up. */
+export function revocableDeadline(limitMs: number): { readonly signal: AbortSignal; readonly takeBack: () => void } {
   const controller = new AbortController();
-  atDeadline(limitMs, () => controller.abort(new DOMException(`not within ${limitMs} ms`, 'TimeoutError')), {
-    unref: true,
-  });
-  return controller.signal;
+  const late = (): void => controller.abort(new DOMException(`not within ${limitMs} ms`, 'TimeoutError'));
+  return { signal: controller.signal, takeBack: atDeadline(limitMs, late, { unref: true }) };
 }
 
 /**

@@ -81,7 +81,7 @@ const OFF_RETRY_MS = 30_000;
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
   const template = templateOf(deps, request);
-  const served = await serve(deps, { ...request, wait: false }, template);
+  const served = await serve(deps, request, template, false);
   if ('refill' in served) throw empty(template, served.refill);
   return served;
 }
@@ -94,10 +94,12 @@ export async function acquireOrWait(
   deps: AcquireDeps,
   request: AcquireRequest & { readonly idempotencyKey: string },
 ): Promise<Acquired | Placed> {
-  return serve(deps, { ...request, wait: true }, templateOf(deps, request));
+  return serve(deps, request, templateOf(deps, request), true);
 }
 
-interface Wish extends AcquireRequest {
+/** The request is named, not copied into it: each copy costs as much as validating it. */
+interface Wish {
+  readonly request: AcquireRequest;
   readonly wait: boolean;
   readonly admitted: Admitted;
   readonly proven: Proven;
@@ -112,18 +114,21 @@ function templateOf({ catalogue }: AcquireDeps, { template }: AcquireRequest): T
 
 async function serve(
   deps: AcquireDeps,
-  request: AcquireRequest & Pick<Wish, 'wait'>,
+  request: AcquireRequest,
   template: Template,
+  wait: boolean,
 ): Promise<Acquired | Placed> {
   const open = landingFor(template, request.open);
   const startedAt = performance.now();
   const admitted = deps.admission.admit(request);
   const proven = admitted.known ? EXEMPT : await deps.gate.judge(template, request);
-  const wish: Wish = { ...request, admitted, proven };
+  const wish: Wish = { request, wait, admitted, proven };
   const found = await aliveOne(deps, wish, template);
   if (found.kind === 'waiting') return { position: found.position, refill: found.refill };
   const landing =
-    found.hasLanding && wish.landing !== 'later' ? await deps.claimStore.takeLanding(found.id, wish.owner) : undefined;
+    found.hasLanding && request.landing !== 'later'
+      ? await deps.claimStore.takeLanding(found.id, request.owner)
+      : undefined;
   deps.observer.acquired(template.name, performance.now() - startedAt);
   return acquired(deps, template, found, landing === undefined ? open : fillLanding(landing, open));
 }
@@ -133,12 +138,12 @@ async function aliveOne(deps: AcquireDeps, wish: Wish, template: Template): Prom
   if (first.kind === 'waiting' || first.alive) return first.outcome;
   try {
     const found = await replacementOf(deps, wish, template, first.outcome);
-    if (found.kind === 'waiting') await deps.claimStore.uncountClaim(wish.clientKey);
+    if (found.kind === 'waiting') await deps.claimStore.uncountClaim(wish.request.clientKey);
     return found;
   } catch (error) {
     // The first was counted, and nothing came of it.
     if (error instanceof TryItNowError && (error.code === 'pool_empty' || error.code === 'held_limit'))
-      await deps.claimStore.uncountClaim(wish.clientKey);
+      await deps.claimStore.uncountClaim(wish.request.clientKey);
     throw error;
   }
 }
@@ -184,7 +189,7 @@ async function take(
     (await isAlive(deps, template, handedOut)) ||
     (handedOut.kind === 'again' && !(await isLost(deps, handedOut)));
   observer.claimed(template.name, alive ? outcome.kind : 'replaced', tookMs);
-  if (outcome.kind === 'unproven') throw await deps.gate.demand(template, wish, outcome.harmfulEnds);
+  if (outcome.kind === 'unproven') throw await deps.gate.demand(template, wish.request, outcome.harmfulEnds);
   if (!wish.admitted.known) noteWho(deps, wish, template, outcome, replacing);
   if (handedOut === undefined) throw refusal(template, outcome as Refused);
   if (alive && handedOut.waitedMs !== undefined) observer.waited(template.name, handedOut.waitedMs);
@@ -195,7 +200,7 @@ async function take(
 /** Who takes, and who asks for more than they may. */
 function noteWho(
   { gate, shares }: AcquireDeps,
-  { clientKey, owner, site }: Wish,
+  { request: { clientKey, owner, site } }: Wish,
   template: Template,
   outcome: ClaimOutcome,
   replacing: string | undefined,
@@ -209,7 +214,7 @@ function noteWho(
 /** The one round trip, and what is to be told of it. */
 async function claim(
   { claimStore, deliveryCheck, observer, requestRefill }: AcquireDeps,
-  { clientKey, owner, idempotencyKey, wait, admitted, proven, site = DIRECT_SITE }: Wish,
+  { request: { clientKey, owner, idempotencyKey, site = DIRECT_SITE }, wait, admitted, proven }: Wish,
   template: Template,
   replacing: string | undefined,
 ): Promise<{ readonly outcome: ClaimOutcome; readonly tookMs: number }> {
@@ -227,9 +232,9 @@ async function claim(
       rates: admitted.rates,
       ...proven,
       avoided: deliveryCheck.avoided(),
-      ...(admitted.held === undefined ? {} : { held: admitted.held }),
+      held: admitted.held,
       ...(admitted.known ? {} : { harmNames: harmNames(clientKey, owner) }),
-      ...(replacing === undefined ? {} : { replacing }),
+      replacing,
     });
   } catch (error) {
     observer.claimed(template.name, 'error', performance.now() - startedAt);

@@ -4,10 +4,10 @@ import type { Upstream } from './interfaces/upstream.ts';
 /** What runs reacts in milliseconds, and within this on a host that is very busy. */
 const TIMEOUT_MS = 1_000;
 /**
- * A connection costs the server as much processor time as the rest of a claim. So many visitors at once, and then so
+ * A connection costs the server twice the processor time of the rest of a claim. So many visitors at once, and then so
  * many a second, have theirs checked; an engine makes a few dozen new instances in a second. Of more, only so many are.
  */
-const CHECKS_PER_BURST = 200;
+const CHECKS_PER_BURST = 100;
 const CHECKS_PER_SECOND = 200;
 /** After a dead one, everybody's is checked: where one is dead, others may be. */
 const ALARM_MS = 10_000;

@@ -4,13 +4,13 @@ import type { Clock } from '../domain/clock.ts';
 import { describeCheck } from '../domain/readiness.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
-import { sleep } from '../lifecycle/sleep.ts';
 import type { Reach } from './activate.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { FailureLog } from './interfaces/failure-log.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import { printable, reportFor } from './diagnose.ts';
+import { LookPace } from './look-pace.ts';
 import type { Probe } from './interfaces/probe.ts';
 import { failureOf, healthOf } from './readiness.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
@@ -30,13 +30,6 @@ export interface HealthCheckDeps extends ReleaseDeps {
 /** One look that fails may be bad luck, or a busy machine's. */
 const FAILURES_TO_REPLACE = 2;
 const CONCURRENCY = 8;
-/**
- * Of a large pool so many are looked at right away, and so many a second after them: a look costs about as much
- * processor time as a few claims, and ten thousand in a row would be in the visitors' way for seconds.
- */
-const LOOKS_AT_ONCE = 400;
-const LOOKS_PER_SECOND = 100;
-const PAUSE_MS = (1_000 * CONCURRENCY) / LOOKS_PER_SECOND;
 const OUTPUT_LINES = 60;
 /** An instance that has been healthy for so long since it was ready counts as one that stays. */
 const PROVEN_MS = 60_000;
@@ -64,10 +57,11 @@ export class HealthCheck {
     const ready = (await inventory.ofNode(node.name)).filter(({ state }) => state === 'ready');
     const failed = new Map<string, Failed>();
     const queue = [...ready];
+    const pace = new LookPace();
     const checkNext = async (): Promise<void> => {
       for (let record = queue.shift(); record !== undefined; record = queue.shift()) {
+        await pace.turn(signal);
         const seen = await this.#look(record, signal);
-        if (ready.length - queue.length > LOOKS_AT_ONCE) await sleep(PAUSE_MS, signal);
         // Cut off, it says nothing about the instance.
         if (signal.aborted) return;
         if (seen === 'unchecked') continue;

@@ -20,8 +20,11 @@ export type ClaimReply = readonly [code: number, ...unknown[]];
 
 /** The rest is for the answer's way back to a caller who still waits. */
 const EXECUTE_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
-/** More would keep others waiting for more than about a millisecond: Valkey does one thing at a time. */
-const LARGEST_BATCH = 50;
+/**
+ * So many are sent while the rest of their turn is still being collected, so that Valkey works while this process does:
+ * each further one costs it about the same from here on.
+ */
+const LARGEST_BATCH = 16;
 
 interface Pending {
   readonly request: ClaimRequest;
@@ -37,7 +40,7 @@ export class ClaimBatches {
   readonly #scripts: Scripts;
   readonly #guard: Pick<RollbackGuard, 'seen' | 'held'>;
   readonly #limits: RateLimits;
-  /** By template, time and nodes that are avoided; those of this turn. */
+  /** By template, time and nodes that are avoided; those of this turn that are not sent so far. */
   readonly #collected = new Map<string, Pending[]>();
   /** The store's clock less ours (performance.now()), as of its last answer. */
   #aheadMs: number | undefined;
@@ -53,9 +56,14 @@ export class ClaimBatches {
     return new Promise((resolve, reject) => {
       if (this.#collected.size === 0) setImmediate(() => this.#sendAll());
       const group = `${request.template.name} ${request.ttlMs} ${avoidedBy(request)}`;
-      const pending = this.#collected.get(group);
-      if (pending === undefined) this.#collected.set(group, [{ request, resolve, reject }]);
-      else pending.push({ request, resolve, reject });
+      const pending = this.#collected.get(group) ?? [];
+      pending.push({ request, resolve, reject });
+      if (pending.length < LARGEST_BATCH) {
+        this.#collected.set(group, pending);
+        return;
+      }
+      this.#collected.delete(group);
+      void this.#send(pending);
     });
   }
 
@@ -66,8 +74,7 @@ export class ClaimBatches {
   #sendAll(): void {
     const groups = [...this.#collected.values()];
     this.#collected.clear();
-    for (const pending of groups)
-      for (let at = 0; at < pending.length; at += LARGEST_BATCH) void this.#send(pending.slice(at, at + LARGEST_BATCH));
+    for (const pending of groups) void this.#send(pending);
   }
 
   async #send(batch: readonly Pending[]): Promise<void> {
@@ -90,11 +97,11 @@ export class ClaimBatches {
     const [first] = requests;
     if (first === undefined) return [];
     const { template, ttlMs } = first;
-    const places = requests.map(({ owner, idempotencyKey }) =>
-      idempotencyKey === undefined ? '' : ownersKey(owner, idempotencyKey),
-    );
     // A key says something for as long as its instance is held, which is the longest stay at most.
     const keyLifeMs = Math.max(ttlMs, template.ttl.maxMs);
+    const named: string[] = [];
+    const told: (string | number)[] = [];
+    for (const request of requests) addClaim(request, keyLifeMs, named, told);
     return (await this.#scripts.run(
       'claim',
       [
@@ -113,15 +120,7 @@ export class ClaimBatches {
         keys.waiting(template.name),
         keys.waitingLeases(template.name),
         keys.waitingClients(template.name),
-        ...requests.flatMap(({ clientKey, owner, held, harmNames = [] }, at) => [
-          keys.hourlyRate(clientKey),
-          keys.dailyRate(clientKey),
-          keys.idempotency(places[at] ?? ''),
-          keys.held(held?.network ?? ''),
-          keys.held(owner),
-          keys.harm(harmNames[0] ?? ''),
-          keys.harm(harmNames[1] ?? ''),
-        ]),
+        ...named,
       ],
       [
         ttlMs,
@@ -134,7 +133,7 @@ export class ClaimBatches {
         MOST_PLACES,
         template.ttl.maxMs,
         avoidedBy(first),
-        ...requests.flatMap((request, at) => argumentsOf(request, places[at] ?? '', keyLifeMs)),
+        ...told,
       ],
       { atOnce: true },
     )) as readonly ClaimReply[];
@@ -145,13 +144,36 @@ function avoidedBy({ avoided = [] }: ClaimRequest): string {
   return avoided.length === 0 ? '' : `,${avoided.join(',')},`;
 }
 
-/** What claim.lua is told of one claim. */
-function argumentsOf(
-  { owner, idempotencyKey, replacing, site, wait, clientKey, rates, held, unproven, provenFor }: ClaimRequest,
-  place: string,
+/** Adds one claim's keys, and what claim.lua is told of it. */
+function addClaim(
+  {
+    owner,
+    idempotencyKey,
+    replacing,
+    site,
+    wait,
+    clientKey,
+    rates,
+    held,
+    harmNames = [],
+    unproven,
+    provenFor,
+  }: ClaimRequest,
   keyLifeMs: number,
-): readonly (string | number)[] {
-  return [
+  named: string[],
+  told: (string | number)[],
+): void {
+  const place = idempotencyKey === undefined ? '' : ownersKey(owner, idempotencyKey);
+  named.push(
+    keys.hourlyRate(clientKey),
+    keys.dailyRate(clientKey),
+    keys.idempotency(place),
+    keys.held(held?.network ?? ''),
+    keys.held(owner),
+    keys.harm(harmNames[0] ?? ''),
+    keys.harm(harmNames[1] ?? ''),
+  );
+  told.push(
     owner,
     idempotencyKey === undefined ? 0 : keyLifeMs,
     replacing ?? '',
@@ -165,5 +187,5 @@ function argumentsOf(
     held?.perOwner ?? 0,
     unproven === true ? FLAG.YES : FLAG.NO,
     provenFor ?? 0,
-  ];
+  );
 }

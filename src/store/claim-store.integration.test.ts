@@ -17,6 +17,10 @@ afterAll(async () => {
 });
 beforeEach(() => store.clear());
 
+/** How many scripts have run. */
+const evaluated = async () =>
+  Number(/cmdstat_evalsha:calls=(\d+)/.exec(await store.valkey.info('commandstats'))?.[1] ?? 0);
+
 describe("what an activation gave for its visitor's first step", () => {
   const signedIn = async () => {
     const [instance] = await fillPool(store, template({ pool: { ...tiny.pool, target: 1 } }), '/login?token=secret');
@@ -123,8 +127,6 @@ describe('take', () => {
   it('sends the claims of one turn together, and answers each by itself', async () => {
     const many = template({ pool: { target: 3, max: 3, replenishThreshold: 0 } });
     await fillPool(store, many);
-    const evaluated = async () =>
-      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await store.valkey.info('commandstats'))?.[1] ?? 0);
     const [before, counted] = [await evaluated(), Number(await store.valkey.get(keys.claimCount))];
     const claim = (owner: string, changes: Partial<ClaimRequest> = {}) =>
       store.claimStore.claim(click({ template: many, owner, ...changes }));
@@ -144,6 +146,20 @@ describe('take', () => {
     expect((await funnelOf(store)).toSorted((one, two) => one.step.localeCompare(two.step))).toEqual([
       { template: many.name, site: 'direct', step: 'clicked', reason: undefined, count: 3 },
       { template: many.name, site: 'direct', step: 'handed_over', reason: undefined, count: 3 },
+    ]);
+  });
+
+  it('sends sixteen of one turn at a time, and serves them in their order', async () => {
+    const many = template({ pool: { target: 20, max: 20, replenishThreshold: 0 } });
+    await fillPool(store, many);
+    const before = await evaluated();
+    const outcomes = await Promise.all(
+      Array.from({ length: 40 }, (_, at) => store.claimStore.claim(click({ template: many, owner: `visitor-${at}` }))),
+    );
+    expect((await evaluated()) - before).toBe(3);
+    expect(outcomes.map(({ kind }) => kind)).toEqual([
+      ...Array<string>(20).fill('taken'),
+      ...Array<string>(20).fill('empty'),
     ]);
   });
 

@@ -166,7 +166,7 @@ export class Scripts {
     if (!atOnce) this.#batchWrites();
     const startedAt = performance.now();
     try {
-      return await this.#client.evalsha(script.sha, keys.length, ...keys, ...args);
+      return await this.#client.call('evalsha', [script.sha, keys.length, ...keys, ...args]);
     } catch (error) {
       if (performance.now() - startedAt >= COMMAND_TIMEOUT_MS - CLOCK_SLACK_MS) this.#markUnresponsive();
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw storeError(error);

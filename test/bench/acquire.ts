@@ -1,3 +1,4 @@
+import { costOf, type Cost } from './cost.ts';
 import { acquireInSequence, rate, releaseInSequence } from './load.ts';
 import { figure, median, percentile, type Figure } from './figures.ts';
 import { startServerProcess, type ServerProcess } from './server-process.ts';
@@ -5,6 +6,9 @@ import { startServerProcess, type ServerProcess } from './server-process.ts';
 const SIZES = [100, 1_000, 10_000] as const;
 const ROUNDS = 5;
 const CONNECTIONS = 64;
+/** Of a round: short enough that the pool of 10,000 lasts. */
+const NOOPS = 10_000;
+const ACQUIRES = 1_500;
 
 /**
  * Latency one after another, throughput against a no-op route of the same server, and both against
@@ -62,18 +66,38 @@ async function againstNoop(server: ServerProcess | undefined): Promise<Figure[]>
   if (server === undefined) return [];
   const noop: number[] = [];
   const acquire: number[] = [];
+  const noopCosts: Cost[] = [];
+  const acquireCosts: Cost[] = [];
+  const acquireUrl = `${server.api}/api/v1/demo/acquire`;
   for (let round = 0; round < ROUNDS; round += 1) {
-    noop.push(await rate({ url: `${server.api}/health`, amount: 10_000, connections: CONNECTIONS }));
-    acquire.push(
-      await rate({ url: `${server.api}/api/v1/demo/acquire`, method: 'POST', amount: 1_500, connections: CONNECTIONS }),
+    const idle = await costOf(server, () =>
+      rate({ url: `${server.api}/health`, amount: NOOPS, connections: CONNECTIONS }),
     );
+    const taking = await costOf(server, () =>
+      rate({ url: acquireUrl, method: 'POST', amount: ACQUIRES, connections: CONNECTIONS }),
+    );
+    noop.push(idle.result);
+    acquire.push(taking.result);
+    noopCosts.push(idle.cost);
+    acquireCosts.push(taking.cost);
   }
   const shares = acquire.map((value, at) => value / (noop[at] ?? NaN));
   return [
     figure(`no-op JSON route, ${CONNECTIONS} connections`, median(noop), 'req/s'),
     figure(`acquire, ${CONNECTIONS} connections`, median(acquire), 'req/s'),
     figure('acquire as a share of the no-op route', median(shares) * 100, '%', { atLeast: 50 }),
+    figure('no-op, processor time of the server', each(noopCosts, 'server', NOOPS), 'µs'),
+    figure('no-op, processor time of the load', each(noopCosts, 'load', NOOPS), 'µs'),
+    figure('acquire, processor time of the server', each(acquireCosts, 'server', ACQUIRES), 'µs'),
+    figure('acquire, processor time of Valkey', each(acquireCosts, 'valkey', ACQUIRES), 'µs'),
+    figure('acquire, processor time of the load', each(acquireCosts, 'load', ACQUIRES), 'µs'),
+    figure('acquire, bytes between server and Valkey', each(acquireCosts, 'bytes', ACQUIRES), 'bytes'),
   ];
+}
+
+/** What one request cost, by the median of the rounds. */
+function each(costs: readonly Cost[], part: keyof Cost, requests: number): number {
+  return median(costs.map((cost) => cost[part])) / requests;
 }
 
 async function releases(server: ServerProcess | undefined): Promise<Figure[]> {

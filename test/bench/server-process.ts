@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
+import { launchSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import {
   Cleanups,
   addressesOf,
@@ -21,6 +22,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly proxyPort: number;
   /** From the start of the server process until the pool was full. */
   readonly filledInMs: number;
+  readonly valkeyAddress: string;
+  readonly pids: { readonly server: number; readonly valkey: number };
 }
 
 export interface ServerProcessOptions {
@@ -57,6 +60,7 @@ async function startProcesses(options: ServerProcessOptions, cleanups: Cleanups)
   const [start, end] = options.portRange;
   const env = {
     CONTAINER_MODE: options.engine,
+    ...(options.engine === 'simulated' ? await ownSimulatedEngine(dir, cleanups) : {}),
     TEMPLATES_FILE: await templatesFile(dir, options),
     ...addressesOf(backing),
     ...ownSettings(ports, { start, end }),
@@ -92,8 +96,22 @@ async function startProcesses(options: ServerProcessOptions, cleanups: Cleanups)
     api,
     proxyPort: ports.proxy,
     filledInMs: performance.now() - startedAt,
+    valkeyAddress: backing.valkey.address,
+    pids: { server: pidOf(server), valkey: pidOf(backing.valkey.server) },
     [Symbol.asyncDispose]: () => cleanups[Symbol.asyncDispose](),
   };
+}
+
+/** Instances are never part of the server: what they cost is not counted as its own. */
+async function ownSimulatedEngine(dir: string, cleanups: Cleanups): Promise<{ readonly SIMULATED_SOCKET: string }> {
+  const { server, socketPath } = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+  cleanups.push(() => server.stop());
+  return { SIMULATED_SOCKET: socketPath };
+}
+
+function pidOf({ name, pid }: ChildServer): number {
+  if (pid === undefined) throw new Error(`${name} has no process`);
+  return pid;
 }
 
 async function templatesFile(

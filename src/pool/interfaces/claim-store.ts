@@ -24,7 +24,7 @@ export interface ClaimRequest {
    * An instance of the same owner's that turned out to be dead: the new one takes its place in the
    * limits and under its key.
    */
-  readonly replacing?: string;
+  readonly replacing?: string | undefined;
   /** The embedding site it is counted for; DIRECT_SITE without it. */
   readonly site?: string;
   /**
@@ -33,7 +33,7 @@ export interface ClaimRequest {
    */
   readonly wait?: boolean;
   /** Without them, any number; what is taken is then not counted for later claims either. */
-  readonly held?: HeldLimits;
+  readonly held?: HeldLimits | undefined;
   /** `lifted`: how often they come is not limited. */
   readonly rates?: 'counted' | 'lifted';
   /** What is ready on these nodes is left where it is. */

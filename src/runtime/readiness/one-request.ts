@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Client } from 'undici';
 import type { PublicOrigin } from '../../domain/address.ts';
-import { deadlineSignal } from '../../lifecycle/deadline.ts';
+import { revocableDeadline } from '../../lifecycle/deadline.ts';
 import type { HttpTarget } from '../../pool/interfaces/probe.ts';
 import type { CookieJar } from './cookie-jar.ts';
 
@@ -32,7 +32,7 @@ export async function answerOf(
 ): Promise<unknown> {
   // One client a request and no keep-alive: the connection ends with it, whatever becomes of the answer.
   const client = new Client(url.origin, { pipelining: 0 });
-  const timeout = deadlineSignal(Math.ceil(timeoutMs));
+  const { signal: timeout, takeBack } = revocableDeadline(Math.ceil(timeoutMs));
   const either = AbortSignal.any([signal, timeout]);
   try {
     const { statusCode, headers, body } = await client.request({
@@ -55,6 +55,7 @@ export async function answerOf(
   } catch (error) {
     return timeout.aborted ? NO_ANSWER : error;
   } finally {
+    takeBack();
     await client.destroy();
   }
 }

@@ -72,6 +72,10 @@ local takes = 0
 local control = redis.call('HMGET', KEYS[6], 'mode', 'deadline_ms', 'reason')
 local paused = control[1] == 'paused' or control[1] == 'draining'
 
+-- Whether anybody waits, and wants to hear of visits: looked up once for all, as is whatever else they share.
+local is_line = redis.call('EXISTS', KEYS[13]) == 1
+local is_heard = redis.pcall('HEXISTS', KEYS[12], 'limit') ~= 0
+
 -- Steps of visits, counted once for all who took them together.
 local steps = {}
 local function count_here(site, step)
@@ -245,6 +249,7 @@ local function wait_for_one(claim, target)
     else since = neighbour and math.max(tonumber(neighbour) + 1, now) or now end
     redis.call('ZADD', KEYS[13], since, place)
     redis.call('HSET', KEYS[15], place, claim.client .. ' ' .. claim.site)
+    is_line = true
   end
   keep_place(KEYS[13], KEYS[14], KEYS[15], place, now + tonumber(ARGV[7]), now)
   return redis.call('ZRANK', KEYS[13], place) + 1
@@ -278,12 +283,14 @@ local function assign(claim, taken)
   if claim.site ~= 'direct' then taken.site = claim.site end
   -- Who gets another for one that was dead did not click again.
   local clicked, had_to_wait = not claim.counted, not claim.counted and claim.waited >= 0
-  write_event(KEYS[11], KEYS[12], taken, 'claimed', had_to_wait and 3 or clicked and 2 or 1, {
-    atMs = now,
-    deadlineMs = taken.deadlineMs,
-    waitedMs = had_to_wait and claim.waited or nil,
-    replacement = claim.counted or nil,
-  })
+  if is_heard then
+    write_event(KEYS[11], KEYS[12], taken, 'claimed', had_to_wait and 3 or clicked and 2 or 1, {
+      atMs = now,
+      deadlineMs = taken.deadlineMs,
+      waitedMs = had_to_wait and claim.waited or nil,
+      replacement = claim.counted or nil,
+    })
+  end
   if clicked then count_here(claim.site, 'clicked') end
   if had_to_wait then count_here(claim.site, 'waited') end
   count_here(claim.site, 'handed_over')
@@ -322,7 +329,7 @@ local function serve(at)
   local unproven = claim.unproven or claim.harmful_ends > claim.proven_for
   if unproven and not claim.counted and not has_place(claim) then return {-10, claim.harmful_ends} end
   -- What somebody ahead waits for is theirs. Who was given a dead one had their turn and does not queue again.
-  local somebody_waits = redis.call('EXISTS', KEYS[13]) == 1
+  local somebody_waits = is_line and redis.call('EXISTS', KEYS[13]) == 1
   local theirs = false
   if somebody_waits then
     claim.lapsed = drop_lapsed_places(KEYS[13], KEYS[14], KEYS[15], now, KEYS[10], template)
