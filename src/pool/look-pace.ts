@@ -10,7 +10,7 @@ const BUSY = 0.5;
 /** However busy it is, every fifth gap has its look. */
 const PUT_OFF_AT_MOST = 4;
 
-export interface LookPaceOptions {
+interface LookPaceOptions {
   readonly now?: () => number;
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** The share of time since it was asked last in which this process had something to do. */
