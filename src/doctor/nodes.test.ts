@@ -109,6 +109,11 @@ it.each<[string, Said, string | undefined]>([
     'failure: node0 room: its disk has less room than DISK_RESERVE',
   ],
   [
+    'out of memory',
+    { heartbeat: { memory: { total: 8 * 2 ** 30, available: 2 ** 28 } } },
+    'failure: node0 room: 0.3 of its 8.0 GiB of memory are available: nothing is started there',
+  ],
+  [
     'without an image',
     { heartbeat: { templates: { tiny: 'no image', shop: 'no image', fine: '' } } },
     'warning: node0 templates: it cannot make shop, tiny: no image',

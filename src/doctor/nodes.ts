@@ -1,5 +1,5 @@
 import type { FleetNode } from '../domain/node.ts';
-import { COMES_AND_GOES } from '../domain/placement.ts';
+import { COMES_AND_GOES, isShortOfMemory } from '../domain/placement.ts';
 import type { RunningProcess } from '../domain/running-process.ts';
 import type { NodeSnapshot } from '../pool/operate-nodes.ts';
 import { failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
@@ -118,7 +118,8 @@ function held(instances: NodeSnapshot['instances']): number {
   return Object.values(instances).reduce((sum, count) => sum + count, 0);
 }
 
-function full(node: NodeSnapshot, { capacity, disk }: NonNullable<FleetNode['heartbeat']>): Observation[] {
+function full(node: NodeSnapshot, heartbeat: NonNullable<FleetNode['heartbeat']>): Observation[] {
+  const { capacity, disk, memory } = heartbeat;
   const { name, freePorts, placed } = node;
   const what = `${name} room`;
   if (disk?.low === true)
@@ -128,6 +129,15 @@ function full(node: NodeSnapshot, { capacity, disk }: NonNullable<FleetNode['hea
         'its disk has less room than DISK_RESERVE: nothing is started there',
         'Make room there (`podman image prune`, `try-it-now checkpoint prune`); `try-it-now doctor` on its host says ' +
           'which disk it is.',
+      ),
+    ];
+  if (memory !== undefined && isShortOfMemory(heartbeat))
+    return [
+      failure(
+        what,
+        `${gib(memory.available)} of its ${gib(memory.total)} GiB of memory are available: nothing is started there`,
+        'Lower the targets of pools (`try-it-now pool scale`), have clones share memory (`memory: share`), see ' +
+          'what else runs there, or add a host.',
       ),
     ];
   if (capacity !== undefined && node.held + placed >= capacity)
@@ -143,6 +153,10 @@ function full(node: NodeSnapshot, { capacity, disk }: NonNullable<FleetNode['hea
           'Widen CONTAINER_PORT_RANGE_START to CONTAINER_PORT_RANGE_END there, or add a host.',
         ),
       ];
+}
+
+function gib(bytes: number): string {
+  return (bytes / 2 ** 30).toFixed(1);
 }
 
 /** Each reason once, with the templates it holds for. */

@@ -38,8 +38,9 @@ describe('What speaks against a node', () => {
       fleetNode({ heartbeat: { memory: { total: 100, available: 3 } } }),
       [],
       'next to no memory is available',
-      false,
+      true,
     ],
+    ['memory enough', fleetNode({ heartbeat: { memory: { total: 100, available: 4 } } }), [], undefined, undefined],
     ['no port', fleetNode({ freePorts: 2, placed: 2 }), [], 'it has no free port', false],
   ])('%s', (_, node, nodes, reason, strict) => {
     const obstacle = obstacleTo(node, { name: 'tiny', nodes });

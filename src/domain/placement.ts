@@ -1,11 +1,14 @@
-import type { FleetNode } from './node.ts';
+import type { FleetNode, Heartbeat } from './node.ts';
 import type { Template } from './template.ts';
 
 /** `spread`: each node as full as the others. `pack`: one after the other, so that some stay empty. */
 export const PLACEMENT_STRATEGIES = ['spread', 'pack'] as const;
 export type PlacementStrategy = (typeof PLACEMENT_STRATEGIES)[number];
 
-/** Of a host's memory: with less available, the next instance may cost another one its life. */
+/**
+ * Of a host's memory: with less available, the next instance may cost another one its life, and what instances share
+ * comes apart as visitors use them.
+ */
 const MEMORY_RESERVE = 0.04;
 
 /** So often lost, a node is given nothing while others can: each time its instances would have to be made again. */
@@ -33,11 +36,9 @@ export function obstacleTo(node: FleetNode, template: Demand): Obstacle | undefi
   const why = heartbeat?.templates[template.name];
   if (why === undefined) return { reason: 'it does not offer this template', strict: true };
   if (why !== '') return { reason: why, strict: false };
-  const { memory, cutOff } = heartbeat ?? {};
+  const { cutOff } = heartbeat ?? {};
   if (cutOff !== undefined) return { reason: cutOff, strict: false };
   if (node.losses >= COMES_AND_GOES) return { reason: `it was lost ${node.losses} times of late`, strict: false };
-  if (memory !== undefined && memory.available < memory.total * MEMORY_RESERVE)
-    return { reason: 'next to no memory is available', strict: false };
   if (node.freePorts <= node.placed) return { reason: 'it has no free port', strict: false };
   return undefined;
 }
@@ -51,9 +52,13 @@ export function whyClosed({ heartbeat, control }: FleetNode): string | undefined
 
 function full({ heartbeat, held, placed }: FleetNode): string | undefined {
   const capacity = heartbeat?.capacity;
-  return capacity !== undefined && held + placed >= capacity
-    ? `it holds as many instances as it may (${capacity})`
-    : undefined;
+  if (capacity !== undefined && held + placed >= capacity) return `it holds as many instances as it may (${capacity})`;
+  return heartbeat !== undefined && isShortOfMemory(heartbeat) ? 'next to no memory is available' : undefined;
+}
+
+/** Nothing is started then: a refill waits rather than have the kernel end what visitors use. */
+export function isShortOfMemory({ memory }: Pick<Heartbeat, 'memory'>): boolean {
+  return memory !== undefined && memory.available < memory.total * MEMORY_RESERVE;
 }
 
 function unlabelled({ heartbeat }: FleetNode, { nodes }: Demand): string | undefined {
