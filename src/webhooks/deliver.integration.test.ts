@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../domain/clock.ts';
 import { newInstanceId, visitName } from '../domain/ids.ts';
-import type { OutboxEntry, VisitEvent } from '../domain/visit-event.ts';
-import { VISIT_EVENT_TYPES } from '../domain/visit-event.ts';
+import { VISIT_EVENT_TYPES, type OutboxEntry, type VisitEvent } from '../domain/visit-event.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { eventsOf } from '../pool/publish-events.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -23,6 +22,7 @@ import { openStore } from '../store/store.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
+import { SUSPECT } from '../../test/support/suspect.ts';
 import { WebhookReceiver } from '../../test/support/webhook-receiver.ts';
 import { WebhookDelivery, type WebhookPolicy } from './deliver.ts';
 import { createPoster } from './post.ts';
@@ -170,6 +170,14 @@ describe('A webhook', () => {
     await eventually(() => expect(receiver.taken(visit)).toEqual(['visit.ended']));
     await expectNothingLeft();
     expect(receiver.received).toHaveLength(1);
+  });
+
+  it('is told of who is suspected where it asks for that', async () => {
+    await feed().open();
+    const event = { v: 1, id: `evt_${name}`, atMs: Date.now(), type: 'suspected', data: { suspect: SUSPECT } } as const;
+    await new JetStreamEvents({ connection, log: nats.log }).publish(event);
+    deliver({ events: ['suspected'] });
+    await eventually(() => expect(receiver.received.map(({ type }) => type)).toEqual(['visitor.suspected']));
   });
 
   it('has missed nothing after it was down', async () => {

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
+import { SUSPECT } from '../../test/support/suspect.ts';
 import type { VisitEvent } from '../domain/visit-event.ts';
 import { eventsOf } from '../pool/publish-events.ts';
 import { messageOf, signedHeaders } from './message.ts';
@@ -36,23 +37,12 @@ describe('A message', () => {
   });
 
   it('tells who is suspected, with the command that bans them', () => {
-    const counts = { taken: 12, takenByAll: 20, ended: 8, unopened: 8, refused: 3 };
-    const suspect = {
-      v: 1,
-      kind: 'address',
-      who: '203.0.113.7',
-      why: 'share',
-      network: '203.0.113.7/32',
-      ...counts,
-      sinceMs: 0,
-      lastMs: 0,
-    } as const;
     const event = {
       v: 1,
       id: 'evt_0123456789abcdef-0',
       type: 'suspected',
       atMs: ended.atMs,
-      data: { suspect },
+      data: { suspect: SUSPECT },
     } as const;
     expect(JSON.parse(messageOf(event).body)).toEqual({
       type: 'visitor.suspected',
