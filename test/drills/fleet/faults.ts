@@ -144,7 +144,7 @@ async function strikeHost(struck: FleetHost, way: Way): Promise<() => Promise<vo
 /** All packets of a host that is not the primary to Valkey or NATS are dropped, and those that answer them. */
 function fromNode(which: 'valkey' | 'nats', way: 'cut off' | 'flapping'): Fault {
   return {
-    name: `node, from ${which === 'nats' ? 'NATS' : 'Valkey'}, ${way}`,
+    name: `node ${way === 'flapping' ? 'flapping to' : 'cut off from'} ${which === 'nats' ? 'NATS' : 'Valkey'}`,
     lastsMs: LONG_MS,
     strike: async (fleet) => {
       const main = await primary(fleet);
