@@ -3,9 +3,11 @@ export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  readonly goal?: { readonly atMost: number } | { readonly atLeast: number };
+  readonly goal?: { readonly atMost: number } | { readonly atLeast: number } | undefined;
   /** What each round gave, where `value` is their median; `npm run bench-compare` tells changes from noise by them. */
   readonly rounds?: readonly number[];
+  /** All that were taken, where others may want to see them. */
+  readonly samples?: readonly number[];
   /** Of a figure that was measured at several sizes: which curve it is a point of. */
   readonly curve?: { readonly name: string; readonly instances: number };
 }

@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Writable } from 'node:stream';
-import { promisify } from 'node:util';
 import type { Logger } from 'pino';
 import { Client } from 'undici';
 import { stringify } from 'yaml';
@@ -21,20 +18,9 @@ import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { startStack } from '../support/stack.ts';
 import { figure, median, percentile, type Figure } from './figures.ts';
+import { HELLO, buildHello } from './hello.ts';
 import { startServerProcess, type ServerProcess } from './server-process.ts';
 
-const IMAGE = 'localhost/try-it-now/hello:criu';
-const HELLO = {
-  name: 'bench',
-  image: IMAGE,
-  port: 3000,
-  readiness: { path: '/healthz', timeout: '120s' },
-  warmup: ['/'],
-  limits: { memory: '256MiB', cpus: 1, pids: 64 },
-  activation: { http: '/.try-it-now/activate' },
-  identity: { http: '/.try-it-now/identity' },
-  checkpoint: { warmup: ['/'] },
-};
 /** Podman cannot restore what it mounted its init into by a link, as Debian's package names it. */
 const FOR_THE_ENGINE = { ...HELLO, name: 'bench-engine', init: false };
 const SAMPLES = 12;
@@ -46,7 +32,6 @@ const PORTS = 23_000;
 
 const never = new AbortController().signal;
 const quiet = (): void => undefined;
-const run = promisify(execFile);
 
 interface Workbench {
   readonly template: Template;
@@ -74,13 +59,7 @@ export async function benchRestore(): Promise<Figure[]> {
     console.log('Restores are not measured: Podman is not installed (make setup installs it).');
     return [];
   }
-  await run(fileURLToPath(new URL('../../scripts/build-image.sh', import.meta.url)), [
-    'hello',
-    '--build-arg',
-    'RUN_AS=0:0',
-    '--tag',
-    'criu',
-  ]);
+  await buildHello();
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-bench-'));
   await using podman = await launchPodman({ socketPath: join(dir, 'podman.sock') });
   const { socketPath } = podman;

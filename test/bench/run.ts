@@ -10,6 +10,7 @@ import { benchGrowth } from './growth.ts';
 import { benchIdle } from './idle.ts';
 import { benchProxy } from './proxy.ts';
 import { benchRestore } from './restore.ts';
+import { benchVisit } from './visit.ts';
 import { benchWaiting } from './waiting.ts';
 
 /**
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   databases: benchDatabaseCloning,
   density: benchDensity,
   growth: benchGrowth,
+  visit: benchVisit,
 };
 
 const wanted = process.argv.slice(2);

@@ -121,11 +121,15 @@ export function addressesOf({ valkey, nats, caddy }: Backing) {
   return { VALKEY_ADDR: valkey.address, NATS_URL: nats.url, CADDY_ADMIN_URL: caddy.adminUrl };
 }
 
+const REMOVED_AT_ONCE = 8;
+
 /** A server that stops leaves its containers to its next start; after a test there is none. Throws when one stays. */
 export async function removeContainers(engine: EngineName, config: Config): Promise<void> {
   const runtime = createRuntime(await loadEngine(engine), config, silent);
   try {
-    await Promise.all((await runtime.list()).map(({ name }) => runtime.remove(name)));
+    const left = (await runtime.list()).map(({ name }) => name);
+    // A hundred at once keep the engine busy for longer than it is waited for.
+    while (left.length > 0) await Promise.all(left.splice(0, REMOVED_AT_ONCE).map((name) => runtime.remove(name)));
     if (!(await runtime.unprepare())) throw new Error('containers of the test are still there');
   } finally {
     await runtime.close();
