@@ -38,7 +38,7 @@ test-long: setup $(INSTALLED) $(BUILT) ## the tests that take a deployment throu
 bench: setup $(INSTALLED) ## measure, print a table and write JSON
 	@$(MORE_FILES); exec npm run --silent bench
 
-install: $(INSTALLED) $(BUILT) ## build and install to PREFIX=/opt/try-it-now, as root (ROLE=worker JOIN=-: a further host, docs/fleet.md)
+install: $(INSTALLED) $(BUILT) ## build and install to PREFIX=/opt/try-it-now, as root (ROLE=worker JOIN=-: a further host; server, state: docs/fleet.md)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ROLE='$(ROLE)' JOIN='$(JOIN)' NODE_NAME='$(NODE_NAME)' \
 	  NODE_ADDRESS='$(NODE_ADDRESS)' scripts/install.sh
 

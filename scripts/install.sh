@@ -2,7 +2,8 @@
 # Installs the built program for a host of its own, or upgrades it. Run it by `make install`, as often as you like; it
 # starts nothing.
 # environment: PREFIX (default /opt/try-it-now), DESTDIR (a folder that stands for /, for packages and tests)
-#   ROLE=all (default) or worker (a further host: instances and nothing else); an upgrade keeps it
+#   ROLE=all (default), worker (a further host: instances and nothing else), server (API, pages, discovery and the proxy's
+#        site, and no instances) or state (Valkey and NATS); an upgrade keeps it
 #   JOIN=FILE  with ROLE=worker: the join token of the first host, - to be asked for it or to have it piped in; the
 #              services are started then. NODE_NAME, NODE_ADDRESS: where this host's own name or address will not do
 set -euo pipefail
@@ -35,7 +36,12 @@ require_sound_role() {
   case $role in
     all) units=("${UNITS[@]}") ;;
     worker) units=("${WORKER_UNITS[@]}" "$RELAY_UNIT") ;;
-    *) fail "ROLE is '$role'; it is all (everything on this host) or worker (a further host)." ;;
+    server) units=("${SERVER_UNITS[@]}") ;;
+    state) units=("${STATE_UNITS[@]}") ;;
+    *)
+      fail "ROLE is '$role'; it is all (everything on this host), worker (instances), server (API and proxy, without" \
+        'instances) or state (Valkey and NATS).'
+      ;;
   esac
   if [ "$role" != "$installed" ]; then
     fail "This host is installed as ROLE=$installed; run make uninstall before it becomes $role. Nothing was changed."
@@ -82,6 +88,7 @@ install_services() {
   local unit
   install_file 755 "$root/deploy/try-it-now.sh" "$COMMAND"
   for unit in "${units[@]}"; do install_file 644 "$root/deploy/systemd/$unit" "$UNIT_DIR/$unit"; done
+  if [ "$role" = server ]; then install_file 644 "$root/deploy/systemd/without-engine.conf" "$SERVER_DROP_IN"; fi
 }
 
 # Never over what is there: from the first install on it is the operator's.
@@ -90,10 +97,21 @@ install_settings() {
   install -d -m 700 "$DESTDIR$CONFIG_DIR/secrets"
   # A worker's are those of the fleet.
   if [ "$role" = worker ]; then return; fi
-  install_setting 600 "$root/deploy/try-it-now.env" "$CONFIG_DIR/try-it-now.env"
+  if [ "$role" != state ]; then install_own_settings; fi
+  if [ "$role" = server ]; then return; fi
   # Read by services with users of their own. A password in them: chmod 640, and a group that the service has.
   install_setting 644 "$root/deploy/valkey/try-it-now.conf" "$CONFIG_DIR/valkey.conf"
   install_setting 644 "$root/deploy/nats/try-it-now.conf" "$CONFIG_DIR/nats.conf"
+}
+
+install_own_settings() {
+  local settings=$CONFIG_DIR/try-it-now.env
+  if [ ! -e "$DESTDIR$settings" ]; then
+    install_file 600 "$root/deploy/try-it-now.env" "$settings"
+    if [ "$role" = server ]; then
+      sed -i -e 's/^CONTAINER_MODE=.*/CONTAINER_MODE=none/' -e '/^PODMAN_SOCKET=/d' "$DESTDIR$settings"
+    fi
+  fi
   draw_key api-key
   draw_key operator-key
 }
@@ -117,7 +135,19 @@ say_what_next() {
   elif [ "$upgraded" = yes ]; then
     say "Next: read $PREFIX/CHANGELOG.md, then"
     say '  systemctl daemon-reload'
-    say '  systemctl restart try-it-now-discovery try-it-now     # visitors in their instances notice neither'
+    if [ "$role" = state ]; then
+      say '  systemctl restart try-it-now-valkey try-it-now-nats     # visitors in their instances notice neither'
+    else
+      say '  systemctl restart try-it-now-discovery try-it-now     # visitors in their instances notice neither'
+    fi
+  elif [ "$role" = state ]; then
+    say "Next: have $CONFIG_DIR/valkey.conf and nats.conf listen on the private network ($PREFIX/docs/fleet.md), then"
+    say '  systemctl daemon-reload'
+    say "  systemctl enable --now ${units[*]}"
+  elif [ "$role" = server ]; then
+    say "Next: say in $CONFIG_DIR/try-it-now.env where Valkey and NATS are, see to Caddy ($PREFIX/docs/deployment.md), then"
+    say '  systemctl daemon-reload'
+    say "  systemctl enable --now ${units[*]}"
   else
     say "Next: edit $CONFIG_DIR/try-it-now.env, see to Caddy ($PREFIX/docs/deployment.md), then"
     say '  systemctl daemon-reload'

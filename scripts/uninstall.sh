@@ -17,6 +17,8 @@ if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then
   for unit in "${UNITS[@]}"; do systemctl disable --now --quiet "$unit" 2>/dev/null || true; done
 fi
 for unit in "${UNITS[@]}"; do rm -f "$DESTDIR$UNIT_DIR/$unit"; done
+rm -f "$DESTDIR$SERVER_DROP_IN"
+rmdir "$(dirname "$DESTDIR$SERVER_DROP_IN")" 2>/dev/null || true
 if [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 if grep -qs 'installed by Try It Now' "$DESTDIR$COMMAND"; then rm -f "$DESTDIR$COMMAND"; fi
 rm -rf "$DESTDIR$PREFIX" "$DESTDIR$PREFIX.new" "$DESTDIR$PREFIX.old"

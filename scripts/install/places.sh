@@ -12,9 +12,11 @@ readonly CONFIG_DIR=/etc/try-it-now
 readonly WORKER_UNITS=(try-it-now-worker.service try-it-now-podman.service)
 # Beside them wherever the settings name a database server of several hosts.
 readonly RELAY_UNIT=try-it-now-database-relay.service
-readonly UNITS=("${WORKER_UNITS[@]}" "$RELAY_UNIT" try-it-now.service
-  try-it-now-discovery.socket try-it-now-discovery.service
-  try-it-now-valkey.service try-it-now-nats.service)
+readonly SERVER_UNITS=(try-it-now.service try-it-now-discovery.socket try-it-now-discovery.service)
+# Of a server that holds no instances.
+readonly SERVER_DROP_IN=$UNIT_DIR/try-it-now.service.d/without-engine.conf
+readonly STATE_UNITS=(try-it-now-valkey.service try-it-now-nats.service)
+readonly UNITS=("${WORKER_UNITS[@]}" "$RELAY_UNIT" "${SERVER_UNITS[@]}" "${STATE_UNITS[@]}")
 # What `try-it-now fleet init` changes about units.
 readonly FLEET_DROP_INS=(/etc/systemd/system/try-it-now-{valkey,nats,discovery}.service.d/try-it-now-fleet.conf)
 # With DynamicUser the real folder is below private.

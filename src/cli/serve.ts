@@ -1,8 +1,10 @@
 import { startApp } from '../composition/app.ts';
 import type { Role } from '../composition/app-parts.ts';
+import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import { NO_NODE } from '../domain/node.ts';
 import { comeFirst } from '../lifecycle/priority.ts';
 import { untilStopped } from '../lifecycle/signals.ts';
 import { LogWriter } from '../telemetry/log-writer.ts';
@@ -18,6 +20,7 @@ const LINGER_MS = 500;
 /** Runs until told to stop. Throws invalid_config before anything is started, and what a missing part throws. */
 export async function serve(env: Environment, role: Role): Promise<void> {
   const { config, warnings } = loadConfig(env, undefined, { serves: role === 'server' });
+  if (role === 'worker') requireNode(config);
   const logWriter = new LogWriter();
   const log = createLogger(config.log.level, logWriter);
   for (const warning of warnings) log.warn({}, warning);
@@ -43,4 +46,13 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   setTimeout(() => process.exit(), LINGER_MS).unref();
   // What a hung part still owes an answer would keep the process for as long as that is waited for.
   process.exit();
+}
+
+function requireNode({ node, containers }: Config): void {
+  if (node.name !== NO_NODE) return;
+  throw new TryItNowError(
+    'invalid_config',
+    `CONTAINER_MODE is ${containers.mode}, with which a worker could do nothing; name the engine of this host, such ` +
+      'as CONTAINER_MODE=podman, or run `try-it-now serve`, which needs none',
+  );
 }

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import { NO_NODE } from '../domain/node.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
@@ -243,7 +244,11 @@ async function openEngine({
       decidesImages: decides,
     },
   });
-  const images = new ImageAgreement({ catalogue, runtime, pins: store.imagePins, decides, pinned, log });
+  const images = new ImageAgreement({
+    ...{ catalogue, runtime, pinned, log },
+    pins: store.imagePins,
+    decides: async () => decides || (await noServerHasImages(store)),
+  });
   await prepareRuntime({ prepare: (templates) => images.settle().then(() => runtime.prepare(templates)) }, config, log);
   const restoring = await openRestoreParts({
     ...{ config, engine, log, releasers, pinnedImages: pinned },
@@ -251,6 +256,12 @@ async function openEngine({
     use: 'server',
   });
   return { engine, runtime, images, restoring };
+}
+
+/** Then what a name stands for is decided as it is among servers, by the workers. */
+async function noServerHasImages({ processes }: Pick<Store, 'processes'>): Promise<boolean> {
+  const servers = (await processes.running()).filter(({ role }) => role === 'server');
+  return servers.length > 0 && servers.every(({ node }) => node === NO_NODE);
 }
 
 /** What this host has and can, and how it says so. */
@@ -299,7 +310,12 @@ function nodeParts(parts: {
           node,
           log,
         });
-  return { node, consumption, memorySharing, storageReserve, fitness, carrier, beat: () => beat(heartbeat) };
+  return { node, consumption, memorySharing, storageReserve, fitness, carrier, beat: () => saysAlive(heartbeat) };
+}
+
+/** Who holds no instances says nothing: it is no node. */
+async function saysAlive(heartbeat: HeartbeatDeps): Promise<void> {
+  if (heartbeat.node.name !== NO_NODE) await beat(heartbeat);
 }
 
 /** What stands between a click and an instance. */

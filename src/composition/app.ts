@@ -5,6 +5,7 @@ import { requireQueue } from './metrics.ts';
 import { openAppParts, type AppParts, type LoopTriggers, type PartsOptions } from './app-parts.ts';
 import type { Config } from '../config/config.ts';
 import { connectUrl } from '../domain/address.ts';
+import { NO_NODE } from '../domain/node.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import type { Demos } from '../http/demos.ts';
 import { createServer } from '../http/server.ts';
@@ -22,9 +23,10 @@ import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { TaskHandlers } from '../pool/interfaces/task-handlers.ts';
 import { provision } from '../pool/provision.ts';
 import { resumeCleanups } from '../pool/reap.ts';
+import type { Scope } from '../pool/detect-drift.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { DELIVERY_POLICY } from '../queue/stream-and-consumers.ts';
-import { startWorkers } from '../queue/worker.ts';
+import { readyQueue, startWorkers } from '../queue/worker.ts';
 import { Languages } from '../presentation/languages/languages.ts';
 import { loadPages } from '../web/pages.ts';
 
@@ -80,12 +82,17 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   );
   // However long it takes to start, what is ready here stays.
   loops.heartbeat.start();
-  const { unfinished } = await reconcileAtStart(parts);
+  const holdsInstances = config.node.name !== NO_NODE;
+  const { unfinished } = await reconcileAtStart(parts, holdsInstances ? 'all' : 'pool');
   // Before the first refill is planned: it goes to nodes that are heard of.
   await pool.beat();
 
-  await startHandling(parts, config, releasers);
-  await resumeCleanups(pool, { node: config.node.name });
+  if (holdsInstances) {
+    await startHandling(parts, config, releasers);
+    await resumeCleanups(pool, { node: config.node.name });
+  } else {
+    await readyQueue(parts.connection, log);
+  }
   const demos = createDemos(pool);
   if (role === 'server') await pool.admission.refresh();
   const http = role === 'server' ? await startServing(parts, demos, loops, config, releasers) : undefined;
@@ -98,7 +105,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
     {
       role,
       engine: pool.runtime.engine,
-      node: config.node.name,
+      node: holdsInstances ? config.node.name : undefined,
       port: http?.port,
       templates: config.templates.map(({ name }) => name),
     },
@@ -152,9 +159,9 @@ async function prepareEvents(
 }
 
 /** Once before anything else: it fills the port sets, puts the proxy's server in place and clears what a crash left. */
-async function reconcileAtStart({ pool }: AppParts): Promise<{ readonly unfinished: boolean }> {
+async function reconcileAtStart({ pool }: AppParts, scope: Scope): Promise<{ readonly unfinished: boolean }> {
   try {
-    return await reconcile(pool);
+    return await reconcile(pool, scope);
   } catch (error) {
     // What one template lacks, or one thing that cannot be removed, is no reason to serve nobody.
     if (!isOnly(error, TOLERATED_AT_START)) throw error;

@@ -35,7 +35,10 @@ export async function openCheckpointContext(config: Config, log: Log): Promise<C
     const store = await infrastructure.openStore();
     const catalogue = new Catalogue(config.templates);
     const pinnedImages = await store.imagePins.of(catalogue.all().map(({ image }) => image));
-    const { engine, runtime } = await infrastructure.openEngine({ extras: { pinnedImages, decidesImages: false } });
+    const { engine, runtime } = await infrastructure.openEngine({
+      toDo: 'make or try checkpoints with',
+      extras: { pinnedImages, decidesImages: false },
+    });
     const { checkpointing, checkpointRepository, databases } = await openRestoreParts({
       config,
       engine,

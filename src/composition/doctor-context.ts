@@ -17,7 +17,7 @@ import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
-import { FIRST_NODE } from '../domain/node.ts';
+import { FIRST_NODE, NO_NODE } from '../domain/node.ts';
 import { Catalogue, type Template } from '../domain/template.ts';
 import { apiChecks, ownMetrics } from '../doctor/api.ts';
 import { connectionsCheck } from '../doctor/connections.ts';
@@ -29,7 +29,7 @@ import { databaseChecks } from '../doctor/database.ts';
 import { discoveryChecks } from '../doctor/discovery.ts';
 import { egressNamesChecks } from '../doctor/egress-names.ts';
 import { nameServerChecks } from '../doctor/name-servers.ts';
-import { engineChecks, hiddenEngineChecks, standInChecks } from '../doctor/engine.ts';
+import { engineChecks, hiddenEngineChecks, noEngineCheck, standInChecks } from '../doctor/engine.ts';
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
 import { harmCheck } from '../doctor/harm.ts';
 import { gateCheck } from '../doctor/gate.ts';
@@ -59,6 +59,7 @@ import { networkFor, networkPlan } from '../runtime/isolation/network-plan.ts';
 import type { EngineFacts } from '../runtime/engine.ts';
 import { KernelPageMerging } from '../runtime/page-merging/page-merging.ts';
 import type { Engine } from '../runtime/engines.ts';
+import { NO_ENGINE } from '../runtime/no-engine.ts';
 
 export interface DoctorContext {
   readonly checks: readonly Check[];
@@ -105,23 +106,25 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...valkeyChecks(valkey, config.valkey),
       ...natsChecks(queue, node.name),
       // The proxy is looked after by the node it runs on.
-      ...(node.name === FIRST_NODE ? caddyChecks(site, addresses) : []),
-      proxyReachedCheck(addresses),
+      ...(node.name === FIRST_NODE || node.name === NO_NODE ? caddyChecks(site, addresses) : []),
+      ...(node.name === NO_NODE ? [] : [proxyReachedCheck(addresses)]),
       ...discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())),
       ...usageChecks(templates, new Shared(async () => (await store.need()).usageStore, VALKEY_DOWN)),
       ...enginePart(engine, answer, config, log, store),
       ...checkpointPart({ config, store, engine, answer, log, underWay: (trial) => trials.push(trial) }),
       ...(await databasePart(config, log)),
-      ...portChecks({
-        range: containers.portRange,
-        coolDownMs: containers.portCoolDownMs,
-        state: new Shared(async () => readPorts(await valkey.need(), node.name), VALKEY_DOWN),
-      }),
+      ...(node.name === NO_NODE
+        ? []
+        : portChecks({
+            range: containers.portRange,
+            coolDownMs: containers.portCoolDownMs,
+            state: new Shared(async () => readPorts(await valkey.need(), node.name), VALKEY_DOWN),
+          })),
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
       ...hostPart(engine, metrics, templates),
       ...serverPart(config, metrics, store),
       ...poolPart(store, queue, metrics, config),
-      ...driftChecks(drift, async () => (await metrics.get()) !== undefined),
+      ...driftChecks(drift, node.name === NO_NODE ? 'pool' : 'all', async () => (await metrics.get()) !== undefined),
     ],
     tidied: () => Promise.allSettled(trials).then(() => undefined),
     close: () => closeAll(closers),
@@ -132,12 +135,16 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
 function serverPart(config: Config, metrics: Shared<string | undefined>, store: Shared<Store>): Check[] {
   return [
     ...apiChecks(config, () => metrics.get()),
-    serversCheck(new Shared(async () => (await store.need()).processes, VALKEY_DOWN)),
+    serversCheck(running(store)),
     ...nodeChecks(
       new Shared(async () => fleetState(await store.need(), config), VALKEY_DOWN),
       config.templates.map(({ name }) => name),
     ),
   ];
+}
+
+function running(store: Shared<Store>): Shared<Store['processes']> {
+  return new Shared(async () => (await store.need()).processes, VALKEY_DOWN);
 }
 
 function hostPart(engine: Engine, metrics: Shared<string | undefined>, templates: readonly Template[]): Check[] {
@@ -186,6 +193,7 @@ function enginePart(
       ...nameServerChecks(config.templates, (template) => bridgeAddress(networkFor(plan, template).bridge)),
     ];
   }
+  if (engine.name === NO_ENGINE.name) return [noEngineCheck(running(store))];
   const socketPath = sockets[engine.name];
   if (socketPath === undefined) return hiddenEngineChecks(isLastResort(engine, config));
   return standInChecks(() => createRuntime(engine, config, log).list(), socketPath);

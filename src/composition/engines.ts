@@ -14,13 +14,15 @@ import { detectEngine } from '../runtime/detect.ts';
 import type { OpenOptions } from '../runtime/engine.ts';
 import type { Publishing } from '../runtime/isolation/publishing.ts';
 import { STAND_IN, loadEngine, type Engine } from '../runtime/engines.ts';
+import { NO_ENGINE } from '../runtime/no-engine.ts';
 
 /**
  * The engine to use. `auto` takes the first that answers, else the stand-in, and says why the
- * better ones were not taken.
+ * better ones were not taken. `none` is one as well, which refuses what it is asked for.
  */
 export async function chooseEngine(config: Config, log: Log): Promise<Engine> {
   const { mode, sockets } = config.containers;
+  if (mode === NO_ENGINE.name) return NO_ENGINE;
   if (mode !== 'auto') return loadEngine(mode);
   const { engine: name, tried } = await detectEngine(sockets);
   const reasons = tried.map(({ reason }) => reason);

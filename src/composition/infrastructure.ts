@@ -9,6 +9,7 @@ import { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from '../queue/connection.ts';
 import { connectValkey, disconnectValkey } from '../store/client.ts';
 import type { Engine } from '../runtime/engines.ts';
+import { NO_ENGINE, noEngine } from '../runtime/no-engine.ts';
 import { openStore, type Store, type StoreOptions } from '../store/store.ts';
 
 export interface InfrastructureOptions {
@@ -25,6 +26,8 @@ export interface EngineChoice {
   readonly require?: (engine: Engine) => Promise<void> | void;
   /** Of what this process asks the engine for beside. */
   readonly extras?: EngineExtras;
+  /** What it is for, where there has to be one; undefined: none will do as well. */
+  readonly toDo?: string;
 }
 
 export interface OpenEngine {
@@ -75,9 +78,10 @@ export class Infrastructure {
     return connection;
   }
 
-  /** Throws what `require` throws. */
-  async openEngine({ engine: chosen, require, extras = {} }: EngineChoice = {}): Promise<OpenEngine> {
+  /** Throws what `require` throws, and engine_unavailable where there is none and something is to be done with it. */
+  async openEngine({ engine: chosen, require, extras = {}, toDo }: EngineChoice = {}): Promise<OpenEngine> {
     const engine = chosen ?? (await chooseEngine(this.#config, this.#log));
+    if (toDo !== undefined && engine.name === NO_ENGINE.name) throw noEngine(toDo);
     await require?.(engine);
     const runtime = createRuntime(engine, this.#config, this.#log, extras);
     this.#releasers.push('runtime', () => runtime.close());

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import { NO_NODE } from '../domain/node.ts';
 import { RUNNING_PROCESS_VERSION, type RunningProcess } from '../domain/running-process.ts';
 import { Catalogue } from '../domain/template.ts';
 import { Loop } from '../lifecycle/loop.ts';
@@ -48,14 +49,14 @@ export async function openLeadership({
   const { node, templates } = config;
   const catalogue = new Catalogue(templates);
   const startedAtMs = Date.now();
-  const nodeTurn = store.turns.of(`node:${node.name}`, { newestFirst: true });
+  const nodeTurn = node.name === NO_NODE ? undefined : store.turns.of(`node:${node.name}`, { newestFirst: true });
   const poolTurn = role === 'server' ? store.turns.of('pool', { newestFirst: true }) : undefined;
   const proxyTurn = role === 'server' ? store.turns.of(proxyTask(config), { newestFirst: true }) : undefined;
   /** True: it looks after the node, or the pool, and did not before. */
   const keep = async (): Promise<boolean> => {
-    const led = [nodeTurn.held, poolTurn?.held];
+    const led = [nodeTurn?.held, poolTurn?.held];
     const [leadsNode, leadsPool] = await Promise.all([
-      nodeTurn.take(LEADS_FOR_MS),
+      nodeTurn?.take(LEADS_FOR_MS),
       poolTurn?.take(LEADS_FOR_MS),
       proxyTurn?.take(LEADS_FOR_MS),
     ]);
@@ -79,7 +80,7 @@ export async function openLeadership({
     ),
   );
   return {
-    node: nodeTurn,
+    node: nodeTurn ?? { held: false },
     pool: poolTurn,
     mayReplaceProxy: async () => (await proxyTurn?.confirm()) ?? true,
     keeper: (onGained) =>
@@ -92,5 +93,6 @@ export async function openLeadership({
 /** A Caddy on loopback or on a socket is this host's; another is whose address is the same. */
 function proxyTask({ proxy: { adminUrl }, node }: Config): string {
   const host = adminUrl.startsWith('unix:') ? undefined : new URL(adminUrl).host;
-  return host === undefined || /^(localhost|127\.|\[::1\])/.test(host) ? `proxy:${node.name}` : `proxy:${host}`;
+  if (host !== undefined && !/^(localhost|127\.|\[::1\])/.test(host)) return `proxy:${host}`;
+  return `proxy:${node.name === NO_NODE ? hostname() : node.name}`;
 }

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { AppParts, LoopTriggers, Role } from './app-parts.ts';
 import type { Leadership } from './leadership.ts';
-import { HEARTBEAT_INTERVAL_MS } from '../domain/node.ts';
+import { HEARTBEAT_INTERVAL_MS, NO_NODE } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
@@ -144,9 +144,11 @@ function ownLoops(
   reconciler: Loop,
 ): readonly Loop[] {
   const { log } = pool;
+  const keeper = leadership.keeper(() => reconciler.trigger());
+  if (config.node.name === NO_NODE) return [keeper, reconciler];
   const health = new HealthCheck(pool);
   return [
-    leadership.keeper(() => reconciler.trigger()),
+    keeper,
     heartbeat,
     new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>
       followContainers(pool, signal),
@@ -169,6 +171,7 @@ function ownLoops(
 function createReconciler(pool: AppParts['pool'], leads: Leadership, asking: Trigger, intervalMs: number): Loop {
   let asked = false;
   const wanted = (): Scope | undefined => {
+    if (pool.node.name === NO_NODE) return asked || leads.pool?.held === true ? 'pool' : undefined;
     if (leads.pool !== undefined && (asked || leads.pool.held)) return 'all';
     return asked || leads.node.held ? 'node' : undefined;
   };

@@ -2,6 +2,7 @@ import { eventDepths } from './events.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import { NO_NODE } from '../domain/node.ts';
 import type { RunningProcess } from '../domain/running-process.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
@@ -31,7 +32,7 @@ interface MetricsDeps {
 /** Of a server: what it counts, and how the system stands. Of a worker: what it counts, and what it depends on. */
 export function createMetrics(deps: MetricsDeps): Metrics {
   const { config, role, version, logLosses, store, runtime } = deps;
-  const engine = (): Promise<unknown> => runtime.list();
+  const engine = config.node.name === NO_NODE ? {} : { engine: (): Promise<unknown> => runtime.list() };
   return new Metrics({
     templates: config.templates.map(({ name }) => name),
     webhooks: config.webhooks.map(({ name }) => name),
@@ -40,8 +41,8 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     sources: {
       leads: () => store.turns.held(),
       ...(role === 'server'
-        ? { ...ofTheSystem(deps), dependencies: { caddy: () => deps.proxy.ping(), engine } }
-        : { dependencies: { valkey: () => store.ping(), nats: () => requireQueue(deps.connection), engine } }),
+        ? { ...ofTheSystem(deps), dependencies: { caddy: () => deps.proxy.ping(), ...engine } }
+        : { dependencies: { valkey: () => store.ping(), nats: () => requireQueue(deps.connection), ...engine } }),
     },
   });
 }

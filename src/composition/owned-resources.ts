@@ -35,6 +35,7 @@ export async function ownedDemos(config: Config, log: Log): Promise<OwnedResourc
   const releasers = new Releasers();
   try {
     const { engine, runtime } = await new Infrastructure({ config, log, releasers }).openEngine({
+      toDo: 'look for containers of this deployment',
       require: (candidate) => requireAnsweringEngine(candidate, config),
     });
     // Those of a server's own process ended with it.

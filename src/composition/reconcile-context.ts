@@ -27,6 +27,7 @@ export async function openReconcileContext(config: Config, version: string, log:
     const infrastructure = new Infrastructure({ config, log, releasers });
     const store = await infrastructure.openStore();
     const { engine, runtime } = await infrastructure.openEngine({
+      toDo: 'compare what is recorded with (the server repairs by itself what belongs to the whole pool)',
       require: (candidate) => requireVisibleEngine(candidate, config),
     });
     const databases = await connectDatabases(config, 'command', log);

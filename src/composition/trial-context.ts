@@ -26,7 +26,9 @@ export async function openTrialContext(server: Config, log: Log): Promise<TrialC
   const config = { ...server, deployment: `${server.deployment}-try` };
   const releasers = new Releasers();
   try {
-    const { engine, runtime } = await new Infrastructure({ config, log, releasers }).openEngine();
+    const { engine, runtime } = await new Infrastructure({ config, log, releasers }).openEngine({
+      toDo: 'try an image with',
+    });
     if (!engine.runsContainers)
       throw new TryItNowError(
         'engine_unavailable',

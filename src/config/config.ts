@@ -8,10 +8,12 @@ import type { Webhook } from '../domain/webhook.ts';
 import type { Branding } from '../presentation/branding.ts';
 import type { Language } from '../presentation/languages/translator.ts';
 import type { EngineName, EngineSockets } from '../runtime/engines.ts';
+import type { NO_ENGINE } from '../runtime/no-engine.ts';
 import type { ValkeyAccess } from '../store/valkey-access.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
 
-export type ContainerMode = 'auto' | EngineName;
+/** `none`: a server that holds no instances itself. */
+export type ContainerMode = 'auto' | EngineName | typeof NO_ENGINE.name;
 /** `auto`: where the trial passes; `on`: refuse to start where it does not; `off`: never. */
 export type CheckpointMode = 'auto' | 'on' | 'off';
 

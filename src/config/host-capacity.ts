@@ -1,6 +1,7 @@
 /** Whether this host can hold what the pools may become. */
 import type { Template } from '../domain/template.ts';
 import { STAND_IN } from '../runtime/engines.ts';
+import { NO_ENGINE } from '../runtime/no-engine.ts';
 import type { FileReader } from './environment.ts';
 import type { Values } from './variables.ts';
 
@@ -15,7 +16,9 @@ export function capacityWarnings(
   templates: readonly Template[],
   readFile: FileReader,
 ): string[] {
-  return mode === STAND_IN.name ? [] : [...memoryShortage(templates, readFile), ...fullBridges(templates)];
+  return mode === STAND_IN.name || mode === NO_ENGINE.name
+    ? []
+    : [...memoryShortage(templates, readFile), ...fullBridges(templates)];
 }
 
 function memoryShortage(templates: readonly Template[], readFile: FileReader): string[] {

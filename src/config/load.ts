@@ -4,7 +4,9 @@ import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import type { Template } from '../domain/template.ts';
 import type { Webhook } from '../domain/webhook.ts';
+import { NO_NODE } from '../domain/node.ts';
 import { ENGINES, type EngineSockets } from '../runtime/engines.ts';
+import { NO_ENGINE } from '../runtime/no-engine.ts';
 import type { Config } from './config.ts';
 import {
   mismatch,
@@ -182,7 +184,8 @@ function readCatalogue(
   const parsed = parseTemplates(text, file, defaults, {
     databaseEngines: DATABASE_ENGINES.filter((engine) => {
       const { socket } = DATABASE_SERVERS[engine];
-      return values[socket] !== undefined || broken.has(socket);
+      // Where no instances are, workers' hosts have the databases.
+      return values.CONTAINER_MODE === NO_ENGINE.name || values[socket] !== undefined || broken.has(socket);
     }),
     usesCheckpoints: values.CRIU_ENABLED !== 'off' && !broken.has('CRIU_ENABLED'),
   });
@@ -268,7 +271,7 @@ function limits(values: Values): Pick<Config, 'rateLimit' | 'heldLimit' | 'gate'
 
 function node(values: Values): Config['node'] {
   return {
-    name: values.NODE_NAME,
+    name: values.CONTAINER_MODE === NO_ENGINE.name ? NO_NODE : values.NODE_NAME,
     address: values.NODE_ADDRESS,
     proxies: values.PROXY_ADDRESSES,
     labels: values.NODE_LABELS,

@@ -1,7 +1,7 @@
 /** Rules over more than one setting. Each message names every setting involved and what to change. */
 import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Template } from '../domain/template.ts';
-import { RESTORING_ENGINES, WHO_RESTORES, engineCalled } from '../runtime/engines.ts';
+import { RESTORING_ENGINES, WHO_RESTORES, findEngine } from '../runtime/engines.ts';
 import type { FileReader } from './environment.ts';
 import { natsProblems } from './nats-rules.ts';
 import { nodeAddressProblems } from './node-address-rules.ts';
@@ -144,7 +144,7 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
     sound('CRIU_ENABLED', 'CONTAINER_MODE') &&
     checkpoints === 'on' &&
     engine !== 'auto' &&
-    !engineCalled(engine).restoresCheckpoints
+    findEngine(engine)?.restoresCheckpoints !== true
   ) {
     problems.push(
       `CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: ${WHO_RESTORES}; set ` +

@@ -1,4 +1,5 @@
 import { CONTAINER_ENGINES, ENGINE_NAMES, STAND_IN } from '../runtime/engines.ts';
+import { NO_ENGINE } from '../runtime/no-engine.ts';
 import { PLACEMENT_STRATEGIES } from '../domain/placement.ts';
 import { LOG_LEVELS } from '../telemetry/logger.ts';
 import type { ContainerMode } from './config.ts';
@@ -41,7 +42,7 @@ const funnel = group('Funnel and webhooks');
 const visitorPages = group('Pages for visitors');
 const host = group('Process and host');
 
-const CONTAINER_MODES: readonly ContainerMode[] = ['auto', ...ENGINE_NAMES];
+const CONTAINER_MODES: readonly ContainerMode[] = ['auto', ...ENGINE_NAMES, NO_ENGINE.name];
 const AUTO_TAKES = CONTAINER_ENGINES.map(({ title }, index) =>
   index === 0 ? `${title} if it answers` : `else ${title}`,
 ).join(', ');
@@ -130,7 +131,8 @@ export const VARIABLES = {
     oneOf(CONTAINER_MODES),
     'auto',
     `The engine that runs the instances. auto takes ${AUTO_TAKES}, else ${STAND_IN.name}, which runs no ` +
-      'containers and is for a look around.',
+      `containers and is for a look around. ${NO_ENGINE.name} is for a server that holds no instances itself: ` +
+      'workers on other hosts do; see [fleet.md](../fleet.md#a-server-without-an-engine).',
   ),
   CONTAINER_IMAGE: containers.required(
     imageName,

@@ -1,6 +1,6 @@
 import { describeError } from '../domain/errors.ts';
 import { REPAIR_KINDS, type RepairKind } from '../pool/interfaces/observer.ts';
-import { detectDrift, type Drift, type DriftDeps } from '../pool/detect-drift.ts';
+import { detectDrift, type Drift, type DriftDeps, type Scope } from '../pool/detect-drift.ts';
 import { failure, notChecked, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'Recorded state';
@@ -11,14 +11,14 @@ const DETECTION_MS = 15_000;
 const ORPHANS: readonly RepairKind[] = ['container', 'network', 'database', 'record'];
 
 /** What there is without a record, and records without what they name. */
-export function driftChecks(parts: Shared<DriftDeps>, serverIsUp: () => Promise<boolean>): Check[] {
+export function driftChecks(parts: Shared<DriftDeps>, scope: Scope, serverIsUp: () => Promise<boolean>): Check[] {
   return [
     {
       part: PART,
       what: 'in order',
       limitMs: DETECTION_MS,
       run: async () => {
-        const found = await detectDrift(await parts.need());
+        const found = await detectDrift(await parts.need(), scope);
         return [...findings(found, await serverIsUp()), ...uncheckedKinds(found)];
       },
     },

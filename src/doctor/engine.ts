@@ -2,7 +2,9 @@ import { access, constants, stat, statfs } from 'node:fs/promises';
 import { describeError } from '../domain/errors.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import { byDigest, type ImagePin } from '../domain/image-pin.ts';
+import { NO_NODE } from '../domain/node.ts';
 import { containerTemplates, type Template } from '../domain/template.ts';
+import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, EngineFacts, EngineInspection } from '../runtime/engine.ts';
 import { CONTAINER_ENGINES, STAND_IN } from '../runtime/engines.ts';
 import { canTellSizes } from '../runtime/docker/folder-sizes.ts';
@@ -111,6 +113,25 @@ export function standInChecks(list: () => Promise<readonly unknown[]>, socketPat
       run: async () => [ok('answers', `${STAND_IN.name}, at ${socketPath}, ${(await list()).length} containers`)],
     },
   ];
+}
+
+/** Where servers hold no instances themselves, others have to. */
+export function noEngineCheck(processes: Shared<Pick<ProcessRegistry, 'running'>>): Check {
+  return {
+    part: PART,
+    what: 'answers',
+    run: async () => {
+      const workers = (await (await processes.need()).running()).filter(({ node }) => node !== NO_NODE);
+      const seen = `none on this host, as CONTAINER_MODE says; instances are on ${
+        [...new Set(workers.map(({ node }) => node))].sort().join(', ') || 'no host'
+      }`;
+      return [
+        workers.length > 0
+          ? ok('answers', seen)
+          : failure('answers', seen, 'Start a worker: `try-it-now fleet join-token` prints what to do on its host.'),
+      ];
+    },
+  };
 }
 
 /** One that is part of the server's own process, which nobody else can look into. */

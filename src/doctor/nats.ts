@@ -1,6 +1,7 @@
 import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream';
 import { request } from 'undici';
 import { describeError } from '../domain/errors.ts';
+import { NO_NODE } from '../domain/node.ts';
 import { deadlineSignal } from '../lifecycle/deadline.ts';
 import { isAstray } from '../queue/astray-consumers.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -55,11 +56,13 @@ export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[
       what: `stream ${DEAD_STREAM}`,
       run: async () => [await stream(await queue.need(), DEAD_STREAM, [DEAD_SUBJECTS])],
     },
-    ...[provisionConsumer(node), cleanupConsumer(node), EXHAUSTED_CONSUMER].map((name): Check => ({
-      part: PART,
-      what: `consumer ${name}`,
-      run: async () => [await consumer(await queue.need(), name)],
-    })),
+    ...[...(node === NO_NODE ? [] : [provisionConsumer(node), cleanupConsumer(node)]), EXHAUSTED_CONSUMER].map(
+      (name): Check => ({
+        part: PART,
+        what: `consumer ${name}`,
+        run: async () => [await consumer(await queue.need(), name)],
+      }),
+    ),
     { part: PART, what: 'dead tasks', run: async () => [await deadTasks(await queue.need())] },
   ];
 }

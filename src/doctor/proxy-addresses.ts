@@ -1,9 +1,11 @@
 import { BlockList } from 'node:net';
+import { NO_NODE } from '../domain/node.ts';
 import type { FleetNode } from '../domain/node.ts';
 import type { RunningProcess } from '../domain/running-process.ts';
 import { failure, ok, type Observation } from './check.ts';
 
 const WHAT = 'proxy addresses';
+const SEE = 'see that PROXY_ADDRESSES of every node has the addresses of those without an engine';
 
 interface Fleet {
   readonly nodes: readonly FleetNode[];
@@ -16,12 +18,19 @@ interface Fleet {
  */
 export function proxyAddresses(fleet: Fleet): Observation[] {
   const servers = new Map(
-    fleet.processes.flatMap((process) => (process.role === 'server' ? [[process.node, process] as const] : [])),
+    // From where one without an engine comes is known to nobody but the network between.
+    fleet.processes.flatMap((process) =>
+      process.role === 'server' && process.node !== NO_NODE ? [[process.node, process] as const] : [],
+    ),
   );
   const left = fleet.nodes.flatMap((node) => [...servers.values()].flatMap((server) => keptOut(node, server, fleet)));
-  return left.length > 0
-    ? left
-    : [ok(WHAT, `every server (on ${[...servers.keys()].sort().join(', ') || 'no node'}) reaches every node`)];
+  return left.length > 0 ? left : [ok(WHAT, whoReaches([...servers.keys()].sort(), fleet))];
+}
+
+function whoReaches(nodes: readonly string[], { processes }: Fleet): string {
+  const others = processes.some(({ role, node }) => role === 'server' && node === NO_NODE);
+  if (nodes.length === 0 && others) return `no server is on a node; ${SEE}`;
+  return `every server (on ${nodes.join(', ') || 'no node'}) reaches every node`;
 }
 
 function keptOut({ name, heartbeat }: FleetNode, server: RunningProcess, { nodes, processes }: Fleet): Observation[] {

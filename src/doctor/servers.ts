@@ -1,3 +1,4 @@
+import { NO_NODE } from '../domain/node.ts';
 import type { RunningProcess } from '../domain/running-process.ts';
 import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
 import { ok, warning, type Check, type Observation, type Shared } from './check.ts';
@@ -28,7 +29,7 @@ function judge(running: readonly RunningProcess[]): Observation {
 
 function describeProcess({ role, host, pid, node, version, leads }: RunningProcess): string {
   const leading = leads.length === 0 ? '' : `, leads ${[...leads].sort().join(', ')}`;
-  return `${role} ${host}/${pid} (${version}, node ${node}${leading})`;
+  return `${role} ${host}/${pid} (${version}, ${node === NO_NODE ? 'no engine' : `node ${node}`}${leading})`;
 }
 
 /** One that a process does not offer at all may be meant so. */

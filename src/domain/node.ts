@@ -7,6 +7,12 @@ import { CheckpointArrival } from './checkpoint.ts';
  */
 export const FIRST_NODE = 'node0';
 
+/**
+ * In place of a node's name where a server has no engine (CONTAINER_MODE=none): no host can be named so, and nothing is
+ * recorded of it.
+ */
+export const NO_NODE = '-';
+
 /** Raised when the stored shape changes; a heartbeat of another version is skipped, as one that did not come. */
 export const HEARTBEAT_VERSION = 1;
 

@@ -6,6 +6,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import { CARRIED_FILES, CARRIED_SECRETS, CARRIED_SETTINGS } from './carried-settings.ts';
 import type { HostFiles } from './host-files.ts';
 import type { JoinToken } from './join-token.ts';
+import { NO_ENGINE } from '../runtime/no-engine.ts';
 import { addressTowards } from './own-address.ts';
 import { isLoopback, reachableProxies } from './reachable-proxy.ts';
 import { WORKER_SECRETS, WORKER_USER } from './worker-login.ts';
@@ -36,7 +37,9 @@ export async function makeToken(options: MakeTokenOptions): Promise<JoinToken> {
   const settings = Object.fromEntries(
     CARRIED_SETTINGS.flatMap((name) => {
       const value = env[name]?.trim() ?? '';
-      return value === '' ? [] : [[name, value]];
+      // A worker takes the engine that answers on its own host.
+      const isOwn = name === 'CONTAINER_MODE' && value === NO_ENGINE.name;
+      return value === '' || isOwn ? [] : [[name, value]];
     }),
   );
   await verify(

@@ -44,7 +44,7 @@ class Host {
       catalogue: new Catalogue([template({ image: NAME })]),
       runtime: { foundImages },
       pins: this.#store.imagePins,
-      decides: this.#decides,
+      decides: () => Promise.resolve(this.#decides),
       pinned: this.pinned,
       log: this.log,
     }).settle();

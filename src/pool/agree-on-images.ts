@@ -8,8 +8,8 @@ export interface ImageAgreementDeps {
   readonly catalogue: Catalogue;
   readonly runtime: Pick<ContainerRuntime, 'foundImages'>;
   readonly pins: ImagePins;
-  /** A server has a name stand for what it does on its node; a worker goes by that. */
-  readonly decides: boolean;
+  /** Whether this process has a name stand for what it does on its node; others go by that. */
+  readonly decides: () => Promise<boolean>;
   /** What the engine goes by. */
   readonly pinned: Map<string, ImagePin>;
   readonly log: Log;
@@ -28,7 +28,7 @@ export class ImageAgreement {
 
   /** Throws store_unavailable, engine_unavailable. */
   async settle(): Promise<void> {
-    const { catalogue, runtime, pins, decides, pinned } = this.#deps;
+    const { catalogue, runtime, pins, pinned } = this.#deps;
     const images = catalogue
       .all()
       .flatMap(containerTemplates)
@@ -36,6 +36,7 @@ export class ImageAgreement {
     const names = [...new Set(images)].filter((name) => !isByDigest(name));
     const found = (await runtime.foundImages?.(names)) ?? [];
     const agreed = new Map(await pins.of(names));
+    const decides = found.length > 0 && (await this.#deps.decides());
     for (const each of found) {
       const pin = await pins.agree(each, decides);
       if (pin !== undefined) agreed.set(each.name, pin);

@@ -34,10 +34,10 @@ export interface Drift {
 }
 
 /**
- * `node`: what this node's own process looks after, which costs by what the node holds. `all`: also what belongs to the
- * whole pool, which one process does for all.
+ * `node`: what this node's own process looks after, which costs by what the node holds. `pool`: what belongs to the
+ * whole pool, which one process does for all; that of a server without an engine. `all`: both.
  */
-export type Scope = 'node' | 'all';
+export type Scope = 'node' | 'pool' | 'all';
 
 const OF_THE_POOL: readonly RepairKind[] = ['index', 'hostname', 'setting', 'ticket', 'task', 'proxy'];
 
@@ -68,7 +68,7 @@ export async function detectDrift(deps: DriftDeps, scope: Scope = 'all'): Promis
   const findings: Finding[] = [];
   const unchecked: Unchecked[] = [];
   const look = async (kinds: readonly RepairKind[], work: () => Promise<readonly Finding[]>): Promise<void> => {
-    if (scope === 'node' && kinds.every((kind) => OF_THE_POOL.includes(kind))) return;
+    if (!kinds.some((kind) => isOf(scope, kind))) return;
     try {
       findings.push(...(await work()));
     } catch (error) {
@@ -77,7 +77,7 @@ export async function detectDrift(deps: DriftDeps, scope: Scope = 'all'): Promis
   };
   let records: readonly Instance[] | undefined;
   await look(['record', 'container', 'index', 'hostname', 'setting', 'port', 'forwarding'], async () => {
-    records = await (scope === 'all' ? inventory.list() : inventory.ofNode(node.name));
+    records = await (scope === 'node' ? inventory.ofNode(node.name) : inventory.list());
     return [];
   });
   if (records !== undefined) {
@@ -114,11 +114,15 @@ export async function detectDrift(deps: DriftDeps, scope: Scope = 'all'): Promis
   return { findings, unchecked, records, scope };
 }
 
+function isOf(scope: Scope, kind: RepairKind): boolean {
+  return scope === 'all' || OF_THE_POOL.includes(kind) === (scope === 'pool');
+}
+
 /** By kind; undefined where something of it was not, or could not be, checked. */
 export function countFindings({ findings, unchecked, scope }: Drift): Readonly<Record<RepairKind, number | undefined>> {
-  const unseen = new Set([...unchecked.flatMap(({ kinds }) => kinds), ...(scope === 'node' ? OF_THE_POOL : [])]);
+  const unseen = new Set(unchecked.flatMap(({ kinds }) => kinds));
   const count = (kind: RepairKind): number | undefined =>
-    unseen.has(kind) ? undefined : findings.filter((finding) => finding.kind === kind).length;
+    unseen.has(kind) || !isOf(scope, kind) ? undefined : findings.filter((finding) => finding.kind === kind).length;
   return Object.fromEntries(REPAIR_KINDS.map((kind) => [kind, count(kind)])) as Record<RepairKind, number | undefined>;
 }
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { publicOrigin, type PublicAddress } from '../domain/address.ts';
+import { NO_NODE } from '../domain/node.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
@@ -83,7 +84,8 @@ function offered({ catalogue, node }: ExportDeps, instance: Instance): Offered {
   if (template.export.kind === 'exec' && instance.node !== node.name)
     throw new TryItNowError(
       'other_node',
-      `Instance ${instance.id} is on node ${instance.node}, and this server runs commands on ${node.name} only; ` +
+      `Instance ${instance.id} is on node ${instance.node}, and this server runs commands on ` +
+        `${node.name === NO_NODE ? 'no node' : `${node.name} only`}; ` +
         'ask a server there, or let the template offer it by `export.http`, which works from everywhere',
       { details: { node: instance.node } },
     );

@@ -1,4 +1,5 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
+import { NO_NODE } from '../domain/node.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { InstanceState } from '../domain/lifecycle.ts';
@@ -80,12 +81,16 @@ export async function instanceLogs(deps: OperateInstancesDeps, id: string, tail:
   if (node !== deps.node.name) {
     throw new TryItNowError(
       'other_node',
-      `Instance ${id} is on node ${node}, and this server sees the containers of ${deps.node.name} only; on ` +
+      `Instance ${id} is on node ${node}, and this server sees the containers of ${whose(deps)}; on ` +
         `that host its engine shows them: podman logs --tail ${tail} ${container}`,
       { details: { node, container } },
     );
   }
   return deps.runtime.logs(container, tail);
+}
+
+function whose({ node: { name } }: OperateInstancesDeps): string {
+  return name === NO_NODE ? 'no node' : `${name} only`;
 }
 
 async function known({ claimStore }: OperateInstancesDeps, id: string): Promise<Instance> {

@@ -32,10 +32,12 @@ export async function reconcile(deps: ReconcileDeps, scope: Scope = 'all'): Prom
       failures.push(error);
     }
   };
-  await attempt(() => registry.announce(deps.runtime.engine));
-  // Isolation rules last only until somebody flushes the host's firewall.
-  await attempt(() => deps.fitness.prepare());
-  await attempt(async () => databases?.prepare(catalogue.all()));
+  if (scope !== 'pool') {
+    await attempt(() => registry.announce(deps.runtime.engine));
+    // Isolation rules last only until somebody flushes the host's firewall.
+    await attempt(() => deps.fitness.prepare());
+    await attempt(async () => databases?.prepare(catalogue.all()));
+  }
   const seen = await detectDrift(deps, scope);
   deps.observer.driftDetected(countFindings(seen));
   const repair = await repairDrift(deps, seen);

@@ -72,7 +72,7 @@ async function dispensable(
   scope: Scope,
 ): Promise<number> {
   const keep = Math.floor(template.pool.target / 2);
-  if (scope === 'all') return Math.max(0, idle - keep);
+  if (scope !== 'node') return Math.max(0, idle - keep);
   const ready = (await inventory.stats([template])).get(template.name)?.ready ?? 0;
   return Math.max(0, Math.min(ready - keep, Math.ceil(idle / 2)));
 }

@@ -13,7 +13,7 @@ import { deliver, type DeliveryContext, type QueueObserver } from './delivery.ts
 import { deadLetterExhausted } from './exhausted-tasks.ts';
 import { Puller } from './puller.ts';
 import { matchReplicas } from './replicas.ts';
-import { DELIVERY_POLICY, type Consumers, type DeliveryPolicy } from './stream-and-consumers.ts';
+import { DELIVERY_POLICY, ensureStreams, type Consumers, type DeliveryPolicy } from './stream-and-consumers.ts';
 
 /** What a handler told to stop may still take to unwind before its task is left to redelivery. */
 const UNWIND_MS = 1_000;
@@ -55,6 +55,12 @@ interface Lane {
   /** Whether to fetch any. */
   readonly open?: (() => boolean) | undefined;
   readonly handle: (message: JsMsg, yieldWorker: () => void) => Promise<void>;
+}
+
+/** For a process that queues tasks and does none. Throws queue_unavailable, queue_conflict. */
+export async function readyQueue(connection: QueueConnection, log: Log): Promise<void> {
+  await ensureStreams(connection);
+  await matchReplicas(connection, log);
 }
 
 /** Starts pulling tasks once streams and consumers are as they should be. Throws queue_unavailable, queue_conflict. */

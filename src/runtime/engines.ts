@@ -1,5 +1,6 @@
 import { DOCKER } from './docker/descriptor.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, StandIn, StandInBehaviour } from './engine.ts';
+import type { NO_ENGINE } from './no-engine.ts';
 import { PODMAN } from './podman/descriptor.ts';
 import { SIMULATED } from './simulated/descriptor.ts';
 
@@ -27,11 +28,11 @@ export type EngineName = KnownEngine['name'];
 /** Where each is; those that run containers have a default. */
 export type EngineSockets = {
   readonly [Known in KnownEngine as Known['name']]: Known extends ContainerEngine ? string : string | undefined;
-};
+} & { readonly [NO_ENGINE.name]?: undefined };
 
 type Loaded<E> = E extends ContainerEngine ? E & ContainerEngineBehaviour : E & StandInBehaviour;
 /** One with all it can do. */
-export type Engine = Loaded<KnownEngine>;
+export type Engine = Loaded<KnownEngine> | typeof NO_ENGINE;
 
 const BY_NAME = Object.fromEntries(ENGINES.map((engine) => [engine.name, engine])) as {
   readonly [Known in KnownEngine as Known['name']]: Known;

@@ -120,6 +120,37 @@ describe('make install', () => {
     expect(await everything()).toEqual([]);
   });
 
+  it('installs a server without instances, and hosts of Valkey and NATS alone', async () => {
+    const units = async () => (await readdir(installed('/usr/local/lib/systemd/system'), { recursive: true })).sort();
+    for (const role of ['server', '']) {
+      await script('install', { ROLE: role });
+      expect(await units()).toEqual([
+        'try-it-now-discovery.service',
+        'try-it-now-discovery.socket',
+        'try-it-now.service',
+        'try-it-now.service.d',
+        'try-it-now.service.d/without-engine.conf',
+      ]);
+      expect((await readdir(installed('/etc/try-it-now'))).sort()).toEqual(['secrets', 'try-it-now.env']);
+      expect(await text('/etc/try-it-now/try-it-now.env')).toMatch(/^CONTAINER_MODE=none$/m);
+    }
+    if (analyzer !== undefined) {
+      const { stdout } = await run(analyzer, [
+        ...['security', '--offline=true', '--no-pager', '--root', dest],
+        'try-it-now.service',
+      ]);
+      expect(Number(/level for \S+: ([\d.]+)/.exec(stdout)?.[1])).toBeLessThan(2.5);
+    }
+    await script('uninstall', { PURGE: '1' });
+    expect(await everything()).toEqual([]);
+
+    await script('install', { ROLE: 'state' });
+    expect(await units()).toEqual(['try-it-now-nats.service', 'try-it-now-valkey.service']);
+    expect((await readdir(installed('/etc/try-it-now'))).sort()).toEqual(['nats.conf', 'secrets', 'valkey.conf']);
+    await script('uninstall', { PURGE: '1' });
+    expect(await everything()).toEqual([]);
+  });
+
   it('leaves the installation as it was when it is interrupted', async () => {
     await script('install');
     const before = await everything();

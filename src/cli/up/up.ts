@@ -17,6 +17,7 @@ import { createLogger } from '../../telemetry/logger.ts';
 import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.ts';
 import type { ContainerEngine } from '../../runtime/engine.ts';
 import { CONTAINER_ENGINES, type Engine } from '../../runtime/engines.ts';
+import { NO_ENGINE, noEngine } from '../../runtime/no-engine.ts';
 import { packageVersion } from '../package-version.ts';
 import { besideOthers } from './beside-others.ts';
 import { checkpointTemplates } from './checkpoint-templates.ts';
@@ -186,6 +187,7 @@ async function startEverything({
   stopped.throwIfAborted();
 
   const engine = await chooseEngine(config, log);
+  if (engine.name === NO_ENGINE.name) throw noEngine('run instances with');
   explainEngine(engine, config, screen);
   if (engine.runsContainers)
     await buildImages(config, engine, config.containers.sockets[engine.name], settings, options, screen);
