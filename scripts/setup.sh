@@ -63,6 +63,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/setup/runsc.sh
 . "$here/setup/runsc.sh"
 
+# shellcheck source=scripts/setup/chart-tools.sh
+. "$here/setup/chart-tools.sh"
+
 say() { printf '%s\n' "$*"; }
 fail() { printf 'set-up: %s\n' "$*" >&2; exit 1; }
 
@@ -114,7 +117,8 @@ find_missing() {
       missing_lines+="  $package: $purpose"$'\n'
     fi
   done <<<"$PARTS"
-  need_criu=no podman_settings='' host_limits='' runsc_settings=''
+  need_criu=no podman_settings='' host_limits='' runsc_settings='' chart_tools=''
+  case " $wanted " in *' tests '*) chart_tools=$(missing_chart_tools) ;; esac
   case " $wanted " in *' runsc '*) runsc_settings=$(missing_runsc_settings) ;; esac
   case " $wanted " in *' containers '*) host_limits=$(missing_host_limits) ;; esac
   case " $wanted " in
@@ -125,7 +129,7 @@ find_missing() {
   esac
 }
 
-nothing_to_do() { [ ${#missing_packages[@]} -eq 0 ] && [ "$need_criu$podman_settings$host_limits$runsc_settings" = no ]; }
+nothing_to_do() { [ ${#missing_packages[@]} -eq 0 ] && [ "$need_criu$podman_settings$host_limits$runsc_settings$chart_tools" = no ]; }
 
 os_release() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" /etc/os-release; }
 
@@ -213,6 +217,7 @@ main() {
   printf '%s' "$missing_lines"
   if [ -n "$podman_settings" ]; then say "$podman_settings"; fi
   if [ -n "$runsc_settings" ]; then say "$runsc_settings"; fi
+  if [ -n "$chart_tools" ]; then say "$chart_tools"; fi
   if [ -n "$host_limits" ]; then say "  $HOST_LIMITS: limits that the kernel has for all containers of a user together"; fi
   if [ "$need_criu" = yes ]; then
     say "  criu (under $CRIU_HOME): starts instances in a fraction of the time, from a checkpoint; optional"
@@ -225,6 +230,7 @@ main() {
   if [ ${#missing_packages[@]} -gt 0 ]; then install_packages "${missing_packages[@]}"; fi
   if [ -n "$podman_settings" ]; then write_podman_settings; fi
   if [ -n "$runsc_settings" ]; then write_runsc_settings; fi
+  if [ -n "$chart_tools" ]; then install_chart_tools; fi
   if [ -n "$host_limits" ]; then write_host_limits "$host_limits"; fi
   if [ "$need_criu" = yes ]; then install_criu; fi
 
