@@ -25,6 +25,7 @@ type OwnDep =
   | 'breakers'
   | 'queueAdmin'
   | 'funnel'
+  | 'poolHistory'
   | Exclude<keyof OperateWebhooksDeps, 'clock'>;
 
 export interface AdminServerDeps {
@@ -40,6 +41,7 @@ export interface AdminServerDeps {
     | 'audit'
     | 'operatorSessions'
     | 'funnel'
+    | 'poolHistory'
     | 'outbox'
     | 'webhookStatuses'
   >;
@@ -70,6 +72,7 @@ export async function startAdminServer({
     controls: store.controls,
     breakers: store.breakers,
     funnel: store.funnel,
+    poolHistory: store.poolHistory,
     outbox: store.outbox,
     webhooks: config.webhooks,
     webhookAdmin: new JetStreamWebhookAdmin(connection),

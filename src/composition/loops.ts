@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { AppParts, LoopTriggers, Role } from './app-parts.ts';
 import type { Leadership } from './leadership.ts';
 import { HEARTBEAT_INTERVAL_MS, NO_NODE } from '../domain/node.ts';
+import { HISTORY_INTERVAL_MS, noteHistory } from '../pool/note-history.ts';
 import type { Log } from '../domain/log.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
@@ -121,6 +122,7 @@ export function createLoops(
     keepQueue(connection, store.turns.of('queue'), log),
   );
   triggers.refill.subscribe(() => replenisher.trigger());
+  const entry = entryLoops({ pool, store });
   const own = ownLoops({ pool, leadership }, config, heartbeat, reconciler);
   return {
     replenisher,
@@ -131,7 +133,7 @@ export function createLoops(
     heartbeat,
     all:
       role === 'server'
-        ? [replenisher, reaper, tickets, nodes, lostNodes, usage, ...entryLoops(pool), queueKeeper, proxyKeeper, ...own]
+        ? [replenisher, reaper, tickets, nodes, lostNodes, usage, ...entry, queueKeeper, proxyKeeper, ...own]
         : own,
   };
 }
@@ -230,12 +232,15 @@ function watchers(
   return [...watches, watch('database watch', DATABASES_INTERVAL_MS, (signal) => database.round(signal))];
 }
 
-/** What is known of who may have how much. */
-function entryLoops({ admission, gate, shares, log }: AppParts['pool']): readonly Loop[] {
+/** What is known of who may have how much, and what is noted of the pools for people who look. */
+function entryLoops({ pool, store }: Pick<AppParts, 'pool' | 'store'>): readonly Loop[] {
+  const { admission, gate, shares, log } = pool;
+  const history = { ...pool, funnel: store.funnel, history: store.poolHistory, turn: store.turns.of('history') };
   return [
     new Loop({ name: 'bans and allowances', intervalMs: ADMISSION_INTERVAL_MS, log }, () => admission.refresh()),
     new Loop({ name: 'gate', intervalMs: GATE_INTERVAL_MS, log }, () => gate.look()),
     new Loop({ name: 'shares of visitors', intervalMs: SHARES_INTERVAL_MS, log }, () => shares.round()),
+    new Loop({ name: 'pool history', intervalMs: HISTORY_INTERVAL_MS, log }, () => noteHistory(history)),
   ];
 }
 

@@ -1,5 +1,6 @@
 import type { Operators } from '../http/admin/operators.ts';
 import { funnelOf } from '../pool/funnel.ts';
+import type { PoolHistory } from '../pool/interfaces/pool-history.ts';
 import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
 import {
   endInstance,
@@ -50,13 +51,14 @@ export type OperatorsDeps = OperatePoolsDeps &
   OperateQueueDeps &
   OperateNetworksDeps &
   OperateNodesDeps &
-  OperateWebhooksDeps & { readonly funnel: FunnelCounts };
+  OperateWebhooksDeps & { readonly funnel: FunnelCounts; readonly poolHistory: PoolHistory };
 
 /** What the admin API asks of pool and queue, each answered by its use case. */
 export function createOperators(deps: OperatorsDeps): Operators {
   const { queueAdmin } = deps;
   return {
     pools: () => listPools(deps),
+    history: (template) => deps.poolHistory.recent(template),
     failures: (template) => listFailures(deps, template),
     pause: (template, reason) => pausePool(deps, template, reason),
     drain: (template, withinMs, reason) => drainPool(deps, template, withinMs, reason),

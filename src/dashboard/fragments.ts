@@ -1,6 +1,8 @@
 import type { NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
 import { html, type Html } from '../presentation/html.ts';
 import { badge, counted, said } from './elements.ts';
+import { demandOf } from '../domain/pool-sample.ts';
+import { sparkline } from './sparkline.ts';
 import { problemsOf } from './problems.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -13,7 +15,7 @@ export function fragmentsOf(snapshot: Snapshot): Fragments {
   return new Map<string, Html>([
     ['clock', clockOf(snapshot)],
     ['problems', problemList(snapshot)],
-    ...('value' in pools ? pools.value.flatMap(ofPool) : []),
+    ...('value' in pools ? pools.value.flatMap((pool) => [...ofPool(pool), ...ofHistory(pool, snapshot)]) : []),
     ...('value' in queue ? ofQueue(queue.value) : []),
     ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),
   ]);
@@ -56,6 +58,29 @@ function ofPool({ template, mode, stats, breaker, deadlineMs }: PoolSnapshot): (
         ? html`${assigned} left, until ${new Date(deadlineMs).toISOString().slice(11, 19)} UTC at most`
         : html``,
     ),
+  ];
+}
+
+function ofHistory({ template }: PoolSnapshot, { history }: Snapshot): (readonly [string, Html])[] {
+  const samples = history.get(template) ?? [];
+  const { clicks, hitRate } = demandOf(samples);
+  const hits = hitRate === undefined ? '' : `, ${Math.floor(hitRate * 100)} % served at once`;
+  return [
+    [
+      `pool.${template}.ready-line`,
+      sparkline(
+        'Ready in the last half hour',
+        samples.map(({ ready }) => ready),
+      ),
+    ],
+    [
+      `pool.${template}.out-line`,
+      sparkline(
+        'With visitors in the last half hour',
+        samples.map(({ assigned }) => assigned),
+      ),
+    ],
+    [`pool.${template}.demand`, html`${counted(clicks, 'click', 'clicks')} in half an hour${hits}`],
   ];
 }
 

@@ -1,4 +1,5 @@
 import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+import type { PoolSample } from '../domain/pool-sample.ts';
 import type { NodeSnapshot, Operators, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
 
 /** What could be read, or why not. */
@@ -16,14 +17,20 @@ export interface Snapshot {
   readonly pools: Part<readonly PoolSnapshot[]>;
   readonly queue: Part<QueueInfo>;
   readonly nodes: Part<readonly NodeSnapshot[]>;
+  /** By template, the oldest sample first; none of those that cannot be read. */
+  readonly history: ReadonlyMap<string, readonly PoolSample[]>;
 }
 
 const FRESH_MS = 1_000;
+/** As often as there is a new sample. */
+const HISTORY_FRESH_MS = 10_000;
 
 /** At most one look a second, however many browsers and pages ask: they share it. */
 export class Snapshots {
   readonly #operators: Operators;
   #latest: { readonly startedAt: number; readonly snapshot: Promise<Snapshot> } | undefined;
+
+  #history: { readonly readAt: number; readonly of: Snapshot['history'] } = { readAt: -Infinity, of: new Map() };
 
   constructor(operators: Operators) {
     this.#operators = operators;
@@ -48,7 +55,22 @@ export class Snapshots {
       part(this.#operators.queue()),
       part(this.#operators.nodes()),
     ]);
-    return { atMs: Date.now(), pools, queue, nodes };
+    const history =
+      'value' in pools ? await this.#samples(pools.value.map(({ template }) => template)) : this.#history.of;
+    return { atMs: Date.now(), pools, queue, nodes, history };
+  }
+
+  async #samples(templates: readonly string[]): Promise<Snapshot['history']> {
+    const now = performance.now();
+    if (now - this.#history.readAt < HISTORY_FRESH_MS) return this.#history.of;
+    const read = await Promise.all(
+      templates.map(async (template) => [template, await part(this.#operators.history(template))] as const),
+    );
+    const of = new Map(
+      read.flatMap(([template, found]) => ('value' in found ? [[template, found.value] as const] : [])),
+    );
+    this.#history = { readAt: now, of };
+    return of;
   }
 }
 

@@ -65,6 +65,8 @@ export const keys = {
   poolControl: (template: string) => `pool_control:${template}`,
   /** stream: what operators did */
   audit: 'audit',
+  /** list: how the pool stood every ten seconds (JSON), the newest first; ends by itself */
+  poolHistory: (template: string) => `pool_history:${template}`,
   /** hash: digest of what an operator's browser keeps → session (JSON) */
   operatorSessions: 'operator_sessions',
   /** list: ids of promoted checkpoints, the current one first */

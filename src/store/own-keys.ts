@@ -34,6 +34,7 @@ const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAV
   [keys.useKnownSince, 'string'],
   [keys.audit, 'stream', SAVED],
   [keys.operatorSessions, 'hash'],
+  [keys.poolHistory(EACH), 'list'],
   [keys.ready(EACH), 'zset'],
   [keys.warming(EACH), 'zset'],
   [keys.assigned(EACH), 'zset'],

@@ -36,6 +36,8 @@ import { ValkeyHarmMemory } from './harm-memory.ts';
 import type { ShareCounts } from '../pool/interfaces/share-counts.ts';
 import { ValkeyShareCounts } from './share-counts.ts';
 import { systemClock } from '../domain/clock.ts';
+import type { PoolHistory } from '../pool/interfaces/pool-history.ts';
+import { ValkeyPoolHistory } from './pool-history.ts';
 import type { OperatorSessions } from '../pool/interfaces/operator-sessions.ts';
 import { ValkeyOperatorSessions } from './operator-sessions.ts';
 import type { NetworkRules } from '../pool/interfaces/network-rules.ts';
@@ -94,6 +96,7 @@ export interface Store {
   readonly shareCounts: ShareCounts;
   readonly audit: AuditLog;
   readonly operatorSessions: OperatorSessions;
+  readonly poolHistory: PoolHistory;
   readonly waitingList: WaitingList;
   readonly visitSteps: VisitSteps;
   readonly breakers: Breakers;
@@ -160,6 +163,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     networkRules: new ValkeyNetworkRules(client, scripts, log),
     audit: new ValkeyAuditLog(client),
     operatorSessions: new ValkeyOperatorSessions(client, scripts),
+    poolHistory: new ValkeyPoolHistory(client),
     waitingList: new ValkeyWaitingList(scripts),
     visitSteps: new ValkeyVisitSteps(client, scripts, log),
     breakers: new ValkeyBreakers(client),

@@ -326,6 +326,23 @@ describe('acting', () => {
   });
 });
 
+it('draws how a pool stood, and says what came and how much of it was served at once', async () => {
+  const sample = (clicked: number, missed: number, ready: number): string =>
+    JSON.stringify({ v: 1, atMs: Date.now(), ready, assigned: 0, waiting: 0, clicked, missed });
+  const key = 'pool_history:failing';
+  await valkey
+    .multi()
+    .del(key)
+    .lpush(key, sample(100, 7, 4), sample(108, 8, 1))
+    .exec();
+  const login = await loggedIn('viewer');
+  await eventually(async () => {
+    const page = await login.page('/pools/failing');
+    expect(page).toMatch(/aria-label="Ready in the last half hour: between \d and 4, now \d"/);
+    expect(page).toContain('8 clicks in half an hour, 87 % served at once');
+  });
+});
+
 describe('what others wrote', () => {
   it.each(['/', '/pools/failing', '/networks', '/audit?limit=10000'])(
     'is text and steers nothing on %s',

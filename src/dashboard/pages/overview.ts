@@ -49,6 +49,8 @@ function card({ template, stats }: PoolSnapshot, fragments: Fragments): Html {
   return html`<li class="card">
 <div class="head"><h3><a href="/pools/${template}">${template}</a></h3>${value('mode')}</div>
 <p class="big"><b>${value('ready')}</b> <span>of ${value('target')} ready</span></p>
+${value('ready-line')}
+<p class="demand">${value('demand')}</p>
 <dl class="figures">${[
     ['out', value('assigned')] as const,
     ['warming', value('warming')] as const,

@@ -37,6 +37,12 @@ ${stats.target !== configuredTarget && html` <small>(configured: ${configuredTar
       ['Instances', link(`/instances?template=${encodeURIComponent(template)}`, 'List them')],
     ])}${breaker.open && breakerNotice(pool)}`,
   )}
+${section(
+  'The last half hour',
+  html`<p>${value('demand')}</p>
+<div class="lines"><div><p class="hint">Ready</p>${value('ready-line')}</div>
+<div><p class="hint">With visitors</p>${value('out-line')}</div></div>`,
+)}
 ${section('Change', controls(view, pool))}
 ${section(
   'Why starts failed',

@@ -28,6 +28,7 @@ function nothing(): Promise<never> {
 
 const NOBODY: Operators = {
   pools: nothing,
+  history: nothing,
   failures: nothing,
   pause: nothing,
   nodes: nothing,

@@ -4,6 +4,7 @@
  */
 import type { FailureReport } from '../../domain/failure-report.ts';
 import type { RememberedHarm } from '../../domain/harm.ts';
+import type { PoolSample } from '../../domain/pool-sample.ts';
 import type { NetworkRule, NetworkRuleKind } from '../../domain/network-rule.ts';
 import type { Suspect } from '../../domain/suspect.ts';
 import type { WantedRule } from '../../pool/operate-networks.ts';
@@ -34,6 +35,8 @@ interface PoolFailures {
 }
 
 export interface PoolOperators {
+  /** How it stood in the last half hour, the oldest first. */
+  history(template: string): Promise<readonly PoolSample[]>;
   pools(): Promise<readonly PoolSnapshot[]>;
   /** Throws unknown_template, as the next four do. */
   failures(template: string): Promise<PoolFailures>;
