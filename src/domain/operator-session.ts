@@ -9,8 +9,7 @@ export const OperatorSession = Type.Object({
   v: Type.Literal(OPERATOR_SESSION_VERSION),
   /** As the audit log names them. */
   who: Type.String({ minLength: 1, maxLength: 200 }),
-  /** By a key: what that key may, as it is configured now, counts. */
-  by: Type.Enum(['key', 'oidc']),
+  /** At the log-in; what the key may as it is configured now counts. */
   role: Type.Enum([...OPERATOR_ROLES]),
   /** The address of the browser. */
   from: Type.String({ maxLength: 100 }),

@@ -65,7 +65,6 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   const { app } = listener;
   const callers = new Callers({
     keys: options.operatorKeys,
-    otherLogin: false,
     sessions,
     refused: new RefusedCalls(log, options.observer),
     dashboardUrl: options.dashboardUrl,

@@ -25,8 +25,6 @@ export interface Caller {
 export interface CallersOptions {
   /** Empty: nobody is let in by key. */
   readonly keys: readonly OperatorKey[];
-  /** Whether there is another way in than by key. */
-  readonly otherLogin: boolean;
   readonly sessions: OperatorSessions;
   readonly refused: RefusedCalls;
   /** Where browsers reach the dashboard; undefined: at the listener itself. */
@@ -68,8 +66,8 @@ export class Callers {
   /** Who this key is. Throws as `identify`. */
   withKey(key: string | string[] | undefined, request: FastifyRequest): { who: string; role: OperatorRole } {
     try {
-      if (this.#roleOfKey === undefined && !this.#options.otherLogin) throw keyUnset();
-      if (this.#roleOfKey === undefined || key === undefined || key === '') throw keyMissing();
+      if (this.#roleOfKey === undefined) throw keyUnset();
+      if (key === undefined || key === '') throw keyMissing();
       return { who: keyFingerprint(key), role: this.#roleOfKey(key) };
     } catch (error) {
       throw error instanceof TryItNowError ? this.#options.refused.note(error, request.ip) : error;
@@ -78,13 +76,13 @@ export class Callers {
 
   /** Logs a browser in, in place of what it was logged in as. Throws store_unavailable. */
   async open(
-    { who, by, role }: Pick<ListedSession, 'who' | 'by' | 'role'>,
+    { who, role }: Pick<ListedSession, 'who' | 'role'>,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<void> {
     await this.close(request, reply);
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
-    await this.#options.sessions.open(secret, { who, by, role, from: request.ip, forMs: SESSION_MS });
+    await this.#options.sessions.open(secret, { who, role, from: request.ip, forMs: SESSION_MS });
     const { name, ...options } = this.#cookie(request);
     reply.setCookie(name, secret, { ...options, maxAge: SESSION_MS / 1_000 });
   }
@@ -137,8 +135,8 @@ export class Callers {
     const session = await this.#options.sessions.find(secret);
     if (session === undefined) return undefined;
     // A key that is taken out of the configuration, or has another role there, is so for its sessions too.
-    const role = session.by === 'key' ? this.#roles.get(session.who) : session.role;
-    if (role === undefined || (session.by === 'oidc' && !this.#options.otherLogin)) return undefined;
+    const role = this.#roles.get(session.who);
+    if (role === undefined) return undefined;
     return { who: session.who, role, session: { ...session, role, formToken: formTokenOf(secret) } };
   }
 
