@@ -9,6 +9,7 @@ import { registerDoctorCommand } from './doctor/register.ts';
 import { registerFleetCommands } from './fleet/register.ts';
 import { registerOperatorCommands } from './operate/register.ts';
 import { packageVersion } from './package-version.ts';
+import { registerPlanCommand } from './plan/register.ts';
 import { registerReconcileCommand } from './reconcile/register.ts';
 import { runCommand } from './run-command.ts';
 import { registerSmokeCommand } from './smoke/register.ts';
@@ -73,6 +74,7 @@ function commands(env: Environment): Command {
   registerFleetCommands(cli, env);
   registerOperatorCommands(cli, env);
   registerTopCommand(cli, env);
+  registerPlanCommand(cli, env);
   registerTemplateCommands(cli, env);
   registerTryCommand(cli, env);
   registerCheckpointCommands(cli, env);

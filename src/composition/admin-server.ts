@@ -22,6 +22,7 @@ type OwnDep =
   | 'harmMemory'
   | 'shareCounts'
   | 'controls'
+  | 'poolSizes'
   | 'breakers'
   | 'queueAdmin'
   | 'funnel'
@@ -37,6 +38,7 @@ export interface AdminServerDeps {
     | 'harmMemory'
     | 'shareCounts'
     | 'controls'
+    | 'poolSizes'
     | 'breakers'
     | 'audit'
     | 'operatorSessions'
@@ -70,6 +72,7 @@ export async function startAdminServer({
     harmMemory: store.harmMemory,
     shareCounts: store.shareCounts,
     controls: store.controls,
+    poolSizes: store.poolSizes,
     breakers: store.breakers,
     funnel: store.funnel,
     poolHistory: store.poolHistory,

@@ -351,15 +351,16 @@ async function fleetState(store: Store, { templates }: Config) {
   return { nodes, processes };
 }
 
-async function poolState({ inventory, controls, breakers }: Store, { templates }: Config) {
+async function poolState({ inventory, controls, breakers, poolSizes }: Store, { templates }: Config) {
   const names = templates.map(({ name }) => name);
-  const [stats, controlled, broken, records] = await Promise.all([
+  const [stats, controlled, broken, sizes, records] = await Promise.all([
     inventory.stats(templates),
     controls.read(names),
     breakers.read(names),
+    poolSizes.read(names),
     inventory.list(),
   ]);
-  return { stats, controls: controlled, breakers: broken, records };
+  return { stats, controls: controlled, breakers: broken, sizes, records };
 }
 
 function folders(

@@ -18,7 +18,7 @@ export interface Leadership {
   /** Of looking after the node: one of the processes that share its name does. */
   readonly node: Pick<Turn, 'held'>;
   /** Of comparing what is recorded of the whole pool: one server does. Undefined for a worker. */
-  readonly pool: Pick<Turn, 'held'> | undefined;
+  readonly pool: Pick<Turn, 'held' | 'confirm'> | undefined;
   /** Whether what another server wrote into the proxy is this one's to replace. */
   readonly mayReplaceProxy: () => Promise<boolean>;
   /** Keeps it, and tells the others that this process runs. `onGained`: it looks after node or pool from now on. */

@@ -12,6 +12,7 @@ import { endUnused } from '../pool/end-unused.ts';
 import { reap, settleTickets } from '../pool/reap.ts';
 import type { Scope } from '../pool/detect-drift.ts';
 import { reconcile } from '../pool/reconcile.ts';
+import { PoolSizing } from '../pool/size-pools.ts';
 import { replenish } from '../pool/replenish.ts';
 import { dropLapsedPlaces } from '../pool/wait.ts';
 import { CrowdingWatch } from '../pool/watch-crowding.ts';
@@ -49,6 +50,8 @@ const USAGE_INTERVAL_MS = 2_000;
 /** A Caddy that was restarted has forgotten our site, and until it is told again nobody reaches their app. */
 const PROXY_INTERVAL_MS = 2_000;
 /** Of the queue's streams: the one of dead tasks is missed by nobody until it is needed. */
+/** So late the first of a crowd is noticed. */
+const SIZES_INTERVAL_MS = 5_000;
 const QUEUE_INTERVAL_MS = 5_000;
 /** Some GB are written meanwhile at most. */
 const DISK_INTERVAL_MS = 3_000;
@@ -122,20 +125,11 @@ export function createLoops(
     keepQueue(connection, store.turns.of('queue'), log),
   );
   triggers.refill.subscribe(() => replenisher.trigger());
-  const entry = entryLoops({ pool, store });
   const own = ownLoops({ pool, leadership }, config, heartbeat, reconciler);
-  return {
-    replenisher,
-    reaper,
-    tickets,
-    queueKeeper,
-    reconciler,
-    heartbeat,
-    all:
-      role === 'server'
-        ? [replenisher, reaper, tickets, nodes, lostNodes, usage, ...entry, queueKeeper, proxyKeeper, ...own]
-        : own,
-  };
+  const ofPool = [...entryLoops({ pool, store }), ...sizeLoops(pool, store, leadership), queueKeeper, proxyKeeper];
+  const named = { replenisher, reaper, tickets, queueKeeper, reconciler, heartbeat };
+  const all = role === 'server' ? [replenisher, reaper, tickets, nodes, lostNodes, usage, ...ofPool, ...own] : own;
+  return { ...named, all };
 }
 
 /** A further node looks after its own containers and ports; the pool itself is the server's business. */
@@ -242,6 +236,16 @@ function entryLoops({ pool, store }: Pick<AppParts, 'pool' | 'store'>): readonly
     new Loop({ name: 'shares of visitors', intervalMs: SHARES_INTERVAL_MS, log }, () => shares.round()),
     new Loop({ name: 'pool history', intervalMs: HISTORY_INTERVAL_MS, log }, () => noteHistory(history)),
   ];
+}
+
+function sizeLoops(
+  pool: AppParts['pool'],
+  { poolSizes }: AppParts['store'],
+  { pool: leads }: Leadership,
+): readonly Loop[] {
+  if (leads === undefined) return [];
+  const sizing = new PoolSizing({ ...pool, poolSizes, leads });
+  return [new Loop({ name: 'pool sizes', intervalMs: SIZES_INTERVAL_MS, log: pool.log }, () => sizing.round())];
 }
 
 /** What NATS lost is put back: our streams, and consumers that wait for what the streams no longer have. */

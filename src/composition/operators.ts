@@ -28,6 +28,7 @@ import {
   removeNetworkRule,
   type OperateNetworksDeps,
 } from '../pool/operate-networks.ts';
+import { listPoolEvents, putPoolEvent, removePoolEvent, type PoolEventsDeps } from '../pool/operate-pool-events.ts';
 import {
   drainPool,
   listFailures,
@@ -47,6 +48,7 @@ import {
 import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueDeps } from '../pool/operate-queue.ts';
 
 export type OperatorsDeps = OperatePoolsDeps &
+  PoolEventsDeps &
   OperateInstancesDeps &
   OperateQueueDeps &
   OperateNetworksDeps &
@@ -63,7 +65,10 @@ export function createOperators(deps: OperatorsDeps): Operators {
     pause: (template, reason) => pausePool(deps, template, reason),
     drain: (template, withinMs, reason) => drainPool(deps, template, withinMs, reason),
     resume: (template) => resumePool(deps, template),
-    setTarget: (template, target) => setPoolTarget(deps, template, target),
+    setTarget: (template, target, forMs) => setPoolTarget(deps, template, target, forMs),
+    poolEvents: (template) => listPoolEvents(deps, template),
+    putPoolEvent: (template, event) => putPoolEvent(deps, template, event),
+    removePoolEvent: (template, event) => removePoolEvent(deps, template, event),
     instances: (filter) => listInstances(deps, filter),
     instance: (id) => showInstance(deps, id),
     endInstance: (id) => endInstance(deps, id),

@@ -3,8 +3,10 @@ import { LineCounter, parseDocument } from 'yaml';
 import { isLandingPattern } from '../domain/landing.ts';
 import { DEFAULT_PROCESS } from '../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../domain/readiness.ts';
+import type { Autosize } from '../domain/pool-size.ts';
 import type { Template } from '../domain/template.ts';
 import { ownFilter } from '../runtime/isolation/seccomp.ts';
+import { readAutosize } from './autosize-section.ts';
 import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
 import { readEgress } from './egress-section.ts';
@@ -124,26 +126,27 @@ export const TEMPLATE_KEYS = [
 export function readTemplate(section: YamlSection, defaults: TemplateDefaults, context: SectionContext): Template {
   const readiness = readReadiness(section);
   const limits = section.section('limits', LIMIT_KEYS);
-  const pool = section.section('pool', ['target', 'max', 'replenish_threshold']);
+  const pool = section.section('pool', ['target', 'max', 'replenish_threshold', 'autosize']);
   const times = section.section('ttl', ['default', 'max']);
-  // A value that is there but wrong was reported by its read: the default that stands in for it must
-  // not raise a second problem.
+  // A value that is wrong was reported by its read: the default that stands in must not raise a second problem.
   const pick = <T>(from: YamlSection, key: string, parser: Parser<T>, fallback: Setting<T>): Setting<T> => {
     const own = from.read(key, parser);
     if (fallback.wins === true) return fallback;
     return own ?? (from.has(key) ? { ...fallback, sound: false } : fallback);
   };
+  const max = pick(pool, 'max', poolMax, defaults.max);
+  const sized = readAutosize(pool, max);
   const settings: PoolSettings = {
-    target: pick(pool, 'target', poolTarget, defaults.target),
-    max: pick(pool, 'max', poolMax, defaults.max),
+    // A pool that sizes itself begins with its least.
+    target: sized?.min ?? pick(pool, 'target', poolTarget, defaults.target),
+    max,
     defaultTtl: pick(times, 'default', ttl, defaults.defaultTtl),
     maxTtl: pick(times, 'max', ttl, defaults.maxTtl),
     maxAge: pick(section, 'max_age', maxAge, defaults.maxAge),
   };
   const told = poolProblems(defaults);
   for (const problem of poolProblems(settings).filter((text) => !told.includes(text))) section.report(problem);
-  const landing = readOpen(section);
-  const egress = readEgress(section);
+  const [landing, egress] = [readOpen(section), readEgress(section)];
   const name = section.require('name', templateName)?.value ?? '';
   return {
     name,
@@ -180,7 +183,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     allowedOrigins: section.list('allowed_origins', webOrigin) ?? defaults.allowedOrigins,
     ...readCheckpointSections(section, context),
     export: readExport(section),
-    ...sizesAndTimes(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold)),
+    ...sizesAndTimes(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold), sized?.autosize),
   };
 }
 
@@ -226,9 +229,16 @@ function readLimits(limits: YamlSection): Template['limits'] {
 function sizesAndTimes(
   settings: PoolSettings,
   replenishThreshold: Setting<number>,
+  autosize: Autosize | undefined,
 ): Pick<Template, 'pool' | 'ttl' | 'maxAgeMs'> {
   return {
-    pool: { target: settings.target.value, max: settings.max.value, replenishThreshold: replenishThreshold.value },
+    pool: {
+      target: settings.target.value,
+      max: settings.max.value,
+      // What autosize counts with is that the successor of what is taken is begun at once.
+      replenishThreshold: autosize === undefined ? replenishThreshold.value : 0,
+      autosize,
+    },
     ttl: { defaultMs: settings.defaultTtl.value, maxMs: settings.maxTtl.value },
     maxAgeMs: settings.maxAge.value,
   };
@@ -292,6 +302,6 @@ export function templateOfImage(image: string, appPort: number, defaults: Templa
     egress: undefined,
     ...WITHOUT_CALLS,
     allowedOrigins: defaults.allowedOrigins,
-    ...sizesAndTimes(defaults, defaults.replenishThreshold),
+    ...sizesAndTimes(defaults, defaults.replenishThreshold, undefined),
   };
 }

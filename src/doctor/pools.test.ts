@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { Instance } from '../domain/instance.ts';
+import type { PoolSize } from '../domain/pool-size.ts';
+import type { Template } from '../domain/template.ts';
 import type { BreakerStatus } from '../pool/interfaces/breakers.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import type { PoolMode } from '../pool/interfaces/pool-controls.ts';
@@ -15,10 +17,15 @@ interface Given {
   readonly unready?: FailureReport;
   readonly breaker?: BreakerStatus;
   readonly records?: readonly Instance[];
+  readonly size?: PoolSize;
+  readonly wished?: number;
+  readonly shop?: Template;
 }
 
 const FULL: PoolStats = { ready: 3, assigned: 0, warming: 0, leaving: 0, waiting: 0, target: 3, capacity: 10 };
-const shop = template({ name: 'shop' });
+const fixed = template({ name: 'shop' });
+const AUTOSIZE = { min: 1, max: 8, cover: 0.95, schedule: [] };
+const sized = template({ name: 'shop', pool: { target: 1, max: 10, replenishThreshold: 0, autosize: AUTOSIZE } });
 
 async function diagnoses({
   stats = {},
@@ -27,14 +34,25 @@ async function diagnoses({
   failed = [],
   unready,
   records = [],
+  size,
+  wished,
+  shop = fixed,
 }: Given): Promise<readonly Diagnosis[]> {
-  const control = { mode, sinceMs: undefined, deadlineMs: undefined, reason: undefined, target: undefined };
+  const control = {
+    mode,
+    sinceMs: undefined,
+    deadlineMs: undefined,
+    reason: undefined,
+    target: wished,
+    targetUntilMs: undefined,
+  };
   const state = new Shared(
     () =>
       Promise.resolve({
         stats: new Map([['shop', { ...FULL, ...stats }]]),
         controls: new Map([['shop', control]]),
         breakers: new Map(breaker === undefined ? [] : [['shop', breaker]]),
+        sizes: new Map(size === undefined ? [] : [['shop', size]]),
         records,
       }),
     'absent',
@@ -57,6 +75,23 @@ it.each<[string, Given, string]>([
   ['one without a target', { stats: { ready: 0, target: 0 } }, 'warning'],
   ['one that an operator paused', { mode: 'paused' }, 'warning'],
 ])('judges %s', async (_, given, expected) => expect((await verdicts(given))[0]).toBe(expected));
+
+const FITTING: PoolSize = {
+  ...{ v: 1, target: 8, need: 8, reason: 'recent', atMs: 1 },
+  ...{ leadMs: 4_000, clicksPerMinute: 30, mostClicks: 22, lastWeek: 0 },
+};
+const SIZE: PoolSize = { ...FITTING, need: 9, bound: 'max' };
+
+it.each<[string, Given, string, RegExp]>([
+  ['one that nobody has decided on', {}, 'warning', /no server/],
+  ['one at its bound', { size: SIZE }, 'warning', /its autosize\.max/],
+  ['one that hosts have no memory for', { size: { ...SIZE, target: 3, bound: 'memory' } }, 'warning', /no more/],
+  ['one that is as large as it should be', { size: FITTING }, 'ok', /30 clicks/],
+  ['one that an operator decided', { size: SIZE, wished: 2 }, 'warning', /set the target to 2/],
+])('judges the size of a pool that sizes itself: %s', async (_, given, verdict, seen) => {
+  const found = (await diagnoses({ ...given, shop: sized })).find(({ what }) => what === 'size of shop');
+  expect(found).toMatchObject({ verdict, seen: expect.stringMatching(seen) as string });
+});
 
 it.each([
   ['without failures', undefined, 'ok'],

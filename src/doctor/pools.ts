@@ -1,7 +1,9 @@
 import type { StoredDeadLetter } from '../queue/dead-letters.ts';
 import { describeRefusal } from '../domain/frame-refusal.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
+import { describeSize } from '../domain/describe-size.ts';
 import type { Instance } from '../domain/instance.ts';
+import type { Autosize, PoolSize } from '../domain/pool-size.ts';
 import type { Template } from '../domain/template.ts';
 import type { BreakerStatus } from '../pool/interfaces/breakers.ts';
 import type { PoolControl } from '../pool/interfaces/pool-controls.ts';
@@ -16,6 +18,8 @@ interface PoolState {
   readonly stats: ReadonlyMap<string, PoolStats>;
   readonly controls: ReadonlyMap<string, PoolControl>;
   readonly breakers: ReadonlyMap<string, BreakerStatus>;
+  /** Of those that size themselves. */
+  readonly sizes: ReadonlyMap<string, PoolSize>;
   /** Of every node. */
   readonly records: readonly Instance[];
 }
@@ -34,13 +38,13 @@ export interface PoolTargets {
 /** What visitors are given: idle instances against the target, and what keeps it from being there. */
 export function poolChecks({ templates, state, deaths, failures, unready }: PoolTargets): Check[] {
   return [
-    ...templates.flatMap(({ name }): Check[] => [
+    ...templates.flatMap(({ name, pool: { autosize } }): Check[] => [
       {
         part: PART,
         what: name,
         run: async () => {
           const known = await state.need();
-          return [readyInstances(name, known), ...withoutBar(name, known)];
+          return [readyInstances(name, known), ...ownSize(name, autosize, known), ...withoutBar(name, known)];
         },
       },
       {
@@ -95,6 +99,32 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
     'See "refills" of this template, the engine, the queue and the ports in this list for why; a pool that ' +
     'is being filled is full within a minute.';
   return ready === 0 ? failure(name, `empty: ${seen}`, remedy) : warning(name, `not full: ${seen}`, remedy);
+}
+
+/** Of a pool that sizes itself: why it is as large as it is, and what keeps it from being larger. */
+function ownSize(name: string, autosize: Autosize | undefined, { sizes, controls, stats }: PoolState): Observation[] {
+  if (autosize === undefined) return [];
+  const what = `size of ${name}`;
+  const wished = controls.get(name)?.target;
+  if (wished !== undefined)
+    return [
+      warning(
+        what,
+        `an operator set the target to ${wished}, so the pool does not size itself`,
+        `Let it again: \`try-it-now pool scale ${name} configured\`.`,
+      ),
+    ];
+  const size = sizes.get(name);
+  if (size === undefined)
+    return [warning(what, 'no server has decided it yet', 'Start the server (`systemctl start try-it-now`).')];
+  const seen = describeSize(size, autosize);
+  if (size.bound === 'max')
+    return [
+      warning(what, seen, `Raise autosize.max of the template; at most ${stats.get(name)?.capacity ?? 0} may exist.`),
+    ];
+  if (size.bound === 'memory')
+    return [warning(what, seen, 'Give the hosts more memory, add a host, or lower limits.memory of the template.')];
+  return [ok(what, seen)];
 }
 
 async function refills(

@@ -112,6 +112,12 @@ export const ERROR_CATALOGUE = {
     title: 'There is no such rule for a network',
     remedy: '`try-it-now bans list`, `bans harm` and `allowances list` show those there are.',
   },
+  unknown_event: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such event of a pool',
+    remedy: '`try-it-now pool event list` shows those that are still to come.',
+  },
   unknown_webhook: {
     status: 404,
     retryable: false,

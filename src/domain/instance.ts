@@ -92,6 +92,7 @@ export const RELEASE_REASONS = [
   'process_limit',
   'retired',
   'outdated',
+  'surplus',
   'provision_failed',
   'container_lost',
   'unhealthy',

@@ -11,6 +11,8 @@ export const ACTION_ROLES = {
   'pool.drain': 'operator',
   'pool.resume': 'operator',
   'pool.scale': 'operator',
+  'pool.event.add': 'operator',
+  'pool.event.remove': 'operator',
   'instance.release': 'operator',
   'queue.retry': 'operator',
   'queue.drop': 'operator',

@@ -9,7 +9,7 @@ export type PlacementStrategy = (typeof PLACEMENT_STRATEGIES)[number];
  * Of a host's memory: with less available, the next instance may cost another one its life, and what instances share
  * comes apart as visitors use them.
  */
-const MEMORY_RESERVE = 0.04;
+export const MEMORY_RESERVE = 0.04;
 
 /** So often lost, a node is given nothing while others can: each time its instances would have to be made again. */
 export const COMES_AND_GOES = 2;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSeed } from './database.ts';
 import { versionedEgress, type Egress } from './egress.ts';
 import type { LeadForm } from './lead.ts';
+import type { Autosize } from './pool-size.ts';
 import type { ProcessSettings } from './process-settings.ts';
 import type { Service } from './service.ts';
 import { versionedReadiness, type Health, type Readiness } from './readiness.ts';
@@ -108,10 +109,13 @@ export interface Template {
   /** A database and a user of its own for each instance, filled from the seed. */
   readonly database: DatabaseSeed | undefined;
   readonly pool: {
+    /** Of one that sizes itself: what it begins with. */
     readonly target: number;
     readonly max: number;
     /** Share of the target (0..1) that may be missing before a refill starts. */
     readonly replenishThreshold: number;
+    /** Undefined: the target is fixed. */
+    readonly autosize?: Autosize | undefined;
   };
   readonly ttl: { readonly defaultMs: number; readonly maxMs: number };
   /** Ends what its visitor has left without ending it; undefined: it runs until its time is up. */

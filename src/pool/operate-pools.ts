@@ -1,13 +1,20 @@
 import { TryItNowError } from '../domain/errors.ts';
+import type { Clock } from '../domain/clock.ts';
+import { describeSize } from '../domain/describe-size.ts';
+import type { Autosize, PoolSize } from '../domain/pool-size.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { BreakerStatus, Breakers } from './interfaces/breakers.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { FailureLog } from './interfaces/failure-log.ts';
 import type { PoolControl, PoolControls } from './interfaces/pool-controls.ts';
+import type { PoolSizes } from './interfaces/pool-sizes.ts';
+import { knownTemplate, unknownTemplate } from './known-template.ts';
 import type { Inventory, PoolStats } from './interfaces/inventory.ts';
 
 export interface OperatePoolsDeps {
   readonly catalogue: Catalogue;
+  readonly poolSizes: Pick<PoolSizes, 'read'>;
+  readonly clock: Clock;
   readonly inventory: Pick<Inventory, 'stats'>;
   readonly controls: PoolControls;
   readonly breakers: Breakers;
@@ -22,6 +29,8 @@ export interface PoolSnapshot extends PoolControl {
   readonly stats: PoolStats;
   readonly configuredTarget: number;
   readonly breaker: BreakerStatus;
+  /** Of one that sizes itself, once that was decided. */
+  readonly size: (PoolSize & { readonly why: string }) | undefined;
 }
 
 /** Throws store_unavailable. */
@@ -34,7 +43,7 @@ export async function listFailures(
   deps: Pick<OperatePoolsDeps, 'catalogue' | 'failureLog'>,
   name: string,
 ): Promise<{ readonly failures: readonly FailureReport[]; readonly unready: FailureReport | undefined }> {
-  const template = known(deps, name).name;
+  const template = knownTemplate(deps, name).name;
   const [failures, unready] = await Promise.all([deps.failureLog.recent(template), deps.failureLog.unready(template)]);
   return { failures, unready };
 }
@@ -69,15 +78,16 @@ export async function resumePool(deps: OperatePoolsDeps, name: string): Promise<
 }
 
 /**
- * Undefined: as configured. Idle instances above a lower target are handed out, not discarded. Throws unknown_template,
- * invalid_request.
+ * Undefined: as configured. `forMs`: only for so long. Idle instances above a lower target are handed out, not
+ * discarded. Throws unknown_template, invalid_request.
  */
 export async function setPoolTarget(
   deps: OperatePoolsDeps,
   name: string,
   target: number | undefined,
+  forMs?: number,
 ): Promise<PoolSnapshot> {
-  const { pool } = known(deps, name);
+  const { pool } = knownTemplate(deps, name);
   if (target !== undefined && target > pool.max) {
     const message = `must be <= ${pool.max}, since no more instances of "${name}" may exist at once`;
     throw new TryItNowError(
@@ -86,11 +96,12 @@ export async function setPoolTarget(
       { details: { errors: [{ pointer: '/target', message }] } },
     );
   }
-  return change(deps, name, () => deps.controls.setTarget(name, target));
+  const untilMs = forMs === undefined ? undefined : deps.clock.now() + forMs;
+  return change(deps, name, () => deps.controls.setTarget(name, target, untilMs));
 }
 
 async function change(deps: OperatePoolsDeps, name: string, work: () => Promise<unknown>): Promise<PoolSnapshot> {
-  const template = known(deps, name);
+  const template = knownTemplate(deps, name);
   await work();
   deps.requestRefill();
   const [reading] = await snapshots(deps, [template]);
@@ -98,33 +109,30 @@ async function change(deps: OperatePoolsDeps, name: string, work: () => Promise<
   return reading;
 }
 
-function known({ catalogue }: Pick<OperatePoolsDeps, 'catalogue'>, name: string): Template {
-  const template = catalogue.get(name);
-  if (template === undefined) throw unknownTemplate(name);
-  return template;
-}
-
-function unknownTemplate(name: string): TryItNowError {
-  return new TryItNowError(
-    'unknown_template',
-    `There is no template named ${JSON.stringify(name.slice(0, 64))}; \`try-it-now pool stats\` lists those there are`,
-  );
-}
-
 async function snapshots(
-  { inventory, controls, breakers }: OperatePoolsDeps,
+  { inventory, controls, breakers, poolSizes }: OperatePoolsDeps,
   templates: readonly Template[],
 ): Promise<readonly PoolSnapshot[]> {
   const names = templates.map(({ name }) => name);
-  const [stats, decided, failing] = await Promise.all([
+  const [stats, decided, failing, sizes] = await Promise.all([
     inventory.stats(templates),
     controls.read(names),
     breakers.read(names),
+    poolSizes.read(names),
   ]);
   return templates.flatMap(({ name, pool }) => {
     const [counts, control, breaker] = [stats.get(name), decided.get(name), failing.get(name)];
     return counts === undefined || control === undefined || breaker === undefined
       ? []
-      : [{ ...control, template: name, stats: counts, configuredTarget: pool.target, breaker }];
+      : [
+          {
+            ...{ ...control, template: name, stats: counts, configuredTarget: pool.target, breaker },
+            size: explained(sizes.get(name), pool.autosize),
+          },
+        ];
   });
+}
+
+function explained(size: PoolSize | undefined, autosize: Autosize | undefined): PoolSnapshot['size'] {
+  return size === undefined || autosize === undefined ? undefined : { ...size, why: describeSize(size, autosize) };
 }

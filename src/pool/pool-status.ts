@@ -2,6 +2,8 @@ import type { Clock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Breakers } from './interfaces/breakers.ts';
 import type { PoolControls, PoolMode } from './interfaces/pool-controls.ts';
+import type { PoolSize } from '../domain/pool-size.ts';
+import type { PoolSizes } from './interfaces/pool-sizes.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 
 /** How a pool stands, apart from its figures. */
@@ -12,25 +14,29 @@ export interface PoolStatus {
   readonly quarantined: number;
   /** 0 without idle instances. */
   readonly oldestReadyAgeMs: number;
+  /** Of one that sizes itself. */
+  readonly size: PoolSize | undefined;
 }
 
 export interface PoolStatusDeps {
   readonly inventory: Pick<Inventory, 'leaving' | 'oldestReady'>;
   readonly controls: Pick<PoolControls, 'read'>;
   readonly breakers: Breakers;
+  readonly poolSizes: Pick<PoolSizes, 'read'>;
   readonly clock: Clock;
 }
 
 /** Of each template. Reads the records of all that leaves, so it is meant for scrapes. Throws store_unavailable. */
 export async function poolStatuses(
-  { inventory, controls, breakers, clock }: PoolStatusDeps,
+  { inventory, controls, breakers, poolSizes, clock }: PoolStatusDeps,
   templates: readonly string[],
 ): Promise<ReadonlyMap<string, PoolStatus>> {
-  const [leaving, oldest, modes, readings] = await Promise.all([
+  const [leaving, oldest, modes, readings, sizes] = await Promise.all([
     inventory.leaving(),
     inventory.oldestReady(templates),
     controls.read(templates),
     breakers.read(templates),
+    poolSizes.read(templates),
   ]);
   const now = clock.now();
   return new Map(
@@ -44,6 +50,7 @@ export async function poolStatuses(
           oldest.find((record) => record.template === template),
           now,
         ),
+        size: sizes.get(template),
       },
     ]),
   );

@@ -71,9 +71,10 @@ async function dispensable(
   idle: number,
   scope: Scope,
 ): Promise<number> {
-  const keep = Math.floor(template.pool.target / 2);
+  const stats = (await inventory.stats([template])).get(template.name);
+  const keep = Math.floor((stats?.target ?? template.pool.target) / 2);
   if (scope !== 'node') return Math.max(0, idle - keep);
-  const ready = (await inventory.stats([template])).get(template.name)?.ready ?? 0;
+  const ready = stats?.ready ?? 0;
   return Math.max(0, Math.min(ready - keep, Math.ceil(idle / 2)));
 }
 

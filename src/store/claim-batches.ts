@@ -2,6 +2,7 @@ import { ownersKey } from '../domain/ids.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
 import type { ClaimRequest } from '../pool/interfaces/claim-store.ts';
 import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
+import { thisHour } from './arrivals.ts';
 import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import type { RollbackGuard } from './rollback-guard.ts';
@@ -120,6 +121,7 @@ export class ClaimBatches {
         keys.waiting(template.name),
         keys.waitingLeases(template.name),
         keys.waitingClients(template.name),
+        keys.arrivals(template.name, thisHour()),
         ...named,
       ],
       [

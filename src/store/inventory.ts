@@ -71,14 +71,14 @@ export class ValkeyInventory implements Inventory {
   async stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>> {
     const counts = await Promise.all(
       templates.map(async ({ name, pool }) => {
-        const [ready, assigned, warming, leaving, waiting, target] = await this.#ask(() =>
+        const [ready, assigned, warming, leaving, waiting, [target, auto]] = await this.#ask(() =>
           Promise.all([
             this.#client.zcard(keys.ready(name)),
             this.#client.zcard(keys.assigned(name)),
             this.#client.zcard(keys.warming(name)),
             this.#client.zcard(keys.leaving(name)),
             this.#client.zcard(keys.waiting(name)),
-            this.#client.hget(keys.poolControl(name), 'target'),
+            this.#client.hmget(keys.poolControl(name), 'target', 'auto_target'),
           ]),
         );
         return [
@@ -89,7 +89,7 @@ export class ValkeyInventory implements Inventory {
             warming,
             leaving,
             waiting,
-            target: Math.min(storedNumber(target) ?? pool.target, pool.max),
+            target: Math.min(storedNumber(target) ?? storedNumber(auto) ?? pool.target, pool.max),
             capacity: pool.max,
           },
         ] as const;

@@ -61,8 +61,14 @@ export const keys = {
   failures: (template: string) => `failures:${template}`,
   /** string: why one that is being started is not ready so far (JSON); ends by itself */
   unready: (template: string) => `unready:${template}`,
-  /** hash: mode, since_ms, deadline_ms, reason, target, as an operator has set them */
+  /** hash: mode, since_ms, deadline_ms, reason, target, target_until_ms, as an operator has set them; auto_target */
   poolControl: (template: string) => `pool_control:${template}`,
+  /** hash: "<bucket>" → clicks in it, "<bucket> missed" → those that nothing could be done for; ends by itself */
+  arrivals: (template: string, hour: number | string) => `arrivals:${template}:${hour}`,
+  /** string: how many were decided to stand ready, and of what (JSON) */
+  poolSize: (template: string) => `pool_size:${template}`,
+  /** hash: name of an event → from when to when how many are to stand ready (JSON); ends by itself after the last */
+  poolEvents: (template: string) => `pool_events:${template}`,
   /** stream: what operators did */
   audit: 'audit',
   /** list: how the pool stood every ten seconds (JSON), the newest first; ends by itself */

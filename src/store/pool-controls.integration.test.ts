@@ -25,6 +25,7 @@ describe('a template', () => {
       deadlineMs: undefined,
       reason: undefined,
       target: undefined,
+      targetUntilMs: undefined,
     });
   });
 

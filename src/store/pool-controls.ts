@@ -37,12 +37,14 @@ export class ValkeyPoolControls implements PoolControls {
     await this.#control(template, 'open', undefined, undefined);
   }
 
-  async setTarget(template: string, target: number | undefined): Promise<void> {
-    await this.#ask(() =>
-      target === undefined
-        ? this.#client.hdel(keys.poolControl(template), 'target')
-        : this.#client.hset(keys.poolControl(template), 'target', target),
-    );
+  async setTarget(template: string, target: number | undefined, untilMs?: number): Promise<void> {
+    const key = keys.poolControl(template);
+    await this.#ask(() => {
+      const batch = this.#client.multi().hdel(key, 'target', 'target_until_ms');
+      if (target !== undefined) batch.hset(key, 'target', target);
+      if (target !== undefined && untilMs !== undefined) batch.hset(key, 'target_until_ms', untilMs);
+      return batch.exec();
+    });
   }
 
   async #control(
@@ -76,5 +78,6 @@ function controlOf(fields: Readonly<Record<string, string>>): PoolControl {
     deadlineMs: storedNumber(fields['deadline_ms']),
     reason: fields['reason'],
     target: storedNumber(fields['target']),
+    targetUntilMs: storedNumber(fields['target_until_ms']),
   };
 }

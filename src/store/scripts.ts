@@ -57,6 +57,7 @@ const SCRIPT_NAMES = [
   'check-turn',
   'announce-process',
   'running-processes',
+  'size-pool',
   'take-landing',
   'uncount-claim',
   'watch-claims',

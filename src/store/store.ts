@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Redis as Valkey } from 'iovalkey';
 import type { AuditLog } from '../pool/interfaces/audit-log.ts';
 import type { Breakers } from '../pool/interfaces/breakers.ts';
+import type { PoolSizes } from '../pool/interfaces/pool-sizes.ts';
 import type { PoolControls } from '../pool/interfaces/pool-controls.ts';
 import { ValkeyAuditLog } from './audit-log.ts';
+import { ValkeyPoolSizes } from './pool-sizes.ts';
 import { ValkeyPoolControls } from './pool-controls.ts';
 import type { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
@@ -91,6 +93,7 @@ export interface Store {
   readonly imagePins: ImagePins;
   readonly controls: PoolControls;
   readonly harmMemory: HarmMemory;
+  readonly poolSizes: PoolSizes;
   readonly networkRules: NetworkRules;
   readonly challengeStore: ChallengeStore;
   readonly shareCounts: ShareCounts;
@@ -157,6 +160,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     checkpointOffers: new ValkeyCheckpointOffers(client),
     imagePins: new ValkeyImagePins(client, scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),
+    poolSizes: new ValkeyPoolSizes(client, scripts, log),
     challengeStore: new ValkeyChallengeStore(client),
     shareCounts: new ValkeyShareCounts(client, scripts, systemClock, log),
     harmMemory: new ValkeyHarmMemory(client, scripts),

@@ -1,9 +1,10 @@
 import type { Template } from '../domain/template.ts';
-import type { Refilled, Supply } from '../domain/waiting-time.ts';
+import type { Supply } from '../domain/waiting-time.ts';
 import type { Standing, WaitingList, WaitingView } from '../pool/interfaces/waiting-list.ts';
 import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import { FAILURES_TO_OPEN } from './provisioning-store.ts';
+import { parseRefilled } from './refilled.ts';
 import type { Scripts } from './scripts.ts';
 
 /** A browser that lost its connection asks again within 3 s, and a page without a script every 2 s. */
@@ -104,12 +105,6 @@ function supplyOf(
     capacity: pool.max,
     failing: failures >= FAILURES_TO_OPEN ? { failures, retryInMs } : undefined,
     off: target === '0',
-    refilled: refilled.flatMap(parseRefilled),
+    refilled: parseRefilled(refilled),
   };
-}
-
-/** Nothing for what somebody else may have written. */
-function parseRefilled(text: string): readonly Refilled[] {
-  const found = /^(\d{1,15}) (\d{1,15}) (\d{1,9})$/.exec(text);
-  return found === null ? [] : [{ atMs: Number(found[1]), tookMs: Number(found[2]), left: Number(found[3]) }];
 }

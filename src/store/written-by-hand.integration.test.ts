@@ -34,6 +34,7 @@ describe.each(NONSENSE)('%j where a number belongs', (nonsense) => {
       sinceMs: undefined,
       deadlineMs: undefined,
       target: undefined,
+      targetUntilMs: undefined,
     });
     expect((await store.breakers.read(['tiny'])).get('tiny')).toEqual({
       open: false,

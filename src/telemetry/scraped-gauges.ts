@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import { SIZE_BOUNDS, SIZE_REASONS, type PoolSize } from '../domain/pool-size.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { POOL_MODES } from '../pool/interfaces/pool-controls.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
@@ -73,6 +74,9 @@ class StatusGauges {
   readonly #breaker: Gauge<'template'>;
   readonly #quarantined: Gauge<'template'>;
   readonly #oldestIdle: Gauge<'template'>;
+  readonly #need: Gauge<'template'>;
+  readonly #sizeReason: Gauge<'template' | 'reason'>;
+  readonly #sizeBound: Gauge<'template' | 'bound'>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -100,16 +104,43 @@ class StatusGauges {
       labelNames: ['template'],
       registers,
     });
+    this.#need = new Gauge({
+      name: 'try_it_now_pool_need',
+      help: 'Instances that a pool that sizes itself would have ready if nothing bounded it.',
+      labelNames: ['template'],
+      registers,
+    });
+    this.#sizeReason = new Gauge({
+      name: 'try_it_now_pool_size_reason',
+      help: 'What a pool that sizes itself goes by: 1 for that, 0 for the others.',
+      labelNames: ['template', 'reason'],
+      registers,
+    });
+    this.#sizeBound = new Gauge({
+      name: 'try_it_now_pool_size_bound',
+      help: 'What keeps a pool that sizes itself smaller than it should be: 1 for that, 0 for the others.',
+      labelNames: ['template', 'bound'],
+      registers,
+    });
   }
 
   set(statuses: ReadonlyMap<string, PoolStatus> | undefined): void {
-    for (const gauge of [this.#mode, this.#breaker, this.#quarantined, this.#oldestIdle]) gauge.reset();
-    for (const [template, { mode, breakerOpen, quarantined, oldestReadyAgeMs }] of statuses ?? []) {
+    const sizes = [this.#need, this.#sizeReason, this.#sizeBound];
+    for (const gauge of [this.#mode, this.#breaker, this.#quarantined, this.#oldestIdle, ...sizes]) gauge.reset();
+    for (const [template, { mode, breakerOpen, quarantined, oldestReadyAgeMs, size }] of statuses ?? []) {
+      if (size !== undefined) this.#setSize(template, size);
       for (const possible of POOL_MODES) this.#mode.set({ template, mode: possible }, possible === mode ? 1 : 0);
       this.#breaker.set({ template }, breakerOpen ? 1 : 0);
       this.#quarantined.set({ template }, quarantined);
       this.#oldestIdle.set({ template }, oldestReadyAgeMs / 1000);
     }
+  }
+
+  #setSize(template: string, { need, reason, bound }: PoolSize): void {
+    this.#need.set({ template }, need);
+    for (const possible of SIZE_REASONS)
+      this.#sizeReason.set({ template, reason: possible }, possible === reason ? 1 : 0);
+    for (const possible of SIZE_BOUNDS) this.#sizeBound.set({ template, bound: possible }, possible === bound ? 1 : 0);
   }
 }
 

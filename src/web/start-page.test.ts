@@ -400,8 +400,7 @@ describe('while operators hand nothing out', () => {
       mode: deadlineMs === undefined ? 'paused' : 'draining',
       sinceMs: Date.now(),
       deadlineMs,
-      reason,
-      target: undefined,
+      ...{ reason, target: undefined, targetUntilMs: undefined },
     };
   };
 

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { benchAcquire } from './acquire.ts';
+import { benchAutosize } from './autosize.ts';
 import { benchColdPool } from './cold-pool.ts';
 import { benchDatabaseCloning } from './database-cloning.ts';
 import { benchDensity } from './density.ts';
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   density: benchDensity,
   growth: benchGrowth,
   visit: benchVisit,
+  autosize: benchAutosize,
 };
 
 const wanted = process.argv.slice(2);

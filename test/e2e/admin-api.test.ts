@@ -6,6 +6,7 @@ import { OPERATOR_KEY, operatorOf, type Json } from '../support/operator.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { template } from '../support/templates.ts';
 
+const AUTOSIZE = { min: 1, max: 2, cover: 0.95, schedule: [] };
 const PATIENT = { timeoutMs: 60_000 };
 
 describe('pools and instances', () => {
@@ -17,7 +18,7 @@ describe('pools and instances', () => {
       env: { OPERATOR_KEYS: OPERATOR_KEY, TRUSTED_PROXIES: '127.0.0.1', GATE_MODE: 'off' },
       templates: [
         template({ pool: { target: 3, max: 8, replenishThreshold: 0 } }),
-        template({ name: 'other', pool: { target: 1, max: 2, replenishThreshold: 0 } }),
+        template({ name: 'other', pool: { target: 1, max: 2, replenishThreshold: 0, autosize: AUTOSIZE } }),
       ],
     });
     operator = operatorOf(stack);
@@ -42,6 +43,9 @@ describe('pools and instances', () => {
       waiting: 0,
       target: 3,
       configured_target: 3,
+      operator_target: null,
+      operator_target_until: null,
+      size: null,
       capacity: 8,
       breaker: { open: false, failures: 0, retry_in_seconds: 0 },
     });
@@ -115,6 +119,53 @@ describe('pools and instances', () => {
       status: 404,
       code: 'unknown_template',
     });
+  });
+
+  it('has an operator’s target end by itself', async () => {
+    const { json } = await operator.ask('PUT', '/pools/tiny/target', { target: 2, for_seconds: 7_200 });
+    expect(json).toMatchObject({ target: 2, operator_target: 2 });
+    const leftMs = Date.parse(String(json?.['operator_target_until'])) - Date.now();
+    expect(leftMs).toBeGreaterThan(7_000_000);
+    expect(leftMs).toBeLessThanOrEqual(7_200_000);
+    expect((await operator.ask('PUT', '/pools/tiny/target', { target: null })).json).toMatchObject({
+      ...{ target: 3, operator_target: null, operator_target_until: null },
+    });
+  });
+
+  it('has one that sizes itself follow an event, and says why', async () => {
+    const event = {
+      ...{ from: new Date(Date.now() - 1_000).toISOString(), to: new Date(Date.now() + 3_600_000).toISOString() },
+      target: 2,
+    };
+    const add = (template: string, body: object) => operator.ask('PUT', `/pools/${template}/events/class`, body);
+    expect((await add('other', event)).json).toEqual({ name: 'class', ...event });
+    await eventually(
+      async () =>
+        expect((await operator.pool('other'))['size']).toMatchObject({
+          ...{ target: 2, reason: 'event', bound: null, why: '2, since the event class wants 2' },
+        }),
+      PATIENT,
+    );
+    for (const [template, body, said] of [
+      ['other', { ...event, target: 3 }, 'must be <= 2'],
+      ['other', { ...event, to: event.from }, 'later than from'],
+      ['other', { ...event, from: '2026-01-01T00:00:00Z', to: '2026-01-01T01:00:00Z' }, 'is over'],
+      ['other', { ...event, to: 'noon' }, '/to must match'],
+      ['tiny', event, 'for pools that size themselves'],
+      ['nothing', event, 'no template named'],
+    ] as const) {
+      const refused = await add(template, body);
+      expect([refused.status, refused.json?.['detail']]).toEqual([
+        template === 'nothing' ? 404 : 400,
+        expect.stringContaining(said),
+      ]);
+    }
+    expect((await operator.ask('GET', '/pools/other/events')).json).toEqual({ events: [{ name: 'class', ...event }] });
+    expect((await operator.ask('DELETE', '/pools/other/events/class')).status).toBe(204);
+    expect((await operator.ask('DELETE', '/pools/other/events/class')).json).toMatchObject({ code: 'unknown_event' });
+    const audit = JSON.stringify((await operator.ask('GET', '/audit')).json);
+    expect(audit).toContain('pool.event.add target=2 from=');
+    expect(audit).toContain('other class');
   });
 
   it('drains one by the deadline, keeps an extend within it, and fills it again', async () => {

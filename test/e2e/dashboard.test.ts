@@ -187,6 +187,8 @@ const LEAST: Readonly<Record<string, OperatorRole>> = {
   'post /admin/v1/pools/{template}/drain': 'operator',
   'post /admin/v1/pools/{template}/resume': 'operator',
   'put /admin/v1/pools/{template}/target': 'operator',
+  'put /admin/v1/pools/{template}/events/{event}': 'operator',
+  'delete /admin/v1/pools/{template}/events/{event}': 'operator',
   'delete /admin/v1/instances/{id}': 'operator',
   'post /admin/v1/nodes/{node}/cordon': 'operator',
   'post /admin/v1/nodes/{node}/drain': 'operator',

@@ -38,6 +38,7 @@ export class FakeDemos implements Demos {
     deadlineMs: undefined,
     reason: undefined,
     target: undefined,
+    targetUntilMs: undefined,
   };
   /** What an empty pool says of its refill. */
   refill: Refill['kind'] = 'preparing';

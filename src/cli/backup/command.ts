@@ -75,6 +75,8 @@ export async function restore(env: Environment, file: string, options: RestoreOp
 /** In the words of the commands that show them. */
 const KINDS: readonly (readonly [key: string, what: string])[] = [
   ['pool_control', "operators' decisions on pools"],
+  ['pool_events', 'pools with events'],
+  ['arrivals', 'hours of counted clicks'],
   ['node_control', "operators' decisions on nodes"],
   ['audit', 'entries of the audit log'],
   ['bans', 'bans'],

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox';
 import type { Environment } from '../../config/environment.ts';
-import { ParseError, duration } from '../../config/parsers.ts';
+import { ParseError, duration, type Parser } from '../../config/parsers.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import { FailuresBody, PoolBody, PoolsBody } from '../../http/admin/schemas.ts';
 import { AdminClient } from '../admin-client.ts';
@@ -11,11 +11,15 @@ import { distance, stripControlCharacters, shortTime } from './text.ts';
 
 type Pool = Static<typeof PoolBody>;
 
+const WITHIN = duration('0s', '30d', '10m');
+const FOR = duration('1m', '30d', '2h');
+
 export interface PoolOptions {
   readonly json?: true;
   readonly all?: true;
   readonly reason?: string;
   readonly within?: string;
+  readonly for?: string;
   readonly wait?: true;
   readonly yes?: true;
 }
@@ -56,7 +60,7 @@ export async function resume(env: Environment, template: string | undefined, opt
 
 /** With `wait` it returns when nobody holds an instance any more, or at a signal, which leaves the drain on. */
 export async function drain(env: Environment, template: string | undefined, options: PoolOptions): Promise<void> {
-  const within = options.within === undefined ? {} : { within_seconds: secondsOf(options.within) };
+  const within = options.within === undefined ? {} : { within_seconds: secondsOf('--within', WITHIN, options.within) };
   const question = `End what visitors of ${template ?? 'every template'} still hold after ${options.within ?? ''}?`;
   if (options.within !== undefined && options.yes !== true && !(await confirmed(question))) {
     console.log('Nothing was changed.');
@@ -83,8 +87,12 @@ export async function scale(env: Environment, template: string, target: string, 
       `The target is ${JSON.stringify(target)}; it must be a whole number, or \`configured\` for what the ` +
         'configuration says',
     );
+  const span = options.for === undefined ? {} : { for_seconds: secondsOf('--for', FOR, options.for) };
   await change(env, template, options, (client, name) =>
-    client.ask(PoolBody, 'PUT', path(name, 'target'), { target: target === 'configured' ? null : Number(target) }),
+    client.ask(PoolBody, 'PUT', path(name, 'target'), {
+      ...span,
+      target: target === 'configured' ? null : Number(target),
+    }),
   );
 }
 
@@ -96,11 +104,10 @@ function reasonOf({ reason }: PoolOptions): object {
   return reason === undefined ? {} : { reason };
 }
 
-function secondsOf(text: string): number {
-  const kind = duration('0s', '30d', '10m');
+function secondsOf(option: string, kind: Parser<number>, text: string): number {
   const value = kind.parse(text);
   if (value instanceof ParseError)
-    throw new TryItNowError('invalid_request', `--within is ${JSON.stringify(text)}; it must be ${kind.expects}`);
+    throw new TryItNowError('invalid_request', `${option} is ${JSON.stringify(text)}; it must be ${kind.expects}`);
   return Math.ceil(value / 1000);
 }
 
@@ -144,8 +151,10 @@ function remarks({
   deadline,
   reason,
   assigned,
-  target,
   configured_target: configured,
+  operator_target: wished,
+  operator_target_until: until,
+  size,
   breaker,
 }: Pool): string[] {
   const lines: string[] = [];
@@ -164,8 +173,12 @@ function remarks({
           : 'for a moment more';
     lines.push(`${left} left, ${until}`);
   }
-  if (target !== configured)
-    lines.push(`an operator set the target to ${target}; the configuration says ${configured}`);
+  if (wished !== null)
+    lines.push(
+      `an operator set the target to ${wished}${until === null ? '' : `, for ${distance(until)} more`}; ` +
+        (size === null ? `the configuration says ${configured}` : `the pool itself would have ${size.target}`),
+    );
+  else if (size !== null) lines.push(`sizes itself: ${stripControlCharacters(size.why)}`);
   if (breaker.open)
     lines.push(
       `${breaker.failures} provisions failed in a row; the next try ` +

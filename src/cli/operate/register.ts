@@ -4,6 +4,7 @@ import type { Environment } from '../../config/environment.ts';
 import type { FunnelOptions } from './funnel-command.ts';
 import type { ListOptions } from './instance-commands.ts';
 import type { PoolOptions } from './pool-commands.ts';
+import type { EventOptions } from './pool-event-commands.ts';
 import type { JsonOptions, LimitOptions } from './queue-commands.ts';
 import type { ReplayOptions } from './webhook-commands.ts';
 import { runCommand } from '../run-command.ts';
@@ -72,7 +73,8 @@ Examples:
   try-it-now pool stats
   try-it-now pool pause hello --reason 'Back at three'
   try-it-now pool drain --all --within 10m --wait --yes
-  try-it-now pool scale hello 5
+  try-it-now pool scale hello 5 --for 2h
+  try-it-now pool event add hello --from 2027-03-01T09:00 --to 2027-03-01T09:15 --target 30
   try-it-now pool failures hello`,
   );
   group
@@ -92,6 +94,7 @@ Examples:
       runCommand(async () => (await load()).pause(env, template, options)),
     );
   registerDrain({ group, env });
+  registerEvents({ group, env });
   group
     .command('failures')
     .description('why the last attempts at an instance of a template failed, and what the app wrote')
@@ -109,9 +112,46 @@ Examples:
     .description('set how many should stand ready, in place of the configured target; it holds through restarts')
     .argument('<template>', 'name of the template')
     .argument('<target>', "a number up to the pool's max, or `configured`")
+    .option('--for <duration>', 'only for so long, such as 2h')
     .option('--json', 'print JSON')
     .action((template: string, target: string, options: PoolOptions) =>
       runCommand(async () => (await load()).scale(env, template, target, options)),
+    );
+}
+
+/** Of pools that size themselves. */
+function registerEvents({ group, env }: Registration): void {
+  const load = () => import('./pool-event-commands.ts');
+  const event = group
+    .command('event')
+    .description('times for which more are to stand ready of a pool that sizes itself');
+  event
+    .command('list')
+    .description('those that are not over')
+    .argument('[template]', 'name of the template; all without it')
+    .option('--json', 'print JSON')
+    .action((template: string | undefined, options: JsonOptions) =>
+      runCommand(async () => (await load()).listEvents(env, template, options)),
+    );
+  event
+    .command('add')
+    .description('have so many ready from one time to another; they are begun early enough before')
+    .argument('<template>', 'name of the template')
+    .requiredOption('--from <time>', 'such as 2027-03-01T09:00, in the time zone of this machine, or with one')
+    .requiredOption('--to <time>', 'until when')
+    .requiredOption('--target <number>', 'how many', wholeNumber(10_000))
+    .option('--name <name>', 'what to call it; its begin without it. One of the same name is replaced')
+    .option('--json', 'print JSON')
+    .action((template: string, options: EventOptions) =>
+      runCommand(async () => (await load()).addEvent(env, template, options)),
+    );
+  event
+    .command('remove')
+    .description('forget one')
+    .argument('<template>', 'name of the template')
+    .argument('<name>', 'as listed')
+    .action((template: string, name: string) =>
+      runCommand(async () => (await load()).removeEvent(env, template, name)),
     );
 }
 

@@ -167,13 +167,23 @@ function seconds(value: number | undefined): string {
   return value < 1 ? `${(value * 1_000).toFixed(value < 0.01 ? 1 : 0)}ms` : `${value.toFixed(1)}s`;
 }
 
-function remark({ template, mode, since, deadline, reason, breaker }: Static<typeof PoolBody>): string[] {
+function remark({
+  template,
+  mode,
+  since,
+  deadline,
+  reason,
+  breaker,
+  size,
+  operator_target: wished,
+}: Static<typeof PoolBody>): string[] {
   const remarks: string[] = [];
   if (mode !== 'open') {
     const forHowLong = since === null ? '' : ` for ${distance(since)}`;
     const untilWhen = deadline === null ? '' : `, until ${deadline.slice(11, 19)}`;
     remarks.push(`${template} is ${mode}${forHowLong}${untilWhen}${reason === null ? '' : `: ${reason}`}`);
   }
+  if (size !== null && wished === null) remarks.push(`${template} sizes itself: ${size.why}`);
   if (breaker.open)
     remarks.push(
       `${template} failed ${breaker.failures} times in a row, next try in ${breaker.retry_in_seconds} s: ` +

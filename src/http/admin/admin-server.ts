@@ -19,6 +19,7 @@ import { instanceRoutes } from './instance-routes.ts';
 import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
 import { networkRoutes } from './network-routes.ts';
 import { nodeRoutes } from './node-routes.ts';
+import { poolEventRoutes } from './pool-event-routes.ts';
 import { poolRoutes } from './pool-routes.ts';
 import type { Operators } from './operators.ts';
 import type { AdminPages } from './pages.ts';
@@ -80,6 +81,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   app.addSchema(ProblemBody);
   await app.register(swagger, ADMIN_OPENAPI_OPTIONS);
   poolRoutes(app, operators);
+  poolEventRoutes(app, operators);
   failureRoutes(app, operators);
   instanceRoutes(app, operators);
   nodeRoutes(app, operators);

@@ -24,7 +24,7 @@ const NAME_LENGTH = 100;
  * What of a body tells one call of an action from another. Never the reason: visitors see that anyway,
  * and it may be long.
  */
-const PARTICULARS = ['target', 'within_seconds', 'which', 'force'] as const;
+const PARTICULARS = ['target', 'for_seconds', 'from', 'to', 'within_seconds', 'which', 'force'] as const;
 
 /**
  * Keeps every call of a route with an `audit` name that an operator made, also the refused and the failed ones, and
@@ -81,8 +81,8 @@ export class AuditTrail {
 
 function targetOf(params: unknown): string {
   const values: readonly unknown[] = typeof params === 'object' && params !== null ? Object.values(params) : [];
-  const [named] = values;
-  return typeof named === 'string' ? plain(named) : 'all';
+  const named = values.filter((value) => typeof value === 'string');
+  return named.length > 0 ? plain(named.join(' ')) : 'all';
 }
 
 function particulars(body: unknown): string[] {

@@ -5,6 +5,7 @@
 import type { FailureReport } from '../../domain/failure-report.ts';
 import type { RememberedHarm } from '../../domain/harm.ts';
 import type { PoolSample } from '../../domain/pool-sample.ts';
+import type { NamedPoolEvent } from '../../domain/pool-event.ts';
 import type { NetworkRule, NetworkRuleKind } from '../../domain/network-rule.ts';
 import type { Suspect } from '../../domain/suspect.ts';
 import type { WantedRule } from '../../pool/operate-networks.ts';
@@ -13,6 +14,7 @@ import type { WebhookSnapshot, WebhookTest, WebhooksOverview } from '../../pool/
 import type { FunnelRow } from '../../pool/funnel.ts';
 import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instances.ts';
 import type { NodeSnapshot } from '../../pool/operate-nodes.ts';
+import type { WantedEvent } from '../../pool/operate-pool-events.ts';
 import type { PoolSnapshot } from '../../pool/operate-pools.ts';
 import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';
 
@@ -43,8 +45,14 @@ export interface PoolOperators {
   pause(template: string, reason: string | undefined): Promise<PoolSnapshot>;
   drain(template: string, withinMs: number | undefined, reason: string | undefined): Promise<PoolSnapshot>;
   resume(template: string): Promise<PoolSnapshot>;
-  /** Undefined: as configured. Throws invalid_request too. */
-  setTarget(template: string, target: number | undefined): Promise<PoolSnapshot>;
+  /** Undefined: as configured. `forMs`: for so long. Throws invalid_request too. */
+  setTarget(template: string, target: number | undefined, forMs: number | undefined): Promise<PoolSnapshot>;
+  /** Throws unknown_template, as the next two do. */
+  poolEvents(template: string): Promise<readonly NamedPoolEvent[]>;
+  /** Throws invalid_request too. */
+  putPoolEvent(template: string, event: WantedEvent): Promise<NamedPoolEvent>;
+  /** Throws unknown_event too. */
+  removePoolEvent(template: string, event: string): Promise<void>;
 }
 
 export interface InstanceOperators {

@@ -43,14 +43,21 @@ export function poolRoutes(app: App, operators: PoolOperators): void {
         operationId: 'scalePool',
         summary: 'How many should stand ready',
         description:
-          'In place of the configured target, also after a restart; `null` goes back to that. Idle instances above a ' +
-          'lower target are handed out, not discarded.',
+          'In place of the configured target, or of what the pool itself would have, also after a restart; `null` ' +
+          'goes back to that. Idle instances above a lower target are handed out, not discarded.',
         params: TemplateParams,
         body: TargetBody,
         response: answer,
       },
     },
-    async (request) => poolBody(await operators.setTarget(request.params.template, request.body.target ?? undefined)),
+    async ({ params, body: { target, for_seconds: seconds } }) =>
+      poolBody(
+        await operators.setTarget(
+          params.template,
+          target ?? undefined,
+          seconds === undefined ? undefined : seconds * 1000,
+        ),
+      ),
   );
 }
 
@@ -114,7 +121,8 @@ function openingRoutes(app: App, operators: PoolOperators): void {
   );
 }
 
-function poolBody({ template, mode, sinceMs, deadlineMs, reason, stats, configuredTarget, breaker }: PoolSnapshot) {
+function poolBody(pool: PoolSnapshot) {
+  const { template, mode, sinceMs, deadlineMs, reason, stats, configuredTarget, breaker, size } = pool;
   const { ready, assigned, warming, leaving, waiting, target, capacity } = stats;
   return {
     template,
@@ -129,7 +137,26 @@ function poolBody({ template, mode, sinceMs, deadlineMs, reason, stats, configur
     waiting,
     target,
     configured_target: configuredTarget,
+    operator_target: pool.target ?? null,
+    operator_target_until: isoTime(pool.targetUntilMs),
+    size: size === undefined ? null : sizeBody(size),
     capacity,
     breaker: { open: breaker.open, failures: breaker.failures, retry_in_seconds: wholeSeconds(breaker.pauseMs) },
+  };
+}
+
+function sizeBody({
+  target,
+  need,
+  reason,
+  bound,
+  why,
+  clicksPerMinute,
+  leadMs,
+  lastWeek,
+}: NonNullable<PoolSnapshot['size']>) {
+  return {
+    ...{ target, need, reason, bound: bound ?? null, why },
+    ...{ clicks_per_minute: clicksPerMinute, start_seconds: leadMs / 1000, last_week: lastWeek },
   };
 }

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { SIZE_BOUNDS, SIZE_REASONS } from '../../domain/pool-size.ts';
 import { INSTANCE_STATES } from '../../domain/lifecycle.ts';
 import { VISIT_STEPS } from '../../domain/visit-event.ts';
 import { POOL_MODES } from '../../pool/interfaces/pool-controls.ts';
@@ -36,8 +37,29 @@ export const DrainBody = Type.Object(
 export const TargetBody = Type.Object(
   {
     target: Nullable(Type.Integer({ minimum: 0, maximum: 10_000, description: 'At most the capacity.' })),
+    for_seconds: Type.Optional(
+      Type.Integer({
+        minimum: 60,
+        maximum: MONTH_SECONDS,
+        description: 'Only for so long; without it, until changed.',
+      }),
+    ),
   },
   { additionalProperties: false },
+);
+
+const PoolSizeBody = Type.Object(
+  {
+    target: Count('How many should be ready, if no operator wants another number.'),
+    need: Count('How many would be needed, whatever the bounds.'),
+    reason: Type.Enum([...SIZE_REASONS]),
+    bound: Nullable(Type.Enum([...SIZE_BOUNDS], { description: 'What keeps the target below the need.' })),
+    why: Type.String({ description: 'The same in words.' }),
+    clicks_per_minute: Type.Number({ description: 'Of the last ten minutes.' }),
+    start_seconds: Type.Number({ description: 'How long a start takes, as measured.' }),
+    last_week: Count('What it would take for the clicks of a week ago at this time.'),
+  },
+  { description: 'What a pool that sizes itself decided last; null for one of a fixed size.' },
 );
 
 export const PoolBody = Type.Object(
@@ -55,7 +77,10 @@ export const PoolBody = Type.Object(
     leaving: Count('Being taken down, or set aside because that keeps failing.'),
     waiting: Count('Visitors who wait for one.'),
     target: Count('How many should be ready, as set by an operator or configured.'),
-    configured_target: Count('How many the configuration asks for.'),
+    configured_target: Count('How many the configuration asks for; of a pool that sizes itself, the least.'),
+    operator_target: Nullable(Count('How many an operator wants instead.')),
+    operator_target_until: Nullable(Time('When that ends by itself.')),
+    size: Nullable(PoolSizeBody),
     capacity: Count('How many may exist at once, in whatever state.'),
     breaker: Type.Object({
       open: Type.Boolean({

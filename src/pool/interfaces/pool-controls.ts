@@ -14,8 +14,10 @@ export interface PoolControl {
   readonly deadlineMs: number | undefined;
   /** In the operator's words; visitors see it. */
   readonly reason: string | undefined;
-  /** In place of the configured one. */
+  /** In place of the configured one, and of what the pool itself would have. */
   readonly target: number | undefined;
+  /** When that ends; undefined: with the next decision. */
+  readonly targetUntilMs: number | undefined;
 }
 
 export interface PoolControls {
@@ -25,6 +27,6 @@ export interface PoolControls {
   drain(template: string, withinMs: number | undefined, reason: string | undefined): Promise<number | undefined>;
   /** Open again. The target stays as it was set. */
   resume(template: string): Promise<void>;
-  /** Undefined: as configured again. */
-  setTarget(template: string, target: number | undefined): Promise<void>;
+  /** Undefined: as configured again, at once or at that time. */
+  setTarget(template: string, target: number | undefined, untilMs?: number): Promise<void>;
 }

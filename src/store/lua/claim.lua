@@ -15,7 +15,8 @@
 -- KEYS[13] waiting:<template>   zset, place by when it was taken (ms)
 -- KEYS[14] waiting_leases:<template> zset, place by until when it is kept (ms)
 -- KEYS[15] waiting_clients:<template> hash, place → "<client> <embedding site>"
--- KEYS[16…] of each claim: rate:hourly:<client>, a counter; rate:daily:<client>, a counter;
+-- KEYS[16] arrivals:<template>:<hour> hash, clicks counted by bucket
+-- KEYS[17…] of each claim: rate:hourly:<client>, a counter; rate:daily:<client>, a counter;
 --           idempotency:<hash>, "<id> <template>", not touched without a key; held:<network>, what the clients of one
 --           network hold: "<id> <held until at most (ms)> <client>" in lines, where whether it is still held is for its
 --           record to say; held:<owner>, the same of one owner; harm:<network> and harm:<browser>, what is remembered of harm
@@ -33,7 +34,8 @@
 --         {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
 --         landing that nobody took yet, ms waited or -1, {sites of places that lapsed}, 1 when no frame shows it,
 --         embedding site, node} taken | the same again, with count 0
---         {-1, now, warming, all there are, operators' target or '', failures in a row, ms until a refill may be tried,
+--         {-1, now, warming, all there are, target that an operator or the pool itself has set, or '',
+--         failures in a row, ms until a refill may be tried,
 --         the caller's position or 0, {sites of places that lapsed}} none for this caller
 --         {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
 --         {-4} key used for another template
@@ -46,7 +48,7 @@
 --         {-10, visits that ended for harm} they have work to prove; who has a place has done so
 --         {-11, ms to wait} too many of their visits ended for harm; a place the caller had is given up
 local WINDOW_MS = {3600000, 86400000}
-local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 7, 13, 16, 11
+local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 7, 13, 17, 11
 local now = now_ms()
 local ttl, template = tonumber(ARGV[1]), ARGV[4]
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
@@ -82,6 +84,10 @@ local function count_here(site, step)
   local field = funnel_field(template, site, step)
   steps[field] = (steps[field] or 0) + 1
 end
+
+-- Clicks that want an instance, once each however long they wait: what a pool sizes itself by.
+local BUCKET_MS, ARRIVALS_MS = 30000, 8 * 86400000
+local arrived, missed = 0, 0
 
 local function claim_at(at)
   local key, arg = FIRST_KEY + (at - 1) * KEYS_EACH, FIRST_ARG + (at - 1) * ARGS_EACH
@@ -247,6 +253,7 @@ local function wait_for_one(claim, target)
     local neighbour = redis.call('ZRANGE', KEYS[13], end_of_line, end_of_line, 'WITHSCORES')[2]
     if claim.counted then since = neighbour and math.min(tonumber(neighbour) - 1, now) or now
     else since = neighbour and math.max(tonumber(neighbour) + 1, now) or now end
+    if not claim.counted then arrived = arrived + 1 end
     redis.call('ZADD', KEYS[13], since, place)
     redis.call('HSET', KEYS[15], place, claim.client .. ' ' .. claim.site)
     is_line = true
@@ -259,10 +266,11 @@ local function none_ready(claim)
   local warming = redis.call('ZCARD', KEYS[7])
   local all = redis.call('ZCARD', KEYS[1]) + #passed_over / 2 + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[8])
   local breaker = redis.call('HMGET', KEYS[9], 'failures', 'until_ms')
-  local target = redis.call('HGET', KEYS[6], 'target') or ''
+  local targets = redis.call('HMGET', KEYS[6], 'target', 'auto_target')
   local wait = math.max(pause_until(breaker[2], now) - now, 0)
-  local position = wait_for_one(claim, target)
-  return {-1, now, warming, all, target, stored_number(breaker[1], 0), wait, position, claim.lapsed}
+  local position = wait_for_one(claim, targets[1])
+  if position == 0 and not claim.counted then missed = missed + 1 end
+  return {-1, now, warming, all, targets[1] or targets[2] or '', stored_number(breaker[1], 0), wait, position, claim.lapsed}
 end
 
 -- Whoever waited gives up their place for what they take. They came from where they clicked, whichever page asks now.
@@ -292,6 +300,7 @@ local function assign(claim, taken)
     })
   end
   if clicked then count_here(claim.site, 'clicked') end
+  if clicked and not had_to_wait then arrived = arrived + 1 end
   if had_to_wait then count_here(claim.site, 'waited') end
   count_here(claim.site, 'handed_over')
   save_record(KEYS[3], taken)
@@ -350,4 +359,8 @@ end
 for index = 1, #passed_over, 2 do redis.call('ZADD', KEYS[1], passed_over[index], passed_over[index + 1]) end
 for field, by in pairs(steps) do count_funnel(KEYS[10], field, by) end
 if takes > 0 then count_up(KEYS[4], nil, takes) end
+local bucket = math.floor(now / BUCKET_MS)
+for field, by in pairs({[bucket] = arrived, [bucket .. ' missed'] = missed}) do
+  if by > 0 and count_up(KEYS[16], field, by) == by then redis.call('PEXPIRE', KEYS[16], ARRIVALS_MS) end
+end
 return answers

@@ -15,6 +15,8 @@ check(KEYS[1], 'mode', function(text) return text == 'paused' or text == 'draini
 check(KEYS[1], 'since_ms', is_number)
 check(KEYS[1], 'deadline_ms', is_number)
 check(KEYS[1], 'target', is_number)
+check(KEYS[1], 'target_until_ms', is_number)
+check(KEYS[1], 'auto_target', is_number)
 check(KEYS[2], 'failures', is_number)
 check(KEYS[2], 'until_ms', function(text) return is_number(text) and stored_number(text, 0) <= now + LONGEST_PAUSE_MS end)
 return found

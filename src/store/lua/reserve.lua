@@ -2,7 +2,7 @@
 -- KEYS[1] ready:<template>  [2] warming:<template>  [3] assigned:<template>  [4] leaving:<template>
 -- KEYS[5] refill_pause:<template>  [6] templates  [7] pool_control:<template>
 -- KEYS[8] waiting_leases:<template>
--- ARGV[1] target, unless an operator has set another  [2] max  [3] threshold (share of the target that may be missing)
+-- ARGV[1] target, unless an operator has set another, or the pool sizes itself  [2] max  [3] threshold (share of the target that may be missing)
 -- ARGV[4] ticket life (ms)  [5] template
 -- ARGV[6] failures that open the breaker  [7] ids, joined by commas, of ready ones that are about to go: those that
 -- still are ready are replaced beforehand
@@ -14,9 +14,9 @@ local now = now_ms()
 local breaker = redis.call('HMGET', KEYS[5], 'until_ms', 'failures')
 if pause_until(breaker[1], now) > now then return {} end
 
-local control = redis.call('HMGET', KEYS[7], 'mode', 'target')
+local control = redis.call('HMGET', KEYS[7], 'mode', 'target', 'auto_target')
 if control[1] == 'draining' then return {} end
-local wished = stored_number(control[2], tonumber(ARGV[1]))
+local wished = stored_number(control[2], stored_number(control[3], tonumber(ARGV[1])))
 -- One for each who waits, also where none are kept ready; an operator who set 0 wants none at all.
 local waiting = control[2] == '0' and 0 or redis.call('ZCOUNT', KEYS[8], now, '+inf')
 local target = math.min(math.max(wished, waiting), tonumber(ARGV[2]))
