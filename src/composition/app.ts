@@ -174,7 +174,7 @@ async function reconcileAtStart({ pool }: AppParts, scope: Scope): Promise<{ rea
 }
 
 async function startHandling(
-  { pool, connection, metrics }: AppParts,
+  { pool, store, connection, metrics }: AppParts,
   { node, queue, server }: Config,
   releasers: Releasers,
 ): Promise<void> {
@@ -189,6 +189,7 @@ async function startHandling(
     count: queue.workers,
     handlers,
     hasRoom: () => !pool.storageReserve.low,
+    ready: store.ping,
     log: pool.log,
     observer: metrics,
     policy: { ...DELIVERY_POLICY, ackWaitMs: queue.ackWaitMs },

@@ -36,7 +36,7 @@ export class ImageAgreement {
     const names = [...new Set(images)].filter((name) => !isByDigest(name));
     const found = (await runtime.foundImages?.(names)) ?? [];
     const agreed = new Map(await pins.of(names));
-    const decides = found.length > 0 && (await this.#deps.decides());
+    const decides = await this.#deps.decides();
     for (const each of found) {
       const pin = await pins.agree(each, decides);
       if (pin !== undefined) agreed.set(each.name, pin);

@@ -20,8 +20,8 @@ const UNWIND_MS = 1_000;
 const FLUSH_TIMEOUT_MS = 1_000;
 /** Waiting tasks cost a message to NATS now and then; below the consumer's max_ack_pending, for a second process. */
 const MOST_IN_HAND = 400;
-/** How soon a node that had no room looks again whether it has. */
-const NO_ROOM_MS = 1_000;
+/** How soon a node that had no room, or no store, looks again whether it has. */
+const LOOK_AGAIN_MS = 1_000;
 const RETRY = { baseMs: 100, maxMs: 5_000 };
 
 export interface WorkerOptions {
@@ -33,6 +33,11 @@ export interface WorkerOptions {
   readonly handlers: TaskHandlers;
   /** While false, no more provision tasks are fetched, so that other nodes have them; always true without it. */
   readonly hasRoom?: (() => boolean) | undefined;
+  /**
+   * Throws while no task could be done, as without the store: none is fetched then, and none uses up its attempts and
+   * is dead before the store is back. Not asked without it.
+   */
+  readonly ready?: (() => Promise<void>) | undefined;
   readonly log: Log;
   readonly observer?: QueueObserver;
   readonly policy?: DeliveryPolicy;
@@ -53,7 +58,7 @@ interface Lane {
   readonly consumer: Exclude<keyof Consumers, 'made'>;
   readonly slots: number;
   /** Whether to fetch any. */
-  readonly open?: (() => boolean) | undefined;
+  readonly open?: () => boolean | Promise<boolean>;
   readonly handle: (message: JsMsg, yieldWorker: () => void) => Promise<void>;
 }
 
@@ -125,18 +130,29 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
 /** Kinds never share a slot: twenty slow provisions must not keep a single container from being removed. */
 function lanesOf(
   context: DeliveryContext,
-  { count, hasRoom }: Pick<WorkerOptions, 'count' | 'hasRoom'>,
+  { count, hasRoom, ready }: Pick<WorkerOptions, 'count' | 'hasRoom' | 'ready'>,
 ): readonly Lane[] {
+  const isReady = async (): Promise<boolean> => {
+    // Whoever lost the store has said so.
+    return (
+      ready === undefined ||
+      ready().then(
+        () => true,
+        () => false,
+      )
+    );
+  };
   return [
     {
       consumer: 'provision',
       slots: count,
-      open: hasRoom,
+      open: () => hasRoom?.() !== false && isReady(),
       handle: (message, yieldWorker) => deliver(context, 'provision', message, yieldWorker),
     },
     {
       consumer: 'cleanup',
       slots: count,
+      open: isReady,
       handle: (message, yieldWorker) => deliver(context, 'cleanup', message, yieldWorker),
     },
     { consumer: 'exhausted', slots: 1, handle: (message) => deadLetterExhausted(context, message) },
@@ -154,8 +170,8 @@ interface SlotContext {
 async function runSlot(lane: Lane, { puller, keeper, inFlight, stopping }: SlotContext): Promise<void> {
   let failures = 0;
   while (!stopping.aborted) {
-    if (lane.open?.() === false) {
-      await sleep(NO_ROOM_MS, stopping);
+    if ((await lane.open?.()) === false) {
+      await sleep(LOOK_AGAIN_MS, stopping);
       continue;
     }
     try {

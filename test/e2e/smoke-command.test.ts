@@ -1,3 +1,4 @@
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Program } from '../support/program.ts';
@@ -70,7 +71,7 @@ it('says at which step it fails and what to do, and gives the instance back', as
   expect([wrong.failed_step, wrong.remedy]).toEqual(['acquire', expect.stringContaining('X-API-Key')]);
   const unknown = await smoke(['--template', 'nonesuch']);
   expect([unknown.code, unknown.output]).toEqual([1, expect.stringContaining('It fails at "acquire"')]);
-  expect(await smoke(['--url', 'http://127.0.0.1:7'])).toEqual({
+  expect(await smoke(['--url', `http://127.0.0.1:${await freePort()}`])).toEqual({
     code: 1,
     output: expect.stringContaining('ECONNREFUSED') as string,
   });

@@ -32,6 +32,8 @@ export function environmentOf({ config, valkey, nats, caddy }: Stack): Readonly<
     CHECKPOINT_DIR: config.checkpoints.dir,
     RATE_LIMIT_HOURLY: '0',
     RATE_LIMIT_DAILY: '0',
-    ...(admin.operatorKeys[0] === undefined ? {} : { OPERATOR_KEYS: admin.operatorKeys.join(',') }),
+    ...(admin.operatorKeys[0] === undefined
+      ? {}
+      : { OPERATOR_KEYS: admin.operatorKeys.map(({ role, key }) => `${role}:${key}`).join(',') }),
   };
 }

@@ -29,6 +29,7 @@ describe('the OpenAPI document of the admin API', () => {
       'post /admin/v1/queue/purge',
       'put /admin/v1/allowances/{network}',
       'put /admin/v1/bans/{network}',
+      'put /admin/v1/pools/{template}/events/{event}',
       'put /admin/v1/pools/{template}/target',
     ]);
   });

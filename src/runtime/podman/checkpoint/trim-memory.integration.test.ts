@@ -4,12 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { afterEach, expect, it } from 'vitest';
 import { trimMemory } from './trim-memory.ts';
 
-/** Holds little, once has held much, and then only waits for questions. */
+/** Holds much, lets go of it when it is asked for the first time, and then only waits for questions. */
 const WASTEFUL = `
   let held = Array.from({ length: 1_500_000 }, (_, index) => ({ index, text: 'number ' + index }));
   const kept = held[1000].text;
-  held = undefined;
-  process.stdin.on('data', () => console.log(kept));
+  process.stdin.on('data', () => {
+    held = undefined;
+    console.log(kept);
+  });
   console.log('ready');
 `;
 
@@ -31,6 +33,8 @@ it('has Node give back what it no longer uses, and go on as before', async () =>
   expect(await said()).toBe('ready');
   const pid = Number(await readFile(`/proc/${app.pid}/task/${app.pid}/children`, 'utf8'));
   const before = await privateKib(pid);
+  app.stdin?.write('let go');
+  expect(await said()).toBe('number 1000');
   await trimMemory(pid);
   expect(await privateKib(pid)).toBeLessThan(before / 2);
   app.stdin?.write('what did you keep?');
