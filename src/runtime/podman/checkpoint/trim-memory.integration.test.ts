@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { afterEach, expect, it } from 'vitest';
+import { eventually } from '../../../../test/support/eventually.ts';
 import { trimMemory } from './trim-memory.ts';
 
 /** Holds much, lets go of it when it is asked for the first time, and then only waits for questions. */
@@ -35,8 +36,11 @@ it('has Node give back what it no longer uses, and go on as before', async () =>
   const before = await privateKib(pid);
   app.stdin?.write('let go');
   expect(await said()).toBe('number 1000');
-  await trimMemory(pid);
-  expect(await privateKib(pid)).toBeLessThan(before / 2);
+  // One that is just at work is left as it is.
+  await eventually(async () => {
+    await trimMemory(pid);
+    expect(await privateKib(pid)).toBeLessThan(before / 2);
+  });
   app.stdin?.write('what did you keep?');
   expect(await said()).toBe('number 1000');
 });
