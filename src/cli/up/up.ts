@@ -215,7 +215,7 @@ function tellWhereToClick(commands: string, config: Config, settings: Environmen
       '',
       `The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json`,
       `Commands such as ${examples}, from another terminal: . ${commands}`,
-      `The operators' API: http://${host}:${port}/admin/v1, its key: ${keyFile}`,
+      `The dashboard for operators: http://${host}:${port}/ (API below /admin/v1), its key: ${keyFile}`,
       `The log: ${logFile}`,
       'Ctrl-C takes everything down.',
       '',
