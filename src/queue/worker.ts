@@ -133,14 +133,13 @@ function lanesOf(
   { count, hasRoom, ready }: Pick<WorkerOptions, 'count' | 'hasRoom' | 'ready'>,
 ): readonly Lane[] {
   const isReady = async (): Promise<boolean> => {
-    // Whoever lost the store has said so.
-    return (
-      ready === undefined ||
-      ready().then(
-        () => true,
-        () => false,
-      )
-    );
+    try {
+      await ready?.();
+      return true;
+    } catch {
+      // Whoever lost the store has said so.
+      return false;
+    }
   };
   return [
     {
