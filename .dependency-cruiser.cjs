@@ -3,7 +3,7 @@
  * nothing else of them; src/composition alone sees both sides. Rules name folders: a new file falls under them by where
  * it lies.
  */
-const ENGINES = 'store|queue|runtime|proxy|database|checkpoints';
+const ENGINES = 'store|queue|runtime|proxy|database|checkpoints|oidc';
 const engines = `^src/(${ENGINES})/`;
 const interfaces = '^src/(pool|proxy/discovery)/interfaces/';
 const from = (path) => ({ path, pathNot: '\\.test\\.ts$' });

@@ -7,6 +7,7 @@ import type { RefusalObserver } from '../http/admin/refused-calls.ts';
 import type { HttpObserver } from '../http/observation.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 
+import { OidcProvider } from '../oidc/oidc-provider.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { JetStreamQueueAdmin } from '../queue/queue-admin.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
@@ -90,6 +91,8 @@ export async function startAdminServer({
     publicUrl: server.publicUrl,
     operatorKeys: admin.operatorKeys,
     sessions: store.operatorSessions,
+    sessionMs: admin.sessionMs,
+    login: admin.oidc === undefined ? undefined : { provider: new OidcProvider(admin.oidc), roles: admin.oidc.roles },
     dashboardUrl: admin.dashboardUrl,
     pages: await loadDashboard(),
     observer,

@@ -33,6 +33,7 @@ import { engineChecks, hiddenEngineChecks, noEngineCheck, standInChecks } from '
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
 import { harmCheck } from '../doctor/harm.ts';
 import { gateCheck } from '../doctor/gate.ts';
+import { loginProviderChecks } from '../doctor/login-provider.ts';
 import { natsChecks } from '../doctor/nats.ts';
 import { nodeChecks } from '../doctor/nodes.ts';
 import { poolChecks } from '../doctor/pools.ts';
@@ -48,6 +49,7 @@ import { webhookChecks } from '../doctor/webhooks.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
+import { OidcProvider } from '../oidc/oidc-provider.ts';
 import { listNodes } from '../pool/operate-nodes.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { deathsByTemplate } from '../queue/dead-reasons.ts';
@@ -135,6 +137,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
 function serverPart(config: Config, metrics: Shared<string | undefined>, store: Shared<Store>): Check[] {
   return [
     ...apiChecks(config, () => metrics.get()),
+    ...loginProviderChecks(config.admin.oidc && new OidcProvider(config.admin.oidc)),
     serversCheck(running(store)),
     ...nodeChecks(
       new Shared(async () => fleetState(await store.need(), config), VALKEY_DOWN),

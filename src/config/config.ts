@@ -2,7 +2,7 @@ import type { PublicAddress } from '../domain/address.ts';
 import type { DatabaseEngine } from '../domain/database.ts';
 import type { GateMode } from '../domain/gate-mode.ts';
 import type { PlacementStrategy } from '../domain/placement.ts';
-import type { OperatorKey } from '../domain/operator-role.ts';
+import type { OperatorKey, RoleGrant } from '../domain/operator-role.ts';
 import type { Template } from '../domain/template.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { Branding } from '../presentation/branding.ts';
@@ -37,6 +37,19 @@ interface DatabaseRelay {
   readonly server: NetworkAddress;
 }
 
+/** A provider of OpenID Connect that operators log in at. */
+export interface OidcConfig {
+  readonly issuer: string;
+  readonly clientId: string;
+  /** Undefined: a public client. */
+  readonly clientSecret: string | undefined;
+  readonly scope: string;
+  readonly claim: string;
+  readonly roles: readonly RoleGrant[];
+  readonly callbackUrl: string;
+  readonly loggedOutUrl: string;
+}
+
 /** Everything that can be set, parsed once at the edge, frozen, and passed down. Durations in ms. */
 export interface Config {
   readonly server: {
@@ -62,6 +75,10 @@ export interface Config {
     readonly operatorKeys: readonly OperatorKey[];
     /** Where operators' browsers reach the dashboard; undefined: at the listener itself. */
     readonly dashboardUrl: string | undefined;
+    /** How long a browser stays logged in. */
+    readonly sessionMs: number;
+    /** Where operators may log in besides. */
+    readonly oidc: OidcConfig | undefined;
   };
   /** Sites that are told apart in the funnel, as hosts. */
   readonly funnel: { readonly sites: readonly string[] };

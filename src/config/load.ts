@@ -19,6 +19,7 @@ import {
   type FileReader,
 } from './environment.ts';
 import { readBranding } from './branding.ts';
+import { oidc } from './operator-rules.ts';
 import { databaseProblems } from './database-rules.ts';
 import { capacityWarnings } from './host-capacity.ts';
 import { leadProblems } from './lead-section.ts';
@@ -260,6 +261,16 @@ function server(values: Values): Config['server'] {
   };
 }
 
+function admin(values: Values): Config['admin'] {
+  return {
+    ...values.ADMIN_ADDR,
+    operatorKeys: values.OPERATOR_KEYS ?? [],
+    dashboardUrl: values.DASHBOARD_URL,
+    sessionMs: values.DASHBOARD_SESSION,
+    oidc: oidc(values),
+  };
+}
+
 function limits(values: Values): Pick<Config, 'rateLimit' | 'heldLimit' | 'gate' | 'harm'> {
   return {
     rateLimit: { hourly: values.RATE_LIMIT_HOURLY, daily: values.RATE_LIMIT_DAILY },
@@ -287,7 +298,7 @@ function assemble(
   return {
     server: server(values),
     worker: { metrics: values.WORKER_METRICS_ADDR },
-    admin: { ...values.ADMIN_ADDR, operatorKeys: values.OPERATOR_KEYS ?? [], dashboardUrl: values.DASHBOARD_URL },
+    admin: admin(values),
     funnel: { sites: values.FUNNEL_SITES },
     webhooks,
     log: { level: values.LOG_LEVEL },

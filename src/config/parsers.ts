@@ -1,6 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import ms, { type StringValue } from 'ms';
-import { OPERATOR_ROLES, type OperatorKey } from '../domain/operator-role.ts';
+import { OPERATOR_ROLES, type OperatorKey, type RoleGrant } from '../domain/operator-role.ts';
 import type { CheckpointMode } from './config.ts';
 
 /**
@@ -344,6 +344,18 @@ export const operatorKey: Parser<OperatorKey> = {
     const named = OPERATOR_ROLES.find((role) => text.startsWith(`${role}:`));
     const key = apiKey.parse(named === undefined ? text : text.slice(named.length + 1));
     return key instanceof ParseError ? key : { key, role: named ?? 'admin' };
+  },
+};
+
+/** No comma can be in the value, as grants are listed with commas between. */
+export const roleGrant: Parser<RoleGrant> = {
+  type: 'role:value',
+  expects: '`viewer:`, `operator:` or `admin:`, and the value of the claim that it is granted to, such as admin:ops',
+  parse: (entry) => {
+    const role = OPERATOR_ROLES.find((each) => entry.startsWith(`${each}:`));
+    const value = role === undefined ? '' : entry.slice(role.length + 1).trim();
+    if (role === undefined || value === '' || text(200).parse(value) instanceof ParseError) return new ParseError();
+    return { role, value };
   },
 };
 

@@ -4,6 +4,7 @@ import type { Template } from '../domain/template.ts';
 import { RESTORING_ENGINES, WHO_RESTORES, findEngine } from '../runtime/engines.ts';
 import type { FileReader } from './environment.ts';
 import { natsProblems } from './nats-rules.ts';
+import { oidcWarnings, operatorProblems } from './operator-rules.ts';
 import { nodeAddressProblems } from './node-address-rules.ts';
 import { publicAddressProblems, publicAddressWarnings, unreachableInstances } from './public-address-rules.ts';
 import type { Values, VariableName } from './variables.ts';
@@ -137,7 +138,11 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
         'set PUBLIC_PORT to the port of your TLS end, such as PUBLIC_PORT=443',
     );
   }
-  problems.push(...publicAddressProblems(values, sound), ...natsProblems(values, sound));
+  problems.push(
+    ...publicAddressProblems(values, sound),
+    ...natsProblems(values, sound),
+    ...operatorProblems(values, sound),
+  );
   if (sound('NODE_ADDRESS', 'PROXY_ADDRESSES')) problems.push(...nodeAddressProblems(values));
   const { CRIU_ENABLED: checkpoints, CONTAINER_MODE: engine } = values;
   if (
@@ -150,15 +155,6 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
       `CRIU_ENABLED is true but CONTAINER_MODE is ${engine}: ${WHO_RESTORES}; set ` +
         `${RESTORING_ENGINES.map(({ name }) => `CONTAINER_MODE=${name}`).join(' or ')}, or CRIU_ENABLED=auto to ` +
         'use them where they work',
-    );
-  }
-  if (
-    sound('API_KEY', 'OPERATOR_KEYS') &&
-    (values.OPERATOR_KEYS ?? []).some(({ key }) => values.API_KEY?.includes(key) === true)
-  ) {
-    problems.push(
-      'OPERATOR_KEYS has a key that API_KEY has as well, so a visitor could act as an operator; draw another ' +
-        'one for operators (`openssl rand -hex 24`)',
     );
   }
   return problems;
@@ -225,7 +221,12 @@ export function environmentWarnings(
     if (values.TEMPLATES_FILE !== undefined && explicit.has(name))
       warnings.push(`${name} is not used, because TEMPLATES_FILE names the images and ports`);
   }
-  return [...warnings, ...publicAddressWarnings(values), ...ephemeralOverlap(values, readFile)];
+  return [
+    ...warnings,
+    ...oidcWarnings(values),
+    ...publicAddressWarnings(values),
+    ...ephemeralOverlap(values, readFile),
+  ];
 }
 
 const EPHEMERAL_RANGE_FILE = '/proc/sys/net/ipv4/ip_local_port_range';

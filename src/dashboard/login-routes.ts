@@ -1,10 +1,13 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import { requireFormToken } from '../http/admin/callers.ts';
 import type { App } from '../http/context.ts';
 import type { Dashboard } from './context.ts';
 import { field } from '../http/field.ts';
-import { loginPage } from './pages/entry.ts';
+import { OIDC_PATH, providerRoutes } from './oidc-routes.ts';
+import { ownPath } from './own-path.ts';
+import { loginPage, type LeftProvider } from './pages/entry.ts';
+import { part } from './snapshot.ts';
 
 /** The page to log in at, which leads to `next` afterwards. */
 export function toLogin(next: string): string {
@@ -13,11 +16,24 @@ export function toLogin(next: string): string {
 
 /** How browsers come in, and out again. */
 export function loginRoutes(app: App, dashboard: Dashboard): void {
-  const { callers, log } = dashboard;
-  const show = (reply: FastifyReply, next: string, trouble?: string) =>
-    dashboard.sendBare(reply, 'Log in', loginPage({ next: ownPath(next), trouble }));
+  const { callers, log, entries, dashboardUrl = '' } = dashboard;
+  const show = (reply: FastifyReply, next: string, more: { trouble?: string; left?: LeftProvider } = {}) =>
+    dashboard.sendBare(
+      reply,
+      'Log in',
+      loginPage({
+        next: ownPath(next),
+        byKey: entries.keys || entries.provider === undefined,
+        // Where the provider sends browsers back to, they have to begin.
+        provider: entries.provider && { name: entries.provider.name, path: `${dashboardUrl}${OIDC_PATH}` },
+        ...more,
+      }),
+    );
 
-  app.get('/login', { config: { anyone: true } }, (request, reply) => show(reply, field(request.query, 'next') ?? '/'));
+  app.get('/login', { config: { anyone: true } }, async (request, reply) => {
+    const left = field(request.query, 'left') === undefined ? undefined : await leftProvider(dashboard);
+    return show(reply, field(request.query, 'next') ?? '/', left && { left });
+  });
 
   app.post('/login', { config: { anyone: true } }, async (request, reply) => {
     callers.requireOwnPage(request);
@@ -30,20 +46,24 @@ export function loginRoutes(app: App, dashboard: Dashboard): void {
     } catch (error) {
       if (!(error instanceof TryItNowError)) throw error;
       reply.code(error.status);
-      return show(reply, next, reasonOf(error));
+      return show(reply, next, { trouble: reasonOf(error) });
     }
   });
 
   app.post('/logout', { config: { role: 'viewer', form: true } }, async (request, reply) => {
-    await logOut(request, reply, dashboard);
-    return reply.redirect('/login', 303);
+    const caller = callers.of(request);
+    if (caller !== undefined) requireFormToken(caller, field(request.body, 'token'));
+    await callers.close(request, reply);
+    return reply.redirect(caller?.session?.vouched === undefined ? '/login' : '/login?left=', 303);
   });
+  if (entries.provider !== undefined) providerRoutes(app, dashboard, entries.provider);
 }
 
-async function logOut(request: FastifyRequest, reply: FastifyReply, { callers }: Dashboard): Promise<void> {
-  const caller = callers.of(request);
-  if (caller !== undefined) requireFormToken(caller, field(request.body, 'token'));
-  await callers.close(request, reply);
+/** For who logged out here and may still be logged in there; undefined while the provider cannot be asked. */
+async function leftProvider({ entries: { provider } }: Dashboard): Promise<LeftProvider | undefined> {
+  if (provider === undefined) return undefined;
+  const url = await part(provider.logoutUrl());
+  return { name: provider.name, url: 'value' in url ? url.value?.href : undefined };
 }
 
 function reasonOf({ code, message }: TryItNowError): string {
@@ -51,9 +71,4 @@ function reasonOf({ code, message }: TryItNowError): string {
     return 'This key is not one that this server accepts; look for a typo, or a key that was replaced.';
   if (code === 'key_missing') return 'Enter your operator key.';
   return `${message}.`;
-}
-
-/** Nobody is led to another site. */
-function ownPath(next: string): string {
-  return /^\/(?![/\\])[\x21-\x7e]*$/.test(next) && !next.startsWith('/login') ? next : '/';
 }

@@ -102,12 +102,14 @@ function apiKeys(count: number): Observation {
   return ok('API keys', count === 0 ? 'none: the API is open to anyone who reaches it' : `${count} configured`);
 }
 
-async function operators({ host, port, operatorKeys }: Config['admin']): Promise<Observation> {
+async function operators({ host, port, operatorKeys, oidc }: Config['admin']): Promise<Observation> {
   const url = `http://${reachableHost(host)}:${port}`;
   if (operatorKeys.length === 0)
     return warning(
       'operators',
-      'no operator key is set, so the admin API answers nobody',
+      oidc === undefined
+        ? 'no operator key is set, so the admin API answers nobody'
+        : 'no operator key is set, so no command is answered, and nobody gets in while the log-in provider is gone',
       'Draw one (`openssl rand -hex 24`), set OPERATOR_KEYS or OPERATOR_KEYS_FILE for the server, and restart it.',
     );
   try {

@@ -58,6 +58,25 @@ export const ERROR_CATALOGUE = {
     title: 'The role of this key or login does not allow it',
     remedy: 'Ask somebody with the role that the detail names, or have yours raised (OPERATOR_KEYS).',
   },
+  login_refused: {
+    status: 403,
+    retryable: false,
+    title: 'The log-in did not work',
+    remedy:
+      'Start it again from the dashboard. If it fails again, the detail says what the provider or we did not take.',
+  },
+  login_without_role: {
+    status: 403,
+    retryable: false,
+    title: 'You are known, and have no role here',
+    remedy: 'Ask whoever runs this server to grant a role to one of your groups, or to your address (OIDC_ROLES).',
+  },
+  login_provider_unavailable: {
+    status: 503,
+    retryable: true,
+    title: 'The log-in provider does not answer',
+    remedy: 'Try again in a minute, or log in with an operator key; `try-it-now doctor` says whether it answers.',
+  },
   form_outdated: {
     status: 403,
     retryable: false,

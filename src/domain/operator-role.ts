@@ -37,6 +37,17 @@ export function mayAct(role: OperatorRole, least: OperatorRole): boolean {
   return OPERATOR_ROLES.indexOf(role) >= OPERATOR_ROLES.indexOf(least);
 }
 
+/** What a log-in provider's word for somebody (a group, an e-mail address) lets them do. */
+export interface RoleGrant {
+  readonly role: OperatorRole;
+  readonly value: string;
+}
+
+/** The highest role that any of these values is granted; undefined for none. */
+export function grantedRole(values: readonly string[], grants: readonly RoleGrant[]): OperatorRole | undefined {
+  return OPERATOR_ROLES.findLast((role) => grants.some((grant) => grant.role === role && values.includes(grant.value)));
+}
+
 /** A key that operators send, and what it lets them do. */
 export interface OperatorKey {
   readonly key: string;

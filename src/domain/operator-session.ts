@@ -8,12 +8,16 @@ const OPERATOR_SESSION_VERSION = 1;
 export const OperatorSession = Type.Object({
   v: Type.Literal(OPERATOR_SESSION_VERSION),
   /** As the audit log names them. */
-  who: Type.String({ minLength: 1, maxLength: 200 }),
-  /** At the log-in; what the key may as it is configured now counts. */
+  who: Type.String({ minLength: 1, maxLength: 600 }),
+  /** At the log-in; what the key or the claim may as it is configured now counts. */
   role: Type.Enum([...OPERATOR_ROLES]),
   /** The address of the browser. */
   from: Type.String({ maxLength: 100 }),
   sinceMs: Type.Integer({ minimum: 0 }),
   untilMs: Type.Integer({ minimum: 0 }),
+  /** Of a log-in by OpenID Connect: who vouched for them, and what of their claim a role is granted to. */
+  vouched: Type.Optional(
+    Type.Object({ issuer: Type.String({ maxLength: 500 }), values: Type.Array(Type.String({ maxLength: 300 })) }),
+  ),
 });
 export type OperatorSession = Static<typeof OperatorSession>;

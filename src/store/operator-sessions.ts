@@ -21,12 +21,12 @@ export class ValkeyOperatorSessions implements OperatorSessions {
     this.#scripts = scripts;
   }
 
-  async open(secret: string, { who, role, from, forMs }: Parameters<OperatorSessions['open']>[1]) {
+  async open(secret: string, { who, role, from, forMs, vouched }: Parameters<OperatorSessions['open']>[1]) {
     const id = idOf(secret);
     const text = (await this.#scripts.run(
       'open-session',
       [keys.operatorSessions],
-      [id, who, role, from, forMs, MOST],
+      [id, who, role, from, forMs, MOST, vouched === undefined ? '' : JSON.stringify(vouched)],
     )) as string;
     const [session] = parsed(id, text);
     if (session === undefined) throw new Error('a session that was just stored cannot be read');

@@ -1,16 +1,15 @@
 import { Redis as Valkey } from 'iovalkey';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTS } from '../../src/dashboard/actions.ts';
 import { FAILURE_REPORT_VERSION } from '../../src/domain/failure-report.ts';
 import { newInstanceId } from '../../src/domain/ids.ts';
 import { OPERATOR_ROLES, type OperatorRole } from '../../src/domain/operator-role.ts';
-import { adminOpenApiDocument } from '../../src/http/admin/openapi-document.ts';
 import { axeViolations } from '../support/axe.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { DashboardLogin, send } from '../support/dashboard-login.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, askAdmin, operatorOf } from '../support/operator.ts';
+import { triesEveryRole } from '../support/operator-roles.ts';
 import { readEvents } from '../support/sse.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { suspend } from '../support/suspend.ts';
@@ -181,76 +180,20 @@ describe('what other sites have a browser send', () => {
   });
 });
 
-/** Everything that changes something, with the least role that may. */
-const LEAST: Readonly<Record<string, OperatorRole>> = {
-  'post /admin/v1/pools/{template}/pause': 'operator',
-  'post /admin/v1/pools/{template}/drain': 'operator',
-  'post /admin/v1/pools/{template}/resume': 'operator',
-  'put /admin/v1/pools/{template}/target': 'operator',
-  'put /admin/v1/pools/{template}/events/{event}': 'operator',
-  'delete /admin/v1/pools/{template}/events/{event}': 'operator',
-  'delete /admin/v1/instances/{id}': 'operator',
-  'post /admin/v1/nodes/{node}/cordon': 'operator',
-  'post /admin/v1/nodes/{node}/drain': 'operator',
-  'post /admin/v1/nodes/{node}/uncordon': 'operator',
-  'delete /admin/v1/nodes/{node}': 'admin',
-  'delete /admin/v1/queue/tasks/{sequence}': 'operator',
-  'post /admin/v1/queue/purge': 'admin',
-  'post /admin/v1/queue/dead/{sequence}/retry': 'operator',
-  'post /admin/v1/queue/dead/retry': 'operator',
-  'delete /admin/v1/queue/dead/{sequence}': 'operator',
-  'post /admin/v1/webhooks/{webhook}/test': 'operator',
-  'post /admin/v1/webhooks/{webhook}/replay': 'operator',
-  'put /admin/v1/bans/{network}': 'operator',
-  'delete /admin/v1/bans/{network}': 'operator',
-  'put /admin/v1/allowances/{network}': 'operator',
-  'delete /admin/v1/allowances/{network}': 'operator',
-  'delete /admin/v1/harm/{who}': 'operator',
-  'get /admin/v1/sessions': 'admin',
-  'delete /admin/v1/sessions/{session}': 'admin',
-};
-const LEAST_OF_ACTS: Readonly<Record<string, OperatorRole>> = {
-  'queue.purge': 'admin',
-  'node.remove': 'admin',
-  'sessions.end': 'admin',
-};
-const document = (await adminOpenApiDocument()) as {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-};
-const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.keys(methods).map((method) => `${method} ${path}`),
-);
-const may = (role: OperatorRole, least: OperatorRole): boolean =>
-  OPERATOR_ROLES.indexOf(role) >= OPERATOR_ROLES.indexOf(least);
-
 describe('roles', () => {
-  it('are tried on every route that changes something', () => {
-    const changing = routes.filter((route) => !route.startsWith('get '));
-    expect(changing.filter((route) => LEAST[route] === undefined)).toEqual([]);
-    expect(Object.keys(LEAST).filter((route) => !routes.includes(route))).toEqual([]);
+  const logins = new Map<OperatorRole, DashboardLogin>();
+  beforeAll(async () => {
+    for (const role of OPERATOR_ROLES) logins.set(role, await loggedIn(role));
   });
 
-  describe.each(OPERATOR_ROLES)('%s', (role) => {
-    it.each(routes)('%s', async (route) => {
-      const [method = '', path = ''] = route.split(' ');
-      const body = method === 'get' || method === 'delete' ? undefined : { which: 'provision' };
-      const answer = await askAdmin(
-        stack.config.admin.port,
-        method.toUpperCase(),
-        path.replace('{id}', newInstanceId()).replaceAll(/\{\w+\}/g, 'nothing-there'),
-        { key: KEYS[role], ...(body === undefined ? {} : { body }) },
-      );
-      const refused = answer.status === 403 && answer.json?.['code'] === 'role_too_low';
-      expect(refused).toBe(!may(role, LEAST[route] ?? 'viewer'));
-    });
-
-    it.each(Object.keys(ACTS))('the button of %s', async (name) => {
-      const login = await loggedIn(role);
-      const answer = await login.act(name, { on: 'nothing-there', network: 'nothing-there', held: '1', which: 'dead' });
-      const refused = answer.status === 403 && (await answer.text()).includes('role_too_low');
-      expect(refused).toBe(!may(role, LEAST_OF_ACTS[name] ?? 'operator'));
-    });
-  });
+  triesEveryRole((role) => ({
+    route: async (method, path, body) => {
+      const sent = { key: KEYS[role], ...(body === undefined ? {} : { body }) };
+      const { status, json } = await askAdmin(stack.config.admin.port, method, path, sent);
+      return { status, code: json?.['code'] };
+    },
+    act: async (name, fields) => (logins.get(role) ?? (await loggedIn(role))).act(name, fields),
+  }));
 
   it('hide what they may not do, and say so', async () => {
     const shown = async (role: OperatorRole): Promise<string[]> => {

@@ -4,8 +4,10 @@ import { expect } from 'vitest';
 export class DashboardLogin {
   readonly base: string;
   readonly cookie: string;
+  #formToken: string | undefined;
 
-  private constructor(base: string, cookie: string) {
+  /** `cookie`: of somebody who is logged in. */
+  constructor(base: string, cookie: string) {
     this.base = base;
     this.cookie = cookie;
   }
@@ -32,7 +34,8 @@ export class DashboardLogin {
 
   /** What forms of this login carry. */
   async formToken(): Promise<string> {
-    return /name="token" value="([^"]+)"/.exec(await this.page('/'))?.[1] ?? '';
+    this.#formToken ??= /name="token" value="([^"]+)"/.exec(await this.page('/audit?limit=1'))?.[1];
+    return this.#formToken ?? '';
   }
 
   async act(name: string, fields: Readonly<Record<string, string>> = {}): Promise<Response> {

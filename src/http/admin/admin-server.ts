@@ -3,8 +3,15 @@ import swagger from '@fastify/swagger';
 import type { FastifyContextConfig } from 'fastify';
 import { TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
-import { ACTION_ROLES, mayAct, type OperatorKey, type OperatorRole } from '../../domain/operator-role.ts';
+import {
+  ACTION_ROLES,
+  mayAct,
+  type OperatorKey,
+  type OperatorRole,
+  type RoleGrant,
+} from '../../domain/operator-role.ts';
 import type { AuditLog } from '../../pool/interfaces/audit-log.ts';
+import type { IdentityProvider } from '../../pool/interfaces/identity-provider.ts';
 import type { OperatorSessions } from '../../pool/interfaces/operator-sessions.ts';
 import type { App } from '../context.ts';
 import { createListener, type HttpServer } from '../listener.ts';
@@ -37,6 +44,9 @@ export interface AdminServerOptions {
   /** Empty: nobody is let in. */
   readonly operatorKeys: readonly OperatorKey[];
   readonly sessions: OperatorSessions;
+  readonly sessionMs: number;
+  /** Where operators log in besides, and the roles of those who do; undefined: by key alone. */
+  readonly login: { readonly provider: IdentityProvider; readonly roles: readonly RoleGrant[] } | undefined;
   /** Where operators' browsers reach the dashboard; undefined: at the listener itself. */
   readonly dashboardUrl: string | undefined;
   /** Undefined: there is the API alone. */
@@ -49,7 +59,7 @@ export interface AdminServerOptions {
  * its route declares. Nothing listens yet.
  */
 export async function createAdminServer(options: AdminServerOptions): Promise<HttpServer> {
-  const { log, operators, pages, sessions } = options;
+  const { log, login, operators, pages, sessions } = options;
   const trail = new AuditTrail(options.audit, log);
   const listener = createListener({
     log,
@@ -66,7 +76,9 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   const { app } = listener;
   const callers = new Callers({
     keys: options.operatorKeys,
+    vouched: login === undefined ? undefined : { issuer: login.provider.issuer, roles: login.roles },
     sessions,
+    sessionMs: options.sessionMs,
     refused: new RefusedCalls(log, options.observer),
     dashboardUrl: options.dashboardUrl,
   });
@@ -92,7 +104,8 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   auditRoutes(app, options.audit);
   sessionRoutes(app, sessions);
   const { audit, dashboardUrl } = options;
-  await pages?.register(app, { operators, audit, sessions, callers, dashboardUrl, log });
+  const entries = { keys: options.operatorKeys.length > 0, provider: login?.provider };
+  await pages?.register(app, { operators, audit, sessions, callers, dashboardUrl, entries, log });
   await app.ready();
   return {
     ...listener,

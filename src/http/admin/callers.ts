@@ -1,13 +1,12 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError } from '../../domain/errors.ts';
-import type { OperatorKey, OperatorRole } from '../../domain/operator-role.ts';
+import { grantedRole, type OperatorKey, type OperatorRole, type RoleGrant } from '../../domain/operator-role.ts';
+import type { Identity } from '../../pool/interfaces/identity-provider.ts';
 import type { ListedSession, OperatorSessions } from '../../pool/interfaces/operator-sessions.ts';
 import { keyFingerprint, operatorKeyCheck } from '../api-keys.ts';
 import type { RefusedCalls } from './refused-calls.ts';
 
-/** A working day; then they log in again. */
-const SESSION_MS = 12 * 3_600_000;
 const COOKIE = 'operator';
 const SECRET_BYTES = 32;
 /** What a form or a script of ours sends along, since the cookie alone comes with what others have a browser send. */
@@ -22,10 +21,22 @@ export interface Caller {
   readonly session: (ListedSession & { readonly formToken: string }) | undefined;
 }
 
+interface Vouched {
+  readonly issuer: string;
+  readonly roles: readonly RoleGrant[];
+}
+
+/** Somebody who may be logged in. */
+type Known = Pick<ListedSession, 'who' | 'role' | 'vouched'>;
+
 export interface CallersOptions {
   /** Empty: nobody is let in by key. */
   readonly keys: readonly OperatorKey[];
+  /** What roles those have whom a log-in provider vouches for; undefined: there is none. */
+  readonly vouched: Vouched | undefined;
   readonly sessions: OperatorSessions;
+  /** How long a browser stays logged in. */
+  readonly sessionMs: number;
   readonly refused: RefusedCalls;
   /** Where browsers reach the dashboard; undefined: at the listener itself. */
   readonly dashboardUrl: string | undefined;
@@ -66,25 +77,41 @@ export class Callers {
   /** Who this key is. Throws as `identify`. */
   withKey(key: string | string[] | undefined, request: FastifyRequest): { who: string; role: OperatorRole } {
     try {
-      if (this.#roleOfKey === undefined) throw keyUnset();
-      if (key === undefined || key === '') throw keyMissing();
+      if (this.#roleOfKey === undefined && this.#options.vouched === undefined) throw keyUnset();
+      if (this.#roleOfKey === undefined || key === undefined || key === '') throw keyMissing();
       return { who: keyFingerprint(key), role: this.#roleOfKey(key) };
     } catch (error) {
       throw error instanceof TryItNowError ? this.#options.refused.note(error, request.ip) : error;
     }
   }
 
+  /** What somebody whom the provider vouches for may. Throws login_without_role and too_many_refusals. */
+  withIdentity({ who, values }: Identity, request: FastifyRequest): Known {
+    const { vouched, refused } = this.#options;
+    const granted = vouched?.roles.map(({ value }) => value).filter((value) => values.includes(value)) ?? [];
+    const role = grantedRole(granted, vouched?.roles ?? []);
+    if (vouched !== undefined && role !== undefined)
+      return { who, role, vouched: { issuer: vouched.issuer, values: [...new Set(granted)] } };
+    throw refused.note(
+      new TryItNowError('login_without_role', `You are ${who}, and nothing that is said of you has a role here`),
+      request.ip,
+    );
+  }
+
+  /** Counts a log-in that a provider did not bring to its end, and says what to answer with. */
+  refuse(error: TryItNowError, request: FastifyRequest): TryItNowError {
+    return this.#options.refused.note(error, request.ip);
+  }
+
   /** Logs a browser in, in place of what it was logged in as. Throws store_unavailable. */
-  async open(
-    { who, role }: Pick<ListedSession, 'who' | 'role'>,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): Promise<void> {
+  async open({ who, role, vouched }: Known, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { sessions, sessionMs } = this.#options;
     await this.close(request, reply);
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
-    await this.#options.sessions.open(secret, { who, role, from: request.ip, forMs: SESSION_MS });
+    const more = vouched === undefined ? {} : { vouched };
+    await sessions.open(secret, { who, role, from: request.ip, forMs: sessionMs, ...more });
     const { name, ...options } = this.#cookie(request);
-    reply.setCookie(name, secret, { ...options, maxAge: SESSION_MS / 1_000 });
+    reply.setCookie(name, secret, { ...options, maxAge: sessionMs / 1_000 });
   }
 
   /** Throws store_unavailable. */
@@ -134,10 +161,16 @@ export class Callers {
   async #sessionOf(secret: string): Promise<Caller | undefined> {
     const session = await this.#options.sessions.find(secret);
     if (session === undefined) return undefined;
-    // A key that is taken out of the configuration, or has another role there, is so for its sessions too.
-    const role = this.#roles.get(session.who);
+    const role = this.#roleOf(session);
     if (role === undefined) return undefined;
     return { who: session.who, role, session: { ...session, role, formToken: formTokenOf(secret) } };
+  }
+
+  /** A key or a grant that is taken out of the configuration, or has another role there, is so for its sessions too. */
+  #roleOf({ who, vouched }: ListedSession): OperatorRole | undefined {
+    if (vouched === undefined) return this.#roles.get(who);
+    const { vouched: now } = this.#options;
+    return now?.issuer === vouched.issuer ? grantedRole(vouched.values, now.roles) : undefined;
   }
 
   #secret(request: FastifyRequest): string | undefined {

@@ -12,6 +12,8 @@ export async function adminOpenApiDocument(): Promise<object> {
     publicUrl: 'http://localhost:8080',
     operatorKeys: [],
     sessions: { open: nothing, find: nothing, list: nothing, end: nothing },
+    sessionMs: 0,
+    login: undefined,
     dashboardUrl: undefined,
     pages: undefined,
   });

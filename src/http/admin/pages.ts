@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { AuditLog } from '../../pool/interfaces/audit-log.ts';
+import type { IdentityProvider } from '../../pool/interfaces/identity-provider.ts';
 import type { OperatorSessions } from '../../pool/interfaces/operator-sessions.ts';
 import type { App } from '../context.ts';
 import type { Callers } from './callers.ts';
@@ -14,6 +15,8 @@ export interface AdminPagesContext {
   readonly callers: Callers;
   /** Where operators' browsers reach this listener; undefined: at its own address. */
   readonly dashboardUrl: string | undefined;
+  /** The ways in. */
+  readonly entries: { readonly keys: boolean; readonly provider: IdentityProvider | undefined };
   readonly log: Log;
 }
 

@@ -10,6 +10,9 @@ const REFUSALS = [
   'key_missing',
   'key_wrong',
   'operator_key_unset',
+  'login_refused',
+  'login_without_role',
+  'login_provider_unavailable',
   'too_many_refusals',
 ] as const satisfies readonly ErrorCode[];
 
@@ -18,8 +21,9 @@ export interface RefusalObserver {
 }
 
 /**
- * Calls without a right key. Anybody who reaches the listener can make any number of them, so they are counted and told
- * in a line a minute, and never come into the audit log, where they would push out what operators did.
+ * Calls without a right key, and log-ins that came to nothing. Anybody who reaches the listener can make any number of
+ * them, so they are counted and told in a line a minute, and never come into the audit log, where they would push out
+ * what operators did.
  */
 export class RefusedCalls {
   readonly #log: Log;
@@ -60,10 +64,7 @@ export class RefusedCalls {
       this.#told.since += 1;
       return;
     }
-    this.#log.warn(
-      { code, from, alikeSinceLastLine: this.#told.since },
-      'A call of the admin API without a right operator key was refused',
-    );
+    this.#log.warn({ code, from, alikeSinceLastLine: this.#told.since }, 'An operator was not let in');
     this.#told = { at: now, since: 0 };
   }
 }

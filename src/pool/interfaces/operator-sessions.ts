@@ -8,7 +8,7 @@ export interface OperatorSessions {
   /** `secret`: what the browser keeps; only its digest is stored. Beyond some hundreds the oldest ends. */
   open(
     secret: string,
-    session: Pick<OperatorSession, 'who' | 'role' | 'from'> & { readonly forMs: number },
+    session: Pick<OperatorSession, 'who' | 'role' | 'from' | 'vouched'> & { readonly forMs: number },
   ): Promise<ListedSession>;
   /** Undefined for one that has ended, or that never was. */
   find(secret: string): Promise<ListedSession | undefined>;
