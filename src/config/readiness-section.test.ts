@@ -49,6 +49,14 @@ it('looks after an instance as it became ready, unless it is told otherwise', ()
     kind: 'tcp',
     requestTimeoutMs: 1_000,
   });
+  expect(template('health: { path: /alive }').replaceSlow).toBe(true);
+  expect(template('health: { replace_slow: false }')).toMatchObject({ health: HTTP, replaceSlow: false });
+});
+
+it('is warmed up where visitors land, unless it names other paths', () => {
+  expect(template('open: /wiki/#top').warmup).toEqual(['/wiki/']);
+  expect(template('open: { default: /a, allow: [/b] }').warmup).toEqual(['/a']);
+  expect(template('open: /wiki/\n    warmup: []').warmup).toEqual([]);
 });
 
 it.each<[string, RegExp]>([

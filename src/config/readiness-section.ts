@@ -38,13 +38,19 @@ export function readReadiness(section: YamlSection): Template['readiness'] {
   };
 }
 
-/** Undefined where nothing is said of it: then it is what readiness is. */
-export function readHealth(section: YamlSection, readiness: Template['readiness']): Template['health'] {
-  if (!section.has('health')) return undefined;
-  const health = section.section('health', [...KINDS, 'request_timeout']);
+/** Without a word of it, an instance is looked after as it became ready. */
+export function readHealth(
+  section: YamlSection,
+  readiness: Template['readiness'],
+): Pick<Template, 'health' | 'replaceSlow'> {
+  if (!section.has('health')) return { health: undefined, replaceSlow: true };
+  const health = section.section('health', [...KINDS, 'request_timeout', 'replace_slow']);
   return {
-    ...(readCheck(health) ?? readiness),
-    requestTimeoutMs: health.read('request_timeout', REQUEST_TIMEOUT)?.value ?? readiness.requestTimeoutMs,
+    health: {
+      ...(readCheck(health) ?? readiness),
+      requestTimeoutMs: health.read('request_timeout', REQUEST_TIMEOUT)?.value ?? readiness.requestTimeoutMs,
+    },
+    replaceSlow: health.read('replace_slow', bool)?.value ?? true,
   };
 }
 

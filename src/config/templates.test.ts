@@ -39,6 +39,7 @@ describe('a template', () => {
       lead: undefined,
       readiness: DEFAULT_READINESS,
       health: undefined,
+      replaceSlow: true,
       warmup: ['/'],
       limits: { memoryBytes: 256 * 2 ** 20, cpus: 1, pids: 128 },
       disk: { bytes: 2 * 2 ** 30, files: 200_000 },
@@ -105,12 +106,6 @@ describe('a template', () => {
     });
     expect(template('identity: { http: /identity?brief }').identity).toEqual({ kind: 'http', path: '/identity?brief' });
     expect(template('identity: none').identity).toBe('none');
-  });
-
-  it('is warmed up where visitors land, unless it names other paths', () => {
-    expect(template('open: /wiki/#top').warmup).toEqual(['/wiki/']);
-    expect(template('open: { default: /a, allow: [/b] }').warmup).toEqual(['/a']);
-    expect(template('open: /wiki/\n    warmup: []').warmup).toEqual([]);
   });
 
   it('may say how its checkpoints are made', () => {

@@ -96,6 +96,7 @@ export const RELEASE_REASONS = [
   'provision_failed',
   'container_lost',
   'unhealthy',
+  'slow',
   'store_rolled_back',
   'drained',
   'node_drained',

@@ -51,6 +51,8 @@ export interface Template {
   readonly readiness: Readiness;
   /** How an instance is looked after once it is activated; undefined: as it became ready. */
   readonly health: Health | undefined;
+  /** Whether a ready instance is replaced that has come to answer much later than the others. */
+  readonly replaceSlow: boolean;
   readonly process: ProcessSettings;
   /** Where a visitor lands: a path of the app. */
   readonly open: string;

@@ -4,11 +4,13 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Instance } from '../domain/instance.ts';
 import { Catalogue } from '../domain/template.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
+import { sleep } from '../lifecycle/sleep.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { keys } from '../store/keys.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { LogBook, TestNats } from '../../test/support/queue.ts';
+import { eventually } from '../../test/support/eventually.ts';
 import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { readiness, template } from '../../test/support/templates.ts';
 import { HealthCheck } from './health-check.ts';
@@ -23,6 +25,12 @@ const single = template({
   readiness: { ...readiness('/', 1_000), requestTimeoutMs: 30_000 },
   pool: { target: 1, max: 20, replenishThreshold: 0 },
 });
+const brisk = template({
+  name: 'brisk',
+  readiness: { ...readiness('/', 1_000), requestTimeoutMs: 300_000 },
+  pool: { target: 5, max: 20, replenishThreshold: 0 },
+});
+const patient = template({ ...brisk, name: 'patient', replaceSlow: false });
 const never = new AbortController().signal;
 
 let releasers: Releasers;
@@ -39,12 +47,12 @@ beforeEach(async () => {
   releasers.push('store', () => store[Symbol.asyncDispose]());
   const nats = await TestNats.start();
   releasers.push('nats', () => nats[Symbol.asyncDispose]());
-  metrics = new Metrics({ templates: ['five', 'single'], version: 'test' });
+  metrics = new Metrics({ templates: ['five', 'single', 'brisk', 'patient'], version: 'test' });
   log = new LogBook();
   demands = 0;
   nowMs = Date.now();
   health = new HealthCheck({
-    catalogue: new Catalogue([five, single]),
+    catalogue: new Catalogue([five, single, brisk, patient]),
     inventory: store.inventory,
     cleanupStore: store.cleanupStore,
     provisioningStore: store.provisioningStore,
@@ -82,6 +90,11 @@ async function app({ port }: Instance, listener: RequestListener): Promise<(to: 
 const well: RequestListener = (request, response) => response.writeHead(request.url === '/health' ? 204 : 404).end();
 const ill: RequestListener = (_request, response) => response.writeHead(500).end();
 const silence: RequestListener = () => undefined;
+
+function instance(found: Instance | undefined): Instance {
+  if (found === undefined) throw new Error('the pool was not filled');
+  return found;
+}
 
 async function ready(of: readonly Instance[]): Promise<readonly Instance[]> {
   const views = await store.claimStore.findMany(of.map(({ id }) => id));
@@ -178,6 +191,43 @@ describe('idle instance health', () => {
     await health.round(never);
     expect(await ready([one])).toHaveLength(1);
     expect(await checks('single', 'unhealthy')).toBe(1);
+  });
+
+  it('replaces what has become much slower than the others, where the template does not keep it', async () => {
+    const pools = [await fillPool(store, brisk), await fillPool(store, patient)];
+    let begunMs = 0;
+    let rounds = 0;
+    const round = async (): Promise<void> => {
+      begunMs = performance.now();
+      rounds += 1;
+      await health.round(never);
+    };
+    /** Ten times as long as any of the others can have taken, and a second. */
+    const late: RequestListener = (_request, response) => {
+      void eventually(async () => {
+        const others = (await checks('brisk', 'healthy')) + (await checks('patient', 'healthy'));
+        expect(others).toBeGreaterThanOrEqual(10 * rounds - 2);
+      })
+        .then(() => sleep(1_001 + 10 * (performance.now() - begunMs)))
+        .then(() => response.end());
+    };
+    const answers = await Promise.all(pools.map(([first]) => app(instance(first), (_, response) => response.end())));
+    for (const each of pools.flatMap((pool) => pool.slice(1))) await app(each, (_, response) => response.end());
+    for (const answer of answers) answer(late);
+    await round();
+    await round();
+    expect(await ready(pools.flat())).toHaveLength(10);
+    await round();
+
+    const [slow, kept] = pools.map(([first]) => instance(first).id);
+    expect(await ready(pools.flat())).toEqual(pools.flat().filter(({ id }) => id !== slow));
+    expect(await store.claimStore.find(slow ?? '')).toMatchObject({ instance: { state: 'releasing', reason: 'slow' } });
+    expect(log.with('much later than the others').map(({ fields }) => fields['instance'])).toEqual([slow]);
+    expect(await store.claimStore.find(kept ?? '')).toMatchObject({ instance: { state: 'ready' } });
+    expect(await store.breakers.read(['brisk'])).toEqual(
+      new Map([['brisk', expect.objectContaining({ open: false })]]),
+    );
+    expect(demands).toBe(1);
   });
 
   it('opens the breaker of a template whose ready instances keep failing, until one of them stays', async () => {

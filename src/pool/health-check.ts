@@ -14,10 +14,12 @@ import { LookPace } from './look-pace.ts';
 import type { Probe } from './interfaces/probe.ts';
 import { failureOf, healthOf } from './readiness.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
+import { dispensable } from './retire-outdated.ts';
+import { SlowStock, type Look, type SlowInstance } from './slow-stock.ts';
 
 export interface HealthCheckDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
-  readonly inventory: Pick<Inventory, 'ofNode'>;
+  readonly inventory: Pick<Inventory, 'ofNode' | 'stats'>;
   readonly probe: Probe;
   readonly runtime: ContainerRuntime;
   readonly address: PublicAddress;
@@ -44,6 +46,7 @@ export class HealthCheck {
   readonly #deps: HealthCheckDeps;
   /** Failed looks in a row, by instance, and what was seen last. */
   #failed: ReadonlyMap<string, Failed> = new Map();
+  readonly #slow = new SlowStock();
   /** Templates of which nothing is held against their ready instances, as far as this process knows. */
   readonly #forgiven = new Set<string>();
 
@@ -51,23 +54,30 @@ export class HealthCheck {
     this.#deps = deps;
   }
 
-  /** One look at each of them, at its app's own port. What fails twice in a row is replaced. */
+  /**
+   * One look at each of them, at its app's own port, which also keeps what it needs for an answer in memory. What fails
+   * twice in a row is replaced, and so is what has become much slower than the others.
+   */
   async round(signal: AbortSignal): Promise<void> {
     const { inventory, node, observer } = this.#deps;
     const ready = (await inventory.ofNode(node.name)).filter(({ state }) => state === 'ready');
     const failed = new Map<string, Failed>();
+    const passed: Look[] = [];
     const queue = [...ready];
     const pace = new LookPace();
     const checkNext = async (): Promise<void> => {
       for (let record = queue.shift(); record !== undefined; record = queue.shift()) {
         await pace.turn(signal);
+        const begunMs = performance.now();
         const seen = await this.#look(record, signal);
         // Cut off, it says nothing about the instance.
         if (signal.aborted) return;
         if (seen === 'unchecked') continue;
         observer.healthChecked(record.template, seen === 'healthy');
-        if (seen === 'healthy') await this.#forgive(record);
-        else failed.set(record.id, { looks: (this.#failed.get(record.id)?.looks ?? 0) + 1, words: seen.failure });
+        if (seen === 'healthy') {
+          passed.push({ record, tookMs: performance.now() - begunMs });
+          await this.#forgive(record);
+        } else failed.set(record.id, { looks: (this.#failed.get(record.id)?.looks ?? 0) + 1, words: seen.failure });
       }
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, checkNext));
@@ -77,6 +87,7 @@ export class HealthCheck {
       ready.filter(({ id }) => (failed.get(id)?.looks ?? 0) >= FAILURES_TO_REPLACE),
       ready,
     );
+    await this.#replaceSlow(this.#slow.judge(passed), ready);
   }
 
   /** `unchecked`: its template is no longer offered, so the reconciler retires it. */
@@ -159,6 +170,25 @@ export class HealthCheck {
         );
         if (!outage) await this.#count(name, reason);
       }
+    }
+  }
+
+  /** One of a template in a round, and none that the pool cannot spare: it serves, if late. No failure is counted. */
+  async #replaceSlow(slow: readonly SlowInstance[], ready: readonly Instance[]): Promise<void> {
+    const { catalogue, log } = this.#deps;
+    for (const name of new Set(slow.map(({ record }) => record.template))) {
+      const template = catalogue.get(name);
+      const first = slow.find(({ record }) => record.template === name);
+      if (first === undefined || template?.replaceSlow !== true || healthOf(template).kind !== 'http') continue;
+      const idle = ready.filter((record) => record.template === name).length;
+      if ((await dispensable(this.#deps, template, idle, 'node')) < 1) continue;
+      const { record, tookMs, medianMs } = first;
+      const { generation } = record;
+      if ((await releaseInstance(this.#deps, record, 'slow', { from: ['ready'], generation })) === undefined) continue;
+      log.warn(
+        { instance: record.id, template: name, tookMs: Math.round(tookMs), medianMs: Math.round(medianMs) },
+        'A ready instance answers much later than the others of its template; it is replaced',
+      );
     }
   }
 

@@ -65,7 +65,7 @@ export async function retireOutdated(
 }
 
 /** How many of so many idle ones may go at once. */
-async function dispensable(
+export async function dispensable(
   { inventory }: { readonly inventory: Pick<Inventory, 'stats'> },
   template: Template,
   idle: number,

@@ -3,11 +3,18 @@ import { figureOfRounds, type Figure } from './figures.ts';
 import { startServerProcess } from './server-process.ts';
 
 const FEW = 10;
-const MANY = 1_000;
+/** How many of the live instances are asked in turn, and the share of the rate with a few that is the goal. */
+const ASKED = [
+  { asked: 10, atLeast: 50 },
+  { asked: 1_000, atLeast: 50 },
+  { asked: 3_000, atLeast: 90 },
+] as const;
+const MANY = 3_000;
 const ROUNDS = 5;
+const AMOUNT = 8_000;
 const CONNECTIONS = 32;
 
-/** Requests through Caddy with 10 and with 1,000 live instances, in turns. */
+/** Requests through Caddy with 10 and with 3,000 live instances, in turns. */
 export async function benchProxy(): Promise<Figure[]> {
   await using few = await startServerProcess({
     engine: 'simulated',
@@ -20,28 +27,31 @@ export async function benchProxy(): Promise<Figure[]> {
     engine: 'simulated',
     target: MANY + 1,
     workers: 8,
-    portRange: [10_200, 12_199],
+    portRange: [10_200, 15_999],
     threshold: 0.9999,
   });
   const hostsOf = async (api: string, count: number) =>
     (await acquireInSequence(api, count)).acquired.map(({ url }) => new URL(url).host);
   const [fewHosts, manyHosts] = [await hostsOf(few.api, FEW), await hostsOf(many.api, MANY)];
-  const ask = (proxyPort: number, hosts: readonly string[], amount: number) =>
+  const ask = (proxyPort: number, hosts: readonly string[], amount = AMOUNT) =>
     rate({ url: `http://127.0.0.1:${proxyPort}/`, hosts, amount, connections: CONNECTIONS });
 
-  const [ten, hot, spread]: [number[], number[], number[]] = [[], [], []];
-  await ask(many.proxyPort, manyHosts, 4_000);
+  const alone: number[] = [];
+  const rates = ASKED.map((of) => ({ ...of, seen: [] as number[] }));
+  await ask(many.proxyPort, manyHosts, AMOUNT / 2);
   for (let round = 0; round < ROUNDS; round += 1) {
-    ten.push(await ask(few.proxyPort, fewHosts, 8_000));
-    hot.push(await ask(many.proxyPort, manyHosts.slice(0, FEW), 8_000));
-    spread.push(await ask(many.proxyPort, manyHosts, 8_000));
+    alone.push(await ask(few.proxyPort, fewHosts));
+    for (const { asked, seen } of rates) seen.push(await ask(many.proxyPort, manyHosts.slice(0, asked)));
   }
-  const shares = (rates: readonly number[]) => rates.map((value, at) => (value / (ten[at] ?? NaN)) * 100);
+  const shares = (seen: readonly number[]) => seen.map((value, at) => (value / (alone[at] ?? NaN)) * 100);
   return [
-    figureOfRounds(`proxy, ${FEW} live instances`, ten, 'req/s'),
-    figureOfRounds(`proxy, ${MANY} live instances, ${FEW} of them asked`, hot, 'req/s'),
-    figureOfRounds(`proxy, ${MANY} live instances, all of them asked in turn`, spread, 'req/s'),
-    figureOfRounds(`the same as a share of ${FEW} live, ${FEW} asked`, shares(hot), '%', { atLeast: 50 }),
-    figureOfRounds(`the same as a share of ${FEW} live, all asked in turn`, shares(spread), '%', { atLeast: 50 }),
+    figureOfRounds(`proxy, ${FEW} live instances`, alone, 'req/s'),
+    ...rates.flatMap(({ asked, atLeast, seen }) => {
+      const what = `proxy, ${MANY} live instances, ${asked} of them asked in turn`;
+      return [
+        figureOfRounds(what, seen, 'req/s'),
+        figureOfRounds(`${what}: as a share of ${FEW} live`, shares(seen), '%', { atLeast }),
+      ];
+    }),
   ];
 }

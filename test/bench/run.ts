@@ -9,6 +9,7 @@ import { printTable, type Figure } from './figures.ts';
 import { benchFirstPaint } from './first-paint.ts';
 import { benchGrowth } from './growth.ts';
 import { benchIdle } from './idle.ts';
+import { benchIdleStock } from './idle-stock.ts';
 import { benchProxy } from './proxy.ts';
 import { benchRestore } from './restore.ts';
 import { benchVisit } from './visit.ts';
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   waiting: benchWaiting,
   'first-paint': benchFirstPaint,
   idle: benchIdle,
+  'idle-stock': benchIdleStock,
   databases: benchDatabaseCloning,
   density: benchDensity,
   growth: benchGrowth,

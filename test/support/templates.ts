@@ -28,6 +28,7 @@ export function template(overrides: Partial<Template> = {}): Template {
     lead: undefined,
     readiness: readiness('/', 20_000),
     health: undefined,
+    replaceSlow: true,
     warmup: ['/'],
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
     disk: { bytes: 2 ** 30, files: 100_000 },

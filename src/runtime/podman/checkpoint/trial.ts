@@ -125,6 +125,7 @@ function trialTemplate(image: string): Template {
     lead: undefined,
     readiness: { ...DEFAULT_READINESS, timeoutMs: STEP_TIMEOUT_MS },
     health: undefined,
+    replaceSlow: false,
     warmup: [],
     limits: { memoryBytes: 64 * 1024 * 1024, cpus: 1, pids: 32 },
     disk: { bytes: 64 * 1024 * 1024, files: 1_000 },
