@@ -41,6 +41,8 @@ import { serversCheck } from '../doctor/servers.ts';
 import { shareCheck } from '../doctor/shares.ts';
 import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
+import { stockInSwapChecks } from '../doctor/stock-in-swap.ts';
+import { hostSwap } from '../runtime/docker/host-memory.ts';
 import { memorySharingChecks } from '../doctor/memory-sharing.ts';
 import { sharedLimitsCheck } from '../doctor/shared-limits.ts';
 import { usageChecks } from '../doctor/usage.ts';
@@ -158,6 +160,7 @@ function hostPart(engine: Engine, metrics: Shared<string | undefined>, templates
           sharedLimitsCheck(),
           connectionsCheck(templates),
           ...memorySharingChecks({ templates, engine, merging: new KernelPageMerging() }),
+          ...stockInSwapChecks({ templates, swap: hostSwap }),
         ]
       : []),
   ];

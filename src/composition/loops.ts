@@ -15,6 +15,7 @@ import { reconcile } from '../pool/reconcile.ts';
 import { PoolSizing } from '../pool/size-pools.ts';
 import { replenish } from '../pool/replenish.ts';
 import { dropLapsedPlaces } from '../pool/wait.ts';
+import { SwapOutStock } from '../pool/swap-out-stock.ts';
 import { CrowdingWatch } from '../pool/watch-crowding.ts';
 import { DatabaseWatch } from '../pool/watch-databases.ts';
 import { DiskWatch } from '../pool/watch-disk.ts';
@@ -200,6 +201,7 @@ function watchers(
   const cpuBounds = new CpuBounds(consumption);
   const processor = new ProcessorWatch({ ...pool, ...unusedCpu, consumption, cpuBounds });
   const crowding = new CrowdingWatch({ ...pool, consumption, cpuBounds });
+  const stock = new SwapOutStock({ ...pool, consumption });
   const watch = (name: string, intervalMs: number, round: Watcher, otherwise?: () => Promise<unknown>): Loop =>
     new Loop({ name, intervalMs, log }, async (signal) => {
       await (leads.held ? round(signal) : otherwise?.());
@@ -217,7 +219,10 @@ function watchers(
     watch(
       'memory',
       MEMORY_INTERVAL_MS,
-      async () => memorySharing?.round(),
+      async (signal) => {
+        await memorySharing?.round();
+        await stock.round(signal);
+      },
       async () => memorySharing?.stop(),
     ),
   ];

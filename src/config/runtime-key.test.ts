@@ -36,12 +36,14 @@ it.each([
 it('keeps the memory of instances apart unless the template says', () => {
   expect(only('title: x').memory).toBe('private');
   expect(only('memory: share').memory).toBe('share');
-  expect(problems(withLines('memory: both')).join()).toContain('one of private, share');
+  expect(only('memory: swap').memory).toBe('swap');
+  expect(problems(withLines('memory: both')).join()).toContain('one of private, share, swap');
   // An instance of either does for the other.
   expect(templateVersion(only('memory: share'))).toBe(templateVersion(only('title: x')));
 });
 
 it('refuses shared memory in a sandbox', () => {
   expect(problems(withLines('runtime: runsc', 'memory: share')).join()).toContain('memory: share do not go together');
+  expect(problems(withLines('runtime: runsc', 'memory: swap')).join()).toContain('memory: swap do not go together');
   expect(problems(withLines('runtime: runsc', 'memory: private'))).toEqual([]);
 });

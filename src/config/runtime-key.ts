@@ -5,7 +5,7 @@ import { oneOf } from './parsers.ts';
 import type { YamlSection } from './yaml-section.ts';
 
 const RUNTIME = oneOf(OCI_RUNTIMES);
-const MEMORY = oneOf(['private', 'share'] as const);
+const MEMORY = oneOf(['private', 'share', 'swap'] as const);
 
 /** What does not work in a sandbox, with the reason. */
 const NOT_IN_A_SANDBOX = {
@@ -36,12 +36,12 @@ export function readRuntime(section: YamlSection, egress: Egress | undefined): O
   return runtime;
 }
 
-/** A sandbox keeps its app's memory in a file, of which the kernel merges nothing. */
+/** A sandbox keeps its app's memory in a file, of which the kernel merges nothing; from swap it was never tried. */
 export function readMemory(section: YamlSection): Template['memory'] {
   const memory = section.read('memory', MEMORY)?.value ?? 'private';
-  if (memory === 'share' && section.read('runtime', RUNTIME)?.value === 'runsc')
+  if (memory !== 'private' && section.read('runtime', RUNTIME)?.value === 'runsc')
     section.report(
-      'runtime: runsc and memory: share do not go together: the kernel does not see the memory of the app',
+      `runtime: runsc and memory: ${memory} do not go together: the kernel does not see the memory of the app`,
       'memory',
     );
   return memory;

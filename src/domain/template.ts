@@ -81,8 +81,11 @@ export interface Template {
   readonly seccomp: SeccompFilter;
   /** Undefined: the engine's own choice. */
   readonly runtime: OciRuntime | undefined;
-  /** `share`: the kernel may merge pages of its instances that hold the same. One of either does for the other. */
-  readonly memory: 'private' | 'share';
+  /**
+   * `share`: the kernel may merge pages of its instances that hold the same; `swap`: what its ready instances hold lies
+   * in swap. One of any does for the others.
+   */
+  readonly memory: 'private' | 'share' | 'swap';
   readonly egress: Egress | undefined;
   /**
    * Hands an instance what is its own alone; run after a restore and after a cold start alike, before it can be ready.

@@ -244,6 +244,11 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       'The processor time that the kernel has spent on looking for such pages, since the host started.',
       [],
     ),
+    swappedOut: counter(
+      'try_it_now_swapped_out_total',
+      'Ready instances whose memory was written to swap, with `memory: swap`.',
+      { template: templates },
+    ),
     instanceMemory: gauge(
       'try_it_now_instance_memory_bytes',
       'What a ready instance takes of the memory of this node, on the average of some; what it has in common with ' +

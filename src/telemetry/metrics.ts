@@ -201,6 +201,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     this.#metrics.mergingProcessor.set(processorMs / 1000);
   }
 
+  swappedOut(template: string): void {
+    this.#metrics.swappedOut.inc({ template: this.#known(template) });
+  }
+
   instanceMemory(template: string, bytes: number): void {
     const known = { template: this.#known(template) };
     this.#metrics.instanceMemory.set(known, bytes);

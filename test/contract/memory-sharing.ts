@@ -8,11 +8,13 @@ import { Catalogue, DEFAULT_DUMP, type Template } from '../../src/domain/templat
 import type { Checkpointing, OpenCheckpoint } from '../../src/pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import { MemorySharing } from '../../src/pool/share-memory.ts';
+import { SwapOutStock } from '../../src/pool/swap-out-stock.ts';
 import { HostConsumption } from '../../src/runtime/docker/host-consumption.ts';
 import { KernelPageMerging } from '../../src/runtime/page-merging/page-merging.ts';
 import { whyNotShared } from '../../src/runtime/podman/memory-sharing.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { eventually } from '../support/eventually.ts';
+import { WHY_NO_SWAP, ownSwap } from '../support/own-swap.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import type { CheckpointingUnderTest } from './checkpointing.ts';
@@ -139,6 +141,36 @@ export function memorySharingContract(underTest: () => CheckpointingUnderTest): 
     // Three hold what one did.
     expect(await consumption.memoryOf(clones[0]?.name ?? '')).toBeLessThan(alone - HELD_BYTES / 2);
   });
+
+  const skipped = WHY_NO_SWAP === undefined ? '' : ` (skipped: ${WHY_NO_SWAP})`;
+  it.skipIf(WHY_NO_SWAP !== undefined)(
+    `lies in swap while nobody has the instance, which serves all the same${skipped}`,
+    async () => {
+      await using swap = await ownSwap(128 * MIB);
+      const spec = await started('swap');
+      const consumption = new HostConsumption({ title: 'Podman' }, { socketPath: underTest().socketPath });
+      const before = (await consumption.memoryOf(spec.name)) ?? 0;
+      expect(before).toBeGreaterThan(HELD_BYTES);
+      const swapped: string[] = [];
+      const stock = new SwapOutStock({
+        catalogue: new Catalogue([holder('swap')]),
+        inventory: {
+          ofNode: () =>
+            Promise.resolve([{ id: 'a', template: 'swap', state: 'ready', container: spec.name, readyAtMs: 0 }]),
+        },
+        consumption,
+        observer: { swappedOut: (name) => swapped.push(name) },
+        node: { name: 'node-a' },
+        clock: { now: Date.now },
+        log: createLogger('silent'),
+      });
+      await stock.round(never);
+      expect(swapped).toEqual(['swap']);
+      expect(await swap.used()).toBeGreaterThan(HELD_BYTES / 2);
+      expect(await consumption.memoryOf(spec.name)).toBeLessThan(before - HELD_BYTES / 2);
+      await untilReady(spec);
+    },
+  );
 }
 
 async function scans(): Promise<string> {

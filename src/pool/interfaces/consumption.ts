@@ -29,6 +29,13 @@ export interface Consumption {
   kill(container: string): Promise<void>;
   /** In bytes; what it has in common with others counts as its part of it (PSS). Without the kernel's own for it. */
   memoryOf(container: string): Promise<number | undefined>;
+  /** Of the host, in bytes. */
+  swap(): Promise<{ readonly total: number; readonly free: number } | undefined>;
+  /**
+   * Has what it holds in memory written to swap, as far as there is room; what is used comes back by itself. Takes some
+   * tenths of a second. Throws where the kernel cannot be told; nothing happens where it has ended.
+   */
+  swapOut(container: string): Promise<void>;
   /** The processor time that its processes have used so far. */
   cpuMs(container: string): Promise<number | undefined>;
   /** And that whoever reads its output has used for it. */

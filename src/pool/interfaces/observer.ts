@@ -76,6 +76,8 @@ export interface Observer {
   throttled(template: string): void;
   /** What merging pages saves on this host, and the processor time that it has cost so far (ms). */
   memoryShared(savedBytes: number, processorMs: number): void;
+  /** What a ready instance holds was written to swap. */
+  swappedOut(template: string): void;
   /** What a ready instance takes, on the average of some. */
   instanceMemory(template: string, bytes: number): void;
   /** The disk that containers lie on. `low`: nothing more is started. */

@@ -14,6 +14,7 @@ import {
   ofContainer,
   processesOf,
   refusedProcessesOf,
+  swapOut,
   weighCpu,
 } from './control-groups.ts';
 import { deletedFileBytes } from './deleted-files.ts';
@@ -22,6 +23,7 @@ import { engineFailure, statusOf } from './engine-errors.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { connectEngine } from './engine-runtime.ts';
 import { folderSizes } from './folder-sizes.ts';
+import { hostMemory, hostSwap } from './host-memory.ts';
 import { outputReader, processCpu } from './output-reader.ts';
 import { unixConnections } from './unix-connections.ts';
 
@@ -37,6 +39,8 @@ interface Place {
   readonly quota: string;
   readonly processes: string;
   readonly processLimit: string;
+  /** Undefined: it is not known what it holds. */
+  readonly memory: string | undefined;
   /** Where they are frozen, or killed together. */
   readonly freezer: string;
   readonly folders: readonly string[];
@@ -62,12 +66,8 @@ export class HostConsumption implements Consumption {
     this.#title = { title, socketPath };
   }
 
-  async memory(): Promise<{ readonly total: number; readonly available: number } | undefined> {
-    const text = await readFile('/proc/meminfo', 'utf8').catch(() => '');
-    const bytes = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1]) * 1_024;
-    const [total, available] = [bytes('MemTotal'), bytes('MemAvailable')];
-    return Number.isNaN(total) || Number.isNaN(available) ? undefined : { total, available };
-  }
+  readonly memory = hostMemory;
+  readonly swap = hostSwap;
 
   async storage(): Promise<StorageRoom | undefined> {
     this.#storage ??= await this.#ask('say where its containers lie', async () => {
@@ -104,6 +104,11 @@ export class HostConsumption implements Consumption {
     const sizes = await Promise.all((await processesOf(place.processes)).map(proportionalBytes));
     const known = sizes.filter((bytes) => bytes !== undefined);
     return known.length === 0 ? undefined : known.reduce((all, bytes) => all + bytes, 0);
+  }
+
+  async swapOut(container: string): Promise<void> {
+    const group = (await this.#placeOf(container))?.memory;
+    if (group !== undefined) await swapOut(group);
   }
 
   async cpuMs(container: string): Promise<number | undefined> {
@@ -202,6 +207,7 @@ export class HostConsumption implements Consumption {
       controlGroup(groups, controller),
     );
     if (cpu === undefined || quota === undefined || processes === undefined || freezer === undefined) return undefined;
+    const memory = controlGroup(groups, 'memory');
     const volumes = found.Mounts.filter(({ Type }) => (Type as string) === 'volume').map(({ Source }) => Source);
     const upper = upperFolder(found);
     const seen = [`/proc/${found.State.Pid}/root`, ...volumes];
@@ -214,6 +220,7 @@ export class HostConsumption implements Consumption {
       quota: ofContainer(quota, found.Id),
       processes,
       processLimit: ofContainer(processes, found.Id),
+      memory: memory && ofContainer(memory, found.Id),
       freezer: ofContainer(freezer, found.Id),
       folders: [...(upper === undefined ? [] : [upper]), ...volumes],
       engineFiles: engineFiles(found),

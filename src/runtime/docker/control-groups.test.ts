@@ -1,0 +1,35 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, expect, it } from 'vitest';
+import { swapOut } from './control-groups.ts';
+
+let group: string;
+
+beforeEach(async () => {
+  group = await mkdtemp(join(tmpdir(), 'tin-group-'));
+  return () => rm(group, { recursive: true });
+});
+
+const holds = (name: string): Promise<string> => readFile(join(group, name), 'utf8');
+
+it('asks a group of version 2 for all that it holds, and leaves its bound as it was', async () => {
+  await writeFile(join(group, 'memory.swap.max'), '000');
+  await writeFile(join(group, 'memory.current'), '73400320\n');
+  await writeFile(join(group, 'memory.reclaim'), '');
+  await swapOut(group);
+  expect(await holds('memory.reclaim')).toBe('73400320');
+  expect(await holds('memory.swap.max')).toBe('000');
+});
+
+it('puts the bound back when the kernel cannot be told', async () => {
+  await writeFile(join(group, 'memory.swap.max'), '000');
+  await expect(swapOut(group)).rejects.toThrow('memory.reclaim');
+  expect(await holds('memory.swap.max')).toBe('000');
+});
+
+it('empties a group of version 1', async () => {
+  await writeFile(join(group, 'memory.force_empty'), '');
+  await swapOut(group);
+  expect(await holds('memory.force_empty')).toBe('0');
+});
